@@ -1,0 +1,46 @@
+"""What every test may rely on: a clean environment, repeatable random cases, and real data where it lies beside the project.
+
+Belongs here: fixtures and settings of pytest and hypothesis that more than one folder of tests uses.
+Does not: markets and tables made for tests (scenario.py and the simulator).
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+REAL = ROOT.parent / "shared" / "real"
+
+# CI must fail or pass on the code alone; at a desk, new random cases are welcome.
+settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+def pytest_report_header() -> str:
+    """Say at the top whether the tests on real data can run."""
+    return f"real ERCOT data: {REAL if REAL.is_dir() else f'none at {REAL}, tests that need it are skipped'}"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the caller's `BESS_*` or `DAGSTER_*` variables."""
+    for name in os.environ:
+        if name.startswith(("BESS_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def real_pack() -> Callable[[str], Path]:
+    """Function from the name of a pack of real data to its folder; the test is skipped, and says so, where it is absent."""
+
+    def folder(name: str) -> Path:
+        path = REAL / name
+        if not path.is_dir():
+            pytest.skip(f"no real data: {path} does not exist")
+        return path
+
+    return folder
