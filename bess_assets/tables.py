@@ -1,0 +1,551 @@
+"""Every result table, declared once: columns, units, meaning, key, where each column comes from.
+
+Belongs here: plain declarations, and the Arrow schema made from them on demand.
+Does not: how a column is computed (market/), how a file is written (storage.py). Importing this loads no pyarrow.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Kind = Literal["text", "label", "day", "time", "number", "count", "flag"]
+"""text: plain string. label: string of few values. day: date. time: UTC timestamp. number: float64. count: int64. flag: bool."""
+
+Group = Literal["registry", "extracts", "daily", "revenue", "leaderboard"]
+
+PRODUCTS = ("regup", "regdn", "rrs", "ecrs", "nspin")
+PRODUCT_NAMES = {
+    "regup": "regulation up",
+    "regdn": "regulation down",
+    "rrs": "responsive reserve",
+    "ecrs": "ECRS",
+    "nspin": "non-spinning reserve",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: snake_case, with its unit.
+        kind: how it is stored, see `Kind`.
+        meaning: one plain phrase.
+        sources: (table or dataset, column) pairs it is computed from; feeds the lineage shown in the UI.
+        required: True if it is never null.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    sources: tuple[tuple[str, str], ...] = ()
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One result table; one file a year, `<results>/<name>/<year>.parquet`, unless merged.
+
+    Attributes:
+        name: table name and asset key.
+        group: asset group.
+        meaning: what one row is and holds.
+        key: columns that are unique together, and the sort order; the first one splits the file into row groups of a ledger.
+        columns: in file order.
+        datasets: rollup datasets read for it.
+        upstream: result tables read for it.
+        ledger: True for a dense table written one row group per value of the first key column.
+        money: the column whose sum is shown as the table's dollars.
+        coverage: (known, expected) count columns whose sums' ratio is shown as the table's coverage.
+        sums: (total, parts) pairs: where a total is known it is the sum of its known parts, to a cent in a million dollars.
+        merged: True for a table without partitions that merges all years.
+        sort: order of the file where it isn't the key's; empty means the key's.
+    """
+
+    name: str
+    group: Group
+    meaning: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    datasets: tuple[str, ...] = ()
+    upstream: tuple[str, ...] = ()
+    ledger: bool = False
+    money: str | None = None
+    coverage: tuple[str, str] | None = None
+    sums: tuple[tuple[str, tuple[str, ...]], ...] = field(default=())
+    merged: bool = False
+    sort: tuple[str, ...] = ()
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError if there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name}")
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names in file order."""
+        return [column.name for column in self.columns]
+
+
+def arrow_schema(table: Table) -> "pa.Schema":
+    """Arrow schema of a table, with meanings as field metadata."""
+    import pyarrow as pa  # noqa: PLC0415  queries must start without pyarrow
+
+    types = {
+        "text": pa.string(),
+        "label": pa.string(),
+        "day": pa.date32(),
+        "time": pa.timestamp("us", tz="UTC"),
+        "number": pa.float64(),
+        "count": pa.int64(),
+        "flag": pa.bool_(),
+    }
+    return pa.schema(
+        [
+            pa.field(c.name, types[c.kind], nullable=not c.required, metadata={"meaning": c.meaning})
+            for c in table.columns
+        ],
+        metadata={"table": table.name, "meaning": table.meaning},
+    )
+
+
+def _battery(source: str) -> Column:
+    return Column("battery", "text", "stable key of the battery", ((source, "battery"),), required=True)
+
+
+def _day(source: str) -> Column:
+    return Column("operating_day", "day", "operating day, Central time", ((source, "operating_day"),), required=True)
+
+
+def _interval(what: str) -> Column:
+    return Column("interval_start", "time", f"start of the {what}, UTC", required=True)
+
+
+def _from(table: str, *columns: str) -> tuple[tuple[str, str], ...]:
+    return tuple((table, column) for column in columns)
+
+
+_DAM = ("dam_gen_resources", "dam_load_resources", "dam_esr_resources")
+_SCED = ("sced_gen_resources", "sced_load_resources", "sced_esr_resources")
+
+BESS_REGISTRY = Table(
+    name="bess_registry",
+    group="registry",
+    meaning="One row per battery seen in the year: its names, nodes, size, and the days on which it is expected.",
+    key=("battery",),
+    datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"),
+    coverage=None,
+    columns=(
+        Column("battery", "text", "stable key: the resource name without its technology suffix", (("dam_gen_resources", "resource_name"), ("dam_esr_resources", "resource_name")), required=True),
+        Column("gen_resource", "text", "generation resource of the combo model (before 2025-12-05)", (("dam_gen_resources", "resource_name"), ("sced_gen_resources", "resource_name"))),
+        Column("load_resource", "text", "accepted load resource, the charging side of the combo model", (("dam_load_resources", "resource_name"), ("sced_load_resources", "resource_name"))),
+        Column("esr_resource", "text", "energy storage resource (from 2025-12-05)", (("dam_esr_resources", "resource_name"), ("sced_esr_resources", "resource_name"))),
+        Column("pair_status", "label", "how the load resource was found: confirmed, same_name, name_only, rejected, user, none; empty without a combo era"),
+        Column("pair_evidence", "text", "tests passed and failed by the candidates"),
+        Column("charging", "label", "where charging is read: load (load resource), generation (user said none), esr, unknown", required=True),
+        Column("bridge_evidence", "text", "why combo and ESR names are one battery"),
+        Column("settlement_point", "text", "node of the last expected hour", (("dam_gen_resources", "settlement_point"), ("dam_esr_resources", "settlement_point"))),
+        Column("settlement_points", "text", "all its nodes of the year, joined by a semicolon"),
+        Column("qse", "text", "qualified scheduling entity, latest", (("dam_gen_resources", "qse"), ("dam_esr_resources", "qse"))),
+        Column("capacity_mw", "number", "MW: the 24th largest hourly high sustained limit", (("dam_gen_resources", "hsl_mw"), ("dam_esr_resources", "hsl_mw"), ("dam_load_resources", "max_power_mw"))),
+        Column("capacity_source", "label", "user, dam, sced, cop, load"),
+        Column("energy_mwh", "number", "MWh: the 24th largest hourly maximum state of charge", (("sced_esr_resources", "max_soc_mwh"), ("cop_snapshots", "max_soc_mwh"))),
+        Column("energy_source", "label", "user, sced, cop"),
+        Column("duration_hours", "number", "energy_mwh / capacity_mw; 4.0 where assumed"),
+        Column("duration_source", "label", "user, ercot, assumed (no metric uses an assumed duration)", required=True),
+        Column("first_seen_day", "day", "first operating day with a row in a DAM, SCED or SMNE dataset", required=True),
+        Column("last_seen_day", "day", "last operating day with such a row", required=True),
+        Column("expected_first_day", "day", "first day for which figures are expected", required=True),
+        Column("expected_last_day", "day", "last day for which figures are expected", required=True),
+        Column("data_through", "day", "last operating day of the year's 60-day data", required=True),
+        Column("edition", "label", "final if the data go beyond 31 December, else preliminary", required=True),
+        Column("notes", "text", "what a reader should know"),
+    ),
+)
+
+BESS_FLEET = Table(
+    name="bess_fleet",
+    group="registry",
+    meaning="One row per battery over all years: its names by era, its latest size, and when it was seen.",
+    key=("battery",),
+    upstream=("bess_registry",),
+    merged=True,
+    columns=(
+        _battery("bess_registry"),
+        Column("gen_resources", "text", "generation resources, joined by a semicolon", _from("bess_registry", "gen_resource")),
+        Column("load_resources", "text", "load resources", _from("bess_registry", "load_resource")),
+        Column("esr_resources", "text", "energy storage resources", _from("bess_registry", "esr_resource")),
+        Column("settlement_points", "text", "all nodes", _from("bess_registry", "settlement_points")),
+        Column("qse", "text", "latest qualified scheduling entity", _from("bess_registry", "qse")),
+        Column("capacity_mw", "number", "capacity of the latest year that knows it", _from("bess_registry", "capacity_mw")),
+        Column("energy_mwh", "number", "energy of the latest year that knows it", _from("bess_registry", "energy_mwh")),
+        Column("first_seen_day", "day", "first day seen", _from("bess_registry", "first_seen_day"), required=True),
+        Column("last_seen_day", "day", "last day seen", _from("bess_registry", "last_seen_day"), required=True),
+        Column("years", "text", "years with a row, joined by a semicolon", required=True),
+    ),
+)
+
+BESS_AWARDS = Table(
+    name="bess_awards",
+    group="extracts",
+    meaning="Day-ahead awards, battery by hour of the year. 0 is no award; null is unknown.",
+    key=("battery", "interval_start"),
+    ledger=True,
+    datasets=_DAM,
+    upstream=("bess_registry",),
+    columns=(
+        _battery("bess_registry"),
+        _interval("hour"),
+        Column("operating_day", "day", "operating day, Central time", required=True),
+        Column("settlement_point", "label", "node of the hour, carried over hours without a row", (("dam_gen_resources", "settlement_point"), ("dam_esr_resources", "settlement_point"))),
+        Column("award_mw", "number", "day-ahead energy award; negative is a purchase", (("dam_gen_resources", "award_mw"), ("dam_esr_resources", "award_mw"))),
+        *(
+            Column(f"{p}_gen_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, generation side or ESR", (("dam_gen_resources", f"{p}_award_mw"), ("dam_esr_resources", f"{p}_award_mw")))
+            for p in PRODUCTS
+        ),
+        *(
+            Column(f"{p}_load_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, load side", (("dam_load_resources", f"{p}_award_mw"),))
+            for p in PRODUCTS
+        ),
+    ),
+)
+
+BESS_DISPATCH = Table(
+    name="bess_dispatch",
+    group="extracts",
+    meaning="Energy that flowed, battery by quarter-hour of the year, and the real-time AS award held. Null is unknown.",
+    key=("battery", "interval_start"),
+    ledger=True,
+    datasets=(*_SCED, "sced_smne"),
+    upstream=("bess_registry",),
+    columns=(
+        _battery("bess_registry"),
+        _interval("quarter-hour"),
+        Column("operating_day", "day", "operating day, Central time", required=True),
+        Column("discharge_mwh", "number", "energy to the grid, >= 0", (("sced_smne", "energy_mwh"), ("sced_gen_resources", "output_mw"), ("sced_gen_resources", "base_point_mw"), ("sced_esr_resources", "output_mw"))),
+        Column("charge_mwh", "number", "energy from the grid, >= 0", (("sced_load_resources", "consumption_mw"), ("sced_load_resources", "base_point_mw"), ("sced_esr_resources", "output_mw"))),
+        Column("discharge_source", "label", "smne, telemetry or base_point"),
+        Column("charge_source", "label", "smne, telemetry or base_point"),
+        Column("discharge_coverage", "number", "share of the quarter-hour's 900 s in which the source was observed, 0 to 1", required=True),
+        Column("charge_coverage", "number", "the same for the charging side", required=True),
+        *(
+            Column(f"{p}_rt_award_mw", "number", f"real-time {PRODUCT_NAMES[p]} award, mean of the quarter-hour (from 2025-12-05)", (("sced_esr_resources", f"{p}_award_mw"),))
+            for p in PRODUCTS
+        ),
+    ),
+)
+
+BESS_PRICES = Table(
+    name="bess_prices",
+    group="extracts",
+    meaning="Settlement point prices of battery nodes, hubs and load zones, point by quarter-hour of the year.",
+    key=("settlement_point", "interval_start"),
+    ledger=True,
+    datasets=("rt_prices", "da_prices"),
+    upstream=("bess_registry",),
+    columns=(
+        Column("settlement_point", "text", "node, hub or load zone", (("rt_prices", "settlement_point"), ("da_prices", "settlement_point")), required=True),
+        _interval("quarter-hour"),
+        Column("operating_day", "day", "operating day, Central time", required=True),
+        Column("rt_price_usd_per_mwh", "number", "real-time settlement point price", (("rt_prices", "price_usd_per_mwh"),)),
+        Column("da_price_usd_per_mwh", "number", "day-ahead settlement point price of the hour", (("da_prices", "price_usd_per_mwh"),)),
+    ),
+)
+
+DAM_AWARDS_DAILY = Table(
+    name="dam_awards_daily",
+    group="daily",
+    meaning="Day-ahead awards, battery by expected day. Shows all day-ahead money, matched by real time or not.",
+    key=("battery", "operating_day"),
+    upstream=("bess_registry", "bess_awards", "bess_prices"),
+    money="da_energy_usd",
+    coverage=("known_hours", "expected_hours"),
+    columns=(
+        _battery("bess_awards"),
+        _day("bess_awards"),
+        Column("settlement_point", "text", "node of the day's first hour", _from("bess_awards", "settlement_point")),
+        Column("sold_mwh", "number", "day-ahead energy sold", _from("bess_awards", "award_mw")),
+        Column("bought_mwh", "number", "day-ahead energy bought, >= 0", _from("bess_awards", "award_mw")),
+        Column("da_energy_usd", "number", "award x day-ahead price over hours where both are known", (*_from("bess_awards", "award_mw"), *_from("bess_prices", "da_price_usd_per_mwh"))),
+        *(
+            Column(f"{p}_award_mwh", "number", f"{PRODUCT_NAMES[p]} award, MW summed over known hours, both sides", _from("bess_awards", f"{p}_gen_award_mw", f"{p}_load_award_mw"))
+            for p in PRODUCTS
+        ),
+        Column("expected_hours", "count", "hours of the day", required=True),
+        Column("known_hours", "count", "hours with a known energy award", required=True),
+        Column("priced_hours", "count", "hours with a known energy award and day-ahead price", required=True),
+    ),
+)
+
+RT_DISPATCH_DAILY = Table(
+    name="rt_dispatch_daily",
+    group="daily",
+    meaning="Energy that flowed, battery by expected day, over the quarter-hours where it is known.",
+    key=("battery", "operating_day"),
+    upstream=("bess_registry", "bess_dispatch"),
+    coverage=("known_quarter_hours", "expected_quarter_hours"),
+    columns=(
+        _battery("bess_dispatch"),
+        _day("bess_dispatch"),
+        Column("net_mwh", "number", "discharge less charge over quarter-hours where both are known", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
+        Column("discharge_mwh", "number", "energy to the grid", _from("bess_dispatch", "discharge_mwh")),
+        Column("charge_mwh", "number", "energy from the grid, >= 0", _from("bess_dispatch", "charge_mwh")),
+        Column("discharge_source", "text", "sources used for discharge, joined by +", _from("bess_dispatch", "discharge_source")),
+        Column("charge_source", "text", "sources used for charge, joined by +", _from("bess_dispatch", "charge_source")),
+        Column("expected_quarter_hours", "count", "quarter-hours of the day", required=True),
+        Column("discharge_quarter_hours", "count", "quarter-hours with known discharge", required=True),
+        Column("charge_quarter_hours", "count", "quarter-hours with known charge", required=True),
+        Column("known_quarter_hours", "count", "quarter-hours with both known", required=True),
+    ),
+)
+
+PRICE_DAILY = Table(
+    name="price_daily",
+    group="daily",
+    meaning="Prices of a settlement point and operating day, and what a perfect one-cycle day-ahead trade was worth.",
+    key=("settlement_point", "operating_day"),
+    upstream=("bess_prices",),
+    coverage=("rt_known_quarter_hours", "expected_quarter_hours"),
+    columns=(
+        Column("settlement_point", "text", "node, hub or load zone", _from("bess_prices", "settlement_point"), required=True),
+        _day("bess_prices"),
+        *(
+            Column(f"{market}_{statistic}", "number", f"{name} {words}", _from("bess_prices", f"{market}_price_usd_per_mwh"))
+            for market, name in (("da", "day-ahead"), ("rt", "real-time"))
+            for statistic, words in (
+                ("mean_usd_per_mwh", "mean of the known prices"),
+                ("min_usd_per_mwh", "minimum"),
+                ("max_usd_per_mwh", "maximum"),
+                ("negative_share", "share of known prices below zero"),
+            )
+        ),
+        *(
+            Column(f"tb{n}_usd_per_mw", "number", f"sum of the {n} highest less sum of the {n} lowest hourly day-ahead prices; null if an hour is missing", _from("bess_prices", "da_price_usd_per_mwh"))
+            for n in (1, 2, 4)
+        ),
+        Column("expected_hours", "count", "hours of the day", required=True),
+        Column("da_known_hours", "count", "hours with a day-ahead price", required=True),
+        Column("expected_quarter_hours", "count", "quarter-hours of the day", required=True),
+        Column("rt_known_quarter_hours", "count", "quarter-hours with a real-time price", required=True),
+    ),
+)
+
+ENERGY_REVENUE = Table(
+    name="energy_revenue",
+    group="revenue",
+    meaning="The energy ledger: battery by quarter-hour of the year. Null is unknown, and money is null outside the expected days.",
+    key=("battery", "interval_start"),
+    ledger=True,
+    upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices"),
+    money="energy_usd",
+    sums=(("rt_usd", ("rt_metered_usd", "rt_da_offset_usd")), ("energy_usd", ("da_usd", "rt_usd"))),
+    columns=(
+        _battery("bess_registry"),
+        _interval("quarter-hour"),
+        Column("operating_day", "day", "operating day, Central time", required=True),
+        Column("da_usd", "number", "award / 4 x day-ahead price", (*_from("bess_awards", "award_mw"), *_from("bess_prices", "da_price_usd_per_mwh"))),
+        Column("rt_metered_usd", "number", "(discharge - charge) x real-time price", (*_from("bess_dispatch", "discharge_mwh", "charge_mwh"), *_from("bess_prices", "rt_price_usd_per_mwh"))),
+        Column("rt_da_offset_usd", "number", "-award / 4 x real-time price", (*_from("bess_awards", "award_mw"), *_from("bess_prices", "rt_price_usd_per_mwh"))),
+        Column("rt_usd", "number", "(discharge - charge - award / 4) x real-time price", _from("energy_revenue", "rt_metered_usd", "rt_da_offset_usd")),
+        Column("energy_usd", "number", "da_usd + rt_usd", _from("energy_revenue", "da_usd", "rt_usd")),
+        Column("charging_cost_usd", "number", "charge x real-time price; a memo, inside rt_usd already", (*_from("bess_dispatch", "charge_mwh"), *_from("bess_prices", "rt_price_usd_per_mwh"))),
+        Column("implausible_price", "flag", "True if a price lies outside the plausible range; it is used all the same", _from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh"), required=True),
+        Column("unknown_reason", "label", "why energy_usd is null: not expected, award unknown, unobserved, unpriced; joined by +"),
+    ),
+)
+
+AS_REVENUE = Table(
+    name="as_revenue",
+    group="revenue",
+    meaning="The ancillary service ledger: battery by product and hour of the year. Null is unknown or, before a product exists, nothing.",
+    key=("battery", "product", "interval_start"),
+    ledger=True,
+    datasets=("as_prices", "rt_as_prices"),
+    upstream=("bess_registry", "bess_awards", "bess_dispatch"),
+    money="revenue_usd",
+    columns=(
+        _battery("bess_registry"),
+        Column("product", "label", "regup, regdn, rrs, ecrs or nspin", required=True),
+        _interval("hour"),
+        Column("operating_day", "day", "operating day, Central time", required=True),
+        Column("award_mw", "number", "day-ahead award, both sides", _from("bess_awards", *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load")))),
+        Column("mcpc_usd_per_mw", "number", "day-ahead market clearing price for capacity, $/MW for the hour", (("as_prices", "mcpc_usd_per_mw"),)),
+        Column("da_usd", "number", "award x day-ahead MCPC", _from("as_revenue", "award_mw", "mcpc_usd_per_mw")),
+        Column("rt_usd", "number", "sum over quarter-hours of (real-time award - day-ahead award) x real-time MCPC / 4; null before 2025-12-05", (*_from("bess_dispatch", *(f"{p}_rt_award_mw" for p in PRODUCTS)), ("rt_as_prices", "mcpc_usd_per_mw"))),
+        Column("revenue_usd", "number", "da_usd, and from 2025-12-05 + rt_usd; null if either is", _from("as_revenue", "da_usd", "rt_usd")),
+        Column("exists", "flag", "True if the product exists in this hour and the battery is expected", required=True),
+        Column("implausible_price", "flag", "True if there is an award and its MCPC lies outside the plausible range; it is used all the same", _from("as_revenue", "mcpc_usd_per_mw"), required=True),
+    ),
+)
+
+
+def _as_money(source: str, suffix: str = "") -> Iterator[Column]:
+    for p in PRODUCTS:
+        name = PRODUCT_NAMES[p]
+        yield Column(f"as_{p}_usd", "number", f"{name} revenue, day-ahead and real-time", _from(source, "revenue_usd" if source == "as_revenue" else f"as_{p}_usd"))
+    for p in PRODUCTS:
+        name = PRODUCT_NAMES[p]
+        yield Column(f"as_{p}_da_usd", "number", f"{name} revenue, day-ahead leg{suffix}", _from(source, "da_usd" if source == "as_revenue" else f"as_{p}_da_usd"))
+    for p in PRODUCTS:
+        name = PRODUCT_NAMES[p]
+        yield Column(f"as_{p}_rt_usd", "number", f"{name} revenue, real-time leg (from 2025-12-05){suffix}", _from(source, "rt_usd" if source == "as_revenue" else f"as_{p}_rt_usd"))
+
+
+_AS_PARTS = ("as_usd", tuple(f"as_{p}_usd" for p in PRODUCTS))
+_TOTAL_PARTS = ("total_usd", ("energy_usd", "as_usd"))
+_ENERGY_PARTS = ("energy_usd", ("da_energy_usd", "rt_energy_usd"))
+
+DAILY_REVENUE = Table(
+    name="daily_revenue",
+    group="leaderboard",
+    meaning="What each battery earned on each expected day, with the counts that say how much of the day is known.",
+    key=("battery", "operating_day"),
+    upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
+    money="total_usd",
+    coverage=("energy_quarter_hours", "expected_quarter_hours"),
+    sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
+    columns=(
+        _battery("energy_revenue"),
+        _day("energy_revenue"),
+        Column("settlement_point", "text", "node of the day's first hour", _from("bess_awards", "settlement_point")),
+        Column("da_energy_usd", "number", "day-ahead energy, matched quarter-hours", _from("energy_revenue", "da_usd")),
+        Column("rt_energy_usd", "number", "real-time energy, matched quarter-hours", _from("energy_revenue", "rt_usd")),
+        Column("energy_usd", "number", "da_energy_usd + rt_energy_usd", _from("daily_revenue", "da_energy_usd", "rt_energy_usd")),
+        *_as_money("as_revenue"),
+        Column("as_usd", "number", "all products that exist; null if one is unknown", _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS))),
+        Column("total_usd", "number", "energy_usd + as_usd; null if one is", _from("daily_revenue", "energy_usd", "as_usd")),
+        Column("da_unmatched_usd", "number", "day-ahead energy money of quarter-hours without a real-time leg; in no total", _from("energy_revenue", "da_usd", "energy_usd")),
+        Column("rt_metered_usd", "number", "real-time value of the energy that flowed, known without awards", _from("energy_revenue", "rt_metered_usd")),
+        Column("charging_cost_usd", "number", "charge x real-time price; a memo, inside rt_energy_usd already", _from("energy_revenue", "charging_cost_usd")),
+        Column("discharge_mwh", "number", "energy to the grid, priced or not", _from("bess_dispatch", "discharge_mwh")),
+        Column("charge_mwh", "number", "energy from the grid, >= 0", _from("bess_dispatch", "charge_mwh")),
+        Column("paired_discharge_mwh", "number", "discharge of quarter-hours where charge is known too", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
+        Column("paired_charge_mwh", "number", "charge of quarter-hours where discharge is known too", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
+        Column("unpriced_mwh", "number", "discharge + charge of quarter-hours without a real-time price", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
+        Column("tb2_usd_per_mw", "number", "TB2 of the node and day", _from("price_daily", "tb2_usd_per_mw")),
+        Column("award_positive", "flag", "True if any day-ahead award of the day is > 0", _from("bess_awards", "award_mw"), required=True),
+        Column("expected_quarter_hours", "count", "quarter-hours of the day", required=True),
+        Column("energy_quarter_hours", "count", "quarter-hours with energy_usd known", _from("energy_revenue", "energy_usd"), required=True),
+        Column("discharge_quarter_hours", "count", "quarter-hours with discharge known", required=True),
+        Column("unobserved_quarter_hours", "count", "quarter-hours with discharge or charge unknown", required=True),
+        Column("unpriced_quarter_hours", "count", "quarter-hours without a real-time or day-ahead price", required=True),
+        Column("implausible_quarter_hours", "count", "quarter-hours with an implausible price, used all the same", _from("energy_revenue", "implausible_price"), required=True),
+        Column("implausible_as_hours", "count", "product hours with an award and an implausible MCPC, used all the same", _from("as_revenue", "implausible_price"), required=True),
+        Column("combo_quarter_hours", "count", "quarter-hours settled by the combo model", required=True),
+        *(
+            Column(f"{side}_{source}_quarter_hours", "count", f"quarter-hours whose {side} comes from {source}", _from("bess_dispatch", f"{side}_source"), required=True)
+            for side in ("discharge", "charge")
+            for source in ("smne", "telemetry", "base_point")
+        ),
+        Column("expected_hours", "count", "hours of the day", required=True),
+        Column("as_hours", "count", "hours with AS known for every product that exists", _from("as_revenue", "revenue_usd"), required=True),
+        *(
+            Column(f"{p}_expected_hours", "count", f"hours of the day in which {PRODUCT_NAMES[p]} exists", _from("as_revenue", "exists"), required=True)
+            for p in PRODUCTS
+        ),
+        *(
+            Column(f"{p}_hours", "count", f"hours with {PRODUCT_NAMES[p]} revenue known", _from("as_revenue", "revenue_usd"), required=True)
+            for p in PRODUCTS
+        ),
+    ),
+)
+
+_BOARD_COLUMNS = (
+    Column("rank", "count", "1 is the highest total_usd among ranked batteries; empty if not ranked"),
+    _battery("bess_registry"),
+    *(Column(n, "text", m, _from("bess_registry", n)) for n, m in (
+        ("gen_resource", "generation resource (combo model)"),
+        ("load_resource", "accepted load resource (combo model)"),
+        ("esr_resource", "energy storage resource (RTC+B)"),
+        ("settlement_point", "node of the last expected hour"),
+        ("qse", "qualified scheduling entity, latest"),
+    )),
+    Column("capacity_mw", "number", "MW, see capacity_source", _from("bess_registry", "capacity_mw")),
+    Column("energy_mwh", "number", "MWh; empty where unknown", _from("bess_registry", "energy_mwh")),
+    Column("duration_hours", "number", "energy_mwh / capacity_mw; 4.0 where assumed", _from("bess_registry", "duration_hours")),
+    Column("duration_source", "label", "user, ercot, or assumed (used in no metric)", _from("bess_registry", "duration_source"), required=True),
+    Column("first_active_date", "day", "first day of the year with an award > 0 or 0.1 h of discharge", _from("daily_revenue", "award_positive", "discharge_mwh")),
+    Column("active_days", "count", "operating days from it to the end of the seen period", _from("daily_revenue", "operating_day"), required=True),
+    *(Column(n, "number", m, _from("daily_revenue", n)) for n, m in (
+        ("da_energy_usd", "day-ahead energy, matched quarter-hours"),
+        ("rt_energy_usd", "real-time energy, matched quarter-hours"),
+        ("energy_usd", "da_energy_usd + rt_energy_usd"),
+        ("charging_cost_usd", "charge x real-time price; a memo, inside rt_energy_usd already"),
+    )),
+    *_as_money("daily_revenue"),
+    Column("as_usd", "number", "all products that exist; empty if one is unknown", _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS))),
+    Column("total_usd", "number", "energy_usd + as_usd; empty if one is", _from("daily_revenue", "energy_usd", "as_usd")),
+    Column("usd_per_mw", "number", "total_usd / capacity_mw, not annualised"),
+    Column("usd_per_kw_month", "number", "usd_per_kw_year / 12; on the monthly board scaled from active days to the month"),
+    Column("usd_per_kw_year", "number", "total_usd / kW scaled from active days to the year; empty under 30 active days (month: 10)"),
+    Column("usd_per_mwh_discharged", "number", "total_usd / discharge_mwh; empty under 1 MWh"),
+    Column("discharge_mwh", "number", "energy to the grid, priced or not", _from("daily_revenue", "discharge_mwh")),
+    Column("charge_mwh", "number", "energy from the grid, >= 0", _from("daily_revenue", "charge_mwh")),
+    Column("cycles_per_day", "number", "discharge / energy_mwh per observed day; empty without energy_mwh", _from("daily_revenue", "discharge_mwh", "discharge_quarter_hours")),
+    Column("round_trip_efficiency", "number", "discharge / charge where both are known; empty under 5 cycles", _from("daily_revenue", "paired_discharge_mwh", "paired_charge_mwh")),
+    Column("tb2_usd", "number", "capacity x sum of TB2 over well-covered active days", _from("daily_revenue", "tb2_usd_per_mw")),
+    Column("tb2_capture", "number", "energy_usd of those days / tb2_usd; may be negative or above 1", _from("daily_revenue", "energy_usd")),
+    Column("energy_share", "number", "share of energy in the positive components"),
+    Column("top_as_product", "label", "ancillary service of largest positive revenue"),
+    Column("strategy", "label", "energy_arbitrage, hybrid, ancillary_services or inactive"),
+    Column("best_day_share", "number", "largest day's total_usd / total_usd", _from("daily_revenue", "total_usd")),
+    Column("energy_coverage", "number", "share of expected quarter-hours with energy_usd known", _from("daily_revenue", "energy_quarter_hours", "expected_quarter_hours"), required=True),
+    Column("as_coverage", "number", "share of expected hours with every product known", _from("daily_revenue", "as_hours", "expected_hours"), required=True),
+    Column("quantity_source", "text", "sources of discharge/charge"),
+    Column("capacity_source", "label", "user, dam, sced, cop, load", _from("bess_registry", "capacity_source")),
+    Column("da_unmatched_usd", "number", "day-ahead energy money without a real-time leg; in no total", _from("daily_revenue", "da_unmatched_usd")),
+    Column("rt_metered_usd", "number", "real-time value of the energy that flowed", _from("daily_revenue", "rt_metered_usd")),
+    Column("data_through", "day", "last operating day of the data", _from("bess_registry", "data_through"), required=True),
+    Column("edition", "label", "final or preliminary", _from("bess_registry", "edition"), required=True),
+    Column("notes", "text", "what a reader should know, joined by a semicolon"),
+    Column("excluded_reason", "text", "why it is not ranked, joined by a semicolon"),
+)
+
+LEADERBOARD = Table(
+    name="leaderboard",
+    group="leaderboard",
+    meaning="Every battery seen in the year, ranked by what it earned; those that can't be ranked fairly follow, with the reason.",
+    key=("battery",),
+    sort=("board_order",),
+    upstream=("bess_registry", "daily_revenue"),
+    money="total_usd",
+    sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
+    columns=_BOARD_COLUMNS,
+)
+
+LEADERBOARD_MONTHLY = Table(
+    name="leaderboard_monthly",
+    group="leaderboard",
+    meaning="The leaderboard of each month of the year.",
+    key=("month", "battery"),
+    sort=("month", "board_order"),
+    upstream=("bess_registry", "daily_revenue"),
+    money="total_usd",
+    sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
+    columns=(Column("month", "count", "1 to 12", required=True), *_BOARD_COLUMNS),
+)
+
+TABLES = {
+    table.name: table
+    for table in (
+        BESS_REGISTRY,
+        BESS_FLEET,
+        BESS_AWARDS,
+        BESS_DISPATCH,
+        BESS_PRICES,
+        DAM_AWARDS_DAILY,
+        RT_DISPATCH_DAILY,
+        PRICE_DAILY,
+        ENERGY_REVENUE,
+        AS_REVENUE,
+        DAILY_REVENUE,
+        LEADERBOARD,
+        LEADERBOARD_MONTHLY,
+    )
+}
+"""All tables by name, upstream before downstream."""
