@@ -1,0 +1,206 @@
+"""Day-ahead awards, battery by hour.
+
+Belongs here: which dataset an hour's awards come from, blanks and absent rows, the parts of RRS and ECRS.
+Does not: prices and money (energy.py, ancillary.py), which load resource is accepted (pairing.py).
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from bess_assets.market.clock import OperatingYear, day_number
+from bess_assets.market.grid import Codes, HourlyReader, LedgerColumns, PlacedRows, Scatter, labels_array
+from bess_assets.market.nodes import NodeGrid, user_nodes
+from bess_assets.market.products import DAM_ESR_FIRST_DAY, PRODUCTS
+from bess_assets.market.step import Columns, Findings, Inputs, StepResult
+from bess_assets.market.user_table import UserRow, read_user_table
+
+FloatArray = npt.NDArray[np.float64]
+
+LARGEST_AWARD_DIFFERENCE_MW = 0.05
+"""Parts and single column of one award that differ by more are a contradiction: parts are taken, and it is counted."""
+
+_GEN_PARTS = ("rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw")
+_AS_NUMBERS = (
+    "regup_award_mw",
+    "regdn_award_mw",
+    "rrs_award_mw",
+    *_GEN_PARTS,
+    "ecrs_award_mw",
+    "ecrssd_award_mw",
+    "nspin_award_mw",
+)
+_QUANTITIES = ("award_mw", *(f"{p}_award_mw" for p in PRODUCTS))
+
+
+def award_of_parts(parts: list[FloatArray], single: FloatArray) -> tuple[FloatArray, int]:
+    """An award from its parts and its old single column.
+
+    Args:
+        parts: awards of the parts, NaN where blank or absent.
+        single: the single column, likewise.
+
+    Returns:
+        The sum of the parts where one of them is known, unless all are 0 while the single column is above 0; else the single column; and the number of
+        rows in which both are above 0 and differ by more than 0.05 MW.
+    """
+    stacked = np.stack(parts)
+    any_part = ~np.isnan(stacked).all(axis=0)
+    total = np.where(any_part, np.nansum(stacked, axis=0), np.nan)
+    filled = (np.nan_to_num(stacked) == 0).all(axis=0) & (single > 0)
+    contradicts = (total > 0) & (single > 0) & (np.abs(total - single) > LARGEST_AWARD_DIFFERENCE_MW)
+    return np.where(any_part & ~filled, total, single), int(contradicts.sum())
+
+
+def awarded(rows: PlacedRows, *, load: bool) -> tuple[dict[str, FloatArray], int]:
+    """Energy award and the five products of day-ahead rows: a blank is no award where the file has the column, else unknown.
+
+    Returns:
+        Values by `award_mw`, `regup_award_mw`, ..; and the number of contradicting rows.
+    """
+    raw = rows.numbers
+    rrs, first = award_of_parts([raw[part] for part in _GEN_PARTS], raw["rrs_award_mw"])
+    ecrs_parts = ["ecrssd_award_mw", "ecrsmd_award_mw"] if load else ["ecrssd_award_mw"]
+    ecrs, second = award_of_parts([raw[part] for part in ecrs_parts], raw["ecrs_award_mw"])
+    values = {
+        "award_mw": np.zeros(len(rows.series)) if load else _blank_is_none(raw["award_mw"], rows, "award_mw"),
+        "regup_award_mw": _blank_is_none(raw["regup_award_mw"], rows, "regup_award_mw"),
+        "regdn_award_mw": _blank_is_none(raw["regdn_award_mw"], rows, "regdn_award_mw"),
+        "rrs_award_mw": _blank_is_none(rrs, rows, "rrs_award_mw", *_GEN_PARTS),
+        "ecrs_award_mw": _blank_is_none(ecrs, rows, "ecrs_award_mw", *ecrs_parts),
+        "nspin_award_mw": _blank_is_none(raw["nspin_award_mw"], rows, "nspin_award_mw"),
+    }
+    return values, first + second
+
+
+def _blank_is_none(values: FloatArray, rows: PlacedRows, *columns: str) -> FloatArray:
+    if not rows.columns.intersection(columns):
+        return values
+    return np.where(np.isnan(values), 0.0, values)
+
+
+class _Side:
+    """Awards of one dataset for the batteries that have a resource in it.
+
+    Attributes:
+        grids: awards by quantity: as published, 0 where the dataset holds the hour and no row of the resource, NaN where it lacks the hour.
+        nodes: node by hour where a row has one.
+    """
+
+    def __init__(
+        self, inputs: Inputs, dataset: str, names: list[str | None], findings: Findings, first_day: int = 0
+    ) -> None:
+        year = inputs.year
+        load = dataset == "dam_load_resources"
+        own = [name for name in names if name]
+        numbers = [*_AS_NUMBERS, "ecrsmd_award_mw"] if load else ["award_mw", *_AS_NUMBERS]
+        points = Codes()
+        reader = HourlyReader(
+            inputs,
+            dataset,
+            "resource_name",
+            Codes(own),
+            numbers=numbers,
+            texts={} if load else {"settlement_point": points},
+        )
+        scatter = Scatter(len(own), year.hours, _QUANTITIES)
+        nodes = np.full((len(own), year.hours), -1, dtype=np.int32)
+        contradictions = 0
+        for rows in reader:
+            values, count = awarded(rows, load=load)
+            contradictions += count
+            scatter.put(rows.series, rows.step, values)
+            if not load:
+                nodes[rows.series, rows.step] = rows.texts["settlement_point"]
+        reader.report(findings, first_day=first_day)
+        scatter.report(findings, dataset)
+        findings.add("award_contradiction", dataset, contradictions, "RRS or ECRS: the parts were taken")
+        for grid in scatter.grids.values():
+            grid[~scatter.present & reader.held] = 0.0
+        self.grids = scatter.grids
+        self.nodes = nodes
+        self.points = points.texts
+        place = {name: n for n, name in enumerate(own)}
+        self.place: list[int | None] = [place[name] if name else None for name in names]
+
+
+def user_rows_by_battery(inputs: Inputs, batteries: list[str]) -> list[list[UserRow]]:
+    """The user's rows of each battery (the registry took the table's keys over)."""
+    rows = read_user_table(inputs.registry_csv) if inputs.registry_csv else []
+    return [[row for row in rows if row.battery == battery] for battery in batteries]
+
+
+def esr_boundary(year: OperatingYear, first: date = DAM_ESR_FIRST_DAY) -> int:
+    """Position of the first hour of a day, clipped to the year: awards come from the ESR dataset from there on."""
+    return year.hour_of_day_number(day_number(first))
+
+
+def bess_awards(inputs: Inputs) -> StepResult:
+    """Awards of every battery of the registry, by hour.
+
+    Before 2025-12-06 energy and AS awards of the generation resource and AS awards of its load resource; from then on those of the ESR.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    findings = Findings()
+    return StepResult(_chunks(inputs, findings), findings)
+
+
+def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
+    year = inputs.year
+    registry = inputs.tables["bess_registry"].read(["battery", "gen_resource", "load_resource", "esr_resource"])
+    batteries: list[str] = registry["battery"].to_pylist()
+    boundary = esr_boundary(year)
+    nowhere: list[int | None] = [None] * len(batteries)
+    gen = _Side(inputs, "dam_gen_resources", registry["gen_resource"].to_pylist(), findings) if boundary else None
+    load = _Side(inputs, "dam_load_resources", registry["load_resource"].to_pylist(), findings) if boundary else None
+    first_esr_day = max(day_number(DAM_ESR_FIRST_DAY) - year.first_day, 0)
+    esr = (
+        _Side(inputs, "dam_esr_resources", registry["esr_resource"].to_pylist(), findings, first_esr_day)
+        if boundary < year.hours
+        else None
+    )
+    users = user_rows_by_battery(inputs, batteries)
+    ledger = LedgerColumns(year, quarter_hours=False)
+    for n, battery in enumerate(batteries):
+        gen_n, load_n, esr_n = ((side.place if side else nowhere)[n] for side in (gen, load, esr))
+        before, after = slice(0, boundary), slice(boundary, None)
+        columns: dict[str, FloatArray] = {}
+        for quantity in _QUANTITIES:
+            values = np.full(year.hours, np.nan)
+            if gen and gen_n is not None:
+                values[before] = gen.grids[quantity][gen_n, before]
+            elif gen:
+                values[before] = 0.0
+            if esr and esr_n is not None:
+                values[after] = esr.grids[quantity][esr_n, after]
+            elif esr:
+                values[after] = 0.0
+            columns[quantity if quantity == "award_mw" else quantity.replace("_award", "_gen_award")] = values
+        for product in PRODUCTS:
+            values = np.zeros(year.hours)
+            if load and load_n is not None:
+                values[before] = load.grids[f"{product}_award_mw"][load_n, before]
+            columns[f"{product}_load_award_mw"] = values
+        nodes = _nodes(year, boundary, (gen, gen_n), (esr, esr_n), users[n])
+        yield ledger.chunk(battery, settlement_point=nodes, **columns)
+
+
+def _nodes(
+    year: OperatingYear,
+    boundary: int,
+    gen: tuple[_Side | None, int | None],
+    esr: tuple[_Side | None, int | None],
+    user: list[UserRow],
+) -> pa.Array:
+    texts = Codes()
+    codes = np.full(year.hours, -1, dtype=np.int64)
+    for (side, n), part in ((gen, slice(0, boundary)), (esr, slice(boundary, None))):
+        if side is not None and n is not None:
+            codes[part] = texts.translate(side.nodes[n, part].astype(np.int64), side.points)
+    grid = user_nodes(year, NodeGrid(codes[None, :].astype(np.int32), texts.texts).carried(), [user])
+    return labels_array(grid.codes[0].astype(np.int64), grid.texts)

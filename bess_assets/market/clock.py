@@ -1,0 +1,272 @@
+"""Operating days, hours ending, intervals and the autumn flag, to UTC steps of an operating year and back.
+
+Belongs here: everything that knows Central prevailing time.
+Does not: which column of a report holds what (datasets.py), putting values into grids (grid.py).
+
+An operating year is a row of UTC hours (8,760 or 8,784) and quarter-hours; an operating day is a run of 23, 24 or 25 of those hours. Whatever
+a report prints is turned into a position in that row, so that no formula ever sees a local time.
+
+Source: ERCOT Nodal Protocols section 2 (operating day, operating hour).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+CENTRAL = ZoneInfo("America/Chicago")
+_EPOCH = date(1970, 1, 1)
+_DAY_SECONDS = 86_400
+_HOUR_SECONDS = 3_600
+_CST = 6 * _HOUR_SECONDS
+_CDT = 5 * _HOUR_SECONDS
+
+NOWHERE = -1
+"""Position of a label that does not exist in the calendar or the year."""
+AMBIGUOUS = -2
+"""Position of a label of the repeated hour that nothing tells apart."""
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01, as Arrow's date32 stores it."""
+    return (day - _EPOCH).days
+
+
+def day_of_number(number: int) -> date:
+    """The date that `day_number` gives `number` for."""
+    return _EPOCH + timedelta(days=int(number))
+
+
+@dataclass(frozen=True)
+class OperatingYear:
+    """The hours and quarter-hours of one operating year, by position.
+
+    Attributes:
+        year: the calendar year, Central time.
+    """
+
+    year: int
+
+    @cached_property
+    def _midnights(self) -> IntArray:
+        first = datetime(self.year, 1, 1, tzinfo=CENTRAL).date()
+        last = date(self.year + 1, 1, 1)
+        days = (last - first).days
+        return np.array(
+            [
+                int(datetime(d.year, d.month, d.day, tzinfo=CENTRAL).timestamp())
+                for d in (first + timedelta(days=n) for n in range(days + 1))
+            ],
+            dtype=np.int64,
+        )
+
+    @property
+    def start(self) -> int:
+        """First second of the year, UTC seconds."""
+        return int(self._midnights[0])
+
+    @property
+    def end(self) -> int:
+        """First second of the next year, UTC seconds."""
+        return int(self._midnights[-1])
+
+    @property
+    def days(self) -> int:
+        """Operating days in the year."""
+        return len(self._midnights) - 1
+
+    @property
+    def hours(self) -> int:
+        """Hours in the year."""
+        return (self.end - self.start) // _HOUR_SECONDS
+
+    @property
+    def quarter_hours(self) -> int:
+        """Quarter-hours in the year."""
+        return 4 * self.hours
+
+    @property
+    def first_day(self) -> int:
+        """1 January as a day number."""
+        return day_number(date(self.year, 1, 1))
+
+    @property
+    def last_day(self) -> int:
+        """31 December as a day number."""
+        return day_number(date(self.year, 12, 31))
+
+    @cached_property
+    def day_first_hour(self) -> IntArray:
+        """Position of each day's first hour, and one past the end; shape (days + 1,)."""
+        return (self._midnights - self.start) // _HOUR_SECONDS
+
+    @cached_property
+    def day_hours(self) -> IntArray:
+        """Hours of each day: 23, 24 or 25; shape (days,)."""
+        return np.diff(self.day_first_hour)
+
+    @cached_property
+    def hour_day(self) -> IntArray:
+        """Day index (0 is 1 January) of each hour; shape (hours,)."""
+        return np.repeat(np.arange(self.days), self.day_hours)
+
+    @cached_property
+    def quarter_hour_day(self) -> IntArray:
+        """Day index of each quarter-hour; shape (quarter_hours,)."""
+        return np.repeat(self.hour_day, 4)
+
+    @cached_property
+    def hour_starts(self) -> IntArray:
+        """Start of each hour, UTC seconds; shape (hours,)."""
+        return self.start + _HOUR_SECONDS * np.arange(self.hours, dtype=np.int64)
+
+    @cached_property
+    def quarter_hour_starts(self) -> IntArray:
+        """Start of each quarter-hour, UTC seconds; shape (quarter_hours,)."""
+        return self.start + 900 * np.arange(self.quarter_hours, dtype=np.int64)
+
+    @cached_property
+    def month_of_day(self) -> IntArray:
+        """Month 1..12 of each day; shape (days,)."""
+        return np.array([day_of_number(self.first_day + n).month for n in range(self.days)], dtype=np.int64)
+
+    @cached_property
+    def spring_day(self) -> int:
+        """Index of the 23-hour day."""
+        return int(np.flatnonzero(self.day_hours == 23)[0])
+
+    @cached_property
+    def autumn_day(self) -> int:
+        """Index of the 25-hour day."""
+        return int(np.flatnonzero(self.day_hours == 25)[0])
+
+    def is_clock_change(self, day_index: IntArray) -> BoolArray:
+        """True where the day has 23 or 25 hours."""
+        return np.asarray((day_index == self.spring_day) | (day_index == self.autumn_day))
+
+    def hour_of_day_number(self, number: int) -> int:
+        """Position of the first hour of a day, clipped to the year."""
+        index = min(max(number - self.first_day, 0), self.days)
+        return int(self.day_first_hour[index])
+
+    def has_day(self, number: int) -> bool:
+        """Whether the day lies in the year."""
+        return self.first_day <= number <= self.last_day
+
+    # --- hour labels -> positions -------------------------------------------------------------------------------------
+
+    def ordinary_hours(self, day_index: IntArray, hour_ending: IntArray) -> IntArray:
+        """Positions of hours on 24-hour days; `NOWHERE` for a label outside 1..24."""
+        good = (hour_ending >= 1) & (hour_ending <= 24)
+        return np.where(good, self.day_first_hour[day_index] + hour_ending - 1, NOWHERE)
+
+    def spring_hours(self, hour_ending: IntArray) -> IntArray:
+        """Positions of the labels of the 23-hour day, taken all together.
+
+        A label 24 anywhere means that 3 was skipped, as ERCOT's price files do (01:00, 02:00, 04:00 .. 24:00); otherwise labels 1..23 mean hours in order.
+        """
+        first = int(self.day_first_hour[self.spring_day])
+        if (hour_ending == 24).any():
+            position = np.where(hour_ending >= 4, hour_ending - 2, hour_ending - 1)
+            good = (hour_ending >= 1) & (hour_ending <= 24) & (hour_ending != 3)
+        else:
+            position = hour_ending - 1
+            good = (hour_ending >= 1) & (hour_ending <= 23)
+        return np.where(good, first + position, NOWHERE)
+
+    def autumn_hours(self, series: IntArray, hour_ending: IntArray, repeated: IntArray) -> IntArray:
+        """Positions of the labels of the 25-hour day, taken all together and in file order.
+
+        Args:
+            series: what a label should be unique for: resource, or point and interval; one number a row.
+            hour_ending: labels 1..24 or 1..25.
+            repeated: 1 where a flag says second 01:00 hour, 0 where it says first, -1 where there is no flag.
+
+        A label 25 means hours in order. Else a flag set anywhere is trusted. Else the first row of label 2 of a series is the first 01:00 hour, the second
+        row the second, and further rows (a republication) begin again.
+        """
+        first = int(self.day_first_hour[self.autumn_day])
+        if (hour_ending == 25).any():
+            good = (hour_ending >= 1) & (hour_ending <= 25)
+            return np.where(good, first + hour_ending - 1, NOWHERE)
+        second = repeated == 1 if (repeated == 1).any() else _even_occurrence(series, hour_ending == 2)
+        position = np.where(hour_ending <= 2, hour_ending - 1, hour_ending)
+        position = np.where((hour_ending == 2) & second, 2, position)
+        good = (hour_ending >= 1) & (hour_ending <= 24)
+        return np.where(good, first + position, NOWHERE)
+
+    # --- stamps -> UTC ------------------------------------------------------------------------------------------------
+
+    def stamps_to_utc(self, local: IntArray, repeated: IntArray) -> IntArray:
+        """UTC seconds of wall-clock seconds.
+
+        Args:
+            local: wall-clock time as if it were UTC, seconds; any year's stamps may be given.
+            repeated: 1 second 01:00 hour, 0 first, -1 not said.
+
+        Returns:
+            UTC seconds; `NOWHERE` outside the year or in the hour that spring skips; `AMBIGUOUS` for 01:xx of the autumn day with nothing said.
+        """
+        spring = (self.first_day + self.spring_day) * _DAY_SECONDS + 2 * _HOUR_SECONDS
+        autumn = (self.first_day + self.autumn_day) * _DAY_SECONDS + _HOUR_SECONDS
+        summer = (local >= spring + _HOUR_SECONDS) & (local < autumn + _HOUR_SECONDS)
+        twice = (local >= autumn) & (local < autumn + _HOUR_SECONDS)
+        utc = local + np.where(summer & ~(twice & (repeated == 1)), _CDT, _CST)
+        utc = np.where((utc < self.start) | (utc >= self.end), NOWHERE, utc)
+        utc = np.where((local >= spring) & (local < spring + _HOUR_SECONDS), NOWHERE, utc)
+        return np.where(twice & (repeated == -1), AMBIGUOUS, utc)
+
+    @cached_property
+    def repeated_quarter_hours(self) -> slice:
+        """The eight quarter-hours of both 01:00 hours of the autumn day."""
+        first = 4 * int(self.day_first_hour[self.autumn_day] + 1)
+        return slice(first, first + 8)
+
+    def numbered_quarter_hours(self, day_index: IntArray, number: IntArray) -> IntArray:
+        """Positions of the n-th quarter-hours of days (SMNE's Interval Number, 1..92, 96 or 100)."""
+        good = (number >= 1) & (number <= 4 * self.day_hours[day_index])
+        return np.where(good, 4 * self.day_first_hour[day_index] + number - 1, NOWHERE)
+
+    # --- positions -> labels, as ERCOT prints them ---------------------------------------------------------------------
+
+    def hour_labels(self) -> tuple[IntArray, IntArray, BoolArray]:
+        """Day number, hour ending and repeated-hour flag of each hour, as the price reports print them."""
+        position = np.arange(self.hours) - self.day_first_hour[self.hour_day]
+        label = position + 1
+        spring = self.hour_day == self.spring_day
+        autumn = self.hour_day == self.autumn_day
+        label = np.where(spring & (position >= 2), position + 2, label)
+        label = np.where(autumn & (position >= 2), position, label)
+        return self.first_day + self.hour_day, label, autumn & (position == 2)
+
+    def stamps_from_utc(self, utc: IntArray) -> tuple[IntArray, BoolArray]:
+        """Wall-clock seconds and repeated-hour flag of UTC seconds of the year."""
+        hour = (utc - self.start) // _HOUR_SECONDS
+        day = self.hour_day[hour]
+        position = hour - self.day_first_hour[day]
+        wall = position + ((day == self.spring_day) & (position >= 2)) - ((day == self.autumn_day) & (position >= 2))
+        second = (day == self.autumn_day) & (position == 2)
+        return (self.first_day + day) * _DAY_SECONDS + wall * _HOUR_SECONDS + (utc - self.start) % _HOUR_SECONDS, second
+
+
+def _even_occurrence(series: IntArray, counted: BoolArray) -> BoolArray:
+    """True for the second, fourth .. counted row of each series, in the order given."""
+    rows = np.flatnonzero(counted)
+    order = np.argsort(series[rows], kind="stable")
+    ordered = series[rows][order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.empty(0, np.int64)
+    occurrence = np.arange(len(ordered)) - np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
+    even = np.zeros(len(series), dtype=bool)
+    even[rows[order]] = occurrence % 2 == 1
+    return even
+
+
+def utc_text(seconds: int) -> str:
+    """ISO text of UTC seconds, for messages."""
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -1,0 +1,547 @@
+"""Every dataset ERCOT publishes that we use: its headings of every era, mapped to canonical columns.
+
+Belongs here: raw headings, and nowhere else; what kind of value a column holds; which headings are known and not used.
+Does not: reading rows (reading.py), what a value is worth.
+
+Headings are compared by their letters and digits alone, in lower case, so that ERCOT's own `Telemetered Net Output ` (with its trailing space) and a rollup's
+`TelemeteredNetOutput` are one heading.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bess_assets.errors import InputError
+from bess_assets.market.products import DAM_ESR_FIRST_DAY, ECRS_FIRST_DAY, RTC_FIRST_DAY
+
+Kind = Literal["name", "day", "hour", "interval", "flag", "stamp", "number"]
+"""name: trimmed text. day: delivery date. hour: hour ending or delivery hour, 1..25. interval: whole number. flag: Y or N.
+stamp: wall-clock time. number: float."""
+
+_MAX_SOC_FIRST_DAY = date(2024, 6, 28)
+_RRS_SPLIT_FIRST_DAY = date(2022, 12, 13)
+_ALWAYS = date(2000, 1, 1)
+
+
+def normal_heading(heading: str) -> str:
+    """Letters and digits of a heading in lower case: what headings are compared by."""
+    return re.sub(r"[^a-z0-9]", "", heading.lower())
+
+
+@dataclass(frozen=True)
+class DatasetColumn:
+    """One canonical column of a dataset.
+
+    Attributes:
+        name: canonical name, with unit.
+        kind: how its values are read.
+        headings: spellings, best first; where a file has several, the first that it has is read.
+        required: True if rows mean nothing without it.
+        first_day: first operating day on which ERCOT publishes it; absent before is no finding.
+        last_day: last operating day on which ERCOT publishes it.
+    """
+
+    name: str
+    kind: Kind
+    headings: tuple[str, ...]
+    required: bool = False
+    first_day: date = _ALWAYS
+    last_day: date = date.max
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset, one rollup folder.
+
+    Attributes:
+        name: canonical name, also the asset key.
+        folder: folder of its annual rollups.
+        meaning: what a row is.
+        report: ERCOT's report it comes from.
+        sixty_day: True if rollups are grouped by publication year: a delivery year then needs files Y and Y+1.
+        columns: canonical columns by name.
+        unread: patterns of normal headings that are known and not used.
+        first_year: first delivery year that has rows.
+        last_year: last delivery year that has rows.
+    """
+
+    name: str
+    folder: str
+    meaning: str
+    report: str
+    sixty_day: bool
+    columns: dict[str, DatasetColumn]
+    unread: tuple[str, ...]
+    first_year: int = 2010
+    last_year: int = 9999
+
+    def canonical(self, headings: list[str]) -> dict[str, str]:
+        """Canonical name -> heading, for the columns that the headings hold."""
+        by_normal: dict[str, str] = {}
+        for heading in headings:
+            by_normal.setdefault(normal_heading(heading), heading)
+        found = {}
+        for column in self.columns.values():
+            spelled = [by_normal[n] for n in map(normal_heading, column.headings) if n in by_normal]
+            if spelled:
+                found[column.name] = spelled[0]
+        return found
+
+    def knows(self, heading: str) -> bool:
+        """Whether the heading is one that some era of the dataset has."""
+        normal = normal_heading(heading)
+        if any(normal == normal_heading(s) for c in self.columns.values() for s in c.headings):
+            return True
+        return any(re.fullmatch(pattern, normal) for pattern in (*_ROLLUP_EXTRAS, *self.unread))
+
+
+_ROLLUP_EXTRAS = ("datetime", "hour", "deliverydatestr", "year", "month")
+
+
+def _column(
+    name: str, kind: Kind, *headings: str, required: bool = False, first_day: date = _ALWAYS, last_day: date = date.max
+) -> DatasetColumn:
+    return DatasetColumn(name, kind, headings, required, first_day, last_day)
+
+
+def _columns(*columns: DatasetColumn) -> dict[str, DatasetColumn]:
+    return {column.name: column for column in columns}
+
+
+_DAY = _column("operating_day", "day", "Delivery Date", required=True)
+_HOUR_ENDING = _column("hour_ending", "hour", "Hour Ending", "hour", required=True)
+_DELIVERY_HOUR = _column("hour_ending", "hour", "Delivery Hour", "Hour Ending", "hour", required=True)
+_INTERVAL = _column("interval", "interval", "Delivery Interval", required=True)
+_DST_FLAG = _column("repeated_hour", "flag", "DSTFlag", "Repeated Hour Flag")
+_REPEATED = _column("repeated_hour", "flag", "Repeated Hour Flag", "DSTFlag")
+_STAMP = _column("sced_stamp", "stamp", "SCED Time Stamp", required=True)
+_QSE = _column("qse", "name", "QSE", "QSE Name", first_day=date(2023, 1, 1))
+
+
+def _as_awards(*, load: bool) -> tuple[DatasetColumn, ...]:
+    manual = (_column("ecrsmd_award_mw", "number", "ECRSMD Awarded", first_day=ECRS_FIRST_DAY),) if load else ()
+    return (
+        _column("regup_award_mw", "number", "RegUp Awarded"),
+        _column("regdn_award_mw", "number", "RegDown Awarded", "RegDn Awarded"),
+        _column("rrs_award_mw", "number", "RRS Awarded", last_day=_RRS_SPLIT_FIRST_DAY),
+        _column("rrspfr_award_mw", "number", "RRSPFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
+        _column("rrsffr_award_mw", "number", "RRSFFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
+        _column("rrsufr_award_mw", "number", "RRSUFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
+        _column("ecrs_award_mw", "number", "ECRS Awarded", first_day=ECRS_FIRST_DAY, last_day=ECRS_FIRST_DAY),
+        _column("ecrssd_award_mw", "number", "ECRSSD Awarded", first_day=ECRS_FIRST_DAY),
+        *manual,
+        _column("nspin_award_mw", "number", "NonSpin Awarded", "NSPIN Awarded"),
+    )
+
+
+def _rt_as_awards() -> tuple[DatasetColumn, ...]:
+    return tuple(
+        _column(f"{part}_award_mw", "number", f"AS Awards {label}", first_day=RTC_FIRST_DAY)
+        for part, label in (
+            ("regup", "REGUP"),
+            ("regdn", "REGDN"),
+            ("rrspfr", "RRSPFR"),
+            ("rrsffr", "RRSFFR"),
+            ("rrsufr", "RRSUFR"),
+            ("ecrs", "ECRS"),
+            ("nspin", "NSPIN"),
+        )
+    )
+
+
+_DAM_UNREAD = (
+    r"qsesubmittedcurve(mw|price)\d+",
+    r"startup(hot|inter|cold)",
+    "mingencost",
+    "dme",
+    r"(regup|regdown|rrs|ecrs|nonspin)mcpc",
+    "lowpowerconsumption(forloadresource)?",
+)
+_SCED_UNREAD = (
+    r"sced\d?(curve)?(mw|price)\d+",
+    r"sced\dcurve(mw|price)\d+",
+    r"scedbidtobuycurve(mw|price)\d+",
+    r"bid(mw|price)\d+",
+    r"submittedtpo(mw|price)\d+",
+    r"ancillaryservice(regup|regdn|rrs|rrsffr|nsrs|ecrs)",
+    r"as(rrs|rrsffr|nsrs|ecrs|regup|regdn)",
+    r"asresponsibilityfor(rrs|rrsffr|nonspin|regup|regdown|ecrs)",
+    r"ascapability[a-z]+",
+    r"selfprovided(rrsffr|rrsufr|ecrs)",
+    r"asawards(nspin|rrsffr|rrspfr|rrsufr|ecrs|regup|regdn)",
+    r"startup(hot|inter|cold)offer",
+    "mingencost",
+    "outputschedule",
+    r"(hdl|ldl|hasl|lasl)",
+    "dme",
+    "bidtype",
+    "proxyextension",
+    r"ramprate(up|down)",
+    "lowpowerconsumption",
+    "stateofcharge",
+    "minimumsoc",
+    "minsoc",
+)
+
+
+def _dam(name: str, folder: str, what: str, report: str, first_year: int = 2010, last_year: int = 9999) -> Dataset:
+    return Dataset(
+        name=name,
+        folder=folder,
+        meaning=f"Day-ahead offers and awards, {what} by hour.",
+        report=report,
+        sixty_day=True,
+        first_year=first_year,
+        last_year=last_year,
+        unread=_DAM_UNREAD,
+        columns=_columns(
+            _DAY,
+            _HOUR_ENDING,
+            _REPEATED,
+            _column("resource_name", "name", "Resource Name", required=True),
+            _column("resource_type", "name", "Resource Type"),
+            _QSE,
+            _column("settlement_point", "name", "Settlement Point Name", "Settlement Point"),
+            _column("hsl_mw", "number", "HSL"),
+            _column("lsl_mw", "number", "LSL"),
+            _column("resource_status", "name", "Resource Status"),
+            _column("award_mw", "number", "Awarded Quantity"),
+            _column("settlement_price_usd_per_mwh", "number", "Energy Settlement Point Price"),
+            *_as_awards(load=False),
+        ),
+    )
+
+
+_ALL = (
+    Dataset(
+        name="rt_prices",
+        folder="RT_prices",
+        meaning="Real-time settlement point prices, point by quarter-hour.",
+        report="NP6-905-CD",
+        sixty_day=False,
+        unread=(),
+        columns=_columns(
+            _DAY,
+            _DELIVERY_HOUR,
+            _INTERVAL,
+            _DST_FLAG,
+            _column("settlement_point", "name", "Settlement Point Name", "Settlement Point", required=True),
+            _column("settlement_point_type", "name", "Settlement Point Type"),
+            _column("price_usd_per_mwh", "number", "Settlement Point Price"),
+        ),
+    ),
+    Dataset(
+        name="da_prices",
+        folder="DA_prices",
+        meaning="Day-ahead settlement point prices, point by hour.",
+        report="NP4-190-CD",
+        sixty_day=False,
+        unread=(),
+        columns=_columns(
+            _DAY,
+            _HOUR_ENDING,
+            _DST_FLAG,
+            _column("settlement_point", "name", "Settlement Point", "Settlement Point Name", required=True),
+            _column("price_usd_per_mwh", "number", "Settlement Point Price"),
+        ),
+    ),
+    Dataset(
+        name="as_prices",
+        folder="AS_prices",
+        meaning="Day-ahead market clearing prices for capacity, product by hour.",
+        report="NP4-188-CD",
+        sixty_day=False,
+        unread=(),
+        columns=_columns(
+            _DAY,
+            _HOUR_ENDING,
+            _DST_FLAG,
+            _column("product", "name", "Ancillary Type", "AS Type", required=True),
+            _column("mcpc_usd_per_mw", "number", "MCPC"),
+        ),
+    ),
+    Dataset(
+        name="rt_as_prices",
+        folder="RT_AS_prices",
+        meaning="Real-time market clearing prices for capacity, product by quarter-hour.",
+        report="NP6-331-CD",
+        sixty_day=False,
+        first_year=RTC_FIRST_DAY.year,
+        unread=(),
+        columns=_columns(
+            _DAY,
+            _DELIVERY_HOUR,
+            _INTERVAL,
+            _REPEATED,
+            _column("product", "name", "AS Type", "Ancillary Type", required=True),
+            _column("mcpc_usd_per_mw", "number", "MCPC"),
+        ),
+    ),
+    _dam("dam_gen_resources", "DAM_Gen_Resources", "generation resource", "60d_DAM_Gen_Resource_Data"),
+    Dataset(
+        name="dam_load_resources",
+        folder="DAM_Load_Resources",
+        meaning="Day-ahead ancillary service awards, load resource by hour (no energy award in any year).",
+        report="60d_DAM_Load_Resource_Data",
+        sixty_day=True,
+        unread=_DAM_UNREAD,
+        columns=_columns(
+            _DAY,
+            _HOUR_ENDING,
+            _REPEATED,
+            _column("resource_name", "name", "Load Resource Name", "Resource Name", required=True),
+            _column("max_power_mw", "number", "Max Power Consumption for Load Resource", "Max Power Consumption"),
+            *_as_awards(load=True),
+        ),
+    ),
+    _dam(
+        "dam_esr_resources",
+        "DAM_ESR_Resources",
+        "energy storage resource",
+        "60d_DAM_ESR_Data",
+        first_year=DAM_ESR_FIRST_DAY.year,
+    ),
+    Dataset(
+        name="sced_gen_resources",
+        folder="SCED_Gen_Resources",
+        meaning="Telemetry and base points, generation resource by SCED run.",
+        report="60d_SCED_Gen_Resource_Data",
+        sixty_day=True,
+        unread=_SCED_UNREAD,
+        columns=_columns(
+            _STAMP,
+            _REPEATED,
+            _column("resource_name", "name", "Resource Name", required=True),
+            _column("resource_type", "name", "Resource Type"),
+            _QSE,
+            _column("hsl_mw", "number", "HSL"),
+            _column("lsl_mw", "number", "LSL"),
+            _column("resource_status", "name", "Telemetered Resource Status", "Resource Status"),
+            _column("base_point_mw", "number", "Base Point"),
+            _column("output_mw", "number", "Telemetered Net Output"),
+        ),
+    ),
+    Dataset(
+        name="sced_load_resources",
+        folder="SCED_Load_Resources",
+        meaning="Telemetry and base points, load resource by SCED run.",
+        report="60d_Load_Resource_Data_in_SCED",
+        sixty_day=True,
+        unread=_SCED_UNREAD,
+        columns=_columns(
+            _STAMP,
+            _REPEATED,
+            _column("resource_name", "name", "Resource Name", "Load Resource Name"),
+            _QSE,
+            _column("resource_status", "name", "Telemetered Resource Status", "Resource Status"),
+            _column("max_power_mw", "number", "Max Power Consumption"),
+            _column("consumption_mw", "number", "Real Power Consumption"),
+            _column("base_point_mw", "number", "Base Point", first_day=date(2019, 12, 2)),
+        ),
+    ),
+    Dataset(
+        name="sced_esr_resources",
+        folder="SCED_ESR_Resources",
+        meaning="Telemetry, base points, state of charge and real-time AS awards, energy storage resource by SCED run.",
+        report="60d_ESR_Data_in_SCED",
+        sixty_day=True,
+        first_year=RTC_FIRST_DAY.year,
+        unread=_SCED_UNREAD,
+        columns=_columns(
+            _STAMP,
+            _REPEATED,
+            _column("resource_name", "name", "Resource Name", required=True),
+            _column("resource_type", "name", "Resource Type"),
+            _QSE,
+            _column("hsl_mw", "number", "HSL"),
+            _column("lsl_mw", "number", "LSL"),
+            _column("resource_status", "name", "Telemetered Resource Status", "Resource Status"),
+            _column("base_point_mw", "number", "Base Point"),
+            _column("output_mw", "number", "Telemetered Net Output"),
+            _column("max_soc_mwh", "number", "Maximum SOC", "MaxSOC"),
+            *_rt_as_awards(),
+        ),
+    ),
+    Dataset(
+        name="sced_smne",
+        folder="SCED_SMNE",
+        meaning="Settlement metered net energy, generation resource by quarter-hour.",
+        report="60d_SCED_SMNE_GEN_RES",
+        sixty_day=True,
+        unread=(),
+        columns=_columns(
+            _column("interval_end", "stamp", "Interval Time", required=True),
+            _column("interval_number", "interval", "Interval Number"),
+            _column("resource_name", "name", "Resource Code", "Resource Name", required=True),
+            _column("energy_mwh", "number", "Interval Value"),
+        ),
+    ),
+    Dataset(
+        name="cop_snapshots",
+        folder="COP_Snapshots",
+        meaning="Current operating plan at the end of the adjustment period, resource by hour.",
+        report="60d_COP_Adjustment_Period_Snapshot",
+        sixty_day=True,
+        unread=(
+            r"(regup|regdown|rrs|rrspfr|rrsffr|rrsufr|nspin|ecrs)",
+            "(highemergencylimit|lowemergencylimit|hel|lel)",
+            "(lowsustainedlimit|lsl)",
+            "(minimumsoc|minsoc|hourbeginningplannedsoc|plannedsoc)",
+        ),
+        columns=_columns(
+            _DAY,
+            _HOUR_ENDING,
+            _REPEATED,
+            _column("resource_name", "name", "Resource Name", required=True),
+            _column("qse", "name", "QSE Name", "QSE"),
+            _column("resource_status", "name", "Status"),
+            _column("hsl_mw", "number", "High Sustained Limit", "HSL"),
+            _column("max_soc_mwh", "number", "Maximum SOC", "MaxSOC", first_day=_MAX_SOC_FIRST_DAY),
+        ),
+    ),
+    Dataset(
+        name="sasm_as_offers",
+        folder="SASM_AS_Offers",
+        meaning="Offers into the supplemental AS market; offers, not awards, and in no figure.",
+        report="60d_SASM_Load_Resource_AS_Offers, 60d_SASM_Generation_Resource_AS_Offers",
+        sixty_day=True,
+        last_year=RTC_FIRST_DAY.year,
+        unread=(r".*",),
+        columns=_columns(_DAY, _HOUR_ENDING, _column("resource_name", "name", "Resource Name", "Load Resource Name")),
+    ),
+    Dataset(
+        name="dam_energy_bid_awards",
+        folder="DAM_Energy_Bid_Awards",
+        meaning="Day-ahead purchases of a QSE at a settlement point; tied to no resource, and in no figure.",
+        report="60d_DAM_EnergyBidAwards",
+        sixty_day=True,
+        unread=("bidid", "settlementpointprice"),
+        columns=_columns(
+            _DAY,
+            _HOUR_ENDING,
+            _column("settlement_point", "name", "Settlement Point", required=True),
+            _column("qse", "name", "QSE Name", "QSE"),
+            _column("award_mw", "number", "Energy Only Bid Award in MW"),
+        ),
+    ),
+)
+
+DATASETS = {dataset.name: dataset for dataset in _ALL}
+"""All datasets by canonical name."""
+
+
+@dataclass(frozen=True)
+class FileDescription:
+    """What the footer of a rollup file says.
+
+    Attributes:
+        rows: rows.
+        bytes: size of the file.
+        columns: (heading, Arrow type, canonical name or None) in file order.
+        missing: canonical columns that ERCOT publishes in that year and the file lacks.
+        unknown: headings that no era of the dataset has.
+        zero_filled: canonical number columns that are zero in every row, as far as the footer's statistics say.
+    """
+
+    rows: int
+    bytes: int
+    columns: list[tuple[str, str, str | None]]
+    missing: list[str]
+    unknown: list[str]
+    zero_filled: list[str]
+
+
+def open_parquet(dataset: Dataset, path: Path, dictionaries: list[str] | None = None) -> pq.ParquetFile:
+    """The open file; `dictionaries` names the headings to read as dictionaries.
+
+    Raises:
+        InputError: the file is not readable as Parquet.
+    """
+    try:
+        return pq.ParquetFile(path, read_dictionary=dictionaries or [], pre_buffer=True)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"{path.name} of {dataset.folder} cannot be read as Parquet: {str(error).splitlines()[0]}",
+            dataset=dataset.name,
+            file=path,
+            expected="a whole Parquet file",
+            remedy="Bring the file again; a half-copied file ends without its footer.",
+        ) from error
+
+
+def describe_file(dataset: Dataset, path: Path) -> FileDescription:
+    """What a rollup file holds, from its footer alone.
+
+    Raises:
+        InputError: no Parquet, or a file that lacks the columns without which rows of this dataset mean nothing.
+    """
+    with open_parquet(dataset, path) as file:
+        schema = file.schema_arrow
+        headings = list(schema.names)
+        found = dataset.canonical(headings)
+        by_heading = {heading: name for name, heading in found.items()}
+        rows = file.metadata.num_rows
+        zero = [
+            name
+            for name, heading in found.items()
+            if dataset.columns[name].kind == "number" and rows and _is_zero(file.metadata, heading)
+        ]
+    require_columns(dataset, path, headings)
+    year = int(path.stem) if path.stem.isdigit() else None
+    return FileDescription(
+        rows=rows,
+        bytes=path.stat().st_size,
+        columns=[(h, str(schema.field(i).type), by_heading.get(h)) for i, h in enumerate(headings)],
+        missing=[c.name for c in dataset.columns.values() if c.name not in found and _published(c, year)],
+        unknown=[h for h in headings if not dataset.knows(h)],
+        zero_filled=zero,
+    )
+
+
+def require_columns(dataset: Dataset, path: Path, headings: list[str]) -> dict[str, str]:
+    """Canonical name -> heading of a file.
+
+    Raises:
+        InputError: a required column is absent, naming it and the headings that are there.
+    """
+    found = dataset.canonical(headings)
+    for column in dataset.columns.values():
+        if column.required and column.name not in found:
+            raise InputError(
+                f"{path.name} of {dataset.folder} has no column for {column.name}.",
+                dataset=dataset.name,
+                file=path,
+                column=column.name,
+                expected=" or ".join(repr(h) for h in column.headings),
+                remedy=f"Check that this is {dataset.report}; its headings are {', '.join(map(repr, headings[:12]))}.",
+            )
+    return found
+
+
+def _published(column: DatasetColumn, year: int | None) -> bool:
+    if year is None:
+        return True
+    return column.first_day < date(year, 11, 1) and column.last_day > date(year, 1, 1)
+
+
+def _is_zero(metadata: pq.FileMetaData, heading: str) -> bool:
+    index = next((i for i in range(metadata.num_columns) if metadata.schema.column(i).path == heading), None)
+    if index is None:
+        return False
+    seen = False
+    for group in range(metadata.num_row_groups):
+        chunk = metadata.row_group(group).column(index)
+        statistics = chunk.statistics
+        if statistics is None or not statistics.has_min_max:
+            if statistics is not None and statistics.null_count == chunk.num_values:
+                continue
+            return False
+        if statistics.min != 0 or statistics.max != 0:
+            return False
+        seen = True
+    return seen

@@ -1,0 +1,243 @@
+"""Quarter-hour energy of each battery, from the best quantity ERCOT publishes, and its real-time AS awards.
+
+Belongs here: choosing between settlement metering, telemetry and base points; turning MW into MWh.
+Does not: prices and money (energy.py), which resources are batteries (registry.py), the hold itself (runs.py).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bess_assets.market.awards import award_of_parts
+from bess_assets.market.clock import day_number
+from bess_assets.market.grid import LedgerColumns, labels_array
+from bess_assets.market.products import HOURS_PER_QUARTER_HOUR, PRODUCTS, RTC_FIRST_DAY
+from bess_assets.market.runs import MeterReader, RunReader
+from bess_assets.market.step import Columns, Findings, Inputs, StepResult
+
+FloatArray = npt.NDArray[np.float64]
+SourceArray = npt.NDArray[np.int8]
+
+SOURCES = ("smne", "telemetry", "base_point")
+"""Quantities, best first."""
+_METER, _TELEMETRY, _BASE_POINT, _NONE = 0, 1, 2, -1
+RUNNING_MW = 1.0
+"""Above this a side counts as running when a pair is judged."""
+
+_RRS_PARTS = ("rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw")
+_RT_AWARDS = ("regup_award_mw", "regdn_award_mw", *_RRS_PARTS, "ecrs_award_mw", "nspin_award_mw")
+
+
+@dataclass
+class Flows:
+    """Energy of some resources by quarter-hour, from telemetry or, where that is unknown, base points.
+
+    Attributes:
+        reader: what was read.
+        output: 1 in runs above `RUNNING_MW`, 0 below, NaN where unobserved; shape (runs, series).
+        discharge_mwh: positive part, NaN where unknown; shape (series, quarter-hours).
+        charge_mwh: negative part, >= 0, NaN where unknown; same shape.
+        source: index into `SOURCES`, -1 where unknown; same shape.
+        coverage: share of the quarter-hour in which the source was observed; same shape.
+        awards: real-time AS awards by product, MW; same shape; empty unless asked for.
+    """
+
+    reader: RunReader
+    output: FloatArray
+    discharge_mwh: FloatArray
+    charge_mwh: FloatArray
+    source: SourceArray
+    coverage: FloatArray
+    awards: dict[str, FloatArray]
+
+
+def read_flows(inputs: Inputs, dataset: str, names: list[str], telemetry: str, *, awards: bool = False) -> Flows:
+    """Energy of resources of a SCED dataset.
+
+    Args:
+        inputs: year and rollups.
+        dataset: canonical name.
+        names: resources.
+        telemetry: column of the telemetered MW.
+        awards: whether real-time AS awards are wanted too.
+    """
+    numbers = [telemetry, "base_point_mw", *(_RT_AWARDS if awards else ())]
+    reader = RunReader(inputs, dataset, names, numbers)
+    shape = (len(names), inputs.year.quarter_hours)
+    flows = Flows(
+        reader,
+        np.full((len(reader.starts), len(names)), np.nan, dtype=np.float32),
+        np.full(shape, np.nan),
+        np.full(shape, np.nan),
+        np.full(shape, _NONE, dtype=np.int8),
+        np.zeros(shape),
+        {p: np.full(shape, np.nan) for p in PRODUCTS} if awards else {},
+    )
+    if not names or not len(reader.starts):
+        return flows
+    for window in reader.windows():
+        part = slice(window.first, window.last)
+        output = window.grids[telemetry]
+        flows.output[window.runs] = np.where(np.isnan(output), np.nan, output > RUNNING_MW)
+        best = reader.means(window, output)
+        last = reader.means(window, window.grids["base_point_mw"])
+        use_last = np.isnan(best.positive) & ~np.isnan(last.positive)
+        positive = np.where(use_last, last.positive, best.positive)
+        flows.discharge_mwh[:, part] = positive.T * HOURS_PER_QUARTER_HOUR
+        flows.charge_mwh[:, part] = np.where(use_last, last.negative, best.negative).T * HOURS_PER_QUARTER_HOUR
+        flows.source[:, part] = np.where(use_last, _BASE_POINT, np.where(np.isnan(positive), _NONE, _TELEMETRY)).T
+        flows.coverage[:, part] = np.where(
+            use_last, last.coverage, np.maximum(best.coverage, last.coverage * np.isnan(best.positive))
+        ).T
+        for product, values in _real_time_awards(window.grids).items() if awards else ():
+            means = reader.means(window, values)
+            flows.awards[product][:, part] = (means.positive - means.negative).T
+    return flows
+
+
+def _real_time_awards(grids: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    single = np.full_like(grids["ecrs_award_mw"], np.nan)
+    rrs, _ = award_of_parts([grids[part] for part in _RRS_PARTS], single)
+    return {p: rrs if p == "rrs" else grids[f"{p}_award_mw"] for p in PRODUCTS}
+
+
+def generation_flows(inputs: Inputs, names: list[str]) -> Flows:
+    """Telemetered net output, else base point, of generation resources."""
+    return read_flows(inputs, "sced_gen_resources", names, "output_mw")
+
+
+def load_flows(inputs: Inputs, names: list[str]) -> Flows:
+    """Real power consumption, else base point, of load resources: charging is the positive part."""
+    flows = read_flows(inputs, "sced_load_resources", names, "consumption_mw")
+    flows.discharge_mwh, flows.charge_mwh = flows.charge_mwh, flows.discharge_mwh
+    return flows
+
+
+def bess_dispatch(inputs: Inputs) -> StepResult:
+    """Energy of every battery of the registry, by quarter-hour, and from 2025-12-05 its real-time AS awards.
+
+    Discharge: settlement metered net energy, else telemetered net output, else base point. Charge before 2025-12-05: the load resource's real power
+    consumption, else its base point; the generation side's own negative part only where the user's table says that there is no load resource.
+    From 2025-12-05 both are parts of the ESR's telemetered net output, else of its base point.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    findings = Findings()
+    return StepResult(_chunks(inputs, findings), findings)
+
+
+@dataclass
+class _Energy:
+    """Columns of one battery over the year."""
+
+    discharge: FloatArray
+    charge: FloatArray
+    discharge_source: SourceArray
+    charge_source: SourceArray
+    discharge_coverage: FloatArray
+    charge_coverage: FloatArray
+
+    @staticmethod
+    def unknown(quarter_hours: int) -> "_Energy":
+        def number() -> FloatArray:
+            return np.full(quarter_hours, np.nan)
+
+        def source() -> SourceArray:
+            return np.full(quarter_hours, _NONE, dtype=np.int8)
+
+        return _Energy(number(), number(), source(), source(), np.zeros(quarter_hours), np.zeros(quarter_hours))
+
+
+def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
+    year = inputs.year
+    registry = inputs.tables["bess_registry"].read(
+        ["battery", "gen_resource", "load_resource", "esr_resource", "charging"]
+    )
+    rows = registry.to_pylist()
+    boundary = 4 * year.hour_of_day_number(day_number(RTC_FIRST_DAY))
+    gens = sorted({row["gen_resource"] for row in rows if row["gen_resource"]}) if boundary else []
+    loads = (
+        sorted({row["load_resource"] for row in rows if row["load_resource"] and row["charging"] == "load"})
+        if boundary
+        else []
+    )
+    esrs = sorted({row["esr_resource"] for row in rows if row["esr_resource"]}) if boundary < year.quarter_hours else []
+    generation = load = esr = metered = None
+    if boundary:
+        generation, load = generation_flows(inputs, gens), load_flows(inputs, loads)
+        meter = MeterReader(inputs, gens)
+        metered = meter.read()
+        for reader in (generation.reader, load.reader, meter):
+            reader.report(findings)
+    if boundary < year.quarter_hours:
+        esr = read_flows(inputs, "sced_esr_resources", esrs, "output_mw", awards=True)
+        esr.reader.report(findings, first_day=max(day_number(RTC_FIRST_DAY) - year.first_day, 0))
+    ledger = LedgerColumns(year, quarter_hours=True)
+    left_out = 0.0
+    for row in rows:
+        energy = _Energy.unknown(year.quarter_hours)
+        if generation is not None and metered is not None and row["gen_resource"]:
+            n = gens.index(row["gen_resource"])
+            own_load = loads.index(row["load_resource"]) if row["charging"] == "load" else None
+            left_out += _combo(energy, slice(0, boundary), generation, metered, n, load, own_load, row["charging"])
+        rt_awards = {p: np.full(year.quarter_hours, np.nan) for p in PRODUCTS}
+        if esr is not None and row["esr_resource"]:
+            n = esrs.index(row["esr_resource"])
+            part = slice(boundary, None)
+            for name in ("discharge", "charge"):
+                getattr(energy, name)[part] = getattr(esr, f"{name}_mwh")[n, part]
+                getattr(energy, f"{name}_source")[part] = esr.source[n, part]
+                getattr(energy, f"{name}_coverage")[part] = esr.coverage[n, part]
+            for p in PRODUCTS:
+                rt_awards[p][part] = esr.awards[p][n, part]
+        yield ledger.chunk(
+            row["battery"],
+            discharge_mwh=energy.discharge,
+            charge_mwh=energy.charge,
+            discharge_source=labels_array(energy.discharge_source.astype(np.int64), SOURCES),
+            charge_source=labels_array(energy.charge_source.astype(np.int64), SOURCES),
+            discharge_coverage=energy.discharge_coverage,
+            charge_coverage=energy.charge_coverage,
+            **{f"{p}_rt_award_mw": values for p, values in rt_awards.items()},
+        )
+    findings.add(
+        "generation_side_charging",
+        "bess_dispatch",
+        round(left_out),
+        "MWh: station use, or the load side's charging seen twice",
+        warning=False,
+    )
+
+
+def _combo(
+    energy: _Energy,
+    part: slice,
+    generation: Flows,
+    metered: FloatArray,
+    n: int,
+    load: Flows | None,
+    own_load: int | None,
+    charging: str,
+) -> float:
+    """Fill in the combo era of one battery; returns the MWh of negative generation-side values left out of charging."""
+    meter = metered[n, part]
+    has_meter = ~np.isnan(meter)
+    source = np.where(has_meter, _METER, generation.source[n, part]).astype(np.int8)
+    coverage = np.where(has_meter, 1.0, generation.coverage[n, part])
+    negative = np.where(has_meter, np.maximum(-meter, 0.0), generation.charge_mwh[n, part])
+    energy.discharge[part] = np.where(has_meter, np.maximum(meter, 0.0), generation.discharge_mwh[n, part])
+    energy.discharge_source[part] = source
+    energy.discharge_coverage[part] = coverage
+    if charging == "generation":
+        energy.charge[part] = negative
+        energy.charge_source[part] = source
+        energy.charge_coverage[part] = coverage
+        return 0.0
+    if load is not None and own_load is not None:
+        energy.charge[part] = load.charge_mwh[own_load, part]
+        energy.charge_source[part] = load.source[own_load, part]
+        energy.charge_coverage[part] = load.coverage[own_load, part]
+    return float(np.nansum(negative))

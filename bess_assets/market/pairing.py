@@ -1,0 +1,279 @@
+"""Which resources are one battery: keys from names, load resources on evidence, the rename of December 2025.
+
+Belongs here: name rules, the tests a pair must pass, the choice among candidates, bridging combo and ESR names.
+Does not: reading rows or measuring the evidence (registry.py), the user's table (user_table.py).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+SIZE_TOLERANCE = 0.20
+"""Two sizes agree if they differ by at most this share of the first."""
+MOST_TIME_TOGETHER = 0.02
+"""A battery cannot charge and discharge at once: share of runs in which both sides may exceed 1 MW."""
+LEAST_ENERGY_RATIO, MOST_ENERGY_RATIO = 1.0, 1.8
+"""Charge / discharge energy of one battery: at least its losses, at most poor efficiency."""
+CYCLES_FOR_EVIDENCE = 5
+"""Energy ratio and efficiency mean something from this many cycles of charging."""
+HOURS_IF_ENERGY_UNKNOWN = 10.0
+"""Stands for those cycles, in hours at capacity, where MWh is unknown."""
+
+_SUFFIX = re.compile(r"_(BESS|BES|ESS|BATT|BAT|ESR|UNIT|LD)(\d*)$")
+
+Status = Literal["confirmed", "same_name", "name_only", "rejected", "user", "none"]
+Rule = Literal["same_name", "same_number", "named_after", "same_prefix"]
+_RULE_ORDER: dict[Rule, int] = {"same_name": 0, "same_number": 1, "named_after": 1, "same_prefix": 2}
+_STATUS_ORDER: dict[Status, int] = {"confirmed": 0, "same_name": 1, "name_only": 2}
+
+
+@dataclass(frozen=True)
+class NameParts:
+    """A resource name taken apart: `BATCAVE_BES1` is prefix BATCAVE, technology BES, number 1."""
+
+    prefix: str
+    technology: str
+    number: str
+
+
+def name_parts(name: str) -> NameParts:
+    """Parts of a resource name; technology and number are empty where the name has no known suffix."""
+    match = _SUFFIX.search(name)
+    if not match or match.start() == 0:
+        return NameParts(name, "", "")
+    return NameParts(name[: match.start()], match[1], match[2])
+
+
+def battery_key(name: str) -> str:
+    """The resource name without its technology suffix: the same before and after the rename to `_ESRn`."""
+    parts = name_parts(name)
+    return f"{parts.prefix}_{parts.number}" if parts.number else parts.prefix
+
+
+def unique_keys(names: Iterable[str]) -> dict[str, str]:
+    """Key of each name; names that would share a key take their whole name."""
+    keys = {name: battery_key(name) for name in names}
+    counts: dict[str, int] = {}
+    for key in keys.values():
+        counts[key] = counts.get(key, 0) + 1
+    return {name: key if counts[key] == 1 else name for name, key in keys.items()}
+
+
+def name_rule(generation: str, load: str) -> Rule | None:
+    """The rule by which a load resource's name suggests this generation resource; None if it doesn't."""
+    if generation == load:
+        return "same_name"
+    gen, other = name_parts(generation), name_parts(load)
+    if other.technology != "LD":
+        return None
+    if other.prefix == generation:
+        return "named_after"
+    if gen.prefix != other.prefix or not gen.technology:
+        return None
+    return "same_number" if gen.number == other.number else "same_prefix"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the data say of a pair; None where they cannot say.
+
+    Attributes:
+        size: Max Power Consumption within 20 % of the high sustained limit.
+        apart: both above 1 MW in under 2 % of runs.
+        ratio: charge / discharge energy from 1.0 to 1.8.
+        text: the figures, for the registry.
+    """
+
+    size: bool | None
+    apart: bool | None
+    ratio: bool | None
+    text: str
+
+    @property
+    def passed(self) -> int:
+        """Tests passed."""
+        return sum(t is True for t in (self.size, self.apart, self.ratio))
+
+    @property
+    def failed(self) -> int:
+        """Tests failed."""
+        return sum(t is False for t in (self.size, self.apart, self.ratio))
+
+
+def weigh(
+    *,
+    capacity_mw: float | None,
+    max_power_mw: float | None,
+    together_share: float | None,
+    charge_mwh: float | None,
+    discharge_mwh: float | None,
+    energy_mwh: float | None,
+) -> Evidence:
+    """Judge a pair on what could be measured.
+
+    Args:
+        capacity_mw: high sustained limit of the generation side.
+        max_power_mw: maximum power consumption of the load side.
+        together_share: share of common runs in which both exceed 1 MW.
+        charge_mwh: load-side energy over the quarter-hours in which both sides are known.
+        discharge_mwh: generation-side energy over the same.
+        energy_mwh: size of the battery, if known.
+    """
+    texts = []
+    size = None
+    if capacity_mw and max_power_mw:
+        size = abs(max_power_mw - capacity_mw) <= SIZE_TOLERANCE * capacity_mw
+        texts.append(f"size {'agrees' if size else 'differs'} ({max_power_mw:g} MW against {capacity_mw:g} MW)")
+    apart = None
+    if together_share is not None:
+        apart = together_share < MOST_TIME_TOGETHER
+        texts.append(f"both run in {together_share:.1%} of runs{'' if apart else ', too often'}")
+    ratio = None
+    enough = CYCLES_FOR_EVIDENCE * energy_mwh if energy_mwh else HOURS_IF_ENERGY_UNKNOWN * (capacity_mw or 0.0)
+    if charge_mwh is not None and discharge_mwh and enough and charge_mwh >= enough:
+        value = charge_mwh / discharge_mwh
+        ratio = LEAST_ENERGY_RATIO <= value <= MOST_ENERGY_RATIO
+        texts.append(f"charge / discharge {value:.2f}{'' if ratio else ', outside 1.0 to 1.8'}")
+    return Evidence(size, apart, ratio, ", ".join(texts) or "nothing to test")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A generation resource's load resource, or why it has none.
+
+    Attributes:
+        load: the accepted load resource, None if none.
+        status: how it was found; None if no name suggests any.
+        evidence: figures of the candidates, in words.
+    """
+
+    load: str | None
+    status: Status | None
+    evidence: str
+
+
+def candidates(generations: Sequence[str], loads: Sequence[str]) -> dict[str, list[str]]:
+    """Load resources that names suggest, by generation resource."""
+    by_prefix: dict[str, list[str]] = {}
+    for load in loads:
+        by_prefix.setdefault(name_parts(load).prefix, []).append(load)
+    names = set(loads)
+    found = {}
+    for generation in generations:
+        near = {*by_prefix.get(name_parts(generation).prefix, []), *by_prefix.get(generation, [])}
+        if generation in names:
+            near.add(generation)
+        found[generation] = sorted(load for load in near if name_rule(generation, load))
+    return found
+
+
+def _status(rule: Rule, evidence: Evidence) -> Status:
+    if evidence.failed:
+        return "rejected"
+    if evidence.passed:
+        return "confirmed"
+    if rule == "same_name":
+        return "same_name"
+    # a shared prefix alone says nothing: several load resources stand on one site
+    return "rejected" if rule == "same_prefix" else "name_only"
+
+
+def choose_pairs(suggested: Mapping[str, Sequence[str]], judge: Callable[[str, str], Evidence]) -> dict[str, Pair]:
+    """Accept for each generation resource its one best load resource.
+
+    A pair is accepted if it is strictly the best for both its sides among the pairs that no test rejects; where two remain equal, neither is used.
+
+    Args:
+        suggested: load resources by generation resource, from names.
+        judge: measures and weighs a pair.
+    """
+    texts: dict[str, list[str]] = {g: [] for g in suggested}
+    ranks: dict[tuple[str, str], tuple[int, int, int]] = {}
+    statuses: dict[tuple[str, str], Status] = {}
+    for generation, loads in suggested.items():
+        for load in loads:
+            rule = name_rule(generation, load) or "same_prefix"
+            evidence = judge(generation, load)
+            status = _status(rule, evidence)
+            texts[generation].append(f"{load}: {status} ({rule.replace('_', ' ')}; {evidence.text})")
+            if status != "rejected":
+                ranks[generation, load] = (_STATUS_ORDER[status], -evidence.passed, _RULE_ORDER[rule])
+                statuses[generation, load] = status
+    accepted = mutual_best(ranks)
+    return {
+        g: Pair(accepted[g], statuses[g, accepted[g]], "; ".join(texts[g]))
+        if g in accepted
+        else Pair(None, "rejected" if loads else None, "; ".join(texts[g]))
+        for g, loads in suggested.items()
+    }
+
+
+def mutual_best(ranks: Mapping[tuple[str, str], tuple[int, ...]]) -> dict[str, str]:
+    """Pairs that are strictly best for both sides (a lower rank is better), the best ones taken out first."""
+    left = dict(ranks)
+    accepted: dict[str, str] = {}
+    while left:
+        taken = {
+            (a, b)
+            for (a, b), rank in left.items()
+            if all(rank < other for (x, y), other in left.items() if (x == a) != (y == b))
+        }
+        if not taken:
+            break
+        accepted.update(taken)
+        firsts, seconds = {a for a, _ in taken}, {b for _, b in taken}
+        left = {(a, b): rank for (a, b), rank in left.items() if a not in firsts and b not in seconds}
+    return accepted
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What bridging compares of a combo or an ESR resource.
+
+    Attributes:
+        name: resource name.
+        nodes: settlement points seen in the year.
+        capacity_mw: size, None if unknown.
+    """
+
+    name: str
+    nodes: frozenset[str]
+    capacity_mw: float | None
+
+
+def bridge_names(combos: Sequence[Unit], esrs: Sequence[Unit]) -> dict[str, tuple[str, str]]:
+    """ESR resource and evidence by combo resource, for batteries renamed at RTC+B.
+
+    Same prefix and number bridge unless both node and size speak against it; another name bridges if node and size agree and it is the only such pair.
+    """
+    ranks: dict[tuple[str, str], tuple[int, ...]] = {}
+    texts: dict[tuple[str, str], str] = {}
+    for combo in combos:
+        for esr in esrs:
+            same_key = battery_key(combo.name) == battery_key(esr.name)
+            same_prefix = name_parts(combo.name).prefix == name_parts(esr.name).prefix
+            if not same_key and not (combo.nodes & esr.nodes):
+                continue
+            node = bool(combo.nodes & esr.nodes) if combo.nodes and esr.nodes else None
+            size = None
+            if combo.capacity_mw and esr.capacity_mw:
+                size = abs(esr.capacity_mw - combo.capacity_mw) <= SIZE_TOLERANCE * combo.capacity_mw
+            if same_key and not (node is False and size is False):
+                rank = 0
+            elif node and size:
+                rank = 1 if same_prefix else 2
+            else:
+                continue
+            ranks[combo.name, esr.name] = (rank, -sum(t is True for t in (node, size)))
+            texts[combo.name, esr.name] = ", ".join(
+                word
+                for word, holds in (
+                    ("same name and number", same_key),
+                    ("same prefix", same_prefix and not same_key),
+                    ("same node", node),
+                    ("size within 20 %", size),
+                )
+                if holds
+            )
+    return {a: (b, texts[a, b]) for a, b in mutual_best(ranks).items()}

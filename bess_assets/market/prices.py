@@ -1,0 +1,211 @@
+"""Settlement point prices of the points that matter, and market clearing prices for capacity.
+
+Belongs here: which points are kept, load zones' two types, what price is plausible, prices as grids.
+Does not: which node a battery settles at (nodes.py), money (energy.py, ancillary.py).
+
+The published real-time price already holds the ORDC and reliability adders: none is ever added. A missing node price stays missing: never a hub's.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bess_assets.market.clock import OperatingYear, day_number
+from bess_assets.market.datasets import DATASETS
+from bess_assets.market.grid import Codes, HourlyReader, LedgerColumns, Scatter
+from bess_assets.market.products import ECRS_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
+from bess_assets.market.reading import Rows, read_rows
+from bess_assets.market.step import Columns, Findings, Inputs, StepResult, StoredTable
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+LOWEST_RT_PRICE = -251.0
+LOWEST_DA_PRICE = -1_000.0
+LOWEST_MCPC = 0.0
+_HIGH_PRICE_LAST_YEAR = 2021
+
+_SECOND_ZONE_TYPE = "LZEW"
+_HUB_OR_ZONE = ("HB_", "LZ_")
+_PRODUCT_LABELS = {
+    "REGUP": "regup",
+    "REGDN": "regdn",
+    "REGDOWN": "regdn",
+    "RRS": "rrs",
+    "ECRS": "ecrs",
+    "NSPIN": "nspin",
+    "NONSPIN": "nspin",
+    "NSRS": "nspin",
+}
+
+
+def highest_price(year: int) -> float:
+    """Highest plausible settlement point price, $/MWh: the offer cap of the time and some room."""
+    return 10_000.0 if year <= _HIGH_PRICE_LAST_YEAR else 6_000.0
+
+
+def highest_mcpc(year: int) -> float:
+    """Highest plausible MCPC, $/MW: 25,674.30 was real in February 2021."""
+    return 30_000.0 if year <= _HIGH_PRICE_LAST_YEAR else 6_000.0
+
+
+def implausible(prices: FloatArray, lowest: float, highest: float) -> BoolArray:
+    """True for known prices outside the plausible range: used all the same, and marked."""
+    return (prices < lowest) | (prices > highest)
+
+
+def _is_second_zone_type(rows: Rows) -> BoolArray:
+    codes, texts = rows.texts("settlement_point_type")
+    if _SECOND_ZONE_TYPE not in texts:
+        return np.zeros(rows.count, dtype=bool)
+    return np.asarray(codes == texts.index(_SECOND_ZONE_TYPE))
+
+
+def _hubs_and_zones(inputs: Inputs) -> set[str]:
+    dataset = "da_prices" if inputs.rollups.files("da_prices", inputs.year.year) else "rt_prices"
+    names: set[str] = set()
+    for path in inputs.rollups.files(dataset, inputs.year.year):
+        for rows in read_rows(DATASETS[dataset], path, ["settlement_point"]):
+            names.update(rows.texts("settlement_point")[1])
+    return {name for name in names if name.startswith(_HUB_OR_ZONE)}
+
+
+def bess_prices(inputs: Inputs) -> StepResult:
+    """Prices of battery nodes, hubs and load zones (type LZ), by quarter-hour; the day-ahead price of the hour stands in each of its four.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    findings = Findings()
+    return StepResult(_chunks(inputs, findings), findings)
+
+
+def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
+    year = inputs.year
+    registry = inputs.tables["bess_registry"].read(["settlement_points"])
+    nodes = {point for text in registry["settlement_points"].to_pylist() if text for point in text.split(";")}
+    points = sorted(nodes | _hubs_and_zones(inputs))
+    rt = Scatter(len(points), year.quarter_hours, ["price_usd_per_mwh"])
+    rt_reader = HourlyReader(
+        inputs,
+        "rt_prices",
+        "settlement_point",
+        Codes(points),
+        numbers=["price_usd_per_mwh"],
+        steps_per_hour=4,
+        leave_out=_is_second_zone_type,
+        also=["settlement_point_type"],
+    )
+    da = Scatter(len(points), year.hours, ["price_usd_per_mwh"])
+    da_reader = HourlyReader(inputs, "da_prices", "settlement_point", Codes(points), numbers=["price_usd_per_mwh"])
+    for scatter, reader, dataset, lowest in (
+        (rt, rt_reader, "rt_prices", LOWEST_RT_PRICE),
+        (da, da_reader, "da_prices", LOWEST_DA_PRICE),
+    ):
+        for rows in reader:
+            scatter.put(rows.series, rows.step, rows.numbers)
+        reader.report(findings)
+        scatter.report(findings, dataset)
+        odd = implausible(scatter.grids["price_usd_per_mwh"], lowest, highest_price(year.year))
+        names = [points[n] for n in np.flatnonzero(odd.any(axis=1))]
+        findings.add("implausible_price", dataset, int(odd.sum()), ", ".join(names[:12]))
+    rt_prices, da_prices = rt.grids["price_usd_per_mwh"], da.grids["price_usd_per_mwh"]
+    unpriced = [
+        point
+        for n, point in enumerate(points)
+        if point in nodes and (np.isnan(rt_prices[n]).any() or np.isnan(da_prices[n]).any())
+    ]
+    findings.add("unpriced", "bess_prices", len(unpriced), ", ".join(unpriced[:12]))
+    ledger = LedgerColumns(year, quarter_hours=True, key="settlement_point")
+    for n, point in enumerate(points):
+        yield ledger.chunk(point, rt_price_usd_per_mwh=rt_prices[n], da_price_usd_per_mwh=np.repeat(da_prices[n], 4))
+
+
+@dataclass(frozen=True)
+class PriceGrid:
+    """Prices of all points of a year.
+
+    Attributes:
+        points: position of each settlement point.
+        rt: real-time prices, NaN where missing; shape (points + 1, quarter-hours), the last row all NaN.
+        da: day-ahead prices, likewise, by quarter-hour.
+    """
+
+    points: dict[str, int]
+    rt: FloatArray
+    da: FloatArray
+
+    @staticmethod
+    def of(table: StoredTable, year: OperatingYear) -> "PriceGrid":
+        """All of `bess_prices`."""
+        points = table.batteries()
+        grids = table.grids(["rt_price_usd_per_mwh", "da_price_usd_per_mwh"], 0, len(points))
+        nothing = np.full((1, year.quarter_hours), np.nan)
+        return PriceGrid(
+            {point: n for n, point in enumerate(points)},
+            np.concatenate([grids["rt_price_usd_per_mwh"].reshape(-1, year.quarter_hours), nothing]),
+            np.concatenate([grids["da_price_usd_per_mwh"].reshape(-1, year.quarter_hours), nothing]),
+        )
+
+    def rows(self, codes: npt.NDArray[np.integer], texts: list[str]) -> npt.NDArray[np.int64]:
+        """Rows of the grids for node codes; the last, unknown row for a node without prices or an unknown node."""
+        unknown = len(self.points)
+        table = np.array([*(self.points.get(text, unknown) for text in texts), unknown], dtype=np.int64)
+        return np.asarray(table[codes])
+
+
+def mcpc_grids(inputs: Inputs, findings: Findings) -> tuple[FloatArray, FloatArray]:
+    """Market clearing prices for capacity.
+
+    Returns:
+        Day-ahead $/MW for the hour, shape (products, hours), and real-time $/MW per hour by quarter-hour, shape (products, quarter-hours), NaN where
+        missing and, for real time, before 2025-12-05.
+    """
+    year = inputs.year
+
+    def normal(label: str) -> str:
+        return _PRODUCT_LABELS.get(label.upper().replace("-", "").replace(" ", ""), label)
+
+    grids = []
+    for dataset, per_hour in (("as_prices", 1), ("rt_as_prices", 4)):
+        scatter = Scatter(len(PRODUCTS), year.hours * per_hour, ["mcpc_usd_per_mw"])
+        if per_hour == 1 or year.last_day >= day_number(RTC_FIRST_DAY):
+            reader = HourlyReader(
+                inputs,
+                dataset,
+                "product",
+                Codes(PRODUCTS, normal),
+                numbers=["mcpc_usd_per_mw"],
+                steps_per_hour=per_hour,
+            )
+            for rows in reader:
+                scatter.put(rows.series, rows.step, rows.numbers)
+            reader.report(
+                findings, first_day=max(day_number(RTC_FIRST_DAY) - year.first_day, 0) if per_hour == 4 else 0
+            )
+            scatter.report(findings, dataset)
+        grid = scatter.grids["mcpc_usd_per_mw"]
+        odd = implausible(grid, LOWEST_MCPC, highest_mcpc(year.year))
+        findings.add(
+            "implausible_price",
+            dataset,
+            int(odd.sum()),
+            ", ".join(PRODUCTS[n] for n in np.flatnonzero(odd.any(axis=1))),
+        )
+        grids.append(grid)
+    grids[1][:, : 4 * year.hour_of_day_number(day_number(RTC_FIRST_DAY))] = np.nan
+    return grids[0], grids[1]
+
+
+def product_first_hours(year: OperatingYear, mcpc: FloatArray) -> dict[str, int]:
+    """Position of the first hour in which each product exists; past the end if not in this year.
+
+    ECRS exists from 2023-06-10, or from its first MCPC in the data if that is earlier.
+    """
+    firsts = dict.fromkeys(PRODUCTS, 0)
+    priced = np.flatnonzero(~np.isnan(mcpc[PRODUCTS.index("ecrs")]))
+    starts = year.hour_of_day_number(day_number(ECRS_FIRST_DAY))
+    firsts["ecrs"] = min(starts, int(priced[0])) if len(priced) else starts
+    return firsts

@@ -1,0 +1,23 @@
+"""The five ancillary services, and the days on which the market changed.
+
+Belongs here: facts of the calendar and of the products that more than one formula needs.
+Does not: headings (datasets.py), formulas (energy.py, ancillary.py).
+"""
+
+from datetime import date
+
+PRODUCTS = ("regup", "regdn", "rrs", "ecrs", "nspin")
+"""Products in the order of every table; the labels in ERCOT's price files are these in capitals."""
+
+ECRS_FIRST_DAY = date(2023, 6, 10)
+"""First operating day of ECRS; an earlier MCPC in the data moves it forward (methodology, section on unknowns)."""
+
+RTC_FIRST_DAY = date(2025, 12, 5)
+"""Real-time co-optimization plus batteries: single-model ESRs and real-time AS from this operating day."""
+
+DAM_ESR_FIRST_DAY = date(2025, 12, 6)
+"""First delivery day in 60d_DAM_ESR_Data; the day-ahead market of the day before ran before go-live."""
+
+QUARTER_HOURS_PER_HOUR = 4
+SECONDS_PER_QUARTER_HOUR = 900
+HOURS_PER_QUARTER_HOUR = 0.25

@@ -1,0 +1,366 @@
+"""Rows of a rollup file, in batches, as numpy columns under canonical names.
+
+Belongs here: types that drift between files (dates as text, hours as "01:00", numbers as text), blanks, trimming, and saying what cannot be read.
+Does not: which rows are wanted, what becomes of them (the extracts), raw headings (datasets.py).
+
+Each distinct text is parsed once a batch: a year of SCED holds 35,000 stamps, not 31 million.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bess_assets.errors import InputError
+from bess_assets.market.clock import day_number
+from bess_assets.market.datasets import Dataset, open_parquet, require_columns
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+BATCH_ROWS = 2**19
+NO_VALUE = np.iinfo(np.int64).min
+"""Stands for a blank in integer columns."""
+
+_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
+_ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
+_ARROW_SPELLINGS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y", "%Y-%m-%d")
+_HOUR = re.compile(r"(\d{1,2})(?::00(?::00)?|\.0+)?$")
+
+
+def parse_wall_clock(text: str) -> int | None:
+    """Wall-clock seconds of a date with or without time, as if it were UTC; None if it is neither.
+
+    Reads `MM/DD/YYYY` and `YYYY-MM-DD`, each with an optional `HH:MM` or `HH:MM:SS`.
+    """
+    if match := _US_DATE.match(text):
+        month, day, year, *clock = match.groups()
+    elif match := _ISO_DATE.match(text):
+        year, month, day, *clock = match.groups()
+    else:
+        return None
+    hour, minute, second = (int(part or 0) for part in clock)
+    try:
+        number = day_number(date(int(year), int(month), int(day)))
+    except ValueError:
+        return None
+    if hour > 23 or minute > 59 or second > 59:
+        return None
+    return number * 86_400 + hour * 3_600 + minute * 60 + second
+
+
+def parse_hour(text: str) -> int | None:
+    """Hour label of `1`, `01:00`, `24:00` or `1.0`; None if it is none of them."""
+    match = _HOUR.match(text)
+    return int(match[1]) if match else None
+
+
+def parse_number(text: str) -> float | None:
+    """Number of a text; None if it is none."""
+    try:
+        return float(text.replace(",", ""))
+    except ValueError:
+        return None
+
+
+@dataclass
+class _Source:
+    """What all batches of one file share."""
+
+    dataset: Dataset
+    path: Path
+    found: dict[str, str]
+    unusable_numbers: dict[str, int] = field(default_factory=dict)
+
+    def bad(self, name: str, text: str, expected: str) -> InputError:
+        heading = self.found[name]
+        return InputError(
+            f"{self.path.name} of {self.dataset.folder} holds {text!r} in column {heading!r}.",
+            dataset=self.dataset.name,
+            file=self.path,
+            column=heading,
+            expected=expected,
+            remedy="Correct or leave out the row, or bring the file again from its reports.",
+        )
+
+
+class Rows:
+    """Some rows of one file, in file order.
+
+    Attributes:
+        count: how many.
+        path: the file.
+        group: number of the row group they come from.
+    """
+
+    def __init__(self, source: _Source, batch: pa.RecordBatch, group: int) -> None:
+        """Wrap a batch whose columns have the file's headings."""
+        self.group = group
+        self._source = source
+        self._batch = batch
+        self.count: int = batch.num_rows
+        self.path = source.path
+
+    def has(self, name: str) -> bool:
+        """Whether the file has the column."""
+        return name in self._source.found and self._source.found[name] in self._batch.schema.names
+
+    def keep(self, mask: BoolArray) -> "Rows":
+        """The rows where the mask is True."""
+        if mask.all():
+            return self
+        return Rows(self._source, self._batch.filter(pa.array(mask)), self.group)
+
+    def texts(self, name: str) -> tuple[IntArray, list[str]]:
+        """Codes (-1 where blank) and the trimmed texts they stand for."""
+        if not self.has(name):
+            return np.full(self.count, -1, dtype=np.int64), []
+        codes, values = self._dictionary(name)
+        trimmed = ["" if v is None else str(v).strip() for v in values]
+        texts: dict[str, int] = {}
+        translate = np.array([texts.setdefault(t, len(texts)) if t else -1 for t in trimmed] + [-1], dtype=np.int64)
+        # a blank text takes no code, so codes stay dense
+        return translate[codes], list(texts)
+
+    def numbers(self, name: str) -> FloatArray:
+        """Floats, NaN where blank or absent; infinities are blank and counted."""
+        if not self.has(name):
+            return np.full(self.count, np.nan)
+        column = self._column(name)
+        if _is_text(column.type):
+            values = self._parsed(name, parse_number, "a number", float("nan"), np.float64)
+        elif pa.types.is_boolean(column.type):
+            raise self._source.bad(name, "true or false", "numbers")
+        else:
+            values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        infinite = np.isinf(values)
+        if infinite.any():
+            self._source.unusable_numbers[name] = self._source.unusable_numbers.get(name, 0) + int(infinite.sum())
+            values = np.where(infinite, np.nan, values)
+        return np.asarray(values, dtype=np.float64)
+
+    def days(self, name: str = "operating_day") -> IntArray:
+        """Day numbers, `NO_VALUE` where blank."""
+        column = self._column(name)
+        if pa.types.is_null(column.type):
+            return np.full(self.count, NO_VALUE, dtype=np.int64)
+        if _is_text(column.type):
+            codes, seconds = self._wall_clock_texts(name, "a date such as 03/09/2025 or 2025-03-09")
+            return np.where(seconds == NO_VALUE, NO_VALUE, seconds // 86_400)[codes]
+        if pa.types.is_date32(column.type):
+            return self._integers(column.cast(pa.int32()))
+        if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
+            return self._integers(_wall_clock(column).cast(pa.date32(), safe=False).cast(pa.int32()))
+        raise self._source.bad(name, str(column.type), "dates, or text that holds dates")
+
+    def hours(self, name: str = "hour_ending") -> IntArray:
+        """Hour labels, `NO_VALUE` where blank.
+
+        Raises:
+            InputError: a label 0, or a text that is no hour.
+        """
+        labels = self._whole_numbers(name, parse_hour, "an hour such as 1 or 01:00")
+        if (labels == 0).any():
+            raise self._source.bad(name, "0", "hours ending 1 to 24 (25 on the autumn day), not 0 to 23")
+        return labels
+
+    def intervals(self, name: str) -> IntArray:
+        """Interval numbers, `NO_VALUE` where blank or absent."""
+        if not self.has(name):
+            return np.full(self.count, NO_VALUE, dtype=np.int64)
+        return self._whole_numbers(name, parse_hour, "a whole number")
+
+    def flags(self, name: str) -> IntArray:
+        """1 for Y, 0 for N, -1 where blank or absent."""
+        if not self.has(name):
+            return np.full(self.count, -1, dtype=np.int64)
+        column = self._column(name)
+        if pa.types.is_boolean(column.type):
+            return np.asarray(pc.fill_null(column.cast(pa.int64()), -1).to_numpy(zero_copy_only=False))
+        codes, texts = self.texts(name)
+        meaning = {"Y": 1, "N": 0, "TRUE": 1, "FALSE": 0, "1": 1, "0": 0}
+        values = []
+        for text in texts:
+            if text.upper() not in meaning:
+                raise self._source.bad(name, text, "Y or N")
+            values.append(meaning[text.upper()])
+        return np.array([*values, -1], dtype=np.int64)[codes]
+
+    def stamps(self, name: str) -> tuple[IntArray, IntArray]:
+        """Codes, and the wall-clock seconds they stand for (`NO_VALUE` for a blank)."""
+        column = self._column(name)
+        if pa.types.is_null(column.type):
+            return np.full(self.count, -1, dtype=np.int64), np.array([NO_VALUE])
+        if _is_text(column.type):
+            return self._wall_clock_texts(name, "a stamp such as 03/09/2025 00:15:13")
+        if not pa.types.is_timestamp(column.type):
+            raise self._source.bad(name, str(column.type), "timestamps, or text that holds them")
+        seconds = _wall_clock(column).cast(pa.timestamp("s"), safe=False).cast(pa.int64())
+        distinct, codes = np.unique(self._integers(seconds), return_inverse=True)
+        return codes.astype(np.int64), distinct
+
+    def _column(self, name: str) -> pa.Array:
+        return self._batch.column(self._source.found[name])
+
+    def _encoded(self, name: str) -> tuple[IntArray, pa.Array]:
+        """Codes (-1 where null) and the distinct values as Arrow texts."""
+        column = self._column(name)
+        if not pa.types.is_dictionary(column.type):
+            column = pc.dictionary_encode(column)
+        codes = pc.fill_null(column.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+        return np.asarray(codes), column.dictionary
+
+    def _dictionary(self, name: str) -> tuple[IntArray, list[Any]]:
+        codes, values = self._encoded(name)
+        return codes, values.to_pylist()
+
+    def _wall_clock_texts(self, name: str, expected: str) -> tuple[IntArray, IntArray]:
+        """Codes and wall-clock seconds of a text column; a blank has a code of its own, that of `NO_VALUE`, the last."""
+        codes, values = self._encoded(name)
+        texts = pc.utf8_trim_whitespace(values.cast(pa.string()))
+        # Arrow reads the spelling of a whole file at once; what it can't read, ours reads or refuses by name
+        for spelling in _ARROW_SPELLINGS:
+            parsed = pc.strptime(texts, format=spelling, unit="s", error_is_null=True)
+            if parsed.null_count <= texts.null_count:
+                break
+        # Arrow takes 02/30 for 2 March: what doesn't print as it was read is not read
+        true = pc.equal(pc.strftime(parsed, format=spelling), texts)
+        seconds = self._integers(pc.if_else(true, parsed.cast(pa.int64()), None)).copy()
+        for n in np.flatnonzero(seconds == NO_VALUE):
+            text = texts[int(n)].as_py() or ""
+            own = parse_wall_clock(text) if text else NO_VALUE
+            if own is None:
+                raise self._source.bad(name, text, expected)
+            seconds[n] = own
+        return codes % (len(seconds) + 1), np.r_[seconds, NO_VALUE]
+
+    def _parse_all(
+        self, name: str, values: list[Any], parse: Callable[[str], Any], expected: str, blank: Any
+    ) -> list[Any]:
+        parsed = []
+        for value in values:
+            text = "" if value is None else str(value).strip()
+            result = parse(text) if text else blank
+            if result is None:
+                raise self._source.bad(name, text, expected)
+            parsed.append(result)
+        return parsed
+
+    def _parsed(
+        self, name: str, parse: Callable[[str], Any], expected: str, blank: Any, dtype: Any
+    ) -> npt.NDArray[Any]:
+        codes, values = self._dictionary(name)
+        parsed = self._parse_all(name, values, parse, expected, blank)
+        return np.array([*parsed, blank], dtype=dtype)[codes]
+
+    def _whole_numbers(self, name: str, parse: Callable[[str], int | None], expected: str) -> IntArray:
+        column = self._column(name)
+        if pa.types.is_null(column.type):
+            return np.full(self.count, NO_VALUE, dtype=np.int64)
+        if _is_text(column.type):
+            return self._parsed(name, parse, expected, NO_VALUE, np.int64)
+        if pa.types.is_integer(column.type):
+            return self._integers(column)
+        if pa.types.is_floating(column.type):
+            floats = column.to_numpy(zero_copy_only=False)
+            if (np.isfinite(floats) & (floats != np.floor(floats))).any():
+                raise self._source.bad(name, str(floats[floats != np.floor(floats)][0]), expected)
+            return np.where(np.isfinite(floats), floats, NO_VALUE).astype(np.int64)
+        raise self._source.bad(name, str(column.type), expected)
+
+    @staticmethod
+    def _integers(column: pa.Array) -> IntArray:
+        return np.asarray(pc.fill_null(column.cast(pa.int64()), NO_VALUE).to_numpy(zero_copy_only=False))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _wall_clock(column: pa.Array) -> pa.Array:
+    """A timestamp column without its zone: rollups store wall-clock time as if it were UTC."""
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        return column.cast(pa.timestamp(column.type.unit))
+    return column
+
+
+@dataclass
+class FileCount:
+    """What reading a file came to: filled while its rows are taken.
+
+    Attributes:
+        rows: rows read.
+        unusable_numbers: infinities by canonical column.
+    """
+
+    rows: int = 0
+    unusable_numbers: dict[str, int] = field(default_factory=dict)
+
+
+def read_rows(
+    dataset: Dataset,
+    path: Path,
+    columns: Sequence[str],
+    count: FileCount | None = None,
+    groups: Sequence[int] | None = None,
+) -> Iterator[Rows]:
+    """Rows of a rollup file in batches, in file order, with the columns asked for that it has.
+
+    Args:
+        dataset: what the file is.
+        path: the file.
+        columns: canonical names.
+        count: filled with what was read.
+        groups: row groups to read; all if not given.
+
+    Raises:
+        InputError: the file is no Parquet, lacks a required column, has a date or stamp column that is all null, or holds a value that cannot be read.
+    """
+    with open_parquet(dataset, path) as plain:
+        schema = plain.schema_arrow
+    found = require_columns(dataset, path, list(schema.names))
+    wanted = {name: found[name] for name in columns if name in found}
+    text = [heading for heading in wanted.values() if _is_text(schema.field(heading).type)]
+    source = _Source(dataset, path, found)
+    time_name = next((n for n in ("operating_day", "sced_stamp", "interval_end") if n in wanted), None)
+    rows = known_times = 0
+    with open_parquet(dataset, path, text) as file:
+        try:
+            headings = list(dict.fromkeys(wanted.values()))
+            for group in range(file.num_row_groups) if groups is None else groups:
+                for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group]):
+                    rows += batch.num_rows
+                    if time_name:
+                        known_times += batch.num_rows - batch.column(wanted[time_name]).null_count
+                    yield Rows(source, batch, group)
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(
+                f"{path.name} of {dataset.folder} breaks off while being read: {str(error).splitlines()[0]}",
+                dataset=dataset.name,
+                file=path,
+                expected="a whole Parquet file that stays as it is while it is read",
+                remedy="Bring the file again, then refresh the year.",
+            ) from error
+    if groups is None and time_name and rows and not known_times:
+        raise InputError(
+            f"{path.name} of {dataset.folder} has no {time_name.replace('_', ' ')}: column {wanted[time_name]!r} is null in all {rows:,} rows.",
+            dataset=dataset.name,
+            file=path,
+            column=wanted[time_name],
+            expected="a date in every row (the file's datetime column is wrong and is never read instead)",
+            remedy="Build this file again from ERCOT's reports.",
+        )
+    if count is not None:
+        count.rows += rows
+        for name, number in source.unusable_numbers.items():
+            count.unusable_numbers[name] = count.unusable_numbers.get(name, 0) + number

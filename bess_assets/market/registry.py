@@ -1,0 +1,649 @@
+"""Which batteries there are in a year: names, nodes, size, pairing, and the days on which each is expected.
+
+Belongs here: finding battery resources, measuring evidence, applying the user's table, `bess_registry` and `bess_fleet`.
+Does not: the rules of pairing and bridging (pairing.py), awards and energy of the ledgers (awards.py, dispatch.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from bess_assets.errors import RegistryTableError
+from bess_assets.market.clock import OperatingYear, day_number, day_of_number
+from bess_assets.market.datasets import DATASETS
+from bess_assets.market.dispatch import generation_flows, load_flows
+from bess_assets.market.grid import Codes, DayLog, HourlyReader, Scatter
+from bess_assets.market.nodes import NodeGrid, user_nodes
+from bess_assets.market.pairing import (
+    Evidence,
+    Pair,
+    Unit,
+    bridge_names,
+    candidates,
+    choose_pairs,
+    unique_keys,
+    weigh,
+)
+from bess_assets.market.products import DAM_ESR_FIRST_DAY, RTC_FIRST_DAY
+from bess_assets.market.reading import read_rows
+from bess_assets.market.runs import MeterReader, RunReader
+from bess_assets.market.step import Finding, Findings, Inputs, StepResult, StoredTable
+from bess_assets.market.user_table import NO_LOAD, UserRow, read_user_table
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+SIZE_RANK = 24
+"""Capacity and energy are the 24th largest hourly value of the year: a day's worth of hours may be wrong."""
+ASSUMED_DURATION_HOURS = 4.0
+"""Shown, labelled `assumed`, where no MWh is known; no metric uses it."""
+_COMBO_TYPE = "PWRSTR"
+_ESR_TYPE = "ESR"
+
+
+def sized(values: FloatArray) -> float | None:
+    """The 24th largest value above zero, the largest if there are fewer, None if there is none."""
+    positive = values[values > 0]
+    if not len(positive):
+        return None
+    if len(positive) < SIZE_RANK:
+        return float(positive.max())
+    return float(np.partition(positive, -SIZE_RANK)[-SIZE_RANK])
+
+
+@dataclass
+class _Seen:
+    """What the datasets say of one class of resources (combo, load or ESR).
+
+    Attributes:
+        names: resource names.
+        hsl: hourly size from the day-ahead files, MW; shape (resources, hours).
+        nodes: node by hour.
+        qse: latest QSE, empty where none.
+        logs: days held, by dataset.
+    """
+
+    names: list[str]
+    hsl: FloatArray
+    nodes: NodeGrid | None = None
+    qse: list[str] = field(default_factory=list)
+    logs: list[DayLog] = field(default_factory=list)
+
+    def first(self, n: int) -> int:
+        return min((int(log.first[n]) for log in self.logs), default=10**6)
+
+    def last(self, n: int) -> int:
+        return max((int(log.last[n]) for log in self.logs), default=-1)
+
+
+def distinct_names(inputs: Inputs, dataset: str, resource_type: str | None = None) -> set[str]:
+    """Resource names of a dataset, of one type where the dataset has types."""
+    names: set[str] = set()
+    for path in inputs.rollups.files(dataset, inputs.year.year):
+        for rows in read_rows(DATASETS[dataset], path, ["resource_name", "resource_type"]):
+            codes, texts = rows.texts("resource_name")
+            if resource_type is not None and rows.has("resource_type"):
+                kinds, kind_texts = rows.texts("resource_type")
+                wanted = kind_texts.index(resource_type) if resource_type in kind_texts else -2
+                codes = codes[kinds == wanted]
+            elif resource_type == _COMBO_TYPE:
+                continue
+            names.update(texts[code] for code in np.unique(codes) if code >= 0)
+    return names
+
+
+def _day_ahead(inputs: Inputs, dataset: str, names: list[str], size: str, findings: Findings) -> _Seen:
+    """Size, node, QSE and days of resources, from one day-ahead dataset."""
+    year = inputs.year
+    scatter = Scatter(len(names), year.hours, [size])
+    has_node = "settlement_point" in DATASETS[dataset].columns
+    points, qses = Codes(), Codes()
+    texts = {"settlement_point": points, "qse": qses} if has_node else {}
+    nodes = np.full((len(names), year.hours), -1, dtype=np.int32)
+    latest = np.full(len(names), -1, dtype=np.int64)
+    qse = np.full(len(names), -1, dtype=np.int64)
+    reader = HourlyReader(inputs, dataset, "resource_name", Codes(names), numbers=[size], texts=texts)
+    for rows in reader:
+        scatter.put(rows.series, rows.step, rows.numbers)
+        if not has_node:
+            continue
+        nodes[rows.series, rows.step] = rows.texts["settlement_point"]
+        order = np.argsort(rows.step, kind="stable")
+        order = order[(rows.texts["qse"][order] >= 0) & (rows.step[order] >= latest[rows.series[order]])]
+        qse[rows.series[order]] = rows.texts["qse"][order]
+        latest[rows.series[order]] = rows.step[order]
+    findings.items.extend(_about(reader, dataset, year))
+    scatter.report(findings, dataset)
+    return _Seen(
+        names,
+        scatter.grids[size],
+        NodeGrid(nodes, points.texts) if has_node else None,
+        [qses.texts[code] if code >= 0 else "" for code in qse],
+        [reader.log],
+    )
+
+
+def _about(reader: HourlyReader | RunReader, dataset: str, year: OperatingYear) -> list[Finding]:
+    own = Findings()
+    reader.report(own, first_day=_first_day(dataset, year))
+    return own.items
+
+
+def _first_day(dataset: str, year: OperatingYear) -> int:
+    """Day index from which a dataset exists."""
+    starts = {
+        "dam_esr_resources": DAM_ESR_FIRST_DAY,
+        "sced_esr_resources": RTC_FIRST_DAY,
+        "rt_as_prices": RTC_FIRST_DAY,
+    }
+    return max(day_number(starts[dataset]) - year.first_day, 0) if dataset in starts else 0
+
+
+def has_combo_era(year: OperatingYear) -> bool:
+    """Whether some day of the year is settled by the combo model."""
+    return year.first_day < day_number(RTC_FIRST_DAY)
+
+
+def has_esr_era(year: OperatingYear) -> bool:
+    """Whether some day of the year is settled by RTC+B."""
+    return year.last_day >= day_number(RTC_FIRST_DAY)
+
+
+@dataclass
+class _Battery:
+    """One battery while it is put together; indices into the classes of resources, None where it has none."""
+
+    key: str
+    gen: int | None = None
+    load: int | None = None
+    esr: int | None = None
+    pair: Pair | None = None
+    bridge: str | None = None
+    user: list[UserRow] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def bess_registry(inputs: Inputs) -> StepResult:
+    """One row per battery seen in the year.
+
+    Raises:
+        InputError: a file cannot be read.
+        RegistryTableError: the user's table contradicts itself or names resources that the year does not know.
+    """
+    findings = Findings()
+    return StepResult(iter([_Registry(inputs, findings).columns()]), findings)
+
+
+class _Registry:
+    """The year's registry in the making."""
+
+    def __init__(self, inputs: Inputs, findings: Findings) -> None:
+        self.inputs = inputs
+        self.year = inputs.year
+        self.findings = findings
+        self.user = self._user_rows()
+        self.combo, self.load, self.esr = self._resources()
+        self._read_runs_and_meters()
+        self.batteries = self._batteries()
+        self._cop: _Plans | None = None
+
+    # --- what the data hold -------------------------------------------------------------------------------------------
+
+    def _user_rows(self) -> list[UserRow]:
+        if self.inputs.registry_csv is None:
+            return []
+        first, last = day_of_number(self.year.first_day), day_of_number(self.year.last_day)
+        return [row for row in read_user_table(self.inputs.registry_csv) if row.overlaps(first, last)]
+
+    def _resources(self) -> tuple[_Seen, _Seen, _Seen]:
+        inputs, year = self.inputs, self.year
+        combos: set[str] = set()
+        loads: set[str] = set()
+        esrs: set[str] = set()
+        if has_combo_era(year):
+            combos = distinct_names(inputs, "dam_gen_resources", _COMBO_TYPE) | distinct_names(
+                inputs, "sced_gen_resources", _COMBO_TYPE
+            )
+            combos |= {row.gen_resource for row in self.user if row.gen_resource}
+            every_load = distinct_names(inputs, "dam_load_resources") | distinct_names(inputs, "sced_load_resources")
+            self.suggested = candidates(sorted(combos), sorted(every_load))
+            loads = {load for some in self.suggested.values() for load in some}
+            loads |= {row.load_resource for row in self.user if row.load_resource and row.load_resource != NO_LOAD}
+        else:
+            self.suggested = {}
+        if has_esr_era(year):
+            esrs = distinct_names(inputs, "dam_esr_resources", _ESR_TYPE) | distinct_names(
+                inputs, "sced_esr_resources", _ESR_TYPE
+            )
+            esrs |= {row.esr_resource for row in self.user if row.esr_resource}
+        return (
+            self._class("dam_gen_resources", sorted(combos), "hsl_mw", has_combo_era(year)),
+            self._class("dam_load_resources", sorted(loads), "max_power_mw", has_combo_era(year)),
+            self._class("dam_esr_resources", sorted(esrs), "hsl_mw", has_esr_era(year)),
+        )
+
+    def _class(self, dataset: str, names: list[str], size: str, exists: bool) -> _Seen:
+        if not exists:
+            return _Seen([], np.empty((0, self.year.hours)))
+        return _day_ahead(self.inputs, dataset, names, size, self.findings)
+
+    def _read_runs_and_meters(self) -> None:
+        inputs, year = self.inputs, self.year
+        if has_combo_era(year):
+            generation = generation_flows(inputs, self.combo.names)
+            load = load_flows(inputs, self.load.names)
+            self.combo.logs.append(generation.reader.log)
+            self.load.logs.append(load.reader.log)
+            self.together = _together(generation.output, load.output, generation.reader.starts, load.reader.starts)
+            self.discharge_mwh, self.charge_mwh = generation.discharge_mwh, load.charge_mwh
+            meter = MeterReader(inputs, self.combo.names)
+            meter.read()
+            self.combo.logs.append(meter.log)
+        self.max_soc = np.empty((0, year.hours))
+        if has_esr_era(year):
+            reader = RunReader(inputs, "sced_esr_resources", self.esr.names, ["hsl_mw", "max_soc_mwh"])
+            maxima = reader.hourly_maxima()
+            self.max_soc, self.esr_sced_hsl = maxima["max_soc_mwh"], maxima["hsl_mw"]
+            self.esr.logs.append(reader.log)
+
+    # --- putting batteries together -----------------------------------------------------------------------------------
+
+    def _batteries(self) -> list[_Battery]:
+        combos = [n for n in range(len(self.combo.names)) if self.combo.last(n) >= 0]
+        esrs = [n for n in range(len(self.esr.names)) if self.esr.last(n) >= 0]
+        by_gen = {self.combo.names[n]: n for n in combos}
+        by_esr = {self.esr.names[n]: n for n in esrs}
+        by_load = {name: n for n, name in enumerate(self.load.names) if self.load.last(n) >= 0}
+        self._check_user_names(by_gen, by_esr, by_load)
+        pairs = self._pairs(by_gen, by_load)
+        bridges = self._bridges(combos, esrs)
+        batteries = []
+        for name, n in by_gen.items():
+            esr, evidence = bridges.get(name, (None, None))
+            batteries.append(_Battery("", gen=n, esr=by_esr[esr] if esr else None, pair=pairs[name], bridge=evidence))
+        bridged = {esr for esr, _ in bridges.values()}
+        batteries += [_Battery("", esr=n) for name, n in by_esr.items() if name not in bridged]
+        self._name(batteries)
+        self._apply_user(batteries, by_load)
+        for battery in batteries:
+            if battery.load is None and battery.pair and battery.pair.load is not None:
+                battery.load = by_load[battery.pair.load]
+        keys: dict[str, _Battery] = {}
+        for battery in batteries:
+            if battery.key in keys:
+                raise RegistryTableError(
+                    f"Two batteries would share the key {battery.key!r}.",
+                    file=self.inputs.registry_csv,
+                    expected="a key of its own for each battery",
+                    remedy="Name both in the battery table (BESS_REGISTRY).",
+                )
+            keys[battery.key] = battery
+        return [keys[key] for key in sorted(keys)]
+
+    def _pairs(self, by_gen: Mapping[str, int], by_load: Mapping[str, int]) -> dict[str, Pair]:
+        decided = {row.gen_resource: row for row in self.user if row.gen_resource and row.load_resource}
+        taken = {row.load_resource for row in decided.values()}
+        open_pairs = {
+            gen: [load for load in self.suggested.get(gen, []) if load in by_load and load not in taken]
+            for gen in by_gen
+            if gen not in decided
+        }
+        pairs = choose_pairs(open_pairs, lambda gen, load: self._evidence(by_gen[gen], by_load[load]))
+        for gen, row in decided.items():
+            if gen in by_gen:
+                if row.load_resource == NO_LOAD:
+                    pairs[gen] = Pair(None, "none", "user's table: no load resource")
+                else:
+                    pairs[gen] = Pair(row.load_resource, "user", "user's table")
+        rejected = [g for g, pair in pairs.items() if pair.status == "rejected"]
+        self.findings.add(
+            "rejected_pair", "bess_registry", len(rejected), "; ".join(pairs[g].evidence for g in rejected[:6])
+        )
+        alone = [g for g, pair in pairs.items() if pair.status is None]
+        self.findings.add("unpaired", "bess_registry", len(alone), ", ".join(sorted(alone)[:12]))
+        return pairs
+
+    def _evidence(self, gen: int, load: int) -> Evidence:
+        discharge, charge = self.discharge_mwh[gen], self.charge_mwh[load]
+        both = ~np.isnan(discharge) & ~np.isnan(charge)
+        return weigh(
+            capacity_mw=sized(self.combo.hsl[gen]),
+            max_power_mw=sized(self.load.hsl[load]),
+            together_share=self.together(gen, load),
+            charge_mwh=float(charge[both].sum()) if both.any() else None,
+            discharge_mwh=float(discharge[both].sum()) if both.any() else None,
+            energy_mwh=None,
+        )
+
+    def _bridges(self, combos: Sequence[int], esrs: Sequence[int]) -> dict[str, tuple[str, str]]:
+        if not combos or not esrs:
+            return {}
+        decided = {row.gen_resource: row.esr_resource for row in self.user if row.gen_resource and row.esr_resource}
+        names = {self.esr.names[n] for n in esrs}
+        bridges = {
+            g: (e, "user's table")
+            for g, e in decided.items()
+            if e in names and g in {self.combo.names[n] for n in combos}
+        }
+        left_esrs = [_unit(self.esr, n) for n in esrs if self.esr.names[n] not in set(decided.values())]
+        bridges |= bridge_names([_unit(self.combo, n) for n in combos if self.combo.names[n] not in decided], left_esrs)
+        self.findings.add(
+            "bridged",
+            "bess_registry",
+            len(bridges),
+            ", ".join(f"{g} = {e}" for g, (e, _) in list(bridges.items())[:6]),
+            warning=False,
+        )
+        return bridges
+
+    def _name(self, batteries: Sequence[_Battery]) -> None:
+        """Keys from names: the ESR's, where the battery has one, for that name lasts."""
+        lasting = [
+            next(cls.names[n] for cls, n in ((self.esr, b.esr), (self.combo, b.gen)) if n is not None)
+            for b in batteries
+        ]
+        keys = unique_keys(lasting)
+        for battery, name in zip(batteries, lasting, strict=True):
+            battery.key = keys[name]
+
+    # --- the user's table ---------------------------------------------------------------------------------------------
+
+    def _check_user_names(
+        self, by_gen: Mapping[str, int], by_esr: Mapping[str, int], by_load: Mapping[str, int]
+    ) -> None:
+        first, last = day_of_number(self.year.first_day), day_of_number(self.year.last_day)
+        before = date.fromordinal(RTC_FIRST_DAY.toordinal() - 1)
+        loads_named = bool(self.load.names) and any(log.days.any() for log in self.load.logs)
+        for row in self.user:
+            combo = has_combo_era(self.year) and row.overlaps(first, min(last, before))
+            later = has_esr_era(self.year) and row.overlaps(max(first, RTC_FIRST_DAY), last)
+            wrong = [
+                (column, name)
+                for column, name, known, matters in (
+                    ("gen_resource", row.gen_resource, by_gen, combo),
+                    (
+                        "load_resource",
+                        row.load_resource,
+                        by_load,
+                        combo and loads_named and row.load_resource != NO_LOAD,
+                    ),
+                    ("esr_resource", row.esr_resource, by_esr, later),
+                )
+                if name and matters and name not in known
+            ]
+            if wrong:
+                column, name = wrong[0]
+                raise RegistryTableError(
+                    f"Line {row.line} of the battery table names {column} {name!r}, which {self.year.year} does not know.",
+                    file=self.inputs.registry_csv,
+                    column=column,
+                    expected="a resource with rows in the year's data",
+                    remedy="Correct the name, or set valid_from and valid_to to the days on which it exists.",
+                )
+
+    def _apply_user(self, batteries: Sequence[_Battery], by_load: Mapping[str, int]) -> None:
+        for row in self.user:
+            names = {row.gen_resource, row.esr_resource} - {None}
+            matches = [
+                b
+                for b in batteries
+                if (b.gen is not None and self.combo.names[b.gen] in names)
+                or (b.esr is not None and self.esr.names[b.esr] in names)
+                or (not names and b.key == row.battery)
+            ]
+            if not matches and not names:
+                raise RegistryTableError(
+                    f"Line {row.line} of the battery table speaks of {row.battery!r}, which {self.year.year} does not know.",
+                    file=self.inputs.registry_csv,
+                    column="battery",
+                    expected="a battery of the year, or a gen_resource or esr_resource that identifies one",
+                    remedy="Correct the name, or set valid_from and valid_to to the days on which it exists.",
+                )
+            for battery in matches:
+                battery.user.append(row)
+                battery.key = row.battery
+                if battery.pair and battery.pair.status == "user":
+                    battery.load = by_load.get(battery.pair.load or "")
+        self.findings.add(
+            "user_table",
+            "bess_registry",
+            len(self.user),
+            ", ".join(sorted({r.battery for r in self.user})[:12]),
+            warning=False,
+        )
+
+    # --- columns ------------------------------------------------------------------------------------------------------
+
+    def columns(self) -> dict[str, list[object]]:
+        """The table."""
+        first, last, data_through, edition = self._horizon()
+        rows = [self._row(battery, first, last, data_through, edition) for battery in self.batteries]
+        names = list(rows[0]) if rows else _EMPTY_COLUMNS
+        return {name: [row[name] for row in rows] for name in names}
+
+    def _horizon(self) -> tuple[int, int, int, str]:
+        """First and last day index of the year's 60-day data, data_through and edition."""
+        logs = [*self.combo.logs, *self.load.logs, *self.esr.logs]
+        held = np.zeros(self.year.days, dtype=bool)
+        for log in logs:
+            held |= log.days
+        days = np.flatnonzero(held)
+        closed = any(log.beyond for log in logs)
+        if not len(days):
+            return 0, -1, self.year.days - 1, "final" if closed else "preliminary"
+        through = self.year.days - 1 if closed else int(days[-1])
+        return int(days[0]), int(days[-1]), through, "final" if closed else "preliminary"
+
+    def _row(self, b: _Battery, first_held: int, last_held: int, data_through: int, edition: str) -> dict[str, object]:
+        parts = [(self.combo, b.gen), (self.esr, b.esr)]
+        charging_load = b.load if b.pair and b.pair.status in {"confirmed", "same_name", "user"} else None
+        seen = [*parts, (self.load, charging_load)]
+        first = min(cls.first(n) for cls, n in seen if n is not None)
+        last = max(cls.last(n) for cls, n in seen if n is not None)
+        expected_first = 0 if first == first_held else first
+        expected_last = data_through if last == last_held else last
+        latest = b.user[-1] if b.user else None
+        capacity, capacity_source = self._capacity(b)
+        energy, energy_source = self._energy(b)
+        for row in b.user:
+            capacity, capacity_source = (row.capacity_mw, "user") if row.capacity_mw else (capacity, capacity_source)
+            energy, energy_source = (row.energy_mwh, "user") if row.energy_mwh else (energy, energy_source)
+        duration, duration_source = ASSUMED_DURATION_HOURS, "assumed"
+        if energy and capacity:
+            duration, duration_source = (
+                energy / capacity,
+                "user" if "user" in (energy_source, capacity_source) else "ercot",
+            )
+        node_names = self._nodes(b)
+        hours = self.year.day_first_hour
+        node = node_names.at(int(hours[expected_last + 1]) - 1)
+        charging = (
+            {"confirmed": "load", "same_name": "load", "user": "load", "none": "generation"}.get(
+                b.pair.status or "", "unknown"
+            )
+            if b.pair
+            else "esr"
+        )
+
+        def day(index: int) -> date:
+            return day_of_number(self.year.first_day + index)
+
+        return {
+            "battery": b.key,
+            "gen_resource": self.combo.names[b.gen] if b.gen is not None else None,
+            "load_resource": b.pair.load if b.pair else None,
+            "esr_resource": self.esr.names[b.esr] if b.esr is not None else None,
+            "pair_status": b.pair.status if b.pair else None,
+            "pair_evidence": (b.pair.evidence or None) if b.pair else None,
+            "charging": charging,
+            "bridge_evidence": b.bridge,
+            "settlement_point": node,
+            "settlement_points": ";".join(node_names.distinct()) or None,
+            "qse": next((cls.qse[n] for cls, n in reversed(parts) if n is not None and cls.qse and cls.qse[n]), None),
+            "capacity_mw": capacity,
+            "capacity_source": capacity_source,
+            "energy_mwh": energy,
+            "energy_source": energy_source,
+            "duration_hours": duration,
+            "duration_source": duration_source,
+            "first_seen_day": day(first),
+            "last_seen_day": day(last),
+            "expected_first_day": day(expected_first),
+            "expected_last_day": day(expected_last),
+            "data_through": day(data_through),
+            "edition": edition,
+            "notes": "; ".join(self._notes(b, latest)) or None,
+        }
+
+    def _notes(self, b: _Battery, latest: UserRow | None) -> list[str]:
+        notes = []
+        if b.pair and b.pair.status == "name_only":
+            notes.append(f"load resource {b.pair.load} paired by name only: its AS is counted, charging is not")
+        if b.pair and b.pair.status in {"rejected", None}:
+            notes.append("no accepted load resource: AS of a load side is not counted")
+        if latest and latest.note:
+            notes.append(latest.note)
+        return notes
+
+    def _nodes(self, b: _Battery) -> NodeGrid:
+        """Node by hour of one battery: combo rows before DAM ESR data begin, ESR rows after, the user's table first."""
+        boundary = self.year.hour_of_day_number(day_number(DAM_ESR_FIRST_DAY))
+        texts = Codes()
+        codes = np.full(self.year.hours, -1, dtype=np.int64)
+        for cls, n, part in ((self.combo, b.gen, slice(0, boundary)), (self.esr, b.esr, slice(boundary, None))):
+            if n is not None and cls.nodes is not None:
+                codes[part] = texts.translate(cls.nodes.codes[n, part].astype(np.int64), cls.nodes.texts)
+        grid = NodeGrid(codes[None, :].astype(np.int32), texts.texts).carried()
+        return user_nodes(self.year, grid, [b.user])
+
+    def _capacity(self, b: _Battery) -> tuple[float | None, str | None]:
+        rows = [cls.hsl[n] for cls, n in ((self.combo, b.gen), (self.esr, b.esr)) if n is not None]
+        size = sized(np.concatenate(rows)) if len(rows) == 1 else sized(np.fmax(rows[0], rows[1]))
+        if size:
+            return size, "dam"
+        size = self._sced_capacity(b)
+        if size:
+            return size, "sced"
+        size = self._from_cop(b, "hsl_mw")
+        if size:
+            return size, "cop"
+        if b.load is not None:
+            size = sized(self.load.hsl[b.load]) or self._sced_load_capacity(b.load)
+        return (size, "load") if size else (None, None)
+
+    def _sced_capacity(self, b: _Battery) -> float | None:
+        grids = []
+        if b.gen is not None:
+            reader = RunReader(self.inputs, "sced_gen_resources", [self.combo.names[b.gen]], ["hsl_mw"])
+            grids.append(reader.hourly_maxima()["hsl_mw"][0])
+        if b.esr is not None:
+            grids.append(self.esr_sced_hsl[b.esr])
+        return sized(np.fmax.reduce(grids))
+
+    def _sced_load_capacity(self, load: int) -> float | None:
+        reader = RunReader(self.inputs, "sced_load_resources", [self.load.names[load]], ["max_power_mw"])
+        return sized(reader.hourly_maxima()["max_power_mw"][0])
+
+    def _energy(self, b: _Battery) -> tuple[float | None, str | None]:
+        size = sized(self.max_soc[b.esr]) if b.esr is not None and len(self.max_soc) else None
+        if size:
+            return size, "sced"
+        size = self._from_cop(b, "max_soc_mwh")
+        return (size, "cop") if size else (None, None)
+
+    def _from_cop(self, b: _Battery, column: str) -> float | None:
+        if self._cop is None:
+            self._cop = _Plans(self.inputs, [*self.combo.names, *self.esr.names], self.findings)
+        return self._cop.size(
+            column, [cls.names[n] for cls, n in ((self.combo, b.gen), (self.esr, b.esr)) if n is not None]
+        )
+
+
+class _Plans:
+    """Hourly sizes from the current operating plans; the largest where an hour has several rows."""
+
+    def __init__(self, inputs: Inputs, names: list[str], findings: Findings) -> None:
+        self._places = {name: n for n, name in enumerate(names)}
+        columns = ["hsl_mw", "max_soc_mwh"]
+        self._grids = {column: np.full((len(names), inputs.year.hours), np.nan) for column in columns}
+        reader = HourlyReader(inputs, "cop_snapshots", "resource_name", Codes(names), numbers=columns)
+        for rows in reader:
+            for column, grid in self._grids.items():
+                np.fmax.at(grid, (rows.series, rows.step), rows.numbers[column])
+        reader.report(findings)
+
+    def size(self, column: str, names: list[str]) -> float | None:
+        """Size of the battery that these resources are."""
+        return sized(np.fmax.reduce([self._grids[column][self._places[name]] for name in names]))
+
+
+_EMPTY_COLUMNS = [
+    "battery", "gen_resource", "load_resource", "esr_resource", "pair_status", "pair_evidence", "charging", "bridge_evidence",
+    "settlement_point", "settlement_points", "qse", "capacity_mw", "capacity_source", "energy_mwh", "energy_source", "duration_hours",
+    "duration_source", "first_seen_day", "last_seen_day", "expected_first_day", "expected_last_day", "data_through", "edition", "notes",
+]  # fmt: skip
+
+
+def _unit(seen: _Seen, n: int) -> Unit:
+    nodes = seen.nodes.one(n).distinct() if seen.nodes is not None else []
+    return Unit(seen.names[n], frozenset(nodes), sized(seen.hsl[n]))
+
+
+class _Together:
+    """Share of common runs in which two resources both exceed 1 MW."""
+
+    def __init__(self, generation: FloatArray, load: FloatArray, common: tuple[IntArray, IntArray]) -> None:
+        self._generation = generation[common[0]]
+        self._load = load[common[1]]
+
+    def __call__(self, gen: int, load: int) -> float | None:
+        discharge, charge = self._generation[:, gen], self._load[:, load]
+        both = ~np.isnan(discharge) & ~np.isnan(charge)
+        if not discharge[both].any() or not charge[both].any():
+            return None
+        return float((discharge * charge)[both].mean())
+
+
+def _together(generation: FloatArray, load: FloatArray, gen_starts: IntArray, load_starts: IntArray) -> _Together:
+    _, a, b = np.intersect1d(gen_starts, load_starts, assume_unique=True, return_indices=True)
+    return _Together(generation, load, (a, b))
+
+
+def bess_fleet(registries: Mapping[int, StoredTable]) -> StepResult:
+    """All batteries of all years, one row each.
+
+    Args:
+        registries: `bess_registry` by year.
+    """
+    merged: dict[str, dict[str, list[object]]] = {}
+    for year in sorted(registries):
+        for row in registries[year].read().to_pylist():
+            into = merged.setdefault(row["battery"], {})
+            for name, value in {**row, "year": str(year)}.items():
+                if value is not None:
+                    into.setdefault(name, []).append(value)
+    columns: dict[str, list[object]] = {name: [] for name in _FLEET_COLUMNS}
+    for key in sorted(merged):
+        known = merged[key]
+        columns["battery"].append(key)
+        for name, source in _FLEET_LISTS.items():
+            values = [part for text in known.get(source, []) for part in str(text).split(";")]
+            columns[name].append(";".join(dict.fromkeys(values)) or None)
+        for name in ("qse", "capacity_mw", "energy_mwh"):
+            columns[name].append(known[name][-1] if name in known else None)
+        columns["first_seen_day"].append(known["first_seen_day"][0])
+        columns["last_seen_day"].append(known["last_seen_day"][-1])
+    return StepResult(iter([columns]))
+
+
+_FLEET_LISTS = {
+    "gen_resources": "gen_resource",
+    "load_resources": "load_resource",
+    "esr_resources": "esr_resource",
+    "settlement_points": "settlement_points",
+    "years": "year",
+}
+_FLEET_COLUMNS = ("battery", *_FLEET_LISTS, "qse", "capacity_mw", "energy_mwh", "first_seen_day", "last_seen_day")

@@ -1,0 +1,431 @@
+"""SCED runs: telemetered values held from run to run, and their means by quarter-hour.
+
+Belongs here: reading the three SCED datasets and settlement metering, the hold of section 3.3 of the market reference (methodology, "Telemetry to energy").
+Does not: which quantity a battery's energy is taken from (dispatch.py), pairing (pairing.py), money.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bess_assets.market.clock import AMBIGUOUS, OperatingYear
+from bess_assets.market.datasets import DATASETS
+from bess_assets.market.grid import Codes, DayLog, Scatter, report_dataset
+from bess_assets.market.reading import NO_VALUE, FileCount, Rows, read_rows
+from bess_assets.market.step import Findings, Inputs
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+LONGEST_HOLD_SECONDS = 900
+"""A telemetered value holds until the next run, at most this long."""
+LEAST_COVERAGE = 0.5
+"""Share of a quarter-hour that must be observed for its energy to be known."""
+_QUARTER_HOUR = 900
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Runs cut at quarter-hour boundaries, in time order.
+
+    Attributes:
+        run: which run's value holds; shape (pieces,).
+        quarter_hour: position of the quarter-hour; shape (pieces,).
+        seconds: how long; shape (pieces,).
+        turn: 0 for a quarter-hour's first piece, 1 for its second, ..; shape (pieces,).
+    """
+
+    run: IntArray
+    quarter_hour: IntArray
+    seconds: IntArray
+    turn: IntArray
+
+
+def cut_runs(year: OperatingYear, starts: IntArray) -> Pieces:
+    """Cut the time that each run's values hold into quarter-hours.
+
+    Args:
+        year: the operating year; nothing holds past its end.
+        starts: start of each run, UTC seconds, ascending and distinct; shape (runs,).
+
+    Source: ERCOT Nodal Protocols 6.6.3 settles real-time energy by 15-minute interval; that a run holds until the next one, at most 15 minutes, is our reading.
+    """
+    ends = np.minimum(np.r_[starts[1:], year.end], starts + LONGEST_HOLD_SECONDS)
+    first = (starts - year.start) // _QUARTER_HOUR
+    boundary = np.minimum(year.start + (first + 1) * _QUARTER_HOUR, ends)
+    run = np.arange(len(starts), dtype=np.int64)
+    spills = ends > boundary
+    run = np.concatenate([run, run[spills]])
+    quarter_hour = np.concatenate([first, first[spills] + 1])
+    seconds = np.concatenate([boundary - starts, (ends - boundary)[spills]])
+    order = np.lexsort((run, quarter_hour))
+    run, quarter_hour, seconds = run[order], quarter_hour[order], seconds[order]
+    inside = quarter_hour < year.quarter_hours
+    run, quarter_hour, seconds = run[inside], quarter_hour[inside], seconds[inside]
+    begins = np.flatnonzero(np.r_[True, quarter_hour[1:] != quarter_hour[:-1]]) if len(run) else np.empty(0, np.int64)
+    turn = np.arange(len(run)) - np.repeat(begins, np.diff(np.r_[begins, len(run)]))
+    return Pieces(run, quarter_hour, seconds, turn)
+
+
+@dataclass(frozen=True)
+class Means:
+    """Time-weighted means of a held quantity over the observed seconds of each quarter-hour.
+
+    Attributes:
+        positive: mean of its positive part, NaN below the least coverage; shape (quarter-hours, series).
+        negative: mean of its negative part, >= 0, NaN likewise; shape (quarter-hours, series).
+        coverage: share of the quarter-hour observed, 0 to 1; shape (quarter-hours, series).
+    """
+
+    positive: FloatArray
+    negative: FloatArray
+    coverage: FloatArray
+
+
+def hold(pieces: Pieces, values: FloatArray, first: int, last: int) -> Means:
+    """Means of held values over the quarter-hours first..last-1.
+
+    Args:
+        pieces: runs cut at quarter-hours.
+        values: value of each run, NaN where unobserved; shape (runs, series).
+        first: first quarter-hour wanted.
+        last: one past the last.
+
+    Returns:
+        Means of shape (last - first, series). From a coverage of 0.5 up a mean is taken over the observed seconds; below it is NaN.
+    """
+    shape = (last - first, values.shape[1])
+    positive, negative, seconds = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    low, high = np.searchsorted(pieces.quarter_hour, [first, last])
+    turn = pieces.turn[low:high]
+    for n in range(int(turn.max()) + 1 if len(turn) else 0):
+        here = low + np.flatnonzero(turn == n)
+        at = pieces.quarter_hour[here] - first
+        value = values[pieces.run[here]]
+        length = pieces.seconds[here, None].astype(np.float64)
+        observed = ~np.isnan(value)
+        value = np.where(observed, value, 0.0)
+        seconds[at] += observed * length
+        positive[at] += np.maximum(value, 0.0) * length
+        negative[at] += np.maximum(-value, 0.0) * length
+    known = seconds >= LEAST_COVERAGE * _QUARTER_HOUR
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return Means(
+            positive=np.where(known, positive / seconds, np.nan),
+            negative=np.where(known, negative / seconds, np.nan),
+            coverage=seconds / _QUARTER_HOUR,
+        )
+
+
+@dataclass(frozen=True)
+class _StampTable:
+    """Times of the (stamp, flag) pairs of a batch."""
+
+    pair: IntArray
+    utc: IntArray
+    day_index: IntArray
+
+
+def _stamp_table(year: OperatingYear, rows: Rows) -> _StampTable:
+    codes, local = rows.stamps("sced_stamp")
+    flags = rows.flags("repeated_hour")
+    pair = codes * 3 + flags + 1
+    known = local != NO_VALUE
+    safe = np.where(known, local, 0)
+    utc = np.stack([year.stamps_to_utc(safe, np.full(len(local), flag)) for flag in (-1, 0, 1)], axis=1)
+    utc[~known] = -1
+    day = np.where(known, safe // 86_400 - year.first_day, np.iinfo(np.int64).min // 2)
+    return _StampTable(pair, utc.ravel(), np.repeat(day, 3))
+
+
+@dataclass(frozen=True)
+class Window:
+    """Runs of a stretch of the year, with the values of the known series.
+
+    Attributes:
+        first: first quarter-hour that the window answers for.
+        last: one past the last.
+        runs: positions in the year's runs of the rows of the grids.
+        grids: values by name; shape (runs of the window, series).
+    """
+
+    first: int
+    last: int
+    runs: slice
+    grids: dict[str, FloatArray]
+
+
+class RunReader:
+    """Reads one SCED dataset of the year for some resources.
+
+    A first pass takes only the stamps: the runs, and where in the files each stretch of the year lies. A second pass takes the values, a window at a time
+    if the whole year would not fit into `Inputs.block_bytes`.
+
+    Attributes:
+        starts: start of each run of the year, of any resource, UTC seconds, ascending.
+        pieces: the runs cut at quarter-hours.
+        log: days held; by series after the windows were read.
+        flagless: True if a file without a repeated-hour flag holds the autumn day.
+        columns: canonical columns that some file of the dataset has.
+    """
+
+    def __init__(self, inputs: Inputs, dataset: str, names: Sequence[str], numbers: Sequence[str]) -> None:
+        """Take the first pass."""
+        self._inputs = inputs
+        self._year = inputs.year
+        self._dataset = DATASETS[dataset]
+        self._names = list(names)
+        self._numbers = list(numbers)
+        self._paths = inputs.rollups.files(dataset, inputs.year.year)
+        self.log = DayLog(inputs.year, len(self._names))
+        self.flagless = False
+        self.columns: set[str] = set()
+        self._spans: list[tuple[Path, int, int, int]] = []
+        self._lost = 0
+        self._ambiguous = 0
+        self._count = FileCount()
+        self._repeats = [0, 0]
+        self.starts = self._first_pass()
+        self.pieces = cut_runs(self._year, self.starts)
+
+    def _first_pass(self) -> IntArray:
+        seen: list[IntArray] = []
+        spans: dict[tuple[Path, int], tuple[int, int]] = {}
+        second_hour_seen = False
+        for path in self._paths:
+            for rows in read_rows(self._dataset, path, ["sced_stamp", "repeated_hour"]):
+                table = _stamp_table(self._year, rows)
+                counts = np.bincount(table.pair, minlength=len(table.utc))
+                present = counts > 0
+                utc = table.utc[present]
+                self._lost += int(
+                    counts[present][(utc < 0) & (utc != AMBIGUOUS) & self._in_year(table.day_index[present])].sum()
+                )
+                self._ambiguous += int(counts[present][utc == AMBIGUOUS].sum())
+                self.log.saw_days(np.unique(table.day_index[present]))
+                autumn = table.day_index[present] == self._year.autumn_day
+                if autumn.any() and not rows.has("repeated_hour"):
+                    self.flagless = True
+                second_hour_seen |= bool((autumn & (np.flatnonzero(present) % 3 == 2)).any())
+                utc = utc[utc >= 0]
+                if len(utc):
+                    low, high = spans.get((path, rows.group), (int(utc[0]), int(utc[0])))
+                    spans[path, rows.group] = (min(low, int(utc.min())), max(high, int(utc.max())))
+                    seen.append(np.unique(utc))
+        self._spans = [(path, group, low, high) for (path, group), (low, high) in spans.items()]
+        starts = np.unique(np.concatenate(seen)) if seen else np.empty(0, dtype=np.int64)
+        first_hour = self._year.start + self._year.repeated_quarter_hours.start * _QUARTER_HOUR
+        labelled = (starts >= first_hour) & (starts < first_hour + 3_600)
+        if self._ambiguous or (labelled.any() and not second_hour_seen):
+            # a flag that is N all day tells as little as no flag
+            self.flagless = True
+            self._ambiguous += int(labelled.sum())
+            starts = starts[~labelled]
+        return starts
+
+    def _in_year(self, day_index: IntArray) -> BoolArray:
+        return (day_index >= 0) & (day_index < self._year.days)
+
+    def windows(self) -> Iterator[Window]:
+        """The year in as many windows as memory asks for; each file's row groups are read for the windows they touch."""
+        run_bytes = 8 * max(len(self._names), 1) * max(len(self._numbers), 1)
+        total = len(self.starts) * run_bytes
+        count = max(1, -(-total // self._inputs.block_bytes))
+        edges = np.linspace(0, self._year.days, count + 1).astype(np.int64)
+        for first_day, last_day in pairwise(edges):
+            first = 4 * int(self._year.day_first_hour[first_day])
+            last = 4 * int(self._year.day_first_hour[last_day])
+            yield self._window(first, last)
+
+    def _window(self, first: int, last: int) -> Window:
+        begin = self._year.start + first * _QUARTER_HOUR - LONGEST_HOLD_SECONDS
+        end = self._year.start + last * _QUARTER_HOUR
+        low, high = (int(n) for n in np.searchsorted(self.starts, [begin, end]))
+        scatter = Scatter(high - low, len(self._names), self._numbers)
+        codes = Codes(self._names)
+        columns = ["sced_stamp", "repeated_hour", "resource_name", *self._numbers]
+        groups: dict[Path, list[int]] = {}
+        for path, group, earliest, latest in self._spans:
+            if latest >= begin and earliest < end:
+                groups.setdefault(path, []).append(group)
+        for path, chosen in groups.items():
+            for rows in read_rows(self._dataset, path, columns, self._count, sorted(chosen)):
+                self._put(scatter, codes, rows, low, high)
+        self._repeats[0] += scatter.repeats
+        self._repeats[1] += scatter.contradictions
+        return Window(first, last, slice(low, high), scatter.grids)
+
+    def _put(self, scatter: Scatter, codes: Codes, rows: Rows, low: int, high: int) -> None:
+        self.columns.update(name for name in (*self._numbers, "resource_name") if rows.has(name))
+        series = codes.translate(*rows.texts("resource_name"))
+        known = (series >= 0) & (series < codes.known)
+        if not known.any():
+            return
+        rows, series = rows.keep(known), series[known]
+        table = _stamp_table(self._year, rows)
+        self.log.saw(table.day_index[table.pair], series)
+        place = np.minimum(np.searchsorted(self.starts, table.utc), max(len(self.starts) - 1, 0))
+        run = (
+            np.where(self.starts[place] == table.utc, place, -1)[table.pair]
+            if len(self.starts)
+            else np.full(rows.count, -1)
+        )
+        wanted = (run >= low) & (run < high)
+        if not wanted.any():
+            return
+        rows = rows.keep(wanted)
+        scatter.put(run[wanted] - low, series[wanted], {name: _value(rows, name) for name in self._numbers})
+
+    def means(self, window: Window, values: FloatArray) -> Means:
+        """Means of held values over a window; the repeated hour is unobserved where nothing tells its two halves apart."""
+        pieces = self.pieces
+        inside = (pieces.run >= window.runs.start) & (pieces.run < window.runs.stop)
+        shifted = Pieces(
+            pieces.run[inside] - window.runs.start,
+            pieces.quarter_hour[inside],
+            pieces.seconds[inside],
+            pieces.turn[inside],
+        )
+        parts = [
+            hold(shifted, values, first, min(first + _BLOCK_QUARTER_HOURS, window.last))
+            for first in range(window.first, window.last, _BLOCK_QUARTER_HOURS)
+        ]
+        means = Means(
+            np.concatenate([p.positive for p in parts]),
+            np.concatenate([p.negative for p in parts]),
+            np.concatenate([p.coverage for p in parts]),
+        )
+        if self.flagless:
+            twice = self._year.repeated_quarter_hours
+            blank = slice(max(twice.start - window.first, 0), max(twice.stop - window.first, 0))
+            means.positive[blank] = np.nan
+            means.negative[blank] = np.nan
+            means.coverage[blank] = 0.0
+        return means
+
+    def report(self, findings: Findings, *, first_day: int = 0) -> None:
+        """Add what is absent or could not be used; call after the windows were read."""
+        used = ["resource_name", *self._numbers]
+        report_dataset(findings, self._dataset, self._paths, used)
+        findings.add("unusable_time", self._dataset.name, self._lost, "stamps that do not exist in the calendar")
+        findings.add(
+            "ambiguous_hour",
+            self._dataset.name,
+            self._ambiguous,
+            "stamps 01:xx of the autumn day without a repeated-hour flag",
+        )
+        for name, number in self._count.unusable_numbers.items():
+            findings.add("unusable_numbers", self._dataset.name, number, name)
+        findings.add("duplicate_rows", self._dataset.name, self._repeats[0], "equal rows", warning=False)
+        findings.add("contradicting_rows", self._dataset.name, self._repeats[1], "the later row was taken")
+        self.log.report(findings, self._dataset.name, first_day)
+
+    def hourly_maxima(self) -> dict[str, FloatArray]:
+        """Largest value of each hour by number column, NaN where none; shape (series, hours)."""
+        shape = (len(self._names), self._year.hours)
+        maxima = {name: np.full(shape[0] * shape[1], np.nan) for name in self._numbers}
+        codes = Codes(self._names)
+        for path in self._paths:
+            for rows in read_rows(
+                self._dataset, path, ["sced_stamp", "repeated_hour", "resource_name", *self._numbers]
+            ):
+                series = codes.translate(*rows.texts("resource_name"))
+                table = _stamp_table(self._year, rows)
+                utc = table.utc[table.pair]
+                known = (series >= 0) & (series < codes.known)
+                self.log.saw(table.day_index[table.pair][known], series[known])
+                wanted = known & (utc >= 0)
+                chosen = rows.keep(wanted)
+                cell = series[wanted] * shape[1] + (utc[wanted] - self._year.start) // 3_600
+                for name in self._numbers:
+                    np.fmax.at(maxima[name], cell, chosen.numbers(name))
+        return {name: grid.reshape(shape) for name, grid in maxima.items()}
+
+
+_BLOCK_QUARTER_HOURS = 8 * 96
+
+
+def _value(rows: Rows, name: str) -> FloatArray:
+    """A number column; a blank award is no award, where the file has the column at all."""
+    values = rows.numbers(name)
+    if name.endswith("_award_mw") and rows.has(name):
+        return np.where(np.isnan(values), 0.0, values)
+    return values
+
+
+class MeterReader:
+    """Reads settlement metered net energy (SMNE) of some generation resources.
+
+    Attributes:
+        log: days held, by series, after `read`.
+    """
+
+    def __init__(self, inputs: Inputs, names: Sequence[str]) -> None:
+        """Say which resources are wanted."""
+        self._year = inputs.year
+        self._dataset = DATASETS["sced_smne"]
+        self._paths = inputs.rollups.files("sced_smne", inputs.year.year)
+        self._names = list(names)
+        self._lost = 0
+        self._ambiguous = 0
+        self._count = FileCount()
+        self.log = DayLog(inputs.year, len(self._names))
+        self._scatter = Scatter(
+            len(self._names), inputs.year.quarter_hours if names and self._paths else 0, ["energy_mwh"]
+        )
+
+    def read(self) -> FloatArray:
+        """MWh by quarter-hour, positive to the grid, NaN where there is no row; shape (series, quarter-hours).
+
+        An interval is stamped with its end; Interval Number is its place in the day, and needs no flag. Without a number the stamp decides, except on the
+        25-hour day, where it cannot.
+        """
+        year = self._year
+        codes = Codes(self._names)
+        columns = ["interval_end", "interval_number", "resource_name", "energy_mwh"]
+        for path in self._paths:
+            for rows in read_rows(self._dataset, path, columns, self._count):
+                code, local = rows.stamps("interval_end")
+                known = local != NO_VALUE
+                within = np.where(known, local - 1, 0)
+                day_of_stamp = np.where(known, within // 86_400 - year.first_day, -(10**6))
+                self.log.saw_days(np.unique(day_of_stamp[np.unique(code)]))
+                series = codes.translate(*rows.texts("resource_name"))
+                day = day_of_stamp[code]
+                mine = (series >= 0) & (series < codes.known) & (day >= 0) & (day < year.days)
+                if not mine.any():
+                    continue
+                rows, series, day = rows.keep(mine), series[mine], day[mine]
+                self.log.saw(day, series)
+                number = rows.intervals("interval_number")
+                by_stamp = (within[code][mine] % 86_400) // _QUARTER_HOUR + 1
+                spring_evening = (day == year.spring_day) & (by_stamp > 8)
+                unnumbered = number == NO_VALUE
+                ambiguous = unnumbered & (day == year.autumn_day)
+                number = np.where(unnumbered, by_stamp - 4 * spring_evening, number)
+                place = np.where(ambiguous, -1, year.numbered_quarter_hours(day, number))
+                self._ambiguous += int(ambiguous.sum())
+                good = place >= 0
+                self._lost += int((~good & ~ambiguous).sum())
+                rows = rows.keep(good)
+                self._scatter.put(series[good], place[good], {"energy_mwh": rows.numbers("energy_mwh")})
+        if self._paths and self._names:
+            return self._scatter.grids["energy_mwh"]
+        return np.full((len(self._names), year.quarter_hours), np.nan)
+
+    def report(self, findings: Findings) -> None:
+        """Add what is absent or could not be used; call after reading."""
+        report_dataset(findings, self._dataset, self._paths, ["energy_mwh", "interval_number"])
+        findings.add("unusable_time", self._dataset.name, self._lost, "no such interval")
+        findings.add(
+            "ambiguous_hour", self._dataset.name, self._ambiguous, "intervals of the autumn day without a number"
+        )
+        for name, count in self._count.unusable_numbers.items():
+            findings.add("unusable_numbers", self._dataset.name, count, name)
+        self._scatter.report(findings, self._dataset.name)
+        self.log.report(findings, self._dataset.name)

@@ -1,0 +1,175 @@
+"""The user's battery table (BESS_REGISTRY): what a person knows better than the data.
+
+Belongs here: reading and checking the CSV.
+Does not: applying it (registry.py, awards.py).
+"""
+
+import csv
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from bess_assets.errors import RegistryTableError
+
+COLUMNS = (
+    "battery",
+    "gen_resource",
+    "load_resource",
+    "esr_resource",
+    "settlement_point",
+    "capacity_mw",
+    "energy_mwh",
+    "valid_from",
+    "valid_to",
+    "note",
+)
+NO_LOAD = "none"
+
+
+@dataclass(frozen=True)
+class UserRow:
+    """One row; None where the cell is empty and overrides nothing.
+
+    Attributes:
+        line: line of the file.
+        battery: stable key.
+        gen_resource: generation resource.
+        load_resource: load resource, or "none" for a battery that charges on its generation side.
+        esr_resource: energy storage resource.
+        settlement_point: node, within the valid days.
+        capacity_mw: MW.
+        energy_mwh: MWh.
+        valid_from: first day, open if None.
+        valid_to: last day, open if None.
+        note: free text, shown with the battery.
+    """
+
+    line: int
+    battery: str
+    gen_resource: str | None
+    load_resource: str | None
+    esr_resource: str | None
+    settlement_point: str | None
+    capacity_mw: float | None
+    energy_mwh: float | None
+    valid_from: date | None
+    valid_to: date | None
+    note: str | None
+
+    def overlaps(self, first: date, last: date) -> bool:
+        """Whether the row is valid on some day from first to last."""
+        return (self.valid_from or date.min) <= last and (self.valid_to or date.max) >= first
+
+
+def read_user_table(path: Path) -> list[UserRow]:
+    """All rows of the table, checked.
+
+    Raises:
+        RegistryTableError: unknown or missing column, a cell that cannot be read, or two rows that speak of one battery or resource on one day.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        headings = [h.strip() for h in reader.fieldnames or []]
+        unknown = [h for h in headings if h not in COLUMNS]
+        if unknown or "battery" not in headings:
+            raise RegistryTableError(
+                f"The battery table has {'unknown columns ' + ', '.join(map(repr, unknown)) if unknown else 'no column battery'}.",
+                file=path,
+                expected=", ".join(COLUMNS),
+            )
+        reader.fieldnames = headings
+        rows = [
+            _row(path, reader.line_num, cells)
+            for cells in reader
+            if any((v or "").strip() for v in cells.values() if isinstance(v, str))
+        ]
+    _check_overlaps(path, rows)
+    return rows
+
+
+def _row(path: Path, line: int, cells: dict[str, str | None]) -> UserRow:
+    def text(column: str) -> str | None:
+        return (cells.get(column) or "").strip() or None
+
+    def number(column: str) -> float | None:
+        value = text(column)
+        if value is None:
+            return None
+        try:
+            result = float(value)
+        except ValueError:
+            result = -1.0
+        if not 0 < result < float("inf"):
+            raise RegistryTableError(
+                f"Line {line} of the battery table: {column} is {value!r}.",
+                file=path,
+                column=column,
+                expected="a number above zero, or empty",
+            )
+        return result
+
+    def day(column: str) -> date | None:
+        value = text(column)
+        try:
+            return date.fromisoformat(value) if value else None
+        except ValueError:
+            raise RegistryTableError(
+                f"Line {line} of the battery table: {column} is {value!r}.",
+                file=path,
+                column=column,
+                expected="a date such as 2025-12-05, or empty",
+            ) from None
+
+    battery = text("battery")
+    if battery is None:
+        raise RegistryTableError(
+            f"Line {line} of the battery table has no battery.",
+            file=path,
+            column="battery",
+            expected="the battery's stable key",
+        )
+    load = text("load_resource")
+    row = UserRow(
+        line=line,
+        battery=battery,
+        gen_resource=text("gen_resource"),
+        load_resource=NO_LOAD if load and load.lower() == NO_LOAD else load,
+        esr_resource=text("esr_resource"),
+        settlement_point=text("settlement_point"),
+        capacity_mw=number("capacity_mw"),
+        energy_mwh=number("energy_mwh"),
+        valid_from=day("valid_from"),
+        valid_to=day("valid_to"),
+        note=text("note"),
+    )
+    if row.valid_from and row.valid_to and row.valid_to < row.valid_from:
+        raise RegistryTableError(
+            f"Line {line} of the battery table ends before it begins.",
+            file=path,
+            column="valid_to",
+            expected="a day from valid_from on",
+        )
+    return row
+
+
+def _check_overlaps(path: Path, rows: list[UserRow]) -> None:
+    for n, row in enumerate(rows):
+        for other in rows[:n]:
+            if not row.overlaps(other.valid_from or date.min, other.valid_to or date.max):
+                continue
+            shared = next(
+                (
+                    (column, value)
+                    for column in ("battery", "gen_resource", "load_resource", "esr_resource")
+                    if (value := getattr(row, column)) and value == getattr(other, column) and value != NO_LOAD
+                ),
+                None,
+            )
+            if shared:
+                raise RegistryTableError(
+                    f"Lines {other.line} and {row.line} of the battery table both speak of {shared[0]} {shared[1]!r} on the same days.",
+                    file=path,
+                    column=shared[0],
+                    expected="rows of one battery or resource that do not overlap",
+                    remedy="Set valid_from and valid_to, or join the rows.",
+                )
