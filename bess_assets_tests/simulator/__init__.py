@@ -1,0 +1,1 @@
+"""Tests of the simulator: the made-up market, its files and its truth."""

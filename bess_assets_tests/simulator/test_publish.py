@@ -1,0 +1,187 @@
+"""That every awkward case of the real market is among the published rows.
+
+Belongs here: gaps, editions, eras and losses of the rows.
+Does not: what they are worth (test_truth.py).
+"""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from bess_assets.simulator.calendar import midnight, operating_year
+from bess_assets.simulator.fleet import RTC_FIRST_DAY, Battery, make_fleet
+from bess_assets.simulator.market_model import MarketYear
+from bess_assets.simulator.publish import Hazards, Rows, publish_year
+
+YEARS = (2024, 2025, 2026)
+FLEET = make_fleet(YEARS, 12, 1)
+RTC = midnight(RTC_FIRST_DAY)
+
+
+@cache
+def _published(year: int, hazards: Hazards = "harmless") -> dict[str, list[Rows]]:
+    return publish_year(MarketYear(FLEET, year, 1), hazards)
+
+
+def _battery(role: str) -> Battery:
+    return next(battery for battery in FLEET.batteries if battery.role == role)
+
+
+def _times(year: int, dataset: str, name: str | None, hazards: Hazards = "harmless") -> np.ndarray:
+    return np.concatenate(
+        [np.zeros(0, dtype=np.int64), *(rows.times for rows in _published(year, hazards)[dataset] if rows.name == name)]
+    )
+
+
+def test_batteries_change_from_pairs_to_single_resources() -> None:
+    battery = _battery("ordinary")
+    assert (
+        _times(2025, "SCED_Gen_Resources", battery.gen).max()
+        < RTC
+        <= _times(2025, "SCED_ESR_Resources", battery.esr).min()
+    )
+    assert _times(2025, "DAM_Gen_Resources", battery.gen).max() == RTC + 23 * 3600
+    assert _times(2025, "DAM_ESR_Resources", battery.esr).min() == RTC + 24 * 3600
+    awards = np.concatenate([rows.numbers["awarded"] for rows in _published(2026)["DAM_ESR_Resources"]])
+    assert np.nanmin(awards) < 0 < np.nanmax(awards)
+    assert np.isnan(awards).any()
+
+
+def test_runs_are_irregular_in_both_eras() -> None:
+    stamps = np.unique(_times(2024, "SCED_Gen_Resources", "REDBLUFF_CC1_1"))
+    per_day = np.unique(operating_year(2024).day_number(stamps), return_counts=True)[1]
+    assert 92 <= per_day.min() < 100 < per_day.max()
+    stamps = np.unique(_times(2026, "SCED_Gen_Resources", "REDBLUFF_CC1_1"))
+    per_day = np.unique(operating_year(2026).day_number(stamps), return_counts=True)[1]
+    gaps = np.diff(stamps)
+    assert per_day.max() <= 320
+    assert gaps.min() < 100
+    assert 900 < gaps[gaps < 80000].max() <= 1003
+
+
+def test_two_batteries_and_a_wind_farm_share_a_node() -> None:
+    first, second = _battery("shares_node_first"), _battery("shares_node_second")
+    wind = next(generator for generator in FLEET.generators if generator.kind == "WIND")
+    assert first.node == second.node == wind.node
+
+
+def test_a_battery_without_load_resource_has_a_namesake_that_is_not_its_own() -> None:
+    alone = _battery("without_load_resource")
+    assert alone.load is None
+    namesake = next(load for load in FLEET.loads if load.name.split("_")[0] == alone.key.split("_")[0])
+    assert namesake.capacity_mw > 1.2 * alone.capacity_mw
+
+
+def test_true_pairs_pass_the_tests_of_the_registry() -> None:
+    for battery in FLEET.batteries:
+        if battery.gen is None or battery.load is None:
+            continue
+        found = MarketYear(FLEET, 2024, 1).operate(battery)
+        discharge = found.power_mw[found.power_mw > 0].sum() / 4
+        charge = -found.power_mw[found.power_mw < 0].sum() / 4 * battery.load_reads_high
+        assert discharge > 5 * battery.energy_mwh
+        assert 1.0 < charge / discharge < 1.8
+        assert 0.8 < battery.capacity_mw * 1.02 / battery.capacity_mw < 1.2
+
+
+def test_days_of_sced_are_missing_for_everyone() -> None:
+    day = operating_year(2024).day_start(3, 19)
+    for dataset in ("SCED_Gen_Resources", "SCED_Load_Resources"):
+        assert not any(((rows.times >= day) & (rows.times < day + 86400)).any() for rows in _published(2024)[dataset])
+
+
+def test_a_node_lacks_prices_and_another_battery_moves() -> None:
+    node = _battery("missing_node_price").node
+    assert len(np.unique(_times(2024, "RT_prices", node))) == 366 * 96 - 18 * 96
+    assert len(np.unique(_times(2024, "DA_prices", node))) == 366 * 24 - 8 * 24
+    mover = _battery("changes_node")
+    codes = {
+        int(code)
+        for rows in _published(2024)["DAM_Gen_Resources"]
+        if rows.name == mover.gen
+        for code in np.unique(rows.words["node"].codes)
+    }
+    assert codes == {0, 1}
+
+
+def test_a_battery_starts_one_retires_one_is_out_and_one_is_new_in_2026() -> None:
+    year = operating_year(2024)
+    assert _times(2024, "DAM_Gen_Resources", _battery("starts_mid_year").gen).min() == year.day_start(5, 20)
+    assert _times(2024, "DAM_Gen_Resources", _battery("retires").gen).max() == year.day_start(9, 16) - 3600
+    out = next(rows for rows in _published(2024)["DAM_Gen_Resources"] if rows.name == _battery("out_for_weeks").gen)
+    weeks = (out.times >= year.day_start(2, 15)) & (out.times < year.day_start(3, 10))
+    assert (out.numbers["hsl"][weeks] == 0.0).all()
+    new = _battery("new_esr_2026")
+    assert new.gen is None
+    assert len(_times(2025, "SCED_ESR_Resources", new.esr)) == 0 < len(_times(2026, "SCED_ESR_Resources", new.esr))
+
+
+def test_load_rows_are_missing_for_one_battery() -> None:
+    battery = _battery("missing_load_rows")
+    assert (
+        len(np.unique(_times(2024, "SCED_Load_Resources", battery.load)))
+        < len(np.unique(_times(2024, "SCED_Gen_Resources", battery.gen))) - 500
+    )
+
+
+def test_prices_spike_to_the_cap_and_fall_to_the_floor() -> None:
+    prices = np.concatenate([rows.numbers["price"] for rows in _published(2024)["RT_prices"]])
+    assert prices.max() > 4900.0
+    assert prices.min() < -240.0
+
+
+def test_load_zones_stand_twice_with_different_prices() -> None:
+    zones = {rows.kind: rows.numbers["price"] for rows in _published(2024)["RT_prices"] if rows.name == "LZ_NORTH"}
+    assert set(zones) == {"LZ", "LZEW"}
+    assert (zones["LZ"] != zones["LZEW"]).mean() > 0.9
+
+
+def test_stray_real_time_ancillary_prices_precede_the_new_market() -> None:
+    assert _times(2025, "RT_AS_prices", "REGDN").min() == RTC - 3600
+
+
+def test_editions_contradict_each_other_within_a_file_and_across_files() -> None:
+    battery = _battery("ordinary")
+    plain, awkward = (_times(2024, "DAM_Gen_Resources", battery.gen, hazards) for hazards in ("none", "harmless"))
+    assert len(np.unique(plain)) == len(plain) < len(awkward)
+    files = [rows for rows in _published(2024)["DAM_Gen_Resources"] if rows.name == battery.gen]
+    both = set(np.concatenate([rows.times for rows in files if rows.file_year == 2024]).tolist())
+    both &= set(np.concatenate([rows.times for rows in files if rows.file_year == 2025]).tolist())
+    assert len(both) == 24
+
+
+def test_ecrs_begins_in_june_2023_and_rrs_is_one_column_before() -> None:
+    rows = publish_year(MarketYear(make_fleet((2022,), 1, 1), 2022, 1), "harmless")
+    early = [found for found in rows["DAM_Gen_Resources"] if found.file_year == 2022]
+    assert "rrs" in early[0].numbers
+    assert "rrspfr" not in early[0].numbers
+    assert "ecrssd" not in early[0].numbers
+    later = next(found for found in rows["DAM_Gen_Resources"] if found.file_year == 2023)
+    split = midnight(RTC_FIRST_DAY.replace(year=2022, month=12, day=13))
+    assert np.isnan(later.numbers["rrs"][later.times >= split]).all()
+    assert np.isnan(later.numbers["rrspfr"][later.times < split]).all()
+
+
+@pytest.mark.parametrize(
+    ("year", "dataset", "column"),
+    [
+        (2025, "SCED_Gen_Resources", "net_output"),
+        (2024, "SCED_Load_Resources", "real_power"),
+        (2024, "COP_Snapshots", "max_soc"),
+    ],
+)
+def test_wild_files_lack_columns_that_harmless_ones_have(year: int, dataset: str, column: str) -> None:
+    for hazards, there in (("harmless", True), ("wild", False)):
+        found = [
+            rows
+            for rows in _published(year, "wild" if hazards == "wild" else "harmless")[dataset]
+            if rows.file_year == year
+        ]
+        assert all((column in rows.numbers) is there for rows in found)
+
+
+def test_wild_files_lack_flags_and_names() -> None:
+    assert not any(rows.flagged for rows in _published(2026, "wild")["SCED_ESR_Resources"] if rows.file_year == 2026)
+    rows = publish_year(MarketYear(make_fleet((2019,), 1, 1), 2019, 1), "wild")
+    assert not any(found.named for found in rows["SCED_Load_Resources"] if found.file_year == 2019)

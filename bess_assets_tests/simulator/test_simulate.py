@@ -1,0 +1,118 @@
+"""What `simulate` writes: files by publication year, the same bytes each time, one truth whatever the spelling.
+
+Belongs here: the files as a whole.
+Does not: single rules of the truth (test_truth.py), single awkward rows (test_publish.py).
+"""
+
+import csv
+import hashlib
+import math
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from bess_assets.simulator import roles, simulate
+from bess_assets.simulator.fleet import make_fleet
+from bess_assets.simulator.market_model import MarketYear
+
+BATTERIES = 3
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _board(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / "truth" / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clean")
+    simulate(folder, years=(2025,), batteries=BATTERIES, hazards="none")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def harmless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("harmless")
+    simulate(folder, years=(2025,), batteries=BATTERIES, hazards="harmless")
+    return folder
+
+
+def test_the_same_arguments_write_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("once", "twice"):
+        simulate(tmp_path / name, years=(2019,), batteries=1, seed=5, hazards="wild")
+    assert _digests(tmp_path / "once") == _digests(tmp_path / "twice")
+
+
+def test_another_seed_makes_another_market() -> None:
+    markets = [MarketYear(make_fleet((2019,), 1, seed), 2019, seed) for seed in (5, 6)]
+    assert (markets[0].system_price[0] != markets[1].system_price[0]).any()
+    assert markets[0].fleet != markets[1].fleet
+
+
+@pytest.mark.parametrize("name", ["leaderboard_2025.csv", "leaderboard_monthly_2025.csv"])
+def test_hazards_that_lose_nothing_leave_the_truth_as_it_is(clean: Path, harmless: Path, name: str) -> None:
+    for mine, its in zip(_board(clean, name), _board(harmless, name), strict=True):
+        for column, value in mine.items():
+            try:
+                assert math.isclose(float(value), float(its[column]), rel_tol=1e-12), column
+            except ValueError:
+                assert value == its[column], column
+
+
+def test_disclosed_files_are_grouped_by_the_year_of_publication(harmless: Path) -> None:
+    stamps = pq.read_table(harmless / "rollups/SCED_Load_Resources/2025.parquet").column("SCED Time Stamp")
+    days = {datetime.strptime(text[:10], "%m/%d/%Y").date() for text in pc.unique(stamps).to_pylist()}
+    assert (min(days), max(days)) == (date(2025, 1, 1), date(2025, 11, 1))
+    later = pq.read_table(harmless / "rollups/SCED_Load_Resources/2026.parquet").column("SCEDTimeStamp")
+    assert min(text[:10] for text in later.to_pylist()) == "11/02/2025"
+    prices = sorted(path.stem for path in (harmless / "rollups/RT_prices").iterdir())
+    assert prices == ["2025"]
+
+
+def test_headings_and_types_differ_between_files(harmless: Path) -> None:
+    folder = harmless / "rollups/DAM_Gen_Resources"
+    raw, camel = pq.read_schema(folder / "2025.parquet"), pq.read_schema(folder / "2026.parquet")
+    assert "Awarded Quantity" in raw.names
+    assert "AwardedQuantity" in camel.names
+    assert raw.field("DeliveryDate").type != camel.field("DeliveryDate").type
+    assert {"datetime", "hour", "QSE submitted Curve-MW1"} <= set(raw.names)
+    assert "Telemetered Net Output " in pq.read_schema(harmless / "rollups/SCED_Gen_Resources/2025.parquet").names
+
+
+def test_hour_24_stands_on_the_next_day_in_the_useless_datetime(harmless: Path) -> None:
+    table = pq.read_table(harmless / "rollups/DA_prices/2025.parquet")
+    rows = table.filter(pc.equal(table.column("HourEnding"), "24:00")).slice(0, 1).to_pylist()
+    day = rows[0]["DeliveryDate"]
+    day = datetime.strptime(day, "%m/%d/%Y").date() if isinstance(day, str) else day
+    assert (rows[0]["datetime"].date() - day).days == 1
+
+
+def test_every_battery_has_a_row_and_the_unrankable_say_why(clean: Path) -> None:
+    board = {row["battery"]: row for row in _board(clean, "leaderboard_2025.csv")}
+    part = roles(BATTERIES, 1, (2025,))
+    assert set(board) == set(part.values())
+    alone = board[part["without_load_resource"]]
+    assert alone["rank"] == ""
+    assert alone["excluded_reason"].startswith("charging unknown; energy coverage 0.0")
+    ordinary = board[part["ordinary"]]
+    assert ordinary["rank"] != ""
+    assert ordinary["gen_resource"] != ordinary["esr_resource"]
+    parts = [float(ordinary[f"as_{product}_usd"]) for product in ("regup", "regdn", "rrs", "ecrs", "nspin")]
+    assert math.isclose(sum(parts) + float(ordinary["energy_usd"]), float(ordinary["total_usd"]))
+
+
+def test_unknown_arguments_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="years"):
+        simulate(tmp_path, years=(2012,))
+    with pytest.raises(ValueError, match="battery"):
+        simulate(tmp_path, batteries=0)
+    with pytest.raises(ValueError, match="hazards"):
+        simulate(tmp_path, hazards="some")  # type: ignore[arg-type]
