@@ -88,6 +88,7 @@ class _Side:
     Attributes:
         grids: awards by quantity: as published, 0 where the dataset holds the hour and no row of the resource, NaN where it lacks the hour.
         nodes: node by hour where a row has one.
+        no_award: what a battery without a resource in this dataset was awarded: 0 in the hours that the dataset holds, else NaN.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class _Side:
         findings.add("award_contradiction", dataset, contradictions, "RRS or ECRS: the parts were taken")
         for grid in scatter.grids.values():
             grid[~scatter.present & reader.held] = 0.0
+        self.no_award = np.where(reader.held, 0.0, np.nan)
         self.grids = scatter.grids
         self.nodes = nodes
         self.points = points.texts
@@ -175,11 +177,11 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
             if gen and gen_n is not None:
                 values[before] = gen.grids[quantity][gen_n, before]
             elif gen:
-                values[before] = 0.0
+                values[before] = gen.no_award[before]
             if esr and esr_n is not None:
                 values[after] = esr.grids[quantity][esr_n, after]
             elif esr:
-                values[after] = 0.0
+                values[after] = esr.no_award[after]
             columns[quantity if quantity == "award_mw" else quantity.replace("_award", "_gen_award")] = values
         for product in PRODUCTS:
             values = np.zeros(year.hours)

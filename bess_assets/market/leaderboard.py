@@ -167,7 +167,8 @@ def leaderboard_monthly(inputs: Inputs) -> StepResult:
 
 
 def _boards(inputs: Inputs, periods: Sequence[_Period]) -> Iterator[Columns]:
-    rows = [row for period in periods for row in board(_read(inputs), period)]
+    batteries = _read(inputs)
+    rows = [row for period in periods for row in board(batteries, period)]
     if rows:
         yield {name: [row[name] for row in rows] for name in rows[0]}
 
@@ -369,7 +370,7 @@ def _notes(row: Mapping[str, Any], registry: Mapping[str, Any], counts: Mapping[
             f"implausible prices used: {counts['implausible_quarter_hours']} quarter-hours of energy, "
             f"{counts['implausible_as_hours']} product hours of AS"
         )
-    if counts["unpriced_quarter_hours"]:
+    if counts["unpriced_quarter_hours"] and row["settlement_point"] is not None:
         notes.append(f"{counts['unpriced_quarter_hours']} quarter-hours unpriced")
     return notes
 

@@ -7,13 +7,14 @@ Does not: the rules of pairing and bridging (pairing.py), awards and energy of t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from bess_assets.errors import RegistryTableError
+from bess_assets.errors import InputError, RegistryTableError
 from bess_assets.market.clock import OperatingYear, day_number, day_of_number
-from bess_assets.market.datasets import DATASETS
+from bess_assets.market.datasets import DATASETS, describe_file
 from bess_assets.market.dispatch import generation_flows, load_flows
 from bess_assets.market.grid import Codes, DayLog, HourlyReader, Scatter
 from bess_assets.market.nodes import NodeGrid, user_nodes
@@ -40,6 +41,20 @@ SIZE_RANK = 24
 """Capacity and energy are the 24th largest hourly value of the year: a day's worth of hours may be wrong."""
 ASSUMED_DURATION_HOURS = 4.0
 """Shown, labelled `assumed`, where no MWh is known; no metric uses it."""
+BESS_DATASETS = ("dam_gen_resources", "sced_gen_resources", "dam_esr_resources", "sced_esr_resources")
+"""Datasets in which a battery may show up; a year in which none has one is an error, not an empty board."""
+
+_SUSPICIOUS_IF_ZERO = {
+    "dam_gen_resources": ("award_mw", "regup_award_mw", "regdn_award_mw", "nspin_award_mw", "hsl_mw"),
+    "dam_load_resources": ("regup_award_mw", "regdn_award_mw", "max_power_mw"),
+    "dam_esr_resources": ("award_mw", "regup_award_mw", "regdn_award_mw", "nspin_award_mw", "hsl_mw"),
+    "sced_gen_resources": ("output_mw", "base_point_mw"),
+    "sced_load_resources": ("consumption_mw", "base_point_mw"),
+    "sced_esr_resources": ("output_mw", "base_point_mw"),
+    "sced_smne": ("energy_mwh",),
+}
+"""Columns that no real file has all zero; noted with the batteries they concern."""
+
 _COMBO_TYPE = "PWRSTR"
 _ESR_TYPE = "ESR"
 
@@ -189,6 +204,8 @@ class _Registry:
         self._read_runs_and_meters()
         self.batteries = self._batteries()
         self._cop: _Plans | None = None
+        self._run_sizes: dict[str, FloatArray] = {}
+        self._zero_columns = {dataset: self._suspicious_zeros(dataset) for dataset in _SUSPICIOUS_IF_ZERO}
 
     # --- what the data hold -------------------------------------------------------------------------------------------
 
@@ -281,7 +298,20 @@ class _Registry:
                     remedy="Name both in the battery table (BESS_REGISTRY).",
                 )
             keys[battery.key] = battery
+        if not keys:
+            self._refuse_empty_year()
         return [keys[key] for key in sorted(keys)]
+
+    def _refuse_empty_year(self) -> NoReturn:
+        looked_in = [path for dataset in BESS_DATASETS for path in self.inputs.rollups.files(dataset, self.year.year)]
+        folders = ", ".join(f"{DATASETS[dataset].folder}/{self.year.year}.parquet" for dataset in BESS_DATASETS)
+        raise InputError(
+            f"No battery has a row in {self.year.year}.",
+            dataset="bess_registry",
+            file=", ".join(map(str, looked_in)) or None,
+            expected=f"rows of type {_COMBO_TYPE} or {_ESR_TYPE} on days of {self.year.year} in one of {folders} (or the file of {self.year.year + 1})",
+            remedy="Put the year's 60-day rollups into the rollup folder (BESS_ROLLUPS), or name the batteries in BESS_REGISTRY.",
+        )
 
     def _pairs(self, by_gen: Mapping[str, int], by_load: Mapping[str, int]) -> dict[str, Pair]:
         decided = {row.gen_resource: row for row in self.user if row.gen_resource and row.load_resource}
@@ -506,7 +536,24 @@ class _Registry:
             notes.append("no accepted load resource: AS of a load side is not counted")
         if latest and latest.note:
             notes.append(latest.note)
+        for prefix, has_one in (("gen", b.gen is not None), ("load", b.load is not None), ("esr", b.esr is not None)):
+            for dataset, columns in self._zero_columns.items():
+                if has_one and columns and (f"_{prefix}_" in dataset or (prefix == "gen" and dataset == "sced_smne")):
+                    notes.append(f"all zero in {dataset}, perhaps absent data filled in: {', '.join(columns)}")
         return notes
+
+    def _suspicious_zeros(self, dataset: str) -> list[str]:
+        """Columns of a dataset that count in the money and are zero in every row of a file of the year."""
+        zero: set[str] = set()
+        for path in self.inputs.rollups.files(dataset, self.year.year):
+            description = describe_file(DATASETS[dataset], path)
+            present = {name for _, _, name in description.columns if name}
+            filled = set(description.zero_filled)
+            zero |= filled & set(_SUSPICIOUS_IF_ZERO[dataset])
+            rrs = {name for name in present if name.startswith("rrs") and name.endswith("_award_mw")}
+            if rrs and rrs <= filled:
+                zero |= rrs
+        return sorted(zero)
 
     def _nodes(self, b: _Battery) -> NodeGrid:
         """Node by hour of one battery: combo rows before DAM ESR data begin, ESR rows after, the user's table first."""
@@ -531,21 +578,24 @@ class _Registry:
         if size:
             return size, "cop"
         if b.load is not None:
-            size = sized(self.load.hsl[b.load]) or self._sced_load_capacity(b.load)
+            size = sized(self.load.hsl[b.load]) or sized(
+                self._sced_sizes("sced_load_resources", self.load.names, "max_power_mw")[b.load]
+            )
         return (size, "load") if size else (None, None)
 
     def _sced_capacity(self, b: _Battery) -> float | None:
         grids = []
         if b.gen is not None:
-            reader = RunReader(self.inputs, "sced_gen_resources", [self.combo.names[b.gen]], ["hsl_mw"])
-            grids.append(reader.hourly_maxima()["hsl_mw"][0])
+            grids.append(self._sced_sizes("sced_gen_resources", self.combo.names, "hsl_mw")[b.gen])
         if b.esr is not None:
             grids.append(self.esr_sced_hsl[b.esr])
         return sized(np.fmax.reduce(grids))
 
-    def _sced_load_capacity(self, load: int) -> float | None:
-        reader = RunReader(self.inputs, "sced_load_resources", [self.load.names[load]], ["max_power_mw"])
-        return sized(reader.hourly_maxima()["max_power_mw"][0])
+    def _sced_sizes(self, dataset: str, names: list[str], column: str) -> FloatArray:
+        """Hourly maxima from SCED, read only where the day-ahead files have no size, and once for all resources."""
+        if dataset not in self._run_sizes:
+            self._run_sizes[dataset] = RunReader(self.inputs, dataset, names, [column]).hourly_maxima()[column]
+        return self._run_sizes[dataset]
 
     def _energy(self, b: _Battery) -> tuple[float | None, str | None]:
         size = sized(self.max_soc[b.esr]) if b.esr is not None and len(self.max_soc) else None
