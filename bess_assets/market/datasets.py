@@ -66,6 +66,7 @@ class Dataset:
         sixty_day: True if rollups are grouped by publication year: a delivery year then needs files Y and Y+1.
         columns: canonical columns by name.
         unread: patterns of normal headings that are known and not used.
+        foreign: headings that prove a file to be another dataset's: its rows would be taken for something that they are not.
         first_year: first delivery year that has rows.
         last_year: last delivery year that has rows.
     """
@@ -77,6 +78,7 @@ class Dataset:
     sixty_day: bool
     columns: dict[str, DatasetColumn]
     unread: tuple[str, ...]
+    foreign: tuple[str, ...] = ()
     first_year: int = 2010
     last_year: int = 9999
 
@@ -214,6 +216,7 @@ def _dam(name: str, folder: str, what: str, report: str, first_year: int = 2010,
             _column("settlement_price_usd_per_mwh", "number", "Energy Settlement Point Price"),
             *_as_awards(load=False),
         ),
+        foreign=("Load Resource Name", "Max Power Consumption for Load Resource", "SCED Time Stamp"),
     )
 
 
@@ -224,6 +227,7 @@ _ALL = (
         meaning="Real-time settlement point prices, point by quarter-hour.",
         report="NP6-905-CD",
         sixty_day=False,
+        foreign=("Resource Name", "AS Type", "Ancillary Type"),
         unread=(),
         columns=_columns(
             _DAY,
@@ -241,6 +245,7 @@ _ALL = (
         meaning="Day-ahead settlement point prices, point by hour.",
         report="NP4-190-CD",
         sixty_day=False,
+        foreign=("Resource Name", "Delivery Interval", "Energy Only Bid Award in MW"),
         unread=(),
         columns=_columns(
             _DAY,
@@ -256,6 +261,7 @@ _ALL = (
         meaning="Day-ahead market clearing prices for capacity, product by hour.",
         report="NP4-188-CD",
         sixty_day=False,
+        foreign=("Resource Name", "Delivery Interval"),
         unread=(),
         columns=_columns(
             _DAY,
@@ -271,6 +277,7 @@ _ALL = (
         meaning="Real-time market clearing prices for capacity, product by quarter-hour.",
         report="NP6-331-CD",
         sixty_day=False,
+        foreign=("Resource Name", "Settlement Point Name"),
         first_year=RTC_FIRST_DAY.year,
         unread=(),
         columns=_columns(
@@ -289,6 +296,7 @@ _ALL = (
         meaning="Day-ahead ancillary service awards, load resource by hour (no energy award in any year).",
         report="60d_DAM_Load_Resource_Data",
         sixty_day=True,
+        foreign=("Resource Type", "Awarded Quantity", "SCED Time Stamp"),
         unread=_DAM_UNREAD,
         columns=_columns(
             _DAY,
@@ -312,6 +320,7 @@ _ALL = (
         meaning="Telemetry and base points, generation resource by SCED run.",
         report="60d_SCED_Gen_Resource_Data",
         sixty_day=True,
+        foreign=("Real Power Consumption", "Max Power Consumption", "Maximum SOC"),
         unread=_SCED_UNREAD,
         columns=_columns(
             _STAMP,
@@ -332,6 +341,7 @@ _ALL = (
         meaning="Telemetry and base points, load resource by SCED run.",
         report="60d_Load_Resource_Data_in_SCED",
         sixty_day=True,
+        foreign=("Resource Type", "Telemetered Net Output", "HSL"),
         unread=_SCED_UNREAD,
         columns=_columns(
             _STAMP,
@@ -350,6 +360,7 @@ _ALL = (
         meaning="Telemetry, base points, state of charge and real-time AS awards, energy storage resource by SCED run.",
         report="60d_ESR_Data_in_SCED",
         sixty_day=True,
+        foreign=("Real Power Consumption", "Max Power Consumption"),
         first_year=RTC_FIRST_DAY.year,
         unread=_SCED_UNREAD,
         columns=_columns(
@@ -387,6 +398,7 @@ _ALL = (
         meaning="Current operating plan at the end of the adjustment period, resource by hour.",
         report="60d_COP_Adjustment_Period_Snapshot",
         sixty_day=True,
+        foreign=("Resource Type", "Awarded Quantity", "SCED Time Stamp"),
         unread=(
             r"(regup|regdown|rrs|rrspfr|rrsffr|rrsufr|nspin|ecrs)",
             "(highemergencylimit|lowemergencylimit|hel|lel)",
@@ -507,9 +519,20 @@ def require_columns(dataset: Dataset, path: Path, headings: list[str]) -> dict[s
     """Canonical name -> heading of a file.
 
     Raises:
-        InputError: a required column is absent, naming it and the headings that are there.
+        InputError: a required column is absent, or a heading proves the file to be another dataset's; naming it and the headings that are there.
     """
     found = dataset.canonical(headings)
+    foreign = {normal_heading(heading) for heading in dataset.foreign}
+    for heading in headings:
+        if normal_heading(heading) in foreign:
+            raise InputError(
+                f"{path.name} of {dataset.folder} is another dataset's file: it has a column {heading!r}.",
+                dataset=dataset.name,
+                file=path,
+                column=heading,
+                expected=f"the headings of {dataset.report}",
+                remedy="Put the file into the folder of its own dataset.",
+            )
     for column in dataset.columns.values():
         if column.required and column.name not in found:
             raise InputError(

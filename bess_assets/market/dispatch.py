@@ -14,7 +14,7 @@ from bess_assets.market.awards import award_of_parts
 from bess_assets.market.clock import day_number
 from bess_assets.market.grid import LedgerColumns, labels_array
 from bess_assets.market.products import HOURS_PER_QUARTER_HOUR, PRODUCTS, RTC_FIRST_DAY
-from bess_assets.market.runs import MeterReader, RunReader
+from bess_assets.market.runs import Means, MeterReader, RunReader
 from bess_assets.market.step import Columns, Findings, Inputs, StepResult
 
 FloatArray = npt.NDArray[np.float64]
@@ -23,8 +23,6 @@ SourceArray = npt.NDArray[np.int8]
 SOURCES = ("smne", "telemetry", "base_point")
 """Quantities, best first."""
 _METER, _TELEMETRY, _BASE_POINT, _NONE = 0, 1, 2, -1
-RUNNING_MW = 1.0
-"""Above this a side counts as running when a pair is judged."""
 
 _RRS_PARTS = ("rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw")
 _RT_AWARDS = ("regup_award_mw", "regdn_award_mw", *_RRS_PARTS, "ecrs_award_mw", "nspin_award_mw")
@@ -36,7 +34,6 @@ class Flows:
 
     Attributes:
         reader: what was read.
-        output: 1 in runs above `RUNNING_MW`, 0 below, NaN where unobserved; shape (runs, series).
         discharge_mwh: positive part, NaN where unknown; shape (series, quarter-hours).
         charge_mwh: negative part, >= 0, NaN where unknown; same shape.
         source: index into `SOURCES`, -1 where unknown; same shape.
@@ -45,7 +42,6 @@ class Flows:
     """
 
     reader: RunReader
-    output: FloatArray
     discharge_mwh: FloatArray
     charge_mwh: FloatArray
     source: SourceArray
@@ -68,7 +64,6 @@ def read_flows(inputs: Inputs, dataset: str, names: list[str], telemetry: str, *
     shape = (len(names), inputs.year.quarter_hours)
     flows = Flows(
         reader,
-        np.full((len(reader.starts), len(names)), np.nan, dtype=np.float32),
         np.full(shape, np.nan),
         np.full(shape, np.nan),
         np.full(shape, _NONE, dtype=np.int8),
@@ -78,23 +73,38 @@ def read_flows(inputs: Inputs, dataset: str, names: list[str], telemetry: str, *
     if not names or not len(reader.starts):
         return flows
     for window in reader.windows():
-        part = slice(window.first, window.last)
-        output = window.grids[telemetry]
-        flows.output[window.runs] = np.where(np.isnan(output), np.nan, output > RUNNING_MW)
-        best = reader.means(window, output)
-        last = reader.means(window, window.grids["base_point_mw"])
-        use_last = np.isnan(best.positive) & ~np.isnan(last.positive)
-        positive = np.where(use_last, last.positive, best.positive)
-        flows.discharge_mwh[:, part] = positive.T * HOURS_PER_QUARTER_HOUR
-        flows.charge_mwh[:, part] = np.where(use_last, last.negative, best.negative).T * HOURS_PER_QUARTER_HOUR
-        flows.source[:, part] = np.where(use_last, _BASE_POINT, np.where(np.isnan(positive), _NONE, _TELEMETRY)).T
-        flows.coverage[:, part] = np.where(
-            use_last, last.coverage, np.maximum(best.coverage, last.coverage * np.isnan(best.positive))
-        ).T
-        for product, values in _real_time_awards(window.grids).items() if awards else ():
-            means = reader.means(window, values)
-            flows.awards[product][:, part] = (means.positive - means.negative).T
+        output, base_point = window.grids[telemetry], window.grids["base_point_mw"]
+        # a base point can help only where it is known and telemetry is not
+        falls_back = bool((np.isnan(output) & ~np.isnan(base_point)).any())
+        rt_awards = _real_time_awards(window.grids) if awards else {}
+        for first, last in window.blocks():
+            part = slice(first, last)
+            means = reader.means(window, output, first, last)
+            source = np.where(np.isnan(means.positive), _NONE, _TELEMETRY)
+            if falls_back:
+                means, source = _fall_back(means, source, reader.means(window, base_point, first, last))
+            flows.discharge_mwh[:, part] = means.positive.T * HOURS_PER_QUARTER_HOUR
+            flows.charge_mwh[:, part] = means.negative.T * HOURS_PER_QUARTER_HOUR
+            flows.source[:, part] = source.T
+            flows.coverage[:, part] = means.coverage.T
+            for product, values in rt_awards.items():
+                award = reader.means(window, values, first, last)
+                flows.awards[product][:, part] = (award.positive - award.negative).T
     return flows
+
+
+def _fall_back(best: Means, source: npt.NDArray[np.int64], last: Means) -> tuple[Means, npt.NDArray[np.int64]]:
+    """Base points where telemetry is unknown; where both are, the better coverage is told."""
+    unknown = np.isnan(best.positive)
+    use = unknown & ~np.isnan(last.positive)
+    return (
+        Means(
+            np.where(use, last.positive, best.positive),
+            np.where(use, last.negative, best.negative),
+            np.where(use, last.coverage, np.where(unknown, np.maximum(best.coverage, last.coverage), best.coverage)),
+        ),
+        np.where(use, _BASE_POINT, source),
+    )
 
 
 def _real_time_awards(grids: dict[str, FloatArray]) -> dict[str, FloatArray]:

@@ -287,6 +287,17 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
+def _has_value(column: pa.Array) -> bool:
+    """Whether some row is neither null nor blank."""
+    if column.null_count == len(column):
+        return False
+    if not _is_text(column.type):
+        return True
+    encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
+    used = encoded.dictionary.take(pc.unique(encoded.indices).drop_null()).to_pylist()
+    return any(text and text.strip() for text in used)
+
+
 def _wall_clock(column: pa.Array) -> pa.Array:
     """A timestamp column without its zone: rollups store wall-clock time as if it were UTC."""
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
@@ -340,8 +351,8 @@ def read_rows(
             for group in range(file.num_row_groups) if groups is None else groups:
                 for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group]):
                     rows += batch.num_rows
-                    if time_name:
-                        known_times += batch.num_rows - batch.column(wanted[time_name]).null_count
+                    if time_name and not known_times:
+                        known_times += _has_value(batch.column(wanted[time_name]))
                     yield Rows(source, batch, group)
         except (pa.ArrowException, OSError) as error:
             raise InputError(
@@ -353,7 +364,7 @@ def read_rows(
             ) from error
     if groups is None and time_name and rows and not known_times:
         raise InputError(
-            f"{path.name} of {dataset.folder} has no {time_name.replace('_', ' ')}: column {wanted[time_name]!r} is null in all {rows:,} rows.",
+            f"{path.name} of {dataset.folder} has no {time_name.replace('_', ' ')}: column {wanted[time_name]!r} is null or blank in all {rows:,} rows.",
             dataset=dataset.name,
             file=path,
             column=wanted[time_name],

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from bess_assets.errors import InputError, RegistryTableError
 from bess_assets.market.clock import OperatingYear, day_number, day_of_number
 from bess_assets.market.datasets import DATASETS, describe_file
-from bess_assets.market.dispatch import generation_flows, load_flows
 from bess_assets.market.grid import Codes, DayLog, HourlyReader, Scatter
 from bess_assets.market.nodes import NodeGrid, user_nodes
 from bess_assets.market.pairing import (
@@ -30,7 +29,7 @@ from bess_assets.market.pairing import (
 )
 from bess_assets.market.products import DAM_ESR_FIRST_DAY, RTC_FIRST_DAY
 from bess_assets.market.reading import read_rows
-from bess_assets.market.runs import MeterReader, RunReader
+from bess_assets.market.runs import LONGEST_HOLD_SECONDS, MeterReader, RunReader
 from bess_assets.market.step import Finding, Findings, Inputs, StepResult, StoredTable
 from bess_assets.market.user_table import NO_LOAD, UserRow, read_user_table
 
@@ -43,6 +42,9 @@ ASSUMED_DURATION_HOURS = 4.0
 """Shown, labelled `assumed`, where no MWh is known; no metric uses it."""
 BESS_DATASETS = ("dam_gen_resources", "sced_gen_resources", "dam_esr_resources", "sced_esr_resources")
 """Datasets in which a battery may show up; a year in which none has one is an error, not an empty board."""
+
+TOGETHER_MW = 1.0
+"""Both sides above this in one run counts against a pair."""
 
 _SUSPICIOUS_IF_ZERO = {
     "dam_gen_resources": ("award_mw", "regup_award_mw", "regdn_award_mw", "nspin_award_mw", "hsl_mw"),
@@ -250,12 +252,9 @@ class _Registry:
     def _read_runs_and_meters(self) -> None:
         inputs, year = self.inputs, self.year
         if has_combo_era(year):
-            generation = generation_flows(inputs, self.combo.names)
-            load = load_flows(inputs, self.load.names)
-            self.combo.logs.append(generation.reader.log)
-            self.load.logs.append(load.reader.log)
-            self.together = _together(generation.output, load.output, generation.reader.starts, load.reader.starts)
-            self.discharge_mwh, self.charge_mwh = generation.discharge_mwh, load.charge_mwh
+            self.sides = _Sides(inputs, self.combo.names, self.load.names)
+            self.combo.logs.append(self.sides.generation_log)
+            self.load.logs.append(self.sides.load_log)
             meter = MeterReader(inputs, self.combo.names)
             meter.read()
             self.combo.logs.append(meter.log)
@@ -337,14 +336,13 @@ class _Registry:
         return pairs
 
     def _evidence(self, gen: int, load: int) -> Evidence:
-        discharge, charge = self.discharge_mwh[gen], self.charge_mwh[load]
-        both = ~np.isnan(discharge) & ~np.isnan(charge)
+        together, discharge, charge = self.sides.compare(gen, load)
         return weigh(
             capacity_mw=sized(self.combo.hsl[gen]),
             max_power_mw=sized(self.load.hsl[load]),
-            together_share=self.together(gen, load),
-            charge_mwh=float(charge[both].sum()) if both.any() else None,
-            discharge_mwh=float(discharge[both].sum()) if both.any() else None,
+            together_share=together,
+            charge_mwh=charge,
+            discharge_mwh=discharge,
             energy_mwh=None,
         )
 
@@ -642,24 +640,47 @@ def _unit(seen: _Seen, n: int) -> Unit:
     return Unit(seen.names[n], frozenset(nodes), sized(seen.hsl[n]))
 
 
-class _Together:
-    """Share of common runs in which two resources both exceed 1 MW."""
+class _Sides:
+    """Both sides of possible pairs in the SCED runs that they have in common.
 
-    def __init__(self, generation: FloatArray, load: FloatArray, common: tuple[IntArray, IntArray]) -> None:
-        self._generation = generation[common[0]]
-        self._load = load[common[1]]
+    Attributes:
+        generation_log: days held by the generation dataset.
+        load_log: days held by the load dataset.
+    """
 
-    def __call__(self, gen: int, load: int) -> float | None:
-        discharge, charge = self._generation[:, gen], self._load[:, load]
-        both = ~np.isnan(discharge) & ~np.isnan(charge)
-        if not discharge[both].any() or not charge[both].any():
-            return None
-        return float((discharge * charge)[both].mean())
+    def __init__(self, inputs: Inputs, generations: list[str], loads: list[str]) -> None:
+        """Read telemetry, or base points where the files have no telemetry at all."""
+        starts, output, self.generation_log = _run_values(inputs, "sced_gen_resources", generations, "output_mw")
+        load_starts, consumption, self.load_log = _run_values(inputs, "sced_load_resources", loads, "consumption_mw")
+        common, gen_runs, load_runs = np.intersect1d(starts, load_starts, assume_unique=True, return_indices=True)
+        self._hours = np.minimum(np.diff(np.r_[common, inputs.year.end]), LONGEST_HOLD_SECONDS) / 3_600
+        self._output, self._consumption = output[gen_runs], consumption[load_runs]
+
+    def compare(self, gen: int, load: int) -> tuple[float | None, float | None, float | None]:
+        """Share of common runs with both above 1 MW (None unless each is, some time), discharge and charge in MWh (None if never both observed)."""
+        output, consumption = self._output[:, gen], self._consumption[:, load]
+        both = ~np.isnan(output) & ~np.isnan(consumption)
+        if not both.any():
+            return None, None, None
+        output, consumption, hours = output[both], consumption[both], self._hours[both]
+        discharging, charging = output > TOGETHER_MW, consumption > TOGETHER_MW
+        share = float((discharging & charging).mean()) if discharging.any() and charging.any() else None
+        return share, float(np.maximum(output, 0) @ hours), float(np.maximum(consumption, 0) @ hours)
 
 
-def _together(generation: FloatArray, load: FloatArray, gen_starts: IntArray, load_starts: IntArray) -> _Together:
-    _, a, b = np.intersect1d(gen_starts, load_starts, assume_unique=True, return_indices=True)
-    return _Together(generation, load, (a, b))
+def _run_values(
+    inputs: Inputs, dataset: str, names: list[str], telemetry: str
+) -> tuple[IntArray, npt.NDArray[np.float32], DayLog]:
+    """Starts of the runs, MW by run and resource (in single precision: it only judges pairs), and the days held."""
+    files = [describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year)]
+    measured = any(name == telemetry for file in files for _, _, name in file.columns)
+    column = telemetry if measured or not files else "base_point_mw"
+    reader = RunReader(inputs, dataset, names, [column])
+    values = np.full((len(reader.starts), len(names)), np.nan, dtype=np.float32)
+    if names and len(reader.starts):
+        for window in reader.windows():
+            values[window.runs] = window.grids[column]
+    return reader.starts, values, reader.log
 
 
 def bess_fleet(registries: Mapping[int, StoredTable]) -> StepResult:

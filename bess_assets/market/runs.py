@@ -151,13 +151,20 @@ class Window:
         first: first quarter-hour that the window answers for.
         last: one past the last.
         runs: positions in the year's runs of the rows of the grids.
+        pieces: those runs cut at quarter-hours, numbered as the rows of the grids.
         grids: values by name; shape (runs of the window, series).
     """
 
     first: int
     last: int
     runs: slice
+    pieces: Pieces
     grids: dict[str, FloatArray]
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """First and one past the last quarter-hour of stretches small enough for a processor's cache."""
+        for first in range(self.first, self.last, _BLOCK_QUARTER_HOURS):
+            yield first, min(first + _BLOCK_QUARTER_HOURS, self.last)
 
 
 class RunReader:
@@ -258,7 +265,13 @@ class RunReader:
                 self._put(scatter, codes, rows, low, high)
         self._repeats[0] += scatter.repeats
         self._repeats[1] += scatter.contradictions
-        return Window(first, last, slice(low, high), scatter.grids)
+        return Window(first, last, slice(low, high), self._pieces(low, high), scatter.grids)
+
+    def _pieces(self, low: int, high: int) -> Pieces:
+        own = (self.pieces.run >= low) & (self.pieces.run < high)
+        return Pieces(
+            self.pieces.run[own] - low, self.pieces.quarter_hour[own], self.pieces.seconds[own], self.pieces.turn[own]
+        )
 
     def _put(self, scatter: Scatter, codes: Codes, rows: Rows, low: int, high: int) -> None:
         self.columns.update(name for name in (*self._numbers, "resource_name") if rows.has(name))
@@ -281,28 +294,16 @@ class RunReader:
         rows = rows.keep(wanted)
         scatter.put(run[wanted] - low, series[wanted], {name: _value(rows, name) for name in self._numbers})
 
-    def means(self, window: Window, values: FloatArray) -> Means:
-        """Means of held values over a window; the repeated hour is unobserved where nothing tells its two halves apart."""
-        pieces = self.pieces
-        inside = (pieces.run >= window.runs.start) & (pieces.run < window.runs.stop)
-        shifted = Pieces(
-            pieces.run[inside] - window.runs.start,
-            pieces.quarter_hour[inside],
-            pieces.seconds[inside],
-            pieces.turn[inside],
-        )
-        parts = [
-            hold(shifted, values, first, min(first + _BLOCK_QUARTER_HOURS, window.last))
-            for first in range(window.first, window.last, _BLOCK_QUARTER_HOURS)
-        ]
-        means = Means(
-            np.concatenate([p.positive for p in parts]),
-            np.concatenate([p.negative for p in parts]),
-            np.concatenate([p.coverage for p in parts]),
-        )
+    def means(self, window: Window, values: FloatArray, first: int | None = None, last: int | None = None) -> Means:
+        """Means of held values over the quarter-hours first..last-1 of a window, or all of it.
+
+        The repeated hour is unobserved where nothing tells its two halves apart.
+        """
+        first, last = window.first if first is None else first, window.last if last is None else last
+        means = hold(window.pieces, values, first, last)
         if self.flagless:
             twice = self._year.repeated_quarter_hours
-            blank = slice(max(twice.start - window.first, 0), max(twice.stop - window.first, 0))
+            blank = slice(max(twice.start - first, 0), max(twice.stop - first, 0))
             means.positive[blank] = np.nan
             means.negative[blank] = np.nan
             means.coverage[blank] = 0.0
