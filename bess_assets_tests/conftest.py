@@ -1,15 +1,20 @@
 """What every test may rely on: a clean environment, repeatable random cases, and real data where it lies beside the project.
 
 Belongs here: fixtures and settings of pytest and hypothesis that more than one folder of tests uses.
-Does not: markets and tables made for tests (scenario.py and the simulator).
+Does not: markets and tables made for tests (scenario.py, worlds.py and the simulator).
 """
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from bess_assets_tests.worlds import World
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "real"
@@ -44,3 +49,25 @@ def real_pack() -> Callable[[str], Path]:
         return path
 
     return folder
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """The made-up markets that all tests of whole years share: 2019 to 2026 without loss, and one year with columns missing."""
+
+    early: "World"
+    late: "World"
+    wild: "World"
+
+    def of(self, year: int) -> "World":
+        """The market that has the year."""
+        return self.early if year in self.early.plan.years else self.late
+
+
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+    """Simulated and settled once, in two processes side by side; it takes most of the time that the tests take."""
+    from bess_assets_tests.worlds import EARLY, LATE, WILD, make_all
+
+    early, wild, late = make_all(tmp_path_factory.mktemp("worlds"), [[EARLY, WILD], [LATE]])
+    return Worlds(early, late, wild)

@@ -252,7 +252,7 @@ class RunReader:
     def _window(self, first: int, last: int) -> Window:
         begin = self._year.start + first * _QUARTER_HOUR - LONGEST_HOLD_SECONDS
         end = self._year.start + last * _QUARTER_HOUR
-        low, high = (int(n) for n in np.searchsorted(self.starts, [begin, end]))
+        low, own, high = (int(n) for n in np.searchsorted(self.starts, [begin, begin + LONGEST_HOLD_SECONDS, end]))
         scatter = Scatter(high - low, len(self._names), self._numbers)
         codes = Codes(self._names)
         columns = ["sced_stamp", "repeated_hour", "resource_name", *self._numbers]
@@ -262,7 +262,7 @@ class RunReader:
                 groups.setdefault(path, []).append(group)
         for path, chosen in groups.items():
             for rows in read_rows(self._dataset, path, columns, self._count, sorted(chosen)):
-                self._put(scatter, codes, rows, low, high)
+                self._put(scatter, codes, rows, low, own, high)
         self._repeats[0] += scatter.repeats
         self._repeats[1] += scatter.contradictions
         return Window(first, last, slice(low, high), self._pieces(low, high), scatter.grids)
@@ -273,7 +273,7 @@ class RunReader:
             self.pieces.run[own] - low, self.pieces.quarter_hour[own], self.pieces.seconds[own], self.pieces.turn[own]
         )
 
-    def _put(self, scatter: Scatter, codes: Codes, rows: Rows, low: int, high: int) -> None:
+    def _put(self, scatter: Scatter, codes: Codes, rows: Rows, low: int, own: int, high: int) -> None:
         self.columns.update(name for name in (*self._numbers, "resource_name") if rows.has(name))
         series = codes.translate(*rows.texts("resource_name"))
         known = (series >= 0) & (series < codes.known)
@@ -291,8 +291,14 @@ class RunReader:
         wanted = (run >= low) & (run < high)
         if not wanted.any():
             return
-        rows = rows.keep(wanted)
-        scatter.put(run[wanted] - low, series[wanted], {name: _value(rows, name) for name in self._numbers})
+        rows, run, series = rows.keep(wanted), run[wanted], series[wanted]
+        values = {name: _value(rows, name) for name in self._numbers}
+        # runs that only reach into the window are counted with the window before
+        for part, counted in ((run < own, False), (run >= own, True)):
+            before = scatter.repeats, scatter.contradictions
+            scatter.put(run[part] - low, series[part], {name: value[part] for name, value in values.items()})
+            if not counted:
+                scatter.repeats, scatter.contradictions = before
 
     def means(self, window: Window, values: FloatArray, first: int | None = None, last: int | None = None) -> Means:
         """Means of held values over the quarter-hours first..last-1 of a window, or all of it.

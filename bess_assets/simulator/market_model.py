@@ -234,7 +234,7 @@ class MarketYear:
             gaps = rng.choice(len(fives) - 4, max(1, len(fives) // 4000), replace=False)
             keep[gaps + 1] = keep[gaps + 2] = False
             shift[gaps + 3] = shift[gaps] + rng.integers(0, 104, len(gaps))
-        more = fives[(rng.random(len(fives)) < 0.02)]
+        more = fives[(rng.random(len(fives)) < 0.02) & (shift < 24) & keep]
         more = more + 24 + rng.integers(39, 200, len(more))
         runs: Ints = np.unique(np.concatenate([ordinary, extra, (fives + shift)[keep], more]))
         return runs[runs < year.end]

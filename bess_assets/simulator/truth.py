@@ -1022,11 +1022,15 @@ def _energy_share(gains: Mapping[str, Value]) -> Value:
 
 
 def _top_product(gains: Mapping[str, Value]) -> str:
-    """The ancillary product of largest gain > 0 among those known."""
+    """The ancillary product of largest gain > 0; none if one that exists is unknown, for it might be larger."""
     best, most = "", 0.0
     for product in PRODUCTS:
-        gain = _gain(gains.get(product))
-        if gain is not None and gain > most:
+        if product not in gains:
+            continue
+        gain = _gain(gains[product])
+        if gain is None:
+            return ""
+        if gain > most:
             best, most = product, gain
     return best
 

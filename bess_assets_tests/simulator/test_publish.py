@@ -56,7 +56,7 @@ def test_runs_are_irregular_in_both_eras() -> None:
     per_day = np.unique(operating_year(2026).day_number(stamps), return_counts=True)[1]
     gaps = np.diff(stamps)
     assert per_day.max() <= 320
-    assert gaps.min() < 100
+    assert 39 <= gaps.min() < 60
     assert 900 < gaps[gaps < 80000].max() <= 1003
 
 
