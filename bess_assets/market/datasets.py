@@ -8,7 +8,7 @@ Headings are compared by their letters and digits alone, in lower case, so that 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -44,6 +44,7 @@ class DatasetColumn:
         required: True if rows mean nothing without it.
         first_day: first operating day on which ERCOT publishes it; absent before is no finding.
         last_day: last operating day on which ERCOT publishes it.
+        never_all_zero: True if no real file holds zeros alone, so that such a file had absent data filled in.
     """
 
     name: str
@@ -52,6 +53,7 @@ class DatasetColumn:
     required: bool = False
     first_day: date = _ALWAYS
     last_day: date = date.max
+    never_all_zero: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,11 @@ def _column(
     return DatasetColumn(name, kind, headings, required, first_day, last_day)
 
 
+def _live(column: DatasetColumn) -> DatasetColumn:
+    """The same column, known to hold more than zeros in any real file."""
+    return replace(column, never_all_zero=True)
+
+
 def _columns(*columns: DatasetColumn) -> dict[str, DatasetColumn]:
     return {column.name: column for column in columns}
 
@@ -128,8 +135,8 @@ _QSE = _column("qse", "name", "QSE", "QSE Name", first_day=date(2023, 1, 1))
 def _as_awards(*, load: bool) -> tuple[DatasetColumn, ...]:
     manual = (_column("ecrsmd_award_mw", "number", "ECRSMD Awarded", first_day=ECRS_FIRST_DAY),) if load else ()
     return (
-        _column("regup_award_mw", "number", "RegUp Awarded"),
-        _column("regdn_award_mw", "number", "RegDown Awarded", "RegDn Awarded"),
+        _live(_column("regup_award_mw", "number", "RegUp Awarded")),
+        _live(_column("regdn_award_mw", "number", "RegDown Awarded", "RegDn Awarded")),
         _column("rrs_award_mw", "number", "RRS Awarded", last_day=_RRS_SPLIT_FIRST_DAY),
         _column("rrspfr_award_mw", "number", "RRSPFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
         _column("rrsffr_award_mw", "number", "RRSFFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
@@ -137,7 +144,7 @@ def _as_awards(*, load: bool) -> tuple[DatasetColumn, ...]:
         _column("ecrs_award_mw", "number", "ECRS Awarded", first_day=ECRS_FIRST_DAY, last_day=ECRS_FIRST_DAY),
         _column("ecrssd_award_mw", "number", "ECRSSD Awarded", first_day=ECRS_FIRST_DAY),
         *manual,
-        _column("nspin_award_mw", "number", "NonSpin Awarded", "NSPIN Awarded"),
+        _live(_column("nspin_award_mw", "number", "NonSpin Awarded", "NSPIN Awarded")),
     )
 
 
@@ -209,10 +216,10 @@ def _dam(name: str, folder: str, what: str, report: str, first_year: int = 2010,
             _column("resource_type", "name", "Resource Type"),
             _QSE,
             _column("settlement_point", "name", "Settlement Point Name", "Settlement Point"),
-            _column("hsl_mw", "number", "HSL"),
+            _live(_column("hsl_mw", "number", "HSL")),
             _column("lsl_mw", "number", "LSL"),
             _column("resource_status", "name", "Resource Status"),
-            _column("award_mw", "number", "Awarded Quantity"),
+            _live(_column("award_mw", "number", "Awarded Quantity")),
             _column("settlement_price_usd_per_mwh", "number", "Energy Settlement Point Price"),
             *_as_awards(load=False),
         ),
@@ -236,7 +243,7 @@ _ALL = (
             _DST_FLAG,
             _column("settlement_point", "name", "Settlement Point Name", "Settlement Point", required=True),
             _column("settlement_point_type", "name", "Settlement Point Type"),
-            _column("price_usd_per_mwh", "number", "Settlement Point Price"),
+            _live(_column("price_usd_per_mwh", "number", "Settlement Point Price")),
         ),
     ),
     Dataset(
@@ -252,7 +259,7 @@ _ALL = (
             _HOUR_ENDING,
             _DST_FLAG,
             _column("settlement_point", "name", "Settlement Point", "Settlement Point Name", required=True),
-            _column("price_usd_per_mwh", "number", "Settlement Point Price"),
+            _live(_column("price_usd_per_mwh", "number", "Settlement Point Price")),
         ),
     ),
     Dataset(
@@ -268,7 +275,7 @@ _ALL = (
             _HOUR_ENDING,
             _DST_FLAG,
             _column("product", "name", "Ancillary Type", "AS Type", required=True),
-            _column("mcpc_usd_per_mw", "number", "MCPC"),
+            _live(_column("mcpc_usd_per_mw", "number", "MCPC")),
         ),
     ),
     Dataset(
@@ -286,7 +293,7 @@ _ALL = (
             _INTERVAL,
             _REPEATED,
             _column("product", "name", "AS Type", "Ancillary Type", required=True),
-            _column("mcpc_usd_per_mw", "number", "MCPC"),
+            _live(_column("mcpc_usd_per_mw", "number", "MCPC")),
         ),
     ),
     _dam("dam_gen_resources", "DAM_Gen_Resources", "generation resource", "60d_DAM_Gen_Resource_Data"),
@@ -303,7 +310,9 @@ _ALL = (
             _HOUR_ENDING,
             _REPEATED,
             _column("resource_name", "name", "Load Resource Name", "Resource Name", required=True),
-            _column("max_power_mw", "number", "Max Power Consumption for Load Resource", "Max Power Consumption"),
+            _live(
+                _column("max_power_mw", "number", "Max Power Consumption for Load Resource", "Max Power Consumption")
+            ),
             *_as_awards(load=True),
         ),
     ),
@@ -328,11 +337,11 @@ _ALL = (
             _column("resource_name", "name", "Resource Name", required=True),
             _column("resource_type", "name", "Resource Type"),
             _QSE,
-            _column("hsl_mw", "number", "HSL"),
+            _live(_column("hsl_mw", "number", "HSL")),
             _column("lsl_mw", "number", "LSL"),
             _column("resource_status", "name", "Telemetered Resource Status", "Resource Status"),
-            _column("base_point_mw", "number", "Base Point"),
-            _column("output_mw", "number", "Telemetered Net Output"),
+            _live(_column("base_point_mw", "number", "Base Point")),
+            _live(_column("output_mw", "number", "Telemetered Net Output")),
         ),
     ),
     Dataset(
@@ -349,8 +358,8 @@ _ALL = (
             _column("resource_name", "name", "Resource Name", "Load Resource Name"),
             _QSE,
             _column("resource_status", "name", "Telemetered Resource Status", "Resource Status"),
-            _column("max_power_mw", "number", "Max Power Consumption"),
-            _column("consumption_mw", "number", "Real Power Consumption"),
+            _live(_column("max_power_mw", "number", "Max Power Consumption")),
+            _live(_column("consumption_mw", "number", "Real Power Consumption")),
             _column("base_point_mw", "number", "Base Point", first_day=date(2019, 12, 2)),
         ),
     ),
@@ -369,11 +378,11 @@ _ALL = (
             _column("resource_name", "name", "Resource Name", required=True),
             _column("resource_type", "name", "Resource Type"),
             _QSE,
-            _column("hsl_mw", "number", "HSL"),
+            _live(_column("hsl_mw", "number", "HSL")),
             _column("lsl_mw", "number", "LSL"),
             _column("resource_status", "name", "Telemetered Resource Status", "Resource Status"),
-            _column("base_point_mw", "number", "Base Point"),
-            _column("output_mw", "number", "Telemetered Net Output"),
+            _live(_column("base_point_mw", "number", "Base Point")),
+            _live(_column("output_mw", "number", "Telemetered Net Output")),
             _column("max_soc_mwh", "number", "Maximum SOC", "MaxSOC"),
             *_rt_as_awards(),
         ),
@@ -389,7 +398,7 @@ _ALL = (
             _column("interval_end", "stamp", "Interval Time", required=True),
             _column("interval_number", "interval", "Interval Number"),
             _column("resource_name", "name", "Resource Code", "Resource Name", required=True),
-            _column("energy_mwh", "number", "Interval Value"),
+            _live(_column("energy_mwh", "number", "Interval Value")),
         ),
     ),
     Dataset(
@@ -513,6 +522,14 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
         unknown=[h for h in headings if not dataset.knows(h)],
         zero_filled=zero,
     )
+
+
+def suspicious_zeros(dataset: Dataset, description: FileDescription) -> list[str]:
+    """Columns of a file that are all zero and in no real file are: absent data filled in. RRS counts if all its columns are."""
+    zero = set(description.zero_filled)
+    suspicious = {name for name in zero if dataset.columns[name].never_all_zero}
+    rrs = {name for _, _, name in description.columns if name and name.startswith("rrs") and name.endswith("_award_mw")}
+    return sorted(suspicious | (rrs if rrs <= zero else set()))
 
 
 def require_columns(dataset: Dataset, path: Path, headings: list[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bess_assets.market.clock import NOWHERE, OperatingYear, day_of_number
-from bess_assets.market.datasets import DATASETS, Dataset, describe_file
+from bess_assets.market.datasets import DATASETS, Dataset, describe_file, suspicious_zeros
 from bess_assets.market.reading import NO_VALUE, FileCount, Rows, read_rows
 from bess_assets.market.step import Findings, Inputs
 
@@ -171,7 +171,7 @@ class DayLog:
         if not self.beyond and held[-1] < self.year.days - 1:
             after = np.arange(held[-1] + 1, self.year.days)
             findings.add(
-                "missing_days", subject, len(after), f"not yet published: {day_ranges(self.year, after)}", warning=False
+                "missing_days", subject, len(after), f"after the last day held: {day_ranges(self.year, after)}", warning=False
             )
 
 
@@ -361,7 +361,8 @@ def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], 
     for path in paths:
         description = describe_file(dataset, path)
         missing = [name for name in description.missing if name in used]
-        zero = [name for name in description.zero_filled if name in used]
+        suspicious = [name for name in suspicious_zeros(dataset, description) if name in used]
+        zero = [name for name in description.zero_filled if name in used and name not in suspicious]
         findings.add("missing_columns", dataset.name, len(missing), f"{path.name}: {', '.join(missing)}")
         findings.add(
             "unknown_headings",
@@ -370,7 +371,8 @@ def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], 
             f"{path.name}: {', '.join(description.unknown[:12])}",
             warning=False,
         )
-        findings.add("zero_filled", dataset.name, len(zero), f"{path.name}: {', '.join(zero)}")
+        findings.add("zero_filled", dataset.name, len(suspicious), f"{path.name}: {', '.join(suspicious)}")
+        findings.add("zero_filled", dataset.name, len(zero), f"{path.name}: {', '.join(zero)}", warning=False)
 
 
 class LedgerColumns:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from bess_assets.errors import InputError, RegistryTableError
 from bess_assets.market.clock import OperatingYear, day_number, day_of_number
-from bess_assets.market.datasets import DATASETS, describe_file
+from bess_assets.market.datasets import DATASETS, describe_file, suspicious_zeros
 from bess_assets.market.grid import Codes, DayLog, HourlyReader, Scatter
 from bess_assets.market.nodes import NodeGrid, user_nodes
 from bess_assets.market.pairing import (
@@ -43,19 +43,10 @@ ASSUMED_DURATION_HOURS = 4.0
 BESS_DATASETS = ("dam_gen_resources", "sced_gen_resources", "dam_esr_resources", "sced_esr_resources")
 """Datasets in which a battery may show up; a year in which none has one is an error, not an empty board."""
 
+_RESOURCE_DATASETS = (*BESS_DATASETS, "dam_load_resources", "sced_load_resources", "sced_smne")
+
 TOGETHER_MW = 1.0
 """Both sides above this in one run counts against a pair."""
-
-_SUSPICIOUS_IF_ZERO = {
-    "dam_gen_resources": ("award_mw", "regup_award_mw", "regdn_award_mw", "nspin_award_mw", "hsl_mw"),
-    "dam_load_resources": ("regup_award_mw", "regdn_award_mw", "max_power_mw"),
-    "dam_esr_resources": ("award_mw", "regup_award_mw", "regdn_award_mw", "nspin_award_mw", "hsl_mw"),
-    "sced_gen_resources": ("output_mw", "base_point_mw"),
-    "sced_load_resources": ("consumption_mw", "base_point_mw"),
-    "sced_esr_resources": ("output_mw", "base_point_mw"),
-    "sced_smne": ("energy_mwh",),
-}
-"""Columns that no real file has all zero; noted with the batteries they concern."""
 
 _COMBO_TYPE = "PWRSTR"
 _ESR_TYPE = "ESR"
@@ -207,7 +198,7 @@ class _Registry:
         self.batteries = self._batteries()
         self._cop: _Plans | None = None
         self._run_sizes: dict[str, FloatArray] = {}
-        self._zero_columns = {dataset: self._suspicious_zeros(dataset) for dataset in _SUSPICIOUS_IF_ZERO}
+        self._zero_columns = {dataset: self._suspicious_zeros(dataset) for dataset in _RESOURCE_DATASETS}
 
     # --- what the data hold -------------------------------------------------------------------------------------------
 
@@ -541,17 +532,9 @@ class _Registry:
         return notes
 
     def _suspicious_zeros(self, dataset: str) -> list[str]:
-        """Columns of a dataset that count in the money and are zero in every row of a file of the year."""
-        zero: set[str] = set()
-        for path in self.inputs.rollups.files(dataset, self.year.year):
-            description = describe_file(DATASETS[dataset], path)
-            present = {name for _, _, name in description.columns if name}
-            filled = set(description.zero_filled)
-            zero |= filled & set(_SUSPICIOUS_IF_ZERO[dataset])
-            rrs = {name for name in present if name.startswith("rrs") and name.endswith("_award_mw")}
-            if rrs and rrs <= filled:
-                zero |= rrs
-        return sorted(zero)
+        files = self.inputs.rollups.files(dataset, self.year.year)
+        found = [suspicious_zeros(DATASETS[dataset], describe_file(DATASETS[dataset], path)) for path in files]
+        return sorted({name for names in found for name in names})
 
     def _nodes(self, b: _Battery) -> NodeGrid:
         """Node by hour of one battery: combo rows before DAM ESR data begin, ESR rows after, the user's table first."""

@@ -481,6 +481,9 @@ class _Publisher:
             awards = {
                 product: np.full(len(hours), 0.0 if generator.kind == "CCGT90" else np.nan) for product in PRODUCTS
             }
+            if generator.kind == "CCGT90":
+                # a plant that runs at night can go down: no real file holds a whole year without regulation down
+                awards["regdn"] = np.where(year.hour_of_day(hours) < 6, 12.0, 0.0)
             price = market.da_price(generator.node)
             limit = np.full(len(hours), generator.capacity_mw)
 
