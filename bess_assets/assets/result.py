@@ -1,0 +1,85 @@
+"""The one way in which a declared table becomes an asset.
+
+Belongs here: turning a table's declaration and its step into an asset with its inline checks.
+Does not: the step (pipeline.STEPS), the write (io_managers.py), what is shown (metadata.py).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+
+from bess_assets.market.datasets import DATASETS
+from bess_assets.metadata import OWNERS, check_metadata, column_lineage, table_schema
+from bess_assets.partitions import operating_years, publication_years, yearly_check
+from bess_assets.pipeline import CHECKS, check_names, start_step
+from bess_assets.records import package_version, read_run
+from bess_assets.resources import Warehouse
+from bess_assets.storage import ResultTable
+from bess_assets.tables import TABLES, Table
+
+
+def result_asset(table_name: str) -> dg.AssetsDefinition:
+    """The yearly asset of a result table: reads rollups by path, upstream tables lazily, and is written by the Parquet manager.
+
+    Its checks are inline, a third cheaper than steps of their own, and say what the writer found: it is the run record that is shown.
+    """
+    table = TABLES[table_name]
+
+    def execute(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, **upstream: ResultTable
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        settings, year = warehouse.settings(), int(context.partition_key)
+        yield dg.MaterializeResult(value=start_step(settings, year, table_name, upstream))
+        # Here the manager has written and recorded the table: a generator goes on only after that.
+        entry = read_run(settings.results, year)["tables"][table_name]
+        for check in entry["checks"]:
+            yield dg.AssetCheckResult(
+                check_name=check["name"],
+                passed=check["passed"],
+                severity=dg.AssetCheckSeverity.ERROR if check["blocking"] else dg.AssetCheckSeverity.WARN,
+                description=check["detail"],
+                metadata=check_metadata(entry),
+            )
+
+    return _asset(
+        table,
+        ins={name: dg.AssetIn(key=name) for name in table.upstream},
+        deps=[_rollup_dep(name) for name in table.datasets],
+        partitions_def=operating_years,
+        check_specs=[
+            yearly_check(name, table_name, CHECKS[name], blocking=blocking) for name, blocking in check_names(table)
+        ],
+    )(execute)
+
+
+def merged_asset(table_name: str) -> dg.AssetsDefinition:
+    """The asset of a table that merges all years: it reads the years that there are, so that a missing one is no error."""
+    table = TABLES[table_name]
+
+    def execute(warehouse: Warehouse) -> Iterator[dg.MaterializeResult[Any]]:
+        yield dg.MaterializeResult(value=start_step(warehouse.settings(), None, table_name))
+
+    return _asset(table, deps=list(table.upstream))(execute)
+
+
+def _asset(table: Table, **more: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    made: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+        name=table.name,
+        group_name=table.group,
+        description=table.meaning,
+        owners=list(OWNERS),
+        kinds={"parquet", "duckdb" if table.datasets else "numpy"},
+        tags={"bess/shape": "merged" if table.merged else "ledger" if table.ledger else "summary"},
+        metadata={"dagster/column_schema": table_schema(table), "dagster/column_lineage": column_lineage(table)},
+        code_version=package_version(),
+        io_manager_key="io_manager",
+        **more,
+    )
+    return made
+
+
+def _rollup_dep(dataset: str) -> dg.AssetDep:
+    if DATASETS[dataset].sixty_day:
+        return dg.AssetDep(dataset, partition_mapping=publication_years)
+    return dg.AssetDep(dataset)

@@ -1,0 +1,108 @@
+"""ERCOT's reports and their annual rollups.
+
+Belongs here: one asset a dataset, which registers the file that is there.
+Does not: building rollups from reports, reading rows (market/reading.py).
+"""
+
+import logging
+from collections.abc import Iterator
+
+import dagster as dg
+
+from bess_assets.errors import BessError
+from bess_assets.market.datasets import DATASETS, Dataset
+from bess_assets.metadata import OWNERS, dataset_schema, rollup_metadata
+from bess_assets.partitions import operating_years, yearly_check
+from bess_assets.pipeline import register_rollup
+from bess_assets.records import RollupFileEntry
+from bess_assets.resources import Warehouse
+
+FILE_CHECK = "the_file_is_there_with_every_column"
+
+_log = logging.getLogger(__name__)
+
+ercot_reports = dg.AssetSpec(
+    "ercot_reports",
+    group_name="rollups",
+    description="ERCOT's public market reports and 60-day disclosures, as published.",
+    owners=list(OWNERS),
+    kinds={"csv"},
+    metadata={"published at": dg.MetadataValue.url("https://www.ercot.com/mp/data-products")},
+)
+
+
+def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
+    """The asset of one dataset. Materializing it looks at a file's footer and never writes the file; an absent file is no failure."""
+
+    @dg.asset(
+        name=dataset.name,
+        group_name="rollups",
+        description=f"{dataset.meaning} Report {dataset.report}; file `{dataset.folder}/<year>.parquet`.",
+        deps=[ercot_reports],
+        partitions_def=operating_years,
+        owners=list(OWNERS),
+        kinds={"parquet"},
+        tags={"bess/filed_by": "publication_year" if dataset.sixty_day else "delivery_year"},
+        metadata={"dagster/column_schema": dataset_schema(dataset)},
+        check_specs=[
+            yearly_check(
+                FILE_CHECK,
+                dataset.name,
+                "The rollup file is there, and has the columns that ERCOT published that year. What is missing is null, never zero.",
+            )
+        ],
+    )
+    def register(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster looks for the bare class
+        settings, file_year = warehouse.settings(), int(context.partition_key)
+        entry = register_rollup(settings, dataset.name, file_year)
+        oddities = list(file_oddities(dataset, file_year, entry))
+        if dataset.sixty_day:
+            # This year's last deliveries lie in the next file. It has a partition of its own, which shows it and fails if it is bad: here it is noted.
+            try:
+                register_rollup(settings, dataset.name, file_year + 1, file_year)
+            except BessError as error:
+                oddities.append(f"the next year's file: {error.problem}")
+        for oddity in oddities:
+            _log.warning("%s %d: %s", dataset.name, file_year, oddity)
+        return dg.MaterializeResult(
+            data_version=rollup_version(entry),
+            metadata=rollup_metadata(entry),
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=FILE_CHECK,
+                    passed=not oddities,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description="; ".join(oddities) or "found, with every column that ERCOT published then",
+                )
+            ],
+        )
+
+    return register
+
+
+def rollup_version(entry: RollupFileEntry | None) -> dg.DataVersion:
+    """A rollup's data version is its content: a touched, unchanged file makes nothing stale."""
+    return dg.DataVersion(entry["fingerprint"]["digest"] if entry else "absent")
+
+
+def file_oddities(dataset: Dataset, file_year: int, entry: RollupFileEntry | None) -> Iterator[str]:
+    """What a reader should know of a rollup file, or of its absence."""
+    if entry is None:
+        # By publication, two months after delivery: a dataset that began in December has its first rows in the file of the year after.
+        first = dataset.first_year + 1 if dataset.sixty_day else dataset.first_year
+        if first <= file_year <= dataset.last_year:
+            yield f"no file {dataset.folder}/{file_year}.parquet: its figures are unknown, not zero"
+        return
+    for words, columns in (
+        ("without", entry["missing"]),
+        ("unknown headings, not read:", entry["unknown"]),
+        ("zero in every row:", entry["zero_filled"]),
+    ):
+        if columns:
+            yield f"{words} {', '.join(columns)}"
+
+
+ASSETS: list[dg.AssetSpec | dg.AssetsDefinition] = [
+    ercot_reports,
+    *(rollup_asset(dataset) for dataset in DATASETS.values()),
+]

@@ -1,0 +1,30 @@
+"""The jobs: one year, and the merging of all years.
+
+Belongs here: what one run materializes, and how it is executed.
+Does not: when (sensors.py, materialize.py).
+"""
+
+import dagster as dg
+
+from bess_assets.tables import TABLES
+
+REFRESH_YEAR = "refresh_year"
+MERGE_YEARS = "merge_years"
+
+_merged = dg.AssetSelection.assets(*(table.name for table in TABLES.values() if table.merged))
+
+refresh_year = dg.define_asset_job(
+    REFRESH_YEAR,
+    selection=dg.AssetSelection.all() - _merged,
+    description="One year: registers its rollups, then every table from the registry to the leaderboards.",
+    executor_def=dg.in_process_executor,  # a process per step would take four times as long, and hold the year's lock against itself
+)
+
+merge_years = dg.define_asset_job(
+    MERGE_YEARS,
+    selection=_merged,
+    description="Merges the tables of all years that there are.",
+    executor_def=dg.in_process_executor,
+)
+
+JOBS = [refresh_year, merge_years]

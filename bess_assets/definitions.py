@@ -1,0 +1,47 @@
+"""What Dagster loads: assets, jobs, sensors and resources put together.
+
+Belongs here: assembly only.
+Does not: anything that decides or reckons. Settings are read when a run uses them; only whether automation starts switched on is read on loading.
+"""
+
+import dagster as dg
+
+from bess_assets.assets import daily, extracts, leaderboard, registry, revenue, rollups
+from bess_assets.automation.jobs import JOBS
+from bess_assets.automation.sensors import merge_sensor
+from bess_assets.io_managers import ParquetTables
+from bess_assets.resources import Warehouse
+from bess_assets.settings import Settings, load_settings
+
+
+def build_defs(settings: Settings | None = None) -> dg.Definitions:
+    """The whole code location.
+
+    Args:
+        settings: where things are; if not given, the environment says it each time it is asked.
+    """
+    environment = settings.environment() if settings else {}
+    automation = (settings or load_settings()).automation
+    return dg.Definitions(
+        assets=[
+            *rollups.ASSETS,
+            *registry.ASSETS,
+            *extracts.ASSETS,
+            *daily.ASSETS,
+            *revenue.ASSETS,
+            *leaderboard.ASSETS,
+        ],
+        jobs=JOBS,
+        sensors=[merge_sensor(running=automation)],
+        resources={
+            "warehouse": Warehouse(environment=environment),
+            "io_manager": ParquetTables(environment=environment),
+        },
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location of this environment, made when Dagster loads it and not on import."""
+    return build_defs()

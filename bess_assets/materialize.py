@@ -1,0 +1,273 @@
+"""Running Dagster's jobs in this process, and saying what came of each asset.
+
+Belongs here: one year, the merged tables, and registering files of another year; what `bess refresh` and tests call.
+Does not: which years and tables (plan.py, refresh.py), what a job holds (automation/jobs.py).
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+import dagster as dg
+from dagster import DagsterEventType
+from dagster_shared.error import SerializableErrorInfo
+
+from bess_assets.assets.rollups import rollup_version
+from bess_assets.automation.dagster_home import ensure_dagster_home
+from bess_assets.automation.dead_runs import fail_dead_runs
+from bess_assets.automation.jobs import MERGE_YEARS, REFRESH_YEAR
+from bess_assets.automation.sensors import STARTED_BY_TAG
+from bess_assets.definitions import build_defs
+from bess_assets.errors import BessError, SettingsError
+from bess_assets.market.datasets import DATASETS
+from bess_assets.metadata import rollup_metadata
+from bess_assets.partitions import operating_years, partition_exists
+from bess_assets.pipeline import Listener, listening, register_rollup
+from bess_assets.records import CheckEntry, TableEntry, read_run, remove_stale_files, year_lock
+from bess_assets.resources import HOLDING_TAG, quick_history
+from bess_assets.settings import Settings
+from bess_assets.tables import TABLES
+
+AssetStatus = Literal["ok", "failed", "skipped"]
+
+_DATA_VERSION_TAG = "dagster/data_version"  # as Dagster writes it for MaterializeResult(data_version=)
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_ERRORS_MODULE = "bess_assets.errors."
+
+
+@dataclass(frozen=True)
+class AssetOutcome:
+    """What became of one asset.
+
+    Attributes:
+        name: table or dataset.
+        status: ok; failed: its step failed, or a check that blocks what comes after; skipped: something it needs failed.
+        error: why it is not ok.
+        checks: those that were evaluated.
+        entry: what stands in the run record, of a table that was tried.
+    """
+
+    name: str
+    status: AssetStatus
+    error: str | None = None
+    checks: tuple[CheckEntry, ...] = ()
+    entry: TableEntry | None = None
+
+    @property
+    def warnings(self) -> list[CheckEntry]:
+        """Failed checks that block nothing."""
+        return [check for check in self.checks if not check["passed"] and not check["blocking"]]
+
+
+@dataclass(frozen=True)
+class YearOutcome:
+    """What became of one run.
+
+    Attributes:
+        year: the operating year; None for the merged tables.
+        run_id: the run, as the UI shows it; empty if there was none.
+        assets: what became of each asset planned, upstream before downstream.
+        error: why the run as a whole failed, where no single asset says it.
+        dead_runs: runs of this year that were found dead and marked failed.
+    """
+
+    year: int | None
+    run_id: str
+    assets: dict[str, AssetOutcome]
+    error: str | None = None
+    dead_runs: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Whether every asset planned was made and no blocking check failed."""
+        return self.error is None and all(asset.status == "ok" for asset in self.assets.values())
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance at its home, made if need be: the one that the UI shows."""
+    home = ensure_dagster_home(settings)
+    with quick_history(), dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+def materialize_year(
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    year: int,
+    selection: Collection[str] | None = None,
+    on_event: Listener | None = None,
+) -> YearOutcome:
+    """Run `refresh_year` on a year, in this process, as the UI would: recorded in the instance, checks and all.
+
+    Args:
+        instance: where runs are recorded.
+        settings: where things are.
+        year: the operating year.
+        selection: tables and datasets, all of them if not given. What they need and is not named must have been made before.
+        on_event: told what happens to each asset as it happens.
+
+    Raises:
+        YearBusyError: another process holds the year.
+        SettingsError: the year cannot be refreshed, ever or yet.
+    """
+    if not partition_exists(year):
+        first, last = operating_years.get_first_partition_key(), operating_years.get_last_partition_key()
+        raise SettingsError(f"{year} cannot be refreshed.", expected=f"a year from {first} to {last}")
+    return _run(instance, settings, REFRESH_YEAR, year, selection, on_event)
+
+
+def merge_years(instance: dg.DagsterInstance, settings: Settings, on_event: Listener | None = None) -> YearOutcome:
+    """Run `merge_years`, in this process.
+
+    Raises:
+        YearBusyError: another process merges.
+    """
+    return _run(instance, settings, MERGE_YEARS, None, None, on_event)
+
+
+def register_rollups(
+    instance: dg.DagsterInstance, settings: Settings, year: int, datasets: Collection[str] | None = None
+) -> dict[str, AssetOutcome]:
+    """Register the 60-day files of a year that the operating year before reads too, without a run of their own.
+
+    They are noted in the record of the operating year before, and shown by Dagster where it has a partition for them: next year's has none yet.
+
+    Args:
+        instance: where materializations are recorded.
+        settings: where things are.
+        year: the year in the files' names.
+        datasets: all 60-day datasets if not given.
+
+    Returns:
+        an outcome for each dataset whose file is there.
+    """
+    outcomes = {}
+    for name in datasets if datasets is not None else [d.name for d in DATASETS.values() if d.sixty_day]:
+        try:
+            entry = register_rollup(settings, name, year, year - 1)
+        except BessError as error:
+            outcomes[name] = AssetOutcome(name, "failed", str(error))
+            continue
+        if entry is None:
+            continue
+        outcomes[name] = AssetOutcome(name, "ok")
+        if partition_exists(year):
+            instance.report_runless_asset_event(
+                dg.AssetMaterialization(
+                    asset_key=name,
+                    partition=str(year),
+                    metadata=rollup_metadata(entry),
+                    tags={_DATA_VERSION_TAG: rollup_version(entry).value},
+                )
+            )
+    return outcomes
+
+
+def _run(
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    job_name: str,
+    year: int | None,
+    selection: Collection[str] | None,
+    on_event: Listener | None,
+) -> YearOutcome:
+    with year_lock(settings, year):
+        remove_stale_files(settings, year)
+        dead = fail_dead_runs(instance, year)
+        job = _definitions(settings).resolve_job_def(job_name)
+        with quick_history(), listening(on_event):
+            result = job.execute_in_process(
+                instance=instance,
+                partition_key=None if year is None else str(year),
+                asset_selection=None if selection is None else [dg.AssetKey(name) for name in selection],
+                tags={STARTED_BY_TAG: "bess", HOLDING_TAG: str(year or "all")},
+                run_config=_QUIET,
+                raise_on_error=False,
+            )
+    return _outcome(settings, year, result, _planned(year, selection), tuple(dead))
+
+
+@lru_cache(maxsize=4)
+def _definitions(settings: Settings) -> dg.Definitions:
+    return build_defs(settings)
+
+
+def _planned(year: int | None, selection: Collection[str] | None) -> list[str]:
+    if year is None:
+        return [table.name for table in TABLES.values() if table.merged]
+    every = [*DATASETS, *(table.name for table in TABLES.values() if not table.merged)]
+    return [name for name in every if selection is None or name in selection]
+
+
+def _outcome(
+    settings: Settings, year: int | None, result: dg.ExecuteInProcessResult, planned: list[str], dead: tuple[str, ...]
+) -> YearOutcome:
+    made = {e.asset_key.path[-1] for e in result.all_events if e.is_step_materialization and e.asset_key}
+    errors = {
+        str(e.step_key): _plain(e.step_failure_data.error)
+        for e in result.all_events
+        if e.event_type == DagsterEventType.STEP_FAILURE
+    }
+    checks = _checks(result)
+    record = read_run(settings.results, year)["tables"]
+    outcomes: dict[str, AssetOutcome] = {}
+    for name in planned:
+        blocking = [c for c in checks.get(name, ()) if not c["passed"] and c["blocking"]]
+        status: AssetStatus = "ok"
+        error = None
+        if blocking:
+            status, error = "failed", "; ".join(f"{c['name']} failed: {c['detail']}" for c in blocking)
+        elif name in errors:
+            status, error = "failed", errors[name]
+        elif name not in made:
+            status, error = "skipped", _why_skipped(name, outcomes)
+        tried = status != "skipped"
+        outcomes[name] = AssetOutcome(
+            name, status, error, tuple(checks.get(name, ())), record.get(name) if tried else None
+        )
+    failure = None
+    if not result.success and not any(outcome.status == "failed" for outcome in outcomes.values()):
+        failure = next(
+            (
+                _plain(e.job_failure_data.error)
+                for e in result.all_events
+                if e.event_type == DagsterEventType.RUN_FAILURE
+            ),
+            "the run failed",
+        )
+    return YearOutcome(year, result.run_id, outcomes, failure, dead)
+
+
+def _checks(result: dg.ExecuteInProcessResult) -> Mapping[str, list[CheckEntry]]:
+    found: dict[str, list[CheckEntry]] = {}
+    for evaluation in result.get_asset_check_evaluations():
+        found.setdefault(evaluation.asset_key.path[-1], []).append(
+            CheckEntry(
+                name=evaluation.check_name,
+                passed=evaluation.passed,
+                blocking=evaluation.blocking or False,
+                detail=evaluation.description or "",
+            )
+        )
+    return found
+
+
+def _why_skipped(name: str, before: Mapping[str, AssetOutcome]) -> str:
+    table = TABLES.get(name)
+    needed = (*table.datasets, *table.upstream) if table else ()
+    missing = [n for n in needed if n in before and before[n].status != "ok"]
+    return f"needs {', '.join(missing)}" if missing else "the run ended before it"
+
+
+def _plain(error: SerializableErrorInfo | None) -> str:
+    """What went wrong, as we worded it; where we did not, as the innermost error did."""
+    message = ""
+    while error:
+        message = error.message.strip()
+        if message.startswith(_ERRORS_MODULE):
+            return message.split(": ", 1)[1]
+        error = error.cause
+    return message or "no reason was given"

@@ -1,0 +1,163 @@
+"""What Dagster shows of tables and datasets, generated from their declarations and from the run record.
+
+Belongs here: column schemas, column lineage, the figures of one materialization.
+Does not: declaring columns (tables.py, market/datasets.py), reckoning figures (pipeline.py).
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from bess_assets.market.datasets import Dataset
+from bess_assets.records import FindingEntry, RollupFileEntry, TableEntry, result_path
+from bess_assets.settings import Settings
+from bess_assets.tables import Table
+
+OWNERS = ("team:battery-analytics",)
+
+_DIGEST_SHOWN = 12
+_TYPES = {
+    "text": "string",
+    "label": "string",
+    "day": "date",
+    "time": "timestamp UTC",
+    "number": "double",
+    "count": "bigint",
+    "flag": "boolean",
+}
+
+
+def table_schema(table: Table) -> dg.TableSchema:
+    """Columns of a result table, as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=_TYPES[column.kind],
+                description=column.meaning,
+                constraints=dg.TableColumnConstraints(nullable=not column.required, unique=table.key == (column.name,)),
+            )
+            for column in table.columns
+        ],
+        constraints=dg.TableConstraints(other=[f"unique: {', '.join(table.key)}"]),
+    )
+
+
+def dataset_schema(dataset: Dataset) -> dg.TableSchema:
+    """Canonical columns of a dataset, each with the headings that it goes by."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.kind,
+                description="headed " + " or ".join(repr(heading) for heading in column.headings),
+                constraints=dg.TableColumnConstraints(nullable=not column.required),
+            )
+            for column in dataset.columns.values()
+        ]
+    )
+
+
+def column_lineage(table: Table) -> dg.TableColumnLineage:
+    """Which upstream columns each column comes from; a column of the table itself stands for what it comes from in turn."""
+    return dg.TableColumnLineage(
+        deps_by_column={
+            column.name: [
+                dg.TableColumnDep(asset_key=dg.AssetKey(source), column_name=name)
+                for source, name in upstream_columns(table, column.name)
+            ]
+            for column in table.columns
+            if upstream_columns(table, column.name)
+        }
+    )
+
+
+def upstream_columns(table: Table, column_name: str) -> list[tuple[str, str]]:
+    """(table or dataset, column) pairs outside the table that a column comes from, each once."""
+    found: dict[tuple[str, str], None] = {}
+    seen: set[str] = set()
+    waiting = [column_name]
+    while waiting:
+        name = waiting.pop(0)
+        seen.add(name)
+        for source, column in table.column(name).sources:
+            if source != table.name:
+                found[source, column] = None
+            elif column not in seen:
+                waiting.append(column)
+    return list(found)
+
+
+def materialization_metadata(settings: Settings, table: Table, year: int | None, entry: TableEntry) -> dict[str, Any]:
+    """What a materialization of a result table says."""
+    rows = "dagster/row_count" if year is None else "dagster/partition_row_count"
+    figures: dict[str, Any] = {
+        rows: entry["rows"],
+        "rows": entry["rows"],
+        "coverage": _number(entry["coverage"]),
+        "dollars": _number(entry["money_usd"]),
+        "bytes": entry["bytes"],
+        "seconds": entry["seconds"],
+        "peak_memory_mb": entry["peak_memory_mb"],
+        "package_version": entry["package_version"],
+        "digest": entry["digest"],
+        "path": dg.MetadataValue.path(str(result_path(settings.results, table.name, year))),
+        "inputs": dg.MetadataValue.md(_inputs_table(entry["inputs"])),
+        "findings": dg.MetadataValue.md(_findings_table(entry["findings"])),
+        "dagster/column_lineage": column_lineage(table),
+    }
+    return figures
+
+
+def check_metadata(entry: TableEntry) -> dict[str, Any]:
+    """Numbers of a check, so that Dagster can plot them over the years."""
+    return {"rows": entry["rows"], "findings_affecting_figures": sum(f["warning"] for f in entry["findings"])}
+
+
+def rollup_metadata(entry: RollupFileEntry | None) -> dict[str, Any]:
+    """What a materialization of a rollup says; None where no file was found."""
+    if entry is None:
+        return {"origin": "absent", "rows": 0, "dagster/partition_row_count": 0}
+    return {
+        "origin": "found",
+        "rows": entry["rows"],
+        "dagster/partition_row_count": entry["rows"],
+        "bytes": entry["bytes"],
+        "fingerprint": entry["fingerprint"]["digest"],
+        "modified": _time(entry["fingerprint"]["mtime_ns"]),
+        "missing_columns": dg.MetadataValue.md(", ".join(entry["missing"]) or "none"),
+        "unknown_headings": dg.MetadataValue.md(", ".join(entry["unknown"]) or "none"),
+        "zero_filled_columns": dg.MetadataValue.md(", ".join(entry["zero_filled"]) or "none"),
+    }
+
+
+def _number(value: float | None) -> dg.MetadataValue[Any]:
+    return dg.MetadataValue.null() if value is None else dg.MetadataValue.float(value)
+
+
+def _inputs_table(inputs: Mapping[str, Any]) -> str:
+    lines = ["| input | size | modified | digest |", "|---|---:|---|---|"]
+    for name, value in inputs.items():
+        if isinstance(value, str):
+            lines.append(f"| {name.removeprefix('table:')} | | | `{value[:_DIGEST_SHOWN]}` |")
+        else:
+            size, modified = f"{value['size']:,}", _time(value["mtime_ns"])
+            lines.append(f"| {name} | {size} | {modified} | `{value['digest'][:_DIGEST_SHOWN]}` |")
+    return "\n".join(lines) if inputs else "none"
+
+
+def _findings_table(findings: list[FindingEntry]) -> str:
+    if not findings:
+        return "none"
+    lines = ["| finding | about | count | detail | affects figures |", "|---|---|---:|---|---|"]
+    for f in findings:
+        detail = f["detail"].replace("|", "\\|").replace("\n", " ")
+        warning = "yes" if f["warning"] else "no"
+        lines.append(f"| {f['kind']} | {f['subject']} | {f['count']:,} | {detail} | {warning} |")
+    return "\n".join(lines)
+
+
+def _time(mtime_ns: int) -> str:
+    return datetime.fromtimestamp(mtime_ns / 1e9, UTC).isoformat(timespec="seconds")

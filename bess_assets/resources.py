@@ -1,0 +1,108 @@
+"""What assets and sensors are given: the settings, and the year held while a run works on it.
+
+Belongs here: where rollups and results are, as a Dagster resource; taking the year lock for a run; writing run history without waiting for the disk.
+Does not: reading the environment (settings.py), the lock itself (records.py), Parquet (io_managers.py).
+"""
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from bess_assets.records import remove_stale_files, year_lock
+from bess_assets.settings import Settings, load_settings
+
+HOLDING_TAG = "bess/holds_year"
+"""On a run: the year whose lock it holds, and `RELEASED` from when it gave it back.
+
+An unfinished run that says so while somebody else holds the lock is dead: see `automation.dead_runs`.
+"""
+
+RELEASED = "released"
+_WAIT_SECONDS = 60.0
+_active = threading.Lock()
+
+_log = logging.getLogger(__name__)
+
+
+class Warehouse(dg.ConfigurableResource["Warehouse"]):
+    """Where things are. A run on a year holds that year's lock from its first step to its last, so that two refreshes cannot mix.
+
+    Attributes:
+        environment: `BESS_*` variables to use instead of the process's own; empty means the environment at the time of use.
+    """
+
+    environment: dict[str, str] = {}
+
+    def settings(self) -> Settings:
+        """The settings, read now."""
+        return load_settings(environ=self.environment or None)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["Warehouse", None, None]:
+        """Hold the year while the run uses this; outside a run, and in a run on no year, hold nothing.
+
+        Raises:
+            YearBusyError: another process holds the year for too long.
+        """
+        run, instance = context.run, context.instance
+        if run is None or instance is None:
+            yield self
+            return
+        settings = self.settings()
+        partition = run.tags.get("dagster/partition")
+        year = int(partition) if partition else None
+        with year_lock(settings, year, wait_seconds=_WAIT_SECONDS) as first:
+            if first:
+                for path in remove_stale_files(settings, year):
+                    _log.warning("removed %s, left half written by a run that died", path)
+                instance.add_run_tags(run.run_id, {HOLDING_TAG: str(year or "all")})
+            try:
+                with quick_history():
+                    yield self
+            finally:
+                if first:
+                    # Before the lock is free: whoever takes it next may fail every run that still says it holds it.
+                    instance.add_run_tags(run.run_id, {HOLDING_TAG: RELEASED})
+
+
+@contextmanager
+def quick_history() -> Iterator[None]:
+    """Within it, commits to SQLite databases do not wait for the disk, and one connection to each stays open; within another it does nothing more.
+
+    Dagster opens a connection for each event and closes it again. As the only one, it folds the log back into the file on closing, and both that and the
+    commit wait for the disk: 19 s a year of 26 steps on a slow disk, 3 s of them work. Synchronous NORMAL is as safe from corruption as the default in
+    write-ahead mode; what a power cut can take is the last moments of the history, never a result.
+    """
+    if not _active.acquire(blocking=False):
+        yield
+        return
+    kept: dict[str, sqlite3.Connection] = {}
+    guard = threading.Lock()
+
+    def on_connect(connection: Any, _record: object) -> None:
+        if not isinstance(connection, sqlite3.Connection):
+            return  # Dagster may be set to keep its history in another kind of database
+        connection.execute("PRAGMA synchronous=NORMAL")
+        path = connection.execute("PRAGMA database_list").fetchone()[2]
+        with guard, suppress(sqlite3.OperationalError):
+            if path and path not in kept:
+                kept[path] = sqlite3.connect(path, check_same_thread=False)
+            if path:
+                # Only a connection that has read since the file went to write-ahead mode counts as open to it.
+                kept[path].execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+
+    event.listen(Engine, "connect", on_connect)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", on_connect)
+        for connection in kept.values():
+            connection.close()
+        _active.release()
