@@ -1,0 +1,547 @@
+"""`bess`: the command line.
+
+Belongs here: commands, their options, what they print, exit codes.
+Does not: finding, computing or laying out what they print. Each command imports what it needs when it runs: `bess leaderboard` loads click and DuckDB alone.
+
+Exit codes: 0 done, 1 a year failed, 2 something the user can put right, 130 stopped by Ctrl-C.
+"""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import click
+
+from bess_assets.errors import BessError
+
+if TYPE_CHECKING:
+    from bess_assets.demo import Market
+    from bess_assets.refresh import Outcome, Progress
+    from bess_assets.settings import Settings
+
+Format = Literal["table", "csv", "json"]
+
+_DEMO_YEARS = "2024,2025,2026"
+_BATTERIES = 12
+_SEED = 1
+_PORT = 3000
+_WIDTH_UNLESS_A_TERMINAL = 120
+_YEAR_RANGE = re.compile(r"(\d{4})(?:-(\d{4}))?")
+
+
+@dataclass
+class Options:
+    """What holds for every command.
+
+    Attributes:
+        home: value of `--home`, if given.
+        debug: True if an error shows where it arose.
+    """
+
+    home: str | None = None
+    debug: bool = False
+
+    def settings(self) -> "Settings":
+        """Settings from the flag and the environment, read now."""
+        from bess_assets.settings import load_settings  # noqa: PLC0415  each command loads what it needs
+
+        return load_settings(self.home)
+
+
+class _Bess(click.Group):
+    """The group: prints the package's own errors plainly, and ends quietly when the reader of a pipe has gone."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; its error becomes a message and an exit code."""
+        if sys.stdout.encoding.lower().replace("-", "") != "utf8" and hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BessError as error:
+            if ctx.ensure_object(Options).debug:
+                raise
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(2)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+            ctx.exit(130)
+        return result
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Commands in the order in which one comes to need them."""
+        del ctx
+        return list(self.commands)
+
+
+class _Years(click.ParamType[tuple[int, ...]]):
+    """`2024`, `2021-2024` or `2024,2025` as years, ascending."""
+
+    name = "years"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Years of one word of the command line."""
+        if isinstance(value, tuple):
+            return value
+        years: set[int] = set()
+        for part in str(value).split(","):
+            match = _YEAR_RANGE.fullmatch(part.strip())
+            if not match:
+                self.fail(f"{part!r} is no year; write 2024, 2021-2024 or 2024,2025.", param, ctx)
+            first, last = int(match[1]), int(match[2] or match[1])
+            if first > last:
+                self.fail(f"{part!r} runs backwards; write {last}-{first}.", param, ctx)
+            years.update(range(first, last + 1))
+        return tuple(sorted(years))
+
+
+def _set_home(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Options).home = value
+
+
+def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.ensure_object(Options).debug:
+        import logging  # noqa: PLC0415  only where somebody looks for an error
+
+        ctx.ensure_object(Options).debug = True
+        logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("bess_assets").setLevel(logging.DEBUG)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        import bess_assets  # noqa: PLC0415  its version is looked up when asked for
+
+        click.echo(f"bess {bess_assets.__version__}")
+        ctx.exit()
+
+
+def _home_and_debug(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options taken before and after the name of a command."""
+    home = click.option(
+        "--home",
+        type=click.Path(file_okay=False),
+        metavar="DIR",
+        expose_value=False,
+        callback=_set_home,
+        is_eager=True,
+        help="Folder of everything of ours; else BESS_HOME, else ./bess_home.",
+    )
+    debug = click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=_set_debug,
+        is_eager=True,
+        help="Show where an error arose.",
+    )
+    return home(debug(command))
+
+
+_format = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="csv and json hold every column at full precision; an unknown value is empty or null.",
+)
+
+
+@click.group(cls=_Bess, name="bess", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@_home_and_debug
+@click.option(
+    "--version", is_flag=True, expose_value=False, callback=_print_version, is_eager=True, help="Show the version."
+)
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """What every ERCOT battery earned: annual rollups in, an audited leaderboard out.
+
+    Put rollups at <home>/rollups, or name their folder in BESS_ROLLUPS. Then: bess refresh, bess leaderboard 2024. To see it with made-up data first:
+    bess demo.
+    """
+    ctx.ensure_object(Options)
+
+
+# --- a made-up market ---------------------------------------------------------------------------------------------------------------------
+
+
+@main.command(short_help="See it all with made-up data: simulate, settle, show.")
+@click.option("--batteries", type=click.IntRange(1), default=_BATTERIES, show_default=True, help="How many batteries.")
+@click.option("--years", type=_Years(), default=_DEMO_YEARS, show_default=True, help="Years from 2019 to 2026.")
+@_home_and_debug
+@click.pass_obj
+def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
+    """Simulate a market, settle every year of it, show the leaderboard.
+
+    Safe to repeat: what is there already is not made again. Never touches rollups or results that it did not make; BESS_ROLLUPS and BESS_RESULTS are
+    not looked at.
+    """
+    from bess_assets.demo import Market, demo_settings, refuse_a_home_in_use  # noqa: PLC0415
+    from bess_assets.plan import plan_year  # noqa: PLC0415
+
+    settings = demo_settings(options.home)
+    refuse_a_home_in_use(settings)
+    _simulate(settings.home, Market(years, batteries, _SEED, "harmless"))
+    waiting = [year for year in years if plan_year(settings, year).state != "present"]
+    outcomes = _refresh(settings, waiting, None)
+    if waiting:
+        click.echo("")
+        _echo_outcomes(outcomes)
+    good = [year for year in years if not any(o.year == year and o.state == "failed" for o in outcomes)]
+    for year in good[-1:]:
+        click.echo("")
+        _echo_leaderboard(settings, year, None, None, None, "table")
+    flag = (
+        ""
+        if settings.home == Options().settings().home and not _outside_settings()
+        else f"--home {_shell_word(settings.home)} "
+    )
+    click.echo("")
+    click.echo(
+        f"Made-up data. Results: {settings.results}/<table>/<year>.parquet; the simulator's own answer: {settings.home / 'truth'}"
+    )
+    click.echo(f"Another year: bess {flag}leaderboard {years[0]}")
+    click.echo(f"In the browser: bess {flag}ui")
+    _exit_if_failed(outcomes)
+
+
+@main.command(short_help="Write the rollups of a made-up market.")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--years", type=_Years(), default=_DEMO_YEARS, show_default=True, help="Years from 2019 to 2026.")
+@click.option(
+    "--batteries",
+    type=click.IntRange(1),
+    default=_BATTERIES,
+    show_default=True,
+    help="How many batteries; from 12 up every awkward case is among them.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=_SEED,
+    show_default=True,
+    help="Another seed, another market; the same seed, the same files.",
+)
+@click.option(
+    "--hazards",
+    type=click.Choice(["none", "harmless", "wild"]),
+    default="harmless",
+    show_default=True,
+    help="none: clean files. harmless: awkward ones that still hold everything. wild: files that lack columns, as real ones do.",
+)
+@_home_and_debug
+def simulate(
+    folder: Path, years: tuple[int, ...], batteries: int, seed: int, hazards: Literal["none", "harmless", "wild"]
+) -> None:
+    """Write the rollups of a made-up market, and the right answer for them.
+
+    Rollups go to DIR/rollups, the answer to DIR/truth/leaderboard_<year>.csv: what the published rows are worth, reckoned row by row and not by this
+    package's settlement code.
+    """
+    from bess_assets.demo import Market  # noqa: PLC0415
+
+    folder = folder.absolute()
+    if _simulate(folder, Market(years, batteries, seed, hazards)):
+        click.echo(f"Rollups: {folder / 'rollups'}")
+    else:
+        click.echo(f"That market is there already: {folder / 'rollups'}")
+    click.echo(f"The right answer: {folder / 'truth'}")
+    click.echo(f"Settle it with: bess --home {_shell_word(folder)} refresh")
+
+
+# --- settling years -----------------------------------------------------------------------------------------------------------------------
+
+
+@main.command(short_help="Settle years from their rollups.")
+@click.argument("years", metavar="[YEAR]...", type=_Years(), nargs=-1)
+@click.option(
+    "--only",
+    type=click.Choice(["missing", "failed", "changed"]),
+    help="Only tables in this state, and what is made from them. Default: every table of these years.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be refreshed, and why; refresh nothing.")
+@_home_and_debug
+@click.pass_obj
+def refresh(
+    options: Options,
+    years: tuple[tuple[int, ...], ...],
+    only: Literal["missing", "failed", "changed"] | None,
+    dry_run: bool,
+) -> None:
+    """Settle years from their rollups: 2024, 2021-2024; without a year, all that have rollups.
+
+    Runs in this process, through the same Dagster jobs and instance as the UI. A year that fails does not stop the next; then the exit code is 1.
+    """
+    from bess_assets.plan import years_available  # noqa: PLC0415
+
+    settings = options.settings()
+    wanted = sorted({year for group in years for year in group}) or years_available(settings)
+    if not wanted:
+        raise BessError(
+            "There are no rollups to settle.",
+            file=settings.rollups,
+            expected="files such as DAM_Gen_Resources/2024.parquet",
+            remedy="Name the folder of your rollups in BESS_ROLLUPS, or try a made-up market: bess demo",
+        )
+    if dry_run:
+        _echo_plans(settings, wanted, only)
+        return
+    outcomes = _refresh(settings, wanted, only)
+    click.echo("")
+    _echo_outcomes(outcomes)
+    _exit_if_failed(outcomes)
+
+
+@main.command(short_help="Show settings, the state of each table, what the data lack.")
+@_home_and_debug
+@click.pass_obj
+def status(options: Options) -> None:
+    """Show the settings, the state of every table of every year, and what is missing from the data."""
+    from bess_assets import show_state  # noqa: PLC0415
+    from bess_assets.plan import plan_merged, plan_year, years_known  # noqa: PLC0415
+
+    settings = options.settings()
+    _echo(show_state.settings_lines(settings, os.environ))
+    years = years_known(settings)
+    if not years:
+        click.echo("")
+        click.echo(
+            "No year has rollups or results yet. Name the folder of your rollups in BESS_ROLLUPS, or try a made-up market: bess demo"
+        )
+        return
+    click.echo("")
+    _echo(show_state.status_lines([plan_year(settings, year) for year in years], plan_merged(settings), _width()))
+
+
+# --- answers ------------------------------------------------------------------------------------------------------------------------------
+
+
+@main.command(short_help="Show who earned most.")
+@click.argument("year", type=click.IntRange(1000, 9999))
+@click.option("--month", type=click.IntRange(1, 12), help="One month of it.")
+@click.option(
+    "--sort",
+    metavar="COLUMN",
+    help="Order by this column: numbers highest first, rank lowest first, texts and days ascending. Default: by rank, then those not ranked.",
+)
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Only the first N.")
+@_format
+@_home_and_debug
+@click.pass_obj
+def leaderboard(
+    options: Options, year: int, month: int | None, sort: str | None, top: int | None, form: Format
+) -> None:
+    """Show who earned most in a year, or in one of its months.
+
+    Batteries that cannot be ranked fairly stand below a rule, with the reason. CSV holds texts exactly as the data have them: import it into a
+    spreadsheet with its text columns as text.
+    """
+    _echo_leaderboard(options.settings(), year, month, sort, top, form)
+
+
+@main.command(short_help="Show one battery.")
+@click.argument("name")
+@click.argument("year", type=click.IntRange(1000, 9999), required=False)
+@_format
+@_home_and_debug
+@click.pass_obj
+def battery(options: Options, name: str, year: int | None, form: Format) -> None:
+    """Show one battery: its years, the months of one of them, its best days.
+
+    NAME is its key on the leaderboard or any of its resource names. The table shows the months of YEAR, or of its latest year; csv holds a row for each
+    year and month; json holds years, months and best days.
+    """
+    from bess_assets import show  # noqa: PLC0415
+    from bess_assets.results import Results  # noqa: PLC0415
+    from bess_assets.text_tables import csv_lines, json_text  # noqa: PLC0415
+
+    with Results(options.settings()) as results:
+        found = results.battery(name, year)
+    if form == "table":
+        _echo(show.battery_lines(found, _width()))
+    elif form == "csv":
+        _echo(csv_lines(*show.years_and_months(found)))
+    else:
+        parts = {"years": found.years, "months": found.months, "best_days": found.best_days}
+        click.echo(json_text({"battery": found.battery, **{name: part.records() for name, part in parts.items()}}))
+
+
+@main.command(short_help="Answer one SELECT over the result tables.")
+@click.argument("query")
+@_format
+@_home_and_debug
+@click.pass_obj
+def sql(options: Options, query: str, form: Format) -> None:
+    """Answer one SELECT over the result tables, read-only.
+
+    Each table is a view of its name; yearly ones have the column year in front. SHOW TABLES and DESCRIBE leaderboard work too. The query is stopped
+    after BESS_QUERY_TIMEOUT seconds (default 30).
+    """
+    from itertools import islice  # noqa: PLC0415
+
+    from bess_assets import show  # noqa: PLC0415
+    from bess_assets.results import Answer, Results  # noqa: PLC0415
+    from bess_assets.text_tables import csv_lines, json_text  # noqa: PLC0415
+
+    with Results(options.settings()) as results, results.stream(query) as (columns, rows):
+        if form == "csv":
+            _echo(csv_lines(columns, rows))
+        elif form == "json":
+            click.echo(json_text(Answer(columns, list(rows)).records()))
+        else:
+            first = list(islice(rows, show.ROWS_SHOWN))
+            _echo(show.answer_lines(Answer(columns, first), _width(), more=next(rows, None) is not None))
+
+
+@main.command(short_help="Open Dagster's UI on this machine.")
+@click.option("--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True, help="Port on 127.0.0.1.")
+@_home_and_debug
+@click.pass_obj
+def ui(options: Options, port: int) -> None:
+    """Open Dagster's UI on this machine, with these settings: it shows what `bess refresh` did, and can refresh years itself."""
+    from bess_assets.refresh import ui_command  # noqa: PLC0415
+
+    command, environment = ui_command(options.settings(), port)
+    click.echo(f"Dagster UI: http://127.0.0.1:{port}   (Ctrl-C stops it)")
+    sys.stdout.flush()
+    # In the place of this process where the system can do that: signals then reach Dagster and nothing stands between.
+    if hasattr(os, "execve") and os.name == "posix":
+        os.execve(command[0], command, environment)
+    import subprocess  # noqa: PLC0415
+
+    sys.exit(subprocess.call(command, env=environment))  # noqa: S603  our own command
+
+
+# --- printing -----------------------------------------------------------------------------------------------------------------------------
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((_WIDTH_UNLESS_A_TERMINAL, 24)).columns
+
+
+def _echo(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+def _echo_leaderboard(
+    settings: "Settings", year: int, month: int | None, sort: str | None, top: int | None, form: Format
+) -> None:
+    from bess_assets import show  # noqa: PLC0415
+    from bess_assets.results import Results  # noqa: PLC0415
+    from bess_assets.text_tables import csv_lines, json_text  # noqa: PLC0415
+
+    with Results(settings) as results:
+        board = results.leaderboard(year, month, sort=sort, top=top)
+        failed = results.last_refresh_problem(year)
+    if failed:
+        click.echo(
+            f"warning: the last refresh of {year} failed at {failed}; these figures are older (bess status says more).",
+            err=True,
+        )
+    if form == "csv":
+        _echo(csv_lines(board.columns, board.rows))
+    elif form == "json":
+        click.echo(json_text(board.records()))
+    else:
+        period = str(year) if month is None else f"{show.MONTHS[month - 1]} {year}"
+        _echo(show.board_lines(board, f"Leaderboard {period}", _width()))
+
+
+def _echo_plans(
+    settings: "Settings", years: Sequence[int], only: Literal["missing", "failed", "changed"] | None
+) -> None:
+    from bess_assets import show_state  # noqa: PLC0415
+    from bess_assets.plan import plan_year  # noqa: PLC0415
+
+    _echo(show_state.plan_lines([plan_year(settings, year) for year in years], only, _width()))
+
+
+def _echo_outcomes(outcomes: "Sequence[Outcome]") -> None:
+    from bess_assets import show_state  # noqa: PLC0415
+
+    _echo(show_state.outcome_lines(outcomes, _width()))
+
+
+def _exit_if_failed(outcomes: "Iterable[Outcome]") -> None:
+    if any(outcome.state == "failed" for outcome in outcomes):
+        sys.exit(1)
+
+
+def _outside_settings() -> bool:
+    """Whether the environment names folders outside the home, so that a plain command would not look where a demo wrote."""
+    return any(os.environ.get(name) for name in ("BESS_ROLLUPS", "BESS_RESULTS", "DAGSTER_HOME"))
+
+
+def _shell_word(path: Path) -> str:
+    import shlex  # noqa: PLC0415
+
+    return shlex.quote(str(path))
+
+
+# --- long work ----------------------------------------------------------------------------------------------------------------------------
+
+
+def _simulate(folder: Path, market: "Market") -> bool:
+    from bess_assets.demo import write_market  # noqa: PLC0415
+
+    with _long_work() as tell:
+        return write_market(folder, market, lambda text: tell(f"simulating {text}", finished=True))
+
+
+def _refresh(
+    settings: "Settings", years: Sequence[int], only: Literal["missing", "failed", "changed"] | None
+) -> "list[Outcome]":
+    from bess_assets.refresh import refresh_years  # noqa: PLC0415
+
+    with _long_work() as tell:
+
+        def told(step: "Progress") -> None:
+            where = f"{step.year or 'all years'}: {step.table}"
+            if step.rows is None:
+                tell(f"{where}, {step.done} of {step.total} tables done", finished=False)
+            else:
+                tell(f"{where}, {step.rows:,} rows, {step.seconds:.1f} s", finished=True)
+
+        return list(refresh_years(settings, years, only, told))
+
+
+class _Tell(Protocol):
+    def __call__(self, text: str, *, finished: bool) -> None: ...
+
+
+@contextmanager
+def _long_work() -> Iterator[_Tell]:
+    """Says on the error stream how work goes: on a terminal one changing line, elsewhere a line for each thing finished."""
+    if not sys.stderr.isatty():
+
+        def write(text: str, *, finished: bool) -> None:
+            if finished:
+                click.echo(text, err=True)
+
+        yield write
+        return
+    from rich.console import Console  # noqa: PLC0415  only for progress on a terminal
+
+    with Console(stderr=True).status("starting", spinner="line") as line:
+
+        def change(text: str, *, finished: bool) -> None:
+            del finished
+            line.update(text)
+
+        yield change
+
+
+if __name__ == "__main__":
+    main(prog_name="bess")

@@ -1,0 +1,156 @@
+"""A made-up market in a folder that is ours, and a home in which nothing but that market is settled.
+
+Belongs here: writing simulated rollups without ever touching rollups or results that somebody else put there.
+Does not: the simulation (simulator/), refreshing (refresh.py).
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bess_assets.errors import BessError
+from bess_assets.records import RUNS_FOLDER, content_digest, package_version
+from bess_assets.settings import Settings, load_settings
+from bess_assets.simulator import Hazards, simulate
+
+MARKER = "SIMULATED.json"
+"""File in a folder of simulated rollups that lists what the simulator wrote there."""
+
+_OUTSIDE_A_DEMO = ("BESS_ROLLUPS", "BESS_RESULTS", "BESS_REPORTS", "BESS_REGISTRY", "DAGSTER_HOME")
+"""Settings that may name real data; a demo stays inside its home."""
+
+
+@dataclass(frozen=True)
+class Market:
+    """What is simulated; the same market always gives the same files.
+
+    Attributes:
+        years: operating years.
+        batteries: how many.
+        seed: any whole number.
+        hazards: how awkward the files are.
+    """
+
+    years: tuple[int, ...]
+    batteries: int
+    seed: int
+    hazards: Hazards
+
+    def described(self) -> dict[str, Any]:
+        """As it stands in the marker, with the version that would write it."""
+        return {
+            "years": list(self.years),
+            "batteries": self.batteries,
+            "seed": self.seed,
+            "hazards": self.hazards,
+            "version": package_version(),
+        }
+
+
+def demo_settings(home: str | Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings of a demo: everything inside its home, whatever the environment says of real data."""
+    env = os.environ if environ is None else environ
+    return load_settings(home, {name: value for name, value in env.items() if name not in _OUTSIDE_A_DEMO})
+
+
+def refuse_a_home_in_use(settings: Settings) -> None:
+    """Keep a demo out of a home in which real data have been settled.
+
+    Raises:
+        BessError: the home holds results, and no simulated rollups that they could come from.
+    """
+    if (settings.results / RUNS_FOLDER).exists() and not (settings.rollups / MARKER).exists():
+        raise BessError(
+            "This home holds results that no demo made.",
+            file=settings.results,
+            remedy="Give the demo a home of its own: bess demo --home demo_home",
+        )
+
+
+def write_market(folder: Path, market: Market, progress: Callable[[str], None] | None = None) -> bool:
+    """Simulate a market into a folder, unless it is there already.
+
+    Args:
+        folder: rollups go to `folder/rollups`, the right answer to `folder/truth`.
+        market: what to simulate.
+        progress: told in a few words what is being done.
+
+    Returns:
+        False if that very market was there already.
+
+    Raises:
+        BessError: the folder holds rollups that the simulator did not write, or the market cannot be simulated.
+    """
+    rollups = folder / "rollups"
+    marker = rollups / MARKER
+    earlier = _read_marker(marker)
+    _refuse_foreign_files(rollups, earlier)
+    files = (earlier or {}).get("files")
+    if (
+        earlier
+        and files
+        and earlier.get("market") == market.described()
+        and all((rollups / name).is_file() for name in files)
+    ):
+        return False
+    for path in _parquet_files(rollups):
+        path.unlink()
+    rollups.mkdir(parents=True, exist_ok=True)
+    # Without its list of files the marker says that whatever lies there comes of a simulation that did not end.
+    _write_marker(marker, market, None)
+    try:
+        simulate(folder, market.years, market.batteries, market.seed, market.hazards, progress)
+    except ValueError as error:
+        marker.unlink()
+        raise BessError(f"This market cannot be simulated: {error}.") from error
+    _write_marker(marker, market, {_name(rollups, path): content_digest(path) for path in _parquet_files(rollups)})
+    return True
+
+
+def _refuse_foreign_files(rollups: Path, marker: Mapping[str, Any] | None) -> None:
+    if marker is not None and marker["files"] is None:
+        return
+    written = {} if marker is None else marker["files"]
+    for path in _parquet_files(rollups):
+        if written.get(_name(rollups, path)) != content_digest(path):
+            raise BessError(
+                "The folder holds a rollup that the simulator did not write; nothing was touched.",
+                file=path,
+                remedy="Name another folder, or set BESS_ROLLUPS to your rollups and keep them outside of a demo's home.",
+            )
+
+
+def _parquet_files(rollups: Path) -> list[Path]:
+    return sorted(rollups.glob("*/*.parquet"))
+
+
+def _name(rollups: Path, path: Path) -> str:
+    return path.relative_to(rollups).as_posix()
+
+
+def _read_marker(marker: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(marker.read_text(encoding="utf-8"))
+        return {"market": content["market"], "files": content["files"]}
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BessError(
+            "The list of simulated files cannot be read.",
+            file=marker,
+            remedy="Name another folder, or remove this one if all its files are simulated.",
+        ) from error
+
+
+def _write_marker(marker: Path, market: Market, files: Sequence[str] | Mapping[str, str] | None) -> None:
+    content = {
+        "note": "Made-up data, written by bess simulate or bess demo.",
+        "market": market.described(),
+        "files": files,
+    }
+    temporary = marker.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(marker)

@@ -1,0 +1,225 @@
+"""Which years and tables are missing, failed or changed, and why: the one answer that refresh, status, sensors and schedules use.
+
+Belongs here: comparing the run records with the files that lie there now.
+Does not: refreshing anything (refresh.py, automation/), reading rows. Loads no Dagster.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from bess_assets.records import (
+    Fingerprint,
+    FingerprintEntry,
+    RunRecord,
+    input_files,
+    read_run,
+    recorded_years,
+    result_path,
+    result_years,
+    rollup_roots,
+    same,
+)
+from bess_assets.settings import Settings
+from bess_assets.tables import TABLES, Table
+
+State = Literal["present", "missing", "failed", "changed"]
+"""present: nothing to do. missing: never made, or its file is gone. failed: the last try failed. changed: what it was made from has changed."""
+
+FIRST_YEAR = 2019
+"""First operating year; the first in which batteries had a market worth a leaderboard."""
+
+_WORST_FIRST: tuple[State, ...] = ("failed", "missing", "changed", "present")
+_UPSTREAM = "table:"
+_REGISTRY_CSV = "registry_csv"
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """State of one result table.
+
+    Attributes:
+        table: its name.
+        state: see `State`.
+        why: plain phrases; empty if present.
+    """
+
+    table: str
+    state: State
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class YearPlan:
+    """State of one year.
+
+    Attributes:
+        year: the operating year; None for the tables that merge all years.
+        rollups: names of the existing rollup files by dataset; an empty tuple where a dataset is absent.
+        tables: state of each table, upstream before downstream.
+        record: the run record that this was read from.
+    """
+
+    year: int | None
+    rollups: dict[str, tuple[str, ...]]
+    tables: dict[str, TablePlan]
+    record: RunRecord
+
+    @property
+    def state(self) -> State:
+        """The worst state of its tables; failed is worst, then missing, then changed."""
+        states = {table.state for table in self.tables.values()}
+        return next((state for state in _WORST_FIRST if state in states), "present")
+
+    def to_refresh(self, only: State | None = None) -> list[str]:
+        """Tables to refresh, upstream before downstream.
+
+        A table that stands on one that is not present and not refreshed with it has to wait.
+
+        Args:
+            only: those in this state and all that is made from them; None means every table.
+        """
+        if only is None:
+            return list(self.tables)
+        wanted: list[str] = []
+        for name, plan in self.tables.items():
+            upstream = [name for name in TABLES[name].upstream if name in self.tables]
+            asked = plan.state == only or any(u in wanted for u in upstream)
+            if asked and all(u in wanted or self.tables[u].state == "present" for u in upstream):
+                wanted.append(name)
+        return wanted
+
+
+def years_available(settings: Settings) -> list[int]:
+    """Years that the rollup files allow, ascending.
+
+    Prices are filed by delivery year. 60-day datasets are filed by publication year, so that their last file may hold the end of the year before and nothing
+    else: beyond the last year of prices they make no year of their own.
+    """
+    from bess_assets.market.datasets import DATASETS  # noqa: PLC0415  loads pyarrow
+
+    prices: set[int] = set()
+    disclosures: set[int] = set()
+    for dataset in DATASETS.values():
+        for root in rollup_roots(settings):
+            years = {int(file.stem) for file in (root / dataset.folder).glob("[0-9][0-9][0-9][0-9].parquet")}
+            (disclosures if dataset.sixty_day else prices).update(years)
+    last = max(prices, default=9999)
+    return sorted(year for year in prices | disclosures if FIRST_YEAR <= year <= last)
+
+
+def years_known(settings: Settings) -> list[int]:
+    """Years that can be refreshed or have been, ascending."""
+    done = {year for name in TABLES for year in result_years(settings.results, name)}
+    return sorted({*years_available(settings), *recorded_years(settings.results), *done})
+
+
+def plan_year(settings: Settings, year: int) -> YearPlan:
+    """State of every yearly table of a year.
+
+    Raises:
+        BessError: the run record of the year cannot be read.
+    """
+    from bess_assets.market.datasets import DATASETS  # noqa: PLC0415  loads pyarrow
+    from bess_assets.records import RollupFolder  # noqa: PLC0415  needed here alone
+
+    folder = RollupFolder(*rollup_roots(settings))
+    rollups = {name: tuple(path.name for path in folder.files(name, year)) for name in DATASETS}
+    yearly = [table for table in TABLES.values() if not table.merged]
+    record = read_run(settings.results, year)
+    return YearPlan(year, rollups, _plan(settings, year, record, yearly), record)
+
+
+def plan_merged(settings: Settings) -> YearPlan:
+    """State of the tables that merge all years.
+
+    Raises:
+        BessError: their run record cannot be read.
+    """
+    record = read_run(settings.results, None)
+    plans: dict[str, TablePlan] = {}
+    for table in TABLES.values():
+        if not table.merged:
+            continue
+        state, why = _own_state(settings, None, record, table)
+        if state == "present":
+            now = {
+                f"{_UPSTREAM}{upstream}/{year}": _digest(read_run(settings.results, year), upstream)
+                for upstream in table.upstream
+                for year in result_years(settings.results, upstream)
+            }
+            inputs = record["tables"][table.name]["inputs"]
+            then = {name: value for name, value in inputs.items() if name.startswith(_UPSTREAM)}
+            changed = [name for name in sorted({*now, *then}) if now.get(name) != then.get(name)]
+            why = [f"{name.removeprefix(_UPSTREAM)} has changed" for name in changed]
+            state = "changed" if why else "present"
+        plans[table.name] = TablePlan(table.name, state, tuple(why))
+    return YearPlan(None, {}, plans, record)
+
+
+def _plan(settings: Settings, year: int, record: RunRecord, tables: Iterable[Table]) -> dict[str, TablePlan]:
+    plans: dict[str, TablePlan] = {}
+    verdicts: dict[str, bool] = {}
+    for table in tables:
+        state, why = _own_state(settings, year, record, table)
+        if state == "present":
+            why = [
+                *_changed_files(settings, year, record, table, verdicts),
+                *_changed_upstream(record, table, plans),
+            ]
+            state = "changed" if why else "present"
+        plans[table.name] = TablePlan(table.name, state, tuple(why))
+    return plans
+
+
+def _own_state(settings: Settings, year: int | None, record: RunRecord, table: Table) -> tuple[State, list[str]]:
+    entry = record["tables"].get(table.name)
+    if entry is None:
+        return "missing", ["never refreshed"]
+    if entry["status"] == "failed":
+        return "failed", [(entry["error"] or "no reason was recorded").splitlines()[0]]
+    if not result_path(settings.results, table.name, year).is_file():
+        return "missing", ["its file is gone"]
+    return "present", []
+
+
+def _changed_files(
+    settings: Settings, year: int, record: RunRecord, table: Table, verdicts: dict[str, bool]
+) -> list[str]:
+    """What has changed among the files that a table was made from; each file is compared once a year."""
+    then = {name: entry for name, entry in record["tables"][table.name]["inputs"].items() if not isinstance(entry, str)}
+    now = input_files(settings, year, table)
+    why = []
+    for name in sorted({*then, *now}):
+        label = "the battery table (BESS_REGISTRY)" if name == _REGISTRY_CSV else name
+        if name not in now:
+            why.append(f"{label} is gone")
+        elif name not in then:
+            why.append(f"{label} is new")
+        else:
+            if name not in verdicts:
+                verdicts[name] = same(_fingerprint(then[name]), now[name])
+            if not verdicts[name]:
+                why.append(f"{label} has changed")
+    return why
+
+
+def _changed_upstream(record: RunRecord, table: Table, plans: dict[str, TablePlan]) -> list[str]:
+    inputs = record["tables"][table.name]["inputs"]
+    why = []
+    for upstream in table.upstream:
+        plan = plans.get(upstream)
+        if plan is not None and plan.state != "present":
+            why.append(f"{upstream} {'has' if plan.state in {'failed', 'changed'} else 'is'} {plan.state}")
+        elif _digest(record, upstream) != inputs.get(f"{_UPSTREAM}{upstream}"):
+            why.append(f"{upstream} has been refreshed since")
+    return why
+
+
+def _digest(record: RunRecord, table: str) -> str | None:
+    entry = record["tables"].get(table)
+    return entry["digest"] if entry else None
+
+
+def _fingerprint(entry: FingerprintEntry) -> Fingerprint:
+    return Fingerprint(size=entry["size"], mtime_ns=entry["mtime_ns"], digest=entry["digest"])

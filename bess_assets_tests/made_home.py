@@ -1,0 +1,146 @@
+"""A home with a few hand-written boards, whose every row is there for being awkward: for tests of answers and of what is printed.
+
+Belongs here: rows, and writing them with the real writer.
+Does not: settling anything; test_cli.py settles a simulated year.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from bess_assets.market.step import StepResult
+from bess_assets.records import record_table, result_path, table_entry
+from bess_assets.settings import Settings, load_settings
+from bess_assets.storage import write_table
+from bess_assets.tables import TABLES, Table
+
+ALPHA = {
+    "battery": "ALPHA_1",
+    "gen_resource": "ALPHA_UNIT1",
+    "load_resource": "ALPHA_LD1",
+    "settlement_point": "ALPHA_RN",
+    "qse": "QALPHA",
+    "capacity_mw": 100.0,
+    "capacity_source": "dam",
+    "energy_mwh": 150.0,
+    "duration_hours": 1.5,
+    "duration_source": "ercot",
+    "first_active_date": date(2024, 1, 1),
+    "active_days": 366,
+    "da_energy_usd": 1_250_000.125,
+    "rt_energy_usd": -250_000.5,
+    "energy_usd": 999_999.625,
+    "as_regup_usd": 1_000_000.1,
+    "as_regdn_usd": 0.0,
+    "as_rrs_usd": 2_000_000.2,
+    "as_ecrs_usd": 3.3,
+    "as_nspin_usd": 0.0,
+    "as_usd": 1_000_000.1 + 2_000_000.2 + 3.3,
+    "total_usd": 999_999.625 + 1_000_000.1 + 2_000_000.2 + 3.3,
+    "usd_per_kw_month": 3.333,
+    "discharge_mwh": 12_345.6,
+    "charge_mwh": 14_000.0,
+    "cycles_per_day": 0.9,
+    "round_trip_efficiency": 0.88,
+    "tb2_capture": 0.71,
+    "strategy": "ancillary_services",
+    "energy_coverage": 0.9999,
+    "as_coverage": 1.0,
+    "quantity_source": "smne/telemetry",
+}
+BRAVO = {
+    **ALPHA,
+    "battery": "BRAVO",
+    "gen_resource": "BRAVO",
+    "load_resource": "BRAVO",
+    "settlement_point": '=HYPERLINK("http://x"), "B"',
+    "energy_mwh": None,
+    "duration_hours": 4.0,
+    "duration_source": "assumed",
+    "total_usd": 500_000.0,
+    "as_usd": 500_000.0,
+    "energy_usd": 0.0,
+    "da_energy_usd": 0.0,
+    "rt_energy_usd": 0.0,
+    **{f"as_{p}_usd": 100_000.0 for p in ("regup", "regdn", "rrs", "ecrs", "nspin")},
+    "strategy": "hybrid",
+    "notes": "name_only pair",
+}
+STRANGER = {
+    **BRAVO,
+    "battery": "ZULU\x1b[31m_1",
+    "gen_resource": "ZULU_UNIT1",
+    "load_resource": None,
+    "rt_energy_usd": None,
+    "energy_usd": None,
+    "total_usd": None,
+    "da_energy_usd": None,
+    "usd_per_kw_month": None,
+    "strategy": None,
+    "energy_coverage": 0.0,
+    "excluded_reason": "charging unknown; energy coverage 0.000 below 0.95",
+    "notes": None,
+}
+BOARDS: dict[int, list[dict[str, Any]]] = {
+    2023: [
+        {**BRAVO, "rank": 1},
+        {
+            **ALPHA,
+            "rank": 2,
+            "total_usd": 4.0,
+            "energy_usd": 0.7,
+            "as_usd": 3.3,
+            "da_energy_usd": 0.7,
+            "rt_energy_usd": 0.0,
+            "as_regup_usd": 0.0,
+            "as_rrs_usd": 0.0,
+        },
+    ],
+    2024: [{**ALPHA, "rank": 1}, {**BRAVO, "rank": 2}, {**STRANGER, "rank": None}],
+}
+
+
+def write_home(home: Path) -> Settings:
+    """Write leaderboards, monthly boards and days of 2023 and 2024."""
+    settings = load_settings(home, {})
+    for year, board in BOARDS.items():
+        seen = {"data_through": date(year, 12, 31), "edition": "final"}
+        rows = [{**row, **seen} for row in board]
+        _write(settings, year, "leaderboard", rows)
+        _write(settings, year, "leaderboard_monthly", [{**row, "month": month} for month in (1, 2) for row in rows])
+        days = [
+            {
+                **row,
+                "operating_day": date(year, 1, day),
+                "total_usd": None if row["total_usd"] is None else float(day),
+                "energy_usd": None if row["energy_usd"] is None else day / 2,
+                "as_usd": day / 2,
+                "da_energy_usd": None if row["energy_usd"] is None else 0.0,
+                "rt_energy_usd": None if row["energy_usd"] is None else day / 2,
+                **{f"as_{p}_usd": None for p in ("regdn", "rrs", "ecrs", "nspin")},
+                "as_regup_usd": day / 2,
+                "energy_quarter_hours": 96,
+                "expected_quarter_hours": 96,
+                "award_positive": True,
+            }
+            for row in sorted(rows, key=lambda row: row["battery"])
+            for day in range(1, 15)
+        ]
+        _write(settings, year, "daily_revenue", days)
+    return settings
+
+
+def _write(settings: Settings, year: int, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    table = TABLES[name]
+    columns = {c.name: [row.get(c.name, _absent(table, c.name)) for row in rows] for c in table.columns}
+    path = result_path(settings.results, name, year)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = write_table(table, path, StepResult(iter([columns])))
+    entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs={}, rows=written.rows, digest=written.digest)
+    record_table(settings.results, year, name, entry)
+
+
+def _absent(table: Table, column: str) -> Any:
+    declared = table.column(column)
+    return 0 if declared.required and declared.kind == "count" else None

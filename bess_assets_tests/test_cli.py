@@ -1,0 +1,580 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+import csv
+import io
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import click.testing
+import pytest
+
+from bess_assets.cli import main
+from bess_assets.demo import Market, write_market
+from bess_assets.errors import BessError
+from bess_assets.refresh import ui_command
+from bess_assets.settings import Settings, load_settings
+from bess_assets.tables import TABLES
+from bess_assets_tests.made_home import write_home
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return write_home(tmp_path_factory.mktemp("made") / "home")
+
+
+@pytest.fixture
+def bess(made: Settings, monkeypatch: pytest.MonkeyPatch):
+    """Calls a command on the made home, on a terminal of so many columns."""
+
+    def call(*arguments: str, width: int = 140, exit_code: int = 0) -> click.testing.Result:
+        monkeypatch.setenv("COLUMNS", str(width))
+        result = click.testing.CliRunner().invoke(main, ["--home", str(made.home), *arguments])
+        assert result.exit_code == exit_code, result.output
+        return result
+
+    return call
+
+
+def in_a_process(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command as users run it, in a process of its own."""
+    command = [sys.executable, "-m", "bess_assets.cli", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **environment}, timeout=200
+    )
+
+
+# --- leaderboard
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 140, 200])
+def test_the_leaderboard_fits_the_terminal(bess, width: int) -> None:
+    lines = bess("leaderboard", "2024", width=width).stdout.splitlines()
+    assert max(map(len, lines)) <= width
+
+
+def test_a_wide_terminal_shows_each_product_and_both_coverages(bess) -> None:
+    heading = bess("leaderboard", "2024", width=200).stdout.splitlines()[2].split("  ")
+    shown = {text.strip() for text in heading}
+    assert {
+        "#",
+        "+/-",
+        "MW",
+        "DA energy $",
+        "RT energy $",
+        "REGUP $",
+        "NSPIN $",
+        "total $",
+        "$/kW-mo",
+        "energy cov",
+        "AS cov",
+    } <= shown
+
+
+def test_money_has_thousands_separators_and_unknown_is_a_dash(bess) -> None:
+    lines = bess("leaderboard", "2024", width=80).stdout.splitlines()
+    assert "4,000,003" in next(line for line in lines if "ALPHA_1" in line)
+    assert next(line for line in lines if line.startswith("-  ZULU")).split()[-3:] == ["-", "-", "-"]
+
+
+def test_batteries_not_ranked_stand_below_a_rule_with_the_reason_under_the_table(bess) -> None:
+    lines = bess("leaderboard", "2024").stdout.splitlines()
+    bravo = next(i for i, line in enumerate(lines) if " BRAVO " in line)
+    assert set(lines[bravo + 1]) == {"-"}
+    assert "ZULU" in lines[bravo + 2]
+    assert any("charging unknown; energy coverage 0.000 below 0.95" in line for line in lines[bravo + 3 :])
+
+
+def test_the_lines_under_the_table_say_what_the_figures_are(bess) -> None:
+    text = " ".join(bess("leaderboard", "2024").stdout.split())
+    for words in (
+        "final, data through 2024-12-31",
+        "2 ranked",
+        "1 not ranked",
+        "mean energy coverage 66.6%",
+        "gross market revenue reconstructed",
+    ):
+        assert words in text
+
+
+def test_text_from_the_data_cannot_steer_the_terminal(bess) -> None:
+    for arguments in (["leaderboard", "2024"], ["battery", "ZULU_UNIT1"], ["sql", "SELECT battery FROM leaderboard"]):
+        assert "\x1b" not in bess(*arguments).output
+
+
+def test_csv_holds_every_column_exactly_and_unknown_as_an_empty_cell(bess) -> None:
+    rows = list(csv.DictReader(io.StringIO(bess("leaderboard", "2024", "--format", "csv").stdout)))
+    assert list(rows[0]) == [*TABLES["leaderboard"].column_names, "rank_change"]
+    alpha, bravo, zulu = rows
+    assert float(alpha["as_usd"]) == 1_000_000.1 + 2_000_000.2 + 3.3
+    assert alpha["da_energy_usd"] == "1250000.125"
+    assert alpha["data_through"] == "2024-12-31"
+    assert bravo["settlement_point"] == '=HYPERLINK("http://x"), "B"'
+    assert zulu["rank"] == zulu["total_usd"] == zulu["as_regup_da_usd"] == ""
+    assert zulu["as_usd"] == "500000.0"
+
+
+def test_json_holds_every_column_and_unknown_as_null(bess) -> None:
+    rows = json.loads(bess("leaderboard", "2024", "--format", "json").stdout)
+    assert list(rows[0]) == [*TABLES["leaderboard"].column_names, "rank_change"]
+    assert rows[2]["total_usd"] is None
+    assert rows[0]["first_active_date"] == "2024-01-01"
+    assert rows[0]["rank_change"] == 1
+
+
+def test_csv_and_table_have_the_same_batteries_in_the_order_asked_for(bess) -> None:
+    rows = csv.DictReader(
+        io.StringIO(bess("leaderboard", "2023", "--sort", "battery", "--top", "1", "--format", "csv").stdout)
+    )
+    assert [row["battery"] for row in rows] == ["ALPHA_1"]
+    table = bess("leaderboard", "2023", "--sort", "battery", "--top", "1").stdout
+    assert "ALPHA_1" in table
+    assert "BRAVO" not in table
+
+
+def test_a_month_is_named_in_the_title(bess) -> None:
+    assert bess("leaderboard", "2024", "--month", "2").stdout.startswith("Leaderboard February 2024 (final")
+
+
+def test_a_month_without_rows_is_said_to_be_so(bess) -> None:
+    assert "no battery has a row" in bess("leaderboard", "2024", "--month", "12").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["leaderboard", "2022"], "Run: bess refresh 2022"),
+        (["leaderboard", "2024", "--sort", "totl_usd"], "total_usd"),
+        (["leaderboard", "2024", "--month", "13"], "13 is not in the range"),
+        (["leaderboard", "twenty"], "twenty"),
+        (["battery", "ALPHA"], "ALPHA_1"),
+        (["battery", "ALPHA_1", "2022"], "Run: bess refresh 2022"),
+        (["sql", "DROP TABLE leaderboard"], "one SELECT statement"),
+        (["sql", "SELECT nonsense FROM leaderboard"], "nonsense"),
+        (["refresh", "2024-2021"], "runs backwards"),
+        (["refresh"], "BESS_ROLLUPS"),
+        (["nothing"], "No such command"),
+    ],
+)
+def test_what_the_user_can_put_right_ends_with_exit_code_2_and_a_message_on_the_error_stream(
+    bess, arguments: list[str], words: str
+) -> None:
+    result = bess(*arguments, exit_code=2)
+    assert result.stdout == ""
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_figures_older_than_a_failed_refresh_come_with_a_warning_on_the_error_stream(bess, made: Settings) -> None:
+    record = made.results / "_runs" / "2024.json"
+    before = record.read_text(encoding="utf-8")
+    content = json.loads(before)
+    content["tables"]["daily_revenue"]["status"] = "failed"
+    record.write_text(json.dumps(content), encoding="utf-8")
+    try:
+        result = bess("leaderboard", "2024", "--format", "csv")
+    finally:
+        record.write_text(before, encoding="utf-8")
+    assert "failed at daily_revenue" in result.stderr
+    assert "warning" not in result.stdout
+
+
+# --- battery and sql
+
+
+def test_a_battery_is_shown_with_its_years_months_and_best_days(bess) -> None:
+    lines = bess("battery", "alpha_ld1").stdout.splitlines()
+    assert lines[0] == "ALPHA_1"
+    assert sum(line.startswith(("2023  ", "2024  ")) for line in lines) == 2
+    assert any(line.startswith("Months of 2024") for line in lines)
+    assert any(line.startswith("2024-01-14") for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_battery_fits_the_terminal(bess, width: int) -> None:
+    assert max(map(len, bess("battery", "BRAVO", width=width).stdout.splitlines())) <= width
+
+
+def test_the_csv_of_a_battery_has_a_row_for_each_year_and_month(bess) -> None:
+    rows = list(csv.DictReader(io.StringIO(bess("battery", "ALPHA_1", "--format", "csv").stdout)))
+    assert [(row["year"], row["month"]) for row in rows] == [
+        ("2023", ""),
+        ("2023", "1"),
+        ("2023", "2"),
+        ("2024", ""),
+        ("2024", "1"),
+        ("2024", "2"),
+    ]
+
+
+def test_the_json_of_a_battery_has_years_months_and_best_days(bess) -> None:
+    found = json.loads(bess("battery", "ALPHA_1", "2024", "--format", "json").stdout)
+    assert found["battery"] == "ALPHA_1"
+    assert [len(found[part]) for part in ("years", "months", "best_days")] == [1, 2, 10]
+
+
+def test_sql_answers_in_every_format(bess) -> None:
+    query = "SELECT year, battery, total_usd FROM leaderboard WHERE year = 2024 ORDER BY total_usd DESC NULLS LAST"
+    assert "4,000,003.225" in bess("sql", query).stdout
+    assert bess("sql", query, "--format", "csv").stdout.splitlines()[0] == "year,battery,total_usd"
+    assert json.loads(bess("sql", query, "--format", "json").stdout)[2]["total_usd"] is None
+
+
+def test_sql_names_the_columns_that_do_not_fit(bess) -> None:
+    text = " ".join(bess("sql", "SELECT * FROM leaderboard", width=80).stdout.split())
+    assert "Not shown, for lack of width:" in text
+
+
+def test_sql_shows_the_first_rows_of_many_and_says_so(bess) -> None:
+    assert "(the first 1,000 rows; --format csv gives all)" in bess("sql", "SELECT * FROM range(1001)").stdout
+    assert len(bess("sql", "SELECT * FROM range(1001)", "--format", "csv").stdout.splitlines()) == 1002
+
+
+# --- a simulated year, settled
+
+
+@pytest.fixture(scope="module")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home made by the demo itself, in a process, as a user would: two batteries, one year."""
+    home = tmp_path_factory.mktemp("demo") / "home"
+    made = in_a_process("demo", "--home", home, "--years", "2021", "--batteries", "2")
+    assert made.returncode == 0, made.stderr
+    (home / "printed.txt").write_text(made.stdout, encoding="utf-8")
+    (home / "progress.txt").write_text(made.stderr, encoding="utf-8")
+    return home
+
+
+def at_home(home: Path, *arguments: str) -> click.testing.Result:
+    return click.testing.CliRunner().invoke(main, ["--home", str(home), *arguments])
+
+
+def test_the_demo_ends_with_a_leaderboard_and_says_where_to_go_on(demo_home: Path) -> None:
+    printed = (demo_home / "printed.txt").read_text(encoding="utf-8")
+    for words in (
+        "Leaderboard 2021",
+        "Made-up data",
+        f"bess --home {demo_home} ui",
+        f"{demo_home}/results/<table>/<year>.parquet",
+    ):
+        assert words in printed
+
+
+def test_without_a_terminal_progress_is_a_line_for_each_table_on_the_error_stream(demo_home: Path) -> None:
+    progress = (demo_home / "progress.txt").read_text(encoding="utf-8")
+    assert "2021: leaderboard, 2 rows" in progress
+    assert "\x1b" not in progress
+    assert "Traceback" not in progress
+
+
+def test_the_demos_leaderboard_is_the_simulators_answer_to_a_cent(demo_home: Path) -> None:
+    board = csv.DictReader(io.StringIO(at_home(demo_home, "leaderboard", "2021", "--format", "csv").stdout))
+    with (demo_home / "truth" / "leaderboard_2021.csv").open(encoding="utf-8") as file:
+        truth = list(csv.DictReader(file))
+    assert [row["battery"] for row in truth]
+    for row, right in zip(board, truth, strict=True):
+        for name in (name for name in right if name.endswith("_usd")):
+            assert (row[name] == "") == (right[name] == ""), name
+            if right[name]:
+                assert float(row[name]) == pytest.approx(float(right[name]), abs=0.01), name
+
+
+def test_a_demo_repeated_makes_nothing_again(demo_home: Path) -> None:
+    def files() -> dict[Path, int]:
+        return {
+            p: p.stat().st_mtime_ns
+            for folder in ("rollups", "results")
+            for p in (demo_home / folder).rglob("*")
+            if p.is_file()
+        }
+
+    before = files()
+    again = at_home(demo_home, "demo", "--years", "2021", "--batteries", "2")
+    assert again.exit_code == 0, again.output
+    assert "Leaderboard 2021" in again.stdout
+    assert files() == before
+
+
+def test_a_demo_looks_at_no_rollups_or_results_outside_its_home(
+    demo_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("BESS_ROLLUPS", "BESS_RESULTS", "DAGSTER_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    assert at_home(demo_home, "demo", "--years", "2021", "--batteries", "2").exit_code == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rollup_that_the_simulator_did_not_write_is_never_touched(tmp_path: Path) -> None:
+    theirs = tmp_path / "rollups" / "RT_prices" / "2021.parquet"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("real prices", encoding="utf-8")
+    for command in (["demo", "--home", str(tmp_path)], ["simulate", str(tmp_path)]):
+        result = click.testing.CliRunner().invoke(main, command)
+        assert result.exit_code == 2
+        assert "did not write" in result.stderr
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [theirs]
+    assert theirs.read_text(encoding="utf-8") == "real prices"
+
+
+def test_a_simulated_rollup_that_somebody_changed_is_never_overwritten(tmp_path: Path) -> None:
+    def write(batteries: int) -> bool:
+        return write_market(tmp_path, Market((2021,), batteries, 1, "none"))
+
+    assert write(1)
+    assert not write(1)
+    changed = tmp_path / "rollups" / "AS_prices" / "2021.parquet"
+    changed.write_text("real prices", encoding="utf-8")
+    with pytest.raises(BessError, match="did not write"):
+        write(2)
+    assert changed.read_text(encoding="utf-8") == "real prices"
+
+
+def test_an_interrupted_simulation_is_made_anew(tmp_path: Path) -> None:
+    market = Market((2021,), 1, 1, "none")
+
+    def stop(text: str) -> None:
+        if "truth" in text:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_market(tmp_path, market, stop)
+    assert write_market(tmp_path, market)
+    assert not write_market(tmp_path, market)
+
+
+def test_a_home_of_real_results_is_refused_by_the_demo(made: Settings) -> None:
+    result = click.testing.CliRunner().invoke(main, ["demo", "--home", str(made.home)])
+    assert result.exit_code == 2
+    assert "results that no demo made" in result.stderr
+    assert not (made.home / "rollups").exists()
+
+
+def test_status_says_what_is_there_and_what_the_data_lack(demo_home: Path) -> None:
+    text = " ".join(at_home(demo_home, "status").stdout.split())
+    for words in (
+        f"home {demo_home}",
+        "rt_prices found",
+        "leaderboard present",
+        "bess_fleet (all years): present",
+        "sced_gen_resources 2, sced_load_resources 2: 2021-03-19, 2021-08-21",
+        "check warned, 'no figure is affected by a finding'",
+    ):
+        assert words in text
+
+
+def test_a_dry_run_says_what_and_why_and_does_nothing(demo_home: Path) -> None:
+    record = demo_home / "results" / "_runs" / "2021.json"
+    before = record.read_bytes()
+    changed = demo_home / "rollups" / "AS_prices" / "2021.parquet"
+    content = changed.read_bytes()
+    changed.write_bytes(content + b"more")
+    try:
+        text = at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
+    finally:
+        changed.write_bytes(content)
+    assert "2021: would refresh 4 of 12 tables" in text
+    assert "changed (as_prices/2021.parquet has changed): as_revenue" in text
+    assert record.read_bytes() == before
+    assert (
+        "2021: nothing to do for --only changed"
+        in at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
+    )
+
+
+def test_a_bad_year_does_not_stop_the_next_and_the_exit_code_is_1(demo_home: Path) -> None:
+    board = demo_home / "results" / "leaderboard" / "2021.parquet"
+    before = board.read_bytes()
+    board.unlink()
+    done = in_a_process("--home", demo_home, "refresh", "2019", "2021", "--only", "missing", COLUMNS="100")
+    assert done.returncode == 1
+    rows = [line.split()[:2] for line in done.stdout.splitlines()]
+    assert ["2019", "failed"] in rows
+    assert ["2021", "refreshed"] in rows
+    assert "2019 failed: bess_registry: No battery has a row in 2019." in done.stdout.replace(
+        "2019\nfailed", "2019 failed"
+    )
+    assert "Traceback" not in done.stderr
+    assert board.read_bytes() == before
+
+
+def test_a_year_that_another_process_holds_is_said_to_be_busy(demo_home: Path) -> None:
+    code = (
+        "import sys, time; from bess_assets.records import year_lock; from bess_assets.settings import load_settings\n"
+        f"with year_lock(load_settings({str(demo_home)!r}), 2021): print('held', flush=True); time.sleep(100)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        try:
+            result = at_home(demo_home, "refresh", "2021")
+        finally:
+            holder.kill()
+    assert result.exit_code == 1
+    assert f"process {holder.pid}" in result.stdout
+
+
+def test_a_killed_refresh_is_cleaned_up_by_the_next(demo_home: Path) -> None:
+    board = demo_home / "results" / "leaderboard" / "2021.parquet"
+    before = board.read_bytes()
+    command = [sys.executable, "-m", "bess_assets.cli", "--home", str(demo_home), "refresh", "2021"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as dying:
+        assert dying.stderr
+        assert "bess_registry" in dying.stderr.readline()
+        dying.kill()
+    half_written = demo_home / "results" / "bess_awards" / ".2021.parquet.1-abc.tmp"
+    half_written.write_text("half", encoding="utf-8")
+    assert board.read_bytes() == before
+
+    assert in_a_process("--home", demo_home, "refresh", "2021").returncode == 0
+    assert not half_written.exists()
+    assert board.read_bytes() == before
+    with sqlite3.connect(f"file:{demo_home}/dagster/history/runs.db?mode=ro", uri=True) as runs:
+        statuses = [
+            status
+            for (status,) in runs.execute(
+                "SELECT status FROM runs WHERE pipeline_name = 'refresh_year' ORDER BY id DESC LIMIT 2"
+            )
+        ]
+    assert statuses == ["SUCCESS", "FAILURE"]
+
+
+# --- real data
+
+
+@pytest.fixture(scope="module")
+def real_2021(real_pack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The pack of real awards and prices of 2021, and a home in which it has been refreshed."""
+    pack, home = real_pack("2021-ancillary"), tmp_path_factory.mktemp("real")
+    done = in_a_process("--home", home, "refresh", "2021", BESS_ROLLUPS=str(pack / "rollups"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return pack, home
+
+
+@pytest.mark.real
+def test_the_real_pack_of_2021_gives_the_expected_ancillary_revenue(real_2021: tuple[Path, Path]) -> None:
+    pack, home = real_2021
+    rows = list(csv.DictReader(io.StringIO(at_home(home, "leaderboard", "2021", "--format", "csv").stdout)))
+    by_name = {row["gen_resource"]: row for row in rows}
+    with (pack / "expected_as_revenue_usd.csv").open(encoding="utf-8") as file:
+        expected = list(csv.DictReader(file))
+    assert len(rows) == len(expected) == 27
+    columns = {
+        "reg_up": "as_regup_usd",
+        "reg_down": "as_regdn_usd",
+        "rrs": "as_rrs_usd",
+        "nonspin": "as_nspin_usd",
+        "total": "as_usd",
+    }
+    for right in expected:
+        row = by_name[right["resource_name"]]
+        for name, column in columns.items():
+            assert float(row[column]) == pytest.approx(float(right[name]), abs=0.01), (right["resource_name"], column)
+    unknown = ("rank", "total_usd", "energy_usd", "da_energy_usd", "rt_energy_usd", "as_ecrs_usd")
+    assert {row[name] for row in rows for name in unknown} == {""}
+    assert all("energy coverage 0.000 below 0.95" in row["excluded_reason"] for row in rows)
+    assert sum(float(row["as_usd"]) == 0 for row in rows) == 3
+    assert float(by_name["Aquanode"]["as_coverage"]) == 4320 / 4343
+    assert {(row["capacity_source"], row["data_through"]) for row in rows} == {("load", "2021-06-30")}
+    earned = [float(row["as_usd"]) for row in rows]
+    assert earned == sorted(earned, reverse=True)
+
+
+@pytest.mark.real
+def test_status_names_what_the_real_pack_of_2021_lacks(
+    real_2021: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack, home = real_2021
+    monkeypatch.setenv("BESS_ROLLUPS", str(pack / "rollups"))
+    text = " ".join(at_home(home, "status").stdout.split())
+    assert "no rollup file: rt_prices, da_prices, sced_gen_resources, sced_load_resources, sced_smne" in text
+    for words in (
+        "settlement_point",
+        "hsl_mw",
+        "award_mw",
+        "dam_gen_resources 1, dam_load_resources 1, as_prices 1: 2021-03-14",
+    ):
+        assert words in text
+
+
+# --- the UI
+
+
+def test_the_ui_serves_this_machine_alone_with_the_settings_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
+    settings = load_settings(tmp_path, {})
+    command, environment = ui_command(settings, _free_port())
+    assert command[1:6] == ["-m", "dagster", "dev", "--module-name", "bess_assets.definitions"]
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert environment["BESS_ROLLUPS"] == str(tmp_path / "rollups")
+    assert environment["DAGSTER_HOME"] == str(tmp_path / "dagster")
+    assert (tmp_path / "dagster" / "dagster.yaml").is_file()
+
+
+def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        result = at_home(tmp_path, "ui", "--port", str(port))
+    assert result.exit_code == 2
+    assert f"Port {port} is taken" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+# --- the process
+
+
+def test_a_leaderboard_loads_click_and_duckdb_and_nothing_heavy(made: Settings) -> None:
+    code = (
+        "import sys; from bess_assets.cli import main\n"
+        f"main(['--home', {str(made.home)!r}, 'leaderboard', '2024', '--format', 'csv'], standalone_mode=False)\n"
+        "print([m for m in ('dagster', 'pandas', 'numpy', 'pyarrow', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_an_error_has_no_traceback_unless_asked_for(made: Settings) -> None:
+    plain = in_a_process("--home", made.home, "leaderboard", "2022")
+    assert (plain.returncode, plain.stdout) == (2, "")
+    assert plain.stderr.startswith("error: 2022 has no leaderboard yet.")
+    shown = in_a_process("leaderboard", "2022", "--home", made.home, "--debug")
+    assert shown.returncode != 0
+    assert "Traceback" in shown.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(made: Settings) -> None:
+    command = f"{sys.executable} -m bess_assets.cli --home '{made.home}' sql 'SELECT * FROM range(200000)' --format csv"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | head -1"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "range\n", "")
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    import bess_assets
+
+    assert click.testing.CliRunner().invoke(main, ["--version"]).stdout == f"bess {bess_assets.__version__}\n"
+
+
+def test_help_lists_the_commands_in_the_order_of_use() -> None:
+    text = click.testing.CliRunner().invoke(main, ["--help"]).stdout
+    commands = [line.split()[0] for line in text.split("Commands:")[1].splitlines() if line.strip()]
+    assert commands == ["demo", "simulate", "refresh", "status", "leaderboard", "battery", "sql", "ui"]
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_has_help(command: str) -> None:
+    assert click.testing.CliRunner().invoke(main, [command, "--help"]).exit_code == 0

@@ -1,0 +1,216 @@
+"""What is missing, failed or changed, and why: judged from run records and the files that lie there."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bess_assets.market.datasets import DATASETS
+from bess_assets.plan import plan_merged, plan_year, years_available, years_known
+from bess_assets.records import (
+    FingerprintEntry,
+    RollupFolder,
+    fingerprint,
+    input_files,
+    read_run,
+    record_table,
+    result_path,
+    result_years,
+    rollup_roots,
+    table_entry,
+    whole_digest,
+)
+from bess_assets.settings import Settings, load_settings
+from bess_assets.tables import TABLES
+
+YEARLY = [table.name for table in TABLES.values() if not table.merged]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A home whose 2024 has been refreshed from files of prices and of the 60-day datasets."""
+    settings = load_settings(tmp_path, {"BESS_REGISTRY": str(_file(tmp_path / "table.csv", "battery"))})
+    for name, dataset in DATASETS.items():
+        for year in (2024, 2025) if dataset.sixty_day else (2024,):
+            _file(settings.rollups / dataset.folder / f"{year}.parquet", f"{name} {year}")
+    for table in YEARLY:
+        settle(settings, 2024, table)
+    return settings
+
+
+def _file(path: Path, content: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def settle(settings: Settings, year: int | None, table: str, *, error: str | None = None) -> None:
+    """What a refresh of a table leaves behind: a file, and a record of what it was made from."""
+    declared = TABLES[table]
+    inputs: dict[str, FingerprintEntry | str] = {
+        name: fingerprint(path).entry() for name, path in input_files(settings, year, declared).items()
+    }
+    for upstream in declared.upstream:
+        for upstream_year in [year] if year else result_years(settings.results, upstream):
+            digest = read_run(settings.results, upstream_year)["tables"][upstream]["digest"]
+            inputs[f"table:{upstream}" if year else f"table:{upstream}/{upstream_year}"] = digest or ""
+    path = result_path(settings.results, table, year)
+    if error is None:
+        _file(path, f"{table} {year} from {sorted(map(str, inputs.values()))}")
+    record_table(
+        settings.results,
+        year,
+        table,
+        table_entry(
+            status="failed" if error else "ok",
+            seconds=0.1,
+            peak_memory_mb=1,
+            inputs=inputs,
+            digest=None if error else whole_digest(path),
+            error=error,
+        ),
+    )
+
+
+def states(settings: Settings, year: int = 2024) -> dict[str, str]:
+    return {name: table.state for name, table in plan_year(settings, year).tables.items() if table.state != "present"}
+
+
+def test_a_refreshed_year_has_nothing_to_do(settings: Settings) -> None:
+    plan = plan_year(settings, 2024)
+    assert plan.state == "present"
+    assert list(plan.tables) == YEARLY
+    assert all(table.why == () for table in plan.tables.values())
+    assert plan.to_refresh("changed") == []
+    assert plan.to_refresh() == YEARLY
+
+
+def test_a_year_never_refreshed_is_missing_everywhere(settings: Settings) -> None:
+    plan = plan_year(settings, 2023)
+    assert {table.state for table in plan.tables.values()} == {"missing"}
+    assert plan.tables["leaderboard"].why == ("never refreshed",)
+
+
+def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settings: Settings) -> None:
+    _file(settings.rollups / "AS_prices" / "2024.parquet", "restated prices")
+    plan = plan_year(settings, 2024)
+    assert plan.tables["as_revenue"].why == ("as_prices/2024.parquet has changed",)
+    assert plan.tables["daily_revenue"].why == ("as_revenue has changed",)
+    assert states(settings) == dict.fromkeys(
+        ["as_revenue", "daily_revenue", "leaderboard", "leaderboard_monthly"], "changed"
+    )
+    assert plan.to_refresh("changed") == ["as_revenue", "daily_revenue", "leaderboard", "leaderboard_monthly"]
+
+
+def test_a_touched_file_with_the_same_content_changes_nothing(settings: Settings) -> None:
+    os.utime(settings.rollups / "AS_prices" / "2024.parquet", ns=(1, 1))
+    assert states(settings) == {}
+
+
+def test_the_file_of_the_next_publication_year_belongs_to_this_one(settings: Settings) -> None:
+    _file(settings.rollups / "SCED_SMNE" / "2025.parquet", "republished")
+    assert plan_year(settings, 2024).tables["bess_registry"].why == ("sced_smne/2025.parquet has changed",)
+
+
+def test_a_new_file_and_a_file_that_is_gone_are_changes(settings: Settings) -> None:
+    (settings.rollups / "AS_prices" / "2024.parquet").unlink()
+    assert plan_year(settings, 2024).tables["as_revenue"].why == ("as_prices/2024.parquet is gone",)
+    settle(settings, 2024, "as_revenue")
+    _file(settings.rollups / "AS_prices" / "2024.parquet", "as_prices 2024")
+    assert plan_year(settings, 2024).tables["as_revenue"].why == ("as_prices/2024.parquet is new",)
+
+
+def test_the_battery_table_is_an_input_of_the_registry(settings: Settings) -> None:
+    assert settings.registry_csv
+    _file(settings.registry_csv, "battery,capacity_mw")
+    assert plan_year(settings, 2024).tables["bess_registry"].why == ("the battery table (BESS_REGISTRY) has changed",)
+    without = load_settings(settings.home, {})
+    assert plan_year(without, 2024).tables["bess_registry"].why == ("the battery table (BESS_REGISTRY) is gone",)
+
+
+def test_a_failed_table_says_the_first_line_of_its_error_and_what_stands_on_it_is_changed(settings: Settings) -> None:
+    settle(settings, 2024, "bess_awards", error="DeliveryDate is empty.\n  file: x")
+    plan = plan_year(settings, 2024)
+    assert plan.state == "failed"
+    assert plan.tables["bess_awards"].why == ("DeliveryDate is empty.",)
+    assert plan.tables["energy_revenue"].state == "changed"
+    assert plan.tables["bess_prices"].state == "present"
+    assert plan.to_refresh("failed")[0] == "bess_awards"
+    assert "leaderboard" in plan.to_refresh("failed")
+    assert "bess_prices" not in plan.to_refresh("failed")
+
+
+def test_a_result_file_that_was_removed_is_missing(settings: Settings) -> None:
+    result_path(settings.results, "price_daily", 2024).unlink()
+    plan = plan_year(settings, 2024)
+    assert plan.tables["price_daily"].why == ("its file is gone",)
+    assert plan.tables["daily_revenue"].why == ("price_daily is missing",)
+    assert plan.to_refresh("missing")[0] == "price_daily"
+
+
+def test_a_table_waits_for_an_upstream_that_is_not_refreshed_with_it(settings: Settings) -> None:
+    result_path(settings.results, "price_daily", 2024).unlink()
+    assert plan_year(settings, 2024).tables["daily_revenue"].state == "changed"
+    assert plan_year(settings, 2024).to_refresh("changed") == []
+
+
+def test_an_upstream_table_refreshed_alone_changes_what_stands_on_it(settings: Settings) -> None:
+    _file(settings.rollups / "AS_prices" / "2024.parquet", "restated prices")
+    settle(settings, 2024, "as_revenue")
+    plan = plan_year(settings, 2024)
+    assert plan.tables["as_revenue"].state == "present"
+    assert plan.tables["daily_revenue"].why == ("as_revenue has been refreshed since",)
+
+
+def test_an_upstream_refreshed_to_the_same_bytes_changes_nothing(settings: Settings) -> None:
+    settle(settings, 2024, "as_revenue")
+    assert states(settings) == {}
+
+
+def test_the_years_available_are_those_of_the_price_files(settings: Settings) -> None:
+    assert years_available(settings) == [2024]
+
+
+def test_a_sixty_day_file_alone_makes_a_year_where_there_are_no_prices(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, {})
+    _file(settings.rollups / "DAM_Gen_Resources" / "2021.parquet", "rows")
+    _file(settings.rollups / "DAM_Gen_Resources" / "2018.parquet", "rows of before the first year")
+    _file(settings.rollups / "DAM_Gen_Resources" / "notes.parquet", "not a year")
+    assert years_available(settings) == [2021]
+
+
+def test_rollups_we_built_ourselves_count_too_and_the_users_come_first(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, {"BESS_ROLLUPS": str(tmp_path / "theirs")})
+    _file(settings.built_rollups / "AS_prices" / "2022.parquet", "ours")
+    _file(settings.rollups / "AS_prices" / "2023.parquet", "theirs")
+    assert years_available(settings) == [2022, 2023]
+    _file(settings.rollups / "AS_prices" / "2022.parquet", "theirs")
+    assert RollupFolder(*rollup_roots(settings)).files("as_prices", 2022) == [
+        settings.rollups / "AS_prices" / "2022.parquet"
+    ]
+
+
+def test_a_year_with_results_and_without_rollups_is_still_known(settings: Settings) -> None:
+    settle(settings, 2020, "bess_registry")
+    assert years_known(settings) == [2020, 2024]
+    assert plan_year(settings, 2020).rollups["rt_prices"] == ()
+
+
+def test_merged_tables_follow_the_years_that_there_are(settings: Settings) -> None:
+    assert plan_merged(settings).tables["bess_fleet"].state == "missing"
+    settle(settings, None, "bess_fleet")
+    assert plan_merged(settings).state == "present"
+    settle(settings, 2023, "bess_registry")
+    assert plan_merged(settings).tables["bess_fleet"].why == ("bess_registry/2023 has changed",)
+
+
+def test_planning_loads_no_dagster_and_no_pandas(settings: Settings) -> None:
+    code = (
+        "import sys; from bess_assets.settings import load_settings; from bess_assets.plan import plan_year; "
+        f"plan_year(load_settings({str(settings.home)!r}, {{}}), 2024); print([m for m in ('dagster', 'pandas') if m in sys.modules])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -1,0 +1,250 @@
+"""Answers from result tables: what is found, in which order, and what a question may not do."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from bess_assets.errors import NotRefreshedError
+from bess_assets.records import record_table, result_path, table_entry
+from bess_assets.results import BEST_DAYS, QueryError, Results
+from bess_assets.settings import Settings, load_settings
+from bess_assets.tables import TABLES
+from bess_assets_tests.made_home import ALPHA, write_home
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return write_home(tmp_path_factory.mktemp("made") / "it's a home")
+
+
+@pytest.fixture
+def results(settings: Settings) -> Iterator[Results]:
+    with Results(settings) as opened:
+        yield opened
+
+
+def test_the_leaderboard_has_every_stored_column_in_order_and_then_the_change_of_rank(results: Results) -> None:
+    board = results.leaderboard(2024)
+    assert list(board.columns) == [*TABLES["leaderboard"].column_names, "rank_change"]
+
+
+def test_the_leaderboard_keeps_the_order_of_its_file(results: Results) -> None:
+    assert [name[:5] for name in results.leaderboard(2024).column("battery")] == ["ALPHA", "BRAVO", "ZULU\x1b"]
+
+
+def test_values_come_back_as_they_were_stored(results: Results) -> None:
+    row = results.leaderboard(2024).records()[0]
+    assert {name: row[name] for name in ALPHA} == ALPHA
+
+
+def test_a_change_of_rank_is_places_gained_and_unknown_without_a_rank_in_both_years(results: Results) -> None:
+    assert results.leaderboard(2024).column("rank_change") == [1, -1, None]
+
+
+def test_the_first_year_has_no_change_of_rank(results: Results) -> None:
+    assert results.leaderboard(2023).column("rank_change") == [None, None]
+
+
+def test_a_month_is_compared_with_the_same_month_a_year_earlier(results: Results) -> None:
+    board = results.leaderboard(2024, 2)
+    assert board.columns[0] == "month"
+    assert set(board.column("month")) == {2}
+    assert board.column("rank_change") == [1, -1, None]
+
+
+def test_numbers_sort_highest_first_and_unknown_ones_last(results: Results) -> None:
+    assert results.leaderboard(2024, sort="total_usd").column("total_usd")[-1] is None
+    assert results.leaderboard(2023, sort="total_usd").column("battery") == ["BRAVO", "ALPHA_1"]
+    assert results.leaderboard(2024, sort="as_ecrs_usd").column("battery")[-1] == "ALPHA_1"
+
+
+def test_ranks_and_texts_sort_ascending(results: Results) -> None:
+    assert results.leaderboard(2024, sort="rank").column("rank") == [1, 2, None]
+    assert results.leaderboard(2023, sort="battery").column("battery") == ["ALPHA_1", "BRAVO"]
+
+
+def test_top_takes_the_first_rows_of_the_order_asked_for(results: Results) -> None:
+    assert results.leaderboard(2023, sort="battery", top=1).column("battery") == ["ALPHA_1"]
+
+
+def test_an_unknown_column_suggests_near_names(results: Results) -> None:
+    with pytest.raises(QueryError, match="total_usd"):
+        results.leaderboard(2024, sort="totl_usd")
+
+
+def test_a_column_name_cannot_carry_sql(results: Results) -> None:
+    with pytest.raises(QueryError, match="no column"):
+        results.leaderboard(2024, sort='rank" DESC, (SELECT 1) --')
+
+
+@pytest.mark.parametrize("month", [0, 13])
+def test_a_month_outside_the_calendar_is_refused(results: Results, month: int) -> None:
+    with pytest.raises(QueryError, match="1 to 12"):
+        results.leaderboard(2024, month)
+
+
+def test_a_year_that_was_not_refreshed_says_how_to(results: Results) -> None:
+    with pytest.raises(NotRefreshedError, match="bess refresh 2022") as caught:
+        results.leaderboard(2022)
+    assert "2023, 2024" in str(caught.value)
+
+
+def test_nothing_refreshed_at_all_says_how_to_begin(tmp_path: Path) -> None:
+    with Results(load_settings(tmp_path / "empty", {})) as results:
+        assert results.years() == []
+        for ask in (lambda: results.leaderboard(2024), lambda: results.battery("X"), lambda: results.query("SELECT 1")):
+            with pytest.raises(NotRefreshedError, match="bess demo"):
+                ask()
+
+
+def test_years_are_those_with_a_leaderboard(results: Results) -> None:
+    assert results.years() == [2023, 2024]
+
+
+@pytest.mark.parametrize("name", ["ALPHA_1", "alpha_unit1", " ALPHA_LD1 "])
+def test_a_battery_is_found_by_any_of_its_names(results: Results, name: str) -> None:
+    found = results.battery(name)
+    assert found.battery == "ALPHA_1"
+    assert found.years.column("year") == [2023, 2024]
+    assert list(zip(found.months.column("year"), found.months.column("month"), strict=True)) == [
+        (2023, 1),
+        (2023, 2),
+        (2024, 1),
+        (2024, 2),
+    ]
+
+
+def test_the_best_days_of_a_battery_come_highest_first(results: Results) -> None:
+    days = results.battery("ALPHA_1", 2024).best_days.column("total_usd")
+    assert days == sorted(days, reverse=True)
+    assert len(days) == BEST_DAYS
+
+
+def test_days_of_unknown_total_are_no_best_days(results: Results) -> None:
+    assert results.battery("ZULU_UNIT1", 2024).best_days.rows == []
+
+
+def test_an_unknown_battery_suggests_near_names(results: Results) -> None:
+    with pytest.raises(QueryError, match="ALPHA_UNIT1"):
+        results.battery("ALPHA_UNIT")
+
+
+def test_a_name_of_two_batteries_is_not_guessed_but_the_key_itself_is_taken(settings: Settings, tmp_path: Path) -> None:
+    moved = replace(settings, results=tmp_path)
+    for table in ("leaderboard", "leaderboard_monthly", "daily_revenue"):
+        target = result_path(tmp_path, table, 2024)
+        target.parent.mkdir()
+        target.write_bytes(result_path(settings.results, table, 2024).read_bytes())
+    board = result_path(tmp_path, "leaderboard", 2024)
+    duckdb.sql(
+        f"COPY (SELECT * REPLACE ('SHARED' AS gen_resource, 'BRAVO' AS load_resource) FROM '{board}') TO '{tmp_path}/b.parquet'"
+    )
+    (tmp_path / "b.parquet").replace(board)
+    with Results(moved) as results:
+        with pytest.raises(QueryError, match="3 batteries"):
+            results.battery("SHARED")
+        assert results.battery("BRAVO").battery == "BRAVO"
+
+
+def test_sql_sees_every_table_as_a_view_with_the_year_in_front(results: Results) -> None:
+    answer = results.query("SELECT year, battery FROM leaderboard WHERE rank = 1 ORDER BY year")
+    assert answer.rows == [(2023, "BRAVO"), (2024, "ALPHA_1")]
+    assert set(results.query("SHOW TABLES").column("name")) == set(TABLES)
+
+
+def test_a_table_without_files_is_an_empty_view_with_its_columns(results: Results) -> None:
+    answer = results.query("FROM energy_revenue")
+    assert answer.rows == []
+    assert list(answer.columns) == ["year", *TABLES["energy_revenue"].column_names]
+
+
+def test_the_order_of_a_query_survives(results: Results) -> None:
+    days = results.query("SELECT total_usd FROM daily_revenue WHERE total_usd > 0 ORDER BY total_usd DESC").column(
+        "total_usd"
+    )
+    assert days == sorted(days, reverse=True)
+
+
+def test_a_refresh_is_seen_at_once(settings: Settings, tmp_path: Path) -> None:
+    moved = replace(settings, results=tmp_path)
+    source = result_path(settings.results, "leaderboard", 2023).read_bytes()
+    first = result_path(tmp_path, "leaderboard", 2023)
+    first.parent.mkdir()
+    first.write_bytes(source)
+    with Results(moved) as results:
+        assert results.query("SELECT DISTINCT year FROM leaderboard").rows == [(2023,)]
+        result_path(tmp_path, "leaderboard", 2024).write_bytes(source)
+        assert results.query("SELECT DISTINCT year FROM leaderboard ORDER BY 1").rows == [(2023,), (2024,)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY leaderboard TO '{folder}/out.parquet'",
+        "WITH a AS (COPY leaderboard TO '{folder}/out.csv') SELECT * FROM a",
+        "SELECT 1; COPY leaderboard TO '{folder}/out.csv'",
+        "SELECT 1) ; COPY leaderboard TO '{folder}/out.csv'; SELECT (1",
+        "CREATE TABLE t AS SELECT 1",
+        "ATTACH '{folder}/other.db'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM glob('/*')",
+        "SELECT * FROM read_csv('s3://somewhere/file.csv')",
+        "SELECT * FROM '{folder}/../settings.json'",
+        "SELECT nonsense FROM leaderboard",
+        "not sql",
+        "",
+    ],
+)
+def test_a_question_can_neither_write_nor_look_elsewhere(settings: Settings, results: Results, sql: str) -> None:
+    before = sorted(settings.results.rglob("*"))
+    with pytest.raises(QueryError):
+        results.query(sql.format(folder=str(settings.results).replace("'", "''")))
+    assert sorted(settings.results.rglob("*")) == before
+    assert results.query("SELECT 1").rows == [(1,)]
+
+
+def test_a_runaway_query_is_stopped_and_the_next_one_answered(settings: Settings) -> None:
+    with Results(replace(settings, query_timeout_seconds=0.2)) as results:
+        with pytest.raises(QueryError, match=r"0\.2 seconds"):
+            results.query("SELECT sum(a.range * b.range) FROM range(100000000) a, range(100000000) b")
+        assert results.query("SELECT 1").rows == [(1,)]
+
+
+def test_a_query_of_too_much_memory_is_stopped_and_writes_no_temporary_file(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with (
+        Results(replace(settings, memory_limit_bytes=20_000_000)) as results,
+        pytest.raises(QueryError, match="memory"),
+    ):
+        results.query("SELECT DISTINCT hash(range), range::VARCHAR FROM range(20000000)")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_refresh_is_known_to_those_who_read_older_figures(settings: Settings, tmp_path: Path) -> None:
+    moved = replace(settings, results=tmp_path)
+    entry = table_entry(status="failed", seconds=0.1, peak_memory_mb=1, inputs={}, error="no such column")
+    record_table(tmp_path, 2024, "bess_awards", entry)
+    with Results(moved) as results:
+        assert results.last_refresh_problem(2024) == "bess_awards"
+        assert results.last_refresh_problem(2023) is None
+
+
+def test_paths_are_those_of_the_writer(settings: Settings) -> None:
+    with Results(settings) as results:
+        assert results.require(2024, "leaderboard") == result_path(settings.results, "leaderboard", 2024)
+
+
+def test_importing_loads_no_heavy_library() -> None:
+    code = "import sys, bess_assets.results; print([m for m in ('dagster', 'pandas', 'numpy', 'pyarrow', 'rich') if m in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
