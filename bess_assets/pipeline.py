@@ -337,6 +337,7 @@ def _record_failure(
     record_table(settings.results, year, table.name, entry)
     _tell(StepEvent("failed", table.name, year, seconds=entry["seconds"], error=text))
     _log.error("%s %s failed: %s", table.name, year or "all years", text)
+    _log.debug("where it arose:", exc_info=error)
 
 
 def _finding_entry(finding: Finding) -> FindingEntry:

@@ -387,8 +387,15 @@ class _Tally:
                 self._money.append(money)
         if self.table.coverage:
             known, expected = self.table.coverage
-            self._known += pc.sum(rows.column(known)).as_py() or 0
-            self._expected += pc.sum(rows.column(expected)).as_py() or 0
+            self._known += self._amount(rows, known)
+            self._expected += rows.num_rows if expected is None else self._amount(rows, expected)
+
+    def _amount(self, rows: pa.Table, name: str) -> int:
+        """What a column of the coverage comes to: a sum of counts or of flags, or how many numbers are known."""
+        column = rows.column(name)
+        if self.table.column(name).kind == "number":
+            return len(column) - int(column.null_count)
+        return int(pc.sum(column).as_py() or 0)
 
     def _check_row_group(self, rows: pa.Table) -> None:
         """A ledger is dense: each row group has one battery and the same rest of the key, so that reading it is a reshape."""

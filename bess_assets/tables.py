@@ -59,7 +59,8 @@ class Table:
         upstream: result tables read for it.
         ledger: True for a dense table written one row group per value of the first key column.
         money: the column whose sum is shown as the table's dollars.
-        coverage: (known, expected) count columns whose sums' ratio is shown as the table's coverage.
+        coverage: (known, expected) columns whose ratio is shown as the table's coverage: counts are summed, flags and known numbers are
+            counted; None for expected means every row.
         sums: (total, parts) pairs: where a total is known it is the sum of its known parts, to a cent in a million dollars.
         merged: True for a table without partitions that merges all years.
         sort: order of the file where it isn't the key's; empty means the key's.
@@ -74,7 +75,7 @@ class Table:
     upstream: tuple[str, ...] = ()
     ledger: bool = False
     money: str | None = None
-    coverage: tuple[str, str] | None = None
+    coverage: tuple[str, str | None] | None = None
     sums: tuple[tuple[str, tuple[str, ...]], ...] = field(default=())
     merged: bool = False
     sort: tuple[str, ...] = ()
@@ -131,6 +132,10 @@ def _from(table: str, *columns: str) -> tuple[tuple[str, str], ...]:
 
 
 _DAM = ("dam_gen_resources", "dam_load_resources", "dam_esr_resources")
+_AWARD_COLUMNS = {
+    "rrs": ("rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw", "rrs_award_mw"),
+    "ecrs": ("ecrssd_award_mw", "ecrs_award_mw"),
+}
 _SCED = ("sced_gen_resources", "sced_load_resources", "sced_esr_resources")
 
 BESS_REGISTRY = Table(
@@ -139,7 +144,7 @@ BESS_REGISTRY = Table(
     meaning="One row per battery seen in the year: its names, nodes, size, and the days on which it is expected.",
     key=("battery",),
     datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"),
-    coverage=None,
+    coverage=("capacity_mw", None),
     columns=(
         Column("battery", "text", "stable key: the resource name without its technology suffix", (("dam_gen_resources", "resource_name"), ("dam_esr_resources", "resource_name")), required=True),
         Column("gen_resource", "text", "generation resource of the combo model (before 2025-12-05)", (("dam_gen_resources", "resource_name"), ("sced_gen_resources", "resource_name"))),
@@ -175,6 +180,7 @@ BESS_FLEET = Table(
     key=("battery",),
     upstream=("bess_registry",),
     merged=True,
+    coverage=("capacity_mw", None),
     columns=(
         _battery("bess_registry"),
         Column("gen_resources", "text", "generation resources, joined by a semicolon", _from("bess_registry", "gen_resource")),
@@ -196,6 +202,7 @@ BESS_AWARDS = Table(
     meaning="Day-ahead awards, battery by hour of the year. 0 is no award; null is unknown.",
     key=("battery", "interval_start"),
     ledger=True,
+    coverage=("award_mw", None),
     datasets=_DAM,
     upstream=("bess_registry",),
     columns=(
@@ -205,11 +212,11 @@ BESS_AWARDS = Table(
         Column("settlement_point", "label", "node of the hour, carried over hours without a row", (("dam_gen_resources", "settlement_point"), ("dam_esr_resources", "settlement_point"))),
         Column("award_mw", "number", "day-ahead energy award; negative is a purchase", (("dam_gen_resources", "award_mw"), ("dam_esr_resources", "award_mw"))),
         *(
-            Column(f"{p}_gen_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, generation side or ESR", (("dam_gen_resources", f"{p}_award_mw"), ("dam_esr_resources", f"{p}_award_mw")))
+            Column(f"{p}_gen_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, generation side or ESR", tuple((d, c) for d in ("dam_gen_resources", "dam_esr_resources") for c in _AWARD_COLUMNS.get(p, (f"{p}_award_mw",))))
             for p in PRODUCTS
         ),
         *(
-            Column(f"{p}_load_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, load side", (("dam_load_resources", f"{p}_award_mw"),))
+            Column(f"{p}_load_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, load side", tuple(("dam_load_resources", c) for c in (*_AWARD_COLUMNS.get(p, (f"{p}_award_mw",)), *(("ecrsmd_award_mw",) if p == "ecrs" else ()))))
             for p in PRODUCTS
         ),
     ),
@@ -221,6 +228,7 @@ BESS_DISPATCH = Table(
     meaning="Energy that flowed, battery by quarter-hour of the year, and the real-time AS award held. Null is unknown.",
     key=("battery", "interval_start"),
     ledger=True,
+    coverage=("discharge_mwh", None),
     datasets=(*_SCED, "sced_smne"),
     upstream=("bess_registry",),
     columns=(
@@ -234,7 +242,7 @@ BESS_DISPATCH = Table(
         Column("discharge_coverage", "number", "share of the quarter-hour's 900 s in which the source was observed, 0 to 1", required=True),
         Column("charge_coverage", "number", "the same for the charging side", required=True),
         *(
-            Column(f"{p}_rt_award_mw", "number", f"real-time {PRODUCT_NAMES[p]} award, mean of the quarter-hour (from 2025-12-05)", (("sced_esr_resources", f"{p}_award_mw"),))
+            Column(f"{p}_rt_award_mw", "number", f"real-time {PRODUCT_NAMES[p]} award, mean of the quarter-hour (from 2025-12-05)", tuple(("sced_esr_resources", f"{part}_award_mw") for part in (("rrspfr", "rrsffr", "rrsufr") if p == "rrs" else (p,))))
             for p in PRODUCTS
         ),
     ),
@@ -246,6 +254,7 @@ BESS_PRICES = Table(
     meaning="Settlement point prices of battery nodes, hubs and load zones, point by quarter-hour of the year.",
     key=("settlement_point", "interval_start"),
     ledger=True,
+    coverage=("rt_price_usd_per_mwh", None),
     datasets=("rt_prices", "da_prices"),
     upstream=("bess_registry",),
     columns=(
@@ -343,6 +352,7 @@ ENERGY_REVENUE = Table(
     ledger=True,
     upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices"),
     money="energy_usd",
+    coverage=("energy_usd", "expected"),
     sums=(("rt_usd", ("rt_metered_usd", "rt_da_offset_usd")), ("energy_usd", ("da_usd", "rt_usd"))),
     columns=(
         _battery("bess_registry"),
@@ -355,6 +365,7 @@ ENERGY_REVENUE = Table(
         Column("energy_usd", "number", "da_usd + rt_usd", _from("energy_revenue", "da_usd", "rt_usd")),
         Column("charging_cost_usd", "number", "charge x real-time price; a memo, inside rt_usd already", (*_from("bess_dispatch", "charge_mwh"), *_from("bess_prices", "rt_price_usd_per_mwh"))),
         Column("implausible_price", "flag", "True if a price lies outside the plausible range; it is used all the same", _from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh"), required=True),
+        Column("expected", "flag", "True on the days for which the battery's figures are expected", _from("bess_registry", "expected_first_day", "expected_last_day"), required=True),
         Column("unknown_reason", "label", "why energy_usd is null: not expected, award unknown, unobserved, unpriced; joined by +"),
     ),
 )
@@ -368,6 +379,7 @@ AS_REVENUE = Table(
     datasets=("as_prices", "rt_as_prices"),
     upstream=("bess_registry", "bess_awards", "bess_dispatch"),
     money="revenue_usd",
+    coverage=("revenue_usd", "exists"),
     columns=(
         _battery("bess_registry"),
         Column("product", "label", "regup, regdn, rrs, ecrs or nspin", required=True),
@@ -514,6 +526,7 @@ LEADERBOARD = Table(
     sort=("board_order",),
     upstream=("bess_registry", "daily_revenue"),
     money="total_usd",
+    coverage=("total_usd", None),
     sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=_BOARD_COLUMNS,
 )
@@ -526,6 +539,7 @@ LEADERBOARD_MONTHLY = Table(
     sort=("month", "board_order"),
     upstream=("bess_registry", "daily_revenue"),
     money="total_usd",
+    coverage=("total_usd", None),
     sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(Column("month", "count", "1 to 12", required=True), *_BOARD_COLUMNS),
 )

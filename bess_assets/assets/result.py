@@ -69,7 +69,7 @@ def _asset(table: Table, **more: Any) -> Callable[[Callable[..., Any]], dg.Asset
         group_name=table.group,
         description=table.meaning,
         owners=list(OWNERS),
-        kinds={"parquet", "duckdb" if table.datasets else "numpy"},
+        kinds={"parquet", "pyarrow" if table.datasets else "numpy"},
         tags={"bess/shape": "merged" if table.merged else "ledger" if table.ledger else "summary"},
         metadata={"dagster/column_schema": table_schema(table), "dagster/column_lineage": column_lineage(table)},
         code_version=package_version(),

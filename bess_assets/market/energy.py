@@ -116,5 +116,6 @@ def _chunks(inputs: Inputs) -> Iterator[Columns]:
             row["battery"],
             **columns,
             implausible_price=odd & expected,
+            expected=expected,
             unknown_reason=labels_array(reason, UNKNOWN_REASONS),
         )

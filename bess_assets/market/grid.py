@@ -171,7 +171,11 @@ class DayLog:
         if not self.beyond and held[-1] < self.year.days - 1:
             after = np.arange(held[-1] + 1, self.year.days)
             findings.add(
-                "missing_days", subject, len(after), f"after the last day held: {day_ranges(self.year, after)}", warning=False
+                "missing_days",
+                subject,
+                len(after),
+                f"after the last day held: {day_ranges(self.year, after)}",
+                warning=False,
             )
 
 
@@ -287,7 +291,7 @@ class HourlyReader:
         placed = (hour >= 0) & (interval >= 0)
         self._unusable += int((~placed & ~change).sum())
         step = hour * self._per_hour + interval
-        self.held[step[placed]] = True
+        self.held[step[placed & (series >= 0)]] = True
         wanted = placed & (series >= 0) & (series < self._codes.known)
         return self._place(rows.keep(wanted), series[wanted], step[wanted])
 
@@ -323,7 +327,7 @@ class HourlyReader:
         placed = (hour >= 0) & (interval >= 0)
         self._unusable += int((~placed).sum())
         step = hour * self._per_hour + interval
-        self.held[step[placed]] = True
+        self.held[step[placed & (series >= 0)]] = True
         wanted = placed & (series >= 0) & (series < self._codes.known)
         at = 0
         for part in self._change_days:

@@ -275,7 +275,9 @@ def _row(part: _BatteryDays, period: _Period) -> dict[str, Any]:
         "quantity_source": _quantity_source(counts),
         "data_through": registry["data_through"],
     }
-    row["excluded_reason"] = "; ".join(_exclusions(row, registry, counts, period))
+    # a product that is unknown in the few hours it exists can leave no total at full coverage: without one there is no rank
+    reasons = list(_exclusions(row, registry, counts, period)) or (["total unknown"] if total is None else [])
+    row["excluded_reason"] = "; ".join(reasons)
     row["notes"] = _notes(row, registry, counts)
     return row
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bess_assets.market.clock import OperatingYear, day_number
 from bess_assets.market.datasets import DATASETS
 from bess_assets.market.grid import Codes, HourlyReader, LedgerColumns, Scatter
-from bess_assets.market.products import ECRS_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
+from bess_assets.market.products import ECRS_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.market.reading import Rows, read_rows
 from bess_assets.market.step import Columns, Findings, Inputs, StepResult, StoredTable
 
@@ -169,7 +169,7 @@ def mcpc_grids(inputs: Inputs, findings: Findings) -> tuple[FloatArray, FloatArr
         return _PRODUCT_LABELS.get(label.upper().replace("-", "").replace(" ", ""), label)
 
     grids = []
-    for dataset, per_hour in (("as_prices", 1), ("rt_as_prices", 4)):
+    for dataset, per_hour in (("as_prices", 1), ("rt_as_prices", QUARTER_HOURS_PER_HOUR)):
         scatter = Scatter(len(PRODUCTS), year.hours * per_hour, ["mcpc_usd_per_mw"])
         if per_hour == 1 or year.last_day >= day_number(RTC_FIRST_DAY):
             reader = HourlyReader(
@@ -183,10 +183,16 @@ def mcpc_grids(inputs: Inputs, findings: Findings) -> tuple[FloatArray, FloatArr
             for rows in reader:
                 scatter.put(rows.series, rows.step, rows.numbers)
             reader.report(
-                findings, first_day=max(day_number(RTC_FIRST_DAY) - year.first_day, 0) if per_hour == 4 else 0
+                findings,
+                first_day=max(day_number(RTC_FIRST_DAY) - year.first_day, 0)
+                if per_hour == QUARTER_HOURS_PER_HOUR
+                else 0,
             )
             scatter.report(findings, dataset)
         grid = scatter.grids["mcpc_usd_per_mw"]
+        if per_hour == QUARTER_HOURS_PER_HOUR:
+            # price files hold stray real-time MCPCs of the day before: not a market yet
+            grid[:, : per_hour * year.hour_of_day_number(day_number(RTC_FIRST_DAY))] = np.nan
         odd = implausible(grid, LOWEST_MCPC, highest_mcpc(year.year))
         findings.add(
             "implausible_price",
@@ -195,7 +201,6 @@ def mcpc_grids(inputs: Inputs, findings: Findings) -> tuple[FloatArray, FloatArr
             ", ".join(PRODUCTS[n] for n in np.flatnonzero(odd.any(axis=1))),
         )
         grids.append(grid)
-    grids[1][:, : 4 * year.hour_of_day_number(day_number(RTC_FIRST_DAY))] = np.nan
     return grids[0], grids[1]
 
 

@@ -33,6 +33,9 @@ NO_VALUE = np.iinfo(np.int64).min
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
 _ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
 _ARROW_SPELLINGS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y", "%Y-%m-%d")
+_NUMBER = re.compile(
+    r"[+-]?((\d{1,3}(,\d{3})+|\d+)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|[+-]?inf(inity)?$|nan$", re.IGNORECASE
+)
 _HOUR = re.compile(r"(\d{1,2})(?::00(?::00)?|\.0+)?$")
 
 
@@ -64,11 +67,11 @@ def parse_hour(text: str) -> int | None:
 
 
 def parse_number(text: str) -> float | None:
-    """Number of a text; None if it is none."""
-    try:
-        return float(text.replace(",", ""))
-    except ValueError:
-        return None
+    """Number of a text, with or without commas between thousands; None if it is none.
+
+    Stricter than Python's own reading, which takes 1_000 for a thousand; and 12,5 is not 125.
+    """
+    return float(text.replace(",", "")) if _NUMBER.match(text.strip()) else None
 
 
 @dataclass

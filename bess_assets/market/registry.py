@@ -265,6 +265,7 @@ class _Registry:
         by_esr = {self.esr.names[n]: n for n in esrs}
         by_load = {name: n for n, name in enumerate(self.load.names) if self.load.last(n) >= 0}
         self._check_user_names(by_gen, by_esr, by_load)
+        self.user_gens, self.user_esrs = self._user_resources(by_gen, by_esr)
         pairs = self._pairs(by_gen, by_load)
         bridges = self._bridges(combos, esrs)
         batteries = []
@@ -304,7 +305,9 @@ class _Registry:
         )
 
     def _pairs(self, by_gen: Mapping[str, int], by_load: Mapping[str, int]) -> dict[str, Pair]:
-        decided = {row.gen_resource: row for row in self.user if row.gen_resource and row.load_resource}
+        decided = {
+            self.user_gens[row.battery]: row for row in self.user if row.load_resource and row.battery in self.user_gens
+        }
         taken = {row.load_resource for row in decided.values()}
         open_pairs = {
             gen: [load for load in self.suggested.get(gen, []) if load in by_load and load not in taken]
@@ -313,11 +316,10 @@ class _Registry:
         }
         pairs = choose_pairs(open_pairs, lambda gen, load: self._evidence(by_gen[gen], by_load[load]))
         for gen, row in decided.items():
-            if gen in by_gen:
-                if row.load_resource == NO_LOAD:
-                    pairs[gen] = Pair(None, "none", "user's table: no load resource")
-                else:
-                    pairs[gen] = Pair(row.load_resource, "user", "user's table")
+            if row.load_resource == NO_LOAD:
+                pairs[gen] = Pair(None, "none", "user's table: no load resource")
+            else:
+                pairs[gen] = Pair(row.load_resource, "user", "user's table")
         rejected = [g for g, pair in pairs.items() if pair.status == "rejected"]
         self.findings.add(
             "rejected_pair", "bess_registry", len(rejected), "; ".join(pairs[g].evidence for g in rejected[:6])
@@ -340,13 +342,8 @@ class _Registry:
     def _bridges(self, combos: Sequence[int], esrs: Sequence[int]) -> dict[str, tuple[str, str]]:
         if not combos or not esrs:
             return {}
-        decided = {row.gen_resource: row.esr_resource for row in self.user if row.gen_resource and row.esr_resource}
-        names = {self.esr.names[n] for n in esrs}
-        bridges = {
-            g: (e, "user's table")
-            for g, e in decided.items()
-            if e in names and g in {self.combo.names[n] for n in combos}
-        }
+        decided = {gen: self.user_esrs[b] for b, gen in self.user_gens.items() if b in self.user_esrs}
+        bridges = {gen: (esr, "user's table") for gen, esr in decided.items()}
         left_esrs = [_unit(self.esr, n) for n in esrs if self.esr.names[n] not in set(decided.values())]
         bridges |= bridge_names([_unit(self.combo, n) for n in combos if self.combo.names[n] not in decided], left_esrs)
         self.findings.add(
@@ -403,17 +400,34 @@ class _Registry:
                     remedy="Correct the name, or set valid_from and valid_to to the days on which it exists.",
                 )
 
+    def _user_resources(
+        self, by_gen: Mapping[str, int], by_esr: Mapping[str, int]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Generation resource and ESR by battery of the user's table, from all its rows together.
+
+        A battery that the table names by its key alone is the one whose names give that key.
+        """
+        gens = {row.battery: row.gen_resource for row in self.user if row.gen_resource and row.gen_resource in by_gen}
+        esrs = {row.battery: row.esr_resource for row in self.user if row.esr_resource and row.esr_resource in by_esr}
+        gen_of_key = {key: name for name, key in unique_keys(by_gen).items() if name not in gens.values()}
+        esr_of_key = {key: name for name, key in unique_keys(by_esr).items() if name not in esrs.values()}
+        for row in self.user:
+            if row.battery not in gens and row.battery in gen_of_key:
+                gens[row.battery] = gen_of_key[row.battery]
+            elif row.battery not in gens and row.battery not in esrs and row.battery in esr_of_key:
+                esrs[row.battery] = esr_of_key[row.battery]
+        return gens, esrs
+
     def _apply_user(self, batteries: Sequence[_Battery], by_load: Mapping[str, int]) -> None:
         for row in self.user:
-            names = {row.gen_resource, row.esr_resource} - {None}
+            gen, esr = self.user_gens.get(row.battery), self.user_esrs.get(row.battery)
             matches = [
                 b
                 for b in batteries
-                if (b.gen is not None and self.combo.names[b.gen] in names)
-                or (b.esr is not None and self.esr.names[b.esr] in names)
-                or (not names and b.key == row.battery)
+                if (b.gen is not None and self.combo.names[b.gen] == gen)
+                or (b.esr is not None and self.esr.names[b.esr] == esr)
             ]
-            if not matches and not names:
+            if not matches and not row.gen_resource and not row.esr_resource:
                 raise RegistryTableError(
                     f"Line {row.line} of the battery table speaks of {row.battery!r}, which {self.year.year} does not know.",
                     file=self.inputs.registry_csv,

@@ -242,7 +242,7 @@ class RunReader:
         """The year in as many windows as memory asks for; each file's row groups are read for the windows they touch."""
         run_bytes = 8 * max(len(self._names), 1) * max(len(self._numbers), 1)
         total = len(self.starts) * run_bytes
-        count = max(1, -(-total // self._inputs.block_bytes))
+        count = min(max(1, -(-total // self._inputs.block_bytes)), self._year.days)
         edges = np.linspace(0, self._year.days, count + 1).astype(np.int64)
         for first_day, last_day in pairwise(edges):
             first = 4 * int(self._year.day_first_hour[first_day])

@@ -1,0 +1,63 @@
+"""One small simulated market and one Dagster home for all tests that go through Dagster: a new home alone takes seconds.
+
+Belongs here: the home, and the year refreshed in it.
+Does not: what a year's figures should be (the tests of the market).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from bess_assets.materialize import YearOutcome, materialize_year, merge_years, open_instance, register_rollups
+from bess_assets.pipeline import StepEvent
+from bess_assets.settings import Settings, load_settings
+from bess_assets.simulator import simulate
+
+YEAR = 2024
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """A home in which one year was refreshed and merged."""
+
+    settings: Settings
+    instance: dg.DagsterInstance
+    year: YearOutcome
+    merged: YearOutcome
+    events: list[StepEvent]
+
+
+@pytest.fixture(scope="session")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the rollups of a year of three batteries."""
+    folder = tmp_path_factory.mktemp("market")
+    simulate(folder, years=[YEAR], batteries=3, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def home(market: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a home whose rollups are the market's."""
+    return load_settings(tmp_path_factory.mktemp("home"), environ={"BESS_ROLLUPS": str(market / "rollups")})
+
+
+@pytest.fixture(scope="session")
+def instance(home: Settings) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of that home, a real one."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("DAGSTER_HOME", str(home.dagster_home))
+    with open_instance(home) as opened:
+        yield opened
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def refreshed(home: Settings, instance: dg.DagsterInstance) -> Refreshed:
+    """The year refreshed and merged."""
+    events: list[StepEvent] = []
+    register_rollups(instance, home, YEAR + 1)
+    year = materialize_year(instance, home, YEAR, on_event=events.append)
+    return Refreshed(home, instance, year, merge_years(instance, home), events)

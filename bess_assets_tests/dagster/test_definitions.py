@@ -1,0 +1,162 @@
+"""What Dagster loads: which assets, how they hang together, what they say of themselves.
+
+Belongs here: the definitions without running them, and the Dagster behaviour that they rely on.
+Does not: running a year (test_materialize.py).
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+from bess_assets.definitions import build_defs
+from bess_assets.market.datasets import DATASETS
+from bess_assets.metadata import upstream_columns
+from bess_assets.partitions import operating_years
+from bess_assets.pipeline import STEPS
+from bess_assets.settings import load_settings
+from bess_assets.tables import ENERGY_REVENUE, TABLES
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLLUPS = {
+    "rt_prices",
+    "da_prices",
+    "as_prices",
+    "rt_as_prices",
+    "dam_gen_resources",
+    "dam_load_resources",
+    "dam_esr_resources",
+    "sced_gen_resources",
+    "sced_load_resources",
+    "sced_esr_resources",
+    "sced_smne",
+    "cop_snapshots",
+    "sasm_as_offers",
+    "dam_energy_bid_awards",
+}
+TABLES_BY_GROUP = {
+    "registry": {"bess_registry", "bess_fleet"},
+    "extracts": {"bess_awards", "bess_dispatch", "bess_prices"},
+    "daily": {"dam_awards_daily", "rt_dispatch_daily", "price_daily"},
+    "revenue": {"energy_revenue", "as_revenue"},
+    "leaderboard": {"daily_revenue", "leaderboard", "leaderboard_monthly"},
+}
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> AssetGraph:
+    defs = build_defs(load_settings(tmp_path_factory.mktemp("home"), environ={}))
+    dg.Definitions.validate_loadable(defs)
+    return defs.resolve_asset_graph()
+
+
+def by_group(graph: AssetGraph) -> dict[str, set[str]]:
+    groups: dict[str, set[str]] = {}
+    for key in graph.get_all_asset_keys():
+        groups.setdefault(str(graph.get(key).group_name), set()).add(key.to_user_string())
+    return groups
+
+
+def test_the_graph_holds_every_asset_of_the_design_in_its_group(graph: AssetGraph) -> None:
+    assert by_group(graph) == {"rollups": ROLLUPS | {"ercot_reports"}} | TABLES_BY_GROUP
+
+
+def test_reports_are_external_and_all_else_can_be_materialized(graph: AssetGraph) -> None:
+    every = graph.get_all_asset_keys()
+    assert {k for k in every if not graph.get(k).is_materializable} == {dg.AssetKey("ercot_reports")}
+
+
+def test_every_asset_but_the_merged_one_is_yearly(graph: AssetGraph) -> None:
+    materializable = {k for k in graph.get_all_asset_keys() if graph.get(k).is_materializable}
+    unpartitioned = {k.to_user_string() for k in materializable if graph.get(k).partitions_def != operating_years}
+    assert unpartitioned == {"bess_fleet"}
+
+
+def test_the_current_year_has_a_partition_and_the_next_has_none() -> None:
+    keys = operating_years.get_partition_keys()
+    assert keys[0] == "2019"
+    assert "2024" in keys
+    windows = operating_years.get_partition_keys(current_time=None)
+    assert int(windows[-1]) - int(windows[0]) == len(windows) - 1
+
+
+def test_every_asset_says_what_it_is_and_who_owns_it_and_its_columns(graph: AssetGraph) -> None:
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description, key
+        assert node.owners, key
+        assert node.kinds, key
+        if node.is_materializable:
+            assert node.tags, key
+            assert node.metadata["dagster/column_schema"].columns, key
+
+
+def test_every_check_is_partitioned_by_year_and_explained(graph: AssetGraph) -> None:
+    checks = list(graph.asset_check_keys)
+    assert len(checks) > len(ROLLUPS)
+    for key in checks:
+        assert graph.get(key).partitions_def == operating_years, key
+        assert graph.get_check_spec(key).description, key
+
+
+def test_tables_have_the_upstream_that_they_declare(graph: AssetGraph) -> None:
+    for name, table in TABLES.items():
+        parents = {key.to_user_string() for key in graph.get(dg.AssetKey(name)).parent_keys}
+        assert parents == {*table.datasets, *table.upstream}, name
+
+
+def test_an_extract_reads_60_day_files_of_its_year_and_the_next_and_prices_of_its_year(graph: AssetGraph) -> None:
+    def files(asset: str, dataset: str) -> list[str]:
+        mapping = graph.get_partition_mapping(dg.AssetKey(asset), dg.AssetKey(dataset))
+        mapped = mapping.get_upstream_mapped_partitions_result_for_partitions(
+            operating_years.subset_with_partition_keys(["2024"]), operating_years, operating_years
+        )
+        return sorted(mapped.partitions_subset.get_partition_keys())
+
+    for name, table in TABLES.items():
+        for dataset in table.datasets:
+            expected = ["2024", "2025"] if DATASETS[dataset].sixty_day else ["2024"]
+            assert files(name, dataset) == expected, (name, dataset)
+
+
+def test_column_lineage_names_only_columns_that_exist() -> None:
+    known = {(d.name, c) for d in DATASETS.values() for c in d.columns}
+    known |= {(t.name, c) for t in TABLES.values() for c in t.column_names}
+    for table in TABLES.values():
+        above = {*table.datasets, *table.upstream}
+        for column in table.column_names:
+            for source in upstream_columns(table, column):
+                assert source in known, (table.name, column)
+                assert source[0] in above, (table.name, column)
+
+
+def test_lineage_passes_through_columns_of_the_table_itself() -> None:
+    assert set(upstream_columns(ENERGY_REVENUE, "energy_usd")) == {
+        ("bess_awards", "award_mw"),
+        ("bess_prices", "da_price_usd_per_mwh"),
+        ("bess_prices", "rt_price_usd_per_mwh"),
+        ("bess_dispatch", "discharge_mwh"),
+        ("bess_dispatch", "charge_mwh"),
+    }
+
+
+def test_every_table_has_a_step_and_each_comes_after_what_it_needs() -> None:
+    assert list(STEPS) == [name for name, table in TABLES.items() if not table.merged]
+    for position, name in enumerate(STEPS):
+        assert set(TABLES[name].upstream) <= set(list(STEPS)[:position]), name
+
+
+def test_automation_is_off_unless_asked_for(tmp_path: Path) -> None:
+    for switch, status in (("off", dg.DefaultSensorStatus.STOPPED), ("on", dg.DefaultSensorStatus.RUNNING)):
+        defs = build_defs(load_settings(tmp_path, environ={"BESS_AUTOMATION": switch}))
+        assert [sensor.default_status for sensor in defs.sensors or []] == [status]
+
+
+def test_importing_the_definitions_reads_no_setting() -> None:
+    code = "import bess_assets.definitions"
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], check=True, cwd=ROOT, env={"BESS_REGISTRY": "/nowhere", "PATH": ""}
+    )

@@ -1,0 +1,1 @@
+"""Tests on genuine rows of ERCOT's reports; skipped, saying so, where they are absent."""

@@ -1,0 +1,167 @@
+"""Thirteen days of a real battery's telemetry at a real hub's prices: energy, its real-time value, and nothing more.
+
+Belongs here: the pack `2026-esr-batcave`, its reports laid out as rollups with every cell as text.
+Does not: awards, of which the pack has none.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bess_assets.pipeline import STEPS, run_step
+from bess_assets.records import TableEntry
+from bess_assets.settings import Settings, load_settings
+
+pytestmark = pytest.mark.real
+
+EXPECTED_QUARTER_HOURS = 8_636
+"""1 January to 31 March 2026: 90 days, one of them 23 hours long."""
+OBSERVED_QUARTER_HOURS = 13 * 96
+METERED_USD = 9_562.93
+"""The pack's README says 9,562.95: the sum of thirteen daily figures that were rounded to the cent."""
+
+
+def write_text_rollup(path: Path, reports: Iterable[Path]) -> None:
+    """CSV reports as one rollup: ERCOT's own headings, every cell as text."""
+    parts = [pd.read_csv(report, dtype=str, keep_default_na=False) for report in reports]
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pandas(pd.concat(parts), preserve_index=False), path)
+
+
+@pytest.fixture(scope="module")
+def pack(real_pack: Callable[[str], Path]) -> Path:
+    return real_pack("2026-esr-batcave")
+
+
+@pytest.fixture(scope="module")
+def settled(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, dict[str, TableEntry]]:
+    """The pack as rollups, settled with the battery at HB_HUBAVG."""
+    folder = tmp_path_factory.mktemp("batcave")
+    reports = pack / "reports"
+    for name, files in (
+        ("SCED_ESR_Resources", sorted(reports.glob("60d_ESR_Data_in_SCED-*.csv"))),
+        ("RT_prices", [reports / "rt_spp_hb_hubavg.csv"]),
+        ("DA_prices", [reports / "dam_spp_hb_hubavg.csv"]),
+        ("AS_prices", [reports / "dam_mcpc.csv"]),
+    ):
+        write_text_rollup(folder / "rollups" / name / "2026.parquet", files)
+    (folder / "batteries.csv").write_text(
+        "battery,esr_resource,settlement_point\nBATCAVE_1,BATCAVE_ESR1,HB_HUBAVG\n", encoding="utf-8"
+    )
+    settings = load_settings(
+        folder / "home",
+        {"BESS_ROLLUPS": str(folder / "rollups"), "BESS_REGISTRY": str(folder / "batteries.csv")},
+    )
+    return settings, {table: run_step(settings, 2026, table) for table in STEPS}
+
+
+@pytest.fixture(scope="module")
+def row(settled: tuple[Settings, dict[str, TableEntry]]) -> dict[str, Any]:
+    board = pq.read_table(settled[0].results / "leaderboard" / "2026.parquet").to_pylist()
+    assert len(board) == 1
+    return board[0]
+
+
+def _table(settled: tuple[Settings, dict[str, TableEntry]], name: str) -> pd.DataFrame:
+    return pq.read_table(settled[0].results / name / "2026.parquet").to_pandas()
+
+
+@pytest.fixture(scope="module")
+def expected(pack: Path) -> pd.DataFrame:
+    days = pd.read_csv(pack / "expected_daily_energy.csv")
+    return days.set_index(days["day"].map(date.fromisoformat))
+
+
+def test_daily_energy_equals_the_packs(settled: tuple[Settings, dict[str, TableEntry]], expected: pd.DataFrame) -> None:
+    days = _table(settled, "rt_dispatch_daily").set_index("operating_day")
+    assert len(days) == 90
+    observed = days[days["known_quarter_hours"] > 0]
+    assert list(observed.index) == list(expected.index)
+    for column in ("net_mwh", "discharge_mwh", "charge_mwh"):
+        assert ((observed[column] - expected[column]).abs() <= 0.001).all(), column
+    assert (observed["known_quarter_hours"] == expected["intervals"]).all()
+    assert (observed["discharge_source"] == "telemetry").all()
+    assert days.drop(index=observed.index)[["net_mwh", "discharge_mwh", "charge_mwh"]].isna().all(axis=None)
+
+
+def test_the_real_time_value_of_a_day_equals_the_packs_to_a_nickel(
+    settled: tuple[Settings, dict[str, TableEntry]], expected: pd.DataFrame
+) -> None:
+    days = _table(settled, "daily_revenue").set_index("operating_day").loc[expected.index]
+    assert ((days["rt_metered_usd"] - expected["rt_revenue_usd_at_hub"]).abs() <= 0.05).all()
+
+
+def test_the_year_is_worth_9562_93_dollars_in_real_time_and_its_energy_revenue_is_unknown(row: dict[str, Any]) -> None:
+    assert row["rt_metered_usd"] == pytest.approx(METERED_USD, abs=0.01)
+    for column in ("da_energy_usd", "rt_energy_usd", "energy_usd", "as_usd", "total_usd", "rank", "da_unmatched_usd"):
+        assert row[column] is None, column
+    assert row["energy_coverage"] == 0.0
+    assert row["as_coverage"] == 0.0
+
+
+def test_the_first_quarter_of_the_year_is_expected_and_thirteen_days_are_observed(
+    settled: tuple[Settings, dict[str, TableEntry]], row: dict[str, Any]
+) -> None:
+    days = _table(settled, "daily_revenue")
+    assert (days["operating_day"].min(), days["operating_day"].max()) == (date(2026, 1, 1), date(2026, 3, 31))
+    assert days["expected_quarter_hours"].sum() == EXPECTED_QUARTER_HOURS
+    assert days["discharge_quarter_hours"].sum() == OBSERVED_QUARTER_HOURS
+    assert days["unobserved_quarter_hours"].sum() == EXPECTED_QUARTER_HOURS - OBSERVED_QUARTER_HOURS
+    assert (row["data_through"], row["edition"]) == (date(2026, 3, 31), "preliminary")
+
+
+def test_size_and_efficiency_are_those_of_the_battery(row: dict[str, Any]) -> None:
+    assert (row["capacity_mw"], row["capacity_source"]) == (100.0, "sced")
+    assert row["energy_mwh"] == 102.1964, "the 24th largest hourly Maximum SOC"
+    assert row["duration_source"] == "ercot"
+    assert round(row["round_trip_efficiency"], 2) == 0.69
+    assert row["cycles_per_day"] == pytest.approx(row["discharge_mwh"] / row["energy_mwh"] / 13)
+    assert (row["first_active_date"], row["active_days"]) == (date(2026, 3, 19), 13)
+    assert row["settlement_point"] == "HB_HUBAVG"
+
+
+def test_the_board_says_why_it_is_not_ranked(row: dict[str, Any]) -> None:
+    assert row["excluded_reason"] == (
+        "energy coverage 0.000 below 0.95; AS coverage 0.000 below 0.95; active 13 days, under 30"
+    )
+
+
+def test_the_worked_quarter_hour_of_the_methodology(settled: tuple[Settings, dict[str, TableEntry]]) -> None:
+    flows = _table(settled, "bess_dispatch")
+    first = flows[flows["interval_start"] == pd.Timestamp("2026-03-19 05:00", tz="UTC")].iloc[0]
+    assert first["charge_mwh"] == pytest.approx(2.8673, abs=5e-5)
+    assert first["discharge_mwh"] == 0.0
+    assert first["charge_coverage"] == pytest.approx(881 / 900)
+
+
+def test_findings_name_the_hours_that_clearing_prices_lack_and_the_datasets_that_are_absent(
+    settled: tuple[Settings, dict[str, TableEntry]],
+) -> None:
+    _, entries = settled
+    absent = {f["subject"] for entry in entries.values() for f in entry["findings"] if f["kind"] == "dataset_absent"}
+    assert absent == {"dam_esr_resources", "rt_as_prices"}
+    as_ledger = _table(settled, "as_revenue")
+    last = as_ledger[(as_ledger["operating_day"] == date(2026, 3, 31)) & as_ledger["exists"]]
+    assert last.groupby("product")["mcpc_usd_per_mw"].count().unique().tolist() == [19]
+
+
+def test_without_a_node_nothing_is_priced(pack: Path, tmp_path: Path) -> None:
+    reports = pack / "reports"
+    rollups = tmp_path / "rollups"
+    write_text_rollup(
+        rollups / "SCED_ESR_Resources" / "2026.parquet", sorted(reports.glob("60d_ESR_Data_in_SCED-*.csv"))
+    )
+    write_text_rollup(rollups / "RT_prices" / "2026.parquet", [reports / "rt_spp_hb_hubavg.csv"])
+    settings = load_settings(tmp_path / "home", {"BESS_ROLLUPS": str(rollups)})
+    for table in STEPS:
+        run_step(settings, 2026, table)
+    row = pq.read_table(settings.results / "leaderboard" / "2026.parquet").to_pylist()[0]
+    assert (row["battery"], row["settlement_point"], row["rt_metered_usd"]) == ("BATCAVE_1", None, None)
+    assert row["excluded_reason"].startswith("settlement point unknown; energy coverage 0.000")
+    assert row["discharge_mwh"] == pytest.approx(835.5, abs=1.0)

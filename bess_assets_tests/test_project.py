@@ -1,0 +1,96 @@
+"""The project's own promises: what the README and .ci/run say, what the package declares, what starts quickly."""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bess_assets
+from bess_assets.cli import main
+from bess_assets.market.datasets import DATASETS
+from bess_assets.tables import TABLES
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = "python3 -m venv .venv && .venv/bin/python -m pip install --quiet --editable . && .venv/bin/bess demo"
+TESTS = (
+    'python3 -m venv .venv && .venv/bin/python -m pip install --quiet --editable ".[test]" && '
+    ".venv/bin/python -m pytest"
+)
+
+
+@pytest.mark.parametrize("command", [DEMO, TESTS])
+def test_ci_runs_word_for_word_the_commands_that_the_readme_gives(command: str) -> None:
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    assert bess_assets.__version__ == importlib.metadata.version("bess-assets")
+
+
+def test_the_changelog_has_an_entry_for_the_version() -> None:
+    assert f"## {bess_assets.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_package_is_typed_and_licensed() -> None:
+    assert (ROOT / "bess_assets" / "py.typed").is_file()
+    assert importlib.metadata.metadata("bess-assets")["License-Expression"] == "Apache-2.0"
+    assert "Version 2.0, January 2004" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_tools_for_testing_and_linting_stay_out_of_the_base_install() -> None:
+    requirements = importlib.metadata.requires("bess-assets") or []
+    base = {re.split(r"[^A-Za-z0-9-]", r)[0] for r in requirements if "extra ==" not in r}
+    assert base == {
+        "click",
+        "dagster",
+        "dagster-webserver",
+        "duckdb",
+        "filelock",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "rich",
+        "tzdata",
+    }
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("bess_assets", {"pyarrow", "pandas", "numpy", "duckdb", "dagster", "importlib.metadata"}),
+        ("bess_assets.tables", {"pyarrow", "pandas", "duckdb", "dagster"}),
+        ("bess_assets.results", {"pyarrow", "pandas", "dagster"}),
+        ("bess_assets.plan", {"pyarrow", "pandas", "dagster"}),
+        ("bess_assets.cli", {"pyarrow", "pandas", "dagster"}),
+        ("bess_assets.market.leaderboard", {"dagster"}),
+    ],
+)
+def test_a_module_starts_without_what_its_users_should_not_wait_for(module: str, unwanted: set[str]) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert unwanted.isdisjoint(done.stdout.split())
+
+
+def test_the_documents_name_every_setting_rollup_folder_and_result_table() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    settings = set(re.findall(r"BESS_[A-Z_]+[A-Z]", (ROOT / "bess_assets" / "settings.py").read_text(encoding="utf-8")))
+    assert {name for name in settings if f"`{name}`" not in operations} == set()
+    assert {dataset.folder for dataset in DATASETS.values() if f"`{dataset.folder}`" not in readme} == set()
+    assert {name for name in TABLES if f"`{name}`" not in readme} == set()
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {name for name in main.commands if f"| `bess {name}" not in readme} == set()
+
+
+def test_the_project_names_no_folder_outside_itself_but_the_optional_real_data() -> None:
+    documents = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
+    for document in documents:
+        text = document.read_text(encoding="utf-8").replace("../shared/real", "")
+        assert not re.search(r"/work/|/tmp/|/root/|shared/", text), document

@@ -1,0 +1,374 @@
+"""What must hold of any market: sums, shifts, repeats, and that the unknown never becomes money.
+
+Belongs here: properties of the tables of whole years, and of the formulas on any numbers.
+Does not: whether the figures are right (test_truth.py, test_second_settlement.py).
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from bess_assets.market.ancillary import as_da_usd, as_rt_usd
+from bess_assets.market.daily import top_less_bottom, total_of
+from bess_assets.market.energy import da_energy_usd, rt_da_offset_usd, rt_metered_usd
+from bess_assets.market.leaderboard import fleet_usd_per_kw
+from bess_assets.pipeline import STEPS, run_step
+from bess_assets.records import read_run
+from bess_assets.settings import Settings, load_settings
+from bess_assets.tables import PRODUCTS
+from bess_assets_tests.conftest import Worlds
+from bess_assets_tests.worlds import World
+
+AS_MONEY = [f"as_{product}{leg}_usd" for leg in ("", "_da", "_rt") for product in PRODUCTS]
+FROM_ENERGY = {
+    "rt_metered_usd": "rt_metered_usd",
+    "charging_cost_usd": "charging_cost_usd",
+    "matched_da_usd": "da_energy_usd",
+    "matched_rt_usd": "rt_energy_usd",
+    "unmatched_da_usd": "da_unmatched_usd",
+}
+ADDED_UP = [*FROM_ENERGY.values(), *AS_MONEY, "discharge_mwh", "charge_mwh"]
+CASES = [("early", 2021), ("late", 2023), ("late", 2025), ("late", 2026), ("wild", 2023)]
+markets = pytest.mark.parametrize(("name", "year"), CASES)
+SHIFT = 7.5
+
+pytestmark = pytest.mark.timeout(900)
+"""The first test to ask for the made-up markets waits for them."""
+
+
+def _world(worlds: Worlds, name: str) -> World:
+    return getattr(worlds, name)
+
+
+def _sum(frame: pd.DataFrame, by: list[str], columns: list[str]) -> pd.DataFrame:
+    """Sums that skip what is unknown and are unknown where nothing is known."""
+    return frame.groupby(by)[columns].sum(min_count=1)
+
+
+def _same(expected: pd.DataFrame, found: pd.DataFrame) -> None:
+    found = found.loc[expected.index]
+    for column in expected.columns:
+        want, have = expected[column].astype(float), found[column].astype(float)
+        assert (want.isna() == have.isna()).all(), column
+        assert np.allclose(want, have, rtol=1e-9, atol=1e-6, equal_nan=True), column
+
+
+def _month(days: pd.Series) -> pd.Series:
+    return pd.to_datetime(days).dt.month
+
+
+@markets
+def test_every_energy_component_sums_from_quarter_hours_to_days(worlds: Worlds, name: str, year: int) -> None:
+    world = _world(worlds, name)
+    ledger = world.table("energy_revenue", year)
+    matched = ledger["energy_usd"].notna()
+    ledger["matched_da_usd"] = ledger["da_usd"].where(matched)
+    ledger["matched_rt_usd"] = ledger["rt_usd"].where(matched)
+    ledger["unmatched_da_usd"] = ledger["da_usd"].where(~matched)
+    days = world.table("daily_revenue", year).set_index(["battery", "operating_day"])
+    sums = _sum(ledger, ["battery", "operating_day"], list(FROM_ENERGY)).rename(columns=FROM_ENERGY)
+    _same(sums.loc[days.index], days)
+    outside = sums.index.difference(days.index)
+    assert sums.loc[outside].isna().all(axis=None), "money outside the expected days"
+
+
+@markets
+def test_every_ancillary_component_sums_from_hours_to_days(worlds: Worlds, name: str, year: int) -> None:
+    world = _world(worlds, name)
+    ledger = world.table("as_revenue", year)
+    known = ledger["revenue_usd"].notna()
+    days = world.table("daily_revenue", year).set_index(["battery", "operating_day"])
+    for leg, column in (("", "revenue_usd"), ("_da", "da_usd"), ("_rt", "rt_usd")):
+        by_product = (
+            ledger.assign(usd=ledger[column].where(known))
+            .groupby(["battery", "operating_day", "product"])["usd"]
+            .sum(min_count=1)
+            .unstack()  # noqa: PD010  pivot_table makes 0 of a sum of unknowns
+        )
+        sums = by_product.rename(columns={product: f"as_{product}{leg}_usd" for product in PRODUCTS})
+        _same(sums.loc[days.index], days)
+
+
+@markets
+def test_energy_sums_from_quarter_hours_of_flow_to_days(worlds: Worlds, name: str, year: int) -> None:
+    world = _world(worlds, name)
+    flows = world.table("bess_dispatch", year)
+    days = world.table("daily_revenue", year).set_index(["battery", "operating_day"])
+    sums = _sum(flows, ["battery", "operating_day"], ["discharge_mwh", "charge_mwh"])
+    _same(sums.loc[days.index], days)
+    rt_days = world.table("rt_dispatch_daily", year).set_index(["battery", "operating_day"])
+    _same(sums.loc[rt_days.index], rt_days)
+
+
+@markets
+def test_every_component_sums_from_days_to_months_and_from_months_to_the_year(
+    worlds: Worlds, name: str, year: int
+) -> None:
+    world = _world(worlds, name)
+    days, months = world.table("daily_revenue", year), world.table("leaderboard_monthly", year)
+    days["month"] = _month(days["operating_day"])
+    _same(_sum(days, ["battery", "month"], ADDED_UP), months.set_index(["battery", "month"]))
+    _same(_sum(months, ["battery"], ADDED_UP), world.table("leaderboard", year).set_index("battery"))
+
+
+@markets
+def test_totals_sum_over_time_where_all_is_known(worlds: Worlds, name: str, year: int) -> None:
+    world = _world(worlds, name)
+    days, months = world.table("daily_revenue", year), world.table("leaderboard_monthly", year)
+    days["month"] = _month(days["operating_day"])
+    whole = months[(months["energy_coverage"] == 1) & (months["as_coverage"] == 1)].set_index(["battery", "month"])
+    totals = ["energy_usd", "as_usd", "total_usd"]
+    _same(_sum(days, ["battery", "month"], totals).loc[whole.index], whole)
+    assert len(whole) or name == "wild"
+
+
+@markets
+@pytest.mark.parametrize("table", ["daily_revenue", "leaderboard", "leaderboard_monthly"])
+def test_products_sum_to_ancillary_revenue_and_with_energy_to_the_total(
+    worlds: Worlds, name: str, year: int, table: str
+) -> None:
+    rows = _world(worlds, name).table(table, year)
+    products = rows[[f"as_{product}_usd" for product in PRODUCTS]]
+    known = rows["as_usd"].notna()
+    assert np.allclose(products[known].sum(axis=1), rows.loc[known, "as_usd"], rtol=1e-9, atol=1e-6)
+    four = products.drop(columns="as_ecrs_usd")
+    assert four[known].notna().all(axis=None), "a total of an unknown product"
+    assert (rows["total_usd"].notna() == (known & rows["energy_usd"].notna())).all()
+    assert np.allclose(rows["energy_usd"] + rows["as_usd"], rows["total_usd"], equal_nan=True)
+    assert np.allclose(rows["da_energy_usd"] + rows["rt_energy_usd"], rows["energy_usd"], equal_nan=True)
+    for product in PRODUCTS:
+        legs = rows[[f"as_{product}_da_usd", f"as_{product}_rt_usd"]].sum(axis=1, min_count=1)
+        assert np.allclose(legs, rows[f"as_{product}_usd"], rtol=1e-9, atol=1e-6, equal_nan=True)
+
+
+@markets
+def test_batteries_sum_to_the_fleet(worlds: Worlds, name: str, year: int) -> None:
+    world = _world(worlds, name)
+    record = read_run(world.settings.results, year)["tables"]
+    for table, column in (
+        ("leaderboard", "total_usd"),
+        ("energy_revenue", "energy_usd"),
+        ("as_revenue", "revenue_usd"),
+    ):
+        rows = world.table(table, year)
+        assert record[table]["money_usd"] == pytest.approx(rows[column].sum(), rel=1e-9)
+        by_battery = rows.groupby("battery")[column].sum()
+        assert by_battery.sum() == pytest.approx(rows[column].sum(), rel=1e-9)
+    board = world.table("leaderboard", year)
+    ranked = board[board["rank"].notna()]
+    days = 366 if year % 4 == 0 else 365
+    weight = (1000 * ranked["capacity_mw"] * ranked["active_days"] / days).sum()
+    average = fleet_usd_per_kw(board.astype(object).where(board.notna(), None).to_dict("records"), days)
+    assert average is None if ranked.empty else average * weight == pytest.approx(ranked["total_usd"].sum())
+
+
+@markets
+def test_coverage_counts_what_is_known_of_what_is_expected(worlds: Worlds, name: str, year: int) -> None:
+    world = _world(worlds, name)
+    days, board = world.table("daily_revenue", year), world.table("leaderboard", year).set_index("battery")
+    counts = days.groupby("battery")[
+        ["energy_quarter_hours", "expected_quarter_hours", "as_hours", "expected_hours"]
+    ].sum()
+    counts = counts.loc[board.index]
+    assert np.allclose(counts["energy_quarter_hours"] / counts["expected_quarter_hours"], board["energy_coverage"])
+    assert np.allclose(counts["as_hours"] / counts["expected_hours"], board["as_coverage"])
+    ledger = world.table("energy_revenue", year)
+    assert (ledger["energy_usd"].isna() == ledger["unknown_reason"].notna()).all()
+
+
+# --- shifted prices -----------------------------------------------------------------------------------------------------------------------
+
+
+def _shifted(source: Path, target: Path, dollars: float) -> None:
+    """A copy of a price file with every price higher."""
+    table = pq.read_table(source)
+    names = [name for name in table.column_names if name.replace(" ", "").lower() in {"settlementpointprice", "mcpc"}]
+    assert len(names) == 1
+    column = table[names[0]]
+    if not pa.types.is_floating(column.type):
+        column = pc.cast(pc.utf8_trim_whitespace(pc.cast(column, pa.string())), pa.float64())
+    column = pc.add(pc.cast(column, pa.float64()), dollars)
+    target.parent.mkdir(parents=True)
+    pq.write_table(table.set_column(table.column_names.index(names[0]), names[0], column), target)
+
+
+@pytest.fixture(scope="module")
+def shifted(worlds: Worlds, tmp_path_factory: pytest.TempPathFactory) -> tuple[World, World, int]:
+    """A settled year that holds both regimes, and the same with every price 7.50 $ higher."""
+    world, year = worlds.late, 2025
+    folder = tmp_path_factory.mktemp("shifted")
+    (folder / "rollups").mkdir()
+    for source in world.rollups.iterdir():
+        if source.name.endswith("prices"):
+            _shifted(source / f"{year}.parquet", folder / "rollups" / source.name / f"{year}.parquet", SHIFT)
+        else:
+            (folder / "rollups" / source.name).symlink_to(source)
+    higher = World(folder, replace(world.plan, years=(year,)))
+    higher.settle()
+    return world, higher, year
+
+
+def test_shifting_every_price_moves_energy_revenue_by_that_much_for_every_megawatt_hour(
+    shifted: tuple[World, World, int],
+) -> None:
+    world, higher, year = shifted
+    before, after = (w.table("energy_revenue", year) for w in (world, higher))
+    flows = world.table("bess_dispatch", year)
+    award = world.table("bess_awards", year)[["battery", "interval_start", "award_mw"]]
+    hours = before["interval_start"].dt.floor("h")
+    award_mw = pd.DataFrame({"battery": before["battery"], "interval_start": hours}).merge(award, how="left")[
+        "award_mw"
+    ]
+    net = flows["discharge_mwh"] - flows["charge_mwh"]
+    for column, mwh in (
+        ("da_usd", award_mw / 4),
+        ("rt_usd", net - award_mw / 4),
+        ("rt_metered_usd", net),
+        ("energy_usd", net),
+    ):
+        moved = after[column] - before[column]
+        assert (moved.isna() == before[column].isna()).all(), column
+        known = moved.notna()
+        assert known.sum() > 10_000
+        assert np.allclose(moved[known], SHIFT * mwh[known], atol=1e-6), column
+
+
+def test_shifting_every_price_moves_the_year_by_its_energy_and_leaves_quantities_and_spreads_alone(
+    shifted: tuple[World, World, int],
+) -> None:
+    world, higher, year = shifted
+    before, after = (w.table("leaderboard", year).set_index("battery") for w in (world, higher))
+    after = after.loc[before.index]
+    ledger = world.table("energy_revenue", year)
+    flows = world.table("bess_dispatch", year)
+    net = (flows["discharge_mwh"] - flows["charge_mwh"]).where(ledger["energy_usd"].notna())
+    mwh = net.groupby(ledger["battery"]).sum(min_count=1).loc[before.index]
+    assert np.allclose(after["energy_usd"] - before["energy_usd"], SHIFT * mwh, atol=1e-3, equal_nan=True)
+    for column in ("discharge_mwh", "charge_mwh", "tb2_usd", "energy_coverage", "as_coverage", "capacity_mw"):
+        assert np.allclose(before[column], after[column], rtol=1e-9, equal_nan=True), column
+
+
+def test_shifting_every_clearing_price_moves_ancillary_revenue_by_the_award_held(
+    shifted: tuple[World, World, int],
+) -> None:
+    world, higher, year = shifted
+    before, after = (w.table("as_revenue", year) for w in (world, higher))
+    moved = after["da_usd"] - before["da_usd"]
+    assert (moved.isna() == before["da_usd"].isna()).all()
+    assert np.allclose(moved.dropna(), SHIFT * before.loc[moved.notna(), "award_mw"], atol=1e-6)
+    # Both legs together: what is held in real time, as a mean over the hour, whatever was sold the day before.
+    flows = world.table("bess_dispatch", year)
+    flows["interval_start"] = flows["interval_start"].dt.floor("h")
+    held = flows.groupby(["battery", "interval_start"])[[f"{p}_rt_award_mw" for p in PRODUCTS]].mean()
+    rows = before.assign(moved=after["revenue_usd"] - before["revenue_usd"])
+    rows = rows[rows["rt_usd"].notna()]
+    assert len(rows) > 1_000
+    for product in PRODUCTS:
+        mine = rows[rows["product"] == product].set_index(["battery", "interval_start"])
+        assert np.allclose(mine["moved"], SHIFT * held.loc[mine.index, f"{product}_rt_award_mw"], atol=1e-6)
+
+
+# --- repeats --------------------------------------------------------------------------------------------------------------------------------
+
+
+def _digests(settings: Settings, year: int) -> Iterator[tuple[str, str]]:
+    for table in STEPS:
+        yield table, hashlib.sha256((settings.results / table / f"{year}.parquet").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("year", [2022, 2025])
+def test_refreshing_a_second_time_in_another_home_gives_identical_bytes_of_every_table(
+    worlds: Worlds, tmp_path: Path, year: int
+) -> None:
+    world = worlds.of(year)
+    again = load_settings(tmp_path, {"BESS_ROLLUPS": str(world.rollups), "BESS_MEMORY_LIMIT": "64MB"})
+    for table in STEPS:
+        run_step(again, year, table)
+    first = dict(_digests(world.settings, year))
+    assert dict(_digests(again, year)) == first
+    record = read_run(world.settings.results, year)["tables"]
+    assert {table: record[table]["digest"] for table in STEPS} == first
+    run_step(again, year, "daily_revenue")
+    assert dict(_digests(again, year)) == first
+
+
+# --- unknown is not money ---------------------------------------------------------------------------------------------------------------------
+
+numbers = st.floats(-1e5, 1e5)
+maybe = st.one_of(numbers, st.just(math.nan))
+
+
+def _array(size: int) -> st.SearchStrategy[np.ndarray]:
+    return hnp.arrays(np.float64, size, elements=maybe)
+
+
+@given(_array(6), _array(6), _array(6), _array(6), _array(6))
+def test_an_unknown_factor_makes_an_unknown_leg_even_times_zero(
+    award: np.ndarray, discharge: np.ndarray, charge: np.ndarray, da_price: np.ndarray, rt_price: np.ndarray
+) -> None:
+    assert (np.isnan(da_energy_usd(award, da_price)) == np.isnan(award) | np.isnan(da_price)).all()
+    metered = rt_metered_usd(discharge, charge, rt_price)
+    assert (np.isnan(metered) == np.isnan(discharge) | np.isnan(charge) | np.isnan(rt_price)).all()
+    assert (np.isnan(rt_da_offset_usd(award, rt_price)) == np.isnan(award) | np.isnan(rt_price)).all()
+    assert (np.isnan(as_da_usd(award, da_price)) == np.isnan(award) | np.isnan(da_price)).all()
+
+
+@given(_array(8), _array(2), _array(8))
+def test_an_hour_of_real_time_ancillary_service_is_unknown_if_one_of_its_quarter_hours_is(
+    held: np.ndarray, award: np.ndarray, price: np.ndarray
+) -> None:
+    found = as_rt_usd(held, award, price)
+    by_quarter = np.isnan(held) | np.isnan(price) | np.repeat(np.isnan(award), 4)
+    assert (np.isnan(found) == by_quarter.reshape(2, 4).any(axis=1)).all()
+
+
+@given(st.lists(st.tuples(maybe, st.booleans()), min_size=1, max_size=5))
+def test_a_total_is_unknown_if_a_component_that_exists_is(components: list[tuple[float, bool]]) -> None:
+    values = [np.array([value]) for value, _ in components]
+    exists = [np.array([there]) for _, there in components]
+    found = total_of(values, exists)[0]
+    existing = [value for value, there in components if there]
+    if not existing or any(math.isnan(value) for value in existing):
+        assert math.isnan(found)
+    else:
+        assert found == pytest.approx(sum(existing))
+
+
+@given(hnp.arrays(np.float64, st.integers(8, 25), elements=numbers), st.sampled_from([1, 2, 4]), numbers)
+def test_a_spread_is_never_negative_and_does_not_move_with_the_level(
+    hourly: np.ndarray, hours: int, level: float
+) -> None:
+    spread = top_less_bottom(hourly, hours)
+    assert spread >= -1e-6
+    assert top_less_bottom(hourly + level, hours) == pytest.approx(spread, abs=1e-4)
+    assert top_less_bottom(np.random.default_rng(1).permutation(hourly), hours) == pytest.approx(spread)
+    assert math.isnan(top_less_bottom(np.append(hourly, math.nan), hours))
+
+
+@given(_array(4), _array(4), _array(4), st.floats(-500, 500))
+def test_the_energy_formulas_move_by_the_shift_times_the_energy(
+    award: np.ndarray, discharge: np.ndarray, charge: np.ndarray, shift: float
+) -> None:
+    price = np.array([-250.0, 0.0, 33.3, 5_000.0])
+    moved = (
+        da_energy_usd(award, price + shift)
+        + rt_metered_usd(discharge, charge, price + shift)
+        + rt_da_offset_usd(award, price + shift)
+        - da_energy_usd(award, price)
+        - rt_metered_usd(discharge, charge, price)
+        - rt_da_offset_usd(award, price)
+    )
+    known = ~np.isnan(moved)
+    assert np.allclose(moved[known], (shift * (discharge - charge))[known], rtol=1e-6, atol=1e-2)

@@ -1,0 +1,159 @@
+"""Made-up markets, each simulated and settled once for all tests that look at whole years.
+
+Belongs here: which markets, making them in processes of their own, reading what came out, comparing two tables cell by cell.
+Does not: what must hold (test_truth.py, test_second_settlement.py, test_properties.py).
+"""
+
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from bess_assets import pipeline
+from bess_assets.settings import Settings, load_settings
+from bess_assets.simulator import simulate
+
+ROOT = Path(__file__).resolve().parent.parent
+KEYS = {"leaderboard": ["battery"], "leaderboard_monthly": ["month", "battery"]}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `simulate` is asked for."""
+
+    years: tuple[int, ...]
+    batteries: int
+    seed: int
+    hazards: str
+
+    def arguments(self) -> list[str]:
+        """The same for a process of its own."""
+        return [",".join(map(str, self.years)), str(self.batteries), str(self.seed), self.hazards]
+
+
+EARLY = Plan((2019, 2020, 2021, 2022), batteries=5, seed=1, hazards="harmless")
+LATE = Plan((2023, 2024, 2025, 2026), batteries=9, seed=1, hazards="harmless")
+WILD = Plan((2023,), batteries=12, seed=2, hazards="wild")
+"""Files that lack columns, as real ones do, in the year that has the most of them: half of it with ECRS."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A market with its truth, settled."""
+
+    folder: Path
+    plan: Plan
+
+    @property
+    def rollups(self) -> Path:
+        """Its rollup files."""
+        return self.folder / "rollups"
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Settings of its home."""
+        return load_settings(self.folder / "home", {"BESS_ROLLUPS": str(self.rollups)})
+
+    def truth(self, board: str, year: int) -> pd.DataFrame:
+        """What the simulator reckoned."""
+        return pd.read_csv(self.folder / "truth" / f"{board}_{year}.csv")
+
+    def table(self, name: str, year: int) -> pd.DataFrame:
+        """A result table."""
+        return pq.read_table(self.settings.results / name / f"{year}.parquet").to_pandas()
+
+    def settle(self) -> None:
+        """Run every step of every year."""
+        for year in self.plan.years:
+            for table in pipeline.STEPS:
+                pipeline.run_step(self.settings, year, table)
+
+
+def make(folder: Path, plan: Plan) -> World:
+    """Simulate and settle a market in this process."""
+    simulate(folder, plan.years, plan.batteries, plan.seed, plan.hazards)  # type: ignore[arg-type]
+    world = World(folder, plan)
+    world.settle()
+    return world
+
+
+def make_all(folder: Path, groups: Sequence[Sequence[Plan]]) -> list[World]:
+    """Markets in one process a group, side by side."""
+    worlds: list[World] = []
+    running = []
+    for n, plans in enumerate(groups):
+        arguments = []
+        for k, plan in enumerate(plans):
+            home = folder / f"world_{n}_{k}"
+            worlds.append(World(home, plan))
+            arguments += [str(home), *plan.arguments()]
+        command = [sys.executable, "-m", "bess_assets_tests.worlds", *arguments]
+        running.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+    try:
+        for process in running:
+            output, _ = process.communicate()
+            if process.returncode:
+                raise RuntimeError(f"a made-up market could not be settled:\n{output}")
+    finally:
+        for process in running:
+            process.kill()
+    return worlds
+
+
+def differences(
+    expected: pd.DataFrame, found: pd.DataFrame, keys: list[str], columns: Sequence[str], tolerance: float = 1e-6
+) -> list[str]:
+    """Cells that differ, as sentences: texts exactly, numbers by more than `tolerance` relative (below 1, absolute), unknown against known.
+
+    Rows that only one of the two has are differences too.
+    """
+    both = expected[[*keys, *columns]].merge(
+        found[[*keys, *columns]], on=keys, how="outer", suffixes=("", "_found"), indicator=True, validate="1:1"
+    )
+    texts = [
+        f"{row[keys].tolist()}: only in {'the expected' if row['_merge'] == 'left_only' else 'the found'}"
+        for _, row in both[both["_merge"] != "both"].iterrows()
+    ]
+    both = both[both["_merge"] == "both"]
+    for column in columns:
+        if pd.api.types.is_numeric_dtype(both[column]) and pd.api.types.is_numeric_dtype(both[f"{column}_found"]):
+            want = both[column].to_numpy(float, na_value=math.nan)
+            have = both[f"{column}_found"].to_numpy(float, na_value=math.nan)
+            gap = abs(want - have) > tolerance * abs(want).clip(1.0)
+            wrong = gap | (pd.isna(want) != pd.isna(have))
+        else:
+            want, have = both[column].map(_text), both[f"{column}_found"].map(_text)
+            wrong = (want != have).to_numpy()
+        for _, row in both[wrong].iterrows():
+            texts.append(f"{row[keys].tolist()} {column}: {row[column]} expected, {row[f'{column}_found']} found")
+    return texts
+
+
+def _text(value: Any) -> str:
+    if pd.isna(value):
+        return ""
+    return str(value.date()) if isinstance(value, pd.Timestamp) else str(value)
+
+
+def some(texts: Sequence[str]) -> str:
+    """The first differences, for a message."""
+    return f"{len(texts)} differ:\n" + "\n".join(texts[:12])
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Make the markets named on the command line: folder, years, batteries, seed and hazards of each."""
+    for n in range(0, len(arguments), 5):
+        folder, years, batteries, seed, hazards = arguments[n : n + 5]
+        plan = Plan(tuple(int(year) for year in years.split(",")), int(batteries), int(seed), hazards)
+        make(Path(folder), plan)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
