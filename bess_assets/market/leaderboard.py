@@ -3,7 +3,7 @@
 Belongs here: metrics, coverage, the rules of ranking, notes.
 Does not: prices and quantities (they end in daily_revenue), how a board is shown (the CLI and the page).
 
-Every figure is defined in docs/methodology.md, section "Metrics, coverage, ranking".
+Every figure is defined in docs/methodology.md, sections 10 and 11.
 """
 
 import calendar
@@ -77,7 +77,7 @@ _FROM_REGISTRY = (
 
 
 @dataclass(frozen=True)
-class _Period:
+class Period:
     """A year or one of its months.
 
     Attributes:
@@ -128,7 +128,7 @@ class _BatteryDays:
         where = np.flatnonzero(active)
         return self.days[where[0]] if len(where) else None
 
-    def within(self, period: _Period) -> "_BatteryDays | None":
+    def within(self, period: Period) -> "_BatteryDays | None":
         """The days of a month; None where the battery is not expected on any. The first active day stays the year's."""
         where = [n for n, day in enumerate(self.days) if period.first <= day <= period.last]
         if not where:
@@ -158,15 +158,15 @@ def _ratio(over: float | None, under: float | None) -> float | None:
 
 def leaderboard(inputs: Inputs) -> StepResult:
     """Every battery seen in the year, ranked."""
-    return StepResult(_boards(inputs, [_Period(inputs.year.year, None)]))
+    return StepResult(_boards(inputs, [Period(inputs.year.year, None)]))
 
 
 def leaderboard_monthly(inputs: Inputs) -> StepResult:
     """Every battery expected in each month of the year, ranked by month."""
-    return StepResult(_boards(inputs, [_Period(inputs.year.year, month) for month in range(1, 13)]))
+    return StepResult(_boards(inputs, [Period(inputs.year.year, month) for month in range(1, 13)]))
 
 
-def _boards(inputs: Inputs, periods: Sequence[_Period]) -> Iterator[Columns]:
+def _boards(inputs: Inputs, periods: Sequence[Period]) -> Iterator[Columns]:
     batteries = _read(inputs)
     rows = [row for period in periods for row in board(batteries, period)]
     if rows:
@@ -190,7 +190,7 @@ def _read(inputs: Inputs) -> list[_BatteryDays]:
     ]
 
 
-def board(batteries: Sequence[_BatteryDays], period: _Period) -> list[dict[str, Any]]:
+def board(batteries: Sequence[_BatteryDays], period: Period) -> list[dict[str, Any]]:
     """Rows of one period in the order of the board, ranked rows first."""
     found = [(days, days if period.month is None else days.within(period)) for days in batteries]
     rows = [_row(part, period) for _, part in found if part is not None]
@@ -225,7 +225,7 @@ def rank(rows: list[dict[str, Any]]) -> None:
         row["rank"] = None if row["excluded_reason"] else n + 1
 
 
-def _row(part: _BatteryDays, period: _Period) -> dict[str, Any]:
+def _row(part: _BatteryDays, period: Period) -> dict[str, Any]:
     registry = part.registry
     capacity, energy_size = registry["capacity_mw"], registry["energy_mwh"]
     sums = {name: part.total(name) for name in _MONEY}
@@ -240,7 +240,7 @@ def _row(part: _BatteryDays, period: _Period) -> dict[str, Any]:
         as_usd = sum(usd for usd in products.values() if usd is not None)
     total = energy + as_usd if energy is not None and as_usd is not None else None
     active_days = sum(day >= part.first_active for day in part.days) if part.first_active else 0
-    per_year, per_month = _per_kw(total, capacity, active_days, period)
+    per_year, per_month = usd_per_kw(total, capacity, active_days, period)
     strategy = classify(energy, products, capacity, period.months)
     tb2_usd, tb2_capture = _tb2(part, capacity)
     energy_coverage = counts["energy_quarter_hours"] / counts["expected_quarter_hours"]
@@ -262,8 +262,8 @@ def _row(part: _BatteryDays, period: _Period) -> dict[str, Any]:
         "usd_per_mwh_discharged": _ratio(total, sums["discharge_mwh"])
         if (sums["discharge_mwh"] or 0) >= LEAST_DISCHARGE_MWH
         else None,
-        "cycles_per_day": _cycles(sums["discharge_mwh"], energy_size, counts["discharge_quarter_hours"]),
-        "round_trip_efficiency": _efficiency(sums, energy_size, capacity),
+        "cycles_per_day": cycles_per_day(sums["discharge_mwh"], energy_size, counts["discharge_quarter_hours"]),
+        "round_trip_efficiency": round_trip_efficiency(sums, energy_size, capacity),
         "tb2_usd": tb2_usd,
         "tb2_capture": tb2_capture,
         "energy_share": strategy.energy_share,
@@ -282,8 +282,8 @@ def _row(part: _BatteryDays, period: _Period) -> dict[str, Any]:
     return row
 
 
-def _per_kw(
-    total: float | None, capacity: float | None, active_days: int, period: _Period
+def usd_per_kw(
+    total: float | None, capacity: float | None, active_days: int, period: Period
 ) -> tuple[float | None, float | None]:
     """$/kW-year and $/kW-month, scaled from active days to the period; not scaled for coverage."""
     if total is None or not capacity or active_days < period.least_active_days:
@@ -292,13 +292,15 @@ def _per_kw(
     return (scaled, scaled / 12) if period.month is None else (12 * scaled, scaled)
 
 
-def _cycles(discharge: float | None, energy: float | None, known: int) -> float | None:
+def cycles_per_day(discharge: float | None, energy: float | None, known: int) -> float | None:
     if discharge is None or not energy or not known:
         return None
     return discharge / energy / (known / QUARTER_HOURS_PER_DAY)
 
 
-def _efficiency(sums: Mapping[str, float | None], energy: float | None, capacity: float | None) -> float | None:
+def round_trip_efficiency(
+    sums: Mapping[str, float | None], energy: float | None, capacity: float | None
+) -> float | None:
     """Discharge / charge where both are known; None under five cycles of charging."""
     least = CYCLES_FOR_EVIDENCE * energy if energy else HOURS_IF_ENERGY_UNKNOWN * capacity if capacity else None
     charge = sums["paired_charge_mwh"]
@@ -345,7 +347,7 @@ def _cut(share: float) -> str:
 
 
 def _exclusions(
-    row: Mapping[str, Any], registry: Mapping[str, Any], counts: Mapping[str, int], period: _Period
+    row: Mapping[str, Any], registry: Mapping[str, Any], counts: Mapping[str, int], period: Period
 ) -> Iterator[str]:
     """Why a battery can't be ranked fairly, in the order of the rules."""
     if row["settlement_point"] is None:
@@ -377,7 +379,7 @@ def _notes(row: Mapping[str, Any], registry: Mapping[str, Any], counts: Mapping[
     return notes
 
 
-def _note_outliers(rows: Sequence[dict[str, Any]], period: _Period) -> None:
+def _note_outliers(rows: Sequence[dict[str, Any]], period: Period) -> None:
     average = fleet_usd_per_kw(rows, period.days)
     if not average or average <= 0:
         return
@@ -395,6 +397,3 @@ def fleet_usd_per_kw(rows: Sequence[Mapping[str, Any]], days: int) -> float | No
     ranked = [row for row in rows if row["rank"] is not None]
     weight = sum(1_000 * row["capacity_mw"] * row["active_days"] / days for row in ranked)
     return sum(row["total_usd"] for row in ranked) / weight if weight else None
-
-
-__all__ = ["board", "fleet_usd_per_kw", "leaderboard", "leaderboard_monthly", "rank"]

@@ -17,6 +17,7 @@ from bess_assets.market.step import Finding, Inputs
 from bess_assets.pipeline import STEPS, run_step
 from bess_assets.records import RollupFolder, TableEntry
 from bess_assets.settings import load_settings
+from bess_assets.tables import TABLES
 from bess_assets_tests.scenario import Row, hourly, operating_year, runs_of_day, write_rollup
 
 GEN, LOAD, ESR, NODE = "OAK_BESS1", "OAK_LD1", "OAK_ESR1", "OAK_RN"
@@ -150,8 +151,10 @@ class Settled:
 
     def rows(self, table: str, **wanted: Any) -> list[Row]:
         """Rows of a result table that have these values."""
-        found: list[Row] = pq.read_table(self.results / table / f"{self.year}.parquet").to_pylist()
-        return [row for row in found if all(row[name] == value for name, value in wanted.items())]
+        path = self.results / table / f"{self.year}.parquet"
+        found = pq.read_table(path, filters=[(name, "=", value) for name, value in wanted.items()] or None)
+        rows: list[Row] = found.to_pylist()
+        return rows
 
     def row(self, table: str, **wanted: Any) -> Row:
         """The one row that has these values."""
@@ -171,28 +174,29 @@ def write(folder: Path, year: int, market: Mapping[str, Sequence[Row]]) -> Path:
     return folder / "rollups"
 
 
+def _leading_to(table: str) -> set[str]:
+    return {table}.union(*(_leading_to(name) for name in TABLES[table].upstream))
+
+
 def settle(
     folder: Path, year: int, market: Mapping[str, Sequence[Row]], *, table: str | None = None, until: str | None = None
 ) -> Settled:
-    """Every step of a year.
+    """Every step of a year, or only those that lead to one table.
 
     Args:
         folder: for rollups and results.
         year: the operating year.
         market: rows by dataset.
         table: text of the user's battery table.
-        until: the last table wanted; all if not given.
+        until: the table wanted; all if not given.
     """
     environment = {"BESS_ROLLUPS": str(write(folder, year, market))}
     if table is not None:
         (folder / "batteries.csv").write_text(table, encoding="utf-8")
         environment["BESS_REGISTRY"] = str(folder / "batteries.csv")
     settings = load_settings(folder / "home", environment)
-    entries = {}
-    for name in STEPS:
-        entries[name] = run_step(settings, year, name)
-        if name == until:
-            break
+    wanted = _leading_to(until) if until else set(STEPS)
+    entries = {name: run_step(settings, year, name) for name in STEPS if name in wanted}
     return Settled(settings.results, year, entries)
 
 

@@ -250,6 +250,12 @@ def test_days_before_the_first_real_time_mcpc_are_not_missing(tmp_path):
     assert missing.detail == "2025-12-07"
 
 
+def test_a_day_without_day_ahead_mcpc_is_missing_also_in_the_year_of_rtc_b(tmp_path):
+    write_rollup(tmp_path, "as_prices", 2025, [_mcpc(1, "RRS", 2.0, date(2025, 1, d)) for d in (1, 3)])
+    missing = found(_grids(tmp_path, 2025)[2], "missing_days", "as_prices")
+    assert [f.detail for f in missing if f.warning] == ["2025-01-02"]
+
+
 def test_before_rtc_b_real_time_mcpc_is_neither_read_nor_reported_absent(tmp_path):
     assert not found(_grids(tmp_path, 2024)[2], "dataset_absent", "rt_as_prices")
     assert found(_grids(tmp_path, 2026)[2], "dataset_absent", "rt_as_prices")

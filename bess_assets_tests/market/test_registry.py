@@ -373,6 +373,16 @@ def test_the_user_names_a_pair_that_evidence_would_reject(tmp_path: Path) -> Non
     assert board["as_regup_usd"] == pytest.approx(24 * (3 + 1) * 5)
 
 
+def test_a_load_that_the_user_names_in_a_year_without_load_files_is_unobserved(tmp_path: Path) -> None:
+    market = {dataset: rows for dataset, rows in may_market().items() if "load" not in dataset}
+    settled = settle(tmp_path, 2022, market, table=f"battery,gen_resource,load_resource\nOAK_1,{GEN},{LOAD}\n")
+    oak = settled.row("bess_registry")
+    assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == (LOAD, "user", "load")
+    board = settled.row("leaderboard")
+    assert (board["charge_mwh"], board["rt_energy_usd"], board["as_usd"]) == (None, None, None)
+    assert board["discharge_mwh"] == pytest.approx(144)
+
+
 def test_a_load_that_the_user_gives_to_one_battery_is_no_candidate_of_another(tmp_path: Path) -> None:
     market = may_market()
     market["dam_gen_resources"] += dam(MAY, "OAK_BESS2")
