@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+from bess_assets.market.products import PRODUCTS
 from bess_assets.results import Answer, BatteryAnswer
-from bess_assets.tables import PRODUCTS
 from bess_assets.text_tables import ALWAYS, Heading, any_value, decimals, listed, money, paragraph, percent, text_table
 
 WHAT_DOLLARS_ARE = "Dollars are gross market revenue reconstructed from ERCOT's public reports: no settlement statement. Unknown is shown as -, never as zero."

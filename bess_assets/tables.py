@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from bess_assets.market.products import PRODUCTS
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -16,7 +18,6 @@ Kind = Literal["text", "label", "day", "time", "number", "count", "flag"]
 
 Group = Literal["registry", "extracts", "daily", "revenue", "leaderboard"]
 
-PRODUCTS = ("regup", "regdn", "rrs", "ecrs", "nspin")
 PRODUCT_NAMES = {
     "regup": "regulation up",
     "regdn": "regulation down",

@@ -10,7 +10,7 @@ from functools import lru_cache
 import pandas as pd
 import pytest
 
-from bess_assets.tables import PRODUCTS
+from bess_assets.market.products import PRODUCTS
 from bess_assets_tests.conftest import Worlds
 from bess_assets_tests.independent import BOARD_COLUMNS, Settlement, settle
 from bess_assets_tests.worlds import KEYS, World, differences, some

@@ -90,23 +90,28 @@ class Period:
 
     @property
     def first(self) -> date:
+        """First day."""
         return date(self.year, self.month or 1, 1)
 
     @property
     def last(self) -> date:
+        """Last day."""
         month = self.month or 12
         return date(self.year, month, calendar.monthrange(self.year, month)[1])
 
     @property
     def days(self) -> int:
+        """Days in it."""
         return (self.last - self.first).days + 1
 
     @property
     def months(self) -> int:
+        """Calendar months in it: 12 or 1."""
         return 12 if self.month is None else 1
 
     @property
     def least_active_days(self) -> int:
+        """Active days from which a battery is ranked and has a $/kW."""
         return LEAST_ACTIVE_DAYS_YEAR if self.month is None else LEAST_ACTIVE_DAYS_MONTH
 
 
@@ -293,6 +298,13 @@ def usd_per_kw(
 
 
 def cycles_per_day(discharge: float | None, energy: float | None, known: int) -> float | None:
+    """Full discharges per observed day.
+
+    Args:
+        discharge: MWh discharged.
+        energy: size, MWh; None if unknown, and then so is the result.
+        known: quarter-hours with discharge known.
+    """
     if discharge is None or not energy or not known:
         return None
     return discharge / energy / (known / QUARTER_HOURS_PER_DAY)

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bess_assets.market.leaderboard import _cut, fleet_usd_per_kw, leaderboard, leaderboard_monthly, rank
+from bess_assets.market.products import PRODUCTS
 from bess_assets.market.step import Inputs
 from bess_assets.records import RollupFolder
 from bess_assets.storage import conform
-from bess_assets.tables import PRODUCTS, TABLES, arrow_schema
+from bess_assets.tables import TABLES, arrow_schema
 from bess_assets_tests.scenario import operating_year
 
 Row = dict[str, Any]
