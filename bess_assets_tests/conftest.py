@@ -5,7 +5,8 @@ Does not: markets and tables made for tests (scenario.py, worlds.py and the simu
 """
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,9 +66,11 @@ class Worlds:
 
 
 @pytest.fixture(scope="session")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
     """Simulated and settled once, in two processes side by side; it takes most of the time that the tests take."""
     from bess_assets_tests.worlds import EARLY, LATE, WILD, make_all
 
-    early, wild, late = make_all(tmp_path_factory.mktemp("worlds"), [[EARLY, WILD], [LATE]])
-    return Worlds(early, late, wild)
+    folder = tmp_path_factory.mktemp("worlds")
+    early, wild, late = make_all(folder, [[EARLY, WILD], [LATE]])
+    yield Worlds(early, late, wild)
+    shutil.rmtree(folder)  # some 250 MB

@@ -4,9 +4,6 @@ Belongs here: every quarter-hour, hour, day, month and year of the made-up marke
 Does not: whether the second settlement itself is right (test_independent_by_hand.py).
 """
 
-from collections.abc import Callable
-from functools import lru_cache
-
 import pandas as pd
 import pytest
 
@@ -62,21 +59,16 @@ def _batteries(world: World, year: int) -> pd.DataFrame:
     )
 
 
-@pytest.fixture(scope="module")
-def settled(worlds: Worlds) -> Callable[[str, int], Case]:
-    """Function from market and year to its second settlement; each is made once."""
-
-    @lru_cache(maxsize=2)
-    def case(name: str, year: int) -> Case:
-        world: World = getattr(worlds, name)
-        return world, year, settle(world.rollups, year, _batteries(world, year))
-
-    return case
-
-
-every_year = pytest.mark.parametrize(
-    ("name", "year"), [*FAST, *(pytest.param(name, year, marks=pytest.mark.slow) for name, year in SLOW)]
+@pytest.fixture(
+    scope="module",
+    params=[*FAST, *(pytest.param(case, marks=pytest.mark.slow) for case in SLOW)],
+    ids=lambda case: f"{case[0]}_{case[1]}",
 )
+def settled(request: pytest.FixtureRequest, worlds: Worlds) -> Case:
+    """A market, a year, and its second settlement, which all tests of that year share."""
+    name, year = request.param
+    world: World = getattr(worlds, name)
+    return world, year, settle(world.rollups, year, _batteries(world, year))
 
 
 def _seconds(times: pd.Series) -> pd.Series:
@@ -88,9 +80,8 @@ def _check(expected: pd.DataFrame, found: pd.DataFrame, keys: list[str], columns
     assert not wrong, some(wrong)
 
 
-@every_year
-def test_quarter_hours_agree(settled: Callable[[str, int], Case], name: str, year: int) -> None:
-    world, year, second = settled(name, year)
+def test_quarter_hours_agree(settled: Case) -> None:
+    world, year, second = settled
     ledger = world.table("energy_revenue", year)
     flows = world.table("bess_dispatch", year)[["battery", "interval_start", "discharge_mwh", "charge_mwh"]]
     ledger = ledger[ledger["unknown_reason"] != "not expected"].merge(flows, on=["battery", "interval_start"])
@@ -99,9 +90,8 @@ def test_quarter_hours_agree(settled: Callable[[str, int], Case], name: str, yea
     _check(second.quarter_hours, ledger, ["battery", "interval_start"], [*money, "discharge_mwh", "charge_mwh"])
 
 
-@every_year
-def test_hours_of_every_product_agree(settled: Callable[[str, int], Case], name: str, year: int) -> None:
-    world, year, second = settled(name, year)
+def test_hours_of_every_product_agree(settled: Case) -> None:
+    world, year, second = settled
     ledger = world.table("as_revenue", year)
     ledger = ledger[ledger["exists"]].rename(columns={"mcpc_usd_per_mw": "mcpc"})
     ledger["interval_start"] = _seconds(ledger["interval_start"])
@@ -109,9 +99,8 @@ def test_hours_of_every_product_agree(settled: Callable[[str, int], Case], name:
     _check(second.hours, ledger, ["battery", "product", "interval_start"], columns)
 
 
-@every_year
-def test_days_agree(settled: Callable[[str, int], Case], name: str, year: int) -> None:
-    world, year, second = settled(name, year)
+def test_days_agree(settled: Case) -> None:
+    world, year, second = settled
     daily = world.table("daily_revenue", year)
     daily["operating_day"] = pd.to_datetime(daily["operating_day"]).dt.as_unit("s")
     expected = second.daily.rename(columns=DAILY_RENAMED)
@@ -127,9 +116,8 @@ def test_days_agree(settled: Callable[[str, int], Case], name: str, year: int) -
 
 
 @pytest.mark.parametrize("board", ["leaderboard", "leaderboard_monthly"])
-@every_year
-def test_boards_agree(settled: Callable[[str, int], Case], name: str, year: int, board: str) -> None:
-    world, year, second = settled(name, year)
+def test_boards_agree(settled: Case, board: str) -> None:
+    world, year, second = settled
     keys = KEYS[board]
     expected, found = getattr(second, board), world.table(board, year)
     _check(expected, found, keys, [column for column in BOARD_COLUMNS if column not in keys])

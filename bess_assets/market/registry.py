@@ -278,7 +278,7 @@ class _Registry:
         self._apply_user(batteries, by_load)
         for battery in batteries:
             if battery.load is None and battery.pair and battery.pair.load is not None:
-                battery.load = by_load[battery.pair.load]
+                battery.load = by_load.get(battery.pair.load)
         keys: dict[str, _Battery] = {}
         for battery in batteries:
             if battery.key in keys:

@@ -373,7 +373,6 @@ def test_the_user_names_a_pair_that_evidence_would_reject(tmp_path: Path) -> Non
     assert board["as_regup_usd"] == pytest.approx(24 * (3 + 1) * 5)
 
 
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="E2-4: a user's load resource in a year without load files")
 def test_a_load_that_the_user_names_in_a_year_without_load_files_is_unobserved(tmp_path: Path) -> None:
     market = {dataset: rows for dataset, rows in may_market().items() if "load" not in dataset}
     settled = settle(tmp_path, 2022, market, table=f"battery,gen_resource,load_resource\nOAK_1,{GEN},{LOAD}\n")
