@@ -417,6 +417,16 @@ def test_the_user_joins_names_that_nothing_else_would(tmp_path: Path) -> None:
     assert (joined["OAK_1"]["esr_resource"], joined["OAK_1"]["bridge_evidence"]) == ("FAR_ESR9", "user's table")
 
 
+def test_the_user_may_join_an_esr_to_a_battery_named_by_its_key_alone(tmp_path: Path) -> None:
+    market = seam_market()
+    for dataset in ("dam_esr_resources", "sced_esr_resources"):
+        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
+    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
+    rows, _ = registry(tmp_path, 2025, market, table="battery,esr_resource\nOAK_1,FAR_ESR9\n")
+    assert list(rows) == ["OAK_1"]
+    assert (rows["OAK_1"]["gen_resource"], rows["OAK_1"]["esr_resource"]) == (GEN, "FAR_ESR9")
+
+
 def test_the_user_may_join_names_in_two_rows_one_for_each_time(tmp_path: Path) -> None:
     market = seam_market()
     for dataset in ("dam_esr_resources", "sced_esr_resources"):
