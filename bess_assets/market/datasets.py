@@ -85,16 +85,23 @@ class Dataset:
     last_year: int = 9999
 
     def canonical(self, headings: list[str]) -> dict[str, str]:
-        """Canonical name -> heading, for the columns that the headings hold."""
-        by_normal: dict[str, str] = {}
-        for heading in headings:
-            by_normal.setdefault(normal_heading(heading), heading)
-        found = {}
-        for column in self.columns.values():
-            spelled = [by_normal[n] for n in map(normal_heading, column.headings) if n in by_normal]
-            if spelled:
-                found[column.name] = spelled[0]
-        return found
+        """Canonical name -> preferred heading, for the columns that the headings hold."""
+        return {name: spelled[0] for name, spelled in self.spellings(headings).items()}
+
+    def spellings(self, headings: list[str]) -> dict[str, list[str]]:
+        """Canonical name -> all headings that stand for it, the preferred one first."""
+        return {
+            column.name: spelled
+            for column in self.columns.values()
+            if (
+                spelled := [
+                    heading
+                    for normal in dict.fromkeys(map(normal_heading, column.headings))
+                    for heading in headings
+                    if normal_heading(heading) == normal
+                ]
+            )
+        }
 
     def knows(self, heading: str) -> bool:
         """Whether the heading is one that some era of the dataset has."""
@@ -148,9 +155,14 @@ def _as_awards(*, load: bool) -> tuple[DatasetColumn, ...]:
     )
 
 
+def _rt_award(part: str, label: str) -> DatasetColumn:
+    column = _column(f"{part}_award_mw", "number", f"AS Awards {label}", first_day=RTC_FIRST_DAY)
+    return column if part.startswith("rrs") else _live(column)
+
+
 def _rt_as_awards() -> tuple[DatasetColumn, ...]:
     return tuple(
-        _column(f"{part}_award_mw", "number", f"AS Awards {label}", first_day=RTC_FIRST_DAY)
+        _rt_award(part, label)
         for part, label in (
             ("regup", "REGUP"),
             ("regdn", "REGDN"),
@@ -464,7 +476,8 @@ class FileDescription:
         rows: rows.
         bytes: size of the file.
         columns: (heading, Arrow type, canonical name or None) in file order.
-        missing: canonical columns that ERCOT publishes in that year and the file lacks.
+        missing: canonical columns that ERCOT publishes in that year and the file lacks or leaves blank in every row.
+        blank: those that are there and blank in every row: as good as absent.
         unknown: headings that no era of the dataset has.
         zero_filled: canonical number columns that are zero in every row, as far as the footer's statistics say.
     """
@@ -473,6 +486,7 @@ class FileDescription:
     bytes: int
     columns: list[tuple[str, str, str | None]]
     missing: list[str]
+    blank: list[str]
     unknown: list[str]
     zero_filled: list[str]
 
@@ -504,21 +518,24 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
     with open_parquet(dataset, path) as file:
         schema = file.schema_arrow
         headings = list(schema.names)
-        found = dataset.canonical(headings)
-        by_heading = {heading: name for name, heading in found.items()}
+        spelled = find_columns(dataset, path, file)
+        found = {name: own[0] for name, own in spelled.items()}
+        by_heading = {heading: name for name, own in spelled.items() for heading in own}
         rows = file.metadata.num_rows
         zero = [
             name
             for name, heading in found.items()
-            if dataset.columns[name].kind == "number" and rows and _is_zero(file.metadata, heading)
+            if dataset.columns[name].kind == "number" and rows and _is_zero(file, heading)
         ]
-    require_columns(dataset, path, headings)
     year = int(path.stem) if path.stem.isdigit() else None
+    missing = [c.name for c in dataset.columns.values() if c.name not in found and _published(c, year)]
+    there = dataset.spellings(headings)
     return FileDescription(
         rows=rows,
         bytes=path.stat().st_size,
         columns=[(h, str(schema.field(i).type), by_heading.get(h)) for i, h in enumerate(headings)],
-        missing=[c.name for c in dataset.columns.values() if c.name not in found and _published(c, year)],
+        missing=missing,
+        blank=[name for name in missing if name in there],
         unknown=[h for h in headings if not dataset.knows(h)],
         zero_filled=zero,
     )
@@ -563,19 +580,74 @@ def require_columns(dataset: Dataset, path: Path, headings: list[str]) -> dict[s
     return found
 
 
+def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str, list[str]]:
+    """Canonical name -> the headings of a file that hold it, to be joined row by row where there are several.
+
+    A column that is blank in every row is as good as absent: a rollup's producer fills absent columns with blanks. Other spellings of a
+    column (`Hour Ending` beside `hour`) are used only where the preferred one is absent.
+
+    Raises:
+        InputError: a required column is absent or blank throughout, or a heading proves the file to be another dataset's.
+    """
+    headings = list(file.schema_arrow.names)
+    require_columns(dataset, path, headings)
+    found = {}
+    for name, spelled in dataset.spellings(headings).items():
+        column = dataset.columns[name]
+        filled = [heading for heading in spelled if not _is_blank(file, heading)]
+        if not filled and column.required and column.kind not in {"day", "stamp"} and file.metadata.num_rows:
+            raise InputError(
+                f"{path.name} of {dataset.folder} has a column {spelled[0]!r} that is blank in every row.",
+                dataset=dataset.name,
+                file=path,
+                column=spelled[0],
+                expected="a value in every row",
+                remedy="Build this file again from ERCOT's reports.",
+            )
+        own = filled or (spelled if column.required else [])
+        if own:
+            first = normal_heading(own[0])
+            found[name] = [heading for heading in own if normal_heading(heading) == first]
+    return found
+
+
 def _published(column: DatasetColumn, year: int | None) -> bool:
     if year is None:
         return True
     return column.first_day < date(year, 11, 1) and column.last_day > date(year, 1, 1)
 
 
-def _is_zero(metadata: pq.FileMetaData, heading: str) -> bool:
+def _chunks(file: pq.ParquetFile, heading: str) -> list[pq.ColumnChunkMetaData]:
+    metadata = file.metadata
     index = next((i for i in range(metadata.num_columns) if metadata.schema.column(i).path == heading), None)
-    if index is None:
-        return False
+    return (
+        [] if index is None else [metadata.row_group(group).column(index) for group in range(metadata.num_row_groups)]
+    )
+
+
+def _is_blank(file: pq.ParquetFile, heading: str) -> bool:
+    """Whether a column is null or blank text in every row; a column without statistics is read until a value turns up."""
+    unsaid = []
+    for group, chunk in enumerate(_chunks(file, heading)):
+        statistics = chunk.statistics
+        if statistics is not None and statistics.has_null_count and statistics.null_count == chunk.num_values:
+            continue
+        if statistics is None or not statistics.has_min_max:
+            unsaid.append(group)
+        elif not (isinstance(statistics.min, str) and not statistics.min.strip() and not statistics.max.strip()):
+            return False
+    for group in unsaid:
+        for batch in file.iter_batches(row_groups=[group], columns=[heading]):
+            values = batch.column(0).drop_null()
+            if any(not isinstance(value, str) or value.strip() for value in values.unique().to_pylist()):
+                return False
+    return bool(file.metadata.num_rows)
+
+
+def _is_zero(file: pq.ParquetFile, heading: str) -> bool:
+    """Whether a column is zero in every row that has a value, as far as the footer says."""
     seen = False
-    for group in range(metadata.num_row_groups):
-        chunk = metadata.row_group(group).column(index)
+    for chunk in _chunks(file, heading):
         statistics = chunk.statistics
         if statistics is None or not statistics.has_min_max:
             if statistics is not None and statistics.null_count == chunk.num_values:

@@ -30,7 +30,7 @@ _RT_AWARDS = ("regup_award_mw", "regdn_award_mw", *_RRS_PARTS, "ecrs_award_mw", 
 
 @dataclass
 class Flows:
-    """Energy of some resources by quarter-hour, from telemetry or, where that is unknown, base points.
+    """Energy of some resources by quarter-hour of an era, from telemetry or, where that is unknown, base points.
 
     Attributes:
         reader: what was read.
@@ -49,7 +49,9 @@ class Flows:
     awards: dict[str, FloatArray]
 
 
-def read_flows(inputs: Inputs, dataset: str, names: list[str], telemetry: str, *, awards: bool = False) -> Flows:
+def read_flows(
+    inputs: Inputs, dataset: str, names: list[str], telemetry: str, part: slice, *, awards: bool = False
+) -> Flows:
     """Energy of resources of a SCED dataset.
 
     Args:
@@ -57,11 +59,12 @@ def read_flows(inputs: Inputs, dataset: str, names: list[str], telemetry: str, *
         dataset: canonical name.
         names: resources.
         telemetry: column of the telemetered MW.
+        part: the quarter-hours wanted, whole days: the era of the dataset.
         awards: whether real-time AS awards are wanted too.
     """
     numbers = [telemetry, "base_point_mw", *(_RT_AWARDS if awards else ())]
     reader = RunReader(inputs, dataset, names, numbers)
-    shape = (len(names), inputs.year.quarter_hours)
+    shape = (len(names), part.stop - part.start)
     flows = Flows(
         reader,
         np.full(shape, np.nan),
@@ -72,24 +75,24 @@ def read_flows(inputs: Inputs, dataset: str, names: list[str], telemetry: str, *
     )
     if not names or not len(reader.starts):
         return flows
-    for window in reader.windows():
+    for window in reader.windows(part.start, part.stop):
         output, base_point = window.grids[telemetry], window.grids["base_point_mw"]
         # a base point can help only where it is known and telemetry is not
         falls_back = bool((np.isnan(output) & ~np.isnan(base_point)).any())
         rt_awards = _real_time_awards(window.grids) if awards else {}
         for first, last in window.blocks():
-            part = slice(first, last)
+            here = slice(first - part.start, last - part.start)
             means = reader.means(window, output, first, last)
             source = np.where(np.isnan(means.positive), _NONE, _TELEMETRY)
             if falls_back:
                 means, source = _fall_back(means, source, reader.means(window, base_point, first, last))
-            flows.discharge_mwh[:, part] = means.positive.T * HOURS_PER_QUARTER_HOUR
-            flows.charge_mwh[:, part] = means.negative.T * HOURS_PER_QUARTER_HOUR
-            flows.source[:, part] = source.T
-            flows.coverage[:, part] = means.coverage.T
+            flows.discharge_mwh[:, here] = means.positive.T * HOURS_PER_QUARTER_HOUR
+            flows.charge_mwh[:, here] = means.negative.T * HOURS_PER_QUARTER_HOUR
+            flows.source[:, here] = source.T
+            flows.coverage[:, here] = means.coverage.T
             for product, values in rt_awards.items():
                 award = reader.means(window, values, first, last)
-                flows.awards[product][:, part] = (award.positive - award.negative).T
+                flows.awards[product][:, here] = (award.positive - award.negative).T
     return flows
 
 
@@ -113,14 +116,9 @@ def _real_time_awards(grids: dict[str, FloatArray]) -> dict[str, FloatArray]:
     return {p: rrs if p == "rrs" else grids[f"{p}_award_mw"] for p in PRODUCTS}
 
 
-def generation_flows(inputs: Inputs, names: list[str]) -> Flows:
-    """Telemetered net output, else base point, of generation resources."""
-    return read_flows(inputs, "sced_gen_resources", names, "output_mw")
-
-
-def load_flows(inputs: Inputs, names: list[str]) -> Flows:
+def load_flows(inputs: Inputs, names: list[str], part: slice) -> Flows:
     """Real power consumption, else base point, of load resources: charging is the positive part."""
-    flows = read_flows(inputs, "sced_load_resources", names, "consumption_mw")
+    flows = read_flows(inputs, "sced_load_resources", names, "consumption_mw", part)
     flows.discharge_mwh, flows.charge_mwh = flows.charge_mwh, flows.discharge_mwh
     return flows
 
@@ -177,13 +175,16 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
     esrs = sorted({row["esr_resource"] for row in rows if row["esr_resource"]}) if boundary < year.quarter_hours else []
     generation = load = esr = metered = None
     if boundary:
-        generation, load = generation_flows(inputs, gens), load_flows(inputs, loads)
+        combo_era = slice(0, boundary)
+        generation = read_flows(inputs, "sced_gen_resources", gens, "output_mw", combo_era)
+        load = load_flows(inputs, loads, combo_era)
         meter = MeterReader(inputs, gens)
         metered = meter.read()
         for reader in (generation.reader, load.reader, meter):
             reader.report(findings)
     if boundary < year.quarter_hours:
-        esr = read_flows(inputs, "sced_esr_resources", esrs, "output_mw", awards=True)
+        esr_era = slice(boundary, year.quarter_hours)
+        esr = read_flows(inputs, "sced_esr_resources", esrs, "output_mw", esr_era, awards=True)
         esr.reader.report(findings, first_day=max(day_number(RTC_FIRST_DAY) - year.first_day, 0))
     ledger = LedgerColumns(year, quarter_hours=True)
     left_out = 0.0
@@ -198,11 +199,11 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
             n = esrs.index(row["esr_resource"])
             part = slice(boundary, None)
             for name in ("discharge", "charge"):
-                getattr(energy, name)[part] = getattr(esr, f"{name}_mwh")[n, part]
-                getattr(energy, f"{name}_source")[part] = esr.source[n, part]
-                getattr(energy, f"{name}_coverage")[part] = esr.coverage[n, part]
+                getattr(energy, name)[part] = getattr(esr, f"{name}_mwh")[n]
+                getattr(energy, f"{name}_source")[part] = esr.source[n]
+                getattr(energy, f"{name}_coverage")[part] = esr.coverage[n]
             for p in PRODUCTS:
-                rt_awards[p][part] = esr.awards[p][n, part]
+                rt_awards[p][part] = esr.awards[p][n]
         yield ledger.chunk(
             row["battery"],
             discharge_mwh=energy.discharge,
@@ -235,10 +236,10 @@ def _combo(
     """Fill in the combo era of one battery; returns the MWh of negative generation-side values left out of charging."""
     meter = metered[n, part]
     has_meter = ~np.isnan(meter)
-    source = np.where(has_meter, _METER, generation.source[n, part]).astype(np.int8)
-    coverage = np.where(has_meter, 1.0, generation.coverage[n, part])
-    negative = np.where(has_meter, np.maximum(-meter, 0.0), generation.charge_mwh[n, part])
-    energy.discharge[part] = np.where(has_meter, np.maximum(meter, 0.0), generation.discharge_mwh[n, part])
+    source = np.where(has_meter, _METER, generation.source[n]).astype(np.int8)
+    coverage = np.where(has_meter, 1.0, generation.coverage[n])
+    negative = np.where(has_meter, np.maximum(-meter, 0.0), generation.charge_mwh[n])
+    energy.discharge[part] = np.where(has_meter, np.maximum(meter, 0.0), generation.discharge_mwh[n])
     energy.discharge_source[part] = source
     energy.discharge_coverage[part] = coverage
     if charging == "generation":
@@ -247,7 +248,7 @@ def _combo(
         energy.charge_coverage[part] = coverage
         return 0.0
     if load is not None and own_load is not None:
-        energy.charge[part] = load.charge_mwh[own_load, part]
-        energy.charge_source[part] = load.source[own_load, part]
-        energy.charge_coverage[part] = load.coverage[own_load, part]
+        energy.charge[part] = load.charge_mwh[own_load]
+        energy.charge_source[part] = load.source[own_load]
+        energy.charge_coverage[part] = load.coverage[own_load]
     return float(np.nansum(negative))

@@ -367,7 +367,12 @@ def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], 
         missing = [name for name in description.missing if name in used]
         suspicious = [name for name in suspicious_zeros(dataset, description) if name in used]
         zero = [name for name in description.zero_filled if name in used and name not in suspicious]
-        findings.add("missing_columns", dataset.name, len(missing), f"{path.name}: {', '.join(missing)}")
+        absent = [name for name in missing if name not in description.blank]
+        blank = [name for name in missing if name in description.blank]
+        findings.add("missing_columns", dataset.name, len(absent), f"{path.name}: {', '.join(absent)}")
+        findings.add(
+            "missing_columns", dataset.name, len(blank), f"{path.name}: blank in every row: {', '.join(blank)}"
+        )
         findings.add(
             "unknown_headings",
             dataset.name,

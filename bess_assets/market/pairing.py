@@ -221,7 +221,7 @@ def mutual_best(ranks: Mapping[tuple[str, str], tuple[int, ...]]) -> dict[str, s
         }
         if not taken:
             break
-        accepted.update(taken)
+        accepted.update(sorted(taken))
         firsts, seconds = {a for a, _ in taken}, {b for _, b in taken}
         left = {(a, b): rank for (a, b), rank in left.items() if a not in firsts and b not in seconds}
     return accepted

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from bess_assets.errors import InputError
 from bess_assets.market.clock import day_number
-from bess_assets.market.datasets import Dataset, open_parquet, require_columns
+from bess_assets.market.datasets import Dataset, find_columns, open_parquet
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -33,6 +33,7 @@ NO_VALUE = np.iinfo(np.int64).min
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
 _ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
 _ARROW_SPELLINGS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y", "%Y-%m-%d")
+_INTERVAL = re.compile(r"(\d{1,3})(?:\.0+)?$")
 _NUMBER = re.compile(
     r"[+-]?((\d{1,3}(,\d{3})+|\d+)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|[+-]?inf(inity)?$|nan$", re.IGNORECASE
 )
@@ -63,6 +64,12 @@ def parse_wall_clock(text: str) -> int | None:
 def parse_hour(text: str) -> int | None:
     """Hour label of `1`, `01:00`, `24:00` or `1.0`; None if it is none of them."""
     match = _HOUR.match(text)
+    return int(match[1]) if match else None
+
+
+def parse_interval(text: str) -> int | None:
+    """Interval number of `1`, `100` or `1.0`; None if it is none of them."""
+    match = _INTERVAL.match(text)
     return int(match[1]) if match else None
 
 
@@ -179,7 +186,7 @@ class Rows:
         """Interval numbers, `NO_VALUE` where blank or absent."""
         if not self.has(name):
             return np.full(self.count, NO_VALUE, dtype=np.int64)
-        return self._whole_numbers(name, parse_hour, "a whole number")
+        return self._whole_numbers(name, parse_interval, "a whole number")
 
     def flags(self, name: str) -> IntArray:
         """1 for Y, 0 for N, -1 where blank or absent."""
@@ -201,7 +208,7 @@ class Rows:
         """Codes, and the wall-clock seconds they stand for (`NO_VALUE` for a blank)."""
         column = self._column(name)
         if pa.types.is_null(column.type):
-            return np.full(self.count, -1, dtype=np.int64), np.array([NO_VALUE])
+            return np.zeros(self.count, dtype=np.int64), np.array([NO_VALUE])
         if _is_text(column.type):
             return self._wall_clock_texts(name, "a stamp such as 03/09/2025 00:15:13")
         if not pa.types.is_timestamp(column.type):
@@ -211,7 +218,9 @@ class Rows:
         return codes.astype(np.int64), distinct
 
     def _column(self, name: str) -> pa.Array:
-        return self._batch.column(self._source.found[name])
+        column = self._batch.column(self._source.found[name])
+        # text that a writer did not mark as text
+        return column.cast(pa.string()) if pa.types.is_binary(column.type) else column
 
     def _encoded(self, name: str) -> tuple[IntArray, pa.Array]:
         """Codes (-1 where null) and the distinct values as Arrow texts."""
@@ -272,6 +281,8 @@ class Rows:
             return self._parsed(name, parse, expected, NO_VALUE, np.int64)
         if pa.types.is_integer(column.type):
             return self._integers(column)
+        if pa.types.is_decimal(column.type):
+            column = column.cast(pa.float64())
         if pa.types.is_floating(column.type):
             floats = column.to_numpy(zero_copy_only=False)
             if (np.isfinite(floats) & (floats != np.floor(floats))).any():
@@ -290,6 +301,17 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
+def _join_spellings(batch: pa.RecordBatch, headings: Sequence[str]) -> pa.RecordBatch:
+    """The batch with several spellings of one column joined under the first: the first value in each row that is not blank."""
+    columns = [batch.column(heading) for heading in headings]
+    if all(pa.types.is_integer(c.type) or pa.types.is_floating(c.type) for c in columns):
+        values = pc.coalesce(*(c.cast(pa.float64()) for c in columns))
+    else:
+        texts = [c.cast(pa.string()) for c in columns]
+        values = pc.coalesce(*(pc.if_else(pc.equal(pc.utf8_trim_whitespace(t), ""), None, t) for t in texts))
+    return batch.set_column(batch.schema.get_field_index(headings[0]), headings[0], values)
+
+
 def _has_value(column: pa.Array) -> bool:
     """Whether some row is neither null nor blank."""
     if column.null_count == len(column):
@@ -302,10 +324,12 @@ def _has_value(column: pa.Array) -> bool:
 
 
 def _wall_clock(column: pa.Array) -> pa.Array:
-    """A timestamp column without its zone: rollups store wall-clock time as if it were UTC."""
-    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+    """A timestamp column as wall-clock time: rollups store it as if it were UTC; a real zone is taken at its word."""
+    if not pa.types.is_timestamp(column.type) or column.type.tz is None:
+        return column
+    if column.type.tz in {"UTC", "Etc/UTC", "GMT", "Z", "+00:00"}:
         return column.cast(pa.timestamp(column.type.unit))
-    return column
+    return pc.local_timestamp(column)
 
 
 @dataclass
@@ -342,20 +366,24 @@ def read_rows(
     """
     with open_parquet(dataset, path) as plain:
         schema = plain.schema_arrow
-    found = require_columns(dataset, path, list(schema.names))
+        spelled = find_columns(dataset, path, plain)
+    found = {name: own[0] for name, own in spelled.items()}
     wanted = {name: found[name] for name in columns if name in found}
+    joined = [spelled[name] for name in wanted if len(spelled[name]) > 1]
     text = [heading for heading in wanted.values() if _is_text(schema.field(heading).type)]
     source = _Source(dataset, path, found)
     time_name = next((n for n in ("operating_day", "sced_stamp", "interval_end") if n in wanted), None)
     rows = known_times = 0
     with open_parquet(dataset, path, text) as file:
         try:
-            headings = list(dict.fromkeys(wanted.values()))
+            headings = list(dict.fromkeys([*wanted.values(), *(heading for own in joined for heading in own)]))
             for group in range(file.num_row_groups) if groups is None else groups:
                 for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group]):
                     rows += batch.num_rows
                     if time_name and not known_times:
                         known_times += _has_value(batch.column(wanted[time_name]))
+                    for own in joined:
+                        batch = _join_spellings(batch, own)
                     yield Rows(source, batch, group)
         except (pa.ArrowException, OSError) as error:
             raise InputError(

@@ -87,20 +87,44 @@ class _Seen:
         return max((int(log.last[n]) for log in self.logs), default=-1)
 
 
-def distinct_names(inputs: Inputs, dataset: str, resource_type: str | None = None) -> set[str]:
-    """Resource names of a dataset, of one type where the dataset has types."""
+def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_type: str | None = None) -> set[str]:
+    """Resource names of a dataset, of one type where the dataset has types; rows without a name are counted."""
     names: set[str] = set()
+    unnamed = 0
     for path in inputs.rollups.files(dataset, inputs.year.year):
         for rows in read_rows(DATASETS[dataset], path, ["resource_name", "resource_type"]):
             codes, texts = rows.texts("resource_name")
+            unnamed += int((codes < 0).sum()) if rows.has("resource_name") else 0
             if resource_type is not None and rows.has("resource_type"):
                 kinds, kind_texts = rows.texts("resource_type")
-                wanted = kind_texts.index(resource_type) if resource_type in kind_texts else -2
-                codes = codes[kinds == wanted]
+                wanted = [n for n, text in enumerate(kind_texts) if text.upper() == resource_type]
+                codes = codes[np.isin(kinds, wanted)]
             elif resource_type == _COMBO_TYPE:
                 continue
             names.update(texts[code] for code in np.unique(codes) if code >= 0)
+    findings.add("unnamed_rows", dataset, unnamed, "no resource name: not used")
     return names
+
+
+def latest_qses(inputs: Inputs, dataset: str, names: Sequence[str]) -> list[str]:
+    """QSE of each resource in its last SCED row of the year that says one, empty where none does."""
+    latest = np.full(len(names), np.iinfo(np.int64).min)
+    qse = np.full(len(names), -1, dtype=np.int64)
+    codes, qses = Codes(names), Codes()
+    for path in inputs.rollups.files(dataset, inputs.year.year):
+        for rows in read_rows(DATASETS[dataset], path, ["sced_stamp", "resource_name", "qse"]):
+            stamp_codes, stamps = rows.stamps("sced_stamp")
+            series = codes.translate(*rows.texts("resource_name"))
+            said = qses.translate(*rows.texts("qse"))
+            day = stamps[stamp_codes] // 86_400
+            mine = (series >= 0) & (series < codes.known) & (said >= 0)
+            mine &= (day >= inputs.year.first_day) & (day <= inputs.year.last_day)
+            series, said, stamp = series[mine], said[mine], stamps[stamp_codes][mine]
+            order = np.argsort(stamp, kind="stable")
+            order = order[stamp[order] >= latest[series[order]]]
+            qse[series[order]] = said[order]
+            latest[series[order]] = stamp[order]
+    return [qses.texts[code] if code >= 0 else "" for code in qse]
 
 
 def _day_ahead(inputs: Inputs, dataset: str, names: list[str], size: str, findings: Findings) -> _Seen:
@@ -198,6 +222,7 @@ class _Registry:
         self.batteries = self._batteries()
         self._cop: _Plans | None = None
         self._run_sizes: dict[str, FloatArray] = {}
+        self._sced_qses: dict[str, list[str]] = {}
         self._zero_columns = {dataset: self._suspicious_zeros(dataset) for dataset in _RESOURCE_DATASETS}
 
     # --- what the data hold -------------------------------------------------------------------------------------------
@@ -214,19 +239,22 @@ class _Registry:
         loads: set[str] = set()
         esrs: set[str] = set()
         if has_combo_era(year):
-            combos = distinct_names(inputs, "dam_gen_resources", _COMBO_TYPE) | distinct_names(
-                inputs, "sced_gen_resources", _COMBO_TYPE
+            combos = distinct_names(inputs, "dam_gen_resources", self.findings, _COMBO_TYPE) | distinct_names(
+                inputs, "sced_gen_resources", self.findings, _COMBO_TYPE
             )
             combos |= {row.gen_resource for row in self.user if row.gen_resource}
-            every_load = distinct_names(inputs, "dam_load_resources") | distinct_names(inputs, "sced_load_resources")
+            every_load = distinct_names(inputs, "dam_load_resources", self.findings) | distinct_names(
+                inputs, "sced_load_resources", self.findings
+            )
             self.suggested = candidates(sorted(combos), sorted(every_load))
             loads = {load for some in self.suggested.values() for load in some}
             loads |= {row.load_resource for row in self.user if row.load_resource and row.load_resource != NO_LOAD}
         else:
             self.suggested = {}
         if has_esr_era(year):
-            esrs = distinct_names(inputs, "dam_esr_resources", _ESR_TYPE) | distinct_names(
-                inputs, "sced_esr_resources", _ESR_TYPE
+            # every row of these two datasets is an ESR's, whatever its type column says or lacks
+            esrs = distinct_names(inputs, "dam_esr_resources", self.findings) | distinct_names(
+                inputs, "sced_esr_resources", self.findings
             )
             esrs |= {row.esr_resource for row in self.user if row.esr_resource}
         return (
@@ -308,6 +336,16 @@ class _Registry:
         decided = {
             self.user_gens[row.battery]: row for row in self.user if row.load_resource and row.battery in self.user_gens
         }
+        for row in self.user:
+            chosen = decided.get(self.user_gens.get(row.battery, ""))
+            if chosen and row.load_resource and row.load_resource != chosen.load_resource:
+                raise RegistryTableError(
+                    f"Lines {row.line} and {chosen.line} of the battery table give {row.battery} two load resources in {self.year.year}.",
+                    file=self.inputs.registry_csv,
+                    column="load_resource",
+                    expected="one load resource, or none, for a battery and year: a pair holds for the whole year",
+                    remedy="Keep the one that held for most of the year.",
+                )
         taken = {row.load_resource for row in decided.values()}
         open_pairs = {
             gen: [load for load in self.suggested.get(gen, []) if load in by_load and load not in taken]
@@ -350,7 +388,7 @@ class _Registry:
             "bridged",
             "bess_registry",
             len(bridges),
-            ", ".join(f"{g} = {e}" for g, (e, _) in list(bridges.items())[:6]),
+            ", ".join(f"{g} = {e}" for g, (e, _) in sorted(bridges.items())[:6]),
             warning=False,
         )
         return bridges
@@ -515,7 +553,7 @@ class _Registry:
             "bridge_evidence": b.bridge,
             "settlement_point": node,
             "settlement_points": ";".join(node_names.distinct()) or None,
-            "qse": next((cls.qse[n] for cls, n in reversed(parts) if n is not None and cls.qse and cls.qse[n]), None),
+            "qse": self._qse(b),
             "capacity_mw": capacity,
             "capacity_source": capacity_source,
             "energy_mwh": energy,
@@ -549,6 +587,21 @@ class _Registry:
         files = self.inputs.rollups.files(dataset, self.year.year)
         found = [suspicious_zeros(DATASETS[dataset], describe_file(DATASETS[dataset], path)) for path in files]
         return sorted({name for names in found for name in names})
+
+    def _qse(self, b: _Battery) -> str | None:
+        """Of its last day-ahead row that says one, else of its last SCED row."""
+        later_first = ((self.esr, b.esr, "sced_esr_resources"), (self.combo, b.gen, "sced_gen_resources"))
+        for cls, n, _ in later_first:
+            if n is not None and cls.qse and cls.qse[n]:
+                return cls.qse[n]
+        for cls, n, dataset in later_first:
+            if n is None:
+                continue
+            if dataset not in self._sced_qses:
+                self._sced_qses[dataset] = latest_qses(self.inputs, dataset, cls.names)
+            if self._sced_qses[dataset][n]:
+                return self._sced_qses[dataset][n]
+        return None
 
     def _nodes(self, b: _Battery) -> NodeGrid:
         """Node by hour of one battery: combo rows before DAM ESR data begin, ESR rows after, the user's table first."""

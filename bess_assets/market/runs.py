@@ -27,6 +27,8 @@ LONGEST_HOLD_SECONDS = 900
 LEAST_COVERAGE = 0.5
 """Share of a quarter-hour that must be observed for its energy to be known."""
 _QUARTER_HOUR = 900
+_NO_DAY = np.iinfo(np.int64).min // 2
+"""Day index of a blank stamp: outside every year."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def _stamp_table(year: OperatingYear, rows: Rows) -> _StampTable:
     safe = np.where(known, local, 0)
     utc = np.stack([year.stamps_to_utc(safe, np.full(len(local), flag)) for flag in (-1, 0, 1)], axis=1)
     utc[~known] = -1
-    day = np.where(known, safe // 86_400 - year.first_day, np.iinfo(np.int64).min // 2)
+    day = np.where(known, safe // 86_400 - year.first_day, _NO_DAY)
     return _StampTable(pair, utc.ravel(), np.repeat(day, 3))
 
 
@@ -210,9 +212,8 @@ class RunReader:
                 counts = np.bincount(table.pair, minlength=len(table.utc))
                 present = counts > 0
                 utc = table.utc[present]
-                self._lost += int(
-                    counts[present][(utc < 0) & (utc != AMBIGUOUS) & self._in_year(table.day_index[present])].sum()
-                )
+                concerns_us = self._in_year(table.day_index[present]) | (table.day_index[present] == _NO_DAY)
+                self._lost += int(counts[present][(utc < 0) & (utc != AMBIGUOUS) & concerns_us].sum())
                 self._ambiguous += int(counts[present][utc == AMBIGUOUS].sum())
                 self.log.saw_days(np.unique(table.day_index[present]))
                 autumn = table.day_index[present] == self._year.autumn_day
@@ -238,12 +239,24 @@ class RunReader:
     def _in_year(self, day_index: IntArray) -> BoolArray:
         return (day_index >= 0) & (day_index < self._year.days)
 
-    def windows(self) -> Iterator[Window]:
-        """The year in as many windows as memory asks for; each file's row groups are read for the windows they touch."""
+    def windows(self, begin: int = 0, end: int | None = None) -> Iterator[Window]:
+        """The days from one quarter-hour to another in as many windows as memory asks for.
+
+        Each file's row groups are read for the windows they touch.
+
+        Args:
+            begin: first quarter-hour wanted, a midnight.
+            end: one past the last, a midnight; the year's end if not given.
+        """
+        bounds = 4 * self._year.day_first_hour
+        first_day, last_day = (
+            int(np.searchsorted(bounds, at)) for at in (begin, self._year.quarter_hours if end is None else end)
+        )
+        low, high = np.searchsorted(self.starts, self._year.start + _QUARTER_HOUR * bounds[[first_day, last_day]])
         run_bytes = 8 * max(len(self._names), 1) * max(len(self._numbers), 1)
-        total = len(self.starts) * run_bytes
-        count = min(max(1, -(-total // self._inputs.block_bytes)), self._year.days)
-        edges = np.linspace(0, self._year.days, count + 1).astype(np.int64)
+        total = int(high - low) * run_bytes
+        count = min(max(1, -(-total // self._inputs.block_bytes)), last_day - first_day)
+        edges = np.linspace(first_day, last_day, count + 1).astype(np.int64)
         for first_day, last_day in pairwise(edges):
             first = 4 * int(self._year.day_first_hour[first_day])
             last = 4 * int(self._year.day_first_hour[last_day])
@@ -319,7 +332,9 @@ class RunReader:
         """Add what is absent or could not be used; call after the windows were read."""
         used = ["resource_name", *self._numbers]
         report_dataset(findings, self._dataset, self._paths, used)
-        findings.add("unusable_time", self._dataset.name, self._lost, "stamps that do not exist in the calendar")
+        findings.add(
+            "unusable_time", self._dataset.name, self._lost, "stamps that are blank or do not exist in the calendar"
+        )
         findings.add(
             "ambiguous_hour",
             self._dataset.name,

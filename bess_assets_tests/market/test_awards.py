@@ -3,6 +3,8 @@
 from datetime import date, datetime
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,14 @@ def _first(root, column, *batteries, hours=1):
     return _awards(root, *batteries)[0][KEY][column][:hours].tolist()
 
 
+def _amid(row):
+    """The row among others: a stranger's row of another hour has a value wherever this one is blank, as in any real file."""
+    return [
+        row,
+        {**row, "resource_name": "STRANGER", "hour_ending": 23, **{n: 1.0 for n, v in row.items() if v is None}},
+    ]
+
+
 def _equal(values, expected):
     return np.array_equal(values, expected, equal_nan=True)
 
@@ -93,16 +103,61 @@ def test_awards_of_both_sides_are_the_same_in_every_era(tmp_path, era):
 
 
 def test_an_absent_column_is_unknown_and_a_blank_in_one_that_is_there_is_no_award(tmp_path):
-    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(DAY, 1, award_mw=None, regup_award_mw=None)])
+    write_rollup(tmp_path, "dam_gen_resources", 2024, _amid(hourly(DAY, 1, award_mw=None, regup_award_mw=None)))
     own = _awards(tmp_path, ALONE)[0][KEY]
     assert own["award_mw"][0] == 0.0
     assert own["regup_gen_award_mw"][0] == 0.0
     assert np.isnan([own[f"{p}_gen_award_mw"][0] for p in ("regdn", "rrs", "ecrs", "nspin")]).all()
 
 
+@pytest.mark.parametrize("blank", [pa.array([None, None], pa.float64()), pa.array(["", " "]), pa.nulls(2)], ids=str)
+@pytest.mark.parametrize("statistics", [True, False])
+def test_a_column_that_is_blank_in_every_row_is_as_good_as_absent_and_reported(tmp_path, blank, statistics):
+    # a rollup's producer fills columns that it does not know with blanks: no award would be a guess
+    table = pa.table(
+        {
+            "DeliveryDate": [DAY, DAY],
+            "HourEnding": ["1", "2"],
+            "ResourceName": [GEN, GEN],
+            "AwardedQuantity": blank,
+            "RegUpAwarded": [1.0, None],
+        }
+    )
+    path = tmp_path / "DAM_Gen_Resources" / "2024.parquet"
+    path.parent.mkdir()
+    pq.write_table(table, path, write_statistics=statistics)
+    own, findings = _awards(tmp_path, ALONE)
+    assert np.isnan(own[KEY]["award_mw"][:2]).all()
+    assert own[KEY]["regup_gen_award_mw"][:2].tolist() == [1.0, 0.0]
+    said = [f.detail for f in findings if f.kind == "missing_columns" and f.subject == "dam_gen_resources"]
+    assert "2024.parquet: blank in every row: award_mw" in said
+
+
+def test_two_spellings_of_a_heading_are_joined_row_by_row(tmp_path):
+    # what comes of stacking days from before and after a heading changed
+    table = pa.table(
+        {
+            "DeliveryDate": [DAY] * 3,
+            "HourEnding": ["1", "2", "3"],
+            "ResourceName": [GEN, None, GEN],
+            "Resource Name": pa.array([None, GEN, ""]),
+            "RegUpAwarded": [1.0, None, None],
+            "RegUp Awarded": [None, 2.0, None],
+            "AwardedQuantity": ["5", None, " "],
+            "Awarded Quantity": [None, 6.0, 7.0],
+        }
+    )
+    path = tmp_path / "DAM_Gen_Resources" / "2024.parquet"
+    path.parent.mkdir()
+    pq.write_table(table, path)
+    own, _ = _awards(tmp_path, ALONE)
+    assert own[KEY]["regup_gen_award_mw"][:3].tolist() == [1.0, 2.0, 0.0]
+    assert own[KEY]["award_mw"][:3].tolist() == [5.0, 6.0, 7.0]
+
+
 def test_columns_are_absent_file_by_file(tmp_path):
     write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(DAY, 1, award_mw=1.0)])
-    write_rollup(tmp_path, "dam_gen_resources", 2025, [hourly(DAY, 2, award_mw=1.0, regup_award_mw=None)])
+    write_rollup(tmp_path, "dam_gen_resources", 2025, _amid(hourly(DAY, 2, award_mw=1.0, regup_award_mw=None)))
     assert _equal(_first(tmp_path, "regup_gen_award_mw", ALONE, hours=2), [NAN, 0.0])
 
 
@@ -205,15 +260,15 @@ def test_text_in_an_award_stops_the_year_and_shows_the_text(tmp_path):
 def test_rrs_is_its_parts_or_else_the_old_single_column(tmp_path, parts, single, award):
     pfr, ffr, ufr = parts
     row = hourly(DAY, 1, rrspfr_award_mw=pfr, rrsffr_award_mw=ffr, rrsufr_award_mw=ufr, rrs_award_mw=single)
-    write_rollup(tmp_path, "dam_gen_resources", 2024, [row])
-    write_rollup(tmp_path, "dam_load_resources", 2024, [{**row, "resource_name": LOAD}])
+    write_rollup(tmp_path, "dam_gen_resources", 2024, _amid(row))
+    write_rollup(tmp_path, "dam_load_resources", 2024, _amid({**row, "resource_name": LOAD}))
     assert _first(tmp_path, "rrs_gen_award_mw") == [award]
     assert _first(tmp_path, "rrs_load_award_mw") == [award]
 
 
 @pytest.mark.parametrize("present", ["rrs_award_mw", "rrspfr_award_mw", "rrsufr_award_mw"])
 def test_a_blank_in_any_rrs_column_that_is_there_is_no_award(tmp_path, present):
-    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(DAY, 1, **{present: None})])
+    write_rollup(tmp_path, "dam_gen_resources", 2024, _amid(hourly(DAY, 1, **{present: None})))
     assert _first(tmp_path, "rrs_gen_award_mw", ALONE) == [0.0]
 
 
@@ -232,9 +287,9 @@ def test_a_blank_in_any_rrs_column_that_is_there_is_no_award(tmp_path, present):
 def test_ecrs_is_the_sd_award_and_on_a_load_sd_and_md(tmp_path, columns, gen, load):
     # the generation file knows no ECRSMD
     own = {name: value for name, value in columns.items() if name != "ecrsmd_award_mw"}
-    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(DAY, 1, **own)])
+    write_rollup(tmp_path, "dam_gen_resources", 2024, _amid(hourly(DAY, 1, **own)))
     theirs = {name: value for name, value in columns.items() if name != "award_mw"}
-    write_rollup(tmp_path, "dam_load_resources", 2024, [hourly(DAY, 1, LOAD, **theirs)])
+    write_rollup(tmp_path, "dam_load_resources", 2024, _amid(hourly(DAY, 1, LOAD, **theirs)))
     assert _equal(_first(tmp_path, "ecrs_gen_award_mw"), [gen])
     assert _equal(_first(tmp_path, "ecrs_load_award_mw"), [load])
 

@@ -375,9 +375,11 @@ def test_real_time_awards_are_averaged_as_output_is(tmp_path):
 
 
 def test_a_real_time_award_whose_column_is_absent_is_unknown(tmp_path):
-    write_rollup(
-        tmp_path, "sced_esr_resources", 2026, [run(datetime(2026, 1, 1), ESR, output_mw=1.0, regup_award_mw=None)]
-    )
+    rows = [
+        run(datetime(2026, 1, 1), ESR, output_mw=1.0, regup_award_mw=None),
+        run(datetime(2026, 1, 1), WIND, output_mw=1.0, regup_award_mw=3.0),
+    ]
+    write_rollup(tmp_path, "sced_esr_resources", 2026, rows)
     own = _dispatch(tmp_path, STORAGE, year=2026)[0][KEY]
     assert own["regup_rt_award_mw"][0] == 0.0
     assert np.isnan([own[f"{p}_rt_award_mw"][0] for p in PRODUCTS[1:]]).all()
