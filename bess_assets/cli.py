@@ -283,10 +283,13 @@ def refresh(
 
     Runs in this process, through the same Dagster jobs and instance as the UI. A year that fails does not stop the next; then the exit code is 1.
     """
-    from bess_assets.plan import years_available  # noqa: PLC0415
+    from bess_assets.plan import years_available, years_known  # noqa: PLC0415
 
     settings = options.settings()
-    wanted = sorted({year for group in years for year in group}) or years_available(settings)
+    wanted = sorted({year for group in years for year in group})
+    _refuse_other_years(wanted)
+    if not wanted:
+        wanted = years_known(settings) if only in {"failed", "changed"} else years_available(settings)
     if not wanted:
         raise BessError(
             "There are no rollups to settle.",
@@ -472,6 +475,22 @@ def _echo_outcomes(outcomes: "Sequence[Outcome]") -> None:
     from bess_assets import show_state  # noqa: PLC0415
 
     _echo(show_state.outcome_lines(outcomes, _width()))
+
+
+def _refuse_other_years(years: Sequence[int]) -> None:
+    """Say at once that a year is none of ours.
+
+    Raises:
+        BessError: a year before the first operating year, or one that has not begun.
+    """
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from bess_assets.plan import FIRST_YEAR  # noqa: PLC0415
+
+    last = datetime.now(tz=UTC).year
+    for year in years:
+        if not FIRST_YEAR <= year <= last:
+            raise BessError(f"{year} is no year that can be settled.", expected=f"{FIRST_YEAR} to {last}")
 
 
 def _exit_if_failed(outcomes: "Iterable[Outcome]") -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.errors import BessError
-from bess_assets.records import RUNS_FOLDER, content_digest, package_version
+from bess_assets.records import RUNS_FOLDER, content_digest, package_version, read_run, recorded_years
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import Hazards, simulate
 
@@ -60,14 +60,29 @@ def refuse_a_home_in_use(settings: Settings) -> None:
     """Keep a demo out of a home in which real data have been settled.
 
     Raises:
-        BessError: the home holds results, and no simulated rollups that they could come from.
+        BessError: the home holds results that do not come from the simulated rollups in it.
     """
-    if (settings.results / RUNS_FOLDER).exists() and not (settings.rollups / MARKER).exists():
+    marker = _read_marker(settings.rollups / MARKER)
+    if not (settings.results / RUNS_FOLDER).exists() or (marker and marker["files"] is None):
+        return
+    if not marker or not _made_of(settings, marker["files"]):
         raise BessError(
             "This home holds results that no demo made.",
             file=settings.results,
             remedy="Give the demo a home of its own: bess demo --home demo_home",
         )
+
+
+def _made_of(settings: Settings, files: Mapping[str, str]) -> bool:
+    """Whether all results were made of these rollups, named by folder and file, with their digests."""
+    from bess_assets.market.datasets import DATASETS  # noqa: PLC0415  loads pyarrow
+
+    return all(
+        files.get(f"{DATASETS[dataset].folder}/{name}") == entry["fingerprint"]["digest"]
+        for year in recorded_years(settings.results)
+        for dataset, rollup in read_run(settings.results, year)["rollups"].items()
+        for name, entry in rollup["files"].items()
+    )
 
 
 def write_market(folder: Path, market: Market, progress: Callable[[str], None] | None = None) -> bool:

@@ -187,7 +187,22 @@ def _run(
                 run_config=_QUIET,
                 raise_on_error=False,
             )
+        _pass_on_interrupt(result)
     return _outcome(settings, year, result, _planned(year, selection), tuple(dead))
+
+
+def _pass_on_interrupt(result: dg.ExecuteInProcessResult) -> None:
+    """Dagster takes Ctrl-C and a request to end for the failure of a step; whoever asked wants everything to stop.
+
+    Raises:
+        KeyboardInterrupt: the run was interrupted.
+    """
+    for event in result.all_events:
+        error = event.step_failure_data.error if event.event_type == DagsterEventType.STEP_FAILURE else None
+        while error:
+            if error.cls_name in {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}:
+                raise KeyboardInterrupt
+            error = error.cause
 
 
 @lru_cache(maxsize=4)

@@ -42,11 +42,19 @@ class TablePlan:
         table: its name.
         state: see `State`.
         why: plain phrases; empty if present.
+        failed: the last try failed, whatever has changed since.
+        changed: what it was made from, or failed on, has changed, whether the last try failed or not.
     """
 
     table: str
     state: State
     why: tuple[str, ...] = ()
+    failed: bool = False
+    changed: bool = False
+
+    def is_in(self, state: State) -> bool:
+        """Whether it is in a state; a failed table whose inputs have changed is in two."""
+        return self.state == state or (state == "failed" and self.failed) or (state == "changed" and self.changed)
 
 
 @dataclass(frozen=True)
@@ -82,12 +90,21 @@ class YearPlan:
         if only is None:
             return list(self.tables)
         wanted: list[str] = []
+        needed = self._needed_by_failed() if only == "failed" else set()
         for name, plan in self.tables.items():
             upstream = [name for name in TABLES[name].upstream if name in self.tables]
-            asked = plan.state == only or any(u in wanted for u in upstream)
+            asked = plan.is_in(only) or name in needed or any(u in wanted for u in upstream)
             if asked and all(u in wanted or self.tables[u].state == "present" for u in upstream):
                 wanted.append(name)
         return wanted
+
+    def _needed_by_failed(self) -> set[str]:
+        """Tables that are not present either and stand below a failed one: whoever mends a failure wants them too."""
+        needed: set[str] = set()
+        for name in reversed(self.tables):
+            if self.tables[name].failed or name in needed:
+                needed |= {u for u in TABLES[name].upstream if u in self.tables and self.tables[u].state != "present"}
+        return needed
 
 
 def years_available(settings: Settings) -> list[int]:
@@ -162,14 +179,28 @@ def _plan(settings: Settings, year: int, record: RunRecord, tables: Iterable[Tab
     verdicts: dict[str, bool] = {}
     for table in tables:
         state, why = _own_state(settings, year, record, table)
+        changes: list[str] = []
+        if state in {"present", "failed"}:
+            changes = _changed_files(settings, year, record, table, verdicts)
         if state == "present":
-            why = [
-                *_changed_files(settings, year, record, table, verdicts),
-                *_changed_upstream(record, table, plans),
-            ]
-            state = "changed" if why else "present"
-        plans[table.name] = TablePlan(table.name, state, tuple(why))
+            changes += _changed_upstream(record, table, plans)
+            why, state = changes, "changed" if changes else "present"
+        unreadable = _unreadable_rollups(record, table) if state != "present" else []
+        failed = state == "failed" or bool(unreadable)
+        if unreadable:
+            state, why = "failed", [*unreadable, *changes]
+        plans[table.name] = TablePlan(table.name, state, tuple(why), failed, bool(changes))
     return plans
+
+
+def _unreadable_rollups(record: RunRecord, table: Table) -> list[str]:
+    """Why rollups of a table could not even be registered when they were last looked at."""
+    return [
+        error.splitlines()[0]
+        for dataset in table.datasets
+        for entry in record["rollups"].get(dataset, {"files": {}})["files"].values()
+        if (error := entry.get("error"))
+    ]
 
 
 def _own_state(settings: Settings, year: int | None, record: RunRecord, table: Table) -> tuple[State, list[str]]:

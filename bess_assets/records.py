@@ -147,8 +147,8 @@ def result_path(results: Path, table: str, year: int | None) -> Path:
 
 
 def rollup_roots(settings: Settings) -> tuple[Path, ...]:
-    """Folders searched for rollups, the user's first."""
-    return tuple(dict.fromkeys((settings.rollups, settings.built_rollups)))
+    """Folders searched for rollups: the one that is named, and no other to fall back on, where a demo's made-up files might lie."""
+    return (settings.rollups,)
 
 
 class RollupFolder:

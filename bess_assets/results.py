@@ -95,6 +95,7 @@ class Results:
         """Open nothing yet; settings come from the environment if not given."""
         self._settings = settings or load_settings()
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._timer: threading.Timer | None = None
 
     def __enter__(self) -> Self:
         """Use as a context, to close the connection at its end."""
@@ -234,6 +235,9 @@ class Results:
                     connection.execute(self._view(table))
             # As a subquery: DuckDB 2.0 takes COPY and INSERT inside the WITH of a top-level SELECT, and refuses them in a nested one.
             cursor = connection.execute(f"SELECT * FROM (\n{text}\n)")
+            # The answer is there: how long its reader takes is no concern of the timeout.
+            if self._timer:
+                self._timer.cancel()
             yield _columns(cursor), _rows(cursor)
 
     def last_refresh_problem(self, year: int) -> str | None:
@@ -321,6 +325,7 @@ class Results:
         seconds = self._settings.query_timeout_seconds
         timer = threading.Timer(seconds, connection.interrupt)
         timer.daemon = True
+        self._timer = timer
         timer.start()
         try:
             yield connection

@@ -49,11 +49,6 @@ class Settings:
         """Folder of the year locks."""
         return self.home / "locks"
 
-    @property
-    def built_rollups(self) -> Path:
-        """Folder of rollups that we build ourselves; the user's own folder is never written."""
-        return self.home / "rollups"
-
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables, for a child process."""
         values = {

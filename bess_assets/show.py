@@ -223,7 +223,7 @@ def battery_lines(battery: BatteryAnswer, width: int) -> list[str]:
         ("node", latest["settlement_point"]),
         ("QSE", latest["qse"]),
         ("size", _size(latest)),
-        ("first active", latest["first_active_date"]),
+        ("first active", min((row["first_active_date"] for row in years if row["first_active_date"]), default=None)),
         ("data through", f"{latest['data_through']} ({latest['edition']})"),
         ("read from", latest["quantity_source"]),
     ):

@@ -203,6 +203,8 @@ def _check_lines(plan: YearPlan, width: int) -> list[str]:
         for check in _failed_checks(plan, name):
             kind = "blocking check failed" if check["blocking"] else "check warned"
             words = check["name"].replace("_", " ")
-            detail = "" if check["name"] == FINDINGS_CHECK else f" ({check['detail']})"
-            said.setdefault(f"{kind}, {words!r}{detail}", []).append(name)
+            if check["name"] == FINDINGS_CHECK:
+                said.setdefault("warnings above that may affect figures of", []).append(name)
+            else:
+                said.setdefault(f"{kind}, {words!r} ({check['detail']})", []).append(name)
     return [line for words, tables in said.items() for line in paragraph(f"{words}: {listed(tables)}", width, "  ")]

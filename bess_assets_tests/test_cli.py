@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import os
+import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -11,6 +13,7 @@ import sys
 from pathlib import Path
 
 import click.testing
+import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.cli import main
@@ -360,7 +363,7 @@ def test_status_says_what_is_there_and_what_the_data_lack(demo_home: Path) -> No
         "leaderboard present",
         "bess_fleet (all years): present",
         "sced_gen_resources 2, sced_load_resources 2: 2021-03-19, 2021-08-21",
-        "check warned, 'no figure is affected by a finding'",
+        "warnings above that may affect figures of",
     ):
         assert words in text
 
@@ -414,6 +417,45 @@ def test_a_year_that_another_process_holds_is_said_to_be_busy(demo_home: Path) -
             holder.kill()
     assert result.exit_code == 1
     assert f"process {holder.pid}" in result.stdout
+
+
+def test_an_interrupted_refresh_stops_and_goes_on_to_no_other_year(demo_home: Path) -> None:
+    board = demo_home / "results" / "leaderboard" / "2021.parquet"
+    before = board.read_bytes()
+    command = [sys.executable, "-m", "bess_assets.cli", "--home", str(demo_home), "refresh", "2021", "2020"]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+    ) as stopped:
+        assert stopped.stderr
+        assert "bess_registry" in stopped.stderr.readline()
+        stopped.send_signal(signal.SIGINT)
+        rest = stopped.stderr.read()
+    assert stopped.returncode == 130, rest
+    assert "2020" not in rest
+    assert board.read_bytes() == before
+    assert in_a_process("--home", demo_home, "refresh", "2021").returncode == 0
+
+
+@pytest.mark.parametrize("year", ["2018", "2999"])
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--only", "changed"]])
+def test_a_year_that_cannot_be_settled_is_refused_at_once(demo_home: Path, year: str, options: list[str]) -> None:
+    result = at_home(demo_home, "refresh", year, *options)
+    assert result.exit_code == 2
+    assert f"{year} is no year that can be settled" in result.stderr
+
+
+def test_a_demo_leaves_results_alone_that_were_made_of_other_rollups(demo_home: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    shutil.copytree(demo_home / "rollups", theirs)
+    home = tmp_path / "home"
+    shutil.copytree(demo_home, home)
+    path = theirs / "AS_prices" / "2021.parquet"
+    prices = pq.read_table(path)
+    pq.write_table(prices.slice(0, prices.num_rows - 5), path)
+    assert in_a_process("--home", home, "refresh", "2021", BESS_ROLLUPS=str(theirs)).returncode == 0
+    result = at_home(home, "demo", "--years", "2021", "--batteries", "2")
+    assert result.exit_code == 2
+    assert "results that no demo made" in result.stderr
 
 
 def test_a_killed_refresh_is_cleaned_up_by_the_next(demo_home: Path) -> None:

@@ -11,10 +11,12 @@ from bess_assets.market.datasets import DATASETS
 from bess_assets.plan import plan_merged, plan_year, years_available, years_known
 from bess_assets.records import (
     FingerprintEntry,
+    RollupFileEntry,
     RollupFolder,
     fingerprint,
     input_files,
     read_run,
+    record_rollup,
     record_table,
     result_path,
     result_years,
@@ -142,6 +144,36 @@ def test_a_failed_table_says_the_first_line_of_its_error_and_what_stands_on_it_i
     assert "bess_prices" not in plan.to_refresh("failed")
 
 
+def test_a_failed_table_whose_input_has_changed_since_is_in_both_states(settings: Settings) -> None:
+    settle(settings, 2024, "bess_awards", error="DeliveryDate is empty.")
+    assert "bess_awards" not in plan_year(settings, 2024).to_refresh("changed")
+    _file(settings.rollups / "DAM_Gen_Resources" / "2024.parquet", "brought again")
+    plan = plan_year(settings, 2024)
+    assert plan.tables["bess_awards"].state == "failed"
+    assert {"bess_awards", "leaderboard"} <= set(plan.to_refresh("failed")) & set(plan.to_refresh("changed"))
+
+
+def test_a_rollup_that_could_not_be_registered_fails_its_readers_until_it_is_as_it_was(settings: Settings) -> None:
+    path = settings.rollups / "AS_prices" / "2024.parquet"
+    good = path.read_text(encoding="utf-8")
+    _file(path, "half a file")
+    broken = RollupFileEntry(
+        rows=0,
+        bytes=1,
+        fingerprint=fingerprint(path).entry(),
+        missing=[],
+        unknown=[],
+        zero_filled=[],
+        error="No Parquet.\n x",
+    )
+    record_rollup(settings.results, 2024, "as_prices", "2024.parquet", broken)
+    plan = plan_year(settings, 2024)
+    assert (plan.tables["as_revenue"].state, plan.tables["as_revenue"].why[0]) == ("failed", "No Parquet.")
+    assert {"as_revenue", "leaderboard"} <= set(plan.to_refresh("failed")) & set(plan.to_refresh("changed"))
+    _file(path, good)
+    assert plan_year(settings, 2024).state == "present"
+
+
 def test_a_result_file_that_was_removed_is_missing(settings: Settings) -> None:
     result_path(settings.results, "price_daily", 2024).unlink()
     plan = plan_year(settings, 2024)
@@ -181,15 +213,13 @@ def test_a_sixty_day_file_alone_makes_a_year_where_there_are_no_prices(tmp_path:
     assert years_available(settings) == [2021]
 
 
-def test_rollups_we_built_ourselves_count_too_and_the_users_come_first(tmp_path: Path) -> None:
+def test_what_the_named_folder_lacks_is_not_taken_from_the_homes_own(tmp_path: Path) -> None:
+    # a demo may have left made-up rollups there
     settings = load_settings(tmp_path, {"BESS_ROLLUPS": str(tmp_path / "theirs")})
-    _file(settings.built_rollups / "AS_prices" / "2022.parquet", "ours")
+    _file(tmp_path / "rollups" / "AS_prices" / "2022.parquet", "made up")
     _file(settings.rollups / "AS_prices" / "2023.parquet", "theirs")
-    assert years_available(settings) == [2022, 2023]
-    _file(settings.rollups / "AS_prices" / "2022.parquet", "theirs")
-    assert RollupFolder(*rollup_roots(settings)).files("as_prices", 2022) == [
-        settings.rollups / "AS_prices" / "2022.parquet"
-    ]
+    assert years_available(settings) == [2023]
+    assert RollupFolder(*rollup_roots(settings)).files("as_prices", 2022) == []
 
 
 def test_a_year_with_results_and_without_rollups_is_still_known(settings: Settings) -> None:
