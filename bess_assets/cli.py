@@ -446,7 +446,7 @@ def _echo_leaderboard(
     from bess_assets.text_tables import csv_lines, json_text  # noqa: PLC0415
 
     with Results(settings) as results:
-        board = results.leaderboard(year, month, sort=sort, top=top)
+        board = results.leaderboard(year, month, sort=sort, top=None if form == "table" else top)
         failed = results.last_refresh_problem(year)
     if failed:
         click.echo(
@@ -459,7 +459,7 @@ def _echo_leaderboard(
         click.echo(json_text(board.records()))
     else:
         period = str(year) if month is None else f"{show.MONTHS[month - 1]} {year}"
-        _echo(show.board_lines(board, f"Leaderboard {period}", _width()))
+        _echo(show.board_lines(board, f"Leaderboard {period}", _width(), top))
 
 
 def _echo_plans(

@@ -241,13 +241,19 @@ class Results:
             yield _columns(cursor), _rows(cursor)
 
     def last_refresh_problem(self, year: int) -> str | None:
-        """Why the figures of a year may be older than its last refresh: the first table that failed in it, or None."""
+        """Why the figures of a year may be older than its last refresh: the first table or rollup that failed in it, or None."""
         try:
             record = json.loads((self.folder / "_runs" / f"{year}.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         failed = [name for name in TABLES if record.get("tables", {}).get(name, {}).get("status") == "failed"]
-        return failed[0] if failed else None
+        unreadable = [
+            f"{dataset} {name}"
+            for dataset, rollup in record.get("rollups", {}).items()
+            for name, entry in rollup.get("files", {}).items()
+            if entry.get("error")
+        ]
+        return next(iter([*failed, *unreadable]), None)
 
     def require(self, year: int, table: str) -> Path:
         """The file of a table and year.
@@ -338,7 +344,11 @@ class Results:
                 "The query needs more memory than it may take.", remedy="Ask for less, or raise BESS_MEMORY_LIMIT."
             ) from error
         except duckdb.Error as error:
-            raise QueryError(f"DuckDB cannot answer this. {str(error).strip()}") from error
+            damaged = "magic bytes" in str(error) or "footer" in str(error).lower()
+            raise QueryError(
+                f"DuckDB cannot answer this. {str(error).strip()}",
+                remedy="A result file is damaged: bess refresh YEAR makes it again." if damaged else None,
+            ) from error
         finally:
             timer.cancel()
 

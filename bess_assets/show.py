@@ -107,17 +107,19 @@ _WANTED = 50
 """A layout fits if no column of this `keep` or more had to go; the last layout always does."""
 
 
-def board_lines(board: Answer, title: str, width: int) -> list[str]:
+def board_lines(board: Answer, title: str, width: int, top: int | None = None) -> list[str]:
     """A leaderboard as a table: ranked rows, then below a rule those that cannot be ranked, the reasons, and what the figures are.
 
     Args:
         board: rows of `Results.leaderboard`, in the order to be shown.
         title: what it is the board of.
         width: columns of the terminal.
+        top: show only the first rows; the line below is about all of them.
     """
-    rows = board.records()
-    if not rows:
+    every = board.records()
+    if not every:
         return [f"{title}: no battery has a row."]
+    rows = every[:top]
     ranked = [row for row in rows if row["rank"] is not None]
     unranked = [row for row in rows if row["rank"] is None]
     lines = [f"{title} ({_one_of(rows, 'edition')}, data through {_one_of(rows, 'data_through')})", ""]
@@ -125,7 +127,9 @@ def board_lines(board: Answer, title: str, width: int) -> list[str]:
     lines.append("")
     if unranked:
         lines += ["Not ranked:", *_reasons(unranked, width)]
-    lines += paragraph(_summary(rows, ranked), width)
+    if len(rows) < len(every):
+        lines.append(f"The first {len(rows)} of {len(every)} batteries. Of all of them:")
+    lines += paragraph(_summary(every, [row for row in every if row["rank"] is not None]), width)
     lines += paragraph(WHAT_DOLLARS_ARE, width)
     return lines
 

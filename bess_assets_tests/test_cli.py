@@ -139,6 +139,14 @@ def test_csv_and_table_have_the_same_batteries_in_the_order_asked_for(bess) -> N
     assert "BRAVO" not in table
 
 
+def test_the_first_rows_are_said_to_be_so_and_the_figures_below_are_of_all(bess) -> None:
+    text = bess("leaderboard", "2024", "--top", "1").stdout
+    assert "BRAVO" not in text.split("The first")[0]
+    assert "The first 1 of 3 batteries" in text
+    assert "2 ranked" in text
+    assert "1 not ranked" in text
+
+
 def test_a_month_is_named_in_the_title(bess) -> None:
     assert bess("leaderboard", "2024", "--month", "2").stdout.startswith("Leaderboard February 2024 (final")
 

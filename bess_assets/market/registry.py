@@ -357,7 +357,9 @@ class _Registry:
             if row.load_resource == NO_LOAD:
                 pairs[gen] = Pair(None, "none", "user's table: no load resource")
             else:
-                pairs[gen] = Pair(row.load_resource, "user", "user's table")
+                pairs[gen] = Pair(
+                    row.load_resource, "user", self._user_evidence(by_gen[gen], row.load_resource, by_load)
+                )
         rejected = [g for g, pair in pairs.items() if pair.status == "rejected"]
         self.findings.add(
             "rejected_pair", "bess_registry", len(rejected), "; ".join(pairs[g].evidence for g in rejected[:6])
@@ -365,6 +367,13 @@ class _Registry:
         alone = [g for g, pair in pairs.items() if pair.status is None]
         self.findings.add("unpaired", "bess_registry", len(alone), ", ".join(sorted(alone)[:12]))
         return pairs
+
+    def _user_evidence(self, gen: int, load: str | None, by_load: Mapping[str, int]) -> str:
+        """What the data say of a pair that the user decided; it holds all the same."""
+        if load is None or load not in by_load:
+            return "user's table"
+        evidence = self._evidence(gen, by_load[load])
+        return f"user's table{', against the evidence' if evidence.failed else ''} ({evidence.text})"
 
     def _evidence(self, gen: int, load: int) -> Evidence:
         together, discharge, charge = self.sides.compare(gen, load)
@@ -575,6 +584,8 @@ class _Registry:
             notes.append(f"load resource {b.pair.load} paired by name only: its AS is counted, charging is not")
         if b.pair and b.pair.status in {"rejected", None}:
             notes.append("no accepted load resource: AS of a load side is not counted")
+        if b.pair and b.pair.status == "user" and "against the evidence" in b.pair.evidence:
+            notes.append(f"load resource {b.pair.load} by the user's table, against the evidence")
         if latest and latest.note:
             notes.append(latest.note)
         for prefix, has_one in (("gen", b.gen is not None), ("load", b.load is not None), ("esr", b.esr is not None)):

@@ -88,6 +88,15 @@ def read_user_table(path: Path) -> list[UserRow]:
 
 
 def _row(path: Path, line: int, cells: dict[str, str | None]) -> UserRow:
+    # csv.DictReader keeps cells beyond the last heading under None
+    if None in cells:
+        raise RegistryTableError(
+            f"Line {line} of the battery table has more cells than the heading.",
+            file=path,
+            expected=f"at most {len(cells) - 1} cells",
+            remedy="Put text that holds a comma into quotes.",
+        )
+
     def text(column: str) -> str | None:
         return (cells.get(column) or "").strip() or None
 

@@ -399,6 +399,14 @@ def test_the_user_may_say_that_there_is_no_load_resource(tmp_path: Path) -> None
     assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == (None, "none", "generation")
 
 
+def test_a_pair_of_the_user_against_the_evidence_holds_and_is_noted(tmp_path: Path) -> None:
+    market = may_market()
+    market["sced_load_resources"] = [row | {"consumption_mw": 9.0} for row in market["sced_load_resources"]]
+    rows, _ = registry(tmp_path, 2022, market, table=f"battery,load_resource\nOAK_1,{LOAD}\n")
+    assert (rows["OAK_1"]["load_resource"], rows["OAK_1"]["pair_status"]) == (LOAD, "user")
+    assert f"load resource {LOAD} by the user's table, against the evidence" in rows["OAK_1"]["notes"]
+
+
 def test_the_user_may_say_none_of_a_battery_named_by_its_key_alone(tmp_path: Path) -> None:
     rows, _ = registry(tmp_path, 2022, may_market(), table="battery,load_resource\nOAK_1,none\n")
     assert (rows["OAK_1"]["pair_status"], rows["OAK_1"]["charging"]) == ("none", "generation")

@@ -91,3 +91,8 @@ def test_rows_that_do_not_overlap_may_speak_of_one_battery_and_none_is_no_resour
     )
     assert [row.settlement_point for row in rows] == ["A_RN", "B_RN", None]
     assert [row.overlaps(date(2025, 1, 1), date(2025, 6, 30)) for row in rows] == [True, False, True]
+
+
+def test_a_row_with_more_cells_than_the_heading_is_refused_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(RegistryTableError, match=r"Line 2 .* more cells"):
+        read_user_table(_table(tmp_path, "battery,note\nOAK,sold, then bought back\n"))
