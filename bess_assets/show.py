@@ -124,12 +124,13 @@ def board_lines(board: Answer, title: str, width: int, top: int | None = None) -
     unranked = [row for row in rows if row["rank"] is None]
     lines = [f"{title} ({_one_of(rows, 'edition')}, data through {_one_of(rows, 'data_through')})", ""]
     lines += _layout(rows, [ranked, unranked], width)
+    legend = " +/- is the change of rank since the year before." if any(" +/- " in line for line in lines) else ""
     lines.append("")
     if unranked:
         lines += ["Not ranked:", *_reasons(unranked, width)]
     if len(rows) < len(every):
         lines.append(f"The first {len(rows)} of {len(every)} batteries. Of all of them:")
-    lines += paragraph(_summary(every, [row for row in every if row["rank"] is not None]), width)
+    lines += paragraph(_summary(every, [row for row in every if row["rank"] is not None]) + legend, width)
     lines += paragraph(WHAT_DOLLARS_ARE, width)
     return lines
 

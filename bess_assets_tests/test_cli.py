@@ -147,6 +147,13 @@ def test_the_first_rows_are_said_to_be_so_and_the_figures_below_are_of_all(bess)
     assert "1 not ranked" in text
 
 
+def test_the_change_of_rank_is_explained_where_it_is_shown(bess) -> None:
+    for width, shown in ((220, True), (80, False)):
+        text = bess("leaderboard", "2024", width=width).stdout
+        assert (" +/- " in text.splitlines()[2]) == shown
+        assert ("change of rank since the year before" in " ".join(text.split())) == shown
+
+
 def test_a_month_is_named_in_the_title(bess) -> None:
     assert bess("leaderboard", "2024", "--month", "2").stdout.startswith("Leaderboard February 2024 (final")
 
