@@ -12,8 +12,6 @@ import pytest
 
 from bess_assets_tests.independent import Settlement, settle
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
-
 COMBO = pd.DataFrame(
     {
         "battery": ["OAK_1"],
@@ -506,16 +504,9 @@ def test_a_capacity_is_the_twenty_fourth_largest_hour(tmp_path: Path) -> None:
     assert pd.isna(board["energy_mwh"])
 
 
-def real(*parts: str) -> Path:
-    path = REAL.joinpath(*parts)
-    if not path.exists():
-        pytest.skip(f"the real pack {path} is not here")
-    return path
-
-
 @pytest.mark.real
-def test_the_ancillary_revenue_of_2021_agrees_with_the_published_one_to_the_cent() -> None:
-    pack = real("2021-ancillary")
+def test_the_ancillary_revenue_of_2021_agrees_with_the_published_one_to_the_cent(real_pack) -> None:
+    pack = real_pack("2021-ancillary")
     expected = pd.read_csv(pack / "expected_as_revenue_usd.csv").rename(columns={"resource_name": "battery"})
     names = expected["battery"]
     fleet = pd.DataFrame({"battery": names, "gen_resource": names, "load_resource": names, "esr_resource": None})
@@ -538,8 +529,8 @@ def test_the_ancillary_revenue_of_2021_agrees_with_the_published_one_to_the_cent
 
 
 @pytest.mark.real
-def test_the_batcave_telemetry_gives_the_published_daily_energy(tmp_path: Path) -> None:
-    pack = real("2026-esr-batcave")
+def test_the_batcave_telemetry_gives_the_published_daily_energy(tmp_path: Path, real_pack) -> None:
+    pack = real_pack("2026-esr-batcave")
     reports = [pd.read_csv(f) for f in sorted((pack / "reports").glob("60d_ESR_Data_in_SCED-*.csv"))]
     write(tmp_path, "SCED_ESR_Resources", 2026, pd.concat(reports))
     write(tmp_path, "RT_prices", 2026, pd.read_csv(pack / "reports" / "rt_spp_hb_hubavg.csv"))
@@ -563,8 +554,8 @@ def test_the_batcave_telemetry_gives_the_published_daily_energy(tmp_path: Path) 
 
 
 @pytest.mark.real
-def test_the_real_storage_awards_of_2025_12_06_are_worth_their_published_rows(tmp_path: Path) -> None:
-    rows = pd.read_csv(next(real("2025-12-06-dam-esr").glob("reports/*.csv")))
+def test_the_real_storage_awards_of_2025_12_06_are_worth_their_published_rows(tmp_path: Path, real_pack) -> None:
+    rows = pd.read_csv(next(real_pack("2025-12-06-dam-esr").glob("reports/*.csv")))
     # A stranger's row on 1 January: the data begin before these batteries, which are then expected on 6 December only.
     stranger = rows.iloc[[0]].assign(**{"Delivery Date": "01/01/2025", "Resource Name": "OTHER_ESR1"})
     write(tmp_path, "DAM_ESR_Resources", 2026, pd.concat([stranger, rows]))

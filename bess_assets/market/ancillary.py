@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bess_assets.market.awards import both_sides
 from bess_assets.market.clock import day_number
 from bess_assets.market.energy import expected_steps
 from bess_assets.market.grid import labels_array
@@ -79,7 +80,7 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
     rt_columns = [f"{p}_rt_award_mw" for p in PRODUCTS]
     for n, row in enumerate(registry):
         own = awards.grids(sides, n, n + 1)
-        award = np.stack([own[f"{p}_gen_award_mw"][0] + own[f"{p}_load_award_mw"][0] for p in PRODUCTS])
+        award = np.stack([both_sides(own[f"{p}_gen_award_mw"][0], own[f"{p}_load_award_mw"][0]) for p in PRODUCTS])
         da = as_da_usd(award, mcpc)
         rt = np.full_like(da, np.nan)
         if real_time:

@@ -36,6 +36,11 @@ _AS_NUMBERS = (
 _QUANTITIES = ("award_mw", *(f"{p}_award_mw" for p in PRODUCTS))
 
 
+def both_sides(generation: FloatArray, load: FloatArray) -> FloatArray:
+    """Awards of the generation and the load side together: `G + L`, unknown if either is."""
+    return generation + load
+
+
 def award_of_parts(parts: list[FloatArray], single: FloatArray) -> tuple[FloatArray, int]:
     """An award from its parts and its old single column.
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bess_assets.market.awards import both_sides
 from bess_assets.market.clock import OperatingYear, day_number
 from bess_assets.market.dispatch import SOURCES
 from bess_assets.market.energy import UNKNOWN_REASONS, da_energy_usd
@@ -98,11 +99,6 @@ def _stack(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
 
 def _texts(codes: IntArray, texts: Sequence[str]) -> list[str | None]:
     return [texts[code] if code >= 0 else None for code in codes]
-
-
-def both_sides(award: FloatArray, other: FloatArray) -> FloatArray:
-    """Awards of the generation and the load side together: `G + L`, unknown if either is."""
-    return award + other
 
 
 def dam_awards_daily(inputs: Inputs) -> StepResult:
@@ -270,7 +266,17 @@ def _daily_revenue(inputs: Inputs) -> Iterator[Columns]:
             name: grid[0]
             for name, grid in tables["energy_revenue"]
             .grids(
-                ["da_usd", "rt_metered_usd", "rt_usd", "energy_usd", "charging_cost_usd", "implausible_price"], n, n + 1
+                [
+                    "da_usd",
+                    "rt_metered_usd",
+                    "rt_da_offset_usd",
+                    "rt_usd",
+                    "energy_usd",
+                    "charging_cost_usd",
+                    "implausible_price",
+                ],
+                n,
+                n + 1,
             )
             .items()
         }
@@ -283,8 +289,7 @@ def _daily_revenue(inputs: Inputs) -> Iterator[Columns]:
                 "settlement_point": points,
                 **_energy(days, ledger),
                 **_ancillary(days, inputs, n),
-                **_flows(days, inputs, n),
-                **_unknowns(days, inputs, n, ledger),
+                **_flows(days, inputs, n, ledger),
                 "tb2_usd_per_mw": tb2.of(points, days.numbers),
                 "award_positive": _award_positive(days, inputs, n),
                 "expected_quarter_hours": QUARTER_HOURS_PER_HOUR * days.hours,
@@ -338,7 +343,7 @@ def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
     }
 
 
-def _flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
+def _flows(days: Days, inputs: Inputs, n: int, ledger: Mapping[str, FloatArray]) -> dict[str, Any]:
     dispatch = inputs.tables["bess_dispatch"]
     grids = dispatch.grids(["discharge_mwh", "charge_mwh"], n, n + 1)
     discharge, charge = grids["discharge_mwh"][0], grids["charge_mwh"][0]
@@ -350,6 +355,7 @@ def _flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
         "paired_charge_mwh": days.total(np.where(both, charge, np.nan)),
         "discharge_quarter_hours": days.count(~np.isnan(discharge)),
         "unobserved_quarter_hours": days.count(~both),
+        **_unpriced(days, inputs, n, ledger, discharge, charge),
         **{
             f"{side}_{source}_quarter_hours": counts
             for side in ("discharge", "charge")
@@ -358,16 +364,21 @@ def _flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
     }
 
 
-def _unknowns(days: Days, inputs: Inputs, n: int, ledger: Mapping[str, FloatArray]) -> dict[str, Any]:
+def _unpriced(
+    days: Days, inputs: Inputs, n: int, ledger: Mapping[str, FloatArray], discharge: FloatArray, charge: FloatArray
+) -> dict[str, Any]:
     codes, texts = inputs.tables["energy_revenue"].labels("unknown_reason", n, n + 1)
     reasons = [k for k, text in enumerate(texts) if "unpriced" in text and text in UNKNOWN_REASONS]
     unpriced = np.isin(codes[0], reasons)
-    flows = inputs.tables["bess_dispatch"].grids(["discharge_mwh", "charge_mwh"], n, n + 1)
-    moved = np.nan_to_num(flows["discharge_mwh"][0]) + np.nan_to_num(flows["charge_mwh"][0])
-    without_rt_price = unpriced & np.isnan(ledger["rt_metered_usd"])
+    # a real-time price that is there shows in one of its products at least; a missing day-ahead price alone leaves no MWh unpriced
+    priced = ~np.isnan([ledger[name] for name in ("rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd")]).all(
+        axis=0
+    )
+    observed = ~np.isnan(discharge) | ~np.isnan(charge)
+    moved = np.where(observed, np.nan_to_num(discharge) + np.nan_to_num(charge), np.nan)
     return {
         "unpriced_quarter_hours": days.count(unpriced),
-        "unpriced_mwh": days.total(np.where(without_rt_price, moved, np.nan)),
+        "unpriced_mwh": days.total(np.where(unpriced & ~priced, moved, np.nan)),
     }
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bess_assets.market.daily import both_sides, top_less_bottom, total_of
+from bess_assets.market.awards import both_sides
+from bess_assets.market.daily import top_less_bottom, total_of
 from bess_assets_tests.market.small import (
     AFTER,
     BEFORE,
@@ -115,6 +116,23 @@ def test_a_product_known_in_some_hours_sums_those_and_counts_them(tmp_path: Path
     day = settle(tmp_path, 2022, market).row("daily_revenue", operating_day=MAY)
     assert (day["as_regup_usd"], day["regup_hours"], day["as_hours"]) == (pytest.approx(6 * 20), 6, 6)
     assert day["as_usd"] == pytest.approx(6 * 20)
+
+
+def test_energy_that_nobody_observed_is_not_zero_megawatt_hours_without_a_price(tmp_path: Path) -> None:
+    market = may_market()
+    market["rt_prices"] = [row for row in market["rt_prices"] if row["hour_ending"] > 3]
+    for dataset in ("sced_gen_resources", "sced_load_resources"):
+        market[dataset] = [row for row in market[dataset] if row["sced_stamp"].hour >= 4]
+    day = settle(tmp_path, 2022, market).row("daily_revenue", operating_day=MAY)
+    assert (day["unpriced_quarter_hours"], day["unpriced_mwh"]) == (12, None)
+
+
+def test_energy_with_a_real_time_price_is_not_unpriced_where_its_charging_is_unknown(tmp_path: Path) -> None:
+    market = may_market()
+    market["da_prices"] = [row for row in market["da_prices"] if row["hour_ending"] > 3]
+    market["sced_load_resources"] = [row for row in market["sced_load_resources"] if row["sced_stamp"].hour >= 4]
+    day = settle(tmp_path, 2022, market).row("daily_revenue", operating_day=MAY)
+    assert (day["unpriced_quarter_hours"], day["unpriced_mwh"]) == (12, None)
 
 
 def test_energy_that_flowed_without_a_price_is_counted_in_megawatt_hours(tmp_path: Path) -> None:
