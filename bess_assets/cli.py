@@ -260,6 +260,42 @@ def simulate(
     click.echo(f"Settle it with: bess --home {_shell_word(folder)} refresh")
 
 
+# --- ERCOT's own reports -------------------------------------------------------------------------------------------------------------------
+
+
+@main.command(short_help="Turn ERCOT's report files into annual rollups.")
+@click.argument("reports", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--year", "years", type=_Years(), multiple=True, metavar="YEAR", help="Only these delivery years: 2024, 2021-2024."
+)
+@_home_and_debug
+@click.pass_obj
+def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...], ...]) -> None:
+    """Turn ERCOT's report files into annual rollups at <home>/built, as far as they are new.
+
+    REPORTS (else BESS_REPORTS) is searched with all its subfolders for CSV files, plain, in ZIPs and in ZIPs of ZIPs; a report is told by its name and its
+    headings. Years that your own rollups (BESS_ROLLUPS) hold are left out. Beside each rollup stands a manifest of its reports. A file that cannot be used
+    is named and stops nothing; then the exit code is 1.
+    """
+    from bess_assets import show_rollups  # noqa: PLC0415
+    from bess_assets.pipeline import roll_up_reports  # noqa: PLC0415
+
+    settings = options.settings()
+    wanted = sorted({year for group in years for year in group})
+    folder = None if reports is None else reports.absolute()
+    with _long_work() as tell:
+
+        def told(done: int, total: int, what: str) -> None:
+            tell(f"{done + 1:,} of {total:,} files: {what}" if done < total else what, finished=True)
+
+        done = roll_up_reports(settings, folder, wanted or None, progress=told)
+    _echo(show_rollups.rollup_lines(done, _width()))
+    if done.built:
+        click.echo(f"Rollups and their manifests: {settings.built}")
+    if done.refused or any(built.manifest["refused"] for built in done.built):
+        sys.exit(1)
+
+
 # --- settling years -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -295,7 +331,8 @@ def refresh(
             "There are no rollups to settle.",
             file=settings.rollups,
             expected="files such as DAM_Gen_Resources/2024.parquet",
-            remedy="Name the folder of your rollups in BESS_ROLLUPS, or try a made-up market: bess demo",
+            remedy="Name the folder of your rollups in BESS_ROLLUPS; or build them from ERCOT's reports: bess rollup FOLDER; "
+            "or try a made-up market: bess demo",
         )
     if dry_run:
         _echo_plans(settings, wanted, only)
@@ -307,16 +344,22 @@ def refresh(
 
 
 @main.command(short_help="Show settings, the state of each table, what the data lack.")
+@click.option("--storage", is_flag=True, help="Show what the rollups take beside their CSV instead.")
 @_home_and_debug
 @click.pass_obj
-def status(options: Options) -> None:
+def status(options: Options, storage: bool) -> None:
     """Show the settings, the state of every table of every year, and what is missing from the data."""
     from bess_assets import show_state  # noqa: PLC0415
     from bess_assets.plan import plan_merged, plan_year, years_known  # noqa: PLC0415
 
     settings = options.settings()
-    _echo(show_state.settings_lines(settings, os.environ))
     years = years_known(settings)
+    if storage:
+        from bess_assets import show_rollups  # noqa: PLC0415
+
+        _echo(show_rollups.storage_lines(settings, years, _width()))
+        return
+    _echo(show_state.settings_lines(settings, os.environ))
     if not years:
         click.echo("")
         click.echo(

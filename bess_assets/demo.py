@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.errors import BessError
-from bess_assets.records import RUNS_FOLDER, content_digest, package_version, read_run, recorded_years
+from bess_assets.records import MARKER, RUNS_FOLDER, content_digest, package_version, read_run, recorded_years
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import Hazards, simulate
-
-MARKER = "SIMULATED.json"
-"""File in a folder of simulated rollups that lists what the simulator wrote there."""
 
 _OUTSIDE_A_DEMO = ("BESS_ROLLUPS", "BESS_RESULTS", "BESS_REPORTS", "BESS_REGISTRY", "DAGSTER_HOME")
 """Settings that may name real data; a demo stays inside its home."""

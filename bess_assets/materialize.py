@@ -147,11 +147,11 @@ def register_rollups(
     outcomes = {}
     for name in datasets if datasets is not None else [d.name for d in DATASETS.values() if d.sixty_day]:
         try:
-            entry = register_rollup(settings, name, year, year - 1)
+            registered = register_rollup(settings, name, year, year - 1)
         except BessError as error:
             outcomes[name] = AssetOutcome(name, "failed", str(error))
             continue
-        if entry is None:
+        if not registered.files:
             continue
         outcomes[name] = AssetOutcome(name, "ok")
         if partition_exists(year):
@@ -159,8 +159,8 @@ def register_rollups(
                 dg.AssetMaterialization(
                     asset_key=name,
                     partition=str(year),
-                    metadata=rollup_metadata(entry),
-                    tags={_DATA_VERSION_TAG: rollup_version(entry).value},
+                    metadata=rollup_metadata(registered),
+                    tags={_DATA_VERSION_TAG: rollup_version(registered).value},
                 )
             )
     return outcomes

@@ -6,12 +6,13 @@ Does not: declaring columns (tables.py, market/datasets.py), reckoning figures (
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 
 from bess_assets.market.datasets import Dataset
-from bess_assets.records import FindingEntry, RollupFileEntry, TableEntry, result_path
+from bess_assets.pipeline import Registered
+from bess_assets.records import FindingEntry, TableEntry, result_path
 from bess_assets.settings import Settings
 from bess_assets.tables import Table
 
@@ -116,21 +117,35 @@ def check_metadata(entry: TableEntry) -> dict[str, Any]:
     return {"rows": entry["rows"], "findings_affecting_figures": sum(f["warning"] for f in entry["findings"])}
 
 
-def rollup_metadata(entry: RollupFileEntry | None) -> dict[str, Any]:
-    """What a materialization of a rollup says; None where no file was found."""
-    if entry is None:
-        return {"origin": "absent", "rows": 0, "dagster/partition_row_count": 0}
-    return {
-        "origin": "found",
-        "rows": entry["rows"],
-        "dagster/partition_row_count": entry["rows"],
-        "bytes": entry["bytes"],
-        "fingerprint": entry["fingerprint"]["digest"],
-        "modified": _time(entry["fingerprint"]["mtime_ns"]),
-        "missing_columns": dg.MetadataValue.md(", ".join(entry["missing"]) or "none"),
-        "unknown_headings": dg.MetadataValue.md(", ".join(entry["unknown"]) or "none"),
-        "zero_filled_columns": dg.MetadataValue.md(", ".join(entry["zero_filled"]) or "none"),
+def rollup_metadata(registered: Registered) -> dict[str, Any]:
+    """What a materialization of a rollup says; where a year has a file of the user's and a built one, of both together."""
+    entries = list(registered.files.values())
+    rows = sum(entry["rows"] for entry in entries)
+    figures: dict[str, Any] = {"origin": registered.origin, "rows": rows, "dagster/partition_row_count": rows}
+    if not entries:
+        return figures
+
+    def listed(key: Literal["missing", "unknown", "zero_filled"]) -> dg.MetadataValue[Any]:
+        return dg.MetadataValue.md(", ".join(name for entry in entries for name in entry[key]) or "none")
+
+    figures |= {
+        "bytes": sum(entry["bytes"] for entry in entries),
+        "fingerprint": ", ".join(entry["fingerprint"]["digest"] for entry in entries),
+        "modified": _time(max(entry["fingerprint"]["mtime_ns"] for entry in entries)),
+        "missing_columns": listed("missing"),
+        "unknown_headings": listed("unknown"),
+        "zero_filled_columns": listed("zero_filled"),
     }
+    for built in (entry["built"] for entry in entries if "built" in entry):
+        figures |= {
+            "reports": built["reports"],
+            "csv_bytes": built["csv_bytes"],
+            "build_seconds": built["seconds"],
+            "read_seconds": built["read_back_seconds"],
+            "complete": built["complete"],
+            "incomplete_because": dg.MetadataValue.md("; ".join(built["incomplete_because"]) or "nothing"),
+        }
+    return figures
 
 
 def _number(value: float | None) -> dg.MetadataValue[Any]:

@@ -1,45 +1,50 @@
 """The one road from inputs to a written and recorded table; Dagster's assets, benchmarks and tests all take it.
 
-Belongs here: which market function makes which table, gathering its inputs, writing and recording what it returns, registering rollup files.
+Belongs here: which market function makes which table, gathering its inputs, writing and recording what it returns, building and registering rollups.
 Does not: Dagster (assets/), formulas (market/), the Parquet format (storage.py), what to refresh (plan.py).
 """
 
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bess_assets.errors import BessError, NotRefreshedError
+from bess_assets.errors import BessError, InputError, NotRefreshedError
 from bess_assets.market import ancillary, awards, daily, dispatch, energy, leaderboard, prices, registry
 from bess_assets.market.clock import OperatingYear
 from bess_assets.market.datasets import DATASETS, describe_file
+from bess_assets.market.rollup import Progress, RollUp, read_manifest, roll_up
 from bess_assets.market.step import Finding, Inputs, StepResult
 from bess_assets.records import (
+    MARKER,
+    BuiltEntry,
     CheckEntry,
     FindingEntry,
     FingerprintEntry,
     RollupFileEntry,
-    RollupFolder,
     TableEntry,
     file_years,
     fingerprint,
     input_files,
+    later_inputs,
     read_run,
     record_rollup,
     record_table,
     result_path,
     result_years,
-    rollup_roots,
+    rollup_folder,
+    rollup_lock,
     run_record_path,
     table_entry,
     whole_digest,
+    year_lock,
 )
-from bess_assets.settings import Settings
+from bess_assets.settings import BUILT_FOLDER, Settings
 from bess_assets.storage import ResultTable, write_table
 from bess_assets.tables import TABLES, Table
 
@@ -71,6 +76,7 @@ CHECKS = {
 }
 """What each check reported with a table says."""
 
+_WAIT_SECONDS = 60.0
 _BLOCK_SHARE = 4
 """One block of grids takes at most this part of the memory limit: a step holds a few blocks at once."""
 
@@ -177,6 +183,7 @@ def start_step(
     try:
         # Before anything is read: a file that changes meanwhile then differs from what was noted, and is noticed by the next plan.
         inputs.update({name: fingerprint(path).entry() for name, path in input_files(settings, year, table).items()})
+        inputs.update(later_inputs(settings, year, table))
         if year is None:
             result = _merge(settings, table, inputs)
         else:
@@ -228,7 +235,7 @@ def inputs_of(settings: Settings, year: int, table: Table, upstream: Mapping[str
     opened = {name: result_table(settings, name, year) for name in table.upstream}
     return Inputs(
         year=OperatingYear(year),
-        rollups=RollupFolder(*rollup_roots(settings)),
+        rollups=rollup_folder(settings),
         tables={**opened, **(upstream or {})},
         registry_csv=settings.registry_csv,
         block_bytes=settings.memory_limit_bytes // _BLOCK_SHARE,
@@ -240,10 +247,109 @@ def result_table(settings: Settings, table_name: str, year: int | None) -> Resul
     return ResultTable(TABLES[table_name], result_path(settings.results, table_name, year))
 
 
-def register_rollup(
-    settings: Settings, dataset: str, file_year: int, year: int | None = None
-) -> RollupFileEntry | None:
-    """Note what a rollup file holds, from its footer alone; the file itself is never written.
+def roll_up_reports(
+    settings: Settings,
+    reports: Path | None = None,
+    years: Collection[int] | None = None,
+    datasets: Collection[str] | None = None,
+    progress: Progress | None = None,
+) -> RollUp:
+    """Bring the built rollups up to date with the report files, but for what the user's own rollups hold.
+
+    Args:
+        settings: where rollups are built.
+        reports: folder of the report files; that of the settings if not given.
+        years: delivery years; all that the reports hold if not given.
+        datasets: datasets; all if not given.
+        progress: told of each report file.
+
+    Raises:
+        InputError: there are no reports, or made-up and real ones would be mixed.
+        YearBusyError: another process rolls up, or works on a year that would be written.
+    """
+    root = reports or settings.reports
+    folder = rollup_folder(settings)
+    with ExitStack() as held:
+        held.enter_context(rollup_lock(settings))
+        _keep_apart(settings.built, root)
+
+        def before_write(year: int) -> None:
+            held.enter_context(year_lock(settings, year, wait_seconds=_WAIT_SECONDS))
+
+        return roll_up(
+            root,
+            settings.built,
+            years=years,
+            datasets=datasets,
+            covered=folder.covers,
+            progress=progress,
+            before_write=before_write,
+        )
+
+
+def _keep_apart(built: Path, reports: Path) -> None:
+    """Note that rollups are built from made-up reports, and never mix them with real ones.
+
+    Raises:
+        InputError: the reports are of the other kind than those that rollups were built from.
+    """
+    if not reports.is_dir():
+        return
+    made_up, marked = (reports / MARKER).is_file(), (built / MARKER).is_file()
+    if made_up != marked and any(built.glob("*/*.parquet")):
+        kind, other = ("real", "made-up") if marked else ("made-up", "real")
+        raise InputError(
+            f"These reports are {kind}, and the rollups that were built are of {other} ones.",
+            file=built,
+            expected=f"{other} reports",
+            remedy="Use another home: bess --home DIR rollup ..; or remove the folder of built rollups.",
+        )
+    if made_up and not marked:
+        built.mkdir(parents=True, exist_ok=True)
+        (built / MARKER).write_text('{"note": "Built from made-up reports."}\n', encoding="utf-8")
+
+
+def build_rollup(settings: Settings, dataset: str, year: int) -> None:
+    """Build the rollup of a dataset and delivery year from reports, if there are any and the user's own rollups do not hold it.
+
+    Raises:
+        InputError: a built rollup or manifest cannot be read. A report that cannot be used is in the manifest, and no error.
+    """
+    if not settings.reports.is_dir() or rollup_folder(settings).covers(dataset, year):
+        return
+    started = time.perf_counter()
+    done = roll_up_reports(settings, years=[year], datasets=[dataset])
+    for built in done.built:
+        if built.changed:
+            _log.info(
+                "%s %d: built from %d new reports in %.1f s",
+                dataset,
+                year,
+                built.new_reports,
+                time.perf_counter() - started,
+            )
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The rollup files of a dataset and year, as they stand in run records.
+
+    Attributes:
+        files: entries by name: `2024.parquet` is the user's own, `built/2024.parquet` was built from reports.
+    """
+
+    files: dict[str, RollupFileEntry]
+
+    @property
+    def origin(self) -> Literal["found", "built", "absent"]:
+        """Where they come from; the user's own file comes first."""
+        if not self.files:
+            return "absent"
+        return "built" if all("built" in entry for entry in self.files.values()) else "found"
+
+
+def register_rollup(settings: Settings, dataset: str, file_year: int, year: int | None = None) -> Registered:
+    """Note what the rollup files of a year hold, from their footers alone; the files themselves are never written.
 
     Args:
         settings: where rollups and results are.
@@ -253,47 +359,70 @@ def register_rollup(
             noted only where they have a record, so that registering a file makes no year of its own.
 
     Returns:
-        what stands in the run record; None if there is no such file.
+        what stands in the run record.
 
     Raises:
-        InputError: the file is no Parquet, or not of this dataset; noted too.
+        InputError: a file is no Parquet, or not of this dataset; noted too.
     """
-    path = RollupFolder(*rollup_roots(settings)).file(dataset, file_year)
-    entry: RollupFileEntry | None = None
+    folder = rollup_folder(settings)
+    entries: dict[str, RollupFileEntry] = {}
     failure: BessError | None = None
-    if path is not None:
-        print_of_file = fingerprint(path).entry()
-        try:
-            description = describe_file(DATASETS[dataset], path)
-        except BessError as error:
-            failure = error
-            entry = RollupFileEntry(
-                rows=0,
-                bytes=print_of_file["size"],
-                fingerprint=print_of_file,
-                missing=[],
-                unknown=[],
-                zero_filled=[],
-                error=str(error),
-            )
-        else:
-            entry = RollupFileEntry(
-                rows=description.rows,
-                bytes=description.bytes,
-                fingerprint=print_of_file,
-                missing=description.missing,
-                unknown=description.unknown,
-                zero_filled=description.zero_filled,
-            )
-    for reader in (file_year, file_year - 1):
-        reads = file_year in file_years(dataset, reader)
-        if reads and (reader == (year or file_year) or run_record_path(settings.results, reader).exists()):
-            record_rollup(settings.results, reader, dataset, f"{file_year}.parquet", entry)
+    found, built = folder.found(dataset, file_year), folder.built(dataset, file_year)
+    for path, readers in ((found, (file_year, file_year - 1)), (built, (file_year,))):
+        name = f"{BUILT_FOLDER}/{file_year}.parquet" if readers == (file_year,) else f"{file_year}.parquet"
+        entry: RollupFileEntry | None = None
+        if path is not None:
+            entry, error = _described(dataset, path, built=path == built)
+            failure = failure or error
+            entries[name] = entry
+        for reader in readers:
+            reads = file_year in file_years(dataset, reader)
+            if reads and (reader == (year or file_year) or run_record_path(settings.results, reader).exists()):
+                used = entry if path is None or path in folder.files(dataset, reader) else None
+                record_rollup(settings.results, reader, dataset, name, used)
     if failure:
         _tell(StepEvent("failed", dataset, file_year, error=str(failure)))
         raise failure
-    _tell(StepEvent("done", dataset, file_year, rows=entry["rows"] if entry else None))
-    return entry
+    rows = sum(entry["rows"] for entry in entries.values()) if entries else None
+    _tell(StepEvent("done", dataset, file_year, rows=rows))
+    return Registered(entries)
+
+
+def _described(dataset: str, path: Path, *, built: bool) -> tuple[RollupFileEntry, BessError | None]:
+    """What stands in the run record of a rollup file, and why it cannot be used."""
+    print_of_file = fingerprint(path).entry()
+    try:
+        description = describe_file(DATASETS[dataset], path)
+        manifest = read_manifest(path) if built else None
+    except BessError as error:
+        unusable = RollupFileEntry(
+            rows=0,
+            bytes=print_of_file["size"],
+            fingerprint=print_of_file,
+            missing=[],
+            unknown=[],
+            zero_filled=[],
+            error=str(error),
+        )
+        return unusable, error
+    entry = RollupFileEntry(
+        rows=description.rows,
+        bytes=description.bytes,
+        fingerprint=print_of_file,
+        missing=description.missing,
+        unknown=description.unknown,
+        zero_filled=description.zero_filled,
+    )
+    if manifest is not None:
+        entry["built"] = BuiltEntry(
+            reports=len(manifest["reports"]),
+            csv_bytes=manifest["csv_bytes"],
+            seconds=manifest["seconds"],
+            read_back_seconds=manifest["read_back_seconds"],
+            complete=manifest["complete"],
+            incomplete_because=manifest["incomplete_because"],
+        )
+    return entry, None
 
 
 def _merge(settings: Settings, table: Table, inputs: dict[str, FingerprintEntry | str]) -> StepResult:

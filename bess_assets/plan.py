@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bess_assets.records import (
+    LATER,
     Fingerprint,
     FingerprintEntry,
     RunRecord,
     input_files,
+    later_inputs,
     read_run,
     recorded_years,
     result_path,
     result_years,
-    rollup_roots,
+    rollup_folder,
+    rollup_name,
     same,
 )
 from bess_assets.settings import Settings
@@ -31,6 +34,7 @@ FIRST_YEAR = 2019
 
 _WORST_FIRST: tuple[State, ...] = ("failed", "missing", "changed", "present")
 _UPSTREAM = "table:"
+_YEAR_FILES = "[0-9][0-9][0-9][0-9].parquet"
 _REGISTRY_CSV = "registry_csv"
 
 
@@ -110,19 +114,23 @@ class YearPlan:
 def years_available(settings: Settings) -> list[int]:
     """Years that the rollup files allow, ascending.
 
-    Prices are filed by delivery year. 60-day datasets are filed by publication year, so that their last file may hold the end of the year before and nothing
-    else: beyond the last year of prices they make no year of their own.
+    Prices, and all rollups that were built from reports, are filed by delivery year. The user's 60-day files are filed by publication year, so that the
+    last one may hold the end of the year before and nothing else: beyond the last delivery year they make no year of their own.
     """
     from bess_assets.market.datasets import DATASETS  # noqa: PLC0415  loads pyarrow
 
-    prices: set[int] = set()
-    disclosures: set[int] = set()
+    by_delivery: set[int] = set()
+    by_publication: set[int] = set()
+    folder = rollup_folder(settings)
     for dataset in DATASETS.values():
-        for root in rollup_roots(settings):
-            years = {int(file.stem) for file in (root / dataset.folder).glob("[0-9][0-9][0-9][0-9].parquet")}
-            (disclosures if dataset.sixty_day else prices).update(years)
-    last = max(prices, default=9999)
-    return sorted(year for year in prices | disclosures if FIRST_YEAR <= year <= last)
+        if dataset.in_no_figure:
+            continue
+        found = {int(file.stem) for file in (folder.rollups / dataset.folder).glob(_YEAR_FILES)}
+        (by_publication if dataset.sixty_day else by_delivery).update(found)
+        if folder.built_root:
+            by_delivery |= {int(file.stem) for file in (folder.built_root / dataset.folder).glob(_YEAR_FILES)}
+    last = max(by_delivery, default=9999)
+    return sorted(year for year in by_delivery | by_publication if FIRST_YEAR <= year <= last)
 
 
 def years_known(settings: Settings) -> list[int]:
@@ -138,10 +146,9 @@ def plan_year(settings: Settings, year: int) -> YearPlan:
         BessError: the run record of the year cannot be read.
     """
     from bess_assets.market.datasets import DATASETS  # noqa: PLC0415  loads pyarrow
-    from bess_assets.records import RollupFolder  # noqa: PLC0415  needed here alone
 
-    folder = RollupFolder(*rollup_roots(settings))
-    rollups = {name: tuple(path.name for path in folder.files(name, year)) for name in DATASETS}
+    folder = rollup_folder(settings)
+    rollups = {name: tuple(rollup_name(path) for path in folder.files(name, year)) for name in DATASETS}
     yearly = [table for table in TABLES.values() if not table.merged]
     record = read_run(settings.results, year)
     return YearPlan(year, rollups, _plan(settings, year, record, yearly), record)
@@ -232,6 +239,10 @@ def _changed_files(
                 verdicts[name] = same(_fingerprint(then[name]), now[name])
             if not verdicts[name]:
                 why.append(f"{label} has changed")
+    closing = {name for name in record["tables"][table.name]["inputs"] if name.startswith(LATER)}
+    for name in sorted(closing ^ set(later_inputs(settings, year, table))):
+        change = "has no days of the next year any more" if name in closing else "has days of the next year now"
+        why.append(f"{name.removeprefix(LATER)} {change}")
     return why
 
 

@@ -22,14 +22,20 @@ from typing import Literal, NotRequired, TypedDict
 from filelock import FileLock, Timeout
 
 from bess_assets.errors import BessError, YearBusyError
-from bess_assets.settings import Settings
+from bess_assets.settings import BUILT_FOLDER, Settings
 from bess_assets.tables import TABLES, Table
 
 MERGED = "all"
 """Stands for the year in the file name, lock and run record of tables that merge all years."""
 
+MARKER = "SIMULATED.json"
+"""File in a folder of simulated rollups or reports, or of rollups built from such reports."""
+
 RUNS_FOLDER = "_runs"
+LATER = "later:"
+"""Begins the name of an input that a year knows of without reading it: a built rollup of the next year, whose being there closes this one."""
 _RECORD_LOCK_SECONDS = 30.0
+_ROLLUP_WAIT_SECONDS = 60.0
 _SAMPLE_BLOCKS = 64
 _SAMPLE_BYTES = 64 * 1024
 _WHOLE_FILE_BYTES = 2 * _SAMPLE_BLOCKS * _SAMPLE_BYTES
@@ -43,6 +49,17 @@ class FingerprintEntry(TypedDict):
     digest: str
 
 
+class BuiltEntry(TypedDict):
+    """What the manifest of a built rollup comes to, in a run record."""
+
+    reports: int
+    csv_bytes: int
+    seconds: float
+    read_back_seconds: float
+    complete: bool
+    incomplete_because: list[str]
+
+
 class RollupFileEntry(TypedDict):
     """One rollup file in a run record."""
 
@@ -53,12 +70,13 @@ class RollupFileEntry(TypedDict):
     unknown: list[str]
     zero_filled: list[str]
     error: NotRequired[str]
+    built: NotRequired[BuiltEntry]
 
 
 class RollupEntry(TypedDict):
-    """One dataset in a run record; `files` by name, of the publication years that the operating year reads."""
+    """One dataset in a run record; `files` by name: of the publication years that the operating year reads, and `built/<year>.parquet`."""
 
-    origin: Literal["found", "absent"]
+    origin: Literal["found", "built", "absent"]
     files: dict[str, RollupFileEntry]
 
 
@@ -146,32 +164,64 @@ def result_path(results: Path, table: str, year: int | None) -> Path:
     return results / table / f"{MERGED if year is None else year}.parquet"
 
 
-def rollup_roots(settings: Settings) -> tuple[Path, ...]:
-    """Folders searched for rollups: the one that is named, and no other to fall back on, where a demo's made-up files might lie."""
-    return (settings.rollups,)
+def rollup_folder(settings: Settings) -> "RollupFolder":
+    """The rollups that are there: the user's own, and those built from reports.
+
+    What was built from made-up reports is not used beside real rollups: it would fill their gaps.
+    """
+    made_up = (settings.built / MARKER).is_file()
+    real_rollups = settings.rollups.is_dir() and not (settings.rollups / MARKER).is_file()
+    beside_real = made_up and real_rollups and any(settings.rollups.glob("*/*.parquet"))
+    return RollupFolder(settings.rollups, None if beside_real else settings.built)
 
 
 class RollupFolder:
-    """Finds the rollup files of a year under one or more roots; the first root that has a file wins."""
+    """Finds the rollup files of a year: the user's own first, and built ones where those do not cover it.
 
-    def __init__(self, *roots: Path) -> None:
-        """Search these folders, in this order."""
-        self.roots = roots
+    The user's 60-day files are filed by year of publication, so that Y and Y+1 together hold a delivery year; built ones are filed by delivery year.
+    """
 
-    def file(self, dataset: str, file_year: int) -> Path | None:
-        """The file `<root>/<Folder>/<file_year>.parquet`, if any root has it."""
-        from bess_assets.market.datasets import DATASETS  # noqa: PLC0415  loads pyarrow, which queries do without
+    def __init__(self, rollups: Path, built: Path | None = None) -> None:
+        """Search the user's folder, and the one where rollups are built."""
+        self.rollups = rollups
+        self.built_root = built
 
-        for root in self.roots:
-            path = root / DATASETS[dataset].folder / f"{file_year}.parquet"
-            if path.is_file():
-                return path
-        return None
+    def found(self, dataset: str, file_year: int) -> Path | None:
+        """The user's file `<rollups>/<Folder>/<file_year>.parquet`, if it is there."""
+        return _file_in(self.rollups, dataset, file_year)
+
+    def built(self, dataset: str, year: int) -> Path | None:
+        """The rollup that was built of a delivery year, if it is there."""
+        return _file_in(self.built_root, dataset, year) if self.built_root else None
+
+    def covers(self, dataset: str, year: int) -> bool:
+        """Whether the user's own files hold the delivery year, as far as their names say: it is then never built."""
+        return all(self.found(dataset, file_year) for file_year in file_years(dataset, year))
 
     def files(self, dataset: str, year: int) -> list[Path]:
-        """Existing files that may hold rows of the operating year, oldest publication first."""
-        found = (self.file(dataset, file_year) for file_year in file_years(dataset, year))
-        return [path for path in found if path is not None]
+        """Existing files that may hold rows of the operating year, oldest publication first, and a built one, if it is needed, last."""
+        files = [self.found(dataset, file_year) for file_year in file_years(dataset, year)]
+        if not all(files):
+            files.append(self.built(dataset, year))
+        return [path for path in files if path is not None]
+
+    def goes_beyond(self, dataset: str, year: int) -> bool:
+        """Whether a file that need not be read for the year holds later days: a built one of the next delivery year."""
+        later = [file_year for file_year in file_years(dataset, year) if file_year > year]
+        return any(self.built(dataset, file_year) and not self.covers(dataset, year) for file_year in later)
+
+
+def _file_in(root: Path, dataset: str, year: int) -> Path | None:
+    from bess_assets.market.datasets import DATASETS  # noqa: PLC0415  loads pyarrow, which queries do without
+
+    path = root / DATASETS[dataset].folder / f"{year}.parquet"
+    return path if path.is_file() else None
+
+
+def rollup_name(path: Path) -> str:
+    """How a rollup file is called in records: `2024.parquet`, or `built/2024.parquet`."""
+    built = path.parent.parent.name == BUILT_FOLDER
+    return f"{BUILT_FOLDER}/{path.name}" if built else path.name
 
 
 def file_years(dataset: str, year: int) -> tuple[int, ...]:
@@ -188,11 +238,19 @@ def input_files(settings: Settings, year: int | None, table: Table) -> dict[str,
     """
     if year is None:
         return {}
-    folder = RollupFolder(*rollup_roots(settings))
-    files = {f"{d}/{path.name}": path for d in table.datasets for path in folder.files(d, year)}
+    folder = rollup_folder(settings)
+    files = {f"{d}/{rollup_name(path)}": path for d in table.datasets for path in folder.files(d, year)}
     if settings.registry_csv and table.group in {"registry", "extracts"}:
         files["registry_csv"] = settings.registry_csv
     return files
+
+
+def later_inputs(settings: Settings, year: int | None, table: Table) -> dict[str, str]:
+    """Built rollups of the next year that close this one by being there, by their name in the run record."""
+    if year is None:
+        return {}
+    folder = rollup_folder(settings)
+    return {f"{LATER}{d}": "there" for d in table.datasets if folder.goes_beyond(d, year)}
 
 
 def result_years(results: Path, table: str) -> list[int]:
@@ -284,6 +342,21 @@ def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
     first = _take(path, wait_seconds)
     try:
         yield first
+    finally:
+        _release(path)
+
+
+@contextmanager
+def rollup_lock(settings: Settings) -> Iterator[None]:
+    """Hold the folder of built rollups for this process.
+
+    Raises:
+        YearBusyError: another process builds rollups.
+    """
+    path = settings.locks / "rollup"
+    _take(path, _ROLLUP_WAIT_SECONDS)
+    try:
+        yield
     finally:
         _release(path)
 
@@ -417,9 +490,11 @@ def record_rollup(results: Path, year: int, dataset: str, file_name: str, entry:
         files.pop(file_name, None)
         if entry is not None:
             files[file_name] = entry
-        record["rollups"][dataset] = RollupEntry(
-            origin="found" if files else "absent", files=dict(sorted(files.items()))
-        )
+        built = [name for name in files if name.startswith(f"{BUILT_FOLDER}/")]
+        origin: Literal["found", "built", "absent"] = "absent"
+        if files:
+            origin = "found" if len(built) < len(files) else "built"
+        record["rollups"][dataset] = RollupEntry(origin=origin, files=dict(sorted(files.items())))
 
 
 def table_entry(

@@ -221,6 +221,10 @@ FOLDERS = {
     "cop_snapshots": "COP_Snapshots",
     "sasm_as_offers": "SASM_AS_Offers",
     "dam_energy_bid_awards": "DAM_Energy_Bid_Awards",
+    "dam_energy_offer_awards": "DAM_Energy_Offer_Awards",
+    "dam_as_only_awards": "DAM_AS_Only_Awards",
+    "dam_esr_as_offers": "DAM_ESR_AS_Offers",
+    "sced_as_prices": "SCED_AS_prices",
 }
 ROLLUP_HEADINGS_OF_2024 = {
     "rt_prices": "DeliveryDate DeliveryHour DeliveryInterval SettlementPointName SettlementPointType SettlementPointPrice DSTFlag datetime",

@@ -12,7 +12,6 @@ from bess_assets.plan import plan_merged, plan_year, years_available, years_know
 from bess_assets.records import (
     FingerprintEntry,
     RollupFileEntry,
-    RollupFolder,
     fingerprint,
     input_files,
     read_run,
@@ -20,7 +19,7 @@ from bess_assets.records import (
     record_table,
     result_path,
     result_years,
-    rollup_roots,
+    rollup_folder,
     table_entry,
     whole_digest,
 )
@@ -219,7 +218,7 @@ def test_what_the_named_folder_lacks_is_not_taken_from_the_homes_own(tmp_path: P
     _file(tmp_path / "rollups" / "AS_prices" / "2022.parquet", "made up")
     _file(settings.rollups / "AS_prices" / "2023.parquet", "theirs")
     assert years_available(settings) == [2023]
-    assert RollupFolder(*rollup_roots(settings)).files("as_prices", 2022) == []
+    assert rollup_folder(settings).files("as_prices", 2022) == []
 
 
 def test_a_year_with_results_and_without_rollups_is_still_known(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """ERCOT's reports and their annual rollups.
 
-Belongs here: one asset a dataset, which registers the file that is there.
-Does not: building rollups from reports, reading rows (market/reading.py).
+Belongs here: one asset a dataset, which registers the file that is there, or builds it from reports.
+Does not: how it is built (market/rollup.py), reading rows (market/reading.py).
 """
 
 import logging
@@ -13,8 +13,7 @@ from bess_assets.errors import BessError
 from bess_assets.market.datasets import DATASETS, Dataset
 from bess_assets.metadata import OWNERS, dataset_schema, rollup_metadata
 from bess_assets.partitions import operating_years, yearly_check
-from bess_assets.pipeline import register_rollup
-from bess_assets.records import RollupFileEntry
+from bess_assets.pipeline import Registered, build_rollup, register_rollup
 from bess_assets.resources import Warehouse
 
 FILE_CHECK = "the_file_is_there_with_every_column"
@@ -32,7 +31,11 @@ ercot_reports = dg.AssetSpec(
 
 
 def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """The asset of one dataset. Materializing it looks at a file's footer and never writes the file; an absent file is no failure."""
+    """The asset of one dataset.
+
+    Materializing it looks at the footer of the user's file and never writes it; where there is none it builds one from reports, as far as reports are new.
+    An absent file is no failure.
+    """
 
     @dg.asset(
         name=dataset.name,
@@ -54,8 +57,9 @@ def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
     )
     def register(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster looks for the bare class
         settings, file_year = warehouse.settings(), int(context.partition_key)
-        entry = register_rollup(settings, dataset.name, file_year)
-        oddities = list(file_oddities(dataset, file_year, entry))
+        build_rollup(settings, dataset.name, file_year)
+        registered = register_rollup(settings, dataset.name, file_year)
+        oddities = list(file_oddities(dataset, file_year, registered))
         if dataset.sixty_day:
             # This year's last deliveries lie in the next file. It has a partition of its own, which shows it and fails if it is bad: here it is noted.
             try:
@@ -65,8 +69,8 @@ def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
         for oddity in oddities:
             _log.warning("%s %d: %s", dataset.name, file_year, oddity)
         return dg.MaterializeResult(
-            data_version=rollup_version(entry),
-            metadata=rollup_metadata(entry),
+            data_version=rollup_version(registered),
+            metadata=rollup_metadata(registered),
             check_results=[
                 dg.AssetCheckResult(
                     check_name=FILE_CHECK,
@@ -80,26 +84,30 @@ def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
     return register
 
 
-def rollup_version(entry: RollupFileEntry | None) -> dg.DataVersion:
+def rollup_version(registered: Registered) -> dg.DataVersion:
     """A rollup's data version is its content: a touched, unchanged file makes nothing stale."""
-    return dg.DataVersion(entry["fingerprint"]["digest"] if entry else "absent")
+    digests = [entry["fingerprint"]["digest"] for _, entry in sorted(registered.files.items())]
+    return dg.DataVersion("+".join(digests) or "absent")
 
 
-def file_oddities(dataset: Dataset, file_year: int, entry: RollupFileEntry | None) -> Iterator[str]:
-    """What a reader should know of a rollup file, or of its absence."""
-    if entry is None:
+def file_oddities(dataset: Dataset, file_year: int, registered: Registered) -> Iterator[str]:
+    """What a reader should know of a rollup, or of its absence."""
+    if not registered.files and not dataset.in_no_figure:
         # By publication, two months after delivery: a dataset that began in December has its first rows in the file of the year after.
         first = dataset.first_year + 1 if dataset.sixty_day else dataset.first_year
         if first <= file_year <= dataset.last_year:
-            yield f"no file {dataset.folder}/{file_year}.parquet: its figures are unknown, not zero"
-        return
-    for words, columns in (
-        ("without", entry["missing"]),
-        ("unknown headings, not read:", entry["unknown"]),
-        ("zero in every row:", entry["zero_filled"]),
-    ):
-        if columns:
-            yield f"{words} {', '.join(columns)}"
+            yield f"no file {dataset.folder}/{file_year}.parquet, and no reports to build it from: its figures are unknown, not zero"
+    for name, entry in sorted(registered.files.items()):
+        where = f"{name}: " if len(registered.files) > 1 else ""
+        for words, columns in (
+            ("without", entry["missing"]),
+            ("unknown headings, not read:", entry["unknown"]),
+            ("zero in every row:", entry["zero_filled"]),
+        ):
+            if columns:
+                yield f"{where}{words} {', '.join(columns)}"
+        if "built" in entry and not entry["built"]["complete"]:
+            yield f"{where}incomplete: {'; '.join(entry['built']['incomplete_because'])}"
 
 
 ASSETS: list[dg.AssetSpec | dg.AssetsDefinition] = [

@@ -82,9 +82,7 @@ def awarded(rows: PlacedRows, *, load: bool) -> tuple[dict[str, FloatArray], int
 
 
 def _blank_is_none(values: FloatArray, rows: PlacedRows, *columns: str) -> FloatArray:
-    if not rows.columns.intersection(columns):
-        return values
-    return np.where(np.isnan(values), 0.0, values)
+    return np.where(np.isnan(values) & rows.has_any(columns), 0.0, values)
 
 
 class _Side:

@@ -7,6 +7,7 @@ Headings are compared by their letters and digits alone, in lower case, so that 
 `TelemeteredNetOutput` are one heading.
 """
 
+import json
 import re
 from dataclasses import dataclass, replace
 from datetime import date
@@ -71,6 +72,11 @@ class Dataset:
         foreign: headings that prove a file to be another dataset's: its rows would be taken for something that they are not.
         first_year: first delivery year that has rows.
         last_year: last delivery year that has rows.
+        names: patterns of the names of ERCOT's report files, letters and digits alone in lower case.
+        marks: alternatives of headings; a report file that has all headings of one of them is this dataset's, whatever its name; empty: by name alone.
+        key: canonical columns that, with the time, name one row of a report; empty where nothing does, and the newest publication of a day is taken whole.
+        in_no_figure: True if no figure is made of it, so that its absence means nothing.
+        first_day: first operating day that has rows.
     """
 
     name: str
@@ -83,6 +89,11 @@ class Dataset:
     foreign: tuple[str, ...] = ()
     first_year: int = 2010
     last_year: int = 9999
+    names: tuple[str, ...] = ()
+    marks: tuple[tuple[str, ...], ...] = ()
+    key: tuple[str, ...] = ()
+    in_no_figure: bool = False
+    first_day: date = _ALWAYS
 
     def canonical(self, headings: list[str]) -> dict[str, str]:
         """Canonical name -> preferred heading, for the columns that the headings hold."""
@@ -103,6 +114,28 @@ class Dataset:
             )
         }
 
+    def holds_text(self, heading: str) -> bool:
+        """Whether a heading that is not read holds text: one of the known text columns, or one that no era of the dataset has."""
+        return not self.knows(heading) or any(re.fullmatch(p, normal_heading(heading)) for p in _UNREAD_TEXTS)
+
+    def fits(self, headings: list[str]) -> bool:
+        """Whether a file with these headings can be one of this dataset's: every required column, and none that is another's."""
+        there = {normal_heading(heading) for heading in headings}
+        found = self.canonical(headings)
+        return not there & {normal_heading(heading) for heading in self.foreign} and all(
+            name in found for name, column in self.columns.items() if column.required
+        )
+
+    def is_marked(self, headings: list[str]) -> bool:
+        """Whether the headings alone say that a file is one of this dataset's."""
+        there = {normal_heading(heading) for heading in headings}
+        return any(all(normal_heading(mark) in there for mark in alternative) for alternative in self.marks)
+
+    def is_named(self, file_name: str) -> bool:
+        """Whether a file's name is one that ERCOT gives to reports of this dataset."""
+        stem = normal_heading(re.sub(r"\.(csv|txt)$", "", file_name, flags=re.IGNORECASE))
+        return any(re.fullmatch(pattern, stem) for pattern in self.names)
+
     def knows(self, heading: str) -> bool:
         """Whether the heading is one that some era of the dataset has."""
         normal = normal_heading(heading)
@@ -111,7 +144,37 @@ class Dataset:
         return any(re.fullmatch(pattern, normal) for pattern in (*_ROLLUP_EXTRAS, *self.unread))
 
 
-_ROLLUP_EXTRAS = ("datetime", "hour", "deliverydatestr", "year", "month")
+METADATA_KEY = b"bess_rollup"
+"""Key of what a rollup built from reports says of itself in its Parquet metadata: dataset, year, layouts, columns."""
+LAYOUT_COLUMN = "report_layout"
+BUILT_COLUMNS = ("interval_start", "operating_day", "published", "report", LAYOUT_COLUMN)
+"""Columns that a rollup built from reports has beside ERCOT's own: start of the interval or run, UTC; operating day; when the row was published,
+UTC; number of its report in the manifest; number of the report's layout in the file's metadata."""
+
+_ROLLUP_EXTRAS = (
+    "datetime",
+    "hour",
+    "deliverydatestr",
+    "year",
+    "month",
+    "intervalstart",
+    "operatingday",
+    "published",
+    "report",
+    "reportlayout",
+)
+_UNREAD_TEXTS = (
+    "qse",
+    "qsename",
+    "dme",
+    "bidtype",
+    "proxyextension",
+    "bidid",
+    "offerid",
+    "multihourblockflag",
+    r"blockindicator\d+",
+)
+"""Headings that are known, not used, and hold text; the other unused ones hold numbers."""
 
 
 def _column(
@@ -210,15 +273,18 @@ _SCED_UNREAD = (
 )
 
 
-def _dam(name: str, folder: str, what: str, report: str, first_year: int = 2010, last_year: int = 9999) -> Dataset:
+def _dam(name: str, folder: str, what: str, report: str, names: str, first_day: date = _ALWAYS) -> Dataset:
     return Dataset(
+        first_day=first_day,
+        names=(names,),
+        marks=(("Resource Type", "Awarded Quantity"),),
+        key=("resource_name",),
         name=name,
         folder=folder,
         meaning=f"Day-ahead offers and awards, {what} by hour.",
         report=report,
         sixty_day=True,
-        first_year=first_year,
-        last_year=last_year,
+        first_year=max(first_day.year, 2010),
         unread=_DAM_UNREAD,
         columns=_columns(
             _DAY,
@@ -246,6 +312,9 @@ _ALL = (
         meaning="Real-time settlement point prices, point by quarter-hour.",
         report="NP6-905-CD",
         sixty_day=False,
+        names=("spphlznp6905.*", ".*rtmlzhbspp.*", "rtspp.*"),
+        marks=(("Settlement Point Price", "Delivery Interval"),),
+        key=("settlement_point", "settlement_point_type"),
         foreign=("Resource Name", "AS Type", "Ancillary Type"),
         unread=(),
         columns=_columns(
@@ -264,6 +333,9 @@ _ALL = (
         meaning="Day-ahead settlement point prices, point by hour.",
         report="NP4-190-CD",
         sixty_day=False,
+        names=("damspnp4190.*", ".*damlzhbspp.*", "damspp.*"),
+        marks=(("Settlement Point Price", "DSTFlag"), ("Settlement Point Price", "Repeated Hour Flag")),
+        key=("settlement_point",),
         foreign=("Resource Name", "Delivery Interval", "Energy Only Bid Award in MW"),
         unread=(),
         columns=_columns(
@@ -280,6 +352,9 @@ _ALL = (
         meaning="Day-ahead market clearing prices for capacity, product by hour.",
         report="NP4-188-CD",
         sixty_day=False,
+        names=("damcpcnp4188.*", "dammcpc.*"),
+        marks=(("Ancillary Type", "MCPC"),),
+        key=("product",),
         foreign=("Resource Name", "Delivery Interval"),
         unread=(),
         columns=_columns(
@@ -296,8 +371,12 @@ _ALL = (
         meaning="Real-time market clearing prices for capacity, product by quarter-hour.",
         report="NP6-331-CD",
         sixty_day=False,
+        names=(".*np6331.*", "rtmcpc.*"),
+        marks=(("AS Type", "MCPC", "Delivery Interval"),),
+        key=("product",),
         foreign=("Resource Name", "Settlement Point Name"),
         first_year=RTC_FIRST_DAY.year,
+        first_day=RTC_FIRST_DAY,
         unread=(),
         columns=_columns(
             _DAY,
@@ -308,13 +387,25 @@ _ALL = (
             _live(_column("mcpc_usd_per_mw", "number", "MCPC")),
         ),
     ),
-    _dam("dam_gen_resources", "DAM_Gen_Resources", "generation resource", "60d_DAM_Gen_Resource_Data"),
+    _dam(
+        "dam_gen_resources",
+        "DAM_Gen_Resources",
+        "generation resource",
+        "60d_DAM_Gen_Resource_Data",
+        "60ddamgenresourcedata.*",
+    ),
     Dataset(
         name="dam_load_resources",
         folder="DAM_Load_Resources",
         meaning="Day-ahead ancillary service awards, load resource by hour (no energy award in any year).",
         report="60d_DAM_Load_Resource_Data",
         sixty_day=True,
+        names=("60ddamloadresourcedata.*",),
+        marks=(
+            ("Load Resource Name", "Max Power Consumption for Load Resource"),
+            ("Load Resource Name", "RegUp Awarded"),
+        ),
+        key=("resource_name",),
         foreign=("Resource Type", "Awarded Quantity", "SCED Time Stamp"),
         unread=_DAM_UNREAD,
         columns=_columns(
@@ -333,7 +424,8 @@ _ALL = (
         "DAM_ESR_Resources",
         "energy storage resource",
         "60d_DAM_ESR_Data",
-        first_year=DAM_ESR_FIRST_DAY.year,
+        "60ddamesrdata.*",
+        first_day=DAM_ESR_FIRST_DAY,
     ),
     Dataset(
         name="sced_gen_resources",
@@ -341,6 +433,9 @@ _ALL = (
         meaning="Telemetry and base points, generation resource by SCED run.",
         report="60d_SCED_Gen_Resource_Data",
         sixty_day=True,
+        names=("60dscedgenresourcedata.*",),
+        marks=(("Resource Type", "Base Point"), ("Resource Type", "Telemetered Net Output")),
+        key=("resource_name",),
         foreign=("Real Power Consumption", "Max Power Consumption", "Maximum SOC"),
         unread=_SCED_UNREAD,
         columns=_columns(
@@ -362,6 +457,9 @@ _ALL = (
         meaning="Telemetry and base points, load resource by SCED run.",
         report="60d_Load_Resource_Data_in_SCED",
         sixty_day=True,
+        names=("60dloadresourcedatainsced.*",),
+        marks=(("Real Power Consumption",), ("Max Power Consumption", "Base Point")),
+        key=("resource_name",),
         foreign=("Resource Type", "Telemetered Net Output", "HSL"),
         unread=_SCED_UNREAD,
         columns=_columns(
@@ -381,8 +479,16 @@ _ALL = (
         meaning="Telemetry, base points, state of charge and real-time AS awards, energy storage resource by SCED run.",
         report="60d_ESR_Data_in_SCED",
         sixty_day=True,
+        names=("60desrdatainsced.*",),
+        marks=(
+            ("Base Point", "State of Charge"),
+            ("Base Point", "Maximum SOC"),
+            ("Telemetered Net Output", "Maximum SOC"),
+        ),
+        key=("resource_name",),
         foreign=("Real Power Consumption", "Max Power Consumption"),
         first_year=RTC_FIRST_DAY.year,
+        first_day=RTC_FIRST_DAY,
         unread=_SCED_UNREAD,
         columns=_columns(
             _STAMP,
@@ -405,6 +511,9 @@ _ALL = (
         meaning="Settlement metered net energy, generation resource by quarter-hour.",
         report="60d_SCED_SMNE_GEN_RES",
         sixty_day=True,
+        names=("60dscedsmnegenres.*",),
+        marks=(("Interval Value",),),
+        key=("resource_name",),
         unread=(),
         columns=_columns(
             _column("interval_end", "stamp", "Interval Time", required=True),
@@ -419,6 +528,9 @@ _ALL = (
         meaning="Current operating plan at the end of the adjustment period, resource by hour.",
         report="60d_COP_Adjustment_Period_Snapshot",
         sixty_day=True,
+        names=("60dcopadjustmentperiodsnapshot.*", "completecop.*"),
+        marks=(("High Sustained Limit", "QSE Name"),),
+        key=("resource_name", "qse"),
         foreign=("Resource Type", "Awarded Quantity", "SCED Time Stamp"),
         unread=(
             r"(regup|regdown|rrs|rrspfr|rrsffr|rrsufr|nspin|ecrs)",
@@ -443,6 +555,8 @@ _ALL = (
         meaning="Offers into the supplemental AS market; offers, not awards, and in no figure.",
         report="60d_SASM_Load_Resource_AS_Offers, 60d_SASM_Generation_Resource_AS_Offers",
         sixty_day=True,
+        names=("60dsasm.*asoffers.*",),
+        in_no_figure=True,
         last_year=RTC_FIRST_DAY.year,
         unread=(r".*",),
         columns=_columns(_DAY, _HOUR_ENDING, _column("resource_name", "name", "Resource Name", "Load Resource Name")),
@@ -453,6 +567,9 @@ _ALL = (
         meaning="Day-ahead purchases of a QSE at a settlement point; tied to no resource, and in no figure.",
         report="60d_DAM_EnergyBidAwards",
         sixty_day=True,
+        names=("60ddamenergybidawards.*",),
+        marks=(("Energy Only Bid Award in MW",),),
+        in_no_figure=True,
         unread=("bidid", "settlementpointprice"),
         columns=_columns(
             _DAY,
@@ -460,6 +577,79 @@ _ALL = (
             _column("settlement_point", "name", "Settlement Point", required=True),
             _column("qse", "name", "QSE Name", "QSE"),
             _column("award_mw", "number", "Energy Only Bid Award in MW"),
+        ),
+    ),
+    Dataset(
+        name="dam_energy_offer_awards",
+        folder="DAM_Energy_Offer_Awards",
+        meaning="Day-ahead energy-only sales of a QSE at a settlement point; tied to no resource, and in no figure.",
+        report="60d_DAM_EnergyOnlyOfferAwards",
+        sixty_day=True,
+        names=("60ddamenergyonlyofferawards.*",),
+        marks=(("Energy Only Offer Award in MW",),),
+        in_no_figure=True,
+        unread=("offerid", "settlementpointprice"),
+        columns=_columns(
+            _DAY,
+            _HOUR_ENDING,
+            _column("settlement_point", "name", "Settlement Point", required=True),
+            _column("qse", "name", "QSE Name", "QSE"),
+            _column("award_mw", "number", "Energy Only Offer Award in MW"),
+        ),
+    ),
+    Dataset(
+        name="dam_as_only_awards",
+        folder="DAM_AS_Only_Awards",
+        meaning="Day-ahead ancillary services that a QSE sold without a resource; tied to no battery, and in no figure.",
+        report="60d_DAM_AS_Only_Awards",
+        sixty_day=True,
+        names=("60ddamasonlyawards.*",),
+        marks=(("Offer ID", "Total Award"),),
+        in_no_figure=True,
+        first_year=RTC_FIRST_DAY.year,
+        first_day=RTC_FIRST_DAY,
+        unread=("offerid", r"quantity\daward", "mcpc"),
+        columns=_columns(
+            _DAY,
+            _HOUR_ENDING,
+            _column("qse", "name", "QSE Name", "QSE", required=True),
+            _column("product", "name", "AS Type", required=True),
+            _column("award_mw", "number", "Total Award"),
+        ),
+    ),
+    Dataset(
+        name="dam_esr_as_offers",
+        folder="DAM_ESR_AS_Offers",
+        meaning="Day-ahead ancillary service offers of energy storage resources; offers, not awards, and in no figure.",
+        report="60d_DAM_ESR_ASOffers",
+        sixty_day=True,
+        names=("60ddamesrasoffers.*",),
+        marks=(("Multi-Hour Block Flag", "BLOCK INDICATOR1"),),
+        in_no_figure=True,
+        first_year=DAM_ESR_FIRST_DAY.year,
+        first_day=DAM_ESR_FIRST_DAY,
+        unread=("dme", "multihourblockflag", r"blockindicator\d", r"price\d[a-z]+", r"quantitymw\d"),
+        columns=_columns(_DAY, _HOUR_ENDING, _column("resource_name", "name", "Resource Name", required=True), _QSE),
+    ),
+    Dataset(
+        name="sced_as_prices",
+        folder="SCED_AS_prices",
+        meaning="Real-time market clearing prices for capacity, product by SCED run; money is settled at the quarter-hour prices, so in no figure.",
+        report="NP6-332-CD",
+        sixty_day=False,
+        names=(".*np6332.*",),
+        marks=(("AS Type", "MCPC"), ("AS Type", "Capped MCPC")),
+        foreign=("Delivery Date", "Delivery Interval"),
+        key=("product",),
+        in_no_figure=True,
+        first_year=RTC_FIRST_DAY.year,
+        first_day=RTC_FIRST_DAY,
+        unread=("uncappedmcpc",),
+        columns=_columns(
+            _STAMP,
+            _REPEATED,
+            _column("product", "name", "AS Type", "Ancillary Type", required=True),
+            _column("mcpc_usd_per_mw", "number", "MCPC", "Capped MCPC"),
         ),
     ),
 )
@@ -507,6 +697,14 @@ def open_parquet(dataset: Dataset, path: Path, dictionaries: list[str] | None = 
             expected="a whole Parquet file",
             remedy="Bring the file again; a half-copied file ends without its footer.",
         ) from error
+
+
+def report_layouts(file: pq.ParquetFile) -> list[frozenset[str]]:
+    """Canonical columns of each layout of the reports that a rollup was built from, by number; empty for any other file."""
+    metadata = file.schema_arrow.metadata or {}
+    if METADATA_KEY not in metadata:
+        return []
+    return [frozenset(layout) for layout in json.loads(metadata[METADATA_KEY])["layouts"]]
 
 
 def describe_file(dataset: Dataset, path: Path) -> FileDescription:

@@ -121,6 +121,7 @@ class PlacedRows:
         numbers: values by canonical name, NaN where blank or absent.
         texts: codes by canonical name, -1 where blank or absent.
         columns: canonical columns that the file has.
+        absent: by canonical name, True for rows whose own report lacked a column that the file has; only where there are such rows.
     """
 
     series: IntArray
@@ -128,6 +129,14 @@ class PlacedRows:
     numbers: dict[str, FloatArray]
     texts: dict[str, IntArray]
     columns: frozenset[str]
+    absent: dict[str, BoolArray]
+
+    def has_any(self, columns: Sequence[str]) -> BoolArray:
+        """True for rows whose file, or report, has one of the columns."""
+        there = np.zeros(len(self.series), dtype=bool)
+        for name in self.columns.intersection(columns):
+            there |= ~self.absent[name] if name in self.absent else True
+        return there
 
 
 class DayLog:
@@ -140,11 +149,11 @@ class DayLog:
         last: last day index with a row, by known series; -1 where none.
     """
 
-    def __init__(self, year: OperatingYear, series: int) -> None:
-        """Start with nothing seen."""
+    def __init__(self, year: OperatingYear, series: int, *, beyond: bool = False) -> None:
+        """Start with nothing seen; `beyond` where a file that need not be read is known to lie after the year."""
         self.year = year
         self.days = np.zeros(year.days, dtype=bool)
-        self.beyond = False
+        self.beyond = beyond
         self.first = np.full(series, year.days, dtype=np.int64)
         self.last = np.full(series, -1, dtype=np.int64)
 
@@ -246,7 +255,7 @@ class HourlyReader:
         self._unusable = 0
         self._count = FileCount()
         self.held = np.zeros(inputs.year.hours * steps_per_hour, dtype=bool)
-        self.log = DayLog(inputs.year, codes.known)
+        self.log = DayLog(inputs.year, codes.known, beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
 
     def __iter__(self) -> Iterator[PlacedRows]:
         """Rows of known series, ordinary days first."""
@@ -312,6 +321,7 @@ class HourlyReader:
             numbers={name: rows.numbers(name) for name in self._numbers},
             texts={name: codes.translate(*rows.texts(name)) for name, codes in self._texts.items()},
             columns=frozenset(name for name in (*self._numbers, *self._texts) if rows.has(name)),
+            absent=rows.absent(self._numbers),
         )
 
     def _clock_changes(self) -> Iterator[PlacedRows]:
@@ -341,6 +351,7 @@ class HourlyReader:
                 numbers={name: values[take] for name, values in rows.numbers.items()},
                 texts={name: codes[take] for name, codes in rows.texts.items()},
                 columns=rows.columns,
+                absent={name: lacking[take] for name, lacking in rows.absent.items()},
             )
 
     def report(self, findings: Findings, *, first_day: int = 0) -> None:

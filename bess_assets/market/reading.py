@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from bess_assets.errors import InputError
 from bess_assets.market.clock import day_number
-from bess_assets.market.datasets import Dataset, find_columns, open_parquet
+from bess_assets.market.datasets import LAYOUT_COLUMN, Dataset, find_columns, open_parquet, report_layouts
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -82,15 +82,25 @@ def parse_number(text: str) -> float | None:
 
 
 @dataclass
-class _Source:
-    """What all batches of one file share."""
+class RowSource:
+    """What all batches of one file share.
+
+    Attributes:
+        dataset: what the file is.
+        path: the file.
+        found: heading by canonical name.
+        layouts: canonical columns of each layout of the reports that a rollup was built from; empty where it does not say.
+        unusable_numbers: infinities by canonical name, counted while rows are read.
+    """
 
     dataset: Dataset
     path: Path
     found: dict[str, str]
+    layouts: list[frozenset[str]] = field(default_factory=list)
     unusable_numbers: dict[str, int] = field(default_factory=dict)
 
     def bad(self, name: str, text: str, expected: str) -> InputError:
+        """The error for a value that can't be read."""
         heading = self.found[name]
         return InputError(
             f"{self.path.name} of {self.dataset.folder} holds {text!r} in column {heading!r}.",
@@ -111,7 +121,7 @@ class Rows:
         group: number of the row group they come from.
     """
 
-    def __init__(self, source: _Source, batch: pa.RecordBatch, group: int) -> None:
+    def __init__(self, source: RowSource, batch: pa.RecordBatch, group: int) -> None:
         """Wrap a batch whose columns have the file's headings."""
         self.group = group
         self._source = source
@@ -122,6 +132,19 @@ class Rows:
     def has(self, name: str) -> bool:
         """Whether the file has the column."""
         return name in self._source.found and self._source.found[name] in self._batch.schema.names
+
+    def absent(self, names: Sequence[str]) -> dict[str, BoolArray]:
+        """Rows whose own report lacked a column that the file has, by canonical name: there a blank is unknown, and elsewhere it says something.
+
+        Only a rollup built from reports knows; only columns that some of its reports lack are in the answer.
+        """
+        layouts = self._source.layouts
+        lacking = {name: [name not in layout for layout in layouts] for name in names if self.has(name)}
+        partly = {name: absent for name, absent in lacking.items() if any(absent)}
+        if not partly:
+            return {}
+        layout = self._batch.column(LAYOUT_COLUMN).to_numpy(zero_copy_only=False)
+        return {name: np.array(absent, dtype=bool)[layout] for name, absent in partly.items()}
 
     def keep(self, mask: BoolArray) -> "Rows":
         """The rows where the mask is True."""
@@ -367,16 +390,20 @@ def read_rows(
     with open_parquet(dataset, path) as plain:
         schema = plain.schema_arrow
         spelled = find_columns(dataset, path, plain)
+        layouts = report_layouts(plain)
     found = {name: own[0] for name, own in spelled.items()}
     wanted = {name: found[name] for name in columns if name in found}
     joined = [spelled[name] for name in wanted if len(spelled[name]) > 1]
     text = [heading for heading in wanted.values() if _is_text(schema.field(heading).type)]
-    source = _Source(dataset, path, found)
+    source = RowSource(dataset, path, found, layouts)
+    # the layout is asked for only where it can say something
+    partly = any(name not in layout for layout in layouts for name in wanted)
     time_name = next((n for n in ("operating_day", "sced_stamp", "interval_end") if n in wanted), None)
     rows = known_times = 0
     with open_parquet(dataset, path, text) as file:
         try:
             headings = list(dict.fromkeys([*wanted.values(), *(heading for own in joined for heading in own)]))
+            headings += [LAYOUT_COLUMN] if partly else []
             for group in range(file.num_row_groups) if groups is None else groups:
                 for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group]):
                     rows += batch.num_rows

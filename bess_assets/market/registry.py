@@ -166,12 +166,7 @@ def _about(reader: HourlyReader | RunReader, dataset: str, year: OperatingYear) 
 
 def _first_day(dataset: str, year: OperatingYear) -> int:
     """Day index from which a dataset exists."""
-    starts = {
-        "dam_esr_resources": DAM_ESR_FIRST_DAY,
-        "sced_esr_resources": RTC_FIRST_DAY,
-        "rt_as_prices": RTC_FIRST_DAY,
-    }
-    return max(day_number(starts[dataset]) - year.first_day, 0) if dataset in starts else 0
+    return max(day_number(DATASETS[dataset].first_day) - year.first_day, 0)
 
 
 def has_combo_era(year: OperatingYear) -> bool:

@@ -191,7 +191,7 @@ class RunReader:
         self._names = list(names)
         self._numbers = list(numbers)
         self._paths = inputs.rollups.files(dataset, inputs.year.year)
-        self.log = DayLog(inputs.year, len(self._names))
+        self.log = DayLog(inputs.year, len(self._names), beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
         self.flagless = False
         self.columns: set[str] = set()
         self._spans: list[tuple[Path, int, int, int]] = []
@@ -376,7 +376,9 @@ def _value(rows: Rows, name: str) -> FloatArray:
     """A number column; a blank award is no award, where the file has the column at all."""
     values = rows.numbers(name)
     if name.endswith("_award_mw") and rows.has(name):
-        return np.where(np.isnan(values), 0.0, values)
+        blank = np.isnan(values)
+        absent = rows.absent([name]).get(name)
+        return np.where(blank if absent is None else blank & ~absent, 0.0, values)
     return values
 
 
@@ -396,7 +398,9 @@ class MeterReader:
         self._lost = 0
         self._ambiguous = 0
         self._count = FileCount()
-        self.log = DayLog(inputs.year, len(self._names))
+        self.log = DayLog(
+            inputs.year, len(self._names), beyond=inputs.rollups.goes_beyond("sced_smne", inputs.year.year)
+        )
         self._scatter = Scatter(
             len(self._names), inputs.year.quarter_hours if names and self._paths else 0, ["energy_mwh"]
         )

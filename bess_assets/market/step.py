@@ -94,6 +94,10 @@ class Rollups(Protocol):
         """Existing files that may hold rows of the operating year, oldest publication first."""
         ...
 
+    def goes_beyond(self, dataset: str, year: int) -> bool:
+        """Whether a file that need not be read for the year holds rows of later days."""
+        ...
+
 
 class StoredTable(Protocol):
     """A result table of the year that an earlier step wrote."""

@@ -35,7 +35,11 @@ ROLLUPS = {
     "sced_smne",
     "cop_snapshots",
     "sasm_as_offers",
+    "dam_as_only_awards",
     "dam_energy_bid_awards",
+    "dam_energy_offer_awards",
+    "dam_esr_as_offers",
+    "sced_as_prices",
 }
 TABLES_BY_GROUP = {
     "registry": {"bess_registry", "bess_fleet"},
