@@ -307,9 +307,17 @@ def _typed(
         for n, count in zip(*np.unique(owner[~good], return_counts=True), strict=True):
             parsed.untimed[int(reports[n])] = int(count)
         parsed.table = typed.filter(pa.array(good))
-    for pair in np.unique(np.stack([owner[good], times.day[good]]), axis=1).T.tolist():
-        parsed.days.setdefault(int(reports[pair[0]]), []).append(pair[1])
+    for part_number, day in _pairs(owner[good], times.day[good]):
+        parsed.days.setdefault(int(reports[part_number]), []).append(day)
     return parsed
+
+
+def _pairs(owner: IntArray, day: IntArray) -> list[tuple[int, int]]:
+    """Distinct pairs, ascending; neighbours are alike, so that few are left to sort."""
+    if not len(owner):
+        return []
+    changes = np.r_[True, (owner[1:] != owner[:-1]) | (day[1:] != day[:-1])]
+    return sorted(set(zip(owner[changes].tolist(), day[changes].tolist(), strict=True)))
 
 
 def _column(rows: Rows, batch: pa.RecordBatch, name: str, kind: str | None) -> pa.Array:
@@ -364,6 +372,13 @@ def years_of(days: IntArray) -> IntArray:
     return days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + _EPOCH_YEAR
 
 
+def distinct(values: IntArray) -> list[int]:
+    """Distinct values, ascending; neighbours are alike, so that few are left to sort."""
+    if not len(values):
+        return []
+    return [int(value) for value in np.unique(values[np.r_[True, values[1:] != values[:-1]]])]
+
+
 def _of_labels(dataset: Dataset, rows: Rows, bounds: IntArray) -> _Times:
     """Rows with a date and an hour ending, and an interval where the dataset has quarter-hours."""
     day, label = rows.days(), rows.hours()
@@ -375,7 +390,7 @@ def _of_labels(dataset: Dataset, rows: Rows, bounds: IntArray) -> _Times:
     safe = np.where(good, day, 0)
     years = years_of(safe)
     series: IntArray | None = None
-    for number in np.unique(years[good]).tolist():
+    for number in distinct(years[good]):
         year = _year(number)
         mine = np.flatnonzero(good & (years == number))
         index = safe[mine] - year.first_day

@@ -39,6 +39,7 @@ from bess_assets.market.report_rows import (
     Parsed,
     Part,
     day_span,
+    distinct,
     iso,
     layout_of,
     number_of,
@@ -430,12 +431,12 @@ class _RollUp:
         day = np.asarray(parsed.table.column("operating_day").cast(pa.int32()).to_numpy()).astype(np.int64)
         owner = np.asarray(parsed.table.column("report").to_numpy()).astype(np.int64)
         years = years_of(day)
-        for year in np.unique(years).tolist():
+        for year in distinct(years):
             if not self._asked(key[0], year):
                 continue
             target = self._target(key[0], year)
             numbers = np.full(len(batch), -1, dtype=np.int64)
-            for n in np.unique(owner[years == year]).tolist():
+            for n in distinct(owner[years == year]):
                 numbers[n] = target.take(batch[n], parsed, n, self.root)
             chosen = (years == year) & (numbers[owner] >= 0)
             if not chosen.any():
@@ -471,7 +472,17 @@ class _RollUp:
 
 @dataclass
 class _Taken:
-    """A report that is being rolled up: its bytes, or a way to read them again where they are too many to hold; seconds that reading them took."""
+    """A report that is being rolled up.
+
+    Attributes:
+        report: where it lies and when it was published.
+        entry: what the index says of it; filled in while it is read.
+        heading: dataset and columns.
+        data: its bytes; empty where they are too many to hold.
+        open_bytes: a way to read those again.
+        seconds: that reading took.
+        numbers: its number in the manifest of each year that it has rows of.
+    """
 
     report: Report
     entry: dict[str, Any]
@@ -479,6 +490,7 @@ class _Taken:
     data: bytes
     open_bytes: Callable[[], IO[bytes]] | None
     seconds: float = 0.0
+    numbers: dict[int, int] = field(default_factory=dict)
 
 
 def _refused(members: Sequence[str], problem: str, name: str) -> dict[str, Any]:
@@ -608,7 +620,6 @@ class _Target:
         self._newest: dict[str, int] = {}
         for report in self._reports:
             self._newest[report["sha256"]] = max(self._newest.get(report["sha256"], 0), report["published_ms"])
-        self._new: dict[int, int] = {}
         self._old_count = len(self._reports)
         self._runs: list[_Run] = []
         self._spelled: dict[str, set[str]] = {}
@@ -623,13 +634,13 @@ class _Target:
 
     def take(self, taken: _Taken, parsed: Parsed, n: int, root: Path) -> int:
         """Number of a report in the manifest, a new one for a new report; -1 if its content is in already."""
-        if id(taken) in self._new:
-            number = self._new[id(taken)]
+        if self.year in taken.numbers:
+            number = taken.numbers[self.year]
         elif self.has(taken.entry):
             return -1
         else:
             number = len(self._reports)
-            self._new[id(taken)] = number
+            taken.numbers[self.year] = number
             self._newest[taken.entry["sha256"]] = taken.entry["published_ms"]
             self._reports.append(
                 {
