@@ -1,16 +1,16 @@
 """What was published of the made-up market: which rows exist, with which columns, in the file of which year.
 
 Gaps, superseded editions, repeated rows, columns that a file lacks: all that decides what can be known. The truth reads these
-rows; rollup_files.py then only spells them.
+rows; rollup_files.py and report_files.py then only spell them.
 
 Belongs here: publication years, gaps, eras of columns, hazards that change or lose rows and columns.
-Does not: what happened (market_model.py), headings and types (rollup_files.py), what it is worth (truth.py).
+Does not: what happened (market_model.py), headings and types (rollup_files.py, report_files.py), what it is worth (truth.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 from zlib import crc32
@@ -49,8 +49,11 @@ PRICES = ("RT_prices", "DA_prices", "AS_prices", "RT_AS_prices")
 """Folders of the price datasets: their files are grouped by the year of delivery."""
 
 STAMPED = ("SCED_Gen_Resources", "SCED_Load_Resources", "SCED_ESR_Resources")
+CURRENT, EARLIER, REPEATED = range(3)
+"""Which edition a row belongs to: what counts, what a later publication replaced, or what counts once more."""
+
+DISCLOSURE_LAG_DAYS = 60
 _DAY = 24 * HOUR_SECONDS
-_LAG_DAYS = 60
 _RRS_SPLIT_START = midnight(RRS_SPLIT_FIRST_DAY)
 _COP_SOC_START = midnight(COP_SOC_FIRST_DAY)
 _RRS_PARTS = ("rrspfr", "rrsffr", "rrsufr")
@@ -75,6 +78,7 @@ class Rows:
         kind: resource type or settlement point type, "" where the dataset has none.
         qse: who represents it, "" where the dataset does not say.
         times: second at which the hour or quarter-hour begins, or of the SCED run.
+        editions: CURRENT, EARLIER or REPEATED, of each row.
         numbers: values by canonical column, NaN where blank; a column that the file lacks is not here.
         words: text by canonical column.
         named: the file says which resource a row is of.
@@ -87,6 +91,7 @@ class Rows:
     kind: str
     qse: str
     times: Ints
+    editions: Ints
     numbers: dict[str, Floats]
     words: dict[str, Words] = field(default_factory=dict)
     named: bool = True
@@ -101,6 +106,7 @@ class Rows:
             self.kind,
             self.qse,
             self.times[chosen],
+            self.editions[chosen],
             {key: values[chosen] for key, values in self.numbers.items()},
             {key: Words(text.codes[chosen], text.words) for key, text in self.words.items()},
             self.named,
@@ -110,7 +116,7 @@ class Rows:
 
 def publication_year(day: date) -> int:
     """Year in which the 60-day disclosure of an operating day is published."""
-    return (day + timedelta(days=_LAG_DAYS)).year
+    return (day + timedelta(days=DISCLOSURE_LAG_DAYS)).year
 
 
 def file_years(years: Sequence[int]) -> list[int]:
@@ -229,6 +235,7 @@ class _Publisher:
                 kind,
                 "" if "qse" in lost else qse,
                 times,
+                np.full(len(times), CURRENT),
                 {key: values for key, values in numbers.items() if key not in lost},
                 {key: text for key, text in (words or {}).items() if key not in lost},
                 "name" not in lost,
@@ -249,7 +256,7 @@ class _Publisher:
         # Days with an hour label twice and no flag have no repeated rows: there two equal rows are two hours.
         again = self.between(rows.times, (2, 14)) | self.between(rows.times, (7, 11))
         if again.any() and crc32(rows.name.encode()) % 3 == 0:
-            pieces.append(rows.part(again))
+            pieces.append(_marked(rows.part(again), REPEATED))
         return _joined(pieces)
 
     def _superseded(self, rows: Rows) -> Bools:
@@ -658,7 +665,12 @@ def _spoilt(rows: Rows, column: str) -> Rows:
     """An older edition of the same rows, with other values in one column."""
     if column in rows.numbers:
         rows.numbers[column] = rounded(np.nan_to_num(rows.numbers[column]) + 7.5, 3)
-    return rows
+    return _marked(rows, EARLIER)
+
+
+def _marked(rows: Rows, edition: int) -> Rows:
+    """The same rows as one edition."""
+    return replace(rows, editions=np.full(len(rows.times), edition))
 
 
 def _joined(pieces: list[Rows]) -> Rows:
@@ -673,6 +685,7 @@ def _joined(pieces: list[Rows]) -> Rows:
         first.kind,
         first.qse,
         np.concatenate([piece.times for piece in pieces]),
+        np.concatenate([piece.editions for piece in pieces]),
         {key: np.concatenate([piece.numbers[key] for piece in pieces]) for key in first.numbers},
         {
             key: Words(np.concatenate([piece.words[key].codes for piece in pieces]), text.words)

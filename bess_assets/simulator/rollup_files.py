@@ -239,7 +239,7 @@ class _Spelling:
         return raw
 
 
-def _text_of(values: Sequence[str | None], positions: Ints) -> pa.Array:
+def text_of(values: Sequence[str | None], positions: Ints) -> pa.Array:
     """Few distinct texts, placed by position."""
     return pa.DictionaryArray.from_arrays(pa.array(positions, pa.int32()), pa.array(list(values), pa.string())).cast(
         pa.string()
@@ -256,27 +256,27 @@ def _time_columns(times: Ints, year: Year, how: _Spelling) -> dict[str, pa.Array
     labels = shown if how.wall_hours else counted
     made: dict[str, pa.Array] = {}
     if how.text_dates or how.dataset in STAMPED:
-        made["date"] = _text_of([day.strftime("%m/%d/%Y") for day in year.days], days[place])
+        made["date"] = text_of([day.strftime("%m/%d/%Y") for day in year.days], days[place])
     else:
         first = (year.days[0] - date(1970, 1, 1)).days
         made["date"] = pa.array((days[place] + first).astype(np.int32), pa.int32()).cast(pa.date32())
     if how.hour_ending_text:
         pattern = "{:02d}:00" if how.clock_labels else "{}"
-        made["hour_ending"] = _text_of([pattern.format(hour) for hour in range(26)], labels[place])
+        made["hour_ending"] = text_of([pattern.format(hour) for hour in range(26)], labels[place])
     else:
         made["hour_ending"] = pa.array(labels[place], pa.int64())
     if how.hour_type == pa.string():
-        made["hour"] = _text_of([str(hour) for hour in range(26)], labels[place])
+        made["hour"] = text_of([str(hour) for hour in range(26)], labels[place])
     else:
         made["hour"] = pa.array(labels[place], pa.int64()).cast(how.hour_type)
     made["interval"] = pa.array((times % HOUR_SECONDS) // QUARTER_SECONDS + 1, pa.int64())
-    made["flag"] = _text_of(["N", "Y"], year.repeated(times).astype(np.int64))
+    made["flag"] = text_of(["N", "Y"], year.repeated(times).astype(np.int64))
     if how.dataset in STAMPED:
-        made["stamp"] = _text_of(_stamp_texts(wall), place)
+        made["stamp"] = text_of(stamp_texts(wall), place)
         # The producer took the wall clock for UTC.
         made["datetime"] = pa.array(wall[place] * 1_000_000, pa.timestamp("us", "UTC"))
     elif how.dataset == "SCED_SMNE":
-        made["interval_time"] = _text_of(_stamp_texts(wall + QUARTER_SECONDS - 1), place)
+        made["interval_time"] = text_of(stamp_texts(wall + QUARTER_SECONDS - 1), place)
         made["interval_number"] = pa.array((times - year.day_starts[days[place]]) // QUARTER_SECONDS + 1, pa.int64())
     else:
         # Hour 24 goes to hour 1 of the next day, and the rest is an hour off as well.
@@ -285,7 +285,8 @@ def _time_columns(times: Ints, year: Year, how: _Spelling) -> dict[str, pa.Array
     return made
 
 
-def _stamp_texts(wall: Ints) -> list[str]:
+def stamp_texts(wall: Ints) -> list[str]:
+    """Moments of the wall clock as ERCOT writes them: 03/02/2024 00:14:59."""
     texts = np.datetime_as_string(wall.astype("datetime64[s]")).tolist()
     return [f"{text[5:7]}/{text[8:10]}/{text[:4]} {text[11:]}" for text in texts]
 
@@ -295,12 +296,12 @@ def _text_column(rows: Rows, column: str, how: _Spelling) -> pa.Array:
     count = len(rows.times)
     if column in rows.words:
         text = rows.words[column]
-        return _text_of(text.words, text.codes)
+        return text_of(text.words, text.codes)
     value = {"name": rows.name, "kind": rows.kind, "qse": rows.qse}.get(column) or None
     if column == "name" and how.leading_space:
         # Some values carry a leading space.
-        return _text_of([value, f" {value}"], (rows.times // _DAY_SECONDS % 5 == 0).astype(np.int64))
-    return _text_of([value], np.zeros(count, dtype=np.int64))
+        return text_of([value, f" {value}"], (rows.times // _DAY_SECONDS % 5 == 0).astype(np.int64))
+    return text_of([value], np.zeros(count, dtype=np.int64))
 
 
 def _present(column: str, how: _Spelling, numbers: Iterable[str]) -> bool:
@@ -357,7 +358,7 @@ def _useless_columns(spelled: dict[str, pa.Array], count: int, how: _Spelling) -
         made["datetime"] = spelled["datetime"]
     if how.dataset == "SCED_Gen_Resources":
         made["AS_NSRS" if how.camel else "Ancillary Service NSRS"] = pa.array(np.zeros(count), pa.float64())
-        made["producer_build"] = _text_of(["r7"], np.zeros(count, dtype=np.int64))
+        made["producer_build"] = text_of(["r7"], np.zeros(count, dtype=np.int64))
     return made
 
 
@@ -382,6 +383,7 @@ class RollupWriter:
             year: the operating year; years must come in ascending order.
             published: rows by folder.
         """
+        self._close_before(year)
         calendar = operating_year(year)
         months = np.array([calendar.day_start(month, 1) for month in range(1, 13)] + [calendar.end], dtype=np.int64)
         for dataset, found in published.items():
@@ -402,11 +404,11 @@ class RollupWriter:
             self._open[key] = pq.ParquetWriter(path, table.schema, compression="lz4")
         self._open[key].write_table(table)
 
-    def close_before(self, file_year: int) -> None:
+    def _close_before(self, file_year: int) -> None:
         """Finish the files of earlier years."""
         for key in [key for key in self._open if key[1] < file_year]:
             self._open.pop(key).close()
 
     def close(self) -> None:
         """Finish all files."""
-        self.close_before(10_000)
+        self._close_before(10_000)

@@ -4,6 +4,7 @@ Belongs here: holds, awards, capacity, a tiny year settled by hand.
 Does not: files (test_simulate.py).
 """
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from bess_assets.simulator.calendar import operating_year
 from bess_assets.simulator.fleet import Battery, Fleet
-from bess_assets.simulator.publish import DISCLOSED, PRICES, Rows, Words
+from bess_assets.simulator.publish import CURRENT, DISCLOSED, PRICES, Rows, Words
 from bess_assets.simulator.truth import (
     Book,
     day_ahead_award,
@@ -102,6 +103,7 @@ def _rows(
         kind,
         "Q",
         times,
+        np.full(len(times), CURRENT),
         {key: np.full(len(times), value) for key, value in columns.items()},
         words,
     )
@@ -181,7 +183,7 @@ def test_sced_rows_without_a_flag_leave_both_0100_hours_of_autumn_unknown() -> N
     runs = np.arange(first, first + 4 * 3600, 900, dtype=np.int64) + 14
     rows: dict[str, list[Rows]] = {folder: [] for folder in (*DISCLOSED, *PRICES)}
     part = _rows("SCED_Gen_Resources", "TINY_BESS1", runs, net_output=6.0, base_point=6.0)
-    rows["SCED_Gen_Resources"] = [Rows(part.dataset, 2025, part.name, "", "", runs, part.numbers, {}, flagged=False)]
+    rows["SCED_Gen_Resources"] = [replace(part, file_year=2025, flagged=False)]
     book = Book.of(2024, rows)
     account = reckon_battery(book, BATTERY, book.data_days[1])
     assert account is not None
