@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -27,8 +28,10 @@ stamp: wall-clock time. number: float."""
 _MAX_SOC_FIRST_DAY = date(2024, 6, 28)
 _RRS_SPLIT_FIRST_DAY = date(2022, 12, 13)
 _ALWAYS = date(2000, 1, 1)
+_CSV_SUFFIX = re.compile(r"\.(csv|txt)$", re.IGNORECASE)
 
 
+@lru_cache(maxsize=8192)
 def normal_heading(heading: str) -> str:
     """Letters and digits of a heading in lower case: what headings are compared by."""
     return re.sub(r"[^a-z0-9]", "", heading.lower())
@@ -133,8 +136,7 @@ class Dataset:
 
     def is_named(self, file_name: str) -> bool:
         """Whether a file's name is one that ERCOT gives to reports of this dataset."""
-        stem = normal_heading(re.sub(r"\.(csv|txt)$", "", file_name, flags=re.IGNORECASE))
-        return any(re.fullmatch(pattern, stem) for pattern in self.names)
+        return bool(_any_of(self.names).fullmatch(_stem(file_name)))
 
     def knows(self, heading: str) -> bool:
         """Whether the heading is one that some era of the dataset has."""
@@ -142,6 +144,16 @@ class Dataset:
         if any(normal == normal_heading(s) for c in self.columns.values() for s in c.headings):
             return True
         return any(re.fullmatch(pattern, normal) for pattern in (*_ROLLUP_EXTRAS, *self.unread))
+
+
+@lru_cache(maxsize=64)
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(patterns))
+
+
+@lru_cache(maxsize=64)
+def _stem(file_name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", _CSV_SUFFIX.sub("", file_name).lower())
 
 
 METADATA_KEY = b"bess_rollup"
@@ -167,6 +179,7 @@ _UNREAD_TEXTS = (
     "qse",
     "qsename",
     "dme",
+    "sasmid",
     "bidtype",
     "proxyextension",
     "bidid",

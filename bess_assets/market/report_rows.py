@@ -126,6 +126,12 @@ def layout_of(dataset: Dataset, headings: tuple[str, ...]) -> tuple[str, ...]:
     return _plan(dataset.name, headings).canonical
 
 
+def time_column(dataset: Dataset, headings: tuple[str, ...]) -> int:
+    """Position of the column that says the day of each row."""
+    names = _plan(dataset.name, headings).names
+    return next(names.index(name) for name in ("operating_day", "sced_stamp", "interval_end") if name in names)
+
+
 def parse(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], layout: int) -> Parsed:
     """Rows of parts with the same headings.
 

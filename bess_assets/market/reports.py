@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Literal
 
@@ -292,11 +293,9 @@ def _headerless_plan(dataset: Dataset, columns: int, start: int) -> Heading:
 def _by_headings(
     name: str, named: list[Dataset], headings: tuple[str, ...], second: list[str], data_starts: int
 ) -> Heading:
-    spelled = list(headings)
     if len({heading.strip() for heading in headings}) != len(headings):
         return Heading(None, headings, why_not="a heading stands twice", refused=bool(named))
-    fitting = [dataset for dataset in named if dataset.fits(spelled)]
-    fitting = fitting or [d for d in DATASETS.values() if d.is_marked(spelled) and d.fits(spelled)]
+    fitting = [DATASETS[n] for n in _fitting(tuple(dataset.name for dataset in named), headings)]
     if len(fitting) > 1:
         fitting = _by_resource_type(fitting, headings, second)
     if len(fitting) == 1:
@@ -306,6 +305,14 @@ def _by_headings(
     if _OTHER_REPORTS.match(name):
         return Heading(None, headings, why_not="one of ERCOT's reports that nothing here is made of")
     return Heading(None, headings, why_not=f"no report that is known; its headings are {', '.join(headings[:6])}")
+
+
+@lru_cache(maxsize=4096)
+def _fitting(named: tuple[str, ...], headings: tuple[str, ...]) -> list[str]:
+    """Datasets that headings may be of: those that the name says, if they fit, else those that the headings say."""
+    spelled = list(headings)
+    fitting = [name for name in named if DATASETS[name].fits(spelled)]
+    return fitting or [name for name, d in DATASETS.items() if d.is_marked(spelled) and d.fits(spelled)]
 
 
 def _first_rows(text: str) -> tuple[list[str], list[str]]:

@@ -44,6 +44,7 @@ from bess_assets.market.report_rows import (
     layout_of,
     number_of,
     parse,
+    time_column,
     years_of,
 )
 from bess_assets.market.reports import (
@@ -241,7 +242,8 @@ class _RollUp:
         self.index.forget_others(files)
         for done, path in enumerate(files):
             entries = self.index.entries(path)
-            if entries is None or any(self._wanted(entry) for entry in entries):
+            name = path.relative_to(self.root).as_posix()
+            if entries is None or any(self._wanted(entry, _label(name, entry)) for entry in entries):
                 if self.progress:
                     self.progress(done, len(files), path.name)
                 self._take_file(path)
@@ -308,7 +310,7 @@ class _RollUp:
             reason = "without a single row" if heading.data_starts >= len(first.rstrip()) else None
             if reason:
                 return {**entry, "refused": reason, **_guess(report.name)}
-        wanted = self._wanted(entry)
+        wanted = self._wanted(entry, report.label(self.root))
         if not span or wanted:
             held = second is None
             taken = _Taken(report, entry, heading, first if held else b"", None if held else open_bytes)
@@ -319,12 +321,14 @@ class _RollUp:
                 self._take_large(taken)
         return entry
 
-    def _wanted(self, entry: Mapping[str, Any]) -> bool:
+    def _wanted(self, entry: Mapping[str, Any], file: str) -> bool:
         """Whether a year that is asked for lacks a report."""
         dataset = entry.get("dataset")
         if dataset is None or dataset not in self.datasets or entry.get("refused"):
             return False
-        return any(self._asked(dataset, year) and not self._target(dataset, year).has(entry) for year in entry["years"])
+        return any(
+            self._asked(dataset, year) and not self._target(dataset, year).has(entry, file) for year in entry["years"]
+        )
 
     def _asked(self, dataset: str, year: int) -> bool:
         return (self.years is None or year in self.years) and not self.covered(dataset, year)
@@ -524,9 +528,7 @@ def _span(heading: Heading, chunks: Iterator[bytes]) -> tuple[int, int] | None:
             last = body.rsplit(b"\n", 1)[-1]
     if not first:
         return None
-    found = dataset.canonical(list(heading.headings))
-    name = next(n for n in ("operating_day", "sced_stamp", "interval_end") if n in found)
-    at = heading.headings.index(found[name])
+    at = time_column(dataset, heading.headings)
     texts = []
     for line in (first, last):
         cells = line.decode("utf-8", errors="replace").split(",")
@@ -618,6 +620,7 @@ class _Target:
             self._manifest = None  # the rollup was removed, so that it is built anew
         self._reports: list[dict[str, Any]] = [*self._manifest["reports"]] if self._manifest else []
         self._newest: dict[str, int] = {}
+        self._listed = {(report["sha256"], report["file"]) for report in self._reports}
         for report in self._reports:
             self._newest[report["sha256"]] = max(self._newest.get(report["sha256"], 0), report["published_ms"])
         self._old_count = len(self._reports)
@@ -628,20 +631,22 @@ class _Target:
         self.pending_bytes = 0
         self.seconds = 0.0
 
-    def has(self, entry: Mapping[str, Any]) -> bool:
-        """Whether the content of a report is in already, in this or a later publication."""
-        return self._newest.get(entry["sha256"], -1) >= int(entry["published_ms"])
+    def has(self, entry: Mapping[str, Any], file: str) -> bool:
+        """Whether the content of a report is in already, in this or a later publication; a file that was merely touched is no publication."""
+        touched = entry["published_by"] == "file" and (entry["sha256"], file) in self._listed
+        return touched or self._newest.get(entry["sha256"], -1) >= int(entry["published_ms"])
 
     def take(self, taken: _Taken, parsed: Parsed, n: int, root: Path) -> int:
         """Number of a report in the manifest, a new one for a new report; -1 if its content is in already."""
         if self.year in taken.numbers:
             number = taken.numbers[self.year]
-        elif self.has(taken.entry):
+        elif self.has(taken.entry, taken.report.label(root)):
             return -1
         else:
             number = len(self._reports)
             taken.numbers[self.year] = number
             self._newest[taken.entry["sha256"]] = taken.entry["published_ms"]
+            self._listed.add((taken.entry["sha256"], taken.report.label(root)))
             self._reports.append(
                 {
                     "file": taken.report.label(root),

@@ -232,10 +232,7 @@ _LAYOUTS: dict[str, list[_Field]] = {
         *_blank("HASL", "HDL", "LASL", "LDL", before=RTC_FIRST_DAY),
         *_blank(
             *("Self Provided RRSFFR", "Self Provided RRSUFR", "Self Provided ECRS", "Ramp Rate Up", "Ramp Rate Down"),
-            *(
-                f"AS Capability {part}"
-                for part in ("NSPIN", "ECRS", "REGUP", "REGDN", "RRSPFR", "RRSFFR", "RRSUFR")
-            ),
+            *(f"AS Capability {part}" for part in ("NSPIN", "ECRS", "REGUP", "REGDN", "RRSPFR", "RRSFFR", "RRSUFR")),
             *("HDL", "LDL"),
             first=RTC_FIRST_DAY,
         ),
@@ -375,9 +372,7 @@ def _disclosure(folder: str, number: str, title: str) -> _Report:
 
 _DAM = _disclosure("60-Day_DAM_Disclosure_Reports", "00013051", "60_Day_DAM_Disclosure")
 _SCED = _disclosure("60-Day_SCED_Disclosure_Reports", "00013052", "60_Day_SCED_Disclosure")
-_COP = _disclosure(
-    "60-Day_COP_Adjustment_Period_Snapshot", "00000000", "60_Day_COP_Adjustment_Period_Snapshot"
-)
+_COP = _disclosure("60-Day_COP_Adjustment_Period_Snapshot", "00000000", "60_Day_COP_Adjustment_Period_Snapshot")
 _SASM = _disclosure("60-Day_SASM_Disclosure_Reports", "00000000", "60_Day_SASM_Disclosure")
 
 _REPORTS: dict[str, _Report] = {
@@ -731,7 +726,9 @@ class _Block:
         if column in ("stamp", "interval_time"):
             # A metered quarter-hour is named by its last second.
             moments, place = np.unique(times, return_inverse=True)
-            return _placed(stamp_texts(year.wall(moments) + (QUARTER_SECONDS - 1 if column == "interval_time" else 0)), place)
+            return _placed(
+                stamp_texts(year.wall(moments) + (QUARTER_SECONDS - 1 if column == "interval_time" else 0)), place
+            )
         if column in ("date", "sasm"):
             pattern = "%m/%d/%Y" if column == "date" else "%m/%d/%Y 09:40:13"
             return _placed([day.strftime(pattern) for day in year.days], year.day_number(times))
