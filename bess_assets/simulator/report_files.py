@@ -232,10 +232,7 @@ _LAYOUTS: dict[str, list[_Field]] = {
         *_blank("HASL", "HDL", "LASL", "LDL", before=RTC_FIRST_DAY),
         *_blank(
             *("Self Provided RRSFFR", "Self Provided RRSUFR", "Self Provided ECRS", "Ramp Rate Up", "Ramp Rate Down"),
-            *(
-                f"AS Capability {part}"
-                for part in ("NSPIN", "ECRS", "REGUP", "REGDN", "RRSPFR", "RRSFFR", "RRSUFR")
-            ),
+            *(f"AS Capability {part}" for part in ("NSPIN", "ECRS", "REGUP", "REGDN", "RRSPFR", "RRSFFR", "RRSUFR")),
             *("HDL", "LDL"),
             first=RTC_FIRST_DAY,
         ),
@@ -375,9 +372,7 @@ def _disclosure(folder: str, number: str, title: str) -> _Report:
 
 _DAM = _disclosure("60-Day_DAM_Disclosure_Reports", "00013051", "60_Day_DAM_Disclosure")
 _SCED = _disclosure("60-Day_SCED_Disclosure_Reports", "00013052", "60_Day_SCED_Disclosure")
-_COP = _disclosure(
-    "60-Day_COP_Adjustment_Period_Snapshot", "00000000", "60_Day_COP_Adjustment_Period_Snapshot"
-)
+_COP = _disclosure("60-Day_COP_Adjustment_Period_Snapshot", "00000000", "60_Day_COP_Adjustment_Period_Snapshot")
 _SASM = _disclosure("60-Day_SASM_Disclosure_Reports", "00000000", "60_Day_SASM_Disclosure")
 
 _REPORTS: dict[str, _Report] = {
@@ -664,6 +659,7 @@ class _Block:
         self._order = order
         self._times, self._owners, self._days = times[order], owners[order], days[order]
         self._corrected = corrected[order]
+        self._columns: dict[str, tuple[pa.Array, Ints]] = {}
         self._quarters = np.full(len(order), -1)
         if self._dataset == "RT_prices":
             starts = [year.day_start(month, day) for month, day in _BY_QUARTER_HOUR]
@@ -717,64 +713,79 @@ class _Block:
             column = field.column
             if not column:
                 columns.append(field.text)
-            elif column in _TIME_COLUMNS:
-                columns.append(self._clock(self._times[chosen], column))
-            elif column in _TEXT_COLUMNS:
-                columns.append(self._words(chosen, column, style))
-            else:
-                columns.append(self._numbers(chosen, column, style))
+                continue
+            texts, places = self._coded(column)
+            columns.append(self._styled(texts, column, style).take(pa.array(places[chosen])))
         return _joined(columns, style)
 
-    def _clock(self, times: Ints, column: str) -> pa.Array:
+    def _coded(self, column: str) -> tuple[pa.Array, Ints]:
+        """A column as its distinct texts and the place of each row's among them."""
+        if column not in self._columns:
+            if column in _TIME_COLUMNS:
+                found = self._clock(column)
+            elif column in _TEXT_COLUMNS:
+                found = self._words(column)
+            else:
+                found = self._numbers(column)
+            texts, places = found
+            self._columns[column] = pa.array(texts, pa.large_string()), places
+        return self._columns[column]
+
+    def _styled(self, texts: pa.Array, column: str, style: _Style) -> pa.Array:
+        """Texts as one day spells them: numbers without their leading 0, values with a leading space."""
+        spaced = "price" if self._dataset == "DA_prices" else "name"
+        if style.bare_point and column not in _TIME_COLUMNS and column not in _TEXT_COLUMNS:
+            texts = pc.replace_substring_regex(texts, r"^(-?)0\.", r"\1.")
+        if style.leading_space and column == spaced:
+            texts = pc.if_else(pc.equal(texts, ""), texts, pc.binary_join_element_wise(_text(""), texts, _text(" ")))
+        return texts
+
+    def _clock(self, column: str) -> tuple[list[str], Ints]:
         """One of the ways in which ERCOT spells the time of a row."""
-        year = self._year
+        year, times, days = self._year, self._times, self._days
         if column in ("stamp", "interval_time"):
             # A metered quarter-hour is named by its last second.
             moments, place = np.unique(times, return_inverse=True)
-            return _placed(stamp_texts(year.wall(moments) + (QUARTER_SECONDS - 1 if column == "interval_time" else 0)), place)
+            end = QUARTER_SECONDS - 1 if column == "interval_time" else 0
+            return stamp_texts(year.wall(moments) + end), place
         if column in ("date", "sasm"):
             pattern = "%m/%d/%Y" if column == "date" else "%m/%d/%Y 09:40:13"
-            return _placed([day.strftime(pattern) for day in year.days], year.day_number(times))
+            first = int(days.min())
+            return [day.strftime(pattern) for day in year.days[first : int(days.max()) + 1]], days - first
         if column == "flag":
-            return _placed(["N", "Y"], year.repeated(times).astype(np.int64))
+            return ["N", "Y"], year.repeated(times).astype(np.int64)
         if column == "interval":
-            return _placed(_COUNTS, (times % HOUR_SECONDS) // QUARTER_SECONDS + 1)
+            return _COUNTS, (times % HOUR_SECONDS) // QUARTER_SECONDS + 1
         if column == "interval_number":
-            return _placed(_COUNTS, (times - year.day_starts[year.day_number(times)]) // QUARTER_SECONDS + 1)
+            return _COUNTS, (times - year.day_starts[days]) // QUARTER_SECONDS + 1
         shown = (year.wall(times) % _DAY_SECONDS) // HOUR_SECONDS + 1
         if column == "hour":
-            return _placed(_COUNTS, shown)
+            return _COUNTS, shown
         if self._dataset in PRICES or self._dataset == "COP_Snapshots":
-            return _placed([f"{hour:02d}:00" for hour in range(26)], shown)
+            return [f"{hour:02d}:00" for hour in range(26)], shown
         pattern = "{:02d}" if self._dataset == "SASM_AS_Offers" else "{}"
-        return _placed([pattern.format(hour) for hour in range(26)], year.hour_of_day(times) + 1)
+        return [pattern.format(hour) for hour in range(26)], (times - year.day_starts[days]) // HOUR_SECONDS + 1
 
-    def _words(self, chosen: Ints, column: str, style: _Style) -> pa.Array:
+    def _words(self, column: str) -> tuple[list[str], Ints]:
         """A text column."""
         if column not in self._parts[0].words:
-            values = [{"name": rows.name, "kind": rows.kind, "qse": rows.qse}[column] for rows in self._parts]
-            if column == "name" and style.leading_space and self._dataset != "DA_prices":
-                values = [f" {value}" for value in values]
-            return _placed(values, self._owners[chosen])
+            owners = [{"name": rows.name, "kind": rows.kind, "qse": rows.qse}[column] for rows in self._parts]
+            return owners, self._owners
         known = [""]
         places = []
         for rows in self._parts:
             text = rows.words[column]
             places.append(np.where(text.codes < 0, 0, text.codes + len(known)))
             known += text.words
-        return _placed(known, np.concatenate(places)[self._order[chosen]])
+        return known, np.concatenate(places)[self._order]
 
-    def _numbers(self, chosen: Ints, column: str, style: _Style) -> pa.Array:
+    def _numbers(self, column: str) -> tuple[pa.Array, Ints]:
         """A column of numbers, with as many digits as the number has; blank where unknown."""
-        values = np.concatenate([_number(rows, column) for rows in self._parts])[self._order[chosen]]
+        values = np.concatenate([_number(rows, column) for rows in self._parts])[self._order]
         # Adding zero makes zeros of one sign.
         distinct = pa.array(values + 0.0, from_pandas=True).dictionary_encode()
-        texts = distinct.dictionary.cast(pa.large_string())
-        if style.bare_point:
-            texts = pc.replace_substring_regex(texts, r"^(-?)0\.", r"\1.")
-        if style.leading_space and self._dataset == "DA_prices":
-            texts = pc.binary_join_element_wise(_text(""), texts, _text(" "))
-        return texts.take(distinct.indices).fill_null("")
+        texts = pa.concat_arrays([distinct.dictionary.cast(pa.large_string()), pa.array([""], pa.large_string())])
+        return texts, distinct.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
 
 
 def _number(rows: Rows, column: str) -> Floats:
@@ -788,11 +799,6 @@ def _number(rows: Rows, column: str) -> Floats:
 
 def _text(value: str) -> pa.Scalar:
     return pa.scalar(value, pa.large_string())
-
-
-def _placed(values: Sequence[str], positions: Ints) -> pa.Array:
-    """Few distinct texts, placed by position."""
-    return pa.array(values, pa.large_string()).take(pa.array(positions))
 
 
 def _joined(columns: Sequence[pa.Array | str], style: _Style) -> pa.Array:
