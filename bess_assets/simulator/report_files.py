@@ -1,7 +1,8 @@
 """How published rows are spelled in ERCOT's own report files: names, headings by era, CSV and ZIP.
 
-The other way of spelling the rows that rollup_files.py writes as Parquet, and the same information: whoever takes the newest publication of each row finds the same
-values. A row that was replaced stands in an earlier publication, a row that counts once more stands twice in a file or in a copy of it.
+The other way of spelling the rows that rollup_files.py writes as Parquet, and the same information: whoever takes the newest
+publication of each row finds the same values. A row that was replaced stands in an earlier publication, a row that counts once
+more stands twice in a file or in a copy of it.
 
 Where a report is ERCOT's by name and heading only:
 
@@ -9,7 +10,8 @@ Where a report is ERCOT's by name and heading only:
 * The headings of the years between two known layouts are those of the earlier one with what the rules of the market added by then. QSE stands in all years,
   as in the rollups; the layout of 2014 lacks it.
 * Number 00000000 in a name stands for a report whose type number is not known here.
-* Curves, clearing prices and other columns that the rollups do not hold are blank.
+* Clearing prices, curves and other columns that the rollups do not hold are blank; of the day-ahead curve two points stand in every
+  row, as in the rollups. A report that had no rows of a day is not there.
 
 Belongs here: layouts, file names, publication times, quoting, packing.
 Does not: which rows and columns were published (publish.py).
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cache, cached_property
 from itertools import pairwise
@@ -35,13 +37,11 @@ import pyarrow.compute as pc
 from bess_assets.simulator.calendar import HOUR_SECONDS, QUARTER_SECONDS, Floats, Ints, Year, operating_year
 from bess_assets.simulator.fleet import COP_SOC_FIRST_DAY, ECRS_FIRST_DAY, RRS_SPLIT_FIRST_DAY, RTC_FIRST_DAY
 from bess_assets.simulator.publish import (
-    CURRENT,
     DISCLOSED,
     DISCLOSURE_LAG_DAYS,
     EARLIER,
     PRICES,
     REPEATED,
-    STAMPED,
     Hazards,
     Rows,
     lost_columns,
@@ -556,19 +556,18 @@ class ReportWriter:
         for issue in issues:
             days.setdefault((issue.report.folder, issue.day, issue.quarter), {})[issue.corrected] = issue
         for key in sorted(days):
-            editions = [days[key][corrected] for corrected in sorted(days[key])]
-            shipped = [
-                (issue if len(editions) > 1 else _Issue(issue.report, issue.day, issue.quarter, corrected=False), issue)
-                for issue in editions
-            ]
-            report, day = editions[0].report, editions[0].day
+            editions = [(days[key][corrected], issues[days[key][corrected]]) for corrected in sorted(days[key])]
+            if len(editions) == 1:
+                # Nothing was replaced: what counts is the first edition.
+                editions = [(replace(issue, corrected=False), texts) for issue, texts in editions]
+            report, day = editions[0][0].report, editions[0][0].day
             again = (report, day) in twice
-            packing = _packing(report, day, 2 if again else len(editions), self._hazards)
-            if packing == "archive" and not again:
-                self._archive([(to, issues[issue]) for to, issue in shipped])
-            else:
-                for to, issue in shipped:
-                    self._pack(to, issues[issue], "zip" if packing == "archive" else packing, again=again)
+            packing = "zip" if again else _packing(report, day, len(editions), self._hazards)
+            if packing == "archive":
+                self._archive(editions)
+                continue
+            for issue, texts in editions:
+                self._pack(issue, texts, packing, again=again)
 
     def _place(self, issue: _Issue, *more: str) -> Path:
         """Folder of an issue, by year of publication."""
@@ -740,31 +739,39 @@ class _Block:
             texts = pc.if_else(pc.equal(texts, ""), texts, pc.binary_join_element_wise(_text(""), texts, _text(" ")))
         return texts
 
-    def _clock(self, column: str) -> tuple[list[str], Ints]:
+    def _clock(self, column: str) -> tuple[Sequence[str], Ints]:
         """One of the ways in which ERCOT spells the time of a row."""
         year, times, days = self._year, self._times, self._days
-        if column in ("stamp", "interval_time"):
-            # A metered quarter-hour is named by its last second.
-            moments, place = np.unique(times, return_inverse=True)
-            end = QUARTER_SECONDS - 1 if column == "interval_time" else 0
-            return stamp_texts(year.wall(moments) + end), place
-        if column in ("date", "sasm"):
-            pattern = "%m/%d/%Y" if column == "date" else "%m/%d/%Y 09:40:13"
-            first = int(days.min())
-            return [day.strftime(pattern) for day in year.days[first : int(days.max()) + 1]], days - first
-        if column == "flag":
-            return ["N", "Y"], year.repeated(times).astype(np.int64)
-        if column == "interval":
-            return _COUNTS, (times % HOUR_SECONDS) // QUARTER_SECONDS + 1
-        if column == "interval_number":
-            return _COUNTS, (times - year.day_starts[days]) // QUARTER_SECONDS + 1
-        shown = (year.wall(times) % _DAY_SECONDS) // HOUR_SECONDS + 1
-        if column == "hour":
-            return _COUNTS, shown
-        if self._dataset in PRICES or self._dataset == "COP_Snapshots":
-            return [f"{hour:02d}:00" for hour in range(26)], shown
-        pattern = "{:02d}" if self._dataset == "SASM_AS_Offers" else "{}"
-        return [pattern.format(hour) for hour in range(26)], (times - year.day_starts[days]) // HOUR_SECONDS + 1
+        texts: Sequence[str] = _COUNTS
+        match column:
+            case "stamp" | "interval_time":
+                # A metered quarter-hour is named by its last second.
+                moments, places = np.unique(times, return_inverse=True)
+                end = QUARTER_SECONDS - 1 if column == "interval_time" else 0
+                texts = stamp_texts(year.wall(moments) + end)
+            case "date" | "sasm":
+                pattern = "%m/%d/%Y" if column == "date" else "%m/%d/%Y 09:40:13"
+                first = int(days.min())
+                texts = [day.strftime(pattern) for day in year.days[first : int(days.max()) + 1]]
+                places = days - first
+            case "flag":
+                texts, places = ("N", "Y"), year.repeated(times).astype(np.int64)
+            case "interval":
+                places = (times % HOUR_SECONDS) // QUARTER_SECONDS + 1
+            case "interval_number":
+                places = (times - year.day_starts[days]) // QUARTER_SECONDS + 1
+            case _:
+                # Prices and plans name the hour that the clock showed, the other reports count the hours of the day.
+                as_shown = self._dataset in PRICES or self._dataset == "COP_Snapshots"
+                shown = (year.wall(times) % _DAY_SECONDS) // HOUR_SECONDS + 1
+                places = shown if as_shown else year.hour_of_day(times) + 1
+                pattern = "{}"
+                if column == "hour_ending" and as_shown:
+                    pattern = "{:02d}:00"
+                elif self._dataset == "SASM_AS_Offers":
+                    pattern = "{:02d}"
+                texts = [pattern.format(hour) for hour in range(26)]
+        return texts, places
 
     def _words(self, column: str) -> tuple[list[str], Ints]:
         """A text column."""
