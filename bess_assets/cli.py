@@ -216,7 +216,7 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     _exit_if_failed(outcomes)
 
 
-@main.command(short_help="Write the rollups of a made-up market.")
+@main.command(short_help="Write the rollups or reports of a made-up market.")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--years", type=_Years(), default=_DEMO_YEARS, show_default=True, help="Years from 2019 to 2026.")
 @click.option(
@@ -234,6 +234,14 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     help="Another seed, another market; the same seed, the same files.",
 )
 @click.option(
+    "--format",
+    "form",
+    type=click.Choice(["rollups", "reports"]),
+    default="rollups",
+    show_default=True,
+    help="rollups: yearly Parquet files. reports: ERCOT's own files, CSV and ZIP, a day each. The same rows either way.",
+)
+@click.option(
     "--hazards",
     type=click.Choice(["none", "harmless", "wild"]),
     default="harmless",
@@ -242,22 +250,28 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
 )
 @_home_and_debug
 def simulate(
-    folder: Path, years: tuple[int, ...], batteries: int, seed: int, hazards: Literal["none", "harmless", "wild"]
+    folder: Path,
+    years: tuple[int, ...],
+    batteries: int,
+    seed: int,
+    form: Literal["rollups", "reports"],
+    hazards: Literal["none", "harmless", "wild"],
 ) -> None:
-    """Write the rollups of a made-up market, and the right answer for them.
+    """Write the rollups or reports of a made-up market, and the right answer for them.
 
-    Rollups go to DIR/rollups, the answer to DIR/truth/leaderboard_<year>.csv: what the published rows are worth, reckoned row by row and not by this
-    package's settlement code.
+    Rollups go to DIR/rollups, reports to DIR/reports, the answer to DIR/truth/leaderboard_<year>.csv: what the published rows are worth, reckoned row by
+    row and not by this package's settlement code.
     """
     from bess_assets.demo import Market  # noqa: PLC0415
 
     folder = folder.absolute()
-    if _simulate(folder, Market(years, batteries, seed, hazards)):
-        click.echo(f"Rollups: {folder / 'rollups'}")
+    if _simulate(folder, Market(years, batteries, seed, hazards, form)):
+        click.echo(f"{form.capitalize()}: {folder / form}")
     else:
-        click.echo(f"That market is there already: {folder / 'rollups'}")
+        click.echo(f"That market is there already: {folder / form}")
     click.echo(f"The right answer: {folder / 'truth'}")
-    click.echo(f"Settle it with: bess --home {_shell_word(folder)} refresh")
+    if form == "rollups":
+        click.echo(f"Settle it with: bess --home {_shell_word(folder)} refresh")
 
 
 # --- ERCOT's own reports -------------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """A made-up market in a folder that is ours, and a home in which nothing but that market is settled.
 
-Belongs here: writing simulated rollups without ever touching rollups or results that somebody else put there.
+Belongs here: writing simulated rollups and reports without ever touching files or results that somebody else put there.
 Does not: the simulation (simulator/), refreshing (refresh.py).
 """
 
@@ -14,8 +14,16 @@ from typing import Any
 from bess_assets.errors import BessError
 from bess_assets.records import MARKER, RUNS_FOLDER, content_digest, package_version, read_run, recorded_years
 from bess_assets.settings import Settings, load_settings
-from bess_assets.simulator import Hazards, simulate
+from bess_assets.simulator import Form, Hazards, simulate
 
+<<<<<<< HEAD
+=======
+MARKER = "SIMULATED.json"
+"""File in a folder of simulated rollups or reports that lists what the simulator wrote there."""
+
+_FORMS: tuple[Form, ...] = ("rollups", "reports")
+
+>>>>>>> reports-simulator
 _OUTSIDE_A_DEMO = ("BESS_ROLLUPS", "BESS_RESULTS", "BESS_REPORTS", "BESS_REGISTRY", "DAGSTER_HOME")
 """Settings that may name real data; a demo stays inside its home."""
 
@@ -29,22 +37,22 @@ class Market:
         batteries: how many.
         seed: any whole number.
         hazards: how awkward the files are.
+        form: yearly rollups, or ERCOT's own report files.
     """
 
     years: tuple[int, ...]
     batteries: int
     seed: int
     hazards: Hazards
+    form: Form = "rollups"
+
+    def answered(self) -> dict[str, Any]:
+        """What the right answer depends on; the form is none of it."""
+        return {"years": list(self.years), "batteries": self.batteries, "seed": self.seed, "hazards": self.hazards}
 
     def described(self) -> dict[str, Any]:
         """As it stands in the marker, with the version that would write it."""
-        return {
-            "years": list(self.years),
-            "batteries": self.batteries,
-            "seed": self.seed,
-            "hazards": self.hazards,
-            "version": package_version(),
-        }
+        return {**self.answered(), "form": self.form, "version": package_version()}
 
 
 def demo_settings(home: str | Path | None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -86,7 +94,7 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     """Simulate a market into a folder, unless it is there already.
 
     Args:
-        folder: rollups go to `folder/rollups`, the right answer to `folder/truth`.
+        folder: the files go to `folder/rollups` or `folder/reports`, the right answer to `folder/truth`.
         market: what to simulate.
         progress: told in a few words what is being done.
 
@@ -94,59 +102,79 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
         False if that very market was there already.
 
     Raises:
-        BessError: the folder holds rollups that the simulator did not write, or the market cannot be simulated.
+        BessError: the folder holds files that the simulator did not write, or another market in the other form; or the market cannot be simulated.
     """
-    rollups = folder / "rollups"
-    marker = rollups / MARKER
+    written = folder / market.form
+    marker = written / MARKER
     earlier = _read_marker(marker)
-    _refuse_foreign_files(rollups, earlier)
+    _refuse_foreign_files(written, market.form, earlier)
+    _refuse_another_market(folder, market)
     files = (earlier or {}).get("files")
     if (
         earlier
         and files
         and earlier.get("market") == market.described()
-        and all((rollups / name).is_file() for name in files)
+        and all((written / name).is_file() for name in files)
     ):
         return False
-    for path in _parquet_files(rollups):
+    for path in _data_files(written, market.form):
         path.unlink()
-    rollups.mkdir(parents=True, exist_ok=True)
+    written.mkdir(parents=True, exist_ok=True)
     # Without its list of files the marker says that whatever lies there comes of a simulation that did not end.
     _write_marker(marker, market, None)
     try:
-        simulate(folder, market.years, market.batteries, market.seed, market.hazards, progress)
+        simulate(folder, market.years, market.batteries, market.seed, market.hazards, progress, market.form)
     except ValueError as error:
         marker.unlink()
         raise BessError(f"This market cannot be simulated: {error}.") from error
-    _write_marker(marker, market, {_name(rollups, path): content_digest(path) for path in _parquet_files(rollups)})
+    _write_marker(
+        marker, market, {_name(written, path): content_digest(path) for path in _data_files(written, market.form)}
+    )
     return True
 
 
-def _refuse_foreign_files(rollups: Path, marker: Mapping[str, Any] | None) -> None:
+def _refuse_foreign_files(written: Path, form: Form, marker: Mapping[str, Any] | None) -> None:
     if marker is not None and marker["files"] is None:
         return
-    written = {} if marker is None else marker["files"]
-    for path in _parquet_files(rollups):
-        if written.get(_name(rollups, path)) != content_digest(path):
+    known = {} if marker is None else marker["files"]
+    setting = "BESS_ROLLUPS" if form == "rollups" else "BESS_REPORTS"
+    for path in _data_files(written, form):
+        if known.get(_name(written, path)) != content_digest(path):
             raise BessError(
-                "The folder holds a rollup that the simulator did not write; nothing was touched.",
+                f"The folder holds a {form.removesuffix('s')} that the simulator did not write; nothing was touched.",
                 file=path,
-                remedy="Name another folder, or set BESS_ROLLUPS to your rollups and keep them outside of a demo's home.",
+                remedy=f"Name another folder, or set {setting} to your {form} and keep them outside of a demo's home.",
             )
 
 
-def _parquet_files(rollups: Path) -> list[Path]:
-    return sorted(rollups.glob("*/*.parquet"))
+def _refuse_another_market(folder: Path, market: Market) -> None:
+    """Keep the right answer of what was simulated in the other form: there is one for both."""
+    for form in _FORMS:
+        marker = folder / form / MARKER
+        other = None if form == market.form else _read_marker(marker)
+        if other is not None and any(other["market"].get(what) != value for what, value in market.answered().items()):
+            raise BessError(
+                f"The folder holds the {form} of another made-up market, whose right answer would be lost; nothing was touched.",
+                file=marker,
+                remedy="Name another folder, or ask for the same years, batteries, seed and hazards.",
+            )
 
 
-def _name(rollups: Path, path: Path) -> str:
-    return path.relative_to(rollups).as_posix()
+def _data_files(written: Path, form: Form) -> list[Path]:
+    """Files that a reader of the folder would take for data."""
+    if form == "rollups":
+        return sorted(written.glob("*/*.parquet"))
+    return sorted(path for path in written.rglob("*") if path.suffix.lower() in (".csv", ".zip") and path.is_file())
+
+
+def _name(written: Path, path: Path) -> str:
+    return path.relative_to(written).as_posix()
 
 
 def _read_marker(marker: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(marker.read_text(encoding="utf-8"))
-        return {"market": content["market"], "files": content["files"]}
+        return {"market": dict(content["market"]), "files": content["files"]}
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:

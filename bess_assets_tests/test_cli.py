@@ -337,6 +337,53 @@ def test_a_rollup_that_the_simulator_did_not_write_is_never_touched(tmp_path: Pa
     assert theirs.read_text(encoding="utf-8") == "real prices"
 
 
+@pytest.mark.parametrize("name", ["dam.csv", "2021/DAM.ZIP"])
+def test_a_report_that_the_simulator_did_not_write_is_never_touched(tmp_path: Path, name: str) -> None:
+    theirs = tmp_path / "reports" / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("real prices", encoding="utf-8")
+    result = click.testing.CliRunner().invoke(main, ["simulate", str(tmp_path), "--format", "reports"])
+    assert result.exit_code == 2
+    assert "report that the simulator did not write" in result.stderr
+    assert "BESS_REPORTS" in result.stderr
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [theirs]
+    assert theirs.read_text(encoding="utf-8") == "real prices"
+
+
+def test_a_market_is_written_as_reports_and_as_rollups_with_one_right_answer(tmp_path: Path) -> None:
+    def simulate(*more: str) -> click.testing.Result:
+        arguments = ["simulate", str(tmp_path), "--years", "2021", "--batteries", "1", "--hazards", "none", *more]
+        return click.testing.CliRunner().invoke(main, arguments)
+
+    def files() -> dict[Path, tuple[int, bytes]]:
+        return {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in tmp_path.rglob("*") if p.is_file()}
+
+    made = simulate("--format", "reports")
+    assert made.exit_code == 0, made.output
+    assert f"Reports: {tmp_path / 'reports'}" in made.stdout
+    assert "refresh" not in made.stdout
+    written = files()
+    names = {path.relative_to(tmp_path).parts[0] for path in written}
+    assert names == {"reports", "truth"}
+    assert "there already" in simulate("--format", "reports").stdout
+    assert files() == written
+    # The other form of the same market may lie beside it; another market may not, for its answer would replace this one's.
+    other = simulate("--seed", "2")
+    assert other.exit_code == 2
+    assert "another made-up market" in other.stderr
+    assert files() == written
+    assert simulate().exit_code == 0
+    both = files()
+    assert {path: both[path][1] for path in written} == {path: content for path, (_, content) in written.items()}
+    # Another market in the same form replaces it, but for a file that somebody put there.
+    theirs = tmp_path / "reports" / "60-Day_DAM_Disclosure_Reports" / "2021" / "theirs.csv"
+    theirs.write_text("real", encoding="utf-8")
+    refused = simulate("--format", "reports", "--seed", "2")
+    assert refused.exit_code == 2
+    assert "did not write" in refused.stderr
+    assert files().keys() == both.keys() | {theirs}
+
+
 def test_a_simulated_rollup_that_somebody_changed_is_never_overwritten(tmp_path: Path) -> None:
     def write(batteries: int) -> bool:
         return write_market(tmp_path, Market((2021,), batteries, 1, "none"))

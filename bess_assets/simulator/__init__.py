@@ -40,7 +40,8 @@ def simulate(
     """Write the files of a made-up market, and the right answer for them.
 
     Rollups lie at `folder/rollups/<Folder>/<year>.parquet`, those of the 60-day disclosure by year of publication; reports at
-    `folder/reports/<Report>/<year of publication>/`, as ZIP, ZIP in ZIP and, in a folder for each month, bare CSV; the answer at `folder/truth/leaderboard_<year>.csv` and `folder/truth/leaderboard_monthly_<year>.csv`. Same arguments, same bytes.
+    `folder/reports/<Report>/<year of publication>/`, as ZIP, ZIP in ZIP and, in a folder for each month, bare CSV; the answer
+    at `folder/truth/leaderboard_<year>.csv` and `folder/truth/leaderboard_monthly_<year>.csv`. Same arguments, same bytes.
 
     Args:
         folder: where to write; made if absent.

@@ -1,7 +1,8 @@
 """How published rows are spelled in ERCOT's own report files: names, headings by era, CSV and ZIP.
 
-The other way of spelling the rows that rollup_files.py writes as Parquet, and the same information: whoever takes the newest publication of each row finds the same
-values. A row that was replaced stands in an earlier publication, a row that counts once more stands twice in a file or in a copy of it.
+The other way of spelling the rows that rollup_files.py writes as Parquet, and the same information: whoever takes the newest
+publication of each row finds the same values. A row that was replaced stands in an earlier publication, a row that counts once
+more stands twice in a file or in a copy of it.
 
 Where a report is ERCOT's by name and heading only:
 
@@ -9,7 +10,8 @@ Where a report is ERCOT's by name and heading only:
 * The headings of the years between two known layouts are those of the earlier one with what the rules of the market added by then. QSE stands in all years,
   as in the rollups; the layout of 2014 lacks it.
 * Number 00000000 in a name stands for a report whose type number is not known here.
-* Curves, clearing prices and other columns that the rollups do not hold are blank.
+* Clearing prices, curves and other columns that the rollups do not hold are blank; of the day-ahead curve two points stand in every
+  row, as in the rollups. A report that had no rows of a day is not there.
 
 Belongs here: layouts, file names, publication times, quoting, packing.
 Does not: which rows and columns were published (publish.py).
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cache, cached_property
 from itertools import pairwise
@@ -35,13 +37,11 @@ import pyarrow.compute as pc
 from bess_assets.simulator.calendar import HOUR_SECONDS, QUARTER_SECONDS, Floats, Ints, Year, operating_year
 from bess_assets.simulator.fleet import COP_SOC_FIRST_DAY, ECRS_FIRST_DAY, RRS_SPLIT_FIRST_DAY, RTC_FIRST_DAY
 from bess_assets.simulator.publish import (
-    CURRENT,
     DISCLOSED,
     DISCLOSURE_LAG_DAYS,
     EARLIER,
     PRICES,
     REPEATED,
-    STAMPED,
     Hazards,
     Rows,
     lost_columns,
@@ -556,19 +556,18 @@ class ReportWriter:
         for issue in issues:
             days.setdefault((issue.report.folder, issue.day, issue.quarter), {})[issue.corrected] = issue
         for key in sorted(days):
-            editions = [days[key][corrected] for corrected in sorted(days[key])]
-            shipped = [
-                (issue if len(editions) > 1 else _Issue(issue.report, issue.day, issue.quarter, corrected=False), issue)
-                for issue in editions
-            ]
-            report, day = editions[0].report, editions[0].day
+            editions = [(days[key][corrected], issues[days[key][corrected]]) for corrected in sorted(days[key])]
+            if len(editions) == 1:
+                # Nothing was replaced: what counts is the first edition.
+                editions = [(replace(issue, corrected=False), texts) for issue, texts in editions]
+            report, day = editions[0][0].report, editions[0][0].day
             again = (report, day) in twice
-            packing = _packing(report, day, 2 if again else len(editions), self._hazards)
-            if packing == "archive" and not again:
-                self._archive([(to, issues[issue]) for to, issue in shipped])
-            else:
-                for to, issue in shipped:
-                    self._pack(to, issues[issue], "zip" if packing == "archive" else packing, again=again)
+            packing = "zip" if again else _packing(report, day, len(editions), self._hazards)
+            if packing == "archive":
+                self._archive(editions)
+                continue
+            for issue, texts in editions:
+                self._pack(issue, texts, packing, again=again)
 
     def _place(self, issue: _Issue, *more: str) -> Path:
         """Folder of an issue, by year of publication."""
@@ -659,6 +658,7 @@ class _Block:
         self._order = order
         self._times, self._owners, self._days = times[order], owners[order], days[order]
         self._corrected = corrected[order]
+        self._columns: dict[str, tuple[pa.Array, Ints]] = {}
         self._quarters = np.full(len(order), -1)
         if self._dataset == "RT_prices":
             starts = [year.day_start(month, day) for month, day in _BY_QUARTER_HOUR]
@@ -712,66 +712,87 @@ class _Block:
             column = field.column
             if not column:
                 columns.append(field.text)
-            elif column in _TIME_COLUMNS:
-                columns.append(self._clock(self._times[chosen], column))
-            elif column in _TEXT_COLUMNS:
-                columns.append(self._words(chosen, column, style))
-            else:
-                columns.append(self._numbers(chosen, column, style))
+                continue
+            texts, places = self._coded(column)
+            columns.append(self._styled(texts, column, style).take(pa.array(places[chosen])))
         return _joined(columns, style)
 
-    def _clock(self, times: Ints, column: str) -> pa.Array:
-        """One of the ways in which ERCOT spells the time of a row."""
-        year = self._year
-        if column in ("stamp", "interval_time"):
-            # A metered quarter-hour is named by its last second.
-            moments, place = np.unique(times, return_inverse=True)
-            return _placed(
-                stamp_texts(year.wall(moments) + (QUARTER_SECONDS - 1 if column == "interval_time" else 0)), place
-            )
-        if column in ("date", "sasm"):
-            pattern = "%m/%d/%Y" if column == "date" else "%m/%d/%Y 09:40:13"
-            return _placed([day.strftime(pattern) for day in year.days], year.day_number(times))
-        if column == "flag":
-            return _placed(["N", "Y"], year.repeated(times).astype(np.int64))
-        if column == "interval":
-            return _placed(_COUNTS, (times % HOUR_SECONDS) // QUARTER_SECONDS + 1)
-        if column == "interval_number":
-            return _placed(_COUNTS, (times - year.day_starts[year.day_number(times)]) // QUARTER_SECONDS + 1)
-        shown = (year.wall(times) % _DAY_SECONDS) // HOUR_SECONDS + 1
-        if column == "hour":
-            return _placed(_COUNTS, shown)
-        if self._dataset in PRICES or self._dataset == "COP_Snapshots":
-            return _placed([f"{hour:02d}:00" for hour in range(26)], shown)
-        pattern = "{:02d}" if self._dataset == "SASM_AS_Offers" else "{}"
-        return _placed([pattern.format(hour) for hour in range(26)], year.hour_of_day(times) + 1)
+    def _coded(self, column: str) -> tuple[pa.Array, Ints]:
+        """A column as its distinct texts and the place of each row's among them."""
+        if column not in self._columns:
+            if column in _TIME_COLUMNS:
+                found = self._clock(column)
+            elif column in _TEXT_COLUMNS:
+                found = self._words(column)
+            else:
+                found = self._numbers(column)
+            texts, places = found
+            self._columns[column] = pa.array(texts, pa.large_string()), places
+        return self._columns[column]
 
-    def _words(self, chosen: Ints, column: str, style: _Style) -> pa.Array:
+    def _styled(self, texts: pa.Array, column: str, style: _Style) -> pa.Array:
+        """Texts as one day spells them: numbers without their leading 0, values with a leading space."""
+        spaced = "price" if self._dataset == "DA_prices" else "name"
+        if style.bare_point and column not in _TIME_COLUMNS and column not in _TEXT_COLUMNS:
+            texts = pc.replace_substring_regex(texts, r"^(-?)0\.", r"\1.")
+        if style.leading_space and column == spaced:
+            texts = pc.if_else(pc.equal(texts, ""), texts, pc.binary_join_element_wise(_text(""), texts, _text(" ")))
+        return texts
+
+    def _clock(self, column: str) -> tuple[Sequence[str], Ints]:
+        """One of the ways in which ERCOT spells the time of a row."""
+        year, times, days = self._year, self._times, self._days
+        texts: Sequence[str] = _COUNTS
+        match column:
+            case "stamp" | "interval_time":
+                # A metered quarter-hour is named by its last second.
+                moments, places = np.unique(times, return_inverse=True)
+                end = QUARTER_SECONDS - 1 if column == "interval_time" else 0
+                texts = stamp_texts(year.wall(moments) + end)
+            case "date" | "sasm":
+                pattern = "%m/%d/%Y" if column == "date" else "%m/%d/%Y 09:40:13"
+                first = int(days.min())
+                texts = [day.strftime(pattern) for day in year.days[first : int(days.max()) + 1]]
+                places = days - first
+            case "flag":
+                texts, places = ("N", "Y"), year.repeated(times).astype(np.int64)
+            case "interval":
+                places = (times % HOUR_SECONDS) // QUARTER_SECONDS + 1
+            case "interval_number":
+                places = (times - year.day_starts[days]) // QUARTER_SECONDS + 1
+            case _:
+                # Prices and plans name the hour that the clock showed, the other reports count the hours of the day.
+                as_shown = self._dataset in PRICES or self._dataset == "COP_Snapshots"
+                shown = (year.wall(times) % _DAY_SECONDS) // HOUR_SECONDS + 1
+                places = shown if as_shown else year.hour_of_day(times) + 1
+                pattern = "{}"
+                if column == "hour_ending" and as_shown:
+                    pattern = "{:02d}:00"
+                elif self._dataset == "SASM_AS_Offers":
+                    pattern = "{:02d}"
+                texts = [pattern.format(hour) for hour in range(26)]
+        return texts, places
+
+    def _words(self, column: str) -> tuple[list[str], Ints]:
         """A text column."""
         if column not in self._parts[0].words:
-            values = [{"name": rows.name, "kind": rows.kind, "qse": rows.qse}[column] for rows in self._parts]
-            if column == "name" and style.leading_space and self._dataset != "DA_prices":
-                values = [f" {value}" for value in values]
-            return _placed(values, self._owners[chosen])
+            owners = [{"name": rows.name, "kind": rows.kind, "qse": rows.qse}[column] for rows in self._parts]
+            return owners, self._owners
         known = [""]
         places = []
         for rows in self._parts:
             text = rows.words[column]
             places.append(np.where(text.codes < 0, 0, text.codes + len(known)))
             known += text.words
-        return _placed(known, np.concatenate(places)[self._order[chosen]])
+        return known, np.concatenate(places)[self._order]
 
-    def _numbers(self, chosen: Ints, column: str, style: _Style) -> pa.Array:
+    def _numbers(self, column: str) -> tuple[pa.Array, Ints]:
         """A column of numbers, with as many digits as the number has; blank where unknown."""
-        values = np.concatenate([_number(rows, column) for rows in self._parts])[self._order[chosen]]
+        values = np.concatenate([_number(rows, column) for rows in self._parts])[self._order]
         # Adding zero makes zeros of one sign.
         distinct = pa.array(values + 0.0, from_pandas=True).dictionary_encode()
-        texts = distinct.dictionary.cast(pa.large_string())
-        if style.bare_point:
-            texts = pc.replace_substring_regex(texts, r"^(-?)0\.", r"\1.")
-        if style.leading_space and self._dataset == "DA_prices":
-            texts = pc.binary_join_element_wise(_text(""), texts, _text(" "))
-        return texts.take(distinct.indices).fill_null("")
+        texts = pa.concat_arrays([distinct.dictionary.cast(pa.large_string()), pa.array([""], pa.large_string())])
+        return texts, distinct.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
 
 
 def _number(rows: Rows, column: str) -> Floats:
@@ -785,11 +806,6 @@ def _number(rows: Rows, column: str) -> Floats:
 
 def _text(value: str) -> pa.Scalar:
     return pa.scalar(value, pa.large_string())
-
-
-def _placed(values: Sequence[str], positions: Ints) -> pa.Array:
-    """Few distinct texts, placed by position."""
-    return pa.array(values, pa.large_string()).take(pa.array(positions))
 
 
 def _joined(columns: Sequence[pa.Array | str], style: _Style) -> pa.Array:

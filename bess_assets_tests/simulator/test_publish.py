@@ -12,7 +12,7 @@ import pytest
 from bess_assets.simulator.calendar import midnight, operating_year
 from bess_assets.simulator.fleet import RTC_FIRST_DAY, Battery, make_fleet
 from bess_assets.simulator.market_model import MarketYear
-from bess_assets.simulator.publish import Hazards, Rows, publish_year
+from bess_assets.simulator.publish import CURRENT, EARLIER, REPEATED, Hazards, Rows, publish_year
 
 YEARS = (2024, 2025, 2026)
 FLEET = make_fleet(YEARS, 12, 1)
@@ -149,6 +149,26 @@ def test_editions_contradict_each_other_within_a_file_and_across_files() -> None
     both = set(np.concatenate([rows.times for rows in files if rows.file_year == 2024]).tolist())
     both &= set(np.concatenate([rows.times for rows in files if rows.file_year == 2025]).tolist())
     assert len(both) == 24
+
+
+def test_rows_say_which_edition_they_belong_to() -> None:
+    battery = _battery("ordinary")
+    rows = [found for found in _published(2024)["SCED_Gen_Resources"] if found.name == battery.gen]
+    older, newer = rows[0], rows[-1]
+    year = operating_year(2024)
+
+    def days(found: Rows, edition: int) -> list[str]:
+        numbers = np.unique(year.day_number(found.times[found.editions == edition])).tolist()
+        return [f"{year.days[number]:%m-%d}" for number in numbers]
+
+    assert days(older, EARLIER) == ["01-20", "09-04"]
+    assert days(newer, EARLIER) == ["11-20"]
+    assert [days(found, EARLIER) for found in rows[1:-1]] == [["11-10"]]
+    current = np.sort(np.concatenate([found.times[found.editions == CURRENT] for found in rows]))
+    assert (current == np.sort(_times(2024, "SCED_Gen_Resources", battery.gen, "none"))).all()
+    repeats = [found for found in _published(2024)["RT_prices"] if (found.editions == REPEATED).any()]
+    assert repeats
+    assert all(days(found, REPEATED) == ["02-14", "07-11"] for found in repeats)
 
 
 def test_ecrs_begins_in_june_2023_and_rrs_is_one_column_before() -> None:

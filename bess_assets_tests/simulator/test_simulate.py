@@ -116,3 +116,5 @@ def test_unknown_arguments_are_refused(tmp_path: Path) -> None:
         simulate(tmp_path, batteries=0)
     with pytest.raises(ValueError, match="hazards"):
         simulate(tmp_path, hazards="some")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="form"):
+        simulate(tmp_path, form="some")  # type: ignore[arg-type]
