@@ -16,14 +16,8 @@ from bess_assets.records import MARKER, RUNS_FOLDER, content_digest, package_ver
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import Form, Hazards, simulate
 
-<<<<<<< HEAD
-=======
-MARKER = "SIMULATED.json"
-"""File in a folder of simulated rollups or reports that lists what the simulator wrote there."""
-
 _FORMS: tuple[Form, ...] = ("rollups", "reports")
 
->>>>>>> reports-simulator
 _OUTSIDE_A_DEMO = ("BESS_ROLLUPS", "BESS_RESULTS", "BESS_REPORTS", "BESS_REGISTRY", "DAGSTER_HOME")
 """Settings that may name real data; a demo stays inside its home."""
 
