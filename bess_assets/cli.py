@@ -270,8 +270,9 @@ def simulate(
     else:
         click.echo(f"That market is there already: {folder / form}")
     click.echo(f"The right answer: {folder / 'truth'}")
-    if form == "rollups":
-        click.echo(f"Settle it with: bess --home {_shell_word(folder)} refresh")
+    settle = f"bess --home {_shell_word(folder)} refresh"
+    first = "" if form == "rollups" else f"bess --home {_shell_word(folder)} rollup && "
+    click.echo(f"Settle it with: {first}{settle}")
 
 
 # --- ERCOT's own reports -------------------------------------------------------------------------------------------------------------------

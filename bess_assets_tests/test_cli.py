@@ -23,6 +23,7 @@ from bess_assets.refresh import ui_command
 from bess_assets.settings import Settings, load_settings
 from bess_assets.tables import TABLES
 from bess_assets_tests.made_home import write_home
+from bess_assets_tests.market.report_samples import DA_SPP, price, put, text
 
 
 @pytest.fixture(scope="module")
@@ -361,7 +362,7 @@ def test_a_market_is_written_as_reports_and_as_rollups_with_one_right_answer(tmp
     made = simulate("--format", "reports")
     assert made.exit_code == 0, made.output
     assert f"Reports: {tmp_path / 'reports'}" in made.stdout
-    assert "refresh" not in made.stdout
+    assert f"bess --home {tmp_path} rollup && bess --home {tmp_path} refresh" in made.stdout
     written = files()
     names = {path.relative_to(tmp_path).parts[0] for path in written}
     assert names == {"reports", "truth"}
@@ -673,10 +674,55 @@ def test_the_version_is_that_of_the_package() -> None:
     assert click.testing.CliRunner().invoke(main, ["--version"]).stdout == f"bess {bess_assets.__version__}\n"
 
 
+# --- reports
+
+
+def test_reports_become_rollups_and_what_cannot_be_used_is_named(tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    put(reports / "a.csv", text(DA_SPP, [price("01/01/2024", hour, 20) for hour in range(1, 25)]))
+    put(reports / "cdr.00012331.0000000000000000.20240102.123005.DAMSPNP4190_csv.zip", b"PK cut")
+    run = click.testing.CliRunner()
+    result = run.invoke(main, ["--home", str(tmp_path / "home"), "rollup", str(reports), "--year", "2024"])
+    assert result.exit_code == 1, "a file could not be used"
+    assert "1 of 2 files: a.csv" in result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[2].split() == [
+        "da_prices",
+        "2024",
+        "1",
+        "1",
+        "24",
+        "0",
+        "2024-01-01",
+        "2024-01-01",
+        "incomplete,",
+        "written",
+    ]
+    assert any(
+        "cdr.00012331.0000000000000000.20240102.123005.DAMSPNP4190_csv.zip: no whole ZIP file" in line for line in lines
+    )
+    assert (tmp_path / "home" / "built" / "DA_prices" / "2024.manifest.json").is_file()
+    (reports / "cdr.00012331.0000000000000000.20240102.123005.DAMSPNP4190_csv.zip").unlink()
+    again = run.invoke(main, ["--home", str(tmp_path / "home"), "rollup", str(reports)])
+    assert again.exit_code == 0
+    assert again.stdout.splitlines()[2].split()[-1] == "complete"
+    storage = run.invoke(main, ["--home", str(tmp_path / "home"), "status", "--storage"])
+    assert storage.exit_code == 0
+    assert storage.stdout.splitlines()[2].split()[:4] == ["da_prices", "2024", "built", "1"]
+    assert "built from reports" in storage.stdout
+
+
+def test_a_roll_up_without_reports_says_what_to_do(tmp_path: Path) -> None:
+    result = click.testing.CliRunner().invoke(main, ["--home", str(tmp_path), "rollup"])
+    assert result.exit_code == 2
+    assert "There is no folder of reports." in result.stderr
+    assert "BESS_REPORTS" in result.stderr
+
+
 def test_help_lists_the_commands_in_the_order_of_use() -> None:
     text = click.testing.CliRunner().invoke(main, ["--help"]).stdout
     commands = [line.split()[0] for line in text.split("Commands:")[1].splitlines() if line.strip()]
-    assert commands == ["demo", "simulate", "refresh", "status", "leaderboard", "battery", "sql", "ui"]
+    assert commands == ["demo", "simulate", "rollup", "refresh", "status", "leaderboard", "battery", "sql", "ui"]
 
 
 @pytest.mark.parametrize("command", sorted(main.commands))

@@ -342,6 +342,16 @@ def _what_lacks(dataset: Dataset, headings: Sequence[str]) -> str:
     return f"named like {dataset.report}, but with the headings of another report"
 
 
+def datasets_named(name: str) -> list[Dataset]:
+    """Datasets that a file's name speaks of: one of a report, several of the ZIP of a day's disclosure."""
+    named = [dataset for dataset in DATASETS.values() if dataset.is_named(name)]
+    if not named:
+        disclosed = re.search(r"60_?day_?(dam|sced)_?disclosure", name, re.IGNORECASE)
+        market = f"{disclosed[1].lower()}_" if disclosed else None
+        named = [d for d in DATASETS.values() if market and d.sixty_day and d.name.startswith(market)]
+    return named
+
+
 def day_named(name: str, dataset: Dataset | None) -> date | None:
     """The operating day that a file's name speaks of; None if it speaks of none."""
     for pattern, order in _NAME_DATES:
@@ -358,7 +368,7 @@ def day_named(name: str, dataset: Dataset | None) -> date | None:
                 day = date(int(match[3]), int(match[1]), int(match[2]))
         except ValueError:
             continue
-        # a plan is named after the day that it is for, a 60-day disclosure after the day of its publication
-        lag = order == "dby" and (dataset is None or dataset.sixty_day)
+        # a plan is named after the day that it is for, a 60-day disclosure and its ZIP after the day of publication
+        lag = (order == "dby" or bool(_POST_TIME.search(name))) and (dataset is None or dataset.sixty_day)
         return day - timedelta(days=PUBLICATION_LAG_DAYS) if lag else day
     return None

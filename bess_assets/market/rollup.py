@@ -51,6 +51,7 @@ from bess_assets.market.reports import (
     Heading,
     Refusal,
     Report,
+    datasets_named,
     day_named,
     digest_of,
     open_reports,
@@ -459,7 +460,7 @@ class _RollUp:
         self.result.files = len(files)
         for path, entry in self.index.all_entries():
             self.result.reports += 1
-            if entry.get("refused") and not (entry.get("dataset") and entry.get("years")):
+            if entry.get("refused") and not ((entry.get("dataset") or entry.get("of")) and entry.get("years")):
                 self.result.refused.append((_label(path, entry), entry["refused"]))
             elif entry.get("other"):
                 self.result.other[entry["other"]] = self.result.other.get(entry["other"], 0) + 1
@@ -503,10 +504,13 @@ def _refused(members: Sequence[str], problem: str, name: str) -> dict[str, Any]:
 
 
 def _guess(name: str) -> dict[str, Any]:
-    """Dataset and year that a file's name speaks of, for a file that can't be read itself."""
-    dataset = next((d for d in DATASETS.values() if d.is_named(name)), None)
-    day = day_named(name, dataset)
-    return {"dataset": dataset.name if dataset else None, "years": [day.year] if dataset and day else []}
+    """Datasets and year that a file's name speaks of, for a file that can't be read itself."""
+    named = datasets_named(name)
+    day = day_named(name, named[0] if named else None)
+    if not named or day is None:
+        return {"dataset": None, "years": []}
+    of = [dataset.name for dataset in named if day >= dataset.first_day]
+    return {"dataset": of[0] if len(of) == 1 else None, "of": of, "years": [day.year]}
 
 
 def _label(path: str, entry: Mapping[str, Any]) -> str:
@@ -736,7 +740,8 @@ class _Target:
         listed = {(report["file"]) for report in self._reports}
         also, refused = [], []
         for path, entry in index.all_entries():
-            if entry.get("dataset") != self.dataset.name or self.year not in entry.get("years", ()):
+            mine = entry.get("dataset") == self.dataset.name or self.dataset.name in entry.get("of", ())
+            if not mine or self.year not in entry.get("years", ()):
                 continue
             if entry.get("refused"):
                 refused.append({"file": _label(path, entry), "problem": entry["refused"]})

@@ -24,6 +24,7 @@ from bess_assets.resources import HOLDING_TAG, Warehouse
 from bess_assets.settings import Settings, load_settings
 from bess_assets.tables import TABLES
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
+from bess_assets_tests.market.report_samples import DA_SPP, price, put, text
 
 YEARLY = [name for name, table in TABLES.items() if not table.merged]
 
@@ -86,6 +87,28 @@ def test_an_absent_file_is_shown_as_absent_and_fails_nothing(refreshed: Refreshe
     assert asset.status == "ok"
     assert materialization(refreshed, "dam_esr_resources").metadata["origin"].value == "absent"
     assert asset.warnings == []  # nothing was published yet
+
+
+def test_a_rollup_is_built_from_reports_and_shows_what_it_was_made_of(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    settings = load_settings(tmp_path, {})
+    put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2023", hour, 20) for hour in range(1, 25)]))
+    outcome = materialize_year(instance, settings, 2023, ["da_prices", "as_prices"])
+    assert [outcome.assets[name].status for name in ("da_prices", "as_prices")] == ["ok", "ok"]
+    event = instance.get_latest_materialization_event(dg.AssetKey("da_prices"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    shown = {name: value.value for name, value in event.asset_materialization.metadata.items()}
+    assert (shown["origin"], shown["rows"], shown["reports"], shown["complete"]) == ("built", 24, 1, False)
+    assert shown["csv_bytes"] == (settings.reports / "a.csv").stat().st_size
+    assert shown["bytes"] == (settings.built / "DA_prices" / "2023.parquet").stat().st_size
+    assert shown["build_seconds"] > 0
+    assert shown["read_seconds"] > 0
+    (check,) = outcome.assets["da_prices"].warnings
+    assert check["detail"] == "incomplete: 1 days are missing: 2023-01-01"
+    (absent,) = outcome.assets["as_prices"].warnings
+    assert "no reports to build it from" in absent["detail"]
 
 
 def test_the_next_years_60_day_files_are_noted_with_the_year_that_reads_them(refreshed: Refreshed) -> None:

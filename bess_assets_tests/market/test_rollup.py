@@ -454,6 +454,17 @@ def test_a_bad_file_is_named_with_its_problem_and_the_rest_of_the_year_is_rolled
     assert done.refused == []
 
 
+def test_a_damaged_zip_of_a_days_disclosure_is_held_against_every_dataset_in_it(reports, built):
+    put(reports / GEN, awards(award(DAY, 1)))
+    put(reports / "runs.csv", text(SCED_GEN, [run("01/05/2024 00:00:10", 1)]))
+    zip_name = POSTED.format(day="20240306", time="050149776")
+    put(reports / zip_name, b"PK\x03\x04 cut")
+    done = roll_up(reports, built)
+    assert [item["file"] for item in one(done, "dam_gen_resources").manifest["refused"]] == [zip_name]
+    assert one(done, "sced_gen_resources").manifest["refused"] == []
+    assert done.refused == []
+
+
 def test_a_bad_file_that_is_brought_again_is_no_complaint_any_more(reports, built):
     bad_files(reports)
     roll_up(reports, built)
