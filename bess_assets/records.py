@@ -184,12 +184,15 @@ def file_years(dataset: str, year: int) -> tuple[int, ...]:
 def input_files(settings: Settings, year: int | None, table: Table) -> dict[str, Path]:
     """Existing files that a step reads, by the name they have in the run record.
 
-    The user's battery table counts as read by the registry and the extracts: the steps that may look into it.
+    The user's battery table counts as read by the registry and the extracts, the steps that may look into it; a `schema.json` by the schemas.
     """
     if year is None:
         return {}
     folder = RollupFolder(*rollup_roots(settings))
     files = {f"{d}/{path.name}": path for d in table.datasets for path in folder.files(d, year)}
+    if table.group == "schemas":
+        found = {f"{d}/schema.json": path.with_name("schema.json") for d in table.datasets for path in folder.files(d, year)}
+        files |= {name: path for name, path in found.items() if path.is_file()}
     if settings.registry_csv and table.group in {"registry", "extracts"}:
         files["registry_csv"] = settings.registry_csv
     return files

@@ -42,7 +42,7 @@ class DatasetColumn:
         kind: how its values are read.
         headings: spellings, best first; where a file has several, the first that it has is read.
         required: True if rows mean nothing without it.
-        first_day: first operating day on which ERCOT publishes it; absent before is no finding.
+        first_day: first operating day on which ERCOT publishes it; absent before is no finding. `date.max`: ERCOT never does, a rollup's producer may.
         last_day: last operating day on which ERCOT publishes it.
         never_all_zero: True if no real file holds zeros alone, so that such a file had absent data filled in.
     """
@@ -135,6 +135,7 @@ _DELIVERY_HOUR = _column("hour_ending", "hour", "Delivery Hour", "Hour Ending", 
 _INTERVAL = _column("interval", "interval", "Delivery Interval", required=True)
 _DST_FLAG = _column("repeated_hour", "flag", "DSTFlag", "Repeated Hour Flag")
 _REPEATED = _column("repeated_hour", "flag", "Repeated Hour Flag", "DSTFlag")
+_REPEATED_IF_ADDED = replace(_REPEATED, first_day=date.max)  # ERCOT's hourly 60-day reports have no flag
 _STAMP = _column("sced_stamp", "stamp", "SCED Time Stamp", required=True)
 _QSE = _column("qse", "name", "QSE", "QSE Name", first_day=date(2023, 1, 1))
 
@@ -148,7 +149,7 @@ def _as_awards(*, load: bool) -> tuple[DatasetColumn, ...]:
         _column("rrspfr_award_mw", "number", "RRSPFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
         _column("rrsffr_award_mw", "number", "RRSFFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
         _column("rrsufr_award_mw", "number", "RRSUFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
-        _column("ecrs_award_mw", "number", "ECRS Awarded", first_day=ECRS_FIRST_DAY, last_day=ECRS_FIRST_DAY),
+        _column("ecrs_award_mw", "number", "ECRS Awarded", first_day=date.max),
         _column("ecrssd_award_mw", "number", "ECRSSD Awarded", first_day=ECRS_FIRST_DAY),
         *manual,
         _live(_column("nspin_award_mw", "number", "NonSpin Awarded", "NSPIN Awarded")),
@@ -223,7 +224,7 @@ def _dam(name: str, folder: str, what: str, report: str, first_year: int = 2010,
         columns=_columns(
             _DAY,
             _HOUR_ENDING,
-            _REPEATED,
+            _REPEATED_IF_ADDED,
             _column("resource_name", "name", "Resource Name", required=True),
             _column("resource_type", "name", "Resource Type"),
             _QSE,
@@ -320,7 +321,7 @@ _ALL = (
         columns=_columns(
             _DAY,
             _HOUR_ENDING,
-            _REPEATED,
+            _REPEATED_IF_ADDED,
             _column("resource_name", "name", "Load Resource Name", "Resource Name", required=True),
             _live(
                 _column("max_power_mw", "number", "Max Power Consumption for Load Resource", "Max Power Consumption")
@@ -429,7 +430,7 @@ _ALL = (
         columns=_columns(
             _DAY,
             _HOUR_ENDING,
-            _REPEATED,
+            _REPEATED_IF_ADDED,
             _column("resource_name", "name", "Resource Name", required=True),
             _column("qse", "name", "QSE Name", "QSE"),
             _column("resource_status", "name", "Status"),
@@ -528,7 +529,7 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
             if dataset.columns[name].kind == "number" and rows and _is_zero(file, heading)
         ]
     year = int(path.stem) if path.stem.isdigit() else None
-    missing = [c.name for c in dataset.columns.values() if c.name not in found and _published(c, year)]
+    missing = [c.name for c in dataset.columns.values() if c.name not in found and is_published(c, year)]
     there = dataset.spellings(headings)
     return FileDescription(
         rows=rows,
@@ -611,9 +612,10 @@ def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str
     return found
 
 
-def _published(column: DatasetColumn, year: int | None) -> bool:
+def is_published(column: DatasetColumn, year: int | None) -> bool:
+    """Whether ERCOT publishes a column in the rows of a file named by that year; None, of a file named otherwise, stands for any year."""
     if year is None:
-        return True
+        return column.first_day < date.max
     return column.first_day < date(year, 11, 1) and column.last_day > date(year, 1, 1)
 
 

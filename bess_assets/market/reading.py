@@ -30,6 +30,10 @@ BATCH_ROWS = 2**19
 NO_VALUE = np.iinfo(np.int64).min
 """Stands for a blank in integer columns."""
 
+INTERVAL_END = "interval_end"
+TIME_COLUMNS = ("operating_day", "sced_stamp", INTERVAL_END)
+"""Canonical columns that say the day of a row; each dataset has one of them."""
+
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
 _ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
 _ARROW_SPELLINGS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y", "%Y-%m-%d")
@@ -372,7 +376,7 @@ def read_rows(
     joined = [spelled[name] for name in wanted if len(spelled[name]) > 1]
     text = [heading for heading in wanted.values() if _is_text(schema.field(heading).type)]
     source = _Source(dataset, path, found)
-    time_name = next((n for n in ("operating_day", "sced_stamp", "interval_end") if n in wanted), None)
+    time_name = next((n for n in TIME_COLUMNS if n in wanted), None)
     rows = known_times = 0
     with open_parquet(dataset, path, text) as file:
         try:
@@ -386,13 +390,7 @@ def read_rows(
                         batch = _join_spellings(batch, own)
                     yield Rows(source, batch, group)
         except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"{path.name} of {dataset.folder} breaks off while being read: {str(error).splitlines()[0]}",
-                dataset=dataset.name,
-                file=path,
-                expected="a whole Parquet file that stays as it is while it is read",
-                remedy="Bring the file again, then refresh the year.",
-            ) from error
+            raise _broken_off(dataset, path, error) from error
     if groups is None and time_name and rows and not known_times:
         raise InputError(
             f"{path.name} of {dataset.folder} has no {time_name.replace('_', ' ')}: column {wanted[time_name]!r} is null or blank in all {rows:,} rows.",
@@ -406,3 +404,53 @@ def read_rows(
         count.rows += rows
         for name, number in source.unusable_numbers.items():
             count.unusable_numbers[name] = count.unusable_numbers.get(name, 0) + number
+
+
+def day_range(dataset: Dataset, path: Path, name: str, heading: str) -> tuple[int, int] | None:
+    """First and last operating day of a file, from its column of days or stamps and no other.
+
+    Args:
+        dataset: what the file is.
+        path: the file.
+        name: canonical name of that column.
+        heading: how the file spells it.
+
+    Returns:
+        day numbers; None if the column is blank in every row.
+
+    Raises:
+        InputError: the file is no Parquet or breaks off, or the column holds a value that cannot be read.
+    """
+    source = _Source(dataset, path, {name: heading})
+    found: list[IntArray] = []
+    with open_parquet(dataset, path) as plain:
+        text = [heading] if _is_text(plain.schema_arrow.field(heading).type) else []
+    with open_parquet(dataset, path, text) as file:
+        try:
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=[heading]):
+                days = _days_of(dataset, Rows(source, batch, 0), name)
+                known = days[days != NO_VALUE]
+                found += [np.array([known.min(), known.max()])] if len(known) else []
+        except (pa.ArrowException, OSError) as error:
+            raise _broken_off(dataset, path, error) from error
+    return (int(min(f[0] for f in found)), int(max(f[1] for f in found))) if found else None
+
+
+def _days_of(dataset: Dataset, rows: Rows, name: str) -> IntArray:
+    """Operating days of a batch, in no particular order and each at least once; `NO_VALUE` for a blank."""
+    if dataset.columns[name].kind == "day":
+        return rows.days(name)
+    _, seconds = rows.stamps(name)
+    # the end of the day's last interval is midnight, or a second before it
+    starts = seconds - (name == INTERVAL_END)
+    return np.where(seconds == NO_VALUE, NO_VALUE, starts // 86_400)
+
+
+def _broken_off(dataset: Dataset, path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path.name} of {dataset.folder} breaks off while being read: {str(error).splitlines()[0]}",
+        dataset=dataset.name,
+        file=path,
+        expected="a whole Parquet file that stays as it is while it is read",
+        remedy="Bring the file again, then refresh the year.",
+    )
