@@ -77,8 +77,14 @@ CHECKS = {
     KEYS_CHECK: "No key stands twice. Held before the file may exist: a table that breaks it is not written, and its step fails.",
     SUMS_CHECK: "Known parts add up to their total. Held before the file may exist: a table that breaks it is not written, and its step fails.",
     FINDINGS_CHECK: "Nothing was found in the inputs that may affect a figure. A warning: the findings of the materialization say what it was.",
-    COLUMNS_CHECK: "Every rollup file can be read and has the columns that ERCOT published then, filled and of a type that can be read, and no unknown one. A warning: it names dataset, file and column.",
-    CHANGES_CHECK: "From year to year no column that is read, and no unknown one, appeared, vanished or changed type or heading, unless ERCOT made the change. A warning: it names dataset, year and column.",
+    COLUMNS_CHECK: (
+        "Every rollup file can be read and has the columns that ERCOT published then, filled and of a type that can be read, and no unknown one. "
+        "A warning: it names dataset, file and column."
+    ),
+    CHANGES_CHECK: (
+        "From year to year no column that is read, and no unknown one, appeared, vanished or changed type or heading, unless ERCOT made the change. "
+        "A warning: it names dataset, year and column."
+    ),
 }
 """What each check reported with a table says."""
 

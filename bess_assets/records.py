@@ -191,7 +191,9 @@ def input_files(settings: Settings, year: int | None, table: Table) -> dict[str,
     folder = RollupFolder(*rollup_roots(settings))
     files = {f"{d}/{path.name}": path for d in table.datasets for path in folder.files(d, year)}
     if table.group == "schemas":
-        found = {f"{d}/schema.json": path.with_name("schema.json") for d in table.datasets for path in folder.files(d, year)}
+        found = {
+            f"{d}/schema.json": path.with_name("schema.json") for d in table.datasets for path in folder.files(d, year)
+        }
         files |= {name: path for name, path in found.items() if path.is_file()}
     if settings.registry_csv and table.group in {"registry", "extracts"}:
         files["registry_csv"] = settings.registry_csv

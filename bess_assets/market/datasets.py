@@ -469,6 +469,18 @@ DATASETS = {dataset.name: dataset for dataset in _ALL}
 """All datasets by canonical name."""
 
 
+def find_dataset(name: str) -> Dataset:
+    """The dataset of a canonical name or of a folder's name, in any case.
+
+    Raises:
+        InputError: there is none; naming those that there are.
+    """
+    for dataset in _ALL:
+        if name.lower() in {dataset.name, dataset.folder.lower()}:
+            return dataset
+    raise InputError(f"No dataset is called {name}.", expected=f"one of {', '.join(DATASETS)}")
+
+
 @dataclass(frozen=True)
 class FileDescription:
     """What the footer of a rollup file says.

@@ -36,6 +36,7 @@ TIME_COLUMNS = ("operating_day", "sced_stamp", INTERVAL_END)
 
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
 _ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
+_LONGEST_DATE = len("MM/DD/YYYY")
 _ARROW_SPELLINGS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y", "%Y-%m-%d")
 _INTERVAL = re.compile(r"(\d{1,3})(?:\.0+)?$")
 _NUMBER = re.compile(
@@ -220,6 +221,34 @@ class Rows:
         seconds = _wall_clock(column).cast(pa.timestamp("s"), safe=False).cast(pa.int64())
         distinct, codes = np.unique(self._integers(seconds), return_inverse=True)
         return codes.astype(np.int64), distinct
+
+    def distinct_days(self, name: str, known: dict[str, int]) -> set[int]:
+        """Day numbers that occur in a column of days or stamps, blanks left out.
+
+        Args:
+            name: the column.
+            known: dates read before, by text; added to.
+        """
+        column = self._column(name)
+        if self._source.dataset.columns[name].kind == "day" and not _is_text(column.type):
+            return {int(day) for day in np.unique(self.days(name)) if day != NO_VALUE}
+        if name == INTERVAL_END or not _is_text(column.type):
+            _, stamps = self.stamps(name)
+            # the end of a day's last interval is midnight, or a second before it
+            inside = stamps[stamps != NO_VALUE] - (name == INTERVAL_END)
+            return {int(day) for day in np.unique(inside // 86_400)}
+        # a year has 35,000 stamps and 366 dates: only these are parsed
+        _, values = self._encoded(name)
+        starts = pc.utf8_slice_codeunits(pc.utf8_trim_whitespace(values.cast(pa.string())), 0, _LONGEST_DATE)
+        found = set()
+        for text in filter(None, pc.unique(starts).to_pylist()):
+            if text not in known:
+                seconds = parse_wall_clock(re.split("[ T]", text)[0])
+                if seconds is None:
+                    raise self._source.bad(name, text, "a date such as 03/09/2025 or 2025-03-09")
+                known[text] = seconds // 86_400
+            found.add(known[text])
+        return found
 
     def _column(self, name: str) -> pa.Array:
         column = self._batch.column(self._source.found[name])
@@ -422,28 +451,17 @@ def day_range(dataset: Dataset, path: Path, name: str, heading: str) -> tuple[in
         InputError: the file is no Parquet or breaks off, or the column holds a value that cannot be read.
     """
     source = _Source(dataset, path, {name: heading})
-    found: list[IntArray] = []
+    known: dict[str, int] = {}
+    found: set[int] = set()
     with open_parquet(dataset, path) as plain:
         text = [heading] if _is_text(plain.schema_arrow.field(heading).type) else []
     with open_parquet(dataset, path, text) as file:
         try:
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=[heading]):
-                days = _days_of(dataset, Rows(source, batch, 0), name)
-                known = days[days != NO_VALUE]
-                found += [np.array([known.min(), known.max()])] if len(known) else []
+                found |= Rows(source, batch, 0).distinct_days(name, known)
         except (pa.ArrowException, OSError) as error:
             raise _broken_off(dataset, path, error) from error
-    return (int(min(f[0] for f in found)), int(max(f[1] for f in found))) if found else None
-
-
-def _days_of(dataset: Dataset, rows: Rows, name: str) -> IntArray:
-    """Operating days of a batch, in no particular order and each at least once; `NO_VALUE` for a blank."""
-    if dataset.columns[name].kind == "day":
-        return rows.days(name)
-    _, seconds = rows.stamps(name)
-    # the end of the day's last interval is midnight, or a second before it
-    starts = seconds - (name == INTERVAL_END)
-    return np.where(seconds == NO_VALUE, NO_VALUE, starts // 86_400)
+    return (min(found), max(found)) if found else None
 
 
 def _broken_off(dataset: Dataset, path: Path, error: Exception) -> InputError:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,7 +36,11 @@ from bess_assets.market.step import Columns, Findings, Inputs, StepResult, Store
 Row = dict[str, Any]
 Use = Literal["used", "known, not used", "unknown", "absent", "unreadable"]
 
-USED, NOT_USED, UNKNOWN, ABSENT, UNREADABLE = "used", "known, not used", "unknown", "absent", "unreadable"
+USED: Final = "used"
+NOT_USED: Final = "known, not used"
+UNKNOWN: Final = "unknown"
+ABSENT: Final = "absent"
+UNREADABLE: Final = "unreadable"
 NO_FILE = "no file"
 """Stands for the file's name where a dataset has none for the year."""
 
@@ -133,7 +137,9 @@ def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> list[Ro
     for folder in dict.fromkeys(path.parent for path in paths):
         listed = SchemaFile.beside(folder)
         if listed and listed.problem:
-            by_file[_label(folder / SCHEMA_FILE)] = [{**_ROW, "use": UNREADABLE, "drift": listed.problem, "mismatch": False}]
+            by_file[_label(folder / SCHEMA_FILE)] = [
+                {**_ROW, "use": UNREADABLE, "drift": listed.problem, "mismatch": False}
+            ]
             findings.add("schema_file", dataset.name, 1, listed.problem, warning=False)
         for path in paths:
             if path.parent == folder:
@@ -232,7 +238,9 @@ def _extent(file: pq.ParquetFile, position: int) -> _Extent:
     unsaid = _Extent(None, None, None, rows)
     if metadata.num_columns != len(schema.names):
         return unsaid  # a nested column takes several places in the footer: positions are not those of the schema
-    nulls, lows, highs = 0, [], []
+    nulls = 0
+    lows: list[Any] = []
+    highs: list[Any] = []
     for group in range(metadata.num_row_groups):
         chunk = metadata.row_group(group).column(position)
         try:
@@ -268,7 +276,9 @@ def _of_file(dataset: Dataset, path: Path, listed: SchemaFile | None, findings: 
             for row in rows
             if row["drift"] and SCHEMA_FILE in row["drift"]
         ]
-        findings.add("schema_file", dataset.name, len(differing), f"{_label(path)}: {', '.join(differing)}", warning=False)
+        findings.add(
+            "schema_file", dataset.name, len(differing), f"{_label(path)}: {', '.join(differing)}", warning=False
+        )
     first, last = described.days
     return [{**row, "file_rows": described.rows, "first_day": first, "last_day": last} for row in rows]
 
@@ -305,7 +315,9 @@ class _File:
         return used, blank
 
     def _suspicious_zeros(self, path: Path) -> set[str]:
-        columns = [(h, str(t), self._used.get(n)) for n, (h, t) in enumerate(zip(self._headings, self._types, strict=True))]
+        columns = [
+            (h, str(t), self._used.get(n)) for n, (h, t) in enumerate(zip(self._headings, self._types, strict=True))
+        ]
         zero = [name for n, name in self._used.items() if self._is_zero(n)]
         return set(
             suspicious_zeros(
@@ -359,7 +371,9 @@ class _File:
         if self._headings.count(heading) > 1:
             drift.fault("its heading stands twice in the file")
         if normal_heading(heading) in {normal_heading(foreign) for foreign in self._dataset.foreign}:
-            drift.fault("a heading of another dataset: the file lies in the wrong folder, and none of its rows are read")
+            drift.fault(
+                "a heading of another dataset: the file lies in the wrong folder, and none of its rows are read"
+            )
             return UNKNOWN
         if position in self._blank:
             self._judge_blank(self._blank[position], drift)
@@ -404,7 +418,9 @@ class _File:
                 continue
             drift = _Drift()
             drift.fault(
-                "absent, and rows mean nothing without it" if column.required else "absent, though ERCOT published it then"
+                "absent, and rows mean nothing without it"
+                if column.required
+                else "absent, though ERCOT published it then"
             )
             promised = next((h for h in column.headings if listed and listed.type_of(h)), None)
             if listed and promised:
@@ -577,9 +593,7 @@ def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]
 
 def _dataset_year(year: int, rows: Sequence[Row]) -> _DatasetYear:
     """A column's heading and type are those of the file named by the year, or else of the first file that has it."""
-    readable = dict.fromkeys(
-        row["file"] for row in rows if row["use"] != UNREADABLE and row["file"] != NO_FILE
-    )
+    readable = dict.fromkeys(row["file"] for row in rows if row["use"] != UNREADABLE and row["file"] != NO_FILE)
     own_first = sorted(readable, key=lambda file: _file_year(file) != year)
     cells: dict[str, _Cell] = {}
     for file in own_first:
@@ -646,7 +660,9 @@ def _change(now: _Cell | None, before: _Cell | None) -> str | None:
     return "; ".join(changes) or None
 
 
-def _is_expected(change: str | None, cell: _Cell | None, published: bool | None, was_published: bool | None) -> bool | None:
+def _is_expected(
+    change: str | None, cell: _Cell | None, published: bool | None, was_published: bool | None
+) -> bool | None:
     """Whether ERCOT made a change; None where nothing changed, and of a column that is not used, whose days nobody keeps."""
     if change is None or cell is None or cell.use == NOT_USED:
         return None
@@ -657,7 +673,7 @@ def _is_expected(change: str | None, cell: _Cell | None, published: bool | None,
     return False
 
 
-def words_of_changes(rows: Sequence[Row]) -> list[str]:
+def words_of_changes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Changes of one dataset in words, by year and nature: `2024: type changed: hour_ending from int64, interval from string`.
 
     Args:
