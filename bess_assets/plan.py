@@ -176,7 +176,7 @@ def plan_merged(settings: Settings) -> YearPlan:
 
 def _plan(settings: Settings, year: int, record: RunRecord, tables: Iterable[Table]) -> dict[str, TablePlan]:
     plans: dict[str, TablePlan] = {}
-    verdicts: dict[str, bool] = {}
+    verdicts: dict[tuple[str, Fingerprint], bool] = {}
     for table in tables:
         state, why = _own_state(settings, year, record, table)
         changes: list[str] = []
@@ -217,9 +217,9 @@ def _own_state(settings: Settings, year: int | None, record: RunRecord, table: T
 
 
 def _changed_files(
-    settings: Settings, year: int, record: RunRecord, table: Table, verdicts: dict[str, bool]
+    settings: Settings, year: int, record: RunRecord, table: Table, verdicts: dict[tuple[str, Fingerprint], bool]
 ) -> list[str]:
-    """What has changed among the files that a table was made from; each file is compared once a year."""
+    """What has changed among the files that a table was made from; each file is compared once for each content that was seen of it."""
     then = {name: entry for name, entry in record["tables"][table.name]["inputs"].items() if not isinstance(entry, str)}
     now = input_files(settings, year, table)
     why = []
@@ -230,9 +230,11 @@ def _changed_files(
         elif name not in then:
             why.append(f"{label} is new")
         else:
-            if name not in verdicts:
-                verdicts[name] = same(_fingerprint(then[name]), now[name])
-            if not verdicts[name]:
+            # of the same file, tables refreshed at different times may have seen different contents
+            seen = (name, _fingerprint(then[name]))
+            if seen not in verdicts:
+                verdicts[seen] = same(seen[1], now[name])
+            if not verdicts[seen]:
                 why.append(f"{label} has changed")
     return why
 

@@ -22,7 +22,7 @@ _LAST_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
 
 _TEXT = re.compile(r"(large_?)?(utf8|string)(_?view)?|str|text|varchar.*|categorical|enum|object|char.*")
 _SIZED = re.compile(r"(u?int|i|u|float|f)(8|16|32|64)(\[pyarrow\])?")
-_WHOLE = {"tinyint": 8, "smallint": 16, "int": 32, "integer": None, "long": 64, "bigint": 64}
+_WHOLE = {"tinyint": 8, "smallint": 16, "int": None, "integer": None, "long": 64, "bigint": 64}
 _FRACTION = {"halffloat": 16, "half": 16, "real": 32, "float": None, "number": None, "double": 64}
 
 
@@ -46,7 +46,7 @@ class SchemaFile:
             return None
         try:
             columns = _listed(_lenient_json(path.read_text(encoding="utf-8-sig")))
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, TypeError, ValueError, RecursionError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             return cls(problem=f"{SCHEMA_FILE} cannot be understood: {reason}")
         if not columns:
@@ -70,7 +70,10 @@ def same_type(listed: str, arrow_type: str) -> bool:
     """Whether a word for a type, of Polars, pandas, SQL or Arrow, may stand for an Arrow type; a word that says no size fits any."""
     if listed == "?":
         return True
-    (family, size), (true_family, true_size) = _meaning(listed), _meaning(arrow_type)
+    family, size = _meaning(listed)
+    true_family, true_size = _meaning(
+        "float32" if arrow_type == "float" else arrow_type
+    )  # to Arrow alone, float says a size
     return family == true_family and (size is None or true_size is None or size == true_size)
 
 
@@ -111,12 +114,12 @@ def _listed(value: Any) -> dict[str, str]:
     """Columns of whatever was written: an object of types, a list of columns, or an object that holds either.
 
     Raises:
-        ValueError: it is none of these.
+        TypeError, ValueError: it is none of these.
     """
     if isinstance(value, list):
         return dict(_item(item) for item in value)
     if not isinstance(value, dict):
-        raise ValueError(f"expected an object or a list of columns, not {json.dumps(value)[:40]}")
+        raise TypeError(f"expected an object or a list of columns, not {json.dumps(value)[:40]}")
     for key in _COLUMN_LISTS:
         if isinstance(value.get(key), dict | list):
             return _listed(value[key])

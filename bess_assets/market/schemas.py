@@ -88,7 +88,7 @@ _READABLE: dict[Kind, set[Family]] = {
     "day": {"text", "bytes", "timestamp"},
     "hour": {"text", "bytes", "float", "decimal"},
     "interval": {"text", "bytes", "float", "decimal"},
-    "flag": {"text", "bytes", "integer", "boolean"},
+    "flag": {"bytes", "integer", "boolean"},
     "stamp": {"text", "bytes"},
     "number": {"text", "bytes"},
 }
