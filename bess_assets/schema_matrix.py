@@ -26,6 +26,7 @@ LEGEND = (
 _NAME_WIDEST = 40
 _CELL_WIDTH = 10
 _LEFT_OUT_NAMED = 12
+_NO_FILE = "no file in any of these years"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Matrix:
     Attributes:
         dataset: its name.
         years: years across.
-        cells: by column name, one a year; None where the dataset has no file.
+        cells: by column name, one a year; None where the dataset has no file; empty if it has none in any year.
         changes: in words, by year; those that ERCOT did not make begin with `!`.
         left_out: columns not shown: known, not used, and the same in every year.
     """
@@ -61,6 +62,8 @@ def matrices(rows: Sequence[Row], *, every_column: bool = False) -> list[Matrix]
 
 
 def _matrix(dataset: str, columns: Mapping[str, Sequence[Row]], *, every_column: bool) -> Matrix:
+    if not any(row["files"] for years in columns.values() for row in years):
+        return Matrix(dataset, tuple(row["year"] for row in next(iter(columns.values()))), {}, (), ())
     left_out = [name for name, years in columns.items() if not every_column and _is_uneventful(years)]
     shown = {name: years for name, years in columns.items() if name not in left_out}
     changed = [row for years in shown.values() for row in years if row["change"]]
@@ -80,10 +83,11 @@ def _matrix(dataset: str, columns: Mapping[str, Sequence[Row]], *, every_column:
 
 def _is_uneventful(years: Sequence[Row]) -> bool:
     """Whether a column is not used and, but for its spelling, the same in every year that has files."""
-    with_files = [row for row in years if row["files"]]
     return all(
-        row["use"] == NOT_USED and row["file_share"] == 1 and (not row["change"] or "type changed" not in row["change"])
-        for row in with_files
+        row["use"] == NOT_USED
+        and (not row["files"] or row["file_share"] == 1)
+        and "type changed" not in (row["change"] or "")
+        for row in years
     )
 
 
@@ -118,6 +122,9 @@ def matrix_lines(rows: Sequence[Row], width: int, *, every_column: bool = False)
 
 
 def _text_of(matrix: Matrix, width: int) -> Iterator[str]:
+    if not matrix.cells:
+        yield f"{matrix.dataset}: {_NO_FILE}"
+        return
     names = max([len(matrix.dataset), *map(len, matrix.cells)])
     a_block = max(1, (width - min(names, _NAME_WIDEST)) // _CELL_WIDTH)
     for start in range(0, len(matrix.years), a_block):
@@ -149,6 +156,9 @@ def matrix_markdown(rows: Sequence[Row]) -> str:
     parts = [LEGEND]
     for matrix in matrices(rows):
         parts.append(f"### {matrix.dataset}")
+        if not matrix.cells:
+            parts.append(_NO_FILE)
+            continue
         lines = [
             f"| column | {' | '.join(map(str, matrix.years))} |",
             f"|---|{':-:|' * len(matrix.years)}",

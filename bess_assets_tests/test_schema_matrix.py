@@ -87,6 +87,12 @@ def test_years_are_shown_in_blocks_that_fit_the_terminal(width: int, blocks: int
     assert " ".join(LEGEND.split()) in " ".join(" ".join(lines).split())
 
 
+def test_a_dataset_without_a_file_in_any_year_is_one_line() -> None:
+    rows = [row(name, 2024, files=0, file_share=None, present=False) for name in ("price", "qse")]
+    assert matrix_lines(rows, 100)[-2:] == ["", "da_prices: no file in any of these years"]
+    assert matrix_markdown(rows).endswith("### da_prices\n\nno file in any of these years")
+
+
 def test_a_long_heading_is_cut_and_does_not_break_the_table() -> None:
     lines = matrix_lines([row(f'"{"A" * 80}"', 2024, use="unknown")], 60)
     assert max(len(line) for line in lines if line.startswith('"A')) <= 60

@@ -21,7 +21,9 @@ from bess_assets.materialize import materialize_year, register_rollups
 from bess_assets.pipeline import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK, run_step
 from bess_assets.plan import plan_year
 from bess_assets.records import read_run, recorded_years, result_path, temporary_path, year_lock
+from bess_assets.refresh import refresh_years
 from bess_assets.resources import HOLDING_TAG, Warehouse
+from bess_assets.results import Results
 from bess_assets.settings import Settings, load_settings
 from bess_assets.tables import TABLES
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
@@ -204,6 +206,22 @@ def test_the_schemas_are_made_even_where_a_rollup_cannot_be_read_and_say_so(
     (check,) = (c for c in outcome.assets["rollup_schemas"].warnings if c["name"] == COLUMNS_CHECK)
     assert "rt_prices 2022.parquet: 2022.parquet of RT_prices cannot be read as Parquet" in check["detail"]
     assert plan_year(settings, 2022).tables["rollup_schemas"].state == "present"
+
+
+def test_what_a_failed_year_says_of_its_columns_is_merged_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
+    settings = load_settings(tmp_path, environ={})
+    bad = settings.rollups / "RT_prices" / "2022.parquet"
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(b"half a file")
+    outcomes = list(refresh_years(settings, [2022]))
+    assert [(outcome.name, outcome.state) for outcome in outcomes] == [("2022", "failed"), ("all years", "refreshed")]
+    with Results(settings) as results:
+        rows = results.column_availability().records()
+    assert {(row["dataset"], row["present"]) for row in rows} >= {("da_prices", False)}
+    assert {row["year"] for row in rows} == {2022}
 
 
 def test_a_year_without_a_partition_is_refused_in_plain_words(instance: dg.DagsterInstance, home: Settings) -> None:
