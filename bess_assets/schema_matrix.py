@@ -133,7 +133,9 @@ def _text_of(matrix: Matrix, width: int) -> Iterator[str]:
             Heading(matrix.dataset, widest=_NAME_WIDEST),
             *(Heading(str(year)) for year in matrix.years[block]),
         ]
+        yield from [""] if start else []
         yield from text_table(headings, [[[name, *cells[block]] for name, cells in matrix.cells.items()]], width).lines
+    if matrix.changes or matrix.left_out:
         yield ""
     for words in matrix.changes:
         yield from paragraph(words.strip(), width, "  " if words.startswith(_UNEXPECTED) else "    ")
