@@ -359,15 +359,32 @@ def refresh(
 
 
 @main.command(short_help="Show settings, the state of each table, what the data lack.")
-@click.option("--storage", is_flag=True, help="Show what the rollups take beside their CSV instead.")
+@click.argument("datasets", metavar="[DATASET]...", nargs=-1)
+@click.option("--columns", is_flag=True, help="Show instead which columns the rollups of each year have.")
+@click.option(
+    "--storage",
+    is_flag=True,
+    help="Show instead what the rollups take beside their CSV, and how long both take to load.",
+)
 @_home_and_debug
 @click.pass_obj
-def status(options: Options, storage: bool) -> None:
-    """Show the settings, the state of every table of every year, and what is missing from the data."""
+def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: bool) -> None:
+    """Show the settings, the state of every table of every year, and what is missing from the data.
+
+    With --columns: the matrix of dataset, column and year, and when a column appeared, vanished, or changed its type or heading; of the datasets named
+    every column, else of all datasets those that matter.
+    """
     from bess_assets import show_state  # noqa: PLC0415
     from bess_assets.plan import plan_merged, plan_year, years_known  # noqa: PLC0415
 
     settings = options.settings()
+    if columns:
+        _echo_columns(settings, datasets)
+        return
+    if datasets:
+        raise BessError(
+            "Datasets are named for their columns.", remedy=f"Run: bess status --columns {' '.join(datasets)}"
+        )
     years = years_known(settings)
     if storage:
         from bess_assets import show_rollups  # noqa: PLC0415
@@ -518,6 +535,28 @@ def _echo_leaderboard(
     else:
         period = str(year) if month is None else f"{show.MONTHS[month - 1]} {year}"
         _echo(show.board_lines(board, f"Leaderboard {period}", _width(), top))
+
+
+def _echo_columns(settings: "Settings", names: Sequence[str]) -> None:
+    from bess_assets import schema_matrix  # noqa: PLC0415
+    from bess_assets.market.datasets import find_dataset  # noqa: PLC0415
+    from bess_assets.plan import plan_merged  # noqa: PLC0415
+    from bess_assets.results import Results  # noqa: PLC0415
+
+    datasets = [find_dataset(name).name for name in names]
+    with Results(settings) as results:
+        rows = results.column_availability().records()
+    state = plan_merged(settings).tables["column_availability"]
+    if state.state != "present":
+        click.echo(
+            f"warning: this matrix is older than the schemas it was merged from ({'; '.join(state.why)}): bess refresh makes it anew.",
+            err=True,
+        )
+    wanted = [row for row in rows if not datasets or row["dataset"] in datasets]
+    unread = [name for name in datasets if not any(row["dataset"] == name for row in rows)]
+    _echo(schema_matrix.matrix_lines(wanted, _width(), every_column=bool(datasets)))
+    for name in unread:
+        click.echo(f"\n{name}: no year that has been refreshed has a file of it, and ERCOT published none then.")
 
 
 def _echo_plans(

@@ -6,7 +6,7 @@ Does not: anything that decides or reckons. Settings are read when a run uses th
 
 import dagster as dg
 
-from bess_assets.assets import daily, extracts, leaderboard, registry, revenue, rollups
+from bess_assets.assets import daily, extracts, leaderboard, registry, revenue, rollups, schemas
 from bess_assets.automation.jobs import JOBS
 from bess_assets.automation.sensors import merge_sensor
 from bess_assets.io_managers import ParquetTables
@@ -25,6 +25,7 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *rollups.ASSETS,
+            *schemas.ASSETS,
             *registry.ASSETS,
             *extracts.ASSETS,
             *daily.ASSETS,

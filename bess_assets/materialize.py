@@ -6,7 +6,7 @@ Does not: which years and tables (plan.py, refresh.py), what a job holds (automa
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -28,7 +28,7 @@ from bess_assets.pipeline import Listener, listening, register_rollup
 from bess_assets.records import CheckEntry, TableEntry, read_run, remove_stale_files, year_lock
 from bess_assets.resources import HOLDING_TAG, quick_history
 from bess_assets.settings import Settings
-from bess_assets.tables import TABLES
+from bess_assets.tables import ROLLUP_SCHEMAS, TABLES
 
 AssetStatus = Literal["ok", "failed", "skipped"]
 
@@ -116,7 +116,14 @@ def materialize_year(
     if not partition_exists(year):
         first, last = operating_years.get_first_partition_key(), operating_years.get_last_partition_key()
         raise SettingsError(f"{year} cannot be refreshed.", expected=f"a year from {first} to {last}")
-    return _run(instance, settings, REFRESH_YEAR, year, selection, on_event)
+    with year_lock(settings, year):
+        outcome = _run(instance, settings, REFRESH_YEAR, year, selection, on_event)
+        schemas = outcome.assets.get(ROLLUP_SCHEMAS.name)
+        if schemas and schemas.status == "skipped":
+            # Dagster withholds what stands below a rollup that failed; the schemas are what says of every file what ails it, so they are made all the same.
+            alone = _run(instance, settings, REFRESH_YEAR, year, [ROLLUP_SCHEMAS.name], on_event)
+            outcome = replace(outcome, assets={**outcome.assets, **alone.assets})
+    return outcome
 
 
 def merge_years(instance: dg.DagsterInstance, settings: Settings, on_event: Listener | None = None) -> YearOutcome:

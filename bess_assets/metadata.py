@@ -11,8 +11,10 @@ from typing import Any, Literal
 import dagster as dg
 
 from bess_assets.market.datasets import Dataset
-from bess_assets.pipeline import Registered
+from bess_assets.market.schemas import availability_rows
+from bess_assets.pipeline import Registered, result_table
 from bess_assets.records import FindingEntry, TableEntry, result_path
+from bess_assets.schema_matrix import matrix_markdown
 from bess_assets.settings import Settings
 from bess_assets.tables import Table
 
@@ -109,7 +111,15 @@ def materialization_metadata(settings: Settings, table: Table, year: int | None,
         "findings": dg.MetadataValue.md(_findings_table(entry["findings"])),
         "dagster/column_lineage": column_lineage(table),
     }
+    if table.group == "schemas":
+        figures["columns"] = dg.MetadataValue.md(_column_matrix(settings, table, year))
     return figures
+
+
+def _column_matrix(settings: Settings, table: Table, year: int | None) -> str:
+    """The matrix of columns: of all years, or of the one year whose schemas were made."""
+    rows = result_table(settings, table.name, year).read().to_pylist()
+    return matrix_markdown(rows if year is None else availability_rows({year: rows}))
 
 
 def check_metadata(entry: TableEntry) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Literal
 
 from bess_assets.errors import BessError, InputError, NotRefreshedError
-from bess_assets.market import ancillary, awards, daily, dispatch, energy, leaderboard, prices, registry
+from bess_assets.market import ancillary, awards, daily, dispatch, energy, leaderboard, prices, registry, schemas
 from bess_assets.market.clock import OperatingYear
 from bess_assets.market.datasets import DATASETS, describe_file
 from bess_assets.market.rollup import Progress, RollUp, read_manifest, roll_up
-from bess_assets.market.step import Finding, Inputs, StepResult
+from bess_assets.market.rollup_names import BUILT_FOLDER
+from bess_assets.market.step import Finding, Inputs, StepResult, StoredTable
 from bess_assets.records import (
     MARKER,
     BuiltEntry,
@@ -44,13 +45,14 @@ from bess_assets.records import (
     whole_digest,
     year_lock,
 )
-from bess_assets.settings import BUILT_FOLDER, Settings
+from bess_assets.settings import Settings
 from bess_assets.storage import ResultTable, write_table
 from bess_assets.tables import TABLES, Table
 
 Step = Callable[[Inputs], StepResult]
 
 STEPS: dict[str, Step] = {
+    "rollup_schemas": schemas.rollup_schemas,
     "bess_registry": registry.bess_registry,
     "bess_awards": awards.bess_awards,
     "bess_dispatch": dispatch.bess_dispatch,
@@ -66,17 +68,36 @@ STEPS: dict[str, Step] = {
 }
 """The market function of every yearly table, in an order in which they can run."""
 
+MERGES: dict[str, Callable[[Mapping[int, StoredTable]], StepResult]] = {
+    "column_availability": schemas.column_availability,
+    "bess_fleet": registry.bess_fleet,
+}
+"""The market function of every table that merges all years, given its one upstream table by year."""
+
 KEYS_CHECK = "keys_are_unique"
 SUMS_CHECK = "parts_sum_to_totals"
 FINDINGS_CHECK = "no_figure_is_affected_by_a_finding"
+COLUMNS_CHECK = "columns_are_those_that_ercot_published"
+CHANGES_CHECK = "columns_changed_only_where_ercot_changed_them"
 CHECKS = {
     KEYS_CHECK: "No key stands twice. Held before the file may exist: a table that breaks it is not written, and its step fails.",
     SUMS_CHECK: "Known parts add up to their total. Held before the file may exist: a table that breaks it is not written, and its step fails.",
     FINDINGS_CHECK: "Nothing was found in the inputs that may affect a figure. A warning: the findings of the materialization say what it was.",
+    COLUMNS_CHECK: (
+        "Every rollup file can be read and has the columns that ERCOT published then, filled and of a type that can be read, and no unknown one. "
+        "A warning: it names dataset, file and column."
+    ),
+    CHANGES_CHECK: (
+        "From year to year no column that is read, and no unknown one, appeared, vanished or changed type or heading, unless ERCOT made the change. "
+        "A warning: it names dataset, year and column."
+    ),
 }
 """What each check reported with a table says."""
 
 _WAIT_SECONDS = 60.0
+_OWN_CHECKS = {"rollup_schemas": COLUMNS_CHECK, "column_availability": CHANGES_CHECK}
+"""The check that names a step's mismatches, of the tables that have one."""
+
 _BLOCK_SHARE = 4
 """One block of grids takes at most this part of the memory limit: a step holds a few blocks at once."""
 
@@ -222,7 +243,7 @@ def finish_step(started: StartedStep) -> TableEntry:
         peak_memory_mb=started.clock.peak_memory_mb(),
         inputs=started.inputs,
         findings=[_finding_entry(finding) for finding in started.result.findings.items],
-        checks=_checks(table, started.result.findings.items, written.rows),
+        checks=_checks(table, started.result, written.rows),
     )
     record_table(settings.results, year, table.name, entry)
     _tell(StepEvent("done", table.name, year, rows=written.rows, seconds=entry["seconds"]))
@@ -426,11 +447,10 @@ def _described(dataset: str, path: Path, *, built: bool) -> tuple[RollupFileEntr
 
 
 def _merge(settings: Settings, table: Table, inputs: dict[str, FingerprintEntry | str]) -> StepResult:
-    years = result_years(settings.results, "bess_registry")
-    inputs.update({f"table:bess_registry/{year}": _upstream_digest(settings, year, "bess_registry") for year in years})
-    if table.name != "bess_fleet":
-        raise KeyError(f"no step merges {table.name}")
-    return registry.bess_fleet({year: result_table(settings, "bess_registry", year) for year in years})
+    (upstream,) = table.upstream
+    years = result_years(settings.results, upstream)
+    inputs.update({f"table:{upstream}/{year}": _upstream_digest(settings, year, upstream) for year in years})
+    return MERGES[table.name]({year: result_table(settings, upstream, year) for year in years})
 
 
 def _upstream_digest(settings: Settings, year: int, table_name: str) -> str:
@@ -485,18 +505,24 @@ def check_names(table: Table) -> list[tuple[str, bool]]:
     The first two hold before the file may exist: a table that breaks them is never written, and its step fails.
     """
     sums = [(SUMS_CHECK, True)] if table.sums else []
-    return [(KEYS_CHECK, True), *sums, (FINDINGS_CHECK, False)]
+    own = [(_OWN_CHECKS[table.name], False)] if table.name in _OWN_CHECKS else []
+    return [(KEYS_CHECK, True), *sums, (FINDINGS_CHECK, False), *own]
 
 
-def _checks(table: Table, findings: list[Finding], rows: int) -> list[CheckEntry]:
-    warnings = [finding for finding in findings if finding.warning]
+def _checks(table: Table, result: StepResult, rows: int) -> list[CheckEntry]:
+    warnings = [finding for finding in result.findings.items if finding.warning]
     details = {
         KEYS_CHECK: f"{rows:,} rows, no {' + '.join(table.key)} twice",
         SUMS_CHECK: "; ".join(f"{total} = {' + '.join(parts)}" for total, parts in table.sums),
         FINDINGS_CHECK: "; ".join(f"{f.kind} {f.subject}: {f.count:,}" for f in warnings) or "no warning",
+        _OWN_CHECKS.get(table.name, ""): "; ".join(result.mismatches) or "no mismatch",
+    }
+    failed = {
+        *([FINDINGS_CHECK] if warnings else []),
+        *([_OWN_CHECKS[table.name]] if result.mismatches else []),
     }
     return [
-        CheckEntry(name=name, passed=name != FINDINGS_CHECK or not warnings, blocking=blocking, detail=details[name])
+        CheckEntry(name=name, passed=name not in failed, blocking=blocking, detail=details[name])
         for name, blocking in check_names(table)
     ]
 

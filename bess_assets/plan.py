@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from bess_assets.market.rollup_names import rollup_name
 from bess_assets.records import (
     LATER,
     Fingerprint,
@@ -20,7 +21,6 @@ from bess_assets.records import (
     result_path,
     result_years,
     rollup_folder,
-    rollup_name,
     same,
 )
 from bess_assets.settings import Settings
@@ -183,7 +183,7 @@ def plan_merged(settings: Settings) -> YearPlan:
 
 def _plan(settings: Settings, year: int, record: RunRecord, tables: Iterable[Table]) -> dict[str, TablePlan]:
     plans: dict[str, TablePlan] = {}
-    verdicts: dict[str, bool] = {}
+    verdicts: dict[tuple[str, Fingerprint], bool] = {}
     for table in tables:
         state, why = _own_state(settings, year, record, table)
         changes: list[str] = []
@@ -201,7 +201,9 @@ def _plan(settings: Settings, year: int, record: RunRecord, tables: Iterable[Tab
 
 
 def _unreadable_rollups(record: RunRecord, table: Table) -> list[str]:
-    """Why rollups of a table could not even be registered when they were last looked at."""
+    """Why rollups of a table could not even be registered when they were last looked at; the schemas say so themselves, and fail at none."""
+    if table.group == "schemas":
+        return []
     return [
         error.splitlines()[0]
         for dataset in table.datasets
@@ -222,9 +224,9 @@ def _own_state(settings: Settings, year: int | None, record: RunRecord, table: T
 
 
 def _changed_files(
-    settings: Settings, year: int, record: RunRecord, table: Table, verdicts: dict[str, bool]
+    settings: Settings, year: int, record: RunRecord, table: Table, verdicts: dict[tuple[str, Fingerprint], bool]
 ) -> list[str]:
-    """What has changed among the files that a table was made from; each file is compared once a year."""
+    """What has changed among the files that a table was made from; each file is compared once for each content that was seen of it."""
     then = {name: entry for name, entry in record["tables"][table.name]["inputs"].items() if not isinstance(entry, str)}
     now = input_files(settings, year, table)
     why = []
@@ -235,9 +237,11 @@ def _changed_files(
         elif name not in then:
             why.append(f"{label} is new")
         else:
-            if name not in verdicts:
-                verdicts[name] = same(_fingerprint(then[name]), now[name])
-            if not verdicts[name]:
+            # of the same file, tables refreshed at different times may have seen different contents
+            seen = (name, _fingerprint(then[name]))
+            if seen not in verdicts:
+                verdicts[seen] = same(seen[1], now[name])
+            if not verdicts[seen]:
                 why.append(f"{label} has changed")
     closing = {name for name in record["tables"][table.name]["inputs"] if name.startswith(LATER)}
     for name in sorted(closing ^ set(later_inputs(settings, year, table))):

@@ -22,7 +22,8 @@ from typing import Literal, NotRequired, TypedDict
 from filelock import FileLock, Timeout
 
 from bess_assets.errors import BessError, YearBusyError
-from bess_assets.settings import BUILT_FOLDER, Settings
+from bess_assets.market.rollup_names import BUILT_FOLDER, rollup_name
+from bess_assets.settings import Settings
 from bess_assets.tables import TABLES, Table
 
 MERGED = "all"
@@ -218,12 +219,6 @@ def _file_in(root: Path, dataset: str, year: int) -> Path | None:
     return path if path.is_file() else None
 
 
-def rollup_name(path: Path) -> str:
-    """How a rollup file is called in records: `2024.parquet`, or `built/2024.parquet`."""
-    built = path.parent.parent.name == BUILT_FOLDER
-    return f"{BUILT_FOLDER}/{path.name}" if built else path.name
-
-
 def file_years(dataset: str, year: int) -> tuple[int, ...]:
     """Years in the names of the files that may hold rows of the operating year: 60-day data are grouped by publication year."""
     from bess_assets.market.datasets import DATASETS  # noqa: PLC0415  loads pyarrow, which queries do without
@@ -234,12 +229,17 @@ def file_years(dataset: str, year: int) -> tuple[int, ...]:
 def input_files(settings: Settings, year: int | None, table: Table) -> dict[str, Path]:
     """Existing files that a step reads, by the name they have in the run record.
 
-    The user's battery table counts as read by the registry and the extracts: the steps that may look into it.
+    The user's battery table counts as read by the registry and the extracts, the steps that may look into it; a `schema.json` by the schemas.
     """
     if year is None:
         return {}
     folder = rollup_folder(settings)
     files = {f"{d}/{rollup_name(path)}": path for d in table.datasets for path in folder.files(d, year)}
+    if table.group == "schemas":
+        found = {
+            f"{d}/schema.json": path.with_name("schema.json") for d in table.datasets for path in folder.files(d, year)
+        }
+        files |= {name: path for name, path in found.items() if path.is_file()}
     if settings.registry_csv and table.group in {"registry", "extracts"}:
         files["registry_csv"] = settings.registry_csv
     return files

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from bess_assets.errors import BessError, SettingsError
-from bess_assets.plan import State, plan_year
-from bess_assets.records import read_run, year_lock
+from bess_assets.plan import State, plan_merged, plan_year
+from bess_assets.records import read_run, result_years, year_lock
 from bess_assets.settings import Settings
 from bess_assets.tables import TABLES
 
@@ -96,22 +96,30 @@ def refresh_years(
         progress: told when a table is begun, goes on, and is finished.
 
     Yields:
-        What each year came to as soon as it is known, then the merging, if any year was refreshed.
+        What each year came to as soon as it is known, then the merging, if a year was tried and there is something new to merge.
     """
     if not years:
         return
     from bess_assets.materialize import merge_years, open_instance  # noqa: PLC0415  loads Dagster
 
-    refreshed = False
+    tried = False
     with open_instance(settings) as instance:
         for year in years:
             outcome = _outcome(year, lambda year=year: _refresh_year(instance, settings, year, only, progress))  # type: ignore[misc]
-            refreshed = refreshed or outcome.state == "refreshed"
+            tried = tried or outcome.state != "nothing to do"
             yield outcome
-        if refreshed:
+        # A year that failed may have made what is merged before it did: the schemas, above all, say what ails its files.
+        if tried and _can_merge(settings):
             merged = [name for name, table in TABLES.items() if table.merged]
             listener = _listener(None, merged, progress)
             yield _outcome(None, lambda: _of_run(settings, merge_years(instance, settings, listener)))
+
+
+def _can_merge(settings: Settings) -> bool:
+    """Whether a merged table is not up to date and there is a year to be merged."""
+    names = {name for table in TABLES.values() if table.merged for name in table.upstream}
+    there = any(result_years(settings.results, name) for name in names)
+    return there and plan_merged(settings).state != "present"
 
 
 def _refresh_year(

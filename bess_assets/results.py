@@ -19,7 +19,7 @@ import duckdb
 
 from bess_assets.errors import BessError, NotRefreshedError
 from bess_assets.settings import Settings, load_settings
-from bess_assets.tables import LEADERBOARD, TABLES, Table
+from bess_assets.tables import COLUMN_AVAILABILITY, LEADERBOARD, TABLES, Table
 
 BEST_DAYS = 10
 """How many of a battery's best days `Results.battery` returns."""
@@ -166,6 +166,24 @@ class Results:
                 order = f"{_order_by(sort, [(str(c[0]), str(c[1])) for c in described])}, {order}"
             limit = "" if top is None else f" LIMIT {int(top)}"
             return _fetch(connection.execute(f"{select} ORDER BY {order}{limit}"))
+
+    def column_availability(self) -> Answer:
+        """The matrix of columns, in the order in which it is shown: dataset by column by year.
+
+        Raises:
+            NotRefreshedError: it has not been made yet.
+        """
+        path = self.folder / COLUMN_AVAILABILITY.name / "all.parquet"
+        if not path.is_file():
+            raise NotRefreshedError(
+                "Nothing is known yet of the rollups' columns.",
+                file=path,
+                remedy="Run: bess refresh   (its last step merges what each year's rollups hold)",
+            )
+        with self._guarded() as connection:
+            return _fetch(
+                connection.execute(f"SELECT * EXCLUDE (file_row_number) FROM {_parquet(path)} ORDER BY file_row_number")
+            )
 
     def battery(self, name: str, year: int | None = None) -> BatteryAnswer:
         """One battery, found by any of its names: stable key, generation, load or energy storage resource, in any case.

@@ -12,9 +12,6 @@ from pathlib import Path
 
 from bess_assets.errors import SettingsError
 
-BUILT_FOLDER = "built"
-"""Folder of the rollups that are built from reports, in the home: never among the user's own, and never taken for them."""
-
 _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(KB|MB|GB|KIB|MIB|GIB)\s*$", re.IGNORECASE)
 _UNITS = {"KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 
@@ -49,8 +46,8 @@ class Settings:
 
     @property
     def built(self) -> Path:
-        """Folder of the rollups built from reports."""
-        return self.home / BUILT_FOLDER
+        """Folder of the rollups built from reports; records call its files `built/2024.parquet`."""
+        return self.home / "built"
 
     @property
     def locks(self) -> Path:

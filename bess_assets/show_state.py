@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from bess_assets.market.datasets import DATASETS
 from bess_assets.market.step import FINDING_KINDS
-from bess_assets.pipeline import FINDINGS_CHECK
+from bess_assets.pipeline import CHANGES_CHECK, FINDINGS_CHECK
 from bess_assets.plan import State, TablePlan, YearPlan
 from bess_assets.records import CheckEntry
 from bess_assets.refresh import Outcome
@@ -106,6 +106,7 @@ def status_lines(plans: Sequence[YearPlan], merged: YearPlan, width: int) -> lis
     if any(_failed_checks(plan, name) for plan in plans for name in plan.tables):
         lines += ["! a check warned or failed, see below", ""]
     lines += [f"{name} (all years): {_state_and_why(plan)}" for name, plan in merged.tables.items()]
+    lines += _check_lines(merged, width)
     for plan in plans:
         lines += ["", str(plan.year), *_year_lines(plan, width)]
     return lines
@@ -203,7 +204,9 @@ def _check_lines(plan: YearPlan, width: int) -> list[str]:
         for check in _failed_checks(plan, name):
             kind = "blocking check failed" if check["blocking"] else "check warned"
             words = check["name"].replace("_", " ")
-            if check["name"] == FINDINGS_CHECK:
+            if check["name"] == CHANGES_CHECK:
+                said.setdefault(f"{kind}, {words!r} (bess status --columns shows where)", []).append(name)
+            elif check["name"] == FINDINGS_CHECK:
                 said.setdefault("warnings above that may affect figures of", []).append(name)
             else:
                 said.setdefault(f"{kind}, {words!r} ({check['detail']})", []).append(name)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Kind = Literal["text", "label", "day", "time", "number", "count", "flag"]
 """text: plain string. label: string of few values. day: date. time: UTC timestamp. number: float64. count: int64. flag: bool."""
 
-Group = Literal["registry", "extracts", "daily", "revenue", "leaderboard"]
+Group = Literal["schemas", "registry", "extracts", "daily", "revenue", "leaderboard"]
 
 PRODUCT_NAMES = {
     "regup": "regulation up",
@@ -138,6 +138,58 @@ _AWARD_COLUMNS = {
     "ecrs": ("ecrssd_award_mw", "ecrs_award_mw"),
 }
 _SCED = ("sced_gen_resources", "sced_load_resources", "sced_esr_resources")
+
+_DATASETS = ("rt_prices", "da_prices", "as_prices", "rt_as_prices", *_DAM, *_SCED, "sced_smne", "cop_snapshots", "sasm_as_offers", "dam_energy_bid_awards")
+
+ROLLUP_SCHEMAS = Table(
+    name="rollup_schemas",
+    group="schemas",
+    meaning="One row per dataset, rollup file that the year reads, and column: what it is, its type, and what is odd about it. Affects no figure.",
+    key=("dataset", "file", "position"),
+    datasets=_DATASETS,
+    columns=(
+        Column("dataset", "label", "dataset", required=True),
+        Column("file", "text", "name of the file, built/<name> where this package built it; 'no file' where the dataset has none for the year", required=True),
+        Column("position", "count", "place of the column in the file, from 1; columns that the file lacks follow", required=True),
+        Column("heading", "text", "heading as the file spells it; empty for a column that it lacks"),
+        Column("arrow_type", "label", "type as the file holds it"),
+        Column("canonical_name", "label", "canonical column that it is read as; empty if it is known and not used, or unknown"),
+        Column("use", "label", "used; known, not used; unknown; absent (no such heading, or blank in every row); unreadable (the file)", required=True),
+        Column("expected", "label", "what a canonical column should hold, in words"),
+        Column("listed_type", "label", "type that the schema.json beside the file gives it; compared, never trusted"),
+        Column("file_rows", "count", "rows of the file"),
+        Column("null_count", "count", "nulls of the column, where the file's footer says it"),
+        Column("first_day", "day", "first operating day of the file"),
+        Column("last_day", "day", "last operating day of the file"),
+        Column("drift", "text", "what is odd about the column, joined by a semicolon; empty if nothing is"),
+        Column("mismatch", "flag", "True if it is not as ERCOT published it then; a drift that is understood is none", required=True),
+    ),
+)
+
+COLUMN_AVAILABILITY = Table(
+    name="column_availability",
+    group="schemas",
+    meaning="The matrix of dataset by column by year: in which years there is a column, how spelled and typed, and what changed since the year before.",
+    key=("dataset", "column_name", "year"),
+    sort=("dataset", "position", "year"),
+    upstream=("rollup_schemas",),
+    merged=True,
+    columns=(
+        Column("dataset", "label", "dataset", _from("rollup_schemas", "dataset"), required=True),
+        Column("position", "count", "place in the matrix: canonical columns first, then other headings", required=True),
+        Column("column_name", "text", "canonical name; in quotes the heading of a column that has none", _from("rollup_schemas", "canonical_name", "heading"), required=True),
+        Column("year", "count", "operating year", required=True),
+        Column("use", "label", "used; known, not used; unknown", _from("rollup_schemas", "use"), required=True),
+        Column("present", "flag", "True if at least one file of the year has it and holds a value in it", _from("rollup_schemas", "use"), required=True),
+        Column("published", "flag", "True if ERCOT published it in the rows of these files; empty for a heading that is no canonical column"),
+        Column("heading", "text", "how the file named by the year spells it, or else the first file that has it", _from("rollup_schemas", "heading")),
+        Column("arrow_type", "label", "its type there", _from("rollup_schemas", "arrow_type")),
+        Column("files", "count", "files of the dataset that the year reads and that can be read", _from("rollup_schemas", "file"), required=True),
+        Column("file_share", "number", "share of them that have the column; empty without a file", _from("rollup_schemas", "file")),
+        Column("change", "text", "against the year before that has the dataset: appeared, vanished, type changed from .., heading changed from .."),
+        Column("expected_change", "flag", "True if ERCOT made that change; empty without a change, and for columns that are not used"),
+    ),
+)
 
 BESS_REGISTRY = Table(
     name="bess_registry",
@@ -548,6 +600,8 @@ LEADERBOARD_MONTHLY = Table(
 TABLES = {
     table.name: table
     for table in (
+        ROLLUP_SCHEMAS,
+        COLUMN_AVAILABILITY,
         BESS_REGISTRY,
         BESS_FLEET,
         BESS_AWARDS,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bess_assets.errors import InputError, YearBusyError
+from bess_assets.market.rollup_names import BUILT_FOLDER, rollup_name
 from bess_assets.pipeline import STEPS, build_rollup, register_rollup, result_table, roll_up_reports, run_step
 from bess_assets.plan import plan_year, years_available
 from bess_assets.records import MARKER, input_files, read_run, rollup_folder, rollup_lock
@@ -69,6 +70,12 @@ def test_what_the_user_did_not_bring_is_built_and_read(settings: Settings) -> No
     entry = run_step(settings, 2024, "bess_awards")
     assert list(entry["inputs"]) == ["dam_gen_resources/built/2024.parquet", "table:bess_registry"]
     assert entry["coverage"] is not None
+
+
+def test_the_folder_of_built_rollups_is_the_one_that_records_speak_of(settings: Settings) -> None:
+    assert settings.built.name == BUILT_FOLDER
+    assert rollup_name(settings.built / "RT_prices" / "2024.parquet") == "built/2024.parquet"
+    assert rollup_name(settings.rollups / "RT_prices" / "2024.parquet") == "2024.parquet"
 
 
 def test_the_users_files_come_first_and_what_they_cover_is_never_built(settings: Settings) -> None:

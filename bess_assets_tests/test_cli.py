@@ -431,6 +431,51 @@ def test_status_says_what_is_there_and_what_the_data_lack(demo_home: Path) -> No
         assert words in text
 
 
+def test_status_shows_the_columns_of_each_dataset_by_year(demo_home: Path) -> None:
+    lines = at_home(demo_home, "status", "--columns").stdout.splitlines()
+    assert lines[0].startswith("yes: in every file that the year reads; part: in some of them")
+    start = next(i for i, line in enumerate(lines) if line.startswith("sced_gen_resources "))
+    assert lines[start].split() == ["sced_gen_resources", "2021"]
+    cells = {line.split()[0]: line.split()[-1] for line in lines[start + 2 : start + 12] if line}
+    assert cells["output_mw"] == "yes"
+    assert cells["resource_name"] == "yes"
+    assert any(line.split()[:2] == ['"producer_build"', "(unknown)"] for line in lines)
+    assert "known, not used, and there in every year: " in " ".join(lines)
+    assert "bess status --columns DATASET" in lines[-1]
+
+
+def test_status_shows_every_column_of_the_datasets_named(demo_home: Path) -> None:
+    text = at_home(demo_home, "status", "--columns", "DAM_Gen_Resources", "sced_smne", "rt_as_prices").stdout
+    assert [line.split()[0] for line in text.splitlines() if line.endswith("  2021")] == [
+        "dam_gen_resources",
+        "sced_smne",
+    ]
+    assert '"datetime" (not used)' in text
+    assert "rt_as_prices: no year that has been refreshed has a file of it" in text
+    assert at_home(demo_home, "status", "--columns", "prices").exit_code == 2
+    refused = at_home(demo_home, "status", "rt_prices")
+    assert refused.exit_code == 2
+    assert "bess status --columns rt_prices" in refused.stderr
+
+
+def test_status_says_how_to_get_the_columns_and_when_they_are_old(demo_home: Path, tmp_path: Path) -> None:
+    nothing = at_home(tmp_path, "status", "--columns")
+    assert nothing.exit_code == 2
+    assert "Run: bess refresh" in nothing.stderr
+    assert at_home(demo_home, "status", "--columns").stderr == ""
+    record = demo_home / "results" / "_runs" / "2021.json"
+    before = record.read_text(encoding="utf-8")
+    content = json.loads(before)
+    content["tables"]["rollup_schemas"]["digest"] = "0"
+    record.write_text(json.dumps(content), encoding="utf-8")
+    try:
+        old = at_home(demo_home, "status", "--columns")
+    finally:
+        record.write_text(before, encoding="utf-8")
+    assert old.exit_code == 0
+    assert "older than the schemas it was merged from (rollup_schemas/2021 has changed)" in old.stderr
+
+
 def test_a_dry_run_says_what_and_why_and_does_nothing(demo_home: Path) -> None:
     record = demo_home / "results" / "_runs" / "2021.json"
     before = record.read_bytes()
@@ -441,8 +486,8 @@ def test_a_dry_run_says_what_and_why_and_does_nothing(demo_home: Path) -> None:
         text = at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
     finally:
         changed.write_bytes(content)
-    assert "2021: would refresh 4 of 12 tables" in text
-    assert "changed (as_prices/2021.parquet has changed): as_revenue" in text
+    assert "2021: would refresh 5 of 13 tables" in text
+    assert "changed (as_prices/2021.parquet has changed): rollup_schemas, as_revenue" in text
     assert record.read_bytes() == before
     assert (
         "2021: nothing to do for --only changed"
@@ -485,16 +530,16 @@ def test_a_year_that_another_process_holds_is_said_to_be_busy(demo_home: Path) -
 def test_an_interrupted_refresh_stops_and_goes_on_to_no_other_year(demo_home: Path) -> None:
     board = demo_home / "results" / "leaderboard" / "2021.parquet"
     before = board.read_bytes()
-    command = [sys.executable, "-m", "bess_assets.cli", "--home", str(demo_home), "refresh", "2021", "2020"]
+    command = [sys.executable, "-m", "bess_assets.cli", "--home", str(demo_home), "refresh", "2021", "2022"]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
     ) as stopped:
         assert stopped.stderr
-        assert "bess_registry" in stopped.stderr.readline()
+        assert stopped.stderr.readline().startswith("2021: ")
         stopped.send_signal(signal.SIGINT)
         rest = stopped.stderr.read()
     assert stopped.returncode == 130, rest
-    assert "2020" not in rest
+    assert "2022" not in rest
     assert board.read_bytes() == before
     assert in_a_process("--home", demo_home, "refresh", "2021").returncode == 0
 
@@ -527,7 +572,7 @@ def test_a_killed_refresh_is_cleaned_up_by_the_next(demo_home: Path) -> None:
     command = [sys.executable, "-m", "bess_assets.cli", "--home", str(demo_home), "refresh", "2021"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as dying:
         assert dying.stderr
-        assert "bess_registry" in dying.stderr.readline()
+        assert dying.stderr.readline().startswith("2021: ")
         dying.kill()
     half_written = demo_home / "results" / "bess_awards" / ".2021.parquet.1-abc.tmp"
     half_written.write_text("half", encoding="utf-8")

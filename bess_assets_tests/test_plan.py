@@ -100,9 +100,15 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
     assert plan.tables["as_revenue"].why == ("as_prices/2024.parquet has changed",)
     assert plan.tables["daily_revenue"].why == ("as_revenue has changed",)
     assert states(settings) == dict.fromkeys(
-        ["as_revenue", "daily_revenue", "leaderboard", "leaderboard_monthly"], "changed"
+        ["rollup_schemas", "as_revenue", "daily_revenue", "leaderboard", "leaderboard_monthly"], "changed"
     )
-    assert plan.to_refresh("changed") == ["as_revenue", "daily_revenue", "leaderboard", "leaderboard_monthly"]
+    assert plan.to_refresh("changed") == [
+        "rollup_schemas",
+        "as_revenue",
+        "daily_revenue",
+        "leaderboard",
+        "leaderboard_monthly",
+    ]
 
 
 def test_a_touched_file_with_the_same_content_changes_nothing(settings: Settings) -> None:
@@ -169,6 +175,9 @@ def test_a_rollup_that_could_not_be_registered_fails_its_readers_until_it_is_as_
     plan = plan_year(settings, 2024)
     assert (plan.tables["as_revenue"].state, plan.tables["as_revenue"].why[0]) == ("failed", "No Parquet.")
     assert {"as_revenue", "leaderboard"} <= set(plan.to_refresh("failed")) & set(plan.to_refresh("changed"))
+    assert (
+        plan.tables["rollup_schemas"].state == "changed"
+    )  # what cannot be read is no failure there, it is what they say
     _file(path, good)
     assert plan_year(settings, 2024).state == "present"
 
@@ -230,9 +239,12 @@ def test_a_year_with_results_and_without_rollups_is_still_known(settings: Settin
 def test_merged_tables_follow_the_years_that_there_are(settings: Settings) -> None:
     assert plan_merged(settings).tables["bess_fleet"].state == "missing"
     settle(settings, None, "bess_fleet")
+    settle(settings, None, "column_availability")
     assert plan_merged(settings).state == "present"
     settle(settings, 2023, "bess_registry")
-    assert plan_merged(settings).tables["bess_fleet"].why == ("bess_registry/2023 has changed",)
+    plan = plan_merged(settings)
+    assert plan.tables["bess_fleet"].why == ("bess_registry/2023 has changed",)
+    assert plan.tables["column_availability"].state == "present"
 
 
 def test_planning_loads_no_dagster_and_no_pandas(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from bess_assets.partitions import operating_years, publication_years, yearly_ch
 from bess_assets.pipeline import CHECKS, check_names, start_step
 from bess_assets.records import package_version, read_run
 from bess_assets.resources import Warehouse
+from bess_assets.settings import Settings
 from bess_assets.storage import ResultTable
 from bess_assets.tables import TABLES, Table
 
@@ -31,16 +32,7 @@ def result_asset(table_name: str) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         settings, year = warehouse.settings(), int(context.partition_key)
         yield dg.MaterializeResult(value=start_step(settings, year, table_name, upstream))
-        # Here the manager has written and recorded the table: a generator goes on only after that.
-        entry = read_run(settings.results, year)["tables"][table_name]
-        for check in entry["checks"]:
-            yield dg.AssetCheckResult(
-                check_name=check["name"],
-                passed=check["passed"],
-                severity=dg.AssetCheckSeverity.ERROR if check["blocking"] else dg.AssetCheckSeverity.WARN,
-                description=check["detail"],
-                metadata=check_metadata(entry),
-            )
+        yield from _check_results(settings, year, table_name)
 
     return _asset(
         table,
@@ -57,10 +49,32 @@ def merged_asset(table_name: str) -> dg.AssetsDefinition:
     """The asset of a table that merges all years: it reads the years that there are, so that a missing one is no error."""
     table = TABLES[table_name]
 
-    def execute(warehouse: Warehouse) -> Iterator[dg.MaterializeResult[Any]]:
-        yield dg.MaterializeResult(value=start_step(warehouse.settings(), None, table_name))
+    def execute(warehouse: Warehouse) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        settings = warehouse.settings()
+        yield dg.MaterializeResult(value=start_step(settings, None, table_name))
+        yield from _check_results(settings, None, table_name)
 
-    return _asset(table, deps=list(table.upstream))(execute)
+    return _asset(
+        table,
+        deps=list(table.upstream),
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=table_name, description=CHECKS[name], blocking=blocking)
+            for name, blocking in check_names(table)
+        ],
+    )(execute)
+
+
+def _check_results(settings: Settings, year: int | None, table_name: str) -> Iterator[dg.AssetCheckResult]:
+    """What the writer found: by now the manager has written and recorded the table, for a generator goes on only after that."""
+    entry = read_run(settings.results, year)["tables"][table_name]
+    for check in entry["checks"]:
+        yield dg.AssetCheckResult(
+            check_name=check["name"],
+            passed=check["passed"],
+            severity=dg.AssetCheckSeverity.ERROR if check["blocking"] else dg.AssetCheckSeverity.WARN,
+            description=check["detail"],
+            metadata=check_metadata(entry),
+        )
 
 
 def _asset(table: Table, **more: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:

@@ -15,6 +15,7 @@ from bess_assets.plan import plan_merged
 from bess_assets.records import read_run, result_years
 from bess_assets.resources import Warehouse
 from bess_assets.settings import Settings
+from bess_assets.tables import TABLES
 
 STARTED_BY_TAG = "bess/started_by"
 """On runs that this package starts itself: `bess refresh` merges the years at its end, so no sensor needs to."""
@@ -27,9 +28,13 @@ def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
     """
     if plan_merged(settings).state == "present":
         return dg.SkipReason("the merged tables are those of the years that there are")
-    years = result_years(settings.results, "bess_registry")
-    digests = {year: read_run(settings.results, year)["tables"].get("bess_registry") for year in years}
-    text = json.dumps({str(year): entry["digest"] for year, entry in digests.items() if entry}, sort_keys=True)
+    upstream = {name for table in TABLES.values() if table.merged for name in table.upstream}
+    entries = {
+        f"{name}/{year}": read_run(settings.results, year)["tables"].get(name)
+        for name in upstream
+        for year in result_years(settings.results, name)
+    }
+    text = json.dumps({file: entry["digest"] for file, entry in entries.items() if entry}, sort_keys=True)
     return dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest())
 
 

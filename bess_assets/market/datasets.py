@@ -46,7 +46,7 @@ class DatasetColumn:
         kind: how its values are read.
         headings: spellings, best first; where a file has several, the first that it has is read.
         required: True if rows mean nothing without it.
-        first_day: first operating day on which ERCOT publishes it; absent before is no finding.
+        first_day: first operating day on which ERCOT publishes it; absent before is no finding. `date.max`: ERCOT never does, a rollup's producer may.
         last_day: last operating day on which ERCOT publishes it.
         never_all_zero: True if no real file holds zeros alone, so that such a file had absent data filled in.
     """
@@ -169,11 +169,6 @@ _ROLLUP_EXTRAS = (
     "deliverydatestr",
     "year",
     "month",
-    "intervalstart",
-    "operatingday",
-    "published",
-    "report",
-    "reportlayout",
 )
 _UNREAD_TEXTS = (
     "qse",
@@ -211,6 +206,7 @@ _DELIVERY_HOUR = _column("hour_ending", "hour", "Delivery Hour", "Hour Ending", 
 _INTERVAL = _column("interval", "interval", "Delivery Interval", required=True)
 _DST_FLAG = _column("repeated_hour", "flag", "DSTFlag", "Repeated Hour Flag")
 _REPEATED = _column("repeated_hour", "flag", "Repeated Hour Flag", "DSTFlag")
+_REPEATED_IF_ADDED = replace(_REPEATED, first_day=date.max)  # ERCOT's hourly 60-day reports have no flag
 _STAMP = _column("sced_stamp", "stamp", "SCED Time Stamp", required=True)
 _QSE = _column("qse", "name", "QSE", "QSE Name", first_day=date(2023, 1, 1))
 
@@ -224,7 +220,7 @@ def _as_awards(*, load: bool) -> tuple[DatasetColumn, ...]:
         _column("rrspfr_award_mw", "number", "RRSPFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
         _column("rrsffr_award_mw", "number", "RRSFFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
         _column("rrsufr_award_mw", "number", "RRSUFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
-        _column("ecrs_award_mw", "number", "ECRS Awarded", first_day=ECRS_FIRST_DAY, last_day=ECRS_FIRST_DAY),
+        _column("ecrs_award_mw", "number", "ECRS Awarded", first_day=date.max),
         _column("ecrssd_award_mw", "number", "ECRSSD Awarded", first_day=ECRS_FIRST_DAY),
         *manual,
         _live(_column("nspin_award_mw", "number", "NonSpin Awarded", "NSPIN Awarded")),
@@ -302,7 +298,7 @@ def _dam(name: str, folder: str, what: str, report: str, names: str, first_day: 
         columns=_columns(
             _DAY,
             _HOUR_ENDING,
-            _REPEATED,
+            _REPEATED_IF_ADDED,
             _column("resource_name", "name", "Resource Name", required=True),
             _column("resource_type", "name", "Resource Type"),
             _QSE,
@@ -424,7 +420,7 @@ _ALL = (
         columns=_columns(
             _DAY,
             _HOUR_ENDING,
-            _REPEATED,
+            _REPEATED_IF_ADDED,
             _column("resource_name", "name", "Load Resource Name", "Resource Name", required=True),
             _live(
                 _column("max_power_mw", "number", "Max Power Consumption for Load Resource", "Max Power Consumption")
@@ -554,7 +550,7 @@ _ALL = (
         columns=_columns(
             _DAY,
             _HOUR_ENDING,
-            _REPEATED,
+            _REPEATED_IF_ADDED,
             _column("resource_name", "name", "Resource Name", required=True),
             _column("qse", "name", "QSE Name", "QSE"),
             _column("resource_status", "name", "Status"),
@@ -671,6 +667,18 @@ DATASETS = {dataset.name: dataset for dataset in _ALL}
 """All datasets by canonical name."""
 
 
+def find_dataset(name: str) -> Dataset:
+    """The dataset of a canonical name or of a folder's name, in any case.
+
+    Raises:
+        InputError: there is none; naming those that there are.
+    """
+    for dataset in _ALL:
+        if name.lower() in {dataset.name, dataset.folder.lower()}:
+            return dataset
+    raise InputError(f"No dataset is called {name}.", expected=f"one of {', '.join(DATASETS)}")
+
+
 @dataclass(frozen=True)
 class FileDescription:
     """What the footer of a rollup file says.
@@ -729,6 +737,7 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
     with open_parquet(dataset, path) as file:
         schema = file.schema_arrow
         headings = list(schema.names)
+        built = METADATA_KEY in (schema.metadata or {})
         spelled = find_columns(dataset, path, file)
         found = {name: own[0] for name, own in spelled.items()}
         by_heading = {heading: name for name, own in spelled.items() for heading in own}
@@ -739,7 +748,7 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
             if dataset.columns[name].kind == "number" and rows and _is_zero(file, heading)
         ]
     year = int(path.stem) if path.stem.isdigit() else None
-    missing = [c.name for c in dataset.columns.values() if c.name not in found and _published(c, year)]
+    missing = [c.name for c in dataset.columns.values() if c.name not in found and is_published(c, year)]
     there = dataset.spellings(headings)
     return FileDescription(
         rows=rows,
@@ -747,7 +756,7 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
         columns=[(h, str(schema.field(i).type), by_heading.get(h)) for i, h in enumerate(headings)],
         missing=missing,
         blank=[name for name in missing if name in there],
-        unknown=[h for h in headings if not dataset.knows(h)],
+        unknown=[h for h in headings if not dataset.knows(h) and not (built and h in BUILT_COLUMNS)],
         zero_filled=zero,
     )
 
@@ -822,9 +831,10 @@ def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str
     return found
 
 
-def _published(column: DatasetColumn, year: int | None) -> bool:
+def is_published(column: DatasetColumn, year: int | None) -> bool:
+    """Whether ERCOT publishes a column in the rows of a file named by that year; None, of a file named otherwise, stands for any year."""
     if year is None:
-        return True
+        return column.first_day < date.max
     return column.first_day < date(year, 11, 1) and column.last_day > date(year, 1, 1)
 
 

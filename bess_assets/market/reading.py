@@ -30,8 +30,13 @@ BATCH_ROWS = 2**19
 NO_VALUE = np.iinfo(np.int64).min
 """Stands for a blank in integer columns."""
 
+INTERVAL_END = "interval_end"
+TIME_COLUMNS = ("operating_day", "sced_stamp", INTERVAL_END)
+"""Canonical columns that say the day of a row; each dataset has one of them."""
+
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
 _ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
+_LONGEST_DATE = len("MM/DD/YYYY")
 _ARROW_SPELLINGS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y", "%Y-%m-%d")
 _INTERVAL = re.compile(r"(\d{1,3})(?:\.0+)?$")
 _NUMBER = re.compile(
@@ -240,6 +245,34 @@ class Rows:
         distinct, codes = np.unique(self._integers(seconds), return_inverse=True)
         return codes.astype(np.int64), distinct
 
+    def distinct_days(self, name: str, known: dict[str, int]) -> set[int]:
+        """Day numbers that occur in a column of days or stamps, blanks left out.
+
+        Args:
+            name: the column.
+            known: dates read before, by text; added to.
+        """
+        column = self._column(name)
+        if self._source.dataset.columns[name].kind == "day" and not _is_text(column.type):
+            return {int(day) for day in np.unique(self.days(name)) if day != NO_VALUE}
+        if name == INTERVAL_END or not _is_text(column.type):
+            _, stamps = self.stamps(name)
+            # the end of a day's last interval is midnight, or a second before it
+            inside = stamps[stamps != NO_VALUE] - (name == INTERVAL_END)
+            return {int(day) for day in np.unique(inside // 86_400)}
+        # a year has 35,000 stamps and 366 dates: only these are parsed
+        _, values = self._encoded(name)
+        starts = pc.utf8_slice_codeunits(pc.utf8_trim_whitespace(values.cast(pa.string())), 0, _LONGEST_DATE)
+        found = set()
+        for text in filter(None, pc.unique(starts).to_pylist()):
+            if text not in known:
+                seconds = parse_wall_clock(re.split("[ T]", text)[0])
+                if seconds is None:
+                    raise self._source.bad(name, text, "a date such as 03/09/2025 or 2025-03-09")
+                known[text] = seconds // 86_400
+            found.add(known[text])
+        return found
+
     def _column(self, name: str) -> pa.Array:
         column = self._batch.column(self._source.found[name])
         # text that a writer did not mark as text
@@ -398,7 +431,7 @@ def read_rows(
     source = RowSource(dataset, path, found, layouts)
     # the layout is asked for only where it can say something
     partly = any(name not in layout for layout in layouts for name in wanted)
-    time_name = next((n for n in ("operating_day", "sced_stamp", "interval_end") if n in wanted), None)
+    time_name = next((n for n in TIME_COLUMNS if n in wanted), None)
     rows = known_times = 0
     with open_parquet(dataset, path, text) as file:
         try:
@@ -413,13 +446,7 @@ def read_rows(
                         batch = _join_spellings(batch, own)
                     yield Rows(source, batch, group)
         except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"{path.name} of {dataset.folder} breaks off while being read: {str(error).splitlines()[0]}",
-                dataset=dataset.name,
-                file=path,
-                expected="a whole Parquet file that stays as it is while it is read",
-                remedy="Bring the file again, then refresh the year.",
-            ) from error
+            raise _broken_off(dataset, path, error) from error
     if groups is None and time_name and rows and not known_times:
         raise InputError(
             f"{path.name} of {dataset.folder} has no {time_name.replace('_', ' ')}: column {wanted[time_name]!r} is null or blank in all {rows:,} rows.",
@@ -433,3 +460,42 @@ def read_rows(
         count.rows += rows
         for name, number in source.unusable_numbers.items():
             count.unusable_numbers[name] = count.unusable_numbers.get(name, 0) + number
+
+
+def day_range(dataset: Dataset, path: Path, name: str, heading: str) -> tuple[int, int] | None:
+    """First and last operating day of a file, from its column of days or stamps and no other.
+
+    Args:
+        dataset: what the file is.
+        path: the file.
+        name: canonical name of that column.
+        heading: how the file spells it.
+
+    Returns:
+        day numbers; None if the column is blank in every row.
+
+    Raises:
+        InputError: the file is no Parquet or breaks off, or the column holds a value that cannot be read.
+    """
+    source = RowSource(dataset, path, {name: heading})
+    known: dict[str, int] = {}
+    found: set[int] = set()
+    with open_parquet(dataset, path) as plain:
+        text = [heading] if _is_text(plain.schema_arrow.field(heading).type) else []
+    with open_parquet(dataset, path, text) as file:
+        try:
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=[heading]):
+                found |= Rows(source, batch, 0).distinct_days(name, known)
+        except (pa.ArrowException, OSError) as error:
+            raise _broken_off(dataset, path, error) from error
+    return (min(found), max(found)) if found else None
+
+
+def _broken_off(dataset: Dataset, path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path.name} of {dataset.folder} breaks off while being read: {str(error).splitlines()[0]}",
+        dataset=dataset.name,
+        file=path,
+        expected="a whole Parquet file that stays as it is while it is read",
+        remedy="Bring the file again, then refresh the year.",
+    )

@@ -57,6 +57,7 @@ FINDING_KINDS = {
     "bridged": "batteries whose combo and ESR names were joined into one",
     "unpriced": "settlement points of batteries with missing prices",
     "user_table": "what the user's battery table changed",
+    "schema_file": "what a schema.json says otherwise than the rollups beside it; it is compared and never read for a figure",
 }
 
 
@@ -81,10 +82,12 @@ class StepResult:
     Attributes:
         chunks: parts of the table in key order, each a mapping of columns; a ledger yields one chunk per battery (its row group).
         findings: filled while the chunks are taken.
+        mismatches: what the table's own check has to name, a phrase each; filled while the chunks are taken.
     """
 
     chunks: Iterator[Columns]
     findings: Findings = field(default_factory=Findings)
+    mismatches: list[str] = field(default_factory=list)
 
 
 class Rollups(Protocol):

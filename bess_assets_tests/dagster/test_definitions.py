@@ -16,7 +16,7 @@ from bess_assets.definitions import build_defs
 from bess_assets.market.datasets import DATASETS
 from bess_assets.metadata import upstream_columns
 from bess_assets.partitions import operating_years
-from bess_assets.pipeline import STEPS
+from bess_assets.pipeline import MERGES, STEPS
 from bess_assets.settings import load_settings
 from bess_assets.tables import ENERGY_REVENUE, TABLES
 
@@ -42,6 +42,7 @@ ROLLUPS = {
     "sced_as_prices",
 }
 TABLES_BY_GROUP = {
+    "schemas": {"rollup_schemas", "column_availability"},
     "registry": {"bess_registry", "bess_fleet"},
     "extracts": {"bess_awards", "bess_dispatch", "bess_prices"},
     "daily": {"dam_awards_daily", "rt_dispatch_daily", "price_daily"},
@@ -73,10 +74,13 @@ def test_reports_are_external_and_all_else_can_be_materialized(graph: AssetGraph
     assert {k for k in every if not graph.get(k).is_materializable} == {dg.AssetKey("ercot_reports")}
 
 
-def test_every_asset_but_the_merged_one_is_yearly(graph: AssetGraph) -> None:
+MERGED = {"bess_fleet", "column_availability"}
+
+
+def test_every_asset_but_the_merged_ones_is_yearly(graph: AssetGraph) -> None:
     materializable = {k for k in graph.get_all_asset_keys() if graph.get(k).is_materializable}
     unpartitioned = {k.to_user_string() for k in materializable if graph.get(k).partitions_def != operating_years}
-    assert unpartitioned == {"bess_fleet"}
+    assert unpartitioned == MERGED
 
 
 def test_the_current_year_has_a_partition_and_the_next_has_none() -> None:
@@ -98,11 +102,13 @@ def test_every_asset_says_what_it_is_and_who_owns_it_and_its_columns(graph: Asse
             assert node.metadata["dagster/column_schema"].columns, key
 
 
-def test_every_check_is_partitioned_by_year_and_explained(graph: AssetGraph) -> None:
+def test_every_check_is_explained_and_but_for_merged_tables_partitioned_by_year(graph: AssetGraph) -> None:
     checks = list(graph.asset_check_keys)
     assert len(checks) > len(ROLLUPS)
+    assert {key.asset_key.to_user_string() for key in checks} == ROLLUPS | set(TABLES)
     for key in checks:
-        assert graph.get(key).partitions_def == operating_years, key
+        merged = key.asset_key.to_user_string() in MERGED
+        assert graph.get(key).partitions_def == (None if merged else operating_years), key
         assert graph.get_check_spec(key).description, key
 
 
@@ -149,6 +155,7 @@ def test_lineage_passes_through_columns_of_the_table_itself() -> None:
 
 def test_every_table_has_a_step_and_each_comes_after_what_it_needs() -> None:
     assert list(STEPS) == [name for name, table in TABLES.items() if not table.merged]
+    assert list(MERGES) == [name for name, table in TABLES.items() if table.merged]
     for position, name in enumerate(STEPS):
         assert set(TABLES[name].upstream) <= set(list(STEPS)[:position]), name
 

@@ -18,15 +18,19 @@ from bess_assets.automation.sensors import merge_request
 from bess_assets.errors import NotRefreshedError, SettingsError, YearBusyError
 from bess_assets.market.datasets import DATASETS
 from bess_assets.materialize import materialize_year, register_rollups
-from bess_assets.pipeline import FINDINGS_CHECK, KEYS_CHECK, run_step
+from bess_assets.pipeline import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK, run_step
+from bess_assets.plan import plan_year
 from bess_assets.records import read_run, recorded_years, result_path, temporary_path, year_lock
+from bess_assets.refresh import refresh_years
 from bess_assets.resources import HOLDING_TAG, Warehouse
+from bess_assets.results import Results
 from bess_assets.settings import Settings, load_settings
 from bess_assets.tables import TABLES
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
 from bess_assets_tests.market.report_samples import DA_SPP, price, put, text
 
 YEARLY = [name for name, table in TABLES.items() if not table.merged]
+MERGED = [name for name, table in TABLES.items() if table.merged]
 
 
 def materialization(refreshed: Refreshed, name: str) -> dg.AssetMaterialization:
@@ -46,7 +50,9 @@ def test_a_year_makes_every_table_and_registers_every_rollup(refreshed: Refreshe
         entry = outcome.assets[name].entry
         assert entry is not None
         assert entry["status"] == "ok"
-    assert result_path(refreshed.settings.results, "bess_fleet", None).is_file()
+    for name in MERGED:
+        assert result_path(refreshed.settings.results, name, None).is_file()
+        assert refreshed.merged.assets[name].checks
 
 
 def test_a_materialization_says_rows_coverage_dollars_inputs_and_more(refreshed: Refreshed) -> None:
@@ -192,6 +198,55 @@ def test_a_bad_file_fails_what_needs_it_and_says_which_file(instance: dg.Dagster
     assert read_run(settings.results, 2020)["tables"]["price_daily"]["status"] == "failed"
 
 
+def test_the_schemas_show_the_matrix_of_columns_and_their_check_names_what_is_odd(refreshed: Refreshed) -> None:
+    check = {c["name"]: c for c in refreshed.year.assets["rollup_schemas"].checks}[COLUMNS_CHECK]
+    assert not check["passed"]
+    assert not check["blocking"]
+    assert f"sced_gen_resources {YEAR}.parquet: producer_build a heading that no era" in check["detail"]
+    merged = {c["name"]: c for c in refreshed.merged.assets["column_availability"].checks}[CHANGES_CHECK]
+    assert merged["passed"]  # one year alone has no year before
+    for name in ("rollup_schemas", "column_availability"):
+        matrix = str(materialization(refreshed, name).metadata["columns"].value)
+        assert (
+            f"### dam\\_gen\\_resources\n\n| column | {YEAR} |\n|---|:-:|\n| operating\\_day | yes |"
+            in matrix.replace("dam_gen_resources", "dam\\_gen\\_resources")
+        )
+
+
+def test_the_schemas_are_made_even_where_a_rollup_cannot_be_read_and_say_so(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    settings = load_settings(tmp_path, environ={})
+    bad = settings.rollups / "RT_prices" / "2022.parquet"
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(b"half a file")
+    outcome = materialize_year(instance, settings, 2022, ["rt_prices", "rollup_schemas", "bess_prices"])
+    assert {name: asset.status for name, asset in outcome.assets.items()} == {
+        "rt_prices": "failed",
+        "rollup_schemas": "ok",
+        "bess_prices": "skipped",
+    }
+    (check,) = (c for c in outcome.assets["rollup_schemas"].warnings if c["name"] == COLUMNS_CHECK)
+    assert "rt_prices 2022.parquet: 2022.parquet of RT_prices cannot be read as Parquet" in check["detail"]
+    assert plan_year(settings, 2022).tables["rollup_schemas"].state == "present"
+
+
+def test_what_a_failed_year_says_of_its_columns_is_merged_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
+    settings = load_settings(tmp_path, environ={})
+    bad = settings.rollups / "RT_prices" / "2022.parquet"
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(b"half a file")
+    outcomes = list(refresh_years(settings, [2022]))
+    assert [(outcome.name, outcome.state) for outcome in outcomes] == [("2022", "failed"), ("all years", "refreshed")]
+    with Results(settings) as results:
+        rows = results.column_availability().records()
+    assert {(row["dataset"], row["present"]) for row in rows} >= {("da_prices", False)}
+    assert {row["year"] for row in rows} == {2022}
+
+
 def test_a_year_without_a_partition_is_refused_in_plain_words(instance: dg.DagsterInstance, home: Settings) -> None:
     with pytest.raises(SettingsError, match="2018 cannot be refreshed"):
         materialize_year(instance, home, 2018)
@@ -304,13 +359,17 @@ def test_years_are_merged_once_for_the_same_files(refreshed: Refreshed) -> None:
     assert isinstance(merge_request(settings), dg.SkipReason)
     record = settings.results / "_runs" / f"{YEAR}.json"
     before = record.read_text()
-    changed = json.loads(before)
-    changed["tables"]["bess_registry"]["digest"] = "0" * 64
+    keys = set()
     try:
-        record.write_text(json.dumps(changed))
-        first, again = merge_request(settings), merge_request(settings)
-        assert isinstance(first, dg.RunRequest)
-        assert isinstance(again, dg.RunRequest)
-        assert first.run_key == again.run_key
+        for upstream in ("bess_registry", "rollup_schemas"):
+            changed = json.loads(before)
+            changed["tables"][upstream]["digest"] = "0" * 64
+            record.write_text(json.dumps(changed))
+            first, again = merge_request(settings), merge_request(settings)
+            assert isinstance(first, dg.RunRequest)
+            assert isinstance(again, dg.RunRequest)
+            assert first.run_key == again.run_key
+            keys.add(first.run_key)
     finally:
         record.write_text(before)
+    assert len(keys) == 2
