@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from bess_assets.market.rollup import RollUp
     from bess_assets_tests.worlds import World
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,6 +64,27 @@ class Worlds:
     def of(self, year: int) -> "World":
         """The market that has the year."""
         return self.early if year in self.early.plan.years else self.late
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One market published as rollups and as reports, settled from both."""
+
+    from_rollups: "World"
+    from_reports: "World"
+    rolled: "RollUp"
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reported]:
+    """Simulated, rolled up and settled once."""
+    from bess_assets_tests.test_reports_to_board import from_reports
+    from bess_assets_tests.worlds import REPORTED, make
+
+    folder = tmp_path_factory.mktemp("reported")
+    world, rolled = from_reports(folder / "reports", REPORTED)
+    yield Reported(make(folder / "rollups", REPORTED), world, rolled)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ SWEEP = [
 ]
 
 
-def _board_differences(world: World, board: str, year: int) -> list[str]:
+def board_differences(world: World, board: str, year: int) -> list[str]:
     truth, found = world.truth(board, year), world.table(board, year)
     keys = KEYS[board]
     texts = differences(truth, found, keys, [name for name in truth.columns if name not in keys])
@@ -53,7 +53,7 @@ def _board_differences(world: World, board: str, year: int) -> list[str]:
     return texts
 
 
-def _cents(world: World, board: str, year: int) -> list[str]:
+def cent_differences(world: World, board: str, year: int) -> list[str]:
     keys = KEYS[board]
     both = world.truth(board, year).merge(world.table(board, year), on=keys, suffixes=("", "_found"))
     wrong = []
@@ -69,7 +69,7 @@ def _cents(world: World, board: str, year: int) -> list[str]:
 @pytest.mark.parametrize("board", BOARDS)
 @pytest.mark.parametrize("year", YEARS)
 def test_every_dollar_of_a_board_equals_the_truth_to_a_cent(worlds: Worlds, year: int, board: str) -> None:
-    wrong = _cents(worlds.of(year), board, year)
+    wrong = cent_differences(worlds.of(year), board, year)
     assert not wrong, some(wrong)
 
 
@@ -78,14 +78,14 @@ def test_every_dollar_of_a_board_equals_the_truth_to_a_cent(worlds: Worlds, year
 def test_every_column_of_a_board_equals_the_truth_and_rows_stand_in_its_order(
     worlds: Worlds, year: int, board: str
 ) -> None:
-    wrong = _board_differences(worlds.of(year), board, year)
+    wrong = board_differences(worlds.of(year), board, year)
     assert not wrong, some(wrong)
 
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_files_that_lack_columns_give_the_truth_of_what_they_hold(worlds: Worlds, board: str) -> None:
     for year in worlds.wild.plan.years:
-        wrong = _cents(worlds.wild, board, year) + _board_differences(worlds.wild, board, year)
+        wrong = cent_differences(worlds.wild, board, year) + board_differences(worlds.wild, board, year)
         assert not wrong, some(wrong)
 
 
@@ -128,5 +128,5 @@ def test_boards_of_other_markets_equal_the_truth_too(tmp_path: Path, plan: Plan)
     world = make(tmp_path, plan)
     for year in plan.years:
         for board in BOARDS:
-            wrong = _cents(world, board, year) + _board_differences(world, board, year)
+            wrong = cent_differences(world, board, year) + board_differences(world, board, year)
             assert not wrong, f"{year} {board}: {some(wrong)}"

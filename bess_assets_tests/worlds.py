@@ -40,16 +40,19 @@ class Plan:
 
 EARLY = Plan((2019, 2020, 2021, 2022), batteries=5, seed=1, hazards="harmless")
 LATE = Plan((2023, 2024, 2025, 2026), batteries=9, seed=1, hazards="harmless")
+REPORTED = Plan((2025,), batteries=4, seed=3, hazards="harmless")
+"""The year of both market designs, published both as rollups and as reports."""
 WILD = Plan((2023,), batteries=12, seed=2, hazards="wild")
 """Files that lack columns, as real ones do, in the year that has the most of them: half of it with ECRS."""
 
 
 @dataclass(frozen=True)
 class World:
-    """A market with its truth, settled."""
+    """A market with its truth, settled; published as rollups or as reports."""
 
     folder: Path
     plan: Plan
+    form: str = "rollups"
 
     @property
     def rollups(self) -> Path:
@@ -59,7 +62,8 @@ class World:
     @cached_property
     def settings(self) -> Settings:
         """Settings of its home."""
-        return load_settings(self.folder / "home", {"BESS_ROLLUPS": str(self.rollups)})
+        where = "BESS_ROLLUPS" if self.form == "rollups" else "BESS_REPORTS"
+        return load_settings(self.folder / "home", {where: str(self.folder / self.form)})
 
     def truth(self, board: str, year: int) -> pd.DataFrame:
         """What the simulator reckoned."""

@@ -1,0 +1,127 @@
+"""The whole road from ERCOT's own report files: the same boards as from rollups, to the byte, and the simulator's truth.
+
+Belongs here: whole made-up years published as reports, rolled up and settled.
+Does not: how a rollup is built (market/test_rollup.py), the road from rollups (test_truth.py).
+"""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from bess_assets import pipeline
+from bess_assets.market.rollup import RollUp, read_manifest
+from bess_assets.records import read_run
+from bess_assets.simulator import simulate
+from bess_assets_tests.conftest import Reported, Worlds
+from bess_assets_tests.test_truth import BOARDS, board_differences, cent_differences
+from bess_assets_tests.worlds import EARLY, LATE, Plan, World, some
+
+pytestmark = pytest.mark.timeout(1_800)
+"""The first test to ask for the made-up market waits for it; the slow ones make eight years."""
+
+WILD = [
+    Plan((2019, 2020), batteries=12, seed=21, hazards="wild"),
+    Plan((2021, 2022), batteries=12, seed=22, hazards="wild"),
+    Plan((2023, 2024), batteries=12, seed=23, hazards="wild"),
+    Plan((2025, 2026), batteries=12, seed=24, hazards="wild"),
+]
+
+
+def from_reports(folder: Path, plan: Plan) -> tuple[World, RollUp]:
+    """A market published as reports, rolled up and settled."""
+    simulate(folder, plan.years, plan.batteries, plan.seed, plan.hazards, form="reports")  # type: ignore[arg-type]
+    world = World(folder, plan, form="reports")
+    rolled = pipeline.roll_up_reports(world.settings)
+    world.settle()
+    return world, rolled
+
+
+def unlike(one: World, other: World, year: int) -> list[str]:
+    """Boards of a year whose bytes differ."""
+    return [
+        b for b in BOARDS if len({(w.settings.results / b / f"{year}.parquet").read_bytes() for w in (one, other)}) != 1
+    ]
+
+
+def test_reports_give_the_same_boards_as_rollups_to_the_byte(reported: Reported) -> None:
+    for year in reported.from_reports.plan.years:
+        assert unlike(reported.from_reports, reported.from_rollups, year) == []
+
+
+def test_boards_from_reports_equal_the_truth(reported: Reported) -> None:
+    for year in reported.from_reports.plan.years:
+        for board in BOARDS:
+            world = reported.from_reports
+            wrong = cent_differences(world, board, year) + board_differences(world, board, year)
+            assert not wrong, some(wrong)
+
+
+def test_every_row_that_was_published_is_kept_or_counted_and_no_file_is_refused(reported: Reported) -> None:
+    assert reported.rolled.refused == []
+    assert reported.rolled.other == {}
+    dropped = 0
+    for built in reported.rolled.built:
+        counts = built.manifest["rows"]
+        assert counts["read"] == counts["kept"] + counts["same"] + counts["superseded"] + counts["contradicting"], (
+            built.dataset
+        )
+        assert counts["contradicting"] == 0
+        assert built.manifest["refused"] == []
+        assert pq.ParquetFile(built.path).metadata.num_rows == counts["kept"]
+        dropped += counts["same"] + counts["superseded"]
+    assert dropped > 1_000, "the market holds editions and repeats"
+
+
+def test_a_rolled_up_year_is_at_least_nine_tenths_smaller_than_its_csv(reported: Reported) -> None:
+    manifests = [built.manifest for built in reported.rolled.built if built.year == 2025]
+    assert len(manifests) > 10
+    csv_bytes, parquet = (sum(m[key] for m in manifests) for key in ("csv_bytes", "parquet_bytes"))
+    assert parquet < 0.1 * csv_bytes
+
+
+def test_rolling_up_again_reads_nothing_and_changes_nothing(reported: Reported) -> None:
+    read: list[str] = []
+    again = pipeline.roll_up_reports(
+        reported.from_reports.settings, progress=lambda done, total, what: read.append(what) if done < total else None
+    )
+    assert read == []
+    assert not any(built.changed for built in again.built)
+
+
+def test_the_run_record_names_built_rollups_as_inputs(reported: Reported) -> None:
+    entry = read_run(reported.from_reports.settings.results, 2025)["tables"]["bess_dispatch"]
+    files = {name for name, value in entry["inputs"].items() if not isinstance(value, str)}
+    assert "sced_esr_resources/built/2025.parquet" in files
+    assert "sced_esr_resources/built/2026.parquet" not in files
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", [EARLY, LATE], ids=["2019_2022", "2023_2026"])
+def test_every_year_gives_the_same_boards_from_reports_as_from_rollups(
+    worlds: Worlds, tmp_path: Path, plan: Plan
+) -> None:
+    world, rolled = from_reports(tmp_path, plan)
+    assert rolled.refused == []
+    for year in plan.years:
+        assert unlike(world, worlds.of(year), year) == []
+        for board in BOARDS:
+            wrong = cent_differences(world, board, year) + board_differences(world, board, year)
+            assert not wrong, f"{year} {board}: {some(wrong)}"
+        for built in rolled.built:
+            assert read_manifest(built.path) == built.manifest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", WILD, ids=lambda p: f"{p.years[0]}_{p.years[-1]}")
+def test_reports_that_lack_columns_give_the_truth_of_what_they_hold(tmp_path: Path, plan: Plan) -> None:
+    """Every figure equals the truth that was reckoned for those files, which is null where they leave it unknown."""
+    world, _ = from_reports(tmp_path, plan)
+    for year in plan.years:
+        for board in BOARDS:
+            wrong = cent_differences(world, board, year) + board_differences(world, board, year)
+            assert not wrong, f"{year} {board}: {some(wrong)}"
+        findings = [
+            f for table in pipeline.STEPS for f in read_run(world.settings.results, year)["tables"][table]["findings"]
+        ]
+        assert any(f["kind"] == "missing_columns" or f["kind"] == "ambiguous_hour" for f in findings), year
