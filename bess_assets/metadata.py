@@ -11,9 +11,9 @@ from typing import Any
 import dagster as dg
 
 from bess_assets.market.datasets import Dataset
-from bess_assets.records import FindingEntry, RollupFileEntry, TableEntry, result_path
+from bess_assets.records import FindingEntry, RollupFileEntry, TableEntry, report_files, result_path
 from bess_assets.settings import Settings
-from bess_assets.tables import Table
+from bess_assets.tables import FileSet, Table
 
 OWNERS = ("team:battery-analytics",)
 
@@ -109,6 +109,22 @@ def materialization_metadata(settings: Settings, table: Table, year: int | None,
         "dagster/column_lineage": column_lineage(table),
     }
     return figures
+
+
+def files_metadata(settings: Settings, files: FileSet, year: int, entry: TableEntry) -> dict[str, Any]:
+    """What a materialization of a set of files says."""
+    paths = report_files(settings.results, files, year)
+    return {
+        "batteries": entry["rows"],
+        "bytes": entry["bytes"],
+        "seconds": entry["seconds"],
+        "peak_memory_mb": entry["peak_memory_mb"],
+        "package_version": entry["package_version"],
+        "digest": entry["digest"],
+        "path": dg.MetadataValue.path(str(paths[0])),
+        "files": dg.MetadataValue.md("\n".join(f"* `{path.name}` ({path.stat().st_size:,} bytes)" for path in paths)),
+        "inputs": dg.MetadataValue.md(_inputs_table(entry["inputs"])),
+    }
 
 
 def check_metadata(entry: TableEntry) -> dict[str, Any]:
