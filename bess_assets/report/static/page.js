@@ -133,8 +133,10 @@
     start: (value) => value,
   };
   function fillFilters() {
-    const rows = data.periods.flatMap(rowsOf);
+    const whole = rowsOf(data.periods[0]);
     for (const name of Object.keys(filters)) {
+      // A strategy is of a period; all else is of the battery.
+      const rows = name === "strategy" ? data.periods.flatMap(rowsOf) : whole;
       const values = [...new Set(rows.map(filters[name]))].sort((a, b) => (a === "unknown") - (b === "unknown") || a.localeCompare(b, "en", { numeric: true }));
       at(name).replaceChildren(node("option", { value: "" }, "any"), ...values.map((value) => node("option", { value }, filterNames[name](value))));
     }
@@ -154,7 +156,6 @@
     DataTable.ext.type.order[`${type}-asc`] = unknownLast(compare);
     DataTable.ext.type.order[`${type}-desc`] = unknownLast((a, b) => compare(b, a));
   }
-  const asText = (value) => document.createTextNode(value);
 
   function batteryButton(battery) {
     const name = fixed("battery", battery);
@@ -172,19 +173,22 @@
     }
     return shown;
   }
+  let most = 0; // the largest total of the period, in the unit chosen
   function mixCell(row) {
-    const most = Math.max(...rowsOf(row.p).filter((r) => r.get("rank") !== null).map((r) => r.get(state.unit) ?? 0), 0);
     const parts = STREAMS.map((s) => ({ s, value: inUnit(row, s.column, state.unit) })).filter((part) => part.value > 0);
     const positive = parts.reduce((sum, part) => sum + part.value, 0);
     const width = most > 0 ? Math.max(0, Math.min(1, (row.get(state.unit) ?? 0) / most)) : 0;
     const said = parts.map((part) => `${part.s.name} ${percent(part.value / positive)}`).join(", ");
     const bar = node("div", { class: "mix", role: "img", "aria-label": said ? `Of what was earned: ${said}` : "nothing earned", title: said });
-    for (const part of parts) {
-      const piece = node("i");
-      piece.style.width = `${(100 * width * part.value) / positive}%`;
-      piece.style.background = `var(${part.s.colour})`;
-      bar.append(piece);
-    }
+    let from = 0;
+    const stops = parts.map((part) => {
+      const to = from + (100 * part.value) / positive;
+      const stop = `var(${part.s.colour}) ${from}% ${to}%`;
+      from = to;
+      return stop;
+    });
+    bar.style.width = `${80 * width}px`;
+    if (stops.length) bar.style.background = `linear-gradient(90deg, ${stops.join(", ")})`;
     return bar;
   }
   const money = (column, label, title) => ({ label, title, unit: true, value: (row) => inUnit(row, column, state.unit), show: (value) => spell(value, state.unit), column });
@@ -226,16 +230,14 @@
         cellType: column.name ? "th" : "td",
         className: (column.kind === "text" ? "text" : "") + (column.name ? " name" : ""),
         data: null,
-        render: (_, purpose, row) => {
-          const value = column.value(row) ?? null;
-          if (purpose !== "display") return value;
-          const shown = column.show(value, row);
-          return shown instanceof Node ? shown : asText(shown);
-        },
+        // The library writes markup into a cell: it is given none, and the cell is filled here, with text.
+        render: (_, purpose, row) => (purpose === "display" ? "" : column.value(row) ?? null),
         createdCell: (made, _, row) => {
+          const value = column.value(row) ?? null;
+          made.append(column.show(value, row));
           if (column.name) made.setAttribute("scope", "row");
           if (column.column) made.dataset.column = column.column;
-          if (!column.fixedOrder && !column.name && (column.value(row) ?? null) === null) made.classList.add("unknown");
+          if (!column.fixedOrder && value === null) made.classList.add("unknown");
         },
       })),
       createdRow: (made, row) => { made.dataset.battery = fixed("battery", row.battery); },
@@ -253,8 +255,10 @@
     board.columns().every(function (n) {
       if (COLUMNS[n].unit) this.header().querySelector(".dt-column-title").textContent = `${COLUMNS[n].label} ${unit}`;
     });
+    const ranked = rowsOf(period()).filter((row) => row.get("rank") !== null);
+    most = ranked.reduce((largest, row) => Math.max(largest, row.get(state.unit) ?? 0), 0);
     board.clear();
-    board.rows.add(rowsOf(period()).filter((row) => row.get("rank") !== null));
+    board.rows.add(ranked);
     board.draw();
     at("board-title").textContent = `Leaderboard ${periodName(period())}`;
     at("board-caption").textContent = `Ranked batteries, ${periodName(period())}, in ${unit}. Columns can be ordered by their headings.`;
@@ -344,7 +348,8 @@
 
   const views = new Map();
   const redraws = new Map();
-  let drawing = Promise.resolve();
+  // The board comes first: no chart is drawn before the page has loaded.
+  let drawing = new Promise((resolve) => (document.readyState === "complete" ? resolve() : addEventListener("load", () => resolve())));
   /** Draw a chart into its host, one after the other; only the latest of several asked for is drawn. */
   function draw(host, said, make) {
     host.setAttribute("role", "img");
@@ -354,8 +359,7 @@
       if (redraws.get(host) !== make || !host.isConnected) return;
       // Between two charts the page may answer its reader.
       await new Promise((resolve) => setTimeout(resolve));
-      views.get(host)?.remove();
-      views.delete(host);
+      giveUp(host);
       host.replaceChildren();
       const figure = make();
       if (figure) views.set(host, await Bokeh.Plotting.show(figure, host));
@@ -366,8 +370,20 @@
   function redrawAll() {
     for (const [host, make] of [...redraws]) {
       if (host.isConnected) draw(host, host.getAttribute("aria-label"), () => make());
-      else { views.get(host)?.remove(); views.delete(host); redraws.delete(host); }
+      else { giveUp(host); redraws.delete(host); }
     }
+  }
+  /** Let go of a chart: the library keeps every document that it was ever given. */
+  function giveUp(host) {
+    const view = views.get(host);
+    if (!view) return;
+    const place = Bokeh.documents.indexOf(view.model.document);
+    view.remove();
+    if (place >= 0) Bokeh.documents.splice(place, 1);
+    views.delete(host);
+  }
+  function giveUpAbandoned() {
+    for (const host of [...redraws.keys()]) if (!host.isConnected) { giveUp(host); redraws.delete(host); }
   }
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
@@ -502,6 +518,7 @@
       ...monthsOf(battery, months),
       ...daysOf(battery, months),
     );
+    giveUpAbandoned();
     if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;
     history.replaceState(null, "", `#battery=${encodeURIComponent(name)}`);
@@ -609,7 +626,7 @@
   at("search").addEventListener("input", refilter);
   for (const name of Object.keys(filters)) at(name).addEventListener("change", refilter);
   at("controls").addEventListener("submit", (event) => event.preventDefault());
-  at("controls").addEventListener("reset", () => setTimeout(() => { state.period = 0; state.unit = "total_usd"; showTiles(); showBoard(); }));
+  at("controls").addEventListener("reset", () => setTimeout(() => { state.period = 0; state.unit = "total_usd"; board.order([[0, "asc"]]); showTiles(); showBoard(); }));
 
   const darkSystem = matchMedia("(prefers-color-scheme: dark)");
   let chosen = null;
