@@ -42,6 +42,14 @@ def write_boards(home: Path, year: int, batteries: int, seed: int = 1) -> Settin
     return settings
 
 
+def write_no_board(home: Path, year: int) -> Settings:
+    """Write the same tables without a single battery."""
+    settings = load_settings(home, {})
+    for name in ("leaderboard", "leaderboard_monthly", "daily_revenue"):
+        _write(settings, year, name, {"battery": []})
+    return settings
+
+
 def _size(random: np.random.Generator) -> dict[str, Any]:
     capacity = float(np.round(random.uniform(5, 260), 1))
     known = random.random() < 0.8

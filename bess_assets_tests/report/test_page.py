@@ -23,7 +23,7 @@ from bess_assets.report.page import page_html
 from bess_assets.settings import Settings
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.report.conftest import YEAR
-from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, SCRIPT, write_boards
+from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, SCRIPT, write_boards, write_no_board
 
 UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 UNITS = {
@@ -420,6 +420,7 @@ def test_escape_closes_a_battery_and_brings_the_reader_back_to_where_it_was_open
     assert "#battery" not in opened.current_url
 
 
+@pytest.mark.slow
 def test_an_address_with_a_battery_opens_it_and_one_with_nonsense_opens_none(browser: Any, html: Path) -> None:
     reopen(browser, html, "#battery=BATTERY_003")
     assert texts(browser, "#battery-name") == ["BATTERY_003"]
@@ -427,6 +428,7 @@ def test_an_address_with_a_battery_opens_it_and_one_with_nonsense_opens_none(bro
     assert texts(browser, "#battery-name") == []
 
 
+@pytest.mark.slow
 def test_dark_and_light_follow_the_system_until_the_reader_chooses(browser: Any, html: Path) -> None:
     theme = "return document.documentElement.dataset.theme"
     try:
@@ -442,6 +444,7 @@ def test_dark_and_light_follow_the_system_until_the_reader_chooses(browser: Any,
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+@pytest.mark.slow
 def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, html: Path) -> None:
     size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     try:
@@ -582,6 +585,15 @@ def test_a_table_library_of_another_shape_is_named_and_not_embedded_blindly(
 def test_a_package_that_is_not_installed_is_named_with_what_to_do() -> None:
     with pytest.raises(BessError, match=r"needs the package no_such_charts(.|\n)*pip install no_such_charts"):
         page_module._package("no_such_charts")
+
+
+def test_a_year_without_a_battery_has_a_page_that_says_so(browser: Any, tmp_path: Path) -> None:
+    settings = write_no_board(tmp_path, YEAR)
+    assert write_report(settings, YEAR).rows == 0
+    reopen(browser, report_files(settings.results, LEADERBOARD_REPORT, YEAR)[0])
+    assert texts(browser, "#board tbody") == ["No battery is ranked in this period."]
+    assert UNKNOWN in texts(browser, "#tiles .value")
+    assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
 
 
 # --- a year of real size

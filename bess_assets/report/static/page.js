@@ -464,9 +464,8 @@
       left: counts.map((_, n) => edge(n)), right: counts.map((_, n) => edge(n + 1)), top: counts, bottom: counts.map(() => 0),
       said: counts.map((count, n) => `${count} ${count === 1 ? "battery" : "batteries"} from ${number(edge(n), digits)} to ${number(edge(n + 1), digits)} ${label}`),
     } });
-    const figure = axes(220);
+    const figure = axes(220, { y_range: [0, Math.max(...counts) * 1.08] });
     const bars = figure.quad({ left: { field: "left" }, right: { field: "right" }, top: { field: "top" }, bottom: { field: "bottom" }, source, fill_color: css("--s0"), fill_alpha: 0.8, line_color: css("--card") });
-    figure.y_range.start = 0;
     figure.xaxes[0].axis_label = label;
     ticks(figure.xaxes[0], digits ? "0,0.[00]" : "0.[0]a");
     figure.yaxes[0].ticker = new Bokeh.BasicTicker({ min_interval: 1, desired_num_ticks: 4 });
@@ -484,7 +483,9 @@
   function lines(times, series, { format, height = 200, points = false, top = null }) {
     const shown = series.filter((s) => s.values.some((value) => value !== null));
     if (!shown.length) return null;
-    const figure = axes(height, { x_axis_type: "datetime" });
+    const most = Math.max(...shown.flatMap((s) => s.values.filter((value) => value !== null)));
+    const least = Math.min(0, ...shown.flatMap((s) => s.values.filter((value) => value !== null)));
+    const figure = axes(height, { x_axis_type: "datetime", ...(points && most > 0 ? { y_range: [least * 1.08, top ?? most * 1.08] } : {}) });
     figure.xaxes[0].formatter = new Bokeh.DatetimeTickFormatter({ days: "%e %b", months: "%b", years: "%Y" });
     const drawn = [];
     for (const s of shown) {
@@ -494,7 +495,6 @@
       else drawn.push(line);
     }
     ticks(figure.yaxes[0], format);
-    if (top !== null) { figure.y_range.start = 0; figure.y_range.end = top; }
     hover(figure, drawn, points ? {} : { mode: "vline", line_policy: "nearest" });
     return figure;
   }
