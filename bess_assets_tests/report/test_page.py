@@ -22,7 +22,7 @@ from bess_assets.report.files import write_report
 from bess_assets.report.page import page_html
 from bess_assets.settings import Settings
 from bess_assets.tables import LEADERBOARD_REPORT
-from bess_assets_tests.report.conftest import YEAR
+from bess_assets_tests.report.conftest import YEAR, program
 from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, SCRIPT, write_boards, write_no_board
 
 UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -555,6 +555,15 @@ def test_the_data_in_the_file_hold_no_character_of_markup(files: dict[str, Path]
 
 
 # --- how it is made
+
+
+def test_without_a_browser_a_test_is_skipped_at_a_desk_and_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no_such_browser"):
+        program("no_such_browser")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no_such_browser"):
+        program("no_such_browser")
 
 
 def test_the_same_tables_give_the_same_page(home: Settings) -> None:

@@ -354,9 +354,10 @@
   function draw(host, said, make) {
     host.setAttribute("role", "img");
     host.setAttribute("aria-label", said);
-    redraws.set(host, make);
+    const asked = { make };
+    redraws.set(host, asked);
     drawing = drawing.then(async () => {
-      if (redraws.get(host) !== make || !host.isConnected) return;
+      if (redraws.get(host) !== asked || !host.isConnected) return;
       // Between two charts the page may answer its reader.
       await new Promise((resolve) => setTimeout(resolve));
       giveUp(host);
@@ -368,10 +369,8 @@
     });
   }
   function redrawAll() {
-    for (const [host, make] of [...redraws]) {
-      if (host.isConnected) draw(host, host.getAttribute("aria-label"), () => make());
-      else { giveUp(host); redraws.delete(host); }
-    }
+    giveUpAbandoned();
+    for (const [host, { make }] of [...redraws]) draw(host, host.getAttribute("aria-label"), make);
   }
   /** Let go of a chart: the library keeps every document that it was ever given. */
   function giveUp(host) {
@@ -521,10 +520,14 @@
     giveUpAbandoned();
     if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;
-    history.replaceState(null, "", `#battery=${encodeURIComponent(name)}`);
+    setAddress(`#battery=${encodeURIComponent(name)}`);
     for (const job of waitingCharts.splice(0)) job();
   }
-  dialog.addEventListener("close", () => history.replaceState(null, "", location.pathname + location.search));
+  dialog.addEventListener("close", () => setAddress(location.pathname + location.search));
+  /** The address names the battery that is open, where the browser lets a file do that. */
+  function setAddress(address) {
+    try { history.replaceState(null, "", address); } catch { /* it shows the same all the same */ }
+  }
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   function chart(title, said, make, streams = null) {
     const host = node("div", { class: "plot" });
