@@ -12,9 +12,9 @@
   const UNITS = {
     total_usd: { label: "$", digits: 0 },
     usd_per_mw: { label: "$/MW", digits: 0 },
-    usd_per_kw_month: { label: "$/kW-month", digits: 2 },
-    usd_per_kw_year: { label: "$/kW-year", digits: 2 },
-    usd_per_mwh_discharged: { label: "$/MWh discharged", digits: 2 },
+    usd_per_kw_month: { label: "$/kW-month", short: "$/kW\u2011mo", digits: 2 },
+    usd_per_kw_year: { label: "$/kW-year", short: "$/kW\u2011yr", digits: 2 },
+    usd_per_mwh_discharged: { label: "$/MWh discharged", short: "$/MWh", digits: 2 },
   };
   const STRATEGIES = { energy_arbitrage: "energy", ancillary_services: "ancillary", hybrid: "hybrid", inactive: "inactive" };
   const BANDS = {
@@ -253,7 +253,7 @@
   function showBoard() {
     const unit = UNITS[state.unit].label;
     board.columns().every(function (n) {
-      if (COLUMNS[n].unit) this.header().querySelector(".dt-column-title").textContent = `${COLUMNS[n].label} ${unit}`;
+      if (COLUMNS[n].unit) this.header().querySelector(".dt-column-title").textContent = `${COLUMNS[n].label} ${UNITS[state.unit].short ?? unit}`;
     });
     const ranked = rowsOf(period()).filter((row) => row.get("rank") !== null);
     most = ranked.reduce((largest, row) => Math.max(largest, row.get(state.unit) ?? 0), 0);
