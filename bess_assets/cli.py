@@ -189,6 +189,8 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     """
     from bess_assets.demo import Market, demo_settings, refuse_a_home_in_use  # noqa: PLC0415
     from bess_assets.plan import plan_year  # noqa: PLC0415
+    from bess_assets.records import report_files  # noqa: PLC0415
+    from bess_assets.tables import LEADERBOARD_REPORT  # noqa: PLC0415
 
     settings = demo_settings(options.home)
     refuse_a_home_in_use(settings)
@@ -211,6 +213,8 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     click.echo(
         f"Made-up data. Results: {settings.results}/<table>/<year>.parquet; the simulator's own answer: {settings.home / 'truth'}"
     )
+    for year in good[-1:]:
+        click.echo(f"The page, for any browser: {report_files(settings.results, LEADERBOARD_REPORT, year)[0]}")
     click.echo(f"Another year: bess {flag}leaderboard {years[0]}")
     click.echo(f"In the browser: bess {flag}ui")
     _exit_if_failed(outcomes)
@@ -332,7 +336,8 @@ def refresh(
 ) -> None:
     """Settle years from their rollups: 2024, 2021-2024; without a year, all that have rollups.
 
-    Runs in this process, through the same Dagster jobs and instance as the UI. A year that fails does not stop the next; then the exit code is 1.
+    Makes the result tables and, from them, each year's page and workbook at <results>/leaderboard_report/<year>. Runs in this process, through the same
+    Dagster jobs and instance as the UI. A year that fails does not stop the next; then the exit code is 1.
     """
     from bess_assets.plan import years_available, years_known  # noqa: PLC0415
 

@@ -28,7 +28,7 @@ from bess_assets.pipeline import Listener, listening, register_rollup
 from bess_assets.records import CheckEntry, TableEntry, read_run, remove_stale_files, year_lock
 from bess_assets.resources import HOLDING_TAG, quick_history
 from bess_assets.settings import Settings
-from bess_assets.tables import ROLLUP_SCHEMAS, TABLES
+from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
 
 AssetStatus = Literal["ok", "failed", "skipped"]
 
@@ -220,7 +220,7 @@ def _definitions(settings: Settings) -> dg.Definitions:
 def _planned(year: int | None, selection: Collection[str] | None) -> list[str]:
     if year is None:
         return [table.name for table in TABLES.values() if table.merged]
-    every = [*DATASETS, *(table.name for table in TABLES.values() if not table.merged)]
+    every = [*DATASETS, *YEARLY]
     return [name for name in every if selection is None or name in selection]
 
 
@@ -278,7 +278,7 @@ def _checks(result: dg.ExecuteInProcessResult) -> Mapping[str, list[CheckEntry]]
 
 
 def _why_skipped(name: str, before: Mapping[str, AssetOutcome]) -> str:
-    table = TABLES.get(name)
+    table = YEARLY.get(name) or TABLES.get(name)
     needed = (*table.datasets, *table.upstream) if table else ()
     missing = [n for n in needed if n in before and before[n].status != "ok"]
     return f"needs {', '.join(missing)}" if missing else "the run ended before it"

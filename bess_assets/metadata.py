@@ -13,10 +13,10 @@ import dagster as dg
 from bess_assets.market.datasets import Dataset
 from bess_assets.market.schemas import availability_rows
 from bess_assets.pipeline import Registered, result_table
-from bess_assets.records import FindingEntry, TableEntry, result_path
+from bess_assets.records import FindingEntry, TableEntry, report_files, result_path
 from bess_assets.schema_matrix import matrix_markdown
 from bess_assets.settings import Settings
-from bess_assets.tables import Table
+from bess_assets.tables import FileSet, Table
 
 OWNERS = ("team:battery-analytics",)
 
@@ -120,6 +120,22 @@ def _column_matrix(settings: Settings, table: Table, year: int | None) -> str:
     """The matrix of columns: of all years, or of the one year whose schemas were made."""
     rows = result_table(settings, table.name, year).read().to_pylist()
     return matrix_markdown(rows if year is None else availability_rows({year: rows}))
+
+
+def files_metadata(settings: Settings, files: FileSet, year: int, entry: TableEntry) -> dict[str, Any]:
+    """What a materialization of a set of files says."""
+    paths = report_files(settings.results, files, year)
+    return {
+        "batteries": entry["rows"],
+        "bytes": entry["bytes"],
+        "seconds": entry["seconds"],
+        "peak_memory_mb": entry["peak_memory_mb"],
+        "package_version": entry["package_version"],
+        "digest": entry["digest"],
+        "path": dg.MetadataValue.path(str(paths[0])),
+        "files": dg.MetadataValue.md("\n".join(f"* `{path.name}` ({path.stat().st_size:,} bytes)" for path in paths)),
+        "inputs": dg.MetadataValue.md(_inputs_table(entry["inputs"])),
+    }
 
 
 def check_metadata(entry: TableEntry) -> dict[str, Any]:

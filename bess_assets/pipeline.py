@@ -29,6 +29,7 @@ from bess_assets.records import (
     FingerprintEntry,
     RollupFileEntry,
     TableEntry,
+    earlier_digests,
     file_years,
     fingerprint,
     input_files,
@@ -46,8 +47,8 @@ from bess_assets.records import (
     year_lock,
 )
 from bess_assets.settings import Settings
-from bess_assets.storage import ResultTable, write_table
-from bess_assets.tables import TABLES, Table
+from bess_assets.storage import ResultTable, WrittenTable, write_table
+from bess_assets.tables import TABLES, FileSet, Table
 
 Step = Callable[[Inputs], StepResult]
 
@@ -248,6 +249,48 @@ def finish_step(started: StartedStep) -> TableEntry:
     record_table(settings.results, year, table.name, entry)
     _tell(StepEvent("done", table.name, year, rows=written.rows, seconds=entry["seconds"]))
     _log.info("%s %s: %s rows in %.1f s", table.name, year or "all years", f"{written.rows:,}", entry["seconds"])
+    return entry
+
+
+def run_files(
+    settings: Settings, year: int, files: FileSet, write: Callable[[Settings, int], WrittenTable]
+) -> TableEntry:
+    """Make and record a set of files of a year.
+
+    Args:
+        settings: where results are.
+        year: the operating year.
+        files: its declaration.
+        write: writes them, and says what it wrote.
+
+    Returns:
+        what stands in the run record.
+
+    Raises:
+        BessError: a table it is made of is not there, or cannot be shown; recorded as failed, and the old files stay.
+    """
+    clock = _Clock()
+    _tell(StepEvent("started", files.name, year))
+    inputs: dict[str, FingerprintEntry | str] = {}
+    try:
+        inputs.update({f"table:{name}": _upstream_digest(settings, year, name) for name in files.upstream})
+        inputs.update(earlier_digests(settings.results, files, year))
+        written = write(settings, year)
+    except BaseException as error:
+        _record_failure(settings, year, files, clock, inputs, error)
+        raise
+    entry = table_entry(
+        status="ok",
+        rows=written.rows,
+        size=written.bytes,
+        digest=written.digest,
+        seconds=clock.seconds(),
+        peak_memory_mb=clock.peak_memory_mb(),
+        inputs=inputs,
+    )
+    record_table(settings.results, year, files.name, entry)
+    _tell(StepEvent("done", files.name, year, rows=written.rows, seconds=entry["seconds"]))
+    _log.info("%s %s: %d batteries in %.1f s", files.name, year, written.rows, entry["seconds"])
     return entry
 
 
@@ -469,7 +512,7 @@ def _upstream_digest(settings: Settings, year: int, table_name: str) -> str:
 def _record_failure(
     settings: Settings,
     year: int | None,
-    table: Table,
+    table: Table | FileSet,
     clock: "_Clock",
     inputs: Mapping[str, FingerprintEntry | str],
     error: BaseException,

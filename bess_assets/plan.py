@@ -14,17 +14,20 @@ from bess_assets.records import (
     Fingerprint,
     FingerprintEntry,
     RunRecord,
+    earlier_digests,
     input_files,
     later_inputs,
     read_run,
+    recorded_digest,
     recorded_years,
+    report_files,
     result_path,
     result_years,
     rollup_folder,
     same,
 )
 from bess_assets.settings import Settings
-from bess_assets.tables import TABLES, Table
+from bess_assets.tables import TABLES, YEARLY, FileSet, Table
 
 State = Literal["present", "missing", "failed", "changed"]
 """present: nothing to do. missing: never made, or its file is gone. failed: the last try failed. changed: what it was made from has changed."""
@@ -40,7 +43,7 @@ _REGISTRY_CSV = "registry_csv"
 
 @dataclass(frozen=True)
 class TablePlan:
-    """State of one result table.
+    """State of one result table, or of a set of files made of them.
 
     Attributes:
         table: its name.
@@ -96,7 +99,7 @@ class YearPlan:
         wanted: list[str] = []
         needed = self._needed_by_failed() if only == "failed" else set()
         for name, plan in self.tables.items():
-            upstream = [name for name in TABLES[name].upstream if name in self.tables]
+            upstream = [name for name in _declared(name).upstream if name in self.tables]
             asked = plan.is_in(only) or name in needed or any(u in wanted for u in upstream)
             if asked and all(u in wanted or self.tables[u].state == "present" for u in upstream):
                 wanted.append(name)
@@ -107,7 +110,9 @@ class YearPlan:
         needed: set[str] = set()
         for name in reversed(self.tables):
             if self.tables[name].failed or name in needed:
-                needed |= {u for u in TABLES[name].upstream if u in self.tables and self.tables[u].state != "present"}
+                needed |= {
+                    u for u in _declared(name).upstream if u in self.tables and self.tables[u].state != "present"
+                }
         return needed
 
 
@@ -149,9 +154,8 @@ def plan_year(settings: Settings, year: int) -> YearPlan:
 
     folder = rollup_folder(settings)
     rollups = {name: tuple(rollup_name(path) for path in folder.files(name, year)) for name in DATASETS}
-    yearly = [table for table in TABLES.values() if not table.merged]
     record = read_run(settings.results, year)
-    return YearPlan(year, rollups, _plan(settings, year, record, yearly), record)
+    return YearPlan(year, rollups, _plan(settings, year, record, YEARLY.values()), record)
 
 
 def plan_merged(settings: Settings) -> YearPlan:
@@ -168,7 +172,7 @@ def plan_merged(settings: Settings) -> YearPlan:
         state, why = _own_state(settings, None, record, table)
         if state == "present":
             now = {
-                f"{_UPSTREAM}{upstream}/{year}": _digest(read_run(settings.results, year), upstream)
+                f"{_UPSTREAM}{upstream}/{year}": recorded_digest(settings.results, year, upstream)
                 for upstream in table.upstream
                 for year in result_years(settings.results, upstream)
             }
@@ -181,7 +185,11 @@ def plan_merged(settings: Settings) -> YearPlan:
     return YearPlan(None, {}, plans, record)
 
 
-def _plan(settings: Settings, year: int, record: RunRecord, tables: Iterable[Table]) -> dict[str, TablePlan]:
+def _declared(name: str) -> Table | FileSet:
+    return YEARLY.get(name) or TABLES[name]
+
+
+def _plan(settings: Settings, year: int, record: RunRecord, tables: Iterable[Table | FileSet]) -> dict[str, TablePlan]:
     plans: dict[str, TablePlan] = {}
     verdicts: dict[tuple[str, Fingerprint], bool] = {}
     for table in tables:
@@ -191,6 +199,7 @@ def _plan(settings: Settings, year: int, record: RunRecord, tables: Iterable[Tab
             changes = _changed_files(settings, year, record, table, verdicts)
         if state == "present":
             changes += _changed_upstream(record, table, plans)
+            changes += _changed_earlier(settings, year, record, table)
             why, state = changes, "changed" if changes else "present"
         unreadable = _unreadable_rollups(record, table) if state != "present" else []
         failed = state == "failed" or bool(unreadable)
@@ -200,7 +209,7 @@ def _plan(settings: Settings, year: int, record: RunRecord, tables: Iterable[Tab
     return plans
 
 
-def _unreadable_rollups(record: RunRecord, table: Table) -> list[str]:
+def _unreadable_rollups(record: RunRecord, table: Table | FileSet) -> list[str]:
     """Why rollups of a table could not even be registered when they were last looked at; the schemas say so themselves, and fail at none."""
     if table.group == "schemas":
         return []
@@ -212,19 +221,28 @@ def _unreadable_rollups(record: RunRecord, table: Table) -> list[str]:
     ]
 
 
-def _own_state(settings: Settings, year: int | None, record: RunRecord, table: Table) -> tuple[State, list[str]]:
+def _own_state(
+    settings: Settings, year: int | None, record: RunRecord, table: Table | FileSet
+) -> tuple[State, list[str]]:
     entry = record["tables"].get(table.name)
     if entry is None:
         return "missing", ["never refreshed"]
     if entry["status"] == "failed":
         return "failed", [(entry["error"] or "no reason was recorded").splitlines()[0]]
+    if isinstance(table, FileSet) and year is not None:
+        gone = [path.name for path in report_files(settings.results, table, year) if not path.is_file()]
+        return ("missing", [f"gone: {', '.join(gone)}"]) if gone else ("present", [])
     if not result_path(settings.results, table.name, year).is_file():
         return "missing", ["its file is gone"]
     return "present", []
 
 
 def _changed_files(
-    settings: Settings, year: int, record: RunRecord, table: Table, verdicts: dict[tuple[str, Fingerprint], bool]
+    settings: Settings,
+    year: int,
+    record: RunRecord,
+    table: Table | FileSet,
+    verdicts: dict[tuple[str, Fingerprint], bool],
 ) -> list[str]:
     """What has changed among the files that a table was made from; each file is compared once for each content that was seen of it."""
     then = {name: entry for name, entry in record["tables"][table.name]["inputs"].items() if not isinstance(entry, str)}
@@ -250,7 +268,7 @@ def _changed_files(
     return why
 
 
-def _changed_upstream(record: RunRecord, table: Table, plans: dict[str, TablePlan]) -> list[str]:
+def _changed_upstream(record: RunRecord, table: Table | FileSet, plans: dict[str, TablePlan]) -> list[str]:
     inputs = record["tables"][table.name]["inputs"]
     why = []
     for upstream in table.upstream:
@@ -260,6 +278,20 @@ def _changed_upstream(record: RunRecord, table: Table, plans: dict[str, TablePla
         elif _digest(record, upstream) != inputs.get(f"{_UPSTREAM}{upstream}"):
             why.append(f"{upstream} has been refreshed since")
     return why
+
+
+def _changed_earlier(settings: Settings, year: int, record: RunRecord, table: Table | FileSet) -> list[str]:
+    """What has changed among the tables of earlier years that a set of files looks at."""
+    if not isinstance(table, FileSet):
+        return []
+    now = earlier_digests(settings.results, table, year)
+    inputs = record["tables"][table.name]["inputs"]
+    then = {name for name in inputs if name.startswith(_UPSTREAM) and "/" in name}
+    return [
+        f"{name.removeprefix(_UPSTREAM)} has changed"
+        for name in sorted({*now, *then})
+        if name not in now or name not in then or now[name] != inputs[name]
+    ]
 
 
 def _digest(record: RunRecord, table: str) -> str | None:

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from bess_assets.errors import BessError, YearBusyError
 from bess_assets.market.rollup_names import BUILT_FOLDER, rollup_name
 from bess_assets.settings import Settings
-from bess_assets.tables import TABLES, Table
+from bess_assets.tables import FILE_SETS, TABLES, FileSet, Table
 
 MERGED = "all"
 """Stands for the year in the file name, lock and run record of tables that merge all years."""
@@ -176,6 +176,11 @@ def rollup_folder(settings: Settings) -> "RollupFolder":
     return RollupFolder(settings.rollups, None if beside_real else settings.built)
 
 
+def report_files(results: Path, files: FileSet, year: int) -> tuple[Path, ...]:
+    """Files of a set: `<results>/<name>/<year>/..`, the one to open first."""
+    return tuple(results / files.name / str(year) / name.format(year=year) for name in files.files)
+
+
 class RollupFolder:
     """Finds the rollup files of a year: the user's own first, and built ones where those do not cover it.
 
@@ -226,7 +231,7 @@ def file_years(dataset: str, year: int) -> tuple[int, ...]:
     return (year, year + 1) if DATASETS[dataset].sixty_day else (year,)
 
 
-def input_files(settings: Settings, year: int | None, table: Table) -> dict[str, Path]:
+def input_files(settings: Settings, year: int | None, table: Table | FileSet) -> dict[str, Path]:
     """Existing files that a step reads, by the name they have in the run record.
 
     The user's battery table counts as read by the registry and the extracts, the steps that may look into it; a `schema.json` by the schemas.
@@ -245,7 +250,7 @@ def input_files(settings: Settings, year: int | None, table: Table) -> dict[str,
     return files
 
 
-def later_inputs(settings: Settings, year: int | None, table: Table) -> dict[str, str]:
+def later_inputs(settings: Settings, year: int | None, table: Table | FileSet) -> dict[str, str]:
     """Built rollups of the next year that close this one by being there, by their name in the run record."""
     if year is None:
         return {}
@@ -439,6 +444,7 @@ def remove_stale_files(settings: Settings, year: int | None) -> list[Path]:
     """
     name = f"{MERGED if year is None else year}.parquet"
     stale = [path for table in TABLES for path in (settings.results / table).glob(f".{name}.*.tmp")]
+    stale += [path for files in FILE_SETS for path in (settings.results / files / str(year)).glob(".*.tmp")]
     for path in stale:
         path.unlink(missing_ok=True)
     return stale
@@ -475,6 +481,22 @@ def read_run(results: Path, year: int | None) -> RunRecord:
 def recorded_years(results: Path) -> list[int]:
     """Years that have a run record, ascending."""
     return sorted(int(path.stem) for path in (results / RUNS_FOLDER).glob("*.json") if path.stem.isdigit())
+
+
+def recorded_digest(results: Path, year: int, table: str) -> str | None:
+    """Digest of a result table when it was last written; None if it never was."""
+    entry = read_run(results, year)["tables"].get(table)
+    return entry["digest"] if entry else None
+
+
+def earlier_digests(results: Path, files: FileSet, year: int) -> dict[str, str]:
+    """Digests of the tables of earlier years that a set of files looks at, by the name they have among its inputs; empty where none was recorded."""
+    return {
+        f"table:{table}/{earlier}": recorded_digest(results, earlier, table) or ""
+        for table in files.earlier
+        for earlier in result_years(results, table)
+        if earlier < year
+    }
 
 
 def record_table(results: Path, year: int | None, table: str, entry: TableEntry) -> None:

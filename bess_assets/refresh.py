@@ -16,7 +16,7 @@ from bess_assets.errors import BessError, SettingsError
 from bess_assets.plan import State, plan_merged, plan_year
 from bess_assets.records import read_run, result_years, year_lock
 from bess_assets.settings import Settings
-from bess_assets.tables import TABLES
+from bess_assets.tables import TABLES, YEARLY
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -135,7 +135,7 @@ def _refresh_year(
         tables = plan_year(settings, year).to_refresh(only)
         if not tables:
             return Outcome(year, "nothing to do")
-        datasets = {dataset for table in tables for dataset in TABLES[table].datasets}
+        datasets = {dataset for table in tables for dataset in YEARLY[table].datasets}
         run = materialize_year(
             instance, settings, year, None if only is None else [*datasets, *tables], _listener(year, tables, progress)
         )

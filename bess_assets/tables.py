@@ -94,6 +94,30 @@ class Table:
         return [column.name for column in self.columns]
 
 
+@dataclass(frozen=True)
+class FileSet:
+    """Files for people, made of result tables: one folder a year, `<results>/<name>/<year>/`.
+
+    It is planned, refreshed and recorded as a table is, and is none: it has no columns and answers no query.
+
+    Attributes:
+        name: asset key and folder.
+        group: asset group.
+        meaning: what the files are.
+        upstream: result tables of the year that they are made of.
+        earlier: result tables of earlier years, where there are any, that they look at too.
+        files: their names, in which `{year}` stands for the year; the first is the one to open.
+    """
+
+    name: str
+    group: Group
+    meaning: str
+    upstream: tuple[str, ...]
+    earlier: tuple[str, ...]
+    files: tuple[str, ...]
+    datasets: tuple[str, ...] = ()
+
+
 def arrow_schema(table: Table) -> "pa.Schema":
     """Arrow schema of a table, with meanings as field metadata."""
     import pyarrow as pa  # noqa: PLC0415  queries must start without pyarrow
@@ -618,3 +642,25 @@ TABLES = {
     )
 }
 """All tables by name, upstream before downstream."""
+
+LEADERBOARD_REPORT = FileSet(
+    name="leaderboard_report",
+    group="leaderboard",
+    meaning="The year for people: one page that opens by double click, a workbook, and the boards as CSV and Parquet.",
+    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue"),
+    earlier=("leaderboard",),
+    files=(
+        "leaderboard_{year}.html",
+        "leaderboard_{year}.xlsx",
+        "leaderboard_{year}.csv",
+        "leaderboard_monthly_{year}.csv",
+        "leaderboard_{year}.parquet",
+        "leaderboard_monthly_{year}.parquet",
+    ),
+)
+
+FILE_SETS = {LEADERBOARD_REPORT.name: LEADERBOARD_REPORT}
+"""All sets of files by name."""
+
+YEARLY: dict[str, Table | FileSet] = {name: table for name, table in TABLES.items() if not table.merged} | FILE_SETS
+"""What a refresh of one year makes, upstream before downstream."""

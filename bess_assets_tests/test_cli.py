@@ -277,9 +277,15 @@ def test_the_demo_ends_with_a_leaderboard_and_says_where_to_go_on(demo_home: Pat
         "Leaderboard 2021",
         "Made-up data",
         f"bess --home {demo_home} ui",
+        f"{demo_home}/results/leaderboard_report/2021/leaderboard_2021.html",
         f"{demo_home}/results/<table>/<year>.parquet",
     ):
         assert words in printed
+
+
+def test_the_page_that_the_demo_names_is_there(demo_home: Path) -> None:
+    page = demo_home / "results" / "leaderboard_report" / "2021" / "leaderboard_2021.html"
+    assert "<title>ERCOT battery leaderboard 2021</title>" in page.read_text(encoding="utf-8")
 
 
 def test_without_a_terminal_progress_is_a_line_for_each_table_on_the_error_stream(demo_home: Path) -> None:
@@ -486,7 +492,7 @@ def test_a_dry_run_says_what_and_why_and_does_nothing(demo_home: Path) -> None:
         text = at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
     finally:
         changed.write_bytes(content)
-    assert "2021: would refresh 5 of 13 tables" in text
+    assert "2021: would refresh 6 of 14 tables" in text
     assert "changed (as_prices/2021.parquet has changed): rollup_schemas, as_revenue" in text
     assert record.read_bytes() == before
     assert (

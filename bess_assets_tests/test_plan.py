@@ -12,11 +12,13 @@ from bess_assets.plan import plan_merged, plan_year, years_available, years_know
 from bess_assets.records import (
     FingerprintEntry,
     RollupFileEntry,
+    earlier_digests,
     fingerprint,
     input_files,
     read_run,
     record_rollup,
     record_table,
+    report_files,
     result_path,
     result_years,
     rollup_folder,
@@ -24,9 +26,7 @@ from bess_assets.records import (
     whole_digest,
 )
 from bess_assets.settings import Settings, load_settings
-from bess_assets.tables import TABLES
-
-YEARLY = [table.name for table in TABLES.values() if not table.merged]
+from bess_assets.tables import LEADERBOARD_REPORT, TABLES, YEARLY, FileSet
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def _file(path: Path, content: str) -> Path:
 
 def settle(settings: Settings, year: int | None, table: str, *, error: str | None = None) -> None:
     """What a refresh of a table leaves behind: a file, and a record of what it was made from."""
-    declared = TABLES[table]
+    declared = YEARLY.get(table) or TABLES[table]
     inputs: dict[str, FingerprintEntry | str] = {
         name: fingerprint(path).entry() for name, path in input_files(settings, year, declared).items()
     }
@@ -57,8 +57,11 @@ def settle(settings: Settings, year: int | None, table: str, *, error: str | Non
         for upstream_year in [year] if year else result_years(settings.results, upstream):
             digest = read_run(settings.results, upstream_year)["tables"][upstream]["digest"]
             inputs[f"table:{upstream}" if year else f"table:{upstream}/{upstream_year}"] = digest or ""
-    path = result_path(settings.results, table, year)
-    if error is None:
+    paths = [result_path(settings.results, table, year)]
+    if isinstance(declared, FileSet) and year:
+        inputs.update(earlier_digests(settings.results, declared, year))
+        paths = list(report_files(settings.results, declared, year))
+    for path in paths if error is None else []:
         _file(path, f"{table} {year} from {sorted(map(str, inputs.values()))}")
     record_table(
         settings.results,
@@ -69,7 +72,7 @@ def settle(settings: Settings, year: int | None, table: str, *, error: str | Non
             seconds=0.1,
             peak_memory_mb=1,
             inputs=inputs,
-            digest=None if error else whole_digest(path),
+            digest=None if error else whole_digest(paths[0]),
             error=error,
         ),
     )
@@ -82,10 +85,10 @@ def states(settings: Settings, year: int = 2024) -> dict[str, str]:
 def test_a_refreshed_year_has_nothing_to_do(settings: Settings) -> None:
     plan = plan_year(settings, 2024)
     assert plan.state == "present"
-    assert list(plan.tables) == YEARLY
+    assert list(plan.tables) == list(YEARLY)
     assert all(table.why == () for table in plan.tables.values())
     assert plan.to_refresh("changed") == []
-    assert plan.to_refresh() == YEARLY
+    assert plan.to_refresh() == list(YEARLY)
 
 
 def test_a_year_never_refreshed_is_missing_everywhere(settings: Settings) -> None:
@@ -99,16 +102,16 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
     plan = plan_year(settings, 2024)
     assert plan.tables["as_revenue"].why == ("as_prices/2024.parquet has changed",)
     assert plan.tables["daily_revenue"].why == ("as_revenue has changed",)
-    assert states(settings) == dict.fromkeys(
-        ["rollup_schemas", "as_revenue", "daily_revenue", "leaderboard", "leaderboard_monthly"], "changed"
-    )
-    assert plan.to_refresh("changed") == [
+    below = [
         "rollup_schemas",
         "as_revenue",
         "daily_revenue",
         "leaderboard",
         "leaderboard_monthly",
+        "leaderboard_report",
     ]
+    assert states(settings) == dict.fromkeys(below, "changed")
+    assert plan.to_refresh("changed") == below
 
 
 def test_a_touched_file_with_the_same_content_changes_nothing(settings: Settings) -> None:
@@ -188,6 +191,29 @@ def test_a_result_file_that_was_removed_is_missing(settings: Settings) -> None:
     assert plan.tables["price_daily"].why == ("its file is gone",)
     assert plan.tables["daily_revenue"].why == ("price_daily is missing",)
     assert plan.to_refresh("missing")[0] == "price_daily"
+
+
+def test_a_page_is_missing_where_one_of_its_files_is_and_is_made_alone(settings: Settings) -> None:
+    report_files(settings.results, LEADERBOARD_REPORT, 2024)[1].unlink()
+    plan = plan_year(settings, 2024)
+    assert plan.tables["leaderboard_report"].why == ("gone: leaderboard_2024.xlsx",)
+    assert plan.to_refresh("missing") == ["leaderboard_report"]
+
+
+def test_a_page_follows_the_boards_of_earlier_years(settings: Settings) -> None:
+    tables = [name for name in YEARLY if name != "leaderboard_report"]
+    for name in tables:
+        settle(settings, 2025, name)
+    assert plan_year(settings, 2024).state == "present"  # a later year is none of its business
+    for name in tables:
+        settle(settings, 2023, name)
+    page = plan_year(settings, 2024).tables["leaderboard_report"]
+    assert (page.state, page.why) == ("changed", ("leaderboard/2023 has changed",))
+    assert states(settings) == {"leaderboard_report": "changed"}
+    settle(settings, 2024, "leaderboard_report")
+    assert states(settings) == {}
+    result_path(settings.results, "leaderboard", 2023).unlink()
+    assert plan_year(settings, 2024).tables["leaderboard_report"].why == ("leaderboard/2023 has changed",)
 
 
 def test_a_table_waits_for_an_upstream_that_is_not_refreshed_with_it(settings: Settings) -> None:

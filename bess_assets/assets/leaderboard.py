@@ -1,13 +1,16 @@
 """What each battery earned by day, month and year, and who earned most.
 
 Belongs here: the assets of the group `leaderboard`.
-Does not: how they are reckoned; each calls the market function of its own name.
+Does not: how they are reckoned; each calls the market function of its own name, and the report its own package.
 """
 
-from bess_assets.assets.result import result_asset
+from bess_assets.assets.result import files_asset, result_asset
+from bess_assets.report.files import write_report
+from bess_assets.tables import LEADERBOARD_REPORT
 
 daily_revenue = result_asset("daily_revenue")
 leaderboard = result_asset("leaderboard")
 leaderboard_monthly = result_asset("leaderboard_monthly")
+leaderboard_report = files_asset(LEADERBOARD_REPORT, write_report)
 
-ASSETS = [daily_revenue, leaderboard, leaderboard_monthly]
+ASSETS = [daily_revenue, leaderboard, leaderboard_monthly, leaderboard_report]

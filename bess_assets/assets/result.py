@@ -1,7 +1,7 @@
-"""The one way in which a declared table becomes an asset.
+"""The one way in which a declared table, or a set of files made of tables, becomes an asset.
 
-Belongs here: turning a table's declaration and its step into an asset with its inline checks.
-Does not: the step (pipeline.STEPS), the write (io_managers.py), what is shown (metadata.py).
+Belongs here: turning a declaration and its step into an asset, with its inline checks.
+Does not: the step (pipeline.STEPS, report/), the write of a table (io_managers.py), what is shown (metadata.py).
 """
 
 from collections.abc import Callable, Iterator
@@ -10,14 +10,14 @@ from typing import Any
 import dagster as dg
 
 from bess_assets.market.datasets import DATASETS
-from bess_assets.metadata import OWNERS, check_metadata, column_lineage, table_schema
+from bess_assets.metadata import OWNERS, check_metadata, column_lineage, files_metadata, table_schema
 from bess_assets.partitions import operating_years, publication_years, yearly_check
-from bess_assets.pipeline import CHECKS, check_names, start_step
+from bess_assets.pipeline import CHECKS, check_names, run_files, start_step
 from bess_assets.records import package_version, read_run
 from bess_assets.resources import Warehouse
 from bess_assets.settings import Settings
-from bess_assets.storage import ResultTable
-from bess_assets.tables import TABLES, Table
+from bess_assets.storage import ResultTable, WrittenTable
+from bess_assets.tables import TABLES, FileSet, Table
 
 
 def result_asset(table_name: str) -> dg.AssetsDefinition:
@@ -75,6 +75,28 @@ def _check_results(settings: Settings, year: int | None, table_name: str) -> Ite
             description=check["detail"],
             metadata=check_metadata(entry),
         )
+
+
+def files_asset(files: FileSet, write: Callable[[Settings, int], WrittenTable]) -> dg.AssetsDefinition:
+    """The yearly asset of a set of files: it reads its tables by path and writes the files itself, since no IO manager has a use for them."""
+
+    @dg.asset(
+        name=files.name,
+        group_name=files.group,
+        description=files.meaning,
+        deps=list(files.upstream),
+        partitions_def=operating_years,
+        owners=list(OWNERS),
+        kinds={"html", "excel"},
+        tags={"bess/shape": "files"},
+        code_version=package_version(),
+    )
+    def execute(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster looks for the bare class
+        settings, year = warehouse.settings(), int(context.partition_key)
+        entry = run_files(settings, year, files, write)
+        return dg.MaterializeResult(metadata=files_metadata(settings, files, year, entry))
+
+    return execute
 
 
 def _asset(table: Table, **more: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:

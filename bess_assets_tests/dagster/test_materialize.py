@@ -20,12 +20,12 @@ from bess_assets.market.datasets import DATASETS
 from bess_assets.materialize import materialize_year, register_rollups
 from bess_assets.pipeline import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK, run_step
 from bess_assets.plan import plan_year
-from bess_assets.records import read_run, recorded_years, result_path, temporary_path, year_lock
+from bess_assets.records import read_run, recorded_years, report_files, result_path, temporary_path, year_lock
 from bess_assets.refresh import refresh_years
 from bess_assets.resources import HOLDING_TAG, Warehouse
 from bess_assets.results import Results
 from bess_assets.settings import Settings, load_settings
-from bess_assets.tables import TABLES
+from bess_assets.tables import FILE_SETS, LEADERBOARD_REPORT, TABLES
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
 from bess_assets_tests.market.report_samples import DA_SPP, price, put, text
 
@@ -43,7 +43,7 @@ def materialization(refreshed: Refreshed, name: str) -> dg.AssetMaterialization:
 def test_a_year_makes_every_table_and_registers_every_rollup(refreshed: Refreshed) -> None:
     outcome = refreshed.year
     assert outcome.ok, {a.name: a.error for a in outcome.assets.values() if a.error}
-    assert list(outcome.assets) == [*DATASETS, *YEARLY]
+    assert list(outcome.assets) == [*DATASETS, *YEARLY, *FILE_SETS]
     assert refreshed.merged.ok
     for name in YEARLY:
         assert result_path(refreshed.settings.results, name, YEAR).is_file()
@@ -71,6 +71,24 @@ def test_a_materialization_says_rows_coverage_dollars_inputs_and_more(refreshed:
     assert "findings" in values
     lineage = values["dagster/column_lineage"]
     assert {dep.asset_key.to_user_string() for dep in lineage.deps_by_column["da_energy_usd"]} == {"energy_revenue"}
+
+
+def test_the_page_is_made_last_and_says_where_it_is_how_large_and_of_what(refreshed: Refreshed) -> None:
+    entry = read_run(refreshed.settings.results, YEAR)["tables"]["leaderboard_report"]
+    paths = report_files(refreshed.settings.results, LEADERBOARD_REPORT, YEAR)
+    assert all(path.is_file() for path in paths)
+    assert entry["bytes"] == sum(path.stat().st_size for path in paths)
+    shown = materialization(refreshed, "leaderboard_report")
+    values = {name: value.value for name, value in shown.metadata.items()}
+    assert values["path"] == str(paths[0])
+    assert values["batteries"] == entry["rows"] == 3
+    assert values["bytes"] == entry["bytes"]
+    assert values["seconds"] > 0
+    assert set(entry["inputs"]) == {"table:leaderboard", "table:leaderboard_monthly", "table:daily_revenue"}
+    tables = read_run(refreshed.settings.results, YEAR)["tables"]
+    assert entry["inputs"]["table:leaderboard"] == tables["leaderboard"]["digest"]
+    assert refreshed.year.assets["leaderboard_report"].status == "ok"
+    assert [e.name for e in refreshed.events if e.kind == "done" and e.year == YEAR][-1] == "leaderboard_report"
 
 
 def test_an_extract_shows_the_fingerprints_of_both_years_files(refreshed: Refreshed) -> None:

@@ -1,0 +1,227 @@
+"""What the page and the workbook hold: boards, days, fleet figures and where they come from, read from the result tables of a year.
+
+Belongs here: which columns are shown, fleet figures of a period, since when a battery is known.
+Does not: how it looks (page.py, workbook.py), how a battery's figures are reckoned (market/).
+"""
+
+import calendar
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from bess_assets.market.leaderboard import fleet_usd_per_kw
+from bess_assets.market.products import PRODUCTS
+from bess_assets.records import RunRecord, read_run, result_path, result_years
+from bess_assets.settings import Settings
+from bess_assets.storage import ResultTable
+from bess_assets.tables import PRODUCT_NAMES, TABLES
+
+_SHORT = {"regup": "RegUp", "regdn": "RegDown", "rrs": "RRS", "ecrs": "ECRS", "nspin": "Non-spin"}
+STREAMS = {
+    "da_energy_usd": ("Day-ahead energy", "DA energy"),
+    "rt_energy_usd": ("Real-time energy", "RT energy"),
+    **{f"as_{p}_usd": (PRODUCT_NAMES[p][0].upper() + PRODUCT_NAMES[p][1:], _SHORT[p]) for p in PRODUCTS},
+}
+"""Columns that add up to total_usd, with their name and what it is in a narrow heading."""
+
+DAY_COLUMNS = (
+    "battery",
+    "operating_day",
+    "da_energy_usd",
+    "rt_energy_usd",
+    "energy_usd",
+    "as_usd",
+    "total_usd",
+    "discharge_mwh",
+    "charge_mwh",
+    "energy_quarter_hours",
+    "expected_quarter_hours",
+)
+"""Columns of daily_revenue that are shown."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Figures of all batteries in a period; dollars and $/kW are of the ranked ones, unknown is None.
+
+    Attributes:
+        ranked: batteries with a rank.
+        batteries: batteries with a row.
+        capacity_mw: MW of the ranked ones.
+        usd: each stream, energy_usd, as_usd and total_usd, summed where known.
+        usd_per_kw_month: fleet average, weighted by size and active days (methodology, section 11).
+        usd_per_kw_year: the same, of a year.
+        energy_share: energy_usd / total_usd; None unless total_usd > 0.
+        energy_coverage: mean over all batteries.
+        as_coverage: mean over all batteries.
+    """
+
+    ranked: int
+    batteries: int
+    capacity_mw: float | None
+    usd: Mapping[str, float | None]
+    usd_per_kw_month: float | None
+    usd_per_kw_year: float | None
+    energy_share: float | None
+    energy_coverage: float | None
+    as_coverage: float | None
+
+
+@dataclass(frozen=True)
+class Period:
+    """The board of a year or a month.
+
+    Attributes:
+        month: 1 to 12; None for the whole year.
+        rows: in the order of the board.
+        fleet: figures of all of them.
+    """
+
+    month: int | None
+    rows: Sequence[Row]
+    fleet: Fleet
+
+
+@dataclass(frozen=True)
+class Content:
+    """A year for people.
+
+    Attributes:
+        year: the operating year.
+        edition: final or preliminary.
+        data_through: last operating day of the data.
+        made: when the leaderboard was made, ISO in UTC; None if that was not recorded.
+        version: of the package that made it.
+        whole_year: the board of the year.
+        months: boards of its months, those that have one.
+        days: rows of daily_revenue, columns `DAY_COLUMNS`, in order of battery and day.
+        start_years: for each battery the first year in which it was active, and whether it may have begun before.
+        rank_changes: places gained since the year before, for batteries ranked in both.
+        inputs: (file, digest) of each rollup file and (table, digest) of each result table that the year was made of.
+    """
+
+    year: int
+    edition: str
+    data_through: date | None
+    made: str | None
+    version: str
+    whole_year: Period
+    months: Sequence[Period]
+    days: Mapping[str, Sequence[Any]]
+    start_years: Mapping[str, tuple[int, bool]]
+    rank_changes: Mapping[str, int]
+    inputs: Sequence[tuple[str, str]]
+
+    @property
+    def periods(self) -> list[Period]:
+        """The whole year, then its months."""
+        return [self.whole_year, *self.months]
+
+
+def read_content(settings: Settings, year: int) -> Content:
+    """Everything shown of a year.
+
+    Raises:
+        NotRefreshedError: one of the tables has not been written.
+    """
+    board = _rows(settings, "leaderboard", year)
+    monthly = _rows(settings, "leaderboard_monthly", year)
+    days = ResultTable(TABLES["daily_revenue"], result_path(settings.results, "daily_revenue", year))
+    table = days.read(list(DAY_COLUMNS))
+    record = read_run(settings.results, year)
+    entry = record["tables"].get("leaderboard")
+    by_month: dict[int, list[Row]] = {}
+    for row in monthly:
+        by_month.setdefault(row["month"], []).append(row)
+    earlier = {y: _rows(settings, "leaderboard", y) for y in result_years(settings.results, "leaderboard") if y < year}
+    return Content(
+        year=year,
+        edition=board[0]["edition"] if board else "preliminary",
+        data_through=board[0]["data_through"] if board else None,
+        made=entry["finished"] if entry else None,
+        version=entry["package_version"] if entry else "",
+        whole_year=Period(None, board, _fleet(board, year, None)),
+        months=[Period(month, rows, _fleet(rows, year, month)) for month, rows in sorted(by_month.items())],
+        days={name: table.column(name).to_pylist() for name in DAY_COLUMNS},
+        start_years=_start_years({**earlier, year: board}),
+        rank_changes=_rank_changes(earlier.get(year - 1, []), board),
+        inputs=_inputs(record),
+    )
+
+
+def _rows(settings: Settings, table: str, year: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = (
+        ResultTable(TABLES[table], result_path(settings.results, table, year)).read().to_pylist()
+    )
+    return rows
+
+
+def _fleet(rows: Sequence[Row], year: int, month: int | None) -> Fleet:
+    ranked = [row for row in rows if row["rank"] is not None]
+    days = calendar.monthrange(year, month)[1] if month else 366 if calendar.isleap(year) else 365
+    average = fleet_usd_per_kw(ranked, days)
+    usd = {name: _sum(row[name] for row in ranked) for name in (*STREAMS, "energy_usd", "as_usd", "total_usd")}
+    energy, total = usd["energy_usd"], usd["total_usd"]
+    return Fleet(
+        ranked=len(ranked),
+        batteries=len(rows),
+        capacity_mw=_sum(row["capacity_mw"] for row in ranked),
+        usd=usd,
+        usd_per_kw_month=None if average is None else average if month else average / 12,
+        usd_per_kw_year=None if average is None else average * 12 if month else average,
+        energy_share=energy / total if energy is not None and total is not None and total > 0 else None,
+        energy_coverage=_mean(rows, "energy_coverage"),
+        as_coverage=_mean(rows, "as_coverage"),
+    )
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) if known else None
+
+
+def _mean(rows: Sequence[Row], column: str) -> float | None:
+    total = _sum(row[column] for row in rows)
+    return None if total is None else total / len(rows)
+
+
+def _start_years(boards: Mapping[int, Sequence[Row]]) -> dict[str, tuple[int, bool]]:
+    """First year in which a battery was active, and whether it may have begun before.
+
+    One that was active from the first day on of the first year there is cannot be told from one that began earlier.
+    """
+    starts: dict[str, tuple[int, bool]] = {}
+    first_year = min(boards)
+    for year, rows in sorted(boards.items()):
+        for row in rows:
+            first = row["first_active_date"]
+            if first is not None and row["battery"] not in starts:
+                starts[row["battery"]] = (year, year == first_year and first == date(year, 1, 1))
+    return starts
+
+
+def _rank_changes(before: Sequence[Row], now: Sequence[Row]) -> dict[str, int]:
+    earlier = {row["battery"]: row["rank"] for row in before if row["rank"] is not None}
+    return {
+        row["battery"]: earlier[row["battery"]] - row["rank"]
+        for row in now
+        if row["rank"] is not None and row["battery"] in earlier
+    }
+
+
+def _inputs(record: RunRecord) -> list[tuple[str, str]]:
+    files = [
+        (f"{dataset}/{name}", entry["fingerprint"]["digest"])
+        for dataset, rollup in record["rollups"].items()
+        for name, entry in rollup["files"].items()
+    ]
+    tables = [
+        (name, entry["digest"])
+        for name, entry in record["tables"].items()
+        if name in TABLES and entry["digest"] is not None
+    ]
+    return [*files, *[(name, digest) for name, digest in tables if digest]]

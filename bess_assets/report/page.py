@@ -1,0 +1,247 @@
+"""The page: one HTML file that holds its data, its code and its looks, asks no server for anything and runs nothing it was not made with.
+
+Belongs here: the data as JSON, putting the parts together, the content security policy.
+Does not: what is shown (content.py), what the page does with it (static/page.js), how it looks (static/page.css).
+
+Text from the data reaches the page as JSON in a block that no browser runs, and its nodes by `textContent` alone. Should either fail, the policy forbids
+every script but the three that are named by their digests, and every request.
+"""
+
+import base64
+import hashlib
+import html
+import importlib.util
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from importlib import resources
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from bess_assets.errors import BessError
+from bess_assets.market.leaderboard import LEAST_ACTIVE_DAYS_MONTH, LEAST_ACTIVE_DAYS_YEAR, LEAST_COVERAGE
+from bess_assets.report.content import STREAMS, Content, Period
+
+_TEXTS = ("strategy", "top_as_product", "quantity_source", "notes", "excluded_reason")
+"""Columns of a board whose few texts are written once."""
+_NUMBERS = (
+    "rank",
+    "active_days",
+    *STREAMS,
+    "energy_usd",
+    "as_usd",
+    "total_usd",
+    "usd_per_mw",
+    "usd_per_kw_month",
+    "usd_per_kw_year",
+    "usd_per_mwh_discharged",
+    "charging_cost_usd",
+    "discharge_mwh",
+    "charge_mwh",
+    "cycles_per_day",
+    "round_trip_efficiency",
+    "tb2_usd",
+    "tb2_capture",
+    "energy_share",
+    "best_day_share",
+    "energy_coverage",
+    "as_coverage",
+    "da_unmatched_usd",
+    "rt_metered_usd",
+)
+_OF_THE_BATTERY = (
+    "battery",
+    "gen_resource",
+    "load_resource",
+    "esr_resource",
+    "settlement_point",
+    "qse",
+    "capacity_mw",
+    "capacity_source",
+    "energy_mwh",
+    "duration_hours",
+    "duration_source",
+    "first_active_date",
+)
+_DIGEST_SHOWN = 12
+_MARK = re.compile(r"@@(\w+)@@")
+
+
+def page_html(content: Content) -> str:
+    """The page of a year, complete.
+
+    Raises:
+        BessError: a library that it embeds is not installed, or not as it is expected.
+    """
+    scripts = {"charts": _charts_code(), "tables": _tables_code(), "code": _static("page.js")}
+    digests = " ".join(f"'sha256-{_digest(text)}'" for text in scripts.values())
+    policy = (
+        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    parts = {
+        "title": f"ERCOT battery leaderboard {content.year}",
+        "year": str(content.year),
+        "policy": html.escape(policy),
+        "style": _static("page.css"),
+        "least_coverage": f"{LEAST_COVERAGE:.0%}".rstrip("%"),
+        "days_year": str(LEAST_ACTIVE_DAYS_YEAR),
+        "days_month": str(LEAST_ACTIVE_DAYS_MONTH),
+        "data": _embedded_json(page_data(content)),
+        **scripts,
+    }
+    # In one pass, so that no part is searched for the marks of another.
+    return _MARK.sub(lambda mark: parts[mark[1]], _static("page.html"))
+
+
+def page_data(content: Content) -> dict[str, Any]:
+    """What the page knows: boards as columns at full precision, days to the cent."""
+    texts: dict[str | None, int] = {}
+    batteries = {row["battery"]: n for n, row in enumerate(content.whole_year.rows)}
+    starts = [content.start_years.get(name) for name in batteries]
+    return {
+        "year": content.year,
+        "edition": content.edition,
+        "data_through": _plain(content.data_through),
+        "made": content.made,
+        "version": content.version,
+        "streams": [[column, *names] for column, names in STREAMS.items()],
+        "batteries": {
+            **{name: [_plain(row[name]) for row in content.whole_year.rows] for name in _OF_THE_BATTERY},
+            "start_year": [start[0] if start else None for start in starts],
+            "perhaps_earlier": [bool(start and start[1]) for start in starts],
+            "rank_change": [content.rank_changes.get(name) for name in batteries],
+        },
+        "periods": [_period(period, batteries, texts) for period in content.periods],
+        "texts": list(texts),
+        "days": _days(content.days, batteries),
+        "inputs": [[name, digest[:_DIGEST_SHOWN]] for name, digest in content.inputs],
+    }
+
+
+def _period(period: Period, batteries: Mapping[str, int], texts: dict[str | None, int]) -> dict[str, Any]:
+    fleet = period.fleet
+    return {
+        "month": period.month,
+        "fleet": {
+            "ranked": fleet.ranked,
+            "batteries": fleet.batteries,
+            "capacity_mw": fleet.capacity_mw,
+            "usd_per_kw_month": fleet.usd_per_kw_month,
+            "usd_per_kw_year": fleet.usd_per_kw_year,
+            "energy_share": fleet.energy_share,
+            "energy_coverage": fleet.energy_coverage,
+            "as_coverage": fleet.as_coverage,
+            **fleet.usd,
+        },
+        "battery": [batteries[row["battery"]] for row in period.rows],
+        **{name: [row[name] for row in period.rows] for name in _NUMBERS},
+        **{name: [texts.setdefault(row[name], len(texts)) for row in period.rows] for name in _TEXTS},
+    }
+
+
+def _days(days: Mapping[str, Sequence[Any]], batteries: Mapping[str, int]) -> list[dict[str, Any] | None]:
+    """For each battery its first day, and dollars of energy and of ancillary services from it on, to the cent; None on a day without a row."""
+    found: list[dict[str, Any] | None] = [None] * len(batteries)
+    rows = zip(days["battery"], days["operating_day"], days["energy_usd"], days["as_usd"], strict=True)
+    for battery, group in groupby(rows, key=lambda row: row[0]):
+        by_day = {day.toordinal(): (_cents(energy), _cents(services)) for _, day, energy, services in group}
+        first = min(by_day)
+        every = [by_day.get(day, (None, None)) for day in range(first, max(by_day) + 1)]
+        found[batteries[battery]] = {
+            "first": date.fromordinal(first).isoformat(),
+            "energy": [energy for energy, _ in every],
+            "as": [services for _, services in every],
+        }
+    return found
+
+
+def _cents(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _embedded_json(value: Any) -> str:
+    """JSON without any character that could end the block it stands in, or begin a comment or a script."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+# --- embedded code ------------------------------------------------------------------------------------------------------------------------
+
+
+@lru_cache
+def _static(name: str) -> str:
+    return _one_ending((resources.files("bess_assets.report") / "static" / name).read_text(encoding="utf-8"))
+
+
+@lru_cache
+def _charts_code() -> str:
+    """BokehJS and its plotting interface, as the package bokeh brings them; the Python half is not loaded."""
+    folder = _package("bokeh") / "server" / "static" / "js"
+    return _as_script("\n".join(_library_text(folder / name) for name in ("bokeh.min.js", "bokeh-api.min.js")))
+
+
+@lru_cache
+def _tables_code() -> str:
+    """DataTables as the package itables brings it: a module, made a plain script that leaves the one name `DataTable`.
+
+    Raises:
+        BessError: the module offers no default export.
+    """
+    path = _package("itables") / "html" / "dt_bundle.js"
+    text = _library_text(path)
+    export = re.search(r"export\s*\{([^{}]*)\}\s*;?", text)
+    default = re.search(r"([\w$]+)\s+as\s+default\b", export[1]) if export else None
+    if export is None or default is None:
+        raise BessError(
+            "The table library cannot be embedded.",
+            file=path,
+            expected="a module with a default export",
+            remedy="Install the version that constraints.txt names.",
+        )
+    body = text[: export.start()] + f"globalThis.DataTable={default[1]};" + text[export.end() :]
+    return _as_script('(()=>{"use strict";' + body + "\n})();")
+
+
+def _package(name: str) -> Path:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise BessError(
+            f"The leaderboard page needs the package {name}.",
+            remedy=f"Install it: python -m pip install {name}",
+        )
+    return Path(spec.origin).parent
+
+
+def _library_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BessError(
+            "A library that the leaderboard page embeds is not where it was.",
+            file=path,
+            remedy="Install the version that constraints.txt names.",
+        ) from error
+
+
+def _as_script(text: str) -> str:
+    """Code that may stand in a page: what would end its element, or hide its end, is spelt otherwise, as strings and comments allow."""
+    return _one_ending(re.sub(r"<(?=/script|!--|script)", r"\\x3c", text, flags=re.IGNORECASE))
+
+
+def _one_ending(text: str) -> str:
+    # A browser reads every line ending as one character, and reckons a script's digest from what it read.
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,0 +1,178 @@
+"""Homes with made-up boards of any number of batteries, awkward names among them, written with the real writer.
+
+Belongs here: rows that hang together (streams add up to totals, months and days to nothing in particular), and writing them.
+Does not: settling anything: the page shows what stands in the tables, wherever it comes from.
+"""
+
+import calendar
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from bess_assets.market.products import PRODUCTS
+from bess_assets.market.step import StepResult
+from bess_assets.records import record_table, result_path, table_entry
+from bess_assets.settings import Settings, load_settings
+from bess_assets.storage import write_table
+from bess_assets.tables import TABLES
+
+SCRIPT = "<script>document.title='run'</script>"
+IMAGE = "<img src=x onerror=\"document.title='run'\">"
+FORMULA = '=HYPERLINK("http://example.invalid","open")'
+CLOSING = "</script><b>&amp;"
+AWKWARD = (SCRIPT, IMAGE, FORMULA, CLOSING)
+"""Names that must stay text wherever they are shown."""
+
+
+def write_boards(home: Path, year: int, batteries: int, seed: int = 1) -> Settings:
+    """Write the three tables that a report is made of; the last battery is not ranked, and much of it is unknown."""
+    settings = load_settings(home, {})
+    random = np.random.default_rng([seed, year])
+    names = sorted([*AWKWARD, *(f"BATTERY_{n:03d}" for n in range(batteries - len(AWKWARD)))])
+    sizes = {name: _size(random) for name in names}
+    board = _board(random, names, sizes, year, None)
+    months = [{**row, "month": month} for month in range(1, 13) for row in _board(random, names, sizes, year, month)]
+    _write(settings, year, "leaderboard", _columns(board))
+    _write(settings, year, "leaderboard_monthly", _columns(months))
+    _write(settings, year, "daily_revenue", _days(random, names, year))
+    return settings
+
+
+def write_no_board(home: Path, year: int) -> Settings:
+    """Write the same tables without a single battery."""
+    settings = load_settings(home, {})
+    for name in ("leaderboard", "leaderboard_monthly", "daily_revenue"):
+        _write(settings, year, name, {"battery": []})
+    return settings
+
+
+def _size(random: np.random.Generator) -> dict[str, Any]:
+    capacity = float(np.round(random.uniform(5, 260), 1))
+    known = random.random() < 0.8
+    hours = float(random.choice([1.0, 1.5, 2.0, 4.0]))
+    return {
+        "capacity_mw": capacity,
+        "capacity_source": "dam",
+        "energy_mwh": capacity * hours if known else None,
+        "duration_hours": hours if known else 4.0,
+        "duration_source": "ercot" if known else "assumed",
+    }
+
+
+def _board(
+    random: np.random.Generator, names: Sequence[str], sizes: Mapping[str, Any], year: int, month: int | None
+) -> list[dict[str, Any]]:
+    days = calendar.monthrange(year, month)[1] if month else 366 if calendar.isleap(year) else 365
+    rows = [_row(random, name, sizes[name], days, year, known=name != names[-1]) for name in names]
+    ranked = sorted((row for row in rows if "total_usd" in row), key=lambda row: -row["total_usd"])
+    for rank, row in enumerate(ranked, start=1):
+        row["rank"] = rank
+    return [*ranked, *(row for row in rows if "total_usd" not in row)]
+
+
+def _row(
+    random: np.random.Generator, name: str, size: Mapping[str, Any], days: int, year: int, *, known: bool
+) -> dict[str, Any]:
+    scale = size["capacity_mw"] * days
+    day_ahead, real_time = (float(value) * scale for value in random.normal([70, 40], [30, 60]))
+    products = {f"as_{p}_usd": abs(float(random.normal(25, 15))) * scale for p in PRODUCTS}
+    energy, services = day_ahead + real_time, sum(products.values())
+    total = energy + services
+    discharge = scale * float(random.uniform(0.5, 1.5))
+    scaled = total / (1_000 * size["capacity_mw"]) * 366 / days
+    money: dict[str, Any] = {
+        "da_energy_usd": day_ahead,
+        "rt_energy_usd": real_time,
+        "energy_usd": energy,
+        **products,
+        "as_usd": services,
+        "total_usd": total,
+        "usd_per_mw": total / size["capacity_mw"],
+        "usd_per_kw_year": scaled,
+        "usd_per_kw_month": scaled / 12,
+        "usd_per_mwh_discharged": total / discharge,
+        "tb2_usd": 100.0 * scale,
+        "tb2_capture": energy / (100.0 * scale),
+        "energy_share": max(energy, 0) / (max(energy, 0) + services),
+        "best_day_share": 0.0412,
+        "strategy": str(random.choice(["hybrid", "energy_arbitrage", "ancillary_services"])),
+        "notes": "4 quarter-hours unpriced" if random.random() < 0.5 else None,
+    }
+    if not known:
+        money = {"da_energy_usd": day_ahead, "as_regup_usd": products["as_regup_usd"]}
+    return {
+        **size,
+        **money,
+        "battery": name,
+        "gen_resource": f"{name}_UNIT1",
+        "settlement_point": "NODE_RN",
+        "qse": "QSE1",
+        "first_active_date": date(year, 1, 1),
+        "active_days": days,
+        "charging_cost_usd": 20.0 * scale,
+        "discharge_mwh": discharge,
+        "charge_mwh": discharge / 0.86,
+        "cycles_per_day": 0.9456 if size["energy_mwh"] else None,
+        "round_trip_efficiency": 0.8599,
+        "energy_coverage": 0.9949999 if known else 0.2,
+        "as_coverage": 1.0,
+        "quantity_source": "telemetry",
+        "da_unmatched_usd": 12.34,
+        "data_through": date(year, 12, 31),
+        "edition": "final",
+        "excluded_reason": None if known else "charging unknown; energy coverage 0.200 below 0.95",
+    }
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    names = {name for row in rows for name in row}
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _days(random: np.random.Generator, names: Sequence[str], year: int) -> dict[str, Any]:
+    """A year of days for each battery; the third of January is unknown for all."""
+    every = [date(year, 1, 1) + timedelta(days=n) for n in range(366 if calendar.isleap(year) else 365)]
+    rows = len(names) * len(every)
+    day_ahead = random.normal(4_000, 2_000, rows)
+    day_ahead[2 :: len(every)] = np.nan
+    real_time = random.normal(1_000, 4_000, rows)
+    real_time[np.isnan(day_ahead)] = np.nan
+    services = np.abs(random.normal(3_000, 1_000, rows))
+    energy = day_ahead + real_time
+    return {
+        "battery": pa.array(np.repeat(names, len(every)).tolist()),
+        "operating_day": pa.array(every * len(names)),
+        "da_energy_usd": day_ahead,
+        "rt_energy_usd": real_time,
+        "energy_usd": energy,
+        "as_regup_usd": services,
+        "as_usd": services,
+        "total_usd": energy + services,
+        "discharge_mwh": np.full(rows, 80.5),
+        "charge_mwh": np.full(rows, 93.1),
+        "energy_quarter_hours": np.where(np.isnan(energy), 0, 96),
+        "expected_quarter_hours": np.full(rows, 96),
+        "award_positive": np.ones(rows, dtype=bool),
+    }
+
+
+def _write(settings: Settings, year: int, name: str, columns: Mapping[str, Any]) -> None:
+    table = TABLES[name]
+    rows = len(columns["battery"])
+    complete = {
+        c.name: columns[c.name]
+        if c.name in columns
+        else np.zeros(rows, dtype=np.int64)
+        if c.required and c.kind == "count"
+        else [None] * rows
+        for c in table.columns
+    }
+    path = result_path(settings.results, name, year)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = write_table(table, path, StepResult(iter([complete])))
+    entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs={}, rows=written.rows, digest=written.digest)
+    record_table(settings.results, year, name, entry)

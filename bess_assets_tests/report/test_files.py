@@ -1,0 +1,203 @@
+"""The workbook and the files beside the page: numbers are numbers, text is text, the same tables give the same bytes.
+
+Belongs here: what stands in them, that they appear whole, and a spreadsheet program's opinion of the workbook.
+Does not: the page (test_page.py), how figures come about.
+"""
+
+import csv
+import math
+import subprocess
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pyarrow.parquet as pq
+import pytest
+
+from bess_assets.errors import NotRefreshedError
+from bess_assets.records import remove_stale_files, report_files, result_path
+from bess_assets.report import files as files_module
+from bess_assets.report import workbook as workbook_module
+from bess_assets.report.content import DAY_COLUMNS, STREAMS, read_content
+from bess_assets.report.files import write_report
+from bess_assets.report.workbook import write_workbook
+from bess_assets.settings import Settings
+from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT
+from bess_assets_tests.report.conftest import YEAR, program
+from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, write_boards
+
+SHEETS = {"Leaderboard": "leaderboard", "Months": "leaderboard_monthly", "Daily": "daily_revenue"}
+
+
+@pytest.fixture(scope="module")
+def book(files: Mapping[str, Path]) -> Any:
+    return openpyxl.load_workbook(files[".xlsx"])
+
+
+def stored(home: Settings, table: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(result_path(home.results, table, YEAR)).to_pylist()
+    return rows
+
+
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_a_sheet_holds_its_table_cell_by_cell(book: Any, home: Settings, sheet: str) -> None:
+    heading, *rows = book[sheet].iter_rows(values_only=True)
+    if sheet == "Daily":
+        assert heading == DAY_COLUMNS
+    expected = stored(home, SHEETS[sheet])
+    assert len(rows) == len(expected)
+    for row, right in zip(rows, expected, strict=True):
+        for name, value in zip(heading, row, strict=True):
+            found = value.date() if isinstance(value, datetime) else value
+            if isinstance(right[name], float):
+                assert found == pytest.approx(right[name], rel=1e-14), name  # a sheet holds sixteen digits
+            else:
+                assert found == right[name], name
+
+
+def test_numbers_have_formats_headings_stay_in_view_and_no_cell_is_a_formula(book: Any) -> None:
+    for sheet in SHEETS:
+        first = {cell.value: book[sheet].cell(2, cell.column) for cell in book[sheet][1]}
+        assert first["total_usd"].number_format == "#,##0.00"
+        assert first["discharge_mwh"].number_format == "#,##0.0"
+        assert book[sheet].freeze_panes == {"Leaderboard": "C2", "Months": "D2", "Daily": "C2"}[sheet]
+        assert book[sheet].auto_filter.ref.startswith("A1:")
+    board = {cell.value: book["Leaderboard"].cell(2, cell.column) for cell in book["Leaderboard"][1]}
+    assert board["first_active_date"].number_format == "yyyy-mm-dd"
+    assert board["energy_coverage"].number_format == "0.0%"
+    assert board["rank"].number_format == "0"
+    kinds = {cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row}
+    assert "f" not in kinds
+    texts = {cell.value for cell in book["Leaderboard"]["B"]}
+    assert set(AWKWARD) <= texts
+
+
+def test_the_last_sheet_says_the_fleets_figures_what_columns_mean_and_what_is_left_out(
+    book: Any, home: Settings
+) -> None:
+    rows = list(book["Method and coverage"].iter_rows(values_only=True))
+    headings = next(row for row in rows if row[0] == "period")
+    year = dict(zip(headings, next(row for row in rows if row[0] == "whole year"), strict=True))
+    ranked = [row for row in stored(home, "leaderboard") if row["rank"] is not None]
+    assert year["ranked"] == len(ranked)
+    assert year["batteries"] == len(ranked) + 1
+    for stream in (*STREAMS, "total_usd"):
+        assert year[stream] == pytest.approx(sum(row[stream] for row in ranked))
+    assert sum(str(row[0]).startswith(f"{YEAR}-") for row in rows) == 12
+    assert ("edition", "final") in {row[:2] for row in rows}
+    assert ("data through", f"{YEAR}-12-31") in {row[:2] for row in rows}
+    assert {(column.name, column.meaning) for column in LEADERBOARD.columns} <= {row[:2] for row in rows}
+    everything = "\n".join(str(row[0]) for row in rows)
+    for words in ("no settlement statement", "self-arranged", "make-whole", "never zero"):
+        assert words in everything
+
+
+def test_more_days_than_a_sheet_holds_go_on_the_next(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbook_module, "DAYS_A_SHEET", 2_000)
+    write_workbook(read_content(home, YEAR), tmp_path / "small.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "small.xlsx", read_only=True)
+    assert book.sheetnames == ["Leaderboard", "Months", "Daily", "Daily 2", "Method and coverage"]
+    assert [book[name].max_row - 1 for name in ("Daily", "Daily 2")] == [2_000, 366 * 8 - 2_000]
+    book.close()
+
+
+def test_csv_is_the_table_at_full_precision_with_formula_like_names_disarmed(
+    files: Mapping[str, Path], home: Settings
+) -> None:
+    for key, table in ((".csv", LEADERBOARD), ("monthly.csv", LEADERBOARD_MONTHLY)):
+        with files[key].open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        expected = stored(home, table.name)
+        assert len(rows) == len(expected)
+        for row, right in zip(rows, expected, strict=True):
+            assert list(row) == table.column_names
+            assert (float(row["total_usd"]) if row["total_usd"] else None) == right["total_usd"]
+            assert row["battery"].removeprefix("'") == right["battery"]
+        cells = [value for row in rows for name, value in row.items() if table.column(name).kind in {"text", "label"}]
+        assert f"'{FORMULA}" in cells
+        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+
+
+def test_parquet_is_the_result_table_byte_by_byte(files: Mapping[str, Path], home: Settings) -> None:
+    for key, table in ((".parquet", "leaderboard"), ("monthly.parquet", "leaderboard_monthly")):
+        assert files[key].read_bytes() == result_path(home.results, table, YEAR).read_bytes()
+
+
+def test_the_same_tables_give_the_same_bytes_whenever_they_are_written(
+    files: Mapping[str, Path], home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import time
+
+    before = {path: path.read_bytes() for path in files.values()}
+    later = time.time() + 100_000
+    monkeypatch.setattr(time, "time", lambda: later)
+    written = write_report(home, YEAR)
+    assert {path: path.read_bytes() for path in files.values()} == before
+    assert written.bytes == sum(len(content) for content in before.values())
+    assert written.rows == 8
+
+
+def test_a_report_that_cannot_be_finished_leaves_the_one_before_and_no_half_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = write_boards(tmp_path, YEAR, 5)
+    write_report(settings, YEAR)
+    page, workbook, *_ = report_files(settings.results, LEADERBOARD_REPORT, YEAR)
+    before = {path.name: path.read_bytes() for path in page.parent.iterdir()}
+
+    def disk_full(_content: Any, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(files_module, "write_workbook", disk_full)
+    with pytest.raises(OSError, match="no space"):
+        write_report(settings, YEAR)
+    assert {path.name: path.read_bytes() for path in page.parent.iterdir()} == before
+    killed = workbook.with_name(f".{workbook.name}.1-abc.tmp")
+    killed.write_bytes(b"half")
+    assert remove_stale_files(settings, YEAR) == [killed]
+    assert not killed.exists()
+
+
+def test_a_year_without_a_board_has_no_report(tmp_path: Path) -> None:
+    settings = write_boards(tmp_path, YEAR, 5)
+    with pytest.raises(NotRefreshedError, match="2023"):
+        write_report(settings, YEAR - 1)
+
+
+def _spelt(cell: str) -> float:
+    return float(cell.removesuffix("%")) / (100 if cell.endswith("%") else 1)
+
+
+@pytest.mark.slow
+def test_libreoffice_opens_the_workbook_and_its_totals_are_those_of_the_tables(
+    files: Mapping[str, Path], home: Settings, tmp_path: Path
+) -> None:
+    office = program("soffice", "libreoffice")
+    every_sheet = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,-1"
+    command = [
+        office,
+        "--headless",
+        f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}",
+        "--convert-to",
+        every_sheet,
+    ]
+    subprocess.run(
+        [*command, "--outdir", str(tmp_path), str(files[".xlsx"])], check=True, timeout=240, capture_output=True
+    )
+    for sheet, table in SHEETS.items():
+        with (tmp_path / f"leaderboard_{YEAR}-{sheet}.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        expected = stored(home, table)
+        assert len(rows) == len(expected)
+        for name in rows[0]:
+            right = [row[name] for row in expected]
+            if any(isinstance(value, float) for value in right):
+                total = math.fsum(_spelt(row[name]) for row in rows if row[name])
+                assert total == pytest.approx(math.fsum(value for value in right if value is not None), rel=1e-9), name
+                assert [row[name] == "" for row in rows] == [value is None for value in right], name
+        assert {row["battery"] for row in rows} == {row["battery"] for row in expected}

@@ -1,0 +1,633 @@
+"""The page as its reader has it: in a real Chromium, from a file, every figure held against the result tables.
+
+Belongs here: what is shown, what it does when it is used, and that nothing in the data is ever executed.
+Does not: the workbook and the other files (test_files.py), how figures come about.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from bess_assets.errors import BessError
+from bess_assets.records import report_files, result_path
+from bess_assets.report import page as page_module
+from bess_assets.report.content import STREAMS, read_content
+from bess_assets.report.files import write_report
+from bess_assets.report.page import page_html
+from bess_assets.settings import Settings
+from bess_assets.tables import LEADERBOARD_REPORT
+from bess_assets_tests.report.conftest import YEAR, program
+from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, SCRIPT, write_boards, write_no_board
+
+UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+UNITS = {
+    "total_usd": 0,
+    "usd_per_mw": 0,
+    "usd_per_kw_month": 2,
+    "usd_per_kw_year": 2,
+    "usd_per_mwh_discharged": 2,
+}
+SHOWN_STREAMS = ("da_energy_usd", "rt_energy_usd", "as_usd")
+SHARES = ("round_trip_efficiency", "tb2_capture", "energy_coverage", "as_coverage")
+STRATEGIES = {"energy_arbitrage": "energy", "ancillary_services": "ancillary", "hybrid": "hybrid"}
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")  # fmt: skip
+
+CELLS = """
+return [...document.querySelectorAll('#board tbody tr')].map((row) => [row.dataset.battery, Object.fromEntries(
+    [...row.querySelectorAll('[data-column]')].map((cell) => [cell.dataset.column, cell.textContent]))]);
+"""
+
+
+# --- spelling, as the page should
+
+
+def number(value: float | None, digits: int) -> str:
+    if value is None:
+        return UNKNOWN
+    rounded = Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return f"{rounded + 0:,}".replace("-", MINUS) if rounded else f"{abs(rounded):,}"
+
+
+def percent(value: float | None) -> str:
+    """Cut to a tenth of a percent, as everywhere."""
+    if value is None:
+        return UNKNOWN
+    tenths = (Decimal(repr(value)) * 1000 + Decimal("1e-9")).to_integral_value(ROUND_FLOOR)
+    return number(float(tenths / 10), 1) + "%"
+
+
+def dollars(value: float | None) -> str:
+    return UNKNOWN if value is None else (f"{MINUS}$" if value < -0.5 else "$") + number(abs(value), 0)
+
+
+# --- fixtures
+
+
+def board(home: Settings, month: int | None = None) -> list[dict[str, Any]]:
+    name = "leaderboard" if month is None else "leaderboard_monthly"
+    rows = pq.read_table(result_path(home.results, name, YEAR)).to_pylist()
+    return [row for row in rows if month is None or row["month"] == month]
+
+
+@pytest.fixture(scope="module")
+def html(files: dict[str, Path]) -> Path:
+    return files[".html"]
+
+
+@pytest.fixture
+def opened(browser: Any, html: Path) -> Any:
+    """The page as it opens: opened once, and between tests brought back to that by its own means."""
+    if browser.current_url != html.as_uri():
+        return reopen(browser, html)
+    browser.execute_script("document.getElementById('battery').close()")
+    clear(browser)
+    return browser
+
+
+def clear(browser: Any) -> None:
+    browser.execute_script("document.querySelector('#controls [type=reset]').click()")
+    pause(browser, 20)
+
+
+def pause(browser: Any, milliseconds: int) -> None:
+    browser.execute_async_script("setTimeout(arguments[1], arguments[0])", milliseconds)
+
+
+def reopen(browser: Any, html: Path, fragment: str = "") -> Any:
+    browser.get("about:blank")
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    browser.get(html.as_uri() + fragment)
+    assert browser.execute_script("return document.documentElement.dataset.ready") == "true", browser.get_log("browser")
+    return browser
+
+
+def choose(browser: Any, control: str, value: str) -> None:
+    browser.execute_script(
+        "const c = document.getElementById(arguments[0]); c.value = arguments[1];"
+        "if (c.value !== arguments[1]) throw new Error('no such option: ' + arguments[1]);"
+        "c.dispatchEvent(new Event(c.tagName === 'INPUT' ? 'input' : 'change', { bubbles: true }));",
+        control,
+        value,
+    )
+
+
+def cells(browser: Any) -> dict[str, dict[str, str]]:
+    """Shown figures of each battery of the board, in the order shown."""
+    return dict(browser.execute_script(CELLS))
+
+
+def texts(browser: Any, selector: str) -> list[str]:
+    found: list[str] = browser.execute_script(
+        "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)", selector
+    )
+    return found
+
+
+def wait_for_charts(browser: Any, count: int) -> None:
+    browser.set_script_timeout(20)
+    drawn = browser.execute_async_script(
+        """
+        const [wanted, done] = arguments; const end = performance.now() + 15000;
+        (function look() {
+          const drawn = document.querySelectorAll(".plot[data-drawn]").length;
+          if (drawn >= wanted || performance.now() > end) done(drawn); else setTimeout(look, 30);
+        })();
+        """,
+        count,
+    )
+    assert drawn >= count, browser.get_log("browser")
+
+
+def open_battery(browser: Any, name: str) -> None:
+    browser.execute_script(
+        "[...document.querySelectorAll('.name-button')].find((b) => b.textContent === arguments[0]).click()", name
+    )
+
+
+# --- it opens
+
+
+def test_it_opens_from_a_file_without_an_error_or_a_request(browser: Any, html: Path) -> None:
+    opened = reopen(browser, html)
+    wait_for_charts(opened, 3)
+    errors = [entry for entry in opened.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
+    assert errors == []
+    messages = [json.loads(entry["message"])["message"] for entry in opened.get_log("performance")]
+    asked = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+    assert asked == {html.as_uri()}
+    assert f"ERCOT battery leaderboard {YEAR}" in opened.title
+    edition = texts(opened, "#edition")[0]
+    assert edition.startswith(f"final data through {YEAR}-12-31 · made 20")
+
+
+def test_a_script_that_is_not_its_own_does_not_run_and_nothing_can_be_fetched(opened: Any) -> None:
+    opened.set_script_timeout(10)
+    blocked = opened.execute_async_script(
+        """
+        const done = arguments[0]; const blocked = [];
+        addEventListener("securitypolicyviolation", (event) => blocked.push(event.effectiveDirective));
+        const script = document.createElement("script"); script.textContent = "window.ran = true"; document.body.append(script);
+        const image = document.createElement("img"); image.src = "https://example.invalid/x.png"; document.body.append(image);
+        fetch("https://example.invalid/").catch(() => setTimeout(() => done([window.ran === true, blocked.sort()]), 200));
+        """
+    )
+    assert blocked == [False, ["connect-src", "img-src", "script-src-elem"]]
+
+
+# --- every figure
+
+
+@pytest.mark.parametrize("month", [None, 2, 11])
+def test_every_figure_of_the_board_is_that_of_the_table_in_every_unit(
+    opened: Any, home: Settings, month: int | None
+) -> None:
+    if month:
+        choose(opened, "period", str(month))
+    ranked = [row for row in board(home, month) if row["rank"] is not None]
+    for unit, digits in UNITS.items():
+        choose(opened, "unit", unit)
+        shown = cells(opened)
+        assert list(shown) == [row["battery"] for row in ranked]
+        for row in ranked:
+            assert shown[row["battery"]] == figures(row, unit, digits)
+
+
+def figures(row: dict[str, Any], unit: str, digits: int) -> dict[str, str]:
+    """What the board should show of a row."""
+    factor = row[unit] / row["total_usd"]
+    streams = {name: row[name] if unit == "total_usd" else row[name] * factor for name in SHOWN_STREAMS}
+    assumed = row["duration_source"] == "assumed"
+    return {
+        "capacity_mw": number(row["capacity_mw"], 1),
+        "duration_hours": "~" * assumed + number(row["duration_hours"], 1),
+        "total_usd": number(row[unit], digits),
+        **{name: number(value, digits) for name, value in streams.items()},
+        "strategy": STRATEGIES[row["strategy"]],
+        "cycles_per_day": number(row["cycles_per_day"], 2),
+        **{name: percent(row[name]) for name in SHARES},
+    }
+
+
+@pytest.mark.parametrize("month", [None, 7])
+def test_the_fleets_figures_are_sums_and_averages_of_the_ranked(opened: Any, home: Settings, month: int | None) -> None:
+    if month:
+        choose(opened, "period", str(month))
+    rows = board(home, month)
+    ranked = [row for row in rows if row["rank"] is not None]
+    days = 31 if month else 366
+    weight = sum(1_000 * row["capacity_mw"] * row["active_days"] / days for row in ranked)
+    average = sum(row["total_usd"] for row in ranked) / weight
+    per_year, per_month = (average * 12, average) if month else (average, average / 12)
+    total, energy = (sum(row[name] for row in ranked) for name in ("total_usd", "energy_usd"))
+    tiles = {label: rest for label, *rest in opened.execute_script(
+        "return [...document.querySelectorAll('#tiles .tile')].map((t) => [...t.children].map((c) => c.textContent))"
+    )}  # fmt: skip
+    assert tiles["Fleet average"] == ["$" + number(per_year, 2), f"per kW-year · ${number(per_month, 2)} per kW-month"]
+    assert tiles["Revenue of ranked batteries"][1].startswith(dollars(total))
+    assert tiles["Ranked"] == [
+        f"{len(ranked)} of {len(rows)}",
+        f"{number(sum(r['capacity_mw'] for r in ranked), 1)} MW ranked",
+    ]
+    assert tiles["Energy share"][0] == percent(energy / total)
+    assert tiles["Mean coverage"][0] == percent(sum(row["energy_coverage"] for row in rows) / len(rows))
+
+
+def test_the_months_of_the_fleet_are_those_of_the_monthly_boards(opened: Any, home: Settings) -> None:
+    shown = opened.execute_script(
+        "return [...document.querySelectorAll('#months-table tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))"
+    )
+    assert [row[0] for row in shown] == list(MONTHS)
+    for month, row in enumerate(shown, start=1):
+        ranked = [r for r in board(home, month) if r["rank"] is not None]
+        sums = [sum(r[stream] for r in ranked) for stream in STREAMS]
+        assert row[1:9] == [str(len(ranked)), *(number(value, 0) for value in sums)]
+        assert row[9] == number(sum(r["total_usd"] for r in ranked), 0)
+
+
+def test_the_bars_of_a_chart_are_as_high_as_the_table_says(opened: Any, home: Settings) -> None:
+    wait_for_charts(opened, 3)
+    drawn = opened.execute_script(
+        "return Bokeh.documents.flatMap((d) => d.roots()).flatMap((f) => f.renderers.map((g) => {"
+        "const s = g.data_source.data; return s.bottom && s.x ? [...s.top].map((t, n) => t - s.bottom[n]) : null; })).filter(Boolean)"
+    )
+    for stream, heights in zip(STREAMS, drawn, strict=True):
+        for month, height in enumerate(heights, start=1):
+            total = sum(r[stream] for r in board(home, month) if r["rank"] is not None)
+            assert abs(height) == pytest.approx(abs(total), rel=1e-9)
+
+
+def test_a_battery_opens_with_its_months_and_days(opened: Any, home: Settings) -> None:
+    name = "BATTERY_001"
+    open_battery(opened, name)
+    wait_for_charts(opened, 8)
+    assert texts(opened, "#battery-name") == [name]
+    row = next(r for r in board(home) if r["battery"] == name)
+    tiles = dict(opened.execute_script(
+        "return [...document.querySelectorAll('#battery .tile')].map((t) => [t.children[0].textContent, t.children[1].textContent])"
+    ))  # fmt: skip
+    assert tiles == {
+        f"Total {YEAR}": dollars(row["total_usd"]),
+        "Per kW-month": "$" + number(row["usd_per_kw_month"], 2),
+        "Energy share": percent(row["energy_share"]),
+        "Cycles per day": number(row["cycles_per_day"], 2),
+        "TB2 capture": percent(row["tb2_capture"]),
+        "Coverage": percent(row["energy_coverage"]),
+    }
+    shown = opened.execute_script(
+        "return [...document.querySelectorAll('#battery tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))"
+    )
+    for month, line in enumerate(shown, start=1):
+        of = next(r for r in board(home, month) if r["battery"] == name)
+        assert line == [
+            MONTHS[month - 1],
+            str(of["rank"]),
+            *(number(of[stream], 0) for stream in STREAMS),
+            number(of["total_usd"], 0),
+            number(of["usd_per_kw_month"], 2),
+            number(of["cycles_per_day"], 2),
+            *(percent(of[share]) for share in SHARES),
+        ]
+    notes = texts(opened, "#battery .notes li")
+    assert "Energy read from: telemetry (discharge/charge)." in notes
+    assert "Its best day is 4.1% of the total." in notes
+    assert any("months are meaningful, single days indicative" in note for note in notes)
+    assert "1 of 366 days are unknown in part" in texts(opened, "#battery > .remark")[0]
+    assert "#battery=BATTERY_001" in opened.current_url
+
+
+def test_the_cumulative_lines_end_at_the_sum_of_the_days_and_leave_a_gap_at_an_unknown_one(
+    opened: Any, home: Settings
+) -> None:
+    open_battery(opened, "BATTERY_002")
+    wait_for_charts(opened, 8)
+    days = pq.read_table(result_path(home.results, "daily_revenue", YEAR)).to_pylist()
+    mine = [day for day in days if day["battery"] == "BATTERY_002"]
+    drawn = opened.execute_script(
+        "return Bokeh.documents.flatMap((d) => d.roots()).flatMap((f) => f.renderers.map((g) => [...(g.data_source.data.y ?? [])]))"
+        ".filter((y) => y.length === 366).map((y) => y.map((v) => Number.isFinite(v) ? v : null))"
+    )
+    for values, column in zip(drawn, ("energy_usd", "as_usd"), strict=True):
+        assert values[-1] == pytest.approx(sum(day[column] or 0 for day in mine), abs=3)
+    assert [n for n, value in enumerate(drawn[0]) if value is None] == [2]
+    assert None not in drawn[1]
+
+
+def test_the_unranked_are_listed_with_their_reasons_and_what_is_unknown_is_a_dash(opened: Any, home: Settings) -> None:
+    shown = opened.execute_script(
+        "return [...document.querySelectorAll('#unranked tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))"
+    )
+    row = board(home)[-1]
+    assert shown == [
+        [row["battery"], number(row["capacity_mw"], 1), UNKNOWN, UNKNOWN, UNKNOWN, "20.0%", "100.0%", row["excluded_reason"]]
+    ]  # fmt: skip
+    open_battery(opened, row["battery"])
+    assert f"Not ranked: {row['excluded_reason']}." in texts(opened, "#battery .notes li")
+    assert UNKNOWN in texts(opened, "#battery .tile .value")
+
+
+def test_rank_changes_and_start_years_look_at_the_year_before(opened: Any, home: Settings) -> None:
+    before = {
+        r["battery"]: r["rank"] for r in pq.read_table(result_path(home.results, "leaderboard", YEAR - 1)).to_pylist()
+    }
+    for row in board(home):
+        if row["rank"] is None:
+            continue
+        change = before[row["battery"]] - row["rank"]
+        said = opened.execute_script(
+            "return [...document.querySelectorAll('#board tbody tr')].find((r) => r.dataset.battery === arguments[0])"
+            ".cells[0].querySelector('.up, .down')?.title ?? null",
+            row["battery"],
+        )
+        assert said == (f"{abs(change)} {'up' if change > 0 else 'down'} since {YEAR - 1}" if change else None)
+    options = texts(opened, "#start option")
+    assert options == ["any", f"≤ {YEAR - 1}"]
+
+
+# --- what it does
+
+
+def test_headings_order_the_board_by_mouse_and_by_keyboard_with_unknown_last(opened: Any, home: Settings) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    def heading(label: str) -> Any:
+        return opened.execute_script(
+            "return [...document.querySelectorAll('#board thead th')].find((th) => th.textContent.startsWith(arguments[0]))",
+            label,
+        )
+
+    def order(label: str) -> list[str | None]:
+        at = opened.execute_script("return arguments[0].cellIndex", heading(label))
+        return texts(opened, f"#board tbody tr > :nth-child({at + 1})")
+
+    values = [r["cycles_per_day"] for r in board(home) if r["rank"] is not None]
+    assert None in values
+    cycles = heading("Cycles/d")
+    opened.execute_script("arguments[0].click()", cycles)
+    assert cycles.get_attribute("aria-sort") == "descending"
+    assert order("Cycles/d")[-1] == UNKNOWN
+    opened.execute_script("arguments[0].click()", cycles)
+    assert cycles.get_attribute("aria-sort") == "ascending"
+    assert order("Cycles/d")[-1] == UNKNOWN
+    control = opened.execute_script(
+        "return arguments[0].querySelector('[tabindex=\"0\"], button') ?? arguments[0]", heading("RT energy")
+    )
+    control.send_keys(Keys.ENTER)
+    assert heading("RT energy").get_attribute("aria-sort") == "descending"
+    shown = [float(text.replace(",", "").replace(MINUS, "-")) for text in order("RT energy")]
+    assert shown == sorted(shown, reverse=True)
+
+
+def test_search_and_filters_narrow_the_board_and_clear_brings_all_back(opened: Any, home: Settings) -> None:
+    ranked = [r for r in board(home) if r["rank"] is not None]
+    choose(opened, "search", "battery_00")
+    assert list(cells(opened)) == [r["battery"] for r in ranked if "BATTERY_00" in r["battery"]]
+    choose(opened, "search", "_unit1")  # a resource name finds its battery too
+    assert len(cells(opened)) == len(ranked)
+    choose(opened, "search", "")
+    choose(opened, "strategy", "hybrid")
+    hybrids = [r["battery"] for r in ranked if r["strategy"] == "hybrid"]
+    assert 0 < len(hybrids) < len(ranked)
+    assert list(cells(opened)) == hybrids
+    assert texts(opened, "#count") == [f"{len(hybrids)} of {len(ranked)} ranked batteries"]
+    choose(opened, "strategy", "")
+    choose(opened, "size", "3")
+    assert list(cells(opened)) == [r["battery"] for r in ranked if 100 <= r["capacity_mw"] < 200]
+    choose(opened, "size", "")
+    choose(opened, "duration", "unknown")
+    assert list(cells(opened)) == [r["battery"] for r in ranked if r["duration_source"] == "assumed"]
+    clear(opened)
+    assert texts(opened, "#count") == [f"All {len(ranked)} ranked batteries"]
+
+
+def test_escape_closes_a_battery_and_brings_the_reader_back_to_where_it_was_opened(opened: Any) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    button = opened.find_element(By.CSS_SELECTOR, "#board .name-button")
+    name = button.text
+    button.send_keys(Keys.ENTER)
+    assert opened.execute_script("return document.getElementById('battery').open")
+    opened.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not opened.execute_script("return document.getElementById('battery').open")
+    assert opened.switch_to.active_element.text == name
+    assert "#battery" not in opened.current_url
+
+
+@pytest.mark.slow
+def test_an_address_with_a_battery_opens_it_and_one_with_nonsense_opens_none(browser: Any, html: Path) -> None:
+    reopen(browser, html, "#battery=BATTERY_003")
+    assert texts(browser, "#battery-name") == ["BATTERY_003"]
+    reopen(browser, html, "#battery=%E0%A4%A")
+    assert texts(browser, "#battery-name") == []
+
+
+@pytest.mark.slow
+def test_dark_and_light_follow_the_system_until_the_reader_chooses(browser: Any, html: Path) -> None:
+    theme = "return document.documentElement.dataset.theme"
+    try:
+        browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+        )
+        reopen(browser, html)
+        assert browser.execute_script(theme) == "dark"
+        browser.execute_script("document.getElementById('theme').click()")
+        assert browser.execute_script(theme) == "light"
+        assert texts(browser, "#theme") == ["Dark"]
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@pytest.mark.slow
+def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, html: Path) -> None:
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    try:
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        reopen(browser, html)
+        wait_for_charts(browser, 3)
+        assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+        open_battery(browser, "BATTERY_001")
+        wait_for_charts(browser, 8)
+        widths = browser.execute_script(
+            "const d = document.getElementById('battery'); return [d.scrollWidth, d.clientWidth]"
+        )
+        assert widths[0] == widths[1] == 390
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_every_control_has_a_label_and_every_table_its_headings(opened: Any) -> None:
+    open_battery(opened, "BATTERY_001")
+    faults = opened.execute_script(
+        """
+        const named = (e) => e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.labels?.length || e.textContent.trim();
+        return [
+          ...[...document.querySelectorAll("select, input, button, dialog, [role=region], [role=img]")].filter((e) => !named(e)),
+          ...[...document.querySelectorAll("table")].filter((t) => !t.caption || ![...t.tHead.rows[0].cells].every((c) => c.scope === "col")),
+          ...[...document.querySelectorAll("tbody tr")].filter((r) => !r.querySelector("th[scope=row]")),
+        ].map((e) => e.outerHTML.slice(0, 120));
+        """
+    )
+    assert faults == []
+    assert opened.execute_script("return document.documentElement.lang") == "en"
+
+
+@pytest.mark.slow
+def test_charts_given_up_leave_nothing_behind(opened: Any) -> None:
+    wait_for_charts(opened, 3)
+    for unit in UNITS:
+        choose(opened, "unit", unit)
+        pause(opened, 150)
+    for name in ("BATTERY_001", "BATTERY_002"):
+        open_battery(opened, name)
+        wait_for_charts(opened, 8)
+    pause(opened, 100)
+    assert opened.execute_script("return Bokeh.documents.length") == 8
+
+
+# --- text from the data
+
+
+def test_names_that_look_like_markup_stay_text_everywhere(opened: Any) -> None:
+    wait_for_charts(opened, 3)
+    shown = {*cells(opened), *texts(opened, "#unranked th")}
+    assert set(AWKWARD) <= shown
+    for name in AWKWARD:
+        open_battery(opened, name)
+        assert texts(opened, "#battery-name") == [name]
+        wait_for_charts(opened, 8 if name in cells(opened) else 3)
+        opened.execute_script("document.getElementById('battery').close()")
+    assert opened.title == f"ERCOT battery leaderboard {YEAR}"
+    assert opened.execute_script("return document.querySelectorAll('img, b, script:not([src])').length") == 4
+    assert [e for e in opened.get_log("browser") if e["level"] == "SEVERE"] == []
+
+
+def test_what_a_chart_says_of_a_battery_under_the_pointer_stays_text(opened: Any) -> None:
+    from selenium.webdriver.common.by import By
+
+    wait_for_charts(opened, 3)
+    host = opened.find_element(By.ID, "duration-chart")
+    opened.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", host)
+    points = opened.execute_script(
+        """
+        const host = document.getElementById("duration-chart");
+        const view = [...Bokeh.index.roots].find((v) => host.contains(v.el));
+        const plot = view.el.getBoundingClientRect();
+        const source = view.model.renderers[0].data_source.data;
+        return source.said.map((said, n) => [said, plot.left + view.frame.x_scale.compute(source.x[n]), plot.top + view.frame.y_scale.compute(source.y[n])]);
+        """
+    )
+    said_of = [(said, x, y) for said, x, y in points if said.startswith(("<", "="))]
+    assert said_of
+    for said, x, y in said_of:
+        opened.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x - 30, "y": y - 30})
+        opened.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y})
+        pause(opened, 200)
+        told, made = opened.execute_script(
+            """
+            const texts = []; let made = 0;
+            (function walk(root) { for (const e of root.querySelectorAll("*")) {
+              if (e.className === "bk-tooltip-row-value") texts.push(e.textContent.trim());
+              if (["IMG", "B"].includes(e.tagName)) made += 1;
+              if (e.shadowRoot) walk(e.shadowRoot); } })(document);
+            return [texts, made];
+            """
+        )
+        assert said in told
+        assert made == 0
+    assert opened.title == f"ERCOT battery leaderboard {YEAR}"
+
+
+def test_the_data_in_the_file_hold_no_character_of_markup(files: dict[str, Path]) -> None:
+    text = files[".html"].read_text(encoding="utf-8")
+    block = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert block
+    assert not set("<>&\u2028\u2029") & set(block[1])
+    names = json.loads(block[1])["batteries"]["battery"]
+    assert {SCRIPT, FORMULA} <= set(names)
+    assert text.count(SCRIPT) == 0
+
+
+# --- how it is made
+
+
+def test_without_a_browser_a_test_is_skipped_at_a_desk_and_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no_such_browser"):
+        program("no_such_browser")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no_such_browser"):
+        program("no_such_browser")
+
+
+def test_the_same_tables_give_the_same_page(home: Settings) -> None:
+    assert page_html(read_content(home, YEAR)) == page_html(read_content(home, YEAR))
+
+
+@pytest.mark.parametrize(
+    ("module", "problem"),
+    [
+        ("let a=1;", "cannot be embedded"),
+        ("let a=1;export{a as Table}", "cannot be embedded"),
+    ],
+)
+def test_a_table_library_of_another_shape_is_named_and_not_embedded_blindly(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, problem: str
+) -> None:
+    (tmp_path / "html").mkdir()
+    (tmp_path / "html" / "dt_bundle.js").write_text(module, encoding="utf-8")
+    monkeypatch.setattr(page_module, "_package", lambda _: tmp_path)
+    page_module._tables_code.cache_clear()
+    try:
+        with pytest.raises(BessError, match=problem):
+            page_module._tables_code()
+    finally:
+        page_module._tables_code.cache_clear()
+
+
+def test_a_package_that_is_not_installed_is_named_with_what_to_do() -> None:
+    with pytest.raises(BessError, match=r"needs the package no_such_charts(.|\n)*pip install no_such_charts"):
+        page_module._package("no_such_charts")
+
+
+def test_a_year_without_a_battery_has_a_page_that_says_so(browser: Any, tmp_path: Path) -> None:
+    settings = write_no_board(tmp_path, YEAR)
+    assert write_report(settings, YEAR).rows == 0
+    reopen(browser, report_files(settings.results, LEADERBOARD_REPORT, YEAR)[0])
+    assert texts(browser, "#board tbody") == ["No battery is ranked in this period."]
+    assert UNKNOWN in texts(browser, "#tiles .value")
+    assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
+
+
+# --- a year of real size
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    settings = write_boards(tmp_path_factory.mktemp("large"), YEAR, 350)
+    write_report(settings, YEAR)
+    return report_files(settings.results, LEADERBOARD_REPORT, YEAR)[0]
+
+
+@pytest.mark.slow
+def test_a_year_of_350_batteries_is_under_8_mb_and_opens_in_under_two_seconds(
+    large: Path, start_browser: Callable[[], Any]
+) -> None:
+    assert large.stat().st_size < 8_000_000
+    browser = start_browser()
+    seconds = []
+    for _ in range(3):
+        reopen(browser, large)
+        times = browser.execute_script(
+            "const t = performance.getEntriesByType('navigation')[0]; return [t.loadEventEnd, t.duration]"
+        )
+        seconds.append(times[0] / 1000)
+        assert len(cells(browser)) == 349
+    print(f"{large.stat().st_size / 1e6:.2f} MB, opened in {', '.join(f'{s:.2f}' for s in seconds)} s")
+    assert min(seconds) < 2  # the others may have shared the machine
