@@ -26,13 +26,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.made_fleet import POINTS_BESIDE_NODES, names_of, size_on_disk, write_fleet
-from bess_assets.results import Results
+from bess_assets.results import Results, Step
 from bess_assets.settings import Settings, load_settings
 
 YEARS = list(range(2019, 2027))
 COLD_TARGET_MS, KEPT_TARGET_MS, PROCESS_TARGET = 300.0, 50.0, 1.5
 
 Question = Callable[[Results], Any]
+Kind = Callable[[random.Random], Question]
 
 
 def main() -> int:
@@ -62,14 +63,12 @@ def main() -> int:
 # --- questions ----------------------------------------------------------------------------------------------------------------------------
 
 
-def kinds(names: Sequence[str]) -> dict[str, Callable[[random.Random], Question]]:
+def kinds(names: Sequence[str]) -> dict[str, Kind]:
     """Every call of the API, as a function from random choices to a question."""
+    return {**_boards(names), **_one_battery(names), **_fleet_and_nodes(names), **_sql(names)}
 
-    def some_days(chance: random.Random, most: int) -> tuple[date, date]:
-        first = date(chance.choice(YEARS), 1, 1) + timedelta(days=chance.randrange(300))
-        last = first + timedelta(days=chance.randrange(1, most))
-        return first, min(last, date(YEARS[-1], 12, 31))
 
+def _boards(names: Sequence[str]) -> dict[str, Kind]:
     def leaderboard(chance: random.Random) -> Question:
         year = chance.choice(YEARS)
         return lambda results: results.leaderboard(year, sort="usd_per_kw_month", top=20)
@@ -79,7 +78,8 @@ def kinds(names: Sequence[str]) -> dict[str, Callable[[random.Random], Question]
         return lambda results: results.leaderboard(year, month)
 
     def of_days(chance: random.Random) -> Question:
-        first, last = some_days(chance, 65)
+        first = date(chance.choice(YEARS), 1, 1) + timedelta(days=chance.randrange(300))
+        last = first + timedelta(days=chance.randrange(1, 65))
         return lambda results: results.leaderboard_of_days(first, last)
 
     def of_two_years(chance: random.Random) -> Question:
@@ -95,17 +95,43 @@ def kinds(names: Sequence[str]) -> dict[str, Callable[[random.Random], Question]
         three, year = chance.sample(names, 3), chance.choice(YEARS)
         return lambda results: results.compare(three, year, by="month")
 
-    def one(call: Callable[[Results, str], Any]) -> Callable[[random.Random], Question]:
+    return {
+        "leaderboard(year)": leaderboard,
+        "leaderboard(year, month)": monthly,
+        "leaderboard_of_days, up to 65 days": of_days,
+        "leaderboard_of_days, over New Year": of_two_years,
+        "compare(three), years": compare,
+        "compare(three, year), months": compare_months,
+    }
+
+
+def _one_battery(names: Sequence[str]) -> dict[str, Kind]:
+    def asked(call: Callable[[Results, str], Any]) -> Kind:
         def question(chance: random.Random) -> Question:
             name = chance.choice(names)
             return lambda results: call(results, name)
 
         return question
 
-    def fleet(by: Any, year: Any) -> Callable[[random.Random], Question]:
+    year = YEARS[-2]
+    return {
+        "battery(name)": asked(lambda results, name: results.battery(name)),
+        "battery_days(name), all years": asked(lambda results, name: results.battery_days(name)),
+        "battery_days(name), a year": asked(
+            lambda results, name: results.battery_days(name, f"{year}-01-01", f"{year}-12-31")
+        ),
+        "battery_months(name)": asked(lambda results, name: results.battery_months(name)),
+        "best_days(name)": asked(lambda results, name: results.best_days(name)),
+        "product_stack(name), months": asked(lambda results, name: results.product_stack(name)),
+        "product_stack(name), days": asked(lambda results, name: results.product_stack(name, "day")),
+    }
+
+
+def _fleet_and_nodes(names: Sequence[str]) -> dict[str, Kind]:
+    def fleet(by: Step, *, one_year: bool) -> Kind:
         def question(chance: random.Random) -> Question:
-            wanted = chance.choice(YEARS) if year else None
-            return lambda results: results.fleet(by, wanted)
+            year = chance.choice(YEARS) if one_year else None
+            return lambda results: results.fleet(by, year)
 
         return question
 
@@ -117,12 +143,23 @@ def kinds(names: Sequence[str]) -> dict[str, Callable[[random.Random], Question]
         year = chance.choice(YEARS)
         return lambda results: results.node_prices(year=year)
 
-    def sql_board(chance: random.Random) -> Question:
+    return {
+        "fleet by day, a year": fleet("day", one_year=True),
+        "fleet by day, all years": fleet("day", one_year=False),
+        "fleet by month, all years": fleet("month", one_year=False),
+        "fleet by year, all years": fleet("year", one_year=False),
+        "node_prices(three), months": nodes,
+        "node_prices(all, year), months": all_nodes,
+    }
+
+
+def _sql(names: Sequence[str]) -> dict[str, Kind]:
+    def boards(chance: random.Random) -> Question:
         least = chance.randrange(10**6)
         sql = f"SELECT year, battery, total_usd FROM leaderboard WHERE total_usd > {least} ORDER BY total_usd DESC LIMIT 50"
         return lambda results: results.query(sql)
 
-    def sql_ledger(chance: random.Random) -> Question:
+    def ledger(chance: random.Random) -> Question:
         name, month = chance.choice(names), chance.randrange(1, 13)
         sql = (
             f"SELECT operating_day, sum(energy_usd) FROM energy_revenue WHERE year = {YEARS[-2]} AND battery = '{name}' "
@@ -130,31 +167,7 @@ def kinds(names: Sequence[str]) -> dict[str, Callable[[random.Random], Question]
         )
         return lambda results: results.query(sql)
 
-    return {
-        "leaderboard(year)": leaderboard,
-        "leaderboard(year, month)": monthly,
-        "leaderboard_of_days, up to 65 days": of_days,
-        "leaderboard_of_days, over New Year": of_two_years,
-        "compare(three), years": compare,
-        "compare(three, year), months": compare_months,
-        "battery(name)": one(lambda results, name: results.battery(name)),
-        "battery_days(name)": one(lambda results, name: results.battery_days(name)),
-        "battery_days(name, a year)": one(
-            lambda results, name: results.battery_days(name, f"{YEARS[-2]}-01-01", f"{YEARS[-2]}-12-31")
-        ),
-        "battery_months(name)": one(lambda results, name: results.battery_months(name)),
-        "best_days(name)": one(lambda results, name: results.best_days(name)),
-        "product_stack(name), months": one(lambda results, name: results.product_stack(name)),
-        "product_stack(name), days": one(lambda results, name: results.product_stack(name, "day")),
-        "fleet by day, a year": fleet("day", True),
-        "fleet by day, all years": fleet("day", False),
-        "fleet by month, all years": fleet("month", False),
-        "fleet by year, all years": fleet("year", False),
-        "node_prices(three), months": nodes,
-        "node_prices(all, year), months": all_nodes,
-        "query: boards of all years": sql_board,
-        "query: ledger of a battery": sql_ledger,
-    }
+    return {"query: boards of all years": boards, "query: ledger of a battery": ledger}
 
 
 def questions(settings: Settings, batteries: int, rounds: int) -> bool:
@@ -205,6 +218,8 @@ def _percentile(values: Sequence[float]) -> float:
 def process(settings: Settings, rounds: int) -> bool:
     """Measure `bess leaderboard 2024` against the start of its libraries, turn by turn; True if the target is met."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), "COLUMNS": "140"}
+    # As for a user, whose interpreter compiles a module once.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     commands = {
         'python -c "import click, duckdb"': ["-c", "import click, duckdb"],
         "bess leaderboard 2024": ["-m", "bess_assets.cli", "--home", str(settings.home), "leaderboard", "2024"],
