@@ -68,6 +68,10 @@ class _Bess(click.Group):
             if ctx.ensure_object(Options).debug:
                 raise
             _echo_error(str(error))
+            if type(error).__name__ == "StillRunningError":
+                # DuckDB is busy in a thread that nothing can stop: an orderly end would wait for it, or complain.
+                sys.stderr.flush()
+                os._exit(2)
             ctx.exit(2)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -125,7 +125,7 @@ def storage_lines(settings: Settings, width: int) -> list[str]:
         some = years[start : start + a_block]
         headings = [
             Heading("rollup / table"),
-            *(Heading(text, decimals(1), right=True) for text in ("all", *map(str, some))),
+            *(Heading(text, _megabytes_text, right=True) for text in ("all", *map(str, some))),
         ]
         sections = [
             [[name, sum(sizes.values()), *(sizes.get(year) for year in some)] for name, sizes in sorted(part.items())]
@@ -141,6 +141,10 @@ def storage_lines(settings: Settings, width: int) -> list[str]:
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
         lines.append(f"{label:<{_SETTING_WIDTH}}{size:>12,.1f} MB   {one_line(path)}")
     return lines
+
+
+def _megabytes_text(size: float) -> str:
+    return "< 0.1" if 0 < size < 0.05 else f"{size:,.1f}"
 
 
 def _megabytes(folder: Path) -> dict[str, dict[int | None, float]]:

@@ -17,7 +17,7 @@ Importing it loads DuckDB and light modules alone: no Dagster, pandas, numpy or 
 
 from bess_assets.results.answers import Answer, BatteryAnswer
 from bess_assets.results.cache import CacheInfo
-from bess_assets.results.engine import QueryError
+from bess_assets.results.engine import QueryError, StillRunningError
 from bess_assets.results.queries import BEST_DAYS, Results, Step
 
-__all__ = ["BEST_DAYS", "Answer", "BatteryAnswer", "CacheInfo", "QueryError", "Results", "Step"]
+__all__ = ["BEST_DAYS", "Answer", "BatteryAnswer", "CacheInfo", "QueryError", "Results", "Step", "StillRunningError"]

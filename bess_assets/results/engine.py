@@ -44,6 +44,10 @@ class QueryError(BessError):
     """A question that cannot be answered as it was asked."""
 
 
+class StillRunningError(QueryError):
+    """A query took too long and heeded no interrupt: its thread ends when DuckDB does. The process lives, and later questions are answered."""
+
+
 class Rows(NamedTuple):
     """An answer whose rows are still to come."""
 
@@ -66,7 +70,8 @@ class Engine:
         """Give up the connection; a later question opens a new one."""
         with self._guard:
             if self._connection is not None:
-                self._connection.close()
+                with suppress(duckdb.Error):  # a cursor that was given up may still be busy; it closes itself
+                    self._connection.close()
                 self._connection = None
                 self._views.clear()
 
@@ -174,7 +179,7 @@ class _Clock:
         """Do some work with the cursor, within what is left of the time.
 
         Raises:
-            QueryError: the time is over and DuckDB did not heed the interrupt; the thread ends when DuckDB does, and no later question waits for it.
+            StillRunningError: the time is over and DuckDB did not heed the interrupt; no later question waits for it.
         """
         done = threading.Event()
         result: list[T] = []
@@ -197,7 +202,7 @@ class _Clock:
                 self._cursor.interrupt()
                 if not done.wait(GRACE_SECONDS):
                     self.abandoned = True
-                    raise self.too_long()
+                    raise self.too_long(StillRunningError)
         except KeyboardInterrupt:
             self.abandoned = True
             with suppress(duckdb.Error):
@@ -208,9 +213,9 @@ class _Clock:
             raise failure[0]
         return result[0]
 
-    def too_long(self) -> QueryError:
+    def too_long(self, kind: type[QueryError] = QueryError) -> QueryError:
         """The error of a question that took too long."""
-        return QueryError(
+        return kind(
             f"The query was stopped after {self._seconds:g} seconds.",
             remedy="Ask for less, or raise BESS_QUERY_TIMEOUT.",
         )
