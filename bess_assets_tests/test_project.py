@@ -91,7 +91,8 @@ def test_the_example_runs_on_results_as_they_are(worlds: Worlds) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "years refreshed: [2023, 2024, 2025, 2026]" in done.stdout
-    assert "quarter-hours known" in done.stdout
+    ledger, daily = re.findall(r"(-?[\d.]+) \$ in", done.stdout)
+    assert float(ledger) == pytest.approx(float(daily), abs=0.02)
 
 
 def test_the_readme_names_every_command() -> None:

@@ -89,6 +89,6 @@ def _arrow_array(values: Sequence[Any], type_name: str) -> "pa.Array":
     }
     if type_name == "HUGEINT" and any(value is not None and abs(value) >= 2**63 for value in values):
         return pa.array(
-            values, pa.decimal128(38, 0)
+            values, pa.decimal256(39, 0)
         )  # sums of counts are HUGEINT in DuckDB and nearly always fit int64
     return pa.array(values, pa.int64() if type_name == "HUGEINT" else types.get(type_name))

@@ -25,11 +25,17 @@ print("years refreshed:", years)
 
 # %%
 board = results.leaderboard(year)
-for row in board.records()[:5]:
-    rate = "unknown" if row["usd_per_kw_month"] is None else f"{row['usd_per_kw_month']:.2f} $/kW-month"
-    print(row["rank"], row["battery"], f"{row['total_usd'] or 0:,.0f} $", rate, row["strategy"])
 for row in board.records():
-    if row["rank"] is None:
+    if row["rank"] is not None:
+        print(
+            row["rank"],
+            row["battery"],
+            f"{row['total_usd']:,.0f} $",
+            row["usd_per_kw_month"],
+            "$/kW-month",
+            row["strategy"],
+        )
+    else:
         print("not ranked:", row["battery"], "-", row["excluded_reason"])
 
 # %% [markdown]
@@ -40,9 +46,9 @@ for row in board.records():
 # %%
 best = board.column("battery")[0]
 best_day = results.best_days(best, year, count=1).column("operating_day")[0]
-week = results.leaderboard_of_days(best_day, best_day, top=3)
+on_that_day = results.leaderboard_of_days(best_day, best_day, top=3)
 print("best day of", best, "was", best_day)
-print([(row["battery"], round(row["total_usd"])) for row in week.records() if row["total_usd"] is not None])
+print([(row["battery"], round(row["total_usd"])) for row in on_that_day.records() if row["total_usd"] is not None])
 
 # %% [markdown]
 # ## How it was earned
@@ -71,13 +77,7 @@ print(list(zip(two.column("battery"), two.column("cycles_per_day"), two.column("
 
 node = board.column("settlement_point")[0]
 for row in results.node_prices([node], by="year", year=year).records():
-    print(
-        node,
-        "TB2",
-        round(row["tb2_usd_per_mw"] or 0, 2),
-        "$/MW a day; negative real-time prices:",
-        row["rt_negative_share"],
-    )
+    print(node, "TB2 $/MW a day:", row["tb2_usd_per_mw"], "share of negative prices:", row["rt_negative_share"])
 
 # %% [markdown]
 # ## SQL
@@ -106,7 +106,7 @@ with duckdb.connect() as db:
         [str(folder / "energy_revenue" / f"{year}.parquet"), best, best_day],
     ).fetchall()
 known = [energy for *_, energy in ledger if energy is not None]
-print(f"{len(known)} of {len(ledger)} quarter-hours known, {sum(known):,.2f} $ of energy")
 of_day = results.battery_days(best, best_day, best_day).records()[0]
-assert abs(sum(known) - of_day["energy_usd"]) < 0.01  # noqa: S101  the ledger under the figure
+print(f"{len(known)} of {len(ledger)} quarter-hours known")
+print(f"energy of the day: {sum(known):.2f} $ in the ledger, {of_day['energy_usd']:.2f} $ in daily_revenue")
 results.close()
