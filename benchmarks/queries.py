@@ -57,6 +57,8 @@ def main() -> int:
             f"{settings.threads} threads, Python {sys.version.split()[0]}\n"
         )
         good = [questions(settings, options.batteries, options.rounds), process(settings, options.rounds)]
+        busy = ", ".join(f"{load:.1f}" for load in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
+        print(f"load of the machine, mean of 1, 5 and 15 minutes: {busy} on {os.cpu_count()} cores")
     return 0 if all(good) else 1
 
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from bess_assets.market.pairing import CYCLES_FOR_EVIDENCE, HOURS_IF_ENERGY_UNKNOWN
@@ -132,15 +133,13 @@ class Window:
         """Days in it."""
         return (self.last - self.first).days + 1
 
-    @property
+    @cached_property
     def months(self) -> float:
         """Calendar months in it, a part of a month as the share of its days: February alone is 1, a year 12."""
         shares = 0.0
-        for year in range(self.first.year, self.last.year + 1):
-            for month in range(1, 13):
-                of_month = Period(year, month)
-                days = (min(self.last, of_month.last) - max(self.first, of_month.first)).days + 1
-                shares += max(days, 0) / of_month.days
+        for number in range(12 * self.first.year + self.first.month - 1, 12 * self.last.year + self.last.month):
+            month = Period(number // 12, number % 12 + 1)
+            shares += ((min(self.last, month.last) - max(self.first, month.first)).days + 1) / month.days
         return shares
 
     @property

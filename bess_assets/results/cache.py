@@ -132,8 +132,8 @@ def _mark(file: Path) -> tuple[int, int, int] | None:
 def size_of(value: Any) -> int:
     """About the bytes of an answer's rows: those of some of them, spread evenly, times their number."""
     rows = getattr(value, "rows", None)
-    if rows is None:
-        return sum(size_of(part) for part in value if isinstance(part, tuple))
+    if rows is None:  # an answer of several, or of mappings of short texts
+        return sum(size_of(part) if isinstance(part, tuple) else 4 * _ROW_BYTES * len(part) for part in value)
     sample = rows[:: max(1, len(rows) // _SAMPLE)]
     sampled = sum(_ROW_BYTES + sum(8 + sys.getsizeof(cell) for cell in row) for row in sample)
     return 256 + sampled * len(rows) // max(1, len(sample))

@@ -28,6 +28,8 @@ GRACE_SECONDS = 0.5
 """How long DuckDB may take to heed an interrupt: it looks between blocks of rows, so that one slow call of a function on one row holds it up."""
 
 _ROWS_AT_A_TIME = 8192
+YEAR_OF_FILE = r"CAST(regexp_extract(filename, '(\d+)\.parquet$', 1) AS INTEGER)"
+"""The year in the name of the file that a row comes from; a filter on it leaves other files unread."""
 DUCKDB_TYPES = {
     "text": "VARCHAR",
     "label": "VARCHAR",
@@ -242,7 +244,7 @@ def view_of(table: "Table", files: Sequence[Path]) -> str:
         empty = ", ".join(f"NULL::{DUCKDB_TYPES[c.kind]} AS {c.name}" for c in table.columns)
         return f"CREATE OR REPLACE VIEW {table.name} AS SELECT {year}{empty} WHERE false"
     listed = ", ".join(map(literal, files))
-    year = "" if table.merged else r"CAST(regexp_extract(filename, '(\d+)\.parquet$', 1) AS INTEGER) AS year, "
+    year = "" if table.merged else f"{YEAR_OF_FILE} AS year, "
     return (
         f"CREATE OR REPLACE VIEW {table.name} AS SELECT {year}* EXCLUDE (filename) "
         f"FROM read_parquet([{listed}], filename = true, union_by_name = true)"

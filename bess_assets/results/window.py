@@ -45,7 +45,10 @@ def board_of_days(engine: Engine, files: Mapping[str, Sequence[Path]], first: da
         parts.append(_battery_sums(row, _of_window(rows_of[battery])))
     columns = ("first_day", "last_day", *LEADERBOARD.column_names, "rank_change")
     shown = {"first_day": first, "last_day": last, "rank_change": None}
-    rows = [tuple({**shown, **row}[name] for name in columns) for row in board(parts, Window(first, last))]
+    rows = []
+    for row in board(parts, Window(first, last)):
+        row.update(shown)
+        rows.append(tuple(row[name] for name in columns))
     types = ("DATE", "DATE", *(DUCKDB_TYPES[column.kind] for column in LEADERBOARD.columns), "BIGINT")
     return Answer(columns, rows, types)
 
