@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import click
 
@@ -67,7 +67,11 @@ class _Bess(click.Group):
         except BessError as error:
             if ctx.ensure_object(Options).debug:
                 raise
-            click.echo(f"error: {error}", err=True)
+            _echo_error(str(error))
+            if type(error).__name__ == "StillRunningError":
+                # DuckDB is busy in a thread that nothing can stop: an orderly end would wait for it, or complain.
+                sys.stderr.flush()
+                os._exit(2)
             ctx.exit(2)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -203,7 +207,7 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     good = [year for year in years if not any(o.year == year and o.state == "failed" for o in outcomes)]
     for year in good[-1:]:
         click.echo("")
-        _echo_leaderboard(settings, year, None, None, None, "table")
+        _echo_leaderboard(settings, _Period(year, None, None), None, None, "table")
     flag = (
         ""
         if settings.home == Options().settings().home and not _outside_settings()
@@ -394,7 +398,9 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
     if storage:
         from bess_assets import show_rollups  # noqa: PLC0415
 
-        _echo(show_rollups.storage_lines(settings, years, _width()))
+        _echo(
+            [*show_rollups.storage_lines(settings, years, _width()), "", *show_state.storage_lines(settings, _width())]
+        )
         return
     _echo(show_state.settings_lines(settings, os.environ))
     if not years:
@@ -411,8 +417,10 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
 
 
 @main.command(short_help="Show who earned most.")
-@click.argument("year", type=click.IntRange(1000, 9999))
+@click.argument("year", type=click.IntRange(1000, 9999), required=False)
 @click.option("--month", type=click.IntRange(1, 12), help="One month of it.")
+@click.option("--from", "first", metavar="DAY", help="Any days instead of a year: the first, as 2024-08-19.")
+@click.option("--to", "last", metavar="DAY", help="The last of these days, itself included.")
 @click.option(
     "--sort",
     metavar="COLUMN",
@@ -423,14 +431,22 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
 @_home_and_debug
 @click.pass_obj
 def leaderboard(
-    options: Options, year: int, month: int | None, sort: str | None, top: int | None, form: Format
+    options: Options,
+    year: int | None,
+    month: int | None,
+    first: str | None,
+    last: str | None,
+    sort: str | None,
+    top: int | None,
+    form: Format,
 ) -> None:
-    """Show who earned most in a year, or in one of its months.
+    """Show who earned most in a year, in one of its months, or from one day to another.
 
-    Batteries that cannot be ranked fairly stand below a rule, with the reason. CSV holds texts exactly as the data have them: import it into a
-    spreadsheet with its text columns as text.
+    Batteries that cannot be ranked fairly stand below a rule, with the reason. json holds texts exactly; in csv one that a spreadsheet would take for a
+    formula has a single quote in front. Days (--from, --to) are ranked by the rules of a month.
     """
-    _echo_leaderboard(options.settings(), year, month, sort, top, form)
+    period = _asked_period(year, month, first, last)
+    _echo_leaderboard(options.settings(), period, sort, top, form)
 
 
 @main.command(short_help="Show one battery.")
@@ -513,33 +529,100 @@ def _width() -> int:
     return shutil.get_terminal_size((_WIDTH_UNLESS_A_TERMINAL, 24)).columns
 
 
+_COLOURS: dict[str, dict[str, Any]] = {
+    "title": {"bold": True},
+    "heading": {"fg": "cyan"},
+    "rule": {"dim": True},
+    "warning": {"fg": "yellow"},
+}
+
+
 def _echo(lines: Iterable[str]) -> None:
+    """Print lines, in colour where the reader is a terminal that wants it."""
+    colours = _COLOURS if _wants_colour(sys.stdout) else {}
     for line in lines:
-        click.echo(line)
+        style = colours.get(getattr(line, "role", ""))
+        click.echo(click.style(line, **style) if style else line)
 
 
-def _echo_leaderboard(
-    settings: "Settings", year: int, month: int | None, sort: str | None, top: int | None, form: Format
-) -> None:
+def _wants_colour(stream: Any) -> bool:
+    """Colours are for terminals, and for those only whose user has not said no (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _echo_warning(text: str) -> None:
+    from bess_assets.text_tables import one_line  # noqa: PLC0415
+
+    line = one_line(f"warning: {text}")
+    click.echo(click.style(line, **_COLOURS["warning"]) if _wants_colour(sys.stderr) else line, err=True)
+
+
+def _echo_error(text: str) -> None:
+    """Print an error; what it quotes from the data must not steer the terminal either."""
+    from bess_assets.text_tables import one_line  # noqa: PLC0415
+
+    label = click.style("error:", fg="red", bold=True) if _wants_colour(sys.stderr) else "error:"
+    first, *more = map(one_line, text.split("\n"))
+    click.echo("\n".join([f"{label} {first}", *more]), err=True)
+
+
+class _Period(NamedTuple):
+    """What a leaderboard is asked of: a year, one of its months, or any days."""
+
+    year: int | None
+    month: int | None
+    days: tuple[str, str] | None
+
+
+def _asked_period(year: int | None, month: int | None, first: str | None, last: str | None) -> _Period:
+    """What was asked for.
+
+    Raises:
+        BessError: no period, half of one, or two.
+    """
+    if first is None and last is None:
+        if year is None:
+            raise BessError(
+                "Which year?",
+                expected="a year, or --from and --to",
+                remedy="For example: bess leaderboard 2024, or: bess leaderboard --from 2024-08-19 --to 2024-08-21",
+            )
+        return _Period(year, month, None)
+    if first is None or last is None or year is not None or month is not None:
+        raise BessError(
+            "--from and --to go together, and stand for the year and the month.",
+            remedy="For example: bess leaderboard --from 2024-08-19 --to 2024-08-21",
+        )
+    return _Period(None, None, (first, last))
+
+
+def _echo_leaderboard(settings: "Settings", period: _Period, sort: str | None, top: int | None, form: Format) -> None:
     from bess_assets import show  # noqa: PLC0415
     from bess_assets.results import Results  # noqa: PLC0415
     from bess_assets.text_tables import csv_lines, json_text  # noqa: PLC0415
 
+    most = None if form == "table" else top
     with Results(settings) as results:
-        board = results.leaderboard(year, month, sort=sort, top=None if form == "table" else top)
-        failed = results.last_refresh_problem(year)
-    if failed:
-        click.echo(
-            f"warning: the last refresh of {year} failed at {failed}; these figures are older (bess status says more).",
-            err=True,
-        )
+        if period.days is not None:
+            board = results.leaderboard_of_days(*period.days, sort=sort, top=most)
+            years = range(int(period.days[0][:4]), int(period.days[1][:4]) + 1)
+            title = " to ".join(dict.fromkeys(period.days))
+        else:
+            years = range(period.year or 0, (period.year or 0) + 1)
+            board = results.leaderboard(years[0], period.month, sort=sort, top=most)
+            title = str(years[0]) if period.month is None else f"{show.MONTHS[period.month - 1]} {years[0]}"
+        failed = {year: results.last_refresh_problem(year) for year in years}
+    for year, table in failed.items():
+        if table:
+            _echo_warning(
+                f"the last refresh of {year} failed at {table}; these figures are older (bess status says more)."
+            )
     if form == "csv":
         _echo(csv_lines(board.columns, board.rows))
     elif form == "json":
         click.echo(json_text(board.records()))
     else:
-        period = str(year) if month is None else f"{show.MONTHS[month - 1]} {year}"
-        _echo(show.board_lines(board, f"Leaderboard {period}", _width(), top))
+        _echo(show.board_lines(board, f"Leaderboard {title}", _width(), top))
 
 
 def _echo_columns(settings: "Settings", names: Sequence[str]) -> None:

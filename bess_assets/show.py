@@ -8,9 +8,25 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from bess_assets.market.products import PRODUCTS
+from bess_assets.market.products import PRODUCT_NAMES, PRODUCTS
 from bess_assets.results import Answer, BatteryAnswer
-from bess_assets.text_tables import ALWAYS, Heading, any_value, decimals, listed, money, paragraph, percent, text_table
+from bess_assets.text_tables import (
+    ALWAYS,
+    Heading,
+    Line,
+    any_value,
+    decimals,
+    fitting,
+    listed,
+    money,
+    one_line,
+    paragraph,
+    percent,
+    spelt,
+    spelt_table,
+    text_table,
+    widths_of,
+)
 
 WHAT_DOLLARS_ARE = "Dollars are gross market revenue reconstructed from ERCOT's public reports: no settlement statement. Unknown is shown as -, never as zero."
 ROWS_SHOWN = 1000
@@ -118,16 +134,19 @@ def board_lines(board: Answer, title: str, width: int, top: int | None = None) -
     """
     every = board.records()
     if not every:
-        return [f"{title}: no battery has a row."]
+        return [Line.of("title", f"{title}: no battery has a row.")]
     rows = every[:top]
     ranked = [row for row in rows if row["rank"] is not None]
     unranked = [row for row in rows if row["rank"] is None]
-    lines = [f"{title} ({_one_of(rows, 'edition')}, data through {_one_of(rows, 'data_through')})", ""]
+    lines: list[str] = [
+        Line.of("title", f"{title} ({_one_of(rows, 'edition')}, data through {_one_of(rows, 'data_through')})"),
+        "",
+    ]
     lines += _layout(rows, [ranked, unranked], width)
     legend = " +/- is the change of rank since the year before." if any(" +/- " in line for line in lines) else ""
     lines.append("")
     if unranked:
-        lines += ["Not ranked:", *_reasons(unranked, width)]
+        lines += [Line.of("heading", "Not ranked:"), *_reasons(unranked, width)]
     if len(rows) < len(every):
         lines.append(f"The first {len(rows)} of {len(every)} batteries. Of all of them:")
     lines += paragraph(_summary(every, [row for row in every if row["rank"] is not None]) + legend, width)
@@ -136,21 +155,18 @@ def board_lines(board: Answer, title: str, width: int, top: int | None = None) -
 
 
 def _layout(rows: Sequence[Record], sections: Sequence[Sequence[Record]], width: int) -> list[str]:
-    lines: list[str] = []
-    for layout in _LAYOUTS:
-        shown = [c for c in layout if c not in _PRODUCT_COLUMNS or any(c.value(row) is not None for row in rows)]
-        if not any(column in _PRODUCT_COLUMNS for column in shown) and layout is _LAYOUTS[0]:
-            continue
-        wanted = {column.heading.text for column in shown if column.heading.keep >= _WANTED}
-        table = text_table(
-            [c.heading for c in shown],
-            [[[c.value(row) for c in shown] for row in section] for section in sections],
-            width,
-        )
-        lines = table.lines
-        if table.width <= width and not wanted & set(table.left_out):
-            break
-    return lines
+    in_order = [row for section in sections for row in section]
+    texts = {
+        c: spelt(c.heading, map(c.value, in_order)) for c in dict.fromkeys(c for layout in _LAYOUTS for c in layout)
+    }
+    unknown = {c for c in (_CHANGE, *_PRODUCT_COLUMNS) if all(c.value(row) is None for row in rows)}
+    layouts = [tuple(c for c in layout if c not in unknown) for layout in _LAYOUTS]
+    for layout in layouts[1 if unknown.issuperset(_PRODUCT_COLUMNS) else 0 :]:
+        headings, columns = [c.heading for c in layout], [texts[c] for c in layout]
+        stay = fitting(headings, widths_of(headings, columns), width)
+        if layout is layouts[-1] or all(n in stay for n, heading in enumerate(headings) if heading.keep >= _WANTED):
+            return spelt_table(headings, columns, [len(section) for section in sections if section], width).lines
+    raise AssertionError("the last layout always fits")
 
 
 def _one_of(rows: Sequence[Record], column: str) -> str:
@@ -222,7 +238,7 @@ def battery_lines(battery: BatteryAnswer, width: int) -> list[str]:
         for name in dict.fromkeys(row[column] for row in years)
         if name
     ]
-    lines = [battery.battery]
+    lines: list[str] = [Line.of("title", one_line(battery.battery))]
     for label, text in (
         ("names", ", ".join(names)),
         ("node", latest["settlement_point"]),
@@ -239,20 +255,47 @@ def battery_lines(battery: BatteryAnswer, width: int) -> list[str]:
             (_YEAR, _RANK, _CHANGE, *_DETAIL) if "rank_change" in latest else (_YEAR, _RANK, *_DETAIL), years, width
         ),
     ]
+    lines += _stream_lines(latest, width)
     months = [row for row in battery.months.records() if row["year"] == latest["year"]]
     if months:
-        lines += ["", f"Months of {latest['year']}", *_table((_MONTH, _RANK, *_DETAIL[2:]), months, width)]
+        lines += [
+            "",
+            Line.of("title", f"Months of {latest['year']}"),
+            *_table((_MONTH, _RANK, *_DETAIL[2:]), months, width),
+        ]
     days = battery.best_days.records()
     if days:
-        lines += ["", "Best days", *_table(_DAY_COLUMNS, days, width)]
+        lines += ["", Line.of("title", "Best days"), *_table(_DAY_COLUMNS, days, width)]
         lines += paragraph(
             "Before 2025-12-05 charging is known from one reading a quarter-hour: months are meaningful, single days indicative.",
             width,
         )
     notes = [f"{row['year']}: {row[name]}" for row in years for name in ("excluded_reason", "notes") if row[name]]
     if notes:
-        lines += ["", "Notes", *(line for note in notes for line in paragraph(note, width, "  "))]
+        lines += ["", Line.of("title", "Notes"), *(line for note in notes for line in paragraph(note, width, "  "))]
     return [*lines, "", *paragraph(WHAT_DOLLARS_ARE, width)]
+
+
+def _stream_lines(row: Record, width: int) -> list[str]:
+    """What a year's money is made of, a row a stream that exists; shares are of the sum of the positive ones."""
+    streams = {
+        "day-ahead energy": (row["da_energy_usd"], None),
+        "real-time energy": (row["rt_energy_usd"], None),
+        **{PRODUCT_NAMES[p]: (row[f"as_{p}_usd"], row[f"as_{p}_rt_usd"]) for p in PRODUCTS},
+    }
+    shown = [(name, usd, real_time) for name, (usd, real_time) in streams.items() if usd is not None]
+    if not shown:
+        return []
+    gains = sum(max(usd, 0.0) for _, usd, _ in shown)
+    columns = (
+        Heading("stream"),
+        Heading("$", money, right=True),
+        Heading("of it real-time $", money, right=True, keep=20),
+        Heading("share of gains", percent, right=True, keep=30),
+    )
+    rows = [[name, usd, real_time, max(usd, 0.0) / gains if gains else None] for name, usd, real_time in shown]
+    total = [["total", row["total_usd"], None, None]]
+    return ["", Line.of("title", f"Streams of {row['year']}"), *text_table(columns, [rows, total], width).lines]
 
 
 def _size(row: Record) -> str:

@@ -5,15 +5,16 @@ Does not: judging that state (plan.py), printing (cli.py).
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from bess_assets.market.datasets import DATASETS
 from bess_assets.market.step import FINDING_KINDS
 from bess_assets.pipeline import CHANGES_CHECK, FINDINGS_CHECK
 from bess_assets.plan import State, TablePlan, YearPlan
-from bess_assets.records import CheckEntry
+from bess_assets.records import RUNS_FOLDER, CheckEntry
 from bess_assets.refresh import Outcome
 from bess_assets.settings import Settings
-from bess_assets.text_tables import Heading, decimals, listed, money, one_line, paragraph, percent, text_table
+from bess_assets.text_tables import Heading, Line, decimals, listed, money, one_line, paragraph, percent, text_table
 
 # --- refreshes ----------------------------------------------------------------------------------------------------------------------------
 
@@ -81,7 +82,7 @@ def settings_lines(settings: Settings, environ: Mapping[str, str]) -> list[str]:
         ("reports", settings.reports, "BESS_REPORTS"),
         ("Dagster", settings.dagster_home, "DAGSTER_HOME"),
     )
-    lines = ["Settings"]
+    lines: list[str] = [Line.of("title", "Settings")]
     for label, path, variable in folders:
         remarks = [
             variable if environ.get(variable) else f"{variable} not set",
@@ -108,8 +109,59 @@ def status_lines(plans: Sequence[YearPlan], merged: YearPlan, width: int) -> lis
     lines += [f"{name} (all years): {_state_and_why(plan)}" for name, plan in merged.tables.items()]
     lines += _check_lines(merged, width)
     for plan in plans:
-        lines += ["", str(plan.year), *_year_lines(plan, width)]
+        lines += ["", Line.of("title", str(plan.year)), *_year_lines(plan, width)]
     return lines
+
+
+# --- storage ------------------------------------------------------------------------------------------------------------------------------
+
+
+def storage_lines(settings: Settings, width: int) -> list[str]:
+    """What rollups and result tables take on disk by year, and the folders as a whole."""
+    rollups, results = _megabytes(settings.rollups), _megabytes(settings.results)
+    years = sorted({year for part in (rollups, results) for sizes in part.values() for year in sizes if year})
+    a_block = max(1, (width - _ASSET_WIDTH - _YEAR_WIDTH) // _YEAR_WIDTH)
+    lines: list[str] = [Line.of("title", "Megabytes on disk, by the year in the file's name"), ""]
+    for start in range(0, max(len(years), 1), a_block):
+        some = years[start : start + a_block]
+        headings = [
+            Heading("rollup / table"),
+            *(Heading(text, _megabytes_text, right=True) for text in ("all", *map(str, some))),
+        ]
+        sections = [
+            [[name, sum(sizes.values()), *(sizes.get(year) for year in some)] for name, sizes in sorted(part.items())]
+            for part in (rollups, results)
+        ]
+        lines += [*text_table(headings, sections, width).lines, ""]
+    for label, path in (
+        ("rollups", settings.rollups),
+        ("results", settings.results),
+        ("reports", settings.reports),
+        ("Dagster", settings.dagster_home),
+    ):
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
+        lines.append(f"{label:<{_SETTING_WIDTH}}{size:>12,.1f} MB   {one_line(path)}")
+    return lines
+
+
+def _megabytes_text(size: float) -> str:
+    return "< 0.1" if 0 < size < 0.05 else f"{size:,.1f}"
+
+
+def _megabytes(folder: Path) -> dict[str, dict[int | None, float]]:
+    """Size of the files by folder and year; under None what has no year in its name."""
+    sizes: dict[str, dict[int | None, float]] = {}
+    for path in folder.glob("*/*"):
+        if path.parent.name == RUNS_FOLDER or path.name.startswith("."):
+            continue
+        year = int(path.stem) if path.stem.isdigit() else None
+        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+        of_folder = sizes.setdefault(path.parent.name, {})
+        of_folder[year] = of_folder.get(year, 0.0) + sum(file.stat().st_size for file in files) / 1e6
+    return sizes
+
+
+# --- tables and years -------------------------------------------------------------------------------------------------------------------------
 
 
 def _grid(plans: Sequence[YearPlan]) -> list[str]:

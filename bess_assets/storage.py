@@ -54,6 +54,10 @@ __all__ = [
 SUM_TOLERANCE = 1e-8
 """A total may differ from the sum of its parts by a cent in a million dollars."""
 
+ROW_GROUP_ROWS = 32_768
+"""Rows of a row group where a table is no ledger: sorted by battery or node, so that a question about one of them reads a part of the file. Smaller ones
+cost more to open than they spare."""
+
 _QUEUED_CHUNKS = 3
 _log = logging.getLogger(__name__)
 
@@ -209,7 +213,7 @@ def _parquet_writer(table: Table, path: Path) -> pq.ParquetWriter:
 def _write_group(table: Table, writer: pq.ParquetWriter, tally: "_Tally", rows: pa.Table) -> None:
     tally.add(rows)
     if rows.num_rows or not table.ledger:
-        writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
+        writer.write_table(rows, row_group_size=max(rows.num_rows, 1) if table.ledger else ROW_GROUP_ROWS)
 
 
 def _conformed(table: Table, chunks: Iterable[Columns]) -> Iterator[Callable[[], pa.Table]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from bess_assets.market.products import PRODUCTS
+from bess_assets.market.products import PRODUCT_NAMES, PRODUCTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,15 +17,6 @@ Kind = Literal["text", "label", "day", "time", "number", "count", "flag"]
 """text: plain string. label: string of few values. day: date. time: UTC timestamp. number: float64. count: int64. flag: bool."""
 
 Group = Literal["schemas", "registry", "extracts", "daily", "revenue", "leaderboard"]
-
-PRODUCT_NAMES = {
-    "regup": "regulation up",
-    "regdn": "regulation down",
-    "rrs": "responsive reserve",
-    "ecrs": "ECRS",
-    "nspin": "non-spinning reserve",
-}
-
 
 @dataclass(frozen=True)
 class Column:

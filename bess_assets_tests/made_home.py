@@ -102,7 +102,7 @@ BOARDS: dict[int, list[dict[str, Any]]] = {
 
 
 def write_home(home: Path) -> Settings:
-    """Write leaderboards, monthly boards and days of 2023 and 2024."""
+    """Write registries, leaderboards, monthly boards and days of 2023 and 2024."""
     settings = load_settings(home, {})
     for year, board in BOARDS.items():
         seen = {"data_through": date(year, 12, 31), "edition": "final"}
@@ -122,13 +122,37 @@ def write_home(home: Path) -> Settings:
                 "as_regup_usd": day / 2,
                 "energy_quarter_hours": 96,
                 "expected_quarter_hours": 96,
+                "discharge_quarter_hours": 96,
+                "expected_hours": 24,
+                "as_hours": 24,
+                "regup_expected_hours": 24,
+                "regup_hours": 24,
+                "tb2_usd_per_mw": 50.0,
                 "award_positive": True,
             }
-            for row in sorted(rows, key=lambda row: row["battery"])
+            for row in sorted(rows, key=_name)
             for day in range(1, 15)
         ]
         _write(settings, year, "daily_revenue", days)
+        _write(settings, year, "bess_registry", [_registered(year, row) for row in sorted(rows, key=_name)])
     return settings
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return str(row["battery"])
+
+
+def _registered(year: int, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The registry row of a row of a board."""
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    return {
+        **{name: row[name] for name in TABLES["bess_registry"].column_names if name in row},
+        "charging": "unknown" if row["rt_energy_usd"] is None else "load",
+        "first_seen_day": first,
+        "last_seen_day": last,
+        "expected_first_day": first,
+        "expected_last_day": last,
+    }
 
 
 def _write(settings: Settings, year: int, name: str, rows: Sequence[Mapping[str, Any]]) -> None:

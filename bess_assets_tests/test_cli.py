@@ -110,14 +110,14 @@ def test_text_from_the_data_cannot_steer_the_terminal(bess) -> None:
         assert "\x1b" not in bess(*arguments).output
 
 
-def test_csv_holds_every_column_exactly_and_unknown_as_an_empty_cell(bess) -> None:
+def test_csv_holds_every_column_and_unknown_as_an_empty_cell(bess) -> None:
     rows = list(csv.DictReader(io.StringIO(bess("leaderboard", "2024", "--format", "csv").stdout)))
     assert list(rows[0]) == [*TABLES["leaderboard"].column_names, "rank_change"]
     alpha, bravo, zulu = rows
     assert float(alpha["as_usd"]) == 1_000_000.1 + 2_000_000.2 + 3.3
     assert alpha["da_energy_usd"] == "1250000.125"
     assert alpha["data_through"] == "2024-12-31"
-    assert bravo["settlement_point"] == '=HYPERLINK("http://x"), "B"'
+    assert bravo["settlement_point"] == """'=HYPERLINK("http://x"), "B\""""
     assert zulu["rank"] == zulu["total_usd"] == zulu["as_regup_da_usd"] == ""
     assert zulu["as_usd"] == "500000.0"
 
@@ -128,6 +128,81 @@ def test_json_holds_every_column_and_unknown_as_null(bess) -> None:
     assert rows[2]["total_usd"] is None
     assert rows[0]["first_active_date"] == "2024-01-01"
     assert rows[0]["rank_change"] == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\uff1d1+1", "'=1"]
+)
+def test_no_text_of_a_csv_is_a_formula_and_json_has_it_exactly(bess, text: str) -> None:
+    quoted = text.replace("'", "''")
+    query = f"SELECT '{quoted}' AS name, -1.5 AS number, DATE '2024-01-01' AS day"
+    (row,) = csv.DictReader(io.StringIO(bess("sql", query, "--format", "csv").stdout, newline=""))
+    assert row == {"name": text if text.startswith("'") else f"'{text}", "number": "-1.5", "day": "2024-01-01"}
+    assert json.loads(bess("sql", query, "--format", "json").stdout)[0]["name"] == text
+
+
+def test_a_heading_of_a_csv_is_no_formula_either(bess) -> None:
+    assert bess("sql", 'SELECT 1 AS "=1+1"', "--format", "csv").stdout.splitlines()[0] == "'=1+1"
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+@pytest.mark.parametrize("mark", ["\x1b[31m", "\x9b31m", "\u202e", "\u2066", "\x07"])
+def test_no_format_hands_a_terminal_what_steers_it(bess, form: str, mark: str) -> None:
+    result = bess("sql", f"SELECT 'ALPHA{mark}' AS name", "--format", form)
+    assert mark[0] not in result.output
+    if form == "json":
+        assert json.loads(result.stdout)[0]["name"] == f"ALPHA{mark}"
+
+
+def test_an_error_that_quotes_the_data_does_not_steer_the_terminal_either(bess) -> None:
+    result = bess("battery", "ZULU", exit_code=2)
+    assert "ZULU" in result.stderr
+    assert "\x1b" not in result.stderr
+    assert (
+        "\x1b"
+        not in bess("sql", "SELECT CAST(battery AS DATE) FROM leaderboard WHERE rank IS NULL", exit_code=2).stderr
+    )
+
+
+def on_a_terminal(made: Settings, *arguments: str, **environment: str) -> str:
+    """What a command prints on a terminal of its own."""
+    code = f"import pty, sys; sys.exit(pty.spawn([sys.executable, '-m', 'bess_assets.cli', '--home', {str(made.home)!r}, *{list(arguments)!r}]) >> 8)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120", **environment},
+        timeout=100,
+    )
+    return done.stdout.decode()
+
+
+def test_colours_are_for_terminals_whose_user_wants_them(made: Settings, bess) -> None:
+    arguments = ["leaderboard", "2024"]
+    coloured = on_a_terminal(made, *arguments)
+    assert "\x1b[1mLeaderboard 2024" in coloured
+    for plain in (
+        on_a_terminal(made, *arguments, NO_COLOR="1"),
+        on_a_terminal(made, *arguments, TERM="dumb"),
+        bess(*arguments, width=120).stdout,
+    ):
+        assert "\x1b" not in plain
+        assert [line.rstrip() for line in plain.splitlines()] == [
+            line.rstrip() for line in click.unstyle(coloured).splitlines()
+        ]
+    assert "\x1b" not in on_a_terminal(made, *arguments, "--format", "csv")
+
+
+def test_a_leaderboard_of_days_says_which(bess) -> None:
+    result = bess("leaderboard", "--from", "2024-01-03", "--to", "2024-01-04")
+    assert result.stdout.startswith("Leaderboard 2024-01-03 to 2024-01-04 (final")
+    assert " +/- " not in result.stdout.splitlines()[2]
+    assert bess("leaderboard", "--from", "2024-01-03", "--to", "2024-01-03").stdout.startswith(
+        "Leaderboard 2024-01-03 ("
+    )
+    rows = json.loads(bess("leaderboard", "--from", "2024-01-03", "--to", "2024-01-04", "--format", "json").stdout)
+    assert (rows[0]["first_day"], rows[0]["battery"], rows[0]["total_usd"]) == ("2024-01-03", "ALPHA_1", 7.0)
 
 
 def test_csv_and_table_have_the_same_batteries_in_the_order_asked_for(bess) -> None:
@@ -170,6 +245,11 @@ def test_a_month_without_rows_is_said_to_be_so(bess) -> None:
         (["leaderboard", "2024", "--sort", "totl_usd"], "total_usd"),
         (["leaderboard", "2024", "--month", "13"], "13 is not in the range"),
         (["leaderboard", "twenty"], "twenty"),
+        (["leaderboard"], "bess leaderboard 2024"),
+        (["leaderboard", "--from", "2024-01-03"], "go together"),
+        (["leaderboard", "2024", "--from", "2024-01-03", "--to", "2024-01-04"], "go together"),
+        (["leaderboard", "--from", "2024-01-03", "--to", "2025-01-04"], "Run: bess refresh 2025"),
+        (["leaderboard", "--from", "2024-13-03", "--to", "2025-01-04"], "no day"),
         (["battery", "ALPHA"], "ALPHA_1"),
         (["battery", "ALPHA_1", "2022"], "Run: bess refresh 2022"),
         (["sql", "DROP TABLE leaderboard"], "one SELECT statement"),
@@ -234,6 +314,16 @@ def test_the_json_of_a_battery_has_years_months_and_best_days(bess) -> None:
     found = json.loads(bess("battery", "ALPHA_1", "2024", "--format", "json").stdout)
     assert found["battery"] == "ALPHA_1"
     assert [len(found[part]) for part in ("years", "months", "best_days")] == [1, 2, 10]
+
+
+def test_a_battery_is_shown_with_the_streams_of_its_latest_year(bess) -> None:
+    lines = bess("battery", "ALPHA_1").stdout.splitlines()
+    begin = lines.index("Streams of 2024")
+    streams = {line.split("  ")[0]: line for line in lines[begin + 3 : lines.index("", begin)]}
+    assert list(streams)[:3] == ["day-ahead energy", "real-time energy", "regulation up"]
+    assert streams["day-ahead energy"].split()[-3:] == ["1,250,000", "-", "29.4%"]
+    assert streams["real-time energy"].split()[-1] == "0.0%"
+    assert streams["total"].split()[1] == "4,000,003"
 
 
 def test_sql_answers_in_every_format(bess) -> None:
@@ -482,6 +572,18 @@ def test_status_says_how_to_get_the_columns_and_when_they_are_old(demo_home: Pat
     assert "older than the schemas it was merged from (rollup_schemas/2021 has changed)" in old.stderr
 
 
+def test_status_says_what_rollups_and_tables_take_on_disk(demo_home: Path) -> None:
+    lines = at_home(demo_home, "status", "--storage").stdout.splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
+    folder = demo_home / "results" / "energy_revenue"
+    size = (folder / "2021.parquet").stat().st_size / 1e6
+    assert rows["energy_revenue"] == [f"{size:.1f}", f"{size:.1f}"]
+    assert rows["rollup"][-2:] == ["all", "2021"]
+    assert "AS_prices" in rows
+    assert rows["results"][1:] == ["MB", str(demo_home / "results")]
+    assert float(rows["results"][0]) > size
+
+
 def test_a_dry_run_says_what_and_why_and_does_nothing(demo_home: Path) -> None:
     record = demo_home / "results" / "_runs" / "2021.json"
     before = record.read_bytes()
@@ -688,14 +790,25 @@ def _free_port() -> int:
 # --- the process
 
 
-def test_a_leaderboard_loads_click_and_duckdb_and_nothing_heavy(made: Settings) -> None:
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_a_leaderboard_loads_click_and_duckdb_and_nothing_heavy(made: Settings, form: str) -> None:
     code = (
         "import sys; from bess_assets.cli import main\n"
-        f"main(['--home', {str(made.home)!r}, 'leaderboard', '2024', '--format', 'csv'], standalone_mode=False)\n"
-        "print([m for m in ('dagster', 'pandas', 'numpy', 'pyarrow', 'rich') if m in sys.modules])"
+        f"main(['--home', {str(made.home)!r}, 'leaderboard', '2024', '--format', {form!r}], standalone_mode=False)\n"
+        "print([m for m in ('dagster', 'pandas', 'numpy', 'pyarrow', 'rich') if m in sys.modules])\n"
+        "print(*sorted(m for m in sys.modules if m.startswith('bess_assets')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    heavy, ours = done.stdout.splitlines()[-2:]
+    assert heavy == "[]"
+    assert set(ours.split()) == {
+        "bess_assets",
+        *(
+            f"bess_assets.{name}"
+            for name in ("cli", "errors", "market", "market.products", "settings", "show", "text_tables")
+        ),
+        *(f"bess_assets.results{name}" for name in ("", ".answers", ".cache", ".engine", ".queries")),
+    }
 
 
 def test_an_error_has_no_traceback_unless_asked_for(made: Settings) -> None:

@@ -1,6 +1,7 @@
 """The project's own promises: what the README and .ci/run say, what the package declares, what starts quickly."""
 
 import importlib.metadata
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import bess_assets
 from bess_assets.cli import main
 from bess_assets.market.datasets import DATASETS
 from bess_assets.tables import TABLES
+from bess_assets_tests.conftest import Worlds
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = "python3 -m venv .venv && .venv/bin/python -m pip install --quiet --editable . && .venv/bin/bess demo"
@@ -56,7 +58,9 @@ def test_tools_for_testing_and_linting_stay_out_of_the_base_install() -> None:
     [
         ("bess_assets", {"pyarrow", "pandas", "numpy", "duckdb", "dagster", "importlib.metadata"}),
         ("bess_assets.tables", {"pyarrow", "pandas", "duckdb", "dagster"}),
-        ("bess_assets.results", {"pyarrow", "pandas", "dagster"}),
+        ("bess_assets.results", {"pyarrow", "pandas", "numpy", "dagster", "rich", "bess_assets.tables"}),
+        ("bess_assets.results.window", {"pyarrow", "pandas", "numpy", "dagster"}),
+        ("bess_assets.market.metrics", {"pyarrow", "pandas", "numpy", "duckdb"}),
         ("bess_assets.plan", {"pyarrow", "pandas", "dagster"}),
         ("bess_assets.cli", {"pyarrow", "pandas", "dagster"}),
         ("bess_assets.market.leaderboard", {"dagster"}),
@@ -75,6 +79,20 @@ def test_the_documents_name_every_setting_rollup_folder_and_result_table() -> No
     assert {name for name in settings if f"`{name}`" not in operations} == set()
     assert {dataset.folder for dataset in DATASETS.values() if f"`{dataset.folder}`" not in readme} == set()
     assert {name for name in TABLES if f"`{name}`" not in readme} == set()
+
+
+def test_the_example_runs_on_results_as_they_are(worlds: Worlds) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", ROOT / "docs" / "examples" / "leaderboard.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "BESS_HOME": str(worlds.late.settings.home), "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "years refreshed: [2023, 2024, 2025, 2026]" in done.stdout
+    ledger, daily = re.findall(r"(-?[\d.]+) \$ in", done.stdout)
+    assert float(ledger) == pytest.approx(float(daily), abs=0.02)
 
 
 def test_the_readme_names_every_command() -> None:

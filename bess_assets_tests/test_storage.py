@@ -43,7 +43,7 @@ from bess_assets.records import (
     year_lock,
 )
 from bess_assets.settings import Settings, load_settings
-from bess_assets.storage import ResultTable, write_table
+from bess_assets.storage import ROW_GROUP_ROWS, ResultTable, write_table
 from bess_assets.tables import BESS_AWARDS, Column, Table
 
 MONEY = Table(
@@ -179,6 +179,21 @@ def test_a_row_group_holds_one_battery_and_says_so_in_its_statistics(tmp_path: P
     metadata = pq.ParquetFile(path).metadata
     assert [metadata.row_group(g).column(0).statistics.max for g in range(metadata.num_row_groups)] == ["A", "B"]
     assert metadata.row_group(0).column(3).compression.startswith("LZ4")
+
+
+def test_a_summary_is_in_row_groups_whose_statistics_let_a_reader_skip_them(tmp_path: Path) -> None:
+    path = tmp_path / "2024.parquet"
+    names = [f"B{n:06d}" for n in range(2 * ROW_GROUP_ROWS + 1)]
+    write(SUMMARY, path, {"battery": names, "product": ["rrs"] * len(names), "usd": [1.0] * len(names)})
+    metadata = pq.ParquetFile(path).metadata
+    assert [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)] == [
+        ROW_GROUP_ROWS,
+        ROW_GROUP_ROWS,
+        1,
+    ]
+    second = metadata.row_group(1).column(0).statistics
+    assert (second.min, second.max) == (names[ROW_GROUP_ROWS], names[2 * ROW_GROUP_ROWS - 1])
+    assert ResultTable(SUMMARY, path).read().num_rows == len(names)
 
 
 def test_a_table_without_rows_is_a_file_with_the_schema(tmp_path: Path) -> None:

@@ -16,10 +16,9 @@ import pyarrow as pa
 
 from bess_assets.market.awards import both_sides
 from bess_assets.market.clock import OperatingYear, day_number
-from bess_assets.market.dispatch import SOURCES
 from bess_assets.market.energy import UNKNOWN_REASONS, da_energy_usd
 from bess_assets.market.prices import PriceGrid
-from bess_assets.market.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
+from bess_assets.market.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
 from bess_assets.market.step import Columns, Inputs, StepResult
 
 FloatArray = npt.NDArray[np.float64]

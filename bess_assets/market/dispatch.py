@@ -13,15 +13,13 @@ import numpy.typing as npt
 from bess_assets.market.awards import award_of_parts
 from bess_assets.market.clock import day_number
 from bess_assets.market.grid import LedgerColumns, labels_array
-from bess_assets.market.products import HOURS_PER_QUARTER_HOUR, PRODUCTS, RTC_FIRST_DAY
+from bess_assets.market.products import HOURS_PER_QUARTER_HOUR, PRODUCTS, RTC_FIRST_DAY, SOURCES
 from bess_assets.market.runs import Means, MeterReader, RunReader
 from bess_assets.market.step import Columns, Findings, Inputs, StepResult
 
 FloatArray = npt.NDArray[np.float64]
 SourceArray = npt.NDArray[np.int8]
 
-SOURCES = ("smne", "telemetry", "base_point")
-"""Quantities, best first."""
 _METER, _TELEMETRY, _BASE_POINT, _NONE = 0, 1, 2, -1
 
 _RRS_PARTS = ("rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw")

@@ -9,6 +9,18 @@ from datetime import date
 PRODUCTS = ("regup", "regdn", "rrs", "ecrs", "nspin")
 """Products in the order of every table; the labels in ERCOT's price files are these in capitals."""
 
+PRODUCT_NAMES = {
+    "regup": "regulation up",
+    "regdn": "regulation down",
+    "rrs": "responsive reserve",
+    "ecrs": "ECRS",
+    "nspin": "non-spinning reserve",
+}
+"""What they are called in a sentence."""
+
+SOURCES = ("smne", "telemetry", "base_point")
+"""Where a quantity of energy is read, best first: settlement metered, measured, instructed."""
+
 ECRS_FIRST_DAY = date(2023, 6, 10)
 """First operating day of ECRS; an earlier MCPC in the data moves it forward (methodology, section on unknowns)."""
 

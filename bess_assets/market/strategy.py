@@ -33,7 +33,7 @@ class Strategy:
 
 
 def classify(
-    energy_usd: float | None, products_usd: Mapping[str, float | None], capacity_mw: float | None, months: int
+    energy_usd: float | None, products_usd: Mapping[str, float | None], capacity_mw: float | None, months: float
 ) -> Strategy:
     """Strategy of a period.
 
@@ -41,7 +41,7 @@ def classify(
         energy_usd: day-ahead and real-time energy revenue; None if unknown.
         products_usd: revenue of each ancillary service that exists; None if unknown.
         capacity_mw: size; None if unknown.
-        months: calendar months of the period: 12 or 1.
+        months: calendar months of the period, a part of one as its share of days.
     """
     gains = {p: None if usd is None else max(usd, 0.0) for p, usd in products_usd.items()}
     known = [gain for gain in gains.values() if gain is not None]

@@ -12,11 +12,11 @@ from datetime import date
 from typing import Any
 
 from bess_assets.market.leaderboard import fleet_usd_per_kw
-from bess_assets.market.products import PRODUCTS
+from bess_assets.market.products import PRODUCT_NAMES, PRODUCTS
 from bess_assets.records import RunRecord, read_run, result_path, result_years
 from bess_assets.settings import Settings
 from bess_assets.storage import ResultTable
-from bess_assets.tables import PRODUCT_NAMES, TABLES
+from bess_assets.tables import TABLES
 
 _SHORT = {"regup": "RegUp", "regdn": "RegDown", "rrs": "RRS", "ecrs": "ECRS", "nspin": "Non-spin"}
 STREAMS = {

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bess_assets.market.leaderboard import _cut, fleet_usd_per_kw, leaderboard, leaderboard_monthly, rank
+from bess_assets.market.leaderboard import fleet_usd_per_kw, leaderboard, leaderboard_monthly
+from bess_assets.market.metrics import _cut, rank
 from bess_assets.market.products import PRODUCTS
 from bess_assets.market.step import Inputs
 from bess_assets.records import RollupFolder

@@ -1,0 +1,249 @@
+"""How long answers take: `python -m benchmarks.queries`.
+
+Belongs here: every call of the query API on a made fleet of 350 batteries and eight years, and `bess leaderboard 2024` as a whole process.
+Does not: right answers (the tests), settling years.
+
+Three situations of the same questions, each question of other batteries, months and days:
+
+* cold: a new `Results`, its libraries imported, files in the system's page cache;
+* open: a `Results` that has answered something else already;
+* kept: the question has been asked before, and no file has changed.
+
+Targets at the 95th percentile: cold 300 ms, kept 50 ms; the process 1.5 times `python -c "import click, duckdb"`.
+"""
+
+import argparse
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.made_fleet import POINTS_BESIDE_NODES, names_of, size_on_disk, write_fleet
+from bess_assets.results import Results, Step
+from bess_assets.settings import Settings, load_settings
+
+YEARS = list(range(2019, 2027))
+COLD_TARGET_MS, KEPT_TARGET_MS, PROCESS_TARGET = 300.0, 50.0, 1.5
+
+Question = Callable[[Results], Any]
+Kind = Callable[[random.Random], Question]
+
+
+def main() -> int:
+    """Measure, print, and return 1 if a target is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.queries", description=__doc__.splitlines()[0])
+    parser.add_argument("--home", type=Path, help="keep the made fleet in this folder, and use it again")
+    parser.add_argument("--batteries", type=int, default=350)
+    parser.add_argument("--ledger-years", type=int, default=1, help="how many years get the quarter-hour ledger")
+    parser.add_argument("--rounds", type=int, default=20, help="questions of each kind, and processes")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = load_settings(options.home or scratch, {})
+        ready = settings.home / "ready"
+        if not ready.exists():
+            started = time.perf_counter()
+            write_fleet(settings, YEARS, options.batteries, YEARS[-1 - options.ledger_years : -1], print)
+            ready.touch()
+            print(f"made in {time.perf_counter() - started:.0f} s")
+        print(
+            f"{options.batteries} batteries, {len(YEARS)} years, {size_on_disk(settings.results) / 1e6:,.0f} MB of result tables; "
+            f"{settings.threads} threads, Python {sys.version.split()[0]}\n"
+        )
+        good = [questions(settings, options.batteries, options.rounds), process(settings, options.rounds)]
+        busy = ", ".join(f"{load:.1f}" for load in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
+        print(f"load of the machine, mean of 1, 5 and 15 minutes: {busy} on {os.cpu_count()} cores")
+    return 0 if all(good) else 1
+
+
+# --- questions ----------------------------------------------------------------------------------------------------------------------------
+
+
+def kinds(names: Sequence[str]) -> dict[str, Kind]:
+    """Every call of the API, as a function from random choices to a question."""
+    return {**_boards(names), **_one_battery(names), **_fleet_and_nodes(names), **_sql(names)}
+
+
+def _boards(names: Sequence[str]) -> dict[str, Kind]:
+    def leaderboard(chance: random.Random) -> Question:
+        year = chance.choice(YEARS)
+        return lambda results: results.leaderboard(year, sort="usd_per_kw_month", top=20)
+
+    def monthly(chance: random.Random) -> Question:
+        year, month = chance.choice(YEARS), chance.randrange(1, 13)
+        return lambda results: results.leaderboard(year, month)
+
+    def of_days(chance: random.Random) -> Question:
+        first = date(chance.choice(YEARS), 1, 1) + timedelta(days=chance.randrange(300))
+        last = first + timedelta(days=chance.randrange(1, 65))
+        return lambda results: results.leaderboard_of_days(first, last)
+
+    def of_two_years(chance: random.Random) -> Question:
+        year = chance.choice(YEARS[:-1])
+        first, last = date(year, 11, 1 + chance.randrange(28)), date(year + 1, 3, 1 + chance.randrange(28))
+        return lambda results: results.leaderboard_of_days(first, last)
+
+    def compare(chance: random.Random) -> Question:
+        three = chance.sample(names, 3)
+        return lambda results: results.compare(three)
+
+    def compare_months(chance: random.Random) -> Question:
+        three, year = chance.sample(names, 3), chance.choice(YEARS)
+        return lambda results: results.compare(three, year, by="month")
+
+    return {
+        "leaderboard(year)": leaderboard,
+        "leaderboard(year, month)": monthly,
+        "leaderboard_of_days, up to 65 days": of_days,
+        "leaderboard_of_days, over New Year": of_two_years,
+        "compare(three), years": compare,
+        "compare(three, year), months": compare_months,
+    }
+
+
+def _one_battery(names: Sequence[str]) -> dict[str, Kind]:
+    def asked(call: Callable[[Results, str], Any]) -> Kind:
+        def question(chance: random.Random) -> Question:
+            name = chance.choice(names)
+            return lambda results: call(results, name)
+
+        return question
+
+    year = YEARS[-2]
+    return {
+        "battery(name)": asked(lambda results, name: results.battery(name)),
+        "battery_days(name), all years": asked(lambda results, name: results.battery_days(name)),
+        "battery_days(name), a year": asked(
+            lambda results, name: results.battery_days(name, f"{year}-01-01", f"{year}-12-31")
+        ),
+        "battery_months(name)": asked(lambda results, name: results.battery_months(name)),
+        "best_days(name)": asked(lambda results, name: results.best_days(name)),
+        "product_stack(name), months": asked(lambda results, name: results.product_stack(name)),
+        "product_stack(name), days": asked(lambda results, name: results.product_stack(name, "day")),
+    }
+
+
+def _fleet_and_nodes(names: Sequence[str]) -> dict[str, Kind]:
+    def fleet(by: Step, *, one_year: bool) -> Kind:
+        def question(chance: random.Random) -> Question:
+            year = chance.choice(YEARS) if one_year else None
+            return lambda results: results.fleet(by, year)
+
+        return question
+
+    def nodes(chance: random.Random) -> Question:
+        points = [*chance.sample(POINTS_BESIDE_NODES, 2), f"{chance.choice(names)}_RN"]
+        return lambda results: results.node_prices(points)
+
+    def all_nodes(chance: random.Random) -> Question:
+        year = chance.choice(YEARS)
+        return lambda results: results.node_prices(year=year)
+
+    return {
+        "fleet by day, a year": fleet("day", one_year=True),
+        "fleet by day, all years": fleet("day", one_year=False),
+        "fleet by month, all years": fleet("month", one_year=False),
+        "fleet by year, all years": fleet("year", one_year=False),
+        "node_prices(three), months": nodes,
+        "node_prices(all, year), months": all_nodes,
+    }
+
+
+def _sql(names: Sequence[str]) -> dict[str, Kind]:
+    def boards(chance: random.Random) -> Question:
+        least = chance.randrange(10**6)
+        sql = f"SELECT year, battery, total_usd FROM leaderboard WHERE total_usd > {least} ORDER BY total_usd DESC LIMIT 50"
+        return lambda results: results.query(sql)
+
+    def ledger(chance: random.Random) -> Question:
+        name, month = chance.choice(names), chance.randrange(1, 13)
+        sql = (
+            f"SELECT operating_day, sum(energy_usd) FROM energy_revenue WHERE year = {YEARS[-2]} AND battery = '{name}' "
+            f"AND month(operating_day) = {month} GROUP BY ALL ORDER BY ALL"
+        )
+        return lambda results: results.query(sql)
+
+    return {"query: boards of all years": boards, "query: ledger of a battery": ledger}
+
+
+def questions(settings: Settings, batteries: int, rounds: int) -> bool:
+    """Measure every call of the API; True if the targets are met."""
+    heading = f"{'milliseconds: median, 95th percentile':<40}{'cold':>16}{'open':>16}{'kept':>16}"
+    print(f"{heading}\n{'-' * len(heading)}")
+    met = True
+    hits: list[float] = []
+    for name, kind in kinds(names_of(batteries)).items():
+        chance = random.Random(name)  # noqa: S311  which battery is asked about is no secret
+        asked = [kind(chance) for _ in range(rounds)]
+        cold = []
+        for question in asked:
+            with Results(settings) as results:
+                cold.append(_milliseconds(question, results))
+        with Results(settings) as results:
+            results.years()
+            results.query("SELECT 1")
+            opened = [_milliseconds(question, results) for question in asked]
+            kept = [_milliseconds(question, results) for question in asked]
+            hits.append(results.cache_info().hit_rate or 0.0)
+        met &= _percentile(cold) < COLD_TARGET_MS and _percentile(kept) < KEPT_TARGET_MS
+        print(
+            f"{name:<40}" + "".join(f"{statistics.median(t):>8.1f}{_percentile(t):>8.1f}" for t in (cold, opened, kept))
+        )
+    print(f"\nhit rate where every question is asked twice: {statistics.mean(hits):.0%}")
+    print(
+        f"targets (cold {COLD_TARGET_MS:g} ms, kept {KEPT_TARGET_MS:g} ms at the 95th percentile): {'met' if met else 'MISSED'}\n"
+    )
+    return met
+
+
+def _milliseconds(question: Question, results: Results) -> float:
+    started = time.perf_counter()
+    question(results)
+    return 1_000 * (time.perf_counter() - started)
+
+
+def _percentile(values: Sequence[float]) -> float:
+    """The 95th percentile: the smallest value that at least 95 of 100 do not exceed."""
+    ordered = sorted(values)
+    return ordered[-(-95 * len(ordered) // 100) - 1]
+
+
+# --- the process --------------------------------------------------------------------------------------------------------------------------
+
+
+def process(settings: Settings, rounds: int) -> bool:
+    """Measure `bess leaderboard 2024` against the start of its libraries, turn by turn; True if the target is met."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), "COLUMNS": "140"}
+    # As for a user, whose interpreter compiles a module once.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    commands = {
+        'python -c "import click, duckdb"': ["-c", "import click, duckdb"],
+        "bess leaderboard 2024": ["-m", "bess_assets.cli", "--home", str(settings.home), "leaderboard", "2024"],
+        "bess leaderboard 2024 --format csv": [
+            *("-m", "bess_assets.cli", "--home", str(settings.home), "leaderboard", "2024", "--format", "csv")
+        ],
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(rounds + 1):
+        for name, arguments in commands.items():
+            started = time.perf_counter()
+            subprocess.run([sys.executable, *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
+            if turn:  # the first of each only fills the caches
+                seconds[name].append(time.perf_counter() - started)
+    base = statistics.median(seconds['python -c "import click, duckdb"'])
+    for name, times in seconds.items():
+        median = statistics.median(times)
+        print(f"{name:<40}{1_000 * median:>8.0f} ms, {median / base:.2f} times")
+    met = statistics.median(seconds["bess leaderboard 2024"]) <= PROCESS_TARGET * base
+    print(f"target ({PROCESS_TARGET} times): {'met' if met else 'MISSED'}")
+    return met
+
+
+if __name__ == "__main__":
+    sys.exit(main())

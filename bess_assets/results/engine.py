@@ -1,0 +1,270 @@
+"""DuckDB, and what a question may do to it: read the results folder, within a time and a memory limit, and nothing else.
+
+Belongs here: the connection and its locks, the timeout, views of the result tables, DuckDB's errors made ours.
+Does not: which question is put (queries.py).
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import duckdb
+
+from bess_assets.errors import BessError
+from bess_assets.results.answers import Answer
+from bess_assets.results.cache import Marks, marks_of
+from bess_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from bess_assets.tables import Table
+
+T = TypeVar("T")
+
+GRACE_SECONDS = 0.5
+"""How long DuckDB may take to heed an interrupt: it looks between blocks of rows, so that one slow call of a function on one row holds it up."""
+
+_ROWS_AT_A_TIME = 8192
+YEAR_OF_FILE = r"CAST(regexp_extract(filename, '(\d+)\.parquet$', 1) AS INTEGER)"
+"""The year in the name of the file that a row comes from; a filter on it leaves other files unread."""
+DUCKDB_TYPES = {
+    "text": "VARCHAR",
+    "label": "VARCHAR",
+    "day": "DATE",
+    "time": "TIMESTAMP WITH TIME ZONE",
+    "number": "DOUBLE",
+    "count": "BIGINT",
+    "flag": "BOOLEAN",
+}
+"""DuckDB's type of each kind of column."""
+
+
+class QueryError(BessError):
+    """A question that cannot be answered as it was asked."""
+
+
+class StillRunningError(QueryError):
+    """A query took too long and heeded no interrupt: its thread ends when DuckDB does. The process lives, and later questions are answered."""
+
+
+class Rows(NamedTuple):
+    """An answer whose rows are still to come."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+
+
+class Engine:
+    """An in-memory DuckDB that reads one folder. Safe to use from several threads: each question has a cursor of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open nothing yet."""
+        self._settings = settings
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._views: dict[str, Marks] = {}
+        self._guard = threading.RLock()
+
+    def close(self) -> None:
+        """Give up the connection; a later question opens a new one."""
+        with self._guard:
+            if self._connection is not None:
+                with suppress(duckdb.Error):  # a cursor that was given up may still be busy; it closes itself
+                    self._connection.close()
+                self._connection = None
+                self._views.clear()
+
+    def ask(self, *statements: str) -> list[Answer]:
+        """The answers of some statements of our own, in one go.
+
+        Raises:
+            QueryError: they took too long or too much memory, or a file is damaged.
+        """
+        with self._cursor() as clock:
+            return clock.run(lambda cursor: [_fetch_all(cursor.execute(statement)) for statement in statements])
+
+    @contextmanager
+    def stream(self, sql: str, files_of: "Callable[[Table], list[Path]]") -> Iterator[Rows]:
+        """The rows of one SELECT of a user's, over views of the result tables that it names.
+
+        The timeout counts the time that DuckDB takes, not that of the reader.
+
+        Args:
+            sql: the statement.
+            files_of: the files of a table.
+
+        Raises:
+            QueryError: not one SELECT, one that DuckDB refuses, or one that took too long.
+        """
+        with self._cursor() as clock:
+            text = clock.run(lambda cursor: one_select(cursor, sql))
+            self._make_views(clock, text, files_of)
+            # As a subquery: DuckDB 2.0 takes COPY and INSERT inside the WITH of a top-level SELECT, and refuses them in a nested one.
+            found = clock.run(lambda cursor: cursor.execute(f"SELECT * FROM (\n{text}\n)"))
+            yield Rows(*_columns(found), _fetch_some(clock))
+
+    def _make_views(self, clock: "_Clock", text: str, files_of: "Callable[[Table], list[Path]]") -> None:
+        from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
+
+        with self._guard:
+            for table in TABLES.values():
+                if not re.search(rf"\b({table.name}|show|information_schema|duckdb_\w+)\b", text, re.IGNORECASE):
+                    continue
+                files = files_of(table)
+                marks = marks_of(files)
+                if self._views.get(table.name) != marks:
+                    view = view_of(table, files)
+                    clock.run(lambda cursor, view=view: cursor.execute(view))  # type: ignore[misc]
+                    self._views[table.name] = marks
+
+    @contextmanager
+    def _cursor(self) -> Iterator["_Clock"]:
+        cursor = self._connect().cursor()
+        clock = _Clock(cursor, self._settings.query_timeout_seconds)
+        try:
+            yield clock
+        except duckdb.InterruptException as error:
+            raise clock.too_long() from error
+        except duckdb.OutOfMemoryException as error:
+            raise QueryError(
+                "The query needs more memory than it may take.", remedy="Ask for less, or raise BESS_MEMORY_LIMIT."
+            ) from error
+        except duckdb.Error as error:
+            damaged = "magic bytes" in str(error) or "footer" in str(error).lower()
+            raise QueryError(
+                f"DuckDB cannot answer this. {str(error).strip()}",
+                remedy="A result file is damaged: bess refresh YEAR makes it again." if damaged else None,
+            ) from error
+        finally:
+            if not clock.abandoned:
+                cursor.close()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        """A database that reads the results folder and nothing else, writes nothing and cannot be told otherwise."""
+        with self._guard:
+            if self._connection is None:
+                connection = duckdb.connect(
+                    config={
+                        "autoinstall_known_extensions": False,
+                        "autoload_known_extensions": False,
+                        # Else a name that is no table is looked up among the caller's Python variables.
+                        "python_enable_replacements": False,
+                        # Else blocks of a file could outlive it: a file may be replaced by one of equal size within the same tick of the clock.
+                        "enable_external_file_cache": False,
+                        "memory_limit": f"{self._settings.memory_limit_bytes}B",
+                        "threads": self._settings.threads,
+                        "temp_directory": "",
+                    }
+                )
+                folder = literal(self._settings.results.as_posix() + "/")
+                connection.execute(
+                    f"SET GLOBAL TimeZone = 'UTC'; SET allowed_directories = [{folder}]; "
+                    "SET enable_external_access = false; SET lock_configuration = true"
+                )
+                self._connection = connection
+            return self._connection
+
+
+class _Clock:
+    """A cursor whose work is done in a thread of its own, so that its caller gets an answer in time whatever DuckDB does."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, seconds: float) -> None:
+        self.abandoned = False
+        self._cursor = cursor
+        self._seconds = seconds
+        self._left = seconds
+
+    def run(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Do some work with the cursor, within what is left of the time.
+
+        Raises:
+            StillRunningError: the time is over and DuckDB did not heed the interrupt; no later question waits for it.
+        """
+        done = threading.Event()
+        result: list[T] = []
+        failure: list[BaseException] = []
+
+        def do() -> None:
+            try:
+                result.append(work(self._cursor))
+            except BaseException as error:  # noqa: BLE001  raised again by the thread that waits
+                failure.append(error)
+            finally:
+                done.set()
+                if self.abandoned:
+                    self._cursor.close()
+
+        started = time.monotonic()
+        threading.Thread(target=do, name="query", daemon=True).start()
+        try:
+            if not done.wait(self._left):
+                self._cursor.interrupt()
+                if not done.wait(GRACE_SECONDS):
+                    self.abandoned = True
+                    raise self.too_long(StillRunningError)
+        except KeyboardInterrupt:
+            self.abandoned = True
+            with suppress(duckdb.Error):
+                self._cursor.interrupt()
+            raise
+        self._left = max(self._left - (time.monotonic() - started), 0.0)
+        if failure:
+            raise failure[0]
+        return result[0]
+
+    def too_long(self, kind: type[QueryError] = QueryError) -> QueryError:
+        """The error of a question that took too long."""
+        return kind(
+            f"The query was stopped after {self._seconds:g} seconds.",
+            remedy="Ask for less, or raise BESS_QUERY_TIMEOUT.",
+        )
+
+
+def one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """The statement without what follows it.
+
+    Raises:
+        QueryError: it is not one SELECT.
+    """
+    statements = cursor.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise QueryError(
+            "Only a query can be answered.", expected="one SELECT statement (or DESCRIBE, SUMMARIZE or SHOW TABLES)"
+        )
+    return str(statements[0].query).strip().rstrip(";")
+
+
+def view_of(table: "Table", files: Sequence[Path]) -> str:
+    """The statement that makes a view of a table, with the year in front where it has one; without files it is empty."""
+    if not files:
+        year = "" if table.merged else "NULL::INTEGER AS year, "
+        empty = ", ".join(f"NULL::{DUCKDB_TYPES[c.kind]} AS {c.name}" for c in table.columns)
+        return f"CREATE OR REPLACE VIEW {table.name} AS SELECT {year}{empty} WHERE false"
+    listed = ", ".join(map(literal, files))
+    year = "" if table.merged else f"{YEAR_OF_FILE} AS year, "
+    return (
+        f"CREATE OR REPLACE VIEW {table.name} AS SELECT {year}* EXCLUDE (filename) "
+        f"FROM read_parquet([{listed}], filename = true, union_by_name = true)"
+    )
+
+
+def literal(text: str | Path) -> str:
+    """A text as SQL spells it."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def _fetch_all(cursor: duckdb.DuckDBPyConnection) -> Answer:
+    columns, types = _columns(cursor)
+    return Answer(columns, cursor.fetchall(), types)
+
+
+def _fetch_some(clock: _Clock) -> Iterator[tuple[Any, ...]]:
+    while rows := clock.run(lambda cursor: cursor.fetchmany(_ROWS_AT_A_TIME)):
+        yield from rows
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(str(c[0]) for c in cursor.description), tuple(str(c[1]) for c in cursor.description)

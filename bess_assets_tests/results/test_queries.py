@@ -1,0 +1,236 @@
+"""Questions about batteries, the fleet and nodes, held against the tables that they are answered from."""
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from bess_assets.errors import NotRefreshedError
+from bess_assets.market.products import PRODUCTS
+from bess_assets.results import Answer, QueryError, Results, Step
+from bess_assets.tables import TABLES
+from bess_assets_tests.conftest import Worlds
+from bess_assets_tests.worlds import World
+
+STREAMS = ("da_energy_usd", "rt_energy_usd", *(f"as_{p}_usd" for p in PRODUCTS))
+TOTALS = ("energy_usd", "as_usd", "total_usd")
+
+
+@pytest.fixture(scope="module")
+def late(worlds: Worlds) -> World:
+    """Four years, two market designs, ECRS from 2023 on."""
+    return worlds.late
+
+
+def close(expected: Any, found: Any) -> bool:
+    return bool(pd.isna(expected) and pd.isna(found)) or found == pytest.approx(expected, rel=1e-9, abs=1e-6)
+
+
+# --- one battery
+
+
+def test_the_days_of_a_battery_are_its_rows_of_daily_revenue(late: World) -> None:
+    table = late.table("daily_revenue", 2024)
+    name = table["battery"].iloc[-1]
+    with Results(late.settings) as results:
+        every = results.battery_days(name)
+        some = results.battery_days(name, "2024-03-01", "2024-03-31")
+    assert list(some.columns) == TABLES["daily_revenue"].column_names
+    expected = table[(table["battery"] == name) & (pd.to_datetime(table["operating_day"]).dt.month == 3)]
+    assert some.column("operating_day") == list(expected["operating_day"])
+    assert [str(value) for value in some.column("rt_energy_usd")] == [
+        "None" if pd.isna(value) else str(value) for value in expected["rt_energy_usd"]
+    ]
+    assert every.column("operating_day") == sorted(every.column("operating_day"))
+    assert {day.year for day in every.column("operating_day")} == {2023, 2024, 2025, 2026}
+
+
+def test_days_of_a_year_not_refreshed_say_how_to(results: Results) -> None:
+    with pytest.raises(NotRefreshedError, match="bess refresh 2019"):
+        results.battery_days("ALPHA_1", "2019-01-01", "2019-12-31")
+    with pytest.raises(QueryError, match="backwards"):
+        results.battery_days("ALPHA_1", "2024-02-01", "2024-01-01")
+
+
+def test_the_best_days_are_as_many_as_asked_for(results: Results) -> None:
+    assert results.best_days("ALPHA_1", 2024, 3).column("total_usd") == [14.0, 13.0, 12.0]
+    with pytest.raises(QueryError, match="whole number from 1"):
+        results.best_days("ALPHA_1", 2024, 0)
+
+
+def test_the_years_of_a_battery_have_its_change_of_rank(results: Results) -> None:
+    assert results.battery("ALPHA_1").years.column("rank_change") == [None, 1]
+    assert results.battery("BRAVO", 2024).years.column("rank_change") == [-1]
+
+
+@pytest.mark.parametrize("by", ["month", "year"])
+def test_the_streams_of_a_battery_are_those_of_its_boards(late: World, by: Step) -> None:
+    with Results(late.settings) as results:
+        names = results.leaderboard(2025).column("battery")
+        for name in names[:: max(1, len(names) // 4)]:
+            stack = results.product_stack(name, by).records()
+            boards = results.compare([name], by="month" if by == "month" else "year").records()
+            assert len(stack) == len(boards) > 3
+            for board, row in zip(boards, stack, strict=True):
+                assert (board["year"], board.get("month")) == (row["year"], row.get("month"))
+                for column in (*STREAMS, *TOTALS, "discharge_mwh", "energy_coverage", "as_coverage"):
+                    assert close(board[column], row[column]), (name, row["year"], column)
+
+
+def test_the_streams_of_a_day_are_those_of_the_day(late: World) -> None:
+    with Results(late.settings) as results:
+        name = results.leaderboard(2025).column("battery")[0]
+        stack = results.product_stack(name, "day", 2025).records()
+        days = results.battery_days(name, "2025-01-01", "2025-12-31").records()
+    for day, row in zip(days, stack, strict=True):
+        assert day["operating_day"] == row["operating_day"]
+        assert all(close(day[column], row[column]) for column in (*STREAMS, *TOTALS))
+
+
+def test_batteries_are_compared_in_the_order_named_and_once_each(results: Results) -> None:
+    rows = results.compare(["BRAVO", "alpha_unit1", "ALPHA_1"]).records()
+    assert [(row["year"], row["battery"]) for row in rows] == [
+        (2023, "BRAVO"),
+        (2023, "ALPHA_1"),
+        (2024, "BRAVO"),
+        (2024, "ALPHA_1"),
+    ]
+    months = results.compare(["BRAVO", "ALPHA_1"], 2024, by="month")
+    assert list(zip(months.column("month"), months.column("battery"), strict=True))[:2] == [
+        (1, "BRAVO"),
+        (1, "ALPHA_1"),
+    ]
+    assert results.battery_months("ALPHA_1", 2024).column("month") == [1, 2]
+
+
+def test_comparing_a_stranger_or_nobody_is_refused(results: Results) -> None:
+    with pytest.raises(QueryError, match="BRAVO"):
+        results.compare(["ALPHA_1", "BRAVOO"])
+    with pytest.raises(QueryError, match="No battery was named"):
+        results.compare([])
+
+
+# --- the fleet
+
+
+@pytest.mark.parametrize("by", ["day", "month", "year"])
+def test_the_fleet_is_the_sum_of_its_batteries_and_says_how_much_is_known(late: World, by: Step) -> None:
+    with Results(late.settings) as results:
+        fleet = results.fleet(by, 2025).to_pandas()
+    days = late.table("daily_revenue", 2025)
+    days["operating_day"] = pd.to_datetime(days["operating_day"])
+    key = {
+        "day": days["operating_day"],
+        "month": days["operating_day"].dt.month,
+        "year": days["operating_day"].dt.year,
+    }[by]
+    sums = days.groupby(key).sum(min_count=1, numeric_only=True)
+    assert len(fleet) == len(sums)
+    for column in STREAMS:
+        assert [close(a, b) for a, b in zip(sums[column], fleet[column], strict=True)] == [True] * len(sums), column
+    assert list(fleet["energy_coverage"]) == pytest.approx(
+        list(sums["energy_quarter_hours"] / sums["expected_quarter_hours"])
+    )
+    assert list(fleet["as_coverage"]) == pytest.approx(list(sums["as_hours"] / sums["expected_hours"]))
+    assert list(fleet["batteries"]) == list(days.groupby(key)["battery"].nunique())
+    known = fleet.dropna(subset=["total_usd"])
+    assert len(known)
+    assert list(known["total_usd"]) == pytest.approx(list(known[list(STREAMS)].sum(axis=1)))
+
+
+@pytest.mark.parametrize("by", ["month", "year"])
+def test_the_fleets_dollars_a_kilowatt_are_those_of_ranked_batteries(late: World, by: Step) -> None:
+    table, months = ("leaderboard_monthly", 1) if by == "month" else ("leaderboard", 12)
+    with Results(late.settings) as results:
+        last = results.fleet(by, 2024).records()[-1]
+    board = late.table(table, 2024)
+    rows = board[board["rank"].notna() & ((board["month"] == last["month"]) if by == "month" else True)]
+    days = 31 if by == "month" else 366
+    average = rows["total_usd"].sum() / (1_000 * rows["capacity_mw"] * rows["active_days"] / days).sum() / months
+    assert last["batteries_ranked"] == len(rows) > 0
+    assert last["usd_per_kw_month"] == pytest.approx(average)
+
+
+def test_the_fleet_of_all_years_is_that_of_each(late: World) -> None:
+    with Results(late.settings) as results:
+        every = results.fleet("year").records()
+        assert [row["year"] for row in every] == [2023, 2024, 2025, 2026]
+        assert every[2]["da_energy_usd"] == pytest.approx(results.fleet("year", 2025).records()[0]["da_energy_usd"])
+
+
+def test_a_product_that_does_not_exist_yet_is_in_no_total_and_stays_unknown(worlds: Worlds) -> None:
+    with Results(worlds.early.settings) as results:
+        (row,) = results.fleet("year", 2021).records()
+    assert row["as_ecrs_usd"] is None
+    assert row["as_usd"] == pytest.approx(sum(row[f"as_{p}_usd"] for p in PRODUCTS if p != "ecrs"))
+
+
+# --- nodes
+
+
+@pytest.mark.parametrize("by", ["month", "year"])
+def test_prices_of_a_node_weigh_days_by_their_known_prices(late: World, by: Step) -> None:
+    days = late.table("price_daily", 2024)
+    point = days["settlement_point"].iloc[0]
+    with Results(late.settings) as results:
+        first = results.node_prices([point.lower()], by, 2024).records()[0]
+    days = days[days["settlement_point"] == point]
+    if by == "month":
+        days = days[pd.to_datetime(days["operating_day"]).dt.month == 1]
+    for market, known in (("da", "da_known_hours"), ("rt", "rt_known_quarter_hours")):
+        there = days[days[f"{market}_mean_usd_per_mwh"].notna()]
+        for statistic in ("mean_usd_per_mwh", "negative_share"):
+            column = f"{market}_{statistic}"
+            assert first[column] == pytest.approx((there[column] * there[known]).sum() / there[known].sum()), column
+        assert first[f"{market}_max_usd_per_mwh"] == days[f"{market}_max_usd_per_mwh"].max()
+        assert first[f"{market}_min_usd_per_mwh"] == days[f"{market}_min_usd_per_mwh"].min()
+    assert first["tb2_usd_per_mw"] == pytest.approx(days["tb2_usd_per_mw"].mean())
+    assert first["tb_days"] == days["tb2_usd_per_mw"].notna().sum()
+    assert first["days"] == len(days)
+    assert first["da_coverage"] == pytest.approx(days["da_known_hours"].sum() / days["expected_hours"].sum())
+
+
+def test_days_of_a_node_are_its_days_and_of_all_nodes_are_refused(late: World) -> None:
+    with Results(late.settings) as results:
+        points = results.node_prices(by="year", year=2024).column("settlement_point")
+        assert points == sorted(set(late.table("price_daily", 2024)["settlement_point"]))
+        assert len(results.node_prices(points[:1], "day", 2024).rows) == 366
+        with pytest.raises(QueryError, match="stream"):
+            results.node_prices(by="day")
+        with pytest.raises(QueryError, match=points[0]):
+            results.node_prices([points[0] + "X"])
+
+
+# --- Arrow and pandas
+
+
+def test_an_answer_is_an_arrow_table_whose_unknown_columns_keep_their_type(results: Results) -> None:
+    table = results.leaderboard(2024).to_arrow()
+    assert table.schema.field("rank").type == pa.int64()
+    assert table.schema.field("as_ecrs_rt_usd").type == pa.float64()  # wholly unknown
+    assert table.schema.field("data_through").type == pa.date32()
+    assert table.schema.field("notes").type == pa.string()
+    assert table["total_usd"].to_pylist() == results.leaderboard(2024).column("total_usd")
+
+
+def test_an_answer_is_a_frame_with_days_as_datetimes_and_unknown_numbers_as_nan(results: Results) -> None:
+    frame = results.leaderboard(2024).to_pandas()
+    assert str(frame["data_through"].dtype).startswith("datetime64")
+    assert frame["total_usd"].isna().tolist() == [False, False, True]
+
+
+def test_sql_answers_of_every_type_become_arrow(results: Results) -> None:
+    table = results.query(
+        "SELECT sum(range) AS a, 170141183460469231731687303715884105727::HUGEINT AS b, 1.5::DECIMAL(4, 1) AS c, [1, 2] AS d, NULL AS e, "
+        "TIMESTAMPTZ '2024-01-01 00:00:00+00' AS f, true AS g, DATE '2024-01-01' AS h FROM range(3)"
+    ).to_arrow()
+    assert table.schema.field("a").type == pa.int64()
+    assert pa.types.is_decimal(table.schema.field("b").type)
+    assert str(table.schema.field("f").type) == "timestamp[us, tz=UTC]"
+    assert table["d"].to_pylist() == [[1, 2]]
+
+
+def test_an_answer_without_rows_or_types_is_an_arrow_table_all_the_same(results: Results) -> None:
+    assert results.leaderboard_of_days("2024-06-01", "2024-06-30").to_arrow().num_rows == 0
+    assert Answer(("a", "b"), [(1, None)]).to_arrow().column_names == ["a", "b"]
