@@ -28,12 +28,13 @@ import pandas as pd
 from bess_assets.validation.source import FLAG, Piece, TextPiece, plain
 
 CENTRAL = ZoneInfo("America/Chicago")
-ROWS_AT_ONCE = 300_000
-"""Rows of reports with the same headings that are handed out together: real-time prices come as a file a quarter-hour."""
+BYTES_AT_ONCE = 30_000_000
+"""Reports with the same headings are read together up to about this size: real-time prices come as a file a quarter-hour."""
 
 _POSTED = re.compile(r"\.(\d{8})\.(\d{6})(\d{3})\.")
 """Post time in ERCOT's names: rpt.00013052.0000000000000000.20260223.050149776.60_Day_..zip"""
 _NO_MEMBER_TIME = datetime(1980, 1, 1)  # noqa: DTZ001  what a ZIP says that was told no time; wall clock like all others
+TIMES = ("deliverydate", "scedtimestamp", "intervaltime")
 _CURVE = re.compile(r"(mw|price)\d+$")
 """Offer curves are most of a disclosure's columns, and nothing is settled by them."""
 _PLANS_OF_2014 = (
@@ -233,31 +234,60 @@ class ReportFolder:
     def pieces(self, folder: str, years: Sequence[int]) -> Iterator[Piece]:
         """Rows of the reports that may hold the operating year; reports with the same headings together."""
         del years  # a report of a day may have been published in any year
-        waiting: list[pd.DataFrame] = []
-        labels: list[str] = []
-        rows = 0
+        waiting: list[tuple[Report, bytes]] = []
+        size = 0
         reports = self.reports.get(folder, [])
         for done, report in enumerate(reports, start=1):
             self._tell(f"{folder}: report {done:,} of {len(reports):,}", False)
-            frame = self._frame(report)
-            if frame is None:
+            data = self._bytes(report)
+            # Cheap first: a year that stands nowhere among the bytes stands in no date.
+            if data is None or str(self._year).encode() not in data:
                 continue
-            if waiting and (rows > ROWS_AT_ONCE or list(frame.columns) != list(waiting[0].columns)):
-                yield self._piece(waiting, labels)
-                waiting, labels, rows = [], [], 0
-            waiting.append(frame)
-            labels.append(report.label)
-            rows += len(frame)
-        if waiting:
-            yield self._piece(waiting, labels)
+            self._held.add(report)
+            if waiting and (size > BYTES_AT_ONCE or _layout(report) != _layout(waiting[0][0])):
+                yield from self._piece(waiting)
+                waiting, size = [], 0
+            waiting.append((report, data))
+            size += len(data)
+        yield from self._piece(waiting)
         self._tell(f"{folder}: {len(reports):,} reports read", True)
 
-    def _piece(self, frames: list[pd.DataFrame], labels: list[str]) -> TextPiece:
-        lengths = [len(frame) for frame in frames]
-        numbers = pd.Series(np.repeat(np.arange(len(frames)) + self._number, lengths), dtype="int64")
+    def _piece(self, waiting: list[tuple[Report, bytes]]) -> Iterator[Piece]:
+        """Reports of one layout as one piece, less those that cannot be read; none if nothing is left."""
+        frames = self._together(waiting) or [
+            (report, frame) for report, data in waiting if (frame := self._table(report, data)) is not None
+        ]
+        if not frames:
+            return
+        numbers = np.repeat(np.arange(len(frames)) + self._number, [len(frame) for _, frame in frames])
         self._number += len(frames)
-        name = labels[0] if len(labels) == 1 else f"{labels[0]} .. {labels[-1]}"
-        return TextPiece(name, pd.concat(frames, ignore_index=True), numbers)
+        first, last = frames[0][0].label, frames[-1][0].label
+        name = first if first == last else f"{first} .. {last}"
+        whole = pd.concat([frame for _, frame in frames], ignore_index=True)
+        yield TextPiece(name, whole, pd.Series(numbers, dtype="int64"))
+
+    def _together(self, waiting: list[tuple[Report, bytes]]) -> list[tuple[Report, pd.DataFrame]] | None:
+        """Many small reports read in one go; None if anything is odd about one of them, which reading each alone then names.
+
+        Opening a table takes longer than reading a few hundred rows, and real-time prices are 35,000 reports a year.
+        """
+        if len(waiting) < 2:
+            return None
+        report = waiting[0][0]
+        bodies = [data.split(b"\n", 1)[1] if report.headed else data for _, data in waiting if b"\n" in data]
+        bodies = [body if body.endswith(b"\n") or not body else body + b"\n" for body in bodies]
+        rows = [body.count(b"\n") for body in bodies]
+        try:
+            frame = _cells(report, b"".join(bodies), 0)
+        except (pd.errors.ParserError, ValueError):
+            return None
+        if len(bodies) != len(waiting) or len(frame) != sum(rows) or _cut_off(frame) or _problem(frame):
+            return None
+        ends = np.cumsum(rows)
+        return [
+            (r, frame.iloc[end - n : end].drop(columns=[_LAST]))
+            for (r, _), n, end in zip(waiting, rows, ends.tolist(), strict=True)
+        ]
 
     def holds_a_day_after(self, folder: str, year: int) -> bool:
         """Whether a report that was not handed out holds a day of the next year."""
@@ -265,7 +295,6 @@ class ReportFolder:
             if report in self._held:
                 continue
             data = self._bytes(report)
-            # Cheap first: a year that stands nowhere among the bytes stands in no date.
             if data is None or str(year + 1).encode() not in data:
                 continue
             frame = self._table(report, data)
@@ -273,48 +302,25 @@ class ReportFolder:
                 return True
         return False
 
-    def _frame(self, report: Report) -> pd.DataFrame | None:
-        """Rows of a report as text, or None if it can hold no row of the year or cannot be read."""
-        data = self._bytes(report)
-        if data is None or str(self._year).encode() not in data:
-            return None
-        frame = self._table(report, data)
-        if frame is not None:
-            self._held.add(report)
-        return frame
-
     def _table(self, report: Report, data: bytes) -> pd.DataFrame | None:
-        """Rows of a report as text, checked as far as its times go."""
-        wanted = [n for n, heading in enumerate(report.headings) if not _CURVE.search(plain(heading))]
-        last = len(report.headings) - 1
+        """Rows of a report as text; None, and the problem noted, if it breaks off or its times cannot be read."""
         try:
-            frame = pd.read_csv(
-                io.BytesIO(data),
-                header=None,
-                skiprows=1 if report.headed else 0,
-                names=range(len(report.headings)),
-                usecols=sorted({*wanted, last}),
-                index_col=False,
-                dtype=str,
-                keep_default_na=False,
-                skipinitialspace=True,
-                encoding="utf-8-sig",
-            )
-        except pd.errors.EmptyDataError:
-            return None
+            frame = _cells(report, data, 1 if report.headed else 0)
         except (pd.errors.ParserError, ValueError) as error:
             self._broken(report.label, error)
             return None
-        if frame[last].isna().any():
-            line = int(frame[last].isna().to_numpy().argmax()) + 1 + report.headed
-            self.problems[report.label] = f"line {line} has fewer than {last + 1} cells: the file breaks off there"
+        short = _cut_off(frame)
+        if short:
+            line = short + report.headed
+            self.problems[report.label] = (
+                f"line {line} has fewer than {len(report.headings)} cells: the file breaks off there"
+            )
             return None
-        frame = frame[wanted].set_axis([report.headings[n] for n in wanted], axis=1)
         problem = _problem(frame)
         if problem:
             self.problems[report.label] = problem
             return None
-        return frame
+        return frame.drop(columns=[_LAST])
 
     def _bytes(self, report: Report) -> bytes | None:
         """Content of a report; None, and a problem noted, if it cannot be read."""
@@ -378,9 +384,44 @@ def dataset_of(headings: Sequence[str], first_row: Sequence[str], name: str) -> 
     return None
 
 
+_LAST = "last cell"
+"""Beside the columns wanted: the last of a line, which is absent where a file breaks off within the line."""
+
+
+def _layout(report: Report) -> tuple[tuple[str, ...], bool]:
+    return report.headings, report.headed
+
+
+def _cells(report: Report, data: bytes, skip_lines: int) -> pd.DataFrame:
+    """Cells as text: the columns that may be wanted, and the last."""
+    wanted = [n for n, heading in enumerate(report.headings) if not _CURVE.search(plain(heading))]
+    last = len(report.headings) - 1
+    if not data.strip():
+        return pd.DataFrame({h: pd.Series([], dtype="str") for h in [*(report.headings[n] for n in wanted), _LAST]})
+    frame = pd.read_csv(
+        io.BytesIO(data),
+        header=None,
+        skiprows=skip_lines,
+        names=range(last + 1),
+        usecols=sorted({*wanted, last}),
+        index_col=False,
+        dtype=str,
+        keep_default_na=False,
+        skipinitialspace=True,
+        encoding="utf-8-sig",
+    )
+    ends = frame[last].rename(_LAST)
+    return pd.concat([frame[wanted].set_axis([report.headings[n] for n in wanted], axis=1), ends], axis=1)
+
+
+def _cut_off(frame: pd.DataFrame) -> int:
+    """Number of the first row without a last cell, counted from 1; 0 if every row has one."""
+    absent = frame[_LAST].isna().to_numpy()
+    return int(absent.argmax()) + 1 if absent.any() else 0
+
+
 def _time_heading(frame: pd.DataFrame) -> str:
-    times = ("deliverydate", "scedtimestamp", "intervaltime")
-    return next(str(heading) for heading in frame.columns if plain(str(heading)) in times)
+    return next(str(heading) for heading in frame.columns if plain(str(heading)) in TIMES)
 
 
 def _years(times: pd.Series[Any]) -> pd.Series[Any]:
@@ -388,19 +429,23 @@ def _years(times: pd.Series[Any]) -> pd.Series[Any]:
     return pd.to_numeric(times.drop_duplicates().str.extract(r"(?<!\d)((?:19|20)\d\d)(?!\d)")[0])
 
 
+_TIME = re.compile(r"(\d\d?/\d\d?/\d{4}|\d{4}-\d\d-\d\d)([ T]\d\d?:\d\d(:\d\d)?)?")
+_LABEL = re.compile(r"\d{1,3}(\.0)?(:\d\d)?")
+_YES_OR_NO = re.compile(r"[YyNn]?")
+_CHECKED = {
+    **dict.fromkeys(TIMES, _TIME),
+    **dict.fromkeys(("hourending", "deliveryhour", "deliveryinterval", "intervalnumber"), _LABEL),
+    **dict.fromkeys(FLAG, _YES_OR_NO),
+}
+
+
 def _problem(frame: pd.DataFrame) -> str | None:
     """What makes the times of a report useless, if anything does."""
     for heading in map(str, frame.columns):
-        what = plain(heading)
-        values = frame[heading].drop_duplicates().str.strip()
-        if what in {"deliverydate", "scedtimestamp", "intervaltime"}:
-            wrong = values[~values.str.fullmatch(r"(\d\d?/\d\d?/\d{4}|\d{4}-\d\d-\d\d)([ T]\d\d?:\d\d(:\d\d)?)?")]
-        elif what in {"hourending", "deliveryhour", "deliveryinterval", "intervalnumber"}:
-            wrong = values[~values.str.fullmatch(r"\d{1,3}(\.0)?(:\d\d)?")]
-        elif what in FLAG:
-            wrong = values[~values.str.upper().isin(["Y", "N", ""])]
-        else:
+        pattern = _CHECKED.get(plain(heading))
+        if pattern is None:
             continue
-        if len(wrong):
-            return f"{wrong.iloc[0]!r} in column {heading.strip()!r} cannot be read"
+        for value in frame[heading].unique():
+            if not pattern.fullmatch(value.strip()):
+                return f"{value!r} in column {heading.strip()!r} cannot be read"
     return None

@@ -250,7 +250,15 @@ class TextPiece(Piece):
 
     def read(self, heading: str) -> pa.ChunkedArray:
         """The texts."""
-        return pa.chunked_array([pa.array(self._frame[heading], type=pa.string(), from_pandas=True)])
+        texts = pa.array(self._frame[heading], type=pa.string(), from_pandas=True)
+        return texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
+
+    def where(self, wanted: pd.Series[Any]) -> Piece:
+        """Some of the rows."""
+        kept = wanted.to_numpy(dtype=bool)
+        return TextPiece(
+            self.name, self._frame[kept].reset_index(drop=True), self._reports[kept].reset_index(drop=True)
+        )
 
     def reports(self) -> pd.Series[Any]:
         """Numbers of the reports."""
