@@ -209,7 +209,7 @@ class ReportFolder:
         alike: dict[tuple[str, int], list[Report]] = {}
         for report in found:
             alike.setdefault((report.dataset, report.size), []).append(report)
-        kept = []
+        kept: list[Report] = []
         for group in alike.values():
             contents: dict[Any, Report] = {}
             checksums = Counter(self._checksum(report) for report in group) if len(group) > 1 else Counter()
@@ -344,6 +344,27 @@ class ReportFolder:
 # --- what is in a file ------------------------------------------------------------------------------------------------------
 
 
+_HOURLY = {"deliverydate", "hourending"}
+_BY_INTERVAL = {"deliverydate", "deliveryhour", "deliveryinterval"}
+_SIGNS: tuple[tuple[str, set[str], set[str]], ...] = (
+    ("SCED_ESR_Resources", {"scedtimestamp", "basepoint", "maximumsoc"}, set()),
+    ("SCED_ESR_Resources", {"scedtimestamp", "basepoint", "stateofcharge"}, set()),
+    ("SCED_Load_Resources", {"scedtimestamp", "realpowerconsumption"}, set()),
+    ("SCED_Load_Resources", {"scedtimestamp", "maxpowerconsumption"}, set()),
+    ("SCED_Gen_Resources", {"scedtimestamp", "telemeterednetoutput"}, set()),
+    ("SCED_Gen_Resources", {"scedtimestamp", "resourcename", "basepoint"}, set()),
+    ("SCED_SMNE", {"intervaltime", "intervalvalue"}, set()),
+    ("DAM_Load_Resources", _HOURLY | {"maxpowerconsumptionforloadresource"}, set()),
+    ("DAM_Gen_Resources", _HOURLY | {"resourcename", "settlementpointname"}, set()),
+    ("COP_Snapshots", _HOURLY | {"resourcename", "highsustainedlimit"}, set()),
+    ("DA_prices", _HOURLY | {"settlementpoint", "settlementpointprice"}, {"qsename"}),
+    ("AS_prices", _HOURLY | {"ancillarytype", "mcpc"}, set()),
+    ("RT_prices", _BY_INTERVAL | {"settlementpointname", "settlementpointprice"}, set()),
+    ("RT_AS_prices", _BY_INTERVAL | {"astype", "mcpc"}, set()),
+)
+"""Datasets with headings that they have and headings that others have beside those; the first that fits is it."""
+
+
 def dataset_of(headings: Sequence[str], first_row: Sequence[str], name: str) -> str | None:
     """Which dataset a CSV is of, by the folder of its rollups; None for all that is not read.
 
@@ -353,35 +374,13 @@ def dataset_of(headings: Sequence[str], first_row: Sequence[str], name: str) -> 
         name: the file's name, where there is no row.
     """
     have = [plain(heading) for heading in headings]
-    hourly = "deliverydate" in have and "hourending" in have
-    by_interval = "deliverydate" in have and "deliveryinterval" in have
-    award = any(heading.endswith("awarded") or heading == "awardedquantity" for heading in have)
-    if "scedtimestamp" in have and "basepoint" in have:
-        if "telemeterednetoutput" not in have and "resourcetype" not in have:
-            return "SCED_Load_Resources"
-        return "SCED_ESR_Resources" if "maximumsoc" in have or "stateofcharge" in have else "SCED_Gen_Resources"
-    if "scedtimestamp" in have and "realpowerconsumption" in have:
-        return "SCED_Load_Resources"
-    if "intervaltime" in have and "intervalvalue" in have:
-        return "SCED_SMNE"
-    if hourly and award and ("loadresourcename" in have or "maxpowerconsumptionforloadresource" in have):
-        return "DAM_Load_Resources"
-    if hourly and award and "resourcename" in have:
+    dataset = next((folder for folder, signs, never in _SIGNS if signs <= set(have) and never.isdisjoint(have)), None)
+    if dataset == "DAM_Gen_Resources":
         place = have.index("resourcetype") if "resourcetype" in have else len(first_row)
         kind = first_row[place].strip() if place < len(first_row) else ""
         storage = kind == "ESR" if kind else "esr" in name.lower()
-        return "DAM_ESR_Resources" if storage else "DAM_Gen_Resources"
-    if hourly and "highsustainedlimit" in have:
-        return "COP_Snapshots"
-    if hourly and "settlementpoint" in have and "settlementpointprice" in have and "qsename" not in have:
-        return "DA_prices"
-    if hourly and "ancillarytype" in have and "mcpc" in have:
-        return "AS_prices"
-    if by_interval and "settlementpointname" in have and "settlementpointprice" in have:
-        return "RT_prices"
-    if by_interval and "astype" in have and "mcpc" in have:
-        return "RT_AS_prices"
-    return None
+        return "DAM_ESR_Resources" if storage else dataset
+    return dataset
 
 
 _LAST = "last cell"
