@@ -277,17 +277,17 @@ class ReportFolder:
         bodies = [data.split(b"\n", 1)[1] if report.headed else data for _, data in waiting if b"\n" in data]
         bodies = [body if body.endswith(b"\n") or not body else body + b"\n" for body in bodies]
         rows = [body.count(b"\n") for body in bodies]
+        whole = b"".join(bodies)
+        if len(bodies) != len(waiting) or whole.count(b",") != sum(rows) * (len(report.headings) - 1):
+            return None
         try:
-            frame = _cells(report, b"".join(bodies), 0)
+            frame = _cells(report, whole, 0)
         except (pd.errors.ParserError, ValueError):
             return None
-        if len(bodies) != len(waiting) or len(frame) != sum(rows) or _cut_off(frame) or _problem(frame):
+        if len(frame) != sum(rows) or _problem(frame):
             return None
         ends = np.cumsum(rows)
-        return [
-            (r, frame.iloc[end - n : end].drop(columns=[_LAST]))
-            for (r, _), n, end in zip(waiting, rows, ends.tolist(), strict=True)
-        ]
+        return [(r, frame.iloc[end - n : end]) for (r, _), n, end in zip(waiting, rows, ends.tolist(), strict=True)]
 
     def holds_a_day_after(self, folder: str, year: int) -> bool:
         """Whether a report that was not handed out holds a day of the next year."""
@@ -305,22 +305,19 @@ class ReportFolder:
     def _table(self, report: Report, data: bytes) -> pd.DataFrame | None:
         """Rows of a report as text; None, and the problem noted, if it breaks off or its times cannot be read."""
         try:
+            line = _uneven_line(data, len(report.headings))
+            if line:
+                self.problems[report.label] = f"line {line} has not {len(report.headings)} cells, as the first has"
+                return None
             frame = _cells(report, data, 1 if report.headed else 0)
         except (pd.errors.ParserError, ValueError) as error:
             self._broken(report.label, error)
-            return None
-        short = _cut_off(frame)
-        if short:
-            line = short + report.headed
-            self.problems[report.label] = (
-                f"line {line} has fewer than {len(report.headings)} cells: the file breaks off there"
-            )
             return None
         problem = _problem(frame)
         if problem:
             self.problems[report.label] = problem
             return None
-        return frame.drop(columns=[_LAST])
+        return frame
 
     def _bytes(self, report: Report) -> bytes | None:
         """Content of a report; None, and a problem noted, if it cannot be read."""
@@ -383,40 +380,42 @@ def dataset_of(headings: Sequence[str], first_row: Sequence[str], name: str) -> 
     return dataset
 
 
-_LAST = "last cell"
-"""Beside the columns wanted: the last of a line, which is absent where a file breaks off within the line."""
-
-
 def _layout(report: Report) -> tuple[tuple[str, ...], bool]:
     return report.headings, report.headed
 
 
 def _cells(report: Report, data: bytes, skip_lines: int) -> pd.DataFrame:
-    """Cells as text: the columns that may be wanted, and the last."""
+    """Cells as text, of the columns that may be wanted."""
     wanted = [n for n, heading in enumerate(report.headings) if not _CURVE.search(plain(heading))]
-    last = len(report.headings) - 1
-    if not data.strip():
-        return pd.DataFrame({h: pd.Series([], dtype="str") for h in [*(report.headings[n] for n in wanted), _LAST]})
-    frame = pd.read_csv(
-        io.BytesIO(data),
-        header=None,
-        skiprows=skip_lines,
-        names=range(last + 1),
-        usecols=sorted({*wanted, last}),
-        index_col=False,
-        dtype=str,
-        keep_default_na=False,
-        skipinitialspace=True,
-        encoding="utf-8-sig",
-    )
-    ends = frame[last].rename(_LAST)
-    return pd.concat([frame[wanted].set_axis([report.headings[n] for n in wanted], axis=1), ends], axis=1)
+    headings = [report.headings[n] for n in wanted]
+    try:
+        frame = pd.read_csv(
+            io.BytesIO(data),
+            header=None,
+            skiprows=skip_lines,
+            names=range(len(report.headings)),
+            usecols=wanted,
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            skipinitialspace=True,
+            encoding="utf-8-sig",
+        )
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame({heading: pd.Series([], dtype="str") for heading in headings})
+    return frame.set_axis(headings, axis=1)
 
 
-def _cut_off(frame: pd.DataFrame) -> int:
-    """Number of the first row without a last cell, counted from 1; 0 if every row has one."""
-    absent = frame[_LAST].isna().to_numpy()
-    return int(absent.argmax()) + 1 if absent.any() else 0
+def _uneven_line(data: bytes, cells: int) -> int:
+    """Number of the first line with more or fewer cells than there are headings, counted from 1; 0 if there is none. Blank lines count for nothing.
+
+    pandas fills up a short line without a word, so that a file that breaks off would look like one with blanks.
+    """
+    lines = data.count(b"\n") + (not data.endswith(b"\n"))
+    if data.count(b",") == lines * (cells - 1):
+        return 0
+    rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), skipinitialspace=True)
+    return next((rows.line_num for row in rows if row and len(row) != cells), 0)
 
 
 def _time_heading(frame: pd.DataFrame) -> str:
