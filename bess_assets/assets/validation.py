@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from bess_assets.errors import InputError
 from bess_assets.partitions import yearly_check
 from bess_assets.resources import Warehouse
 from bess_assets.validation.compare import compare_reports, has_reports
@@ -33,7 +34,11 @@ def matches_csv(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) ->
     if not has_reports(settings.reports):
         yield _result(passed=True, description=f"not compared: there are no reports in {settings.reports}")
         return
-    comparison = compare_reports(settings, year)
+    try:
+        comparison = compare_reports(settings, year)
+    except InputError as error:
+        yield _result(passed=False, description=str(error))
+        return
     lines = comparison_lines(comparison, _WIDTH)
     yield _result(
         passed=comparison.agrees,

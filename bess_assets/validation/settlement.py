@@ -163,6 +163,10 @@ def settle_months(
             boards.append(_settle(readings, block).leaderboard_monthly)
             if tell:
                 tell(min(first + at_once, len(readings.fleet)), len(readings.fleet))
+    if not boards:
+        # No battery stands anywhere in what was published.
+        columns = [column for column in BOARD_COLUMNS if column != "rank"]
+        return pd.DataFrame(columns=["month", *columns]).astype({"month": "int64", "battery": "object"})
     return pd.concat(boards, ignore_index=True).drop(columns="rank")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +29,7 @@ _TIMES_AS_WRITTEN = (
 )
 
 
+@cache
 def plain(heading: str) -> str:
     """A heading without case, spaces and punctuation: 'RegUp Awarded' and 'RegUpAwarded' become the same."""
     return re.sub(r"[^a-z0-9]", "", heading.lower())
