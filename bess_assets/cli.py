@@ -413,6 +413,34 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
     _echo(show_state.status_lines([plan_year(settings, year) for year in years], plan_merged(settings), _width()))
 
 
+@main.command(short_help="Settle a year again straight from the CSV reports, and compare.")
+@click.argument("year", type=click.IntRange(1000, 9999))
+@_format
+@_home_and_debug
+@click.pass_obj
+def compare_csv(options: Options, year: int, form: Format) -> None:
+    """Settle a refreshed year a second time, straight from ERCOT's CSV reports in BESS_REPORTS, and compare its revenue with the results.
+
+    The second settlement shares no code with the first: it validates, and nothing is written. Batteries that differ by more than a cent are shown. Exit
+    code 1 if one differs by more than 0.1 % of its revenue or a report cannot be read.
+    """
+    from bess_assets.text_tables import csv_lines, json_text  # noqa: PLC0415
+    from bess_assets.validation import words  # noqa: PLC0415
+    from bess_assets.validation.compare import compare_reports  # noqa: PLC0415
+
+    with _long_work() as tell:
+        comparison = compare_reports(options.settings(), year, lambda text, finished: tell(text, finished=finished))
+    if form == "csv":
+        click.echo(words.comparison_lines(comparison, _width())[0], err=True)
+        _echo(csv_lines(words.COLUMNS, words.rows(comparison)))
+    elif form == "json":
+        click.echo(json_text(words.as_record(comparison)))
+    else:
+        _echo(words.comparison_lines(comparison, _width()))
+    if not comparison.agrees:
+        sys.exit(1)
+
+
 # --- answers ------------------------------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ Does not: anything that decides or reckons. Settings are read when a run uses th
 
 import dagster as dg
 
-from bess_assets.assets import daily, extracts, leaderboard, registry, revenue, rollups, schemas
+from bess_assets.assets import daily, extracts, leaderboard, registry, revenue, rollups, schemas, validation
 from bess_assets.automation.jobs import JOBS
 from bess_assets.automation.sensors import merge_sensor
 from bess_assets.io_managers import ParquetTables
@@ -32,6 +32,7 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
             *revenue.ASSETS,
             *leaderboard.ASSETS,
         ],
+        asset_checks=validation.CHECKS,
         jobs=JOBS,
         sensors=[merge_sensor(running=automation)],
         resources={

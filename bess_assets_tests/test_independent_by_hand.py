@@ -1,4 +1,4 @@
-"""The second settlement (`independent.py`) against sums done by hand on tiny literal tables and on real rows.
+"""The second settlement (`validation/settlement.py`) against sums done by hand on tiny literal tables and on real rows.
 
 Every expected number below is arithmetic that a reader can redo from the rows above it.
 """
@@ -10,7 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bess_assets_tests.independent import Settlement, settle
+from bess_assets.validation import settlement as second
+from bess_assets.validation.settlement import Settlement
+from bess_assets.validation.source import RollupFiles
 
 COMBO = pd.DataFrame(
     {
@@ -24,6 +26,10 @@ COMBO = pd.DataFrame(
 )
 ESR = COMBO.assign(gen_resource=None, load_resource=None, esr_resource="OAK_ESR1")
 RENAMED = COMBO.assign(esr_resource="OAK_ESR1")
+
+
+def settle(rollups: Path, year: int, batteries: pd.DataFrame, nodes: pd.DataFrame | None = None) -> Settlement:
+    return second.settle(RollupFiles(rollups), year, batteries, nodes)
 
 
 def write(root: Path, folder: str, year: int, rows: pd.DataFrame) -> None:
@@ -536,8 +542,10 @@ def test_the_batcave_telemetry_gives_the_published_daily_energy(tmp_path: Path, 
     write(tmp_path, "RT_prices", 2026, pd.read_csv(pack / "reports" / "rt_spp_hb_hubavg.csv"))
     write(tmp_path, "DA_prices", 2026, pd.read_csv(pack / "reports" / "dam_spp_hb_hubavg.csv"))
     write(tmp_path, "AS_prices", 2026, pd.read_csv(pack / "reports" / "dam_mcpc.csv"))
-    fleet = ESR.assign(battery="BATCAVE_1", esr_resource="BATCAVE_ESR1", user_settlement_point="HB_HUBAVG")
-    settlement = settle(tmp_path, 2026, fleet)
+    fleet = ESR.assign(battery="BATCAVE_1", esr_resource="BATCAVE_ESR1")
+    year = [pd.Timestamp("2026-01-01"), pd.Timestamp("2026-12-31")]
+    hub = pd.DataFrame([["BATCAVE_1", "HB_HUBAVG", *year]], columns=list(second.USER_NODE_COLUMNS))
+    settlement = settle(tmp_path, 2026, fleet, hub)
     expected = pd.read_csv(pack / "expected_daily_energy.csv", parse_dates=["day"]).set_index("day")
     mine = settlement.daily.set_index("operating_day").loc[expected.index]
     assert (mine["discharge_mwh"] - expected["discharge_mwh"]).abs().max() < 1e-4

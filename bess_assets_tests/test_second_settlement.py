@@ -1,4 +1,4 @@
-"""The whole road against a second settlement, written in pandas from the market reference alone (`independent.py`).
+"""The whole road against a second settlement, written in pandas from the market reference alone (`validation/settlement.py`).
 
 Belongs here: every quarter-hour, hour, day, month and year of the made-up markets, to a millionth.
 Does not: whether the second settlement itself is right (test_independent_by_hand.py).
@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from bess_assets.market.products import PRODUCTS
+from bess_assets.validation.settlement import BOARD_COLUMNS, Settlement, settle
+from bess_assets.validation.source import RollupFiles
 from bess_assets_tests.conftest import Worlds
-from bess_assets_tests.independent import BOARD_COLUMNS, Settlement, settle
 from bess_assets_tests.worlds import KEYS, World, differences, some
 
 pytestmark = pytest.mark.timeout(900)
@@ -68,7 +69,7 @@ def settled(request: pytest.FixtureRequest, worlds: Worlds) -> Case:
     """A market, a year, and its second settlement, which all tests of that year share."""
     name, year = request.param
     world: World = getattr(worlds, name)
-    return world, year, settle(world.rollups, year, _batteries(world, year))
+    return world, year, settle(RollupFiles(world.rollups), year, _batteries(world, year))
 
 
 def _seconds(times: pd.Series) -> pd.Series:

@@ -49,6 +49,8 @@ from bess_assets.simulator.publish import (
 from bess_assets.simulator.rollup_files import stamp_texts
 
 _DAY_SECONDS = 24 * HOUR_SECONDS
+_ECRS_COLUMNS_FIRST_DAY = ECRS_FIRST_DAY - timedelta(days=1)
+"""A day before the product, as a yearly file of real data shows: hazards may price ECRS on that day already."""
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 # ---- layouts --------------------------------------------------------------------------------------------------------------
@@ -148,8 +150,8 @@ def _day_ahead_awards(*ecrs: str) -> list[_Field]:
         _Field("RRS Awarded", "rrs", before=split),
         *(_Field(f"{part.upper()} Awarded", part, first=split) for part in ("rrspfr", "rrsffr", "rrsufr")),
         *_blank("RRS MCPC"),
-        *(_Field(f"{part.upper()} Awarded", part, first=ECRS_FIRST_DAY) for part in ecrs),
-        *_blank("ECRS MCPC", first=ECRS_FIRST_DAY),
+        *(_Field(f"{part.upper()} Awarded", part, first=_ECRS_COLUMNS_FIRST_DAY) for part in ecrs),
+        *_blank("ECRS MCPC", first=_ECRS_COLUMNS_FIRST_DAY),
         *_award("nspin", "NonSpin", "NonSpin"),
     ]
 

@@ -113,6 +113,19 @@ def test_every_check_is_explained_and_but_for_merged_tables_partitioned_by_year(
         assert graph.get_check_spec(key).description, key
 
 
+def test_a_refresh_does_not_settle_a_year_twice_and_validation_does_nothing_else(tmp_path: Path) -> None:
+    defs = build_defs(load_settings(tmp_path, environ={}))
+    second_road = dg.AssetCheckKey(dg.AssetKey("leaderboard_monthly"), "matches_csv")
+    checks = {name: defs.resolve_job_def(name).asset_layer.asset_graph for name in ("refresh_year", "validate_year")}
+    every = set(defs.resolve_asset_graph().asset_check_keys)
+    assert second_road in every
+    assert set(checks["refresh_year"].asset_check_keys) == every - {second_road}
+    assert set(checks["validate_year"].asset_check_keys) == {second_road}
+    validate = defs.resolve_job_def("validate_year")
+    assert [node.name for node in validate.nodes] == ["matches_csv"]
+    assert validate.partitions_def == operating_years
+
+
 def test_tables_have_the_upstream_that_they_declare(graph: AssetGraph) -> None:
     for name, table in (TABLES | FILE_SETS).items():
         parents = {key.to_user_string() for key in graph.get(dg.AssetKey(name)).parent_keys}

@@ -1,9 +1,9 @@
 """A second settlement of the battery fleet, in pandas, by merges and groupbys: the other road to every dollar.
 
-Belongs here: the whole way from rollup files to the leaderboards, written from the market reference alone.
-Does not: pairing of generation and load resources (the caller hands it in), notes, quantity sources. Nothing is
-imported from the package under test, and clarity goes before speed: time is made by ``tz_localize``, rows meet
-prices by merges on (name, time), and a telemetered value is split by hand into the quarter-hours that it covers.
+Belongs here: the whole way from published rows to the leaderboards, written from the market reference alone.
+Does not: pairing of generation and load resources (the caller hands it in), notes, quantity sources, reading files (source.py, csv_reports.py).
+Nothing of the first road is imported, and clarity goes before speed: time is made by ``tz_localize``, rows meet prices by merges on (name, time), and a
+telemetered value is split by hand into the quarter-hours that it covers.
 
 The table ``batteries`` handed to `settle` has one row a battery:
 
@@ -12,25 +12,23 @@ The table ``batteries`` handed to `settle` has one row a battery:
                      user's "none": the negative part of the generation side is the charge
     load_as_only     True: the load resource counts in ancillary services only (a pair by name alone)
 
-and may have user_settlement_point, user_capacity_mw and user_energy_mwh, which win over the data where not null.
+and may have user_capacity_mw and user_energy_mwh, which win over the data where not null.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from bess_assets.validation.source import Piece, Source
 
 CENTRAL = ZoneInfo("America/Chicago")
 QUARTER = pd.Timedelta(minutes=15)
@@ -78,12 +76,33 @@ DATE = ("deliverydate",)
 STAMP = ("scedtimestamp",)
 HOUR_ENDING = ("hourending", "deliveryhour", "hour")
 INTERVAL = ("deliveryinterval",)
-FLAG = ("dstflag", "repeatedhourflag")
 NAME = ("resourcename", "loadresourcename", "resourcecode")
 NODE = ("settlementpointname", "settlementpoint")
 MAX_CONSUMPTION = ("maxpowerconsumptionforloadresource", "maxpowerconsumption")
 MAX_SOC = ("maximumsoc", "maxsoc")
 HSL = ("hsl", "highsustainedlimit")
+
+DISCLOSED = (
+    "DAM_Gen_Resources",
+    "DAM_Load_Resources",
+    "DAM_ESR_Resources",
+    "SCED_Gen_Resources",
+    "SCED_Load_Resources",
+    "SCED_ESR_Resources",
+    "SCED_SMNE",
+)
+"""60-day datasets in which a battery is seen, by the folder of their rollups."""
+
+SIDES = {
+    "generation": ("DAM_Gen_Resources", "SCED_Gen_Resources", "SCED_SMNE"),
+    "consumption": ("DAM_Load_Resources", "SCED_Load_Resources"),
+    "storage": ("DAM_ESR_Resources", "SCED_ESR_Resources"),
+}
+"""Which of a battery's names stands in which of them."""
+
+USER_NODE_COLUMNS = ("battery", "settlement_point", "first_day", "last_day")
+ROWS_IN_MEMORY = 1_000_000
+"""Rows of batteries of one dataset that are held before they go to a file."""
 
 
 @dataclass(frozen=True)
@@ -97,51 +116,139 @@ class Settlement:
     leaderboard_monthly: pd.DataFrame
 
 
-def settle(rollups: Path, year: int, batteries: pd.DataFrame) -> Settlement:
-    """Settle one operating year of the batteries from the rollup files.
+def settle(source: Source, year: int, batteries: pd.DataFrame, user_nodes: pd.DataFrame | None = None) -> Settlement:
+    """Settle one operating year of the batteries.
 
     Args:
-        rollups: folder laid out as ``<Folder>/<year>.parquet``.
-        year: the operating year; 60-day datasets are read from the files of this year and the next.
+        source: the published rows.
+        year: the operating year.
         batteries: names and pairs, see the top of this file.
+        user_nodes: nodes that a user knows better: battery, settlement_point, first_day, last_day (both inclusive).
 
     Raises:
-        ValueError: a file has no usable time column (names file and column).
+        ValueError: a file has no usable time column (names file and column), or nothing holds a day of the year.
     """
+    with _read(source, year, batteries, user_nodes) as readings:
+        return _settle(readings, readings.fleet)
+
+
+def settle_months(
+    source: Source,
+    year: int,
+    batteries: pd.DataFrame,
+    user_nodes: pd.DataFrame | None = None,
+    at_once: int = 16,
+    tell: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """The monthly boards of one operating year, some batteries at a time, so that a year of real size fits in memory.
+
+    Args:
+        source: the published rows, read once.
+        year: the operating year.
+        batteries: names and pairs, see the top of this file.
+        user_nodes: see `settle`.
+        at_once: batteries settled together.
+        tell: told how many batteries of how many are settled.
+
+    Returns:
+        leaderboard_monthly of all batteries; what compares batteries with each other (rank) is left out.
+
+    Raises:
+        ValueError: as `settle`.
+    """
+    boards = []
+    with _read(source, year, batteries, user_nodes) as readings:
+        for first in range(0, len(readings.fleet), at_once):
+            block = readings.fleet.iloc[first : first + at_once].reset_index(drop=True)
+            boards.append(_settle(readings, block).leaderboard_monthly)
+            if tell:
+                tell(min(first + at_once, len(readings.fleet)), len(readings.fleet))
+    if not boards:
+        # No battery stands anywhere in what was published.
+        columns = [column for column in BOARD_COLUMNS if column != "rank"]
+        return pd.DataFrame(columns=["month", *columns]).astype({"month": "int64", "battery": "object"})
+    return pd.concat(boards, ignore_index=True).drop(columns="rank")
+
+
+@dataclass(frozen=True)
+class _Readings:
+    """What the settlement of a year needs of everything published.
+
+    fleet: the batteries seen, with the days on which each is expected.
+    datasets: 60-day datasets by folder, rows of batteries only.
+    plans: rows of the operating plans.
+    user_nodes: nodes that a user knows better.
+    da_price, rt_price: $/MWh at battery nodes; da_mcpc, rt_mcpc: $/MW by product.
+    """
+
+    year: int
+    horizon: _Horizon
+    fleet: pd.DataFrame
+    datasets: dict[str, _Reading]
+    plans: _Kept
+    user_nodes: pd.DataFrame
+    da_price: pd.DataFrame
+    rt_price: pd.DataFrame
+    da_mcpc: pd.DataFrame
+    rt_mcpc: pd.DataFrame
+
+
+@contextmanager
+def _read(source: Source, year: int, batteries: pd.DataFrame, user_nodes: pd.DataFrame | None) -> Iterator[_Readings]:
+    """Read everything once; what does not fit in memory waits in a folder that is gone afterwards."""
     fleet = _fleet(batteries)
-    hours_of_year = _intervals(year, HOUR)
+    known_better = pd.DataFrame(columns=list(USER_NODE_COLUMNS)) if user_nodes is None else user_nodes
     gens, loads, esrs = (set(fleet[c].dropna()) for c in ("gen_resource", "load_resource", "esr_resource"))
+    with TemporaryDirectory(prefix="bess_second_road_") as name:
+        folder = Path(name)
+        datasets = {
+            "DAM_Gen_Resources": _day_ahead(source, "DAM_Gen_Resources", year, gens, folder),
+            "DAM_Load_Resources": _day_ahead(source, "DAM_Load_Resources", year, loads, folder),
+            "DAM_ESR_Resources": _day_ahead(source, "DAM_ESR_Resources", year, esrs, folder),
+            "SCED_Gen_Resources": _sced(source, "SCED_Gen_Resources", year, gens, folder),
+            "SCED_Load_Resources": _sced(source, "SCED_Load_Resources", year, loads, folder),
+            "SCED_ESR_Resources": _sced(source, "SCED_ESR_Resources", year, esrs, folder),
+            "SCED_SMNE": _smne(source, year, gens, folder),
+        }
+        # Horizon and seen period, section 11.
+        horizon = _horizon(source, year, [reading.days for reading in datasets.values()])
+        if horizon is None:
+            raise ValueError(f"no 60-day dataset of {source} holds a day of {year}")
+        seen = {side: [datasets[dataset].seen for dataset in group] for side, group in SIDES.items()}
+        points = {point for reading in datasets.values() for point in reading.points}
+        points |= set(known_better["settlement_point"])
+        yield _Readings(
+            year=year,
+            horizon=horizon,
+            fleet=_expect(fleet, horizon, seen),
+            datasets=datasets,
+            plans=_cop(source, year, gens | esrs, folder),
+            user_nodes=known_better,
+            da_price=_point_prices(source, "DA_prices", year, points),
+            rt_price=_point_prices(source, "RT_prices", year, points),
+            da_mcpc=_clearing_prices(source, "AS_prices", year),
+            rt_mcpc=_clearing_prices(source, "RT_AS_prices", year),
+        )
 
-    dam_gen = _day_ahead(rollups, "DAM_Gen_Resources", year)
-    dam_load = _day_ahead(rollups, "DAM_Load_Resources", year)
-    dam_esr = _day_ahead(rollups, "DAM_ESR_Resources", year)
-    sced_gen = _sced(rollups, "SCED_Gen_Resources", year, gens)
-    sced_load = _sced(rollups, "SCED_Load_Resources", year, loads)
-    sced_esr = _sced(rollups, "SCED_ESR_Resources", year, esrs)
-    smne = _smne(rollups, year)
 
-    # Horizon and seen period, section 11.
-    generation = [dam_gen.seen, sced_gen.seen, smne.seen]
-    consumption = [dam_load.seen, sced_load.seen]
-    storage = [dam_esr.seen, sced_esr.seen]
-    horizon = _horizon(year, generation + consumption + storage)
-    if horizon is None:
-        raise ValueError(f"no 60-day dataset under {rollups} holds a day of {year}")
-    fleet = _expect(fleet, horizon, generation, consumption, storage)
-    ratings = _ratings(rollups, year, fleet, dam_gen, dam_load, dam_esr, sced_gen, sced_load, sced_esr)
+def _settle(readings: _Readings, fleet: pd.DataFrame) -> Settlement:
+    """Settle some of the batteries that were read."""
+    hours_of_year = _intervals(readings.year, HOUR)
+    names = {name for c in ("gen_resource", "load_resource", "esr_resource") for name in fleet[c].dropna()}
+    dam_gen, dam_load, dam_esr, sced_gen, sced_load, sced_esr, smne = (
+        readings.datasets[folder].of(names) for folder in DISCLOSED
+    )
+    ratings = _ratings(readings.plans.of(names), fleet, dam_gen, dam_load, dam_esr, sced_gen, sced_load, sced_esr)
     fleet = fleet.merge(ratings, on="battery", how="left")
 
     # Awards and nodes by hour.
     by_hour = _expected(fleet, hours_of_year)
     by_hour = _with_awards(by_hour, dam_gen, dam_load, dam_esr)
-    by_hour = by_hour.merge(
-        _nodes(fleet, hours_of_year, dam_gen, dam_esr), on=["battery", "interval_start"], how="left"
-    )
+    nodes = _nodes(fleet, hours_of_year, dam_gen, dam_esr, readings.user_nodes)
+    by_hour = by_hour.merge(nodes, on=["battery", "interval_start"], how="left")
 
     # Energy by quarter-hour.
-    da_price = _point_prices(rollups, "DA_prices", year, by_hour["settlement_point"].dropna().unique())
-    rt_price = _point_prices(rollups, "RT_prices", year, by_hour["settlement_point"].dropna().unique())
-    quarter_hours = _expected(fleet, _intervals(year, QUARTER))
+    quarter_hours = _expected(fleet, _intervals(readings.year, QUARTER))
     quarter_hours["hour"] = quarter_hours["interval_start"].dt.floor("h")
     quarter_hours = quarter_hours.merge(
         by_hour[["battery", "interval_start", "settlement_point", "da_award_mw"]].rename(
@@ -151,20 +258,18 @@ def settle(rollups: Path, year: int, batteries: pd.DataFrame) -> Settlement:
         how="left",
     )
     quarter_hours = _with_energy(quarter_hours, sced_gen, sced_load, sced_esr, smne)
-    quarter_hours = _with_energy_money(quarter_hours, da_price, rt_price)
+    quarter_hours = _with_energy_money(quarter_hours, readings.da_price, readings.rt_price)
 
     # Ancillary services by hour and product.
-    da_mcpc = _clearing_prices(rollups, "AS_prices", year)
-    rt_mcpc = _clearing_prices(rollups, "RT_AS_prices", year)
-    hours = _ancillary(by_hour, da_mcpc, rt_mcpc, sced_esr)
+    hours = _ancillary(by_hour, readings.da_mcpc, readings.rt_mcpc, sced_esr)
 
     # Days, months, the year.
     fleet["first_active_date"] = _first_active(fleet, by_hour, hours, quarter_hours)
     fleet["qse"] = _qse(fleet, [dam_gen, dam_esr], [sced_gen, sced_esr])
-    daily = _daily(quarter_hours, hours, by_hour, da_price)
+    daily = _daily(quarter_hours, hours, by_hour, readings.da_price)
     tables = {"quarter_hours": quarter_hours, "hours": hours, "by_hour": by_hour, "daily": daily}
-    leaderboard = _board(tables, fleet, horizon, monthly=False)
-    monthly = _board(tables, fleet, horizon, monthly=True)
+    leaderboard = _board(tables, fleet, readings.horizon, monthly=False)
+    monthly = _board(tables, fleet, readings.horizon, monthly=True)
 
     return Settlement(
         quarter_hours[QUARTER_HOUR_COLUMNS].sort_values(["battery", "interval_start"], ignore_index=True),
@@ -175,115 +280,18 @@ def settle(rollups: Path, year: int, batteries: pd.DataFrame) -> Settlement:
     )
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# Reading files
-
-
-def _plain(heading: str) -> str:
-    """A heading without case, spaces and punctuation: 'RegUp Awarded' and 'RegUpAwarded' become the same."""
-    return re.sub(r"[^a-z0-9]", "", heading.lower())
-
-
-class _File:
-    """One rollup file whose columns are found by any of several spellings; ``datetime`` is never read."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._parquet = pq.ParquetFile(path)
-        self._headings = {_plain(name): name for name in reversed(self._parquet.schema_arrow.names)}
-        self.rows = self._parquet.metadata.num_rows
-
-    def column(self, spellings: Iterable[str]) -> pa.ChunkedArray | None:
-        """The first of these columns that the file has, or None."""
-        for spelling in spellings:
-            if spelling in self._headings:
-                heading = self._headings[spelling]
-                return self._parquet.read([heading]).column(heading)
-        return None
-
-    def numbers(self, spellings: Iterable[str]) -> pd.Series | None:
-        """The column as float64 with NaN for blanks, or None where the file has no such column."""
-        column = self.column(spellings)
-        if column is None:
-            return None
-        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_null(column.type):
-            return column.cast(pa.float64()).to_pandas()
-        texts = self.texts(spellings)
-        return pd.to_numeric(texts, errors="coerce").astype("float64")
-
-    def numbers_or_null(self, spellings: Iterable[str]) -> pd.Series:
-        """The column as float64, all NaN where the file has no such column."""
-        found = self.numbers(spellings)
-        return pd.Series(np.nan, index=range(self.rows), dtype="float64") if found is None else found
-
-    def texts(self, spellings: Iterable[str]) -> pd.Series:
-        """The column as stripped text with None for blanks; all None where the file has no such column."""
-        column = self.column(spellings)
-        if column is None:
-            return pd.Series([None] * self.rows, dtype="object")
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
-        codes, values = pd.factorize(np.asarray(column.cast(pa.string()).to_pandas(), dtype=object))
-        stripped = np.array([str(v).strip() or None for v in values] + [None], dtype=object)
-        return pd.Series(stripped[codes], dtype="object")
-
-    def labels(self, spellings: Iterable[str]) -> pd.Series:
-        """Hour or interval labels ('1', '01:00', 1, 1.0) as float64."""
-        column = self.column(spellings)
-        if column is None:
-            raise ValueError(f"{self.path}: no column {' or '.join(spellings)}")
-        codes, values = pd.factorize(self.texts(spellings))
-        numbers = [float(str(v).split(":")[0]) for v in values]
-        return pd.Series(np.array([*numbers, np.nan])[codes])
-
-    def wall_times(self, spellings: Iterable[str]) -> pd.Series:
-        """Dates or stamps as written, without a time zone."""
-        column = self.column(spellings)
-        if column is None:
-            raise ValueError(f"{self.path}: no column {' or '.join(spellings)}")
-        if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-            seconds = pc.cast(column, pa.timestamp("us")).cast(pa.timestamp("s"), safe=False)
-            times = seconds.to_pandas().astype("datetime64[s]")
-        else:
-            codes, values = pd.factorize(self.texts(spellings))
-            parsed = _parse_times(pd.Series(values, dtype="object"))
-            times = pd.Series(np.append(parsed.to_numpy(), np.datetime64("NaT", "s"))[codes])
-        if self.rows and times.isna().all():
-            raise ValueError(f"{self.path}: every value of column {' or '.join(spellings)} is null")
-        return times
-
-    def flags(self) -> pd.Series:
-        """True where the row is marked as lying in the repeated hour; False too where there is no such column."""
-        return self.texts(FLAG).str.upper().isin(["Y", "TRUE"])
-
-
-def _parse_times(texts: pd.Series) -> pd.Series:
-    """Texts in any of the spellings met in the files, as datetime64[s]; NaT where none fits."""
-    forms = ("%m/%d/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
-    parsed = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[s]")
-    for form in forms:
-        found = pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[s]")
-        parsed = parsed.fillna(found)
-    return parsed
-
-
-def _files(rollups: Path, folder: str, years: Sequence[int]) -> list[_File]:
-    paths = [Path(rollups) / folder / f"{year}.parquet" for year in years]
-    return [_File(path) for path in paths if path.exists()]
-
-
-def _awarded(file: _File, parts: Sequence[str], single: Sequence[str]) -> pd.Series:
+def _awarded(piece: Piece, parts: Sequence[str], single: Sequence[str]) -> pd.Series[Any]:
     """An award in MW: the sum of its parts, or the single column where the parts say nothing.
 
-    A blank in a column that the file has is no award (0); an award of which the file has no column is null.
+    A blank in a column that is there is no award (0); an award of which there is no column is null.
     """
-    found = [p for p in (file.numbers([part]) for part in parts) if p is not None]
-    alone = file.numbers(single) if single else None
+    found = [p for p in (piece.numbers([part]) for part in parts) if p is not None]
+    alone = piece.numbers(single) if single else None
     if not found and alone is None:
-        return pd.Series(np.nan, index=range(file.rows), dtype="float64")
-    whole = pd.Series(0.0, index=range(file.rows)) if alone is None else alone.fillna(0.0)
-    total = pd.Series(0.0, index=range(file.rows))
-    any_part = pd.Series(False, index=range(file.rows))
+        return pd.Series(np.nan, index=range(piece.rows), dtype="float64")
+    whole = pd.Series(0.0, index=range(piece.rows)) if alone is None else alone.fillna(0.0)
+    total = pd.Series(0.0, index=range(piece.rows))
+    any_part = pd.Series(False, index=range(piece.rows))
     for part in found:
         total = total + part.fillna(0.0)
         any_part = any_part | (part.fillna(0.0) != 0.0)
@@ -297,7 +305,7 @@ def _awarded(file: _File, parts: Sequence[str], single: Sequence[str]) -> pd.Ser
 def _to_utc(wall: pd.Series, repeated: pd.Series) -> pd.Series:
     """Central wall-clock times as UTC; ``repeated`` marks the second 01:00 hour; a time that never was is NaT."""
     local = wall.dt.tz_localize(CENTRAL, ambiguous=~repeated.to_numpy(dtype=bool), nonexistent="NaT")
-    return local.dt.tz_convert("UTC").dt.as_unit("s")
+    return pd.Series(local.dt.tz_convert("UTC").dt.as_unit("s"))
 
 
 def _day_start(days: pd.Series) -> pd.Series:
@@ -307,7 +315,7 @@ def _day_start(days: pd.Series) -> pd.Series:
 
 def _operating_day(times: pd.Series) -> pd.Series:
     """The Central date of each UTC time, as naive midnight."""
-    return times.dt.tz_convert(CENTRAL).dt.tz_localize(None).dt.normalize().dt.as_unit("s")
+    return pd.Series(times.dt.tz_convert(CENTRAL).dt.tz_localize(None).dt.normalize().dt.as_unit("s"))
 
 
 def _bounds(year: int) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -332,17 +340,22 @@ def _day_hours(days: pd.Series) -> pd.Series:
     """Hours in each operating day: 23, 24 or 25."""
     codes, values = pd.factorize(days)
     unique = pd.Series(values).dt.as_unit("s")
-    length = (_day_start(unique + pd.Timedelta(days=1)) - _day_start(unique)) / HOUR
-    return pd.Series(length.to_numpy()[codes], index=days.index)
+    length = _day_start(unique + pd.Timedelta(days=1)) - _day_start(unique)
+    return pd.Series((length.dt.total_seconds() / 3600).to_numpy()[codes], index=days.index)
 
 
-def _hour_starts(frame: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
+def _odd_days(year: int) -> list[pd.Timestamp]:
+    """The two days of the year that have 23 and 25 hours."""
+    days = pd.Series(pd.date_range(f"{year}-01-01", f"{year}-12-31", freq="D")).dt.as_unit("s")
+    return list(days[_day_hours(days) != 24])
+
+
+def _hour_starts(frame: pd.DataFrame) -> pd.Series[Any]:
     """Start of each labelled hour, UTC, by the rules of section 7; NaT for a label that the day does not have.
 
     Args:
-        frame: day, label (hour ending), repeated (flag), file (order of the file read) and the columns of ``keys``.
-        keys: what, with day and label, should name one row: the n-th such row of a flag-less 02 label on the
-            25-hour day is the n-th 01:00 hour.
+        frame: series, kind, interval, day, label (hour ending), repeated (flag), report, and scope: rows of one day and scope are judged together. The
+            n-th row of one series, interval and report with a flag-less label 2 on the 25-hour day is the n-th 01:00 hour.
     """
     frame = frame.reset_index(drop=True)
     label = frame["label"]
@@ -352,9 +365,9 @@ def _hour_starts(frame: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
 
     length = _day_hours(frame["day"])
     odd = frame.loc[length.isin([23, 25])]
-    for day, rows in odd.groupby("day"):
+    for _, rows in odd.groupby(["day", "scope"]):
         labels = rows["label"]
-        midnight = _start_of(day)
+        midnight = _start_of(rows["day"].iloc[0])
         if (length[rows.index] == 23).all():
             if (labels == 24).any():
                 continue  # the clock's own labels: 01:00, 02:00, 04:00 .. 24:00, as localised above
@@ -364,7 +377,8 @@ def _hour_starts(frame: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
         elif rows["repeated"].any():
             continue  # flags tell the two hours apart, as localised above
         else:
-            occurrence = rows.groupby([*keys, "file", "label"], dropna=False).cumcount() % 2
+            same = ["series", "kind", "interval", "report", "label"]
+            occurrence = rows.groupby(same, dropna=False).cumcount() % 2
             position = (labels - 1).where(labels <= 2, labels) + occurrence.where(labels == 2, 0)
         fits = position.between(0, length[rows.index] - 1)
         start[rows.index] = (midnight + pd.to_timedelta(position.where(fits) * 3600, unit="s")).dt.as_unit("s")
@@ -374,75 +388,257 @@ def _hour_starts(frame: pd.DataFrame, keys: Sequence[str]) -> pd.Series:
 # ---------------------------------------------------------------------------------------------------------------
 # Datasets
 
+_UTC = "datetime64[s, UTC]"
+_NO_TIME = pd.Series([], dtype=_UTC)
+_NO_RUNS = pd.DataFrame({"stamp": _NO_TIME, "quarter": _NO_TIME, "seconds": pd.Series([], dtype="float64")})
+AWARD_COLUMNS = ("energy", *PRODUCTS)
+
+
+class _Kept:
+    """Rows of batteries in the order in which they were read; many of them wait in files.
+
+    Args:
+        folder: where files may be written.
+        name: how they begin; no two of a folder are the same.
+        types: dtype by column, `resource` among them.
+        key: columns that name one row; of several rows the last counts.
+    """
+
+    def __init__(self, folder: Path, name: str, types: dict[str, str], key: Sequence[str]) -> None:
+        self._folder = folder
+        self._name = name
+        self._types = types
+        self._key = list(key)
+        self._files: list[Path] = []
+        self._waiting: list[pd.DataFrame] = []
+        self._rows = 0
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Keep some rows."""
+        self._waiting.append(frame[list(self._types)].astype(self._types))
+        self._rows += len(frame)
+        if self._rows > ROWS_IN_MEMORY:
+            path = self._folder / f"{self._name}_{len(self._files)}.parquet"
+            pd.concat(self._waiting, ignore_index=True).to_parquet(path, index=False)
+            self._files.append(path)
+            self._waiting, self._rows = [], 0
+
+    def of(self, names: set[str]) -> pd.DataFrame:
+        """Rows of some resources, the last of each key."""
+        parts = [pd.read_parquet(path, filters=[("resource", "in", sorted(names))]) for path in self._files if names]
+        parts += [frame[frame["resource"].isin(names)] for frame in self._waiting]
+        parts.append(pd.DataFrame({column: pd.Series([], dtype=kind) for column, kind in self._types.items()}))
+        rows = pd.concat([part.astype(self._types) for part in parts], ignore_index=True)
+        return rows.drop_duplicates(self._key, keep="last", ignore_index=True)
+
 
 @dataclass(frozen=True)
 class _Dataset:
-    """Rows of one 60-day dataset.
+    """Rows of some resources in one 60-day dataset.
 
-    rows: resource, interval_start or stamp and quantities, one row a (resource, time), within the year.
-    seen: distinct (resource, operating day) of all files read, years beyond included.
+    rows: resource, interval_start or stamp or quarter, and quantities, one row a (resource, time), within the year.
     known: the hours for which any resource has a row (day-ahead datasets).
     runs: start, quarter and seconds of the pieces into which each SCED run's hold falls (SCED datasets).
     """
 
     rows: pd.DataFrame
-    seen: pd.DataFrame
-    known: pd.Series
+    known: pd.Series[Any]
     runs: pd.DataFrame
 
 
-_NO_TIME = pd.Series([], dtype="datetime64[s, UTC]")
-_NO_RUNS = pd.DataFrame({"stamp": _NO_TIME, "quarter": _NO_TIME, "seconds": pd.Series([], dtype="float64")})
-AWARD_COLUMNS = ("energy", *PRODUCTS)
-DAM_COLUMNS = ("resource", "interval_start", *AWARD_COLUMNS, "settlement_point", "hsl", "max_consumption", "qse")
+@dataclass(frozen=True)
+class _Reading:
+    """What was read of one 60-day dataset.
+
+    kept: rows of batteries.
+    seen: distinct (resource, operating day) of batteries within the year.
+    days: the operating days of which any resource has a row, days beyond the year included.
+    known: see `_Dataset`.
+    runs: see `_Dataset`.
+    points: settlement points of batteries.
+    placed: puts rows whose time is still as written into time.
+    """
+
+    kept: _Kept
+    seen: pd.DataFrame
+    days: pd.Series[Any]
+    known: pd.Series[Any] = field(default_factory=lambda: _NO_TIME)
+    runs: pd.DataFrame = field(default_factory=lambda: _NO_RUNS)
+    points: frozenset[str] = frozenset()
+    placed: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+
+    def of(self, names: set[str]) -> _Dataset:
+        """The rows of some resources."""
+        rows = self.kept.of(names)
+        return _Dataset(self.placed(rows) if self.placed else rows, self.known, self.runs)
 
 
-def _seen(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[["resource", "day"]].dropna(subset="day").drop_duplicates(ignore_index=True)
+def _distinct(parts: Sequence[pd.Series[Any]], kind: str) -> pd.Series[Any]:
+    """Each known value once, ascending."""
+    whole = pd.concat([*parts, pd.Series([], dtype=kind)], ignore_index=True)
+    return whole.dropna().drop_duplicates().sort_values(ignore_index=True)
 
 
-def _day_ahead(rollups: Path, folder: str, year: int) -> _Dataset:
-    """Awards, node and ratings of each resource and hour of one day-ahead dataset."""
-    load_side = folder == "DAM_Load_Resources"
-    frames = []
-    for order, file in enumerate(_files(rollups, folder, (year, year + 1))):
-        frame = pd.DataFrame(
+def _seen(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Each (resource, operating day) once."""
+    none = pd.DataFrame({"resource": pd.Series([], dtype="object"), "day": pd.Series([], dtype="datetime64[s]")})
+    return pd.concat([*parts, none], ignore_index=True).drop_duplicates(ignore_index=True)
+
+
+class _Hourly:
+    """Rows of a dataset with dates and hour labels, placed in time; iterate once, then look at the attributes.
+
+    Of the two clock-change days every row is held until the dataset is read, because what a label means there depends on the labels beside it.
+
+    Args:
+        source: the published rows.
+        folder: the dataset.
+        year: the operating year.
+        series: spellings of the column that names a row's resource, point or product.
+        values: quantities of the rows of a piece, by name.
+        wanted: which of them are wanted; None takes all.
+        quarter_hours: True where rows have an interval within the hour.
+        sixty_day: True where the end of the year was published in the next.
+
+    Attributes:
+        days: operating days held, of any year.
+        seen: (resource, operating day) of what is wanted, within the year.
+        held: the hours within the year of which there is a row of any series.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        folder: str,
+        year: int,
+        series: tuple[str, ...],
+        values: Callable[[Piece], dict[str, pd.Series[Any]]],
+        wanted: set[str] | None,
+        *,
+        quarter_hours: bool = False,
+        sixty_day: bool = True,
+    ) -> None:
+        self._year = year
+        self._pieces = source.pieces(folder, (year, year + 1) if sixty_day else (year,))
+        # The labels of a price report that holds one quarter-hour mean something beside those of the whole day only.
+        self._by_report = source.by_report and sixty_day
+        self._series = series
+        self._values = values
+        self._wanted = wanted
+        self._quarter_hours = quarter_hours
+        self._days: list[pd.Series[Any]] = []
+        self._seen: list[pd.DataFrame] = []
+        self._held: list[pd.Series[Any]] = []
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        """Frames of series, interval_start and the quantities, oldest publication first; the clock-change days at the end."""
+        odd_rows: list[pd.DataFrame] = []
+        odd_values: list[pd.DataFrame] = []
+        odd_days = _odd_days(self._year)
+        for piece in self._pieces:
+            rows = self._labelled(piece)
+            self._days.append(_distinct([rows["day"]], "datetime64[s]"))
+            inside = rows["day"].dt.year == self._year
+            wanted = rows["wanted"] & inside
+            self._seen.append(
+                rows.loc[wanted, ["series", "day"]].drop_duplicates().rename(columns={"series": "resource"})
+            )
+            odd = inside & rows["day"].isin(odd_days)
+            if odd.any():
+                odd_rows.append(rows[odd])
+                odd_values.append(pd.DataFrame(self._values(piece.where(odd & wanted))))
+            named = rows.loc[inside & ~odd & rows["series"].notna()]
+            self._held.append(_hour_starts(named.drop_duplicates(["day", "label"])))
+            usual = wanted & ~odd
+            yield self._placed(rows[usual], pd.DataFrame(self._values(piece.where(usual))))
+        if odd_rows:
+            rows = pd.concat(odd_rows, ignore_index=True)
+            rows["hour"] = _hour_starts(rows)
+            self._held.append(rows.loc[rows["series"].notna(), "hour"])
+            mine = rows[rows["wanted"]].reset_index(drop=True)
+            yield self._placed(mine, pd.concat(odd_values, ignore_index=True), mine["hour"])
+
+    def _labelled(self, piece: Piece) -> pd.DataFrame:
+        """Series and time of each row, as written."""
+        report = piece.reports()
+        rows = pd.DataFrame(
             {
-                "resource": file.texts(("loadresourcename", "resourcename") if load_side else NAME),
-                "day": file.wall_times(DATE).dt.normalize(),
-                "label": file.labels(HOUR_ENDING),
-                "repeated": file.flags(),
-                "file": order,
-                "energy": _awarded(file, (), ("awardedquantity",)),
-                "regup": _awarded(file, (), ("regupawarded",)),
-                "regdn": _awarded(file, (), ("regdownawarded",)),
-                "rrs": _awarded(file, ("rrspfrawarded", "rrsffrawarded", "rrsufrawarded"), ("rrsawarded",)),
-                "ecrs": _awarded(
-                    file,
-                    ("ecrssdawarded", "ecrsmdawarded") if load_side else ("ecrssdawarded",),
-                    ("ecrsawarded",),
-                ),
-                "nspin": _awarded(file, (), ("nonspinawarded",)),
-                "settlement_point": file.texts(NODE),
-                "hsl": file.numbers_or_null(HSL),
-                "max_consumption": file.numbers_or_null(MAX_CONSUMPTION),
-                "qse": file.texts(("qse",)),
+                "series": piece.texts(self._series),
+                "kind": piece.texts(("settlementpointtype",)),
+                "day": piece.wall_times(DATE).dt.normalize(),
+                "label": piece.labels(HOUR_ENDING),
+                "interval": piece.labels(INTERVAL) if self._quarter_hours else 1.0,
+                "repeated": piece.flags(),
+                "report": report,
+                "scope": report if self._by_report else 0,
             }
         )
-        frames.append(frame)
-    if not frames:
-        empty = pd.DataFrame({c: pd.Series([], dtype="float64") for c in DAM_COLUMNS})
-        empty = empty.astype({"resource": "object", "settlement_point": "object", "qse": "object"})
-        empty["interval_start"] = _NO_TIME
-        return _Dataset(empty, pd.DataFrame({"resource": [], "day": []}), _NO_TIME, _NO_RUNS)
-    frame = pd.concat(frames, ignore_index=True)
-    seen = _seen(frame)
-    frame = frame[frame["day"].dt.year == year].reset_index(drop=True)
-    frame["interval_start"] = _hour_starts(frame, ["resource"])
-    rows = frame.dropna(subset=["resource", "interval_start"])
-    rows = rows.drop_duplicates(["resource", "interval_start"], keep="last")
-    known = rows["interval_start"].drop_duplicates()
-    return _Dataset(rows[list(DAM_COLUMNS)].reset_index(drop=True), seen, known, _NO_RUNS)
+        named = rows["series"].notna() if self._wanted is None else rows["series"].isin(self._wanted)
+        # Load zones stand twice among the prices; LZ counts (section 2).
+        rows["wanted"] = named & (rows["kind"] != "LZEW") & rows["interval"].isin([1, 2, 3, 4])
+        return rows
+
+    def _placed(self, rows: pd.DataFrame, values: pd.DataFrame, hour: pd.Series[Any] | None = None) -> pd.DataFrame:
+        rows = rows.reset_index(drop=True)
+        hours = _hour_starts(rows) if hour is None else hour
+        offset = pd.to_timedelta((rows["interval"] - 1) * 900, unit="s").dt.as_unit("s")
+        frame = pd.DataFrame({"series": rows["series"], "interval_start": (hours + offset).dt.as_unit("s")})
+        return pd.concat([frame, values], axis=1).dropna(subset="interval_start")
+
+    @property
+    def days(self) -> pd.Series[Any]:
+        """Operating days held, of any year."""
+        return _distinct(self._days, "datetime64[s]")
+
+    @property
+    def seen(self) -> pd.DataFrame:
+        """(resource, operating day) of what is wanted, within the year."""
+        return _seen(self._seen)
+
+    @property
+    def held(self) -> pd.Series[Any]:
+        """The hours within the year of which there is a row of any series."""
+        return _distinct(self._held, _UTC)
+
+
+DAM_TYPES = {
+    "resource": "object",
+    "interval_start": _UTC,
+    **dict.fromkeys(AWARD_COLUMNS, "float64"),
+    "settlement_point": "object",
+    "hsl": "float64",
+    "max_consumption": "float64",
+    "qse": "object",
+}
+
+
+def _day_ahead(source: Source, folder: str, year: int, wanted: set[str], files: Path) -> _Reading:
+    """Awards, node and ratings of each wanted resource and hour of one day-ahead dataset."""
+    load_side = folder == "DAM_Load_Resources"
+    ecrs_parts = ("ecrssdawarded", "ecrsmdawarded") if load_side else ("ecrssdawarded",)
+
+    def values(piece: Piece) -> dict[str, pd.Series[Any]]:
+        return {
+            "energy": _awarded(piece, (), ("awardedquantity",)),
+            "regup": _awarded(piece, (), ("regupawarded",)),
+            "regdn": _awarded(piece, (), ("regdownawarded",)),
+            "rrs": _awarded(piece, ("rrspfrawarded", "rrsffrawarded", "rrsufrawarded"), ("rrsawarded",)),
+            "ecrs": _awarded(piece, ecrs_parts, ("ecrsawarded",)),
+            "nspin": _awarded(piece, (), ("nonspinawarded",)),
+            "settlement_point": piece.texts(NODE),
+            "hsl": piece.numbers_or_null(HSL),
+            "max_consumption": piece.numbers_or_null(MAX_CONSUMPTION),
+            "qse": piece.texts(("qse",)),
+        }
+
+    kept = _Kept(files, folder, DAM_TYPES, ["resource", "interval_start"])
+    points: set[str] = set()
+    name = ("loadresourcename", "resourcename") if load_side else NAME
+    rows = _Hourly(source, folder, year, name, values, wanted)
+    for frame in rows:
+        kept.add(frame.rename(columns={"series": "resource"}))
+        points |= set(frame["settlement_point"].dropna())
+    return _Reading(kept, rows.seen, rows.days, known=rows.held, points=frozenset(points))
 
 
 SCED_QUANTITIES = {
@@ -457,48 +653,61 @@ REAL_TIME_AWARDS = {
     "ecrs": ("asawardsecrs",),
     "nspin": ("asawardsnspin",),
 }
+SCED_TYPES = {
+    "resource": "object",
+    "wall": "datetime64[s]",
+    "repeated": "bool",
+    "output": "float64",
+    "base_point": "float64",
+    "hsl": "float64",
+    "max_consumption": "float64",
+    "max_soc": "float64",
+    "qse": "object",
+}
 
 
-def _sced(rollups: Path, folder: str, year: int, wanted: set[str]) -> _Dataset:
+def _sced(source: Source, folder: str, year: int, wanted: set[str], files: Path) -> _Reading:
     """Telemetry of the wanted resources, and how long each run of the dataset holds."""
-    frames, everyone, stamps = [], [], []
+    storage = folder == "SCED_ESR_Resources"
+    types = SCED_TYPES | dict.fromkeys(PRODUCTS if storage else (), "float64")
+    kept = _Kept(files, folder, types, ["resource", "wall", "repeated"])
+    days, seen, stamps = [], [], []
     trusted = False
     autumn = _autumn_day(year)
-    for file in _files(rollups, folder, (year, year + 1)):
-        frame = pd.DataFrame({"resource": file.texts(NAME), "wall": file.wall_times(STAMP), "repeated": file.flags()})
-        frame["day"] = frame["wall"].dt.normalize()
-        everyone.append(_seen(frame))
-        trusted = trusted or bool(((frame["day"] == autumn) & frame["repeated"]).any())
-        stamps.append(frame[["wall", "repeated"]].drop_duplicates())
-        mine = frame["resource"].isin(wanted) & (frame["day"].dt.year == year)
+    for piece in source.pieces(folder, (year, year + 1)):
+        rows = pd.DataFrame({"resource": piece.texts(NAME), "wall": piece.wall_times(STAMP), "repeated": piece.flags()})
+        rows["day"] = rows["wall"].dt.normalize()
+        days.append(_distinct([rows["day"]], "datetime64[s]"))
+        trusted = trusted or bool(((rows["day"] == autumn) & rows["repeated"]).any())
+        stamps.append(rows[["wall", "repeated"]].drop_duplicates())
+        mine = rows["resource"].isin(wanted) & (rows["day"].dt.year == year)
+        seen.append(rows.loc[mine, ["resource", "day"]].drop_duplicates())
+        part = piece.where(mine)
+        frame = rows[mine].reset_index(drop=True)
         for quantity, spellings in SCED_QUANTITIES[folder].items():
-            frame[quantity] = file.numbers_or_null(spellings)
-        if folder == "SCED_ESR_Resources":
-            for product, parts in REAL_TIME_AWARDS.items():
-                frame[product] = _awarded(file, parts, ())
-        frame["hsl"] = file.numbers_or_null(HSL)
-        frame["max_consumption"] = file.numbers_or_null(MAX_CONSUMPTION)
-        frame["max_soc"] = file.numbers_or_null(MAX_SOC)
-        frame["qse"] = file.texts(("qse",))
-        frames.append(frame[mine])
-    if not frames:
-        columns = ["output", "base_point", *PRODUCTS, "hsl", "max_consumption", "max_soc"]
-        empty = pd.DataFrame({c: pd.Series([], dtype="float64") for c in columns})
-        empty["resource"] = empty["qse"] = pd.Series([], dtype="object")
-        empty["stamp"] = _NO_TIME
-        return _Dataset(empty, pd.DataFrame({"resource": [], "day": []}), _NO_TIME, _NO_RUNS)
+            frame[quantity] = part.numbers_or_null(spellings)
+        for product, parts in REAL_TIME_AWARDS.items() if storage else ():
+            frame[product] = _awarded(part, parts, ())
+        frame["hsl"] = part.numbers_or_null(HSL)
+        frame["max_consumption"] = part.numbers_or_null(MAX_CONSUMPTION)
+        frame["max_soc"] = part.numbers_or_null(MAX_SOC)
+        frame["qse"] = part.texts(("qse",))
+        kept.add(frame)
 
-    rows = pd.concat(frames, ignore_index=True)
-    rows["stamp"] = _sced_times(rows, autumn, trusted)
-    rows = rows.dropna(subset="stamp").drop_duplicates(["resource", "stamp"], keep="last", ignore_index=True)
-    all_stamps = pd.concat(stamps, ignore_index=True)
+    def placed(rows: pd.DataFrame) -> pd.DataFrame:
+        rows = rows.assign(stamp=_sced_times(rows, autumn, trusted))
+        return rows.dropna(subset="stamp").drop_duplicates(["resource", "stamp"], keep="last", ignore_index=True)
+
+    if not stamps:
+        return _Reading(kept, _seen([]), _distinct([], "datetime64[s]"), placed=placed)
+    all_stamps = pd.concat(stamps, ignore_index=True).drop_duplicates(ignore_index=True)
     runs = _sced_times(all_stamps, autumn, trusted).dropna().drop_duplicates().sort_values(ignore_index=True)
     pieces = _hold_pieces(runs, *_bounds(year))
     if not trusted:
         repeated_hours = _start_of(autumn) + HOUR
         unknown = (pieces["quarter"] >= repeated_hours) & (pieces["quarter"] < repeated_hours + 2 * HOUR)
         pieces = pieces[~unknown]
-    return _Dataset(rows, pd.concat(everyone, ignore_index=True).drop_duplicates(), _NO_TIME, pieces)
+    return _Reading(kept, _seen(seen), _distinct(days, "datetime64[s]"), runs=pieces, placed=placed)
 
 
 def _autumn_day(year: int) -> pd.Timestamp:
@@ -571,96 +780,64 @@ def _metered(dataset: _Dataset, prefix: str) -> pd.DataFrame:
     return result
 
 
-def _smne(rollups: Path, year: int) -> _Dataset:
+def _smne(source: Source, year: int, wanted: set[str], files: Path) -> _Reading:
     """Settlement metered net energy, MWh by (resource, quarter); the interval number is the place in the day."""
-    frames = []
-    for file in _files(rollups, "SCED_SMNE", (year, year + 1)):
-        end = file.wall_times(("intervaltime",))
-        numbered = file.column(("intervalnumber",)) is not None
-        frame = pd.DataFrame(
+    types = {"resource": "object", "quarter": _UTC, "smne_mwh": "float64"}
+    kept = _Kept(files, "SCED_SMNE", types, ["resource", "quarter"])
+    days, seen = [], []
+    for piece in source.pieces("SCED_SMNE", (year, year + 1)):
+        end = piece.wall_times(("intervaltime",))
+        number = ("intervalnumber",)
+        rows = pd.DataFrame(
             {
-                "resource": file.texts(("resourcecode", "resourcename")),
+                "resource": piece.texts(("resourcecode", "resourcename")),
                 "day": (end - pd.Timedelta(seconds=1)).dt.normalize(),
-                "number": file.labels(("intervalnumber",)) if numbered else np.nan,
-                "smne_mwh": file.numbers_or_null(("intervalvalue",)),
+                "number": piece.labels(number) if piece.has(number) else np.nan,
             }
         )
-        frames.append(frame)
-    columns = ["resource", "quarter", "smne_mwh"]
-    if not frames:
-        empty = pd.DataFrame(
-            {"resource": pd.Series([], dtype="object"), "quarter": _NO_TIME, "smne_mwh": pd.Series([], dtype="float64")}
-        )
-        return _Dataset(empty, pd.DataFrame({"resource": [], "day": []}), _NO_TIME, _NO_RUNS)
-    frame = pd.concat(frames, ignore_index=True)
-    seen = _seen(frame)
-    frame = frame[frame["day"].dt.year == year].reset_index(drop=True)
-    in_day = frame["number"].between(1, _day_hours(frame["day"]) * 4)
-    frame = frame[in_day].reset_index(drop=True)
-    offset = pd.to_timedelta((frame["number"] - 1) * 900, unit="s")
-    frame["quarter"] = (_day_start(frame["day"]) + offset).dt.as_unit("s")
-    rows = frame.dropna(subset="resource").drop_duplicates(["resource", "quarter"], keep="last", ignore_index=True)
-    return _Dataset(rows[columns], seen, _NO_TIME, _NO_RUNS)
+        days.append(_distinct([rows["day"]], "datetime64[s]"))
+        mine = rows["resource"].isin(wanted) & (rows["day"].dt.year == year)
+        seen.append(rows.loc[mine, ["resource", "day"]].drop_duplicates())
+        mine &= rows["number"].between(1, _day_hours(rows["day"]) * 4)
+        frame = rows[mine].reset_index(drop=True)
+        offset = pd.to_timedelta((frame["number"] - 1) * 900, unit="s")
+        frame["quarter"] = (_day_start(frame["day"]) + offset).dt.as_unit("s")
+        frame["smne_mwh"] = piece.where(mine).numbers_or_null(("intervalvalue",))
+        kept.add(frame)
+    return _Reading(kept, _seen(seen), _distinct(days, "datetime64[s]"))
 
 
-def _point_prices(rollups: Path, folder: str, year: int, points: Iterable[str]) -> pd.DataFrame:
+def _point_prices(source: Source, folder: str, year: int, points: set[str]) -> pd.DataFrame:
     """$/MWh by (settlement_point, interval_start) of DA_prices (hours) or RT_prices (quarter-hours)."""
-    frames = []
-    for order, file in enumerate(_files(rollups, folder, (year,))):
-        frame = pd.DataFrame(
-            {
-                "settlement_point": file.texts(NODE),
-                "type": file.texts(("settlementpointtype",)),
-                "day": file.wall_times(DATE).dt.normalize(),
-                "label": file.labels(HOUR_ENDING),
-                "interval": file.labels(INTERVAL) if folder == "RT_prices" else 1.0,
-                "repeated": file.flags(),
-                "price": file.numbers_or_null(("settlementpointprice",)),
-                "file": order,
-            }
-        )
-        frames.append(frame)
-    if not frames:
-        empty = {"settlement_point": pd.Series([], dtype="object"), "interval_start": _NO_TIME}
-        return pd.DataFrame({**empty, "price": pd.Series([], dtype="float64")})
-    frame = pd.concat(frames, ignore_index=True)
-    frame = frame[frame["day"].dt.year == year].reset_index(drop=True)
-    start = _hour_starts(frame, ["settlement_point", "type", "interval"])
-    frame["interval_start"] = (start + pd.to_timedelta((frame["interval"] - 1) * 900, unit="s")).dt.as_unit("s")
-    wanted = (
-        frame["settlement_point"].isin(list(points)) & (frame["type"] != "LZEW") & frame["interval"].isin([1, 2, 3, 4])
-    )
-    frame = frame[wanted].dropna(subset="interval_start")
-    frame = frame.drop_duplicates(["settlement_point", "interval_start"], keep="last", ignore_index=True)
-    return frame[["settlement_point", "interval_start", "price"]]
+
+    def values(piece: Piece) -> dict[str, pd.Series[Any]]:
+        return {"price": piece.numbers_or_null(("settlementpointprice",))}
+
+    rows = _Hourly(source, folder, year, NODE, values, points, quarter_hours=folder == "RT_prices", sixty_day=False)
+    return _priced(rows, "settlement_point", "price")
 
 
-def _clearing_prices(rollups: Path, folder: str, year: int) -> pd.DataFrame:
+def _clearing_prices(source: Source, folder: str, year: int) -> pd.DataFrame:
     """$/MW by (product, interval_start) of AS_prices (hours) or RT_AS_prices (quarter-hours)."""
-    frames = []
-    for order, file in enumerate(_files(rollups, folder, (year,))):
-        frame = pd.DataFrame(
-            {
-                "product": file.texts(("ancillarytype", "astype")).str.upper().map(PRICE_LABELS),
-                "day": file.wall_times(DATE).dt.normalize(),
-                "label": file.labels(HOUR_ENDING),
-                "interval": file.labels(INTERVAL) if folder == "RT_AS_prices" else 1.0,
-                "repeated": file.flags(),
-                "mcpc": file.numbers_or_null(("mcpc",)),
-                "file": order,
-            }
-        )
-        frames.append(frame)
-    if not frames:
-        empty = {"product": pd.Series([], dtype="object"), "interval_start": _NO_TIME}
-        return pd.DataFrame({**empty, "mcpc": pd.Series([], dtype="float64")})
-    frame = pd.concat(frames, ignore_index=True)
-    frame = frame[frame["day"].dt.year == year].reset_index(drop=True)
-    start = _hour_starts(frame, ["product", "interval"])
-    frame["interval_start"] = (start + pd.to_timedelta((frame["interval"] - 1) * 900, unit="s")).dt.as_unit("s")
-    frame = frame.dropna(subset=["product", "interval_start"])
-    frame = frame.drop_duplicates(["product", "interval_start"], keep="last", ignore_index=True)
-    return frame[["product", "interval_start", "mcpc"]]
+
+    def values(piece: Piece) -> dict[str, pd.Series[Any]]:
+        return {"mcpc": piece.numbers_or_null(("mcpc",))}
+
+    label = ("ancillarytype", "astype")
+    rows = _Hourly(source, folder, year, label, values, None, quarter_hours=folder == "RT_AS_prices", sixty_day=False)
+    prices = _priced(rows, "product", "mcpc")
+    prices["product"] = prices["product"].str.upper().map(PRICE_LABELS).astype("object")
+    prices = prices.dropna(subset="product")
+    return prices.drop_duplicates(["product", "interval_start"], keep="last", ignore_index=True)
+
+
+def _priced(rows: _Hourly, series: str, price: str) -> pd.DataFrame:
+    """All rows as one frame, the last of each series and time."""
+    types = {series: "object", "interval_start": _UTC, price: "float64"}
+    empty = pd.DataFrame({column: pd.Series([], dtype=kind) for column, kind in types.items()})
+    frames = [frame.rename(columns={"series": series})[list(types)] for frame in rows]
+    whole = pd.concat([frame.astype(types) for frame in (*frames, empty)], ignore_index=True)
+    return whole.drop_duplicates([series, "interval_start"], keep="last", ignore_index=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -670,7 +847,7 @@ def _clearing_prices(rollups: Path, folder: str, year: int) -> pd.DataFrame:
 def _fleet(batteries: pd.DataFrame) -> pd.DataFrame:
     """The table handed in, with None for empty names and the columns a user may leave out."""
     fleet = batteries.reset_index(drop=True).copy()
-    for name in ("gen_resource", "load_resource", "esr_resource", "user_settlement_point"):
+    for name in ("gen_resource", "load_resource", "esr_resource"):
         column = fleet[name] if name in fleet else pd.Series([None] * len(fleet), dtype="object")
         fleet[name] = pd.Series(
             [None if pd.isna(v) or str(v).strip() == "" else str(v) for v in column], dtype="object"
@@ -693,24 +870,18 @@ class _Horizon:
     closed: bool
 
 
-def _horizon(year: int, seen: Sequence[pd.DataFrame]) -> _Horizon | None:
+def _horizon(source: Source, year: int, held: Sequence[pd.Series[Any]]) -> _Horizon | None:
     """Section 11: closed if anything read holds a day after 31 December."""
-    days = pd.concat([s["day"] for s in seen if len(s)] or [pd.Series([], dtype="datetime64[s]")])
+    days = _distinct(held, "datetime64[s]")
     inside = days[days.dt.year == year]
     if inside.empty:
         return None
-    closed = bool((days.dt.year > year).any())
+    closed = bool((days.dt.year > year).any()) or any(source.holds_a_day_after(folder, year) for folder in DISCLOSED)
     through = pd.Timestamp(year=year, month=12, day=31) if closed else inside.max()
     return _Horizon(year, inside.min(), inside.max(), through, closed)
 
 
-def _expect(
-    fleet: pd.DataFrame,
-    horizon: _Horizon,
-    generation: Sequence[pd.DataFrame],
-    consumption: Sequence[pd.DataFrame],
-    storage: Sequence[pd.DataFrame],
-) -> pd.DataFrame:
+def _expect(fleet: pd.DataFrame, horizon: _Horizon, seen_by_side: dict[str, list[pd.DataFrame]]) -> pd.DataFrame:
     """The batteries seen in the year, with the first and last day on which each is expected."""
     counted_load = fleet["load_resource"].where(~fleet["load_as_only"], None)
     names = pd.concat(
@@ -720,9 +891,7 @@ def _expect(
             pd.DataFrame({"battery": fleet["battery"], "resource": fleet["esr_resource"], "side": "storage"}),
         ]
     ).dropna(subset="resource")
-    sides = {"generation": generation, "consumption": consumption, "storage": storage}
-    seen = pd.concat([s.assign(side=side) for side, group in sides.items() for s in group if len(s)])
-    seen = seen[seen["day"].dt.year == horizon.year]
+    seen = pd.concat([s.assign(side=side) for side, group in seen_by_side.items() for s in group])
     days = names.merge(seen, on=["resource", "side"]).groupby("battery")["day"].agg(["min", "max"])
     fleet = fleet.merge(days, left_on="battery", right_index=True, how="inner")
     new_year = pd.Timestamp(year=horizon.year, month=1, day=1)
@@ -760,35 +929,21 @@ def _hourly(fleet: pd.DataFrame, sources: Sequence[tuple[str, pd.DataFrame, str]
     return pd.concat(found).groupby(["battery", "hour"])[value].max().reset_index()
 
 
-def _cop(rollups: Path, year: int, wanted: set[str]) -> pd.DataFrame:
+def _cop(source: Source, year: int, wanted: set[str], files: Path) -> _Kept:
     """HSL and Maximum SOC of the operating plans, by resource and hour."""
-    frames = []
-    for order, file in enumerate(_files(rollups, "COP_Snapshots", (year, year + 1))):
-        frame = pd.DataFrame(
-            {
-                "resource": file.texts(NAME),
-                "day": file.wall_times(DATE).dt.normalize(),
-                "label": file.labels(HOUR_ENDING),
-                "repeated": file.flags(),
-                "hsl": file.numbers_or_null(HSL),
-                "max_soc": file.numbers_or_null(MAX_SOC),
-                "file": order,
-            }
-        )
-        frames.append(frame)
-    if not frames:
-        return pd.DataFrame(
-            {"resource": pd.Series([], dtype="object"), "interval_start": _NO_TIME, "hsl": [], "max_soc": []}
-        )
-    frame = pd.concat(frames, ignore_index=True)
-    frame = frame[frame["day"].dt.year == year].reset_index(drop=True)
-    frame["interval_start"] = _hour_starts(frame, ["resource"])
-    return frame[frame["resource"].isin(wanted)].dropna(subset="interval_start")
+
+    def values(piece: Piece) -> dict[str, pd.Series[Any]]:
+        return {"hsl": piece.numbers_or_null(HSL), "max_soc": piece.numbers_or_null(MAX_SOC)}
+
+    types = {"resource": "object", "interval_start": _UTC, "hsl": "float64", "max_soc": "float64"}
+    kept = _Kept(files, "COP_Snapshots", types, ["resource", "interval_start"])
+    for frame in _Hourly(source, "COP_Snapshots", year, NAME, values, wanted):
+        kept.add(frame.rename(columns={"series": "resource"}))
+    return kept
 
 
 def _ratings(
-    rollups: Path,
-    year: int,
+    cop: pd.DataFrame,
     fleet: pd.DataFrame,
     dam_gen: _Dataset,
     dam_load: _Dataset,
@@ -798,7 +953,6 @@ def _ratings(
     sced_esr: _Dataset,
 ) -> pd.DataFrame:
     """Capacity, MWh and duration of each battery, and where each comes from (section 11)."""
-    cop = _cop(rollups, year, set(fleet["gen_resource"].dropna()) | set(fleet["esr_resource"].dropna()))
     full = fleet.assign(load_resource=fleet["load_resource"].where(~fleet["load_as_only"], None))
     gen, esr, load = "gen_resource", "esr_resource", "load_resource"
     capacity_sources = {
@@ -826,12 +980,14 @@ def _ratings(
     for values in (storage, _twenty_fourth_largest(planned, "max_soc")):
         ratings["energy_mwh"] = ratings["energy_mwh"].fillna(ratings["battery"].map(values))
     ratings["duration_hours"] = (ratings["energy_mwh"] / ratings["capacity_mw"]).fillna(4.0)
-    source = pd.Series(np.where(fleet["user_energy_mwh"].notna(), "user", "ercot"), dtype="object")
-    ratings["duration_source"] = source.where((ratings["energy_mwh"] / ratings["capacity_mw"]).notna(), "assumed")
+    given = pd.Series(np.where(fleet["user_energy_mwh"].notna(), "user", "ercot"), dtype="object")
+    ratings["duration_source"] = given.where((ratings["energy_mwh"] / ratings["capacity_mw"]).notna(), "assumed")
     return ratings
 
 
-def _nodes(fleet: pd.DataFrame, hours: pd.DataFrame, dam_gen: _Dataset, dam_esr: _Dataset) -> pd.DataFrame:
+def _nodes(
+    fleet: pd.DataFrame, hours: pd.DataFrame, dam_gen: _Dataset, dam_esr: _Dataset, user_nodes: pd.DataFrame
+) -> pd.DataFrame:
     """Settlement point of each battery and hour: the row's, else the latest earlier, else the first of the year."""
     seam = _start_of(ESR_DAM_DAY)
     combo = dam_gen.rows[dam_gen.rows["interval_start"] < seam].rename(columns={"resource": "gen_resource"})
@@ -842,11 +998,13 @@ def _nodes(fleet: pd.DataFrame, hours: pd.DataFrame, dam_gen: _Dataset, dam_esr:
             fleet[["battery", "esr_resource"]].merge(single, on="esr_resource"),
         ]
     )[["battery", "interval_start", "settlement_point"]].dropna()
-    grid = fleet[["battery", "user_settlement_point"]].merge(hours[["interval_start"]], how="cross")
+    grid = fleet[["battery"]].merge(hours, how="cross")
     grid = grid.merge(found, on=["battery", "interval_start"], how="left").sort_values(["battery", "interval_start"])
     grid["settlement_point"] = grid.groupby("battery")["settlement_point"].ffill()
     grid["settlement_point"] = grid.groupby("battery")["settlement_point"].bfill()
-    grid["settlement_point"] = grid["user_settlement_point"].fillna(grid["settlement_point"])
+    for row in user_nodes.to_dict("records"):
+        days = grid["operating_day"].between(row["first_day"], row["last_day"])
+        grid.loc[(grid["battery"] == row["battery"]) & days, "settlement_point"] = row["settlement_point"]
     return grid[["battery", "interval_start", "settlement_point"]]
 
 
@@ -1099,7 +1257,7 @@ def _daily(
 
 
 def _month(days: pd.Series) -> pd.Series:
-    return days.dt.month
+    return pd.Series(days.dt.month)
 
 
 BOARD_COLUMNS = (

@@ -1,0 +1,64 @@
+"""The check that settles a year a second time, straight from the CSV reports.
+
+Belongs here: the check `matches_csv`, which runs in a job of its own and never with a refresh.
+Does not: the comparison (validation/compare.py), its words (validation/words.py).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from bess_assets.errors import InputError
+from bess_assets.partitions import yearly_check
+from bess_assets.resources import Warehouse
+from bess_assets.validation.compare import compare_reports, has_reports
+from bess_assets.validation.words import comparison_lines
+
+MATCHES_CSV = "matches_csv"
+CHECKED_TABLE = "leaderboard_monthly"
+_WIDTH = 160
+
+_SPEC = yearly_check(
+    MATCHES_CSV,
+    CHECKED_TABLE,
+    "Revenue by battery and month is what the second settlement makes of ERCOT's CSV reports. A warning: it fails where a battery's year differs by more "
+    "than 0.1 % of its revenue or a report cannot be read; `bess compare-csv YEAR` shows every figure. Without reports nothing is compared.",
+)
+
+
+@dg.multi_asset_check(name=MATCHES_CSV, specs=[_SPEC])
+def matches_csv(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+    """Compare the year of the run's partition."""
+    settings, year = warehouse.settings(), int(context.partition_key)
+    if not has_reports(settings.reports):
+        yield _result(passed=True, description=f"not compared: there are no reports in {settings.reports}")
+        return
+    try:
+        comparison = compare_reports(settings, year)
+    except InputError as error:
+        yield _result(passed=False, description=str(error))
+        return
+    lines = comparison_lines(comparison, _WIDTH)
+    yield _result(
+        passed=comparison.agrees,
+        description=lines[0],
+        batteries_compared=comparison.batteries,
+        worst_difference_usd=comparison.worst_usd,
+        seconds=comparison.seconds,
+        comparison=dg.MetadataValue.md("\n".join(["```", *lines, "```"])),
+    )
+
+
+def _result(*, passed: bool, description: str, **metadata: Any) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=MATCHES_CSV,
+        asset_key=CHECKED_TABLE,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=description,
+        metadata=metadata,
+    )
+
+
+CHECKS = [matches_csv]

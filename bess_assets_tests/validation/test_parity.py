@@ -1,0 +1,105 @@
+"""Both roads to the same dollar: made-up markets published as rollups and as reports, settled from each.
+
+Belongs here: whole years, simulated as reports and compared with the results made from rollups.
+Does not: one oddity at a time (test_csv_reports.py), what counts as a difference (test_compare.py).
+"""
+
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bess_assets.simulator import simulate
+from bess_assets.validation.compare import Comparison, compare_reports
+from bess_assets.validation.csv_reports import ReportFolder
+from bess_assets_tests.conftest import Worlds
+from bess_assets_tests.worlds import Plan, World, make
+
+pytestmark = pytest.mark.timeout(900)
+
+SEAM = Plan((2025,), batteries=2, seed=1, hazards="harmless")
+
+
+def publish(folder: Path, plan: Plan) -> Path:
+    """The market of a plan as reports; returns their folder."""
+    simulate(folder, plan.years, plan.batteries, plan.seed, plan.hazards, form="reports")  # type: ignore[arg-type]
+    return folder / "reports"
+
+
+def compared(world: World, reports: Path, year: int) -> Comparison:
+    return compare_reports(replace(world.settings, reports=reports), year)
+
+
+def assert_equal(comparison: Comparison) -> None:
+    assert comparison.problems == {}
+    assert comparison.exact, comparison.differing[:1] or comparison.worst_usd
+    assert comparison.agrees
+    assert comparison.batteries > 1
+
+
+def test_the_year_of_the_seam_is_exactly_equal_from_reports_and_from_rollups(tmp_path: Path) -> None:
+    world = make(tmp_path / "rollups", SEAM)
+    assert_equal(compared(world, publish(tmp_path, SEAM), 2025))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["early", "late", "wild"])
+def test_every_year_of_every_market_is_exactly_equal(name: str, worlds: Worlds, tmp_path: Path) -> None:
+    world: World = getattr(worlds, name)
+    folder = publish(tmp_path, world.plan)
+    for year in world.plan.years:
+        assert_equal(compared(world, folder, year))
+
+
+@pytest.mark.slow
+def test_planted_faults_are_found_in_a_whole_market(worlds: Worlds, tmp_path: Path) -> None:
+    """A price of one CSV by 10 $, and then all awards of one battery doubled."""
+    world, year = worlds.wild, 2023
+    folder = publish(tmp_path, world.plan)
+    registry = world.table("bess_registry", year).dropna(subset=["gen_resource", "settlement_point"])
+    board = world.table("leaderboard", year).set_index("battery")
+    sellers = [b for b in registry["battery"] if board.loc[b, "energy_coverage"] > 0.9]
+    battery = registry.set_index("battery").loc[sellers[0]]
+    nodes = registry.loc[registry["settlement_point"] == battery["settlement_point"], "battery"]
+
+    def raised(rows: pd.DataFrame) -> pd.DataFrame:
+        at_node = rows["SettlementPoint"].str.strip() == battery["settlement_point"]
+        return rows.assign(SettlementPointPrice=rows["SettlementPointPrice"].astype(float) + 10.0 * at_node)
+
+    rewrite(folder, lambda name: name == "DA_prices", raised, at_most=1)
+    found = compared(world, folder, year)
+    assert not found.exact
+    assert {b.battery for b in found.differing} <= set(nodes)
+    assert sellers[0] in {b.battery for b in found.differing}
+
+    def doubled(rows: pd.DataFrame) -> pd.DataFrame:
+        mine = rows["Resource Name"].str.strip() == battery["gen_resource"]
+        columns = [c for c in rows if str(c).strip().endswith("Awarded") or str(c).strip() == "Awarded Quantity"]
+        for column in columns:
+            numbers = pd.to_numeric(rows[column])
+            rows[column] = numbers.where(~mine, numbers * 2)
+        return rows
+
+    rewrite(folder, lambda name: name == "DAM_Gen_Resources", doubled)
+    found = compared(world, folder, year)
+    assert not found.agrees
+    assert sellers[0] in {b.battery for b in found.differing if b.fails}
+
+
+def rewrite(
+    folder: Path, wanted: Callable[[str], bool], change: Callable[[pd.DataFrame], pd.DataFrame], at_most: int = 10_000
+) -> None:
+    """Put changed copies of the newest reports of a dataset into the folder, as published years later."""
+    found = [
+        report for name, reports in ReportFolder(folder, 2023).reports.items() if wanted(name) for report in reports
+    ]
+    for number, report in enumerate(found[len(found) // 2 :][:at_most] if at_most == 1 else found):
+        data = report.path.read_bytes()
+        for member in report.members:
+            data = zipfile.ZipFile(io.BytesIO(data)).read(member)
+        rows = change(pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, skipinitialspace=True))
+        rows.to_csv(folder / f"x.20300101.{number:09d}.y.csv", index=False)
