@@ -20,6 +20,7 @@ from bess_assets.records import result_path
 from bess_assets.settings import Settings
 from bess_assets.validation.csv_reports import ReportFolder
 from bess_assets.validation.settlement import USER_NODE_COLUMNS, settle_months
+from bess_assets.validation.source import UnusableRowsError
 
 PARTS = ("da_energy_usd", "rt_energy_usd", *(f"as_{product}_usd" for product in PRODUCTS))
 REVENUE = ("da_energy_usd", "rt_energy_usd", "energy_usd", *PARTS[2:], "as_usd", "total_usd")
@@ -155,7 +156,7 @@ def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> 
             _user_nodes(settings),
             tell=lambda done, of: say(f"{done} of {of} batteries settled", done == of),
         )
-    except ValueError as error:
+    except UnusableRowsError as error:
         problems = "; ".join(f"{file}: {problem}" for file, problem in folder.problems.items())
         raise InputError(
             f"The reports of {year} cannot be settled: {error}.",

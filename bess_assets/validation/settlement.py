@@ -28,7 +28,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from bess_assets.validation.source import Piece, Source
+from bess_assets.validation.source import Piece, Source, UnusableRowsError
 
 CENTRAL = ZoneInfo("America/Chicago")
 QUARTER = pd.Timedelta(minutes=15)
@@ -126,7 +126,7 @@ def settle(source: Source, year: int, batteries: pd.DataFrame, user_nodes: pd.Da
         user_nodes: nodes that a user knows better: battery, settlement_point, first_day, last_day (both inclusive).
 
     Raises:
-        ValueError: a file has no usable time column (names file and column), or nothing holds a day of the year.
+        UnusableRowsError: a file has no usable time column (names file and column), or nothing holds a day of the year.
     """
     with _read(source, year, batteries, user_nodes) as readings:
         return _settle(readings, readings.fleet)
@@ -154,7 +154,7 @@ def settle_months(
         leaderboard_monthly of all batteries; what compares batteries with each other (rank) is left out.
 
     Raises:
-        ValueError: as `settle`.
+        UnusableRowsError: as `settle`.
     """
     boards = []
     with _read(source, year, batteries, user_nodes) as readings:
@@ -213,7 +213,7 @@ def _read(source: Source, year: int, batteries: pd.DataFrame, user_nodes: pd.Dat
         # Horizon and seen period, section 11.
         horizon = _horizon(source, year, [reading.days for reading in datasets.values()])
         if horizon is None:
-            raise ValueError(f"no 60-day dataset of {source} holds a day of {year}")
+            raise UnusableRowsError(f"no 60-day dataset of {source} holds a day of {year}")
         seen = {side: [datasets[dataset].seen for dataset in group] for side, group in SIDES.items()}
         points = {point for reading in datasets.values() for point in reading.points}
         points |= set(known_better["settlement_point"])

@@ -29,6 +29,10 @@ _TIMES_AS_WRITTEN = (
 )
 
 
+class UnusableRowsError(ValueError):
+    """What was published cannot be settled: names the file and the column, or the day that nothing holds."""
+
+
 @cache
 def plain(heading: str) -> str:
     """A heading without case, spaces and punctuation: 'RegUp Awarded' and 'RegUpAwarded' become the same."""
@@ -105,21 +109,23 @@ class Piece:
         """Hour or interval labels ('1', '01:00', 1, 1.0) as float64.
 
         Raises:
-            ValueError: there is no such column, or a value is no label; names the file and the column.
+            UnusableRowsError: there is no such column, or a value is no label; names the file and the column.
         """
         self._require(spellings)
         codes, values = pd.factorize(self.texts(spellings))
         try:
             numbers = [float(str(v).split(":", maxsplit=1)[0]) for v in values]
         except ValueError as error:
-            raise ValueError(f"{self.name}: a value of column {' or '.join(spellings)} is no label: {error}") from None
+            raise UnusableRowsError(
+                f"{self.name}: a value of column {' or '.join(spellings)} is no label: {error}"
+            ) from None
         return pd.Series(np.array([*numbers, np.nan])[codes])
 
     def wall_times(self, spellings: Iterable[str]) -> pd.Series[Any]:
         """Dates or stamps as written, without a time zone.
 
         Raises:
-            ValueError: there is no such column, or it is null throughout; names the file and the column.
+            UnusableRowsError: there is no such column, or it is null throughout; names the file and the column.
         """
         column = self._require(spellings)
         if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
@@ -130,7 +136,7 @@ class Piece:
             parsed = _parse_times(pd.Series(values, dtype="object"))
             times = pd.Series(np.append(parsed.to_numpy(), np.datetime64("NaT", "s"))[codes])
         if self.rows and times.isna().all():
-            raise ValueError(f"{self.name}: every value of column {' or '.join(spellings)} is null")
+            raise UnusableRowsError(f"{self.name}: every value of column {' or '.join(spellings)} is null")
         return pd.Series(times)
 
     def flags(self) -> pd.Series[Any]:
@@ -140,7 +146,7 @@ class Piece:
     def _require(self, spellings: Iterable[str]) -> pa.ChunkedArray:
         column = self.column(spellings)
         if column is None:
-            raise ValueError(f"{self.name}: no column {' or '.join(spellings)}")
+            raise UnusableRowsError(f"{self.name}: no column {' or '.join(spellings)}")
         return column
 
 
