@@ -591,7 +591,7 @@ def _best_days(files: Sequence[tuple[int, Path]], key: str, count: int) -> str:
 def _streams(files: Sequence[tuple[int, Path]], by: Step, where: str, counts: str = "") -> str:
     """Money by stream and period. Components skip what is unknown; totals are formed from the components of the same row, null if one that exists is."""
     products = ", ".join(f"sum(as_{p}_usd) AS as_{p}_usd" for p in PRODUCTS)
-    exists = ", ".join(f"sum({p}_expected_hours) > 0 AS {p}_exists" for p in PRODUCTS)
+    exists = ", ".join(f"max({p}_expected_hours) > 0 AS {p}_exists" for p in PRODUCTS)
     of_product = " + ".join(f"CASE WHEN {p}_exists THEN as_{p}_usd ELSE 0 END" for p in PRODUCTS)
     any_exists = " OR ".join(f"{p}_exists" for p in PRODUCTS)
     dropped = ", ".join(f"{p}_exists" for p in PRODUCTS)
