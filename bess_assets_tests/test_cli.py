@@ -886,7 +886,18 @@ def test_a_roll_up_without_reports_says_what_to_do(tmp_path: Path) -> None:
 def test_help_lists_the_commands_in_the_order_of_use() -> None:
     text = click.testing.CliRunner().invoke(main, ["--help"]).stdout
     commands = [line.split()[0] for line in text.split("Commands:")[1].splitlines() if line.strip()]
-    assert commands == ["demo", "simulate", "rollup", "refresh", "status", "leaderboard", "battery", "sql", "ui"]
+    assert commands == [
+        "demo",
+        "simulate",
+        "rollup",
+        "refresh",
+        "status",
+        "compare-csv",
+        "leaderboard",
+        "battery",
+        "sql",
+        "ui",
+    ]
 
 
 @pytest.mark.parametrize("command", sorted(main.commands))

@@ -429,7 +429,8 @@ def test_headings_are_the_real_ones_of_their_era(
 
 
 def test_award_columns_change_with_the_operating_day_and_not_with_the_file_year(tmp_path: Path) -> None:
-    days = [date(2022, 12, 12), date(2022, 12, 13), date(2023, 6, 9), date(2023, 6, 10)]
+    # the columns of ECRS stand a day before the product, as in a yearly file of real data
+    days = [date(2022, 12, 12), date(2022, 12, 13), date(2023, 6, 8), date(2023, 6, 9)]
     for year in (2022, 2023):
         _write(tmp_path, year, [day for day in days if day.year == year])
     files = _read(tmp_path)

@@ -16,12 +16,10 @@ import pytest
 from bess_assets.simulator import simulate
 from bess_assets.validation.compare import Comparison, compare_reports
 from bess_assets.validation.csv_reports import ReportFolder
-from bess_assets_tests.conftest import Worlds
-from bess_assets_tests.worlds import Plan, World, make
+from bess_assets_tests.conftest import Reported, Worlds
+from bess_assets_tests.worlds import Plan, World
 
 pytestmark = pytest.mark.timeout(900)
-
-SEAM = Plan((2025,), batteries=2, seed=1, hazards="harmless")
 
 
 def publish(folder: Path, plan: Plan) -> Path:
@@ -41,9 +39,8 @@ def assert_equal(comparison: Comparison) -> None:
     assert comparison.batteries > 1
 
 
-def test_the_year_of_the_seam_is_exactly_equal_from_reports_and_from_rollups(tmp_path: Path) -> None:
-    world = make(tmp_path / "rollups", SEAM)
-    assert_equal(compared(world, publish(tmp_path, SEAM), 2025))
+def test_the_year_of_the_seam_is_exactly_equal_from_reports_and_from_rollups(reported: Reported) -> None:
+    assert_equal(compared(reported.from_rollups, reported.from_reports.settings.reports, 2025))
 
 
 @pytest.mark.slow
