@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from bess_assets.market.datasets import DATASETS
+from bess_assets.market.rollup_names import BUILT_FOLDER
 from bess_assets.market.step import FINDING_KINDS
 from bess_assets.pipeline import CHANGES_CHECK, FINDINGS_CHECK
 from bess_assets.plan import State, TablePlan, YearPlan
@@ -135,6 +136,7 @@ def storage_lines(settings: Settings, width: int) -> list[str]:
         lines += [*text_table(headings, sections, width).lines, ""]
     for label, path in (
         ("rollups", settings.rollups),
+        ("built", settings.built),
         ("results", settings.results),
         ("reports", settings.reports),
         ("Dagster", settings.dagster_home),
@@ -173,7 +175,7 @@ def _grid(plans: Sequence[YearPlan]) -> list[str]:
 
 def _rollup_cell(plan: YearPlan, dataset: str) -> str | None:
     if plan.rollups[dataset]:
-        return "found"
+        return "built" if all(name.startswith(BUILT_FOLDER) for name in plan.rollups[dataset]) else "found"
     return "absent" if _published(dataset, plan.year) else None
 
 
@@ -218,8 +220,10 @@ def _year_lines(plan: YearPlan, width: int) -> list[str]:
 
 
 def _published(dataset: str, year: int | None) -> bool:
-    """Whether ERCOT publishes rows of that dataset for the year."""
-    return year is not None and DATASETS[dataset].first_year <= year <= DATASETS[dataset].last_year
+    """Whether ERCOT publishes rows of that dataset for the year, and some figure is made of them."""
+    if year is None or DATASETS[dataset].in_no_figure:
+        return False
+    return DATASETS[dataset].first_year <= year <= DATASETS[dataset].last_year
 
 
 def _finding_lines(plan: YearPlan, absent: Collection[str], width: int) -> list[str]:

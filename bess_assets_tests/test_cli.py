@@ -903,3 +903,13 @@ def test_help_lists_the_commands_in_the_order_of_use() -> None:
 @pytest.mark.parametrize("command", sorted(main.commands))
 def test_every_command_has_help(command: str) -> None:
     assert click.testing.CliRunner().invoke(main, [command, "--help"]).exit_code == 0
+
+
+def test_status_tells_built_rollups_from_found_ones_and_misses_nothing_that_no_figure_needs(tmp_path: Path) -> None:
+    put(tmp_path / "reports" / "a.csv", text(DA_SPP, [price("01/01/2024", 1, 20)]))
+    assert at_home(tmp_path, "rollup").exit_code == 0
+    lines = at_home(tmp_path, "status").stdout.splitlines()
+    cells = {line.split()[0]: line.split()[-1] for line in lines if line.split()}
+    assert (cells["da_prices"], cells["rt_prices"], cells["sasm_as_offers"]) == ("built", "absent", "-")
+    (missing,) = (line for line in lines if "no rollup file" in line)
+    assert "sasm_as_offers" not in missing
