@@ -728,6 +728,21 @@ def report_layouts(file: pq.ParquetFile) -> list[frozenset[str]]:
     return [frozenset(layout) for layout in json.loads(metadata[METADATA_KEY])["layouts"]]
 
 
+def partly_absent(dataset: Dataset, path: Path) -> list[str]:
+    """Canonical columns that ERCOT publishes all year and that some reports of a built rollup lack: unknown in their rows."""
+    with open_parquet(dataset, path) as file:
+        layouts = report_layouts(file)
+    year = int(path.stem) if path.stem.isdigit() else 0
+    return [
+        column.name
+        for column in dataset.columns.values()
+        if layouts
+        and column.first_day <= date(max(year, 1), 1, 1)
+        and column.last_day >= date(max(year, 1), 12, 31)
+        and 0 < sum(column.name in layout for layout in layouts) < len(layouts)
+    ]
+
+
 def describe_file(dataset: Dataset, path: Path) -> FileDescription:
     """What a rollup file holds, from its footer alone.
 

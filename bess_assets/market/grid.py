@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bess_assets.market.clock import NOWHERE, OperatingYear, day_of_number
-from bess_assets.market.datasets import DATASETS, Dataset, describe_file, suspicious_zeros
+from bess_assets.market.datasets import DATASETS, Dataset, describe_file, partly_absent, suspicious_zeros
 from bess_assets.market.reading import NO_VALUE, FileCount, Rows, read_rows
 from bess_assets.market.step import Findings, Inputs
 
@@ -383,6 +383,10 @@ def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], 
         findings.add("missing_columns", dataset.name, len(absent), f"{path.name}: {', '.join(absent)}")
         findings.add(
             "missing_columns", dataset.name, len(blank), f"{path.name}: blank in every row: {', '.join(blank)}"
+        )
+        partly = [name for name in partly_absent(dataset, path) if name in used]
+        findings.add(
+            "missing_columns", dataset.name, len(partly), f"{path.name}: lacking in some reports: {', '.join(partly)}"
         )
         findings.add(
             "unknown_headings",

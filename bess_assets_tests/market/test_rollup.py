@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bess_assets.errors import InputError
 from bess_assets.market import rollup
-from bess_assets.market.datasets import DATASETS, describe_file
+from bess_assets.market.datasets import DATASETS, describe_file, partly_absent
 from bess_assets.market.reading import read_rows
 from bess_assets.market.rollup import BuiltYear, RollUp, built_path, manifest_path, read_manifest, roll_up
 from bess_assets_tests.market.report_samples import (
@@ -144,6 +144,7 @@ def test_a_blank_of_a_report_that_has_the_column_and_a_column_that_a_report_lack
     (rows,) = read_rows(DATASETS["dam_gen_resources"], path, ["operating_day", "regup_award_mw", "award_mw"])
     absent = rows.absent(["regup_award_mw", "award_mw"])
     assert list(absent) == ["regup_award_mw"]
+    assert partly_absent(DATASETS["dam_gen_resources"], path) == ["regup_award_mw"]
     assert absent["regup_award_mw"].tolist() == [False, False, True]
 
 
