@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -77,6 +77,7 @@ _EXAMPLES = 20
 _TYPE_COLUMN = "resource_type"
 _NAME_COLUMNS = ("resource_name", "settlement_point", "product", "qse")
 _FORMAT = 1
+_TEXT = pa.dictionary(pa.int32(), pa.string())
 
 _log = logging.getLogger(__name__)
 
@@ -332,7 +333,8 @@ class _RollUp:
         )
 
     def _asked(self, dataset: str, year: int) -> bool:
-        return (self.years is None or year in self.years) and not self.covered(dataset, year)
+        wanted = dataset in self.datasets and (self.years is None or year in self.years)
+        return wanted and not self.covered(dataset, year)
 
     def _target(self, dataset: str, year: int) -> "_Target":
         key = (dataset, year)
@@ -693,7 +695,8 @@ class _Target:
         if self._pending:
             path = self._scratch / f"{self.dataset.name}_{self.year}_{len(self._runs)}.parquet"
             started = time.perf_counter()
-            table = pa.concat_tables(_aligned(self._pending), promote_options="permissive")
+            kinds = _kinds(dict(zip(t.schema.names, t.schema.types, strict=True)) for t in self._pending)
+            table = pa.concat_tables(_aligned(self._pending, kinds))
             self._pending, self.pending_bytes = [], 0
             self._runs.append(_write_run(self.dataset, path, table))
             self.seconds += time.perf_counter() - started
@@ -1085,6 +1088,11 @@ class _Run:
             first, group = upto, group + 1
         return pa.concat_tables(parts)
 
+    def kinds(self) -> dict[str, pa.DataType]:
+        """Type of each column."""
+        schema = self.table(0, 1).schema
+        return dict(zip(schema.names, schema.types, strict=True))
+
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:
@@ -1214,6 +1222,8 @@ def _merge_runs(dataset: Dataset, runs: Sequence[_Run], counts: _Counts) -> Iter
     for run in runs:
         types |= {group: kind for group, kind in run.types.items() if kind or group not in types}
     groups = sorted(types, key=lambda group: _place_of(dataset, group, types[group]))
+    # of all runs: the groups of a range may lie in runs that lack a column which others have
+    kinds = _kinds(run.kinds() for run in runs)
     row_bytes = max(run.row_bytes for run in runs)
     newest = _newest_by_day(runs) if not dataset.key else {}
     most = max(int(_RANGE_BYTES / row_bytes), 1_000)
@@ -1225,7 +1235,7 @@ def _merge_runs(dataset: Dataset, runs: Sequence[_Run], counts: _Counts) -> Iter
                 run.first[groups[end]][1] - run.first[groups[end]][0] for run in runs if groups[end] in run.first
             )
             end += 1
-        table, rank = _gather(runs, groups[begin:end])
+        table, rank = _gather(runs, groups[begin:end], kinds)
         order = _sorted_by(rank, table)
         if order is not None:
             table, rank = table.take(pa.array(order)), rank[order]
@@ -1241,7 +1251,9 @@ def _merge_runs(dataset: Dataset, runs: Sequence[_Run], counts: _Counts) -> Iter
         run.close()
 
 
-def _gather(runs: Sequence[_Run], groups: Sequence[Group]) -> tuple[pa.Table, IntArray]:
+def _gather(
+    runs: Sequence[_Run], groups: Sequence[Group], kinds: Mapping[str, pa.DataType]
+) -> tuple[pa.Table, IntArray]:
     """Rows of some groups from all runs, one run after the other, and the position of each row's group."""
     tables: list[pa.Table] = []
     ranks: list[IntArray] = []
@@ -1255,29 +1267,31 @@ def _gather(runs: Sequence[_Run], groups: Sequence[Group]) -> tuple[pa.Table, In
             tables.append(run.table(spans[at][0], spans[upto - 1][1]))
             ranks += [np.full(last - first, n, dtype=np.int64) for first, last, n in spans[at:upto]]
             at = upto
-    table = pa.concat_tables(_aligned(tables), promote_options="permissive")
+    table = pa.concat_tables(_aligned(tables, kinds))
     return table.unify_dictionaries().combine_chunks(), np.concatenate(ranks)
 
 
-def _aligned(tables: list[pa.Table]) -> list[pa.Table]:
-    """Tables whose columns of one name have one type: text where any has text."""
-    kinds: dict[str, set[pa.DataType]] = {}
-    for table in tables:
-        for column in table.schema:
-            kinds.setdefault(column.name, set()).add(column.type)
-    mixed = {name for name, types in kinds.items() if len(types) > 1}
-    if not mixed:
-        return tables
-    text = pa.dictionary(pa.int32(), pa.string())
+def _kinds(schemas: Iterable[Mapping[str, pa.DataType]]) -> dict[str, pa.DataType]:
+    """Every column that some rows have, with one type: text where any has text."""
+    found: dict[str, set[pa.DataType]] = {}
+    for schema in schemas:
+        for name, kind in schema.items():
+            found.setdefault(name, set()).add(kind)
+    return {name: kinds.pop() if len(kinds) == 1 else _TEXT for name, kinds in found.items()}
+
+
+def _aligned(tables: Sequence[pa.Table], kinds: Mapping[str, pa.DataType]) -> list[pa.Table]:
+    """Tables with the same columns of the same types; a column that one lacks is blank there."""
     aligned = []
     for table in tables:
-        for name in mixed & set(table.schema.names):
-            at = table.schema.get_field_index(name)
+        columns = {}
+        for name, kind in kinds.items():
+            if name not in table.schema.names:
+                columns[name] = pa.nulls(table.num_rows, kind)
+                continue
             column = table.column(name)
-            if column.type != text:
-                column = column.cast(pa.string()).dictionary_encode().cast(text)
-            table = table.set_column(at, name, column)
-        aligned.append(table)
+            columns[name] = column if column.type == kind else column.cast(pa.string()).dictionary_encode().cast(kind)
+        aligned.append(pa.table(columns))
     return aligned
 
 

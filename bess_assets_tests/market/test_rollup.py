@@ -37,6 +37,7 @@ from bess_assets_tests.market.report_samples import (
 )
 
 DAY, NEXT = "01/05/2024", "01/06/2024"
+ALL_HOURS = range(1, 25)
 GEN = "60d_DAM_Gen_Resource_Data-05-MAR-24.csv"
 
 
@@ -373,6 +374,20 @@ def test_many_sorted_runs_come_to_the_same_rollup_as_one(reports, built, tmp_pat
     assert got.equals(want)
     assert one(done, "dam_gen_resources").manifest["rows"] == manifest(built, "dam_gen_resources")["rows"]
     assert manifest(built, "dam_gen_resources")["rows"]["superseded"] == 30
+
+
+def test_a_column_that_only_later_groups_have_is_kept_and_blank_before(reports, built, monkeypatch):
+    monkeypatch.setattr(rollup, "_PENDING_BYTES", 1)
+    monkeypatch.setattr(rollup, "_BATCH_BYTES", 1)
+    monkeypatch.setattr(rollup, "_RANGE_BYTES", 1)
+    put(reports / "a.csv", awards(*(award(DAY, h, f"A{n:03d}_CC1", "CCGT90") for n in range(60) for h in ALL_HOURS)))
+    put(reports / "b.csv", text(f"{DAM_GEN},Carbon", [f"{award(NEXT, 1, 'Z_BESS1')},high"]))
+    put(reports / "c.csv", text(f"{DAM_GEN},QSE submitted Curve-MW1", [f"{award(NEXT, 1, 'Y_BESS1')},7"]))
+    roll_up(reports, built)
+    found = rows_of(built, "dam_gen_resources", columns=("Resource Name", "Carbon", "QSE submitted Curve-MW1"))
+    assert found[-2:] == [("Y_BESS1", None, 7.0), ("Z_BESS1", "high", None)]
+    assert set(found[:-2]) == {(f"A{n:03d}_CC1", None, None) for n in range(60)}
+    assert len(found) == 60 * 24 + 2
 
 
 def test_a_file_too_large_to_be_held_is_read_in_stretches_and_refused_whole(reports, built, tmp_path, monkeypatch):
