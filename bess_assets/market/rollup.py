@@ -443,8 +443,9 @@ class _RollUp:
                 continue
             target = self._target(key[0], year)
             numbers = np.full(len(batch), -1, dtype=np.int64)
+            counted = np.bincount(owner[years == year], minlength=len(batch))
             for n in distinct(owner[years == year]):
-                numbers[n] = target.take(batch[n], parsed, n, self.root)
+                numbers[n] = target.take(batch[n], parsed, n, self.root, int(counted[n]))
             chosen = (years == year) & (numbers[owner] >= 0)
             if not chosen.any():
                 continue
@@ -555,6 +556,7 @@ class _Index:
         self._root = root
         self._changed = False
         self._files: dict[str, dict[str, Any]] = {}
+        self._by_year: dict[tuple[str, int], list[tuple[str, dict[str, Any]]]] | None = None
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content["format"] == _FORMAT and content["root"] == str(root):
@@ -591,6 +593,16 @@ class _Index:
         for path, known in self._files.items():
             for entry in known["reports"]:
                 yield path, entry
+
+    def of(self, dataset: str, year: int) -> list[tuple[str, dict[str, Any]]]:
+        """Path and entry of every report of a dataset and year; complete once all files were taken."""
+        if self._by_year is None:
+            self._by_year = {}
+            for path, entry in self.all_entries():
+                for name in {entry.get("dataset"), *entry.get("of", ())} - {None}:
+                    for of_year in entry.get("years", ()):
+                        self._by_year.setdefault((str(name), of_year), []).append((path, entry))
+        return self._by_year.get((dataset, year), [])
 
     def save(self) -> None:
         """Write it, whole or not at all."""
@@ -642,8 +654,8 @@ class _Target:
         touched = entry["published_by"] == "file" and (entry["sha256"], file) in self._listed
         return touched or self._newest.get(entry["sha256"], -1) >= int(entry["published_ms"])
 
-    def take(self, taken: _Taken, parsed: Parsed, n: int, root: Path) -> int:
-        """Number of a report in the manifest, a new one for a new report; -1 if its content is in already."""
+    def take(self, taken: _Taken, parsed: Parsed, n: int, root: Path, rows: int) -> int:
+        """Number of a report in the manifest, a new one for a new report with so many rows of the year; -1 if its content is in already."""
         if self.year in taken.numbers:
             number = taken.numbers[self.year]
         elif self.has(taken.entry, taken.report.label(root)):
@@ -668,7 +680,7 @@ class _Target:
                 }
             )
         report = self._reports[number]
-        report["rows"] += parsed.read.get(n, 0)
+        report["rows"] += rows
         report["days"] = sorted({*report["days"], *(iso(day) for day in parsed.days.get(n, []) if day in self._days())})
         for name, count in (
             ("without_a_time", parsed.untimed.get(n, 0)),
@@ -742,10 +754,7 @@ class _Target:
         """Files that hold the same content as a report of the year, and files that can't be used and should be of this year."""
         listed = {(report["file"]) for report in self._reports}
         also, refused = [], []
-        for path, entry in index.all_entries():
-            mine = entry.get("dataset") == self.dataset.name or self.dataset.name in entry.get("of", ())
-            if not mine or self.year not in entry.get("years", ()):
-                continue
+        for path, entry in index.of(self.dataset.name, self.year):
             if entry.get("refused"):
                 refused.append({"file": _label(path, entry), "problem": entry["refused"]})
             elif entry.get("sha256") in self._newest and _label(path, entry) not in listed:

@@ -79,6 +79,7 @@ def test_rows_go_to_the_year_of_delivery_whatever_the_file_is_called(reports, bu
     put(reports / "60d_DAM_Gen_Resource_Data-29-FEB-24.csv", awards(award("12/31/2023", 24), award("01/01/2024", 1)))
     done = roll_up(reports, built)
     assert [(b.dataset, b.year) for b in done.built] == [("dam_gen_resources", 2023), ("dam_gen_resources", 2024)]
+    assert [b.manifest["rows"]["read"] for b in done.built] == [1, 1]
     assert rows_of(built, "dam_gen_resources", 2023, ("Delivery Date", "Hour Ending")) == [(date(2023, 12, 31), 24)]
     assert rows_of(built, "dam_gen_resources", 2024, ("Delivery Date", "Hour Ending")) == [(date(2024, 1, 1), 1)]
 
