@@ -13,7 +13,7 @@ import dagster as dg
 from bess_assets.market.datasets import Dataset
 from bess_assets.market.schemas import availability_rows
 from bess_assets.pipeline import Registered, result_table
-from bess_assets.records import FindingEntry, TableEntry, report_files, result_path
+from bess_assets.records import CheckEntry, FindingEntry, TableEntry, report_files, result_path
 from bess_assets.schema_matrix import matrix_markdown
 from bess_assets.settings import Settings
 from bess_assets.tables import FileSet, Table
@@ -138,9 +138,9 @@ def files_metadata(settings: Settings, files: FileSet, year: int, entry: TableEn
     }
 
 
-def check_metadata(entry: TableEntry) -> dict[str, Any]:
-    """Numbers of a check, so that Dagster can plot them over the years."""
-    return {"rows": entry["rows"], "findings_affecting_figures": sum(f["warning"] for f in entry["findings"])}
+def check_metadata(check: CheckEntry) -> dict[str, Any]:
+    """Figures of a check, so that Dagster can plot them over the years."""
+    return {name: _number(value) for name, value in check.get("numbers", {}).items()}
 
 
 def rollup_metadata(registered: Registered) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bess_assets.checks import judge_table
 from bess_assets.errors import BessError, InputError, NotRefreshedError
 from bess_assets.market import ancillary, awards, daily, dispatch, energy, leaderboard, prices, registry, schemas
 from bess_assets.market.clock import OperatingYear
@@ -24,7 +25,6 @@ from bess_assets.market.step import Finding, Inputs, StepResult, StoredTable
 from bess_assets.records import (
     MARKER,
     BuiltEntry,
-    CheckEntry,
     FindingEntry,
     FingerprintEntry,
     RollupFileEntry,
@@ -75,30 +75,7 @@ MERGES: dict[str, Callable[[Mapping[int, StoredTable]], StepResult]] = {
 }
 """The market function of every table that merges all years, given its one upstream table by year."""
 
-KEYS_CHECK = "keys_are_unique"
-SUMS_CHECK = "parts_sum_to_totals"
-FINDINGS_CHECK = "no_figure_is_affected_by_a_finding"
-COLUMNS_CHECK = "columns_are_those_that_ercot_published"
-CHANGES_CHECK = "columns_changed_only_where_ercot_changed_them"
-CHECKS = {
-    KEYS_CHECK: "No key stands twice. Held before the file may exist: a table that breaks it is not written, and its step fails.",
-    SUMS_CHECK: "Known parts add up to their total. Held before the file may exist: a table that breaks it is not written, and its step fails.",
-    FINDINGS_CHECK: "Nothing was found in the inputs that may affect a figure. A warning: the findings of the materialization say what it was.",
-    COLUMNS_CHECK: (
-        "Every rollup file can be read and has the columns that ERCOT published then, filled and of a type that can be read, and no unknown one. "
-        "A warning: it names dataset, file and column."
-    ),
-    CHANGES_CHECK: (
-        "From year to year no column that is read, and no unknown one, appeared, vanished or changed type or heading, unless ERCOT made the change. "
-        "A warning: it names dataset, year and column."
-    ),
-}
-"""What each check reported with a table says."""
-
 _WAIT_SECONDS = 60.0
-_OWN_CHECKS = {"rollup_schemas": COLUMNS_CHECK, "column_availability": CHANGES_CHECK}
-"""The check that names a step's mismatches, of the tables that have one."""
-
 _BLOCK_SHARE = 4
 """One block of grids takes at most this part of the memory limit: a step holds a few blocks at once."""
 
@@ -244,7 +221,7 @@ def finish_step(started: StartedStep) -> TableEntry:
         peak_memory_mb=started.clock.peak_memory_mb(),
         inputs=started.inputs,
         findings=[_finding_entry(finding) for finding in started.result.findings.items],
-        checks=_checks(table, started.result, written.rows),
+        checks=judge_table(settings, year, table, started.result, written.rows),
     )
     record_table(settings.results, year, table.name, entry)
     _tell(StepEvent("done", table.name, year, rows=written.rows, seconds=entry["seconds"]))
@@ -540,34 +517,6 @@ def _finding_entry(finding: Finding) -> FindingEntry:
         detail=finding.detail,
         warning=finding.warning,
     )
-
-
-def check_names(table: Table) -> list[tuple[str, bool]]:
-    """Checks reported with a table, and whether each is blocking.
-
-    The first two hold before the file may exist: a table that breaks them is never written, and its step fails.
-    """
-    sums = [(SUMS_CHECK, True)] if table.sums else []
-    own = [(_OWN_CHECKS[table.name], False)] if table.name in _OWN_CHECKS else []
-    return [(KEYS_CHECK, True), *sums, (FINDINGS_CHECK, False), *own]
-
-
-def _checks(table: Table, result: StepResult, rows: int) -> list[CheckEntry]:
-    warnings = [finding for finding in result.findings.items if finding.warning]
-    details = {
-        KEYS_CHECK: f"{rows:,} rows, no {' + '.join(table.key)} twice",
-        SUMS_CHECK: "; ".join(f"{total} = {' + '.join(parts)}" for total, parts in table.sums),
-        FINDINGS_CHECK: "; ".join(f"{f.kind} {f.subject}: {f.count:,}" for f in warnings) or "no warning",
-        _OWN_CHECKS.get(table.name, ""): "; ".join(result.mismatches) or "no mismatch",
-    }
-    failed = {
-        *([FINDINGS_CHECK] if warnings else []),
-        *([_OWN_CHECKS[table.name]] if result.mismatches else []),
-    }
-    return [
-        CheckEntry(name=name, passed=name not in failed, blocking=blocking, detail=details[name])
-        for name, blocking in check_names(table)
-    ]
 
 
 class _Clock:

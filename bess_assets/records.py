@@ -92,12 +92,13 @@ class FindingEntry(TypedDict):
 
 
 class CheckEntry(TypedDict):
-    """One check in a run record."""
+    """One check in a run record; `numbers` are figures of it by name."""
 
     name: str
     passed: bool
     blocking: bool
     detail: str
+    numbers: NotRequired[dict[str, float | None]]
 
 
 class TableEntry(TypedDict):

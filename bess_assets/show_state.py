@@ -7,10 +7,10 @@ Does not: judging that state (plan.py), printing (cli.py).
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from bess_assets.checks import CHANGES_CHECK, FINDINGS_CHECK
 from bess_assets.market.datasets import DATASETS
 from bess_assets.market.rollup_names import BUILT_FOLDER
 from bess_assets.market.step import FINDING_KINDS
-from bess_assets.pipeline import CHANGES_CHECK, FINDINGS_CHECK
 from bess_assets.plan import State, TablePlan, YearPlan
 from bess_assets.records import RUNS_FOLDER, CheckEntry
 from bess_assets.refresh import Outcome

@@ -9,10 +9,11 @@ from typing import Any
 
 import dagster as dg
 
+from bess_assets.checks import checks_of
 from bess_assets.market.datasets import DATASETS
 from bess_assets.metadata import OWNERS, check_metadata, column_lineage, files_metadata, table_schema
 from bess_assets.partitions import operating_years, publication_years, yearly_check
-from bess_assets.pipeline import CHECKS, check_names, run_files, start_step
+from bess_assets.pipeline import run_files, start_step
 from bess_assets.records import package_version, read_run
 from bess_assets.resources import Warehouse
 from bess_assets.settings import Settings
@@ -40,7 +41,7 @@ def result_asset(table_name: str) -> dg.AssetsDefinition:
         deps=[_rollup_dep(name) for name in table.datasets],
         partitions_def=operating_years,
         check_specs=[
-            yearly_check(name, table_name, CHECKS[name], blocking=blocking) for name, blocking in check_names(table)
+            yearly_check(check.name, table_name, check.meaning, blocking=check.blocking) for check in checks_of(table)
         ],
     )(execute)
 
@@ -58,8 +59,8 @@ def merged_asset(table_name: str) -> dg.AssetsDefinition:
         table,
         deps=list(table.upstream),
         check_specs=[
-            dg.AssetCheckSpec(name, asset=table_name, description=CHECKS[name], blocking=blocking)
-            for name, blocking in check_names(table)
+            dg.AssetCheckSpec(check.name, asset=table_name, description=check.meaning, blocking=check.blocking)
+            for check in checks_of(table)
         ],
     )(execute)
 
@@ -73,7 +74,7 @@ def _check_results(settings: Settings, year: int | None, table_name: str) -> Ite
             passed=check["passed"],
             severity=dg.AssetCheckSeverity.ERROR if check["blocking"] else dg.AssetCheckSeverity.WARN,
             description=check["detail"],
-            metadata=check_metadata(entry),
+            metadata=check_metadata(check),
         )
 
 

@@ -75,6 +75,21 @@ class Findings:
             self.items.append(Finding(kind, subject, count, detail, warning))
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found.
+
+    Attributes:
+        passed: whether all is as it should be.
+        detail: what was found, in plain words.
+        numbers: figures of it by name, which a reader may follow over the years; None where a figure is not known.
+    """
+
+    passed: bool
+    detail: str
+    numbers: Mapping[str, float | None] = field(default_factory=dict)
+
+
 @dataclass
 class StepResult:
     """What a step returns.
@@ -83,11 +98,13 @@ class StepResult:
         chunks: parts of the table in key order, each a mapping of columns; a ledger yields one chunk per battery (its row group).
         findings: filled while the chunks are taken.
         mismatches: what the table's own check has to name, a phrase each; filled while the chunks are taken.
+        verdicts: of checks that only the step can make, since what they compare is not kept, by name; filled while the chunks are taken.
     """
 
     chunks: Iterator[Columns]
     findings: Findings = field(default_factory=Findings)
     mismatches: list[str] = field(default_factory=list)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
 
 
 class Rollups(Protocol):

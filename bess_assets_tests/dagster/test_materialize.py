@@ -15,10 +15,11 @@ import pytest
 
 from bess_assets.automation.dead_runs import fail_dead_runs
 from bess_assets.automation.sensors import merge_request
+from bess_assets.checks import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK
 from bess_assets.errors import NotRefreshedError, SettingsError, YearBusyError
 from bess_assets.market.datasets import DATASETS
 from bess_assets.materialize import materialize_year, register_rollups
-from bess_assets.pipeline import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK, run_step
+from bess_assets.pipeline import run_step
 from bess_assets.plan import plan_year
 from bess_assets.records import read_run, recorded_years, report_files, result_path, temporary_path, year_lock
 from bess_assets.refresh import refresh_years

@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bess_assets.checks import COLUMNS_CHECK, FINDINGS_CHECK
 from bess_assets.errors import InputError
 from bess_assets.market.datasets import DATASETS, find_dataset
 from bess_assets.market.schema_files import SchemaFile, same_type
 from bess_assets.market.schemas import availability_rows, column_availability, rollup_schemas
 from bess_assets.market.step import Inputs, StepResult
-from bess_assets.pipeline import COLUMNS_CHECK, FINDINGS_CHECK, run_step
+from bess_assets.pipeline import run_step
 from bess_assets.plan import plan_merged, plan_year
 from bess_assets.records import RollupFolder, result_years
 from bess_assets.settings import Settings, load_settings
