@@ -175,7 +175,9 @@ def rollup_metadata(registered: Registered) -> dict[str, Any]:
 
 
 def _number(value: float | None) -> dg.MetadataValue[Any]:
-    return dg.MetadataValue.null() if value is None else dg.MetadataValue.float(value)
+    if value is None:
+        return dg.MetadataValue.null()
+    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
 
 
 def _inputs_table(inputs: Mapping[str, Any]) -> str:
