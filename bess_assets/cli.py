@@ -384,7 +384,7 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
     every column, else of all datasets those that matter.
     """
     from bess_assets import show_state  # noqa: PLC0415
-    from bess_assets.plan import plan_merged, plan_year, years_known  # noqa: PLC0415
+    from bess_assets.plan import new_reports, plan_merged, plan_years, years_known  # noqa: PLC0415
 
     settings = options.settings()
     if columns:
@@ -394,7 +394,8 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
         raise BessError(
             "Datasets are named for their columns.", remedy=f"Run: bess status --columns {' '.join(datasets)}"
         )
-    years = years_known(settings)
+    news = new_reports(settings)
+    years = years_known(settings, news)
     if storage:
         from bess_assets import show_rollups  # noqa: PLC0415
 
@@ -410,7 +411,7 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
         )
         return
     click.echo("")
-    _echo(show_state.status_lines([plan_year(settings, year) for year in years], plan_merged(settings), _width()))
+    _echo(show_state.status_lines(plan_years(settings, years, news), plan_merged(settings), _width()))
 
 
 @main.command(short_help="Settle a year again straight from the CSV reports, and compare.")
@@ -679,9 +680,9 @@ def _echo_plans(
     settings: "Settings", years: Sequence[int], only: Literal["missing", "failed", "changed"] | None
 ) -> None:
     from bess_assets import show_state  # noqa: PLC0415
-    from bess_assets.plan import plan_year  # noqa: PLC0415
+    from bess_assets.plan import plan_years  # noqa: PLC0415
 
-    _echo(show_state.plan_lines([plan_year(settings, year) for year in years], only, _width()))
+    _echo(show_state.plan_lines(plan_years(settings, years), only, _width()))
 
 
 def _echo_outcomes(outcomes: "Sequence[Outcome]") -> None:

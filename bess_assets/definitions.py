@@ -1,14 +1,16 @@
 """What Dagster loads: assets, jobs, sensors and resources put together.
 
 Belongs here: assembly only.
-Does not: anything that decides or reckons. Settings are read when a run uses them; only whether automation starts switched on is read on loading.
+Does not: anything that decides or reckons. Settings are read when a run uses them;
+only whether automation starts switched on, and when its day begins, is read on loading.
 """
 
 import dagster as dg
 
-from bess_assets.assets import daily, extracts, leaderboard, registry, revenue, rollups, schemas, validation
+from bess_assets.assets import daily, extracts, freshness, leaderboard, registry, revenue, rollups, schemas, validation
 from bess_assets.automation.jobs import JOBS
-from bess_assets.automation.sensors import merge_sensor
+from bess_assets.automation.schedules import schedules
+from bess_assets.automation.sensors import sensors
 from bess_assets.io_managers import ParquetTables
 from bess_assets.resources import Warehouse
 from bess_assets.settings import Settings, load_settings
@@ -21,7 +23,7 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
         settings: where things are; if not given, the environment says it each time it is asked.
     """
     environment = settings.environment() if settings else {}
-    automation = (settings or load_settings()).automation
+    now = settings or load_settings()
     return dg.Definitions(
         assets=[
             *rollups.ASSETS,
@@ -32,9 +34,10 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
             *revenue.ASSETS,
             *leaderboard.ASSETS,
         ],
-        asset_checks=validation.CHECKS,
+        asset_checks=[*validation.CHECKS, *freshness.CHECKS],
         jobs=JOBS,
-        sensors=[merge_sensor(running=automation)],
+        sensors=sensors(running=now.automation),
+        schedules=schedules(now),
         resources={
             "warehouse": Warehouse(environment=environment),
             "io_manager": ParquetTables(environment=environment),

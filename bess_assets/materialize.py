@@ -12,11 +12,11 @@ from typing import Literal
 
 import dagster as dg
 from dagster import DagsterEventType
-from dagster_shared.error import SerializableErrorInfo
 
 from bess_assets.assets.rollups import rollup_version
 from bess_assets.automation.dagster_home import ensure_dagster_home
 from bess_assets.automation.dead_runs import fail_dead_runs
+from bess_assets.automation.failures import plain_reason
 from bess_assets.automation.jobs import MERGE_YEARS, REFRESH_YEAR
 from bess_assets.automation.sensors import STARTED_BY_TAG
 from bess_assets.definitions import build_defs
@@ -25,7 +25,7 @@ from bess_assets.market.datasets import DATASETS
 from bess_assets.metadata import rollup_metadata
 from bess_assets.partitions import operating_years, partition_exists
 from bess_assets.pipeline import Listener, listening, register_rollup
-from bess_assets.records import CheckEntry, TableEntry, read_run, remove_stale_files, year_lock
+from bess_assets.records import CheckEntry, TableEntry, fail_unfinished, read_run, remove_stale_files, year_lock
 from bess_assets.resources import HOLDING_TAG, quick_history
 from bess_assets.settings import Settings
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
@@ -34,7 +34,6 @@ AssetStatus = Literal["ok", "failed", "skipped"]
 
 _DATA_VERSION_TAG = "dagster/data_version"  # as Dagster writes it for MaterializeResult(data_version=)
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_ERRORS_MODULE = "bess_assets.errors."
 
 
 @dataclass(frozen=True)
@@ -183,6 +182,7 @@ def _run(
 ) -> YearOutcome:
     with year_lock(settings, year):
         remove_stale_files(settings, year)
+        fail_unfinished(settings.results, year)
         dead = fail_dead_runs(instance, year)
         job = _definitions(settings).resolve_job_def(job_name)
         with quick_history(), listening(on_event):
@@ -229,7 +229,7 @@ def _outcome(
 ) -> YearOutcome:
     made = {e.asset_key.path[-1] for e in result.all_events if e.is_step_materialization and e.asset_key}
     errors = {
-        str(e.step_key): _plain(e.step_failure_data.error)
+        str(e.step_key): plain_reason(e.step_failure_data.error)
         for e in result.all_events
         if e.event_type == DagsterEventType.STEP_FAILURE
     }
@@ -254,7 +254,7 @@ def _outcome(
     if not result.success and not any(outcome.status == "failed" for outcome in outcomes.values()):
         failure = next(
             (
-                _plain(e.job_failure_data.error)
+                plain_reason(e.job_failure_data.error)
                 for e in result.all_events
                 if e.event_type == DagsterEventType.RUN_FAILURE
             ),
@@ -282,14 +282,3 @@ def _why_skipped(name: str, before: Mapping[str, AssetOutcome]) -> str:
     needed = (*table.datasets, *table.upstream) if table else ()
     missing = [n for n in needed if n in before and before[n].status != "ok"]
     return f"needs {', '.join(missing)}" if missing else "the run ended before it"
-
-
-def _plain(error: SerializableErrorInfo | None) -> str:
-    """What went wrong, as we worded it; where we did not, as the innermost error did."""
-    message = ""
-    while error:
-        message = error.message.strip()
-        if message.startswith(_ERRORS_MODULE):
-            return message.split(": ", 1)[1]
-        error = error.cause
-    return message or "no reason was given"

@@ -4,12 +4,13 @@ Belongs here: comparing the run records with the files that lie there now.
 Does not: refreshing anything (refresh.py, automation/), reading rows. Loads no Dagster.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from bess_assets.market.rollup_names import rollup_name
+from bess_assets.market.rollup_names import BUILT_FOLDER, rollup_name
 from bess_assets.records import (
+    DIED,
     LATER,
     Fingerprint,
     FingerprintEntry,
@@ -25,17 +26,23 @@ from bess_assets.records import (
     result_years,
     rollup_folder,
     same,
+    year_is_busy,
 )
 from bess_assets.settings import Settings
 from bess_assets.tables import TABLES, YEARLY, FileSet, Table
 
-State = Literal["present", "missing", "failed", "changed"]
-"""present: nothing to do. missing: never made, or its file is gone. failed: the last try failed. changed: what it was made from has changed."""
+if TYPE_CHECKING:
+    from bess_assets.market.report_news import ReportNews
+
+State = Literal["present", "missing", "failed", "gone", "changed"]
+"""present: nothing to do. missing: never made, or its file is gone. failed: the last try failed, or died. changed: what it was made from has changed.
+gone: a file that it was made from is gone. What was made of it stands, and nothing makes it anew until the file is back or the year is asked for by name.
+"""
 
 FIRST_YEAR = 2019
 """First operating year; the first in which batteries had a market worth a leaderboard."""
 
-_WORST_FIRST: tuple[State, ...] = ("failed", "missing", "changed", "present")
+_WORST_FIRST: tuple[State, ...] = ("failed", "missing", "gone", "changed", "present")
 _UPSTREAM = "table:"
 _YEAR_FILES = "[0-9][0-9][0-9][0-9].parquet"
 _REGISTRY_CSV = "registry_csv"
@@ -51,6 +58,8 @@ class TablePlan:
         why: plain phrases; empty if present.
         failed: the last try failed, whatever has changed since.
         changed: what it was made from, or failed on, has changed, whether the last try failed or not.
+        gone: files that it was made from and that are gone.
+        datasets: those whose files are to be looked at before it is made: of a table that was made before, those that have changed.
     """
 
     table: str
@@ -58,10 +67,13 @@ class TablePlan:
     why: tuple[str, ...] = ()
     failed: bool = False
     changed: bool = False
+    gone: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
 
     def is_in(self, state: State) -> bool:
-        """Whether it is in a state; a failed table whose inputs have changed is in two."""
-        return self.state == state or (state == "failed" and self.failed) or (state == "changed" and self.changed)
+        """Whether it is in a state; a failed table whose inputs have changed is in two, and one that was never made is new to what it is made from."""
+        changed = self.changed or self.state == "missing"
+        return self.state == state or (state == "failed" and self.failed) or (state == "changed" and changed)
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,7 @@ class YearPlan:
     Attributes:
         year: the operating year; None for the tables that merge all years.
         rollups: names of the existing rollup files by dataset; an empty tuple where a dataset is absent.
+        news: number of new report files by dataset.
         tables: state of each table, upstream before downstream.
         record: the run record that this was read from.
     """
@@ -79,17 +92,23 @@ class YearPlan:
     rollups: dict[str, tuple[str, ...]]
     tables: dict[str, TablePlan]
     record: RunRecord
+    news: dict[str, int] = field(default_factory=dict)
 
     @property
     def state(self) -> State:
-        """The worst state of its tables; failed is worst, then missing, then changed."""
+        """The worst state of its tables; failed is worst, then missing, gone and changed."""
         states = {table.state for table in self.tables.values()}
         return next((state for state in _WORST_FIRST if state in states), "present")
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Files that tables of the year were made from and that are gone."""
+        return tuple(sorted({file for table in self.tables.values() for file in table.gone}))
 
     def to_refresh(self, only: State | None = None) -> list[str]:
         """Tables to refresh, upstream before downstream.
 
-        A table that stands on one that is not present and not refreshed with it has to wait.
+        A table that stands on one that is not present and not refreshed with it has to wait; so does one of whose files one is gone.
 
         Args:
             only: those in this state and all that is made from them; None means every table.
@@ -105,6 +124,10 @@ class YearPlan:
                 wanted.append(name)
         return wanted
 
+    def datasets_of(self, tables: Iterable[str]) -> list[str]:
+        """Datasets whose rollups are to be registered, or built, before these tables are made."""
+        return list(dict.fromkeys(dataset for name in tables for dataset in self.tables[name].datasets))
+
     def _needed_by_failed(self) -> set[str]:
         """Tables that are not present either and stand below a failed one: whoever mends a failure wants them too."""
         needed: set[str] = set()
@@ -116,8 +139,15 @@ class YearPlan:
         return needed
 
 
-def years_available(settings: Settings) -> list[int]:
-    """Years that the rollup files allow, ascending.
+def new_reports(settings: Settings) -> "ReportNews":
+    """Report files that built rollups lack; none where made-up and real ones would be mixed, which the roll-up refuses and says."""
+    from bess_assets.market.report_news import report_news  # noqa: PLC0415  loads pyarrow
+
+    return report_news(settings.reports, settings.built, rollup_folder(settings).covers)
+
+
+def years_available(settings: Settings, news: "ReportNews | None" = None) -> list[int]:
+    """Years that the rollup files and new reports allow, ascending.
 
     Prices, and all rollups that were built from reports, are filed by delivery year. The user's 60-day files are filed by publication year, so that the
     last one may hold the end of the year before and nothing else: beyond the last delivery year they make no year of their own.
@@ -134,18 +164,35 @@ def years_available(settings: Settings) -> list[int]:
         (by_publication if dataset.sixty_day else by_delivery).update(found)
         if folder.built_root:
             by_delivery |= {int(file.stem) for file in (folder.built_root / dataset.folder).glob(_YEAR_FILES)}
+    news = news or new_reports(settings)
+    by_delivery |= {year for dataset, year in news.files if not DATASETS[dataset].in_no_figure}
     last = max(by_delivery, default=9999)
     return sorted(year for year in by_delivery | by_publication if FIRST_YEAR <= year <= last)
 
 
-def years_known(settings: Settings) -> list[int]:
+def years_known(settings: Settings, news: "ReportNews | None" = None) -> list[int]:
     """Years that can be refreshed or have been, ascending."""
     done = {year for name in TABLES for year in result_years(settings.results, name)}
-    return sorted({*years_available(settings), *recorded_years(settings.results), *done})
+    return sorted({*years_available(settings, news), *recorded_years(settings.results), *done})
 
 
-def plan_year(settings: Settings, year: int) -> YearPlan:
+def plan_years(settings: Settings, years: Iterable[int], news: "ReportNews | None" = None) -> list[YearPlan]:
+    """State of every yearly table of some years; the folder of reports is looked at once.
+
+    Raises:
+        BessError: the run record of a year cannot be read.
+    """
+    news = news or new_reports(settings)
+    return [plan_year(settings, year, news) for year in years]
+
+
+def plan_year(settings: Settings, year: int, news: "ReportNews | None" = None) -> YearPlan:
     """State of every yearly table of a year.
+
+    Args:
+        settings: where things are.
+        year: the operating year.
+        news: new reports, if they are known already.
 
     Raises:
         BessError: the run record of the year cannot be read.
@@ -155,7 +202,9 @@ def plan_year(settings: Settings, year: int) -> YearPlan:
     folder = rollup_folder(settings)
     rollups = {name: tuple(rollup_name(path) for path in folder.files(name, year)) for name in DATASETS}
     record = read_run(settings.results, year)
-    return YearPlan(year, rollups, _plan(settings, year, record, YEARLY.values()), record)
+    files = (news or new_reports(settings)).files
+    counts = {name: len(files[name, year]) for name in DATASETS if (name, year) in files}
+    return YearPlan(year, rollups, _plan(settings, year, record, YEARLY.values(), counts), record, counts)
 
 
 def plan_merged(settings: Settings) -> YearPlan:
@@ -169,7 +218,7 @@ def plan_merged(settings: Settings) -> YearPlan:
     for table in TABLES.values():
         if not table.merged:
             continue
-        state, why = _own_state(settings, None, record, table)
+        state, why = _own_state(settings, None, record, table, _left_by_the_dead(settings, None, record))
         if state == "present":
             now = {
                 f"{_UPSTREAM}{upstream}/{year}": recorded_digest(settings.results, year, upstream)
@@ -189,24 +238,45 @@ def _declared(name: str) -> Table | FileSet:
     return YEARLY.get(name) or TABLES[name]
 
 
-def _plan(settings: Settings, year: int, record: RunRecord, tables: Iterable[Table | FileSet]) -> dict[str, TablePlan]:
+def _left_by_the_dead(settings: Settings, year: int | None, record: RunRecord) -> set[str]:
+    """Tables that a run noted it would make, if nobody is at work on the year any more."""
+    return set(record["unfinished"]) if record["unfinished"] and not year_is_busy(settings, year) else set()
+
+
+def _plan(
+    settings: Settings, year: int, record: RunRecord, tables: Iterable[Table | FileSet], news: Mapping[str, int]
+) -> dict[str, TablePlan]:
     plans: dict[str, TablePlan] = {}
     verdicts: dict[tuple[str, Fingerprint], bool] = {}
+    dead = _left_by_the_dead(settings, year, record)
     for table in tables:
-        state, why = _own_state(settings, year, record, table)
+        state, why = _own_state(settings, year, record, table, dead)
         changes: list[str] = []
-        if state in {"present", "failed"}:
-            changes = _changed_files(settings, year, record, table, verdicts)
+        files_gone: list[str] = []
+        datasets = list(table.datasets)
+        if state in {"present", "failed"} and table.name in record["tables"]:
+            files = _changed_files(settings, year, record, table, verdicts, news)
+            changes, files_gone = [why for _, why in files.changed], files.gone
+            if state == "present":
+                datasets = [dataset for dataset in table.datasets if any(dataset == name for name, _ in files.changed)]
+        gone = [f"{name} is gone" for name in files_gone]
         if state == "present":
+            gone += [f"{name} stands on files that are gone" for name in _upstream_gone(table, plans)]
             changes += _changed_upstream(record, table, plans)
             changes += _changed_earlier(settings, year, record, table)
-            why, state = changes, "changed" if changes else "present"
-        unreadable = _unreadable_rollups(record, table) if state != "present" else []
+            why, state = ([*gone, *changes], "gone") if gone else (changes, "changed" if changes else "present")
+        unreadable = _unreadable_rollups(record, table) if state not in {"present", "gone"} else []
         failed = state == "failed" or bool(unreadable)
         if unreadable:
             state, why = "failed", [*unreadable, *changes]
-        plans[table.name] = TablePlan(table.name, state, tuple(why), failed, bool(changes))
+        plans[table.name] = TablePlan(
+            table.name, state, tuple(why), failed, bool(changes) and not gone, tuple(files_gone), tuple(datasets)
+        )
     return plans
+
+
+def _upstream_gone(table: Table | FileSet, plans: Mapping[str, TablePlan]) -> list[str]:
+    return [name for name in table.upstream if name in plans and plans[name].state == "gone"]
 
 
 def _unreadable_rollups(record: RunRecord, table: Table | FileSet) -> list[str]:
@@ -222,8 +292,10 @@ def _unreadable_rollups(record: RunRecord, table: Table | FileSet) -> list[str]:
 
 
 def _own_state(
-    settings: Settings, year: int | None, record: RunRecord, table: Table | FileSet
+    settings: Settings, year: int | None, record: RunRecord, table: Table | FileSet, dead: Collection[str]
 ) -> tuple[State, list[str]]:
+    if table.name in dead:
+        return "failed", [DIED]
     entry = record["tables"].get(table.name)
     if entry is None:
         return "missing", ["never refreshed"]
@@ -237,35 +309,54 @@ def _own_state(
     return "present", []
 
 
+class _Files(NamedTuple):
+    """What happened to the files that a table was made from.
+
+    Attributes:
+        changed: dataset and what has changed of it, in words.
+        gone: names of files that were read for a figure and are gone.
+    """
+
+    changed: list[tuple[str, str]]
+    gone: list[str]
+
+
 def _changed_files(
     settings: Settings,
     year: int,
     record: RunRecord,
     table: Table | FileSet,
     verdicts: dict[tuple[str, Fingerprint], bool],
-) -> list[str]:
+    news: Mapping[str, int],
+) -> _Files:
     """What has changed among the files that a table was made from; each file is compared once for each content that was seen of it."""
     then = {name: entry for name, entry in record["tables"][table.name]["inputs"].items() if not isinstance(entry, str)}
     now = input_files(settings, year, table)
-    why = []
+    files = _Files([], [])
     for name in sorted({*then, *now}):
         label = "the battery table (BESS_REGISTRY)" if name == _REGISTRY_CSV else name
+        dataset, _, file = name.partition("/")
         if name not in now:
-            why.append(f"{label} is gone")
+            # What is not read for a figure may go; a built rollup that was removed is built anew where its reports are still there.
+            if file.endswith(".parquet") and not (file.startswith(BUILT_FOLDER) and dataset in news):
+                files.gone.append(name)
+            else:
+                files.changed.append((dataset, f"{label} is gone"))
         elif name not in then:
-            why.append(f"{label} is new")
+            files.changed.append((dataset, f"{label} is new"))
         else:
             # of the same file, tables refreshed at different times may have seen different contents
             seen = (name, _fingerprint(then[name]))
             if seen not in verdicts:
                 verdicts[seen] = same(seen[1], now[name])
             if not verdicts[seen]:
-                why.append(f"{label} has changed")
+                files.changed.append((dataset, f"{label} has changed"))
     closing = {name for name in record["tables"][table.name]["inputs"] if name.startswith(LATER)}
     for name in sorted(closing ^ set(later_inputs(settings, year, table))):
         change = "has no days of the next year any more" if name in closing else "has days of the next year now"
-        why.append(f"{name.removeprefix(LATER)} {change}")
-    return why
+        files.changed.append((name.removeprefix(LATER), f"{name.removeprefix(LATER)} {change}"))
+    files.changed.extend((d, f"{d} has new reports: {news[d]}") for d in table.datasets if d in news)
+    return files
 
 
 def _changed_upstream(record: RunRecord, table: Table | FileSet, plans: dict[str, TablePlan]) -> list[str]:
@@ -273,6 +364,8 @@ def _changed_upstream(record: RunRecord, table: Table | FileSet, plans: dict[str
     why = []
     for upstream in table.upstream:
         plan = plans.get(upstream)
+        if plan is not None and plan.state == "gone":
+            continue
         if plan is not None and plan.state != "present":
             why.append(f"{upstream} {'has' if plan.state in {'failed', 'changed'} else 'is'} {plan.state}")
         elif _digest(record, upstream) != inputs.get(f"{_UPSTREAM}{upstream}"):

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ MARKER = "SIMULATED.json"
 """File in a folder of simulated rollups or reports, or of rollups built from such reports."""
 
 RUNS_FOLDER = "_runs"
+DIED = "The process of its last run ended before it was made."
 LATER = "later:"
 """Begins the name of an input that a year knows of without reading it: a built rollup of the next year, whose being there closes this one."""
 _RECORD_LOCK_SECONDS = 30.0
@@ -124,11 +125,15 @@ class TableEntry(TypedDict):
 
 
 class RunRecord(TypedDict):
-    """What the last refresh of each table of a year came to; `year` is None in the record of the merged tables."""
+    """What the last refresh of each table of a year came to; `year` is None in the record of the merged tables.
+
+    `unfinished` are the tables that the run under way has still to make; a run that ends, well or not, leaves none, and one that dies all of them.
+    """
 
     year: int | None
     rollups: dict[str, RollupEntry]
     tables: dict[str, TableEntry]
+    unfinished: list[str]
 
 
 @dataclass(frozen=True)
@@ -468,9 +473,14 @@ def read_run(results: Path, year: int | None) -> RunRecord:
     path = run_record_path(results, year)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        return RunRecord(year=record["year"], rollups=record["rollups"], tables=record["tables"])
+        return RunRecord(
+            year=record["year"],
+            rollups=record["rollups"],
+            tables=record["tables"],
+            unfinished=record.get("unfinished", []),
+        )
     except FileNotFoundError:
-        return RunRecord(year=year, rollups={}, tables={})
+        return RunRecord(year=year, rollups={}, tables={}, unfinished=[])
     except (ValueError, KeyError, TypeError) as error:
         raise BessError(
             "The run record cannot be read.",
@@ -504,6 +514,39 @@ def record_table(results: Path, year: int | None, table: str, entry: TableEntry)
     """Put what became of a table into the run record."""
     with _changing(results, year) as record:
         record["tables"][table] = entry
+        if table in record["unfinished"]:
+            record["unfinished"].remove(table)
+
+
+def begin_run(results: Path, year: int | None, tables: Collection[str]) -> None:
+    """Note what a run is about to make, so that its death will be seen; call it while holding the year."""
+    with _changing(results, year) as record:
+        record["unfinished"] = list(tables)
+
+
+def end_run(results: Path, year: int | None) -> None:
+    """Note that a run has ended, well or not: what it did not make, something held back."""
+    if read_run(results, year)["unfinished"]:
+        with _changing(results, year) as record:
+            record["unfinished"] = []
+
+
+def fail_unfinished(results: Path, year: int | None) -> list[str]:
+    """Mark as failed what a dead run was still to make; call it while holding the year, and with no run of one's own under way.
+
+    Returns:
+        the tables marked.
+    """
+    left = read_run(results, year)["unfinished"]
+    if left:
+        with _changing(results, year) as record:
+            for table in left:
+                inputs = record["tables"][table]["inputs"] if table in record["tables"] else {}
+                record["tables"][table] = table_entry(
+                    status="failed", seconds=0.0, peak_memory_mb=0, inputs=inputs, error=DIED
+                )
+            record["unfinished"] = []
+    return left
 
 
 def record_rollup(results: Path, year: int, dataset: str, file_name: str, entry: RollupFileEntry | None) -> None:

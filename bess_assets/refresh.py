@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 from bess_assets.errors import BessError, SettingsError
 from bess_assets.plan import State, plan_merged, plan_year
-from bess_assets.records import read_run, result_years, year_lock
+from bess_assets.records import CheckEntry, fail_unfinished, read_run, result_years, year_lock
 from bess_assets.settings import Settings
-from bess_assets.tables import TABLES, YEARLY
+from bess_assets.tables import TABLES
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -62,8 +62,9 @@ class Outcome:
         batteries: rows of its leaderboard.
         money_usd: sum of the total_usd that are known.
         coverage: share of the expected quarter-hours whose energy money is known.
-        failed_checks: table and name of each check that failed.
+        failed_checks: each check that failed, with its table; those that block first.
         error: why it failed.
+        gone: files that it was made from and that are gone, so that what stands on them was left as it is.
     """
 
     year: int | None
@@ -72,8 +73,9 @@ class Outcome:
     batteries: int | None = None
     money_usd: float | None = None
     coverage: float | None = None
-    failed_checks: tuple[str, ...] = ()
+    failed_checks: tuple[tuple[str, CheckEntry], ...] = ()
     error: str | None = None
+    gone: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -132,16 +134,16 @@ def _refresh_year(
     from bess_assets.materialize import materialize_year, register_rollups  # noqa: PLC0415  loads Dagster
 
     with year_lock(settings, year):
-        tables = plan_year(settings, year).to_refresh(only)
+        fail_unfinished(settings.results, year)
+        plan = plan_year(settings, year)
+        tables = plan.to_refresh(only)
         if not tables:
-            return Outcome(year, "nothing to do")
-        datasets = {dataset for table in tables for dataset in YEARLY[table].datasets}
-        run = materialize_year(
-            instance, settings, year, None if only is None else [*datasets, *tables], _listener(year, tables, progress)
-        )
+            return Outcome(year, "nothing to do", gone=plan.gone)
+        selection = None if only is None else [*plan.datasets_of(tables), *tables]
+        run = materialize_year(instance, settings, year, selection, _listener(year, tables, progress))
         # The files of the next publication year are read by this one, and may lie beyond the last year that Dagster knows.
         register_rollups(instance, settings, year + 1)
-        return _of_run(settings, run)
+        return replace(_of_run(settings, run), gone=() if only is None else plan.gone)
 
 
 def _outcome(year: int | None, work: Callable[[], Outcome]) -> Outcome:
@@ -157,7 +159,8 @@ def _outcome(year: int | None, work: Callable[[], Outcome]) -> Outcome:
 
 
 def _of_run(settings: Settings, run: "YearOutcome") -> Outcome:
-    checks = tuple(f"{a.name}: {c['name']}" for a in run.assets.values() for c in a.checks if not c["passed"])
+    failed = [(a.name, check) for a in run.assets.values() for check in a.checks if not check["passed"]]
+    checks = tuple(sorted(failed, key=lambda item: not item[1]["blocking"]))
     if not run.ok:
         return Outcome(run.year, "failed", failed_checks=checks, error=_why_failed(run))
     if run.year is None:

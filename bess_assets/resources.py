@@ -15,8 +15,9 @@ import dagster as dg
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from bess_assets.records import remove_stale_files, year_lock
+from bess_assets.records import begin_run, end_run, fail_unfinished, remove_stale_files, year_lock
 from bess_assets.settings import Settings, load_settings
+from bess_assets.tables import TABLES, YEARLY
 
 HOLDING_TAG = "bess/holds_year"
 """On a run: the year whose lock it holds, and `RELEASED` from when it gave it back.
@@ -62,14 +63,34 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
             if first:
                 for path in remove_stale_files(settings, year):
                     _log.warning("removed %s, left half written by a run that died", path)
+                for table in fail_unfinished(settings.results, year):
+                    _log.warning("%s was not made by a run that died", table)
                 instance.add_run_tags(run.run_id, {HOLDING_TAG: str(year or "all")})
+            planned = tables_of(run, year)
+            if planned:
+                begin_run(settings.results, year, planned)
             try:
                 with quick_history():
                     yield self
             finally:
+                if planned:
+                    end_run(settings.results, year)
                 if first:
                     # Before the lock is free: whoever takes it next may fail every run that still says it holds it.
                     instance.add_run_tags(run.run_id, {HOLDING_TAG: RELEASED})
+
+
+def tables_of(run: dg.DagsterRun, year: int | None) -> list[str]:
+    """Tables that a run is to make: those of its assets; where it names neither assets nor checks, all of its kind.
+
+    Args:
+        run: as Dagster recorded it.
+        year: the operating year; None for the merged tables.
+    """
+    every = [table.name for table in TABLES.values() if table.merged] if year is None else list(YEARLY)
+    if run.asset_selection is not None:
+        return [name for name in every if dg.AssetKey(name) in run.asset_selection]
+    return [] if run.asset_check_selection else every
 
 
 @contextmanager

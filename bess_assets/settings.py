@@ -13,6 +13,7 @@ from pathlib import Path
 from bess_assets.errors import SettingsError
 
 _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(KB|MB|GB|KIB|MIB|GIB)\s*$", re.IGNORECASE)
+_TIME_OF_DAY = re.compile(r"^\s*(\d{1,2}):(\d{2})\s*$")
 _UNITS = {"KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 
 
@@ -31,6 +32,8 @@ class Settings:
         threads: threads of DuckDB and Arrow (`BESS_THREADS`).
         query_timeout_seconds: after which a query is stopped (`BESS_QUERY_TIMEOUT`).
         automation: whether schedules and sensors start switched on (`BESS_AUTOMATION`).
+        daily_at: hour and minute, Central time, of the daily refresh of the current year (`BESS_DAILY_AT`).
+        webhook: address to which alarms are posted, if set (`BESS_WEBHOOK`).
     """
 
     home: Path
@@ -43,6 +46,13 @@ class Settings:
     threads: int
     query_timeout_seconds: float
     automation: bool
+    daily_at: tuple[int, int]
+    webhook: str | None
+
+    @property
+    def alarms(self) -> Path:
+        """File of the alarms: failed runs, and files that vanished."""
+        return self.home / "logs" / "alarms.log"
 
     @property
     def built(self) -> Path:
@@ -66,7 +76,10 @@ class Settings:
             "BESS_THREADS": str(self.threads),
             "BESS_QUERY_TIMEOUT": str(self.query_timeout_seconds),
             "BESS_AUTOMATION": "on" if self.automation else "off",
+            "BESS_DAILY_AT": "{:02d}:{:02d}".format(*self.daily_at),
         }
+        if self.webhook:
+            values["BESS_WEBHOOK"] = self.webhook
         if self.registry_csv:
             values["BESS_REGISTRY"] = str(self.registry_csv)
         return values
@@ -104,6 +117,8 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
         threads=_positive(env.get("BESS_THREADS"), "BESS_THREADS", os.cpu_count() or 1),
         query_timeout_seconds=_seconds(env.get("BESS_QUERY_TIMEOUT") or "30"),
         automation=_switch(env.get("BESS_AUTOMATION") or "off"),
+        daily_at=_time_of_day(env.get("BESS_DAILY_AT") or "07:00"),
+        webhook=_address(env.get("BESS_WEBHOOK")),
     )
 
 
@@ -148,3 +163,16 @@ def _switch(text: str) -> bool:
     if text.strip().lower() in {"off", "false", "0", "no"}:
         return False
     raise SettingsError(f"BESS_AUTOMATION cannot be read: {text!r}.", expected="on or off")
+
+
+def _time_of_day(text: str) -> tuple[int, int]:
+    match = _TIME_OF_DAY.match(text)
+    if not match or int(match[1]) > 23 or int(match[2]) > 59:
+        raise SettingsError(f"BESS_DAILY_AT cannot be read: {text!r}.", expected="an hour and minute such as 07:00")
+    return int(match[1]), int(match[2])
+
+
+def _address(text: str | None) -> str | None:
+    if text and not text.startswith(("http://", "https://")):
+        raise SettingsError(f"BESS_WEBHOOK cannot be read: {text!r}.", expected="an address that begins with https://")
+    return text or None

@@ -30,26 +30,57 @@ _OUTCOME = (
 )
 
 
+_CHECK = (
+    Heading("year", right=True),
+    Heading("failed check"),
+    Heading("of", keep=80),
+    Heading("so", keep=60),
+    Heading("found", keep=50, widest=70),
+)
+
+
 def outcome_lines(outcomes: Sequence[Outcome], width: int) -> list[str]:
-    """What a refresh came to, a row a year; the first line of each error below."""
+    """What a refresh came to, a row a year, and a row a failed check; then the first line of each error, and what is gone."""
     rows = [[o.name, o.state, o.batteries, o.money_usd, o.coverage, o.seconds, _failed(o)] for o in outcomes]
     lines = text_table(_OUTCOME, [rows], width).lines
+    checks = [
+        [
+            o.name,
+            check["name"].replace("_", " "),
+            table,
+            "blocks the next step" if check["blocking"] else "a warning",
+            check["detail"],
+        ]
+        for o in outcomes
+        for table, check in o.failed_checks
+    ]
+    if checks:
+        lines += ["", *text_table(_CHECK, [checks], width).lines]
     for outcome in outcomes:
         for index, line in enumerate(outcome.error.splitlines() if outcome.error else []):
             lines += paragraph(
                 *((f"{outcome.name} failed: {line}", width) if index == 0 else (line.strip(), width, "  "))
             )
-    if any(outcome.failed_checks for outcome in outcomes):
-        blocking = any(outcome.failed_checks and outcome.state == "failed" for outcome in outcomes)
+        if outcome.gone:
+            lines += paragraph(_gone_words(str(outcome.name), outcome.gone), width)
+    if checks:
+        blocking = any(check["blocking"] for o in outcomes for _, check in o.failed_checks)
         nature = "" if blocking else "No warning held anything back. "
-        which = "checks failed" if blocking else "checks warned"
-        lines += paragraph(f"{nature}bess status says which {which}, and what is missing from the data.", width)
+        lines += paragraph(f"{nature}bess status says more of them, and what is missing from the data.", width)
     return lines
+
+
+def _gone_words(year: str, gone: Sequence[str]) -> str:
+    return (
+        f"{year}: {listed(gone)} {'is' if len(gone) == 1 else 'are'} gone. What was made from {'it' if len(gone) == 1 else 'them'} stands as it was; "
+        f"put back what is missing, or settle the year without it: bess refresh {year}"
+    )
 
 
 def _failed(outcome: Outcome) -> str | None:
     if outcome.failed_checks:
-        return f"{len(outcome.failed_checks)} {'failed' if outcome.state == 'failed' else 'warned'}"
+        blocking = any(check["blocking"] for _, check in outcome.failed_checks)
+        return f"{len(outcome.failed_checks)} {'failed' if blocking else 'warned'}"
     return "passed" if outcome.state == "refreshed" else None
 
 
@@ -60,6 +91,7 @@ def plan_lines(plans: Sequence[YearPlan], only: State | None, width: int) -> lis
         tables = plan.to_refresh(only)
         if not tables:
             lines.append(f"{plan.year}: nothing to do" + (f" for --only {only}" if only else ""))
+            lines += paragraph(_gone_words(str(plan.year), plan.gone), width, "  ") if plan.gone else []
             continue
         count = "every table" if len(tables) == len(plan.tables) else f"{len(tables)} of {len(plan.tables)} tables"
         lines.append(f"{plan.year}: would refresh {count}")
@@ -94,7 +126,12 @@ def settings_lines(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     lines.append(f"  {'battery table':<{_SETTING_WIDTH}}{one_line(table)}")
     lines.append(
         f"  {'limits':<{_SETTING_WIDTH}}{settings.memory_limit_bytes / 1e9:g} GB, {settings.threads} threads, "
-        f"queries {settings.query_timeout_seconds:g} s; automation {'on' if settings.automation else 'off'}"
+        f"queries {settings.query_timeout_seconds:g} s"
+    )
+    daily = "{:02d}:{:02d}".format(*settings.daily_at)
+    lines.append(
+        f"  {'automation':<{_SETTING_WIDTH}}{'on' if settings.automation else 'off'}   (BESS_AUTOMATION; daily at {daily} Central; alarms to "
+        f"{one_line(settings.alarms)}{' and a webhook' if settings.webhook else ''})"
     )
     return lines
 

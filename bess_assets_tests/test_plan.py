@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 from bess_assets.market.datasets import DATASETS
+from bess_assets.pipeline import roll_up_reports
 from bess_assets.plan import plan_merged, plan_year, years_available, years_known
 from bess_assets.records import (
+    DIED,
     FingerprintEntry,
     RollupFileEntry,
+    begin_run,
     earlier_digests,
+    end_run,
+    fail_unfinished,
     fingerprint,
     input_files,
     read_run,
@@ -24,9 +29,11 @@ from bess_assets.records import (
     rollup_folder,
     table_entry,
     whole_digest,
+    year_lock,
 )
 from bess_assets.settings import Settings, load_settings
 from bess_assets.tables import LEADERBOARD_REPORT, TABLES, YEARLY, FileSet
+from bess_assets_tests.market.report_samples import DA_SPP, price, put, text
 
 
 @pytest.fixture
@@ -217,9 +224,96 @@ def test_a_page_follows_the_boards_of_earlier_years(settings: Settings) -> None:
 
 
 def test_a_table_waits_for_an_upstream_that_is_not_refreshed_with_it(settings: Settings) -> None:
-    result_path(settings.results, "price_daily", 2024).unlink()
+    settle(settings, 2024, "price_daily", error="It broke.")
     assert plan_year(settings, 2024).tables["daily_revenue"].state == "changed"
     assert plan_year(settings, 2024).to_refresh("changed") == []
+
+
+def test_what_was_never_made_is_new_to_what_it_is_made_from_and_counts_as_changed(settings: Settings) -> None:
+    result_path(settings.results, "price_daily", 2024).unlink()
+    tables = plan_year(settings, 2024).to_refresh("changed")
+    assert tables[0] == "price_daily"
+    assert {"daily_revenue", "leaderboard"} <= set(tables)
+
+
+def test_a_rollup_that_vanished_is_gone_and_nothing_that_stands_on_it_is_made_anew(settings: Settings) -> None:
+    path = settings.rollups / "SCED_SMNE" / "2024.parquet"
+    good = path.read_bytes()
+    path.unlink()
+    plan = plan_year(settings, 2024)
+    assert plan.gone == ("sced_smne/2024.parquet",)
+    assert plan.tables["bess_registry"].state == "gone"
+    assert plan.tables["leaderboard"].why == (
+        "bess_registry stands on files that are gone",
+        "daily_revenue stands on files that are gone",
+    )
+    assert plan.state == "gone"
+    assert plan.to_refresh("changed") == plan.to_refresh("failed") == plan.to_refresh("missing") == []
+    assert set(plan.to_refresh()) == set(YEARLY), "asked for by name, it is made from what there is"
+    _file(settings.rollups / "RT_prices" / "2024.parquet", "restated")
+    assert plan_year(settings, 2024).to_refresh("changed") == []
+    path.write_bytes(good)
+    assert plan_year(settings, 2024).gone == ()
+    assert plan_year(settings, 2024).tables["bess_prices"].state == "changed"
+
+
+def test_a_gone_file_of_one_table_holds_no_other_back(settings: Settings) -> None:
+    (settings.rollups / "AS_prices" / "2024.parquet").unlink()
+    _file(settings.rollups / "DA_prices" / "2024.parquet", "restated")
+    plan = plan_year(settings, 2024)
+    assert {"bess_prices", "price_daily", "energy_revenue"} <= set(plan.to_refresh("changed"))
+    assert "as_revenue" not in plan.to_refresh("changed")
+    assert "leaderboard" not in plan.to_refresh("changed")
+
+
+def test_what_a_dead_run_left_unmade_is_failed_once_nobody_holds_the_year(settings: Settings) -> None:
+    begin_run(settings.results, 2024, ["bess_prices", "leaderboard"])
+    with year_lock(settings, 2024):
+        assert plan_year(settings, 2024).state == "present", "its process lives"
+    plan = plan_year(settings, 2024)
+    assert (plan.tables["bess_prices"].state, plan.tables["bess_prices"].why) == ("failed", (DIED,))
+    assert {"bess_prices", "energy_revenue", "leaderboard"} <= set(plan.to_refresh("failed"))
+    assert "bess_awards" not in plan.to_refresh("failed")
+    settle(settings, 2024, "bess_prices")
+    assert plan_year(settings, 2024).tables["bess_prices"].state == "present"
+    assert fail_unfinished(settings.results, 2024) == ["leaderboard"]
+    assert read_run(settings.results, 2024)["unfinished"] == []
+    assert plan_year(settings, 2024).tables["leaderboard"].why == (DIED,)
+
+
+def test_a_run_that_ended_leaves_nothing_unfinished(settings: Settings) -> None:
+    begin_run(settings.results, 2024, ["bess_prices"])
+    end_run(settings.results, 2024)
+    assert fail_unfinished(settings.results, 2024) == []
+    assert plan_year(settings, 2024).state == "present"
+
+
+def test_new_reports_change_the_tables_of_their_dataset_and_year(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, {})
+    put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2023", hour, 20) for hour in range(1, 25)]))
+    assert years_available(settings) == years_known(settings) == [2023]
+    roll_up_reports(settings)
+    for table in YEARLY:
+        settle(settings, 2023, table)
+    assert plan_year(settings, 2023).state == "present"
+    put(settings.reports / "b.csv", text(DA_SPP, [price("01/03/2023", hour, 20) for hour in range(1, 25)]))
+    plan = plan_year(settings, 2023)
+    assert plan.news == {"da_prices": 1}
+    assert plan.tables["bess_prices"].why == ("da_prices has new reports: 1",)
+    assert {"bess_prices", "leaderboard"} <= set(plan.to_refresh("changed"))
+    assert "bess_registry" not in plan.to_refresh("changed")
+
+
+def test_a_built_rollup_that_was_removed_is_built_anew_from_its_reports_and_gone_without_them(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, {})
+    report = put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2023", hour, 20) for hour in range(1, 25)]))
+    roll_up_reports(settings)
+    for table in YEARLY:
+        settle(settings, 2023, table)
+    (settings.built / "DA_prices" / "2023.parquet").unlink()
+    assert plan_year(settings, 2023).tables["bess_prices"].state == "changed"
+    report.unlink()
+    assert plan_year(settings, 2023).gone == ("da_prices/built/2023.parquet",)
 
 
 def test_an_upstream_table_refreshed_alone_changes_what_stands_on_it(settings: Settings) -> None:

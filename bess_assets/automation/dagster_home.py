@@ -20,6 +20,12 @@ python_logs:
   python_log_level: INFO
   managed_python_loggers:
     - bess_assets
+concurrency:
+  runs:
+    max_concurrent_runs: 1  # one year at a time: each may take BESS_MEMORY_LIMIT and more, and all of BESS_THREADS
+run_retries:
+  enabled: true
+  max_retries: 0  # what fails here is an input, and fails again; raise it where machines come and go
 compute_logs:
   # what steps have to say goes through logging; capturing their output besides would take it away from the terminal, and two processes a run
   module: dagster._core.storage.noop_compute_log_manager

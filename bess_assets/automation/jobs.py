@@ -1,27 +1,30 @@
-"""The jobs: one year, the merging of all years, and the validation of one.
+"""The jobs: one year, the merging of all years, and the three that verify one.
 
-Belongs here: what one run materializes, and how it is executed.
-Does not: when (sensors.py, materialize.py).
+Belongs here: what one run materializes or checks, and how it is executed.
+Does not: when (sensors.py, schedules.py, materialize.py).
 """
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from bess_assets.assets.validation import CHECKED_TABLE, MATCHES_CSV
+from bess_assets.assets import freshness, validation
 from bess_assets.partitions import operating_years
 from bess_assets.tables import TABLES
 
 REFRESH_YEAR = "refresh_year"
 MERGE_YEARS = "merge_years"
 VALIDATE_YEAR = "validate_year"
+VERIFY_YEAR = "verify_year"
+CHECK_FRESHNESS = "check_freshness"
 
 _merged = dg.AssetSelection.assets(*(table.name for table in TABLES.values() if table.merged))
-
-_second_road = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(CHECKED_TABLE), MATCHES_CSV))
+_second_road = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(validation.CHECKED_TABLE), validation.MATCHES_CSV))
+_freshness = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(freshness.CHECKED_TABLE), freshness.DATA_ARE_RECENT))
 
 refresh_year = dg.define_asset_job(
     REFRESH_YEAR,
-    selection=dg.AssetSelection.all() - _merged - _second_road,
-    description="One year: registers its rollups, then every table from the registry to the leaderboards.",
+    selection=dg.AssetSelection.all() - _merged - _second_road - _freshness,
+    description="One year: registers or builds its rollups, then every table from the registry to the leaderboards.",
     executor_def=dg.in_process_executor,  # a process per step would take four times as long, and hold the year's lock against itself
 )
 
@@ -32,13 +35,34 @@ merge_years = dg.define_asset_job(
     executor_def=dg.in_process_executor,
 )
 
-validate_year = dg.define_asset_job(
-    VALIDATE_YEAR,
-    selection=_second_road,
-    description="Settles a refreshed year a second time, straight from ERCOT's CSV reports, and compares. Reads everything again: it takes long.",
-    # A job takes its partitions from its assets, and this one has a check alone.
-    config=dg.PartitionedConfig(partitions_def=operating_years, run_config_for_partition_key_fn=lambda _year: {}),
+verify_year = dg.define_asset_job(
+    VERIFY_YEAR,
+    selection=dg.AssetSelection.all() - _merged - _freshness,
+    description="One year from its rollups once more, every table and every check, the second settlement from CSV reports included. "
+    "The same inputs give the same bytes: what differs becomes a new edition.",
     executor_def=dg.in_process_executor,
 )
 
-JOBS = [refresh_year, merge_years, validate_year]
+
+def _of_one_check(name: str, selection: dg.AssetSelection, description: str) -> UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        name,
+        selection=selection,
+        description=description,
+        # A job takes its partitions from its assets, and this one has a check alone.
+        config=dg.PartitionedConfig(partitions_def=operating_years, run_config_for_partition_key_fn=lambda _year: {}),
+        executor_def=dg.in_process_executor,
+    )
+
+
+validate_year = _of_one_check(
+    VALIDATE_YEAR,
+    _second_road,
+    "Settles a refreshed year a second time, straight from ERCOT's CSV reports, and compares. Reads everything again: it takes long.",
+)
+
+check_freshness = _of_one_check(
+    CHECK_FRESHNESS, _freshness, "Says whether a year's data reach the day that ERCOT must have disclosed by now."
+)
+
+JOBS = [refresh_year, merge_years, verify_year, validate_year, check_freshness]

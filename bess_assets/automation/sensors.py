@@ -1,32 +1,164 @@
-"""Sensors: merge the years after a year was refreshed.
+"""Sensors: refresh the years whose files have changed, merge the years after that, raise alarms.
 
-Belongs here: what asks for a run when something happened.
-Does not: what a run does (jobs.py), deciding what is stale (plan.py).
+Belongs here: what asks for a run, or calls a person, when something happened.
+Does not: what a run does (jobs.py), what is stale (plan.py), how a request is put (requests.py).
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 
+from bess_assets.automation.alarms import raise_alarm
+from bess_assets.automation.failures import plain_reason
 from bess_assets.automation.jobs import merge_years, refresh_year
-from bess_assets.plan import plan_merged
-from bess_assets.records import read_run, result_years
+from bess_assets.automation.requests import bury_dead_runs, refresh_request, years_at_work
+from bess_assets.errors import BessError
+from bess_assets.market.report_news import ReportNews
+from bess_assets.partitions import partition_exists
+from bess_assets.plan import YearPlan, new_reports, plan_merged, plan_year, years_known
+from bess_assets.records import input_files, read_run, result_years, year_is_busy
 from bess_assets.resources import Warehouse
 from bess_assets.settings import Settings
-from bess_assets.tables import TABLES
+from bess_assets.tables import TABLES, YEARLY
 
 STARTED_BY_TAG = "bess/started_by"
 """On runs that this package starts itself: `bess refresh` merges the years at its end, so no sensor needs to."""
+
+LOOK_EVERY_SECONDS = 30
+"""How often files are looked at. One must look the same twice in a row before a year is refreshed: half-written ones wait."""
+
+_PARTITION_TAG = "dagster/partition"
+
+
+def _status(*, running: bool) -> dg.DefaultSensorStatus:
+    return dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
+
+
+# --- changed files ------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Look:
+    """What one look at the files came to.
+
+    Attributes:
+        requests: runs that are called for.
+        cursor: what the next look has to know: how the files of changed years looked, and which alarms were raised.
+        waiting: why a year that has changed is not refreshed yet, a phrase each.
+        alarms: files that are newly gone.
+    """
+
+    requests: list[dg.RunRequest] = field(default_factory=list)
+    cursor: str = ""
+    waiting: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+
+
+def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -> Look:
+    """Look at all files once, and ask for the years that have changed and stand still.
+
+    Args:
+        settings: where things are.
+        instance: where runs are recorded: a year that a run is queued or started for is left alone.
+        cursor: of the look before.
+    """
+    memory = json.loads(cursor) if cursor else {}
+    seen_before: Mapping[str, str] = memory.get("seen", {})
+    found = Look()
+    seen: dict[str, str] = {}
+    news = new_reports(settings)
+    years = [year for year in years_known(settings, news) if partition_exists(year)]
+    at_work = years_at_work(instance)
+    bury_dead_runs(instance, settings, [year for year in years if year in at_work])
+    at_work = years_at_work(instance)
+    gone = {f"reports/{name}" for name in news.gone}
+    for year in years:
+        try:
+            plan = plan_year(settings, year, news)
+            gone |= {f"{year}: {name}" for name in plan.gone}
+            request = refresh_request(settings, plan, "changed")
+            files = _how_files_look(settings, plan, news)
+        except (BessError, OSError) as error:
+            found.waiting.append(f"{year}: {error}")
+            continue
+        if request is None:
+            continue
+        if year in at_work or year_is_busy(settings, year):
+            found.waiting.append(f"{year}: somebody is at work on it")
+        elif seen_before.get(str(year)) != files:
+            seen[str(year)] = files
+            found.waiting.append(f"{year}: its files are new, and are looked at once more")
+        else:
+            found.requests.append(request)
+    found.alarms = sorted(gone - set(memory.get("gone", [])))
+    found.cursor = json.dumps({"seen": seen, "gone": sorted(gone)}, sort_keys=True)
+    return found
+
+
+def _how_files_look(settings: Settings, plan: YearPlan, news: ReportNews) -> str:
+    """Digest of the size and time of every file that the tables to be made would be made from."""
+    marks = []
+    for name in plan.to_refresh("changed"):
+        paths = {*input_files(settings, plan.year, YEARLY[name]).values()}
+        for dataset in YEARLY[name].datasets:
+            paths |= {settings.reports / file for file in news.files.get((dataset, plan.year or 0), ())}
+        for path in paths:
+            status = path.stat()
+            marks.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+    return hashlib.sha256("\n".join(sorted(set(marks))).encode()).hexdigest()[:16]
+
+
+def change_sensor(*, running: bool) -> dg.SensorDefinition:
+    """Asks for `refresh_year` on the years whose files have changed, closed ones too, and raises an alarm for files that are gone.
+
+    Args:
+        running: whether it starts switched on (`BESS_AUTOMATION`).
+    """
+
+    @dg.sensor(
+        name="refresh_changed_years",
+        job=refresh_year,
+        minimum_interval_seconds=LOOK_EVERY_SECONDS,
+        default_status=_status(running=running),
+        description="Looks at rollups, reports and the battery table, and refreshes what new and changed files touch, each change once. "
+        "A file that vanished is an alarm, and refreshes nothing.",
+    )
+    def refresh_changed_years(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
+        settings = warehouse.settings()
+        found = look(settings, context.instance, context.cursor)
+        if found.alarms:
+            raise_alarm(
+                settings,
+                f"{len(found.alarms)} {'file is' if len(found.alarms) == 1 else 'files are'} gone that results were made from.",
+                {
+                    "gone": ", ".join(found.alarms),
+                    "what now": "The results stand as they were. Put the files back, or settle the year without them: bess refresh YEAR",
+                },
+            )
+        reason = "; ".join(found.waiting) or "nothing has changed"
+        return dg.SensorResult(
+            run_requests=found.requests,
+            skip_reason=None if found.requests else dg.SkipReason(reason),
+            cursor=found.cursor,
+        )
+
+    return refresh_changed_years
+
+
+# --- merging ------------------------------------------------------------------------------------------------------------------------------
 
 
 def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
     """The run that merges the years, unless it would change nothing.
 
-    The run key is the digest of the years' files: Dagster remembers it for ever, so that the same files are merged once.
+    The run key is the digest of the years' files and of the merge before: Dagster remembers it for ever, so that the same change is merged once.
     """
-    if plan_merged(settings).state == "present":
+    merged = plan_merged(settings)
+    if merged.state == "present":
         return dg.SkipReason("the merged tables are those of the years that there are")
     upstream = {name for table in TABLES.values() if table.merged for name in table.upstream}
     entries = {
@@ -34,12 +166,14 @@ def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
         for name in upstream
         for year in result_years(settings.results, name)
     }
-    text = json.dumps({file: entry["digest"] for file, entry in entries.items() if entry}, sort_keys=True)
+    digests = {file: entry["digest"] for file, entry in entries.items() if entry}
+    before = {name: entry["finished"] for name, entry in merged.record["tables"].items()}
+    text = json.dumps([digests, before], sort_keys=True)
     return dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest())
 
 
 def merge_sensor(*, running: bool) -> dg.SensorDefinition:
-    """Asks for `merge_years` when a run of `refresh_year` has succeeded.
+    """Asks for `merge_years` when a run on a year has succeeded, whatever started it: the sensor, a schedule, a backfill or a click.
 
     Args:
         running: whether it starts switched on (`BESS_AUTOMATION`).
@@ -47,16 +181,63 @@ def merge_sensor(*, running: bool) -> dg.SensorDefinition:
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
-        monitored_jobs=[refresh_year],
         request_job=merge_years,
         name="merge_years_after_a_refresh",
-        default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
-        minimum_interval_seconds=30,
+        default_status=_status(running=running),
+        minimum_interval_seconds=LOOK_EVERY_SECONDS,
     )
     def merge_years_after_a_refresh(context: dg.RunStatusSensorContext, warehouse: Warehouse) -> Any:
-        """Merges the years once one of them has been refreshed from the UI or by a schedule."""
-        if STARTED_BY_TAG in context.dagster_run.tags:
+        """Merges the years once one of them has been refreshed."""
+        tags = context.dagster_run.tags
+        if STARTED_BY_TAG in tags:
             return dg.SkipReason("bess refresh merges the years itself")
+        if _PARTITION_TAG not in tags:
+            return dg.SkipReason("that run was on no year")
         return merge_request(warehouse.settings())
 
     return merge_years_after_a_refresh
+
+
+# --- alarms -------------------------------------------------------------------------------------------------------------------------------
+
+
+def failure_sensor(*, running: bool) -> dg.SensorDefinition:
+    """Raises an alarm for every run that failed.
+
+    Args:
+        running: whether it starts switched on (`BESS_AUTOMATION`).
+    """
+
+    @dg.run_failure_sensor(
+        name="raise_an_alarm_for_failed_runs",
+        default_status=_status(running=running),
+        minimum_interval_seconds=LOOK_EVERY_SECONDS,
+        description="Writes failed runs to <home>/logs/alarms.log, and posts them to BESS_WEBHOOK if it is set.",
+    )
+    def raise_an_alarm_for_failed_runs(context: dg.RunFailureSensorContext, warehouse: Warehouse) -> None:
+        run = context.dagster_run
+        year = run.tags.get(_PARTITION_TAG, "all years")
+        failures = context.get_step_failure_events()
+        reasons = [plain_reason(event.step_failure_data.error) for event in failures] or [
+            context.failure_event.message or "no reason was given"
+        ]
+        raise_alarm(
+            warehouse.settings(),
+            f"The run of {run.job_name} on {year} failed.",
+            {
+                "run": run.run_id,
+                "failed steps": ", ".join(str(event.step_key) for event in failures) or "none",
+                "why": "\n".join(reasons),
+            },
+        )
+
+    return raise_an_alarm_for_failed_runs
+
+
+def sensors(*, running: bool) -> list[dg.SensorDefinition]:
+    """All sensors.
+
+    Args:
+        running: whether they start switched on (`BESS_AUTOMATION`).
+    """
+    return [change_sensor(running=running), merge_sensor(running=running), failure_sensor(running=running)]

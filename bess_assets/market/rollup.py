@@ -231,7 +231,7 @@ class _RollUp:
         self.covered = covered
         self.progress = progress
         self.before_write = before_write
-        self.index = _Index(built / INDEX_NAME, reports)
+        self.index = ReportIndex(built / INDEX_NAME, reports)
         self.targets: dict[tuple[str, int], _Target] = {}
         self.batches: dict[tuple[str, tuple[str, ...]], list[_Taken]] = {}
         self.batch_bytes: dict[tuple[str, tuple[str, ...]], int] = {}
@@ -245,7 +245,7 @@ class _RollUp:
         for done, path in enumerate(files):
             entries = self.index.entries(path)
             name = path.relative_to(self.root).as_posix()
-            if entries is None or any(self._wanted(entry, _label(name, entry)) for entry in entries):
+            if entries is None or any(self._wanted(entry, label_of(name, entry)) for entry in entries):
                 if self.progress:
                     self.progress(done, len(files), path.name)
                 self._take_file(path)
@@ -297,7 +297,7 @@ class _RollUp:
         }
         if heading.dataset is None:
             entry["refused" if heading.refused else "other"] = heading.why_not
-            return {**entry, **_guess(report.name)}
+            return {**entry, **guess(report.name)}
         if second is not None:
             with open_bytes() as file:
                 digest = digest_of(read_chunks(file, _CHUNK_BYTES))
@@ -311,7 +311,7 @@ class _RollUp:
         if not span:
             reason = "without a single row" if heading.data_starts >= len(first.rstrip()) else None
             if reason:
-                return {**entry, "refused": reason, **_guess(report.name)}
+                return {**entry, "refused": reason, **guess(report.name)}
         wanted = self._wanted(entry, report.label(self.root))
         if not span or wanted:
             held = second is None
@@ -392,7 +392,7 @@ class _RollUp:
     def _refuse(self, taken: "_Taken", error: BessError) -> None:
         expected = f" (expected: {error.expected})" if error.expected else ""
         taken.entry["refused"] = f"{error.problem}{expected}"
-        taken.entry |= {"years": taken.entry["years"] or _guess(taken.report.name)["years"]}
+        taken.entry |= {"years": taken.entry["years"] or guess(taken.report.name)["years"]}
         _log.warning("%s: %s", taken.report.label(self.root), taken.entry["refused"])
 
     def _parse(self, key: tuple[str, tuple[str, ...]], parts: Sequence[Part]) -> Parsed:
@@ -464,7 +464,7 @@ class _RollUp:
         for path, entry in self.index.all_entries():
             self.result.reports += 1
             if entry.get("refused") and not ((entry.get("dataset") or entry.get("of")) and entry.get("years")):
-                self.result.refused.append((_label(path, entry), entry["refused"]))
+                self.result.refused.append((label_of(path, entry), entry["refused"]))
             elif entry.get("other"):
                 self.result.other[entry["other"]] = self.result.other.get(entry["other"], 0) + 1
 
@@ -503,10 +503,10 @@ class _Taken:
 
 def _refused(members: Sequence[str], problem: str, name: str) -> dict[str, Any]:
     own = members[-1].rsplit("/", 1)[-1] if members else name
-    return {"members": list(members), "refused": problem, **_guess(own)}
+    return {"members": list(members), "refused": problem, **guess(own)}
 
 
-def _guess(name: str) -> dict[str, Any]:
+def guess(name: str) -> dict[str, Any]:
     """Datasets and year that a file's name speaks of, for a file that can't be read itself."""
     named = datasets_named(name)
     day = day_named(name, named[0] if named else None)
@@ -516,7 +516,8 @@ def _guess(name: str) -> dict[str, Any]:
     return {"dataset": of[0] if len(of) == 1 else None, "of": of, "years": [day.year]}
 
 
-def _label(path: str, entry: Mapping[str, Any]) -> str:
+def label_of(path: str, entry: Mapping[str, Any]) -> str:
+    """How a report is called: its file, and the members on the way to it in a ZIP."""
     return " > ".join((path, *entry.get("members", ())))
 
 
@@ -548,7 +549,7 @@ def _span(heading: Heading, chunks: Iterator[bytes]) -> tuple[int, int] | None:
 # --- what is known of every report file ---------------------------------------------------------------------------------------------------
 
 
-class _Index:
+class ReportIndex:
     """What every report file was found to hold, by path, size and time: what has not changed is not opened again."""
 
     def __init__(self, path: Path, root: Path) -> None:
@@ -567,13 +568,22 @@ class _Index:
     def _name(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
 
-    def entries(self, path: Path) -> list[dict[str, Any]] | None:
+    def entries(self, path: Path, status: os.stat_result | None = None) -> list[dict[str, Any]] | None:
         """What a file holds; None if it is new or has changed."""
         known = self._files.get(self._name(path))
-        status = path.stat()
+        status = status or path.stat()
         if known is None or known["size"] != status.st_size or known["mtime_ns"] != status.st_mtime_ns:
             return None
         return list(known["reports"])
+
+    def earlier(self, path: Path, size: int) -> list[dict[str, Any]] | None:
+        """What a file of that size held when it was last opened, though it may have been written since; None if it is new or of another size."""
+        known = self._files.get(self._name(path))
+        return list(known["reports"]) if known and known["size"] == size else None
+
+    def names(self) -> list[str]:
+        """Paths of all files that were opened, below the folder of reports."""
+        return list(self._files)
 
     def put(self, path: Path, status: os.stat_result, entries: list[dict[str, Any]]) -> None:
         """Note what a file holds; the entries may still be filled in."""
@@ -622,6 +632,31 @@ def _write_json(path: Path, content: Mapping[str, Any], indent: int | None = 1) 
 # --- one dataset and year -----------------------------------------------------------------------------------------------------------------
 
 
+class TakenReports:
+    """The contents that are in a built rollup, as its manifest lists them."""
+
+    def __init__(self, reports: Iterable[Mapping[str, Any]]) -> None:
+        """Those of a manifest."""
+        self._newest: dict[str, int] = {}
+        self._listed: set[tuple[str, str]] = set()
+        for report in reports:
+            self.add(report["sha256"], report["file"], report["published_ms"])
+
+    def add(self, sha256: str, file: str, published_ms: int) -> None:
+        """Another one."""
+        self._newest[sha256] = max(self._newest.get(sha256, 0), published_ms)
+        self._listed.add((sha256, file))
+
+    def holds(self, sha256: str | None) -> bool:
+        """Whether a content is in, in whatever publication."""
+        return sha256 in self._newest
+
+    def has(self, entry: Mapping[str, Any], file: str) -> bool:
+        """Whether the content of a report is in already, in this or a later publication; a file that was merely touched is no publication."""
+        touched = entry["published_by"] == "file" and (entry["sha256"], file) in self._listed
+        return touched or self._newest.get(entry["sha256"], -1) >= int(entry["published_ms"])
+
+
 class _Target:
     """The rollup of one dataset and year while rows are added to it."""
 
@@ -637,10 +672,7 @@ class _Target:
         if self._manifest is not None and not path.is_file():
             self._manifest = None  # the rollup was removed, so that it is built anew
         self._reports: list[dict[str, Any]] = [*self._manifest["reports"]] if self._manifest else []
-        self._newest: dict[str, int] = {}
-        self._listed = {(report["sha256"], report["file"]) for report in self._reports}
-        for report in self._reports:
-            self._newest[report["sha256"]] = max(self._newest.get(report["sha256"], 0), report["published_ms"])
+        self._taken = TakenReports(self._reports)
         self._old_count = len(self._reports)
         self._runs: list[_Run] = []
         self._spelled: dict[str, set[str]] = {}
@@ -650,9 +682,8 @@ class _Target:
         self.seconds = 0.0
 
     def has(self, entry: Mapping[str, Any], file: str) -> bool:
-        """Whether the content of a report is in already, in this or a later publication; a file that was merely touched is no publication."""
-        touched = entry["published_by"] == "file" and (entry["sha256"], file) in self._listed
-        return touched or self._newest.get(entry["sha256"], -1) >= int(entry["published_ms"])
+        """Whether the content of a report is in already."""
+        return self._taken.has(entry, file)
 
     def take(self, taken: _Taken, parsed: Parsed, n: int, root: Path, rows: int) -> int:
         """Number of a report in the manifest, a new one for a new report with so many rows of the year; -1 if its content is in already."""
@@ -663,8 +694,7 @@ class _Target:
         else:
             number = len(self._reports)
             taken.numbers[self.year] = number
-            self._newest[taken.entry["sha256"]] = taken.entry["published_ms"]
-            self._listed.add((taken.entry["sha256"], taken.report.label(root)))
+            self._taken.add(taken.entry["sha256"], taken.report.label(root), taken.entry["published_ms"])
             self._reports.append(
                 {
                     "file": taken.report.label(root),
@@ -713,7 +743,7 @@ class _Target:
             self._runs.append(_write_run(self.dataset, path, table))
             self.seconds += time.perf_counter() - started
 
-    def finish(self, index: _Index, before_write: Callable[[int], None] | None) -> BuiltYear | None:
+    def finish(self, index: ReportIndex, before_write: Callable[[int], None] | None) -> BuiltYear | None:
         """Merge, write and list; None if there is nothing of this year at all."""
         self.spill()
         also, refused = self._of_index(index)
@@ -750,15 +780,15 @@ class _Target:
             self.dataset.name, self.year, self.path, manifest, changed, len(self._reports) - self._old_count
         )
 
-    def _of_index(self, index: _Index) -> tuple[list[str], list[dict[str, str]]]:
+    def _of_index(self, index: ReportIndex) -> tuple[list[str], list[dict[str, str]]]:
         """Files that hold the same content as a report of the year, and files that can't be used and should be of this year."""
         listed = {(report["file"]) for report in self._reports}
         also, refused = [], []
         for path, entry in index.of(self.dataset.name, self.year):
             if entry.get("refused"):
-                refused.append({"file": _label(path, entry), "problem": entry["refused"]})
-            elif entry.get("sha256") in self._newest and _label(path, entry) not in listed:
-                also.append(_label(path, entry))
+                refused.append({"file": label_of(path, entry), "problem": entry["refused"]})
+            elif self._taken.holds(entry.get("sha256")) and label_of(path, entry) not in listed:
+                also.append(label_of(path, entry))
         return sorted(also), sorted(refused, key=lambda item: item["file"])
 
     def _judge(self, manifest: dict[str, Any]) -> None:

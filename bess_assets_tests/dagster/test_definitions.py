@@ -113,21 +113,26 @@ def test_every_check_is_explained_and_but_for_merged_tables_partitioned_by_year(
         assert graph.get_check_spec(key).description, key
 
 
-def test_a_refresh_does_not_settle_a_year_twice_and_validation_does_nothing_else(tmp_path: Path) -> None:
+def test_a_refresh_does_not_settle_a_year_twice_and_checks_alone_are_jobs_of_their_own(tmp_path: Path) -> None:
     defs = build_defs(load_settings(tmp_path, environ={}))
     second_road = dg.AssetCheckKey(dg.AssetKey("leaderboard_monthly"), "matches_csv")
-    checks = {name: defs.resolve_job_def(name).asset_layer.asset_graph for name in ("refresh_year", "validate_year")}
+    recent = dg.AssetCheckKey(dg.AssetKey("leaderboard"), "data_are_as_recent_as_ercot_discloses")
+
+    def checks(job: str) -> set[dg.AssetCheckKey]:
+        return set(defs.resolve_job_def(job).asset_layer.asset_graph.asset_check_keys)
+
     every = set(defs.resolve_asset_graph().asset_check_keys)
-    assert second_road in every
+    assert {second_road, recent} < every
     of_merged = {
         key for key in every if key.asset_key.to_user_string() in {t.name for t in TABLES.values() if t.merged}
     }
     assert of_merged
-    assert set(checks["refresh_year"].asset_check_keys) == every - {second_road} - of_merged
-    assert set(checks["validate_year"].asset_check_keys) == {second_road}
-    validate = defs.resolve_job_def("validate_year")
-    assert [node.name for node in validate.nodes] == ["matches_csv"]
-    assert validate.partitions_def == operating_years
+    assert checks("refresh_year") == every - {second_road, recent} - of_merged
+    assert checks("verify_year") == every - {recent} - of_merged
+    for job, key in (("validate_year", second_road), ("check_freshness", recent)):
+        assert checks(job) == {key}
+        assert [node.name for node in defs.resolve_job_def(job).nodes] == [key.name]
+        assert defs.resolve_job_def(job).partitions_def == operating_years
 
 
 def test_tables_have_the_upstream_that_they_declare(graph: AssetGraph) -> None:
@@ -181,7 +186,9 @@ def test_every_table_has_a_step_and_each_comes_after_what_it_needs() -> None:
 def test_automation_is_off_unless_asked_for(tmp_path: Path) -> None:
     for switch, status in (("off", dg.DefaultSensorStatus.STOPPED), ("on", dg.DefaultSensorStatus.RUNNING)):
         defs = build_defs(load_settings(tmp_path, environ={"BESS_AUTOMATION": switch}))
-        assert [sensor.default_status for sensor in defs.sensors or []] == [status]
+        assert {sensor.name: sensor.default_status for sensor in defs.sensors or []} == dict.fromkeys(
+            ["refresh_changed_years", "merge_years_after_a_refresh", "raise_an_alarm_for_failed_runs"], status
+        )
 
 
 def test_importing_the_definitions_reads_no_setting() -> None:

@@ -1,0 +1,49 @@
+"""Alarms: what a person should hear of, in a log file and, if one is set, at a webhook.
+
+Belongs here: writing and posting.
+Does not: what is alarming (sensors.py). An alarm that cannot be posted is still in the file, which says so.
+"""
+
+import json
+import logging
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from bess_assets.settings import Settings
+
+_TIMEOUT_SECONDS = 10
+_log = logging.getLogger(__name__)
+
+
+def raise_alarm(settings: Settings, title: str, details: Mapping[str, str]) -> None:
+    """Append an alarm to the log file, one line of JSON, and post it to the webhook.
+
+    The posted text stands under `text`, where chat services look for it, and the details beside it. Nothing is raised where posting fails.
+
+    Args:
+        settings: where the file is, and the address.
+        title: what happened, one sentence.
+        details: more of it by name, in plain text.
+    """
+    entry = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "alarm": title, **details}
+    if settings.webhook:
+        entry["posted"] = _post(settings.webhook, title, details)
+    settings.alarms.parent.mkdir(parents=True, exist_ok=True)
+    with settings.alarms.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    _log.error("%s %s", title, "; ".join(f"{name}: {text}" for name, text in details.items()))
+
+
+def _post(address: str, title: str, details: Mapping[str, str]) -> str:
+    body = {"text": "\n".join([title, *(f"{name}: {text}" for name, text in details.items())]), **details}
+    request = urllib.request.Request(  # noqa: S310  the address was checked when it was read: http or https
+        address, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310  the same
+            return f"yes, answered {answer.status}"
+    except (OSError, ValueError) as error:  # HTTP errors and refused or slow connections are OSErrors
+        _log.warning("the webhook did not take an alarm: %s", error)
+        return f"no: {error}"

@@ -1,0 +1,95 @@
+"""What a sensor or schedule may ask for: a run on a year, unless nothing is due or somebody is at it already.
+
+Belongs here: turning a year's plan into one run request, and keeping two runs from being started for the same cause.
+Does not: what is due (plan.py), when it is asked (sensors.py, schedules.py).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+import dagster as dg
+
+from bess_assets.automation.dead_runs import fail_dead_runs
+from bess_assets.errors import YearBusyError
+from bess_assets.partitions import partition_exists
+from bess_assets.plan import State, YearPlan
+from bess_assets.records import fingerprint, input_files, remove_stale_files, year_lock
+from bess_assets.settings import Settings
+from bess_assets.tables import YEARLY
+
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_PARTITION_TAG = "dagster/partition"
+
+
+def years_at_work(instance: dg.DagsterInstance) -> set[int]:
+    """Years that a run is queued or started for, whoever asked for it."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
+    keys = {run.tags.get(_PARTITION_TAG, "") for run in runs}
+    return {int(key) for key in keys if key.isdigit()}
+
+
+def bury_dead_runs(instance: dg.DagsterInstance, settings: Settings, years: Iterable[int]) -> list[str]:
+    """Mark as failed the runs of those years whose process is gone, and remove what they left half written.
+
+    Returns:
+        ids of the runs marked.
+    """
+    buried: list[str] = []
+    for year in years:
+        try:
+            with year_lock(settings, year):
+                dead = fail_dead_runs(instance, year)
+                if dead:
+                    remove_stale_files(settings, year)
+                buried += dead
+        except YearBusyError:
+            continue  # its process lives
+    return buried
+
+
+def refresh_request(settings: Settings, plan: YearPlan, only: State | None, asked_by: str = "") -> dg.RunRequest | None:
+    """The run that a year's plan calls for; None if it calls for none.
+
+    Its key is made of what the tables to be made were made from before, and of what they would be made from now: Dagster never takes the same key twice,
+    so that a run that changed nothing, because a file cannot be read, is not repeated until a file changes.
+
+    Args:
+        settings: where things are.
+        plan: of the year.
+        only: what is asked for; None means every table.
+        asked_by: put before the key, where the same state may be asked for again.
+    """
+    tables = plan.to_refresh(only)
+    if not tables or plan.year is None or not partition_exists(plan.year):
+        return None
+    selection = None if only is None else [dg.AssetKey(name) for name in [*plan.datasets_of(tables), *tables]]
+    return dg.RunRequest(
+        run_key=f"{asked_by}{plan.year}:{_digest(settings, plan, tables)}",
+        partition_key=str(plan.year),
+        asset_selection=selection,
+        tags={"bess/why": _why(plan, tables)},
+    )
+
+
+def _digest(settings: Settings, plan: YearPlan, tables: list[str]) -> str:
+    # The schemas are made of files that cannot be read too, and would give each try a key of its own.
+    judged = [name for name in tables if YEARLY[name].group != "schemas"] or tables
+    now: dict[str, object] = {"new reports": plan.news}
+    for name in judged:
+        entry = plan.record["tables"].get(name)
+        now[name] = [entry["status"], entry["finished"], entry["digest"]] if entry else None
+        for label, path in input_files(settings, plan.year, YEARLY[name]).items():
+            now[label] = fingerprint(path).digest
+    return hashlib.sha256(json.dumps(now, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _why(plan: YearPlan, tables: list[str]) -> str:
+    reasons = dict.fromkeys(reason for name in tables for reason in plan.tables[name].why)
+    return "; ".join(list(reasons)[:4])[:200]
