@@ -4,6 +4,7 @@ Belongs here: column schemas, column lineage, the figures of one materialization
 Does not: declaring columns (tables.py, market/datasets.py), reckoning figures (pipeline.py).
 """
 
+from calendar import isleap
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -11,12 +12,14 @@ from typing import Any, Literal
 import dagster as dg
 
 from bess_assets.market.datasets import Dataset
+from bess_assets.market.metrics import fleet_usd_per_kw
 from bess_assets.market.schemas import availability_rows
 from bess_assets.pipeline import Registered, result_table
+from bess_assets.plots import cumulative_revenue, top_ten
 from bess_assets.records import CheckEntry, FindingEntry, TableEntry, report_files, result_path
 from bess_assets.schema_matrix import matrix_markdown
 from bess_assets.settings import Settings
-from bess_assets.tables import FileSet, Table
+from bess_assets.tables import LEADERBOARD, FileSet, Table
 
 OWNERS = ("team:battery-analytics",)
 
@@ -113,7 +116,30 @@ def materialization_metadata(settings: Settings, table: Table, year: int | None,
     }
     if table.group == "schemas":
         figures["columns"] = dg.MetadataValue.md(_column_matrix(settings, table, year))
+    if table.name == LEADERBOARD.name and year is not None:
+        figures |= _fleet_figures(settings, year)
     return figures
+
+
+def _fleet_figures(settings: Settings, year: int) -> dict[str, Any]:
+    """What a year came to: numbers that Dagster plots over the years, and two pictures."""
+    columns = ["rank", "battery", "total_usd", "energy_usd", "as_usd", "capacity_mw", "active_days", "edition"]
+    board = result_table(settings, LEADERBOARD.name, year).read(columns)
+    ranked = [row for row in board.to_pylist() if row["rank"] is not None]
+    days = result_table(settings, "daily_revenue", year).read(["operating_day", "total_usd"])
+    energy = sum(row["energy_usd"] for row in ranked)
+    total = sum(row["total_usd"] for row in ranked)
+    return {
+        "batteries_ranked": len(ranked),
+        "batteries_not_ranked": board.num_rows - len(ranked),
+        "ranked_dollars": total if ranked else None,
+        "energy_share": _number(energy / total if total > 0 else None),
+        "fleet_usd_per_kw_year": _number(fleet_usd_per_kw(ranked, 366 if isleap(year) else 365)),
+        "best_battery": ranked[0]["battery"] if ranked else None,
+        "edition": board["edition"][0].as_py() if board.num_rows else None,
+        "revenue": dg.MetadataValue.md(cumulative_revenue(days)),
+        "top_ten": dg.MetadataValue.md(top_ten(board)),
+    }
 
 
 def _column_matrix(settings: Settings, table: Table, year: int | None) -> str:

@@ -92,7 +92,9 @@ class Dev:
                 return found
             time.sleep(1)
         seen = [(run["jobName"], run["year"], run["status"]) for run in self.runs()]
-        raise AssertionError(f"{what} did not happen in {seconds} s: {seen}\n{self.log.read_text(encoding='utf-8')[-3000:]}")
+        raise AssertionError(
+            f"{what} did not happen in {seconds} s: {seen}\n{self.log.read_text(encoding='utf-8')[-3000:]}"
+        )
 
     def quiet(self, ticks: int = 3) -> None:
         """Wait until the sensor has looked some times in a row and found nothing, and no run is under way."""
@@ -199,7 +201,9 @@ def test_a_running_daemon_refreshes_what_changed_and_nothing_else(dev: Dev) -> N
     assert {"rt_prices", "bess_prices", "energy_revenue", "leaderboard", "leaderboard_report"} <= first["assets"]
     assert not {"bess_registry", "bess_awards", "bess_dispatch", "as_revenue"} & first["assets"]
     # The pages of later years show changes of rank against this one: they alone are made anew.
-    assert sorted((run["year"], *run["assets"]) for run in later) == [(y, "leaderboard_report") for y in ("2025", "2026")]
+    assert sorted((run["year"], *run["assets"]) for run in later) == [
+        (y, "leaderboard_report") for y in ("2025", "2026")
+    ]
     assert {run["status"] for run in dev.since(before)} == {"SUCCESS"}
     assert board_total(settings, 2024) != total
 
@@ -250,7 +254,9 @@ def test_a_backfill_fails_the_year_of_a_bad_file_and_no_other(dev: Dev) -> None:
         how={"assetSelection": [{"path": [name]} for name in assets], "partitionNames": [str(year) for year in YEARS]},
     )["launchPartitionBackfill"]
     assert answer["__typename"] == "LaunchBackfillSuccess", answer
-    status = "query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"
+    status = (
+        "query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"
+    )
 
     def finished() -> str | None:
         found = dev.ask(status, id=answer["backfillId"])["partitionBackfillOrError"]["status"]

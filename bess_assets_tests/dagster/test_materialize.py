@@ -92,6 +92,22 @@ def test_the_page_is_made_last_and_says_where_it_is_how_large_and_of_what(refres
     assert [e.name for e in refreshed.events if e.kind == "done" and e.year == YEAR][-1] == "leaderboard_report"
 
 
+def test_the_leaderboard_shows_what_the_fleet_came_to_in_numbers_and_pictures(refreshed: Refreshed) -> None:
+    shown = materialization(refreshed, "leaderboard").metadata
+    with Results(refreshed.settings) as results:
+        board = results.leaderboard(YEAR).records()
+    ranked = [row for row in board if row["rank"] is not None]
+    assert shown["batteries_ranked"].value == len(ranked) > 0
+    assert shown["batteries_not_ranked"].value == len(board) - len(ranked)
+    assert shown["ranked_dollars"].value == pytest.approx(sum(row["total_usd"] for row in ranked))
+    weight = sum(1000 * row["capacity_mw"] * row["active_days"] / 366 for row in ranked)
+    assert shown["fleet_usd_per_kw_year"].value == pytest.approx(sum(row["total_usd"] for row in ranked) / weight)
+    assert shown["best_battery"].value == ranked[0]["battery"]
+    assert shown["edition"].value == "preliminary"
+    for name in ("revenue", "top_ten"):
+        assert str(shown[name].value).startswith("![")
+
+
 def test_an_extract_shows_the_fingerprints_of_both_years_files(refreshed: Refreshed) -> None:
     inputs = str(materialization(refreshed, "bess_awards").metadata["inputs"].value)
     assert f"dam_gen_resources/{YEAR}.parquet" in inputs
