@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from bess_assets.market.report_news import ReportNews
 
 State = Literal["present", "missing", "failed", "gone", "changed"]
-"""present: nothing to do. missing: never made, or its file is gone. failed: the last try failed, or died. changed: what it was made from has changed.
+"""present: nothing to do. missing: never made, or its file is gone. failed: the last try failed, or died, or a blocking check of
+it did. changed: what it was made from has changed.
 gone: a file that it was made from is gone. What was made of it stands, and nothing makes it anew until the file is back or the year is asked for by name.
 """
 
@@ -301,6 +302,9 @@ def _own_state(
         return "missing", ["never refreshed"]
     if entry["status"] == "failed":
         return "failed", [(entry["error"] or "no reason was recorded").splitlines()[0]]
+    blocking = [c["name"].replace("_", " ") for c in entry["checks"] if c["blocking"] and not c["passed"]]
+    if blocking:
+        return "failed", [f"its check '{name}' failed" for name in blocking]
     if isinstance(table, FileSet) and year is not None:
         gone = [path.name for path in report_files(settings.results, table, year) if not path.is_file()]
         return ("missing", [f"gone: {', '.join(gone)}"]) if gone else ("present", [])

@@ -88,9 +88,11 @@ def tables_of(run: dg.DagsterRun, year: int | None) -> list[str]:
         year: the operating year; None for the merged tables.
     """
     every = [table.name for table in TABLES.values() if table.merged] if year is None else list(YEARLY)
-    if run.asset_selection is not None:
-        return [name for name in every if dg.AssetKey(name) in run.asset_selection]
-    return [] if run.asset_check_selection else every
+    # An asset's step has its name. Dagster names the steps of a run in this process, and the assets of one that was launched.
+    chosen = set(run.step_keys_to_execute or ()) or {key.path[-1] for key in run.asset_selection or ()}
+    if chosen or run.asset_check_selection:
+        return [name for name in every if name in chosen]
+    return every
 
 
 @contextmanager

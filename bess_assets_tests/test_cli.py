@@ -686,8 +686,13 @@ def test_a_killed_refresh_is_cleaned_up_by_the_next(demo_home: Path) -> None:
     half_written.write_text("half", encoding="utf-8")
     assert board.read_bytes() == before
 
-    assert in_a_process("--home", demo_home, "refresh", "2021").returncode == 0
+    status = at_home(demo_home, "status").stdout
+    assert "The process of its last run ended before it was made" in status
+    finished = in_a_process("--home", demo_home, "refresh", "--only", "failed")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "2021  refreshed" in finished.stdout
     assert not half_written.exists()
+    assert "failed" not in at_home(demo_home, "status").stdout
     assert board.read_bytes() == before
     with sqlite3.connect(f"file:{demo_home}/dagster/history/runs.db?mode=ro", uri=True) as runs:
         statuses = [

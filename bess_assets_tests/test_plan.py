@@ -12,6 +12,7 @@ from bess_assets.pipeline import roll_up_reports
 from bess_assets.plan import plan_merged, plan_year, years_available, years_known
 from bess_assets.records import (
     DIED,
+    CheckEntry,
     FingerprintEntry,
     RollupFileEntry,
     begin_run,
@@ -279,6 +280,18 @@ def test_what_a_dead_run_left_unmade_is_failed_once_nobody_holds_the_year(settin
     assert fail_unfinished(settings.results, 2024) == ["leaderboard"]
     assert read_run(settings.results, 2024)["unfinished"] == []
     assert plan_year(settings, 2024).tables["leaderboard"].why == (DIED,)
+
+
+def test_a_failed_check_that_blocks_is_a_failure_and_a_warning_is_none(settings: Settings) -> None:
+    entry = read_run(settings.results, 2024)["tables"]["leaderboard"]
+    for blocking, state in ((False, "present"), (True, "failed")):
+        check = CheckEntry(name="sums_hold", passed=False, blocking=blocking, detail="they do not")
+        record_table(settings.results, 2024, "leaderboard", {**entry, "checks": [check]})
+        plan = plan_year(settings, 2024)
+        assert plan.tables["leaderboard"].state == state
+        assert ("leaderboard" in plan.to_refresh("failed")) == blocking
+    assert plan.tables["leaderboard"].why == ("its check 'sums hold' failed",)
+    assert plan.tables["leaderboard_report"].why == ("leaderboard has failed",)
 
 
 def test_a_run_that_ended_leaves_nothing_unfinished(settings: Settings) -> None:
