@@ -39,14 +39,14 @@ KEYS = Check(
     KEYS_CHECK,
     "No key stands twice. Held before the file may exist: a table that breaks it is not written, and its step fails.",
     _keys,
-    "nothing: it passed before the file was there",
+    "nothing: a table that breaks it is never written; its step fails and says why",
     blocking=True,
 )
 SUMS = Check(
     SUMS_CHECK,
     "Known parts add up to their total. Held before the file may exist: a table that breaks it is not written, and its step fails.",
     _sums,
-    "nothing: it passed before the file was there",
+    "nothing: a table that breaks it is never written; its step fails and says why",
     blocking=True,
 )
 FINDINGS = Check(

@@ -82,9 +82,9 @@ class StatedPrices:
 
 
 def outside_limits(award: FloatArray, lsl: FloatArray, hsl: FloatArray) -> BoolArray:
-    """True where an energy award lies outside LSL..HSL; no award, 0, never does, and neither does anything unknown."""
+    """True where an energy award lies outside LSL..HSL; no award, 0, never does, nor does one of which either limit is unknown."""
     beyond = (award < lsl - LIMIT_TOLERANCE_MW) | (award > hsl + LIMIT_TOLERANCE_MW)
-    outside: BoolArray = beyond & (award != 0)
+    outside: BoolArray = beyond & (award != 0) & ~np.isnan(lsl) & ~np.isnan(hsl)
     return outside
 
 
