@@ -32,6 +32,9 @@ MERGED = "all"
 MARKER = "SIMULATED.json"
 """File in a folder of simulated rollups or reports, or of rollups built from such reports."""
 
+EXPECTED_ROWS_FILE = "expected_rows.json"
+"""File in the folder of the user's rollups that says how many rows each of them has."""
+
 RUNS_FOLDER = "_runs"
 DIED = "The process of its last run ended before it was made."
 LATER = "later:"
@@ -240,7 +243,8 @@ def file_years(dataset: str, year: int) -> tuple[int, ...]:
 def input_files(settings: Settings, year: int | None, table: Table | FileSet) -> dict[str, Path]:
     """Existing files that a step reads, by the name they have in the run record.
 
-    The user's battery table counts as read by the registry and the extracts, the steps that may look into it; a `schema.json` by the schemas.
+    The user's battery table counts as read by the registry and the extracts, the steps that may look into it; a `schema.json` and
+    an `expected_rows.json` by the schemas.
     """
     if year is None:
         return {}
@@ -250,6 +254,7 @@ def input_files(settings: Settings, year: int | None, table: Table | FileSet) ->
         found = {
             f"{d}/schema.json": path.with_name("schema.json") for d in table.datasets for path in folder.files(d, year)
         }
+        found[EXPECTED_ROWS_FILE] = settings.rollups / EXPECTED_ROWS_FILE
         files |= {name: path for name, path in found.items() if path.is_file()}
     if settings.registry_csv and table.group in {"registry", "extracts"}:
         files["registry_csv"] = settings.registry_csv

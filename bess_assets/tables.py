@@ -196,13 +196,13 @@ COLUMN_AVAILABILITY = Table(
         Column("year", "count", "operating year", required=True),
         Column("use", "label", "used; known, not used; unknown", _from("rollup_schemas", "use"), required=True),
         Column("present", "flag", "True if at least one file of the year has it and holds a value in it", _from("rollup_schemas", "use"), required=True),
-        Column("published", "flag", "True if ERCOT published it in the rows of these files; empty for a heading that is no canonical column"),
+        Column("published", "flag", "True if ERCOT published it in the rows of these files; empty for a heading that is no canonical column, and for a column that is only compared"),
         Column("heading", "text", "how the file named by the year spells it, or else the first file that has it", _from("rollup_schemas", "heading")),
         Column("arrow_type", "label", "its type there", _from("rollup_schemas", "arrow_type")),
         Column("files", "count", "files of the dataset that the year reads and that can be read", _from("rollup_schemas", "file"), required=True),
         Column("file_share", "number", "share of them that have the column; empty without a file", _from("rollup_schemas", "file")),
         Column("change", "text", "against the year before that has the dataset: appeared, vanished, type changed from .., heading changed from .."),
-        Column("expected_change", "flag", "True if ERCOT made that change; empty without a change, and for columns that are not used"),
+        Column("expected_change", "flag", "True if ERCOT made that change; empty without a change, and for columns that are not used or only compared"),
     ),
 )
 
@@ -271,7 +271,7 @@ BESS_AWARDS = Table(
     key=("battery", "interval_start"),
     ledger=True,
     coverage=("award_mw", None),
-    datasets=_DAM,
+    datasets=(*_DAM, "as_prices"),
     upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
@@ -287,6 +287,7 @@ BESS_AWARDS = Table(
             Column(f"{p}_load_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, load side", tuple(("dam_load_resources", c) for c in (*_AWARD_COLUMNS.get(p, (f"{p}_award_mw",)), *(("ecrsmd_award_mw",) if p == "ecrs" else ()))))
             for p in PRODUCTS
         ),
+        Column("stated_price_usd_per_mwh", "number", "settlement point price that the day-ahead row itself states; compared with the price files, and in no figure", (("dam_gen_resources", "settlement_price_usd_per_mwh"), ("dam_esr_resources", "settlement_price_usd_per_mwh"))),
     ),
 )
 

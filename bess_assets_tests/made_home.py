@@ -107,8 +107,8 @@ def write_home(home: Path) -> Settings:
     for year, board in BOARDS.items():
         seen = {"data_through": date(year, 12, 31), "edition": "final"}
         rows = [{**row, **seen} for row in board]
-        _write(settings, year, "leaderboard", rows)
-        _write(settings, year, "leaderboard_monthly", [{**row, "month": month} for month in (1, 2) for row in rows])
+        write_rows(settings, year, "leaderboard", rows)
+        write_rows(settings, year, "leaderboard_monthly", [{**row, "month": month} for month in (1, 2) for row in rows])
         days = [
             {
                 **row,
@@ -133,8 +133,8 @@ def write_home(home: Path) -> Settings:
             for row in sorted(rows, key=_name)
             for day in range(1, 15)
         ]
-        _write(settings, year, "daily_revenue", days)
-        _write(settings, year, "bess_registry", [_registered(year, row) for row in sorted(rows, key=_name)])
+        write_rows(settings, year, "daily_revenue", days)
+        write_rows(settings, year, "bess_registry", [_registered(year, row) for row in sorted(rows, key=_name)])
     return settings
 
 
@@ -155,7 +155,8 @@ def _registered(year: int, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _write(settings: Settings, year: int, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_rows(settings: Settings, year: int, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write and record a table of hand-written rows; a count that they leave out is 0, anything else null."""
     table = TABLES[name]
     columns = {c.name: [row.get(c.name, _absent(table, c.name)) for row in rows] for c in table.columns}
     path = result_path(settings.results, name, year)

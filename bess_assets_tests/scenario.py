@@ -125,9 +125,16 @@ _DAM_UNIT = {
     "resource_type": ("ResourceType", "Resource Type"),
     "qse": ("QSE", "QSE"),
     "settlement_point": ("SettlementPointName", "Settlement Point Name"),
+    "lsl_mw": ("LSL", "LSL"),
     "hsl_mw": ("HSL", "HSL"),
     "award_mw": ("AwardedQuantity", "Awarded Quantity"),
+    "settlement_price_usd_per_mwh": ("EnergySettlementPointPrice", "Energy Settlement Point Price"),
     **_AWARDS,
+    "regup_mcpc_usd_per_mw": ("RegUpMCPC", "RegUp MCPC"),
+    "regdn_mcpc_usd_per_mw": ("RegDownMCPC", "RegDown MCPC"),
+    "rrs_mcpc_usd_per_mw": ("RRSMCPC", "RRS MCPC"),
+    "ecrs_mcpc_usd_per_mw": ("ECRSMCPC", "ECRS MCPC"),
+    "nspin_mcpc_usd_per_mw": ("NonSpinMCPC", "NonSpin MCPC"),
 }
 _RUN = {
     "sced_stamp": ("SCEDTimeStamp", "SCED Time Stamp"),

@@ -1,21 +1,23 @@
 """Day-ahead awards, battery by hour.
 
 Belongs here: which dataset an hour's awards come from, blanks and absent rows, the parts of RRS and ECRS.
-Does not: prices and money (energy.py, ancillary.py), which load resource is accepted (pairing.py).
+Does not: prices and money (energy.py, ancillary.py), which load resource is accepted (pairing.py), comparing rows with their own limits and clearing prices
+(award_checks.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bess_assets.market.award_checks import COMPARED, AwardChecks, StatedPrices
 from bess_assets.market.clock import OperatingYear, day_number
 from bess_assets.market.grid import Codes, HourlyReader, LedgerColumns, PlacedRows, Scatter, labels_array
 from bess_assets.market.nodes import NodeGrid, user_nodes
 from bess_assets.market.products import DAM_ESR_FIRST_DAY, PRODUCTS
-from bess_assets.market.step import Columns, Findings, Inputs, StepResult
+from bess_assets.market.step import Columns, Findings, Inputs, StepResult, Verdict
 from bess_assets.market.user_table import UserRow, read_user_table
 
 FloatArray = npt.NDArray[np.float64]
@@ -91,6 +93,8 @@ class _Side:
     Attributes:
         grids: awards by quantity: as published, 0 where the dataset holds the hour and no row of the resource, NaN where it lacks the hour.
         nodes: node by hour where a row has one.
+        names: resources, in the order of the grids.
+        stated: limits and prices that the rows state; nothing of load resources.
         no_award: what a battery without a resource in this dataset was awarded: 0 in the hours that the dataset holds, else NaN.
     """
 
@@ -101,6 +105,7 @@ class _Side:
         load = dataset == "dam_load_resources"
         own = [name for name in names if name]
         numbers = [*_AS_NUMBERS, "ecrsmd_award_mw"] if load else ["award_mw", *_AS_NUMBERS]
+        compared = [] if load else [*COMPARED]
         points = Codes()
         reader = HourlyReader(
             inputs,
@@ -109,8 +114,10 @@ class _Side:
             Codes(own),
             numbers=numbers,
             texts={} if load else {"settlement_point": points},
+            compared=compared,
         )
         scatter = Scatter(len(own), year.hours, _QUANTITIES)
+        stated = StatedPrices(len(own), year.hours)
         nodes = np.full((len(own), year.hours), -1, dtype=np.int32)
         contradictions = 0
         for rows in reader:
@@ -119,17 +126,30 @@ class _Side:
             scatter.put(rows.series, rows.step, values)
             if not load:
                 nodes[rows.series, rows.step] = rows.texts["settlement_point"]
+                stated.put(rows)
         reader.report(findings, first_day=first_day)
         scatter.report(findings, dataset)
         findings.add("award_contradiction", dataset, contradictions, "RRS or ECRS: the parts were taken")
         for grid in scatter.grids.values():
             grid[~scatter.present & reader.held] = 0.0
+        self.names = own
+        self.stated = stated
         self.no_award = np.where(reader.held, 0.0, np.nan)
         self.grids = scatter.grids
         self.nodes = nodes
         self.points = points.texts
         place = {name: n for n, name in enumerate(own)}
         self.place: list[int | None] = [place[name] if name else None for name in names]
+
+    def award(self, quantity: str, battery: int) -> FloatArray:
+        """Awards of a battery, by its place in the registry."""
+        place = self.place[battery]
+        return self.no_award if place is None else self.grids[quantity][place]
+
+    def price(self, battery: int) -> FloatArray:
+        """Settlement point prices that its rows state, NaN where there is none."""
+        place = self.place[battery]
+        return np.full_like(self.no_award, np.nan) if place is None else self.stated.price[place]
 
 
 def user_rows_by_battery(inputs: Inputs, batteries: list[str]) -> list[list[UserRow]]:
@@ -151,12 +171,13 @@ def bess_awards(inputs: Inputs) -> StepResult:
     Raises:
         InputError: a file cannot be read.
     """
-    findings = Findings()
-    return StepResult(_chunks(inputs, findings), findings)
+    result = StepResult(iter(()))
+    result.chunks = _chunks(inputs, result)
+    return result
 
 
-def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
-    year = inputs.year
+def _chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
+    year, findings = inputs.year, result.findings
     registry = inputs.tables["bess_registry"].read(["battery", "gen_resource", "load_resource", "esr_resource"])
     batteries: list[str] = registry["battery"].to_pylist()
     boundary = esr_boundary(year)
@@ -169,30 +190,40 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
         if boundary < year.hours
         else None
     )
+    eras = ((gen, slice(0, boundary)), (esr, slice(boundary, None)))
+    result.verdicts |= _judged(inputs, eras)
     users = user_rows_by_battery(inputs, batteries)
     ledger = LedgerColumns(year, quarter_hours=False)
     for n, battery in enumerate(batteries):
         gen_n, load_n, esr_n = ((side.place if side else nowhere)[n] for side in (gen, load, esr))
-        before, after = slice(0, boundary), slice(boundary, None)
-        columns: dict[str, FloatArray] = {}
-        for quantity in _QUANTITIES:
-            values = np.full(year.hours, np.nan)
-            if gen and gen_n is not None:
-                values[before] = gen.grids[quantity][gen_n, before]
-            elif gen:
-                values[before] = gen.no_award[before]
-            if esr and esr_n is not None:
-                values[after] = esr.grids[quantity][esr_n, after]
-            elif esr:
-                values[after] = esr.no_award[after]
-            columns[quantity if quantity == "award_mw" else quantity.replace("_award", "_gen_award")] = values
+        before = slice(0, boundary)
+        columns = {_column_of(quantity): np.full(year.hours, np.nan) for quantity in _QUANTITIES}
+        price = np.full(year.hours, np.nan)
+        for side, part in eras:
+            if side is not None:
+                price[part] = side.price(n)[part]
+                for quantity in _QUANTITIES:
+                    columns[_column_of(quantity)][part] = side.award(quantity, n)[part]
         for product in PRODUCTS:
             values = np.zeros(year.hours)
             if load and load_n is not None:
                 values[before] = load.grids[f"{product}_award_mw"][load_n, before]
             columns[f"{product}_load_award_mw"] = values
         nodes = _nodes(year, boundary, (gen, gen_n), (esr, esr_n), users[n])
-        yield ledger.chunk(battery, settlement_point=nodes, **columns)
+        yield ledger.chunk(battery, settlement_point=nodes, **columns, stated_price_usd_per_mwh=price)
+
+
+def _column_of(quantity: str) -> str:
+    """Column of the table that holds a quantity of the generation side or the ESR."""
+    return quantity if quantity == "award_mw" else quantity.replace("_award", "_gen_award")
+
+
+def _judged(inputs: Inputs, eras: Sequence[tuple[_Side | None, slice]]) -> dict[str, Verdict]:
+    checks = AwardChecks()
+    for side, part in eras:
+        if side is not None:
+            checks.add(side.names, side.grids, side.stated, part)
+    return checks.verdicts(inputs)
 
 
 def _nodes(

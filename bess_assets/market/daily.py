@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bess_assets.market.award_checks import differs, price_verdict
 from bess_assets.market.awards import both_sides
 from bess_assets.market.clock import OperatingYear, day_number
 from bess_assets.market.energy import UNKNOWN_REASONS, da_energy_usd
@@ -25,6 +26,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 TB_HOURS = (1, 2, 4)
+STATED_PRICE_CHECK = "day_ahead_files_state_the_published_settlement_prices"
 
 
 @dataclass(frozen=True)
@@ -102,21 +104,33 @@ def _texts(codes: IntArray, texts: Sequence[str]) -> list[str | None]:
 
 def dam_awards_daily(inputs: Inputs) -> StepResult:
     """Day-ahead awards of each battery and expected day, with all their energy money, matched by real time or not."""
-    return StepResult(_dam_awards(inputs))
+    result = StepResult(iter(()))
+    result.chunks = _dam_awards(inputs, result)
+    return result
 
 
-def _dam_awards(inputs: Inputs) -> Iterator[Columns]:
+def _dam_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     year = inputs.year
     awards = inputs.tables["bess_awards"]
     prices = PriceGrid.of(inputs.tables["bess_prices"], year)
     quarter_hours = np.arange(year.quarter_hours)
-    names = ["award_mw", *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load"))]
+    names = [
+        "award_mw",
+        "stated_price_usd_per_mwh",
+        *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load")),
+    ]
+    stated_hours, differing, largest = 0, dict[str, int](), 0.0
     parts = []
     for n, row in enumerate(_registry(inputs)):
         days = _expected_days(year, row)
         grids = {name: grid[0] for name, grid in awards.grids(names, n, n + 1).items()}
         codes, texts = awards.labels("settlement_point", n, n + 1)
         award = grids["award_mw"]
+        hourly = prices.da[prices.rows(codes[0], texts), quarter_hours[::QUARTER_HOURS_PER_HOUR]]
+        compared, different, most = differs(grids["stated_price_usd_per_mwh"], hourly)
+        stated_hours, largest = stated_hours + compared, max(largest, most)
+        if different:
+            differing[row["battery"]] = different
         point = np.repeat(prices.rows(codes[0], texts), QUARTER_HOURS_PER_HOUR)
         money = da_energy_usd(np.repeat(award, QUARTER_HOURS_PER_HOUR), prices.da[point, quarter_hours])
         parts.append(
@@ -136,6 +150,7 @@ def _dam_awards(inputs: Inputs) -> Iterator[Columns]:
                 "priced_hours": days.count(~np.isnan(money)) // QUARTER_HOURS_PER_HOUR,
             }
         )
+    result.verdicts[STATED_PRICE_CHECK] = price_verdict("battery hours", stated_hours, differing, largest)
     yield from _stack(parts)
 
 

@@ -49,6 +49,7 @@ class DatasetColumn:
         first_day: first operating day on which ERCOT publishes it; absent before is no finding. `date.max`: ERCOT never does, a rollup's producer may.
         last_day: last operating day on which ERCOT publishes it.
         never_all_zero: True if no real file holds zeros alone, so that such a file had absent data filled in.
+        only_compared: True if no figure is made of it, and it is compared with another dataset where a file has it: its absence is no finding.
     """
 
     name: str
@@ -58,6 +59,7 @@ class DatasetColumn:
     first_day: date = _ALWAYS
     last_day: date = date.max
     never_all_zero: bool = False
+    only_compared: bool = False
 
 
 @dataclass(frozen=True)
@@ -227,6 +229,20 @@ def _as_awards(*, load: bool) -> tuple[DatasetColumn, ...]:
     )
 
 
+def _stated_mcpc() -> tuple[DatasetColumn, ...]:
+    """The clearing prices that ERCOT's reports repeat in every row, and rollups found in the wild never do."""
+    return tuple(
+        replace(_column(f"{product}_mcpc_usd_per_mw", "number", f"{label} MCPC"), only_compared=True)
+        for product, label in (
+            ("regup", "RegUp"),
+            ("regdn", "RegDown"),
+            ("rrs", "RRS"),
+            ("ecrs", "ECRS"),
+            ("nspin", "NonSpin"),
+        )
+    )
+
+
 def _rt_award(part: str, label: str) -> DatasetColumn:
     column = _column(f"{part}_award_mw", "number", f"AS Awards {label}", first_day=RTC_FIRST_DAY)
     return column if part.startswith("rrs") else _live(column)
@@ -309,6 +325,7 @@ def _dam(name: str, folder: str, what: str, report: str, names: str, first_day: 
             _live(_column("award_mw", "number", "Awarded Quantity")),
             _column("settlement_price_usd_per_mwh", "number", "Energy Settlement Point Price"),
             *_as_awards(load=False),
+            *_stated_mcpc(),
         ),
         foreign=("Load Resource Name", "Max Power Consumption for Load Resource", "SCED Time Stamp"),
     )
@@ -737,6 +754,7 @@ def partly_absent(dataset: Dataset, path: Path) -> list[str]:
         column.name
         for column in dataset.columns.values()
         if layouts
+        and not column.only_compared
         and column.first_day <= date(max(year, 1), 1, 1)
         and column.last_day >= date(max(year, 1), 12, 31)
         and 0 < sum(column.name in layout for layout in layouts) < len(layouts)
@@ -847,7 +865,12 @@ def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str
 
 
 def is_published(column: DatasetColumn, year: int | None) -> bool:
-    """Whether ERCOT publishes a column in the rows of a file named by that year; None, of a file named otherwise, stands for any year."""
+    """Whether ERCOT publishes a column in the rows of a file named by that year; None, of a file named otherwise, stands for any year.
+
+    Of a column that is only compared nobody asks.
+    """
+    if column.only_compared:
+        return False
     if year is None:
         return column.first_day < date.max
     return column.first_day < date(year, 11, 1) and column.last_day > date(year, 1, 1)

@@ -227,6 +227,7 @@ class HourlyReader:
         steps_per_hour: int = 1,
         leave_out: Callable[[Rows], BoolArray] | None = None,
         also: Sequence[str] = (),
+        compared: Sequence[str] = (),
     ) -> None:
         """Say what is read.
 
@@ -240,13 +241,15 @@ class HourlyReader:
             steps_per_hour: 1 for hours, 4 for quarter-hours (then the dataset has an interval column).
             leave_out: rows to pass over, judged on a batch.
             also: further columns that `leave_out` needs.
+            compared: number columns wanted that no figure is made of: what is odd about them is no finding.
         """
         self._year = inputs.year
         self._dataset: Dataset = DATASETS[dataset]
         self._paths = inputs.rollups.files(dataset, inputs.year.year)
         self._key = key
         self._codes = codes
-        self._numbers = list(numbers)
+        self._reported = [*numbers, *(texts or {})]
+        self._numbers = [*numbers, *compared]
         self._texts = dict(texts or {})
         self._per_hour = steps_per_hour
         self._leave_out = leave_out
@@ -361,10 +364,11 @@ class HourlyReader:
             findings: where to add it.
             first_day: day index from which the dataset is published.
         """
-        report_dataset(findings, self._dataset, self._paths, [*self._numbers, *self._texts])
+        report_dataset(findings, self._dataset, self._paths, self._reported)
         findings.add("unusable_time", self._dataset.name, self._unusable, "no such date, hour or interval")
         for name, number in self._count.unusable_numbers.items():
-            findings.add("unusable_numbers", self._dataset.name, number, name)
+            if name in self._reported:
+                findings.add("unusable_numbers", self._dataset.name, number, name)
         self.log.report(findings, self._dataset.name, first_day)
 
 

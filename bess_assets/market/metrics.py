@@ -364,7 +364,12 @@ def _note_outliers(rows: Sequence[dict[str, Any]], period: Period | Window) -> N
             continue
         scaled = own / 1_000 * period.days / row["active_days"]
         if scaled > OUTLIER_TIMES_FLEET * average:
-            row["notes"].append(f"{scaled / average:.1f} times the fleet's $/kW")
+            row["notes"].append(outlier_note(scaled / average))
+
+
+def outlier_note(times: float) -> str:
+    """What the board says of a battery that earns so many times the fleet's average."""
+    return f"{times:.1f} times the fleet's $/kW"
 
 
 def fleet_usd_per_kw(rows: Sequence[Mapping[str, Any]], days: int) -> float | None:

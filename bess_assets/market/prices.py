@@ -163,45 +163,57 @@ def mcpc_grids(inputs: Inputs, findings: Findings) -> tuple[FloatArray, FloatArr
         Day-ahead $/MW for the hour, shape (products, hours), and real-time $/MW per hour by quarter-hour, shape (products, quarter-hours), NaN where
         missing and, for real time, before 2025-12-05.
     """
-    year = inputs.year
+    return day_ahead_mcpc(inputs, findings), _real_time_mcpc(inputs, findings)
 
+
+def day_ahead_mcpc(inputs: Inputs, findings: Findings) -> FloatArray:
+    """Day-ahead market clearing prices for capacity, $/MW for the hour, shape (products, hours), NaN where missing."""
+    grid = _mcpc(inputs, findings, "as_prices", 1)
+    _report_implausible_mcpc(inputs.year, findings, "as_prices", grid)
+    return grid
+
+
+def _real_time_mcpc(inputs: Inputs, findings: Findings) -> FloatArray:
+    year = inputs.year
+    if year.last_day < day_number(RTC_FIRST_DAY):
+        return np.full((len(PRODUCTS), QUARTER_HOURS_PER_HOUR * year.hours), np.nan)
+    grid = _mcpc(
+        inputs,
+        findings,
+        "rt_as_prices",
+        QUARTER_HOURS_PER_HOUR,
+        first_day=max(day_number(RTC_FIRST_DAY) - year.first_day, 0),
+    )
+    # price files hold stray real-time MCPCs of the day before: not a market yet
+    grid[:, : QUARTER_HOURS_PER_HOUR * year.hour_of_day_number(day_number(RTC_FIRST_DAY))] = np.nan
+    _report_implausible_mcpc(year, findings, "rt_as_prices", grid)
+    return grid
+
+
+def _mcpc(inputs: Inputs, findings: Findings, dataset: str, per_hour: int, *, first_day: int = 0) -> FloatArray:
     def normal(label: str) -> str:
         return _PRODUCT_LABELS.get(label.upper().replace("-", "").replace(" ", ""), label)
 
-    grids = []
-    for dataset, per_hour in (("as_prices", 1), ("rt_as_prices", QUARTER_HOURS_PER_HOUR)):
-        scatter = Scatter(len(PRODUCTS), year.hours * per_hour, ["mcpc_usd_per_mw"])
-        if per_hour == 1 or year.last_day >= day_number(RTC_FIRST_DAY):
-            reader = HourlyReader(
-                inputs,
-                dataset,
-                "product",
-                Codes(PRODUCTS, normal),
-                numbers=["mcpc_usd_per_mw"],
-                steps_per_hour=per_hour,
-            )
-            for rows in reader:
-                scatter.put(rows.series, rows.step, rows.numbers)
-            reader.report(
-                findings,
-                first_day=max(day_number(RTC_FIRST_DAY) - year.first_day, 0)
-                if per_hour == QUARTER_HOURS_PER_HOUR
-                else 0,
-            )
-            scatter.report(findings, dataset)
-        grid = scatter.grids["mcpc_usd_per_mw"]
-        if per_hour == QUARTER_HOURS_PER_HOUR:
-            # price files hold stray real-time MCPCs of the day before: not a market yet
-            grid[:, : per_hour * year.hour_of_day_number(day_number(RTC_FIRST_DAY))] = np.nan
-        odd = implausible(grid, LOWEST_MCPC, highest_mcpc(year.year))
-        findings.add(
-            "implausible_price",
-            dataset,
-            int(odd.sum()),
-            ", ".join(PRODUCTS[n] for n in np.flatnonzero(odd.any(axis=1))),
-        )
-        grids.append(grid)
-    return grids[0], grids[1]
+    scatter = Scatter(len(PRODUCTS), inputs.year.hours * per_hour, ["mcpc_usd_per_mw"])
+    reader = HourlyReader(
+        inputs,
+        dataset,
+        "product",
+        Codes(PRODUCTS, normal),
+        numbers=["mcpc_usd_per_mw"],
+        steps_per_hour=per_hour,
+    )
+    for rows in reader:
+        scatter.put(rows.series, rows.step, rows.numbers)
+    reader.report(findings, first_day=first_day)
+    scatter.report(findings, dataset)
+    return scatter.grids["mcpc_usd_per_mw"]
+
+
+def _report_implausible_mcpc(year: OperatingYear, findings: Findings, dataset: str, grid: FloatArray) -> None:
+    odd = implausible(grid, LOWEST_MCPC, highest_mcpc(year.year))
+    names = [PRODUCTS[n] for n in np.flatnonzero(odd.any(axis=1))]
+    findings.add("implausible_price", dataset, int(odd.sum()), ", ".join(names))
 
 
 def product_first_hours(year: OperatingYear, mcpc: FloatArray) -> dict[str, int]:

@@ -194,7 +194,7 @@ def _read(plan: _Plan, data: bytes, as_text: frozenset[str]) -> pa.Table:
 
 
 def _read_carefully(dataset: Dataset, plan: _Plan, part: Part, error: Exception) -> tuple[pa.Table, dict[int, int]]:
-    """One part, each number read as text first: 1,234.5 is a number, and what is none in a column that nobody reads is blank."""
+    """One part, each number read as text first: 1,234.5 is a number, and what is none in a column that no figure needs is blank."""
     try:
         table = _read(plan, _whole_lines(part.data), plan.numbers)
     except (pa.ArrowInvalid, UnicodeDecodeError) as again:
@@ -207,7 +207,7 @@ def _read_carefully(dataset: Dataset, plan: _Plan, part: Part, error: Exception)
         texts = column.dictionary.to_pylist()
         numbers = [parse_number(text.strip()) if text.strip() else float("nan") for text in texts]
         bad = np.array([number is None for number in numbers], dtype=bool)
-        if bad.any() and not name.startswith(EXTRA):
+        if bad.any() and _is_needed(dataset, name):
             raise _located(dataset, plan, part, error) from error
         codes = column.indices.fill_null(len(texts)).to_numpy()
         unreadable += int(np.r_[bad, False][codes].sum())
@@ -216,6 +216,11 @@ def _read_carefully(dataset: Dataset, plan: _Plan, part: Part, error: Exception)
             table.schema.get_field_index(name), name, pa.array(values[codes], pa.float64(), from_pandas=True)
         )
     return table, {part.report: unreadable} if unreadable else {}
+
+
+def _is_needed(dataset: Dataset, name: str) -> bool:
+    """Whether figures are made of a column of the table."""
+    return name in dataset.columns and not dataset.columns[name].only_compared
 
 
 def _located(dataset: Dataset, plan: _Plan, part: Part, error: Exception) -> InputError:
@@ -260,10 +265,12 @@ def _first_bad_line(dataset: Dataset, plan: _Plan, part: Part) -> tuple[int, str
                 f"{len(plan.names)} columns, as its headings",
             )
         for name, spelled, value in zip(plan.names, plan.spelled, row, strict=True):
-            column = dataset.columns.get(name)
-            if column is None or column.kind not in readers or not value.strip():
+            if not _is_needed(dataset, name) or not value.strip():
                 continue
-            read, expected = readers[column.kind]
+            kind = dataset.columns[name].kind
+            if kind not in readers:
+                continue
+            read, expected = readers[kind]
             if read(value.strip()) is None:
                 return line, f"holds {value!r} in column {spelled!r}", expected
     return None

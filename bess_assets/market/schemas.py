@@ -382,7 +382,9 @@ class _File:
 
     def _judge_blank(self, name: str, drift: _Drift) -> None:
         column = self._dataset.columns[name]
-        if not is_published(column, self._year):
+        if column.only_compared:
+            drift.note("blank in every row; no figure is made of it")
+        elif not is_published(column, self._year):
             drift.note("blank in every row, as ERCOT didn't publish it then")
         elif column.required:
             drift.fault("blank in every row, and rows mean nothing without it")
@@ -566,7 +568,8 @@ def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]
                 earlier = found[before]
                 change = _change(cell, earlier.cells.get(identity))
                 was_published = _published(dataset, identity, before, earlier.files)
-                expected = _is_expected(change, cell or earlier.cells.get(identity), published, was_published)
+                if not _is_only_compared(dataset, identity):
+                    expected = _is_expected(change, cell or earlier.cells.get(identity), published, was_published)
             yield {
                 "dataset": dataset.name,
                 "position": position,
@@ -631,12 +634,16 @@ def _file_year(file: str) -> int | None:
 
 
 def _published(dataset: Dataset, identity: str, year: int, files: Sequence[str]) -> bool | None:
-    """Whether ERCOT published a column in the rows of these files; None of a heading that is no canonical column."""
-    if identity not in dataset.columns:
+    """Whether ERCOT published a column in the rows of these files; None of a heading that is no canonical column, or of one that is only compared."""
+    if identity not in dataset.columns or _is_only_compared(dataset, identity):
         return None
     if not files:
         return dataset.first_year <= year <= dataset.last_year and is_published(dataset.columns[identity], year)
     return any(is_published(dataset.columns[identity], _file_year(file)) for file in files)
+
+
+def _is_only_compared(dataset: Dataset, identity: str) -> bool:
+    return identity in dataset.columns and dataset.columns[identity].only_compared
 
 
 def _use_of(identity: str, years: Iterable[_DatasetYear]) -> str:

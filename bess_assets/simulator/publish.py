@@ -305,6 +305,7 @@ class _Publisher:
                 "hsl": did.high_limit_mw,
                 "awarded": did.energy_award_mw,
                 "energy_price": price,
+                **self._clearing_prices(),
                 **_award_columns(awards, hours, file_year, "gen", self.hazards),
             }
 
@@ -347,6 +348,14 @@ class _Publisher:
                 keep=here & ~combo,
                 spoil="awarded",
             )
+
+    def _clearing_prices(self) -> dict[str, Floats]:
+        """Clearing prices that every day-ahead row of ERCOT's reports repeats; the rollups have no column for them."""
+        hours = self.year.hours
+        return {
+            f"mcpc_{product}": np.where(hours < ECRS_START, np.nan, price) if product == "ecrs" else price
+            for product, price in self.market.as_price.items()
+        }
 
     def _listed(self) -> Bools:
         """Hours that the day-ahead files hold at all."""
@@ -506,6 +515,7 @@ class _Publisher:
                     "hsl": limit,
                     "awarded": output,
                     "energy_price": price,
+                    **self._clearing_prices(),
                     **_award_columns(awards, hours, file_year, "gen", self.hazards),
                 }
 

@@ -136,23 +136,25 @@ def _runs(soc: bool) -> list[_Field]:
     ]
 
 
-def _award(product: str, heading: str, clearing: str) -> list[_Field]:
-    """Award and clearing price of a product in a day-ahead report."""
-    return [_Field(f"{heading} Awarded", product), *_blank(f"{clearing} MCPC")]
-
-
-def _day_ahead_awards(*ecrs: str) -> list[_Field]:
-    """Ancillary awards of a day-ahead report; RRS in three parts from December 2022, ECRS from its first day."""
+def _day_ahead_awards(*ecrs: str, priced: bool) -> list[_Field]:
+    """Ancillary awards of a day-ahead report, with clearing prices; RRS in three parts from December 2022, ECRS from its first day."""
     split = RRS_SPLIT_FIRST_DAY
+
+    def clearing(product: str, heading: str, first: date = date.min) -> _Field:
+        return _Field(f"{heading} MCPC", f"mcpc_{product}" if priced else "", first)
+
     return [
-        *_award("regup", "RegUp", "RegUp"),
-        *_award("regdn", "RegDown", "RegDown"),
+        _Field("RegUp Awarded", "regup"),
+        clearing("regup", "RegUp"),
+        _Field("RegDown Awarded", "regdn"),
+        clearing("regdn", "RegDown"),
         _Field("RRS Awarded", "rrs", before=split),
         *(_Field(f"{part.upper()} Awarded", part, first=split) for part in ("rrspfr", "rrsffr", "rrsufr")),
-        *_blank("RRS MCPC"),
+        clearing("rrs", "RRS"),
         *(_Field(f"{part.upper()} Awarded", part, first=_ECRS_COLUMNS_FIRST_DAY) for part in ecrs),
-        *_blank("ECRS MCPC", first=_ECRS_COLUMNS_FIRST_DAY),
-        *_award("nspin", "NonSpin", "NonSpin"),
+        clearing("ecrs", "ECRS", _ECRS_COLUMNS_FIRST_DAY),
+        _Field("NonSpin Awarded", "nspin"),
+        clearing("nspin", "NonSpin"),
     ]
 
 
@@ -171,7 +173,7 @@ _GEN_DAY_AHEAD = [
     _Field("Awarded Quantity", "awarded"),
     _Field("Settlement Point Name", "node"),
     _Field("Energy Settlement Point Price", "energy_price"),
-    *_day_ahead_awards("ecrssd"),
+    *_day_ahead_awards("ecrssd", priced=True),
 ]
 
 _SASM_PRODUCTS = (
@@ -196,7 +198,7 @@ _LAYOUTS: dict[str, list[_Field]] = {
         _Field("Load Resource Name", "name"),
         _Field("Max Power Consumption for Load Resource", "max_power"),
         _Field("Low Power Consumption for Load Resource", "low_power"),
-        *_day_ahead_awards("ecrssd", "ecrsmd"),
+        *_day_ahead_awards("ecrssd", "ecrsmd", priced=False),
     ],
     "DAM_Energy_Bid_Awards": [
         _Field("Delivery Date", "date"),

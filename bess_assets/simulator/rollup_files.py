@@ -2,12 +2,13 @@
 
 Nothing is lost here that market.md does not say how to read back.
 
-Belongs here: layouts, spellings, writing Parquet.
+Belongs here: layouts, spellings, writing Parquet, and how many rows each file got.
 Does not: which rows and columns a file has (publish.py).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import pairwise
@@ -375,6 +376,7 @@ class RollupWriter:
         self._folder = folder
         self._hazards: Hazards = hazards
         self._open: dict[tuple[str, int], pq.ParquetWriter] = {}
+        self._rows: dict[str, dict[str, int]] = {}
 
     def write(self, year: int, published: dict[str, list[Rows]]) -> None:
         """Append the rows of one operating year to their files.
@@ -403,6 +405,8 @@ class RollupWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._open[key] = pq.ParquetWriter(path, table.schema, compression="lz4")
         self._open[key].write_table(table)
+        written = self._rows.setdefault(dataset.lower(), {})
+        written[str(file_year)] = written.get(str(file_year), 0) + table.num_rows
 
     def _close_before(self, file_year: int) -> None:
         """Finish the files of earlier years."""
@@ -410,5 +414,9 @@ class RollupWriter:
             self._open.pop(key).close()
 
     def close(self) -> None:
-        """Finish all files."""
+        """Finish all files, and say how many rows each has, for whoever checks that all were read."""
         self._close_before(10_000)
+        expected = {"version": "as simulated", "rows": self._rows}
+        path = self._folder / "expected_rows.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(expected, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -54,6 +54,7 @@ ERA_LACKS = {
         "rrsffr_award_mw",
         "rrsufr_award_mw",
         "ecrssd_award_mw",
+        "ecrs_mcpc_usd_per_mw",
     },
     "60d_DAM_Gen_Resource_Data__2026-07-09": {"rrs_award_mw"},
     "60d_DAM_ESR_Data__2025-12-06..2026-07-09": {"rrs_award_mw"},

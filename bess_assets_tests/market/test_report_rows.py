@@ -195,6 +195,20 @@ def test_columns_that_nobody_reads_are_kept_and_what_is_no_number_in_them_is_cou
     assert parsed.unreadable == {0: 1}
 
 
+def test_a_clearing_price_that_is_no_number_is_counted_and_costs_no_row_since_no_figure_is_made_of_it():
+    headings = f"{DAM_GEN},RegUp MCPC"
+    parsed = read("a.csv", text(headings, [f"{award('01/05/2024', 1)},5.25", f"{award('01/05/2024', 2)},dear"]))
+    assert column(parsed, "regup_mcpc_usd_per_mw") == [5.25, None]
+    assert parsed.unreadable == {0: 1}
+
+
+def test_a_bad_award_is_located_though_a_clearing_price_before_it_is_bad_too():
+    headings = f"{DAM_GEN},RegUp MCPC"
+    rows = [f"{award('01/05/2024', 1)},dear", f"{award('01/05/2024', 2, mw='much')},5.25"]
+    with pytest.raises(InputError, match=r"line 3 holds 'much' in column 'Awarded Quantity'"):
+        read("a.csv", text(headings, rows))
+
+
 def test_layouts_are_told_by_their_canonical_columns():
     dataset = DATASETS["dam_gen_resources"]
     headings = tuple(DAM_GEN.split(","))

@@ -150,6 +150,16 @@ def test_a_blank_of_a_report_that_has_the_column_and_a_column_that_a_report_lack
     assert absent["regup_award_mw"].tolist() == [False, False, True]
 
 
+def test_clearing_prices_that_some_reports_lack_are_nothing_to_report(reports, built):
+    put(reports / "a.csv", text(f"{DAM_GEN},RegUp MCPC", [f"{award(DAY, 1)},5.25"]))
+    put(reports / "b.csv", text(DAM_GEN, [award(NEXT, 1)]))
+    roll_up(reports, built)
+    path = built_path(built, "dam_gen_resources", 2024)
+    (rows,) = read_rows(DATASETS["dam_gen_resources"], path, ["regup_mcpc_usd_per_mw"])
+    assert rows.numbers("regup_mcpc_usd_per_mw").tolist() == pytest.approx([5.25, float("nan")], nan_ok=True)
+    assert partly_absent(DATASETS["dam_gen_resources"], path) == []
+
+
 # --- which row stands -------------------------------------------------------------------------------------------------------------------------
 
 

@@ -551,6 +551,24 @@ def test_without_a_year_there_is_an_empty_matrix():
     assert availability_rows({}) == []
 
 
+@pytest.mark.parametrize("with_prices", [2021, 2024])
+def test_clearing_prices_may_come_and_go_since_they_are_only_compared(tmp_path, with_prices):
+    for year in (2021, 2024):
+        dam(tmp_path, year, **({"RegUpMCPC": pa.array([5.0, 6.0])} if year == with_prices else {}))
+    rows, result = availability((2021, tmp_path), (2024, tmp_path))
+    row = rows["regup_mcpc_usd_per_mw", 2024]
+    assert row["change"] == ("appeared" if with_prices == 2024 else "vanished")
+    assert (row["present"], row["published"], row["expected_change"]) == (with_prices == 2024, None, None)
+    assert "mcpc" not in " ".join(result.mismatches)
+    assert mismatches(of_file(tmp_path, "dam_gen_resources")) == set()
+
+
+def test_clearing_prices_that_are_blank_in_every_row_are_noted(tmp_path):
+    dam(tmp_path, RegUpMCPC=pa.array([None, None], pa.float64()))
+    row = of_file(tmp_path, "dam_gen_resources")["regup_mcpc_usd_per_mw"]
+    assert (row["drift"], row["mismatch"]) == ("blank in every row; no figure is made of it", False)
+
+
 # --- as a step -----------------------------------------------------------------------------------------------------------------------------------
 
 

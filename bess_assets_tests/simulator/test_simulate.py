@@ -6,6 +6,7 @@ Does not: single rules of the truth (test_truth.py), single awkward rows (test_p
 
 import csv
 import hashlib
+import json
 import math
 from datetime import date, datetime
 from pathlib import Path
@@ -65,6 +66,15 @@ def test_hazards_that_lose_nothing_leave_the_truth_as_it_is(clean: Path, harmles
                 assert math.isclose(float(value), float(its[column]), rel_tol=1e-12), column
             except ValueError:
                 assert value == its[column], column
+
+
+def test_the_rows_of_each_rollup_are_stated_beside_them(harmless: Path) -> None:
+    stated = json.loads((harmless / "rollups" / "expected_rows.json").read_text(encoding="utf-8"))["rows"]
+    written: dict[str, dict[str, int]] = {}
+    for path in (harmless / "rollups").glob("*/*.parquet"):
+        written.setdefault(path.parent.name.lower(), {})[path.stem] = pq.read_metadata(path).num_rows
+    assert stated == written
+    assert stated["dam_gen_resources"].keys() == {"2025", "2026"}
 
 
 def test_disclosed_files_are_grouped_by_the_year_of_publication(harmless: Path) -> None:

@@ -1,0 +1,99 @@
+"""What is checked of each result table once it is written, and what was found.
+
+Belongs here: which checks each table has, and judging them; the checks themselves lie in the modules of this package.
+Does not: hard invariants, which hold before a file may exist (storage.py), the second settlement (validation/), showing checks in Dagster (assets/).
+"""
+
+from bess_assets.checks import figures, ledgers, row_counts, written
+from bess_assets.checks.check import Check, Judged, step_check
+from bess_assets.checks.written import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK, SUMS_CHECK
+from bess_assets.errors import BessError
+from bess_assets.market.award_checks import CAPACITY_CHECK, ENERGY_LIMITS_CHECK, MCPC_CHECK
+from bess_assets.market.daily import STATED_PRICE_CHECK
+from bess_assets.market.step import StepResult, Verdict
+from bess_assets.records import CheckEntry
+from bess_assets.settings import Settings
+from bess_assets.tables import Table
+
+__all__ = [
+    "CHANGES_CHECK",
+    "COLUMNS_CHECK",
+    "FINDINGS_CHECK",
+    "KEYS_CHECK",
+    "SUMS_CHECK",
+    "Check",
+    "Judged",
+    "checks_of",
+    "judge_table",
+]
+
+_OWN: dict[str, tuple[Check, ...]] = {
+    "rollup_schemas": (written.COLUMNS, row_counts.ROW_COUNTS),
+    "column_availability": (written.CHANGES,),
+    "bess_awards": (
+        ledgers.HOURS,
+        step_check(
+            ENERGY_LIMITS_CHECK,
+            "No day-ahead energy award lies outside LSL to HSL of its own row, by more than 0.05 MW. A warning: awards in status OUT and OFF are real.",
+            "nothing, for a few hours; many hours of one resource mean that its limits or awards are not what they seem",
+        ),
+        step_check(
+            CAPACITY_CHECK,
+            "Upward, or downward, ancillary awards of a generation or storage resource fit together between LSL and HSL of its own row. "
+            "A warning: awards in status OUT and OFF are real.",
+            "nothing, for a few hours; many hours of one resource mean that its limits or awards are not what they seem",
+        ),
+        step_check(
+            MCPC_CHECK,
+            "Clearing prices that day-ahead rows state agree with the published ones to a cent. A warning; files that state none pass.",
+            "one of the two is an older edition: bring AS_prices and the day-ahead files of the named products again",
+        ),
+    ),
+    "bess_dispatch": (ledgers.QUARTER_HOURS,),
+    "bess_prices": (ledgers.QUARTER_HOURS,),
+    "dam_awards_daily": (
+        step_check(
+            STATED_PRICE_CHECK,
+            "Settlement prices that day-ahead rows state agree with those of the price file to a cent. A warning; files that state none pass.",
+            "one of the two is an older edition, or your battery table names another node than the rows do",
+        ),
+    ),
+    "energy_revenue": (ledgers.QUARTER_HOURS,),
+    "as_revenue": (ledgers.HOURS,),
+    "daily_revenue": (figures.PRICED,),
+    "leaderboard": (ledgers.LEDGERS, figures.EFFICIENCY, figures.OUTLIERS, figures.PUBLISHED_YEAR),
+    "leaderboard_monthly": (figures.PUBLISHED_MONTHS,),
+}
+"""Checks of one table alone, by table."""
+
+
+def checks_of(table: Table) -> list[Check]:
+    """The checks that are reported with a table, in the order in which they are shown."""
+    sums = [written.SUMS] if table.sums else []
+    return [written.KEYS, *sums, written.FINDINGS, *_OWN.get(table.name, ())]
+
+
+def judge_table(settings: Settings, year: int | None, table: Table, result: StepResult, rows: int) -> list[CheckEntry]:
+    """What each check of a table that was just written found, as it stands in the run record."""
+    judged = Judged(settings, year, table, rows, result.findings.items, result.mismatches, result.verdicts)
+    entries = []
+    for check in checks_of(table):
+        verdict = _verdict(check, judged)
+        entries.append(
+            CheckEntry(
+                name=check.name,
+                passed=verdict.passed,
+                blocking=check.blocking,
+                detail=verdict.detail,
+                numbers=dict(verdict.numbers),
+            )
+        )
+    return entries
+
+
+def _verdict(check: Check, judged: Judged) -> Verdict:
+    try:
+        return check.judge(judged)
+    except BessError as error:
+        # what could not be looked at has not passed; the table is written all the same
+        return Verdict(passed=False, detail=f"could not be judged: {error.problem}")

@@ -1,0 +1,228 @@
+"""Whether the figures of a year are such as a market of batteries can have.
+
+Belongs here: how much of it is priced, efficiency, batteries far above the rest, what others published.
+Does not: how a figure is made (market/), who is ranked (market/metrics.py), the published figures themselves (published.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bess_assets.checks import published
+from bess_assets.checks.check import Check, Judged, some
+from bess_assets.market.metrics import OUTLIER_TIMES_FLEET, Period, fleet_usd_per_kw, outlier_note
+from bess_assets.market.step import Verdict
+
+PRICED_CHECK = "every_node_is_priced_in_almost_all_intervals"
+EFFICIENCY_CHECK = "no_battery_gives_more_than_it_takes_or_less_than_half"
+OUTLIERS_CHECK = "no_battery_stands_far_above_the_fleet_without_a_note"
+PUBLISHED_CHECK = "the_fleet_average_is_near_the_published_one"
+
+LEAST_PRICED_SHARE = 0.99
+"""Of a node's expected quarter-hours, and of the MWh that flowed there: with less, a price file has holes that show in the money."""
+LEAST_EFFICIENCY, MOST_EFFICIENCY = 0.5, 1.0
+"""Discharge / charge of a real battery over weeks; typical is 0.65 to 0.90. Above 1 a part of its charging is missing."""
+
+
+# --- prices -------------------------------------------------------------------------------------------------------------------------------
+
+
+def _priced(judged: Judged) -> Verdict:
+    rows = judged.ask(
+        "SELECT settlement_point, sum(expected_quarter_hours)::BIGINT, sum(unpriced_quarter_hours)::BIGINT, "
+        "coalesce(sum(discharge_mwh), 0) + coalesce(sum(charge_mwh), 0), coalesce(sum(unpriced_mwh), 0) "
+        "FROM {daily_revenue} GROUP BY settlement_point ORDER BY settlement_point NULLS LAST"
+    )
+    nodes = {
+        point: (1 - unpriced / expected, 1 - unpriced_mwh / mwh if mwh else None)
+        for point, expected, unpriced, mwh, unpriced_mwh in rows
+        if point is not None
+    }
+    nowhere = sum(expected for point, expected, *_ in rows if point is None)
+    mwh = sum(row[3] for row in rows)
+    below = {
+        point: shares
+        for point, shares in nodes.items()
+        if min(share for share in shares if share is not None) < LEAST_PRICED_SHARE
+    }
+    worst = sorted(below, key=lambda point: (min(s for s in below[point] if s is not None), point))
+    detail = (
+        f"{len(below)} of {len(nodes)} nodes below {LEAST_PRICED_SHARE:.0%}: "
+        + some([_shares(p, below[p]) for p in worst])
+        if below
+        else f"{len(nodes)} nodes, each priced in at least {LEAST_PRICED_SHARE:.0%} of its quarter-hours and MWh"
+    )
+    if nowhere:
+        detail += f"; {nowhere:,} quarter-hours of batteries without a node"
+    by_mwh = [share for _, share in nodes.values() if share is not None]
+    numbers = {
+        "nodes": len(nodes),
+        "nodes_below": len(below),
+        "lowest_share_of_intervals": min((share for share, _ in nodes.values()), default=None),
+        "lowest_share_of_mwh": min(by_mwh, default=None),
+        "share_of_fleet_mwh_priced": 1 - sum(row[4] for row in rows) / mwh if mwh else None,
+        "quarter_hours_without_a_node": nowhere,
+    }
+    return Verdict(passed=not below, detail=detail, numbers=numbers)
+
+
+def _shares(point: str, shares: tuple[float, float | None]) -> str:
+    by_mwh = "" if shares[1] is None else f", {shares[1]:.2%} of MWh"
+    return f"{point} {shares[0]:.2%} of intervals{by_mwh}"
+
+
+PRICED = Check(
+    PRICED_CHECK,
+    f"Each node has both prices in at least {LEAST_PRICED_SHARE:.0%} of the quarter-hours expected there, and a real-time price for as much of the MWh. "
+    "A warning: unpriced money is unknown, never a hub's.",
+    _priced,
+    "look for the named nodes in the price files; a renamed node can be given in your battery table",
+)
+
+
+# --- efficiency ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _efficiency(judged: Judged) -> Verdict:
+    rows = judged.ask(
+        "SELECT battery, round_trip_efficiency FROM {leaderboard} WHERE round_trip_efficiency IS NOT NULL ORDER BY battery"
+    )
+    outside = [(name, value) for name, value in rows if not LEAST_EFFICIENCY <= value <= MOST_EFFICIENCY]
+    fleet = None
+    if judged.has("daily_revenue"):
+        ((discharge, charge),) = judged.ask(
+            "SELECT sum(paired_discharge_mwh), sum(paired_charge_mwh) FROM {daily_revenue}"
+        )
+        fleet = discharge / charge if charge else None
+    known = f"{len(rows)} batteries with a known efficiency"
+    detail = (
+        f"{len(outside)} of {known} outside {LEAST_EFFICIENCY} to {MOST_EFFICIENCY}: "
+        + some([f"{name} {value:.3f}" for name, value in outside])
+        if outside
+        else f"{known}, all within {LEAST_EFFICIENCY} to {MOST_EFFICIENCY}"
+    )
+    values = [value for _, value in rows]
+    numbers = {
+        "batteries": len(rows),
+        "batteries_outside": len(outside),
+        "lowest_efficiency": min(values, default=None),
+        "highest_efficiency": max(values, default=None),
+        "fleet_efficiency": fleet,
+    }
+    return Verdict(passed=not outside, detail=detail, numbers=numbers)
+
+
+EFFICIENCY = Check(
+    EFFICIENCY_CHECK,
+    f"Round-trip efficiency, ranked or not, lies between {LEAST_EFFICIENCY} and {MOST_EFFICIENCY}. A warning: above it charging is missing, below it "
+    "charging of something else is counted.",
+    _efficiency,
+    "look at the battery's load resource (`bess battery NAME`); give the right one in your battery table",
+)
+
+
+# --- outliers -----------------------------------------------------------------------------------------------------------------------------
+
+
+def _board(judged: Judged, *more: str) -> list[dict[str, Any]]:
+    """Rows of the board: what a fleet average takes, and further columns."""
+    names = ("battery", "rank", "capacity_mw", "active_days", "total_usd", "data_through", *more)
+    rows = judged.ask(f"SELECT {', '.join(names)} FROM {{{judged.table.name}}}")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _outliers(judged: Judged) -> Verdict:
+    rows = _board(judged, "notes")
+    period = Period(judged.operating_year, None)
+    average = fleet_usd_per_kw(rows, period.days)
+    if not average or average <= 0:
+        return Verdict(passed=True, detail="the fleet has no average above zero", numbers={"batteries_above": 0})
+    above = {
+        row["battery"]: (times, outlier_note(times) in (row["notes"] or "").split("; "))
+        for row in rows
+        if (times := _times_average(row, period.days, average)) > OUTLIER_TIMES_FLEET
+    }
+    unlisted = [f"{name} {times:.1f} times" for name, (times, listed) in sorted(above.items()) if not listed]
+    listed = [f"{name} {times:.1f} times" for name, (times, listed) in sorted(above.items()) if listed]
+    phrases = [
+        *([f"without a note: {some(unlisted)}"] if unlisted else []),
+        *([f"noted: {some(listed)}"] if listed else []),
+    ]
+    detail = "; ".join(phrases) or f"no battery above {OUTLIER_TIMES_FLEET:g} times the fleet's {average:,.2f} $/kW"
+    numbers = {
+        "batteries_above": len(above),
+        "batteries_above_without_a_note": len(unlisted),
+        "fleet_usd_per_kw": average,
+    }
+    return Verdict(passed=not unlisted, detail=detail, numbers=numbers)
+
+
+def _times_average(row: Mapping[str, Any], days: int, average: float) -> float:
+    """A battery's $/kW, scaled from its active days to the year, as a multiple of the fleet's; 0 where it has none."""
+    if row["total_usd"] is None or not row["capacity_mw"] or not row["active_days"]:
+        return 0.0
+    return float(row["total_usd"] / (1_000 * row["capacity_mw"]) * days / row["active_days"] / average)
+
+
+OUTLIERS = Check(
+    OUTLIERS_CHECK,
+    f"No battery earns more than {OUTLIER_TIMES_FLEET:g} times the fleet's average $/kW without a note on the board that says so. A warning.",
+    _outliers,
+    "look at the battery's capacity and its pair; `bess refresh YEAR` writes the notes again",
+)
+
+
+# --- what others published ----------------------------------------------------------------------------------------------------------------
+
+
+def _year_published(judged: Judged) -> Verdict:
+    period = Period(judged.operating_year, None)
+    return _near_published(judged, [(period, _board(judged))])
+
+
+def _months_published(judged: Judged) -> Verdict:
+    rows = _board(judged, "month")
+    periods = [Period(judged.operating_year, month) for month in range(1, 13)]
+    return _near_published(judged, [(p, [row for row in rows if row["month"] == p.month]) for p in periods])
+
+
+def _near_published(judged: Judged, boards: Sequence[tuple[Period, list[dict[str, Any]]]]) -> Verdict:
+    numbers: dict[str, float | None] = {}
+    near: list[str] = []
+    far: list[str] = []
+    for period, rows in boards:
+        average = fleet_usd_per_kw(rows, period.days)
+        if average is not None:
+            average *= 12 / period.months
+        label = str(period.year) if period.month is None else f"{period.year}-{period.month:02d}"
+        prefix = "" if period.month is None else f"month_{period.month:02d}_"
+        figure = published.figure(period.year, period.month)
+        if average is not None:
+            numbers[f"{prefix}fleet_usd_per_kw_year"] = average
+        whole = bool(rows) and rows[0]["data_through"] >= period.last
+        if judged.is_made_up or figure is None or average is None or not whole:
+            continue
+        low, high = figure
+        numbers[f"{prefix}published_usd_per_kw_year"] = (low + high) / 2
+        words = f"{label}: {average:,.1f} $/kW-year, published {low:g}" + (f" to {high:g}" if high > low else "")
+        is_near = (1 - published.TOLERANCE) * low <= average <= (1 + published.TOLERANCE) * high
+        (near if is_near else far).append(words)
+    numbers |= {"compared": len(near) + len(far), "far_from_published": len(far)}
+    if judged.is_made_up:
+        detail = "not compared: a made-up market"
+    elif far:
+        detail = f"more than {published.TOLERANCE:.0%} away: " + "; ".join(far)
+    else:
+        detail = (
+            "; ".join(near)
+            or "not compared: no published figure, no ranked battery, or data that end before the period does"
+        )
+    return Verdict(passed=not far, detail=detail, numbers=numbers)
+
+
+_PUBLISHED_MEANING = (
+    f"The ranked fleet's average $/kW lies within {published.TOLERANCE:.0%} of the one that a commercial index published. Information: public data miss some "
+    "revenue, and made-up markets, periods without a figure and periods that the data do not cover whole pass."
+)
+_PUBLISHED_REMEDY = "look for what is missing or paired wrongly in many batteries at once: coverage first, then prices; one battery alone can't move it"
+PUBLISHED_YEAR = Check(PUBLISHED_CHECK, _PUBLISHED_MEANING, _year_published, _PUBLISHED_REMEDY)
+PUBLISHED_MONTHS = Check(PUBLISHED_CHECK, _PUBLISHED_MEANING, _months_published, _PUBLISHED_REMEDY)

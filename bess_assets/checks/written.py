@@ -1,0 +1,71 @@
+"""What the writer and the step of a table held or found: said again as checks, so that nobody has to look for it.
+
+Belongs here: checks that need no look at the file.
+Does not: holding the invariants (storage.py), finding what is found (market/).
+"""
+
+from bess_assets.checks.check import Check, Judged
+from bess_assets.market.step import Verdict
+
+KEYS_CHECK = "keys_are_unique"
+SUMS_CHECK = "parts_sum_to_totals"
+FINDINGS_CHECK = "no_figure_is_affected_by_a_finding"
+COLUMNS_CHECK = "columns_are_those_that_ercot_published"
+CHANGES_CHECK = "columns_changed_only_where_ercot_changed_them"
+
+
+def _keys(judged: Judged) -> Verdict:
+    detail = f"{judged.rows:,} rows, no {' + '.join(judged.table.key)} twice"
+    return Verdict(passed=True, detail=detail, numbers={"rows": judged.rows})
+
+
+def _sums(judged: Judged) -> Verdict:
+    detail = "; ".join(f"{total} = {' + '.join(parts)}" for total, parts in judged.table.sums)
+    return Verdict(passed=True, detail=detail, numbers={"rows": judged.rows})
+
+
+def _findings(judged: Judged) -> Verdict:
+    warnings = [finding for finding in judged.findings if finding.warning]
+    detail = "; ".join(f"{f.kind} {f.subject}: {f.count:,}" for f in warnings) or "no warning"
+    return Verdict(passed=not warnings, detail=detail, numbers={"findings_affecting_figures": len(warnings)})
+
+
+def _mismatches(judged: Judged) -> Verdict:
+    detail = "; ".join(judged.mismatches) or "no mismatch"
+    return Verdict(passed=not judged.mismatches, detail=detail, numbers={"mismatches": len(judged.mismatches)})
+
+
+KEYS = Check(
+    KEYS_CHECK,
+    "No key stands twice. Held before the file may exist: a table that breaks it is not written, and its step fails.",
+    _keys,
+    "nothing: a table that breaks it is never written; its step fails and says why",
+    blocking=True,
+)
+SUMS = Check(
+    SUMS_CHECK,
+    "Known parts add up to their total. Held before the file may exist: a table that breaks it is not written, and its step fails.",
+    _sums,
+    "nothing: a table that breaks it is never written; its step fails and says why",
+    blocking=True,
+)
+FINDINGS = Check(
+    FINDINGS_CHECK,
+    "Nothing was found in the inputs that may affect a figure. A warning: the findings of the materialization say what it was.",
+    _findings,
+    "read the findings; bring missing days or a whole file, then `bess refresh YEAR`",
+)
+COLUMNS = Check(
+    COLUMNS_CHECK,
+    "Every rollup file can be read and has the columns that ERCOT published then, filled and of a type that can be read, and no unknown one. "
+    "A warning: it names dataset, file and column.",
+    _mismatches,
+    "`bess status --columns` shows the matrix; build the named file again from ERCOT's reports",
+)
+CHANGES = Check(
+    CHANGES_CHECK,
+    "From year to year no column that is read, and no unknown one, appeared, vanished or changed type or heading, unless ERCOT made the change. "
+    "A warning: it names dataset, year and column.",
+    _mismatches,
+    "compare the file of the named year with its neighbours; a change of type alone is understood and harmless",
+)

@@ -1,0 +1,54 @@
+"""What the tests of checks share: judging a table that lies there, and spoiling one.
+
+Belongs here: fixtures and helpers of more than one file.
+Does not: any judgement.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bess_assets.checks import checks_of
+from bess_assets.checks.check import Judged
+from bess_assets.market.step import Verdict
+from bess_assets.records import result_path
+from bess_assets.settings import Settings, load_settings
+from bess_assets.tables import TABLES
+
+Judge = Callable[[int, str, str], Verdict]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A home with nothing in it."""
+    return load_settings(tmp_path / "home", {"BESS_ROLLUPS": str(tmp_path / "rollups")})
+
+
+@pytest.fixture
+def judge(settings: Settings) -> Judge:
+    """What a check, by name, finds in a table of that home."""
+
+    def found(year: int, table: str, check: str) -> Verdict:
+        (judging,) = (c for c in checks_of(TABLES[table]) if c.name == check)
+        return judging.judge(Judged(settings, year, TABLES[table], 0))
+
+    return found
+
+
+@pytest.fixture
+def spoil(settings: Settings) -> Callable[[int, str, Callable[[pa.Table], pa.Table]], None]:
+    """Put a spoilt copy in the place of a result file: the writer would refuse it."""
+
+    def put(year: int, table: str, change: Callable[[pa.Table], pa.Table]) -> None:
+        path = result_path(settings.results, table, year)
+        pq.write_table(change(pq.read_table(path)), path)
+
+    return put
+
+
+def numbers_of(verdict: Verdict, *names: str) -> Mapping[str, float | None]:
+    """Some of its numbers."""
+    return {name: verdict.numbers[name] for name in names}
