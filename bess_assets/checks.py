@@ -8,6 +8,7 @@ Does not: hard invariants, which hold before a file may exist (storage.py; the f
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bess_assets.market.editions import FINAL_CHECK
 from bess_assets.market.step import Finding, StepResult, Verdict
 from bess_assets.records import CheckEntry
 from bess_assets.settings import Settings
@@ -81,6 +82,10 @@ def _mismatches(judged: Judged) -> Verdict:
     return Verdict(passed=not judged.mismatches, detail=detail, numbers={"mismatches": len(judged.mismatches)})
 
 
+def _moved_once_final(judged: Judged) -> Verdict:
+    return judged.verdicts[FINAL_CHECK]
+
+
 _KEYS = Check(
     KEYS_CHECK,
     "No key stands twice. Held before the file may exist: a table that breaks it is not written, and its step fails.",
@@ -113,6 +118,14 @@ _OWN: dict[str, tuple[Check, ...]] = {
             "From year to year no column that is read, and no unknown one, appeared, vanished or changed type or heading, unless ERCOT made the change. "
             "A warning: it names dataset, year and column.",
             _mismatches,
+        ),
+    ),
+    "what_changed": (
+        Check(
+            FINAL_CHECK,
+            "No figure of a year moved after the year was final. A warning: it names the batteries that moved, by how much, and because of which input. "
+            "It stands until the next edition.",
+            _moved_once_final,
         ),
     ),
 }

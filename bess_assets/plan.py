@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from bess_assets.market.rollup_names import rollup_name
+from bess_assets.market.rollup_names import BATTERY_TABLE, LATER, rollup_name
 from bess_assets.records import (
-    LATER,
     Fingerprint,
     FingerprintEntry,
     RunRecord,
@@ -38,7 +37,6 @@ FIRST_YEAR = 2019
 _WORST_FIRST: tuple[State, ...] = ("failed", "missing", "changed", "present")
 _UPSTREAM = "table:"
 _YEAR_FILES = "[0-9][0-9][0-9][0-9].parquet"
-_REGISTRY_CSV = "registry_csv"
 
 
 @dataclass(frozen=True)
@@ -249,7 +247,7 @@ def _changed_files(
     now = input_files(settings, year, table)
     why = []
     for name in sorted({*then, *now}):
-        label = "the battery table (BESS_REGISTRY)" if name == _REGISTRY_CSV else name
+        label = "the battery table (BESS_REGISTRY)" if name == BATTERY_TABLE else name
         if name not in now:
             why.append(f"{label} is gone")
         elif name not in then:
