@@ -315,7 +315,7 @@ def _table(columns: Sequence[_Shown], rows: Sequence[Record], width: int) -> lis
 
 _EDITIONS = (
     _stored("edition_number", "#"),
-    _Shown(Heading("made (UTC)"), lambda row: row["made_at"][:16].replace("T", " ")),
+    _Shown(Heading("made (UTC)"), lambda row: f"{row['made_at']:%Y-%m-%d %H:%M}"),
     _stored("edition", "edition", right=False),
     _stored("data_through", "data through", right=False, keep=40),
     _stored("package_version", "version", right=False, keep=30),

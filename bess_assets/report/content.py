@@ -136,7 +136,8 @@ def read_content(settings: Settings, year: int) -> Content:
     monthly = _rows(settings, "leaderboard_monthly", year)
     days = ResultTable(TABLES["daily_revenue"], result_path(settings.results, "daily_revenue", year))
     table = days.read(list(DAY_COLUMNS))
-    edition = _last_edition(settings, year)
+    # A board without batteries is no edition, whatever was kept before.
+    edition = _last_edition(settings, year) if board else None
     by_month: dict[int, list[Row]] = {}
     for row in monthly:
         by_month.setdefault(row["month"], []).append(row)

@@ -324,12 +324,11 @@ class Results:
         path = self.require(year, "leaderboard_history")
 
         def ask() -> Answer:
-            one = ", ".join(f"any_value({name}) AS {name}" for name in ("package_version", "edition", "data_through"))
+            shared = ("made_at", "package_version", "edition", "data_through")
+            one = ", ".join(f"any_value({name}) AS {name}" for name in shared)
             (found,) = self._engine.ask(
-                # As text, for times with a zone would need a package more.
-                f"SELECT edition_number, strftime(any_value(made_at), '%Y-%m-%dT%H:%M:%S+00:00') AS made_at, {one}, count(*) AS batteries, "
-                "count(rank) AS batteries_ranked, sum(total_usd) AS total_usd, any_value(inputs) AS inputs "
-                f"FROM {_files([(year, path)])} GROUP BY edition_number ORDER BY edition_number"
+                f"SELECT edition_number, {one}, count(*) AS batteries, count(rank) AS batteries_ranked, sum(total_usd) AS total_usd, "
+                f"any_value(inputs) AS inputs FROM {_files([(year, path)])} GROUP BY edition_number ORDER BY edition_number"
             )
             return _with_changed_inputs(found)
 
