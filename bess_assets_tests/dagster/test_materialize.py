@@ -18,6 +18,7 @@ from bess_assets.automation.sensors import merge_request
 from bess_assets.checks import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK
 from bess_assets.errors import NotRefreshedError, SettingsError, YearBusyError
 from bess_assets.market.datasets import DATASETS
+from bess_assets.market.editions import FINAL_CHECK
 from bess_assets.materialize import materialize_year, register_rollups
 from bess_assets.pipeline import run_step
 from bess_assets.plan import plan_year
@@ -192,6 +193,22 @@ def test_part_of_a_year_can_be_made_alone(refreshed: Refreshed) -> None:
     outcome = materialize_year(refreshed.instance, refreshed.settings, YEAR, ["leaderboard", "leaderboard_monthly"])
     assert outcome.ok
     assert list(outcome.assets) == ["leaderboard", "leaderboard_monthly"]
+
+
+def test_boards_made_again_without_change_add_no_edition_and_leave_the_page_as_it_is(refreshed: Refreshed) -> None:
+    results = refreshed.settings.results
+    history = result_path(results, "leaderboard_history", YEAR)
+    page = report_files(results, LEADERBOARD_REPORT, YEAR)[0]
+    before = (history.read_bytes(), history.stat().st_mtime_ns, page.read_bytes())
+    made = read_run(results, YEAR)["tables"]["leaderboard"]["finished"]
+    again = ["leaderboard", "leaderboard_history", "what_changed", "leaderboard_report"]
+    outcome = materialize_year(refreshed.instance, refreshed.settings, YEAR, again)
+    assert {name: asset.status for name, asset in outcome.assets.items()} == dict.fromkeys(again, "ok")
+    assert read_run(results, YEAR)["tables"]["leaderboard"]["finished"] >= made
+    assert (history.read_bytes(), history.stat().st_mtime_ns, page.read_bytes()) == before
+    (check,) = (c for c in outcome.assets["what_changed"].checks if c["name"] == FINAL_CHECK)
+    assert (check["passed"], check["blocking"]) == (True, False)
+    assert check["detail"].startswith("1 edition")
 
 
 def test_a_bad_file_fails_what_needs_it_and_says_which_file(instance: dg.DagsterInstance, tmp_path: Path) -> None:
