@@ -505,6 +505,37 @@ def battery(options: Options, name: str, year: int | None, form: Format) -> None
         click.echo(json_text({"battery": found.battery, **{name: part.records() for name, part in parts.items()}}))
 
 
+@main.command(short_help="Show what moved between the last two editions of a year.")
+@click.argument("year", type=click.IntRange(1000, 9999))
+@_format
+@_home_and_debug
+@click.pass_obj
+def changes(options: Options, year: int, form: Format) -> None:
+    """Show what moved between the last two editions of a year's leaderboard, by how much, and because of which input.
+
+    A board that differs from the last one becomes a new edition. The table also lists all editions kept; csv holds a row for each battery that moved;
+    json holds both.
+    """
+    import json  # noqa: PLC0415
+
+    from bess_assets import show  # noqa: PLC0415
+    from bess_assets.results import Results  # noqa: PLC0415
+    from bess_assets.text_tables import csv_lines, json_text  # noqa: PLC0415
+
+    with Results(options.settings()) as results:
+        editions, changed = results.editions(year), results.what_changed(year)
+        problem = results.last_refresh_problem(year)
+    if problem:
+        _echo_warning(f"the last refresh of {year} failed at {problem}; these editions are older.")
+    if form == "table":
+        _echo(show.changes_lines(year, editions, changed, _width()))
+    elif form == "csv":
+        _echo(csv_lines(changed.columns, changed.rows))
+    else:
+        kept = [{**row, "inputs": json.loads(row["inputs"])} for row in editions.records()]
+        click.echo(json_text({"year": year, "editions": kept, "what_changed": changed.records()}))
+
+
 @main.command(short_help="Answer one SELECT over the result tables.")
 @click.argument("query")
 @_format

@@ -11,17 +11,30 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from bess_assets.checks import judge_table
 from bess_assets.errors import BessError, InputError, NotRefreshedError
-from bess_assets.market import ancillary, awards, daily, dispatch, energy, leaderboard, prices, registry, schemas
+from bess_assets.market import (
+    ancillary,
+    awards,
+    daily,
+    dispatch,
+    editions,
+    energy,
+    leaderboard,
+    prices,
+    registry,
+    schemas,
+)
 from bess_assets.market.clock import OperatingYear
 from bess_assets.market.datasets import DATASETS, describe_file
 from bess_assets.market.rollup import Progress, RollUp, read_manifest, roll_up
-from bess_assets.market.rollup_names import BUILT_FOLDER
-from bess_assets.market.step import Finding, Inputs, StepResult, StoredTable
+from bess_assets.market.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER
+from bess_assets.market.step import Finding, Inputs, Origin, StepResult, StoredTable
 from bess_assets.records import (
     MARKER,
     BuiltEntry,
@@ -32,6 +45,7 @@ from bess_assets.records import (
     earlier_digests,
     file_years,
     fingerprint,
+    in_battery_table,
     input_files,
     later_inputs,
     read_run,
@@ -47,8 +61,8 @@ from bess_assets.records import (
     year_lock,
 )
 from bess_assets.settings import Settings
-from bess_assets.storage import ResultTable, WrittenTable, write_table
-from bess_assets.tables import TABLES, FileSet, Table
+from bess_assets.storage import ResultTable, WrittenTable, kept_table, read_kept, write_table
+from bess_assets.tables import LEADERBOARD, LEADERBOARD_HISTORY, TABLES, FileSet, Table, lineage, tables_above
 
 Step = Callable[[Inputs], StepResult]
 
@@ -66,6 +80,8 @@ STEPS: dict[str, Step] = {
     "daily_revenue": daily.daily_revenue,
     "leaderboard": leaderboard.leaderboard,
     "leaderboard_monthly": leaderboard.leaderboard_monthly,
+    "leaderboard_history": editions.leaderboard_history,
+    "what_changed": editions.what_changed,
 }
 """The market function of every yearly table, in an order in which they can run."""
 
@@ -206,7 +222,9 @@ def finish_step(started: StartedStep) -> TableEntry:
         _tell(StepEvent("chunk", table.name, year, chunks=chunks, seconds=started.clock.seconds()))
 
     try:
-        written = write_table(table, result_path(settings.results, table.name, year), started.result, progress)
+        path = result_path(settings.results, table.name, year)
+        unchanged = started.result.unchanged
+        written = kept_table(table, path) if unchanged else write_table(table, path, started.result, progress)
     except BaseException as error:
         _record_failure(settings, year, table, started.clock, started.inputs, error)
         raise
@@ -280,7 +298,56 @@ def inputs_of(settings: Settings, year: int, table: Table, upstream: Mapping[str
         tables={**opened, **(upstream or {})},
         registry_csv=settings.registry_csv,
         block_bytes=settings.memory_limit_bytes // _BLOCK_SHARE,
+        origin=_origin(settings, year) if table.append_only else None,
+        feeds=_feeds() if LEADERBOARD_HISTORY.name in {table.name, *table.upstream} else {},
     )
+
+
+def _origin(settings: Settings, year: int) -> Origin:
+    """Where the leaderboard comes from, by the run record, and the editions of it that were kept.
+
+    Raises:
+        NotRefreshedError: the record doesn't say, or says that a table which the board is made from has failed since.
+        InputError: the editions kept cannot be read.
+    """
+    recorded = read_run(settings.results, year)["tables"]
+    above = [*tables_above(LEADERBOARD), LEADERBOARD.name]
+    failed = [name for name in above if name in recorded and recorded[name]["status"] != "ok"]
+    if failed or LEADERBOARD.name not in recorded:
+        what = f"{failed[0]} failed when it was last refreshed" if failed else "the run record has no leaderboard"
+        raise NotRefreshedError(
+            f"Nobody knows what the leaderboard of {year} was made of: {what}.",
+            dataset=LEADERBOARD.name,
+            file=run_record_path(settings.results, year),
+            remedy=f"Refresh the whole year: bess refresh {year}",
+        )
+    seen: dict[str, set[str]] = {}
+    for name in above:
+        for file, value in recorded[name]["inputs"].items() if name in recorded else ():
+            if not isinstance(value, str):
+                seen.setdefault(file, set()).add(value["digest"])
+            elif file.startswith(LATER):
+                seen.setdefault(file, set()).add(value)
+    board = recorded[LEADERBOARD.name]
+    return Origin(
+        made_at=datetime.fromisoformat(board["finished"]),
+        package_version=board["package_version"],
+        board_digest=_upstream_digest(settings, year, LEADERBOARD.name),
+        # Tables refreshed at different times may have seen different contents of one file: then both are named.
+        files={file: "+".join(sorted(digests)) for file, digests in seen.items()},
+        kept=read_kept(LEADERBOARD_HISTORY, result_path(settings.results, LEADERBOARD_HISTORY.name, year)),
+    )
+
+
+@lru_cache(maxsize=1)
+def _feeds() -> Mapping[str, frozenset[str]]:
+    """For each column of the leaderboard the datasets that it comes from, and the battery table if a table on the way looks into it."""
+    feeds = {}
+    for column in LEADERBOARD.column_names:
+        names = {source for source, _ in lineage(LEADERBOARD, column)}
+        table_read = any(in_battery_table(TABLES[name]) for name in names if name in TABLES)
+        feeds[column] = frozenset(names - set(TABLES)) | ({BATTERY_TABLE} if table_read else set())
+    return feeds
 
 
 def result_table(settings: Settings, table_name: str, year: int | None) -> ResultTable:

@@ -8,10 +8,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from bess_assets.market.rollup_names import BUILT_FOLDER, rollup_name
+from bess_assets.market.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER, rollup_name
 from bess_assets.records import (
     DIED,
-    LATER,
     Fingerprint,
     FingerprintEntry,
     RunRecord,
@@ -46,7 +45,6 @@ FIRST_YEAR = 2019
 _WORST_FIRST: tuple[State, ...] = ("failed", "missing", "gone", "changed", "present")
 _UPSTREAM = "table:"
 _YEAR_FILES = "[0-9][0-9][0-9][0-9].parquet"
-_REGISTRY_CSV = "registry_csv"
 
 
 @dataclass(frozen=True)
@@ -305,12 +303,15 @@ def _own_state(
     blocking = [c["name"].replace("_", " ") for c in entry["checks"] if c["blocking"] and not c["passed"]]
     if blocking:
         return "failed", [f"its check '{name}' failed" for name in blocking]
+    gone = _files_gone(settings, year, table)
+    return ("missing", gone) if gone else ("present", [])
+
+
+def _files_gone(settings: Settings, year: int | None, table: Table | FileSet) -> list[str]:
     if isinstance(table, FileSet) and year is not None:
         gone = [path.name for path in report_files(settings.results, table, year) if not path.is_file()]
-        return ("missing", [f"gone: {', '.join(gone)}"]) if gone else ("present", [])
-    if not result_path(settings.results, table.name, year).is_file():
-        return "missing", ["its file is gone"]
-    return "present", []
+        return [f"gone: {', '.join(gone)}"] if gone else []
+    return [] if result_path(settings.results, table.name, year).is_file() else ["its file is gone"]
 
 
 class _Files(NamedTuple):
@@ -338,7 +339,7 @@ def _changed_files(
     now = input_files(settings, year, table)
     files = _Files([], [])
     for name in sorted({*then, *now}):
-        label = "the battery table (BESS_REGISTRY)" if name == _REGISTRY_CSV else name
+        label = "the battery table (BESS_REGISTRY)" if name == BATTERY_TABLE else name
         dataset, _, file = name.partition("/")
         if name not in now:
             # What is not read for a figure may go; a built rollup that was removed is built anew where its reports are still there.

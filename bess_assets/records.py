@@ -22,7 +22,7 @@ from typing import Literal, NotRequired, TypedDict
 from filelock import FileLock, Timeout
 
 from bess_assets.errors import BessError, YearBusyError
-from bess_assets.market.rollup_names import BUILT_FOLDER, rollup_name
+from bess_assets.market.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER, rollup_name
 from bess_assets.settings import Settings
 from bess_assets.tables import FILE_SETS, TABLES, FileSet, Table
 
@@ -37,8 +37,6 @@ EXPECTED_ROWS_FILE = "expected_rows.json"
 
 RUNS_FOLDER = "_runs"
 DIED = "The process of its last run ended before it was made."
-LATER = "later:"
-"""Begins the name of an input that a year knows of without reading it: a built rollup of the next year, whose being there closes this one."""
 _RECORD_LOCK_SECONDS = 30.0
 _ROLLUP_WAIT_SECONDS = 60.0
 _SAMPLE_BLOCKS = 64
@@ -256,9 +254,14 @@ def input_files(settings: Settings, year: int | None, table: Table | FileSet) ->
         }
         found[EXPECTED_ROWS_FILE] = settings.rollups / EXPECTED_ROWS_FILE
         files |= {name: path for name, path in found.items() if path.is_file()}
-    if settings.registry_csv and table.group in {"registry", "extracts"}:
-        files["registry_csv"] = settings.registry_csv
+    if settings.registry_csv and in_battery_table(table):
+        files[BATTERY_TABLE] = settings.registry_csv
     return files
+
+
+def in_battery_table(table: Table | FileSet) -> bool:
+    """Whether the step of a table may look into the user's battery table."""
+    return table.group in {"registry", "extracts"}
 
 
 def later_inputs(settings: Settings, year: int | None, table: Table | FileSet) -> dict[str, str]:

@@ -311,6 +311,67 @@ def _table(columns: Sequence[_Shown], rows: Sequence[Record], width: int) -> lis
     return text_table([c.heading for c in columns], [[[c.value(row) for c in columns] for row in rows]], width).lines
 
 
+# --- editions -----------------------------------------------------------------------------------------------------------------------------
+
+_EDITIONS = (
+    _stored("edition_number", "#"),
+    _Shown(Heading("made (UTC)"), lambda row: f"{row['made_at']:%Y-%m-%d %H:%M}"),
+    _stored("edition", "edition", right=False),
+    _stored("data_through", "data through", right=False, keep=40),
+    _stored("package_version", "version", right=False, keep=30),
+    _stored("batteries", "batteries", keep=60),
+    _stored("batteries_ranked", "ranked", keep=50),
+    _stored("total_usd", "total $", money),
+)
+_CHANGES = (
+    _stored("battery", "battery", right=False, widest=24),
+    _stored("rank_before", "# before", keep=60),
+    _stored("rank_after", "# after", keep=60),
+    _stored("total_usd_before", "total $ before", decimals(2), keep=70),
+    _stored("total_usd_after", "total $ after", decimals(2), keep=80),
+    _stored("total_usd_change", "change $", decimals(2)),
+    _stored("energy_usd_change", "of it energy $", decimals(2), keep=50),
+    _stored("as_usd_change", "of it AS $", decimals(2), keep=50),
+)
+
+
+def changes_lines(year: int, editions: Answer, changed: Answer, width: int) -> list[str]:
+    """The editions of a year, then what moved between the last two and because of what.
+
+    Args:
+        year: the operating year.
+        editions: of `Results.editions`.
+        changed: of `Results.what_changed`.
+        width: columns of the terminal.
+    """
+    every = editions.records()
+    if not every:
+        return [Line.of("title", f"{year}: no edition was kept, for no board had a battery.")]
+    lines: list[str] = [Line.of("title", f"Editions of the leaderboard {year}"), "", *_table(_EDITIONS, every, width)]
+    for row in every[1:]:
+        inputs = listed(row["changed_inputs"].split("; ")) if row["changed_inputs"] else "none"
+        lines += paragraph(f"{row['edition_number']}: inputs that changed: {inputs}", width, "  ")
+    if len(every) == 1:
+        return [*lines, "", "One edition: there is no earlier one to compare it with."]
+    before, after = every[-2]["edition_number"], every[-1]["edition_number"]
+    rows = changed.records()
+    if not rows:
+        return [*lines, "", f"No battery moved between editions {before} and {after}."]
+    lines += [
+        "",
+        Line.of("title", f"What moved from edition {before} to {after}"),
+        "",
+        *_table(_CHANGES, rows, width),
+        "",
+    ]
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        by_reason.setdefault((row["because"], row["moved"]), []).append(row["battery"])
+    for (reason, moved), batteries in by_reason.items():
+        lines += paragraph(f"{listed(batteries)}: {moved}; because: {reason}", width, "  ")
+    return [*lines, "", *paragraph(WHAT_DOLLARS_ARE, width)]
+
+
 # --- any answer ---------------------------------------------------------------------------------------------------------------------------
 
 

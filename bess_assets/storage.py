@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bess_assets.errors import InvariantError, NotRefreshedError
+from bess_assets.errors import InputError, InvariantError, NotRefreshedError
 from bess_assets.market.step import Columns, StepResult
 from bess_assets.records import (
     Fingerprint,
@@ -42,6 +42,8 @@ __all__ = [
     "RollupFolder",
     "WrittenTable",
     "fingerprint",
+    "kept_table",
+    "read_kept",
     "read_run",
     "record_rollup",
     "record_table",
@@ -192,6 +194,55 @@ def write_table(
     written = WrittenTable(tally.rows, tally.money_usd, tally.coverage, digest, size, time.perf_counter() - started)
     _log.debug("%s: %d rows, %d bytes, %.1f s", path, written.rows, written.bytes, written.seconds)
     return written
+
+
+def read_kept(table: Table, path: Path) -> pa.Table | None:
+    """A table that only grows, as its file holds it, perhaps with the columns of an earlier version; None if there is no file.
+
+    Raises:
+        InputError: the file is there and cannot be read as that table. Nothing can make it again, so that it must not be written over.
+    """
+    try:
+        if not path.exists():
+            return None
+        with pq.ParquetFile(path) as file:
+            rows = file.read()
+        lacking = [c.name for c in table.columns if c.required and c.name not in rows.column_names]
+        problem = f"it has no column {', '.join(lacking)}" if lacking else None
+        if not lacking:
+            empty = [c.name for c in table.columns if c.required and rows.column(c.name).null_count]
+            problem = f"it has empty values in {', '.join(empty)}" if empty else None
+    except (OSError, pa.ArrowException) as error:
+        rows, problem = None, str(error)
+    if problem is not None:
+        raise InputError(
+            f"{table.name} of {path.stem} cannot be read: {problem}",
+            dataset=table.name,
+            file=path,
+            expected="the Parquet file as it was written",
+            remedy="It is left as it is, for nothing can make it again. Put a backup in its place; or move it away, and it begins anew.",
+        )
+    return rows
+
+
+def kept_table(table: Table, path: Path) -> WrittenTable:
+    """What a file holds that stays as it is.
+
+    Raises:
+        InvariantError: its rows break a rule of the table.
+    """
+    started = time.perf_counter()
+    tally = _Tally(table)
+    with pq.ParquetFile(path) as file:
+        tally.add(file.read())
+    return WrittenTable(
+        tally.rows,
+        tally.money_usd,
+        tally.coverage,
+        whole_digest(path),
+        path.stat().st_size,
+        time.perf_counter() - started,
+    )
 
 
 # --- writing ------------------------------------------------------------------------------------------------------------------------------

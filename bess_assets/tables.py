@@ -5,7 +5,7 @@ Does not: how a column is computed (market/), how a file is written (storage.py)
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from bess_assets.market.products import PRODUCT_NAMES, PRODUCTS
@@ -56,6 +56,8 @@ class Table:
         sums: (total, parts) pairs: where a total is known it is the sum of its known parts, to a cent in a million dollars.
         merged: True for a table without partitions that merges all years.
         sort: order of the file where it isn't the key's; empty means the key's.
+        append_only: True for the one table that keeps what earlier refreshes came to: inputs cannot make it again, so that it is never cleaned, and it
+            holds times.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Table:
     sums: tuple[tuple[str, tuple[str, ...]], ...] = field(default=())
     merged: bool = False
     sort: tuple[str, ...] = ()
+    append_only: bool = False
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
@@ -154,6 +157,10 @@ _AWARD_COLUMNS = {
 }
 _SCED = ("sced_gen_resources", "sced_load_resources", "sced_esr_resources")
 
+# Where the resources and days of a year are read from: whatever rests on which batteries there are, and on which days, rests on these.
+_NAMES = tuple((dataset, "resource_name") for dataset in (*_DAM, *_SCED, "sced_smne"))
+_SEEN = (*_NAMES, *((dataset, "operating_day") for dataset in _DAM), *((dataset, "sced_stamp") for dataset in _SCED), ("sced_smne", "interval_end"))
+
 _DATASETS = ("rt_prices", "da_prices", "as_prices", "rt_as_prices", *_DAM, *_SCED, "sced_smne", "cop_snapshots", "sasm_as_offers", "dam_energy_bid_awards")
 
 ROLLUP_SCHEMAS = Table(
@@ -218,26 +225,26 @@ BESS_REGISTRY = Table(
         Column("gen_resource", "text", "generation resource of the combo model (before 2025-12-05)", (("dam_gen_resources", "resource_name"), ("sced_gen_resources", "resource_name"))),
         Column("load_resource", "text", "accepted load resource, the charging side of the combo model", (("dam_load_resources", "resource_name"), ("sced_load_resources", "resource_name"))),
         Column("esr_resource", "text", "energy storage resource (from 2025-12-05)", (("dam_esr_resources", "resource_name"), ("sced_esr_resources", "resource_name"))),
-        Column("pair_status", "label", "how the load resource was found: confirmed, same_name, name_only, rejected, user, none; empty without a combo era"),
-        Column("pair_evidence", "text", "tests passed and failed by the candidates"),
-        Column("charging", "label", "where charging is read: load (load resource), generation (user said none), esr, unknown", required=True),
-        Column("bridge_evidence", "text", "why combo and ESR names are one battery"),
+        Column("pair_status", "label", "how the load resource was found: confirmed, same_name, name_only, rejected, user, none; empty without a combo era", _from("bess_registry", "load_resource")),
+        Column("pair_evidence", "text", "tests passed and failed by the candidates", _from("bess_registry", "gen_resource", "load_resource")),
+        Column("charging", "label", "where charging is read: load (load resource), generation (user said none), esr, unknown", _from("bess_registry", "load_resource", "esr_resource"), required=True),
+        Column("bridge_evidence", "text", "why combo and ESR names are one battery", _from("bess_registry", "gen_resource", "esr_resource")),
         Column("settlement_point", "text", "node of the last expected hour", (("dam_gen_resources", "settlement_point"), ("dam_esr_resources", "settlement_point"))),
         Column("settlement_points", "text", "all its nodes of the year, joined by a semicolon"),
         Column("qse", "text", "qualified scheduling entity, latest", (("dam_gen_resources", "qse"), ("dam_esr_resources", "qse"))),
-        Column("capacity_mw", "number", "MW: the 24th largest hourly high sustained limit", (("dam_gen_resources", "hsl_mw"), ("dam_esr_resources", "hsl_mw"), ("dam_load_resources", "max_power_mw"))),
-        Column("capacity_source", "label", "user, dam, sced, cop, load"),
+        Column("capacity_mw", "number", "MW: the 24th largest hourly high sustained limit", (*((dataset, "hsl_mw") for dataset in ("dam_gen_resources", "dam_esr_resources", "sced_gen_resources", "sced_esr_resources", "cop_snapshots")), ("dam_load_resources", "max_power_mw"), ("sced_load_resources", "max_power_mw"))),
+        Column("capacity_source", "label", "user, dam, sced, cop, load", _from("bess_registry", "capacity_mw")),
         Column("energy_mwh", "number", "MWh: the 24th largest hourly maximum state of charge", (("sced_esr_resources", "max_soc_mwh"), ("cop_snapshots", "max_soc_mwh"))),
-        Column("energy_source", "label", "user, sced, cop"),
-        Column("duration_hours", "number", "energy_mwh / capacity_mw; 4.0 where assumed"),
-        Column("duration_source", "label", "user, ercot, assumed (no metric uses an assumed duration)", required=True),
-        Column("first_seen_day", "day", "first operating day with a row in a DAM, SCED or SMNE dataset", required=True),
-        Column("last_seen_day", "day", "last operating day with such a row", required=True),
-        Column("expected_first_day", "day", "first day for which figures are expected", required=True),
-        Column("expected_last_day", "day", "last day for which figures are expected", required=True),
-        Column("data_through", "day", "last operating day of the year's 60-day data", required=True),
-        Column("edition", "label", "final if the data go beyond 31 December, else preliminary", required=True),
-        Column("notes", "text", "what a reader should know"),
+        Column("energy_source", "label", "user, sced, cop", _from("bess_registry", "energy_mwh")),
+        Column("duration_hours", "number", "energy_mwh / capacity_mw; 4.0 where assumed", _from("bess_registry", "energy_mwh", "capacity_mw")),
+        Column("duration_source", "label", "user, ercot, assumed (no metric uses an assumed duration)", _from("bess_registry", "energy_mwh"), required=True),
+        Column("first_seen_day", "day", "first operating day with a row in a DAM, SCED or SMNE dataset", _SEEN, required=True),
+        Column("last_seen_day", "day", "last operating day with such a row", _SEEN, required=True),
+        Column("expected_first_day", "day", "first day for which figures are expected", _SEEN, required=True),
+        Column("expected_last_day", "day", "last day for which figures are expected", _SEEN, required=True),
+        Column("data_through", "day", "last operating day of the year's 60-day data", _SEEN, required=True),
+        Column("edition", "label", "final if the data go beyond 31 December, else preliminary", _SEEN, required=True),
+        Column("notes", "text", "what a reader should know", _from("bess_registry", "pair_evidence", "bridge_evidence", "capacity_mw", "energy_mwh")),
     ),
 )
 
@@ -306,8 +313,8 @@ BESS_DISPATCH = Table(
         Column("operating_day", "day", "operating day, Central time", required=True),
         Column("discharge_mwh", "number", "energy to the grid, >= 0", (("sced_smne", "energy_mwh"), ("sced_gen_resources", "output_mw"), ("sced_gen_resources", "base_point_mw"), ("sced_esr_resources", "output_mw"))),
         Column("charge_mwh", "number", "energy from the grid, >= 0", (("sced_load_resources", "consumption_mw"), ("sced_load_resources", "base_point_mw"), ("sced_esr_resources", "output_mw"))),
-        Column("discharge_source", "label", "smne, telemetry or base_point"),
-        Column("charge_source", "label", "smne, telemetry or base_point"),
+        Column("discharge_source", "label", "smne, telemetry or base_point", _from("bess_dispatch", "discharge_mwh")),
+        Column("charge_source", "label", "smne, telemetry or base_point", _from("bess_dispatch", "charge_mwh")),
         Column("discharge_coverage", "number", "share of the quarter-hour's 900 s in which the source was observed, 0 to 1", required=True),
         Column("charge_coverage", "number", "the same for the charging side", required=True),
         *(
@@ -536,8 +543,15 @@ DAILY_REVENUE = Table(
     ),
 )
 
+_PER_SIZE = (*_from("daily_revenue", "total_usd", "award_positive", "discharge_mwh"), *_from("bess_registry", "capacity_mw"))
+_COMPONENTS = _from("daily_revenue", "da_energy_usd", "rt_energy_usd", *(f"as_{p}_usd" for p in PRODUCTS))
+_RANKED_BY = (
+    *_from("daily_revenue", "total_usd", "energy_quarter_hours", "as_hours", "award_positive"),
+    *_from("bess_registry", "settlement_point", "charging", "capacity_mw"),
+)
+
 _BOARD_COLUMNS = (
-    Column("rank", "count", "1 is the highest total_usd among ranked batteries; empty if not ranked"),
+    Column("rank", "count", "1 is the highest total_usd among ranked batteries; empty if not ranked", _RANKED_BY),
     _battery("bess_registry"),
     *(Column(n, "text", m, _from("bess_registry", n)) for n, m in (
         ("gen_resource", "generation resource (combo model)"),
@@ -551,7 +565,7 @@ _BOARD_COLUMNS = (
     Column("duration_hours", "number", "energy_mwh / capacity_mw; 4.0 where assumed", _from("bess_registry", "duration_hours")),
     Column("duration_source", "label", "user, ercot, or assumed (used in no metric)", _from("bess_registry", "duration_source"), required=True),
     Column("first_active_date", "day", "first day of the year with an award > 0 or 0.1 h of discharge", _from("daily_revenue", "award_positive", "discharge_mwh")),
-    Column("active_days", "count", "operating days from it to the end of the seen period", _from("daily_revenue", "operating_day"), required=True),
+    Column("active_days", "count", "operating days from it to the end of the seen period", (*_from("daily_revenue", "operating_day", "award_positive", "discharge_mwh"), *_from("bess_registry", "expected_last_day")), required=True),
     *(Column(n, "number", m, _from("daily_revenue", n)) for n, m in (
         ("da_energy_usd", "day-ahead energy, matched quarter-hours"),
         ("rt_energy_usd", "real-time energy, matched quarter-hours"),
@@ -561,30 +575,30 @@ _BOARD_COLUMNS = (
     *_as_money("daily_revenue"),
     Column("as_usd", "number", "all products that exist; empty if one is unknown", _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS))),
     Column("total_usd", "number", "energy_usd + as_usd; empty if one is", _from("daily_revenue", "energy_usd", "as_usd")),
-    Column("usd_per_mw", "number", "total_usd / capacity_mw, not annualised"),
-    Column("usd_per_kw_month", "number", "usd_per_kw_year / 12; on the monthly board scaled from active days to the month"),
-    Column("usd_per_kw_year", "number", "total_usd / kW scaled from active days to the year; empty under 30 active days (month: 10)"),
-    Column("usd_per_mwh_discharged", "number", "total_usd / discharge_mwh; empty under 1 MWh"),
+    Column("usd_per_mw", "number", "total_usd / capacity_mw, not annualised", _PER_SIZE),
+    Column("usd_per_kw_month", "number", "usd_per_kw_year / 12; on the monthly board scaled from active days to the month", _PER_SIZE),
+    Column("usd_per_kw_year", "number", "total_usd / kW scaled from active days to the year; empty under 30 active days (month: 10)", _PER_SIZE),
+    Column("usd_per_mwh_discharged", "number", "total_usd / discharge_mwh; empty under 1 MWh", _from("daily_revenue", "total_usd", "discharge_mwh")),
     Column("discharge_mwh", "number", "energy to the grid, priced or not", _from("daily_revenue", "discharge_mwh")),
     Column("charge_mwh", "number", "energy from the grid, >= 0", _from("daily_revenue", "charge_mwh")),
     Column("cycles_per_day", "number", "discharge / energy_mwh per observed day; empty without energy_mwh", _from("daily_revenue", "discharge_mwh", "discharge_quarter_hours")),
     Column("round_trip_efficiency", "number", "discharge / charge where both are known; empty under 5 cycles", _from("daily_revenue", "paired_discharge_mwh", "paired_charge_mwh")),
     Column("tb2_usd", "number", "capacity x sum of TB2 over well-covered active days", _from("daily_revenue", "tb2_usd_per_mw")),
     Column("tb2_capture", "number", "energy_usd of those days / tb2_usd; may be negative or above 1", _from("daily_revenue", "energy_usd")),
-    Column("energy_share", "number", "share of energy in the positive components"),
-    Column("top_as_product", "label", "ancillary service of largest positive revenue"),
-    Column("strategy", "label", "energy_arbitrage, hybrid, ancillary_services or inactive"),
+    Column("energy_share", "number", "share of energy in the positive components", _COMPONENTS),
+    Column("top_as_product", "label", "ancillary service of largest positive revenue", _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS))),
+    Column("strategy", "label", "energy_arbitrage, hybrid, ancillary_services or inactive", (*_COMPONENTS, *_from("bess_registry", "capacity_mw"))),
     Column("best_day_share", "number", "largest day's total_usd / total_usd", _from("daily_revenue", "total_usd")),
     Column("energy_coverage", "number", "share of expected quarter-hours with energy_usd known", _from("daily_revenue", "energy_quarter_hours", "expected_quarter_hours"), required=True),
     Column("as_coverage", "number", "share of expected hours with every product known", _from("daily_revenue", "as_hours", "expected_hours"), required=True),
-    Column("quantity_source", "text", "sources of discharge/charge"),
+    Column("quantity_source", "text", "sources of discharge/charge", _from("daily_revenue", *(f"{side}_{source}_quarter_hours" for side in ("discharge", "charge") for source in ("smne", "telemetry", "base_point")))),
     Column("capacity_source", "label", "user, dam, sced, cop, load", _from("bess_registry", "capacity_source")),
     Column("da_unmatched_usd", "number", "day-ahead energy money without a real-time leg; in no total", _from("daily_revenue", "da_unmatched_usd")),
     Column("rt_metered_usd", "number", "real-time value of the energy that flowed", _from("daily_revenue", "rt_metered_usd")),
     Column("data_through", "day", "last operating day of the data", _from("bess_registry", "data_through"), required=True),
     Column("edition", "label", "final or preliminary", _from("bess_registry", "edition"), required=True),
-    Column("notes", "text", "what a reader should know, joined by a semicolon"),
-    Column("excluded_reason", "text", "why it is not ranked, joined by a semicolon"),
+    Column("notes", "text", "what a reader should know, joined by a semicolon", (*_from("bess_registry", "notes"), *_from("daily_revenue", "total_usd", "implausible_quarter_hours", "implausible_as_hours"))),
+    Column("excluded_reason", "text", "why it is not ranked, joined by a semicolon", _RANKED_BY),
 )
 
 LEADERBOARD = Table(
@@ -613,6 +627,53 @@ LEADERBOARD_MONTHLY = Table(
     columns=(Column("month", "count", "1 to 12", required=True), *_BOARD_COLUMNS),
 )
 
+LEADERBOARD_HISTORY = Table(
+    name="leaderboard_history",
+    group="leaderboard",
+    meaning="Every edition of the year's leaderboard, oldest first. A board is added if it differs from the last one kept; nothing makes this table again.",
+    key=("edition_number", "battery"),
+    sort=("edition_number", "board_order"),
+    upstream=("leaderboard",),
+    append_only=True,
+    columns=(
+        Column("edition_number", "count", "1 is the first edition of the year", required=True),
+        Column("made_at", "time", "when the leaderboard was made, UTC", required=True),
+        Column("package_version", "text", "version of bess-assets that made it", required=True),
+        Column("board_digest", "text", "SHA-256 of the leaderboard's file", required=True),
+        Column("inputs", "text", "JSON: name of each rollup file that the board was made of, and registry_csv for the battery table, each with its digest", required=True),
+        # Earlier versions may not have had a column that is required now.
+        *(replace(column, sources=_from("leaderboard", column.name), required=column.name == "battery") for column in _BOARD_COLUMNS),
+        Column("former_columns", "text", "JSON: what the edition has in columns that boards no longer have; empty if there are none"),
+    ),
+)
+
+
+def _before_and_after(column: str, kind: Kind, words: str, *, change: bool) -> Iterator[Column]:
+    source = _from("leaderboard_history", column)
+    for when in ("before", "after"):
+        yield Column(f"{column}_{when}", kind, f"{words} in the {'earlier' if when == 'before' else 'later'} edition", source)
+    if change:
+        yield Column(f"{column}_change", kind, f"{words}, later less earlier; empty if one of them is", source)
+
+
+WHAT_CHANGED = Table(
+    name="what_changed",
+    group="leaderboard",
+    meaning="Which batteries moved between the last two editions of the year's leaderboard, by how much, and because of which input. Empty with one edition.",
+    key=("battery",),
+    upstream=("leaderboard_history",),
+    money="total_usd_change",
+    columns=(
+        _battery("leaderboard_history"),
+        Column("edition_before", "count", "number of the earlier edition", _from("leaderboard_history", "edition_number"), required=True),
+        Column("edition_after", "count", "number of the later edition", _from("leaderboard_history", "edition_number"), required=True),
+        *_before_and_after("rank", "count", "rank", change=False),
+        *(column for name in ("total_usd", "energy_usd", "as_usd") for column in _before_and_after(name, "number", name, change=True)),
+        Column("moved", "text", "columns of the board that moved, joined by a comma; or appeared, vanished", tuple(_from("leaderboard_history", *(c.name for c in _BOARD_COLUMNS))), required=True),
+        Column("because", "text", "inputs that changed between the editions and feed those columns, joined by a semicolon", _from("leaderboard_history", "inputs", "package_version"), required=True),
+    ),
+)
+
 TABLES = {
     table.name: table
     for table in (
@@ -631,6 +692,8 @@ TABLES = {
         DAILY_REVENUE,
         LEADERBOARD,
         LEADERBOARD_MONTHLY,
+        LEADERBOARD_HISTORY,
+        WHAT_CHANGED,
     )
 }
 """All tables by name, upstream before downstream."""
@@ -639,7 +702,7 @@ LEADERBOARD_REPORT = FileSet(
     name="leaderboard_report",
     group="leaderboard",
     meaning="The year for people: one page that opens by double click, a workbook, and the boards as CSV and Parquet.",
-    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue"),
+    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history"),
     earlier=("leaderboard",),
     files=(
         "leaderboard_{year}.html",
@@ -656,3 +719,22 @@ FILE_SETS = {LEADERBOARD_REPORT.name: LEADERBOARD_REPORT}
 
 YEARLY: dict[str, Table | FileSet] = {name: table for name, table in TABLES.items() if not table.merged} | FILE_SETS
 """What a refresh of one year makes, upstream before downstream."""
+
+
+def lineage(table: Table, column: str) -> set[tuple[str, str]]:
+    """(table or dataset, column) pairs that a column comes from, by its declared sources and theirs; itself among them."""
+    found: set[tuple[str, str]] = set()
+    waiting = [(table.name, column)]
+    while waiting:
+        pair = waiting.pop()
+        if pair not in found:
+            found.add(pair)
+            if pair[0] in TABLES:
+                waiting += TABLES[pair[0]].column(pair[1]).sources
+    return found
+
+
+def tables_above(table: Table) -> list[str]:
+    """Names of the tables that a table is made from, directly or not, upstream before downstream."""
+    above = set(table.upstream).union(*(tables_above(TABLES[name]) for name in table.upstream))
+    return [name for name in TABLES if name in above]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.market.step import StepResult
-from bess_assets.records import record_table, result_path, table_entry
+from bess_assets.pipeline import run_step
+from bess_assets.records import FingerprintEntry, TableEntry, record_table, result_path, table_entry
 from bess_assets.settings import Settings, load_settings
 from bess_assets.storage import write_table
 from bess_assets.tables import TABLES, Table
@@ -155,15 +156,43 @@ def _registered(year: int, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_rows(settings: Settings, year: int, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write and record a table of hand-written rows; a count that they leave out is 0, anything else null."""
+def write_rows(
+    settings: Settings,
+    year: int,
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    inputs: Mapping[str, FingerprintEntry | str] | None = None,
+    **recorded: Any,
+) -> None:
+    """Write a result table, and record it as a refresh does.
+
+    Args:
+        settings: where it goes.
+        year: the operating year.
+        name: of the table.
+        rows: what is not given is null, or zero in a count that must be there.
+        inputs: what it is said to be made from.
+        recorded: other parts of its entry in the run record.
+    """
     table = TABLES[name]
     columns = {c.name: [row.get(c.name, _absent(table, c.name)) for row in rows] for c in table.columns}
     path = result_path(settings.results, name, year)
     path.parent.mkdir(parents=True, exist_ok=True)
     written = write_table(table, path, StepResult(iter([columns])))
-    entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs={}, rows=written.rows, digest=written.digest)
-    record_table(settings.results, year, name, entry)
+    entry = table_entry(
+        status="ok", seconds=0.1, peak_memory_mb=1, inputs=inputs or {}, rows=written.rows, digest=written.digest
+    )
+    record_table(settings.results, year, name, entry | recorded)  # type: ignore[typeddict-item]
+
+
+def write_edition(
+    settings: Settings, year: int, rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, str], **recorded: Any
+) -> dict[str, TableEntry]:
+    """Write a board, made from files of these digests, and let the steps keep it and compare it; returns their entries."""
+    files = {name: FingerprintEntry(size=1, mtime_ns=1, digest=digest) for name, digest in inputs.items()}
+    whole = [{"data_through": date(year, 12, 31), "edition": "final", **row} for row in rows]
+    write_rows(settings, year, "leaderboard", whole, files, **recorded)
+    return {name: run_step(settings, year, name) for name in ("leaderboard_history", "what_changed")}
 
 
 def _absent(table: Table, column: str) -> Any:

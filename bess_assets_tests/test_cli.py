@@ -19,10 +19,11 @@ import pytest
 from bess_assets.cli import main
 from bess_assets.demo import Market, write_market
 from bess_assets.errors import BessError
+from bess_assets.records import read_run, record_table
 from bess_assets.refresh import ui_command
 from bess_assets.settings import Settings, load_settings
 from bess_assets.tables import TABLES
-from bess_assets_tests.made_home import write_home
+from bess_assets_tests.made_home import ALPHA, BRAVO, write_edition, write_home
 from bess_assets_tests.market.report_samples import DA_SPP, price, put, text
 
 
@@ -280,6 +281,85 @@ def test_figures_older_than_a_failed_refresh_come_with_a_warning_on_the_error_st
         record.write_text(before, encoding="utf-8")
     assert "failed at daily_revenue" in result.stderr
     assert "warning" not in result.stdout
+
+
+# --- editions
+
+FORMULA_AND_ESCAPE = "=1+1\x1b[31m"
+
+
+@pytest.fixture(scope="module")
+def restated(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home with one edition of 2023 and two of 2024, between which a price file changed and one battery of an awkward name moved."""
+    settings = load_settings(tmp_path_factory.mktemp("restated"), {})
+    board = [{**ALPHA, "rank": 1}, {**BRAVO, "rank": 2, "battery": FORMULA_AND_ESCAPE}]
+    files = {"rt_prices/<b>2024.parquet": "before", "sced_gen_resources/2024.parquet": "same"}
+    write_edition(settings, 2023, board, files)
+    write_edition(settings, 2024, board, files)
+    board[1] |= {"rt_energy_usd": 10.5, "energy_usd": 10.5, "total_usd": 500_010.5}
+    write_edition(settings, 2024, board, {**files, "rt_prices/<b>2024.parquet": "after"})
+    return settings
+
+
+@pytest.fixture
+def changes(restated: Settings, monkeypatch: pytest.MonkeyPatch):
+    """Calls `bess changes` on that home, on a terminal of so many columns."""
+
+    def call(*arguments: str, width: int = 140, exit_code: int = 0) -> click.testing.Result:
+        monkeypatch.setenv("COLUMNS", str(width))
+        result = click.testing.CliRunner().invoke(main, ["--home", str(restated.home), "changes", *arguments])
+        assert result.exit_code == exit_code, result.output
+        return result
+
+    return call
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_changes_show_the_editions_who_moved_by_how_much_and_because_of_which_file(changes, width: int) -> None:
+    lines = changes("2024", width=width).stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    assert lines[0] == "Editions of the leaderboard 2024"
+    first, second = (next(line.split() for line in lines if line.startswith(f"{n}  ")) for n in (1, 2))
+    assert (first[3], first[-1], second[-1]) == ("final", "4,500,003", "4,500,014")
+    assert "  2: inputs that changed: rt_prices/<b>2024.parquet" in lines
+    moved = next(line for line in lines if line.startswith("=1+1"))
+    assert "\x1b" not in "".join(lines)
+    assert "10.50" in moved.split()
+    text = " ".join(" ".join(lines).split())
+    assert "energy_usd, total_usd; because: rt_prices/<b>2024.parquet has changed" in text
+    assert "sced_gen_resources" not in text
+
+
+def test_changes_as_csv_are_the_table_with_names_disarmed_and_as_json_the_editions_too(changes) -> None:
+    (row,) = csv.DictReader(io.StringIO(changes("2024", "--format", "csv").stdout))
+    assert list(row) == TABLES["what_changed"].column_names
+    assert row["battery"] == "'=1+1?[31m"
+    assert (row["total_usd_change"], row["as_usd_change"]) == ("10.5", "0.0")
+    told = json.loads(changes("2024", "--format", "json").stdout)
+    assert told["year"] == 2024
+    assert [edition["edition_number"] for edition in told["editions"]] == [1, 2]
+    assert told["editions"][0]["changed_inputs"] is None
+    assert told["editions"][1]["inputs"]["rt_prices/<b>2024.parquet"] == "after"
+    assert told["what_changed"][0]["battery"] == FORMULA_AND_ESCAPE
+
+
+def test_one_edition_has_nothing_to_be_compared_with_and_none_is_an_error_with_the_remedy(changes) -> None:
+    assert changes("2023").stdout.splitlines()[-1] == "One edition: there is no earlier one to compare it with."
+    assert "bess refresh 2022" in changes("2022", exit_code=2).stderr
+
+
+def test_an_edition_in_which_no_battery_moved_says_so(changes, restated: Settings) -> None:
+    board = [{**ALPHA, "rank": 1, "edition": edition} for edition in ("preliminary", "final")]
+    for row in board:
+        write_edition(restated, 2021, [row], {})
+    assert changes("2021").stdout.splitlines()[-1] == "No battery moved between editions 1 and 2."
+
+
+def test_changes_older_than_a_failed_refresh_come_with_a_warning(changes, restated: Settings) -> None:
+    write_edition(restated, 2020, [{**ALPHA, "rank": 1}], {})
+    entry = read_run(restated.results, 2020)["tables"]["leaderboard"]
+    record_table(restated.results, 2020, "leaderboard", {**entry, "status": "failed"})
+    assert "failed at leaderboard" in changes("2020").stderr
 
 
 # --- battery and sql
@@ -594,7 +674,7 @@ def test_a_dry_run_says_what_and_why_and_does_nothing(demo_home: Path) -> None:
         text = at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
     finally:
         changed.write_bytes(content)
-    assert "2021: would refresh 6 of 14 tables" in text
+    assert "2021: would refresh 8 of 16 tables" in text
     assert "changed (as_prices/2021.parquet has changed): rollup_schemas, as_revenue" in text
     assert record.read_bytes() == before
     assert (
@@ -795,6 +875,16 @@ def _free_port() -> int:
 # --- the process
 
 
+def test_changes_load_click_and_duckdb_and_nothing_heavy(restated: Settings) -> None:
+    code = (
+        "import sys; from bess_assets.cli import main\n"
+        f"main(['--home', {str(restated.home)!r}, 'changes', '2024'], standalone_mode=False)\n"
+        "print([m for m in ('dagster', 'pandas', 'numpy', 'pyarrow', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
 def test_a_leaderboard_loads_click_and_duckdb_and_nothing_heavy(made: Settings, form: str) -> None:
     code = (
@@ -900,6 +990,7 @@ def test_help_lists_the_commands_in_the_order_of_use() -> None:
         "compare-csv",
         "leaderboard",
         "battery",
+        "changes",
         "sql",
         "ui",
     ]

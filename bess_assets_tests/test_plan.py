@@ -116,10 +116,19 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
         "daily_revenue",
         "leaderboard",
         "leaderboard_monthly",
+        "leaderboard_history",
+        "what_changed",
         "leaderboard_report",
     ]
     assert states(settings) == dict.fromkeys(below, "changed")
     assert plan.to_refresh("changed") == below
+
+
+def test_a_history_that_is_gone_is_missing_and_with_it_what_stands_on_it_waits(settings: Settings) -> None:
+    result_path(settings.results, "leaderboard_history", 2024).unlink()
+    plan = plan_year(settings, 2024)
+    assert plan.tables["leaderboard_history"].why == ("its file is gone",)
+    assert plan.to_refresh("missing") == ["leaderboard_history", "what_changed", "leaderboard_report"]
 
 
 def test_a_touched_file_with_the_same_content_changes_nothing(settings: Settings) -> None:

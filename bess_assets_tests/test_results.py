@@ -14,7 +14,7 @@ from bess_assets.records import record_table, result_path, table_entry
 from bess_assets.results import BEST_DAYS, QueryError, Results
 from bess_assets.settings import Settings, load_settings
 from bess_assets.tables import TABLES
-from bess_assets_tests.made_home import ALPHA, write_home
+from bess_assets_tests.made_home import ALPHA, BRAVO, write_edition, write_home
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +248,30 @@ def test_importing_loads_no_heavy_library() -> None:
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_editions_and_what_changed_are_those_of_the_files_largest_change_first(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, {})
+    board = [{**ALPHA, "rank": 1}, {**BRAVO, "rank": 2}, {**BRAVO, "rank": 3, "battery": "C"}]
+    with Results(settings) as results:
+        with pytest.raises(NotRefreshedError, match="2024 has no leaderboard_history"):
+            results.editions(2024)
+        write_edition(settings, 2024, board, {"as_prices/2024.parquet": "a", "da_prices/2024.parquet": "a"})
+        assert results.editions(2024).column("changed_inputs") == [None]
+        assert results.what_changed(2024).rows == []
+        board[0] |= {name: ALPHA[name] + 5 for name in ("rt_energy_usd", "energy_usd", "total_usd")}
+        board[1] |= {"total_usd": None, "rank": None}
+        board[2] |= {name: BRAVO[name] - 7 for name in ("rt_energy_usd", "energy_usd", "total_usd")}
+        write_edition(settings, 2024, board, {"as_prices/2024.parquet": "b", "rt_prices/2024.parquet": "a"})
+        editions = results.editions(2024)
+        assert editions.column("edition_number") == [1, 2]
+        assert editions.column("batteries_ranked") == [3, 2]
+        assert editions.column("changed_inputs")[1] == (
+            "as_prices/2024.parquet; da_prices/2024.parquet; rt_prices/2024.parquet"
+        )
+        assert editions.column("total_usd")[0] == pytest.approx(ALPHA["total_usd"] + 2 * BRAVO["total_usd"])
+        assert str(editions.to_pandas()["made_at"].dt.tz) == "UTC"
+        changed = results.what_changed(2024)
+        assert list(changed.columns) == TABLES["what_changed"].column_names
+        assert changed.column("battery") == ["C", "ALPHA_1", "BRAVO"]
+        assert changed.column("total_usd_change") == [pytest.approx(-7), pytest.approx(5), None]

@@ -10,6 +10,7 @@ from bess_assets.checks.written import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CH
 from bess_assets.errors import BessError
 from bess_assets.market.award_checks import CAPACITY_CHECK, ENERGY_LIMITS_CHECK, MCPC_CHECK
 from bess_assets.market.daily import STATED_PRICE_CHECK
+from bess_assets.market.editions import FINAL_CHECK
 from bess_assets.market.step import StepResult, Verdict
 from bess_assets.records import CheckEntry
 from bess_assets.settings import Settings
@@ -63,6 +64,14 @@ _OWN: dict[str, tuple[Check, ...]] = {
     "daily_revenue": (figures.PRICED,),
     "leaderboard": (ledgers.LEDGERS, figures.EFFICIENCY, figures.OUTLIERS, figures.PUBLISHED_YEAR),
     "leaderboard_monthly": (figures.PUBLISHED_MONTHS,),
+    "what_changed": (
+        step_check(
+            FINAL_CHECK,
+            "No figure of a year moved after the year was final. A warning: it names the batteries that moved, by how much, and because of which input. "
+            "It stands until the next edition.",
+            "`bess changes YEAR` shows every battery that moved; whoever quoted the earlier edition may want to know",
+        ),
+    ),
 }
 """Checks of one table alone, by table."""
 

@@ -6,6 +6,7 @@ Does not: which asset calls which function (assets/), how a table is written (st
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,6 +58,7 @@ FINDING_KINDS = {
     "bridged": "batteries whose combo and ESR names were joined into one",
     "unpriced": "settlement points of batteries with missing prices",
     "user_table": "what the user's battery table changed",
+    "empty_board": "a leaderboard without a battery, where earlier editions have some",
     "schema_file": "what a schema.json says otherwise than the rollups beside it; it is compared and never read for a figure",
 }
 
@@ -99,12 +101,14 @@ class StepResult:
         findings: filled while the chunks are taken.
         mismatches: what the table's own check has to name, a phrase each; filled while the chunks are taken.
         verdicts: of checks that only the step can make, since what they compare is not kept, by name; filled while the chunks are taken.
+        unchanged: True if the file that is there holds what it should: it is kept as it is, and there are no chunks.
     """
 
     chunks: Iterator[Columns]
     findings: Findings = field(default_factory=Findings)
     mismatches: list[str] = field(default_factory=list)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    unchanged: bool = False
 
 
 class Rollups(Protocol):
@@ -140,6 +144,25 @@ class StoredTable(Protocol):
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where the leaderboard of a year comes from, which its rows do not say, and the editions of it that were kept.
+
+    Attributes:
+        made_at: when it was made, UTC.
+        package_version: of the package that made it.
+        board_digest: of its file.
+        files: digest of each rollup file and of the user's battery table that it was made of, by the name they have in the run record.
+        kept: the table of editions as its file holds it, perhaps of an earlier version's columns; None if there is none yet.
+    """
+
+    made_at: datetime
+    package_version: str
+    board_digest: str
+    files: Mapping[str, str]
+    kept: pa.Table | None = None
+
+
+@dataclass(frozen=True)
 class Inputs:
     """What a step may read.
 
@@ -149,6 +172,9 @@ class Inputs:
         tables: result tables of the same year, by name.
         registry_csv: the user's battery table, if any.
         block_bytes: how much one block of grids may take in memory.
+        origin: where the leaderboard comes from; given to the table that keeps its editions.
+        feeds: for each column of the leaderboard the datasets, and `registry_csv` for the battery table, that it is made from; given to the tables of
+            editions.
     """
 
     year: OperatingYear
@@ -156,3 +182,5 @@ class Inputs:
     tables: Mapping[str, StoredTable]
     registry_csv: Path | None = None
     block_bytes: int = 256 * 2**20
+    origin: Origin | None = None
+    feeds: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -5,18 +5,20 @@ Does not: how it looks (page.py, workbook.py), how a battery's figures are recko
 """
 
 import calendar
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from bess_assets.market.leaderboard import fleet_usd_per_kw
 from bess_assets.market.products import PRODUCT_NAMES, PRODUCTS
-from bess_assets.records import RunRecord, read_run, result_path, result_years
+from bess_assets.market.rollup_names import BATTERY_TABLE, LATER
+from bess_assets.records import recorded_digest, result_path, result_years
 from bess_assets.settings import Settings
 from bess_assets.storage import ResultTable
-from bess_assets.tables import TABLES
+from bess_assets.tables import LEADERBOARD_HISTORY, LEADERBOARD_REPORT, TABLES
 
 _SHORT = {"regup": "RegUp", "regdn": "RegDown", "rrs": "RRS", "ecrs": "ECRS", "nspin": "Non-spin"}
 STREAMS = {
@@ -93,19 +95,21 @@ class Content:
     Attributes:
         year: the operating year.
         edition: final or preliminary.
+        edition_number: of the last edition kept, which is the board shown; None if no edition was kept, for want of batteries.
         data_through: last operating day of the data.
-        made: when the leaderboard was made, ISO in UTC; None if that was not recorded.
-        version: of the package that made it.
+        made: when that edition was made, ISO in UTC; None without one.
+        version: of the package that made it; empty without one.
         whole_year: the board of the year.
         months: boards of its months, those that have one.
         days: rows of daily_revenue, columns `DAY_COLUMNS`, in order of battery and day.
         start_years: for each battery the first year in which it was active, and whether it may have begun before.
         rank_changes: places gained since the year before, for batteries ranked in both.
-        inputs: (file, digest) of each rollup file and (table, digest) of each result table that the year was made of.
+        inputs: (file, digest) of each rollup file and of the battery table that the edition was made of, then (table, digest) of each result table shown.
     """
 
     year: int
     edition: str
+    edition_number: int | None
     data_through: date | None
     made: str | None
     version: str
@@ -123,7 +127,7 @@ class Content:
 
 
 def read_content(settings: Settings, year: int) -> Content:
-    """Everything shown of a year.
+    """Everything shown of a year; it follows from the tables alone, so that the same ones give the same page whenever it is made.
 
     Raises:
         NotRefreshedError: one of the tables has not been written.
@@ -132,8 +136,8 @@ def read_content(settings: Settings, year: int) -> Content:
     monthly = _rows(settings, "leaderboard_monthly", year)
     days = ResultTable(TABLES["daily_revenue"], result_path(settings.results, "daily_revenue", year))
     table = days.read(list(DAY_COLUMNS))
-    record = read_run(settings.results, year)
-    entry = record["tables"].get("leaderboard")
+    # A board without batteries is no edition, whatever was kept before.
+    edition = _last_edition(settings, year) if board else None
     by_month: dict[int, list[Row]] = {}
     for row in monthly:
         by_month.setdefault(row["month"], []).append(row)
@@ -141,15 +145,16 @@ def read_content(settings: Settings, year: int) -> Content:
     return Content(
         year=year,
         edition=board[0]["edition"] if board else "preliminary",
+        edition_number=edition["edition_number"] if edition else None,
         data_through=board[0]["data_through"] if board else None,
-        made=entry["finished"] if entry else None,
-        version=entry["package_version"] if entry else "",
+        made=_in_utc(edition["made_at"]) if edition else None,
+        version=edition["package_version"] if edition else "",
         whole_year=Period(None, board, _fleet(board, year, None)),
         months=[Period(month, rows, _fleet(rows, year, month)) for month, rows in sorted(by_month.items())],
         days={name: table.column(name).to_pylist() for name in DAY_COLUMNS},
         start_years=_start_years({**earlier, year: board}),
         rank_changes=_rank_changes(earlier.get(year - 1, []), board),
-        inputs=_inputs(record),
+        inputs=[*(_files(edition) if edition else ()), *_tables(settings, year)],
     )
 
 
@@ -213,15 +218,33 @@ def _rank_changes(before: Sequence[Row], now: Sequence[Row]) -> dict[str, int]:
     }
 
 
-def _inputs(record: RunRecord) -> list[tuple[str, str]]:
-    files = [
-        (f"{dataset}/{name}", entry["fingerprint"]["digest"])
-        for dataset, rollup in record["rollups"].items()
-        for name, entry in rollup["files"].items()
+def _last_edition(settings: Settings, year: int) -> Row | None:
+    """A row of the last edition kept, for what all its rows share."""
+    table = ResultTable(LEADERBOARD_HISTORY, result_path(settings.results, LEADERBOARD_HISTORY.name, year))
+    rows: list[Row] = table.read(["edition_number", "made_at", "package_version", "inputs"]).to_pylist()
+    return max(rows, key=lambda row: row["edition_number"], default=None)
+
+
+def _in_utc(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _files(edition: Row) -> list[tuple[str, str]]:
+    """Inputs of an edition, with names that a reader understands."""
+    return [
+        ("the battery table", digest)
+        if name == BATTERY_TABLE
+        else (f"{name.removeprefix(LATER)}, days of the next year", digest)
+        if name.startswith(LATER)
+        else (name, digest)
+        for name, digest in json.loads(edition["inputs"]).items()
     ]
-    tables = [
-        (name, entry["digest"])
-        for name, entry in record["tables"].items()
-        if name in TABLES and entry["digest"] is not None
-    ]
-    return [*files, *[(name, digest) for name, digest in tables if digest]]
+
+
+def _tables(settings: Settings, year: int) -> list[tuple[str, str]]:
+    digests = {
+        name: recorded_digest(settings.results, year, name)
+        for name in LEADERBOARD_REPORT.upstream
+        if not TABLES[name].append_only  # it holds times; what is shown of it is shown already
+    }
+    return [(name, digest) for name, digest in digests.items() if digest]

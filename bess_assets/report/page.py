@@ -105,6 +105,7 @@ def page_data(content: Content) -> dict[str, Any]:
     return {
         "year": content.year,
         "edition": content.edition,
+        "edition_number": content.edition_number,
         "data_through": _plain(content.data_through),
         "made": content.made,
         "version": content.version,
@@ -118,8 +119,12 @@ def page_data(content: Content) -> dict[str, Any]:
         "periods": [_period(period, batteries, texts) for period in content.periods],
         "texts": list(texts),
         "days": _days(content.days, batteries),
-        "inputs": [[name, digest[:_DIGEST_SHOWN]] for name, digest in content.inputs],
+        "inputs": [[name, _short(digest)] for name, digest in content.inputs],
     }
+
+
+def _short(digest: str) -> str:
+    return "+".join(part[:_DIGEST_SHOWN] for part in digest.split("+"))
 
 
 def _period(period: Period, batteries: Mapping[str, int], texts: dict[str | None, int]) -> dict[str, Any]:

@@ -150,6 +150,7 @@ class _Writer:
         sheet.write_string(at, 0, f"ERCOT battery leaderboard {content.year}", self.title)
         for label, value in (
             ("edition", content.edition),
+            ("edition number", "" if content.edition_number is None else str(content.edition_number)),
             ("data through", content.data_through.isoformat() if content.data_through else ""),
             ("made", content.made or ""),
             ("version", content.version),

@@ -309,6 +309,48 @@ class Results:
             lambda: self._engine.ask(_streams(files, by, f"WHERE battery = {literal(key)}"))[0],
         )
 
+    # --- editions -------------------------------------------------------------------------------------------------------------------------
+
+    def editions(self, year: int) -> Answer:
+        """The editions of a year's leaderboard that were kept, oldest first.
+
+        Columns: edition_number, made_at (UTC), package_version, edition (final or preliminary), data_through, batteries, batteries_ranked, total_usd (sum
+        of those that are known), changed_inputs (names of the inputs that are not those of the edition before, joined by a semicolon; null in the
+        first), inputs (JSON: digest by name).
+
+        Raises:
+            NotRefreshedError: none was kept yet.
+        """
+        path = self.require(year, "leaderboard_history")
+
+        def ask() -> Answer:
+            shared = ("made_at", "package_version", "edition", "data_through")
+            one = ", ".join(f"any_value({name}) AS {name}" for name in shared)
+            (found,) = self._engine.ask(
+                f"SELECT edition_number, {one}, count(*) AS batteries, count(rank) AS batteries_ranked, sum(total_usd) AS total_usd, "
+                f"any_value(inputs) AS inputs FROM {_files([(year, path)])} GROUP BY edition_number ORDER BY edition_number"
+            )
+            return _with_changed_inputs(found)
+
+        return self._cache.answer(("editions", year), [path], ask)
+
+    def what_changed(self, year: int) -> Answer:
+        """The batteries that moved between the last two editions of a year, largest change of total_usd first, unknown ones last.
+
+        Columns: those of the table what_changed. `because` names the inputs that changed and feed the columns that moved.
+
+        Raises:
+            NotRefreshedError: the year has none yet.
+        """
+        path = self.require(year, "what_changed")
+        return self._cache.answer(
+            ("what_changed", year),
+            [path],
+            lambda: self._engine.ask(
+                f"SELECT * FROM {_files([(year, path)])} ORDER BY abs(total_usd_change) DESC NULLS LAST, battery"
+            )[0],
+        )
+
     # --- the fleet and its nodes ----------------------------------------------------------------------------------------------------------
 
     def fleet(self, by: Step = "month", year: int | None = None) -> Answer:
@@ -638,6 +680,22 @@ def _with_rank_change(board: Answer, earlier: Answer | None = None) -> Answer:
     battery, rank = board.columns.index("battery"), board.columns.index("rank")
     rows = [(*row, _places_gained(before.get(row[battery]), row[rank])) for row in board.rows]
     return _with_column(board, "rank_change", rows)
+
+
+def _with_changed_inputs(editions: Answer) -> Answer:
+    """Editions with the names of what is not as it was in the one before, in front of all inputs."""
+    rows: list[tuple[Any, ...]] = []
+    before: dict[str, str] | None = None
+    for *values, text in editions.rows:
+        inputs: dict[str, str] = json.loads(text)
+        changed = None
+        if before is not None:
+            earlier = before
+            changed = "; ".join(n for n in sorted({*earlier, *inputs}) if earlier.get(n) != inputs.get(n))
+        rows.append((*values, changed, text))
+        before = inputs
+    columns, types = editions.columns, editions.types
+    return Answer((*columns[:-1], "changed_inputs", columns[-1]), rows, (*types[:-1], "VARCHAR", types[-1]))
 
 
 def _places_gained(before: int | None, now: int | None) -> int | None:

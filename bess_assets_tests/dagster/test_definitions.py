@@ -47,7 +47,14 @@ TABLES_BY_GROUP = {
     "extracts": {"bess_awards", "bess_dispatch", "bess_prices"},
     "daily": {"dam_awards_daily", "rt_dispatch_daily", "price_daily"},
     "revenue": {"energy_revenue", "as_revenue"},
-    "leaderboard": {"daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_report"},
+    "leaderboard": {
+        "daily_revenue",
+        "leaderboard",
+        "leaderboard_monthly",
+        "leaderboard_history",
+        "what_changed",
+        "leaderboard_report",
+    },
 }
 
 

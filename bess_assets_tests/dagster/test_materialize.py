@@ -18,6 +18,7 @@ from bess_assets.automation.sensors import merge_request
 from bess_assets.checks import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK
 from bess_assets.errors import NotRefreshedError, SettingsError, YearBusyError
 from bess_assets.market.datasets import DATASETS
+from bess_assets.market.editions import FINAL_CHECK
 from bess_assets.materialize import materialize_year, register_rollups
 from bess_assets.pipeline import run_step
 from bess_assets.plan import plan_year
@@ -74,7 +75,7 @@ def test_a_materialization_says_rows_coverage_dollars_inputs_and_more(refreshed:
     assert {dep.asset_key.to_user_string() for dep in lineage.deps_by_column["da_energy_usd"]} == {"energy_revenue"}
 
 
-def test_the_page_is_made_last_and_says_where_it_is_how_large_and_of_what(refreshed: Refreshed) -> None:
+def test_the_page_is_made_after_its_tables_and_says_where_it_is_how_large_and_of_what(refreshed: Refreshed) -> None:
     entry = read_run(refreshed.settings.results, YEAR)["tables"]["leaderboard_report"]
     paths = report_files(refreshed.settings.results, LEADERBOARD_REPORT, YEAR)
     assert all(path.is_file() for path in paths)
@@ -85,11 +86,12 @@ def test_the_page_is_made_last_and_says_where_it_is_how_large_and_of_what(refres
     assert values["batteries"] == entry["rows"] == 3
     assert values["bytes"] == entry["bytes"]
     assert values["seconds"] > 0
-    assert set(entry["inputs"]) == {"table:leaderboard", "table:leaderboard_monthly", "table:daily_revenue"}
+    assert set(entry["inputs"]) == {f"table:{name}" for name in LEADERBOARD_REPORT.upstream}
     tables = read_run(refreshed.settings.results, YEAR)["tables"]
     assert entry["inputs"]["table:leaderboard"] == tables["leaderboard"]["digest"]
     assert refreshed.year.assets["leaderboard_report"].status == "ok"
-    assert [e.name for e in refreshed.events if e.kind == "done" and e.year == YEAR][-1] == "leaderboard_report"
+    done = [e.name for e in refreshed.events if e.kind == "done" and e.year == YEAR]
+    assert all(done.index(name) < done.index("leaderboard_report") for name in LEADERBOARD_REPORT.upstream)
 
 
 def test_the_leaderboard_shows_what_the_fleet_came_to_in_numbers_and_pictures(refreshed: Refreshed) -> None:
@@ -207,6 +209,22 @@ def test_part_of_a_year_can_be_made_alone(refreshed: Refreshed) -> None:
     outcome = materialize_year(refreshed.instance, refreshed.settings, YEAR, ["leaderboard", "leaderboard_monthly"])
     assert outcome.ok
     assert list(outcome.assets) == ["leaderboard", "leaderboard_monthly"]
+
+
+def test_boards_made_again_without_change_add_no_edition_and_leave_the_page_as_it_is(refreshed: Refreshed) -> None:
+    results = refreshed.settings.results
+    history = result_path(results, "leaderboard_history", YEAR)
+    page = report_files(results, LEADERBOARD_REPORT, YEAR)[0]
+    before = (history.read_bytes(), history.stat().st_mtime_ns, page.read_bytes())
+    made = read_run(results, YEAR)["tables"]["leaderboard"]["finished"]
+    again = ["leaderboard", "leaderboard_history", "what_changed", "leaderboard_report"]
+    outcome = materialize_year(refreshed.instance, refreshed.settings, YEAR, again)
+    assert {name: asset.status for name, asset in outcome.assets.items()} == dict.fromkeys(again, "ok")
+    assert read_run(results, YEAR)["tables"]["leaderboard"]["finished"] >= made
+    assert (history.read_bytes(), history.stat().st_mtime_ns, page.read_bytes()) == before
+    (check,) = (c for c in outcome.assets["what_changed"].checks if c["name"] == FINAL_CHECK)
+    assert (check["passed"], check["blocking"]) == (True, False)
+    assert check["detail"].startswith("1 edition")
 
 
 def test_a_bad_file_fails_what_needs_it_and_says_which_file(instance: dg.DagsterInstance, tmp_path: Path) -> None:

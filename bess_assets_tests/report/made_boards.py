@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from bess_assets.market.products import PRODUCTS
 from bess_assets.market.step import StepResult
-from bess_assets.records import record_table, result_path, table_entry
+from bess_assets.pipeline import run_step
+from bess_assets.records import FingerprintEntry, record_table, result_path, table_entry
 from bess_assets.settings import Settings, load_settings
 from bess_assets.storage import write_table
 from bess_assets.tables import TABLES
@@ -26,19 +27,22 @@ FORMULA = '=HYPERLINK("http://example.invalid","open")'
 CLOSING = "</script><b>&amp;"
 AWKWARD = (SCRIPT, IMAGE, FORMULA, CLOSING)
 """Names that must stay text wherever they are shown."""
+AWKWARD_FILES = {f"rt_prices/{name}.parquet": FingerprintEntry(size=1, mtime_ns=1, digest=64 * "a") for name in AWKWARD}
+"""Files of such names, that the boards are said to be made of."""
 
 
 def write_boards(home: Path, year: int, batteries: int, seed: int = 1) -> Settings:
-    """Write the three tables that a report is made of; the last battery is not ranked, and much of it is unknown."""
+    """Write the tables that a report is made of, the first edition among them; the last battery is not ranked, and much of it is unknown."""
     settings = load_settings(home, {})
     random = np.random.default_rng([seed, year])
     names = sorted([*AWKWARD, *(f"BATTERY_{n:03d}" for n in range(batteries - len(AWKWARD)))])
     sizes = {name: _size(random) for name in names}
     board = _board(random, names, sizes, year, None)
     months = [{**row, "month": month} for month in range(1, 13) for row in _board(random, names, sizes, year, month)]
-    _write(settings, year, "leaderboard", _columns(board))
+    _write(settings, year, "leaderboard", _columns(board), AWKWARD_FILES)
     _write(settings, year, "leaderboard_monthly", _columns(months))
     _write(settings, year, "daily_revenue", _days(random, names, year))
+    run_step(settings, year, "leaderboard_history")
     return settings
 
 
@@ -47,6 +51,7 @@ def write_no_board(home: Path, year: int) -> Settings:
     settings = load_settings(home, {})
     for name in ("leaderboard", "leaderboard_monthly", "daily_revenue"):
         _write(settings, year, name, {"battery": []})
+    run_step(settings, year, "leaderboard_history")
     return settings
 
 
@@ -160,7 +165,13 @@ def _days(random: np.random.Generator, names: Sequence[str], year: int) -> dict[
     }
 
 
-def _write(settings: Settings, year: int, name: str, columns: Mapping[str, Any]) -> None:
+def _write(
+    settings: Settings,
+    year: int,
+    name: str,
+    columns: Mapping[str, Any],
+    inputs: Mapping[str, FingerprintEntry | str] | None = None,
+) -> None:
     table = TABLES[name]
     rows = len(columns["battery"])
     complete = {
@@ -174,5 +185,7 @@ def _write(settings: Settings, year: int, name: str, columns: Mapping[str, Any])
     path = result_path(settings.results, name, year)
     path.parent.mkdir(parents=True, exist_ok=True)
     written = write_table(table, path, StepResult(iter([complete])))
-    entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs={}, rows=written.rows, digest=written.digest)
+    entry = table_entry(
+        status="ok", seconds=0.1, peak_memory_mb=1, inputs=inputs or {}, rows=written.rows, digest=written.digest
+    )
     record_table(settings.results, year, name, entry)

@@ -87,6 +87,7 @@ def test_the_last_sheet_says_the_fleets_figures_what_columns_mean_and_what_is_le
         assert year[stream] == pytest.approx(sum(row[stream] for row in ranked))
     assert sum(str(row[0]).startswith(f"{YEAR}-") for row in rows) == 12
     assert ("edition", "final") in {row[:2] for row in rows}
+    assert ("edition number", "1") in {row[:2] for row in rows}
     assert ("data through", f"{YEAR}-12-31") in {row[:2] for row in rows}
     assert {(column.name, column.meaning) for column in LEADERBOARD.columns} <= {row[:2] for row in rows}
     everything = "\n".join(str(row[0]) for row in rows)

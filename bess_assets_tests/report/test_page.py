@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.errors import BessError
-from bess_assets.records import report_files, result_path
+from bess_assets.pipeline import run_step
+from bess_assets.records import read_run, record_table, report_files, result_path
 from bess_assets.report import page as page_module
 from bess_assets.report.content import STREAMS, read_content
 from bess_assets.report.files import write_report
@@ -23,7 +24,7 @@ from bess_assets.report.page import page_html
 from bess_assets.settings import Settings
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.report.conftest import YEAR, program
-from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, SCRIPT, write_boards, write_no_board
+from bess_assets_tests.report.made_boards import AWKWARD, AWKWARD_FILES, FORMULA, SCRIPT, write_boards, write_no_board
 
 UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 UNITS = {
@@ -164,7 +165,32 @@ def test_it_opens_from_a_file_without_an_error_or_a_request(browser: Any, html: 
     assert asked == {html.as_uri()}
     assert f"ERCOT battery leaderboard {YEAR}" in opened.title
     edition = texts(opened, "#edition")[0]
-    assert edition.startswith(f"final data through {YEAR}-12-31 · made 20")
+    assert re.fullmatch(
+        rf"Final edition 1 made 20\d\d-\d\d-\d\d \d\d:\d\d UTC · data through {YEAR}-12-31 · version .+", edition
+    )
+
+
+def test_the_top_says_what_the_edition_was_made_of_and_names_of_files_stay_text(opened: Any, home: Settings) -> None:
+    assert texts(opened, "#inputs-title") == [f"From {len(AWKWARD_FILES) + 3} inputs"]
+    shown = texts(opened, "header #inputs tbody tr")
+    assert len(shown) == len(AWKWARD_FILES) + 3
+    for name in AWKWARD_FILES:
+        assert f"{name}{12 * 'a'}" in shown
+    digest = read_run(home.results, YEAR)["tables"]["daily_revenue"]["digest"]
+    assert digest
+    assert f"daily_revenue{digest[:12]}" in shown
+    assert not any("leaderboard_history" in row for row in shown)
+    assert opened.execute_script("return document.querySelectorAll('header img, header b, header script').length") == 0
+    assert opened.title == f"ERCOT battery leaderboard {YEAR}"
+
+
+def test_a_page_made_again_after_a_refresh_without_change_has_the_same_bytes(tmp_path: Path) -> None:
+    settings = write_boards(tmp_path, YEAR, 5)
+    first = page_html(read_content(settings, YEAR))
+    entry = read_run(settings.results, YEAR)["tables"]["leaderboard"]
+    record_table(settings.results, YEAR, "leaderboard", {**entry, "finished": "2099-01-01T00:00:00+00:00"})
+    run_step(settings, YEAR, "leaderboard_history")
+    assert page_html(read_content(settings, YEAR)) == first
 
 
 def test_a_script_that_is_not_its_own_does_not_run_and_nothing_can_be_fetched(opened: Any) -> None:
@@ -602,6 +628,7 @@ def test_a_year_without_a_battery_has_a_page_that_says_so(browser: Any, tmp_path
     reopen(browser, report_files(settings.results, LEADERBOARD_REPORT, YEAR)[0])
     assert texts(browser, "#board tbody") == ["No battery is ranked in this period."]
     assert UNKNOWN in texts(browser, "#tiles .value")
+    assert texts(browser, "#edition .badge") == ["Preliminary"]
     assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
 
 
