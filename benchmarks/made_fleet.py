@@ -16,6 +16,7 @@ from bess_assets.market import leaderboard
 from bess_assets.market.clock import OperatingYear, day_number
 from bess_assets.market.products import ECRS_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
 from bess_assets.market.step import Columns, Inputs, StepResult
+from bess_assets.pipeline import run_step
 from bess_assets.records import RollupFolder, record_table, result_path, table_entry
 from bess_assets.settings import Settings
 from bess_assets.storage import ResultTable, write_table
@@ -54,11 +55,20 @@ def write_fleet(
             for name in ("bess_registry", "daily_revenue")
         }
         inputs = Inputs(OperatingYear(year), RollupFolder(settings.rollups), tables)
-        _write(settings, year, "leaderboard", leaderboard.leaderboard(inputs).chunks)
+        (board,) = leaderboard.leaderboard(inputs).chunks
+        _write_editions(settings, year, board)
         _write(settings, year, "leaderboard_monthly", leaderboard.leaderboard_monthly(inputs).chunks)
         if year in ledger_years:
             _write(settings, year, "energy_revenue", _ledger(year, batteries, random))
         tell(f"{year} written")
+
+
+def _write_editions(settings: Settings, year: int, board: Columns) -> None:
+    """The board, and before it an edition from which every battery moved."""
+    for columns in ({**board, "notes": ["before it was restated"] * len(board["battery"])}, board):
+        _write(settings, year, "leaderboard", iter([columns]))
+        run_step(settings, year, "leaderboard_history")
+    run_step(settings, year, "what_changed")
 
 
 def _write(settings: Settings, year: int, name: str, chunks: Iterator[Columns]) -> None:

@@ -99,6 +99,14 @@ def _boards(names: Sequence[str]) -> dict[str, Kind]:
         three, year = chance.sample(names, 3), chance.choice(YEARS)
         return lambda results: results.compare(three, year, by="month")
 
+    def editions(chance: random.Random) -> Question:
+        year = chance.choice(YEARS)
+        return lambda results: results.editions(year)
+
+    def what_changed(chance: random.Random) -> Question:
+        year = chance.choice(YEARS)
+        return lambda results: results.what_changed(year)
+
     return {
         "leaderboard(year)": leaderboard,
         "leaderboard(year, month)": monthly,
@@ -106,6 +114,8 @@ def _boards(names: Sequence[str]) -> dict[str, Kind]:
         "leaderboard_of_days, over New Year": of_two_years,
         "compare(three), years": compare,
         "compare(three, year), months": compare_months,
+        "editions(year)": editions,
+        "what_changed(year)": what_changed,
     }
 
 
