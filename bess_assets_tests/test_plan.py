@@ -106,9 +106,9 @@ def test_a_year_never_refreshed_is_missing_everywhere(settings: Settings) -> Non
 
 
 def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settings: Settings) -> None:
-    _file(settings.rollups / "AS_prices" / "2024.parquet", "restated prices")
+    _file(settings.rollups / "RT_AS_prices" / "2024.parquet", "restated prices")
     plan = plan_year(settings, 2024)
-    assert plan.tables["as_revenue"].why == ("as_prices/2024.parquet has changed",)
+    assert plan.tables["as_revenue"].why == ("rt_as_prices/2024.parquet has changed",)
     assert plan.tables["daily_revenue"].why == ("as_revenue has changed",)
     below = [
         "rollup_schemas",
@@ -132,7 +132,7 @@ def test_a_history_that_is_gone_is_missing_and_with_it_what_stands_on_it_waits(s
 
 
 def test_a_touched_file_with_the_same_content_changes_nothing(settings: Settings) -> None:
-    os.utime(settings.rollups / "AS_prices" / "2024.parquet", ns=(1, 1))
+    os.utime(settings.rollups / "RT_AS_prices" / "2024.parquet", ns=(1, 1))
     assert states(settings) == {}
 
 
@@ -142,11 +142,11 @@ def test_the_file_of_the_next_publication_year_belongs_to_this_one(settings: Set
 
 
 def test_a_new_file_and_a_file_that_is_gone_are_changes(settings: Settings) -> None:
-    (settings.rollups / "AS_prices" / "2024.parquet").unlink()
-    assert plan_year(settings, 2024).tables["as_revenue"].why == ("as_prices/2024.parquet is gone",)
+    (settings.rollups / "RT_AS_prices" / "2024.parquet").unlink()
+    assert plan_year(settings, 2024).tables["as_revenue"].why == ("rt_as_prices/2024.parquet is gone",)
     settle(settings, 2024, "as_revenue")
-    _file(settings.rollups / "AS_prices" / "2024.parquet", "as_prices 2024")
-    assert plan_year(settings, 2024).tables["as_revenue"].why == ("as_prices/2024.parquet is new",)
+    _file(settings.rollups / "RT_AS_prices" / "2024.parquet", "rt_as_prices 2024")
+    assert plan_year(settings, 2024).tables["as_revenue"].why == ("rt_as_prices/2024.parquet is new",)
 
 
 def test_the_battery_table_is_an_input_of_the_registry(settings: Settings) -> None:
@@ -179,7 +179,7 @@ def test_a_failed_table_whose_input_has_changed_since_is_in_both_states(settings
 
 
 def test_a_rollup_that_could_not_be_registered_fails_its_readers_until_it_is_as_it_was(settings: Settings) -> None:
-    path = settings.rollups / "AS_prices" / "2024.parquet"
+    path = settings.rollups / "RT_AS_prices" / "2024.parquet"
     good = path.read_text(encoding="utf-8")
     _file(path, "half a file")
     broken = RollupFileEntry(
@@ -191,7 +191,7 @@ def test_a_rollup_that_could_not_be_registered_fails_its_readers_until_it_is_as_
         zero_filled=[],
         error="No Parquet.\n x",
     )
-    record_rollup(settings.results, 2024, "as_prices", "2024.parquet", broken)
+    record_rollup(settings.results, 2024, "rt_as_prices", "2024.parquet", broken)
     plan = plan_year(settings, 2024)
     assert (plan.tables["as_revenue"].state, plan.tables["as_revenue"].why[0]) == ("failed", "No Parquet.")
     assert {"as_revenue", "leaderboard"} <= set(plan.to_refresh("failed")) & set(plan.to_refresh("changed"))
@@ -268,7 +268,7 @@ def test_a_rollup_that_vanished_is_gone_and_nothing_that_stands_on_it_is_made_an
 
 
 def test_a_gone_file_of_one_table_holds_no_other_back(settings: Settings) -> None:
-    (settings.rollups / "AS_prices" / "2024.parquet").unlink()
+    (settings.rollups / "RT_AS_prices" / "2024.parquet").unlink()
     _file(settings.rollups / "DA_prices" / "2024.parquet", "restated")
     plan = plan_year(settings, 2024)
     assert {"bess_prices", "price_daily", "energy_revenue"} <= set(plan.to_refresh("changed"))
@@ -300,7 +300,7 @@ def test_a_failed_check_that_blocks_is_a_failure_and_a_warning_is_none(settings:
         assert plan.tables["leaderboard"].state == state
         assert ("leaderboard" in plan.to_refresh("failed")) == blocking
     assert plan.tables["leaderboard"].why == ("its check 'sums hold' failed",)
-    assert plan.tables["leaderboard_report"].why == ("leaderboard has failed",)
+    assert plan.tables["leaderboard_history"].why == ("leaderboard has failed",)
 
 
 def test_a_run_that_ended_leaves_nothing_unfinished(settings: Settings) -> None:
@@ -339,7 +339,7 @@ def test_a_built_rollup_that_was_removed_is_built_anew_from_its_reports_and_gone
 
 
 def test_an_upstream_table_refreshed_alone_changes_what_stands_on_it(settings: Settings) -> None:
-    _file(settings.rollups / "AS_prices" / "2024.parquet", "restated prices")
+    _file(settings.rollups / "RT_AS_prices" / "2024.parquet", "restated prices")
     settle(settings, 2024, "as_revenue")
     plan = plan_year(settings, 2024)
     assert plan.tables["as_revenue"].state == "present"

@@ -478,7 +478,7 @@ def test_a_run_record_keeps_what_several_threads_put_into_it(tmp_path: Path) -> 
         name: n for n, name in enumerate(names)
     }
     assert recorded_years(tmp_path) == [2024]
-    assert read_run(tmp_path, 2025) == {"year": 2025, "rollups": {}, "tables": {}}
+    assert read_run(tmp_path, 2025) == {"year": 2025, "rollups": {}, "tables": {}, "unfinished": []}
 
 
 def test_a_rollup_in_the_record_is_found_while_one_of_its_files_is(tmp_path: Path) -> None:
