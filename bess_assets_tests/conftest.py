@@ -32,6 +32,19 @@ def pytest_report_header() -> str:
     return f"real ERCOT data: {REAL if REAL.is_dir() else f'none at {REAL}, tests that need it are skipped'}"
 
 
+SHARED = ("worlds", "reported", "refreshed", "instance", "browser")
+"""Fixtures of a whole session that take long to make: the tests that use one run in the same process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two processes run the tests side by side: each file in one of them, and so all files that share what takes long to make."""
+    for item in items:
+        shared = [name for name in SHARED if name in getattr(item, "fixturenames", ())]
+        group = shared[0] if shared else item.nodeid.split("::")[0]
+        # What goes through Dagster shares one home, what is looked at in a browser one browser.
+        item.add_marker(pytest.mark.xdist_group({"refreshed": "instance"}.get(group, group)))
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the caller's `BESS_*` or `DAGSTER_*` variables."""

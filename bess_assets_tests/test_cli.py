@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import click.testing
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -730,6 +731,38 @@ def test_an_interrupted_refresh_stops_and_goes_on_to_no_other_year(demo_home: Pa
     assert "2022" not in rest
     assert board.read_bytes() == before
     assert in_a_process("--home", demo_home, "refresh", "2021").returncode == 0
+
+
+def test_a_failed_check_is_a_row_of_the_table_and_only_one_that_blocks_makes_the_exit_code_1(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo_home, home)
+    board = home / "results" / "leaderboard" / "2021.parquet"
+    board.unlink()
+    warned = in_a_process("--home", home, "refresh", "2021", "--only", "missing")
+    assert warned.returncode == 0, warned.stdout + warned.stderr
+
+    ledger = home / "results" / "energy_revenue" / "2021.parquet"
+    rows = pq.read_table(ledger)
+    column = rows.schema.get_field_index("rt_usd")
+    pq.write_table(rows.set_column(column, rows.schema.field(column), pc.add(rows.column(column), 1.0)), ledger)
+    board.unlink()
+    blocked = in_a_process("--home", home, "refresh", "2021", "--only", "missing", COLUMNS="200")
+    assert blocked.returncode == 1
+    (row,) = (
+        line
+        for line in blocked.stdout.splitlines()
+        if "fleet sums equal those of the ledgers" in line and "blocks" in line
+    )
+    assert "leaderboard" in row
+    status = at_home(home, "status").stdout
+    assert "its check 'fleet sums equal those of the ledgers' failed" in " ".join(status.split())
+
+    warning = in_a_process("--home", home, "refresh", "2021", COLUMNS="200")
+    assert warning.returncode == 0, "made anew as a whole, the ledger is right again"
+    rows_of_checks = [line for line in warning.stdout.splitlines() if "a warning" in line]
+    assert any("no figure is affected by a finding" in line for line in rows_of_checks)
 
 
 @pytest.mark.parametrize("year", ["2018", "2999"])
