@@ -98,9 +98,9 @@ def test_a_year_never_refreshed_is_missing_everywhere(settings: Settings) -> Non
 
 
 def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settings: Settings) -> None:
-    _file(settings.rollups / "AS_prices" / "2024.parquet", "restated prices")
+    _file(settings.rollups / "RT_AS_prices" / "2024.parquet", "restated prices")
     plan = plan_year(settings, 2024)
-    assert plan.tables["as_revenue"].why == ("as_prices/2024.parquet has changed",)
+    assert plan.tables["as_revenue"].why == ("rt_as_prices/2024.parquet has changed",)
     assert plan.tables["daily_revenue"].why == ("as_revenue has changed",)
     below = [
         "rollup_schemas",
@@ -125,11 +125,11 @@ def test_the_file_of_the_next_publication_year_belongs_to_this_one(settings: Set
 
 
 def test_a_new_file_and_a_file_that_is_gone_are_changes(settings: Settings) -> None:
-    (settings.rollups / "AS_prices" / "2024.parquet").unlink()
-    assert plan_year(settings, 2024).tables["as_revenue"].why == ("as_prices/2024.parquet is gone",)
+    (settings.rollups / "RT_AS_prices" / "2024.parquet").unlink()
+    assert plan_year(settings, 2024).tables["as_revenue"].why == ("rt_as_prices/2024.parquet is gone",)
     settle(settings, 2024, "as_revenue")
-    _file(settings.rollups / "AS_prices" / "2024.parquet", "as_prices 2024")
-    assert plan_year(settings, 2024).tables["as_revenue"].why == ("as_prices/2024.parquet is new",)
+    _file(settings.rollups / "RT_AS_prices" / "2024.parquet", "rt_as_prices 2024")
+    assert plan_year(settings, 2024).tables["as_revenue"].why == ("rt_as_prices/2024.parquet is new",)
 
 
 def test_the_battery_table_is_an_input_of_the_registry(settings: Settings) -> None:
@@ -223,7 +223,7 @@ def test_a_table_waits_for_an_upstream_that_is_not_refreshed_with_it(settings: S
 
 
 def test_an_upstream_table_refreshed_alone_changes_what_stands_on_it(settings: Settings) -> None:
-    _file(settings.rollups / "AS_prices" / "2024.parquet", "restated prices")
+    _file(settings.rollups / "RT_AS_prices" / "2024.parquet", "restated prices")
     settle(settings, 2024, "as_revenue")
     plan = plan_year(settings, 2024)
     assert plan.tables["as_revenue"].state == "present"

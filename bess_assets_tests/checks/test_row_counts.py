@@ -185,4 +185,7 @@ def test_a_built_rollup_is_held_to_its_days_and_never_to_what_the_user_says_of_t
     assert check["detail"].startswith(f"as_prices built/2024.parquet: {count:,} rows for 10 days, ")
     _say(settings, {"as_prices": {"2024": count}})
     # the user's own file is expected, and not there: what was built instead is no stand-in for it
-    assert f"as_prices 2024.parquet: {count:,} rows expected, and there is no such file" in _check(settings, 2024)["detail"]
+    assert (
+        f"as_prices 2024.parquet: {count:,} rows expected, and there is no such file"
+        in _check(settings, 2024)["detail"]
+    )
