@@ -174,3 +174,18 @@ def test_rows_a_day_change_with_the_market():
 def test_plans_are_held_to_it_roughly_in_every_year():
     assert (factor("cop_snapshots", 2024), factor("rt_prices", 2024), factor("rt_prices", 2023)) == (2.5, 1.1, 2.5)
     assert set(ROWS_A_DAY) <= set(DATASETS)
+
+
+def test_a_built_rollup_is_held_to_its_days_and_never_to_what_the_user_says_of_their_own_file(settings):
+    count = _write(settings.built, 2024, keep=0.5)
+    settings.rollups.mkdir()
+    _say(settings, {"as_prices": {"2023": 1}})
+    check = _check(settings, 2024)
+    assert not check["passed"]
+    assert check["detail"].startswith(f"as_prices built/2024.parquet: {count:,} rows for 10 days, ")
+    _say(settings, {"as_prices": {"2024": count}})
+    # the user's own file is expected, and not there: what was built instead is no stand-in for it
+    assert (
+        f"as_prices 2024.parquet: {count:,} rows expected, and there is no such file"
+        in _check(settings, 2024)["detail"]
+    )
