@@ -969,7 +969,10 @@ def test_the_version_is_that_of_the_package() -> None:
 # --- reports
 
 
-def test_reports_become_rollups_and_what_cannot_be_used_is_named(tmp_path: Path) -> None:
+def test_reports_become_rollups_and_what_cannot_be_used_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     reports = tmp_path / "reports"
     put(reports / "a.csv", text(DA_SPP, [price("01/01/2024", hour, 20) for hour in range(1, 25)]))
     put(reports / "cdr.00012331.0000000000000000.20240102.123005.DAMSPNP4190_csv.zip", b"PK cut")
