@@ -158,6 +158,20 @@ def test_a_new_year_of_new_reports_is_asked_for_and_a_year_without_a_partition_i
     assert {"da_prices", "bess_registry", "leaderboard"} <= asked(found)["2023"]
 
 
+def test_a_report_that_was_asked_for_is_rolled_up_by_the_run_and_no_news_after_it(
+    settings: Settings, instance: dg.DagsterInstance, own_instance: dg.DagsterInstance
+) -> None:
+    report = put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2022", h, 20) for h in range(1, 25)]))
+    found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    assert "da_prices" in asked(found)["2022"]
+    outcome = materialize_year(instance, settings, 2022, ["da_prices"])
+    assert outcome.ok
+    assert plan_year(settings, 2022).news == {}
+    assert (settings.built / "DA_prices" / "2022.parquet").is_file()
+    put(report, report.read_text(encoding="utf-8").replace(",20,", ",21,"))
+    assert plan_year(settings, 2022).news == {"da_prices": 1}, "a report that ERCOT posted anew"
+
+
 def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(
     settings: Settings, own_instance: dg.DagsterInstance
 ) -> None:
