@@ -142,6 +142,10 @@ class RealSizeYear:
             raise ValueError(f"{battery.key} has no resource in {self.calendar.year}")
         return found
 
+    def battery_has_load(self, n: int) -> bool:
+        """Whether a load resource charges the battery at this position."""
+        return not self.single_model and self.batteries[n].load is not None
+
     # --- prices -----------------------------------------------------------------------------------------------------------------
 
     def _points(self) -> list[tuple[str, str]]:
