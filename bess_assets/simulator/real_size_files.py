@@ -242,7 +242,7 @@ class _Spelling:
         rng = market.chance("others")
         self.other_names = [f"UNIT{n:04d}_{kind}1" for n, kind in enumerate(self._kinds(self.others))]
         self.other_tenths = rng.integers(50, 6000, self.others)
-        self.other_nodes = rng.integers(len(market.nodes), len(market.points), self.others)
+        self.other_nodes = rng.integers(len(market.nodes), len(market.da_points), self.others)
         self.load_mw = np.r_[[load.capacity_mw for load in decoys], np.round(rng.uniform(1, 60, len(self.other_loads) - len(decoys)), 1)]
         self.sizes = np.array([round(b.capacity_mw * 1.02, 1) for b in batteries])
 
@@ -353,14 +353,14 @@ class _Spelling:
         hours = slice(first, last)
         other_awards = rng.integers(0, 1 + self.other_tenths, (span, self.others)) / 10.0
         kinds = self._kinds(self.others)
-        points = [name for name, _ in market.points]
+        points = market.da_points
         # a plant that sells all services now and then
         other_as = (rng.random((span, self.others), dtype=np.float32) < 0.1) * np.round(self.other_tenths / 20.0)
         if market.single_model:
             block = _Block(self.year, market.hours[hours], self.others)
             names, types, nodes = self.other_names, kinds, self.other_nodes
             nodes_of_rows = _text(block.by_column(nodes.astype(np.int32)), points)
-            price = market.da_price[hours][:, np.minimum(nodes, len(market.da_points) - 1)]
+            price = market.da_price[hours][:, nodes]
             quantities = {"limit": self.other_tenths / 10.0, "awarded": other_awards}
             awards = dict.fromkeys(PRODUCTS, other_as)
         else:
@@ -372,7 +372,7 @@ class _Spelling:
                 [market.node_column[hours], np.broadcast_to(self.other_nodes, (span, self.others))], axis=1
             )
             nodes_of_rows = _text(block.grid(nodes.astype(np.int32)), points)
-            price = np.take_along_axis(market.da_price[hours], np.minimum(nodes, len(market.da_points) - 1), axis=1)
+            price = np.take_along_axis(market.da_price[hours], nodes, axis=1)
             quantities = {
                 "limit": self._beside(market.limit_tenths[hours] / 10.0, self.other_tenths / 10.0),
                 "awarded": self._beside(market.energy_tenths[hours] / 10.0, other_awards),
