@@ -354,7 +354,7 @@ def _ends(part: Rows) -> tuple[int, int]:
 # ---- sums over time ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Sum:
     """A sum that skips unknowns, and how many terms were known."""
 
@@ -392,7 +392,7 @@ _ENERGY_SUMS = (
 )
 
 
-@dataclass
+@dataclass(slots=True)
 class Tally:
     """Sums of one battery over one day, or over several."""
 
