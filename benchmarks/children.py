@@ -231,7 +231,7 @@ def empty_assets(options: argparse.Namespace) -> Answer:
         left -= count
         assets.append(made(number, count))
     job = dg.Definitions(
-        assets=assets, jobs=[dg.define_asset_job("empty_year", partitions_def=years)], executor=dg.in_process_executor
+        assets=assets, jobs=[dg.define_asset_job("empty_year")], executor=dg.in_process_executor
     ).resolve_job_def("empty_year")
     with open_instance(_settings(options)) as instance:
         started = time.perf_counter()
