@@ -726,7 +726,9 @@ class _Sides:
         output, consumption, hours = output[both], consumption[both], self._hours[both]
         discharging, charging = output > TOGETHER_MW, consumption > TOGETHER_MW
         share = float((discharging & charging).mean()) if discharging.any() and charging.any() else None
-        return share, float(np.maximum(output, 0) @ hours), float(np.maximum(consumption, 0) @ hours)
+        # not a dot product: its threads take longer to wake than this does to add
+        discharge, charge = ((np.maximum(side, 0) * hours).sum() for side in (output, consumption))
+        return share, float(discharge), float(charge)
 
 
 def _run_values(
