@@ -162,7 +162,12 @@ class Bench:
 
     def table(self, title: str, lines: Sequence[Line], base: float | None, base_name: str) -> None:
         """Show contenders, each beside the same measure of this very run."""
-        self.say(f"## {title}", "", f"| contender | seconds, median (range) | / {base_name} | peak MB | note |", "|---|---|---|---|---|")
+        self.say(
+            f"## {title}",
+            "",
+            f"| contender | seconds, median (range) | / {base_name} | peak MB | note |",
+            "|---|---|---|---|---|",
+        )
         for line in lines:
             if line.wrong:
                 self.good = False
@@ -197,7 +202,9 @@ def _machine() -> dict[str, str]:
 
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
-    named = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    named = (
+        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    )
     return named[0].split(":")[1].strip() if named else platform.processor() or "unknown processor"
 
 
@@ -250,9 +257,12 @@ def measure_years(bench: Bench) -> None:
     for year in bench.years():
         folder, home = bench.market(year), bench.home(year)
         columns = folder / "columns.json"
-        floor, ours = Line("floor: DuckDB sums the columns that ours reads"), Line("ours: rollups to leaderboard, all tables written")
+        floor, ours = (
+            Line("floor: DuckDB sums the columns that ours reads"),
+            Line("ours: rollups to leaderboard, all tables written"),
+        )
         after, imports = Line("of it, after the extracts"), Line("imports of ours, not in it")
-        rounds = []
+        rounds: list[Answer] = []
         for turn in range(bench.options.rounds + 1):
             answer = child("ours", folder, "--home", str(home), "--year", str(year))
             columns.write_text(json.dumps(answer["read"]), encoding="utf-8")
@@ -288,10 +298,17 @@ def measure_years(bench: Bench) -> None:
 
 
 def _steps(bench: Bench, year: int, rounds: Sequence[Answer], rows_in: int) -> None:
-    bench.say(f"### {year}: step by step", "", "| table | rows written | seconds | processor seconds | peak MB |", "|---|---|---|---|---|")
+    bench.say(
+        f"### {year}: step by step",
+        "",
+        "| table | rows written | seconds | processor seconds | peak MB |",
+        "|---|---|---|---|---|",
+    )
     for steps in zip(*(answer["steps"] for answer in rounds), strict=True):
         seconds, used = (statistics.median(step[name] for step in steps) for name in ("seconds", "cpu_seconds"))
-        bench.say(f"| {steps[0]['table']} | {steps[0]['rows']:,} | {seconds:.2f} | {used:.2f} | {max(s['peak_mb'] for s in steps):,} |")
+        bench.say(
+            f"| {steps[0]['table']} | {steps[0]['rows']:,} | {seconds:.2f} | {used:.2f} | {max(s['peak_mb'] for s in steps):,} |"
+        )
     total = statistics.median(answer["seconds"] for answer in rounds)
     bench.say("", f"{rows_in / total / 1e6:.2f} million rows of rollups a second.", "")
 
@@ -311,8 +328,16 @@ def measure_dagster(bench: Bench) -> None:
     folder, home = bench.market(year), bench.home(year)
     with_home = ["--home", str(home), "--year", str(year)]
     child("refresh", folder, *with_home)
-    through, alone, steps = Line("through Dagster: bess refresh"), Line("ours, in turn with it"), Line("of it, our steps")
-    empty, imports, instance = Line("as many empty assets and checks"), Line("import of Dagster and definitions"), Line("opening the instance")
+    through, alone, steps = (
+        Line("through Dagster: bess refresh"),
+        Line("ours, in turn with it"),
+        Line("of it, our steps"),
+    )
+    empty, imports, instance = (
+        Line("as many empty assets and checks"),
+        Line("import of Dagster and definitions"),
+        Line("opening the instance"),
+    )
     for _ in range(bench.options.rounds):
         answer = child("refresh", folder, *with_home)
         through.seconds.append(answer["seconds"])
@@ -378,7 +403,10 @@ def measure_others(bench: Bench) -> None:
 
 def _storage(bench: Bench, folder: Path, home: Path, csv_bytes: int) -> None:
     year_days, days = 366, bench.options.csv_days
-    rollups = {path.name: sum(f.stat().st_size for f in path.glob("*.parquet")) for path in sorted((folder / "rollups").iterdir())}
+    rollups = {
+        path.name: sum(f.stat().st_size for f in path.glob("*.parquet"))
+        for path in sorted((folder / "rollups").iterdir())
+    }
     used = sum(size for name, size in rollups.items() if name != "COP_Snapshots")
     results = sum(f.stat().st_size for f in (home / "results").glob(f"*/{YEAR}.parquet"))
     scaled = csv_bytes * year_days / days
@@ -430,7 +458,9 @@ def measure_growth(bench: Bench) -> None:
     )
     most, fewer = counts[-1], counts[-2]
     bench.judge(
-        f"{most} batteries / {fewer}", taken["batteries", most] / taken["batteries", fewer], most=MOST_GROWTH["batteries"]
+        f"{most} batteries / {fewer}",
+        taken["batteries", most] / taken["batteries", fewer],
+        most=MOST_GROWTH["batteries"],
     )
     bench.say("")
 

@@ -127,7 +127,11 @@ def _record_reading() -> dict[str, dict[str, float]]:
 
 
 def _sizes(results: Path) -> dict[str, int]:
-    return {folder.name: sum(f.stat().st_size for f in folder.glob("*.parquet")) for folder in sorted(results.iterdir()) if folder.is_dir()}
+    return {
+        folder.name: sum(f.stat().st_size for f in folder.glob("*.parquet"))
+        for folder in sorted(results.iterdir())
+        if folder.is_dir()
+    }
 
 
 # --- the floor ----------------------------------------------------------------------------------------------------------------------------

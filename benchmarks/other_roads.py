@@ -106,9 +106,7 @@ def units(home: Path, year: int) -> list[Unit]:
 def files(folder: Path, dataset: str, year: int) -> list[Path]:
     """Files of a dataset that hold rows of the year."""
     years = (year,) if dataset.endswith("prices") else (year, year + 1)
-    return [
-        path for path in (folder / "rollups" / dataset / f"{y}.parquet" for y in years) if path.exists()
-    ]
+    return [path for path in (folder / "rollups" / dataset / f"{y}.parquet" for y in years) if path.exists()]
 
 
 # --- time ---------------------------------------------------------------------------------------------------------------------------------
@@ -159,7 +157,9 @@ class Times:
     def _utc(wall: Frame, flag: Frame) -> npt.NDArray[np.int64]:
         first = (flag != "Y").to_numpy(dtype=bool)
         zoned = wall.dt.tz_localize(CENTRAL, ambiguous=first)
-        return np.asarray(zoned.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[s]").astype(np.int64))
+        return np.asarray(
+            zoned.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[s]").astype(np.int64)
+        )
 
     def _inside(self, seconds: Any, good: Any, step: int) -> npt.NDArray[np.int64]:
         inside = good & (seconds >= self.start) & (seconds < self.end)
@@ -207,7 +207,7 @@ def energy(frame: Frame, runs: npt.NDArray[np.int64], pieces: Frame, times: Time
     return found.reindex(range(4 * times.hours))  # type: ignore[union-attr]
 
 
-def settle(unit: Unit, frames: dict[str, Frame], shared: dict[str, Any], times: Times) -> float:
+def settle(frames: dict[str, Frame], shared: dict[str, Any], times: Times) -> float:
     """Money of one battery, from its own rows: energy of the quarter-hours known throughout, and ancillary services."""
     import pandas as pd  # noqa: PLC0415
 
@@ -258,13 +258,14 @@ def settle(unit: Unit, frames: dict[str, Frame], shared: dict[str, Any], times: 
         }
     )
     ledger = ledger.merge(rt, on=["quarter", "node"], how="left").merge(da, on=["hour", "node"], how="left")
-    discharge, charge = (
-        energy(frames[dataset], *shared[dataset], times, telemetry)
-        for dataset, telemetry in (
-            ("SCED_Gen_Resources", "TelemeteredNetOutput"),
-            ("SCED_Load_Resources", "RealPowerConsumption"),
-        )
-    )
+    sides = []
+    for dataset, telemetry in (
+        ("SCED_Gen_Resources", "TelemeteredNetOutput"),
+        ("SCED_Load_Resources", "RealPowerConsumption"),
+    ):
+        runs, pieces = shared[dataset]
+        sides.append(energy(frames[dataset], runs, pieces, times, telemetry))
+    discharge, charge = sides
     flow = (discharge - charge).reindex(ledger["quarter"]).to_numpy()
     quarter_award = ledger["award"] / 4.0
     usd = quarter_award * ledger["da_price"] + (flow - quarter_award) * ledger["rt_price"]
@@ -321,7 +322,7 @@ def plans_method(options: argparse.Namespace) -> Answer:
                 for path in files(options.folder, dataset, year)
             ]
             frames[dataset] = _concat([table.to_pandas() for table in tables])
-        money[unit.battery] = settle(unit, frames, shared, times)
+        money[unit.battery] = settle(frames, shared, times)
     each = (time.perf_counter() - started) / len(sample)
     return {
         "seconds": once + each * len(every),
@@ -332,13 +333,18 @@ def plans_method(options: argparse.Namespace) -> Answer:
     }
 
 
-def _read(folder: Path, dataset: str, year: int, columns: list[str] | None = None, *, dictionaries: bool = False) -> Frame:
+def _read(
+    folder: Path, dataset: str, year: int, columns: list[str] | None = None, *, dictionaries: bool = False
+) -> Frame:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     columns = columns or COLUMNS[dataset]
     texts = columns[:2] if dictionaries else []
     return _concat(
-        [pq.read_table(path, columns=columns, read_dictionary=texts).to_pandas() for path in files(folder, dataset, year)]
+        [
+            pq.read_table(path, columns=columns, read_dictionary=texts).to_pandas()
+            for path in files(folder, dataset, year)
+        ]
     )
 
 
@@ -371,7 +377,7 @@ def _settle_all(every: list[Unit], whole: Callable[[str], Frame], times: Times) 
             if any(name in parts[dataset] for name in names)
         }
         if len(frames) == len(parts):
-            money[unit.battery] = settle(unit, frames, shared, times)
+            money[unit.battery] = settle(frames, shared, times)
     return money
 
 
@@ -408,9 +414,7 @@ def write_csv(options: argparse.Namespace) -> Answer:
             source = files(options.folder, dataset, year)[0]
             for n in range(options.days):
                 day = (date(year, 1, 1) + timedelta(days=n)).strftime("%m/%d/%Y")
-                where = (
-                    f"starts_with(SCEDTimeStamp, '{day}')" if dataset in _STAMPED else f"DeliveryDate = '{day}'"
-                )
+                where = f"starts_with(SCEDTimeStamp, '{day}')" if dataset in _STAMPED else f"DeliveryDate = '{day}'"
                 path = target / dataset / f"{day.replace('/', '')}.csv"
                 connection.execute(f"COPY (SELECT * FROM '{source}' WHERE {where}) TO '{path}' (HEADER)")
     size = sum(path.stat().st_size for path in target.glob("*/*.csv"))
@@ -469,7 +473,9 @@ class _Polars:
 
     def scan(self, dataset: str, names: list[str] | None = None) -> Any:
         pl = self.pl
-        frame = pl.concat([pl.scan_parquet(path).select(COLUMNS[dataset]) for path in files(self.folder, dataset, self.year)])
+        frame = pl.concat(
+            [pl.scan_parquet(path).select(COLUMNS[dataset]) for path in files(self.folder, dataset, self.year)]
+        )
         return frame if names is None else frame.filter(pl.col(_NAMES[dataset]).is_in(names))
 
     def _counted(self, frame: Any) -> Any:
@@ -491,7 +497,9 @@ class _Polars:
 
     def _stamp(self) -> Any:
         pl = self.pl
-        return self._utc(pl.col("SCEDTimeStamp").str.to_datetime("%m/%d/%Y %H:%M:%S", time_unit="ms"), "RepeatedHourFlag")
+        return self._utc(
+            pl.col("SCEDTimeStamp").str.to_datetime("%m/%d/%Y %H:%M:%S", time_unit="ms"), "RepeatedHourFlag"
+        )
 
     def _energy(self, dataset: str, names: list[str], telemetry: str, what: str) -> Any:
         pl = self.pl
@@ -529,7 +537,9 @@ class _Polars:
         discharge = self._energy("SCED_Gen_Resources", generations, "TelemeteredNetOutput", "discharge")
         charge = self._energy("SCED_Load_Resources", loads, "RealPowerConsumption", "charge")
         rt = self.scan("RT_prices", nodes).filter(pl.col("SettlementPointType") != "LZEW")
-        within = 3600 * (pl.col("DeliveryHour").cast(pl.Int64) - 1) + 900 * (pl.col("DeliveryInterval").cast(pl.Int64) - 1)
+        within = 3600 * (pl.col("DeliveryHour").cast(pl.Int64) - 1) + 900 * (
+            pl.col("DeliveryInterval").cast(pl.Int64) - 1
+        )
         rt = rt.select(
             (self._shown(within) // QUARTER).alias("quarter"),
             pl.col("SettlementPointName").alias("node"),
@@ -541,12 +551,11 @@ class _Polars:
             pl.col("SettlementPoint").alias("node"),
             pl.col("SettlementPointPrice").alias("da_price"),
         )
-        mcpc = (
-            self.scan("AS_prices")
-            .select((self._shown(clock) // 3600).alias("hour"), pl.col("AncillaryType").str.to_lowercase(), "MCPC")
-            .collect()
-            .pivot(on="AncillaryType", index="hour", values="MCPC")
-            .lazy()
+        prices = self.scan("AS_prices").select(
+            (self._shown(clock) // 3600).alias("hour"), pl.col("AncillaryType").str.to_lowercase(), "MCPC"
+        )
+        mcpc = prices.group_by("hour").agg(
+            pl.col("MCPC").filter(pl.col("AncillaryType") == product).first().alias(product) for product in PRODUCTS
         )
         dam = self._counted(self.scan("DAM_Gen_Resources", generations)).select(
             pl.col("ResourceName").alias("generation"),
@@ -569,9 +578,7 @@ class _Polars:
             pl.col("NonSpin Awarded").alias("l_nspin"),
         )
         hours = known.join(dam, on="generation").join(dam_load, on=["load", "hour"], how="left").join(mcpc, on="hour")
-        usd = [
-            (pl.col(f"g_{p}").fill_null(0.0) + pl.col(f"l_{p}").fill_null(0.0)) * pl.col(p) for p in PRODUCTS
-        ]
+        usd = [(pl.col(f"g_{p}").fill_null(0.0) + pl.col(f"l_{p}").fill_null(0.0)) * pl.col(p) for p in PRODUCTS]
         services = hours.group_by("battery").agg(pl.sum_horizontal(usd).sum().alias("services"))
         ledger = (
             known.join(dam.select("generation", "hour", "node", "award"), on="generation")
@@ -584,7 +591,9 @@ class _Polars:
         )
         award = pl.col("award") / 4.0
         flow = pl.col("discharge") - pl.col("charge") - award
-        money = ledger.group_by("battery").agg((award * pl.col("da_price") + flow * pl.col("rt_price")).sum().alias("energy"))
+        money = ledger.group_by("battery").agg(
+            (award * pl.col("da_price") + flow * pl.col("rt_price")).sum().alias("energy")
+        )
         energy_sums, service_sums = pl.collect_all([money, services], engine="streaming")
         both = service_sums.join(energy_sums, on="battery", how="left")
         return dict(zip(both["battery"], (both["energy"].fill_null(0.0) + both["services"]).to_list(), strict=True))

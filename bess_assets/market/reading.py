@@ -454,7 +454,9 @@ def read_rows(
             headings = list(dict.fromkeys([*wanted.values(), *(heading for own in joined for heading in own)]))
             headings += [LAYOUT_COLUMN] if partly else []
             for group in range(file.num_row_groups) if groups is None else groups:
-                for batch in _read_ahead(file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group])):
+                for batch in _read_ahead(
+                    file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group])
+                ):
                     rows += batch.num_rows
                     if time_name and not known_times:
                         known_times += _has_value(batch.column(wanted[time_name]))

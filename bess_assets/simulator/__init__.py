@@ -22,7 +22,17 @@ from bess_assets.simulator.report_files import ReportWriter
 from bess_assets.simulator.rollup_files import RollupWriter
 from bess_assets.simulator.truth import reckon_year, write_csv
 
-__all__ = ["REAL_SIZE_YEARS", "Form", "Hazards", "Scale", "Size", "ercot_size", "roles", "simulate", "simulate_real_size"]
+__all__ = [
+    "REAL_SIZE_YEARS",
+    "Form",
+    "Hazards",
+    "Scale",
+    "Size",
+    "ercot_size",
+    "roles",
+    "simulate",
+    "simulate_real_size",
+]
 
 Form = Literal["rollups", "reports"]
 """What published rows are written as: yearly Parquet rollups, or ERCOT's own report files."""

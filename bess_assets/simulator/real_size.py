@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from bess_assets.simulator.calendar import HOUR_SECONDS, QUARTER_SECONDS, Bools, Floats, Ints, Year, midnight
 from bess_assets.simulator.fleet import PRODUCTS, RTC_FIRST_DAY, Battery, Fleet, make_fleet
-from bess_assets.simulator.market_model import COP_SOC_START, ECRS_START, RTC_START, MarketYear, price_cap
+from bess_assets.simulator.market_model import COP_SOC_START, ECRS_START, RTC_START, MarketYear, price_cap, rounded
 
 SmallInts = npt.NDArray[np.int16] | npt.NDArray[np.int32]
 
@@ -67,7 +67,9 @@ def ercot_size(year: int) -> Size:
 
 def small_size(batteries: int) -> Size:
     """The same shape with few of everything, for tests and for measuring growth."""
-    return Size(batteries, 2 * batteries + 20, 2 * batteries + 10, 2 * batteries + 20, 2 * batteries + 10, batteries + 45)
+    return Size(
+        batteries, 2 * batteries + 20, 2 * batteries + 10, 2 * batteries + 20, 2 * batteries + 10, batteries + 45
+    )
 
 
 @dataclass(frozen=True)
@@ -173,8 +175,8 @@ class RealSizeYear:
         scale, tilt = (values[: len(self.da_points)] for values in self._basis)
         noise = self.chance("da price").normal(0.0, 0.6, (len(self.hours), len(scale)))
         price = ahead[: len(self.hours), None] * scale + tilt + noise
-        price = np.round(np.clip(price, _PRICE_FLOOR, price_cap(self.calendar.year)), 2)
-        price[np.ix_(self._between(self.hours, (10, 14), 8), self._unpriced)] = np.nan
+        price = self._published(price)
+        price[np.ix_(np.flatnonzero(self._between(self.hours, (10, 14), 8)), self._unpriced)] = np.nan
         return price
 
     def rt_block(self, first: int, last: int) -> Floats:
@@ -183,14 +185,19 @@ class RealSizeYear:
         scale, tilt = self._basis
         noise = self.chance("rt price", str(first)).normal(0.0, 1.2, (last - first, len(scale)))
         price = real[first:last, None] * scale + tilt + noise
-        price = np.round(np.clip(price, _PRICE_FLOOR, price_cap(self.calendar.year)), 2)
-        price[np.ix_(self._between(self.quarters[first:last], (5, 10), 18), self._unpriced)] = np.nan
+        price = self._published(price)
+        without = np.flatnonzero(self._between(self.quarters[first:last], (5, 10), 18))
+        price[np.ix_(without, self._unpriced)] = np.nan
         self.rt_price[first:last] = price[:, : len(self.nodes)]
         return price
 
+    def _published(self, price: Floats) -> Floats:
+        return rounded(np.clip(price, _PRICE_FLOOR, price_cap(self.calendar.year)), 2)
+
     @property
-    def _unpriced(self) -> list[int]:
-        return [self.nodes[b.node] for b in self.batteries if b.role == "missing_node_price"]
+    def _unpriced(self) -> Ints:
+        found = [self.nodes[b.node] for b in self.batteries if b.role == "missing_node_price"]
+        return np.array(found, dtype=np.int64)
 
     def _between(self, times: Ints, first: tuple[int, int], days: int) -> Bools:
         start = self.calendar.day_start(*first)

@@ -212,9 +212,7 @@ def _pieces(market: RealSizeYear, dataset: _Dataset) -> Iterator[tuple[int, Colu
     year = market.calendar.year
     whole = len(dataset.times)
     # the 60-day disclosure is filed by the year in which it was published
-    cut = (
-        whole if dataset.folder in PRICES else int(np.searchsorted(dataset.times, market.calendar.day_start(11, 2)))
-    )
+    cut = whole if dataset.folder in PRICES else int(np.searchsorted(dataset.times, market.calendar.day_start(11, 2)))
     step = max(1, GROUP_ROWS // max(dataset.width, 1))
     for file_year, begin, end in ((year, 0, cut), (year + 1, cut, whole)):
         for first in range(begin, end, step):
@@ -243,7 +241,9 @@ class _Spelling:
         self.other_names = [f"UNIT{n:04d}_{kind}1" for n, kind in enumerate(self._kinds(self.others))]
         self.other_tenths = rng.integers(50, 6000, self.others)
         self.other_nodes = rng.integers(len(market.nodes), len(market.da_points), self.others)
-        self.load_mw = np.r_[[load.capacity_mw for load in decoys], np.round(rng.uniform(1, 60, len(self.other_loads) - len(decoys)), 1)]
+        self.load_mw = np.r_[
+            [load.capacity_mw for load in decoys], np.round(rng.uniform(1, 60, len(self.other_loads) - len(decoys)), 1)
+        ]
         self.sizes = np.array([round(b.capacity_mw * 1.02, 1) for b in batteries])
 
     @staticmethod
@@ -496,7 +496,9 @@ class _Spelling:
         return {
             "SCEDTimeStamp": block.stamp(),
             "RepeatedHourFlag": block.repeated(),
-            "ResourceName": block.names([*(market.name(b) for b in market.batteries), *self.other_names[: self.running]]),
+            "ResourceName": block.names(
+                [*(market.name(b) for b in market.batteries), *self.other_names[: self.running]]
+            ),
             "ResourceType": block.names(["PWRSTR"] * self.count + self._kinds(self.running)),
             "BasePoint": block.numbers(self._beside(own.base_tenths[runs] / 10.0, level / 10.0)),
             "HSL": block.numbers(self._beside(market.limit_tenths[hour] / 10.0, limit / 10.0)),
@@ -579,9 +581,7 @@ class _Spelling:
         market = self.market
         hours = slice(first, last)
         others = self.others + len(self.loads) + len(self.other_loads)
-        block = _Block(
-            self.year, market.hours[hours], self.count + others, self._present(market.exists[hours], others)
-        )
+        block = _Block(self.year, market.hours[hours], self.count + others, self._present(market.exists[hours], others))
         limits = np.r_[self.other_tenths / 10.0, self.sizes[self.with_load[: len(self.loads)]], self.load_mw]
         known = market.planned_energy_hours[hours]
         nothing = np.full(others, np.nan)

@@ -52,7 +52,7 @@ class _Clock:
         until = np.r_[market.runs[1:], market.calendar.end]
         self._seconds: Ints = np.minimum(until, market.runs + HOLD_SECONDS) - market.runs
         self._edges = np.r_[market.quarters, market.end]
-        self._run: Ints = np.searchsorted(self._starts, self._edges, side="right") - 1
+        self._run: Ints = np.asarray(np.searchsorted(self._starts, self._edges, side="right")) - 1
 
     def held(self, values: npt.NDArray[np.integer], known: npt.NDArray[np.bool_], parts: int) -> _Held:
         """Means of one battery's values, whole numbers of so many parts of a unit, over the observed seconds."""
@@ -91,7 +91,9 @@ def reckon_real_size(market: RealSizeYear, *, later_rows: bool) -> tuple[list[Re
     book = Book(year.year, {}, day_starts=year.day_starts.tolist(), data_days=(0, market.days - 1))
     horizon = len(year.days) - 1 if later_rows else market.days - 1
     settling = _Settling(market, horizon)
-    return boards(book, [settling.account(n, b) for n, b in enumerate(market.batteries)], horizon, later_rows=later_rows)
+    return boards(
+        book, [settling.account(n, b) for n, b in enumerate(market.batteries)], horizon, later_rows=later_rows
+    )
 
 
 class _Settling:
@@ -245,8 +247,9 @@ class _Settling:
 
     def _daily(self, values: Floats, day: Ints) -> tuple[Floats, Ints]:
         known = ~np.isnan(values)
-        count = np.bincount(day[known], minlength=self._market.days)
-        return np.bincount(day[known], weights=values[known], minlength=self._market.days), count
+        count: Ints = np.bincount(day[known], minlength=self._market.days).astype(np.int64)
+        total: Floats = np.bincount(day[known], weights=values[known], minlength=self._market.days).astype(np.float64)
+        return total, count
 
 
 def _sum(daily: tuple[Floats, Ints], day: int) -> Sum:
