@@ -256,24 +256,40 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     show_default=True,
     help="none: clean files. harmless: awkward ones that still hold everything. wild: files that lack columns, as real ones do.",
 )
+@click.option(
+    "--scale",
+    type=click.Choice(["small", "ercot"]),
+    default="small",
+    show_default=True,
+    help="ercot: the size of ERCOT's own 2024 or 2026, 120 million rows a year and about 240 or 340 batteries, for measuring. Takes minutes and 2 GB.",
+)
 @_home_and_debug
+@click.pass_context
 def simulate(
+    ctx: click.Context,
     folder: Path,
     years: tuple[int, ...],
     batteries: int,
     seed: int,
     form: Literal["rollups", "reports"],
     hazards: Literal["none", "harmless", "wild"],
+    scale: Literal["small", "ercot"],
 ) -> None:
     """Write the rollups or reports of a made-up market, and the right answer for them.
 
     Rollups go to DIR/rollups, reports to DIR/reports, the answer to DIR/truth/leaderboard_<year>.csv: what the published rows are worth, reckoned row by
     row and not by this package's settlement code.
+
+    With --scale ercot: rollups only, of 2024, 2026 or both (--years, 2024 if not given), with rows in time order and awkward but whole; --batteries and
+    --hazards cannot be chosen. The right answer holds every battery, reckoned on whole arrays, and again not by the settlement code. The SCED files of
+    2026 hold storage only.
     """
     from bess_assets.demo import Market  # noqa: PLC0415
 
     folder = folder.absolute()
-    if _simulate(folder, Market(years, batteries, seed, hazards, form)):
+    if scale == "ercot":
+        years = _real_size_years(ctx, years, form, hazards)
+    if _simulate(folder, Market(years, batteries, seed, hazards, form, scale)):
         click.echo(f"{form.capitalize()}: {folder / form}")
     else:
         click.echo(f"That market is there already: {folder / form}")
@@ -281,6 +297,27 @@ def simulate(
     settle = f"bess --home {_shell_word(folder)} refresh"
     first = "" if form == "rollups" else f"bess --home {_shell_word(folder)} rollup && "
     click.echo(f"Settle it with: {first}{settle}")
+
+
+def _real_size_years(ctx: click.Context, years: tuple[int, ...], form: str, hazards: str) -> tuple[int, ...]:
+    """The years of `--scale ercot`, which goes with few other options."""
+    from bess_assets.simulator import REAL_SIZE_YEARS  # noqa: PLC0415
+
+    def given(name: str) -> bool:
+        return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+    if form != "rollups":
+        raise click.UsageError("--scale ercot writes rollups only, not --format reports.")
+    if hazards != "harmless":
+        raise click.UsageError(f"--scale ercot writes files as awkward as --hazards harmless, not {hazards}.")
+    if given("batteries"):
+        raise click.UsageError("--scale ercot has as many batteries as there were: leave out --batteries.")
+    if not given("years"):
+        return REAL_SIZE_YEARS[:1]
+    if set(years) - set(REAL_SIZE_YEARS):
+        known = " and ".join(map(str, REAL_SIZE_YEARS))
+        raise click.UsageError(f"--scale ercot knows the size of {known} only: --years {','.join(map(str, years))}.")
+    return years
 
 
 # --- ERCOT's own reports -------------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 from bess_assets.errors import BessError
 from bess_assets.records import MARKER, RUNS_FOLDER, content_digest, package_version, read_run, recorded_years
 from bess_assets.settings import Settings, load_settings
-from bess_assets.simulator import Form, Hazards, simulate
+from bess_assets.simulator import Form, Hazards, Scale, simulate, simulate_real_size
 
 _FORMS: tuple[Form, ...] = ("rollups", "reports")
 
@@ -32,6 +32,7 @@ class Market:
         seed: any whole number.
         hazards: how awkward the files are.
         form: yearly rollups, or ERCOT's own report files.
+        scale: a few batteries, or a market of real size, in which everything has its own number and `batteries` says nothing.
     """
 
     years: tuple[int, ...]
@@ -39,10 +40,12 @@ class Market:
     seed: int
     hazards: Hazards
     form: Form = "rollups"
+    scale: Scale = "small"
 
     def answered(self) -> dict[str, Any]:
         """What the right answer depends on; the form is none of it."""
-        return {"years": list(self.years), "batteries": self.batteries, "seed": self.seed, "hazards": self.hazards}
+        known = {"years": list(self.years), "batteries": self.batteries, "seed": self.seed, "hazards": self.hazards}
+        return known if self.scale == "small" else {**known, "batteries": None, "scale": self.scale}
 
     def described(self) -> dict[str, Any]:
         """As it stands in the marker, with the version that would write it."""
@@ -117,7 +120,10 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     # Without its list of files the marker says that whatever lies there comes of a simulation that did not end.
     _write_marker(marker, market, None)
     try:
-        simulate(folder, market.years, market.batteries, market.seed, market.hazards, progress, market.form)
+        if market.scale == "small":
+            simulate(folder, market.years, market.batteries, market.seed, market.hazards, progress, market.form)
+        else:
+            simulate_real_size(folder, market.years, market.seed, progress)
     except ValueError as error:
         marker.unlink()
         raise BessError(f"This market cannot be simulated: {error}.") from error

@@ -203,12 +203,26 @@ def price_daily(inputs: Inputs) -> StepResult:
     return StepResult(_prices(inputs))
 
 
-def top_less_bottom(hourly: FloatArray, hours: int) -> float:
-    """TBn: sum of the n highest less sum of the n lowest hourly prices of a day, $/MW; NaN if an hour is missing."""
-    if np.isnan(hourly).any():
-        return float("nan")
-    ordered = np.sort(hourly)
-    return float(ordered[-hours:].sum() - ordered[:hours].sum())
+def top_less_bottom(hourly: FloatArray, hours: int) -> FloatArray:
+    """TBn: sum of the n highest less sum of the n lowest hourly prices of a day, $/MW; NaN if an hour is missing.
+
+    Args:
+        hourly: prices; shape (.., hours of the day).
+        hours: n.
+    """
+    ordered = np.sort(hourly, axis=-1)
+    spread = ordered[..., -hours:].sum(axis=-1) - ordered[..., :hours].sum(axis=-1)
+    # what is not known is sorted to the end
+    return np.where(np.isnan(ordered[..., -1]), np.nan, spread)
+
+
+def _spreads(year: OperatingYear, hourly: FloatArray, hours: int) -> FloatArray:
+    """TBn of each day of the year; days of one length are worked out together."""
+    found = np.empty(year.days)
+    for length in np.unique(year.day_hours):
+        days = np.flatnonzero(year.day_hours == length)
+        found[days] = top_less_bottom(hourly[year.day_first_hour[days][:, None] + np.arange(length)], hours)
+    return found
 
 
 def _prices(inputs: Inputs) -> Iterator[Columns]:
@@ -216,18 +230,16 @@ def _prices(inputs: Inputs) -> Iterator[Columns]:
     table = inputs.tables["bess_prices"]
     prices = PriceGrid.of(table, year)
     days = Days(year, 0, year.days)
-    bounds = year.day_first_hour
     parts = []
     for point, n in prices.points.items():
         rt, da = prices.rt[n], prices.da[n, ::QUARTER_HOURS_PER_HOUR]
-        by_day = [da[bounds[d] : bounds[d + 1]] for d in range(year.days)]
         parts.append(
             {
                 "settlement_point": [point] * year.days,
                 "operating_day": days.numbers,
                 **_statistics("da", days, da),
                 **_statistics("rt", days, rt),
-                **{f"tb{h}_usd_per_mw": np.array([top_less_bottom(hourly, h) for hourly in by_day]) for h in TB_HOURS},
+                **{f"tb{h}_usd_per_mw": _spreads(year, da, h) for h in TB_HOURS},
                 "expected_hours": days.hours,
                 "da_known_hours": days.count(~np.isnan(da)),
                 "expected_quarter_hours": QUARTER_HOURS_PER_HOUR * days.hours,

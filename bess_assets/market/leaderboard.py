@@ -4,6 +4,7 @@ Belongs here: adding the days of each battery up to years and months.
 Does not: what a row is made of the sums (metrics.py), prices and quantities (they end in daily_revenue), how a board is shown (the CLI and the page).
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -62,12 +63,13 @@ class _BatteryDays:
 
     def within(self, period: Period) -> "_BatteryDays | None":
         """The days of a month; None where the battery is not expected on any. The first active day stays the year's."""
-        where = [n for n, day in enumerate(self.days) if period.first <= day <= period.last]
-        if not where:
+        # days ascend, and none is missing between two
+        here = slice(bisect_left(self.days, period.first), bisect_right(self.days, period.last))
+        if here.start == here.stop:
             return None
         part = object.__new__(_BatteryDays)
         part.registry, part.first_active = self.registry, self.first_active
-        part.columns = {name: values[where[0] : where[-1] + 1] for name, values in self.columns.items()}
+        part.columns = {name: values[here] for name, values in self.columns.items()}
         part.days = part.columns["operating_day"]
         return part
 

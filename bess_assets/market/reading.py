@@ -8,6 +8,7 @@ Each distinct text is parsed once a batch: a year of SCED holds 35,000 stamps, n
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -283,8 +284,11 @@ class Rows:
         column = self._column(name)
         if not pa.types.is_dictionary(column.type):
             column = pc.dictionary_encode(column)
-        codes = pc.fill_null(column.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
-        return np.asarray(codes), column.dictionary
+        codes = column.indices
+        if codes.null_count:
+            codes = pc.fill_null(codes, -1)
+        # wide enough to be multiplied; as they come they are 32 bits, and every text is looked up by them once
+        return codes.to_numpy(zero_copy_only=False).astype(np.int64), column.dictionary
 
     def _dictionary(self, name: str) -> tuple[IntArray, list[Any]]:
         codes, values = self._encoded(name)
@@ -308,7 +312,10 @@ class Rows:
             if own is None:
                 raise self._source.bad(name, text, expected)
             seconds[n] = own
-        return codes % (len(seconds) + 1), np.r_[seconds, NO_VALUE]
+        blank = codes < 0
+        if blank.any():
+            codes[blank] = len(seconds)
+        return codes, np.r_[seconds, NO_VALUE]
 
     def _parse_all(
         self, name: str, values: list[Any], parse: Callable[[str], Any], expected: str, blank: Any
@@ -388,6 +395,15 @@ def _wall_clock(column: pa.Array) -> pa.Array:
     return pc.local_timestamp(column)
 
 
+def _read_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches, each read in a thread of its own while the one before is worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
+
+
 @dataclass
 class FileCount:
     """What reading a file came to: filled while its rows are taken.
@@ -438,7 +454,9 @@ def read_rows(
             headings = list(dict.fromkeys([*wanted.values(), *(heading for own in joined for heading in own)]))
             headings += [LAYOUT_COLUMN] if partly else []
             for group in range(file.num_row_groups) if groups is None else groups:
-                for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group]):
+                for batch in _read_ahead(
+                    file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group])
+                ):
                     rows += batch.num_rows
                     if time_name and not known_times:
                         known_times += _has_value(batch.column(wanted[time_name]))

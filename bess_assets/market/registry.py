@@ -97,11 +97,12 @@ def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_ty
             unnamed += int((codes < 0).sum()) if rows.has("resource_name") else 0
             if resource_type is not None and rows.has("resource_type"):
                 kinds, kind_texts = rows.texts("resource_type")
-                wanted = [n for n, text in enumerate(kind_texts) if text.upper() == resource_type]
-                codes = codes[np.isin(kinds, wanted)]
+                # the last place answers for a blank, which has the code -1
+                wanted = np.array([text.upper() == resource_type for text in kind_texts] + [False])
+                codes = codes[wanted[kinds]]
             elif resource_type == _COMBO_TYPE:
                 continue
-            names.update(texts[code] for code in np.unique(codes) if code >= 0)
+            names.update(texts[code] for code in np.flatnonzero(np.bincount(codes + 1)[1:]))
     findings.add("unnamed_rows", dataset, unnamed, "no resource name: not used")
     return names
 
@@ -112,6 +113,8 @@ def latest_qses(inputs: Inputs, dataset: str, names: Sequence[str]) -> list[str]
     qse = np.full(len(names), -1, dtype=np.int64)
     codes, qses = Codes(names), Codes()
     for path in inputs.rollups.files(dataset, inputs.year.year):
+        if not any(name == "qse" for _, _, name in describe_file(DATASETS[dataset], path).columns):
+            continue
         for rows in read_rows(DATASETS[dataset], path, ["sced_stamp", "resource_name", "qse"]):
             stamp_codes, stamps = rows.stamps("sced_stamp")
             series = codes.translate(*rows.texts("resource_name"))
@@ -710,18 +713,22 @@ class _Sides:
         load_starts, consumption, self.load_log = _run_values(inputs, "sced_load_resources", loads, "consumption_mw")
         common, gen_runs, load_runs = np.intersect1d(starts, load_starts, assume_unique=True, return_indices=True)
         self._hours = np.minimum(np.diff(np.r_[common, inputs.year.end]), LONGEST_HOLD_SECONDS) / 3_600
-        self._output, self._consumption = output[gen_runs], consumption[load_runs]
+        # a resource in one piece of memory, for it is taken out once for each pair
+        self._output = np.ascontiguousarray(output[gen_runs].T)
+        self._consumption = np.ascontiguousarray(consumption[load_runs].T)
 
     def compare(self, gen: int, load: int) -> tuple[float | None, float | None, float | None]:
         """Share of common runs with both above 1 MW (None unless each is, some time), discharge and charge in MWh (None if never both observed)."""
-        output, consumption = self._output[:, gen], self._consumption[:, load]
+        output, consumption = self._output[gen], self._consumption[load]
         both = ~np.isnan(output) & ~np.isnan(consumption)
         if not both.any():
             return None, None, None
         output, consumption, hours = output[both], consumption[both], self._hours[both]
         discharging, charging = output > TOGETHER_MW, consumption > TOGETHER_MW
         share = float((discharging & charging).mean()) if discharging.any() and charging.any() else None
-        return share, float(np.maximum(output, 0) @ hours), float(np.maximum(consumption, 0) @ hours)
+        # not a dot product: its threads take longer to wake than this does to add
+        discharge, charge = ((np.maximum(side, 0) * hours).sum() for side in (output, consumption))
+        return share, float(discharge), float(charge)
 
 
 def _run_values(

@@ -15,17 +15,38 @@ from typing import Literal
 from bess_assets.simulator.fleet import make_fleet, roles
 from bess_assets.simulator.market_model import MarketYear
 from bess_assets.simulator.publish import Hazards, publish_year
+from bess_assets.simulator.real_size import RealSizeYear, Size, ercot_size
+from bess_assets.simulator.real_size_files import RealSizeWriter
+from bess_assets.simulator.real_size_truth import reckon_real_size
 from bess_assets.simulator.report_files import ReportWriter
 from bess_assets.simulator.rollup_files import RollupWriter
 from bess_assets.simulator.truth import reckon_year, write_csv
 
-__all__ = ["Form", "Hazards", "roles", "simulate"]
+__all__ = [
+    "REAL_SIZE_YEARS",
+    "Form",
+    "Hazards",
+    "Scale",
+    "Size",
+    "ercot_size",
+    "roles",
+    "simulate",
+    "simulate_real_size",
+]
 
 Form = Literal["rollups", "reports"]
 """What published rows are written as: yearly Parquet rollups, or ERCOT's own report files."""
 
+Scale = Literal["small", "ercot"]
+"""How big a market is: some batteries with every awkward case, or as many rows of everything as ERCOT publishes."""
+
 FIRST_YEAR, LAST_YEAR = 2019, 2026
 """Years the simulator knows the market's rules of."""
+
+REAL_SIZE_YEARS = (2024, 2026)
+"""Years whose real size is known: the last whole one before RTC+B, and the first after."""
+SEAM_YEAR = 2025
+"""The year of both market designs, which is simulated small only."""
 
 
 def simulate(
@@ -82,6 +103,47 @@ def simulate(
             say(f"{year}: reckoning the truth")
             # File year + 1 holds the next year's days up to 1 November, if that year is simulated.
             yearly, monthly = reckon_year(year, fleet, published, later_rows=year + 1 in wanted)
+            write_csv(folder / "truth" / f"leaderboard_{year}.csv", yearly)
+            write_csv(folder / "truth" / f"leaderboard_monthly_{year}.csv", monthly, ["month"])
+
+
+def simulate_real_size(
+    folder: Path,
+    years: Sequence[int] = REAL_SIZE_YEARS,
+    seed: int = 1,
+    progress: Callable[[str], None] | None = None,
+    size: Callable[[int], Size] = ercot_size,
+    days: int | None = None,
+) -> None:
+    """Write years with as many rows as ERCOT's own have, and the right answer for all their batteries.
+
+    Only rollups, in the layout that users have them in; where the files lie, and the answer, as `simulate` has it. The answer is reckoned on whole arrays
+    and shares nothing with the settlement code. From 2026 on the SCED files of generation and load resources, which hold no battery, are left out.
+
+    Args:
+        folder: where to write; made if absent.
+        years: operating years, none of them 2025.
+        seed: any whole number; same arguments, same bytes.
+        progress: told in a few words what has been done.
+        size: how many of everything a year has.
+        days: how many days of each year, from 1 January; all if not given.
+
+    Raises:
+        ValueError: for years that cannot be simulated.
+    """
+    wanted = sorted(set(years))
+    if not wanted or SEAM_YEAR in wanted or wanted[-1] > LAST_YEAR:
+        raise ValueError(f"years of real size lie before or after {SEAM_YEAR}, up to {LAST_YEAR}; got {list(years)}")
+    say = progress or _silent
+    with ExitStack() as afterwards:
+        writer = RealSizeWriter(folder / "rollups")
+        afterwards.callback(writer.close)
+        for year in wanted:
+            say(f"{year}: making the market")
+            market = RealSizeYear(year, seed, size(year), days, tuple(wanted))
+            writer.write(market, say)
+            say(f"{year}: reckoning the truth")
+            yearly, monthly = reckon_real_size(market, later_rows=year + 1 in wanted and days is None)
             write_csv(folder / "truth" / f"leaderboard_{year}.csv", yearly)
             write_csv(folder / "truth" / f"leaderboard_monthly_{year}.csv", monthly, ["month"])
 

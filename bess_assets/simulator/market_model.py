@@ -23,11 +23,20 @@ from bess_assets.simulator.calendar import (
     midnight,
     operating_year,
 )
-from bess_assets.simulator.fleet import DAM_ESR_FIRST_DAY, ECRS_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY, Battery, Fleet
+from bess_assets.simulator.fleet import (
+    COP_SOC_FIRST_DAY,
+    DAM_ESR_FIRST_DAY,
+    ECRS_FIRST_DAY,
+    PRODUCTS,
+    RTC_FIRST_DAY,
+    Battery,
+    Fleet,
+)
 
 RTC_START = midnight(RTC_FIRST_DAY)
 DAM_ESR_START = midnight(DAM_ESR_FIRST_DAY)
 ECRS_START = midnight(ECRS_FIRST_DAY)
+COP_SOC_START = midnight(COP_SOC_FIRST_DAY)
 
 _DAY_SHAPE = (
     0.8,

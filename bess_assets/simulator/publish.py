@@ -27,7 +27,15 @@ from bess_assets.simulator.calendar import (
     midnight,
 )
 from bess_assets.simulator.fleet import COP_SOC_FIRST_DAY, PRODUCTS, RRS_SPLIT_FIRST_DAY, Battery
-from bess_assets.simulator.market_model import DAM_ESR_START, ECRS_START, RTC_START, MarketYear, Operation, rounded
+from bess_assets.simulator.market_model import (
+    COP_SOC_START,
+    DAM_ESR_START,
+    ECRS_START,
+    RTC_START,
+    MarketYear,
+    Operation,
+    rounded,
+)
 
 Hazards = Literal["none", "harmless", "wild"]
 
@@ -55,7 +63,6 @@ CURRENT, EARLIER, REPEATED = range(3)
 DISCLOSURE_LAG_DAYS = 60
 _DAY = 24 * HOUR_SECONDS
 _RRS_SPLIT_START = midnight(RRS_SPLIT_FIRST_DAY)
-_COP_SOC_START = midnight(COP_SOC_FIRST_DAY)
 _RRS_PARTS = ("rrspfr", "rrsffr", "rrsufr")
 
 
@@ -466,7 +473,7 @@ class _Publisher:
     def _plans(self, battery: Battery, did: Operation) -> None:
         """Current operating plan."""
         hours = self.year.hours
-        top = np.where(did.running & (hours >= _COP_SOC_START), battery.energy_mwh, np.nan)
+        top = np.where(did.running & (hours >= COP_SOC_START), battery.energy_mwh, np.nan)
 
         def plan(file_year: int) -> dict[str, Floats]:
             found = {"hsl": did.high_limit_mw, "lsl": np.zeros(len(hours))}

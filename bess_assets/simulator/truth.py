@@ -354,7 +354,7 @@ def _ends(part: Rows) -> tuple[int, int]:
 # ---- sums over time ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(slots=True)
 class Sum:
     """A sum that skips unknowns, and how many terms were known."""
 
@@ -392,7 +392,7 @@ _ENERGY_SUMS = (
 )
 
 
-@dataclass
+@dataclass(slots=True)
 class Tally:
     """Sums of one battery over one day, or over several."""
 
@@ -1085,15 +1085,32 @@ def reckon_year(
         Rows of the yearly and of the monthly leaderboard, in order.
     """
     book = Book.of(year, rows)
-    calendar = operating_year(year)
-    horizon = len(calendar.days) - 1 if later_rows else book.data_days[1]
-    data_through = calendar.days[horizon].isoformat()
-    edition = "final" if later_rows else "preliminary"
+    horizon = len(operating_year(year).days) - 1 if later_rows else book.data_days[1]
     accounts = [
         account
         for account in (reckon_battery(book, battery, horizon) for battery in fleet.batteries)
         if account is not None
     ]
+    return boards(book, accounts, horizon, later_rows=later_rows)
+
+
+def boards(
+    book: Book, accounts: Sequence[Account], horizon: int, *, later_rows: bool
+) -> tuple[list[Record], list[Record]]:
+    """Settled batteries as the leaderboard of the year and of its months.
+
+    Args:
+        book: year and days.
+        accounts: what the year of each battery came to.
+        horizon: position of the last day that data go to.
+        later_rows: as for `reckon_year`.
+
+    Returns:
+        Rows of the yearly and of the monthly leaderboard, in order.
+    """
+    calendar = operating_year(book.year)
+    data_through = calendar.days[horizon].isoformat()
+    edition = "final" if later_rows else "preliminary"
 
     def board(period: Period) -> list[Record]:
         found = [leaderboard_row(account, period, book, data_through, edition) for account in accounts]

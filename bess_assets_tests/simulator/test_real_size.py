@@ -1,0 +1,149 @@
+"""A market of real size, made small: the same generator with few of everything.
+
+Belongs here: settled boards against their truth, the layout of the files, determinism, the options that go with `--scale ercot`.
+Does not: the full size (benchmarks/).
+"""
+
+import hashlib
+from pathlib import Path
+
+import click.testing
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from bess_assets.cli import main
+from bess_assets.simulator import Size, ercot_size, simulate_real_size
+from bess_assets.simulator.real_size import RealSizeYear, small_size
+from bess_assets_tests.test_truth import board_differences, cent_differences
+from bess_assets_tests.worlds import Plan, World, some
+
+DAYS = 34
+
+
+def _size(_: int) -> Size:
+    return small_size(12)
+
+
+def _made(folder: Path, years: tuple[int, ...], days: int | None) -> World:
+    simulate_real_size(folder, years, 1, None, _size, days)
+    return World(folder, Plan(years, 12, 1, "harmless"))
+
+
+def _check(world: World) -> None:
+    world.settle()
+    for year in world.plan.years:
+        for board in ("leaderboard", "leaderboard_monthly"):
+            wrong = cent_differences(world, board, year) + board_differences(world, board, year)
+            assert not wrong, f"{year} {board}: {some(wrong)}"
+        found = world.table("leaderboard", year)
+        assert found["rank"].notna().sum() >= 8
+        assert found["usd_per_kw_year"].dropna().between(5, 400).all()
+        assert found["round_trip_efficiency"].dropna().between(0.7, 0.95).all()
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return _made(tmp_path_factory.mktemp("month"), (2024,), DAYS)
+
+
+def test_a_month_settles_to_its_truth_in_every_column(month: World) -> None:
+    _check(month)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("years", [(2023, 2024), (2026,)])
+def test_whole_years_settle_to_their_truth_in_every_column(tmp_path: Path, years: tuple[int, ...]) -> None:
+    _check(_made(tmp_path, years, None))
+
+
+def test_the_same_arguments_write_the_same_bytes_though_two_threads_write(tmp_path: Path, month: World) -> None:
+    again = _made(tmp_path, (2024,), DAYS)
+    digests = [
+        {
+            path.relative_to(world.folder): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in world.folder.rglob("*.*")
+            if "home" not in path.parts
+        }
+        for world in (month, again)
+    ]
+    assert digests[0] == digests[1]
+    assert len(digests[0]) == 10
+
+
+def test_files_are_laid_out_as_users_have_them(month: World) -> None:
+    sced = pq.read_table(month.rollups / "SCED_Gen_Resources" / "2024.parquet")
+    assert {"SCEDTimeStamp", "ResourceName", "BasePoint", "TelemeteredNetOutput", "datetime"} <= set(sced.column_names)
+    assert sced.schema.field("SCEDTimeStamp").type == pa.string()
+    assert sced.schema.field("ResourceName").type == pa.string()
+    prices = pq.read_table(month.rollups / "RT_prices" / "2024.parquet")
+    assert prices.schema.field("DeliveryDate").type == pa.string()
+    assert prices["DeliveryDate"][0].as_py() == "01/01/2024"
+    # rows stand in the order of time, and the producer's datetime is an hour off
+    assert pc.all(pc.less_equal(prices["datetime"][:-1], prices["datetime"][1:])).as_py()
+    day_ahead = pq.read_table(month.rollups / "DAM_Gen_Resources" / "2024.parquet")
+    assert "QSE" not in day_ahead.column_names
+    assert set(day_ahead["HourEnding"].unique().to_pylist()) == {str(hour) for hour in range(1, 25)}
+
+
+def test_a_moment_has_as_many_rows_as_the_size_says(month: World) -> None:
+    size = small_size(12)
+    prices = pq.read_metadata(month.rollups / "RT_prices" / "2024.parquet").num_rows
+    assert prices == DAYS * 96 * size.points
+    sced = pq.read_table(month.rollups / "SCED_Gen_Resources" / "2024.parquet", columns=["SCEDTimeStamp"])
+    counts = pc.value_counts(sced["SCEDTimeStamp"].combine_chunks()).field("counts").to_numpy()
+    assert len(counts) == DAYS * 96
+    assert size.running - 4 <= np.median(counts) <= size.running
+
+
+def test_a_year_of_ercot_has_as_many_rows_as_the_real_one() -> None:
+    size = ercot_size(2024)
+    hours, quarter_hours = 8784, 35136
+    assert quarter_hours * size.running == pytest.approx(31.6e6, rel=0.01)
+    assert quarter_hours * size.consuming == pytest.approx(19.0e6, rel=0.01)
+    assert quarter_hours * size.points == pytest.approx(32.5e6, rel=0.01)
+    assert hours * size.generation == pytest.approx(11.8e6, rel=0.01)
+    assert hours * size.load == pytest.approx(5.8e6, rel=0.01)
+    assert hours * (size.generation + size.load) == pytest.approx(17.7e6, rel=0.01)
+    market = RealSizeYear(2026, 1, ercot_size(2026), days=2)
+    assert 335 <= len(market.batteries) <= 345
+    assert 280 * 2 <= len(market.runs) <= 300 * 2
+
+
+def test_state_of_charge_and_awards_stay_within_what_a_battery_has() -> None:
+    market = RealSizeYear(2024, 3, small_size(12), DAYS)
+    assert (market.soc_mwh >= 0).all()
+    assert (market.soc_mwh <= market.energy + 1e-3).all()
+    assert (np.abs(market.power_hundredths) <= 100 * market.capacity + 1).all()
+    services = sum(market.gen_tenths[p].astype(int) for p in market.gen_tenths)
+    assert (market.energy_tenths + services <= 10 * market.capacity + 3).all()
+    assert services.max() > 0
+    # a run with both sides at work would tell against the pair
+    both = (market.output.thousandths > 1000) & (market.consumption.thousandths > 1000)
+    assert not both.any()
+
+
+@pytest.mark.parametrize("years", [(2025,), (2024, 2025), (2027,), ()])
+def test_years_without_one_market_design_are_refused(tmp_path: Path, years: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="real size"):
+        simulate_real_size(tmp_path, years)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--format", "reports"], "--format reports"),
+        (["--hazards", "wild"], "not wild"),
+        (["--hazards", "none"], "not none"),
+        (["--batteries", "12"], "leave out --batteries"),
+        (["--years", "2025"], "2024 and 2026 only"),
+    ],
+)
+def test_scale_ercot_refuses_what_it_cannot_do(tmp_path: Path, options: list[str], said: str) -> None:
+    done = click.testing.CliRunner().invoke(main, ["simulate", str(tmp_path), "--scale", "ercot", *options])
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not list(tmp_path.iterdir())
