@@ -36,6 +36,7 @@ SHARED = ("worlds", "reported", "refreshed", "instance", "browser")
 """Fixtures of a whole session that take long to make: the tests that use one run in the same process."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two processes run the tests side by side: each file in one of them, and so all files that share what takes long to make."""
     for item in items:

@@ -716,6 +716,7 @@ def test_a_year_that_another_process_holds_is_said_to_be_busy(demo_home: Path) -
     assert f"process {holder.pid}" in result.stdout
 
 
+@pytest.mark.slow
 def test_an_interrupted_refresh_stops_and_goes_on_to_no_other_year(demo_home: Path) -> None:
     board = demo_home / "results" / "leaderboard" / "2021.parquet"
     before = board.read_bytes()
@@ -733,6 +734,7 @@ def test_an_interrupted_refresh_stops_and_goes_on_to_no_other_year(demo_home: Pa
     assert in_a_process("--home", demo_home, "refresh", "2021").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_failed_check_is_a_row_of_the_table_and_only_one_that_blocks_makes_the_exit_code_1(
     demo_home: Path, tmp_path: Path
 ) -> None:
@@ -773,6 +775,7 @@ def test_a_year_that_cannot_be_settled_is_refused_at_once(demo_home: Path, year:
     assert f"{year} is no year that can be settled" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_demo_leaves_results_alone_that_were_made_of_other_rollups(demo_home: Path, tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     shutil.copytree(demo_home / "rollups", theirs)
