@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 YEAR, SINGLE_MODEL_YEAR = 2024, 2026
 QUICK_DAYS = 34
 """Days of a year where only the road is tried."""
+QUICK_GROWTH_YEARS = (2022, 2024)
+"""Years apart from each other: some days of a year are none of the year before, whose files would hold them."""
 GROWTH_YEARS = tuple(range(2017, 2025))
 """Years of one market design, so that each holds as much as the others."""
 CLOSE = 1e-6
@@ -427,7 +429,7 @@ def measure_growth(bench: Bench) -> None:
     """1, 2, 4 and 8 years; 60, 240 and 960 batteries: small markets of the same shape, imports left out."""
     quick = bench.options.quick
     counts = (4, 8) if quick else (60, 240, 960)
-    years = GROWTH_YEARS[-2:] if quick else GROWTH_YEARS
+    years = QUICK_GROWTH_YEARS if quick else GROWTH_YEARS
     folder = bench.made("growth_years", years, counts[0])
     lines = []
     taken: dict[tuple[str, int], float] = {}

@@ -134,6 +134,8 @@ def simulate_real_size(
     wanted = sorted(set(years))
     if not wanted or SEAM_YEAR in wanted or wanted[-1] > LAST_YEAR:
         raise ValueError(f"years of real size lie before or after {SEAM_YEAR}, up to {LAST_YEAR}; got {list(years)}")
+    if days is not None and any(year + 1 in wanted for year in wanted):
+        raise ValueError(f"some days of real size only of years apart from each other, got {list(years)}")
     say = progress or _silent
     with ExitStack() as afterwards:
         writer = RealSizeWriter(folder / "rollups")
@@ -142,8 +144,9 @@ def simulate_real_size(
             say(f"{year}: making the market")
             market = RealSizeYear(year, seed, size(year), days, tuple(wanted))
             writer.write(market, say)
+            market.forget_operation()
             say(f"{year}: reckoning the truth")
-            yearly, monthly = reckon_real_size(market, later_rows=year + 1 in wanted and days is None)
+            yearly, monthly = reckon_real_size(market, later_rows=year + 1 in wanted)
             write_csv(folder / "truth" / f"leaderboard_{year}.csv", yearly)
             write_csv(folder / "truth" / f"leaderboard_monthly_{year}.csv", monthly, ["month"])
 

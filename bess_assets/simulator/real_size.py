@@ -380,6 +380,11 @@ class RealSizeYear:
         found.thousandths[:, [n for n, b in enumerate(self.batteries) if b.load is None]] = ABSENT
         return found
 
+    def forget_operation(self) -> None:
+        """Make room once everything is written: what was published of output and state of charge stays, and is all that counts."""
+        nothing = np.zeros((0, len(self.batteries)))
+        self.power_hundredths, self.soc_mwh = nothing.astype(np.int32), nothing.astype(np.float32)
+
     @cached_property
     def planned_energy_hours(self) -> Bools:
         """Hours and batteries for which the operating plan tells the energy of a battery."""

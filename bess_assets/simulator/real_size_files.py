@@ -1,6 +1,6 @@
 """A market of real size as rollup files, in the layout of those that users have: the producer's headings, time as text, rows in time order.
 
-Rows are made and written a million at a time, a dataset a thread, and each million is a row group. What no figure needs (the offer curves, the other
+Rows are made and written a million at a time, and each million is a row group. What no figure needs (the offer curves, the other
 resources) is there in the size that it has in ERCOT's files, and means nothing.
 
 Belongs here: headings, types and order of the files, the rows of resources that are no batteries, writing Parquet.
@@ -175,7 +175,7 @@ class RealSizeWriter:
         self._open: dict[tuple[str, int], pq.ParquetWriter] = {}
 
     def write(self, market: RealSizeYear, say: Callable[[str], None]) -> None:
-        """Append the rows of one operating year to their files, two datasets at a time."""
+        """Append the rows of one operating year to their files, two datasets at a time before RTC+B."""
         year = market.calendar.year
         self._close_before(year)
         datasets = _Spelling(market).datasets()
@@ -184,8 +184,11 @@ class RealSizeWriter:
             rows = sum(self._append(dataset.folder, file_year, made) for file_year, made in _pieces(market, dataset))
             say(f"{year}: {dataset.folder}, {rows:,} rows")
 
-        with ThreadPoolExecutor(_THREADS) as pool:
+        # five-minute telemetry takes so much room that only one dataset fits beside it
+        with ThreadPoolExecutor(1 if market.single_model else _THREADS) as pool:
             list(pool.map(one, datasets))
+        # Arrow keeps what it once had, and the truth needs the room
+        pa.default_memory_pool().release_unused()
 
     def _append(self, folder: str, file_year: int, columns: Columns) -> int:
         table = pa.table(columns)
@@ -407,11 +410,12 @@ class _Spelling:
     def _curve(block: _Block, what: str, filled: int) -> Columns:
         """Ten pairs of quantity and price, the first few filled."""
         made: Columns = {}
+        blank = block.nothing()
         step = np.arange(block.width) % 40
         for n in range(1, _CURVE_PAIRS + 1):
             there = n <= filled
-            made[f"{what}MW{n}"] = block.each(10.0 * n + step) if there else block.nothing()
-            made[f"{what}Price{n}"] = block.each(12.0 * n + step / 4) if there else block.nothing()
+            made[f"{what}MW{n}"] = block.each(10.0 * n + step) if there else blank
+            made[f"{what}Price{n}"] = block.each(12.0 * n + step / 4) if there else blank
         return made
 
     @staticmethod

@@ -132,6 +132,11 @@ def test_years_without_one_market_design_are_refused(tmp_path: Path, years: tupl
     assert not list(tmp_path.iterdir())
 
 
+def test_some_days_of_years_in_a_row_are_refused_for_they_would_lie_in_one_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="apart"):
+        simulate_real_size(tmp_path, (2023, 2024), size=_size, days=DAYS)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
