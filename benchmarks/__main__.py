@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ QUICK_GROWTH_YEARS = (2022, 2024)
 """Years apart from each other: some days of a year are none of the year before, whose files would hold them."""
 GROWTH_YEARS = tuple(range(2017, 2025))
 """Years of one market design, so that each holds as much as the others."""
+HAS_POLARS = find_spec("polars") is not None
+"""Polars is no part of the package, and not installed with it: pip install ".[bench]"."""
 CLOSE = 1e-6
 """Money of two roads is the same up to this share."""
 MOST_OF_FLOOR = {YEAR: 4.0, SINGLE_MODEL_YEAR: 6.0}
@@ -194,7 +197,7 @@ class Bench:
 
 
 def _machine() -> dict[str, str]:
-    packages = ("duckdb", "pyarrow", "numpy", "pandas", "polars", "dagster")
+    packages = ["duckdb", "pyarrow", "numpy", "pandas", *(["polars"] if HAS_POLARS else []), "dagster"]
     return {
         "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.release()}",
         "Python": platform.python_version(),
@@ -381,6 +384,9 @@ def measure_others(bench: Bench) -> None:
         ("plan", "the plan's method: filtered reads by battery, pandas", ["--sample", str(bench.options.sample)]),
         ("csv", "CSV with pandas", days),
     ):
+        if name == "polars" and not HAS_POLARS:
+            bench.say('Polars is not installed and was not measured: pip install ".[bench]"', "")
+            continue
         line = Line(label)
         for _ in range(bench.options.rounds if name == "polars" else 1):
             answer = child(name, folder, *with_home, *more)
