@@ -267,6 +267,7 @@ def measure_years(bench: Bench) -> None:
             Line("ours: rollups to leaderboard, all tables written"),
         )
         after, imports = Line("of it, after the extracts"), Line("imports of ours, not in it")
+        work, own_work = Line("processor time of the floor, all threads"), Line("processor time of ours, all threads")
         rounds: list[Answer] = []
         for turn in range(bench.options.rounds + 1):
             answer = child("ours", folder, "--home", str(home), "--year", str(year))
@@ -279,6 +280,8 @@ def measure_years(bench: Bench) -> None:
             low = child("floor", folder, "--columns", str(columns))
             floor.seconds.append(low["seconds"])
             floor.peak_mb, floor.rows = max(floor.peak_mb, low["peak_mb"]), low["rows"]
+            work.seconds.append(low["cpu_seconds"])
+            own_work.seconds.append(sum(step["cpu_seconds"] for step in answer["steps"]))
             ours.seconds.append(answer["seconds"])
             ours.peak_mb = max(ours.peak_mb, *(step["peak_mb"] for step in answer["steps"]))
             after.seconds.append(answer["after_extracts_seconds"])
@@ -294,10 +297,11 @@ def measure_years(bench: Bench) -> None:
         except WrongMoneyError as error:
             ours.wrong = str(error)
         bench.floors[year], bench.settled[year] = floor.median, ours.median
-        bench.table(f"{year}: ours and the floor", [floor, ours, after, imports], floor.median, "floor")
+        bench.table(f"{year}: ours and the floor", [floor, ours, after, imports, work, own_work], floor.median, "floor")
         _steps(bench, year, rounds, floor.rows)
         _columns(bench, year, rounds[-1]["read"])
         bench.judge(f"{year}: ours / floor", ours.median / floor.median, most=MOST_OF_FLOOR[year])
+        bench.say(f"* {year}: the same in processor time: {own_work.median / work.median:.2f}")
         bench.judge(f"{year}: peak memory of ours, MB", ours.peak_mb, most=MOST_MEMORY_MB[year])
         bench.say("")
 
