@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ QUICK_GROWTH_YEARS = (2022, 2024)
 """Years apart from each other: some days of a year are none of the year before, whose files would hold them."""
 GROWTH_YEARS = tuple(range(2017, 2025))
 """Years of one market design, so that each holds as much as the others."""
+HAS_POLARS = find_spec("polars") is not None
+"""Polars is no part of the package, and not installed with it: pip install ".[bench]"."""
 CLOSE = 1e-6
 """Money of two roads is the same up to this share."""
 MOST_OF_FLOOR = {YEAR: 4.0, SINGLE_MODEL_YEAR: 6.0}
@@ -194,7 +197,7 @@ class Bench:
 
 
 def _machine() -> dict[str, str]:
-    packages = ("duckdb", "pyarrow", "numpy", "pandas", "polars", "dagster")
+    packages = ["duckdb", "pyarrow", "numpy", "pandas", *(["polars"] if HAS_POLARS else []), "dagster"]
     return {
         "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.release()}",
         "Python": platform.python_version(),
@@ -264,6 +267,7 @@ def measure_years(bench: Bench) -> None:
             Line("ours: rollups to leaderboard, all tables written"),
         )
         after, imports = Line("of it, after the extracts"), Line("imports of ours, not in it")
+        work, own_work = Line("processor time of the floor, all threads"), Line("processor time of ours, all threads")
         rounds: list[Answer] = []
         for turn in range(bench.options.rounds + 1):
             answer = child("ours", folder, "--home", str(home), "--year", str(year))
@@ -276,6 +280,8 @@ def measure_years(bench: Bench) -> None:
             low = child("floor", folder, "--columns", str(columns))
             floor.seconds.append(low["seconds"])
             floor.peak_mb, floor.rows = max(floor.peak_mb, low["peak_mb"]), low["rows"]
+            work.seconds.append(low["cpu_seconds"])
+            own_work.seconds.append(sum(step["cpu_seconds"] for step in answer["steps"]))
             ours.seconds.append(answer["seconds"])
             ours.peak_mb = max(ours.peak_mb, *(step["peak_mb"] for step in answer["steps"]))
             after.seconds.append(answer["after_extracts_seconds"])
@@ -291,10 +297,11 @@ def measure_years(bench: Bench) -> None:
         except WrongMoneyError as error:
             ours.wrong = str(error)
         bench.floors[year], bench.settled[year] = floor.median, ours.median
-        bench.table(f"{year}: ours and the floor", [floor, ours, after, imports], floor.median, "floor")
+        bench.table(f"{year}: ours and the floor", [floor, ours, after, imports, work, own_work], floor.median, "floor")
         _steps(bench, year, rounds, floor.rows)
         _columns(bench, year, rounds[-1]["read"])
         bench.judge(f"{year}: ours / floor", ours.median / floor.median, most=MOST_OF_FLOOR[year])
+        bench.say(f"* {year}: the same in processor time: {own_work.median / work.median:.2f}")
         bench.judge(f"{year}: peak memory of ours, MB", ours.peak_mb, most=MOST_MEMORY_MB[year])
         bench.say("")
 
@@ -381,6 +388,9 @@ def measure_others(bench: Bench) -> None:
         ("plan", "the plan's method: filtered reads by battery, pandas", ["--sample", str(bench.options.sample)]),
         ("csv", "CSV with pandas", days),
     ):
+        if name == "polars" and not HAS_POLARS:
+            bench.say('Polars is not installed and was not measured: pip install ".[bench]"', "")
+            continue
         line = Line(label)
         for _ in range(bench.options.rounds if name == "polars" else 1):
             answer = child(name, folder, *with_home, *more)
