@@ -9,12 +9,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from xdist.scheduler.loadscope import LoadScopeScheduling
+
     from bess_assets.market.rollup import RollUp
     from bess_assets_tests.worlds import World
 
@@ -32,18 +34,33 @@ def pytest_report_header() -> str:
     return f"real ERCOT data: {REAL if REAL.is_dir() else f'none at {REAL}, tests that need it are skipped'}"
 
 
-SHARED = ("worlds", "reported", "refreshed", "instance", "browser")
-"""Fixtures of a whole session that take long to make: the tests that use one run in the same process."""
+SHARING = {
+    "worlds": (
+        "test_truth.py",
+        "test_second_settlement.py",
+        "test_properties.py",
+        "results/test_queries.py",
+        "results/test_window.py",
+    ),
+    "reported": ("test_reports_to_board.py", "validation/test_parity.py"),
+    "one Dagster home": ("dagster/",),
+    "one browser": ("report/",),
+}
+"""Files, or folders of them, that share something that takes long to make."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadScopeScheduling":
     """Two processes run the tests side by side: each file in one of them, and so all files that share what takes long to make."""
-    for item in items:
-        shared = [name for name in SHARED if name in getattr(item, "fixturenames", ())]
-        group = shared[0] if shared else item.nodeid.split("::")[0]
-        # What goes through Dagster shares one home, what is looked at in a browser one browser.
-        item.add_marker(pytest.mark.xdist_group({"refreshed": "instance"}.get(group, group)))
+    from xdist.scheduler.loadscope import LoadScopeScheduling
+
+    class ByWhatIsShared(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::", maxsplit=1)[0]
+            inside = path.removeprefix("bess_assets_tests/")
+            return next((name for name, files in SHARING.items() if inside.startswith(files)), path)
+
+    return ByWhatIsShared(config, log)
 
 
 @pytest.fixture(autouse=True)
