@@ -205,10 +205,6 @@ def day_ranges(year: OperatingYear, day_index: IntArray, most: int = 12) -> str:
     return ", ".join(parts[:most]) + more
 
 
-_LABELS = 32
-"""More than there are labels of hours: 0 stands for a blank, and 26 to 31 for anything that is no hour."""
-
-
 class HourlyReader:
     """Reads a dataset with date and hour (and interval) labels; iterate it once for the rows of known series.
 
@@ -285,49 +281,31 @@ class HourlyReader:
 
     def _ordinary(self, rows: Rows) -> PlacedRows:
         year = self._year
-        counted = None if self._leave_out is None else ~self._leave_out(rows)
+        if self._leave_out is not None:
+            rows = rows.keep(~self._leave_out(rows))
         day = rows.days()
-        if rows.count and (day.min() < year.first_day or day.max() > year.last_day):
-            rows = self._of_the_year(rows if counted is None else rows.keep(counted))
-            counted, day = None, rows.days()
-        at = np.arange(rows.count) if counted is None else np.flatnonzero(counted)
-        index = day[at] - year.first_day
-        series = self._codes.translate(*rows.texts(self._key))[at]
-        label, interval = rows.hours()[at], self._interval(rows)[at]
-        # A batch has half a million rows and a few hundred moments: what a moment is, is found out once, and strangers are only counted.
-        moment = (index * _LABELS + np.clip(label, 0, _LABELS - 1)) * (self._per_hour + 1) + interval + 1
-        counts = np.bincount(moment)
-        seen = np.flatnonzero(counts)
-        rest, seen_interval = np.divmod(seen, self._per_hour + 1)
-        seen_index, seen_label = np.divmod(rest, _LABELS)
-        self.log.saw_days(seen_index)
-        change = year.is_clock_change(seen_index)
-        if change.any():
-            late = np.flatnonzero(year.is_clock_change(index))
-            self._hold_back(rows.take(at[late]), index[late], label[late], interval[late], series[late])
-        hour = np.where(change, NOWHERE, year.ordinary_hours(seen_index, seen_label))
-        placed = (hour >= 0) & (seen_interval > 0)
-        self._unusable += int(counts[seen][~placed & ~change].sum())
-        step_of = np.full(len(counts), NOWHERE, dtype=np.int64)
-        step_of[seen[placed]] = (hour * self._per_hour + seen_interval - 1)[placed]
-        named = series >= 0
-        steps = step_of[seen] if named.all() else step_of[np.unique(moment[named])]
-        self.held[steps[steps >= 0]] = True
-        known = np.flatnonzero(named & (series < self._codes.known))
-        self.log.saw(index[known], series[known])
-        step = step_of[moment[known]]
-        known, step = known[step >= 0], step[step >= 0]
-        return self._place(rows.take(at[known]), series[known], step)
-
-    def _of_the_year(self, rows: Rows) -> Rows:
-        """The rows of the year's days, after days beyond it have been noted and blank ones counted."""
-        year = self._year
-        day = rows.days()
-        blank = day == NO_VALUE
-        self._unusable += int(blank.sum())
+        known_day = day != NO_VALUE
+        self._unusable += int((~known_day).sum())
+        index = np.where(known_day, day - year.first_day, -1)
+        if not (known_day & (index >= 0) & (index < year.days)).all():
+            series = self._codes.translate(*rows.texts(self._key))
+            self.log.saw(index[known_day], series[known_day])
+            inside = (index >= 0) & (index < year.days)
+            rows, index = rows.keep(inside), index[inside]
         series = self._codes.translate(*rows.texts(self._key))
-        self.log.saw(day[~blank] - year.first_day, series[~blank])
-        return rows.keep((day >= year.first_day) & (day <= year.last_day))
+        self.log.saw(index, series)
+        label = rows.hours()
+        interval = self._interval(rows)
+        change = year.is_clock_change(index)
+        if change.any():
+            self._hold_back(rows.keep(change), index[change], label[change], interval[change], series[change])
+        hour = np.where(change, NOWHERE, year.ordinary_hours(np.minimum(index, year.days - 1), label))
+        placed = (hour >= 0) & (interval >= 0)
+        self._unusable += int((~placed & ~change).sum())
+        step = hour * self._per_hour + interval
+        self.held[step[placed & (series >= 0)]] = True
+        wanted = placed & (series >= 0) & (series < self._codes.known)
+        return self._place(rows.keep(wanted), series[wanted], step[wanted])
 
     def _interval(self, rows: Rows) -> IntArray:
         if self._per_hour == 1:

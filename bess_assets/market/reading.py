@@ -158,12 +158,6 @@ class Rows:
             return self
         return Rows(self._source, self._batch.filter(pa.array(mask)), self.group)
 
-    def take(self, positions: IntArray) -> "Rows":
-        """The rows at these positions."""
-        if len(positions) == self.count:
-            return self
-        return Rows(self._source, self._batch.take(pa.array(positions)), self.group)
-
     def texts(self, name: str) -> tuple[IntArray, list[str]]:
         """Codes (-1 where blank) and the trimmed texts they stand for."""
         if not self.has(name):
