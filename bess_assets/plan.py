@@ -4,7 +4,7 @@ Belongs here: comparing the run records with the files that lie there now.
 Does not: refreshing anything (refresh.py, automation/), reading rows. Loads no Dagster.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -82,7 +82,7 @@ class YearPlan:
     Attributes:
         year: the operating year; None for the tables that merge all years.
         rollups: names of the existing rollup files by dataset; an empty tuple where a dataset is absent.
-        news: number of new report files by dataset.
+        news: new report files by dataset, as paths below the folder of reports.
         tables: state of each table, upstream before downstream.
         record: the run record that this was read from.
     """
@@ -91,7 +91,7 @@ class YearPlan:
     rollups: dict[str, tuple[str, ...]]
     tables: dict[str, TablePlan]
     record: RunRecord
-    news: dict[str, int] = field(default_factory=dict)
+    news: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def state(self) -> State:
@@ -202,8 +202,8 @@ def plan_year(settings: Settings, year: int, news: "ReportNews | None" = None) -
     rollups = {name: tuple(rollup_name(path) for path in folder.files(name, year)) for name in DATASETS}
     record = read_run(settings.results, year)
     files = (news or new_reports(settings)).files
-    counts = {name: len(files[name, year]) for name in DATASETS if (name, year) in files}
-    return YearPlan(year, rollups, _plan(settings, year, record, YEARLY.values(), counts), record, counts)
+    own_news = {name: files[name, year] for name in DATASETS if (name, year) in files}
+    return YearPlan(year, rollups, _plan(settings, year, record, YEARLY.values(), own_news), record, own_news)
 
 
 def plan_merged(settings: Settings) -> YearPlan:
@@ -243,7 +243,11 @@ def _left_by_the_dead(settings: Settings, year: int | None, record: RunRecord) -
 
 
 def _plan(
-    settings: Settings, year: int, record: RunRecord, tables: Iterable[Table | FileSet], news: Mapping[str, int]
+    settings: Settings,
+    year: int,
+    record: RunRecord,
+    tables: Iterable[Table | FileSet],
+    news: Mapping[str, Sequence[str]],
 ) -> dict[str, TablePlan]:
     plans: dict[str, TablePlan] = {}
     verdicts: dict[tuple[str, Fingerprint], bool] = {}
@@ -332,7 +336,7 @@ def _changed_files(
     record: RunRecord,
     table: Table | FileSet,
     verdicts: dict[tuple[str, Fingerprint], bool],
-    news: Mapping[str, int],
+    news: Mapping[str, Sequence[str]],
 ) -> _Files:
     """What has changed among the files that a table was made from; each file is compared once for each content that was seen of it."""
     then = {name: entry for name, entry in record["tables"][table.name]["inputs"].items() if not isinstance(entry, str)}
@@ -360,7 +364,7 @@ def _changed_files(
     for name in sorted(closing ^ set(later_inputs(settings, year, table))):
         change = "has no days of the next year any more" if name in closing else "has days of the next year now"
         files.changed.append((name.removeprefix(LATER), f"{name.removeprefix(LATER)} {change}"))
-    files.changed.extend((d, f"{d} has new reports: {news[d]}") for d in table.datasets if d in news)
+    files.changed.extend((d, f"{d} has new reports: {len(news[d])}") for d in table.datasets if d in news)
     return files
 
 

@@ -88,6 +88,16 @@ def is_final(settings: Settings, year: int) -> bool:
     return dates is not None and dates.final
 
 
+def last_due(today: date) -> date:
+    """The last operating day that must have been disclosed, and fetched, by a day."""
+    return today - timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)
+
+
+def is_due(year: int, today: date) -> bool:
+    """Whether at least one day of a year must be there by a day."""
+    return last_due(today) >= date(year, 1, 1)
+
+
 def freshness(settings: Settings, year: int, today: date) -> Freshness:
     """Whether a year holds what ERCOT must have published by a day.
 
@@ -96,18 +106,17 @@ def freshness(settings: Settings, year: int, today: date) -> Freshness:
         year: the operating year.
         today: the day, Central time.
     """
-    last_disclosed = today - timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)
-    expected = min(last_disclosed, date(year, 12, 31))
+    expected = min(last_due(today), date(year, 12, 31))
     dates = board_dates(settings, year)
     through = dates.data_through if dates else None
     if dates and dates.final:
         return Freshness("final", through, expected, f"{year} is final: its data go beyond 31 December.")
-    if expected < date(year, 1, 1):
+    if not is_due(year, today):
         return Freshness(
             "fresh",
             through,
             expected,
-            f"no day of {year} is due before {date(year, 1, 1) + timedelta(days=DISCLOSURE_LAG_DAYS)}.",
+            f"no day of {year} is due before {date(year, 1, 1) + timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)}.",
         )
     if through is None:
         return Freshness("stale", None, expected, f"{year} was never refreshed; its data should reach {expected}.")

@@ -320,7 +320,7 @@ def test_new_reports_change_the_tables_of_their_dataset_and_year(tmp_path: Path)
     assert plan_year(settings, 2023).state == "present"
     put(settings.reports / "b.csv", text(DA_SPP, [price("01/03/2023", hour, 20) for hour in range(1, 25)]))
     plan = plan_year(settings, 2023)
-    assert plan.news == {"da_prices": 1}
+    assert plan.news == {"da_prices": ("b.csv",)}
     assert plan.tables["bess_prices"].why == ("da_prices has new reports: 1",)
     assert {"bess_prices", "leaderboard"} <= set(plan.to_refresh("changed"))
     assert "bess_registry" not in plan.to_refresh("changed")

@@ -81,7 +81,11 @@ def refresh_request(settings: Settings, plan: YearPlan, only: State | None, aske
 def _digest(settings: Settings, plan: YearPlan, tables: list[str]) -> str:
     # The schemas are made of files that cannot be read too, and would give each try a key of its own.
     judged = [name for name in tables if YEARLY[name].group != "schemas"] or tables
-    now: dict[str, object] = {"new reports": plan.news}
+    now: dict[str, object] = {}
+    for files in plan.news.values():
+        for file in files:
+            status = (settings.reports / file).stat()
+            now[f"reports/{file}"] = [status.st_size, status.st_mtime_ns]
     for name in judged:
         entry = plan.record["tables"].get(name)
         now[name] = [entry["status"], entry["finished"], entry["digest"]] if entry else None

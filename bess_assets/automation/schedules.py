@@ -11,11 +11,11 @@ import dagster as dg
 from bess_assets.automation.jobs import check_freshness, refresh_year, verify_year
 from bess_assets.automation.requests import refresh_request, years_at_work
 from bess_assets.partitions import partition_exists
-from bess_assets.plan import plan_year, years_available
+from bess_assets.plan import new_reports, plan_year, years_available
 from bess_assets.records import year_is_busy
 from bess_assets.resources import Warehouse
 from bess_assets.settings import Settings
-from bess_assets.upkeep import CENTRAL, board_dates, is_final
+from bess_assets.upkeep import CENTRAL, board_dates, is_due, is_final
 
 TIME_ZONE = "America/Chicago"
 
@@ -24,11 +24,12 @@ Asked = dg.RunRequest | dg.SkipReason
 
 def refresh_unless_busy(settings: Settings, instance: dg.DagsterInstance, year: int, moment: datetime) -> Asked:
     """A request to refresh what of a year has changed or is missing, or why there is none."""
-    if year not in years_available(settings):
+    news = new_reports(settings)
+    if year not in years_available(settings, news):
         return dg.SkipReason(f"{year} has neither rollups nor reports yet")
     if year in years_at_work(instance) or year_is_busy(settings, year):
         return dg.SkipReason(f"somebody is at work on {year} already")
-    request = refresh_request(settings, plan_year(settings, year), "changed", f"{moment:%Y-%m-%d} ")
+    request = refresh_request(settings, plan_year(settings, year, news), "changed", f"{moment:%Y-%m-%d} ")
     return request or dg.SkipReason(f"nothing of {year} has changed")
 
 
@@ -49,11 +50,13 @@ def verification_requests(settings: Settings, moment: datetime) -> list[dg.RunRe
 
 
 def freshness_request(settings: Settings, moment: datetime) -> Asked:
-    """A request to check how recent the data are, of the current year or, in its first weeks, of the latest one that has a board."""
-    for year in (moment.year, moment.year - 1):
-        if board_dates(settings, year):
-            return dg.RunRequest(run_key=f"freshness on {moment:%Y-%m-%d}", partition_key=str(year))
-    return dg.SkipReason(f"neither {moment.year} nor {moment.year - 1} was ever refreshed")
+    """A request to check how recent the data are, of the current year or, until a day of it is due, of the one before."""
+    years = (moment.year, moment.year - 1)
+    if not any(board_dates(settings, year) for year in years):
+        return dg.SkipReason(f"neither {years[0]} nor {years[1]} was ever refreshed")
+    due = is_due(moment.year, moment.date())
+    year = moment.year if due or board_dates(settings, moment.year) else moment.year - 1
+    return dg.RunRequest(run_key=f"freshness on {moment:%Y-%m-%d}", partition_key=str(year))
 
 
 def _moment(context: dg.ScheduleEvaluationContext) -> datetime:

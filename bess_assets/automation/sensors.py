@@ -17,7 +17,6 @@ from bess_assets.automation.failures import plain_reason
 from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.requests import bury_dead_runs, refresh_request, years_at_work
 from bess_assets.errors import BessError
-from bess_assets.market.report_news import ReportNews
 from bess_assets.partitions import partition_exists
 from bess_assets.plan import YearPlan, new_reports, plan_merged, plan_year, years_known
 from bess_assets.records import input_files, read_run, result_years, year_is_busy
@@ -49,7 +48,7 @@ class Look:
         requests: runs that are called for.
         cursor: what the next look has to know: how the files of changed years looked, and which alarms were raised.
         waiting: why a year that has changed is not refreshed yet, a phrase each.
-        alarms: files that are newly gone.
+        alarms: files that are newly gone, or new and cannot be opened.
     """
 
     requests: list[dg.RunRequest] = field(default_factory=list)
@@ -76,12 +75,14 @@ def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -
     bury_dead_runs(instance, settings, [year for year in years if year in at_work])
     at_work = years_at_work(instance)
     gone = {f"reports/{name}" for name in news.gone}
+    gone |= {f"reports/{name} (there, but it cannot be opened)" for name in news.unreadable}
     for year in years:
         try:
             plan = plan_year(settings, year, news)
             gone |= {f"{year}: {name}" for name in plan.gone}
+            found.waiting += [f"{year}: {name} is gone" for name in plan.gone]
             request = refresh_request(settings, plan, "changed")
-            files = _how_files_look(settings, plan, news)
+            files = _how_files_look(settings, plan)
         except (BessError, OSError) as error:
             found.waiting.append(f"{year}: {error}")
             continue
@@ -99,13 +100,13 @@ def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -
     return found
 
 
-def _how_files_look(settings: Settings, plan: YearPlan, news: ReportNews) -> str:
+def _how_files_look(settings: Settings, plan: YearPlan) -> str:
     """Digest of the size and time of every file that the tables to be made would be made from."""
     marks = []
     for name in plan.to_refresh("changed"):
         paths = {*input_files(settings, plan.year, YEARLY[name]).values()}
         for dataset in YEARLY[name].datasets:
-            paths |= {settings.reports / file for file in news.files.get((dataset, plan.year or 0), ())}
+            paths |= {settings.reports / file for file in plan.news.get(dataset, ())}
         for path in paths:
             status = path.stat()
             marks.append(f"{path} {status.st_size} {status.st_mtime_ns}")
@@ -133,10 +134,11 @@ def change_sensor(*, running: bool) -> dg.SensorDefinition:
         if found.alarms:
             raise_alarm(
                 settings,
-                f"{len(found.alarms)} {'file is' if len(found.alarms) == 1 else 'files are'} gone that results were made from.",
+                f"{len(found.alarms)} {'file is' if len(found.alarms) == 1 else 'files are'} gone or cannot be opened.",
                 {
-                    "gone": ", ".join(found.alarms),
-                    "what now": "The results stand as they were. Put the files back, or settle the year without them: bess refresh YEAR",
+                    "files": ", ".join(found.alarms),
+                    "what now": "The results stand as they were. Put the files back, or settle the year without them: bess refresh YEAR. "
+                    "What ails a report, bess rollup says.",
                 },
             )
         reason = "; ".join(found.waiting) or "nothing has changed"

@@ -9,15 +9,25 @@ guess that the next roll-up, which reads it, puts right.
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from zipfile import BadZipFile
 
 from bess_assets.errors import BessError
 from bess_assets.market.clock import day_of_number
 from bess_assets.market.report_rows import day_span, time_column
-from bess_assets.market.reports import Refusal, digest_of, open_reports, read_chunks, recognise, report_files
+from bess_assets.market.reports import (
+    UNPACKING_ERRORS,
+    Refusal,
+    Report,
+    digest_of,
+    open_reports,
+    read_chunks,
+    recognise,
+    report_files,
+)
 from bess_assets.market.rollup import INDEX_NAME, ReportIndex, TakenReports, built_path, guess, label_of, read_manifest
 
 Target = tuple[str, int]
@@ -38,10 +48,12 @@ class ReportNews:
     Attributes:
         files: report files that a rollup lacks, by dataset and delivery year; paths below the folder.
         gone: files that were rolled up and are not there any more; their rows stay in the rollups.
+        unreadable: new files of which neither name nor content tells what they are, because they cannot be opened or unpacked; the roll-up says why.
     """
 
     files: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
     gone: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     @property
     def years(self) -> list[int]:
@@ -64,18 +76,23 @@ def report_news(
     index = ReportIndex(built / INDEX_NAME, reports)
     found: defaultdict[Target, list[str]] = defaultdict(list)
     names = set()
+    unreadable = []
     for path in report_files(reports):
         name = path.relative_to(reports).as_posix()
         names.add(name)
         try:
             targets = _lacking(index, built, path, name)
-        except OSError:
+        except FileNotFoundError:
             continue  # it went away between being listed and being looked at
+        except UNPACKING_ERRORS:
+            unreadable.append(name)
+            continue
         for target in targets:
             if not covered(*target):
                 found[target].append(name)
     gone = tuple(sorted(set(index.names()) - names))
-    return ReportNews({target: tuple(files) for target, files in sorted(found.items())}, gone)
+    files = {target: tuple(names_of) for target, names_of in sorted(found.items())}
+    return ReportNews(files, gone, tuple(unreadable))
 
 
 def _lacking(index: ReportIndex, built: Path, path: Path, name: str) -> Iterable[Target]:
@@ -117,15 +134,31 @@ def _is_same(path: Path, status: os.stat_result, earlier: list[dict[str, Any]]) 
     """Whether a file whose time has changed still holds the reports that it held."""
     key = (str(path), status.st_size, status.st_mtime_ns)
     if key not in _touched:
-        digests = []
-        for opened in open_reports(path):
-            if isinstance(opened, Refusal):
-                continue
-            with opened[1]() as file:
-                digests.append(digest_of(read_chunks(file, _CHUNK_BYTES)))
-        # Reports that nothing is made of have no digest in the index: where there is one, the file counts as changed, and is opened.
-        _touched[key] = sorted(digests) == sorted(entry.get("sha256", "") for entry in earlier)
+        _touched[key] = _holds_what_it_held(path, earlier)
     return _touched[key]
+
+
+def _holds_what_it_held(path: Path, earlier: list[dict[str, Any]]) -> bool:
+    known = {tuple(entry["members"]): entry for entry in earlier}
+    for opened in open_reports(path):
+        members = opened.members if isinstance(opened, Refusal) else opened[0].members
+        entry = known.pop(tuple(members), None)
+        if entry is None or not _is_as_listed(opened, entry):
+            return False
+    return not known
+
+
+def _is_as_listed(opened: Refusal | tuple[Report, Callable[[], IO[bytes]]], entry: Mapping[str, Any]) -> bool:
+    """Whether a report is the one of the index: by its digest, or where nothing is made of it, by its size."""
+    if isinstance(opened, Refusal) or entry.get("refused"):
+        return isinstance(opened, Refusal) and bool(entry.get("refused"))
+    if "sha256" not in entry:
+        return bool(entry.get("bytes") == opened[0].bytes)
+    try:
+        with opened[1]() as file:
+            return bool(digest_of(read_chunks(file, _CHUNK_BYTES)) == entry["sha256"])
+    except UNPACKING_ERRORS:
+        return False
 
 
 def _targets_told(path: Path, status: os.stat_result) -> frozenset[Target]:
@@ -138,23 +171,39 @@ def _targets_told(path: Path, status: os.stat_result) -> frozenset[Target]:
     return _told[key]
 
 
-def _targets_seen(path: Path) -> Iterator[Target]:
+def _targets_seen(path: Path) -> set[Target]:
+    """Datasets and years that the first lines of the reports in a file speak of.
+
+    Raises:
+        BadZipFile: none of them tells, and one cannot be opened or unpacked.
+    """
+    targets: set[Target] = set()
+    problems = []
     for opened in open_reports(path):
         if isinstance(opened, Refusal):
+            problems.append(opened.problem)
             continue
         report, open_bytes = opened
         try:
             with open_bytes() as file:
-                beginning = file.read(_BEGINNING_BYTES)
-        except (OSError, ValueError, RuntimeError, NotImplementedError):
-            continue  # the roll-up says what ails it
-        whole_lines = beginning[: beginning.rfind(b"\n") + 1] or beginning
-        heading = recognise(report.name, whole_lines)
-        rows = whole_lines[heading.data_starts :].strip().split(b"\n")
-        if heading.dataset is None or not rows[0]:
+                target = _target_of(report.name, file.read(_BEGINNING_BYTES))
+        except UNPACKING_ERRORS as error:
+            problems.append(str(error))
             continue
-        cells = rows[0].decode("utf-8", errors="replace").split(",")
-        at = time_column(heading.dataset, heading.headings)
-        span = day_span(*[cells[at].strip().strip('"')] * 2) if at < len(cells) else None
-        if span:
-            yield heading.dataset.name, day_of_number(span[0]).year
+        if target:
+            targets.add(target)
+    if problems and not targets:
+        raise BadZipFile("; ".join(problems))
+    return targets
+
+
+def _target_of(name: str, beginning: bytes) -> Target | None:
+    whole_lines = beginning[: beginning.rfind(b"\n") + 1] or beginning
+    heading = recognise(name, whole_lines)
+    first_row = whole_lines[heading.data_starts :].strip().split(b"\n")[0]
+    if heading.dataset is None or not first_row:
+        return None
+    cells = first_row.decode("utf-8", errors="replace").split(",")
+    at = time_column(heading.dataset, heading.headings)
+    span = day_span(*[cells[at].strip().strip('"')] * 2) if at < len(cells) else None
+    return (heading.dataset.name, day_of_number(span[0]).year) if span else None

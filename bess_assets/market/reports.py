@@ -47,6 +47,10 @@ _COP_HEADINGS = (
 """Headings of the current operating plans of late 2014, which were published without."""
 
 
+UNPACKING_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+"""What opening or reading a member of a ZIP may raise: damaged, cut short, encrypted, or packed in a way that Python does not know."""
+
+
 @dataclass(frozen=True)
 class Report:
     """One CSV file as published.

@@ -13,14 +13,12 @@ import os
 import shutil
 import tempfile
 import time
-import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +46,7 @@ from bess_assets.market.report_rows import (
     years_of,
 )
 from bess_assets.market.reports import (
+    UNPACKING_ERRORS,
     Heading,
     Refusal,
     Report,
@@ -277,7 +276,7 @@ class _RollUp:
             report, open_bytes = opened
             try:
                 entries.append(self._take_report(report, open_bytes))
-            except (OSError, BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+            except UNPACKING_ERRORS as error:
                 entries.append(_refused(report.members, f"cannot be unpacked: {error}", report.name))
         self.index.put(path, status, entries)
 

@@ -169,7 +169,27 @@ def test_a_report_that_was_asked_for_is_rolled_up_by_the_run_and_no_news_after_i
     assert plan_year(settings, 2022).news == {}
     assert (settings.built / "DA_prices" / "2022.parquet").is_file()
     put(report, report.read_text(encoding="utf-8").replace(",20,", ",21,"))
-    assert plan_year(settings, 2022).news == {"da_prices": 1}, "a report that ERCOT posted anew"
+    assert plan_year(settings, 2022).news == {"da_prices": ("a.csv",)}, "a report that ERCOT posted anew"
+
+
+def test_new_reports_of_equal_number_make_another_key(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+    def key() -> str:
+        found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+        return next(str(request.run_key) for request in found.requests if request.partition_key == "2022")
+
+    path = put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2022", h, 20) for h in range(1, 25)]))
+    first = key()
+    path.rename(settings.reports / "b.csv")
+    assert key() != first
+
+
+def test_a_new_report_that_cannot_be_opened_is_one_alarm_and_stops_no_look(
+    settings: Settings, own_instance: dg.DagsterInstance
+) -> None:
+    put(settings.reports / "untold.zip", b"PK damaged")
+    first = look(settings, own_instance, None)
+    assert first.alarms == ["reports/untold.zip (there, but it cannot be opened)"]
+    assert look(settings, own_instance, first.cursor).alarms == []
 
 
 def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(
@@ -248,9 +268,9 @@ def test_the_sensor_raises_the_alarm_and_passes_on_what_a_look_found(
     with dg.build_sensor_context(own_instance, definitions=defs, resources=resources) as context:
         ticked = sensor.evaluate_tick(context)
     assert ticked.run_requests == []
-    assert ticked.skip_message == "nothing has changed"
+    assert ticked.skip_message == f"{YEAR}: rt_prices/{YEAR}.parquet is gone"
     (line,) = settings.alarms.read_text(encoding="utf-8").splitlines()
-    assert f"rt_prices/{YEAR}.parquet" in json.loads(line)["gone"]
+    assert f"rt_prices/{YEAR}.parquet" in json.loads(line)["files"]
     with dg.build_sensor_context(own_instance, ticked.cursor, definitions=defs, resources=resources) as again:
         sensor.evaluate_tick(again)
     assert len(settings.alarms.read_text(encoding="utf-8").splitlines()) == 1
@@ -365,9 +385,12 @@ def test_the_freshness_check_warns_with_its_numbers(settings: Settings, own_inst
     assert not evaluation.passed
     assert evaluation.severity == dg.AssetCheckSeverity.WARN
     assert evaluation.metadata["days_behind"].value == 102
-    request = freshness_request(settings, MOMENT.replace(year=YEAR + 1))
+    request = freshness_request(settings, MOMENT.replace(year=YEAR + 1, month=3, day=6))
     assert isinstance(request, dg.RunRequest)
     assert request.partition_key == str(YEAR), "in its first weeks a year has no board"
+    due = freshness_request(settings, MOMENT.replace(year=YEAR + 1, month=3, day=7))
+    assert isinstance(due, dg.RunRequest)
+    assert due.partition_key == str(YEAR + 1), "a day of it is due, board or not"
     assert isinstance(freshness_request(settings, MOMENT.replace(year=2022)), dg.SkipReason)
 
 

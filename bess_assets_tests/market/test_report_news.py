@@ -111,6 +111,49 @@ def test_a_file_that_cannot_be_used_is_news_once(folders: tuple[Path, Path]) -> 
     assert report_news(*folders).files == {}
 
 
+def broken(content: bytes) -> bytes:
+    """A ZIP whose packed bytes no longer fit their check sum."""
+    at = content.index(b"PK\x01\x02") - 4
+    return content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
+
+
+def test_a_new_file_that_cannot_be_unpacked_is_named_and_holds_no_other_up(folders: tuple[Path, Path]) -> None:
+    inner = text(SCED_GEN, [run(f"07/06/2022 00:00:{second:02d}", 5) for second in range(60)])
+    put(folders[0] / "damaged.zip", broken(zipped({"whatever.csv": inner})))
+    put(folders[0] / "no zip.zip", b"PK nothing")
+    news = report_news(*folders)
+    assert news.unreadable == ("damaged.zip", "no zip.zip")
+    assert ("da_prices", 2024) in news.files
+
+
+def test_a_member_that_cannot_be_read_hides_no_other(folders: tuple[Path, Path]) -> None:
+    roll_up(*folders)
+    inner = text(SCED_GEN, [run("07/06/2022 00:00:10", 5)])
+    put(folders[0] / "of a day.zip", zipped({"whatever.csv": inner, "a picture.png": b"PNG"}))
+    news = report_news(*folders)
+    assert (list(news.files), news.unreadable) == ([("sced_gen_resources", 2022)], ())
+
+
+def test_a_touched_zip_is_no_news_though_nothing_is_made_of_some_of_its_members(folders: tuple[Path, Path]) -> None:
+    inner = text(DAM_GEN, [award("01/10/2024", hour) for hour in HOURS])
+    members: dict[str, str | bytes] = {"gen.csv": inner, "other.csv": "a,b\n1,2\n", "a picture.png": b"PNG"}
+    path = put(folders[0] / POSTED.format(day="20240310", time="050000000"), zipped(members))
+    roll_up(*folders)
+    later = time.time_ns() + 5_000_000_000
+    os.utime(path, ns=(later, later))
+    assert report_news(*folders).files == {}
+
+
+def test_a_touched_zip_that_was_damaged_at_equal_size_is_told_anew(folders: tuple[Path, Path]) -> None:
+    inner = text(SCED_GEN, [run(f"07/06/2022 00:00:{second:02d}", 5) for second in range(60)])
+    path = put(folders[0] / "of a day.zip", zipped({"whatever.csv": inner}))
+    roll_up(*folders)
+    later = time.time_ns() + 5_000_000_000
+    path.write_bytes(broken(path.read_bytes()))
+    os.utime(path, ns=(later, later))
+    assert report_news(*folders).unreadable == ("of a day.zip",)
+
+
 def test_reports_of_another_kind_are_no_news(folders: tuple[Path, Path]) -> None:
     put(folders[0] / "notes.csv", "a,b\n1,2\n")
     put(folders[0] / "damaged.zip", b"PK nothing")
