@@ -7,8 +7,9 @@ Each distinct text is parsed once a batch: a year of SCED holds 35,000 stamps, n
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -395,7 +396,7 @@ def _wall_clock(column: pa.Array) -> pa.Array:
     return pc.local_timestamp(column)
 
 
-def _read_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _read_ahead(batches: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
     """The same batches, each read in a thread of its own while the one before is worked on."""
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
         coming = reader.submit(next, batches, None)
@@ -454,15 +455,16 @@ def read_rows(
             headings = list(dict.fromkeys([*wanted.values(), *(heading for own in joined for heading in own)]))
             headings += [LAYOUT_COLUMN] if partly else []
             for group in range(file.num_row_groups) if groups is None else groups:
-                for batch in _read_ahead(
-                    file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group])
-                ):
-                    rows += batch.num_rows
-                    if time_name and not known_times:
-                        known_times += _has_value(batch.column(wanted[time_name]))
-                    for own in joined:
-                        batch = _join_spellings(batch, own)
-                    yield Rows(source, batch, group)
+                batches = file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group])
+                # Closed before the file is, whoever stops taking rows: a batch that is still being read needs it open.
+                with closing(_read_ahead(batches)) as ahead:
+                    for batch in ahead:
+                        rows += batch.num_rows
+                        if time_name and not known_times:
+                            known_times += _has_value(batch.column(wanted[time_name]))
+                        for own in joined:
+                            batch = _join_spellings(batch, own)
+                        yield Rows(source, batch, group)
         except (pa.ArrowException, OSError) as error:
             raise _broken_off(dataset, path, error) from error
     if groups is None and time_name and rows and not known_times:
