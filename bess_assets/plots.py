@@ -28,12 +28,15 @@ def cumulative_revenue(days: pa.Table) -> str:
     """The fleet's revenue summed up to each day, as Markdown.
 
     Args:
-        days: `daily_revenue` with operating_day and total_usd; a day on which no battery's total is known adds nothing.
+        days: `daily_revenue` with operating_day and total_usd; what is unknown adds nothing, and the title says how much that is.
     """
     grouped = days.group_by("operating_day").aggregate([("total_usd", "sum")]).sort_by("operating_day")
     dates: list[date] = grouped["operating_day"].to_pylist()
     totals = pc.fill_null(grouped["total_usd_sum"], 0.0).to_numpy()
-    return _markdown(_draw_line(dates, np.cumsum(totals)), "Cumulative fleet revenue") if dates else ""
+    if not dates:
+        return ""
+    unknown = days["total_usd"].null_count / days.num_rows
+    return _markdown(_draw_line(dates, np.cumsum(totals), unknown), "Cumulative fleet revenue")
 
 
 def top_ten(board: pa.Table) -> str:
@@ -63,10 +66,9 @@ def _canvas(height: int, title: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
     return image, draw
 
 
-def _draw_line(dates: Sequence[date], sums: FloatArray) -> Image.Image:
-    image, draw = _canvas(
-        _HEIGHT, f"Fleet revenue of {dates[0].year}, cumulative: {dollars(float(sums[-1]))} by {dates[-1]}"
-    )
+def _draw_line(dates: Sequence[date], sums: FloatArray, unknown: float) -> Image.Image:
+    title = f"Fleet revenue of {dates[0].year}, cumulative: {dollars(float(sums[-1]))} by {dates[-1]}"
+    image, draw = _canvas(_HEIGHT, title + (f"; {unknown:.1%} of battery days unknown" if unknown else ""))
     font = ImageFont.load_default(12)
     low, high = min(float(sums.min()), 0.0), max(float(sums.max()), 0.0)
     span = (high - low) or 1.0

@@ -47,6 +47,10 @@ def test_unknown_nought_and_negative_revenue_can_be_drawn(totals: list[float | N
     assert picture(cumulative_revenue(days(totals))).size == (720, 260)
 
 
+def test_a_year_of_which_a_part_is_unknown_says_so() -> None:
+    assert cumulative_revenue(days([1.0, 1.0, 5e6, None])) != cumulative_revenue(days([1.0, 1.0, 5e6, 0.0]))
+
+
 def test_the_best_ten_are_drawn_and_nobody_who_is_not_ranked() -> None:
     board = pa.table(
         {

@@ -6,10 +6,10 @@ Does not: what is alarming (sensors.py). An alarm that cannot be posted is still
 
 import json
 import logging
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http.client import HTTPException
 
 from bess_assets.settings import Settings
 
@@ -44,6 +44,6 @@ def _post(address: str, title: str, details: Mapping[str, str]) -> str:
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310  the same
             return f"yes, answered {answer.status}"
-    except (OSError, ValueError) as error:  # HTTP errors and refused or slow connections are OSErrors
+    except (OSError, ValueError, HTTPException) as error:  # refusals, slow connections and HTTP statuses are OSErrors
         _log.warning("the webhook did not take an alarm: %s", error)
         return f"no: {error}"
