@@ -39,6 +39,7 @@ SHARING = {
         "test_truth.py",
         "test_second_settlement.py",
         "test_properties.py",
+        "test_project.py",
         "results/test_queries.py",
         "results/test_window.py",
     ),
