@@ -422,6 +422,7 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
     """
     from bess_assets import show_state  # noqa: PLC0415
     from bess_assets.plan import new_reports, plan_merged, plan_years, years_known  # noqa: PLC0415
+    from bess_assets.text_tables import listed  # noqa: PLC0415
 
     settings = options.settings()
     if columns:
@@ -449,6 +450,12 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
         return
     click.echo("")
     _echo(show_state.status_lines(plan_years(settings, years, news), plan_merged(settings), _width()))
+    for words, files in (
+        ("report files that were rolled up are gone; their rows stay in the rollups", news.gone),
+        ("new report files cannot be opened; bess rollup says why", news.unreadable),
+    ):
+        if files:
+            _echo_warning(f"{len(files)} {words}: {listed(files)}")
 
 
 @main.command(short_help="Settle a year again straight from the CSV reports, and compare.")

@@ -1010,6 +1010,17 @@ def test_reports_become_rollups_and_what_cannot_be_used_is_named(
     assert "built from reports" in storage.stdout
 
 
+def test_the_status_names_reports_that_are_gone_or_cannot_be_opened(tmp_path: Path) -> None:
+    report = put(tmp_path / "reports" / "a.csv", text(DA_SPP, [price("01/01/2024", hour, 20) for hour in range(1, 25)]))
+    assert at_home(tmp_path, "rollup").exit_code == 0
+    assert "cannot be opened" not in at_home(tmp_path, "status").stderr
+    report.unlink()
+    put(tmp_path / "reports" / "untold.zip", b"PK cut")
+    said = at_home(tmp_path, "status").stderr
+    assert "gone; their rows stay in the rollups: a.csv" in said
+    assert "cannot be opened; bess rollup says why: untold.zip" in said
+
+
 def test_a_roll_up_without_reports_says_what_to_do(tmp_path: Path) -> None:
     result = click.testing.CliRunner().invoke(main, ["--home", str(tmp_path), "rollup"])
     assert result.exit_code == 2
