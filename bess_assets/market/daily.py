@@ -126,12 +126,13 @@ def _dam_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         grids = {name: grid[0] for name, grid in awards.grids(names, n, n + 1).items()}
         codes, texts = awards.labels("settlement_point", n, n + 1)
         award = grids["award_mw"]
-        hourly = prices.da[prices.rows(codes[0], texts), quarter_hours[::QUARTER_HOURS_PER_HOUR]]
+        nodes = prices.rows(codes[0], texts)
+        hourly = prices.da[nodes, quarter_hours[::QUARTER_HOURS_PER_HOUR]]
         compared, different, most = differs(grids["stated_price_usd_per_mwh"], hourly)
         stated_hours, largest = stated_hours + compared, max(largest, most)
         if different:
             differing[row["battery"]] = different
-        point = np.repeat(prices.rows(codes[0], texts), QUARTER_HOURS_PER_HOUR)
+        point = np.repeat(nodes, QUARTER_HOURS_PER_HOUR)
         money = da_energy_usd(np.repeat(award, QUARTER_HOURS_PER_HOUR), prices.da[point, quarter_hours])
         parts.append(
             {
