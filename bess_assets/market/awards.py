@@ -117,7 +117,7 @@ class _Side:
             compared=compared,
         )
         scatter = Scatter(len(own), year.hours, _QUANTITIES)
-        stated = StatedPrices(len(own), year.hours)
+        stated = StatedPrices(0 if load else len(own), year.hours)
         nodes = np.full((len(own), year.hours), -1, dtype=np.int32)
         contradictions = 0
         for rows in reader:
