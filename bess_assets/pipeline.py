@@ -298,6 +298,7 @@ def inputs_of(settings: Settings, year: int, table: Table, upstream: Mapping[str
         tables={**opened, **(upstream or {})},
         registry_csv=settings.registry_csv,
         block_bytes=settings.memory_limit_bytes // _BLOCK_SHARE,
+        threads=settings.threads,
         origin=_origin(settings, year) if table.append_only else None,
         feeds=_feeds() if LEADERBOARD_HISTORY.name in {table.name, *table.upstream} else {},
     )

@@ -9,7 +9,9 @@ import math
 import queue
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,12 +94,14 @@ class ResultTable:
         """A table that lies, or will lie, at this path."""
         self.table = table
         self.path = path
-        self._opened: pq.ParquetFile | None = None
-        self._reading = threading.Lock()
+        # an open Parquet file is for one thread at a time
+        self._own = threading.local()
+        self._footer: pq.FileMetaData | None = None
 
-    @property
-    def _file(self) -> pq.ParquetFile:
-        if self._opened is None:
+    def _open(self, *, coded: bool = False) -> pq.ParquetFile:
+        """The file, open for this thread; `coded` gives texts as the dictionaries and codes that they are on the page."""
+        opened: dict[bool, pq.ParquetFile] = self._own.__dict__.setdefault("opened", {})
+        if coded not in opened:
             if not self.path.is_file():
                 raise NotRefreshedError(
                     f"{self.table.name} has not been written for {self.path.stem}.",
@@ -105,23 +109,23 @@ class ResultTable:
                     file=self.path,
                     remedy="Refresh the year: bess refresh " + self.path.stem,
                 )
-            self._opened = pq.ParquetFile(self.path, memory_map=True)
-        return self._opened
+            texts = [c.name for c in self.table.columns if c.kind in {"text", "label"}] if coded else []
+            opened[coded] = pq.ParquetFile(self.path, metadata=self._footer, read_dictionary=texts, pre_buffer=False)
+            self._footer = opened[coded].metadata
+        return opened[coded]
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """The table, or some of its columns."""
-        with self._reading:
-            return self._file.read(columns=columns)
+        return self._open().read(columns=columns)
 
     def batteries(self) -> list[str]:
         """Distinct values of the first key column in file order; of a ledger one per row group, from the footer."""
         key = self.table.key[0]
         if not self.table.ledger:
             return [str(value) for value in pc.unique(self.read([key]).column(0)).to_pylist()]
-        with self._reading:
-            metadata = self._file.metadata
-            index = self._file.schema_arrow.names.index(key)
-            return [str(metadata.row_group(g).column(index).statistics.min) for g in range(metadata.num_row_groups)]
+        metadata = self._open().metadata
+        index = self._open().schema_arrow.names.index(key)
+        return [str(metadata.row_group(g).column(index).statistics.min) for g in range(metadata.num_row_groups)]
 
     def grids(self, columns: list[str], first: int, last: int) -> dict[str, np.ndarray]:
         """Columns of the row groups first..last-1 as arrays of shape (last - first, rows of a row group).
@@ -143,22 +147,20 @@ class ResultTable:
         """A text column of those row groups as int32 codes of the same shape (-1 is null), and the texts they stand for."""
         texts: dict[str, int] = {}
         rows: list[np.ndarray] = []
-        for batch in self._row_groups([column], first, last):
-            encoded = batch.column(column).combine_chunks().dictionary_encode()
+        for batch in self._row_groups([column], first, last, coded=True):
+            encoded = batch.column(column).combine_chunks()
             here = [texts.setdefault(text, len(texts)) for text in encoded.dictionary.to_pylist()]
             translate = np.array([*here, -1], dtype=np.int32)
             rows.append(translate[encoded.indices.fill_null(len(here)).to_numpy()])
         codes = np.stack(rows) if rows else np.empty((0, 0), dtype=np.int32)
         return codes, list(texts)
 
-    def _row_groups(self, columns: list[str], first: int, last: int) -> Iterator[pa.Table]:
+    def _row_groups(self, columns: list[str], first: int, last: int, *, coded: bool = False) -> Iterator[pa.Table]:
         # One row group at a time: as quick as all at once, and never more than one of them twice in memory.
         if not self.table.ledger:
             raise TypeError(f"{self.table.name} is no ledger: it has no grids, read() it")
         for group in range(first, last):
-            with self._reading:
-                batch = self._file.read_row_group(group, columns=columns, use_threads=False)
-            yield batch
+            yield self._open(coded=coded).read_row_group(group, columns=columns, use_threads=False)
 
 
 def write_table(
@@ -166,8 +168,7 @@ def write_table(
 ) -> WrittenTable:
     """Write a step's chunks as one Parquet file that appears whole or not at all.
 
-    Chunks are conformed, checked and written in a thread of their own while the step makes the next ones: a step must not change arrays that it
-    has yielded.
+    Chunks are checked and written in a thread of their own while the step makes the next ones: a step must not change arrays that it has yielded.
 
     Args:
         table: the declaration that the chunks must meet.
@@ -248,18 +249,35 @@ def kept_table(table: Table, path: Path) -> WrittenTable:
 # --- writing ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _parquet_writer(table: Table, path: Path) -> pq.ParquetWriter:
-    # Battery is plain text with a dictionary on the page: a filter on a dictionary-typed column took eighty times as long. lz4 writes in half the
-    # time of zstd for a tenth more bytes. Counts repeat: from a dictionary they
-    # are read in a fraction of the time. Neither times nor paths go into the file, so that the same rows give the same bytes.
-    return pq.ParquetWriter(
+@contextmanager
+def _parquet_writer(table: Table, path: Path) -> Iterator[pq.ParquetWriter]:
+    # Text is told by codes on the page; a ledger's is handed over as such. lz4 writes in half the time of zstd for a tenth more bytes. Counts repeat: from
+    # a dictionary they are read in a fraction of the time. Neither times nor paths go into the file, so that the same rows give the same bytes.
+    with pq.ParquetWriter(
         path,
-        arrow_schema(table),
+        _written_schema(table),
         compression="lz4",
         use_dictionary=[c.name for c in table.columns if c.kind in {"text", "label", "count"}],
         column_encoding={c.name: "DELTA_BINARY_PACKED" for c in table.columns if c.kind in {"time", "day"}},
         write_statistics=list(dict.fromkeys((*table.key, *(c.name for c in table.columns if c.kind == "day")))),
-    )
+        store_schema=False,
+    ) as writer:
+        # Readers are told plain text: a filter on a dictionary-typed column took eighty times as long.
+        schema = arrow_schema(table)
+        writer.add_key_value_metadata({**schema.metadata, "ARROW:schema": b64encode(schema.serialize().to_pybytes())})
+        yield writer
+
+
+def _written_schema(table: Table) -> pa.Schema:
+    """The schema of what is handed to the writer: in a ledger, texts are dictionaries."""
+    schema = arrow_schema(table)
+    if not table.ledger:
+        return schema
+    coded = [
+        field.with_type(pa.dictionary(pa.int32(), pa.string())) if pa.types.is_string(field.type) else field
+        for field in schema
+    ]
+    return pa.schema(coded, metadata=schema.metadata)
 
 
 def _write_group(table: Table, writer: pq.ParquetWriter, tally: "_Tally", rows: pa.Table) -> None:
@@ -268,23 +286,24 @@ def _write_group(table: Table, writer: pq.ParquetWriter, tally: "_Tally", rows: 
         writer.write_table(rows, row_group_size=max(rows.num_rows, 1) if table.ledger else ROW_GROUP_ROWS)
 
 
-def _conformed(table: Table, chunks: Iterable[Columns]) -> Iterator[Callable[[], pa.Table]]:
+def _conformed(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
+    kept: dict[str, tuple[Any, pa.Array]] = {}
     for chunk in chunks:
-        yield lambda chunk=chunk: conform(table, chunk)  # type: ignore[misc]
+        yield conform(table, chunk, kept)
 
 
-def _all_at_once(table: Table, chunks: Iterable[Columns]) -> Iterator[Callable[[], pa.Table]]:
+def _all_at_once(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
     parts = [conform(table, chunk) for chunk in chunks]
-    yield lambda: pa.concat_tables(parts).combine_chunks() if parts else arrow_schema(table).empty_table()
+    yield pa.concat_tables(parts).combine_chunks() if parts else _written_schema(table).empty_table()
 
 
 def _drain(
-    groups: Iterator[Callable[[], pa.Table]],
+    groups: Iterator[pa.Table],
     write: Callable[[pa.Table], None],
     progress: Callable[[int], None] | None,
 ) -> None:
-    """Take groups in this thread, conform and write them in another; an error of either ends both and is raised here."""
-    waiting: queue.Queue[Callable[[], pa.Table] | None] = queue.Queue(_QUEUED_CHUNKS)
+    """Take groups in this thread, write them in another; an error of either ends both and is raised here."""
+    waiting: queue.Queue[pa.Table | None] = queue.Queue(_QUEUED_CHUNKS)
     failure: list[BaseException] = []
 
     def work() -> None:
@@ -292,7 +311,7 @@ def _drain(
             if failure:
                 continue  # empty the queue, so that the step is not left waiting for a place in it
             try:
-                write(group())
+                write(group)
             except BaseException as error:  # noqa: BLE001  raised again by the thread that waits
                 failure.append(error)
 
@@ -315,8 +334,13 @@ def _drain(
 # --- conforming -----------------------------------------------------------------------------------------------------------------------------
 
 
-def conform(table: Table, chunk: Columns) -> pa.Table:
-    """A chunk as an Arrow table of the declared schema.
+def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] | None = None) -> pa.Table:
+    """A chunk as an Arrow table of the declared schema; in a ledger, texts are dictionaries.
+
+    Args:
+        table: the declaration.
+        chunk: its columns.
+        kept: what columns were made of in the chunk before, by name, and what was made: a column that is the same object is not made again.
 
     Raises:
         InvariantError: a column too few or too many, of another length or kind, or holding what may not stand in it.
@@ -331,8 +355,12 @@ def conform(table: Table, chunk: Columns) -> pa.Table:
                 [f"{name} present" for name in lacking] + [f"{name} declared in tables.py" for name in extra]
             ),
         )
-    schema = arrow_schema(table)
-    arrays = [_conform_column(table, c, schema.field(c.name).type, chunk[c.name]) for c in table.columns]
+    schema = _written_schema(table)
+    kept = {} if kept is None else kept
+    for c in table.columns:
+        if c.name not in kept or kept[c.name][0] is not chunk[c.name]:
+            kept[c.name] = chunk[c.name], _conform_column(table, c, schema.field(c.name).type, chunk[c.name])
+    arrays = [kept[c.name][1] for c in table.columns]
     lengths = {c.name: len(a) for c, a in zip(table.columns, arrays, strict=True)}
     odd = next((name for name, length in lengths.items() if length != len(arrays[0])), None)
     if odd:
@@ -362,7 +390,7 @@ def _conform_column(table: Table, column: Column, arrow_type: pa.DataType, value
             column=column.name,
             expected=column.meaning,
         )
-    if column.kind == "number" and not _all_finite(array):
+    if column.kind == "number" and not _all_finite(values, array):
         raise InvariantError(
             f"{table.name} has an infinite number in {column.name}.",
             dataset=table.name,
@@ -377,6 +405,9 @@ def _to_arrow(column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:
         values = values.combine_chunks()
     if column.kind == "number":
         return _numbers(values)
+    if pa.types.is_dictionary(arrow_type):
+        texts = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
+        return (texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()).cast(arrow_type)
     if isinstance(values, np.ndarray):
         if column.kind == "time" and values.dtype.kind in "iu":
             return pa.array(values.astype(np.int64, copy=False) * 1_000_000).view(arrow_type)
@@ -394,12 +425,17 @@ def _numbers(values: Any) -> pa.Array:
         return pa.array(values.astype(np.float64, copy=False), from_pandas=True)
     array = values if isinstance(values, pa.Array) else pa.array(values)
     array = array.cast(pa.float64())
+    if array.null_count == len(array):
+        return array
     return pc.if_else(pc.is_nan(array), pa.scalar(None, pa.float64()), array)
 
 
-def _all_finite(array: pa.Array) -> bool:
-    if not len(array) or array.null_count == len(array):
+def _all_finite(values: Any, array: pa.Array) -> bool:
+    """Whether a number column holds no infinity; judged on what it was made of where that is quicker."""
+    if array.null_count == len(array):
         return True
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+        return not np.isinf(values).any()
     extremes = pc.min_max(array)
     return math.isfinite(extremes["min"].as_py()) and math.isfinite(extremes["max"].as_py())
 
@@ -488,7 +524,7 @@ def _check_ascending(table: Table, rows: pa.Table, key: tuple[str, ...]) -> None
     for name in key:
         values = rows.column(name).combine_chunks()
         if table.column(name).kind == "label":
-            values = values.dictionary_encode().indices
+            values = values.cast(pa.string()).dictionary_encode().indices
         before, after = values.slice(0, len(values) - 1), values.slice(1)
         wrong |= undecided & pc.less(after, before).to_numpy(zero_copy_only=False)
         undecided &= pc.equal(after, before).to_numpy(zero_copy_only=False)

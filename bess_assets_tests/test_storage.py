@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +24,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bess_assets.errors import BessError, InvariantError, NotRefreshedError, YearBusyError
+from bess_assets.market.grid import labels_array
 from bess_assets.market.step import StepResult
+from bess_assets.market.threads import in_order
 from bess_assets.records import (
     RollupFileEntry,
     RollupFolder,
@@ -43,8 +46,8 @@ from bess_assets.records import (
     year_lock,
 )
 from bess_assets.settings import Settings, load_settings
-from bess_assets.storage import ROW_GROUP_ROWS, ResultTable, write_table
-from bess_assets.tables import BESS_AWARDS, Column, Table
+from bess_assets.storage import ROW_GROUP_ROWS, ResultTable, conform, write_table
+from bess_assets.tables import BESS_AWARDS, Column, Table, arrow_schema
 
 MONEY = Table(
     name="money",
@@ -171,6 +174,48 @@ def test_the_same_rows_give_the_same_bytes_whatever_they_come_as(tmp_path: Path)
     )
     assert one.read_bytes() == two.read_bytes()
     assert first.digest == second.digest
+
+
+def test_text_is_told_by_codes_on_the_page_and_readers_see_plain_text(tmp_path: Path) -> None:
+    path = tmp_path / "2024.parquet"
+    write(MONEY, path, hours_of("A", source=labels_array(np.array([0, 2, -1]), ["smne", "base point", "telemetry"])))
+    with pq.ParquetFile(path) as file:
+        assert file.schema_arrow.equals(arrow_schema(MONEY), check_metadata=True)
+        assert file.read().column("source").to_pylist() == ["smne", "telemetry", None]
+        assert file.metadata.metadata[b"table"] == b"money"
+    with pq.ParquetFile(path, read_dictionary=["source"]) as file:
+        assert file.read().column("source").chunk(0).dictionary.to_pylist() == ["smne", "telemetry"]
+    with duckdb.connect() as connection:
+        described = connection.execute(f"DESCRIBE SELECT battery, source FROM '{path}'").fetchall()
+    assert [kind for _, kind, *_ in described] == ["VARCHAR", "VARCHAR"]
+
+
+def test_a_column_that_is_the_same_object_in_every_chunk_is_made_once() -> None:
+    kept: dict[str, Any] = {}
+    first, second = (conform(MONEY, hours_of(name), kept) for name in ("A", "B"))
+    address = [table.column("interval_start").chunk(0).buffers()[1].address for table in (first, second)]
+    assert address[0] == address[1]
+    assert second.column("battery").to_pylist() == ["B"] * 3
+
+
+def test_a_table_may_be_read_by_several_threads_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "2024.parquet"
+    names = [f"B{n:03}" for n in range(60)]
+    write(
+        MONEY,
+        path,
+        *(
+            hours_of(name, da_usd=np.full(3, float(n)), total_usd=n + np.array([0.25, np.nan, 0.0]))
+            for n, name in enumerate(names)
+        ),
+    )
+    table = ResultTable(MONEY, path)
+
+    def read(n: int) -> tuple[float, str]:
+        codes, texts = table.labels("battery", n, n + 1)
+        return float(table.grids(["da_usd"], n, n + 1)["da_usd"][0, 0]), texts[codes[0, 0]]
+
+    assert list(in_order(4, read, range(60))) == [(float(n), name) for n, name in enumerate(names)]
 
 
 def test_a_row_group_holds_one_battery_and_says_so_in_its_statistics(tmp_path: Path) -> None:

@@ -5,18 +5,19 @@ Does not: how awards are found (awards.py, dispatch.py), which prices are missin
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from bess_assets.market.awards import both_sides
 from bess_assets.market.clock import day_number
 from bess_assets.market.energy import expected_steps
-from bess_assets.market.grid import labels_array
+from bess_assets.market.grid import labels_array, repeated_text
 from bess_assets.market.prices import LOWEST_MCPC, highest_mcpc, implausible, mcpc_grids, product_first_hours
 from bess_assets.market.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.market.step import Columns, Findings, Inputs, StepResult
+from bess_assets.market.threads import in_order
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -78,7 +79,9 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
     ).any(axis=2)
     sides = [f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load")]
     rt_columns = [f"{p}_rt_award_mw" for p in PRODUCTS]
-    for n, row in enumerate(registry):
+
+    def of(battery: tuple[int, dict[str, Any]]) -> Columns:
+        n, row = battery
         own = awards.grids(sides, n, n + 1)
         award = np.stack([both_sides(own[f"{p}_gen_award_mw"][0], own[f"{p}_load_award_mw"][0]) for p in PRODUCTS])
         da = as_da_usd(award, mcpc)
@@ -97,8 +100,8 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
         exists[:, within.stop :] = False
         for values in (da, rt, revenue):
             values[~exists] = np.nan
-        yield {
-            "battery": pa.repeat(pa.scalar(row["battery"], pa.string()), len(times)),
+        return {
+            "battery": repeated_text(row["battery"], len(times)),
             "product": product_codes,
             "interval_start": times,
             "operating_day": days,
@@ -110,3 +113,5 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
             "exists": exists.ravel(),
             "implausible_price": (odd_hours & exists & (award != 0)).ravel(),
         }
+
+    yield from in_order(inputs.threads, of, enumerate(registry))

@@ -21,6 +21,7 @@ from bess_assets.market.energy import UNKNOWN_REASONS, da_energy_usd
 from bess_assets.market.prices import PriceGrid
 from bess_assets.market.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
 from bess_assets.market.step import Columns, Inputs, StepResult
+from bess_assets.market.threads import in_order
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -112,45 +113,52 @@ def dam_awards_daily(inputs: Inputs) -> StepResult:
 def _dam_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     year = inputs.year
     awards = inputs.tables["bess_awards"]
-    prices = PriceGrid.of(inputs.tables["bess_prices"], year)
+    prices = PriceGrid.of(inputs.tables["bess_prices"], year, inputs.threads)
     quarter_hours = np.arange(year.quarter_hours)
     names = [
         "award_mw",
         "stated_price_usd_per_mwh",
         *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load")),
     ]
-    stated_hours, differing, largest = 0, dict[str, int](), 0.0
-    parts = []
-    for n, row in enumerate(_registry(inputs)):
+
+    def of(battery: tuple[int, dict[str, Any]]) -> tuple[dict[str, Any], tuple[int, int, float]]:
+        n, row = battery
         days = _expected_days(year, row)
         grids = {name: grid[0] for name, grid in awards.grids(names, n, n + 1).items()}
         codes, texts = awards.labels("settlement_point", n, n + 1)
         award = grids["award_mw"]
         nodes = prices.rows(codes[0], texts)
         hourly = prices.da[nodes, quarter_hours[::QUARTER_HOURS_PER_HOUR]]
-        compared, different, most = differs(grids["stated_price_usd_per_mwh"], hourly)
+        compared = differs(grids["stated_price_usd_per_mwh"], hourly)
+        point = np.repeat(nodes, QUARTER_HOURS_PER_HOUR)
+        money = da_energy_usd(np.repeat(award, QUARTER_HOURS_PER_HOUR), prices.da[point, quarter_hours])
+        part = {
+            "battery": [row["battery"]] * (days.last - days.first),
+            "operating_day": days.numbers,
+            "settlement_point": _texts(codes[0][days.first_hours], texts),
+            "sold_mwh": days.total(np.maximum(award, 0.0)),
+            "bought_mwh": days.total(np.maximum(-award, 0.0)),
+            "da_energy_usd": days.total(money),
+            **{
+                f"{p}_award_mwh": days.total(both_sides(grids[f"{p}_gen_award_mw"], grids[f"{p}_load_award_mw"]))
+                for p in PRODUCTS
+            },
+            "expected_hours": days.hours,
+            "known_hours": days.count(~np.isnan(award)),
+            "priced_hours": days.count(~np.isnan(money)) // QUARTER_HOURS_PER_HOUR,
+        }
+        return part, compared
+
+    stated_hours, differing, largest = 0, dict[str, int](), 0.0
+    parts = []
+    registry = _registry(inputs)
+    for row, (part, (compared, different, most)) in zip(
+        registry, in_order(inputs.threads, of, enumerate(registry)), strict=True
+    ):
+        parts.append(part)
         stated_hours, largest = stated_hours + compared, max(largest, most)
         if different:
             differing[row["battery"]] = different
-        point = np.repeat(nodes, QUARTER_HOURS_PER_HOUR)
-        money = da_energy_usd(np.repeat(award, QUARTER_HOURS_PER_HOUR), prices.da[point, quarter_hours])
-        parts.append(
-            {
-                "battery": [row["battery"]] * (days.last - days.first),
-                "operating_day": days.numbers,
-                "settlement_point": _texts(codes[0][days.first_hours], texts),
-                "sold_mwh": days.total(np.maximum(award, 0.0)),
-                "bought_mwh": days.total(np.maximum(-award, 0.0)),
-                "da_energy_usd": days.total(money),
-                **{
-                    f"{p}_award_mwh": days.total(both_sides(grids[f"{p}_gen_award_mw"], grids[f"{p}_load_award_mw"]))
-                    for p in PRODUCTS
-                },
-                "expected_hours": days.hours,
-                "known_hours": days.count(~np.isnan(award)),
-                "priced_hours": days.count(~np.isnan(money)) // QUARTER_HOURS_PER_HOUR,
-            }
-        )
     result.verdicts[STATED_PRICE_CHECK] = price_verdict("battery hours", stated_hours, differing, largest)
     yield from _stack(parts)
 
@@ -163,29 +171,29 @@ def rt_dispatch_daily(inputs: Inputs) -> StepResult:
 def _rt_dispatch(inputs: Inputs) -> Iterator[Columns]:
     year = inputs.year
     dispatch = inputs.tables["bess_dispatch"]
-    parts = []
-    for n, row in enumerate(_registry(inputs)):
+
+    def of(battery: tuple[int, dict[str, Any]]) -> dict[str, Any]:
+        n, row = battery
         days = _expected_days(year, row)
         grids = dispatch.grids(["discharge_mwh", "charge_mwh"], n, n + 1)
         discharge, charge = grids["discharge_mwh"][0], grids["charge_mwh"][0]
-        parts.append(
-            {
-                "battery": [row["battery"]] * (days.last - days.first),
-                "operating_day": days.numbers,
-                "net_mwh": days.total(discharge - charge),
-                "discharge_mwh": days.total(discharge),
-                "charge_mwh": days.total(charge),
-                **{
-                    f"{side}_source": _joined_sources(source_counts(days, dispatch.labels(f"{side}_source", n, n + 1)))
-                    for side in ("discharge", "charge")
-                },
-                "expected_quarter_hours": QUARTER_HOURS_PER_HOUR * days.hours,
-                "discharge_quarter_hours": days.count(~np.isnan(discharge)),
-                "charge_quarter_hours": days.count(~np.isnan(charge)),
-                "known_quarter_hours": days.count(~np.isnan(discharge - charge)),
-            }
-        )
-    yield from _stack(parts)
+        return {
+            "battery": [row["battery"]] * (days.last - days.first),
+            "operating_day": days.numbers,
+            "net_mwh": days.total(discharge - charge),
+            "discharge_mwh": days.total(discharge),
+            "charge_mwh": days.total(charge),
+            **{
+                f"{side}_source": _joined_sources(source_counts(days, dispatch.labels(f"{side}_source", n, n + 1)))
+                for side in ("discharge", "charge")
+            },
+            "expected_quarter_hours": QUARTER_HOURS_PER_HOUR * days.hours,
+            "discharge_quarter_hours": days.count(~np.isnan(discharge)),
+            "charge_quarter_hours": days.count(~np.isnan(charge)),
+            "known_quarter_hours": days.count(~np.isnan(discharge - charge)),
+        }
+
+    yield from _stack(list(in_order(inputs.threads, of, enumerate(_registry(inputs)))))
 
 
 def source_counts(days: Days, labels: tuple[npt.NDArray[np.integer], list[str]]) -> dict[str, IntArray]:
@@ -229,25 +237,25 @@ def _spreads(year: OperatingYear, hourly: FloatArray, hours: int) -> FloatArray:
 def _prices(inputs: Inputs) -> Iterator[Columns]:
     year = inputs.year
     table = inputs.tables["bess_prices"]
-    prices = PriceGrid.of(table, year)
+    prices = PriceGrid.of(table, year, inputs.threads)
     days = Days(year, 0, year.days)
-    parts = []
-    for point, n in prices.points.items():
+
+    def of(place: tuple[str, int]) -> dict[str, Any]:
+        point, n = place
         rt, da = prices.rt[n], prices.da[n, ::QUARTER_HOURS_PER_HOUR]
-        parts.append(
-            {
-                "settlement_point": [point] * year.days,
-                "operating_day": days.numbers,
-                **_statistics("da", days, da),
-                **_statistics("rt", days, rt),
-                **{f"tb{h}_usd_per_mw": _spreads(year, da, h) for h in TB_HOURS},
-                "expected_hours": days.hours,
-                "da_known_hours": days.count(~np.isnan(da)),
-                "expected_quarter_hours": QUARTER_HOURS_PER_HOUR * days.hours,
-                "rt_known_quarter_hours": days.count(~np.isnan(rt)),
-            }
-        )
-    yield from _stack(parts)
+        return {
+            "settlement_point": [point] * year.days,
+            "operating_day": days.numbers,
+            **_statistics("da", days, da),
+            **_statistics("rt", days, rt),
+            **{f"tb{h}_usd_per_mw": _spreads(year, da, h) for h in TB_HOURS},
+            "expected_hours": days.hours,
+            "da_known_hours": days.count(~np.isnan(da)),
+            "expected_quarter_hours": QUARTER_HOURS_PER_HOUR * days.hours,
+            "rt_known_quarter_hours": days.count(~np.isnan(rt)),
+        }
+
+    yield from _stack(list(in_order(inputs.threads, of, prices.points.items())))
 
 
 def _statistics(market: str, days: Days, prices: FloatArray) -> dict[str, FloatArray]:
@@ -286,8 +294,9 @@ def _daily_revenue(inputs: Inputs) -> Iterator[Columns]:
     year = inputs.year
     tables = inputs.tables
     tb2 = _TopBottom(inputs)
-    parts = []
-    for n, row in enumerate(_registry(inputs)):
+
+    def of(battery: tuple[int, dict[str, Any]]) -> dict[str, Any]:
+        n, row = battery
         days = _expected_days(year, row)
         ledger = {
             name: grid[0]
@@ -309,29 +318,29 @@ def _daily_revenue(inputs: Inputs) -> Iterator[Columns]:
         }
         codes, texts = tables["bess_awards"].labels("settlement_point", n, n + 1)
         points = _texts(codes[0][days.first_hours], texts)
-        parts.append(
-            {
-                "battery": [row["battery"]] * (days.last - days.first),
-                "operating_day": days.numbers,
-                "settlement_point": points,
-                **_energy(days, ledger),
-                **_ancillary(days, inputs, n),
-                **_flows(days, inputs, n, ledger),
-                "tb2_usd_per_mw": tb2.of(points, days.numbers),
-                "award_positive": _award_positive(days, inputs, n),
-                "expected_quarter_hours": QUARTER_HOURS_PER_HOUR * days.hours,
-                "combo_quarter_hours": np.where(
-                    days.numbers < day_number(RTC_FIRST_DAY), QUARTER_HOURS_PER_HOUR * days.hours, 0
-                ),
-                "expected_hours": days.hours,
-            }
-        )
-    for part in parts:
+        ancillary, exists = _ancillary(days, inputs, n)
+        part = {
+            "battery": [row["battery"]] * (days.last - days.first),
+            "operating_day": days.numbers,
+            "settlement_point": points,
+            **_energy(days, ledger),
+            **ancillary,
+            **_flows(days, inputs, n, ledger),
+            "tb2_usd_per_mw": tb2.of(points, days.numbers),
+            "award_positive": _award_positive(days, inputs, n, exists),
+            "expected_quarter_hours": QUARTER_HOURS_PER_HOUR * days.hours,
+            "combo_quarter_hours": np.where(
+                days.numbers < day_number(RTC_FIRST_DAY), QUARTER_HOURS_PER_HOUR * days.hours, 0
+            ),
+            "expected_hours": days.hours,
+        }
         part["as_usd"] = total_of(
             [part[f"as_{p}_usd"] for p in PRODUCTS], [part[f"{p}_expected_hours"] > 0 for p in PRODUCTS]
         )
         part["total_usd"] = part["energy_usd"] + part["as_usd"]
-    yield from _stack(parts)
+        return part
+
+    yield from _stack(list(in_order(inputs.threads, of, enumerate(_registry(inputs)))))
 
 
 def _energy(days: Days, ledger: Mapping[str, FloatArray]) -> dict[str, Any]:
@@ -350,7 +359,8 @@ def _energy(days: Days, ledger: Mapping[str, FloatArray]) -> dict[str, Any]:
     }
 
 
-def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
+def _ancillary(days: Days, inputs: Inputs, n: int) -> tuple[dict[str, Any], npt.NDArray[np.bool_]]:
+    """Sums of the AS ledger, and which hours exist by product."""
     shape = (len(PRODUCTS), days.year.hours)
     names = ["da_usd", "rt_usd", "revenue_usd", "exists", "implausible_price"]
     ledger = {name: grid[0].reshape(shape) for name, grid in inputs.tables["as_revenue"].grids(names, n, n + 1).items()}
@@ -361,13 +371,14 @@ def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
         "_da": days.total(np.where(known, ledger["da_usd"], np.nan)),
         "_rt": days.total(np.where(known, ledger["rt_usd"], np.nan)),
     }
-    return {
+    figures = {
         **{f"as_{p}{leg}_usd": sums[leg][k] for leg in sums for k, p in enumerate(PRODUCTS)},
         "as_hours": days.count((known | ~exists).all(axis=0) & exists.any(axis=0)),
         **{f"{p}_expected_hours": days.count(exists)[k] for k, p in enumerate(PRODUCTS)},
         **{f"{p}_hours": days.count(known)[k] for k, p in enumerate(PRODUCTS)},
         "implausible_as_hours": days.count(ledger["implausible_price"] > 0).sum(axis=0),
     }
+    return figures, exists
 
 
 def _flows(days: Days, inputs: Inputs, n: int, ledger: Mapping[str, FloatArray]) -> dict[str, Any]:
@@ -409,10 +420,9 @@ def _unpriced(
     }
 
 
-def _award_positive(days: Days, inputs: Inputs, n: int) -> npt.NDArray[np.bool_]:
+def _award_positive(days: Days, inputs: Inputs, n: int, exists: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     names = ["award_mw", *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load"))]
     grids = inputs.tables["bess_awards"].grids(names, n, n + 1)
-    exists = inputs.tables["as_revenue"].grids(["exists"], n, n + 1)["exists"][0].reshape(len(PRODUCTS), -1) > 0
     positive = grids["award_mw"][0] > 0
     for k, p in enumerate(PRODUCTS):
         for side in ("gen", "load"):

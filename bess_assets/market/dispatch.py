@@ -6,15 +6,17 @@ Does not: prices and money (energy.py), which resources are batteries (registry.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from bess_assets.market.awards import award_of_parts
 from bess_assets.market.clock import day_number
 from bess_assets.market.grid import LedgerColumns, labels_array
 from bess_assets.market.products import HOURS_PER_QUARTER_HOUR, PRODUCTS, RTC_FIRST_DAY, SOURCES
-from bess_assets.market.runs import Means, MeterReader, RunReader
+from bess_assets.market.runs import Means, MeterReader, RunReader, SecondsArray, Window, coverage_of
 from bess_assets.market.step import Columns, Findings, Inputs, StepResult
 
 FloatArray = npt.NDArray[np.float64]
@@ -32,23 +34,30 @@ class Flows:
 
     Attributes:
         reader: what was read.
-        discharge_mwh: positive part, NaN where unknown; shape (series, quarter-hours).
-        charge_mwh: negative part, >= 0, NaN where unknown; same shape.
+        positive_mwh: positive part, NaN where unknown; shape (series, quarter-hours).
+        negative_mwh: negative part, >= 0, NaN where unknown; same shape; empty unless asked for.
         source: index into `SOURCES`, -1 where unknown; same shape.
-        coverage: share of the quarter-hour in which the source was observed; same shape.
+        seconds: how long the source was observed in the quarter-hour; same shape.
         awards: real-time AS awards by product, MW; same shape; empty unless asked for.
     """
 
     reader: RunReader
-    discharge_mwh: FloatArray
-    charge_mwh: FloatArray
+    positive_mwh: FloatArray
+    negative_mwh: FloatArray
     source: SourceArray
-    coverage: FloatArray
+    seconds: SecondsArray
     awards: dict[str, FloatArray]
 
 
 def read_flows(
-    inputs: Inputs, dataset: str, names: list[str], telemetry: str, part: slice, *, awards: bool = False
+    inputs: Inputs,
+    dataset: str,
+    names: list[str],
+    telemetry: str,
+    part: slice,
+    *,
+    negative: bool = True,
+    awards: bool = False,
 ) -> Flows:
     """Energy of resources of a SCED dataset.
 
@@ -58,22 +67,25 @@ def read_flows(
         names: resources.
         telemetry: column of the telemetered MW.
         part: the quarter-hours wanted, whole days: the era of the dataset.
+        negative: whether the negative part is wanted too.
         awards: whether real-time AS awards are wanted too.
     """
     numbers = [telemetry, "base_point_mw", *(_RT_AWARDS if awards else ())]
     reader = RunReader(inputs, dataset, names, numbers)
     shape = (len(names), part.stop - part.start)
+    empty = (0, 0)
     flows = Flows(
         reader,
         np.full(shape, np.nan),
-        np.full(shape, np.nan),
+        np.full(shape if negative else empty, np.nan),
         np.full(shape, _NONE, dtype=np.int8),
-        np.zeros(shape),
+        np.zeros(shape, dtype=np.int16),
         {p: np.full(shape, np.nan) for p in PRODUCTS} if awards else {},
     )
     if not names or not len(reader.starts):
         return flows
-    for window in reader.windows(part.start, part.stop):
+
+    def settle(window: Window) -> None:
         output, base_point = window.grids[telemetry], window.grids["base_point_mw"]
         # a base point can help only where it is known and telemetry is not
         falls_back = bool((np.isnan(output) & ~np.isnan(base_point)).any())
@@ -84,13 +96,16 @@ def read_flows(
             source = np.where(np.isnan(means.positive), _NONE, _TELEMETRY)
             if falls_back:
                 means, source = _fall_back(means, source, reader.means(window, base_point, first, last))
-            flows.discharge_mwh[:, here] = means.positive.T * HOURS_PER_QUARTER_HOUR
-            flows.charge_mwh[:, here] = means.negative.T * HOURS_PER_QUARTER_HOUR
+            flows.positive_mwh[:, here] = means.positive.T * HOURS_PER_QUARTER_HOUR
+            if negative:
+                flows.negative_mwh[:, here] = means.negative.T * HOURS_PER_QUARTER_HOUR
             flows.source[:, here] = source.T
-            flows.coverage[:, here] = means.coverage.T
+            flows.seconds[:, here] = means.seconds.T
             for product, values in rt_awards.items():
                 award = reader.means(window, values, first, last)
                 flows.awards[product][:, here] = (award.positive - award.negative).T
+
+    reader.each_window(settle, part.start, part.stop)
     return flows
 
 
@@ -102,7 +117,7 @@ def _fall_back(best: Means, source: npt.NDArray[np.int64], last: Means) -> tuple
         Means(
             np.where(use, last.positive, best.positive),
             np.where(use, last.negative, best.negative),
-            np.where(use, last.coverage, np.where(unknown, np.maximum(best.coverage, last.coverage), best.coverage)),
+            np.where(use, last.seconds, np.where(unknown, np.maximum(best.seconds, last.seconds), best.seconds)),
         ),
         np.where(use, _BASE_POINT, source),
     )
@@ -116,9 +131,7 @@ def _real_time_awards(grids: dict[str, FloatArray]) -> dict[str, FloatArray]:
 
 def load_flows(inputs: Inputs, names: list[str], part: slice) -> Flows:
     """Real power consumption, else base point, of load resources: charging is the positive part."""
-    flows = read_flows(inputs, "sced_load_resources", names, "consumption_mw", part)
-    flows.discharge_mwh, flows.charge_mwh = flows.charge_mwh, flows.discharge_mwh
-    return flows
+    return read_flows(inputs, "sced_load_resources", names, "consumption_mw", part, negative=False)
 
 
 def bess_dispatch(inputs: Inputs) -> StepResult:
@@ -185,6 +198,7 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
         esr = read_flows(inputs, "sced_esr_resources", esrs, "output_mw", esr_era, awards=True)
         esr.reader.report(findings, first_day=max(day_number(RTC_FIRST_DAY) - year.first_day, 0))
     ledger = LedgerColumns(year, quarter_hours=True)
+    no_award = pa.nulls(year.quarter_hours, pa.float64())
     left_out = 0.0
     for row in rows:
         energy = _Energy.unknown(year.quarter_hours)
@@ -192,22 +206,22 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
             n = gens.index(row["gen_resource"])
             own_load = loads.index(row["load_resource"]) if row["charging"] == "load" else None
             left_out += _combo(energy, slice(0, boundary), generation, metered, n, load, own_load, row["charging"])
-        rt_awards = {p: np.full(year.quarter_hours, np.nan) for p in PRODUCTS}
+        rt_awards: dict[str, Any] = dict.fromkeys(PRODUCTS, no_award)
         if esr is not None and row["esr_resource"]:
             n = esrs.index(row["esr_resource"])
             part = slice(boundary, None)
-            for name in ("discharge", "charge"):
-                getattr(energy, name)[part] = getattr(esr, f"{name}_mwh")[n]
-                getattr(energy, f"{name}_source")[part] = esr.source[n]
-                getattr(energy, f"{name}_coverage")[part] = esr.coverage[n]
+            energy.discharge[part], energy.charge[part] = esr.positive_mwh[n], esr.negative_mwh[n]
+            energy.discharge_source[part] = energy.charge_source[part] = esr.source[n]
+            energy.discharge_coverage[part] = energy.charge_coverage[part] = coverage_of(esr.seconds[n])
             for p in PRODUCTS:
+                rt_awards[p] = np.full(year.quarter_hours, np.nan)
                 rt_awards[p][part] = esr.awards[p][n]
         yield ledger.chunk(
             row["battery"],
             discharge_mwh=energy.discharge,
             charge_mwh=energy.charge,
-            discharge_source=labels_array(energy.discharge_source.astype(np.int64), SOURCES),
-            charge_source=labels_array(energy.charge_source.astype(np.int64), SOURCES),
+            discharge_source=labels_array(energy.discharge_source, SOURCES),
+            charge_source=labels_array(energy.charge_source, SOURCES),
             discharge_coverage=energy.discharge_coverage,
             charge_coverage=energy.charge_coverage,
             **{f"{p}_rt_award_mw": values for p, values in rt_awards.items()},
@@ -235,9 +249,9 @@ def _combo(
     meter = metered[n, part]
     has_meter = ~np.isnan(meter)
     source = np.where(has_meter, _METER, generation.source[n]).astype(np.int8)
-    coverage = np.where(has_meter, 1.0, generation.coverage[n])
-    negative = np.where(has_meter, np.maximum(-meter, 0.0), generation.charge_mwh[n])
-    energy.discharge[part] = np.where(has_meter, np.maximum(meter, 0.0), generation.discharge_mwh[n])
+    coverage = np.where(has_meter, 1.0, coverage_of(generation.seconds[n]))
+    negative = np.where(has_meter, np.maximum(-meter, 0.0), generation.negative_mwh[n])
+    energy.discharge[part] = np.where(has_meter, np.maximum(meter, 0.0), generation.positive_mwh[n])
     energy.discharge_source[part] = source
     energy.discharge_coverage[part] = coverage
     if charging == "generation":
@@ -246,7 +260,7 @@ def _combo(
         energy.charge_coverage[part] = coverage
         return 0.0
     if load is not None and own_load is not None:
-        energy.charge[part] = load.charge_mwh[own_load]
+        energy.charge[part] = load.positive_mwh[own_load]
         energy.charge_source[part] = load.source[own_load]
-        energy.charge_coverage[part] = load.coverage[own_load]
+        energy.charge_coverage[part] = coverage_of(load.seconds[own_load])
     return float(np.nansum(negative))

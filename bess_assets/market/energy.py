@@ -5,6 +5,7 @@ Does not: how awards and flows are found (awards.py, dispatch.py), sums over tim
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from bess_assets.market.grid import LedgerColumns, labels_array
 from bess_assets.market.prices import LOWEST_DA_PRICE, LOWEST_RT_PRICE, PriceGrid, highest_price, implausible
 from bess_assets.market.products import QUARTER_HOURS_PER_HOUR
 from bess_assets.market.step import Columns, Inputs, StepResult
+from bess_assets.market.threads import in_order
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -75,11 +77,13 @@ def _chunks(inputs: Inputs) -> Iterator[Columns]:
     year = inputs.year
     registry = inputs.tables["bess_registry"].read(["battery", "expected_first_day", "expected_last_day"]).to_pylist()
     awards, dispatch = inputs.tables["bess_awards"], inputs.tables["bess_dispatch"]
-    prices = PriceGrid.of(inputs.tables["bess_prices"], year)
+    prices = PriceGrid.of(inputs.tables["bess_prices"], year, inputs.threads)
     ledger = LedgerColumns(year, quarter_hours=True)
     quarter_hours = np.arange(year.quarter_hours)
     high = highest_price(year.year)
-    for n, row in enumerate(registry):
+
+    def of(battery: tuple[int, dict[str, Any]]) -> Columns:
+        n, row = battery
         award = np.repeat(awards.grids(["award_mw"], n, n + 1)["award_mw"][0], QUARTER_HOURS_PER_HOUR)
         codes, texts = awards.labels("settlement_point", n, n + 1)
         point = np.repeat(prices.rows(codes[0], texts), QUARTER_HOURS_PER_HOUR)
@@ -112,10 +116,12 @@ def _chunks(inputs: Inputs) -> Iterator[Columns]:
         )
         reason[~expected] = _NOT_EXPECTED
         odd = implausible(rt_price, LOWEST_RT_PRICE, high) | implausible(da_price, LOWEST_DA_PRICE, high)
-        yield ledger.chunk(
+        return ledger.chunk(
             row["battery"],
             **columns,
             implausible_price=odd & expected,
             expected=expected,
             unknown_reason=labels_array(reason, UNKNOWN_REASONS),
         )
+
+    yield from in_order(inputs.threads, of, enumerate(registry))

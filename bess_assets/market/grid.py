@@ -5,6 +5,7 @@ Does not: SCED runs (runs.py), what the values mean (the extracts and formulas).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from bess_assets.market.clock import NOWHERE, OperatingYear, day_of_number
 from bess_assets.market.datasets import DATASETS, Dataset, describe_file, partly_absent, suspicious_zeros
 from bess_assets.market.reading import NO_VALUE, FileCount, Rows, read_rows
 from bess_assets.market.step import Findings, Inputs
+from bess_assets.market.threads import read_ahead
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+CodeArray = npt.NDArray[np.integer]
 
 
 class Codes:
@@ -34,11 +37,22 @@ class Codes:
             self._codes.setdefault(text, len(self._codes))
         self.known = len(self._codes)
 
-    def translate(self, codes: IntArray, texts: Sequence[str]) -> IntArray:
+    def translate(self, codes: CodeArray, texts: Sequence[str]) -> IntArray:
         """Our codes for a batch's codes; a text not seen before gets the next one; -1 stays -1."""
+        return self._table(texts)[codes]
+
+    def find(self, codes: CodeArray, texts: Sequence[str]) -> tuple[BoolArray, IntArray]:
+        """Where a batch's codes are texts known from the start, and our codes there: as many as are True.
+
+        Most rows of a rollup are strangers': they are told by a byte each, and only the others get a number.
+        """
+        table = self._table(texts)
+        known = ((table >= 0) & (table < self.known))[codes]
+        return known, table[codes[known]]
+
+    def _table(self, texts: Sequence[str]) -> IntArray:
         spelled = [self._normal(t) for t in texts] if self._normal else texts
-        table = [self._codes.setdefault(t, len(self._codes)) for t in spelled]
-        return np.array([*table, -1], dtype=np.int64)[codes]
+        return np.array([*(self._codes.setdefault(t, len(self._codes)) for t in spelled), -1], dtype=np.int64)
 
     @property
     def texts(self) -> list[str]:
@@ -60,8 +74,8 @@ class Scatter:
         """Make empty grids."""
         self._shape = (series, steps)
         self._present = np.zeros(series * steps, dtype=bool)
+        self._filled = 0
         self._grids = {name: np.full(series * steps, np.nan) for name in names}
-        self._latest = np.empty(0, dtype=np.int32)
         self.repeats = 0
         self.contradictions = 0
 
@@ -78,24 +92,32 @@ class Scatter:
     def put(self, series: IntArray, step: IntArray, values: Mapping[str, FloatArray]) -> None:
         """Put rows, in file order; `values` holds every name of the grid."""
         cell = series * self._shape[1] + step
-        if not len(self._latest):
-            self._latest = np.zeros(len(self._present), dtype=np.int32)
-        order = np.arange(len(cell), dtype=np.int32)
-        self._latest[cell] = order
-        winner = self._latest[cell]
-        overruled = winner != order
-        if overruled.any():
-            rows = np.flatnonzero(overruled)
-            self._count(rows, {n: v[winner[rows]] for n, v in values.items()}, values)
-            last = ~overruled
-            cell = cell[last]
-            values = {name: value[last] for name, value in values.items()}
-        again = np.flatnonzero(self._present[cell])
-        if len(again):
-            self._count(again, {n: self._grids[n][cell[again]] for n in values}, values)
+        there = self._present[cell]
+        self._present[cell] = True
+        filled = int(np.count_nonzero(self._present))
+        # as many new cells as rows: none of them is said twice
+        if filled - self._filled < len(cell):
+            cell, values = self._last_rows(cell, there, values)
+        self._filled = filled
         for name, value in values.items():
             self._grids[name][cell] = value
-        self._present[cell] = True
+
+    def _last_rows(
+        self, cell: IntArray, there: BoolArray, values: Mapping[str, FloatArray]
+    ) -> tuple[IntArray, Mapping[str, FloatArray]]:
+        """The last row of each cell; those before it are counted, and so is a row whose cell was there."""
+        _, first_from_end, place = np.unique(cell[::-1], return_index=True, return_inverse=True)
+        last = len(cell) - 1 - first_from_end
+        winner = last[place[::-1]]
+        overruled = winner != np.arange(len(cell))
+        rows = np.flatnonzero(overruled)
+        self._count(rows, {n: v[winner[rows]] for n, v in values.items()}, values)
+        kept = ~overruled
+        cell = cell[kept]
+        values = {name: value[kept] for name, value in values.items()}
+        again = np.flatnonzero(there[kept])
+        self._count(again, {n: self._grids[n][cell[again]] for n in values}, values)
+        return cell, values
 
     def _count(self, rows: IntArray, others: Mapping[str, FloatArray], values: Mapping[str, FloatArray]) -> None:
         differs = np.zeros(len(rows), dtype=bool)
@@ -139,42 +161,77 @@ class PlacedRows:
         return there
 
 
+@dataclass(frozen=True)
+class _Times:
+    """What the dates, hours and intervals of a batch mean, by number.
+
+    Attributes:
+        day: index of the day, outside 0..days-1 where it is another year's, -1 where blank.
+        step: position of the hour or quarter-hour; `NOWHERE` where there is none, or its day is a clock-change day.
+        dated: False where the date is blank.
+        inside: True for days of the year.
+        change: True for the two clock-change days.
+    """
+
+    day: IntArray
+    step: IntArray
+    dated: BoolArray
+    inside: BoolArray
+    change: BoolArray
+
+
 class DayLog:
     """Which operating days of the year a dataset holds, and whether it goes beyond the year.
 
     Attributes:
         days: True for days with a row of any series; shape (days,).
         beyond: True if a row lies after 31 December.
-        first: first day index with a row, by known series; a large number where none.
-        last: last day index with a row, by known series; -1 where none.
     """
 
     def __init__(self, year: OperatingYear, series: int, *, beyond: bool = False) -> None:
         """Start with nothing seen; `beyond` where a file that need not be read is known to lie after the year."""
         self.year = year
-        self.days = np.zeros(year.days, dtype=bool)
         self.beyond = beyond
-        self.first = np.full(series, year.days, dtype=np.int64)
-        self.last = np.full(series, -1, dtype=np.int64)
+        self._days = np.zeros(year.days, dtype=bool)
+        self._held = np.zeros(series * year.days, dtype=bool)
+
+    @property
+    def days(self) -> BoolArray:
+        """True for days with a row of any series; shape (days,)."""
+        return self._days | self._held.reshape(-1, self.year.days).any(axis=0)
+
+    @property
+    def first(self) -> IntArray:
+        """First day index with a row, by known series; a large number where none."""
+        held = self._held.reshape(-1, self.year.days)
+        return np.where(held.any(axis=1), held.argmax(axis=1), self.year.days)
+
+    @property
+    def last(self) -> IntArray:
+        """Last day index with a row, by known series; -1 where none."""
+        held = self._held.reshape(-1, self.year.days)[:, ::-1]
+        return np.where(held.any(axis=1), self.year.days - 1 - held.argmax(axis=1), -1)
 
     def saw_days(self, day_index: IntArray) -> None:
         """Record days (they may lie outside the year) with a row of any series."""
         self.beyond |= bool((day_index >= self.year.days).any())
-        self.days[day_index[(day_index >= 0) & (day_index < self.year.days)]] = True
+        self._days[day_index[(day_index >= 0) & (day_index < self.year.days)]] = True
 
     def saw(self, day_index: IntArray, series: IntArray) -> None:
-        """Record rows by day index (may lie outside the year) and series code."""
-        self.saw_days(day_index)
-        known = (day_index >= 0) & (day_index < self.year.days) & (series >= 0) & (series < len(self.first))
-        np.minimum.at(self.first, series[known], day_index[known])
-        np.maximum.at(self.last, series[known], day_index[known])
+        """Record rows by day index (may lie outside the year) and code of a known series."""
+        inside = (day_index >= 0) & (day_index < self.year.days)
+        if not inside.all():
+            self.beyond |= bool((day_index >= self.year.days).any())
+            series, day_index = series[inside], day_index[inside]
+        self._held[series * self.year.days + day_index] = True
 
     def report(self, findings: Findings, subject: str, first: int = 0) -> None:
         """Add the days that are missing between the first expected day and the last day held."""
-        held = np.flatnonzero(self.days)
+        days = self.days
+        held = np.flatnonzero(days)
         if not len(held):
             return
-        missing = np.flatnonzero(~self.days[: held[-1] + 1])
+        missing = np.flatnonzero(~days[: held[-1] + 1])
         missing = missing[missing >= first]
         findings.add("missing_days", subject, len(missing), day_ranges(self.year, missing))
         if not self.beyond and held[-1] < self.year.days - 1:
@@ -273,39 +330,74 @@ class HourlyReader:
         ]
         if self._per_hour > 1:
             columns.append("interval")
-        for path in self._paths:
-            for rows in read_rows(self._dataset, path, columns, self._count):
-                yield self._ordinary(rows)
+        with closing(read_ahead(self._batches(columns))) as placed:
+            yield from placed
         if self._change_days:
             yield from self._clock_changes()
 
+    def _batches(self, columns: Sequence[str]) -> Iterator[PlacedRows]:
+        for path in self._paths:
+            for rows in read_rows(self._dataset, path, columns, self._count):
+                yield self._ordinary(rows)
+
     def _ordinary(self, rows: Rows) -> PlacedRows:
-        year = self._year
+        """Place a batch: what a date, hour and interval together mean is found once, and rows of strangers are only counted."""
         if self._leave_out is not None:
-            rows = rows.keep(~self._leave_out(rows))
-        day = rows.days()
-        known_day = day != NO_VALUE
-        self._unusable += int((~known_day).sum())
-        index = np.where(known_day, day - year.first_day, -1)
-        if not (known_day & (index >= 0) & (index < year.days)).all():
-            series = self._codes.translate(*rows.texts(self._key))
-            self.log.saw(index[known_day], series[known_day])
-            inside = (index >= 0) & (index < year.days)
-            rows, index = rows.keep(inside), index[inside]
-        series = self._codes.translate(*rows.texts(self._key))
-        self.log.saw(index, series)
-        label = rows.hours()
-        interval = self._interval(rows)
-        change = year.is_clock_change(index)
-        if change.any():
-            self._hold_back(rows.keep(change), index[change], label[change], interval[change], series[change])
-        hour = np.where(change, NOWHERE, year.ordinary_hours(np.minimum(index, year.days - 1), label))
-        placed = (hour >= 0) & (interval >= 0)
-        self._unusable += int((~placed & ~change).sum())
-        step = hour * self._per_hour + interval
-        self.held[step[placed & (series >= 0)]] = True
-        wanted = placed & (series >= 0) & (series < self._codes.known)
-        return self._place(rows.keep(wanted), series[wanted], step[wanted])
+            left_out = self._leave_out(rows)
+            if left_out.any():
+                rows = rows.keep(~left_out)
+        label, times = self._times(rows)
+        names, texts = rows.texts(self._key)
+        counts = np.bincount(label, minlength=len(times.day))
+        present = counts > 0
+        self.log.saw_days(times.day[present & times.dated])
+        self._unusable += int(
+            counts[present & (~times.dated | (times.inside & ~times.change & (times.step < 0)))].sum()
+        )
+        named = counts - np.bincount(label[names < 0], minlength=len(counts)) if (names < 0).any() else counts
+        self.held[times.step[(named > 0) & (times.step >= 0)]] = True
+        known, series = self._codes.find(names, texts)
+        if present[times.change].any():
+            self._hold_back(rows, label, times)
+        label = label[known]
+        dated = times.dated[label]
+        self.log.saw(times.day[label[dated]], series[dated])
+        step = times.step[label]
+        placed = step >= 0
+        if not placed.all():
+            known[np.flatnonzero(known)[~placed]] = False
+            series, step = series[placed], step[placed]
+        return self._place(rows.keep(known), series, step)
+
+    def _times(self, rows: Rows) -> tuple[IntArray, "_Times"]:
+        """A number for each row's date, hour and interval, and what those numbers mean."""
+        year, per_hour = self._year, self._per_hour
+        day_code, numbers = rows.coded_days()
+        hour_code, hours = rows.coded_hours()
+        if per_hour == 1:
+            interval_code, intervals = None, np.ones(1, dtype=np.int64)
+        else:
+            interval_code, intervals = rows.coded_intervals("interval")
+        label = day_code.astype(np.int64) * len(hours) + hour_code
+        if interval_code is not None:
+            label = label * len(intervals) + interval_code
+        dated = numbers != NO_VALUE
+        day = np.where(dated, numbers - year.first_day, -1)
+        inside = (day >= 0) & (day < year.days)
+        safe = np.where(inside, day, 0)
+        change = inside & year.is_clock_change(safe)
+        hour = year.ordinary_hours(safe[:, None], hours[None, :])
+        hour[~inside | change] = NOWHERE
+        good = (intervals >= 1) & (intervals <= per_hour)
+        step = np.where((hour[:, :, None] >= 0) & good, hour[:, :, None] * per_hour + intervals - 1, NOWHERE)
+        each = len(hours) * len(intervals)
+        return label, _Times(
+            day=np.repeat(day, each),
+            step=step.ravel(),
+            dated=np.repeat(dated, each),
+            inside=np.repeat(inside, each),
+            change=np.repeat(change, each),
+        )
 
     def _interval(self, rows: Rows) -> IntArray:
         if self._per_hour == 1:
@@ -313,9 +405,14 @@ class HourlyReader:
         number = rows.intervals("interval")
         return np.where((number >= 1) & (number <= self._per_hour), number - 1, NOWHERE)
 
-    def _hold_back(self, rows: Rows, index: IntArray, label: IntArray, interval: IntArray, series: IntArray) -> None:
+    def _hold_back(self, rows: Rows, label: IntArray, times: "_Times") -> None:
+        """Keep the rows of clock-change days, strangers' too: what a label means there depends on all labels of the day."""
+        change = times.change[label]
+        rows, day = rows.keep(change), times.day[label[change]]
+        series = self._codes.translate(*rows.texts(self._key))
         placed = self._place(rows, series, np.zeros(rows.count, dtype=np.int64))
-        self._change_days.append((index, label, interval, rows.flags("repeated_hour"), series, placed))
+        flags = rows.flags("repeated_hour")
+        self._change_days.append((day, rows.hours(), self._interval(rows), flags, series, placed))
 
     def _place(self, rows: Rows, series: IntArray, step: IntArray) -> PlacedRows:
         return PlacedRows(
@@ -416,14 +513,21 @@ class LedgerColumns:
     def chunk(self, name: str, **columns: Any) -> dict[str, Any]:
         """One chunk: the named series at every step of the year."""
         return {
-            self._key: pa.repeat(pa.scalar(name, pa.string()), len(self._time)),
+            self._key: repeated_text(name, len(self._time)),
             "interval_start": self._time,
             "operating_day": self._day,
             **columns,
         }
 
 
-def labels_array(codes: IntArray, texts: Sequence[str]) -> pa.Array:
-    """A text column of few values from codes, null where the code is -1."""
-    indices = pa.array(codes, mask=codes < 0)
-    return pa.DictionaryArray.from_arrays(indices.cast(pa.int32()), pa.array(list(texts), pa.string()))
+def repeated_text(text: str, rows: int) -> pa.Array:
+    """A text column that says the same in every row."""
+    return pa.DictionaryArray.from_arrays(np.zeros(rows, dtype=np.int32), pa.array([text], pa.string()))
+
+
+def labels_array(codes: CodeArray, texts: Sequence[str]) -> pa.Array:
+    """A text column of few values from codes, null where the code is -1; its dictionary holds those that occur."""
+    occurs = np.bincount(codes + 1, minlength=len(texts) + 1)[1:] > 0
+    narrow = np.append(np.cumsum(occurs) - 1, -1).astype(np.int32)[codes]
+    used = [text for text, there in zip(texts, occurs, strict=True) if there]
+    return pa.DictionaryArray.from_arrays(pa.array(narrow, mask=codes < 0), pa.array(used, pa.string()))

@@ -18,6 +18,7 @@ from bess_assets.market.grid import Codes, HourlyReader, LedgerColumns, Scatter
 from bess_assets.market.products import ECRS_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.market.reading import Rows, read_rows
 from bess_assets.market.step import Columns, Findings, Inputs, StepResult, StoredTable
+from bess_assets.market.threads import in_order
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -138,16 +139,20 @@ class PriceGrid:
     da: FloatArray
 
     @staticmethod
-    def of(table: StoredTable, year: OperatingYear) -> "PriceGrid":
-        """All of `bess_prices`."""
+    def of(table: StoredTable, year: OperatingYear, threads: int = 1) -> "PriceGrid":
+        """All of `bess_prices`, some settlement points at a time."""
         points = table.batteries()
-        grids = table.grids(["rt_price_usd_per_mwh", "da_price_usd_per_mwh"], 0, len(points))
-        nothing = np.full((1, year.quarter_hours), np.nan)
-        return PriceGrid(
-            {point: n for n, point in enumerate(points)},
-            np.concatenate([grids["rt_price_usd_per_mwh"].reshape(-1, year.quarter_hours), nothing]),
-            np.concatenate([grids["da_price_usd_per_mwh"].reshape(-1, year.quarter_hours), nothing]),
-        )
+        shape = (len(points) + 1, year.quarter_hours)
+        rt, da = np.empty(shape), np.empty(shape)
+        rt[-1] = da[-1] = np.nan
+
+        def read(n: int) -> None:
+            own = table.grids(["rt_price_usd_per_mwh", "da_price_usd_per_mwh"], n, n + 1)
+            rt[n], da[n] = own["rt_price_usd_per_mwh"][0], own["da_price_usd_per_mwh"][0]
+
+        for _ in in_order(threads, read, range(len(points))):
+            pass
+        return PriceGrid({point: n for n, point in enumerate(points)}, rt, da)
 
     def rows(self, codes: npt.NDArray[np.integer], texts: list[str]) -> npt.NDArray[np.int64]:
         """Rows of the grids for node codes; the last, unknown row for a node without prices or an unknown node."""

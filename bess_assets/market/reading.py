@@ -7,13 +7,12 @@ Each distinct text is parsed once a batch: a year of SCED holds 35,000 stamps, n
 """
 
 import re
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +22,15 @@ import pyarrow.compute as pc
 from bess_assets.errors import InputError
 from bess_assets.market.clock import day_number
 from bess_assets.market.datasets import LAYOUT_COLUMN, Dataset, find_columns, open_parquet, report_layouts
+from bess_assets.market.threads import read_ahead
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+CodeArray = npt.NDArray[np.integer]
+Parsed = TypeVar("Parsed")
 
-BATCH_ROWS = 2**19
+BATCH_ROWS = 2**18
 NO_VALUE = np.iinfo(np.int64).min
 """Stands for a blank in integer columns."""
 
@@ -39,7 +41,8 @@ TIME_COLUMNS = ("operating_day", "sced_stamp", INTERVAL_END)
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
 _ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
 _LONGEST_DATE = len("MM/DD/YYYY")
-_ARROW_SPELLINGS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y", "%Y-%m-%d")
+_SPELLINGS = ("MM/DD/YYYY hh:mm:ss", "MM/DD/YYYY", "YYYY-MM-DD hh:mm:ss", "YYYY-MM-DD")
+"""How whole files spell their dates and stamps; `parse_wall_clock` reads further ones."""
 _INTERVAL = re.compile(r"(\d{1,3})(?:\.0+)?$")
 _NUMBER = re.compile(
     r"[+-]?((\d{1,3}(,\d{3})+|\d+)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|[+-]?inf(inity)?$|nan$", re.IGNORECASE
@@ -66,6 +69,41 @@ def parse_wall_clock(text: str) -> int | None:
     if hour > 23 or minute > 59 or second > 59:
         return None
     return number * 86_400 + hour * 3_600 + minute * 60 + second
+
+
+def parse_wall_clocks(texts: Sequence[str | None]) -> IntArray:
+    """What `parse_wall_clock` says of many texts; `NO_VALUE` for those that are not in one of ERCOT's own spellings, which it may still read."""
+    seconds = np.full(len(texts), NO_VALUE, dtype=np.int64)
+    lengths = np.array([len(text) if text and text.isascii() else 0 for text in texts])
+    for spelling in _SPELLINGS:
+        rows = np.flatnonzero((lengths == len(spelling)) & (seconds == NO_VALUE))
+        if len(rows):
+            chars = np.array([texts[row] for row in rows.tolist()], dtype=f"S{len(spelling)}").view(np.uint8)
+            seconds[rows] = _spelled(spelling, chars.reshape(len(rows), -1))
+    return seconds
+
+
+def _spelled(spelling: str, chars: npt.NDArray[np.uint8]) -> IntArray:
+    """Wall-clock seconds of texts of a spelling's length, `NO_VALUE` where they are not in it or name no day or time."""
+    pattern = np.frombuffer(spelling.encode("ascii"), dtype=np.uint8)
+    letters = np.array([chr(byte).isalpha() for byte in pattern])
+    good = (chars[:, ~letters] == pattern[~letters]).all(axis=1)
+    digits = chars.astype(np.int64) - ord("0")
+    good &= ((digits[:, letters] >= 0) & (digits[:, letters] <= 9)).all(axis=1)
+
+    def part(letter: str) -> IntArray:
+        number = np.zeros(len(chars), dtype=np.int64)
+        for place in np.flatnonzero(pattern == ord(letter)):
+            number = number * 10 + digits[:, place]
+        return number
+
+    year, month, day, hour, minute, second = (part(letter) for letter in "YMDhms")
+    good &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (hour <= 23) & (minute <= 59) & (second <= 59)
+    months = np.where(good, (year - 1970) * 12 + month - 1, 0).astype("datetime64[M]")
+    dates = months.astype("datetime64[D]") + (day - 1)
+    # 02/30 would be 2 March
+    good &= dates.astype("datetime64[M]") == months
+    return np.where(good, dates.astype(np.int64) * 86_400 + hour * 3_600 + minute * 60 + second, NO_VALUE)
 
 
 def parse_hour(text: str) -> int | None:
@@ -105,6 +143,15 @@ class RowSource:
     found: dict[str, str]
     layouts: list[frozenset[str]] = field(default_factory=list)
     unusable_numbers: dict[str, int] = field(default_factory=dict)
+    _parsed: dict[tuple[str, str], tuple[pa.Array, Any]] = field(default_factory=dict)
+
+    def once(self, name: str, what: str, values: pa.Array, parse: Callable[[], Parsed]) -> Parsed:
+        """What a column's distinct values mean: parsed again only where a batch has others than the batch before."""
+        kept = self._parsed.get((name, what))
+        if kept is None or not kept[0].equals(values):
+            kept = self._parsed[name, what] = values, parse()
+        meaning: Parsed = kept[1]
+        return meaning
 
     def bad(self, name: str, text: str, expected: str) -> InputError:
         """The error for a value that can't be read."""
@@ -159,16 +206,26 @@ class Rows:
             return self
         return Rows(self._source, self._batch.filter(pa.array(mask)), self.group)
 
-    def texts(self, name: str) -> tuple[IntArray, list[str]]:
+    def texts(self, name: str) -> tuple[CodeArray, list[str]]:
         """Codes (-1 where blank) and the trimmed texts they stand for."""
         if not self.has(name):
-            return np.full(self.count, -1, dtype=np.int64), []
-        codes, values = self._dictionary(name)
-        trimmed = ["" if v is None else str(v).strip() for v in values]
-        texts: dict[str, int] = {}
-        translate = np.array([texts.setdefault(t, len(texts)) if t else -1 for t in trimmed] + [-1], dtype=np.int64)
-        # a blank text takes no code, so codes stay dense
-        return translate[codes], list(texts)
+            return np.full(self.count, -1, dtype=np.int32), []
+        codes, values = self._encoded(name)
+
+        def parse() -> tuple[CodeArray | None, list[str]]:
+            texts: dict[str, int] = {}
+            trimmed = ["" if v is None else str(v).strip() for v in values.to_pylist()]
+            # a blank text takes no code, so codes stay dense
+            translate = [texts.setdefault(t, len(texts)) if t else -1 for t in trimmed]
+            as_they_are = translate == list(range(len(values)))
+            return None if as_they_are else np.array([*translate, -1], dtype=np.int32), list(texts)
+
+        translate, texts = self._source.once(name, "texts", values, parse)
+        if translate is None and not self._column(name).null_count:
+            return codes, texts
+        if translate is None:
+            return np.where(codes == len(texts), -1, codes), texts
+        return translate[codes], texts
 
     def numbers(self, name: str) -> FloatArray:
         """Floats, NaN where blank or absent; infinities are blank and counted."""
@@ -176,7 +233,8 @@ class Rows:
             return np.full(self.count, np.nan)
         column = self._column(name)
         if _is_text(column.type):
-            values = self._parsed(name, parse_number, "a number", float("nan"), np.float64)
+            codes, distinct = self._parsed(name, parse_number, "a number", float("nan"), np.float64)
+            values = distinct[codes]
         elif pa.types.is_boolean(column.type):
             raise self._source.bad(name, "true or false", "numbers")
         else:
@@ -189,16 +247,21 @@ class Rows:
 
     def days(self, name: str = "operating_day") -> IntArray:
         """Day numbers, `NO_VALUE` where blank."""
+        codes, numbers = self.coded_days(name)
+        return numbers[codes]
+
+    def coded_days(self, name: str = "operating_day") -> tuple[CodeArray, IntArray]:
+        """Codes, and the day numbers they stand for (`NO_VALUE` for a blank)."""
         column = self._column(name)
         if pa.types.is_null(column.type):
-            return np.full(self.count, NO_VALUE, dtype=np.int64)
+            return self._all_blank()
         if _is_text(column.type):
             codes, seconds = self._wall_clock_texts(name, "a date such as 03/09/2025 or 2025-03-09")
-            return np.where(seconds == NO_VALUE, NO_VALUE, seconds // 86_400)[codes]
+            return codes, np.where(seconds == NO_VALUE, NO_VALUE, seconds // 86_400)
         if pa.types.is_date32(column.type):
-            return self._integers(column.cast(pa.int32()))
+            return _coded(self._integers(column.cast(pa.int32())))
         if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-            return self._integers(_wall_clock(column).cast(pa.date32(), safe=False).cast(pa.int32()))
+            return _coded(self._integers(_wall_clock(column).cast(pa.date32(), safe=False).cast(pa.int32())))
         raise self._source.bad(name, str(column.type), "dates, or text that holds dates")
 
     def hours(self, name: str = "hour_ending") -> IntArray:
@@ -207,24 +270,46 @@ class Rows:
         Raises:
             InputError: a label 0, or a text that is no hour.
         """
-        labels = self._whole_numbers(name, parse_hour, "an hour such as 1 or 01:00")
-        if (labels == 0).any():
+        codes, labels = self.coded_hours(name)
+        return labels[codes]
+
+    def coded_hours(self, name: str = "hour_ending") -> tuple[CodeArray, IntArray]:
+        """Codes, and the hour labels they stand for (`NO_VALUE` for a blank).
+
+        Raises:
+            InputError: a label 0, or a text that is no hour.
+        """
+        codes, labels = self._whole_numbers(name, parse_hour, "an hour such as 1 or 01:00")
+        zero = np.flatnonzero(labels == 0)
+        if len(zero) and np.isin(codes, zero).any():
             raise self._source.bad(name, "0", "hours ending 1 to 24 (25 on the autumn day), not 0 to 23")
-        return labels
+        return codes, labels
 
     def intervals(self, name: str) -> IntArray:
         """Interval numbers, `NO_VALUE` where blank or absent."""
+        codes, numbers = self.coded_intervals(name)
+        return numbers[codes]
+
+    def coded_intervals(self, name: str) -> tuple[CodeArray, IntArray]:
+        """Codes, and the interval numbers they stand for (`NO_VALUE` for a blank or an absent column)."""
         if not self.has(name):
-            return np.full(self.count, NO_VALUE, dtype=np.int64)
+            return self._all_blank()
         return self._whole_numbers(name, parse_interval, "a whole number")
 
     def flags(self, name: str) -> IntArray:
         """1 for Y, 0 for N, -1 where blank or absent."""
+        codes, values = self.coded_flags(name)
+        return values[codes]
+
+    def coded_flags(self, name: str) -> tuple[CodeArray, IntArray]:
+        """Codes, and what they stand for: 1 for Y, 0 for N, -1 for a blank or an absent column."""
         if not self.has(name):
-            return np.full(self.count, -1, dtype=np.int64)
+            return np.zeros(self.count, dtype=np.int32), np.array([-1])
         column = self._column(name)
         if pa.types.is_boolean(column.type):
-            return np.asarray(pc.fill_null(column.cast(pa.int64()), -1).to_numpy(zero_copy_only=False))
+            return np.asarray(pc.fill_null(column.cast(pa.int8()), 2).to_numpy(zero_copy_only=False)), np.array(
+                [0, 1, -1]
+            )
         codes, texts = self.texts(name)
         meaning = {"Y": 1, "N": 0, "TRUE": 1, "FALSE": 0, "1": 1, "0": 0}
         values = []
@@ -232,13 +317,15 @@ class Rows:
             if text.upper() not in meaning:
                 raise self._source.bad(name, text, "Y or N")
             values.append(meaning[text.upper()])
-        return np.array([*values, -1], dtype=np.int64)[codes]
+        if len(texts) == 1 and not (codes < 0).any():
+            return codes, np.array(values, dtype=np.int64)
+        return np.where(codes < 0, len(texts), codes), np.array([*values, -1], dtype=np.int64)
 
-    def stamps(self, name: str) -> tuple[IntArray, IntArray]:
+    def stamps(self, name: str) -> tuple[CodeArray, IntArray]:
         """Codes, and the wall-clock seconds they stand for (`NO_VALUE` for a blank)."""
         column = self._column(name)
         if pa.types.is_null(column.type):
-            return np.zeros(self.count, dtype=np.int64), np.array([NO_VALUE])
+            return self._all_blank()
         if _is_text(column.type):
             return self._wall_clock_texts(name, "a stamp such as 03/09/2025 00:15:13")
         if not pa.types.is_timestamp(column.type):
@@ -246,6 +333,9 @@ class Rows:
         seconds = _wall_clock(column).cast(pa.timestamp("s"), safe=False).cast(pa.int64())
         distinct, codes = np.unique(self._integers(seconds), return_inverse=True)
         return codes.astype(np.int64), distinct
+
+    def _all_blank(self) -> tuple[CodeArray, IntArray]:
+        return np.zeros(self.count, dtype=np.int32), np.array([NO_VALUE])
 
     def distinct_days(self, name: str, known: dict[str, int]) -> set[int]:
         """Day numbers that occur in a column of days or stamps, blanks left out.
@@ -280,43 +370,33 @@ class Rows:
         # text that a writer did not mark as text
         return column.cast(pa.string()) if pa.types.is_binary(column.type) else column
 
-    def _encoded(self, name: str) -> tuple[IntArray, pa.Array]:
-        """Codes (-1 where null) and the distinct values as Arrow texts."""
+    def _encoded(self, name: str) -> tuple[CodeArray, pa.Array]:
+        """Codes as narrow as they come (one past the last where null) and the distinct values."""
         column = self._column(name)
         if not pa.types.is_dictionary(column.type):
             column = pc.dictionary_encode(column)
         codes = column.indices
         if codes.null_count:
-            codes = pc.fill_null(codes, -1)
-        # wide enough to be multiplied; as they come they are 32 bits, and every text is looked up by them once
-        return codes.to_numpy(zero_copy_only=False).astype(np.int64), column.dictionary
+            codes = pc.fill_null(codes.cast(pa.int32()), len(column.dictionary))
+        return codes.to_numpy(zero_copy_only=False), column.dictionary
 
-    def _dictionary(self, name: str) -> tuple[IntArray, list[Any]]:
+    def _wall_clock_texts(self, name: str, expected: str) -> tuple[CodeArray, IntArray]:
+        """Codes and wall-clock seconds of a text column; the last code is that of a null: `NO_VALUE`."""
         codes, values = self._encoded(name)
-        return codes, values.to_pylist()
 
-    def _wall_clock_texts(self, name: str, expected: str) -> tuple[IntArray, IntArray]:
-        """Codes and wall-clock seconds of a text column; a blank has a code of its own, that of `NO_VALUE`, the last."""
-        codes, values = self._encoded(name)
-        texts = pc.utf8_trim_whitespace(values.cast(pa.string()))
-        # Arrow reads the spelling of a whole file at once; what it can't read, ours reads or refuses by name
-        for spelling in _ARROW_SPELLINGS:
-            parsed = pc.strptime(texts, format=spelling, unit="s", error_is_null=True)
-            if parsed.null_count <= texts.null_count:
-                break
-        # Arrow takes 02/30 for 2 March: what doesn't print as it was read is not read
-        true = pc.equal(pc.strftime(parsed, format=spelling), texts)
-        seconds = self._integers(pc.if_else(true, parsed.cast(pa.int64()), None)).copy()
-        for n in np.flatnonzero(seconds == NO_VALUE):
-            text = texts[int(n)].as_py() or ""
-            own = parse_wall_clock(text) if text else NO_VALUE
-            if own is None:
-                raise self._source.bad(name, text, expected)
-            seconds[n] = own
-        blank = codes < 0
-        if blank.any():
-            codes[blank] = len(seconds)
-        return codes, np.r_[seconds, NO_VALUE]
+        def parse() -> IntArray:
+            texts = pc.utf8_trim_whitespace(values.cast(pa.string())).to_pylist()
+            seconds = parse_wall_clocks(texts)
+            # what isn't spelled as whole files are, ours reads one by one or refuses by name
+            for n in np.flatnonzero(seconds == NO_VALUE):
+                text = texts[int(n)] or ""
+                own = parse_wall_clock(text) if text else NO_VALUE
+                if own is None:
+                    raise self._source.bad(name, text, expected)
+                seconds[n] = own
+            return np.append(seconds, NO_VALUE)
+
+        return codes, self._source.once(name, "stamps", values, parse)
 
     def _parse_all(
         self, name: str, values: list[Any], parse: Callable[[str], Any], expected: str, blank: Any
@@ -332,31 +412,51 @@ class Rows:
 
     def _parsed(
         self, name: str, parse: Callable[[str], Any], expected: str, blank: Any, dtype: Any
-    ) -> npt.NDArray[Any]:
-        codes, values = self._dictionary(name)
-        parsed = self._parse_all(name, values, parse, expected, blank)
-        return np.array([*parsed, blank], dtype=dtype)[codes]
+    ) -> tuple[CodeArray, npt.NDArray[Any]]:
+        codes, values = self._encoded(name)
 
-    def _whole_numbers(self, name: str, parse: Callable[[str], int | None], expected: str) -> IntArray:
+        def parse_values() -> npt.NDArray[Any]:
+            return np.array([*self._parse_all(name, values.to_pylist(), parse, expected, blank), blank], dtype=dtype)
+
+        return codes, self._source.once(name, expected, values, parse_values)
+
+    def _whole_numbers(
+        self, name: str, parse: Callable[[str], int | None], expected: str
+    ) -> tuple[CodeArray, IntArray]:
         column = self._column(name)
         if pa.types.is_null(column.type):
-            return np.full(self.count, NO_VALUE, dtype=np.int64)
+            return self._all_blank()
         if _is_text(column.type):
             return self._parsed(name, parse, expected, NO_VALUE, np.int64)
         if pa.types.is_integer(column.type):
-            return self._integers(column)
+            return _coded(self._integers(column))
         if pa.types.is_decimal(column.type):
             column = column.cast(pa.float64())
         if pa.types.is_floating(column.type):
             floats = column.to_numpy(zero_copy_only=False)
             if (np.isfinite(floats) & (floats != np.floor(floats))).any():
                 raise self._source.bad(name, str(floats[floats != np.floor(floats)][0]), expected)
-            return np.where(np.isfinite(floats), floats, NO_VALUE).astype(np.int64)
+            return _coded(np.where(np.isfinite(floats), floats, NO_VALUE).astype(np.int64))
         raise self._source.bad(name, str(column.type), expected)
 
     @staticmethod
     def _integers(column: pa.Array) -> IntArray:
         return np.asarray(pc.fill_null(column.cast(pa.int64()), NO_VALUE).to_numpy(zero_copy_only=False))
+
+
+_MOST_CODES = 4_096
+"""Integers that lie closer together than this are codes already."""
+
+
+def _coded(values: IntArray) -> tuple[CodeArray, IntArray]:
+    """Integers as codes of their distinct values; a value of the second array need not occur."""
+    if not len(values):
+        return np.empty(0, dtype=np.int32), np.array([NO_VALUE])
+    least, most = int(values.min()), int(values.max())
+    if most - least < _MOST_CODES:
+        return (values - least).astype(np.int32), np.arange(least, most + 1, dtype=np.int64)
+    distinct, codes = np.unique(values, return_inverse=True)
+    return codes.astype(np.int64), distinct
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -396,15 +496,6 @@ def _wall_clock(column: pa.Array) -> pa.Array:
     return pc.local_timestamp(column)
 
 
-def _read_ahead(batches: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
-    """The same batches, each read in a thread of its own while the one before is worked on."""
-    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
-        coming = reader.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = reader.submit(next, batches, None)
-            yield batch
-
-
 @dataclass
 class FileCount:
     """What reading a file came to: filled while its rows are taken.
@@ -416,6 +507,12 @@ class FileCount:
 
     rows: int = 0
     unusable_numbers: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: "FileCount") -> None:
+        """Count what another reading came to, too."""
+        self.rows += other.rows
+        for name, number in other.unusable_numbers.items():
+            self.unusable_numbers[name] = self.unusable_numbers.get(name, 0) + number
 
 
 def read_rows(
@@ -457,7 +554,7 @@ def read_rows(
             for group in range(file.num_row_groups) if groups is None else groups:
                 batches = file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group])
                 # Closed before the file is, whoever stops taking rows: a batch that is still being read needs it open.
-                with closing(_read_ahead(batches)) as ahead:
+                with closing(read_ahead(batches)) as ahead:
                     for batch in ahead:
                         rows += batch.num_rows
                         if time_name and not known_times:
@@ -477,9 +574,7 @@ def read_rows(
             remedy="Build this file again from ERCOT's reports.",
         )
     if count is not None:
-        count.rows += rows
-        for name, number in source.unusable_numbers.items():
-            count.unusable_numbers[name] = count.unusable_numbers.get(name, 0) + number
+        count.add(FileCount(rows, source.unusable_numbers))
 
 
 def day_range(dataset: Dataset, path: Path, name: str, heading: str) -> tuple[int, int] | None:

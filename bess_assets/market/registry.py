@@ -29,7 +29,7 @@ from bess_assets.market.pairing import (
 )
 from bess_assets.market.products import DAM_ESR_FIRST_DAY, RTC_FIRST_DAY
 from bess_assets.market.reading import read_rows
-from bess_assets.market.runs import LONGEST_HOLD_SECONDS, MeterReader, RunReader
+from bess_assets.market.runs import LONGEST_HOLD_SECONDS, MeterReader, RunReader, Window
 from bess_assets.market.step import Finding, Findings, Inputs, StepResult, StoredTable
 from bess_assets.market.user_table import NO_LOAD, UserRow, read_user_table
 
@@ -80,11 +80,16 @@ class _Seen:
     qse: list[str] = field(default_factory=list)
     logs: list[DayLog] = field(default_factory=list)
 
+    def read_days(self) -> None:
+        """Take the first and last day of each resource; call when all logs are complete."""
+        self._first = np.minimum.reduce([np.full(len(self.names), 10**6), *(log.first for log in self.logs)])
+        self._last = np.maximum.reduce([np.full(len(self.names), -1), *(log.last for log in self.logs)])
+
     def first(self, n: int) -> int:
-        return min((int(log.first[n]) for log in self.logs), default=10**6)
+        return int(self._first[n])
 
     def last(self, n: int) -> int:
-        return max((int(log.last[n]) for log in self.logs), default=-1)
+        return int(self._last[n])
 
 
 def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_type: str | None = None) -> set[str]:
@@ -94,7 +99,7 @@ def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_ty
     for path in inputs.rollups.files(dataset, inputs.year.year):
         for rows in read_rows(DATASETS[dataset], path, ["resource_name", "resource_type"]):
             codes, texts = rows.texts("resource_name")
-            unnamed += int((codes < 0).sum()) if rows.has("resource_name") else 0
+            unnamed += int(np.count_nonzero(codes < 0)) if rows.has("resource_name") else 0
             if resource_type is not None and rows.has("resource_type"):
                 kinds, kind_texts = rows.texts("resource_type")
                 # the last place answers for a blank, which has the code -1
@@ -281,6 +286,8 @@ class _Registry:
             maxima = reader.hourly_maxima()
             self.max_soc, self.esr_sced_hsl = maxima["max_soc_mwh"], maxima["hsl_mw"]
             self.esr.logs.append(reader.log)
+        for seen in (self.combo, self.load, self.esr):
+            seen.read_days()
 
     # --- putting batteries together -----------------------------------------------------------------------------------
 
@@ -741,8 +748,11 @@ def _run_values(
     reader = RunReader(inputs, dataset, names, [column])
     values = np.full((len(reader.starts), len(names)), np.nan, dtype=np.float32)
     if names and len(reader.starts):
-        for window in reader.windows():
+
+        def keep(window: Window) -> None:
             values[window.runs] = window.grids[column]
+
+        reader.each_window(keep)
     return reader.starts, values, reader.log
 
 

@@ -4,8 +4,10 @@ Belongs here: reading the three SCED datasets and settlement metering, the hold 
 Does not: which quantity a battery's energy is taken from (dispatch.py), pairing (pairing.py), money.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from bess_assets.market.step import Findings, Inputs
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+CodeArray = npt.NDArray[np.integer]
+SecondsArray = npt.NDArray[np.int16]
 
 LONGEST_HOLD_SECONDS = 900
 """A telemetered value holds until the next run, at most this long."""
@@ -81,12 +85,22 @@ class Means:
     Attributes:
         positive: mean of its positive part, NaN below the least coverage; shape (quarter-hours, series).
         negative: mean of its negative part, >= 0, NaN likewise; shape (quarter-hours, series).
-        coverage: share of the quarter-hour observed, 0 to 1; shape (quarter-hours, series).
+        seconds: how long it was observed; shape (quarter-hours, series).
     """
 
     positive: FloatArray
     negative: FloatArray
-    coverage: FloatArray
+    seconds: SecondsArray
+
+    @property
+    def coverage(self) -> FloatArray:
+        """Share of the quarter-hour observed, 0 to 1."""
+        return coverage_of(self.seconds)
+
+
+def coverage_of(seconds: SecondsArray) -> FloatArray:
+    """Share of a quarter-hour, 0 to 1, that so many observed seconds are."""
+    return seconds / float(_QUARTER_HOUR)
 
 
 def hold(pieces: Pieces, values: FloatArray, first: int, last: int) -> Means:
@@ -120,29 +134,38 @@ def hold(pieces: Pieces, values: FloatArray, first: int, last: int) -> Means:
         return Means(
             positive=np.where(known, positive / seconds, np.nan),
             negative=np.where(known, negative / seconds, np.nan),
-            coverage=seconds / _QUARTER_HOUR,
+            seconds=seconds.astype(np.int16),
         )
 
 
 @dataclass(frozen=True)
 class _StampTable:
-    """Times of the (stamp, flag) pairs of a batch."""
+    """Times of the (stamp, flag) pairs of a batch.
 
-    pair: IntArray
+    Attributes:
+        pair: number of each row's pair; shape (rows,).
+        utc: UTC seconds by pair, below zero where there is none.
+        day_index: day of the stamp by pair.
+        flag: the flag by pair: 1, 0, or -1 where it is blank.
+    """
+
+    pair: CodeArray
     utc: IntArray
     day_index: IntArray
+    flag: IntArray
 
 
 def _stamp_table(year: OperatingYear, rows: Rows) -> _StampTable:
     codes, local = rows.stamps("sced_stamp")
-    flags = rows.flags("repeated_hour")
-    pair = codes * 3 + flags + 1
+    flag_codes, flags = rows.coded_flags("repeated_hour")
+    # nearly always one flag stands in a whole batch
+    pair = codes if len(flags) == 1 else codes.astype(np.int64) * len(flags) + flag_codes
     known = local != NO_VALUE
     safe = np.where(known, local, 0)
-    utc = np.stack([year.stamps_to_utc(safe, np.full(len(local), flag)) for flag in (-1, 0, 1)], axis=1)
+    utc = np.stack([year.stamps_to_utc(safe, np.full(len(local), flag)) for flag in flags], axis=1)
     utc[~known] = -1
     day = np.where(known, safe // 86_400 - year.first_day, _NO_DAY)
-    return _StampTable(pair, utc.ravel(), np.repeat(day, 3))
+    return _StampTable(pair, utc.ravel(), np.repeat(day, len(flags)), np.tile(flags, len(local)))
 
 
 @dataclass(frozen=True)
@@ -169,11 +192,76 @@ class Window:
             yield first, min(first + _BLOCK_QUARTER_HOURS, self.last)
 
 
+@dataclass(frozen=True)
+class _FileRuns:
+    """What the stamps of one file say of a year.
+
+    Attributes:
+        starts: distinct starts of runs, UTC seconds, ascending.
+        groups: row group, first and last start, of those that hold some of the year.
+        days: distinct day indexes; they may lie outside the year.
+        lost: rows whose stamp is blank or does not exist.
+        ambiguous: rows of the repeated hour without a flag.
+        flagless: True if the file has the autumn day and no flag.
+        second_hour: True if a flag says the second 01:00 hour.
+    """
+
+    starts: IntArray
+    groups: tuple[tuple[int, int, int], ...]
+    days: IntArray
+    lost: int
+    ambiguous: int
+    flagless: bool
+    second_hour: bool
+
+
+def _file_runs(year: OperatingYear, dataset: str, path: Path) -> _FileRuns:
+    """Read the stamps of a file, once for all who ask while it stays as it is: the registry and the dispatch of a year do."""
+    stat = path.stat()
+    return _read_runs(year.year, dataset, path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+
+@lru_cache(maxsize=8)
+def _read_runs(year_number: int, dataset: str, path: Path, _size: int, _changed: int, _inode: int) -> _FileRuns:
+    year = OperatingYear(year_number)
+    seen: list[IntArray] = []
+    groups: dict[int, tuple[int, int]] = {}
+    days: list[IntArray] = []
+    lost = ambiguous = 0
+    flagless = second_hour = False
+    for rows in read_rows(DATASETS[dataset], path, ["sced_stamp", "repeated_hour"]):
+        table = _stamp_table(year, rows)
+        counts = np.bincount(table.pair, minlength=len(table.utc))
+        present = counts > 0
+        counts, utc, day, flag = counts[present], table.utc[present], table.day_index[present], table.flag[present]
+        concerns_us = ((day >= 0) & (day < year.days)) | (day == _NO_DAY)
+        lost += int(counts[(utc < 0) & (utc != AMBIGUOUS) & concerns_us].sum())
+        ambiguous += int(counts[utc == AMBIGUOUS].sum())
+        days.append(np.unique(day))
+        autumn = day == year.autumn_day
+        flagless |= bool(autumn.any()) and not rows.has("repeated_hour")
+        second_hour |= bool((autumn & (flag == 1)).any())
+        utc = utc[utc >= 0]
+        if len(utc):
+            low, high = groups.get(rows.group, (int(utc[0]), int(utc[0])))
+            groups[rows.group] = (min(low, int(utc.min())), max(high, int(utc.max())))
+            seen.append(np.unique(utc))
+    nothing = np.empty(0, dtype=np.int64)
+    return _FileRuns(
+        starts=np.unique(np.concatenate(seen)) if seen else nothing,
+        groups=tuple((group, low, high) for group, (low, high) in groups.items()),
+        days=np.unique(np.concatenate(days)) if days else nothing,
+        lost=lost,
+        ambiguous=ambiguous,
+        flagless=flagless,
+        second_hour=second_hour,
+    )
+
+
 class RunReader:
     """Reads one SCED dataset of the year for some resources.
 
-    A first pass takes only the stamps: the runs, and where in the files each stretch of the year lies. A second pass takes the values, a window at a time
-    if the whole year would not fit into `Inputs.block_bytes`.
+    A first pass takes only the stamps: the runs, and where in the files each stretch of the year lies. A second pass takes the values, a window at a time.
 
     Attributes:
         starts: start of each run of the year, of any resource, UTC seconds, ascending.
@@ -192,59 +280,39 @@ class RunReader:
         self._numbers = list(numbers)
         self._paths = inputs.rollups.files(dataset, inputs.year.year)
         self.log = DayLog(inputs.year, len(self._names), beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
-        self.flagless = False
         self.columns: set[str] = set()
-        self._spans: list[tuple[Path, int, int, int]] = []
-        self._lost = 0
-        self._ambiguous = 0
         self._count = FileCount()
         self._repeats = [0, 0]
-        self.starts = self._first_pass()
+        self._files = {path: _file_runs(inputs.year, dataset, path) for path in self._paths}
+        found = self._files.values()
+        for file in found:
+            self.log.saw_days(file.days)
+        self._lost = sum(file.lost for file in found)
+        self._ambiguous = sum(file.ambiguous for file in found)
+        self.flagless = any(file.flagless for file in found)
+        self.starts = self._all_starts()
         self.pieces = cut_runs(self._year, self.starts)
 
-    def _first_pass(self) -> IntArray:
-        seen: list[IntArray] = []
-        spans: dict[tuple[Path, int], tuple[int, int]] = {}
-        second_hour_seen = False
-        for path in self._paths:
-            for rows in read_rows(self._dataset, path, ["sced_stamp", "repeated_hour"]):
-                table = _stamp_table(self._year, rows)
-                counts = np.bincount(table.pair, minlength=len(table.utc))
-                present = counts > 0
-                utc = table.utc[present]
-                concerns_us = self._in_year(table.day_index[present]) | (table.day_index[present] == _NO_DAY)
-                self._lost += int(counts[present][(utc < 0) & (utc != AMBIGUOUS) & concerns_us].sum())
-                self._ambiguous += int(counts[present][utc == AMBIGUOUS].sum())
-                self.log.saw_days(np.unique(table.day_index[present]))
-                autumn = table.day_index[present] == self._year.autumn_day
-                if autumn.any() and not rows.has("repeated_hour"):
-                    self.flagless = True
-                second_hour_seen |= bool((autumn & (np.flatnonzero(present) % 3 == 2)).any())
-                utc = utc[utc >= 0]
-                if len(utc):
-                    low, high = spans.get((path, rows.group), (int(utc[0]), int(utc[0])))
-                    spans[path, rows.group] = (min(low, int(utc.min())), max(high, int(utc.max())))
-                    seen.append(np.unique(utc))
-        self._spans = [(path, group, low, high) for (path, group), (low, high) in spans.items()]
-        starts = np.unique(np.concatenate(seen)) if seen else np.empty(0, dtype=np.int64)
+    def _all_starts(self) -> IntArray:
+        files = self._files.values()
+        starts = np.unique(np.concatenate([file.starts for file in files])) if files else np.empty(0, dtype=np.int64)
         first_hour = self._year.start + self._year.repeated_quarter_hours.start * _QUARTER_HOUR
         labelled = (starts >= first_hour) & (starts < first_hour + 3_600)
-        if self._ambiguous or (labelled.any() and not second_hour_seen):
+        if self._ambiguous or (labelled.any() and not any(file.second_hour for file in files)):
             # a flag that is N all day tells as little as no flag
             self.flagless = True
             self._ambiguous += int(labelled.sum())
             starts = starts[~labelled]
         return starts
 
-    def _in_year(self, day_index: IntArray) -> BoolArray:
-        return (day_index >= 0) & (day_index < self._year.days)
+    def each_window(self, work: Callable[[Window], None], begin: int = 0, end: int | None = None) -> None:
+        """Read the days from one quarter-hour to another in windows, and do some work on each.
 
-    def windows(self, begin: int = 0, end: int | None = None) -> Iterator[Window]:
-        """The days from one quarter-hour to another in as many windows as memory asks for.
-
-        Each file's row groups are read for the windows they touch.
+        Windows are read and worked on in as many threads as `Inputs.threads`; all that are in memory together take `Inputs.block_bytes`. Each file's row
+        groups are read for the windows they touch.
 
         Args:
+            work: what to do with a window; it must not touch what the work on another window does.
             begin: first quarter-hour wanted, a midnight.
             end: one past the last, a midnight; the year's end if not given.
         """
@@ -254,31 +322,43 @@ class RunReader:
         )
         low, high = np.searchsorted(self.starts, self._year.start + _QUARTER_HOUR * bounds[[first_day, last_day]])
         run_bytes = 8 * max(len(self._names), 1) * max(len(self._numbers), 1)
+        threads = self._inputs.threads
         total = int(high - low) * run_bytes
-        count = min(max(1, -(-total // self._inputs.block_bytes)), last_day - first_day)
-        edges = np.linspace(first_day, last_day, count + 1).astype(np.int64)
-        for first_day, last_day in pairwise(edges):
-            first = 4 * int(self._year.day_first_hour[first_day])
-            last = 4 * int(self._year.day_first_hour[last_day])
-            yield self._window(first, last)
+        count = min(max(threads, -(-total * threads // self._inputs.block_bytes)), last_day - first_day)
+        edges = 4 * self._year.day_first_hour[np.linspace(first_day, last_day, count + 1).astype(np.int64)]
 
-    def _window(self, first: int, last: int) -> Window:
+        def read(first: int, last: int) -> tuple[FileCount, int, int]:
+            count = FileCount()
+            window, repeats, contradictions = self._window(first, last, count)
+            work(window)
+            return count, repeats, contradictions
+
+        with ThreadPoolExecutor(threads, thread_name_prefix="window") as pool:
+            done = [pool.submit(read, int(first), int(last)) for first, last in pairwise(edges)]
+            try:
+                for future in done:
+                    counted, repeats, contradictions = future.result()
+                    self._count.add(counted)
+                    self._repeats[0] += repeats
+                    self._repeats[1] += contradictions
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _window(self, first: int, last: int, count: FileCount) -> tuple[Window, int, int]:
+        """A window, and how many of its rows were repeated or contradicted."""
         begin = self._year.start + first * _QUARTER_HOUR - LONGEST_HOLD_SECONDS
         end = self._year.start + last * _QUARTER_HOUR
         low, own, high = (int(n) for n in np.searchsorted(self.starts, [begin, begin + LONGEST_HOLD_SECONDS, end]))
         scatter = Scatter(high - low, len(self._names), self._numbers)
         codes = Codes(self._names)
         columns = ["sced_stamp", "repeated_hour", "resource_name", *self._numbers]
-        groups: dict[Path, list[int]] = {}
-        for path, group, earliest, latest in self._spans:
-            if latest >= begin and earliest < end:
-                groups.setdefault(path, []).append(group)
-        for path, chosen in groups.items():
-            for rows in read_rows(self._dataset, path, columns, self._count, sorted(chosen)):
-                self._put(scatter, codes, rows, low, own, high)
-        self._repeats[0] += scatter.repeats
-        self._repeats[1] += scatter.contradictions
-        return Window(first, last, slice(low, high), self._pieces(low, high), scatter.grids)
+        for path, file in self._files.items():
+            groups = sorted(group for group, earliest, latest in file.groups if latest >= begin and earliest < end)
+            if groups:
+                for rows in read_rows(self._dataset, path, columns, count, groups):
+                    self._put(scatter, codes, rows, low, own, high)
+        window = Window(first, last, slice(low, high), self._pieces(low, high), scatter.grids)
+        return window, scatter.repeats, scatter.contradictions
 
     def _pieces(self, low: int, high: int) -> Pieces:
         own = (self.pieces.run >= low) & (self.pieces.run < high)
@@ -288,30 +368,28 @@ class RunReader:
 
     def _put(self, scatter: Scatter, codes: Codes, rows: Rows, low: int, own: int, high: int) -> None:
         self.columns.update(name for name in (*self._numbers, "resource_name") if rows.has(name))
-        series = codes.translate(*rows.texts("resource_name"))
-        known = (series >= 0) & (series < codes.known)
-        if not known.any():
+        known, series = codes.find(*rows.texts("resource_name"))
+        if not len(series):
             return
-        rows, series = rows.keep(known), series[known]
+        rows = rows.keep(known)
         table = _stamp_table(self._year, rows)
         self.log.saw(table.day_index[table.pair], series)
         place = np.minimum(np.searchsorted(self.starts, table.utc), max(len(self.starts) - 1, 0))
-        run = (
-            np.where(self.starts[place] == table.utc, place, -1)[table.pair]
-            if len(self.starts)
-            else np.full(rows.count, -1)
-        )
+        run_of_pair = np.where(self.starts[place] == table.utc, place, -1) if len(self.starts) else table.utc * 0 - 1
+        run = run_of_pair[table.pair]
         wanted = (run >= low) & (run < high)
-        if not wanted.any():
-            return
-        rows, run, series = rows.keep(wanted), run[wanted], series[wanted]
+        if not wanted.all():
+            rows, run, series = rows.keep(wanted), run[wanted], series[wanted]
         values = {name: _value(rows, name) for name in self._numbers}
         # runs that only reach into the window are counted with the window before
-        for part, counted in ((run < own, False), (run >= own, True)):
+        early = run < own
+        if early.any():
             before = scatter.repeats, scatter.contradictions
-            scatter.put(run[part] - low, series[part], {name: value[part] for name, value in values.items()})
-            if not counted:
-                scatter.repeats, scatter.contradictions = before
+            scatter.put(run[early] - low, series[early], {name: value[early] for name, value in values.items()})
+            scatter.repeats, scatter.contradictions = before
+            run, series = run[~early], series[~early]
+            values = {name: value[~early] for name, value in values.items()}
+        scatter.put(run - low, series, values)
 
     def means(self, window: Window, values: FloatArray, first: int | None = None, last: int | None = None) -> Means:
         """Means of held values over the quarter-hours first..last-1 of a window, or all of it.
@@ -325,7 +403,7 @@ class RunReader:
             blank = slice(max(twice.start - first, 0), max(twice.stop - first, 0))
             means.positive[blank] = np.nan
             means.negative[blank] = np.nan
-            means.coverage[blank] = 0.0
+            means.seconds[blank] = 0
         return means
 
     def report(self, findings: Findings, *, first_day: int = 0) -> None:
@@ -356,13 +434,14 @@ class RunReader:
             for rows in read_rows(
                 self._dataset, path, ["sced_stamp", "repeated_hour", "resource_name", *self._numbers]
             ):
-                series = codes.translate(*rows.texts("resource_name"))
-                table = _stamp_table(self._year, rows)
+                known, series = codes.find(*rows.texts("resource_name"))
+                chosen = rows.keep(known)
+                table = _stamp_table(self._year, chosen)
+                self.log.saw_days(table.day_index[np.bincount(table.pair, minlength=len(table.utc)) > 0])
+                self.log.saw(table.day_index[table.pair], series)
                 utc = table.utc[table.pair]
-                known = (series >= 0) & (series < codes.known)
-                self.log.saw(table.day_index[table.pair][known], series[known])
-                wanted = known & (utc >= 0)
-                chosen = rows.keep(wanted)
+                wanted = utc >= 0
+                chosen = chosen.keep(wanted)
                 cell = series[wanted] * shape[1] + (utc[wanted] - self._year.start) // 3_600
                 for name in self._numbers:
                     np.fmax.at(maxima[name], cell, chosen.numbers(name))

@@ -172,6 +172,7 @@ class Inputs:
         tables: result tables of the same year, by name.
         registry_csv: the user's battery table, if any.
         block_bytes: how much one block of grids may take in memory.
+        threads: how many parts of the year may be worked on at a time.
         origin: where the leaderboard comes from; given to the table that keeps its editions.
         feeds: for each column of the leaderboard the datasets, and `registry_csv` for the battery table, that it is made from; given to the tables of
             editions.
@@ -182,5 +183,6 @@ class Inputs:
     tables: Mapping[str, StoredTable]
     registry_csv: Path | None = None
     block_bytes: int = 256 * 2**20
+    threads: int = 1
     origin: Origin | None = None
     feeds: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -457,3 +457,9 @@ def test_every_chunk_of_a_ledger_has_the_same_times_and_the_days_they_lie_in():
 
 def test_a_label_of_code_minus_one_is_null():
     assert labels_array(np.array([1, -1, 0]), ["a", "b"]).to_pylist() == ["b", None, "a"]
+
+
+def test_the_dictionary_of_a_label_column_holds_the_texts_that_occur():
+    column = labels_array(np.array([2, -1, 0, 2]), ["a", "b", "c"])
+    assert column.to_pylist() == ["c", None, "a", "c"]
+    assert column.dictionary.to_pylist() == ["a", "c"]

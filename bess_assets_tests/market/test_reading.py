@@ -7,11 +7,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bess_assets.errors import InputError
 from bess_assets.market.clock import day_number
 from bess_assets.market.datasets import DATASETS
-from bess_assets.market.reading import NO_VALUE, FileCount, parse_hour, parse_number, parse_wall_clock, read_rows
+from bess_assets.market.reading import (
+    NO_VALUE,
+    FileCount,
+    parse_hour,
+    parse_number,
+    parse_wall_clock,
+    parse_wall_clocks,
+    read_rows,
+)
 from bess_assets_tests.scenario import (
     DAY_SPELLINGS,
     ERAS,
@@ -120,6 +130,33 @@ def test_an_hour_is_the_same_in_every_type_of_number(tmp_path, kind):
 @pytest.mark.parametrize(("text", "stamp"), STAMP_SPELLINGS.items())
 def test_a_stamp_is_read_as_text_in_every_spelling(text, stamp):
     assert parse_wall_clock(text) == _seconds(stamp)
+
+
+_STAMPS = st.builds(
+    lambda numbers, spelling: spelling.format(*numbers),
+    st.tuples(*(st.integers(0, most) for most in (13, 32, 2500, 25, 61, 61))),
+    st.sampled_from(
+        [
+            "{0:02}/{1:02}/{2:04} {3:02}:{4:02}:{5:02}",
+            "{0:02}/{1:02}/{2:04}",
+            "{2:04}-{0:02}-{1:02} {3:02}:{4:02}:{5:02}",
+            "{2:04}-{0:02}-{1:02}",
+            "{0}/{1}/{2} {3}:{4}",
+        ]
+    ),
+)
+
+
+@given(st.lists(st.none() | _STAMPS | st.text(max_size=19) | st.text("0123456789/-: ", min_size=10, max_size=19)))
+def test_many_stamps_at_once_are_read_as_one_by_one_or_left_to_be(texts):
+    for text, seconds in zip(texts, parse_wall_clocks(texts), strict=True):
+        if seconds != NO_VALUE:
+            assert seconds == parse_wall_clock(text)
+
+
+@pytest.mark.parametrize("text", ["02/29/2024 23:59:59", "12/31/2025", "2025-03-09 00:00:00", "1999-01-01"])
+def test_the_spellings_of_whole_files_are_read_at_once(text):
+    assert parse_wall_clocks([text]).tolist() == [parse_wall_clock(text)]
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])

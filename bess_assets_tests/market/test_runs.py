@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -227,7 +228,9 @@ class Read:
     def __init__(self, root, names=(GEN,), year=2024, **more):
         inputs = inputs_of(root, year, **more)
         self.reader = RunReader(inputs, "sced_gen_resources", list(names), ["output_mw", "base_point_mw"])
-        self.windows = list(self.reader.windows())
+        windows = []
+        self.reader.each_window(windows.append)
+        self.windows = sorted(windows, key=lambda window: window.first)
         parts = [self.reader.means(w, w.grids["output_mw"], *block) for w in self.windows for block in w.blocks()]
         self.positive, self.negative, self.coverage = (
             np.concatenate([getattr(p, name) for p in parts]) for name in ("positive", "negative", "coverage")
@@ -412,10 +415,12 @@ def _march(root):
     write_rollup(root, "sced_gen_resources", 2024, rows, row_group_size=700)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("block_bytes", [30_000, 5_000, 300])
-def test_windows_give_bit_for_bit_what_one_window_gives(tmp_path, block_bytes):
+def test_windows_give_bit_for_bit_what_one_window_gives(tmp_path, block_bytes, threads):
     _march(tmp_path)
-    one, many = Read(tmp_path, (GEN, WIND)), Read(tmp_path, (GEN, WIND), block_bytes=block_bytes)
+    one = Read(tmp_path, (GEN, WIND))
+    many = Read(tmp_path, (GEN, WIND), block_bytes=block_bytes, threads=threads)
     assert len(one.windows) == 1
     assert len(many.windows) > 1
     for name in ("positive", "negative", "coverage"):
@@ -424,8 +429,51 @@ def test_windows_give_bit_for_bit_what_one_window_gives(tmp_path, block_bytes):
 
 def test_windows_count_each_row_once(tmp_path):
     _march(tmp_path)
-    one, many = Read(tmp_path, (GEN, WIND)), Read(tmp_path, (GEN, WIND), block_bytes=5_000)
+    one, many = Read(tmp_path, (GEN, WIND)), Read(tmp_path, (GEN, WIND), block_bytes=5_000, threads=2)
     assert one.findings == many.findings
+
+
+def test_windows_that_are_in_memory_together_share_the_block(tmp_path):
+    _march(tmp_path)
+    alone, together = (Read(tmp_path, (GEN, WIND), block_bytes=5_000, threads=threads) for threads in (1, 4))
+    assert 4 * len(alone.windows) > len(together.windows) > 3 * len(alone.windows)
+
+
+def test_what_goes_wrong_in_a_window_is_raised_and_no_further_window_is_begun(tmp_path):
+    _march(tmp_path)
+    reader = Read(tmp_path, (GEN, WIND), block_bytes=300).reader
+    begun = []
+
+    def work(window):
+        begun.append(window)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        reader.each_window(work)
+    assert len(begun) < len(Read(tmp_path, (GEN, WIND), block_bytes=300).windows)
+
+
+def test_stamps_are_read_again_when_their_file_has_changed(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 6, 1), output_mw=2.0))
+    before = Read(tmp_path)
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 6, 2), output_mw=2.0))
+    after = Read(tmp_path)
+    assert len(before.reader.starts) == len(after.reader.starts)
+    assert (before.reader.starts + 86_400 == after.reader.starts).all()
+
+
+def test_stamps_of_a_file_that_stays_are_read_once_for_a_year(tmp_path, monkeypatch):
+    _march(tmp_path)
+    first = Read(tmp_path)
+    asked = []
+    whole = runs_module.read_rows
+    monkeypatch.setattr(
+        runs_module, "read_rows", lambda *given, **more: asked.append(given[2]) or whole(*given, **more)
+    )
+    again = Read(tmp_path)
+    assert np.array_equal(first.reader.starts, again.reader.starts)
+    assert first.findings == again.findings
+    assert ["sced_stamp", "repeated_hour"] not in asked
 
 
 def test_there_are_never_more_windows_than_days(tmp_path):
@@ -447,7 +495,8 @@ def test_only_the_row_groups_that_touch_a_window_are_read_for_it(tmp_path, monke
 
     monkeypatch.setattr(runs_module, "read_rows", spy)
     many = Read(tmp_path, (GEN, WIND), block_bytes=5_000)
-    groups = len(many.reader._spans)
+    (path,) = tmp_path.rglob("2024.parquet")
+    groups = pq.ParquetFile(path).num_row_groups
     assert groups > 10
     assert max(asked) < groups
     assert len(asked) < len(many.windows)
