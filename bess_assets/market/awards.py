@@ -54,10 +54,16 @@ def award_of_parts(parts: list[FloatArray], single: FloatArray) -> tuple[FloatAr
         The sum of the parts where one of them is known, unless all are 0 while the single column is above 0; else the single column; and the number of
         rows in which both are above 0 and differ by more than 0.05 MW.
     """
-    stacked = np.stack(parts)
-    any_part = ~np.isnan(stacked).all(axis=0)
-    total = np.where(any_part, np.nansum(stacked, axis=0), np.nan)
-    filled = (np.nan_to_num(stacked) == 0).all(axis=0) & (single > 0)
+    any_part = np.zeros(single.shape, dtype=bool)
+    all_zero = np.ones(single.shape, dtype=bool)
+    total = np.zeros(single.shape)
+    for part in parts:
+        known = ~np.isnan(part)
+        total += np.where(known, part, 0.0)
+        any_part |= known
+        all_zero &= ~known | (part == 0)
+    total[~any_part] = np.nan
+    filled = all_zero & (single > 0)
     contradicts = (total > 0) & (single > 0) & (np.abs(total - single) > LARGEST_AWARD_DIFFERENCE_MW)
     return np.where(any_part & ~filled, total, single), int(contradicts.sum())
 

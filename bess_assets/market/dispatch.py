@@ -25,6 +25,7 @@ SourceArray = npt.NDArray[np.int8]
 _METER, _TELEMETRY, _BASE_POINT, _NONE = 0, 1, 2, -1
 
 _RRS_PARTS = ("rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw")
+_RUNS_AT_A_TIME = 1_024
 _RT_AWARDS = ("regup_award_mw", "regdn_award_mw", *_RRS_PARTS, "ecrs_award_mw", "nspin_award_mw")
 
 
@@ -124,8 +125,12 @@ def _fall_back(best: Means, source: npt.NDArray[np.int64], last: Means) -> tuple
 
 
 def _real_time_awards(grids: dict[str, FloatArray]) -> dict[str, FloatArray]:
-    single = np.full_like(grids["ecrs_award_mw"], np.nan)
-    rrs, _ = award_of_parts([grids[part] for part in _RRS_PARTS], single)
+    """Awards by product; the first part of RRS becomes RRS, for a window's grids are most of the memory in use."""
+    parts = [grids[part] for part in _RRS_PARTS]
+    rrs = parts[0]
+    for first in range(0, len(rrs), _RUNS_AT_A_TIME):
+        here = slice(first, first + _RUNS_AT_A_TIME)
+        rrs[here], _ = award_of_parts([part[here] for part in parts], np.full_like(rrs[here], np.nan))
     return {p: rrs if p == "rrs" else grids[f"{p}_award_mw"] for p in PRODUCTS}
 
 

@@ -116,19 +116,24 @@ def hold(pieces: Pieces, values: FloatArray, first: int, last: int) -> Means:
         Means of shape (last - first, series). From a coverage of 0.5 up a mean is taken over the observed seconds; below it is NaN.
     """
     shape = (last - first, values.shape[1])
-    positive, negative, seconds = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    positive, negative = np.zeros(shape), np.zeros(shape)
+    seconds = np.zeros(shape, dtype=np.float32)  # whole numbers up to 900
     low, high = np.searchsorted(pieces.quarter_hour, [first, last])
     turn = pieces.turn[low:high]
     for n in range(int(turn.max()) + 1 if len(turn) else 0):
         here = low + np.flatnonzero(turn == n)
         at = pieces.quarter_hour[here] - first
         value = values[pieces.run[here]]
-        length = pieces.seconds[here, None].astype(np.float64)
+        length = pieces.seconds[here, None]
         observed = ~np.isnan(value)
-        value = np.where(observed, value, 0.0)
-        seconds[at] += observed * length
-        positive[at] += np.maximum(value, 0.0) * length
-        negative[at] += np.maximum(-value, 0.0) * length
+        seconds[at] += observed * length.astype(np.float32)
+        value[~observed] = 0.0
+        value *= length
+        # most quantities are never negative
+        if (value < 0).any():
+            negative[at] += np.maximum(-value, 0.0)
+            np.maximum(value, 0.0, out=value)
+        positive[at] += value
     known = seconds >= LEAST_COVERAGE * _QUARTER_HOUR
     with np.errstate(invalid="ignore", divide="ignore"):
         return Means(
