@@ -61,6 +61,10 @@ def main() -> int:
 def ours(options: argparse.Namespace) -> Answer:
     """Every table of the years, written, by the market functions in the assets' order."""
     started = time.perf_counter()
+    # what the steps import at their first use: Arrow asks for pandas, the checks for DuckDB
+    import duckdb  # noqa: F401, PLC0415
+    import pandas as pd  # noqa: F401, PLC0415
+
     from bess_assets.pipeline import STEPS, run_step  # noqa: PLC0415  its import is a figure of its own
 
     imported = time.perf_counter() - started

@@ -35,6 +35,7 @@ from bess_assets.market.datasets import DATASETS, describe_file
 from bess_assets.market.rollup import Progress, RollUp, read_manifest, roll_up
 from bess_assets.market.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER
 from bess_assets.market.step import Finding, Inputs, Origin, StepResult, StoredTable
+from bess_assets.process_memory import give_back_freed_memory, keep_freed_memory
 from bess_assets.records import (
     MARKER,
     BuiltEntry,
@@ -191,6 +192,7 @@ def start_step(
         table_name: a key of `TABLES`.
         upstream: tables of the year already at hand; the others are opened.
     """
+    keep_freed_memory()
     table = TABLES[table_name]
     clock = _Clock()
     _tell(StepEvent("started", table_name, year))
@@ -228,6 +230,7 @@ def finish_step(started: StartedStep) -> TableEntry:
     except BaseException as error:
         _record_failure(settings, year, table, started.clock, started.inputs, error)
         raise
+    give_back_freed_memory()
     entry = table_entry(
         status="ok",
         rows=written.rows,

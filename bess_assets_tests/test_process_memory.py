@@ -1,0 +1,49 @@
+"""Memory kept from array to array, and given back; each in a process of its own, for it is set once."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource
+import numpy as np
+from bess_assets.process_memory import give_back_freed_memory, keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(4_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+done = keep_freed_memory()
+first, second = faults(), faults()
+give_back_freed_memory()
+print(done, first, second, faults())
+"""
+PAGES = 4_000_000 * 8 // 4_096
+
+on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator is no part of this system")
+
+
+def _run(**environment: str) -> tuple[str, int, int, int]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    command = [sys.executable, "-c", FAULTS]
+    said = subprocess.run(command, env=kept | environment, check=True, capture_output=True, text=True).stdout.split()
+    return said[0], int(said[1]), int(said[2]), int(said[3])
+
+
+@on_glibc
+def test_a_freed_array_is_kept_for_the_next_until_it_is_given_back() -> None:
+    done, first, second, after = _run()
+    assert done == "True"
+    # huge pages, where the kernel has them, make the first time cheaper
+    assert second < 100 <= min(first, after)
+    assert max(first, after) <= 2 * PAGES
+
+
+@on_glibc
+def test_whoever_has_set_up_the_allocator_is_left_alone() -> None:
+    done, _, _, _ = _run(MALLOC_ARENA_MAX="2")
+    assert done == "False"
