@@ -74,7 +74,6 @@ class Scatter:
         """Make empty grids."""
         self._shape = (series, steps)
         self._present = np.zeros(series * steps, dtype=bool)
-        self._filled = 0
         self._grids = {name: np.full(series * steps, np.nan) for name in names}
         self.repeats = 0
         self.contradictions = 0
@@ -92,13 +91,16 @@ class Scatter:
     def put(self, series: IntArray, step: IntArray, values: Mapping[str, FloatArray]) -> None:
         """Put rows, in file order; `values` holds every name of the grid."""
         cell = series * self._shape[1] + step
+        if not len(cell):
+            return
         there = self._present[cell]
+        # rows of a file in time order fill a short stretch of a grid in time order
+        stretch = self._present[int(cell.min()) : int(cell.max()) + 1]
+        before = np.count_nonzero(stretch)
         self._present[cell] = True
-        filled = int(np.count_nonzero(self._present))
         # as many new cells as rows: none of them is said twice
-        if filled - self._filled < len(cell):
+        if np.count_nonzero(stretch) - before < len(cell):
             cell, values = self._last_rows(cell, there, values)
-        self._filled = filled
         for name, value in values.items():
             self._grids[name][cell] = value
 
