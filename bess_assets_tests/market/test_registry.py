@@ -422,7 +422,9 @@ def test_the_user_joins_names_that_nothing_else_would(tmp_path: Path) -> None:
     table = f"battery,gen_resource,esr_resource\nOAK_1,{GEN},FAR_ESR9\n"
     joined, _ = registry(tmp_path / "b", 2025, market, table=table)
     assert list(joined) == ["OAK_1"]
-    assert (joined["OAK_1"]["esr_resource"], joined["OAK_1"]["bridge_evidence"]) == ("FAR_ESR9", "user's table")
+    assert joined["OAK_1"]["esr_resource"] == "FAR_ESR9"
+    assert joined["OAK_1"]["bridge_evidence"] == "user's table, size within 20 %, another node"
+    assert "joined with FAR_ESR9 against the evidence: another node" in joined["OAK_1"]["notes"].split("; ")
 
 
 def test_the_user_may_join_an_esr_to_a_battery_named_by_its_key_alone(tmp_path: Path) -> None:
