@@ -658,7 +658,7 @@ class _Registry:
         if b.bridge and not {SAME_KEY, USER_TABLE} & set(words):
             return [f"joined with {self._esr_name(b)} by {' and '.join(words)}, not by its name"]
         first_day = day_number(RTC_FIRST_DAY) - self.year.first_day
-        if b.esr is None and b.gen is not None and self.combo.last(b.gen) == first_day - 1 and self.esr.names:
+        if b.esr is None and b.gen is not None and self.combo.last(b.gen) >= first_day - 1 and self.esr.names:
             return [f"no storage resource follows it: nothing is known from {RTC_FIRST_DAY}"]
         if b.gen is None and b.esr is not None and self.esr.first(b.esr) == first_day:
             return [f"no generation resource came before it: nothing is known before {RTC_FIRST_DAY}"]
