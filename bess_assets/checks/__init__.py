@@ -12,6 +12,7 @@ from bess_assets.market.award_checks import CAPACITY_CHECK, ENERGY_LIMITS_CHECK,
 from bess_assets.market.daily import STATED_PRICE_CHECK
 from bess_assets.market.dispatch import METERED_CHECK
 from bess_assets.market.editions import FINAL_CHECK
+from bess_assets.market.prices import QUARTERS_CHECK
 from bess_assets.market.step import StepResult, Verdict
 from bess_assets.records import CheckEntry
 from bess_assets.settings import Settings
@@ -73,7 +74,15 @@ _OWN: dict[str, tuple[Check, ...]] = {
             "look at the unit and the sign of both files; bring the wrong one again",
         ),
     ),
-    "bess_prices": (ledgers.QUARTER_HOURS,),
+    "bess_prices": (
+        ledgers.QUARTER_HOURS,
+        step_check(
+            QUARTERS_CHECK,
+            "Each settlement point's real-time price moves within the hour in at least a tenth of a week's hours or more. A warning: else hourly prices stand "
+            "in the place of those of quarter-hours.",
+            "bring RT_prices again, by quarter-hour",
+        ),
+    ),
     "dam_awards_daily": (
         step_check(
             STATED_PRICE_CHECK,

@@ -275,6 +275,7 @@ _FOLLOWED = "what_was_sold_a_day_ahead_shows_in_what_flowed of energy_revenue"
 _STILL = "no_price_stands_still_for_a_day of price_daily"
 _ONE_SIZE = "day_ahead_and_real_time_prices_are_of_one_size of price_daily"
 _SOMEBODY = "somebody_discharges_on_every_day of rt_dispatch_daily"
+_QUARTERS = "real_time_prices_move_within_the_hour of bess_prices"
 _PRODUCT_PRICES = "every_product_has_a_price_above_zero of as_revenue"
 _PRICED = "every_node_is_priced_in_almost_all_intervals of daily_revenue"
 _EFFICIENCY = "no_battery_gives_more_than_it_takes_or_less_than_half of leaderboard"
@@ -650,6 +651,41 @@ FAULTS: tuple[Fault, ...] = (
         MARKED,
         (_AS_COVERAGE, ("unknown", "as_rrs_usd")),
         fast=True,
+    ),
+    Fault(
+        "hourly prices in every quarter-hour",
+        "each quarter-hour of RT_prices has the price of its hour's first",
+        edit(RT, _four_equal),
+        CHECK,
+        ((_QUARTERS, "settlement points"),),
+    ),
+    Fault(
+        "a product filled with zeros",
+        "ECRSSD of DAM_Gen_Resources 0 all year",
+        scaled(GEN, "ecrssd_award_mw", 0.0),
+        CHECK,
+        ((f"{FINDING} bess_awards", "zero_filled dam_gen_resources"), ("notes", "ecrssd_award_mw")),
+    ),
+    Fault(
+        "a part of a product filled with zeros",
+        "RRSPFR of DAM_Gen_Resources 0 all year",
+        scaled(GEN, "rrspfr_award_mw", 0.0),
+        CHECK,
+        ((f"{FINDING} bess_awards", "zero_filled dam_gen_resources"), ("notes", "rrspfr_award_mw")),
+    ),
+    Fault(
+        "a part of a real-time product filled with zeros",
+        "RRSPFR of SCED_ESR_Resources 0",
+        scaled(SESR, "rrspfr_award_mw", 0.0),
+        CHECK,
+        ((f"{FINDING} bess_dispatch", "zero_filled sced_esr_resources"), ("notes", "rrspfr_award_mw")),
+    ),
+    Fault(
+        "base points of loads filled with zeros",
+        "Base Point of SCED_Load_Resources 0; it stands in where consumption is blank",
+        scaled(SLOAD, "base_point_mw", 0.0),
+        CHECK,
+        ((f"{FINDING} bess_dispatch", "zero_filled sced_load_resources"), ("notes", "base_point_mw")),
     ),
     # --- units and signs
     Fault(
@@ -1148,13 +1184,6 @@ FAULTS: tuple[Fault, ...] = (
         size="0.01% of the fleet's total, at most 0.04% of a battery's",
     ),
     Fault(
-        "hourly prices in every quarter-hour",
-        "each quarter-hour of RT_prices has the price of its hour's first",
-        edit(RT, _four_equal),
-        UNSEEN,
-        size="1.51% of the fleet's total, at most 3.85% of a battery's",
-    ),
-    Fault(
         "clearing prices in $/kW",
         "AS_prices divided by 1000, in day-ahead files that state no MCPC",
         scaled(AS, MCPC, 1 / KILO),
@@ -1195,33 +1224,5 @@ FAULTS: tuple[Fault, ...] = (
         edit(GEN, lambda s: s.put("award_mw", np.where(_june(s), np.nan, s.values("award_mw")))),
         UNSEEN,
         size="0.89% of the fleet's total, at most 1.32% of a battery's",
-    ),
-    Fault(
-        "a product that a real file may lack, filled with zeros",
-        "ECRSSD of DAM_Gen_Resources 0 all year",
-        scaled(GEN, "ecrssd_award_mw", 0.0),
-        UNSEEN,
-        size="3.35% of the fleet's total, at most 21.89% of a battery's",
-    ),
-    Fault(
-        "a part of a product filled with zeros",
-        "RRSPFR of DAM_Gen_Resources 0 all year",
-        scaled(GEN, "rrspfr_award_mw", 0.0),
-        UNSEEN,
-        size="3.87% of the fleet's total, at most 14.34% of a battery's",
-    ),
-    Fault(
-        "a part of a real-time product filled with zeros",
-        "RRSPFR of SCED_ESR_Resources 0",
-        scaled(SESR, "rrspfr_award_mw", 0.0),
-        UNSEEN,
-        size="0.31% of the fleet's total, at most 1.31% of a battery's",
-    ),
-    Fault(
-        "base points of loads filled with zeros",
-        "Base Point of SCED_Load_Resources 0; it stands in where consumption is blank",
-        scaled(SLOAD, "base_point_mw", 0.0),
-        UNSEEN,
-        size="0.01% of the fleet's total, at most 0.01% of a battery's",
     ),
 )
