@@ -90,7 +90,7 @@ def bess_prices(inputs: Inputs) -> StepResult:
 
 def _quarters_verdict(points: Sequence[str], rt: FloatArray) -> Verdict:
     """Points whose real-time price changes with the hour alone."""
-    by_hour = rt.reshape(len(points), -1, QUARTER_HOURS_PER_HOUR)
+    by_hour = rt.reshape(len(points), rt.shape[1] // QUARTER_HOURS_PER_HOUR, QUARTER_HOURS_PER_HOUR)
     known = ~np.isnan(by_hour).any(axis=2)
     moves = (by_hour != by_hour[:, :, :1]).any(axis=2) & known
     hours, moving = known.sum(axis=1), moves.sum(axis=1)
