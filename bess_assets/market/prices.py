@@ -94,7 +94,7 @@ def _quarters_verdict(points: Sequence[str], rt: FloatArray) -> Verdict:
     known = ~np.isnan(by_hour).any(axis=2)
     moves = (by_hour != by_hour[:, :, :1]).any(axis=2) & known
     hours, moving = known.sum(axis=1), moves.sum(axis=1)
-    wrong = [points[n] for n in np.flatnonzero((hours >= LEAST_HOURS) & (moving < LEAST_MOVING * hours))]
+    wrong = [points[n] for n in np.flatnonzero((hours >= LEAST_HOURS) & (moving < LEAST_MOVING * hours)).tolist()]
     of = f"{int((hours >= LEAST_HOURS).sum())} settlement points with {LEAST_HOURS} whole hours or more"
     detail = f"{len(wrong)} of {of}: {', '.join(wrong[:5])}" if wrong else f"{of}, all move within the hour"
     return Verdict(not wrong, detail, {"settlement_points_without_quarter_hours": len(wrong)})
