@@ -4,13 +4,15 @@ Belongs here: which checks each table has, and judging them; the checks themselv
 Does not: hard invariants, which hold before a file may exist (storage.py), the second settlement (validation/), showing checks in Dagster (assets/).
 """
 
-from bess_assets.checks import figures, ledgers, row_counts, written
+from bess_assets.checks import figures, ledgers, plausible, row_counts, written
 from bess_assets.checks.check import Check, Judged, step_check
 from bess_assets.checks.written import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK, SUMS_CHECK
 from bess_assets.errors import BessError
-from bess_assets.market.award_checks import CAPACITY_CHECK, ENERGY_LIMITS_CHECK, MCPC_CHECK
+from bess_assets.market.award_checks import CAPACITY_CHECK, ENERGY_LIMITS_CHECK, LOAD_CHECK, MCPC_CHECK, ROWS_CHECK
 from bess_assets.market.daily import STATED_PRICE_CHECK
+from bess_assets.market.dispatch import METERED_CHECK
 from bess_assets.market.editions import FINAL_CHECK
+from bess_assets.market.prices import QUARTERS_CHECK
 from bess_assets.market.step import StepResult, Verdict
 from bess_assets.records import CheckEntry
 from bess_assets.settings import Settings
@@ -40,9 +42,21 @@ _OWN: dict[str, tuple[Check, ...]] = {
         ),
         step_check(
             CAPACITY_CHECK,
-            "Upward, or downward, ancillary awards of a generation or storage resource fit together between LSL and HSL of its own row. "
+            "Upward, or downward, ancillary awards of a generation or storage resource fit together between LSL and HSL of its own row, and none is negative. "
             "A warning: awards in status OUT and OFF are real.",
             "nothing, for a few hours; many hours of one resource mean that its limits or awards are not what they seem",
+        ),
+        step_check(
+            LOAD_CHECK,
+            "No ancillary award of a load resource is negative, and upward, or downward, ones together do not exceed the maximum power consumption of its "
+            "own row. A warning.",
+            "nothing, for a few rows; many rows of one resource mean that its awards or its size have another unit or sign",
+        ),
+        step_check(
+            ROWS_CHECK,
+            "No battery's resource lacks day-ahead rows for more than 24 hours, between its first and its last, in hours that the dataset holds. A warning: "
+            "without a row there is no award.",
+            "bring the day-ahead file again; if the resource was not listed then, nothing",
         ),
         step_check(
             MCPC_CHECK,
@@ -50,8 +64,25 @@ _OWN: dict[str, tuple[Check, ...]] = {
             "one of the two is an older edition: bring AS_prices and the day-ahead files of the named products again",
         ),
     ),
-    "bess_dispatch": (ledgers.QUARTER_HOURS,),
-    "bess_prices": (ledgers.QUARTER_HOURS,),
+    "bess_dispatch": (
+        ledgers.QUARTER_HOURS,
+        plausible.SIZE,
+        step_check(
+            METERED_CHECK,
+            "Where settlement metering and telemetry both say what a battery discharged, they agree within a fifth over the year. A warning: the metered "
+            "one is used.",
+            "look at the unit and the sign of both files; bring the wrong one again",
+        ),
+    ),
+    "bess_prices": (
+        ledgers.QUARTER_HOURS,
+        step_check(
+            QUARTERS_CHECK,
+            "Each settlement point's real-time price moves within the hour in at least a tenth of a week's hours or more. A warning: else hourly prices stand "
+            "in the place of those of quarter-hours.",
+            "bring RT_prices again, by quarter-hour",
+        ),
+    ),
     "dam_awards_daily": (
         step_check(
             STATED_PRICE_CHECK,
@@ -59,8 +90,10 @@ _OWN: dict[str, tuple[Check, ...]] = {
             "one of the two is an older edition, or your battery table names another node than the rows do",
         ),
     ),
-    "energy_revenue": (ledgers.QUARTER_HOURS,),
-    "as_revenue": (ledgers.HOURS,),
+    "rt_dispatch_daily": (plausible.SOMEBODY,),
+    "price_daily": (plausible.STILL, plausible.ONE_SIZE),
+    "energy_revenue": (ledgers.QUARTER_HOURS, plausible.FOLLOWED),
+    "as_revenue": (ledgers.HOURS, plausible.PRODUCT_PRICES),
     "daily_revenue": (figures.PRICED,),
     "leaderboard": (ledgers.LEDGERS, figures.EFFICIENCY, figures.OUTLIERS, figures.PUBLISHED_YEAR),
     "leaderboard_monthly": (figures.PUBLISHED_MONTHS,),

@@ -20,6 +20,8 @@ BoolArray = npt.NDArray[np.bool_]
 
 ENERGY_LIMITS_CHECK = "energy_awards_lie_within_the_limits_of_their_resource"
 CAPACITY_CHECK = "ancillary_awards_fit_between_the_limits_of_their_resource"
+LOAD_CHECK = "load_side_awards_fit_the_power_of_their_resource"
+ROWS_CHECK = "batteries_have_day_ahead_rows_throughout"
 MCPC_CHECK = "day_ahead_files_state_the_published_clearing_prices"
 
 LIMIT_TOLERANCE_MW = 0.05
@@ -31,6 +33,9 @@ _ROUNDING = 1e-9
 
 UPWARD = ("regup", "rrs", "ecrs", "nspin")
 DOWNWARD = ("regdn",)
+
+HOURS_WITHOUT_A_ROW = 24
+"""A resource that is not listed was not awarded; one that is missing for longer than a day was perhaps lost."""
 
 _LIMITS = ("lsl_mw", "hsl_mw")
 _PRICE = "settlement_price_usd_per_mwh"
@@ -95,6 +100,61 @@ def above_range(awards: Sequence[FloatArray], lsl: FloatArray, hsl: FloatArray) 
     return above
 
 
+def below_zero(awards: Sequence[FloatArray]) -> BoolArray:
+    """True where a known award is negative: an ancillary service is not bought."""
+    return np.asarray((np.stack(awards) < -LIMIT_TOLERANCE_MW).any(axis=0))
+
+
+class LoadLimits:
+    """Holds ancillary awards of load resources against the maximum power consumption of their own row."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Nothing compared yet."""
+        self._names = names
+        self._beyond = np.zeros(len(names), dtype=np.int64)
+        self._compared = 0
+
+    def put(self, rows: PlacedRows, awards: dict[str, FloatArray]) -> None:
+        """Compare rows: one that is repeated counts again."""
+        power = rows.numbers["max_power_mw"]
+        up = [awards[f"{product}_award_mw"] for product in UPWARD]
+        down = [awards[f"{product}_award_mw"] for product in DOWNWARD]
+        nothing = np.zeros_like(power)
+        beyond = above_range(up, nothing, power) | above_range(down, nothing, power) | below_zero([*up, *down])
+        self._compared += int((~np.isnan(power)).sum())
+        np.add.at(self._beyond, rows.series[beyond], 1)
+
+    def verdict(self) -> Verdict:
+        """What was found."""
+        by_name = {self._names[n]: int(self._beyond[n]) for n in np.flatnonzero(self._beyond).tolist()}
+        rows = f"{self._compared:,} rows of load resources with a maximum power"
+        detail = (
+            f"{sum(by_name.values()):,} of {rows} below 0 or above it: {_worst(by_name)}"
+            if by_name
+            else f"none of {rows} below 0 or above it"
+        )
+        numbers = {"rows_beyond": sum(by_name.values()), "rows_compared": self._compared}
+        return Verdict(passed=not by_name, detail=detail, numbers=numbers)
+
+
+def row_gaps(names: Sequence[str], present: BoolArray, held: BoolArray) -> dict[str, int]:
+    """Hours that the dataset holds and a resource has no row in, between its first and its last row; of resources with more than a day of them."""
+    begun = np.logical_or.accumulate(present, axis=1)
+    goes_on = np.logical_or.accumulate(present[:, ::-1], axis=1)[:, ::-1]
+    gaps = (begun & goes_on & held & ~present).sum(axis=1)
+    return {names[n]: int(gaps[n]) for n in np.flatnonzero(gaps > HOURS_WITHOUT_A_ROW).tolist()}
+
+
+def rows_verdict(resources: int, gaps: dict[str, int]) -> Verdict:
+    """What `row_gaps` of all datasets come to."""
+    detail = (
+        f"{len(gaps)} of {resources} resources: no row, and so no award, in {_worst(gaps)} hours"
+        if gaps
+        else f"{resources} resources, none without a row for more than {HOURS_WITHOUT_A_ROW} hours"
+    )
+    return Verdict(not gaps, detail, {"resources": resources, "resources_with_gaps": len(gaps)})
+
+
 class _Excesses:
     """Hours in which something goes beyond a limit, by resource."""
 
@@ -155,8 +215,9 @@ class AwardChecks:
         self._energy.add(names, sold_or_bought, known, outside_limits(energy, lsl, hsl))
         up = [own[f"{product}_award_mw"] for product in UPWARD]
         down = [own[f"{product}_award_mw"] for product in DOWNWARD]
-        awarded = np.asarray((np.nan_to_num(np.stack([*up, *down])) > 0).any(axis=0))
-        self._capacity.add(names, awarded, known, awarded & (above_range(up, lsl, hsl) | above_range(down, lsl, hsl)))
+        awarded = np.asarray((np.nan_to_num(np.stack([*up, *down])) != 0).any(axis=0))
+        beyond = above_range(up, lsl, hsl) | above_range(down, lsl, hsl) | below_zero([*up, *down])
+        self._capacity.add(names, awarded, known, awarded & beyond)
         mcpc = stated.mcpc
         if mcpc is not None:
             self._mcpc.append((part, {product: grid[:, part] for product, grid in mcpc.items()}))

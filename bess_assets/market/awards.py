@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bess_assets.market.award_checks import COMPARED, AwardChecks, StatedPrices
+from bess_assets.market.award_checks import (
+    COMPARED,
+    LOAD_CHECK,
+    ROWS_CHECK,
+    AwardChecks,
+    LoadLimits,
+    StatedPrices,
+    row_gaps,
+    rows_verdict,
+)
 from bess_assets.market.clock import OperatingYear, day_number
 from bess_assets.market.grid import Codes, HourlyReader, LedgerColumns, PlacedRows, Scatter, labels_array
 from bess_assets.market.nodes import NodeGrid, user_nodes
@@ -100,6 +109,8 @@ class _Side:
         grids: awards by quantity: as published, 0 where the dataset holds the hour and no row of the resource, NaN where it lacks the hour.
         nodes: node by hour where a row has one.
         names: resources, in the order of the grids.
+        gaps: hours without a row by resource, see `row_gaps`.
+        load_limits: awards of load resources against their size.
         stated: limits and prices that the rows state; nothing of load resources.
         no_award: what a battery without a resource in this dataset was awarded: 0 in the hours that the dataset holds, else NaN.
     """
@@ -111,7 +122,7 @@ class _Side:
         load = dataset == "dam_load_resources"
         own = [name for name in names if name]
         numbers = [*_AS_NUMBERS, "ecrsmd_award_mw"] if load else ["award_mw", *_AS_NUMBERS]
-        compared = [] if load else [*COMPARED]
+        compared = ["max_power_mw"] if load else [*COMPARED]
         points = Codes()
         reader = HourlyReader(
             inputs,
@@ -125,17 +136,21 @@ class _Side:
         scatter = Scatter(len(own), year.hours, _QUANTITIES)
         stated = StatedPrices(0 if load else len(own), year.hours)
         nodes = np.full((len(own), year.hours), -1, dtype=np.int32)
+        self.load_limits = LoadLimits(own)
         contradictions = 0
         for rows in reader:
             values, count = awarded(rows, load=load)
             contradictions += count
             scatter.put(rows.series, rows.step, values)
-            if not load:
+            if load:
+                self.load_limits.put(rows, values)
+            else:
                 nodes[rows.series, rows.step] = rows.texts["settlement_point"]
                 stated.put(rows)
         reader.report(findings, first_day=first_day)
         scatter.report(findings, dataset)
         findings.add("award_contradiction", dataset, contradictions, "RRS or ECRS: the parts were taken")
+        self.gaps = row_gaps(own, scatter.present, reader.held)
         for grid in scatter.grids.values():
             grid[~scatter.present & reader.held] = 0.0
         self.names = own
@@ -198,6 +213,11 @@ def _chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     )
     eras = ((gen, slice(0, boundary)), (esr, slice(boundary, None)))
     result.verdicts |= _judged(inputs, eras)
+    sides = [side for side in (gen, load, esr) if side is not None]
+    result.verdicts[LOAD_CHECK] = (load.load_limits if load else LoadLimits([])).verdict()
+    result.verdicts[ROWS_CHECK] = rows_verdict(
+        sum(len(side.names) for side in sides), {name: hours for side in sides for name, hours in side.gaps.items()}
+    )
     users = user_rows_by_battery(inputs, batteries)
     ledger = LedgerColumns(year, quarter_hours=False)
     for n, battery in enumerate(batteries):

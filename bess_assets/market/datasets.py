@@ -165,6 +165,10 @@ BUILT_COLUMNS = ("interval_start", "operating_day", "published", "report", LAYOU
 """Columns that a rollup built from reports has beside ERCOT's own: start of the interval or run, UTC; operating day; when the row was published,
 UTC; number of its report in the manifest; number of the report's layout in the file's metadata."""
 
+_PARTS_SOLD_EVERY_YEAR = {"rrspfr_award_mw": "rrs_award_mw", "ecrssd_award_mw": "ecrs_award_mw"}
+_SELL_EVERY_PART = {"dam_gen_resources", "dam_esr_resources", "sced_esr_resources"}
+"""The single column that may stand for a part, and the datasets whose resources sell it in every year."""
+
 _ROLLUP_EXTRAS = (
     "datetime",
     "hour",
@@ -496,7 +500,7 @@ _ALL = (
             _column("resource_status", "name", "Telemetered Resource Status", "Resource Status"),
             _live(_column("max_power_mw", "number", "Max Power Consumption")),
             _live(_column("consumption_mw", "number", "Real Power Consumption")),
-            _column("base_point_mw", "number", "Base Point", first_day=date(2019, 12, 2)),
+            _live(_column("base_point_mw", "number", "Base Point", first_day=date(2019, 12, 2))),
         ),
     ),
     Dataset(
@@ -708,6 +712,7 @@ class FileDescription:
         blank: those that are there and blank in every row: as good as absent.
         unknown: headings that no era of the dataset has.
         zero_filled: canonical number columns that are zero in every row, as far as the footer's statistics say.
+        year: in the file's name; None if there is none.
     """
 
     rows: int
@@ -717,6 +722,7 @@ class FileDescription:
     blank: list[str]
     unknown: list[str]
     zero_filled: list[str]
+    year: int | None = None
 
 
 def open_parquet(dataset: Dataset, path: Path, dictionaries: list[str] | None = None) -> pq.ParquetFile:
@@ -791,15 +797,30 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
         blank=[name for name in missing if name in there],
         unknown=[h for h in headings if not dataset.knows(h) and not (built and h in BUILT_COLUMNS)],
         zero_filled=zero,
+        year=year,
     )
 
 
 def suspicious_zeros(dataset: Dataset, description: FileDescription) -> list[str]:
-    """Columns of a file that are all zero and in no real file are: absent data filled in. RRS counts if all its columns are."""
+    """Columns of a file that are all zero and in no real file are: absent data filled in.
+
+    RRS counts if all its columns are. The part of RRS, and of ECRS, that every year's generation and storage files hold once it is published counts where no
+    single column stands for it.
+    """
     zero = set(description.zero_filled)
     suspicious = {name for name in zero if dataset.columns[name].never_all_zero}
-    rrs = {name for _, _, name in description.columns if name and name.startswith("rrs") and name.endswith("_award_mw")}
-    return sorted(suspicious | (rrs if rrs <= zero else set()))
+    there = {name for _, _, name in description.columns if name}
+    rrs = {name for name in there if name.startswith("rrs") and name.endswith("_award_mw")}
+    parts = {
+        part
+        for part, single in _PARTS_SOLD_EVERY_YEAR.items()
+        if dataset.name in _SELL_EVERY_PART
+        and part in zero
+        and description.year is not None
+        and is_published(dataset.columns[part], description.year)
+        and single not in there - zero
+    }
+    return sorted(suspicious | parts | (rrs if rrs <= zero else set()))
 
 
 def require_columns(dataset: Dataset, path: Path, headings: list[str]) -> dict[str, str]:

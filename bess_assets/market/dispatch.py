@@ -17,10 +17,19 @@ from bess_assets.market.clock import day_number
 from bess_assets.market.grid import LedgerColumns, labels_array
 from bess_assets.market.products import HOURS_PER_QUARTER_HOUR, PRODUCTS, RTC_FIRST_DAY, SOURCES
 from bess_assets.market.runs import Means, MeterReader, RunReader, SecondsArray, Window, coverage_of
-from bess_assets.market.step import Columns, Findings, Inputs, StepResult
+from bess_assets.market.step import Columns, Findings, Inputs, StepResult, Verdict
 
 FloatArray = npt.NDArray[np.float64]
 SourceArray = npt.NDArray[np.int8]
+
+METERED_CHECK = "metering_and_telemetry_agree"
+LARGEST_DIFFERENCE = 0.2
+"""Of the larger: real ones lie within some percent of each other."""
+LEAST_COMPARED = 96
+"""Quarter-hours, a day."""
+NOISE_SHARE = 0.01
+"""Negative consumption up to this share of what was charged is the noise of a meter at rest."""
+NAMES_SHOWN = 5
 
 _METER, _TELEMETRY, _BASE_POINT, _NONE = 0, 1, 2, -1
 
@@ -149,8 +158,33 @@ def bess_dispatch(inputs: Inputs) -> StepResult:
     Raises:
         InputError: a file cannot be read.
     """
-    findings = Findings()
-    return StepResult(_chunks(inputs, findings), findings)
+    result = StepResult(iter(()))
+    result.chunks = _chunks(inputs, result)
+    return result
+
+
+class _Metered:
+    """Settlement metering beside telemetry, over the quarter-hours in which both are known."""
+
+    def __init__(self) -> None:
+        self._compared = 0
+        self._wrong: dict[str, str] = {}
+
+    def add(self, battery: str, meter: FloatArray, telemetry: FloatArray) -> None:
+        both = ~np.isnan(meter) & ~np.isnan(telemetry)
+        if int(both.sum()) < LEAST_COMPARED:
+            return
+        self._compared += 1
+        metered, measured = float(np.maximum(meter[both], 0.0).sum()), float(telemetry[both].sum())
+        if abs(metered - measured) > LARGEST_DIFFERENCE * max(metered, measured):
+            self._wrong[battery] = f"{battery} {metered:,.0f} MWh metered, {measured:,.0f} by telemetry"
+
+    def verdict(self) -> Verdict:
+        of = f"{self._compared} batteries with both quantities"
+        wrong = list(self._wrong.values())
+        more = f" and {len(wrong) - NAMES_SHOWN} more" if len(wrong) > NAMES_SHOWN else ""
+        detail = f"{len(wrong)} of {of} differ: {'; '.join(wrong[:NAMES_SHOWN])}{more}" if wrong else f"{of}, all agree"
+        return Verdict(not wrong, detail, {"batteries": self._compared, "batteries_differing": len(wrong)})
 
 
 @dataclass
@@ -175,8 +209,8 @@ class _Energy:
         return _Energy(number(), number(), source(), source(), np.zeros(quarter_hours), np.zeros(quarter_hours))
 
 
-def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
-    year = inputs.year
+def _chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
+    year, findings = inputs.year, result.findings
     registry = inputs.tables["bess_registry"].read(
         ["battery", "gen_resource", "load_resource", "esr_resource", "charging"]
     )
@@ -198,6 +232,7 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
         metered = meter.read()
         for reader in (generation.reader, load.reader, meter):
             reader.report(findings)
+        _report_negative_consumption(load, findings)
     if boundary < year.quarter_hours:
         esr_era = slice(boundary, year.quarter_hours)
         esr = read_flows(inputs, "sced_esr_resources", esrs, "output_mw", esr_era, awards=True)
@@ -205,10 +240,16 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
     ledger = LedgerColumns(year, quarter_hours=True)
     no_award = pa.nulls(year.quarter_hours, pa.float64())
     left_out = 0.0
+    agreement = _Metered()
     for row in rows:
         energy = _Energy.unknown(year.quarter_hours)
         if generation is not None and metered is not None and row["gen_resource"]:
             n = gens.index(row["gen_resource"])
+            agreement.add(
+                row["battery"],
+                metered[n, :boundary],
+                np.where(generation.source[n] == _TELEMETRY, generation.positive_mwh[n], np.nan),
+            )
             own_load = loads.index(row["load_resource"]) if row["charging"] == "load" else None
             left_out += _combo(energy, slice(0, boundary), generation, metered, n, load, own_load, row["charging"])
         rt_awards: dict[str, Any] = dict.fromkeys(PRODUCTS, no_award)
@@ -231,12 +272,24 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
             charge_coverage=energy.charge_coverage,
             **{f"{p}_rt_award_mw": values for p, values in rt_awards.items()},
         )
+    result.verdicts[METERED_CHECK] = agreement.verdict()
     findings.add(
         "generation_side_charging",
         "bess_dispatch",
         round(left_out),
         "MWh: station use, or the load side's charging seen twice",
         warning=False,
+    )
+
+
+def _report_negative_consumption(load: Flows, findings: Findings) -> None:
+    negative, charged = float(np.nansum(load.discharge_mwh)), float(np.nansum(load.charge_mwh))
+    findings.add(
+        "negative_consumption",
+        "sced_load_resources",
+        round(negative),
+        "MWh: a load resource does not discharge",
+        warning=negative > NOISE_SHARE * charged,
     )
 
 

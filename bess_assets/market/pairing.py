@@ -20,6 +20,9 @@ CYCLES_FOR_EVIDENCE = 5
 HOURS_IF_ENERGY_UNKNOWN = 10.0
 """Stands for those cycles, in hours at capacity, where MWh is unknown."""
 
+SAME_KEY, OTHER_NODE, OTHER_SIZE = "same name and number", "another node", "another size"
+"""Words of the evidence of a bridge."""
+
 _SUFFIX = re.compile(r"_(BESS|BES|ESS|BATT|BAT|ESR|UNIT|LD)(\d*)$")
 
 Status = Literal["confirmed", "same_name", "name_only", "rejected", "user", "none"]
@@ -242,6 +245,32 @@ class Unit:
     capacity_mw: float | None
 
 
+def bridge_words(combo: Unit, esr: Unit) -> list[str]:
+    """What names, nodes and sizes say of a combo and an ESR resource being one battery, for and against it."""
+    same_key = battery_key(combo.name) == battery_key(esr.name)
+    same_prefix = name_parts(combo.name).prefix == name_parts(esr.name).prefix
+    node, size = _same_node(combo, esr), _same_size(combo, esr)
+    said = (
+        (SAME_KEY, same_key),
+        ("same prefix", same_prefix and not same_key),
+        ("same node", node),
+        ("size within 20 %", size),
+        (OTHER_NODE, node is False),
+        (OTHER_SIZE, size is False),
+    )
+    return [word for word, holds in said if holds]
+
+
+def _same_node(combo: Unit, esr: Unit) -> bool | None:
+    return bool(combo.nodes & esr.nodes) if combo.nodes and esr.nodes else None
+
+
+def _same_size(combo: Unit, esr: Unit) -> bool | None:
+    if not combo.capacity_mw or not esr.capacity_mw:
+        return None
+    return abs(esr.capacity_mw - combo.capacity_mw) <= SIZE_TOLERANCE * combo.capacity_mw
+
+
 def bridge_names(combos: Sequence[Unit], esrs: Sequence[Unit]) -> dict[str, tuple[str, str]]:
     """ESR resource and evidence by combo resource, for batteries renamed at RTC+B.
 
@@ -255,10 +284,7 @@ def bridge_names(combos: Sequence[Unit], esrs: Sequence[Unit]) -> dict[str, tupl
             same_prefix = name_parts(combo.name).prefix == name_parts(esr.name).prefix
             if not same_key and not (combo.nodes & esr.nodes):
                 continue
-            node = bool(combo.nodes & esr.nodes) if combo.nodes and esr.nodes else None
-            size = None
-            if combo.capacity_mw and esr.capacity_mw:
-                size = abs(esr.capacity_mw - combo.capacity_mw) <= SIZE_TOLERANCE * combo.capacity_mw
+            node, size = _same_node(combo, esr), _same_size(combo, esr)
             if same_key and not (node is False and size is False):
                 rank = 0
             elif node and size:
@@ -266,14 +292,5 @@ def bridge_names(combos: Sequence[Unit], esrs: Sequence[Unit]) -> dict[str, tupl
             else:
                 continue
             ranks[combo.name, esr.name] = (rank, -sum(t is True for t in (node, size)))
-            texts[combo.name, esr.name] = ", ".join(
-                word
-                for word, holds in (
-                    ("same name and number", same_key),
-                    ("same prefix", same_prefix and not same_key),
-                    ("same node", node),
-                    ("size within 20 %", size),
-                )
-                if holds
-            )
+            texts[combo.name, esr.name] = ", ".join(bridge_words(combo, esr))
     return {a: (b, texts[a, b]) for a, b in mutual_best(ranks).items()}

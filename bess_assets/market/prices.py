@@ -6,7 +6,7 @@ Does not: which node a battery settles at (nodes.py), money (energy.py, ancillar
 The published real-time price already holds the ORDC and reliability adders: none is ever added. A missing node price stays missing: never a hub's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +17,16 @@ from bess_assets.market.datasets import DATASETS
 from bess_assets.market.grid import Codes, HourlyReader, LedgerColumns, Scatter
 from bess_assets.market.products import ECRS_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.market.reading import Rows, read_rows
-from bess_assets.market.step import Columns, Findings, Inputs, StepResult, StoredTable
+from bess_assets.market.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict
 from bess_assets.market.threads import in_order
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+
+QUARTERS_CHECK = "real_time_prices_move_within_the_hour"
+LEAST_MOVING = 0.1
+"""Of the hours: four equal quarter-hours are common at a floor or at night, and not all year."""
+LEAST_HOURS = 7 * 24
 
 LOWEST_RT_PRICE = -251.0
 LOWEST_DA_PRICE = -1_000.0
@@ -79,12 +84,25 @@ def bess_prices(inputs: Inputs) -> StepResult:
     Raises:
         InputError: a file cannot be read.
     """
-    findings = Findings()
-    return StepResult(_chunks(inputs, findings), findings)
+    result = StepResult(iter(()))
+    result.chunks = _chunks(inputs, result)
+    return result
 
 
-def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
-    year = inputs.year
+def _quarters_verdict(points: Sequence[str], rt: FloatArray) -> Verdict:
+    """Points whose real-time price changes with the hour alone."""
+    by_hour = rt.reshape(len(points), rt.shape[1] // QUARTER_HOURS_PER_HOUR, QUARTER_HOURS_PER_HOUR)
+    known = ~np.isnan(by_hour).any(axis=2)
+    moves = (by_hour != by_hour[:, :, :1]).any(axis=2) & known
+    hours, moving = known.sum(axis=1), moves.sum(axis=1)
+    wrong = [points[n] for n in np.flatnonzero((hours >= LEAST_HOURS) & (moving < LEAST_MOVING * hours)).tolist()]
+    of = f"{int((hours >= LEAST_HOURS).sum())} settlement points with {LEAST_HOURS} whole hours or more"
+    detail = f"{len(wrong)} of {of}: {', '.join(wrong[:5])}" if wrong else f"{of}, all move within the hour"
+    return Verdict(not wrong, detail, {"settlement_points_without_quarter_hours": len(wrong)})
+
+
+def _chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
+    year, findings = inputs.year, result.findings
     registry = inputs.tables["bess_registry"].read(["settlement_points"])
     nodes = {point for text in registry["settlement_points"].to_pylist() if text for point in text.split(";")}
     points = sorted(nodes | _hubs_and_zones(inputs))
@@ -113,6 +131,7 @@ def _chunks(inputs: Inputs, findings: Findings) -> Iterator[Columns]:
         names = [points[n] for n in np.flatnonzero(odd.any(axis=1))]
         findings.add("implausible_price", dataset, int(odd.sum()), ", ".join(names[:12]))
     rt_prices, da_prices = rt.grids["price_usd_per_mwh"], da.grids["price_usd_per_mwh"]
+    result.verdicts[QUARTERS_CHECK] = _quarters_verdict(points, rt_prices)
     unpriced = [
         point
         for n, point in enumerate(points)

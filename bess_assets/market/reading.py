@@ -135,7 +135,7 @@ class RowSource:
         path: the file.
         found: heading by canonical name.
         layouts: canonical columns of each layout of the reports that a rollup was built from; empty where it does not say.
-        unusable_numbers: infinities by canonical name, counted while rows are read.
+        unusable_numbers: infinities and NaN by canonical name, counted while rows are read.
     """
 
     dataset: Dataset
@@ -228,7 +228,7 @@ class Rows:
         return translate[codes], texts
 
     def numbers(self, name: str) -> FloatArray:
-        """Floats, NaN where blank or absent; infinities are blank and counted."""
+        """Floats, NaN where blank or absent; infinities and NaN of the file's own are blank and counted."""
         if not self.has(name):
             return np.full(self.count, np.nan)
         column = self._column(name)
@@ -240,8 +240,12 @@ class Rows:
         else:
             values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         infinite = np.isinf(values)
-        if infinite.any():
-            self._source.unusable_numbers[name] = self._source.unusable_numbers.get(name, 0) + int(infinite.sum())
+        unusable = int(infinite.sum())
+        if pa.types.is_floating(column.type):
+            # a NaN that is no null: something was reckoned wrong before the file was written
+            unusable += int(np.isnan(values).sum()) - column.null_count
+        if unusable:
+            self._source.unusable_numbers[name] = self._source.unusable_numbers.get(name, 0) + unusable
             values = np.where(infinite, np.nan, values)
         return np.asarray(values, dtype=np.float64)
 
@@ -502,7 +506,7 @@ class FileCount:
 
     Attributes:
         rows: rows read.
-        unusable_numbers: infinities by canonical column.
+        unusable_numbers: infinities and NaN by canonical column.
     """
 
     rows: int = 0

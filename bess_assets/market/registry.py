@@ -18,17 +18,22 @@ from bess_assets.market.datasets import DATASETS, describe_file, suspicious_zero
 from bess_assets.market.grid import Codes, DayLog, HourlyReader, Scatter
 from bess_assets.market.nodes import NodeGrid, user_nodes
 from bess_assets.market.pairing import (
+    OTHER_NODE,
+    OTHER_SIZE,
+    SAME_KEY,
+    SIZE_TOLERANCE,
     Evidence,
     Pair,
     Unit,
     bridge_names,
+    bridge_words,
     candidates,
     choose_pairs,
     unique_keys,
     weigh,
 )
 from bess_assets.market.products import DAM_ESR_FIRST_DAY, RTC_FIRST_DAY
-from bess_assets.market.reading import read_rows
+from bess_assets.market.reading import Rows, read_rows
 from bess_assets.market.runs import LONGEST_HOLD_SECONDS, MeterReader, RunReader, Window
 from bess_assets.market.step import Finding, Findings, Inputs, StepResult, StoredTable
 from bess_assets.market.user_table import NO_LOAD, UserRow, read_user_table
@@ -48,8 +53,30 @@ _RESOURCE_DATASETS = (*BESS_DATASETS, "dam_load_resources", "sced_load_resources
 TOGETHER_MW = 1.0
 """Both sides above this in one run counts against a pair."""
 
+USER_TABLE = "user's table"
+
 _COMBO_TYPE = "PWRSTR"
 _ESR_TYPE = "ESR"
+_OTHER_TYPES = frozenset(
+    [
+        "CCGT90",
+        "CCLE90",
+        "CLLIG",
+        "DSL",
+        "GSNONR",
+        "GSREH",
+        "GSSUP",
+        "HYDRO",
+        "NUC",
+        "PVGR",
+        "RENEW",
+        "SCGT90",
+        "SCLE90",
+        "WIND",
+    ]
+)
+"""ERCOT's types of generation resources that are no storage: a row of one of them proves a file to be another dataset's."""
+_ESR_DATASETS = ("dam_esr_resources", "sced_esr_resources")
 
 
 def sized(values: FloatArray) -> float | None:
@@ -100,6 +127,8 @@ def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_ty
         for rows in read_rows(DATASETS[dataset], path, ["resource_name", "resource_type"]):
             codes, texts = rows.texts("resource_name")
             unnamed += int(np.count_nonzero(codes < 0)) if rows.has("resource_name") else 0
+            if dataset in _ESR_DATASETS:
+                _refuse_other_types(rows, dataset)
             if resource_type is not None and rows.has("resource_type"):
                 kinds, kind_texts = rows.texts("resource_type")
                 # the last place answers for a blank, which has the code -1
@@ -110,6 +139,26 @@ def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_ty
             names.update(texts[code] for code in np.flatnonzero(np.bincount(codes + 1)[1:]))
     findings.add("unnamed_rows", dataset, unnamed, "no resource name: not used")
     return names
+
+
+def _refuse_other_types(rows: Rows, dataset: str) -> None:
+    """A file of generation resources has the same headings.
+
+    Raises:
+        InputError: a row is of a resource that is no storage.
+    """
+    codes, texts = rows.texts("resource_type")
+    occurs = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
+    others = [text for text, count in zip(texts, occurs, strict=True) if count and text.upper() in _OTHER_TYPES]
+    if others:
+        raise InputError(
+            f"{rows.path.name} of {DATASETS[dataset].folder} holds resources of the type {', '.join(others[:5])}.",
+            dataset=dataset,
+            file=rows.path,
+            column="resource_type",
+            expected=f"energy storage resources alone, of the type {_ESR_TYPE}: the rows of {DATASETS[dataset].report}",
+            remedy="Put the file into the folder of its own dataset, and the right one here.",
+        )
 
 
 def latest_qses(inputs: Inputs, dataset: str, names: Sequence[str]) -> list[str]:
@@ -395,7 +444,8 @@ class _Registry:
         if not combos or not esrs:
             return {}
         decided = {gen: self.user_esrs[b] for b, gen in self.user_gens.items() if b in self.user_esrs}
-        bridges = {gen: (esr, "user's table") for gen, esr in decided.items()}
+        units = {self.combo.names[n]: n for n in combos}, {self.esr.names[n]: n for n in esrs}
+        bridges = {gen: (esr, self._user_bridge(units[0][gen], units[1][esr])) for gen, esr in decided.items()}
         left_esrs = [_unit(self.esr, n) for n in esrs if self.esr.names[n] not in set(decided.values())]
         bridges |= bridge_names([_unit(self.combo, n) for n in combos if self.combo.names[n] not in decided], left_esrs)
         self.findings.add(
@@ -406,6 +456,10 @@ class _Registry:
             warning=False,
         )
         return bridges
+
+    def _user_bridge(self, gen: int, esr: int) -> str:
+        """What the data say of a bridge that the user decided; it holds all the same."""
+        return ", ".join([USER_TABLE, *bridge_words(_unit(self.combo, gen), _unit(self.esr, esr))])
 
     def _name(self, batteries: Sequence[_Battery]) -> None:
         """Keys from names: the ESR's, where the battery has one, for that name lasts."""
@@ -589,8 +643,10 @@ class _Registry:
             notes.append(f"load resource {b.pair.load} paired by name only: its AS is counted, charging is not")
         if b.pair and b.pair.status in {"rejected", None}:
             notes.append("no accepted load resource: AS of a load side is not counted")
+        notes += self._size_notes(b)
         if b.pair and b.pair.status == "user" and "against the evidence" in b.pair.evidence:
             notes.append(f"load resource {b.pair.load} by the user's table, against the evidence")
+        notes += self._bridge_notes(b)
         if latest and latest.note:
             notes.append(latest.note)
         for prefix, has_one in (("gen", b.gen is not None), ("load", b.load is not None), ("esr", b.esr is not None)):
@@ -598,6 +654,35 @@ class _Registry:
                 if has_one and columns and (f"_{prefix}_" in dataset or (prefix == "gen" and dataset == "sced_smne")):
                     notes.append(f"all zero in {dataset}, perhaps absent data filled in: {', '.join(columns)}")
         return notes
+
+    def _bridge_notes(self, b: _Battery) -> list[str]:
+        """What is doubtful about the battery being one before and after the renaming at RTC+B."""
+        if not (has_combo_era(self.year) and has_esr_era(self.year)):
+            return []
+        words = (b.bridge or "").split(", ")
+        against = [word for word in (OTHER_NODE, OTHER_SIZE) if word in words]
+        if against:
+            return [f"joined with {self._esr_name(b)} against the evidence: {' and '.join(against)}"]
+        if b.bridge and not {SAME_KEY, USER_TABLE} & set(words):
+            return [f"joined with {self._esr_name(b)} by {' and '.join(words)}, not by its name"]
+        first_day = day_number(RTC_FIRST_DAY) - self.year.first_day
+        if b.esr is None and b.gen is not None and self.combo.last(b.gen) >= first_day - 1 and self.esr.names:
+            return [f"no storage resource follows it: nothing is known from {RTC_FIRST_DAY}"]
+        if b.gen is None and b.esr is not None and self.esr.first(b.esr) == first_day:
+            return [f"no generation resource came before it: nothing is known before {RTC_FIRST_DAY}"]
+        return []
+
+    def _esr_name(self, b: _Battery) -> str | None:
+        return None if b.esr is None else self.esr.names[b.esr]
+
+    def _size_notes(self, b: _Battery) -> list[str]:
+        """Sizes of a storage resource that its two datasets state otherwise: one of them has another unit, or is another resource's."""
+        if b.esr is None:
+            return []
+        day_ahead, telemetered = sized(self.esr.hsl[b.esr]), sized(self.esr_sced_hsl[b.esr])
+        if day_ahead and telemetered and abs(telemetered - day_ahead) > SIZE_TOLERANCE * day_ahead:
+            return [f"its size is {day_ahead:g} MW in dam_esr_resources and {telemetered:g} MW in sced_esr_resources"]
+        return []
 
     def _suspicious_zeros(self, dataset: str) -> list[str]:
         files = self.inputs.rollups.files(dataset, self.year.year)

@@ -315,7 +315,8 @@ class _File:
         zero = [name for n, name in self._used.items() if self._is_zero(n)]
         return set(
             suspicious_zeros(
-                self._dataset, FileDescription(self.rows, path.stat().st_size, columns, [], [], [], zero_filled=zero)
+                self._dataset,
+                FileDescription(self.rows, path.stat().st_size, columns, [], [], [], zero_filled=zero, year=self._year),
             )
         )
 

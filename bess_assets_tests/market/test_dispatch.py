@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pytest
 
-from bess_assets.market.dispatch import bess_dispatch
+from bess_assets.market.dispatch import METERED_CHECK, bess_dispatch
 from bess_assets.market.products import PRODUCTS
 from bess_assets.storage import ResultTable, write_table
 from bess_assets.tables import BESS_DISPATCH
@@ -239,8 +239,21 @@ def test_negative_consumption_of_a_load_is_no_charging(tmp_path):
     write_rollup(
         tmp_path, "sced_load_resources", 2024, [_at(0, LOAD, consumption_mw=-6.0), _at(15, LOAD, consumption_mw=6.0)]
     )
-    own, _ = _dispatch(tmp_path)
+    own, findings = _dispatch(tmp_path)
     assert own[KEY]["charge_mwh"][:2].tolist() == [0.0, 1.5]
+    (finding,) = found(findings, "negative_consumption", "sced_load_resources")
+    assert (finding.count, finding.warning) == (2, True)  # 1.5 MWh, rounded
+
+
+@pytest.mark.parametrize(("mwh", "agrees"), [(2.0, True), (1.7, True), (1.5, False), (2_000.0, False), (-2.0, False)])
+def test_metering_that_telemetry_of_a_day_contradicts_is_named(tmp_path, mwh, agrees):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
+    write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, mwh) for number in range(1, 97)])
+    result = bess_dispatch(inputs_of(tmp_path, 2024, COMBO))
+    take(result)
+    verdict = result.verdicts[METERED_CHECK]
+    assert (verdict.passed, KEY in verdict.detail) == (agrees, not agrees)
+    assert verdict.numbers["batteries"] == 1
 
 
 # --- the repeated hour ------------------------------------------------------------------------------------------------------------------------------

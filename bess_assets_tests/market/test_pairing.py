@@ -223,7 +223,11 @@ def _unit(name: str, *nodes: str, mw: float | None = 100.0) -> Unit:
             _unit("OAK_ESR1", "OAK_RN"),
             "same name and number, same node, size within 20 %",
         ),
-        (_unit("OAK_BESS1", "OAK_RN"), _unit("OAK_ESR1", "NEW_RN"), "same name and number, size within 20 %"),
+        (
+            _unit("OAK_BESS1", "OAK_RN"),
+            _unit("OAK_ESR1", "NEW_RN"),
+            "same name and number, size within 20 %, another node",
+        ),
         (_unit("OAK_BESS1"), _unit("OAK_ESR1", mw=None), "same name and number"),
         (_unit("OAK_BESS1", "OAK_RN"), _unit("OAK_ESR1", "NEW_RN", mw=200.0), None),
         (_unit("OAK_BESS1", "OAK_RN"), _unit("OAK_ESR7", "OAK_RN"), "same prefix, same node, size within 20 %"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bess_assets.market.prices import (
+    QUARTERS_CHECK,
     PriceGrid,
     bess_prices,
     highest_mcpc,
@@ -162,6 +163,25 @@ def test_the_caps_of_2021_and_before_were_higher():
     assert [highest_price(year) for year in (2019, 2021, 2022, 2026)] == [10_000, 10_000, 6_000, 6_000]
     assert [highest_mcpc(year) for year in (2019, 2021, 2022, 2026)] == [30_000, 30_000, 6_000, 6_000]
     assert implausible(np.array([NAN, -1.0, 0.0, 5.0, 5.1]), 0.0, 5.0).tolist() == [False, True, False, False, True]
+
+
+def _quarters_verdict(root, *batteries):
+    result = bess_prices(inputs_of(root, 2024, *batteries))
+    take(result, "settlement_point") if batteries else list(result.chunks)
+    return result.verdicts[QUARTERS_CHECK]
+
+
+@pytest.mark.parametrize(("moving", "passes"), [(16, False), (17, True)])
+def test_a_price_that_moves_with_the_hour_alone_for_a_week_is_named(tmp_path, moving, passes):
+    hours = [(date(2024, 1, 1 + n // 24), n % 24 + 1, n < moving) for n in range(7 * 24)]
+    rows = [_rt(hour, i, 20.0 + hour + i * moves, day=day) for day, hour, moves in hours for i in (1, 2, 3, 4)]
+    write_rollup(tmp_path, "rt_prices", 2024, rows)
+    verdict = _quarters_verdict(tmp_path, ALONE)
+    assert (verdict.passed, verdict.detail.endswith(NODE)) == (passes, not passes)
+
+
+def test_a_year_without_a_single_point_has_no_price_that_could_move(tmp_path):
+    assert _quarters_verdict(tmp_path).passed
 
 
 def test_the_grid_of_stored_prices_gives_each_node_its_row_and_an_unknown_node_nothing(tmp_path):

@@ -422,7 +422,9 @@ def test_the_user_joins_names_that_nothing_else_would(tmp_path: Path) -> None:
     table = f"battery,gen_resource,esr_resource\nOAK_1,{GEN},FAR_ESR9\n"
     joined, _ = registry(tmp_path / "b", 2025, market, table=table)
     assert list(joined) == ["OAK_1"]
-    assert (joined["OAK_1"]["esr_resource"], joined["OAK_1"]["bridge_evidence"]) == ("FAR_ESR9", "user's table")
+    assert joined["OAK_1"]["esr_resource"] == "FAR_ESR9"
+    assert joined["OAK_1"]["bridge_evidence"] == "user's table, size within 20 %, another node"
+    assert "joined with FAR_ESR9 against the evidence: another node" in joined["OAK_1"]["notes"].split("; ")
 
 
 def test_the_user_may_join_an_esr_to_a_battery_named_by_its_key_alone(tmp_path: Path) -> None:
@@ -512,3 +514,32 @@ def test_days_are_seen_in_both_eras(tmp_path: Path) -> None:
     rows, _ = registry(tmp_path, 2025, seam_market())
     assert (rows["OAK_1"]["first_seen_day"], rows["OAK_1"]["last_seen_day"]) == (BEFORE, AFTER)
     assert BEFORE < SEAM < AFTER
+
+
+def test_a_size_that_the_two_storage_files_state_otherwise_stands_in_the_notes(tmp_path: Path) -> None:
+    market = seam_market()
+    market["dam_esr_resources"] = [row | {"hsl_mw": 10_000.0} for row in market["dam_esr_resources"]]
+    rows, _ = registry(tmp_path, 2025, market)
+    notes = rows["OAK_1"]["notes"].split("; ")
+    assert "its size is 10000 MW in dam_esr_resources and 10 MW in sced_esr_resources" in notes
+    assert f"joined with {ESR} against the evidence: another size" in notes
+
+
+def test_batteries_that_end_or_begin_with_rtc_b_and_have_no_other_half_say_so(tmp_path: Path) -> None:
+    market = seam_market()
+    for dataset in ("dam_esr_resources", "sced_esr_resources"):
+        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
+    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
+    rows, _ = registry(tmp_path, 2025, market)
+    assert "no storage resource follows it: nothing is known from 2025-12-05" in rows["OAK_1"]["notes"]
+    assert "no generation resource came before it: nothing is known before 2025-12-05" in rows["FAR_9"]["notes"]
+
+
+def test_a_file_of_generation_resources_is_refused_as_one_of_storage(tmp_path: Path) -> None:
+    market = seam_market()
+    market["dam_esr_resources"] = market["dam_esr_resources"] + [
+        row | {"resource_type": "WIND"} for row in market["dam_esr_resources"]
+    ]
+    with pytest.raises(InputError, match="resources of the type WIND") as error:
+        registry(tmp_path, 2025, market)
+    assert (error.value.dataset, error.value.column) == ("dam_esr_resources", "resource_type")

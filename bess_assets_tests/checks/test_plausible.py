@@ -1,0 +1,193 @@
+"""Quantities and prices that fit each other, and those that do not: hand-written tables, each faulty in one way and then not."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from bess_assets.checks.plausible import (
+    FOLLOWED_CHECK,
+    ONE_SIZE_CHECK,
+    PRODUCT_PRICES_CHECK,
+    SIZE_CHECK,
+    SOMEBODY_CHECK,
+    STILL_CHECK,
+)
+from bess_assets.market.award_checks import row_gaps, rows_verdict
+from bess_assets_tests.checks.conftest import numbers_of
+from bess_assets_tests.made_home import write_rows
+
+YEAR = 2022
+DAY = date(2022, 5, 10)
+MIDNIGHT = datetime(2022, 5, 10, 5, tzinfo=UTC)
+
+
+def _quarter_hours(count, battery="ALPHA_1", **columns):
+    return [
+        {
+            "battery": battery,
+            "interval_start": MIDNIGHT + n * timedelta(minutes=15),
+            "operating_day": DAY,
+            "discharge_coverage": 1.0,
+            "charge_coverage": 1.0,
+            "implausible_price": False,
+            "expected": True,
+            **columns,
+        }
+        for n in range(count)
+    ]
+
+
+def _registry(settings, capacity_mw):
+    through = date(2022, 12, 31)
+    row = {
+        "battery": "ALPHA_1",
+        "charging": "load",
+        "capacity_mw": capacity_mw,
+        "duration_hours": 4.0,
+        "duration_source": "assumed",
+        **dict.fromkeys(("first_seen_day", "last_seen_day", "expected_first_day", "expected_last_day"), through),
+        "data_through": through,
+        "edition": "final",
+    }
+    write_rows(settings, YEAR, "bess_registry", [row])
+
+
+@pytest.mark.parametrize(
+    ("columns", "beyond"),
+    [
+        ({"discharge_mwh": 37.5, "charge_mwh": 37.5}, False),  # 150 MW of a battery of 100
+        ({"discharge_mwh": 37.7}, True),
+        ({"charge_mwh": 37.7}, True),
+        ({"regup_rt_award_mw": 200.0, "nspin_rt_award_mw": -0.05}, False),
+        ({"ecrs_rt_award_mw": 301.0}, True),
+        ({"rrs_rt_award_mw": -1.0}, True),
+    ],
+)
+def test_flows_and_real_time_awards_of_more_than_the_battery_can_do_are_named(settings, judge, columns, beyond):
+    _registry(settings, 100.0)
+    write_rows(settings, YEAR, "bess_dispatch", _quarter_hours(2, **columns))
+    verdict = judge(YEAR, "bess_dispatch", SIZE_CHECK)
+    assert (not verdict.passed, "ALPHA_1 2 quarter-hours" in verdict.detail) == (beyond, beyond)
+
+
+def test_without_a_capacity_nothing_is_beyond_it(settings, judge):
+    _registry(settings, None)
+    write_rows(settings, YEAR, "bess_dispatch", _quarter_hours(2, discharge_mwh=37_500.0))
+    verdict = judge(YEAR, "bess_dispatch", SIZE_CHECK)
+    assert (verdict.passed, verdict.numbers["batteries"]) == (True, 0)
+
+
+def _sold(output_mw, award_mw=8.0):
+    """A battery that sold a steady award at 30 $/MWh, real time 40 $/MWh."""
+    metered, offset = output_mw / 4 * 40.0, -award_mw / 4 * 40.0
+    return _quarter_hours(
+        192,
+        da_usd=award_mw / 4 * 30.0,
+        rt_metered_usd=metered,
+        rt_da_offset_usd=offset,
+        rt_usd=metered + offset,
+        energy_usd=award_mw / 4 * 30.0 + metered + offset,
+    )
+
+
+@pytest.mark.parametrize(("output_mw", "passes"), [(8.0, True), (0.5, True), (0.008, False), (-8.0, False)])
+def test_what_was_sold_must_flow_and_not_the_other_way(settings, judge, output_mw, passes):
+    write_rows(settings, YEAR, "energy_revenue", _sold(output_mw))
+    verdict = judge(YEAR, "energy_revenue", FOLLOWED_CHECK)
+    assert verdict.passed is passes
+    assert numbers_of(verdict, "batteries", "series_below") == {"batteries": 1, "series_below": int(not passes)}
+
+
+def test_a_purchase_flows_the_way_it_was_bought(settings, judge):
+    write_rows(settings, YEAR, "energy_revenue", _sold(-8.0, award_mw=-8.0))
+    assert judge(YEAR, "energy_revenue", FOLLOWED_CHECK).passed
+
+
+def _prices(count=20, rt=(20.0, 30.0, 40.0), da=(25.0, 32.0, 41.0)):
+    """Days of one node: lowest, mean and highest price."""
+    names = ("min", "mean", "max")
+    return [
+        {
+            "settlement_point": "ALPHA_RN",
+            "operating_day": DAY + timedelta(days=n),
+            **{f"rt_{name}_usd_per_mwh": value for name, value in zip(names, rt, strict=True)},
+            **{f"da_{name}_usd_per_mwh": value for name, value in zip(names, da, strict=True)},
+            "expected_hours": 24,
+            "da_known_hours": 24,
+            "expected_quarter_hours": 96,
+            "rt_known_quarter_hours": 96,
+        }
+        for n in range(count)
+    ]
+
+
+def test_a_price_that_stands_still_for_a_day_is_named_with_its_market(settings, judge):
+    rows = _prices(3)
+    rows[1] |= {"rt_min_usd_per_mwh": 31.5, "rt_max_usd_per_mwh": 31.5}
+    rows[2] |= {"da_min_usd_per_mwh": 0.0, "da_max_usd_per_mwh": 0.0}
+    write_rows(settings, YEAR, "price_daily", rows)
+    verdict = judge(YEAR, "price_daily", STILL_CHECK)
+    assert not verdict.passed
+    assert "ALPHA_RN 1 days day-ahead, ALPHA_RN 1 days real-time" in verdict.detail
+
+
+def test_a_day_of_which_one_price_is_known_has_not_stood_still(settings, judge):
+    rows = _prices(1, rt=(30.0, 30.0, 30.0))
+    rows[0]["rt_known_quarter_hours"] = 1
+    write_rows(settings, YEAR, "price_daily", rows)
+    assert judge(YEAR, "price_daily", STILL_CHECK).passed
+
+
+@pytest.mark.parametrize(
+    ("rt", "passes"), [(30.0, True), (120.0, True), (130.0, False), (8.0, True), (0.03, False), (-30.0, False)]
+)
+def test_day_ahead_and_real_time_prices_are_of_one_size_and_sign(settings, judge, rt, passes):
+    write_rows(settings, YEAR, "price_daily", _prices(rt=(rt - 1, rt, rt + 1)))
+    assert judge(YEAR, "price_daily", ONE_SIZE_CHECK).passed is passes
+
+
+def test_a_few_days_say_nothing_of_the_size_of_prices(settings, judge):
+    write_rows(settings, YEAR, "price_daily", _prices(19, rt=(0.02, 0.03, 0.04)))
+    assert judge(YEAR, "price_daily", ONE_SIZE_CHECK).passed
+
+
+@pytest.mark.parametrize(("batteries", "passes"), [(2, True), (3, False)])
+def test_a_whole_fleet_does_not_rest_for_a_day(settings, judge, batteries, passes):
+    rows = [
+        {"battery": f"B{n}", "operating_day": DAY, "discharge_mwh": 0.0, "expected_quarter_hours": 96}
+        for n in range(batteries)
+    ]
+    write_rows(settings, YEAR, "rt_dispatch_daily", rows)
+    verdict = judge(YEAR, "rt_dispatch_daily", SOMEBODY_CHECK)
+    assert (verdict.passed, "2022-05-10" in verdict.detail) == (passes, not passes)
+
+
+@pytest.mark.parametrize(("price", "passes"), [(0.0, False), (0.01, True)])
+def test_a_product_without_a_price_above_zero_is_named(settings, judge, price, passes):
+    rows = [
+        {
+            "battery": "ALPHA_1",
+            "product": "rrs",
+            "interval_start": MIDNIGHT + timedelta(hours=n),
+            "operating_day": DAY,
+            "mcpc_usd_per_mw": price if n == 500 else 0.0,
+            "exists": True,
+            "implausible_price": False,
+        }
+        for n in range(721)
+    ]
+    write_rows(settings, YEAR, "as_revenue", rows)
+    verdict = judge(YEAR, "as_revenue", PRODUCT_PRICES_CHECK)
+    assert (verdict.passed, verdict.detail.endswith(": rrs")) == (passes, not passes)
+
+
+def test_a_day_and_an_hour_without_a_row_between_two_rows_is_a_gap_and_the_ends_are_none():
+    present = np.zeros((2, 100), dtype=bool)
+    present[:, [10, 36, 80]] = True
+    present[1, 20] = present[1, 60] = True
+    held = np.ones(100, dtype=bool)
+    assert row_gaps(["LONG", "SHORT"], present, held) == {"LONG": 25 + 43, "SHORT": 9 + 15 + 23 + 19}
+    held[11:80] = False
+    assert row_gaps(["LONG", "SHORT"], present, held) == {}
+    assert not rows_verdict(2, {"LONG": 68}).passed

@@ -1,0 +1,101 @@
+"""The catalogue as the tables of docs/reliability.md and docs/methodology.md.
+
+Belongs here: laying the declarations out, and putting them between the marks of a page.
+Does not: whether they hold (test_faults.py), what else the pages say.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from bess_assets_tests.faults.catalogue import FAULTS, FINDING, Fault
+from bess_assets_tests.faults.planting import BATTERIES, YEAR, Outcome
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+WORDS: dict[Outcome, str] = {
+    "error": "error",
+    "failed check": "failed check",
+    "marked": "counted, and the rows marked",
+    "cannot be seen": "cannot be seen",
+    "no figure changes": "no figure changes",
+}
+_MEANING: dict[Outcome, str] = {
+    "error": "stop with an error that names the file and what is wrong with it; no board is made of it",
+    "failed check": "fail a check that passes without them, or count more in one",
+    "marked": "lower the coverage, null the figure or stand in the notes of every row that they change",
+    "no figure changes": "change no figure by a cent: they are understood",
+    "cannot be seen": "cannot be seen",
+}
+
+
+def _begin(name: str) -> str:
+    return f"<!-- {name}: written by python -m bess_assets_tests.faults -->"
+
+
+def _end(name: str) -> str:
+    return f"<!-- end of {name} -->"
+
+
+def _seen(fault: Fault) -> str:
+    if fault.outcome == "cannot be seen":
+        return f"nowhere; moves {fault.size}"
+    return "; ".join(_place(where, text) for where, text in fault.seen) or "-"
+
+
+def _place(where: str, text: str) -> str:
+    words = f"`{text}`"
+    if where == "error":
+        return f"the error says {words}"
+    if where.startswith(FINDING):
+        return f"findings of `{where.removeprefix(FINDING).strip()}`: {words}"
+    if " of " in where:
+        check, table = where.rsplit(" of ", 1)
+        return f"`{table}`, {check.replace('_', ' ')}: {words}"
+    return f"`{where}` of the row: {words}"
+
+
+def catalogue() -> str:
+    """Every fault, what must come of it and where it is seen."""
+    counts = Counter(fault.outcome for fault in FAULTS)
+    lines = [
+        f"{len(FAULTS)} faults, each planted alone in an otherwise right market of {BATTERIES} batteries in {YEAR}, the year of both market designs:",
+        "",
+        *(f"* {counts[outcome]} {_MEANING[outcome]}" for outcome in WORDS if counts[outcome]),
+        "",
+        "| fault | what is done | outcome | where it is seen |",
+        "|---|---|---|---|",
+        *(f"| {fault.name} | {fault.done} | {WORDS[fault.outcome]} | {_seen(fault)} |" for fault in FAULTS),
+    ]
+    return "\n".join(lines)
+
+
+def unseen() -> str:
+    """The faults that nobody can see, with the size of their effect."""
+    lines = [
+        "| what is wrong | planted as | moves |",
+        "|---|---|---|",
+        *(f"| {f.name} | {f.done} | {f.size} |" for f in FAULTS if f.outcome == "cannot be seen"),
+    ]
+    return "\n".join(lines)
+
+
+PAGES = {
+    "reliability.md": ("the catalogue of faults", catalogue),
+    "methodology.md": ("faults that cannot be seen", unseen),
+}
+
+
+def written(page: str) -> str:
+    """What stands between the marks of a page."""
+    name, _ = PAGES[page]
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return text.split(_begin(name))[1].split(_end(name))[0].strip()
+
+
+def write(page: str) -> None:
+    """Put a page's table between its marks."""
+    name, table = PAGES[page]
+    path = DOCS / page
+    before, rest = path.read_text(encoding="utf-8").split(_begin(name))
+    after = rest.split(_end(name))[1]
+    path.write_text(f"{before}{_begin(name)}\n\n{table()}\n\n{_end(name)}{after}", encoding="utf-8")
