@@ -46,6 +46,7 @@ class Flows:
         reader: what was read.
         positive_mwh: positive part, NaN where unknown; shape (series, quarter-hours).
         negative_mwh: negative part, >= 0, NaN where unknown; same shape; empty unless asked for.
+        negative_of_all_mwh: sum of the known negative parts; shape (quarter-hours,).
         source: index into `SOURCES`, -1 where unknown; same shape.
         seconds: how long the source was observed in the quarter-hour; same shape.
         awards: real-time AS awards by product, MW; same shape; empty unless asked for.
@@ -54,6 +55,7 @@ class Flows:
     reader: RunReader
     positive_mwh: FloatArray
     negative_mwh: FloatArray
+    negative_of_all_mwh: FloatArray
     source: SourceArray
     seconds: SecondsArray
     awards: dict[str, FloatArray]
@@ -88,6 +90,7 @@ def read_flows(
         reader,
         np.full(shape, np.nan),
         np.full(shape if negative else empty, np.nan),
+        np.zeros(shape[1]),
         np.full(shape, _NONE, dtype=np.int8),
         np.zeros(shape, dtype=np.int16),
         {p: np.full(shape, np.nan) for p in PRODUCTS} if awards else {},
@@ -107,6 +110,7 @@ def read_flows(
             if falls_back:
                 means, source = _fall_back(means, source, reader.means(window, base_point, first, last))
             flows.positive_mwh[:, here] = means.positive.T * HOURS_PER_QUARTER_HOUR
+            flows.negative_of_all_mwh[here] = np.nansum(means.negative, axis=1) * HOURS_PER_QUARTER_HOUR
             if negative:
                 flows.negative_mwh[:, here] = means.negative.T * HOURS_PER_QUARTER_HOUR
             flows.source[:, here] = source.T
@@ -283,7 +287,7 @@ def _chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
 
 
 def _report_negative_consumption(load: Flows, findings: Findings) -> None:
-    negative, charged = float(np.nansum(load.discharge_mwh)), float(np.nansum(load.charge_mwh))
+    negative, charged = float(load.negative_of_all_mwh.sum()), float(np.nansum(load.positive_mwh))
     findings.add(
         "negative_consumption",
         "sced_load_resources",
