@@ -570,7 +570,11 @@ def _record_failure(
         inputs=inputs,
         error=text,
     )
-    record_table(settings.results, year, table.name, entry)
+    try:
+        record_table(settings.results, year, table.name, entry)
+    except (BessError, OSError) as also:
+        # What failed first is what to tell. The table still counts as unfinished: the run noted what it would make.
+        _log.error("that %s failed could not be recorded: %s", table.name, also)
     _tell(StepEvent("failed", table.name, year, seconds=entry["seconds"], error=text))
     _log.error("%s %s failed: %s", table.name, year or "all years", text)
     _log.debug("where it arose:", exc_info=error)
