@@ -86,7 +86,11 @@ class YearBusyError(BessError):
 
 
 class WriteError(BessError):
-    """A file of ours cannot be written: the disk is full, or there is no room for it before anything is written."""
+    """A file of ours cannot be written: the disk, a quota or a limit of the system takes no more."""
+
+
+class RoomError(BessError):
+    """A year would not fit into memory or onto the disk; said before it is begun."""
 
 
 @contextmanager

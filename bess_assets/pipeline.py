@@ -16,6 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
+
 from bess_assets.checks import judge_table
 from bess_assets.errors import BessError, InputError, NotRefreshedError
 from bess_assets.market import (
@@ -192,6 +194,7 @@ def start_step(
         upstream: tables of the year already at hand; the others are opened.
     """
     table = TABLES[table_name]
+    pa.set_cpu_count(settings.threads)
     clock = _Clock()
     _tell(StepEvent("started", table_name, year))
     inputs: dict[str, FingerprintEntry | str] = {}

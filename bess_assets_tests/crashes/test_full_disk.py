@@ -51,7 +51,9 @@ def test_a_file_that_may_not_grow_is_an_error_with_its_name_and_remedy_and_the_o
     assert done.returncode == 2, done.stderr
     first, *rest = done.stdout.splitlines()
     assert first == f"{YEAR}.parquet cannot be written: a file may not become so large here."
-    (failed,) = [name for name, entry in read_run(settings.results, YEAR)["tables"].items() if entry["status"] == "failed"]
+    (failed,) = [
+        name for name, entry in read_run(settings.results, YEAR)["tables"].items() if entry["status"] == "failed"
+    ]
     assert rest[0] == f"  file: {result_path(settings.results, failed, YEAR)}"
     assert any("run the command again. The file that was there before is as it was." in line for line in rest)
     after = look(settings)
@@ -95,7 +97,9 @@ def test_a_disk_that_fills_up_is_an_error_with_the_file_and_what_is_left_and_the
     before = look(settings)
     ballast = disk / "ballast"
     status = os.statvfs(disk)
-    ballast.write_bytes(bytes(status.f_bavail * status.f_frsize - 300_000))  # room for a small table, and for no ledger beside the old one
+    ballast.write_bytes(
+        bytes(status.f_bavail * status.f_frsize - 300_000)
+    )  # room for a small table, and for no ledger beside the old one
     done = in_a_child(editions, home, NEW)
     assert done.returncode == 2, done.stderr
     assert "cannot be written: the disk is full." in done.stdout
@@ -134,11 +138,15 @@ def test_a_full_disk_is_no_refused_report_and_the_next_roll_up_ends_right(tmp_pa
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
     try:
-        with pytest.raises(WriteError, match=r"2024\.parquet cannot be written: a file may not become so large here") as caught:
+        with pytest.raises(
+            WriteError, match=r"2024\.parquet cannot be written: a file may not become so large here"
+        ) as caught:
             roll_up_reports(settings)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert caught.value.file == str(settings.built / "DA_prices" / "2024.parquet")
     assert [path.name for path in settings.built.rglob("*") if path.is_file()] == [INDEX_NAME]
     done = roll_up_reports(settings)
-    assert [(built.year, built.manifest["rows"]["kept"], built.manifest["refused"]) for built in done.built] == [(2024, 4_000, [])]
+    assert [(built.year, built.manifest["rows"]["kept"], built.manifest["refused"]) for built in done.built] == [
+        (2024, 4_000, [])
+    ]

@@ -20,12 +20,16 @@ SWAPS = 300
 QUESTIONS: dict[str, Callable[[Results], Any]] = {
     "the board": lambda results: results.leaderboard(YEAR).rows,
     "a month of it": lambda results: results.leaderboard(YEAR, month=1).rows,
-    "sql over a ledger": lambda results: results.query(
-        f"SELECT battery, count(*), sum(energy_usd), min(interval_start), max(interval_start) FROM energy_revenue WHERE year = {YEAR} GROUP BY ALL ORDER BY 1"
-    ).rows,
-    "sql over two columns of the days": lambda results: results.query(
-        f"SELECT battery, sum(total_usd), sum(discharge_mwh) FROM daily_revenue WHERE year = {YEAR} GROUP BY ALL ORDER BY 1"
-    ).rows,
+    "sql over a ledger": lambda results: (
+        results.query(
+            f"SELECT battery, count(*), sum(energy_usd), min(interval_start), max(interval_start) FROM energy_revenue WHERE year = {YEAR} GROUP BY ALL ORDER BY 1"
+        ).rows
+    ),
+    "sql over two columns of the days": lambda results: (
+        results.query(
+            f"SELECT battery, sum(total_usd), sum(discharge_mwh) FROM daily_revenue WHERE year = {YEAR} GROUP BY ALL ORDER BY 1"
+        ).rows
+    ),
 }
 """Each is answered from one table."""
 
