@@ -20,8 +20,6 @@ from bess_assets.storage import WrittenTable
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, Table
 from bess_assets.text_tables import csv_lines
 
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
 
 def write_report(settings: Settings, year: int) -> WrittenTable:
     """Write the page, the workbook, and the boards as CSV and Parquet.
@@ -82,14 +80,10 @@ def _in_place(writers: Mapping[Path, Callable[[Path], object]]) -> None:
 
 def _write_csv(path: Path, table: Table, rows: Sequence[Row]) -> None:
     """A board for spreadsheets: full precision, and no text that one of them would take for a formula."""
-    cells = ([_disarmed(row[name]) for name in table.column_names] for row in rows)
+    cells = ([row[name] for name in table.column_names] for row in rows)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(_lines(csv_lines(table.column_names, cells)))
 
 
 def _lines(lines: Iterator[str]) -> Iterator[str]:
     return (line + "\n" for line in lines)
-
-
-def _disarmed(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_STARTS_A_FORMULA) else value

@@ -95,7 +95,7 @@ def test_who_reads_during_refreshes_sees_the_old_or_the_new_edition_whole(
 
 @pytest.mark.slow
 def test_who_reads_while_files_are_swapped_hundreds_of_times_a_minute_sees_no_mixture(
-    home: Callable[[str], Path], editions: Path, server: Server, tmp_path: Path
+    home: Callable[[str], Path], editions: Path, server: Server
 ) -> None:
     where = home(NEW)
     settings = settings_of(editions, where, OLD)
