@@ -49,6 +49,7 @@ from bess_assets.market.report_rows import (
 from bess_assets.market.reports import (
     UNPACKING_ERRORS,
     Heading,
+    LineError,
     Refusal,
     Report,
     datasets_named,
@@ -304,6 +305,8 @@ class _RollUp:
             report, open_bytes = opened
             try:
                 entries.append(self._take_report(report, open_bytes))
+            except LineError as error:
+                entries.append(_refused(report.members, str(error), report.name))
             except UNPACKING_ERRORS as error:
                 entries.append(_refused(report.members, f"cannot be unpacked: {error}", report.name))
         self.index.put(path, status, entries)
