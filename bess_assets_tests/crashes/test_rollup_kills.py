@@ -87,4 +87,5 @@ def test_a_roll_up_killed_before_any_of_its_renames_is_ended_by_the_next_even_if
         assert contents(rollup) == wanted
         left = sorted(p.name for p in built.rglob("*") if p.is_file())
         assert left == sorted([INDEX_NAME, "2024.parquet", "2024.manifest.json"])
+    print(f"{nth - 1} kills, one before each rename of a roll-up")
     assert nth > 3
