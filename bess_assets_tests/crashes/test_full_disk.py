@@ -88,6 +88,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_is_an_error_with_the_file_and_what_is_left_and_the_old_year_stays(
     expected: Mapping[str, Mapping[str, str]], server: Server, editions: Path, small_disk: Callable[[int], Path]
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_disk_that_fills_up_is_an_error_with_the_file_and_what_is_left_and_the
     assert unfinished(settings, look(settings), expected[NEW]) == []
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_from_the_start_is_said_at_the_first_note_and_nothing_is_touched(
     server: Server, editions: Path, small_disk: Callable[[int], Path]
 ) -> None:

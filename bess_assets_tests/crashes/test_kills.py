@@ -27,6 +27,7 @@ KILLS_A_ROUND = 10
 LEDGERS = ("bess_awards", "bess_dispatch", "bess_prices", "energy_revenue", "as_revenue", "daily_revenue")
 
 
+@pytest.mark.slow
 def test_the_two_editions_differ_in_every_table_and_each_is_made_twice_alike(
     expected: Mapping[str, Mapping[str, str]], home: Callable[[str], Path], editions: Path
 ) -> None:

@@ -34,31 +34,22 @@ QUESTIONS: dict[str, Callable[[Results], Any]] = {
 """Each is answered from one table."""
 
 
-def test_of_two_refreshes_at_once_one_is_told_that_the_year_is_held_and_the_other_makes_it(
-    expected: Mapping[str, Mapping[str, str]], home: Callable[[str], Path], editions: Path
-) -> None:
-    _meet(expected, home(OLD), editions, rounds=1)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_refreshes_that_meet_at_any_moment_never_mix(
     expected: Mapping[str, Mapping[str, str]], home: Callable[[str], Path], editions: Path
 ) -> None:
-    _meet(expected, home(OLD), editions, rounds=ROUNDS)
-
-
-def _meet(expected: Mapping[str, Mapping[str, str]], home: Path, editions: Path, rounds: int) -> None:
+    where = home(OLD)
     with Server(editions) as one, Server(editions) as other:
-        for number in range(rounds):
-            before = look(settings_of(editions, home, OLD))
+        for number in range(ROUNDS):
+            before = look(settings_of(editions, where, OLD))
             endings: dict[str, int] = {}
 
             def order(server: Server, edition: str, delay: float, endings: dict[str, int] = endings) -> None:
                 time.sleep(delay)
-                endings[edition] = server.order(home=str(home), edition=edition)
+                endings[edition] = server.order(home=str(where), edition=edition)
 
-            delays = (0.0, number / rounds) if number % 2 else (number / rounds, 0.0)
+            delays = (0.0, number / ROUNDS) if number % 2 else (number / ROUNDS, 0.0)
             threads = [
                 threading.Thread(target=order, args=arguments)
                 for arguments in zip((one, other), EDITIONS, delays, strict=True)
@@ -70,13 +61,14 @@ def _meet(expected: Mapping[str, Mapping[str, str]], home: Path, editions: Path,
             assert set(endings.values()) <= {0, BUSY}
             done = [edition for edition, ending in endings.items() if ending == 0]
             assert done
-            settings = settings_of(editions, home, OLD)
+            settings = settings_of(editions, where, OLD)
             after = look(settings)
             if len(done) == 1:
                 assert wrong(before, after, expected[done[0]]) == []
             assert [edition for edition in done if unfinished(settings, after, expected[edition]) == []] != []
 
 
+@pytest.mark.slow
 def test_who_reads_during_refreshes_sees_the_old_or_the_new_edition_whole(
     home: Callable[[str], Path], editions: Path, server: Server
 ) -> None:
