@@ -756,8 +756,13 @@ def _echo_plans(
 ) -> None:
     from bess_assets import show_state  # noqa: PLC0415
     from bess_assets.plan import plan_years  # noqa: PLC0415
+    from bess_assets.room import lacking_room  # noqa: PLC0415
 
-    _echo(show_state.plan_lines(plan_years(settings, years), only, _width()))
+    plans = plan_years(settings, years)
+    _echo(show_state.plan_lines(plans, only, _width()))
+    for year, plan in zip(years, plans, strict=True):
+        for lack in lacking_room(settings, year, plan.to_refresh(only)):
+            _echo_warning(lack.problem)
 
 
 def _echo_outcomes(outcomes: "Sequence[Outcome]") -> None:

@@ -4,8 +4,19 @@ Belongs here: errors that a user can act on, each saying where (dataset, file, c
 Does not: counted oddities that do not stop a year (market/findings.py).
 """
 
-from collections.abc import Iterable
+import errno
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+_CANNOT_GROW = {
+    errno.ENOSPC: "the disk is full",
+    errno.EFBIG: "a file may not become so large here",
+    errno.EROFS: "the file system is read-only",
+}
+if hasattr(errno, "EDQUOT"):
+    _CANNOT_GROW[errno.EDQUOT] = "the disk quota is used up"
 
 
 class BessError(Exception):
@@ -72,3 +83,42 @@ class NotRefreshedError(BessError):
 
 class YearBusyError(BessError):
     """Another process is refreshing this year."""
+
+
+class WriteError(BessError):
+    """A file of ours cannot be written: the disk, a quota or a limit of the system takes no more."""
+
+
+class RoomError(BessError):
+    """A year would not fit into memory or onto the disk; said before it is begun."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Within it, a disk that takes no more is an error that names the file and what to do; other errors pass as they are.
+
+    Args:
+        path: the file that is being made; what is written under another name until it is whole counts as it.
+
+    Raises:
+        WriteError: the disk, a quota or a limit of the system takes no more.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CANNOT_GROW:
+            raise
+        raise WriteError(
+            f"{path.name} cannot be written: {_CANNOT_GROW[error.errno]}.",
+            file=path,
+            expected=f"room on the disk; {_free(path)} is left",
+            remedy="Make room there, or name another folder (BESS_HOME, BESS_RESULTS), and run the command again. The file that was there before is as it was.",
+        ) from error
+
+
+def _free(path: Path) -> str:
+    there = next((folder for folder in path.parents if folder.is_dir()), None)
+    try:
+        return f"{shutil.disk_usage(there or path.anchor).free / 1e6:,.1f} MB"
+    except OSError:
+        return "nobody knows what"

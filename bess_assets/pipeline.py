@@ -16,6 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
+
 from bess_assets.checks import judge_table
 from bess_assets.errors import BessError, InputError, NotRefreshedError
 from bess_assets.market import (
@@ -194,6 +196,7 @@ def start_step(
     """
     keep_freed_memory()
     table = TABLES[table_name]
+    pa.set_cpu_count(settings.threads)
     clock = _Clock()
     _tell(StepEvent("started", table_name, year))
     inputs: dict[str, FingerprintEntry | str] = {}
@@ -574,7 +577,11 @@ def _record_failure(
         inputs=inputs,
         error=text,
     )
-    record_table(settings.results, year, table.name, entry)
+    try:
+        record_table(settings.results, year, table.name, entry)
+    except (BessError, OSError) as also:
+        # What failed first is what to tell. The table still counts as unfinished: the run noted what it would make.
+        _log.error("that %s failed could not be recorded: %s", table.name, also)
     _tell(StepEvent("failed", table.name, year, seconds=entry["seconds"], error=text))
     _log.error("%s %s failed: %s", table.name, year or "all years", text)
     _log.debug("where it arose:", exc_info=error)

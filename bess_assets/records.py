@@ -21,7 +21,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from filelock import FileLock, Timeout
 
-from bess_assets.errors import BessError, YearBusyError
+from bess_assets.errors import BessError, YearBusyError, writing
 from bess_assets.market.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER, rollup_name
 from bess_assets.settings import Settings
 from bess_assets.tables import FILE_SETS, TABLES, FileSet, Table
@@ -461,6 +461,13 @@ def remove_stale_files(settings: Settings, year: int | None) -> list[Path]:
     stale += [path for files in FILE_SETS for path in (settings.results / files / str(year)).glob(".*.tmp")]
     for path in stale:
         path.unlink(missing_ok=True)
+    record = run_record_path(settings.results, year)
+    if any(record.parent.glob(f".{record.name}.*.tmp")):
+        with _record_lock(record):  # a process at work on another year may write this record right now
+            half_records = list(record.parent.glob(f".{record.name}.*.tmp"))
+            for path in half_records:
+                path.unlink(missing_ok=True)
+            stale += half_records
     return stale
 
 
@@ -609,15 +616,20 @@ def table_entry(
 def _changing(results: Path, year: int | None) -> Iterator[RunRecord]:
     path = run_record_path(results, year)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.stem}.lock"), timeout=_RECORD_LOCK_SECONDS):
+    with _record_lock(path):
         record = read_run(results, year)
         yield record
         temporary = temporary_path(path)
         try:
-            temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            with writing(path):
+                temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _record_lock(path: Path) -> FileLock:
+    return FileLock(path.with_name(f".{path.stem}.lock"), timeout=_RECORD_LOCK_SECONDS)
 
 
 def _now() -> str:

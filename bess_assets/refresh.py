@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from bess_assets.errors import BessError, SettingsError
 from bess_assets.plan import State, plan_merged, plan_year
 from bess_assets.records import CheckEntry, fail_unfinished, read_run, result_years, year_lock
+from bess_assets.room import check_room
 from bess_assets.settings import Settings
 from bess_assets.tables import TABLES
 
@@ -139,6 +140,7 @@ def _refresh_year(
         tables = plan.to_refresh(only)
         if not tables:
             return Outcome(year, "nothing to do", gone=plan.gone)
+        check_room(settings, year, tables)
         selection = None if only is None else [*plan.datasets_of(tables), *tables]
         run = materialize_year(instance, settings, year, selection, _listener(year, tables, progress))
         # The files of the next publication year are read by this one, and may lie beyond the last year that Dagster knows.

@@ -16,6 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from bess_assets.records import begin_run, end_run, fail_unfinished, remove_stale_files, year_lock
+from bess_assets.room import check_room
 from bess_assets.settings import Settings, load_settings
 from bess_assets.tables import TABLES, YEARLY
 
@@ -51,6 +52,7 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
 
         Raises:
             YearBusyError: another process holds the year for too long.
+            RoomError: the year would not fit into memory or onto the disk.
         """
         run, instance = context.run, context.instance
         if run is None or instance is None:
@@ -67,9 +69,11 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
                     _log.warning("%s was not made by a run that died", table)
                 instance.add_run_tags(run.run_id, {HOLDING_TAG: str(year or "all")})
             planned = tables_of(run, year)
-            if planned:
-                begin_run(settings.results, year, planned)
             try:
+                if year is not None:
+                    check_room(settings, year, planned)
+                if planned:
+                    begin_run(settings.results, year, planned)
                 with quick_history():
                     yield self
             finally:

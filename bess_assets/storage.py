@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bess_assets.errors import InputError, InvariantError, NotRefreshedError
+from bess_assets.errors import InputError, InvariantError, NotRefreshedError, writing
 from bess_assets.market.step import Columns, StepResult
 from bess_assets.records import (
     Fingerprint,
@@ -178,13 +178,14 @@ def write_table(
 
     Raises:
         InvariantError: the rows break a rule of the table; the file that was there before stays as it was.
+        WriteError: the disk takes no more; the same.
     """
     started = time.perf_counter()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)
     try:
         tally = _Tally(table)
-        with _parquet_writer(table, temporary) as writer:
+        with writing(path), _parquet_writer(table, temporary) as writer:
             groups = _conformed(table, result.chunks) if table.ledger else _all_at_once(table, result.chunks)
             _drain(groups, lambda rows: _write_group(table, writer, tally, rows), progress)
         digest = whole_digest(temporary)

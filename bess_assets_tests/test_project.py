@@ -107,3 +107,45 @@ def test_the_project_names_no_folder_outside_itself_but_the_optional_real_data()
         folders = set(re.findall(r"(?<![\w.~>/-])/([a-z]+)/", text))
         assert folders <= {"data", "path"}, document  # stand-ins for the reader's own folders
         assert "shared/" not in text, document
+
+
+# --- dependencies
+
+
+def pinned(name: str) -> dict[str, set[tuple[str, str]]]:
+    """Versions, each with its condition, by the normal name of a package."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+        match = re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)\s*(?:;\s*([^\\]*?))?\s*\\?$", line)
+        if match:
+            package = re.sub(r"[-_.]+", "-", match[1]).lower()
+            found.setdefault(package, set()).add((match[2], match[3] or ""))
+    return found
+
+
+def test_the_lock_has_the_versions_of_the_constraints_and_nothing_else_but_for_windows() -> None:
+    lock, constraints = pinned("requirements.lock"), pinned("constraints.txt")
+    versions = {name: {version for version, _ in lock[name]} for name in lock}
+    assert {name: {version for version, _ in pins} for name, pins in constraints.items() if name in lock} == {
+        name: pins for name, pins in versions.items() if name in constraints
+    }
+    assert constraints.keys() <= lock.keys()
+    others = {name: condition for name in lock.keys() - constraints.keys() for _, condition in lock[name]}
+    assert {name for name, condition in others.items() if "win32" not in condition and "'nt'" not in condition} == set()
+
+
+def test_every_package_of_the_lock_has_hashes_and_comes_from_the_index() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    entries = re.split(r"\n(?=[A-Za-z0-9])", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE))
+    assert len(entries) > 100
+    assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+    assert not re.search(r"https?://|git\+|file:", text)
+
+
+def test_ci_installs_from_the_lock_and_the_operations_say_how_and_how_to_audit_it() -> None:
+    install = "-m pip install --require-hashes --requirement requirements.lock"
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert install in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert install in operations
+    assert "pip-audit --require-hashes --disable-pip --requirement requirements.lock" in operations
+    assert "python -m tools.lock" in operations

@@ -10,7 +10,12 @@ import dagster as dg
 
 from bess_assets.resources import HOLDING_TAG
 
-_UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,  # recorded, and killed before its first event; one that the UI launched holds nothing yet
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, year: int | None, alive: Collection[str] = ()) -> list[str]:

@@ -9,7 +9,9 @@ A report is one CSV file as ERCOT published it, wherever it lies: plain, or a me
 import csv
 import hashlib
 import io
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +31,13 @@ LARGEST_MEMBER_BYTES = 16 * 2**30
 LARGEST_RATIO = 1_000
 """A member that unpacks to more than this many times its packed size is refused; reports unpack to 5 to 60 times."""
 
+LARGEST_INNER_ZIP_BYTES = 2 * 2**30
+"""A ZIP in a ZIP that claims more is refused: it is held in memory while its members are read. A day's disclosure has 0.02 GB."""
+LONGEST_LINE_BYTES = 2**20
+"""A report with a longer line is refused: the widest has 2,000."""
+
 _MOST_NESTING = 4
+_ALWAYS_ALLOWED_BYTES = 64 * 2**20
 _READ_BYTES = 2**20
 _POST_TIME = re.compile(r"\.(\d{8})\.(\d{6})(\d{3})?\.")
 _NAME_DATES = (
@@ -47,8 +55,22 @@ _COP_HEADINGS = (
 """Headings of the current operating plans of late 2014, which were published without."""
 
 
-UNPACKING_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
-"""What opening or reading a member of a ZIP may raise: damaged, cut short, encrypted, or packed in a way that Python does not know."""
+class LineError(ValueError):
+    """A line that no report has; it is not read to its end."""
+
+
+UNPACKING_ERRORS = (
+    OSError,
+    LineError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+)
+"""What opening or reading a report may raise: of a ZIP damaged, cut short, encrypted, or packed in a way that Python does not know."""
 
 
 @dataclass(frozen=True)
@@ -144,30 +166,48 @@ def open_reports(path: Path) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] 
             yield report, lambda: path.open("rb")
             return
         with path.open("rb") as file:
-            yield from _members(path, (), file, [path.name], status.st_mtime_ns // 10**6)
+            allowance = _Allowance(_ALWAYS_ALLOWED_BYTES + LARGEST_RATIO * status.st_size)
+            yield from _members(path, (), file, [path.name], status.st_mtime_ns // 10**6, allowance)
     except OSError as error:
         yield Refusal(path, (), f"cannot be read: {error.strerror or error}")
 
 
+@dataclass
+class _Allowance:
+    """How much all that a file on disk holds may still unpack to, ZIPs in ZIPs together: members may overlap, and each alone look harmless."""
+
+    left: int
+
+    def takes(self, info: zipfile.ZipInfo) -> bool:
+        """Whether a member is within it."""
+        self.left -= info.file_size
+        return self.left >= 0
+
+
 def _members(
-    path: Path, outer: tuple[str, ...], file: IO[bytes], names: list[str], file_ms: int
+    path: Path, outer: tuple[str, ...], file: IO[bytes], names: list[str], file_ms: int, allowance: _Allowance
 ) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] | Refusal]:
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (*UNPACKING_ERRORS, ValueError) as error:
         yield Refusal(path, outer, f"no whole ZIP file: {error}")
         return
     with archive:
         for info in archive.infolist():
             members = (*outer, info.filename)
+            if not info.filename:
+                yield Refusal(path, members, "a member without a name: the ZIP is damaged")
+                continue
             own = info.filename.rsplit("/", 1)[-1]
             if info.is_dir() or own.startswith((".", "__MACOSX")) or "__MACOSX/" in info.filename:
                 continue
             problem = _unsafe(info)
+            if not allowance.takes(info):
+                problem = f"the file unpacks to over {LARGEST_RATIO:,} times its size, as no report does"
             if problem:
                 yield Refusal(path, members, problem)
             elif own.lower().endswith(".zip"):
-                yield from _inner(path, members, archive, info, [*names, own], file_ms)
+                yield from _inner(path, members, archive, info, [*names, own], file_ms, allowance)
             elif own.lower().endswith((".csv", ".txt", ".html")):
                 published_ms, by = _published([*names, own], info, file_ms)
                 report = Report(path, members, published_ms, by, info.file_size)
@@ -183,17 +223,21 @@ def _inner(
     info: zipfile.ZipInfo,
     names: list[str],
     file_ms: int,
+    allowance: _Allowance,
 ) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] | Refusal]:
     if len(members) >= _MOST_NESTING:
         yield Refusal(path, members, f"ZIPs in ZIPs, more than {_MOST_NESTING} deep")
         return
+    if info.file_size > LARGEST_INNER_ZIP_BYTES:
+        yield Refusal(path, members, f"a ZIP in a ZIP of {info.file_size:,} bytes: unpack the outer one")
+        return
     try:
         # a ZIP's directory stands at its end, so that an inner one has to be there whole
         content = io.BytesIO(archive.read(info))
-    except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+    except UNPACKING_ERRORS as error:
         yield Refusal(path, members, f"cannot be unpacked: {error}")
         return
-    yield from _members(path, members, content, names, _member_ms(info) or file_ms)
+    yield from _members(path, members, content, names, _member_ms(info) or file_ms, allowance)
 
 
 def _unsafe(info: zipfile.ZipInfo) -> str | None:
@@ -239,7 +283,11 @@ def _member_ms(info: zipfile.ZipInfo) -> int | None:
 
 
 def read_chunks(file: IO[bytes], chunk_bytes: int) -> Iterator[bytes]:
-    """A file in chunks of whole lines."""
+    """A file in chunks of whole lines.
+
+    Raises:
+        LineError: a line is longer than any report's.
+    """
     rest = b""
     while block := file.read(chunk_bytes):
         block = rest + block
@@ -247,6 +295,8 @@ def read_chunks(file: IO[bytes], chunk_bytes: int) -> Iterator[bytes]:
         if end:
             yield block[:end]
         rest = block[end:]
+        if len(rest) > LONGEST_LINE_BYTES:
+            raise LineError(f"a line of more than {LONGEST_LINE_BYTES:,} bytes, as no report has")
     if rest:
         yield rest
 

@@ -7,6 +7,7 @@ A year is built as a sort that does not fit into memory is: batches of rows go t
 day's reports are a run more, merged with the file that is there; the reports in it are not read again. The manifest lists them by content.
 """
 
+import hashlib
 import json
 import logging
 import os
@@ -26,7 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bess_assets.errors import BessError, InputError
+from bess_assets.errors import BessError, InputError, writing
 from bess_assets.market.clock import OperatingYear
 from bess_assets.market.datasets import BUILT_COLUMNS, DATASETS, LAYOUT_COLUMN, METADATA_KEY, Dataset, normal_heading
 from bess_assets.market.grid import day_ranges
@@ -48,6 +49,7 @@ from bess_assets.market.report_rows import (
 from bess_assets.market.reports import (
     UNPACKING_ERRORS,
     Heading,
+    LineError,
     Refusal,
     Report,
     datasets_named,
@@ -161,6 +163,31 @@ def read_manifest(rollup: Path) -> dict[str, Any] | None:
     return manifest
 
 
+def _begun_path(rollup: Path) -> Path:
+    """Where the manifest of a rollup lies while the one and then the other is put in its place."""
+    return rollup.with_name(f".{rollup.stem}.manifest.begun")
+
+
+def _end_what_was_begun(rollup: Path) -> None:
+    """After a process died between putting a rollup in place and its manifest: put the manifest in place too, or forget it if the rollup never came."""
+    begun = _begun_path(rollup)
+    try:
+        noted = json.loads(begun.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    if rollup.is_file() and noted["rollup"] == _marks_of(rollup):
+        _write_json(manifest_path(rollup), noted["manifest"])
+    begun.unlink()
+
+
+def _marks_of(rollup: Path) -> list[str | int]:
+    """What tells one rollup from another: its size and the end of it, where the footer says where each page lies and what it holds."""
+    with rollup.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 2**16))
+        return [size, hashlib.sha256(file.read()).hexdigest()]
+
+
 # --- the whole way ------------------------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +228,8 @@ def roll_up(
     built.mkdir(parents=True, exist_ok=True)
     for stale in built.glob(".rolling-*"):
         shutil.rmtree(stale, ignore_errors=True)
+    for half_written in (*built.glob(".*.tmp"), *built.glob("*/.*.tmp")):
+        half_written.unlink(missing_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".rolling-", dir=built))
     try:
         return _RollUp(reports, built, scratch, years, datasets, covered, progress, before_write).run()
@@ -276,6 +305,8 @@ class _RollUp:
             report, open_bytes = opened
             try:
                 entries.append(self._take_report(report, open_bytes))
+            except LineError as error:
+                entries.append(_refused(report.members, str(error), report.name))
             except UNPACKING_ERRORS as error:
                 entries.append(_refused(report.members, f"cannot be unpacked: {error}", report.name))
         self.index.put(path, status, entries)
@@ -622,7 +653,8 @@ class ReportIndex:
 def _write_json(path: Path, content: Mapping[str, Any], indent: int | None = 1) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
+        with writing(path):
+            temporary.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -667,6 +699,7 @@ class _Target:
         self.path = path
         self._scratch = scratch
         self._layouts = layouts
+        _end_what_was_begun(path)
         self._manifest = read_manifest(path)
         if self._manifest is not None and not path.is_file():
             self._manifest = None  # the rollup was removed, so that it is built anew
@@ -739,7 +772,8 @@ class _Target:
             kinds = _kinds(dict(zip(t.schema.names, t.schema.types, strict=True)) for t in self._pending)
             table = pa.concat_tables(_aligned(self._pending, kinds))
             self._pending, self.pending_bytes = [], 0
-            self._runs.append(_write_run(self.dataset, path, table))
+            with writing(self.path):  # else a full disk would pass for a report that cannot be unpacked
+                self._runs.append(_write_run(self.dataset, path, table))
             self.seconds += time.perf_counter() - started
 
     def finish(self, index: ReportIndex, before_write: Callable[[int], None] | None) -> BuiltYear | None:
@@ -756,10 +790,11 @@ class _Target:
             "seconds": 0.0,
         }
         changed = bool(self._runs)
+        whole: Path | None = None
         if changed:
             if before_write:
                 before_write(self.year)
-            self._merge(manifest)
+            whole = self._merge(manifest)
         kept = {
             key: manifest[key]
             for key in ("complete", "incomplete_because", "reports", "also", "refused")
@@ -772,12 +807,24 @@ class _Target:
         now = {key: manifest[key] for key in kept}
         if changed or self._manifest is None or kept != now:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            _write_json(manifest_path(self.path), manifest)
+            self._put_in_place(whole, manifest)
         if not self.path.is_file():
             return BuiltYear(self.dataset.name, self.year, self.path, manifest, changed=False, new_reports=0)
         return BuiltYear(
             self.dataset.name, self.year, self.path, manifest, changed, len(self._reports) - self._old_count
         )
+
+    def _put_in_place(self, whole: Path | None, manifest: dict[str, Any]) -> None:
+        """The rollup, if it is new, and its manifest. A process that dies in between has noted what it was at: the next one ends it."""
+        begun = _begun_path(self.path)
+        if whole is not None:
+            try:
+                _write_json(begun, {"rollup": _marks_of(whole), "manifest": manifest})
+                whole.replace(self.path)
+            finally:
+                whole.unlink(missing_ok=True)
+        _write_json(manifest_path(self.path), manifest)
+        begun.unlink(missing_ok=True)
 
     def _of_index(self, index: ReportIndex) -> tuple[list[str], list[dict[str, str]]]:
         """Files that hold the same content as a report of the year, and files that can't be used and should be of this year."""
@@ -825,23 +872,26 @@ class _Target:
 
     # --- merging ----------------------------------------------------------------------------------------------------
 
-    def _merge(self, manifest: dict[str, Any]) -> None:
+    def _merge(self, manifest: dict[str, Any]) -> Path:
+        """Write the rollup under another name, and say in the manifest what it holds; returns that name."""
         runs = list(self._runs)
         started = time.perf_counter()
         if self._manifest is not None:
             runs.insert(0, self._old_run())
         counts = _Counts(self._reports)
-        while len(runs) > _MOST_RUNS:
-            runs = [self._merged_run(runs[n : n + _MOST_RUNS], n, counts) for n in range(0, len(runs), _MOST_RUNS)]
+        with writing(self.path):
+            while len(runs) > _MOST_RUNS:
+                runs = [self._merged_run(runs[n : n + _MOST_RUNS], n, counts) for n in range(0, len(runs), _MOST_RUNS)]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         try:
-            rows = self._write(temporary, _merge_runs(self.dataset, runs, counts))
+            with writing(self.path):
+                rows = self._write(temporary, _merge_runs(self.dataset, runs, counts))
             read_seconds = _read_back(temporary, rows)
             size = temporary.stat().st_size
-            temporary.replace(self.path)
-        finally:
+        except BaseException:
             temporary.unlink(missing_ok=True)
+            raise
         for run in self._runs:
             run.path.unlink(missing_ok=True)
         old = manifest["rows"]
@@ -859,6 +909,7 @@ class _Target:
         merging = time.perf_counter() - started - read_seconds
         manifest["seconds"] = round(float(manifest.get("seconds", 0.0)) + self.seconds + merging, 3)
         manifest["read_back_seconds"] = round(read_seconds, 3)
+        return temporary
 
     def _old_run(self) -> "_Run":
         """The file that is there, as a run: typed and named as new rows are."""

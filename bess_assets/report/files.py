@@ -1,4 +1,4 @@
-"""The files of a year, each written beside its name and then put in place whole.
+"""The files of a year, each written beside its name, and all put in place once all are whole.
 
 Belongs here: which file holds what, CSV, the order in which they appear.
 Does not: the page (page.py), the workbook (workbook.py), what is recorded of them (pipeline.py).
@@ -7,9 +7,10 @@ Does not: the page (page.py), the workbook (workbook.py), what is recorded of th
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bess_assets.errors import writing
 from bess_assets.records import report_files, result_path, temporary_path
 from bess_assets.report.content import Row, read_content
 from bess_assets.report.page import page_html
@@ -18,8 +19,6 @@ from bess_assets.settings import Settings
 from bess_assets.storage import WrittenTable
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, Table
 from bess_assets.text_tables import csv_lines
-
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_report(settings: Settings, year: int) -> WrittenTable:
@@ -46,12 +45,11 @@ def write_report(settings: Settings, year: int) -> WrittenTable:
             result_path(settings.results, LEADERBOARD_MONTHLY.name, year), path
         ),
         workbook: lambda path: write_workbook(content, path),
-        # The page last: where it is, all is.
+        # The page last: where it is new, all is.
         page: lambda path: path.write_bytes(html),
     }
     page.parent.mkdir(parents=True, exist_ok=True)
-    for path, write in writers.items():
-        _in_place(path, write)
+    _in_place(writers)
     return WrittenTable(
         rows=len(content.whole_year.rows),
         money_usd=None,
@@ -62,25 +60,30 @@ def write_report(settings: Settings, year: int) -> WrittenTable:
     )
 
 
-def _in_place(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = temporary_path(path)
+def _in_place(writers: Mapping[Path, Callable[[Path], object]]) -> None:
+    """Write all files, and only when each is whole put one after the other in its place: an error leaves all of those before.
+
+    Raises:
+        WriteError: the disk takes no more.
+    """
+    written = {path: temporary_path(path) for path in writers}
     try:
-        write(temporary)
-        temporary.replace(path)
+        for path, write in writers.items():
+            with writing(path):
+                write(written[path])
+        for path, temporary in written.items():
+            temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        for temporary in written.values():
+            temporary.unlink(missing_ok=True)
 
 
 def _write_csv(path: Path, table: Table, rows: Sequence[Row]) -> None:
     """A board for spreadsheets: full precision, and no text that one of them would take for a formula."""
-    cells = ([_disarmed(row[name]) for name in table.column_names] for row in rows)
+    cells = ([row[name] for name in table.column_names] for row in rows)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(_lines(csv_lines(table.column_names, cells)))
 
 
 def _lines(lines: Iterator[str]) -> Iterator[str]:
     return (line + "\n" for line in lines)
-
-
-def _disarmed(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_STARTS_A_FORMULA) else value

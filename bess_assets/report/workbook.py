@@ -37,6 +37,7 @@ WHAT_IS_NOT_IN_THE_NUMBERS = (
 _DAY_ZERO = date(1899, 12, 30).toordinal()
 """The day that spreadsheets count as 0."""
 _LONGEST_TEXT = 32_767
+_LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 
 _WIDTHS = {"text": 18, "label": 16, "day": 12, "number": 14, "count": 10, "time": 20, "flag": 8}
@@ -279,6 +280,7 @@ def _xml_text(text: str) -> str:
     """Text of a cell: as long as a cell may be, characters that XML has no place for spelt as spreadsheets spell them."""
     if len(text) > _LONGEST_TEXT:
         text = text[: _LONGEST_TEXT - 1] + "…"
+    text = _LOOKS_ESCAPED.sub("_x005F_", text)  # else a spreadsheet would show another text
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _NOT_IN_XML.sub(lambda match: f"_x{ord(match[0]):04X}_", escaped)
 

@@ -15,9 +15,8 @@ Does not: how an answer looks (text_tables.py, cli.py, report/), how a figure is
 Importing it loads DuckDB and light modules alone: no Dagster, pandas, numpy or pyarrow, so that an answer takes milliseconds.
 """
 
-from bess_assets.results.answers import Answer, BatteryAnswer
+from bess_assets.results.answers import Answer, BatteryAnswer, QueryError, StillRunningError
 from bess_assets.results.cache import CacheInfo
-from bess_assets.results.engine import QueryError, StillRunningError
 from bess_assets.results.queries import BEST_DAYS, Results, Step
 
 __all__ = ["BEST_DAYS", "Answer", "BatteryAnswer", "CacheInfo", "QueryError", "Results", "Step", "StillRunningError"]

@@ -1,15 +1,29 @@
 """What a question is answered with: rows, and the same as Arrow or pandas.
 
-Belongs here: the types of answers.
+Belongs here: the types of answers, and the errors of questions that have none.
 Does not: finding the rows (queries.py), laying them out (text_tables.py). Arrow and pandas are imported where they are asked for.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from bess_assets.errors import BessError
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+
+class QueryError(BessError):
+    """A question that cannot be answered as it was asked."""
+
+
+class StillRunningError(QueryError):
+    """A query took too long and heeded no interrupt: its thread ends when DuckDB does. The process lives, and later questions are answered."""
+
+
+class UnansweredError(QueryError):
+    """DuckDB gave no answer: the question is wrong, or a file is damaged, or was replaced while it was read."""
 
 
 class Answer(NamedTuple):

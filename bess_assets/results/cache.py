@@ -1,6 +1,6 @@
 """Answers kept in memory for as long as the files they were read from stay as they are.
 
-Belongs here: what an answer is kept under, when it is given up, how much is kept.
+Belongs here: what an answer is kept under, when it is given up, how much is kept; whether a file was replaced while it was read.
 Does not: finding answers (queries.py), fingerprints that decide about a refresh (records.py): these here only notice.
 """
 
@@ -11,9 +11,12 @@ from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
+from bess_assets.results.answers import UnansweredError
+
 Marks = tuple[tuple[str, tuple[int, int, int] | None], ...]
 """Of each file its path, and size, modification time and inode; None where it is absent."""
 
+_TRIES = 10
 _SAMPLE = 100
 _ROW_BYTES = 64
 
@@ -53,6 +56,7 @@ class Kept(Protocol):
 
 
 T = TypeVar("T", bound=Kept)
+U = TypeVar("U")
 
 
 class _Entry(NamedTuple):
@@ -81,8 +85,11 @@ class AnswerCache:
             key: the question with all that it depends on but the files.
             files: files the answer is read from, or whose absence it shows.
             ask: finds the answer.
+
+        Raises:
+            BessError: as `ask` does; or the files were replaced while they were read, time after time.
         """
-        # Before the question is put: a file replaced while it is being read then differs at the next look.
+        files = list(files)
         marks = marks_of(files)
         with self._guard:
             entry = self._entries.get(key)
@@ -92,7 +99,7 @@ class AnswerCache:
                 found: Any = entry.value
                 return found.copy()  # type: ignore[no-any-return]
             self._misses += 1
-        value = ask()
+        value, marks = of_one_edition(ask, lambda: marks_of(files))
         self._keep(key, _Entry(marks, value.copy(), size_of(value)))
         return value
 
@@ -114,6 +121,34 @@ class AnswerCache:
             while self._bytes > self._most_bytes or len(self._entries) > self._most_entries:
                 _, gone = self._entries.popitem(last=False)
                 self._bytes -= gone.bytes
+
+
+def of_one_edition(ask: Callable[[], U], marks_now: Callable[[], Marks]) -> tuple[U, Marks]:
+    """What is found while none of the files is replaced, and their marks.
+
+    DuckDB opens a file more than once, and would read one edition by the footer of another.
+
+    Args:
+        ask: finds the answer.
+        marks_now: the marks of the files that it reads.
+
+    Raises:
+        BessError: as `ask` does; or the files were replaced in each of some tries.
+    """
+    for _ in range(_TRIES):
+        before = marks_now()
+        try:
+            value = ask()
+        except UnansweredError:
+            if marks_now() == before:
+                raise
+        else:
+            if marks_now() == before:
+                return value, before
+    raise UnansweredError(
+        f"Result files were replaced {_TRIES} times while they were being read.",
+        remedy="Ask again when the refresh is done: bess status shows it.",
+    )
 
 
 def marks_of(files: Iterable[Path]) -> Marks:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import duckdb
 
-from bess_assets.errors import BessError
-from bess_assets.results.answers import Answer
-from bess_assets.results.cache import Marks, marks_of
+from bess_assets.results.answers import Answer, QueryError, StillRunningError, UnansweredError
+from bess_assets.results.cache import Marks, marks_of, of_one_edition
 from bess_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,14 +39,6 @@ DUCKDB_TYPES = {
     "flag": "BOOLEAN",
 }
 """DuckDB's type of each kind of column."""
-
-
-class QueryError(BessError):
-    """A question that cannot be answered as it was asked."""
-
-
-class StillRunningError(QueryError):
-    """A query took too long and heeded no interrupt: its thread ends when DuckDB does. The process lives, and later questions are answered."""
 
 
 class Rows(NamedTuple):
@@ -101,18 +92,24 @@ class Engine:
         """
         with self._cursor() as clock:
             text = clock.run(lambda cursor: one_select(cursor, sql))
-            self._make_views(clock, text, files_of)
-            # As a subquery: DuckDB 2.0 takes COPY and INSERT inside the WITH of a top-level SELECT, and refuses them in a nested one.
-            found = clock.run(lambda cursor: cursor.execute(f"SELECT * FROM (\n{text}\n)"))
-            yield Rows(*_columns(found), _fetch_some(clock))
+            named = _tables_in(text)
 
-    def _make_views(self, clock: "_Clock", text: str, files_of: "Callable[[Table], list[Path]]") -> None:
-        from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
+            def marks_now() -> Marks:
+                return marks_of(file for table in named for file in files_of(table))
 
+            def begin() -> _Begun:
+                with _translated(clock):
+                    self._make_views(clock, named, files_of)
+                    # As a subquery: DuckDB 2.0 takes COPY and INSERT inside the WITH of a top-level SELECT, and refuses them in a nested one.
+                    found = clock.run(lambda cursor: cursor.execute(f"SELECT * FROM (\n{text}\n)"))
+                    return _Begun(*_columns(found), clock.run(_some_rows))
+
+            begun, marks = of_one_edition(begin, marks_now)
+            yield Rows(begun.columns, begun.types, _rows_of_one_edition(begun, clock, marks, marks_now))
+
+    def _make_views(self, clock: "_Clock", named: "Sequence[Table]", files_of: "Callable[[Table], list[Path]]") -> None:
         with self._guard:
-            for table in TABLES.values():
-                if not re.search(rf"\b({table.name}|show|information_schema|duckdb_\w+)\b", text, re.IGNORECASE):
-                    continue
+            for table in named:
                 files = files_of(table)
                 marks = marks_of(files)
                 if self._views.get(table.name) != marks:
@@ -125,19 +122,8 @@ class Engine:
         cursor = self._connect().cursor()
         clock = _Clock(cursor, self._settings.query_timeout_seconds)
         try:
-            yield clock
-        except duckdb.InterruptException as error:
-            raise clock.too_long() from error
-        except duckdb.OutOfMemoryException as error:
-            raise QueryError(
-                "The query needs more memory than it may take.", remedy="Ask for less, or raise BESS_MEMORY_LIMIT."
-            ) from error
-        except duckdb.Error as error:
-            damaged = "magic bytes" in str(error) or "footer" in str(error).lower()
-            raise QueryError(
-                f"DuckDB cannot answer this. {str(error).strip()}",
-                remedy="A result file is damaged: bess refresh YEAR makes it again." if damaged else None,
-            ) from error
+            with _translated(clock):
+                yield clock
         finally:
             if not clock.abandoned:
                 cursor.close()
@@ -223,6 +209,37 @@ class _Clock:
         )
 
 
+@contextmanager
+def _translated(clock: _Clock) -> Iterator[None]:
+    """Within it, DuckDB's errors are ours.
+
+    Raises:
+        QueryError: the question took too long or too much memory, is wrong, or a file is damaged.
+    """
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise clock.too_long() from error
+    except duckdb.OutOfMemoryException as error:
+        raise QueryError(
+            "The query needs more memory than it may take.", remedy="Ask for less, or raise BESS_MEMORY_LIMIT."
+        ) from error
+    except duckdb.Error as error:
+        damaged = "magic bytes" in str(error) or "footer" in str(error).lower()
+        raise UnansweredError(
+            f"DuckDB cannot answer this. {str(error).strip()}",
+            remedy="A result file is damaged: bess refresh YEAR makes it again." if damaged else None,
+        ) from error
+
+
+def _tables_in(text: str) -> "list[Table]":
+    """Result tables that a statement may read."""
+    from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
+
+    every = re.search(r"\b(show|information_schema|duckdb_\w+)\b", text, re.IGNORECASE)
+    return [table for table in TABLES.values() if every or re.search(rf"\b{table.name}\b", text, re.IGNORECASE)]
+
+
 def one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
     """The statement without what follows it.
 
@@ -261,9 +278,42 @@ def _fetch_all(cursor: duckdb.DuckDBPyConnection) -> Answer:
     return Answer(columns, cursor.fetchall(), types)
 
 
-def _fetch_some(clock: _Clock) -> Iterator[tuple[Any, ...]]:
-    while rows := clock.run(lambda cursor: cursor.fetchmany(_ROWS_AT_A_TIME)):
+class _Begun(NamedTuple):
+    """An answer with its first rows."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    first: list[tuple[Any, ...]]
+
+
+def _some_rows(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    return cursor.fetchmany(_ROWS_AT_A_TIME)
+
+
+def _rows_of_one_edition(
+    begun: _Begun, clock: _Clock, marks: Marks, marks_now: Callable[[], Marks]
+) -> Iterator[tuple[Any, ...]]:
+    """The first rows, and the later ones as long as no file that they come from is replaced.
+
+    Raises:
+        UnansweredError: a file was replaced after the first rows.
+    """
+    rows = begun.first
+    while rows:
         yield from rows
+        try:
+            with _translated(clock):
+                rows = clock.run(_some_rows)
+        except UnansweredError as error:
+            if marks_now() == marks:
+                raise
+            raise _replaced() from error
+        if rows and marks_now() != marks:
+            raise _replaced()
+
+
+def _replaced() -> UnansweredError:
+    return UnansweredError("A result file was replaced while its rows were being read.", remedy="Ask again.")
 
 
 def _columns(cursor: duckdb.DuckDBPyConnection) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from bess_assets.errors import NotRefreshedError
 from bess_assets.market.products import PRODUCTS
-from bess_assets.results.answers import Answer, BatteryAnswer
+from bess_assets.results.answers import Answer, BatteryAnswer, QueryError
 from bess_assets.results.cache import AnswerCache, CacheInfo
-from bess_assets.results.engine import YEAR_OF_FILE, Engine, QueryError, literal
+from bess_assets.results.engine import YEAR_OF_FILE, Engine, literal
 from bess_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:

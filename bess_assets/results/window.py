@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.market.metrics import COUNTS, LEAST_COVERAGE, MONEY, BatterySums, Window, board
-from bess_assets.results.answers import Answer
-from bess_assets.results.engine import DUCKDB_TYPES, Engine, QueryError, literal
+from bess_assets.results.answers import Answer, QueryError
+from bess_assets.results.engine import DUCKDB_TYPES, Engine, literal
 from bess_assets.tables import LEADERBOARD
 
 TABLES_READ = ("daily_revenue", "bess_registry", "leaderboard")

@@ -11,7 +11,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections import Counter
@@ -54,7 +56,21 @@ _PLANS_OF_2014 = (
 )
 """Headings of the operating plans of September to December 2014, whose files have none."""
 
-_UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
+_LARGEST_BYTES = 4 * 2**30
+_LARGEST_RATIO = 1_000
+_DEEPEST = 4
+_LONGEST_LINE = 2**16
+_UNREADABLE = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -143,7 +159,7 @@ class ReportFolder:
                 with zipfile.ZipFile(path) as archive:
                     return list(self._members(path, (), archive, on_disk))
             with path.open("rb") as file:
-                start = [file.readline(), file.readline()]
+                start = [file.readline(_LONGEST_LINE), file.readline(_LONGEST_LINE)]
             found = self._recognised(path, (), start, (on_disk, 0), path.stat().st_size, None)
         except _UNREADABLE as error:
             self._broken(str(path), error)
@@ -158,12 +174,14 @@ class ReportFolder:
             members = (*above, info.filename)
             suffix = Path(info.filename).suffix.lower()
             try:
+                if suffix in {".zip", ".csv"}:
+                    _refuse_explosives(info, len(members))
                 if suffix == ".zip":
                     with zipfile.ZipFile(io.BytesIO(archive.read(info))) as inner:
                         yield from self._members(path, members, inner, on_disk)
                 elif suffix == ".csv":
                     with archive.open(info) as file:
-                        start = [file.readline(), file.readline()]
+                        start = [file.readline(_LONGEST_LINE), file.readline(_LONGEST_LINE)]
                     time = datetime(*info.date_time)  # noqa: DTZ001  wall clock, as ZIPs have it
                     packed = (on_disk, 0) if time == _NO_MEMBER_TIME else (time, 1)
                     found = self._recognised(path, members, start, packed, info.file_size, info.CRC)
@@ -339,6 +357,20 @@ class ReportFolder:
 
     def _broken(self, label: str, error: Exception) -> None:
         self.problems[label] = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _refuse_explosives(info: zipfile.ZipInfo, depth: int) -> None:
+    """Leave packed what unpacks to more than any report: it would be held in memory whole.
+
+    Raises:
+        BadZipFile: it is too large, too dense or too deep.
+    """
+    if info.file_size > _LARGEST_BYTES or (
+        info.file_size > 2**20 and info.file_size > _LARGEST_RATIO * max(info.compress_size, 1)
+    ):
+        raise zipfile.BadZipFile(f"unpacks from {info.compress_size:,} to {info.file_size:,} bytes, as no report does")
+    if depth > _DEEPEST:
+        raise zipfile.BadZipFile(f"ZIPs in ZIPs, more than {_DEEPEST} deep")
 
 
 # --- what is in a file ------------------------------------------------------------------------------------------------------

@@ -365,12 +365,13 @@ def test_a_run_that_gave_the_year_back_or_is_ours_is_not_dead(instance: dg.Dagst
     def empty() -> None:
         pass
 
-    def started(holds: str) -> str:
-        run = instance.create_run_for_job(empty, tags={HOLDING_TAG: holds}, status=dg.DagsterRunStatus.STARTED)
+    def started(holds: str, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED) -> str:
+        run = instance.create_run_for_job(empty, tags={HOLDING_TAG: holds}, status=status)
         return run.run_id
 
     ours, released, other, dead = started("2022"), started("released"), started("2023"), started("2022")
-    assert fail_dead_runs(instance, 2022, alive=[ours]) == [dead]
+    at_birth = started("2022", dg.DagsterRunStatus.NOT_STARTED)
+    assert set(fail_dead_runs(instance, 2022, alive=[ours])) == {dead, at_birth}
     for run_id in (ours, released, other):
         run = instance.get_run_by_id(run_id)
         assert run is not None

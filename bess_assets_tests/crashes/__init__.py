@@ -1,0 +1,1 @@
+"""Processes that die, disks that are full, and several processes at once."""

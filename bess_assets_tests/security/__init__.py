@@ -1,0 +1,1 @@
+"""What the data, a query or a ZIP may try, and may not do."""
