@@ -34,7 +34,7 @@ def finish(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_refresh_killed_anywhere_is_finished_by_the_next_with_dagster_too(
     expected: Mapping[str, Mapping[str, str]], editions: Path, tmp_path: Path
 ) -> None:

@@ -39,7 +39,7 @@ def test_the_two_editions_differ_in_every_table_and_each_is_made_twice_alike(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_hundreds_of_kills_at_random_moments_lose_nothing_and_mix_nothing(
     expected: Mapping[str, Mapping[str, str]], home: Callable[[str], Path], editions: Path, server: Server
 ) -> None:

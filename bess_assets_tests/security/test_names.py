@@ -237,7 +237,7 @@ def test_some_names_from_the_data_stay_text_wherever_they_are_shown(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @settings(max_examples=150, phases=PHASES)
 @given(texts=NAMES)
 def test_hundreds_of_names_from_the_data_stay_text_wherever_they_are_shown(
