@@ -34,6 +34,7 @@ def test_every_question_of_the_query_api_is_measured() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_measurement_of_queries_runs_from_a_made_fleet_to_a_verdict(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.queries", "--home", str(tmp_path), "--batteries", "4", "--rounds", "1"]
     done = subprocess.run(
@@ -68,6 +69,7 @@ def test_the_other_roads_know_the_same_hours_as_ours() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_whole_comparison_runs_and_every_contender_comes_to_the_right_money(tmp_path: Path) -> None:
     parts = [word for part in ("years", "dagster", "others", "growth") for word in ("--only", part)]
     save = tmp_path / "saved" / "result"

@@ -32,7 +32,7 @@ YEARS = (2024, 2025, 2026)
 SECOND_LOOK_SECONDS = 100
 RUN_SECONDS = 150
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(1500)]
 
 
 @dataclass

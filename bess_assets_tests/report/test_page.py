@@ -643,6 +643,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_year_of_350_batteries_is_under_8_mb_and_opens_in_under_two_seconds(
     large: Path, start_browser: Callable[[], Any]
 ) -> None:
