@@ -26,7 +26,7 @@ from bess_assets.tables import TABLES, YEARLY
 from bess_assets_tests.crashes.small_year import OLD, YEAR, make_editions
 from bess_assets_tests.worlds import KEYS, differences, some
 
-REAL_SIZE = "BESS_TEST_REAL_SIZE"
+REAL_SIZE = "TEST_REAL_SIZE"
 """Names a folder that `bess simulate FOLDER --scale ercot` wrote."""
 
 
