@@ -182,6 +182,13 @@ class _Times:
     change: BoolArray
 
 
+def _of_a_day(codes: CodeArray, labels: IntArray, *, most: int) -> tuple[CodeArray, IntArray]:
+    """Codes of labels 1..most, where a column has many more than a day has: all others become 0, which is none."""
+    if len(labels) <= 4 * most:
+        return codes, labels
+    return np.where((labels >= 1) & (labels <= most), labels, 0)[codes], np.arange(most + 1)
+
+
 class DayLog:
     """Which operating days of the year a dataset holds, and whether it goes beyond the year.
 
@@ -375,11 +382,11 @@ class HourlyReader:
         """A number for each row's date, hour and interval, and what those numbers mean."""
         year, per_hour = self._year, self._per_hour
         day_code, numbers = rows.coded_days()
-        hour_code, hours = rows.coded_hours()
+        hour_code, hours = _of_a_day(*rows.coded_hours(), most=25)
         if per_hour == 1:
             interval_code, intervals = None, np.ones(1, dtype=np.int64)
         else:
-            interval_code, intervals = rows.coded_intervals("interval")
+            interval_code, intervals = _of_a_day(*rows.coded_intervals("interval"), most=per_hour)
         label = day_code.astype(np.int64) * len(hours) + hour_code
         if interval_code is not None:
             label = label * len(intervals) + interval_code

@@ -35,6 +35,7 @@ from bess_assets_tests.scenario import (
     inputs_of,
     operating_year,
     quarter_hour_of,
+    write_columns,
     write_rollup,
 )
 
@@ -463,3 +464,18 @@ def test_the_dictionary_of_a_label_column_holds_the_texts_that_occur():
     column = labels_array(np.array([2, -1, 0, 2]), ["a", "b", "c"])
     assert column.to_pylist() == ["c", None, "a", "c"]
     assert column.dictionary.to_pylist() == ["a", "c"]
+
+
+def test_labels_that_no_day_has_are_counted_however_many_there_are(tmp_path):
+    days, labels = 300, 3_000
+    columns = {
+        "DeliveryDate": [JANUARY_1 + timedelta(days=n % days) for n in range(labels)],
+        "DeliveryHour": [n % 300 + 1 for n in range(labels)],
+        "DeliveryInterval": [n + 1 for n in range(labels)],
+        "SettlementPointName": [NODE] * labels,
+        "SettlementPointPrice": [1.0] * labels,
+    }
+    write_columns(tmp_path, "rt_prices", 2024, columns)
+    read = Read(tmp_path, "rt_prices", (NODE,), value="price_usd_per_mwh", per_hour=4)
+    assert np.count_nonzero(~np.isnan(read.grid)) == 4
+    assert count_of(read.findings.items, "unusable_time") == labels - 4
