@@ -137,7 +137,7 @@ def _of_statements(node: ast.AST) -> Iterator[Fault]:
     match node:
         case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
             yield "condition turned round", _set(test=ast.UnaryOp(ast.Not(), test))
-        case ast.Return(value=ast.expr()):
+        case ast.Return(value=ast.expr() as value) if not (isinstance(value, ast.Constant) and value.value is None):
             yield "None returned", _set(value=ast.Constant(None))
         case ast.Expr(value=ast.Call()) | ast.AugAssign() | ast.Assign(targets=[ast.Subscript()]) | ast.Continue():
             yield "statement left out", lambda _: ast.Pass()
@@ -263,10 +263,9 @@ def tests_of(module: str) -> list[str]:
     return [str(TESTS / name) for name in BESIDE.get(module, [f"market/test_{module}.py"])]
 
 
-def test_module(module: str, out: Path | None, lines: range | None) -> tuple[int, int]:
+def put_all(module: str, tests: list[str], out: Path | None, lines: range | None) -> tuple[int, int]:
     """Put every fault into one module; returns mutants and survivors."""
     source = (MARKET / f"{module}.py").read_text(encoding="utf-8")
-    tests = tests_of(module)
     verdict, seconds = judge(module, None, tests, 600)
     if verdict != 0:
         raise SystemExit(f"{module}: its tests fail before anything is changed")
@@ -294,6 +293,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="+", metavar="module", help="modules of bess_assets/market, without .py")
     parser.add_argument("--out", type=Path, help="file to which each mutant is appended as a line of JSON")
+    parser.add_argument("--tests", nargs="+", help="tests to run instead of the module's own, below bess_assets_tests")
     parser.add_argument("--lines", metavar="FIRST-LAST", help="only mutants of these lines")
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT))
@@ -303,7 +303,10 @@ def main() -> int:
     if options.lines:
         first, last = options.lines.split("-")
         lines = range(int(first), int(last) + 1)
-    found = [test_module(module, options.out, lines) for module in options.modules]
+    found = []
+    for module in options.modules:
+        tests = [str(TESTS / name) for name in options.tests] if options.tests else tests_of(module)
+        found.append(put_all(module, tests, options.out, lines))
     made, survived = (sum(column) for column in zip(*found, strict=True))
     print(f"\n{made} mutants, {made - survived} killed, {survived} survived")
     return 1 if survived else 0

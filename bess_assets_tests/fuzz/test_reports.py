@@ -109,7 +109,11 @@ def _with_lines_moved(content: bytes, rng: random.Random) -> bytes:
 
 
 def _damaged(content: bytes, rng: random.Random) -> bytes:
-    """Something that a transfer, an editor or a spreadsheet does to a file."""
+    """Something that a transfer, an editor or a spreadsheet does to a file; every other time to one or two cells only."""
+    if rng.random() < 0.5:
+        for _ in range(rng.randint(1, 2)):
+            content = _with_another_cell(content, rng)
+        return content
     for _ in range(rng.randint(1, 3)):
         at = rng.randint(0, len(content))
         content = rng.choice(

@@ -211,7 +211,13 @@ def test_an_implausible_real_time_clearing_price_of_one_quarter_hour_marks_its_h
 def test_a_battery_seen_on_one_of_three_days_has_no_ancillary_money_on_the_others(tmp_path: Path) -> None:
     eve, after = date(2022, 5, 9), date(2022, 5, 11)
     others = [row for day in (eve, MAY, after) for row in dam(day, "ELM_BESS1", settlement_point="ELM_RN")]
-    market = together(may_market(), {"dam_gen_resources": others}, clearing(eve, **NO_ECRS), clearing(after, **NO_ECRS))
+    loads = [row for day in (eve, MAY, after) for row in dam_load(day, "ELM_LD1")]
+    market = together(
+        may_market(),
+        {"dam_gen_resources": others, "dam_load_resources": loads},
+        clearing(eve, **NO_ECRS),
+        clearing(after, **NO_ECRS),
+    )
     settled = settle(tmp_path, 2022, market, until="as_revenue")
     for day, exists, usd in ((eve, False, None), (MAY, True, 20.0), (after, False, None)):
         rows = settled.rows("as_revenue", battery="OAK_1", operating_day=day, product="regup")

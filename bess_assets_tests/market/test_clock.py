@@ -71,6 +71,11 @@ def test_the_clock_changes_on_the_days_that_the_reference_lists(number):
     assert np.flatnonzero(changes).tolist() == [year.spring_day, year.autumn_day]
 
 
+def test_nowhere_and_ambiguous_are_two_things_and_no_positions():
+    assert NOWHERE != AMBIGUOUS
+    assert max(NOWHERE, AMBIGUOUS) < 0
+
+
 @given(st.dates(date(2010, 1, 1), date(2030, 12, 31)))
 def test_a_day_begins_at_its_own_midnight_whatever_its_length(day):
     year = operating_year(day.year)
