@@ -374,10 +374,18 @@ def test_days_before_the_first_esr_file_are_not_missing_from_it(tmp_path):
     assert [f.detail for f in missing if f.warning] == ["2025-12-06"]
 
 
-def test_the_first_of_january_can_be_missing_from_the_esr_file_of_a_later_year(tmp_path):
-    write_rollup(tmp_path, "dam_esr_resources", 2026, [hourly(date(2026, 1, d), 1, ESR, award_mw=1.0) for d in (2, 3)])
-    missing = found(_awards(tmp_path, STORAGE, year=2026)[1], "missing_days", "dam_esr_resources")
-    assert [f.detail for f in missing if f.warning] == ["2026-01-01"]
+@pytest.mark.parametrize(
+    ("dataset", "year", "battery", "name"),
+    [
+        ("dam_gen_resources", 2024, ALONE, GEN),
+        ("dam_load_resources", 2024, COMBO, LOAD),
+        ("dam_esr_resources", 2026, STORAGE, ESR),
+    ],
+)
+def test_the_first_of_january_can_be_missing(tmp_path, dataset, year, battery, name):
+    write_rollup(tmp_path, dataset, year, [hourly(date(year, 1, d), 1, name, regup_award_mw=1.0) for d in (2, 3)])
+    missing = found(_awards(tmp_path, battery, year=year)[1], "missing_days", dataset)
+    assert [f.detail for f in missing if f.warning] == [f"{year}-01-01"]
 
 
 def test_a_battery_without_a_generation_resource_has_no_award_in_the_hours_that_others_have(tmp_path):
