@@ -71,7 +71,6 @@ def award_of_parts(parts: list[FloatArray], single: FloatArray) -> tuple[FloatAr
         total += np.where(known, part, 0.0)
         any_part |= known
         all_zero &= ~known | (part == 0)
-    total[~any_part] = np.nan
     filled = all_zero & (single > 0)
     contradicts = (total > 0) & (single > 0) & (np.abs(total - single) > LARGEST_AWARD_DIFFERENCE_MW)
     return np.where(any_part & ~filled, total, single), int(contradicts.sum())

@@ -861,13 +861,24 @@ def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str
     column (`Hour Ending` beside `hour`) are used only where the preferred one is absent.
 
     Raises:
-        InputError: a required column is absent or blank throughout, or a heading proves the file to be another dataset's.
+        InputError: a required column is absent or blank throughout, two columns have one and the same heading, or a heading proves the file to be
+            another dataset's.
     """
     headings = list(file.schema_arrow.names)
     require_columns(dataset, path, headings)
     found = {}
     for name, spelled in dataset.spellings(headings).items():
         column = dataset.columns[name]
+        if len(set(spelled)) < len(spelled):
+            twice = next(heading for heading in spelled if spelled.count(heading) > 1)
+            raise InputError(
+                f"{path.name} of {dataset.folder} has two columns {twice!r}.",
+                dataset=dataset.name,
+                file=path,
+                column=twice,
+                expected="each heading once: nothing tells which of the two is meant",
+                remedy="Build this file again from ERCOT's reports.",
+            )
         filled = [heading for heading in spelled if not _is_blank(file, heading)]
         if not filled and column.required and column.kind not in {"day", "stamp"} and file.metadata.num_rows:
             raise InputError(

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 CodeArray = npt.NDArray[np.integer]
 Parsed = TypeVar("Parsed")
+Reading = TypeVar("Reading", bound=Callable[..., Any])
 
 BATCH_ROWS = 2**18
 NO_VALUE = np.iinfo(np.int64).min
@@ -166,6 +168,23 @@ class RowSource:
         )
 
 
+def _or_refused(expected: str) -> Callable[[Reading], Reading]:
+    """A reading of `Rows` that refuses by name a column whose type Arrow can't turn into what is expected, instead of failing in Arrow."""
+
+    def refusing(read: Reading) -> Reading:
+        @wraps(read)
+        def reading(rows: "Rows", *arguments: Any) -> Any:
+            try:
+                return read(rows, *arguments)
+            except pa.ArrowException as error:
+                name = arguments[0] if arguments else (read.__defaults__ or ("",))[0]
+                raise rows.refused(name, expected) from error
+
+        return cast("Reading", reading)
+
+    return refusing
+
+
 class Rows:
     """Some rows of one file, in file order.
 
@@ -206,6 +225,7 @@ class Rows:
             return self
         return Rows(self._source, self._batch.filter(pa.array(mask)), self.group)
 
+    @_or_refused("texts")
     def texts(self, name: str) -> tuple[CodeArray, list[str]]:
         """Codes (-1 where blank) and the trimmed texts they stand for."""
         if not self.has(name):
@@ -227,6 +247,7 @@ class Rows:
             return np.where(codes == len(texts), -1, codes), texts
         return translate[codes], texts
 
+    @_or_refused("numbers")
     def numbers(self, name: str) -> FloatArray:
         """Floats, NaN where blank or absent; infinities and NaN of the file's own are blank and counted."""
         if not self.has(name):
@@ -254,6 +275,7 @@ class Rows:
         codes, numbers = self.coded_days(name)
         return numbers[codes]
 
+    @_or_refused("dates, or text that holds dates")
     def coded_days(self, name: str = "operating_day") -> tuple[CodeArray, IntArray]:
         """Codes, and the day numbers they stand for (`NO_VALUE` for a blank)."""
         column = self._column(name)
@@ -277,6 +299,7 @@ class Rows:
         codes, labels = self.coded_hours(name)
         return labels[codes]
 
+    @_or_refused("hours such as 1 or 01:00")
     def coded_hours(self, name: str = "hour_ending") -> tuple[CodeArray, IntArray]:
         """Codes, and the hour labels they stand for (`NO_VALUE` for a blank).
 
@@ -294,6 +317,7 @@ class Rows:
         codes, numbers = self.coded_intervals(name)
         return numbers[codes]
 
+    @_or_refused("whole numbers")
     def coded_intervals(self, name: str) -> tuple[CodeArray, IntArray]:
         """Codes, and the interval numbers they stand for (`NO_VALUE` for a blank or an absent column)."""
         if not self.has(name):
@@ -305,6 +329,7 @@ class Rows:
         codes, values = self.coded_flags(name)
         return values[codes]
 
+    @_or_refused("Y or N")
     def coded_flags(self, name: str) -> tuple[CodeArray, IntArray]:
         """Codes, and what they stand for: 1 for Y, 0 for N, -1 for a blank or an absent column."""
         if not self.has(name):
@@ -325,6 +350,7 @@ class Rows:
             return codes, np.array(values, dtype=np.int64)
         return np.where(codes < 0, len(texts), codes), np.array([*values, -1], dtype=np.int64)
 
+    @_or_refused("timestamps, or text that holds them")
     def stamps(self, name: str) -> tuple[CodeArray, IntArray]:
         """Codes, and the wall-clock seconds they stand for (`NO_VALUE` for a blank)."""
         column = self._column(name)
@@ -338,9 +364,14 @@ class Rows:
         distinct, codes = np.unique(self._integers(seconds), return_inverse=True)
         return codes.astype(np.int64), distinct
 
+    def refused(self, name: str, expected: str) -> InputError:
+        """The error for a column that cannot be read at all."""
+        return self._source.bad(name, str(self._batch.column(self._source.found[name]).type), expected)
+
     def _all_blank(self) -> tuple[CodeArray, IntArray]:
         return np.zeros(self.count, dtype=np.int32), np.array([NO_VALUE])
 
+    @_or_refused("dates or timestamps, or text that holds them")
     def distinct_days(self, name: str, known: dict[str, int]) -> set[int]:
         """Day numbers that occur in a column of days or stamps, blanks left out.
 
@@ -434,12 +465,11 @@ class Rows:
             return self._parsed(name, parse, expected, NO_VALUE, np.int64)
         if pa.types.is_integer(column.type):
             return _coded(self._integers(column))
-        if pa.types.is_decimal(column.type):
-            column = column.cast(pa.float64())
-        if pa.types.is_floating(column.type):
-            floats = column.to_numpy(zero_copy_only=False)
-            if (np.isfinite(floats) & (floats != np.floor(floats))).any():
-                raise self._source.bad(name, str(floats[floats != np.floor(floats)][0]), expected)
+        if pa.types.is_decimal(column.type) or pa.types.is_floating(column.type):
+            floats = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            odd = np.isfinite(floats) & ((floats != np.floor(floats)) | (np.abs(floats) > _LARGEST_WHOLE))
+            if odd.any():
+                raise self._source.bad(name, str(floats[odd][0]), expected)
             return _coded(np.where(np.isfinite(floats), floats, NO_VALUE).astype(np.int64))
         raise self._source.bad(name, str(column.type), expected)
 
@@ -448,6 +478,8 @@ class Rows:
         return np.asarray(pc.fill_null(column.cast(pa.int64()), NO_VALUE).to_numpy(zero_copy_only=False))
 
 
+_LARGEST_WHOLE = 2.0**53
+"""Above it a float is no whole number in particular."""
 _MOST_CODES = 4_096
 """Integers that lie closer together than this are codes already."""
 

@@ -61,6 +61,7 @@ def test_before_rtc_both_sides_are_paid_the_day_ahead_price_and_nothing_in_real_
         assert row["da_usd"] == row["revenue_usd"] == pytest.approx((3 + 1) * 5)
         assert row["rt_usd"] is None
         assert row["exists"]
+        assert not row["implausible_price"]
     assert {row["revenue_usd"] for row in _hours(may, MAY, "rrs")} == {0.0}
 
 
@@ -196,3 +197,31 @@ def test_an_implausible_clearing_price_is_used_and_marked_where_there_is_an_awar
     settled = settle(tmp_path, 2022, market, until="as_revenue")
     assert {(row["revenue_usd"], row["implausible_price"]) for row in _hours(settled, MAY)} == {(4 * 6_001.0, True)}
     assert {row["implausible_price"] for row in _hours(settled, MAY, "regdn")} == {False}
+
+
+def test_an_implausible_real_time_clearing_price_of_one_quarter_hour_marks_its_hour(tmp_path: Path) -> None:
+    market = seam_market()
+    for row in market["rt_as_prices"]:
+        if (row["operating_day"], row["hour_ending"], row["interval"], row["product"]) == (AFTER, 5, 2, "REGUP"):
+            row["mcpc_usd_per_mw"] = 6_001.0
+    rows = _hours(settle(tmp_path, 2025, market, until="as_revenue"), AFTER)
+    assert [row["interval_start"].hour for row in rows if row["implausible_price"]] == [4 + 6], "hour ending 5, in UTC"
+
+
+def test_a_battery_seen_on_one_of_three_days_has_no_ancillary_money_on_the_others(tmp_path: Path) -> None:
+    eve, after = date(2022, 5, 9), date(2022, 5, 11)
+    others = [row for day in (eve, MAY, after) for row in dam(day, "ELM_BESS1", settlement_point="ELM_RN")]
+    loads = [row for day in (eve, MAY, after) for row in dam_load(day, "ELM_LD1")]
+    market = together(
+        may_market(),
+        {"dam_gen_resources": others, "dam_load_resources": loads},
+        clearing(eve, **NO_ECRS),
+        clearing(after, **NO_ECRS),
+    )
+    settled = settle(tmp_path, 2022, market, until="as_revenue")
+    for day, exists, usd in ((eve, False, None), (MAY, True, 20.0), (after, False, None)):
+        rows = settled.rows("as_revenue", battery="OAK_1", operating_day=day, product="regup")
+        assert [(row["exists"], row["da_usd"], row["revenue_usd"]) for row in rows] == [(exists, usd, usd)] * 24
+    assert {
+        row["exists"] for row in settled.rows("as_revenue", battery="ELM_1", product="regup", operating_day=after)
+    } == {True}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bess_assets.errors import InputError
-from bess_assets.market.awards import award_of_parts, bess_awards, esr_boundary
+from bess_assets.market.awards import award_of_parts, bess_awards, both_sides, esr_boundary
 from bess_assets.market.products import PRODUCTS
 from bess_assets.market.step import StepResult
 from bess_assets.storage import ResultTable, write_table
@@ -307,6 +307,15 @@ def test_parts_and_single_column_that_differ_by_more_than_0_05_mw_are_counted(tm
     assert (finding.count, finding.warning) == (2, True)
 
 
+def test_a_difference_of_just_0_05_mw_is_no_contradiction():
+    assert award_of_parts([np.array([0.1])], np.array([0.05]))[1] == 0
+    assert award_of_parts([np.array([0.1])], np.array([0.04]))[1] == 1
+
+
+def test_both_sides_are_added_and_unknown_if_either_is():
+    assert _equal(both_sides(np.array([3.0, NAN, 3.0]), np.array([1.0, 1.0, NAN])), [4.0, NAN, NAN])
+
+
 maybe = st.sampled_from([NAN, 0.0, 1.0, 2.5])
 
 
@@ -363,6 +372,30 @@ def test_days_before_the_first_esr_file_are_not_missing_from_it(tmp_path):
     write_rollup(tmp_path, "dam_esr_resources", 2026, [hourly(date(2025, 12, d), 1, ESR, award_mw=1.0) for d in (7, 8)])
     missing = found(_awards(tmp_path, STORAGE, year=2025)[1], "missing_days", "dam_esr_resources")
     assert [f.detail for f in missing if f.warning] == ["2025-12-06"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "year", "battery", "name"),
+    [
+        ("dam_gen_resources", 2024, ALONE, GEN),
+        ("dam_load_resources", 2024, COMBO, LOAD),
+        ("dam_esr_resources", 2026, STORAGE, ESR),
+    ],
+)
+def test_the_first_of_january_can_be_missing(tmp_path, dataset, year, battery, name):
+    write_rollup(tmp_path, dataset, year, [hourly(date(year, 1, d), 1, name, regup_award_mw=1.0) for d in (2, 3)])
+    missing = found(_awards(tmp_path, battery, year=year)[1], "missing_days", dataset)
+    assert [f.detail for f in missing if f.warning] == [f"{year}-01-01"]
+
+
+def test_a_battery_without_a_generation_resource_has_no_award_in_the_hours_that_others_have(tmp_path):
+    write_rollup(
+        tmp_path, "dam_gen_resources", 2025, [hourly(date(2025, 12, 4), 1, WIND, award_mw=9.0, regup_award_mw=9.0)]
+    )
+    own = _awards(tmp_path, STORAGE, year=2025)[0][KEY]
+    held = hour_of(datetime(2025, 12, 4))
+    for column in ("award_mw", "regup_gen_award_mw"):
+        assert _equal(own[column][held - 1 : held + 2], [NAN, 0.0, NAN])
 
 
 # --- the ledger ---------------------------------------------------------------------------------------------------------------------------------

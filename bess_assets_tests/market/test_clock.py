@@ -71,6 +71,11 @@ def test_the_clock_changes_on_the_days_that_the_reference_lists(number):
     assert np.flatnonzero(changes).tolist() == [year.spring_day, year.autumn_day]
 
 
+def test_nowhere_and_ambiguous_are_two_things_and_no_positions():
+    assert NOWHERE != AMBIGUOUS
+    assert max(NOWHERE, AMBIGUOUS) < 0
+
+
 @given(st.dates(date(2010, 1, 1), date(2030, 12, 31)))
 def test_a_day_begins_at_its_own_midnight_whatever_its_length(day):
     year = operating_year(day.year)
@@ -91,6 +96,18 @@ def test_days_of_other_years_are_not_in_the_year_and_are_clipped_to_its_ends():
     assert not year.has_day(year.last_day + 1)
     assert year.hour_of_day_number(year.first_day - 400) == 0
     assert year.hour_of_day_number(year.last_day + 1) == year.hour_of_day_number(year.last_day + 400) == 8_784
+
+
+def test_hours_and_quarter_hours_start_one_after_another_from_the_years_first_second_to_its_last():
+    year = operating_year(2024)
+    for starts, seconds in ((year.hour_starts, 3_600), (year.quarter_hour_starts, 900)):
+        assert starts.tolist() == list(range(year.start, year.end, seconds))
+
+
+def test_a_year_has_its_first_and_last_day_and_neither_neighbour():
+    year = operating_year(2024)
+    days = (year.first_day - 1, year.first_day, year.last_day, year.last_day + 1)
+    assert [year.has_day(day) for day in days] == [False, True, True, False]
 
 
 def test_seconds_are_shown_as_utc_text():

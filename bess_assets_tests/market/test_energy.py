@@ -144,6 +144,21 @@ def test_money_outside_a_batterys_expected_days_is_null(may: Settled) -> None:
     assert {row["unknown_reason"] for row in before} == {"award unknown+unobserved+unpriced"}
 
 
+def test_a_battery_seen_on_one_of_three_days_has_neither_money_nor_marks_on_the_others(tmp_path: Path) -> None:
+    eve, after = date(2022, 5, 9), date(2022, 5, 11)
+    others = [row for day in (eve, MAY, after) for row in dam(day, "ELM_BESS1", settlement_point="ELM_RN")]
+    market = together(
+        may_market(), {"dam_gen_resources": others}, prices(eve, 30.0, 6_001.0), prices(after, 30.0, 6_001.0)
+    )
+    settled = settle(tmp_path, 2022, market, until="energy_revenue")
+    for day in (eve, after):
+        rows = settled.rows("energy_revenue", battery="OAK_1", operating_day=day)
+        # the hours are held and priced: it would be no award at 30 $
+        assert {row["da_usd"] for row in rows} == {None}
+        assert {(row["unknown_reason"], row["implausible_price"]) for row in rows} == {("not expected", False)}
+    assert {row["energy_usd"] for row in settled.rows("energy_revenue", battery="OAK_1", operating_day=MAY)} == {30.0}
+
+
 def test_implausible_prices_are_used_and_marked(tmp_path: Path) -> None:
     day = date(2022, 6, 1)
     market = together(

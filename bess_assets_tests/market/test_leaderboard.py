@@ -238,6 +238,8 @@ def test_tb2_counts_active_well_covered_days_with_a_known_spread() -> None:
         ),
         *days_of(first=date(2022, 2, 3), count=1, tb2_usd_per_mw=None),
     ]
+    just = days_of(count=1, expected_quarter_hours=100, energy_quarter_hours=95)
+    assert board(just)["tb2_usd"] == pytest.approx(10 * 50), "0.95 of the 25-hour day is enough"
     row = board(rows)
     assert row["tb2_usd"] == pytest.approx(10 * 31 * 50)
     assert row["tb2_capture"] == pytest.approx((30 * 80 + 500) / (10 * 31 * 50)), "ancillary services not included"

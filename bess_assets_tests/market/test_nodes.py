@@ -47,6 +47,7 @@ def test_one_series_tells_its_node_at_an_hour_and_its_nodes_in_order_of_their_fi
     grid = _grid([-1, 1, 1, 0, 1], [0, 0, 0, 0, 0])
     assert grid.one(0).distinct() == ["B_RN", "A_RN"]
     assert grid.one(1).distinct() == ["A_RN"]
+    assert grid.one(0).codes.shape == (1, 5)
     assert [grid.one(0).at(hour) for hour in (0, 1, 3)] == [None, "B_RN", "A_RN"]
 
 

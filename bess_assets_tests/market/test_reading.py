@@ -428,3 +428,36 @@ def test_a_file_that_breaks_off_inside_is_an_error_that_names_it(tmp_path):
     with pytest.raises(InputError, match=r"2025\.parquet of DAM_Gen_Resources breaks off") as caught:
         list(read_rows(DATASETS["dam_gen_resources"], path, HOURLY))
     assert caught.value.file == str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "shown"),
+    [
+        ("award_mw", pa.array([DAY], pa.date32()), "date32[day]"),
+        ("award_mw", pa.array([b"\xff"], pa.binary()), "binary"),
+        ("hour_ending", pa.array([2**64 - 1], pa.uint64()), "uint64"),
+        ("hour_ending", pa.array([1e300], pa.float64()), "1e+300"),
+        ("operating_day", pa.array([b"\xff"], pa.binary()), "binary"),
+    ],
+)
+def test_a_column_of_a_type_that_cannot_be_what_it_should_is_refused_by_name(tmp_path, name, values, shown):
+    path = _dam(tmp_path, **{name: values})
+    (rows,) = read_rows(DATASETS["dam_gen_resources"], path, HOURLY)
+    read = {
+        "award_mw": rows.numbers,
+        "hour_ending": rows.hours,
+        "operating_day": rows.days,
+    }
+    with pytest.raises(InputError, match="dam_gen_resources") as refused:
+        read[name](name)
+    assert refused.value.column == HEADINGS["dam_gen_resources"][name][0]
+    assert shown in refused.value.problem
+
+
+def test_two_columns_of_one_heading_are_refused_by_name(tmp_path):
+    path = _dam(tmp_path, award_mw=[1.0])
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("AwardedQuantity", pa.array([2.0])), path)
+    with pytest.raises(InputError, match="two columns 'AwardedQuantity'") as refused:
+        list(read_rows(DATASETS["dam_gen_resources"], path, HOURLY))
+    assert (refused.value.file, refused.value.column) == (str(path), "AwardedQuantity")

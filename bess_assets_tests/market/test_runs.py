@@ -308,6 +308,15 @@ def test_a_stamp_in_the_hour_that_spring_skips_is_counted_and_makes_no_run(tmp_p
     assert count_of(read.findings, "unusable_time", "sced_gen_resources") == 1
 
 
+def test_a_blank_stamp_is_counted_as_unusable_and_makes_no_run(tmp_path):
+    rows = [run(datetime(2024, 3, 10, 1, 45), output_mw=1.0), run(datetime(2024, 3, 10, 3), output_mw=9.0)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, [*rows, {**rows[0], "sced_stamp": None}])
+    read = Read(tmp_path)
+    assert read.reader.starts.tolist() == [utc_seconds(row["sced_stamp"]) for row in rows]
+    assert count_of(read.findings, "unusable_time", "sced_gen_resources") == 1
+    assert not found(read.findings, "ambiguous_hour")
+
+
 def _autumn_runs(first_hour, second_hour):
     """A run every quarter-hour from 00:00 to 02:45 of the 25-hour day; flags of the two 01:00 hours as given."""
     stamps = [(AUTUMN_0 + timedelta(minutes=m), "N" if first_hour else None, 1.0) for m in range(0, 60, 15)]
@@ -348,6 +357,17 @@ def test_without_a_flag_not_even_the_run_before_holds_into_the_repeated_hour(tmp
     assert read.coverage[first - 1, 0] == 300 / 900
     assert (read.coverage[first : first + 8] == 0).all()
     assert np.isnan(read.positive[first : first + 8]).all()
+
+
+def test_rows_with_a_flag_and_rows_without_one_in_the_same_batch_each_keep_their_own_time(tmp_path):
+    midnight = datetime(2024, 7, 1)
+    stamps = [midnight + timedelta(minutes=15 * n) for n in range(8)]
+    rows = [run(stamp, flag="N" if n % 3 else None, output_mw=float(n)) for n, stamp in enumerate(stamps)]
+    for row in rows:
+        row.setdefault("repeated_hour", None)
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    read = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw"])
+    assert read.starts.tolist() == [utc_seconds(stamp) for stamp in stamps]
 
 
 def test_a_file_without_a_flag_column_and_without_the_autumn_day_loses_nothing(tmp_path):

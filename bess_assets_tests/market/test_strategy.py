@@ -68,6 +68,12 @@ def test_a_battery_that_earned_nothing_has_no_share_and_no_top_product() -> None
     assert (strategy.label, strategy.energy_share, strategy.top_product) == ("inactive", None, None)
 
 
+def test_half_a_dollar_is_revenue_with_a_share_and_a_top_product() -> None:
+    strategy = classify(0.5, {**NO_AS, "rrs": 0.5}, 1.0, 12)
+    assert (strategy.label, strategy.energy_share, strategy.top_product) == ("inactive", 0.5, "rrs")
+    assert classify(0.5, NO_AS, 1.0, 12).energy_share == 1.0
+
+
 def test_equal_products_go_to_the_first_of_the_tables_order() -> None:
     assert classify(0.0, {"regup": 0.0, "regdn": 7.0, "rrs": 7.0, "ecrs": 7.0}, None, 1).top_product == "regdn"
 
