@@ -234,6 +234,18 @@ def test_a_day_without_rows_has_no_positions():
 # --- stamps ---------------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("change", [0, 1], ids=["spring", "autumn"])
+def test_every_quarter_hour_of_a_clock_change_goes_to_its_stamp_and_back(change):
+    year, day = operating_year(2024), SPRING_AND_AUTUMN[2024][change]
+    midnight = year.start + 3_600 * hour_of(datetime(day.year, day.month, day.day))
+    utc = midnight + 900 * np.arange(92 if change == 0 else 100)
+    wall, second = year.stamps_from_utc(utc)
+    assert [(int(w), bool(s)) for w, s in zip(wall, second, strict=True)] == [
+        (_wall(local), again) for local, again in map(_local, utc.tolist())
+    ]
+    assert year.stamps_to_utc(wall, second.astype(np.int64)).tolist() == utc.tolist()
+
+
 @given(utc_seconds)
 def test_every_second_of_21_years_goes_to_its_stamp_and_back(utc):
     local, second = _local(utc)
