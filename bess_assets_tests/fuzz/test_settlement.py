@@ -20,7 +20,7 @@ from bess_assets_tests.market.small import Market, Settled, settle
 from bess_assets_tests.scenario import Row
 from bess_assets_tests.worlds import differences, some
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SEEDS = range(6)
 BATTERIES, DAYS = 8, 6

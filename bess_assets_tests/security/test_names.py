@@ -247,6 +247,7 @@ def test_hundreds_of_names_from_the_data_stay_text_wherever_they_are_shown(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_each_known_attack_stays_text_as_the_name_of_a_battery(plain: tuple[set[str], list[Any]]) -> None:
     for n in range(0, len(ATTACKS), 2):
         _fuzz((ATTACKS[n], ATTACKS[(n + 1) % len(ATTACKS)], *ATTACKS[: len(PLAIN) - 2]), plain)
