@@ -6,6 +6,7 @@ Does not: how a column is computed (market/), how a file is written (storage.py)
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from bess_assets.market.products import PRODUCT_NAMES, PRODUCTS
@@ -112,6 +113,7 @@ class FileSet:
     datasets: tuple[str, ...] = ()
 
 
+@cache
 def arrow_schema(table: Table) -> "pa.Schema":
     """Arrow schema of a table, with meanings as field metadata."""
     import pyarrow as pa  # noqa: PLC0415  queries must start without pyarrow

@@ -211,11 +211,12 @@ class AwardChecks:
         lsl, hsl = stated.lsl[:, part], stated.hsl[:, part]
         known = ~np.isnan(lsl) & ~np.isnan(hsl)
         energy = own["award_mw"]
-        sold_or_bought = np.nan_to_num(energy) != 0
-        self._energy.add(names, sold_or_bought, known, outside_limits(energy, lsl, hsl))
+        self._energy.add(names, _some(energy), known, outside_limits(energy, lsl, hsl))
         up = [own[f"{product}_award_mw"] for product in UPWARD]
         down = [own[f"{product}_award_mw"] for product in DOWNWARD]
-        awarded = np.asarray((np.nan_to_num(np.stack([*up, *down])) != 0).any(axis=0))
+        awarded = np.zeros(energy.shape, dtype=bool)
+        for grid in (*up, *down):
+            awarded |= _some(grid)
         beyond = above_range(up, lsl, hsl) | above_range(down, lsl, hsl) | below_zero([*up, *down])
         self._capacity.add(names, awarded, known, awarded & beyond)
         mcpc = stated.mcpc
@@ -252,6 +253,11 @@ class AwardChecks:
                 if differs:
                     differing[product] = differing.get(product, 0) + differs
         return price_verdict("product hours", compared, differing, largest)
+
+
+def _some(award: FloatArray) -> BoolArray:
+    """Where an award is known and is not nothing."""
+    return np.asarray((award != 0) & ~np.isnan(award))
 
 
 def price_verdict(what: str, compared: int, differing: dict[str, int], largest: float) -> Verdict:
