@@ -36,6 +36,7 @@ class Codes:
         for text in known:
             self._codes.setdefault(text, len(self._codes))
         self.known = len(self._codes)
+        self._last: tuple[Sequence[str], IntArray] = ((), np.array([-1], dtype=np.int64))
 
     def translate(self, codes: CodeArray, texts: Sequence[str]) -> IntArray:
         """Our codes for a batch's codes; a text not seen before gets the next one; -1 stays -1."""
@@ -51,8 +52,12 @@ class Codes:
         return known, table[codes[known]]
 
     def _table(self, texts: Sequence[str]) -> IntArray:
-        spelled = [self._normal(t) for t in texts] if self._normal else texts
-        return np.array([*(self._codes.setdefault(t, len(self._codes)) for t in spelled), -1], dtype=np.int64)
+        # the batches of a row group share their texts
+        if self._last[0] is not texts:
+            spelled = [self._normal(t) for t in texts] if self._normal else texts
+            codes = [self._codes.setdefault(t, len(self._codes)) for t in spelled]
+            self._last = texts, np.array([*codes, -1], dtype=np.int64)
+        return self._last[1]
 
     @property
     def texts(self) -> list[str]:
