@@ -430,7 +430,9 @@ def _numbers(values: Any) -> pa.Array:
         # a tenth of the time that pa.array takes to find the nulls one by one
         bits = pa.py_buffer(np.packbits(known, bitorder="little"))
         nulls = len(numbers) - int(np.count_nonzero(known))
-        return pa.Array.from_buffers(pa.float64(), len(numbers), [bits if nulls else None, pa.py_buffer(numbers)], nulls)
+        return pa.Array.from_buffers(
+            pa.float64(), len(numbers), [bits if nulls else None, pa.py_buffer(numbers)], nulls
+        )
     array = values if isinstance(values, pa.Array) else pa.array(values)
     array = array.cast(pa.float64())
     if array.null_count == len(array):

@@ -121,6 +121,20 @@ def test_a_year_that_needs_more_than_the_machine_has_is_refused_whatever_the_lim
     check_room(settings_with(tmp_path / "home", rollups), YEAR, list(YEARLY))
 
 
+def test_a_limit_that_lets_a_year_take_more_than_is_free_is_refused_with_a_smaller_one(
+    rollups: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowded = many_rows(rollups, tmp_path / "crowded", 12_000_000)  # 342 batteries
+    (tmp_path / "memory.max").write_text("1200000000\n", encoding="ascii")
+    monkeypatch.setattr(room, "_CGROUP", tmp_path)
+    settings = replace(settings_with(tmp_path / "home", crowded), memory_limit_bytes=10**9)
+    with pytest.raises(RoomError, match=r"342 batteries take up to 1,4\d\d MB, and 1,200 MB of this machine") as caught:
+        check_room(settings, YEAR, list(YEARLY))
+    assert "Set BESS_MEMORY_LIMIT=700MB" in str(caught.value)
+    check_room(replace(settings, memory_limit_bytes=700 * 10**6), YEAR, list(YEARLY))
+    check_room(settings_with(tmp_path / "home", rollups), YEAR, list(YEARLY))
+
+
 def test_a_disk_without_room_for_the_results_is_named_with_what_they_take(
     rollups: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,8 +4,9 @@ Belongs here: choosing between settlement metering, telemetry and base points; t
 Does not: prices and money (energy.py), which resources are batteries (registry.py), the hold itself (runs.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bess_assets.market.awards import award_of_parts
-from bess_assets.market.clock import day_number
+from bess_assets.market.clock import OperatingYear, day_number
 from bess_assets.market.grid import LedgerColumns, labels_array
 from bess_assets.market.products import HOURS_PER_QUARTER_HOUR, PRODUCTS, RTC_FIRST_DAY, SOURCES
 from bess_assets.market.runs import Means, MeterReader, RunReader, SecondsArray, Window, coverage_of
@@ -30,6 +31,13 @@ LEAST_COMPARED = 96
 NOISE_SHARE = 0.01
 """Negative consumption up to this share of what was charged is the noise of a meter at rest."""
 NAMES_SHOWN = 5
+
+_COMBO_BYTES = 8 + 8 + 1 + 2 + 8 + 8 + 1 + 2
+"""Held of a battery in a quarter-hour: both parts, source and seconds of generation, metering, and of a load resource's consumption."""
+_STORAGE_BYTES = 8 + 8 + 1 + 2 + 8 * len(PRODUCTS)
+"""The same of an ESR, with its awards."""
+_HELD_BLOCKS = 3
+"""What is held of the batteries takes at most so many blocks; the windows that are read take one more."""
 
 _METER, _TELEMETRY, _BASE_POINT, _NONE = 0, 1, 2, -1
 
@@ -213,69 +221,130 @@ class _Energy:
         return _Energy(number(), number(), source(), source(), np.zeros(quarter_hours), np.zeros(quarter_hours))
 
 
+@dataclass(frozen=True)
+class _Observed:
+    """What the SCED datasets say of some batteries of the registry.
+
+    Attributes:
+        generation: flows of their generation resources; None in a year without the combo era, as the next two.
+        load: consumption of the load resources that charge them.
+        meter: reader of their settlement metering.
+        metered_mwh: net energy by generation resource and quarter-hour.
+        storage: flows and awards of their ESRs; None in a year without the ESR era.
+        place: row of a resource in its flows, by name.
+    """
+
+    generation: Flows | None
+    load: Flows | None
+    meter: MeterReader | None
+    metered_mwh: FloatArray | None
+    storage: Flows | None
+    place: dict[str, int]
+
+    @staticmethod
+    def of(inputs: Inputs, rows: Sequence[Mapping[str, Any]], boundary: int) -> "_Observed":
+        """Read the files for the batteries of some rows of the registry."""
+        combo_era, esr_era = slice(0, boundary), slice(boundary, inputs.year.quarter_hours)
+        gens = _resources(rows, "gen_resource")
+        loads = _resources([row for row in rows if row["charging"] == "load"], "load_resource")
+        esrs = _resources(rows, "esr_resource")
+        generation = load = meter = metered_mwh = storage = None
+        if boundary:
+            generation = read_flows(inputs, "sced_gen_resources", gens, "output_mw", combo_era)
+            load = load_flows(inputs, loads, combo_era)
+            meter = MeterReader(inputs, gens)
+            metered_mwh = meter.read()
+        if boundary < inputs.year.quarter_hours:
+            storage = read_flows(inputs, "sced_esr_resources", esrs, "output_mw", esr_era, awards=True)
+        place = {name: n for names in (gens, loads, esrs) for n, name in enumerate(names)}
+        return _Observed(generation, load, meter, metered_mwh, storage, place)
+
+
+def _resources(rows: Sequence[Mapping[str, Any]], column: str) -> list[str]:
+    return sorted({row[column] for row in rows if row[column]})
+
+
+def _parts(inputs: Inputs, rows: Sequence[Mapping[str, Any]], boundary: int) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """The registry in as many parts as the memory limit asks for: what is observed of the batteries of one is held at a time.
+
+    Each part reads the files again, so that one that fits is taken whole.
+    """
+    held = len(rows) * (boundary * _COMBO_BYTES + (inputs.year.quarter_hours - boundary) * _STORAGE_BYTES)
+    count = min(-(-held // (_HELD_BLOCKS * inputs.block_bytes)), len(rows))
+    edges = [len(rows) * n // max(count, 1) for n in range(max(count, 1) + 1)]
+    for first, last in pairwise(edges):
+        yield rows[first:last]
+
+
+class _Reports:
+    """Findings about the files: what is said of a file is said once, and what is counted by row is added up over all parts of the registry."""
+
+    def __init__(self) -> None:
+        self._meter: MeterReader | None = None
+        self._runs: dict[str, RunReader] = {}
+        self._negative_mwh = self._charged_mwh = 0.0
+
+    def add(self, observed: _Observed) -> None:
+        for flows in (observed.generation, observed.load, observed.storage):
+            if flows is not None:
+                first = self._runs.setdefault(flows.reader.dataset, flows.reader)
+                if first is not flows.reader:
+                    first.counted.add(flows.reader.counted)
+        if observed.load is not None:
+            self._negative_mwh += float(observed.load.negative_of_all_mwh.sum())
+            self._charged_mwh += float(np.nansum(observed.load.positive_mwh))
+        if self._meter is not None and observed.meter is not None:
+            self._meter.counted.add(observed.meter.counted)
+        self._meter = self._meter or observed.meter
+
+    def report(self, findings: Findings, year: OperatingYear) -> None:
+        storage = self._runs.pop("sced_esr_resources", None)
+        for reader in self._runs.values():
+            reader.report(findings)
+        if self._meter is not None:
+            self._meter.report(findings)
+        findings.add(
+            "negative_consumption",
+            "sced_load_resources",
+            round(self._negative_mwh),
+            "MWh: a load resource does not discharge",
+            warning=self._negative_mwh > NOISE_SHARE * self._charged_mwh,
+        )
+        if storage is not None:
+            storage.report(findings, first_day=max(day_number(RTC_FIRST_DAY) - year.first_day, 0))
+
+
 def _chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     year, findings = inputs.year, result.findings
     registry = inputs.tables["bess_registry"].read(
         ["battery", "gen_resource", "load_resource", "esr_resource", "charging"]
     )
-    rows = registry.to_pylist()
     boundary = 4 * year.hour_of_day_number(day_number(RTC_FIRST_DAY))
-    gens = sorted({row["gen_resource"] for row in rows if row["gen_resource"]}) if boundary else []
-    loads = (
-        sorted({row["load_resource"] for row in rows if row["load_resource"] and row["charging"] == "load"})
-        if boundary
-        else []
-    )
-    esrs = sorted({row["esr_resource"] for row in rows if row["esr_resource"]}) if boundary < year.quarter_hours else []
-    generation = load = esr = metered = None
-    if boundary:
-        combo_era = slice(0, boundary)
-        generation = read_flows(inputs, "sced_gen_resources", gens, "output_mw", combo_era)
-        load = load_flows(inputs, loads, combo_era)
-        meter = MeterReader(inputs, gens)
-        metered = meter.read()
-        for reader in (generation.reader, load.reader, meter):
-            reader.report(findings)
-        _report_negative_consumption(load, findings)
-    if boundary < year.quarter_hours:
-        esr_era = slice(boundary, year.quarter_hours)
-        esr = read_flows(inputs, "sced_esr_resources", esrs, "output_mw", esr_era, awards=True)
-        esr.reader.report(findings, first_day=max(day_number(RTC_FIRST_DAY) - year.first_day, 0))
     ledger = LedgerColumns(year, quarter_hours=True)
     no_award = pa.nulls(year.quarter_hours, pa.float64())
     left_out = 0.0
-    agreement = _Metered()
-    for row in rows:
-        energy = _Energy.unknown(year.quarter_hours)
-        if generation is not None and metered is not None and row["gen_resource"]:
-            n = gens.index(row["gen_resource"])
-            agreement.add(
+    agreement, reports = _Metered(), _Reports()
+    for part in _parts(inputs, registry.to_pylist(), boundary):
+        observed = _Observed.of(inputs, part, boundary)
+        reports.add(observed)
+        for row in part:
+            energy = _Energy.unknown(year.quarter_hours)
+            left_out += _combo_era(energy, row, observed, boundary, agreement)
+            rt_awards: dict[str, Any] = dict.fromkeys(PRODUCTS, no_award)
+            if observed.storage is not None and row["esr_resource"]:
+                rt_awards = _esr_era(energy, observed.storage, observed.place[row["esr_resource"]], boundary)
+            yield ledger.chunk(
                 row["battery"],
-                metered[n, :boundary],
-                np.where(generation.source[n] == _TELEMETRY, generation.positive_mwh[n], np.nan),
+                discharge_mwh=energy.discharge,
+                charge_mwh=energy.charge,
+                discharge_source=labels_array(energy.discharge_source, SOURCES),
+                charge_source=labels_array(energy.charge_source, SOURCES),
+                discharge_coverage=energy.discharge_coverage,
+                charge_coverage=energy.charge_coverage,
+                **{f"{p}_rt_award_mw": values for p, values in rt_awards.items()},
             )
-            own_load = loads.index(row["load_resource"]) if row["charging"] == "load" else None
-            left_out += _combo(energy, slice(0, boundary), generation, metered, n, load, own_load, row["charging"])
-        rt_awards: dict[str, Any] = dict.fromkeys(PRODUCTS, no_award)
-        if esr is not None and row["esr_resource"]:
-            n = esrs.index(row["esr_resource"])
-            part = slice(boundary, None)
-            energy.discharge[part], energy.charge[part] = esr.positive_mwh[n], esr.negative_mwh[n]
-            energy.discharge_source[part] = energy.charge_source[part] = esr.source[n]
-            energy.discharge_coverage[part] = energy.charge_coverage[part] = coverage_of(esr.seconds[n])
-            for p in PRODUCTS:
-                rt_awards[p] = np.full(year.quarter_hours, np.nan)
-                rt_awards[p][part] = esr.awards[p][n]
-        yield ledger.chunk(
-            row["battery"],
-            discharge_mwh=energy.discharge,
-            charge_mwh=energy.charge,
-            discharge_source=labels_array(energy.discharge_source, SOURCES),
-            charge_source=labels_array(energy.charge_source, SOURCES),
-            discharge_coverage=energy.discharge_coverage,
-            charge_coverage=energy.charge_coverage,
-            **{f"{p}_rt_award_mw": values for p, values in rt_awards.items()},
-        )
+        del observed  # before the next part is read
+    reports.report(findings, year)
     result.verdicts[METERED_CHECK] = agreement.verdict()
     findings.add(
         "generation_side_charging",
@@ -286,15 +355,30 @@ def _chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     )
 
 
-def _report_negative_consumption(load: Flows, findings: Findings) -> None:
-    negative, charged = float(load.negative_of_all_mwh.sum()), float(np.nansum(load.positive_mwh))
-    findings.add(
-        "negative_consumption",
-        "sced_load_resources",
-        round(negative),
-        "MWh: a load resource does not discharge",
-        warning=negative > NOISE_SHARE * charged,
-    )
+def _combo_era(
+    energy: _Energy, row: Mapping[str, Any], observed: _Observed, boundary: int, agreement: _Metered
+) -> float:
+    """Fill in the combo era of one battery; returns the MWh of negative generation-side values left out of charging."""
+    generation, metered_mwh = observed.generation, observed.metered_mwh
+    if generation is None or metered_mwh is None or not row["gen_resource"]:
+        return 0.0
+    n = observed.place[row["gen_resource"]]
+    telemetered = np.where(generation.source[n] == _TELEMETRY, generation.positive_mwh[n], np.nan)
+    agreement.add(row["battery"], metered_mwh[n, :boundary], telemetered)
+    own_load = observed.place[row["load_resource"]] if row["charging"] == "load" else None
+    return _combo(energy, slice(0, boundary), generation, metered_mwh, n, observed.load, own_load, row["charging"])
+
+
+def _esr_era(energy: _Energy, storage: Flows, n: int, boundary: int) -> dict[str, FloatArray]:
+    """Fill in the ESR era of one battery; returns its real-time AS awards by product, unknown before that era."""
+    part = slice(boundary, None)
+    energy.discharge[part], energy.charge[part] = storage.positive_mwh[n], storage.negative_mwh[n]
+    energy.discharge_source[part] = energy.charge_source[part] = storage.source[n]
+    energy.discharge_coverage[part] = energy.charge_coverage[part] = coverage_of(storage.seconds[n])
+    rt_awards = {p: np.full(len(energy.discharge), np.nan) for p in PRODUCTS}
+    for p, values in rt_awards.items():
+        values[part] = storage.awards[p][n]
+    return rt_awards
 
 
 def _combo(

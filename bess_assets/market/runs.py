@@ -6,7 +6,7 @@ Does not: which quantity a battery's energy is taken from (dispatch.py), pairing
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -263,31 +263,67 @@ def _read_runs(year_number: int, dataset: str, path: Path, _size: int, _changed:
     )
 
 
+@dataclass
+class Counted:
+    """What the rows of some resources came to, while a reader takes them.
+
+    Attributes:
+        numbers: rows, and numbers that cannot be used.
+        repeats: rows that say the same as a later one.
+        contradictions: rows that a later one overrules.
+        lost: metered intervals that do not exist in the calendar.
+        ambiguous: metered intervals of the autumn day without a number.
+    """
+
+    numbers: FileCount = field(default_factory=FileCount)
+    repeats: int = 0
+    contradictions: int = 0
+    lost: int = 0
+    ambiguous: int = 0
+
+    def add(self, other: "Counted") -> None:
+        """Count the rows of other resources of the same files, too."""
+        self.numbers.add(other.numbers)
+        self.repeats += other.repeats
+        self.contradictions += other.contradictions
+        self.lost += other.lost
+        self.ambiguous += other.ambiguous
+
+    def report(self, findings: Findings, dataset: str, names: Sequence[str]) -> None:
+        """Add numbers that cannot be used, in the order of the columns, and repeated rows."""
+        for name in names:
+            findings.add("unusable_numbers", dataset, self.numbers.unusable_numbers.get(name, 0), name)
+        findings.add("duplicate_rows", dataset, self.repeats, "equal rows", warning=False)
+        findings.add("contradicting_rows", dataset, self.contradictions, "the later row was taken")
+
+
 class RunReader:
     """Reads one SCED dataset of the year for some resources.
 
     A first pass takes only the stamps: the runs, and where in the files each stretch of the year lies. A second pass takes the values, a window at a time.
 
     Attributes:
+        dataset: which one, by its canonical name.
         starts: start of each run of the year, of any resource, UTC seconds, ascending.
         pieces: the runs cut at quarter-hours.
         log: days held; by series after the windows were read.
         flagless: True if a file without a repeated-hour flag holds the autumn day.
         columns: canonical columns that some file of the dataset has.
+        counted: what the rows of the resources came to.
     """
 
     def __init__(self, inputs: Inputs, dataset: str, names: Sequence[str], numbers: Sequence[str]) -> None:
         """Take the first pass."""
         self._inputs = inputs
         self._year = inputs.year
+        self.dataset = dataset
         self._dataset = DATASETS[dataset]
         self._names = list(names)
         self._numbers = list(numbers)
         self._paths = inputs.rollups.files(dataset, inputs.year.year)
         self.log = DayLog(inputs.year, len(self._names), beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
         self.columns: set[str] = set()
-        self._count = FileCount()
-        self._repeats = [0, 0]
+        self.counted = Counted()
         self._files = {path: _file_runs(inputs.year, dataset, path) for path in self._paths}
         found = self._files.values()
         for file in found:
@@ -332,38 +368,35 @@ class RunReader:
         count = min(max(threads, -(-total * threads // self._inputs.block_bytes)), last_day - first_day)
         edges = 4 * self._year.day_first_hour[np.linspace(first_day, last_day, count + 1).astype(np.int64)]
 
-        def read(first: int, last: int) -> tuple[FileCount, int, int]:
-            count = FileCount()
-            window, repeats, contradictions = self._window(first, last, count)
+        def read(first: int, last: int) -> Counted:
+            window, counted = self._window(first, last)
             work(window)
-            return count, repeats, contradictions
+            return counted
 
         with ThreadPoolExecutor(threads, thread_name_prefix="window") as pool:
             done = [pool.submit(read, int(first), int(last)) for first, last in pairwise(edges)]
             try:
                 for future in done:
-                    counted, repeats, contradictions = future.result()
-                    self._count.add(counted)
-                    self._repeats[0] += repeats
-                    self._repeats[1] += contradictions
+                    self.counted.add(future.result())
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _window(self, first: int, last: int, count: FileCount) -> tuple[Window, int, int]:
-        """A window, and how many of its rows were repeated or contradicted."""
+    def _window(self, first: int, last: int) -> tuple[Window, Counted]:
+        """A window, and what its rows came to."""
         begin = self._year.start + first * _QUARTER_HOUR - LONGEST_HOLD_SECONDS
         end = self._year.start + last * _QUARTER_HOUR
         low, own, high = (int(n) for n in np.searchsorted(self.starts, [begin, begin + LONGEST_HOLD_SECONDS, end]))
         scatter = Scatter(high - low, len(self._names), self._numbers)
-        codes = Codes(self._names)
+        codes, counted = Codes(self._names), Counted()
         columns = ["sced_stamp", "repeated_hour", "resource_name", *self._numbers]
         for path, file in self._files.items():
             groups = sorted(group for group, earliest, latest in file.groups if latest >= begin and earliest < end)
             if groups:
-                for rows in read_rows(self._dataset, path, columns, count, groups):
+                for rows in read_rows(self._dataset, path, columns, counted.numbers, groups):
                     self._put(scatter, codes, rows, low, own, high)
         window = Window(first, last, slice(low, high), self._pieces(low, high), scatter.grids)
-        return window, scatter.repeats, scatter.contradictions
+        counted.repeats, counted.contradictions = scatter.repeats, scatter.contradictions
+        return window, counted
 
     def _pieces(self, low: int, high: int) -> Pieces:
         own = (self.pieces.run >= low) & (self.pieces.run < high)
@@ -424,10 +457,7 @@ class RunReader:
             self._ambiguous,
             "stamps 01:xx of the autumn day without a repeated-hour flag",
         )
-        for name, number in self._count.unusable_numbers.items():
-            findings.add("unusable_numbers", self._dataset.name, number, name)
-        findings.add("duplicate_rows", self._dataset.name, self._repeats[0], "equal rows", warning=False)
-        findings.add("contradicting_rows", self._dataset.name, self._repeats[1], "the later row was taken")
+        self.counted.report(findings, self._dataset.name, self._numbers)
         self.log.report(findings, self._dataset.name, first_day)
 
     def hourly_maxima(self) -> dict[str, FloatArray]:
@@ -471,6 +501,7 @@ class MeterReader:
 
     Attributes:
         log: days held, by series, after `read`.
+        counted: what the rows of the resources came to.
     """
 
     def __init__(self, inputs: Inputs, names: Sequence[str]) -> None:
@@ -479,9 +510,7 @@ class MeterReader:
         self._dataset = DATASETS["sced_smne"]
         self._paths = inputs.rollups.files("sced_smne", inputs.year.year)
         self._names = list(names)
-        self._lost = 0
-        self._ambiguous = 0
-        self._count = FileCount()
+        self.counted = Counted()
         self.log = DayLog(
             inputs.year, len(self._names), beyond=inputs.rollups.goes_beyond("sced_smne", inputs.year.year)
         )
@@ -499,7 +528,7 @@ class MeterReader:
         codes = Codes(self._names)
         columns = ["interval_end", "interval_number", "resource_name", "energy_mwh"]
         for path in self._paths:
-            for rows in read_rows(self._dataset, path, columns, self._count):
+            for rows in read_rows(self._dataset, path, columns, self.counted.numbers):
                 code, local = rows.stamps("interval_end")
                 known = local != NO_VALUE
                 within = np.where(known, local - 1, 0)
@@ -519,11 +548,12 @@ class MeterReader:
                 ambiguous = unnumbered & (day == year.autumn_day)
                 number = np.where(unnumbered, by_stamp - 4 * spring_evening, number)
                 place = np.where(ambiguous, -1, year.numbered_quarter_hours(day, number))
-                self._ambiguous += int(ambiguous.sum())
+                self.counted.ambiguous += int(ambiguous.sum())
                 good = place >= 0
-                self._lost += int((~good & ~ambiguous).sum())
+                self.counted.lost += int((~good & ~ambiguous).sum())
                 rows = rows.keep(good)
                 self._scatter.put(series[good], place[good], {"energy_mwh": rows.numbers("energy_mwh")})
+        self.counted.repeats, self.counted.contradictions = self._scatter.repeats, self._scatter.contradictions
         if self._paths and self._names:
             return self._scatter.grids["energy_mwh"]
         return np.full((len(self._names), year.quarter_hours), np.nan)
@@ -531,11 +561,12 @@ class MeterReader:
     def report(self, findings: Findings) -> None:
         """Add what is absent or could not be used; call after reading."""
         report_dataset(findings, self._dataset, self._paths, ["energy_mwh", "interval_number"])
-        findings.add("unusable_time", self._dataset.name, self._lost, "no such interval")
+        findings.add("unusable_time", self._dataset.name, self.counted.lost, "no such interval")
         findings.add(
-            "ambiguous_hour", self._dataset.name, self._ambiguous, "intervals of the autumn day without a number"
+            "ambiguous_hour",
+            self._dataset.name,
+            self.counted.ambiguous,
+            "intervals of the autumn day without a number",
         )
-        for name, count in self._count.unusable_numbers.items():
-            findings.add("unusable_numbers", self._dataset.name, count, name)
-        self._scatter.report(findings, self._dataset.name)
+        self.counted.report(findings, self._dataset.name, ["energy_mwh"])
         self.log.report(findings, self._dataset.name)

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pytest
 
-from bess_assets.market.dispatch import METERED_CHECK, bess_dispatch
+from bess_assets.market.dispatch import METERED_CHECK, _parts, bess_dispatch
 from bess_assets.market.products import PRODUCTS
 from bess_assets.storage import ResultTable, write_table
 from bess_assets.tables import BESS_DISPATCH
@@ -463,6 +463,69 @@ def test_windows_give_bit_for_bit_the_dispatch_of_one_window(tmp_path, block_byt
         else:
             assert values == many[KEY][name], name
     assert np.isfinite(one[KEY]["discharge_mwh"]).sum() > 1_000
+
+
+def _three_batteries(root):
+    """Three batteries over the change of market designs, with repeated, contradicting and unusable rows of each and of a stranger."""
+    rows = {"gen": [], "load": [], "esr": [], "smne": []}
+    batteries = []
+    for n in range(3):
+        gen, load, esr = f"OAK{n}_BESS1", f"OAK{n}_LD1", f"OAK{n}_ESR1"
+        batteries.append(
+            {
+                "battery": f"OAK{n}_1",
+                "gen_resource": gen,
+                "load_resource": load,
+                "esr_resource": esr,
+                "charging": "load",
+            }
+        )
+        for hour in range(10):
+            stamp = datetime(2025, 11, 28, hour)
+            rows["gen"] += [run(stamp, gen, output_mw=float(n + hour))] * 2
+            rows["gen"].append(run(stamp + timedelta(minutes=30), gen, output_mw=np.inf))
+            rows["load"] += [run(stamp, load, consumption_mw=mw) for mw in (1.0, n - 5.0)]
+            stamp += timedelta(days=10)
+            rows["esr"] += [run(stamp, esr, output_mw=n - 1.0, regup_award_mw=mw) for mw in (2.0, 3.0)]
+        end = datetime(2025, 11, 28, 0, 14, 59)
+        rows["smne"] += [
+            {"interval_end": end, "interval_number": number, "resource_name": gen, "energy_mwh": 1.0}
+            for number in (1, 97)
+        ]
+    rows["gen"].append(run(datetime(2025, 11, 28), WIND, output_mw=np.inf))
+    for name in ("gen", "load", "esr"):
+        write_rollup(root, f"sced_{name}_resources", 2025, rows[name])
+    write_rollup(root, "sced_smne", 2025, rows["smne"])
+    return batteries
+
+
+@pytest.mark.parametrize("battery_blocks", [3, 2, 1])
+def test_batteries_in_parts_give_bit_for_bit_the_dispatch_and_the_findings_of_all_at_once(tmp_path, battery_blocks):
+    batteries = _three_batteries(tmp_path)
+    # what is observed of a battery takes just under 1.4 MB in this year, and has three blocks
+    small = {"block_bytes": -(-1_400_000 * battery_blocks // 3)}
+    (one, said), (many, also_said) = (
+        _dispatch(tmp_path, *batteries, year=2025, **more) for more in ({"block_bytes": 10**9}, small)
+    )
+    assert said == also_said
+    assert count_of(said, "duplicate_rows", "sced_gen_resources") == 30
+    assert count_of(said, "contradicting_rows", "sced_load_resources") == 30
+    assert count_of(said, "unusable_numbers", "sced_gen_resources") == 30
+    assert count_of(said, "unusable_time", "sced_smne") == 3
+    assert list(one) == list(many) == ["OAK0_1", "OAK1_1", "OAK2_1"]
+    for battery, columns in one.items():
+        for name, values in columns.items():
+            assert np.array_equal(values, many[battery][name], equal_nan=isinstance(values, np.ndarray)), name
+
+
+def test_as_many_parts_are_read_as_the_memory_limit_asks_for(tmp_path):
+    batteries = _three_batteries(tmp_path)
+    held = 3 * (4 * 24 * 338 * 38 + 4 * 24 * 27 * 59)
+    counted = {
+        blocks: len(list(_parts(inputs_of(tmp_path, 2025, block_bytes=blocks), batteries, 4 * 24 * 338)))
+        for blocks in (held // 3, held // 3 - 1, held // 6, held // 6 - 1, 1)
+    }
+    assert list(counted.values()) == [1, 2, 2, 3, 3]
 
 
 def test_the_ledger_has_every_quarter_hour_of_the_year_and_may_be_written(tmp_path):
