@@ -528,6 +528,7 @@ def test_a_report_that_the_simulator_did_not_write_is_never_touched(tmp_path: Pa
     assert theirs.read_text(encoding="utf-8") == "real prices"
 
 
+@pytest.mark.slow
 def test_a_market_is_written_as_reports_and_as_rollups_with_one_right_answer(tmp_path: Path) -> None:
     def simulate(*more: str) -> click.testing.Result:
         arguments = ["simulate", str(tmp_path), "--years", "2021", "--batteries", "1", "--hazards", "none", *more]
@@ -575,6 +576,7 @@ def test_a_simulated_rollup_that_somebody_changed_is_never_overwritten(tmp_path:
     assert changed.read_text(encoding="utf-8") == "real prices"
 
 
+@pytest.mark.slow
 def test_an_interrupted_simulation_is_made_anew(tmp_path: Path) -> None:
     market = Market((2021,), 1, 1, "none")
 
@@ -790,6 +792,7 @@ def test_a_demo_leaves_results_alone_that_were_made_of_other_rollups(demo_home: 
     assert "results that no demo made" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_killed_refresh_is_cleaned_up_by_the_next(demo_home: Path) -> None:
     board = demo_home / "results" / "leaderboard" / "2021.parquet"
     before = board.read_bytes()

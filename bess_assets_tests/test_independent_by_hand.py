@@ -175,6 +175,7 @@ def test_a_combo_day_is_settled_by_the_formula_of_section_3_1(tmp_path: Path) ->
     assert pd.isna(day["as_regup_rt_usd"])
 
 
+@pytest.mark.slow
 def test_the_year_of_one_known_day_counts_the_days_before_it_as_expected_when_the_data_begin_with_it(
     tmp_path: Path,
 ) -> None:
@@ -191,6 +192,7 @@ def test_the_year_of_one_known_day_counts_the_days_before_it_as_expected_when_th
     assert pd.isna(board["rank"])
 
 
+@pytest.mark.slow
 def test_a_row_in_a_later_year_closes_the_year(tmp_path: Path) -> None:
     one_day(tmp_path)
     write(tmp_path, "DAM_Gen_Resources", 2023, dam("2023-01-01", HOURS, name="OTHER_GAS"))
@@ -212,6 +214,7 @@ def test_a_row_absent_in_a_known_hour_is_no_award_and_in_an_unknown_hour_an_unkn
     assert on(settlement, DAY)["rt_metered_usd"] == pytest.approx(24 * 4 * 40)
 
 
+@pytest.mark.slow
 def test_a_blank_award_is_zero_and_an_absent_column_is_unknown(tmp_path: Path) -> None:
     rows = dam(DAY, HOURS, energy=8.0, RegUpAwarded=None).drop(columns="NonSpinAwarded")
     day = on(settle(one_day(tmp_path, DAM_Gen_Resources=rows), 2022, COMBO), DAY)
@@ -222,6 +225,7 @@ def test_a_blank_award_is_zero_and_an_absent_column_is_unknown(tmp_path: Path) -
     assert day["as_coverage"] == 0.0
 
 
+@pytest.mark.slow
 def test_an_hour_missing_in_the_load_file_makes_the_ancillary_award_unknown(tmp_path: Path) -> None:
     rows = dam_load(DAY, range(1, 13), **{"RegUp Awarded": 1.0})
     day = on(settle(one_day(tmp_path, DAM_Load_Resources=rows), 2022, COMBO), DAY)
@@ -229,6 +233,7 @@ def test_an_hour_missing_in_the_load_file_makes_the_ancillary_award_unknown(tmp_
     assert day["as_coverage"] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_a_battery_without_an_accepted_load_resource_sells_on_the_generation_side_alone(tmp_path: Path) -> None:
     fleet = COMBO.assign(load_resource=None, charging_known=False)
     settlement = settle(one_day(tmp_path), 2022, fleet)
@@ -241,12 +246,14 @@ def test_a_battery_without_an_accepted_load_resource_sells_on_the_generation_sid
     assert "charging unknown" in settlement.leaderboard.iloc[0]["excluded_reason"]
 
 
+@pytest.mark.slow
 def test_a_pair_by_name_alone_counts_in_ancillary_services_and_not_in_charging(tmp_path: Path) -> None:
     day = on(settle(one_day(tmp_path), 2022, COMBO.assign(load_as_only=True, charging_known=False)), DAY)
     assert day["as_regup_usd"] == pytest.approx(24 * 4 * 5)
     assert pd.isna(day["charge_mwh"])
 
 
+@pytest.mark.slow
 def test_a_users_none_takes_the_negative_generation_side_as_charge(tmp_path: Path) -> None:
     output = [6.0, -2.0] * 48
     telemetry = sced(every_quarter(DAY), "OAK_BESS1", TelemeteredNetOutput=output)
@@ -256,6 +263,7 @@ def test_a_users_none_takes_the_negative_generation_side_as_charge(tmp_path: Pat
     assert day["charge_mwh"] == pytest.approx(48 * 2 / 4)
 
 
+@pytest.mark.slow
 def test_settlement_metering_comes_before_telemetry_and_telemetry_before_base_points(tmp_path: Path) -> None:
     smne = pd.DataFrame(
         {
@@ -274,6 +282,7 @@ def test_settlement_metering_comes_before_telemetry_and_telemetry_before_base_po
     ) == (pytest.approx([1.25, 0.0, 1.5, 1.25, 1.5]))
 
 
+@pytest.mark.slow
 def test_a_quarter_hour_without_telemetry_is_unknown_and_not_minus_the_award(tmp_path: Path) -> None:
     telemetry = sced(every_quarter(DAY)[:48], "OAK_BESS1", TelemeteredNetOutput=6.0)
     day = on(settle(one_day(tmp_path, SCED_Gen_Resources=telemetry), 2022, COMBO), DAY)
@@ -282,6 +291,7 @@ def test_a_quarter_hour_without_telemetry_is_unknown_and_not_minus_the_award(tmp
     assert day["da_unmatched_usd"] == pytest.approx(12 * 8 * 30)
 
 
+@pytest.mark.slow
 def test_an_unknown_price_times_zero_megawatts_is_unknown(tmp_path: Path) -> None:
     settlement = settle(one_day(tmp_path, AS_prices=as_prices(DAY, REGUP=5.0, REGDN=3.0, RRS=7.0)), 2022, COMBO)
     assert pd.isna(on(settlement, DAY)["as_nspin_usd"])
@@ -299,6 +309,7 @@ def test_a_run_holds_until_the_next_run_of_any_resource_and_is_split_at_the_quar
     assert pd.isna(quarter(settlement, "2026-03-19 05:15")["charge_mwh"])
 
 
+@pytest.mark.slow
 def test_a_run_without_a_successor_holds_for_fifteen_minutes_and_half_a_quarter_hour_suffices(tmp_path: Path) -> None:
     write(tmp_path, "SCED_ESR_Resources", 2026, sced(["06/01/2026 00:07:30"], "OAK_ESR1", TelemeteredNetOutput=8.0))
     settlement = settle(tmp_path, 2026, ESR)
@@ -311,6 +322,7 @@ def test_a_run_without_a_successor_holds_for_fifteen_minutes_and_half_a_quarter_
     assert quarter(settlement, "2026-06-01 05:15")["discharge_mwh"] == pytest.approx(2.0)
 
 
+@pytest.mark.slow
 def test_discharge_and_charge_of_one_quarter_hour_may_both_be_above_zero(tmp_path: Path) -> None:
     stamps = ["06/01/2026 00:00:00", "06/01/2026 00:05:00", "06/01/2026 00:15:00"]
     write(tmp_path, "SCED_ESR_Resources", 2026, sced(stamps, "OAK_ESR1", TelemeteredNetOutput=[12.0, -6.0, 0.0]))
@@ -348,6 +360,7 @@ def test_real_time_ancillary_awards_are_settled_against_the_day_ahead_ones(tmp_p
     assert settled["as_ecrs_usd"] == 0.0
 
 
+@pytest.mark.slow
 def test_the_seam_day_settles_storage_telemetry_against_combo_awards(tmp_path: Path) -> None:
     day = "2025-12-05"
     write(tmp_path, "DAM_Gen_Resources", 2026, dam(day, HOURS, energy=8.0, RegUpAwarded=3.0))
@@ -370,6 +383,7 @@ def test_the_seam_day_settles_storage_telemetry_against_combo_awards(tmp_path: P
     assert settled["as_regup_rt_usd"] == pytest.approx(24 * (5 - 4) * 8)
 
 
+@pytest.mark.slow
 def test_the_later_publication_year_wins_and_within_a_file_the_later_row(tmp_path: Path) -> None:
     one_day(tmp_path)
     write(tmp_path, "DAM_Gen_Resources", 2022, pd.concat([dam(DAY, HOURS, energy=e) for e in (1.0, 2.0)]))
@@ -388,6 +402,7 @@ def test_the_later_publication_year_wins_and_within_a_file_the_later_row(tmp_pat
     ],
     ids=["labels 1 to 25", "label 2 twice", "one 01:00 hour only"],
 )
+@pytest.mark.slow
 def test_the_autumn_day_of_a_file_without_flags_has_its_hours_in_order(
     tmp_path: Path, labels: list[int], expected: list[float]
 ) -> None:
@@ -411,6 +426,7 @@ def test_the_autumn_day_of_a_file_without_flags_has_its_hours_in_order(
     ],
     ids=["in order", "clock labels"],
 )
+@pytest.mark.slow
 def test_the_spring_day_is_read_by_order_or_by_clock(tmp_path: Path, labels: list[int], expected: list[float]) -> None:
     day = "2022-03-13"
     rows = dam(day, range(1, 24)).assign(HourEnding=labels, AwardedQuantity=[float(n) for n in labels])
@@ -420,6 +436,7 @@ def test_the_spring_day_is_read_by_order_or_by_clock(tmp_path: Path, labels: lis
     assert list(awards[::4]) == expected
 
 
+@pytest.mark.slow
 def test_flags_tell_the_two_one_oclock_hours_of_telemetry_apart(tmp_path: Path) -> None:
     stamps = ["11/01/2026 00:45:00", "11/01/2026 01:00:00", "11/01/2026 01:00:00", "11/01/2026 02:00:00"]
     rows = sced(stamps, "OAK_ESR1", flag=None, TelemeteredNetOutput=[4.0, 8.0, 12.0, 16.0])
@@ -430,6 +447,7 @@ def test_flags_tell_the_two_one_oclock_hours_of_telemetry_apart(tmp_path: Path) 
     assert found == [1.0, 2.0, 3.0, 4.0]
 
 
+@pytest.mark.slow
 def test_without_flags_both_one_oclock_hours_of_telemetry_are_unknown(tmp_path: Path) -> None:
     stamps = ["11/01/2026 00:52:00", "11/01/2026 01:00:00", "11/01/2026 01:50:00", "11/01/2026 02:00:00"]
     write(tmp_path, "SCED_ESR_Resources", 2026, sced(stamps, "OAK_ESR1", flag=None, TelemeteredNetOutput=4.0))
@@ -438,6 +456,7 @@ def test_without_flags_both_one_oclock_hours_of_telemetry_are_unknown(tmp_path: 
     assert [str(t) for t in known] == ["2026-11-01 05:45:00+00:00", "2026-11-01 08:00:00+00:00"]
 
 
+@pytest.mark.slow
 def test_tb2_is_the_two_dearest_hours_less_the_two_cheapest_of_a_day_fully_priced(tmp_path: Path) -> None:
     prices = {h: float(h) for h in HOURS}
     settlement = settle(one_day(tmp_path, DA_prices=da_prices(DAY, prices)), 2022, COMBO)
@@ -449,6 +468,7 @@ def test_tb2_is_the_two_dearest_hours_less_the_two_cheapest_of_a_day_fully_price
     assert pd.isna(hole.leaderboard.iloc[0]["tb2_usd"])
 
 
+@pytest.mark.slow
 def test_rrs_is_the_sum_of_its_parts_unless_they_are_all_zero_and_the_old_column_is_not(tmp_path: Path) -> None:
     parts = {"RRSPFRAwarded": [2.0] * 12 + [0.0] * 12, "RRSFFRAwarded": [1.0] * 12 + [0.0] * 12, "RRSUFRAwarded": None}
     rows = dam(DAY, HOURS, **parts).assign(RRSAwarded=5.0)
@@ -462,6 +482,7 @@ def test_a_time_column_that_is_all_null_stops_with_the_file_and_column(tmp_path:
         settle(tmp_path, 2022, COMBO)
 
 
+@pytest.mark.slow
 def test_months_hold_the_days_of_the_year_and_no_others(tmp_path: Path) -> None:
     settlement = settle(one_day(tmp_path), 2022, COMBO)
     monthly = settlement.leaderboard_monthly
@@ -476,6 +497,7 @@ def test_months_hold_the_days_of_the_year_and_no_others(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_full_month_is_ranked_and_scaled_by_active_days(tmp_path: Path) -> None:
     days = [str(d.date()) for d in pd.date_range("2022-05-01", "2022-05-31")]
     prices = {h: 20.0 if h < 13 else 50.0 for h in HOURS}
@@ -501,6 +523,7 @@ def test_a_full_month_is_ranked_and_scaled_by_active_days(tmp_path: Path) -> Non
     assert may["strategy"] == "inactive"
 
 
+@pytest.mark.slow
 def test_a_capacity_is_the_twenty_fourth_largest_hour(tmp_path: Path) -> None:
     rows = pd.concat([dam(DAY, HOURS, HSL=10.0), dam("2022-05-11", HOURS, HSL=[99.0] * 23 + [12.0])])
     board = settle(one_day(tmp_path, DAM_Gen_Resources=rows), 2022, COMBO).leaderboard.iloc[0]

@@ -292,7 +292,7 @@ def _digests(settings: Settings, year: int) -> Iterator[tuple[str, str]]:
             yield table, hashlib.sha256((settings.results / table / f"{year}.parquet").read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("year", [2022, 2025])
+@pytest.mark.parametrize("year", [pytest.param(2022, marks=pytest.mark.slow), 2025])
 def test_refreshing_a_second_time_in_another_home_gives_identical_bytes_of_every_table(
     worlds: Worlds, tmp_path: Path, year: int
 ) -> None:

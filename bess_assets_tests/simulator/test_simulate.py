@@ -46,6 +46,7 @@ def harmless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_same_arguments_write_the_same_bytes(tmp_path: Path) -> None:
     for name in ("once", "twice"):
         simulate(tmp_path / name, years=(2019,), batteries=1, seed=5, hazards="wild")

@@ -39,6 +39,7 @@ def assert_equal(comparison: Comparison) -> None:
     assert comparison.batteries > 1
 
 
+@pytest.mark.slow
 def test_the_year_of_the_seam_is_exactly_equal_from_reports_and_from_rollups(reported: Reported) -> None:
     assert_equal(compared(reported.from_rollups, reported.from_reports.settings.reports, 2025))
 
