@@ -270,7 +270,7 @@ def measure_years(bench: Bench) -> None:
         work, own_work = Line("processor time of the floor, all threads"), Line("processor time of ours, all threads")
         rounds: list[Answer] = []
         for turn in range(bench.options.rounds + 1):
-            answer = child("ours", folder, "--home", str(home), "--year", str(year))
+            answer = child("ours", folder, "--fresh", "--home", str(home), "--year", str(year))
             columns.write_text(json.dumps(answer["read"]), encoding="utf-8")
             if turn == 0 and bench.options.rounds > 1:
                 continue  # fills the page cache
@@ -347,6 +347,7 @@ def measure_dagster(bench: Bench) -> None:
         Line("import of Dagster and definitions"),
         Line("opening the instance"),
     )
+    repriced = Line("one price file changed: bess refresh --only changed")
     for _ in range(bench.options.rounds):
         answer = child("refresh", folder, *with_home)
         through.seconds.append(answer["seconds"])
@@ -361,11 +362,22 @@ def measure_dagster(bench: Bench) -> None:
         answer = child("imports", folder, *with_home)
         imports.seconds.append(answer["seconds"])
         instance.seconds.append(answer["instance_seconds"])
+    answer = child("price-only", folder, *with_home)
+    repriced.seconds.append(answer["seconds"])
+    repriced.note = f"{len(answer['made'])} tables made"
     try:
         check_money(settled(home, year), truth(folder, year))
     except WrongMoneyError as error:
         through.wrong = str(error)
-    bench.table(f"{year}: through Dagster", [alone, through, steps, empty, imports, instance], alone.median, "ours")
+    lines = [alone, through, steps, empty, imports, instance, repriced]
+    bench.table(f"{year}: through Dagster", lines, alone.median, "ours")
+    bench.say(
+        f"Made again after a change of DA_prices: {', '.join(answer['made'])}; rollups read: {', '.join(answer['rollups'])}.",
+        "",
+    )
+    if any("SCED" in file for file in answer["rollups"]):
+        bench.good = False
+        bench.say("* a changed price reads SCED again: WRONG", "")
     if not through.wrong:
         added = (through.median - alone.median) / empty.median
         bench.judge("what Dagster adds / as many empty assets and checks", added, most=2.0)
@@ -379,7 +391,7 @@ def measure_others(bench: Bench) -> None:
     with_home = ["--home", str(home), "--year", str(year)]
     days = ["--days", str(bench.options.csv_days)]
     ours = Line("ours, in turn with them")
-    ours.seconds = [child("ours", folder, *with_home)["seconds"]]
+    ours.seconds = [child("ours", folder, "--fresh", *with_home)["seconds"]]
     csv_bytes = child("write-csv", folder, *with_home, *days)["bytes"]
     lines = [ours]
     for name, label, more in (
@@ -405,7 +417,7 @@ def measure_others(bench: Bench) -> None:
         lines.append(line)
         if name in LEAST_OVER and not line.wrong:
             bench.figures.setdefault("over", {})[name] = line.median / ours.median
-    ours.seconds.append(child("ours", folder, *with_home)["seconds"])
+    ours.seconds.append(child("ours", folder, "--fresh", *with_home)["seconds"])
     bench.table(f"{year}: other roads to the same money", lines, ours.median, "ours")
     for name, ratio in bench.figures.get("over", {}).items():
         bench.judge(f"{name} / ours", ratio, least=LEAST_OVER[name])
@@ -447,7 +459,7 @@ def measure_growth(bench: Bench) -> None:
         line = Line(f"{count} years of {counts[0]} batteries")
         wanted = [argument for year in years[-count:] for argument in ("--year", str(year))]
         for _ in range(bench.options.rounds):
-            answer = child("ours", folder, "--home", str(folder / "home"), *wanted)
+            answer = child("ours", folder, "--fresh", "--home", str(folder / "home"), *wanted)
             line.seconds.append(answer["seconds"])
             line.peak_mb = max(line.peak_mb, *(step["peak_mb"] for step in answer["steps"]))
         for year in years[-count:]:
@@ -458,7 +470,7 @@ def measure_growth(bench: Bench) -> None:
         folder = bench.made(f"growth_{count}", (YEAR,), count)
         line = Line(f"1 year of {count} batteries")
         for _ in range(bench.options.rounds):
-            answer = child("ours", folder, "--home", str(folder / "home"), "--year", str(YEAR))
+            answer = child("ours", folder, "--fresh", "--home", str(folder / "home"), "--year", str(YEAR))
             line.seconds.append(answer["seconds"])
             line.peak_mb = max(line.peak_mb, *(step["peak_mb"] for step in answer["steps"]))
         check_money(settled(folder / "home", YEAR), truth(folder, YEAR))

@@ -7,6 +7,7 @@ Does not: other people's roads (other_roads.py), comparing and showing (__main__
 import argparse
 import json
 import resource
+import shutil
 import sys
 import time
 import warnings
@@ -38,12 +39,18 @@ def main() -> int:
         "imports": imports,
         "empty": empty_assets,
         "refresh": refresh,
+        "price-only": price_only,
         **other_roads.CONTENDERS,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks.children", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("name", choices=list(contenders))
     parser.add_argument("folder", type=Path, help="a simulated market")
     parser.add_argument("--home", type=Path, help="where results go")
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="begin without the results of an earlier round, from which some things are known",
+    )
     parser.add_argument("--year", type=int, action="append", default=[])
     parser.add_argument("--columns", type=Path, help="what ours reads, as JSON")
     parser.add_argument("--sample", type=int, default=4, help="batteries of the plan's method")
@@ -69,6 +76,8 @@ def ours(options: argparse.Namespace) -> Answer:
 
     imported = time.perf_counter() - started
     settings = _settings(options)
+    if options.fresh:
+        shutil.rmtree(settings.results, ignore_errors=True)
     read = _record_reading()
     steps = []
     begin = time.perf_counter()
@@ -204,6 +213,54 @@ def refresh(options: argparse.Namespace) -> Answer:
         raise SystemExit("\n".join(failed))
     tables = [entry for year in options.year for entry in read_run(settings.results, year)["tables"].values()]
     return {"seconds": seconds, "steps_seconds": sum(entry["seconds"] for entry in tables)}
+
+
+def price_only(options: argparse.Namespace) -> Answer:
+    """One price in a hundred thousand corrected, and what has changed refreshed; the file is put back afterwards, and all is made again."""
+    from bess_assets.refresh import refresh_years  # noqa: PLC0415
+
+    settings, (year,) = _settings(options), options.year
+    path = options.folder / "rollups" / "DA_prices" / f"{year}.parquet"
+    kept = path.with_suffix(".kept")
+    shutil.copy2(path, kept)
+    read = _record_reading()
+    made: list[str] = []
+    try:
+        _correct_prices(path)
+        started = time.perf_counter()
+        outcomes = list(
+            refresh_years(
+                settings,
+                [year],
+                only="changed",
+                progress=lambda done: made.append(done.table) if done.rows is not None else None,
+            )
+        )
+        seconds = time.perf_counter() - started
+    finally:
+        kept.replace(path)
+    list(refresh_years(settings, [year], only="changed"))
+    failed = [f"{o.name}: {o.error}" for o in outcomes if o.state != "refreshed"]
+    if failed:
+        raise SystemExit("\n".join(failed))
+    rollups = sorted({"/".join(Path(file).parts[-2:]) for file in read if "/rollups/" in file})
+    return {"seconds": seconds, "made": sorted(set(made)), "rollups": rollups}
+
+
+def _correct_prices(path: Path) -> None:
+    """Write a price file anew, with a cent more in some rows."""
+    import numpy as np  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    rows = pq.read_table(path)
+    name = next(field.name for field in rows.schema if pa.types.is_floating(field.type))
+    prices = np.array(rows.column(name).to_numpy())
+    prices[::100_000] += 0.01
+    at = rows.schema.get_field_index(name)
+    pq.write_table(
+        rows.set_column(at, rows.schema.field(at), pa.array(prices, from_pandas=True)), path, row_group_size=1_000_000
+    )
 
 
 def empty_assets(options: argparse.Namespace) -> Answer:

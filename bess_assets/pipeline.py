@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -42,6 +42,7 @@ from bess_assets.records import (
     MARKER,
     BuiltEntry,
     FindingEntry,
+    Fingerprint,
     FingerprintEntry,
     RollupFileEntry,
     TableEntry,
@@ -51,6 +52,7 @@ from bess_assets.records import (
     in_battery_table,
     input_files,
     later_inputs,
+    package_version,
     read_run,
     record_rollup,
     record_table,
@@ -59,13 +61,23 @@ from bess_assets.records import (
     rollup_folder,
     rollup_lock,
     run_record_path,
+    same,
     table_entry,
     whole_digest,
     year_lock,
 )
 from bess_assets.settings import Settings
 from bess_assets.storage import ResultTable, WrittenTable, kept_table, read_kept, write_table
-from bess_assets.tables import LEADERBOARD, LEADERBOARD_HISTORY, TABLES, FileSet, Table, lineage, tables_above
+from bess_assets.tables import (
+    LEADERBOARD,
+    LEADERBOARD_HISTORY,
+    ROLLUP_SCHEMAS,
+    TABLES,
+    FileSet,
+    Table,
+    lineage,
+    tables_above,
+)
 
 Step = Callable[[Inputs], StepResult]
 
@@ -305,9 +317,31 @@ def inputs_of(settings: Settings, year: int, table: Table, upstream: Mapping[str
         registry_csv=settings.registry_csv,
         block_bytes=settings.memory_limit_bytes // _BLOCK_SHARE,
         threads=settings.threads,
+        known_days=_known_days(settings, year) if table.name == ROLLUP_SCHEMAS.name else {},
         origin=_origin(settings, year) if table.append_only else None,
         feeds=_feeds() if LEADERBOARD_HISTORY.name in {table.name, *table.upstream} else {},
     )
+
+
+def _known_days(settings: Settings, year: int) -> dict[Path, tuple[date, date]]:
+    """First and last day of the rollup files that are as they were when this version made the year's schemas: their stamps need not be read again."""
+    entry = read_run(settings.results, year)["tables"].get(ROLLUP_SCHEMAS.name)
+    path = result_path(settings.results, ROLLUP_SCHEMAS.name, year)
+    if not entry or entry["status"] != "ok" or entry["package_version"] != package_version() or not path.is_file():
+        return {}
+    if entry["digest"] != whole_digest(path):
+        return {}
+    rows = result_table(settings, ROLLUP_SCHEMAS.name, year).read(["dataset", "file", "first_day", "last_day"])
+    days = {
+        f"{row['dataset']}/{row['file']}": (row["first_day"], row["last_day"])
+        for row in rows.to_pylist()
+        if row["first_day"] and row["last_day"]
+    }
+    return {
+        file: days[name]
+        for name, file in input_files(settings, year, ROLLUP_SCHEMAS).items()
+        if name in days and isinstance(seen := entry["inputs"].get(name), dict) and same(Fingerprint(**seen), file)
+    }
 
 
 def _origin(settings: Settings, year: int) -> Origin:

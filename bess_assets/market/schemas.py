@@ -141,7 +141,7 @@ def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> list[Ro
             findings.add("schema_file", dataset.name, 1, listed.problem, warning=False)
         for path in paths:
             if path.parent == folder:
-                by_file[rollup_name(path)] = _of_file(dataset, path, listed, findings)
+                by_file[rollup_name(path)] = _of_file(dataset, path, listed, findings, inputs.known_days.get(path))
     return [
         {"dataset": dataset.name, "file": label, "position": position, **row}
         for label, rows in sorted(by_file.items())
@@ -256,10 +256,12 @@ def _extent(file: pq.ParquetFile, position: int) -> _Extent:
     return _Extent(nulls, min(lows), max(highs), rows)
 
 
-def _of_file(dataset: Dataset, path: Path, listed: SchemaFile | None, findings: Findings) -> list[Row]:
+def _of_file(
+    dataset: Dataset, path: Path, listed: SchemaFile | None, findings: Findings, days: tuple[date, date] | None
+) -> list[Row]:
     try:
         with open_parquet(dataset, path) as file:
-            described = _File(dataset, path, file)
+            described = _File(dataset, path, file, days)
     except InputError as error:
         return [{**_ROW, "use": UNREADABLE, "drift": error.problem, "mismatch": True}]
     rows = [*described.present(listed), *described.absent(listed)]
@@ -280,8 +282,10 @@ def _of_file(dataset: Dataset, path: Path, listed: SchemaFile | None, findings: 
 class _File:
     """One rollup file against its dataset's declaration."""
 
-    def __init__(self, dataset: Dataset, path: Path, file: pq.ParquetFile) -> None:
-        """Read its footer, and its column of days where the footer doesn't say them."""
+    def __init__(
+        self, dataset: Dataset, path: Path, file: pq.ParquetFile, days: tuple[date, date] | None = None
+    ) -> None:
+        """Read its footer, and its column of days where neither the footer nor an earlier reading says them."""
         self._dataset = dataset
         self._year = int(path.stem) if path.stem.isdigit() else None
         self._built = rollup_name(path) != path.name
@@ -293,7 +297,7 @@ class _File:
         self._used, self._blank = self._roles()
         self._suspicious = self._suspicious_zeros(path)
         self._day_problem: str | None = None
-        self.days = self._find_days(path, file)
+        self.days = days or self._find_days(path, file)
 
     def _roles(self) -> tuple[dict[int, str], dict[int, str]]:
         """Canonical name by position, of columns that are read and of those that would be if they were not blank in every row."""

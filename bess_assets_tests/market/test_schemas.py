@@ -1,5 +1,6 @@
 """Which columns a rollup file has and what is odd about them; how that changed over the years; what a schema.json is good for."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from bess_assets.market.schemas import availability_rows, column_availability, r
 from bess_assets.market.step import Inputs, StepResult
 from bess_assets.pipeline import run_step
 from bess_assets.plan import plan_merged, plan_year
-from bess_assets.records import RollupFolder, result_years
+from bess_assets.records import RollupFolder, read_run, record_table, result_path, result_years
 from bess_assets.settings import Settings, load_settings
-from bess_assets.storage import conform
+from bess_assets.storage import ResultTable, conform
 from bess_assets.tables import TABLES
 from bess_assets_tests.scenario import (
+    CAMEL_TEXT,
     ERAS,
     FOLDERS,
     TYPED,
@@ -594,6 +596,62 @@ def test_a_schema_file_that_changes_makes_the_schemas_stale_and_nothing_else(set
     (settings.rollups / "DAM_Gen_Resources" / "schema.json").write_text("{}", encoding="utf-8")
     plan = plan_year(settings, 2024).tables["rollup_schemas"]
     assert (plan.state, plan.why) == ("changed", ("dam_gen_resources/schema.json is new",))
+
+
+@pytest.fixture
+def read_again(settings, monkeypatch) -> Callable[[], list[str]]:
+    """Makes the schemas of 2024 anew, and says which columns were read for it."""
+    read: list[str] = []
+    plain = pq.ParquetFile.iter_batches
+
+    def spy(self, *arguments, **more):
+        read.extend(more["columns"])
+        return plain(self, *arguments, **more)
+
+    def make() -> list[str]:
+        read.clear()
+        run_step(settings, 2024, "rollup_schemas")
+        return list(read)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
+    return make
+
+
+def _runs(root: Path, *days: int) -> None:
+    """A SCED file whose stamps are text, so that no footer says its days in order; one row for each day of January."""
+    rows = [run(datetime(2024, 1, day), output_mw=1.0) for day in days]
+    write_rollup(root, "sced_gen_resources", 2024, rows)
+
+
+def test_stamps_are_read_again_only_of_files_that_changed(settings, read_again):
+    dam(settings.rollups, era=CAMEL_TEXT)
+    _runs(settings.rollups, 3, 5)
+    assert read_again() == ["DeliveryDate", "SCEDTimeStamp"]
+    assert read_again() == []
+    _runs(settings.rollups, 3, 5, 9)
+    assert read_again() == ["SCEDTimeStamp"]
+    rows = (
+        ResultTable(TABLES["rollup_schemas"], result_path(settings.results, "rollup_schemas", 2024)).read().to_pylist()
+    )
+    days = {row["dataset"]: (row["first_day"], row["last_day"]) for row in rows if row["file"] == "2024.parquet"}
+    assert days["sced_gen_resources"] == (date(2024, 1, 3), date(2024, 1, 9))
+    assert days["dam_gen_resources"][0] == date(2024, 1, 1)
+
+
+def test_stamps_are_read_again_where_another_version_made_the_schemas_or_their_file_is_not_as_it_was_written(
+    settings, read_again
+):
+    _runs(settings.rollups, 3, 5)
+    path = result_path(settings.results, "rollup_schemas", 2024)
+    assert read_again() == ["SCEDTimeStamp"]
+    entry = read_run(settings.results, 2024)["tables"]["rollup_schemas"]
+    record_table(settings.results, 2024, "rollup_schemas", {**entry, "package_version": "0.0.1"})
+    assert read_again() == ["SCEDTimeStamp"]
+    assert read_again() == []
+    path.write_bytes(path.read_bytes() + b" ")
+    assert read_again() == ["SCEDTimeStamp"]
+    path.unlink()
+    assert read_again() == ["SCEDTimeStamp"]
 
 
 def test_the_matrix_is_merged_from_the_schemas_of_the_years_that_there_are(settings):
