@@ -139,6 +139,7 @@ _DAM_UNIT = {
 _RUN = {
     "sced_stamp": ("SCEDTimeStamp", "SCED Time Stamp"),
     "repeated_hour": ("RepeatedHourFlag", "Repeated Hour Flag"),
+    "qse": ("QSE", "QSE"),
     "resource_name": ("ResourceName", "Resource Name"),
     "resource_type": ("ResourceType", "Resource Type"),
     "hsl_mw": ("HSL", "HSL"),
