@@ -198,7 +198,9 @@ def _targets_seen(path: Path) -> set[Target]:
 
 
 def _target_of(name: str, beginning: bytes) -> Target | None:
-    whole_lines = beginning[: beginning.rfind(b"\n") + 1] or beginning
+    whole_lines = beginning
+    if len(beginning) == _BEGINNING_BYTES:  # the last line may go on
+        whole_lines = beginning[: beginning.rfind(b"\n") + 1] or beginning
     heading = recognise(name, whole_lines)
     first_row = whole_lines[heading.data_starts :].strip().split(b"\n")[0]
     if heading.dataset is None or not first_row:

@@ -326,6 +326,18 @@ def test_the_flag_tells_the_two_hours_apart_also_in_a_file_of_one_interval():
     assert len(set(starts(parsed))) == 100
 
 
+def test_prices_of_the_long_day_without_a_flag_are_told_apart_point_by_point_and_quarter_by_quarter():
+    rows = [
+        rt_price(AUTUMN, hour, interval, 9, point=point, flag="")
+        for hour in (1, 2, 2, *range(3, 25))
+        for interval in (1, 2, 3, 4)
+        for point in ("A_RN", "B_RN", "C_RN")
+    ]
+    parsed = read("a.csv", text(RT_SPP, rows))
+    first = int(datetime(2024, 11, 3, 5, tzinfo=UTC).timestamp())
+    assert column(parsed, TIME) == [first + 900 * quarter for quarter in range(100) for _ in range(3)]
+
+
 def test_spring_labels_skip_3_where_24_is_reached_and_run_in_order_where_it_is_not():
     clock = [award(SPRING, hour) for hour in (1, 2, *range(4, 25))]
     order = [award(SPRING, hour) for hour in range(1, 24)]
