@@ -607,6 +607,10 @@ def test_the_day_of_a_file_of_one_day_is_both_its_first_and_its_last(tmp_path, v
 def test_a_file_without_a_day_has_no_first_and_no_last(tmp_path, values):
     path = _dam(tmp_path, operating_day=values)
     assert day_range(DATASETS["dam_gen_resources"], path, "operating_day", "DeliveryDate") is None
+    path = write_columns(
+        tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": pa.nulls(2), "ResourceName": [GEN] * 2}
+    )
+    assert day_range(DATASETS["sced_gen_resources"], path, "sced_stamp", "SCEDTimeStamp") is None
 
 
 def test_the_days_of_a_file_that_hold_something_else_are_an_error_that_shows_it(tmp_path):
@@ -634,3 +638,28 @@ def test_whole_numbers_far_apart_are_read_as_those_that_are_near(tmp_path):
     assert decimals.hours().tolist() == [7, NO_VALUE]
     largest = _only(tmp_path, "hour_ending", pa.array([2.0**53], pa.float64()))
     assert largest.hours().tolist() == [2**53]
+
+
+@pytest.mark.parametrize(
+    ("values", "numbers"),
+    [
+        (["1", " 96", "100.0", "", None], [1, 96, 100, NO_VALUE, NO_VALUE]),
+        (pa.array([1, 100, None], pa.int16()), [1, 100, NO_VALUE]),
+        (pa.array([4.0, None], pa.float64()), [4, NO_VALUE]),
+    ],
+    ids=["text", "integers", "floats"],
+)
+def test_an_interval_is_the_same_in_every_type(tmp_path, values, numbers):
+    path = write_columns(tmp_path, "sced_smne", 2025, {
+        "IntervalTime": [datetime(2025, 3, 9, 0, 14, 59)] * len(numbers), "IntervalNumber": values, "ResourceCode": [GEN] * len(numbers),
+    })  # fmt: skip
+    columns = ["interval_end", "interval_number", "resource_name"]
+    assert _read(path, "sced_smne", columns).intervals("interval_number").tolist() == numbers
+
+
+def test_an_interval_of_another_spelling_is_an_error_that_shows_it(tmp_path):
+    columns = {"IntervalTime": [datetime(2025, 3, 9, 0, 14, 59)], "IntervalNumber": ["1 of 4"], "ResourceCode": [GEN]}
+    path = write_columns(tmp_path, "sced_smne", 2025, columns)
+    with pytest.raises(InputError, match="'1 of 4'") as caught:
+        _read(path, "sced_smne", ["interval_end", "interval_number"]).intervals("interval_number")
+    assert caught.value.expected == "a whole number"

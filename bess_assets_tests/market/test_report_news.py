@@ -123,7 +123,7 @@ def test_a_new_file_that_cannot_be_unpacked_is_named_and_holds_no_other_up(folde
     put(folders[0] / "no zip.zip", b"PK nothing")
     news = report_news(*folders)
     assert news.unreadable == ("damaged.zip", "no zip.zip")
-    assert ("da_prices", 2024) in news.files
+    assert news.files == {("dam_gen_resources", 2024): (GEN,), ("da_prices", 2024): ("prices.csv",)}
 
 
 def test_a_member_that_cannot_be_read_hides_no_other(folders: tuple[Path, Path]) -> None:
@@ -217,3 +217,26 @@ def test_files_are_listed_by_dataset_year_and_name(tmp_path: Path) -> None:
     news = report_news(tmp_path / "reports", tmp_path / "built")
     assert news.files == {("da_prices", 2022): ("c.csv",), ("da_prices", 2024): ("a.csv", "b.csv")}
     assert news.years == [2022, 2024]
+
+
+def test_a_damaged_zip_that_was_mended_at_equal_size_is_told_anew(folders: tuple[Path, Path]) -> None:
+    inner = text(SCED_GEN, [run(f"07/06/2022 00:00:{second:02d}", 5) for second in range(60)])
+    whole = zipped({"whatever.csv": inner})
+    path = put(folders[0] / "of a day.zip", broken(whole))
+    roll_up(*folders)
+    assert report_news(*folders).files == {}
+    later = time.time_ns() + 5_000_000_000
+    path.write_bytes(whole)
+    os.utime(path, ns=(later, later))
+    assert report_news(*folders).files == {("sced_gen_resources", 2022): ("of a day.zip",)}
+
+
+def test_a_file_that_goes_away_while_news_are_told_is_none(folders: tuple[Path, Path]) -> None:
+    """The first file of the folder is asked about before the second is looked at."""
+
+    def covered(_dataset: str, _year: int) -> bool:
+        (folders[0] / "prices.csv").unlink(missing_ok=True)
+        return False
+
+    news = report_news(*folders, covered=covered)
+    assert (dict(news.files), news.unreadable) == ({("dam_gen_resources", 2024): (GEN,)}, ())

@@ -371,6 +371,8 @@ def test_settlement_meters_go_by_the_number_of_the_interval():
     rows = [f"11/03/2024 01:14:59,{n},OAK,1" for n in (5, 9)] + ["07/04/2024 00:14:59,,OAK,1"]
     parsed = read("60d_SCED_SMNE_GEN_RES-02-JAN-25.csv", text(SMNE, rows))
     assert starts(parsed) == ["11-03 06:00:00", "11-03 07:00:00", "07-04 05:00:00"]
+    first = read("60d_SCED_SMNE_GEN_RES-01-MAR-24.csv", text(SMNE, ["01/01/2024 00:14:59,1,OAK,1"]))
+    assert starts(first) == ["01-01 06:00:00"]
     unnumbered = read("60d_SCED_SMNE_GEN_RES-02-JAN-25.csv", text(SMNE, ["11/03/2024 01:14:59,,OAK,1"]))
     assert starts(unnumbered) == ["unknown"]
 
@@ -531,9 +533,10 @@ def test_one_bad_file_among_several_is_an_error_that_asks_for_reading_them_alone
 
 @pytest.mark.parametrize("bad", ["01/05/2024,03:00,OAK_RN,abc,N", "01/05/2024,three,OAK_RN,1,N", "01/05/2024,03:00"])
 def test_of_two_files_no_line_is_named_and_of_one_it_is(bad):
-    with pytest.raises(InputError) as caught:
-        read("a.csv", text(DA_SPP, GOOD), text(DA_SPP, [bad]))
-    assert not caught.value.problem.startswith("line")
+    for contents in (GOOD, [bad]), ([bad], GOOD):
+        with pytest.raises(InputError) as caught:
+            read("a.csv", *(text(DA_SPP, rows) for rows in contents))
+        assert not caught.value.problem.startswith("line")
     with pytest.raises(InputError, match="line 2 h"):
         read("a.csv", text(DA_SPP, [bad]))
 
