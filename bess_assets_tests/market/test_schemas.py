@@ -9,8 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.checks import COLUMNS_CHECK, FINDINGS_CHECK
-from bess_assets.errors import InputError
-from bess_assets.market.datasets import DATASETS, find_dataset
+from bess_assets.market.datasets import DATASETS
 from bess_assets.market.schema_files import SchemaFile, same_type
 from bess_assets.market.schemas import availability_rows, column_availability, rollup_schemas
 from bess_assets.market.step import Inputs, StepResult
@@ -666,9 +665,3 @@ def test_the_matrix_is_merged_from_the_schemas_of_the_years_that_there_are(setti
     entry = run_step(settings, None, "column_availability")
     assert sorted(name for name in entry["inputs"]) == ["table:rollup_schemas/2023", "table:rollup_schemas/2024"]
     assert result_years(settings.results, "column_availability") == []
-
-
-def test_a_dataset_is_found_by_its_name_or_its_folders():
-    assert find_dataset("dam_gen_resources") is find_dataset("DAM_Gen_Resources") is DATASETS["dam_gen_resources"]
-    with pytest.raises(InputError, match="rt_prices, da_prices"):
-        find_dataset("prices")
