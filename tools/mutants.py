@@ -34,6 +34,7 @@ TESTS = ROOT / "bess_assets_tests"
 BESIDE = {
     "metrics": ["market/test_leaderboard.py"],
     "products": ["market/test_energy.py", "market/test_ancillary.py"],
+    "rollup": ["market/test_rollup.py", "market/test_report_news.py"],
     "schema_files": ["market/test_schemas.py"],
 }
 """Tests of a module whose file is not called test_<module>.py, or that has more than one."""

@@ -125,6 +125,15 @@ def test_a_load_that_takes_in_twice_what_the_battery_gives_is_not_its_own(tmp_pa
         rows, _ = registry(tmp_path / name, 2022, market)
         assert rows["OAK_1"]["pair_status"] == status
         assert f"charge / discharge {charge_mw * 12 / 36:.2f}" in rows["OAK_1"]["pair_evidence"]
+        assert "both run in 0.0% of runs" in rows["OAK_1"]["pair_evidence"]
+
+
+def test_a_pair_is_judged_by_the_runs_in_which_both_sides_are_known(tmp_path: Path) -> None:
+    generating = [row | {"output_mw": 6.0 if row["sced_stamp"].hour < 6 else 0.0} for row in telemetry(MAY, 0.0)]
+    generating[-1]["output_mw"] = None
+    market = {**may_market(), "sced_gen_resources": generating, "sced_load_resources": consumption(MAY, 1.5)}
+    rows, _ = registry(tmp_path, 2022, market)
+    assert "both run in 25.3% of runs, too often" in rows["OAK_1"]["pair_evidence"], "24 of 95"
 
 
 def test_two_equal_candidates_leave_neither(tmp_path: Path) -> None:
@@ -747,6 +756,8 @@ def test_the_size_of_a_renamed_battery_is_reckoned_from_the_hours_of_both_names(
 
 def test_the_largest_of_several_plans_for_an_hour_counts(tmp_path: Path) -> None:
     plans = [hourly(MAY, hour, GEN, hsl_mw=mw) for hour in range(1, 25) for mw in (7.0, 12.0, 3.0)]
+    plans.append(hourly(MAY, 25, GEN, hsl_mw=50.0))
     market = {"dam_gen_resources": dam(MAY, hsl_mw=0.0), "cop_snapshots": plans}
-    rows, _ = registry(tmp_path, 2022, market)
+    rows, findings = registry(tmp_path, 2022, market)
     assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (12.0, "cop")
+    assert count_of(findings, "unusable_time", "cop_snapshots") == 1
