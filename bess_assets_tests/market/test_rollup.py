@@ -4,6 +4,7 @@ Belongs here: small folders of reports written by hand, and the rollups that com
 Does not: rows of one report (test_report_rows.py), whole markets (bess_assets_tests/test_reports_to_board.py).
 """
 
+import hashlib
 import json
 import os
 import tracemalloc
@@ -489,6 +490,16 @@ def test_rollups_and_runs_of_many_row_groups_come_to_the_same(reports, built, tm
     assert pq.ParquetFile(built_path(small, "dam_gen_resources", 2024)).num_row_groups > 1
 
 
+def test_a_file_too_large_to_be_held_is_read_for_the_year_in_which_it_ends(reports, built, monkeypatch):
+    monkeypatch.setattr(rollup, "_CHUNK_BYTES", 1_000)
+    rows = [price(day, hour, hour) for day in ("12/30/2023", "12/31/2023", "01/01/2024") for hour in ALL_HOURS]
+    put(reports / "a.csv", text(DA_SPP, rows))
+    done = roll_up(reports, built, years=[2024])
+    assert [(b.year, b.manifest["rows"]["kept"]) for b in done.built] == [(2024, 24)]
+    (report,) = done.built[0].manifest["reports"]
+    assert report["sha256"] == hashlib.sha256((reports / "a.csv").read_bytes()).hexdigest()
+
+
 def test_the_line_of_a_large_plan_without_headings_is_named_too(reports, built, monkeypatch):
     monkeypatch.setattr(rollup, "_CHUNK_BYTES", 100)
     row = "09/10/2014,QAEN,DECKER_DPG1,{:02d}:00,OFF,{},50,316,50,0,0,0,0"
@@ -571,6 +582,29 @@ def test_of_a_year_of_which_every_file_is_bad_nothing_else_is_said(reports, buil
     assert (done.manifest["reports"], done.manifest["rows"]) == ([], {})
 
 
+def test_a_file_whose_rows_say_no_day_is_held_against_the_year_of_its_name(reports, built):
+    put(reports / GEN, awards(award("soon", 1)))
+    (done,) = roll_up(reports, built).built
+    assert (done.dataset, done.year) == ("dam_gen_resources", 2024)
+    assert [item["file"] for item in done.manifest["refused"]] == [GEN]
+
+
+def test_a_file_that_lost_its_time_is_taken(reports, built):
+    put(reports / GEN, awards(award(DAY, 1)), seconds=0)
+    roll_up(reports, built)
+    assert len(rows_of(built, "dam_gen_resources", columns=("Hour Ending",))) == 1
+
+
+def test_only_reports_of_which_something_was_left_out_or_made_blank_say_so(reports, built):
+    headings = f"{DAM_GEN},QSE submitted Curve-MW1"
+    put(reports / "a.csv", text(headings, [f"{award(DAY, 1)},7", f"{award(DAY, 2)},8"]))
+    put(reports / "b.csv", text(headings, [f"{award(NEXT, 1)},seven", f"{award(NEXT, 2)},8", f"{award(NEXT, 99)},9"]))
+    roll_up(reports, built)
+    found = manifest(built, "dam_gen_resources")["reports"]
+    told = [(r["file"], r.get("unreadable_in_unused_columns"), r.get("without_a_time")) for r in found]
+    assert told == [("a.csv", None, None), ("b.csv", 1, 1)]
+
+
 def test_a_damaged_zip_of_a_days_disclosure_is_held_against_every_dataset_in_it(reports, built):
     put(reports / GEN, awards(award(DAY, 1)))
     put(reports / "runs.csv", text(SCED_GEN, [run("01/05/2024 00:00:10", 1)]))
@@ -617,6 +651,23 @@ def test_a_day_of_another_year_goes_to_that_year_and_its_file_is_named(reports, 
     assert odd["other_days_than_named"] == ["60d_DAM_Gen_Resource_Data-06-MAR-24.csv"]
     assert any("60d_DAM_Gen_Resource_Data-06-MAR-24.csv (2021-01-06)" in reason for reason in odd["incomplete_because"])
     assert odd["complete"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "dataset", "other"),
+    [
+        (GEN, awards(award("01/20/2024", 1)), "dam_gen_resources", False),
+        (GEN, awards(award("01/21/2024", 1)), "dam_gen_resources", True),
+        ("any name.csv", awards(award("01/21/2024", 1)), "dam_gen_resources", False),
+        ("prices 20240101.csv", text(DA_SPP, [price("01/21/2024", 1, 9)]), "da_prices", False),
+    ],
+)
+def test_a_60_day_report_may_hold_days_half_a_month_from_the_one_that_its_name_says(
+    reports, built, name, content, dataset, other
+):
+    put(reports / name, content)
+    roll_up(reports, built)
+    assert manifest(built, dataset)["other_days_than_named"] == ([name] if other else [])
 
 
 def test_missing_days_are_listed_from_the_first_that_the_dataset_has(reports, built):

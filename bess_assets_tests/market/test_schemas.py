@@ -592,6 +592,7 @@ def test_a_year_without_a_file_is_passed_over(tmp_path):
     gap = rows["hsl_mw", 2023]
     assert (gap["present"], gap["files"], gap["file_share"], gap["change"]) == (False, 0, None, None)
     assert gap["published"] is True
+    assert rows["rrs_award_mw", 2023]["published"] is False
     assert rows["hsl_mw", 2024]["change"] == "vanished"
 
 
