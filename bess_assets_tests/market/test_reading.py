@@ -171,6 +171,13 @@ def test_a_stamp_is_the_same_in_every_unit_of_timestamp(tmp_path, unit):
     assert seconds[codes].tolist() == [_seconds(stamps[0]), NO_VALUE, _seconds(stamps[2])]
 
 
+def test_the_fraction_of_a_second_is_left_out(tmp_path):
+    stamps = pa.array([datetime(2025, 3, 9, 0, 15, 13, 999_000)], pa.timestamp("ms"))
+    path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": stamps, "ResourceName": [GEN]})
+    codes, seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
+    assert seconds[codes].tolist() == [_seconds(datetime(2025, 3, 9, 0, 15, 13))]
+
+
 def test_a_blank_stamp_is_no_stamp(tmp_path):
     stamps = ["03/09/2025 00:15:13", "", None, "03/09/2025 00:15:13"]
     path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": stamps, "ResourceName": [GEN] * 4})
@@ -193,6 +200,11 @@ def test_a_number_is_read_as_text_and_a_blank_one_is_unknown(tmp_path, text, num
 def test_a_number_is_the_same_in_every_type(tmp_path, kind):
     values = pa.array([Decimal(12) if pa.types.is_decimal(kind) else 12, None], kind)
     assert np.array_equal(_only(tmp_path, "award_mw", values).numbers("award_mw"), [12.0, np.nan], equal_nan=True)
+
+
+def test_a_whole_number_that_no_float_holds_is_read_as_the_nearest(tmp_path):
+    values = pa.array([2**53 + 1, 3], pa.int64())
+    assert _only(tmp_path, "award_mw", values).numbers("award_mw").tolist() == [2.0**53, 3.0]
 
 
 def test_a_column_that_holds_nothing_at_all_is_unknown(tmp_path):

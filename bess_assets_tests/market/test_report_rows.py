@@ -327,15 +327,16 @@ def test_the_flag_tells_the_two_hours_apart_also_in_a_file_of_one_interval():
 
 
 def test_prices_of_the_long_day_without_a_flag_are_told_apart_point_by_point_and_quarter_by_quarter():
+    points = (("A_RN", "RN"), ("B_RN", "RN"), ("LZ_WEST", "LZ"), ("LZ_WEST", "LZEW"))
     rows = [
-        rt_price(AUTUMN, hour, interval, 9, point=point, flag="")
+        rt_price(AUTUMN, hour, interval, 9, point=point, kind=kind, flag="")
         for hour in (1, 2, 2, *range(3, 25))
         for interval in (1, 2, 3, 4)
-        for point in ("A_RN", "B_RN", "C_RN")
+        for point, kind in points
     ]
     parsed = read("a.csv", text(RT_SPP, rows))
     first = int(datetime(2024, 11, 3, 5, tzinfo=UTC).timestamp())
-    assert column(parsed, TIME) == [first + 900 * quarter for quarter in range(100) for _ in range(3)]
+    assert column(parsed, TIME) == [first + 900 * quarter for quarter in range(100) for _ in points]
 
 
 def test_spring_labels_skip_3_where_24_is_reached_and_run_in_order_where_it_is_not():
@@ -429,6 +430,9 @@ def test_a_report_may_hold_the_last_hour_of_one_year_and_the_first_of_the_next()
     parsed = read("a.csv", text(SCED_GEN, [run("12/31/2023 23:55:00", 1), run("01/01/2024 00:00:10", 2)]))
     assert starts(parsed) == ["01-01 05:55:00", "01-01 06:00:10"]
     assert column(parsed, "operating_day") == [date(2023, 12, 31), date(2024, 1, 1)]
+    ends = ["12/31/2023 23:59:59,96,OAK,1", "01/01/2024 00:14:59,1,OAK,2"]
+    parsed = read("60d_SCED_SMNE_GEN_RES-01-MAR-24.csv", text(SMNE, ends))
+    assert starts(parsed) == ["01-01 05:45:00", "01-01 06:00:00"]
 
 
 def test_a_whole_spring_day_of_prices_may_be_labelled_in_order_and_a_part_of_it_never_is():
@@ -481,6 +485,12 @@ def test_meters_without_a_stamp_or_with_a_number_that_the_day_lacks_are_left_out
 
 
 # --- several files, and bad ones --------------------------------------------------------------------------------------------------------------
+
+
+def test_reports_without_a_row_come_to_a_table_without_one():
+    parsed = read("a.csv", DA_SPP + "\n", DA_SPP + "\n\n")
+    assert (parsed.table.num_rows, parsed.read, parsed.days, parsed.untimed) == (0, {0: 0, 1: 0}, {}, {})
+    assert column(parsed, "price_usd_per_mwh") == []
 
 
 def test_files_read_together_keep_their_rows_days_and_publications_apart():
