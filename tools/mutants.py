@@ -34,6 +34,8 @@ TESTS = ROOT / "bess_assets_tests"
 BESIDE = {
     "metrics": ["market/test_leaderboard.py"],
     "products": ["market/test_energy.py", "market/test_ancillary.py"],
+    "rollup": ["market/test_rollup.py", "market/test_report_news.py"],
+    "schema_files": ["market/test_schemas.py"],
 }
 """Tests of a module whose file is not called test_<module>.py, or that has more than one."""
 PRELOADED = (
@@ -45,6 +47,10 @@ PRELOADED = (
     "hypothesis",
     "hypothesis.extra.numpy",
     "pytest",
+    "xdist.plugin",
+    "pytest_timeout",
+    "asyncio",
+    "pyarrow.pandas_compat",
     "filelock",
     "xlsxwriter",
 )
@@ -263,17 +269,16 @@ def tests_of(module: str) -> list[str]:
     return [str(TESTS / name) for name in BESIDE.get(module, [f"market/test_{module}.py"])]
 
 
-def put_all(module: str, tests: list[str], out: Path | None, lines: range | None) -> tuple[int, int]:
-    """Put every fault into one module; returns mutants and survivors."""
+def put_all(module: str, tests: list[str], out: Path | None, lines: range | None, every: int = 1) -> tuple[int, int]:
+    """Put every fault, or each `every`-th, into one module; returns mutants and survivors."""
     source = (MARKET / f"{module}.py").read_text(encoding="utf-8")
     verdict, seconds = judge(module, None, tests, 600)
     if verdict != 0:
         raise SystemExit(f"{module}: its tests fail before anything is changed")
     print(f"--- {module}: tests take {seconds:.1f} s", flush=True)
     made = survived = 0
-    for mutant in mutants(source):
-        if lines is not None and mutant.line not in lines:
-            continue
+    chosen = [mutant for mutant in mutants(source) if lines is None or mutant.line in lines]
+    for mutant in chosen[every - 1 :: every]:
         made += 1
         verdict, took = judge(module, mutant, tests, 20 + 3 * seconds)
         if verdict == 0:
@@ -284,7 +289,7 @@ def put_all(module: str, tests: list[str], out: Path | None, lines: range | None
             with out.open("a", encoding="utf-8") as log:
                 row = {"module": module, "line": mutant.line, "done": mutant.done, "verdict": verdict, "seconds": took}
                 log.write(json.dumps(row) + "\n")
-    print(f"--- {module}: {made} mutants, {made - survived} killed, {survived} survived", flush=True)
+    print(f"--- {module}: {made} mutants of {len(chosen)}, {made - survived} killed, {survived} survived", flush=True)
     return made, survived
 
 
@@ -295,6 +300,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="file to which each mutant is appended as a line of JSON")
     parser.add_argument("--tests", nargs="+", help="tests to run instead of the module's own, below bess_assets_tests")
     parser.add_argument("--lines", metavar="FIRST-LAST", help="only mutants of these lines")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th mutant: a sample")
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     for name in PRELOADED:
@@ -306,7 +312,7 @@ def main() -> int:
     found = []
     for module in options.modules:
         tests = [str(TESTS / name) for name in options.tests] if options.tests else tests_of(module)
-        found.append(put_all(module, tests, options.out, lines))
+        found.append(put_all(module, tests, options.out, lines, options.every))
     made, survived = (sum(column) for column in zip(*found, strict=True))
     print(f"\n{made} mutants, {made - survived} killed, {survived} survived")
     return 1 if survived else 0

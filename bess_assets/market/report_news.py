@@ -198,9 +198,8 @@ def _targets_seen(path: Path) -> set[Target]:
 
 
 def _target_of(name: str, beginning: bytes) -> Target | None:
-    whole_lines = beginning[: beginning.rfind(b"\n") + 1] or beginning
-    heading = recognise(name, whole_lines)
-    first_row = whole_lines[heading.data_starts :].strip().split(b"\n")[0]
+    heading = recognise(name, beginning)
+    first_row = beginning[heading.data_starts :].strip().split(b"\n")[0]
     if heading.dataset is None or not first_row:
         return None
     cells = first_row.decode("utf-8", errors="replace").split(",")

@@ -334,8 +334,6 @@ def _pairs(owner: IntArray, day: IntArray) -> list[tuple[int, int]]:
 
 
 def _column(rows: Rows, batch: pa.RecordBatch, name: str, kind: str | None) -> pa.Array:
-    if kind == "day":
-        return _whole(rows.days(name), pa.int32()).cast(pa.date32())
     if kind == "hour":
         return _whole(rows.hours(name), pa.int32())
     if kind == "interval":

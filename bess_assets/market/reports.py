@@ -38,7 +38,6 @@ LONGEST_LINE_BYTES = 2**20
 
 _MOST_NESTING = 4
 _ALWAYS_ALLOWED_BYTES = 64 * 2**20
-_READ_BYTES = 2**20
 _POST_TIME = re.compile(r"\.(\d{8})\.(\d{6})(\d{3})?\.")
 _NAME_DATES = (
     (re.compile(r"(?<![0-9A-Za-z])(\d{1,2})-([A-Za-z]{3})-(\d{2}|\d{4})(?![0-9A-Za-z])"), "dby"),

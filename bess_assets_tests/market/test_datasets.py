@@ -4,10 +4,24 @@ import json
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.errors import InputError
-from bess_assets.market.datasets import DATASETS, describe_file, normal_heading, require_columns, suspicious_zeros
+from bess_assets.market.datasets import (
+    DATASETS,
+    METADATA_KEY,
+    DatasetColumn,
+    describe_file,
+    find_dataset,
+    is_published,
+    normal_heading,
+    open_parquet,
+    partly_absent,
+    report_layouts,
+    require_columns,
+    suspicious_zeros,
+)
 from bess_assets.market.products import PRODUCTS
 from bess_assets_tests.conftest import REAL
 from bess_assets_tests.scenario import (
@@ -269,6 +283,105 @@ def test_a_file_without_statistics_or_rows_is_not_called_zero_filled(tmp_path):
     assert (description.rows, description.zero_filled) == (0, [])
 
 
+@pytest.mark.parametrize(
+    ("values", "zero"),
+    [([0.0, 0.0], True), ([0.0, 5.0], False), ([-1.0, 0.0], False), ([None, 0.0], True), ([None, None], False)],
+)
+def test_a_column_is_zero_filled_only_if_no_value_lies_above_or_below(tmp_path, values, zero):
+    rows = [hourly(date(2024, 1, 1), hour, regup_award_mw=value) for hour, value in enumerate(values, start=1)]
+    path = write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    assert describe_file(DATASETS["dam_gen_resources"], path).zero_filled == (["regup_award_mw"] if zero else [])
+
+
+@pytest.mark.parametrize(
+    ("parts", "suspicious"),
+    [
+        ({"rrs_award_mw": 0.0, "rrspfr_award_mw": 0.0, "rrsffr_award_mw": 0.0}, True),
+        ({"rrs_award_mw": 2.0, "rrspfr_award_mw": 0.0, "rrsffr_award_mw": 0.0}, False),
+        ({"rrspfr_award_mw": 2.0, "rrsffr_award_mw": 0.0}, False),
+        ({"rrspfr_award_mw": 0.0, "rrsffr_award_mw": 2.0}, "rrspfr_award_mw"),
+    ],
+)
+def test_hazard_4_rrs_is_suspicious_if_all_of_it_is_zero_or_the_part_that_somebody_always_sells(
+    tmp_path, parts, suspicious
+):
+    path = write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(date(2024, 1, 1), 1, **parts)])
+    dataset = DATASETS["dam_gen_resources"]
+    expected = sorted(parts) if suspicious is True else [suspicious] if suspicious else []
+    assert suspicious_zeros(dataset, describe_file(dataset, path)) == expected
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+@pytest.mark.parametrize(
+    ("values", "blank"),
+    [([None, None], True), (["", "  "], True), ([None, " "], True), (["", "QA"], False), ([None, "QA"], False)],
+)
+def test_a_column_is_blank_if_no_row_has_more_than_spaces_whether_or_not_the_footer_says_so(
+    tmp_path, values, blank, statistics
+):
+    rows = [hourly(date(2024, 1, 1), hour, qse=value) for hour, value in enumerate(values, start=1)]
+    for size in (1, 2):
+        path = write_rollup(
+            tmp_path / str(size), "dam_gen_resources", 2024, rows, row_group_size=size, write_statistics=statistics
+        )
+        description = describe_file(DATASETS["dam_gen_resources"], path)
+        assert ("qse" in description.blank, "qse" in description.missing) == (blank, blank)
+
+
+def test_a_column_is_published_in_files_that_hold_more_than_its_edge():
+    """A file holds deliveries from two months before its year: what begins in the last two months of it is not missed there."""
+    assert is_published(DatasetColumn("a", "number", ("A",), first_day=date(2024, 10, 31)), 2024)
+    assert not is_published(DatasetColumn("a", "number", ("A",), first_day=date(2024, 11, 1)), 2024)
+    assert is_published(DatasetColumn("a", "number", ("A",), last_day=date(2024, 1, 2)), 2024)
+    assert not is_published(DatasetColumn("a", "number", ("A",), last_day=date(2023, 12, 31)), 2024)
+    assert not is_published(DatasetColumn("a", "number", ("A",), only_compared=True), 2024)
+    assert not is_published(DatasetColumn("a", "number", ("A",), first_day=date.max), None)
+
+
+def test_what_some_reports_of_a_built_rollup_lack_counts_where_ercot_published_it_all_year(tmp_path):
+    dataset = DATASETS["dam_gen_resources"]
+    layouts = [["hsl_mw", "award_mw", "qse", "regup_mcpc_usd_per_mw"], ["hsl_mw", "rrs_award_mw"], ["hsl_mw"]]
+    for year, lacking in ((2022, ["award_mw"]), (2023, ["qse", "award_mw"])):
+        path = write_rollup(tmp_path, "dam_gen_resources", year, [hourly(date(year, 1, 1), 1)])
+        with open_parquet(dataset, path) as file:
+            assert report_layouts(file) == []
+        assert partly_absent(dataset, path) == []
+        table = pq.read_table(path)
+        pq.write_table(table.replace_schema_metadata({METADATA_KEY: json.dumps({"layouts": layouts})}), path)
+        assert sorted(partly_absent(dataset, path)) == sorted(lacking)
+
+
+# --- reports ----------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_headings_fit_a_dataset_if_all_that_rows_need_is_there_and_nothing_of_another():
+    dataset, headings = DATASETS["dam_gen_resources"], ["delivery date", "HourEnding", "Resource Name"]
+    assert dataset.fits(headings) is True
+    assert dataset.fits(headings[:2]) is False
+    assert dataset.fits([*headings, "SCED Time Stamp"]) is False
+    assert dataset.is_marked([*headings, "ResourceType", "Awarded Quantity"]) is True
+    assert dataset.is_marked([*headings, "ResourceType"]) is False
+    assert dataset.is_marked([]) is False
+
+
+def test_a_column_that_is_not_read_holds_text_if_it_is_known_to_or_known_to_nobody():
+    dataset = DATASETS["dam_gen_resources"]
+    assert [
+        dataset.holds_text(heading) for heading in ("DME", "Carbon", "Start Up Hot", "QSE submitted Curve-MW1")
+    ] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_dataset_is_found_by_its_name_or_its_folders():
+    assert find_dataset("dam_gen_resources") is find_dataset("DAM_Gen_Resources") is DATASETS["dam_gen_resources"]
+    with pytest.raises(InputError, match="rt_prices, da_prices"):
+        find_dataset("prices")
+
+
 # --- files that are none ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -323,3 +436,14 @@ def test_a_file_without_a_required_column_is_an_error_that_names_column_and_head
     assert "'Hour Ending'" in caught.value.expected
     assert "'AncillaryType'" in caught.value.remedy
     assert "NP4-188-CD" in caught.value.remedy
+
+
+def test_two_columns_of_one_heading_and_one_that_is_blank_throughout_are_errors_that_name_it(tmp_path):
+    path = write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(date(2024, 1, 1), 1, award_mw=1.0)])
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("AwardedQuantity", pa.array([2.0])), path)
+    with pytest.raises(InputError, match="two columns 'AwardedQuantity'"):
+        describe_file(DATASETS["dam_gen_resources"], path)
+    path = write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(date(2024, 1, 1), 1, name=" ")])
+    with pytest.raises(InputError, match="'ResourceName' that is blank in every row"):
+        describe_file(DATASETS["dam_gen_resources"], path)

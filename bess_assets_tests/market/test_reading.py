@@ -1,5 +1,6 @@
 """Types that drift between files, blanks, and what cannot be read."""
 
+import json
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 
 from bess_assets.errors import InputError
 from bess_assets.market.clock import day_number
-from bess_assets.market.datasets import DATASETS
+from bess_assets.market.datasets import DATASETS, METADATA_KEY
 from bess_assets.market.reading import (
     NO_VALUE,
     FileCount,
+    day_range,
     parse_hour,
     parse_number,
     parse_wall_clock,
@@ -169,6 +171,13 @@ def test_a_stamp_is_the_same_in_every_unit_of_timestamp(tmp_path, unit):
     assert seconds[codes].tolist() == [_seconds(stamps[0]), NO_VALUE, _seconds(stamps[2])]
 
 
+def test_the_fraction_of_a_second_is_left_out(tmp_path):
+    stamps = pa.array([datetime(2025, 3, 9, 0, 15, 13, 999_000)], pa.timestamp("ms"))
+    path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": stamps, "ResourceName": [GEN]})
+    codes, seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
+    assert seconds[codes].tolist() == [_seconds(datetime(2025, 3, 9, 0, 15, 13))]
+
+
 def test_a_blank_stamp_is_no_stamp(tmp_path):
     stamps = ["03/09/2025 00:15:13", "", None, "03/09/2025 00:15:13"]
     path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": stamps, "ResourceName": [GEN] * 4})
@@ -191,6 +200,11 @@ def test_a_number_is_read_as_text_and_a_blank_one_is_unknown(tmp_path, text, num
 def test_a_number_is_the_same_in_every_type(tmp_path, kind):
     values = pa.array([Decimal(12) if pa.types.is_decimal(kind) else 12, None], kind)
     assert np.array_equal(_only(tmp_path, "award_mw", values).numbers("award_mw"), [12.0, np.nan], equal_nan=True)
+
+
+def test_a_whole_number_that_no_float_holds_is_read_as_the_nearest(tmp_path):
+    values = pa.array([2**53 + 1, 3], pa.int64())
+    assert _only(tmp_path, "award_mw", values).numbers("award_mw").tolist() == [2.0**53, 3.0]
 
 
 def test_a_column_that_holds_nothing_at_all_is_unknown(tmp_path):
@@ -461,3 +475,203 @@ def test_two_columns_of_one_heading_are_refused_by_name(tmp_path):
     with pytest.raises(InputError, match="two columns 'AwardedQuantity'") as refused:
         list(read_rows(DATASETS["dam_gen_resources"], path, HOURLY))
     assert (refused.value.file, refused.value.column) == (str(path), "AwardedQuantity")
+
+
+@pytest.mark.parametrize(
+    "text", ["01/01/0001", "0001-01-01 00:00:00", "12/31/9999 23:59:59", "2024-12-31", "1969-12-31"]
+)
+def test_the_first_and_the_last_day_that_can_be_are_read_at_once(text):
+    assert parse_wall_clocks([None, text, ""]).tolist() == [NO_VALUE, parse_wall_clock(text), NO_VALUE]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("0:/09/2025", "1//09/2025", "03/09/202:", "03/09/20/5", "00/09/2025", "13/09/2025", "03/00/2025", "03/09/0000"),
+        *("02/29/2025", "04/31/2025", "03-09-2025", "2025-00-01", "2025-01-32", "03/09/2025 24:00:00", "03/09/2025 12:60:00"),
+        *("03/09/2025 12:59:60", "2025-03-09 12.59.59", "2025-03-09 1:59:590", "\u0660\u0663/09/2025"),
+    ],
+)  # fmt: skip
+def test_what_names_no_day_or_time_is_not_read_at_once(text):
+    assert parse_wall_clocks([text]).tolist() == [NO_VALUE]
+
+
+# --- from batch to batch ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_values_mean_in_each_row_group_what_they_say_there(tmp_path):
+    """What a column's texts mean is kept from one group to the next, for they are mostly the same."""
+    path = write_columns(tmp_path, "dam_gen_resources", 2025, {
+        "DeliveryDate": ["03/09/2025", "", "03/09/2025", None, "03/10/2025", "03/10/2025"],
+        "HourEnding": ["01:00", "02:00", "01:00", "02:00", "03:00", "04:00"],
+        "ResourceName": ["A", " B", "A", " B", "B", "C"],
+        "AwardedQuantity": ["1", "2", "1", "2", "", "4.5"],
+        "DSTFlag": ["N", "Y", "N", "N", "Y", None],
+    }, row_group_size=2)  # fmt: skip
+    groups = list(read_rows(DATASETS["dam_gen_resources"], path, HOURLY))
+    first, second = day_number(date(2025, 3, 9)), day_number(date(2025, 3, 10))
+    assert [rows.days().tolist() for rows in groups] == [[first, NO_VALUE], [first, NO_VALUE], [second, second]]
+    assert [rows.hours().tolist() for rows in groups] == [[1, 2], [1, 2], [3, 4]]
+    assert [[texts[code] for code in codes] for codes, texts in (rows.texts("resource_name") for rows in groups)] == [
+        ["A", "B"],
+        ["A", "B"],
+        ["B", "C"],
+    ]
+    assert [rows.numbers("award_mw").tolist() for rows in groups[:2]] == [[1.0, 2.0]] * 2
+    assert np.array_equal(groups[2].numbers("award_mw"), [np.nan, 4.5], equal_nan=True)
+    assert [rows.flags("repeated_hour").tolist() for rows in groups] == [[0, 1], [0, 0], [1, -1]]
+
+
+def test_a_nan_of_the_files_own_is_counted_and_a_blank_is_not_in_all_row_groups_together(tmp_path):
+    count = FileCount(rows=10, unusable_numbers={"award_mw": 1, "hsl_mw": 1})
+    values = pa.array([1.0, float("nan"), None, float("inf")], pa.float64())
+    path = write_columns(tmp_path, "dam_gen_resources", 2025, {
+        "DeliveryDate": [DAY] * 4, "HourEnding": [1] * 4, "ResourceName": [GEN] * 4, "AwardedQuantity": values,
+    }, row_group_size=2)  # fmt: skip
+    read = [rows.numbers("award_mw") for rows in read_rows(DATASETS["dam_gen_resources"], path, HOURLY, count)]
+    assert np.array_equal(np.concatenate(read), [1.0, np.nan, np.nan, np.nan], equal_nan=True)
+    assert (count.rows, count.unusable_numbers) == (14, {"award_mw": 3, "hsl_mw": 1})
+
+
+def test_a_group_without_a_date_is_no_file_without_one(tmp_path):
+    path = write_columns(tmp_path, "dam_gen_resources", 2025, {
+        "DeliveryDate": pa.array([None, None, DAY], pa.date32()), "HourEnding": [1] * 3, "ResourceName": [GEN] * 3,
+    }, row_group_size=2)  # fmt: skip
+    dataset = DATASETS["dam_gen_resources"]
+    assert [rows.count for rows in read_rows(dataset, path, HOURLY)] == [2, 1]
+    assert [rows.count for rows in read_rows(dataset, path, HOURLY, groups=[0])] == [2]
+    assert [rows.count for rows in read_rows(dataset, path, ["hour_ending"])] == [2, 1]
+
+
+# --- one column under several headings ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "joined"),
+    [
+        ([1.0, None, 3.0], [9.0, 2.0, None], [1.0, 2.0, 3.0]),
+        ([1, None, 3], [9.5, 2.5, None], [1.0, 2.5, 3.0]),
+        (["1", " ", None], ["9", "2", "3"], [1.0, 2.0, 3.0]),
+        ([1.0, None, None], ["9", "2", " 3"], [1.0, 2.0, 3.0]),
+    ],
+    ids=["numbers", "whole and broken numbers", "texts", "numbers and texts"],
+)
+def test_two_spellings_of_a_column_are_joined_row_by_row(tmp_path, one, other, joined):
+    path = write_columns(tmp_path, "dam_gen_resources", 2025, {
+        "DeliveryDate": [DAY] * 3, "HourEnding": [1] * 3, "ResourceName": [GEN] * 3, "AwardedQuantity": one, "Awarded Quantity": other,
+    })  # fmt: skip
+    assert _read(path).numbers("award_mw").tolist() == joined
+
+
+# --- rollups that were built from reports -----------------------------------------------------------------------------------------------------------
+
+
+def test_only_a_built_rollup_knows_in_which_rows_a_column_was_not_published(tmp_path):
+    columns = {
+        "DeliveryDate": [DAY] * 3, "HourEnding": [1] * 3, "ResourceName": [GEN] * 3, "AwardedQuantity": [1.0, None, None],
+        "HSL": [1.0] * 3, "report_layout": pa.array([0, 1, 0], pa.int32()),
+    }  # fmt: skip
+    path = write_columns(tmp_path, "dam_gen_resources", 2025, columns)
+    wanted = ["operating_day", "award_mw", "hsl_mw"]
+    assert _read(path, columns=wanted).absent(["award_mw"]) == {}
+    layouts = {"layouts": [["award_mw", "hsl_mw", "operating_day"], ["hsl_mw", "operating_day"]]}
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({METADATA_KEY: json.dumps(layouts)}), path)
+    absent = _read(path, columns=wanted).absent(["award_mw", "hsl_mw", "lsl_mw"])
+    assert {name: rows.tolist() for name, rows in absent.items()} == {"award_mw": [False, True, False]}
+
+
+# --- the days of a file -----------------------------------------------------------------------------------------------------------------------------
+
+STAMPS = [datetime(2025, 3, 11), None, datetime(2025, 3, 9, 23, 59, 59), datetime(2025, 3, 10)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array(STAMPS, pa.timestamp("us")),
+        pa.array([s and f"{s:%m/%d/%Y %H:%M:%S}" for s in STAMPS]),
+        pa.array([s and f" {s.isoformat()}" for s in STAMPS]),
+        pa.array([s and f"{s.month}/{s.day}/{s.year} {s.hour}:{s:%M}" for s in STAMPS]),
+    ],
+    ids=["typed", "ercot", "iso", "spreadsheet"],
+)
+def test_the_first_and_last_day_of_a_file_are_those_of_its_stamps(tmp_path, values):
+    path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": values, "ResourceName": [GEN] * 4})
+    days = day_range(DATASETS["sced_gen_resources"], path, "sced_stamp", "SCEDTimeStamp")
+    assert days == (day_number(date(2025, 3, 9)), day_number(date(2025, 3, 11)))
+    # an interval that ends at midnight is the last of the day before
+    path = write_columns(tmp_path, "sced_smne", 2025, {"IntervalTime": values, "ResourceCode": [GEN] * 4})
+    days = day_range(DATASETS["sced_smne"], path, "interval_end", "IntervalTime")
+    assert days == (day_number(date(2025, 3, 9)), day_number(date(2025, 3, 10)))
+
+
+@pytest.mark.parametrize(
+    "values", [pa.array([None, DAY], pa.date32()), ["", "03/09/2025"], [" ", "2025-03-09 00:00:00"]]
+)
+def test_the_day_of_a_file_of_one_day_is_both_its_first_and_its_last(tmp_path, values):
+    path = _dam(tmp_path, operating_day=values)
+    dataset = DATASETS["dam_gen_resources"]
+    assert day_range(dataset, path, "operating_day", "DeliveryDate") == (day_number(DAY), day_number(DAY))
+
+
+@pytest.mark.parametrize("values", [pa.nulls(2), pa.array([None, None], pa.date32()), ["", " "]])
+def test_a_file_without_a_day_has_no_first_and_no_last(tmp_path, values):
+    path = _dam(tmp_path, operating_day=values)
+    assert day_range(DATASETS["dam_gen_resources"], path, "operating_day", "DeliveryDate") is None
+    path = write_columns(
+        tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": pa.nulls(2), "ResourceName": [GEN] * 2}
+    )
+    assert day_range(DATASETS["sced_gen_resources"], path, "sced_stamp", "SCEDTimeStamp") is None
+
+
+def test_the_days_of_a_file_that_hold_something_else_are_an_error_that_shows_it(tmp_path):
+    path = _dam(tmp_path, operating_day=["03/09/2025", "soon"])
+    with pytest.raises(InputError, match="'soon'"):
+        day_range(DATASETS["dam_gen_resources"], path, "operating_day", "DeliveryDate")
+
+
+def test_a_time_zone_of_its_own_is_taken_at_its_word(tmp_path):
+    utc = pa.array([datetime(2025, 3, 9, 5, 30), datetime(2025, 3, 9, 6, 30)], pa.timestamp("us", "UTC"))
+    values = utc.cast(pa.timestamp("us", "America/Chicago"))
+    days = _only(tmp_path, "operating_day", values).days().tolist()
+    assert days == [day_number(date(2025, 3, 8)), day_number(DAY)]
+    path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": values, "ResourceName": [GEN] * 2})
+    codes, seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
+    assert seconds[codes].tolist() == [_seconds(datetime(2025, 3, 8, 23, 30)), _seconds(datetime(2025, 3, 9, 0, 30))]
+
+
+def test_whole_numbers_far_apart_are_read_as_those_that_are_near(tmp_path):
+    far = _only(tmp_path, "hour_ending", pa.array([1, 5_000, 1], pa.int64()))
+    assert far.hours().tolist() == [1, 5_000, 1]
+    near = _only(tmp_path, "hour_ending", pa.array([-3, 4, 4], pa.int64()))
+    assert near.hours().tolist() == [-3, 4, 4], "a label 0 between them is none of the file's"
+    decimals = _only(tmp_path, "hour_ending", pa.array([Decimal(7), None], pa.decimal128(4, 1)))
+    assert decimals.hours().tolist() == [7, NO_VALUE]
+    largest = _only(tmp_path, "hour_ending", pa.array([2.0**53], pa.float64()))
+    assert largest.hours().tolist() == [2**53]
+
+
+@pytest.mark.parametrize(
+    ("values", "numbers"),
+    [
+        (["1", " 96", "100.0", "", None], [1, 96, 100, NO_VALUE, NO_VALUE]),
+        (pa.array([1, 100, None], pa.int16()), [1, 100, NO_VALUE]),
+        (pa.array([4.0, None], pa.float64()), [4, NO_VALUE]),
+    ],
+    ids=["text", "integers", "floats"],
+)
+def test_an_interval_is_the_same_in_every_type(tmp_path, values, numbers):
+    path = write_columns(tmp_path, "sced_smne", 2025, {
+        "IntervalTime": [datetime(2025, 3, 9, 0, 14, 59)] * len(numbers), "IntervalNumber": values, "ResourceCode": [GEN] * len(numbers),
+    })  # fmt: skip
+    columns = ["interval_end", "interval_number", "resource_name"]
+    assert _read(path, "sced_smne", columns).intervals("interval_number").tolist() == numbers
+
+
+def test_an_interval_of_another_spelling_is_an_error_that_shows_it(tmp_path):
+    columns = {"IntervalTime": [datetime(2025, 3, 9, 0, 14, 59)], "IntervalNumber": ["1 of 4"], "ResourceCode": [GEN]}
+    path = write_columns(tmp_path, "sced_smne", 2025, columns)
+    with pytest.raises(InputError, match="'1 of 4'") as caught:
+        _read(path, "sced_smne", ["interval_end", "interval_number"]).intervals("interval_number")
+    assert caught.value.expected == "a whole number"

@@ -4,7 +4,7 @@ Belongs here: the registry on markets of a few days.
 Does not: rules on names alone (test_pairing.py), reading the user's table (test_user_table.py).
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ from bess_assets_tests.market.small import (
     telemetry,
     together,
 )
-from bess_assets_tests.scenario import hourly, run, runs_of_day, write_rollup
+from bess_assets_tests.scenario import count_of, found, hourly, run, runs_of_day, write_rollup
 
 OTHER_GAS = dam(date(2022, 1, 1), "GAS_CC1", resource_type="CCGT90", settlement_point="GAS_RN")
 """Somebody's row on the first day of the year: the year's data begin there."""
@@ -125,6 +125,15 @@ def test_a_load_that_takes_in_twice_what_the_battery_gives_is_not_its_own(tmp_pa
         rows, _ = registry(tmp_path / name, 2022, market)
         assert rows["OAK_1"]["pair_status"] == status
         assert f"charge / discharge {charge_mw * 12 / 36:.2f}" in rows["OAK_1"]["pair_evidence"]
+        assert "both run in 0.0% of runs" in rows["OAK_1"]["pair_evidence"]
+
+
+def test_a_pair_is_judged_by_the_runs_in_which_both_sides_are_known(tmp_path: Path) -> None:
+    generating = [row | {"output_mw": 6.0 if row["sced_stamp"].hour < 6 else 0.0} for row in telemetry(MAY, 0.0)]
+    generating[-1]["output_mw"] = None
+    market = {**may_market(), "sced_gen_resources": generating, "sced_load_resources": consumption(MAY, 1.5)}
+    rows, _ = registry(tmp_path, 2022, market)
+    assert "both run in 25.3% of runs, too often" in rows["OAK_1"]["pair_evidence"], "24 of 95"
 
 
 def test_two_equal_candidates_leave_neither(tmp_path: Path) -> None:
@@ -157,6 +166,8 @@ def test_a_year_without_a_battery_is_an_error_that_says_where_one_was_looked_for
         registry(tmp_path, 2022, {dataset: market[dataset]})
     for word in ("2022", "PWRSTR", "DAM_Gen_Resources/2022.parquet", "remedy"):
         assert word in str(error.value)
+    looked_in = tmp_path / "rollups" / "DAM_Gen_Resources" / "2022.parquet"
+    assert error.value.file == (str(looked_in) if dataset == "dam_gen_resources" else None)
 
 
 # --- sizes --------------------------------------------------------------------------------------------------------------------------------------
@@ -164,9 +175,13 @@ def test_a_year_without_a_battery_is_an_error_that_says_where_one_was_looked_for
 
 @given(st.lists(st.floats(0.1, 500.0), max_size=60))
 def test_a_size_is_the_24th_largest_hour_or_the_largest_of_fewer(values: list[float]) -> None:
-    found = sized(np.array([*values, 0.0, -5.0, np.nan]))
+    size = sized(np.array([*values, 0.0, -5.0, np.nan]))
     ordered = sorted(values, reverse=True)
-    assert found == (ordered[23] if len(ordered) >= 24 else ordered[0] if ordered else None)
+    assert size == (ordered[23] if len(ordered) >= 24 else ordered[0] if ordered else None)
+
+
+def test_of_just_24_hours_the_smallest_is_the_size() -> None:
+    assert sized(np.array([99.0] * 23 + [10.0])) == 10.0
 
 
 def test_capacity_is_the_24th_largest_hourly_limit_so_a_day_less_an_hour_may_be_wrong(tmp_path: Path) -> None:
@@ -233,6 +248,7 @@ def test_a_battery_renamed_in_december_2025_is_one_battery_with_its_evidence(tmp
     oak = rows["OAK_1"]
     assert (oak["gen_resource"], oak["load_resource"], oak["esr_resource"]) == (GEN, LOAD, ESR)
     assert oak["bridge_evidence"] == "same name and number, same node, size within 20 %"
+    assert "joined with" not in oak["notes"]
     assert any(f.kind == "bridged" and f"{GEN} = {ESR}" in f.detail for f in findings)
 
 
@@ -244,6 +260,7 @@ def test_a_battery_that_took_a_wholly_new_name_is_known_by_node_and_size(tmp_pat
     assert list(rows) == ["ELM_1"]
     assert (rows["ELM_1"]["gen_resource"], rows["ELM_1"]["esr_resource"]) == (GEN, "ELM_ESR1")
     assert rows["ELM_1"]["bridge_evidence"] == "same node, size within 20 %"
+    assert "joined with ELM_ESR1 by same node and size within 20 %, not by its name" in rows["ELM_1"]["notes"]
 
 
 def test_names_that_would_share_a_key_take_their_whole_names(tmp_path: Path) -> None:
@@ -329,6 +346,128 @@ def test_the_node_of_the_last_expected_hour_stands_for_the_year_and_all_are_list
     assert rows["OAK_1"]["settlement_point"] == "B_RN"
     assert rows["OAK_1"]["settlement_points"] == "A_RN;B_RN"
     assert rows["OAK_1"]["qse"] == "QNEW"
+
+
+# --- who schedules it -----------------------------------------------------------------------------------------------------------------------------
+
+
+def _qse(folder: Path, market: Market, year: int = 2022) -> str | None:
+    rows, _ = registry(folder, year, {"dam_gen_resources": dam(MAY), **market})
+    return rows["OAK_1"]["qse"]
+
+
+def test_the_qse_is_that_of_the_last_day_ahead_row_that_says_one(tmp_path: Path) -> None:
+    says = [*dam(MAY, hours=[1, 2], qse="QA"), *dam(MAY, hours=[3], qse="QB"), *dam(MAY, hours=[4], qse=None)]
+    assert _qse(tmp_path / "a", {"dam_gen_resources": says}) == "QB"
+    # the year's own file may hold the later day, and that of the next year the earlier one
+    folder = tmp_path / "b" / "rollups"
+    write_rollup(folder, "dam_gen_resources", 2023, dam(MAY, qse="QA"))
+    assert _qse(tmp_path / "b", {"dam_gen_resources": dam(MAY + timedelta(days=1), qse="QB")}) == "QB"
+    first_hour = dam(date(2022, 1, 1), hours=[1], qse="QA")
+    assert _qse(tmp_path / "c", {"dam_gen_resources": first_hour}) == "QA"
+
+
+def test_where_no_day_ahead_row_says_a_qse_the_last_sced_row_of_the_year_does(tmp_path: Path) -> None:
+    def says(day: date, clock: tuple[int, int], qse: str | None, name: str = GEN) -> dict:
+        return run(datetime(day.year, day.month, day.day, *clock), name, resource_type="PWRSTR", qse=qse)
+
+    noon, late, early = (12, 0), (23, 45), (0, 0)
+    rows = [
+        says(MAY, noon, "QB"),
+        says(MAY, early, "QA"),
+        says(MAY, late, None),
+        says(MAY, late, "QFAR", "PINE_BESS1"),
+    ]
+    assert _qse(tmp_path / "a", {"sced_gen_resources": rows}) == "QB"
+    edges = [says(date(2022, 12, 31), late, "QLAST"), says(date(2023, 1, 1), early, "QNEXT")]
+    assert _qse(tmp_path / "b", {"sced_gen_resources": edges}) == "QLAST"
+    edges = [says(date(2022, 1, 1), early, "QFIRST"), says(date(2021, 12, 31), late, "QBEFORE")]
+    assert _qse(tmp_path / "c", {"sced_gen_resources": edges}) == "QFIRST"
+    write_rollup(tmp_path / "d" / "rollups", "sced_gen_resources", 2023, [says(MAY, early, "QA")])
+    assert _qse(tmp_path / "d", {"sced_gen_resources": [says(MAY, noon, "QB")]}) == "QB"
+    assert _qse(tmp_path / "e", {"sced_gen_resources": telemetry(MAY, 0.0)}) is None
+
+
+# --- what the registry counts -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_rows_without_a_name_are_counted_by_dataset_and_are_nobodys(tmp_path: Path) -> None:
+    market = may_market()
+    for dataset, unnamed in (("dam_gen_resources", 3), ("sced_load_resources", 2)):
+        market[dataset] += [row | {"resource_name": None} for row in market[dataset][:unnamed]]
+    rows, findings = registry(tmp_path, 2022, market)
+    assert list(rows) == ["OAK_1"]
+    assert {f.subject: f.count for f in found(findings, "unnamed_rows")} == {
+        "dam_gen_resources": 3,
+        "sced_load_resources": 2,
+    }
+
+
+def test_day_ahead_rows_out_of_the_calendar_and_said_twice_are_counted(tmp_path: Path) -> None:
+    market = may_market()
+    market["dam_gen_resources"] += [hourly(MAY, 25, resource_type="PWRSTR"), market["dam_gen_resources"][0]]
+    market["dam_load_resources"] += dam_load(MAY, hours=[7], max_power_mw=11.0)
+    _, findings = registry(tmp_path, 2022, market)
+    assert count_of(findings, "unusable_time", "dam_gen_resources") == 1
+    assert count_of(findings, "duplicate_rows", "dam_gen_resources") == 1
+    assert count_of(findings, "contradicting_rows", "dam_load_resources") == 1
+
+
+def test_days_are_missing_only_from_the_first_on_which_a_dataset_exists(tmp_path: Path) -> None:
+    _, findings = registry(tmp_path / "a", 2022, {"dam_gen_resources": dam(date(2022, 1, 2))})
+    assert [f.detail for f in found(findings, "missing_days", "dam_gen_resources") if f.warning] == ["2022-01-01"]
+    market = {"dam_esr_resources": dam_esr(AFTER + timedelta(days=2))}
+    _, findings = registry(tmp_path / "b", 2025, market)
+    (missing,) = [f for f in found(findings, "missing_days", "dam_esr_resources") if f.warning]
+    assert (missing.count, missing.detail) == (2, "2025-12-06..2025-12-07")
+
+
+def test_the_users_rows_of_the_year_are_counted_with_the_batteries_that_they_name(tmp_path: Path) -> None:
+    table = "battery,capacity_mw,valid_from,valid_to\nOAK_1,9,,2022-05-31\nOAK_1,8,2022-06-01,2022-12-31\nOAK_1,7,2023-01-01,\n"
+    rows, findings = registry(tmp_path, 2022, may_market(), table=table)
+    (finding,) = found(findings, "user_table")
+    assert (finding.count, finding.detail, finding.warning) == (2, "OAK_1", False)
+    assert rows["OAK_1"]["capacity_mw"] == 8.0
+
+
+# --- the edges of the year, and of the two eras -----------------------------------------------------------------------------------------------------
+
+
+def test_a_battery_of_the_first_day_of_the_year_alone_is_one(tmp_path: Path) -> None:
+    day = date(2022, 1, 1)
+    market = {"dam_gen_resources": dam(day), "dam_load_resources": dam_load(day)}
+    rows, _ = registry(tmp_path / "a", 2022, market)
+    assert (rows["OAK_1"]["last_seen_day"], rows["OAK_1"]["load_resource"]) == (day, LOAD)
+    rows, _ = registry(tmp_path / "b", 2026, {"dam_esr_resources": dam_esr(date(2026, 1, 1))})
+    assert rows["OAK_1"]["last_seen_day"] == date(2026, 1, 1)
+
+
+def test_a_row_of_the_last_combo_day_is_held_to_the_names_of_the_combo_data(tmp_path: Path) -> None:
+    table = "battery,gen_resource,valid_from,valid_to\nOAK_1,OAK_BES1,{0},{0}\n"
+    with pytest.raises(RegistryTableError, match="gen_resource 'OAK_BES1'"):
+        registry(tmp_path / "a", 2025, seam_market(), table=table.format(BEFORE))
+    rows, _ = registry(tmp_path / "b", 2025, seam_market(), table=table.format(SEAM))
+    assert rows["OAK_1"]["gen_resource"] == GEN
+
+
+def test_names_of_the_other_era_say_nothing_in_a_year_without_it(tmp_path: Path) -> None:
+    day = date(2026, 3, 1)
+    market = {"dam_esr_resources": dam_esr(day) + dam_esr(day, "ELM_ESR1", hsl_mw=7.0)}
+    table = f"battery,gen_resource,load_resource,esr_resource,capacity_mw\nBig Oak,{GEN},{LOAD},{ESR},9\n"
+    rows, _ = registry(tmp_path, 2026, market, table=table)
+    assert sorted(rows) == ["Big Oak", "ELM_1"]
+    assert (rows["Big Oak"]["gen_resource"], rows["Big Oak"]["load_resource"]) == (None, None)
+    assert (rows["Big Oak"]["charging"], rows["Big Oak"]["capacity_mw"]) == ("esr", 9.0)
+    assert (rows["ELM_1"]["capacity_mw"], rows["ELM_1"]["capacity_source"]) == (7.0, "dam")
+
+
+def test_two_load_resources_of_one_battery_in_a_year_are_an_error_that_names_both_lines(tmp_path: Path) -> None:
+    market = may_market()
+    market["dam_load_resources"] += dam_load(MAY, "ELM_LD1")
+    table = f"battery,load_resource,valid_from,valid_to\nOAK_1,ELM_LD1,,2022-03-31\nOAK_1,{LOAD},2022-04-01,\n"
+    with pytest.raises(RegistryTableError, match="Lines 2 and 3 of the battery table give OAK_1 two") as error:
+        registry(tmp_path, 2022, market, table=table)
+    assert error.value.column == "load_resource"
 
 
 # --- the user's table -----------------------------------------------------------------------------------------------------------------------------
@@ -543,3 +682,82 @@ def test_a_file_of_generation_resources_is_refused_as_one_of_storage(tmp_path: P
     with pytest.raises(InputError, match="resources of the type WIND") as error:
         registry(tmp_path, 2025, market)
     assert (error.value.dataset, error.value.column) == ("dam_esr_resources", "resource_type")
+
+
+def test_zeros_that_may_be_absent_data_are_noted_with_the_batteries_that_have_that_side(tmp_path: Path) -> None:
+    market = seam_market()
+    for dataset in ("dam_esr_resources", "sced_esr_resources"):
+        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
+    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
+    metered = {"interval_end": run(datetime(2025, 12, 4, 12))["sced_stamp"], "interval_number": 48}
+    market["sced_smne"] = [{**metered, "resource_name": GEN, "energy_mwh": 0.0}]
+    rows, _ = registry(tmp_path, 2025, market)
+
+    def zero_in(battery: str) -> set[str]:
+        notes = rows[battery]["notes"].split("; ")
+        return {note.split()[3].rstrip(",") for note in notes if note.startswith("all zero in ")}
+
+    assert zero_in("OAK_1") == {"dam_gen_resources", "dam_load_resources", "sced_smne"}
+    assert zero_in("FAR_9") == {"dam_esr_resources", "sced_esr_resources"}
+
+
+def test_a_battery_that_ended_before_rtc_b_or_began_after_its_first_day_lacks_no_other_half(tmp_path: Path) -> None:
+    market = {
+        "dam_gen_resources": [
+            *dam(BEFORE - timedelta(days=1), "OLD_BESS1", settlement_point="OLD_RN"),
+            *dam(BEFORE, "LAST_BESS2", settlement_point="LAST_RN", hsl_mw=20.0),
+        ],
+        "dam_esr_resources": dam_esr(AFTER, "NEW_ESR3", settlement_point="NEW_RN", hsl_mw=50.0),
+    }
+    rows, _ = registry(tmp_path, 2025, market)
+    assert sorted(rows) == ["LAST_2", "NEW_3", "OLD_1"]
+    assert "no storage resource follows it" in rows["LAST_2"]["notes"]
+    assert "no storage resource follows it" not in rows["OLD_1"]["notes"]
+    assert "no generation resource came before it" not in (rows["NEW_3"]["notes"] or "")
+
+
+@pytest.mark.parametrize(("telemetered", "noted"), [(8.0, False), (12.0, False), (7.9, True), (12.1, True)])
+def test_sizes_of_the_two_storage_files_may_differ_by_a_fifth(tmp_path: Path, telemetered: float, noted: bool) -> None:
+    day = date(2026, 3, 1)
+    market = {"dam_esr_resources": dam_esr(day), "sced_esr_resources": esr_telemetry(day, 0.0, hsl_mw=telemetered)}
+    rows, _ = registry(tmp_path, 2026, market)
+    assert ("its size is" in (rows["OAK_1"]["notes"] or "")) == noted
+
+
+def test_each_node_counts_only_in_the_time_in_which_its_file_is_the_one_that_is_settled_by(tmp_path: Path) -> None:
+    market = {
+        "dam_gen_resources": [*dam(SEAM, settlement_point="A_RN"), *dam(AFTER, settlement_point="LATE_RN")],
+        "dam_esr_resources": [
+            *dam_esr(SEAM, settlement_point="EARLY_RN", award_mw=1.0),
+            *dam_esr(AFTER, settlement_point="B_RN"),
+        ],
+    }
+    rows, _ = registry(tmp_path, 2025, market)
+    assert (rows["OAK_1"]["settlement_points"], rows["OAK_1"]["settlement_point"]) == ("A_RN;B_RN", "B_RN")
+
+
+def test_the_size_of_a_renamed_battery_is_reckoned_from_the_hours_of_both_names(tmp_path: Path) -> None:
+    market = {
+        "dam_gen_resources": dam(SEAM, hours=range(1, 13), hsl_mw=11.0),
+        "dam_esr_resources": [
+            *dam_esr(AFTER, hours=range(1, 12), hsl_mw=10.0),
+            *dam_esr(AFTER, hours=[12], hsl_mw=9.0),
+        ],
+    }
+    rows, _ = registry(tmp_path / "dam", 2025, market)
+    assert rows["OAK_1"]["capacity_mw"] == 9.0, "the 24th largest of 12 + 12 hours"
+    market = {
+        "sced_gen_resources": telemetry(SEAM, 0.0, hsl_mw=11.0)[:48],
+        "sced_esr_resources": esr_telemetry(AFTER, 0.0, hsl_mw=10.0)[:48],
+    }
+    rows, _ = registry(tmp_path / "sced", 2025, market)
+    assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (10.0, "sced")
+
+
+def test_the_largest_of_several_plans_for_an_hour_counts(tmp_path: Path) -> None:
+    plans = [hourly(MAY, hour, GEN, hsl_mw=mw) for hour in range(1, 25) for mw in (7.0, 12.0, 3.0)]
+    plans.append(hourly(MAY, 25, GEN, hsl_mw=50.0))
+    market = {"dam_gen_resources": dam(MAY, hsl_mw=0.0), "cop_snapshots": plans}
+    rows, findings = registry(tmp_path, 2022, market)
+    assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (12.0, "cop")
+    assert count_of(findings, "unusable_time", "cop_snapshots") == 1

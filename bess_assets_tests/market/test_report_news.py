@@ -123,7 +123,7 @@ def test_a_new_file_that_cannot_be_unpacked_is_named_and_holds_no_other_up(folde
     put(folders[0] / "no zip.zip", b"PK nothing")
     news = report_news(*folders)
     assert news.unreadable == ("damaged.zip", "no zip.zip")
-    assert ("da_prices", 2024) in news.files
+    assert news.files == {("dam_gen_resources", 2024): (GEN,), ("da_prices", 2024): ("prices.csv",)}
 
 
 def test_a_member_that_cannot_be_read_hides_no_other(folders: tuple[Path, Path]) -> None:
@@ -184,3 +184,59 @@ def test_an_unreadable_manifest_makes_its_reports_news_and_stops_nothing(folders
     roll_up(*folders)
     (folders[1] / "DA_prices" / "2024.manifest.json").write_text("{}", encoding="utf-8")
     assert list(report_news(*folders).files) == [("da_prices", 2024)]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_report_of_one_row_is_told_whether_or_not_its_line_ends(tmp_path: Path, end: str) -> None:
+    put(tmp_path / "reports" / "a.csv", text(DA_SPP, [price("01/05/2024", 1, 20)]).rstrip("\n") + end)
+    assert list(report_news(tmp_path / "reports", tmp_path / "built").files) == [("da_prices", 2024)]
+
+
+def test_a_report_in_quotes_is_told_and_one_whose_first_row_has_no_day_is_nothing_to_tell(tmp_path: Path) -> None:
+    rows = [DA_SPP, price("01/05/2023", 1, 20)]
+    quoted = "\n".join(",".join(f'"{cell}"' for cell in row.split(",")) for row in rows) + "\n"
+    put(tmp_path / "reports" / "quoted.csv", quoted)
+    put(tmp_path / "reports" / "soon.csv", text(DA_SPP, [price("soon", 1, 20)]))
+    put(
+        tmp_path / "reports" / "short.csv",
+        text("QSE,Resource Name," + SCED_GEN.replace("QSE,Resource Name,", ""), ["Q,OAK"]),
+    )
+    news = report_news(tmp_path / "reports", tmp_path / "built")
+    assert (dict(news.files), news.unreadable) == ({("da_prices", 2023): ("quoted.csv",)}, ())
+
+
+def test_the_first_lines_of_a_long_report_are_enough(tmp_path: Path) -> None:
+    rows = [price("12/31/2023", 24, 20, point=f"POINT_{n:05d}_RN") for n in range(3_000)]
+    put(tmp_path / "reports" / "long.csv", text(DA_SPP, [*rows, price("01/01/2024", 1, 20)]))
+    assert list(report_news(tmp_path / "reports", tmp_path / "built").files) == [("da_prices", 2023)]
+
+
+def test_files_are_listed_by_dataset_year_and_name(tmp_path: Path) -> None:
+    for name, day in (("b.csv", "01/05/2024"), ("a.csv", "01/06/2024"), ("c.csv", "01/05/2022")):
+        put(tmp_path / "reports" / name, text(DA_SPP, [price(day, 1, 20)]))
+    news = report_news(tmp_path / "reports", tmp_path / "built")
+    assert news.files == {("da_prices", 2022): ("c.csv",), ("da_prices", 2024): ("a.csv", "b.csv")}
+    assert news.years == [2022, 2024]
+
+
+def test_a_damaged_zip_that_was_mended_at_equal_size_is_told_anew(folders: tuple[Path, Path]) -> None:
+    inner = text(SCED_GEN, [run(f"07/06/2022 00:00:{second:02d}", 5) for second in range(60)])
+    whole = zipped({"whatever.csv": inner})
+    path = put(folders[0] / "of a day.zip", broken(whole))
+    roll_up(*folders)
+    assert report_news(*folders).files == {}
+    later = time.time_ns() + 5_000_000_000
+    path.write_bytes(whole)
+    os.utime(path, ns=(later, later))
+    assert report_news(*folders).files == {("sced_gen_resources", 2022): ("of a day.zip",)}
+
+
+def test_a_file_that_goes_away_while_news_are_told_is_none(folders: tuple[Path, Path]) -> None:
+    """The first file of the folder is asked about before the second is looked at."""
+
+    def covered(_dataset: str, _year: int) -> bool:
+        (folders[0] / "prices.csv").unlink(missing_ok=True)
+        return False
+
+    news = report_news(*folders, covered=covered)
+    assert (dict(news.files), news.unreadable) == ({("dam_gen_resources", 2024): (GEN,)}, ())

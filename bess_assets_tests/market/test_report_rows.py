@@ -14,9 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bess_assets.errors import InputError
-from bess_assets.market.clock import OperatingYear, day_of_number
+from bess_assets.market.clock import OperatingYear, day_number, day_of_number
 from bess_assets.market.datasets import DATASETS
-from bess_assets.market.report_rows import TIME, Parsed, Part, layout_of, parse
+from bess_assets.market.report_rows import (
+    TIME,
+    Parsed,
+    Part,
+    day_span,
+    iso,
+    layout_of,
+    number_of,
+    parse,
+    time_column,
+)
 from bess_assets.market.reports import recognise
 from bess_assets_tests.conftest import REAL
 from bess_assets_tests.market.report_samples import (
@@ -217,6 +227,68 @@ def test_layouts_are_told_by_their_canonical_columns():
     assert layout_of(dataset, headings[:-1]) != layout_of(dataset, headings)
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n\r\n", "\n \t\n", "\x1a", "\n\x00\x00"])
+def test_what_follows_the_last_row_of_a_report_is_no_row(end):
+    content = text(DA_SPP, [price("01/05/2024", 1, 1), price("01/05/2024", 2, 2)]).rstrip("\n") + end
+    for parsed in (read("a.csv", content), read("a.csv", content, content)):
+        assert column(parsed, "price_usd_per_mwh")[:2] == [1.0, 2.0]
+        assert set(parsed.read.values()) == {2}
+
+
+def test_a_blank_line_among_the_rows_is_no_row_and_counts_in_the_number_of_a_later_line():
+    rows = [price("01/05/2024", 1, 1), "", price("01/05/2024", 2, 2)]
+    parsed = read("a.csv", text(DA_SPP, rows))
+    assert (column(parsed, "hour_ending"), parsed.read) == ([1, 2], {0: 2})
+    with pytest.raises(InputError, match="blank or broken lines"):
+        read("a.csv", text(DA_SPP, rows), text(DA_SPP, rows))
+    with pytest.raises(InputError, match="line 5 holds 'abc'"):
+        read("a.csv", text(DA_SPP, [*rows, price("01/05/2024", 3, "abc")]))
+
+
+def test_columns_without_a_name_and_with_one_and_the_same_are_kept_apart():
+    headings = f"{DA_SPP},--,My Note,MyNote"
+    parsed = read("a.csv", text(headings, [f"{price('01/05/2024', 1, 1)},x,y,z"]))
+    kept = [name for name in parsed.table.column_names if name.startswith("~") and name != TIME]
+    assert [column(parsed, name) for name in kept] == [["x"], ["y"], ["z"]]
+    assert kept == ["~5", "~mynote", "~mynote~7"]
+
+
+def test_a_number_of_blanks_is_blank_also_where_another_has_commas_and_is_not_counted_as_unreadable():
+    headings = f"{DAM_GEN},QSE submitted Curve-MW1"
+    rows = [
+        f'{award("01/05/2024", 1, mw=chr(34) + "1,000.5" + chr(34))},"  "',
+        f"{award('01/05/2024', 2, mw='')},twelve",
+        f"{award('01/05/2024', 3)},twelve",
+        f"{award('01/05/2024', 4)},",
+    ]
+    parsed = read("a.csv", text(headings, rows))
+    assert column(parsed, "award_mw") == [1000.5, None, 5.0, 5.0]
+    assert column(parsed, "~qsesubmittedcurvemw1") == [None] * 4
+    assert parsed.unreadable == {0: 2}
+
+
+def test_names_are_trimmed_and_blank_ones_are_null():
+    rows = [award("01/05/2024", 1, name=name) for name in (" OAK", "OAK ", "  ", "", "ELM")]
+    assert column(read("a.csv", text(DAM_GEN, rows)), "resource_name") == ["OAK", "OAK", None, None, "ELM"]
+
+
+def test_the_column_that_says_the_day_is_found_by_its_place():
+    assert time_column(DATASETS["da_prices"], tuple(DA_SPP.split(","))) == 0
+    headings = ("Resource Code", "Interval Number", "Interval Time", "Interval Value")
+    assert time_column(DATASETS["sced_smne"], headings) == 2
+
+
+def test_a_span_of_days_is_told_from_two_texts_in_either_order():
+    early, late = day_number(date(2024, 1, 5)), day_number(date(2024, 1, 7))
+    for texts in (("01/05/2024 23:55:00", " 01/07/2024"), ("01/07/2024", "01/05/2024")):
+        assert day_span(*texts) == (early, late)
+    assert day_span("01/05/2024", "01/05/2024") == (early, early)
+    assert day_span("01/05/2024", "soon") is None
+    assert day_span("soon", "01/05/2024") is None
+    assert (iso(early), number_of("2024-01-05")) == ("2024-01-05", early)
+    assert number_of("2024-02-29") == day_number(date(2024, 2, 29))
+
+
 # --- times ------------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -254,6 +326,19 @@ def test_the_flag_tells_the_two_hours_apart_also_in_a_file_of_one_interval():
     assert len(set(starts(parsed))) == 100
 
 
+def test_prices_of_the_long_day_without_a_flag_are_told_apart_point_by_point_and_quarter_by_quarter():
+    points = (("A_RN", "RN"), ("B_RN", "RN"), ("LZ_WEST", "LZ"), ("LZ_WEST", "LZEW"))
+    rows = [
+        rt_price(AUTUMN, hour, interval, 9, point=point, kind=kind, flag="")
+        for hour in (1, 2, 2, *range(3, 25))
+        for interval in (1, 2, 3, 4)
+        for point, kind in points
+    ]
+    parsed = read("a.csv", text(RT_SPP, rows))
+    first = int(datetime(2024, 11, 3, 5, tzinfo=UTC).timestamp())
+    assert column(parsed, TIME) == [first + 900 * quarter for quarter in range(100) for _ in points]
+
+
 def test_spring_labels_skip_3_where_24_is_reached_and_run_in_order_where_it_is_not():
     clock = [award(SPRING, hour) for hour in (1, 2, *range(4, 25))]
     order = [award(SPRING, hour) for hour in range(1, 24)]
@@ -287,6 +372,8 @@ def test_settlement_meters_go_by_the_number_of_the_interval():
     rows = [f"11/03/2024 01:14:59,{n},OAK,1" for n in (5, 9)] + ["07/04/2024 00:14:59,,OAK,1"]
     parsed = read("60d_SCED_SMNE_GEN_RES-02-JAN-25.csv", text(SMNE, rows))
     assert starts(parsed) == ["11-03 06:00:00", "11-03 07:00:00", "07-04 05:00:00"]
+    first = read("60d_SCED_SMNE_GEN_RES-01-MAR-24.csv", text(SMNE, ["01/01/2024 00:14:59,1,OAK,1"]))
+    assert starts(first) == ["01-01 06:00:00"]
     unnumbered = read("60d_SCED_SMNE_GEN_RES-02-JAN-25.csv", text(SMNE, ["11/03/2024 01:14:59,,OAK,1"]))
     assert starts(unnumbered) == ["unknown"]
 
@@ -322,7 +409,88 @@ def test_a_printed_run_is_read_back_where_it_was(year_number, second):
     assert column(parsed, TIME) == utc.tolist()
 
 
+def test_only_the_four_intervals_of_an_hour_have_a_place():
+    parsed = read("a.csv", text(RT_SPP, [rt_price("01/05/2024", 1, interval, interval) for interval in range(6)]))
+    assert column(parsed, "price_usd_per_mwh") == [1.0, 2.0, 3.0, 4.0]
+    assert (parsed.untimed, parsed.read) == ({0: 2}, {0: 6})
+    assert starts(parsed) == ["01-05 06:00:00", "01-05 06:15:00", "01-05 06:30:00", "01-05 06:45:00"]
+
+
+def test_rows_without_a_time_are_counted_by_report():
+    good, bad = price("01/05/2024", 1, 1), price("01/05/2024", 26, 1)
+    parsed = read("a.csv", text(DA_SPP, [good]), text(DA_SPP, [bad, good, bad]), text(DA_SPP, [bad]))
+    assert parsed.untimed == {1: 2, 2: 1}
+    assert parsed.read == {0: 1, 1: 3, 2: 1}
+    assert sorted(parsed.days) == [0, 1]
+
+
+def test_a_report_may_hold_the_last_hour_of_one_year_and_the_first_of_the_next():
+    parsed = read("a.csv", text(DA_SPP, [price("12/31/2023", 24, 1), price("01/01/2024", 1, 2)]))
+    assert starts(parsed) == ["01-01 05:00:00", "01-01 06:00:00"]
+    parsed = read("a.csv", text(SCED_GEN, [run("12/31/2023 23:55:00", 1), run("01/01/2024 00:00:10", 2)]))
+    assert starts(parsed) == ["01-01 05:55:00", "01-01 06:00:10"]
+    assert column(parsed, "operating_day") == [date(2023, 12, 31), date(2024, 1, 1)]
+    ends = ["12/31/2023 23:59:59,96,OAK,1", "01/01/2024 00:14:59,1,OAK,2"]
+    parsed = read("60d_SCED_SMNE_GEN_RES-01-MAR-24.csv", text(SMNE, ends))
+    assert starts(parsed) == ["01-01 05:45:00", "01-01 06:00:00"]
+
+
+def test_a_whole_spring_day_of_prices_may_be_labelled_in_order_and_a_part_of_it_never_is():
+    order = [rt_price(SPRING, hour, interval, 9) for hour in range(1, 24) for interval in (1, 2, 3, 4)]
+    parsed = read("a.csv", text(RT_SPP, order))
+    assert (len(set(starts(parsed))), parsed.untimed) == (92, {})
+    assert starts(parsed)[8] == "03-10 08:00:00"
+    part = read("a.csv", text(RT_SPP, [rt_price(SPRING, hour, 1, 9) for hour in range(1, 23)]))
+    assert (part.untimed, starts(part)[2]) == ({0: 1}, "03-10 08:00:00"), "label 3 is no hour of the clock's"
+
+
+def test_a_repeated_hour_that_never_says_y_is_believed_where_the_report_ends_with_it_or_says_y_somewhere():
+    early, twice, later = "11/03/2024 00:45:10", "11/03/2024 01:15:11", "11/03/2024 02:00:13"
+    ends = text(SCED_GEN, [run(early, 1), run(twice, 1)])
+    assert starts(read("a.csv", ends)) == ["11-03 05:45:10", "11-03 06:15:11"]
+    goes_on = text(SCED_GEN, [run(twice, 1), run(later, 1)])
+    says = text(SCED_GEN, [run(twice, 1), run(twice, 1, flag="Y"), run(later, 1)])
+    assert starts(read("a.csv", ends, goes_on, says)) == [
+        "11-03 05:45:10",
+        "11-03 06:15:11",
+        "unknown",
+        "11-03 08:00:13",
+        "11-03 06:15:11",
+        "11-03 07:15:11",
+        "11-03 08:00:13",
+    ]
+
+
+def test_an_hour_that_nothing_tells_apart_sorts_as_if_it_were_standard_time():
+    never = read("a.csv", text(SCED_GEN, [run("11/03/2024 01:15:11", 1), run("11/03/2024 02:00:13", 1)]))
+    standard = datetime(2024, 11, 3, 7, 15, 11, tzinfo=UTC).timestamp()
+    assert column(never, TIME) == [standard, datetime(2024, 11, 3, 8, 0, 13, tzinfo=UTC).timestamp()]
+    meter = read("60d_SCED_SMNE_GEN_RES-02-JAN-25.csv", text(SMNE, ["11/03/2024 01:29:59,,OAK,1"]))
+    assert column(meter, "interval_start") == [None]
+    assert column(meter, "operating_day") == [date(2024, 11, 3)]
+    assert column(meter, TIME) == [datetime(2024, 11, 3, 7, 29, 59, tzinfo=UTC).timestamp()]
+
+
+def test_meters_without_a_number_go_by_their_stamp_also_on_the_spring_day():
+    ends = ("03/10/2024 00:14:59", "03/10/2024 01:59:59", "03/10/2024 03:14:59", "03/11/2024 00:00:00")
+    parsed = read("60d_SCED_SMNE_GEN_RES-09-MAY-24.csv", text(SMNE, [f"{end},,OAK,1" for end in ends]))
+    assert starts(parsed) == ["03-10 06:00:00", "03-10 07:45:00", "03-10 08:00:00", "03-11 04:45:00"]
+    assert set(column(parsed, "operating_day")) == {date(2024, 3, 10)}
+
+
+def test_meters_without_a_stamp_or_with_a_number_that_the_day_lacks_are_left_out():
+    rows = [",1,OAK,1", "07/04/2024 00:14:59,97,OAK,1", "07/04/2024 00:14:59,0,OAK,1", "07/05/2024 00:00:00,96,OAK,1"]
+    parsed = read("60d_SCED_SMNE_GEN_RES-02-SEP-24.csv", text(SMNE, rows))
+    assert (parsed.untimed, starts(parsed)) == ({0: 3}, ["07-05 04:45:00"])
+
+
 # --- several files, and bad ones --------------------------------------------------------------------------------------------------------------
+
+
+def test_reports_without_a_row_come_to_a_table_without_one():
+    parsed = read("a.csv", DA_SPP + "\n", DA_SPP + "\n\n")
+    assert (parsed.table.num_rows, parsed.read, parsed.days, parsed.untimed) == (0, {0: 0, 1: 0}, {}, {})
+    assert column(parsed, "price_usd_per_mwh") == []
 
 
 def test_files_read_together_keep_their_rows_days_and_publications_apart():
@@ -371,6 +539,16 @@ def test_bytes_that_are_no_text_are_named_by_their_line():
 def test_one_bad_file_among_several_is_an_error_that_asks_for_reading_them_alone():
     with pytest.raises(InputError, match="One of several reports"):
         read("a.csv", text(DA_SPP, GOOD), text(DA_SPP, ["01/05/2024,03:00,OAK_RN,abc,N"]))
+
+
+@pytest.mark.parametrize("bad", ["01/05/2024,03:00,OAK_RN,abc,N", "01/05/2024,three,OAK_RN,1,N", "01/05/2024,03:00"])
+def test_of_two_files_no_line_is_named_and_of_one_it_is(bad):
+    for contents in (GOOD, [bad]), ([bad], GOOD):
+        with pytest.raises(InputError) as caught:
+            read("a.csv", *(text(DA_SPP, rows) for rows in contents))
+        assert not caught.value.problem.startswith("line")
+    with pytest.raises(InputError, match="line 2 h"):
+        read("a.csv", text(DA_SPP, [bad]))
 
 
 def test_lines_are_counted_from_where_a_stretch_of_a_large_file_begins():

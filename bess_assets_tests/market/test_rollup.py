@@ -4,6 +4,7 @@ Belongs here: small folders of reports written by hand, and the rollups that com
 Does not: rows of one report (test_report_rows.py), whole markets (bess_assets_tests/test_reports_to_board.py).
 """
 
+import hashlib
 import json
 import os
 import tracemalloc
@@ -368,6 +369,39 @@ def test_a_manifest_that_cannot_be_read_is_an_error_that_says_what_to_do(reports
             roll_up(reports, built)
 
 
+def test_a_row_of_equal_time_that_comes_later_stands_whether_or_not_the_other_was_built_before(reports, built):
+    for name, mw in (("one.csv", 1), ("two.csv", 2), ("three.csv", 3)):
+        put(reports / name, awards(award(DAY, 1, mw=mw)), seconds=1_000)
+        roll_up(reports, built)
+        assert rows_of(built, "dam_gen_resources", columns=("Awarded Quantity",)) == [(float(mw),)]
+    assert manifest(built, "dam_gen_resources")["rows"]["contradicting"] == 2
+
+
+def test_a_row_without_a_type_stands_with_the_other_rows_of_its_battery(reports, built):
+    rows = [award(DAY, 1, "A_BESS1"), award(DAY, 1, "B_CC1", "CCGT90"), award(DAY, 2, "A_BESS1", kind="")]
+    put(reports / "a.csv", awards(*rows))
+    wanted = [("B_CC1", "CCGT90", 1), ("A_BESS1", "PWRSTR", 1), ("A_BESS1", None, 2)]
+    roll_up(reports, built)
+    columns = ("Resource Name", "Resource Type", "Hour Ending")
+    assert rows_of(built, "dam_gen_resources", columns=columns) == wanted
+    put(reports / "b.csv", awards(award(DAY, 3, "A_BESS1", kind="")))
+    roll_up(reports, built)
+    assert rows_of(built, "dam_gen_resources", columns=columns) == [*wanted, ("A_BESS1", None, 3)]
+
+
+def test_a_rollup_says_how_long_it_took_to_build_and_takes_to_read(reports, built):
+    put(reports / GEN, awards(award(DAY, 1)))
+    roll_up(reports, built)
+    first = manifest(built, "dam_gen_resources")
+    assert 0 < first["seconds"] < 60
+    assert 0 <= first["read_back_seconds"] < 60
+    assert first["parquet_bytes"] == built_path(built, "dam_gen_resources", 2024).stat().st_size
+    assert first["csv_bytes"] == (reports / GEN).stat().st_size
+    put(reports / "next.csv", awards(award(NEXT, 1)))
+    roll_up(reports, built)
+    assert manifest(built, "dam_gen_resources")["seconds"] >= first["seconds"], "of all roll-ups together"
+
+
 # --- memory -----------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -437,6 +471,53 @@ def test_memory_does_not_grow_with_the_number_of_files(tmp_path, monkeypatch):
     assert peaks[1] < 1.5 * peaks[0]
 
 
+def test_rollups_and_runs_of_many_row_groups_come_to_the_same(reports, built, tmp_path, monkeypatch):
+    names = [f"B{n:02d}_BESS1" for n in range(40)]
+    days = [f"01/{day:02d}/2024" for day in range(1, 4)]
+    for n, day in enumerate(days):
+        rows = [award(day, hour, name, mw=n + hour) for hour in ALL_HOURS for name in names]
+        put(reports / f"{n}.csv", awards(*rows), seconds=1_000 + n)
+    roll_up(reports, built)
+    for name, value in (("_SLICE_BYTES", 1), ("_ROW_GROUP_ROWS", 300), ("_RANGE_BYTES", 1)):
+        monkeypatch.setattr(rollup, name, value)
+    small = tmp_path / "small"
+    for n in range(3):
+        one_day = tmp_path / f"reports_{n}"
+        put(one_day / f"{n}.csv", (reports / f"{n}.csv").read_bytes(), seconds=1_000 + n)
+        roll_up(one_day, small)
+    want, got = (pq.read_table(built_path(folder, "dam_gen_resources", 2024)) for folder in (built, small))
+    assert got.equals(want)
+    assert pq.ParquetFile(built_path(small, "dam_gen_resources", 2024)).num_row_groups > 1
+
+
+def test_a_file_too_large_to_be_held_is_read_for_the_year_in_which_it_ends(reports, built, monkeypatch):
+    monkeypatch.setattr(rollup, "_CHUNK_BYTES", 1_000)
+    rows = [price(day, hour, hour) for day in ("12/30/2023", "12/31/2023", "01/01/2024") for hour in ALL_HOURS]
+    put(reports / "a.csv", text(DA_SPP, rows))
+    done = roll_up(reports, built, years=[2024])
+    assert [(b.year, b.manifest["rows"]["kept"]) for b in done.built] == [(2024, 24)]
+    (report,) = done.built[0].manifest["reports"]
+    assert report["sha256"] == hashlib.sha256((reports / "a.csv").read_bytes()).hexdigest()
+
+
+def test_the_line_of_a_large_plan_without_headings_is_named_too(reports, built, monkeypatch):
+    monkeypatch.setattr(rollup, "_CHUNK_BYTES", 100)
+    row = "09/10/2014,QAEN,DECKER_DPG1,{:02d}:00,OFF,{},50,316,50,0,0,0,0"
+    rows = [row.format(hour, 300 + hour) for hour in ALL_HOURS]
+    put(reports / "CompleteCOP_09102014.csv", "\n".join(rows) + "\n")
+    roll_up(reports, built)
+    found = rows_of(built, "cop_snapshots", 2014, ("Hour Ending", "High Sustained Limit"))
+    assert found == [(hour, 300.0 + hour) for hour in ALL_HOURS]
+    put(reports / "CompleteCOP_09112014.csv", "\n".join([*rows[:2], row.format(3, "abc")]).replace("09/10", "09/11"))
+    (done,) = roll_up(reports, built).built
+    assert done.manifest["refused"] == [
+        {
+            "file": "CompleteCOP_09112014.csv",
+            "problem": "line 3 holds 'abc' in column 'High Sustained Limit' (expected: a number)",
+        }
+    ]
+
+
 # --- bad files --------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -479,6 +560,49 @@ def test_a_bad_file_is_named_with_its_problem_and_the_rest_of_the_year_is_rolled
         reason.startswith(f"{len(expected)} report files could not be used") for reason in found["incomplete_because"]
     )
     assert done.refused == []
+
+
+def test_bad_files_are_told_of_again_by_the_next_roll_up_and_change_nothing(reports, built):
+    bad_files(reports)
+    first = roll_up(reports, built)
+    again = roll_up(reports, built)
+    assert [(b.dataset, b.year, b.changed, b.new_reports) for b in again.built] == [
+        ("dam_gen_resources", 2024, False, 0)
+    ]
+    assert one(again, "dam_gen_resources").manifest == one(first, "dam_gen_resources").manifest
+    assert (again.refused, again.reports, again.files) == (first.refused, first.reports, first.files)
+
+
+def test_of_a_year_of_which_every_file_is_bad_nothing_else_is_said(reports, built):
+    put(reports / GEN, "")
+    (done,) = roll_up(reports, built).built
+    assert (done.changed, done.new_reports, done.path.exists()) == (False, 0, False)
+    assert done.manifest["incomplete_because"] == [f"1 report files could not be used: {GEN}"]
+    assert (done.manifest["complete"], done.manifest["first_day"], done.manifest["missing_days"]) == (False, None, [])
+    assert (done.manifest["reports"], done.manifest["rows"]) == ([], {})
+
+
+def test_a_file_whose_rows_say_no_day_is_held_against_the_year_of_its_name(reports, built):
+    put(reports / GEN, awards(award("soon", 1)))
+    (done,) = roll_up(reports, built).built
+    assert (done.dataset, done.year) == ("dam_gen_resources", 2024)
+    assert [item["file"] for item in done.manifest["refused"]] == [GEN]
+
+
+def test_a_file_that_lost_its_time_is_taken(reports, built):
+    put(reports / GEN, awards(award(DAY, 1)), seconds=0)
+    roll_up(reports, built)
+    assert len(rows_of(built, "dam_gen_resources", columns=("Hour Ending",))) == 1
+
+
+def test_only_reports_of_which_something_was_left_out_or_made_blank_say_so(reports, built):
+    headings = f"{DAM_GEN},QSE submitted Curve-MW1"
+    put(reports / "a.csv", text(headings, [f"{award(DAY, 1)},7", f"{award(DAY, 2)},8"]))
+    put(reports / "b.csv", text(headings, [f"{award(NEXT, 1)},seven", f"{award(NEXT, 2)},8", f"{award(NEXT, 99)},9"]))
+    roll_up(reports, built)
+    found = manifest(built, "dam_gen_resources")["reports"]
+    told = [(r["file"], r.get("unreadable_in_unused_columns"), r.get("without_a_time")) for r in found]
+    assert told == [("a.csv", None, None), ("b.csv", 1, 1)]
 
 
 def test_a_damaged_zip_of_a_days_disclosure_is_held_against_every_dataset_in_it(reports, built):
@@ -527,6 +651,23 @@ def test_a_day_of_another_year_goes_to_that_year_and_its_file_is_named(reports, 
     assert odd["other_days_than_named"] == ["60d_DAM_Gen_Resource_Data-06-MAR-24.csv"]
     assert any("60d_DAM_Gen_Resource_Data-06-MAR-24.csv (2021-01-06)" in reason for reason in odd["incomplete_because"])
     assert odd["complete"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "dataset", "other"),
+    [
+        (GEN, awards(award("01/20/2024", 1)), "dam_gen_resources", False),
+        (GEN, awards(award("01/21/2024", 1)), "dam_gen_resources", True),
+        ("any name.csv", awards(award("01/21/2024", 1)), "dam_gen_resources", False),
+        ("prices 20240101.csv", text(DA_SPP, [price("01/21/2024", 1, 9)]), "da_prices", False),
+    ],
+)
+def test_a_60_day_report_may_hold_days_half_a_month_from_the_one_that_its_name_says(
+    reports, built, name, content, dataset, other
+):
+    put(reports / name, content)
+    roll_up(reports, built)
+    assert manifest(built, dataset)["other_days_than_named"] == ([name] if other else [])
 
 
 def test_missing_days_are_listed_from_the_first_that_the_dataset_has(reports, built):

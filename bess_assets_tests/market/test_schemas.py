@@ -10,8 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.checks import COLUMNS_CHECK, FINDINGS_CHECK
-from bess_assets.errors import InputError
-from bess_assets.market.datasets import DATASETS, find_dataset
+from bess_assets.market.datasets import DATASETS
 from bess_assets.market.schema_files import SchemaFile, same_type
 from bess_assets.market.schemas import availability_rows, column_availability, rollup_schemas
 from bess_assets.market.step import Inputs, StepResult
@@ -247,6 +246,7 @@ def test_the_days_of_stamps_are_found_in_text_in_types_and_without_statistics(tm
         (
             (pa.array(stamps, pa.timestamp("us")), {}),
             (pa.array(stamps, pa.timestamp("ms", "UTC")), {}),
+            (pa.array(stamps, pa.timestamp("us")), {"row_group_size": 1}),
             (pa.array(stamps, pa.timestamp("us")), {"write_statistics": False}),
             (pa.array([f"{s:%m/%d/%Y %H:%M:%S}" for s in stamps]), {"row_group_size": 1}),
             (pa.array([s.isoformat() for s in stamps]).dictionary_encode(), {}),
@@ -288,6 +288,13 @@ def test_no_column_but_that_of_the_days_is_read(tmp_path, monkeypatch):
     write_rollup(tmp_path, "sced_gen_resources", 2024, [run(datetime(2024, 1, 1))], ERAS[1], write_statistics=False)
     schemas(tmp_path)
     assert asked == [["SCEDTimeStamp"]]
+    asked.clear()
+    for n, era in enumerate((ERAS[0], ERAS[2])):
+        write_rollup(tmp_path / str(n), "dam_gen_resources", 2024, [hourly(date(2024, 1, 1), 1)], era)
+        schemas(tmp_path / str(n))
+    write_rollup(tmp_path / "stamps", "sced_gen_resources", 2024, [run(datetime(2024, 1, 1))], ERAS[2])
+    schemas(tmp_path / "stamps")
+    assert asked == [], "the footer says the days of dates and of timestamps"
 
 
 def test_an_empty_file_has_columns_and_no_days(tmp_path):
@@ -338,6 +345,18 @@ def test_columns_that_this_package_adds_to_what_it_builds_are_known_there_and_no
 
     assert uses("built") == {"known, not used"}
     assert uses("theirs") == {"unknown"}
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_an_absent_dataset_has_rows_from_its_first_to_its_last_year(tmp_path, dataset):
+    def has_rows(year: int) -> bool:
+        return any(row["dataset"] == dataset.name for row in schemas(tmp_path, year)[0])
+
+    assert has_rows(dataset.first_year)
+    assert not has_rows(dataset.first_year - 1)
+    if dataset.last_year < 2100:
+        assert has_rows(dataset.last_year)
+        assert not has_rows(dataset.last_year + 1)
 
 
 # --- schema.json ---------------------------------------------------------------------------------------------------------------------------------
@@ -400,12 +419,14 @@ def test_a_schema_file_that_lies_is_named_and_changes_nothing(tmp_path):
 
 
 def test_a_column_that_only_the_schema_file_has_stays_absent(tmp_path):
-    path = dam(tmp_path, without=("award_mw",))
+    path = dam(tmp_path, without=("award_mw", "hsl_mw"))
     (path.parent / "schema.json").write_text('{"Awarded Quantity": "Float64"}', encoding="utf-8")
     rows = of_file(tmp_path, "dam_gen_resources")
     assert rows["award_mw"]["drift"] == "absent, though ERCOT published it then; schema.json lists it"
     assert (rows["award_mw"]["use"], rows["award_mw"]["listed_type"]) == ("absent", "Float64")
     assert rows["award_mw"]["mismatch"]
+    assert (rows["hsl_mw"]["drift"], rows["hsl_mw"]["listed_type"]) == ("absent, though ERCOT published it then", None)
+    assert not any("which the file lacks" in (row["drift"] or "") for row in rows.values()), "one row for it is enough"
 
 
 @pytest.mark.parametrize(
@@ -423,6 +444,22 @@ def test_a_schema_file_that_cannot_be_understood_is_a_finding_and_no_failure(tmp
     assert len(mine) == len(PRICES) + 1
     assert all(row["listed_type"] is None for row in mine)
     assert count_of(result.findings.items, "schema_file", "as_prices") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("3", "expected an object or a list of columns, not 3"),
+        ('[{"type": "Utf8"}]', '{"type": "Utf8"} is no column with a name'),
+        ('{"MCPC": ["string", 3]}', "[\"string\", 3] is no type of column 'MCPC'"),
+        ("{}", "it lists no columns and their types"),
+    ],
+)
+def test_a_schema_file_that_cannot_be_understood_says_why(tmp_path, text, reason):
+    rows, _ = listed_as(tmp_path, text)
+    assert [row["drift"] for row in rows if row["use"] == "unreadable"] == [
+        f"schema.json cannot be understood: {reason}"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -445,6 +482,18 @@ def test_a_schema_file_that_cannot_be_understood_is_a_finding_and_no_failure(tmp
         ("Boolean", "bool", True),
         ("Decimal(10, 2)", "decimal128(10, 2)", True),
         ("Blob", "string", False),
+        ("tinyint", "int8", True),
+        ("tinyint", "int64", False),
+        ("smallint", "int16", True),
+        ("long", "int64", True),
+        ("bigint", "int64", True),
+        ("bigint", "int32", False),
+        ("half", "halffloat", True),
+        ("real", "float", True),
+        ("real", "double", False),
+        ("double", "double", True),
+        ("double", "float", False),
+        ("number", "float", True),
         ("?", "double", True),
     ],
 )
@@ -485,6 +534,14 @@ def test_a_column_may_be_in_some_files_of_a_year(tmp_path):
     assert (award["present"], award["files"], award["file_share"]) == (True, 2, 0.5)
     assert (hsl["present"], hsl["files"], hsl["file_share"]) == (True, 2, 1.0)
     assert award["heading"] == "AwardedQuantity"
+
+
+def test_a_column_that_ercot_ended_with_the_first_of_a_years_files_was_published_in_it(tmp_path):
+    dam(tmp_path, 2022, RRSAwarded=pa.array([1.0, 2.0]))
+    dam(tmp_path, 2023)
+    rows, _ = availability((2022, tmp_path))
+    assert rows["rrs_award_mw", 2022]["published"] is True
+    assert rows["rrs_award_mw", 2022]["file_share"] == 0.5
 
 
 def test_a_column_is_spelled_and_typed_as_in_the_file_named_by_the_year(tmp_path):
@@ -537,6 +594,7 @@ def test_a_year_without_a_file_is_passed_over(tmp_path):
     gap = rows["hsl_mw", 2023]
     assert (gap["present"], gap["files"], gap["file_share"], gap["change"]) == (False, 0, None, None)
     assert gap["published"] is True
+    assert rows["rrs_award_mw", 2023]["published"] is False
     assert rows["hsl_mw", 2024]["change"] == "vanished"
 
 
@@ -666,9 +724,3 @@ def test_the_matrix_is_merged_from_the_schemas_of_the_years_that_there_are(setti
     entry = run_step(settings, None, "column_availability")
     assert sorted(name for name in entry["inputs"]) == ["table:rollup_schemas/2023", "table:rollup_schemas/2024"]
     assert result_years(settings.results, "column_availability") == []
-
-
-def test_a_dataset_is_found_by_its_name_or_its_folders():
-    assert find_dataset("dam_gen_resources") is find_dataset("DAM_Gen_Resources") is DATASETS["dam_gen_resources"]
-    with pytest.raises(InputError, match="rt_prices, da_prices"):
-        find_dataset("prices")

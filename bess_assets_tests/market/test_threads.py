@@ -27,6 +27,14 @@ def test_no_more_than_the_threads_and_one_are_made_ahead_of_the_taker():
     assert len(made) <= 3
 
 
+def test_one_more_than_the_threads_is_made_ahead_of_the_taker():
+    made = [threading.Event() for _ in range(40)]
+    taking = in_order(2, lambda n: made[n].set(), range(40))
+    next(taking)
+    assert made[2].wait(10)
+    taking.close()
+
+
 def test_several_items_are_worked_on_at_a_time():
     meeting = threading.Barrier(2, timeout=10)
     assert sorted(in_order(2, lambda _: meeting.wait(), range(2))) == [0, 1]
