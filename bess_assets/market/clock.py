@@ -26,6 +26,8 @@ _DAY_SECONDS = 86_400
 _HOUR_SECONDS = 3_600
 _CST = 6 * _HOUR_SECONDS
 _CDT = 5 * _HOUR_SECONDS
+_SPRING_QUARTER = 8
+"""Quarter-hours of the spring day before the clocks go forward at 02:00."""
 
 NOWHERE = -1
 """Position of a label that does not exist in the calendar or the year."""
@@ -232,6 +234,21 @@ class OperatingYear:
         """Positions of the n-th quarter-hours of days (SMNE's Interval Number, 1..92, 96 or 100)."""
         good = (number >= 1) & (number <= 4 * self.day_hours[day_index])
         return np.where(good, 4 * self.day_first_hour[day_index] + number - 1, NOWHERE)
+
+    def stamped_numbers(self, day_index: IntArray, quarter: IntArray) -> IntArray:
+        """Interval numbers by the wall clock, where a meter's rows have none.
+
+        Args:
+            day_index: days.
+            quarter: the quarter-hour of the clock, from 1, in which the interval's last second lies: the last one before the clocks go forward ends at
+                02:00, which is 03:00.
+
+        Returns:
+            numbers 1..96; 0 in the hour that the spring day does not have. On the autumn day the clock cannot tell.
+        """
+        spring = day_index == self.spring_day
+        skipped = spring & (quarter > _SPRING_QUARTER) & (quarter < _SPRING_QUARTER + 4)
+        return np.where(skipped, 0, quarter - 4 * (spring & (quarter > _SPRING_QUARTER)))
 
     # --- positions -> labels, as ERCOT prints them ---------------------------------------------------------------------
 

@@ -357,7 +357,7 @@ class _Registry:
         bridged = {esr for esr, _ in bridges.values()}
         batteries += [_Battery("", esr=n) for name, n in by_esr.items() if name not in bridged]
         self._name(batteries)
-        self._apply_user(batteries, by_load)
+        self._apply_user(batteries)
         for battery in batteries:
             if battery.load is None and battery.pair and battery.pair.load is not None:
                 battery.load = by_load.get(battery.pair.load)
@@ -524,7 +524,7 @@ class _Registry:
                 esrs[row.battery] = esr_of_key[row.battery]
         return gens, esrs
 
-    def _apply_user(self, batteries: Sequence[_Battery], by_load: Mapping[str, int]) -> None:
+    def _apply_user(self, batteries: Sequence[_Battery]) -> None:
         for row in self.user:
             gen, esr = self.user_gens.get(row.battery), self.user_esrs.get(row.battery)
             matches = [
@@ -544,8 +544,6 @@ class _Registry:
             for battery in matches:
                 battery.user.append(row)
                 battery.key = row.battery
-                if battery.pair and battery.pair.status == "user":
-                    battery.load = by_load.get(battery.pair.load or "")
         self.findings.add(
             "user_table",
             "bess_registry",
@@ -560,8 +558,7 @@ class _Registry:
         """The table."""
         first, last, data_through, edition = self._horizon()
         rows = [self._row(battery, first, last, data_through, edition) for battery in self.batteries]
-        names = list(rows[0]) if rows else _EMPTY_COLUMNS
-        return {name: [row[name] for row in rows] for name in names}
+        return {name: [row[name] for row in rows] for name in rows[0]}
 
     def _horizon(self) -> tuple[int, int, int, str]:
         """First and last day index of the year's 60-day data, data_through and edition."""
@@ -571,8 +568,6 @@ class _Registry:
             held |= log.days
         days = np.flatnonzero(held)
         closed = any(log.beyond for log in logs)
-        if not len(days):
-            return 0, -1, self.year.days - 1, "final" if closed else "preliminary"
         through = self.year.days - 1 if closed else int(days[-1])
         return int(days[0]), int(days[-1]), through, "final" if closed else "preliminary"
 
@@ -777,13 +772,6 @@ class _Plans:
     def size(self, column: str, names: list[str]) -> float | None:
         """Size of the battery that these resources are."""
         return sized(np.fmax.reduce([self._grids[column][self._places[name]] for name in names]))
-
-
-_EMPTY_COLUMNS = [
-    "battery", "gen_resource", "load_resource", "esr_resource", "pair_status", "pair_evidence", "charging", "bridge_evidence",
-    "settlement_point", "settlement_points", "qse", "capacity_mw", "capacity_source", "energy_mwh", "energy_source", "duration_hours",
-    "duration_source", "first_seen_day", "last_seen_day", "expected_first_day", "expected_last_day", "data_through", "edition", "notes",
-]  # fmt: skip
 
 
 def _unit(seen: _Seen, n: int) -> Unit:

@@ -507,8 +507,8 @@ def _of_interval_ends(rows: Rows) -> _Times:
         mine = np.flatnonzero(known & (years == year_number))
         index = day[mine] - year.first_day
         unnumbered = number[mine] == NO_VALUE
-        evening = (index == year.spring_day) & (by_stamp[mine] > 8)
-        place = year.numbered_quarter_hours(index, np.where(unnumbered, by_stamp[mine] - 4 * evening, number[mine]))
+        numbers = np.where(unnumbered, year.stamped_numbers(index, by_stamp[mine]), number[mine])
+        place = year.numbered_quarter_hours(index, numbers)
         utc[mine] = year.start + _QUARTER_HOUR * place
         ambiguous = unnumbered & (index == year.autumn_day)
         utc[mine[ambiguous]] = local[codes][mine[ambiguous]] + CST_SECONDS

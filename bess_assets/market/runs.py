@@ -543,10 +543,9 @@ class MeterReader:
                 self.log.saw(day, series)
                 number = rows.intervals("interval_number")
                 by_stamp = (within[code][mine] % 86_400) // _QUARTER_HOUR + 1
-                spring_evening = (day == year.spring_day) & (by_stamp > 8)
                 unnumbered = number == NO_VALUE
                 ambiguous = unnumbered & (day == year.autumn_day)
-                number = np.where(unnumbered, by_stamp - 4 * spring_evening, number)
+                number = np.where(unnumbered, year.stamped_numbers(day, by_stamp), number)
                 place = np.where(ambiguous, -1, year.numbered_quarter_hours(day, number))
                 self.counted.ambiguous += int(ambiguous.sum())
                 good = place >= 0

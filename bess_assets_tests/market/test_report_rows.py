@@ -478,6 +478,12 @@ def test_meters_without_a_number_go_by_their_stamp_also_on_the_spring_day():
     assert set(column(parsed, "operating_day")) == {date(2024, 3, 10)}
 
 
+def test_a_meter_without_a_number_in_the_hour_that_the_spring_day_lacks_is_left_out():
+    ends = ("03/10/2024 02:14:59", "03/10/2024 02:44:59", "03/10/2024 03:00:00")
+    parsed = read("60d_SCED_SMNE_GEN_RES-09-MAY-24.csv", text(SMNE, [f"{end},,OAK,1" for end in ends]))
+    assert starts(parsed) == ["03-10 07:45:00"]
+
+
 def test_meters_without_a_stamp_or_with_a_number_that_the_day_lacks_are_left_out():
     rows = [",1,OAK,1", "07/04/2024 00:14:59,97,OAK,1", "07/04/2024 00:14:59,0,OAK,1", "07/05/2024 00:00:00,96,OAK,1"]
     parsed = read("60d_SCED_SMNE_GEN_RES-02-SEP-24.csv", text(SMNE, rows))

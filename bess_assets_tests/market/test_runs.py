@@ -580,6 +580,8 @@ def test_without_a_number_the_stamp_decides_except_on_the_25_hour_day(tmp_path):
         datetime(2024, 3, 10, 1, 59, 59),
         datetime(2024, 3, 10, 3, 14, 59),
         datetime(2024, 11, 3, 1, 14, 59),
+        datetime(2024, 3, 10, 2, 14, 59),
+        datetime(2024, 3, 10, 2, 44, 59),
     ]
     rows = [{"interval_end": end, "resource_name": GEN, "energy_mwh": float(n)} for n, end in enumerate(ends)]
     write_rollup(tmp_path, "sced_smne", 2024, rows)
@@ -591,7 +593,16 @@ def test_without_a_number_the_stamp_decides_except_on_the_25_hour_day(tmp_path):
         spring + 8: 2.0,
     }
     assert count_of(findings, "ambiguous_hour", "sced_smne") == 1
+    assert count_of(findings, "unusable_time", "sced_smne") == 2
     assert "interval_number" in found(findings, "missing_columns")[0].detail
+
+
+@pytest.mark.parametrize("end", [datetime(2024, 3, 10, 1, 59, 59), datetime(2024, 3, 10, 2), datetime(2024, 3, 10, 3)])
+def test_the_interval_before_the_clocks_go_forward_is_the_eighth_however_its_end_is_written(tmp_path, end):
+    write_rollup(tmp_path, "sced_smne", 2024, [{"interval_end": end, "resource_name": GEN, "energy_mwh": 1.0}])
+    values, findings, _ = _metered(tmp_path)
+    assert np.flatnonzero(~np.isnan(values[0])).tolist() == [quarter_hour_of(datetime(2024, 3, 10)) + 7]
+    assert count_of(findings, "unusable_time", "sced_smne") == 0
 
 
 def test_an_interval_number_that_the_day_does_not_have_is_counted(tmp_path):
