@@ -32,8 +32,8 @@ MARKET = ROOT / "bess_assets" / "market"
 TESTS = ROOT / "bess_assets_tests"
 
 BESIDE = {
-    "metrics": ["market/test_leaderboard.py"],
-    "products": ["market/test_energy.py", "market/test_ancillary.py"],
+    "metrics": ["market/test_metrics.py", "market/test_leaderboard.py"],
+    "products": [f"market/test_{name}.py" for name in ("energy", "ancillary", "prices", "awards")],
 }
 """Tests of a module whose file is not called test_<module>.py, or that has more than one."""
 PRELOADED = (
