@@ -245,7 +245,54 @@ def test_negative_consumption_of_a_load_is_no_charging(tmp_path):
     assert (finding.count, finding.warning) == (2, True)  # 1.5 MWh, rounded
 
 
-@pytest.mark.parametrize(("mwh", "agrees"), [(2.0, True), (1.7, True), (1.5, False), (2_000.0, False), (-2.0, False)])
+@pytest.mark.parametrize(("negative", "warns"), [(1, False), (2, True)])
+def test_negative_consumption_of_a_hundredth_of_what_was_charged_is_noise(tmp_path, negative, warns):
+    # a MWh each: so many negative, and a hundred
+    values = [*[-4.0] * negative, *[4.0] * 100, None]
+    rows = [_at(15 * n, LOAD, consumption_mw=mw) for n, mw in enumerate(values)]
+    write_rollup(tmp_path, "sced_load_resources", 2024, rows)
+    (finding,) = found(_dispatch(tmp_path)[1], "negative_consumption")
+    assert (finding.count, finding.warning) == (negative, warns)
+
+
+def test_under_a_day_of_metering_is_held_against_nothing(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
+    write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, 99.0) for number in range(1, 96)])
+    result = bess_dispatch(inputs_of(tmp_path, 2024, COMBO))
+    take(result)
+    verdict = result.verdicts[METERED_CHECK]
+    assert (verdict.passed, verdict.detail) == (True, "0 batteries with both quantities, all agree")
+
+
+def test_five_batteries_whose_metering_differs_are_named_and_all_are_counted(tmp_path):
+    names = [f"OAK{n}_BESS1" for n in range(7)]
+    write_rollup(
+        tmp_path,
+        "sced_gen_resources",
+        2024,
+        [row for name in names for row in runs_of_day(DAY, name=name, output_mw=8.0)],
+    )
+    meter = [_meter(number, 20.0 if name != names[0] else 2.0, name) for name in names for number in range(1, 97)]
+    write_rollup(tmp_path, "sced_smne", 2024, meter)
+
+    def verdict(*names):
+        batteries = [{"battery": f"{name[:4]}_1", "gen_resource": name} for name in names]
+        result = bess_dispatch(inputs_of(tmp_path, 2024, *batteries))
+        take(result)
+        return result.verdicts[METERED_CHECK]
+
+    one = verdict(*names[:2])
+    assert one.detail == "1 of 2 batteries with both quantities differ: OAK1_1 1,920 MWh metered, 192 by telemetry"
+    assert one.numbers == {"batteries": 2, "batteries_differing": 1}
+    five, six = verdict(*names[:6]).detail, verdict(*names).detail
+    assert (five.count(" by telemetry"), five.endswith("OAK5_1 1,920 MWh metered, 192 by telemetry")) == (5, True)
+    assert (six.count(" by telemetry"), six.endswith(" and 1 more")) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("mwh", "agrees"),
+    [(2.0, True), (1.7, True), (1.5, False), (2.5, True), (2_000.0, False), (-2.0, False)],
+)
 def test_metering_that_telemetry_of_a_day_contradicts_is_named(tmp_path, mwh, agrees):
     write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
     write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, mwh) for number in range(1, 97)])
