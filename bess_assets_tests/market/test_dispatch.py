@@ -231,8 +231,10 @@ def test_without_a_load_resource_and_without_the_users_word_charging_is_unknown_
 def test_a_load_resource_that_is_not_trusted_for_charging_is_not_read(tmp_path):
     # a name_only pair: accepted for ancillary services, its charging unknown
     _negative(tmp_path)
-    own, _ = _dispatch(tmp_path, {**COMBO, "charging": "unknown"})
+    write_rollup(tmp_path, "sced_load_resources", 2024, [_at(m, LOAD, consumption_mw=-9.0) for m in (0, 15, 30)])
+    own, findings = _dispatch(tmp_path, {**COMBO, "charging": "unknown"})
     assert np.isnan(own[KEY]["charge_mwh"]).all()
+    assert not found(findings, "negative_consumption")
 
 
 def test_negative_consumption_of_a_load_is_no_charging(tmp_path):
@@ -253,6 +255,14 @@ def test_negative_consumption_of_a_hundredth_of_what_was_charged_is_noise(tmp_pa
     write_rollup(tmp_path, "sced_load_resources", 2024, rows)
     (finding,) = found(_dispatch(tmp_path)[1], "negative_consumption")
     assert (finding.count, finding.warning) == (negative, warns)
+
+
+def test_a_battery_that_both_say_only_charged_is_no_contradiction(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=-8.0))
+    write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, -2.0) for number in range(1, 97)])
+    result = bess_dispatch(inputs_of(tmp_path, 2024, COMBO))
+    take(result)
+    assert result.verdicts[METERED_CHECK].detail == "1 batteries with both quantities, all agree"
 
 
 def test_under_a_day_of_metering_is_held_against_nothing(tmp_path):
@@ -443,6 +453,24 @@ def test_a_real_time_award_whose_column_is_absent_is_unknown(tmp_path):
     own = _dispatch(tmp_path, STORAGE, year=2026)[0][KEY]
     assert own["regup_rt_award_mw"][0] == 0.0
     assert np.isnan([own[f"{p}_rt_award_mw"][0] for p in PRODUCTS[1:]]).all()
+
+
+def test_a_real_time_award_below_zero_stays_below_zero(tmp_path):
+    write_rollup(
+        tmp_path, "sced_esr_resources", 2026, [run(datetime(2026, 1, 1), ESR, output_mw=1.0, regup_award_mw=-3.0)]
+    )
+    own = _dispatch(tmp_path, STORAGE, year=2026)[0][KEY]
+    assert own["regup_rt_award_mw"][0] == -3.0
+
+
+@pytest.mark.parametrize(
+    ("year", "held", "missing"),
+    [(2025, [(12, 5), (12, 7)], "2025-12-06"), (2026, [(1, 2), (1, 4)], "2026-01-01, 2026-01-03")],
+)
+def test_days_of_storage_resources_are_missing_from_2025_12_05_on(tmp_path, year, held, missing):
+    write_rollup(tmp_path, "sced_esr_resources", 2026, [run(datetime(year, *day), ESR, output_mw=1.0) for day in held])
+    findings = found(_dispatch(tmp_path, STORAGE, year=year)[1], "missing_days", "sced_esr_resources")
+    assert [f.detail for f in findings if f.warning] == [missing]
 
 
 def test_there_are_no_real_time_awards_before_rtc_b(tmp_path):
