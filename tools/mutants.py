@@ -32,6 +32,7 @@ MARKET = ROOT / "bess_assets" / "market"
 TESTS = ROOT / "bess_assets_tests"
 
 BESIDE = {
+    "daily": ["market/test_daily.py", "market/test_award_checks.py"],
     "metrics": ["market/test_metrics.py", "market/test_leaderboard.py"],
     "products": [f"market/test_{name}.py" for name in ("energy", "ancillary", "prices", "awards")],
 }

@@ -346,6 +346,30 @@ def test_an_hour_is_held_if_any_resource_has_a_row_in_it(tmp_path):
     assert np.flatnonzero(read.reader.log.days).tolist() == [0, (AUTUMN - JANUARY_1).days]
 
 
+def test_an_hour_of_which_only_a_row_without_a_name_is_there_is_not_held(tmp_path):
+    rows = [hourly(JANUARY_1, hour, name) for hour, name in ((1, GEN), (2, None), (3, None), (3, WIND))]
+    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    assert np.flatnonzero(Read(tmp_path).reader.held).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("see", [lambda log, days: log.saw_days(days), lambda log, days: log.saw(days, days * 0)])
+def test_a_day_after_the_year_is_beyond_it_and_a_day_before_is_not(see):
+    log = DayLog(operating_year(2024), 1)
+    see(log, np.array([-1, 0, 365]))
+    assert not log.beyond
+    see(log, np.array([3, 366]))
+    see(log, np.array([5]))
+    assert log.beyond
+    assert np.flatnonzero(log.days).tolist() == [0, 3, 5, 365]
+
+
+def test_1_january_is_missing_unless_it_is_said_when_a_dataset_begins():
+    log, findings = DayLog(operating_year(2024), 0), Findings()
+    log.saw_days(np.array([1, 365]))
+    log.report(findings, "sced_smne")
+    assert findings.items[0].detail == "2024-01-01, 2024-01-03..2024-12-30"
+
+
 def test_days_are_logged_for_each_series_and_for_all_together(tmp_path):
     rows = [hourly(date(2024, 1, d), 1, name) for d, name in ((2, GEN), (3, WIND), (5, GEN), (9, "UNKNOWN"))]
     write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
@@ -384,6 +408,7 @@ def test_days_are_written_as_ranges_and_not_all_of_them():
     year = operating_year(2024)
     assert day_ranges(year, np.array([], dtype=np.int64)) == ""
     assert day_ranges(year, np.array([0, 1, 2, 59, 365])) == "2024-01-01..2024-01-03, 2024-02-29, 2024-12-31"
+    assert day_ranges(year, np.arange(0, 26, 2)).endswith("2024-01-23 and 1 more"), "twelve, unless it is said"
     assert day_ranges(year, np.array([0, 2]), most=2) == "2024-01-01, 2024-01-03"
     assert day_ranges(year, np.arange(0, 40, 2), most=2) == "2024-01-01, 2024-01-03 and 18 more"
 
