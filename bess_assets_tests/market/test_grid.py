@@ -201,11 +201,12 @@ def test_an_hour_that_a_clock_change_day_does_not_have_is_counted_and_put_nowher
 
 
 @pytest.mark.parametrize("interval", [0, 5])
-def test_an_interval_that_does_not_exist_is_counted_and_put_nowhere(tmp_path, interval):
-    row = {"operating_day": JANUARY_1, "hour_ending": 1, "settlement_point": NODE, "price_usd_per_mwh": 1.0}
+@pytest.mark.parametrize("day", [JANUARY_1, SPRING])
+def test_an_interval_that_does_not_exist_is_counted_and_put_nowhere(tmp_path, day, interval):
+    row = {"operating_day": day, "hour_ending": 1, "settlement_point": NODE, "price_usd_per_mwh": 1.0}
     write_rollup(tmp_path, "rt_prices", 2024, [{**row, "interval": interval}, {**row, "interval": 4}])
     read = Read(tmp_path, "rt_prices", (NODE,), value="price_usd_per_mwh", per_hour=4)
-    assert read.known() == {3: 1.0}
+    assert read.known() == {quarter_hour_of(datetime(day.year, day.month, day.day)) + 3: 1.0}
     assert count_of(read.findings.items, "unusable_time", "rt_prices") == 1
 
 
@@ -338,11 +339,13 @@ def test_an_hour_is_held_if_any_resource_has_a_row_in_it(tmp_path):
         hourly(JANUARY_1, 1, award_mw=1.0),
         hourly(JANUARY_1, 2, WIND, award_mw=1.0),
         hourly(AUTUMN, 3, WIND, award_mw=1.0),
+        hourly(AUTUMN, 4, GEN, award_mw=3.0),
     ]
     write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
     read = Read(tmp_path)
-    assert np.flatnonzero(read.reader.held).tolist() == [0, 1, hour_of(datetime(2024, 11, 3, 2))]
-    assert read.known() == {0: 1.0}
+    two = hour_of(datetime(2024, 11, 3, 2))
+    assert np.flatnonzero(read.reader.held).tolist() == [0, 1, two, two + 1]
+    assert read.known() == {0: 1.0, two + 1: 3.0}
     assert np.flatnonzero(read.reader.log.days).tolist() == [0, (AUTUMN - JANUARY_1).days]
 
 
@@ -435,7 +438,7 @@ def test_infinite_values_are_counted_by_column(tmp_path):
 def test_an_absent_dataset_is_reported_by_name_and_nothing_else_of_it(tmp_path):
     read = Read(tmp_path)
     (finding,) = read.findings.items
-    assert (finding.kind, finding.subject) == ("dataset_absent", "dam_gen_resources")
+    assert (finding.kind, finding.subject, finding.count) == ("dataset_absent", "dam_gen_resources", 1)
     assert "DAM_Gen_Resources/<year>.parquet" in finding.detail
     assert read.known() == {}
 
@@ -451,6 +454,14 @@ def test_missing_unknown_and_zero_filled_columns_are_reported_with_their_file(tm
         "unknown_headings": (1, "2024.parquet: Carbon Intensity", False),
         "zero_filled": (1, "2024.parquet: award_mw", True),
     }
+
+
+def test_a_column_that_may_well_be_zero_all_year_is_told_without_a_warning(tmp_path):
+    path = write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(JANUARY_1, 1, award_mw=1.0, lsl_mw=0.0)])
+    findings = Findings()
+    report_dataset(findings, DATASETS["dam_gen_resources"], [path], ["award_mw", "lsl_mw"])
+    (zero,) = found(findings.items, "zero_filled")
+    assert (zero.detail, zero.warning) == ("2024.parquet: lsl_mw", False)
 
 
 # --- codes and ledger columns -------------------------------------------------------------------------------------------------------------------
