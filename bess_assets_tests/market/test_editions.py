@@ -225,6 +225,23 @@ def test_the_check_warns_where_a_final_year_moved_and_says_who_by_how_much_and_w
     assert verdict["numbers"] == {"batteries_moved": 1, "dollars_moved": 10.5, "editions": 2}
 
 
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (7, ", 2 more")])
+def test_the_five_that_moved_most_are_named_and_all_are_counted(settings: Settings, count: int, more: str) -> None:
+    names = [f"OAK_{n}" for n in range(count)]
+    write_edition(settings, YEAR, [{**ONE, "battery": name} for name in names], FILES)
+    # each by some dollars more than the one before it, the last by as many as the first
+    dollars = {name: 10.0 if name == names[-1] else -10.0 - n for n, name in enumerate(names)}
+    sums = ("rt_energy_usd", "energy_usd", "total_usd")
+    board = [
+        {**ONE, "battery": name, **{column: ONE[column] + usd for column in sums}} for name, usd in dollars.items()
+    ]
+    verdict = check(write_edition(settings, YEAR, board, FILES)["what_changed"])
+    ordered = sorted(names, key=lambda name: (-abs(dollars[name]), name))[:5]
+    told = ", ".join(f"{name} ({dollars[name]:+,.2f} $)" for name in ordered)
+    total = sum(abs(usd) for usd in dollars.values())
+    assert f": {count} batteries moved, {total:,.2f} $ in all: {told}{more}; because: " in verdict["detail"]
+
+
 def test_a_year_that_only_became_final_moved_no_battery(settings: Settings) -> None:
     write_edition(settings, YEAR, [{**ONE, "edition": "preliminary"}], FILES)
     entries = write_edition(settings, YEAR, [ONE], {**FILES, "later:dam_gen_resources": "there"})
