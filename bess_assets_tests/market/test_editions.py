@@ -189,6 +189,10 @@ def test_a_known_figure_that_becomes_unknown_has_moved_by_an_unknown_amount(sett
     verdict = check(entries["what_changed"])
     assert "BRAVO (total unknown)" in verdict["detail"]
     assert verdict["numbers"] == {"batteries_moved": 1, "dollars_moved": 0.0, "editions": 2}
+    more = {name: ONE[name] + 0.5 for name in ("rt_energy_usd", "energy_usd", "total_usd")}
+    write_edition(settings, YEAR, [ONE, TWO], FILES)
+    both = check(write_edition(settings, YEAR, [{**ONE, **more}, unknown], FILES)["what_changed"])
+    assert "ALPHA_1 (+0.50 $), BRAVO (total unknown)" in both["detail"], "after those of known amount"
 
 
 def test_batteries_that_appear_and_vanish_are_named_with_what_the_board_gains_and_loses(settings: Settings) -> None:

@@ -485,7 +485,7 @@ def test_rows_that_reach_over_midnight_into_a_window_are_counted_with_their_own_
     write_rollup(tmp_path, "sced_gen_resources", 2024, [*late, run(datetime(2024, 6, 2, 0, 10), output_mw=3.0)])
     reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw"])
     midnight, found_there, findings = quarter_hour_of(datetime(2024, 6, 2)), [], Findings()
-    reader.each_window(lambda window: None, 0, midnight)
+    reader.each_window([].append, 0, midnight)
     reader.each_window(found_there.append, midnight)
     (window,) = found_there
     means = reader.means(window, window.grids["output_mw"])
