@@ -331,6 +331,7 @@ def test_stated_settlement_prices_that_agree_with_the_price_file_pass(tmp_path):
     check = _checks(tmp_path, _market(settlement_price_usd_per_mwh=30.01), "dam_awards_daily")[0][STATED_PRICE_CHECK]
     assert (check["passed"], check["blocking"]) == (True, False)
     assert check["detail"] == "24 battery hours agree to 0.01 $"
+    assert check["numbers"]["largest_difference_usd"] == pytest.approx(0.01)
 
 
 def test_a_stated_settlement_price_that_differs_is_named_by_battery(tmp_path):
