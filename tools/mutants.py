@@ -33,7 +33,6 @@ TESTS = ROOT / "bess_assets_tests"
 
 BESIDE = {
     "daily": ["market/test_daily.py", "market/test_award_checks.py"],
-    "grid": ["market/test_grid.py", "market/test_awards.py"],
     "metrics": ["market/test_metrics.py", "market/test_leaderboard.py"],
     "products": [f"market/test_{name}.py" for name in ("energy", "ancillary", "prices", "awards")],
     "runs": ["market/test_runs.py", "market/test_dispatch.py"],

@@ -16,6 +16,7 @@ from bess_assets.market.grid import (
     DayLog,
     HourlyReader,
     LedgerColumns,
+    PlacedRows,
     Scatter,
     day_ranges,
     labels_array,
@@ -197,6 +198,7 @@ def test_an_hour_that_a_clock_change_day_does_not_have_is_counted_and_put_nowher
     write_rollup(tmp_path, "da_prices", 2024, _prices(SPRING, [2, 3, 4, 24]))
     read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
     assert sorted(read.known().values()) == [100.0, 102.0, 103.0]
+    assert read.reader.held.sum() == 3
     assert count_of(read.findings.items, "unusable_time", "da_prices") == 1
 
 
@@ -414,6 +416,16 @@ def test_days_are_written_as_ranges_and_not_all_of_them():
     assert day_ranges(year, np.arange(0, 26, 2)).endswith("2024-01-23 and 1 more"), "twelve, unless it is said"
     assert day_ranges(year, np.array([0, 2]), most=2) == "2024-01-01, 2024-01-03"
     assert day_ranges(year, np.arange(0, 40, 2), most=2) == "2024-01-01, 2024-01-03 and 18 more"
+
+
+def test_a_row_has_a_column_that_its_file_has_unless_its_own_report_lacked_it():
+    nothing = np.zeros(3, dtype=np.int64)
+    lacked = {"a": np.array([True, False, True]), "b": np.array([True, True, False])}
+    rows = PlacedRows(nothing, nothing, {}, {}, frozenset({"a", "b", "c"}), lacked)
+    assert rows.has_any(["a"]).tolist() == [False, True, False]
+    assert rows.has_any(["a", "b"]).tolist() == [False, True, True]
+    assert rows.has_any(["c", "d"]).tolist() == [True] * 3
+    assert rows.has_any(["d"]).tolist() == [False] * 3
 
 
 def test_rows_left_out_are_neither_read_nor_held(tmp_path):
