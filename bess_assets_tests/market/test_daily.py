@@ -136,6 +136,17 @@ def test_energy_with_a_real_time_price_is_not_unpriced_where_its_charging_is_unk
     assert (day["unpriced_quarter_hours"], day["unpriced_mwh"]) == (12, None)
 
 
+def test_quarter_hours_with_an_implausible_price_are_counted(tmp_path: Path) -> None:
+    market = may_market()
+    market["rt_prices"] = [
+        {**row, "price_usd_per_mwh": 6_001.0} if row["hour_ending"] == 7 and row["interval"] > 1 else row
+        for row in market["rt_prices"]
+    ]
+    day = settle(tmp_path, 2022, market).row("daily_revenue", operating_day=MAY)
+    assert (day["implausible_quarter_hours"], day["implausible_as_hours"]) == (3, 0)
+    assert day["rt_metered_usd"] == pytest.approx(5 / 4 * (93 * 40 + 3 * 6_001))
+
+
 def test_energy_that_flowed_without_a_price_is_counted_in_megawatt_hours(tmp_path: Path) -> None:
     market = may_market()
     market["rt_prices"] = [row for row in market["rt_prices"] if row["hour_ending"] > 3]
