@@ -136,6 +136,13 @@ def test_energy_with_a_real_time_price_is_not_unpriced_where_its_charging_is_unk
     assert (day["unpriced_quarter_hours"], day["unpriced_mwh"]) == (12, None)
 
 
+def test_half_a_megawatt_of_a_product_that_exists_is_an_award(tmp_path: Path) -> None:
+    for product, awarded in (("regup", True), ("ecrs", False)):  # ECRS does not exist in 2022
+        own = {"dam_gen_resources": dam(MAY, **{f"{product}_award_mw": 0.5}), "dam_load_resources": dam_load(MAY)}
+        settled = settle(tmp_path / product, 2022, {**may_market(), **own})
+        assert settled.row("daily_revenue", operating_day=MAY)["award_positive"] == awarded
+
+
 def test_quarter_hours_with_an_implausible_price_are_counted(tmp_path: Path) -> None:
     market = may_market()
     market["rt_prices"] = [
