@@ -43,7 +43,7 @@ SHARING = {
         "results/test_queries.py",
         "results/test_window.py",
     ),
-    "reported": ("test_reports_to_board.py", "validation/test_parity.py", "market/test_award_checks.py"),
+    "reported": ("test_reports_to_board.py", "validation/test_parity.py"),
     "one right market": ("faults/",),
     "one Dagster home": ("dagster/",),
     "one browser": ("report/",),

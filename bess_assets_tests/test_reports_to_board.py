@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets import pipeline
+from bess_assets.market.award_checks import MCPC_CHECK
 from bess_assets.market.rollup import RollUp, read_manifest
-from bess_assets.records import read_run
+from bess_assets.records import CheckEntry, read_run
 from bess_assets.simulator import simulate
 from bess_assets_tests.conftest import Reported, Worlds
 from bess_assets_tests.test_truth import BOARDS, board_differences, cent_differences
@@ -55,6 +56,17 @@ def test_boards_from_reports_equal_the_truth(reported: Reported) -> None:
             world = reported.from_reports
             wrong = cent_differences(world, board, year) + board_differences(world, board, year)
             assert not wrong, some(wrong)
+
+
+def test_the_simulated_reports_state_clearing_prices_and_they_agree(reported: Reported) -> None:
+    def of_awards(world: World) -> CheckEntry:
+        checks = read_run(world.settings.results, 2025)["tables"]["bess_awards"]["checks"]
+        return next(check for check in checks if check["name"] == MCPC_CHECK)
+
+    stated = of_awards(reported.from_reports)
+    assert stated["passed"]
+    assert stated["numbers"]["hours_compared"] > 40_000
+    assert of_awards(reported.from_rollups)["detail"] == "not stated by these files"
 
 
 def test_every_row_that_was_published_is_kept_or_counted_and_no_file_is_refused(reported: Reported) -> None:

@@ -32,9 +32,11 @@ MARKET = ROOT / "bess_assets" / "market"
 TESTS = ROOT / "bess_assets_tests"
 
 BESIDE = {
-    "metrics": ["market/test_leaderboard.py"],
-    "products": ["market/test_energy.py", "market/test_ancillary.py"],
+    "daily": ["market/test_daily.py", "market/test_award_checks.py"],
+    "metrics": ["market/test_metrics.py", "market/test_leaderboard.py"],
+    "products": [f"market/test_{name}.py" for name in ("energy", "ancillary", "prices", "awards")],
     "rollup": ["market/test_rollup.py", "market/test_report_news.py"],
+    "runs": ["market/test_runs.py", "market/test_dispatch.py"],
     "schema_files": ["market/test_schemas.py"],
 }
 """Tests of a module whose file is not called test_<module>.py, or that has more than one."""

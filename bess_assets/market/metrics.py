@@ -301,7 +301,7 @@ def round_trip_efficiency(
     """Discharge / charge where both are known; None under five cycles of charging."""
     least = CYCLES_FOR_EVIDENCE * energy if energy else HOURS_IF_ENERGY_UNKNOWN * capacity if capacity else None
     charge = sums["paired_charge_mwh"]
-    if charge is None or least is None or charge < least or charge == 0:
+    if charge is None or least is None or charge < least:
         return None
     return _ratio(sums["paired_discharge_mwh"], charge)
 
@@ -356,7 +356,7 @@ def _notes(row: Mapping[str, Any], registry: Mapping[str, Any], counts: Mapping[
 
 def _note_outliers(rows: Sequence[dict[str, Any]], period: Period | Window) -> None:
     average = fleet_usd_per_kw(rows, period.days)
-    if not average or average <= 0:
+    if average is None or average <= 0:
         return
     for row in rows:
         own = _ratio(row["total_usd"], row["capacity_mw"])

@@ -28,7 +28,6 @@ _SUFFIX = re.compile(r"_(BESS|BES|ESS|BATT|BAT|ESR|UNIT|LD)(\d*)$")
 Status = Literal["confirmed", "same_name", "name_only", "rejected", "user", "none"]
 Rule = Literal["same_name", "same_number", "named_after", "same_prefix"]
 _RULE_ORDER: dict[Rule, int] = {"same_name": 0, "same_number": 1, "named_after": 1, "same_prefix": 2}
-_STATUS_ORDER: dict[Status, int] = {"confirmed": 0, "same_name": 1, "name_only": 2}
 
 
 @dataclass(frozen=True)
@@ -161,12 +160,9 @@ def candidates(generations: Sequence[str], loads: Sequence[str]) -> dict[str, li
     by_prefix: dict[str, list[str]] = {}
     for load in loads:
         by_prefix.setdefault(name_parts(load).prefix, []).append(load)
-    names = set(loads)
     found = {}
     for generation in generations:
         near = {*by_prefix.get(name_parts(generation).prefix, []), *by_prefix.get(generation, [])}
-        if generation in names:
-            near.add(generation)
         found[generation] = sorted(load for load in near if name_rule(generation, load))
     return found
 
@@ -192,7 +188,7 @@ def choose_pairs(suggested: Mapping[str, Sequence[str]], judge: Callable[[str, s
         judge: measures and weighs a pair.
     """
     texts: dict[str, list[str]] = {g: [] for g in suggested}
-    ranks: dict[tuple[str, str], tuple[int, int, int]] = {}
+    ranks: dict[tuple[str, str], tuple[int, int]] = {}
     statuses: dict[tuple[str, str], Status] = {}
     for generation, loads in suggested.items():
         for load in loads:
@@ -201,7 +197,7 @@ def choose_pairs(suggested: Mapping[str, Sequence[str]], judge: Callable[[str, s
             status = _status(rule, evidence)
             texts[generation].append(f"{load}: {status} ({rule.replace('_', ' ')}; {evidence.text})")
             if status != "rejected":
-                ranks[generation, load] = (_STATUS_ORDER[status], -evidence.passed, _RULE_ORDER[rule])
+                ranks[generation, load] = (-evidence.passed, _RULE_ORDER[rule])
                 statuses[generation, load] = status
     accepted = mutual_best(ranks)
     return {
@@ -282,8 +278,6 @@ def bridge_names(combos: Sequence[Unit], esrs: Sequence[Unit]) -> dict[str, tupl
         for esr in esrs:
             same_key = battery_key(combo.name) == battery_key(esr.name)
             same_prefix = name_parts(combo.name).prefix == name_parts(esr.name).prefix
-            if not same_key and not (combo.nodes & esr.nodes):
-                continue
             node, size = _same_node(combo, esr), _same_size(combo, esr)
             if same_key and not (node is False and size is False):
                 rank = 0

@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-import numpy as np
 import pytest
 
 from bess_assets.checks.plausible import (
@@ -13,7 +12,6 @@ from bess_assets.checks.plausible import (
     SOMEBODY_CHECK,
     STILL_CHECK,
 )
-from bess_assets.market.award_checks import row_gaps, rows_verdict
 from bess_assets_tests.checks.conftest import numbers_of
 from bess_assets_tests.made_home import write_rows
 
@@ -180,14 +178,3 @@ def test_a_product_without_a_price_above_zero_is_named(settings, judge, price, p
     write_rows(settings, YEAR, "as_revenue", rows)
     verdict = judge(YEAR, "as_revenue", PRODUCT_PRICES_CHECK)
     assert (verdict.passed, verdict.detail.endswith(": rrs")) == (passes, not passes)
-
-
-def test_a_day_and_an_hour_without_a_row_between_two_rows_is_a_gap_and_the_ends_are_none():
-    present = np.zeros((2, 100), dtype=bool)
-    present[:, [10, 36, 80]] = True
-    present[1, 20] = present[1, 60] = True
-    held = np.ones(100, dtype=bool)
-    assert row_gaps(["LONG", "SHORT"], present, held) == {"LONG": 25 + 43, "SHORT": 9 + 15 + 23 + 19}
-    held[11:80] = False
-    assert row_gaps(["LONG", "SHORT"], present, held) == {}
-    assert not rows_verdict(2, {"LONG": 68}).passed

@@ -7,10 +7,19 @@ from bess_assets.market.award_checks import (
     CAPACITY_CHECK,
     ENERGY_LIMITS_CHECK,
     MCPC_CHECK,
+    AwardChecks,
+    LoadLimits,
+    StatedPrices,
     above_range,
+    differs,
     outside_limits,
+    price_verdict,
+    row_gaps,
+    rows_verdict,
 )
 from bess_assets.market.daily import STATED_PRICE_CHECK
+from bess_assets.market.grid import PlacedRows
+from bess_assets.market.products import PRODUCTS
 from bess_assets_tests.market.small import (
     AFTER,
     BEFORE,
@@ -79,6 +88,102 @@ def _checks(folder, market, table="bess_awards", year=2022):
 )
 def test_an_energy_award_lies_within_the_limits_that_are_known(award, lsl, hsl, outside):
     assert outside_limits(np.array([award]), np.array([lsl]), np.array([hsl])).tolist() == [outside]
+
+
+def _rows(series, hours, **numbers):
+    """Rows of resources by number; what is left out of a number is unknown."""
+    numbers = {name: np.array(values, dtype=float) for name, values in numbers.items()}
+    return PlacedRows(np.array(series), np.array(hours), numbers, {}, frozenset(numbers), {})
+
+
+def _awards(shape, **known):
+    grids = {f"{product}_award_mw": np.zeros(shape) for product in PRODUCTS} | {"award_mw": np.zeros(shape)}
+    return grids | {name: np.array(values, dtype=float) for name, values in known.items()}
+
+
+def test_awards_of_a_load_resource_are_held_against_the_power_of_their_own_row():
+    limits = LoadLimits(["ELM_LD1", "OAK_LD1"])
+    # up and down each fill 10 MW: a rounding more is nothing; the third row goes up by too much, the fourth down
+    rows = _rows([0, 0, 0, 1], [1, 2, 3, 1], max_power_mw=[10.0] * 4)
+    up, down = {"regup_award_mw": [4.0, 4.0, 4.0, 0.0], "rrs_award_mw": [6.0, 6.05, 6.06, 0.0]}, [10.0, 0.0, 0.0, 10.06]
+    limits.put(rows, _awards(4, **up, regdn_award_mw=down))
+    assert limits.verdict().detail == (
+        "2 of 4 rows of load resources with a maximum power below 0 or above it: ELM_LD1 1, OAK_LD1 1"
+    )
+    # of unknown power any award fits; of none a negative one does, be it the power or the product
+    rows = _rows([1, 1, 1], [2, 3, 3], max_power_mw=[NAN, 10.0, 10.0])
+    limits.put(rows, _awards(3, ecrs_award_mw=[90.0, -0.06, -0.05], nspin_award_mw=[0.0, 0.0, NAN]))
+    verdict = limits.verdict()
+    assert not verdict.passed
+    assert verdict.detail.endswith("OAK_LD1 2, ELM_LD1 1")
+    assert verdict.numbers == {"rows_beyond": 3, "rows_compared": 6}
+
+
+def test_load_awards_that_fit_pass():
+    limits = LoadLimits(["ELM_LD1"])
+    limits.put(_rows([0, 0], [1, 2], max_power_mw=[10.0, 0.0]), _awards(2, nspin_award_mw=[10.0, 0.0]))
+    verdict = limits.verdict()
+    assert verdict.passed
+    assert verdict.detail == "none of 2 rows of load resources with a maximum power below 0 or above it"
+
+
+def test_a_day_and_an_hour_without_a_row_between_two_rows_is_a_gap_and_the_ends_are_none():
+    present = np.zeros((2, 100), dtype=bool)
+    present[:, [10, 36, 80]] = True
+    present[1, 20] = present[1, 60] = True
+    held = np.ones(100, dtype=bool)
+    assert row_gaps(["LONG", "SHORT"], present, held) == {"LONG": 25 + 43, "SHORT": 9 + 15 + 23 + 19}
+    held[11:80] = False
+    assert row_gaps(["LONG", "SHORT"], present, held) == {}
+    held[11:35] = True
+    assert row_gaps(["LONG", "SHORT"], present, held) == {}, "a day is none"
+    held[35] = True
+    assert row_gaps(["LONG", "SHORT"], present, held) == {"LONG": 25}
+
+
+def test_resources_with_gaps_are_named_with_their_hours():
+    verdict = rows_verdict(3, {"SHORT": 25, "LONG": 68})
+    assert not verdict.passed
+    assert verdict.detail == "2 of 3 resources: no row, and so no award, in LONG 68, SHORT 25 hours"
+    assert verdict.numbers == {"resources": 3, "resources_with_gaps": 2}
+    verdict = rows_verdict(3, {})
+    assert (verdict.passed, verdict.detail) == (True, "3 resources, none without a row for more than 24 hours")
+
+
+def test_only_the_hours_for_which_a_dataset_is_read_are_compared():
+    stated = StatedPrices(2, 4)
+    limits = {"lsl_mw": [0.0] * 8, "hsl_mw": [10.0] * 8, "settlement_price_usd_per_mwh": [30.0] * 8}
+    stated.put(_rows([0] * 4 + [1] * 4, [0, 1, 2, 3] * 2, **limits))
+    assert stated.mcpc is None
+    checks = AwardChecks()
+    energy = [[50.0, 10.0, 11.0, 0.0], [50.0, 12.0, -1.0, NAN]]
+    down = [[0.0, 0.0, 0.0, 0.0], [50.0, 11.0, -1.0, NAN]]
+    awards = _awards((2, 4), award_mw=energy, regdn_award_mw=down)
+    for _ in range(2):
+        checks.add(["ELM_BESS1", "OAK_BESS1"], awards, stated, slice(1, 4))
+    verdicts = checks.verdicts(None)
+    assert (
+        verdicts[ENERGY_LIMITS_CHECK].detail
+        == "6 of 8 hours with an energy award outside LSL..HSL: OAK_BESS1 4, ELM_BESS1 2"
+    )
+    assert verdicts[ENERGY_LIMITS_CHECK].numbers["resources_beyond"] == 2
+    assert verdicts[CAPACITY_CHECK].detail == "4 of 4 hours with an ancillary award above HSL - LSL: OAK_BESS1 4"
+    assert (verdicts[MCPC_CHECK].passed, verdicts[MCPC_CHECK].numbers) == (True, {"hours_compared": 0})
+
+
+def test_prices_a_cent_apart_agree_and_unknown_ones_are_not_compared():
+    stated, published = np.array([30.0, 30.0, 30.0, NAN, NAN]), np.array([30.01, 29.98, NAN, 30.0, NAN])
+    assert differs(stated, published) == (2, 1, pytest.approx(0.02))
+    assert differs(stated[2:], published[2:]) == (0, 0, 0.0)
+
+
+def test_five_names_are_shown_the_worst_first():
+    verdict = price_verdict("hours", 1_000, {"A": 1, "B": 2, "C": 3, "D": 3, "E": 1, "F": 2_000, "G": 9}, 12.5)
+    assert verdict.detail == (
+        "2,019 of 1,000 hours differ by more than 0.01 $, at most 12.50 $: F 2,000, G 9, C 3, D 3, B 2 and 2 more"
+    )
+    five = dict.fromkeys("ABCDE", 1)
+    assert price_verdict("hours", 9, five, 1.0).detail.endswith(": A 1, B 1, C 1, D 1, E 1")
 
 
 @pytest.mark.parametrize(
@@ -202,21 +307,6 @@ def test_a_price_file_that_cannot_be_read_fails_the_check_and_not_the_awards(tmp
     assert checks[MCPC_CHECK]["detail"].startswith("the published prices cannot be read: 2022.parquet of AS_prices")
 
 
-def test_the_simulated_reports_state_clearing_prices_and_they_agree(reported):
-    world = reported.from_reports
-    (check,) = (c for c in _record(world, "bess_awards")["checks"] if c["name"] == MCPC_CHECK)
-    assert check["passed"]
-    assert check["numbers"]["hours_compared"] > 40_000
-    (rollups,) = (c for c in _record(reported.from_rollups, "bess_awards")["checks"] if c["name"] == MCPC_CHECK)
-    assert rollups["detail"] == "not stated by these files"
-
-
-def _record(world, table):
-    from bess_assets.records import read_run
-
-    return read_run(world.settings.results, 2025)["tables"][table]
-
-
 # --- settlement prices --------------------------------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +331,7 @@ def test_stated_settlement_prices_that_agree_with_the_price_file_pass(tmp_path):
     check = _checks(tmp_path, _market(settlement_price_usd_per_mwh=30.01), "dam_awards_daily")[0][STATED_PRICE_CHECK]
     assert (check["passed"], check["blocking"]) == (True, False)
     assert check["detail"] == "24 battery hours agree to 0.01 $"
+    assert check["numbers"]["largest_difference_usd"] == pytest.approx(0.01)
 
 
 def test_a_stated_settlement_price_that_differs_is_named_by_battery(tmp_path):

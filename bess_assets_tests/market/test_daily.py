@@ -60,6 +60,7 @@ def test_a_combo_day_adds_up(may: Settled) -> None:
     assert (day["expected_quarter_hours"], day["energy_quarter_hours"], day["combo_quarter_hours"]) == (96, 96, 96)
     assert (day["expected_hours"], day["as_hours"], day["ecrs_expected_hours"]) == (24, 24, 0)
     assert (day["unobserved_quarter_hours"], day["unpriced_quarter_hours"], day["unpriced_mwh"]) == (0, 0, None)
+    assert (day["implausible_quarter_hours"], day["implausible_as_hours"]) == (0, 0)
     assert day["award_positive"]
 
 
@@ -135,6 +136,24 @@ def test_energy_with_a_real_time_price_is_not_unpriced_where_its_charging_is_unk
     assert (day["unpriced_quarter_hours"], day["unpriced_mwh"]) == (12, None)
 
 
+def test_half_a_megawatt_of_a_product_that_exists_is_an_award(tmp_path: Path) -> None:
+    for product, awarded in (("regup", True), ("ecrs", False)):  # ECRS does not exist in 2022
+        own = {"dam_gen_resources": dam(MAY, **{f"{product}_award_mw": 0.5}), "dam_load_resources": dam_load(MAY)}
+        settled = settle(tmp_path / product, 2022, {**may_market(), **own})
+        assert settled.row("daily_revenue", operating_day=MAY)["award_positive"] == awarded
+
+
+def test_quarter_hours_with_an_implausible_price_are_counted(tmp_path: Path) -> None:
+    market = may_market()
+    market["rt_prices"] = [
+        {**row, "price_usd_per_mwh": 6_001.0} if row["hour_ending"] == 7 and row["interval"] > 1 else row
+        for row in market["rt_prices"]
+    ]
+    day = settle(tmp_path, 2022, market).row("daily_revenue", operating_day=MAY)
+    assert (day["implausible_quarter_hours"], day["implausible_as_hours"]) == (3, 0)
+    assert day["rt_metered_usd"] == pytest.approx(5 / 4 * (93 * 40 + 3 * 6_001))
+
+
 def test_energy_that_flowed_without_a_price_is_counted_in_megawatt_hours(tmp_path: Path) -> None:
     market = may_market()
     market["rt_prices"] = [row for row in market["rt_prices"] if row["hour_ending"] > 3]
@@ -161,6 +180,7 @@ def test_the_tb2_of_a_day_is_that_of_the_node_of_its_first_hour(tmp_path: Path) 
     assert settled.row("daily_revenue", operating_day=NEXT)["settlement_point"] == "B_RN"
     assert settled.row("daily_revenue", operating_day=NEXT)["tb2_usd_per_mw"] == pytest.approx(290 - -5)
     assert settled.row("daily_revenue", operating_day=MAY)["tb2_usd_per_mw"] == 0.0
+    assert [settled.row("daily_revenue", operating_day=day)["award_positive"] for day in (MAY, NEXT)] == [True, False]
     day = settled.row("price_daily", operating_day=NEXT, settlement_point="B_RN")
     assert (day["tb1_usd_per_mw"], day["tb2_usd_per_mw"], day["tb4_usd_per_mw"]) == (210.0, 295.0, pytest.approx(295.0))
     assert (day["da_min_usd_per_mwh"], day["da_max_usd_per_mwh"]) == (-10.0, 200.0)
@@ -168,6 +188,37 @@ def test_the_tb2_of_a_day_is_that_of_the_node_of_its_first_hour(tmp_path: Path) 
     assert day["da_mean_usd_per_mwh"] == pytest.approx((20 * 30 + 5 - 10 + 90 + 200) / 24)
     nothing = settled.row("price_daily", operating_day=date(2022, 5, 9), settlement_point="B_RN")
     assert (nothing["tb2_usd_per_mw"], nothing["da_mean_usd_per_mwh"], nothing["da_known_hours"]) == (None, None, 0)
+
+
+def test_a_battery_without_a_node_has_no_tb2(tmp_path: Path) -> None:
+    elsewhere = {"sced_gen_resources": telemetry(MAY, 2.0, "ELM_BESS1")}
+    settled = settle(tmp_path, 2022, together(may_market(), elsewhere, prices(MAY, 30.0, 40.0, "HB_WEST")))
+    day = settled.row("daily_revenue", operating_day=MAY, battery="ELM_1")
+    assert (day["settlement_point"], day["tb2_usd_per_mw"], day["discharge_mwh"]) == (None, None, pytest.approx(48))
+
+
+def test_the_figures_of_a_days_prices_are_those_of_the_prices_that_are_known(tmp_path: Path) -> None:
+    market = may_market()
+    market["da_prices"] = [row for row in market["da_prices"] if row["hour_ending"] == 3]
+    few = [row for row in market["rt_prices"] if row["hour_ending"] == 1 and row["interval"] != 4]
+    market["rt_prices"] = [{**row, "price_usd_per_mwh": usd} for row, usd in zip(few, (0.0, -5.0, 11.0), strict=True)]
+    settled = settle(tmp_path, 2022, market, until="price_daily")
+    day = settled.row("price_daily", operating_day=MAY, settlement_point=NODE)
+    assert {name: value for name, value in day.items() if name.startswith(("da_", "rt_", "expected", "tb2"))} == {
+        "da_mean_usd_per_mwh": 30.0,
+        "da_min_usd_per_mwh": 30.0,
+        "da_max_usd_per_mwh": 30.0,
+        "da_negative_share": 0.0,
+        "rt_mean_usd_per_mwh": 2.0,
+        "rt_min_usd_per_mwh": -5.0,
+        "rt_max_usd_per_mwh": 11.0,
+        "rt_negative_share": pytest.approx(1 / 3),
+        "tb2_usd_per_mw": None,
+        "expected_hours": 24,
+        "da_known_hours": 1,
+        "expected_quarter_hours": 96,
+        "rt_known_quarter_hours": 3,
+    }
 
 
 def test_tb2_is_unknown_if_one_hour_is_and_counts_any_order_in_time() -> None:

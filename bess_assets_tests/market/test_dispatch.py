@@ -231,8 +231,10 @@ def test_without_a_load_resource_and_without_the_users_word_charging_is_unknown_
 def test_a_load_resource_that_is_not_trusted_for_charging_is_not_read(tmp_path):
     # a name_only pair: accepted for ancillary services, its charging unknown
     _negative(tmp_path)
-    own, _ = _dispatch(tmp_path, {**COMBO, "charging": "unknown"})
+    write_rollup(tmp_path, "sced_load_resources", 2024, [_at(m, LOAD, consumption_mw=-9.0) for m in (0, 15, 30)])
+    own, findings = _dispatch(tmp_path, {**COMBO, "charging": "unknown"})
     assert np.isnan(own[KEY]["charge_mwh"]).all()
+    assert not found(findings, "negative_consumption")
 
 
 def test_negative_consumption_of_a_load_is_no_charging(tmp_path):
@@ -245,7 +247,62 @@ def test_negative_consumption_of_a_load_is_no_charging(tmp_path):
     assert (finding.count, finding.warning) == (2, True)  # 1.5 MWh, rounded
 
 
-@pytest.mark.parametrize(("mwh", "agrees"), [(2.0, True), (1.7, True), (1.5, False), (2_000.0, False), (-2.0, False)])
+@pytest.mark.parametrize(("negative", "warns"), [(1, False), (2, True)])
+def test_negative_consumption_of_a_hundredth_of_what_was_charged_is_noise(tmp_path, negative, warns):
+    # a MWh each: so many negative, and a hundred
+    values = [*[-4.0] * negative, *[4.0] * 100, None]
+    rows = [_at(15 * n, LOAD, consumption_mw=mw) for n, mw in enumerate(values)]
+    write_rollup(tmp_path, "sced_load_resources", 2024, rows)
+    (finding,) = found(_dispatch(tmp_path)[1], "negative_consumption")
+    assert (finding.count, finding.warning) == (negative, warns)
+
+
+def test_a_battery_that_both_say_only_charged_is_no_contradiction(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=-8.0))
+    write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, -2.0) for number in range(1, 97)])
+    result = bess_dispatch(inputs_of(tmp_path, 2024, COMBO))
+    take(result)
+    assert result.verdicts[METERED_CHECK].detail == "1 batteries with both quantities, all agree"
+
+
+def test_under_a_day_of_metering_is_held_against_nothing(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
+    write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, 99.0) for number in range(1, 96)])
+    result = bess_dispatch(inputs_of(tmp_path, 2024, COMBO))
+    take(result)
+    verdict = result.verdicts[METERED_CHECK]
+    assert (verdict.passed, verdict.detail) == (True, "0 batteries with both quantities, all agree")
+
+
+def test_five_batteries_whose_metering_differs_are_named_and_all_are_counted(tmp_path):
+    names = [f"OAK{n}_BESS1" for n in range(7)]
+    write_rollup(
+        tmp_path,
+        "sced_gen_resources",
+        2024,
+        [row for name in names for row in runs_of_day(DAY, name=name, output_mw=8.0)],
+    )
+    meter = [_meter(number, 20.0 if name != names[0] else 2.0, name) for name in names for number in range(1, 97)]
+    write_rollup(tmp_path, "sced_smne", 2024, meter)
+
+    def verdict(*names):
+        batteries = [{"battery": f"{name[:4]}_1", "gen_resource": name} for name in names]
+        result = bess_dispatch(inputs_of(tmp_path, 2024, *batteries))
+        take(result)
+        return result.verdicts[METERED_CHECK]
+
+    one = verdict(*names[:2])
+    assert one.detail == "1 of 2 batteries with both quantities differ: OAK1_1 1,920 MWh metered, 192 by telemetry"
+    assert one.numbers == {"batteries": 2, "batteries_differing": 1}
+    five, six = verdict(*names[:6]).detail, verdict(*names).detail
+    assert (five.count(" by telemetry"), five.endswith("OAK5_1 1,920 MWh metered, 192 by telemetry")) == (5, True)
+    assert (six.count(" by telemetry"), six.endswith(" and 1 more")) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("mwh", "agrees"),
+    [(2.0, True), (1.7, True), (1.5, False), (2.5, True), (2_000.0, False), (-2.0, False)],
+)
 def test_metering_that_telemetry_of_a_day_contradicts_is_named(tmp_path, mwh, agrees):
     write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
     write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, mwh) for number in range(1, 97)])
@@ -396,6 +453,24 @@ def test_a_real_time_award_whose_column_is_absent_is_unknown(tmp_path):
     own = _dispatch(tmp_path, STORAGE, year=2026)[0][KEY]
     assert own["regup_rt_award_mw"][0] == 0.0
     assert np.isnan([own[f"{p}_rt_award_mw"][0] for p in PRODUCTS[1:]]).all()
+
+
+def test_a_real_time_award_below_zero_stays_below_zero(tmp_path):
+    write_rollup(
+        tmp_path, "sced_esr_resources", 2026, [run(datetime(2026, 1, 1), ESR, output_mw=1.0, regup_award_mw=-3.0)]
+    )
+    own = _dispatch(tmp_path, STORAGE, year=2026)[0][KEY]
+    assert own["regup_rt_award_mw"][0] == -3.0
+
+
+@pytest.mark.parametrize(
+    ("year", "held", "missing"),
+    [(2025, [(12, 5), (12, 7)], "2025-12-06"), (2026, [(1, 2), (1, 4)], "2026-01-01, 2026-01-03")],
+)
+def test_days_of_storage_resources_are_missing_from_2025_12_05_on(tmp_path, year, held, missing):
+    write_rollup(tmp_path, "sced_esr_resources", 2026, [run(datetime(year, *day), ESR, output_mw=1.0) for day in held])
+    findings = found(_dispatch(tmp_path, STORAGE, year=year)[1], "missing_days", "sced_esr_resources")
+    assert [f.detail for f in findings if f.warning] == [missing]
 
 
 def test_there_are_no_real_time_awards_before_rtc_b(tmp_path):

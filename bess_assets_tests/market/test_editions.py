@@ -189,6 +189,10 @@ def test_a_known_figure_that_becomes_unknown_has_moved_by_an_unknown_amount(sett
     verdict = check(entries["what_changed"])
     assert "BRAVO (total unknown)" in verdict["detail"]
     assert verdict["numbers"] == {"batteries_moved": 1, "dollars_moved": 0.0, "editions": 2}
+    more = {name: ONE[name] + 0.5 for name in ("rt_energy_usd", "energy_usd", "total_usd")}
+    write_edition(settings, YEAR, [ONE, TWO], FILES)
+    both = check(write_edition(settings, YEAR, [{**ONE, **more}, unknown], FILES)["what_changed"])
+    assert "ALPHA_1 (+0.50 $), BRAVO (total unknown)" in both["detail"], "after those of known amount"
 
 
 def test_batteries_that_appear_and_vanish_are_named_with_what_the_board_gains_and_loses(settings: Settings) -> None:
@@ -223,6 +227,23 @@ def test_the_check_warns_where_a_final_year_moved_and_says_who_by_how_much_and_w
     assert "BRAVO (+10.50 $)" in verdict["detail"]
     assert verdict["detail"].endswith("because: rt_prices/2024.parquet has changed")
     assert verdict["numbers"] == {"batteries_moved": 1, "dollars_moved": 10.5, "editions": 2}
+
+
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (7, ", 2 more")])
+def test_the_five_that_moved_most_are_named_and_all_are_counted(settings: Settings, count: int, more: str) -> None:
+    names = [f"OAK_{n}" for n in range(count)]
+    write_edition(settings, YEAR, [{**ONE, "battery": name} for name in names], FILES)
+    # each by some dollars more than the one before it, the last by as many as the first
+    dollars = {name: 10.0 if name == names[-1] else -10.0 - n for n, name in enumerate(names)}
+    sums = ("rt_energy_usd", "energy_usd", "total_usd")
+    board = [
+        {**ONE, "battery": name, **{column: ONE[column] + usd for column in sums}} for name, usd in dollars.items()
+    ]
+    verdict = check(write_edition(settings, YEAR, board, FILES)["what_changed"])
+    ordered = sorted(names, key=lambda name: (-abs(dollars[name]), name))[:5]
+    told = ", ".join(f"{name} ({dollars[name]:+,.2f} $)" for name in ordered)
+    total = sum(abs(usd) for usd in dollars.values())
+    assert f": {count} batteries moved, {total:,.2f} $ in all: {told}{more}; because: " in verdict["detail"]
 
 
 def test_a_year_that_only_became_final_moved_no_battery(settings: Settings) -> None:

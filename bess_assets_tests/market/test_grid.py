@@ -16,6 +16,7 @@ from bess_assets.market.grid import (
     DayLog,
     HourlyReader,
     LedgerColumns,
+    PlacedRows,
     Scatter,
     day_ranges,
     labels_array,
@@ -197,15 +198,17 @@ def test_an_hour_that_a_clock_change_day_does_not_have_is_counted_and_put_nowher
     write_rollup(tmp_path, "da_prices", 2024, _prices(SPRING, [2, 3, 4, 24]))
     read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
     assert sorted(read.known().values()) == [100.0, 102.0, 103.0]
+    assert read.reader.held.sum() == 3
     assert count_of(read.findings.items, "unusable_time", "da_prices") == 1
 
 
 @pytest.mark.parametrize("interval", [0, 5])
-def test_an_interval_that_does_not_exist_is_counted_and_put_nowhere(tmp_path, interval):
-    row = {"operating_day": JANUARY_1, "hour_ending": 1, "settlement_point": NODE, "price_usd_per_mwh": 1.0}
+@pytest.mark.parametrize("day", [JANUARY_1, SPRING])
+def test_an_interval_that_does_not_exist_is_counted_and_put_nowhere(tmp_path, day, interval):
+    row = {"operating_day": day, "hour_ending": 1, "settlement_point": NODE, "price_usd_per_mwh": 1.0}
     write_rollup(tmp_path, "rt_prices", 2024, [{**row, "interval": interval}, {**row, "interval": 4}])
     read = Read(tmp_path, "rt_prices", (NODE,), value="price_usd_per_mwh", per_hour=4)
-    assert read.known() == {3: 1.0}
+    assert read.known() == {quarter_hour_of(datetime(day.year, day.month, day.day)) + 3: 1.0}
     assert count_of(read.findings.items, "unusable_time", "rt_prices") == 1
 
 
@@ -338,12 +341,38 @@ def test_an_hour_is_held_if_any_resource_has_a_row_in_it(tmp_path):
         hourly(JANUARY_1, 1, award_mw=1.0),
         hourly(JANUARY_1, 2, WIND, award_mw=1.0),
         hourly(AUTUMN, 3, WIND, award_mw=1.0),
+        hourly(AUTUMN, 4, GEN, award_mw=3.0),
     ]
     write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
     read = Read(tmp_path)
-    assert np.flatnonzero(read.reader.held).tolist() == [0, 1, hour_of(datetime(2024, 11, 3, 2))]
-    assert read.known() == {0: 1.0}
+    two = hour_of(datetime(2024, 11, 3, 2))
+    assert np.flatnonzero(read.reader.held).tolist() == [0, 1, two, two + 1]
+    assert read.known() == {0: 1.0, two + 1: 3.0}
     assert np.flatnonzero(read.reader.log.days).tolist() == [0, (AUTUMN - JANUARY_1).days]
+
+
+def test_an_hour_of_which_only_a_row_without_a_name_is_there_is_not_held(tmp_path):
+    rows = [hourly(JANUARY_1, hour, name) for hour, name in ((1, GEN), (2, None), (3, None), (3, WIND))]
+    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    assert np.flatnonzero(Read(tmp_path).reader.held).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("see", [lambda log, days: log.saw_days(days), lambda log, days: log.saw(days, days * 0)])
+def test_a_day_after_the_year_is_beyond_it_and_a_day_before_is_not(see):
+    log = DayLog(operating_year(2024), 1)
+    see(log, np.array([-1, 0, 365]))
+    assert not log.beyond
+    see(log, np.array([3, 366]))
+    see(log, np.array([5]))
+    assert log.beyond
+    assert np.flatnonzero(log.days).tolist() == [0, 3, 5, 365]
+
+
+def test_1_january_is_missing_unless_it_is_said_when_a_dataset_begins():
+    log, findings = DayLog(operating_year(2024), 0), Findings()
+    log.saw_days(np.array([1, 365]))
+    log.report(findings, "sced_smne")
+    assert findings.items[0].detail == "2024-01-01, 2024-01-03..2024-12-30"
 
 
 def test_days_are_logged_for_each_series_and_for_all_together(tmp_path):
@@ -384,8 +413,19 @@ def test_days_are_written_as_ranges_and_not_all_of_them():
     year = operating_year(2024)
     assert day_ranges(year, np.array([], dtype=np.int64)) == ""
     assert day_ranges(year, np.array([0, 1, 2, 59, 365])) == "2024-01-01..2024-01-03, 2024-02-29, 2024-12-31"
+    assert day_ranges(year, np.arange(0, 26, 2)).endswith("2024-01-23 and 1 more"), "twelve, unless it is said"
     assert day_ranges(year, np.array([0, 2]), most=2) == "2024-01-01, 2024-01-03"
     assert day_ranges(year, np.arange(0, 40, 2), most=2) == "2024-01-01, 2024-01-03 and 18 more"
+
+
+def test_a_row_has_a_column_that_its_file_has_unless_its_own_report_lacked_it():
+    nothing = np.zeros(3, dtype=np.int64)
+    lacked = {"a": np.array([True, False, True]), "b": np.array([True, True, False])}
+    rows = PlacedRows(nothing, nothing, {}, {}, frozenset({"a", "b", "c"}), lacked)
+    assert rows.has_any(["a"]).tolist() == [False, True, False]
+    assert rows.has_any(["a", "b"]).tolist() == [False, True, True]
+    assert rows.has_any(["c", "d"]).tolist() == [True] * 3
+    assert rows.has_any(["d"]).tolist() == [False] * 3
 
 
 def test_rows_left_out_are_neither_read_nor_held(tmp_path):
@@ -410,7 +450,7 @@ def test_infinite_values_are_counted_by_column(tmp_path):
 def test_an_absent_dataset_is_reported_by_name_and_nothing_else_of_it(tmp_path):
     read = Read(tmp_path)
     (finding,) = read.findings.items
-    assert (finding.kind, finding.subject) == ("dataset_absent", "dam_gen_resources")
+    assert (finding.kind, finding.subject, finding.count) == ("dataset_absent", "dam_gen_resources", 1)
     assert "DAM_Gen_Resources/<year>.parquet" in finding.detail
     assert read.known() == {}
 
@@ -426,6 +466,14 @@ def test_missing_unknown_and_zero_filled_columns_are_reported_with_their_file(tm
         "unknown_headings": (1, "2024.parquet: Carbon Intensity", False),
         "zero_filled": (1, "2024.parquet: award_mw", True),
     }
+
+
+def test_a_column_that_may_well_be_zero_all_year_is_told_without_a_warning(tmp_path):
+    path = write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(JANUARY_1, 1, award_mw=1.0, lsl_mw=0.0)])
+    findings = Findings()
+    report_dataset(findings, DATASETS["dam_gen_resources"], [path], ["award_mw", "lsl_mw"])
+    (zero,) = found(findings.items, "zero_filled")
+    assert (zero.detail, zero.warning) == ("2024.parquet: lsl_mw", False)
 
 
 # --- codes and ledger columns -------------------------------------------------------------------------------------------------------------------

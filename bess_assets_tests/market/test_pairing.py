@@ -119,12 +119,39 @@ def test_the_energy_ratio_says_nothing_below_five_cycles() -> None:
     # Without MWh ten hours at full power stand for five cycles.
     assert _weigh(charge_mwh=999.0, discharge_mwh=800.0, capacity_mw=100.0).ratio is None
     assert _weigh(charge_mwh=1000.0, discharge_mwh=800.0, capacity_mw=100.0).ratio is True
+    assert _weigh(charge_mwh=9000.0, discharge_mwh=8000.0).ratio is None, (
+        "of unknown size: too few or enough, nobody knows"
+    )
+
+
+def test_evidence_states_its_figures() -> None:
+    good = _weigh(
+        capacity_mw=100.0,
+        max_power_mw=98.5,
+        together_share=0.001,
+        charge_mwh=1200.0,
+        discharge_mwh=1000.0,
+        energy_mwh=90.0,
+    )
+    assert good.text == "size agrees (98.5 MW against 100 MW), both run in 0.1% of runs, charge / discharge 1.20"
+    bad = _weigh(
+        capacity_mw=100.0,
+        max_power_mw=50.0,
+        together_share=0.3,
+        charge_mwh=900.0,
+        discharge_mwh=1000.0,
+        energy_mwh=90.0,
+    )
+    assert bad.text == (
+        "size differs (50 MW against 100 MW), both run in 30.0% of runs, too often, "
+        "charge / discharge 0.90, outside 1.0 to 1.8"
+    )
 
 
 def test_evidence_that_the_data_cannot_give_is_absent_and_not_against() -> None:
     evidence = _weigh()
     assert (evidence.size, evidence.apart, evidence.ratio) == (None, None, None)
-    assert (evidence.passed, evidence.failed) == (0, 0)
+    assert (evidence.passed, evidence.failed, evidence.text) == (0, 0, "nothing to test")
 
 
 @pytest.mark.parametrize(
@@ -176,6 +203,29 @@ def test_more_evidence_beats_less_and_the_same_number_beats_the_same_prefix() ->
     assert pairs["OAK_BESS1"].load == "OAK_LD2"
     pairs = choose_pairs({"OAK_BESS1": ["OAK_LD1", "OAK_LD2"]}, lambda _gen, _load: FITS)
     assert pairs["OAK_BESS1"].load == "OAK_LD1"
+
+
+@pytest.mark.parametrize(
+    ("loads", "taken"),
+    [
+        (("OAK_BESS1", "OAK_LD1"), "OAK_BESS1"),  # the same name before the same number
+        (("OAK_BESS1", "OAK_BESS1_LD1"), "OAK_BESS1"),
+        (("OAK_BESS1_LD1", "OAK_LD2"), "OAK_BESS1_LD1"),  # named after it before the same prefix
+        (("OAK_BESS1_LD1", "OAK_LD1"), None),  # as good as each other
+    ],
+)
+@pytest.mark.parametrize("evidence", [NOTHING, FITS])
+def test_of_loads_with_equal_evidence_the_one_with_the_nearest_name_is_taken(
+    loads: tuple[str, str], taken: str | None, evidence: Evidence
+) -> None:
+    pairs = choose_pairs({"OAK_BESS1": loads}, lambda _gen, _load: evidence)
+    assert pairs["OAK_BESS1"].load == taken
+
+
+def test_one_test_passed_beats_the_same_name_with_nothing_to_test() -> None:
+    suggested = {"OAK_BESS1": ["OAK_BESS1", "OAK_LD2"]}
+    pairs = choose_pairs(suggested, lambda _gen, load: FITS if load == "OAK_LD2" else NOTHING)
+    assert (pairs["OAK_BESS1"].load, pairs["OAK_BESS1"].status) == ("OAK_LD2", "confirmed")
 
 
 def test_a_load_taken_by_its_better_battery_leaves_the_other_its_second_best() -> None:
@@ -232,7 +282,10 @@ def _unit(name: str, *nodes: str, mw: float | None = 100.0) -> Unit:
         (_unit("OAK_BESS1", "OAK_RN"), _unit("OAK_ESR1", "NEW_RN", mw=200.0), None),
         (_unit("OAK_BESS1", "OAK_RN"), _unit("OAK_ESR7", "OAK_RN"), "same prefix, same node, size within 20 %"),
         (_unit("OAK_BESS1", "OAK_RN"), _unit("ELM_ESR1", "OAK_RN"), "same node, size within 20 %"),
+        (_unit("OAK_BESS1", "OAK_RN"), _unit("ELM_ESR1", "OAK_RN", mw=120.0), "same node, size within 20 %"),
         (_unit("OAK_BESS1", "OAK_RN"), _unit("ELM_ESR1", "OAK_RN", mw=121.0), None),
+        (_unit("OAK_BESS1", "OAK_RN"), _unit("OAK_ESR1", mw=200.0), "same name and number, another size"),
+        (_unit("OAK_BESS1"), _unit("OAK_ESR1", "OAK_RN", mw=200.0), "same name and number, another size"),
         (_unit("OAK_BESS1", "OAK_RN"), _unit("ELM_ESR1", "ELM_RN"), None),
         (_unit("OAK_BESS1", "OAK_RN"), _unit("OAK_ESR2", "OAK_RN", mw=None), None),
     ],
@@ -246,6 +299,18 @@ def test_two_batteries_at_one_node_are_bridged_each_to_its_own_number() -> None:
     esrs = [_unit("OAK_ESR1", "OAK_RN"), _unit("OAK_ESR2", "OAK_RN")]
     bridges = bridge_names(combos, esrs)
     assert {combo: esr for combo, (esr, _) in bridges.items()} == {"OAK_UNIT1": "OAK_ESR1", "OAK_UNIT2": "OAK_ESR2"}
+
+
+def test_of_two_names_at_one_node_the_one_with_the_same_prefix_is_the_renamed_battery() -> None:
+    bridges = bridge_names([_unit("OAK_UNIT1", "N")], [_unit("ELM_ESR1", "N"), _unit("OAK_ESR7", "N")])
+    assert bridges == {"OAK_UNIT1": ("OAK_ESR7", "same prefix, same node, size within 20 %")}
+
+
+@pytest.mark.parametrize("bess_first", [True, False])
+def test_of_two_batteries_with_the_new_ones_key_the_one_at_its_node_was_renamed(bess_first: bool) -> None:
+    combos = [_unit("OAK_BESS1", "OAK_RN"), _unit("OAK_UNIT1", "ELM_RN")]
+    bridges = bridge_names(combos if bess_first else combos[::-1], [_unit("OAK_ESR1", "OAK_RN")])
+    assert list(bridges) == ["OAK_BESS1"]
 
 
 def test_two_equal_strangers_at_one_node_are_not_bridged() -> None:

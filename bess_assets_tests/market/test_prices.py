@@ -1,8 +1,9 @@
 """Settlement point prices and market clearing prices: which points, which type of a zone, what is missing and what is odd."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from bess_assets.market.prices import (
@@ -31,6 +32,7 @@ from bess_assets_tests.scenario import (
     operating_year,
     quarter_hour_of,
     take,
+    write_columns,
     write_rollup,
 )
 
@@ -120,6 +122,50 @@ def test_a_missing_node_price_stays_null_and_is_never_a_hubs(tmp_path):
     assert (unpriced.count, unpriced.detail) == (2, f"{NODE}, OTHER_RN")
 
 
+def _labels_of_the_year(year):
+    """Day, hour ending and flag of each hour of a year, from the calendar alone."""
+    spring, autumn = SPRING_AND_AUTUMN[year]
+    for n in range((date(year + 1, 1, 1) - date(year, 1, 1)).days):
+        day = date(year, 1, 1) + timedelta(days=n)
+        for hour in range(1, 25):
+            if (day, hour) != (spring, 3):
+                yield day, hour, "N"
+            if (day, hour) == (autumn, 2):
+                yield day, hour, "Y"
+
+
+def test_a_node_that_lacks_a_single_price_of_the_year_is_unpriced_and_one_with_all_is_not(tmp_path):
+    nodes = [NODE, "NO_DA_RN", "NO_RT_RN"]
+    labels = list(_labels_of_the_year(2024))
+    hours = [(node, *label) for node in nodes for label in labels]
+
+    def lack(rows, node):
+        rows.remove(next(row for row in rows if row[0] == node))
+        return rows
+
+    by_hour = lack(hours.copy(), "NO_DA_RN")
+    by_quarter = lack([(*hour, i) for hour in hours for i in (1, 2, 3, 4)], "NO_RT_RN")
+    for dataset, rows, names in (
+        ("da_prices", by_hour, "SettlementPoint DeliveryDate HourEnding DSTFlag"),
+        ("rt_prices", by_quarter, "SettlementPointName DeliveryDate DeliveryHour DSTFlag DeliveryInterval"),
+    ):
+        columns = dict(zip(names.split(), map(pa.array, zip(*rows, strict=True)), strict=True))
+        write_columns(tmp_path, dataset, 2024, {**columns, "SettlementPointPrice": pa.array(np.full(len(rows), 20.0))})
+    _, findings = _prices(tmp_path, {**ALONE, "settlement_points": ";".join(nodes)})
+    (unpriced,) = found(findings, "unpriced")
+    assert (unpriced.count, unpriced.detail) == (2, "NO_DA_RN, NO_RT_RN")
+
+
+def test_twelve_points_are_named_and_all_are_counted(tmp_path):
+    nodes = [f"N{n:02d}_RN" for n in range(13)]
+    write_rollup(tmp_path, "da_prices", 2024, [_da(1, 9_999.0, node) for node in nodes])
+    result = bess_prices(inputs_of(tmp_path, 2024, {**ALONE, "settlement_points": ";".join(nodes)}))
+    list(result.chunks)
+    for kind in ("implausible_price", "unpriced"):
+        (finding,) = found(result.findings.items, kind)
+        assert (finding.count, finding.detail) == (13, ", ".join(nodes[:12]))
+
+
 def test_a_column_without_a_price_in_it_leaves_every_price_unknown(tmp_path):
     rows = [{name: value for name, value in _da(1, 1.0).items() if name != "price_usd_per_mwh"}]
     write_rollup(tmp_path, "da_prices", 2024, rows)
@@ -171,10 +217,23 @@ def _quarters_verdict(root, *batteries):
     return result.verdicts[QUARTERS_CHECK]
 
 
-@pytest.mark.parametrize(("moving", "passes"), [(16, False), (17, True)])
-def test_a_price_that_moves_with_the_hour_alone_for_a_week_is_named(tmp_path, moving, passes):
-    hours = [(date(2024, 1, 1 + n // 24), n % 24 + 1, n < moving) for n in range(7 * 24)]
-    rows = [_rt(hour, i, 20.0 + hour + i * moves, day=day) for day, hour, moves in hours for i in (1, 2, 3, 4)]
+@pytest.mark.parametrize(
+    ("hours", "moving", "halved", "passes"),
+    [
+        (7 * 24, 16, 0, False),
+        (7 * 24, 17, 0, True),
+        (7 * 24 - 1, 0, 0, True),  # under a week says nothing
+        (170, 17, 0, True),  # just a tenth
+        (170 + 17, 16, 17, False),  # an hour that lacks a quarter neither counts nor moves
+    ],
+)
+def test_a_price_that_moves_with_the_hour_alone_for_a_week_is_named(tmp_path, hours, moving, halved, passes):
+    labels = [(date(2024, 1, 1 + n // 24), n % 24 + 1, n) for n in range(hours)]
+    rows = [
+        _rt(hour, i, 20.0 + hour + i * (n < moving), day=day)
+        for day, hour, n in labels
+        for i in ((1, 2, 3) if n >= hours - halved else (1, 2, 3, 4))
+    ]
     write_rollup(tmp_path, "rt_prices", 2024, rows)
     verdict = _quarters_verdict(tmp_path, ALONE)
     assert (verdict.passed, verdict.detail.endswith(NODE)) == (passes, not passes)
@@ -189,7 +248,10 @@ def test_the_grid_of_stored_prices_gives_each_node_its_row_and_an_unknown_node_n
     write_rollup(tmp_path, "rt_prices", 2024, [_rt(1, 2, 7.0), _rt(1, 2, 8.0, "OTHER_RN")])
     path = tmp_path / "bess_prices" / "2024.parquet"
     write_table(BESS_PRICES, path, bess_prices(inputs_of(tmp_path, 2024, TWO_NODES)))
-    grid = PriceGrid.of(ResultTable(BESS_PRICES, path), operating_year(2024))
+    with pytest.MonkeyPatch.context() as patch:
+        # memory that was used before holds anything
+        patch.setattr(np, "empty", lambda shape, *more, **named: np.full(shape, 7.0, *more, **named))
+        grid = PriceGrid.of(ResultTable(BESS_PRICES, path), operating_year(2024))
     rows = grid.rows(np.array([0, 1, -1, 2]), ["OTHER_RN", NODE, "NEVER_PRICED"])
     assert grid.rt[rows][:, 1].tolist()[:2] == [8.0, 7.0]
     assert np.isnan(grid.rt[rows][2:]).all()
@@ -259,6 +321,12 @@ def test_real_time_mcpc_of_2025_12_04_is_a_stray_and_ignored(tmp_path):
     assert rt["rrs"] == {quarter_hour_of(datetime(2025, 12, 5)): 2.0}
 
 
+def test_an_mcpc_of_zero_is_plausible(tmp_path):
+    write_rollup(tmp_path, "as_prices", 2024, [_mcpc(1, "NSPIN", 0.0)])
+    da, _, findings = _grids(tmp_path)
+    assert (da["nspin"], found(findings, "implausible_price")) == ({0: 0.0}, [])
+
+
 def test_a_stray_real_time_mcpc_is_not_flagged_as_used(tmp_path):
     assert not found(_with_a_stray(tmp_path)[2], "implausible_price")
 
@@ -270,10 +338,29 @@ def test_days_before_the_first_real_time_mcpc_are_not_missing(tmp_path):
     assert missing.detail == "2025-12-07"
 
 
+def test_1_january_2026_without_a_real_time_mcpc_is_missing(tmp_path):
+    write_rollup(tmp_path, "rt_as_prices", 2026, [_mcpc(1, "RRS", 2.0, date(2026, 1, 2), interval=1)])
+    missing = found(_grids(tmp_path, 2026)[2], "missing_days", "rt_as_prices")
+    assert [f.detail for f in missing if f.warning] == ["2026-01-01"]
+
+
 def test_a_day_without_day_ahead_mcpc_is_missing_also_in_the_year_of_rtc_b(tmp_path):
-    write_rollup(tmp_path, "as_prices", 2025, [_mcpc(1, "RRS", 2.0, date(2025, 1, d)) for d in (1, 3)])
+    write_rollup(tmp_path, "as_prices", 2025, [_mcpc(1, "RRS", 2.0, date(2025, 1, d)) for d in (2, 4)])
     missing = found(_grids(tmp_path, 2025)[2], "missing_days", "as_prices")
-    assert [f.detail for f in missing if f.warning] == ["2025-01-02"]
+    assert [f.detail for f in missing if f.warning] == ["2025-01-01, 2025-01-03"]
+
+
+def test_mcpcs_that_contradict_or_are_implausible_are_counted_in_either_market(tmp_path):
+    first = date(2025, 12, 5)
+    for dataset, more in (("as_prices", {}), ("rt_as_prices", {"interval": 1})):
+        rows = [_mcpc(1, "RRS", price, first, **more) for price in (2.0, -3.0)]
+        write_rollup(tmp_path, dataset, 2025, [*rows, _mcpc(2, "ECRS", 2.0, first, **more)])
+    da, rt, findings = _grids(tmp_path, 2025)
+    assert (*da["rrs"].values(), *rt["rrs"].values()) == (-3.0, -3.0)
+    for dataset in ("as_prices", "rt_as_prices"):
+        assert count_of(findings, "contradicting_rows", dataset) == 1
+        (odd,) = found(findings, "implausible_price", dataset)
+        assert (odd.count, odd.detail) == (1, "rrs")
 
 
 def test_before_rtc_b_real_time_mcpc_is_neither_read_nor_reported_absent(tmp_path):

@@ -370,6 +370,32 @@ def test_rows_with_a_flag_and_rows_without_one_in_the_same_batch_each_keep_their
     assert read.starts.tolist() == [utc_seconds(stamp) for stamp in stamps]
 
 
+def test_a_flag_and_a_stamp_that_no_row_has_together_make_no_run(tmp_path):
+    rows = [run(AUTUMN_0 + timedelta(minutes=75), flag="N"), run(AUTUMN_0 + timedelta(minutes=90), flag="Y")]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    first, second = datetime(2024, 11, 3, 1, 15), datetime(2024, 11, 3, 1, 30)
+    assert Read(tmp_path).reader.starts.tolist() == [utc_seconds(first), utc_seconds(second, fold=1)]
+
+
+def test_a_year_that_ends_in_the_repeated_hour_without_a_second_has_it_unknown(tmp_path):
+    rows = [run(AUTUMN_0 + timedelta(minutes=m), output_mw=5.0) for m in (45, 60, 75)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    read = Read(tmp_path)
+    assert read.reader.starts.tolist() == [utc_seconds(datetime(2024, 11, 3, 0, 45))]
+    assert (~np.isnan(read.positive)).sum() == 1
+
+
+def test_a_file_that_holds_nothing_of_the_year_has_no_runs_and_no_days(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2025, runs_of_day(date(2025, 7, 4), output_mw=5.0))
+    reader = Read(tmp_path).reader
+    assert (reader.starts.tolist(), reader.log.days.any()) == ([], False)
+
+
+def test_the_columns_that_a_file_of_the_year_has_are_known_once_it_is_read(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 7, 4), output_mw=5.0))
+    assert Read(tmp_path).reader.columns == {"resource_name", "output_mw"}
+
+
 def test_a_file_without_a_flag_column_and_without_the_autumn_day_loses_nothing(tmp_path):
     write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 7, 4), flag=None, output_mw=5.0))
     read = Read(tmp_path)
@@ -413,6 +439,7 @@ def test_hourly_maxima_are_the_largest_values_of_the_runs_of_an_hour(tmp_path):
     write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
     reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN, "ABSENT"], ["output_mw"])
     maxima = reader.hourly_maxima()["output_mw"]
+    assert (reader.log.first.tolist(), reader.log.last.tolist()) == ([0, 366], [365, -1])
     assert maxima.shape == (2, YEAR.hours)
     assert {int(h): float(maxima[0, h]) for h in np.flatnonzero(~np.isnan(maxima[0]))} == {0: 7.0, YEAR.hours - 1: -2.0}
     assert np.isnan(maxima[1]).all()
@@ -451,6 +478,20 @@ def test_windows_count_each_row_once(tmp_path):
     _march(tmp_path)
     one, many = Read(tmp_path, (GEN, WIND)), Read(tmp_path, (GEN, WIND), block_bytes=5_000, threads=2)
     assert one.findings == many.findings
+
+
+def test_rows_that_reach_over_midnight_into_a_window_are_counted_with_their_own_day(tmp_path):
+    late = [run(datetime(2024, 6, 1, 23, 50), output_mw=mw) for mw in (1.0, 1.0, 2.0)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, [*late, run(datetime(2024, 6, 2, 0, 10), output_mw=3.0)])
+    reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw"])
+    midnight, found_there, findings = quarter_hour_of(datetime(2024, 6, 2)), [], Findings()
+    reader.each_window([].append, 0, midnight)
+    reader.each_window(found_there.append, midnight)
+    (window,) = found_there
+    means = reader.means(window, window.grids["output_mw"])
+    assert means.positive[0, 0] == pytest.approx((300 * 2 + 300 * 3) / 600)
+    reader.report(findings)
+    assert (count_of(findings.items, "duplicate_rows"), count_of(findings.items, "contradicting_rows")) == (0, 2)
 
 
 def test_windows_that_are_in_memory_together_share_the_block(tmp_path):

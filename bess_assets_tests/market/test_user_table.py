@@ -60,14 +60,19 @@ def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_heading(tmp_path: Path
         ("battery,capacity_mw\nOAK,five\n", ("Line 2", "capacity_mw", "'five'", "above zero")),
         ("battery,energy_mwh\nOAK,1\nELM,-2\n", ("Line 3", "energy_mwh", "'-2'")),
         ("battery,capacity_mw\nOAK,nan\n", ("Line 2", "'nan'")),
+        ("battery,capacity_mw\nOAK,inf\n", ("Line 2", "'inf'")),
+        ("battery,capacity_mw\nOAK,0\n", ("Line 2", "'0'")),
         ("battery,valid_from\nOAK,12/05/2025\n", ("Line 2", "valid_from", "'12/05/2025'", "2025-12-05")),
         ("battery,valid_from,valid_to\nOAK,2025-02-01,2025-01-31\n", ("Line 2", "ends before it begins")),
         ("battery\nOAK\nOAK\n", ("Lines 2 and 3", "battery 'OAK'", "valid_from")),
-        ("battery,gen_resource\nOAK,G1\nELM,G1\n", ("Lines 2 and 3", "gen_resource 'G1'")),
+        ("battery,gen_resource\nOAK,G1\nELM,G1\n", ("Lines 2 and 3", "gen_resource 'G1'", "column: gen_resource")),
         (
             "battery,valid_from,valid_to\nOAK,,2025-06-30\nELM,,\nOAK,2025-06-30,\n",
             ("Lines 2 and 4", "do not overlap"),
         ),
+        ("battery,valid_from,valid_to\nOAK,2025-06-30,\nOAK,,2025-06-30\n", ("Lines 2 and 3", "do not overlap")),
+        ("battery,valid_to,valid_from\nOAK,2025-06-30,\nOAK,2025-12-31,2025-01-01\n", ("Lines 2 and 3",)),
+        ("battery,valid_to,valid_from\nOAK,,2025-01-01\nOAK,2025-12-31,2025-06-01\n", ("Lines 2 and 3",)),
     ],
 )
 def test_what_cannot_be_meant_is_an_error_that_names_line_and_remedy(
@@ -79,6 +84,12 @@ def test_what_cannot_be_meant_is_an_error_that_names_line_and_remedy(
     assert str(path) in str(error.value)
     for word in words:
         assert word in str(error.value)
+
+
+def test_a_row_may_hold_for_one_day(tmp_path: Path) -> None:
+    (row,) = read_user_table(_table(tmp_path, "battery,valid_from,valid_to\nOAK,2025-06-30,2025-06-30\n"))
+    days = (date(2025, 6, 29), date(2025, 6, 30), date(2025, 7, 1))
+    assert [row.overlaps(day, day) for day in days] == [False, True, False]
 
 
 def test_rows_that_do_not_overlap_may_speak_of_one_battery_and_none_is_no_resource(tmp_path: Path) -> None:
