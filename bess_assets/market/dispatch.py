@@ -231,7 +231,7 @@ class _Observed:
         meter: reader of their settlement metering.
         metered_mwh: net energy by generation resource and quarter-hour.
         storage: flows and awards of their ESRs; None in a year without the ESR era.
-        place: row of a resource in its flows, by name.
+        place: row of a resource in its flows, by the registry's column and its name: a battery's two sides may have one name.
     """
 
     generation: Flows | None
@@ -239,7 +239,7 @@ class _Observed:
     meter: MeterReader | None
     metered_mwh: FloatArray | None
     storage: Flows | None
-    place: dict[str, int]
+    place: dict[tuple[str, str], int]
 
     @staticmethod
     def of(inputs: Inputs, rows: Sequence[Mapping[str, Any]], boundary: int) -> "_Observed":
@@ -256,8 +256,13 @@ class _Observed:
             metered_mwh = meter.read()
         if boundary < inputs.year.quarter_hours:
             storage = read_flows(inputs, "sced_esr_resources", esrs, "output_mw", esr_era, awards=True)
-        place = {name: n for names in (gens, loads, esrs) for n, name in enumerate(names)}
+        named = (("gen_resource", gens), ("load_resource", loads), ("esr_resource", esrs))
+        place = {(column, name): n for column, names in named for n, name in enumerate(names)}
         return _Observed(generation, load, meter, metered_mwh, storage, place)
+
+    def row(self, column: str, battery: Mapping[str, Any]) -> int:
+        """Row of a battery's resource in the flows of its kind."""
+        return self.place[column, battery[column]]
 
 
 def _resources(rows: Sequence[Mapping[str, Any]], column: str) -> list[str]:
@@ -332,7 +337,7 @@ def _chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             left_out += _combo_era(energy, row, observed, boundary, agreement)
             rt_awards: dict[str, Any] = dict.fromkeys(PRODUCTS, no_award)
             if observed.storage is not None and row["esr_resource"]:
-                rt_awards = _esr_era(energy, observed.storage, observed.place[row["esr_resource"]], boundary)
+                rt_awards = _esr_era(energy, observed.storage, observed.row("esr_resource", row), boundary)
             yield ledger.chunk(
                 row["battery"],
                 discharge_mwh=energy.discharge,
@@ -362,10 +367,10 @@ def _combo_era(
     generation, metered_mwh = observed.generation, observed.metered_mwh
     if generation is None or metered_mwh is None or not row["gen_resource"]:
         return 0.0
-    n = observed.place[row["gen_resource"]]
+    n = observed.row("gen_resource", row)
     telemetered = np.where(generation.source[n] == _TELEMETRY, generation.positive_mwh[n], np.nan)
     agreement.add(row["battery"], metered_mwh[n, :boundary], telemetered)
-    own_load = observed.place[row["load_resource"]] if row["charging"] == "load" else None
+    own_load = observed.row("load_resource", row) if row["charging"] == "load" else None
     return _combo(energy, slice(0, boundary), generation, metered_mwh, n, observed.load, own_load, row["charging"])
 
 

@@ -540,6 +540,16 @@ def test_windows_give_bit_for_bit_the_dispatch_of_one_window(tmp_path, block_byt
     assert np.isfinite(one[KEY]["discharge_mwh"]).sum() > 1_000
 
 
+def test_the_two_sides_of_a_battery_may_have_one_name(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
+    loads = runs_of_day(DAY, name=GEN, consumption_mw=6.0) + runs_of_day(DAY, name="ASH_LD1", consumption_mw=2.0)
+    write_rollup(tmp_path, "sced_load_resources", 2024, loads)
+    other = {"battery": "ASH_1", "gen_resource": None, "load_resource": "ASH_LD1", "charging": "load"}
+    own, _ = _dispatch(tmp_path, other, {**COMBO, "load_resource": GEN})
+    assert _quarters(own[KEY], "discharge") == [(2.0, "telemetry", 1.0)] * 4
+    assert _quarters(own[KEY], "charge") == [(1.5, "telemetry", 1.0)] * 4
+
+
 def _three_batteries(root):
     """Three batteries over the change of market designs, with repeated, contradicting and unusable rows of each and of a stranger."""
     rows = {"gen": [], "load": [], "esr": [], "smne": []}
