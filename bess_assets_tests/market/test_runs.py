@@ -1,14 +1,17 @@
 """Telemetry held from run to run and averaged by quarter-hour; settlement metering by interval."""
 
+import json
 from datetime import date, datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bess_assets.market import runs as runs_module
+from bess_assets.market.datasets import LAYOUT_COLUMN, METADATA_KEY
 from bess_assets.market.runs import MeterReader, RunReader, cut_runs, hold
 from bess_assets.market.step import Findings
 from bess_assets_tests.scenario import (
@@ -25,6 +28,7 @@ from bess_assets_tests.scenario import (
     run,
     runs_of_day,
     utc_seconds,
+    write_columns,
     write_rollup,
 )
 
@@ -443,6 +447,29 @@ def test_hourly_maxima_are_the_largest_values_of_the_runs_of_an_hour(tmp_path):
     assert maxima.shape == (2, YEAR.hours)
     assert {int(h): float(maxima[0, h]) for h in np.flatnonzero(~np.isnan(maxima[0]))} == {0: 7.0, YEAR.hours - 1: -2.0}
     assert np.isnan(maxima[1]).all()
+
+
+def test_a_blank_award_is_none_unless_its_own_report_lacked_the_column(tmp_path):
+    stamps = [JANUARY_1 + timedelta(minutes=15 * n) for n in range(4)]
+    columns = {
+        "SCED Time Stamp": pa.array(stamps, pa.timestamp("us")),
+        "Resource Name": [GEN] * 4,
+        "AS Awards REGUP": [2.0, None, None, 0.0],
+        LAYOUT_COLUMN: pa.array([0, 0, 1, 0], pa.int32()),
+    }
+    path = write_columns(tmp_path, "sced_esr_resources", 2024, columns)
+
+    def awards() -> list[float]:
+        reader = RunReader(inputs_of(tmp_path, 2024), "sced_esr_resources", [GEN], ["regup_award_mw"])
+        found = []
+        reader.each_window(lambda window: found.append(window.grids["regup_award_mw"][:, 0].copy()))
+        return np.concatenate(found)[:4].tolist()
+
+    assert awards() == [2.0, 0.0, 0.0, 0.0]
+    layouts = {"layouts": [["regup_award_mw", "resource_name", "sced_stamp"], ["resource_name", "sced_stamp"]]}
+    told = pq.read_table(path).replace_schema_metadata({METADATA_KEY: json.dumps(layouts)})
+    pq.write_table(told, path)
+    assert awards() == [2.0, 0.0, pytest.approx(NAN, nan_ok=True), 0.0]
 
 
 # --- windows ------------------------------------------------------------------------------------------------------------------------------------
