@@ -51,6 +51,7 @@ def main() -> int:
         action="store_true",
         help="begin without the results of an earlier round, from which some things are known",
     )
+    parser.add_argument("--report", action="store_true", help="make the page and the workbook too, as a refresh does")
     parser.add_argument("--year", type=int, action="append", default=[])
     parser.add_argument("--columns", type=Path, help="what ours reads, as JSON")
     parser.add_argument("--sample", type=int, default=4, help="batteries of the plan's method")
@@ -95,6 +96,8 @@ def ours(options: argparse.Namespace) -> Answer:
                     "peak_mb": entry["peak_memory_mb"],
                 }
             )
+        if options.report:
+            _make_report(settings, year)
     seconds = time.perf_counter() - begin
     last = list(STEPS).index(AFTER_EXTRACTS)
     return {
@@ -105,6 +108,14 @@ def ours(options: argparse.Namespace) -> Answer:
         "read": {str(path): columns for path, columns in sorted(read.items())},
         "result_bytes": _sizes(settings.results),
     }
+
+
+def _make_report(settings: Any, year: int) -> None:
+    from bess_assets.pipeline import run_files  # noqa: PLC0415
+    from bess_assets.report.files import write_report  # noqa: PLC0415
+    from bess_assets.tables import LEADERBOARD_REPORT  # noqa: PLC0415
+
+    run_files(settings, year, LEADERBOARD_REPORT, write_report)
 
 
 def _settings(options: argparse.Namespace) -> Any:
