@@ -29,6 +29,7 @@ BATTERY_SHARE = 0.25
 """Batteries among the generation resources of the day-ahead disclosure, where nothing says: a fifth in 2024, and more each year."""
 
 _LEAST_LIMIT_BYTES = 64 * 10**6
+"""Below it no limit is named: a year that small is let begin, where the least that it takes is free."""
 _HOURS = 8_760
 _BESIDE_THE_TABLES_BYTES = 20 * 10**6
 _CGROUP = Path("/sys/fs/cgroup")
@@ -82,8 +83,10 @@ def lacking_room(settings: Settings, year: int, tables: Collection[str]) -> Iter
             expected="as much free memory as the year takes at the least",
             remedy="End other programs, or use a larger machine. Nothing was changed.",
         )
-    elif free is not None and min(needed.unbounded_bytes, allowed) > free:
-        smaller = max(free - BESIDE_THE_LIMIT_BYTES, _LEAST_LIMIT_BYTES)
+    elif (
+        free is not None and min(needed.unbounded_bytes, allowed) > free >= BESIDE_THE_LIMIT_BYTES + _LEAST_LIMIT_BYTES
+    ):
+        smaller = free - BESIDE_THE_LIMIT_BYTES
         yield RoomError(
             f"{year} would not fit into memory as things are set: with BESS_MEMORY_LIMIT={_mb(settings.memory_limit_bytes)} about "
             f"{needed.batteries:,} batteries take up to {_mb(min(needed.unbounded_bytes, allowed))}, and {_mb(free)} of this machine are free.",

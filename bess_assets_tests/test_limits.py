@@ -132,6 +132,13 @@ def test_a_limit_that_lets_a_year_take_more_than_is_free_is_refused_with_a_small
         check_room(settings, YEAR, list(YEARLY))
     assert "Set BESS_MEMORY_LIMIT=700MB" in str(caught.value)
     check_room(replace(settings, memory_limit_bytes=700 * 10**6), YEAR, list(YEARLY))
+    # where no smaller limit would help, what a small year takes at the least decides
+    small = settings_with(tmp_path / "small_home", many_rows(rollups, tmp_path / "small", 1_000_000))
+    needed = needed_room(small, YEAR, list(YEARLY))
+    (tmp_path / "memory.max").write_text(f"{needed.memory_bytes}\n", encoding="ascii")
+    assert needed.unbounded_bytes > needed.memory_bytes
+    check_room(small, YEAR, list(YEARLY))
+    (tmp_path / "memory.max").write_text("1200000000\n", encoding="ascii")
     check_room(settings_with(tmp_path / "home", rollups), YEAR, list(YEARLY))
 
 
