@@ -103,10 +103,12 @@ def refresh_years(
     """
     if not years:
         return
-    from bess_assets.materialize import merge_years, open_instance  # noqa: PLC0415  loads Dagster
+    from bess_assets.automation.dead_runs import bury_dead_runs  # noqa: PLC0415  loads Dagster
+    from bess_assets.materialize import merge_years, open_instance  # noqa: PLC0415
 
     tried = False
     with open_instance(settings) as instance:
+        bury_dead_runs(instance, settings)
         for year in years:
             outcome = _outcome(year, lambda year=year: _refresh_year(instance, settings, year, only, progress))  # type: ignore[misc]
             tried = tried or outcome.state != "nothing to do"

@@ -1,14 +1,17 @@
 """Runs that a killed process left STARTED.
 
 Belongs here: finding and failing them.
-Does not: their half-written files (records.remove_stale_files).
+Does not: how their half-written files are told (records.remove_stale_files).
 """
 
 from collections.abc import Collection
 
 import dagster as dg
 
+from bess_assets.errors import YearBusyError
+from bess_assets.records import remove_stale_files, year_lock
 from bess_assets.resources import HOLDING_TAG
+from bess_assets.settings import Settings
 
 _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,  # recorded, and killed before its first event; one that the UI launched holds nothing yet
@@ -16,6 +19,7 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+_ALL_YEARS = "all"
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, year: int | None, alive: Collection[str] = ()) -> list[str]:
@@ -31,8 +35,32 @@ def fail_dead_runs(instance: dg.DagsterInstance, year: int | None, alive: Collec
     Returns:
         ids of the runs marked.
     """
-    filters = dg.RunsFilter(tags={HOLDING_TAG: str(year or "all")}, statuses=_UNFINISHED)
+    filters = dg.RunsFilter(tags={HOLDING_TAG: str(year or _ALL_YEARS)}, statuses=_UNFINISHED)
     dead = [run for run in instance.get_runs(filters) if run.run_id not in alive]
     for run in dead:
         instance.report_run_failed(run, "The process of this run is gone: it no longer holds the lock of its year.")
     return [run.run_id for run in dead]
+
+
+def bury_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
+    """Mark as failed every run whose process is gone, and remove what they left half written.
+
+    A run may be killed after its last table was made, when nothing else would ever come back to its year.
+
+    Returns:
+        ids of the runs marked.
+    """
+    runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
+    held = {run.tags.get(HOLDING_TAG, "") for run in runs}
+    years = [None if tag == _ALL_YEARS else int(tag) for tag in sorted(held) if tag == _ALL_YEARS or tag.isdigit()]
+    buried: list[str] = []
+    for year in years:
+        try:
+            with year_lock(settings, year) as first:
+                dead = fail_dead_runs(instance, year) if first else []
+                if dead:
+                    remove_stale_files(settings, year)
+                buried += dead
+        except YearBusyError:
+            continue  # its process lives
+    return buried

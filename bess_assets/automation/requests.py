@@ -6,15 +6,12 @@ Does not: what is due (plan.py), when it is asked (sensors.py, schedules.py).
 
 import hashlib
 import json
-from collections.abc import Iterable
 
 import dagster as dg
 
-from bess_assets.automation.dead_runs import fail_dead_runs
-from bess_assets.errors import YearBusyError
 from bess_assets.partitions import partition_exists
 from bess_assets.plan import State, YearPlan
-from bess_assets.records import fingerprint, input_files, remove_stale_files, year_lock
+from bess_assets.records import fingerprint, input_files
 from bess_assets.settings import Settings
 from bess_assets.tables import YEARLY
 
@@ -33,25 +30,6 @@ def years_at_work(instance: dg.DagsterInstance) -> set[int]:
     runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
     keys = {run.tags.get(_PARTITION_TAG, "") for run in runs}
     return {int(key) for key in keys if key.isdigit()}
-
-
-def bury_dead_runs(instance: dg.DagsterInstance, settings: Settings, years: Iterable[int]) -> list[str]:
-    """Mark as failed the runs of those years whose process is gone, and remove what they left half written.
-
-    Returns:
-        ids of the runs marked.
-    """
-    buried: list[str] = []
-    for year in years:
-        try:
-            with year_lock(settings, year):
-                dead = fail_dead_runs(instance, year)
-                if dead:
-                    remove_stale_files(settings, year)
-                buried += dead
-        except YearBusyError:
-            continue  # its process lives
-    return buried
 
 
 def refresh_request(settings: Settings, plan: YearPlan, only: State | None, asked_by: str = "") -> dg.RunRequest | None:

@@ -13,9 +13,10 @@ from typing import Any
 import dagster as dg
 
 from bess_assets.automation.alarms import raise_alarm
+from bess_assets.automation.dead_runs import bury_dead_runs
 from bess_assets.automation.failures import plain_reason
 from bess_assets.automation.jobs import merge_years, refresh_year
-from bess_assets.automation.requests import bury_dead_runs, refresh_request, years_at_work
+from bess_assets.automation.requests import refresh_request, years_at_work
 from bess_assets.errors import BessError
 from bess_assets.partitions import partition_exists
 from bess_assets.plan import YearPlan, new_reports, plan_merged, plan_year, years_known
@@ -71,8 +72,7 @@ def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -
     seen: dict[str, str] = {}
     news = new_reports(settings)
     years = [year for year in years_known(settings, news) if partition_exists(year)]
-    at_work = years_at_work(instance)
-    bury_dead_runs(instance, settings, [year for year in years if year in at_work])
+    bury_dead_runs(instance, settings)
     at_work = years_at_work(instance)
     gone = {f"reports/{name}" for name in news.gone}
     gone |= {f"reports/{name} (there, but it cannot be opened)" for name in news.unreadable}

@@ -379,6 +379,38 @@ def test_a_run_that_gave_the_year_back_or_is_ours_is_not_dead(instance: dg.Dagst
         instance.report_run_failed(run)
 
 
+def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_nothing_to_do(
+    refreshed: Refreshed,
+) -> None:
+    settings, instance = refreshed.settings, refreshed.instance
+
+    @dg.job
+    def empty() -> None:
+        pass
+
+    def started(holds: str) -> str:
+        return instance.create_run_for_job(empty, tags={HOLDING_TAG: holds}, status=dg.DagsterRunStatus.STARTED).run_id
+
+    def status(run_id: str) -> dg.DagsterRunStatus:
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        return run.status
+
+    of_year, of_merging, released, alive = started(str(YEAR)), started("all"), started("released"), started("2019")
+    half = temporary_path(result_path(settings.results, "what_changed", None))
+    half.write_bytes(b"half")
+    with year_lock(settings, 2019):
+        (outcome,) = refresh_years(settings, [YEAR], only="failed")
+    assert outcome.state == "nothing to do"
+    assert not half.exists()
+    assert [status(run) for run in (of_year, of_merging)] == [dg.DagsterRunStatus.FAILURE] * 2
+    assert [status(run) for run in (released, alive)] == [dg.DagsterRunStatus.STARTED] * 2
+    for run_id in (released, alive):
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        instance.report_run_failed(run)
+
+
 def test_a_run_from_the_ui_holds_the_year_itself_and_gives_it_back(refreshed: Refreshed) -> None:
     settings, instance = refreshed.settings, refreshed.instance
     seen = []
