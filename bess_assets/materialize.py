@@ -21,12 +21,13 @@ from bess_assets.automation.jobs import MERGE_YEARS, REFRESH_YEAR
 from bess_assets.automation.sensors import STARTED_BY_TAG
 from bess_assets.definitions import build_defs
 from bess_assets.errors import BessError, SettingsError
+from bess_assets.history import quick_history
 from bess_assets.market.datasets import DATASETS
 from bess_assets.metadata import rollup_metadata
 from bess_assets.partitions import operating_years, partition_exists
 from bess_assets.pipeline import Listener, listening, register_rollup
 from bess_assets.records import CheckEntry, TableEntry, fail_unfinished, read_run, remove_stale_files, year_lock
-from bess_assets.resources import HOLDING_TAG, quick_history
+from bess_assets.resources import HOLDING_TAG
 from bess_assets.settings import Settings
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
 

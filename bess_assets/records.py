@@ -619,13 +619,32 @@ def _changing(results: Path, year: int | None) -> Iterator[RunRecord]:
     with _record_lock(path):
         record = read_run(results, year)
         yield record
+        text = _record_text(record)
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            return
         temporary = temporary_path(path)
         try:
             with writing(path):
-                temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+                temporary.write_text(text, encoding="utf-8")
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _record_text(record: RunRecord) -> str:
+    """A run record as JSON, one dataset or table a line: it is written some sixty times a refresh, and indenting all of it would take ten times as long."""
+
+    def lines(entries: Mapping[str, object]) -> str:
+        inside = [f"  {json.dumps(name)}: {json.dumps(entry, allow_nan=False)}" for name, entry in entries.items()]
+        return "{\n" + ",\n".join(inside) + "\n }" if inside else "{}"
+
+    parts = [
+        f' "year": {json.dumps(record["year"])}',
+        f' "rollups": {lines(record["rollups"])}',
+        f' "tables": {lines(record["tables"])}',
+        f' "unfinished": {json.dumps(record["unfinished"])}',
+    ]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def _record_lock(path: Path) -> FileLock:

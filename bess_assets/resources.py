@@ -1,20 +1,16 @@
 """What assets and sensors are given: the settings, and the year held while a run works on it.
 
-Belongs here: where rollups and results are, as a Dagster resource; taking the year lock for a run; writing run history without waiting for the disk.
-Does not: reading the environment (settings.py), the lock itself (records.py), Parquet (io_managers.py).
+Belongs here: where rollups and results are, as a Dagster resource; taking the year lock for a run.
+Does not: how the history of a run is written (history.py), reading the environment (settings.py), the lock itself (records.py), Parquet (io_managers.py).
 """
 
 import logging
-import sqlite3
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import dagster as dg
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
+from bess_assets.history import quick_history
 from bess_assets.records import begin_run, end_run, fail_unfinished, remove_stale_files, year_lock
 from bess_assets.room import check_room
 from bess_assets.settings import Settings, load_settings
@@ -28,7 +24,6 @@ An unfinished run that says so while somebody else holds the lock is dead: see `
 
 RELEASED = "released"
 _WAIT_SECONDS = 60.0
-_active = threading.Lock()
 
 _log = logging.getLogger(__name__)
 
@@ -97,39 +92,3 @@ def tables_of(run: dg.DagsterRun, year: int | None) -> list[str]:
     if chosen or run.asset_check_selection:
         return [name for name in every if name in chosen]
     return every
-
-
-@contextmanager
-def quick_history() -> Iterator[None]:
-    """Within it, commits to SQLite databases do not wait for the disk, and one connection to each stays open; within another it does nothing more.
-
-    Dagster opens a connection for each event and closes it again. As the only one, it folds the log back into the file on closing, and both that and the
-    commit wait for the disk: 19 s a year of 26 steps on a slow disk, 3 s of them work. Synchronous NORMAL is as safe from corruption as the default in
-    write-ahead mode; what a power cut can take is the last moments of the history, never a result.
-    """
-    if not _active.acquire(blocking=False):
-        yield
-        return
-    kept: dict[str, sqlite3.Connection] = {}
-    guard = threading.Lock()
-
-    def on_connect(connection: Any, _record: object) -> None:
-        if not isinstance(connection, sqlite3.Connection):
-            return  # Dagster may be set to keep its history in another kind of database
-        connection.execute("PRAGMA synchronous=NORMAL")
-        path = connection.execute("PRAGMA database_list").fetchone()[2]
-        with guard, suppress(sqlite3.OperationalError):
-            if path and path not in kept:
-                kept[path] = sqlite3.connect(path, check_same_thread=False)
-            if path:
-                # Only a connection that has read since the file went to write-ahead mode counts as open to it.
-                kept[path].execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-
-    event.listen(Engine, "connect", on_connect)
-    try:
-        yield
-    finally:
-        event.remove(Engine, "connect", on_connect)
-        for connection in kept.values():
-            connection.close()
-        _active.release()

@@ -539,6 +539,34 @@ def test_a_rollup_in_the_record_is_found_while_one_of_its_files_is(tmp_path: Pat
     assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"] == {"origin": "absent", "files": {}}
 
 
+def test_a_run_record_has_a_line_for_each_dataset_and_table_and_is_not_written_where_nothing_changed(
+    tmp_path: Path,
+) -> None:
+    file = RollupFileEntry(
+        rows=2,
+        bytes=3,
+        fingerprint={"size": 3, "mtime_ns": 1, "digest": "d"},
+        missing=['QSE "x"\n'],
+        unknown=[],
+        zero_filled=[],
+    )
+    record_rollup(tmp_path, 2024, "cop_snapshots", "2024.parquet", file)
+    for name in ("bess_registry", "leaderboard"):
+        record_table(tmp_path, 2024, name, entry_of(1))
+    path = tmp_path / "_runs" / "2024.json"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [line.split(":")[0].strip(" {}[],") for line in lines if ":" in line] == [
+        '"year"', '"rollups"', '"cop_snapshots"', '"tables"', '"bess_registry"', '"leaderboard"', '"unfinished"'
+    ]  # fmt: skip
+    assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"]["files"]["2024.parquet"] == file
+
+    written = path.stat()
+    record_rollup(tmp_path, 2024, "cop_snapshots", "2024.parquet", file)
+    assert path.stat() == written
+    record_rollup(tmp_path, 2024, "cop_snapshots", "2024.parquet", {**file, "rows": 4})
+    assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"]["files"]["2024.parquet"]["rows"] == 4
+
+
 def test_a_spoilt_run_record_is_an_error_that_names_it(tmp_path: Path) -> None:
     record_table(tmp_path, 2024, "leaderboard", entry_of(1))
     path = tmp_path / "_runs" / "2024.json"
