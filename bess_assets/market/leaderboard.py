@@ -50,6 +50,9 @@ class _BatteryDays:
         self.registry = registry
         self.columns = {name: values[part] for name, values in columns.items()}
         self.days: list[date] = self.columns["operating_day"]
+        # side by side, so that a month takes one sum of each kind and not one for each column
+        self.money = np.stack([self.columns[name] for name in MONEY])
+        self.counts = np.stack([self.columns[name] for name in COUNTS])
         self.first_active = self._first_active()
 
     def _first_active(self) -> date | None:
@@ -71,19 +74,20 @@ class _BatteryDays:
         part.registry, part.first_active = self.registry, self.first_active
         part.columns = {name: values[here] for name, values in self.columns.items()}
         part.days = part.columns["operating_day"]
+        part.money, part.counts = self.money[:, here], self.counts[:, here]
         return part
 
-    def total(self, name: str) -> float | None:
-        """Sum of what is known; None where nothing is."""
-        return _sum(self.columns[name])
-
-    def count(self, name: str) -> int:
-        return int(self.columns[name].sum())
+    @property
+    def active_days(self) -> int:
+        """How many days are left from the first active one on."""
+        return len(self.days) - bisect_left(self.days, self.first_active) if self.first_active else 0
 
 
-def _sum(values: FloatArray) -> float | None:
-    known = values[~np.isnan(values)]
-    return float(known.sum()) if len(known) else None
+def _sums_of_known(values: FloatArray) -> list[float | None]:
+    """Sums over the last axis of what is known; None where nothing is."""
+    known = ~np.isnan(values)
+    sums, counts = np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1)
+    return [float(total) if count else None for total, count in zip(sums, counts, strict=True)]
 
 
 def leaderboard(inputs: Inputs) -> StepResult:
@@ -140,9 +144,9 @@ def _sums(part: _BatteryDays, period: Period) -> BatterySums:
         if period.month is None
         else part.columns["settlement_point"][-1],
         first_active=part.first_active,
-        active_days=sum(day >= part.first_active for day in part.days) if part.first_active else 0,
-        sums={name: part.total(name) for name in MONEY},
-        counts={name: part.count(name) for name in COUNTS},
+        active_days=part.active_days,
+        sums=dict(zip(MONEY, _sums_of_known(part.money), strict=True)),
+        counts=dict(zip(COUNTS, part.counts.sum(axis=-1).tolist(), strict=True)),
         tb2_usd_per_mw=tb2,
         tb2_energy_usd=tb2_energy,
         best_day_usd=float(known.max()) if len(known) else None,
@@ -156,8 +160,9 @@ def _tb2(part: _BatteryDays) -> tuple[float | None, float | None]:
     columns = part.columns
     tb2 = columns["tb2_usd_per_mw"]
     covered = columns["energy_quarter_hours"] >= LEAST_COVERAGE * columns["expected_quarter_hours"]
-    active = np.array([day >= part.first_active for day in part.days])
-    days = active & covered & ~np.isnan(tb2)
+    days = covered & ~np.isnan(tb2)
+    days[: len(part.days) - part.active_days] = False
     if not days.any():
         return None, None
-    return float(tb2[days].sum()), _sum(columns["energy_usd"][days])
+    tb2_sum, energy_sum = _sums_of_known(np.stack([tb2[days], columns["energy_usd"][days]]))
+    return tb2_sum, energy_sum
