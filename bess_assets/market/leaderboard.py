@@ -4,15 +4,16 @@ Belongs here: adding the days of each battery up to years and months.
 Does not: what a row is made of the sums (metrics.py), prices and quantities (they end in daily_revenue), how a board is shown (the CLI and the page).
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from bess_assets.market import metrics
+from bess_assets.market.clock import day_number, day_of_number
 from bess_assets.market.metrics import (
     COUNTS,
     LEAST_COVERAGE,
@@ -38,49 +39,82 @@ __all__ = [
 ]
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
+_SINGLE = ("energy_usd", "total_usd", "tb2_usd_per_mw", "award_positive")
 FIRST_ACTIVE_HOURS = 0.1
 """A day with this many hours of discharge at capacity counts as active without an award."""
 
 
+@dataclass(frozen=True)
+class _Days:
+    """Days of daily_revenue in a row, as arrays; sums stand side by side, so that a month takes one sum of each kind and not one for each column.
+
+    Attributes:
+        numbers: days since 1970.
+        points: settlement points as codes; -1 is unknown.
+        money: `MONEY` by day; shape (columns, days).
+        counts: `COUNTS` by day; shape (columns, days).
+        energy_usd: energy of each day.
+        total_usd: total of each day.
+        tb2_usd_per_mw: TB2 of each day.
+        award_positive: whether the battery was awarded anything.
+    """
+
+    numbers: IntArray
+    points: IntArray
+    money: FloatArray
+    counts: IntArray
+    energy_usd: FloatArray
+    total_usd: FloatArray
+    tb2_usd_per_mw: FloatArray
+    award_positive: npt.NDArray[np.bool_]
+
+    def part(self, here: slice) -> "_Days":
+        """Some of the days."""
+        return _Days(*(getattr(self, field.name)[..., here] for field in fields(self)))
+
+    def column(self, name: str) -> FloatArray:
+        """One of `MONEY`."""
+        values: FloatArray = self.money[MONEY.index(name)]
+        return values
+
+
+@dataclass(frozen=True)
 class _BatteryDays:
-    """Days of one battery as arrays, and what holds for the whole year."""
+    """Days of one battery, and what holds for its whole year.
 
-    def __init__(self, registry: Mapping[str, Any], columns: Mapping[str, Any], part: slice) -> None:
-        self.registry = registry
-        self.columns = {name: values[part] for name, values in columns.items()}
-        self.days: list[date] = self.columns["operating_day"]
-        # side by side, so that a month takes one sum of each kind and not one for each column
-        self.money = np.stack([self.columns[name] for name in MONEY])
-        self.counts = np.stack([self.columns[name] for name in COUNTS])
-        self.first_active = self._first_active()
+    Attributes:
+        registry: its row of bess_registry.
+        days: those in which it is expected, ascending, none missing between two.
+        first_active: first active day of the year, as a number; None if it never was.
+    """
 
-    def _first_active(self) -> date | None:
-        capacity = self.registry["capacity_mw"]
-        active = np.asarray(self.columns["award_positive"], dtype=bool)
-        if capacity:
-            with np.errstate(invalid="ignore"):
-                active = active | (self.columns["discharge_mwh"] >= FIRST_ACTIVE_HOURS * capacity)
-        where = np.flatnonzero(active)
-        return self.days[where[0]] if len(where) else None
+    registry: Mapping[str, Any]
+    days: _Days
+    first_active: int | None
 
     def within(self, period: Period) -> "_BatteryDays | None":
         """The days of a month; None where the battery is not expected on any. The first active day stays the year's."""
-        # days ascend, and none is missing between two
-        here = slice(bisect_left(self.days, period.first), bisect_right(self.days, period.last))
-        if here.start == here.stop:
-            return None
-        part = object.__new__(_BatteryDays)
-        part.registry, part.first_active = self.registry, self.first_active
-        part.columns = {name: values[here] for name, values in self.columns.items()}
-        part.days = part.columns["operating_day"]
-        part.money, part.counts = self.money[:, here], self.counts[:, here]
-        return part
+        ends = [day_number(period.first), day_number(period.last) + 1]
+        first, end = np.searchsorted(self.days.numbers, ends)
+        return replace(self, days=self.days.part(slice(first, end))) if first < end else None
 
     @property
     def active_days(self) -> int:
-        """How many days are left from the first active one on."""
-        return len(self.days) - bisect_left(self.days, self.first_active) if self.first_active else 0
+        """How many of the days are left from the first active one on."""
+        if self.first_active is None:
+            return 0
+        return len(self.days.numbers) - int(np.searchsorted(self.days.numbers, self.first_active))
+
+
+def _first_active(days: _Days, capacity: float | None) -> int | None:
+    active = days.award_positive
+    if capacity:
+        with np.errstate(invalid="ignore"):
+            active = active | (days.column("discharge_mwh") >= FIRST_ACTIVE_HOURS * capacity)
+    where = np.flatnonzero(active)
+    return int(days.numbers[where[0]]) if len(where) else None
 
 
 def _sums_of_known(values: FloatArray) -> list[float | None]:
@@ -101,52 +135,66 @@ def leaderboard_monthly(inputs: Inputs) -> StepResult:
 
 
 def _boards(inputs: Inputs, periods: Sequence[Period]) -> Iterator[Columns]:
-    batteries = _read(inputs)
-    rows = [row for period in periods for row in board(batteries, period)]
+    batteries, points = _read(inputs)
+    rows = [row for period in periods for row in board(batteries, points, period)]
     if rows:
         yield {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def _read(inputs: Inputs) -> list[_BatteryDays]:
-    table = inputs.tables["daily_revenue"].read()
+def _read(inputs: Inputs) -> tuple[list[_BatteryDays], list[str]]:
+    """Days of every battery, and the settlement points that their codes stand for."""
+    table = inputs.tables["daily_revenue"].read(
+        ["battery", "operating_day", "settlement_point", *MONEY, *COUNTS, *_SINGLE]
+    )
     registry = {row["battery"]: row for row in inputs.tables["bess_registry"].read().to_pylist()}
-    columns: dict[str, Any] = {
-        name: table[name].to_pylist()
-        if name in {"battery", "operating_day", "settlement_point"}
-        else table[name].to_numpy()
-        for name in table.column_names
-    }
-    batteries = columns["battery"]
-    starts = [n for n, battery in enumerate(batteries) if n == 0 or batteries[n - 1] != battery]
-    return [
-        _BatteryDays(registry[batteries[start]], columns, slice(start, end))
-        for start, end in zip(starts, [*starts[1:], len(batteries)], strict=True)
-    ]
+    batteries, points = (_coded(table[name]) for name in ("battery", "settlement_point"))
+    every = _Days(
+        table["operating_day"].cast(pa.int32()).to_numpy().astype(np.int64),
+        points[0],
+        np.stack([table[name].to_numpy() for name in MONEY]),
+        np.stack([table[name].to_numpy() for name in COUNTS]),
+        *(table[name].to_numpy() for name in _SINGLE),
+    )
+    codes, names = batteries
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    found = []
+    for start, end in zip(starts, [*starts[1:], len(codes)], strict=True):
+        row, days = registry[names[codes[start]]], every.part(slice(start, end))
+        found.append(_BatteryDays(row, days, _first_active(days, row["capacity_mw"])))
+    return found, points[1]
 
 
-def board(batteries: Sequence[_BatteryDays], period: Period) -> list[dict[str, Any]]:
+def _coded(column: pa.ChunkedArray) -> tuple[IntArray, list[str]]:
+    """Texts as codes, -1 where null, and what they stand for."""
+    encoded = column.combine_chunks().dictionary_encode()
+    return encoded.indices.fill_null(-1).to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+
+
+def board(batteries: Sequence[_BatteryDays], points: Sequence[str], period: Period) -> list[dict[str, Any]]:
     """Rows of one period in the order of the board, ranked rows first."""
     parts = (days if period.month is None else days.within(period) for days in batteries)
-    rows = metrics.board([_sums(part, period) for part in parts if part is not None], period)
+    rows = metrics.board([_sums(part, points, period) for part in parts if part is not None], period)
     for row in rows:
         if period.month is not None:
             row["month"] = period.month
     return rows
 
 
-def _sums(part: _BatteryDays, period: Period) -> BatterySums:
+def _sums(part: _BatteryDays, points: Sequence[str], period: Period) -> BatterySums:
     tb2, tb2_energy = _tb2(part)
-    daily = part.columns["total_usd"]
+    daily = part.days.total_usd
     known = daily[~np.isnan(daily)]
+    last_point = int(part.days.points[-1])
+    point = (
+        part.registry["settlement_point"] if period.month is None else points[last_point] if last_point >= 0 else None
+    )
     return BatterySums(
         registry=part.registry,
-        settlement_point=part.registry["settlement_point"]
-        if period.month is None
-        else part.columns["settlement_point"][-1],
-        first_active=part.first_active,
+        settlement_point=point,
+        first_active=None if part.first_active is None else day_of_number(part.first_active),
         active_days=part.active_days,
-        sums=dict(zip(MONEY, _sums_of_known(part.money), strict=True)),
-        counts=dict(zip(COUNTS, part.counts.sum(axis=-1).tolist(), strict=True)),
+        sums=dict(zip(MONEY, _sums_of_known(part.days.money), strict=True)),
+        counts=dict(zip(COUNTS, part.days.counts.sum(axis=-1).tolist(), strict=True)),
         tb2_usd_per_mw=tb2,
         tb2_energy_usd=tb2_energy,
         best_day_usd=float(known.max()) if len(known) else None,
@@ -157,12 +205,11 @@ def _tb2(part: _BatteryDays) -> tuple[float | None, float | None]:
     """Sum of TB2 over active days with a known TB2 and well-covered energy, $/MW, and energy_usd of the same days."""
     if part.first_active is None:
         return None, None
-    columns = part.columns
-    tb2 = columns["tb2_usd_per_mw"]
-    covered = columns["energy_quarter_hours"] >= LEAST_COVERAGE * columns["expected_quarter_hours"]
-    days = covered & ~np.isnan(tb2)
-    days[: len(part.days) - part.active_days] = False
-    if not days.any():
+    days = part.days
+    known, expected = (days.counts[COUNTS.index(f"{name}_quarter_hours")] for name in ("energy", "expected"))
+    counted = (known >= LEAST_COVERAGE * expected) & ~np.isnan(days.tb2_usd_per_mw)
+    counted[: len(days.numbers) - part.active_days] = False
+    if not counted.any():
         return None, None
-    tb2_sum, energy_sum = _sums_of_known(np.stack([tb2[days], columns["energy_usd"][days]]))
-    return tb2_sum, energy_sum
+    tb2, energy = _sums_of_known(np.stack([days.tb2_usd_per_mw, days.energy_usd])[:, counted])
+    return tb2, energy
