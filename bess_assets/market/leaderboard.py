@@ -153,7 +153,7 @@ def _read(inputs: Inputs) -> tuple[list[_BatteryDays], list[str]]:
         points[0],
         np.stack([table[name].to_numpy() for name in MONEY]),
         np.stack([table[name].to_numpy() for name in COUNTS]),
-        *(table[name].to_numpy() for name in _SINGLE),
+        **{name: table[name].to_numpy() for name in _SINGLE},
     )
     codes, names = batteries
     starts = np.flatnonzero(np.diff(codes, prepend=-1))

@@ -11,7 +11,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bess_assets.materialize import YearOutcome, materialize_year, merge_years, open_instance, register_rollups
+from bess_assets.automation.dagster_home import ensure_dagster_home
+from bess_assets.materialize import YearOutcome, materialize_year, merge_years, register_rollups
 from bess_assets.pipeline import StepEvent
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
@@ -46,10 +47,10 @@ def home(market: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="session")
 def instance(home: Settings) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance of that home, a real one."""
+    """The Dagster instance of that home, a real one, opened as the UI opens it: Dagster's history is written quickly within a run and not between two."""
     patch = pytest.MonkeyPatch()
     patch.setenv("DAGSTER_HOME", str(home.dagster_home))
-    with open_instance(home) as opened:
+    with dg.DagsterInstance.from_config(str(ensure_dagster_home(home))) as opened:
         yield opened
     patch.undo()
 
