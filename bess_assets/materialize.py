@@ -27,7 +27,7 @@ from bess_assets.metadata import rollup_metadata
 from bess_assets.partitions import operating_years, partition_exists
 from bess_assets.pipeline import Listener, listening, register_rollup
 from bess_assets.records import CheckEntry, TableEntry, fail_unfinished, read_run, remove_stale_files, year_lock
-from bess_assets.resources import HOLDING_TAG
+from bess_assets.resources import HOLDING_TAG, holding
 from bess_assets.settings import Settings
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
 
@@ -191,7 +191,7 @@ def _run(
                 instance=instance,
                 partition_key=None if year is None else str(year),
                 asset_selection=None if selection is None else [dg.AssetKey(name) for name in selection],
-                tags={STARTED_BY_TAG: "bess", HOLDING_TAG: str(year or "all")},
+                tags={STARTED_BY_TAG: "bess", HOLDING_TAG: holding(year)},
                 run_config=_QUIET,
                 raise_on_error=False,
             )

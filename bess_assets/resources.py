@@ -16,6 +16,7 @@ from bess_assets.room import check_room
 from bess_assets.settings import Settings, load_settings
 from bess_assets.tables import TABLES, YEARLY
 
+ALL_YEARS = "all"
 HOLDING_TAG = "bess/holds_year"
 """On a run: the year whose lock it holds, and `RELEASED` from when it gave it back.
 
@@ -23,9 +24,15 @@ An unfinished run that says so while somebody else holds the lock is dead: see `
 """
 
 RELEASED = "released"
+
 _WAIT_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
+
+
+def holding(year: int | None) -> str:
+    """What `HOLDING_TAG` says of a run that holds this year; None is the merged tables."""
+    return str(year or ALL_YEARS)
 
 
 class Warehouse(dg.ConfigurableResource["Warehouse"]):
@@ -62,7 +69,7 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
                     _log.warning("removed %s, left half written by a run that died", path)
                 for table in fail_unfinished(settings.results, year):
                     _log.warning("%s was not made by a run that died", table)
-                instance.add_run_tags(run.run_id, {HOLDING_TAG: str(year or "all")})
+                instance.add_run_tags(run.run_id, {HOLDING_TAG: holding(year)})
             planned = tables_of(run, year)
             try:
                 if year is not None:

@@ -4,13 +4,14 @@ Belongs here: finding and failing them.
 Does not: how their half-written files are told (records.remove_stale_files).
 """
 
+import logging
 from collections.abc import Collection
 
 import dagster as dg
 
 from bess_assets.errors import YearBusyError
 from bess_assets.records import remove_stale_files, year_lock
-from bess_assets.resources import HOLDING_TAG
+from bess_assets.resources import ALL_YEARS, HOLDING_TAG, holding
 from bess_assets.settings import Settings
 
 _UNFINISHED = [
@@ -19,7 +20,7 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-_ALL_YEARS = "all"
+_log = logging.getLogger(__name__)
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, year: int | None, alive: Collection[str] = ()) -> list[str]:
@@ -35,7 +36,7 @@ def fail_dead_runs(instance: dg.DagsterInstance, year: int | None, alive: Collec
     Returns:
         ids of the runs marked.
     """
-    filters = dg.RunsFilter(tags={HOLDING_TAG: str(year or _ALL_YEARS)}, statuses=_UNFINISHED)
+    filters = dg.RunsFilter(tags={HOLDING_TAG: holding(year)}, statuses=_UNFINISHED)
     dead = [run for run in instance.get_runs(filters) if run.run_id not in alive]
     for run in dead:
         instance.report_run_failed(run, "The process of this run is gone: it no longer holds the lock of its year.")
@@ -52,7 +53,7 @@ def bury_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str
     """
     runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
     held = {run.tags.get(HOLDING_TAG, "") for run in runs}
-    years = [None if tag == _ALL_YEARS else int(tag) for tag in sorted(held) if tag == _ALL_YEARS or tag.isdigit()]
+    years = [None if tag == ALL_YEARS else int(tag) for tag in sorted(held) if tag == ALL_YEARS or tag.isdigit()]
     buried: list[str] = []
     for year in years:
         try:
@@ -63,4 +64,7 @@ def bury_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str
                 buried += dead
         except YearBusyError:
             continue  # its process lives
+        except OSError as error:
+            # what ails the files of one year must not hold up the others; its own refresh says it
+            _log.warning("what a dead run on %s left could not be put in order: %s", holding(year), error)
     return buried

@@ -56,7 +56,7 @@ def test_an_engine_lasts_as_long_as_the_refresh_where_dagster_makes_one_for_each
     engines, connections = engines_of(tmp_path / "plain", quick=False)
     lasting, again = engines_of(tmp_path / "quick", quick=True)
     assert engines > 0.7 * connections  # where Dagster keeps them itself, nothing of this is needed any more
-    assert again == connections
+    assert again == pytest.approx(connections, rel=0.1)
     assert lasting < connections / 4
 
 

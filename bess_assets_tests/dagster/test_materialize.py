@@ -380,7 +380,7 @@ def test_a_run_that_gave_the_year_back_or_is_ours_is_not_dead(instance: dg.Dagst
 
 
 def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_nothing_to_do(
-    refreshed: Refreshed,
+    refreshed: Refreshed, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings, instance = refreshed.settings, refreshed.instance
 
@@ -399,13 +399,17 @@ def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_
     of_year, of_merging, released, alive = started(str(YEAR)), started("all"), started("released"), started("2019")
     half = temporary_path(result_path(settings.results, "what_changed", None))
     half.write_bytes(b"half")
-    with year_lock(settings, 2019):
+    spoilt = started("2020")
+    (settings.locks / "2020").mkdir()  # no lock can be taken there
+    with year_lock(settings, 2019), caplog.at_level("WARNING"):
         (outcome,) = refresh_years(settings, [YEAR], only="failed")
     assert outcome.state == "nothing to do"
     assert not half.exists()
     assert [status(run) for run in (of_year, of_merging)] == [dg.DagsterRunStatus.FAILURE] * 2
-    assert [status(run) for run in (released, alive)] == [dg.DagsterRunStatus.STARTED] * 2
-    for run_id in (released, alive):
+    assert "a dead run on 2020" in caplog.text
+    (settings.locks / "2020").rmdir()
+    assert [status(run) for run in (released, alive, spoilt)] == [dg.DagsterRunStatus.STARTED] * 3
+    for run_id in (released, alive, spoilt):
         run = instance.get_run_by_id(run_id)
         assert run is not None
         instance.report_run_failed(run)
