@@ -287,3 +287,20 @@ def _even_occurrence(series: IntArray, counted: BoolArray) -> BoolArray:
 def utc_text(seconds: int) -> str:
     """ISO text of UTC seconds, for messages."""
     return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def day_ranges(year: OperatingYear, day_index: IntArray, most: int = 12) -> str:
+    """Days as text: single days and runs, at most `most` of them."""
+    if not len(day_index):
+        return ""
+    breaks = np.flatnonzero(np.diff(day_index) > 1)
+    starts = day_index[np.r_[0, breaks + 1]]
+    ends = day_index[np.r_[breaks, len(day_index) - 1]]
+    parts = [
+        str(day_of_number(year.first_day + int(a)))
+        if a == b
+        else f"{day_of_number(year.first_day + int(a))}..{day_of_number(year.first_day + int(b))}"
+        for a, b in zip(starts, ends, strict=True)
+    ]
+    more = f" and {len(parts) - most} more" if len(parts) > most else ""
+    return ", ".join(parts[:most]) + more

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bess_assets.market.clock import NOWHERE, OperatingYear, day_of_number
+from bess_assets.market.clock import NOWHERE, OperatingYear, day_ranges
 from bess_assets.market.datasets import DATASETS, Dataset, describe_file, partly_absent, suspicious_zeros
 from bess_assets.market.reading import NO_VALUE, FileCount, Rows, read_rows
 from bess_assets.market.step import Findings, Inputs
@@ -257,23 +257,6 @@ class DayLog:
                 f"after the last day held: {day_ranges(self.year, after)}",
                 warning=False,
             )
-
-
-def day_ranges(year: OperatingYear, day_index: IntArray, most: int = 12) -> str:
-    """Days as text: single days and runs, at most `most` of them."""
-    if not len(day_index):
-        return ""
-    breaks = np.flatnonzero(np.diff(day_index) > 1)
-    starts = day_index[np.r_[0, breaks + 1]]
-    ends = day_index[np.r_[breaks, len(day_index) - 1]]
-    parts = [
-        str(day_of_number(year.first_day + int(a)))
-        if a == b
-        else f"{day_of_number(year.first_day + int(a))}..{day_of_number(year.first_day + int(b))}"
-        for a, b in zip(starts, ends, strict=True)
-    ]
-    more = f" and {len(parts) - most} more" if len(parts) > most else ""
-    return ", ".join(parts[:most]) + more
 
 
 class HourlyReader:

@@ -28,9 +28,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bess_assets.errors import BessError, InputError, writing
-from bess_assets.market.clock import OperatingYear
+from bess_assets.market.clock import OperatingYear, day_ranges
 from bess_assets.market.datasets import BUILT_COLUMNS, DATASETS, LAYOUT_COLUMN, METADATA_KEY, Dataset, normal_heading
-from bess_assets.market.grid import day_ranges
 from bess_assets.market.report_rows import (
     CST_SECONDS,
     EXTRA,

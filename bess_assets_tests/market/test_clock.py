@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bess_assets.market.clock import AMBIGUOUS, NOWHERE, day_number, day_of_number, utc_text
+from bess_assets.market.clock import AMBIGUOUS, NOWHERE, day_number, day_of_number, day_ranges, utc_text
 from bess_assets_tests.scenario import CENTRAL, SPRING_AND_AUTUMN, hour_of, operating_year, quarter_hour_of
 
 YEARS = range(2010, 2031)
@@ -310,3 +310,12 @@ def test_the_eight_repeated_quarter_hours_are_those_of_both_hours_from_one_to_tw
     first = quarter_hour_of(datetime(2024, 11, 3, 1))
     assert year.repeated_quarter_hours == slice(first, first + 8)
     assert quarter_hour_of(datetime(2024, 11, 3, 1, 45), fold=1) == first + 7
+
+
+def test_days_are_written_as_ranges_and_not_all_of_them():
+    year = operating_year(2024)
+    assert day_ranges(year, np.array([], dtype=np.int64)) == ""
+    assert day_ranges(year, np.array([0, 1, 2, 59, 365])) == "2024-01-01..2024-01-03, 2024-02-29, 2024-12-31"
+    assert day_ranges(year, np.arange(0, 26, 2)).endswith("2024-01-23 and 1 more"), "twelve, unless it is said"
+    assert day_ranges(year, np.array([0, 2]), most=2) == "2024-01-01, 2024-01-03"
+    assert day_ranges(year, np.arange(0, 40, 2), most=2) == "2024-01-01, 2024-01-03 and 18 more"

@@ -18,7 +18,6 @@ from bess_assets.market.grid import (
     LedgerColumns,
     PlacedRows,
     Scatter,
-    day_ranges,
     labels_array,
     report_dataset,
 )
@@ -407,15 +406,6 @@ def test_days_before_a_dataset_was_published_are_not_missing():
     log.saw_days(np.arange(340, 365))
     log.report(findings, "dam_esr_resources", first=339)
     assert [f.count for f in findings.items] == [1]
-
-
-def test_days_are_written_as_ranges_and_not_all_of_them():
-    year = operating_year(2024)
-    assert day_ranges(year, np.array([], dtype=np.int64)) == ""
-    assert day_ranges(year, np.array([0, 1, 2, 59, 365])) == "2024-01-01..2024-01-03, 2024-02-29, 2024-12-31"
-    assert day_ranges(year, np.arange(0, 26, 2)).endswith("2024-01-23 and 1 more"), "twelve, unless it is said"
-    assert day_ranges(year, np.array([0, 2]), most=2) == "2024-01-01, 2024-01-03"
-    assert day_ranges(year, np.arange(0, 40, 2), most=2) == "2024-01-01, 2024-01-03 and 18 more"
 
 
 def test_a_row_has_a_column_that_its_file_has_unless_its_own_report_lacked_it():
