@@ -77,7 +77,7 @@ def ours(options: argparse.Namespace) -> Answer:
     import duckdb  # noqa: F401, PLC0415
     import pandas as pd  # noqa: F401, PLC0415
 
-    from bess_assets.pipeline import STEPS, run_step  # noqa: PLC0415  its import is a figure of its own
+    from bess_assets.run import STEPS, run_step  # noqa: PLC0415  its import is a figure of its own
 
     imported = time.perf_counter() - started
     settings = _settings(options)
@@ -115,8 +115,8 @@ def ours(options: argparse.Namespace) -> Answer:
 
 
 def _make_report(settings: Any, year: int) -> None:
-    from bess_assets.pipeline import run_files  # noqa: PLC0415
     from bess_assets.report.files import write_report  # noqa: PLC0415
+    from bess_assets.run import run_files  # noqa: PLC0415
     from bess_assets.tables import LEADERBOARD_REPORT  # noqa: PLC0415
 
     run_files(settings, year, LEADERBOARD_REPORT, write_report)
@@ -199,7 +199,7 @@ def least(options: argparse.Namespace) -> Answer:
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    from bess_assets.storage import parquet_writer  # noqa: PLC0415
+    from bess_assets.store.parquet import parquet_writer  # noqa: PLC0415
     from bess_assets.tables import TABLES  # noqa: PLC0415
 
     pa.set_cpu_count(THREADS)
@@ -259,8 +259,8 @@ def imports(options: argparse.Namespace) -> Answer:
 def refresh(options: argparse.Namespace) -> Answer:
     """The years through Dagster, as `bess refresh` does it."""
     from bess_assets.materialize import open_instance  # noqa: PLC0415
-    from bess_assets.records import read_run  # noqa: PLC0415
     from bess_assets.refresh import refresh_years  # noqa: PLC0415
+    from bess_assets.store.records import read_run  # noqa: PLC0415
 
     settings = _settings(options)
     with open_instance(settings):

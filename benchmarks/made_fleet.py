@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bess_assets.market import leaderboard
-from bess_assets.market.clock import OperatingYear, day_number
-from bess_assets.market.products import ECRS_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
-from bess_assets.market.step import Columns, Inputs, StepResult
-from bess_assets.pipeline import run_step
-from bess_assets.records import RollupFolder, record_table, result_path, table_entry
+from bess_assets.ercot.calendar import OperatingYear, day_number
+from bess_assets.ercot.products import ECRS_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
+from bess_assets.ercot.step import Columns, Inputs, StepResult
+from bess_assets.run import run_step
 from bess_assets.settings import Settings
-from bess_assets.storage import ResultTable, write_table
+from bess_assets.settlement import board as leaderboard
+from bess_assets.store.parquet import ResultTable, write_table
+from bess_assets.store.records import RollupFolder, record_table, result_path, table_entry
 from bess_assets.tables import TABLES, Table
 
 POINTS_BESIDE_NODES = ("HB_HOUSTON", "HB_NORTH", "HB_SOUTH", "HB_WEST", "LZ_HOUSTON", "LZ_NORTH", "LZ_SOUTH", "LZ_WEST")

@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bess_assets.market.reports import Refusal, open_reports, recognise, report_files
-from bess_assets.market.rollup import roll_up
+from bess_assets.ercot.reports import Refusal, open_reports, recognise, report_files
+from bess_assets.ercot.rollup import roll_up
 from bess_assets.simulator import simulate
 
 LEAST_SPEED = 0.5

@@ -8,11 +8,11 @@ only whether automation starts switched on, and when its day begins, is read on 
 import dagster as dg
 
 from bess_assets.assets import daily, extracts, freshness, leaderboard, registry, revenue, rollups, schemas, validation
+from bess_assets.assets.io_managers import ParquetTables
+from bess_assets.assets.resources import Warehouse
 from bess_assets.automation.jobs import JOBS
 from bess_assets.automation.schedules import schedules
 from bess_assets.automation.sensors import sensors
-from bess_assets.io_managers import ParquetTables
-from bess_assets.resources import Warehouse
 from bess_assets.settings import Settings, load_settings
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.errors import BessError
-from bess_assets.records import MARKER, RUNS_FOLDER, content_digest, package_version, read_run, recorded_years
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import Form, Hazards, Scale, simulate, simulate_real_size
+from bess_assets.store.records import MARKER, RUNS_FOLDER, content_digest, package_version, read_run, recorded_years
 
 _FORMS: tuple[Form, ...] = ("rollups", "reports")
 
@@ -77,7 +77,7 @@ def refuse_a_home_in_use(settings: Settings) -> None:
 
 def _made_of(settings: Settings, files: Mapping[str, str]) -> bool:
     """Whether all results were made of these rollups, named by folder and file, with their digests."""
-    from bess_assets.market.datasets import DATASETS  # noqa: PLC0415  loads pyarrow
+    from bess_assets.ercot.datasets import DATASETS  # noqa: PLC0415  loads pyarrow
 
     return all(
         files.get(f"{DATASETS[dataset].folder}/{name}") == entry["fingerprint"]["digest"]

@@ -1,7 +1,7 @@
 """Running Dagster's jobs in this process, and saying what came of each asset.
 
 Belongs here: one year, the merged tables, and registering files of another year; what `bess refresh` and tests call.
-Does not: which years and tables (plan.py, refresh.py), what a job holds (automation/jobs.py).
+Does not: which years and tables (store/status.py, refresh.py), what a job holds (automation/jobs.py).
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -13,6 +13,10 @@ from typing import Literal
 import dagster as dg
 from dagster import DagsterEventType
 
+from bess_assets.assets.history import quick_history
+from bess_assets.assets.metadata import rollup_metadata
+from bess_assets.assets.partitions import operating_years, partition_exists
+from bess_assets.assets.resources import HOLDING_TAG, holding
 from bess_assets.assets.rollups import rollup_version
 from bess_assets.automation.dagster_home import ensure_dagster_home
 from bess_assets.automation.dead_runs import fail_dead_runs
@@ -20,15 +24,11 @@ from bess_assets.automation.failures import plain_reason
 from bess_assets.automation.jobs import MERGE_YEARS, REFRESH_YEAR
 from bess_assets.automation.sensors import STARTED_BY_TAG
 from bess_assets.definitions import build_defs
+from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import BessError, SettingsError
-from bess_assets.history import quick_history
-from bess_assets.market.datasets import DATASETS
-from bess_assets.metadata import rollup_metadata
-from bess_assets.partitions import operating_years, partition_exists
-from bess_assets.pipeline import Listener, listening, register_rollup
-from bess_assets.records import CheckEntry, TableEntry, fail_unfinished, read_run, remove_stale_files, year_lock
-from bess_assets.resources import HOLDING_TAG, holding
+from bess_assets.run import Listener, listening, register_rollup
 from bess_assets.settings import Settings
+from bess_assets.store.records import CheckEntry, TableEntry, fail_unfinished, read_run, remove_stale_files, year_lock
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
 
 AssetStatus = Literal["ok", "failed", "skipped"]

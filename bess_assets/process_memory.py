@@ -1,6 +1,6 @@
 """Memory of this process: kept from array to array while a table is made, given back afterwards.
 
-Belongs here: how the C library hands out memory. Does not: how much of it a step may use (settings.py, pipeline.py).
+Belongs here: how the C library hands out memory. Does not: how much of it a step may use (settings.py, run.py).
 """
 
 import ctypes

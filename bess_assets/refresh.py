@@ -1,7 +1,7 @@
 """Settling years one after the other in this process, through the Dagster jobs and instance that the UI shows.
 
 Belongs here: the loop over years, what each came to, the command that opens the UI.
-Does not: what is missing or changed (plan.py), the jobs (automation/), printing (cli.py). Dagster is imported when a year is settled and not before.
+Does not: what is missing or changed (store/status.py), the jobs (automation/), printing (cli.py). Dagster is imported when a year is settled and not before.
 """
 
 import os
@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from bess_assets.errors import BessError, SettingsError
-from bess_assets.plan import State, plan_merged, plan_year
-from bess_assets.records import CheckEntry, fail_unfinished, read_run, result_years, year_lock
-from bess_assets.room import check_room
 from bess_assets.settings import Settings
+from bess_assets.store.capacity import check_room
+from bess_assets.store.records import CheckEntry, fail_unfinished, read_run, result_years, year_lock
+from bess_assets.store.status import State, plan_merged, plan_year
 from bess_assets.tables import TABLES
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from bess_assets.materialize import YearOutcome
-    from bess_assets.pipeline import StepEvent
+    from bess_assets.run import StepEvent
 
 LOCALHOST = "127.0.0.1"
 

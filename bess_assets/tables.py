@@ -1,7 +1,7 @@
 """Every result table, declared once: columns, units, meaning, key, where each column comes from.
 
 Belongs here: plain declarations, and the Arrow schema made from them on demand.
-Does not: how a column is computed (market/), how a file is written (storage.py). Importing this loads no pyarrow.
+Does not: how a column is computed (market/), how a file is written (store/parquet.py). Importing this loads no pyarrow.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from bess_assets.market.products import PRODUCT_NAMES, PRODUCTS
+from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
 
 if TYPE_CHECKING:
     import pyarrow as pa

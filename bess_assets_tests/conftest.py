@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from xdist.scheduler.loadscope import LoadScopeScheduling
 
-    from bess_assets.market.rollup import RollUp
+    from bess_assets.ercot.rollup import RollUp
     from bess_assets_tests.worlds import World
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,7 +43,7 @@ SHARING = {
         "results/test_queries.py",
         "results/test_window.py",
     ),
-    "reported": ("test_reports_to_board.py", "validation/test_parity.py"),
+    "reported": ("test_reports_to_board.py", "second_settlement/test_parity.py"),
     "one right market": ("faults/",),
     "one Dagster home": ("dagster/",),
     "one browser": ("report/",),

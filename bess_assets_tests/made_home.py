@@ -9,11 +9,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bess_assets.market.step import StepResult
-from bess_assets.pipeline import run_step
-from bess_assets.records import FingerprintEntry, TableEntry, record_table, result_path, table_entry
+from bess_assets.ercot.step import StepResult
+from bess_assets.run import run_step
 from bess_assets.settings import Settings, load_settings
-from bess_assets.storage import write_table
+from bess_assets.store.parquet import write_table
+from bess_assets.store.records import FingerprintEntry, TableEntry, record_table, result_path, table_entry
 from bess_assets.tables import TABLES, Table
 
 ALPHA = {

@@ -1,7 +1,7 @@
 """Awkward values, each there for a reason, and builders that write them as tiny rollup files in every spelling and type that rollups have had.
 
 Belongs here: literal values, headings as ERCOT and as the rollups' producer spell them, writing Parquet, calling a step on what was written.
-Does not: judging anything (the tests), whole markets (the simulator). Nothing of `bess_assets.market.clock` or `.datasets` is asked what is right.
+Does not: judging anything (the tests), whole markets (the simulator). Nothing of `bess_assets.ercot.calendar` or `.datasets` is asked what is right.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bess_assets.market.clock import OperatingYear
-from bess_assets.market.step import Finding, Inputs, StepResult
-from bess_assets.storage import RollupFolder
+from bess_assets.ercot.calendar import OperatingYear
+from bess_assets.ercot.step import Finding, Inputs, StepResult
+from bess_assets.store.parquet import RollupFolder
 
 CENTRAL = ZoneInfo("America/Chicago")
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.__main__ import WrongMoneyError, check_money
 from benchmarks.other_roads import Times
 from benchmarks.queries import kinds
-from bess_assets.market.clock import OperatingYear
+from bess_assets.ercot.calendar import OperatingYear
 from bess_assets.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,4 +1,4 @@
-"""The second settlement (`validation/settlement.py`) against sums done by hand on tiny literal tables and on real rows.
+"""The second settlement (`second_settlement/settlement.py`) against sums done by hand on tiny literal tables and on real rows.
 
 Every expected number below is arithmetic that a reader can redo from the rows above it.
 """
@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bess_assets.validation import settlement as second
-from bess_assets.validation.settlement import Settlement
-from bess_assets.validation.source import RollupFiles
+from bess_assets.second_settlement import settlement as second
+from bess_assets.second_settlement.settlement import Settlement
+from bess_assets.second_settlement.source import RollupFiles
 
 COMBO = pd.DataFrame(
     {

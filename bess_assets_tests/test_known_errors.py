@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.market.datasets import DATASETS
-from bess_assets_tests.market.small import (
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets_tests.scenario import Row
+from bess_assets_tests.settlement.small import (
     AFTER,
     GEN,
     HOURS,
@@ -34,7 +35,6 @@ from bess_assets_tests.market.small import (
     telemetry,
     together,
 )
-from bess_assets_tests.scenario import Row
 
 MCPC = {"REGUP": 5.0, "REGDN": 3.0, "RRS": 7.0, "NSPIN": 2.0}
 NEXT = date(2022, 5, 11)

@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets import room
 from bess_assets.cli import main
 from bess_assets.errors import RoomError
-from bess_assets.pipeline import STEPS, inputs_of, run_step
-from bess_assets.records import record_table, result_path, table_entry
-from bess_assets.room import check_room, needed_room
+from bess_assets.run import STEPS, inputs_of, run_step
 from bess_assets.settings import Settings, load_settings
+from bess_assets.store import capacity as room
+from bess_assets.store.capacity import check_room, needed_room
+from bess_assets.store.records import record_table, result_path, table_entry
 from bess_assets.tables import TABLES, YEARLY
 from bess_assets_tests.crashes.small_year import OLD, YEAR, make_editions
 from bess_assets_tests.worlds import KEYS, differences, some
@@ -63,7 +63,7 @@ def test_the_memory_limit_bounds_the_blocks_that_a_year_is_worked_in_and_changes
 def test_the_thread_limit_holds_for_arrow_too_and_changes_no_byte(rollups: Path, tmp_path: Path) -> None:
     code = (
         "import sys, pyarrow as pa\n"
-        "from bess_assets.pipeline import run_step\n"
+        "from bess_assets.run import run_step\n"
         "from bess_assets.settings import load_settings\n"
         "settings = load_settings(sys.argv[1])\n"
         "for table in ('rollup_schemas', 'bess_registry', 'bess_awards'):\n"
@@ -199,8 +199,8 @@ def test_the_command_says_that_a_year_does_not_fit_and_a_dry_run_warns_of_it(
 
 AT_REAL_SIZE = """
 import json, sys
-from bess_assets.pipeline import STEPS, run_step
-from bess_assets.room import check_room
+from bess_assets.run import STEPS, run_step
+from bess_assets.store.capacity import check_room
 from bess_assets.settings import load_settings
 settings, year = load_settings(sys.argv[1]), int(sys.argv[2])
 check_room(settings, year, list(STEPS))

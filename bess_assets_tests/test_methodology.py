@@ -36,7 +36,7 @@ def test_every_section_with_a_formula_has_an_example() -> None:
 
 
 def test_every_metric_of_the_leaderboard_is_explained() -> None:
-    from bess_assets.market.products import PRODUCTS
+    from bess_assets.ercot.products import PRODUCTS
     from bess_assets.tables import LEADERBOARD
 
     text = PAGE.read_text(encoding="utf-8")

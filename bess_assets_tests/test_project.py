@@ -11,7 +11,7 @@ import pytest
 
 import bess_assets
 from bess_assets.cli import main
-from bess_assets.market.datasets import DATASETS
+from bess_assets.ercot.datasets import DATASETS
 from bess_assets.tables import TABLES
 from bess_assets_tests.conftest import Worlds
 
@@ -60,10 +60,10 @@ def test_tools_for_testing_and_linting_stay_out_of_the_base_install() -> None:
         ("bess_assets.tables", {"pyarrow", "pandas", "duckdb", "dagster"}),
         ("bess_assets.results", {"pyarrow", "pandas", "numpy", "dagster", "rich", "bess_assets.tables"}),
         ("bess_assets.results.window", {"pyarrow", "pandas", "numpy", "dagster"}),
-        ("bess_assets.market.metrics", {"pyarrow", "pandas", "numpy", "duckdb"}),
-        ("bess_assets.plan", {"pyarrow", "pandas", "dagster"}),
+        ("bess_assets.settlement.metrics", {"pyarrow", "pandas", "numpy", "duckdb"}),
+        ("bess_assets.store.status", {"pyarrow", "pandas", "dagster"}),
         ("bess_assets.cli", {"pyarrow", "pandas", "dagster"}),
-        ("bess_assets.market.leaderboard", {"dagster"}),
+        ("bess_assets.settlement.board", {"dagster"}),
     ],
 )
 def test_a_module_starts_without_what_its_users_should_not_wait_for(module: str, unwanted: set[str]) -> None:

@@ -20,14 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bess_assets.market.ancillary import as_da_usd, as_rt_usd
-from bess_assets.market.daily import top_less_bottom, total_of
-from bess_assets.market.energy import da_energy_usd, rt_da_offset_usd, rt_metered_usd
-from bess_assets.market.leaderboard import fleet_usd_per_kw
-from bess_assets.market.products import PRODUCTS
-from bess_assets.pipeline import STEPS, run_step
-from bess_assets.records import read_run
+from bess_assets.ercot.products import PRODUCTS
+from bess_assets.run import STEPS, run_step
 from bess_assets.settings import Settings, load_settings
+from bess_assets.settlement.ancillary import as_da_usd, as_rt_usd
+from bess_assets.settlement.board import fleet_usd_per_kw
+from bess_assets.settlement.daily import top_less_bottom, total_of
+from bess_assets.settlement.energy import da_energy_usd, rt_da_offset_usd, rt_metered_usd
+from bess_assets.store.records import read_run
 from bess_assets.tables import TABLES
 from bess_assets_tests.conftest import Worlds
 from bess_assets_tests.worlds import World

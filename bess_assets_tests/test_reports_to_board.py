@@ -1,7 +1,7 @@
 """The whole road from ERCOT's own report files: the same boards as from rollups, to the byte, and the simulator's truth.
 
 Belongs here: whole made-up years published as reports, rolled up and settled.
-Does not: how a rollup is built (market/test_rollup.py), the road from rollups (test_truth.py).
+Does not: how a rollup is built (ercot/test_rollup.py), the road from rollups (test_truth.py).
 """
 
 from pathlib import Path
@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets import pipeline
-from bess_assets.market.award_checks import MCPC_CHECK
-from bess_assets.market.rollup import RollUp, read_manifest
-from bess_assets.records import CheckEntry, read_run
+from bess_assets import run as pipeline
+from bess_assets.ercot.rollup import RollUp, read_manifest
+from bess_assets.settlement.award_checks import MCPC_CHECK
 from bess_assets.simulator import simulate
+from bess_assets.store.records import CheckEntry, read_run
 from bess_assets_tests.conftest import Reported, Worlds
 from bess_assets_tests.test_truth import BOARDS, board_differences, cent_differences
 from bess_assets_tests.worlds import EARLY, LATE, Plan, World, some

@@ -1,4 +1,4 @@
-"""The whole road against a second settlement, written in pandas from the market reference alone (`validation/settlement.py`).
+"""The whole road against a second settlement, written in pandas from the market reference alone (`second_settlement/settlement.py`).
 
 Belongs here: every quarter-hour, hour, day, month and year of the made-up markets, to a millionth.
 Does not: whether the second settlement itself is right (test_independent_by_hand.py).
@@ -7,9 +7,9 @@ Does not: whether the second settlement itself is right (test_independent_by_han
 import pandas as pd
 import pytest
 
-from bess_assets.market.products import PRODUCTS
-from bess_assets.validation.settlement import BOARD_COLUMNS, Settlement, settle
-from bess_assets.validation.source import RollupFiles
+from bess_assets.ercot.products import PRODUCTS
+from bess_assets.second_settlement.settlement import BOARD_COLUMNS, Settlement, settle
+from bess_assets.second_settlement.source import RollupFiles
 from bess_assets_tests.conftest import Worlds
 from bess_assets_tests.worlds import KEYS, World, differences, some
 

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from bess_assets import pipeline
+from bess_assets import run as pipeline
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
 

@@ -1,4 +1,4 @@
-"""Mutation testing of `bess_assets/market/`: small faults are put into a module, one at a time, and its own tests must see each.
+"""Mutation testing of `bess_assets/ercot/` and `bess_assets/settlement/`: small faults are put into a module, one at a time, and its own tests must see each.
 
     python -m tools.mutants energy ancillary --out mutants.jsonl
 
@@ -28,16 +28,16 @@ from pathlib import Path
 from types import CodeType
 
 ROOT = Path(__file__).resolve().parent.parent
-MARKET = ROOT / "bess_assets" / "market"
+ROOMS = (ROOT / "bess_assets" / "ercot", ROOT / "bess_assets" / "settlement")
 TESTS = ROOT / "bess_assets_tests"
 
 BESIDE = {
-    "daily": ["market/test_daily.py", "market/test_award_checks.py"],
-    "metrics": ["market/test_metrics.py", "market/test_leaderboard.py"],
-    "products": [f"market/test_{name}.py" for name in ("energy", "ancillary", "prices", "awards")],
-    "rollup": ["market/test_rollup.py", "market/test_report_news.py"],
-    "runs": ["market/test_runs.py", "market/test_dispatch.py"],
-    "schema_files": ["market/test_schemas.py"],
+    "daily": ["settlement/test_daily.py", "settlement/test_award_checks.py"],
+    "metrics": ["settlement/test_metrics.py", "settlement/test_board.py"],
+    "products": [f"settlement/test_{name}.py" for name in ("energy", "ancillary", "prices", "awards")],
+    "rollup": ["ercot/test_rollup.py", "ercot/test_report_news.py"],
+    "runs": ["settlement/test_runs.py", "settlement/test_dispatch.py"],
+    "schema_files": ["ercot/test_inspection.py"],
 }
 """Tests of a module whose file is not called test_<module>.py, or that has more than one."""
 PRELOADED = (
@@ -213,11 +213,13 @@ def _run(module: str, mutant: Mutant | None, tests: list[str], folder: Path) -> 
     """In a child: pytest's verdict on the project with one module replaced."""
     os.environ["CI"] = "true"  # the same random cases for every mutant
     if mutant is not None:
-        code = compile(mutant.make(), str(MARKET / f"{module}.py"), "exec")
+        code = compile(mutant.make(), str(_file_of(module)), "exec")
         original = importlib.machinery.SourceFileLoader.get_code
 
         def get_code(self: importlib.machinery.SourceFileLoader, fullname: str) -> CodeType | None:
-            return code if fullname == f"bess_assets.market.{module}" else original(self, fullname)
+            return (
+                code if fullname == f"bess_assets.{_file_of(module).parent.name}.{module}" else original(self, fullname)
+            )
 
         importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
     import pytest  # noqa: PLC0415
@@ -266,14 +268,19 @@ def judge(module: str, mutant: Mutant | None, tests: list[str], limit: float) ->
     return verdict_of, time.monotonic() - started
 
 
+def _file_of(module: str) -> Path:
+    """The module's file, in the room that has it."""
+    return next(path for room in ROOMS if (path := room / f"{module}.py").is_file())
+
+
 def tests_of(module: str) -> list[str]:
     """Paths of the tests that must see a fault of a module."""
-    return [str(TESTS / name) for name in BESIDE.get(module, [f"market/test_{module}.py"])]
+    return [str(TESTS / name) for name in BESIDE.get(module, [f"{_file_of(module).parent.name}/test_{module}.py"])]
 
 
 def put_all(module: str, tests: list[str], out: Path | None, lines: range | None, every: int = 1) -> tuple[int, int]:
     """Put every fault, or each `every`-th, into one module; returns mutants and survivors."""
-    source = (MARKET / f"{module}.py").read_text(encoding="utf-8")
+    source = _file_of(module).read_text(encoding="utf-8")
     verdict, seconds = judge(module, None, tests, 600)
     if verdict != 0:
         raise SystemExit(f"{module}: its tests fail before anything is changed")
@@ -298,7 +305,7 @@ def put_all(module: str, tests: list[str], out: Path | None, lines: range | None
 def main() -> int:
     """Test the named modules and return 1 if a mutant survived."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__.splitlines()[0])
-    parser.add_argument("modules", nargs="+", metavar="module", help="modules of bess_assets/market, without .py")
+    parser.add_argument("modules", nargs="+", metavar="module", help="modules of ercot/ and settlement/, without .py")
     parser.add_argument("--out", type=Path, help="file to which each mutant is appended as a line of JSON")
     parser.add_argument("--tests", nargs="+", help="tests to run instead of the module's own, below bess_assets_tests")
     parser.add_argument("--lines", metavar="FIRST-LAST", help="only mutants of these lines")

@@ -1,16 +1,16 @@
 """The check that a year holds what ERCOT must have published by now.
 
 Belongs here: the check `data_are_as_recent_as_ercot_discloses`, which runs in a job of its own every day: a refresh that has nothing to do would not say it.
-Does not: what is due (upkeep.py). Dagster's freshness policies know no partitions.
+Does not: what is due (checks/freshness.py). Dagster's freshness policies know no partitions.
 """
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from bess_assets.partitions import yearly_check
-from bess_assets.resources import Warehouse
-from bess_assets.upkeep import DISCLOSURE_LAG_DAYS, GRACE_DAYS, freshness, now_central
+from bess_assets.assets.partitions import yearly_check
+from bess_assets.assets.resources import Warehouse
+from bess_assets.checks.freshness import DISCLOSURE_LAG_DAYS, GRACE_DAYS, freshness, now_central
 
 DATA_ARE_RECENT = "data_are_as_recent_as_ercot_discloses"
 CHECKED_TABLE = "leaderboard"

@@ -1,7 +1,7 @@
 """The one way in which a declared table, or a set of files made of tables, becomes an asset.
 
 Belongs here: turning a declaration and its step into an asset, with its inline checks.
-Does not: the step (pipeline.STEPS, report/), the write of a table (io_managers.py), what is shown (metadata.py).
+Does not: the step (pipeline.STEPS, report/), the write of a table (assets/io_managers.py), what is shown (assets/metadata.py).
 """
 
 from collections.abc import Callable, Iterator
@@ -9,15 +9,15 @@ from typing import Any
 
 import dagster as dg
 
+from bess_assets.assets.metadata import OWNERS, check_metadata, column_lineage, files_metadata, table_schema
+from bess_assets.assets.partitions import operating_years, publication_years, yearly_check
+from bess_assets.assets.resources import Warehouse
 from bess_assets.checks import checks_of
-from bess_assets.market.datasets import DATASETS
-from bess_assets.metadata import OWNERS, check_metadata, column_lineage, files_metadata, table_schema
-from bess_assets.partitions import operating_years, publication_years, yearly_check
-from bess_assets.pipeline import run_files, start_step
-from bess_assets.records import package_version, read_run
-from bess_assets.resources import Warehouse
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.run import run_files, start_step
 from bess_assets.settings import Settings
-from bess_assets.storage import ResultTable, WrittenTable
+from bess_assets.store.parquet import ResultTable, WrittenTable
+from bess_assets.store.records import package_version, read_run
 from bess_assets.tables import TABLES, FileSet, Table
 
 

@@ -1,7 +1,7 @@
 """ERCOT's reports and their annual rollups.
 
 Belongs here: one asset a dataset, which registers the file that is there, or builds it from reports.
-Does not: how it is built (market/rollup.py), reading rows (market/reading.py).
+Does not: how it is built (ercot/rollup.py), reading rows (ercot/parsing.py).
 """
 
 import logging
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from bess_assets.assets.metadata import OWNERS, dataset_schema, rollup_metadata
+from bess_assets.assets.partitions import operating_years, yearly_check
+from bess_assets.assets.resources import Warehouse
+from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.errors import BessError
-from bess_assets.market.datasets import DATASETS, Dataset
-from bess_assets.metadata import OWNERS, dataset_schema, rollup_metadata
-from bess_assets.partitions import operating_years, yearly_check
-from bess_assets.pipeline import Registered, build_rollup, register_rollup
-from bess_assets.resources import Warehouse
+from bess_assets.run import Registered, build_rollup, register_rollup
 
 FILE_CHECK = "the_file_is_there_with_every_column"
 

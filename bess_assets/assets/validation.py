@@ -1,7 +1,7 @@
 """The check that settles a year a second time, straight from the CSV reports.
 
 Belongs here: the check `matches_csv`, which runs in a job of its own and never with a refresh.
-Does not: the comparison (validation/compare.py), its words (validation/words.py).
+Does not: the comparison (second_settlement/compare.py), its words (second_settlement/words.py).
 """
 
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from typing import Any
 
 import dagster as dg
 
+from bess_assets.assets.partitions import yearly_check
+from bess_assets.assets.resources import Warehouse
 from bess_assets.errors import InputError
-from bess_assets.partitions import yearly_check
-from bess_assets.resources import Warehouse
-from bess_assets.validation.compare import compare_reports, has_reports
-from bess_assets.validation.words import comparison_lines
+from bess_assets.second_settlement.compare import compare_reports, has_reports
+from bess_assets.second_settlement.words import comparison_lines
 
 MATCHES_CSV = "matches_csv"
 CHECKED_TABLE = "leaderboard_monthly"

@@ -8,7 +8,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from bess_assets.assets import freshness, validation
-from bess_assets.partitions import operating_years
+from bess_assets.assets.partitions import operating_years
 from bess_assets.tables import TABLES
 
 REFRESH_YEAR = "refresh_year"

@@ -1,7 +1,7 @@
 """What a sensor or schedule may ask for: a run on a year, unless nothing is due or somebody is at it already.
 
 Belongs here: turning a year's plan into one run request, and keeping two runs from being started for the same cause.
-Does not: what is due (plan.py), when it is asked (sensors.py, schedules.py).
+Does not: what is due (store/status.py), when it is asked (sensors.py, schedules.py).
 """
 
 import hashlib
@@ -9,10 +9,10 @@ import json
 
 import dagster as dg
 
-from bess_assets.partitions import partition_exists
-from bess_assets.plan import State, YearPlan
-from bess_assets.records import fingerprint, input_files
+from bess_assets.assets.partitions import partition_exists
 from bess_assets.settings import Settings
+from bess_assets.store.records import fingerprint, input_files
+from bess_assets.store.status import State, YearPlan
 from bess_assets.tables import YEARLY
 
 _UNFINISHED = [

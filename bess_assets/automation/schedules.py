@@ -1,21 +1,21 @@
 """Schedules: the current year every day, the previous one every week until it is final, everything once a year. All in Central time.
 
 Belongs here: when a plan is asked for though no file has changed, and of which years.
-Does not: what is due (plan.py, upkeep.py), how a request is put (requests.py).
+Does not: what is due (store/status.py, checks/freshness.py), how a request is put (requests.py).
 """
 
 from datetime import datetime
 
 import dagster as dg
 
+from bess_assets.assets.partitions import partition_exists
+from bess_assets.assets.resources import Warehouse
 from bess_assets.automation.jobs import check_freshness, refresh_year, verify_year
 from bess_assets.automation.requests import refresh_request, years_at_work
-from bess_assets.partitions import partition_exists
-from bess_assets.plan import new_reports, plan_year, years_available
-from bess_assets.records import year_is_busy
-from bess_assets.resources import Warehouse
+from bess_assets.checks.freshness import CENTRAL, board_dates, is_due, is_final
 from bess_assets.settings import Settings
-from bess_assets.upkeep import CENTRAL, board_dates, is_due, is_final
+from bess_assets.store.records import year_is_busy
+from bess_assets.store.status import new_reports, plan_year, years_available
 
 TIME_ZONE = "America/Chicago"
 

@@ -1,7 +1,7 @@
 """Sensors: refresh the years whose files have changed, merge the years after that, raise alarms.
 
 Belongs here: what asks for a run, or calls a person, when something happened.
-Does not: what a run does (jobs.py), what is stale (plan.py), how a request is put (requests.py).
+Does not: what a run does (jobs.py), what is stale (store/status.py), how a request is put (requests.py).
 """
 
 import hashlib
@@ -12,17 +12,17 @@ from typing import Any
 
 import dagster as dg
 
+from bess_assets.assets.partitions import partition_exists
+from bess_assets.assets.resources import Warehouse
 from bess_assets.automation.alarms import raise_alarm
 from bess_assets.automation.dead_runs import bury_dead_runs
 from bess_assets.automation.failures import plain_reason
 from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.requests import refresh_request, years_at_work
 from bess_assets.errors import BessError
-from bess_assets.partitions import partition_exists
-from bess_assets.plan import YearPlan, new_reports, plan_merged, plan_year, years_known
-from bess_assets.records import input_files, read_run, result_years, year_is_busy
-from bess_assets.resources import Warehouse
 from bess_assets.settings import Settings
+from bess_assets.store.records import input_files, read_run, result_years, year_is_busy
+from bess_assets.store.status import YearPlan, new_reports, plan_merged, plan_year, years_known
 from bess_assets.tables import TABLES, YEARLY
 
 STARTED_BY_TAG = "bess/started_by"

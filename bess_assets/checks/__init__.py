@@ -1,21 +1,21 @@
 """What is checked of each result table once it is written, and what was found.
 
 Belongs here: which checks each table has, and judging them; the checks themselves lie in the modules of this package.
-Does not: hard invariants, which hold before a file may exist (storage.py), the second settlement (validation/), showing checks in Dagster (assets/).
+Does not: hard invariants, which hold before a file may exist (store/parquet.py), the second settlement (validation/), showing checks in Dagster (assets/).
 """
 
 from bess_assets.checks import figures, ledgers, plausible, row_counts, written
 from bess_assets.checks.check import Check, Judged, step_check
 from bess_assets.checks.written import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK, SUMS_CHECK
+from bess_assets.ercot.step import StepResult, Verdict
 from bess_assets.errors import BessError
-from bess_assets.market.award_checks import CAPACITY_CHECK, ENERGY_LIMITS_CHECK, LOAD_CHECK, MCPC_CHECK, ROWS_CHECK
-from bess_assets.market.daily import STATED_PRICE_CHECK
-from bess_assets.market.dispatch import METERED_CHECK
-from bess_assets.market.editions import FINAL_CHECK
-from bess_assets.market.prices import QUARTERS_CHECK
-from bess_assets.market.step import StepResult, Verdict
-from bess_assets.records import CheckEntry
 from bess_assets.settings import Settings
+from bess_assets.settlement.award_checks import CAPACITY_CHECK, ENERGY_LIMITS_CHECK, LOAD_CHECK, MCPC_CHECK, ROWS_CHECK
+from bess_assets.settlement.daily import STATED_PRICE_CHECK
+from bess_assets.settlement.dispatch import METERED_CHECK
+from bess_assets.settlement.editions import FINAL_CHECK
+from bess_assets.settlement.prices import QUARTERS_CHECK
+from bess_assets.store.records import CheckEntry
 from bess_assets.tables import Table
 
 __all__ = [

@@ -10,9 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bess_assets.market.step import Finding, Verdict
-from bess_assets.records import MARKER, result_path, rollup_folder
+from bess_assets.ercot.step import Finding, Verdict
 from bess_assets.settings import Settings
+from bess_assets.store.records import MARKER, result_path, rollup_folder
 from bess_assets.tables import TABLES, Table
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from bess_assets.market.products import DAM_ESR_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
+from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
 
 VERSION = "2026-11"
 """Name of this expectation: a new one when a number below changes."""

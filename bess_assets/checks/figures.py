@@ -1,7 +1,7 @@
 """Whether the figures of a year are such as a market of batteries can have.
 
 Belongs here: how much of it is priced, efficiency, batteries far above the rest, what others published.
-Does not: how a figure is made (market/), who is ranked (market/metrics.py), the published figures themselves (published.py).
+Does not: how a figure is made (market/), who is ranked (settlement/metrics.py), the published figures themselves (published.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import Any
 
 from bess_assets.checks import published
 from bess_assets.checks.check import Check, Judged, some
-from bess_assets.market.metrics import OUTLIER_TIMES_FLEET, Period, fleet_usd_per_kw, outlier_note
-from bess_assets.market.step import Verdict
+from bess_assets.ercot.step import Verdict
+from bess_assets.settlement.metrics import OUTLIER_TIMES_FLEET, Period, fleet_usd_per_kw, outlier_note
 
 PRICED_CHECK = "every_node_is_priced_in_almost_all_intervals"
 EFFICIENCY_CHECK = "no_battery_gives_more_than_it_takes_or_less_than_half"

@@ -1,15 +1,15 @@
 """Whether the ledgers hold every interval of the year, and whether what was added up from them is what they hold.
 
 Belongs here: counting and summing whole files, in one pass each.
-Does not: what an interval is worth (market/), the invariants of a row (storage.py).
+Does not: what an interval is worth (market/), the invariants of a row (store/parquet.py).
 """
 
 from collections.abc import Sequence
 
 from bess_assets.checks.check import Check, Judged, some
-from bess_assets.market.clock import OperatingYear, day_of_number
-from bess_assets.market.products import PRODUCTS, QUARTER_HOURS_PER_HOUR
-from bess_assets.market.step import Verdict
+from bess_assets.ercot.calendar import OperatingYear, day_of_number
+from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR
+from bess_assets.ercot.step import Verdict
 
 HOURS_CHECK = "every_day_has_its_23_24_or_25_hours"
 QUARTER_HOURS_CHECK = "every_day_has_its_92_96_or_100_quarter_hours"

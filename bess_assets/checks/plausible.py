@@ -1,14 +1,14 @@
 """Whether quantities and prices fit each other: a wrong unit, a wrong sign and a stuck value read like any other number.
 
 Belongs here: comparing columns that are made of different files, over the whole year.
-Does not: single prices outside the plausible range (market/prices.py), awards against the limits of their own row (market/award_checks.py).
+Does not: single prices outside the plausible range (settlement/prices.py), awards against the limits of their own row (settlement/award_checks.py).
 """
 
 from collections.abc import Mapping, Sequence
 
 from bess_assets.checks.check import Check, Judged, some
-from bess_assets.market.products import DAM_ESR_FIRST_DAY, PRODUCTS
-from bess_assets.market.step import Verdict
+from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS
+from bess_assets.ercot.step import Verdict
 
 SIZE_CHECK = "flows_and_real_time_awards_fit_the_size_of_their_battery"
 FOLLOWED_CHECK = "what_was_sold_a_day_ahead_shows_in_what_flowed"

@@ -1,7 +1,7 @@
 """Whether each rollup file has as many rows as it should: a file that was cut short reads like any other.
 
 Belongs here: comparing the files that a year reads with an expectation.
-Does not: the expectation (expected_rows.py), counting rows (market/schemas.py).
+Does not: the expectation (expected_rows.py), counting rows (ercot/inspection.py).
 """
 
 from datetime import date
@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from bess_assets.checks.check import Check, Judged, some
 from bess_assets.checks.expected_rows import VERSION, OwnExpectation, expected_between, factor, read_own_expectation
-from bess_assets.market.datasets import DATASETS
-from bess_assets.market.rollup_names import BUILT_FOLDER
-from bess_assets.market.step import Verdict
-from bess_assets.records import EXPECTED_ROWS_FILE, file_years
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.rollup_names import BUILT_FOLDER
+from bess_assets.ercot.step import Verdict
+from bess_assets.store.records import EXPECTED_ROWS_FILE, file_years
 
 ROWS_CHECK = "files_have_as_many_rows_as_expected"
 

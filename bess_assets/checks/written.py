@@ -1,11 +1,11 @@
 """What the writer and the step of a table held or found: said again as checks, so that nobody has to look for it.
 
 Belongs here: checks that need no look at the file.
-Does not: holding the invariants (storage.py), finding what is found (market/).
+Does not: holding the invariants (store/parquet.py), finding what is found (market/).
 """
 
 from bess_assets.checks.check import Check, Judged
-from bess_assets.market.step import Verdict
+from bess_assets.ercot.step import Verdict
 
 KEYS_CHECK = "keys_are_unique"
 SUMS_CHECK = "parts_sum_to_totals"

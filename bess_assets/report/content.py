@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from bess_assets.market.leaderboard import fleet_usd_per_kw
-from bess_assets.market.products import PRODUCT_NAMES, PRODUCTS
-from bess_assets.market.rollup_names import BATTERY_TABLE, LATER
-from bess_assets.records import recorded_digest, result_path, result_years
+from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
+from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
 from bess_assets.settings import Settings
-from bess_assets.storage import ResultTable
+from bess_assets.settlement.board import fleet_usd_per_kw
+from bess_assets.store.parquet import ResultTable
+from bess_assets.store.records import recorded_digest, result_path, result_years
 from bess_assets.tables import LEADERBOARD_HISTORY, LEADERBOARD_REPORT, TABLES
 
 _SHORT = {"regup": "RegUp", "regdn": "RegDown", "rrs": "RRS", "ecrs": "ECRS", "nspin": "Non-spin"}

@@ -1,7 +1,7 @@
 """The files of a year, each written beside its name, and all put in place once all are whole.
 
 Belongs here: which file holds what, CSV, the order in which they appear.
-Does not: the page (page.py), the workbook (workbook.py), what is recorded of them (pipeline.py).
+Does not: the page (page.py), the workbook (workbook.py), what is recorded of them (run.py).
 """
 
 import hashlib
@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bess_assets.errors import writing
-from bess_assets.records import report_files, result_path, temporary_path
 from bess_assets.report.content import Row, read_content
 from bess_assets.report.page import page_html
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
-from bess_assets.storage import WrittenTable
+from bess_assets.store.parquet import WrittenTable
+from bess_assets.store.records import report_files, result_path, temporary_path
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, Table
 from bess_assets.text_tables import csv_lines
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.errors import BessError
-from bess_assets.market.metrics import LEAST_ACTIVE_DAYS_MONTH, LEAST_ACTIVE_DAYS_YEAR, LEAST_COVERAGE
 from bess_assets.report.content import STREAMS, Content, Period
+from bess_assets.settlement.metrics import LEAST_ACTIVE_DAYS_MONTH, LEAST_ACTIVE_DAYS_YEAR, LEAST_COVERAGE
 
 _TEXTS = ("strategy", "top_as_product", "quantity_source", "notes", "excluded_reason")
 """Columns of a board whose few texts are written once."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
+from bess_assets.ercot.products import PRODUCTS
 from bess_assets.errors import NotRefreshedError
-from bess_assets.market.products import PRODUCTS
 from bess_assets.results.answers import Answer, BatteryAnswer, QueryError
 from bess_assets.results.cache import AnswerCache, CacheInfo
 from bess_assets.results.engine import YEAR_OF_FILE, Engine, literal

@@ -1,7 +1,7 @@
 """The leaderboard of any days in a row, by the definitions of the stored boards.
 
 Belongs here: adding daily_revenue up over a window, and handing the sums to the formulas.
-Does not: the formulas themselves (market/metrics.py), boards of years and months, which are stored.
+Does not: the formulas themselves (settlement/metrics.py), boards of years and months, which are stored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bess_assets.market.metrics import COUNTS, LEAST_COVERAGE, MONEY, BatterySums, Window, board
 from bess_assets.results.answers import Answer, QueryError
 from bess_assets.results.engine import DUCKDB_TYPES, Engine, literal
+from bess_assets.settlement.metrics import COUNTS, LEAST_COVERAGE, MONEY, BatterySums, Window, board
 from bess_assets.tables import LEADERBOARD
 
 TABLES_READ = ("daily_revenue", "bess_registry", "leaderboard")

@@ -11,8 +11,8 @@ from bess_assets.checks.figures import (
     PRICED_CHECK,
     PUBLISHED_CHECK,
 )
-from bess_assets.market.metrics import outlier_note
-from bess_assets.records import MARKER
+from bess_assets.settlement.metrics import outlier_note
+from bess_assets.store.records import MARKER
 from bess_assets_tests.checks.conftest import numbers_of
 from bess_assets_tests.made_home import ALPHA, write_rows
 

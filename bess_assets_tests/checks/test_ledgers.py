@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import pytest
 
 from bess_assets.checks.ledgers import HOURS_CHECK, LEDGERS_CHECK, QUARTER_HOURS_CHECK
-from bess_assets.pipeline import run_step
-from bess_assets_tests.market.small import may_market, settle
+from bess_assets.run import run_step
+from bess_assets_tests.settlement.small import may_market, settle
 
 LEDGERS = {
     "bess_awards": (HOURS_CHECK, 24, 1),

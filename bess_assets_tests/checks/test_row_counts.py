@@ -7,12 +7,12 @@ import pytest
 
 from bess_assets.checks.expected_rows import ROWS_A_DAY, expected_between, factor
 from bess_assets.checks.row_counts import ROWS_CHECK
-from bess_assets.market.datasets import DATASETS
-from bess_assets.pipeline import run_step
-from bess_assets.plan import plan_year
-from bess_assets.records import EXPECTED_ROWS_FILE, MARKER
-from bess_assets_tests.market.small import clearing, days
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.run import run_step
+from bess_assets.store.records import EXPECTED_ROWS_FILE, MARKER
+from bess_assets.store.status import plan_year
 from bess_assets_tests.scenario import write_rollup
+from bess_assets_tests.settlement.small import clearing, days
 
 PRODUCTS = dict.fromkeys(("REGUP", "REGDN", "RRS", "ECRS", "NSPIN"), 5.0)
 

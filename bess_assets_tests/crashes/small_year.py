@@ -15,8 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bess_assets.pipeline import STEPS, run_files, run_step
-from bess_assets.records import (
+from bess_assets.report.files import write_report
+from bess_assets.run import STEPS, run_files, run_step
+from bess_assets.settings import Settings, load_settings
+from bess_assets.simulator import simulate
+from bess_assets.store.records import (
     begin_run,
     end_run,
     fail_unfinished,
@@ -26,9 +29,6 @@ from bess_assets.records import (
     result_path,
     year_lock,
 )
-from bess_assets.report.files import write_report
-from bess_assets.settings import Settings, load_settings
-from bess_assets.simulator import simulate
 from bess_assets.tables import LEADERBOARD_HISTORY, LEADERBOARD_REPORT, WHAT_CHANGED, YEARLY
 
 YEAR = 2021

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.records import read_run, result_path
+from bess_assets.store.records import read_run, result_path
 from bess_assets.tables import TABLES
 from bess_assets_tests.crashes.small_year import NEW, OLD, YEAR, look, settings_of, unfinished, wrong
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from bess_assets.ercot.rollup import INDEX_NAME
 from bess_assets.errors import WriteError
-from bess_assets.market.rollup import INDEX_NAME
-from bess_assets.pipeline import roll_up_reports
-from bess_assets.records import read_run, result_path, run_record_path
+from bess_assets.run import roll_up_reports
 from bess_assets.settings import load_settings
+from bess_assets.store.records import read_run, result_path, run_record_path
 from bess_assets_tests.crashes.server import Server
 from bess_assets_tests.crashes.small_year import NEW, OLD, YEAR, look, refresh, settings_of, unfinished, wrong
-from bess_assets_tests.market.report_samples import DA_SPP, price, put, text
+from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 
 IN_A_CHILD = """
 import resource, sys

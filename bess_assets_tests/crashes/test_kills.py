@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bess_assets.plan import plan_year
-from bess_assets.records import DIED, read_run
+from bess_assets.store.records import DIED, read_run
+from bess_assets.store.status import plan_year
 from bess_assets_tests.crashes.server import Server
 from bess_assets_tests.crashes.small_year import (
     NEW,

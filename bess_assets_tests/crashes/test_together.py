@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bess_assets.records import result_path
 from bess_assets.results import Results
 from bess_assets.settings import Settings
+from bess_assets.store.records import result_path
 from bess_assets_tests.crashes.server import BUSY, Server
 from bess_assets_tests.crashes.small_year import EDITIONS, NEW, OLD, YEAR, look, settings_of, unfinished, wrong
 

@@ -13,7 +13,7 @@ import pytest
 
 from bess_assets.automation.dagster_home import ensure_dagster_home
 from bess_assets.materialize import YearOutcome, materialize_year, merge_years, register_rollups
-from bess_assets.pipeline import StepEvent
+from bess_assets.run import StepEvent
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
 

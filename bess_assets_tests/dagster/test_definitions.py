@@ -12,11 +12,11 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
+from bess_assets.assets.metadata import upstream_columns
+from bess_assets.assets.partitions import operating_years
 from bess_assets.definitions import build_defs
-from bess_assets.market.datasets import DATASETS
-from bess_assets.metadata import upstream_columns
-from bess_assets.partitions import operating_years
-from bess_assets.pipeline import MERGES, STEPS
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.run import MERGES, STEPS
 from bess_assets.settings import load_settings
 from bess_assets.tables import ENERGY_REVENUE, FILE_SETS, TABLES
 

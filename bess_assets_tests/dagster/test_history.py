@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
-from bess_assets import history
-from bess_assets.history import ENGINES_MADE_IN, quick_history
+from bess_assets.assets import history
+from bess_assets.assets.history import ENGINES_MADE_IN, quick_history
 
 
 @dg.job

@@ -1,7 +1,7 @@
 """The check `matches_csv` in its job: without reports, and with reports that say something else.
 
 Belongs here: the real job on a real instance, on the home that all these tests share.
-Does not: what a difference is (validation/test_compare.py).
+Does not: what a difference is (second_settlement/test_compare.py).
 """
 
 import shutil
@@ -11,7 +11,7 @@ import dagster as dg
 from bess_assets.automation.jobs import VALIDATE_YEAR
 from bess_assets.definitions import build_defs
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
-from bess_assets_tests.validation.small_reports import dam, write
+from bess_assets_tests.second_settlement.small_reports import dam, write
 
 
 def validate(refreshed: Refreshed) -> dg.AssetCheckEvaluation:

@@ -16,14 +16,14 @@ from typing import Any, Literal
 
 import pyarrow.parquet as pq
 
-from bess_assets import pipeline
+from bess_assets import run as pipeline
 from bess_assets.checks import FINDINGS_CHECK
+from bess_assets.ercot.rollup_names import BATTERY_TABLE
 from bess_assets.errors import BessError
-from bess_assets.market.rollup_names import BATTERY_TABLE
-from bess_assets.plan import plan_year
-from bess_assets.records import MARKER, file_years, in_battery_table, read_run
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
+from bess_assets.store.records import MARKER, file_years, in_battery_table, read_run
+from bess_assets.store.status import plan_year
 from bess_assets.tables import TABLES
 from bess_assets_tests.faults.sheets import Folder
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bess_assets.market.datasets import DATASETS
-from bess_assets.market.reading import TIME_COLUMNS
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.parsing import TIME_COLUMNS
 
 Values = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]

@@ -1,7 +1,7 @@
 """Every label of twenty years to its place and back, and random labels that no report should hold.
 
 Belongs here: sweeps of whole years against the standard library's calendar, labels of all three lengths of day.
-Does not: what a label means and why (market/test_clock.py).
+Does not: what a label means and why (ercot/test_calendar.py).
 """
 
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bess_assets.market.clock import AMBIGUOUS, NOWHERE, day_number
+from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, day_number
 from bess_assets_tests.scenario import CENTRAL, operating_year
 
 pytestmark = pytest.mark.slow

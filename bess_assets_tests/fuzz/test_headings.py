@@ -1,7 +1,7 @@
 """Random headings against what is read from a rollup file: an error that says where, or each column under one meaning.
 
 Belongs here: spellings, duplicates, strangers and types that no producer has written yet.
-Does not: the spellings that have been met (market/test_datasets.py, test_schema_matrix.py), what values mean (market/test_reading.py).
+Does not: the spellings that have been met (ercot/test_datasets.py, report/test_schema_matrix.py), what values mean (ercot/test_parsing.py).
 """
 
 import random
@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bess_assets.ercot.datasets import DATASETS, describe_file, find_columns, normal_heading, open_parquet
+from bess_assets.ercot.parsing import NO_VALUE, day_range, read_rows
 from bess_assets.errors import InputError
-from bess_assets.market.datasets import DATASETS, describe_file, find_columns, normal_heading, open_parquet
-from bess_assets.market.reading import NO_VALUE, day_range, read_rows
 
 pytestmark = pytest.mark.slow
 

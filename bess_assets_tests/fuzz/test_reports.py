@@ -1,7 +1,7 @@
 """Damaged report files: what cannot be used is refused by name and never stops the rest, and every row read is kept or counted.
 
 Belongs here: damage to bytes, ZIPs, delimiters, quotes and cells.
-Does not: the damage that has been met (market/test_reports.py, test_report_rows.py, test_rollup.py).
+Does not: the damage that has been met (ercot/test_reports.py, test_report_rows.py, test_rollup.py).
 """
 
 import json
@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.report_rows import Part, parse
+from bess_assets.ercot.reports import recognise
+from bess_assets.ercot.rollup import manifest_path, roll_up
 from bess_assets.errors import BessError
-from bess_assets.market.datasets import DATASETS
-from bess_assets.market.report_rows import Part, parse
-from bess_assets.market.reports import recognise
-from bess_assets.market.rollup import manifest_path, roll_up
-from bess_assets_tests.market.report_samples import (
+from bess_assets_tests.ercot.report_samples import (
     BIDS,
     DA_SPP,
     DAM_GEN,

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.market.products import PRODUCTS
-from bess_assets.validation.settlement import settle as settle_again
-from bess_assets.validation.source import RollupFiles
-from bess_assets_tests.market.small import Market, Settled, settle
+from bess_assets.ercot.products import PRODUCTS
+from bess_assets.second_settlement.settlement import settle as settle_again
+from bess_assets.second_settlement.source import RollupFiles
 from bess_assets_tests.scenario import Row
+from bess_assets_tests.settlement.small import Market, Settled, settle
 from bess_assets_tests.worlds import differences, some
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

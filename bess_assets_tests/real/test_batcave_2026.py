@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.pipeline import STEPS, run_step
-from bess_assets.records import TableEntry
+from bess_assets.run import STEPS, run_step
 from bess_assets.settings import Settings, load_settings
+from bess_assets.store.records import TableEntry
 
 pytestmark = pytest.mark.real
 

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.market.ancillary import as_da_usd
-from bess_assets.market.energy import da_energy_usd
-from bess_assets.pipeline import STEPS, run_step
+from bess_assets.run import STEPS, run_step
 from bess_assets.settings import load_settings
+from bess_assets.settlement.ancillary import as_da_usd
+from bess_assets.settlement.energy import da_energy_usd
 
 pytestmark = pytest.mark.real
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from bess_assets.records import report_files
 from bess_assets.report.files import write_report
 from bess_assets.settings import Settings
+from bess_assets.store.records import report_files
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.report.made_boards import write_boards
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bess_assets.market.products import PRODUCTS
-from bess_assets.market.step import StepResult
-from bess_assets.pipeline import run_step
-from bess_assets.records import FingerprintEntry, record_table, result_path, table_entry
+from bess_assets.ercot.products import PRODUCTS
+from bess_assets.ercot.step import StepResult
+from bess_assets.run import run_step
 from bess_assets.settings import Settings, load_settings
-from bess_assets.storage import write_table
+from bess_assets.store.parquet import write_table
+from bess_assets.store.records import FingerprintEntry, record_table, result_path, table_entry
 from bess_assets.tables import TABLES
 
 SCRIPT = "<script>document.title='run'</script>"

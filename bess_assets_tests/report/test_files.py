@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.errors import NotRefreshedError
-from bess_assets.records import remove_stale_files, report_files, result_path
 from bess_assets.report import files as files_module
 from bess_assets.report import workbook as workbook_module
 from bess_assets.report.content import DAY_COLUMNS, STREAMS, read_content
 from bess_assets.report.files import write_report
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
+from bess_assets.store.records import remove_stale_files, report_files, result_path
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT
 from bess_assets_tests.report.conftest import YEAR, program
 from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, write_boards

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.errors import BessError
-from bess_assets.pipeline import run_step
-from bess_assets.records import read_run, record_table, report_files, result_path
 from bess_assets.report import page as page_module
 from bess_assets.report.content import STREAMS, read_content
 from bess_assets.report.files import write_report
 from bess_assets.report.page import page_html
+from bess_assets.run import run_step
 from bess_assets.settings import Settings
+from bess_assets.store.records import read_run, record_table, report_files, result_path
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.report.conftest import YEAR, program
 from bess_assets_tests.report.made_boards import AWKWARD, AWKWARD_FILES, FORMULA, SCRIPT, write_boards, write_no_board

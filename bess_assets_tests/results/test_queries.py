@@ -6,8 +6,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from bess_assets.ercot.products import PRODUCTS
 from bess_assets.errors import NotRefreshedError
-from bess_assets.market.products import PRODUCTS
 from bess_assets.results import Answer, QueryError, Results, Step
 from bess_assets.tables import TABLES
 from bess_assets_tests.conftest import Worlds

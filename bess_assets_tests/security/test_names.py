@@ -23,12 +23,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from bess_assets.cli import main
-from bess_assets.pipeline import run_step
-from bess_assets.records import FingerprintEntry, report_files
 from bess_assets.report.files import write_report
 from bess_assets.results import Results
 from bess_assets.results.engine import literal
+from bess_assets.run import run_step
 from bess_assets.settings import Settings, load_settings
+from bess_assets.store.records import FingerprintEntry, report_files
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.made_home import ALPHA, BRAVO, _registered, write_rows
 

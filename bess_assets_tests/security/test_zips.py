@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from bess_assets.market import reports as reports_module
-from bess_assets.market.reports import LARGEST_RATIO, Refusal, open_reports
-from bess_assets.market.rollup import roll_up
-from bess_assets.validation.csv_reports import ReportFolder
-from bess_assets_tests.market.report_samples import DA_SPP, price, put, text, zipped
+from bess_assets.ercot import reports as reports_module
+from bess_assets.ercot.reports import LARGEST_RATIO, Refusal, open_reports
+from bess_assets.ercot.rollup import roll_up
+from bess_assets.second_settlement.csv_reports import ReportFolder
+from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text, zipped
 
 DAY = text(DA_SPP, [price("01/02/2024", hour, 25.5) for hour in range(1, 25)])
 REPORT = "cdr.00012331.0000000000000000.20240101.120000.DAMSPNP4190.csv"
@@ -103,8 +103,8 @@ def _claiming(content: bytes, size: int) -> bytes:
 ROLL_UP = """
 import resource, sys, time
 from pathlib import Path
-from bess_assets.market.rollup import roll_up
-from bess_assets.validation.csv_reports import ReportFolder
+from bess_assets.ercot.rollup import roll_up
+from bess_assets.second_settlement.csv_reports import ReportFolder
 began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 reports, built = Path(sys.argv[1]), Path(sys.argv[2])
 roll_up(reports, built)

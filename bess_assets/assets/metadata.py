@@ -1,0 +1,232 @@
+"""What Dagster shows of tables and datasets, generated from their declarations and from the run record.
+
+Belongs here: column schemas, column lineage, the figures of one materialization.
+Does not: declaring columns (tables.py, ercot/datasets.py), reckoning figures (run.py).
+"""
+
+from calendar import isleap
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import dagster as dg
+
+from bess_assets.assets.plots import cumulative_revenue, top_ten
+from bess_assets.ercot.datasets import Dataset
+from bess_assets.ercot.inspection import availability_rows
+from bess_assets.report.schema_matrix import matrix_markdown
+from bess_assets.run import Registered, result_table
+from bess_assets.settings import Settings
+from bess_assets.settlement.metrics import fleet_usd_per_kw
+from bess_assets.store.records import CheckEntry, FindingEntry, TableEntry, report_files, result_path
+from bess_assets.tables import LEADERBOARD, FileSet, Table
+
+OWNERS = ("team:battery-analytics",)
+
+_DIGEST_SHOWN = 12
+_TYPES = {
+    "text": "string",
+    "label": "string",
+    "day": "date",
+    "time": "timestamp UTC",
+    "number": "double",
+    "count": "bigint",
+    "flag": "boolean",
+}
+
+
+def table_schema(table: Table) -> dg.TableSchema:
+    """Columns of a result table, as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=_TYPES[column.kind],
+                description=column.meaning,
+                constraints=dg.TableColumnConstraints(nullable=not column.required, unique=table.key == (column.name,)),
+            )
+            for column in table.columns
+        ],
+        constraints=dg.TableConstraints(other=[f"unique: {', '.join(table.key)}"]),
+    )
+
+
+def dataset_schema(dataset: Dataset) -> dg.TableSchema:
+    """Canonical columns of a dataset, each with the headings that it goes by."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.kind,
+                description="headed " + " or ".join(repr(heading) for heading in column.headings),
+                constraints=dg.TableColumnConstraints(nullable=not column.required),
+            )
+            for column in dataset.columns.values()
+        ]
+    )
+
+
+def column_lineage(table: Table) -> dg.TableColumnLineage:
+    """Which upstream columns each column comes from; a column of the table itself stands for what it comes from in turn."""
+    return dg.TableColumnLineage(
+        deps_by_column={
+            column.name: [
+                dg.TableColumnDep(asset_key=dg.AssetKey(source), column_name=name)
+                for source, name in upstream_columns(table, column.name)
+            ]
+            for column in table.columns
+            if upstream_columns(table, column.name)
+        }
+    )
+
+
+def upstream_columns(table: Table, column_name: str) -> list[tuple[str, str]]:
+    """(table or dataset, column) pairs outside the table that a column comes from, each once."""
+    found: dict[tuple[str, str], None] = {}
+    seen: set[str] = set()
+    waiting = [column_name]
+    while waiting:
+        name = waiting.pop(0)
+        seen.add(name)
+        for source, column in table.column(name).sources:
+            if source != table.name:
+                found[source, column] = None
+            elif column not in seen:
+                waiting.append(column)
+    return list(found)
+
+
+def materialization_metadata(settings: Settings, table: Table, year: int | None, entry: TableEntry) -> dict[str, Any]:
+    """What a materialization of a result table says."""
+    rows = "dagster/row_count" if year is None else "dagster/partition_row_count"
+    figures: dict[str, Any] = {
+        rows: entry["rows"],
+        "rows": entry["rows"],
+        "coverage": _number(entry["coverage"]),
+        "dollars": _number(entry["money_usd"]),
+        "bytes": entry["bytes"],
+        "seconds": entry["seconds"],
+        "peak_memory_mb": entry["peak_memory_mb"],
+        "package_version": entry["package_version"],
+        "digest": entry["digest"],
+        "path": dg.MetadataValue.path(str(result_path(settings.results, table.name, year))),
+        "inputs": dg.MetadataValue.md(_inputs_table(entry["inputs"])),
+        "findings": dg.MetadataValue.md(_findings_table(entry["findings"])),
+        "dagster/column_lineage": column_lineage(table),
+    }
+    if table.group == "schemas":
+        figures["columns"] = dg.MetadataValue.md(_column_matrix(settings, table, year))
+    if table.name == LEADERBOARD.name and year is not None:
+        figures |= _fleet_figures(settings, year)
+    return figures
+
+
+def _fleet_figures(settings: Settings, year: int) -> dict[str, Any]:
+    """What a year came to: numbers that Dagster plots over the years, and two pictures."""
+    columns = ["rank", "battery", "total_usd", "energy_usd", "as_usd", "capacity_mw", "active_days", "edition"]
+    board = result_table(settings, LEADERBOARD.name, year).read(columns)
+    ranked = [row for row in board.to_pylist() if row["rank"] is not None]
+    days = result_table(settings, "daily_revenue", year).read(["operating_day", "total_usd"])
+    energy = sum(row["energy_usd"] for row in ranked)
+    total = sum(row["total_usd"] for row in ranked)
+    return {
+        "batteries_ranked": len(ranked),
+        "batteries_not_ranked": board.num_rows - len(ranked),
+        "ranked_dollars": total if ranked else None,
+        "energy_share": _number(energy / total if total > 0 else None),
+        "fleet_usd_per_kw_year": _number(fleet_usd_per_kw(ranked, 366 if isleap(year) else 365)),
+        "best_battery": ranked[0]["battery"] if ranked else None,
+        "edition": board["edition"][0].as_py() if board.num_rows else None,
+        "revenue": dg.MetadataValue.md(cumulative_revenue(days)),
+        "top_ten": dg.MetadataValue.md(top_ten(board)),
+    }
+
+
+def _column_matrix(settings: Settings, table: Table, year: int | None) -> str:
+    """The matrix of columns: of all years, or of the one year whose schemas were made."""
+    rows = result_table(settings, table.name, year).read().to_pylist()
+    return matrix_markdown(rows if year is None else availability_rows({year: rows}))
+
+
+def files_metadata(settings: Settings, files: FileSet, year: int, entry: TableEntry) -> dict[str, Any]:
+    """What a materialization of a set of files says."""
+    paths = report_files(settings.results, files, year)
+    return {
+        "batteries": entry["rows"],
+        "bytes": entry["bytes"],
+        "seconds": entry["seconds"],
+        "peak_memory_mb": entry["peak_memory_mb"],
+        "package_version": entry["package_version"],
+        "digest": entry["digest"],
+        "path": dg.MetadataValue.path(str(paths[0])),
+        "files": dg.MetadataValue.md("\n".join(f"* `{path.name}` ({path.stat().st_size:,} bytes)" for path in paths)),
+        "inputs": dg.MetadataValue.md(_inputs_table(entry["inputs"])),
+    }
+
+
+def check_metadata(check: CheckEntry) -> dict[str, Any]:
+    """Figures of a check, so that Dagster can plot them over the years."""
+    return {name: _number(value) for name, value in check.get("numbers", {}).items()}
+
+
+def rollup_metadata(registered: Registered) -> dict[str, Any]:
+    """What a materialization of a rollup says; where a year has a file of the user's and a built one, of both together."""
+    entries = list(registered.files.values())
+    rows = sum(entry["rows"] for entry in entries)
+    figures: dict[str, Any] = {"origin": registered.origin, "rows": rows, "dagster/partition_row_count": rows}
+    if not entries:
+        return figures
+
+    def listed(key: Literal["missing", "unknown", "zero_filled"]) -> dg.MetadataValue[Any]:
+        return dg.MetadataValue.md(", ".join(name for entry in entries for name in entry[key]) or "none")
+
+    figures |= {
+        "bytes": sum(entry["bytes"] for entry in entries),
+        "fingerprint": ", ".join(entry["fingerprint"]["digest"] for entry in entries),
+        "modified": _time(max(entry["fingerprint"]["mtime_ns"] for entry in entries)),
+        "missing_columns": listed("missing"),
+        "unknown_headings": listed("unknown"),
+        "zero_filled_columns": listed("zero_filled"),
+    }
+    for built in (entry["built"] for entry in entries if "built" in entry):
+        figures |= {
+            "reports": built["reports"],
+            "csv_bytes": built["csv_bytes"],
+            "build_seconds": built["seconds"],
+            "read_seconds": built["read_back_seconds"],
+            "complete": built["complete"],
+            "incomplete_because": dg.MetadataValue.md("; ".join(built["incomplete_because"]) or "nothing"),
+        }
+    return figures
+
+
+def _number(value: float | None) -> dg.MetadataValue[Any]:
+    if value is None:
+        return dg.MetadataValue.null()
+    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
+
+
+def _inputs_table(inputs: Mapping[str, Any]) -> str:
+    lines = ["| input | size | modified | digest |", "|---|---:|---|---|"]
+    for name, value in inputs.items():
+        if isinstance(value, str):
+            lines.append(f"| {name.removeprefix('table:')} | | | `{value[:_DIGEST_SHOWN]}` |")
+        else:
+            size, modified = f"{value['size']:,}", _time(value["mtime_ns"])
+            lines.append(f"| {name} | {size} | {modified} | `{value['digest'][:_DIGEST_SHOWN]}` |")
+    return "\n".join(lines) if inputs else "none"
+
+
+def _findings_table(findings: list[FindingEntry]) -> str:
+    if not findings:
+        return "none"
+    lines = ["| finding | about | count | detail | affects figures |", "|---|---|---:|---|---|"]
+    for f in findings:
+        detail = f["detail"].replace("|", "\\|").replace("\n", " ")
+        warning = "yes" if f["warning"] else "no"
+        lines.append(f"| {f['kind']} | {f['subject']} | {f['count']:,} | {detail} | {warning} |")
+    return "\n".join(lines)
+
+
+def _time(mtime_ns: int) -> str:
+    return datetime.fromtimestamp(mtime_ns / 1e9, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,131 @@
+"""What is due by the calendar: which year is the current one, which years are final, how old a year's data may be.
+
+Belongs here: comparing dates with what the results hold. The one place that looks at the clock on the wall.
+Does not: what is missing or changed (store/status.py), when anything runs (automation/).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from bess_assets.results.engine import Engine, literal
+from bess_assets.settings import Settings
+from bess_assets.store.records import result_path
+
+CENTRAL = ZoneInfo("America/Chicago")
+
+DISCLOSURE_LAG_DAYS = 60
+"""ERCOT discloses a day's awards and dispatch 60 days after it."""
+
+GRACE_DAYS = 5
+"""Days that a disclosure, or whoever fetches it, may be late before a year counts as stale."""
+
+
+@dataclass(frozen=True)
+class BoardDates:
+    """How far a year's board goes.
+
+    Attributes:
+        data_through: last operating day of its data.
+        final: whether the data go beyond the year's end.
+    """
+
+    data_through: date
+    final: bool
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """Whether a year holds what ERCOT must have published by now.
+
+    Attributes:
+        state: fresh; stale: days are missing that were disclosed; final: nothing more is to come.
+        data_through: last operating day of the data; None if the year was never refreshed.
+        expected_through: the day that they should reach by now.
+        words: the same as a sentence.
+    """
+
+    state: Literal["fresh", "stale", "final"]
+    data_through: date | None
+    expected_through: date
+    words: str
+
+    @property
+    def days_behind(self) -> int | None:
+        """Days between what is expected and what is there, 0 if it is there; None if the year was never refreshed."""
+        return max((self.expected_through - self.data_through).days, 0) if self.data_through else None
+
+
+def now_central() -> datetime:
+    """This moment in Central time, in which ERCOT's days are counted."""
+    return datetime.now(UTC).astimezone(CENTRAL)
+
+
+def board_dates(settings: Settings, year: int) -> BoardDates | None:
+    """How far a year's board goes; None if there is none, or nobody is on it.
+
+    Raises:
+        QueryError: the file of the board is damaged.
+    """
+    path = result_path(settings.results, "leaderboard", year)
+    if not path.is_file():
+        return None
+    engine = Engine(settings)
+    try:
+        answer = engine.ask(
+            f"SELECT max(data_through), bool_and(edition = 'final') FROM read_parquet({literal(path)})"
+        )[0]
+    finally:
+        engine.close()
+    data_through, final = answer.rows[0]
+    return None if data_through is None else BoardDates(data_through, bool(final))
+
+
+def is_final(settings: Settings, year: int) -> bool:
+    """Whether nothing more is to come for a year: a label, not a lock; a later restatement makes a new edition of it."""
+    dates = board_dates(settings, year)
+    return dates is not None and dates.final
+
+
+def last_due(today: date) -> date:
+    """The last operating day that must have been disclosed, and fetched, by a day."""
+    return today - timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)
+
+
+def is_due(year: int, today: date) -> bool:
+    """Whether at least one day of a year must be there by a day."""
+    return last_due(today) >= date(year, 1, 1)
+
+
+def freshness(settings: Settings, year: int, today: date) -> Freshness:
+    """Whether a year holds what ERCOT must have published by a day.
+
+    Args:
+        settings: where results are.
+        year: the operating year.
+        today: the day, Central time.
+    """
+    expected = min(last_due(today), date(year, 12, 31))
+    dates = board_dates(settings, year)
+    through = dates.data_through if dates else None
+    if dates and dates.final:
+        return Freshness("final", through, expected, f"{year} is final: its data go beyond 31 December.")
+    if not is_due(year, today):
+        return Freshness(
+            "fresh",
+            through,
+            expected,
+            f"no day of {year} is due before {date(year, 1, 1) + timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)}.",
+        )
+    if through is None:
+        return Freshness("stale", None, expected, f"{year} was never refreshed; its data should reach {expected}.")
+    if through < expected:
+        words = (
+            f"the data of {year} end on {through}, {(expected - through).days} days short of {expected}: "
+            f"{DISCLOSURE_LAG_DAYS} days of disclosure lag and {GRACE_DAYS} of grace before {today}."
+        )
+        return Freshness("stale", through, expected, words)
+    return Freshness(
+        "fresh", through, expected, f"the data of {year} reach {through}; {expected} is enough on {today}."
+    )

@@ -1,0 +1,1 @@
+"""What ERCOT publishes: datasets, calendar, products, reports, rollups, and their columns."""

@@ -1,0 +1,695 @@
+"""Which columns each rollup file has, what is odd about them, and how that changed over the years.
+
+Belongs here: `rollup_schemas` and `column_availability`; comparing a file with what ERCOT published then and with the `schema.json` beside it.
+Does not: which headings there are (datasets.py), reading values (parsing.py), laying the matrix out (report/). Nothing here stops a year: a file
+that cannot be read is a row that says so.
+
+Only footers are read, and of a file whose days are text that one column.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bess_assets.ercot.calendar import day_of_number
+from bess_assets.ercot.datasets import (
+    BUILT_COLUMNS,
+    DATASETS,
+    Dataset,
+    FileDescription,
+    Kind,
+    is_published,
+    normal_heading,
+    open_parquet,
+    suspicious_zeros,
+)
+from bess_assets.ercot.parsing import INTERVAL_END, TIME_COLUMNS, day_range
+from bess_assets.ercot.rollup_names import rollup_name
+from bess_assets.ercot.schema_files import SCHEMA_FILE, SchemaFile, same_type
+from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable
+from bess_assets.errors import InputError
+
+Row = dict[str, Any]
+Use = Literal["used", "known, not used", "unknown", "absent", "unreadable"]
+
+USED: Final = "used"
+NOT_USED: Final = "known, not used"
+UNKNOWN: Final = "unknown"
+ABSENT: Final = "absent"
+UNREADABLE: Final = "unreadable"
+NO_FILE = "no file"
+"""Stands for the file's name where a dataset has none for the year."""
+
+_ROW: Row = dict.fromkeys(
+    (
+        "heading",
+        "arrow_type",
+        "canonical_name",
+        "expected",
+        "listed_type",
+        "file_rows",
+        "null_count",
+        "first_day",
+        "last_day",
+        "drift",
+    )
+)
+
+Family = Literal["text", "bytes", "integer", "float", "decimal", "date", "timestamp", "boolean", "null", "other"]
+
+_WORDS: dict[Kind, str] = {
+    "name": "text",
+    "day": "a date",
+    "hour": "a whole number, 1 to 25",
+    "interval": "a whole number",
+    "flag": "text, Y or N",
+    "stamp": "a timestamp",
+    "number": "a number",
+}
+_NATURAL: dict[Kind, set[Family]] = {
+    "name": {"text"},
+    "day": {"date"},
+    "hour": {"integer"},
+    "interval": {"integer"},
+    "flag": {"text"},
+    "stamp": {"timestamp"},
+    "number": {"float", "integer", "decimal"},
+}
+_READABLE: dict[Kind, set[Family]] = {
+    "name": {"bytes", "integer", "float", "decimal", "date", "timestamp", "boolean"},
+    "day": {"text", "bytes", "timestamp"},
+    "hour": {"text", "bytes", "float", "decimal"},
+    "interval": {"text", "bytes", "float", "decimal"},
+    "flag": {"bytes", "integer", "boolean"},
+    "stamp": {"text", "bytes"},
+    "number": {"text", "bytes"},
+}
+"""Types that are not a kind's own and that reading.py understands all the same."""
+
+_FAMILIES: tuple[tuple[Callable[[pa.DataType], bool], Family], ...] = (
+    (pa.types.is_null, "null"),
+    (pa.types.is_boolean, "boolean"),
+    (pa.types.is_integer, "integer"),
+    (pa.types.is_floating, "float"),
+    (pa.types.is_decimal, "decimal"),
+    (pa.types.is_date, "date"),
+    (pa.types.is_timestamp, "timestamp"),
+    (pa.types.is_string, "text"),
+    (pa.types.is_large_string, "text"),
+    (pa.types.is_string_view, "text"),
+    (pa.types.is_binary, "bytes"),
+)
+
+
+# --- the year ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def rollup_schemas(inputs: Inputs) -> StepResult:
+    """Each column of each rollup file that the year reads, and each that ERCOT published and a file lacks."""
+    result = StepResult(iter(()))
+    result.chunks = _schema_chunks(inputs, result)
+    return result
+
+
+def _schema_chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
+    rows: list[Row] = []
+    for dataset in DATASETS.values():
+        rows += _of_dataset(dataset, inputs, result.findings)
+    result.mismatches += _mismatches(rows)
+    names = ["dataset", "file", "position", *_ROW, "use", "mismatch"]
+    yield {name: [row[name] for row in rows] for name in names}
+
+
+def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> list[Row]:
+    year = inputs.year.year
+    paths = inputs.rollups.files(dataset.name, year)
+    if not paths:
+        return _absent_dataset(dataset, year) if dataset.first_year <= year <= dataset.last_year else []
+    by_file: dict[str, list[Row]] = {}
+    for folder in dict.fromkeys(path.parent for path in paths):
+        listed = SchemaFile.beside(folder)
+        if listed and listed.problem:
+            by_file[rollup_name(folder / SCHEMA_FILE)] = [
+                {**_ROW, "use": UNREADABLE, "drift": listed.problem, "mismatch": False}
+            ]
+            findings.add("schema_file", dataset.name, 1, listed.problem, warning=False)
+        for path in paths:
+            if path.parent == folder:
+                by_file[rollup_name(path)] = _of_file(dataset, path, listed, findings, inputs.known_days.get(path))
+    return [
+        {"dataset": dataset.name, "file": label, "position": position, **row}
+        for label, rows in sorted(by_file.items())
+        for position, row in enumerate(rows, start=1)
+    ]
+
+
+def _absent_dataset(dataset: Dataset, year: int) -> list[Row]:
+    expected = [column for column in dataset.columns.values() if is_published(column, year)]
+    return [
+        {
+            **_ROW,
+            "dataset": dataset.name,
+            "file": NO_FILE,
+            "position": position,
+            "canonical_name": column.name,
+            "use": ABSENT,
+            "expected": _WORDS[column.kind],
+            "drift": "no file for the year",
+            "mismatch": not dataset.in_no_figure,
+        }
+        for position, column in enumerate(expected, start=1)
+    ]
+
+
+def _mismatches(rows: Iterable[Row]) -> list[str]:
+    """A phrase for each file and each thing that is wrong in it, naming the columns; of a dataset without a file one for all its columns."""
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows:
+        if row["mismatch"]:
+            columns = grouped.setdefault((row["dataset"], row["file"], row["drift"]), [])
+            columns += [] if row["file"] == NO_FILE else [row["canonical_name"] or row["heading"] or ""]
+    return [
+        f"{dataset}{'' if file == NO_FILE else f' {file}'}: {', '.join(filter(None, columns))}{' ' if any(columns) else ''}{drift}"
+        for (dataset, file, drift), columns in grouped.items()
+    ]
+
+
+# --- one file ---------------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Drift:
+    """What is odd about one column: phrases, and whether one of them is a mismatch."""
+
+    phrases: list[str] = field(default_factory=list)
+    mismatch: bool = False
+
+    def note(self, phrase: str) -> None:
+        self.phrases.append(phrase)
+
+    def fault(self, phrase: str) -> None:
+        self.phrases.append(phrase)
+        self.mismatch = True
+
+    def cells(self) -> Row:
+        return {"drift": "; ".join(self.phrases) or None, "mismatch": self.mismatch}
+
+
+@dataclass(frozen=True)
+class _Extent:
+    """What the footer says of the values of a column; None where it doesn't say."""
+
+    nulls: int | None
+    low: Any
+    high: Any
+    rows: int
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether every row is null or blank text, as far as the footer says."""
+        if not self.rows:
+            return False
+        if self.nulls == self.rows:
+            return True
+        return isinstance(self.low, str | bytes) and not self.low.strip() and not self.high.strip()
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether every row that has a value is zero, as far as the footer says."""
+        return isinstance(self.low, int | float) and not isinstance(self.low, bool) and self.low == 0 == self.high
+
+
+def _extent(file: pq.ParquetFile, position: int) -> _Extent:
+    """Nulls and extremes of the column at a position, over all row groups."""
+    metadata, schema = file.metadata, file.schema_arrow
+    rows = metadata.num_rows
+    unsaid = _Extent(None, None, None, rows)
+    if metadata.num_columns != len(schema.names):
+        return unsaid  # a nested column takes several places in the footer: positions are not those of the schema
+    nulls = 0
+    lows: list[Any] = []
+    highs: list[Any] = []
+    for group in range(metadata.num_row_groups):
+        chunk = metadata.row_group(group).column(position)
+        try:
+            said = chunk.statistics
+            if said is None or not said.has_null_count:
+                return unsaid
+            nulls += said.null_count
+            if said.null_count == chunk.num_values:
+                continue
+            if not said.has_min_max:
+                lows.append(None)
+            else:
+                lows.append(said.min)
+                highs.append(said.max)
+        except (pa.ArrowException, ValueError, OverflowError, TypeError):
+            return unsaid  # extremes of a type, or of a date, that Python has no word for
+    if not lows or any(low is None for low in lows):
+        return _Extent(nulls, None, None, rows)
+    return _Extent(nulls, min(lows), max(highs), rows)
+
+
+def _of_file(
+    dataset: Dataset, path: Path, listed: SchemaFile | None, findings: Findings, days: tuple[date, date] | None
+) -> list[Row]:
+    try:
+        with open_parquet(dataset, path) as file:
+            described = _File(dataset, path, file, days)
+    except InputError as error:
+        return [{**_ROW, "use": UNREADABLE, "drift": error.problem, "mismatch": True}]
+    rows = [*described.present(listed), *described.absent(listed)]
+    if listed and not listed.problem:
+        rows += described.only_listed(listed)
+        differing = [
+            row["canonical_name"] or row["heading"] or row["drift"]
+            for row in rows
+            if row["drift"] and SCHEMA_FILE in row["drift"]
+        ]
+        findings.add(
+            "schema_file", dataset.name, len(differing), f"{rollup_name(path)}: {', '.join(differing)}", warning=False
+        )
+    first, last = described.days
+    return [{**row, "file_rows": described.rows, "first_day": first, "last_day": last} for row in rows]
+
+
+class _File:
+    """One rollup file against its dataset's declaration."""
+
+    def __init__(
+        self, dataset: Dataset, path: Path, file: pq.ParquetFile, days: tuple[date, date] | None = None
+    ) -> None:
+        """Read its footer, and its column of days where neither the footer nor an earlier reading says them."""
+        self._dataset = dataset
+        self._year = int(path.stem) if path.stem.isdigit() else None
+        self._built = rollup_name(path) != path.name
+        schema = file.schema_arrow
+        self.rows: int = file.metadata.num_rows
+        self._headings: list[str] = list(schema.names)
+        self._types: list[pa.DataType] = list(schema.types)
+        self._extents = [_extent(file, position) for position in range(len(self._headings))]
+        self._used, self._blank = self._roles()
+        self._suspicious = self._suspicious_zeros(path)
+        self._day_problem: str | None = None
+        self.days = days or self._find_days(path, file)
+
+    def _roles(self) -> tuple[dict[int, str], dict[int, str]]:
+        """Canonical name by position, of columns that are read and of those that would be if they were not blank in every row."""
+        used: dict[int, str] = {}
+        blank: dict[int, str] = {}
+        for name, spelled in self._dataset.spellings(self._headings).items():
+            places = [n for h in dict.fromkeys(spelled) for n, heading in enumerate(self._headings) if heading == h]
+            filled = [n for n in places if not self._extents[n].is_blank]
+            own = filled or places
+            first = normal_heading(self._headings[own[0]])
+            role = used if filled else blank
+            role.update({n: name for n in own if normal_heading(self._headings[n]) == first})
+        return used, blank
+
+    def _suspicious_zeros(self, path: Path) -> set[str]:
+        columns = [
+            (h, str(t), self._used.get(n)) for n, (h, t) in enumerate(zip(self._headings, self._types, strict=True))
+        ]
+        zero = [name for n, name in self._used.items() if self._is_zero(n)]
+        return set(
+            suspicious_zeros(
+                self._dataset,
+                FileDescription(self.rows, path.stat().st_size, columns, [], [], [], zero_filled=zero, year=self._year),
+            )
+        )
+
+    def _is_zero(self, position: int) -> bool:
+        return self._dataset.columns[self._used[position]].kind == "number" and self._extents[position].is_zero
+
+    def _find_days(self, path: Path, file: pq.ParquetFile) -> tuple[date | None, date | None]:
+        """First and last operating day: from the footer where the column is typed, else by reading that one column."""
+        at = next((n for wanted in TIME_COLUMNS for n, name in self._used.items() if name == wanted), None)
+        if at is None or not self.rows:
+            return None, None
+        name, heading = self._used[at], self._headings[at]
+        said = self._extents[at]
+        if _is_wall_clock(file.schema_arrow.types[at]) and isinstance(said.low, date):
+            return _day(name, said.low), _day(name, said.high)
+        if self._headings.count(heading) > 1:
+            return None, None  # a column that cannot be asked for by its name; present() says so
+        try:
+            days = day_range(self._dataset, path, name, heading)
+        except InputError as error:
+            self._day_problem = f"its days cannot be read: {error.problem}"
+            return None, None
+        return (day_of_number(days[0]), day_of_number(days[1])) if days else (None, None)
+
+    def present(self, listed: SchemaFile | None) -> Iterator[Row]:
+        """A row for each column that the file has, in file order."""
+        for position, (heading, arrow_type) in enumerate(zip(self._headings, self._types, strict=True)):
+            drift = _Drift()
+            name = self._used.get(position) or self._blank.get(position)
+            use = self._judge(position, drift)
+            listed_type = _compare(listed, heading, arrow_type, drift)
+            yield {
+                **_ROW,
+                "heading": heading,
+                "arrow_type": str(arrow_type),
+                "canonical_name": name,
+                "use": use,
+                "expected": _WORDS[self._dataset.columns[name].kind] if name else None,
+                "listed_type": listed_type,
+                "null_count": self._extents[position].nulls,
+                **drift.cells(),
+            }
+
+    def _judge(self, position: int, drift: _Drift) -> Use:
+        """What use a column is of; what is odd about it goes to `drift`."""
+        heading, arrow_type = self._headings[position], self._types[position]
+        if self._headings.count(heading) > 1:
+            drift.fault("its heading stands twice in the file")
+        if normal_heading(heading) in {normal_heading(foreign) for foreign in self._dataset.foreign}:
+            drift.fault(
+                "a heading of another dataset: the file lies in the wrong folder, and none of its rows are read"
+            )
+            return UNKNOWN
+        if position in self._blank:
+            self._judge_blank(self._blank[position], drift)
+            return ABSENT
+        if position in self._used:
+            self._judge_used(position, arrow_type, drift)
+            return USED
+        if self._dataset.knows(heading) or (self._built and heading in BUILT_COLUMNS):
+            return NOT_USED
+        drift.fault("a heading that no era of the dataset knows: not read")
+        return UNKNOWN
+
+    def _judge_blank(self, name: str, drift: _Drift) -> None:
+        column = self._dataset.columns[name]
+        if column.only_compared:
+            drift.note("blank in every row; no figure is made of it")
+        elif not is_published(column, self._year):
+            drift.note("blank in every row, as ERCOT didn't publish it then")
+        elif column.required:
+            drift.fault("blank in every row, and rows mean nothing without it")
+        else:
+            drift.fault("blank in every row: as good as absent")
+
+    def _judge_used(self, position: int, arrow_type: pa.DataType, drift: _Drift) -> None:
+        name = self._used[position]
+        kind = self._dataset.columns[name].kind
+        family = _family(arrow_type)
+        if family in _READABLE[kind]:
+            drift.note(f"{_words(arrow_type)} where {_WORDS[kind]} is natural: understood")
+        elif family not in _NATURAL[kind]:
+            drift.fault(f"{_words(arrow_type)}, which cannot be read as {_WORDS[kind]}")
+        if name in self._suspicious and self._extents[position].is_zero:
+            drift.fault("zero in every row: perhaps absent data filled in")
+        elif self._is_zero(position):
+            drift.note("zero in every row")
+        if self._day_problem and name in TIME_COLUMNS:
+            drift.fault(self._day_problem)
+
+    def absent(self, listed: SchemaFile | None) -> Iterator[Row]:
+        """A row for each canonical column that ERCOT published then and the file has under no heading."""
+        there = {*self._used.values(), *self._blank.values()}
+        for column in self._dataset.columns.values():
+            if column.name in there or not is_published(column, self._year):
+                continue
+            drift = _Drift()
+            drift.fault(
+                "absent, and rows mean nothing without it"
+                if column.required
+                else "absent, though ERCOT published it then"
+            )
+            promised = next((h for h in column.headings if listed and listed.type_of(h)), None)
+            if listed and promised:
+                drift.note(f"{SCHEMA_FILE} lists it")
+            yield {
+                **_ROW,
+                "canonical_name": column.name,
+                "use": ABSENT,
+                "expected": _WORDS[column.kind],
+                "listed_type": listed.type_of(promised) if listed and promised else None,
+                **drift.cells(),
+            }
+
+    def only_listed(self, listed: SchemaFile) -> Iterator[Row]:
+        """A row for each column that `schema.json` lists, the file lacks and no other row is about."""
+        there = {normal_heading(heading) for heading in self._headings}
+        there |= {
+            normal_heading(heading)
+            for column in self._dataset.columns.values()
+            if column.name not in {*self._used.values(), *self._blank.values()} and is_published(column, self._year)
+            for heading in column.headings
+        }
+        for heading, listed_type in listed.columns.items():
+            if normal_heading(heading) not in there:
+                drift = _Drift()
+                drift.note(f"{SCHEMA_FILE} lists {heading!r}, which the file lacks")
+                yield {**_ROW, "use": ABSENT, "listed_type": listed_type, **drift.cells()}
+
+
+def _compare(listed: SchemaFile | None, heading: str, arrow_type: pa.DataType, drift: _Drift) -> str | None:
+    """Type that `schema.json` gives a column; what it says otherwise than the file goes to `drift`."""
+    if listed is None or listed.problem:
+        return None
+    spelled = listed.spelling_of(heading)
+    if spelled is None:
+        drift.note(f"not in {SCHEMA_FILE}")
+        return None
+    listed_type = listed.columns[spelled]
+    if spelled != heading:
+        drift.note(f"{SCHEMA_FILE} spells it {spelled!r}")
+    if not same_type(listed_type, str(arrow_type)):
+        drift.note(f"{SCHEMA_FILE} says {listed_type}")
+    return listed_type
+
+
+def _family(arrow_type: pa.DataType) -> Family:
+    if pa.types.is_dictionary(arrow_type):
+        arrow_type = arrow_type.value_type
+    return next((family for test, family in _FAMILIES if test(arrow_type)), "other")
+
+
+def _words(arrow_type: pa.DataType) -> str:
+    family = _family(arrow_type)
+    return "text" if family in {"text", "bytes"} else str(arrow_type)
+
+
+def _is_wall_clock(arrow_type: pa.DataType) -> bool:
+    """Whether the footer's extremes are the days that rows show: a real time zone would have to be turned into Central time first."""
+    if pa.types.is_timestamp(arrow_type):
+        return arrow_type.tz in {None, "UTC", "Etc/UTC", "GMT", "Z", "+00:00"}
+    return bool(pa.types.is_date(arrow_type))
+
+
+def _day(name: str, value: date) -> date:
+    if isinstance(value, datetime):
+        # the end of the day's last interval is midnight, or a second before it
+        return (value - timedelta(seconds=int(name == INTERVAL_END))).date()
+    return value
+
+
+# --- all years --------------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A column of a dataset in one year: how it is spelled and typed, and in how many of the year's files it is."""
+
+    heading: str
+    arrow_type: str
+    use: str
+    files: int
+
+
+@dataclass
+class _DatasetYear:
+    """What one year's `rollup_schemas` say of a dataset.
+
+    Attributes:
+        files: those that could be read.
+        cells: by column, of those that are present.
+    """
+
+    files: list[str] = field(default_factory=list)
+    cells: dict[str, _Cell] = field(default_factory=dict)
+
+
+def column_availability(schemas: Mapping[int, StoredTable]) -> StepResult:
+    """Dataset by column by year: present or not, how spelled and typed, and what changed since the year before.
+
+    Args:
+        schemas: `rollup_schemas` by year.
+    """
+    result = StepResult(iter(()))
+    result.chunks = _availability_chunks(schemas, result)
+    return result
+
+
+_AVAILABILITY = (
+    "dataset", "position", "column_name", "year", "use", "present", "published", "heading", "arrow_type", "files", "file_share",
+    "change", "expected_change",
+)  # fmt: skip
+
+
+def _availability_chunks(schemas: Mapping[int, StoredTable], result: StepResult) -> Iterator[Columns]:
+    rows = availability_rows({year: schemas[year].read().to_pylist() for year in sorted(schemas)})
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        unexpected = [row for row in rows if row["dataset"] == dataset and row["expected_change"] is False]
+        result.mismatches += [f"{dataset} {words}" for words in words_of_changes(unexpected)]
+    yield {name: [row[name] for row in rows] for name in _AVAILABILITY}
+
+
+def availability_rows(years: Mapping[int, Sequence[Row]]) -> list[Row]:
+    """Rows of `column_availability`, dense: every column that some year has, in every year.
+
+    Args:
+        years: rows of `rollup_schemas` by year.
+    """
+    rows: list[Row] = []
+    for dataset in DATASETS.values():
+        by_year = {
+            year: [row for row in schema if row["dataset"] == dataset.name] for year, schema in sorted(years.items())
+        }
+        if any(by_year.values()):
+            rows += _dataset_availability(dataset, by_year)
+    return rows
+
+
+def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]) -> Iterator[Row]:
+    found = {year: _dataset_year(year, rows) for year, rows in by_year.items()}
+    names = _column_names(dataset, by_year)
+    for position, (identity, name) in enumerate(names.items(), start=1):
+        before: int | None = None
+        for year, here in found.items():
+            cell = here.cells.get(identity)
+            published = _published(dataset, identity, year, here.files)
+            change: str | None = None
+            expected: bool | None = None
+            if before is not None and here.files:
+                earlier = found[before]
+                change = _change(cell, earlier.cells.get(identity))
+                was_published = _published(dataset, identity, before, earlier.files)
+                if not _is_only_compared(dataset, identity):
+                    expected = _is_expected(change, cell or earlier.cells.get(identity), published, was_published)
+            yield {
+                "dataset": dataset.name,
+                "position": position,
+                "column_name": name,
+                "year": year,
+                "use": _use_of(identity, found.values()),
+                "present": cell is not None,
+                "published": published,
+                "heading": cell.heading if cell else None,
+                "arrow_type": cell.arrow_type if cell else None,
+                "files": len(here.files),
+                "file_share": (cell.files if cell else 0) / len(here.files) if here.files else None,
+                "change": change,
+                "expected_change": expected,
+            }
+            before = year if here.files else before
+
+
+def _dataset_year(year: int, rows: Sequence[Row]) -> _DatasetYear:
+    """A column's heading and type are those of the file named by the year, or else of the first file that has it."""
+    readable = dict.fromkeys(row["file"] for row in rows if row["use"] != UNREADABLE and row["file"] != NO_FILE)
+    own_first = sorted(readable, key=lambda file: _file_year(file) != year)
+    cells: dict[str, _Cell] = {}
+    for file in own_first:
+        here: dict[str, Row] = {}
+        for row in rows:
+            if row["file"] == file and row["use"] != ABSENT:
+                here.setdefault(_identity(row), row)
+        for identity, row in here.items():
+            known = cells.get(identity)
+            cells[identity] = (
+                _Cell(known.heading, known.arrow_type, known.use, known.files + 1)
+                if known
+                else _Cell(row["heading"], row["arrow_type"], row["use"], 1)
+            )
+    return _DatasetYear(list(readable), cells)
+
+
+def _identity(row: Row) -> str:
+    """What a column is followed by over the years: its canonical name, else its heading, spelling apart."""
+    if row["canonical_name"]:
+        return str(row["canonical_name"])
+    return f'"{normal_heading(row["heading"]) or row["heading"]}"'
+
+
+def _column_names(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]) -> dict[str, str]:
+    """Identity -> name shown: canonical columns in the order of their declaration, then headings in quotes as their latest file spells them."""
+    seen: dict[str, str] = {}
+    for rows in by_year.values():
+        for row in rows:
+            if row["canonical_name"]:
+                seen[row["canonical_name"]] = row["canonical_name"]
+            elif row["heading"]:
+                seen[_identity(row)] = f'"{row["heading"]}"'
+    canonical = {name: name for name in dataset.columns if name in seen}
+    return canonical | {identity: name for identity, name in seen.items() if identity not in canonical}
+
+
+def _file_year(file: str) -> int | None:
+    match = re.search(r"(\d{4})\.parquet$", file)
+    return int(match[1]) if match else None
+
+
+def _published(dataset: Dataset, identity: str, year: int, files: Sequence[str]) -> bool | None:
+    """Whether ERCOT published a column in the rows of these files; None of a heading that is no canonical column, or of one that is only compared."""
+    if identity not in dataset.columns or _is_only_compared(dataset, identity):
+        return None
+    if not files:
+        return dataset.first_year <= year <= dataset.last_year and is_published(dataset.columns[identity], year)
+    return any(is_published(dataset.columns[identity], _file_year(file)) for file in files)
+
+
+def _is_only_compared(dataset: Dataset, identity: str) -> bool:
+    return identity in dataset.columns and dataset.columns[identity].only_compared
+
+
+def _use_of(identity: str, years: Iterable[_DatasetYear]) -> str:
+    uses = [year.cells[identity].use for year in years if identity in year.cells]
+    return uses[-1] if uses else USED  # a canonical column that no file has would be used
+
+
+def _change(now: _Cell | None, before: _Cell | None) -> str | None:
+    if now is None or before is None:
+        return "appeared" if now else "vanished" if before else None
+    changes = [
+        *([f"type changed from {before.arrow_type}"] if now.arrow_type != before.arrow_type else []),
+        *([f"heading changed from {before.heading}"] if now.heading != before.heading else []),
+    ]
+    return "; ".join(changes) or None
+
+
+def _is_expected(
+    change: str | None, cell: _Cell | None, published: bool | None, was_published: bool | None
+) -> bool | None:
+    """Whether ERCOT made a change; None where nothing changed, and of a column that is not used, whose days nobody keeps."""
+    if change is None or cell is None or cell.use == NOT_USED:
+        return None
+    if change == "appeared":
+        return bool(published and not was_published)
+    if change == "vanished":
+        return bool(was_published and not published)
+    return False
+
+
+def words_of_changes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Changes of one dataset in words, by year and nature: `2024: type changed: hour_ending from int64, interval from string`.
+
+    Args:
+        rows: those of `column_availability` that have a change.
+    """
+    grouped: dict[tuple[int, str], list[str]] = {}
+    for row in sorted(rows, key=lambda row: (row["year"], row["position"])):
+        for change in row["change"].split("; "):
+            what, _, origin = change.partition(" from ")
+            grouped.setdefault((row["year"], what), []).append(
+                row["column_name"] + (f" from {origin}" if origin else "")
+            )
+    return [f"{year}: {what}: {', '.join(columns)}" for (year, what), columns in grouped.items()]

@@ -1,0 +1,427 @@
+"""ERCOT's report files in a folder: which are there, when each was published, which dataset each holds.
+
+Belongs here: walking folders and ZIPs (also ZIPs in ZIPs), publication times, recognising a file by its name and headings, reading its bytes.
+Does not: the rows in it (report_rows.py), raw headings (datasets.py), what becomes of them (rollup.py).
+
+A report is one CSV file as ERCOT published it, wherever it lies: plain, or a member of a ZIP.
+"""
+
+import csv
+import hashlib
+import io
+import lzma
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Literal
+
+from bess_assets.ercot.calendar import CENTRAL
+from bess_assets.ercot.datasets import DATASETS, Dataset
+
+PUBLICATION_LAG_DAYS = 60
+"""A 60-day disclosure is named after the day of its publication: delivery and 60 days."""
+LARGEST_MEMBER_BYTES = 16 * 2**30
+"""A ZIP member that claims more is refused: a whole year of the largest report as one CSV has about 12 GB."""
+LARGEST_RATIO = 1_000
+"""A member that unpacks to more than this many times its packed size is refused; reports unpack to 5 to 60 times."""
+
+LARGEST_INNER_ZIP_BYTES = 2 * 2**30
+"""A ZIP in a ZIP that claims more is refused: it is held in memory while its members are read. A day's disclosure has 0.02 GB."""
+LONGEST_LINE_BYTES = 2**20
+"""A report with a longer line is refused: the widest has 2,000."""
+
+_MOST_NESTING = 4
+_ALWAYS_ALLOWED_BYTES = 64 * 2**20
+_POST_TIME = re.compile(r"\.(\d{8})\.(\d{6})(\d{3})?\.")
+_NAME_DATES = (
+    (re.compile(r"(?<![0-9A-Za-z])(\d{1,2})-([A-Za-z]{3})-(\d{2}|\d{4})(?![0-9A-Za-z])"), "dby"),
+    (re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?!\d)"), "ymd"),
+    (re.compile(r"(?<!\d)(20\d{2})-(\d{2})-(\d{2})(?!\d)"), "ymd"),
+    (re.compile(r"(?<!\d)(\d{2})(\d{2})(20\d{2})(?!\d)"), "mdy"),
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_OTHER_REPORTS = re.compile(r"^(60d_|60_day|cdr\.|rpt\.)", re.IGNORECASE)
+_COP_HEADINGS = (
+    "Delivery Date", "QSE Name", "Resource Name", "Hour Ending", "Status", "High Sustained Limit", "Low Sustained Limit",
+    "High Emergency Limit", "Low Emergency Limit", "Reg Up", "Reg Down", "RRS", "NSPIN",
+)  # fmt: skip
+"""Headings of the current operating plans of late 2014, which were published without."""
+
+
+class LineError(ValueError):
+    """A line that no report has; it is not read to its end."""
+
+
+UNPACKING_ERRORS = (
+    OSError,
+    LineError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+)
+"""What opening or reading a report may raise: of a ZIP damaged, cut short, encrypted, or packed in a way that Python does not know."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One CSV file as published.
+
+    Attributes:
+        path: the file on disk, a CSV or a ZIP.
+        members: names inside of ZIPs, the outermost first; empty for a plain file.
+        published_ms: when it was published, UTC milliseconds.
+        published_by: what says so: the post time in a ZIP's name, the member's time in the ZIP, or the file's own time.
+        bytes: size of the CSV.
+    """
+
+    path: Path
+    members: tuple[str, ...]
+    published_ms: int
+    published_by: Literal["name", "member", "file"]
+    bytes: int
+
+    @property
+    def name(self) -> str:
+        """Name of the CSV itself."""
+        return (self.members[-1] if self.members else self.path.name).rsplit("/", 1)[-1]
+
+    def label(self, root: Path) -> str:
+        """Where it lies, for people: path below the reports folder, then members."""
+        try:
+            place = self.path.relative_to(root).as_posix()
+        except ValueError:
+            place = str(self.path)
+        return " > ".join((place, *self.members))
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file, or a member of one, that can't be used.
+
+    Attributes:
+        path: the file on disk.
+        members: names inside of ZIPs, the outermost first.
+        problem: what is wrong, one plain sentence.
+    """
+
+    path: Path
+    members: tuple[str, ...]
+    problem: str
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What the beginning of a report says.
+
+    Attributes:
+        dataset: what it holds; None for a report that no dataset is made of.
+        headings: its columns as spelled, in order.
+        data_starts: position of the first byte after the heading line; 0 where there is none.
+        why_not: why there is no dataset; None where there is one.
+        refused: True if the file should be a dataset's and can't be.
+    """
+
+    dataset: Dataset | None
+    headings: tuple[str, ...] = ()
+    data_starts: int = 0
+    why_not: str | None = None
+    refused: bool = False
+
+
+def report_files(folder: Path) -> list[Path]:
+    """Every CSV and ZIP file below a folder, by path; hidden and temporary files are left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in {".csv", ".zip", ".txt", ".xls", ".xlsx", ".html"}
+        and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+
+
+def open_reports(path: Path) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] | Refusal]:
+    """The reports that a file holds, each with a way to open its bytes; what can't be opened is a refusal, and the others come all the same.
+
+    The bytes of a report must be read before the next one is asked for.
+    """
+    suffix = path.suffix.lower()
+    if suffix in {".xls", ".xlsx"}:
+        yield Refusal(path, (), "an Excel workbook: save its sheets as CSV")
+        return
+    try:
+        status = path.stat()
+        if suffix != ".zip":
+            report = Report(path, (), status.st_mtime_ns // 10**6, "file", status.st_size)
+            yield report, lambda: path.open("rb")
+            return
+        with path.open("rb") as file:
+            allowance = _Allowance(_ALWAYS_ALLOWED_BYTES + LARGEST_RATIO * status.st_size)
+            yield from _members(path, (), file, [path.name], status.st_mtime_ns // 10**6, allowance)
+    except OSError as error:
+        yield Refusal(path, (), f"cannot be read: {error.strerror or error}")
+
+
+@dataclass
+class _Allowance:
+    """How much all that a file on disk holds may still unpack to, ZIPs in ZIPs together: members may overlap, and each alone look harmless."""
+
+    left: int
+
+    def takes(self, info: zipfile.ZipInfo) -> bool:
+        """Whether a member is within it."""
+        self.left -= info.file_size
+        return self.left >= 0
+
+
+def _members(
+    path: Path, outer: tuple[str, ...], file: IO[bytes], names: list[str], file_ms: int, allowance: _Allowance
+) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] | Refusal]:
+    try:
+        archive = zipfile.ZipFile(file)
+    except (*UNPACKING_ERRORS, ValueError) as error:
+        yield Refusal(path, outer, f"no whole ZIP file: {error}")
+        return
+    with archive:
+        for info in archive.infolist():
+            members = (*outer, info.filename)
+            if not info.filename:
+                yield Refusal(path, members, "a member without a name: the ZIP is damaged")
+                continue
+            own = info.filename.rsplit("/", 1)[-1]
+            if info.is_dir() or own.startswith((".", "__MACOSX")) or "__MACOSX/" in info.filename:
+                continue
+            problem = _unsafe(info)
+            if not allowance.takes(info):
+                problem = f"the file unpacks to over {LARGEST_RATIO:,} times its size, as no report does"
+            if problem:
+                yield Refusal(path, members, problem)
+            elif own.lower().endswith(".zip"):
+                yield from _inner(path, members, archive, info, [*names, own], file_ms, allowance)
+            elif own.lower().endswith((".csv", ".txt", ".html")):
+                published_ms, by = _published([*names, own], info, file_ms)
+                report = Report(path, members, published_ms, by, info.file_size)
+                yield report, lambda info=info: archive.open(info)  # type: ignore[misc]
+            else:
+                yield Refusal(path, members, "neither a CSV nor a ZIP")
+
+
+def _inner(
+    path: Path,
+    members: tuple[str, ...],
+    archive: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    names: list[str],
+    file_ms: int,
+    allowance: _Allowance,
+) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] | Refusal]:
+    if len(members) >= _MOST_NESTING:
+        yield Refusal(path, members, f"ZIPs in ZIPs, more than {_MOST_NESTING} deep")
+        return
+    if info.file_size > LARGEST_INNER_ZIP_BYTES:
+        yield Refusal(path, members, f"a ZIP in a ZIP of {info.file_size:,} bytes: unpack the outer one")
+        return
+    try:
+        # a ZIP's directory stands at its end, so that an inner one has to be there whole
+        content = io.BytesIO(archive.read(info))
+    except UNPACKING_ERRORS as error:
+        yield Refusal(path, members, f"cannot be unpacked: {error}")
+        return
+    yield from _members(path, members, content, names, _member_ms(info) or file_ms, allowance)
+
+
+def _unsafe(info: zipfile.ZipInfo) -> str | None:
+    if info.file_size > LARGEST_MEMBER_BYTES:
+        return f"unpacks to {info.file_size:,} bytes, more than any report has"
+    if info.file_size > 2**20 and info.file_size > LARGEST_RATIO * max(info.compress_size, 1):
+        return f"unpacks to {info.file_size // max(info.compress_size, 1):,} times its size, as no report does"
+    if info.flag_bits & 1:
+        return "is encrypted"
+    return None
+
+
+def _published(
+    names: Sequence[str], info: zipfile.ZipInfo, file_ms: int
+) -> tuple[int, Literal["name", "member", "file"]]:
+    for name in reversed(names):
+        posted = post_time_ms(name)
+        if posted is not None:
+            return posted, "name"
+    own = _member_ms(info)
+    return (own, "member") if own is not None else (file_ms, "file")
+
+
+def post_time_ms(name: str) -> int | None:
+    """UTC milliseconds of the post time in the name of one of ERCOT's ZIP files (`..20260223.050149776..`, Central time); None if there is none."""
+    match = _POST_TIME.search(name)
+    if not match:
+        return None
+    try:
+        moment = datetime.strptime(match[1] + match[2], "%Y%m%d%H%M%S").replace(tzinfo=CENTRAL)
+    except ValueError:
+        return None
+    return int(moment.timestamp()) * 1000 + int(match[3] or 0)
+
+
+def _member_ms(info: zipfile.ZipInfo) -> int | None:
+    if info.date_time <= (1980, 1, 1, 0, 0, 0):
+        return None  # what a writer puts that knows no time
+    try:
+        return int(datetime(*info.date_time, tzinfo=CENTRAL).timestamp()) * 1000
+    except ValueError:
+        return None
+
+
+def read_chunks(file: IO[bytes], chunk_bytes: int) -> Iterator[bytes]:
+    """A file in chunks of whole lines.
+
+    Raises:
+        LineError: a line is longer than any report's.
+    """
+    rest = b""
+    while block := file.read(chunk_bytes):
+        block = rest + block
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield block[:end]
+        rest = block[end:]
+        if len(rest) > LONGEST_LINE_BYTES:
+            raise LineError(f"a line of more than {LONGEST_LINE_BYTES:,} bytes, as no report has")
+    if rest:
+        yield rest
+
+
+def digest_of(chunks: Iterator[bytes]) -> str:
+    """SHA-256 of a report's bytes."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+# --- recognising -------------------------------------------------------------------------------------------------------------------------
+
+
+def recognise(name: str, beginning: bytes) -> Heading:
+    """What a report holds, by its name and its first lines.
+
+    Args:
+        name: name of the CSV file.
+        beginning: its first bytes, whole lines.
+    """
+    start = 3 if beginning.startswith(b"\xef\xbb\xbf") else 0
+    named = [dataset for dataset in DATASETS.values() if dataset.is_named(name)]
+    text = beginning[start:].lstrip()
+    if not text:
+        return Heading(None, why_not="an empty file", refused=bool(named))
+    if text[:1] == b"<":
+        problem = "no CSV: it begins like a web page, perhaps an error message that was saved"
+        return Heading(None, why_not=problem, refused=True)
+    try:
+        first, second = _first_rows(beginning[start:].decode("utf-8", errors="replace"))
+    except csv.Error as error:
+        return Heading(None, why_not=f"no CSV: {error}", refused=True)
+    if named and named[0].name == "cop_snapshots" and _is_date(first[0]):
+        return _headerless_plan(named[0], len(first), start)
+    line_end = beginning.find(b"\n", start) + 1 or len(beginning)
+    return _by_headings(name, named, tuple(first), second, line_end)
+
+
+def _headerless_plan(dataset: Dataset, columns: int, start: int) -> Heading:
+    if columns == len(_COP_HEADINGS):
+        return Heading(dataset, _COP_HEADINGS, start)
+    problem = f"no heading line, and {columns} columns instead of {len(_COP_HEADINGS)}"
+    return Heading(None, why_not=problem, refused=True)
+
+
+def _by_headings(
+    name: str, named: list[Dataset], headings: tuple[str, ...], second: list[str], data_starts: int
+) -> Heading:
+    if len({heading.strip() for heading in headings}) != len(headings):
+        return Heading(None, headings, why_not="a heading stands twice", refused=bool(named))
+    fitting = [DATASETS[n] for n in _fitting(tuple(dataset.name for dataset in named), headings)]
+    if len(fitting) > 1:
+        fitting = _by_resource_type(fitting, headings, second)
+    if len(fitting) == 1:
+        return Heading(fitting[0], headings, data_starts)
+    if named:
+        return Heading(None, headings, why_not=_what_lacks(named[0], headings), refused=True)
+    if _OTHER_REPORTS.match(name):
+        return Heading(None, headings, why_not="one of ERCOT's reports that nothing here is made of")
+    return Heading(None, headings, why_not=f"no report that is known; its headings are {', '.join(headings[:6])}")
+
+
+@lru_cache(maxsize=4096)
+def _fitting(named: tuple[str, ...], headings: tuple[str, ...]) -> list[str]:
+    """Datasets that headings may be of: those that the name says, if they fit, else those that the headings say."""
+    spelled = list(headings)
+    fitting = [name for name in named if DATASETS[name].fits(spelled)]
+    return fitting or [name for name, d in DATASETS.items() if d.is_marked(spelled) and d.fits(spelled)]
+
+
+def _first_rows(text: str) -> tuple[list[str], list[str]]:
+    rows = csv.reader(io.StringIO(text, newline=""))
+    first = next(rows, [])
+    return first, next(rows, [])
+
+
+def _is_date(text: str) -> bool:
+    return bool(re.match(r"\s*\d{1,2}/\d{1,2}/\d{4}", text))
+
+
+def _by_resource_type(fitting: list[Dataset], headings: Sequence[str], row: Sequence[str]) -> list[Dataset]:
+    """The day-ahead files of generation and storage resources have the same headings: the type in the first row decides."""
+    at = next((n for n, heading in enumerate(headings) if heading.strip().lower() == "resource type"), None)
+    storage = at is not None and at < len(row) and row[at].strip().upper() == "ESR"
+    return [dataset for dataset in fitting if ("_esr_" in dataset.name) == storage]
+
+
+def _what_lacks(dataset: Dataset, headings: Sequence[str]) -> str:
+    found = dataset.canonical(list(headings))
+    lacking = [
+        column.headings[0] for column in dataset.columns.values() if column.required and column.name not in found
+    ]
+    if lacking:
+        return f"named like {dataset.report}, but without a column {' or '.join(map(repr, lacking))}"
+    return f"named like {dataset.report}, but with the headings of another report"
+
+
+def datasets_named(name: str) -> list[Dataset]:
+    """Datasets that a file's name speaks of: one of a report, several of the ZIP of a day's disclosure."""
+    named = [dataset for dataset in DATASETS.values() if dataset.is_named(name)]
+    if not named:
+        disclosed = re.search(r"60_?day_?(dam|sced)_?disclosure", name, re.IGNORECASE)
+        market = f"{disclosed[1].lower()}_" if disclosed else None
+        named = [d for d in DATASETS.values() if market and d.sixty_day and d.name.startswith(market)]
+    return named
+
+
+def day_named(name: str, dataset: Dataset | None) -> date | None:
+    """The operating day that a file's name speaks of; None if it speaks of none."""
+    for pattern, order in _NAME_DATES:
+        match = pattern.search(name)
+        if not match:
+            continue
+        try:
+            if order == "dby":
+                year = int(match[3]) + (2000 if len(match[3]) == 2 else 0)
+                day = date(year, _MONTHS.index(match[2].lower()) + 1, int(match[1]))
+            elif order == "ymd":
+                day = date(int(match[1]), int(match[2]), int(match[3]))
+            else:
+                day = date(int(match[3]), int(match[1]), int(match[2]))
+        except ValueError:
+            continue
+        # a plan is named after the day that it is for, a 60-day disclosure and its ZIP after the day of publication
+        lag = (order == "dby" or bool(_POST_TIME.search(name))) and (dataset is None or dataset.sixty_day)
+        return day - timedelta(days=PUBLICATION_LAG_DAYS) if lag else day
+    return None

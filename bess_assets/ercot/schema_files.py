@@ -1,0 +1,154 @@
+"""The `schema.json` that some producers leave beside their rollups: what it lists, in whatever form it was written by hand.
+
+Belongs here: reading such a file liberally, and comparing its words for types with Arrow's.
+Does not: believing it: what a Parquet file holds, its footer says (schemas.py compares).
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bess_assets.ercot.datasets import normal_heading
+
+SCHEMA_FILE = "schema.json"
+
+_COLUMN_LISTS = ("columns", "fields", "schema", "properties")
+_NAME_KEYS = ("name", "column", "column_name", "field")
+_TYPE_KEYS = ("type", "data_type", "dtype", "datatype")
+_COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_LAST_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
+
+_TEXT = re.compile(r"(large_?)?(utf8|string)(_?view)?|str|text|varchar.*|categorical|enum|object|char.*")
+_SIZED = re.compile(r"(u?int|i|u|float|f)(8|16|32|64)(\[pyarrow\])?")
+_WHOLE = {"tinyint": 8, "smallint": 16, "int": None, "integer": None, "long": 64, "bigint": 64}
+_FRACTION = {"halffloat": 16, "half": 16, "real": 32, "float": None, "number": None, "double": 64}
+
+
+@dataclass(frozen=True)
+class SchemaFile:
+    """What a `schema.json` lists.
+
+    Attributes:
+        columns: type by heading, both as written; `?` where it names no type.
+        problem: why it cannot be understood; None if it can.
+    """
+
+    columns: dict[str, str] = field(default_factory=dict)
+    problem: str | None = None
+
+    @classmethod
+    def beside(cls, folder: Path) -> "SchemaFile | None":
+        """The one of a rollup folder; None if there is none."""
+        path = folder / SCHEMA_FILE
+        if not path.is_file():
+            return None
+        try:
+            columns = _listed(_lenient_json(path.read_text(encoding="utf-8-sig")))
+        except (OSError, TypeError, ValueError, RecursionError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            return cls(problem=f"{SCHEMA_FILE} cannot be understood: {reason}")
+        if not columns:
+            return cls(problem=f"{SCHEMA_FILE} cannot be understood: it lists no columns and their types")
+        return cls(columns)
+
+    def spelling_of(self, heading: str) -> str | None:
+        """How the file spells a heading; None if it doesn't list it."""
+        if heading in self.columns:
+            return heading
+        normal = normal_heading(heading)
+        return next((listed for listed in self.columns if normal_heading(listed) == normal), None)
+
+    def type_of(self, heading: str) -> str | None:
+        """Type that it gives a heading, in any spelling; None if it doesn't list it."""
+        spelled = self.spelling_of(heading)
+        return None if spelled is None else self.columns[spelled]
+
+
+def same_type(listed: str, arrow_type: str) -> bool:
+    """Whether a word for a type, of Polars, pandas, SQL or Arrow, may stand for an Arrow type; a word that says no size fits any."""
+    if listed == "?":
+        return True
+    family, size = _meaning(listed)
+    true_family, true_size = _meaning(
+        "float32" if arrow_type == "float" else arrow_type
+    )  # to Arrow alone, float says a size
+    return family == true_family and (size is None or true_size is None or size == true_size)
+
+
+def _meaning(word: str) -> tuple[str, int | None]:
+    """Family and bits of a type; an unknown word is a family of its own."""
+    word = re.sub(r"\s", "", word.lower())
+    if dictionary := re.match(r"dictionary<values=([^,]+)", word):
+        word = dictionary[1]
+    if _TEXT.fullmatch(word):
+        return "text", None
+    if sized := _SIZED.fullmatch(word):
+        return sized[1][0], int(sized[2])
+    if word in _WHOLE:
+        return "i", _WHOLE[word]
+    if word in _FRACTION:
+        return "f", _FRACTION[word]
+    for family, pattern in (
+        ("timestamp", "(timestamp|datetime).*"),
+        ("date", r"date(32|64)?(\[.*\])?"),
+        ("boolean", "bool(ean)?"),
+        ("decimal", "(decimal|numeric).*"),
+    ):
+        if re.fullmatch(pattern, word):
+            return family, None
+    return word, None
+
+
+def _lenient_json(text: str) -> Any:
+    """JSON, also with comments and a comma after the last item, as people write it."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        plain = _COMMENT.sub(lambda match: match[1] or "", text)
+        return json.loads(_LAST_COMMA.sub(lambda match: match[1] or "", plain))
+
+
+def _listed(value: Any) -> dict[str, str]:
+    """Columns of whatever was written: an object of types, a list of columns, or an object that holds either.
+
+    Raises:
+        TypeError, ValueError: it is none of these.
+    """
+    if isinstance(value, list):
+        return dict(_item(item) for item in value)
+    if not isinstance(value, dict):
+        raise TypeError(f"expected an object or a list of columns, not {json.dumps(value)[:40]}")
+    for key in _COLUMN_LISTS:
+        if isinstance(value.get(key), dict | list):
+            return _listed(value[key])
+    return {str(name): _type_word(str(name), kind) for name, kind in value.items()}
+
+
+def _item(item: Any) -> tuple[str, str]:
+    if isinstance(item, str):
+        return item, "?"
+    if isinstance(item, list) and len(item) == 2 and isinstance(item[0], str):
+        return item[0], _type_word(item[0], item[1])
+    if isinstance(item, dict):
+        name = next((item[key] for key in _NAME_KEYS if isinstance(item.get(key), str)), None)
+        if name is not None:
+            return name, _type_word(name, item)
+    raise ValueError(f"{json.dumps(item)[:40]} is no column with a name")
+
+
+def _type_word(name: str, kind: Any) -> str:
+    if isinstance(kind, str):
+        return kind
+    if isinstance(kind, list) and kind and all(isinstance(word, str) for word in kind):
+        return next((word for word in kind if word != "null"), "null")  # a JSON schema's ["string", "null"]
+    if isinstance(kind, dict):
+        inner = next((kind[key] for key in _TYPE_KEYS if key in kind), None)
+        if inner is not None:
+            return _type_word(name, inner)
+        if len(kind) == 1 and isinstance(next(iter(kind.values())), list | dict):
+            return str(next(iter(kind)))  # {"Timestamp": ["Microsecond", null]}
+        if any(key in kind for key in _NAME_KEYS):
+            return "?"
+    raise ValueError(f"{json.dumps(kind)[:40]} is no type of column {name!r}")

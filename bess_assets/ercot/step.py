@@ -1,0 +1,191 @@
+"""The shape that every step of the year has: inputs in, columns and findings out.
+
+Belongs here: `Inputs`, `StepResult`, `Finding`: what assets, benchmarks and tests use to call a market function.
+Does not: which asset calls which function (assets/), how a table is written (store/parquet.py).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from bess_assets.ercot.calendar import OperatingYear
+
+Columns = Mapping[str, Any]
+"""Columns by name, all of one length: numpy arrays (NaN is null in floats), pyarrow arrays, or lists (None is null)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing worth saying about an input or a result that did not stop the year.
+
+    Attributes:
+        kind: what sort of thing, a fixed word such as `missing_days` (see `FINDING_KINDS`).
+        subject: dataset or table it is about.
+        count: how many rows, days or columns.
+        detail: names of the columns, days or resources, in plain text.
+        warning: True if a figure may be affected.
+    """
+
+    kind: str
+    subject: str
+    count: int
+    detail: str
+    warning: bool = True
+
+
+FINDING_KINDS = {
+    "dataset_absent": "no rollup file of this dataset touches the year",
+    "missing_columns": "columns that no file of the year has: null, never zero",
+    "unknown_headings": "headings that no era of the dataset knows; not read",
+    "missing_days": "operating days of the year for which the dataset holds no row",
+    "zero_filled": "a column that is zero in every row it has: perhaps absent data filled in",
+    "duplicate_rows": "rows dropped because an equal row with the same key was kept",
+    "contradicting_rows": "rows dropped because a later row with the same key says something else",
+    "unusable_time": "rows whose date, hour or stamp does not exist in the calendar",
+    "unnamed_rows": "rows without a resource name",
+    "ambiguous_hour": "rows of the repeated autumn hour that nothing tells apart: left unknown",
+    "unusable_numbers": "infinite numbers and NaN, taken for blank",
+    "implausible_price": "prices outside the plausible range: used, and flagged",
+    "award_contradiction": "awards whose parts and single column differ by more than 0.05 MW: parts taken",
+    "negative_consumption": "MWh of negative consumption of load resources: a load resource does not discharge; left out",
+    "generation_side_charging": "MWh of negative generation-side values left out of charging",
+    "unpaired": "batteries without an accepted load resource",
+    "rejected_pair": "load resources that a name suggests and the evidence rejects",
+    "bridged": "batteries whose combo and ESR names were joined into one",
+    "unpriced": "settlement points of batteries with missing prices",
+    "user_table": "what the user's battery table changed",
+    "empty_board": "a leaderboard without a battery, where earlier editions have some",
+    "schema_file": "what a schema.json says otherwise than the rollups beside it; it is compared and never read for a figure",
+}
+
+
+@dataclass
+class Findings:
+    """Findings of one step, complete once its columns have all been taken."""
+
+    items: list[Finding] = field(default_factory=list)
+
+    def add(self, kind: str, subject: str, count: int, detail: str = "", *, warning: bool = True) -> None:
+        """Record a finding; nothing is recorded for a count of zero."""
+        if kind not in FINDING_KINDS:
+            raise KeyError(kind)
+        if count:
+            self.items.append(Finding(kind, subject, count, detail, warning))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found.
+
+    Attributes:
+        passed: whether all is as it should be.
+        detail: what was found, in plain words.
+        numbers: figures of it by name, which a reader may follow over the years; None where a figure is not known.
+    """
+
+    passed: bool
+    detail: str
+    numbers: Mapping[str, float | None] = field(default_factory=dict)
+
+
+@dataclass
+class StepResult:
+    """What a step returns.
+
+    Attributes:
+        chunks: parts of the table in key order, each a mapping of columns; a ledger yields one chunk per battery (its row group).
+        findings: filled while the chunks are taken.
+        mismatches: what the table's own check has to name, a phrase each; filled while the chunks are taken.
+        verdicts: of checks that only the step can make, since what they compare is not kept, by name; filled while the chunks are taken.
+        unchanged: True if the file that is there holds what it should: it is kept as it is, and there are no chunks.
+    """
+
+    chunks: Iterator[Columns]
+    findings: Findings = field(default_factory=Findings)
+    mismatches: list[str] = field(default_factory=list)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    unchanged: bool = False
+
+
+class Rollups(Protocol):
+    """Where the rollup files of a year are."""
+
+    def files(self, dataset: str, year: int) -> list[Path]:
+        """Existing files that may hold rows of the operating year, oldest publication first."""
+        ...
+
+    def goes_beyond(self, dataset: str, year: int) -> bool:
+        """Whether a file that need not be read for the year holds rows of later days."""
+        ...
+
+
+class StoredTable(Protocol):
+    """A result table of the year that an earlier step wrote."""
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """The table, or some of its columns."""
+        ...
+
+    def batteries(self) -> list[str]:
+        """Values of the first key column in file order, one per row group."""
+        ...
+
+    def grids(self, columns: list[str], first: int, last: int) -> dict[str, np.ndarray]:
+        """Columns of the row groups first..last-1 as arrays of shape (last - first, rows of a row group), NaN where null."""
+        ...
+
+    def labels(self, column: str, first: int, last: int) -> tuple[np.ndarray, list[str]]:
+        """A text column of those row groups as codes of the same shape (-1 is null), and the texts they stand for."""
+        ...
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the leaderboard of a year comes from, which its rows do not say, and the editions of it that were kept.
+
+    Attributes:
+        made_at: when it was made, UTC.
+        package_version: of the package that made it.
+        board_digest: of its file.
+        files: digest of each rollup file and of the user's battery table that it was made of, by the name they have in the run record.
+        kept: the table of editions as its file holds it, perhaps of an earlier version's columns; None if there is none yet.
+    """
+
+    made_at: datetime
+    package_version: str
+    board_digest: str
+    files: Mapping[str, str]
+    kept: pa.Table | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a step may read.
+
+    Attributes:
+        year: the operating year.
+        rollups: where the rollup files are.
+        tables: result tables of the same year, by name.
+        registry_csv: the user's battery table, if any.
+        block_bytes: how much one block of grids may take in memory.
+        threads: how many parts of the year may be worked on at a time.
+        known_days: first and last operating day of rollup files that are as they were when the schemas of the year were last made; given to that table.
+        origin: where the leaderboard comes from; given to the table that keeps its editions.
+        feeds: for each column of the leaderboard the datasets, and `registry_csv` for the battery table, that it is made from; given to the tables of
+            editions.
+    """
+
+    year: OperatingYear
+    rollups: Rollups
+    tables: Mapping[str, StoredTable]
+    registry_csv: Path | None = None
+    block_bytes: int = 256 * 2**20
+    threads: int = 1
+    known_days: Mapping[Path, tuple[date, date]] = field(default_factory=dict)
+    origin: Origin | None = None
+    feeds: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -1,0 +1,293 @@
+"""What day-ahead rows say of themselves: limits of their resource, the clearing prices of their hour, the settlement price of their node.
+
+Belongs here: keeping what the rows state, holding awards against it, and the stated clearing prices against the published ones.
+Does not: any figure (nothing is made of these columns), the settlement price against the published one (daily.py, which has both at hand).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bess_assets.ercot.products import PRODUCTS
+from bess_assets.ercot.step import Findings, Inputs, Verdict
+from bess_assets.errors import InputError
+from bess_assets.settlement.grid import PlacedRows, Scatter
+from bess_assets.settlement.prices import day_ahead_mcpc
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+ENERGY_LIMITS_CHECK = "energy_awards_lie_within_the_limits_of_their_resource"
+CAPACITY_CHECK = "ancillary_awards_fit_between_the_limits_of_their_resource"
+LOAD_CHECK = "load_side_awards_fit_the_power_of_their_resource"
+ROWS_CHECK = "batteries_have_day_ahead_rows_throughout"
+MCPC_CHECK = "day_ahead_files_state_the_published_clearing_prices"
+
+LIMIT_TOLERANCE_MW = 0.05
+"""An award may go beyond a limit by this much: ERCOT publishes both to a tenth of a megawatt."""
+PRICE_TOLERANCE_USD = 0.01
+"""Two statements of one price may differ by a cent: each is rounded to one."""
+_ROUNDING = 1e-9
+"""What binary fractions add to a difference of exactly a cent."""
+
+UPWARD = ("regup", "rrs", "ecrs", "nspin")
+DOWNWARD = ("regdn",)
+
+HOURS_WITHOUT_A_ROW = 24
+"""A resource that is not listed was not awarded; one that is missing for longer than a day was perhaps lost."""
+
+_LIMITS = ("lsl_mw", "hsl_mw")
+_PRICE = "settlement_price_usd_per_mwh"
+_MCPC = tuple(f"{product}_mcpc_usd_per_mw" for product in PRODUCTS)
+COMPARED = (*_LIMITS, _PRICE, *_MCPC)
+"""Columns of day-ahead rows that are only compared."""
+
+_NAMES_SHOWN = 5
+
+
+class StatedPrices:
+    """Limits and prices of the rows that stand, by resource and hour; clearing prices take memory only where a file has them."""
+
+    def __init__(self, resources: int, hours: int) -> None:
+        """Nothing stated yet."""
+        self._shape = (resources, hours)
+        self._stated = Scatter(resources, hours, [*_LIMITS, _PRICE])
+        self._mcpc: Scatter | None = None
+
+    def put(self, rows: PlacedRows) -> None:
+        """Put rows in, in file order: the later one of an hour stands, as its awards do."""
+        self._stated.put(rows.series, rows.step, {name: rows.numbers[name] for name in (*_LIMITS, _PRICE)})
+        if self._mcpc is None and not rows.columns.isdisjoint(_MCPC):
+            self._mcpc = Scatter(*self._shape, _MCPC)
+        if self._mcpc is not None:
+            self._mcpc.put(rows.series, rows.step, {name: rows.numbers[name] for name in _MCPC})
+
+    @property
+    def lsl(self) -> FloatArray:
+        """Low sustained limit, MW, NaN where not stated; shape (resources, hours)."""
+        return self._stated.grids["lsl_mw"]
+
+    @property
+    def hsl(self) -> FloatArray:
+        """High sustained limit, likewise."""
+        return self._stated.grids["hsl_mw"]
+
+    @property
+    def price(self) -> FloatArray:
+        """Settlement point price, $/MWh, likewise."""
+        return self._stated.grids[_PRICE]
+
+    @property
+    def mcpc(self) -> dict[str, FloatArray] | None:
+        """Clearing prices, $/MW, by product, likewise; None where no file states any."""
+        if self._mcpc is None:
+            return None
+        return {product: self._mcpc.grids[name] for product, name in zip(PRODUCTS, _MCPC, strict=True)}
+
+
+def outside_limits(award: FloatArray, lsl: FloatArray, hsl: FloatArray) -> BoolArray:
+    """True where an energy award lies outside LSL..HSL; no award, 0, never does, nor does one of which either limit is unknown."""
+    beyond = (award < lsl - LIMIT_TOLERANCE_MW) | (award > hsl + LIMIT_TOLERANCE_MW)
+    outside: BoolArray = beyond & (award != 0) & ~np.isnan(lsl) & ~np.isnan(hsl)
+    return outside
+
+
+def above_range(awards: Sequence[FloatArray], lsl: FloatArray, hsl: FloatArray) -> BoolArray:
+    """True where known awards of one direction together exceed HSL - LSL."""
+    total = np.nansum(np.stack(awards), axis=0)
+    above: BoolArray = total > hsl - lsl + LIMIT_TOLERANCE_MW
+    return above
+
+
+def below_zero(awards: Sequence[FloatArray]) -> BoolArray:
+    """True where a known award is negative: an ancillary service is not bought."""
+    return np.asarray((np.stack(awards) < -LIMIT_TOLERANCE_MW).any(axis=0))
+
+
+class LoadLimits:
+    """Holds ancillary awards of load resources against the maximum power consumption of their own row."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Nothing compared yet."""
+        self._names = names
+        self._beyond = np.zeros(len(names), dtype=np.int64)
+        self._compared = 0
+
+    def put(self, rows: PlacedRows, awards: dict[str, FloatArray]) -> None:
+        """Compare rows: one that is repeated counts again."""
+        power = rows.numbers["max_power_mw"]
+        up = [awards[f"{product}_award_mw"] for product in UPWARD]
+        down = [awards[f"{product}_award_mw"] for product in DOWNWARD]
+        nothing = np.zeros_like(power)
+        beyond = above_range(up, nothing, power) | above_range(down, nothing, power) | below_zero([*up, *down])
+        self._compared += int((~np.isnan(power)).sum())
+        np.add.at(self._beyond, rows.series[beyond], 1)
+
+    def verdict(self) -> Verdict:
+        """What was found."""
+        by_name = {self._names[n]: int(self._beyond[n]) for n in np.flatnonzero(self._beyond).tolist()}
+        rows = f"{self._compared:,} rows of load resources with a maximum power"
+        detail = (
+            f"{sum(by_name.values()):,} of {rows} below 0 or above it: {_worst(by_name)}"
+            if by_name
+            else f"none of {rows} below 0 or above it"
+        )
+        numbers = {"rows_beyond": sum(by_name.values()), "rows_compared": self._compared}
+        return Verdict(passed=not by_name, detail=detail, numbers=numbers)
+
+
+def row_gaps(names: Sequence[str], present: BoolArray, held: BoolArray) -> dict[str, int]:
+    """Hours that the dataset holds and a resource has no row in, between its first and its last row; of resources with more than a day of them."""
+    begun = np.logical_or.accumulate(present, axis=1)
+    goes_on = np.logical_or.accumulate(present[:, ::-1], axis=1)[:, ::-1]
+    gaps = (begun & goes_on & held & ~present).sum(axis=1)
+    return {names[n]: int(gaps[n]) for n in np.flatnonzero(gaps > HOURS_WITHOUT_A_ROW).tolist()}
+
+
+def rows_verdict(resources: int, gaps: dict[str, int]) -> Verdict:
+    """What `row_gaps` of all datasets come to."""
+    detail = (
+        f"{len(gaps)} of {resources} resources: no row, and so no award, in {_worst(gaps)} hours"
+        if gaps
+        else f"{resources} resources, none without a row for more than {HOURS_WITHOUT_A_ROW} hours"
+    )
+    return Verdict(not gaps, detail, {"resources": resources, "resources_with_gaps": len(gaps)})
+
+
+class _Excesses:
+    """Hours in which something goes beyond a limit, by resource."""
+
+    def __init__(self) -> None:
+        self.compared = 0
+        self.unknown = 0
+        self.by_name: dict[str, int] = {}
+
+    def add(self, names: Sequence[str], awarded: BoolArray, known: BoolArray, beyond: BoolArray) -> None:
+        self.compared += int((awarded & known).sum())
+        self.unknown += int((awarded & ~known).sum())
+        for n in np.flatnonzero(beyond.any(axis=1)).tolist():
+            self.by_name[names[n]] = self.by_name.get(names[n], 0) + int(beyond[n].sum())
+
+    @property
+    def hours(self) -> int:
+        return sum(self.by_name.values())
+
+    def verdict(self, what: str, beyond: str) -> Verdict:
+        if self.hours:
+            detail = f"{self.hours:,} of {self.compared:,} {what} {beyond}: {_worst(self.by_name)}"
+        else:
+            detail = f"none of {self.compared:,} {what} {beyond}" if self.compared else f"no {what} to compare"
+        if self.unknown:
+            detail += f"; limits not stated in {self.unknown:,}"
+        numbers = {
+            "hours_beyond": self.hours,
+            "hours_compared": self.compared,
+            "hours_without_limits": self.unknown,
+            "resources_beyond": len(self.by_name),
+        }
+        return Verdict(passed=not self.hours, detail=detail, numbers=numbers)
+
+
+class AwardChecks:
+    """Holds the awards of a year's day-ahead rows against what the same rows state; generation and storage resources only."""
+
+    def __init__(self) -> None:
+        """Nothing compared yet."""
+        self._energy = _Excesses()
+        self._capacity = _Excesses()
+        self._mcpc: list[tuple[slice, dict[str, FloatArray]]] = []
+
+    def add(self, names: Sequence[str], awards: dict[str, FloatArray], stated: StatedPrices, part: slice) -> None:
+        """Compare the rows of one dataset.
+
+        Args:
+            names: resources.
+            awards: `award_mw`, `regup_award_mw`, .. by resource and hour, NaN where unknown.
+            stated: what their rows state.
+            part: hours of the year for which this dataset is read.
+        """
+        own = {name: grid[:, part] for name, grid in awards.items()}
+        lsl, hsl = stated.lsl[:, part], stated.hsl[:, part]
+        known = ~np.isnan(lsl) & ~np.isnan(hsl)
+        energy = own["award_mw"]
+        self._energy.add(names, _some(energy), known, outside_limits(energy, lsl, hsl))
+        up = [own[f"{product}_award_mw"] for product in UPWARD]
+        down = [own[f"{product}_award_mw"] for product in DOWNWARD]
+        awarded = np.zeros(energy.shape, dtype=bool)
+        for grid in (*up, *down):
+            awarded |= _some(grid)
+        beyond = above_range(up, lsl, hsl) | above_range(down, lsl, hsl) | below_zero([*up, *down])
+        self._capacity.add(names, awarded, known, awarded & beyond)
+        mcpc = stated.mcpc
+        if mcpc is not None:
+            self._mcpc.append((part, {product: grid[:, part] for product, grid in mcpc.items()}))
+
+    def verdicts(self, inputs: Inputs) -> dict[str, Verdict]:
+        """What was found, by name of the check."""
+        return {
+            ENERGY_LIMITS_CHECK: self._energy.verdict("hours with an energy award", "outside LSL..HSL"),
+            CAPACITY_CHECK: self._capacity.verdict("hours with an ancillary award", "above HSL - LSL"),
+            MCPC_CHECK: self._mcpc_verdict(inputs),
+        }
+
+    def _mcpc_verdict(self, inputs: Inputs) -> Verdict:
+        if not self._mcpc:
+            return Verdict(passed=True, detail="not stated by these files", numbers={"hours_compared": 0})
+        try:
+            # what is odd about the price files themselves is a finding of as_revenue
+            published = day_ahead_mcpc(inputs, Findings())
+        except InputError as error:
+            return Verdict(passed=False, detail=f"the published prices cannot be read: {error.problem}")
+        compared = 0
+        largest = 0.0
+        differing: dict[str, int] = {}
+        for part, stated in self._mcpc:
+            for product, grid in stated.items():
+                gap = np.abs(grid - published[PRODUCTS.index(product), part])
+                any_known = ~np.isnan(gap).all(axis=0)
+                compared += int(any_known.sum())
+                worst = np.nanmax(gap[:, any_known], axis=0) if any_known.any() else np.zeros(0)
+                differs = int((worst > PRICE_TOLERANCE_USD + _ROUNDING).sum())
+                largest = max(largest, float(worst.max(initial=0.0)))
+                if differs:
+                    differing[product] = differing.get(product, 0) + differs
+        return price_verdict("product hours", compared, differing, largest)
+
+
+def _some(award: FloatArray) -> BoolArray:
+    """Where an award is known and is not nothing."""
+    return np.asarray((award != 0) & ~np.isnan(award))
+
+
+def price_verdict(what: str, compared: int, differing: dict[str, int], largest: float) -> Verdict:
+    """What comparing two statements of prices found.
+
+    Args:
+        what: what is counted.
+        compared: how many have both statements.
+        differing: how many differ by more than a cent, by name of product or node.
+        largest: the largest difference, $.
+    """
+    count = sum(differing.values())
+    if not compared:
+        detail = "not stated together with a published price"
+    elif count:
+        detail = f"{count:,} of {compared:,} {what} differ by more than {PRICE_TOLERANCE_USD} $, at most {largest:,.2f} $: {_worst(differing)}"
+    else:
+        detail = f"{compared:,} {what} agree to {PRICE_TOLERANCE_USD} $"
+    numbers = {"hours_compared": compared, "hours_differing": count, "largest_difference_usd": largest}
+    return Verdict(passed=not count, detail=detail, numbers=numbers)
+
+
+def differs(stated: FloatArray, published: FloatArray) -> tuple[int, int, float]:
+    """How many pairs of prices are known, how many of them differ by more than a cent, and the largest difference."""
+    gap = np.abs(stated - published)
+    gap = gap[~np.isnan(gap)]
+    return len(gap), int((gap > PRICE_TOLERANCE_USD + _ROUNDING).sum()), float(gap.max(initial=0.0))
+
+
+def _worst(counts: dict[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    more = f" and {len(ordered) - _NAMES_SHOWN} more" if len(ordered) > _NAMES_SHOWN else ""
+    return ", ".join(f"{name} {count:,}" for name, count in ordered[:_NAMES_SHOWN]) + more

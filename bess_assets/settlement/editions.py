@@ -1,0 +1,277 @@
+"""Editions of a year's leaderboard: which boards were shown before, what moved between the last two, and which input moved it.
+
+Belongs here: adding a board to the editions kept, comparing two editions, telling why.
+Does not: reading the editions kept and the clock (run.py), which input feeds which column (tables.py declares it), how it is shown (the CLI and
+the page).
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from bess_assets.ercot.products import PRODUCTS
+from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
+from bess_assets.ercot.step import Columns, Inputs, Origin, StepResult, Verdict
+
+FINAL_CHECK = "no_battery_moved_once_the_year_was_final"
+"""The check of `what_changed`, by whose name its verdict goes."""
+
+HALF_A_CENT = 0.005
+"""Dollars that differ by less have not moved."""
+RELATIVE_TOLERANCE = 1e-6
+"""Other numbers that differ by a smaller part have not moved."""
+
+OWN_COLUMNS = ("edition_number", "made_at", "package_version", "board_digest", "inputs")
+"""Columns of an edition that are not the board's."""
+FORMER_COLUMNS = "former_columns"
+
+APPEARED, VANISHED = "appeared", "vanished"
+
+_OF_THE_EDITION = frozenset({"battery", "data_through", "edition"})
+"""Columns of the board that say nothing of one battery: the key, and what all rows share."""
+_FOLLOWING = frozenset(
+    {"rank", "energy_usd", "as_usd", "total_usd", "usd_per_mw", "usd_per_kw_month", "usd_per_kw_year"}
+    | {"usd_per_mwh_discharged", "tb2_capture", "energy_share", "top_as_product", "strategy", "best_day_share"}
+    | {"notes", "excluded_reason"}
+    | {f"as_{p}_usd" for p in PRODUCTS}
+)
+"""Columns that follow from others of the board: they move because those did, and tell of a cause only where no other column moved."""
+_NAMED = 5
+"""How many batteries a verdict names."""
+
+Row = Mapping[str, Any]
+
+
+# --- keeping editions ---------------------------------------------------------------------------------------------------------------------
+
+
+def leaderboard_history(inputs: Inputs) -> StepResult:
+    """The editions kept and, if the board differs from the last of them, the board as one more.
+
+    A board without batteries cannot be kept as an edition, which is its rows; where there are editions, it is said, and they stay.
+
+    Raises:
+        ValueError: nobody said where the board comes from.
+    """
+    origin = inputs.origin
+    if origin is None:
+        raise ValueError("an edition needs to be told where its board comes from")
+    board = inputs.tables["leaderboard"].read()
+    kept = origin.kept
+    result = StepResult(iter(()))
+    if kept is not None and not board.num_rows and kept.num_rows:
+        detail = "the board has no battery: an edition of none cannot be kept, and the last one stands"
+        result.findings.add("empty_board", "leaderboard", 1, detail)
+        result.unchanged = True
+    elif kept is not None and _is_last_of(kept, board, origin.board_digest):
+        result.unchanged = True
+    elif board.num_rows:
+        result.chunks = _with_one_more(kept, board, origin, list(inputs.feeds))
+    return result
+
+
+def _is_last_of(kept: pa.Table, board: pa.Table, digest: str) -> bool:
+    """Whether the board is that of the last edition: the same file, or another one with the same rows."""
+    rows = kept.to_pylist()
+    number = max((row["edition_number"] for row in rows), default=0)
+    last = [row for row in rows if row["edition_number"] == number]
+    if last and all(row["board_digest"] == digest for row in last):
+        return True
+    here = board.to_pylist()
+    return len(last) == len(here) and all(
+        earlier.get(name) == row[name] for earlier, row in zip(last, here, strict=True) for name in board.column_names
+    )
+
+
+def _with_one_more(
+    kept: pa.Table | None, board: pa.Table, origin: Origin, board_columns: Sequence[str]
+) -> Iterator[Columns]:
+    earlier: list[dict[str, Any]] = [] if kept is None else kept.to_pylist()
+    number = max((row["edition_number"] for row in earlier), default=0) + 1
+    own = {
+        "edition_number": number,
+        "made_at": origin.made_at,
+        "package_version": origin.package_version,
+        "board_digest": origin.board_digest,
+        "inputs": json.dumps(dict(sorted(origin.files.items())), ensure_ascii=False),
+    }
+    columns = [*OWN_COLUMNS, *board_columns]
+    rows = [{**row, FORMER_COLUMNS: _former_columns(row, columns)} for row in earlier]
+    rows += [{**row, **own} for row in board.to_pylist()]
+    yield {name: [row.get(name) for row in rows] for name in (*columns, FORMER_COLUMNS)}
+
+
+def _former_columns(row: Row, columns: Sequence[str]) -> str | None:
+    """What a row of an earlier version has in columns that boards no longer have, as JSON: it is nowhere else."""
+    former = json.loads(row.get(FORMER_COLUMNS) or "{}")
+    known = {*columns, FORMER_COLUMNS}
+    former |= {name: value for name, value in row.items() if name not in known and value is not None}
+    return json.dumps(former, ensure_ascii=False, default=str) if former else None
+
+
+# --- what changed -------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One edition of a year's board.
+
+    Attributes:
+        number: 1 is the first.
+        made_at: when its board was made, UTC.
+        package_version: of the package that made it.
+        inputs: digest of each input by name.
+        label: final or preliminary; None if that was not kept.
+        rows: of the board, by battery.
+    """
+
+    number: int
+    made_at: datetime
+    package_version: str
+    inputs: Mapping[str, str]
+    label: str | None
+    rows: Mapping[str, Row]
+
+
+def what_changed(inputs: Inputs) -> StepResult:
+    """The batteries that moved between the last two editions, with the inputs that moved them; none with one edition."""
+    editions = _editions(inputs.tables["leaderboard_history"].read().to_pylist())
+    if len(editions) < 2:
+        detail = f"{len(editions)} edition: there is no earlier one to compare it with"
+        numbers = {"batteries_moved": 0, "dollars_moved": 0.0, "editions": len(editions)}
+        return StepResult(iter(()), verdicts={FINAL_CHECK: Verdict(passed=True, detail=detail, numbers=numbers)})
+    before, after = editions[-2:]
+    rows = list(_changes(before, after, inputs.feeds))
+    columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else None
+    verdict = _verdict(before, after, rows, len(editions))
+    return StepResult(iter([columns] if columns else []), verdicts={FINAL_CHECK: verdict})
+
+
+def _editions(rows: Iterable[Row]) -> list[Edition]:
+    of_number: dict[int, list[Row]] = {}
+    for row in rows:
+        of_number.setdefault(row["edition_number"], []).append(row)
+    return [
+        Edition(
+            number=number,
+            made_at=board[0]["made_at"],
+            package_version=board[0]["package_version"],
+            inputs=json.loads(board[0]["inputs"]),
+            label=board[0].get("edition"),
+            rows={row["battery"]: row for row in board},
+        )
+        for number, board in sorted(of_number.items())
+    ]
+
+
+def _changes(before: Edition, after: Edition, feeds: Mapping[str, frozenset[str]]) -> Iterator[dict[str, Any]]:
+    """A row of `what_changed` for each battery that moved, by name."""
+    causes = _changed_inputs(before.inputs, after.inputs)
+    for battery in sorted({*before.rows, *after.rows}):
+        old, new = before.rows.get(battery), after.rows.get(battery)
+        if old is None or new is None:
+            moved, columns = [APPEARED if old is None else VANISHED], list(feeds)
+        else:
+            columns = [name for name in feeds if name not in _OF_THE_EDITION and _moved(name, old, new)]
+            moved = columns
+        if not moved:
+            continue
+        row: dict[str, Any] = {"battery": battery, "edition_before": before.number, "edition_after": after.number}
+        for name in ("rank", "total_usd", "energy_usd", "as_usd"):
+            was, is_now = (old or {}).get(name), (new or {}).get(name)
+            row |= {f"{name}_before": was, f"{name}_after": is_now}
+            if name != "rank":
+                row[f"{name}_change"] = None if was is None or is_now is None else is_now - was
+        row["moved"] = ", ".join(moved)
+        row["because"] = _because(columns, causes, feeds, before.package_version, after.package_version)
+        yield row
+
+
+def _moved(name: str, old: Row, new: Row) -> bool:
+    was, is_now = old.get(name), new.get(name)
+    if was is None or is_now is None:
+        return was is not is_now
+    if not isinstance(was, float) or not isinstance(is_now, float):
+        return bool(was != is_now)
+    if name.endswith("_usd"):
+        return abs(is_now - was) >= HALF_A_CENT
+    return not math.isclose(was, is_now, rel_tol=RELATIVE_TOLERANCE)
+
+
+def _changed_inputs(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    """What has happened to each input that is not as it was, in words, by its name."""
+    words = {}
+    for name in sorted({*before, *after}):
+        if before.get(name) == after.get(name):
+            continue
+        if name.startswith(LATER):
+            has = "has days of the next year now" if name in after else "has days of the next year no more"
+            words[name] = f"{name.removeprefix(LATER)} {has}"
+        else:
+            change = "is new" if name not in before else "is gone" if name not in after else "has changed"
+            words[name] = f"{'the battery table (BESS_REGISTRY)' if name == BATTERY_TABLE else name} {change}"
+    return words
+
+
+def _because(
+    columns: Sequence[str],
+    causes: Mapping[str, str],
+    feeds: Mapping[str, frozenset[str]],
+    version_before: str,
+    version_after: str,
+) -> str:
+    first = [name for name in columns if name not in _FOLLOWING] or columns
+    fed_by = frozenset[str]().union(*(feeds[name] for name in first))
+    parts = [words for name, words in causes.items() if _dataset(name) in fed_by]
+    if not parts and causes:
+        parts = [f"no input that feeds these columns; of the others: {'; '.join(causes.values())}"]
+    if version_before != version_after:
+        parts.append(f"bess-assets {version_before} -> {version_after}")
+    return "; ".join(parts) or "neither an input nor the version of bess-assets has changed"
+
+
+def _dataset(input_name: str) -> str:
+    return input_name.removeprefix(LATER).split("/")[0]
+
+
+def _verdict(before: Edition, after: Edition, rows: Sequence[Row], editions: int) -> Verdict:
+    amounts = {row["battery"]: _dollars(row) for row in rows}
+    dollars = math.fsum(abs(amount) for amount in amounts.values() if amount is not None)
+    numbers = {"batteries_moved": len(rows), "dollars_moved": dollars, "editions": editions}
+    pair = f"edition {after.number} against edition {before.number}, which was {before.label or 'neither final nor preliminary'}"
+    if not rows:
+        return Verdict(passed=True, detail=f"{pair}: no battery moved", numbers=numbers)
+    told = sorted(rows, key=lambda row: (-abs(amounts[row["battery"]] or 0.0), row["battery"]))
+    most = [f"{row['battery']} ({_amount(row, amounts[row['battery']])})" for row in told[:_NAMED]]
+    if len(rows) > _NAMED:
+        most.append(f"{len(rows) - _NAMED} more")
+    reasons = Counter(row["because"] for row in rows)
+    because = "; because: " + "; or: ".join(reason for reason, _ in reasons.most_common(_NAMED))
+    moved = f"{len(rows)} batter{'y' if len(rows) == 1 else 'ies'} moved, {dollars:,.2f} $ in all"
+    return Verdict(
+        passed=before.label != "final", detail=f"{pair}: {moved}: {', '.join(most)}{because}", numbers=numbers
+    )
+
+
+def _dollars(row: Row) -> float | None:
+    """By how much a battery moved the sum of the board; None where its total is unknown in an edition that has it."""
+    if row["moved"] == APPEARED:
+        return float(row["total_usd_after"]) if row["total_usd_after"] is not None else None
+    if row["moved"] == VANISHED:
+        return -float(row["total_usd_before"]) if row["total_usd_before"] is not None else None
+    return None if row["total_usd_change"] is None else float(row["total_usd_change"])
+
+
+def _amount(row: Row, dollars: float | None) -> str:
+    words = row["moved"] if row["moved"] in {APPEARED, VANISHED} else ""
+    if dollars is None:
+        return f"{words}, total unknown".removeprefix(", ")
+    if abs(dollars) < HALF_A_CENT:
+        return str(row["moved"])
+    return f"{words} {dollars:+,.2f} $".lstrip()

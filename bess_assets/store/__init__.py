@@ -1,0 +1,1 @@
+"""Where it lies: paths, fingerprints, locks, run records, Parquet files, what is missing or changed, and whether it fits."""

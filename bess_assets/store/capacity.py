@@ -1,0 +1,204 @@
+"""Whether a year fits into memory and onto the disk: estimated before anything is read or written, and said where it does not.
+
+Belongs here: the estimate, from the footers of the rollups and from what earlier refreshes came to, and the error of a year that would not fit.
+Does not: holding to the limits while it runs (run.py gives blocks their size, results/engine.py DuckDB its limit), what is to be made (store/status.py).
+"""
+
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bess_assets.errors import RoomError
+from bess_assets.settings import Settings
+from bess_assets.store.records import input_files, read_run, recorded_years, report_files, result_path
+from bess_assets.tables import YEARLY, FileSet, Table
+
+LIBRARIES_BYTES = 250 * 10**6
+"""What Python, the libraries and the definitions take before a year is read."""
+HELD_BYTES_PER_BATTERY = 2 * 10**6
+"""What a step holds of each battery whatever the memory limit: a year of hours, of some thirty quantities."""
+TAKEN_BYTES_PER_BATTERY = 3_500_000
+"""What the process takes of each battery where the limit allows: 2.8 MB were seen in 2024, 3.3 MB in 2026 with its runs of five minutes."""
+BESIDE_THE_LIMIT_BYTES = 500 * 10**6
+"""What a process may take beside `BESS_MEMORY_LIMIT`, which bounds DuckDB and the blocks: under 1 GB in all at 512MB."""
+DISK_BYTES_PER_BATTERY = 4 * 10**6
+"""Result files of a battery and year, the page and workbook included, where no earlier year says."""
+BATTERY_SHARE = 0.25
+"""Batteries among the generation resources of the day-ahead disclosure, where nothing says: a fifth in 2024, and more each year."""
+
+_LEAST_LIMIT_BYTES = 64 * 10**6
+"""Below it no limit is named: a year that small is let begin, where the least that it takes is free."""
+_HOURS = 8_760
+_BESIDE_THE_TABLES_BYTES = 20 * 10**6
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What a year takes, about.
+
+    Attributes:
+        batteries: how many are expected.
+        memory_bytes: of the process, at the least: with blocks as small as need be.
+        unbounded_bytes: of the process where no limit makes it work in smaller blocks.
+        disk_bytes: free at the results, beside what lies there already.
+    """
+
+    batteries: int
+    memory_bytes: int
+    unbounded_bytes: int
+    disk_bytes: int
+
+
+def check_room(settings: Settings, year: int, tables: Collection[str]) -> None:
+    """See that some tables of a year fit, before they are begun.
+
+    Raises:
+        RoomError: there is not enough memory, or too small a limit of it, or not enough room on the disk.
+    """
+    for error in lacking_room(settings, year, tables):
+        raise error
+
+
+def lacking_room(settings: Settings, year: int, tables: Collection[str]) -> Iterator[RoomError]:
+    """Why some tables of a year would not fit; nothing where they do, as far as anybody can tell beforehand."""
+    needed = needed_room(settings, year, tables)
+    what = f"{year} would not fit into memory: about {needed.batteries:,} batteries take at least {_mb(needed.memory_bytes)}"
+    allowed = settings.memory_limit_bytes + BESIDE_THE_LIMIT_BYTES
+    if needed.memory_bytes > allowed:
+        least = needed.memory_bytes - BESIDE_THE_LIMIT_BYTES
+        yield RoomError(
+            f"{what}.",
+            file=settings.rollups,
+            expected=f"at most {_mb(allowed)}: BESS_MEMORY_LIMIT and {_mb(BESIDE_THE_LIMIT_BYTES)} for everything else",
+            remedy=f"Set BESS_MEMORY_LIMIT={-(-least // 10**6)}MB or more. Nothing was changed.",
+        )
+    free = _free_memory()
+    if free is not None and needed.memory_bytes > free:
+        yield RoomError(
+            f"{what}, and {_mb(free)} of this machine are free.",
+            file=settings.rollups,
+            expected="as much free memory as the year takes at the least",
+            remedy="End other programs, or use a larger machine. Nothing was changed.",
+        )
+    elif (
+        free is not None and min(needed.unbounded_bytes, allowed) > free >= BESIDE_THE_LIMIT_BYTES + _LEAST_LIMIT_BYTES
+    ):
+        smaller = free - BESIDE_THE_LIMIT_BYTES
+        yield RoomError(
+            f"{year} would not fit into memory as things are set: with BESS_MEMORY_LIMIT={_mb(settings.memory_limit_bytes)} about "
+            f"{needed.batteries:,} batteries take up to {_mb(min(needed.unbounded_bytes, allowed))}, and {_mb(free)} of this machine are free.",
+            file=settings.rollups,
+            expected="as much free memory as the limit lets the year take",
+            remedy=f"Set BESS_MEMORY_LIMIT={smaller // 10**6}MB: the year is then worked on in smaller blocks. Nothing was changed.",
+        )
+    there = next(folder for folder in (settings.results, *settings.results.parents) if folder.is_dir())
+    left = shutil.disk_usage(there).free
+    if needed.disk_bytes > left:
+        yield RoomError(
+            f"{year} would not fit on the disk: its results take about {_mb(needed.disk_bytes)} more, and {_mb(left)} are free.",
+            file=settings.results,
+            expected="room for each new file beside the old one, which stays until the new one is whole",
+            remedy="Make room there, or name another folder in BESS_RESULTS. Nothing was changed.",
+        )
+
+
+def needed_room(settings: Settings, year: int, tables: Collection[str]) -> Needed:
+    """What some tables of a year take.
+
+    Args:
+        settings: where things are.
+        year: the operating year.
+        tables: names of those to be made.
+    """
+    chosen = [YEARLY[name] for name in tables if name in YEARLY]
+    files = {name: path for table in chosen for name, path in input_files(settings, year, table).items()}
+    footers = dict(_footers(files))
+    batteries = _batteries(settings, year, footers)
+    # One row group is read while the one before is worked on.
+    fixed = LIBRARIES_BYTES + 2 * max((footer.largest_group_bytes for footer in footers.values()), default=0)
+    least, most = (
+        fixed + batteries * each if files else LIBRARIES_BYTES
+        for each in (HELD_BYTES_PER_BATTERY, TAKEN_BYTES_PER_BATTERY)
+    )
+    return Needed(batteries, least, most, _disk(settings, year, chosen, batteries))
+
+
+@dataclass(frozen=True)
+class _Footer:
+    rows: int
+    largest_group_bytes: int
+
+
+def _footers(files: dict[str, Path]) -> Iterator[tuple[str, _Footer]]:
+    """Rows and largest row group of the rollups among some files; one that cannot be read is the step's to name."""
+    import pyarrow as pa  # noqa: PLC0415  status and plans start without pyarrow
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    for name, path in files.items():
+        if path.suffix == ".parquet":
+            with suppress(OSError, pa.ArrowException):
+                metadata = pq.read_metadata(path)
+                groups = (metadata.row_group(n) for n in range(metadata.num_row_groups))
+                largest = max((_packed_bytes(group) for group in groups), default=0)
+                yield name, _Footer(metadata.num_rows, largest)
+
+
+def _packed_bytes(group: object) -> int:
+    return sum(group.column(n).total_compressed_size for n in range(group.num_columns))  # type: ignore[attr-defined]  # pyarrow ships no types
+
+
+def _batteries(settings: Settings, year: int, footers: dict[str, _Footer]) -> int:
+    """Batteries of a year: as many as its registry had, or that of the nearest year; else by the rows of the day-ahead disclosure."""
+    known = {}
+    for recorded in recorded_years(settings.results):
+        entry = read_run(settings.results, recorded)["tables"].get("bess_registry")
+        if entry and entry["rows"]:
+            known[recorded] = entry["rows"]
+    if known:
+        return known[min(known, key=lambda recorded: abs(recorded - year))]
+    generation, storage = (
+        max((footer.rows for name, footer in footers.items() if name.startswith(f"{dataset}/")), default=0)
+        for dataset in ("dam_gen_resources", "dam_esr_resources")
+    )
+    return max(round(generation / _HOURS * BATTERY_SHARE), round(storage / _HOURS))
+
+
+def _disk(settings: Settings, year: int, tables: Collection[Table | FileSet], batteries: int) -> int:
+    """Bytes to be free: for what is not there yet, and for the largest file that is made anew beside itself."""
+    missing = largest = 0
+    for table in tables:
+        size = _size(settings, table, year)
+        largest = max(largest, size)
+        if not size:
+            others = [_size(settings, table, other) for other in recorded_years(settings.results) if other != year]
+            missing += max(others, default=round(batteries * DISK_BYTES_PER_BATTERY / len(YEARLY)))
+    return missing + largest + (_BESIDE_THE_TABLES_BYTES if tables else 0)
+
+
+def _size(settings: Settings, table: Table | FileSet, year: int) -> int:
+    paths = (
+        report_files(settings.results, table, year)
+        if isinstance(table, FileSet)
+        else (result_path(settings.results, table.name, year),)
+    )
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def _free_memory() -> int | None:
+    """Bytes that the machine, or the container that this runs in, has free; None where nobody knows."""
+    free = []
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]))
+    with suppress(OSError, ValueError):
+        free.append(
+            int((_CGROUP / "memory.max").read_text(encoding="ascii"))
+        )  # what is used of it counts files in the cache, which make room
+    return min(free, default=None)
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"

@@ -1,0 +1,613 @@
+"""Result tables as Parquet files: schema-enforcing, invariant-checking, atomic, the same bytes for the same rows.
+
+Belongs here: writing a step's columns, reading them back as tables and grids, the checks that must hold before a file may exist.
+Does not: where files lie and what is recorded about them (store/records.py, whose names are offered here too), which step runs when (run.py).
+"""
+
+import logging
+import math
+import queue
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bess_assets.ercot.step import Columns, StepResult
+from bess_assets.errors import InputError, InvariantError, NotRefreshedError, writing
+from bess_assets.store.records import (
+    Fingerprint,
+    RollupFolder,
+    fingerprint,
+    read_run,
+    record_rollup,
+    record_table,
+    result_path,
+    same,
+    temporary_path,
+    whole_digest,
+    year_lock,
+)
+from bess_assets.tables import Column, Table, arrow_schema
+
+__all__ = [
+    "Fingerprint",
+    "ResultTable",
+    "RollupFolder",
+    "WrittenTable",
+    "fingerprint",
+    "kept_table",
+    "read_kept",
+    "read_run",
+    "record_rollup",
+    "record_table",
+    "result_path",
+    "same",
+    "write_table",
+    "year_lock",
+]
+
+SUM_TOLERANCE = 1e-8
+"""A total may differ from the sum of its parts by a cent in a million dollars."""
+
+ROW_GROUP_ROWS = 32_768
+"""Rows of a row group where a table is no ledger: sorted by battery or node, so that a question about one of them reads a part of the file. Smaller ones
+cost more to open than they spare."""
+
+_QUEUED_CHUNKS = 3
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WrittenTable:
+    """What was written.
+
+    Attributes:
+        rows: rows in the file.
+        money_usd: sum of the table's money column; None if it has none, or nothing in it is known.
+        coverage: ratio of the table's two coverage columns; None if it has none or nothing is expected.
+        digest: SHA-256 of the file.
+        bytes: size of the file.
+        seconds: from the first chunk asked for to the rename, the step's own work included.
+    """
+
+    rows: int
+    money_usd: float | None
+    coverage: float | None
+    digest: str
+    bytes: int
+    seconds: float
+
+
+class ResultTable:
+    """A result table of an earlier step, read lazily: opening it reads nothing, and a grid reads its row groups and columns only."""
+
+    def __init__(self, table: Table, path: Path) -> None:
+        """A table that lies, or will lie, at this path."""
+        self.table = table
+        self.path = path
+        # an open Parquet file is for one thread at a time
+        self._own = threading.local()
+        self._footer: pq.FileMetaData | None = None
+
+    def _open(self, *, coded: bool = False) -> pq.ParquetFile:
+        """The file, open for this thread; `coded` gives texts as the dictionaries and codes that they are on the page."""
+        opened: dict[bool, pq.ParquetFile] = self._own.__dict__.setdefault("opened", {})
+        if coded not in opened:
+            if not self.path.is_file():
+                raise NotRefreshedError(
+                    f"{self.table.name} has not been written for {self.path.stem}.",
+                    dataset=self.table.name,
+                    file=self.path,
+                    remedy="Refresh the year: bess refresh " + self.path.stem,
+                )
+            texts = [c.name for c in self.table.columns if c.kind in {"text", "label"}] if coded else []
+            opened[coded] = pq.ParquetFile(self.path, metadata=self._footer, read_dictionary=texts, pre_buffer=False)
+            self._footer = opened[coded].metadata
+        return opened[coded]
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """The table, or some of its columns."""
+        return self._open().read(columns=columns)
+
+    def batteries(self) -> list[str]:
+        """Distinct values of the first key column in file order; of a ledger one per row group, from the footer."""
+        key = self.table.key[0]
+        if not self.table.ledger:
+            return [str(value) for value in pc.unique(self.read([key]).column(0)).to_pylist()]
+        metadata = self._open().metadata
+        index = self._open().schema_arrow.names.index(key)
+        return [str(metadata.row_group(g).column(index).statistics.min) for g in range(metadata.num_row_groups)]
+
+    def grids(self, columns: list[str], first: int, last: int) -> dict[str, np.ndarray]:
+        """Columns of the row groups first..last-1 as arrays of shape (last - first, rows of a row group).
+
+        Numbers come as float64, NaN where null. Times are UTC seconds and days are days since 1970, int64 both; counts int64, flags bool.
+        A null in any but a number cannot be shown and is an error.
+        """
+        kinds = {name: self.table.column(name).kind for name in columns}
+        grids: dict[str, np.ndarray] = {}
+        for position, batch in enumerate(self._row_groups(columns, first, last)):
+            for name in columns:
+                values = _as_numpy(self.table, name, kinds[name], batch.column(name))
+                if name not in grids:
+                    grids[name] = np.empty((last - first, len(values)), dtype=values.dtype)
+                grids[name][position] = values
+        return grids or {name: np.empty((0, 0)) for name in columns}
+
+    def labels(self, column: str, first: int, last: int) -> tuple[np.ndarray, list[str]]:
+        """A text column of those row groups as int32 codes of the same shape (-1 is null), and the texts they stand for."""
+        texts: dict[str, int] = {}
+        rows: list[np.ndarray] = []
+        for batch in self._row_groups([column], first, last, coded=True):
+            encoded = batch.column(column).combine_chunks()
+            here = [texts.setdefault(text, len(texts)) for text in encoded.dictionary.to_pylist()]
+            translate = np.array([*here, -1], dtype=np.int32)
+            rows.append(translate[encoded.indices.fill_null(len(here)).to_numpy()])
+        codes = np.stack(rows) if rows else np.empty((0, 0), dtype=np.int32)
+        return codes, list(texts)
+
+    def _row_groups(self, columns: list[str], first: int, last: int, *, coded: bool = False) -> Iterator[pa.Table]:
+        # One row group at a time: as quick as all at once, and never more than one of them twice in memory.
+        if not self.table.ledger:
+            raise TypeError(f"{self.table.name} is no ledger: it has no grids, read() it")
+        for group in range(first, last):
+            yield self._open(coded=coded).read_row_group(group, columns=columns, use_threads=False)
+
+
+def write_table(
+    table: Table, path: Path, result: StepResult, progress: Callable[[int], None] | None = None
+) -> WrittenTable:
+    """Write a step's chunks as one Parquet file that appears whole or not at all.
+
+    Chunks are checked and written in a thread of their own while the step makes the next ones: a step must not change arrays that it has yielded.
+
+    Args:
+        table: the declaration that the chunks must meet.
+        path: where the file goes; its folder is made.
+        result: chunks in key order; of a ledger one per value of the first key.
+        progress: called with the number of chunks written so far.
+
+    Raises:
+        InvariantError: the rows break a rule of the table; the file that was there before stays as it was.
+        WriteError: the disk takes no more; the same.
+    """
+    started = time.perf_counter()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_path(path)
+    try:
+        tally = _Tally(table)
+        with writing(path), parquet_writer(table, temporary) as writer:
+            groups = _conformed(table, result.chunks) if table.ledger else _all_at_once(table, result.chunks)
+            _drain(groups, lambda rows: _write_group(table, writer, tally, rows), progress)
+        digest = whole_digest(temporary)
+        size = temporary.stat().st_size
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    written = WrittenTable(tally.rows, tally.money_usd, tally.coverage, digest, size, time.perf_counter() - started)
+    _log.debug("%s: %d rows, %d bytes, %.1f s", path, written.rows, written.bytes, written.seconds)
+    return written
+
+
+def read_kept(table: Table, path: Path) -> pa.Table | None:
+    """A table that only grows, as its file holds it, perhaps with the columns of an earlier version; None if there is no file.
+
+    Raises:
+        InputError: the file is there and cannot be read as that table. Nothing can make it again, so that it must not be written over.
+    """
+    try:
+        if not path.exists():
+            return None
+        with pq.ParquetFile(path) as file:
+            rows = file.read()
+        lacking = [c.name for c in table.columns if c.required and c.name not in rows.column_names]
+        problem = f"it has no column {', '.join(lacking)}" if lacking else None
+        if not lacking:
+            empty = [c.name for c in table.columns if c.required and rows.column(c.name).null_count]
+            problem = f"it has empty values in {', '.join(empty)}" if empty else None
+    except (OSError, pa.ArrowException) as error:
+        rows, problem = None, str(error)
+    if problem is not None:
+        raise InputError(
+            f"{table.name} of {path.stem} cannot be read: {problem}",
+            dataset=table.name,
+            file=path,
+            expected="the Parquet file as it was written",
+            remedy="It is left as it is, for nothing can make it again. Put a backup in its place; or move it away, and it begins anew.",
+        )
+    return rows
+
+
+def kept_table(table: Table, path: Path) -> WrittenTable:
+    """What a file holds that stays as it is.
+
+    Raises:
+        InvariantError: its rows break a rule of the table.
+    """
+    started = time.perf_counter()
+    tally = _Tally(table)
+    with pq.ParquetFile(path) as file:
+        tally.add(file.read())
+    return WrittenTable(
+        tally.rows,
+        tally.money_usd,
+        tally.coverage,
+        whole_digest(path),
+        path.stat().st_size,
+        time.perf_counter() - started,
+    )
+
+
+# --- writing ------------------------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def parquet_writer(table: Table, path: Path) -> Iterator[pq.ParquetWriter]:
+    """What writes a table's file, as the table is declared; it checks nothing."""
+    # Text is told by codes on the page; a ledger's is handed over as such. lz4 writes in half the time of zstd for a tenth more bytes. Counts repeat: from
+    # a dictionary they are read in a fraction of the time. Neither times nor paths go into the file, so that the same rows give the same bytes.
+    with pq.ParquetWriter(
+        path,
+        _written_schema(table),
+        compression="lz4",
+        use_dictionary=[c.name for c in table.columns if c.kind in {"text", "label", "count"}],
+        column_encoding={c.name: "DELTA_BINARY_PACKED" for c in table.columns if c.kind in {"time", "day"}},
+        write_statistics=list(dict.fromkeys((*table.key, *(c.name for c in table.columns if c.kind == "day")))),
+        store_schema=False,
+    ) as writer:
+        # Readers are told plain text: a filter on a dictionary-typed column took eighty times as long.
+        schema = arrow_schema(table)
+        writer.add_key_value_metadata({**schema.metadata, "ARROW:schema": b64encode(schema.serialize().to_pybytes())})
+        yield writer
+
+
+@cache
+def _written_schema(table: Table) -> pa.Schema:
+    """The schema of what is handed to the writer: in a ledger, texts are dictionaries."""
+    schema = arrow_schema(table)
+    if not table.ledger:
+        return schema
+    coded = [
+        field.with_type(pa.dictionary(pa.int32(), pa.string())) if pa.types.is_string(field.type) else field
+        for field in schema
+    ]
+    return pa.schema(coded, metadata=schema.metadata)
+
+
+def _write_group(table: Table, writer: pq.ParquetWriter, tally: "_Tally", rows: pa.Table) -> None:
+    tally.add(rows)
+    if rows.num_rows or not table.ledger:
+        writer.write_table(rows, row_group_size=max(rows.num_rows, 1) if table.ledger else ROW_GROUP_ROWS)
+
+
+def _conformed(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
+    kept: dict[str, tuple[Any, pa.Array]] = {}
+    for chunk in chunks:
+        yield conform(table, chunk, kept)
+
+
+def _all_at_once(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
+    parts = [conform(table, chunk) for chunk in chunks]
+    yield pa.concat_tables(parts).combine_chunks() if parts else _written_schema(table).empty_table()
+
+
+def _drain(
+    groups: Iterator[pa.Table],
+    write: Callable[[pa.Table], None],
+    progress: Callable[[int], None] | None,
+) -> None:
+    """Take groups in this thread, write them in another; an error of either ends both and is raised here."""
+    waiting: queue.Queue[pa.Table | None] = queue.Queue(_QUEUED_CHUNKS)
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        while (group := waiting.get()) is not None:
+            if failure:
+                continue  # empty the queue, so that the step is not left waiting for a place in it
+            try:
+                write(group)
+            except BaseException as error:  # noqa: BLE001  raised again by the thread that waits
+                failure.append(error)
+
+    writer = threading.Thread(target=work, name="write-table", daemon=True)
+    writer.start()
+    try:
+        for done, group in enumerate(groups, start=1):
+            if failure:
+                break
+            waiting.put(group)
+            if progress:
+                progress(done)
+    finally:
+        waiting.put(None)
+        writer.join()
+    if failure:
+        raise failure[0]
+
+
+# --- conforming -----------------------------------------------------------------------------------------------------------------------------
+
+
+def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] | None = None) -> pa.Table:
+    """A chunk as an Arrow table of the declared schema; in a ledger, texts are dictionaries.
+
+    Args:
+        table: the declaration.
+        chunk: its columns.
+        kept: what columns were made of in the chunk before, by name, and what was made: a column that is the same object is not made again.
+
+    Raises:
+        InvariantError: a column too few or too many, of another length or kind, or holding what may not stand in it.
+    """
+    if set(chunk) != set(table.column_names):
+        lacking, extra = sorted(set(table.column_names) - set(chunk)), sorted(set(chunk) - set(table.column_names))
+        raise InvariantError(
+            f"{table.name} does not have the columns it declares.",
+            dataset=table.name,
+            column=", ".join(lacking + extra),
+            expected="; ".join(
+                [f"{name} present" for name in lacking] + [f"{name} declared in tables.py" for name in extra]
+            ),
+        )
+    schema = _written_schema(table)
+    kept = {} if kept is None else kept
+    for c in table.columns:
+        if c.name not in kept or kept[c.name][0] is not chunk[c.name]:
+            kept[c.name] = chunk[c.name], _conform_column(table, c, schema.field(c.name).type, chunk[c.name])
+    arrays = [kept[c.name][1] for c in table.columns]
+    lengths = {c.name: len(a) for c, a in zip(table.columns, arrays, strict=True)}
+    odd = next((name for name, length in lengths.items() if length != len(arrays[0])), None)
+    if odd:
+        raise InvariantError(
+            f"{table.name} has columns of different lengths.",
+            dataset=table.name,
+            column=odd,
+            expected=f"{len(arrays[0])} values, not {lengths[odd]}",
+        )
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _conform_column(table: Table, column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:
+    try:
+        array = _to_arrow(column, arrow_type, values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise InvariantError(
+            f"{table.name} has values in {column.name} that are not of its kind: {error}",
+            dataset=table.name,
+            column=column.name,
+            expected=column.kind,
+        ) from error
+    if column.required and array.null_count:
+        raise InvariantError(
+            f"{table.name} has {array.null_count} empty values in {column.name}, which is never empty.",
+            dataset=table.name,
+            column=column.name,
+            expected=column.meaning,
+        )
+    if column.kind == "number" and not _all_finite(values, array):
+        raise InvariantError(
+            f"{table.name} has an infinite number in {column.name}.",
+            dataset=table.name,
+            column=column.name,
+            expected="a finite number, or null where it is unknown",
+        )
+    return array
+
+
+def _to_arrow(column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if column.kind == "number":
+        return _numbers(values)
+    if pa.types.is_dictionary(arrow_type):
+        texts = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
+        return (texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()).cast(arrow_type)
+    if isinstance(values, np.ndarray):
+        if column.kind == "time" and values.dtype.kind in "iu":
+            return pa.array(values.astype(np.int64, copy=False) * 1_000_000).view(arrow_type)
+        if column.kind == "day" and values.dtype.kind in "iu":
+            return pa.array(values.astype(np.int32)).view(arrow_type)
+        values = pa.array(values, from_pandas=True)
+    elif not isinstance(values, pa.Array):
+        return pa.array(values, arrow_type)
+    return values.cast(arrow_type)
+
+
+def _numbers(values: Any) -> pa.Array:
+    # NaN is how grids say null; Arrow's own arrays may hold either, so both go one way.
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and values.ndim == 1:
+        numbers = np.ascontiguousarray(values, dtype=np.float64)
+        known = ~np.isnan(numbers)
+        # a tenth of the time that pa.array takes to find the nulls one by one
+        bits = pa.py_buffer(np.packbits(known, bitorder="little"))
+        nulls = len(numbers) - int(np.count_nonzero(known))
+        return pa.Array.from_buffers(
+            pa.float64(), len(numbers), [bits if nulls else None, pa.py_buffer(numbers)], nulls
+        )
+    array = values if isinstance(values, pa.Array) else pa.array(values)
+    array = array.cast(pa.float64())
+    if array.null_count == len(array):
+        return array
+    return pc.if_else(pc.is_nan(array), pa.scalar(None, pa.float64()), array)
+
+
+def _all_finite(values: Any, array: pa.Array) -> bool:
+    """Whether a number column holds no infinity; judged on what it was made of where that is quicker."""
+    if array.null_count == len(array):
+        return True
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+        return not np.isinf(values).any()
+    extremes = pc.min_max(array)
+    return math.isfinite(extremes["min"].as_py()) and math.isfinite(extremes["max"].as_py())
+
+
+# --- what must hold -------------------------------------------------------------------------------------------------------------------------
+
+
+class _Tally:
+    """Checks row groups as they come, and sums what is said about the whole table."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.rows = 0
+        self._money: list[float] = []
+        self._known = 0
+        self._expected = 0
+        self._last: str | None = None
+        self._shape: list[pa.ChunkedArray] | None = None
+
+    @property
+    def money_usd(self) -> float | None:
+        return math.fsum(self._money) if self._money else None
+
+    @property
+    def coverage(self) -> float | None:
+        return self._known / self._expected if self._expected else None
+
+    def add(self, rows: pa.Table) -> None:
+        if self.table.ledger:
+            self._check_row_group(rows)
+        elif self.table.sort:
+            _check_unique(self.table, rows)
+        else:
+            _check_ascending(self.table, rows, self.table.key)
+        for total, parts in self.table.sums:
+            _check_sum(self.table, rows, total, parts)
+        self.rows += rows.num_rows
+        if self.table.money:
+            money = pc.sum(rows.column(self.table.money)).as_py()
+            if money is not None:
+                self._money.append(money)
+        if self.table.coverage:
+            known, expected = self.table.coverage
+            self._known += self._amount(rows, known)
+            self._expected += rows.num_rows if expected is None else self._amount(rows, expected)
+
+    def _amount(self, rows: pa.Table, name: str) -> int:
+        """What a column of the coverage comes to: a sum of counts or of flags, or how many numbers are known."""
+        column = rows.column(name)
+        if self.table.column(name).kind == "number":
+            return len(column) - int(column.null_count)
+        return int(pc.sum(column).as_py() or 0)
+
+    def _check_row_group(self, rows: pa.Table) -> None:
+        """A ledger is dense: each row group has one battery and the same rest of the key, so that reading it is a reshape."""
+        first, *rest = self.table.key
+        names = pc.unique(rows.column(first)).to_pylist()
+        if len(names) != 1 or (self._last is not None and names[0] <= self._last):
+            raise InvariantError(
+                f"{self.table.name} has row groups that are not one {first} each, in ascending order.",
+                dataset=self.table.name,
+                column=first,
+                expected=f"one value after {self._last!r}, not {names[:3]}",
+            )
+        self._last = names[0]
+        shape = [rows.column(name) for name in rest]
+        if self._shape is None:
+            _check_ascending(self.table, rows, tuple(rest))
+            self._shape = shape
+        odd = next((n for n, a, b in zip(rest, shape, self._shape, strict=True) if not a.equals(b)), None)
+        if odd:
+            raise InvariantError(
+                f"{self.table.name} has other values of {odd} for {names[0]} than for the first {first}.",
+                dataset=self.table.name,
+                column=odd,
+                expected="a dense table: the same rows for each, unknown ones as null",
+            )
+
+
+def _check_ascending(table: Table, rows: pa.Table, key: tuple[str, ...]) -> None:
+    """The key ascends strictly. A label's values may come in any order of their own, such as that of the products, but each in one piece."""
+    if rows.num_rows < 2:
+        return
+    undecided = np.ones(rows.num_rows - 1, dtype=bool)
+    wrong = np.zeros(rows.num_rows - 1, dtype=bool)
+    for name in key:
+        values = rows.column(name).combine_chunks()
+        if table.column(name).kind == "label":
+            values = values.cast(pa.string()).dictionary_encode().indices
+        before, after = values.slice(0, len(values) - 1), values.slice(1)
+        wrong |= undecided & pc.less(after, before).to_numpy(zero_copy_only=False)
+        undecided &= pc.equal(after, before).to_numpy(zero_copy_only=False)
+    wrong |= undecided
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        here, following = (", ".join(str(rows.column(name)[at].as_py()) for name in table.key) for at in (row, row + 1))
+        raise InvariantError(
+            f"{table.name} has a key twice: {here}."
+            if here == following
+            else f"{table.name} is not in the order of its key: {following} comes after {here}.",
+            dataset=table.name,
+            column=", ".join(table.key),
+            expected="unique, ascending keys",
+        )
+
+
+def _check_unique(table: Table, rows: pa.Table) -> None:
+    counts = rows.group_by(list(table.key)).aggregate([([], "count_all")])
+    if counts.num_rows == rows.num_rows:
+        return
+    twice = counts.filter(pc.greater(counts.column("count_all"), 1)).slice(0, 1)
+    key = ", ".join(str(twice.column(name)[0].as_py()) for name in table.key)
+    raise InvariantError(
+        f"{table.name} has a key twice: {key}.",
+        dataset=table.name,
+        column=", ".join(table.key),
+        expected="unique keys",
+    )
+
+
+def _check_sum(table: Table, rows: pa.Table, total: str, parts: tuple[str, ...]) -> None:
+    """Where the total is known, some part is, and the known parts add up to it."""
+    whole = _floats(rows, total)
+    columns = [_floats(rows, part) for part in parts]
+    # Most rows agree to the last digits with every part known: only the others are looked at closely.
+    near = np.abs(whole - sum(columns)) <= SUM_TOLERANCE
+    suspects = np.flatnonzero(~near & ~np.isnan(whole))
+    if not len(suspects):
+        return
+    terms = np.stack([column[suspects] for column in columns])
+    known = ~np.isnan(terms)
+    filled = np.where(known, terms, 0.0)
+    off = np.abs(whole[suspects] - filled.sum(axis=0))
+    wrong = ~known.any(axis=0) | (off > SUM_TOLERANCE * np.maximum(1.0, np.abs(filled).sum(axis=0)))
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        row = int(suspects[first])
+        key = ", ".join(str(rows.column(name)[row].as_py()) for name in table.key)
+        raise InvariantError(
+            f"{table.name} has a {total} that is not the sum of its parts, at {key}: "
+            f"{whole[row]:.6f} and {filled[:, first].sum():.6f}.",
+            dataset=table.name,
+            column=total,
+            expected=" + ".join(parts),
+        )
+
+
+def _floats(rows: pa.Table, name: str) -> np.ndarray:
+    return np.asarray(rows.column(name).to_numpy())
+
+
+# --- reading --------------------------------------------------------------------------------------------------------------------------------
+
+
+def _as_numpy(table: Table, name: str, kind: str, column: pa.ChunkedArray) -> np.ndarray:
+    if kind in {"text", "label"}:
+        raise TypeError(f"{table.name}.{name} is text: ask for its labels()")
+    if kind != "number" and column.null_count:
+        raise TypeError(f"{table.name}.{name} has nulls and is no number: read() it")
+    if kind == "time":
+        return np.asarray(column.cast(pa.int64()).to_numpy()) // 1_000_000
+    if kind == "day":
+        return np.asarray(column.cast(pa.int32()).to_numpy()).astype(np.int64)
+    return np.asarray(column.to_numpy())

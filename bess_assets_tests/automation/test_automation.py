@@ -1,0 +1,475 @@
+"""What runs by itself: looks at the files, schedules, alarms; each judged by what it asks for, on a real instance.
+
+Belongs here: one look or tick at a time.
+Does not: a daemon that ticks (test_daemon.py), what is stale (store/test_status.py).
+"""
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bess_assets.assets.resources import HOLDING_TAG, Warehouse
+from bess_assets.automation.alarms import raise_alarm
+from bess_assets.automation.requests import refresh_request, years_at_work
+from bess_assets.automation.schedules import (
+    freshness_request,
+    refresh_unless_busy,
+    refresh_until_final,
+    schedules,
+    verification_requests,
+)
+from bess_assets.automation.sensors import Look, look
+from bess_assets.checks.freshness import CENTRAL, freshness, is_final
+from bess_assets.definitions import build_defs
+from bess_assets.materialize import materialize_year, open_instance
+from bess_assets.settings import Settings, load_settings
+from bess_assets.store.records import read_run, record_table, result_path, year_lock
+from bess_assets.store.status import plan_year
+from bess_assets.tables import YEARLY
+from bess_assets_tests.dagster.conftest import YEAR, Refreshed
+from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
+
+MOMENT = datetime(YEAR, 11, 24, 7, 0, tzinfo=CENTRAL)
+PRICES = "RT_prices"
+
+
+@pytest.fixture
+def settings(refreshed: Refreshed, tmp_path: Path) -> Settings:
+    """A copy of the refreshed home with rollups of its own, so that a test may change them."""
+    shutil.copytree(refreshed.settings.rollups, tmp_path / "rollups")
+    shutil.copytree(refreshed.settings.results, tmp_path / "results")
+    return load_settings(tmp_path, environ={"DAGSTER_HOME": str(refreshed.settings.dagster_home)})
+
+
+@pytest.fixture
+def own_instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance without any run."""
+    with dg.DagsterInstance.ephemeral(str(tmp_path)) as instance:
+        yield instance
+
+
+def change(path: Path) -> None:
+    """Another content of a rollup: its last row is gone."""
+    rows = pq.read_table(path)
+    pq.write_table(rows.slice(0, rows.num_rows - 1), path)
+
+
+def asked(found: Look) -> dict[str, set[str]]:
+    """Assets by year that a look asks for."""
+    return {
+        str(request.partition_key): {key.to_user_string() for key in request.asset_selection or ()}
+        for request in found.requests
+    }
+
+
+# --- looking at the files
+
+
+def test_a_refreshed_home_asks_for_nothing(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+    found = look(settings, own_instance, None)
+    assert (found.requests, found.waiting, found.alarms) == ([], [], [])
+
+
+def test_a_changed_price_file_asks_for_its_dependents_at_the_second_look(
+    settings: Settings, own_instance: dg.DagsterInstance
+) -> None:
+    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+    first = look(settings, own_instance, None)
+    assert first.requests == []
+    assert "looked at once more" in first.waiting[0]
+    second = look(settings, own_instance, first.cursor)
+    (selection,) = asked(second).values()
+    assert {"rt_prices", "bess_prices", "energy_revenue", "leaderboard", "leaderboard_report"} <= selection
+    assert not {"bess_registry", "bess_awards", "bess_dispatch", "as_revenue", "sced_gen_resources"} & selection
+    assert "rt_prices" in second.requests[0].tags["bess/why"]
+
+
+def test_a_file_that_still_grows_waits(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+    path = settings.rollups / PRICES / f"{YEAR}.parquet"
+    change(path)
+    first = look(settings, own_instance, None)
+    with path.open("ab") as file:
+        file.write(b"more to come")
+    second = look(settings, own_instance, first.cursor)
+    assert second.requests == []
+    assert len(look(settings, own_instance, second.cursor).requests) == 1
+
+
+def test_the_same_change_has_the_same_key_and_the_next_change_another(
+    settings: Settings, own_instance: dg.DagsterInstance
+) -> None:
+    path = settings.rollups / PRICES / f"{YEAR}.parquet"
+    before = path.read_bytes()
+
+    def key() -> str:
+        found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+        return str(found.requests[0].run_key)
+
+    change(path)
+    first = key()
+    assert key() == first
+    change(path)
+    assert key() != first
+    with open_instance(settings) as instance:
+        tables = [t for t in plan_year(settings, YEAR).to_refresh("changed") if t != "leaderboard_report"]
+        assert materialize_year(instance, settings, YEAR, ["rt_prices", *tables]).ok
+    path.write_bytes(before)
+    back = key()
+    assert back != first, "a file that is as it was before is a change again"
+
+
+def test_a_touched_file_asks_for_nothing(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+    for path in settings.rollups.rglob("*.parquet"):
+        os.utime(path, (1, 1))
+    assert look(settings, own_instance, look(settings, own_instance, None).cursor).requests == []
+
+
+def test_a_vanished_file_is_one_alarm_and_no_refresh(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+    path = settings.rollups / PRICES / f"{YEAR}.parquet"
+    content = path.read_bytes()
+    path.unlink()
+    first = look(settings, own_instance, None)
+    assert first.alarms == [f"{YEAR}: rt_prices/{YEAR}.parquet"]
+    second = look(settings, own_instance, first.cursor)
+    assert (second.alarms, second.requests) == ([], [])
+    path.write_bytes(content)
+    third = look(settings, own_instance, second.cursor)
+    path.unlink()
+    assert look(settings, own_instance, third.cursor).alarms == first.alarms, "gone once more, said once more"
+
+
+def test_a_new_year_of_new_reports_is_asked_for_and_a_year_without_a_partition_is_not(
+    settings: Settings, own_instance: dg.DagsterInstance
+) -> None:
+    for year in (2023, 2035):
+        put(settings.reports / f"{year}.csv", text(DA_SPP, [price(f"01/02/{year}", h, 20) for h in range(1, 25)]))
+    found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    assert "2035" not in asked(found)
+    assert {"da_prices", "bess_registry", "leaderboard"} <= asked(found)["2023"]
+
+
+def test_a_report_that_was_asked_for_is_rolled_up_by_the_run_and_no_news_after_it(
+    settings: Settings, instance: dg.DagsterInstance, own_instance: dg.DagsterInstance
+) -> None:
+    report = put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2022", h, 20) for h in range(1, 25)]))
+    found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    assert "da_prices" in asked(found)["2022"]
+    outcome = materialize_year(instance, settings, 2022, ["da_prices"])
+    assert outcome.ok
+    assert plan_year(settings, 2022).news == {}
+    assert (settings.built / "DA_prices" / "2022.parquet").is_file()
+    put(report, report.read_text(encoding="utf-8").replace(",20,", ",21,"))
+    assert plan_year(settings, 2022).news == {"da_prices": ("a.csv",)}, "a report that ERCOT posted anew"
+
+
+def test_new_reports_of_equal_number_make_another_key(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+    def key() -> str:
+        found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+        return next(str(request.run_key) for request in found.requests if request.partition_key == "2022")
+
+    path = put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2022", h, 20) for h in range(1, 25)]))
+    first = key()
+    path.rename(settings.reports / "b.csv")
+    assert key() != first
+
+
+def test_a_new_report_that_cannot_be_opened_is_one_alarm_and_stops_no_look(
+    settings: Settings, own_instance: dg.DagsterInstance
+) -> None:
+    put(settings.reports / "untold.zip", b"PK damaged")
+    first = look(settings, own_instance, None)
+    assert first.alarms == ["reports/untold.zip (there, but it cannot be opened)"]
+    assert look(settings, own_instance, first.cursor).alarms == []
+
+
+def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(
+    settings: Settings, own_instance: dg.DagsterInstance
+) -> None:
+    @dg.job
+    def some_backfill() -> None:
+        pass
+
+    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+    cursor = look(settings, own_instance, None).cursor
+    with year_lock(settings, YEAR):
+        assert "at work" in look(settings, own_instance, cursor).waiting[0]
+    tags = {"dagster/partition": str(YEAR)}
+    run = own_instance.create_run_for_job(some_backfill, tags=tags, status=dg.DagsterRunStatus.NOT_STARTED)
+    assert years_at_work(own_instance) == {YEAR}
+    assert look(settings, own_instance, cursor).requests == []
+    own_instance.report_run_failed(run)
+    assert len(look(settings, own_instance, cursor).requests) == 1
+
+
+def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_again(
+    settings: Settings, own_instance: dg.DagsterInstance
+) -> None:
+    @dg.job
+    def killed() -> None:
+        pass
+
+    tags = {"dagster/partition": str(YEAR), HOLDING_TAG: str(YEAR)}
+    run = own_instance.create_run_for_job(killed, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    half = result_path(settings.results, "leaderboard", YEAR).with_name(f".{YEAR}.parquet.1-ab.tmp")
+    half.write_bytes(b"half")
+    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+    found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    marked = own_instance.get_run_by_id(run.run_id)
+    assert marked is not None
+    assert marked.status == dg.DagsterRunStatus.FAILURE
+    assert not half.exists()
+    assert len(found.requests) == 1
+
+
+def test_a_file_that_cannot_be_read_is_tried_once_and_again_when_it_changes(
+    settings: Settings, own_instance: dg.DagsterInstance
+) -> None:
+    path = settings.rollups / PRICES / f"{YEAR}.parquet"
+    path.write_bytes(b"PAR1 garbage")
+    first = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    tables = sorted(key for key in asked(first)[str(YEAR)] if key in YEARLY or key == "rt_prices")
+    with open_instance(settings) as instance:
+        outcome = materialize_year(instance, settings, YEAR, tables)
+    assert outcome.assets["rt_prices"].status == "failed"
+    again = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    assert [request.run_key for request in again.requests] == [request.run_key for request in first.requests]
+    path.write_bytes(b"PAR1 other garbage")
+    other = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    assert other.requests[0].run_key != first.requests[0].run_key
+
+
+def test_a_year_whose_record_cannot_be_read_holds_no_other_up(
+    settings: Settings, own_instance: dg.DagsterInstance
+) -> None:
+    (settings.results / "_runs" / "2020.json").write_text("no JSON", encoding="utf-8")
+    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+    found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    assert [request.partition_key for request in found.requests] == [str(YEAR)]
+    assert "2020" in found.waiting[0]
+
+
+def test_the_sensor_raises_the_alarm_and_passes_on_what_a_look_found(
+    settings: Settings, own_instance: dg.DagsterInstance
+) -> None:
+    (settings.rollups / PRICES / f"{YEAR}.parquet").unlink()
+    defs = build_defs(settings)
+    sensor = defs.resolve_sensor_def("refresh_changed_years")
+    resources = {"warehouse": Warehouse(environment=settings.environment())}
+    with dg.build_sensor_context(own_instance, definitions=defs, resources=resources) as context:
+        ticked = sensor.evaluate_tick(context)
+    assert ticked.run_requests == []
+    assert ticked.skip_message == f"{YEAR}: rt_prices/{YEAR}.parquet is gone"
+    (line,) = settings.alarms.read_text(encoding="utf-8").splitlines()
+    assert f"rt_prices/{YEAR}.parquet" in json.loads(line)["files"]
+    with dg.build_sensor_context(own_instance, ticked.cursor, definitions=defs, resources=resources) as again:
+        sensor.evaluate_tick(again)
+    assert len(settings.alarms.read_text(encoding="utf-8").splitlines()) == 1
+
+
+# --- schedules
+
+
+def test_the_current_year_is_asked_for_where_something_changed_and_nobody_is_at_it(
+    settings: Settings, own_instance: dg.DagsterInstance
+) -> None:
+    nothing = refresh_unless_busy(settings, own_instance, YEAR, MOMENT)
+    assert isinstance(nothing, dg.SkipReason)
+    assert nothing.skip_message == f"nothing of {YEAR} has changed"
+    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+    request = refresh_unless_busy(settings, own_instance, YEAR, MOMENT)
+    assert isinstance(request, dg.RunRequest)
+    assert request.partition_key == str(YEAR)
+    with year_lock(settings, YEAR):
+        assert isinstance(refresh_unless_busy(settings, own_instance, YEAR, MOMENT), dg.SkipReason)
+    assert "neither" in str(refresh_unless_busy(settings, own_instance, 2022, MOMENT))
+
+
+def test_a_final_year_is_left_alone_by_the_weekly_schedule(
+    settings: Settings, own_instance: dg.DagsterInstance
+) -> None:
+    board_that_ends(settings, date(YEAR, 12, 31), "final")
+    assert is_final(settings, YEAR)
+    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+    skipped = refresh_until_final(settings, own_instance, YEAR, MOMENT)
+    assert isinstance(skipped, dg.SkipReason)
+    assert "final" in (skipped.skip_message or "")
+    result_path(settings.results, "leaderboard", YEAR).unlink()
+    assert isinstance(refresh_until_final(settings, own_instance, YEAR, MOMENT), dg.RunRequest)
+
+
+def test_a_verification_asks_for_every_table_of_every_year(settings: Settings) -> None:
+    requests = verification_requests(settings, MOMENT)
+    assert [(request.partition_key, request.asset_selection) for request in requests] == [(str(YEAR), None)]
+
+
+def test_schedules_keep_central_time_and_the_hour_that_is_set(tmp_path: Path) -> None:
+    for automation, status in (("off", "STOPPED"), ("on", "RUNNING")):
+        made = schedules(load_settings(tmp_path, {"BESS_DAILY_AT": "23:20", "BESS_AUTOMATION": automation}))
+        assert {s.execution_timezone for s in made} == {"America/Chicago"}
+        assert {s.default_status.value for s in made} == {status}
+        assert {s.name: s.cron_schedule for s in made} == {
+            "current_year_daily": "20 23 * * *",
+            "previous_year_weekly_until_final": "20 23 * * 1",
+            "freshness_daily": "5 0 * * *",
+            "full_verification_yearly": "0 3 15 3 *",
+        }
+
+
+def test_each_schedule_can_be_evaluated(settings: Settings, instance: dg.DagsterInstance) -> None:
+    defs = build_defs(settings)
+    for schedule in schedules(settings):
+        with dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=MOMENT.astimezone(UTC),
+            repository_def=defs.get_repository_def(),
+            resources={"warehouse": Warehouse(environment=settings.environment())},
+        ) as context:
+            ticked = schedule.evaluate_tick(context)
+        keys = [request.partition_key for request in ticked.run_requests or ()]
+        expected = {"freshness_daily": [str(YEAR)], "full_verification_yearly": [str(YEAR)]}
+        assert keys == expected.get(schedule.name, []), schedule.name
+        assert keys or ticked.skip_message
+
+
+# --- freshness
+
+
+def board_that_ends(settings: Settings, through: date, edition: str) -> None:
+    """Make the board of the year one that goes as far as a day."""
+    path = result_path(settings.results, "leaderboard", YEAR)
+    rows = pq.read_table(path)
+    for name, value in (("data_through", through), ("edition", edition)):
+        index = rows.schema.get_field_index(name)
+        values = pa.array([value] * rows.num_rows, rows.schema.types[index])
+        rows = rows.set_column(index, rows.schema.field(index), values)
+    pq.write_table(rows, path)
+
+
+def test_a_final_year_is_never_stale(settings: Settings) -> None:
+    board_that_ends(settings, date(YEAR, 12, 31), "final")
+    assert freshness(settings, YEAR, date(2030, 1, 1)).state == "final"
+
+
+def test_a_year_is_stale_once_its_data_end_before_what_was_disclosed_65_days_later(settings: Settings) -> None:
+    board_that_ends(settings, date(2024, 9, 20), "preliminary")
+    assert freshness(settings, YEAR, date(2024, 11, 24)).state == "fresh"
+    stale = freshness(settings, YEAR, date(2024, 11, 25))
+    assert (stale.state, stale.days_behind) == ("stale", 1)
+    assert freshness(settings, YEAR, date(2025, 6, 1)).expected_through == date(2024, 12, 31)
+
+
+def test_a_year_that_was_never_refreshed_is_stale_once_a_day_of_it_is_due(settings: Settings) -> None:
+    assert freshness(settings, 2025, date(2025, 3, 6)).state == "fresh"
+    never = freshness(settings, 2025, date(2025, 3, 7))
+    assert (never.state, never.data_through, never.days_behind) == ("stale", None, None)
+
+
+def test_the_freshness_check_warns_with_its_numbers(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+    board_that_ends(settings, date(2024, 9, 20), "preliminary")
+    result = (
+        build_defs(settings)
+        .resolve_job_def("check_freshness")
+        .execute_in_process(instance=own_instance, partition_key=str(YEAR))
+    )
+    (evaluation,) = result.get_asset_check_evaluations()
+    assert not evaluation.passed
+    assert evaluation.severity == dg.AssetCheckSeverity.WARN
+    assert evaluation.metadata["days_behind"].value == 102
+    request = freshness_request(settings, MOMENT.replace(year=YEAR + 1, month=3, day=6))
+    assert isinstance(request, dg.RunRequest)
+    assert request.partition_key == str(YEAR), "in its first weeks a year has no board"
+    due = freshness_request(settings, MOMENT.replace(year=YEAR + 1, month=3, day=7))
+    assert isinstance(due, dg.RunRequest)
+    assert due.partition_key == str(YEAR + 1), "a day of it is due, board or not"
+    assert isinstance(freshness_request(settings, MOMENT.replace(year=2022)), dg.SkipReason)
+
+
+# --- alarms
+
+
+@pytest.fixture
+def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """A real server that takes what is posted, and what it took."""
+    taken: list[dict[str, str]] = []
+
+    class Take(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Take)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/hook", taken
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_an_alarm_is_written_and_posted(tmp_path: Path, webhook: tuple[str, list[dict[str, str]]]) -> None:
+    address, taken = webhook
+    settings = load_settings(tmp_path, {"BESS_WEBHOOK": address})
+    raise_alarm(settings, "It broke.", {"year": "2024", "why": "a file\nis bad"})
+    assert taken == [{"text": "It broke.\nyear: 2024\nwhy: a file\nis bad", "year": "2024", "why": "a file\nis bad"}]
+    (line,) = settings.alarms.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["posted"] == "yes, answered 200"
+
+
+def test_an_alarm_that_cannot_be_posted_is_in_the_file_all_the_same(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, {"BESS_WEBHOOK": "http://127.0.0.1:9/nobody"})
+    raise_alarm(settings, "It broke.", {})
+    assert json.loads(settings.alarms.read_text(encoding="utf-8"))["posted"].startswith("no: ")
+
+
+def test_a_failed_run_raises_an_alarm_that_names_the_file(
+    settings: Settings, webhook: tuple[str, list[dict[str, str]]]
+) -> None:
+    address, taken = webhook
+    settings = load_settings(settings.home, {**settings.environment(), "BESS_WEBHOOK": address})
+    (settings.rollups / "AS_prices" / f"{YEAR}.parquet").write_bytes(b"no Parquet")
+    defs = build_defs(settings)
+    with open_instance(settings) as instance:
+        result = defs.resolve_job_def("refresh_year").execute_in_process(
+            instance=instance,
+            partition_key=str(YEAR),
+            asset_selection=[dg.AssetKey("as_prices")],
+            raise_on_error=False,
+        )
+        with dg.build_run_status_sensor_context(
+            sensor_name="raise_an_alarm_for_failed_runs",
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+            dagster_event=result.get_run_failure_event(),
+            resources={"warehouse": Warehouse(environment=settings.environment())},
+        ) as context:
+            defs.resolve_sensor_def("raise_an_alarm_for_failed_runs")(context.for_run_failure())
+    assert len(taken) == 1
+    assert taken[0]["text"].startswith(f"The run of refresh_year on {YEAR} failed.")
+    assert f"{YEAR}.parquet" in taken[0]["why"]
+    assert taken[0]["failed steps"] == "as_prices"
+
+
+def test_a_request_is_none_where_nothing_is_due(settings: Settings) -> None:
+    assert refresh_request(settings, plan_year(settings, YEAR), "changed") is None
+    every = refresh_request(settings, plan_year(settings, YEAR), None)
+    assert every is not None
+    assert every.asset_selection is None
+    entry = read_run(settings.results, YEAR)["tables"]["leaderboard"]
+    record_table(settings.results, YEAR, "leaderboard", {**entry, "finished": "later"})
+    later = refresh_request(settings, plan_year(settings, YEAR), None)
+    assert later is not None
+    assert later.run_key != every.run_key

@@ -1,0 +1,677 @@
+"""Types that drift between files, blanks, and what cannot be read."""
+
+import json
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bess_assets.ercot.calendar import day_number
+from bess_assets.ercot.datasets import DATASETS, METADATA_KEY
+from bess_assets.ercot.parsing import (
+    NO_VALUE,
+    FileCount,
+    day_range,
+    parse_hour,
+    parse_number,
+    parse_wall_clock,
+    parse_wall_clocks,
+    read_rows,
+)
+from bess_assets.errors import InputError
+from bess_assets_tests.scenario import (
+    DAY_SPELLINGS,
+    ERAS,
+    GEN,
+    HEADINGS,
+    HOUR_SPELLINGS,
+    NOT_DAYS,
+    NOT_HOURS,
+    NOT_NUMBERS,
+    NOT_STAMPS,
+    NUMBER_SPELLINGS,
+    STAMP_SPELLINGS,
+    hourly,
+    run,
+    write_columns,
+    write_rollup,
+)
+
+DAY = date(2025, 3, 9)
+HOURLY = ["operating_day", "hour_ending", "resource_name", "award_mw", "repeated_hour"]
+
+
+def _seconds(stamp):
+    return (stamp - datetime(1970, 1, 1)) // timedelta(seconds=1)
+
+
+def _dam(tmp_path, **columns):
+    """Day-ahead rows, one for each value given; columns by canonical name, already in their stored form."""
+    length = len(next(iter(columns.values())))
+    given = {"operating_day": [DAY] * length, "hour_ending": [1] * length, "resource_name": [GEN] * length} | columns
+    headings = {**HEADINGS["dam_gen_resources"], "repeated_hour": ("DSTFlag", "DSTFlag")}
+    return write_columns(
+        tmp_path, "dam_gen_resources", 2025, {headings[name][0]: values for name, values in given.items()}
+    )
+
+
+def _read(path, dataset="dam_gen_resources", columns=HOURLY, count=None):
+    (rows,) = read_rows(DATASETS[dataset], path, columns, count)
+    return rows
+
+
+def _only(tmp_path, name, values):
+    return _read(_dam(tmp_path, **{name: values}))
+
+
+# --- hazard 5: one meaning, many types --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
+def test_hazard_5_days_hours_names_and_numbers_are_the_same_in_every_era(tmp_path, era):
+    rows = [
+        hourly(date(2024, 2, 29), 1, award_mw=3.0),
+        hourly(date(2024, 12, 31), 24, award_mw=None),
+        hourly(date(2025, 11, 2), 25, award_mw=-7.0),
+    ]
+    read = _read(write_rollup(tmp_path, "dam_gen_resources", 2024, rows, era))
+    assert read.days().tolist() == [day_number(row["operating_day"]) for row in rows]
+    assert read.hours().tolist() == [1, 24, 25]
+    codes, texts = read.texts("resource_name")
+    assert (codes.tolist(), texts) == ([0, 0, 0], [GEN])
+    assert np.array_equal(read.numbers("award_mw"), [3.0, np.nan, -7.0], equal_nan=True)
+
+
+@pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
+def test_hazard_5_stamps_and_flags_are_the_same_in_every_era(tmp_path, era):
+    stamps = [datetime(2025, 11, 2, 1, 15, 13), datetime(2025, 11, 2, 1, 15, 13), datetime(2025, 11, 2, 23, 59, 59)]
+    rows = [run(stamp, flag=flag) for stamp, flag in zip(stamps, ("N", "Y", "N"), strict=True)]
+    path = write_rollup(tmp_path, "sced_gen_resources", 2025, rows, era)
+    read = _read(path, "sced_gen_resources", ["sced_stamp", "repeated_hour"])
+    codes, seconds = read.stamps("sced_stamp")
+    assert seconds[codes].tolist() == [_seconds(stamp) for stamp in stamps]
+    assert read.flags("repeated_hour").tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(("text", "day"), DAY_SPELLINGS.items())
+def test_a_day_is_read_as_people_and_programs_write_it(tmp_path, text, day):
+    assert _only(tmp_path, "operating_day", [text]).days().tolist() == [day_number(day)]
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.date32(), pa.date64(), pa.timestamp("s"), pa.timestamp("ns"), pa.timestamp("us", tz="UTC")], ids=str
+)
+def test_a_day_is_the_same_in_every_type_of_date(tmp_path, kind):
+    values = pa.array([DAY, None], pa.date32()).cast(pa.timestamp("s")).cast(kind)
+    assert _only(tmp_path, "operating_day", values).days().tolist() == [day_number(DAY), NO_VALUE]
+
+
+def test_a_timestamp_with_a_zone_is_wall_clock_time_stored_as_if_it_were_utc(tmp_path):
+    # 00:30 wall clock: shifted by the zone it would be the day before
+    values = pa.array([datetime(2025, 3, 9, 0, 30)], pa.timestamp("us", tz="UTC"))
+    assert _only(tmp_path, "operating_day", values).days().tolist() == [day_number(DAY)]
+
+
+@pytest.mark.parametrize(("text", "hour"), HOUR_SPELLINGS.items())
+def test_an_hour_is_read_as_text_in_every_spelling(tmp_path, text, hour):
+    assert parse_hour(text.strip()) == hour
+    assert _only(tmp_path, "hour_ending", [text, ""]).hours().tolist() == [hour, NO_VALUE]
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.int32(), pa.int64(), pa.float32(), pa.float64()], ids=str)
+def test_an_hour_is_the_same_in_every_type_of_number(tmp_path, kind):
+    values = pa.array([1, 24, None], kind)
+    assert _only(tmp_path, "hour_ending", values).hours().tolist() == [1, 24, NO_VALUE]
+
+
+@pytest.mark.parametrize(("text", "stamp"), STAMP_SPELLINGS.items())
+def test_a_stamp_is_read_as_text_in_every_spelling(text, stamp):
+    assert parse_wall_clock(text) == _seconds(stamp)
+
+
+_STAMPS = st.builds(
+    lambda numbers, spelling: spelling.format(*numbers),
+    st.tuples(*(st.integers(0, most) for most in (13, 32, 2500, 25, 61, 61))),
+    st.sampled_from(
+        [
+            "{0:02}/{1:02}/{2:04} {3:02}:{4:02}:{5:02}",
+            "{0:02}/{1:02}/{2:04}",
+            "{2:04}-{0:02}-{1:02} {3:02}:{4:02}:{5:02}",
+            "{2:04}-{0:02}-{1:02}",
+            "{0}/{1}/{2} {3}:{4}",
+        ]
+    ),
+)
+
+
+@given(st.lists(st.none() | _STAMPS | st.text(max_size=19) | st.text("0123456789/-: ", min_size=10, max_size=19)))
+def test_many_stamps_at_once_are_read_as_one_by_one_or_left_to_be(texts):
+    for text, seconds in zip(texts, parse_wall_clocks(texts), strict=True):
+        if seconds != NO_VALUE:
+            assert seconds == parse_wall_clock(text)
+
+
+@pytest.mark.parametrize("text", ["02/29/2024 23:59:59", "12/31/2025", "2025-03-09 00:00:00", "1999-01-01"])
+def test_the_spellings_of_whole_files_are_read_at_once(text):
+    assert parse_wall_clocks([text]).tolist() == [parse_wall_clock(text)]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_a_stamp_is_the_same_in_every_unit_of_timestamp(tmp_path, unit):
+    stamps = [datetime(2025, 3, 9, 0, 15, 13), None, datetime(1999, 12, 31, 23, 59, 59)]
+    path = write_columns(tmp_path, "sced_gen_resources", 2025, {
+        "SCEDTimeStamp": pa.array(stamps, pa.timestamp(unit)), "ResourceName": [GEN] * 3,
+    })  # fmt: skip
+    codes, seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
+    assert seconds[codes].tolist() == [_seconds(stamps[0]), NO_VALUE, _seconds(stamps[2])]
+
+
+def test_the_fraction_of_a_second_is_left_out(tmp_path):
+    stamps = pa.array([datetime(2025, 3, 9, 0, 15, 13, 999_000)], pa.timestamp("ms"))
+    path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": stamps, "ResourceName": [GEN]})
+    codes, seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
+    assert seconds[codes].tolist() == [_seconds(datetime(2025, 3, 9, 0, 15, 13))]
+
+
+def test_a_blank_stamp_is_no_stamp(tmp_path):
+    stamps = ["03/09/2025 00:15:13", "", None, "03/09/2025 00:15:13"]
+    path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": stamps, "ResourceName": [GEN] * 4})
+    codes, seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
+    known = _seconds(datetime(2025, 3, 9, 0, 15, 13))
+    assert seconds[codes].tolist() == [known, NO_VALUE, NO_VALUE, known]
+
+
+@pytest.mark.parametrize(("text", "number"), NUMBER_SPELLINGS.items())
+def test_a_number_is_read_as_text_and_a_blank_one_is_unknown(tmp_path, text, number):
+    if number is not None:
+        assert parse_number(text) == number
+    expected = np.nan if number is None else number
+    assert np.array_equal(
+        _only(tmp_path, "award_mw", [text, None]).numbers("award_mw"), [expected, np.nan], equal_nan=True
+    )
+
+
+@pytest.mark.parametrize("kind", [pa.int16(), pa.int64(), pa.float32(), pa.float64(), pa.decimal128(9, 2)], ids=str)
+def test_a_number_is_the_same_in_every_type(tmp_path, kind):
+    values = pa.array([Decimal(12) if pa.types.is_decimal(kind) else 12, None], kind)
+    assert np.array_equal(_only(tmp_path, "award_mw", values).numbers("award_mw"), [12.0, np.nan], equal_nan=True)
+
+
+def test_a_whole_number_that_no_float_holds_is_read_as_the_nearest(tmp_path):
+    values = pa.array([2**53 + 1, 3], pa.int64())
+    assert _only(tmp_path, "award_mw", values).numbers("award_mw").tolist() == [2.0**53, 3.0]
+
+
+def test_a_column_that_holds_nothing_at_all_is_unknown(tmp_path):
+    assert np.isnan(_only(tmp_path, "award_mw", pa.nulls(2)).numbers("award_mw")).all()
+
+
+@pytest.mark.parametrize(
+    ("stored", "meaning"),
+    [
+        (["Y", "N", None, "", " y "], [1, 0, -1, -1, 1]),
+        (["true", "FALSE", "1", "0", None], [1, 0, 1, 0, -1]),
+        (pa.array([True, False, None], pa.bool_()), [1, 0, -1]),
+    ],
+    ids=["letters", "words and digits", "booleans"],
+)
+def test_a_repeated_hour_flag_is_yes_no_or_not_said(tmp_path, stored, meaning):
+    assert _only(tmp_path, "repeated_hour", stored).flags("repeated_hour").tolist() == meaning
+
+
+def test_names_are_trimmed_and_a_name_of_blanks_is_none(tmp_path):
+    codes, texts = _only(tmp_path, "resource_name", [" B_BESS1", "B_BESS1 ", "", "  ", None, "A_BESS1"]).texts(
+        "resource_name"
+    )
+    assert [texts[code] if code >= 0 else None for code in codes] == ["B_BESS1", "B_BESS1", None, None, None, "A_BESS1"]
+    assert len(texts) == 2
+
+
+# --- absent is not blank ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_absent_column_is_unknown_in_every_row_and_says_that_it_is_absent(tmp_path):
+    rows = _read(_dam(tmp_path, resource_name=[GEN, GEN]))
+    assert rows.has("resource_name")
+    assert not rows.has("award_mw")
+    assert np.isnan(rows.numbers("award_mw")).all()
+    assert rows.flags("repeated_hour").tolist() == [-1, -1]
+    assert rows.intervals("interval").tolist() == [NO_VALUE, NO_VALUE]
+    codes, texts = rows.texts("settlement_point")
+    assert (codes.tolist(), texts) == ([-1, -1], [])
+
+
+def test_only_the_columns_asked_for_are_read(tmp_path):
+    path = _dam(tmp_path, award_mw=[1.0], hsl_mw=[2.0])
+    rows = _read(path, columns=["operating_day", "award_mw"])
+    assert rows.has("award_mw")
+    assert not rows.has("hsl_mw")
+
+
+def test_kept_rows_keep_their_order_and_their_file(tmp_path):
+    rows = _only(tmp_path, "award_mw", [1.0, 2.0, 3.0])
+    kept = rows.keep(np.array([True, False, True]))
+    assert (kept.count, kept.numbers("award_mw").tolist(), kept.path) == (2, [1.0, 3.0], rows.path)
+    assert rows.keep(np.array([True, True, True])) is rows
+
+
+def test_rows_come_in_file_order_over_row_groups_and_some_groups_can_be_asked_for(tmp_path):
+    rows = [hourly(DAY, hour, award_mw=float(hour)) for hour in range(1, 6)]
+    path = write_rollup(tmp_path, "dam_gen_resources", 2025, rows, row_group_size=2)
+    dataset = DATASETS["dam_gen_resources"]
+    batches = list(read_rows(dataset, path, HOURLY))
+    assert [batch.group for batch in batches] == [0, 1, 2]
+    assert [h for batch in batches for h in batch.hours().tolist()] == [1, 2, 3, 4, 5]
+    count = FileCount()
+    chosen = list(read_rows(dataset, path, HOURLY, count, groups=[1]))
+    assert [h for batch in chosen for h in batch.hours().tolist()] == [3, 4]
+    assert count.rows == 2
+
+
+# --- hazard 1 and 3 -------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_hazard_1_the_datetime_column_is_not_among_the_columns_of_any_dataset():
+    for dataset in DATASETS.values():
+        headings = [heading for column in dataset.columns.values() for heading in column.headings]
+        assert "datetime" not in [heading.lower() for heading in headings]
+
+
+def test_hazard_1_the_datetime_column_is_never_read(tmp_path, monkeypatch):
+    asked = []
+    whole = pq.ParquetFile.iter_batches
+
+    def spy(self, *args, columns, **more):
+        asked.extend(columns)
+        return whole(self, *args, columns=columns, **more)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
+    path = write_columns(tmp_path, "as_prices", 2025, {
+        "DeliveryDate": [DAY], "hour": [24], "AncillaryType": ["RRS"], "MCPC": [1.0], "datetime": [datetime(2025, 3, 10, 1)],
+    })  # fmt: skip
+    list(read_rows(DATASETS["as_prices"], path, [*DATASETS["as_prices"].columns]))
+    assert asked == ["DeliveryDate", "hour", "AncillaryType", "MCPC"]
+
+
+@pytest.mark.parametrize("kind", [pa.date32(), pa.string(), pa.timestamp("us"), pa.null()], ids=str)
+def test_hazard_3_a_date_column_that_is_all_null_stops_with_an_error_that_names_file_and_column(tmp_path, kind):
+    path = _dam(tmp_path, operating_day=pa.array([None, None], kind))
+    with pytest.raises(
+        InputError, match=r"2025\.parquet of DAM_Gen_Resources has no operating day: .* null .*in all 2 rows"
+    ) as caught:
+        list(read_rows(DATASETS["dam_gen_resources"], path, HOURLY))
+    assert (caught.value.dataset, caught.value.file, caught.value.column) == (
+        "dam_gen_resources",
+        str(path),
+        "DeliveryDate",
+    )
+    assert "datetime column is wrong" in caught.value.expected
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_hazard_3_a_date_column_filled_with_blank_text_is_as_good_as_null(tmp_path, blank):
+    path = _dam(tmp_path, operating_day=[blank, blank])
+    with pytest.raises(InputError, match="has no operating day"):
+        list(read_rows(DATASETS["dam_gen_resources"], path, HOURLY))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name", "heading"),
+    [("sced_gen_resources", "sced_stamp", "SCEDTimeStamp"), ("sced_smne", "interval_end", "IntervalTime")],
+)
+def test_hazard_3_stamps_that_are_all_null_stop_too(tmp_path, dataset, name, heading):
+    names = HEADINGS[dataset]["resource_name"][0]
+    path = write_columns(tmp_path, dataset, 2025, {heading: pa.array([None], pa.string()), names: [GEN]})
+    with pytest.raises(InputError) as caught:
+        list(read_rows(DATASETS[dataset], path, [name, "resource_name"]))
+    assert (caught.value.dataset, caught.value.column) == (dataset, heading)
+
+
+def test_hazard_3_one_date_among_nulls_is_enough_and_so_is_an_empty_file(tmp_path):
+    rows = _only(tmp_path, "operating_day", pa.array([None, DAY, None], pa.date32()))
+    assert rows.days().tolist() == [NO_VALUE, day_number(DAY), NO_VALUE]
+    empty = _dam(tmp_path, operating_day=pa.array([], pa.date32()), award_mw=pa.array([], pa.float64()))
+    assert sum(batch.count for batch in read_rows(DATASETS["dam_gen_resources"], empty, HOURLY)) == 0
+
+
+# --- what cannot be read ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", NOT_NUMBERS)
+def test_text_in_a_number_is_an_error_that_shows_the_text(tmp_path, text):
+    rows = _only(tmp_path, "award_mw", ["1.5", text])
+    with pytest.raises(InputError) as caught:
+        rows.numbers("award_mw")
+    assert repr(text) in caught.value.problem
+    assert (caught.value.dataset, caught.value.column) == ("dam_gen_resources", "AwardedQuantity")
+    assert caught.value.file.endswith("2025.parquet")
+    assert caught.value.expected == "a number"
+
+
+@pytest.mark.parametrize("text", NOT_DAYS)
+def test_text_that_is_no_day_is_an_error_that_shows_the_text(tmp_path, text):
+    rows = _only(tmp_path, "operating_day", ["03/09/2025", text])
+    with pytest.raises(InputError, match="DeliveryDate") as caught:
+        rows.days()
+    assert repr(text) in caught.value.problem
+
+
+@pytest.mark.parametrize("text", NOT_STAMPS)
+def test_text_that_is_no_stamp_is_an_error_that_shows_the_text(tmp_path, text):
+    path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": [text], "ResourceName": [GEN]})
+    rows = _read(path, "sced_gen_resources", ["sced_stamp"])
+    with pytest.raises(InputError, match="SCEDTimeStamp") as caught:
+        rows.stamps("sced_stamp")
+    assert repr(text) in caught.value.problem
+
+
+@pytest.mark.parametrize("text", NOT_HOURS)
+def test_text_that_is_no_hour_is_an_error_that_shows_the_text(tmp_path, text):
+    rows = _only(tmp_path, "hour_ending", ["1", text])
+    with pytest.raises(InputError, match="HourEnding") as caught:
+        rows.hours()
+    assert repr(text) in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [list(range(24)), [float(h) for h in range(24)], [f"{h:02d}:00" for h in range(24)]],
+    ids=["int", "float", "text"],
+)
+def test_labels_0_to_23_are_an_error_because_every_hour_would_be_one_late(tmp_path, labels):
+    rows = _only(tmp_path, "hour_ending", labels)
+    with pytest.raises(InputError, match="HourEnding") as caught:
+        rows.hours()
+    assert "not 0 to 23" in caught.value.expected
+
+
+def test_half_an_hour_is_no_hour(tmp_path):
+    with pytest.raises(InputError, match=r"'1\.5'"):
+        _only(tmp_path, "hour_ending", [1.0, 1.5]).hours()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "ask"),
+    [
+        ("award_mw", [True, False], lambda rows: rows.numbers("award_mw")),
+        ("operating_day", [20_250_309], lambda rows: rows.days()),
+        ("hour_ending", [datetime(2025, 3, 9, 1)], lambda rows: rows.hours()),
+        ("repeated_hour", ["maybe"], lambda rows: rows.flags("repeated_hour")),
+    ],
+    ids=["booleans for numbers", "integers for dates", "timestamps for hours", "maybe for a flag"],
+)
+def test_a_type_that_has_no_such_meaning_is_an_error(tmp_path, name, values, ask):
+    rows = _only(tmp_path, name, values)
+    with pytest.raises(InputError) as caught:
+        ask(rows)
+    assert caught.value.column in {"AwardedQuantity", "DeliveryDate", "HourEnding", "DSTFlag"}
+    assert caught.value.expected
+
+
+def test_integers_for_stamps_are_an_error(tmp_path):
+    path = write_columns(
+        tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": [1_741_500_000], "ResourceName": [GEN]}
+    )
+    with pytest.raises(InputError, match="timestamps, or text"):
+        _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
+
+
+@pytest.mark.parametrize(
+    "values", [[1.0, float("inf"), float("-inf")], ["1", "inf", "-Infinity"]], ids=["float", "text"]
+)
+def test_infinite_numbers_are_taken_for_blank_and_counted(tmp_path, values):
+    count = FileCount()
+    for rows in read_rows(DATASETS["dam_gen_resources"], _dam(tmp_path, award_mw=values), HOURLY, count):
+        assert np.array_equal(rows.numbers("award_mw"), [1.0, np.nan, np.nan], equal_nan=True)
+    assert count.unusable_numbers == {"award_mw": 2}
+    assert count.rows == 3
+
+
+def test_a_file_that_breaks_off_inside_is_an_error_that_names_it(tmp_path):
+    rows = [hourly(DAY, hour, award_mw=float(hour)) for hour in range(1, 25)]
+    path = write_rollup(tmp_path, "dam_gen_resources", 2025, rows, compression="zstd")
+    content = bytearray(path.read_bytes())
+    content[4:400] = b"\xff" * 396  # pages gone, footer whole
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"2025\.parquet of DAM_Gen_Resources breaks off") as caught:
+        list(read_rows(DATASETS["dam_gen_resources"], path, HOURLY))
+    assert caught.value.file == str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "shown"),
+    [
+        ("award_mw", pa.array([DAY], pa.date32()), "date32[day]"),
+        ("award_mw", pa.array([b"\xff"], pa.binary()), "binary"),
+        ("hour_ending", pa.array([2**64 - 1], pa.uint64()), "uint64"),
+        ("hour_ending", pa.array([1e300], pa.float64()), "1e+300"),
+        ("operating_day", pa.array([b"\xff"], pa.binary()), "binary"),
+    ],
+)
+def test_a_column_of_a_type_that_cannot_be_what_it_should_is_refused_by_name(tmp_path, name, values, shown):
+    path = _dam(tmp_path, **{name: values})
+    (rows,) = read_rows(DATASETS["dam_gen_resources"], path, HOURLY)
+    read = {
+        "award_mw": rows.numbers,
+        "hour_ending": rows.hours,
+        "operating_day": rows.days,
+    }
+    with pytest.raises(InputError, match="dam_gen_resources") as refused:
+        read[name](name)
+    assert refused.value.column == HEADINGS["dam_gen_resources"][name][0]
+    assert shown in refused.value.problem
+
+
+def test_two_columns_of_one_heading_are_refused_by_name(tmp_path):
+    path = _dam(tmp_path, award_mw=[1.0])
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("AwardedQuantity", pa.array([2.0])), path)
+    with pytest.raises(InputError, match="two columns 'AwardedQuantity'") as refused:
+        list(read_rows(DATASETS["dam_gen_resources"], path, HOURLY))
+    assert (refused.value.file, refused.value.column) == (str(path), "AwardedQuantity")
+
+
+@pytest.mark.parametrize(
+    "text", ["01/01/0001", "0001-01-01 00:00:00", "12/31/9999 23:59:59", "2024-12-31", "1969-12-31"]
+)
+def test_the_first_and_the_last_day_that_can_be_are_read_at_once(text):
+    assert parse_wall_clocks([None, text, ""]).tolist() == [NO_VALUE, parse_wall_clock(text), NO_VALUE]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("0:/09/2025", "1//09/2025", "03/09/202:", "03/09/20/5", "00/09/2025", "13/09/2025", "03/00/2025", "03/09/0000"),
+        *("02/29/2025", "04/31/2025", "03-09-2025", "2025-00-01", "2025-01-32", "03/09/2025 24:00:00", "03/09/2025 12:60:00"),
+        *("03/09/2025 12:59:60", "2025-03-09 12.59.59", "2025-03-09 1:59:590", "\u0660\u0663/09/2025"),
+    ],
+)  # fmt: skip
+def test_what_names_no_day_or_time_is_not_read_at_once(text):
+    assert parse_wall_clocks([text]).tolist() == [NO_VALUE]
+
+
+# --- from batch to batch ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_values_mean_in_each_row_group_what_they_say_there(tmp_path):
+    """What a column's texts mean is kept from one group to the next, for they are mostly the same."""
+    path = write_columns(tmp_path, "dam_gen_resources", 2025, {
+        "DeliveryDate": ["03/09/2025", "", "03/09/2025", None, "03/10/2025", "03/10/2025"],
+        "HourEnding": ["01:00", "02:00", "01:00", "02:00", "03:00", "04:00"],
+        "ResourceName": ["A", " B", "A", " B", "B", "C"],
+        "AwardedQuantity": ["1", "2", "1", "2", "", "4.5"],
+        "DSTFlag": ["N", "Y", "N", "N", "Y", None],
+    }, row_group_size=2)  # fmt: skip
+    groups = list(read_rows(DATASETS["dam_gen_resources"], path, HOURLY))
+    first, second = day_number(date(2025, 3, 9)), day_number(date(2025, 3, 10))
+    assert [rows.days().tolist() for rows in groups] == [[first, NO_VALUE], [first, NO_VALUE], [second, second]]
+    assert [rows.hours().tolist() for rows in groups] == [[1, 2], [1, 2], [3, 4]]
+    assert [[texts[code] for code in codes] for codes, texts in (rows.texts("resource_name") for rows in groups)] == [
+        ["A", "B"],
+        ["A", "B"],
+        ["B", "C"],
+    ]
+    assert [rows.numbers("award_mw").tolist() for rows in groups[:2]] == [[1.0, 2.0]] * 2
+    assert np.array_equal(groups[2].numbers("award_mw"), [np.nan, 4.5], equal_nan=True)
+    assert [rows.flags("repeated_hour").tolist() for rows in groups] == [[0, 1], [0, 0], [1, -1]]
+
+
+def test_a_nan_of_the_files_own_is_counted_and_a_blank_is_not_in_all_row_groups_together(tmp_path):
+    count = FileCount(rows=10, unusable_numbers={"award_mw": 1, "hsl_mw": 1})
+    values = pa.array([1.0, float("nan"), None, float("inf")], pa.float64())
+    path = write_columns(tmp_path, "dam_gen_resources", 2025, {
+        "DeliveryDate": [DAY] * 4, "HourEnding": [1] * 4, "ResourceName": [GEN] * 4, "AwardedQuantity": values,
+    }, row_group_size=2)  # fmt: skip
+    read = [rows.numbers("award_mw") for rows in read_rows(DATASETS["dam_gen_resources"], path, HOURLY, count)]
+    assert np.array_equal(np.concatenate(read), [1.0, np.nan, np.nan, np.nan], equal_nan=True)
+    assert (count.rows, count.unusable_numbers) == (14, {"award_mw": 3, "hsl_mw": 1})
+
+
+def test_a_group_without_a_date_is_no_file_without_one(tmp_path):
+    path = write_columns(tmp_path, "dam_gen_resources", 2025, {
+        "DeliveryDate": pa.array([None, None, DAY], pa.date32()), "HourEnding": [1] * 3, "ResourceName": [GEN] * 3,
+    }, row_group_size=2)  # fmt: skip
+    dataset = DATASETS["dam_gen_resources"]
+    assert [rows.count for rows in read_rows(dataset, path, HOURLY)] == [2, 1]
+    assert [rows.count for rows in read_rows(dataset, path, HOURLY, groups=[0])] == [2]
+    assert [rows.count for rows in read_rows(dataset, path, ["hour_ending"])] == [2, 1]
+
+
+# --- one column under several headings ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "joined"),
+    [
+        ([1.0, None, 3.0], [9.0, 2.0, None], [1.0, 2.0, 3.0]),
+        ([1, None, 3], [9.5, 2.5, None], [1.0, 2.5, 3.0]),
+        (["1", " ", None], ["9", "2", "3"], [1.0, 2.0, 3.0]),
+        ([1.0, None, None], ["9", "2", " 3"], [1.0, 2.0, 3.0]),
+    ],
+    ids=["numbers", "whole and broken numbers", "texts", "numbers and texts"],
+)
+def test_two_spellings_of_a_column_are_joined_row_by_row(tmp_path, one, other, joined):
+    path = write_columns(tmp_path, "dam_gen_resources", 2025, {
+        "DeliveryDate": [DAY] * 3, "HourEnding": [1] * 3, "ResourceName": [GEN] * 3, "AwardedQuantity": one, "Awarded Quantity": other,
+    })  # fmt: skip
+    assert _read(path).numbers("award_mw").tolist() == joined
+
+
+# --- rollups that were built from reports -----------------------------------------------------------------------------------------------------------
+
+
+def test_only_a_built_rollup_knows_in_which_rows_a_column_was_not_published(tmp_path):
+    columns = {
+        "DeliveryDate": [DAY] * 3, "HourEnding": [1] * 3, "ResourceName": [GEN] * 3, "AwardedQuantity": [1.0, None, None],
+        "HSL": [1.0] * 3, "report_layout": pa.array([0, 1, 0], pa.int32()),
+    }  # fmt: skip
+    path = write_columns(tmp_path, "dam_gen_resources", 2025, columns)
+    wanted = ["operating_day", "award_mw", "hsl_mw"]
+    assert _read(path, columns=wanted).absent(["award_mw"]) == {}
+    layouts = {"layouts": [["award_mw", "hsl_mw", "operating_day"], ["hsl_mw", "operating_day"]]}
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({METADATA_KEY: json.dumps(layouts)}), path)
+    absent = _read(path, columns=wanted).absent(["award_mw", "hsl_mw", "lsl_mw"])
+    assert {name: rows.tolist() for name, rows in absent.items()} == {"award_mw": [False, True, False]}
+
+
+# --- the days of a file -----------------------------------------------------------------------------------------------------------------------------
+
+STAMPS = [datetime(2025, 3, 11), None, datetime(2025, 3, 9, 23, 59, 59), datetime(2025, 3, 10)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array(STAMPS, pa.timestamp("us")),
+        pa.array([s and f"{s:%m/%d/%Y %H:%M:%S}" for s in STAMPS]),
+        pa.array([s and f" {s.isoformat()}" for s in STAMPS]),
+        pa.array([s and f"{s.month}/{s.day}/{s.year} {s.hour}:{s:%M}" for s in STAMPS]),
+    ],
+    ids=["typed", "ercot", "iso", "spreadsheet"],
+)
+def test_the_first_and_last_day_of_a_file_are_those_of_its_stamps(tmp_path, values):
+    path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": values, "ResourceName": [GEN] * 4})
+    days = day_range(DATASETS["sced_gen_resources"], path, "sced_stamp", "SCEDTimeStamp")
+    assert days == (day_number(date(2025, 3, 9)), day_number(date(2025, 3, 11)))
+    # an interval that ends at midnight is the last of the day before
+    path = write_columns(tmp_path, "sced_smne", 2025, {"IntervalTime": values, "ResourceCode": [GEN] * 4})
+    days = day_range(DATASETS["sced_smne"], path, "interval_end", "IntervalTime")
+    assert days == (day_number(date(2025, 3, 9)), day_number(date(2025, 3, 10)))
+
+
+@pytest.mark.parametrize(
+    "values", [pa.array([None, DAY], pa.date32()), ["", "03/09/2025"], [" ", "2025-03-09 00:00:00"]]
+)
+def test_the_day_of_a_file_of_one_day_is_both_its_first_and_its_last(tmp_path, values):
+    path = _dam(tmp_path, operating_day=values)
+    dataset = DATASETS["dam_gen_resources"]
+    assert day_range(dataset, path, "operating_day", "DeliveryDate") == (day_number(DAY), day_number(DAY))
+
+
+@pytest.mark.parametrize("values", [pa.nulls(2), pa.array([None, None], pa.date32()), ["", " "]])
+def test_a_file_without_a_day_has_no_first_and_no_last(tmp_path, values):
+    path = _dam(tmp_path, operating_day=values)
+    assert day_range(DATASETS["dam_gen_resources"], path, "operating_day", "DeliveryDate") is None
+    path = write_columns(
+        tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": pa.nulls(2), "ResourceName": [GEN] * 2}
+    )
+    assert day_range(DATASETS["sced_gen_resources"], path, "sced_stamp", "SCEDTimeStamp") is None
+
+
+def test_the_days_of_a_file_that_hold_something_else_are_an_error_that_shows_it(tmp_path):
+    path = _dam(tmp_path, operating_day=["03/09/2025", "soon"])
+    with pytest.raises(InputError, match="'soon'"):
+        day_range(DATASETS["dam_gen_resources"], path, "operating_day", "DeliveryDate")
+
+
+def test_a_time_zone_of_its_own_is_taken_at_its_word(tmp_path):
+    utc = pa.array([datetime(2025, 3, 9, 5, 30), datetime(2025, 3, 9, 6, 30)], pa.timestamp("us", "UTC"))
+    values = utc.cast(pa.timestamp("us", "America/Chicago"))
+    days = _only(tmp_path, "operating_day", values).days().tolist()
+    assert days == [day_number(date(2025, 3, 8)), day_number(DAY)]
+    path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": values, "ResourceName": [GEN] * 2})
+    codes, seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
+    assert seconds[codes].tolist() == [_seconds(datetime(2025, 3, 8, 23, 30)), _seconds(datetime(2025, 3, 9, 0, 30))]
+
+
+def test_whole_numbers_far_apart_are_read_as_those_that_are_near(tmp_path):
+    far = _only(tmp_path, "hour_ending", pa.array([1, 5_000, 1], pa.int64()))
+    assert far.hours().tolist() == [1, 5_000, 1]
+    near = _only(tmp_path, "hour_ending", pa.array([-3, 4, 4], pa.int64()))
+    assert near.hours().tolist() == [-3, 4, 4], "a label 0 between them is none of the file's"
+    decimals = _only(tmp_path, "hour_ending", pa.array([Decimal(7), None], pa.decimal128(4, 1)))
+    assert decimals.hours().tolist() == [7, NO_VALUE]
+    largest = _only(tmp_path, "hour_ending", pa.array([2.0**53], pa.float64()))
+    assert largest.hours().tolist() == [2**53]
+
+
+@pytest.mark.parametrize(
+    ("values", "numbers"),
+    [
+        (["1", " 96", "100.0", "", None], [1, 96, 100, NO_VALUE, NO_VALUE]),
+        (pa.array([1, 100, None], pa.int16()), [1, 100, NO_VALUE]),
+        (pa.array([4.0, None], pa.float64()), [4, NO_VALUE]),
+    ],
+    ids=["text", "integers", "floats"],
+)
+def test_an_interval_is_the_same_in_every_type(tmp_path, values, numbers):
+    path = write_columns(tmp_path, "sced_smne", 2025, {
+        "IntervalTime": [datetime(2025, 3, 9, 0, 14, 59)] * len(numbers), "IntervalNumber": values, "ResourceCode": [GEN] * len(numbers),
+    })  # fmt: skip
+    columns = ["interval_end", "interval_number", "resource_name"]
+    assert _read(path, "sced_smne", columns).intervals("interval_number").tolist() == numbers
+
+
+def test_an_interval_of_another_spelling_is_an_error_that_shows_it(tmp_path):
+    columns = {"IntervalTime": [datetime(2025, 3, 9, 0, 14, 59)], "IntervalNumber": ["1 of 4"], "ResourceCode": [GEN]}
+    path = write_columns(tmp_path, "sced_smne", 2025, columns)
+    with pytest.raises(InputError, match="'1 of 4'") as caught:
+        _read(path, "sced_smne", ["interval_end", "interval_number"]).intervals("interval_number")
+    assert caught.value.expected == "a whole number"

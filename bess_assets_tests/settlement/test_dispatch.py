@@ -1,0 +1,628 @@
+"""Quarter-hour energy: which quantity it is taken from, what is unknown, and real-time AS awards."""
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from bess_assets.ercot.products import PRODUCTS
+from bess_assets.settlement.dispatch import METERED_CHECK, _parts, bess_dispatch
+from bess_assets.store.parquet import ResultTable, write_table
+from bess_assets.tables import BESS_DISPATCH
+from bess_assets_tests.scenario import (
+    ALONE,
+    COMBO,
+    ERAS,
+    ESR,
+    GEN,
+    KEY,
+    LOAD,
+    RENAMED,
+    SPRING_AND_AUTUMN,
+    STORAGE,
+    USER_SAYS_NONE,
+    WIND,
+    count_of,
+    found,
+    inputs_of,
+    operating_year,
+    quarter_hour_of,
+    run,
+    runs_of_day,
+    take,
+    write_rollup,
+)
+
+DAY = date(2024, 1, 1)
+MIDNIGHT = datetime(2024, 1, 1)
+_, AUTUMN = SPRING_AND_AUTUMN[2024]
+NAN = float("nan")
+YEAR = operating_year(2024)
+
+
+def _dispatch(root, *batteries, year=2024, **more):
+    result = bess_dispatch(inputs_of(root, year, *(batteries or (COMBO,)), **more))
+    return take(result), result.findings.items
+
+
+def _at(minutes, name=GEN, **values):
+    return run(MIDNIGHT + timedelta(minutes=minutes), name, **values)
+
+
+def _meter(number, mwh, name=GEN, day=DAY):
+    end = datetime(day.year, day.month, day.day) + timedelta(seconds=900 * min(number, 96) - 1)
+    return {"interval_end": end, "interval_number": number, "resource_name": name, "energy_mwh": mwh}
+
+
+def _quarters(own, side, count=4, first=0):
+    """(MWh, source, coverage) of some quarter-hours."""
+    part = slice(first, first + count)
+    return list(
+        zip(
+            own[f"{side}_mwh"][part].tolist(),
+            own[f"{side}_source"][part],
+            own[f"{side}_coverage"][part].tolist(),
+            strict=True,
+        )
+    )
+
+
+UNKNOWN = (pytest.approx(NAN, nan_ok=True), None, 0.0)
+
+# --- quantities -----------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
+def test_discharge_is_the_generation_sides_output_and_charge_the_load_sides_consumption_in_every_era(tmp_path, era):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0), era)
+    write_rollup(tmp_path, "sced_load_resources", 2024, runs_of_day(DAY, name=LOAD, consumption_mw=6.0), era)
+    own, _ = _dispatch(tmp_path)
+    assert _quarters(own[KEY], "discharge", 96) == [(2.0, "telemetry", 1.0)] * 96
+    assert _quarters(own[KEY], "charge", 96) == [(1.5, "telemetry", 1.0)] * 96
+    assert _quarters(own[KEY], "charge", 1, 96) == [UNKNOWN]
+    assert own[KEY]["discharge_coverage"].sum() == own[KEY]["charge_coverage"].sum() == 96
+
+
+def test_settled_beats_measured_beats_instructed_quarter_hour_by_quarter_hour(tmp_path):
+    gen = [
+        _at(0, output_mw=8.0, base_point_mw=4.0),
+        _at(15, output_mw=8.0, base_point_mw=4.0),
+        _at(30, output_mw=None, base_point_mw=4.0),
+        _at(45, output_mw=None, base_point_mw=None),
+    ]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, gen)
+    write_rollup(tmp_path, "sced_smne", 2024, [_meter(1, 1.25)])
+    own, _ = _dispatch(tmp_path)
+    assert _quarters(own[KEY], "discharge") == [
+        (1.25, "smne", 1.0),
+        (2.0, "telemetry", 1.0),
+        (1.0, "base_point", 1.0),
+        UNKNOWN,
+    ]
+
+
+def test_of_consumption_too_the_measured_comes_before_the_instructed(tmp_path):
+    load = [
+        _at(0, LOAD, consumption_mw=8.0, base_point_mw=4.0),
+        _at(15, LOAD, consumption_mw=None, base_point_mw=4.0),
+        _at(30, LOAD, consumption_mw=None, base_point_mw=None),
+    ]
+    write_rollup(tmp_path, "sced_load_resources", 2024, load)
+    own, _ = _dispatch(tmp_path)
+    assert _quarters(own[KEY], "charge", 3) == [(2.0, "telemetry", 1.0), (1.0, "base_point", 1.0), UNKNOWN]
+
+
+def test_a_quarter_hour_is_taken_whole_from_one_quantity(tmp_path):
+    # 7 minutes of telemetry are too little; the 15 of base points are not filled up with them
+    write_rollup(tmp_path, "sced_gen_resources", 2024, [
+        _at(0, output_mw=80.0, base_point_mw=4.0), _at(7, output_mw=None, base_point_mw=4.0),
+        _at(15, output_mw=8.0, base_point_mw=None), _at(23, output_mw=None, base_point_mw=4.0),
+        _at(30, output_mw=None, base_point_mw=None),
+    ])  # fmt: skip
+    own, _ = _dispatch(tmp_path)
+    assert _quarters(own[KEY], "discharge", 2) == [(1.0, "base_point", 1.0), (2.0, "telemetry", 480 / 900)]
+
+
+def test_coverage_under_a_half_is_unknown_and_said(tmp_path):
+    gen = [
+        _at(0, output_mw=8.0),
+        _at(7, output_mw=None),
+        _at(15, output_mw=8.0),
+        _at(22.5, output_mw=None),
+        _at(30, output_mw=None),
+    ]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, gen)
+    own, _ = _dispatch(tmp_path)
+    (mwh, source, coverage), half = _quarters(own[KEY], "discharge", 2)
+    assert np.isnan(mwh)
+    assert (source, coverage) == (None, 420 / 900)
+    assert half == (2.0, "telemetry", 0.5)
+
+
+def test_where_neither_quantity_reaches_a_half_the_better_coverage_is_said(tmp_path):
+    gen = [
+        _at(0, output_mw=8.0, base_point_mw=None),
+        _at(3, output_mw=None, base_point_mw=1.0),
+        _at(8, output_mw=None, base_point_mw=None),
+    ]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, gen)
+    own, _ = _dispatch(tmp_path)
+    assert own[KEY]["discharge_coverage"][0] == 300 / 900
+    assert np.isnan(own[KEY]["discharge_mwh"][0])
+
+
+def test_a_run_that_spans_two_quarter_hours_is_split(tmp_path):
+    gen = [_at(0, output_mw=10.0), _at(10, output_mw=40.0), _at(20, output_mw=0.0), _at(30, output_mw=0.0)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, gen)
+    own, _ = _dispatch(tmp_path)
+    assert own[KEY]["discharge_mwh"][:2].tolist() == pytest.approx([(10 * 10 + 5 * 40) / 60, 5 * 40 / 60])
+
+
+def test_without_a_telemetry_column_base_points_are_what_is_left(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, base_point_mw=4.0))
+    write_rollup(tmp_path, "sced_load_resources", 2024, runs_of_day(DAY, name=LOAD, base_point_mw=2.0))
+    own, findings = _dispatch(tmp_path)
+    assert _quarters(own[KEY], "discharge", 1) == [(1.0, "base_point", 1.0)]
+    assert _quarters(own[KEY], "charge", 1) == [(0.5, "base_point", 1.0)]
+    assert "output_mw" in found(findings, "missing_columns", "sced_gen_resources")[0].detail
+    assert "consumption_mw" in found(findings, "missing_columns", "sced_load_resources")[0].detail
+
+
+def test_a_load_file_without_names_leaves_charging_unknown_and_discharge_known(tmp_path):
+    nameless = [{k: v for k, v in row.items() if k != "resource_name"} for row in runs_of_day(DAY, consumption_mw=6.0)]
+    write_rollup(tmp_path, "sced_load_resources", 2024, nameless)
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
+    own, findings = _dispatch(tmp_path)
+    assert np.isnan(own[KEY]["charge_mwh"]).all()
+    assert own[KEY]["discharge_mwh"][0] == 2.0
+    assert "resource_name" in found(findings, "missing_columns", "sced_load_resources")[0].detail
+
+
+def test_a_run_without_a_load_row_leaves_charge_unknown_and_discharge_known(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, [_at(m, output_mw=8.0) for m in (0, 15, 30)])
+    load = [
+        _at(0, LOAD, consumption_mw=6.0),
+        _at(15, "OTHER_LD1", consumption_mw=1.0),
+        _at(30, LOAD, consumption_mw=6.0),
+    ]
+    write_rollup(tmp_path, "sced_load_resources", 2024, load)
+    own, _ = _dispatch(tmp_path)
+    assert own[KEY]["discharge_mwh"][:3].tolist() == [2.0, 2.0, 2.0]
+    assert np.array_equal(own[KEY]["charge_mwh"][:3], [1.5, NAN, 1.5], equal_nan=True)
+
+
+# --- the generation side's negative values --------------------------------------------------------------------------------------------------------
+
+
+def _negative(root):
+    write_rollup(
+        root, "sced_gen_resources", 2024, [_at(0, output_mw=-4.0), _at(15, output_mw=-4.0), _at(30, output_mw=8.0)]
+    )
+    write_rollup(root, "sced_load_resources", 2024, [_at(m, LOAD, consumption_mw=m / 15) for m in (0, 15, 30)])
+    write_rollup(root, "sced_smne", 2024, [_meter(2, -3.0), _meter(3, 1.75)])
+
+
+def test_with_a_load_resource_negative_generation_is_left_out_of_charging_and_counted(tmp_path):
+    _negative(tmp_path)
+    own, findings = _dispatch(tmp_path)
+    assert _quarters(own[KEY], "discharge", 3) == [(0.0, "telemetry", 1.0), (0.0, "smne", 1.0), (1.75, "smne", 1.0)]
+    assert own[KEY]["charge_mwh"][:3].tolist() == [0.0, 0.25, 0.5]
+    (finding,) = found(findings, "generation_side_charging", "bess_dispatch")
+    assert (finding.count, finding.warning) == (4, False)  # 1 MWh by telemetry and 3 by settlement metering
+
+
+def test_where_the_user_says_none_the_negative_generation_side_is_the_charging_from_the_same_quantity(tmp_path):
+    _negative(tmp_path)
+    own, findings = _dispatch(tmp_path, USER_SAYS_NONE)
+    assert _quarters(own[KEY], "discharge", 3) == [(0.0, "telemetry", 1.0), (0.0, "smne", 1.0), (1.75, "smne", 1.0)]
+    assert _quarters(own[KEY], "charge", 3) == [(1.0, "telemetry", 1.0), (3.0, "smne", 1.0), (0.0, "smne", 1.0)]
+    assert not found(findings, "generation_side_charging")
+
+
+def test_without_a_load_resource_and_without_the_users_word_charging_is_unknown_all_year(tmp_path):
+    _negative(tmp_path)
+    own, _ = _dispatch(tmp_path, ALONE)
+    assert np.isnan(own[KEY]["charge_mwh"]).all()
+    assert set(own[KEY]["charge_source"]) == {None}
+    assert (own[KEY]["charge_coverage"] == 0).all()
+    assert own[KEY]["discharge_mwh"][2] == 1.75
+
+
+def test_a_load_resource_that_is_not_trusted_for_charging_is_not_read(tmp_path):
+    # a name_only pair: accepted for ancillary services, its charging unknown
+    _negative(tmp_path)
+    write_rollup(tmp_path, "sced_load_resources", 2024, [_at(m, LOAD, consumption_mw=-9.0) for m in (0, 15, 30)])
+    own, findings = _dispatch(tmp_path, {**COMBO, "charging": "unknown"})
+    assert np.isnan(own[KEY]["charge_mwh"]).all()
+    assert not found(findings, "negative_consumption")
+
+
+def test_negative_consumption_of_a_load_is_no_charging(tmp_path):
+    write_rollup(
+        tmp_path, "sced_load_resources", 2024, [_at(0, LOAD, consumption_mw=-6.0), _at(15, LOAD, consumption_mw=6.0)]
+    )
+    own, findings = _dispatch(tmp_path)
+    assert own[KEY]["charge_mwh"][:2].tolist() == [0.0, 1.5]
+    (finding,) = found(findings, "negative_consumption", "sced_load_resources")
+    assert (finding.count, finding.warning) == (2, True)  # 1.5 MWh, rounded
+
+
+@pytest.mark.parametrize(("negative", "warns"), [(1, False), (2, True)])
+def test_negative_consumption_of_a_hundredth_of_what_was_charged_is_noise(tmp_path, negative, warns):
+    # a MWh each: so many negative, and a hundred
+    values = [*[-4.0] * negative, *[4.0] * 100, None]
+    rows = [_at(15 * n, LOAD, consumption_mw=mw) for n, mw in enumerate(values)]
+    write_rollup(tmp_path, "sced_load_resources", 2024, rows)
+    (finding,) = found(_dispatch(tmp_path)[1], "negative_consumption")
+    assert (finding.count, finding.warning) == (negative, warns)
+
+
+def test_a_battery_that_both_say_only_charged_is_no_contradiction(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=-8.0))
+    write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, -2.0) for number in range(1, 97)])
+    result = bess_dispatch(inputs_of(tmp_path, 2024, COMBO))
+    take(result)
+    assert result.verdicts[METERED_CHECK].detail == "1 batteries with both quantities, all agree"
+
+
+def test_under_a_day_of_metering_is_held_against_nothing(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
+    write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, 99.0) for number in range(1, 96)])
+    result = bess_dispatch(inputs_of(tmp_path, 2024, COMBO))
+    take(result)
+    verdict = result.verdicts[METERED_CHECK]
+    assert (verdict.passed, verdict.detail) == (True, "0 batteries with both quantities, all agree")
+
+
+def test_five_batteries_whose_metering_differs_are_named_and_all_are_counted(tmp_path):
+    names = [f"OAK{n}_BESS1" for n in range(7)]
+    write_rollup(
+        tmp_path,
+        "sced_gen_resources",
+        2024,
+        [row for name in names for row in runs_of_day(DAY, name=name, output_mw=8.0)],
+    )
+    meter = [_meter(number, 20.0 if name != names[0] else 2.0, name) for name in names for number in range(1, 97)]
+    write_rollup(tmp_path, "sced_smne", 2024, meter)
+
+    def verdict(*names):
+        batteries = [{"battery": f"{name[:4]}_1", "gen_resource": name} for name in names]
+        result = bess_dispatch(inputs_of(tmp_path, 2024, *batteries))
+        take(result)
+        return result.verdicts[METERED_CHECK]
+
+    one = verdict(*names[:2])
+    assert one.detail == "1 of 2 batteries with both quantities differ: OAK1_1 1,920 MWh metered, 192 by telemetry"
+    assert one.numbers == {"batteries": 2, "batteries_differing": 1}
+    five, six = verdict(*names[:6]).detail, verdict(*names).detail
+    assert (five.count(" by telemetry"), five.endswith("OAK5_1 1,920 MWh metered, 192 by telemetry")) == (5, True)
+    assert (six.count(" by telemetry"), six.endswith(" and 1 more")) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("mwh", "agrees"),
+    [(2.0, True), (1.7, True), (1.5, False), (2.5, True), (2_000.0, False), (-2.0, False)],
+)
+def test_metering_that_telemetry_of_a_day_contradicts_is_named(tmp_path, mwh, agrees):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
+    write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, mwh) for number in range(1, 97)])
+    result = bess_dispatch(inputs_of(tmp_path, 2024, COMBO))
+    take(result)
+    verdict = result.verdicts[METERED_CHECK]
+    assert (verdict.passed, KEY in verdict.detail) == (agrees, not agrees)
+    assert verdict.numbers["batteries"] == 1
+
+
+# --- the repeated hour ------------------------------------------------------------------------------------------------------------------------------
+
+
+def _autumn(flags, day_start=datetime(2024, 11, 3)):
+    hours = [(0, flags[0]), (1, flags[0]), (1, flags[1]), (2, flags[0])]
+    return [(day_start + timedelta(hours=h, minutes=m), flag) for h, flag in hours for m in (0, 15, 30, 45)]
+
+
+def test_flagless_sced_leaves_the_eight_autumn_quarter_hours_unknown_and_counted(tmp_path):
+    stamps = _autumn((None, None))
+    write_rollup(tmp_path, "sced_gen_resources", 2024, [run(t, flag=f, output_mw=8.0) for t, f in stamps])
+    write_rollup(
+        tmp_path,
+        "sced_load_resources",
+        2024,
+        [run(t, LOAD, f or "N", consumption_mw=4.0) for t, f in _autumn(("N", "Y"))],
+    )
+    own, findings = _dispatch(tmp_path)
+    first = quarter_hour_of(datetime(2024, 11, 3))
+    assert np.array_equal(
+        own[KEY]["discharge_mwh"][first : first + 16], [2.0] * 4 + [NAN] * 8 + [2.0] * 4, equal_nan=True
+    )
+    assert own[KEY]["discharge_coverage"][first + 4 : first + 12].tolist() == [0.0] * 8
+    # each dataset by itself: the load file has a flag and is known throughout
+    assert own[KEY]["charge_mwh"][first : first + 16].tolist() == [1.0] * 16
+    assert count_of(findings, "ambiguous_hour", "sced_gen_resources") == 8
+    assert not found(findings, "ambiguous_hour", "sced_load_resources")
+
+
+def test_settlement_metering_fills_the_repeated_hours_by_its_interval_numbers(tmp_path):
+    write_rollup(
+        tmp_path, "sced_gen_resources", 2024, [run(t, flag=f, output_mw=8.0) for t, f in _autumn((None, None))]
+    )
+    write_rollup(tmp_path, "sced_smne", 2024, [_meter(n, n / 100, day=AUTUMN) for n in range(1, 101)])
+    own, _ = _dispatch(tmp_path)
+    first = quarter_hour_of(datetime(2024, 11, 3))
+    assert _quarters(own[KEY], "discharge", 8, first + 4) == [(n / 100, "smne", 1.0) for n in range(5, 13)]
+
+
+# --- RTC+B --------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_energy_storage_is_one_signed_output_from_2025_12_05_and_the_combo_files_end_there(tmp_path):
+    seam = datetime(2025, 12, 5)
+    minutes = [timedelta(minutes=15 * n) for n in range(-4, 4)]
+    write_rollup(tmp_path, "sced_gen_resources", 2025, [run(seam + m, output_mw=8.0) for m in minutes])
+    write_rollup(tmp_path, "sced_load_resources", 2025, [run(seam + m, LOAD, consumption_mw=4.0) for m in minutes])
+    write_rollup(tmp_path, "sced_esr_resources", 2026, [run(seam + m, ESR, output_mw=-20.0) for m in minutes])
+    write_rollup(tmp_path, "sced_smne", 2025, [_meter(1, 77.0, day=date(2025, 12, 5))])
+    own, _ = _dispatch(tmp_path, RENAMED, year=2025)
+    boundary = quarter_hour_of(seam)
+    before, after = boundary - 4, boundary
+    assert _quarters(own[KEY], "discharge", 4, before) == [(2.0, "telemetry", 1.0)] * 4
+    assert _quarters(own[KEY], "charge", 4, before) == [(1.0, "telemetry", 1.0)] * 4
+    assert _quarters(own[KEY], "discharge", 4, after) == [(0.0, "telemetry", 1.0)] * 4
+    assert _quarters(own[KEY], "charge", 4, after) == [(5.0, "telemetry", 1.0)] * 4
+    assert np.isnan(own[KEY]["discharge_mwh"][after + 4 :]).all()
+
+
+def test_energy_storage_falls_back_to_its_base_point_on_both_sides(tmp_path):
+    write_rollup(tmp_path, "sced_esr_resources", 2026, [
+        run(datetime(2026, 1, 1), ESR, output_mw=None, base_point_mw=-8.0),
+        run(datetime(2026, 1, 1, 0, 15), ESR, output_mw=4.0, base_point_mw=-8.0),
+    ])  # fmt: skip
+    own, _ = _dispatch(tmp_path, STORAGE, year=2026)
+    assert _quarters(own[KEY], "charge", 2) == [(2.0, "base_point", 1.0), (0.0, "telemetry", 1.0)]
+    assert _quarters(own[KEY], "discharge", 2) == [(0.0, "base_point", 1.0), (1.0, "telemetry", 1.0)]
+
+
+def test_a_quarter_hour_that_turns_from_charging_to_discharging_has_both(tmp_path):
+    stamps = [datetime(2026, 1, 1), datetime(2026, 1, 1, 0, 5), datetime(2026, 1, 1, 0, 15)]
+    write_rollup(
+        tmp_path,
+        "sced_esr_resources",
+        2026,
+        [run(t, ESR, output_mw=v) for t, v in zip(stamps, (-12.0, 6.0, None), strict=True)],
+    )
+    own, _ = _dispatch(tmp_path, STORAGE, year=2026)
+    assert (own[KEY]["charge_mwh"][0], own[KEY]["discharge_mwh"][0]) == (1.0, 1.0)
+
+
+def test_real_time_awards_are_averaged_as_output_is(tmp_path):
+    stamps = [
+        datetime(2026, 1, 1),
+        datetime(2026, 1, 1, 0, 5),
+        datetime(2026, 1, 1, 0, 15),
+        datetime(2026, 1, 1, 0, 30),
+    ]
+    awards = [
+        {
+            "regup_award_mw": 30.0,
+            "regdn_award_mw": 1.0,
+            "rrspfr_award_mw": 1.0,
+            "rrsffr_award_mw": 2.0,
+            "rrsufr_award_mw": 3.0,
+            "ecrs_award_mw": 5.0,
+            "nspin_award_mw": 7.0,
+        },
+        {
+            "regup_award_mw": 0.0,
+            "regdn_award_mw": 1.0,
+            "rrspfr_award_mw": 1.0,
+            "rrsffr_award_mw": 2.0,
+            "rrsufr_award_mw": None,
+            "ecrs_award_mw": 5.0,
+            "nspin_award_mw": None,
+        },
+        dict.fromkeys(
+            (
+                "regup_award_mw",
+                "regdn_award_mw",
+                "rrspfr_award_mw",
+                "rrsffr_award_mw",
+                "rrsufr_award_mw",
+                "ecrs_award_mw",
+                "nspin_award_mw",
+            )
+        ),
+    ]
+    rows = [run(t, ESR, output_mw=0.0, **a) for t, a in zip(stamps, awards, strict=False)] + [
+        run(stamps[3], WIND, output_mw=0.0)
+    ]
+    write_rollup(tmp_path, "sced_esr_resources", 2026, rows)
+    own = _dispatch(tmp_path, STORAGE, year=2026)[0][KEY]
+    first = [own[f"{p}_rt_award_mw"][0] for p in PRODUCTS]
+    assert first == pytest.approx([10.0, 1.0, (300 * 6 + 600 * 3) / 900, 5.0, 300 * 7 / 900])
+    # blank: no award, where the row is there; no row: unknown
+    assert [own[f"{p}_rt_award_mw"][1] for p in PRODUCTS] == [0.0] * 5
+    assert np.isnan([own[f"{p}_rt_award_mw"][2] for p in PRODUCTS]).all()
+
+
+def test_a_real_time_award_whose_column_is_absent_is_unknown(tmp_path):
+    rows = [
+        run(datetime(2026, 1, 1), ESR, output_mw=1.0, regup_award_mw=None),
+        run(datetime(2026, 1, 1), WIND, output_mw=1.0, regup_award_mw=3.0),
+    ]
+    write_rollup(tmp_path, "sced_esr_resources", 2026, rows)
+    own = _dispatch(tmp_path, STORAGE, year=2026)[0][KEY]
+    assert own["regup_rt_award_mw"][0] == 0.0
+    assert np.isnan([own[f"{p}_rt_award_mw"][0] for p in PRODUCTS[1:]]).all()
+
+
+def test_a_real_time_award_below_zero_stays_below_zero(tmp_path):
+    write_rollup(
+        tmp_path, "sced_esr_resources", 2026, [run(datetime(2026, 1, 1), ESR, output_mw=1.0, regup_award_mw=-3.0)]
+    )
+    own = _dispatch(tmp_path, STORAGE, year=2026)[0][KEY]
+    assert own["regup_rt_award_mw"][0] == -3.0
+
+
+@pytest.mark.parametrize(
+    ("year", "held", "missing"),
+    [(2025, [(12, 5), (12, 7)], "2025-12-06"), (2026, [(1, 2), (1, 4)], "2026-01-01, 2026-01-03")],
+)
+def test_days_of_storage_resources_are_missing_from_2025_12_05_on(tmp_path, year, held, missing):
+    write_rollup(tmp_path, "sced_esr_resources", 2026, [run(datetime(year, *day), ESR, output_mw=1.0) for day in held])
+    findings = found(_dispatch(tmp_path, STORAGE, year=year)[1], "missing_days", "sced_esr_resources")
+    assert [f.detail for f in findings if f.warning] == [missing]
+
+
+def test_there_are_no_real_time_awards_before_rtc_b(tmp_path):
+    stamps = [datetime(2025, 12, 4, 23, 45), datetime(2025, 12, 5)]
+    write_rollup(tmp_path, "sced_esr_resources", 2026, [run(t, ESR, output_mw=1.0, regup_award_mw=2.0) for t in stamps])
+    own = _dispatch(tmp_path, RENAMED, year=2025)[0][KEY]
+    assert np.flatnonzero(~np.isnan(own["regup_rt_award_mw"])).tolist() == [quarter_hour_of(stamps[1])]
+
+
+def test_a_year_of_one_era_does_not_ask_for_the_files_of_the_other(tmp_path):
+    absent = {
+        year: {f.subject for f in found(_dispatch(tmp_path, RENAMED, year=year)[1], "dataset_absent")}
+        for year in (2024, 2026)
+    }
+    assert absent == {2024: {"sced_gen_resources", "sced_load_resources", "sced_smne"}, 2026: {"sced_esr_resources"}}
+
+
+# --- the ledger ---------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_of_a_battery_goes_to_another(tmp_path):
+    rows = [
+        _at(0, output_mw=8.0),
+        _at(0, "BRAVO_BESS1", output_mw=4.0),
+        _at(15, WIND, output_mw=99.0),
+        _at(30, "BRAVO_BESS1", output_mw=2.0),
+    ]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    own, _ = _dispatch(
+        tmp_path,
+        ALONE,
+        {"battery": "BRAVO_1", "gen_resource": "BRAVO_BESS1"},
+        {"battery": "CHARLIE_1", "gen_resource": "CHARLIE"},
+    )
+    assert np.array_equal(own[KEY]["discharge_mwh"][:3], [2.0, NAN, NAN], equal_nan=True)
+    assert np.array_equal(own["BRAVO_1"]["discharge_mwh"][:3], [1.0, NAN, 0.5], equal_nan=True)
+    assert np.isnan(own["CHARLIE_1"]["discharge_mwh"]).all()
+
+
+def _weeks_of_both_eras(root):
+    rows = {"gen": [], "load": [], "esr": []}
+    for n in range(0, 14 * 86_400, 607):
+        stamp = datetime(2025, 11, 28) + timedelta(seconds=n)
+        if n % 11:
+            rows["gen"].append(run(stamp, output_mw=None if n % 9 == 0 else n % 50, base_point_mw=n % 20))
+            rows["load"].append(run(stamp, LOAD, consumption_mw=n % 40))
+        rows["esr"].append(
+            run(stamp, ESR, output_mw=n % 80 - 40.0, base_point_mw=1.0, regup_award_mw=None if n % 5 else n % 30)
+        )
+    for name in rows:
+        write_rollup(root, f"sced_{name}_resources", 2025, rows[name][:900], row_group_size=128)
+        write_rollup(root, f"sced_{name}_resources", 2026, rows[name][900:], row_group_size=300)
+
+
+@pytest.mark.parametrize("block_bytes", [60_000, 9_000])
+def test_windows_give_bit_for_bit_the_dispatch_of_one_window(tmp_path, block_bytes):
+    _weeks_of_both_eras(tmp_path)
+    (one, said), (many, also_said) = (
+        _dispatch(tmp_path, RENAMED, year=2025, **more) for more in ({}, {"block_bytes": block_bytes})
+    )
+    assert said == also_said
+    for name, values in one[KEY].items():
+        if isinstance(values, np.ndarray):
+            assert np.array_equal(values, many[KEY][name], equal_nan=True), name
+        else:
+            assert values == many[KEY][name], name
+    assert np.isfinite(one[KEY]["discharge_mwh"]).sum() > 1_000
+
+
+def test_the_two_sides_of_a_battery_may_have_one_name(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
+    loads = runs_of_day(DAY, name=GEN, consumption_mw=6.0) + runs_of_day(DAY, name="ASH_LD1", consumption_mw=2.0)
+    write_rollup(tmp_path, "sced_load_resources", 2024, loads)
+    other = {"battery": "ASH_1", "gen_resource": None, "load_resource": "ASH_LD1", "charging": "load"}
+    own, _ = _dispatch(tmp_path, other, {**COMBO, "load_resource": GEN})
+    assert _quarters(own[KEY], "discharge") == [(2.0, "telemetry", 1.0)] * 4
+    assert _quarters(own[KEY], "charge") == [(1.5, "telemetry", 1.0)] * 4
+
+
+def _three_batteries(root):
+    """Three batteries over the change of market designs, with repeated, contradicting and unusable rows of each and of a stranger."""
+    rows = {"gen": [], "load": [], "esr": [], "smne": []}
+    batteries = []
+    for n in range(3):
+        gen, load, esr = f"OAK{n}_BESS1", f"OAK{n}_LD1", f"OAK{n}_ESR1"
+        batteries.append(
+            {
+                "battery": f"OAK{n}_1",
+                "gen_resource": gen,
+                "load_resource": load,
+                "esr_resource": esr,
+                "charging": "load",
+            }
+        )
+        for hour in range(10):
+            stamp = datetime(2025, 11, 28, hour)
+            rows["gen"] += [run(stamp, gen, output_mw=float(n + hour))] * 2
+            rows["gen"].append(run(stamp + timedelta(minutes=30), gen, output_mw=np.inf))
+            rows["load"] += [run(stamp, load, consumption_mw=mw) for mw in (1.0, n - 5.0)]
+            stamp += timedelta(days=10)
+            rows["esr"] += [run(stamp, esr, output_mw=n - 1.0, regup_award_mw=mw) for mw in (2.0, 3.0)]
+        end = datetime(2025, 11, 28, 0, 14, 59)
+        rows["smne"] += [
+            {"interval_end": end, "interval_number": number, "resource_name": gen, "energy_mwh": 1.0}
+            for number in (1, 97)
+        ]
+    rows["gen"].append(run(datetime(2025, 11, 28), WIND, output_mw=np.inf))
+    for name in ("gen", "load", "esr"):
+        write_rollup(root, f"sced_{name}_resources", 2025, rows[name])
+    write_rollup(root, "sced_smne", 2025, rows["smne"])
+    return batteries
+
+
+@pytest.mark.parametrize("battery_blocks", [3, 2, 1])
+def test_batteries_in_parts_give_bit_for_bit_the_dispatch_and_the_findings_of_all_at_once(tmp_path, battery_blocks):
+    batteries = _three_batteries(tmp_path)
+    # what is observed of a battery takes just under 1.4 MB in this year, and has three blocks
+    small = {"block_bytes": -(-1_400_000 * battery_blocks // 3)}
+    (one, said), (many, also_said) = (
+        _dispatch(tmp_path, *batteries, year=2025, **more) for more in ({"block_bytes": 10**9}, small)
+    )
+    assert said == also_said
+    assert count_of(said, "duplicate_rows", "sced_gen_resources") == 30
+    assert count_of(said, "contradicting_rows", "sced_load_resources") == 30
+    assert count_of(said, "unusable_numbers", "sced_gen_resources") == 30
+    assert count_of(said, "unusable_time", "sced_smne") == 3
+    assert list(one) == list(many) == ["OAK0_1", "OAK1_1", "OAK2_1"]
+    for battery, columns in one.items():
+        for name, values in columns.items():
+            assert np.array_equal(values, many[battery][name], equal_nan=isinstance(values, np.ndarray)), name
+
+
+def test_as_many_parts_are_read_as_the_memory_limit_asks_for(tmp_path):
+    batteries = _three_batteries(tmp_path)
+    held = 3 * (4 * 24 * 338 * 38 + 4 * 24 * 27 * 59)
+    counted = {
+        blocks: len(list(_parts(inputs_of(tmp_path, 2025, block_bytes=blocks), batteries, 4 * 24 * 338)))
+        for blocks in (held // 3, held // 3 - 1, held // 6, held // 6 - 1, 1)
+    }
+    assert list(counted.values()) == [1, 2, 2, 3, 3]
+
+
+def test_the_ledger_has_every_quarter_hour_of_the_year_and_may_be_written(tmp_path):
+    _negative(tmp_path)
+    path = tmp_path / "bess_dispatch" / "2024.parquet"
+    assert write_table(BESS_DISPATCH, path, bess_dispatch(inputs_of(tmp_path, 2024, COMBO))).rows == YEAR.quarter_hours
+    row = ResultTable(BESS_DISPATCH, path).read().slice(2, 1).to_pylist()[0]
+    assert (row["discharge_mwh"], row["discharge_source"], row["charge_mwh"], row["charge_source"]) == (
+        1.75,
+        "smne",
+        0.5,
+        "telemetry",
+    )
+    assert row["interval_start"].isoformat() == "2024-01-01T06:30:00+00:00"
+    assert row["regup_rt_award_mw"] is None

@@ -1,0 +1,413 @@
+"""Editions of a board: when one is added, what is never lost, what moved between the last two, and because of which input.
+
+Belongs here: markets of one day that a reader can settle by hand, and hand-written boards, kept and compared by the real steps.
+Does not: how editions are asked for and shown (test_results.py, test_cli.py, report/).
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.step import Columns, StepResult
+from bess_assets.errors import InputError, NotRefreshedError
+from bess_assets.run import finish_step, run_step, start_step
+from bess_assets.settings import Settings, load_settings
+from bess_assets.settlement.editions import FINAL_CHECK
+from bess_assets.store.records import (
+    CheckEntry,
+    TableEntry,
+    fingerprint,
+    read_run,
+    record_table,
+    result_path,
+    table_entry,
+)
+from bess_assets.tables import LEADERBOARD, LEADERBOARD_HISTORY, TABLES, lineage
+from bess_assets_tests.made_home import ALPHA, BRAVO, write_edition
+from bess_assets_tests.settlement.small import MAY, Market, clearing, may_market, prices, settle
+
+YEAR = 2024
+ONE, TWO = {**ALPHA, "rank": 1}, {**BRAVO, "rank": 2}
+FILES = {"rt_prices/2024.parquet": "a", "sced_gen_resources/2024.parquet": "b"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(tmp_path, {})
+
+
+def history(settings: Settings, year: int = YEAR) -> Path:
+    return result_path(settings.results, "leaderboard_history", year)
+
+
+def rows(settings: Settings, table: str, year: int = YEAR) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pq.ParquetFile(result_path(settings.results, table, year)).read().to_pylist()
+    return found
+
+
+def numbers(settings: Settings) -> list[tuple[int, str]]:
+    return [(row["edition_number"], row["battery"]) for row in rows(settings, "leaderboard_history")]
+
+
+def check(entry: TableEntry) -> CheckEntry:
+    (found,) = (c for c in entry["checks"] if c["name"] == FINAL_CHECK)
+    return found
+
+
+def with_other(market: Market, other: Market) -> Market:
+    """A market with other rows of some datasets."""
+    return {**market, **other}
+
+
+# --- one day, settled by hand
+
+
+def test_the_first_edition_is_the_board_with_its_time_version_and_the_digest_of_every_file_it_was_made_of(
+    tmp_path: Path,
+) -> None:
+    settled = settle(tmp_path, 2022, may_market())
+    (edition,), (board,) = settled.rows("leaderboard_history"), settled.rows("leaderboard")
+    assert {name: edition[name] for name in LEADERBOARD.column_names} == board
+    entry = settled.entries["leaderboard"]
+    assert edition["edition_number"] == 1
+    assert edition["made_at"] == datetime.fromisoformat(entry["finished"])
+    assert edition["package_version"] == entry["package_version"]
+    assert edition["board_digest"] == entry["digest"]
+    folders = {dataset.folder: name for name, dataset in DATASETS.items()}
+    files = {
+        f"{folders[path.parent.name]}/{path.name}": fingerprint(path).digest
+        for path in (tmp_path / "rollups").glob("*/*.parquet")
+    }
+    assert len(files) == 7
+    assert json.loads(edition["inputs"]) == files
+    assert settled.rows("what_changed") == []
+    verdict = check(settled.entries["what_changed"])
+    assert verdict["passed"]
+    assert verdict["numbers"] == {"batteries_moved": 0, "dollars_moved": 0.0, "editions": 1}
+
+
+def test_a_refresh_without_change_adds_no_edition_and_leaves_the_file_untouched(tmp_path: Path) -> None:
+    first = settle(tmp_path, 2022, may_market())
+    path = first.results / "leaderboard_history" / "2022.parquet"
+    before = (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
+    again = settle(tmp_path, 2022, may_market())
+    assert (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino) == before
+    for part in ("status", "rows", "digest", "bytes"):
+        assert again.entries["leaderboard_history"][part] == first.entries["leaderboard_history"][part]  # type: ignore[literal-required]
+    assert again.entries["leaderboard_history"]["rows"] == 1
+
+
+def test_a_price_that_changes_makes_an_edition_and_is_named_with_the_dollars_and_no_other_file(tmp_path: Path) -> None:
+    settle(tmp_path, 2022, may_market())
+    # 6 MW delivered less 1 MW charged less 8 MW sold is -3 MW; for 24 hours 1 $/MWh more each.
+    dearer = with_other(may_market(), prices(MAY, 30.0, 41.0))
+    # Nobody was awarded this product: the file is another, and no figure comes of it.
+    dearer |= clearing(MAY, REGUP=5.0, REGDN=3.0, RRS=8.0, NSPIN=2.0)
+    settled = settle(tmp_path, 2022, dearer)
+    assert [row["edition_number"] for row in settled.rows("leaderboard_history")] == [1, 2]
+    moved = settled.row("what_changed")
+    assert (moved["battery"], moved["edition_before"], moved["edition_after"]) == ("OAK_1", 1, 2)
+    assert (moved["total_usd_before"], moved["total_usd_after"]) == (3_360.0, 3_288.0)
+    assert moved["total_usd_change"] == moved["energy_usd_change"] == pytest.approx(-72.0)
+    assert moved["as_usd_change"] == 0.0
+    assert {"rt_energy_usd", "charging_cost_usd", "energy_usd", "total_usd"} <= set(moved["moved"].split(", "))
+    assert not {"da_energy_usd", "as_usd", "discharge_mwh", "edition"} & set(moved["moved"].split(", "))
+    assert moved["because"] == "rt_prices/2022.parquet has changed"
+
+
+def test_an_ancillary_price_is_no_reason_of_the_energy_files(tmp_path: Path) -> None:
+    settle(tmp_path, 2022, may_market())
+    # 3 MW on the generation side and 1 MW on the load side, 24 hours, half a dollar more.
+    other = with_other(may_market(), clearing(MAY, REGUP=5.5, REGDN=3.0, RRS=7.0, NSPIN=2.0))
+    other["sced_gen_resources"] = [{**row, "hsl_mw": 10.0} for row in other["sced_gen_resources"]]
+    moved = settle(tmp_path, 2022, other).row("what_changed")
+    assert moved["total_usd_change"] == moved["as_usd_change"] == pytest.approx(48.0)
+    assert moved["because"] == "as_prices/2022.parquet has changed"
+
+
+def test_a_capacity_changed_through_the_battery_table_is_named_as_such(tmp_path: Path) -> None:
+    settle(tmp_path, 2022, may_market())
+    new = settle(tmp_path, 2022, may_market(), table="battery,capacity_mw\nOAK_1,12\n")
+    assert new.row("what_changed")["because"] == "the battery table (BESS_REGISTRY) is new"
+    changed = settle(tmp_path, 2022, may_market(), table="battery,capacity_mw\nOAK_1,14\n").row("what_changed")
+    assert changed["because"] == "the battery table (BESS_REGISTRY) has changed"
+    assert {"capacity_mw", "usd_per_mw"} <= set(changed["moved"].split(", "))
+    assert changed["total_usd_change"] == 0.0
+    gone = settle(tmp_path, 2022, may_market()).row("what_changed")
+    assert gone["because"] == "the battery table (BESS_REGISTRY) is gone"
+    assert (gone["edition_before"], gone["edition_after"]) == (3, 4)
+
+
+def test_an_input_rewritten_without_a_new_figure_makes_no_edition(tmp_path: Path) -> None:
+    settle(tmp_path, 2022, may_market())
+    other = may_market()
+    other["rt_prices"] = [*other["rt_prices"], *prices(MAY, 1.0, 1.0, "ELSEWHERE_RN")["rt_prices"]]
+    settled = settle(tmp_path, 2022, other)
+    assert [row["edition_number"] for row in settled.rows("leaderboard_history")] == [1]
+
+
+# --- hand-written boards
+
+
+def test_an_edition_keeps_the_order_of_its_board_and_comes_after_the_earlier_ones(settings: Settings) -> None:
+    write_edition(settings, YEAR, [TWO, ONE], FILES)
+    write_edition(settings, YEAR, [ONE, TWO], FILES)
+    assert numbers(settings) == [(1, "BRAVO"), (1, "ALPHA_1"), (2, "ALPHA_1"), (2, "BRAVO")]
+
+
+def test_another_file_with_the_same_rows_is_the_same_board(settings: Settings) -> None:
+    write_edition(settings, YEAR, [ONE, TWO], FILES)
+    before = history(settings).read_bytes()
+    write_edition(settings, YEAR, [ONE, TWO], FILES, digest="another")
+    assert history(settings).read_bytes() == before
+    write_edition(settings, YEAR, [ONE, {**TWO, "notes": "another note"}], FILES, digest="another")
+    assert numbers(settings)[2:] == [(2, "ALPHA_1"), (2, "BRAVO")]
+
+
+def test_a_board_that_goes_back_to_an_earlier_one_is_a_new_edition(settings: Settings) -> None:
+    for total in (1.0, 2.0, 1.0):
+        write_edition(settings, YEAR, [{**ONE, "usd_per_mw": total}], FILES)
+    assert [number for number, _ in numbers(settings)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("change", "moved"), [(0.004, []), (0.006, ["BRAVO"]), (-0.006, ["BRAVO"])])
+def test_less_than_half_a_cent_is_an_edition_and_no_move(settings: Settings, change: float, moved: list[str]) -> None:
+    write_edition(settings, YEAR, [ONE, TWO], FILES)
+    write_edition(settings, YEAR, [ONE, {**TWO, "charging_cost_usd": 0.0}], FILES)
+    write_edition(settings, YEAR, [ONE, {**TWO, "charging_cost_usd": change}], FILES)
+    assert numbers(settings)[-1][0] == 3
+    assert [row["battery"] for row in rows(settings, "what_changed")] == moved
+
+
+def test_a_known_figure_that_becomes_unknown_has_moved_by_an_unknown_amount(settings: Settings) -> None:
+    write_edition(settings, YEAR, [ONE, TWO], FILES)
+    unknown = {**TWO, "rank": None, "total_usd": None, "energy_usd": None}
+    entries = write_edition(settings, YEAR, [ONE, unknown], {**FILES, "rt_prices/2024.parquet": "other"})
+    (row,) = rows(settings, "what_changed")
+    assert (row["total_usd_before"], row["total_usd_after"], row["total_usd_change"]) == (500_000.0, None, None)
+    assert row["moved"] == "rank, energy_usd, total_usd"
+    verdict = check(entries["what_changed"])
+    assert "BRAVO (total unknown)" in verdict["detail"]
+    assert verdict["numbers"] == {"batteries_moved": 1, "dollars_moved": 0.0, "editions": 2}
+    more = {name: ONE[name] + 0.5 for name in ("rt_energy_usd", "energy_usd", "total_usd")}
+    write_edition(settings, YEAR, [ONE, TWO], FILES)
+    both = check(write_edition(settings, YEAR, [{**ONE, **more}, unknown], FILES)["what_changed"])
+    assert "ALPHA_1 (+0.50 $), BRAVO (total unknown)" in both["detail"], "after those of known amount"
+
+
+def test_batteries_that_appear_and_vanish_are_named_with_what_the_board_gains_and_loses(settings: Settings) -> None:
+    write_edition(settings, YEAR, [ONE], FILES)
+    entries = write_edition(settings, YEAR, [{**TWO, "rank": 1}], {**FILES, "sced_gen_resources/2024.parquet": "other"})
+    gained, lost = {r["battery"]: r for r in rows(settings, "what_changed")}.values()
+    assert (gained["battery"], gained["moved"], gained["rank_before"], gained["rank_after"]) == (
+        "ALPHA_1",
+        "vanished",
+        1,
+        None,
+    )
+    assert (lost["battery"], lost["moved"], lost["total_usd_before"]) == ("BRAVO", "appeared", None)
+    assert lost["total_usd_change"] is None
+    assert lost["because"] == "sced_gen_resources/2024.parquet has changed"
+    verdict = check(entries["what_changed"])
+    assert "BRAVO (appeared +500,000.00 $)" in verdict["detail"]
+    assert verdict["numbers"]["dollars_moved"] == pytest.approx(ALPHA["total_usd"] + BRAVO["total_usd"])
+
+
+@pytest.mark.parametrize("label", ["final", "preliminary"])
+def test_the_check_warns_where_a_final_year_moved_and_says_who_by_how_much_and_why(
+    settings: Settings, label: str
+) -> None:
+    write_edition(settings, YEAR, [{**ONE, "edition": label}, {**TWO, "edition": label}], FILES)
+    higher = {"total_usd": 500_010.5, "energy_usd": 10.5, "rt_energy_usd": 10.5}
+    restated = {**FILES, "rt_prices/2024.parquet": "restated"}
+    verdict = check(write_edition(settings, YEAR, [ONE, {**TWO, **higher}], restated)["what_changed"])
+    assert verdict["passed"] == (label == "preliminary")
+    assert not verdict["blocking"]
+    assert f"edition 2 against edition 1, which was {label}: 1 battery moved, 10.50 $ in all" in verdict["detail"]
+    assert "BRAVO (+10.50 $)" in verdict["detail"]
+    assert verdict["detail"].endswith("because: rt_prices/2024.parquet has changed")
+    assert verdict["numbers"] == {"batteries_moved": 1, "dollars_moved": 10.5, "editions": 2}
+
+
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (7, ", 2 more")])
+def test_the_five_that_moved_most_are_named_and_all_are_counted(settings: Settings, count: int, more: str) -> None:
+    names = [f"OAK_{n}" for n in range(count)]
+    write_edition(settings, YEAR, [{**ONE, "battery": name} for name in names], FILES)
+    # each by some dollars more than the one before it, the last by as many as the first
+    dollars = {name: 10.0 if name == names[-1] else -10.0 - n for n, name in enumerate(names)}
+    sums = ("rt_energy_usd", "energy_usd", "total_usd")
+    board = [
+        {**ONE, "battery": name, **{column: ONE[column] + usd for column in sums}} for name, usd in dollars.items()
+    ]
+    verdict = check(write_edition(settings, YEAR, board, FILES)["what_changed"])
+    ordered = sorted(names, key=lambda name: (-abs(dollars[name]), name))[:5]
+    told = ", ".join(f"{name} ({dollars[name]:+,.2f} $)" for name in ordered)
+    total = sum(abs(usd) for usd in dollars.values())
+    assert f": {count} batteries moved, {total:,.2f} $ in all: {told}{more}; because: " in verdict["detail"]
+
+
+def test_a_year_that_only_became_final_moved_no_battery(settings: Settings) -> None:
+    write_edition(settings, YEAR, [{**ONE, "edition": "preliminary"}], FILES)
+    entries = write_edition(settings, YEAR, [ONE], {**FILES, "later:dam_gen_resources": "there"})
+    assert rows(settings, "what_changed") == []
+    assert check(entries["what_changed"])["detail"].endswith("no battery moved")
+
+
+def test_without_a_changed_input_the_version_of_the_package_is_the_reason(settings: Settings) -> None:
+    write_edition(settings, YEAR, [ONE], FILES, package_version="0.1.0")
+    write_edition(settings, YEAR, [{**ONE, "cycles_per_day": 0.5}], FILES, package_version="0.2.0")
+    assert rows(settings, "what_changed")[0]["because"] == "bess-assets 0.1.0 -> 0.2.0"
+    write_edition(settings, YEAR, [ONE], FILES, package_version="0.2.0")
+    assert rows(settings, "what_changed")[0]["because"] == "neither an input nor the version of bess-assets has changed"
+    others = {**FILES, "da_prices/2024.parquet": "new"}
+    write_edition(settings, YEAR, [{**ONE, "qse": "ANOTHER"}], others, package_version="0.2.0")
+    assert rows(settings, "what_changed")[0]["because"] == (
+        "no input that feeds these columns; of the others: da_prices/2024.parquet is new"
+    )
+
+
+def test_a_year_closed_by_days_of_the_next_says_so(settings: Settings) -> None:
+    write_edition(settings, YEAR, [{**ONE, "active_days": 300}], FILES)
+    write_edition(settings, YEAR, [ONE], {**FILES, "later:dam_gen_resources": "there"})
+    assert rows(settings, "what_changed")[0]["because"] == "dam_gen_resources has days of the next year now"
+
+
+def test_tables_that_saw_different_contents_of_a_file_have_both_named(settings: Settings) -> None:
+    write_edition(settings, YEAR, [ONE], {"rt_prices/2024.parquet": "seen later"})
+    earlier = {"rt_prices/2024.parquet": fingerprint(history(settings)).entry() | {"digest": "seen earlier"}}
+    entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs=earlier)  # type: ignore[arg-type]
+    record_table(settings.results, YEAR, "bess_prices", entry)
+    record_table(settings.results, YEAR, "rollup_schemas", entry | {"inputs": {"schema": "feeds no figure"}})  # type: ignore[typeddict-item]
+    history(settings).unlink()
+    run_step(settings, YEAR, "leaderboard_history")
+    edition = rows(settings, "leaderboard_history")[0]
+    assert json.loads(edition["inputs"]) == {"rt_prices/2024.parquet": "seen earlier+seen later"}
+
+
+# --- what is never lost
+
+
+@pytest.mark.parametrize("content", [b"half a file", b"", "another table"])
+def test_a_history_that_cannot_be_read_is_named_and_never_written_over(
+    settings: Settings, content: bytes | str
+) -> None:
+    write_edition(settings, YEAR, [ONE], FILES)
+    path = history(settings)
+    damaged = content if isinstance(content, bytes) else result_path(settings.results, "leaderboard", YEAR).read_bytes()
+    path.write_bytes(damaged)
+    with pytest.raises(InputError, match=r"cannot be read(.|\n)*backup") as raised:
+        write_edition(settings, YEAR, [{**ONE, "qse": "ANOTHER"}], FILES)
+    assert raised.value.file == str(path)
+    assert raised.value.dataset == "leaderboard_history"
+    assert path.read_bytes() == damaged
+    entry = read_run(settings.results, YEAR)["tables"]["leaderboard_history"]
+    assert entry["status"] == "failed"
+
+
+def test_a_write_that_is_killed_leaves_the_editions_kept_whole(settings: Settings) -> None:
+    write_edition(settings, YEAR, [ONE], FILES)
+    before = history(settings).read_bytes()
+    write_board_only(settings, [{**ONE, "qse": "ANOTHER"}])
+    started = start_step(settings, YEAR, "leaderboard_history")
+    chunks = list(started.result.chunks)
+    assert len(chunks) == 1
+
+    def killed() -> Iterator[Columns]:
+        yield from chunks
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finish_step(replace(started, result=StepResult(killed())))
+    assert [path.name for path in history(settings).parent.iterdir()] == [f"{YEAR}.parquet"]
+    assert history(settings).read_bytes() == before
+
+
+def write_board_only(settings: Settings, board: Sequence[Mapping[str, Any]]) -> None:
+    """A board of which no edition was kept yet."""
+    kept = history(settings).read_bytes()
+    write_edition(settings, YEAR, board, FILES)
+    history(settings).write_bytes(kept)
+
+
+def test_a_history_of_an_earlier_version_keeps_every_row_and_value(settings: Settings) -> None:
+    write_edition(settings, YEAR, [ONE, TWO], FILES)
+    kept = pq.ParquetFile(history(settings)).read()
+    old = kept.drop_columns(["tb2_capture", "as_coverage", "former_columns"])
+    old = old.append_column("score", pa.array([7.5, None]))
+    pq.write_table(old, history(settings))
+    # Another file, with figures in columns that edition 1 did not have: it is another board.
+    write_edition(settings, YEAR, [ONE, TWO], FILES, digest="of this version")
+    assert numbers(settings) == [(1, "ALPHA_1"), (1, "BRAVO"), (2, "ALPHA_1"), (2, "BRAVO")]
+    write_edition(settings, YEAR, [ONE, {**TWO, "qse": "ANOTHER"}], FILES)
+    alpha, bravo, *later = rows(settings, "leaderboard_history")
+    assert (alpha["tb2_capture"], alpha["as_coverage"]) == (None, None)
+    assert alpha["total_usd"] == ALPHA["total_usd"]
+    assert (json.loads(alpha["former_columns"]), bravo["former_columns"]) == ({"score": 7.5}, None)
+    assert [row["edition_number"] for row in later] == [2, 2, 3, 3]
+    assert later[0]["as_coverage"] == 1.0
+
+
+def test_a_history_of_an_earlier_version_stays_as_it_is_while_the_board_does(settings: Settings) -> None:
+    write_edition(settings, YEAR, [ONE, TWO], FILES)
+    kept = pq.ParquetFile(history(settings)).read().drop_columns(["tb2_usd"])  # empty in both rows
+    pq.write_table(kept, history(settings))
+    before = history(settings).read_bytes()
+    entries = write_edition(settings, YEAR, [ONE, TWO], FILES, digest="another")
+    assert history(settings).read_bytes() == before
+    assert entries["what_changed"]["status"] == "ok"
+
+
+def test_a_board_without_a_battery_is_no_edition_and_is_said_where_there_were_some(settings: Settings) -> None:
+    write_edition(settings, YEAR, [], FILES)
+    assert rows(settings, "leaderboard_history") == []
+    write_edition(settings, YEAR, [ONE], FILES)
+    before = history(settings).read_bytes()
+    entries = write_edition(settings, YEAR, [], FILES)
+    (finding,) = entries["leaderboard_history"]["findings"]
+    assert (finding["kind"], finding["warning"]) == ("empty_board", True)
+    assert history(settings).read_bytes() == before
+
+
+def test_a_history_that_is_gone_begins_again_with_edition_1(settings: Settings) -> None:
+    for qse in ("ONE", "TWO"):
+        write_edition(settings, YEAR, [{**ONE, "qse": qse}], FILES)
+    history(settings).unlink()
+    run_step(settings, YEAR, "leaderboard_history")
+    assert numbers(settings) == [(1, "ALPHA_1")]
+
+
+@pytest.mark.parametrize("failed", ["leaderboard", "energy_revenue"])
+def test_a_board_whose_making_failed_since_is_kept_by_nobody(settings: Settings, failed: str) -> None:
+    write_edition(settings, YEAR, [ONE], FILES)
+    entry = table_entry(status="failed", seconds=0.1, peak_memory_mb=1, inputs={}, error="broken")
+    record_table(settings.results, YEAR, failed, entry)
+    with pytest.raises(NotRefreshedError, match=rf"{failed} failed(.|\n)*bess refresh {YEAR}"):
+        run_step(settings, YEAR, "leaderboard_history")
+
+
+def test_a_board_that_no_record_knows_is_kept_by_nobody(settings: Settings) -> None:
+    write_edition(settings, YEAR, [ONE], FILES)
+    (settings.results / "_runs" / f"{YEAR}.json").unlink()
+    with pytest.raises(NotRefreshedError, match="no leaderboard"):
+        run_step(settings, YEAR, "leaderboard_history")
+
+
+# --- declarations
+
+
+def test_every_column_of_a_board_comes_from_datasets() -> None:
+    for column in LEADERBOARD.column_names:
+        assert {source for source, _ in lineage(LEADERBOARD, column)} & set(DATASETS), column
+
+
+def test_the_history_holds_every_column_of_the_board_and_only_it_is_append_only() -> None:
+    assert set(LEADERBOARD.column_names) < set(LEADERBOARD_HISTORY.column_names)
+    assert [name for name, table in TABLES.items() if table.append_only] == ["leaderboard_history"]

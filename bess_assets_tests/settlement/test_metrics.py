@@ -1,0 +1,165 @@
+"""A row of a board from sums written by hand: windows of days, and figures just at a threshold.
+
+Belongs here: what `metrics.py` makes of `BatterySums`, without tables.
+Does not: the sums themselves and whole boards (test_leaderboard.py), windows of stored days (results/test_window.py).
+"""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from bess_assets.ercot.products import PRODUCTS
+from bess_assets.settlement.metrics import (
+    COUNTS,
+    FROM_REGISTRY,
+    MONEY,
+    BatterySums,
+    Period,
+    Window,
+    board,
+    fleet_usd_per_kw,
+    rank,
+    usd_per_kw,
+)
+
+YEAR = Period(2022, None)
+FULL = {
+    "expected_quarter_hours": 35_040,
+    "energy_quarter_hours": 35_040,
+    "discharge_quarter_hours": 35_040,
+    "discharge_telemetry_quarter_hours": 35_040,
+    "charge_telemetry_quarter_hours": 35_040,
+    "expected_hours": 8_760,
+    "as_hours": 8_760,
+    **{f"{p}_expected_hours": 8_760 for p in PRODUCTS if p != "ecrs"},
+}
+
+
+def sums_of(name: str = "OAK_1", registry: dict[str, Any] | None = None, **known: Any) -> BatterySums:
+    """A battery of 10 MW and 20 MWh that was active all year and earned 1,000 $, all of it energy; `known` are sums and counts."""
+    row = {
+        **dict.fromkeys((*FROM_REGISTRY, "charging", "notes", "data_through")),
+        "battery": name,
+        "capacity_mw": 10.0,
+        "energy_mwh": 20.0,
+        **(registry or {}),
+    }
+    money = {
+        **dict.fromkeys(MONEY),
+        "da_energy_usd": 1_000.0,
+        "rt_energy_usd": 0.0,
+        **{f"as_{p}_usd": 0.0 for p in PRODUCTS if p != "ecrs"},
+    }
+    counts = {**dict.fromkeys(COUNTS, 0), **FULL}
+    assert set(known) <= money.keys() | counts.keys()
+    return BatterySums(
+        registry=row,
+        settlement_point="OAK_RN",
+        first_active=date(2022, 1, 1),
+        active_days=365,
+        sums={name: known.get(name, usd) for name, usd in money.items()},
+        counts={name: known.get(name, count) for name, count in counts.items()},
+        tb2_usd_per_mw=None,
+        tb2_energy_usd=None,
+        best_day_usd=None,
+    )
+
+
+def row_of(**known: Any) -> dict[str, Any]:
+    (row,) = board([sums_of(**known)], YEAR)
+    return row
+
+
+# --- any days in a row ----------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "days", "months"),
+    [
+        (date(2022, 2, 1), date(2022, 2, 28), 28, 1),
+        (date(2024, 2, 29), date(2024, 2, 29), 1, 1 / 29),
+        (date(2022, 1, 1), date(2022, 12, 31), 365, 12),
+        (date(2022, 1, 17), date(2022, 3, 10), 53, 15 / 31 + 1 + 10 / 31),
+        (date(2021, 12, 16), date(2022, 1, 10), 26, 16 / 31 + 10 / 31),
+        (date(2021, 11, 1), date(2023, 1, 31), 457, 15),
+    ],
+)
+def test_part_of_a_month_is_the_share_of_its_days(first: date, last: date, days: int, months: float) -> None:
+    window = Window(first, last)
+    assert window.days == days
+    assert window.months == pytest.approx(months)
+
+
+def test_a_short_window_ranks_who_was_active_on_all_its_days_and_gives_nobody_a_rate() -> None:
+    three, thirty = Window(date(2022, 1, 1), date(2022, 1, 3)), Window(date(2022, 1, 1), date(2022, 1, 30))
+    assert (three.least_active_days, thirty.least_active_days) == (3, 10)
+    assert usd_per_kw(1_000.0, 10.0, 3, three) == (None, None)
+    assert usd_per_kw(1_000.0, 10.0, 9, thirty) == (None, None)
+    # 0.1 $/kW in 10 of 30 days: 0.3 in the window, which is 30/31 of a month
+    assert usd_per_kw(1_000.0, 10.0, 10, thirty) == pytest.approx((0.3 * 12 * 31 / 30, 0.3 * 31 / 30))
+
+
+# --- at a threshold, and unknown ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("leg", ["da_energy_usd", "rt_energy_usd"])
+def test_energy_with_one_leg_unknown_is_unknown(leg: str) -> None:
+    row = row_of(**{leg: None})
+    assert (row["energy_usd"], row["total_usd"], row["excluded_reason"]) == (None, None, "total unknown")
+
+
+def test_one_megawatt_hour_discharged_is_enough_for_dollars_per_megawatt_hour() -> None:
+    assert row_of(discharge_mwh=1.0)["usd_per_mwh_discharged"] == 1_000.0
+    assert row_of(discharge_mwh=None)["usd_per_mwh_discharged"] is None
+
+
+def test_a_total_of_nothing_ranks_between_a_gain_and_a_loss() -> None:
+    rows = [
+        {"battery": name, "total_usd": usd, "as_usd": None, "excluded_reason": None}
+        for name, usd in (("A", -0.5), ("B", 0.0), ("C", 0.5))
+    ]
+    rank(rows)
+    assert [row["battery"] for row in rows] == ["C", "B", "A"]
+
+
+def test_a_coverage_of_just_0_95_is_enough_and_an_efficiency_of_just_1_is_no_note() -> None:
+    row = row_of(
+        expected_quarter_hours=100,
+        energy_quarter_hours=95,
+        expected_hours=100,
+        as_hours=95,
+        paired_discharge_mwh=100.0,
+        paired_charge_mwh=100.0,
+    )
+    assert (row["energy_coverage"], row["as_coverage"], row["round_trip_efficiency"]) == (0.95, 0.95, 1.0)
+    assert (row["excluded_reason"], row["notes"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("energy", "services"), [(2, 0), (0, 3)], ids=["of energy alone", "of ancillary services alone"]
+)
+def test_implausible_prices_are_noted(energy: int, services: int) -> None:
+    row = row_of(implausible_quarter_hours=energy, implausible_as_hours=services)
+    assert row["notes"] == f"implausible prices used: {energy} quarter-hours of energy, {services} product hours of AS"
+
+
+def test_half_a_dollar_has_a_best_day_and_half_a_dollar_of_spread_a_capture() -> None:
+    part = replace(sums_of(da_energy_usd=0.5), tb2_usd_per_mw=0.05, tb2_energy_usd=0.4, best_day_usd=0.1)
+    (row,) = board([part], YEAR)
+    assert (row["best_day_share"], row["tb2_usd"], row["tb2_capture"]) == pytest.approx((0.2, 0.5, 0.8))
+
+
+@pytest.mark.parametrize(
+    ("total", "note"),
+    [(7_000.0, "3.5 times the fleet's $/kW"), (5_001.0, "3.0 times the fleet's $/kW"), (5_000.0, None)],
+)
+def test_over_three_times_the_fleets_dollars_per_kilowatt_is_noted_and_just_three_times_is_not(
+    total: float, note: str | None
+) -> None:
+    # five of 1,000 $ and one of 7,000 $: 2,000 $ each; with 5,000 $ it is a third of 5,000
+    parts = [sums_of(f"OAK_{n}") for n in range(5)]
+    rows = board([*parts, sums_of("ELM_1", da_energy_usd=total)], YEAR)
+    assert (rows[0]["battery"], rows[0]["notes"]) == ("ELM_1", note)
+    assert fleet_usd_per_kw(rows, 365) == pytest.approx((5_000 + total) / 60_000)

@@ -1,0 +1,763 @@
+"""Which batteries a year has: pairs judged on rows, sizes and where they come from, expected days, and the user's word over all.
+
+Belongs here: the registry on markets of a few days.
+Does not: rules on names alone (test_pairing.py), reading the user's table (test_user_table.py).
+"""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bess_assets.errors import InputError, RegistryTableError
+from bess_assets.run import result_table
+from bess_assets.settings import load_settings
+from bess_assets.settlement.registry import bess_fleet, sized
+from bess_assets_tests.scenario import count_of, found, hourly, run, runs_of_day, write_rollup
+from bess_assets_tests.settlement.small import (
+    AFTER,
+    BEFORE,
+    ESR,
+    GEN,
+    LOAD,
+    MAY,
+    NODE,
+    SEAM,
+    Market,
+    consumption,
+    dam,
+    dam_esr,
+    dam_load,
+    days,
+    esr_telemetry,
+    may_market,
+    prices,
+    registry,
+    seam_market,
+    settle,
+    telemetry,
+    together,
+)
+
+OTHER_GAS = dam(date(2022, 1, 1), "GAS_CC1", resource_type="CCGT90", settlement_point="GAS_RN")
+"""Somebody's row on the first day of the year: the year's data begin there."""
+
+
+def _without(market: Market, dataset: str, *columns: str) -> Market:
+    return {
+        **market,
+        dataset: [{name: value for name, value in row.items() if name not in columns} for row in market[dataset]],
+    }
+
+
+# --- pairs --------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_pair_that_passes_a_test_is_confirmed_and_says_on_what(tmp_path: Path) -> None:
+    rows, _ = registry(tmp_path, 2022, may_market())
+    oak = rows["OAK_1"]
+    assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == (LOAD, "confirmed", "load")
+    assert "size agrees (10 MW against 10 MW)" in oak["pair_evidence"]
+
+
+def test_a_pair_by_name_with_nothing_to_test_counts_in_ancillary_services_and_not_in_charging(tmp_path: Path) -> None:
+    market = _without(_without(may_market(), "dam_gen_resources", "hsl_mw"), "dam_load_resources", "max_power_mw")
+    del market["sced_gen_resources"]
+    settled = settle(tmp_path, 2022, market)
+    oak = settled.row("bess_registry")
+    assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == (LOAD, "name_only", "unknown")
+    assert "its AS is counted, charging is not" in oak["notes"]
+    board = settled.row("leaderboard")
+    assert board["as_regup_usd"] == pytest.approx(24 * (3 + 1) * 5)
+    assert board["charge_mwh"] is None
+    assert "charging unknown" in board["excluded_reason"]
+    assert "paired by name only" in board["notes"]
+
+
+def test_the_same_name_is_accepted_where_nothing_can_be_tested(tmp_path: Path) -> None:
+    market = {
+        "dam_gen_resources": [{k: v for k, v in row.items() if k != "hsl_mw"} for row in dam(MAY, "Aquanode")],
+        "dam_load_resources": dam_load(MAY, "Aquanode"),
+    }
+    rows, _ = registry(tmp_path, 2022, market)
+    assert (rows["Aquanode"]["pair_status"], rows["Aquanode"]["charging"]) == ("same_name", "load")
+
+
+def test_a_load_of_another_size_is_rejected_and_its_awards_do_not_count(tmp_path: Path) -> None:
+    market = may_market()
+    market["dam_load_resources"] = dam_load(MAY, max_power_mw=25.0, regup_award_mw=1.0)
+    settled = settle(tmp_path, 2022, market)
+    oak = settled.row("bess_registry")
+    assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == (None, "rejected", "unknown")
+    assert "size differs (25 MW against 10 MW)" in oak["pair_evidence"]
+    assert settled.row("leaderboard")["as_regup_usd"] == pytest.approx(24 * 3 * 5)
+    assert "AS of a load side is not counted" in settled.row("leaderboard")["notes"]
+    assert any("OAK_LD1" in text for text in settled.findings("rejected_pair"))
+
+
+def test_two_sides_that_run_at_once_are_not_one_battery(tmp_path: Path) -> None:
+    rows, _ = registry(tmp_path, 2022, {**may_market(), "sced_load_resources": consumption(MAY, 1.5)})
+    assert rows["OAK_1"]["pair_status"] == "rejected"
+    assert "too often" in rows["OAK_1"]["pair_evidence"]
+
+
+def test_a_load_that_takes_in_twice_what_the_battery_gives_is_not_its_own(tmp_path: Path) -> None:
+    several = days(MAY, 4)
+    discharging, charging = range(12, 18), range(12)
+    for name, charge_mw, status in (("fits", 4.0, "confirmed"), ("twice", 6.5, "rejected")):
+        market = {
+            "dam_gen_resources": [row for day in several for row in dam(day)],
+            "dam_load_resources": [row for day in several for row in dam_load(day)],
+            "sced_gen_resources": [
+                {**row, "output_mw": 6.0 if row["sced_stamp"].hour in discharging else 0.0}
+                for day in several
+                for row in telemetry(day, 0.0)
+            ],
+            "sced_load_resources": [
+                {**row, "consumption_mw": charge_mw if row["sced_stamp"].hour in charging else 0.0}
+                for day in several
+                for row in consumption(day, 0.0)
+            ],
+        }
+        rows, _ = registry(tmp_path / name, 2022, market)
+        assert rows["OAK_1"]["pair_status"] == status
+        assert f"charge / discharge {charge_mw * 12 / 36:.2f}" in rows["OAK_1"]["pair_evidence"]
+        assert "both run in 0.0% of runs" in rows["OAK_1"]["pair_evidence"]
+
+
+def test_a_pair_is_judged_by_the_runs_in_which_both_sides_are_known(tmp_path: Path) -> None:
+    generating = [row | {"output_mw": 6.0 if row["sced_stamp"].hour < 6 else 0.0} for row in telemetry(MAY, 0.0)]
+    generating[-1]["output_mw"] = None
+    market = {**may_market(), "sced_gen_resources": generating, "sced_load_resources": consumption(MAY, 1.5)}
+    rows, _ = registry(tmp_path, 2022, market)
+    assert "both run in 25.3% of runs, too often" in rows["OAK_1"]["pair_evidence"], "24 of 95"
+
+
+def test_two_equal_candidates_leave_neither(tmp_path: Path) -> None:
+    market = may_market()
+    market["dam_load_resources"] = dam_load(MAY, "OAK_LD2") + dam_load(MAY, "OAK_LD3")
+    market["sced_load_resources"] = []
+    rows, _ = registry(tmp_path, 2022, market)
+    assert (rows["OAK_1"]["load_resource"], rows["OAK_1"]["pair_status"]) == (None, "rejected")
+    assert "OAK_LD2: confirmed" in rows["OAK_1"]["pair_evidence"]
+    assert "OAK_LD3: confirmed" in rows["OAK_1"]["pair_evidence"]
+
+
+def test_a_battery_that_no_name_suggests_a_load_for_is_listed_as_unpaired(tmp_path: Path) -> None:
+    market = {**may_market(), "dam_load_resources": dam_load(MAY, "ELM_LD1"), "sced_load_resources": []}
+    rows, findings = registry(tmp_path, 2022, market)
+    assert (rows["OAK_1"]["pair_status"], rows["OAK_1"]["charging"]) == (None, "unknown")
+    assert any(f.kind == "unpaired" and GEN in f.detail for f in findings)
+
+
+def test_only_resources_of_a_batterys_type_are_batteries(tmp_path: Path) -> None:
+    market = may_market()
+    market["dam_gen_resources"] += dam(MAY, "WINDY_UNIT1", resource_type="WIND")
+    assert list(registry(tmp_path, 2022, market)[0]) == ["OAK_1"]
+
+
+@pytest.mark.parametrize("dataset", ["dam_gen_resources", "rt_prices"])
+def test_a_year_without_a_battery_is_an_error_that_says_where_one_was_looked_for(tmp_path: Path, dataset: str) -> None:
+    market = {**prices(MAY, 1.0, 1.0), "dam_gen_resources": OTHER_GAS}
+    with pytest.raises(InputError) as error:
+        registry(tmp_path, 2022, {dataset: market[dataset]})
+    for word in ("2022", "PWRSTR", "DAM_Gen_Resources/2022.parquet", "remedy"):
+        assert word in str(error.value)
+    looked_in = tmp_path / "rollups" / "DAM_Gen_Resources" / "2022.parquet"
+    assert error.value.file == (str(looked_in) if dataset == "dam_gen_resources" else None)
+
+
+# --- sizes --------------------------------------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(0.1, 500.0), max_size=60))
+def test_a_size_is_the_24th_largest_hour_or_the_largest_of_fewer(values: list[float]) -> None:
+    size = sized(np.array([*values, 0.0, -5.0, np.nan]))
+    ordered = sorted(values, reverse=True)
+    assert size == (ordered[23] if len(ordered) >= 24 else ordered[0] if ordered else None)
+
+
+def test_of_just_24_hours_the_smallest_is_the_size() -> None:
+    assert sized(np.array([99.0] * 23 + [10.0])) == 10.0
+
+
+def test_capacity_is_the_24th_largest_hourly_limit_so_a_day_less_an_hour_may_be_wrong(tmp_path: Path) -> None:
+    wrong = dam(MAY, hsl_mw=dict.fromkeys(range(1, 24), 99.0) | {24: 10.0})
+    market = {"dam_gen_resources": wrong + dam(MAY + timedelta(days=1))}
+    rows, _ = registry(tmp_path / "a", 2022, market)
+    assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (10.0, "dam")
+    rows, _ = registry(tmp_path / "b", 2022, {"dam_gen_resources": dam(MAY, hsl_mw=99.0)})
+    assert rows["OAK_1"]["capacity_mw"] == 99.0
+    rows, _ = registry(tmp_path / "c", 2022, {"dam_gen_resources": dam(MAY, hours=[1, 2], hsl_mw={1: 8.0, 2: 9.0})})
+    assert rows["OAK_1"]["capacity_mw"] == 9.0
+    rows, _ = registry(tmp_path / "d", 2022, {"dam_gen_resources": dam(MAY, hsl_mw=0.0)})
+    assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (None, None)
+
+
+def test_capacity_comes_from_day_ahead_then_sced_then_plans_then_the_load_side(tmp_path: Path) -> None:
+    sources = {
+        "dam_gen_resources": dam(MAY, hsl_mw=10.0),
+        "sced_gen_resources": telemetry(MAY, 0.0, hsl_mw=11.0),
+        "cop_snapshots": [hourly(MAY, hour, GEN, hsl_mw=12.0, max_soc_mwh=24.0) for hour in range(1, 25)],
+        "dam_load_resources": dam_load(MAY, GEN, max_power_mw=11.5),
+    }
+    zero = {
+        "dam_gen_resources": dam(MAY, hsl_mw=0.0),
+        "sced_gen_resources": telemetry(MAY, 0.0, hsl_mw=0.0),
+        "cop_snapshots": [],
+        "dam_load_resources": [],
+    }
+    expected = [(10.0, "dam"), (11.0, "sced"), (12.0, "cop"), (11.5, "load"), (None, None)]
+    names = list(sources)
+    for n, size in enumerate(expected):
+        market = {**sources, **{name: zero[name] for name in names[:n]}}
+        rows, _ = registry(tmp_path / str(n), 2022, market)
+        assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == size
+
+
+def test_an_hour_with_several_runs_counts_its_largest_limit(tmp_path: Path) -> None:
+    runs = [row | {"hsl_mw": 10.0 if row["sced_stamp"].minute == 30 else 2.0} for row in telemetry(MAY, 0.0)]
+    rows, _ = registry(tmp_path, 2022, {"sced_gen_resources": runs})
+    assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (10.0, "sced")
+
+
+def test_megawatt_hours_come_from_the_maximum_state_of_charge_or_are_assumed(tmp_path: Path) -> None:
+    plans = {"cop_snapshots": [hourly(AFTER, hour, ESR, hsl_mw=10.0, max_soc_mwh=18.0) for hour in range(1, 25)]}
+    day_ahead = {"dam_esr_resources": dam_esr(AFTER)}
+    sced = {"sced_esr_resources": esr_telemetry(AFTER, 0.0)}
+    for name, market, energy, source, duration, duration_source in (
+        ("sced", {**day_ahead, **plans, **sced}, 20.0, "sced", 2.0, "ercot"),
+        ("cop", {**day_ahead, **plans}, 18.0, "cop", 1.8, "ercot"),
+        ("none", day_ahead, None, None, 4.0, "assumed"),
+    ):
+        rows, _ = registry(tmp_path / name, 2025, market)
+        oak = rows["OAK_1"]
+        assert (oak["energy_mwh"], oak["energy_source"]) == (energy, source)
+        assert (oak["duration_hours"], oak["duration_source"]) == (duration, duration_source)
+
+
+# --- the rename ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_battery_renamed_in_december_2025_is_one_battery_with_its_evidence(tmp_path: Path) -> None:
+    rows, findings = registry(tmp_path, 2025, seam_market())
+    assert list(rows) == ["OAK_1"]
+    oak = rows["OAK_1"]
+    assert (oak["gen_resource"], oak["load_resource"], oak["esr_resource"]) == (GEN, LOAD, ESR)
+    assert oak["bridge_evidence"] == "same name and number, same node, size within 20 %"
+    assert "joined with" not in oak["notes"]
+    assert any(f.kind == "bridged" and f"{GEN} = {ESR}" in f.detail for f in findings)
+
+
+def test_a_battery_that_took_a_wholly_new_name_is_known_by_node_and_size(tmp_path: Path) -> None:
+    market = seam_market()
+    for dataset in ("dam_esr_resources", "sced_esr_resources"):
+        market[dataset] = [row | {"resource_name": "ELM_ESR1"} for row in market[dataset]]
+    rows, _ = registry(tmp_path, 2025, market)
+    assert list(rows) == ["ELM_1"]
+    assert (rows["ELM_1"]["gen_resource"], rows["ELM_1"]["esr_resource"]) == (GEN, "ELM_ESR1")
+    assert rows["ELM_1"]["bridge_evidence"] == "same node, size within 20 %"
+    assert "joined with ELM_ESR1 by same node and size within 20 %, not by its name" in rows["ELM_1"]["notes"]
+
+
+def test_names_that_would_share_a_key_take_their_whole_names(tmp_path: Path) -> None:
+    market = {"dam_gen_resources": dam(MAY, "OAK_BESS1") + dam(MAY, "OAK_UNIT1") + dam(MAY, "ELM_BESS1")}
+    assert list(registry(tmp_path, 2022, market)[0]) == ["ELM_1", "OAK_BESS1", "OAK_UNIT1"]
+
+
+# --- days -----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _expected(row: dict) -> tuple[date, date]:
+    return row["expected_first_day"], row["expected_last_day"]
+
+
+def test_a_battery_seen_on_the_first_and_last_day_of_the_data_is_expected_all_along(tmp_path: Path) -> None:
+    rows, _ = registry(tmp_path, 2022, may_market())
+    oak = rows["OAK_1"]
+    assert (oak["first_seen_day"], oak["last_seen_day"]) == (MAY, MAY)
+    assert _expected(oak) == (date(2022, 1, 1), MAY)
+    assert (oak["data_through"], oak["edition"]) == (MAY, "preliminary")
+
+
+def test_before_and_after_its_seen_period_a_battery_is_not_expected(tmp_path: Path) -> None:
+    market = may_market()
+    market["dam_gen_resources"] += OTHER_GAS + dam(date(2022, 9, 1), "GAS_CC1", resource_type="CCGT90")
+    rows, _ = registry(tmp_path, 2022, market)
+    assert _expected(rows["OAK_1"]) == (MAY, MAY)
+    assert rows["OAK_1"]["data_through"] == date(2022, 9, 1)
+
+
+def test_a_row_after_the_year_closes_it_and_the_batteries_of_its_last_day_are_expected_to_its_end(
+    tmp_path: Path,
+) -> None:
+    write_rollup(tmp_path / "rollups", "sced_load_resources", 2023, runs_of_day(date(2023, 1, 1), 60, "ANY_LD1"))
+    rows, _ = registry(tmp_path, 2022, may_market())
+    assert (rows["OAK_1"]["data_through"], rows["OAK_1"]["edition"]) == (date(2022, 12, 31), "final")
+    assert _expected(rows["OAK_1"]) == (date(2022, 1, 1), date(2022, 12, 31))
+
+
+def test_plans_alone_neither_close_a_year_nor_make_a_battery_seen(tmp_path: Path) -> None:
+    plans = [hourly(day, 1, GEN, hsl_mw=10.0) for day in (date(2022, 1, 1), date(2022, 12, 31), date(2023, 1, 1))]
+    rows, _ = registry(tmp_path, 2022, {**may_market(), "cop_snapshots": plans})
+    assert (rows["OAK_1"]["edition"], rows["OAK_1"]["first_seen_day"], rows["OAK_1"]["data_through"]) == (
+        "preliminary",
+        MAY,
+        MAY,
+    )
+
+
+def test_the_load_side_and_metering_make_a_battery_seen_too(tmp_path: Path) -> None:
+    market = together(
+        may_market(),
+        {
+            "dam_gen_resources": OTHER_GAS,
+            "dam_load_resources": dam_load(MAY - timedelta(days=1), hours=[24]),
+            "sced_smne": [
+                {
+                    "interval_end": run(date_time)["sced_stamp"],
+                    "interval_number": 1,
+                    "resource_name": GEN,
+                    "energy_mwh": 0.0,
+                }
+                for date_time in [telemetry(MAY + timedelta(days=1), 0.0)[1]["sced_stamp"]]
+            ],
+        },
+    )
+    rows, _ = registry(tmp_path, 2022, market)
+    assert (rows["OAK_1"]["first_seen_day"], rows["OAK_1"]["last_seen_day"]) == (
+        MAY - timedelta(days=1),
+        MAY + timedelta(days=1),
+    )
+
+
+def test_the_node_of_the_last_expected_hour_stands_for_the_year_and_all_are_listed(tmp_path: Path) -> None:
+    market = {
+        "dam_gen_resources": [
+            *dam(MAY, settlement_point="A_RN"),
+            *dam(MAY + timedelta(days=1), settlement_point="B_RN", qse="QOLD", hours=range(1, 20)),
+            *dam(MAY + timedelta(days=1), settlement_point=None, qse="QNEW", hours=range(20, 25)),
+        ]
+    }
+    rows, _ = registry(tmp_path, 2022, market)
+    assert rows["OAK_1"]["settlement_point"] == "B_RN"
+    assert rows["OAK_1"]["settlement_points"] == "A_RN;B_RN"
+    assert rows["OAK_1"]["qse"] == "QNEW"
+
+
+# --- who schedules it -----------------------------------------------------------------------------------------------------------------------------
+
+
+def _qse(folder: Path, market: Market, year: int = 2022) -> str | None:
+    rows, _ = registry(folder, year, {"dam_gen_resources": dam(MAY), **market})
+    return rows["OAK_1"]["qse"]
+
+
+def test_the_qse_is_that_of_the_last_day_ahead_row_that_says_one(tmp_path: Path) -> None:
+    says = [*dam(MAY, hours=[1, 2], qse="QA"), *dam(MAY, hours=[3], qse="QB"), *dam(MAY, hours=[4], qse=None)]
+    assert _qse(tmp_path / "a", {"dam_gen_resources": says}) == "QB"
+    # the year's own file may hold the later day, and that of the next year the earlier one
+    folder = tmp_path / "b" / "rollups"
+    write_rollup(folder, "dam_gen_resources", 2023, dam(MAY, qse="QA"))
+    assert _qse(tmp_path / "b", {"dam_gen_resources": dam(MAY + timedelta(days=1), qse="QB")}) == "QB"
+    first_hour = dam(date(2022, 1, 1), hours=[1], qse="QA")
+    assert _qse(tmp_path / "c", {"dam_gen_resources": first_hour}) == "QA"
+
+
+def test_where_no_day_ahead_row_says_a_qse_the_last_sced_row_of_the_year_does(tmp_path: Path) -> None:
+    def says(day: date, clock: tuple[int, int], qse: str | None, name: str = GEN) -> dict:
+        return run(datetime(day.year, day.month, day.day, *clock), name, resource_type="PWRSTR", qse=qse)
+
+    noon, late, early = (12, 0), (23, 45), (0, 0)
+    rows = [
+        says(MAY, noon, "QB"),
+        says(MAY, early, "QA"),
+        says(MAY, late, None),
+        says(MAY, late, "QFAR", "PINE_BESS1"),
+    ]
+    assert _qse(tmp_path / "a", {"sced_gen_resources": rows}) == "QB"
+    edges = [says(date(2022, 12, 31), late, "QLAST"), says(date(2023, 1, 1), early, "QNEXT")]
+    assert _qse(tmp_path / "b", {"sced_gen_resources": edges}) == "QLAST"
+    edges = [says(date(2022, 1, 1), early, "QFIRST"), says(date(2021, 12, 31), late, "QBEFORE")]
+    assert _qse(tmp_path / "c", {"sced_gen_resources": edges}) == "QFIRST"
+    write_rollup(tmp_path / "d" / "rollups", "sced_gen_resources", 2023, [says(MAY, early, "QA")])
+    assert _qse(tmp_path / "d", {"sced_gen_resources": [says(MAY, noon, "QB")]}) == "QB"
+    assert _qse(tmp_path / "e", {"sced_gen_resources": telemetry(MAY, 0.0)}) is None
+
+
+# --- what the registry counts -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_rows_without_a_name_are_counted_by_dataset_and_are_nobodys(tmp_path: Path) -> None:
+    market = may_market()
+    for dataset, unnamed in (("dam_gen_resources", 3), ("sced_load_resources", 2)):
+        market[dataset] += [row | {"resource_name": None} for row in market[dataset][:unnamed]]
+    rows, findings = registry(tmp_path, 2022, market)
+    assert list(rows) == ["OAK_1"]
+    assert {f.subject: f.count for f in found(findings, "unnamed_rows")} == {
+        "dam_gen_resources": 3,
+        "sced_load_resources": 2,
+    }
+
+
+def test_day_ahead_rows_out_of_the_calendar_and_said_twice_are_counted(tmp_path: Path) -> None:
+    market = may_market()
+    market["dam_gen_resources"] += [hourly(MAY, 25, resource_type="PWRSTR"), market["dam_gen_resources"][0]]
+    market["dam_load_resources"] += dam_load(MAY, hours=[7], max_power_mw=11.0)
+    _, findings = registry(tmp_path, 2022, market)
+    assert count_of(findings, "unusable_time", "dam_gen_resources") == 1
+    assert count_of(findings, "duplicate_rows", "dam_gen_resources") == 1
+    assert count_of(findings, "contradicting_rows", "dam_load_resources") == 1
+
+
+def test_days_are_missing_only_from_the_first_on_which_a_dataset_exists(tmp_path: Path) -> None:
+    _, findings = registry(tmp_path / "a", 2022, {"dam_gen_resources": dam(date(2022, 1, 2))})
+    assert [f.detail for f in found(findings, "missing_days", "dam_gen_resources") if f.warning] == ["2022-01-01"]
+    market = {"dam_esr_resources": dam_esr(AFTER + timedelta(days=2))}
+    _, findings = registry(tmp_path / "b", 2025, market)
+    (missing,) = [f for f in found(findings, "missing_days", "dam_esr_resources") if f.warning]
+    assert (missing.count, missing.detail) == (2, "2025-12-06..2025-12-07")
+
+
+def test_the_users_rows_of_the_year_are_counted_with_the_batteries_that_they_name(tmp_path: Path) -> None:
+    table = "battery,capacity_mw,valid_from,valid_to\nOAK_1,9,,2022-05-31\nOAK_1,8,2022-06-01,2022-12-31\nOAK_1,7,2023-01-01,\n"
+    rows, findings = registry(tmp_path, 2022, may_market(), table=table)
+    (finding,) = found(findings, "user_table")
+    assert (finding.count, finding.detail, finding.warning) == (2, "OAK_1", False)
+    assert rows["OAK_1"]["capacity_mw"] == 8.0
+
+
+# --- the edges of the year, and of the two eras -----------------------------------------------------------------------------------------------------
+
+
+def test_a_battery_of_the_first_day_of_the_year_alone_is_one(tmp_path: Path) -> None:
+    day = date(2022, 1, 1)
+    market = {"dam_gen_resources": dam(day), "dam_load_resources": dam_load(day)}
+    rows, _ = registry(tmp_path / "a", 2022, market)
+    assert (rows["OAK_1"]["last_seen_day"], rows["OAK_1"]["load_resource"]) == (day, LOAD)
+    rows, _ = registry(tmp_path / "b", 2026, {"dam_esr_resources": dam_esr(date(2026, 1, 1))})
+    assert rows["OAK_1"]["last_seen_day"] == date(2026, 1, 1)
+
+
+def test_a_row_of_the_last_combo_day_is_held_to_the_names_of_the_combo_data(tmp_path: Path) -> None:
+    table = "battery,gen_resource,valid_from,valid_to\nOAK_1,OAK_BES1,{0},{0}\n"
+    with pytest.raises(RegistryTableError, match="gen_resource 'OAK_BES1'"):
+        registry(tmp_path / "a", 2025, seam_market(), table=table.format(BEFORE))
+    rows, _ = registry(tmp_path / "b", 2025, seam_market(), table=table.format(SEAM))
+    assert rows["OAK_1"]["gen_resource"] == GEN
+
+
+def test_names_of_the_other_era_say_nothing_in_a_year_without_it(tmp_path: Path) -> None:
+    day = date(2026, 3, 1)
+    market = {"dam_esr_resources": dam_esr(day) + dam_esr(day, "ELM_ESR1", hsl_mw=7.0)}
+    table = f"battery,gen_resource,load_resource,esr_resource,capacity_mw\nBig Oak,{GEN},{LOAD},{ESR},9\n"
+    rows, _ = registry(tmp_path, 2026, market, table=table)
+    assert sorted(rows) == ["Big Oak", "ELM_1"]
+    assert (rows["Big Oak"]["gen_resource"], rows["Big Oak"]["load_resource"]) == (None, None)
+    assert (rows["Big Oak"]["charging"], rows["Big Oak"]["capacity_mw"]) == ("esr", 9.0)
+    assert (rows["ELM_1"]["capacity_mw"], rows["ELM_1"]["capacity_source"]) == (7.0, "dam")
+
+
+def test_two_load_resources_of_one_battery_in_a_year_are_an_error_that_names_both_lines(tmp_path: Path) -> None:
+    market = may_market()
+    market["dam_load_resources"] += dam_load(MAY, "ELM_LD1")
+    table = f"battery,load_resource,valid_from,valid_to\nOAK_1,ELM_LD1,,2022-03-31\nOAK_1,{LOAD},2022-04-01,\n"
+    with pytest.raises(RegistryTableError, match="Lines 2 and 3 of the battery table give OAK_1 two") as error:
+        registry(tmp_path, 2022, market, table=table)
+    assert error.value.column == "load_resource"
+
+
+# --- the user's table -----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_user_overrides_key_size_and_node_within_the_days_given(tmp_path: Path) -> None:
+    market = together(may_market(), {"dam_gen_resources": dam(MAY + timedelta(days=1), award_mw=8.0)})
+    table = (
+        "battery,gen_resource,settlement_point,capacity_mw,energy_mwh,valid_from,valid_to,note\n"
+        f"Big Oak,{GEN},HERE_RN,9.5,19,2022-05-11,2022-05-11,measured\n"
+    )
+    settled = settle(tmp_path, 2022, market, table=table)
+    oak = settled.row("bess_registry")
+    assert oak["battery"] == "Big Oak"
+    assert (oak["capacity_mw"], oak["capacity_source"]) == (9.5, "user")
+    assert (oak["energy_mwh"], oak["energy_source"]) == (19.0, "user")
+    assert (oak["duration_hours"], oak["duration_source"]) == (2.0, "user")
+    assert oak["settlement_points"] == f"{NODE};HERE_RN"
+    assert oak["settlement_point"] == "HERE_RN"
+    assert "measured" in settled.row("leaderboard")["notes"]
+    nodes = {row["operating_day"]: row["settlement_point"] for row in settled.rows("bess_awards")}
+    assert (nodes[MAY], nodes[MAY + timedelta(days=1)], nodes[MAY + timedelta(days=2)]) == (NODE, "HERE_RN", NODE)
+    assert settled.row("leaderboard")["battery"] == "Big Oak"
+
+
+def test_an_empty_cell_overrides_nothing(tmp_path: Path) -> None:
+    plain, _ = registry(tmp_path / "a", 2022, may_market())
+    with_table, _ = registry(tmp_path / "b", 2022, may_market(), table="battery\nOAK_1\n")
+    assert with_table == plain
+
+
+def test_the_user_names_a_pair_that_evidence_would_reject(tmp_path: Path) -> None:
+    market = may_market()
+    market["dam_load_resources"] = dam_load(MAY, "ELSEWHERE", max_power_mw=99.0, regup_award_mw=1.0)
+    market["sced_load_resources"] = consumption(MAY, 2.0, "ELSEWHERE")
+    table = f"battery,gen_resource,load_resource\nOAK_1,{GEN},ELSEWHERE\n"
+    settled = settle(tmp_path, 2022, market, table=table)
+    oak = settled.row("bess_registry")
+    assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == ("ELSEWHERE", "user", "load")
+    board = settled.row("leaderboard")
+    assert board["charge_mwh"] == pytest.approx(24 * 2)
+    assert board["as_regup_usd"] == pytest.approx(24 * (3 + 1) * 5)
+
+
+def test_a_load_that_the_user_names_in_a_year_without_load_files_is_unobserved(tmp_path: Path) -> None:
+    market = {dataset: rows for dataset, rows in may_market().items() if "load" not in dataset}
+    settled = settle(tmp_path, 2022, market, table=f"battery,gen_resource,load_resource\nOAK_1,{GEN},{LOAD}\n")
+    oak = settled.row("bess_registry")
+    assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == (LOAD, "user", "load")
+    board = settled.row("leaderboard")
+    assert (board["charge_mwh"], board["rt_energy_usd"], board["as_usd"]) == (None, None, None)
+    assert board["discharge_mwh"] == pytest.approx(144)
+
+
+def test_a_load_that_the_user_gives_to_one_battery_is_no_candidate_of_another(tmp_path: Path) -> None:
+    market = may_market()
+    market["dam_gen_resources"] += dam(MAY, "OAK_BESS2")
+    table = f"battery,gen_resource,load_resource\nOAK_2,OAK_BESS2,{LOAD}\n"
+    rows, _ = registry(tmp_path, 2022, market, table=table)
+    assert (rows["OAK_2"]["load_resource"], rows["OAK_2"]["pair_status"]) == (LOAD, "user")
+    assert rows["OAK_1"]["load_resource"] is None
+
+
+def test_the_user_may_say_that_there_is_no_load_resource(tmp_path: Path) -> None:
+    table = f"battery,gen_resource,load_resource\nOAK_1,{GEN},none\n"
+    rows, _ = registry(tmp_path, 2022, may_market(), table=table)
+    oak = rows["OAK_1"]
+    assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == (None, "none", "generation")
+
+
+def test_a_pair_of_the_user_against_the_evidence_holds_and_is_noted(tmp_path: Path) -> None:
+    market = may_market()
+    market["sced_load_resources"] = [row | {"consumption_mw": 9.0} for row in market["sced_load_resources"]]
+    rows, _ = registry(tmp_path, 2022, market, table=f"battery,load_resource\nOAK_1,{LOAD}\n")
+    assert (rows["OAK_1"]["load_resource"], rows["OAK_1"]["pair_status"]) == (LOAD, "user")
+    assert f"load resource {LOAD} by the user's table, against the evidence" in rows["OAK_1"]["notes"]
+
+
+def test_the_user_may_say_none_of_a_battery_named_by_its_key_alone(tmp_path: Path) -> None:
+    rows, _ = registry(tmp_path, 2022, may_market(), table="battery,load_resource\nOAK_1,none\n")
+    assert (rows["OAK_1"]["pair_status"], rows["OAK_1"]["charging"]) == ("none", "generation")
+
+
+def test_the_user_joins_names_that_nothing_else_would(tmp_path: Path) -> None:
+    market = seam_market()
+    for dataset in ("dam_esr_resources", "sced_esr_resources"):
+        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
+    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
+    apart, _ = registry(tmp_path / "a", 2025, market)
+    assert sorted(apart) == ["FAR_9", "OAK_1"]
+    table = f"battery,gen_resource,esr_resource\nOAK_1,{GEN},FAR_ESR9\n"
+    joined, _ = registry(tmp_path / "b", 2025, market, table=table)
+    assert list(joined) == ["OAK_1"]
+    assert joined["OAK_1"]["esr_resource"] == "FAR_ESR9"
+    assert joined["OAK_1"]["bridge_evidence"] == "user's table, size within 20 %, another node"
+    assert "joined with FAR_ESR9 against the evidence: another node" in joined["OAK_1"]["notes"].split("; ")
+
+
+def test_the_user_may_join_an_esr_to_a_battery_named_by_its_key_alone(tmp_path: Path) -> None:
+    market = seam_market()
+    for dataset in ("dam_esr_resources", "sced_esr_resources"):
+        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
+    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
+    rows, _ = registry(tmp_path, 2025, market, table="battery,esr_resource\nOAK_1,FAR_ESR9\n")
+    assert list(rows) == ["OAK_1"]
+    assert (rows["OAK_1"]["gen_resource"], rows["OAK_1"]["esr_resource"]) == (GEN, "FAR_ESR9")
+
+
+def test_the_user_may_join_names_in_two_rows_one_for_each_time(tmp_path: Path) -> None:
+    market = seam_market()
+    for dataset in ("dam_esr_resources", "sced_esr_resources"):
+        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
+    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
+    table = (
+        "battery,gen_resource,esr_resource,valid_from,valid_to\n"
+        f"OAK_1,{GEN},,,2025-12-04\nOAK_1,,FAR_ESR9,2025-12-05,\n"
+    )
+    rows, _ = registry(tmp_path, 2025, market, table=table)
+    assert list(rows) == ["OAK_1"]
+    assert (rows["OAK_1"]["gen_resource"], rows["OAK_1"]["esr_resource"]) == (GEN, "FAR_ESR9")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("OAK_1,OAK_BES1,,", ("Line 2", "gen_resource 'OAK_BES1'", "2022", "valid_from")),
+        (f"OAK_1,{GEN},OAK_LD9,", ("Line 2", "load_resource 'OAK_LD9'", "Correct the name")),
+        ("PINE_1,,,", ("Line 2", "'PINE_1'", "Correct the name")),
+    ],
+)
+def test_a_name_that_the_year_does_not_know_is_an_error_with_line_and_remedy(
+    tmp_path: Path, row: str, words: tuple[str, ...]
+) -> None:
+    table = f"battery,gen_resource,load_resource,esr_resource\n{row}\n"
+    with pytest.raises(RegistryTableError) as error:
+        registry(tmp_path, 2022, may_market(), table=table)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_rows_of_other_days_say_nothing_of_this_year(tmp_path: Path) -> None:
+    table = "battery,gen_resource,capacity_mw,valid_from,valid_to\nOAK_1,GONE_BESS1,5,,2021-12-31\n"
+    rows, findings = registry(tmp_path, 2022, may_market(), table=table)
+    assert rows["OAK_1"]["capacity_mw"] == 10.0
+    assert not [f for f in findings if f.kind == "user_table"]
+
+
+def test_an_esr_name_is_not_looked_for_before_there_were_any(tmp_path: Path) -> None:
+    table = f"battery,gen_resource,esr_resource\nOAK_1,{GEN},{ESR}\n"
+    rows, _ = registry(tmp_path, 2022, may_market(), table=table)
+    assert rows["OAK_1"]["esr_resource"] is None
+
+
+def test_two_batteries_under_one_key_of_the_user_are_an_error(tmp_path: Path) -> None:
+    market = {"dam_gen_resources": dam(MAY) + dam(MAY, "ELM_BESS1")}
+    with pytest.raises(RegistryTableError, match="share the key 'ELM_1'"):
+        registry(tmp_path, 2022, market, table=f"battery,gen_resource\nELM_1,{GEN}\n")
+
+
+# --- all years ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_fleet_joins_the_years_of_a_battery(tmp_path: Path) -> None:
+    may = settle(tmp_path, 2022, may_market(), until="bess_registry")
+    settle(tmp_path, 2025, seam_market(), until="bess_registry")
+    settings = load_settings(tmp_path / "home", {"BESS_ROLLUPS": str(tmp_path / "rollups")})
+    assert may.results == settings.results
+    result = bess_fleet({year: result_table(settings, "bess_registry", year) for year in (2025, 2022)})
+    (columns,) = list(result.chunks)
+    row = {name: values[0] for name, values in columns.items()}
+    assert len(columns["battery"]) == 1
+    assert (row["battery"], row["gen_resources"], row["load_resources"], row["esr_resources"]) == (
+        "OAK_1",
+        GEN,
+        LOAD,
+        ESR,
+    )
+    assert (row["first_seen_day"], row["last_seen_day"], row["years"]) == (MAY, AFTER, "2022;2025")
+    assert (row["capacity_mw"], row["energy_mwh"]) == (10.0, 20.0)
+
+
+def test_days_are_seen_in_both_eras(tmp_path: Path) -> None:
+    rows, _ = registry(tmp_path, 2025, seam_market())
+    assert (rows["OAK_1"]["first_seen_day"], rows["OAK_1"]["last_seen_day"]) == (BEFORE, AFTER)
+    assert BEFORE < SEAM < AFTER
+
+
+def test_a_size_that_the_two_storage_files_state_otherwise_stands_in_the_notes(tmp_path: Path) -> None:
+    market = seam_market()
+    market["dam_esr_resources"] = [row | {"hsl_mw": 10_000.0} for row in market["dam_esr_resources"]]
+    rows, _ = registry(tmp_path, 2025, market)
+    notes = rows["OAK_1"]["notes"].split("; ")
+    assert "its size is 10000 MW in dam_esr_resources and 10 MW in sced_esr_resources" in notes
+    assert f"joined with {ESR} against the evidence: another size" in notes
+
+
+def test_batteries_that_end_or_begin_with_rtc_b_and_have_no_other_half_say_so(tmp_path: Path) -> None:
+    market = seam_market()
+    for dataset in ("dam_esr_resources", "sced_esr_resources"):
+        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
+    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
+    rows, _ = registry(tmp_path, 2025, market)
+    assert "no storage resource follows it: nothing is known from 2025-12-05" in rows["OAK_1"]["notes"]
+    assert "no generation resource came before it: nothing is known before 2025-12-05" in rows["FAR_9"]["notes"]
+
+
+def test_a_file_of_generation_resources_is_refused_as_one_of_storage(tmp_path: Path) -> None:
+    market = seam_market()
+    market["dam_esr_resources"] = market["dam_esr_resources"] + [
+        row | {"resource_type": "WIND"} for row in market["dam_esr_resources"]
+    ]
+    with pytest.raises(InputError, match="resources of the type WIND") as error:
+        registry(tmp_path, 2025, market)
+    assert (error.value.dataset, error.value.column) == ("dam_esr_resources", "resource_type")
+
+
+def test_zeros_that_may_be_absent_data_are_noted_with_the_batteries_that_have_that_side(tmp_path: Path) -> None:
+    market = seam_market()
+    for dataset in ("dam_esr_resources", "sced_esr_resources"):
+        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
+    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
+    metered = {"interval_end": run(datetime(2025, 12, 4, 12))["sced_stamp"], "interval_number": 48}
+    market["sced_smne"] = [{**metered, "resource_name": GEN, "energy_mwh": 0.0}]
+    rows, _ = registry(tmp_path, 2025, market)
+
+    def zero_in(battery: str) -> set[str]:
+        notes = rows[battery]["notes"].split("; ")
+        return {note.split()[3].rstrip(",") for note in notes if note.startswith("all zero in ")}
+
+    assert zero_in("OAK_1") == {"dam_gen_resources", "dam_load_resources", "sced_smne"}
+    assert zero_in("FAR_9") == {"dam_esr_resources", "sced_esr_resources"}
+
+
+def test_a_battery_that_ended_before_rtc_b_or_began_after_its_first_day_lacks_no_other_half(tmp_path: Path) -> None:
+    market = {
+        "dam_gen_resources": [
+            *dam(BEFORE - timedelta(days=1), "OLD_BESS1", settlement_point="OLD_RN"),
+            *dam(BEFORE, "LAST_BESS2", settlement_point="LAST_RN", hsl_mw=20.0),
+        ],
+        "dam_esr_resources": dam_esr(AFTER, "NEW_ESR3", settlement_point="NEW_RN", hsl_mw=50.0),
+    }
+    rows, _ = registry(tmp_path, 2025, market)
+    assert sorted(rows) == ["LAST_2", "NEW_3", "OLD_1"]
+    assert "no storage resource follows it" in rows["LAST_2"]["notes"]
+    assert "no storage resource follows it" not in rows["OLD_1"]["notes"]
+    assert "no generation resource came before it" not in (rows["NEW_3"]["notes"] or "")
+
+
+@pytest.mark.parametrize(("telemetered", "noted"), [(8.0, False), (12.0, False), (7.9, True), (12.1, True)])
+def test_sizes_of_the_two_storage_files_may_differ_by_a_fifth(tmp_path: Path, telemetered: float, noted: bool) -> None:
+    day = date(2026, 3, 1)
+    market = {"dam_esr_resources": dam_esr(day), "sced_esr_resources": esr_telemetry(day, 0.0, hsl_mw=telemetered)}
+    rows, _ = registry(tmp_path, 2026, market)
+    assert ("its size is" in (rows["OAK_1"]["notes"] or "")) == noted
+
+
+def test_each_node_counts_only_in_the_time_in_which_its_file_is_the_one_that_is_settled_by(tmp_path: Path) -> None:
+    market = {
+        "dam_gen_resources": [*dam(SEAM, settlement_point="A_RN"), *dam(AFTER, settlement_point="LATE_RN")],
+        "dam_esr_resources": [
+            *dam_esr(SEAM, settlement_point="EARLY_RN", award_mw=1.0),
+            *dam_esr(AFTER, settlement_point="B_RN"),
+        ],
+    }
+    rows, _ = registry(tmp_path, 2025, market)
+    assert (rows["OAK_1"]["settlement_points"], rows["OAK_1"]["settlement_point"]) == ("A_RN;B_RN", "B_RN")
+
+
+def test_the_size_of_a_renamed_battery_is_reckoned_from_the_hours_of_both_names(tmp_path: Path) -> None:
+    market = {
+        "dam_gen_resources": dam(SEAM, hours=range(1, 13), hsl_mw=11.0),
+        "dam_esr_resources": [
+            *dam_esr(AFTER, hours=range(1, 12), hsl_mw=10.0),
+            *dam_esr(AFTER, hours=[12], hsl_mw=9.0),
+        ],
+    }
+    rows, _ = registry(tmp_path / "dam", 2025, market)
+    assert rows["OAK_1"]["capacity_mw"] == 9.0, "the 24th largest of 12 + 12 hours"
+    market = {
+        "sced_gen_resources": telemetry(SEAM, 0.0, hsl_mw=11.0)[:48],
+        "sced_esr_resources": esr_telemetry(AFTER, 0.0, hsl_mw=10.0)[:48],
+    }
+    rows, _ = registry(tmp_path / "sced", 2025, market)
+    assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (10.0, "sced")
+
+
+def test_the_largest_of_several_plans_for_an_hour_counts(tmp_path: Path) -> None:
+    plans = [hourly(MAY, hour, GEN, hsl_mw=mw) for hour in range(1, 25) for mw in (7.0, 12.0, 3.0)]
+    plans.append(hourly(MAY, 25, GEN, hsl_mw=50.0))
+    market = {"dam_gen_resources": dam(MAY, hsl_mw=0.0), "cop_snapshots": plans}
+    rows, findings = registry(tmp_path, 2022, market)
+    assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (12.0, "cop")
+    assert count_of(findings, "unusable_time", "cop_snapshots") == 1

@@ -1,0 +1,704 @@
+"""Telemetry held from run to run and averaged by quarter-hour; settlement metering by interval."""
+
+import json
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bess_assets.ercot.datasets import LAYOUT_COLUMN, METADATA_KEY
+from bess_assets.ercot.step import Findings
+from bess_assets.settlement import runs as runs_module
+from bess_assets.settlement.runs import MeterReader, RunReader, cut_runs, hold
+from bess_assets_tests.scenario import (
+    BATCAVE_RUNS,
+    ERAS,
+    GEN,
+    SPRING_AND_AUTUMN,
+    WIND,
+    count_of,
+    found,
+    inputs_of,
+    operating_year,
+    quarter_hour_of,
+    run,
+    runs_of_day,
+    utc_seconds,
+    write_columns,
+    write_rollup,
+)
+
+YEAR = operating_year(2024)
+JANUARY_1 = datetime(2024, 1, 1)
+SPRING, AUTUMN = SPRING_AND_AUTUMN[2024]
+AUTUMN_0 = datetime(2024, 11, 3)
+NAN = float("nan")
+
+
+def _means(starts, values, quarter_hours=4, year=YEAR, first=0):
+    """Means of one series whose runs start so many seconds after the first quarter-hour wanted."""
+    begin = int(year.quarter_hour_starts[first])
+    pieces = cut_runs(year, begin + np.array(starts, dtype=np.int64))
+    return hold(pieces, np.array(values, dtype=float)[:, None], first, first + quarter_hours)
+
+
+def _net_mwh(means):
+    return (means.positive - means.negative)[:, 0] * 0.25
+
+
+# --- the hold -----------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_batcave_charged_2_8673_mwh_in_the_first_quarter_hour_of_2026_03_19():
+    year = operating_year(2026)
+    first = quarter_hour_of(datetime(2026, 3, 19))
+    starts, values = zip(*BATCAVE_RUNS, strict=True)
+    means = _means(starts, values, 2, year, first)
+    assert means.negative[0, 0] == pytest.approx(11.4692, abs=5e-5)
+    assert _net_mwh(means)[0] == pytest.approx(-2.8673, abs=5e-5)
+    assert means.coverage[0, 0] == 881 / 900
+    # the run before midnight is not in the file: nothing is known of the first 19 seconds, and 0.161 MW are not spread over them
+    assert means.negative[0, 0] == (299 * 0.161 + 299 * 18.455 + 283 * 16.036) / 881
+
+
+@pytest.mark.real
+def test_batcave_of_the_real_report_gives_the_worked_example(real_pack):
+    import csv
+
+    report = real_pack("2026-esr-batcave") / "reports" / "60d_ESR_Data_in_SCED-18-MAY-26.csv"
+    with report.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    midnight = datetime(2026, 3, 19)
+    starts = [(datetime.strptime(r["SCED Time Stamp"], "%m/%d/%Y %H:%M:%S") - midnight).total_seconds() for r in rows]
+    means = _means(
+        starts, [float(r["Telemetered Net Output"]) for r in rows], 96, operating_year(2026), quarter_hour_of(midnight)
+    )
+    assert _net_mwh(means)[0] == pytest.approx(-2.8673, abs=5e-5)
+    assert means.coverage[0, 0] == 881 / 900
+
+
+def test_a_run_that_spans_two_quarter_hours_is_split_at_the_boundary():
+    means = _means([0, 600, 1_200, 1_800], [10.0, 40.0, 0.0, 0.0], 2)
+    assert means.coverage[:, 0].tolist() == [1.0, 1.0]
+    assert means.positive[0, 0] == pytest.approx((600 * 10 + 300 * 40) / 900)
+    assert means.positive[1, 0] == pytest.approx(300 * 40 / 900)
+    pieces = cut_runs(YEAR, YEAR.start + np.array([0, 600, 1_200, 1_800]))
+    assert pieces.seconds[:4].tolist() == [600, 300, 300, 600]
+    assert pieces.run[:4].tolist() == [0, 1, 1, 2]
+    assert pieces.turn[:4].tolist() == [0, 1, 0, 1]
+
+
+def test_a_value_never_holds_past_900_seconds():
+    # one run 100 s into the first quarter-hour and silence until the fourth
+    means = _means([100, 2_800], [8.0, 8.0])
+    assert (means.coverage[:, 0] * 900).round().tolist() == [800, 100, 0, 800]
+    assert means.positive[0, 0] == 8.0
+    assert np.isnan(means.positive[1:3, 0]).all()
+
+
+def test_nothing_is_known_before_the_first_run_of_the_year():
+    means = _means([1_000, 1_800], [8.0, 8.0], 2)
+    assert means.coverage[0, 0] == 0
+    assert np.isnan(means.positive[0, 0])
+    assert means.coverage[1, 0] == 800 / 900
+
+
+def test_a_value_holds_across_midnight_and_not_across_1_january():
+    across_midnight = _means([-10, 890], [6.0, 6.0], 1, first=96)
+    assert across_midnight.coverage[0, 0] == 1.0
+    last = YEAR.quarter_hours - 1
+    pieces = cut_runs(YEAR, np.array([YEAR.end - 600]))
+    assert pieces.quarter_hour.tolist() == [last]
+    assert pieces.seconds.tolist() == [600]
+    assert hold(pieces, np.array([[6.0]]), last, last + 1).coverage[0, 0] == 600 / 900
+
+
+def test_a_quarter_hour_observed_for_less_than_half_is_unknown_and_its_coverage_is_still_said():
+    just_enough = _means([0, 450], [4.0, NAN], 1)
+    assert (just_enough.positive[0, 0], just_enough.coverage[0, 0]) == (4.0, 0.5)
+    too_little = _means([0, 449], [4.0, NAN], 1)
+    assert np.isnan([too_little.positive[0, 0], too_little.negative[0, 0]]).all()
+    assert too_little.coverage[0, 0] == 449 / 900
+
+
+def test_a_blank_run_is_unobserved_until_the_next_run_and_not_carried_over():
+    means = _means([0, 300, 600, 900], [9.0, NAN, 3.0, 0.0], 1)
+    assert means.coverage[0, 0] == 600 / 900
+    assert means.positive[0, 0] == 6.0
+
+
+def test_a_quarter_hour_that_goes_both_ways_has_discharge_and_charge():
+    means = _means([0, 300, 900], [12.0, -6.0, 0.0], 1)
+    assert (means.positive[0, 0], means.negative[0, 0]) == (4.0, 4.0)
+
+
+def test_a_year_without_runs_has_no_pieces_and_nothing_known():
+    means = _means([], np.empty(0), 4)
+    assert np.isnan(means.positive).all()
+    assert (means.coverage == 0).all()
+
+
+def _by_the_second(starts, values, seconds, quarter_hours):
+    """Each second by itself, in plain Python: (discharge mean, charge mean, observed seconds) of each quarter-hour."""
+    at = [NAN] * (quarter_hours * 900)
+    for n, start in enumerate(starts):
+        end = min(starts[n + 1] if n + 1 < len(starts) else seconds, start + 900, len(at))
+        at[start:end] = [values[n]] * max(end - start, 0)
+    result = []
+    for q in range(quarter_hours):
+        seen = [v for v in at[900 * q : 900 * (q + 1)] if not np.isnan(v)]
+        known = len(seen) >= 450
+        result.append((
+            sum(max(v, 0) for v in seen) / len(seen) if known else NAN,
+            sum(max(-v, 0) for v in seen) / len(seen) if known else NAN,
+            len(seen),
+        ))  # fmt: skip
+    return result
+
+
+gaps = st.lists(st.integers(1, 1_300), min_size=1, max_size=25)
+megawatts = st.one_of(st.floats(-300, 300), st.just(NAN), st.just(0.0))
+
+
+@given(gaps, st.data(), st.sampled_from(["start", "autumn", "end"]))
+def test_the_hold_is_what_counting_second_by_second_gives(gap, data, where):
+    starts = np.cumsum(gap)
+    values = data.draw(st.lists(megawatts, min_size=len(starts), max_size=len(starts)))
+    quarter_hours = int(starts[-1]) // 900 + 2
+    first = {
+        "start": 0,
+        "autumn": quarter_hour_of(AUTUMN_0),
+        "end": YEAR.quarter_hours - quarter_hours,
+    }[where]
+    means = _means(starts, values, quarter_hours, first=first)
+    expected = _by_the_second(starts.tolist(), values, quarter_hours * 900, quarter_hours)
+    assert np.allclose(means.positive[:, 0], [e[0] for e in expected], equal_nan=True, rtol=1e-12, atol=1e-9)
+    assert np.allclose(means.negative[:, 0], [e[1] for e in expected], equal_nan=True, rtol=1e-12, atol=1e-9)
+    assert (means.coverage[:, 0] * 900).round().astype(int).tolist() == [e[2] for e in expected]
+
+
+@given(gaps, st.data())
+def test_mean_times_observed_seconds_adds_up_to_value_times_seconds_held(gap, data):
+    starts = np.cumsum(gap)
+    values = np.array(data.draw(st.lists(megawatts, min_size=len(starts), max_size=len(starts))))
+    held = np.minimum(np.diff(np.r_[starts, starts[-1] + 10_000]), 900)
+    with pytest.MonkeyPatch.context() as patch:
+        # every observed second counts here, also those of quarter-hours that are too little observed to be known
+        patch.setattr(runs_module, "LEAST_COVERAGE", 0.0)
+        means = _means(starts, values, int(starts[-1]) // 900 + 3)
+    for side, part in ((means.positive, np.maximum(values, 0)), (means.negative, np.maximum(-values, 0))):
+        assert np.nansum(side * means.coverage * 900) == pytest.approx(np.nansum(part * held), rel=1e-9, abs=1e-6)
+    assert means.coverage.sum() * 900 == pytest.approx(held[~np.isnan(values)].sum())
+    assert means.coverage.max(initial=0) <= 1
+
+
+@given(gaps)
+def test_pieces_are_whole_runs_cut_up_and_no_quarter_hour_holds_more_than_900_seconds(gap):
+    starts = YEAR.start + np.cumsum(gap)
+    pieces = cut_runs(YEAR, starts)
+    held = np.minimum(np.diff(np.r_[starts, YEAR.end]), 900)
+    assert np.array_equal(np.bincount(pieces.run, pieces.seconds, len(starts)), held)
+    assert (pieces.seconds > 0).all()
+    assert np.bincount(pieces.quarter_hour, pieces.seconds).max() <= 900
+    assert np.array_equal(pieces.quarter_hour, np.sort(pieces.quarter_hour))
+    first_of_each = np.r_[True, np.diff(pieces.quarter_hour) > 0]
+    assert (pieces.turn[first_of_each] == 0).all()
+    assert (np.diff(pieces.turn)[~first_of_each[1:]] == 1).all()
+
+
+@given(gaps, st.data())
+def test_a_window_of_quarter_hours_is_a_cut_of_the_whole(gap, data):
+    starts = np.cumsum(gap)
+    values = np.array(data.draw(st.lists(megawatts, min_size=len(starts), max_size=len(starts))))[:, None]
+    pieces = cut_runs(YEAR, YEAR.start + starts)
+    last = int(starts[-1]) // 900 + 2
+    a = data.draw(st.integers(0, last))
+    b = data.draw(st.integers(a, last))
+    whole, part = hold(pieces, values, 0, last), hold(pieces, values, a, b)
+    for name in ("positive", "negative", "coverage"):
+        assert np.array_equal(getattr(whole, name)[a:b], getattr(part, name), equal_nan=True)
+
+
+# --- reading runs -------------------------------------------------------------------------------------------------------------------------------
+
+
+class Read:
+    """Means of output of some generation resources over the year."""
+
+    def __init__(self, root, names=(GEN,), year=2024, **more):
+        inputs = inputs_of(root, year, **more)
+        self.reader = RunReader(inputs, "sced_gen_resources", list(names), ["output_mw", "base_point_mw"])
+        windows = []
+        self.reader.each_window(windows.append)
+        self.windows = sorted(windows, key=lambda window: window.first)
+        parts = [self.reader.means(w, w.grids["output_mw"], *block) for w in self.windows for block in w.blocks()]
+        self.positive, self.negative, self.coverage = (
+            np.concatenate([getattr(p, name) for p in parts]) for name in ("positive", "negative", "coverage")
+        )
+        findings = Findings()
+        self.reader.report(findings)
+        self.findings = findings.items
+
+
+@pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
+def test_runs_are_the_same_in_every_era(tmp_path, era):
+    rows = runs_of_day(date(2024, 2, 29), output_mw=8.0) + runs_of_day(date(2024, 2, 29), name=WIND, output_mw=1.0)
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows, era)
+    read = Read(tmp_path)
+    first = quarter_hour_of(datetime(2024, 2, 29))
+    assert read.reader.starts.tolist() == [utc_seconds(datetime(2024, 2, 29)) + 900 * n for n in range(96)]
+    assert np.array_equal(np.flatnonzero(~np.isnan(read.positive[:, 0])), np.arange(first, first + 96))
+    assert (read.positive[first : first + 96, 0] == 8.0).all()
+
+
+def test_a_run_of_any_resource_ends_the_hold_of_all(tmp_path):
+    rows = [
+        run(JANUARY_1, output_mw=8.0),
+        run(JANUARY_1, WIND, output_mw=1.0),
+        run(JANUARY_1 + timedelta(minutes=10), WIND, output_mw=1.0),  # ALPHA has no row: unobserved until the next run
+        run(JANUARY_1 + timedelta(minutes=15), output_mw=4.0),
+    ]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    read = Read(tmp_path)
+    assert read.coverage[0, 0] == 600 / 900
+    assert read.positive[0, 0] == 8.0
+
+
+def test_runs_of_other_years_in_the_same_files_do_not_exist_for_the_year(tmp_path):
+    rows = [
+        run(datetime(2023, 12, 31, 23, 55), output_mw=8.0),
+        run(datetime(2024, 1, 1, 0, 10), output_mw=8.0),
+        run(datetime(2024, 12, 31, 23, 50), output_mw=8.0),
+        run(datetime(2025, 1, 1, 0, 0, 0), output_mw=8.0),
+    ]
+    write_rollup(tmp_path, "sced_gen_resources", 2025, rows)
+    read = Read(tmp_path)
+    assert len(read.reader.starts) == 2
+    assert (read.coverage[:2, 0] * 900).round().tolist() == [300, 600]
+    assert (read.coverage[-2:, 0] * 900).round().tolist() == [0, 600]
+    assert read.reader.log.beyond
+    assert not found(read.findings, "unusable_time")
+
+
+def test_hazard_2_runs_of_a_year_are_read_from_two_publication_years(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 1, 1), output_mw=1.0))
+    write_rollup(tmp_path, "sced_gen_resources", 2025, runs_of_day(date(2024, 12, 31), output_mw=2.0))
+    read = Read(tmp_path)
+    assert read.positive[0, 0] == 1.0
+    assert read.positive[-1, 0] == 2.0
+
+
+def test_hazard_7_of_two_rows_of_a_resource_and_stamp_the_later_wins_and_both_kinds_are_counted(tmp_path):
+    at = [JANUARY_1 + timedelta(minutes=15 * n) for n in range(3)]
+    first = [run(at[0], output_mw=1.0), run(at[1], output_mw=2.0), run(at[2], output_mw=3.0)]
+    again = [run(at[0], output_mw=1.0), run(at[1], output_mw=20.0), run(at[2], output_mw=None)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, first)
+    write_rollup(tmp_path, "sced_gen_resources", 2025, again)
+    read = Read(tmp_path)
+    assert np.array_equal(read.positive[:3, 0], [1.0, 20.0, NAN], equal_nan=True)
+    assert count_of(read.findings, "duplicate_rows") == 1
+    assert count_of(read.findings, "contradicting_rows") == 2
+
+
+def test_a_stamp_in_the_hour_that_spring_skips_is_counted_and_makes_no_run(tmp_path):
+    rows = [run(datetime(2024, 3, 10, 1, 45), output_mw=1.0), run(datetime(2024, 3, 10, 2, 30), output_mw=9.0)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    read = Read(tmp_path)
+    assert read.reader.starts.tolist() == [utc_seconds(datetime(2024, 3, 10, 1, 45))]
+    assert count_of(read.findings, "unusable_time", "sced_gen_resources") == 1
+
+
+def test_a_blank_stamp_is_counted_as_unusable_and_makes_no_run(tmp_path):
+    rows = [run(datetime(2024, 3, 10, 1, 45), output_mw=1.0), run(datetime(2024, 3, 10, 3), output_mw=9.0)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, [*rows, {**rows[0], "sced_stamp": None}])
+    read = Read(tmp_path)
+    assert read.reader.starts.tolist() == [utc_seconds(row["sced_stamp"]) for row in rows]
+    assert count_of(read.findings, "unusable_time", "sced_gen_resources") == 1
+    assert not found(read.findings, "ambiguous_hour")
+
+
+def _autumn_runs(first_hour, second_hour):
+    """A run every quarter-hour from 00:00 to 02:45 of the 25-hour day; flags of the two 01:00 hours as given."""
+    stamps = [(AUTUMN_0 + timedelta(minutes=m), "N" if first_hour else None, 1.0) for m in range(0, 60, 15)]
+    stamps += [(AUTUMN_0 + timedelta(minutes=60 + m), first_hour, 2.0) for m in range(0, 60, 15)]
+    stamps += [(AUTUMN_0 + timedelta(minutes=60 + m), second_hour, 3.0) for m in range(0, 60, 15)]
+    stamps += [(AUTUMN_0 + timedelta(minutes=120 + m), "N" if first_hour else None, 4.0) for m in range(0, 60, 15)]
+    return [run(stamp, flag=flag, output_mw=value) for stamp, flag, value in stamps]
+
+
+def test_the_flag_puts_runs_into_the_right_one_of_the_repeated_hours(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, _autumn_runs("N", "Y"))
+    read = Read(tmp_path)
+    first = quarter_hour_of(AUTUMN_0)
+    assert read.positive[first : first + 16, 0].tolist() == [1.0] * 4 + [2.0] * 4 + [3.0] * 4 + [4.0] * 4
+    assert not found(read.findings, "ambiguous_hour")
+    assert not read.reader.flagless
+
+
+@pytest.mark.parametrize("flags", [(None, None), ("N", "N")], ids=["no flag column", "a flag that is N all day"])
+def test_without_a_flag_the_eight_repeated_quarter_hours_are_unknown_and_counted(tmp_path, flags):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, _autumn_runs(*flags))
+    read = Read(tmp_path)
+    first = quarter_hour_of(AUTUMN_0)
+    around = read.positive[first : first + 16, 0]
+    assert np.array_equal(around, [1.0] * 4 + [NAN] * 8 + [4.0] * 4, equal_nan=True)
+    assert (read.coverage[first + 4 : first + 12] == 0).all()
+    (finding,) = found(read.findings, "ambiguous_hour", "sced_gen_resources")
+    # of a flag column that is N all day the two hours' stamps fall together
+    assert finding.count == (8 if flags == (None, None) else 4)
+    assert finding.warning
+
+
+def test_without_a_flag_not_even_the_run_before_holds_into_the_repeated_hour(tmp_path):
+    rows = [run(AUTUMN_0 + timedelta(minutes=m), flag=None, output_mw=5.0) for m in (55, 65, 125)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    read = Read(tmp_path)
+    first = quarter_hour_of(datetime(2024, 11, 3, 1))
+    assert read.coverage[first - 1, 0] == 300 / 900
+    assert (read.coverage[first : first + 8] == 0).all()
+    assert np.isnan(read.positive[first : first + 8]).all()
+
+
+def test_rows_with_a_flag_and_rows_without_one_in_the_same_batch_each_keep_their_own_time(tmp_path):
+    midnight = datetime(2024, 7, 1)
+    stamps = [midnight + timedelta(minutes=15 * n) for n in range(8)]
+    rows = [run(stamp, flag="N" if n % 3 else None, output_mw=float(n)) for n, stamp in enumerate(stamps)]
+    for row in rows:
+        row.setdefault("repeated_hour", None)
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    read = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw"])
+    assert read.starts.tolist() == [utc_seconds(stamp) for stamp in stamps]
+
+
+def test_a_flag_and_a_stamp_that_no_row_has_together_make_no_run(tmp_path):
+    rows = [run(AUTUMN_0 + timedelta(minutes=75), flag="N"), run(AUTUMN_0 + timedelta(minutes=90), flag="Y")]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    first, second = datetime(2024, 11, 3, 1, 15), datetime(2024, 11, 3, 1, 30)
+    assert Read(tmp_path).reader.starts.tolist() == [utc_seconds(first), utc_seconds(second, fold=1)]
+
+
+def test_a_year_that_ends_in_the_repeated_hour_without_a_second_has_it_unknown(tmp_path):
+    rows = [run(AUTUMN_0 + timedelta(minutes=m), output_mw=5.0) for m in (45, 60, 75)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    read = Read(tmp_path)
+    assert read.reader.starts.tolist() == [utc_seconds(datetime(2024, 11, 3, 0, 45))]
+    assert (~np.isnan(read.positive)).sum() == 1
+
+
+def test_a_file_that_holds_nothing_of_the_year_has_no_runs_and_no_days(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2025, runs_of_day(date(2025, 7, 4), output_mw=5.0))
+    reader = Read(tmp_path).reader
+    assert (reader.starts.tolist(), reader.log.days.any()) == ([], False)
+
+
+def test_the_columns_that_a_file_of_the_year_has_are_known_once_it_is_read(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 7, 4), output_mw=5.0))
+    assert Read(tmp_path).reader.columns == {"resource_name", "output_mw"}
+
+
+def test_a_file_without_a_flag_column_and_without_the_autumn_day_loses_nothing(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 7, 4), flag=None, output_mw=5.0))
+    read = Read(tmp_path)
+    assert (~np.isnan(read.positive)).sum() == 96
+    assert not found(read.findings, "ambiguous_hour")
+
+
+def test_the_days_of_the_dataset_and_of_each_resource_are_logged(tmp_path):
+    rows = [run(datetime(2024, 1, 2, 5), output_mw=1.0), run(datetime(2024, 1, 5, 5), WIND, output_mw=1.0)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    log = Read(tmp_path).reader.log
+    assert np.flatnonzero(log.days).tolist() == [1, 4]
+    assert (log.first.tolist(), log.last.tolist()) == ([1], [1])
+
+
+def test_infinite_output_is_blank_and_counted(tmp_path):
+    rows = [run(JANUARY_1, output_mw=float("inf")), run(JANUARY_1 + timedelta(minutes=15), output_mw=2.0)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    read = Read(tmp_path)
+    assert np.isnan(read.positive[0, 0])
+    assert read.positive[1, 0] == 2.0
+    assert count_of(read.findings, "unusable_numbers", "sced_gen_resources") == 1
+
+
+def test_a_year_without_the_dataset_has_no_runs_and_says_so(tmp_path):
+    read = Read(tmp_path)
+    assert len(read.reader.starts) == 0
+    assert np.isnan(read.positive).all()
+    assert len(read.positive) == YEAR.quarter_hours
+    assert found(read.findings, "dataset_absent", "sced_gen_resources")
+
+
+def test_hourly_maxima_are_the_largest_values_of_the_runs_of_an_hour(tmp_path):
+    rows = [
+        run(JANUARY_1 + timedelta(minutes=5), output_mw=3.0),
+        run(JANUARY_1 + timedelta(minutes=25), output_mw=7.0),
+        run(JANUARY_1 + timedelta(minutes=45), output_mw=None),
+        run(JANUARY_1 + timedelta(minutes=59), WIND, output_mw=99.0),
+        run(datetime(2024, 12, 31, 23, 59, 59), output_mw=-2.0),
+    ]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN, "ABSENT"], ["output_mw"])
+    maxima = reader.hourly_maxima()["output_mw"]
+    assert (reader.log.first.tolist(), reader.log.last.tolist()) == ([0, 366], [365, -1])
+    assert maxima.shape == (2, YEAR.hours)
+    assert {int(h): float(maxima[0, h]) for h in np.flatnonzero(~np.isnan(maxima[0]))} == {0: 7.0, YEAR.hours - 1: -2.0}
+    assert np.isnan(maxima[1]).all()
+
+
+def test_a_blank_award_is_none_unless_its_own_report_lacked_the_column(tmp_path):
+    stamps = [JANUARY_1 + timedelta(minutes=15 * n) for n in range(4)]
+    columns = {
+        "SCED Time Stamp": pa.array(stamps, pa.timestamp("us")),
+        "Resource Name": [GEN] * 4,
+        "AS Awards REGUP": [2.0, None, None, 0.0],
+        LAYOUT_COLUMN: pa.array([0, 0, 1, 0], pa.int32()),
+    }
+    path = write_columns(tmp_path, "sced_esr_resources", 2024, columns)
+
+    def awards() -> list[float]:
+        reader = RunReader(inputs_of(tmp_path, 2024), "sced_esr_resources", [GEN], ["regup_award_mw"])
+        found = []
+        reader.each_window(lambda window: found.append(window.grids["regup_award_mw"][:, 0].copy()))
+        return np.concatenate(found)[:4].tolist()
+
+    assert awards() == [2.0, 0.0, 0.0, 0.0]
+    layouts = {"layouts": [["regup_award_mw", "resource_name", "sced_stamp"], ["resource_name", "sced_stamp"]]}
+    told = pq.read_table(path).replace_schema_metadata({METADATA_KEY: json.dumps(layouts)})
+    pq.write_table(told, path)
+    assert awards() == [2.0, 0.0, pytest.approx(NAN, nan_ok=True), 0.0]
+
+
+# --- windows ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _march(root):
+    """Irregular runs, blanks and repeated rows around midnights, where windows are cut, and in row groups that windows share."""
+    rows = []
+    for n in range(0, 20 * 86_400, 421):
+        stamp = datetime(2024, 3, 1) + timedelta(seconds=n)
+        rows += [
+            run(stamp, output_mw=None if n % 5 == 0 else (n % 97) - 48.0, base_point_mw=1.0),
+            run(stamp, WIND, output_mw=n % 13),
+        ]
+        if n % 7 == 0:
+            rows.append({**rows[-1], "output_mw": 77.0})
+    write_rollup(root, "sced_gen_resources", 2024, rows, row_group_size=700)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("block_bytes", [30_000, 5_000, 300])
+def test_windows_give_bit_for_bit_what_one_window_gives(tmp_path, block_bytes, threads):
+    _march(tmp_path)
+    one = Read(tmp_path, (GEN, WIND))
+    many = Read(tmp_path, (GEN, WIND), block_bytes=block_bytes, threads=threads)
+    assert len(one.windows) == 1
+    assert len(many.windows) > 1
+    for name in ("positive", "negative", "coverage"):
+        assert np.array_equal(getattr(one, name), getattr(many, name), equal_nan=True)
+
+
+def test_windows_count_each_row_once(tmp_path):
+    _march(tmp_path)
+    one, many = Read(tmp_path, (GEN, WIND)), Read(tmp_path, (GEN, WIND), block_bytes=5_000, threads=2)
+    assert one.findings == many.findings
+
+
+def test_rows_that_reach_over_midnight_into_a_window_are_counted_with_their_own_day(tmp_path):
+    late = [run(datetime(2024, 6, 1, 23, 50), output_mw=mw) for mw in (1.0, 1.0, 2.0)]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, [*late, run(datetime(2024, 6, 2, 0, 10), output_mw=3.0)])
+    reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw"])
+    midnight, found_there, findings = quarter_hour_of(datetime(2024, 6, 2)), [], Findings()
+    reader.each_window([].append, 0, midnight)
+    reader.each_window(found_there.append, midnight)
+    (window,) = found_there
+    means = reader.means(window, window.grids["output_mw"])
+    assert means.positive[0, 0] == pytest.approx((300 * 2 + 300 * 3) / 600)
+    reader.report(findings)
+    assert (count_of(findings.items, "duplicate_rows"), count_of(findings.items, "contradicting_rows")) == (0, 2)
+
+
+def test_windows_that_are_in_memory_together_share_the_block(tmp_path):
+    _march(tmp_path)
+    alone, together = (Read(tmp_path, (GEN, WIND), block_bytes=5_000, threads=threads) for threads in (1, 4))
+    assert 4 * len(alone.windows) > len(together.windows) > 3 * len(alone.windows)
+
+
+def test_what_goes_wrong_in_a_window_is_raised_and_no_further_window_is_begun(tmp_path):
+    _march(tmp_path)
+    reader = Read(tmp_path, (GEN, WIND), block_bytes=300).reader
+    begun = []
+
+    def work(window):
+        begun.append(window)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        reader.each_window(work)
+    assert len(begun) < len(Read(tmp_path, (GEN, WIND), block_bytes=300).windows)
+
+
+def test_stamps_are_read_again_when_their_file_has_changed(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 6, 1), output_mw=2.0))
+    before = Read(tmp_path)
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 6, 2), output_mw=2.0))
+    after = Read(tmp_path)
+    assert len(before.reader.starts) == len(after.reader.starts)
+    assert (before.reader.starts + 86_400 == after.reader.starts).all()
+
+
+def test_stamps_of_a_file_that_stays_are_read_once_for_a_year(tmp_path, monkeypatch):
+    _march(tmp_path)
+    first = Read(tmp_path)
+    asked = []
+    whole = runs_module.read_rows
+    monkeypatch.setattr(
+        runs_module, "read_rows", lambda *given, **more: asked.append(given[2]) or whole(*given, **more)
+    )
+    again = Read(tmp_path)
+    assert np.array_equal(first.reader.starts, again.reader.starts)
+    assert first.findings == again.findings
+    assert ["sced_stamp", "repeated_hour"] not in asked
+
+
+def test_there_are_never_more_windows_than_days(tmp_path):
+    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 6, 1), output_mw=2.0))
+    one, many = Read(tmp_path), Read(tmp_path, block_bytes=1)
+    assert np.array_equal(one.positive, many.positive, equal_nan=True)
+    assert len(many.windows) <= YEAR.days
+
+
+def test_only_the_row_groups_that_touch_a_window_are_read_for_it(tmp_path, monkeypatch):
+    _march(tmp_path)
+    asked = []
+    whole = runs_module.read_rows
+
+    def spy(dataset, path, columns, count=None, groups=None):
+        if groups is not None:
+            asked.append(len(groups))
+        return whole(dataset, path, columns, count, groups)
+
+    monkeypatch.setattr(runs_module, "read_rows", spy)
+    many = Read(tmp_path, (GEN, WIND), block_bytes=5_000)
+    (path,) = tmp_path.rglob("2024.parquet")
+    groups = pq.ParquetFile(path).num_row_groups
+    assert groups > 10
+    assert max(asked) < groups
+    assert len(asked) < len(many.windows)
+
+
+# --- settlement metering --------------------------------------------------------------------------------------------------------------------------
+
+
+def _smne(day, numbers, name=GEN, value=1.0, stamps=None):
+    """Intervals of a day by number; each stamped with its last second, as ERCOT does, unless stamps are given."""
+    midnight = datetime(day.year, day.month, day.day)
+    ends = stamps or [midnight + timedelta(seconds=900 * n - 1) for n in numbers]
+    return [
+        {"interval_end": end, "interval_number": n, "resource_name": name, "energy_mwh": value + n}
+        for n, end in zip(numbers, ends, strict=True)
+    ]
+
+
+def _metered(root, names=(GEN,)):
+    reader = MeterReader(inputs_of(root, 2024), list(names))
+    values = reader.read()
+    findings = Findings()
+    reader.report(findings)
+    return values, findings.items, reader.log
+
+
+@pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
+def test_an_interval_of_metering_is_stamped_with_its_end_in_every_era(tmp_path, era):
+    write_rollup(tmp_path, "sced_smne", 2024, _smne(date(2024, 1, 1), [1, 2, 96]), era)
+    values, _, log = _metered(tmp_path)
+    assert {int(n): float(values[0, n]) for n in np.flatnonzero(~np.isnan(values[0]))} == {0: 2.0, 1: 3.0, 95: 97.0}
+    assert np.flatnonzero(log.days).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    "end", [datetime(2024, 1, 1, 23, 59, 59), datetime(2024, 1, 2)], ids=["last second", "next midnight"]
+)
+def test_the_last_interval_belongs_to_the_day_it_ends_whether_its_stamp_is_23_59_59_or_midnight(tmp_path, end):
+    write_rollup(tmp_path, "sced_smne", 2024, _smne(date(2024, 1, 1), [96], stamps=[end]))
+    values, _, _ = _metered(tmp_path)
+    assert np.flatnonzero(~np.isnan(values[0])).tolist() == [95]
+
+
+@pytest.mark.parametrize(("day", "count"), [(SPRING, 92), (date(2024, 7, 4), 96), (AUTUMN, 100)])
+def test_interval_numbers_are_places_in_the_day_whatever_the_stamps_of_a_clock_change_say(tmp_path, day, count):
+    # wall-clock ends, so that the stamps of the 25-hour day stand twice
+    stamps = [
+        datetime(day.year, day.month, day.day) + timedelta(seconds=900 * min(n, 96) - 1) for n in range(1, count + 1)
+    ]
+    write_rollup(tmp_path, "sced_smne", 2024, _smne(day, range(1, count + 1), stamps=stamps))
+    values, findings, _ = _metered(tmp_path)
+    first = quarter_hour_of(datetime(day.year, day.month, day.day))
+    assert values[0, first : first + count].tolist() == [1.0 + n for n in range(1, count + 1)]
+    assert (~np.isnan(values)).sum() == count
+    assert not found(findings, "ambiguous_hour")
+
+
+def test_without_a_number_the_stamp_decides_except_on_the_25_hour_day(tmp_path):
+    ends = [
+        datetime(2024, 1, 1, 0, 14, 59),
+        datetime(2024, 3, 10, 1, 59, 59),
+        datetime(2024, 3, 10, 3, 14, 59),
+        datetime(2024, 11, 3, 1, 14, 59),
+        datetime(2024, 3, 10, 2, 14, 59),
+        datetime(2024, 3, 10, 2, 44, 59),
+    ]
+    rows = [{"interval_end": end, "resource_name": GEN, "energy_mwh": float(n)} for n, end in enumerate(ends)]
+    write_rollup(tmp_path, "sced_smne", 2024, rows)
+    values, findings, _ = _metered(tmp_path)
+    spring = quarter_hour_of(datetime(2024, 3, 10))
+    assert {int(n): float(values[0, n]) for n in np.flatnonzero(~np.isnan(values[0]))} == {
+        0: 0.0,
+        spring + 7: 1.0,
+        spring + 8: 2.0,
+    }
+    assert count_of(findings, "ambiguous_hour", "sced_smne") == 1
+    assert count_of(findings, "unusable_time", "sced_smne") == 2
+    assert "interval_number" in found(findings, "missing_columns")[0].detail
+
+
+@pytest.mark.parametrize("end", [datetime(2024, 3, 10, 1, 59, 59), datetime(2024, 3, 10, 2), datetime(2024, 3, 10, 3)])
+def test_the_interval_before_the_clocks_go_forward_is_the_eighth_however_its_end_is_written(tmp_path, end):
+    write_rollup(tmp_path, "sced_smne", 2024, [{"interval_end": end, "resource_name": GEN, "energy_mwh": 1.0}])
+    values, findings, _ = _metered(tmp_path)
+    assert np.flatnonzero(~np.isnan(values[0])).tolist() == [quarter_hour_of(datetime(2024, 3, 10)) + 7]
+    assert count_of(findings, "unusable_time", "sced_smne") == 0
+
+
+def test_an_interval_number_that_the_day_does_not_have_is_counted(tmp_path):
+    write_rollup(tmp_path, "sced_smne", 2024, _smne(date(2024, 1, 1), [97, 0], stamps=[datetime(2024, 1, 1, 12)] * 2))
+    values, findings, _ = _metered(tmp_path)
+    assert np.isnan(values).all()
+    assert count_of(findings, "unusable_time", "sced_smne") == 2
+
+
+def test_metering_of_somebody_else_is_seen_and_not_taken(tmp_path):
+    write_rollup(tmp_path, "sced_smne", 2025, _smne(date(2024, 12, 31), [96], WIND) + _smne(date(2025, 1, 1), [1]))
+    values, _, log = _metered(tmp_path)
+    assert np.isnan(values).all()
+    assert np.flatnonzero(log.days).tolist() == [365]
+    assert log.beyond
+    assert log.last.tolist() == [-1]
+
+
+def test_repeated_metering_is_counted_and_the_later_row_wins(tmp_path):
+    write_rollup(tmp_path, "sced_smne", 2024, _smne(date(2024, 1, 1), [1, 2]))
+    write_rollup(tmp_path, "sced_smne", 2025, _smne(date(2024, 1, 1), [1]) + _smne(date(2024, 1, 1), [2], value=50.0))
+    values, findings, _ = _metered(tmp_path)
+    assert values[0, :2].tolist() == [2.0, 52.0]
+    assert (count_of(findings, "duplicate_rows"), count_of(findings, "contradicting_rows")) == (1, 1)
+
+
+def test_without_metering_every_quarter_hour_is_unknown(tmp_path):
+    values, findings, _ = _metered(tmp_path)
+    assert values.shape == (1, YEAR.quarter_hours)
+    assert np.isnan(values).all()
+    assert found(findings, "dataset_absent", "sced_smne")

@@ -1,0 +1,576 @@
+"""Result files, fingerprints, locks and run records, on a disk.
+
+Belongs here: storage.py and records.py with small tables of the tests' own.
+Does not: what market steps make (their own tests), Dagster (dagster/).
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bess_assets.ercot.step import StepResult
+from bess_assets.errors import BessError, InvariantError, NotRefreshedError, YearBusyError
+from bess_assets.settings import Settings, load_settings
+from bess_assets.settlement.grid import labels_array
+from bess_assets.store.parquet import ROW_GROUP_ROWS, ResultTable, conform, write_table
+from bess_assets.store.records import (
+    RollupFileEntry,
+    RollupFolder,
+    fingerprint,
+    input_files,
+    read_run,
+    record_rollup,
+    record_table,
+    recorded_years,
+    remove_stale_files,
+    result_path,
+    result_years,
+    same,
+    table_entry,
+    temporary_path,
+    year_is_busy,
+    year_lock,
+)
+from bess_assets.tables import BESS_AWARDS, Column, Table, arrow_schema
+from bess_assets.threads import in_order
+
+MONEY = Table(
+    name="money",
+    group="revenue",
+    meaning="Made up.",
+    key=("battery", "interval_start"),
+    ledger=True,
+    money="total_usd",
+    coverage=("known", "expected"),
+    sums=(("total_usd", ("da_usd", "rt_usd")),),
+    columns=(
+        Column("battery", "text", "key", required=True),
+        Column("interval_start", "time", "hour", required=True),
+        Column("operating_day", "day", "day", required=True),
+        Column("da_usd", "number", "day-ahead"),
+        Column("rt_usd", "number", "real-time"),
+        Column("total_usd", "number", "both"),
+        Column("source", "label", "where from"),
+        Column("known", "count", "known", required=True),
+        Column("expected", "count", "expected", required=True),
+        Column("exists", "flag", "exists", required=True),
+    ),
+)
+SUMMARY = Table(
+    name="summary",
+    group="daily",
+    meaning="Made up.",
+    key=("battery", "product"),
+    columns=(
+        Column("battery", "text", "key", required=True),
+        Column("product", "label", "key", required=True),
+        Column("usd", "number", "dollars"),
+    ),
+)
+BOARD = Table(
+    name="board",
+    group="leaderboard",
+    meaning="Made up.",
+    key=("battery",),
+    sort=("board_order",),
+    columns=(Column("battery", "text", "key", required=True), Column("usd", "number", "dollars")),
+)
+HOURS = np.array([1704088800, 1704092400, 1704096000], dtype=np.int64)
+DAYS = np.array([19723, 19723, 19723], dtype=np.int32)
+
+
+def hours_of(name: str, **changed: Any) -> dict[str, Any]:
+    """Three hours of a battery; in the second, real time is unknown."""
+    return {
+        "battery": [name] * 3,
+        "interval_start": HOURS,
+        "operating_day": DAYS,
+        "da_usd": np.array([1.0, 2.0, -3.5]),
+        "rt_usd": np.array([0.25, np.nan, 0.0]),
+        "total_usd": np.array([1.25, np.nan, -3.5]),
+        "source": ["smne", None, "telemetry"],
+        "known": np.array([1, 0, 1]),
+        "expected": np.array([1, 1, 1]),
+        "exists": np.array([True, True, False]),
+    } | changed
+
+
+def write(table: Table, path: Path, *chunks: Mapping[str, Any]) -> Any:
+    return write_table(table, path, StepResult(iter(chunks)))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(tmp_path / "home", environ={})
+
+
+# --- what is written ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_ledger_comes_back_as_grids_labels_and_batteries(tmp_path: Path) -> None:
+    path = tmp_path / "money" / "2024.parquet"
+    written = write(
+        MONEY,
+        path,
+        hours_of("A"),
+        hours_of("B", da_usd=np.array([9.0, 8.0, 7.0]), total_usd=np.array([9.25, np.nan, 7.0])),
+    )
+    table = ResultTable(MONEY, path)
+
+    assert table.batteries() == ["A", "B"]
+    grids = table.grids(["da_usd", "rt_usd", "interval_start", "operating_day", "known", "exists"], 0, 2)
+    np.testing.assert_array_equal(grids["da_usd"], [[1.0, 2.0, -3.5], [9.0, 8.0, 7.0]])
+    np.testing.assert_array_equal(grids["rt_usd"], [[0.25, np.nan, 0.0]] * 2)
+    np.testing.assert_array_equal(grids["interval_start"], [HOURS] * 2)
+    np.testing.assert_array_equal(grids["operating_day"], [DAYS] * 2)
+    np.testing.assert_array_equal(grids["known"], [[1, 0, 1]] * 2)
+    np.testing.assert_array_equal(grids["exists"], [[True, True, False]] * 2)
+    np.testing.assert_array_equal(table.grids(["da_usd"], 1, 2)["da_usd"], [[9.0, 8.0, 7.0]])
+    codes, texts = table.labels("source", 0, 2)
+    assert texts == ["smne", "telemetry"]
+    np.testing.assert_array_equal(codes, [[0, -1, 1]] * 2)
+    assert (written.rows, written.money_usd, written.coverage) == (6, 14.0, 4 / 6)
+
+
+def test_times_are_stored_as_utc_and_days_as_dates(tmp_path: Path) -> None:
+    path = tmp_path / "2024.parquet"
+    write(MONEY, path, hours_of("A"))
+    first = pq.read_table(path).slice(0, 1).to_pylist()[0]
+    assert first["interval_start"] == datetime(2024, 1, 1, 6, tzinfo=UTC)
+    assert first["operating_day"] == date(2024, 1, 1)
+
+
+def test_the_same_rows_give_the_same_bytes_whatever_they_come_as(tmp_path: Path) -> None:
+    one, two = tmp_path / "one" / "2024.parquet", tmp_path / "two" / "2024.parquet"
+    first = write(MONEY, one, hours_of("A"))
+    second = write(
+        MONEY,
+        two,
+        hours_of(
+            "A",
+            battery=pa.array(["A"] * 3).dictionary_encode(),
+            da_usd=[1, 2, -3.5],
+            rt_usd=pa.array([0.25, None, 0.0]),
+            total_usd=pa.chunked_array([[1.25], [float("nan"), -3.5]]),
+            operating_day=pa.array([date(2024, 1, 1)] * 3),
+            interval_start=HOURS.astype("datetime64[s]"),
+            source=np.array(["smne", None, "telemetry"], dtype=object),
+        ),
+    )
+    assert one.read_bytes() == two.read_bytes()
+    assert first.digest == second.digest
+
+
+def test_text_is_told_by_codes_on_the_page_and_readers_see_plain_text(tmp_path: Path) -> None:
+    path = tmp_path / "2024.parquet"
+    write(MONEY, path, hours_of("A", source=labels_array(np.array([0, 2, -1]), ["smne", "base point", "telemetry"])))
+    with pq.ParquetFile(path) as file:
+        assert file.schema_arrow.equals(arrow_schema(MONEY), check_metadata=True)
+        assert file.read().column("source").to_pylist() == ["smne", "telemetry", None]
+        assert file.metadata.metadata[b"table"] == b"money"
+    with pq.ParquetFile(path, read_dictionary=["source"]) as file:
+        assert file.read().column("source").chunk(0).dictionary.to_pylist() == ["smne", "telemetry"]
+    with duckdb.connect() as connection:
+        described = connection.execute(f"DESCRIBE SELECT battery, source FROM '{path}'").fetchall()
+    assert [kind for _, kind, *_ in described] == ["VARCHAR", "VARCHAR"]
+
+
+def test_a_column_that_is_the_same_object_in_every_chunk_is_made_once() -> None:
+    kept: dict[str, Any] = {}
+    first, second = (conform(MONEY, hours_of(name), kept) for name in ("A", "B"))
+    address = [table.column("interval_start").chunk(0).buffers()[1].address for table in (first, second)]
+    assert address[0] == address[1]
+    assert second.column("battery").to_pylist() == ["B"] * 3
+
+
+def test_a_table_may_be_read_by_several_threads_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "2024.parquet"
+    names = [f"B{n:03}" for n in range(60)]
+    write(
+        MONEY,
+        path,
+        *(
+            hours_of(name, da_usd=np.full(3, float(n)), total_usd=n + np.array([0.25, np.nan, 0.0]))
+            for n, name in enumerate(names)
+        ),
+    )
+    table = ResultTable(MONEY, path)
+
+    def read(n: int) -> tuple[float, str]:
+        codes, texts = table.labels("battery", n, n + 1)
+        return float(table.grids(["da_usd"], n, n + 1)["da_usd"][0, 0]), texts[codes[0, 0]]
+
+    assert list(in_order(4, read, range(60))) == [(float(n), name) for n, name in enumerate(names)]
+
+
+def test_a_row_group_holds_one_battery_and_says_so_in_its_statistics(tmp_path: Path) -> None:
+    path = tmp_path / "2024.parquet"
+    write(MONEY, path, hours_of("A"), hours_of("B"))
+    metadata = pq.ParquetFile(path).metadata
+    assert [metadata.row_group(g).column(0).statistics.max for g in range(metadata.num_row_groups)] == ["A", "B"]
+    assert metadata.row_group(0).column(3).compression.startswith("LZ4")
+
+
+def test_a_summary_is_in_row_groups_whose_statistics_let_a_reader_skip_them(tmp_path: Path) -> None:
+    path = tmp_path / "2024.parquet"
+    names = [f"B{n:06d}" for n in range(2 * ROW_GROUP_ROWS + 1)]
+    write(SUMMARY, path, {"battery": names, "product": ["rrs"] * len(names), "usd": [1.0] * len(names)})
+    metadata = pq.ParquetFile(path).metadata
+    assert [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)] == [
+        ROW_GROUP_ROWS,
+        ROW_GROUP_ROWS,
+        1,
+    ]
+    second = metadata.row_group(1).column(0).statistics
+    assert (second.min, second.max) == (names[ROW_GROUP_ROWS], names[2 * ROW_GROUP_ROWS - 1])
+    assert ResultTable(SUMMARY, path).read().num_rows == len(names)
+
+
+def test_a_table_without_rows_is_a_file_with_the_schema(tmp_path: Path) -> None:
+    for table in (MONEY, SUMMARY, BOARD):
+        path = tmp_path / table.name / "2024.parquet"
+        assert write(table, path).rows == 0
+        read = ResultTable(table, path)
+        assert read.read().column_names == table.column_names
+        assert read.batteries() == []
+
+
+@given(values=st.lists(st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)), min_size=1, max_size=20))
+def test_any_finite_numbers_and_nulls_come_back_unchanged(
+    tmp_path_factory: pytest.TempPathFactory, values: list[float | None]
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "2024.parquet"
+    write(BOARD, path, {"battery": [str(n) for n in range(len(values))], "usd": values})
+    assert ResultTable(BOARD, path).read(["usd"]).column("usd").to_pylist() == values
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "chunks", "said"),
+    [
+        (MONEY, [hours_of("A", da_usd=np.array([1.0, np.inf, 0.0]))], "infinite number in da_usd"),
+        (MONEY, [hours_of("A", source=None) | {"other": [1, 2, 3]}], "columns it declares"),
+        (MONEY, [hours_of("A", rt_usd=["x", "y", "z"])], "rt_usd that are not of its kind"),
+        (MONEY, [hours_of("A", known=np.array([1.0, np.nan, 1.0]))], "1 empty values in known"),
+        (MONEY, [hours_of("A", known=np.array([1.0, 0.5, 1.0]))], "known that are not of its kind"),
+        (MONEY, [hours_of("A", da_usd=np.array([1.0, 2.0]))], "different lengths"),
+        (MONEY, [hours_of("A", interval_start=HOURS[[0, 0, 1]])], "a key twice: A, 2024-01-01 06:00:00"),
+        (MONEY, [hours_of("A", interval_start=HOURS[[1, 0, 2]])], "not in the order of its key"),
+        (MONEY, [hours_of("A"), hours_of("A")], "not one battery each"),
+        (MONEY, [hours_of("B"), hours_of("A")], "not one battery each"),
+        (MONEY, [hours_of("A", battery=["A", "A", "B"])], "not one battery each"),
+        (MONEY, [hours_of("A"), hours_of("B", interval_start=HOURS + 3600)], "interval_start for B"),
+        (MONEY, [hours_of("A"), {k: v[:2] for k, v in hours_of("B").items()}], "interval_start for B"),
+        (MONEY, [hours_of("A", total_usd=np.array([1.26, np.nan, -3.5]))], "total_usd that is not the sum"),
+        (
+            MONEY,
+            [
+                hours_of(
+                    "A", da_usd=np.full(3, np.nan), rt_usd=np.full(3, np.nan), total_usd=np.array([0.0, np.nan, np.nan])
+                )
+            ],
+            "total_usd that is not the sum",
+        ),
+        (SUMMARY, [{"battery": ["A", "A"], "product": ["rrs", "rrs"], "usd": [1.0, 2.0]}], "a key twice: A, rrs"),
+        (
+            SUMMARY,
+            [{"battery": ["B", "A"], "product": ["rrs", "rrs"], "usd": [1.0, 2.0]}],
+            "not in the order of its key",
+        ),
+        (BOARD, [{"battery": ["B", "A", "B"], "usd": [1.0, 2.0, 3.0]}], "a key twice: B"),
+    ],
+)
+def test_rows_that_break_a_rule_are_refused_and_the_old_file_stays(
+    tmp_path: Path, table: Table, chunks: list[dict[str, Any]], said: str
+) -> None:
+    path = tmp_path / table.name / "2024.parquet"
+    path.parent.mkdir()
+    path.write_bytes(b"as it was")
+    with pytest.raises(InvariantError, match=said) as caught:
+        write(table, path, *chunks)
+    assert caught.value.dataset == table.name
+    assert caught.value.column
+    assert path.read_bytes() == b"as it was"
+    assert [p.name for p in path.parent.iterdir()] == ["2024.parquet"]
+
+
+def test_products_may_come_in_an_order_of_their_own_but_each_in_one_piece(tmp_path: Path) -> None:
+    rows = {"battery": ["A", "A", "B", "B"], "product": ["rrs", "ecrs", "rrs", "ecrs"], "usd": [1.0, 2.0, 3.0, 4.0]}
+    assert write(SUMMARY, tmp_path / "2024.parquet", rows).rows == 4
+
+
+def test_a_board_keeps_the_order_it_was_given(tmp_path: Path) -> None:
+    path = tmp_path / "2024.parquet"
+    write(BOARD, path, {"battery": ["C", "A", "B"], "usd": [3.0, 2.0, None]})
+    assert ResultTable(BOARD, path).batteries() == ["C", "A", "B"]
+
+
+def test_a_total_may_leave_out_a_part_that_does_not_exist(tmp_path: Path) -> None:
+    rows = hours_of("A", rt_usd=np.full(3, np.nan), total_usd=np.array([1.0, 2.0, -3.5]))
+    assert write(MONEY, tmp_path / "2024.parquet", rows).money_usd == -0.5
+
+
+def test_a_cent_in_a_million_dollars_is_rounding_and_two_are_not(tmp_path: Path) -> None:
+    def with_total(total: float) -> dict[str, Any]:
+        return hours_of("A", da_usd=np.full(3, 1e6), rt_usd=np.zeros(3), total_usd=np.array([1e6, total, 1e6]))
+
+    write(MONEY, tmp_path / "2024.parquet", with_total(1e6 + 0.009))
+    with pytest.raises(InvariantError):
+        write(MONEY, tmp_path / "2024.parquet", with_total(1e6 + 0.02))
+
+
+def test_a_step_that_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "2024.parquet"
+    write(MONEY, path, hours_of("A"))
+    before = path.read_bytes()
+
+    def chunks() -> Iterator[dict[str, Any]]:
+        yield hours_of("A")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_table(MONEY, path, StepResult(chunks()))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_refused_chunk_stops_a_step_that_has_many_more(tmp_path: Path) -> None:
+    taken = []
+
+    def chunks() -> Iterator[dict[str, Any]]:
+        for n in range(10_000):
+            taken.append(n)
+            yield hours_of(f"{n:05d}", da_usd=np.full(3, np.inf))
+
+    with pytest.raises(InvariantError):
+        write_table(MONEY, tmp_path / "2024.parquet", StepResult(chunks()))
+    assert len(taken) < 100
+
+
+def test_reading_what_was_never_written_says_what_to_do(tmp_path: Path) -> None:
+    table = ResultTable(BESS_AWARDS, tmp_path / "bess_awards" / "2024.parquet")
+    with pytest.raises(NotRefreshedError, match="bess refresh 2024"):
+        table.read()
+
+
+def test_only_ledgers_have_grids_and_text_is_no_number(tmp_path: Path) -> None:
+    write(MONEY, tmp_path / "2024.parquet", hours_of("A"))
+    write(BOARD, tmp_path / "2025.parquet", {"battery": ["A"], "usd": [1.0]})
+    with pytest.raises(TypeError, match="labels"):
+        ResultTable(MONEY, tmp_path / "2024.parquet").grids(["source"], 0, 1)
+    with pytest.raises(TypeError, match="no ledger"):
+        ResultTable(BOARD, tmp_path / "2025.parquet").grids(["usd"], 0, 1)
+
+
+# --- fingerprints and files ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [100, 20_000_000])
+def test_a_touched_file_is_the_same_and_a_changed_one_is_not(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "2024.parquet"
+    content = bytearray(np.random.default_rng(1).bytes(size))
+    path.write_bytes(content)
+    old = fingerprint(path)
+    os.utime(path, ns=(1, old.mtime_ns + 10**9))
+    assert same(old, path)
+    content[-20] ^= 1
+    path.write_bytes(content)
+    assert not same(old, path)
+    path.write_bytes(content[:-1])
+    assert not same(old, path)
+    path.unlink()
+    assert not same(old, path)
+
+
+def test_one_changed_price_in_a_large_file_is_noticed(tmp_path: Path) -> None:
+    prices = np.random.default_rng(1).normal(size=2_000_000)
+    path = tmp_path / "2024.parquet"
+    pq.write_table(pa.table({"price": prices}), path, row_group_size=100_000)
+    old = fingerprint(path)
+    assert old.size > 10_000_000
+    prices[1_234_567] += 100.0
+    pq.write_table(pa.table({"price": prices}), path, row_group_size=100_000)
+    os.utime(path, ns=(1, old.mtime_ns + 10**9))
+    assert not same(old, path)
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    return path
+
+
+def test_a_delivery_year_reads_two_files_of_a_60_day_dataset_and_one_of_prices(tmp_path: Path) -> None:
+    for year in (2023, 2024, 2025):
+        touch(tmp_path / "DAM_Gen_Resources" / f"{year}.parquet")
+        touch(tmp_path / "RT_prices" / f"{year}.parquet")
+    folder = RollupFolder(tmp_path)
+    assert [p.name for p in folder.files("dam_gen_resources", 2024)] == ["2024.parquet", "2025.parquet"]
+    assert [p.name for p in folder.files("rt_prices", 2024)] == ["2024.parquet"]
+    assert [p.name for p in folder.files("dam_gen_resources", 2025)] == ["2025.parquet"]
+    assert folder.files("cop_snapshots", 2024) == []
+
+
+def test_the_users_file_wins_over_one_that_we_built(tmp_path: Path) -> None:
+    mine, built = tmp_path / "mine", tmp_path / "built"
+    theirs = touch(mine / "RT_prices" / "2024.parquet")
+    touch(built / "RT_prices" / "2024.parquet")
+    ours = touch(built / "RT_prices" / "2025.parquet")
+    folder = RollupFolder(mine, built)
+    assert folder.files("rt_prices", 2024) == [theirs]
+    assert folder.files("rt_prices", 2025) == [ours]
+
+
+def test_the_battery_table_is_an_input_of_the_steps_that_may_look_into_it(tmp_path: Path) -> None:
+    table = touch(tmp_path / "batteries.csv")
+    settings = load_settings(tmp_path / "home", environ={"BESS_REGISTRY": str(table)})
+    touch(settings.rollups / "DAM_Gen_Resources" / "2025.parquet")
+    assert list(input_files(settings, 2024, BESS_AWARDS)) == ["dam_gen_resources/2025.parquet", "registry_csv"]
+
+
+def test_results_lie_by_table_and_year_and_merged_ones_under_all(tmp_path: Path) -> None:
+    assert result_path(tmp_path, "leaderboard", 2024) == tmp_path / "leaderboard" / "2024.parquet"
+    assert result_path(tmp_path, "bess_fleet", None) == tmp_path / "bess_fleet" / "all.parquet"
+    for name in ("2025", "2024", "all"):
+        touch(tmp_path / "leaderboard" / f"{name}.parquet")
+    touch(temporary_path(tmp_path / "leaderboard" / "2023.parquet"))
+    assert result_years(tmp_path, "leaderboard") == [2024, 2025]
+
+
+# --- one writer a year ----------------------------------------------------------------------------------------------------------------------
+
+HOLD = """
+import sys, time
+from bess_assets.store.records import temporary_path, result_path, year_lock
+from bess_assets.settings import load_settings
+settings = load_settings(sys.argv[1], environ={})
+with year_lock(settings, 2024):
+    path = result_path(settings.results, "bess_awards", 2024)
+    path.parent.mkdir(parents=True)
+    temporary_path(path).write_bytes(b"half")
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_year_held_by_another_process_is_busy_until_that_process_dies(settings: Settings) -> None:
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(settings.home)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(YearBusyError, match=f"process {process.pid}"), year_lock(settings, 2024):
+            pass
+        assert year_is_busy(settings, 2024)
+        with year_lock(settings, 2025):
+            pass
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        stale = list((settings.results / "bess_awards").iterdir())
+        other = touch(temporary_path(result_path(settings.results, "bess_awards", 2025)))
+        with year_lock(settings, 2024, wait_seconds=5):
+            assert remove_stale_files(settings, 2024) == stale
+        assert list((settings.results / "bess_awards").iterdir()) == [other]
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()  # type: ignore[union-attr]
+    assert not year_is_busy(settings, 2024)
+
+
+def test_a_process_that_holds_a_year_may_take_it_again(settings: Settings) -> None:
+    with year_lock(settings, 2024) as first:
+        with year_lock(settings, 2024) as again:
+            assert (first, again) == (True, False)
+        assert year_is_busy(settings, 2024)
+    assert not year_is_busy(settings, 2024)
+
+
+# --- the run record -------------------------------------------------------------------------------------------------------------------------
+
+
+def entry_of(rows: int) -> Any:
+    return table_entry(status="ok", seconds=1.0, peak_memory_mb=1, inputs={}, rows=rows)
+
+
+def test_a_run_record_keeps_what_several_threads_put_into_it(tmp_path: Path) -> None:
+    names = [f"table_{n}" for n in range(8)]
+    threads = [
+        threading.Thread(target=record_table, args=(tmp_path, 2024, name, entry_of(n))) for n, name in enumerate(names)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    record = read_run(tmp_path, 2024)
+    assert {name: entry["rows"] for name, entry in record["tables"].items()} == {
+        name: n for n, name in enumerate(names)
+    }
+    assert recorded_years(tmp_path) == [2024]
+    assert read_run(tmp_path, 2025) == {"year": 2025, "rollups": {}, "tables": {}, "unfinished": []}
+
+
+def test_a_rollup_in_the_record_is_found_while_one_of_its_files_is(tmp_path: Path) -> None:
+    file = RollupFileEntry(
+        rows=1, bytes=1, fingerprint={"size": 1, "mtime_ns": 1, "digest": "d"}, missing=[], unknown=[], zero_filled=[]
+    )
+    record_rollup(tmp_path, 2024, "cop_snapshots", "2025.parquet", file)
+    record_rollup(tmp_path, 2024, "cop_snapshots", "2024.parquet", file)
+    rollup = read_run(tmp_path, 2024)["rollups"]["cop_snapshots"]
+    assert (rollup["origin"], list(rollup["files"])) == ("found", ["2024.parquet", "2025.parquet"])
+    for name in ("2024.parquet", "2025.parquet"):
+        record_rollup(tmp_path, 2024, "cop_snapshots", name, None)
+    assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"] == {"origin": "absent", "files": {}}
+
+
+def test_a_run_record_has_a_line_for_each_dataset_and_table_and_is_not_written_where_nothing_changed(
+    tmp_path: Path,
+) -> None:
+    file = RollupFileEntry(
+        rows=2,
+        bytes=3,
+        fingerprint={"size": 3, "mtime_ns": 1, "digest": "d"},
+        missing=['QSE "x"\n'],
+        unknown=[],
+        zero_filled=[],
+    )
+    record_rollup(tmp_path, 2024, "cop_snapshots", "2024.parquet", file)
+    for name in ("bess_registry", "leaderboard"):
+        record_table(tmp_path, 2024, name, entry_of(1))
+    path = tmp_path / "_runs" / "2024.json"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [line.split(":")[0].strip(" {}[],") for line in lines if ":" in line] == [
+        '"year"', '"rollups"', '"cop_snapshots"', '"tables"', '"bess_registry"', '"leaderboard"', '"unfinished"'
+    ]  # fmt: skip
+    assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"]["files"]["2024.parquet"] == file
+
+    written = path.stat()  # a file written anew has another number
+    record_rollup(tmp_path, 2024, "cop_snapshots", "2024.parquet", file)
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
+    record_rollup(tmp_path, 2024, "cop_snapshots", "2024.parquet", {**file, "rows": 4})
+    assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"]["files"]["2024.parquet"]["rows"] == 4
+
+
+def test_a_spoilt_run_record_is_an_error_that_names_it(tmp_path: Path) -> None:
+    record_table(tmp_path, 2024, "leaderboard", entry_of(1))
+    path = tmp_path / "_runs" / "2024.json"
+    path.write_text(json.dumps([1]))
+    with pytest.raises(BessError, match="run record") as caught:
+        read_run(tmp_path, 2024)
+    assert caught.value.file == str(path)

@@ -1,0 +1,465 @@
+"""A year through Dagster: what is written, recorded and shown, and what a failure leaves behind.
+
+Belongs here: the real job on a real instance; few runs, on one home.
+Does not: figures (the market's tests), definitions alone (test_definitions.py).
+"""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from bess_assets.assets.resources import HOLDING_TAG, Warehouse
+from bess_assets.automation.dead_runs import fail_dead_runs
+from bess_assets.automation.sensors import merge_request
+from bess_assets.checks import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.errors import NotRefreshedError, SettingsError, YearBusyError
+from bess_assets.materialize import materialize_year, register_rollups
+from bess_assets.refresh import refresh_years
+from bess_assets.results import Results
+from bess_assets.run import run_step
+from bess_assets.settings import Settings, load_settings
+from bess_assets.settlement.editions import FINAL_CHECK
+from bess_assets.store.records import read_run, recorded_years, report_files, result_path, temporary_path, year_lock
+from bess_assets.store.status import plan_year
+from bess_assets.tables import FILE_SETS, LEADERBOARD_REPORT, TABLES
+from bess_assets_tests.dagster.conftest import YEAR, Refreshed
+from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
+
+YEARLY = [name for name, table in TABLES.items() if not table.merged]
+MERGED = [name for name, table in TABLES.items() if table.merged]
+
+
+def materialization(refreshed: Refreshed, name: str) -> dg.AssetMaterialization:
+    event = refreshed.instance.get_latest_materialization_event(dg.AssetKey(name))
+    assert event is not None
+    assert event.asset_materialization is not None
+    return event.asset_materialization
+
+
+def test_a_year_makes_every_table_and_registers_every_rollup(refreshed: Refreshed) -> None:
+    outcome = refreshed.year
+    assert outcome.ok, {a.name: a.error for a in outcome.assets.values() if a.error}
+    assert list(outcome.assets) == [*DATASETS, *YEARLY, *FILE_SETS]
+    assert refreshed.merged.ok
+    for name in YEARLY:
+        assert result_path(refreshed.settings.results, name, YEAR).is_file()
+        entry = outcome.assets[name].entry
+        assert entry is not None
+        assert entry["status"] == "ok"
+    for name in MERGED:
+        assert result_path(refreshed.settings.results, name, None).is_file()
+        assert refreshed.merged.assets[name].checks
+
+
+def test_a_materialization_says_rows_coverage_dollars_inputs_and_more(refreshed: Refreshed) -> None:
+    entry = read_run(refreshed.settings.results, YEAR)["tables"]["daily_revenue"]
+    shown = materialization(refreshed, "daily_revenue")
+    assert shown.partition == str(YEAR)
+    values = {name: value.value for name, value in shown.metadata.items()}
+    assert values["rows"] == values["dagster/partition_row_count"] == entry["rows"]
+    assert values["coverage"] == entry["coverage"]
+    assert values["dollars"] == entry["money_usd"]
+    assert values["digest"] == entry["digest"]
+    assert values["seconds"] > 0
+    assert values["peak_memory_mb"] > 0
+    assert values["package_version"]
+    assert "energy_revenue" in values["inputs"]
+    assert "findings" in values
+    lineage = values["dagster/column_lineage"]
+    assert {dep.asset_key.to_user_string() for dep in lineage.deps_by_column["da_energy_usd"]} == {"energy_revenue"}
+
+
+def test_the_page_is_made_after_its_tables_and_says_where_it_is_how_large_and_of_what(refreshed: Refreshed) -> None:
+    entry = read_run(refreshed.settings.results, YEAR)["tables"]["leaderboard_report"]
+    paths = report_files(refreshed.settings.results, LEADERBOARD_REPORT, YEAR)
+    assert all(path.is_file() for path in paths)
+    assert entry["bytes"] == sum(path.stat().st_size for path in paths)
+    shown = materialization(refreshed, "leaderboard_report")
+    values = {name: value.value for name, value in shown.metadata.items()}
+    assert values["path"] == str(paths[0])
+    assert values["batteries"] == entry["rows"] == 3
+    assert values["bytes"] == entry["bytes"]
+    assert values["seconds"] > 0
+    assert set(entry["inputs"]) == {f"table:{name}" for name in LEADERBOARD_REPORT.upstream}
+    tables = read_run(refreshed.settings.results, YEAR)["tables"]
+    assert entry["inputs"]["table:leaderboard"] == tables["leaderboard"]["digest"]
+    assert refreshed.year.assets["leaderboard_report"].status == "ok"
+    done = [e.name for e in refreshed.events if e.kind == "done" and e.year == YEAR]
+    assert all(done.index(name) < done.index("leaderboard_report") for name in LEADERBOARD_REPORT.upstream)
+
+
+def test_the_leaderboard_shows_what_the_fleet_came_to_in_numbers_and_pictures(refreshed: Refreshed) -> None:
+    shown = materialization(refreshed, "leaderboard").metadata
+    with Results(refreshed.settings) as results:
+        board = results.leaderboard(YEAR).records()
+    ranked = [row for row in board if row["rank"] is not None]
+    assert shown["batteries_ranked"].value == len(ranked) > 0
+    assert shown["batteries_not_ranked"].value == len(board) - len(ranked)
+    assert shown["ranked_dollars"].value == pytest.approx(sum(row["total_usd"] for row in ranked))
+    weight = sum(1000 * row["capacity_mw"] * row["active_days"] / 366 for row in ranked)
+    assert shown["fleet_usd_per_kw_year"].value == pytest.approx(sum(row["total_usd"] for row in ranked) / weight)
+    assert shown["best_battery"].value == ranked[0]["battery"]
+    assert shown["edition"].value == "preliminary"
+    for name in ("revenue", "top_ten"):
+        assert str(shown[name].value).startswith("![")
+
+
+def test_an_extract_shows_the_fingerprints_of_both_years_files(refreshed: Refreshed) -> None:
+    inputs = str(materialization(refreshed, "bess_awards").metadata["inputs"].value)
+    assert f"dam_gen_resources/{YEAR}.parquet" in inputs
+    assert f"dam_gen_resources/{YEAR + 1}.parquet" in inputs
+
+
+def test_a_rollup_shows_what_the_file_holds_and_its_content_is_its_version(refreshed: Refreshed) -> None:
+    shown = materialization(refreshed, "rt_prices")
+    record = read_run(refreshed.settings.results, YEAR)["rollups"]["rt_prices"]
+    file = record["files"][f"{YEAR}.parquet"]
+    assert shown.metadata["origin"].value == "found"
+    assert shown.metadata["rows"].value == file["rows"] > 0
+    assert (shown.tags or {})["dagster/data_version"] == file["fingerprint"]["digest"]
+
+
+def test_an_absent_file_is_shown_as_absent_and_fails_nothing(refreshed: Refreshed) -> None:
+    asset = refreshed.year.assets["dam_esr_resources"]
+    assert asset.status == "ok"
+    assert materialization(refreshed, "dam_esr_resources").metadata["origin"].value == "absent"
+    assert asset.warnings == []  # nothing was published yet
+
+
+def test_a_rollup_is_built_from_reports_and_shows_what_it_was_made_of(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    settings = load_settings(tmp_path, {})
+    put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2023", hour, 20) for hour in range(1, 25)]))
+    outcome = materialize_year(instance, settings, 2023, ["da_prices", "as_prices"])
+    assert [outcome.assets[name].status for name in ("da_prices", "as_prices")] == ["ok", "ok"]
+    event = instance.get_latest_materialization_event(dg.AssetKey("da_prices"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    shown = {name: value.value for name, value in event.asset_materialization.metadata.items()}
+    assert (shown["origin"], shown["rows"], shown["reports"], shown["complete"]) == ("built", 24, 1, False)
+    assert shown["csv_bytes"] == (settings.reports / "a.csv").stat().st_size
+    assert shown["bytes"] == (settings.built / "DA_prices" / "2023.parquet").stat().st_size
+    assert shown["build_seconds"] > 0
+    assert shown["read_seconds"] > 0
+    (check,) = outcome.assets["da_prices"].warnings
+    assert check["detail"] == "incomplete: 1 days are missing: 2023-01-01"
+    (absent,) = outcome.assets["as_prices"].warnings
+    assert "no reports to build it from" in absent["detail"]
+
+
+def test_the_next_years_60_day_files_are_noted_with_the_year_that_reads_them(refreshed: Refreshed) -> None:
+    record = read_run(refreshed.settings.results, YEAR)
+    assert list(record["rollups"]["dam_gen_resources"]["files"]) == [f"{YEAR}.parquet", f"{YEAR + 1}.parquet"]
+    assert list(record["rollups"]["rt_prices"]["files"]) == [f"{YEAR}.parquet"]
+    keys = refreshed.instance.get_materialized_partitions(dg.AssetKey("dam_gen_resources"))
+    assert keys == {str(YEAR), str(YEAR + 1)}
+    assert recorded_years(refreshed.settings.results) == [YEAR]
+
+
+def test_a_60_day_file_of_a_year_without_a_partition_is_noted_all_the_same(
+    instance: dg.DagsterInstance, tmp_path: Path, market: Path
+) -> None:
+    settings = load_settings(tmp_path, environ={})
+    folder = settings.rollups / "DAM_Gen_Resources"
+    folder.mkdir(parents=True)
+    (folder / "2101.parquet").write_bytes(
+        (market / "rollups" / "DAM_Gen_Resources" / f"{YEAR + 1}.parquet").read_bytes()
+    )
+    assert {name: o.status for name, o in register_rollups(instance, settings, 2101).items()} == {
+        "dam_gen_resources": "ok"
+    }
+    assert list(read_run(settings.results, 2100)["rollups"]["dam_gen_resources"]["files"]) == ["2101.parquet"]
+    assert "2101" not in instance.get_materialized_partitions(dg.AssetKey("dam_gen_resources"))
+
+
+def test_checks_are_evaluated_for_the_year_and_say_numbers(refreshed: Refreshed) -> None:
+    checks = {check["name"]: check for check in refreshed.year.assets["leaderboard"].checks}
+    assert checks[KEYS_CHECK]["passed"]
+    assert checks[KEYS_CHECK]["blocking"]
+    assert not checks[FINDINGS_CHECK]["blocking"]
+    assert all(check["detail"] for check in checks.values())
+
+
+def test_whoever_asked_is_told_of_each_table_as_it_happens(refreshed: Refreshed) -> None:
+    told = [(event.kind, event.name) for event in refreshed.events]
+    for name in YEARLY:
+        assert told.index(("started", name)) < told.index(("done", name))
+    assert ("chunk", "energy_revenue") in told
+    assert ("done", "rt_prices") in told
+
+
+def test_a_table_made_again_has_the_same_bytes_and_no_run_of_its_own_is_needed(refreshed: Refreshed) -> None:
+    path = result_path(refreshed.settings.results, "daily_revenue", YEAR)
+    before = path.read_bytes()
+    entry = run_step(refreshed.settings, YEAR, "daily_revenue")
+    assert path.read_bytes() == before
+    old = refreshed.year.assets["daily_revenue"].entry
+    assert old is not None
+    assert entry["digest"] == old["digest"]
+
+
+def test_part_of_a_year_can_be_made_alone(refreshed: Refreshed) -> None:
+    outcome = materialize_year(refreshed.instance, refreshed.settings, YEAR, ["leaderboard", "leaderboard_monthly"])
+    assert outcome.ok
+    assert list(outcome.assets) == ["leaderboard", "leaderboard_monthly"]
+
+
+def test_boards_made_again_without_change_add_no_edition_and_leave_the_page_as_it_is(refreshed: Refreshed) -> None:
+    results = refreshed.settings.results
+    history = result_path(results, "leaderboard_history", YEAR)
+    page = report_files(results, LEADERBOARD_REPORT, YEAR)[0]
+    before = (history.read_bytes(), history.stat().st_mtime_ns, page.read_bytes())
+    made = read_run(results, YEAR)["tables"]["leaderboard"]["finished"]
+    again = ["leaderboard", "leaderboard_history", "what_changed", "leaderboard_report"]
+    outcome = materialize_year(refreshed.instance, refreshed.settings, YEAR, again)
+    assert {name: asset.status for name, asset in outcome.assets.items()} == dict.fromkeys(again, "ok")
+    assert read_run(results, YEAR)["tables"]["leaderboard"]["finished"] >= made
+    assert (history.read_bytes(), history.stat().st_mtime_ns, page.read_bytes()) == before
+    (check,) = (c for c in outcome.assets["what_changed"].checks if c["name"] == FINAL_CHECK)
+    assert (check["passed"], check["blocking"]) == (True, False)
+    assert check["detail"].startswith("1 edition")
+
+
+def test_a_bad_file_fails_what_needs_it_and_says_which_file(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, environ={})
+    bad = settings.rollups / "RT_prices" / "2020.parquet"
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(b"half a file")
+    outcome = materialize_year(instance, settings, 2020, ["rt_prices", "da_prices", "bess_prices", "price_daily"])
+    assert not outcome.ok
+    assert {name: asset.status for name, asset in outcome.assets.items()} == {
+        "rt_prices": "failed",
+        "da_prices": "ok",
+        "bess_prices": "skipped",
+        "price_daily": "skipped",
+    }
+    assert str(bad) in str(outcome.assets["rt_prices"].error)
+    assert outcome.assets["bess_prices"].error == "needs rt_prices"
+    assert outcome.assets["price_daily"].error == "needs bess_prices"
+    record = read_run(settings.results, 2020)
+    assert "error" in record["rollups"]["rt_prices"]["files"]["2020.parquet"]
+    assert "bess_prices" not in record["tables"]
+    with pytest.raises(NotRefreshedError, match="bess_prices"):
+        run_step(settings, 2020, "price_daily")
+    assert read_run(settings.results, 2020)["tables"]["price_daily"]["status"] == "failed"
+
+
+def test_the_schemas_show_the_matrix_of_columns_and_their_check_names_what_is_odd(refreshed: Refreshed) -> None:
+    check = {c["name"]: c for c in refreshed.year.assets["rollup_schemas"].checks}[COLUMNS_CHECK]
+    assert not check["passed"]
+    assert not check["blocking"]
+    assert f"sced_gen_resources {YEAR}.parquet: producer_build a heading that no era" in check["detail"]
+    merged = {c["name"]: c for c in refreshed.merged.assets["column_availability"].checks}[CHANGES_CHECK]
+    assert merged["passed"]  # one year alone has no year before
+    for name in ("rollup_schemas", "column_availability"):
+        matrix = str(materialization(refreshed, name).metadata["columns"].value)
+        assert (
+            f"### dam\\_gen\\_resources\n\n| column | {YEAR} |\n|---|:-:|\n| operating\\_day | yes |"
+            in matrix.replace("dam_gen_resources", "dam\\_gen\\_resources")
+        )
+
+
+def test_the_schemas_are_made_even_where_a_rollup_cannot_be_read_and_say_so(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    settings = load_settings(tmp_path, environ={})
+    bad = settings.rollups / "RT_prices" / "2022.parquet"
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(b"half a file")
+    outcome = materialize_year(instance, settings, 2022, ["rt_prices", "rollup_schemas", "bess_prices"])
+    assert {name: asset.status for name, asset in outcome.assets.items()} == {
+        "rt_prices": "failed",
+        "rollup_schemas": "ok",
+        "bess_prices": "skipped",
+    }
+    (check,) = (c for c in outcome.assets["rollup_schemas"].warnings if c["name"] == COLUMNS_CHECK)
+    assert "rt_prices 2022.parquet: 2022.parquet of RT_prices cannot be read as Parquet" in check["detail"]
+    assert plan_year(settings, 2022).tables["rollup_schemas"].state == "present"
+
+
+def test_what_a_failed_year_says_of_its_columns_is_merged_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
+    settings = load_settings(tmp_path, environ={})
+    bad = settings.rollups / "RT_prices" / "2022.parquet"
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(b"half a file")
+    outcomes = list(refresh_years(settings, [2022]))
+    assert [(outcome.name, outcome.state) for outcome in outcomes] == [("2022", "failed"), ("all years", "refreshed")]
+    with Results(settings) as results:
+        rows = results.column_availability().records()
+    assert {(row["dataset"], row["present"]) for row in rows} >= {("da_prices", False)}
+    assert {row["year"] for row in rows} == {2022}
+
+
+def test_a_year_without_a_partition_is_refused_in_plain_words(instance: dg.DagsterInstance, home: Settings) -> None:
+    with pytest.raises(SettingsError, match="2018 cannot be refreshed"):
+        materialize_year(instance, home, 2018)
+
+
+HOLD = """
+import sys, time
+from bess_assets.store.records import year_lock
+from bess_assets.settings import load_settings
+with year_lock(load_settings(sys.argv[1], environ={}), int(sys.argv[2])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_two_refreshes_of_a_year_cannot_mix(instance: dg.DagsterInstance, home: Settings) -> None:
+    command = [sys.executable, "-c", HOLD, str(home.home), "2021"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(YearBusyError, match=str(process.pid)):
+            materialize_year(instance, home, 2021)
+        process.kill()
+
+
+KILLED = """
+import os, sys
+from bess_assets import run as pipeline
+from bess_assets.materialize import materialize_year, open_instance
+from bess_assets.store.records import result_path, temporary_path
+from bess_assets.settings import load_settings
+settings = load_settings(sys.argv[1], environ={"BESS_ROLLUPS": sys.argv[2]})
+def die(event):
+    if (event.kind, event.name) == ("done", "leaderboard"):
+        temporary_path(result_path(settings.results, "leaderboard_monthly", int(sys.argv[3]))).write_bytes(b"half")
+        os.kill(os.getpid(), 9)
+with open_instance(settings) as instance:
+    materialize_year(instance, settings, int(sys.argv[3]), ["leaderboard", "leaderboard_monthly"], die)
+"""
+
+
+def test_after_a_kill_the_old_year_is_whole_and_the_next_refresh_cleans_up(refreshed: Refreshed, market: Path) -> None:
+    settings, instance = refreshed.settings, refreshed.instance
+    path = result_path(settings.results, "leaderboard", YEAR)
+    before = path.read_bytes()
+    command = [sys.executable, "-c", KILLED, str(settings.home), str(market / "rollups"), str(YEAR)]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == -9
+    assert path.read_bytes() == before
+    left = [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))]
+    assert len(left) == 1
+
+    outcome = materialize_year(instance, settings, YEAR, ["leaderboard", "leaderboard_monthly"])
+    assert outcome.ok
+    assert list(outcome.dead_runs) == left
+    run = instance.get_run_by_id(left[0])
+    assert run is not None
+    assert run.status == dg.DagsterRunStatus.FAILURE
+    assert sorted(p.name for p in (settings.results / "leaderboard_monthly").iterdir()) == [f"{YEAR}.parquet"]
+
+
+def test_a_run_that_gave_the_year_back_or_is_ours_is_not_dead(instance: dg.DagsterInstance) -> None:
+    @dg.job
+    def empty() -> None:
+        pass
+
+    def started(holds: str, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED) -> str:
+        run = instance.create_run_for_job(empty, tags={HOLDING_TAG: holds}, status=status)
+        return run.run_id
+
+    ours, released, other, dead = started("2022"), started("released"), started("2023"), started("2022")
+    at_birth = started("2022", dg.DagsterRunStatus.NOT_STARTED)
+    assert set(fail_dead_runs(instance, 2022, alive=[ours])) == {dead, at_birth}
+    for run_id in (ours, released, other):
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        assert run.status == dg.DagsterRunStatus.STARTED
+        instance.report_run_failed(run)
+
+
+def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_nothing_to_do(
+    refreshed: Refreshed, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, instance = refreshed.settings, refreshed.instance
+
+    @dg.job
+    def empty() -> None:
+        pass
+
+    def started(holds: str) -> str:
+        return instance.create_run_for_job(empty, tags={HOLDING_TAG: holds}, status=dg.DagsterRunStatus.STARTED).run_id
+
+    def status(run_id: str) -> dg.DagsterRunStatus:
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        return run.status
+
+    of_year, of_merging, released, alive = started(str(YEAR)), started("all"), started("released"), started("2019")
+    half = temporary_path(result_path(settings.results, "what_changed", None))
+    half.write_bytes(b"half")
+    spoilt = started("2020")
+    (settings.locks / "2020").mkdir()  # no lock can be taken there
+    with year_lock(settings, 2019), caplog.at_level("WARNING"):
+        (outcome,) = refresh_years(settings, [YEAR], only="failed")
+    assert outcome.state == "nothing to do"
+    assert not half.exists()
+    assert [status(run) for run in (of_year, of_merging)] == [dg.DagsterRunStatus.FAILURE] * 2
+    assert "a dead run on 2020" in caplog.text
+    (settings.locks / "2020").rmdir()
+    assert [status(run) for run in (released, alive, spoilt)] == [dg.DagsterRunStatus.STARTED] * 3
+    for run_id in (released, alive, spoilt):
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        instance.report_run_failed(run)
+
+
+def test_a_run_from_the_ui_holds_the_year_itself_and_gives_it_back(refreshed: Refreshed) -> None:
+    settings, instance = refreshed.settings, refreshed.instance
+    seen = []
+
+    @dg.asset
+    def probe(context: dg.AssetExecutionContext, warehouse: Warehouse) -> None:
+        command = [sys.executable, "-c", HOLD, str(warehouse.settings().home), str(YEAR)]
+        seen.append(subprocess.run(command, check=False, capture_output=True, text=True).stderr)
+        seen.append(context.instance.get_run_by_id(context.run.run_id).tags[HOLDING_TAG])  # type: ignore[union-attr]
+
+    stale = temporary_path(result_path(settings.results, "leaderboard", YEAR))
+    stale.write_bytes(b"half")
+    result = dg.materialize(
+        [probe],
+        instance=instance,
+        resources={"warehouse": Warehouse(environment=settings.environment())},
+        tags={"dagster/partition": str(YEAR)},
+    )
+    assert "YearBusyError" in seen[0]
+    assert seen[1] == str(YEAR)
+    assert not stale.exists()
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags[HOLDING_TAG] == "released"
+    started = time.monotonic()
+    with year_lock(settings, YEAR):
+        assert time.monotonic() - started < 1
+
+
+def test_years_are_merged_once_for_the_same_files(refreshed: Refreshed) -> None:
+    settings = refreshed.settings
+    assert isinstance(merge_request(settings), dg.SkipReason)
+    record = settings.results / "_runs" / f"{YEAR}.json"
+    before = record.read_text()
+    keys = set()
+    try:
+        for upstream in ("bess_registry", "rollup_schemas"):
+            changed = json.loads(before)
+            changed["tables"][upstream]["digest"] = "0" * 64
+            record.write_text(json.dumps(changed))
+            first, again = merge_request(settings), merge_request(settings)
+            assert isinstance(first, dg.RunRequest)
+            assert isinstance(again, dg.RunRequest)
+            assert first.run_key == again.run_key
+            keys.add(first.run_key)
+    finally:
+        record.write_text(before)
+    assert len(keys) == 2
