@@ -199,7 +199,7 @@ def least(options: argparse.Namespace) -> Answer:
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    from bess_assets.store.parquet import parquet_writer  # noqa: PLC0415
+    from bess_assets.store.files import parquet_writer  # noqa: PLC0415
     from bess_assets.tables import TABLES  # noqa: PLC0415
 
     pa.set_cpu_count(THREADS)
@@ -260,7 +260,7 @@ def refresh(options: argparse.Namespace) -> Answer:
     """The years through Dagster, as `bess refresh` does it."""
     from bess_assets.materialize import open_instance  # noqa: PLC0415
     from bess_assets.refresh import refresh_years  # noqa: PLC0415
-    from bess_assets.store.records import read_run  # noqa: PLC0415
+    from bess_assets.store.journal import read_run  # noqa: PLC0415
 
     settings = _settings(options)
     with open_instance(settings):

@@ -18,8 +18,9 @@ from bess_assets.ercot.step import Columns, Inputs, StepResult
 from bess_assets.run import run_step
 from bess_assets.settings import Settings
 from bess_assets.settlement import board as leaderboard
-from bess_assets.store.parquet import ResultTable, write_table
-from bess_assets.store.records import RollupFolder, record_table, result_path, table_entry
+from bess_assets.store.files import ResultTable, write_table
+from bess_assets.store.journal import record_table, table_entry
+from bess_assets.store.paths import RollupFolder, result_path
 from bess_assets.tables import TABLES, Table
 
 POINTS_BESIDE_NODES = ("HB_HOUSTON", "HB_NORTH", "HB_SOUTH", "HB_WEST", "LZ_HOUSTON", "LZ_NORTH", "LZ_SOUTH", "LZ_WEST")

@@ -14,7 +14,9 @@ from typing import Any
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import Form, Hazards, Scale, simulate, simulate_real_size
-from bess_assets.store.records import MARKER, RUNS_FOLDER, content_digest, package_version, read_run, recorded_years
+from bess_assets.store.fingerprint import content_digest
+from bess_assets.store.journal import package_version, read_run
+from bess_assets.store.paths import MARKER, RUNS_FOLDER, recorded_years
 
 _FORMS: tuple[Form, ...] = ("rollups", "reports")
 

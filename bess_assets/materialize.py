@@ -28,7 +28,8 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import BessError, SettingsError
 from bess_assets.run import Listener, listening, register_rollup
 from bess_assets.settings import Settings
-from bess_assets.store.records import CheckEntry, TableEntry, fail_unfinished, read_run, remove_stale_files, year_lock
+from bess_assets.store.journal import CheckEntry, TableEntry, fail_unfinished, read_run, remove_stale_files
+from bess_assets.store.locks import year_lock
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
 
 AssetStatus = Literal["ok", "failed", "skipped"]

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Literal
 from bess_assets.errors import BessError, SettingsError
 from bess_assets.settings import Settings
 from bess_assets.store.capacity import check_room
-from bess_assets.store.records import CheckEntry, fail_unfinished, read_run, result_years, year_lock
+from bess_assets.store.journal import CheckEntry, fail_unfinished, read_run
+from bess_assets.store.locks import year_lock
+from bess_assets.store.paths import result_years
 from bess_assets.store.status import State, plan_merged, plan_year
 from bess_assets.tables import TABLES
 

@@ -1,7 +1,7 @@
 """The one road from inputs to a written and recorded table; Dagster's assets, benchmarks and tests all take it.
 
 Belongs here: which market function makes which table, gathering its inputs, writing and recording what it returns, building and registering rollups.
-Does not: Dagster (assets/), formulas (market/), the Parquet format (store/parquet.py), what to refresh (store/status.py).
+Does not: Dagster (assets/), formulas (market/), the Parquet format (store/files.py), what to refresh (store/status.py).
 """
 
 import logging
@@ -30,34 +30,31 @@ from bess_assets.process_memory import give_back_freed_memory, keep_freed_memory
 from bess_assets.settings import Settings
 from bess_assets.settlement import ancillary, awards, daily, dispatch, editions, energy, prices, registry
 from bess_assets.settlement import board as leaderboard
-from bess_assets.store.parquet import ResultTable, WrittenTable, kept_table, read_kept, write_table
-from bess_assets.store.records import (
-    MARKER,
+from bess_assets.store.files import ResultTable, WrittenTable, kept_table, read_kept, write_table
+from bess_assets.store.fingerprint import Fingerprint, FingerprintEntry, fingerprint, same, whole_digest
+from bess_assets.store.journal import (
     BuiltEntry,
     FindingEntry,
-    Fingerprint,
-    FingerprintEntry,
     RollupFileEntry,
     TableEntry,
     earlier_digests,
-    file_years,
-    fingerprint,
-    in_battery_table,
-    input_files,
-    later_inputs,
     package_version,
     read_run,
     record_rollup,
     record_table,
+    table_entry,
+)
+from bess_assets.store.locks import rollup_lock, year_lock
+from bess_assets.store.paths import (
+    MARKER,
+    file_years,
+    in_battery_table,
+    input_files,
+    later_inputs,
     result_path,
     result_years,
     rollup_folder,
-    rollup_lock,
     run_record_path,
-    same,
-    table_entry,
-    whole_digest,
-    year_lock,
 )
 from bess_assets.tables import (
     LEADERBOARD,

@@ -1,7 +1,7 @@
 """Where things are and what limits hold: read once, when used, from flags and the environment.
 
 Belongs here: every `BESS_*` variable, its default and its check.
-Does not: opening files, making folders (store/parquet.py), Dagster's own configuration beyond its home.
+Does not: opening files, making folders (store/files.py), Dagster's own configuration beyond its home.
 """
 
 import os

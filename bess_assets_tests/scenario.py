@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from bess_assets.ercot.calendar import OperatingYear
 from bess_assets.ercot.step import Finding, Inputs, StepResult
-from bess_assets.store.parquet import RollupFolder
+from bess_assets.store.paths import RollupFolder
 
 CENTRAL = ZoneInfo("America/Chicago")
 

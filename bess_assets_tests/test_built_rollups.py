@@ -16,7 +16,9 @@ from bess_assets.ercot.rollup_names import BUILT_FOLDER, rollup_name
 from bess_assets.errors import InputError, YearBusyError
 from bess_assets.run import STEPS, build_rollup, register_rollup, result_table, roll_up_reports, run_step
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.records import MARKER, input_files, read_run, rollup_folder, rollup_lock
+from bess_assets.store.journal import read_run
+from bess_assets.store.locks import rollup_lock
+from bess_assets.store.paths import MARKER, input_files, rollup_folder
 from bess_assets.store.status import plan_year, years_available
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, DAM_GEN, SCED_GEN, award, price, put, run, text
@@ -190,7 +192,7 @@ def test_made_up_and_real_reports_are_never_mixed(settings: Settings, tmp_path: 
 
 HOLD = """
 import sys, time
-from bess_assets.store.records import rollup_lock
+from bess_assets.store.locks import rollup_lock
 from bess_assets.settings import load_settings
 with rollup_lock(load_settings(sys.argv[1], {})):
     print("held", flush=True)
@@ -199,7 +201,7 @@ with rollup_lock(load_settings(sys.argv[1], {})):
 
 
 def test_two_processes_do_not_roll_up_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bess_assets.store.records._ROLLUP_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("bess_assets.store.locks._ROLLUP_WAIT_SECONDS", 0.2)
     command = [sys.executable, "-c", HOLD, str(settings.home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         try:

@@ -22,7 +22,7 @@ from bess_assets.demo import Market, write_market
 from bess_assets.errors import BessError
 from bess_assets.refresh import ui_command
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.records import read_run, record_table
+from bess_assets.store.journal import read_run, record_table
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.made_home import ALPHA, BRAVO, write_edition, write_home
@@ -704,7 +704,7 @@ def test_a_bad_year_does_not_stop_the_next_and_the_exit_code_is_1(demo_home: Pat
 
 def test_a_year_that_another_process_holds_is_said_to_be_busy(demo_home: Path) -> None:
     code = (
-        "import sys, time; from bess_assets.store.records import year_lock; from bess_assets.settings import load_settings\n"
+        "import sys, time; from bess_assets.store.locks import year_lock; from bess_assets.settings import load_settings\n"
         f"with year_lock(load_settings({str(demo_home)!r}), 2021): print('held', flush=True); time.sleep(100)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:

@@ -21,7 +21,8 @@ from bess_assets.run import STEPS, inputs_of, run_step
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store import capacity as room
 from bess_assets.store.capacity import check_room, needed_room
-from bess_assets.store.records import record_table, result_path, table_entry
+from bess_assets.store.journal import record_table, table_entry
+from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES, YEARLY
 from bess_assets_tests.crashes.small_year import OLD, YEAR, make_editions
 from bess_assets_tests.worlds import KEYS, differences, some

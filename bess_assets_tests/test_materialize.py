@@ -25,7 +25,9 @@ from bess_assets.results import Results
 from bess_assets.run import run_step
 from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.editions import FINAL_CHECK
-from bess_assets.store.records import read_run, recorded_years, report_files, result_path, temporary_path, year_lock
+from bess_assets.store.journal import read_run
+from bess_assets.store.locks import year_lock
+from bess_assets.store.paths import recorded_years, report_files, result_path, temporary_path
 from bess_assets.store.status import plan_year
 from bess_assets.tables import FILE_SETS, LEADERBOARD_REPORT, TABLES
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
@@ -307,7 +309,7 @@ def test_a_year_without_a_partition_is_refused_in_plain_words(instance: dg.Dagst
 
 HOLD = """
 import sys, time
-from bess_assets.store.records import year_lock
+from bess_assets.store.locks import year_lock
 from bess_assets.settings import load_settings
 with year_lock(load_settings(sys.argv[1], environ={}), int(sys.argv[2])):
     print("held", flush=True)
@@ -329,7 +331,7 @@ KILLED = """
 import os, sys
 from bess_assets import run as pipeline
 from bess_assets.materialize import materialize_year, open_instance
-from bess_assets.store.records import result_path, temporary_path
+from bess_assets.store.paths import result_path, temporary_path
 from bess_assets.settings import load_settings
 settings = load_settings(sys.argv[1], environ={"BESS_ROLLUPS": sys.argv[2]})
 def die(event):

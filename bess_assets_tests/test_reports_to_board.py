@@ -13,7 +13,7 @@ from bess_assets import run as pipeline
 from bess_assets.ercot.rollup import RollUp, read_manifest
 from bess_assets.settlement.award_checks import MCPC_CHECK
 from bess_assets.simulator import simulate
-from bess_assets.store.records import CheckEntry, read_run
+from bess_assets.store.journal import CheckEntry, read_run
 from bess_assets_tests.conftest import Reported, Worlds
 from bess_assets_tests.test_truth import BOARDS, board_differences, cent_differences
 from bess_assets_tests.worlds import EARLY, LATE, Plan, World, some

@@ -11,7 +11,7 @@ import pytest
 
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.run import STEPS
-from bess_assets.store.records import read_run
+from bess_assets.store.journal import read_run
 from bess_assets_tests.conftest import Worlds
 from bess_assets_tests.worlds import KEYS, Plan, World, differences, make, some
 

@@ -1,7 +1,7 @@
 """One Parquet manager: what a step returns goes in, a lazily read table comes out.
 
 Belongs here: handing steps to the one writer and its figures to Dagster.
-Does not: schemas, invariants and atomic writing (store/parquet.py), recording (run.py, store/records.py).
+Does not: schemas, invariants and atomic writing (store/files.py), recording (run.py, store/journal.py).
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ import dagster as dg
 from bess_assets.assets.metadata import materialization_metadata
 from bess_assets.run import StartedStep, finish_step, result_table
 from bess_assets.settings import load_settings
-from bess_assets.store.parquet import ResultTable
+from bess_assets.store.files import ResultTable
 
 
 class ParquetTables(dg.ConfigurableIOManager):

@@ -18,7 +18,8 @@ from bess_assets.report.schema_matrix import matrix_markdown
 from bess_assets.run import Registered, result_table
 from bess_assets.settings import Settings
 from bess_assets.settlement.metrics import fleet_usd_per_kw
-from bess_assets.store.records import CheckEntry, FindingEntry, TableEntry, report_files, result_path
+from bess_assets.store.journal import CheckEntry, FindingEntry, TableEntry
+from bess_assets.store.paths import report_files, result_path
 from bess_assets.tables import LEADERBOARD, FileSet, Table
 
 OWNERS = ("team:battery-analytics",)

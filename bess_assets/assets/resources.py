@@ -1,7 +1,7 @@
 """What assets and sensors are given: the settings, and the year held while a run works on it.
 
 Belongs here: where rollups and results are, as a Dagster resource; taking the year lock for a run.
-Does not: how the history of a run is written (assets/history.py), reading the environment (settings.py), the lock itself (store/records.py), Parquet.
+Does not: how the history of a run is written (assets/history.py), reading the environment (settings.py), the lock itself (store/locks.py), Parquet.
 """
 
 import logging
@@ -13,7 +13,8 @@ import dagster as dg
 from bess_assets.assets.history import quick_history
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.capacity import check_room
-from bess_assets.store.records import begin_run, end_run, fail_unfinished, remove_stale_files, year_lock
+from bess_assets.store.journal import begin_run, end_run, fail_unfinished, remove_stale_files
+from bess_assets.store.locks import year_lock
 from bess_assets.tables import TABLES, YEARLY
 
 ALL_YEARS = "all"

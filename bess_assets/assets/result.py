@@ -16,8 +16,8 @@ from bess_assets.checks import checks_of
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.run import run_files, start_step
 from bess_assets.settings import Settings
-from bess_assets.store.parquet import ResultTable, WrittenTable
-from bess_assets.store.records import package_version, read_run
+from bess_assets.store.files import ResultTable, WrittenTable
+from bess_assets.store.journal import package_version, read_run
 from bess_assets.tables import TABLES, FileSet, Table
 
 

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from bess_assets.settings import Settings
-from bess_assets.store.records import temporary_path
+from bess_assets.store.paths import temporary_path
 
 DAGSTER_YAML = """\
 # Written by bess_assets when it made this folder; yours to change, and never written again.

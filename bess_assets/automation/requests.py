@@ -11,7 +11,8 @@ import dagster as dg
 
 from bess_assets.assets.partitions import partition_exists
 from bess_assets.settings import Settings
-from bess_assets.store.records import fingerprint, input_files
+from bess_assets.store.fingerprint import fingerprint
+from bess_assets.store.paths import input_files
 from bess_assets.store.status import State, YearPlan
 from bess_assets.tables import YEARLY
 

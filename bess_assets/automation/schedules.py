@@ -14,7 +14,7 @@ from bess_assets.automation.jobs import check_freshness, refresh_year, verify_ye
 from bess_assets.automation.requests import refresh_request, years_at_work
 from bess_assets.checks.freshness import CENTRAL, board_dates, is_due, is_final
 from bess_assets.settings import Settings
-from bess_assets.store.records import year_is_busy
+from bess_assets.store.locks import year_is_busy
 from bess_assets.store.status import new_reports, plan_year, years_available
 
 TIME_ZONE = "America/Chicago"

@@ -21,7 +21,9 @@ from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.requests import refresh_request, years_at_work
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
-from bess_assets.store.records import input_files, read_run, result_years, year_is_busy
+from bess_assets.store.journal import read_run
+from bess_assets.store.locks import year_is_busy
+from bess_assets.store.paths import input_files, result_years
 from bess_assets.store.status import YearPlan, new_reports, plan_merged, plan_year, years_known
 from bess_assets.tables import TABLES, YEARLY
 

@@ -1,7 +1,7 @@
 """What is checked of each result table once it is written, and what was found.
 
 Belongs here: which checks each table has, and judging them; the checks themselves lie in the modules of this package.
-Does not: hard invariants, which hold before a file may exist (store/parquet.py), the second settlement (validation/), showing checks in Dagster (assets/).
+Does not: hard invariants, which hold before a file may exist (store/files.py), the second settlement (validation/), showing checks in Dagster (assets/).
 """
 
 from bess_assets.checks import figures, ledgers, plausible, row_counts, written
@@ -15,7 +15,7 @@ from bess_assets.settlement.daily import STATED_PRICE_CHECK
 from bess_assets.settlement.dispatch import METERED_CHECK
 from bess_assets.settlement.editions import FINAL_CHECK
 from bess_assets.settlement.prices import QUARTERS_CHECK
-from bess_assets.store.records import CheckEntry
+from bess_assets.store.journal import CheckEntry
 from bess_assets.tables import Table
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bess_assets.ercot.step import Finding, Verdict
 from bess_assets.settings import Settings
-from bess_assets.store.records import MARKER, result_path, rollup_folder
+from bess_assets.store.paths import MARKER, result_path, rollup_folder
 from bess_assets.tables import TABLES, Table
 
 if TYPE_CHECKING:

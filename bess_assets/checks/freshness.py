@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bess_assets.results.engine import Engine, literal
 from bess_assets.settings import Settings
-from bess_assets.store.records import result_path
+from bess_assets.store.paths import result_path
 
 CENTRAL = ZoneInfo("America/Chicago")
 

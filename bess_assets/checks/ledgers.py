@@ -1,7 +1,7 @@
 """Whether the ledgers hold every interval of the year, and whether what was added up from them is what they hold.
 
 Belongs here: counting and summing whole files, in one pass each.
-Does not: what an interval is worth (market/), the invariants of a row (store/parquet.py).
+Does not: what an interval is worth (market/), the invariants of a row (store/files.py).
 """
 
 from collections.abc import Sequence

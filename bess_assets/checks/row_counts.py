@@ -12,7 +12,7 @@ from bess_assets.checks.expected_rows import VERSION, OwnExpectation, expected_b
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rollup_names import BUILT_FOLDER
 from bess_assets.ercot.step import Verdict
-from bess_assets.store.records import EXPECTED_ROWS_FILE, file_years
+from bess_assets.store.paths import EXPECTED_ROWS_FILE, file_years
 
 ROWS_CHECK = "files_have_as_many_rows_as_expected"
 

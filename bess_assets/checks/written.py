@@ -1,7 +1,7 @@
 """What the writer and the step of a table held or found: said again as checks, so that nobody has to look for it.
 
 Belongs here: checks that need no look at the file.
-Does not: holding the invariants (store/parquet.py), finding what is found (market/).
+Does not: holding the invariants (store/files.py), finding what is found (market/).
 """
 
 from bess_assets.checks.check import Check, Judged

@@ -192,7 +192,7 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     not looked at.
     """
     from bess_assets.demo import Market, demo_settings, refuse_a_home_in_use  # noqa: PLC0415
-    from bess_assets.store.records import report_files  # noqa: PLC0415
+    from bess_assets.store.paths import report_files  # noqa: PLC0415
     from bess_assets.store.status import plan_year  # noqa: PLC0415
     from bess_assets.tables import LEADERBOARD_REPORT  # noqa: PLC0415
 

@@ -10,7 +10,7 @@ from typing import Any
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rollup import BuiltYear, RollUp, read_manifest
 from bess_assets.settings import Settings
-from bess_assets.store.records import rollup_folder
+from bess_assets.store.paths import rollup_folder
 from bess_assets.text_tables import Heading, decimals, paragraph, percent, text_table
 
 _SHOWN = 20

@@ -1,7 +1,7 @@
 """How rollup files are called where people read of them.
 
 Belongs here: the one name for a file, of the user's or built, and for what else a table may be made of.
-Does not: finding files (store/records.py). Loads nothing, so that queries may use it.
+Does not: finding files (store/paths.py). Loads nothing, so that queries may use it.
 """
 
 from pathlib import Path

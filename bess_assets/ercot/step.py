@@ -1,7 +1,7 @@
 """The shape that every step of the year has: inputs in, columns and findings out.
 
 Belongs here: `Inputs`, `StepResult`, `Finding`: what assets, benchmarks and tests use to call a market function.
-Does not: which asset calls which function (assets/), how a table is written (store/parquet.py).
+Does not: which asset calls which function (assets/), how a table is written (store/files.py).
 """
 
 from collections.abc import Iterator, Mapping

@@ -16,8 +16,9 @@ from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
 from bess_assets.settings import Settings
 from bess_assets.settlement.board import fleet_usd_per_kw
-from bess_assets.store.parquet import ResultTable
-from bess_assets.store.records import recorded_digest, result_path, result_years
+from bess_assets.store.files import ResultTable
+from bess_assets.store.journal import recorded_digest
+from bess_assets.store.paths import result_path, result_years
 from bess_assets.tables import LEADERBOARD_HISTORY, LEADERBOARD_REPORT, TABLES
 
 _SHORT = {"regup": "RegUp", "regdn": "RegDown", "rrs": "RRS", "ecrs": "ECRS", "nspin": "Non-spin"}

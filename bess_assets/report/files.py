@@ -15,8 +15,8 @@ from bess_assets.report.content import Row, read_content
 from bess_assets.report.page import page_html
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
-from bess_assets.store.parquet import WrittenTable
-from bess_assets.store.records import report_files, result_path, temporary_path
+from bess_assets.store.files import WrittenTable
+from bess_assets.store.paths import report_files, result_path, temporary_path
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, Table
 from bess_assets.text_tables import csv_lines
 

@@ -1,7 +1,7 @@
 """Answers kept in memory for as long as the files they were read from stay as they are.
 
 Belongs here: what an answer is kept under, when it is given up, how much is kept; whether a file was replaced while it was read.
-Does not: finding answers (queries.py), fingerprints that decide about a refresh (store/records.py): these here only notice.
+Does not: finding answers (queries.py), fingerprints that decide about a refresh (store/fingerprint.py): these here only notice.
 """
 
 import sys

@@ -20,7 +20,7 @@ from bess_assets.second_settlement.settlement import USER_NODE_COLUMNS, settle_m
 from bess_assets.second_settlement.source import UnusableRowsError
 from bess_assets.settings import Settings
 from bess_assets.settlement.battery_table import read_user_table
-from bess_assets.store.records import result_path
+from bess_assets.store.paths import result_path
 
 PARTS = ("da_energy_usd", "rt_energy_usd", *(f"as_{product}_usd" for product in PRODUCTS))
 REVENUE = ("da_energy_usd", "rt_energy_usd", "energy_usd", *PARTS[2:], "as_usd", "total_usd")

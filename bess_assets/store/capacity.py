@@ -12,7 +12,8 @@ from pathlib import Path
 
 from bess_assets.errors import RoomError
 from bess_assets.settings import Settings
-from bess_assets.store.records import input_files, read_run, recorded_years, report_files, result_path
+from bess_assets.store.journal import read_run
+from bess_assets.store.paths import input_files, recorded_years, report_files, result_path
 from bess_assets.tables import YEARLY, FileSet, Table
 
 LIBRARIES_BYTES = 250 * 10**6

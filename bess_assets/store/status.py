@@ -10,23 +10,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER, rollup_name
 from bess_assets.settings import Settings
-from bess_assets.store.records import (
-    DIED,
-    Fingerprint,
-    FingerprintEntry,
-    RunRecord,
-    earlier_digests,
+from bess_assets.store.fingerprint import Fingerprint, FingerprintEntry, same
+from bess_assets.store.journal import DIED, RunRecord, earlier_digests, read_run, recorded_digest
+from bess_assets.store.locks import year_is_busy
+from bess_assets.store.paths import (
     input_files,
     later_inputs,
-    read_run,
-    recorded_digest,
     recorded_years,
     report_files,
     result_path,
     result_years,
     rollup_folder,
-    same,
-    year_is_busy,
 )
 from bess_assets.tables import TABLES, YEARLY, FileSet, Table
 

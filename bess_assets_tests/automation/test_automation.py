@@ -33,7 +33,9 @@ from bess_assets.checks.freshness import CENTRAL, freshness, is_final
 from bess_assets.definitions import build_defs
 from bess_assets.materialize import materialize_year, open_instance
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.records import read_run, record_table, result_path, year_lock
+from bess_assets.store.journal import read_run, record_table
+from bess_assets.store.locks import year_lock
+from bess_assets.store.paths import result_path
 from bess_assets.store.status import plan_year
 from bess_assets.tables import YEARLY
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed

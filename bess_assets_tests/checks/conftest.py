@@ -15,7 +15,7 @@ from bess_assets.checks import checks_of
 from bess_assets.checks.check import Judged
 from bess_assets.ercot.step import Verdict
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.records import result_path
+from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES
 
 Judge = Callable[[int, str, str], Verdict]

@@ -19,16 +19,9 @@ from bess_assets.report.files import write_report
 from bess_assets.run import STEPS, run_files, run_step
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
-from bess_assets.store.records import (
-    begin_run,
-    end_run,
-    fail_unfinished,
-    read_run,
-    remove_stale_files,
-    report_files,
-    result_path,
-    year_lock,
-)
+from bess_assets.store.journal import begin_run, end_run, fail_unfinished, read_run, remove_stale_files
+from bess_assets.store.locks import year_lock
+from bess_assets.store.paths import report_files, result_path
 from bess_assets.tables import LEADERBOARD_HISTORY, LEADERBOARD_REPORT, WHAT_CHANGED, YEARLY
 
 YEAR = 2021

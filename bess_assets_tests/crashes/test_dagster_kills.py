@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.store.records import read_run, result_path
+from bess_assets.store.journal import read_run
+from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES
 from bess_assets_tests.crashes.small_year import NEW, OLD, YEAR, look, settings_of, unfinished, wrong
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bess_assets.store.records import DIED, read_run
+from bess_assets.store.journal import DIED, read_run
 from bess_assets.store.status import plan_year
 from bess_assets_tests.crashes.server import Server
 from bess_assets_tests.crashes.small_year import (

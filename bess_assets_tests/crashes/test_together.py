@@ -10,7 +10,7 @@ import pytest
 
 from bess_assets.results import Results
 from bess_assets.settings import Settings
-from bess_assets.store.records import result_path
+from bess_assets.store.paths import result_path
 from bess_assets_tests.crashes.server import BUSY, Server
 from bess_assets_tests.crashes.small_year import EDITIONS, NEW, OLD, YEAR, look, settings_of, unfinished, wrong
 

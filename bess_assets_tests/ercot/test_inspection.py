@@ -16,8 +16,9 @@ from bess_assets.ercot.schema_files import SchemaFile, same_type
 from bess_assets.ercot.step import Inputs, StepResult
 from bess_assets.run import run_step
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.parquet import ResultTable, conform
-from bess_assets.store.records import RollupFolder, read_run, record_table, result_path, result_years
+from bess_assets.store.files import ResultTable, conform
+from bess_assets.store.journal import read_run, record_table
+from bess_assets.store.paths import RollupFolder, result_path, result_years
 from bess_assets.store.status import plan_merged, plan_year
 from bess_assets.tables import TABLES
 from bess_assets_tests.scenario import (

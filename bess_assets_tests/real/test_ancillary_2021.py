@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from bess_assets.cli import main
 from bess_assets.run import STEPS, run_step
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.records import TableEntry
+from bess_assets.store.journal import TableEntry
 
 pytestmark = pytest.mark.real
 

@@ -16,7 +16,7 @@ import pytest
 
 from bess_assets.run import STEPS, run_step
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.records import TableEntry
+from bess_assets.store.journal import TableEntry
 
 pytestmark = pytest.mark.real
 

@@ -14,7 +14,7 @@ import pytest
 
 from bess_assets.report.files import write_report
 from bess_assets.settings import Settings
-from bess_assets.store.records import report_files
+from bess_assets.store.paths import report_files
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.report.made_boards import write_boards
 

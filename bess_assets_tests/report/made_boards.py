@@ -17,8 +17,10 @@ from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import StepResult
 from bess_assets.run import run_step
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.parquet import write_table
-from bess_assets.store.records import FingerprintEntry, record_table, result_path, table_entry
+from bess_assets.store.files import write_table
+from bess_assets.store.fingerprint import FingerprintEntry
+from bess_assets.store.journal import record_table, table_entry
+from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES
 
 SCRIPT = "<script>document.title='run'</script>"

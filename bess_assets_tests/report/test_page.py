@@ -21,7 +21,8 @@ from bess_assets.report.files import write_report
 from bess_assets.report.page import page_html
 from bess_assets.run import run_step
 from bess_assets.settings import Settings
-from bess_assets.store.records import read_run, record_table, report_files, result_path
+from bess_assets.store.journal import read_run, record_table
+from bess_assets.store.paths import report_files, result_path
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.report.conftest import YEAR, program
 from bess_assets_tests.report.made_boards import AWKWARD, AWKWARD_FILES, FORMULA, SCRIPT, write_boards, write_no_board

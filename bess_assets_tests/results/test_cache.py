@@ -10,7 +10,7 @@ import pytest
 from bess_assets.results import Answer, Results
 from bess_assets.results.cache import AnswerCache, size_of
 from bess_assets.settings import Settings
-from bess_assets.store.records import result_path
+from bess_assets.store.paths import result_path
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from bess_assets.errors import NotRefreshedError
 from bess_assets.results import Answer, QueryError, Results
 from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.metrics import Window, usd_per_kw
-from bess_assets.store.parquet import ResultTable, write_table
+from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import TABLES
 from bess_assets_tests.conftest import Worlds
 

@@ -28,7 +28,8 @@ from bess_assets.results import Results
 from bess_assets.results.engine import literal
 from bess_assets.run import run_step
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.records import FingerprintEntry, report_files
+from bess_assets.store.fingerprint import FingerprintEntry
+from bess_assets.store.paths import report_files
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.made_home import ALPHA, BRAVO, _registered, write_rows
 

@@ -16,7 +16,8 @@ from bess_assets.ercot.step import Finding, Inputs
 from bess_assets.run import STEPS, run_step
 from bess_assets.settings import load_settings
 from bess_assets.settlement.registry import bess_registry
-from bess_assets.store.records import RollupFolder, TableEntry
+from bess_assets.store.journal import TableEntry
+from bess_assets.store.paths import RollupFolder
 from bess_assets.tables import TABLES
 from bess_assets_tests.scenario import Row, hourly, operating_year, runs_of_day, write_rollup
 

@@ -7,7 +7,7 @@ import pytest
 
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.settlement.dispatch import METERED_CHECK, _parts, bess_dispatch
-from bess_assets.store.parquet import ResultTable, write_table
+from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_DISPATCH
 from bess_assets_tests.scenario import (
     ALONE,

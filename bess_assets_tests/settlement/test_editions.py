@@ -21,15 +21,9 @@ from bess_assets.errors import InputError, NotRefreshedError
 from bess_assets.run import finish_step, run_step, start_step
 from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.editions import FINAL_CHECK
-from bess_assets.store.records import (
-    CheckEntry,
-    TableEntry,
-    fingerprint,
-    read_run,
-    record_table,
-    result_path,
-    table_entry,
-)
+from bess_assets.store.fingerprint import fingerprint
+from bess_assets.store.journal import CheckEntry, TableEntry, read_run, record_table, table_entry
+from bess_assets.store.paths import result_path
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_HISTORY, TABLES, lineage
 from bess_assets_tests.made_home import ALPHA, BRAVO, write_edition
 from bess_assets_tests.settlement.small import MAY, Market, clearing, may_market, prices, settle

@@ -18,7 +18,7 @@ from bess_assets.settlement.prices import (
     mcpc_grids,
     product_first_hours,
 )
-from bess_assets.store.parquet import ResultTable, write_table
+from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_PRICES
 from bess_assets_tests.scenario import (
     ALONE,

@@ -10,28 +10,22 @@ import pytest
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.run import roll_up_reports
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.records import (
+from bess_assets.store.fingerprint import FingerprintEntry, fingerprint, whole_digest
+from bess_assets.store.journal import (
     DIED,
     CheckEntry,
-    FingerprintEntry,
     RollupFileEntry,
     begin_run,
     earlier_digests,
     end_run,
     fail_unfinished,
-    fingerprint,
-    input_files,
     read_run,
     record_rollup,
     record_table,
-    report_files,
-    result_path,
-    result_years,
-    rollup_folder,
     table_entry,
-    whole_digest,
-    year_lock,
 )
+from bess_assets.store.locks import year_lock
+from bess_assets.store.paths import input_files, report_files, result_path, result_years, rollup_folder
 from bess_assets.store.status import plan_merged, plan_year, years_available, years_known
 from bess_assets.tables import LEADERBOARD_REPORT, TABLES, YEARLY, FileSet
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text

@@ -27,25 +27,18 @@ from bess_assets.ercot.step import StepResult
 from bess_assets.errors import BessError, InvariantError, NotRefreshedError, YearBusyError
 from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.grid import labels_array
-from bess_assets.store.parquet import ROW_GROUP_ROWS, ResultTable, conform, write_table
-from bess_assets.store.records import (
+from bess_assets.store.files import ROW_GROUP_ROWS, ResultTable, conform, write_table
+from bess_assets.store.fingerprint import fingerprint, same
+from bess_assets.store.journal import (
     RollupFileEntry,
-    RollupFolder,
-    fingerprint,
-    input_files,
     read_run,
     record_rollup,
     record_table,
-    recorded_years,
     remove_stale_files,
-    result_path,
-    result_years,
-    same,
     table_entry,
-    temporary_path,
-    year_is_busy,
-    year_lock,
 )
+from bess_assets.store.locks import year_is_busy, year_lock
+from bess_assets.store.paths import RollupFolder, input_files, recorded_years, result_path, result_years, temporary_path
 from bess_assets.tables import BESS_AWARDS, Column, Table, arrow_schema
 from bess_assets.threads import in_order
 
@@ -458,7 +451,8 @@ def test_results_lie_by_table_and_year_and_merged_ones_under_all(tmp_path: Path)
 
 HOLD = """
 import sys, time
-from bess_assets.store.records import temporary_path, result_path, year_lock
+from bess_assets.store.locks import year_lock
+from bess_assets.store.paths import temporary_path, result_path
 from bess_assets.settings import load_settings
 settings = load_settings(sys.argv[1], environ={})
 with year_lock(settings, 2024):

@@ -1,7 +1,7 @@
 """Result tables as Parquet files: schema-enforcing, invariant-checking, atomic, the same bytes for the same rows.
 
 Belongs here: writing a step's columns, reading them back as tables and grids, the checks that must hold before a file may exist.
-Does not: where files lie and what is recorded about them (store/records.py, whose names are offered here too), which step runs when (run.py).
+Does not: where files lie (store/paths.py), what is recorded about them (store/journal.py), which step runs when (run.py).
 """
 
 import logging
@@ -24,37 +24,9 @@ import pyarrow.parquet as pq
 
 from bess_assets.ercot.step import Columns, StepResult
 from bess_assets.errors import InputError, InvariantError, NotRefreshedError, writing
-from bess_assets.store.records import (
-    Fingerprint,
-    RollupFolder,
-    fingerprint,
-    read_run,
-    record_rollup,
-    record_table,
-    result_path,
-    same,
-    temporary_path,
-    whole_digest,
-    year_lock,
-)
+from bess_assets.store.fingerprint import whole_digest
+from bess_assets.store.paths import temporary_path
 from bess_assets.tables import Column, Table, arrow_schema
-
-__all__ = [
-    "Fingerprint",
-    "ResultTable",
-    "RollupFolder",
-    "WrittenTable",
-    "fingerprint",
-    "kept_table",
-    "read_kept",
-    "read_run",
-    "record_rollup",
-    "record_table",
-    "result_path",
-    "same",
-    "write_table",
-    "year_lock",
-]
 
 SUM_TOLERANCE = 1e-8
 """A total may differ from the sum of its parts by a cent in a million dollars."""

@@ -1,0 +1,128 @@
+"""One writer a year: locks that the kernel frees when their process ends, however it ends."""
+
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from bess_assets.errors import YearBusyError
+from bess_assets.settings import Settings
+from bess_assets.store.paths import MERGED
+
+_ROLLUP_WAIT_SECONDS = 60.0
+_held: dict[Path, tuple[FileLock, int]] = {}
+_held_guard = threading.Lock()
+
+
+@contextmanager
+def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -> Iterator[bool]:
+    """Hold the year for this process, whatever happens to it: the kernel frees the lock when the process dies.
+
+    A process that holds a year already may take it again.
+
+    Args:
+        settings: says where the locks are.
+        year: the year; None for the merged tables.
+        wait_seconds: how long to wait for another process.
+
+    Yields:
+        True if the year was free before, False if this process held it already.
+
+    Raises:
+        YearBusyError: another process holds the year.
+    """
+    path = settings.locks / (MERGED if year is None else str(year))
+    first = _take(path, wait_seconds)
+    try:
+        yield first
+    finally:
+        _release(path)
+
+
+@contextmanager
+def rollup_lock(settings: Settings) -> Iterator[None]:
+    """Hold the folder of built rollups for this process.
+
+    Raises:
+        YearBusyError: another process builds rollups.
+    """
+    path = settings.locks / "rollup"
+    _take(path, _ROLLUP_WAIT_SECONDS)
+    try:
+        yield
+    finally:
+        _release(path)
+
+
+def year_is_busy(settings: Settings, year: int | None) -> bool:
+    """Whether some process, this one or another, holds the year right now."""
+    path = settings.locks / (MERGED if year is None else str(year))
+    with _held_guard:
+        if path in _held:
+            return True
+    if not path.exists():
+        return False
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _take(path: Path, wait_seconds: float) -> bool:
+    with _held_guard:
+        if path in _held:
+            lock, times = _held[path]
+            _held[path] = (lock, times + 1)
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, thread_local=False)
+        try:
+            lock.acquire(timeout=wait_seconds)
+        except Timeout as error:
+            raise YearBusyError(
+                f"Another process is working on {path.name}{_holder(path)}.",
+                file=path,
+                remedy="Wait until it is done. The lock frees itself when that process ends, however it ends.",
+            ) from error
+        _held[path] = (lock, 1)
+        _note_holder(path)
+        return True
+
+
+def _release(path: Path) -> None:
+    with _held_guard:
+        lock, times = _held.pop(path)
+        if times > 1:
+            _held[path] = (lock, times - 1)
+        else:
+            lock.release()
+
+
+def _note_holder(path: Path) -> None:
+    # Beside the lock file and not in it: some systems let nobody read a locked file. Read only while the lock is held, so a stale one misleads nobody.
+    note = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "command": " ".join(sys.argv)[:200],
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    with suppress(OSError):
+        path.with_name(f"{path.name}.holder").write_text(json.dumps(note), encoding="utf-8")
+
+
+def _holder(path: Path) -> str:
+    try:
+        note = json.loads(path.with_name(f"{path.name}.holder").read_text(encoding="utf-8"))
+        return f": process {note['pid']} on {note['host']}, since {note['since']} ({note['command']})"
+    except (OSError, ValueError, KeyError):
+        return ""

@@ -1,0 +1,142 @@
+"""Where rollups, results and run records lie, by table, dataset and year."""
+
+import os
+import uuid
+from pathlib import Path
+
+from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER, rollup_name
+from bess_assets.settings import Settings
+from bess_assets.tables import FileSet, Table
+
+MERGED = "all"
+"""Stands for the year in the file name, lock and run record of tables that merge all years."""
+MARKER = "SIMULATED.json"
+"""File in a folder of simulated rollups or reports, or of rollups built from such reports."""
+EXPECTED_ROWS_FILE = "expected_rows.json"
+"""File in the folder of the user's rollups that says how many rows each of them has."""
+RUNS_FOLDER = "_runs"
+
+
+def result_path(results: Path, table: str, year: int | None) -> Path:
+    """File of a result table: `<results>/<table>/<year>.parquet`; a merged table's is `<results>/<table>/all.parquet`."""
+    return results / table / f"{MERGED if year is None else year}.parquet"
+
+
+def report_files(results: Path, files: FileSet, year: int) -> tuple[Path, ...]:
+    """Files of a set: `<results>/<name>/<year>/..`, the one to open first."""
+    return tuple(results / files.name / str(year) / name.format(year=year) for name in files.files)
+
+
+def rollup_folder(settings: Settings) -> "RollupFolder":
+    """The rollups that are there: the user's own, and those built from reports.
+
+    What was built from made-up reports is not used beside real rollups: it would fill their gaps.
+    """
+    made_up = (settings.built / MARKER).is_file()
+    real_rollups = settings.rollups.is_dir() and not (settings.rollups / MARKER).is_file()
+    beside_real = made_up and real_rollups and any(settings.rollups.glob("*/*.parquet"))
+    return RollupFolder(settings.rollups, None if beside_real else settings.built)
+
+
+class RollupFolder:
+    """Finds the rollup files of a year: the user's own first, and built ones where those do not cover it.
+
+    The user's 60-day files are filed by year of publication, so that Y and Y+1 together hold a delivery year; built ones are filed by delivery year.
+    """
+
+    def __init__(self, rollups: Path, built: Path | None = None) -> None:
+        """Search the user's folder, and the one where rollups are built."""
+        self.rollups = rollups
+        self.built_root = built
+
+    def found(self, dataset: str, file_year: int) -> Path | None:
+        """The user's file `<rollups>/<Folder>/<file_year>.parquet`, if it is there."""
+        return _file_in(self.rollups, dataset, file_year)
+
+    def built(self, dataset: str, year: int) -> Path | None:
+        """The rollup that was built of a delivery year, if it is there."""
+        return _file_in(self.built_root, dataset, year) if self.built_root else None
+
+    def covers(self, dataset: str, year: int) -> bool:
+        """Whether the user's own files hold the delivery year, as far as their names say: it is then never built."""
+        return all(self.found(dataset, file_year) for file_year in file_years(dataset, year))
+
+    def files(self, dataset: str, year: int) -> list[Path]:
+        """Existing files that may hold rows of the operating year, oldest publication first, and a built one, if it is needed, last."""
+        files = [self.found(dataset, file_year) for file_year in file_years(dataset, year)]
+        if not all(files):
+            files.append(self.built(dataset, year))
+        return [path for path in files if path is not None]
+
+    def goes_beyond(self, dataset: str, year: int) -> bool:
+        """Whether a file that need not be read for the year holds later days: a built one of the next delivery year."""
+        later = [file_year for file_year in file_years(dataset, year) if file_year > year]
+        return any(self.built(dataset, file_year) and not self.covers(dataset, year) for file_year in later)
+
+
+def _file_in(root: Path, dataset: str, year: int) -> Path | None:
+    from bess_assets.ercot.datasets import DATASETS  # noqa: PLC0415  loads pyarrow, which queries do without
+
+    path = root / DATASETS[dataset].folder / f"{year}.parquet"
+    return path if path.is_file() else None
+
+
+def file_years(dataset: str, year: int) -> tuple[int, ...]:
+    """Years in the names of the files that may hold rows of the operating year: 60-day data are grouped by publication year."""
+    from bess_assets.ercot.datasets import DATASETS  # noqa: PLC0415  loads pyarrow, which queries do without
+
+    return (year, year + 1) if DATASETS[dataset].sixty_day else (year,)
+
+
+def input_files(settings: Settings, year: int | None, table: Table | FileSet) -> dict[str, Path]:
+    """Existing files that a step reads, by the name they have in the run record.
+
+    The user's battery table counts as read by the registry and the extracts, the steps that may look into it; a `schema.json` and
+    an `expected_rows.json` by the schemas.
+    """
+    if year is None:
+        return {}
+    folder = rollup_folder(settings)
+    files = {f"{d}/{rollup_name(path)}": path for d in table.datasets for path in folder.files(d, year)}
+    if table.group == "schemas":
+        found = {
+            f"{d}/schema.json": path.with_name("schema.json") for d in table.datasets for path in folder.files(d, year)
+        }
+        found[EXPECTED_ROWS_FILE] = settings.rollups / EXPECTED_ROWS_FILE
+        files |= {name: path for name, path in found.items() if path.is_file()}
+    if settings.registry_csv and in_battery_table(table):
+        files[BATTERY_TABLE] = settings.registry_csv
+    return files
+
+
+def in_battery_table(table: Table | FileSet) -> bool:
+    """Whether the step of a table may look into the user's battery table."""
+    return table.group in {"registry", "extracts"}
+
+
+def later_inputs(settings: Settings, year: int | None, table: Table | FileSet) -> dict[str, str]:
+    """Built rollups of the next year that close this one by being there, by their name in the run record."""
+    if year is None:
+        return {}
+    folder = rollup_folder(settings)
+    return {f"{LATER}{d}": "there" for d in table.datasets if folder.goes_beyond(d, year)}
+
+
+def result_years(results: Path, table: str) -> list[int]:
+    """Years for which a result file of the table exists, ascending."""
+    return sorted(int(path.stem) for path in (results / table).glob("*.parquet") if path.stem.isdigit())
+
+
+def run_record_path(results: Path, year: int | None) -> Path:
+    """`<results>/_runs/<year>.json`; the merged tables' is `all.json`."""
+    return results / RUNS_FOLDER / f"{MERGED if year is None else year}.json"
+
+
+def recorded_years(results: Path) -> list[int]:
+    """Years that have a run record, ascending."""
+    return sorted(int(path.stem) for path in (results / RUNS_FOLDER).glob("*.json") if path.stem.isdigit())
+
+
+def temporary_path(path: Path) -> Path:
+    """A new name for writing beside a file; in the same folder, so that the rename is one step of the file system."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
