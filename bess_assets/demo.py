@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from bess_assets.store.journal import package_version, read_run
 from bess_assets.store.paths import MARKER, RUNS_FOLDER, recorded_years
 
 _FORMS: tuple[Form, ...] = ("rollups", "reports")
+
+DEMO_LAST_DAY = date(2026, 8, 31)
+"""The last day of a demo: past, and so long past that ERCOT would have disclosed it."""
 
 _OUTSIDE_A_DEMO = ("BESS_ROLLUPS", "BESS_RESULTS", "BESS_REPORTS", "BESS_REGISTRY", "DAGSTER_HOME")
 """Settings that may name real data; a demo stays inside its home."""
@@ -35,6 +39,7 @@ class Market:
         hazards: how awkward the files are.
         form: yearly rollups, or ERCOT's own report files.
         scale: a few batteries, or a market of real size, in which everything has its own number and `batteries` says nothing.
+        last_day: the last operating day that is published; the last of the last year if None.
     """
 
     years: tuple[int, ...]
@@ -43,10 +48,13 @@ class Market:
     hazards: Hazards
     form: Form = "rollups"
     scale: Scale = "small"
+    last_day: date | None = None
 
     def answered(self) -> dict[str, Any]:
         """What the right answer depends on; the form is none of it."""
         known = {"years": list(self.years), "batteries": self.batteries, "seed": self.seed, "hazards": self.hazards}
+        if self.last_day is not None:
+            known["last_day"] = self.last_day.isoformat()
         return known if self.scale == "small" else {**known, "batteries": None, "scale": self.scale}
 
     def described(self) -> dict[str, Any]:
@@ -123,7 +131,16 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     _write_marker(marker, market, None)
     try:
         if market.scale == "small":
-            simulate(folder, market.years, market.batteries, market.seed, market.hazards, progress, market.form)
+            simulate(
+                folder,
+                market.years,
+                market.batteries,
+                market.seed,
+                market.hazards,
+                progress,
+                market.form,
+                market.last_day,
+            )
         else:
             simulate_real_size(folder, market.years, market.seed, progress)
     except ValueError as error:

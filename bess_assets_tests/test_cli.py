@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click.testing
@@ -23,6 +24,7 @@ from bess_assets.errors import BessError
 from bess_assets.refresh import ui_command
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import read_run, record_table
+from bess_assets.store.paths import MARKER
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.made_home import ALPHA, BRAVO, write_edition, write_home
@@ -452,6 +454,11 @@ def test_the_demo_ends_with_a_leaderboard_and_says_where_to_go_on(demo_home: Pat
         f"{demo_home}/results/<table>/<year>.parquet",
     ):
         assert words in printed
+
+
+def test_a_demo_ends_at_a_fixed_day_that_is_past(demo_home: Path) -> None:
+    last_day = json.loads((demo_home / "rollups" / MARKER).read_text(encoding="utf-8"))["market"]["last_day"]
+    assert last_day == "2026-08-31" < datetime.now(tz=UTC).date().isoformat()
 
 
 def test_the_page_that_the_demo_names_is_there(demo_home: Path) -> None:

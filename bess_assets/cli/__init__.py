@@ -191,14 +191,14 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     Safe to repeat: what is there already is not made again. Never touches rollups or results that it did not make; BESS_ROLLUPS and BESS_RESULTS are
     not looked at.
     """
-    from bess_assets.demo import Market, demo_settings, refuse_a_home_in_use  # noqa: PLC0415
+    from bess_assets.demo import DEMO_LAST_DAY, Market, demo_settings, refuse_a_home_in_use  # noqa: PLC0415
     from bess_assets.store.paths import report_files  # noqa: PLC0415
     from bess_assets.store.status import plan_year  # noqa: PLC0415
     from bess_assets.tables import LEADERBOARD_REPORT  # noqa: PLC0415
 
     settings = demo_settings(options.home)
     refuse_a_home_in_use(settings)
-    _simulate(settings.home, Market(years, batteries, _SEED, "harmless"))
+    _simulate(settings.home, Market(years, batteries, _SEED, "harmless", last_day=DEMO_LAST_DAY))
     waiting = [year for year in years if plan_year(settings, year).state != "present"]
     outcomes = _refresh(settings, waiting, None)
     if waiting:

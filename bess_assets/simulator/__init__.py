@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from bess_assets.simulator.fleet import make_fleet, roles
 from bess_assets.simulator.market_model import MarketYear
-from bess_assets.simulator.publish import Hazards, publish_year
+from bess_assets.simulator.publish import Hazards, publish_year, rows_through
 from bess_assets.simulator.real_size import RealSizeYear, Size, ercot_size
 from bess_assets.simulator.real_size_files import RealSizeWriter
 from bess_assets.simulator.real_size_truth import reckon_real_size
@@ -57,6 +58,7 @@ def simulate(
     hazards: Hazards = "harmless",
     progress: Callable[[str], None] | None = None,
     form: Form = "rollups",
+    last_day: date | None = None,
 ) -> None:
     """Write the files of a made-up market, and the right answer for them.
 
@@ -73,9 +75,10 @@ def simulate(
             files that lack columns as real ones do. The truth is always that of the rows as published.
         progress: told in a few words what is being done.
         form: `rollups` or `reports`; the published rows, and so the truth, are the same.
+        last_day: the last operating day of which anything is published; the last day of the last year if not given.
 
     Raises:
-        ValueError: for years, a number of batteries, hazards or a form that the simulator does not know.
+        ValueError: for years, a number of batteries, hazards or a form that the simulator does not know, or a last day before the last year.
     """
     wanted = sorted(set(years))
     if not wanted or wanted[0] < FIRST_YEAR or wanted[-1] > LAST_YEAR:
@@ -84,6 +87,8 @@ def simulate(
         raise ValueError(f"at least one battery is needed, got {batteries}")
     if hazards not in ("none", "harmless", "wild"):
         raise ValueError(f"hazards must be none, harmless or wild, got {hazards!r}")
+    if last_day is not None and last_day.year < wanted[-1]:
+        raise ValueError(f"the last day, {last_day}, lies before {wanted[-1]}")
     if form not in ("rollups", "reports"):
         raise ValueError(f"the form must be rollups or reports, got {form!r}")
     say = progress or _silent
@@ -98,6 +103,8 @@ def simulate(
         for year in wanted:
             say(f"{year}: making the market")
             published = publish_year(MarketYear(fleet, year, seed), hazards)
+            if last_day is not None:
+                published = rows_through(published, last_day)
             say(f"{year}: writing {form}")
             write(year, published)
             say(f"{year}: reckoning the truth")

@@ -783,3 +783,10 @@ def publish_year(market: MarketYear, hazards: Hazards) -> dict[str, list[Rows]]:
     for found in publisher.rows.values():
         found.sort(key=lambda rows: rows.file_year)
     return publisher.rows
+
+
+def rows_through(published: dict[str, list[Rows]], last_day: date) -> dict[str, list[Rows]]:
+    """The published rows of the operating days up to a last one, without the parts that have none."""
+    end = midnight(last_day + timedelta(days=1))
+    kept = {folder: [rows.part(rows.times < end) for rows in found] for folder, found in published.items()}
+    return {folder: [rows for rows in found if len(rows.times)] for folder, found in kept.items()}

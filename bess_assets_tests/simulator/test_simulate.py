@@ -53,6 +53,27 @@ def test_the_same_arguments_write_the_same_bytes(tmp_path: Path) -> None:
     assert _digests(tmp_path / "once") == _digests(tmp_path / "twice")
 
 
+def test_nothing_is_published_after_the_last_day_asked_for_and_everything_before_is_as_without_it(
+    harmless: Path, tmp_path: Path
+) -> None:
+    simulate(tmp_path, years=(2025,), batteries=BATTERIES, last_day=date(2025, 2, 14))
+    whole, cut = (
+        {path.relative_to(folder / "rollups"): pq.read_table(path) for path in (folder / "rollups").rglob("*.parquet")}
+        for folder in (harmless, tmp_path)
+    )
+    assert {path.name for path in cut} == {"2025.parquet"}
+    path = Path("SCED_Gen_Resources") / "2025.parquet"
+    days = pc.unique(pc.utf8_slice_codeunits(cut[path]["SCED Time Stamp"], 0, 10)).to_pylist()
+    assert max(days) == "02/14/2025"
+    assert (
+        cut[path].num_rows
+        == pc.sum(pc.less_equal(pc.utf8_slice_codeunits(whole[path]["SCED Time Stamp"], 0, 10), "02/14/2025")).as_py()
+    )
+    assert {row["data_through"] for row in _board(tmp_path, "leaderboard_2025.csv")} == {"2025-02-14"}
+    with pytest.raises(ValueError, match="lies before 2025"):
+        simulate(tmp_path, years=(2025,), last_day=date(2024, 12, 31))
+
+
 def test_another_seed_makes_another_market() -> None:
     markets = [MarketYear(make_fleet((2019,), 1, seed), 2019, seed) for seed in (5, 6)]
     assert (markets[0].system_price[0] != markets[1].system_price[0]).any()
