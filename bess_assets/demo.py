@@ -17,7 +17,8 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import Form, Hazards, Scale, simulate, simulate_real_size
 from bess_assets.store.fingerprint import content_digest
 from bess_assets.store.journal import package_version, read_run
-from bess_assets.store.paths import MARKER, RUNS_FOLDER, recorded_years
+from bess_assets.store.made_up import MARKER, RUNS_FOLDER
+from bess_assets.store.paths import recorded_years
 
 _FORMS: tuple[Form, ...] = ("rollups", "reports")
 

@@ -45,8 +45,8 @@ from bess_assets.store.journal import (
     table_entry,
 )
 from bess_assets.store.locks import rollup_lock, year_lock
+from bess_assets.store.made_up import MARKER, made_up_inputs
 from bess_assets.store.paths import (
-    MARKER,
     file_years,
     in_battery_table,
     input_files,
@@ -246,6 +246,7 @@ def finish_step(started: StartedStep) -> TableEntry:
         inputs=started.inputs,
         findings=[_finding_entry(finding) for finding in started.result.findings.items],
         checks=judge_table(settings, year, table, started.result, written.rows),
+        made_up=made_up_inputs(settings),
     )
     record_table(settings.results, year, table.name, entry)
     _tell(StepEvent("done", table.name, year, rows=written.rows, seconds=entry["seconds"]))
@@ -288,6 +289,7 @@ def run_files(
         seconds=clock.seconds(),
         peak_memory_mb=clock.peak_memory_mb(),
         inputs=inputs,
+        made_up=made_up_inputs(settings),
     )
     record_table(settings.results, year, files.name, entry)
     _tell(StepEvent("done", files.name, year, rows=written.rows, seconds=entry["seconds"]))

@@ -18,7 +18,8 @@ from bess_assets.run import STEPS, build_rollup, register_rollup, result_table, 
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import read_run
 from bess_assets.store.locks import rollup_lock
-from bess_assets.store.paths import MARKER, input_files, rollup_folder
+from bess_assets.store.made_up import MARKER
+from bess_assets.store.paths import input_files, rollup_folder
 from bess_assets.store.status import plan_year, years_available
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, DAM_GEN, SCED_GEN, award, price, put, run, text

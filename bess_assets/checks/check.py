@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from bess_assets.ercot.step import Finding, Verdict
 from bess_assets.settings import Settings
-from bess_assets.store.paths import MARKER, result_path, rollup_folder
+from bess_assets.store.made_up import made_up_inputs
+from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES, Table
 
 if TYPE_CHECKING:
@@ -76,9 +77,7 @@ class Judged:
     @property
     def is_made_up(self) -> bool:
         """Whether the rollups, or the reports that they were built from, are simulated."""
-        folder = rollup_folder(self.settings)
-        roots = [folder.rollups, *([folder.built_root] if folder.built_root else [])]
-        return any((root / MARKER).is_file() for root in roots)
+        return made_up_inputs(self.settings)
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,7 @@ from bess_assets.ercot.step import FINDING_KINDS
 from bess_assets.refresh import Outcome
 from bess_assets.settings import Settings
 from bess_assets.store.journal import CheckEntry
-from bess_assets.store.paths import RUNS_FOLDER
+from bess_assets.store.made_up import RUNS_FOLDER
 from bess_assets.store.status import State, TablePlan, YearPlan
 from bess_assets.text_tables import Heading, Line, decimals, listed, money, one_line, paragraph, percent, text_table
 

@@ -75,7 +75,8 @@ class CheckEntry(TypedDict):
 class TableEntry(TypedDict):
     """One result table in a run record.
 
-    `inputs` has a fingerprint for each file (`<dataset>/<file>`, `registry_csv`) and the digest of each upstream table (`table:<name>`).
+    `inputs` has a fingerprint for each file (`<dataset>/<file>`, `registry_csv`) and the digest of each upstream table (`table:<name>`). `made_up` says
+    whether the rollups in use were simulated when the file that is there now was made.
     """
 
     status: Literal["ok", "failed"]
@@ -92,6 +93,7 @@ class TableEntry(TypedDict):
     error: str | None
     package_version: str
     finished: str
+    made_up: NotRequired[bool]
 
 
 class RunRecord(TypedDict):
@@ -158,9 +160,17 @@ def earlier_digests(results: Path, files: FileSet, year: int) -> dict[str, str]:
 def record_table(results: Path, year: int | None, table: str, entry: TableEntry) -> None:
     """Put what became of a table into the run record."""
     with _changing(results, year) as record:
-        record["tables"][table] = entry
+        _put(record, table, entry)
         if table in record["unfinished"]:
             record["unfinished"].remove(table)
+
+
+def _put(record: RunRecord, table: str, entry: TableEntry) -> None:
+    """A failed table leaves the file of before in its place, made up or not."""
+    before = record["tables"].get(table)
+    if entry["status"] == "failed" and before and "made_up" in before:
+        entry["made_up"] = before["made_up"]
+    record["tables"][table] = entry
 
 
 def begin_run(results: Path, year: int | None, tables: Collection[str]) -> None:
@@ -187,9 +197,8 @@ def fail_unfinished(results: Path, year: int | None) -> list[str]:
         with _changing(results, year) as record:
             for table in left:
                 inputs = record["tables"][table]["inputs"] if table in record["tables"] else {}
-                record["tables"][table] = table_entry(
-                    status="failed", seconds=0.0, peak_memory_mb=0, inputs=inputs, error=DIED
-                )
+                failed = table_entry(status="failed", seconds=0.0, peak_memory_mb=0, inputs=inputs, error=DIED)
+                _put(record, table, failed)
             record["unfinished"] = []
     return left
 
@@ -222,9 +231,10 @@ def table_entry(
     findings: list[FindingEntry] | None = None,
     checks: list[CheckEntry] | None = None,
     error: str | None = None,
+    made_up: bool | None = None,
 ) -> TableEntry:
     """An entry finished now, by this version of the package."""
-    return TableEntry(
+    entry = TableEntry(
         status=status,
         rows=rows,
         money_usd=money_usd,
@@ -240,6 +250,9 @@ def table_entry(
         package_version=package_version(),
         finished=_now(),
     )
+    if made_up is not None:
+        entry["made_up"] = made_up
+    return entry
 
 
 def remove_stale_files(settings: Settings, year: int | None) -> list[Path]:

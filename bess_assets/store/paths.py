@@ -6,15 +6,13 @@ from pathlib import Path
 
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER, rollup_name
 from bess_assets.settings import Settings
+from bess_assets.store.made_up import RUNS_FOLDER, made_up_beside_real
 from bess_assets.tables import FileSet, Table
 
 MERGED = "all"
 """Stands for the year in the file name, lock and run record of tables that merge all years."""
-MARKER = "SIMULATED.json"
-"""File in a folder of simulated rollups or reports, or of rollups built from such reports."""
 EXPECTED_ROWS_FILE = "expected_rows.json"
 """File in the folder of the user's rollups that says how many rows each of them has."""
-RUNS_FOLDER = "_runs"
 
 
 def result_path(results: Path, table: str, year: int | None) -> Path:
@@ -32,10 +30,7 @@ def rollup_folder(settings: Settings) -> "RollupFolder":
 
     What was built from made-up reports is not used beside real rollups: it would fill their gaps.
     """
-    made_up = (settings.built / MARKER).is_file()
-    real_rollups = settings.rollups.is_dir() and not (settings.rollups / MARKER).is_file()
-    beside_real = made_up and real_rollups and any(settings.rollups.glob("*/*.parquet"))
-    return RollupFolder(settings.rollups, None if beside_real else settings.built)
+    return RollupFolder(settings.rollups, None if made_up_beside_real(settings) else settings.built)
 
 
 class RollupFolder:

@@ -12,7 +12,7 @@ from bess_assets.checks.figures import (
     PUBLISHED_CHECK,
 )
 from bess_assets.settlement.metrics import outlier_note
-from bess_assets.store.paths import MARKER
+from bess_assets.store.made_up import MARKER
 from bess_assets_tests.checks.conftest import numbers_of
 from bess_assets_tests.made_home import ALPHA, write_rows
 

@@ -9,7 +9,8 @@ from bess_assets.checks.expected_rows import ROWS_A_DAY, expected_between, facto
 from bess_assets.checks.row_counts import ROWS_CHECK
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.run import run_step
-from bess_assets.store.paths import EXPECTED_ROWS_FILE, MARKER
+from bess_assets.store.made_up import MARKER
+from bess_assets.store.paths import EXPECTED_ROWS_FILE
 from bess_assets.store.status import plan_year
 from bess_assets_tests.scenario import write_rollup
 from bess_assets_tests.settlement.small import clearing, days

@@ -1,0 +1,72 @@
+"""Made-up data: which inputs are simulated, and which years' results were made of them.
+
+`MARKER` lies in every folder of simulated rollups or reports, and of rollups built from such reports. The run record of a year says of each table whether
+its inputs were simulated, so that results carried away from their inputs still say it. Loads the standard library alone: every answer asks.
+
+Usage: print `made_up_note(settings, years)` below a table of these years, or `made_up_note(settings)` below one of the whole home; None prints nothing.
+Rows for programs carry the column `MADE_UP_COLUMN`, made-up in rows of such a year; real data have no such column.
+"""
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from bess_assets.settings import Settings
+
+MARKER = "SIMULATED.json"
+"""File in a folder of simulated rollups or reports, or of rollups built from such reports."""
+RUNS_FOLDER = "_runs"
+"""Folder of the run records, inside that of the results."""
+MADE_UP_COLUMN = "data"
+MADE_UP = "made-up"
+"""What `MADE_UP_COLUMN` holds."""
+NOTE = "Made-up data: the market is simulated. No figure is of a real battery."
+
+
+def made_up_inputs(settings: Settings) -> bool:
+    """Whether the rollups in use are simulated, or built from simulated reports."""
+    own, built = ((folder / MARKER).is_file() for folder in (settings.rollups, settings.built))
+    return own or (built and not made_up_beside_real(settings))
+
+
+def made_up_beside_real(settings: Settings) -> bool:
+    """Whether the built rollups are made up and the user's own are real: the built ones are then not used, for they would fill the gaps of real data."""
+    if not (settings.built / MARKER).is_file() or (settings.rollups / MARKER).is_file():
+        return False
+    return any(settings.rollups.glob("*/*.parquet"))
+
+
+def made_up_years(settings: Settings) -> frozenset[int]:
+    """Years that have results of which a table was made of simulated inputs."""
+    records = [path for path in (settings.results / RUNS_FOLDER).glob("*.json") if path.stem.isdigit()]
+    return frozenset(int(path.stem) for path in records if _is_made_up(path, settings))
+
+
+def made_up_note(settings: Settings, years: Iterable[int] | None = None) -> str | None:
+    """What a reader of figures must know if any of these years is made up.
+
+    Args:
+        settings: the home.
+        years: years whose results are shown; None stands for the whole home, its inputs too.
+    """
+    made_up = made_up_years(settings)
+    shown = made_up if years is None else made_up.intersection(years)
+    return NOTE if shown or (years is None and made_up_inputs(settings)) else None
+
+
+def _is_made_up(record: Path, settings: Settings) -> bool:
+    try:
+        status = record.stat()
+        said = _recorded(record, status.st_mtime_ns, status.st_size, status.st_ino)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # a record that cannot be read is an error of whatever needs it
+    return made_up_inputs(settings) if said is None else said
+
+
+@lru_cache(maxsize=64)
+def _recorded(record: Path, *_mark: int) -> bool | None:
+    """Whether any table of a run record was made of simulated inputs; None where the record is of a version that did not say."""
+    tables = json.loads(record.read_text(encoding="utf-8"))["tables"]
+    said = [entry["made_up"] for entry in tables.values() if "made_up" in entry]
+    return any(said) if said else None
