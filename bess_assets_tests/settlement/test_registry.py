@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from bess_assets.errors import InputError, RegistryTableError
 from bess_assets.run import result_table
 from bess_assets.settings import load_settings
-from bess_assets.settlement.registry import bess_fleet, sized
+from bess_assets.settlement.registry import bess_fleet
+from bess_assets.settlement.sides import sized
 from bess_assets_tests.scenario import count_of, found, hourly, run, runs_of_day, write_rollup
 from bess_assets_tests.settlement.small import (
     AFTER,

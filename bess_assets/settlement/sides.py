@@ -1,0 +1,342 @@
+"""The resources of a year that may be batteries, as the datasets know them: names, hourly size, nodes, QSE and days.
+
+A *side* is one class of resources: generation (type PWRSTR), load, or storage (type ESR). registry.py decides which of them are one battery.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from bess_assets.ercot.calendar import OperatingYear, day_number
+from bess_assets.ercot.datasets import DATASETS, describe_file
+from bess_assets.ercot.parsing import Rows, read_rows
+from bess_assets.ercot.products import RTC_FIRST_DAY
+from bess_assets.ercot.step import Findings, Inputs
+from bess_assets.errors import InputError
+from bess_assets.settlement.battery_table import NO_LOAD, UserRow
+from bess_assets.settlement.grid import Codes, DayLog, HourlyReader, Scatter
+from bess_assets.settlement.nodes import NodeGrid
+from bess_assets.settlement.pairing import Evidence, Unit, candidates, weigh
+from bess_assets.settlement.runs import LONGEST_HOLD_SECONDS, MeterReader, RunReader, Window
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+SIZE_RANK = 24
+"""Capacity and energy are the 24th largest hourly value of the year: a day's worth of hours may be wrong."""
+TOGETHER_MW = 1.0
+"""Both sides above this in one run counts against a pair."""
+COMBO_TYPE, ESR_TYPE = "PWRSTR", "ESR"
+_OTHER_TYPES = frozenset(
+    [
+        "CCGT90",
+        "CCLE90",
+        "CLLIG",
+        "DSL",
+        "GSNONR",
+        "GSREH",
+        "GSSUP",
+        "HYDRO",
+        "NUC",
+        "PVGR",
+        "RENEW",
+        "SCGT90",
+        "SCLE90",
+        "WIND",
+    ]
+)
+"""ERCOT's types of generation resources that are no storage: a row of one of them proves a file to be another dataset's."""
+_ESR_DATASETS = ("dam_esr_resources", "sced_esr_resources")
+
+
+def has_combo_era(year: OperatingYear) -> bool:
+    """Whether some day of the year is settled by the combo model."""
+    return year.first_day < day_number(RTC_FIRST_DAY)
+
+
+def has_esr_era(year: OperatingYear) -> bool:
+    """Whether some day of the year is settled by RTC+B."""
+    return year.last_day >= day_number(RTC_FIRST_DAY)
+
+
+def sized(values: FloatArray) -> float | None:
+    """The 24th largest value above zero, the largest if there are fewer, None if there is none."""
+    positive = values[values > 0]
+    if not len(positive):
+        return None
+    if len(positive) < SIZE_RANK:
+        return float(positive.max())
+    return float(np.partition(positive, -SIZE_RANK)[-SIZE_RANK])
+
+
+@dataclass(frozen=True)
+class Side:
+    """One class of resources.
+
+    Attributes:
+        names: resource names, ascending.
+        hsl: size of each hour by the day-ahead files, MW; shape (resources, hours).
+        nodes: settlement point by hour; None for load resources, whose files name none.
+        qse: QSE of each resource's latest day-ahead row, empty where no row says one.
+        logs: days held, by dataset.
+    """
+
+    names: list[str]
+    hsl: FloatArray
+    nodes: NodeGrid | None
+    qse: list[str]
+    logs: list[DayLog]
+
+    @cached_property
+    def first(self) -> IntArray:
+        """Index of the first day with a row of each resource; 10**6 where it has none."""
+        first: IntArray = np.minimum.reduce([np.full(len(self.names), 10**6), *(log.first for log in self.logs)])
+        return first
+
+    @cached_property
+    def last(self) -> IntArray:
+        """Index of the last day with a row of each resource; -1 where it has none."""
+        last: IntArray = np.maximum.reduce([np.full(len(self.names), -1), *(log.last for log in self.logs)])
+        return last
+
+    @cached_property
+    def seen(self) -> dict[str, int]:
+        """Place of each resource that has a row in the year."""
+        return {name: n for n, name in enumerate(self.names) if self.last[n] >= 0}
+
+    def unit(self, n: int) -> Unit:
+        """Name, nodes and size of a resource, as bridging compares them."""
+        nodes = self.nodes.one(n).distinct() if self.nodes is not None else []
+        return Unit(self.names[n], frozenset(nodes), sized(self.hsl[n]))
+
+
+class Sides:
+    """The three sides of a year.
+
+    Attributes:
+        generation: resources of the combo model that discharge.
+        load: load resources whose names suggest a battery.
+        storage: resources of RTC+B.
+        suggested: load resources that names suggest, by generation resource.
+        storage_hsl: hourly size of storage by SCED, MW; shape (storage resources, hours).
+        storage_soc: hourly Maximum SOC of storage by SCED, MWh; of the same shape.
+    """
+
+    def __init__(self, inputs: Inputs, user: Sequence[UserRow], findings: Findings) -> None:
+        """Read every dataset of 60-day resource rows once; sizes that only some batteries need are read when asked for."""
+        self._inputs, self._findings = inputs, findings
+        combo, esr = has_combo_era(inputs.year), has_esr_era(inputs.year)
+        gens = self._names(("dam_gen_resources", "sced_gen_resources"), COMBO_TYPE) if combo else set()
+        every_load = self._names(("dam_load_resources", "sced_load_resources")) if combo else set()
+        # every row of the storage datasets is an ESR's, whatever its type column says or lacks
+        esrs = self._names(_ESR_DATASETS) if esr else set()
+        if combo:
+            gens |= {row.gen_resource for row in user if row.gen_resource}
+        if esr:
+            esrs |= {row.esr_resource for row in user if row.esr_resource}
+        self.suggested = candidates(sorted(gens), sorted(every_load)) if combo else {}
+        loads = {load for some in self.suggested.values() for load in some}
+        if combo:
+            loads |= {row.load_resource for row in user if row.load_resource and row.load_resource != NO_LOAD}
+        self.generation = self._day_ahead("dam_gen_resources", gens, "hsl_mw", exists=combo)
+        self.load = self._day_ahead("dam_load_resources", loads, "max_power_mw", exists=combo)
+        self.storage = self._day_ahead("dam_esr_resources", esrs, "hsl_mw", exists=esr)
+        self.storage_hsl = self.storage_soc = np.empty((0, inputs.year.hours))
+        if combo:
+            self._common = _CommonRuns(inputs, self.generation, self.load)
+            meter = MeterReader(inputs, self.generation.names)
+            meter.read()
+            self.generation.logs.append(meter.log)
+        if esr:
+            reader = RunReader(inputs, "sced_esr_resources", self.storage.names, ["hsl_mw", "max_soc_mwh"])
+            maxima = reader.hourly_maxima()
+            self.storage_hsl, self.storage_soc = maxima["hsl_mw"], maxima["max_soc_mwh"]
+            self.storage.logs.append(reader.log)
+        self._sced_sizes: dict[str, FloatArray] = {}
+        self._sced_qses: dict[str, list[str]] = {}
+
+    def evidence(self, gen: int, load: int) -> Evidence:
+        """What the data say of a generation and a load resource being one battery."""
+        together, discharge, charge = self._common.compare(gen, load)
+        return weigh(
+            capacity_mw=sized(self.generation.hsl[gen]),
+            max_power_mw=sized(self.load.hsl[load]),
+            together_share=together,
+            charge_mwh=charge,
+            discharge_mwh=discharge,
+            energy_mwh=None,
+        )
+
+    def sced_size(self, dataset: str, n: int) -> FloatArray:
+        """Hourly size of a resource by SCED, MW: read where the day-ahead files have none, and once for the whole side."""
+        if dataset not in self._sced_sizes:
+            column = "max_power_mw" if dataset == "sced_load_resources" else "hsl_mw"
+            reader = RunReader(self._inputs, dataset, self._of(dataset).names, [column])
+            self._sced_sizes[dataset] = reader.hourly_maxima()[column]
+        hourly: FloatArray = self._sced_sizes[dataset][n]
+        return hourly
+
+    def sced_qse(self, dataset: str, n: int) -> str:
+        """QSE of a resource's last SCED row that says one, else empty."""
+        if dataset not in self._sced_qses:
+            self._sced_qses[dataset] = latest_qses(self._inputs, dataset, self._of(dataset).names)
+        return self._sced_qses[dataset][n]
+
+    @cached_property
+    def plans(self) -> dict[str, dict[str, FloatArray]]:
+        """Hourly `hsl_mw` and `max_soc_mwh` of each resource by the current operating plans; the largest where an hour has several rows."""
+        names = [*self.generation.names, *self.storage.names]
+        grids = {column: np.full((len(names), self._inputs.year.hours), np.nan) for column in ("hsl_mw", "max_soc_mwh")}
+        reader = HourlyReader(self._inputs, "cop_snapshots", "resource_name", Codes(names), numbers=list(grids))
+        for rows in reader:
+            for column, grid in grids.items():
+                np.fmax.at(grid, (rows.series, rows.step), rows.numbers[column])
+        reader.report(self._findings)
+        return {column: dict(zip(names, grid, strict=True)) for column, grid in grids.items()}
+
+    def _of(self, dataset: str) -> Side:
+        return {"gen": self.generation, "load": self.load, "esr": self.storage}[dataset.split("_")[1]]
+
+    def _names(self, datasets: Iterable[str], resource_type: str | None = None) -> set[str]:
+        found = [distinct_names(self._inputs, dataset, self._findings, resource_type) for dataset in datasets]
+        return set().union(*found)
+
+    def _day_ahead(self, dataset: str, found: set[str], size: str, *, exists: bool) -> Side:
+        """Size, node, QSE and days of resources, from one day-ahead dataset."""
+        year, names = self._inputs.year, sorted(found)
+        if not exists:
+            return Side([], np.empty((0, year.hours)), None, [], [])
+        scatter = Scatter(len(names), year.hours, [size])
+        has_node = "settlement_point" in DATASETS[dataset].columns
+        points, qses = Codes(), Codes()
+        nodes = np.full((len(names), year.hours), -1, dtype=np.int32)
+        latest, qse = (np.full(len(names), -1, dtype=np.int64) for _ in range(2))
+        texts = {"settlement_point": points, "qse": qses} if has_node else {}
+        reader = HourlyReader(self._inputs, dataset, "resource_name", Codes(names), numbers=[size], texts=texts)
+        for rows in reader:
+            scatter.put(rows.series, rows.step, rows.numbers)
+            if has_node:
+                nodes[rows.series, rows.step] = rows.texts["settlement_point"]
+                _keep_latest(latest, qse, rows.series, rows.step, rows.texts["qse"])
+        reader.report(self._findings, first_day=max(day_number(DATASETS[dataset].first_day) - year.first_day, 0))
+        scatter.report(self._findings, dataset)
+        grid = NodeGrid(nodes, points.texts) if has_node else None
+        return Side(
+            names, scatter.grids[size], grid, [qses.texts[code] if code >= 0 else "" for code in qse], [reader.log]
+        )
+
+
+def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_type: str | None = None) -> set[str]:
+    """Resource names of a dataset, of one type where the dataset has types; rows without a name are counted.
+
+    Raises:
+        InputError: a storage dataset holds rows of resources that are no storage.
+    """
+    names: set[str] = set()
+    unnamed = 0
+    for path in inputs.rollups.files(dataset, inputs.year.year):
+        for rows in read_rows(DATASETS[dataset], path, ["resource_name", "resource_type"]):
+            codes, texts = rows.texts("resource_name")
+            unnamed += int(np.count_nonzero(codes < 0)) if rows.has("resource_name") else 0
+            if dataset in _ESR_DATASETS:
+                _refuse_other_types(rows, dataset)
+            if resource_type is not None and rows.has("resource_type"):
+                kinds, kind_texts = rows.texts("resource_type")
+                # the last place answers for a blank, which has the code -1
+                wanted = np.array([text.upper() == resource_type for text in kind_texts] + [False])
+                codes = codes[wanted[kinds]]
+            elif resource_type == COMBO_TYPE:
+                continue
+            names.update(texts[code] for code in np.flatnonzero(np.bincount(codes + 1)[1:]))
+    findings.add("unnamed_rows", dataset, unnamed, "no resource name: not used")
+    return names
+
+
+def _refuse_other_types(rows: Rows, dataset: str) -> None:
+    """Refuse a file of generation resources, whose headings are the same."""
+    codes, texts = rows.texts("resource_type")
+    occurs = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
+    others = [text for text, count in zip(texts, occurs, strict=True) if count and text.upper() in _OTHER_TYPES]
+    if others:
+        raise InputError(
+            f"{rows.path.name} of {DATASETS[dataset].folder} holds resources of the type {', '.join(others[:5])}.",
+            dataset=dataset,
+            file=rows.path,
+            column="resource_type",
+            expected=f"energy storage resources alone, of the type {ESR_TYPE}: the rows of {DATASETS[dataset].report}",
+            remedy="Put the file into the folder of its own dataset, and the right one here.",
+        )
+
+
+def latest_qses(inputs: Inputs, dataset: str, names: Sequence[str]) -> list[str]:
+    """QSE of each resource in its last SCED row of the year that says one, empty where no row does."""
+    latest = np.full(len(names), np.iinfo(np.int64).min)
+    qse = np.full(len(names), -1, dtype=np.int64)
+    codes, qses = Codes(names), Codes()
+    for path in inputs.rollups.files(dataset, inputs.year.year):
+        if not any(name == "qse" for _, _, name in describe_file(DATASETS[dataset], path).columns):
+            continue
+        for rows in read_rows(DATASETS[dataset], path, ["sced_stamp", "resource_name", "qse"]):
+            stamp_codes, stamps = rows.stamps("sced_stamp")
+            series = codes.translate(*rows.texts("resource_name"))
+            said = qses.translate(*rows.texts("qse"))
+            day = stamps[stamp_codes] // 86_400
+            mine = (series >= 0) & (series < codes.known)
+            mine &= (day >= inputs.year.first_day) & (day <= inputs.year.last_day)
+            _keep_latest(latest, qse, series[mine], stamps[stamp_codes][mine], said[mine])
+    return [qses.texts[code] if code >= 0 else "" for code in qse]
+
+
+def _keep_latest(latest: IntArray, kept: IntArray, series: IntArray, time: IntArray, said: IntArray) -> None:
+    """Keep for each series what its latest row says; of rows at one time the last one, and never a blank (-1)."""
+    order = np.argsort(time, kind="stable")
+    order = order[(said[order] >= 0) & (time[order] >= latest[series[order]])]
+    kept[series[order]] = said[order]
+    latest[series[order]] = time[order]
+
+
+class _CommonRuns:
+    """Both sides of possible pairs in the SCED runs that the two datasets have in common."""
+
+    def __init__(self, inputs: Inputs, generation: Side, load: Side) -> None:
+        """Read telemetry, or base points where the files have no telemetry at all; the days held join the sides' logs."""
+        starts, output = _run_values(inputs, "sced_gen_resources", generation, "output_mw")
+        load_starts, consumption = _run_values(inputs, "sced_load_resources", load, "consumption_mw")
+        common, gen_runs, load_runs = np.intersect1d(starts, load_starts, assume_unique=True, return_indices=True)
+        self._hours = np.minimum(np.diff(np.r_[common, inputs.year.end]), LONGEST_HOLD_SECONDS) / 3_600
+        # a resource in one piece of memory, for it is taken out once for each pair
+        self._output = np.ascontiguousarray(output[gen_runs].T)
+        self._consumption = np.ascontiguousarray(consumption[load_runs].T)
+
+    def compare(self, gen: int, load: int) -> tuple[float | None, float | None, float | None]:
+        """Share of common runs with both above 1 MW (None unless each is, some time), discharge and charge in MWh (None if never both observed)."""
+        output, consumption = self._output[gen], self._consumption[load]
+        both = ~np.isnan(output) & ~np.isnan(consumption)
+        if not both.any():
+            return None, None, None
+        output, consumption, hours = output[both], consumption[both], self._hours[both]
+        discharging, charging = output > TOGETHER_MW, consumption > TOGETHER_MW
+        share = float((discharging & charging).mean()) if discharging.any() and charging.any() else None
+        # not a dot product: its threads take longer to wake than this does to add
+        discharge, charge = ((np.maximum(side, 0) * hours).sum() for side in (output, consumption))
+        return share, float(discharge), float(charge)
+
+
+def _run_values(inputs: Inputs, dataset: str, side: Side, telemetry: str) -> tuple[IntArray, npt.NDArray[np.float32]]:
+    """Starts of the runs, and MW by run and resource, in single precision: it only judges pairs."""
+    files = [describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year)]
+    measured = any(name == telemetry for file in files for _, _, name in file.columns)
+    column = telemetry if measured or not files else "base_point_mw"
+    reader = RunReader(inputs, dataset, side.names, [column])
+    values = np.full((len(reader.starts), len(side.names)), np.nan, dtype=np.float32)
+    if side.names and len(reader.starts):
+
+        def keep(window: Window) -> None:
+            values[window.runs] = window.grids[column]
+
+        reader.each_window(keep)
+    side.logs.append(reader.log)
+    return reader.starts, values
