@@ -12,12 +12,12 @@ import dagster as dg
 from bess_assets.assets.partitions import yearly_check
 from bess_assets.assets.resources import Warehouse
 from bess_assets.errors import InputError
+from bess_assets.second_settlement import words
 from bess_assets.second_settlement.compare import compare_reports, has_reports
-from bess_assets.second_settlement.words import comparison_lines
+from bess_assets.text import markdown_table, markdown_text
 
 MATCHES_CSV = "matches_csv"
 CHECKED_TABLE = "leaderboard_monthly"
-_WIDTH = 160
 
 _SPEC = yearly_check(
     MATCHES_CSV,
@@ -39,14 +39,20 @@ def matches_csv(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) ->
     except InputError as error:
         yield _result(passed=False, description=str(error))
         return
-    lines = comparison_lines(comparison, _WIDTH)
+    parts = [
+        words.verdict(comparison),
+        *(markdown_text(f"{file}: {problem}") for file, problem in comparison.problems.items()),
+    ]
+    if comparison.differing:
+        parts.append(markdown_table(words.WORST, words.worst(comparison)))
+    parts.append(words.reports_read(comparison))
     yield _result(
         passed=comparison.agrees,
-        description=lines[0],
+        description=words.verdict(comparison),
         batteries_compared=comparison.batteries,
         worst_difference_usd=comparison.worst_usd,
         seconds=comparison.seconds,
-        comparison=dg.MetadataValue.md("\n".join(["```", *lines, "```"])),
+        comparison=dg.MetadataValue.md("\n\n".join(parts)),
     )
 
 

@@ -18,7 +18,7 @@ from bess_assets.settings import Settings
 from bess_assets.store.files import WrittenTable
 from bess_assets.store.paths import report_files, result_path, temporary_path
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, Table
-from bess_assets.text_tables import csv_lines
+from bess_assets.text import csv_lines
 
 
 def write_report(settings: Settings, year: int) -> WrittenTable:

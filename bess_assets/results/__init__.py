@@ -10,7 +10,7 @@ Start here:
 
 Belongs here: the names that others use. The questions are in queries.py, what they give in answers.py, DuckDB and its limits in engine.py, what is kept in
 memory in cache.py, the board of any days in window.py.
-Does not: how an answer looks (text_tables.py, cli.py, report/), how a figure is computed (market/).
+Does not: how an answer looks (text.py, cli/, report/), how a figure is computed (market/).
 
 Importing it loads DuckDB and light modules alone: no Dagster, pandas, numpy or pyarrow, so that an answer takes milliseconds.
 """

@@ -1,7 +1,7 @@
 """What a question is answered with: rows, and the same as Arrow or pandas.
 
 Belongs here: the types of answers, and the errors of questions that have none.
-Does not: finding the rows (queries.py), laying them out (text_tables.py). Arrow and pandas are imported where they are asked for.
+Does not: finding the rows (queries.py), laying them out (text.py). Arrow and pandas are imported where they are asked for.
 """
 
 from collections.abc import Mapping, Sequence

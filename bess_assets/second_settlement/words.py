@@ -1,14 +1,25 @@
-"""A comparison of both roads in words, as a text table, and as rows.
+"""A comparison of the second settlement with the results, in words, as table rows and as JSON."""
 
-Belongs here: what is said of a comparison, and which of its figures are shown.
-Does not: comparing (compare.py), printing (cli.py).
-"""
+from collections.abc import Iterator
+from typing import Any
 
 from bess_assets.second_settlement.compare import EXACT_USD, FAILING_SHARE, SHOWN_USD, BatteryDifference, Comparison
-from bess_assets.text_tables import Heading, decimals, one_line, text_table
+from bess_assets.text import Column, decimals, number
 
 COLUMNS = ("battery", "month", "column", "results_usd", "reports_usd", "difference_usd", "battery_share", "fails")
-"""Columns of `rows`."""
+"""Columns of `differences`."""
+WORST = (
+    Column("battery", "battery"),
+    number("year differs $", "year_usd", decimals(2)),
+    number("of revenue", "battery_share", "{:.4%}".format),
+    Column("fails", "fails", lambda fails: "yes" if fails else "no"),
+    number("worst month", "month", str),
+    Column("worst figure", "column"),
+    number("results $", "results_usd", decimals(2)),
+    number("reports $", "reports_usd", decimals(2)),
+    number("figures", "figures", str),
+)
+"""Columns of a table of `worst`."""
 
 
 def verdict(comparison: Comparison) -> str:
@@ -17,78 +28,41 @@ def verdict(comparison: Comparison) -> str:
     batteries = f"{c.batteries} {'battery' if c.batteries == 1 else 'batteries'}"
     if c.exact:
         text = (
-            f"exactly equal: {c.figures:,} monthly figures of {batteries}, to a millionth of a dollar (the two roads add in different orders; "
+            f"exactly equal: {c.figures:,} monthly figures of {batteries}, to a millionth of a dollar (the two settlements add in different orders; "
             f"the largest difference is {c.worst_usd:.1g} $)"
         )
     else:
-        failing = [battery for battery in c.differing if battery.fails]
+        failing = sum(battery.fails for battery in c.differing)
         text = f"{len(c.differing)} of {batteries} differ by over {SHOWN_USD} $ or in what is known, "
-        text += f"{len(failing)} of them by over {FAILING_SHARE:.1%} of their revenue; the largest difference of one figure is {c.worst_usd:,.2f} $"
+        text += f"{failing} of them by over {FAILING_SHARE:.1%} of their revenue; the largest difference of one figure is {c.worst_usd:,.2f} $"
     if c.problems:
         text += f"; {len(c.problems)} {'file' if len(c.problems) == 1 else 'files'} could not be read"
-    return text
+    return f"{c.year}, results against reports: {text}."
 
 
-def comparison_lines(comparison: Comparison, width: int) -> list[str]:
-    """The comparison for a terminal: the verdict, unreadable files, a line for each battery that differs with its worst figure."""
+def reports_read(comparison: Comparison) -> str:
+    """How many reports were read, and how long it took."""
     c = comparison
-    lines = [f"{c.year}, results against reports: {verdict(c)}."]
-    lines += [one_line(f"error: {file}: {problem}") for file, problem in c.problems.items()]
-    if c.differing:
-        number = decimals(2)
-        headings = [
-            Heading("battery"),
-            Heading("year differs $", number, right=True),
-            Heading("of revenue", lambda share: f"{share:.4%}", right=True),
-            Heading("fails"),
-            Heading("worst month", right=True),
-            Heading("worst figure"),
-            Heading("results $", number, right=True),
-            Heading("reports $", number, right=True),
-            Heading("figures", right=True),
-        ]
-        lines += ["", *text_table(headings, [[_worst(battery) for battery in c.differing]], width).lines, ""]
-        lines.append('Every figure that differs: --format csv. "-" is unknown.')
-    lines.append(
-        f"{c.reports:,} reports, {c.copies:,} copies of others left out, {c.others:,} CSVs of no dataset that is read; {c.seconds:.0f} s."
-    )
-    return lines
+    return f"{c.reports:,} reports, {c.copies:,} copies of others left out, {c.others:,} CSVs of datasets that no figure needs; {c.seconds:.0f} s."
 
 
-def _worst(battery: BatteryDifference) -> list[object]:
-    worst = battery.figures[0]
-    return [
-        battery.battery,
-        battery.usd,
-        battery.share,
-        "yes" if battery.fails else "no",
-        worst.month,
-        worst.column,
-        worst.results_usd,
-        worst.reports_usd,
-        len(battery.figures),
-    ]
+def _figures(battery: BatteryDifference) -> Iterator[dict[str, Any]]:
+    for f in battery.figures:
+        values = battery.battery, f.month, f.column, f.results_usd, f.reports_usd, f.usd, battery.share, battery.fails
+        yield dict(zip(COLUMNS, values, strict=True))
 
 
-def rows(comparison: Comparison) -> list[list[object]]:
-    """A row for each figure of the batteries that differ; columns as in `COLUMNS`."""
-    return [
-        [
-            battery.battery,
-            figure.month,
-            figure.column,
-            figure.results_usd,
-            figure.reports_usd,
-            figure.usd,
-            battery.share,
-            battery.fails,
-        ]
-        for battery in comparison.differing
-        for figure in battery.figures
-    ]
+def differences(comparison: Comparison) -> list[dict[str, Any]]:
+    """A row for each figure of the batteries that differ, with `COLUMNS`."""
+    return [row for battery in comparison.differing for row in _figures(battery)]
 
 
-def as_record(comparison: Comparison) -> dict[str, object]:
+def worst(comparison: Comparison) -> list[dict[str, Any]]:
+    """A row for each battery that differs: its worst figure, with how much its year differs and in how many figures."""
+    return [next(_figures(b)) | {"year_usd": b.usd, "figures": len(b.figures)} for b in comparison.differing]
+
+
+def as_record(comparison: Comparison) -> dict[str, Any]:
     """The whole comparison, for JSON."""
     c = comparison
     return {
@@ -104,5 +78,5 @@ def as_record(comparison: Comparison) -> dict[str, object]:
         "other_csvs": c.others,
         "problems": c.problems,
         "seconds": c.seconds,
-        "differences": [dict(zip(COLUMNS, row, strict=True)) for row in rows(c)],
+        "differences": differences(c),
     }

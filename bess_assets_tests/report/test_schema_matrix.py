@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from bess_assets.report.schema_matrix import LEGEND, matrices, matrix_lines, matrix_markdown
+from bess_assets.cli.state import matrix_lines
+from bess_assets.report.schema_matrix import LEGEND, matrices, matrix_markdown
 
 
 def row(column: str, year: int, **more: Any) -> dict[str, Any]:

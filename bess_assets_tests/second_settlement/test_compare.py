@@ -15,11 +15,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bess_assets.cli import main
+from bess_assets.cli.state import comparison_lines
 from bess_assets.second_settlement import compare
 from bess_assets.second_settlement.compare import REVENUE, Comparison, compare_reports, second_road_batteries
 from bess_assets.second_settlement.csv_reports import ReportFolder
 from bess_assets.second_settlement.settlement import settle_months
-from bess_assets.second_settlement.words import COLUMNS, comparison_lines
+from bess_assets.second_settlement.words import COLUMNS
 from bess_assets.settings import Settings, load_settings
 from bess_assets_tests.second_settlement.small_reports import YEAR, market, write
 

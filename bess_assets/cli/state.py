@@ -1,0 +1,438 @@
+"""The state of a home, as lines: refreshed years, settings, tables, findings, failed checks, columns, rollups, megabytes."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bess_assets.checks import CHANGES_CHECK, FINDINGS_CHECK
+from bess_assets.cli.render import Line, gathered, paragraph, table
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.rollup_names import BUILT_FOLDER
+from bess_assets.ercot.step import FINDING_KINDS
+from bess_assets.report.schema_matrix import LEGEND, NO_FILE, Matrix, matrices
+from bess_assets.settings import Settings
+from bess_assets.store.made_up import RUNS_FOLDER
+from bess_assets.store.paths import rollup_folder
+from bess_assets.store.status import State, TablePlan, YearPlan
+from bess_assets.text import Column, decimals, listed, money, number, one_line, percent
+
+if TYPE_CHECKING:
+    from bess_assets.ercot.rollup import BuiltYear, RollUp
+    from bess_assets.refresh import Outcome
+    from bess_assets.second_settlement.compare import Comparison
+    from bess_assets.store.journal import CheckEntry
+
+# --- refreshes ----------------------------------------------------------------------------------------------------------
+
+
+def _failed(outcomes: "Iterable[Outcome]") -> "Iterator[tuple[Outcome, str, CheckEntry]]":
+    return ((outcome, name, check) for outcome in outcomes for name, check in outcome.failed_checks)
+
+
+def _words_of(check: "CheckEntry") -> str:
+    return check["name"].replace("_", " ")
+
+
+def _effect(check: "CheckEntry") -> str:
+    return "blocks the next step" if check["blocking"] else "a warning"
+
+
+def _checks_in_short(outcome: "Outcome") -> str | None:
+    if outcome.failed_checks:
+        blocking = any(check["blocking"] for _, check in outcome.failed_checks)
+        return f"{len(outcome.failed_checks)} {'failed' if blocking else 'warned'}"
+    return "passed" if outcome.state == "refreshed" else None
+
+
+_OUTCOME = (
+    number("year", lambda o: o.name, str),
+    Column("state", lambda o: o.state),
+    number("batteries", lambda o: o.batteries, keep=40),
+    number("total $", lambda o: o.money_usd, money),
+    number("coverage", lambda o: o.coverage, percent),
+    number("seconds", lambda o: o.seconds, decimals(1), keep=60),
+    number("checks", _checks_in_short, str, keep=50),
+)
+_CHECK = (
+    number("year", 0, str),
+    Column("failed check", 1),
+    Column("of", 2, keep=80),
+    Column("so", 3, keep=60),
+    Column("found", 4, keep=50, widest=70),
+)
+
+
+def outcome_lines(outcomes: "Sequence[Outcome]", width: int) -> list[str]:
+    """A row for each year refreshed and for each failed check; then errors, and files that are gone."""
+    lines = table(_OUTCOME, [outcomes], width).lines
+    checks = [(o.name, _words_of(check), name, _effect(check), check["detail"]) for o, name, check in _failed(outcomes)]
+    if checks:
+        lines += ["", *table(_CHECK, [checks], width).lines]
+    for outcome in outcomes:
+        first, *more = outcome.error.splitlines() if outcome.error else [""]
+        lines += paragraph(f"{outcome.name} failed: {first}", width) if first else []
+        lines += [line for text in more for line in paragraph(text.strip(), width, "  ")]
+        lines += paragraph(_gone(outcome.name, outcome.gone), width) if outcome.gone else []
+    if checks:
+        nature = (
+            "" if any(check["blocking"] for _, _, check in _failed(outcomes)) else "No warning held anything back. "
+        )
+        lines += paragraph(f"{nature}bess status says more of them, and what is missing from the data.", width)
+    return lines
+
+
+def _gone(year: object, gone: Sequence[str]) -> str:
+    are, them = ("is", "it") if len(gone) == 1 else ("are", "them")
+    return (
+        f"{year}: {listed(gone)} {are} gone. The tables made from {them} were kept as they are; "
+        f"put back what is missing, or settle the year without it: bess refresh {year}"
+    )
+
+
+def plan_lines(plans: Sequence[YearPlan], only: State | None, width: int) -> list[str]:
+    """The tables that a refresh would make, and why."""
+    lines: list[str] = []
+    for plan in plans:
+        names = plan.to_refresh(only)
+        if names:
+            count = "every table" if len(names) == len(plan.tables) else f"{len(names)} of {len(plan.tables)} tables"
+            lines.append(f"{plan.year}: would refresh {count}")
+            lines += _by_state([plan.tables[name] for name in names], len(plan.tables), width)
+        else:
+            lines.append(f"{plan.year}: nothing to do" + (f" for --only {only}" if only else ""))
+            lines += paragraph(_gone(plan.year, plan.gone), width, "  ") if plan.gone else []
+    return lines
+
+
+# --- status -------------------------------------------------------------------------------------------------------------
+
+_NAME_WIDTH = 24
+_YEAR_WIDTH = 9
+_LABEL_WIDTH = 15
+
+
+def settings_lines(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+    """The settings, the variable of each, and whether a folder exists."""
+    lines: list[str] = [Line("Settings")]
+
+    def say(label: str, value: object, *remarks: str) -> None:
+        lines.append(f"  {label:<{_LABEL_WIDTH}}{one_line(value)}" + (f"   ({', '.join(remarks)})" if remarks else ""))
+
+    for label, path, variable in (
+        ("home", settings.home, "BESS_HOME"),
+        ("rollups", settings.rollups, "BESS_ROLLUPS"),
+        ("results", settings.results, "BESS_RESULTS"),
+        ("reports", settings.reports, "BESS_REPORTS"),
+        ("Dagster", settings.dagster_home, "DAGSTER_HOME"),
+    ):
+        missing = () if path.exists() else ("not there yet",)
+        say(label, path, variable if environ.get(variable) else f"{variable} not set", *missing)
+    if settings.registry_csv:
+        say("battery table", settings.registry_csv)
+    else:
+        say("battery table", "none", "BESS_REGISTRY not set")
+    memory, timeout = settings.memory_limit_bytes / 1e9, settings.query_timeout_seconds
+    say("limits", f"{memory:g} GB, {settings.threads} threads, queries {timeout:g} s")
+    daily = "{:02d}:{:02d}".format(*settings.daily_at)
+    alarms = f"alarms to {one_line(settings.alarms)}{' and a webhook' if settings.webhook else ''}"
+    say("automation", "on" if settings.automation else "off", f"BESS_AUTOMATION; daily at {daily} Central; {alarms}")
+    return lines
+
+
+def status_lines(plans: Sequence[YearPlan], merged: YearPlan, width: int) -> list[str]:
+    """The state of every table of every year; then, for each year, why a table is not present, failed checks, findings."""
+    lines: list[str] = []
+    for some in _blocks(plans, width - _NAME_WIDTH, _YEAR_WIDTH):
+        columns = [Column("rollup / table", 0), *(Column(str(plan.year), i) for i, plan in enumerate(some, 1))]
+        rollups = [[name, *(_rollup_cell(plan, name) for plan in some)] for name in some[0].rollups]
+        tables = [
+            [name, *(plan.tables[name].state + "!" * bool(_failed_checks(plan, name)) for plan in some)]
+            for name in some[0].tables
+        ]
+        lines += [*table(columns, [rollups, tables], width).lines, ""]
+    if any(_failed_checks(plan, name) for plan in plans for name in plan.tables):
+        lines += ["! a check warned or failed, see below", ""]
+    lines += [f"{name} (all years): {_state_and_why(plan)}" for name, plan in merged.tables.items()]
+    lines += _check_lines(merged, width)
+    for plan in plans:
+        lines += ["", Line(str(plan.year)), *_year_lines(plan, width)]
+    return lines
+
+
+def _blocks(items: Sequence[Any], width: int, width_of_one: int) -> list[Sequence[Any]]:
+    """As many columns at a time as fit, at least one."""
+    count = max(1, width // width_of_one)
+    return [items[start : start + count] for start in range(0, max(len(items), 1), count)]
+
+
+def _rollup_cell(plan: YearPlan, dataset: str) -> str | None:
+    files = plan.rollups[dataset]
+    if files:
+        return "built" if all(name.startswith(BUILT_FOLDER) for name in files) else "found"
+    return "absent" if _is_missed(dataset, plan.year) else None
+
+
+def _failed_checks(plan: YearPlan, name: str) -> "list[CheckEntry]":
+    entry = plan.record["tables"].get(name)
+    return [check for check in entry["checks"] if not check["passed"]] if entry else []
+
+
+def _state_and_why(plan: TablePlan) -> str:
+    return plan.state + (f" ({'; '.join(plan.why)})" if plan.why else "")
+
+
+def _by_state(tables: Iterable[TablePlan], every: int, width: int) -> list[str]:
+    """Tables grouped by their state and its reason."""
+    lines: list[str] = []
+    for words, names in gathered((_state_and_why(plan), plan.table) for plan in tables).items():
+        lines += paragraph(f"{words}: {'every table' if len(names) == every else listed(names, every)}", width, "  ")
+    return lines
+
+
+def _year_lines(plan: YearPlan, width: int) -> list[str]:
+    lines = _by_state([item for item in plan.tables.values() if item.state != "present"], len(plan.tables), width)
+    absent = [name for name, files in plan.rollups.items() if not files and _is_missed(name, plan.year)]
+    if absent:
+        lines += paragraph(f"no rollup file: {listed(absent, len(absent))}", width, "  ")
+    for dataset, entry in plan.record["rollups"].items():
+        for file, described in entry["files"].items():
+            if described.get("error"):
+                problem = described["error"].splitlines()[0]
+                lines += paragraph(f"{dataset}/{file} cannot be read: {problem}", width, "  ")
+    lines += [*_finding_lines(plan, absent, width), *_check_lines(plan, width)]
+    return lines or ["  nothing to say: every table present, no check warned or failed, no finding"]
+
+
+def _is_missed(dataset: str, year: int | None) -> bool:
+    """Whether a figure of the year needs the dataset, and ERCOT published it then."""
+    declared = DATASETS[dataset]
+    return year is not None and not declared.in_no_figure and declared.first_year <= year <= declared.last_year
+
+
+def _finding_lines(plan: YearPlan, absent: Collection[str], width: int) -> list[str]:
+    """Findings by kind; those that may affect a figure first."""
+    counts: dict[tuple[bool, str, str, str], int] = {}
+    for name in plan.tables:
+        entry = plan.record["tables"].get(name)
+        for f in entry["findings"] if entry else []:
+            if f["kind"] != "dataset_absent" or f["subject"] not in absent:
+                key = (f["warning"], f["kind"], f["detail"], f["subject"])
+                # Two tables that read the same rows count them each: the larger count is of the table that read more of them.
+                counts[key] = max(counts.get(key, 0), f["count"])
+    lines: list[str] = []
+    for warning in (True, False):
+        for kind, meaning in FINDING_KINDS.items():
+            found = gathered((key[2], f"{key[3]} {n:,}") for key, n in counts.items() if key[:2] == (warning, kind))
+            if found:
+                effect = "" if warning else ", no figure affected"
+                lines += paragraph(f"{kind.replace('_', ' ')}{effect} ({meaning})", width, "  ")
+            for detail, subjects in found.items():
+                words = listed(subjects, len(subjects)) + (f": {detail}" if detail else "")
+                lines += paragraph(words, width, "    ")
+    return lines
+
+
+def _check_lines(plan: YearPlan, width: int) -> list[str]:
+    """Failed checks with their tables; of the check that reports findings the tables alone, since the findings are listed above."""
+    said: list[tuple[str, str]] = []
+    for name in plan.tables:
+        for check in _failed_checks(plan, name):
+            kind = "blocking check failed" if check["blocking"] else "check warned"
+            detail = "bess status --columns shows where" if check["name"] == CHANGES_CHECK else check["detail"]
+            findings = check["name"] == FINDINGS_CHECK
+            words = f"{kind}, {_words_of(check)!r} ({detail})"
+            said.append(("warnings above that may affect figures of" if findings else words, name))
+    return [
+        line
+        for words, tables in gathered(said).items()
+        for line in paragraph(f"{words}: {listed(tables)}", width, "  ")
+    ]
+
+
+def comparison_lines(comparison: "Comparison", width: int) -> list[str]:
+    """A second settlement beside the results: the verdict, unreadable files, a row for each battery that differs."""
+    from bess_assets.second_settlement import words  # loads pandas
+
+    lines = [words.verdict(comparison)]
+    lines += [one_line(f"error: {file}: {problem}") for file, problem in comparison.problems.items()]
+    if comparison.differing:
+        lines += ["", *table(words.WORST, [words.worst(comparison)], width).lines, ""]
+        lines.append('Every figure that differs: --format csv. "-" is unknown.')
+    return [*lines, words.reports_read(comparison)]
+
+
+# --- columns --------------------------------------------------------------------------------------------------------------
+
+_HEADING_WIDEST = 40
+_CELL_WIDTH = 10
+
+
+def matrix_lines(rows: Sequence[Mapping[str, Any]], width: int, *, every_column: bool = False) -> list[str]:
+    """The matrix of dataset, column and year, each dataset in blocks of as many years as fit.
+
+    Args:
+        rows: of `column_availability`, in file order.
+        width: columns of the terminal.
+        every_column: as of `matrices`.
+    """
+    lines = paragraph(LEGEND, width)
+    found = matrices(rows, every_column=every_column)
+    for matrix in found:
+        lines += ["", *_matrix_lines(matrix, width)]
+    if any(matrix.left_out for matrix in found):
+        lines += ["", *paragraph("Every column of a dataset: bess status --columns DATASET", width)]
+    return lines
+
+
+def _matrix_lines(matrix: Matrix, width: int) -> list[str]:
+    if not matrix.cells:
+        return [f"{matrix.dataset}: {NO_FILE}"]
+    name, *years = matrix.columns(matrix.dataset)
+    widest = min(max([len(matrix.dataset), *map(len, matrix.cells)]), _HEADING_WIDEST)
+    lines: list[str] = []
+    for some in _blocks(years, width - widest, _CELL_WIDTH):
+        lines += ["", *table([name._replace(widest=_HEADING_WIDEST), *some], [matrix.rows], width).lines]
+    lines += [""] if matrix.notes else []
+    for note in matrix.notes:
+        lines += paragraph(note.strip(), width, "  " if note.startswith("!") else "    ")
+    return lines[1:]
+
+
+# --- rollups ----------------------------------------------------------------------------------------------------------------
+
+_SHOWN = 20
+
+
+def _built_state(built: "BuiltYear") -> str:
+    complete = "complete" if built.manifest["complete"] else "incomplete"
+    return (complete if built.manifest["rows"] else "nothing usable") + (", written" if built.changed else "")
+
+
+_BUILT = (
+    Column("rollup", lambda b: b.dataset),
+    number("year", lambda b: b.year, str),
+    number("reports", lambda b: len(b.manifest["reports"])),
+    number("new", lambda b: b.new_reports, keep=60),
+    number("rows", lambda b: b.manifest["rows"].get("kept")),
+    number(
+        "dropped",
+        lambda b: sum(b.manifest["rows"].get(key, 0) for key in ("same", "superseded", "contradicting")),
+        keep=50,
+    ),
+    Column("first day", lambda b: b.manifest["first_day"], keep=40),
+    Column("last day", lambda b: b.manifest["last_day"]),
+    Column("state", _built_state),
+)
+
+
+def rollup_lines(done: "RollUp", width: int) -> list[str]:
+    """A row for each dataset and year rolled up; then why some are incomplete, and which files could not be used."""
+    lines = table(_BUILT, [done.built], width).lines if done.built else []
+    notes = [f"{b.dataset} {b.year}: {reason}" for b in done.built for reason in b.manifest["incomplete_because"]]
+    for built in done.built:
+        refused = built.manifest["refused"]
+        notes += [f"not used: {item['file']}: {item['problem']}" for item in refused[:_SHOWN]]
+        if len(refused) > _SHOWN:
+            notes.append(f"and {len(refused) - _SHOWN:,} more of {built.dataset} {built.year}: see its manifest")
+    notes += [f"not used, of no dataset and year that is known: {file}: {why}" for file, why in done.refused[:_SHOWN]]
+    if len(done.refused) > _SHOWN:
+        notes.append(f"and {len(done.refused) - _SHOWN:,} more that could not be used")
+    others = sorted(done.other.items(), key=lambda item: (-item[1], item[0]))
+    notes += [f"left aside, {count:,}: {why}" for why, count in others[:_SHOWN]]
+    lines += [line for note in notes for line in paragraph(note, width, "  ")]
+    return [*lines, f"{done.files:,} files, {done.reports:,} reports in them."]
+
+
+_MEGABYTES = decimals(1)
+_STORAGE = (
+    Column("rollup", 0),
+    number("year", 1, str),
+    Column("from", 2, keep=40),
+    number("reports", 3, keep=50),
+    number("CSV MB", 4, _MEGABYTES),
+    number("Parquet MB", 5, _MEGABYTES),
+    number("smaller by", 6, percent),
+    number("CSV read s", 7, decimals(1)),
+    number("Parquet read s", 8, decimals(2)),
+)
+
+
+def storage_lines(settings: Settings, years: Sequence[int], width: int) -> list[str]:
+    """Size and loading time of the rollups beside the CSV they were built from; then megabytes by year, and by folder."""
+    from bess_assets.ercot.rollup import read_manifest  # loads pyarrow
+
+    folder = rollup_folder(settings)
+    rows: list[Sequence[Any]] = []
+    manifests: list[Mapping[str, Any]] = []
+    for dataset, year in ((dataset, year) for dataset in DATASETS for year in years):
+        found, built = folder.found(dataset, year), folder.built(dataset, year)
+        if found is not None:
+            rows.append([dataset, year, "found", None, None, found.stat().st_size / 1e6, None, None, None])
+        manifest = read_manifest(built) if built is not None else None
+        if manifest is not None:
+            manifests.append(manifest)
+            rows.append([dataset, year, "built", *_sizes([manifest])])
+    if rows:
+        total = [["built from reports", None, None, *_sizes(manifests)]] if manifests else []
+        lines = table(_STORAGE, [rows, total], width).lines
+        lines += paragraph(
+            "CSV read: seconds in which the reports were read, typed, sorted and written when they were rolled up. Parquet read: seconds in which the whole "
+            "rollup was read just after. For a rollup of your own nothing is known of the CSV that it was made from.",
+            width,
+        )
+    else:
+        lines = ["There are no rollups yet."]
+    return [*lines, "", *_megabyte_lines(settings, width)]
+
+
+def _sizes(manifests: Sequence[Mapping[str, Any]]) -> list[float | None]:
+    def total(key: str) -> float:
+        return float(sum(manifest[key] for manifest in manifests))
+
+    csv, parquet = total("csv_bytes"), total("parquet_bytes")
+    reports = sum(len(manifest["reports"]) for manifest in manifests)
+    smaller = 1 - parquet / csv if csv else None
+    return [reports, csv / 1e6, parquet / 1e6, smaller, total("seconds"), total("read_back_seconds")]
+
+
+def _megabyte_lines(settings: Settings, width: int) -> list[str]:
+    parts = [_megabytes(settings.rollups), _megabytes(settings.results)]
+    years = sorted({year for part in parts for sizes in part.values() for year in sizes if year})
+    lines: list[str] = [Line("Megabytes on disk, by the year in the file's name"), ""]
+    for some in _blocks(years, width - _NAME_WIDTH - _YEAR_WIDTH, _YEAR_WIDTH):
+        columns = [Column("rollup / table", 0), number("all", 1, _small)]
+        columns += [number(str(year), 2 + i, _small) for i, year in enumerate(some)]
+        sections = [
+            [[name, sum(sizes.values()), *map(sizes.get, some)] for name, sizes in sorted(part.items())]
+            for part in parts
+        ]
+        lines += [*table(columns, sections, width).lines, ""]
+    for label, path in (
+        ("rollups", settings.rollups),
+        ("built", settings.built),
+        ("results", settings.results),
+        ("reports", settings.reports),
+        ("Dagster", settings.dagster_home),
+    ):
+        lines.append(f"{label:<{_LABEL_WIDTH}}{_size_of(path):>12,.1f} MB   {one_line(path)}")
+    return lines
+
+
+def _small(size: float) -> str:
+    return "< 0.1" if 0 < size < 0.05 else _MEGABYTES(size)
+
+
+def _megabytes(folder: Path) -> dict[str, dict[int | None, float]]:
+    """Megabytes by folder and year; under None the files without a year in their name."""
+    sizes: dict[str, dict[int | None, float]] = {}
+    for path in folder.glob("*/*"):
+        if path.parent.name != RUNS_FOLDER and not path.name.startswith("."):
+            year = int(path.stem) if path.stem.isdigit() else None
+            of_folder = sizes.setdefault(path.parent.name, {})
+            of_folder[year] = of_folder.get(year, 0.0) + _size_of(path)
+    return sizes
+
+
+def _size_of(path: Path) -> float:
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6

@@ -1,0 +1,209 @@
+"""The group of `bess` commands: options that all of them take, years, formats, exit codes, progress.
+
+Exit codes: 0 done, 1 a year failed, 2 an error that the user can correct, 130 stopped by Ctrl-C.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from bess_assets.cli.render import echo, echo_error
+from bess_assets.errors import BessError
+from bess_assets.text import csv_lines, json_text
+
+if TYPE_CHECKING:
+    from bess_assets.settings import Settings
+
+Format = Literal["table", "csv", "json"]
+Decorator = Callable[[Any], Any]
+
+_YEAR_RANGE = re.compile(r"(\d{4})(?:-(\d{4}))?")
+
+
+@dataclass
+class Options:
+    """Options of every command.
+
+    Attributes:
+        home: value of `--home`, if given.
+        debug: True if an error shows where it arose.
+    """
+
+    home: str | None = None
+    debug: bool = False
+
+    def settings(self) -> "Settings":
+        """Settings from the option and the environment, read now."""
+        from bess_assets.settings import load_settings
+
+        return load_settings(self.home)
+
+
+class _Bess(click.Group):
+    """Prints the package's own errors without a traceback, and ends quietly when the reader of a pipe has gone."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; its error becomes a message and an exit code."""
+        if sys.stdout.encoding.lower().replace("-", "") != "utf8" and hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BessError as error:
+            if ctx.ensure_object(Options).debug:
+                raise
+            echo_error(str(error))
+            if type(error).__name__ == "StillRunningError":
+                # DuckDB is busy in a thread that nothing can stop: an orderly end would wait for it.
+                sys.stderr.flush()
+                os._exit(2)
+            ctx.exit(2)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+            ctx.exit(130)
+        return result
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Commands in the order of use."""
+        del ctx
+        return list(self.commands)
+
+
+class Years(click.ParamType[tuple[int, ...]]):
+    """`2024`, `2021-2024` or `2024,2025` as years, ascending."""
+
+    name = "years"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Years of one word of the command line."""
+        if isinstance(value, tuple):
+            return value
+        years: set[int] = set()
+        for part in str(value).split(","):
+            match = _YEAR_RANGE.fullmatch(part.strip())
+            if not match:
+                self.fail(f"{part!r} is no year; write 2024, 2021-2024 or 2024,2025.", param, ctx)
+            first, last = int(match[1]), int(match[2] or match[1])
+            if first > last:
+                self.fail(f"{part!r} runs backwards; write {last}-{first}.", param, ctx)
+            years.update(range(first, last + 1))
+        return tuple(sorted(years))
+
+
+YEAR = click.IntRange(1000, 9999)
+
+
+def _set_home(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Options).home = value
+
+
+def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.ensure_object(Options).debug:
+        import logging
+
+        ctx.ensure_object(Options).debug = True
+        logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("bess_assets").setLevel(logging.DEBUG)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        import bess_assets
+
+        click.echo(f"bess {bess_assets.__version__}")
+        ctx.exit()
+
+
+def _option(*names: str, help_text: str, **more: Any) -> Decorator:
+    """An option whose callback keeps its value, so that it is accepted before and after the name of a command."""
+    return click.option(*names, expose_value=False, is_eager=True, help=help_text, **more)
+
+
+_HOME = _option(
+    "--home",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    callback=_set_home,
+    help_text="Folder for rollups, results and the rest; else BESS_HOME, else ./bess_home.",
+)
+_DEBUG = _option("--debug", is_flag=True, callback=_set_debug, help_text="Show where an error arose.")
+_VERSION = _option("--version", is_flag=True, callback=_print_version, help_text="Show the version.")
+FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="csv and json hold every column at full precision; an unknown value is empty or null.",
+)
+
+
+@click.group(cls=_Bess, name="bess", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@_HOME
+@_DEBUG
+@_VERSION
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """What each ERCOT battery earned: annual rollups of ERCOT's reports in, an audited leaderboard out.
+
+    Put rollups at <home>/rollups, or name their folder in BESS_ROLLUPS. Then: bess refresh, bess leaderboard 2024. To try it with made-up data:
+    bess demo.
+    """
+    ctx.ensure_object(Options)
+
+
+def command(short_help: str, *parameters: Decorator) -> Decorator:
+    """Add a function to `bess`, with these arguments and options; its first argument is `Options`."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        decorated: Any = click.pass_obj(function)
+        for parameter in reversed((*parameters, _HOME, _DEBUG)):
+            decorated = parameter(decorated)
+        made: click.Command = main.command(short_help=short_help)(decorated)
+        return made
+
+    return decorate
+
+
+def show(
+    form: Format,
+    lines: Callable[[], Iterable[str]],
+    csv: Callable[[], tuple[Sequence[str], Iterable[Sequence[Any]]]],
+    json: Callable[[], Any],
+) -> None:
+    """Print an answer in the format asked for.
+
+    Args:
+        form: the format.
+        lines: gives the table.
+        csv: gives columns and rows.
+        json: gives what the JSON holds.
+    """
+    if form == "csv":
+        echo(csv_lines(*csv()))
+    elif form == "json":
+        click.echo(json_text(json()))
+    else:
+        echo(lines())
+
+
+@contextmanager
+def long_work() -> Iterator[Callable[[str, bool], None]]:
+    """Progress on the error stream: one changing line on a terminal, elsewhere a line for each part that is finished (True)."""
+    if not sys.stderr.isatty():
+        yield lambda text, finished: click.echo(text, err=True) if finished else None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("starting", spinner="line") as line:
+        yield lambda text, _finished: line.update(text)

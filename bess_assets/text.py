@@ -1,0 +1,168 @@
+"""Values and rows as text: how a value is written, which characters are harmless, and rows as cells, CSV, JSON and Markdown.
+
+Text from data reaches a terminal or a spreadsheet through these functions alone. Standard library only: a query loads nothing more.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime
+from math import floor, isfinite
+from typing import Any, NamedTuple
+
+UNKNOWN = "-"
+"""A null in a table; CSV has an empty cell, JSON null."""
+ALWAYS = 100
+"""`keep` of a column that is never left out."""
+
+_NOT_PRINTABLE = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+"""Characters that steer a terminal, or turn the direction of the text after them."""
+_FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Spreadsheets take a cell that begins so for a formula; the last four are the first four at full width."""
+
+
+class Column(NamedTuple):
+    """One column of a table for readers.
+
+    Attributes:
+        heading: heading, with the unit.
+        value: key of the value in a row, or a function from a row to the value.
+        show: writes a value that is not null.
+        right: True for numbers.
+        keep: a narrow terminal leaves out the columns of the lowest `keep` first; those of `ALWAYS` stay.
+        widest: longer texts are cut, with an ellipsis; 0 cuts nothing.
+    """
+
+    heading: str
+    value: str | int | Callable[[Any], Any]
+    show: Callable[[Any], str] = str
+    right: bool = False
+    keep: int = ALWAYS
+    widest: int = 0
+
+    def cell(self, row: Any) -> str:
+        """The text of this column in a row."""
+        value = self.value(row) if callable(self.value) else row[self.value]
+        text = UNKNOWN if value is None else one_line(self.show(value))
+        return text[: self.widest - 1] + "…" if 0 < self.widest < len(text) else text
+
+
+def number(
+    heading: str,
+    value: str | int | Callable[[Any], Any],
+    show: Callable[[Any], str] = "{:,}".format,
+    keep: int = ALWAYS,
+) -> Column:
+    """A column of numbers, aligned right."""
+    return Column(heading, value, show, right=True, keep=keep)
+
+
+def money(value: float) -> str:
+    """Whole dollars with thousands separators."""
+    return _without_minus_zero(f"{value:,.0f}")
+
+
+def decimals(digits: int) -> Callable[[float], str]:
+    """A function that writes a number with this many decimals."""
+    return lambda value: _without_minus_zero(f"{value:,.{digits}f}")
+
+
+def _without_minus_zero(text: str) -> str:
+    return text[1:] if text[0] == "-" and not any(digit in text for digit in "123456789") else text
+
+
+def percent(value: float) -> str:
+    """A share as a percentage, rounded down, so that 100 % means all."""
+    return f"{floor(value * 1000 + 1e-9) / 10:.1f}%"
+
+
+def any_value(value: Any) -> str:
+    """A value of any type, readable: at most four decimals, thousands separated."""
+    if isinstance(value, float) and isfinite(value):
+        text = f"{value:,.4f}".rstrip("0").rstrip(".")
+        return _without_minus_zero(text) if abs(value) >= 0.001 or value == 0 else f"{value:.4g}"
+    return plain(value)
+
+
+def plain(value: Any) -> str:
+    """A value at full precision: the shortest text that reads back as the same number, dates in ISO form, null empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(value)
+    return value.isoformat() if isinstance(value, datetime | date) else str(value)
+
+
+def one_line(value: Any) -> str:
+    """Text on one line, without characters that steer a terminal."""
+    text = value if type(value) is str else str(value)
+    return text if text.isprintable() else re.sub(_NOT_PRINTABLE, "?", text)
+
+
+def listed(texts: Iterable[str], most: int = 8) -> str:
+    """Texts joined by commas; of many the first ones, and how many more."""
+    every = [one_line(text) for text in texts]
+    return ", ".join(every) if len(every) <= most + 1 else f"{', '.join(every[:most])} and {len(every) - most} more"
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Lines of a CSV with a heading, quoted where RFC 4180 requires it.
+
+    Numbers are exact. A text that a spreadsheet would take for a formula gets a single quote in front, and a character that steers a terminal
+    becomes `?`; JSON keeps texts as they are in the data.
+    """
+    yield ",".join(_quoted(_harmless(column)) for column in columns)
+    for row in rows:
+        yield ",".join(_csv_cell(value) for value in row)
+
+
+def _csv_cell(value: Any) -> str:
+    if isinstance(value, str):
+        return _quoted(_harmless(value))
+    return plain(value) if value is None or isinstance(value, float) else _quoted(plain(value))
+
+
+def _harmless(text: str) -> str:
+    if text.lstrip(" ").startswith(_FORMULA_MARKS):  # some programs trim a cell before they look at it
+        text = "'" + text
+    return text if text.isprintable() else re.sub(r"(?![\t\r\n])" + _NOT_PRINTABLE, "?", text)
+
+
+def _quoted(text: str) -> str:
+    needed = "," in text or '"' in text or "\n" in text or "\r" in text or text != text.strip()
+    return '"' + text.replace('"', '""') + '"' if needed else text
+
+
+def json_text(value: Any) -> str:
+    """JSON with dates in ISO form; a number that is not finite is null, since JSON has none.
+
+    Texts are those of the data, with escapes for characters that steer a terminal.
+    """
+    import json  # noqa: PLC0415  tables and CSV need none
+
+    text = json.dumps(_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False)
+    # Outside strings JSON has no such character but the line feed, and inside them json.dumps has escaped that one.
+    return re.sub(rf"(?!\n){_NOT_PRINTABLE}", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    return [_jsonable(item) for item in value] if isinstance(value, list | tuple) else plain(value)
+
+
+def markdown_text(text: str) -> str:
+    """Text on one line, without characters that mean something to Markdown."""
+    return one_line(text).replace("|", "\\|").replace("<", "&lt;").replace("_", "\\_").replace("*", "\\*")
+
+
+def markdown_table(columns: Sequence[Column], rows: Iterable[Any]) -> str:
+    """Rows as a Markdown table, all columns after the first centred."""
+    head = [" | ".join(column.heading for column in columns), "---|" + "|".join(":-:" for _ in columns[1:])]
+    body = (" | ".join(markdown_text(column.cell(row)) for column in columns) for row in rows)
+    return "\n".join([f"| {head[0]} |", f"|{head[1]}|", *(f"| {line} |" for line in body)])
