@@ -77,7 +77,7 @@ def ours(options: argparse.Namespace) -> Answer:
     import duckdb  # noqa: F401, PLC0415
     import pandas as pd  # noqa: F401, PLC0415
 
-    from bess_assets.run import STEPS, run_step  # noqa: PLC0415  its import is a figure of its own
+    from bess_assets.run import STEPS, run_table  # noqa: PLC0415  its import is a figure of its own
 
     imported = time.perf_counter() - started
     settings = _settings(options)
@@ -89,7 +89,7 @@ def ours(options: argparse.Namespace) -> Answer:
     for year in options.year:
         for table in STEPS:
             used = time.process_time()
-            entry = run_step(settings, year, table)
+            entry = run_table(settings, year, table)
             steps.append(
                 {
                     "year": year,
@@ -115,11 +115,10 @@ def ours(options: argparse.Namespace) -> Answer:
 
 
 def _make_report(settings: Any, year: int) -> None:
-    from bess_assets.report.files import write_report  # noqa: PLC0415
-    from bess_assets.run import run_files  # noqa: PLC0415
+    from bess_assets.run import run_table  # noqa: PLC0415
     from bess_assets.tables import LEADERBOARD_REPORT  # noqa: PLC0415
 
-    run_files(settings, year, LEADERBOARD_REPORT, write_report)
+    run_table(settings, year, LEADERBOARD_REPORT.name)
 
 
 def _settings(options: argparse.Namespace) -> Any:
@@ -248,7 +247,7 @@ def imports(options: argparse.Namespace) -> Answer:
     import bess_assets.definitions  # noqa: F401, PLC0415  loading it is what is measured
 
     imported = time.perf_counter() - started
-    from bess_assets.materialize import open_instance  # noqa: PLC0415
+    from bess_assets.refresh import open_instance  # noqa: PLC0415
 
     started = time.perf_counter()
     with open_instance(_settings(options)):
@@ -258,8 +257,7 @@ def imports(options: argparse.Namespace) -> Answer:
 
 def refresh(options: argparse.Namespace) -> Answer:
     """The years through Dagster, as `bess refresh` does it."""
-    from bess_assets.materialize import open_instance  # noqa: PLC0415
-    from bess_assets.refresh import refresh_years  # noqa: PLC0415
+    from bess_assets.refresh import open_instance, refresh_years  # noqa: PLC0415
     from bess_assets.store.journal import read_run  # noqa: PLC0415
 
     settings = _settings(options)
@@ -329,7 +327,7 @@ def empty_assets(options: argparse.Namespace) -> Answer:
 
     from bess_assets.automation.dagster_home import ensure_dagster_home  # noqa: PLC0415
     from bess_assets.definitions import build_defs  # noqa: PLC0415
-    from bess_assets.materialize import open_instance  # noqa: PLC0415
+    from bess_assets.refresh import open_instance  # noqa: PLC0415
 
     graph = build_defs(_settings(options)).resolve_asset_graph()
     materializable = graph.materializable_asset_keys

@@ -15,11 +15,11 @@ import numpy.typing as npt
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import ECRS_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Inputs, StepResult
-from bess_assets.run import run_step
+from bess_assets.run import run_table
 from bess_assets.settings import Settings
 from bess_assets.settlement import board as leaderboard
 from bess_assets.store.files import ResultTable, write_table
-from bess_assets.store.journal import record_table, table_entry
+from bess_assets.store.journal import Journal, table_entry
 from bess_assets.store.paths import RollupFolder, result_path
 from bess_assets.tables import TABLES, Table
 
@@ -68,14 +68,14 @@ def _write_editions(settings: Settings, year: int, board: Columns) -> None:
     """The board, and before it an edition from which every battery moved."""
     for columns in ({**board, "notes": ["before it was restated"] * len(board["battery"])}, board):
         _write(settings, year, "leaderboard", iter([columns]))
-        run_step(settings, year, "leaderboard_history")
-    run_step(settings, year, "what_changed")
+        run_table(settings, year, "leaderboard_history")
+    run_table(settings, year, "what_changed")
 
 
 def _write(settings: Settings, year: int, name: str, chunks: Iterator[Columns]) -> None:
     written = write_table(TABLES[name], result_path(settings.results, name, year), StepResult(chunks))
     entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs={}, rows=written.rows, digest=written.digest)
-    record_table(settings.results, year, name, entry)
+    Journal(settings.results, year).put_table(name, entry)
 
 
 def _registry(year: int, batteries: int, random: np.random.Generator) -> Columns:

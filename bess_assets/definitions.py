@@ -7,8 +7,7 @@ only whether automation starts switched on, and when its day begins, is read on 
 
 import dagster as dg
 
-from bess_assets.assets import daily, extracts, freshness, leaderboard, registry, revenue, rollups, schemas, validation
-from bess_assets.assets.io_managers import ParquetTables
+from bess_assets.assets import freshness, rollups, tables, validation
 from bess_assets.assets.resources import Warehouse
 from bess_assets.automation.jobs import JOBS
 from bess_assets.automation.schedules import schedules
@@ -25,23 +24,12 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
     environment = settings.environment() if settings else {}
     now = settings or load_settings()
     return dg.Definitions(
-        assets=[
-            *rollups.ASSETS,
-            *schemas.ASSETS,
-            *registry.ASSETS,
-            *extracts.ASSETS,
-            *daily.ASSETS,
-            *revenue.ASSETS,
-            *leaderboard.ASSETS,
-        ],
+        assets=[*rollups.ASSETS, *tables.ASSETS],
         asset_checks=[*validation.CHECKS, *freshness.CHECKS],
         jobs=JOBS,
         sensors=sensors(running=now.automation),
         schedules=schedules(now),
-        resources={
-            "warehouse": Warehouse(environment=environment),
-            "io_manager": ParquetTables(environment=environment),
-        },
+        resources={"warehouse": Warehouse(environment=environment)},
         executor=dg.in_process_executor,
     )
 

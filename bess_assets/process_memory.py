@@ -1,12 +1,12 @@
-"""Memory of this process: kept from array to array while a table is made, given back afterwards.
-
-Belongs here: how the C library hands out memory. Does not: how much of it a step may use (settings.py, run.py).
-"""
+"""Memory of this process: freed arrays are kept for the next ones while a table is made, given back afterwards, and the peak is measured."""
 
 import ctypes
 import os
 import platform
+import sys
+import time
 from functools import cache
+from pathlib import Path
 
 # numbers of mallopt(3)
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
@@ -36,3 +36,37 @@ def give_back_freed_memory() -> None:
     """Return to the kernel what a step has freed, where `keep_freed_memory` kept it: the next one may need it in other pieces."""
     if keep_freed_memory():
         ctypes.CDLL(None).malloc_trim(0)
+
+
+class Clock:
+    """Seconds and peak memory of the work on one table, from when it is made.
+
+    Linux forgets a process's peak when told to; elsewhere the peak is that of the whole process so far.
+    """
+
+    def __init__(self) -> None:
+        """Begin to measure."""
+        self._start = time.perf_counter()
+        self._own_peak = False
+        try:
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+            self._own_peak = True
+        except OSError:
+            pass
+
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return time.perf_counter() - self._start
+
+    def peak_memory_mb(self) -> int:
+        """The most memory that the process took so far, in MB."""
+        if self._own_peak:
+            for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) // 1024
+        if sys.platform == "win32":
+            return 0
+        import resource  # noqa: PLC0415  not on every platform
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak // 2**20 if sys.platform == "darwin" else peak // 1024

@@ -1,36 +1,43 @@
-"""Settling years one after the other in this process, through the Dagster jobs and instance that the UI shows.
-
-Belongs here: the loop over years, what each came to, the command that opens the UI.
-Does not: what is missing or changed (store/status.py), the jobs (automation/), printing (cli.py). Dagster is imported when a year is settled and not before.
-"""
+"""`bess refresh`: years one after the other in this process, through the Dagster jobs and the instance that the UI shows, then the merged tables."""
 
 import os
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Literal
 
+import dagster as dg
+from dagster import DagsterEventType
+
+from bess_assets.assets.history import quick_history
+from bess_assets.assets.partitions import operating_years, partition_exists
+from bess_assets.assets.resources import DATA_VERSION_TAG, HOLDING_TAG, holding, note_battery_table
+from bess_assets.automation.dagster_home import ensure_dagster_home
+from bess_assets.automation.dead_runs import bury_dead_runs, fail_dead_runs
+from bess_assets.automation.failures import plain_reason
+from bess_assets.automation.jobs import MERGE_YEARS, REFRESH_YEAR, checks_with
+from bess_assets.automation.sensors import STARTED_BY_TAG
+from bess_assets.definitions import build_defs
+from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import BessError, SettingsError
+from bess_assets.process_memory import Clock
+from bess_assets.run import HeldYear, Listener, StepEvent, hold_year, listening
 from bess_assets.settings import Settings
-from bess_assets.store.capacity import check_room
-from bess_assets.store.journal import CheckEntry, fail_unfinished, read_run
-from bess_assets.store.locks import year_lock
-from bess_assets.store.paths import result_years
+from bess_assets.store.journal import CheckEntry, RunRecord, TableEntry, read_run
+from bess_assets.store.paths import recorded_years, result_years
+from bess_assets.store.rollups import changed_version
 from bess_assets.store.status import State, plan_merged, plan_year
-from bess_assets.tables import TABLES
+from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
 
-if TYPE_CHECKING:
-    import dagster as dg
-
-    from bess_assets.materialize import YearOutcome
-    from bess_assets.run import StepEvent
+AssetStatus = Literal["ok", "failed", "skipped"]
 
 LOCALHOST = "127.0.0.1"
 
-_MONEY_TABLE = "leaderboard"
 _COVERAGE_TABLE = "daily_revenue"
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the refresh of one year came to.
+    """The refresh of one year in brief.
 
     Attributes:
         year: the operating year; None for the merging of all years.
@@ -67,7 +74,7 @@ class Outcome:
         coverage: share of the expected quarter-hours whose energy money is known.
         failed_checks: each check that failed, with its table; those that block first.
         error: why it failed.
-        gone: files that it was made from and that are gone, so that what stands on them was left as it is.
+        gone: files that it was made from and that are gone, so that the tables made from them were left as they are.
     """
 
     year: int | None
@@ -86,6 +93,54 @@ class Outcome:
         return "all years" if self.year is None else str(self.year)
 
 
+@dataclass(frozen=True)
+class AssetOutcome:
+    """One asset after a run.
+
+    Attributes:
+        name: table or dataset.
+        status: ok; failed: its step failed, or a check that blocks the tables below; skipped: something it needs failed.
+        error: why it is not ok.
+        checks: those that were evaluated.
+        entry: that of the run record, of a table that was tried.
+    """
+
+    name: str
+    status: AssetStatus
+    error: str | None = None
+    checks: tuple[CheckEntry, ...] = ()
+    entry: TableEntry | None = None
+
+    @property
+    def warnings(self) -> list[CheckEntry]:
+        """Failed checks that block nothing."""
+        return [check for check in self.checks if not check["passed"] and not check["blocking"]]
+
+
+@dataclass(frozen=True)
+class YearOutcome:
+    """All assets of a year after a run.
+
+    Attributes:
+        year: the operating year; None for the merged tables.
+        run_id: the run, as the UI shows it.
+        assets: each asset planned, upstream before downstream.
+        error: why the run as a whole failed, where no single asset says it.
+        dead_runs: runs of this year that were found dead and marked failed.
+    """
+
+    year: int | None
+    run_id: str
+    assets: dict[str, AssetOutcome]
+    error: str | None = None
+    dead_runs: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Whether every asset planned was made and no blocking check failed."""
+        return self.error is None and all(asset.status == "ok" for asset in self.assets.values())
+
+
 def refresh_years(
     settings: Settings,
     years: Sequence[int],
@@ -97,17 +152,14 @@ def refresh_years(
     Args:
         settings: where things are.
         years: operating years.
-        only: tables in this state and what is made from them; None means every table.
-        progress: told when a table is begun, goes on, and is finished.
+        only: tables in this state and those made from them; None means every table.
+        progress: called when a table is begun, goes on, and is finished.
 
     Yields:
-        What each year came to as soon as it is known, then the merging, if a year was tried and there is something new to merge.
+        the outcome of each year as soon as it is known, then that of the merging, if a year was tried and there is something new to merge.
     """
     if not years:
         return
-    from bess_assets.automation.dead_runs import bury_dead_runs  # noqa: PLC0415  loads Dagster
-    from bess_assets.materialize import merge_years, open_instance  # noqa: PLC0415
-
     tried = False
     with open_instance(settings) as instance:
         bury_dead_runs(instance, settings)
@@ -115,11 +167,12 @@ def refresh_years(
             outcome = _outcome(year, lambda year=year: _refresh_year(instance, settings, year, only, progress))  # type: ignore[misc]
             tried = tried or outcome.state != "nothing to do"
             yield outcome
-        # A year that failed may have made what is merged before it did: the schemas, above all, say what ails its files.
+        # A year that failed may have made what is merged before it did: the schemas, above all, name what is wrong with its files.
         if tried and _can_merge(settings):
             merged = [name for name, table in TABLES.items() if table.merged]
             listener = _listener(None, merged, progress)
-            yield _outcome(None, lambda: _of_run(settings, merge_years(instance, settings, listener)))
+            yield _outcome(None, lambda: _in_brief(merge_years(instance, settings, listener)))
+        show_changed_files(instance, settings)
 
 
 def _can_merge(settings: Settings) -> bool:
@@ -130,49 +183,42 @@ def _can_merge(settings: Settings) -> bool:
 
 
 def _refresh_year(
-    instance: "dg.DagsterInstance",
+    instance: dg.DagsterInstance,
     settings: Settings,
     year: int,
     only: State | None,
     progress: Callable[[Progress], None] | None,
 ) -> Outcome:
-    from bess_assets.materialize import materialize_year, register_rollups  # noqa: PLC0415  loads Dagster
-
-    with year_lock(settings, year):
-        fail_unfinished(settings.results, year)
+    with hold_year(settings, year) as held:
         plan = plan_year(settings, year)
         tables = plan.to_refresh(only)
         if not tables:
             return Outcome(year, "nothing to do", gone=plan.gone)
-        check_room(settings, year, tables)
+        held.begin(tables)
         selection = None if only is None else [*plan.datasets_of(tables), *tables]
         run = materialize_year(instance, settings, year, selection, _listener(year, tables, progress))
-        # The files of the next publication year are read by this one, and may lie beyond the last year that Dagster knows.
-        register_rollups(instance, settings, year + 1)
-        return replace(_of_run(settings, run), gone=() if only is None else plan.gone)
+        return replace(_in_brief(run, held.journal.record), gone=() if only is None else plan.gone)
 
 
 def _outcome(year: int | None, work: Callable[[], Outcome]) -> Outcome:
-    """What some work came to, and how long it took; an error becomes a failed outcome, so that the next year has its turn."""
-    started = time.perf_counter()
+    """The outcome of some work, and how long it took; an error becomes a failed outcome, so that the next year has its turn."""
+    clock = Clock()
     try:
         outcome = work()
     except BessError as error:
         outcome = Outcome(year, "failed", error=str(error))
-    except Exception as error:  # noqa: BLE001  whatever ails one year must not stop the next
+    except Exception as error:  # noqa: BLE001  no error of one year may stop the next
         outcome = Outcome(year, "failed", error=f"{type(error).__name__}: {error}")
-    return replace(outcome, seconds=time.perf_counter() - started)
+    return replace(outcome, seconds=clock.seconds())
 
 
-def _of_run(settings: Settings, run: "YearOutcome") -> Outcome:
+def _in_brief(run: YearOutcome, record: RunRecord | None = None) -> Outcome:
     failed = [(a.name, check) for a in run.assets.values() for check in a.checks if not check["passed"]]
     checks = tuple(sorted(failed, key=lambda item: not item[1]["blocking"]))
     if not run.ok:
         return Outcome(run.year, "failed", failed_checks=checks, error=_why_failed(run))
-    if run.year is None:
-        return Outcome(None, "refreshed", failed_checks=checks)
-    tables = read_run(settings.results, run.year)["tables"]
-    board, daily = tables.get(_MONEY_TABLE), tables.get(_COVERAGE_TABLE)
+    tables = record["tables"] if record else {}
+    board, daily = tables.get(LEADERBOARD.name), tables.get(_COVERAGE_TABLE)
     return Outcome(
         run.year,
         "refreshed",
@@ -183,7 +229,7 @@ def _of_run(settings: Settings, run: "YearOutcome") -> Outcome:
     )
 
 
-def _why_failed(run: "YearOutcome") -> str:
+def _why_failed(run: YearOutcome) -> str:
     reasons = [f"{a.name}: {a.error}" for a in run.assets.values() if a.status == "failed"]
     skipped = [a.name for a in run.assets.values() if a.status == "skipped"]
     if run.error:
@@ -193,14 +239,12 @@ def _why_failed(run: "YearOutcome") -> str:
     return "\n".join(reasons)
 
 
-def _listener(
-    year: int | None, tables: Sequence[str], progress: Callable[[Progress], None] | None
-) -> "Callable[[StepEvent], None] | None":
+def _listener(year: int | None, tables: Sequence[str], progress: Callable[[Progress], None] | None) -> Listener | None:
     if progress is None:
         return None
     finished: set[str] = set()
 
-    def listen(event: "StepEvent") -> None:
+    def listen(event: StepEvent) -> None:
         if event.name not in tables:
             return  # rollups are registered in no time
         if event.kind == "done":
@@ -211,6 +255,190 @@ def _listener(
     return listen
 
 
+# --- through Dagster --------------------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance at its home, made if need be: the one that the UI shows."""
+    home = ensure_dagster_home(settings)
+    with quick_history(), dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+def materialize_year(
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    year: int,
+    selection: Collection[str] | None = None,
+    on_event: Listener | None = None,
+) -> YearOutcome:
+    """Run `refresh_year` on a year, in this process, as the UI would: recorded in the instance, checks and all.
+
+    Args:
+        instance: where runs are recorded.
+        settings: where things are.
+        year: the operating year.
+        selection: tables and datasets, all of them if not given. The tables that they need and that are not named must have been made before.
+        on_event: called with each event of an asset as it happens.
+
+    Raises:
+        YearBusyError: another process holds the year.
+        SettingsError: the year cannot be refreshed, ever or yet.
+    """
+    if not partition_exists(year):
+        first, last = operating_years.get_first_partition_key(), operating_years.get_last_partition_key()
+        raise SettingsError(f"{year} cannot be refreshed.", expected=f"a year from {first} to {last}")
+    with hold_year(settings, year):
+        outcome = _run(instance, settings, REFRESH_YEAR, year, selection, on_event)
+        schemas = outcome.assets.get(ROLLUP_SCHEMAS.name)
+        if schemas and schemas.status == "skipped":
+            # Dagster withholds the tables below a rollup that failed; the schemas say of every file what is wrong with it, so they are made all the same.
+            alone = _run(instance, settings, REFRESH_YEAR, year, [ROLLUP_SCHEMAS.name], on_event)
+            outcome = replace(outcome, assets={**outcome.assets, **alone.assets})
+    return outcome
+
+
+def merge_years(instance: dg.DagsterInstance, settings: Settings, on_event: Listener | None = None) -> YearOutcome:
+    """Run `merge_years`, in this process.
+
+    Raises:
+        YearBusyError: another process merges.
+    """
+    return _run(instance, settings, MERGE_YEARS, None, None, on_event)
+
+
+def show_changed_files(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Show Dagster the rollups that have changed since a year read them, and the battery table: its stale tables are then those of `bess status`."""
+    note_battery_table(instance, settings)
+    for year in recorded_years(settings.results):
+        if not partition_exists(year):
+            continue
+        rollups = read_run(settings.results, year)["rollups"]
+        for dataset in rollups:
+            version = changed_version(settings, dataset, year, rollups[dataset])
+            if version:
+                instance.report_runless_asset_event(
+                    dg.AssetMaterialization(asset_key=dataset, partition=str(year), tags={DATA_VERSION_TAG: version})
+                )
+
+
+def _run(
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    job_name: str,
+    year: int | None,
+    selection: Collection[str] | None,
+    on_event: Listener | None,
+) -> YearOutcome:
+    with hold_year(settings, year) as held:
+        dead = fail_dead_runs(instance, year)
+        job = _definitions(settings).resolve_job_def(job_name)
+        if selection is not None:
+            # without its checks named, a selection runs every check of its assets, also those that the job leaves out
+            job = job.get_subset(
+                asset_selection={dg.AssetKey(name) for name in selection},
+                asset_check_selection=set(checks_with(selection)),
+            )
+        with quick_history(), listening(on_event):
+            result = job.execute_in_process(
+                instance=instance,
+                partition_key=None if year is None else str(year),
+                tags={STARTED_BY_TAG: "bess", HOLDING_TAG: holding(year)},
+                run_config=_QUIET,
+                raise_on_error=False,
+            )
+        _pass_on_interrupt(result)
+        return _of_run(held, result, _planned(year, selection), tuple(dead))
+
+
+def _pass_on_interrupt(result: dg.ExecuteInProcessResult) -> None:
+    """Pass on Ctrl-C and a request to end, which Dagster takes for the failure of a step.
+
+    Raises:
+        KeyboardInterrupt: the run was interrupted.
+    """
+    for event in result.all_events:
+        error = event.step_failure_data.error if event.event_type == DagsterEventType.STEP_FAILURE else None
+        while error:
+            if error.cls_name in {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}:
+                raise KeyboardInterrupt
+            error = error.cause
+
+
+@lru_cache(maxsize=4)
+def _definitions(settings: Settings) -> dg.Definitions:
+    return build_defs(settings)
+
+
+def _planned(year: int | None, selection: Collection[str] | None) -> list[str]:
+    if year is None:
+        return [table.name for table in TABLES.values() if table.merged]
+    every = [*DATASETS, *YEARLY]
+    return [name for name in every if selection is None or name in selection]
+
+
+def _of_run(
+    held: HeldYear, result: dg.ExecuteInProcessResult, planned: list[str], dead: tuple[str, ...]
+) -> YearOutcome:
+    """Each asset planned after a run: Dagster says what was made, what failed and what was held back."""
+    made = {e.asset_key.path[-1] for e in result.all_events if e.is_step_materialization and e.asset_key}
+    errors = {
+        str(e.step_key): plain_reason(e.step_failure_data.error)
+        for e in result.all_events
+        if e.event_type == DagsterEventType.STEP_FAILURE
+    }
+    checks = _checks(result)
+    record = held.journal.record["tables"]
+    outcomes: dict[str, AssetOutcome] = {}
+    for name in planned:
+        blocking = [c for c in checks.get(name, ()) if not c["passed"] and c["blocking"]]
+        status: AssetStatus = "ok"
+        error = None
+        if blocking:
+            status, error = "failed", "; ".join(f"{c['name']} failed: {c['detail']}" for c in blocking)
+        elif name in errors:
+            status, error = "failed", errors[name]
+        elif name not in made:
+            status, error = "skipped", _why_skipped(name, outcomes)
+        tried = status != "skipped"
+        outcomes[name] = AssetOutcome(
+            name, status, error, tuple(checks.get(name, ())), record.get(name) if tried else None
+        )
+    failure = None
+    if not result.success and not any(outcome.status == "failed" for outcome in outcomes.values()):
+        failure = next(
+            (
+                plain_reason(e.job_failure_data.error)
+                for e in result.all_events
+                if e.event_type == DagsterEventType.RUN_FAILURE
+            ),
+            "the run failed",
+        )
+    return YearOutcome(held.year, result.run_id, outcomes, failure, dead)
+
+
+def _checks(result: dg.ExecuteInProcessResult) -> Mapping[str, list[CheckEntry]]:
+    found: dict[str, list[CheckEntry]] = {}
+    for evaluation in result.get_asset_check_evaluations():
+        found.setdefault(evaluation.asset_key.path[-1], []).append(
+            CheckEntry(
+                name=evaluation.check_name,
+                passed=evaluation.passed,
+                blocking=evaluation.blocking or False,
+                detail=evaluation.description or "",
+            )
+        )
+    return found
+
+
+def _why_skipped(name: str, before: Mapping[str, AssetOutcome]) -> str:
+    table = YEARLY.get(name) or TABLES.get(name)
+    needed = (*table.datasets, *table.upstream) if table else ()
+    missing = [n for n in needed if n in before and before[n].status != "ok"]
+    return f"needs {', '.join(missing)}" if missing else "the run ended before it"
+
+
 def ui_command(settings: Settings, port: int) -> tuple[list[str], dict[str, str]]:
     """The command that serves Dagster's UI on this machine with these settings, and its environment.
 
@@ -219,8 +447,6 @@ def ui_command(settings: Settings, port: int) -> tuple[list[str], dict[str, str]
     Raises:
         SettingsError: something else listens on that port.
     """
-    from bess_assets.automation.dagster_home import ensure_dagster_home  # noqa: PLC0415
-
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,14 +1,11 @@
-"""The one road from inputs to a written and recorded table; Dagster's assets, benchmarks and tests all take it.
+"""Making the tables of a year: one process holds the year, and each table is computed, written, checked and recorded before the next.
 
-Belongs here: which market function makes which table, gathering its inputs, writing and recording what it returns, building and registering rollups.
-Does not: Dagster (assets/), formulas (market/), the Parquet format (store/files.py), what to refresh (store/status.py).
+A *step* is the function of `settlement` or `ercot.inspection` that computes a table from its `Inputs`.
 """
 
 import logging
-import sys
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,48 +16,47 @@ from typing import Literal
 import pyarrow as pa
 
 from bess_assets.checks import judge_table
-from bess_assets.ercot import inspection as schemas
+from bess_assets.ercot import inspection
 from bess_assets.ercot.calendar import OperatingYear
-from bess_assets.ercot.datasets import DATASETS, describe_file
-from bess_assets.ercot.rollup import Progress, RollUp, read_manifest, roll_up
-from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER
+from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
 from bess_assets.ercot.step import Finding, Inputs, Origin, StepResult, StoredTable
-from bess_assets.errors import BessError, InputError, NotRefreshedError
-from bess_assets.process_memory import give_back_freed_memory, keep_freed_memory
+from bess_assets.errors import BessError, NotRefreshedError
+from bess_assets.process_memory import Clock, give_back_freed_memory, keep_freed_memory
+from bess_assets.report.files import write_report
 from bess_assets.settings import Settings
-from bess_assets.settlement import ancillary, awards, daily, dispatch, editions, energy, prices, registry
-from bess_assets.settlement import board as leaderboard
+from bess_assets.settlement import ancillary, awards, board, daily, dispatch, editions, energy, prices, registry
+from bess_assets.store.capacity import check_room
 from bess_assets.store.files import ResultTable, WrittenTable, kept_table, read_kept, write_table
-from bess_assets.store.fingerprint import Fingerprint, FingerprintEntry, fingerprint, same, whole_digest
+from bess_assets.store.fingerprint import Fingerprint, fingerprint, same, whole_digest
 from bess_assets.store.journal import (
-    BuiltEntry,
     FindingEntry,
-    RollupFileEntry,
+    Journal,
+    RunRecord,
     TableEntry,
     earlier_digests,
-    package_version,
     read_run,
-    record_rollup,
-    record_table,
     table_entry,
 )
-from bess_assets.store.locks import rollup_lock, year_lock
-from bess_assets.store.made_up import MARKER, made_up_inputs
+from bess_assets.store.locks import year_lock
+from bess_assets.store.made_up import made_up_inputs
 from bess_assets.store.paths import (
-    file_years,
     in_battery_table,
     input_files,
     later_inputs,
+    remove_stale_files,
     result_path,
     result_years,
     rollup_folder,
     run_record_path,
 )
+from bess_assets.store.rollups import Registered, describe_rollups
 from bess_assets.tables import (
     LEADERBOARD,
     LEADERBOARD_HISTORY,
+    LEADERBOARD_REPORT,
     ROLLUP_SCHEMAS,
     TABLES,
+    YEARLY,
     FileSet,
     Table,
     lineage,
@@ -70,7 +66,7 @@ from bess_assets.tables import (
 Step = Callable[[Inputs], StepResult]
 
 STEPS: dict[str, Step] = {
-    "rollup_schemas": schemas.rollup_schemas,
+    "rollup_schemas": inspection.rollup_schemas,
     "bess_registry": registry.bess_registry,
     "bess_awards": awards.bess_awards,
     "bess_dispatch": dispatch.bess_dispatch,
@@ -81,20 +77,22 @@ STEPS: dict[str, Step] = {
     "energy_revenue": energy.energy_revenue,
     "as_revenue": ancillary.as_revenue,
     "daily_revenue": daily.daily_revenue,
-    "leaderboard": leaderboard.leaderboard,
-    "leaderboard_monthly": leaderboard.leaderboard_monthly,
+    "leaderboard": board.leaderboard,
+    "leaderboard_monthly": board.leaderboard_monthly,
     "leaderboard_history": editions.leaderboard_history,
     "what_changed": editions.what_changed,
 }
-"""The market function of every yearly table, in an order in which they can run."""
+"""The step of every yearly table, in an order in which they can run."""
 
 MERGES: dict[str, Callable[[Mapping[int, StoredTable]], StepResult]] = {
-    "column_availability": schemas.column_availability,
+    "column_availability": inspection.column_availability,
     "bess_fleet": registry.bess_fleet,
 }
-"""The market function of every table that merges all years, given its one upstream table by year."""
+"""The function of every table that merges all years, given its one upstream table by year."""
 
-_WAIT_SECONDS = 60.0
+FILES: dict[str, Callable[[Settings, int], WrittenTable]] = {LEADERBOARD_REPORT.name: write_report}
+"""The function that writes each set of files of a year."""
+
 _BLOCK_SHARE = 4
 """One block of grids takes at most this part of the memory limit: a step holds a few blocks at once."""
 
@@ -103,7 +101,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StepEvent:
-    """Something that happened to a table or a rollup, told to whoever listens.
+    """Something that happened to a table or a rollup.
 
     Attributes:
         kind: started; chunk: another chunk was handed to the writer; done; failed.
@@ -131,7 +129,7 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 @contextmanager
 def listening(listener: Listener | None) -> Iterator[None]:
-    """Within it, the listener is told what happens to each table, also of steps that Dagster runs in this process."""
+    """Within it, the listener is called with each event of this process, also of the tables that Dagster has made."""
     token = _listener.set(listener)
     try:
         yield
@@ -145,183 +143,266 @@ def _tell(event: StepEvent) -> None:
         listener(event)
 
 
-@dataclass(frozen=True)
-class StartedStep:
-    """A step that has been called, whose chunks nobody has taken yet.
+class HeldYear:
+    """A year that this process holds, or the merged tables of all years; made by `hold_year` alone."""
 
-    Attributes:
-        settings: where its table goes.
-        year: the operating year; None for a merged table.
-        table: its declaration.
-        result: chunks to come.
-        inputs: fingerprints and digests of what it reads, taken before it read them.
-        clock: times it from its start.
-    """
+    def __init__(self, settings: Settings, year: int | None) -> None:
+        """Read its journal.
 
-    settings: Settings
-    year: int | None
-    table: Table
-    result: StepResult
-    inputs: dict[str, FingerprintEntry | str]
-    clock: "_Clock"
+        Raises:
+            BessError: the run record cannot be read.
+        """
+        self.settings = settings
+        self.year = year
+        self.journal = Journal(settings.results, year)
+        self._begun = False
+        self._opened: dict[str, ResultTable] = {}
 
+    @property
+    def operating_year(self) -> int:
+        """The year, where it is not the merged tables that are held."""
+        if self.year is None:
+            raise TypeError("the merged tables have no year of their own")
+        return self.year
 
-def run_step(settings: Settings, year: int | None, table_name: str) -> TableEntry:
-    """Make, write and record one table of a year.
+    def begin(self, tables: Collection[str]) -> None:
+        """See that these tables fit, and note that they are about to be made; done once, whoever asks again.
 
-    Args:
-        settings: where inputs and results are.
-        year: the operating year; None for a merged table.
-        table_name: a key of `TABLES`.
+        Raises:
+            RoomError: there is not enough memory, or too small a limit of it, or not enough room on the disk.
+        """
+        if self._begun or not tables:
+            return
+        if self.year is not None:
+            check_room(self.settings, self.year, tables)
+        self.journal.begin(tables)
+        self._begun = True
 
-    Returns:
-        what stands in the run record.
+    def register(self, dataset: str) -> Registered:
+        """Describe and record the rollup files of a dataset that the year reads; the files themselves are never written.
 
-    Raises:
-        BessError: an input cannot be used or the result breaks an invariant; recorded as failed, and the old file stays.
-    """
-    return finish_step(start_step(settings, year, table_name))
+        Raises:
+            InputError: a file is no Parquet, or not of this dataset; recorded too.
+        """
+        registered = describe_rollups(self.settings, dataset, self.operating_year)
+        self.journal.put_rollup(dataset, registered.entry)
+        if registered.error:
+            _tell(StepEvent("failed", dataset, self.year, error=str(registered.error)))
+            raise registered.error
+        _tell(StepEvent("done", dataset, self.year, rows=registered.rows if registered.files else None))
+        return registered
 
+    def run_table(self, name: str) -> TableEntry:
+        """Compute, write, check and record a table, or a set of files.
 
-def start_step(
-    settings: Settings, year: int | None, table_name: str, upstream: Mapping[str, ResultTable] | None = None
-) -> StartedStep:
-    """Call the market function of a table; most do their work only when their chunks are taken.
+        Args:
+            name: a key of `STEPS`, `MERGES` or `FILES`.
 
-    Args:
-        settings: where inputs and results are.
-        year: the operating year; None for a merged table.
-        table_name: a key of `TABLES`.
-        upstream: tables of the year already at hand; the others are opened.
-    """
-    keep_freed_memory()
-    table = TABLES[table_name]
-    pa.set_cpu_count(settings.threads)
-    clock = _Clock()
-    _tell(StepEvent("started", table_name, year))
-    inputs: dict[str, FingerprintEntry | str] = {}
-    try:
-        # Before anything is read: a file that changes meanwhile then differs from what was noted, and is noticed by the next plan.
-        inputs.update({name: fingerprint(path).entry() for name, path in input_files(settings, year, table).items()})
-        inputs.update(later_inputs(settings, year, table))
-        if year is None:
-            result = _merge(settings, table, inputs)
+        Returns:
+            its entry in the run record.
+
+        Raises:
+            BessError: an input cannot be used or the result breaks an invariant; recorded as failed, and the old file stays.
+        """
+        table = YEARLY.get(name) or TABLES[name]
+        clock = Clock()
+        keep_freed_memory()
+        pa.set_cpu_count(self.settings.threads)
+        _tell(StepEvent("started", name, self.year))
+        inputs: dict[str, Fingerprint | str] = {}
+        try:
+            # Noted before anything is read: a file that changes meanwhile differs from its note, and makes the table changed.
+            inputs.update(self._inputs_recorded(table))
+            result, written = self._made(table, clock)
+        except BaseException as error:
+            self._record_failure(table, clock, inputs, error)
+            raise
+        self._opened.pop(name, None)
+        give_back_freed_memory()
+        entry = table_entry(
+            status="ok",
+            rows=written.rows,
+            money_usd=written.money_usd,
+            coverage=written.coverage,
+            size=written.bytes,
+            digest=written.digest,
+            seconds=clock.seconds(),
+            peak_memory_mb=clock.peak_memory_mb(),
+            inputs=inputs,
+            findings=[_finding_entry(finding) for finding in result.findings.items] if result else [],
+            checks=judge_table(self.settings, self.year, table, result, written.rows)
+            if result and isinstance(table, Table)
+            else [],
+            made_up=made_up_inputs(self.settings),
+        )
+        self.journal.put_table(name, entry)
+        _tell(StepEvent("done", name, self.year, rows=written.rows, seconds=entry["seconds"]))
+        _log.info("%s %s: %s rows in %.1f s", name, self.year or "all years", f"{written.rows:,}", entry["seconds"])
+        return entry
+
+    def inputs_of(self, table: Table) -> Inputs:
+        """All that the step of a table may read: rollup files, its upstream tables, the user's battery table."""
+        settings, year = self.settings, self.operating_year
+        return Inputs(
+            year=OperatingYear(year),
+            rollups=rollup_folder(settings),
+            tables={name: self.table(name) for name in table.upstream},
+            registry_csv=settings.registry_csv,
+            block_bytes=settings.memory_limit_bytes // _BLOCK_SHARE,
+            threads=settings.threads,
+            known_days=_known_days(self) if table.name == ROLLUP_SCHEMAS.name else {},
+            origin=_origin(self) if table.append_only else None,
+            feeds=_feeds() if LEADERBOARD_HISTORY.name in {table.name, *table.upstream} else {},
+        )
+
+    def table(self, name: str) -> ResultTable:
+        """A result table of the year, read lazily; its file is opened once, until the table is made anew."""
+        if name not in self._opened:
+            self._opened[name] = result_table(self.settings, name, self.year)
+        return self._opened[name]
+
+    def _inputs_recorded(self, table: Table | FileSet) -> Iterator[tuple[str, Fingerprint | str]]:
+        """Fingerprints of the files and digests of the tables that a table is made from, by their names in the run record."""
+        for name, path in input_files(self.settings, self.year, table).items():
+            yield name, fingerprint(path)
+        yield from later_inputs(self.settings, self.year, table).items()
+        if self.year is None:
+            for upstream in table.upstream:
+                for year in result_years(self.settings.results, upstream):
+                    record = read_run(self.settings.results, year)
+                    yield f"table:{upstream}/{year}", _digest_of(self.settings, upstream, year, record)
+            return
+        for upstream in table.upstream:
+            yield f"table:{upstream}", _digest_of(self.settings, upstream, self.year, self.journal.record)
+        if isinstance(table, FileSet):
+            yield from earlier_digests(self.settings.results, table, self.year).items()
+
+    def _made(self, table: Table | FileSet, clock: Clock) -> tuple[StepResult | None, WrittenTable]:
+        """The result of a table's step and what was written of it."""
+        if isinstance(table, FileSet):
+            return None, FILES[table.name](self.settings, self.operating_year)
+        if self.year is None:
+            (upstream,) = table.upstream
+            years = result_years(self.settings.results, upstream)
+            result = MERGES[table.name]({year: result_table(self.settings, upstream, year) for year in years})
         else:
-            inputs.update({f"table:{name}": _upstream_digest(settings, year, name) for name in table.upstream})
-            result = STEPS[table_name](inputs_of(settings, year, table, upstream))
-    except BaseException as error:
-        _record_failure(settings, year, table, clock, inputs, error)
-        raise
-    return StartedStep(settings, year, table, result, inputs, clock)
+            result = STEPS[table.name](self.inputs_of(table))
+
+        def progress(chunks: int) -> None:
+            _tell(StepEvent("chunk", table.name, self.year, chunks=chunks, seconds=clock.seconds()))
+
+        path = result_path(self.settings.results, table.name, self.year)
+        return result, kept_table(table, path) if result.unchanged else write_table(table, path, result, progress)
+
+    def _record_failure(
+        self, table: Table | FileSet, clock: Clock, inputs: Mapping[str, Fingerprint | str], error: BaseException
+    ) -> None:
+        # Also for an interrupt: the next plan finds this table unfinished.
+        text = str(error) if isinstance(error, BessError) else f"{type(error).__name__}: {error}"
+        entry = table_entry(
+            status="failed",
+            seconds=clock.seconds(),
+            peak_memory_mb=clock.peak_memory_mb(),
+            inputs=inputs,
+            error=text,
+        )
+        try:
+            self.journal.put_table(table.name, entry)
+        except (BessError, OSError) as also:
+            # The first failure is the one to report. The table counts as unfinished all the same: the run noted that it would make it.
+            _log.error("the failure of %s could not be recorded: %s", table.name, also)
+        _tell(StepEvent("failed", table.name, self.year, seconds=entry["seconds"], error=text))
+        _log.error("%s %s failed: %s", table.name, self.year or "all years", text)
+        _log.debug("where it arose:", exc_info=error)
 
 
-def finish_step(started: StartedStep) -> TableEntry:
-    """Take the chunks of a started step, write and record its table.
-
-    Raises:
-        BessError: an input cannot be used or the result breaks an invariant; recorded as failed, and the old file stays.
-    """
-    settings, year, table = started.settings, started.year, started.table
-
-    def progress(chunks: int) -> None:
-        _tell(StepEvent("chunk", table.name, year, chunks=chunks, seconds=started.clock.seconds()))
-
-    try:
-        path = result_path(settings.results, table.name, year)
-        unchanged = started.result.unchanged
-        written = kept_table(table, path) if unchanged else write_table(table, path, started.result, progress)
-    except BaseException as error:
-        _record_failure(settings, year, table, started.clock, started.inputs, error)
-        raise
-    give_back_freed_memory()
-    entry = table_entry(
-        status="ok",
-        rows=written.rows,
-        money_usd=written.money_usd,
-        coverage=written.coverage,
-        size=written.bytes,
-        digest=written.digest,
-        seconds=started.clock.seconds(),
-        peak_memory_mb=started.clock.peak_memory_mb(),
-        inputs=started.inputs,
-        findings=[_finding_entry(finding) for finding in started.result.findings.items],
-        checks=judge_table(settings, year, table, started.result, written.rows),
-        made_up=made_up_inputs(settings),
-    )
-    record_table(settings.results, year, table.name, entry)
-    _tell(StepEvent("done", table.name, year, rows=written.rows, seconds=entry["seconds"]))
-    _log.info("%s %s: %s rows in %.1f s", table.name, year or "all years", f"{written.rows:,}", entry["seconds"])
-    return entry
+_held: dict[Path, HeldYear] = {}
 
 
-def run_files(
-    settings: Settings, year: int, files: FileSet, write: Callable[[Settings, int], WrittenTable]
-) -> TableEntry:
-    """Make and record a set of files of a year.
+@contextmanager
+def hold_year(settings: Settings, year: int | None, wait_seconds: float = 0.0) -> Iterator[HeldYear]:
+    """Hold a year: take its lock, remove the half-written files of a dead run and record its unmade tables as failed; once, however often it is nested.
 
     Args:
-        settings: where results are.
-        year: the operating year.
-        files: its declaration.
-        write: writes them, and says what it wrote.
+        settings: where things are.
+        year: the operating year; None for the merged tables.
+        wait_seconds: how long to wait for another process.
 
-    Returns:
-        what stands in the run record.
+    Yields:
+        the year held; within another hold of it in this process, the same.
 
     Raises:
-        BessError: a table it is made of is not there, or cannot be shown; recorded as failed, and the old files stay.
+        YearBusyError: another process holds the year.
+        BessError: the run record cannot be read.
     """
-    clock = _Clock()
-    _tell(StepEvent("started", files.name, year))
-    inputs: dict[str, FingerprintEntry | str] = {}
-    try:
-        inputs.update({f"table:{name}": _upstream_digest(settings, year, name) for name in files.upstream})
-        inputs.update(earlier_digests(settings.results, files, year))
-        written = write(settings, year)
-    except BaseException as error:
-        _record_failure(settings, year, files, clock, inputs, error)
-        raise
-    entry = table_entry(
-        status="ok",
-        rows=written.rows,
-        size=written.bytes,
-        digest=written.digest,
-        seconds=clock.seconds(),
-        peak_memory_mb=clock.peak_memory_mb(),
-        inputs=inputs,
-        made_up=made_up_inputs(settings),
-    )
-    record_table(settings.results, year, files.name, entry)
-    _tell(StepEvent("done", files.name, year, rows=written.rows, seconds=entry["seconds"]))
-    _log.info("%s %s: %d batteries in %.1f s", files.name, year, written.rows, entry["seconds"])
-    return entry
+    with year_lock(settings, year, wait_seconds=wait_seconds):
+        path = run_record_path(settings.results, year)
+        if path in _held:
+            yield _held[path]
+            return
+        for stale in remove_stale_files(settings, year):
+            _log.warning("removed %s, left half written by a run that died", stale)
+        held = HeldYear(settings, year)
+        for table in held.journal.fail_unfinished():
+            _log.warning("%s was not made by a run that died", table)
+        _held[path] = held
+        try:
+            yield held
+        finally:
+            del _held[path]
+            held.journal.end()
 
 
-def inputs_of(settings: Settings, year: int, table: Table, upstream: Mapping[str, ResultTable] | None = None) -> Inputs:
-    """What the step of a table may read: rollup files, the tables it is declared to stand on, the user's battery table."""
-    opened = {name: result_table(settings, name, year) for name in table.upstream}
-    return Inputs(
-        year=OperatingYear(year),
-        rollups=rollup_folder(settings),
-        tables={**opened, **(upstream or {})},
-        registry_csv=settings.registry_csv,
-        block_bytes=settings.memory_limit_bytes // _BLOCK_SHARE,
-        threads=settings.threads,
-        known_days=_known_days(settings, year) if table.name == ROLLUP_SCHEMAS.name else {},
-        origin=_origin(settings, year) if table.append_only else None,
-        feeds=_feeds() if LEADERBOARD_HISTORY.name in {table.name, *table.upstream} else {},
-    )
+def run_table(settings: Settings, year: int | None, name: str) -> TableEntry:
+    """Make one table, as `HeldYear.run_table` does.
+
+    Raises:
+        YearBusyError: another process holds the year.
+        BessError: an input cannot be used or the result breaks an invariant.
+    """
+    with hold_year(settings, year) as held:
+        return held.run_table(name)
 
 
-def _known_days(settings: Settings, year: int) -> dict[Path, tuple[date, date]]:
-    """First and last day of the rollup files that are as they were when this version made the year's schemas: their stamps need not be read again."""
-    entry = read_run(settings.results, year)["tables"].get(ROLLUP_SCHEMAS.name)
-    path = result_path(settings.results, ROLLUP_SCHEMAS.name, year)
-    if not entry or entry["status"] != "ok" or entry["package_version"] != package_version() or not path.is_file():
+def run_year(settings: Settings, year: int, wait_seconds: float = 0.0) -> dict[str, TableEntry]:
+    """Make every table of a year, upstream before downstream, without Dagster.
+
+    Raises:
+        YearBusyError: another process holds the year.
+        BessError: a table cannot be made; those after it are not.
+    """
+    with hold_year(settings, year, wait_seconds) as held:
+        held.begin(list(YEARLY))
+        return {name: held.run_table(name) for name in YEARLY}
+
+
+def result_table(settings: Settings, table_name: str, year: int | None) -> ResultTable:
+    """A result table, read lazily."""
+    return ResultTable(TABLES[table_name], result_path(settings.results, table_name, year))
+
+
+def _digest_of(settings: Settings, table_name: str, year: int, record: RunRecord) -> str:
+    path = result_path(settings.results, table_name, year)
+    if not path.is_file():
+        raise NotRefreshedError(
+            f"{table_name} has not been written for {year}.",
+            dataset=table_name,
+            file=path,
+            remedy=f"Refresh the whole year: bess refresh {year}",
+        )
+    entry = record["tables"].get(table_name)
+    return (entry["digest"] if entry else None) or whole_digest(path)
+
+
+def _known_days(held: HeldYear) -> dict[Path, tuple[date, date]]:
+    """First and last day of the rollup files that are as they were when this code made the year's schemas: their stamps need not be read again."""
+    entry = held.journal.record["tables"].get(ROLLUP_SCHEMAS.name)
+    path = held.table(ROLLUP_SCHEMAS.name).path
+    if not entry or entry["status"] != "ok" or entry.get("code_version") != ROLLUP_SCHEMAS.code_version:
         return {}
-    if entry["digest"] != whole_digest(path):
+    if not path.is_file() or entry["digest"] != whole_digest(path):
         return {}
-    rows = result_table(settings, ROLLUP_SCHEMAS.name, year).read(["dataset", "file", "first_day", "last_day"])
+    rows = held.table(ROLLUP_SCHEMAS.name).read(["dataset", "file", "first_day", "last_day"])
     days = {
         f"{row['dataset']}/{row['file']}": (row["first_day"], row["last_day"])
         for row in rows.to_pylist()
@@ -329,27 +410,27 @@ def _known_days(settings: Settings, year: int) -> dict[Path, tuple[date, date]]:
     }
     return {
         file: days[name]
-        for name, file in input_files(settings, year, ROLLUP_SCHEMAS).items()
-        if name in days and isinstance(seen := entry["inputs"].get(name), dict) and same(Fingerprint(**seen), file)
+        for name, file in input_files(held.settings, held.year, ROLLUP_SCHEMAS).items()
+        if name in days and isinstance(seen := entry["inputs"].get(name), dict) and same(seen, file)
     }
 
 
-def _origin(settings: Settings, year: int) -> Origin:
-    """Where the leaderboard comes from, by the run record, and the editions of it that were kept.
+def _origin(held: HeldYear) -> Origin:
+    """The origin of the leaderboard by the run record, and the editions of it that were kept.
 
     Raises:
-        NotRefreshedError: the record doesn't say, or says that a table which the board is made from has failed since.
+        NotRefreshedError: the record has no leaderboard, or a table that it is made from has failed since.
         InputError: the editions kept cannot be read.
     """
-    recorded = read_run(settings.results, year)["tables"]
+    results, year, recorded = held.settings.results, held.year, held.journal.record["tables"]
     above = [*tables_above(LEADERBOARD), LEADERBOARD.name]
     failed = [name for name in above if name in recorded and recorded[name]["status"] != "ok"]
-    if failed or LEADERBOARD.name not in recorded:
+    if failed or year is None or LEADERBOARD.name not in recorded:
         what = f"{failed[0]} failed when it was last refreshed" if failed else "the run record has no leaderboard"
         raise NotRefreshedError(
             f"Nobody knows what the leaderboard of {year} was made of: {what}.",
             dataset=LEADERBOARD.name,
-            file=run_record_path(settings.results, year),
+            file=held.journal.path,
             remedy=f"Refresh the whole year: bess refresh {year}",
         )
     seen: dict[str, set[str]] = {}
@@ -359,14 +440,14 @@ def _origin(settings: Settings, year: int) -> Origin:
                 seen.setdefault(file, set()).add(value["digest"])
             elif file.startswith(LATER):
                 seen.setdefault(file, set()).add(value)
-    board = recorded[LEADERBOARD.name]
+    made = recorded[LEADERBOARD.name]
     return Origin(
-        made_at=datetime.fromisoformat(board["finished"]),
-        package_version=board["package_version"],
-        board_digest=_upstream_digest(settings, year, LEADERBOARD.name),
+        made_at=datetime.fromisoformat(made["finished"]),
+        package_version=made["package_version"],
+        board_digest=_digest_of(held.settings, LEADERBOARD.name, year, held.journal.record),
         # Tables refreshed at different times may have seen different contents of one file: then both are named.
         files={file: "+".join(sorted(digests)) for file, digests in seen.items()},
-        kept=read_kept(LEADERBOARD_HISTORY, result_path(settings.results, LEADERBOARD_HISTORY.name, year)),
+        kept=read_kept(LEADERBOARD_HISTORY, result_path(results, LEADERBOARD_HISTORY.name, year)),
     )
 
 
@@ -381,236 +462,6 @@ def _feeds() -> Mapping[str, frozenset[str]]:
     return feeds
 
 
-def result_table(settings: Settings, table_name: str, year: int | None) -> ResultTable:
-    """A result table, read lazily."""
-    return ResultTable(TABLES[table_name], result_path(settings.results, table_name, year))
-
-
-def roll_up_reports(
-    settings: Settings,
-    reports: Path | None = None,
-    years: Collection[int] | None = None,
-    datasets: Collection[str] | None = None,
-    progress: Progress | None = None,
-) -> RollUp:
-    """Bring the built rollups up to date with the report files, but for what the user's own rollups hold.
-
-    Args:
-        settings: where rollups are built.
-        reports: folder of the report files; that of the settings if not given.
-        years: delivery years; all that the reports hold if not given.
-        datasets: datasets; all if not given.
-        progress: told of each report file.
-
-    Raises:
-        InputError: there are no reports, or made-up and real ones would be mixed.
-        YearBusyError: another process rolls up, or works on a year that would be written.
-    """
-    root = reports or settings.reports
-    folder = rollup_folder(settings)
-    with ExitStack() as held:
-        held.enter_context(rollup_lock(settings))
-        _keep_apart(settings.built, root)
-
-        def before_write(year: int) -> None:
-            held.enter_context(year_lock(settings, year, wait_seconds=_WAIT_SECONDS))
-
-        return roll_up(
-            root,
-            settings.built,
-            years=years,
-            datasets=datasets,
-            covered=folder.covers,
-            progress=progress,
-            before_write=before_write,
-        )
-
-
-def _keep_apart(built: Path, reports: Path) -> None:
-    """Note that rollups are built from made-up reports, and never mix them with real ones.
-
-    Raises:
-        InputError: the reports are of the other kind than those that rollups were built from.
-    """
-    if not reports.is_dir():
-        return
-    made_up, marked = (reports / MARKER).is_file(), (built / MARKER).is_file()
-    if made_up != marked and any(built.glob("*/*.parquet")):
-        kind, other = ("real", "made-up") if marked else ("made-up", "real")
-        raise InputError(
-            f"These reports are {kind}, and the rollups that were built are of {other} ones.",
-            file=built,
-            expected=f"{other} reports",
-            remedy="Use another home: bess --home DIR rollup ..; or remove the folder of built rollups.",
-        )
-    if made_up and not marked:
-        built.mkdir(parents=True, exist_ok=True)
-        (built / MARKER).write_text('{"note": "Built from made-up reports."}\n', encoding="utf-8")
-
-
-def build_rollup(settings: Settings, dataset: str, year: int) -> None:
-    """Build the rollup of a dataset and delivery year from reports, if there are any and the user's own rollups do not hold it.
-
-    Raises:
-        InputError: a built rollup or manifest cannot be read. A report that cannot be used is in the manifest, and no error.
-    """
-    if not settings.reports.is_dir() or rollup_folder(settings).covers(dataset, year):
-        return
-    started = time.perf_counter()
-    done = roll_up_reports(settings, years=[year], datasets=[dataset])
-    for built in done.built:
-        if built.changed:
-            _log.info(
-                "%s %d: built from %d new reports in %.1f s",
-                dataset,
-                year,
-                built.new_reports,
-                time.perf_counter() - started,
-            )
-
-
-@dataclass(frozen=True)
-class Registered:
-    """The rollup files of a dataset and year, as they stand in run records.
-
-    Attributes:
-        files: entries by name: `2024.parquet` is the user's own, `built/2024.parquet` was built from reports.
-    """
-
-    files: dict[str, RollupFileEntry]
-
-    @property
-    def origin(self) -> Literal["found", "built", "absent"]:
-        """Where they come from; the user's own file comes first."""
-        if not self.files:
-            return "absent"
-        return "built" if all("built" in entry for entry in self.files.values()) else "found"
-
-
-def register_rollup(settings: Settings, dataset: str, file_year: int, year: int | None = None) -> Registered:
-    """Note what the rollup files of a year hold, from their footers alone; the files themselves are never written.
-
-    Args:
-        settings: where rollups and results are.
-        dataset: a key of `DATASETS`.
-        file_year: the year in the file's name.
-        year: the operating year whose record is made if there is none yet; the file's own if not given. Other years that read the file have it
-            noted only where they have a record, so that registering a file makes no year of its own.
-
-    Returns:
-        what stands in the run record.
-
-    Raises:
-        InputError: a file is no Parquet, or not of this dataset; noted too.
-    """
-    folder = rollup_folder(settings)
-    entries: dict[str, RollupFileEntry] = {}
-    failure: BessError | None = None
-    found, built = folder.found(dataset, file_year), folder.built(dataset, file_year)
-    for path, readers in ((found, (file_year, file_year - 1)), (built, (file_year,))):
-        name = f"{BUILT_FOLDER}/{file_year}.parquet" if readers == (file_year,) else f"{file_year}.parquet"
-        entry: RollupFileEntry | None = None
-        if path is not None:
-            entry, error = _described(dataset, path, built=path == built)
-            failure = failure or error
-            entries[name] = entry
-        for reader in readers:
-            reads = file_year in file_years(dataset, reader)
-            if reads and (reader == (year or file_year) or run_record_path(settings.results, reader).exists()):
-                used = entry if path is None or path in folder.files(dataset, reader) else None
-                record_rollup(settings.results, reader, dataset, name, used)
-    if failure:
-        _tell(StepEvent("failed", dataset, file_year, error=str(failure)))
-        raise failure
-    rows = sum(entry["rows"] for entry in entries.values()) if entries else None
-    _tell(StepEvent("done", dataset, file_year, rows=rows))
-    return Registered(entries)
-
-
-def _described(dataset: str, path: Path, *, built: bool) -> tuple[RollupFileEntry, BessError | None]:
-    """What stands in the run record of a rollup file, and why it cannot be used."""
-    print_of_file = fingerprint(path).entry()
-    try:
-        description = describe_file(DATASETS[dataset], path)
-        manifest = read_manifest(path) if built else None
-    except BessError as error:
-        unusable = RollupFileEntry(
-            rows=0,
-            bytes=print_of_file["size"],
-            fingerprint=print_of_file,
-            missing=[],
-            unknown=[],
-            zero_filled=[],
-            error=str(error),
-        )
-        return unusable, error
-    entry = RollupFileEntry(
-        rows=description.rows,
-        bytes=description.bytes,
-        fingerprint=print_of_file,
-        missing=description.missing,
-        unknown=description.unknown,
-        zero_filled=description.zero_filled,
-    )
-    if manifest is not None:
-        entry["built"] = BuiltEntry(
-            reports=len(manifest["reports"]),
-            csv_bytes=manifest["csv_bytes"],
-            seconds=manifest["seconds"],
-            read_back_seconds=manifest["read_back_seconds"],
-            complete=manifest["complete"],
-            incomplete_because=manifest["incomplete_because"],
-        )
-    return entry, None
-
-
-def _merge(settings: Settings, table: Table, inputs: dict[str, FingerprintEntry | str]) -> StepResult:
-    (upstream,) = table.upstream
-    years = result_years(settings.results, upstream)
-    inputs.update({f"table:{upstream}/{year}": _upstream_digest(settings, year, upstream) for year in years})
-    return MERGES[table.name]({year: result_table(settings, upstream, year) for year in years})
-
-
-def _upstream_digest(settings: Settings, year: int, table_name: str) -> str:
-    path = result_path(settings.results, table_name, year)
-    if not path.is_file():
-        raise NotRefreshedError(
-            f"{table_name} has not been written for {year}.",
-            dataset=table_name,
-            file=path,
-            remedy=f"Refresh the whole year: bess refresh {year}",
-        )
-    entry = read_run(settings.results, year)["tables"].get(table_name)
-    return (entry["digest"] if entry else None) or whole_digest(path)
-
-
-def _record_failure(
-    settings: Settings,
-    year: int | None,
-    table: Table | FileSet,
-    clock: "_Clock",
-    inputs: Mapping[str, FingerprintEntry | str],
-    error: BaseException,
-) -> None:
-    # Also for an interrupt: whoever asks what is left to do finds this table unfinished.
-    text = str(error) if isinstance(error, BessError) else f"{type(error).__name__}: {error}"
-    entry = table_entry(
-        status="failed",
-        seconds=clock.seconds(),
-        peak_memory_mb=clock.peak_memory_mb(),
-        inputs=inputs,
-        error=text,
-    )
-    try:
-        record_table(settings.results, year, table.name, entry)
-    except (BessError, OSError) as also:
-        # What failed first is what to tell. The table still counts as unfinished: the run noted what it would make.
-        _log.error("that %s failed could not be recorded: %s", table.name, also)
-    _tell(StepEvent("failed", table.name, year, seconds=entry["seconds"], error=text))
-    _log.error("%s %s failed: %s", table.name, year or "all years", text)
-    _log.debug("where it arose:", exc_info=error)
-
-
 def _finding_entry(finding: Finding) -> FindingEntry:
     return FindingEntry(
         kind=finding.kind,
@@ -619,34 +470,3 @@ def _finding_entry(finding: Finding) -> FindingEntry:
         detail=finding.detail,
         warning=finding.warning,
     )
-
-
-class _Clock:
-    """Seconds and peak memory of one step.
-
-    Linux forgets a process's peak when told to; elsewhere the peak is that of the whole process so far.
-    """
-
-    def __init__(self) -> None:
-        self._start = time.perf_counter()
-        self._own_peak = False
-        try:
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-            self._own_peak = True
-        except OSError:
-            pass
-
-    def seconds(self) -> float:
-        return time.perf_counter() - self._start
-
-    def peak_memory_mb(self) -> int:
-        if self._own_peak:
-            for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) // 1024
-        if sys.platform == "win32":
-            return 0
-        import resource  # noqa: PLC0415  not on every platform
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak // 2**20 if sys.platform == "darwin" else peak // 1024

@@ -59,6 +59,7 @@ class Table:
         sort: order of the file where it isn't the key's; empty means the key's.
         append_only: True for the one table that keeps what earlier refreshes came to: inputs cannot make it again, so that it is never cleaned, and it
             holds times.
+        code_version: of the code that makes it; raised where the same inputs would give another table, so that the years made before count as changed.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Table:
     merged: bool = False
     sort: tuple[str, ...] = ()
     append_only: bool = False
+    code_version: str = "1"
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
@@ -102,6 +104,7 @@ class FileSet:
         upstream: result tables of the year that they are made of.
         earlier: result tables of earlier years, where there are any, that they look at too.
         files: their names, in which `{year}` stands for the year; the first is the one to open.
+        code_version: as of `Table`.
     """
 
     name: str
@@ -111,6 +114,7 @@ class FileSet:
     earlier: tuple[str, ...]
     files: tuple[str, ...]
     datasets: tuple[str, ...] = ()
+    code_version: str = "1"
 
 
 @cache

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.ercot.step import StepResult
-from bess_assets.run import run_step
+from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.files import write_table
-from bess_assets.store.fingerprint import FingerprintEntry
-from bess_assets.store.journal import TableEntry, record_table, table_entry
+from bess_assets.store.fingerprint import Fingerprint
+from bess_assets.store.journal import Journal, TableEntry, table_entry
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES, Table
 
@@ -158,12 +158,17 @@ def _registered(year: int, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def record_table(results: Path, year: int | None, table: str, entry: TableEntry) -> None:
+    """Put the entry of a table into a run record."""
+    Journal(results, year).put_table(table, entry)
+
+
 def write_rows(
     settings: Settings,
     year: int,
     name: str,
     rows: Sequence[Mapping[str, Any]],
-    inputs: Mapping[str, FingerprintEntry | str] | None = None,
+    inputs: Mapping[str, Fingerprint | str] | None = None,
     **recorded: Any,
 ) -> None:
     """Write a result table, and record it as a refresh does.
@@ -191,10 +196,10 @@ def write_edition(
     settings: Settings, year: int, rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, str], **recorded: Any
 ) -> dict[str, TableEntry]:
     """Write a board, made from files of these digests, and let the steps keep it and compare it; returns their entries."""
-    files = {name: FingerprintEntry(size=1, mtime_ns=1, digest=digest) for name, digest in inputs.items()}
+    files = {name: Fingerprint(size=1, mtime_ns=1, digest=digest) for name, digest in inputs.items()}
     whole = [{"data_through": date(year, 12, 31), "edition": "final", **row} for row in rows]
     write_rows(settings, year, "leaderboard", whole, files, **recorded)
-    return {name: run_step(settings, year, name) for name in ("leaderboard_history", "what_changed")}
+    return {name: run_table(settings, year, name) for name in ("leaderboard_history", "what_changed")}
 
 
 def _absent(table: Table, column: str) -> Any:

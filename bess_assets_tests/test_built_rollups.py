@@ -14,12 +14,13 @@ import pytest
 
 from bess_assets.ercot.rollup_names import BUILT_FOLDER, rollup_name
 from bess_assets.errors import InputError, YearBusyError
-from bess_assets.run import STEPS, build_rollup, register_rollup, result_table, roll_up_reports, run_step
+from bess_assets.run import STEPS, hold_year, result_table, run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import read_run
 from bess_assets.store.locks import rollup_lock
 from bess_assets.store.made_up import MARKER
 from bess_assets.store.paths import input_files, rollup_folder
+from bess_assets.store.rollups import Registered, build_rollup, roll_up_reports
 from bess_assets.store.status import plan_year, years_available
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, DAM_GEN, SCED_GEN, award, price, put, run, text
@@ -40,6 +41,11 @@ def settings(tmp_path: Path) -> Settings:
     )
     put(home.reports / "prices.csv", text(DA_SPP, [price("01/05/2024", hour, 20) for hour in ALL_DAY]))
     return home
+
+
+def register(settings: Settings, dataset: str) -> Registered:
+    with hold_year(settings, 2024) as held:
+        return held.register(dataset)
 
 
 def names(settings: Settings, dataset: str, year: int) -> list[str]:
@@ -69,8 +75,8 @@ def test_what_the_user_did_not_bring_is_built_and_read(settings: Settings) -> No
     assert names(settings, "dam_gen_resources", 2024) == ["home/built/DAM_Gen_Resources/2024.parquet"]
     assert years_available(settings) == [2024]
     assert not settings.rollups.exists(), "nothing is ever written among the user's own"
-    run_step(settings, 2024, "bess_registry")
-    entry = run_step(settings, 2024, "bess_awards")
+    run_table(settings, 2024, "bess_registry")
+    entry = run_table(settings, 2024, "bess_awards")
     assert list(entry["inputs"]) == ["dam_gen_resources/built/2024.parquet", "table:bess_registry"]
     assert entry["coverage"] is not None
 
@@ -108,14 +114,14 @@ def test_half_of_a_delivery_year_brought_by_the_user_is_completed_from_reports(
 
 def test_a_year_is_closed_by_a_built_rollup_of_the_next_without_reading_it(settings: Settings) -> None:
     roll_up_reports(settings)
-    run_step(settings, 2024, "bess_registry")
+    run_table(settings, 2024, "bess_registry")
     assert board_edition(settings) == "preliminary"
     put(settings.reports / "next.csv", text(DAM_GEN, [award("01/01/2025", 1)]))
     roll_up_reports(settings)
     plan = plan_year(settings, 2024).tables["bess_registry"]
     assert (plan.state, plan.why) == ("changed", ("dam_gen_resources has days of the next year now",))
     assert "dam_gen_resources/built/2025.parquet" not in input_files(settings, 2024, TABLES["bess_registry"])
-    run_step(settings, 2024, "bess_registry")
+    run_table(settings, 2024, "bess_registry")
     assert board_edition(settings) == "final"
     assert plan_year(settings, 2024).tables["bess_registry"].state == "present"
     put(settings.reports / "later.csv", text(DAM_GEN, [award("01/02/2025", 1)]))
@@ -133,7 +139,7 @@ def board_edition(settings: Settings) -> str:
 def test_a_new_report_makes_just_the_tables_that_read_it_changed(settings: Settings) -> None:
     roll_up_reports(settings)
     for table in STEPS:
-        run_step(settings, 2024, table)
+        run_table(settings, 2024, table)
     assert {plan_year(settings, 2024).tables[table].state for table in STEPS} == {"present"}
     put(settings.reports / "prices2.csv", text(DA_SPP, [price("01/06/2024", hour, 20) for hour in ALL_DAY]))
     roll_up_reports(settings)
@@ -144,7 +150,7 @@ def test_a_new_report_makes_just_the_tables_that_read_it_changed(settings: Setti
 
 def test_the_run_record_says_where_a_rollup_comes_from_and_what_it_cost(settings: Settings) -> None:
     build_rollup(settings, "dam_gen_resources", 2024)
-    registered = register_rollup(settings, "dam_gen_resources", 2024)
+    registered = register(settings, "dam_gen_resources")
     assert registered.origin == "built"
     rollup = read_run(settings.results, 2024)["rollups"]["dam_gen_resources"]
     assert rollup["origin"] == "built"
@@ -153,12 +159,12 @@ def test_the_run_record_says_where_a_rollup_comes_from_and_what_it_cost(settings
     assert entry["built"]["reports"] == 1
     assert entry["built"]["csv_bytes"] == (settings.reports / GEN).stat().st_size
     assert entry["built"]["incomplete_because"] == ["4 days are missing: 2024-01-01..2024-01-04"]
-    assert register_rollup(settings, "rt_prices", 2024).origin == "absent"
+    assert register(settings, "rt_prices").origin == "absent"
     theirs(settings, "dam_gen_resources", 2024)
-    both = register_rollup(settings, "dam_gen_resources", 2024)
+    both = register(settings, "dam_gen_resources")
     assert (both.origin, sorted(both.files)) == ("found", ["2024.parquet", "built/2024.parquet"])
     theirs(settings, "dam_gen_resources", 2025)
-    register_rollup(settings, "dam_gen_resources", 2024)
+    register(settings, "dam_gen_resources")
     files = read_run(settings.results, 2024)["rollups"]["dam_gen_resources"]["files"]
     assert list(files) == ["2024.parquet"], "a built rollup that is not read any more is not listed"
 

@@ -23,11 +23,11 @@ from bess_assets.demo import Market, write_market
 from bess_assets.errors import BessError
 from bess_assets.refresh import ui_command
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.journal import read_run, record_table
+from bess_assets.store.journal import read_run
 from bess_assets.store.made_up import MARKER, NOTE
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
-from bess_assets_tests.made_home import ALPHA, BRAVO, write_edition, write_home
+from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition, write_home
 
 
 @pytest.fixture(scope="module")

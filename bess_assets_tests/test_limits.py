@@ -17,14 +17,15 @@ import pytest
 
 from bess_assets.cli import main
 from bess_assets.errors import RoomError
-from bess_assets.run import STEPS, inputs_of, run_step
+from bess_assets.run import STEPS, hold_year, run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store import capacity as room
 from bess_assets.store.capacity import check_room, needed_room
-from bess_assets.store.journal import record_table, table_entry
+from bess_assets.store.journal import table_entry
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES, YEARLY
 from bess_assets_tests.crashes.small_year import OLD, YEAR, make_editions
+from bess_assets_tests.made_home import record_table
 from bess_assets_tests.worlds import KEYS, differences, some
 
 REAL_SIZE = "TEST_REAL_SIZE"
@@ -54,8 +55,9 @@ def test_the_memory_limit_bounds_the_blocks_that_a_year_is_worked_in_and_changes
     for limit in ("1GB", "20KB"):
         settings = settings_with(tmp_path / limit, rollups, BESS_MEMORY_LIMIT=limit)
         for table in STEPS:
-            run_step(settings, YEAR, table)
-        assert inputs_of(settings, YEAR, TABLES["bess_dispatch"]).block_bytes == settings.memory_limit_bytes // 4
+            run_table(settings, YEAR, table)
+        with hold_year(settings, YEAR) as held:
+            assert held.inputs_of(TABLES["bess_dispatch"]).block_bytes == settings.memory_limit_bytes // 4
         timeless = [table for table in STEPS if table not in {"leaderboard_history", "what_changed"}]
         made[limit] = {table: result_path(settings.results, table, YEAR).read_bytes() for table in timeless}
     assert [table for table, content in made["1GB"].items() if made["20KB"][table] != content] == []
@@ -64,11 +66,11 @@ def test_the_memory_limit_bounds_the_blocks_that_a_year_is_worked_in_and_changes
 def test_the_thread_limit_holds_for_arrow_too_and_changes_no_byte(rollups: Path, tmp_path: Path) -> None:
     code = (
         "import sys, pyarrow as pa\n"
-        "from bess_assets.run import run_step\n"
+        "from bess_assets.run import run_table\n"
         "from bess_assets.settings import load_settings\n"
         "settings = load_settings(sys.argv[1])\n"
         "for table in ('rollup_schemas', 'bess_registry', 'bess_awards'):\n"
-        "    run_step(settings, int(sys.argv[2]), table)\n"
+        "    run_table(settings, int(sys.argv[2]), table)\n"
         "print(pa.cpu_count())\n"
     )
     contents = []
@@ -200,12 +202,12 @@ def test_the_command_says_that_a_year_does_not_fit_and_a_dry_run_warns_of_it(
 
 AT_REAL_SIZE = """
 import json, sys
-from bess_assets.run import STEPS, run_step
+from bess_assets.run import STEPS, hold_year, run_table
 from bess_assets.store.capacity import check_room
 from bess_assets.settings import load_settings
 settings, year = load_settings(sys.argv[1]), int(sys.argv[2])
 check_room(settings, year, list(STEPS))
-print(json.dumps({table: run_step(settings, year, table)["peak_memory_mb"] for table in STEPS}))
+print(json.dumps({table: run_table(settings, year, table)["peak_memory_mb"] for table in STEPS}))
 """
 
 

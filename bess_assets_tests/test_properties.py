@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bess_assets.ercot.products import PRODUCTS
-from bess_assets.run import STEPS, run_step
+from bess_assets.run import STEPS, run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.ancillary import as_da_usd, as_rt_usd
 from bess_assets.settlement.board import fleet_usd_per_kw
@@ -299,7 +299,7 @@ def test_refreshing_a_second_time_in_another_home_gives_identical_bytes_of_every
     world = worlds.of(year)
     again = load_settings(tmp_path, {"BESS_ROLLUPS": str(world.rollups), "BESS_MEMORY_LIMIT": "64MB"})
     for table in STEPS:
-        run_step(again, year, table)
+        run_table(again, year, table)
     first = dict(_digests(world.settings, year))
     assert dict(_digests(again, year)) == first
     record = read_run(world.settings.results, year)["tables"]
@@ -308,7 +308,7 @@ def test_refreshing_a_second_time_in_another_home_gives_identical_bytes_of_every
     mine, other = (_without_time(settings, year) for settings in (world.settings, again))
     assert len(mine) > 0
     assert mine.equals(other)
-    run_step(again, year, "daily_revenue")
+    run_table(again, year, "daily_revenue")
     assert dict(_digests(again, year)) == first
 
 

@@ -12,10 +12,10 @@ import pytest
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results import BEST_DAYS, QueryError, Results
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.journal import record_table, table_entry
+from bess_assets.store.journal import table_entry
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES
-from bess_assets_tests.made_home import ALPHA, BRAVO, write_edition, write_home
+from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition, write_home
 
 
 @pytest.fixture(scope="module")

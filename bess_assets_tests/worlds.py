@@ -77,7 +77,7 @@ class World:
         """Run every step of every year."""
         for year in self.plan.years:
             for table in pipeline.STEPS:
-                pipeline.run_step(self.settings, year, table)
+                pipeline.run_table(self.settings, year, table)
 
 
 def make(folder: Path, plan: Plan) -> World:

@@ -1,5 +1,1 @@
-"""The assets, by group. Thin: read, call the market function of the same name, return; each with the checks that guard it.
-
-Belongs here: which assets there are, and what Dagster shows of them.
-Does not: any formula (market/), writing (assets/io_managers.py).
-"""
+"""The assets that Dagster shows: reports and rollups, the yearly tables and the page, the merged tables; each with the checks that guard it."""

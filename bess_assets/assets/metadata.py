@@ -15,11 +15,12 @@ from bess_assets.assets.plots import cumulative_revenue, top_ten
 from bess_assets.ercot.datasets import Dataset
 from bess_assets.ercot.inspection import availability_rows
 from bess_assets.report.schema_matrix import matrix_markdown
-from bess_assets.run import Registered, result_table
+from bess_assets.run import result_table
 from bess_assets.settings import Settings
 from bess_assets.settlement.metrics import fleet_usd_per_kw
 from bess_assets.store.journal import CheckEntry, FindingEntry, TableEntry
 from bess_assets.store.paths import report_files, result_path
+from bess_assets.store.rollups import Registered
 from bess_assets.tables import LEADERBOARD, FileSet, Table
 
 OWNERS = ("team:battery-analytics",)

@@ -1,12 +1,6 @@
-"""The one partitions definition, and how operating years map to the publication years of 60-day files.
-
-Belongs here: which years there are, and which file years a year reads.
-Does not: what is missing or changed in a year (store/status.py).
-"""
+"""The one partitions definition of assets and checks: operating years."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import dagster as dg
 
@@ -20,24 +14,6 @@ operating_years = dg.TimeWindowPartitionsDefinition(
     end_offset=1,  # without it a year exists only once it is over
 )
 """All yearly assets and checks share it: Dagster maps years to years only between definitions of one kind and time zone."""
-
-
-@contextmanager
-def _knowingly() -> Iterator[None]:
-    # Both are the only kind that works on yearly assets (pinned below 1.14, and by tests); nobody who runs this can act on the warning.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        warnings.simplefilter("ignore", dg.PreviewWarning)
-        yield
-
-
-with _knowingly():
-    publication_years = dg.TimeWindowPartitionMapping(
-        start_offset=0,
-        end_offset=1,
-        allow_nonexistent_upstream_partitions=True,  # the file of next year is not there yet for the current one
-    )
-"""From a delivery year to the files that may hold it: 60-day files are grouped by publication, so the end of a year lies in the next file."""
 
 
 def partition_exists(year: int) -> bool:
@@ -54,7 +30,9 @@ def yearly_check(name: str, asset: str, description: str, *, blocking: bool = Fa
         description: what it holds, and what to do where it doesn't.
         blocking: whether what comes after waits for it to pass.
     """
-    with _knowingly():
+    with warnings.catch_warnings():
+        # the only kind of check that works on yearly assets (pinned below 1.14, and by tests); nobody who runs this can act on the warning
+        warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.AssetCheckSpec(
             name, asset=asset, description=description, blocking=blocking, partitions_def=operating_years
         )

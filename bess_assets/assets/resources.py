@@ -1,57 +1,59 @@
-"""What assets and sensors are given: the settings, and the year held while a run works on it.
+"""The resource of assets and sensors: the settings, and the year that a run holds from its first step to its last."""
 
-Belongs here: where rollups and results are, as a Dagster resource; taking the year lock for a run.
-Does not: how the history of a run is written (assets/history.py), reading the environment (settings.py), the lock itself (store/locks.py), Parquet.
-"""
-
-import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 
 import dagster as dg
+from pydantic import PrivateAttr
 
-from bess_assets.assets.history import quick_history
+from bess_assets.ercot.rollup_names import BATTERY_TABLE
+from bess_assets.run import HeldYear, hold_year
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.capacity import check_room
-from bess_assets.store.journal import begin_run, end_run, fail_unfinished, remove_stale_files
-from bess_assets.store.locks import year_lock
+from bess_assets.store.fingerprint import fingerprint
 from bess_assets.tables import TABLES, YEARLY
 
 ALL_YEARS = "all"
 HOLDING_TAG = "bess/holds_year"
 """On a run: the year whose lock it holds, and `RELEASED` from when it gave it back.
 
-An unfinished run that says so while somebody else holds the lock is dead: see `automation.dead_runs`.
+An unfinished run that says so while another process holds the lock is dead: see `automation.dead_runs`.
 """
-
 RELEASED = "released"
+DATA_VERSION_TAG = "dagster/data_version"
+"""As Dagster writes it for `MaterializeResult(data_version=)`."""
 
 _WAIT_SECONDS = 60.0
 
-_log = logging.getLogger(__name__)
-
 
 def holding(year: int | None) -> str:
-    """What `HOLDING_TAG` says of a run that holds this year; None is the merged tables."""
+    """The value of `HOLDING_TAG` for a year; None is the merged tables."""
     return str(year or ALL_YEARS)
 
 
 class Warehouse(dg.ConfigurableResource["Warehouse"]):
-    """Where things are. A run on a year holds that year's lock from its first step to its last, so that two refreshes cannot mix.
+    """The settings, and within a run the year held, so that two refreshes cannot mix.
 
     Attributes:
         environment: `BESS_*` variables to use instead of the process's own; empty means the environment at the time of use.
     """
 
     environment: dict[str, str] = {}
+    _held: HeldYear | None = PrivateAttr(default=None)
 
     def settings(self) -> Settings:
         """The settings, read now."""
         return load_settings(environ=self.environment or None)
 
+    @property
+    def held(self) -> HeldYear:
+        """The year that the run holds."""
+        if self._held is None:
+            raise RuntimeError("no run is under way, and so no year is held")
+        return self._held
+
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["Warehouse", None, None]:
-        """Hold the year while the run uses this; outside a run, and in a run on no year, hold nothing.
+        """Hold the year while the run uses this; outside a run hold nothing. A run on no year holds the merged tables.
 
         Raises:
             YearBusyError: another process holds the year for too long.
@@ -61,30 +63,29 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
         if run is None or instance is None:
             yield self
             return
-        settings = self.settings()
         partition = run.tags.get("dagster/partition")
         year = int(partition) if partition else None
-        with year_lock(settings, year, wait_seconds=_WAIT_SECONDS) as first:
-            if first:
-                for path in remove_stale_files(settings, year):
-                    _log.warning("removed %s, left half written by a run that died", path)
-                for table in fail_unfinished(settings.results, year):
-                    _log.warning("%s was not made by a run that died", table)
+        # `bess refresh` has tagged its run, holds the year before it and after it
+        launched = HOLDING_TAG not in run.tags
+        with hold_year(self.settings(), year, _WAIT_SECONDS) as self._held:
+            if launched:
                 instance.add_run_tags(run.run_id, {HOLDING_TAG: holding(year)})
-            planned = tables_of(run, year)
             try:
-                if year is not None:
-                    check_room(settings, year, planned)
-                if planned:
-                    begin_run(settings.results, year, planned)
-                with quick_history():
-                    yield self
+                note_battery_table(instance, self.settings())
+                self._held.begin(tables_of(run, year))
+                yield self
             finally:
-                if planned:
-                    end_run(settings.results, year)
-                if first:
-                    # Before the lock is free: whoever takes it next may fail every run that still says it holds it.
+                if launched:
+                    # Before the lock is free: the next process to take it may fail every run that still says it holds it.
                     instance.add_run_tags(run.run_id, {HOLDING_TAG: RELEASED})
+
+
+def note_battery_table(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Show Dagster the content of the user's battery table, before a run reads it."""
+    version = fingerprint(settings.registry_csv)["digest"] if settings.registry_csv else "absent"
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(asset_key=BATTERY_TABLE, tags={DATA_VERSION_TAG: version})
+    )
 
 
 def tables_of(run: dg.DagsterRun, year: int | None) -> list[str]:

@@ -1,8 +1,4 @@
-"""ERCOT's reports and their annual rollups.
-
-Belongs here: one asset a dataset, which registers the file that is there, or builds it from reports.
-Does not: how it is built (ercot/rollup.py), reading rows (ercot/parsing.py).
-"""
+"""The assets of the inputs: ERCOT's reports, the user's battery table, and one annual rollup a dataset."""
 
 import logging
 from collections.abc import Iterator
@@ -13,8 +9,8 @@ from bess_assets.assets.metadata import OWNERS, dataset_schema, rollup_metadata
 from bess_assets.assets.partitions import operating_years, yearly_check
 from bess_assets.assets.resources import Warehouse
 from bess_assets.ercot.datasets import DATASETS, Dataset
-from bess_assets.errors import BessError
-from bess_assets.run import Registered, build_rollup, register_rollup
+from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER
+from bess_assets.store.rollups import Registered, build_rollup
 
 FILE_CHECK = "the_file_is_there_with_every_column"
 
@@ -30,11 +26,20 @@ ercot_reports = dg.AssetSpec(
 )
 
 
-def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """The asset of one dataset.
+battery_table = dg.AssetSpec(
+    BATTERY_TABLE,
+    group_name="rollups",
+    description="The user's table of batteries (`BESS_REGISTRY`). Each run notes its content first, so that a change of it makes its readers stale.",
+    owners=list(OWNERS),
+    kinds={"csv"},
+)
 
-    Materializing it looks at the footer of the user's file and never writes it; where there is none it builds one from reports, as far as reports are new.
-    An absent file is no failure.
+
+def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
+    """The asset of one dataset; a partition is the files that the operating year reads: of a 60-day dataset those of two publication years.
+
+    Materializing it reads the footers of the user's files and never writes them; where there are none it builds one from reports, as far as reports are
+    new. An absent file is no failure.
     """
 
     @dg.asset(
@@ -56,20 +61,14 @@ def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
         ],
     )
     def register(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster looks for the bare class
-        settings, file_year = warehouse.settings(), int(context.partition_key)
-        build_rollup(settings, dataset.name, file_year)
-        registered = register_rollup(settings, dataset.name, file_year)
-        oddities = list(file_oddities(dataset, file_year, registered))
-        if dataset.sixty_day:
-            # This year's last deliveries lie in the next file. It has a partition of its own, which shows it and fails if it is bad: here it is noted.
-            try:
-                register_rollup(settings, dataset.name, file_year + 1, file_year)
-            except BessError as error:
-                oddities.append(f"the next year's file: {error.problem}")
+        year = int(context.partition_key)
+        build_rollup(warehouse.settings(), dataset.name, year)
+        registered = warehouse.held.register(dataset.name)
+        oddities = list(file_oddities(dataset, year, registered))
         for oddity in oddities:
-            _log.warning("%s %d: %s", dataset.name, file_year, oddity)
+            _log.warning("%s %d: %s", dataset.name, year, oddity)
         return dg.MaterializeResult(
-            data_version=rollup_version(registered),
+            data_version=dg.DataVersion(registered.version),
             metadata=rollup_metadata(registered),
             check_results=[
                 dg.AssetCheckResult(
@@ -84,19 +83,14 @@ def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
     return register
 
 
-def rollup_version(registered: Registered) -> dg.DataVersion:
-    """A rollup's data version is its content: a touched, unchanged file makes nothing stale."""
-    digests = [entry["fingerprint"]["digest"] for _, entry in sorted(registered.files.items())]
-    return dg.DataVersion("+".join(digests) or "absent")
-
-
-def file_oddities(dataset: Dataset, file_year: int, registered: Registered) -> Iterator[str]:
-    """What a reader should know of a rollup, or of its absence."""
-    if not registered.files and not dataset.in_no_figure:
+def file_oddities(dataset: Dataset, year: int, registered: Registered) -> Iterator[str]:
+    """Phrases that warn of a rollup, or of its absence; the 60-day file of the next year may still be to come."""
+    of_year = {f"{year}.parquet", f"{BUILT_FOLDER}/{year}.parquet"}
+    if not of_year & registered.files.keys() and not dataset.in_no_figure:
         # By publication, two months after delivery: a dataset that began in December has its first rows in the file of the year after.
         first = dataset.first_year + 1 if dataset.sixty_day else dataset.first_year
-        if first <= file_year <= dataset.last_year:
-            yield f"no file {dataset.folder}/{file_year}.parquet, and no reports to build it from: its figures are unknown, not zero"
+        if first <= year <= dataset.last_year:
+            yield f"no file {dataset.folder}/{year}.parquet, and no reports to build it from: its figures are unknown, not zero"
     for name, entry in sorted(registered.files.items()):
         where = f"{name}: " if len(registered.files) > 1 else ""
         for words, columns in (
@@ -112,5 +106,6 @@ def file_oddities(dataset: Dataset, file_year: int, registered: Registered) -> I
 
 ASSETS: list[dg.AssetSpec | dg.AssetsDefinition] = [
     ercot_reports,
+    battery_table,
     *(rollup_asset(dataset) for dataset in DATASETS.values()),
 ]

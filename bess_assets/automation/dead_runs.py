@@ -12,8 +12,8 @@ import dagster as dg
 from bess_assets.assets.resources import ALL_YEARS, HOLDING_TAG, holding
 from bess_assets.errors import YearBusyError
 from bess_assets.settings import Settings
-from bess_assets.store.journal import remove_stale_files
 from bess_assets.store.locks import year_lock
+from bess_assets.store.paths import remove_stale_files
 
 _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,  # recorded, and killed before its first event; one that the UI launched holds nothing yet

@@ -4,10 +4,12 @@ Belongs here: what one run materializes or checks, and how it is executed.
 Does not: when (sensors.py, schedules.py, materialize.py).
 """
 
+from collections.abc import Collection
+
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from bess_assets.assets import freshness, validation
+from bess_assets.assets import freshness, rollups, tables, validation
 from bess_assets.assets.partitions import operating_years
 from bess_assets.tables import TABLES
 
@@ -64,5 +66,16 @@ validate_year = _of_one_check(
 check_freshness = _of_one_check(
     CHECK_FRESHNESS, _freshness, "Says whether a year's data reach the day that ERCOT must have disclosed by now."
 )
+
+
+def checks_with(assets: Collection[str]) -> list[dg.AssetCheckKey]:
+    """The checks that a refresh of some assets runs: those that come with their tables and rollups, not the second settlement and freshness.
+
+    A run that names its assets and not its checks would run every check of them.
+    """
+    made = [asset for asset in (*rollups.ASSETS, *tables.ASSETS) if isinstance(asset, dg.AssetsDefinition)]
+    keys = {key for asset in made for key in asset.check_keys if key.asset_key.path[-1] in assets}
+    return sorted(keys, key=lambda key: (key.asset_key.path[-1], key.name))
+
 
 JOBS = [refresh_year, merge_years, verify_year, validate_year, check_freshness]

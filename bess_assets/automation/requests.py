@@ -10,8 +10,9 @@ import json
 import dagster as dg
 
 from bess_assets.assets.partitions import partition_exists
+from bess_assets.automation.jobs import checks_with
 from bess_assets.settings import Settings
-from bess_assets.store.fingerprint import fingerprint
+from bess_assets.store.fingerprint import fingerprint, stamp
 from bess_assets.store.paths import input_files
 from bess_assets.store.status import State, YearPlan
 from bess_assets.tables import YEARLY
@@ -48,11 +49,12 @@ def refresh_request(settings: Settings, plan: YearPlan, only: State | None, aske
     tables = plan.to_refresh(only)
     if not tables or plan.year is None or not partition_exists(plan.year):
         return None
-    selection = None if only is None else [dg.AssetKey(name) for name in [*plan.datasets_of(tables), *tables]]
+    selected = [*plan.datasets_of(tables), *tables]
     return dg.RunRequest(
         run_key=f"{asked_by}{plan.year}:{_digest(settings, plan, tables)}",
         partition_key=str(plan.year),
-        asset_selection=selection,
+        asset_selection=None if only is None else [dg.AssetKey(name) for name in selected],
+        asset_check_keys=None if only is None else checks_with(selected),
         tags={"bess/why": _why(plan, tables)},
     )
 
@@ -61,15 +63,13 @@ def _digest(settings: Settings, plan: YearPlan, tables: list[str]) -> str:
     # The schemas are made of files that cannot be read too, and would give each try a key of its own.
     judged = [name for name in tables if YEARLY[name].group != "schemas"] or tables
     now: dict[str, object] = {}
-    for files in plan.news.values():
-        for file in files:
-            status = (settings.reports / file).stat()
-            now[f"reports/{file}"] = [status.st_size, status.st_mtime_ns]
+    for file in (file for files in plan.news.values() for file in files):
+        now[f"reports/{file}"] = stamp(settings.reports / file)
     for name in judged:
         entry = plan.record["tables"].get(name)
         now[name] = [entry["status"], entry["finished"], entry["digest"]] if entry else None
         for label, path in input_files(settings, plan.year, YEARLY[name]).items():
-            now[label] = fingerprint(path).digest
+            now[label] = fingerprint(path)["digest"]
     return hashlib.sha256(json.dumps(now, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -21,6 +21,7 @@ from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.requests import refresh_request, years_at_work
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
+from bess_assets.store.fingerprint import stamp
 from bess_assets.store.journal import read_run
 from bess_assets.store.locks import year_is_busy
 from bess_assets.store.paths import input_files, result_years
@@ -109,9 +110,7 @@ def _how_files_look(settings: Settings, plan: YearPlan) -> str:
         paths = {*input_files(settings, plan.year, YEARLY[name]).values()}
         for dataset in YEARLY[name].datasets:
             paths |= {settings.reports / file for file in plan.news.get(dataset, ())}
-        for path in paths:
-            status = path.stat()
-            marks.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+        marks += [f"{path} {stamp(path)}" for path in paths]
     return hashlib.sha256("\n".join(sorted(set(marks))).encode()).hexdigest()[:16]
 
 

@@ -176,7 +176,7 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
     cannot be used is named and stops nothing; the exit code is then 1.
     """
     from bess_assets.cli import state
-    from bess_assets.run import roll_up_reports
+    from bess_assets.store.rollups import roll_up_reports
 
     settings = options.settings()
     with long_work() as tell:

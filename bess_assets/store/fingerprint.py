@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
@@ -11,58 +10,52 @@ _SAMPLE_BYTES = 64 * 1024
 _WHOLE_FILE_BYTES = 2 * _SAMPLE_BLOCKS * _SAMPLE_BYTES
 
 
-class FingerprintEntry(TypedDict):
-    """A fingerprint in a run record."""
+class Fingerprint(TypedDict):
+    """Size and modification time, to notice a change, and a digest of the content, to decide; as it stands in a run record.
 
-    size: int
-    mtime_ns: int
-    digest: str
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """Size and modification time to notice a change, a content digest to decide.
-
-    Attributes:
-        size: bytes.
-        mtime_ns: modification time.
-        digest: SHA-256 of what `content_digest` reads of the file.
+    `digest` is the SHA-256 of what `content_digest` reads of the file.
     """
 
     size: int
     mtime_ns: int
     digest: str
-
-    def entry(self) -> FingerprintEntry:
-        """As it stands in a run record."""
-        return FingerprintEntry(size=self.size, mtime_ns=self.mtime_ns, digest=self.digest)
 
 
 _digests: dict[tuple[str, int, int], str] = {}
 
 
-def fingerprint(path: Path) -> Fingerprint:
-    """Fingerprint of a file; a digest is reckoned once per process for one size and time.
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and modification time in ns of a file: enough to notice that it may have changed.
 
     Raises:
         OSError: the file is not there or cannot be read.
     """
     status = path.stat()
-    key = (str(path), status.st_size, status.st_mtime_ns)
+    return status.st_size, status.st_mtime_ns
+
+
+def fingerprint(path: Path) -> Fingerprint:
+    """Fingerprint of a file; a digest is computed once a process for one size and time.
+
+    Raises:
+        OSError: the file is not there or cannot be read.
+    """
+    size, mtime_ns = stamp(path)
+    key = (str(path), size, mtime_ns)
     if key not in _digests:
         _digests[key] = content_digest(path)
-    return Fingerprint(status.st_size, status.st_mtime_ns, _digests[key])
+    return Fingerprint(size=size, mtime_ns=mtime_ns, digest=_digests[key])
 
 
 def same(old: Fingerprint, path: Path) -> bool:
-    """Whether the file still holds what it held: a touched file does, a missing one does not."""
+    """Whether the file has the content that it had: a touched file has, a missing one has not."""
     try:
-        status = path.stat()
+        size, mtime_ns = stamp(path)
     except OSError:
         return False
-    if status.st_size != old.size:
+    if size != old["size"]:
         return False
-    return status.st_mtime_ns == old.mtime_ns or fingerprint(path).digest == old.digest
+    return mtime_ns == old["mtime_ns"] or fingerprint(path)["digest"] == old["digest"]
 
 
 def content_digest(path: Path) -> str:

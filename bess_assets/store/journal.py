@@ -1,28 +1,22 @@
-"""The run record `<results>/_runs/<year>.json`: the last refresh of each table of a year, and what a run under way has still to make."""
+"""The run record of a year, `<results>/_runs/<year>.json`: how its tables were last made, and which a run under way has still to make."""
 
 import importlib.metadata
 import json
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
-from filelock import FileLock
-
-from bess_assets.ercot.rollup_names import BUILT_FOLDER
 from bess_assets.errors import BessError, writing
-from bess_assets.settings import Settings
-from bess_assets.store.fingerprint import FingerprintEntry
-from bess_assets.store.paths import MERGED, result_years, run_record_path, temporary_path
-from bess_assets.tables import FILE_SETS, TABLES, FileSet
+from bess_assets.store.fingerprint import Fingerprint
+from bess_assets.store.paths import result_years, run_record_path, temporary_path
+from bess_assets.tables import TABLES, YEARLY, FileSet
 
 DIED = "The process of its last run ended before it was made."
-_RECORD_LOCK_SECONDS = 30.0
 
 
 class BuiltEntry(TypedDict):
-    """What the manifest of a built rollup comes to, in a run record."""
+    """The manifest of a built rollup, in brief."""
 
     reports: int
     csv_bytes: int
@@ -33,11 +27,11 @@ class BuiltEntry(TypedDict):
 
 
 class RollupFileEntry(TypedDict):
-    """One rollup file in a run record."""
+    """One rollup file; `error` where it cannot be used."""
 
     rows: int
     bytes: int
-    fingerprint: FingerprintEntry
+    fingerprint: Fingerprint
     missing: list[str]
     unknown: list[str]
     zero_filled: list[str]
@@ -46,14 +40,18 @@ class RollupFileEntry(TypedDict):
 
 
 class RollupEntry(TypedDict):
-    """One dataset in a run record; `files` by name: of the publication years that the operating year reads, and `built/<year>.parquet`."""
+    """The files of one dataset that the year reads, by name: `2024.parquet` is the user's, `built/2024.parquet` was built from reports.
+
+    `closed` says that a built rollup of the next year, which is not read, shows that this year is over.
+    """
 
     origin: Literal["found", "built", "absent"]
     files: dict[str, RollupFileEntry]
+    closed: NotRequired[bool]
 
 
 class FindingEntry(TypedDict):
-    """One finding in a run record."""
+    """One finding of a step."""
 
     kind: str
     subject: str
@@ -63,7 +61,7 @@ class FindingEntry(TypedDict):
 
 
 class CheckEntry(TypedDict):
-    """One check in a run record; `numbers` are figures of it by name."""
+    """One check; `numbers` are figures of it by name."""
 
     name: str
     passed: bool
@@ -73,7 +71,7 @@ class CheckEntry(TypedDict):
 
 
 class TableEntry(TypedDict):
-    """One result table in a run record.
+    """One result table, or set of files.
 
     `inputs` has a fingerprint for each file (`<dataset>/<file>`, `registry_csv`) and the digest of each upstream table (`table:<name>`). `made_up` says
     whether the rollups in use were simulated when the file that is there now was made.
@@ -87,19 +85,20 @@ class TableEntry(TypedDict):
     digest: str | None
     seconds: float
     peak_memory_mb: int
-    inputs: dict[str, FingerprintEntry | str]
+    inputs: dict[str, Fingerprint | str]
     findings: list[FindingEntry]
     checks: list[CheckEntry]
     error: str | None
     package_version: str
+    code_version: NotRequired[str]
     finished: str
     made_up: NotRequired[bool]
 
 
 class RunRecord(TypedDict):
-    """What the last refresh of each table of a year came to; `year` is None in the record of the merged tables.
+    """All that is recorded of a year; `year` is None in the record of the merged tables.
 
-    `unfinished` are the tables that the run under way has still to make; a run that ends, well or not, leaves none, and one that dies all of them.
+    `unfinished` are the tables that the run under way has still to make. A run that ends leaves none, one that is killed leaves those it did not make.
     """
 
     year: int | None
@@ -141,6 +140,90 @@ def read_run(results: Path, year: int | None) -> RunRecord:
         ) from error
 
 
+class Journal:
+    """The run record of a year in memory, for the one process that holds the year; written whole, by a rename, whenever a table is finished."""
+
+    def __init__(self, results: Path, year: int | None) -> None:
+        """Read what was recorded.
+
+        Raises:
+            BessError: the file is there and is no run record.
+        """
+        self.path = run_record_path(results, year)
+        self.record = read_run(results, year)
+        self._changed = False
+
+    def begin(self, tables: Collection[str]) -> None:
+        """Note the tables that a run is about to make, so that its death will be seen."""
+        self.record["unfinished"] = list(tables)
+        self._write()
+
+    def put_table(self, name: str, entry: TableEntry) -> None:
+        """Record how a table was made, or why it was not."""
+        self._put(name, entry)
+        if name in self.record["unfinished"]:
+            self.record["unfinished"].remove(name)
+        self._write()
+
+    def put_rollup(self, dataset: str, entry: RollupEntry) -> None:
+        """Record the rollup files of a dataset that the year reads; they are written with the next table, or at the end of the run."""
+        self._changed = self._changed or self.record["rollups"].get(dataset) != entry
+        self.record["rollups"][dataset] = entry
+
+    def fail_unfinished(self) -> list[str]:
+        """Record as failed what a dead run was still to make; returns these tables."""
+        left = self.record["unfinished"]
+        for table in left:
+            before = self.record["tables"].get(table)
+            entry = table_entry(
+                status="failed", seconds=0.0, peak_memory_mb=0, inputs=before["inputs"] if before else {}, error=DIED
+            )
+            self._put(table, entry)
+        if left:
+            self.begin([])
+        return left
+
+    def end(self) -> None:
+        """Note that the run has ended, well or not: the tables that it did not make were held back."""
+        if self.record["unfinished"] or self._changed:
+            self.begin([])
+
+    def _put(self, name: str, entry: TableEntry) -> None:
+        """Add what every entry says: the version of its code, and of a failed table whether the file that is still there is made up."""
+        before = self.record["tables"].get(name)
+        if entry["status"] == "failed" and before and "made_up" in before:
+            entry["made_up"] = before["made_up"]
+        version = (YEARLY.get(name) or TABLES[name]).code_version
+        self.record["tables"][name] = {"code_version": version, **entry}
+
+    def _write(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_path(self.path)
+        try:
+            with writing(self.path):
+                temporary.write_text(_record_text(self.record), encoding="utf-8")
+            temporary.replace(self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._changed = False
+
+
+def _record_text(record: RunRecord) -> str:
+    """A run record as JSON, one dataset or table a line: it is written some twenty times a refresh, and indenting all of it would take ten times as long."""
+
+    def lines(entries: Mapping[str, object]) -> str:
+        inside = [f"  {json.dumps(name)}: {json.dumps(entry, allow_nan=False)}" for name, entry in entries.items()]
+        return "{\n" + ",\n".join(inside) + "\n }" if inside else "{}"
+
+    parts = [
+        f' "year": {json.dumps(record["year"])}',
+        f' "rollups": {lines(record["rollups"])}',
+        f' "tables": {lines(record["tables"])}',
+        f' "unfinished": {json.dumps(record["unfinished"])}',
+    ]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 def recorded_digest(results: Path, year: int, table: str) -> str | None:
     """Digest of a result table when it was last written; None if it never was."""
     entry = read_run(results, year)["tables"].get(table)
@@ -157,72 +240,12 @@ def earlier_digests(results: Path, files: FileSet, year: int) -> dict[str, str]:
     }
 
 
-def record_table(results: Path, year: int | None, table: str, entry: TableEntry) -> None:
-    """Put what became of a table into the run record."""
-    with _changing(results, year) as record:
-        _put(record, table, entry)
-        if table in record["unfinished"]:
-            record["unfinished"].remove(table)
-
-
-def _put(record: RunRecord, table: str, entry: TableEntry) -> None:
-    """A failed table leaves the file of before in its place, made up or not."""
-    before = record["tables"].get(table)
-    if entry["status"] == "failed" and before and "made_up" in before:
-        entry["made_up"] = before["made_up"]
-    record["tables"][table] = entry
-
-
-def begin_run(results: Path, year: int | None, tables: Collection[str]) -> None:
-    """Note what a run is about to make, so that its death will be seen; call it while holding the year."""
-    with _changing(results, year) as record:
-        record["unfinished"] = list(tables)
-
-
-def end_run(results: Path, year: int | None) -> None:
-    """Note that a run has ended, well or not: what it did not make, something held back."""
-    if read_run(results, year)["unfinished"]:
-        with _changing(results, year) as record:
-            record["unfinished"] = []
-
-
-def fail_unfinished(results: Path, year: int | None) -> list[str]:
-    """Mark as failed what a dead run was still to make; call it while holding the year, and with no run of one's own under way.
-
-    Returns:
-        the tables marked.
-    """
-    left = read_run(results, year)["unfinished"]
-    if left:
-        with _changing(results, year) as record:
-            for table in left:
-                inputs = record["tables"][table]["inputs"] if table in record["tables"] else {}
-                failed = table_entry(status="failed", seconds=0.0, peak_memory_mb=0, inputs=inputs, error=DIED)
-                _put(record, table, failed)
-            record["unfinished"] = []
-    return left
-
-
-def record_rollup(results: Path, year: int, dataset: str, file_name: str, entry: RollupFileEntry | None) -> None:
-    """Put one rollup file into the record of an operating year that reads it; None where it is absent."""
-    with _changing(results, year) as record:
-        files = record["rollups"].get(dataset, RollupEntry(origin="absent", files={}))["files"]
-        files.pop(file_name, None)
-        if entry is not None:
-            files[file_name] = entry
-        built = [name for name in files if name.startswith(f"{BUILT_FOLDER}/")]
-        origin: Literal["found", "built", "absent"] = "absent"
-        if files:
-            origin = "found" if len(built) < len(files) else "built"
-        record["rollups"][dataset] = RollupEntry(origin=origin, files=dict(sorted(files.items())))
-
-
 def table_entry(
     *,
     status: Literal["ok", "failed"],
     seconds: float,
     peak_memory_mb: int,
-    inputs: Mapping[str, FingerprintEntry | str],
+    inputs: Mapping[str, Fingerprint | str],
     rows: int | None = None,
     money_usd: float | None = None,
     coverage: float | None = None,
@@ -248,72 +271,8 @@ def table_entry(
         checks=checks or [],
         error=error,
         package_version=package_version(),
-        finished=_now(),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     if made_up is not None:
         entry["made_up"] = made_up
     return entry
-
-
-def remove_stale_files(settings: Settings, year: int | None) -> list[Path]:
-    """Remove what a dead run left half written; call it while holding the year and before writing.
-
-    Returns:
-        the files removed.
-    """
-    name = f"{MERGED if year is None else year}.parquet"
-    stale = [path for table in TABLES for path in (settings.results / table).glob(f".{name}.*.tmp")]
-    stale += [path for files in FILE_SETS for path in (settings.results / files / str(year)).glob(".*.tmp")]
-    for path in stale:
-        path.unlink(missing_ok=True)
-    record = run_record_path(settings.results, year)
-    if any(record.parent.glob(f".{record.name}.*.tmp")):
-        with _record_lock(record):  # a process at work on another year may write this record right now
-            half_records = list(record.parent.glob(f".{record.name}.*.tmp"))
-            for path in half_records:
-                path.unlink(missing_ok=True)
-            stale += half_records
-    return stale
-
-
-@contextmanager
-def _changing(results: Path, year: int | None) -> Iterator[RunRecord]:
-    path = run_record_path(results, year)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _record_lock(path):
-        record = read_run(results, year)
-        yield record
-        text = _record_text(record)
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            return
-        temporary = temporary_path(path)
-        try:
-            with writing(path):
-                temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _record_text(record: RunRecord) -> str:
-    """A run record as JSON, one dataset or table a line: it is written some sixty times a refresh, and indenting all of it would take ten times as long."""
-
-    def lines(entries: Mapping[str, object]) -> str:
-        inside = [f"  {json.dumps(name)}: {json.dumps(entry, allow_nan=False)}" for name, entry in entries.items()]
-        return "{\n" + ",\n".join(inside) + "\n }" if inside else "{}"
-
-    parts = [
-        f' "year": {json.dumps(record["year"])}',
-        f' "rollups": {lines(record["rollups"])}',
-        f' "tables": {lines(record["tables"])}',
-        f' "unfinished": {json.dumps(record["unfinished"])}',
-    ]
-    return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-def _record_lock(path: Path) -> FileLock:
-    return FileLock(path.with_name(f".{path.stem}.lock"), timeout=_RECORD_LOCK_SECONDS)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

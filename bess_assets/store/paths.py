@@ -7,7 +7,7 @@ from pathlib import Path
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER, rollup_name
 from bess_assets.settings import Settings
 from bess_assets.store.made_up import RUNS_FOLDER, made_up_beside_real
-from bess_assets.tables import FileSet, Table
+from bess_assets.tables import FILE_SETS, TABLES, FileSet, Table
 
 MERGED = "all"
 """Stands for the year in the file name, lock and run record of tables that merge all years."""
@@ -135,3 +135,18 @@ def recorded_years(results: Path) -> list[int]:
 def temporary_path(path: Path) -> Path:
     """A new name for writing beside a file; in the same folder, so that the rename is one step of the file system."""
     return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+
+
+def remove_stale_files(settings: Settings, year: int | None) -> list[Path]:
+    """Remove the files that a dead run left half written; call it while holding the year and before writing.
+
+    Returns:
+        the files removed.
+    """
+    record = run_record_path(settings.results, year)
+    paths = [record, *(result_path(settings.results, table, year) for table in TABLES)]
+    stale = [found for path in paths for found in path.parent.glob(f".{path.name}.*.tmp")]
+    stale += [found for files in FILE_SETS for found in (settings.results / files / str(year)).glob(".*.tmp")]
+    for path in stale:
+        path.unlink(missing_ok=True)
+    return stale

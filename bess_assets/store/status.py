@@ -1,7 +1,6 @@
-"""Which years and tables are missing, failed or changed, and why: the one answer that refresh, status, sensors and schedules use.
+"""Which years and tables are missing, failed or changed, and why: run records compared with the files that are there now.
 
-Belongs here: comparing the run records with the files that lie there now.
-Does not: refreshing anything (refresh.py, automation/), reading rows. Loads no Dagster.
+The one answer that refresh, status, sensors and schedules use; it loads no Dagster.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER, rollup_name
 from bess_assets.settings import Settings
-from bess_assets.store.fingerprint import Fingerprint, FingerprintEntry, same
+from bess_assets.store.fingerprint import same
 from bess_assets.store.journal import DIED, RunRecord, earlier_digests, read_run, recorded_digest
 from bess_assets.store.locks import year_is_busy
 from bess_assets.store.paths import (
@@ -35,6 +34,8 @@ gone: a file that it was made from is gone. What was made of it stands, and noth
 
 FIRST_YEAR = 2019
 """First operating year; the first in which batteries had a market worth a leaderboard."""
+
+OTHER_CODE = "made by another version of its code"
 
 _WORST_FIRST: tuple[State, ...] = ("failed", "missing", "gone", "changed", "present")
 _UPSTREAM = "table:"
@@ -218,10 +219,11 @@ def plan_merged(settings: Settings) -> YearPlan:
                 for upstream in table.upstream
                 for year in result_years(settings.results, upstream)
             }
-            inputs = record["tables"][table.name]["inputs"]
-            then = {name: value for name, value in inputs.items() if name.startswith(_UPSTREAM)}
+            entry = record["tables"][table.name]
+            then = {name: value for name, value in entry["inputs"].items() if name.startswith(_UPSTREAM)}
             changed = [name for name in sorted({*now, *then}) if now.get(name) != then.get(name)]
-            why = [f"{name.removeprefix(_UPSTREAM)} has changed" for name in changed]
+            why = [OTHER_CODE] if entry.get("code_version") != table.code_version else []
+            why += [f"{name.removeprefix(_UPSTREAM)} has changed" for name in changed]
             state = "changed" if why else "present"
         plans[table.name] = TablePlan(table.name, state, tuple(why))
     return YearPlan(None, {}, plans, record)
@@ -244,7 +246,7 @@ def _plan(
     news: Mapping[str, Sequence[str]],
 ) -> dict[str, TablePlan]:
     plans: dict[str, TablePlan] = {}
-    verdicts: dict[tuple[str, Fingerprint], bool] = {}
+    verdicts: dict[tuple[str, int, str], bool] = {}
     dead = _left_by_the_dead(settings, year, record)
     for table in tables:
         state, why = _own_state(settings, year, record, table, dead)
@@ -254,6 +256,8 @@ def _plan(
         if state in {"present", "failed"} and table.name in record["tables"]:
             files = _changed_files(settings, year, record, table, verdicts, news)
             changes, files_gone = [why for _, why in files.changed], files.gone
+            if record["tables"][table.name].get("code_version") != table.code_version:
+                changes.insert(0, OTHER_CODE)
             if state == "present":
                 datasets = [dataset for dataset in table.datasets if any(dataset == name for name, _ in files.changed)]
         gone = [f"{name} is gone" for name in files_gone]
@@ -329,7 +333,7 @@ def _changed_files(
     year: int,
     record: RunRecord,
     table: Table | FileSet,
-    verdicts: dict[tuple[str, Fingerprint], bool],
+    verdicts: dict[tuple[str, int, str], bool],
     news: Mapping[str, Sequence[str]],
 ) -> _Files:
     """What has changed among the files that a table was made from; each file is compared once for each content that was seen of it."""
@@ -349,9 +353,9 @@ def _changed_files(
             files.changed.append((dataset, f"{label} is new"))
         else:
             # of the same file, tables refreshed at different times may have seen different contents
-            seen = (name, _fingerprint(then[name]))
+            seen = (name, then[name]["mtime_ns"], then[name]["digest"])
             if seen not in verdicts:
-                verdicts[seen] = same(seen[1], now[name])
+                verdicts[seen] = same(then[name], now[name])
             if not verdicts[seen]:
                 files.changed.append((dataset, f"{label} has changed"))
     closing = {name for name in record["tables"][table.name]["inputs"] if name.startswith(LATER)}
@@ -393,7 +397,3 @@ def _changed_earlier(settings: Settings, year: int, record: RunRecord, table: Ta
 def _digest(record: RunRecord, table: str) -> str | None:
     entry = record["tables"].get(table)
     return entry["digest"] if entry else None
-
-
-def _fingerprint(entry: FingerprintEntry) -> Fingerprint:
-    return Fingerprint(size=entry["size"], mtime_ns=entry["mtime_ns"], digest=entry["digest"])

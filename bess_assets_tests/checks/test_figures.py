@@ -5,12 +5,7 @@ from datetime import date
 import pytest
 
 from bess_assets.checks import published
-from bess_assets.checks.figures import (
-    EFFICIENCY_CHECK,
-    OUTLIERS_CHECK,
-    PRICED_CHECK,
-    PUBLISHED_CHECK,
-)
+from bess_assets.checks.figures import EFFICIENCY_CHECK, OUTLIERS_CHECK, PRICED_CHECK, PUBLISHED_CHECK
 from bess_assets.settlement.metrics import outlier_note
 from bess_assets.store.made_up import MARKER
 from bess_assets_tests.checks.conftest import numbers_of

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from bess_assets.checks.ledgers import HOURS_CHECK, LEDGERS_CHECK, QUARTER_HOURS_CHECK
-from bess_assets.run import run_step
+from bess_assets.run import run_table
 from bess_assets_tests.settlement.small import may_market, settle
 
 LEDGERS = {
@@ -115,7 +115,7 @@ def test_a_day_of_another_year_is_no_day_of_this_one(settled, judge, spoil):
 def test_a_file_that_cannot_be_read_has_not_passed_and_the_record_says_why(settled, settings):
     del settled
     (settings.results / "energy_revenue" / "2022.parquet").write_bytes(b"half a file")
-    checks = {c["name"]: c for c in run_step(settings, 2022, "leaderboard")["checks"]}
+    checks = {c["name"]: c for c in run_table(settings, 2022, "leaderboard")["checks"]}
     assert not checks[LEDGERS_CHECK]["passed"]
     assert checks[LEDGERS_CHECK]["detail"].startswith("could not be judged: DuckDB cannot answer this.")
 
@@ -151,7 +151,7 @@ def test_a_ledger_that_the_board_was_not_made_from_is_noticed(settled, settings,
         return rows.set_column(rows.schema.get_field_index(column), column, pa.array(values, pa.float64()))
 
     spoil(2022, table, a_dollar_more)
-    (check,) = (c for c in run_step(settings, 2022, "leaderboard")["checks"] if c["name"] == LEDGERS_CHECK)
+    (check,) = (c for c in run_table(settings, 2022, "leaderboard")["checks"] if c["name"] == LEDGERS_CHECK)
     assert (check["passed"], check["blocking"]) == (False, True)
     assert check["numbers"]["components_differing"] == 1
     assert check["numbers"]["largest_difference_usd"] == pytest.approx(1.0)

@@ -8,7 +8,7 @@ import pytest
 from bess_assets.checks.expected_rows import ROWS_A_DAY, expected_between, factor
 from bess_assets.checks.row_counts import ROWS_CHECK
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.run import run_step
+from bess_assets.run import run_table
 from bess_assets.store.made_up import MARKER
 from bess_assets.store.paths import EXPECTED_ROWS_FILE
 from bess_assets.store.status import plan_year
@@ -27,7 +27,7 @@ def _write(folder, year, *, count=10, keep=1.0):
 
 
 def _check(settings, year):
-    (check,) = (c for c in run_step(settings, year, "rollup_schemas")["checks"] if c["name"] == ROWS_CHECK)
+    (check,) = (c for c in run_table(settings, year, "rollup_schemas")["checks"] if c["name"] == ROWS_CHECK)
     assert not check["blocking"]
     return check
 
@@ -136,13 +136,13 @@ def test_an_expectation_that_cannot_be_understood_is_said_and_ercots_is_used(set
 
 def test_an_expectation_that_changes_makes_the_schemas_stale_and_nothing_else(settings):
     count = _write(settings.rollups, 2024)
-    run_step(settings, 2024, "rollup_schemas")
+    run_table(settings, 2024, "rollup_schemas")
     assert plan_year(settings, 2024).tables["rollup_schemas"].state == "present"
     _say(settings, {"as_prices": {"2024": count}})
     plan = plan_year(settings, 2024).tables
     assert (plan["rollup_schemas"].state, plan["rollup_schemas"].why) == ("changed", ("expected_rows.json is new",))
     assert plan["bess_registry"].state == "missing"
-    run_step(settings, 2024, "rollup_schemas")
+    run_table(settings, 2024, "rollup_schemas")
     _say(settings, {"as_prices": {"2024": count + 1}})
     assert plan_year(settings, 2024).tables["rollup_schemas"].why == ("expected_rows.json has changed",)
 

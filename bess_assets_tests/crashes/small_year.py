@@ -15,12 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bess_assets.report.files import write_report
-from bess_assets.run import STEPS, run_files, run_step
+from bess_assets.run import STEPS, run_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
-from bess_assets.store.journal import begin_run, end_run, fail_unfinished, read_run, remove_stale_files
-from bess_assets.store.locks import year_lock
+from bess_assets.store.journal import read_run
 from bess_assets.store.paths import report_files, result_path
 from bess_assets.tables import LEADERBOARD_HISTORY, LEADERBOARD_REPORT, WHAT_CHANGED, YEARLY
 
@@ -60,21 +58,12 @@ def settings_of(folder: Path, home: Path, edition: str) -> Settings:
 
 
 def refresh(settings: Settings, wait_seconds: float = 0.0) -> None:
-    """Refresh the year as a run does, without Dagster: the same lock, the same notes, the same steps in the same order.
+    """Refresh the year as a run does, without Dagster.
 
     Raises:
         YearBusyError: another process holds the year.
     """
-    with year_lock(settings, YEAR, wait_seconds=wait_seconds):
-        remove_stale_files(settings, YEAR)
-        fail_unfinished(settings.results, YEAR)
-        begin_run(settings.results, YEAR, list(YEARLY))
-        try:
-            for table in STEPS:
-                run_step(settings, YEAR, table)
-            run_files(settings, YEAR, LEADERBOARD_REPORT, write_report)
-        finally:
-            end_run(settings.results, YEAR)
+    run_year(settings, YEAR, wait_seconds)
 
 
 # --- what lies there ------------------------------------------------------------------------------------------------------------------------

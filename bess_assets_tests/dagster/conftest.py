@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from bess_assets.automation.dagster_home import ensure_dagster_home
-from bess_assets.materialize import YearOutcome, materialize_year, merge_years, register_rollups
+from bess_assets.refresh import YearOutcome, materialize_year, merge_years
 from bess_assets.run import StepEvent
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
@@ -59,6 +59,5 @@ def instance(home: Settings) -> Iterator[dg.DagsterInstance]:
 def refreshed(home: Settings, instance: dg.DagsterInstance) -> Refreshed:
     """The year refreshed and merged."""
     events: list[StepEvent] = []
-    register_rollups(instance, home, YEAR + 1)
     year = materialize_year(instance, home, YEAR, on_event=events.append)
     return Refreshed(home, instance, year, merge_years(instance, home), events)

@@ -14,13 +14,14 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.inspection import availability_rows, column_availability, rollup_schemas
 from bess_assets.ercot.schema_files import SchemaFile, same_type
 from bess_assets.ercot.step import Inputs, StepResult
-from bess_assets.run import run_step
+from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.files import ResultTable, conform
-from bess_assets.store.journal import read_run, record_table
+from bess_assets.store.journal import read_run
 from bess_assets.store.paths import RollupFolder, result_path, result_years
 from bess_assets.store.status import plan_merged, plan_year
 from bess_assets.tables import TABLES
+from bess_assets_tests.made_home import record_table
 from bess_assets_tests.scenario import (
     CAMEL_TEXT,
     ERAS,
@@ -642,7 +643,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_the_check_names_each_mismatch_and_no_figure_is_said_to_be_affected(settings):
     dam(settings.rollups, without=("award_mw",))
-    checks = {check["name"]: check for check in run_step(settings, 2024, "rollup_schemas")["checks"]}
+    checks = {check["name"]: check for check in run_table(settings, 2024, "rollup_schemas")["checks"]}
     columns = checks[COLUMNS_CHECK]
     assert (columns["passed"], columns["blocking"]) == (False, False)
     assert "dam_gen_resources 2024.parquet: award_mw absent, though ERCOT published it then" in columns["detail"]
@@ -650,7 +651,7 @@ def test_the_check_names_each_mismatch_and_no_figure_is_said_to_be_affected(sett
 
 
 def test_a_schema_file_that_changes_makes_the_schemas_stale_and_nothing_else(settings):
-    run_step(settings, 2024, "rollup_schemas")
+    run_table(settings, 2024, "rollup_schemas")
     assert plan_year(settings, 2024).tables["rollup_schemas"].state == "present"
     (settings.rollups / "DAM_Gen_Resources" / "schema.json").write_text("{}", encoding="utf-8")
     plan = plan_year(settings, 2024).tables["rollup_schemas"]
@@ -669,7 +670,7 @@ def read_again(settings, monkeypatch) -> Callable[[], list[str]]:
 
     def make() -> list[str]:
         read.clear()
-        run_step(settings, 2024, "rollup_schemas")
+        run_table(settings, 2024, "rollup_schemas")
         return list(read)
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
@@ -704,7 +705,7 @@ def test_stamps_are_read_again_where_another_version_made_the_schemas_or_their_f
     path = result_path(settings.results, "rollup_schemas", 2024)
     assert read_again() == ["SCEDTimeStamp"]
     entry = read_run(settings.results, 2024)["tables"]["rollup_schemas"]
-    record_table(settings.results, 2024, "rollup_schemas", {**entry, "package_version": "0.0.1"})
+    record_table(settings.results, 2024, "rollup_schemas", {**entry, "code_version": "0"})
     assert read_again() == ["SCEDTimeStamp"]
     assert read_again() == []
     path.write_bytes(path.read_bytes() + b" ")
@@ -715,13 +716,13 @@ def test_stamps_are_read_again_where_another_version_made_the_schemas_or_their_f
 
 def test_the_matrix_is_merged_from_the_schemas_of_the_years_that_there_are(settings):
     dam(settings.rollups, 2023)
-    run_step(settings, 2024, "rollup_schemas")
-    run_step(settings, None, "column_availability")
+    run_table(settings, 2024, "rollup_schemas")
+    run_table(settings, None, "column_availability")
     assert plan_merged(settings).tables["column_availability"].state == "present"
     assert plan_merged(settings).tables["bess_fleet"].state == "missing"
-    run_step(settings, 2023, "rollup_schemas")
+    run_table(settings, 2023, "rollup_schemas")
     merged = plan_merged(settings).tables["column_availability"]
     assert (merged.state, merged.why) == ("changed", ("rollup_schemas/2023 has changed",))
-    entry = run_step(settings, None, "column_availability")
+    entry = run_table(settings, None, "column_availability")
     assert sorted(name for name in entry["inputs"]) == ["table:rollup_schemas/2023", "table:rollup_schemas/2024"]
     assert result_years(settings.results, "column_availability") == []

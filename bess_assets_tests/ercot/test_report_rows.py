@@ -15,17 +15,7 @@ from hypothesis import strategies as st
 
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.ercot.report_rows import (
-    TIME,
-    Parsed,
-    Part,
-    day_span,
-    iso,
-    layout_of,
-    number_of,
-    parse,
-    time_column,
-)
+from bess_assets.ercot.report_rows import TIME, Parsed, Part, day_span, iso, layout_of, number_of, parse, time_column
 from bess_assets.ercot.reports import recognise
 from bess_assets.errors import InputError
 from bess_assets_tests.conftest import REAL

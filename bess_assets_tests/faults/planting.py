@@ -13,18 +13,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+from unittest.mock import patch
 
 import pyarrow.parquet as pq
 
 from bess_assets import run as pipeline
 from bess_assets.checks import FINDINGS_CHECK
 from bess_assets.ercot.rollup_names import BATTERY_TABLE
+from bess_assets.ercot.step import Inputs, StepResult
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
 from bess_assets.store.journal import read_run
 from bess_assets.store.made_up import MARKER
-from bess_assets.store.paths import file_years, in_battery_table
+from bess_assets.store.paths import in_battery_table
 from bess_assets.store.status import plan_year
 from bess_assets.tables import TABLES
 from bess_assets_tests.faults.sheets import Folder
@@ -135,7 +137,7 @@ class Market:
         (self.rollups / MARKER).write_text("{}\n", encoding="utf-8")
         self.settings = load_settings(folder / "home", {"BESS_ROLLUPS": str(self.rollups)})
         for name in STEPS:
-            pipeline.run_step(self.settings, YEAR, name)
+            pipeline.run_table(self.settings, YEAR, name)
 
     @cached_property
     def said(self) -> set[tuple[str, str, str, int]]:
@@ -182,9 +184,9 @@ class Market:
     def _settle(self, settings: Settings, plot: "Plot") -> None:
         changed = plot.rollups.changed
         for dataset in sorted(changed - {BATTERY_TABLE}):
-            # as the job does: each rollup file is registered before anything reads it
-            for file_year in file_years(dataset, plot.year):
-                pipeline.register_rollup(settings, dataset, file_year, plot.year)
+            # as the job does: rollup files are registered before anything reads them
+            with pipeline.hold_year(settings, plot.year) as held:
+                held.register(dataset)
         made: set[str] = set()
         for name in STEPS:
             table = TABLES[name]
@@ -193,9 +195,8 @@ class Market:
             if not (reached or by_table or plot.year != YEAR):
                 continue
             made.add(name)
-            started = pipeline.start_step(settings, plot.year, name)
-            plot.while_reading(name)
-            pipeline.finish_step(started)
+            with patch.dict(STEPS, {name: _interrupted(STEPS[name], lambda name=name: plot.while_reading(name))}):  # type: ignore[misc]
+                pipeline.run_table(settings, plot.year, name)
 
     def _judge(self, settings: Settings, plot: "Plot") -> Planted:
         planted = Planted(plot.signs_of_its_own(settings))
@@ -246,6 +247,17 @@ class Market:
             moved = abs(after["total_usd"] - before["total_usd"])
             planted.moved_usd += moved
             planted.most_moved = max(planted.most_moved, moved / abs(before["total_usd"]))
+
+
+def _interrupted(step: pipeline.Step, happening: Callable[[], None]) -> pipeline.Step:
+    """A step during which something happens: after its inputs were noted and before its rows are taken."""
+
+    def run(inputs: Inputs) -> StepResult:
+        result = step(inputs)
+        happening()
+        return result
+
+    return run
 
 
 class Plot:

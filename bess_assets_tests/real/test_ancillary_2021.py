@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from bess_assets.cli import main
-from bess_assets.run import STEPS, run_step
+from bess_assets.run import STEPS, run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import TableEntry
 
@@ -40,7 +40,7 @@ def pack(real_pack: Callable[[str], Path]) -> Path:
 def settled(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, dict[str, TableEntry]]:
     """The pack refreshed, every step of the year."""
     settings = load_settings(tmp_path_factory.mktemp("home"), {"BESS_ROLLUPS": str(pack / "rollups")})
-    return settings, {table: run_step(settings, 2021, table) for table in STEPS}
+    return settings, {table: run_table(settings, 2021, table) for table in STEPS}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.run import STEPS, run_step
+from bess_assets.run import STEPS, run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import TableEntry
 
@@ -58,7 +58,7 @@ def settled(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Setti
         folder / "home",
         {"BESS_ROLLUPS": str(folder / "rollups"), "BESS_REGISTRY": str(folder / "batteries.csv")},
     )
-    return settings, {table: run_step(settings, 2026, table) for table in STEPS}
+    return settings, {table: run_table(settings, 2026, table) for table in STEPS}
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def test_without_a_node_nothing_is_priced(pack: Path, tmp_path: Path) -> None:
     write_text_rollup(rollups / "RT_prices" / "2026.parquet", [reports / "rt_spp_hb_hubavg.csv"])
     settings = load_settings(tmp_path / "home", {"BESS_ROLLUPS": str(rollups)})
     for table in STEPS:
-        run_step(settings, 2026, table)
+        run_table(settings, 2026, table)
     row = pq.read_table(settings.results / "leaderboard" / "2026.parquet").to_pylist()[0]
     assert (row["battery"], row["settlement_point"], row["rt_metered_usd"]) == ("BATCAVE_1", None, None)
     assert row["excluded_reason"].startswith("settlement point unknown; energy coverage 0.000")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.run import STEPS, run_step
+from bess_assets.run import STEPS, run_table
 from bess_assets.settings import load_settings
 from bess_assets.settlement.ancillary import as_da_usd
 from bess_assets.settlement.energy import da_energy_usd
@@ -89,7 +89,7 @@ def test_the_steps_give_each_row_its_value_from_the_file_as_it_is(rows: pd.DataF
         pq.write_table(table, tmp_path / "rollups" / folder / f"{year}.parquet")
     settings = load_settings(tmp_path / "home", {"BESS_ROLLUPS": str(tmp_path / "rollups")})
     for table_name in STEPS:
-        run_step(settings, 2025, table_name)
+        run_table(settings, 2025, table_name)
 
     energy, services = (
         pq.read_table(settings.results / name / "2025.parquet").to_pandas() for name in ("energy_revenue", "as_revenue")

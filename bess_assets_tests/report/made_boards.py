@@ -15,13 +15,14 @@ import pyarrow as pa
 
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import StepResult
-from bess_assets.run import run_step
+from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.files import write_table
-from bess_assets.store.fingerprint import FingerprintEntry
-from bess_assets.store.journal import record_table, table_entry
+from bess_assets.store.fingerprint import Fingerprint
+from bess_assets.store.journal import table_entry
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES
+from bess_assets_tests.made_home import record_table
 
 SCRIPT = "<script>document.title='run'</script>"
 IMAGE = "<img src=x onerror=\"document.title='run'\">"
@@ -29,7 +30,7 @@ FORMULA = '=HYPERLINK("http://example.invalid","open")'
 CLOSING = "</script><b>&amp;"
 AWKWARD = (SCRIPT, IMAGE, FORMULA, CLOSING)
 """Names that must stay text wherever they are shown."""
-AWKWARD_FILES = {f"rt_prices/{name}.parquet": FingerprintEntry(size=1, mtime_ns=1, digest=64 * "a") for name in AWKWARD}
+AWKWARD_FILES = {f"rt_prices/{name}.parquet": Fingerprint(size=1, mtime_ns=1, digest=64 * "a") for name in AWKWARD}
 """Files of such names, that the boards are said to be made of."""
 
 
@@ -44,7 +45,7 @@ def write_boards(home: Path, year: int, batteries: int, seed: int = 1) -> Settin
     _write(settings, year, "leaderboard", _columns(board), AWKWARD_FILES)
     _write(settings, year, "leaderboard_monthly", _columns(months))
     _write(settings, year, "daily_revenue", _days(random, names, year))
-    run_step(settings, year, "leaderboard_history")
+    run_table(settings, year, "leaderboard_history")
     return settings
 
 
@@ -53,7 +54,7 @@ def write_no_board(home: Path, year: int) -> Settings:
     settings = load_settings(home, {})
     for name in ("leaderboard", "leaderboard_monthly", "daily_revenue"):
         _write(settings, year, name, {"battery": []})
-    run_step(settings, year, "leaderboard_history")
+    run_table(settings, year, "leaderboard_history")
     return settings
 
 
@@ -172,7 +173,7 @@ def _write(
     year: int,
     name: str,
     columns: Mapping[str, Any],
-    inputs: Mapping[str, FingerprintEntry | str] | None = None,
+    inputs: Mapping[str, Fingerprint | str] | None = None,
 ) -> None:
     table = TABLES[name]
     rows = len(columns["battery"])

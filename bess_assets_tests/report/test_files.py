@@ -23,8 +23,7 @@ from bess_assets.report.content import DAY_COLUMNS, STREAMS, read_content
 from bess_assets.report.files import write_report
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
-from bess_assets.store.journal import remove_stale_files
-from bess_assets.store.paths import report_files, result_path
+from bess_assets.store.paths import remove_stale_files, report_files, result_path
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT
 from bess_assets_tests.report.conftest import YEAR, program
 from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, write_boards

@@ -19,11 +19,12 @@ from bess_assets.report import page as page_module
 from bess_assets.report.content import STREAMS, read_content
 from bess_assets.report.files import write_report
 from bess_assets.report.page import page_html
-from bess_assets.run import run_step
+from bess_assets.run import run_table
 from bess_assets.settings import Settings
-from bess_assets.store.journal import read_run, record_table
+from bess_assets.store.journal import read_run
 from bess_assets.store.paths import report_files, result_path
 from bess_assets.tables import LEADERBOARD_REPORT
+from bess_assets_tests.made_home import record_table
 from bess_assets_tests.report.conftest import YEAR, program
 from bess_assets_tests.report.made_boards import AWKWARD, AWKWARD_FILES, FORMULA, SCRIPT, write_boards, write_no_board
 
@@ -190,7 +191,7 @@ def test_a_page_made_again_after_a_refresh_without_change_has_the_same_bytes(tmp
     first = page_html(read_content(settings, YEAR))
     entry = read_run(settings.results, YEAR)["tables"]["leaderboard"]
     record_table(settings.results, YEAR, "leaderboard", {**entry, "finished": "2099-01-01T00:00:00+00:00"})
-    run_step(settings, YEAR, "leaderboard_history")
+    run_table(settings, YEAR, "leaderboard_history")
     assert page_html(read_content(settings, YEAR)) == first
 
 

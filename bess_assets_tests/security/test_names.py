@@ -26,9 +26,9 @@ from bess_assets.cli import main
 from bess_assets.report.files import write_report
 from bess_assets.results import Results
 from bess_assets.results.engine import literal
-from bess_assets.run import run_step
+from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.fingerprint import FingerprintEntry
+from bess_assets.store.fingerprint import Fingerprint
 from bess_assets.store.paths import report_files
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.made_home import ALPHA, BRAVO, _registered, write_rows
@@ -111,7 +111,7 @@ def write_named(home: Path, texts: tuple[str, ...]) -> Settings:
         rows.append({**row, **own, "battery": texts[n], "rank": n + 1, "data_through": None, "edition": "final"})
     for row in rows:
         row["data_through"] = row["first_active_date"]
-    inputs = {f"rt_prices/{texts[2]}.parquet": FingerprintEntry(size=1, mtime_ns=1, digest=64 * "a")}
+    inputs = {f"rt_prices/{texts[2]}.parquet": Fingerprint(size=1, mtime_ns=1, digest=64 * "a")}
     write_rows(made, YEAR, "leaderboard", rows, inputs)
     write_rows(made, YEAR, "leaderboard_monthly", [{**row, "month": 1} for row in rows])
     by_name = sorted(rows, key=lambda row: row["battery"].encode())
@@ -119,7 +119,7 @@ def write_named(home: Path, texts: tuple[str, ...]) -> Settings:
     days = [{**row, **counts, "operating_day": row["first_active_date"], "award_positive": True} for row in by_name]
     write_rows(made, YEAR, "daily_revenue", days)
     write_rows(made, YEAR, "bess_registry", [_registered(YEAR, row) for row in by_name])
-    run_step(made, YEAR, "leaderboard_history")
+    run_table(made, YEAR, "leaderboard_history")
     write_report(made, YEAR)
     return made
 

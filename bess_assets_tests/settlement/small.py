@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from bess_assets.ercot.step import Finding, Inputs
-from bess_assets.run import STEPS, run_step
+from bess_assets.run import STEPS, run_table
 from bess_assets.settings import load_settings
 from bess_assets.settlement.registry import bess_registry
 from bess_assets.store.journal import TableEntry
@@ -197,7 +197,7 @@ def settle(
         environment["BESS_REGISTRY"] = str(folder / "batteries.csv")
     settings = load_settings(folder / "home", environment)
     wanted = _leading_to(until) if until else set(STEPS)
-    entries = {name: run_step(settings, year, name) for name in STEPS if name in wanted}
+    entries = {name: run_table(settings, year, name) for name in STEPS if name in wanted}
     return Settled(settings.results, year, entries)
 
 

@@ -6,7 +6,6 @@ Does not: how editions are asked for and shown (test_results.py, test_cli.py, re
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.ercot.step import Columns, StepResult
+from bess_assets.ercot.step import Columns, Inputs, StepResult
 from bess_assets.errors import InputError, NotRefreshedError
-from bess_assets.run import finish_step, run_step, start_step
+from bess_assets.run import STEPS, run_table
 from bess_assets.settings import Settings, load_settings
-from bess_assets.settlement.editions import FINAL_CHECK
+from bess_assets.settlement.editions import FINAL_CHECK, leaderboard_history
 from bess_assets.store.fingerprint import fingerprint
-from bess_assets.store.journal import CheckEntry, TableEntry, read_run, record_table, table_entry
+from bess_assets.store.journal import CheckEntry, TableEntry, read_run, table_entry
 from bess_assets.store.paths import result_path
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_HISTORY, TABLES, lineage
-from bess_assets_tests.made_home import ALPHA, BRAVO, write_edition
+from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition
 from bess_assets_tests.settlement.small import MAY, Market, clearing, may_market, prices, settle
 
 YEAR = 2024
@@ -77,7 +76,7 @@ def test_the_first_edition_is_the_board_with_its_time_version_and_the_digest_of_
     assert edition["board_digest"] == entry["digest"]
     folders = {dataset.folder: name for name, dataset in DATASETS.items()}
     files = {
-        f"{folders[path.parent.name]}/{path.name}": fingerprint(path).digest
+        f"{folders[path.parent.name]}/{path.name}": fingerprint(path)["digest"]
         for path in (tmp_path / "rollups").glob("*/*.parquet")
     }
     assert len(files) == 7
@@ -276,12 +275,12 @@ def test_a_year_closed_by_days_of_the_next_says_so(settings: Settings) -> None:
 
 def test_tables_that_saw_different_contents_of_a_file_have_both_named(settings: Settings) -> None:
     write_edition(settings, YEAR, [ONE], {"rt_prices/2024.parquet": "seen later"})
-    earlier = {"rt_prices/2024.parquet": fingerprint(history(settings)).entry() | {"digest": "seen earlier"}}
+    earlier = {"rt_prices/2024.parquet": fingerprint(history(settings)) | {"digest": "seen earlier"}}
     entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs=earlier)  # type: ignore[arg-type]
     record_table(settings.results, YEAR, "bess_prices", entry)
     record_table(settings.results, YEAR, "rollup_schemas", entry | {"inputs": {"schema": "feeds no figure"}})  # type: ignore[typeddict-item]
     history(settings).unlink()
-    run_step(settings, YEAR, "leaderboard_history")
+    run_table(settings, YEAR, "leaderboard_history")
     edition = rows(settings, "leaderboard_history")[0]
     assert json.loads(edition["inputs"]) == {"rt_prices/2024.parquet": "seen earlier+seen later"}
 
@@ -306,20 +305,26 @@ def test_a_history_that_cannot_be_read_is_named_and_never_written_over(
     assert entry["status"] == "failed"
 
 
-def test_a_write_that_is_killed_leaves_the_editions_kept_whole(settings: Settings) -> None:
+def test_a_write_that_is_killed_leaves_the_editions_kept_whole(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_edition(settings, YEAR, [ONE], FILES)
     before = history(settings).read_bytes()
     write_board_only(settings, [{**ONE, "qse": "ANOTHER"}])
-    started = start_step(settings, YEAR, "leaderboard_history")
-    chunks = list(started.result.chunks)
-    assert len(chunks) == 1
 
-    def killed() -> Iterator[Columns]:
-        yield from chunks
-        raise KeyboardInterrupt
+    def killed(inputs: Inputs) -> StepResult:
+        chunks = list(leaderboard_history(inputs).chunks)
+        assert len(chunks) == 1
 
+        def interrupted() -> Iterator[Columns]:
+            yield from chunks
+            raise KeyboardInterrupt
+
+        return StepResult(interrupted())
+
+    monkeypatch.setitem(STEPS, "leaderboard_history", killed)
     with pytest.raises(KeyboardInterrupt):
-        finish_step(replace(started, result=StepResult(killed())))
+        run_table(settings, YEAR, "leaderboard_history")
     assert [path.name for path in history(settings).parent.iterdir()] == [f"{YEAR}.parquet"]
     assert history(settings).read_bytes() == before
 
@@ -374,7 +379,7 @@ def test_a_history_that_is_gone_begins_again_with_edition_1(settings: Settings) 
     for qse in ("ONE", "TWO"):
         write_edition(settings, YEAR, [{**ONE, "qse": qse}], FILES)
     history(settings).unlink()
-    run_step(settings, YEAR, "leaderboard_history")
+    run_table(settings, YEAR, "leaderboard_history")
     assert numbers(settings) == [(1, "ALPHA_1")]
 
 
@@ -384,14 +389,14 @@ def test_a_board_whose_making_failed_since_is_kept_by_nobody(settings: Settings,
     entry = table_entry(status="failed", seconds=0.1, peak_memory_mb=1, inputs={}, error="broken")
     record_table(settings.results, YEAR, failed, entry)
     with pytest.raises(NotRefreshedError, match=rf"{failed} failed(.|\n)*bess refresh {YEAR}"):
-        run_step(settings, YEAR, "leaderboard_history")
+        run_table(settings, YEAR, "leaderboard_history")
 
 
 def test_a_board_that_no_record_knows_is_kept_by_nobody(settings: Settings) -> None:
     write_edition(settings, YEAR, [ONE], FILES)
     (settings.results / "_runs" / f"{YEAR}.json").unlink()
     with pytest.raises(NotRefreshedError, match="no leaderboard"):
-        run_step(settings, YEAR, "leaderboard_history")
+        run_table(settings, YEAR, "leaderboard_history")
 
 
 # --- declarations

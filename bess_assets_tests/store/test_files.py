@@ -4,12 +4,10 @@ Belongs here: storage.py and records.py with small tables of the tests' own.
 Does not: what market steps make (their own tests), Dagster (dagster/).
 """
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,21 +22,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bess_assets.ercot.step import StepResult
-from bess_assets.errors import BessError, InvariantError, NotRefreshedError, YearBusyError
+from bess_assets.errors import InvariantError, NotRefreshedError, YearBusyError
 from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.grid import labels_array
 from bess_assets.store.files import ROW_GROUP_ROWS, ResultTable, conform, write_table
 from bess_assets.store.fingerprint import fingerprint, same
-from bess_assets.store.journal import (
-    RollupFileEntry,
-    read_run,
-    record_rollup,
-    record_table,
-    remove_stale_files,
-    table_entry,
-)
 from bess_assets.store.locks import year_is_busy, year_lock
-from bess_assets.store.paths import RollupFolder, input_files, recorded_years, result_path, result_years, temporary_path
+from bess_assets.store.paths import (
+    RollupFolder,
+    input_files,
+    remove_stale_files,
+    result_path,
+    result_years,
+    temporary_path,
+)
 from bess_assets.tables import BESS_AWARDS, Column, Table, arrow_schema
 from bess_assets.threads import in_order
 
@@ -381,7 +378,7 @@ def test_a_touched_file_is_the_same_and_a_changed_one_is_not(tmp_path: Path, siz
     content = bytearray(np.random.default_rng(1).bytes(size))
     path.write_bytes(content)
     old = fingerprint(path)
-    os.utime(path, ns=(1, old.mtime_ns + 10**9))
+    os.utime(path, ns=(1, old["mtime_ns"] + 10**9))
     assert same(old, path)
     content[-20] ^= 1
     path.write_bytes(content)
@@ -397,10 +394,10 @@ def test_one_changed_price_in_a_large_file_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "2024.parquet"
     pq.write_table(pa.table({"price": prices}), path, row_group_size=100_000)
     old = fingerprint(path)
-    assert old.size > 10_000_000
+    assert old["size"] > 10_000_000
     prices[1_234_567] += 100.0
     pq.write_table(pa.table({"price": prices}), path, row_group_size=100_000)
-    os.utime(path, ns=(1, old.mtime_ns + 10**9))
+    os.utime(path, ns=(1, old["mtime_ns"] + 10**9))
     assert not same(old, path)
 
 
@@ -494,77 +491,3 @@ def test_a_process_that_holds_a_year_may_take_it_again(settings: Settings) -> No
             assert (first, again) == (True, False)
         assert year_is_busy(settings, 2024)
     assert not year_is_busy(settings, 2024)
-
-
-# --- the run record -------------------------------------------------------------------------------------------------------------------------
-
-
-def entry_of(rows: int) -> Any:
-    return table_entry(status="ok", seconds=1.0, peak_memory_mb=1, inputs={}, rows=rows)
-
-
-def test_a_run_record_keeps_what_several_threads_put_into_it(tmp_path: Path) -> None:
-    names = [f"table_{n}" for n in range(8)]
-    threads = [
-        threading.Thread(target=record_table, args=(tmp_path, 2024, name, entry_of(n))) for n, name in enumerate(names)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    record = read_run(tmp_path, 2024)
-    assert {name: entry["rows"] for name, entry in record["tables"].items()} == {
-        name: n for n, name in enumerate(names)
-    }
-    assert recorded_years(tmp_path) == [2024]
-    assert read_run(tmp_path, 2025) == {"year": 2025, "rollups": {}, "tables": {}, "unfinished": []}
-
-
-def test_a_rollup_in_the_record_is_found_while_one_of_its_files_is(tmp_path: Path) -> None:
-    file = RollupFileEntry(
-        rows=1, bytes=1, fingerprint={"size": 1, "mtime_ns": 1, "digest": "d"}, missing=[], unknown=[], zero_filled=[]
-    )
-    record_rollup(tmp_path, 2024, "cop_snapshots", "2025.parquet", file)
-    record_rollup(tmp_path, 2024, "cop_snapshots", "2024.parquet", file)
-    rollup = read_run(tmp_path, 2024)["rollups"]["cop_snapshots"]
-    assert (rollup["origin"], list(rollup["files"])) == ("found", ["2024.parquet", "2025.parquet"])
-    for name in ("2024.parquet", "2025.parquet"):
-        record_rollup(tmp_path, 2024, "cop_snapshots", name, None)
-    assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"] == {"origin": "absent", "files": {}}
-
-
-def test_a_run_record_has_a_line_for_each_dataset_and_table_and_is_not_written_where_nothing_changed(
-    tmp_path: Path,
-) -> None:
-    file = RollupFileEntry(
-        rows=2,
-        bytes=3,
-        fingerprint={"size": 3, "mtime_ns": 1, "digest": "d"},
-        missing=['QSE "x"\n'],
-        unknown=[],
-        zero_filled=[],
-    )
-    record_rollup(tmp_path, 2024, "cop_snapshots", "2024.parquet", file)
-    for name in ("bess_registry", "leaderboard"):
-        record_table(tmp_path, 2024, name, entry_of(1))
-    path = tmp_path / "_runs" / "2024.json"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    assert [line.split(":")[0].strip(" {}[],") for line in lines if ":" in line] == [
-        '"year"', '"rollups"', '"cop_snapshots"', '"tables"', '"bess_registry"', '"leaderboard"', '"unfinished"'
-    ]  # fmt: skip
-    assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"]["files"]["2024.parquet"] == file
-
-    written = path.stat()  # a file written anew has another number
-    record_rollup(tmp_path, 2024, "cop_snapshots", "2024.parquet", file)
-    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
-    record_rollup(tmp_path, 2024, "cop_snapshots", "2024.parquet", {**file, "rows": 4})
-    assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"]["files"]["2024.parquet"]["rows"] == 4
-
-
-def test_a_spoilt_run_record_is_an_error_that_names_it(tmp_path: Path) -> None:
-    record_table(tmp_path, 2024, "leaderboard", entry_of(1))
-    path = tmp_path / "_runs" / "2024.json"
-    path.write_text(json.dumps([1]))
-    with pytest.raises(BessError, match="run record") as caught:
-        read_run(tmp_path, 2024)
-    assert caught.value.file == str(path)

@@ -8,27 +8,25 @@ from pathlib import Path
 import pytest
 
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.run import roll_up_reports
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.fingerprint import FingerprintEntry, fingerprint, whole_digest
+from bess_assets.store.fingerprint import Fingerprint, fingerprint, whole_digest
 from bess_assets.store.journal import (
     DIED,
     CheckEntry,
+    Journal,
+    RollupEntry,
     RollupFileEntry,
-    begin_run,
     earlier_digests,
-    end_run,
-    fail_unfinished,
     read_run,
-    record_rollup,
-    record_table,
     table_entry,
 )
 from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import input_files, report_files, result_path, result_years, rollup_folder
+from bess_assets.store.rollups import roll_up_reports
 from bess_assets.store.status import plan_merged, plan_year, years_available, years_known
 from bess_assets.tables import LEADERBOARD_REPORT, TABLES, YEARLY, FileSet
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
+from bess_assets_tests.made_home import record_table
 
 
 @pytest.fixture
@@ -52,8 +50,8 @@ def _file(path: Path, content: str) -> Path:
 def settle(settings: Settings, year: int | None, table: str, *, error: str | None = None) -> None:
     """What a refresh of a table leaves behind: a file, and a record of what it was made from."""
     declared = YEARLY.get(table) or TABLES[table]
-    inputs: dict[str, FingerprintEntry | str] = {
-        name: fingerprint(path).entry() for name, path in input_files(settings, year, declared).items()
+    inputs: dict[str, Fingerprint | str] = {
+        name: fingerprint(path) for name, path in input_files(settings, year, declared).items()
     }
     for upstream in declared.upstream:
         for upstream_year in [year] if year else result_years(settings.results, upstream):
@@ -179,13 +177,15 @@ def test_a_rollup_that_could_not_be_registered_fails_its_readers_until_it_is_as_
     broken = RollupFileEntry(
         rows=0,
         bytes=1,
-        fingerprint=fingerprint(path).entry(),
+        fingerprint=fingerprint(path),
         missing=[],
         unknown=[],
         zero_filled=[],
         error="No Parquet.\n x",
     )
-    record_rollup(settings.results, 2024, "rt_as_prices", "2024.parquet", broken)
+    journal = Journal(settings.results, 2024)
+    journal.put_rollup("rt_as_prices", RollupEntry(origin="found", files={"2024.parquet": broken}))
+    journal.end()
     plan = plan_year(settings, 2024)
     assert (plan.tables["as_revenue"].state, plan.tables["as_revenue"].why[0]) == ("failed", "No Parquet.")
     assert {"as_revenue", "leaderboard"} <= set(plan.to_refresh("failed")) & set(plan.to_refresh("changed"))
@@ -271,7 +271,7 @@ def test_a_gone_file_of_one_table_holds_no_other_back(settings: Settings) -> Non
 
 
 def test_what_a_dead_run_left_unmade_is_failed_once_nobody_holds_the_year(settings: Settings) -> None:
-    begin_run(settings.results, 2024, ["bess_prices", "leaderboard"])
+    Journal(settings.results, 2024).begin(["bess_prices", "leaderboard"])
     with year_lock(settings, 2024):
         assert plan_year(settings, 2024).state == "present", "its process lives"
     plan = plan_year(settings, 2024)
@@ -280,7 +280,7 @@ def test_what_a_dead_run_left_unmade_is_failed_once_nobody_holds_the_year(settin
     assert "bess_awards" not in plan.to_refresh("failed")
     settle(settings, 2024, "bess_prices")
     assert plan_year(settings, 2024).tables["bess_prices"].state == "present"
-    assert fail_unfinished(settings.results, 2024) == ["leaderboard"]
+    assert Journal(settings.results, 2024).fail_unfinished() == ["leaderboard"]
     assert read_run(settings.results, 2024)["unfinished"] == []
     assert plan_year(settings, 2024).tables["leaderboard"].why == (DIED,)
 
@@ -298,9 +298,10 @@ def test_a_failed_check_that_blocks_is_a_failure_and_a_warning_is_none(settings:
 
 
 def test_a_run_that_ended_leaves_nothing_unfinished(settings: Settings) -> None:
-    begin_run(settings.results, 2024, ["bess_prices"])
-    end_run(settings.results, 2024)
-    assert fail_unfinished(settings.results, 2024) == []
+    journal = Journal(settings.results, 2024)
+    journal.begin(["bess_prices"])
+    journal.end()
+    assert Journal(settings.results, 2024).fail_unfinished() == []
     assert plan_year(settings, 2024).state == "present"
 
 

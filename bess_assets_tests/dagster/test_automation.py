@@ -31,15 +31,16 @@ from bess_assets.automation.schedules import (
 from bess_assets.automation.sensors import Look, look
 from bess_assets.checks.freshness import CENTRAL, freshness, is_final
 from bess_assets.definitions import build_defs
-from bess_assets.materialize import materialize_year, open_instance
+from bess_assets.refresh import materialize_year, open_instance
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.journal import read_run, record_table
+from bess_assets.store.journal import read_run
 from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import result_path
 from bess_assets.store.status import plan_year
 from bess_assets.tables import YEARLY
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
+from bess_assets_tests.made_home import record_table
 
 MOMENT = datetime(YEAR, 11, 24, 7, 0, tzinfo=CENTRAL)
 PRICES = "RT_prices"

@@ -13,16 +13,16 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from bess_assets.assets.partitions import operating_years
 from bess_assets.assets.resources import HOLDING_TAG, Warehouse
 from bess_assets.automation.dead_runs import fail_dead_runs
 from bess_assets.automation.sensors import merge_request
 from bess_assets.checks import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import NotRefreshedError, SettingsError, YearBusyError
-from bess_assets.materialize import materialize_year, register_rollups
-from bess_assets.refresh import refresh_years
+from bess_assets.refresh import materialize_year, refresh_years
 from bess_assets.results import Results
-from bess_assets.run import run_step
+from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.editions import FINAL_CHECK
 from bess_assets.store.journal import read_run
@@ -161,7 +161,7 @@ def test_the_next_years_60_day_files_are_noted_with_the_year_that_reads_them(ref
     assert list(record["rollups"]["dam_gen_resources"]["files"]) == [f"{YEAR}.parquet", f"{YEAR + 1}.parquet"]
     assert list(record["rollups"]["rt_prices"]["files"]) == [f"{YEAR}.parquet"]
     keys = refreshed.instance.get_materialized_partitions(dg.AssetKey("dam_gen_resources"))
-    assert keys == {str(YEAR), str(YEAR + 1)}
+    assert keys == {str(YEAR)}, "a partition is the files that its operating year reads"
     assert recorded_years(refreshed.settings.results) == [YEAR]
 
 
@@ -169,16 +169,15 @@ def test_a_60_day_file_of_a_year_without_a_partition_is_noted_all_the_same(
     instance: dg.DagsterInstance, tmp_path: Path, market: Path
 ) -> None:
     settings = load_settings(tmp_path, environ={})
+    last = int(operating_years.get_last_partition_key() or 0)
     folder = settings.rollups / "DAM_Gen_Resources"
     folder.mkdir(parents=True)
-    (folder / "2101.parquet").write_bytes(
+    (folder / f"{last + 1}.parquet").write_bytes(
         (market / "rollups" / "DAM_Gen_Resources" / f"{YEAR + 1}.parquet").read_bytes()
     )
-    assert {name: o.status for name, o in register_rollups(instance, settings, 2101).items()} == {
-        "dam_gen_resources": "ok"
-    }
-    assert list(read_run(settings.results, 2100)["rollups"]["dam_gen_resources"]["files"]) == ["2101.parquet"]
-    assert "2101" not in instance.get_materialized_partitions(dg.AssetKey("dam_gen_resources"))
+    assert materialize_year(instance, settings, last, ["dam_gen_resources"]).ok
+    assert list(read_run(settings.results, last)["rollups"]["dam_gen_resources"]["files"]) == [f"{last + 1}.parquet"]
+    assert str(last + 1) not in instance.get_materialized_partitions(dg.AssetKey("dam_gen_resources"))
 
 
 def test_checks_are_evaluated_for_the_year_and_say_numbers(refreshed: Refreshed) -> None:
@@ -200,7 +199,7 @@ def test_whoever_asked_is_told_of_each_table_as_it_happens(refreshed: Refreshed)
 def test_a_table_made_again_has_the_same_bytes_and_no_run_of_its_own_is_needed(refreshed: Refreshed) -> None:
     path = result_path(refreshed.settings.results, "daily_revenue", YEAR)
     before = path.read_bytes()
-    entry = run_step(refreshed.settings, YEAR, "daily_revenue")
+    entry = run_table(refreshed.settings, YEAR, "daily_revenue")
     assert path.read_bytes() == before
     old = refreshed.year.assets["daily_revenue"].entry
     assert old is not None
@@ -249,7 +248,7 @@ def test_a_bad_file_fails_what_needs_it_and_says_which_file(instance: dg.Dagster
     assert "error" in record["rollups"]["rt_prices"]["files"]["2020.parquet"]
     assert "bess_prices" not in record["tables"]
     with pytest.raises(NotRefreshedError, match="bess_prices"):
-        run_step(settings, 2020, "price_daily")
+        run_table(settings, 2020, "price_daily")
     assert read_run(settings.results, 2020)["tables"]["price_daily"]["status"] == "failed"
 
 
@@ -330,7 +329,6 @@ def test_two_refreshes_of_a_year_cannot_mix(instance: dg.DagsterInstance, home: 
 KILLED = """
 import os, sys
 from bess_assets import run as pipeline
-from bess_assets.materialize import materialize_year, open_instance
 from bess_assets.store.paths import result_path, temporary_path
 from bess_assets.settings import load_settings
 settings = load_settings(sys.argv[1], environ={"BESS_ROLLUPS": sys.argv[2]})
