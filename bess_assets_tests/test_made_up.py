@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.journal import begin_run, fail_unfinished, read_run, record_table, table_entry
+from bess_assets.store.journal import Journal, read_run, table_entry
 from bess_assets.store.made_up import MARKER, NOTE, made_up_inputs, made_up_note, made_up_years
 from bess_assets_tests.made_home import ALPHA, write_edition
 
@@ -26,7 +26,7 @@ def mark(folder: Path) -> None:
 def record(settings: Settings, table: str, *, made_up: bool | None = None, failed: bool = False) -> None:
     status = "failed" if failed else "ok"
     entry = table_entry(status=status, seconds=0.1, peak_memory_mb=1, inputs={}, made_up=made_up)  # type: ignore[arg-type]
-    record_table(settings.results, 2024, table, entry)
+    Journal(settings.results, 2024).put_table(table, entry)
 
 
 # --- which years are made up
@@ -56,8 +56,8 @@ def test_a_year_is_made_up_until_every_table_was_made_of_real_inputs(settings: S
     record(settings, "energy_revenue", made_up=False)
     assert made_up_years(settings) == {2024}
     record(settings, "leaderboard", failed=True)  # the board of before stays where it is
-    begin_run(settings.results, 2024, ["leaderboard"])
-    fail_unfinished(settings.results, 2024)
+    Journal(settings.results, 2024).begin(["leaderboard"])
+    Journal(settings.results, 2024).fail_unfinished()
     assert read_run(settings.results, 2024)["tables"]["leaderboard"]["status"] == "failed"
     assert made_up_years(settings) == {2024}
     record(settings, "leaderboard", made_up=False)

@@ -32,7 +32,11 @@ def table_asset(table: Table) -> dg.AssetsDefinition:
         name=table.name,
         group_name=table.group,
         description=table.meaning,
-        deps=[*table.datasets, *([BATTERY_TABLE] if in_battery_table(table) else []), *table.upstream],
+        deps=[
+            *table.datasets,
+            *([BATTERY_TABLE] if in_battery_table(table) and not table.merged else []),
+            *table.upstream,
+        ],
         partitions_def=None if table.merged else operating_years,
         check_specs=[_check_spec(table, check) for check in checks_of(table)],
         owners=list(OWNERS),

@@ -18,6 +18,7 @@ from bess_assets.definitions import build_defs
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.run import MERGES, STEPS
 from bess_assets.settings import load_settings
+from bess_assets.store.paths import in_battery_table
 from bess_assets.tables import ENERGY_REVENUE, FILE_SETS, TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,12 +74,12 @@ def by_group(graph: AssetGraph) -> dict[str, set[str]]:
 
 
 def test_the_graph_holds_every_asset_of_the_design_in_its_group(graph: AssetGraph) -> None:
-    assert by_group(graph) == {"rollups": ROLLUPS | {"ercot_reports"}} | TABLES_BY_GROUP
+    assert by_group(graph) == {"rollups": ROLLUPS | {"ercot_reports", "registry_csv"}} | TABLES_BY_GROUP
 
 
-def test_reports_are_external_and_all_else_can_be_materialized(graph: AssetGraph) -> None:
-    every = graph.get_all_asset_keys()
-    assert {k for k in every if not graph.get(k).is_materializable} == {dg.AssetKey("ercot_reports")}
+def test_reports_and_the_battery_table_are_external_and_all_else_can_be_materialized(graph: AssetGraph) -> None:
+    external = {k.to_user_string() for k in graph.get_all_asset_keys() if not graph.get(k).is_materializable}
+    assert external == {"ercot_reports", "registry_csv"}
 
 
 MERGED = {"bess_fleet", "column_availability"}
@@ -145,21 +146,18 @@ def test_a_refresh_does_not_settle_a_year_twice_and_checks_alone_are_jobs_of_the
 def test_tables_have_the_upstream_that_they_declare(graph: AssetGraph) -> None:
     for name, table in (TABLES | FILE_SETS).items():
         parents = {key.to_user_string() for key in graph.get(dg.AssetKey(name)).parent_keys}
-        assert parents == {*table.datasets, *table.upstream}, name
+        battery_table = {"registry_csv"} if in_battery_table(table) and name not in MERGED else set()
+        assert parents == {*table.datasets, *table.upstream} | battery_table, name
 
 
-def test_an_extract_reads_60_day_files_of_its_year_and_the_next_and_prices_of_its_year(graph: AssetGraph) -> None:
-    def files(asset: str, dataset: str) -> list[str]:
-        mapping = graph.get_partition_mapping(dg.AssetKey(asset), dg.AssetKey(dataset))
-        mapped = mapping.get_upstream_mapped_partitions_result_for_partitions(
-            operating_years.subset_with_partition_keys(["2024"]), operating_years, operating_years
-        )
-        return sorted(mapped.partitions_subset.get_partition_keys())
-
+def test_a_year_of_a_table_is_made_of_the_same_year_of_each_asset_above_it(graph: AssetGraph) -> None:
     for name, table in TABLES.items():
-        for dataset in table.datasets:
-            expected = ["2024", "2025"] if DATASETS[dataset].sixty_day else ["2024"]
-            assert files(name, dataset) == expected, (name, dataset)
+        for above in table.datasets:
+            mapping = graph.get_partition_mapping(dg.AssetKey(name), dg.AssetKey(above))
+            mapped = mapping.get_upstream_mapped_partitions_result_for_partitions(
+                operating_years.subset_with_partition_keys(["2024"]), operating_years, operating_years
+            )
+            assert list(mapped.partitions_subset.get_partition_keys()) == ["2024"], (name, above)
 
 
 def test_column_lineage_names_only_columns_that_exist() -> None:

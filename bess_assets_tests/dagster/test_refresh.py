@@ -328,7 +328,7 @@ def test_two_refreshes_of_a_year_cannot_mix(instance: dg.DagsterInstance, home: 
 
 KILLED = """
 import os, sys
-from bess_assets import run as pipeline
+from bess_assets.refresh import materialize_year, open_instance
 from bess_assets.store.paths import result_path, temporary_path
 from bess_assets.settings import load_settings
 settings = load_settings(sys.argv[1], environ={"BESS_ROLLUPS": sys.argv[2]})
