@@ -41,7 +41,7 @@ SHARING = {
         "test_properties.py",
         "test_project.py",
         "results/test_queries.py",
-        "results/test_window.py",
+        "results/test_sums.py",
     ),
     "reported": ("test_reports_to_board.py", "second_settlement/test_parity.py"),
     "one right market": ("faults/",),

@@ -24,9 +24,9 @@ from bess_assets.ercot.products import PRODUCTS
 from bess_assets.run import STEPS, run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.ancillary import as_da_usd, as_rt_usd
-from bess_assets.settlement.board import fleet_usd_per_kw
 from bess_assets.settlement.daily import top_less_bottom, total_of
 from bess_assets.settlement.energy import da_energy_usd, rt_da_offset_usd, rt_metered_usd
+from bess_assets.settlement.metrics import fleet_usd_per_kw
 from bess_assets.store.journal import read_run
 from bess_assets.tables import TABLES
 from bess_assets_tests.conftest import Worlds

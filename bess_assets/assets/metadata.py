@@ -4,7 +4,6 @@ Belongs here: column schemas, column lineage, the figures of one materialization
 Does not: declaring columns (tables.py, ercot/datasets.py), reckoning figures (run.py).
 """
 
-from calendar import isleap
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from bess_assets.ercot.inspection import availability_rows
 from bess_assets.report.schema_matrix import matrix_markdown
 from bess_assets.run import result_table
 from bess_assets.settings import Settings
-from bess_assets.settlement.metrics import fleet_usd_per_kw
+from bess_assets.settlement.metrics import Period, fleet
 from bess_assets.store.journal import CheckEntry, FindingEntry, TableEntry
 from bess_assets.store.paths import report_files, result_path
 from bess_assets.store.rollups import Registered
@@ -125,19 +124,17 @@ def materialization_metadata(settings: Settings, table: Table, year: int | None,
 
 def _fleet_figures(settings: Settings, year: int) -> dict[str, Any]:
     """What a year came to: numbers that Dagster plots over the years, and two pictures."""
-    columns = ["rank", "battery", "total_usd", "energy_usd", "as_usd", "capacity_mw", "active_days", "edition"]
-    board = result_table(settings, LEADERBOARD.name, year).read(columns)
-    ranked = [row for row in board.to_pylist() if row["rank"] is not None]
+    board = result_table(settings, LEADERBOARD.name, year).read()
+    rows = board.to_pylist()
+    figures = fleet(rows, Period.of(year))
     days = result_table(settings, "daily_revenue", year).read(["operating_day", "total_usd"])
-    energy = sum(row["energy_usd"] for row in ranked)
-    total = sum(row["total_usd"] for row in ranked)
     return {
-        "batteries_ranked": len(ranked),
-        "batteries_not_ranked": board.num_rows - len(ranked),
-        "ranked_dollars": total if ranked else None,
-        "energy_share": _number(energy / total if total > 0 else None),
-        "fleet_usd_per_kw_year": _number(fleet_usd_per_kw(ranked, 366 if isleap(year) else 365)),
-        "best_battery": ranked[0]["battery"] if ranked else None,
+        "batteries_ranked": figures.ranked,
+        "batteries_not_ranked": figures.batteries - figures.ranked,
+        "ranked_dollars": figures.usd["total_usd"],
+        "energy_share": _number(figures.energy_share),
+        "fleet_usd_per_kw_year": _number(figures.usd_per_kw_year),
+        "best_battery": rows[0]["battery"] if figures.ranked else None,
         "edition": board["edition"][0].as_py() if board.num_rows else None,
         "revenue": dg.MetadataValue.md(cumulative_revenue(days)),
         "top_ten": dg.MetadataValue.md(top_ten(board)),

@@ -4,13 +4,20 @@ Belongs here: how much of it is priced, efficiency, batteries far above the rest
 Does not: how a figure is made (market/), who is ranked (settlement/metrics.py), the published figures themselves (published.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bess_assets.checks import published
 from bess_assets.checks.check import Check, Judged, some
 from bess_assets.ercot.step import Verdict
-from bess_assets.settlement.metrics import OUTLIER_TIMES_FLEET, Period, fleet_usd_per_kw, outlier_note
+from bess_assets.settlement.metrics import (
+    OUTLIER_TIMES_FLEET,
+    Period,
+    fleet_usd_per_kw,
+    fleet_usd_per_kw_year_and_month,
+    outlier_note,
+    times_fleet,
+)
 
 PRICED_CHECK = "every_node_is_priced_in_almost_all_intervals"
 EFFICIENCY_CHECK = "no_battery_gives_more_than_it_takes_or_less_than_half"
@@ -132,14 +139,14 @@ def _board(judged: Judged, *more: str) -> list[dict[str, Any]]:
 
 def _outliers(judged: Judged) -> Verdict:
     rows = _board(judged, "notes")
-    period = Period(judged.operating_year, None)
+    period = Period.of(judged.operating_year)
     average = fleet_usd_per_kw(rows, period.days)
     if not average or average <= 0:
         return Verdict(passed=True, detail="the fleet has no average above zero", numbers={"batteries_above": 0})
     above = {
         row["battery"]: (times, outlier_note(times) in (row["notes"] or "").split("; "))
         for row in rows
-        if (times := _times_average(row, period.days, average)) > OUTLIER_TIMES_FLEET
+        if (times := times_fleet(row, period.days, average)) > OUTLIER_TIMES_FLEET
     }
     unlisted = [f"{name} {times:.1f} times" for name, (times, listed) in sorted(above.items()) if not listed]
     listed = [f"{name} {times:.1f} times" for name, (times, listed) in sorted(above.items()) if listed]
@@ -156,13 +163,6 @@ def _outliers(judged: Judged) -> Verdict:
     return Verdict(passed=not unlisted, detail=detail, numbers=numbers)
 
 
-def _times_average(row: Mapping[str, Any], days: int, average: float) -> float:
-    """A battery's $/kW, scaled from its active days to the year, as a multiple of the fleet's; 0 where it has none."""
-    if row["total_usd"] is None or not row["capacity_mw"] or not row["active_days"]:
-        return 0.0
-    return float(row["total_usd"] / (1_000 * row["capacity_mw"]) * days / row["active_days"] / average)
-
-
 OUTLIERS = Check(
     OUTLIERS_CHECK,
     f"No battery earns more than {OUTLIER_TIMES_FLEET:g} times the fleet's average $/kW without a note on the board that says so. A warning.",
@@ -175,27 +175,25 @@ OUTLIERS = Check(
 
 
 def _year_published(judged: Judged) -> Verdict:
-    period = Period(judged.operating_year, None)
-    return _near_published(judged, [(period, _board(judged))])
+    return _near_published(judged, [(None, _board(judged))])
 
 
 def _months_published(judged: Judged) -> Verdict:
     rows = _board(judged, "month")
-    periods = [Period(judged.operating_year, month) for month in range(1, 13)]
-    return _near_published(judged, [(p, [row for row in rows if row["month"] == p.month]) for p in periods])
+    return _near_published(judged, [(m, [row for row in rows if row["month"] == m]) for m in range(1, 13)])
 
 
-def _near_published(judged: Judged, boards: Sequence[tuple[Period, list[dict[str, Any]]]]) -> Verdict:
+def _near_published(judged: Judged, boards: Sequence[tuple[int | None, list[dict[str, Any]]]]) -> Verdict:
+    year = judged.operating_year
     numbers: dict[str, float | None] = {}
     near: list[str] = []
     far: list[str] = []
-    for period, rows in boards:
-        average = fleet_usd_per_kw(rows, period.days)
-        if average is not None:
-            average *= 12 / period.months
-        label = str(period.year) if period.month is None else f"{period.year}-{period.month:02d}"
-        prefix = "" if period.month is None else f"month_{period.month:02d}_"
-        figure = published.figure(period.year, period.month)
+    for month, rows in boards:
+        period = Period.of(year, month)
+        average, _ = fleet_usd_per_kw_year_and_month(rows, period)
+        label = str(year) if month is None else f"{year}-{month:02d}"
+        prefix = "" if month is None else f"month_{month:02d}_"
+        figure = published.figure(year, month)
         if average is not None:
             numbers[f"{prefix}fleet_usd_per_kw_year"] = average
         whole = bool(rows) and rows[0]["data_through"] >= period.last

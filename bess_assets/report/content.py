@@ -4,10 +4,8 @@ Belongs here: which columns are shown, fleet figures of a period, since when a b
 Does not: how it looks (page.py, workbook.py), how a battery's figures are reckoned (market/).
 """
 
-import calendar
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,7 +13,8 @@ from typing import Any
 from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
 from bess_assets.settings import Settings
-from bess_assets.settlement.board import fleet_usd_per_kw
+from bess_assets.settlement.metrics import Fleet, fleet
+from bess_assets.settlement.metrics import Period as Days
 from bess_assets.store.files import ResultTable
 from bess_assets.store.journal import recorded_digest
 from bess_assets.store.paths import result_path, result_years
@@ -45,33 +44,6 @@ DAY_COLUMNS = (
 """Columns of daily_revenue that are shown."""
 
 Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """Figures of all batteries in a period; dollars and $/kW are of the ranked ones, unknown is None.
-
-    Attributes:
-        ranked: batteries with a rank.
-        batteries: batteries with a row.
-        capacity_mw: MW of the ranked ones.
-        usd: each stream, energy_usd, as_usd and total_usd, summed where known.
-        usd_per_kw_month: fleet average, weighted by size and active days (methodology, section 11).
-        usd_per_kw_year: the same, of a year.
-        energy_share: energy_usd / total_usd; None unless total_usd > 0.
-        energy_coverage: mean over all batteries.
-        as_coverage: mean over all batteries.
-    """
-
-    ranked: int
-    batteries: int
-    capacity_mw: float | None
-    usd: Mapping[str, float | None]
-    usd_per_kw_month: float | None
-    usd_per_kw_year: float | None
-    energy_share: float | None
-    energy_coverage: float | None
-    as_coverage: float | None
 
 
 @dataclass(frozen=True)
@@ -150,8 +122,8 @@ def read_content(settings: Settings, year: int) -> Content:
         data_through=board[0]["data_through"] if board else None,
         made=_in_utc(edition["made_at"]) if edition else None,
         version=edition["package_version"] if edition else "",
-        whole_year=Period(None, board, _fleet(board, year, None)),
-        months=[Period(month, rows, _fleet(rows, year, month)) for month, rows in sorted(by_month.items())],
+        whole_year=Period(None, board, fleet(board, Days.of(year))),
+        months=[Period(month, rows, fleet(rows, Days.of(year, month))) for month, rows in sorted(by_month.items())],
         days={name: table.column(name).to_pylist() for name in DAY_COLUMNS},
         start_years=_start_years({**earlier, year: board}),
         rank_changes=_rank_changes(earlier.get(year - 1, []), board),
@@ -164,35 +136,6 @@ def _rows(settings: Settings, table: str, year: int) -> list[dict[str, Any]]:
         ResultTable(TABLES[table], result_path(settings.results, table, year)).read().to_pylist()
     )
     return rows
-
-
-def _fleet(rows: Sequence[Row], year: int, month: int | None) -> Fleet:
-    ranked = [row for row in rows if row["rank"] is not None]
-    days = calendar.monthrange(year, month)[1] if month else 366 if calendar.isleap(year) else 365
-    average = fleet_usd_per_kw(ranked, days)
-    usd = {name: _sum(row[name] for row in ranked) for name in (*STREAMS, "energy_usd", "as_usd", "total_usd")}
-    energy, total = usd["energy_usd"], usd["total_usd"]
-    return Fleet(
-        ranked=len(ranked),
-        batteries=len(rows),
-        capacity_mw=_sum(row["capacity_mw"] for row in ranked),
-        usd=usd,
-        usd_per_kw_month=None if average is None else average if month else average / 12,
-        usd_per_kw_year=None if average is None else average * 12 if month else average,
-        energy_share=energy / total if energy is not None and total is not None and total > 0 else None,
-        energy_coverage=_mean(rows, "energy_coverage"),
-        as_coverage=_mean(rows, "as_coverage"),
-    )
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return math.fsum(known) if known else None
-
-
-def _mean(rows: Sequence[Row], column: str) -> float | None:
-    total = _sum(row[column] for row in rows)
-    return None if total is None else total / len(rows)
 
 
 def _start_years(boards: Mapping[int, Sequence[Row]]) -> dict[str, tuple[int, bool]]:

@@ -1,13 +1,10 @@
-"""What a question is answered with: rows, and the same as Arrow or pandas.
+"""Rows that answer a question, the same as Arrow or pandas, their mark where they are made up, and the errors of questions without an answer."""
 
-Belongs here: the types of answers, and the errors of questions that have none.
-Does not: finding the rows (queries.py), laying them out (text.py). Arrow and pandas are imported where they are asked for.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from bess_assets.errors import BessError
+from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +16,7 @@ class QueryError(BessError):
 
 
 class StillRunningError(QueryError):
-    """A query took too long and heeded no interrupt: its thread ends when DuckDB does. The process lives, and later questions are answered."""
+    """A query took too long and did not heed the interrupt: its thread ends when DuckDB does, and later questions are answered meanwhile."""
 
 
 class UnansweredError(QueryError):
@@ -87,22 +84,51 @@ class BatteryAnswer(NamedTuple):
         return self._replace(years=self.years.copy(), months=self.months.copy(), best_days=self.best_days.copy())
 
 
+def marked(answer: Answer, made_up: Collection[int] | bool) -> Answer:
+    """An answer with `MADE_UP_COLUMN` at its end if a row of it is made up; others as they are.
+
+    Args:
+        answer: rows of one year or of several.
+        made_up: whether all rows are; or the made-up years, of answers with a column year or operating_day.
+    """
+    if not made_up:
+        return answer
+    marks: list[str | None] = [MADE_UP] * len(answer.rows)
+    if not isinstance(made_up, bool):
+        years = answer.column("year") if "year" in answer.columns else [d.year for d in answer.column("operating_day")]
+        marks = [MADE_UP if year in made_up else None for year in years]
+        if not any(marks):
+            return answer
+    rows = [(*row, mark) for row, mark in zip(answer.rows, marks, strict=True)]
+    return Answer(with_mark(answer.columns), rows, (*answer.types, "VARCHAR") if answer.types else ())
+
+
+def with_mark(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Columns with that of the mark, under a name that none of them has."""
+    name = MADE_UP_COLUMN
+    while name in columns:
+        name += "_"
+    return (*columns, name)
+
+
+_ARROW = {
+    "VARCHAR": "string",
+    "DOUBLE": "double",
+    "FLOAT": "float",
+    "BIGINT": "int64",
+    "HUGEINT": "int64",  # of sums of counts, nearly all of which fit
+    "INTEGER": "int32",
+    "BOOLEAN": "bool",
+    "DATE": "date32",
+    "TIMESTAMP": "timestamp[us]",
+}
+
+
 def _arrow_array(values: Sequence[Any], type_name: str) -> "pa.Array":
     import pyarrow as pa  # noqa: PLC0415  see `Answer.to_arrow`
 
-    types: Mapping[str, pa.DataType] = {
-        "VARCHAR": pa.string(),
-        "DOUBLE": pa.float64(),
-        "FLOAT": pa.float32(),
-        "BIGINT": pa.int64(),
-        "INTEGER": pa.int32(),
-        "BOOLEAN": pa.bool_(),
-        "DATE": pa.date32(),
-        "TIMESTAMP": pa.timestamp("us"),
-        "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
-    }
     if type_name == "HUGEINT" and any(value is not None and abs(value) >= 2**63 for value in values):
-        return pa.array(
-            values, pa.decimal256(39, 0)
-        )  # sums of counts are HUGEINT in DuckDB and nearly always fit int64
-    return pa.array(values, pa.int64() if type_name == "HUGEINT" else types.get(type_name))
+        return pa.array(values, pa.decimal256(39, 0))
+    if type_name == "TIMESTAMP WITH TIME ZONE":
+        return pa.array(values, pa.timestamp("us", tz="UTC"))
+    return pa.array(values, pa.type_for_alias(_ARROW[type_name]) if type_name in _ARROW else None)

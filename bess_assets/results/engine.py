@@ -1,16 +1,12 @@
-"""DuckDB, and what a question may do to it: read the results folder, within a time and a memory limit, and nothing else.
-
-Belongs here: the connection and its locks, the timeout, views of the result tables, DuckDB's errors made ours.
-Does not: which question is put (queries.py).
-"""
+"""DuckDB, limited to reading the results folder within a time and a memory limit; its errors made ours; the SQL that names files, tables and periods."""
 
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import duckdb
 
@@ -23,11 +19,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-GRACE_SECONDS = 0.5
-"""How long DuckDB may take to heed an interrupt: it looks between blocks of rows, so that one slow call of a function on one row holds it up."""
+Step = Literal["day", "month", "year"]
+"""Length of the periods that an answer has rows of."""
 
+GRACE_SECONDS = 0.5
+"""How long DuckDB may take to heed an interrupt: it looks between blocks of rows, so that one slow call of a function on one row delays it."""
+PERIODS: dict[Step, str] = {
+    "day": "operating_day",
+    "month": "year(operating_day)::INTEGER AS year, month(operating_day)::INTEGER AS month",
+    "year": "year(operating_day)::INTEGER AS year",
+}
+"""Columns of the period that an operating day belongs to."""
 _ROWS_AT_A_TIME = 8192
-YEAR_OF_FILE = r"CAST(regexp_extract(filename, '(\d+)\.parquet$', 1) AS INTEGER)"
+_YEAR_OF_FILE = r"CAST(regexp_extract(filename, '(\d+)\.parquet$', 1) AS INTEGER) AS year"
 """The year in the name of the file that a row comes from; a filter on it leaves other files unread."""
 DUCKDB_TYPES = {
     "text": "VARCHAR",
@@ -50,7 +54,7 @@ class Rows(NamedTuple):
 
 
 class Engine:
-    """An in-memory DuckDB that reads one folder. Safe to use from several threads: each question has a cursor of its own."""
+    """An in-memory DuckDB that reads one folder. Several threads may use it: each question has a cursor of its own."""
 
     def __init__(self, settings: Settings) -> None:
         """Open nothing yet."""
@@ -75,7 +79,7 @@ class Engine:
             QueryError: they took too long or too much memory, or a file is damaged.
         """
         with self._cursor() as clock:
-            return clock.run(lambda cursor: [_fetch_all(cursor.execute(statement)) for statement in statements])
+            return clock.run(lambda cursor: [_all_rows(cursor, statement) for statement in statements])
 
     @contextmanager
     def stream(self, sql: str, files_of: "Callable[[Table], list[Path]]") -> Iterator[Rows]:
@@ -92,17 +96,17 @@ class Engine:
         """
         with self._cursor() as clock:
             text = clock.run(lambda cursor: one_select(cursor, sql))
-            named = _tables_in(text)
+            named = tables_in(text)
 
             def marks_now() -> Marks:
                 return marks_of(file for table in named for file in files_of(table))
 
-            def begin() -> _Begun:
+            def begin() -> Answer:
                 with _translated(clock):
                     self._make_views(clock, named, files_of)
                     # As a subquery: DuckDB 2.0 takes COPY and INSERT inside the WITH of a top-level SELECT, and refuses them in a nested one.
                     found = clock.run(lambda cursor: cursor.execute(f"SELECT * FROM (\n{text}\n)"))
-                    return _Begun(*_columns(found), clock.run(_some_rows))
+                    return _answer(found, clock.run(_some_rows))
 
             begun, marks = of_one_edition(begin, marks_now)
             yield Rows(begun.columns, begun.types, _rows_of_one_edition(begun, clock, marks, marks_now))
@@ -155,7 +159,7 @@ class Engine:
 
 
 class _Clock:
-    """A cursor whose work is done in a thread of its own, so that its caller gets an answer in time whatever DuckDB does."""
+    """A cursor that works in a thread of its own, so that its caller has an answer in time whatever DuckDB does."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, seconds: float) -> None:
         self.abandoned = False
@@ -232,12 +236,12 @@ def _translated(clock: _Clock) -> Iterator[None]:
         ) from error
 
 
-def _tables_in(text: str) -> "list[Table]":
+def tables_in(sql: str) -> "list[Table]":
     """Result tables that a statement may read."""
     from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
 
-    every = re.search(r"\b(show|information_schema|duckdb_\w+)\b", text, re.IGNORECASE)
-    return [table for table in TABLES.values() if every or re.search(rf"\b{table.name}\b", text, re.IGNORECASE)]
+    every = re.search(r"\b(show|information_schema|duckdb_\w+)\b", sql, re.IGNORECASE)
+    return [table for table in TABLES.values() if every or re.search(rf"\b{table.name}\b", sql, re.IGNORECASE)]
 
 
 def one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
@@ -256,16 +260,24 @@ def one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
 
 def view_of(table: "Table", files: Sequence[Path]) -> str:
     """The statement that makes a view of a table, with the year in front where it has one; without files it is empty."""
-    if not files:
+    if files:
+        rows = f"SELECT * FROM {read(files)}" if table.merged else with_year(files)
+    else:
         year = "" if table.merged else "NULL::INTEGER AS year, "
-        empty = ", ".join(f"NULL::{DUCKDB_TYPES[c.kind]} AS {c.name}" for c in table.columns)
-        return f"CREATE OR REPLACE VIEW {table.name} AS SELECT {year}{empty} WHERE false"
-    listed = ", ".join(map(literal, files))
-    year = "" if table.merged else f"{YEAR_OF_FILE} AS year, "
-    return (
-        f"CREATE OR REPLACE VIEW {table.name} AS SELECT {year}* EXCLUDE (filename) "
-        f"FROM read_parquet([{listed}], filename = true, union_by_name = true)"
-    )
+        rows = (
+            f"SELECT {year}{', '.join(f'NULL::{DUCKDB_TYPES[c.kind]} AS {c.name}' for c in table.columns)} WHERE false"
+        )
+    return f"CREATE OR REPLACE VIEW {table.name} AS {rows}"
+
+
+def with_year(files: Iterable[Path], columns: str = "* EXCLUDE (filename)") -> str:
+    """SELECT of yearly files with the year in front; a column that only some of them have is null in the others."""
+    return f"SELECT {_YEAR_OF_FILE}, {columns} FROM {read(files, ', filename = true')}"
+
+
+def read(files: Iterable[Path], option: str = "") -> str:
+    """Relation of files; a column that only some of them have is null in the others."""
+    return f"read_parquet([{', '.join(map(literal, files))}], union_by_name = true{option})"
 
 
 def literal(text: str | Path) -> str:
@@ -273,17 +285,15 @@ def literal(text: str | Path) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-def _fetch_all(cursor: duckdb.DuckDBPyConnection) -> Answer:
-    columns, types = _columns(cursor)
-    return Answer(columns, cursor.fetchall(), types)
+def _answer(cursor: duckdb.DuckDBPyConnection, rows: list[tuple[Any, ...]]) -> Answer:
+    """Rows under the names and types of the statement last executed."""
+    names, types, *_ = zip(*cursor.description, strict=True)
+    return Answer(tuple(map(str, names)), rows, tuple(map(str, types)))
 
 
-class _Begun(NamedTuple):
-    """An answer with its first rows."""
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    first: list[tuple[Any, ...]]
+def _all_rows(cursor: duckdb.DuckDBPyConnection, statement: str) -> Answer:
+    found = cursor.execute(statement)
+    return _answer(found, found.fetchall())
 
 
 def _some_rows(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
@@ -291,14 +301,15 @@ def _some_rows(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
 
 
 def _rows_of_one_edition(
-    begun: _Begun, clock: _Clock, marks: Marks, marks_now: Callable[[], Marks]
+    begun: Answer, clock: _Clock, marks: Marks, marks_now: Callable[[], Marks]
 ) -> Iterator[tuple[Any, ...]]:
     """The first rows, and the later ones as long as no file that they come from is replaced.
 
     Raises:
         UnansweredError: a file was replaced after the first rows.
     """
-    rows = begun.first
+    replaced = UnansweredError("A result file was replaced while its rows were being read.", remedy="Ask again.")
+    rows = begun.rows
     while rows:
         yield from rows
         try:
@@ -307,14 +318,6 @@ def _rows_of_one_edition(
         except UnansweredError as error:
             if marks_now() == marks:
                 raise
-            raise _replaced() from error
+            raise replaced from error
         if rows and marks_now() != marks:
-            raise _replaced()
-
-
-def _replaced() -> UnansweredError:
-    return UnansweredError("A result file was replaced while its rows were being read.", remedy="Ask again.")
-
-
-def _columns(cursor: duckdb.DuckDBPyConnection) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return tuple(str(c[0]) for c in cursor.description), tuple(str(c[1]) for c in cursor.description)
+            raise replaced

@@ -1,25 +1,24 @@
 """Questions over `<results>/<table>/<year>.parquet`: boards, one battery, the fleet, nodes, SQL.
 
-Belongs here: each question, the files it reads, its SQL, how a name is found.
-Does not: DuckDB's limits (engine.py), what is kept in memory (cache.py), a board of any days (window.py).
+engine.py limits what DuckDB may do, cache.py keeps answers in memory, sums.py adds up periods that no table holds.
 """
 
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
-from bess_assets.ercot.products import PRODUCTS
 from bess_assets.errors import NotRefreshedError
-from bess_assets.results.answers import Answer, BatteryAnswer, QueryError
+from bess_assets.results.answers import Answer, BatteryAnswer, QueryError, marked, with_mark
 from bess_assets.results.cache import AnswerCache, CacheInfo
-from bess_assets.results.engine import YEAR_OF_FILE, Engine, literal
+from bess_assets.results.engine import PERIODS, Engine, Step, literal, read, tables_in, with_year
 from bess_assets.settings import Settings, load_settings
+from bess_assets.store.made_up import MADE_UP, RUNS_FOLDER, made_up_years
 
 if TYPE_CHECKING:
     from bess_assets.tables import Table
@@ -29,8 +28,6 @@ BEST_DAYS = 10
 CACHE_BYTES = 256_000_000
 CACHE_ENTRIES = 256
 
-Step = Literal["day", "month", "year"]
-
 _NAME_COLUMNS = ("battery", "gen_resource", "load_resource", "esr_resource")
 _ASCENDING_NUMBERS = frozenset({"rank", "month", "year"})
 _NOT_KEPT = (
@@ -38,19 +35,18 @@ _NOT_KEPT = (
     r"|query|query_table|glob|read_\w+|sniff_\w+|\w*parquet\w*|json_execute\w*|duckdb_\w+|pragma_\w+|information_schema|show|stats)\b|(?:\bfrom|\bjoin|,)\s*'"
 )
 """SQL that may be answered differently next time although no table of ours has changed: it is asked anew each time."""
+_DAYS_SHOWN = "operating_day, da_energy_usd, rt_energy_usd, energy_usd, as_usd, total_usd, discharge_mwh, charge_mwh"
 
-_PERIODS: dict[Step, str] = {
-    "day": "operating_day",
-    "month": "year(operating_day)::INTEGER AS year, month(operating_day)::INTEGER AS month",
-    "year": "year(operating_day)::INTEGER AS year",
-}
+Files = Mapping[int, Path]
+"""The file of each year."""
 
 
 class Results:
     """The result tables of one home, read-only.
 
     It sees the files that exist when a question is asked, so a refresh is seen at once. Answers are kept in memory until a file they were read from
-    changes; `cache_info` says how that goes. One object may serve several threads.
+    changes; `cache_info` says how that goes. One object may serve several threads. Answers of years made of simulated inputs have a last column `data`,
+    made-up in the rows of those years.
 
     Every question raises NotRefreshedError where a table it needs has not been written, and QueryError where it cannot be answered as asked or takes
     longer than `query_timeout_seconds`.
@@ -99,7 +95,7 @@ class Results:
 
     def years(self) -> list[int]:
         """Years that have a leaderboard, ascending."""
-        return [year for year, _ in self._yearly("leaderboard")]
+        return list(self._yearly("leaderboard"))
 
     def column_availability(self) -> Answer:
         """The matrix of columns, in the order in which it is shown: dataset by column by year.
@@ -114,13 +110,8 @@ class Results:
                 file=path,
                 remedy="Run: bess refresh   (its last step merges what each year's rollups hold)",
             )
-
-        def ask() -> Answer:
-            source = f"read_parquet({literal(path)}, file_row_number = true)"
-            (answer,) = self._engine.ask(f"SELECT * EXCLUDE (file_row_number) FROM {source} ORDER BY file_row_number")
-            return answer
-
-        return self._cache.answer(("column_availability",), [path], ask)
+        source = f"read_parquet({literal(path)}, file_row_number = true)"
+        return self._rows(f"SELECT * EXCLUDE (file_row_number) FROM {source} ORDER BY file_row_number", [path])
 
     # --- boards ---------------------------------------------------------------------------------------------------------------------------
 
@@ -145,19 +136,19 @@ class Results:
         """
         if month is not None and not 1 <= month <= 12:
             raise QueryError(f"There is no month {month}.", expected="a month from 1 to 12")
-        _refuse_no_rows(top)
         table = "leaderboard" if month is None else "leaderboard_monthly"
-        board = self.require(year, table)
-        earlier = self._path(table, year - 1)
+        board, earlier = self.require(year, table), self._path(table, year - 1)
 
         def ask() -> Answer:
             where = "" if month is None else f" WHERE month = {int(month)}"
-            statements = [f"SELECT * FROM read_parquet({literal(board)}){where}"]
+            statements = [f"SELECT * FROM {read([board])}{where}"]
             if earlier.is_file():
-                statements.append(f"SELECT battery, rank FROM read_parquet({literal(earlier)}){where}")
-            return _with_rank_change(*self._engine.ask(*statements))
+                statements.append(f"SELECT battery, rank FROM {read([earlier])}{where}")
+            found, *before = self._engine.ask(*statements)
+            ranks = dict(before[0].rows if before else ())
+            return _with_rank_change(found, lambda row: ranks.get(row["battery"]))
 
-        answer = self._cache.answer(("leaderboard", year, month), [board, earlier], ask)
+        answer = self._answer(("leaderboard", year, month), [board, earlier], ask, [year])
         return _first_rows(_sorted(answer, sort), top)
 
     def leaderboard_of_days(
@@ -179,18 +170,16 @@ class Results:
             NotRefreshedError: a year of the window has no daily revenue yet.
             QueryError: the days run backwards or are no days, or there is no such column.
         """
-        from bess_assets.results import window  # noqa: PLC0415  the board of a year is stored and needs no formulas
+        from bess_assets.results import sums  # noqa: PLC0415  the board of a year is stored and needs no formulas
 
-        begin, end = _day(first), _day(last)
-        if begin > end:
-            raise QueryError(f"The days run backwards: {begin} to {end}.", expected="the first day first")
-        _refuse_no_rows(top)
+        begin, end = _days(first, last)
         years = range(begin.year, end.year + 1)
-        files = {table: [self.require(year, table) for year in years] for table in window.TABLES_READ}
-        answer = self._cache.answer(
+        days, registry = ([self.require(year, table) for year in years] for table in ("daily_revenue", "bess_registry"))
+        answer = self._answer(
             ("leaderboard_of_days", begin, end),
-            [file for table in files.values() for file in table],
-            lambda: window.board_of_days(self._engine, files, begin, end),
+            [*days, *registry],
+            lambda: sums.board_of_days(self._engine, days, registry, begin, end),
+            years,
         )
         return _first_rows(_sorted(answer, sort), top)
 
@@ -210,19 +199,13 @@ class Results:
         """
         if not names:
             raise QueryError("No battery was named.", expected="one name or more")
-        keys = list(dict.fromkeys(self._key(name, year) for name in names))
-        table = "leaderboard" if by == "year" else "leaderboard_monthly"
-        files = self._required(table, year)
-
-        def ask() -> Answer:
-            listed = ", ".join(map(literal, keys))
-            order = "year" if by == "year" else "year, month"
-            place = f"list_position([{listed}], battery)"
-            return self._engine.ask(
-                f"SELECT * FROM ({_union(files)}) WHERE battery IN ({listed}) ORDER BY {order}, {place}"
-            )[0]
-
-        return self._cache.answer(("compare", tuple(keys), year, by), [file for _, file in files], ask)
+        listed = ", ".join(map(literal, dict.fromkeys(self._key(name, year) for name in names)))
+        files = self._required("leaderboard" if by == "year" else "leaderboard_monthly", year).values()
+        order = "year" if by == "year" else "year, month"
+        return self._rows(
+            f"{with_year(files)} WHERE battery IN ({listed}) ORDER BY {order}, list_position([{listed}], battery)",
+            files,
+        )
 
     # --- one battery ----------------------------------------------------------------------------------------------------------------------
 
@@ -237,27 +220,26 @@ class Results:
             NotRefreshedError: nothing has been refreshed, or not that year.
             QueryError: no battery, or more than one, has that name.
         """
-        boards = self._required("leaderboard", year)
-        months = self._required("leaderboard_monthly", year)
-        days = self._required("daily_revenue", year)
+        tables = ("leaderboard", "leaderboard_monthly", "daily_revenue")
+        boards, months, days = (list(self._required(table, year).values()) for table in tables)
         key = self._key(name, year)
-        earlier = [(y, file) for y, file in self._yearly("leaderboard") if year is not None and y == year - 1]
+        earlier = [file for y, file in self._yearly("leaderboard").items() if year is not None and y == year - 1]
 
         def ask() -> BatteryAnswer:
-            mine = f"battery = {literal(key)}"
-            found, by_month, best, *before = self._engine.ask(
-                f"SELECT * FROM ({_union(boards)}) WHERE {mine} ORDER BY year",
-                f"SELECT * FROM ({_union(months)}) WHERE {mine} ORDER BY year, month",
+            mine = f"WHERE battery = {literal(key)}"
+            found, by_month, best, ranks = self._engine.ask(
+                f"{with_year(boards)} {mine} ORDER BY year",
+                f"{with_year(months)} {mine} ORDER BY year, month",
                 _best_days(days, key, BEST_DAYS),
-                *([f"SELECT year, rank FROM ({_union(earlier, 'battery, rank')}) WHERE {mine}"] if earlier else []),
+                f"{with_year([*earlier, *boards], 'rank')} {mine}",
             )
-            at = found.columns.index("rank")
-            rank_of = {row[0]: row[at] for row in found.rows} | dict(before[0].rows if before else ())
-            rows = [(*row, _places_gained(rank_of.get(row[0] - 1), row[at])) for row in found.rows]
-            return BatteryAnswer(key, _with_column(found, "rank_change", rows), by_month, best)
+            rank_of = dict(ranks.rows)
+            years = _with_rank_change(found, lambda row: rank_of.get(row["year"] - 1))
+            return BatteryAnswer(key, years, by_month, best)
 
-        files = [file for part in (boards, earlier, months, days) for _, file in part]
-        return self._cache.answer(("battery", key, year), files, ask)
+        found = self._cache.answer(("battery", key, year), [*boards, *earlier, *months, *days], ask)
+        made_up = made_up_years(self._settings)
+        return BatteryAnswer(key, *(marked(part, made_up) for part in found[1:]))
 
     def battery_days(self, name: str, first: date | str | None = None, last: date | str | None = None) -> Answer:
         """A battery's expected days: every column of daily_revenue, by day.
@@ -267,16 +249,14 @@ class Results:
             first: first day; None takes them from the beginning.
             last: last day, itself included; None takes them to the end.
         """
-        files = self._between("daily_revenue", first, last)
-        key = self._key(name, None)
-        days = _days_clause(first, last)
-        return self._cache.answer(
-            ("battery_days", key, days),
-            [file for _, file in files],
-            lambda: self._engine.ask(
-                f"SELECT * FROM {_files(files)} WHERE battery = {literal(key)}{days} ORDER BY operating_day"
-            )[0],
-        )
+        begin, end = _days(first or date.min, last or date.max)
+        every = self._required("daily_revenue", None)
+        files = [file for year, file in every.items() if begin.year <= year <= end.year]
+        if not files:
+            self.require(begin.year if first else end.year, "daily_revenue")
+        mine = f"battery = {literal(self._key(name, None))}"
+        where = f"{mine} AND operating_day BETWEEN DATE '{begin}' AND DATE '{end}'"
+        return self._rows(f"SELECT * FROM {read(files)} WHERE {where} ORDER BY operating_day", files)
 
     def battery_months(self, name: str, year: int | None = None) -> Answer:
         """A battery's rows of the monthly leaderboards, with the year in front."""
@@ -285,13 +265,8 @@ class Results:
     def best_days(self, name: str, year: int | None = None, count: int = BEST_DAYS) -> Answer:
         """A battery's days of highest total_usd, highest first; days whose total is unknown are left out."""
         _refuse_no_rows(count)
-        files = self._required("daily_revenue", year)
-        key = self._key(name, year)
-        return self._cache.answer(
-            ("best_days", key, year, count),
-            [file for _, file in files],
-            lambda: self._engine.ask(_best_days(files, key, count))[0],
-        )
+        files = self._required("daily_revenue", year).values()
+        return self._rows(_best_days(files, self._key(name, year), count), files)
 
     def product_stack(self, name: str, by: Step = "month", year: int | None = None) -> Answer:
         """What a battery earned by stream and period: day-ahead and real-time energy, each ancillary service, their totals, and coverage.
@@ -301,12 +276,12 @@ class Results:
             by: rows of days, months or years.
             year: only this year; None takes every year.
         """
-        files = self._required("daily_revenue", year)
-        key = self._key(name, year)
-        return self._cache.answer(
-            ("product_stack", key, by, year),
-            [file for _, file in files],
-            lambda: self._engine.ask(_streams(files, by, f"WHERE battery = {literal(key)}"))[0],
+        from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
+
+        files = self._required("daily_revenue", year).values()
+        mine = f"battery = {literal(self._key(name, year))}"
+        return self._answer(
+            ("product_stack", mine, by, year), files, lambda: sums.streams(self._engine, files, by, mine)
         )
 
     # --- editions -------------------------------------------------------------------------------------------------------------------------
@@ -328,11 +303,11 @@ class Results:
             one = ", ".join(f"any_value({name}) AS {name}" for name in shared)
             (found,) = self._engine.ask(
                 f"SELECT edition_number, {one}, count(*) AS batteries, count(rank) AS batteries_ranked, sum(total_usd) AS total_usd, "
-                f"any_value(inputs) AS inputs FROM {_files([(year, path)])} GROUP BY edition_number ORDER BY edition_number"
+                f"any_value(inputs) AS inputs FROM {read([path])} GROUP BY edition_number ORDER BY edition_number"
             )
             return _with_changed_inputs(found)
 
-        return self._cache.answer(("editions", year), [path], ask)
+        return self._answer(("editions", year), [path], ask, [year])
 
     def what_changed(self, year: int) -> Answer:
         """The batteries that moved between the last two editions of a year, largest change of total_usd first, unknown ones last.
@@ -343,12 +318,8 @@ class Results:
             NotRefreshedError: the year has none yet.
         """
         path = self.require(year, "what_changed")
-        return self._cache.answer(
-            ("what_changed", year),
-            [path],
-            lambda: self._engine.ask(
-                f"SELECT * FROM {_files([(year, path)])} ORDER BY abs(total_usd_change) DESC NULLS LAST, battery"
-            )[0],
+        return self._rows(
+            f"SELECT * FROM {read([path])} ORDER BY abs(total_usd_change) DESC NULLS LAST, battery", [path], [year]
         )
 
     # --- the fleet and its nodes ----------------------------------------------------------------------------------------------------------
@@ -364,28 +335,12 @@ class Results:
             by: rows of days, months or years.
             year: only this year; None takes every year.
         """
-        days = self._required("daily_revenue", year)
-        boards = [] if by == "day" else self._required("leaderboard_monthly" if by == "month" else "leaderboard", year)
+        from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
 
-        def ask() -> Answer:
-            if by == "day":
-                return self._engine.ask(_streams(days, by, "", "count(*) AS batteries, "))[0]
-            keys = "year, month" if by == "month" else "year"
-            start = "make_date(year, month, 1)" if by == "month" else "make_date(year, 1, 1)"
-            length = f"date_diff('day', {start}, {start} + INTERVAL 1 {by.upper()})"
-            months = 1 if by == "month" else 12
-            of_board = (
-                f"SELECT {keys}, count(*) AS batteries, count(rank) AS batteries_ranked, "
-                f"sum(total_usd) FILTER (rank IS NOT NULL) / sum(1000 * capacity_mw * active_days / {length}) FILTER (rank IS NOT NULL) / {months} "
-                f"AS usd_per_kw_month FROM ({_union(boards)}) GROUP BY {keys}"
-            )
-            return self._engine.ask(
-                f"WITH board AS ({of_board}), streams AS ({_streams(days, by, '')}) "
-                f"SELECT {keys}, batteries, batteries_ranked, usd_per_kw_month, streams.* EXCLUDE ({keys}) "
-                f"FROM streams JOIN board USING ({keys}) ORDER BY {keys}"
-            )[0]
-
-        return self._cache.answer(("fleet", by, year), [file for part in (days, boards) for _, file in part], ask)
+        days = self._required("daily_revenue", year).values()
+        board = {"month": "leaderboard_monthly", "year": "leaderboard"}.get(by)
+        boards = self._required(board, year).values() if board else ()
+        return self._answer(("fleet", by, year), [*days, *boards], lambda: sums.fleet(self._engine, days, boards, by))
 
     def node_prices(self, points: Sequence[str] | None = None, by: Step = "month", year: int | None = None) -> Answer:
         """Prices of settlement points by period: mean, minimum, maximum and negative share of each market, mean TB1, TB2, TB4 of a day, and coverage.
@@ -403,15 +358,10 @@ class Results:
                 expected="points by name, or by='month'",
                 remedy="To read them all, stream them: results.stream('FROM price_daily')",
             )
-        files = self._required("price_daily", year)
-        names = None if points is None else [self._point(name, files) for name in points]
-
-        def ask() -> Answer:
-            where = "" if names is None else f" WHERE settlement_point IN ({', '.join(map(literal, names))})"
-            return self._engine.ask(_prices(files, by, where))[0]
-
-        key = ("node_prices", None if names is None else tuple(names), by, year)
-        return self._cache.answer(key, [file for _, file in files], ask)
+        files = self._required("price_daily", year).values()
+        named = None if points is None else ", ".join(literal(self._point(name, files)) for name in points)
+        where = "" if named is None else f" WHERE settlement_point IN ({named})"
+        return self._rows(_prices(files, by, where), files)
 
     # --- SQL ------------------------------------------------------------------------------------------------------------------------------
 
@@ -424,18 +374,17 @@ class Results:
             NotRefreshedError: there is no result table at all.
             QueryError: not one SELECT statement, one that DuckDB refuses, or one that took too long.
         """
+        self._refuse_without_results()
+        named = tables_in(sql)
 
         def ask() -> Answer:
             with self._engine.stream(sql, self._files) as found:
                 return Answer(found.columns, list(found.rows), found.types)
 
-        self._refuse_without_results()
         if re.search(_NOT_KEPT, sql, re.IGNORECASE):
-            return ask()
-        from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
-
-        named = [table for table in TABLES.values() if re.search(rf"\b{table.name}\b", sql, re.IGNORECASE)]
-        return self._cache.answer(("query", sql), [file for table in named for file in self._files(table)], ask)
+            return marked(ask(), self._made_up(named))
+        files = [file for table in named for file in self._files(table)]
+        return marked(self._cache.answer(("query", sql), files, ask), self._made_up(named))
 
     @contextmanager
     def stream(self, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]]:
@@ -450,15 +399,18 @@ class Results:
         """
         self._refuse_without_results()
         with self._engine.stream(sql, self._files) as found:
-            yield found.columns, found.rows
+            if self._made_up(tables_in(sql)):
+                yield with_mark(found.columns), ((*row, MADE_UP) for row in found.rows)
+            else:
+                yield found.columns, found.rows
 
     # --- files ----------------------------------------------------------------------------------------------------------------------------
 
     def last_refresh_problem(self, year: int) -> str | None:
         """Why the figures of a year may be older than its last refresh: the first table or rollup that failed in it, or None."""
         try:
-            text = (self.folder / "_runs" / f"{year}.json").read_text(encoding="utf-8")
-            # Of a record without either word there is nothing to say, and it need not be taken apart.
+            text = (self.folder / RUNS_FOLDER / f"{year}.json").read_text(encoding="utf-8")
+            # A record without either word has no failure, and parsing it takes longer than the search.
             record: dict[str, Any] = json.loads(text) if '"failed"' in text or '"error": "' in text else {}
         except (OSError, ValueError):
             return None
@@ -513,46 +465,50 @@ class Results:
         """Files of a table, in the order of their years."""
         if table.merged:
             return sorted((self.folder / table.name).glob("*.parquet"))
-        return [file for _, file in self._yearly(table.name)]
+        return list(self._yearly(table.name).values())
 
-    def _yearly(self, table: str) -> list[tuple[int, Path]]:
+    def _yearly(self, table: str) -> Files:
         folder = self.folder / table
         try:
             names = os.listdir(folder)  # noqa: PTH208  a quarter of what Path.iterdir costs, and asked for by every question
         except OSError:
-            return []
+            return {}
         years = (name.removesuffix(".parquet") for name in names if name.endswith(".parquet"))
-        return sorted((int(year), folder / f"{year}.parquet") for year in years if year.isdigit())
+        return {year: folder / f"{year}.parquet" for year in sorted(int(year) for year in years if year.isdigit())}
 
-    def _required(self, table: str, year: int | None) -> list[tuple[int, Path]]:
+    def _required(self, table: str, year: int | None) -> Files:
         """The files of a table for one year, or for every year that has a leaderboard."""
         years = [year] if year is not None else self.years()
         if not years:
             raise self._nothing_yet()
-        return [(y, self.require(y, table)) for y in years]
+        return {y: self.require(y, table) for y in years}
 
-    def _between(self, table: str, first: date | str | None, last: date | str | None) -> list[tuple[int, Path]]:
-        """The files of a table for the years from one day to another that have a leaderboard."""
-        begin, end = _day(first or date.min), _day(last or date.max)
-        if begin > end:
-            raise QueryError(f"The days run backwards: {begin} to {end}.", expected="the first day first")
-        every = self._required(table, None)
-        files = [(year, file) for year, file in every if begin.year <= year <= end.year]
-        if not files:
-            self.require(begin.year if first else end.year, table)
-        return files
+    # --- answers --------------------------------------------------------------------------------------------------------------------------
+
+    def _rows(self, sql: str, files: Iterable[Path], years: Iterable[int] | None = None) -> Answer:
+        """Rows of a statement of ours."""
+        return self._answer(sql, files, lambda: self._engine.ask(sql)[0], years)
+
+    def _answer(
+        self, key: Hashable, files: Iterable[Path], ask: Callable[[], Answer], years: Iterable[int] | None = None
+    ) -> Answer:
+        """An answer kept in memory, marked if it is of made-up years: those given, else those of its rows."""
+        answer = self._cache.answer(key, files, ask)
+        made_up = made_up_years(self._settings)
+        return marked(answer, made_up) if years is None else marked(answer, bool(made_up.intersection(years)))
+
+    def _made_up(self, tables: "Iterable[Table]") -> bool:
+        """Whether a year of one of these tables is made up."""
+        made_up = made_up_years(self._settings)
+        return any(not made_up.isdisjoint(self._yearly(table.name)) for table in tables)
 
     # --- names ----------------------------------------------------------------------------------------------------------------------------
 
     def _key(self, name: str, year: int | None) -> str:
-        """The stable key of the battery that any of its names belongs to."""
-        boards = self._required("leaderboard", year)
-        columns = ", ".join(_NAME_COLUMNS)
-        names = self._cache.answer(
-            ("names", year),
-            [file for _, file in boards],
-            lambda: _Names.of(self._engine.ask(f"SELECT DISTINCT {columns} FROM ({_union(boards, columns)})")[0]),
-        )
+        """The stable key of the battery that has the name."""
+        files = self._required("leaderboard", year).values()
+        sql = f"SELECT DISTINCT {', '.join(_NAME_COLUMNS)} FROM {read(files)}"
+        names = self._cache.answer(sql, files, lambda: _Names.of(self._engine.ask(sql)[0]))
         wanted = name.strip().upper()
         found = names.keys.get(wanted, frozenset())
         exact = {key for key in found if key.upper() == wanted} or found
@@ -562,128 +518,96 @@ class Results:
             raise QueryError(
                 f"{name} is a name of {len(exact)} batteries.", expected=f"one of {', '.join(sorted(exact))}"
             )
-        raise _no_such("battery is called", name, wanted, names.spelt, "All names: bess leaderboard YEAR --format csv")
+        raise _no_such("battery is called", name, names.spelling, "All names: bess leaderboard YEAR --format csv")
 
-    def _point(self, name: str, files: Sequence[tuple[int, Path]]) -> str:
-        """A settlement point as it is spelt."""
-        points = self._cache.answer(
-            ("points", tuple(year for year, _ in files)),
-            [file for _, file in files],
-            lambda: self._engine.ask(f"SELECT DISTINCT settlement_point FROM {_files(files)}")[0],
-        )
-        spelt = {point.upper(): point for (point,) in points.rows}
-        wanted = name.strip().upper()
-        if wanted not in spelt:
+    def _point(self, name: str, files: Iterable[Path]) -> str:
+        """A settlement point as ERCOT spells it."""
+        sql = f"SELECT DISTINCT settlement_point FROM {read(files)}"
+        points = self._cache.answer(sql, files, lambda: self._engine.ask(sql)[0])
+        spelling = {point.upper(): point for (point,) in points.rows}
+        if name.strip().upper() not in spelling:
             remedy = 'All of them: bess sql "SELECT DISTINCT settlement_point FROM price_daily"'
-            raise _no_such("settlement point is called", name, wanted, spelt, remedy)
-        return str(spelt[wanted])
+            raise _no_such("settlement point is called", name, spelling, remedy)
+        return str(spelling[name.strip().upper()])
 
 
 class _Names(NamedTuple):
-    """Names of batteries in capitals: the keys that each belongs to, and how it is spelt. Nobody changes it, so that it need not be copied."""
+    """Names of batteries in capitals: the keys that each belongs to, and its spelling. It is never changed, and so never copied."""
 
     keys: dict[str, frozenset[str]]
-    spelt: dict[str, str]
+    spelling: dict[str, str]
 
     @classmethod
     def of(cls, rows: Answer) -> Self:
         """Names of rows whose first column is the key and the others are names too."""
-        spelt = {known.upper(): known for row in rows.rows for known in row if known}
+        spelling = {known.upper(): known for row in rows.rows for known in row if known}
         keys: dict[str, set[str]] = {}
         for row in rows.rows:
             for known in filter(None, row):
                 keys.setdefault(known.upper(), set()).add(row[0])
-        return cls({name: frozenset(of_name) for name, of_name in keys.items()}, spelt)
+        return cls({name: frozenset(of_name) for name, of_name in keys.items()}, spelling)
 
     def copy(self) -> Self:
         """Itself."""
         return self
 
 
-def _no_such(what: str, name: str, wanted: str, spelt: Mapping[str, str], remedy: str) -> QueryError:
-    near = _near(wanted, list(spelt))
-    expected = f"a name such as {', '.join(spelt[n] for n in near)}" if near else None
+def _no_such(what: str, name: str, spelling: Mapping[str, str], remedy: str) -> QueryError:
+    near = [spelling[known] for known in _near(name.strip().upper(), list(spelling))]
+    expected = f"a name such as {', '.join(near)}" if near else None
     return QueryError(f"No {what} {name}.", expected=expected, remedy=remedy)
+
+
+def _near(wanted: str, names: list[str]) -> list[str]:
+    """Up to five names like the one wanted: the most alike, then those that hold it, then others alike."""
+    import difflib  # noqa: PLC0415  needed for errors alone
+
+    holding = sorted(name for name in names if wanted and wanted in name)
+    alike = difflib.get_close_matches(wanted, names, n=5, cutoff=0.5)
+    return list(dict.fromkeys([*alike[:1], *holding, *alike]))[:5]
 
 
 # --- SQL of the questions -----------------------------------------------------------------------------------------------------------------
 
 
-def _union(files: Sequence[tuple[int, Path]], columns: str = "*") -> str:
-    """Rows of yearly files with the year in front; a column that only some of them have is null in the others."""
-    shown = "* EXCLUDE (filename)" if columns == "*" else columns
-    listed = ", ".join(literal(path) for _, path in files)
+def _best_days(files: Iterable[Path], key: str, count: int) -> str:
     return (
-        f"SELECT {YEAR_OF_FILE} AS year, {shown} FROM read_parquet([{listed}], filename = true, union_by_name = true)"
+        f"SELECT {_DAYS_SHOWN}, energy_quarter_hours / expected_quarter_hours AS energy_coverage FROM {read(files)} "
+        f"WHERE battery = {literal(key)} AND total_usd IS NOT NULL ORDER BY total_usd DESC, operating_day LIMIT {int(count)}"
     )
 
 
-def _files(files: Sequence[tuple[int, Path]]) -> str:
-    return f"read_parquet([{', '.join(literal(path) for _, path in files)}], union_by_name = true)"
-
-
-def _best_days(files: Sequence[tuple[int, Path]], key: str, count: int) -> str:
-    return (
-        "SELECT operating_day, da_energy_usd, rt_energy_usd, energy_usd, as_usd, total_usd, discharge_mwh, charge_mwh, "
-        "energy_quarter_hours / expected_quarter_hours AS energy_coverage "
-        f"FROM {_files(files)} WHERE battery = {literal(key)} AND total_usd IS NOT NULL ORDER BY total_usd DESC, operating_day LIMIT {int(count)}"
-    )
-
-
-def _streams(files: Sequence[tuple[int, Path]], by: Step, where: str, counts: str = "") -> str:
-    """Money by stream and period. Components skip what is unknown; totals are formed from the components of the same row, null if one that exists is."""
-    products = ", ".join(f"sum(as_{p}_usd) AS as_{p}_usd" for p in PRODUCTS)
-    exists = ", ".join(f"max({p}_expected_hours) > 0 AS {p}_exists" for p in PRODUCTS)
-    of_product = " + ".join(f"CASE WHEN {p}_exists THEN as_{p}_usd ELSE 0 END" for p in PRODUCTS)
-    any_exists = " OR ".join(f"{p}_exists" for p in PRODUCTS)
-    dropped = ", ".join(f"{p}_exists" for p in PRODUCTS)
-    return (
-        f"WITH sums AS (SELECT {_PERIODS[by]}, {counts}sum(da_energy_usd) AS da_energy_usd, sum(rt_energy_usd) AS rt_energy_usd, {products}, {exists}, "
-        "sum(charging_cost_usd) AS charging_cost_usd, sum(da_unmatched_usd) AS da_unmatched_usd, "
-        "sum(discharge_mwh) AS discharge_mwh, sum(charge_mwh) AS charge_mwh, "
-        "sum(energy_quarter_hours) / sum(expected_quarter_hours) AS energy_coverage, sum(as_hours) / sum(expected_hours) AS as_coverage "
-        f"FROM {_files(files)} {where} GROUP BY ALL) "
-        f"SELECT * EXCLUDE ({dropped}), da_energy_usd + rt_energy_usd AS energy_usd, "
-        f"CASE WHEN {any_exists} THEN {of_product} END AS as_usd, energy_usd + as_usd AS total_usd FROM sums ORDER BY ALL"
-    )
-
-
-def _prices(files: Sequence[tuple[int, Path]], by: Step, where: str) -> str:
+def _prices(files: Iterable[Path], by: Step, where: str) -> str:
     def market(name: str, known: str) -> str:
-        return ", ".join(
-            (
-                f"sum({name}_mean_usd_per_mwh * {known}) / nullif(sum({known}) FILTER ({name}_mean_usd_per_mwh IS NOT NULL), 0) AS {name}_mean_usd_per_mwh",
-                f"min({name}_min_usd_per_mwh) AS {name}_min_usd_per_mwh",
-                f"max({name}_max_usd_per_mwh) AS {name}_max_usd_per_mwh",
-                f"sum({name}_negative_share * {known}) / nullif(sum({known}) FILTER ({name}_negative_share IS NOT NULL), 0) AS {name}_negative_share",
-            )
+        mean, share = (
+            f"sum({column} * {known}) / nullif(sum({known}) FILTER ({column} IS NOT NULL), 0) AS {column}"
+            for column in (f"{name}_mean_usd_per_mwh", f"{name}_negative_share")
         )
+        ends = (f"{end}({name}_{end}_usd_per_mwh) AS {name}_{end}_usd_per_mwh" for end in ("min", "max"))
+        return ", ".join((mean, *ends, share))
 
+    spreads = ", ".join(f"avg(tb{n}_usd_per_mw) AS tb{n}_usd_per_mw" for n in (1, 2, 4))
     return (
-        f"SELECT settlement_point, {_PERIODS[by]}, count(*) AS days, {market('da', 'da_known_hours')}, {market('rt', 'rt_known_quarter_hours')}, "
-        "avg(tb1_usd_per_mw) AS tb1_usd_per_mw, avg(tb2_usd_per_mw) AS tb2_usd_per_mw, avg(tb4_usd_per_mw) AS tb4_usd_per_mw, "
-        "count(tb2_usd_per_mw) AS tb_days, sum(da_known_hours) / sum(expected_hours) AS da_coverage, "
-        f"sum(rt_known_quarter_hours) / sum(expected_quarter_hours) AS rt_coverage FROM {_files(files)}{where} GROUP BY ALL ORDER BY ALL"
+        f"SELECT settlement_point, {PERIODS[by]}, count(*) AS days, {market('da', 'da_known_hours')}, {market('rt', 'rt_known_quarter_hours')}, "
+        f"{spreads}, count(tb2_usd_per_mw) AS tb_days, sum(da_known_hours) / sum(expected_hours) AS da_coverage, "
+        f"sum(rt_known_quarter_hours) / sum(expected_quarter_hours) AS rt_coverage FROM {read(files)}{where} GROUP BY ALL ORDER BY ALL"
     )
-
-
-def _days_clause(first: date | str | None, last: date | str | None) -> str:
-    parts = [(">=", first), ("<=", last)]
-    return "".join(f" AND operating_day {sign} DATE '{_day(day)}'" for sign, day in parts if day is not None)
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------------------------------
 
 
-def _with_rank_change(board: Answer, earlier: Answer | None = None) -> Answer:
-    before = dict(earlier.rows) if earlier else {}
-    battery, rank = board.columns.index("battery"), board.columns.index("rank")
-    rows = [(*row, _places_gained(before.get(row[battery]), row[rank])) for row in board.rows]
-    return _with_column(board, "rank_change", rows)
+def _with_rank_change(board: Answer, rank_before: Callable[[dict[str, Any]], int | None]) -> Answer:
+    """A board with the places gained since its row had the rank before; null where either is."""
+    rows = []
+    for row, record in zip(board.rows, board.records(), strict=True):
+        before, now = rank_before(record), record["rank"]
+        rows.append((*row, None if before is None or now is None else before - now))
+    return Answer((*board.columns, "rank_change"), rows, (*board.types, "BIGINT"))
 
 
 def _with_changed_inputs(editions: Answer) -> Answer:
-    """Editions with the names of what is not as it was in the one before, in front of all inputs."""
+    """Editions with the names of the inputs that differ from those of the edition before, in front of all inputs."""
     rows: list[tuple[Any, ...]] = []
     before: dict[str, str] | None = None
     for *values, text in editions.rows:
@@ -698,21 +622,21 @@ def _with_changed_inputs(editions: Answer) -> Answer:
     return Answer((*columns[:-1], "changed_inputs", columns[-1]), rows, (*types[:-1], "VARCHAR", types[-1]))
 
 
-def _places_gained(before: int | None, now: int | None) -> int | None:
-    return None if before is None or now is None else before - now
-
-
-def _with_column(answer: Answer, name: str, rows: list[tuple[Any, ...]]) -> Answer:
-    return Answer((*answer.columns, name), rows, (*answer.types, "BIGINT"))
-
-
 def _first_rows(answer: Answer, top: int | None) -> Answer:
+    _refuse_no_rows(top)
     return answer if top is None else answer._replace(rows=answer.rows[:top])
 
 
 def _refuse_no_rows(count: int | None) -> None:
     if count is not None and count < 1:
         raise QueryError(f"The first {count} rows are none.", expected="a whole number from 1")
+
+
+def _days(first: date | str, last: date | str) -> tuple[date, date]:
+    begin, end = _day(first), _day(last)
+    if begin > end:
+        raise QueryError(f"The days run backwards: {begin} to {end}.", expected="the first day first")
+    return begin, end
 
 
 def _day(day: date | str) -> date:
@@ -741,12 +665,3 @@ def _sorted(board: Answer, sort: str | None) -> Answer:
     number = bool(known) and isinstance(known[0][at], int | float)
     known.sort(key=lambda row: row[at], reverse=number and sort not in _ASCENDING_NUMBERS)
     return board._replace(rows=known + [row for row in board.rows if row[at] is None])
-
-
-def _near(wanted: str, names: list[str]) -> list[str]:
-    """Up to five names like the one wanted: those that hold it or begin as it does, then those spelt alike."""
-    import difflib  # noqa: PLC0415  needed for errors alone
-
-    holding = sorted(name for name in names if wanted and wanted in name)
-    alike = difflib.get_close_matches(wanted, names, n=5, cutoff=0.5)
-    return list(dict.fromkeys([*alike[:1], *holding, *alike]))[:5]

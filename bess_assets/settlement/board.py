@@ -1,215 +1,107 @@
-"""The leaderboard: what each battery earned in a year or a month, per unit of size, how much of it is known, and who ranks.
+"""The leaderboard of a year, its months, or any days: the days of each battery summed by one statement, and rows made of the sums by metrics.py.
 
-Belongs here: adding the days of each battery up to years and months.
-Does not: what a row is made of the sums (metrics.py), prices and quantities (they end in daily_revenue), how a board is shown (the CLI and the page).
+DuckDB runs the statement, over the tables at hand in a refresh and over the files of the results in a query (results/sums.py). Numpy and pyarrow are loaded
+by a refresh alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+import duckdb
 
-from bess_assets.ercot.calendar import day_number, day_of_number
-from bess_assets.ercot.step import Columns, Inputs, StepResult
-from bess_assets.settlement import metrics
-from bess_assets.settlement.metrics import (
-    COUNTS,
-    LEAST_COVERAGE,
-    MONEY,
-    BatterySums,
-    Period,
-    cycles_per_day,
-    fleet_usd_per_kw,
-    round_trip_efficiency,
-    usd_per_kw,
-)
+from bess_assets.settlement.metrics import COUNTS, LEAST_COVERAGE, MONEY, Period, board
 
-__all__ = [
-    "Period",
-    "board",
-    "cycles_per_day",
-    "fleet_usd_per_kw",
-    "leaderboard",
-    "leaderboard_monthly",
-    "round_trip_efficiency",
-    "usd_per_kw",
-]
+if TYPE_CHECKING:
+    from bess_assets.ercot.step import Columns, Inputs, StepResult
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-
-_SINGLE = ("energy_usd", "total_usd", "tb2_usd_per_mw", "award_positive")
 FIRST_ACTIVE_HOURS = 0.1
 """A day with this many hours of discharge at capacity counts as active without an award."""
 
+SUMS = ", ".join(
+    [*(f"sum({name}) AS {name}" for name in MONEY), *(f"sum({name})::BIGINT AS {name}" for name in COUNTS)]
+)
+"""Sums of daily_revenue that every period is made of: money and energy over what is known, null where nothing is; counts."""
+_REGISTRY_READ = ["battery", "capacity_mw"]
+_DAYS_READ = ["battery", "operating_day", "settlement_point", *MONEY, *COUNTS]
+_DAYS_READ += ["energy_usd", "total_usd", "tb2_usd_per_mw", "award_positive"]
 
-@dataclass(frozen=True)
-class _Days:
-    """Days of daily_revenue in a row, as arrays; sums stand side by side, so that a month takes one sum of each kind and not one for each column.
 
-    Attributes:
-        numbers: days since 1970.
-        points: settlement points as codes; -1 is unknown.
-        money: `MONEY` by day; shape (columns, days).
-        counts: `COUNTS` by day; shape (columns, days).
-        energy_usd: energy of each day.
-        total_usd: total of each day.
-        tb2_usd_per_mw: TB2 of each day.
-        award_positive: whether the battery was awarded anything.
+def sums_of_days(days: str, registry: str, by: str = "", where: str = "true") -> str:
+    """The statement that sums the days of each battery.
+
+    A day is active from the battery's first active day of the years given: the first with an award, or with `FIRST_ACTIVE_HOURS` of discharge at capacity.
+    TB2 and the energy beside it count active days with a known TB2 and well-covered energy.
+
+    Args:
+        days: relation of whole years of daily_revenue.
+        registry: relation of the columns year, battery, capacity_mw.
+        by: expression, with its name and a comma, of the period that a row belongs to; empty for one period.
+        where: the days that are summed.
+
+    Returns:
+        SELECT of the period, battery, first_active_date, `SUMS`, settlement_point (of the last day), active_days, best_day_usd (largest total_usd of a day),
+        tb2_usd_per_mw and tb2_energy_usd (null without a day that counts), ordered by period and battery.
     """
-
-    numbers: IntArray
-    points: IntArray
-    money: FloatArray
-    counts: IntArray
-    energy_usd: FloatArray
-    total_usd: FloatArray
-    tb2_usd_per_mw: FloatArray
-    award_positive: npt.NDArray[np.bool_]
-
-    def part(self, here: slice) -> "_Days":
-        """Some of the days."""
-        return _Days(*(getattr(self, field.name)[..., here] for field in fields(self)))
-
-    def column(self, name: str) -> FloatArray:
-        """One of `MONEY`."""
-        values: FloatArray = self.money[MONEY.index(name)]
-        return values
+    active = "operating_day >= first_active_date"
+    covered = f"energy_quarter_hours >= {LEAST_COVERAGE!r}::DOUBLE * expected_quarter_hours"
+    counted = f"{active} AND {covered} AND tb2_usd_per_mw IS NOT NULL"
+    return (
+        f"WITH firsts AS (SELECT days.battery, min(operating_day) AS first_active_date FROM {days} AS days LEFT JOIN {registry} AS registry "
+        "ON registry.battery = days.battery AND registry.year = year(operating_day) "
+        f"WHERE award_positive OR discharge_mwh >= {FIRST_ACTIVE_HOURS!r}::DOUBLE * nullif(capacity_mw, 0) GROUP BY days.battery) "
+        f"SELECT {by}battery, first_active_date, {SUMS}, arg_max_null(settlement_point, operating_day) AS settlement_point, "
+        f"count(*) FILTER ({active}) AS active_days, max(total_usd) AS best_day_usd, "
+        f"sum(tb2_usd_per_mw) FILTER ({counted}) AS tb2_usd_per_mw, sum(energy_usd) FILTER ({counted}) AS tb2_energy_usd "
+        f"FROM {days} LEFT JOIN firsts USING (battery) WHERE {where} GROUP BY ALL ORDER BY ALL"
+    )
 
 
-@dataclass(frozen=True)
-class _BatteryDays:
-    """Days of one battery, and what holds for its whole year.
-
-    Attributes:
-        registry: its row of bess_registry.
-        days: those in which it is expected, ascending, none missing between two.
-        first_active: first active day of the year, as a number; None if it never was.
-    """
-
-    registry: Mapping[str, Any]
-    days: _Days
-    first_active: int | None
-
-    def within(self, period: Period) -> "_BatteryDays | None":
-        """The days of a month; None where the battery is not expected on any. The first active day stays the year's."""
-        ends = [day_number(period.first), day_number(period.last) + 1]
-        first, end = np.searchsorted(self.days.numbers, ends)
-        return replace(self, days=self.days.part(slice(first, end))) if first < end else None
-
-    @property
-    def active_days(self) -> int:
-        """How many of the days are left from the first active one on."""
-        if self.first_active is None:
-            return 0
-        return len(self.days.numbers) - int(np.searchsorted(self.days.numbers, self.first_active))
-
-
-def _first_active(days: _Days, capacity: float | None) -> int | None:
-    active = days.award_positive
-    if capacity:
-        with np.errstate(invalid="ignore"):
-            active = active | (days.column("discharge_mwh") >= FIRST_ACTIVE_HOURS * capacity)
-    where = np.flatnonzero(active)
-    return int(days.numbers[where[0]]) if len(where) else None
-
-
-def _sums_of_known(values: FloatArray) -> list[float | None]:
-    """Sums over the last axis of what is known; None where nothing is."""
-    known = ~np.isnan(values)
-    sums, counts = np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1)
-    return [float(total) if count else None for total, count in zip(sums, counts, strict=True)]
-
-
-def leaderboard(inputs: Inputs) -> StepResult:
+def leaderboard(inputs: "Inputs") -> "StepResult":
     """Every battery seen in the year, ranked."""
-    return StepResult(_boards(inputs, [Period(inputs.year.year, None)]))
+
+    def rows() -> Iterator[dict[str, Any]]:
+        registry = _registry(inputs)
+        sums = [{**row, "settlement_point": registry[row["battery"]]["settlement_point"]} for row in _summed(inputs)]
+        yield from board(sums, registry, Period.of(inputs.year.year))
+
+    return _step(rows())
 
 
-def leaderboard_monthly(inputs: Inputs) -> StepResult:
+def leaderboard_monthly(inputs: "Inputs") -> "StepResult":
     """Every battery expected in each month of the year, ranked by month."""
-    return StepResult(_boards(inputs, [Period(inputs.year.year, month) for month in range(1, 13)]))
+
+    def rows() -> Iterator[dict[str, Any]]:
+        registry = _registry(inputs)
+        for month, sums in groupby(_summed(inputs, "month(operating_day) AS month, "), itemgetter("month")):
+            for row in board(sums, registry, Period.of(inputs.year.year, month)):
+                yield {"month": month, **row}
+
+    return _step(rows())
 
 
-def _boards(inputs: Inputs, periods: Sequence[Period]) -> Iterator[Columns]:
-    batteries, points = _read(inputs)
-    rows = [row for period in periods for row in board(batteries, points, period)]
-    if rows:
-        yield {name: [row[name] for row in rows] for name in rows[0]}
+def _registry(inputs: "Inputs") -> dict[str, Mapping[str, Any]]:
+    return {row["battery"]: row for row in inputs.tables["bess_registry"].read().to_pylist()}
 
 
-def _read(inputs: Inputs) -> tuple[list[_BatteryDays], list[str]]:
-    """Days of every battery, and the settlement points that their codes stand for."""
-    table = inputs.tables["daily_revenue"].read(
-        ["battery", "operating_day", "settlement_point", *MONEY, *COUNTS, *_SINGLE]
-    )
-    registry = {row["battery"]: row for row in inputs.tables["bess_registry"].read().to_pylist()}
-    batteries, points = (_coded(table[name]) for name in ("battery", "settlement_point"))
-    every = _Days(
-        table["operating_day"].cast(pa.int32()).to_numpy().astype(np.int64),
-        points[0],
-        np.stack([table[name].to_numpy() for name in MONEY]),
-        np.stack([table[name].to_numpy() for name in COUNTS]),
-        **{name: table[name].to_numpy() for name in _SINGLE},
-    )
-    codes, names = batteries
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    found = []
-    for start, end in zip(starts, [*starts[1:], len(codes)], strict=True):
-        row, days = registry[names[codes[start]]], every.part(slice(start, end))
-        found.append(_BatteryDays(row, days, _first_active(days, row["capacity_mw"])))
-    return found, points[1]
+def _summed(inputs: "Inputs", by: str = "") -> list[dict[str, Any]]:
+    # One thread, which sums the days in the order of the file: the same inputs give the same bytes.
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("of_year", inputs.tables["bess_registry"].read(_REGISTRY_READ))
+        connection.register("daily_revenue", inputs.tables["daily_revenue"].read(_DAYS_READ))
+        registry = f"(SELECT {inputs.year.year} AS year, * FROM of_year)"
+        found = connection.execute(sums_of_days("daily_revenue", registry, by))
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def _coded(column: pa.ChunkedArray) -> tuple[IntArray, list[str]]:
-    """Texts as codes, -1 where null, and what they stand for."""
-    encoded = column.combine_chunks().dictionary_encode()
-    return encoded.indices.fill_null(-1).to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+def _step(rows: Iterator[dict[str, Any]]) -> "StepResult":
+    from bess_assets.ercot.step import StepResult  # noqa: PLC0415  loads numpy and pyarrow, which queries do without
 
+    def chunks() -> "Iterator[Columns]":
+        listed = list(rows)
+        if listed:
+            yield {name: [row[name] for row in listed] for name in listed[0]}
 
-def board(batteries: Sequence[_BatteryDays], points: Sequence[str], period: Period) -> list[dict[str, Any]]:
-    """Rows of one period in the order of the board, ranked rows first."""
-    parts = (days if period.month is None else days.within(period) for days in batteries)
-    rows = metrics.board([_sums(part, points, period) for part in parts if part is not None], period)
-    for row in rows:
-        if period.month is not None:
-            row["month"] = period.month
-    return rows
-
-
-def _sums(part: _BatteryDays, points: Sequence[str], period: Period) -> BatterySums:
-    tb2, tb2_energy = _tb2(part)
-    daily = part.days.total_usd
-    known = daily[~np.isnan(daily)]
-    last_point = int(part.days.points[-1])
-    point = (
-        part.registry["settlement_point"] if period.month is None else points[last_point] if last_point >= 0 else None
-    )
-    return BatterySums(
-        registry=part.registry,
-        settlement_point=point,
-        first_active=None if part.first_active is None else day_of_number(part.first_active),
-        active_days=part.active_days,
-        sums=dict(zip(MONEY, _sums_of_known(part.days.money), strict=True)),
-        counts=dict(zip(COUNTS, part.days.counts.sum(axis=-1).tolist(), strict=True)),
-        tb2_usd_per_mw=tb2,
-        tb2_energy_usd=tb2_energy,
-        best_day_usd=float(known.max()) if len(known) else None,
-    )
-
-
-def _tb2(part: _BatteryDays) -> tuple[float | None, float | None]:
-    """Sum of TB2 over active days with a known TB2 and well-covered energy, $/MW, and energy_usd of the same days."""
-    if part.first_active is None:
-        return None, None
-    days = part.days
-    known, expected = (days.counts[COUNTS.index(f"{name}_quarter_hours")] for name in ("energy", "expected"))
-    counted = (known >= LEAST_COVERAGE * expected) & ~np.isnan(days.tb2_usd_per_mw)
-    counted[: len(days.numbers) - part.active_days] = False
-    if not counted.any():
-        return None, None
-    tb2, energy = _sums_of_known(np.stack([days.tb2_usd_per_mw, days.energy_usd])[:, counted])
-    return tb2, energy
+    return StepResult(chunks())

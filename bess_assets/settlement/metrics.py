@@ -1,15 +1,12 @@
-"""A row of a board, made from a battery's sums: per unit of size, coverage, who ranks and why not, notes.
+"""A row of a board, made from the sums of a battery's days: dollars per unit of size, coverage, rank or the reason for none, notes; and figures of the fleet.
 
-Belongs here: every definition that holds for a year, a month and any other window of days alike. No numpy: the query API computes the board of a
-window with it, in milliseconds.
-Does not: adding days up (leaderboard.py for years and months, results/window.py for windows), the thresholds of a strategy (strategy.py).
-
-Every figure is defined in docs/methodology.md, sections 10 and 11.
+A *board* lists the batteries of a *period*: a year, a month, or any days in a row. The sums are those of board.py. docs/methodology.md defines every figure in
+its sections 10 and 11. Loads no numpy, so that the board of any days takes milliseconds.
 """
 
 import calendar
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -24,16 +21,17 @@ LEAST_COVERAGE = 0.95
 LEAST_ACTIVE_DAYS_YEAR = 30
 LEAST_ACTIVE_DAYS_MONTH = 10
 LEAST_DISCHARGE_MWH = 1.0
-"""$/MWh discharged means nothing below it."""
+"""Discharge from which $/MWh is shown."""
 OUTLIER_TIMES_FLEET = 3.0
 """$/kW above this many times the fleet's average is noted."""
 QUARTER_HOURS_PER_DAY = 96
 
+STREAMS = ("da_energy_usd", "rt_energy_usd", *(f"as_{p}_usd" for p in PRODUCTS))
+"""Columns that add up to total_usd."""
 MONEY = (
-    "da_energy_usd",
-    "rt_energy_usd",
+    *STREAMS,
+    *(f"as_{p}_{leg}_usd" for leg in ("da", "rt") for p in PRODUCTS),
     "charging_cost_usd",
-    *(f"as_{p}{leg}_usd" for leg in ("", "_da", "_rt") for p in PRODUCTS),
     "da_unmatched_usd",
     "rt_metered_usd",
     "discharge_mwh",
@@ -41,7 +39,7 @@ MONEY = (
     "paired_discharge_mwh",
     "paired_charge_mwh",
 )
-"""Columns of daily_revenue that a board sums over what is known; null where nothing is."""
+"""Columns of daily_revenue that a board sums over the known days; null where no day is known."""
 COUNTS = (
     "expected_quarter_hours",
     "energy_quarter_hours",
@@ -67,66 +65,34 @@ FROM_REGISTRY = (
     "duration_hours",
     "duration_source",
     "capacity_source",
+    "data_through",
     "edition",
 )
 """Columns of bess_registry that a board shows as they are."""
 
+Row = Mapping[str, Any]
+
 
 @dataclass(frozen=True)
 class Period:
-    """A year or one of its months.
-
-    Attributes:
-        year: the year.
-        month: 1..12, None for the whole year.
-    """
-
-    year: int
-    month: int | None
-
-    @property
-    def first(self) -> date:
-        """First day."""
-        return date(self.year, self.month or 1, 1)
-
-    @property
-    def last(self) -> date:
-        """Last day."""
-        month = self.month or 12
-        return date(self.year, month, calendar.monthrange(self.year, month)[1])
-
-    @property
-    def days(self) -> int:
-        """Days in it."""
-        return (self.last - self.first).days + 1
-
-    @property
-    def months(self) -> int:
-        """Calendar months in it: 12 or 1."""
-        return 12 if self.month is None else 1
-
-    @property
-    def least_active_days(self) -> int:
-        """Active days from which a battery is ranked."""
-        return LEAST_ACTIVE_DAYS_YEAR if self.month is None else LEAST_ACTIVE_DAYS_MONTH
-
-    @property
-    def least_days_for_rate(self) -> int:
-        """Active days from which a battery has a $/kW: the same."""
-        return self.least_active_days
-
-
-@dataclass(frozen=True)
-class Window:
-    """Any days in a row; what holds for a month holds for it.
+    """Days in a row.
 
     Attributes:
         first: first day.
         last: last day, itself included.
+        least_active_days: active days from which a battery has a $/kW; those of a month unless the period is a year.
     """
 
     first: date
     last: date
+    least_active_days: int = LEAST_ACTIVE_DAYS_MONTH
+
+    @classmethod
+    def of(cls, year: int, month: int | None = None) -> "Period":
+        """A year, or one of its months from 1 to 12."""
+        if month is None:
+            return cls(date(year, 1, 1), date(year, 12, 31), LEAST_ACTIVE_DAYS_YEAR)
+        return cls(date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1]))
 
     @property
     def days(self) -> int:
@@ -138,51 +104,25 @@ class Window:
         """Calendar months in it, a part of a month as the share of its days: February alone is 1, a year 12."""
         shares = 0.0
         for number in range(12 * self.first.year + self.first.month - 1, 12 * self.last.year + self.last.month):
-            month = Period(number // 12, number % 12 + 1)
+            month = Period.of(number // 12, number % 12 + 1)
             shares += ((min(self.last, month.last) - max(self.first, month.first)).days + 1) / month.days
         return shares
 
     @property
-    def least_active_days(self) -> int:
-        """Active days from which a battery is ranked: as in a month, and in a shorter window all of its days."""
-        return min(LEAST_ACTIVE_DAYS_MONTH, self.days)
-
-    @property
-    def least_days_for_rate(self) -> int:
-        """Active days from which a battery has a $/kW, as in a month: a few days say nothing about a month."""
-        return LEAST_ACTIVE_DAYS_MONTH
+    def active_days_to_rank(self) -> int:
+        """Active days from which a battery is ranked; all days of a period that is shorter."""
+        return min(self.least_active_days, self.days)
 
 
-@dataclass(frozen=True)
-class BatterySums:
-    """What the days of one battery in a period come to.
+def board(sums: Iterable[Row], registry: Mapping[str, Row], period: Period) -> list[dict[str, Any]]:
+    """Rows of the board of a period in its order, ranked rows first.
 
-    Attributes:
-        registry: its row of bess_registry.
-        settlement_point: node shown for the period; None if unknown.
-        first_active: first active day of the year; None if it never was.
-        active_days: days of the period from then on.
-        sums: `MONEY` by name; None where nothing is known.
-        counts: `COUNTS` by name.
-        tb2_usd_per_mw: sum of TB2 over well-covered active days; None if there is no such day with a known TB2.
-        tb2_energy_usd: energy_usd of those same days.
-        best_day_usd: largest total_usd of a day; None if none is known.
+    Args:
+        sums: a row a battery, as `board.sums_of_days` gives them.
+        registry: row of bess_registry by battery.
+        period: the days summed.
     """
-
-    registry: Mapping[str, Any]
-    settlement_point: str | None
-    first_active: date | None
-    active_days: int
-    sums: Mapping[str, float | None]
-    counts: Mapping[str, int]
-    tb2_usd_per_mw: float | None
-    tb2_energy_usd: float | None
-    best_day_usd: float | None
-
-
-def board(parts: Sequence[BatterySums], period: Period | Window) -> list[dict[str, Any]]:
-    """Rows of one period in the order of the board, ranked rows first."""
-    rows = [_row(part, period) for part in parts]
+    rows = [_row(of_battery, registry[of_battery["battery"]], period) for of_battery in sums]
     rank(rows)
     _note_outliers(rows, period)
     for row in rows:
@@ -212,71 +152,74 @@ def rank(rows: list[dict[str, Any]]) -> None:
         row["rank"] = None if row["excluded_reason"] else n + 1
 
 
-def _ratio(over: float | None, under: float | None) -> float | None:
-    return over / under if over is not None and under else None
+def totals(sums: Row) -> dict[str, float | None]:
+    """Totals and coverage of summed days: a total is null if a part that exists is; nothing is scaled up for what is missing."""
+    products = [sums[f"as_{p}_usd"] for p in _existing(sums)]
+    energy = _sum_of_all([sums["da_energy_usd"], sums["rt_energy_usd"]])
+    services = _sum_of_all(products) if products else None
+    return {
+        "energy_usd": energy,
+        "as_usd": services,
+        "total_usd": _sum_of_all([energy, services]),
+        "energy_coverage": sums["energy_quarter_hours"] / sums["expected_quarter_hours"],
+        "as_coverage": sums["as_hours"] / sums["expected_hours"],
+    }
 
 
-def _row(part: BatterySums, period: Period | Window) -> dict[str, Any]:
-    registry = part.registry
-    capacity, energy_size = registry["capacity_mw"], registry["energy_mwh"]
-    sums, counts = part.sums, part.counts
-    energy = None
-    if sums["da_energy_usd"] is not None and sums["rt_energy_usd"] is not None:
-        energy = sums["da_energy_usd"] + sums["rt_energy_usd"]
-    existing = [p for p in PRODUCTS if counts[f"{p}_expected_hours"]]
-    products = {p: sums[f"as_{p}_usd"] for p in existing}
-    as_usd = None
-    if products and None not in products.values():
-        as_usd = sum(usd for usd in products.values() if usd is not None)
-    total = energy + as_usd if energy is not None and as_usd is not None else None
-    per_year, per_month = usd_per_kw(total, capacity, part.active_days, period)
-    strategy = classify(energy, products, capacity, period.months)
-    tb2_usd = capacity * part.tb2_usd_per_mw if capacity and part.tb2_usd_per_mw is not None else None
-    energy_coverage = counts["energy_quarter_hours"] / counts["expected_quarter_hours"]
-    as_coverage = counts["as_hours"] / counts["expected_hours"]
+def _existing(sums: Row) -> list[str]:
+    return [p for p in PRODUCTS if sums[f"{p}_expected_hours"]]
+
+
+def _sum_of_all(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _ratio(over: float | None, under: float | None, least: float = 0.0) -> float | None:
+    """A ratio; None where a side is unknown, or the lower one is not positive or is under `least`."""
+    return over / under if over is not None and under is not None and under > 0 and under >= least else None
+
+
+def _row(sums: Row, registry: Row, period: Period) -> dict[str, Any]:
+    capacity, energy_size, discharge = registry["capacity_mw"], registry["energy_mwh"], sums["discharge_mwh"]
+    of_period = totals(sums)
+    total = of_period["total_usd"]
+    per_year, per_month = usd_per_kw(total, capacity, sums["active_days"], period)
+    products = {p: sums[f"as_{p}_usd"] for p in _existing(sums)}
+    strategy = classify(of_period["energy_usd"], products, capacity, period.months)
+    tb2_usd = capacity * sums["tb2_usd_per_mw"] if capacity and sums["tb2_usd_per_mw"] is not None else None
     row = {
         "rank": None,
         **{name: registry[name] for name in FROM_REGISTRY},
-        "settlement_point": part.settlement_point,
-        "first_active_date": part.first_active,
-        "active_days": part.active_days,
+        **{name: sums[name] for name in ("settlement_point", "first_active_date", "active_days")},
         **{name: sums[name] for name in MONEY if not name.startswith("paired_")},
-        "energy_usd": energy,
-        "as_usd": as_usd,
-        "total_usd": total,
+        **of_period,
         "usd_per_mw": _ratio(total, capacity),
         "usd_per_kw_month": per_month,
         "usd_per_kw_year": per_year,
-        "usd_per_mwh_discharged": _ratio(total, sums["discharge_mwh"])
-        if (sums["discharge_mwh"] or 0) >= LEAST_DISCHARGE_MWH
-        else None,
-        "cycles_per_day": cycles_per_day(sums["discharge_mwh"], energy_size, counts["discharge_quarter_hours"]),
+        "usd_per_mwh_discharged": _ratio(total, discharge, LEAST_DISCHARGE_MWH),
+        "cycles_per_day": cycles_per_day(discharge, energy_size, sums["discharge_quarter_hours"]),
         "round_trip_efficiency": round_trip_efficiency(sums, energy_size, capacity),
         "tb2_usd": tb2_usd,
-        "tb2_capture": _ratio(part.tb2_energy_usd, tb2_usd) if tb2_usd is not None and tb2_usd > 0 else None,
+        "tb2_capture": _ratio(sums["tb2_energy_usd"], tb2_usd),
         "energy_share": strategy.energy_share,
         "top_as_product": strategy.top_product,
         "strategy": strategy.label,
-        "best_day_share": part.best_day_usd / total
-        if total is not None and total > 0 and part.best_day_usd is not None
-        else None,
-        "energy_coverage": energy_coverage,
-        "as_coverage": as_coverage,
-        "quantity_source": _quantity_source(counts),
-        "data_through": registry["data_through"],
+        "best_day_share": _ratio(sums["best_day_usd"], total),
+        "quantity_source": _quantity_source(sums),
     }
-    # a product that is unknown in the few hours it exists can leave no total at full coverage: without one there is no rank
-    reasons = list(_exclusions(row, registry, counts, period)) or (["total unknown"] if total is None else [])
+    # A product unknown in the few hours in which it exists leaves no total at full coverage: without a total there is no rank.
+    reasons = list(_exclusions(row, sums, registry, period)) or (["total unknown"] if total is None else [])
     row["excluded_reason"] = "; ".join(reasons)
-    row["notes"] = _notes(row, registry, counts)
+    row["notes"] = list(_notes(row, sums, registry))
     return row
 
 
 def usd_per_kw(
-    total: float | None, capacity: float | None, active_days: int, period: Period | Window
+    total: float | None, capacity: float | None, active_days: int, period: Period
 ) -> tuple[float | None, float | None]:
     """$/kW-year and $/kW-month, scaled from active days to the period; not scaled for coverage."""
-    if total is None or not capacity or active_days < period.least_days_for_rate:
+    if total is None or not capacity or active_days < period.least_active_days:
         return None, None
     scaled = total / (1_000 * capacity) * period.days / active_days
     return scaled * (12 / period.months), scaled / period.months
@@ -295,20 +238,17 @@ def cycles_per_day(discharge: float | None, energy: float | None, known: int) ->
     return discharge / energy / (known / QUARTER_HOURS_PER_DAY)
 
 
-def round_trip_efficiency(
-    sums: Mapping[str, float | None], energy: float | None, capacity: float | None
-) -> float | None:
+def round_trip_efficiency(sums: Row, energy: float | None, capacity: float | None) -> float | None:
     """Discharge / charge where both are known; None under five cycles of charging."""
-    least = CYCLES_FOR_EVIDENCE * energy if energy else HOURS_IF_ENERGY_UNKNOWN * capacity if capacity else None
-    charge = sums["paired_charge_mwh"]
-    if charge is None or least is None or charge < least:
+    if not energy and not capacity:
         return None
-    return _ratio(sums["paired_discharge_mwh"], charge)
+    least = CYCLES_FOR_EVIDENCE * energy if energy else HOURS_IF_ENERGY_UNKNOWN * (capacity or 0.0)
+    return _ratio(sums["paired_discharge_mwh"], sums["paired_charge_mwh"], least)
 
 
-def _quantity_source(counts: Mapping[str, int]) -> str | None:
+def _quantity_source(sums: Row) -> str | None:
     sides = [
-        "+".join(source for source in SOURCES if counts[f"{side}_{source}_quarter_hours"]) or "unknown"
+        "+".join(source for source in SOURCES if sums[f"{side}_{source}_quarter_hours"]) or "unknown"
         for side in ("discharge", "charge")
     ]
     if sides == ["unknown", "unknown"]:
@@ -321,13 +261,11 @@ def _cut(share: float) -> str:
     return f"{math.floor(share * 1000) / 1000:.3f}"
 
 
-def _exclusions(
-    row: Mapping[str, Any], registry: Mapping[str, Any], counts: Mapping[str, int], period: Period | Window
-) -> Iterator[str]:
+def _exclusions(row: Row, sums: Row, registry: Row, period: Period) -> Iterator[str]:
     """Why a battery can't be ranked fairly, in the order of the rules."""
     if row["settlement_point"] is None:
         yield "settlement point unknown"
-    if counts["combo_quarter_hours"] and registry["charging"] == "unknown":
+    if sums["combo_quarter_hours"] and registry["charging"] == "unknown":
         yield "charging unknown"
     if row["energy_coverage"] < LEAST_COVERAGE:
         yield f"energy coverage {_cut(row['energy_coverage'])} below {LEAST_COVERAGE}"
@@ -335,45 +273,107 @@ def _exclusions(
         yield f"AS coverage {_cut(row['as_coverage'])} below {LEAST_COVERAGE}"
     if row["capacity_mw"] is None:
         yield "capacity unknown"
-    if row["active_days"] < period.least_active_days:
-        yield f"active {row['active_days']} days, under {period.least_active_days}"
+    if row["active_days"] < period.active_days_to_rank:
+        yield f"active {row['active_days']} days, under {period.active_days_to_rank}"
 
 
-def _notes(row: Mapping[str, Any], registry: Mapping[str, Any], counts: Mapping[str, int]) -> list[str]:
-    notes = [registry["notes"]] if registry["notes"] else []
+def _notes(row: Row, sums: Row, registry: Row) -> Iterator[str]:
+    if registry["notes"]:
+        yield registry["notes"]
     efficiency = row["round_trip_efficiency"]
     if efficiency is not None and efficiency > 1:
-        notes.append(f"round-trip efficiency {efficiency:.2f} is above 1: charging is missing")
-    if counts["implausible_quarter_hours"] or counts["implausible_as_hours"]:
-        notes.append(
-            f"implausible prices used: {counts['implausible_quarter_hours']} quarter-hours of energy, "
-            f"{counts['implausible_as_hours']} product hours of AS"
+        yield f"round-trip efficiency {efficiency:.2f} is above 1: charging is missing"
+    if sums["implausible_quarter_hours"] or sums["implausible_as_hours"]:
+        yield (
+            f"implausible prices used: {sums['implausible_quarter_hours']} quarter-hours of energy, "
+            f"{sums['implausible_as_hours']} product hours of AS"
         )
-    if counts["unpriced_quarter_hours"] and row["settlement_point"] is not None:
-        notes.append(f"{counts['unpriced_quarter_hours']} quarter-hours unpriced")
-    return notes
+    if sums["unpriced_quarter_hours"] and row["settlement_point"] is not None:
+        yield f"{sums['unpriced_quarter_hours']} quarter-hours unpriced"
 
 
-def _note_outliers(rows: Sequence[dict[str, Any]], period: Period | Window) -> None:
+def _note_outliers(rows: Sequence[dict[str, Any]], period: Period) -> None:
     average = fleet_usd_per_kw(rows, period.days)
     if average is None or average <= 0:
         return
     for row in rows:
-        own = _ratio(row["total_usd"], row["capacity_mw"])
-        if own is None or not row["active_days"]:
-            continue
-        scaled = own / 1_000 * period.days / row["active_days"]
-        if scaled > OUTLIER_TIMES_FLEET * average:
-            row["notes"].append(outlier_note(scaled / average))
+        times = times_fleet(row, period.days, average)
+        if times > OUTLIER_TIMES_FLEET:
+            row["notes"].append(outlier_note(times))
+
+
+def times_fleet(row: Row, days: int, average: float) -> float:
+    """$/kW of a battery, scaled from its active days to the period, as a multiple of the fleet's average; 0 where it has none."""
+    own = _ratio(row["total_usd"], row["capacity_mw"])
+    return own / 1_000 * days / row["active_days"] / average if own is not None and row["active_days"] else 0.0
 
 
 def outlier_note(times: float) -> str:
-    """What the board says of a battery that earns so many times the fleet's average."""
+    """The note on a battery that earns so many times the fleet's average."""
     return f"{times:.1f} times the fleet's $/kW"
 
 
-def fleet_usd_per_kw(rows: Sequence[Mapping[str, Any]], days: int) -> float | None:
-    """Fleet average of the period, $/kW: sum of total_usd / sum of (capacity x share of the period's days active), ranked batteries only."""
+# --- the fleet ----------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Figures of all batteries in a period; dollars and $/kW are of the ranked ones, None is unknown.
+
+    Attributes:
+        ranked: batteries with a rank.
+        batteries: batteries with a row.
+        capacity_mw: MW of the ranked ones.
+        usd: each stream, energy_usd, as_usd and total_usd, summed where known.
+        usd_per_kw_month: fleet average, weighted by size and active days (methodology, section 11).
+        usd_per_kw_year: the same, of a year.
+        energy_share: energy_usd / total_usd; None unless total_usd > 0.
+        energy_coverage: mean over all batteries.
+        as_coverage: mean over all batteries.
+    """
+
+    ranked: int
+    batteries: int
+    capacity_mw: float | None
+    usd: Mapping[str, float | None]
+    usd_per_kw_month: float | None
+    usd_per_kw_year: float | None
+    energy_share: float | None
+    energy_coverage: float | None
+    as_coverage: float | None
+
+
+def fleet(rows: Sequence[Row], period: Period) -> Fleet:
+    """Figures of the fleet from the rows of a board."""
+    ranked = [row for row in rows if row["rank"] is not None]
+    usd = {name: _sum(ranked, name) for name in (*STREAMS, "energy_usd", "as_usd", "total_usd")}
+    coverage = {name: _sum(rows, name) for name in ("energy_coverage", "as_coverage")}
+    per_year, per_month = fleet_usd_per_kw_year_and_month(ranked, period)
+    return Fleet(
+        ranked=len(ranked),
+        batteries=len(rows),
+        capacity_mw=_sum(ranked, "capacity_mw"),
+        usd=usd,
+        usd_per_kw_month=per_month,
+        usd_per_kw_year=per_year,
+        energy_share=_ratio(usd["energy_usd"], usd["total_usd"]),
+        **{name: None if total is None else total / len(rows) for name, total in coverage.items()},
+    )
+
+
+def _sum(rows: Sequence[Row], column: str) -> float | None:
+    known = [row[column] for row in rows if row[column] is not None]
+    return math.fsum(known) if known else None
+
+
+def fleet_usd_per_kw_year_and_month(rows: Sequence[Row], period: Period) -> tuple[float | None, float | None]:
+    """Fleet average of a period, $/kW-year and $/kW-month."""
+    average = fleet_usd_per_kw(rows, period.days)
+    return (None, None) if average is None else (average * (12 / period.months), average / period.months)
+
+
+def fleet_usd_per_kw(rows: Sequence[Row], days: int) -> float | None:
+    """Fleet average, $/kW in the period: sum of total_usd / sum of (capacity x share of the period's days active), ranked batteries only."""
     ranked = [row for row in rows if row["rank"] is not None]
     weight = sum(1_000 * row["capacity_mw"] * row["active_days"] / days for row in ranked)
     return sum(row["total_usd"] for row in ranked) / weight if weight else None

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import Inputs
-from bess_assets.settlement.board import fleet_usd_per_kw, leaderboard, leaderboard_monthly
-from bess_assets.settlement.metrics import _cut, rank
+from bess_assets.settlement.board import leaderboard, leaderboard_monthly
+from bess_assets.settlement.metrics import _cut, fleet_usd_per_kw, rank
 from bess_assets.store.files import conform
 from bess_assets.store.paths import RollupFolder
 from bess_assets.tables import TABLES, arrow_schema

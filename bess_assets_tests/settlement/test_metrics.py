@@ -4,7 +4,6 @@ Belongs here: what `metrics.py` makes of `BatterySums`, without tables.
 Does not: the sums themselves and whole boards (test_leaderboard.py), windows of stored days (results/test_window.py).
 """
 
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -15,16 +14,15 @@ from bess_assets.settlement.metrics import (
     COUNTS,
     FROM_REGISTRY,
     MONEY,
-    BatterySums,
     Period,
-    Window,
     board,
     fleet_usd_per_kw,
     rank,
     usd_per_kw,
 )
 
-YEAR = Period(2022, None)
+YEAR = Period.of(2022)
+Row = dict[str, Any]
 FULL = {
     "expected_quarter_hours": 35_040,
     "energy_quarter_hours": 35_040,
@@ -37,38 +35,36 @@ FULL = {
 }
 
 
-def sums_of(name: str = "OAK_1", registry: dict[str, Any] | None = None, **known: Any) -> BatterySums:
-    """A battery of 10 MW and 20 MWh that was active all year and earned 1,000 $, all of it energy; `known` are sums and counts."""
+def sums_of(name: str = "OAK_1", **known: Any) -> Row:
+    """Sums of a battery that was active all year and earned 1,000 $, all of it energy."""
     row = {
-        **dict.fromkeys((*FROM_REGISTRY, "charging", "notes", "data_through")),
-        "battery": name,
-        "capacity_mw": 10.0,
-        "energy_mwh": 20.0,
-        **(registry or {}),
-    }
-    money = {
         **dict.fromkeys(MONEY),
         "da_energy_usd": 1_000.0,
         "rt_energy_usd": 0.0,
         **{f"as_{p}_usd": 0.0 for p in PRODUCTS if p != "ecrs"},
+        **dict.fromkeys(COUNTS, 0),
+        **FULL,
+        "battery": name,
+        "settlement_point": "OAK_RN",
+        "first_active_date": date(2022, 1, 1),
+        "active_days": 365,
+        **dict.fromkeys(("tb2_usd_per_mw", "tb2_energy_usd", "best_day_usd")),
     }
-    counts = {**dict.fromkeys(COUNTS, 0), **FULL}
-    assert set(known) <= money.keys() | counts.keys()
-    return BatterySums(
-        registry=row,
-        settlement_point="OAK_RN",
-        first_active=date(2022, 1, 1),
-        active_days=365,
-        sums={name: known.get(name, usd) for name, usd in money.items()},
-        counts={name: known.get(name, count) for name, count in counts.items()},
-        tb2_usd_per_mw=None,
-        tb2_energy_usd=None,
-        best_day_usd=None,
-    )
+    assert known.keys() <= row.keys()
+    return row | known
 
 
-def row_of(**known: Any) -> dict[str, Any]:
-    (row,) = board([sums_of(**known)], YEAR)
+def board_of(*sums: Row) -> list[Row]:
+    """Rows of 2022 of batteries of 10 MW and 20 MWh."""
+    blank = dict.fromkeys((*FROM_REGISTRY, "charging", "notes"))
+    registry = {
+        row["battery"]: {**blank, "battery": row["battery"], "capacity_mw": 10.0, "energy_mwh": 20.0} for row in sums
+    }
+    return board(sums, registry, YEAR)
+
+
+def row_of(**known: Any) -> Row:
+    (row,) = board_of(sums_of(**known))
     return row
 
 
@@ -87,14 +83,14 @@ def row_of(**known: Any) -> dict[str, Any]:
     ],
 )
 def test_part_of_a_month_is_the_share_of_its_days(first: date, last: date, days: int, months: float) -> None:
-    window = Window(first, last)
+    window = Period(first, last)
     assert window.days == days
     assert window.months == pytest.approx(months)
 
 
 def test_a_short_window_ranks_who_was_active_on_all_its_days_and_gives_nobody_a_rate() -> None:
-    three, thirty = Window(date(2022, 1, 1), date(2022, 1, 3)), Window(date(2022, 1, 1), date(2022, 1, 30))
-    assert (three.least_active_days, thirty.least_active_days) == (3, 10)
+    three, thirty = Period(date(2022, 1, 1), date(2022, 1, 3)), Period(date(2022, 1, 1), date(2022, 1, 30))
+    assert (three.active_days_to_rank, thirty.active_days_to_rank) == (3, 10)
     assert usd_per_kw(1_000.0, 10.0, 3, three) == (None, None)
     assert usd_per_kw(1_000.0, 10.0, 9, thirty) == (None, None)
     # 0.1 $/kW in 10 of 30 days: 0.3 in the window, which is 30/31 of a month
@@ -146,8 +142,7 @@ def test_implausible_prices_are_noted(energy: int, services: int) -> None:
 
 
 def test_half_a_dollar_has_a_best_day_and_half_a_dollar_of_spread_a_capture() -> None:
-    part = replace(sums_of(da_energy_usd=0.5), tb2_usd_per_mw=0.05, tb2_energy_usd=0.4, best_day_usd=0.1)
-    (row,) = board([part], YEAR)
+    row = row_of(da_energy_usd=0.5, tb2_usd_per_mw=0.05, tb2_energy_usd=0.4, best_day_usd=0.1)
     assert (row["best_day_share"], row["tb2_usd"], row["tb2_capture"]) == pytest.approx((0.2, 0.5, 0.8))
 
 
@@ -160,6 +155,6 @@ def test_over_three_times_the_fleets_dollars_per_kilowatt_is_noted_and_just_thre
 ) -> None:
     # five of 1,000 $ and one of 7,000 $: 2,000 $ each; with 5,000 $ it is a third of 5,000
     parts = [sums_of(f"OAK_{n}") for n in range(5)]
-    rows = board([*parts, sums_of("ELM_1", da_energy_usd=total)], YEAR)
+    rows = board_of(*parts, sums_of("ELM_1", da_energy_usd=total))
     assert (rows[0]["battery"], rows[0]["notes"]) == ("ELM_1", note)
     assert fleet_usd_per_kw(rows, 365) == pytest.approx((5_000 + total) / 60_000)

@@ -14,7 +14,7 @@ from bess_assets.ercot.step import StepResult
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results import Answer, QueryError, Results
 from bess_assets.settings import Settings, load_settings
-from bess_assets.settlement.metrics import Window, usd_per_kw
+from bess_assets.settlement.metrics import Period, usd_per_kw
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import TABLES
 from bess_assets_tests.conftest import Worlds
@@ -149,14 +149,14 @@ def test_days_of_a_battery_that_the_registry_does_not_know_are_an_error(settings
 
 
 def test_the_months_of_a_window_count_parts_of_months_by_their_days() -> None:
-    assert Window(date(2024, 2, 1), date(2024, 2, 29)).months == 1
-    assert Window(date(2023, 1, 1), date(2023, 12, 31)).months == pytest.approx(12)
-    assert Window(date(2024, 2, 15), date(2024, 3, 31)).months == pytest.approx(15 / 29 + 1)
-    assert Window(date(2023, 12, 17), date(2024, 1, 15)).months == pytest.approx(15 / 31 + 15 / 31)
+    assert Period(date(2024, 2, 1), date(2024, 2, 29)).months == 1
+    assert Period(date(2023, 1, 1), date(2023, 12, 31)).months == pytest.approx(12)
+    assert Period(date(2024, 2, 15), date(2024, 3, 31)).months == pytest.approx(15 / 29 + 1)
+    assert Period(date(2023, 12, 17), date(2024, 1, 15)).months == pytest.approx(15 / 31 + 15 / 31)
 
 
 def test_dollars_a_month_of_a_window_do_not_depend_on_its_length() -> None:
-    long, short = Window(date(2023, 1, 1), date(2023, 12, 31)), Window(date(2023, 4, 1), date(2023, 4, 30))
+    long, short = Period(date(2023, 1, 1), date(2023, 12, 31)), Period(date(2023, 4, 1), date(2023, 4, 30))
     assert usd_per_kw(12 * 3_000.0, 1.0, 365, long) == pytest.approx((36.0, 3.0))
     assert usd_per_kw(3_000.0, 1.0, 30, short) == pytest.approx((36.0, 3.0))
 

@@ -1,0 +1,118 @@
+"""Sums of daily_revenue over periods that no table holds, by the formulas of the stored boards: a board of any days, streams of a battery or the fleet.
+
+settlement/board.py and settlement/metrics.py hold the sums and the formulas; `Results` loads them when such a question is asked.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from bess_assets.results.answers import Answer, QueryError
+from bess_assets.results.engine import DUCKDB_TYPES, PERIODS, Engine, Step, read, with_year
+from bess_assets.settlement.board import SUMS, sums_of_days
+from bess_assets.settlement.metrics import STREAMS, Period, board, fleet_usd_per_kw_year_and_month, totals
+from bess_assets.tables import LEADERBOARD
+
+_KEYS: dict[Step, tuple[str, ...]] = {"day": ("operating_day",), "month": ("year", "month"), "year": ("year",)}
+_MEMOS = ("charging_cost_usd", "da_unmatched_usd", "discharge_mwh", "charge_mwh")
+_TOTALS = ("energy_coverage", "as_coverage", "energy_usd", "as_usd", "total_usd")
+
+Row = Mapping[str, Any]
+
+
+def board_of_days(engine: Engine, days: Sequence[Path], registry: Sequence[Path], first: date, last: date) -> Answer:
+    """Rows of the board of a window in its order, ranked rows first.
+
+    Args:
+        engine: answers the SQL.
+        days: daily_revenue of the years of the window.
+        registry: bess_registry of the same years, ascending.
+        first: first day.
+        last: last day.
+
+    Raises:
+        QueryError: the tables of a year contradict each other.
+    """
+    where = f"operating_day BETWEEN DATE '{first}' AND DATE '{last}'"
+    sums, batteries = engine.ask(
+        sums_of_days(read(days), f"({with_year(registry)})", where=where),
+        f"{with_year(registry)} ORDER BY battery, year",
+    )
+    by_battery = groupby(batteries.records(), lambda row: row["battery"])
+    known = {battery: _of_window(list(rows)) for battery, rows in by_battery}
+    for battery in sums.column("battery"):
+        if battery not in known:
+            raise QueryError(
+                f"{battery} has days from {first} to {last} and no row in bess_registry.",
+                remedy=f"The tables are of different refreshes: bess refresh {first.year}-{last.year}",
+            )
+    rows = board(sums.records(), known, Period(first, last))
+    shown = [(first, last, *(row[name] for name in LEADERBOARD.column_names), None) for row in rows]
+    types = ("DATE", "DATE", *(DUCKDB_TYPES[column.kind] for column in LEADERBOARD.columns), "BIGINT")
+    return Answer(("first_day", "last_day", *LEADERBOARD.column_names, "rank_change"), shown, types)
+
+
+def _of_window(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The registry row of the latest year, with a note where an earlier year of the window had another size."""
+    latest = rows[-1]
+    others = dict.fromkeys(f"{_size(row)} in {row['year']}" for row in rows[:-1] if _size(row) != _size(latest))
+    if not others:
+        return latest
+    note = f"size of {latest['year']} used, {_size(latest)} ({', '.join(others)})"
+    return {**latest, "notes": "; ".join(filter(None, (latest["notes"], note)))}
+
+
+def _size(row: Row) -> str:
+    parts = [f"{row[name]:.1f} {unit}" for name, unit in (("capacity_mw", "MW"), ("energy_mwh", "MWh")) if row[name]]
+    return " ".join(parts) or "size unknown"
+
+
+def streams(engine: Engine, days: Iterable[Path], by: Step, where: str = "true", *, counted: bool = False) -> Answer:
+    """Streams of each period summed over what is known, then memos and coverage, and totals of the streams of the same row.
+
+    Args:
+        engine: answers the SQL.
+        days: daily_revenue.
+        by: rows of days, months or years.
+        where: the rows that are summed.
+        counted: put the number of the rows summed before the streams, as `batteries`.
+    """
+    (found,) = engine.ask(
+        f"SELECT {PERIODS[by]}, count(*) AS batteries, {SUMS} FROM {read(days)} WHERE {where} GROUP BY ALL ORDER BY ALL"
+    )
+    columns = (*_KEYS[by], *(["batteries"] if counted else ()), *STREAMS, *_MEMOS)
+    rows = [(*map(row.__getitem__, columns), *map(totals(row).__getitem__, _TOTALS)) for row in found.records()]
+    types = dict(zip(found.columns, found.types, strict=True))
+    return Answer((*columns, *_TOTALS), rows, (*map(types.__getitem__, columns), *["DOUBLE"] * len(_TOTALS)))
+
+
+def fleet(engine: Engine, days: Iterable[Path], boards: Iterable[Path], by: Step) -> Answer:
+    """Streams of the fleet by period after the number of batteries; by month and year also how many are ranked and their average $/kW-month.
+
+    Args:
+        engine: answers the SQL.
+        days: daily_revenue.
+        boards: leaderboard_monthly or leaderboard of the same years; of no use by day.
+        by: rows of days, months or years.
+    """
+    if by == "day":
+        return streams(engine, days, by, counted=True)
+    keys = _KEYS[by]
+    needed = ", ".join((*keys[1:], "rank", "total_usd", "capacity_mw", "active_days"))
+    (found,) = engine.ask(f"{with_year(boards, needed)} ORDER BY {', '.join(keys)}")
+    of_boards = {
+        key: _counted(list(rows), Period.of(*key))
+        for key, rows in groupby(found.records(), lambda row: tuple(row[name] for name in keys))
+    }
+    money = streams(engine, days, by)
+    at = len(keys)
+    rows = [(*row[:at], *of_boards[row[:at]], *row[at:]) for row in money.rows if row[:at] in of_boards]
+    columns, types = ("batteries", "batteries_ranked", "usd_per_kw_month"), ("BIGINT", "BIGINT", "DOUBLE")
+    return Answer((*keys, *columns, *money.columns[at:]), rows, (*money.types[:at], *types, *money.types[at:]))
+
+
+def _counted(rows: Sequence[Row], period: Period) -> tuple[int, int, float | None]:
+    _, per_month = fleet_usd_per_kw_year_and_month(rows, period)
+    return len(rows), sum(row["rank"] is not None for row in rows), per_month
