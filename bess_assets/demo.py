@@ -1,12 +1,8 @@
-"""A made-up market in a folder that is ours, and a home in which nothing but that market is settled.
-
-Belongs here: writing simulated rollups and reports without ever touching files or results that somebody else put there.
-Does not: the simulation (simulator/), refreshing (refresh.py).
-"""
+"""A made-up market written into a folder, and the home of a demo; files and results of other origin are never touched."""
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,20 +22,20 @@ DEMO_LAST_DAY = date(2026, 8, 31)
 """The last day of a demo: past, and so long past that ERCOT would have disclosed it."""
 
 _OUTSIDE_A_DEMO = ("BESS_ROLLUPS", "BESS_RESULTS", "BESS_REPORTS", "BESS_REGISTRY", "DAGSTER_HOME")
-"""Settings that may name real data; a demo stays inside its home."""
+"""Settings that may name real data; a demo ignores them."""
 
 
 @dataclass(frozen=True)
 class Market:
-    """What is simulated; the same market always gives the same files.
+    """Arguments of a simulation; the same market always gives the same files.
 
     Attributes:
         years: operating years.
-        batteries: how many.
+        batteries: number of batteries.
         seed: any whole number.
         hazards: how awkward the files are.
-        form: yearly rollups, or ERCOT's own report files.
-        scale: a few batteries, or a market of real size, in which everything has its own number and `batteries` says nothing.
+        form: annual rollups, or ERCOT's own report files.
+        scale: a few batteries, or a market of real size, which ignores `batteries`.
         last_day: the last operating day that is published; the last of the last year if None.
     """
 
@@ -52,19 +48,18 @@ class Market:
     last_day: date | None = None
 
     def answered(self) -> dict[str, Any]:
-        """What the right answer depends on; the form is none of it."""
+        """The arguments that the right answer depends on: all but the form."""
         known = {"years": list(self.years), "batteries": self.batteries, "seed": self.seed, "hazards": self.hazards}
-        if self.last_day is not None:
-            known["last_day"] = self.last_day.isoformat()
+        known |= {"last_day": self.last_day.isoformat()} if self.last_day else {}
         return known if self.scale == "small" else {**known, "batteries": None, "scale": self.scale}
 
     def described(self) -> dict[str, Any]:
-        """As it stands in the marker, with the version that would write it."""
+        """The market as the marker names it, with the version of the package."""
         return {**self.answered(), "form": self.form, "version": package_version()}
 
 
 def demo_settings(home: str | Path | None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings of a demo: everything inside its home, whatever the environment says of real data."""
+    """Settings of a demo: all folders inside its home."""
     env = os.environ if environ is None else environ
     return load_settings(home, {name: value for name, value in env.items() if name not in _OUTSIDE_A_DEMO})
 
@@ -103,11 +98,11 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
 
     Args:
         folder: the files go to `folder/rollups` or `folder/reports`, the right answer to `folder/truth`.
-        market: what to simulate.
-        progress: told in a few words what is being done.
+        market: the market.
+        progress: receives a few words on each part of the work.
 
     Returns:
-        False if that very market was there already.
+        False if the folder holds this market already.
 
     Raises:
         BessError: the folder holds files that the simulator did not write, or another market in the other form; or the market cannot be simulated.
@@ -117,39 +112,25 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     earlier = _read_marker(marker)
     _refuse_foreign_files(written, market.form, earlier)
     _refuse_another_market(folder, market)
-    files = (earlier or {}).get("files")
-    if (
-        earlier
-        and files
-        and earlier.get("market") == market.described()
-        and all((written / name).is_file() for name in files)
-    ):
+    known = earlier["files"] if earlier and earlier["market"] == market.described() else None
+    if known and all((written / name).is_file() for name in known):
         return False
     for path in _data_files(written, market.form):
         path.unlink()
     written.mkdir(parents=True, exist_ok=True)
-    # Without its list of files the marker says that whatever lies there comes of a simulation that did not end.
+    # A marker without a list of files marks a simulation that did not end.
     _write_marker(marker, market, None)
     try:
         if market.scale == "small":
-            simulate(
-                folder,
-                market.years,
-                market.batteries,
-                market.seed,
-                market.hazards,
-                progress,
-                market.form,
-                market.last_day,
-            )
+            arguments = (market.years, market.batteries, market.seed, market.hazards)
+            simulate(folder, *arguments, progress, market.form, market.last_day)
         else:
             simulate_real_size(folder, market.years, market.seed, progress)
     except ValueError as error:
         marker.unlink()
         raise BessError(f"This market cannot be simulated: {error}.") from error
-    _write_marker(
-        marker, market, {_name(written, path): content_digest(path) for path in _data_files(written, market.form)}
-    )
+    written_files = {_name(written, path): content_digest(path) for path in _data_files(written, market.form)}
+    _write_marker(marker, market, written_files)
     return True
 
 
@@ -168,7 +149,7 @@ def _refuse_foreign_files(written: Path, form: Form, marker: Mapping[str, Any] |
 
 
 def _refuse_another_market(folder: Path, market: Market) -> None:
-    """Keep the right answer of what was simulated in the other form: there is one for both."""
+    """Keep the right answer of a market of the other form: both forms share one."""
     for form in _FORMS:
         marker = folder / form / MARKER
         other = None if form == market.form else _read_marker(marker)
@@ -205,12 +186,9 @@ def _read_marker(marker: Path) -> dict[str, Any] | None:
         ) from error
 
 
-def _write_marker(marker: Path, market: Market, files: Sequence[str] | Mapping[str, str] | None) -> None:
-    content = {
-        "note": "Made-up data, written by bess simulate or bess demo.",
-        "market": market.described(),
-        "files": files,
-    }
+def _write_marker(marker: Path, market: Market, files: Mapping[str, str] | None) -> None:
+    note = "Made-up data, written by bess simulate or bess demo."
+    content = {"note": note, "market": market.described(), "files": files}
     temporary = marker.with_suffix(".tmp")
     temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     temporary.replace(marker)

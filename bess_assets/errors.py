@@ -1,12 +1,8 @@
-"""The one family of errors that this package raises on purpose.
-
-Belongs here: errors that a user can act on, each saying where (dataset, file, column or day), what was expected and what to do.
-Does not: counted oddities that do not stop a year (market/findings.py).
-"""
+"""Errors that a user can act on: each names dataset, file, column or day, what was expected, and what to do."""
 
 import errno
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,13 +19,13 @@ class BessError(Exception):
     """Something a user can act on; printed by the CLI without a traceback.
 
     Args:
-        problem: what is wrong, one plain sentence.
-        dataset: canonical dataset or table name.
-        file: the file it was found in.
-        column: the column, as the file spells it where that is known.
+        problem: one plain sentence.
+        dataset: canonical name of the dataset or table.
+        file: the file with the problem.
+        column: its column, with the file's own heading if known.
         day: the operating day, ISO.
-        expected: what was expected instead.
-        remedy: what to do about it.
+        expected: what the file should hold.
+        remedy: what the user can do.
     """
 
     def __init__(
@@ -43,22 +39,12 @@ class BessError(Exception):
         expected: str | None = None,
         remedy: str | None = None,
     ) -> None:
-        """Keep each part by name, and put them together as the message."""
-        self.problem = problem
-        self.dataset = dataset
+        """Keep each part by name, and join them to the message."""
+        self.problem, self.dataset, self.column, self.day = problem, dataset, column, day
         self.file = str(file) if file is not None else None
-        self.column = column
-        self.day = day
-        self.expected = expected
-        self.remedy = remedy
-        super().__init__("\n".join(self._lines()))
-
-    def _lines(self) -> Iterable[str]:
-        yield self.problem
-        for label in ("dataset", "file", "column", "day", "expected", "remedy"):
-            value = getattr(self, label)
-            if value:
-                yield f"  {label}: {value}"
+        self.expected, self.remedy = expected, remedy
+        parts = {label: getattr(self, label) for label in ("dataset", "file", "column", "day", "expected", "remedy")}
+        super().__init__("\n".join([problem, *(f"  {label}: {value}" for label, value in parts.items() if value)]))
 
 
 class InputError(BessError):
@@ -78,7 +64,7 @@ class SettingsError(BessError):
 
 
 class NotRefreshedError(BessError):
-    """A result was asked for that no refresh has written yet."""
+    """No refresh has written this result yet."""
 
 
 class YearBusyError(BessError):
@@ -86,22 +72,22 @@ class YearBusyError(BessError):
 
 
 class WriteError(BessError):
-    """A file of ours cannot be written: the disk, a quota or a limit of the system takes no more."""
+    """A file cannot be written: the disk is full, or a quota or limit of the system is reached."""
 
 
 class RoomError(BessError):
-    """A year would not fit into memory or onto the disk; said before it is begun."""
+    """A year would not fit into memory or onto the disk; raised before it is begun."""
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Within it, a disk that takes no more is an error that names the file and what to do; other errors pass as they are.
+    """Turn a full disk into an error that names the file and a remedy; other errors pass.
 
     Args:
-        path: the file that is being made; what is written under another name until it is whole counts as it.
+        path: the file that is being made, under this or a temporary name.
 
     Raises:
-        WriteError: the disk, a quota or a limit of the system takes no more.
+        WriteError: the disk is full, or a quota or limit of the system is reached.
     """
     try:
         yield
@@ -121,4 +107,4 @@ def _free(path: Path) -> str:
     try:
         return f"{shutil.disk_usage(there or path.anchor).free / 1e6:,.1f} MB"
     except OSError:
-        return "nobody knows what"
+        return "an unknown size"

@@ -6,15 +6,19 @@ Does not: opening files, making folders (store/files.py), Dagster's own configur
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
+from typing import TypeVar
 
 from bess_assets.errors import SettingsError
 
-_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(KB|MB|GB|KIB|MIB|GIB)\s*$", re.IGNORECASE)
-_TIME_OF_DAY = re.compile(r"^\s*(\d{1,2}):(\d{2})\s*$")
+T = TypeVar("T")
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(KB|MB|GB|KIB|MIB|GIB)", re.IGNORECASE)
 _UNITS = {"KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
+_SWITCH = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
 
 
 @dataclass(frozen=True)
@@ -22,16 +26,16 @@ class Settings:
     """All settings, absolute and checked.
 
     Attributes:
-        home: everything of ours lies in it unless said otherwise (`BESS_HOME`).
+        home: parent of all other folders that are not set (`BESS_HOME`).
         reports: ERCOT's report files (`BESS_REPORTS`).
         rollups: the user's annual rollups; never written (`BESS_ROLLUPS`).
         results: result tables (`BESS_RESULTS`).
         dagster_home: Dagster's instance (`DAGSTER_HOME`).
         registry_csv: the user's battery table, if set (`BESS_REGISTRY`).
-        memory_limit_bytes: what DuckDB and the blocks of batteries may take (`BESS_MEMORY_LIMIT`).
+        memory_limit_bytes: memory of DuckDB and of a block of batteries (`BESS_MEMORY_LIMIT`).
         threads: threads of DuckDB and Arrow (`BESS_THREADS`).
-        query_timeout_seconds: after which a query is stopped (`BESS_QUERY_TIMEOUT`).
-        automation: whether schedules and sensors start switched on (`BESS_AUTOMATION`).
+        query_timeout_seconds: seconds after which a query is stopped (`BESS_QUERY_TIMEOUT`).
+        automation: True if schedules and sensors start switched on (`BESS_AUTOMATION`).
         daily_at: hour and minute, Central time, of the daily refresh of the current year (`BESS_DAILY_AT`).
         webhook: address to which alarms are posted, if set (`BESS_WEBHOOK`).
     """
@@ -56,7 +60,7 @@ class Settings:
 
     @property
     def built(self) -> Path:
-        """Folder of the rollups built from reports; records call its files `built/2024.parquet`."""
+        """Folder of the rollups built from reports; run records name its files `built/2024.parquet`."""
         return self.home / "built"
 
     @property
@@ -97,7 +101,17 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
     """
     env = os.environ if environ is None else environ
     root = _path(home or env.get("BESS_HOME") or "bess_home", "BESS_HOME")
-    dagster_home = root / "dagster" if home else _path(env.get("DAGSTER_HOME") or root / "dagster", "DAGSTER_HOME")
+
+    def folder(variable: str, default: str) -> Path:
+        return _path(env.get(variable) or root / default, variable)
+
+    def read(variable: str, default: str, parse: Callable[[str], T | None], expected: str) -> T:
+        text = env.get(variable) or ""
+        value = parse(text.strip() or default)
+        if value is None:
+            raise SettingsError(f"{variable} cannot be read: {text!r}.", expected=expected)
+        return value
+
     registry = env.get("BESS_REGISTRY")
     registry_csv = _path(registry, "BESS_REGISTRY") if registry else None
     if registry_csv and not registry_csv.is_file():
@@ -108,17 +122,17 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
         )
     return Settings(
         home=root,
-        reports=_path(env.get("BESS_REPORTS") or root / "reports", "BESS_REPORTS"),
-        rollups=_path(env.get("BESS_ROLLUPS") or root / "rollups", "BESS_ROLLUPS"),
-        results=_path(env.get("BESS_RESULTS") or root / "results", "BESS_RESULTS"),
-        dagster_home=dagster_home,
+        reports=folder("BESS_REPORTS", "reports"),
+        rollups=folder("BESS_ROLLUPS", "rollups"),
+        results=folder("BESS_RESULTS", "results"),
+        dagster_home=root / "dagster" if home else folder("DAGSTER_HOME", "dagster"),
         registry_csv=registry_csv,
-        memory_limit_bytes=_size(env.get("BESS_MEMORY_LIMIT") or "1GB"),
-        threads=_positive(env.get("BESS_THREADS"), "BESS_THREADS", os.cpu_count() or 1),
-        query_timeout_seconds=_seconds(env.get("BESS_QUERY_TIMEOUT") or "30"),
-        automation=_switch(env.get("BESS_AUTOMATION") or "off"),
-        daily_at=_time_of_day(env.get("BESS_DAILY_AT") or "07:00"),
-        webhook=_address(env.get("BESS_WEBHOOK")),
+        memory_limit_bytes=read("BESS_MEMORY_LIMIT", "1GB", _size, "a size such as 512MB or 2GB"),
+        threads=read("BESS_THREADS", str(os.cpu_count() or 1), _positive, "a whole number from 1"),
+        query_timeout_seconds=read("BESS_QUERY_TIMEOUT", "30", _seconds, "seconds above zero"),
+        automation=read("BESS_AUTOMATION", "off", lambda text: _SWITCH.get(text.lower()), "on or off"),
+        daily_at=read("BESS_DAILY_AT", "07:00", _time_of_day, "an hour and minute such as 07:00"),
+        webhook=read("BESS_WEBHOOK", "", _address, "an address that begins with https://") or None,
     )
 
 
@@ -132,47 +146,29 @@ def _path(value: str | Path, variable: str) -> Path:
     return Path(value).expanduser().absolute()
 
 
-def _size(text: str) -> int:
-    match = _SIZE.match(text)
-    if not match or float(match[1]) <= 0:
-        raise SettingsError(f"BESS_MEMORY_LIMIT cannot be read: {text!r}.", expected="a size such as 512MB or 2GB")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+def _size(text: str) -> int | None:
+    match = _SIZE.fullmatch(text)
+    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
+    return size or None
 
 
-def _positive(text: str | None, variable: str, default: int) -> int:
-    if text is None or not text.strip():
-        return default
-    if not text.strip().isdigit() or int(text) < 1:
-        raise SettingsError(f"{variable} cannot be read: {text!r}.", expected="a whole number from 1")
-    return int(text)
+def _positive(text: str) -> int | None:
+    return int(text) or None if text.isdecimal() else None
 
 
-def _seconds(text: str) -> float:
+def _seconds(text: str) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise SettingsError(f"BESS_QUERY_TIMEOUT cannot be read: {text!r}.", expected="seconds above zero")
-    return seconds
+        return None
+    return seconds if seconds > 0 and isfinite(seconds) else None
 
 
-def _switch(text: str) -> bool:
-    if text.strip().lower() in {"on", "true", "1", "yes"}:
-        return True
-    if text.strip().lower() in {"off", "false", "0", "no"}:
-        return False
-    raise SettingsError(f"BESS_AUTOMATION cannot be read: {text!r}.", expected="on or off")
+def _time_of_day(text: str) -> tuple[int, int] | None:
+    match = re.fullmatch(r"(\d{1,2}):(\d{2})", text)
+    hour, minute = (int(match[1]), int(match[2])) if match else (24, 60)
+    return (hour, minute) if hour < 24 and minute < 60 else None
 
 
-def _time_of_day(text: str) -> tuple[int, int]:
-    match = _TIME_OF_DAY.match(text)
-    if not match or int(match[1]) > 23 or int(match[2]) > 59:
-        raise SettingsError(f"BESS_DAILY_AT cannot be read: {text!r}.", expected="an hour and minute such as 07:00")
-    return int(match[1]), int(match[2])
-
-
-def _address(text: str | None) -> str | None:
-    if text and not text.startswith(("http://", "https://")):
-        raise SettingsError(f"BESS_WEBHOOK cannot be read: {text!r}.", expected="an address that begins with https://")
-    return text or None
+def _address(text: str) -> str | None:
+    return text if not text or text.startswith(("http://", "https://")) else None

@@ -20,7 +20,7 @@ import pytest
 
 from bess_assets.cli import main
 from bess_assets.demo import Market, write_market
-from bess_assets.errors import BessError
+from bess_assets.errors import BessError, SettingsError
 from bess_assets.refresh import ui_command
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import read_run
@@ -939,6 +939,28 @@ def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+# --- settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "values"),
+    [
+        ("BESS_MEMORY_LIMIT", ["2", "0GB"]),
+        ("BESS_THREADS", ["0", "two"]),
+        ("BESS_QUERY_TIMEOUT", ["0", "inf", "nan", "soon"]),
+        ("BESS_AUTOMATION", ["maybe"]),
+        ("BESS_DAILY_AT", ["24:00", "7"]),
+        ("BESS_WEBHOOK", ["ftp://host"]),
+        ("BESS_HOME", ["s3://bucket"]),
+        ("BESS_REGISTRY", ["/path/to/nothing.csv"]),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_named(variable: str, values: list[str]) -> None:
+    for value in values:
+        with pytest.raises(SettingsError, match=variable):
+            load_settings(None, {variable: value})
 
 
 # --- the process
