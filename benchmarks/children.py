@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -325,7 +326,7 @@ def empty_assets(options: argparse.Namespace) -> Answer:
     """As many assets and checks as a year has, all empty, in one run on an instance that exists: as Dagster comes, or with its history written quickly."""
     import dagster as dg  # noqa: PLC0415
 
-    from bess_assets.automation.dagster_home import ensure_dagster_home  # noqa: PLC0415
+    from bess_assets.automation.dagster_home import DAGSTER_YAML, HISTORY_YAML  # noqa: PLC0415
     from bess_assets.definitions import build_defs  # noqa: PLC0415
     from bess_assets.refresh import open_instance  # noqa: PLC0415
 
@@ -357,8 +358,14 @@ def empty_assets(options: argparse.Namespace) -> Answer:
     job = dg.Definitions(
         assets=assets, jobs=[dg.define_asset_job("empty_year")], executor=dg.in_process_executor
     ).resolve_job_def("empty_year")
-    home = ensure_dagster_home(_settings(options))
-    opened = open_instance(_settings(options)) if options.quick_history else dg.DagsterInstance.from_config(str(home))
+    opened: AbstractContextManager[dg.DagsterInstance]
+    if options.quick_history:
+        opened = open_instance(_settings(options))
+    else:
+        plain = _settings(options).home / "dagster_as_it_comes"
+        plain.mkdir(exist_ok=True)
+        (plain / "dagster.yaml").write_text(DAGSTER_YAML.removesuffix(HISTORY_YAML), encoding="utf-8")
+        opened = dg.DagsterInstance.from_config(str(plain))
     with opened as instance:
         started = time.perf_counter()
         done = job.execute_in_process(partition_key=str(options.year[0]), instance=instance)

@@ -12,7 +12,6 @@ from typing import Literal
 import dagster as dg
 from dagster import DagsterEventType
 
-from bess_assets.assets.history import quick_history
 from bess_assets.assets.partitions import operating_years, partition_exists
 from bess_assets.assets.resources import DATA_VERSION_TAG, HOLDING_TAG, holding, note_battery_table
 from bess_assets.automation.dagster_home import ensure_dagster_home
@@ -262,7 +261,7 @@ def _listener(year: int | None, tables: Sequence[str], progress: Callable[[Progr
 def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """Dagster's instance at its home, made if need be: the one that the UI shows."""
     home = ensure_dagster_home(settings)
-    with quick_history(), dg.DagsterInstance.from_config(str(home)) as instance:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
 
 
@@ -340,7 +339,7 @@ def _run(
                 asset_selection={dg.AssetKey(name) for name in selection},
                 asset_check_selection=set(checks_with(selection)),
             )
-        with quick_history(), listening(on_event):
+        with listening(on_event):
             result = job.execute_in_process(
                 instance=instance,
                 partition_key=None if year is None else str(year),

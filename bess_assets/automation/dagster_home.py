@@ -1,16 +1,26 @@
-"""Dagster's home: made with telemetry off, and without importing Dagster, so that the command line can make it at once.
+"""Dagster's home, a folder with its `dagster.yaml`: made without importing Dagster, so that the command line can make it at once."""
 
-Belongs here: the folder and its dagster.yaml.
-Does not: runs, jobs, sensors.
-"""
-
+import logging
 import os
+import re
 from pathlib import Path
 
 from bess_assets.settings import Settings
 from bess_assets.store.paths import temporary_path
 
-DAGSTER_YAML = """\
+HISTORY_YAML = """\
+storage:
+  # Dagster's SQLite files over connections that last: a quarter of the time, and the same history
+  custom:
+    module: bess_assets.automation.dagster_storage
+    class: LastingSqliteStorage
+    config:
+      base_dir:
+        env: DAGSTER_HOME
+"""
+"""Of `dagster.yaml`: the storage of `automation.dagster_storage`, in the folder where Dagster's own would be."""
+
+_OTHERS_YAML = """\
 # Written by bess_assets when it made this folder; yours to change, and never written again.
 telemetry:
   enabled: false
@@ -31,12 +41,18 @@ compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
 """
+DAGSTER_YAML = _OTHERS_YAML + HISTORY_YAML
+"""What a new home gets."""
+
+_STORAGE_NAMED = re.compile(r"^(storage|run_storage|event_log_storage)\s*:", re.MULTILINE)
+_log = logging.getLogger(__name__)
 
 
 def ensure_dagster_home(settings: Settings) -> Path:
     """Make Dagster's home if there is none yet, and name it to this process and its children as `DAGSTER_HOME`.
 
-    Unset, Dagster would keep its records in a folder that it deletes on exit; set, the folder must exist.
+    Unset, Dagster would keep its records in a folder that it deletes on exit; set, the folder must exist. A `dagster.yaml` that is there is never written;
+    a warning says what to add where it makes the history slow.
     """
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
@@ -45,5 +61,11 @@ def ensure_dagster_home(settings: Settings) -> Path:
         temporary = temporary_path(configuration)
         temporary.write_text(DAGSTER_YAML, encoding="utf-8")
         temporary.replace(configuration)
+    elif not _STORAGE_NAMED.search(configuration.read_text(encoding="utf-8")):
+        _log.warning(
+            "Dagster writes its history slowly here: %s names no storage. Add these lines to it; the history there is read on:\n%s",
+            configuration,
+            HISTORY_YAML,
+        )
     os.environ["DAGSTER_HOME"] = str(home)
     return home

@@ -47,7 +47,7 @@ def home(market: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="session")
 def instance(home: Settings) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance of that home, a real one, opened as the UI opens it: Dagster's history is written quickly within a run and not between two."""
+    """The Dagster instance of that home, a real one, opened as the UI opens it."""
     patch = pytest.MonkeyPatch()
     patch.setenv("DAGSTER_HOME", str(home.dagster_home))
     with dg.DagsterInstance.from_config(str(ensure_dagster_home(home))) as opened:

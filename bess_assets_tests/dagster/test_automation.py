@@ -328,7 +328,10 @@ def test_schedules_keep_central_time_and_the_hour_that_is_set(tmp_path: Path) ->
         }
 
 
-def test_each_schedule_can_be_evaluated(settings: Settings, instance: dg.DagsterInstance) -> None:
+def test_each_schedule_can_be_evaluated(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(settings.dagster_home))
     defs = build_defs(settings)
     for schedule in schedules(settings):
         with dg.build_schedule_context(

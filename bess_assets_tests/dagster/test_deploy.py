@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import dagster as dg
+import pytest
 import yaml
 
 from bess_assets.automation.dagster_home import DAGSTER_YAML
@@ -12,7 +13,8 @@ from bess_assets_tests.conftest import ROOT
 SHIPPED = ROOT / "deploy" / "dagster.yaml"
 
 
-def test_the_shipped_configuration_makes_an_instance(tmp_path: Path) -> None:
+def test_the_shipped_configuration_makes_an_instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     shutil.copy(SHIPPED, tmp_path / "dagster.yaml")
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert not instance.telemetry_enabled
