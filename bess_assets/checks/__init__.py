@@ -1,8 +1,4 @@
-"""What is checked of each result table once it is written, and what was found.
-
-Belongs here: which checks each table has, and judging them; the checks themselves lie in the modules of this package.
-Does not: hard invariants, which hold before a file may exist (store/files.py), the second settlement (validation/), showing checks in Dagster (assets/).
-"""
+"""The checks of each result table, and their verdicts once the table is written."""
 
 from bess_assets.checks import figures, ledgers, plausible, row_counts, written
 from bess_assets.checks.check import Check, Judged, step_check
@@ -101,41 +97,35 @@ _OWN: dict[str, tuple[Check, ...]] = {
         step_check(
             FINAL_CHECK,
             "No figure of a year moved after the year was final. A warning: it names the batteries that moved, by how much, and because of which input. "
-            "It stands until the next edition.",
+            "It holds until the next edition.",
             "`bess changes YEAR` shows every battery that moved; whoever quoted the earlier edition may want to know",
         ),
     ),
 }
-"""Checks of one table alone, by table."""
+"""Checks of one table or a few, by table."""
 
 
 def checks_of(table: Table) -> list[Check]:
-    """The checks that are reported with a table, in the order in which they are shown."""
+    """The checks reported with a table, in the order shown."""
     sums = [written.SUMS] if table.sums else []
     return [written.KEYS, *sums, written.FINDINGS, *_OWN.get(table.name, ())]
 
 
 def judge_table(settings: Settings, year: int | None, table: Table, result: StepResult, rows: int) -> list[CheckEntry]:
-    """What each check of a table that was just written found, as it stands in the run record."""
+    """The verdict of each check of a table that was just written, as entries of the run record."""
     judged = Judged(settings, year, table, rows, result.findings.items, result.mismatches, result.verdicts)
-    entries = []
-    for check in checks_of(table):
-        verdict = _verdict(check, judged)
-        entries.append(
-            CheckEntry(
-                name=check.name,
-                passed=verdict.passed,
-                blocking=check.blocking,
-                detail=verdict.detail,
-                numbers=dict(verdict.numbers),
-            )
-        )
-    return entries
+    return [_entry(check, judged) for check in checks_of(table)]
 
 
-def _verdict(check: Check, judged: Judged) -> Verdict:
+def _entry(check: Check, judged: Judged) -> CheckEntry:
     try:
-        return check.judge(judged)
-    except BessError as error:
-        # what could not be looked at has not passed; the table is written all the same
-        return Verdict(passed=False, detail=f"could not be judged: {error.problem}")
+        verdict = check.judge(judged)
+    except BessError as error:  # a table that cannot be examined has not passed; it is written all the same
+        verdict = Verdict(passed=False, detail=f"could not be judged: {error.problem}")
+    return CheckEntry(
+        name=check.name,
+        passed=verdict.passed,
+        blocking=check.blocking,
+        detail=verdict.detail,
+        numbers=dict(verdict.numbers),
+    )

@@ -1,8 +1,4 @@
-"""What a check is, and how it looks at a table that was just written.
-
-Belongs here: `Check`, `Judged`, asking the written files a question.
-Does not: any one check.
-"""
+"""A check of a table that was just written: its name, its words, and how it asks the written files a question."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,23 +16,23 @@ if TYPE_CHECKING:
     from bess_assets.results.engine import Engine
 
 NAMES_SHOWN = 5
-"""How many of what is wrong a detail names; its numbers count them all."""
+"""A detail names the first of all that is wrong; its numbers count all."""
 QUESTION_SECONDS = 600.0
-"""A check's question may take as long: the timeout of the user's queries must not fail a year of real size on a busy machine."""
+"""Timeout of a check's question: that of the user's queries would fail a year of real size on a busy machine."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A table that was just written, and what its step said of it.
+    """A table that was just written, with the findings of the code that made it.
 
     Attributes:
-        settings: where it and its upstream tables lie.
+        settings: the home of the table and its upstream tables.
         year: the operating year; None for a merged table.
         table: its declaration.
         rows: rows of the file.
-        findings: of its step.
-        mismatches: of its step.
-        verdicts: of its step.
+        findings: oddities of the inputs.
+        mismatches: differences from the columns that ERCOT published.
+        verdicts: verdicts of checks that only that code can give.
     """
 
     settings: Settings
@@ -63,7 +59,7 @@ class Judged:
         return all(self.path(name).is_file() for name in table_names)
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        """Rows of a SELECT in which `{name}` stands for the file of the result table of that name.
+        """Rows of a SELECT in which `{name}` means the file of the result table of that name.
 
         Raises:
             BessError: a file is damaged, or the question takes too long or too much memory.
@@ -94,10 +90,10 @@ class Check:
 
     Attributes:
         name: a sentence, as an identifier.
-        meaning: what it holds, and what it means where it does not.
-        judge: says what it found.
-        remedy: what to do where it does not hold.
-        blocking: whether what comes after waits for it to pass.
+        meaning: the rule, and what a breach of it means.
+        judge: gives the verdict.
+        remedy: what to do after a breach.
+        blocking: True if the tables made from this one wait until it passes.
     """
 
     name: str
@@ -108,10 +104,44 @@ class Check:
 
 
 def step_check(name: str, meaning: str, remedy: str) -> Check:
-    """A warning whose verdict only the step can give, since what it compares is not kept."""
+    """A warning whose verdict comes from the code that made the table, since the rows compared are not kept."""
 
     def judge(judged: Judged) -> Verdict:
         return judged.verdicts.get(name) or Verdict(passed=False, detail="its step did not say")
+
+    return Check(name, meaning, judge, remedy)
+
+
+def asking(
+    name: str,
+    meaning: str,
+    remedy: str,
+    *,
+    sql: str,
+    wrong: Callable[..., list[str]],
+    of: str,
+    right: str,
+    numbers: Callable[[list[tuple[Any, ...]], list[str]], dict[str, float | None]],
+) -> Check:
+    """A warning that asks one question and lists the rows that are wrong.
+
+    Args:
+        name: as of `Check`.
+        meaning: as of `Check`.
+        remedy: as of `Check`.
+        sql: the question, as of `Judged.ask`.
+        wrong: phrases on what is wrong with a row, from its values; empty if nothing is.
+        of: words for the rows, with `{}` for their number.
+        right: words for no row being wrong.
+        numbers: the numbers of the verdict, from the rows and the phrases.
+    """
+
+    def judge(judged: Judged) -> Verdict:
+        rows = judged.ask(sql)
+        phrases = [phrase for row in rows for phrase in wrong(*row)]
+        known = of.format(len(rows))
+        detail = f"{len(phrases)} of {known}: {some(phrases)}" if phrases else f"{known}, {right}"
+        return Verdict(passed=not phrases, detail=detail, numbers=numbers(rows, phrases))
 
     return Check(name, meaning, judge, remedy)
 

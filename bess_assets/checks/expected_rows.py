@@ -1,8 +1,4 @@
-"""How many rows ERCOT's datasets have, under version control: plain data, and the user's own expectation where there is one.
-
-Belongs here: rows a day by dataset and era, how far a file may be from them, reading `expected_rows.json`.
-Does not: comparing (row_counts.py).
-"""
+"""How many rows ERCOT's datasets have a day, by era, and the user's own expectation, `expected_rows.json`."""
 
 import json
 from collections.abc import Mapping
@@ -18,11 +14,11 @@ VERSION = "2026-11"
 MEASURED_YEAR = 2024
 """The year whose files were counted."""
 CLOSE = 1.1
-"""Files of the measured year have at most so many times more rows, or fewer."""
+"""Factor by which the rows of a file of the measured year may differ."""
 ROUGH = 2.5
-"""Files of other years: the market grows, and files in the wild repeat rows or leave days out."""
+"""Factor for other years: the market grows, and real files repeat rows or lack days."""
 _ROUGH_ALWAYS = frozenset({"cop_snapshots"})
-"""How many resources plan ahead differs from archive to archive."""
+"""Datasets whose number of resources differs from archive to archive."""
 
 _DAYS_MEASURED = 366
 _ROWS_MEASURED = {
@@ -40,20 +36,19 @@ _RUNS_A_DAY_BEFORE, _RUNS_A_DAY = 96, 288
 _STORAGE_RESOURCES = 340
 _ALWAYS = date.min
 
+_A_DAY = {name: rows / _DAYS_MEASURED for name, rows in _ROWS_MEASURED.items()}
+
 ROWS_A_DAY: dict[str, tuple[tuple[date, float], ...]] = {
-    **{name: ((_ALWAYS, rows / _DAYS_MEASURED),) for name, rows in _ROWS_MEASURED.items()},
+    **{name: ((_ALWAYS, rows),) for name, rows in _A_DAY.items()},
     **{
-        name: (
-            (_ALWAYS, _ROWS_MEASURED[name] / _DAYS_MEASURED),
-            (RTC_FIRST_DAY, _ROWS_MEASURED[name] / _DAYS_MEASURED * _RUNS_A_DAY / _RUNS_A_DAY_BEFORE),
-        )
+        name: ((_ALWAYS, _A_DAY[name]), (RTC_FIRST_DAY, _A_DAY[name] * _RUNS_A_DAY / _RUNS_A_DAY_BEFORE))
         for name in ("sced_gen_resources", "sced_load_resources")
     },
     "sced_esr_resources": ((RTC_FIRST_DAY, _STORAGE_RESOURCES * _RUNS_A_DAY),),
     "dam_esr_resources": ((DAM_ESR_FIRST_DAY, _STORAGE_RESOURCES * 24),),
     "rt_as_prices": ((RTC_FIRST_DAY, len(PRODUCTS) * 96),),
 }
-"""Rows a day by dataset, from each first day on; a dataset that is not here is compared with nothing."""
+"""Rows a day by dataset, from each first day on; the files of other datasets are not compared."""
 
 
 def expected_between(dataset: str, first: date, last: date) -> float | None:
@@ -70,16 +65,16 @@ def expected_between(dataset: str, first: date, last: date) -> float | None:
 
 
 def factor(dataset: str, file_year: int) -> float:
-    """How many times more, or fewer, rows than expected a file of that year may have."""
+    """Factor by which the rows of a file of that year may differ from the expectation."""
     return CLOSE if file_year == MEASURED_YEAR and dataset not in _ROUGH_ALWAYS else ROUGH
 
 
 @dataclass(frozen=True)
 class OwnExpectation:
-    """What the user says of their own rollup files.
+    """The user's expectation of their own rollup files.
 
     Attributes:
-        version: the user's word for it.
+        version: the user's name for it.
         rows: exact rows by dataset and by the year in the file's name.
         problem: why the file cannot be understood; None if it can.
     """

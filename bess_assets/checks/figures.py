@@ -1,10 +1,7 @@
-"""Whether the figures of a year are such as a market of batteries can have.
+"""Checks of the figures of a year: prices that are missing, efficiency, batteries far above the fleet, and the fleet average that others published."""
 
-Belongs here: how much of it is priced, efficiency, batteries far above the rest, what others published.
-Does not: how a figure is made (market/), who is ranked (settlement/metrics.py), the published figures themselves (published.py).
-"""
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bess_assets.checks import published
@@ -30,51 +27,46 @@ LEAST_EFFICIENCY, MOST_EFFICIENCY = 0.5, 1.0
 """Discharge / charge of a real battery over weeks; typical is 0.65 to 0.90. Above 1 a part of its charging is missing."""
 
 
-# --- prices -------------------------------------------------------------------------------------------------------------------------------
+def _verdict(wrong: Sequence[str], words: str, right: str, numbers: Mapping[str, float | None]) -> Verdict:
+    return Verdict(passed=not wrong, detail=f"{words}: {some(wrong)}" if wrong else right, numbers=numbers)
 
 
 def _priced(judged: Judged) -> Verdict:
     rows = judged.ask(
-        "SELECT settlement_point, sum(expected_quarter_hours)::BIGINT, sum(unpriced_quarter_hours)::BIGINT, "
-        "coalesce(sum(discharge_mwh), 0) + coalesce(sum(charge_mwh), 0), coalesce(sum(unpriced_mwh), 0) "
+        "SELECT settlement_point, sum(expected_quarter_hours)::BIGINT AS expected, "
+        "coalesce(sum(discharge_mwh), 0) + coalesce(sum(charge_mwh), 0) AS mwh, coalesce(sum(unpriced_mwh), 0) AS unpriced, "
+        "1 - sum(unpriced_quarter_hours) / expected, 1 - unpriced / nullif(mwh, 0) "
         "FROM {daily_revenue} GROUP BY settlement_point ORDER BY settlement_point NULLS LAST"
     )
-    nodes = {
-        point: (1 - unpriced / expected, 1 - unpriced_mwh / mwh if mwh else None)
-        for point, expected, unpriced, mwh, unpriced_mwh in rows
-        if point is not None
-    }
-    nowhere = sum(expected for point, expected, *_ in rows if point is None)
-    mwh = sum(row[3] for row in rows)
-    below = {
-        point: shares
-        for point, shares in nodes.items()
-        if min(share for share in shares if share is not None) < LEAST_PRICED_SHARE
-    }
-    worst = sorted(below, key=lambda point: (min(s for s in below[point] if s is not None), point))
-    detail = (
-        f"{len(below)} of {len(nodes)} nodes below {LEAST_PRICED_SHARE:.0%}: "
-        + some([_shares(p, below[p]) for p in worst])
-        if below
-        else f"{len(nodes)} nodes, each priced in at least {LEAST_PRICED_SHARE:.0%} of its quarter-hours and MWh"
+    nodes = [(point, share, by_mwh) for point, *_, share, by_mwh in rows if point is not None]
+    below = sorted(
+        (min(share, 1.0 if by_mwh is None else by_mwh), point, share, by_mwh) for point, share, by_mwh in nodes
     )
-    if nowhere:
-        detail += f"; {nowhere:,} quarter-hours of batteries without a node"
-    by_mwh = [share for _, share in nodes.values() if share is not None]
+    below = [node for node in below if node[0] < LEAST_PRICED_SHARE]
+    wrong = [
+        f"{point} {share:.2%} of intervals" + ("" if by_mwh is None else f", {by_mwh:.2%} of MWh")
+        for _, point, share, by_mwh in below
+    ]
+    nowhere, mwh = sum(row[1] for row in rows if row[0] is None), sum(row[2] for row in rows)
     numbers = {
         "nodes": len(nodes),
         "nodes_below": len(below),
-        "lowest_share_of_intervals": min((share for share, _ in nodes.values()), default=None),
-        "lowest_share_of_mwh": min(by_mwh, default=None),
-        "share_of_fleet_mwh_priced": 1 - sum(row[4] for row in rows) / mwh if mwh else None,
+        "lowest_share_of_intervals": min((share for _, share, _ in nodes), default=None),
+        "lowest_share_of_mwh": min((by_mwh for *_, by_mwh in nodes if by_mwh is not None), default=None),
+        "share_of_fleet_mwh_priced": 1 - sum(row[3] for row in rows) / mwh if mwh else None,
         "quarter_hours_without_a_node": nowhere,
     }
-    return Verdict(passed=not below, detail=detail, numbers=numbers)
-
-
-def _shares(point: str, shares: tuple[float, float | None]) -> str:
-    by_mwh = "" if shares[1] is None else f", {shares[1]:.2%} of MWh"
-    return f"{point} {shares[0]:.2%} of intervals{by_mwh}"
+    verdict = _verdict(
+        wrong,
+        f"{len(below)} of {len(nodes)} nodes below {LEAST_PRICED_SHARE:.0%}",
+        f"{len(nodes)} nodes, each priced in at least {LEAST_PRICED_SHARE:.0%} of its quarter-hours and MWh",
+        numbers,
+    )
+    return (
+        replace(verdict, detail=f"{verdict.detail}; {nowhere:,} quarter-hours of batteries without a node")
+        if nowhere
+        else verdict
+    )
 
 
 PRICED = Check(
@@ -86,36 +78,23 @@ PRICED = Check(
 )
 
 
-# --- efficiency ---------------------------------------------------------------------------------------------------------------------------
-
-
 def _efficiency(judged: Judged) -> Verdict:
     rows = judged.ask(
         "SELECT battery, round_trip_efficiency FROM {leaderboard} WHERE round_trip_efficiency IS NOT NULL ORDER BY battery"
     )
-    outside = [(name, value) for name, value in rows if not LEAST_EFFICIENCY <= value <= MOST_EFFICIENCY]
-    fleet = None
-    if judged.has("daily_revenue"):
-        ((discharge, charge),) = judged.ask(
-            "SELECT sum(paired_discharge_mwh), sum(paired_charge_mwh) FROM {daily_revenue}"
-        )
-        fleet = discharge / charge if charge else None
-    known = f"{len(rows)} batteries with a known efficiency"
-    detail = (
-        f"{len(outside)} of {known} outside {LEAST_EFFICIENCY} to {MOST_EFFICIENCY}: "
-        + some([f"{name} {value:.3f}" for name, value in outside])
-        if outside
-        else f"{known}, all within {LEAST_EFFICIENCY} to {MOST_EFFICIENCY}"
-    )
+    fleet = "SELECT sum(paired_discharge_mwh) / nullif(sum(paired_charge_mwh), 0) FROM {daily_revenue}"
     values = [value for _, value in rows]
+    wrong = [f"{name} {value:.3f}" for name, value in rows if not LEAST_EFFICIENCY <= value <= MOST_EFFICIENCY]
+    known, bounds = f"{len(rows)} batteries with a known efficiency", f"{LEAST_EFFICIENCY} to {MOST_EFFICIENCY}"
     numbers = {
         "batteries": len(rows),
-        "batteries_outside": len(outside),
+        "batteries_outside": len(wrong),
         "lowest_efficiency": min(values, default=None),
         "highest_efficiency": max(values, default=None),
-        "fleet_efficiency": fleet,
+        "fleet_efficiency": judged.ask(fleet)[0][0] if judged.has("daily_revenue") else None,
     }
-    return Verdict(passed=not outside, detail=detail, numbers=numbers)
+    words = f"{len(wrong)} of {known} outside {bounds}"
+    return _verdict(wrong, words, f"{known}, all within {bounds}", numbers)
 
 
 EFFICIENCY = Check(
@@ -127,11 +106,8 @@ EFFICIENCY = Check(
 )
 
 
-# --- outliers -----------------------------------------------------------------------------------------------------------------------------
-
-
 def _board(judged: Judged, *more: str) -> list[dict[str, Any]]:
-    """Rows of the board: what a fleet average takes, and further columns."""
+    """Rows of the board: the columns of a fleet average, and more."""
     names = ("battery", "rank", "capacity_mw", "active_days", "total_usd", "data_through", *more)
     rows = judged.ask(f"SELECT {', '.join(names)} FROM {{{judged.table.name}}}")
     return [dict(zip(names, row, strict=True)) for row in rows]
@@ -143,17 +119,13 @@ def _outliers(judged: Judged) -> Verdict:
     average = fleet_usd_per_kw(rows, period.days)
     if not average or average <= 0:
         return Verdict(passed=True, detail="the fleet has no average above zero", numbers={"batteries_above": 0})
-    above = {
-        row["battery"]: (times, outlier_note(times) in (row["notes"] or "").split("; "))
-        for row in rows
+    above = [
+        (f"{row['battery']} {times:.1f} times", outlier_note(times) in (row["notes"] or "").split("; "))
+        for row in sorted(rows, key=lambda row: str(row["battery"]))
         if (times := times_fleet(row, period.days, average)) > OUTLIER_TIMES_FLEET
-    }
-    unlisted = [f"{name} {times:.1f} times" for name, (times, listed) in sorted(above.items()) if not listed]
-    listed = [f"{name} {times:.1f} times" for name, (times, listed) in sorted(above.items()) if listed]
-    phrases = [
-        *([f"without a note: {some(unlisted)}"] if unlisted else []),
-        *([f"noted: {some(listed)}"] if listed else []),
     ]
+    unlisted, listed = ([words for words, noted in above if noted == wanted] for wanted in (False, True))
+    phrases = [f"{of}: {some(names)}" for of, names in (("without a note", unlisted), ("noted", listed)) if names]
     detail = "; ".join(phrases) or f"no battery above {OUTLIER_TIMES_FLEET:g} times the fleet's {average:,.2f} $/kW"
     numbers = {
         "batteries_above": len(above),
@@ -169,9 +141,6 @@ OUTLIERS = Check(
     _outliers,
     "look at the battery's capacity and its pair; `bess refresh YEAR` writes the notes again",
 )
-
-
-# --- what others published ----------------------------------------------------------------------------------------------------------------
 
 
 def _year_published(judged: Judged) -> Verdict:
@@ -191,8 +160,7 @@ def _near_published(judged: Judged, boards: Sequence[tuple[int | None, list[dict
     for month, rows in boards:
         period = Period.of(year, month)
         average, _ = fleet_usd_per_kw_year_and_month(rows, period)
-        label = str(year) if month is None else f"{year}-{month:02d}"
-        prefix = "" if month is None else f"month_{month:02d}_"
+        label, prefix = (str(year), "") if month is None else (f"{year}-{month:02d}", f"month_{month:02d}_")
         figure = published.figure(year, month)
         if average is not None:
             numbers[f"{prefix}fleet_usd_per_kw_year"] = average
@@ -205,15 +173,13 @@ def _near_published(judged: Judged, boards: Sequence[tuple[int | None, list[dict
         is_near = (1 - published.TOLERANCE) * low <= average <= (1 + published.TOLERANCE) * high
         (near if is_near else far).append(words)
     numbers |= {"compared": len(near) + len(far), "far_from_published": len(far)}
-    if judged.is_made_up:
-        detail = "not compared: a made-up market"
-    elif far:
-        detail = f"more than {published.TOLERANCE:.0%} away: " + "; ".join(far)
-    else:
-        detail = (
-            "; ".join(near)
-            or "not compared: no published figure, no ranked battery, or data that end before the period does"
-        )
+    nothing = (
+        "a made-up market"
+        if judged.is_made_up
+        else "no published figure, no ranked battery, or data that end before the period does"
+    )
+    away = f"more than {published.TOLERANCE:.0%} away: "
+    detail = away + "; ".join(far) if far else "; ".join(near) or f"not compared: {nothing}"
     return Verdict(passed=not far, detail=detail, numbers=numbers)
 
 

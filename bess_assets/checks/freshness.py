@@ -1,8 +1,4 @@
-"""What is due by the calendar: which year is the current one, which years are final, how old a year's data may be.
-
-Belongs here: comparing dates with what the results hold. The one place that looks at the clock on the wall.
-Does not: what is missing or changed (store/status.py), when anything runs (automation/).
-"""
+"""Whether a year is fresh, stale or final, by the clock and by ERCOT's delay of 60 days; the one module that looks at the clock."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +15,7 @@ DISCLOSURE_LAG_DAYS = 60
 """ERCOT discloses a day's awards and dispatch 60 days after it."""
 
 GRACE_DAYS = 5
-"""Days that a disclosure, or whoever fetches it, may be late before a year counts as stale."""
+"""Days that a disclosure, or its download, may be late before a year counts as stale."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +33,12 @@ class BoardDates:
 
 @dataclass(frozen=True)
 class Freshness:
-    """Whether a year holds what ERCOT must have published by now.
+    """Whether a year holds the days that ERCOT must have published by now.
 
     Attributes:
-        state: fresh; stale: days are missing that were disclosed; final: nothing more is to come.
+        state: fresh; stale: days are missing that were disclosed; final: the year is complete.
         data_through: last operating day of the data; None if the year was never refreshed.
-        expected_through: the day that they should reach by now.
+        expected_through: the day that the data should reach by now.
         words: the same as a sentence.
     """
 
@@ -53,17 +49,17 @@ class Freshness:
 
     @property
     def days_behind(self) -> int | None:
-        """Days between what is expected and what is there, 0 if it is there; None if the year was never refreshed."""
+        """Days from the last day of the data to the expected one, at least 0; None if the year was never refreshed."""
         return max((self.expected_through - self.data_through).days, 0) if self.data_through else None
 
 
 def now_central() -> datetime:
-    """This moment in Central time, in which ERCOT's days are counted."""
+    """Now, in Central time, in which ERCOT's days are counted."""
     return datetime.now(UTC).astimezone(CENTRAL)
 
 
 def board_dates(settings: Settings, year: int) -> BoardDates | None:
-    """How far a year's board goes; None if there is none, or nobody is on it.
+    """How far a year's board goes; None if there is no board, or no battery on it.
 
     Raises:
         QueryError: the file of the board is damaged.
@@ -83,7 +79,7 @@ def board_dates(settings: Settings, year: int) -> BoardDates | None:
 
 
 def is_final(settings: Settings, year: int) -> bool:
-    """Whether nothing more is to come for a year: a label, not a lock; a later restatement makes a new edition of it."""
+    """Whether a year is complete: a label, not a lock; a later restatement makes a new edition of it."""
     dates = board_dates(settings, year)
     return dates is not None and dates.final
 
@@ -99,7 +95,7 @@ def is_due(year: int, today: date) -> bool:
 
 
 def freshness(settings: Settings, year: int, today: date) -> Freshness:
-    """Whether a year holds what ERCOT must have published by a day.
+    """Whether a year holds the days that ERCOT must have published by a day.
 
     Args:
         settings: where results are.
@@ -109,23 +105,19 @@ def freshness(settings: Settings, year: int, today: date) -> Freshness:
     expected = min(last_due(today), date(year, 12, 31))
     dates = board_dates(settings, year)
     through = dates.data_through if dates else None
+    state: Literal["fresh", "stale", "final"] = "stale"
     if dates and dates.final:
-        return Freshness("final", through, expected, f"{year} is final: its data go beyond 31 December.")
-    if not is_due(year, today):
-        return Freshness(
-            "fresh",
-            through,
-            expected,
-            f"no day of {year} is due before {date(year, 1, 1) + timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)}.",
-        )
-    if through is None:
-        return Freshness("stale", None, expected, f"{year} was never refreshed; its data should reach {expected}.")
-    if through < expected:
+        state, words = "final", f"{year} is final: its data go beyond 31 December."
+    elif not is_due(year, today):
+        first = date(year, 1, 1) + timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)
+        state, words = "fresh", f"no day of {year} is due before {first}."
+    elif through is None:
+        words = f"{year} was never refreshed; its data should reach {expected}."
+    elif through < expected:
         words = (
             f"the data of {year} end on {through}, {(expected - through).days} days short of {expected}: "
             f"{DISCLOSURE_LAG_DAYS} days of disclosure lag and {GRACE_DAYS} of grace before {today}."
         )
-        return Freshness("stale", through, expected, words)
-    return Freshness(
-        "fresh", through, expected, f"the data of {year} reach {through}; {expected} is enough on {today}."
-    )
+    else:
+        state, words = "fresh", f"the data of {year} reach {through}; {expected} is enough on {today}."
+    return Freshness(state, through, expected, words)

@@ -1,8 +1,4 @@
-"""Whether the ledgers hold every interval of the year, and whether what was added up from them is what they hold.
-
-Belongs here: counting and summing whole files, in one pass each.
-Does not: what an interval is worth (market/), the invariants of a row (store/files.py).
-"""
+"""Checks of whole ledgers: every interval of the year has its row, and the sums of the board are those of the ledgers."""
 
 from collections.abc import Sequence
 
@@ -20,65 +16,50 @@ RELATIVE_TOLERANCE = 1e-6
 ABSOLUTE_TOLERANCE_USD = 0.01
 
 
-def _days(judged: Judged, per_hour: int, unit: str) -> Verdict:
-    year = OperatingYear(judged.operating_year)
-    series = judged.table.key[:-1]
-    rows = judged.ask(
-        f"WITH counted AS MATERIALIZED (SELECT {', '.join(series)}, operating_day AS day, count(*) AS steps "
-        f"FROM {{{judged.table.name}}} GROUP BY ALL) "
-        f"SELECT day, steps, count(*), min({series[0]}), (SELECT count(*) FROM (SELECT DISTINCT {', '.join(series)} FROM counted)) "
-        "FROM counted GROUP BY day, steps ORDER BY day, steps"
+def _complete(name: str, per_hour: int, unit: str, counts: str) -> Check:
+    """A check that every series has a row for each hour, or quarter-hour, of each day."""
+
+    def judge(judged: Judged) -> Verdict:
+        year = OperatingYear(judged.operating_year)
+        series = ", ".join(judged.table.key[:-1])
+        rows = judged.ask(
+            f"WITH counted AS MATERIALIZED (SELECT {series}, operating_day AS day, count(*) AS steps "
+            f"FROM {{{judged.table.name}}} GROUP BY ALL) "
+            f"SELECT day, steps, count(*), min({judged.table.key[0]}), (SELECT count(*) FROM (SELECT DISTINCT {series} FROM counted)) "
+            "FROM counted GROUP BY day, steps ORDER BY day, steps"
+        )
+        total = rows[0][4] if rows else 0
+        hours = enumerate(year.day_hours.tolist())
+        expected = {day_of_number(year.first_day + n): int(count) * per_hour for n, count in hours}
+        held = dict.fromkeys(expected, 0)
+        wrong = 0
+        phrases = []
+        for day, steps, count, example, _ in rows:
+            one = f"({count:,} series, {example} for one)"
+            if day not in expected:
+                phrases.append(f"{day} is no day of {year.year} {one}")
+            elif steps != expected[day]:
+                phrases.append(f"{day}: {steps} {unit} instead of {expected[day]} {one}")
+            wrong += count if steps != expected.get(day) else 0
+            held[day] = held.get(day, 0) + count
+        lacking = {day: total - held[day] for day in expected if held[day] < total}
+        phrases += [f"{day}: absent from {count:,} series" for day, count in lacking.items()]
+        wrong += sum(lacking.values())
+        detail = some(phrases) or f"{total:,} series of {len(expected)} days, {sum(expected.values()):,} {unit} each"
+        numbers = {"series": total, "days": len(expected), "days_of_series_wrong": wrong, "rows": judged.rows}
+        return Verdict(passed=not wrong, detail=detail, numbers=numbers)
+
+    return Check(
+        name,
+        f"Every series has a row for each {unit[:-1]} of each day of the year: {counts} as the clock changes.",
+        judge,
+        "stop: the file is not what the package writes. Remove it and `bess refresh YEAR`; if it comes again, report it",
+        blocking=True,
     )
-    total = rows[0][4] if rows else 0
-    expected = {
-        day_of_number(year.first_day + n): int(hours) * per_hour for n, hours in enumerate(year.day_hours.tolist())
-    }
-    held = dict.fromkeys(expected, 0)
-    wrong = 0
-    phrases = []
-    for day, steps, count, example, _ in rows:
-        if day not in expected:
-            wrong += count
-            phrases.append(f"{day} is no day of {year.year} ({count:,} series, {example} for one)")
-            continue
-        held[day] += count
-        if steps != expected[day]:
-            wrong += count
-            phrases.append(f"{day}: {steps} {unit} instead of {expected[day]} ({count:,} series, {example} for one)")
-    lacking = {day: total - count for day, count in held.items() if count < total}
-    phrases += [f"{day}: absent from {count:,} series" for day, count in lacking.items()]
-    wrong += sum(lacking.values())
-    detail = some(phrases) or f"{total:,} series of {len(expected)} days, {sum(expected.values()):,} {unit} each"
-    numbers = {"series": total, "days": len(expected), "days_of_series_wrong": wrong, "rows": judged.rows}
-    return Verdict(passed=not wrong, detail=detail, numbers=numbers)
 
 
-def _hours(judged: Judged) -> Verdict:
-    return _days(judged, 1, "hours")
-
-
-def _quarter_hours(judged: Judged) -> Verdict:
-    return _days(judged, QUARTER_HOURS_PER_HOUR, "quarter-hours")
-
-
-_DAYS_REMEDY = (
-    "stop: the file is not what the package writes. Remove it and `bess refresh YEAR`; if it comes again, report it"
-)
-HOURS = Check(
-    HOURS_CHECK,
-    "Every series has a row for each hour of each day of the year: 23, 24 or 25 as the clock changes.",
-    _hours,
-    _DAYS_REMEDY,
-    blocking=True,
-)
-QUARTER_HOURS = Check(
-    QUARTER_HOURS_CHECK,
-    "Every series has a row for each quarter-hour of each day of the year: 92, 96 or 100 as the clock changes.",
-    _quarter_hours,
-    _DAYS_REMEDY,
-    blocking=True,
-)
-
+HOURS = _complete(HOURS_CHECK, 1, "hours", "23, 24 or 25")
+QUARTER_HOURS = _complete(QUARTER_HOURS_CHECK, QUARTER_HOURS_PER_HOUR, "quarter-hours", "92, 96 or 100")
 
 _AS_COLUMNS = [f"as_{product}_{leg}_usd" for product in PRODUCTS for leg in ("da", "rt")]
 _COMPONENTS = ["da_energy_usd", "rt_energy_usd", *_AS_COLUMNS]
@@ -92,24 +73,20 @@ def _ledger_sums(judged: Judged) -> Verdict:
     (energy,) = judged.ask(
         "SELECT sum(da_usd) FILTER (energy_usd IS NOT NULL), sum(rt_usd) FILTER (energy_usd IS NOT NULL) FROM {energy_revenue}"
     )
-    by_product = {
-        product: legs
-        for product, *legs in judged.ask(
-            "SELECT product, sum(da_usd) FILTER (revenue_usd IS NOT NULL), sum(rt_usd) FILTER (revenue_usd IS NOT NULL) "
-            "FROM {as_revenue} GROUP BY product"
-        )
-    }
+    legs = judged.ask(
+        "SELECT product, sum(da_usd) FILTER (revenue_usd IS NOT NULL), sum(rt_usd) FILTER (revenue_usd IS NOT NULL) "
+        "FROM {as_revenue} GROUP BY product"
+    )
+    by_product = {product: sums for product, *sums in legs}
     ledger = [*energy, *(leg for product in PRODUCTS for leg in by_product.get(product, (None, None)))]
     phrases = []
     largest = 0.0
     for name, shown, summed in zip(_COMPONENTS, board, ledger, strict=True):
-        if (shown is None) != (summed is None):
+        gap = 0.0 if shown is None or summed is None else abs(shown - summed)
+        largest = max(largest, gap)
+        allowed = max(ABSOLUTE_TOLERANCE_USD, RELATIVE_TOLERANCE * abs(summed or 0.0))
+        if (shown is None) != (summed is None) or gap > allowed:
             phrases.append(f"{name} is {_money(shown)} on the board and {_money(summed)} in the ledger")
-        elif shown is not None:
-            gap = abs(shown - summed)
-            largest = max(largest, gap)
-            if gap > max(ABSOLUTE_TOLERANCE_USD, RELATIVE_TOLERANCE * abs(summed)):
-                phrases.append(f"{name} is {_money(shown)} on the board and {_money(summed)} in the ledger")
     numbers = {
         "fleet_usd_on_the_board": _total(board),
         "fleet_usd_in_the_ledgers": _total(ledger),
@@ -131,7 +108,7 @@ def _money(value: float | None) -> str:
 
 LEDGERS = Check(
     LEDGERS_CHECK,
-    "What all batteries of the board earned, by component, is what one pass over the two ledgers adds up to, to a cent or a millionth.",
+    "The sum of each revenue component over all batteries of the board equals its sum over the two ledgers, to a cent or a millionth.",
     _ledger_sums,
     "a table was refreshed without what is made from it: `bess refresh YEAR`; if it comes again, report it",
     blocking=True,

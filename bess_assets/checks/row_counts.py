@@ -1,8 +1,4 @@
-"""Whether each rollup file has as many rows as it should: a file that was cut short reads like any other.
-
-Belongs here: comparing the files that a year reads with an expectation.
-Does not: the expectation (expected_rows.py), counting rows (ercot/inspection.py).
-"""
+"""The check that each rollup file has as many rows as expected: a file that was cut short reads like any other."""
 
 from datetime import date
 from typing import NamedTuple
@@ -39,40 +35,28 @@ class _File(NamedTuple):
 
 
 def _row_counts(judged: Judged) -> Verdict:
-    files = [
-        _File(*row)
-        for row in judged.ask(
-            "SELECT DISTINCT dataset, file, file_rows, first_day, last_day FROM {rollup_schemas} WHERE file_rows IS NOT NULL "
-            "ORDER BY dataset, file"
-        )
-    ]
+    rows = judged.ask(
+        "SELECT DISTINCT dataset, file, file_rows, first_day, last_day FROM {rollup_schemas} WHERE file_rows IS NOT NULL "
+        "ORDER BY dataset, file"
+    )
+    files = [_File(*row) for row in rows]
     own = read_own_expectation(judged.settings.rollups / EXPECTED_ROWS_FILE)
-    off = _problems_of(own)
-    compared = 0
-    not_compared = 0
-    for file in files:
-        phrase = _own_phrase(own, file)
-        if phrase is None and not judged.is_made_up:
-            phrase = _phrase(file)
-        if phrase is None:
-            not_compared += 1
-            continue
-        compared += 1
-        off += [phrase] if phrase else []
-    off += _absent(own, files, judged.operating_year)
-    version = own.version if own and not own.problem else VERSION
-    source = f"version {version}" + (f" of your {EXPECTED_ROWS_FILE}" if own and not own.problem else "")
-    beside = f"; {not_compared} without an expectation" if not_compared else ""
-    if off:
-        detail = some(off) + f" ({source}{beside})"
-    elif compared:
-        detail = f"{compared} files as expected ({source}{beside})"
+    phrases = [_own_phrase(own, file) for file in files]
+    if not judged.is_made_up:
+        phrases = [_phrase(f) if phrase is None else phrase for f, phrase in zip(files, phrases, strict=True)]
+    compared = [phrase for phrase in phrases if phrase is not None]
+    off = [*_problems_of(own), *filter(None, compared), *_absent(own, files, judged.operating_year)]
+    source = f"version {own.version} of your {EXPECTED_ROWS_FILE}" if own and not own.problem else f"version {VERSION}"
+    left = len(files) - len(compared)
+    source += f"; {left} without an expectation" if left else ""
+    if off or compared:
+        detail = (some(off) or f"{len(compared)} files as expected") + f" ({source})"
     else:
         detail = "not compared: " + ("a made-up market" if judged.is_made_up else "no file has an expectation")
     numbers = {
-        "files_compared": compared,
+        "files_compared": len(compared),
         "files_off": len(off),
-        "files_without_an_expectation": not_compared,
+        "files_without_an_expectation": left,
         "rows": sum(file.rows for file in files),
     }
     return Verdict(passed=not off, detail=detail, numbers=numbers)
@@ -87,7 +71,7 @@ def _problems_of(own: OwnExpectation | None) -> list[str]:
 
 
 def _own_phrase(own: OwnExpectation | None, file: _File) -> str | None:
-    """What is wrong by the user's own expectation: empty if nothing is, None if it does not speak of the file."""
+    """The difference from the user's own expectation: empty if there is none, None if the expectation does not name the file."""
     if own is None or file.is_built or file.year is None:
         return None
     expected = own.rows.get(file.dataset, {}).get(file.year)
@@ -97,7 +81,7 @@ def _own_phrase(own: OwnExpectation | None, file: _File) -> str | None:
 
 
 def _phrase(file: _File) -> str | None:
-    """The same by what is known of ERCOT's datasets, for the days that the file covers."""
+    """The difference from the rows that ERCOT's datasets have, for the days that the file covers."""
     if file.first is None or file.last is None or file.year is None:
         return None
     expected = expected_between(file.dataset, file.first, file.last)
@@ -111,7 +95,7 @@ def _phrase(file: _File) -> str | None:
 
 
 def _absent(own: OwnExpectation | None, files: list[_File], year: int) -> list[str]:
-    """Files that the user expects, the year reads, and nobody finds."""
+    """Files that the user expects and the year reads, and that cannot be found or read."""
     if own is None:
         return []
     there = {(file.dataset, file.year) for file in files if not file.is_built}

@@ -1,8 +1,6 @@
-"""What the writer and the step of a table held or found: said again as checks, so that nobody has to look for it.
+"""Checks that need no look at the file: invariants held by the writer, and findings of the code that made the table."""
 
-Belongs here: checks that need no look at the file.
-Does not: holding the invariants (store/files.py), finding what is found (market/).
-"""
+from collections.abc import Callable
 
 from bess_assets.checks.check import Check, Judged
 from bess_assets.ercot.step import Verdict
@@ -14,14 +12,15 @@ COLUMNS_CHECK = "columns_are_those_that_ercot_published"
 CHANGES_CHECK = "columns_changed_only_where_ercot_changed_them"
 
 
-def _keys(judged: Judged) -> Verdict:
-    detail = f"{judged.rows:,} rows, no {' + '.join(judged.table.key)} twice"
-    return Verdict(passed=True, detail=detail, numbers={"rows": judged.rows})
+def _held(name: str, rule: str, detail: Callable[[Judged], str]) -> Check:
+    """An invariant that the writer has held already."""
+    meaning = f"{rule} Held before the file may exist: a table that breaks it is not written, and its step fails."
+    remedy = "nothing: a table that breaks it is never written; its step fails and says why"
 
+    def judge(judged: Judged) -> Verdict:
+        return Verdict(passed=True, detail=detail(judged), numbers={"rows": judged.rows})
 
-def _sums(judged: Judged) -> Verdict:
-    detail = "; ".join(f"{total} = {' + '.join(parts)}" for total, parts in judged.table.sums)
-    return Verdict(passed=True, detail=detail, numbers={"rows": judged.rows})
+    return Check(name, meaning, judge, remedy, blocking=True)
 
 
 def _findings(judged: Judged) -> Verdict:
@@ -35,19 +34,15 @@ def _mismatches(judged: Judged) -> Verdict:
     return Verdict(passed=not judged.mismatches, detail=detail, numbers={"mismatches": len(judged.mismatches)})
 
 
-KEYS = Check(
+KEYS = _held(
     KEYS_CHECK,
-    "No key stands twice. Held before the file may exist: a table that breaks it is not written, and its step fails.",
-    _keys,
-    "nothing: a table that breaks it is never written; its step fails and says why",
-    blocking=True,
+    "No key occurs twice.",
+    lambda judged: f"{judged.rows:,} rows, no {' + '.join(judged.table.key)} twice",
 )
-SUMS = Check(
+SUMS = _held(
     SUMS_CHECK,
-    "Known parts add up to their total. Held before the file may exist: a table that breaks it is not written, and its step fails.",
-    _sums,
-    "nothing: a table that breaks it is never written; its step fails and says why",
-    blocking=True,
+    "Known parts add up to their total.",
+    lambda judged: "; ".join(f"{total} = {' + '.join(parts)}" for total, parts in judged.table.sums),
 )
 FINDINGS = Check(
     FINDINGS_CHECK,
