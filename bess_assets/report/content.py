@@ -1,8 +1,4 @@
-"""What the page and the workbook hold: boards, days, fleet figures and where they come from, read from the result tables of a year.
-
-Belongs here: which columns are shown, fleet figures of a period, since when a battery is known.
-Does not: how it looks (page.py, workbook.py), how a battery's figures are reckoned (market/).
-"""
+"""Boards, days, fleet figures and inputs of a year, read from the result tables: what the page and the workbook show."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,12 +9,12 @@ from typing import Any
 from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
 from bess_assets.settings import Settings
-from bess_assets.settlement.metrics import Fleet, fleet
-from bess_assets.settlement.metrics import Period as Days
+from bess_assets.settlement import metrics
 from bess_assets.store.files import ResultTable
 from bess_assets.store.journal import recorded_digest
+from bess_assets.store.made_up import made_up_years
 from bess_assets.store.paths import result_path, result_years
-from bess_assets.tables import LEADERBOARD_HISTORY, LEADERBOARD_REPORT, TABLES
+from bess_assets.tables import LEADERBOARD_REPORT, TABLES
 
 _SHORT = {"regup": "RegUp", "regdn": "RegDown", "rrs": "RRS", "ecrs": "ECRS", "nspin": "Non-spin"}
 STREAMS = {
@@ -26,7 +22,7 @@ STREAMS = {
     "rt_energy_usd": ("Real-time energy", "RT energy"),
     **{f"as_{p}_usd": (PRODUCT_NAMES[p][0].upper() + PRODUCT_NAMES[p][1:], _SHORT[p]) for p in PRODUCTS},
 }
-"""Columns that add up to total_usd, with their name and what it is in a narrow heading."""
+"""Columns that add up to total_usd, each with its name and its narrow heading."""
 
 DAY_COLUMNS = (
     "battery",
@@ -58,7 +54,7 @@ class Period:
 
     month: int | None
     rows: Sequence[Row]
-    fleet: Fleet
+    fleet: metrics.Fleet
 
 
 @dataclass(frozen=True)
@@ -67,6 +63,7 @@ class Content:
 
     Attributes:
         year: the operating year.
+        made_up: whether it was made of simulated inputs.
         edition: final or preliminary.
         edition_number: of the last edition kept, which is the board shown; None if no edition was kept, for want of batteries.
         data_through: last operating day of the data.
@@ -81,6 +78,7 @@ class Content:
     """
 
     year: int
+    made_up: bool
     edition: str
     edition_number: int | None
     data_through: date | None
@@ -98,50 +96,61 @@ class Content:
         """The whole year, then its months."""
         return [self.whole_year, *self.months]
 
+    @property
+    def title(self) -> str:
+        """Of the page and the workbook."""
+        return f"ERCOT battery leaderboard {self.year}{' (made-up data)' if self.made_up else ''}"
+
 
 def read_content(settings: Settings, year: int) -> Content:
-    """Everything shown of a year; it follows from the tables alone, so that the same ones give the same page whenever it is made.
+    """Everything shown of a year. The same tables give the same content whenever it is read.
 
     Raises:
         NotRefreshedError: one of the tables has not been written.
     """
-    board = _rows(settings, "leaderboard", year)
-    monthly = _rows(settings, "leaderboard_monthly", year)
-    days = ResultTable(TABLES["daily_revenue"], result_path(settings.results, "daily_revenue", year))
-    table = days.read(list(DAY_COLUMNS))
+
+    def rows(table: str, of_year: int = year, columns: list[str] | None = None) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = _table(settings, table, of_year).read(columns).to_pylist()
+        return found
+
+    def period(month: int | None, board: Sequence[Row]) -> Period:
+        return Period(month, board, metrics.fleet(board, metrics.Period.of(year, month)))
+
+    board = rows("leaderboard")
     # A board without batteries is no edition, whatever was kept before.
-    edition = _last_edition(settings, year) if board else None
+    columns = ["edition_number", "made_at", "package_version", "inputs"]
+    editions = rows("leaderboard_history", columns=columns) if board else []
+    edition = max(editions, key=lambda row: row["edition_number"], default=None)
     by_month: dict[int, list[Row]] = {}
-    for row in monthly:
+    for row in rows("leaderboard_monthly"):
         by_month.setdefault(row["month"], []).append(row)
-    earlier = {y: _rows(settings, "leaderboard", y) for y in result_years(settings.results, "leaderboard") if y < year}
+    earlier = {y: rows("leaderboard", y) for y in result_years(settings.results, "leaderboard") if y < year}
+    days = _table(settings, "daily_revenue", year).read(list(DAY_COLUMNS))
     return Content(
         year=year,
+        made_up=year in made_up_years(settings),
         edition=board[0]["edition"] if board else "preliminary",
         edition_number=edition["edition_number"] if edition else None,
         data_through=board[0]["data_through"] if board else None,
         made=_in_utc(edition["made_at"]) if edition else None,
         version=edition["package_version"] if edition else "",
-        whole_year=Period(None, board, fleet(board, Days.of(year))),
-        months=[Period(month, rows, fleet(rows, Days.of(year, month))) for month, rows in sorted(by_month.items())],
-        days={name: table.column(name).to_pylist() for name in DAY_COLUMNS},
+        whole_year=period(None, board),
+        months=[period(month, by_month[month]) for month in sorted(by_month)],
+        days={name: days.column(name).to_pylist() for name in DAY_COLUMNS},
         start_years=_start_years({**earlier, year: board}),
         rank_changes=_rank_changes(earlier.get(year - 1, []), board),
         inputs=[*(_files(edition) if edition else ()), *_tables(settings, year)],
     )
 
 
-def _rows(settings: Settings, table: str, year: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = (
-        ResultTable(TABLES[table], result_path(settings.results, table, year)).read().to_pylist()
-    )
-    return rows
+def _table(settings: Settings, table: str, year: int) -> ResultTable:
+    return ResultTable(TABLES[table], result_path(settings.results, table, year))
 
 
 def _start_years(boards: Mapping[int, Sequence[Row]]) -> dict[str, tuple[int, bool]]:
     """First year in which a battery was active, and whether it may have begun before.
 
-    One that was active from the first day on of the first year there is cannot be told from one that began earlier.
+    One that was active from the first day on of the first year there is cannot be distinguished from one that began earlier.
     """
     starts: dict[str, tuple[int, bool]] = {}
     first_year = min(boards)
@@ -154,19 +163,8 @@ def _start_years(boards: Mapping[int, Sequence[Row]]) -> dict[str, tuple[int, bo
 
 
 def _rank_changes(before: Sequence[Row], now: Sequence[Row]) -> dict[str, int]:
-    earlier = {row["battery"]: row["rank"] for row in before if row["rank"] is not None}
-    return {
-        row["battery"]: earlier[row["battery"]] - row["rank"]
-        for row in now
-        if row["rank"] is not None and row["battery"] in earlier
-    }
-
-
-def _last_edition(settings: Settings, year: int) -> Row | None:
-    """A row of the last edition kept, for what all its rows share."""
-    table = ResultTable(LEADERBOARD_HISTORY, result_path(settings.results, LEADERBOARD_HISTORY.name, year))
-    rows: list[Row] = table.read(["edition_number", "made_at", "package_version", "inputs"]).to_pylist()
-    return max(rows, key=lambda row: row["edition_number"], default=None)
+    ranks = [{row["battery"]: row["rank"] for row in rows if row["rank"] is not None} for rows in (before, now)]
+    return {battery: ranks[0][battery] - rank for battery, rank in ranks[1].items() if battery in ranks[0]}
 
 
 def _in_utc(time: datetime) -> str:
@@ -174,21 +172,17 @@ def _in_utc(time: datetime) -> str:
 
 
 def _files(edition: Row) -> list[tuple[str, str]]:
-    """Inputs of an edition, with names that a reader understands."""
-    return [
-        ("the battery table", digest)
-        if name == BATTERY_TABLE
-        else (f"{name.removeprefix(LATER)}, days of the next year", digest)
-        if name.startswith(LATER)
-        else (name, digest)
-        for name, digest in json.loads(edition["inputs"]).items()
-    ]
+    """Inputs of an edition, under names for people."""
+
+    def name_of(name: str) -> str:
+        later = f"{name.removeprefix(LATER)}, days of the next year"
+        return "the battery table" if name == BATTERY_TABLE else later if name.startswith(LATER) else name
+
+    return [(name_of(name), digest) for name, digest in json.loads(edition["inputs"]).items()]
 
 
 def _tables(settings: Settings, year: int) -> list[tuple[str, str]]:
-    digests = {
-        name: recorded_digest(settings.results, year, name)
-        for name in LEADERBOARD_REPORT.upstream
-        if not TABLES[name].append_only  # it holds times; what is shown of it is shown already
-    }
-    return [(name, digest) for name, digest in digests.items() if digest]
+    # A table that is only appended to holds times, and what is shown of it is listed already.
+    names = [name for name in LEADERBOARD_REPORT.upstream if not TABLES[name].append_only]
+    digests = [(name, recorded_digest(settings.results, year, name)) for name in names]
+    return [(name, digest) for name, digest in digests if digest]

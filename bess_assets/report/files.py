@@ -1,13 +1,9 @@
-"""The files of a year, each written beside its name, and all put in place once all are whole.
-
-Belongs here: which file holds what, CSV, the order in which they appear.
-Does not: the page (page.py), the workbook (workbook.py), what is recorded of them (run.py).
-"""
+"""The page, the workbook, and the boards as CSV and Parquet of a year, each written whole before one replaces its predecessor."""
 
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from bess_assets.errors import writing
@@ -16,13 +12,14 @@ from bess_assets.report.page import page_html
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
 from bess_assets.store.files import WrittenTable
+from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN
 from bess_assets.store.paths import report_files, result_path, temporary_path
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, Table
 from bess_assets.text import csv_lines
 
 
 def write_report(settings: Settings, year: int) -> WrittenTable:
-    """Write the page, the workbook, and the boards as CSV and Parquet.
+    """Write the files of `LEADERBOARD_REPORT`.
 
     Returns:
         what was written: `rows` are the batteries shown, `bytes` all files together, `digest` that of the page.
@@ -33,17 +30,15 @@ def write_report(settings: Settings, year: int) -> WrittenTable:
     """
     started = time.perf_counter()
     content = read_content(settings, year)
-    page, workbook, *boards = report_files(settings.results, LEADERBOARD_REPORT, year)
-    yearly_csv, monthly_csv, yearly_parquet, monthly_parquet = boards
     months = [row for period in content.months for row in period.rows]
     html = page_html(content).encode()
+    page, workbook, yearly_csv, monthly_csv, *copies = report_files(settings.results, LEADERBOARD_REPORT, year)
+    tables = [result_path(settings.results, table.name, year) for table in (LEADERBOARD, LEADERBOARD_MONTHLY)]
     writers: dict[Path, Callable[[Path], object]] = {
-        yearly_csv: lambda path: _write_csv(path, LEADERBOARD, content.whole_year.rows),
-        monthly_csv: lambda path: _write_csv(path, LEADERBOARD_MONTHLY, months),
-        yearly_parquet: lambda path: shutil.copyfile(result_path(settings.results, LEADERBOARD.name, year), path),
-        monthly_parquet: lambda path: shutil.copyfile(
-            result_path(settings.results, LEADERBOARD_MONTHLY.name, year), path
-        ),
+        yearly_csv: lambda path: _write_csv(path, LEADERBOARD, content.whole_year.rows, content.made_up),
+        monthly_csv: lambda path: _write_csv(path, LEADERBOARD_MONTHLY, months, content.made_up),
+        copies[0]: lambda path: shutil.copyfile(tables[0], path),
+        copies[1]: lambda path: shutil.copyfile(tables[1], path),
         workbook: lambda path: write_workbook(content, path),
         # The page last: where it is new, all is.
         page: lambda path: path.write_bytes(html),
@@ -61,10 +56,10 @@ def write_report(settings: Settings, year: int) -> WrittenTable:
 
 
 def _in_place(writers: Mapping[Path, Callable[[Path], object]]) -> None:
-    """Write all files, and only when each is whole put one after the other in its place: an error leaves all of those before.
+    """Write all files, then put them in their places one after the other: an error leaves all of those before.
 
     Raises:
-        WriteError: the disk takes no more.
+        WriteError: the disk is full.
     """
     written = {path: temporary_path(path) for path in writers}
     try:
@@ -78,12 +73,9 @@ def _in_place(writers: Mapping[Path, Callable[[Path], object]]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _write_csv(path: Path, table: Table, rows: Sequence[Row]) -> None:
-    """A board for spreadsheets: full precision, and no text that one of them would take for a formula."""
-    cells = ([row[name] for name in table.column_names] for row in rows)
+def _write_csv(path: Path, table: Table, rows: Iterable[Row], made_up: bool) -> None:
+    """A board for spreadsheets: full precision, no text that one of them would take for a formula, a last column that says made-up data are."""
+    mark = {MADE_UP_COLUMN: MADE_UP} if made_up else {}
+    cells = ([*(row[name] for name in table.column_names), *mark.values()] for row in rows)
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(_lines(csv_lines(table.column_names, cells)))
-
-
-def _lines(lines: Iterator[str]) -> Iterator[str]:
-    return (line + "\n" for line in lines)
+        file.writelines(f"{line}\n" for line in csv_lines([*table.column_names, *mark], cells))

@@ -1,10 +1,7 @@
-"""The page: one HTML file that holds its data, its code and its looks, asks no server for anything and runs nothing it was not made with.
+"""The page: one HTML file with its data, its code and its style, which requests nothing from any server.
 
-Belongs here: the data as JSON, putting the parts together, the content security policy.
-Does not: what is shown (content.py), what the page does with it (static/page.js), how it looks (static/page.css).
-
-Text from the data reaches the page as JSON in a block that no browser runs, and its nodes by `textContent` alone. Should either fail, the policy forbids
-every script but the three that are named by their digests, and every request.
+Text from the data is in the page as JSON in a block that no browser runs; page.js makes text nodes of it. The content security policy forbids every
+request, and every script but the three that are named by their digests.
 """
 
 import base64
@@ -24,6 +21,7 @@ from typing import Any
 from bess_assets.errors import BessError
 from bess_assets.report.content import STREAMS, Content, Period
 from bess_assets.settlement.metrics import LEAST_ACTIVE_DAYS_MONTH, LEAST_ACTIVE_DAYS_YEAR, LEAST_COVERAGE
+from bess_assets.store.made_up import NOTE
 
 _TEXTS = ("strategy", "top_as_product", "quantity_source", "notes", "excluded_reason")
 """Columns of a board whose few texts are written once."""
@@ -83,7 +81,8 @@ def page_html(content: Content) -> str:
         "form-action 'none'"
     )
     parts = {
-        "title": f"ERCOT battery leaderboard {content.year}",
+        "title": content.title,
+        "made_up": f'<p class="notice made-up" role="note">{html.escape(NOTE)}</p>\n' if content.made_up else "",
         "year": str(content.year),
         "policy": html.escape(policy),
         "style": _static("page.css"),
@@ -98,7 +97,7 @@ def page_html(content: Content) -> str:
 
 
 def page_data(content: Content) -> dict[str, Any]:
-    """What the page knows: boards as columns at full precision, days to the cent."""
+    """The data of the page: boards as columns at full precision, days to the cent."""
     texts: dict[str | None, int] = {}
     batteries = {row["battery"]: n for n, row in enumerate(content.whole_year.rows)}
     starts = [content.start_years.get(name) for name in batteries]
@@ -131,17 +130,7 @@ def _period(period: Period, batteries: Mapping[str, int], texts: dict[str | None
     fleet = period.fleet
     return {
         "month": period.month,
-        "fleet": {
-            "ranked": fleet.ranked,
-            "batteries": fleet.batteries,
-            "capacity_mw": fleet.capacity_mw,
-            "usd_per_kw_month": fleet.usd_per_kw_month,
-            "usd_per_kw_year": fleet.usd_per_kw_year,
-            "energy_share": fleet.energy_share,
-            "energy_coverage": fleet.energy_coverage,
-            "as_coverage": fleet.as_coverage,
-            **fleet.usd,
-        },
+        "fleet": {name: value for name, value in vars(fleet).items() if name != "usd"} | dict(fleet.usd),
         "battery": [batteries[row["battery"]] for row in period.rows],
         **{name: [row[name] for row in period.rows] for name in _NUMBERS},
         **{name: [texts.setdefault(row[name], len(texts)) for row in period.rows] for name in _TEXTS},
@@ -173,7 +162,7 @@ def _plain(value: Any) -> Any:
 
 
 def _embedded_json(value: Any) -> str:
-    """JSON without any character that could end the block it stands in, or begin a comment or a script."""
+    """JSON without a character that could end its block, or begin a comment or a script."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -243,10 +232,10 @@ def _library_text(path: Path) -> str:
 
 
 def _as_script(text: str) -> str:
-    """Code that may stand in a page: what would end its element, or hide its end, is spelt otherwise, as strings and comments allow."""
+    """Code that a page can hold: text that would end its element, or hide its end, is escaped, as strings and comments allow."""
     return _one_ending(re.sub(r"<(?=/script|!--|script)", r"\\x3c", text, flags=re.IGNORECASE))
 
 
 def _one_ending(text: str) -> str:
-    # A browser reads every line ending as one character, and reckons a script's digest from what it read.
+    # A browser reads every line ending as one character, and takes a script's digest of the text read.
     return text.replace("\r\n", "\n").replace("\r", "\n")

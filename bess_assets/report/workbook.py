@@ -1,8 +1,4 @@
-"""The workbook: the boards, the days and what they rest on as sheets, for whoever thinks in a spreadsheet.
-
-Belongs here: sheets, headings, number formats.
-Does not: what is shown (content.py). Text from the data is always written as text: a name that looks like a formula is never one.
-"""
+"""The workbook: boards, days, and what the figures rest on, as sheets. Text from the data is always written as text, never as a formula."""
 
 import io
 import re
@@ -14,6 +10,7 @@ from typing import Any
 
 from bess_assets.errors import BessError
 from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Period
+from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, NOTE
 from bess_assets.tables import DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column, Table
 
 DAYS_A_SHEET = 1_000_000
@@ -98,11 +95,13 @@ class _Writer:
         day = content.data_through or date(content.year, 12, 31)
         self.book.set_properties(
             {
-                "title": f"ERCOT battery leaderboard {content.year}",
+                "title": content.title,
                 "subject": "Gross market revenue reconstructed from public reports",
                 "created": datetime(day.year, day.month, day.day),  # noqa: DTZ001  a date, in no zone
             }
         )
+        if content.made_up:
+            self.book.add_worksheet("Made-up data").write_string(0, 0, NOTE, self.title)
         self._rows("Leaderboard", LEADERBOARD.columns, _values(content.whole_year, LEADERBOARD), 2)
         months = [row for period in content.months for row in _values(period, LEADERBOARD_MONTHLY)]
         self._rows("Months", LEADERBOARD_MONTHLY.columns, months, 3)
@@ -115,6 +114,9 @@ class _Writer:
 
     def _rows(self, name: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]], frozen: int) -> None:
         """A sheet of one table; its heading stays in view, and so do the first columns."""
+        if self.content.made_up:
+            columns = [*columns, Column(MADE_UP_COLUMN, "label", "made-up: the market is simulated")]
+            rows = [(*row, MADE_UP) for row in rows]
         sheet = self.book.add_worksheet(name)
         sheet.freeze_panes(1, frozen)
         sheet.set_landscape()
@@ -148,8 +150,9 @@ class _Writer:
         sheet.set_column(0, 0, 34)
         sheet.set_column(1, 12, 16)
         at = 0
-        sheet.write_string(at, 0, f"ERCOT battery leaderboard {content.year}", self.title)
+        sheet.write_string(at, 0, content.title, self.title)
         for label, value in (
+            *([("data", MADE_UP)] if content.made_up else []),
             ("edition", content.edition),
             ("edition number", "" if content.edition_number is None else str(content.edition_number)),
             ("data through", content.data_through.isoformat() if content.data_through else ""),
