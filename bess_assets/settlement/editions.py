@@ -1,8 +1,6 @@
-"""Editions of a year's leaderboard: which boards were shown before, what moved between the last two, and which input moved it.
+"""Editions of a year's leaderboard: the boards kept, what moved between the last two, and which input moved it.
 
-Belongs here: adding a board to the editions kept, comparing two editions, telling why.
-Does not: reading the editions kept and the clock (run.py), which input feeds which column (tables.py declares it), how it is shown (the CLI and
-the page).
+An *edition* is a board that differed from the one before when it was made; its rows carry the digests of its inputs.
 """
 
 import json
@@ -13,14 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
-from bess_assets.ercot.step import Columns, Inputs, Origin, StepResult, Verdict
+from bess_assets.ercot.step import Inputs, StepResult, Verdict
 
 FINAL_CHECK = "no_battery_moved_once_the_year_was_final"
-"""The check of `what_changed`, by whose name its verdict goes."""
+"""Name of the check whose verdict `what_changed` gives."""
 
 HALF_A_CENT = 0.005
 """Dollars that differ by less have not moved."""
@@ -34,14 +30,13 @@ FORMER_COLUMNS = "former_columns"
 APPEARED, VANISHED = "appeared", "vanished"
 
 _OF_THE_EDITION = frozenset({"battery", "data_through", "edition"})
-"""Columns of the board that say nothing of one battery: the key, and what all rows share."""
+"""Columns of the board whose change is no move of a battery: the key, and those that all rows share."""
 _FOLLOWING = frozenset(
     {"rank", "energy_usd", "as_usd", "total_usd", "usd_per_mw", "usd_per_kw_month", "usd_per_kw_year"}
     | {"usd_per_mwh_discharged", "tb2_capture", "energy_share", "top_as_product", "strategy", "best_day_share"}
-    | {"notes", "excluded_reason"}
-    | {f"as_{p}_usd" for p in PRODUCTS}
+    | {"notes", "excluded_reason", *(f"as_{p}_usd" for p in PRODUCTS)}
 )
-"""Columns that follow from others of the board: they move because those did, and tell of a cause only where no other column moved."""
+"""Columns that follow from others of the board: they point to a cause only where no other column moved."""
 _NAMED = 5
 """How many batteries a verdict names."""
 
@@ -54,61 +49,51 @@ Row = Mapping[str, Any]
 def leaderboard_history(inputs: Inputs) -> StepResult:
     """The editions kept and, if the board differs from the last of them, the board as one more.
 
-    A board without batteries cannot be kept as an edition, which is its rows; where there are editions, it is said, and they stay.
+    An edition is its rows: a board without batteries adds none, and is a finding where there are editions.
 
     Raises:
-        ValueError: nobody said where the board comes from.
+        ValueError: the inputs have no origin of the board.
     """
     origin = inputs.origin
     if origin is None:
-        raise ValueError("an edition needs to be told where its board comes from")
-    board = inputs.tables["leaderboard"].read()
-    kept = origin.kept
+        raise ValueError("an edition needs the origin of its board")
+    board = inputs.tables["leaderboard"].read().to_pylist()
+    kept: list[dict[str, Any]] = [] if origin.kept is None else origin.kept.to_pylist()
+    number = max((row["edition_number"] for row in kept), default=0)
+    last = [row for row in kept if row["edition_number"] == number]
     result = StepResult(iter(()))
-    if kept is not None and not board.num_rows and kept.num_rows:
-        detail = "the board has no battery: an edition of none cannot be kept, and the last one stands"
+    if kept and not board:
+        detail = "the board has no battery: an edition of none cannot be kept, and the last one stays"
         result.findings.add("empty_board", "leaderboard", 1, detail)
         result.unchanged = True
-    elif kept is not None and _is_last_of(kept, board, origin.board_digest):
+    elif origin.kept is not None and _are_of(last, board, origin.board_digest):
         result.unchanged = True
-    elif board.num_rows:
-        result.chunks = _with_one_more(kept, board, origin, list(inputs.feeds))
+    elif board:
+        own = {
+            "edition_number": number + 1,
+            "made_at": origin.made_at,
+            "package_version": origin.package_version,
+            "board_digest": origin.board_digest,
+            "inputs": json.dumps(dict(sorted(origin.files.items())), ensure_ascii=False),
+        }
+        columns = [*OWN_COLUMNS, *inputs.feeds]
+        rows = [{**row, FORMER_COLUMNS: _former_columns(row, columns)} for row in kept]
+        rows += [{**row, **own} for row in board]
+        result.chunks = iter([{name: [row.get(name) for row in rows] for name in (*columns, FORMER_COLUMNS)}])
     return result
 
 
-def _is_last_of(kept: pa.Table, board: pa.Table, digest: str) -> bool:
-    """Whether the board is that of the last edition: the same file, or another one with the same rows."""
-    rows = kept.to_pylist()
-    number = max((row["edition_number"] for row in rows), default=0)
-    last = [row for row in rows if row["edition_number"] == number]
+def _are_of(last: Sequence[Row], board: Sequence[Row], digest: str) -> bool:
+    """Whether the last edition is this board: of the same file, or of another one with the same rows."""
     if last and all(row["board_digest"] == digest for row in last):
         return True
-    here = board.to_pylist()
-    return len(last) == len(here) and all(
-        earlier.get(name) == row[name] for earlier, row in zip(last, here, strict=True) for name in board.column_names
+    return len(last) == len(board) and all(
+        earlier.get(name) == value for earlier, row in zip(last, board, strict=True) for name, value in row.items()
     )
 
 
-def _with_one_more(
-    kept: pa.Table | None, board: pa.Table, origin: Origin, board_columns: Sequence[str]
-) -> Iterator[Columns]:
-    earlier: list[dict[str, Any]] = [] if kept is None else kept.to_pylist()
-    number = max((row["edition_number"] for row in earlier), default=0) + 1
-    own = {
-        "edition_number": number,
-        "made_at": origin.made_at,
-        "package_version": origin.package_version,
-        "board_digest": origin.board_digest,
-        "inputs": json.dumps(dict(sorted(origin.files.items())), ensure_ascii=False),
-    }
-    columns = [*OWN_COLUMNS, *board_columns]
-    rows = [{**row, FORMER_COLUMNS: _former_columns(row, columns)} for row in earlier]
-    rows += [{**row, **own} for row in board.to_pylist()]
-    yield {name: [row.get(name) for row in rows] for name in (*columns, FORMER_COLUMNS)}
-
-
 def _former_columns(row: Row, columns: Sequence[str]) -> str | None:
-    """What a row of an earlier version has in columns that boards no longer have, as JSON: it is nowhere else."""
+    """Values of a row of an earlier version in columns that boards no longer have, as JSON; they exist nowhere else."""
     former = json.loads(row.get(FORMER_COLUMNS) or "{}")
     known = {*columns, FORMER_COLUMNS}
     former |= {name: value for name, value in row.items() if name not in known and value is not None}
@@ -148,9 +133,8 @@ def what_changed(inputs: Inputs) -> StepResult:
         return StepResult(iter(()), verdicts={FINAL_CHECK: Verdict(passed=True, detail=detail, numbers=numbers)})
     before, after = editions[-2:]
     rows = list(_changes(before, after, inputs.feeds))
-    columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else None
-    verdict = _verdict(before, after, rows, len(editions))
-    return StepResult(iter([columns] if columns else []), verdicts={FINAL_CHECK: verdict})
+    chunks = [{name: [row[name] for row in rows] for name in rows[0]}] if rows else []
+    return StepResult(iter(chunks), verdicts={FINAL_CHECK: _verdict(before, after, rows, len(editions))})
 
 
 def _editions(rows: Iterable[Row]) -> list[Edition]:
@@ -175,11 +159,10 @@ def _changes(before: Edition, after: Edition, feeds: Mapping[str, frozenset[str]
     causes = _changed_inputs(before.inputs, after.inputs)
     for battery in sorted({*before.rows, *after.rows}):
         old, new = before.rows.get(battery), after.rows.get(battery)
-        if old is None or new is None:
-            moved, columns = [APPEARED if old is None else VANISHED], list(feeds)
+        if old and new:
+            moved = columns = [name for name in feeds if name not in _OF_THE_EDITION and _moved(name, old, new)]
         else:
-            columns = [name for name in feeds if name not in _OF_THE_EDITION and _moved(name, old, new)]
-            moved = columns
+            moved, columns = [APPEARED if new else VANISHED], list(feeds)
         if not moved:
             continue
         row: dict[str, Any] = {"battery": battery, "edition_before": before.number, "edition_after": after.number}
@@ -205,7 +188,7 @@ def _moved(name: str, old: Row, new: Row) -> bool:
 
 
 def _changed_inputs(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
-    """What has happened to each input that is not as it was, in words, by its name."""
+    """The change of each input that differs, in words, by its name."""
     words = {}
     for name in sorted({*before, *after}):
         if before.get(name) == after.get(name):
@@ -247,8 +230,8 @@ def _verdict(before: Edition, after: Edition, rows: Sequence[Row], editions: int
     pair = f"edition {after.number} against edition {before.number}, which was {before.label or 'neither final nor preliminary'}"
     if not rows:
         return Verdict(passed=True, detail=f"{pair}: no battery moved", numbers=numbers)
-    told = sorted(rows, key=lambda row: (-abs(amounts[row["battery"]] or 0.0), row["battery"]))
-    most = [f"{row['battery']} ({_amount(row, amounts[row['battery']])})" for row in told[:_NAMED]]
+    largest = sorted(rows, key=lambda row: (-abs(amounts[row["battery"]] or 0.0), row["battery"]))
+    most = [f"{row['battery']} ({_amount(row, amounts[row['battery']])})" for row in largest[:_NAMED]]
     if len(rows) > _NAMED:
         most.append(f"{len(rows) - _NAMED} more")
     reasons = Counter(row["because"] for row in rows)
@@ -261,11 +244,10 @@ def _verdict(before: Edition, after: Edition, rows: Sequence[Row], editions: int
 
 def _dollars(row: Row) -> float | None:
     """By how much a battery moved the sum of the board; None where its total is unknown in an edition that has it."""
-    if row["moved"] == APPEARED:
-        return float(row["total_usd_after"]) if row["total_usd_after"] is not None else None
-    if row["moved"] == VANISHED:
-        return -float(row["total_usd_before"]) if row["total_usd_before"] is not None else None
-    return None if row["total_usd_change"] is None else float(row["total_usd_change"])
+    sign, column = {APPEARED: (1, "total_usd_after"), VANISHED: (-1, "total_usd_before")}.get(
+        row["moved"], (1, "total_usd_change")
+    )
+    return None if row[column] is None else sign * float(row[column])
 
 
 def _amount(row: Row, dollars: float | None) -> str:
