@@ -119,7 +119,7 @@ def simulate(ctx: click.Context, /, options: Options, folder: Path, **market: An
     if market["scale"] == "ercot":
         market["years"] = _real_size_years(ctx, **market)
     written = _simulate(folder, Market(**market))
-    click.echo(f"{form.capitalize() if written else 'That market exists already'}: {folder / form}")
+    click.echo(f"{form.capitalize() if written else 'That market is there already'}: {folder / form}")
     bess = _bess_at(folder)
     first = "" if form == "rollups" else f"{bess} rollup && "
     click.echo(f"The right answer: {folder / 'truth'}\nSettle it with: {first}{bess} refresh")
