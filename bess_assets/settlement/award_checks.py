@@ -1,10 +1,7 @@
-"""What day-ahead rows say of themselves: limits of their resource, the clearing prices of their hour, the settlement price of their node.
-
-Belongs here: keeping what the rows state, holding awards against it, and the stated clearing prices against the published ones.
-Does not: any figure (nothing is made of these columns), the settlement price against the published one (daily.py, which has both at hand).
-"""
+"""Day-ahead awards held against the limits, clearing prices and settlement prices that their own rows state; no figure is made of these columns."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -29,13 +26,13 @@ LIMIT_TOLERANCE_MW = 0.05
 PRICE_TOLERANCE_USD = 0.01
 """Two statements of one price may differ by a cent: each is rounded to one."""
 _ROUNDING = 1e-9
-"""What binary fractions add to a difference of exactly a cent."""
+"""Error of binary fractions in a difference of exactly a cent."""
 
 UPWARD = ("regup", "rrs", "ecrs", "nspin")
 DOWNWARD = ("regdn",)
 
 HOURS_WITHOUT_A_ROW = 24
-"""A resource that is not listed was not awarded; one that is missing for longer than a day was perhaps lost."""
+"""A resource that is not listed has no award; rows missing for longer than a day were perhaps lost."""
 
 _LIMITS = ("lsl_mw", "hsl_mw")
 _PRICE = "settlement_price_usd_per_mwh"
@@ -46,17 +43,30 @@ COMPARED = (*_LIMITS, _PRICE, *_MCPC)
 _NAMES_SHOWN = 5
 
 
+def _worst(counts: dict[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    more = f" and {len(ordered) - _NAMES_SHOWN} more" if len(ordered) > _NAMES_SHOWN else ""
+    return ", ".join(f"{name} {count:,}" for name, count in ordered[:_NAMES_SHOWN]) + more
+
+
 class StatedPrices:
-    """Limits and prices of the rows that stand, by resource and hour; clearing prices take memory only where a file has them."""
+    """Limits and prices of the last row of each resource and hour; clearing prices take memory only where a file has them.
+
+    Attributes:
+        lsl: low sustained limit, MW, NaN where not stated; shape (resources, hours).
+        hsl: high sustained limit, likewise.
+        price: settlement point price, $/MWh, likewise.
+    """
 
     def __init__(self, resources: int, hours: int) -> None:
-        """Nothing stated yet."""
+        """Start without any statement."""
         self._shape = (resources, hours)
         self._stated = Scatter(resources, hours, [*_LIMITS, _PRICE])
         self._mcpc: Scatter | None = None
+        self.lsl, self.hsl, self.price = (self._stated.grids[name] for name in (*_LIMITS, _PRICE))
 
     def put(self, rows: PlacedRows) -> None:
-        """Put rows in, in file order: the later one of an hour stands, as its awards do."""
+        """Put rows in, in file order: the later row of an hour replaces the earlier, as its awards do."""
         self._stated.put(rows.series, rows.step, {name: rows.numbers[name] for name in (*_LIMITS, _PRICE)})
         if self._mcpc is None and not rows.columns.isdisjoint(_MCPC):
             self._mcpc = Scatter(*self._shape, _MCPC)
@@ -64,30 +74,14 @@ class StatedPrices:
             self._mcpc.put(rows.series, rows.step, {name: rows.numbers[name] for name in _MCPC})
 
     @property
-    def lsl(self) -> FloatArray:
-        """Low sustained limit, MW, NaN where not stated; shape (resources, hours)."""
-        return self._stated.grids["lsl_mw"]
-
-    @property
-    def hsl(self) -> FloatArray:
-        """High sustained limit, likewise."""
-        return self._stated.grids["hsl_mw"]
-
-    @property
-    def price(self) -> FloatArray:
-        """Settlement point price, $/MWh, likewise."""
-        return self._stated.grids[_PRICE]
-
-    @property
     def mcpc(self) -> dict[str, FloatArray] | None:
         """Clearing prices, $/MW, by product, likewise; None where no file states any."""
-        if self._mcpc is None:
-            return None
-        return {product: self._mcpc.grids[name] for product, name in zip(PRODUCTS, _MCPC, strict=True)}
+        grids = self._mcpc.grids if self._mcpc else None
+        return {product: grids[name] for product, name in zip(PRODUCTS, _MCPC, strict=True)} if grids else None
 
 
 def outside_limits(award: FloatArray, lsl: FloatArray, hsl: FloatArray) -> BoolArray:
-    """True where an energy award lies outside LSL..HSL; no award, 0, never does, nor does one of which either limit is unknown."""
+    """True where an energy award lies outside LSL..HSL; False for no award, 0, and where either limit is unknown."""
     beyond = (award < lsl - LIMIT_TOLERANCE_MW) | (award > hsl + LIMIT_TOLERANCE_MW)
     outside: BoolArray = beyond & (award != 0) & ~np.isnan(lsl) & ~np.isnan(hsl)
     return outside
@@ -105,40 +99,38 @@ def below_zero(awards: Sequence[FloatArray]) -> BoolArray:
     return np.asarray((np.stack(awards) < -LIMIT_TOLERANCE_MW).any(axis=0))
 
 
+def _fits(awards: dict[str, FloatArray], lsl: FloatArray, hsl: FloatArray) -> BoolArray:
+    """True where ancillary awards upward, or downward, fit together between LSL and HSL, and none is negative."""
+    up, down = ([awards[f"{product}_award_mw"] for product in products] for products in (UPWARD, DOWNWARD))
+    return ~(above_range(up, lsl, hsl) | above_range(down, lsl, hsl) | below_zero([*up, *down]))
+
+
 class LoadLimits:
-    """Holds ancillary awards of load resources against the maximum power consumption of their own row."""
+    """Ancillary awards of load resources against the maximum power consumption of their own row."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        """Nothing compared yet."""
+        """Start with no row compared."""
         self._names = names
         self._beyond = np.zeros(len(names), dtype=np.int64)
         self._compared = 0
 
     def put(self, rows: PlacedRows, awards: dict[str, FloatArray]) -> None:
-        """Compare rows: one that is repeated counts again."""
+        """Compare rows; a repeated row counts again."""
         power = rows.numbers["max_power_mw"]
-        up = [awards[f"{product}_award_mw"] for product in UPWARD]
-        down = [awards[f"{product}_award_mw"] for product in DOWNWARD]
-        nothing = np.zeros_like(power)
-        beyond = above_range(up, nothing, power) | above_range(down, nothing, power) | below_zero([*up, *down])
         self._compared += int((~np.isnan(power)).sum())
-        np.add.at(self._beyond, rows.series[beyond], 1)
+        np.add.at(self._beyond, rows.series[~_fits(awards, np.zeros_like(power), power)], 1)
 
     def verdict(self) -> Verdict:
-        """What was found."""
+        """The verdict on all rows."""
         by_name = {self._names[n]: int(self._beyond[n]) for n in np.flatnonzero(self._beyond).tolist()}
-        rows = f"{self._compared:,} rows of load resources with a maximum power"
-        detail = (
-            f"{sum(by_name.values()):,} of {rows} below 0 or above it: {_worst(by_name)}"
-            if by_name
-            else f"none of {rows} below 0 or above it"
-        )
-        numbers = {"rows_beyond": sum(by_name.values()), "rows_compared": self._compared}
-        return Verdict(passed=not by_name, detail=detail, numbers=numbers)
+        beyond = sum(by_name.values())
+        detail = f"{f'{beyond:,}' if beyond else 'none'} of {self._compared:,} rows of load resources with a maximum power below 0 or above it"
+        numbers = {"rows_beyond": beyond, "rows_compared": self._compared}
+        return Verdict(not beyond, f"{detail}: {_worst(by_name)}" if beyond else detail, numbers)
 
 
 def row_gaps(names: Sequence[str], present: BoolArray, held: BoolArray) -> dict[str, int]:
-    """Hours that the dataset holds and a resource has no row in, between its first and its last row; of resources with more than a day of them."""
+    """By resource the hours, of those the dataset holds, without a row between its first and last row; only where they are more than a day."""
     begun = np.logical_or.accumulate(present, axis=1)
     goes_on = np.logical_or.accumulate(present[:, ::-1], axis=1)[:, ::-1]
     gaps = (begun & goes_on & held & ~present).sum(axis=1)
@@ -146,7 +138,7 @@ def row_gaps(names: Sequence[str], present: BoolArray, held: BoolArray) -> dict[
 
 
 def rows_verdict(resources: int, gaps: dict[str, int]) -> Verdict:
-    """What `row_gaps` of all datasets come to."""
+    """The verdict on the `row_gaps` of all datasets."""
     detail = (
         f"{len(gaps)} of {resources} resources: no row, and so no award, in {_worst(gaps)} hours"
         if gaps
@@ -155,13 +147,13 @@ def rows_verdict(resources: int, gaps: dict[str, int]) -> Verdict:
     return Verdict(not gaps, detail, {"resources": resources, "resources_with_gaps": len(gaps)})
 
 
+@dataclass
 class _Excesses:
-    """Hours in which something goes beyond a limit, by resource."""
+    """Hours in which awards are beyond a limit, by resource; `unknown` are those without a limit."""
 
-    def __init__(self) -> None:
-        self.compared = 0
-        self.unknown = 0
-        self.by_name: dict[str, int] = {}
+    compared: int = 0
+    unknown: int = 0
+    by_name: dict[str, int] = field(default_factory=dict)
 
     def add(self, names: Sequence[str], awarded: BoolArray, known: BoolArray, beyond: BoolArray) -> None:
         self.compared += int((awarded & known).sum())
@@ -169,31 +161,29 @@ class _Excesses:
         for n in np.flatnonzero(beyond.any(axis=1)).tolist():
             self.by_name[names[n]] = self.by_name.get(names[n], 0) + int(beyond[n].sum())
 
-    @property
-    def hours(self) -> int:
-        return sum(self.by_name.values())
-
     def verdict(self, what: str, beyond: str) -> Verdict:
-        if self.hours:
-            detail = f"{self.hours:,} of {self.compared:,} {what} {beyond}: {_worst(self.by_name)}"
-        else:
-            detail = f"none of {self.compared:,} {what} {beyond}" if self.compared else f"no {what} to compare"
+        hours = sum(self.by_name.values())
+        detail = f"{f'{hours:,}' if hours else 'none'} of {self.compared:,} {what} {beyond}"
+        if hours:
+            detail += f": {_worst(self.by_name)}"
+        elif not self.compared:
+            detail = f"no {what} to compare"
         if self.unknown:
             detail += f"; limits not stated in {self.unknown:,}"
         numbers = {
-            "hours_beyond": self.hours,
+            "hours_beyond": hours,
             "hours_compared": self.compared,
             "hours_without_limits": self.unknown,
             "resources_beyond": len(self.by_name),
         }
-        return Verdict(passed=not self.hours, detail=detail, numbers=numbers)
+        return Verdict(passed=not hours, detail=detail, numbers=numbers)
 
 
 class AwardChecks:
-    """Holds the awards of a year's day-ahead rows against what the same rows state; generation and storage resources only."""
+    """Awards of a year's day-ahead rows against the limits and prices of the same rows; generation and storage resources only."""
 
     def __init__(self) -> None:
-        """Nothing compared yet."""
+        """Start with no row compared."""
         self._energy = _Excesses()
         self._capacity = _Excesses()
         self._mcpc: list[tuple[slice, dict[str, FloatArray]]] = []
@@ -204,7 +194,7 @@ class AwardChecks:
         Args:
             names: resources.
             awards: `award_mw`, `regup_award_mw`, .. by resource and hour, NaN where unknown.
-            stated: what their rows state.
+            stated: limits and prices of their rows.
             part: hours of the year for which this dataset is read.
         """
         own = {name: grid[:, part] for name, grid in awards.items()}
@@ -212,19 +202,14 @@ class AwardChecks:
         known = ~np.isnan(lsl) & ~np.isnan(hsl)
         energy = own["award_mw"]
         self._energy.add(names, _some(energy), known, outside_limits(energy, lsl, hsl))
-        up = [own[f"{product}_award_mw"] for product in UPWARD]
-        down = [own[f"{product}_award_mw"] for product in DOWNWARD]
-        awarded = np.zeros(energy.shape, dtype=bool)
-        for grid in (*up, *down):
-            awarded |= _some(grid)
-        beyond = above_range(up, lsl, hsl) | above_range(down, lsl, hsl) | below_zero([*up, *down])
-        self._capacity.add(names, awarded, known, awarded & beyond)
+        awarded = np.any([_some(own[f"{product}_award_mw"]) for product in PRODUCTS], axis=0)
+        self._capacity.add(names, awarded, known, awarded & ~_fits(own, lsl, hsl))
         mcpc = stated.mcpc
         if mcpc is not None:
             self._mcpc.append((part, {product: grid[:, part] for product, grid in mcpc.items()}))
 
     def verdicts(self, inputs: Inputs) -> dict[str, Verdict]:
-        """What was found, by name of the check."""
+        """The verdicts, by name of the check."""
         return {
             ENERGY_LIMITS_CHECK: self._energy.verdict("hours with an energy award", "outside LSL..HSL"),
             CAPACITY_CHECK: self._capacity.verdict("hours with an ancillary award", "above HSL - LSL"),
@@ -235,7 +220,7 @@ class AwardChecks:
         if not self._mcpc:
             return Verdict(passed=True, detail="not stated by these files", numbers={"hours_compared": 0})
         try:
-            # what is odd about the price files themselves is a finding of as_revenue
+            # findings of the price files themselves are those of as_revenue
             published = day_ahead_mcpc(inputs, Findings())
         except InputError as error:
             return Verdict(passed=False, detail=f"the published prices cannot be read: {error.problem}")
@@ -256,17 +241,17 @@ class AwardChecks:
 
 
 def _some(award: FloatArray) -> BoolArray:
-    """Where an award is known and is not nothing."""
+    """True where an award is known and not 0."""
     return np.asarray((award != 0) & ~np.isnan(award))
 
 
 def price_verdict(what: str, compared: int, differing: dict[str, int], largest: float) -> Verdict:
-    """What comparing two statements of prices found.
+    """The verdict on two statements of the same prices.
 
     Args:
-        what: what is counted.
-        compared: how many have both statements.
-        differing: how many differ by more than a cent, by name of product or node.
+        what: words for the pairs of prices.
+        compared: number of pairs.
+        differing: number that differ by more than a cent, by name of product or node.
         largest: the largest difference, $.
     """
     count = sum(differing.values())
@@ -281,13 +266,7 @@ def price_verdict(what: str, compared: int, differing: dict[str, int], largest: 
 
 
 def differs(stated: FloatArray, published: FloatArray) -> tuple[int, int, float]:
-    """How many pairs of prices are known, how many of them differ by more than a cent, and the largest difference."""
+    """Number of pairs of known prices, number that differ by more than a cent, and the largest difference, $."""
     gap = np.abs(stated - published)
     gap = gap[~np.isnan(gap)]
     return len(gap), int((gap > PRICE_TOLERANCE_USD + _ROUNDING).sum()), float(gap.max(initial=0.0))
-
-
-def _worst(counts: dict[str, int]) -> str:
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    more = f" and {len(ordered) - _NAMES_SHOWN} more" if len(ordered) > _NAMES_SHOWN else ""
-    return ", ".join(f"{name} {count:,}" for name, count in ordered[:_NAMES_SHOWN]) + more
