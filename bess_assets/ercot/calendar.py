@@ -1,24 +1,18 @@
-"""Operating days, hours ending, intervals and the autumn flag, to UTC steps of an operating year and back.
+"""Central prevailing time: labels and stamps of ERCOT's reports as positions and UTC seconds of an operating year.
 
-Belongs here: everything that knows Central prevailing time.
-Does not: which column of a report holds what (datasets.py), putting values into grids (grid.py).
-
-An operating year is a row of UTC hours (8,760 or 8,784) and quarter-hours; an operating day is a run of 23, 24 or 25 of those hours. Whatever
-a report prints is turned into a position in that row, so that no formula ever sees a local time.
+An operating year is a row of UTC hours (8,760 or 8,784) and quarter-hours; an operating day is a run of 23, 24 or 25 of those hours.
 
 Source: ERCOT Nodal Protocols section 2 (operating day, operating hour).
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from bess_assets.ercot.arrays import BoolArray, IntArray
 
 CENTRAL = ZoneInfo("America/Chicago")
 _EPOCH = date(1970, 1, 1)
@@ -57,16 +51,8 @@ class OperatingYear:
 
     @cached_property
     def _midnights(self) -> IntArray:
-        first = datetime(self.year, 1, 1, tzinfo=CENTRAL).date()
-        last = date(self.year + 1, 1, 1)
-        days = (last - first).days
-        return np.array(
-            [
-                int(datetime(d.year, d.month, d.day, tzinfo=CENTRAL).timestamp())
-                for d in (first + timedelta(days=n) for n in range(days + 1))
-            ],
-            dtype=np.int64,
-        )
+        days = map(day_of_number, range(self.first_day, self.last_day + 2))
+        return np.array([datetime.combine(day, time(), CENTRAL).timestamp() for day in days]).astype(np.int64)
 
     @property
     def start(self) -> int:
@@ -134,11 +120,6 @@ class OperatingYear:
         return self.start + 900 * np.arange(self.quarter_hours, dtype=np.int64)
 
     @cached_property
-    def month_of_day(self) -> IntArray:
-        """Month 1..12 of each day; shape (days,)."""
-        return np.array([day_of_number(self.first_day + n).month for n in range(self.days)], dtype=np.int64)
-
-    @cached_property
     def spring_day(self) -> int:
         """Index of the 23-hour day."""
         return int(np.flatnonzero(self.day_hours == 23)[0])
@@ -156,10 +137,6 @@ class OperatingYear:
         """Position of the first hour of a day, clipped to the year."""
         index = min(max(number - self.first_day, 0), self.days)
         return int(self.day_first_hour[index])
-
-    def has_day(self, number: int) -> bool:
-        """Whether the day lies in the year."""
-        return self.first_day <= number <= self.last_day
 
     # --- hour labels -> positions -------------------------------------------------------------------------------------
 
@@ -250,27 +227,6 @@ class OperatingYear:
         skipped = spring & (quarter > _SPRING_QUARTER) & (quarter < _SPRING_QUARTER + 4)
         return np.where(skipped, 0, quarter - 4 * (spring & (quarter > _SPRING_QUARTER)))
 
-    # --- positions -> labels, as ERCOT prints them ---------------------------------------------------------------------
-
-    def hour_labels(self) -> tuple[IntArray, IntArray, BoolArray]:
-        """Day number, hour ending and repeated-hour flag of each hour, as the price reports print them."""
-        position = np.arange(self.hours) - self.day_first_hour[self.hour_day]
-        label = position + 1
-        spring = self.hour_day == self.spring_day
-        autumn = self.hour_day == self.autumn_day
-        label = np.where(spring & (position >= 2), position + 2, label)
-        label = np.where(autumn & (position >= 2), position, label)
-        return self.first_day + self.hour_day, label, autumn & (position == 2)
-
-    def stamps_from_utc(self, utc: IntArray) -> tuple[IntArray, BoolArray]:
-        """Wall-clock seconds and repeated-hour flag of UTC seconds of the year."""
-        hour = (utc - self.start) // _HOUR_SECONDS
-        day = self.hour_day[hour]
-        position = hour - self.day_first_hour[day]
-        wall = position + ((day == self.spring_day) & (position >= 2)) - ((day == self.autumn_day) & (position >= 2))
-        second = (day == self.autumn_day) & (position == 2)
-        return (self.first_day + day) * _DAY_SECONDS + wall * _HOUR_SECONDS + (utc - self.start) % _HOUR_SECONDS, second
-
 
 def _even_occurrence(series: IntArray, counted: BoolArray) -> BoolArray:
     """True for the second, fourth .. counted row of each series, in the order given."""
@@ -282,11 +238,6 @@ def _even_occurrence(series: IntArray, counted: BoolArray) -> BoolArray:
     even = np.zeros(len(series), dtype=bool)
     even[rows[order]] = occurrence % 2 == 1
     return even
-
-
-def utc_text(seconds: int) -> str:
-    """ISO text of UTC seconds, for messages."""
-    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
 def day_ranges(year: OperatingYear, day_index: IntArray, most: int = 12) -> str:

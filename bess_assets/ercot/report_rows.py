@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
+from bess_assets.ercot.arrays import BoolArray, IntArray
 from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear, day_number, day_of_number
 from bess_assets.ercot.datasets import Dataset, normal_heading
 from bess_assets.ercot.parsing import (
@@ -32,10 +32,8 @@ from bess_assets.ercot.parsing import (
     parse_number,
     parse_wall_clock,
 )
+from bess_assets.ercot.rows import UNDECIDED, ClockChange, time_labels
 from bess_assets.errors import InputError
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 TIME = "~time"
 """Sort key of a row: UTC seconds, or the wall clock as if it were Central standard time where nothing tells two hours apart."""
@@ -292,12 +290,7 @@ def _typed(
     whole = batch[0] if batch else pa.RecordBatch.from_pylist([], schema=table.schema)
     found = {name: name for name in plan.canonical}
     rows = Rows(RowSource(dataset, Path(parts[0].label if parts else "."), found), whole, 0)
-    if "sced_stamp" in found:
-        times = _of_stamps(rows, bounds)
-    elif "interval_end" in found:
-        times = _of_interval_ends(rows)
-    else:
-        times = _of_labels(dataset, rows, bounds)
+    times = _times(dataset, rows, bounds)
     columns: dict[str, Any] = {}
     for name in plan.names:
         kind = dataset.columns[name].kind if name in found else None
@@ -334,17 +327,14 @@ def _pairs(owner: IntArray, day: IntArray) -> list[tuple[int, int]]:
 
 
 def _column(rows: Rows, batch: pa.RecordBatch, name: str, kind: str | None) -> pa.Array:
-    if kind == "hour":
-        return _whole(rows.hours(name), pa.int32())
-    if kind == "interval":
-        return _whole(rows.intervals(name), pa.int32())
+    if kind in {"hour", "interval"}:
+        return _whole(rows.values(name), pa.int32())
     if kind == "stamp":
-        codes, seconds = rows.stamps(name)
-        return _whole(seconds[codes], pa.int64()).cast(pa.timestamp("s"))
+        return _whole(rows.values(name), pa.int64()).cast(pa.timestamp("s"))
     column = batch.column(name)
     if pa.types.is_dictionary(column.type):
         if kind == "flag":
-            rows.flags(name)  # refuses what is neither Y nor N
+            rows.values(name)  # refuses what is neither Y nor N
         codes, texts = _texts(column)
         return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32), mask=codes < 0), texts)
     return column
@@ -390,131 +380,52 @@ def distinct(values: IntArray) -> list[int]:
     return [int(value) for value in np.unique(values[np.r_[True, values[1:] != values[:-1]]])]
 
 
-def _of_labels(dataset: Dataset, rows: Rows, bounds: IntArray) -> _Times:
-    """Rows with a date and an hour ending, and an interval where the dataset has quarter-hours."""
-    day, label = rows.days(), rows.hours()
-    quarters = "interval" in dataset.columns
-    interval = rows.intervals("interval") if quarters else np.ones(rows.count, dtype=np.int64)
-    flag = rows.flags("repeated_hour")
-    utc = np.zeros(rows.count, dtype=np.int64)
-    good = (day != NO_VALUE) & (label != NO_VALUE) & (interval >= 1) & (interval <= 4)
-    safe = np.where(good, day, 0)
-    years = years_of(safe)
-    series: IntArray | None = None
-    for number in distinct(years[good]):
-        year = _year(number)
-        mine = np.flatnonzero(good & (years == number))
-        index = safe[mine] - year.first_day
-        change = year.is_clock_change(index)
-        hour = year.ordinary_hours(index, label[mine])
-        if change.any():
-            series = _series(dataset, rows, interval) if series is None else series
-            at = mine[change]
-            hour[change] = _of_changed_days(year, at, safe[at], label[at], flag[at], series[at], bounds, rows)
-        utc[mine] = year.start + 3_600 * hour + _QUARTER_HOUR * (interval[mine] - 1)
-        good[mine] &= hour >= 0
-    return _Times(utc, good, np.where(good, day, NO_VALUE))
+def _times(dataset: Dataset, rows: Rows, bounds: IntArray) -> _Times:
+    """Times of the rows of some reports, each of which ends where the next of `bounds` begins."""
+    labels = time_labels(rows)
+    owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    years = np.where(labels.day == NO_VALUE, 0, years_of(labels.day))
+    utc = np.full(len(labels.day), NOWHERE)
+    twice = np.zeros(len(utc), dtype=bool)
+    for year in map(_year, np.unique(years[years > 0]).tolist()):
+        utc = np.where(years == year.year, labels.utc(year), utc)
+        repeated = year.repeated_quarter_hours
+        place = (utc - year.start) // _QUARTER_HOUR
+        twice |= (place >= repeated.start) & (place < repeated.stop)
+    time, day, clock = utc[labels.of_row], labels.day[labels.of_row], labels.clock[labels.of_row]
+    undecided = time == UNDECIDED
+    for number in distinct(years_of(day[undecided])):
+        own = np.flatnonzero(undecided & (years[labels.of_row] == number))
+        few = rows.keep(own)
+        series = _series(dataset, few)
+        flagged = rows.has("repeated_hour")
+        time[own] = ClockChange.of(few).starts(_year(number), series, owner[own], flagged=flagged)
+    ambiguous = time == AMBIGUOUS
+    if rows.has("sced_stamp"):
+        ambiguous |= _never_said(rows, clock, ambiguous | twice[labels.of_row], owner)
+    good = (time >= 0) | ambiguous
+    return _Times(np.where(ambiguous, clock + CST_SECONDS, time), good & ~ambiguous, np.where(good, day, NO_VALUE))
 
 
-def _series(dataset: Dataset, rows: Rows, interval: IntArray) -> IntArray:
-    """A number for all that, with the hour, names one row."""
-    number = interval.copy()
+def _series(dataset: Dataset, rows: Rows) -> IntArray:
+    """A number for all columns that, with the time, name one row."""
+    number = np.zeros(rows.count, dtype=np.int64)
     for name in dataset.key or ("resource_name", "settlement_point", "product", "qse"):
         codes, texts = rows.texts(name)
         number = number * (len(texts) + 1) + codes + 1
     return number
 
 
-def _of_changed_days(
-    year: OperatingYear,
-    at: IntArray,
-    day: IntArray,
-    label: IntArray,
-    flag: IntArray,
-    series: IntArray,
-    bounds: IntArray,
-    rows: Rows,
-) -> IntArray:
-    """Hours of the two clock-change days, report by report: what a label means depends on which labels its report has."""
-    hour = np.full(len(at), NOWHERE, dtype=np.int64)
-    owner = np.searchsorted(bounds, at, side="right") - 1
-    flagged = rows.has("repeated_hour")
-    for number in np.unique(owner).tolist():
-        for spring in (True, False):
-            own = (owner == number) & ((day - year.first_day) == (year.spring_day if spring else year.autumn_day))
-            if not own.any():
-                continue
-            labels = label[own]
-            # a file of one interval shows a part of the day: its labels are the clock's, and its flag is trusted
-            partial = flagged and len(np.unique(labels)) < 23
-            if spring:
-                hour[own] = year.spring_hours(np.append(labels, 24))[:-1] if partial else year.spring_hours(labels)
-            elif partial:
-                hour[own] = year.autumn_hours(np.arange(len(labels)), labels, flag[own])
-            else:
-                hour[own] = year.autumn_hours(series[own], labels, flag[own])
-    return hour
-
-
-def _of_stamps(rows: Rows, bounds: IntArray) -> _Times:
-    """Rows with the wall-clock stamp of a SCED run."""
-    codes, local = rows.stamps("sced_stamp")
-    flag = rows.flags("repeated_hour")
-    known = local != NO_VALUE
-    days = np.where(known, local, 0) // 86_400
-    utc = np.full((len(local), 3), NOWHERE, dtype=np.int64)
-    for number in np.unique(years_of(days[known])).tolist() if known.any() else []:
-        mine = known & (years_of(days) == number)
-        for n, said in enumerate((-1, 0, 1)):
-            utc[mine, n] = _year(number).stamps_to_utc(local[mine], np.full(int(mine.sum()), said))
-    time = utc[codes, flag + 1]
-    stamp = local[codes]
-    ambiguous = (time == AMBIGUOUS) | _never_said(stamp, utc[codes], flag, bounds)
-    time = np.where(ambiguous, stamp + CST_SECONDS, time)
-    good = known[codes] & ((time >= 0) | ambiguous)
-    return _Times(time, good & ~ambiguous, np.where(good, days[codes], NO_VALUE))
-
-
-def _never_said(stamp: IntArray, utc: IntArray, flag: IntArray, bounds: IntArray) -> BoolArray:
+def _never_said(rows: Rows, clock: IntArray, twice: BoolArray, owner: IntArray) -> BoolArray:
     """Rows of the repeated hour in a report that goes on after it and never says Y: a flag that is N all day tells as little as none."""
-    twice = utc[:, 0] == AMBIGUOUS
-    result = np.zeros(len(stamp), dtype=bool)
-    if not twice.any():
-        return result
-    owner = np.searchsorted(bounds, np.arange(len(stamp)), side="right") - 1
+    result = np.zeros(len(twice), dtype=bool)
+    flag = rows.values("repeated_hour") if twice.any() else twice
     for number in np.unique(owner[twice]).tolist():
         own = (owner == number) & twice
-        later = (owner == number) & (stamp > stamp[own].max())
+        later = (owner == number) & (clock > clock[own].max())
         if later.any() and not (flag[own] == 1).any():
             result |= own
     return result
-
-
-def _of_interval_ends(rows: Rows) -> _Times:
-    """Rows stamped with the end of their quarter-hour; the interval's number is its place in the day."""
-    codes, local = rows.stamps("interval_end")
-    known = (local != NO_VALUE)[codes]
-    within = np.where(known, local[codes] - 1, 0)
-    day = within // 86_400
-    number = rows.intervals("interval_number")
-    by_stamp = (within % 86_400) // _QUARTER_HOUR + 1
-    utc = np.zeros(rows.count, dtype=np.int64)
-    certain = known.copy()
-    good = known.copy()
-    years = years_of(day)
-    for year_number in np.unique(years[known]).tolist():
-        year = _year(year_number)
-        mine = np.flatnonzero(known & (years == year_number))
-        index = day[mine] - year.first_day
-        unnumbered = number[mine] == NO_VALUE
-        numbers = np.where(unnumbered, year.stamped_numbers(index, by_stamp[mine]), number[mine])
-        place = year.numbered_quarter_hours(index, numbers)
-        utc[mine] = year.start + _QUARTER_HOUR * place
-        ambiguous = unnumbered & (index == year.autumn_day)
-        utc[mine[ambiguous]] = local[codes][mine[ambiguous]] + CST_SECONDS
-        certain[mine[ambiguous]] = False
-        good[mine] &= (place >= 0) | ambiguous
-    return _Times(utc, certain & good, np.where(good, day, NO_VALUE))
 
 
 def day_span(text_first: str, text_last: str) -> tuple[int, int] | None:

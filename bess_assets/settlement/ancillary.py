@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from bess_assets.ercot.arrays import FloatArray
 from bess_assets.ercot.calendar import day_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult
@@ -18,8 +18,6 @@ from bess_assets.settlement.energy import expected_steps
 from bess_assets.settlement.grid import labels_array, repeated_text
 from bess_assets.settlement.prices import LOWEST_MCPC, highest_mcpc, implausible, mcpc_grids, product_first_hours
 from bess_assets.threads import in_order
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def as_da_usd(award_mw: FloatArray, mcpc: FloatArray) -> FloatArray:

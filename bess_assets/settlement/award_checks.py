@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.products import PRODUCTS
+from bess_assets.ercot.rows import PlacedRows
 from bess_assets.ercot.step import Findings, Inputs, Verdict
 from bess_assets.errors import InputError
-from bess_assets.settlement.grid import PlacedRows, Scatter
+from bess_assets.settlement.grid import Scatter
 from bess_assets.settlement.prices import day_ahead_mcpc
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 ENERGY_LIMITS_CHECK = "energy_awards_lie_within_the_limits_of_their_resource"
 CAPACITY_CHECK = "ancillary_awards_fit_between_the_limits_of_their_resource"

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from bess_assets.ercot.arrays import FloatArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS
+from bess_assets.ercot.rows import Codes, PlacedRows, YearRows
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, Verdict
 from bess_assets.settlement.award_checks import (
     COMPARED,
@@ -26,10 +27,8 @@ from bess_assets.settlement.award_checks import (
     rows_verdict,
 )
 from bess_assets.settlement.battery_table import UserRow, read_user_table
-from bess_assets.settlement.grid import Codes, HourlyReader, LedgerColumns, PlacedRows, Scatter, labels_array
+from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
 from bess_assets.settlement.nodes import NodeGrid, user_nodes
-
-FloatArray = npt.NDArray[np.float64]
 
 LARGEST_AWARD_DIFFERENCE_MW = 0.05
 """Parts and single column of one award that differ by more are a contradiction: parts are taken, and it is counted."""
@@ -123,7 +122,7 @@ class _Side:
         numbers = [*_AS_NUMBERS, "ecrsmd_award_mw"] if load else ["award_mw", *_AS_NUMBERS]
         compared = ["max_power_mw"] if load else [*COMPARED]
         points = Codes()
-        reader = HourlyReader(
+        reader = YearRows(
             inputs,
             dataset,
             "resource_name",

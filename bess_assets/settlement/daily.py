@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bess_assets.ercot.arrays import FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
 from bess_assets.ercot.step import Columns, Inputs, StepResult
@@ -22,9 +23,6 @@ from bess_assets.settlement.awards import both_sides
 from bess_assets.settlement.energy import UNKNOWN_REASONS, da_energy_usd
 from bess_assets.settlement.prices import PriceGrid
 from bess_assets.threads import in_order
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 TB_HOURS = (1, 2, 4)
 STATED_PRICE_CHECK = "day_ahead_files_state_the_published_settlement_prices"

@@ -13,15 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bess_assets.ercot.arrays import FloatArray, SecondsArray, SourceArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import HOURS_PER_QUARTER_HOUR, PRODUCTS, RTC_FIRST_DAY, SOURCES
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, Verdict
 from bess_assets.settlement.awards import award_of_parts
 from bess_assets.settlement.grid import LedgerColumns, labels_array
-from bess_assets.settlement.runs import Means, MeterReader, RunReader, SecondsArray, Window, coverage_of
-
-FloatArray = npt.NDArray[np.float64]
-SourceArray = npt.NDArray[np.int8]
+from bess_assets.settlement.runs import Means, MeterReader, RunReader, Window, coverage_of
 
 METERED_CHECK = "metering_and_telemetry_agree"
 LARGEST_DIFFERENCE = 0.2

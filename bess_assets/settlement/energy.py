@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from bess_assets.ercot.arrays import FloatArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Columns, Inputs, StepResult
 from bess_assets.settlement.grid import LedgerColumns, labels_array
 from bess_assets.settlement.prices import LOWEST_DA_PRICE, LOWEST_RT_PRICE, PriceGrid, highest_price, implausible
 from bess_assets.threads import in_order
-
-FloatArray = npt.NDArray[np.float64]
 
 UNKNOWN_REASONS = (
     "award unknown",

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.parsing import Rows, read_rows
 from bess_assets.ercot.products import ECRS_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
+from bess_assets.ercot.rows import Codes, YearRows
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict
-from bess_assets.settlement.grid import Codes, HourlyReader, LedgerColumns, Scatter
+from bess_assets.settlement.grid import LedgerColumns, Scatter
 from bess_assets.threads import in_order
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 QUARTERS_CHECK = "real_time_prices_move_within_the_hour"
 LEAST_MOVING = 0.1
@@ -107,18 +106,17 @@ def _chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     nodes = {point for text in registry["settlement_points"].to_pylist() if text for point in text.split(";")}
     points = sorted(nodes | _hubs_and_zones(inputs))
     rt = Scatter(len(points), year.quarter_hours, ["price_usd_per_mwh"])
-    rt_reader = HourlyReader(
+    rt_reader = YearRows(
         inputs,
         "rt_prices",
         "settlement_point",
         Codes(points),
         numbers=["price_usd_per_mwh"],
-        steps_per_hour=4,
         leave_out=_is_second_zone_type,
         also=["settlement_point_type"],
     )
     da = Scatter(len(points), year.hours, ["price_usd_per_mwh"])
-    da_reader = HourlyReader(inputs, "da_prices", "settlement_point", Codes(points), numbers=["price_usd_per_mwh"])
+    da_reader = YearRows(inputs, "da_prices", "settlement_point", Codes(points), numbers=["price_usd_per_mwh"])
     for scatter, reader, dataset, lowest in (
         (rt, rt_reader, "rt_prices", LOWEST_RT_PRICE),
         (da, da_reader, "da_prices", LOWEST_DA_PRICE),
@@ -219,13 +217,12 @@ def _mcpc(inputs: Inputs, findings: Findings, dataset: str, per_hour: int, *, fi
         return _PRODUCT_LABELS.get(label.upper().replace("-", "").replace(" ", ""), label)
 
     scatter = Scatter(len(PRODUCTS), inputs.year.hours * per_hour, ["mcpc_usd_per_mw"])
-    reader = HourlyReader(
+    reader = YearRows(
         inputs,
         dataset,
         "product",
         Codes(PRODUCTS, normal),
         numbers=["mcpc_usd_per_mw"],
-        steps_per_hour=per_hour,
     )
     for rows in reader:
         scatter.put(rows.series, rows.step, rows.numbers)

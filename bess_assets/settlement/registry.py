@@ -14,10 +14,10 @@ import numpy as np
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
 from bess_assets.ercot.datasets import DATASETS, describe_file, suspicious_zeros
 from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, RTC_FIRST_DAY
+from bess_assets.ercot.rows import Codes
 from bess_assets.ercot.step import Findings, Inputs, StepResult, StoredTable
 from bess_assets.errors import InputError, RegistryTableError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow, read_user_table
-from bess_assets.settlement.grid import Codes
 from bess_assets.settlement.nodes import NodeGrid, user_nodes
 from bess_assets.settlement.pairing import (
     OTHER_NODE,

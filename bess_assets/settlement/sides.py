@@ -10,20 +10,19 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from bess_assets.ercot.arrays import FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS, describe_file
 from bess_assets.ercot.parsing import Rows, read_rows
 from bess_assets.ercot.products import RTC_FIRST_DAY
+from bess_assets.ercot.rows import Codes, DayLog, YearRows
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.errors import InputError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow
-from bess_assets.settlement.grid import Codes, DayLog, HourlyReader, Scatter
+from bess_assets.settlement.grid import Scatter
 from bess_assets.settlement.nodes import NodeGrid
 from bess_assets.settlement.pairing import Evidence, Unit, candidates, weigh
-from bess_assets.settlement.runs import LONGEST_HOLD_SECONDS, MeterReader, RunReader, Window
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from bess_assets.settlement.runs import LONGEST_HOLD_SECONDS, MeterReader, RunReader, Window, hourly_maxima
 
 SIZE_RANK = 24
 """Capacity and energy are the 24th largest hourly value of the year: a day's worth of hours may be wrong."""
@@ -151,10 +150,10 @@ class Sides:
             meter.read()
             self.generation.logs.append(meter.log)
         if esr:
-            reader = RunReader(inputs, "sced_esr_resources", self.storage.names, ["hsl_mw", "max_soc_mwh"])
-            maxima = reader.hourly_maxima()
-            self.storage_hsl, self.storage_soc = maxima["hsl_mw"], maxima["max_soc_mwh"]
-            self.storage.logs.append(reader.log)
+            names, columns = self.storage.names, ["hsl_mw", "max_soc_mwh"]
+            maxima, log = hourly_maxima(inputs, "sced_esr_resources", names, columns)
+            self.storage_hsl, self.storage_soc = (maxima[column] for column in columns)
+            self.storage.logs.append(log)
         self._sced_sizes: dict[str, FloatArray] = {}
         self._sced_qses: dict[str, list[str]] = {}
 
@@ -174,8 +173,8 @@ class Sides:
         """Hourly size of a resource by SCED, MW: read where the day-ahead files have none, and once for the whole side."""
         if dataset not in self._sced_sizes:
             column = "max_power_mw" if dataset == "sced_load_resources" else "hsl_mw"
-            reader = RunReader(self._inputs, dataset, self._of(dataset).names, [column])
-            self._sced_sizes[dataset] = reader.hourly_maxima()[column]
+            maxima, _ = hourly_maxima(self._inputs, dataset, self._of(dataset).names, [column])
+            self._sced_sizes[dataset] = maxima[column]
         hourly: FloatArray = self._sced_sizes[dataset][n]
         return hourly
 
@@ -190,7 +189,7 @@ class Sides:
         """Hourly `hsl_mw` and `max_soc_mwh` of each resource by the current operating plans; the largest where an hour has several rows."""
         names = [*self.generation.names, *self.storage.names]
         grids = {column: np.full((len(names), self._inputs.year.hours), np.nan) for column in ("hsl_mw", "max_soc_mwh")}
-        reader = HourlyReader(self._inputs, "cop_snapshots", "resource_name", Codes(names), numbers=list(grids))
+        reader = YearRows(self._inputs, "cop_snapshots", "resource_name", Codes(names), numbers=list(grids))
         for rows in reader:
             for column, grid in grids.items():
                 np.fmax.at(grid, (rows.series, rows.step), rows.numbers[column])
@@ -215,7 +214,7 @@ class Sides:
         nodes = np.full((len(names), year.hours), -1, dtype=np.int32)
         latest, qse = (np.full(len(names), -1, dtype=np.int64) for _ in range(2))
         texts = {"settlement_point": points, "qse": qses} if has_node else {}
-        reader = HourlyReader(self._inputs, dataset, "resource_name", Codes(names), numbers=[size], texts=texts)
+        reader = YearRows(self._inputs, dataset, "resource_name", Codes(names), numbers=[size], texts=texts)
         for rows in reader:
             scatter.put(rows.series, rows.step, rows.numbers)
             if has_node:
@@ -273,20 +272,13 @@ def _refuse_other_types(rows: Rows, dataset: str) -> None:
 
 def latest_qses(inputs: Inputs, dataset: str, names: Sequence[str]) -> list[str]:
     """QSE of each resource in its last SCED row of the year that says one, empty where no row does."""
-    latest = np.full(len(names), np.iinfo(np.int64).min)
-    qse = np.full(len(names), -1, dtype=np.int64)
-    codes, qses = Codes(names), Codes()
-    for path in inputs.rollups.files(dataset, inputs.year.year):
-        if not any(name == "qse" for _, _, name in describe_file(DATASETS[dataset], path).columns):
-            continue
-        for rows in read_rows(DATASETS[dataset], path, ["sced_stamp", "resource_name", "qse"]):
-            stamp_codes, stamps = rows.stamps("sced_stamp")
-            series = codes.translate(*rows.texts("resource_name"))
-            said = qses.translate(*rows.texts("qse"))
-            day = stamps[stamp_codes] // 86_400
-            mine = (series >= 0) & (series < codes.known)
-            mine &= (day >= inputs.year.first_day) & (day <= inputs.year.last_day)
-            _keep_latest(latest, qse, series[mine], stamps[stamp_codes][mine], said[mine])
+    latest, qse = (np.full(len(names), -1, dtype=np.int64) for _ in range(2))
+    files = [describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year)]
+    if not any(name == "qse" for file in files for _, _, name in file.columns):
+        return [""] * len(names)
+    qses, codes = Codes(), Codes(names)
+    for rows in YearRows(inputs, dataset, "resource_name", codes, numbers=[], texts={"qse": qses}, step_seconds=1):
+        _keep_latest(latest, qse, rows.series, rows.step, rows.texts["qse"])
     return [qses.texts[code] if code >= 0 else "" for code in qse]
 
 

@@ -80,8 +80,8 @@ def test_hazard_5_days_hours_names_and_numbers_are_the_same_in_every_era(tmp_pat
         hourly(date(2025, 11, 2), 25, award_mw=-7.0),
     ]
     read = _read(write_rollup(tmp_path, "dam_gen_resources", 2024, rows, era))
-    assert read.days().tolist() == [day_number(row["operating_day"]) for row in rows]
-    assert read.hours().tolist() == [1, 24, 25]
+    assert read.values("operating_day").tolist() == [day_number(row["operating_day"]) for row in rows]
+    assert read.values("hour_ending").tolist() == [1, 24, 25]
     codes, texts = read.texts("resource_name")
     assert (codes.tolist(), texts) == ([0, 0, 0], [GEN])
     assert np.array_equal(read.numbers("award_mw"), [3.0, np.nan, -7.0], equal_nan=True)
@@ -93,14 +93,13 @@ def test_hazard_5_stamps_and_flags_are_the_same_in_every_era(tmp_path, era):
     rows = [run(stamp, flag=flag) for stamp, flag in zip(stamps, ("N", "Y", "N"), strict=True)]
     path = write_rollup(tmp_path, "sced_gen_resources", 2025, rows, era)
     read = _read(path, "sced_gen_resources", ["sced_stamp", "repeated_hour"])
-    codes, seconds = read.stamps("sced_stamp")
-    assert seconds[codes].tolist() == [_seconds(stamp) for stamp in stamps]
-    assert read.flags("repeated_hour").tolist() == [0, 1, 0]
+    assert read.values("sced_stamp").tolist() == [_seconds(stamp) for stamp in stamps]
+    assert read.values("repeated_hour").tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize(("text", "day"), DAY_SPELLINGS.items())
 def test_a_day_is_read_as_people_and_programs_write_it(tmp_path, text, day):
-    assert _only(tmp_path, "operating_day", [text]).days().tolist() == [day_number(day)]
+    assert _only(tmp_path, "operating_day", [text]).values("operating_day").tolist() == [day_number(day)]
 
 
 @pytest.mark.parametrize(
@@ -108,25 +107,25 @@ def test_a_day_is_read_as_people_and_programs_write_it(tmp_path, text, day):
 )
 def test_a_day_is_the_same_in_every_type_of_date(tmp_path, kind):
     values = pa.array([DAY, None], pa.date32()).cast(pa.timestamp("s")).cast(kind)
-    assert _only(tmp_path, "operating_day", values).days().tolist() == [day_number(DAY), NO_VALUE]
+    assert _only(tmp_path, "operating_day", values).values("operating_day").tolist() == [day_number(DAY), NO_VALUE]
 
 
 def test_a_timestamp_with_a_zone_is_wall_clock_time_stored_as_if_it_were_utc(tmp_path):
     # 00:30 wall clock: shifted by the zone it would be the day before
     values = pa.array([datetime(2025, 3, 9, 0, 30)], pa.timestamp("us", tz="UTC"))
-    assert _only(tmp_path, "operating_day", values).days().tolist() == [day_number(DAY)]
+    assert _only(tmp_path, "operating_day", values).values("operating_day").tolist() == [day_number(DAY)]
 
 
 @pytest.mark.parametrize(("text", "hour"), HOUR_SPELLINGS.items())
 def test_an_hour_is_read_as_text_in_every_spelling(tmp_path, text, hour):
     assert parse_hour(text.strip()) == hour
-    assert _only(tmp_path, "hour_ending", [text, ""]).hours().tolist() == [hour, NO_VALUE]
+    assert _only(tmp_path, "hour_ending", [text, ""]).values("hour_ending").tolist() == [hour, NO_VALUE]
 
 
 @pytest.mark.parametrize("kind", [pa.int8(), pa.int32(), pa.int64(), pa.float32(), pa.float64()], ids=str)
 def test_an_hour_is_the_same_in_every_type_of_number(tmp_path, kind):
     values = pa.array([1, 24, None], kind)
-    assert _only(tmp_path, "hour_ending", values).hours().tolist() == [1, 24, NO_VALUE]
+    assert _only(tmp_path, "hour_ending", values).values("hour_ending").tolist() == [1, 24, NO_VALUE]
 
 
 @pytest.mark.parametrize(("text", "stamp"), STAMP_SPELLINGS.items())
@@ -167,23 +166,23 @@ def test_a_stamp_is_the_same_in_every_unit_of_timestamp(tmp_path, unit):
     path = write_columns(tmp_path, "sced_gen_resources", 2025, {
         "SCEDTimeStamp": pa.array(stamps, pa.timestamp(unit)), "ResourceName": [GEN] * 3,
     })  # fmt: skip
-    codes, seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
-    assert seconds[codes].tolist() == [_seconds(stamps[0]), NO_VALUE, _seconds(stamps[2])]
+    seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).values("sced_stamp")
+    assert seconds.tolist() == [_seconds(stamps[0]), NO_VALUE, _seconds(stamps[2])]
 
 
 def test_the_fraction_of_a_second_is_left_out(tmp_path):
     stamps = pa.array([datetime(2025, 3, 9, 0, 15, 13, 999_000)], pa.timestamp("ms"))
     path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": stamps, "ResourceName": [GEN]})
-    codes, seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
-    assert seconds[codes].tolist() == [_seconds(datetime(2025, 3, 9, 0, 15, 13))]
+    seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).values("sced_stamp")
+    assert seconds.tolist() == [_seconds(datetime(2025, 3, 9, 0, 15, 13))]
 
 
 def test_a_blank_stamp_is_no_stamp(tmp_path):
     stamps = ["03/09/2025 00:15:13", "", None, "03/09/2025 00:15:13"]
     path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": stamps, "ResourceName": [GEN] * 4})
-    codes, seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
+    seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).values("sced_stamp")
     known = _seconds(datetime(2025, 3, 9, 0, 15, 13))
-    assert seconds[codes].tolist() == [known, NO_VALUE, NO_VALUE, known]
+    assert seconds.tolist() == [known, NO_VALUE, NO_VALUE, known]
 
 
 @pytest.mark.parametrize(("text", "number"), NUMBER_SPELLINGS.items())
@@ -221,7 +220,7 @@ def test_a_column_that_holds_nothing_at_all_is_unknown(tmp_path):
     ids=["letters", "words and digits", "booleans"],
 )
 def test_a_repeated_hour_flag_is_yes_no_or_not_said(tmp_path, stored, meaning):
-    assert _only(tmp_path, "repeated_hour", stored).flags("repeated_hour").tolist() == meaning
+    assert _only(tmp_path, "repeated_hour", stored).values("repeated_hour").tolist() == meaning
 
 
 def test_names_are_trimmed_and_a_name_of_blanks_is_none(tmp_path):
@@ -240,8 +239,9 @@ def test_an_absent_column_is_unknown_in_every_row_and_says_that_it_is_absent(tmp
     assert rows.has("resource_name")
     assert not rows.has("award_mw")
     assert np.isnan(rows.numbers("award_mw")).all()
-    assert rows.flags("repeated_hour").tolist() == [-1, -1]
-    assert rows.intervals("interval").tolist() == [NO_VALUE, NO_VALUE]
+    assert rows.values("repeated_hour").tolist() == [-1, -1]
+    codes, intervals = rows.coded("interval", "interval")
+    assert intervals[codes].tolist() == [NO_VALUE, NO_VALUE]
     codes, texts = rows.texts("settlement_point")
     assert (codes.tolist(), texts) == ([-1, -1], [])
 
@@ -266,10 +266,10 @@ def test_rows_come_in_file_order_over_row_groups_and_some_groups_can_be_asked_fo
     dataset = DATASETS["dam_gen_resources"]
     batches = list(read_rows(dataset, path, HOURLY))
     assert [batch.group for batch in batches] == [0, 1, 2]
-    assert [h for batch in batches for h in batch.hours().tolist()] == [1, 2, 3, 4, 5]
+    assert [h for batch in batches for h in batch.values("hour_ending").tolist()] == [1, 2, 3, 4, 5]
     count = FileCount()
     chosen = list(read_rows(dataset, path, HOURLY, count, groups=[1]))
-    assert [h for batch in chosen for h in batch.hours().tolist()] == [3, 4]
+    assert [h for batch in chosen for h in batch.values("hour_ending").tolist()] == [3, 4]
     assert count.rows == 2
 
 
@@ -335,7 +335,7 @@ def test_hazard_3_stamps_that_are_all_null_stop_too(tmp_path, dataset, name, hea
 
 def test_hazard_3_one_date_among_nulls_is_enough_and_so_is_an_empty_file(tmp_path):
     rows = _only(tmp_path, "operating_day", pa.array([None, DAY, None], pa.date32()))
-    assert rows.days().tolist() == [NO_VALUE, day_number(DAY), NO_VALUE]
+    assert rows.values("operating_day").tolist() == [NO_VALUE, day_number(DAY), NO_VALUE]
     empty = _dam(tmp_path, operating_day=pa.array([], pa.date32()), award_mw=pa.array([], pa.float64()))
     assert sum(batch.count for batch in read_rows(DATASETS["dam_gen_resources"], empty, HOURLY)) == 0
 
@@ -358,7 +358,7 @@ def test_text_in_a_number_is_an_error_that_shows_the_text(tmp_path, text):
 def test_text_that_is_no_day_is_an_error_that_shows_the_text(tmp_path, text):
     rows = _only(tmp_path, "operating_day", ["03/09/2025", text])
     with pytest.raises(InputError, match="DeliveryDate") as caught:
-        rows.days()
+        rows.values("operating_day")
     assert repr(text) in caught.value.problem
 
 
@@ -367,7 +367,7 @@ def test_text_that_is_no_stamp_is_an_error_that_shows_the_text(tmp_path, text):
     path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": [text], "ResourceName": [GEN]})
     rows = _read(path, "sced_gen_resources", ["sced_stamp"])
     with pytest.raises(InputError, match="SCEDTimeStamp") as caught:
-        rows.stamps("sced_stamp")
+        rows.values("sced_stamp")
     assert repr(text) in caught.value.problem
 
 
@@ -375,7 +375,7 @@ def test_text_that_is_no_stamp_is_an_error_that_shows_the_text(tmp_path, text):
 def test_text_that_is_no_hour_is_an_error_that_shows_the_text(tmp_path, text):
     rows = _only(tmp_path, "hour_ending", ["1", text])
     with pytest.raises(InputError, match="HourEnding") as caught:
-        rows.hours()
+        rows.values("hour_ending")
     assert repr(text) in caught.value.problem
 
 
@@ -387,22 +387,22 @@ def test_text_that_is_no_hour_is_an_error_that_shows_the_text(tmp_path, text):
 def test_labels_0_to_23_are_an_error_because_every_hour_would_be_one_late(tmp_path, labels):
     rows = _only(tmp_path, "hour_ending", labels)
     with pytest.raises(InputError, match="HourEnding") as caught:
-        rows.hours()
+        rows.values("hour_ending")
     assert "not 0 to 23" in caught.value.expected
 
 
 def test_half_an_hour_is_no_hour(tmp_path):
     with pytest.raises(InputError, match=r"'1\.5'"):
-        _only(tmp_path, "hour_ending", [1.0, 1.5]).hours()
+        _only(tmp_path, "hour_ending", [1.0, 1.5]).values("hour_ending")
 
 
 @pytest.mark.parametrize(
     ("name", "values", "ask"),
     [
         ("award_mw", [True, False], lambda rows: rows.numbers("award_mw")),
-        ("operating_day", [20_250_309], lambda rows: rows.days()),
-        ("hour_ending", [datetime(2025, 3, 9, 1)], lambda rows: rows.hours()),
-        ("repeated_hour", ["maybe"], lambda rows: rows.flags("repeated_hour")),
+        ("operating_day", [20_250_309], lambda rows: rows.values("operating_day")),
+        ("hour_ending", [datetime(2025, 3, 9, 1)], lambda rows: rows.values("hour_ending")),
+        ("repeated_hour", ["maybe"], lambda rows: rows.values("repeated_hour")),
     ],
     ids=["booleans for numbers", "integers for dates", "timestamps for hours", "maybe for a flag"],
 )
@@ -419,7 +419,7 @@ def test_integers_for_stamps_are_an_error(tmp_path):
         tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": [1_741_500_000], "ResourceName": [GEN]}
     )
     with pytest.raises(InputError, match="timestamps, or text"):
-        _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
+        _read(path, "sced_gen_resources", ["sced_stamp"]).values("sced_stamp")
 
 
 @pytest.mark.parametrize(
@@ -459,8 +459,8 @@ def test_a_column_of_a_type_that_cannot_be_what_it_should_is_refused_by_name(tmp
     (rows,) = read_rows(DATASETS["dam_gen_resources"], path, HOURLY)
     read = {
         "award_mw": rows.numbers,
-        "hour_ending": rows.hours,
-        "operating_day": rows.days,
+        "hour_ending": rows.values,
+        "operating_day": rows.values,
     }
     with pytest.raises(InputError, match="dam_gen_resources") as refused:
         read[name](name)
@@ -510,8 +510,12 @@ def test_values_mean_in_each_row_group_what_they_say_there(tmp_path):
     }, row_group_size=2)  # fmt: skip
     groups = list(read_rows(DATASETS["dam_gen_resources"], path, HOURLY))
     first, second = day_number(date(2025, 3, 9)), day_number(date(2025, 3, 10))
-    assert [rows.days().tolist() for rows in groups] == [[first, NO_VALUE], [first, NO_VALUE], [second, second]]
-    assert [rows.hours().tolist() for rows in groups] == [[1, 2], [1, 2], [3, 4]]
+    assert [rows.values("operating_day").tolist() for rows in groups] == [
+        [first, NO_VALUE],
+        [first, NO_VALUE],
+        [second, second],
+    ]
+    assert [rows.values("hour_ending").tolist() for rows in groups] == [[1, 2], [1, 2], [3, 4]]
     assert [[texts[code] for code in codes] for codes, texts in (rows.texts("resource_name") for rows in groups)] == [
         ["A", "B"],
         ["A", "B"],
@@ -519,7 +523,7 @@ def test_values_mean_in_each_row_group_what_they_say_there(tmp_path):
     ]
     assert [rows.numbers("award_mw").tolist() for rows in groups[:2]] == [[1.0, 2.0]] * 2
     assert np.array_equal(groups[2].numbers("award_mw"), [np.nan, 4.5], equal_nan=True)
-    assert [rows.flags("repeated_hour").tolist() for rows in groups] == [[0, 1], [0, 0], [1, -1]]
+    assert [rows.values("repeated_hour").tolist() for rows in groups] == [[0, 1], [0, 0], [1, -1]]
 
 
 def test_a_nan_of_the_files_own_is_counted_and_a_blank_is_not_in_all_row_groups_together(tmp_path):
@@ -634,22 +638,22 @@ def test_the_days_of_a_file_that_hold_something_else_are_an_error_that_shows_it(
 def test_a_time_zone_of_its_own_is_taken_at_its_word(tmp_path):
     utc = pa.array([datetime(2025, 3, 9, 5, 30), datetime(2025, 3, 9, 6, 30)], pa.timestamp("us", "UTC"))
     values = utc.cast(pa.timestamp("us", "America/Chicago"))
-    days = _only(tmp_path, "operating_day", values).days().tolist()
+    days = _only(tmp_path, "operating_day", values).values("operating_day").tolist()
     assert days == [day_number(date(2025, 3, 8)), day_number(DAY)]
     path = write_columns(tmp_path, "sced_gen_resources", 2025, {"SCEDTimeStamp": values, "ResourceName": [GEN] * 2})
-    codes, seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).stamps("sced_stamp")
-    assert seconds[codes].tolist() == [_seconds(datetime(2025, 3, 8, 23, 30)), _seconds(datetime(2025, 3, 9, 0, 30))]
+    seconds = _read(path, "sced_gen_resources", ["sced_stamp"]).values("sced_stamp")
+    assert seconds.tolist() == [_seconds(datetime(2025, 3, 8, 23, 30)), _seconds(datetime(2025, 3, 9, 0, 30))]
 
 
 def test_whole_numbers_far_apart_are_read_as_those_that_are_near(tmp_path):
     far = _only(tmp_path, "hour_ending", pa.array([1, 5_000, 1], pa.int64()))
-    assert far.hours().tolist() == [1, 5_000, 1]
+    assert far.values("hour_ending").tolist() == [1, 5_000, 1]
     near = _only(tmp_path, "hour_ending", pa.array([-3, 4, 4], pa.int64()))
-    assert near.hours().tolist() == [-3, 4, 4], "a label 0 between them is none of the file's"
+    assert near.values("hour_ending").tolist() == [-3, 4, 4], "a label 0 between them is none of the file's"
     decimals = _only(tmp_path, "hour_ending", pa.array([Decimal(7), None], pa.decimal128(4, 1)))
-    assert decimals.hours().tolist() == [7, NO_VALUE]
+    assert decimals.values("hour_ending").tolist() == [7, NO_VALUE]
     largest = _only(tmp_path, "hour_ending", pa.array([2.0**53], pa.float64()))
-    assert largest.hours().tolist() == [2**53]
+    assert largest.values("hour_ending").tolist() == [2**53]
 
 
 @pytest.mark.parametrize(
@@ -666,12 +670,12 @@ def test_an_interval_is_the_same_in_every_type(tmp_path, values, numbers):
         "IntervalTime": [datetime(2025, 3, 9, 0, 14, 59)] * len(numbers), "IntervalNumber": values, "ResourceCode": [GEN] * len(numbers),
     })  # fmt: skip
     columns = ["interval_end", "interval_number", "resource_name"]
-    assert _read(path, "sced_smne", columns).intervals("interval_number").tolist() == numbers
+    assert _read(path, "sced_smne", columns).values("interval_number").tolist() == numbers
 
 
 def test_an_interval_of_another_spelling_is_an_error_that_shows_it(tmp_path):
     columns = {"IntervalTime": [datetime(2025, 3, 9, 0, 14, 59)], "IntervalNumber": ["1 of 4"], "ResourceCode": [GEN]}
     path = write_columns(tmp_path, "sced_smne", 2025, columns)
     with pytest.raises(InputError, match="'1 of 4'") as caught:
-        _read(path, "sced_smne", ["interval_end", "interval_number"]).intervals("interval_number")
+        _read(path, "sced_smne", ["interval_end", "interval_number"]).values("interval_number")
     assert caught.value.expected == "a whole number"

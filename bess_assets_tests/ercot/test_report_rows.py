@@ -7,7 +7,6 @@ Does not: which row of several stands (test_rollup.py), recognising (test_report
 import json
 from datetime import UTC, date, datetime
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -33,6 +32,7 @@ from bess_assets_tests.ercot.report_samples import (
     run,
     text,
 )
+from bess_assets_tests.scenario import CENTRAL
 
 SPRING, AUTUMN = "03/10/2024", "11/03/2024"
 
@@ -382,21 +382,19 @@ def test_rows_without_a_place_in_the_calendar_are_left_out_and_counted():
 def test_a_printed_quarter_hour_is_read_back_where_it_was(year_number, hour, quarter):
     year = OperatingYear(year_number)
     hour %= year.hours
-    days, labels, repeated = year.hour_labels()
-    day = f"{day_of_number(int(days[hour])):%m/%d/%Y}"
-    flag = "Y" if repeated[hour] else "N"
-    parsed = read("a.csv", text(RT_MCPC, [f"{day},{labels[hour]},{quarter + 1},{flag},RRS,1.5"]))
+    local = datetime.fromtimestamp(int(year.hour_starts[hour]), CENTRAL)
+    flag = "Y" if local.fold else "N"
+    parsed = read("a.csv", text(RT_MCPC, [f"{local:%m/%d/%Y},{local.hour + 1},{quarter + 1},{flag},RRS,1.5"]))
     assert column(parsed, TIME) == [int(year.hour_starts[hour]) + 900 * quarter]
 
 
 @given(st.integers(2019, 2030), st.integers(0, 8784 * 3600 - 1))
 def test_a_printed_run_is_read_back_where_it_was(year_number, second):
     year = OperatingYear(year_number)
-    utc = np.array([year.start + second % (year.end - year.start)])
-    wall, repeated = year.stamps_from_utc(utc)
-    stamp = datetime.fromtimestamp(int(wall[0]), UTC)
-    parsed = read("a.csv", text(SCED_GEN, [run(f"{stamp:%m/%d/%Y %H:%M:%S}", 1, flag="Y" if repeated[0] else "N")]))
-    assert column(parsed, TIME) == utc.tolist()
+    utc = year.start + second % (year.end - year.start)
+    stamp = datetime.fromtimestamp(utc, CENTRAL)
+    parsed = read("a.csv", text(SCED_GEN, [run(f"{stamp:%m/%d/%Y %H:%M:%S}", 1, flag="Y" if stamp.fold else "N")]))
+    assert column(parsed, TIME) == [utc]
 
 
 def test_only_the_four_intervals_of_an_hour_have_a_place():

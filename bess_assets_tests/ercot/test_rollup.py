@@ -119,10 +119,10 @@ def test_a_built_rollup_is_read_like_any_other(reports, built):
     put(reports / GEN, awards(award(DAY, 1, mw=3.5, regup=""), award(DAY, 2, mw="")))
     roll_up(reports, built)
     (rows,) = read_rows(DATASETS["dam_gen_resources"], built_path(built, "dam_gen_resources", 2024), ["operating_day", "hour_ending", "award_mw", "resource_name"])  # fmt: skip
-    assert rows.hours().tolist() == [1, 2]
+    assert rows.values("hour_ending").tolist() == [1, 2]
     assert rows.numbers("award_mw").tolist()[0] == 3.5
     assert rows.texts("resource_name")[1] == ["OAK_BESS1"]
-    assert rows.days().tolist() == [19727, 19727]
+    assert rows.values("operating_day").tolist() == [19727, 19727]
 
 
 def test_spellings_of_several_eras_meet_in_one_column(reports, built):

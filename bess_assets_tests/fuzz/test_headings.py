@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bess_assets.ercot.datasets import DATASETS, describe_file, find_columns, normal_heading, open_parquet
-from bess_assets.ercot.parsing import NO_VALUE, day_range, read_rows
+from bess_assets.ercot.parsing import day_range, read_rows
 from bess_assets.errors import InputError
 
 pytestmark = pytest.mark.slow
@@ -167,21 +167,14 @@ def _take_everything(rows, dataset, name) -> None:
             assert len(codes) == count
             assert count == 0 or -1 <= codes.min() <= codes.max() < len(texts)
             assert all(text and text == text.strip() for text in texts)
-        case "day":
-            assert len(rows.days(name)) == count
-        case "stamp":
-            codes, seconds = rows.stamps(name)
-            assert len(seconds[codes]) == count
+        case "day" | "stamp" | "interval":
+            assert len(rows.values(name)) == count
         case "hour":
-            hours = rows.hours(name)
+            hours = rows.values(name)
             assert len(hours) == count
             assert not (hours == 0).any()
-        case "interval":
-            assert len(rows.intervals(name)) == count
         case "flag":
-            assert set(np.unique(rows.flags(name))) <= {-1, 0, 1}
-    if dataset.columns[name].kind in {"day", "stamp"}:
-        assert NO_VALUE not in rows.distinct_days(name, {})
+            assert set(np.unique(rows.values(name))) <= {-1, 0, 1}
 
 
 @settings(max_examples=3_000)

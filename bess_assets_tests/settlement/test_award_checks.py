@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bess_assets.ercot.products import PRODUCTS
+from bess_assets.ercot.rows import PlacedRows
 from bess_assets.settlement.award_checks import (
     CAPACITY_CHECK,
     ENERGY_LIMITS_CHECK,
@@ -19,7 +20,6 @@ from bess_assets.settlement.award_checks import (
     rows_verdict,
 )
 from bess_assets.settlement.daily import STATED_PRICE_CHECK
-from bess_assets.settlement.grid import PlacedRows
 from bess_assets_tests.settlement.small import (
     AFTER,
     BEFORE,

@@ -10,18 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.rows import Codes, DayLog, PlacedRows, YearRows, report_dataset
 from bess_assets.ercot.step import Findings
 from bess_assets.errors import InputError
-from bess_assets.settlement.grid import (
-    Codes,
-    DayLog,
-    HourlyReader,
-    LedgerColumns,
-    PlacedRows,
-    Scatter,
-    labels_array,
-    report_dataset,
-)
+from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
 from bess_assets_tests.scenario import (
     ERAS,
     GEN,
@@ -51,7 +43,7 @@ class Read:
     ):
         key = {"dam_gen_resources": "resource_name", "as_prices": "product"}.get(dataset, "settlement_point")
         inputs = inputs_of(root, year)
-        self.reader = HourlyReader(inputs, dataset, key, Codes(known), numbers=[value], steps_per_hour=per_hour, **more)
+        self.reader = YearRows(inputs, dataset, key, Codes(known), numbers=[value], **more)
         self.scatter = Scatter(len(known), inputs.year.hours * per_hour, [value])
         for rows in self.reader:
             self.scatter.put(rows.series, rows.step, rows.numbers)
@@ -420,7 +412,13 @@ def test_a_row_has_a_column_that_its_file_has_unless_its_own_report_lacked_it():
 
 def test_rows_left_out_are_neither_read_nor_held(tmp_path):
     write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 2]))
-    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh", leave_out=lambda rows: rows.hours() == 1)
+    read = Read(
+        tmp_path,
+        "da_prices",
+        (NODE,),
+        value="price_usd_per_mwh",
+        leave_out=lambda rows: rows.values("hour_ending") == 1,
+    )
     assert read.known() == {1: 101.0}
     assert np.flatnonzero(read.reader.held).tolist() == [1]
 

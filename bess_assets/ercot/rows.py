@@ -1,0 +1,600 @@
+"""Rows of any rollup, found or built, as typed columns at their UTC place in an operating year: readers of rows see no label, flag or heading.
+
+A rollup built from reports stores the UTC start of each row, and that is read. A rollup of somebody's own holds labels: a date with an hour ending and an
+interval, the stamp of a SCED run, or the end of a metered interval with its number. A known series is one that a reader asks for by name; rows of all others
+are only counted.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
+from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear, day_ranges
+from bess_assets.ercot.datasets import DATASETS, Dataset, describe_file, partly_absent, suspicious_zeros
+from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, STORED_TIME, FileCount, Rows, read_rows
+from bess_assets.ercot.step import Findings, Inputs
+from bess_assets.threads import read_ahead
+
+UNDECIDED = -3
+"""Time of an hour label of a clock-change day: which hour it is depends on all labels of that day."""
+NO_DAY = -(10**6)
+"""Day index of a blank date or stamp: outside every year."""
+_HOUR = 3_600
+_QUARTER_HOUR = 900
+_WHOLE_DAY = 23
+_MOST_LABELS = 4_096
+
+_NO_SUCH_TIME = {
+    "hour_ending": "no such date, hour or interval",
+    "sced_stamp": "stamps that are blank or do not exist in the calendar",
+    INTERVAL_END: "no such interval",
+}
+_AMBIGUOUS_TIME = {
+    "hour_ending": "",
+    "sced_stamp": "stamps 01:xx of the autumn day without a repeated-hour flag",
+    INTERVAL_END: "intervals of the autumn day without a number",
+}
+
+
+# --- labels -> UTC ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The times that rows state; each distinct combination of their labels is one label here.
+
+    Attributes:
+        of_row: label of each row; shape (rows,).
+        day: day number of each label, `NO_VALUE` where blank; shape (labels,).
+        clock: wall-clock seconds of each label, as if they were UTC, where there is a stamp; shape (labels,).
+        utc: start of each label's interval or run in a year, UTC seconds; below zero `NOWHERE`, `AMBIGUOUS` or `UNDECIDED`; shape (labels,).
+    """
+
+    of_row: IntArray
+    day: IntArray
+    clock: IntArray
+    utc: Callable[[OperatingYear], IntArray]
+
+
+def time_labels(rows: Rows) -> Labels:
+    """The times that a batch states, in UTC where its file stores it."""
+    if rows.has(STORED_TIME):
+        return _stored_times(rows)
+    if rows.has("sced_stamp"):
+        return _stamps(rows)
+    return _interval_ends(rows) if rows.has(INTERVAL_END) else _hour_labels(rows)
+
+
+def _joined(*columns: tuple[CodeArray, IntArray]) -> tuple[IntArray, list[IntArray]]:
+    """A label for each row's combination of values of several columns, and each column's values by label; of few labels one need not occur."""
+    sizes = [len(values) for _, values in columns]
+    of_row = columns[0][0].astype(np.int64)
+    for (codes, _), size in zip(columns[1:], sizes[1:], strict=True):
+        of_row = of_row * size + codes
+    count = int(np.prod(sizes))
+    labels = np.arange(count) if count <= max(_MOST_LABELS, len(of_row)) else None
+    if labels is None:
+        encoded = pc.dictionary_encode(pa.array(of_row))
+        of_row, labels = encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_numpy()
+    codes_of = np.unravel_index(labels, sizes)
+    return of_row, [values[codes] for (_, values), codes in zip(columns, codes_of, strict=True)]
+
+
+def _within(year: OperatingYear, day: IntArray) -> tuple[IntArray, BoolArray]:
+    """Index of each day in the year, 0 for other years' days and blanks, and whether it lies in the year."""
+    inside = (day >= year.first_day) & (day <= year.last_day)
+    return np.where(inside, day, year.first_day) - year.first_day, inside
+
+
+def _stored_times(rows: Rows) -> Labels:
+    """UTC of a built rollup; blank where nothing tells two hours apart."""
+    of_row, (day, start) = _joined(rows.coded("operating_day", "day"), rows.coded(STORED_TIME, "utc"))
+
+    def utc(year: OperatingYear) -> IntArray:
+        _, inside = _within(year, day)
+        return np.where(inside, np.where(start == NO_VALUE, AMBIGUOUS, start), NOWHERE)
+
+    return Labels(of_row, day, start, utc)
+
+
+def _hour_labels(rows: Rows) -> Labels:
+    """A date and an hour ending, and an interval where the dataset has quarter-hours."""
+    columns = [rows.coded("operating_day"), rows.coded("hour_ending")]
+    quarters = "interval" in rows.dataset.columns
+    of_row, (day, hour, *intervals) = _joined(*columns, *([rows.coded("interval")] if quarters else []))
+    interval = intervals[0] if quarters else np.ones(len(day), dtype=np.int64)
+
+    def utc(year: OperatingYear) -> IntArray:
+        index, inside = _within(year, day)
+        start = _start(year, year.ordinary_hours(index, hour), interval)
+        return np.where(inside, np.where(year.is_clock_change(index), UNDECIDED, start), NOWHERE)
+
+    return Labels(of_row, day, np.zeros(len(day), dtype=np.int64), utc)
+
+
+def _start(year: OperatingYear, hour: IntArray, interval: IntArray) -> IntArray:
+    """UTC seconds of intervals 1..4 of hours by position; `NOWHERE` where either does not exist."""
+    good = (hour >= 0) & (interval >= 1) & (interval <= 4)
+    return np.where(good, year.start + _HOUR * hour + _QUARTER_HOUR * (interval - 1), NOWHERE)
+
+
+def _stamps(rows: Rows) -> Labels:
+    """The wall-clock stamp of a SCED run, and a flag that says which of the two 01:00 hours it lies in."""
+    of_row, (clock, flag) = _joined(rows.coded("sced_stamp"), rows.coded("repeated_hour"))
+    known = clock != NO_VALUE
+
+    def utc(year: OperatingYear) -> IntArray:
+        return np.where(known, year.stamps_to_utc(np.where(known, clock, 0), flag), NOWHERE)
+
+    return Labels(of_row, np.where(known, clock // 86_400, NO_VALUE), clock, utc)
+
+
+def _interval_ends(rows: Rows) -> Labels:
+    """The end of a metered quarter-hour and its number in the day; without a number the end decides, except on the 25-hour day."""
+    of_row, (clock, number) = _joined(rows.coded(INTERVAL_END), rows.coded("interval_number"))
+    known = clock != NO_VALUE
+    # the end of a day's last interval is midnight, or a second before it
+    inner = np.where(known, clock - 1, 0)
+    day = np.where(known, inner // 86_400, NO_VALUE)
+
+    def utc(year: OperatingYear) -> IntArray:
+        index, inside = _within(year, day)
+        by_end = year.stamped_numbers(index, inner % 86_400 // _QUARTER_HOUR + 1)
+        place = year.numbered_quarter_hours(index, np.where(number == NO_VALUE, by_end, number))
+        start = np.where(place >= 0, year.start + _QUARTER_HOUR * place, NOWHERE)
+        ambiguous = (number == NO_VALUE) & (index == year.autumn_day)
+        return np.where(inside, np.where(ambiguous, AMBIGUOUS, start), NOWHERE)
+
+    return Labels(of_row, day, clock, utc)
+
+
+@dataclass(frozen=True)
+class ClockChange:
+    """Hour labels of rows of the two clock-change days, in file order.
+
+    Attributes:
+        day: day number of each row.
+        hour_ending: its label.
+        interval: its interval, 1 where the dataset has hours.
+        repeated: its flag, -1 where there is none.
+    """
+
+    day: IntArray
+    hour_ending: IntArray
+    interval: IntArray
+    repeated: IntArray
+
+    @staticmethod
+    def of(rows: Rows) -> "ClockChange":
+        """The labels of rows that are all of such days."""
+        columns, none = rows.dataset.columns, np.ones(rows.count, dtype=np.int64)
+        interval = rows.values("interval") if "interval" in columns else none
+        repeated = rows.values("repeated_hour") if "repeated_hour" in columns else -none
+        return ClockChange(rows.values("operating_day"), rows.values("hour_ending"), interval, repeated)
+
+    @staticmethod
+    def joined(parts: Sequence["ClockChange"]) -> "ClockChange":
+        """The labels of several batches."""
+        return ClockChange(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(ClockChange)))
+
+    def starts(
+        self, year: OperatingYear, series: IntArray, report: IntArray | None = None, *, flagged: bool = False
+    ) -> IntArray:
+        """UTC seconds of the rows, `NOWHERE` where the day does not have the label.
+
+        Args:
+            year: the operating year.
+            series: what names one row, with its label.
+            report: the report of each row, where only the labels of its own report tell what a label means; all rows together if not given.
+            flagged: whether reports that show a part of the day have a flag to trust: their labels are those of the clock.
+        """
+        hour = np.full(len(self.day), NOWHERE, dtype=np.int64)
+        group = np.zeros(len(self.day), dtype=np.int64) if report is None else report
+        # an interval that does not exist is one more
+        same = series * 6 + np.clip(self.interval, 0, 5)
+        for number in np.unique(group).tolist():
+            for index in (year.spring_day, year.autumn_day):
+                own = (group == number) & (self.day - year.first_day == index)
+                labels = self.hour_ending[own]
+                part = flagged and len(np.unique(labels)) < _WHOLE_DAY
+                if index == year.spring_day:
+                    hour[own] = year.spring_hours(np.append(labels, 24))[:-1] if part else year.spring_hours(labels)
+                else:
+                    names = np.arange(len(labels)) if part else same[own]
+                    hour[own] = year.autumn_hours(names, labels, self.repeated[own])
+        return _start(year, hour, self.interval)
+
+
+@dataclass(frozen=True)
+class Times:
+    """The labels of a batch in an operating year.
+
+    Attributes:
+        of_row: label of each row; shape (rows,).
+        day: index of each label's day, beyond 0..days-1 in another year, `NO_DAY` where blank; shape (labels,).
+        utc: start of each label's interval or run, UTC seconds, or below zero as in `Labels`; shape (labels,).
+        days: days in the year.
+    """
+
+    of_row: IntArray
+    day: IntArray
+    utc: IntArray
+    days: int
+
+    @staticmethod
+    def of(rows: Rows, year: OperatingYear) -> "Times":
+        """The times of a batch."""
+        labels = time_labels(rows)
+        day = np.where(labels.day == NO_VALUE, NO_DAY, labels.day - year.first_day)
+        return Times(labels.of_row, day, labels.utc(year), year.days)
+
+    @cached_property
+    def rows(self) -> IntArray:
+        """Number of rows of each label."""
+        return np.bincount(self.of_row, minlength=len(self.day))
+
+    @property
+    def held(self) -> IntArray:
+        """Distinct day indexes of the rows, blanks left out."""
+        return np.unique(self.day[(self.rows > 0) & (self.day != NO_DAY)])
+
+    @property
+    def unusable(self) -> int:
+        """Rows without a date, or of a time that the year does not have."""
+        ours = ((self.day >= 0) & (self.day < self.days)) | (self.day == NO_DAY)
+        return int(self.rows[ours & (self.utc == NOWHERE)].sum())
+
+    @property
+    def ambiguous(self) -> int:
+        """Rows of the repeated hour that nothing tells apart."""
+        return int(self.rows[self.utc == AMBIGUOUS].sum())
+
+
+# --- what a dataset holds ---------------------------------------------------------------------------------------------
+
+
+class Codes:
+    """Texts as small integers; the texts known from the start have the first codes."""
+
+    def __init__(self, known: Iterable[str] = (), normal: Callable[[str], str] | None = None) -> None:
+        """Give the known texts codes 0, 1, ..; `normal` brings other spellings to the known ones."""
+        self._normal = normal
+        self._codes: dict[str, int] = {}
+        for text in known:
+            self._codes.setdefault(text, len(self._codes))
+        self.known = len(self._codes)
+        self._last: tuple[Sequence[str], IntArray] = ((), np.array([-1], dtype=np.int64))
+
+    def translate(self, codes: CodeArray, texts: Sequence[str]) -> IntArray:
+        """Our codes for a batch's codes; a text not seen before gets the next one; -1 stays -1."""
+        return self._table(texts)[codes]
+
+    def find(self, codes: CodeArray, texts: Sequence[str]) -> tuple[BoolArray, IntArray]:
+        """Where a batch's codes are texts known from the start, and our codes there: as many as are True.
+
+        Most rows of a rollup are strangers': they are told by a byte each, and only the others get a number.
+        """
+        table = self._table(texts)
+        known = ((table >= 0) & (table < self.known))[codes]
+        return known, table[codes[known]]
+
+    def _table(self, texts: Sequence[str]) -> IntArray:
+        # the batches of a row group share their texts
+        if self._last[0] is not texts:
+            spelled = [self._normal(t) for t in texts] if self._normal else texts
+            codes = [self._codes.setdefault(t, len(self._codes)) for t in spelled]
+            self._last = texts, np.array([*codes, -1], dtype=np.int64)
+        return self._last[1]
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts by code."""
+        return list(self._codes)
+
+
+class DayLog:
+    """Which operating days of the year a dataset holds, and whether it goes beyond the year.
+
+    Attributes:
+        days: True for days with a row of any series; shape (days,).
+        beyond: True if a row lies after 31 December.
+    """
+
+    def __init__(self, year: OperatingYear, series: int, *, beyond: bool = False) -> None:
+        """Start with nothing seen; `beyond` where a file that need not be read is known to lie after the year."""
+        self.year = year
+        self.beyond = beyond
+        self._days = np.zeros(year.days, dtype=bool)
+        self._held = np.zeros(series * year.days, dtype=bool)
+
+    @property
+    def days(self) -> BoolArray:
+        """True for days with a row of any series; shape (days,)."""
+        return self._days | self._held.reshape(-1, self.year.days).any(axis=0)
+
+    @property
+    def first(self) -> IntArray:
+        """First day index with a row, by known series; a large number where none."""
+        held = self._held.reshape(-1, self.year.days)
+        return np.where(held.any(axis=1), held.argmax(axis=1), self.year.days)
+
+    @property
+    def last(self) -> IntArray:
+        """Last day index with a row, by known series; -1 where none."""
+        held = self._held.reshape(-1, self.year.days)[:, ::-1]
+        return np.where(held.any(axis=1), self.year.days - 1 - held.argmax(axis=1), -1)
+
+    def saw_days(self, day_index: IntArray) -> None:
+        """Record days (they may lie outside the year) with a row of any series."""
+        self.beyond |= bool((day_index >= self.year.days).any())
+        self._days[day_index[(day_index >= 0) & (day_index < self.year.days)]] = True
+
+    def saw(self, day_index: IntArray, series: IntArray) -> None:
+        """Record rows by day index (may lie outside the year) and code of a known series."""
+        inside = (day_index >= 0) & (day_index < self.year.days)
+        if not inside.all():
+            self.beyond |= bool((day_index >= self.year.days).any())
+            series, day_index = series[inside], day_index[inside]
+        self._held[series * self.year.days + day_index] = True
+
+    def report(self, findings: Findings, subject: str, first: int = 0) -> None:
+        """Add the days that are missing between the first expected day and the last day held."""
+        days = self.days
+        held = np.flatnonzero(days)
+        if not len(held):
+            return
+        missing = np.flatnonzero(~days[: held[-1] + 1])
+        missing = missing[missing >= first]
+        findings.add("missing_days", subject, len(missing), day_ranges(self.year, missing))
+        if not self.beyond and held[-1] < self.year.days - 1:
+            after = np.arange(held[-1] + 1, self.year.days)
+            findings.add(
+                "missing_days",
+                subject,
+                len(after),
+                f"after the last day held: {day_ranges(self.year, after)}",
+                warning=False,
+            )
+
+
+def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], used: Sequence[str]) -> None:
+    """Add what the footers of a dataset's files say: absent, missing columns, unknown headings, zero-filled columns."""
+    if not paths:
+        findings.add("dataset_absent", dataset.name, 1, f"no file {dataset.folder}/<year>.parquet for the year")
+        return
+    for path in paths:
+        description = describe_file(dataset, path)
+        missing = [name for name in description.missing if name in used]
+        suspicious = [name for name in suspicious_zeros(dataset, description) if name in used]
+        zero = [name for name in description.zero_filled if name in used and name not in suspicious]
+        absent = [name for name in missing if name not in description.blank]
+        blank = [name for name in missing if name in description.blank]
+        findings.add("missing_columns", dataset.name, len(absent), f"{path.name}: {', '.join(absent)}")
+        findings.add(
+            "missing_columns", dataset.name, len(blank), f"{path.name}: blank in every row: {', '.join(blank)}"
+        )
+        partly = [name for name in partly_absent(dataset, path) if name in used]
+        findings.add(
+            "missing_columns", dataset.name, len(partly), f"{path.name}: lacking in some reports: {', '.join(partly)}"
+        )
+        findings.add(
+            "unknown_headings",
+            dataset.name,
+            len(description.unknown),
+            f"{path.name}: {', '.join(description.unknown[:12])}",
+            warning=False,
+        )
+        findings.add("zero_filled", dataset.name, len(suspicious), f"{path.name}: {', '.join(suspicious)}")
+        findings.add("zero_filled", dataset.name, len(zero), f"{path.name}: {', '.join(zero)}", warning=False)
+
+
+@dataclass(frozen=True)
+class PlacedRows:
+    """Rows of known series at their places in the year.
+
+    Attributes:
+        series: code of the series, below the number of known ones.
+        step: position of the hour or quarter-hour.
+        numbers: values by canonical name, NaN where blank or absent.
+        texts: codes by canonical name, -1 where blank or absent.
+        columns: canonical columns that the file has.
+        absent: by canonical name, True for rows whose own report lacked a column that the file has; only where there are such rows.
+    """
+
+    series: IntArray
+    step: IntArray
+    numbers: dict[str, FloatArray]
+    texts: dict[str, IntArray]
+    columns: frozenset[str]
+    absent: dict[str, BoolArray]
+
+    def keep(self, mask: BoolArray) -> "PlacedRows":
+        """The rows where the mask is True."""
+        return replace(
+            self,
+            series=self.series[mask],
+            step=self.step[mask],
+            numbers={name: values[mask] for name, values in self.numbers.items()},
+            texts={name: codes[mask] for name, codes in self.texts.items()},
+            absent={name: lacking[mask] for name, lacking in self.absent.items()},
+        )
+
+    def has_any(self, columns: Sequence[str]) -> BoolArray:
+        """True for rows whose file, or report, has one of the columns."""
+        there = np.zeros(len(self.series), dtype=bool)
+        for name in self.columns.intersection(columns):
+            there |= ~self.absent[name] if name in self.absent else True
+        return there
+
+
+@dataclass
+class Counted:
+    """What was odd about the rows of a dataset.
+
+    Attributes:
+        numbers: rows read, and numbers of the known series that cannot be used.
+        unusable_time: rows of any series without a place in the calendar.
+        ambiguous: rows of any series in the repeated hour that nothing tells apart.
+        repeats: rows of the known series that say the same as a later one.
+        contradictions: rows of the known series that a later one overrules.
+    """
+
+    numbers: FileCount = field(default_factory=FileCount)
+    unusable_time: int = 0
+    ambiguous: int = 0
+    repeats: int = 0
+    contradictions: int = 0
+
+    def add(self, other: "Counted") -> None:
+        """Count other known series of the same files, too."""
+        self.numbers.add(other.numbers)
+        self.repeats += other.repeats
+        self.contradictions += other.contradictions
+
+    def report(self, findings: Findings, dataset: Dataset, names: Sequence[str]) -> None:
+        """Add times that do not exist, numbers that cannot be used in the order of the columns, and repeated rows."""
+        kind = next(name for name in _NO_SUCH_TIME if name in dataset.columns)
+        findings.add("unusable_time", dataset.name, self.unusable_time, _NO_SUCH_TIME[kind])
+        findings.add("ambiguous_hour", dataset.name, self.ambiguous, _AMBIGUOUS_TIME[kind])
+        for name in names:
+            findings.add("unusable_numbers", dataset.name, self.numbers.unusable_numbers.get(name, 0), name)
+        findings.add("duplicate_rows", dataset.name, self.repeats, "equal rows", warning=False)
+        findings.add("contradicting_rows", dataset.name, self.contradictions, "the later row was taken")
+
+
+class YearRows:
+    """Rows of one dataset in an operating year; iterate once for those of known series, batch by batch.
+
+    Rows of the two clock-change days of hour labels come last, since what a label means there depends on all labels of the day.
+
+    Attributes:
+        held: True for hours of which the dataset holds a row of any series; complete after iterating.
+        log: days held, by series.
+        counted: what was odd about the rows.
+    """
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        dataset: str,
+        key: str,
+        codes: Codes,
+        *,
+        numbers: Sequence[str],
+        texts: Mapping[str, Codes] | None = None,
+        step_seconds: int = 0,
+        leave_out: Callable[[Rows], BoolArray] | None = None,
+        also: Sequence[str] = (),
+        compared: Sequence[str] = (),
+    ) -> None:
+        """Say what is read.
+
+        Args:
+            inputs: year and rollups.
+            dataset: canonical dataset name.
+            key: column that names the series.
+            codes: the known series.
+            numbers: number columns wanted.
+            texts: text columns wanted, each with its codes.
+            step_seconds: length of the steps that rows are placed at; an hour or a quarter-hour, as the dataset has them, if not given.
+            leave_out: rows to pass over, judged on a batch.
+            also: further columns that `leave_out` needs.
+            compared: number columns wanted that no figure is made of: what is odd about them is no finding.
+        """
+        self._year = inputs.year
+        self._dataset = DATASETS[dataset]
+        self._paths = inputs.rollups.files(dataset, inputs.year.year)
+        self._key = key
+        self._codes = codes
+        self._reported = [*numbers, *(texts or {}), *({"interval_number"} & self._dataset.columns.keys())]
+        self._numbers = [*numbers, *compared]
+        self._texts = dict(texts or {})
+        self._step = step_seconds or (_HOUR if "interval" not in self._dataset.columns else _QUARTER_HOUR)
+        self._leave_out = leave_out
+        self._also = also
+        self._undecided: list[tuple[PlacedRows, ClockChange]] = []
+        self.held = np.zeros(inputs.year.hours, dtype=bool)
+        self.log = DayLog(inputs.year, codes.known, beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
+        self.counted = Counted()
+
+    def __iter__(self) -> Iterator[PlacedRows]:
+        """Rows of known series, in file order but for those of undecided time."""
+        with closing(read_ahead(self._batches())) as placed:
+            yield from placed
+        if self._undecided:
+            yield from self._decided()
+
+    def _batches(self) -> Iterator[PlacedRows]:
+        columns = [self._key, *self._numbers, *self._texts, *self._also]
+        for path in self._paths:
+            for rows in read_rows(self._dataset, path, columns, self.counted.numbers, timed=True):
+                yield self._batch(rows if self._leave_out is None else rows.keep(~self._leave_out(rows)))
+
+    def _batch(self, rows: Rows) -> PlacedRows:
+        times = Times.of(rows, self._year)
+        names, texts = rows.texts(self._key)
+        self.log.saw_days(times.held)
+        self.counted.unusable_time += times.unusable
+        self.counted.ambiguous += times.ambiguous
+        unnamed = names < 0
+        named = (
+            times.rows - np.bincount(times.of_row[unnamed], minlength=len(times.rows)) if unnamed.any() else times.rows
+        )
+        self._hold(times.utc[named > 0])
+        if times.rows[times.utc == UNDECIDED].any():
+            self._keep_undecided(rows, times)
+        known, series = self._codes.find(names, texts)
+        label = times.of_row[known]
+        self.log.saw(times.day[label], series)
+        utc = times.utc[label]
+        placed = utc >= 0
+        return self._placed(rows.keep(np.flatnonzero(known)[placed]), series[placed], utc[placed])
+
+    def _hold(self, utc: IntArray) -> None:
+        self.held[(utc[utc >= 0] - self._year.start) // _HOUR] = True
+
+    def _placed(self, rows: Rows, series: IntArray, utc: IntArray) -> PlacedRows:
+        return PlacedRows(
+            series=series,
+            step=(utc - self._year.start) // self._step,
+            numbers={name: rows.numbers(name) for name in self._numbers},
+            texts={name: codes.translate(*rows.texts(name)) for name, codes in self._texts.items()},
+            columns=frozenset(name for name in (*self._numbers, *self._texts) if rows.has(name)),
+            absent=rows.absent(self._numbers),
+        )
+
+    def _keep_undecided(self, rows: Rows, times: Times) -> None:
+        rows = rows.keep(times.utc[times.of_row] == UNDECIDED)
+        series = self._codes.translate(*rows.texts(self._key))
+        placed = self._placed(rows, series, np.full(rows.count, self._year.start))
+        self._undecided.append((placed, ClockChange.of(rows)))
+
+    def _decided(self) -> Iterator[PlacedRows]:
+        parts = [placed for placed, _ in self._undecided]
+        series = np.concatenate([part.series for part in parts])
+        utc = ClockChange.joined([labels for _, labels in self._undecided]).starts(self._year, series)
+        self.counted.unusable_time += int((utc < 0).sum())
+        self._hold(utc[series >= 0])
+        wanted = (utc >= 0) & (series >= 0) & (series < self._codes.known)
+        step = (utc - self._year.start) // self._step
+        ends = np.cumsum([len(part.series) for part in parts])[:-1]
+        for part, here, there in zip(parts, np.split(wanted, ends), np.split(step, ends), strict=True):
+            yield replace(part, step=there).keep(here)
+
+    def report(self, findings: Findings, *, first_day: int = 0) -> None:
+        """Add what is absent or could not be used; call after iterating.
+
+        Args:
+            findings: where to add it.
+            first_day: day index from which the dataset is published.
+        """
+        report_dataset(findings, self._dataset, self._paths, self._reported)
+        self.counted.report(findings, self._dataset, self._reported)
+        self.log.report(findings, self._dataset.name, first_day)
