@@ -25,7 +25,7 @@ from bess_assets.errors import BessError, SettingsError
 from bess_assets.refresh import ui_command
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import read_run
-from bess_assets.store.made_up import MARKER, NOTE
+from bess_assets.store.made_up import MARKER
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition, write_home
@@ -442,29 +442,6 @@ def test_the_demo_ends_with_a_leaderboard_and_says_where_to_go_on(demo_home: Pat
 def test_a_demo_ends_at_a_fixed_day_that_is_past(demo_home: Path) -> None:
     last_day = json.loads((demo_home / "rollups" / MARKER).read_text(encoding="utf-8"))["market"]["last_day"]
     assert last_day == "2026-08-31" < datetime.now(tz=UTC).date().isoformat()
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["leaderboard", "2021"],
-        ["leaderboard", "--from", "2021-02-01", "--to", "2021-02-02"],
-        ["battery", "AMBER_BESS1"],
-        ["changes", "2021"],
-        ["sql", "SHOW TABLES"],
-        ["status"],
-        ["status", "--columns"],
-        ["status", "--storage"],
-        ["refresh", "2021", "--dry-run"],
-        ["refresh", "2021", "--only", "missing"],
-    ],
-    ids=" ".join,
-)
-def test_every_table_of_made_up_data_ends_with_a_line_that_says_so(
-    demo_home: Path, made: Settings, arguments: list[str]
-) -> None:
-    assert at_home(demo_home, *arguments).stdout.splitlines()[-1] == NOTE
-    assert NOTE not in at_home(made.home, *arguments).output
 
 
 def test_the_page_that_the_demo_names_is_there(demo_home: Path) -> None:

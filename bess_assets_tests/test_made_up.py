@@ -1,13 +1,32 @@
 """Made-up data are named as such on every surface, and real data are not."""
 
+import csv
+import io
 from pathlib import Path
 
+import click.testing
+import openpyxl
 import pytest
 
+from bess_assets.cli import main
+from bess_assets.report.files import write_report
+from bess_assets.results import Results
+from bess_assets.run import run_table
+from bess_assets.second_settlement.compare import BatteryDifference, Comparison, Difference
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import Journal, read_run, table_entry
-from bess_assets.store.made_up import MARKER, NOTE, made_up_inputs, made_up_note, made_up_years
-from bess_assets_tests.made_home import ALPHA, write_edition
+from bess_assets.store.made_up import (
+    MADE_UP,
+    MADE_UP_COLUMN,
+    MARKER,
+    NOTE,
+    made_up_inputs,
+    made_up_note,
+    made_up_years,
+)
+from bess_assets.store.paths import report_files
+from bess_assets.tables import LEADERBOARD_REPORT
+from bess_assets_tests.made_home import ALPHA, BOARDS, write_edition, write_home
 
 
 @pytest.fixture
@@ -77,3 +96,134 @@ def test_a_record_that_does_not_say_is_judged_by_the_folder_of_rollups(tmp_path:
     assert made_up_years(settings) == set()
     mark(settings.rollups)
     assert made_up_years(settings) == {2024}
+
+
+# --- surfaces
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["made-up", "real"])
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, bool]:
+    """A home with results, report and reports to roll up, and whether its inputs are simulated."""
+    made_up: bool = request.param
+    settings = write_home(tmp_path_factory.mktemp("home"))
+    settings.reports.mkdir()
+    (settings.reports / "unknown.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    if made_up:
+        mark(settings.rollups)
+        mark(settings.reports)
+    board = [{**row, "notes": "restated"} for row in BOARDS[2024]]
+    for rows, digest in ((board, "1" * 64), (BOARDS[2024], "2" * 64)):
+        write_edition(settings, 2024, rows, {"rt_prices/2024.parquet": digest})
+    write_report(settings, 2024)
+    run_table(settings, None, "column_availability")
+    return settings, made_up
+
+
+FIGURES = {
+    "leaderboard": ["leaderboard", "2024"],
+    "leaderboard of days": ["leaderboard", "--from", "2024-01-03", "--to", "2024-01-05"],
+    "battery": ["battery", "ALPHA_1"],
+    "changes": ["changes", "2024"],
+    "sql": ["sql", "SELECT battery, total_usd FROM leaderboard WHERE year = 2024"],
+    "compare-csv": ["compare-csv", "2024"],
+}
+TABLES = {
+    **FIGURES,
+    "status": ["status"],
+    "status --columns": ["status", "--columns"],
+    "status --storage": ["status", "--storage"],
+    "refresh --dry-run": ["refresh", "2024", "--dry-run"],
+    "refresh": ["refresh", "2024", "--only", "missing"],
+    "rollup": ["rollup"],
+}
+"""Every command that prints a table; a demo is such a home, simulate and ui print none."""
+
+
+def printed(settings: Settings, *arguments: str) -> str:
+    result = click.testing.CliRunner().invoke(main, ["--home", str(settings.home), *arguments])
+    assert result.exit_code in {0, 1}, result.output
+    return result.stdout
+
+
+@pytest.fixture(autouse=True)
+def _reports_that_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = Difference("ALPHA_1", 1, "total_usd", 1.0, 3.0)
+    differing = (BatteryDifference("ALPHA_1", 2.0, 0.5, fails=True, figures=(figure,)),)
+    compared = Comparison(2024, 1, 1, 1, 0, 0, 2.0, differing, {}, 0.1)
+    monkeypatch.setattr("bess_assets.second_settlement.compare.compare_reports", lambda *_: compared)
+
+
+def test_every_command_is_among_those_looked_at() -> None:
+    assert set(main.commands) == {arguments[0] for arguments in TABLES.values()} | {"demo", "simulate", "ui"}
+
+
+@pytest.mark.parametrize("command", TABLES)
+def test_a_table_ends_with_a_line_that_says_so(home: tuple[Settings, bool], command: str) -> None:
+    settings, made_up = home
+    lines = printed(settings, *TABLES[command]).splitlines()
+    assert (lines.count(NOTE), lines[-1] == NOTE or command == "rollup") == (
+        (1, True) if made_up else (0, command == "rollup")
+    )
+
+
+@pytest.mark.parametrize("command", FIGURES)
+def test_rows_for_programs_have_a_column_that_says_so(home: tuple[Settings, bool], command: str) -> None:
+    settings, made_up = home
+    rows = list(csv.DictReader(io.StringIO(printed(settings, *FIGURES[command], "--format", "csv"))))
+    assert rows
+    assert {row.get(MADE_UP_COLUMN) for row in rows} == {MADE_UP if made_up else None}
+    text = printed(settings, *FIGURES[command], "--format", "json")
+    assert (f'"{MADE_UP_COLUMN}": "{MADE_UP}"' in text) == made_up
+
+
+def test_answers_in_python_have_the_column_and_one_of_sql_takes_no_other_columns_place(
+    home: tuple[Settings, bool],
+) -> None:
+    settings, made_up = home
+    with Results(settings) as results:
+        battery = results.battery("ALPHA_1")
+        for answer in (
+            results.leaderboard(2024),
+            results.leaderboard_of_days("2023-12-30", "2024-01-05"),
+            results.compare(["ALPHA_1"]),
+            *(battery.years, battery.months, battery.best_days),
+            results.battery_days("ALPHA_1"),
+            results.product_stack("ALPHA_1", "day"),
+            results.fleet("month"),
+            results.editions(2024),
+            results.what_changed(2024),
+        ):
+            assert (MADE_UP_COLUMN in answer.columns) == made_up
+            assert not made_up or set(answer.to_pandas()[MADE_UP_COLUMN]) == {MADE_UP}
+        taken = results.query(f"SELECT battery AS {MADE_UP_COLUMN} FROM leaderboard")
+        assert taken.columns == (MADE_UP_COLUMN, *([f"{MADE_UP_COLUMN}_"] if made_up else []))
+        assert results.query("SELECT 1 AS one").columns == ("one",)
+
+
+def test_the_rows_of_real_years_beside_made_up_ones_have_no_mark(tmp_path: Path) -> None:
+    settings = write_home(tmp_path)
+    record(settings, "leaderboard", made_up=True)
+    with Results(settings) as results:
+        years = results.battery("ALPHA_1").years
+        assert list(zip(years.column("year"), years.column(MADE_UP_COLUMN), strict=True)) == [
+            (2023, None),
+            (2024, MADE_UP),
+        ]
+        assert MADE_UP_COLUMN not in results.battery("ALPHA_1", 2023).years.columns
+        assert MADE_UP_COLUMN not in results.leaderboard(2023).columns
+
+
+def test_the_page_the_workbook_and_the_csv_beside_them_say_so(home: tuple[Settings, bool]) -> None:
+    settings, made_up = home
+    page, workbook, yearly, monthly, *_ = report_files(settings.results, LEADERBOARD_REPORT, 2024)
+    assert page.read_text(encoding="utf-8").count(f">{NOTE}</p>") == made_up
+    book = openpyxl.load_workbook(workbook)
+    assert (book.sheetnames[0], book.worksheets[0]["A1"].value) == (
+        ("Made-up data", NOTE) if made_up else ("Leaderboard", "rank")
+    )
+    for sheet in ("Leaderboard", "Months", "Daily"):
+        last = [row[-1] for row in book[sheet].iter_rows(values_only=True)]
+        assert (last[0] == MADE_UP_COLUMN and set(last[1:]) == {MADE_UP}) == made_up
+    for path in (yearly, monthly):
+        with path.open(encoding="utf-8", newline="") as file:
+            assert {row.get(MADE_UP_COLUMN) for row in csv.DictReader(file)} == {MADE_UP if made_up else None}

@@ -355,19 +355,23 @@ def compare_csv(options: Options, year: int, form: Format) -> None:
     differs by more than 0.1 % of its revenue or a report cannot be read.
     """
     from bess_assets.cli import state
+    from bess_assets.results.answers import Answer, marked
     from bess_assets.second_settlement import words
     from bess_assets.second_settlement.compare import compare_reports
+    from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, made_up_years
 
     settings = options.settings()
     with long_work() as tell:
         comparison = compare_reports(settings, year, tell)
+    differing = [tuple(row.values()) for row in words.differences(comparison)]
+    made_up = year in made_up_years(settings)
     if form == "csv":
         click.echo(words.verdict(comparison), err=True)
     show(
         form,
         lines=lambda: _noted(state.comparison_lines(comparison, terminal_width()), settings),
-        csv=lambda: (words.COLUMNS, [list(row.values()) for row in words.differences(comparison)]),
-        json=lambda: words.as_record(comparison),
+        csv=lambda: marked(Answer(words.COLUMNS, differing), made_up)[:2],
+        json=lambda: {**words.as_record(comparison), **({MADE_UP_COLUMN: MADE_UP} if made_up else {})},
     )
     if not comparison.agrees:
         sys.exit(1)

@@ -99,7 +99,7 @@ class Content:
     @property
     def title(self) -> str:
         """Of the page and the workbook."""
-        return f"ERCOT battery leaderboard {self.year}{' (made-up data)' if self.made_up else ''}"
+        return f"ERCOT battery leaderboard {self.year}"
 
 
 def read_content(settings: Settings, year: int) -> Content:
