@@ -22,34 +22,8 @@ from bess_assets.errors import BessError
 from bess_assets.report.content import STREAMS, Content, Period
 from bess_assets.settlement.metrics import LEAST_ACTIVE_DAYS_MONTH, LEAST_ACTIVE_DAYS_YEAR, LEAST_COVERAGE
 from bess_assets.store.made_up import NOTE
+from bess_assets.tables import LEADERBOARD
 
-_TEXTS = ("strategy", "top_as_product", "quantity_source", "notes", "excluded_reason")
-"""Columns of a board whose few texts are written once."""
-_NUMBERS = (
-    "rank",
-    "active_days",
-    *STREAMS,
-    "energy_usd",
-    "as_usd",
-    "total_usd",
-    "usd_per_mw",
-    "usd_per_kw_month",
-    "usd_per_kw_year",
-    "usd_per_mwh_discharged",
-    "charging_cost_usd",
-    "discharge_mwh",
-    "charge_mwh",
-    "cycles_per_day",
-    "round_trip_efficiency",
-    "tb2_usd",
-    "tb2_capture",
-    "energy_share",
-    "best_day_share",
-    "energy_coverage",
-    "as_coverage",
-    "da_unmatched_usd",
-    "rt_metered_usd",
-)
 _OF_THE_BATTERY = (
     "battery",
     "gen_resource",
@@ -64,6 +38,10 @@ _OF_THE_BATTERY = (
     "duration_source",
     "first_active_date",
 )
+_OF_THE_ROW = [c for c in LEADERBOARD.columns if c.name not in {*_OF_THE_BATTERY, "data_through", "edition"}]
+_TEXTS = [c.name for c in _OF_THE_ROW if c.kind in {"text", "label"}]
+"""Columns of a board whose few texts are written once."""
+_NUMBERS = [c.name for c in _OF_THE_ROW if c.name not in _TEXTS and not c.name.endswith(("_da_usd", "_rt_usd"))]
 _DIGEST_SHOWN = 12
 _MARK = re.compile(r"@@(\w+)@@")
 

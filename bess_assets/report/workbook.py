@@ -3,13 +3,14 @@
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from bess_assets.errors import BessError
 from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Period
+from bess_assets.settlement.metrics import Fleet
 from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, NOTE
 from bess_assets.tables import DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column, Table
 
@@ -31,6 +32,17 @@ WHAT_IS_NOT_IN_THE_NUMBERS = (
     ),
 )
 
+_FLEET: tuple[tuple[str, str, Callable[[Fleet], float | None]], ...] = (
+    ("ranked", "count", lambda fleet: fleet.ranked),
+    ("batteries", "count", lambda fleet: fleet.batteries),
+    ("ranked MW", "mw", lambda fleet: fleet.capacity_mw),
+    *((name, "money", lambda fleet, name=name: fleet.usd[name]) for name in (*STREAMS, "total_usd")),
+    ("$/kW-month", "money", lambda fleet: fleet.usd_per_kw_month),
+    ("$/kW-year", "money", lambda fleet: fleet.usd_per_kw_year),
+    ("mean energy coverage", "share", lambda fleet: fleet.energy_coverage),
+    ("mean AS coverage", "share", lambda fleet: fleet.as_coverage),
+)
+"""Figures of the fleet: heading, number format, and the figure."""
 _DAY_ZERO = date(1899, 12, 30).toordinal()
 """The day that spreadsheets count as 0."""
 _LONGEST_TEXT = 32_767
@@ -124,7 +136,6 @@ class _Writer:
         sheet.autofilter(0, 0, len(rows), len(columns) - 1)
         for at, column in enumerate(columns):
             sheet.set_column(at, at, _LONG.get(column.name, _WIDTHS[column.kind]))
-        for at, column in enumerate(columns):
             sheet.write_string(0, at, column.name, self.heading)
         for at, column in enumerate(columns):
             if column.kind in {"text", "label"}:
@@ -149,76 +160,46 @@ class _Writer:
         sheet = self.book.add_worksheet("Method and coverage")
         sheet.set_column(0, 0, 34)
         sheet.set_column(1, 12, 16)
-        at = 0
-        sheet.write_string(at, 0, content.title, self.title)
-        for label, value in (
-            *([("data", MADE_UP)] if content.made_up else []),
-            ("edition", content.edition),
-            ("edition number", "" if content.edition_number is None else str(content.edition_number)),
-            ("data through", content.data_through.isoformat() if content.data_through else ""),
-            ("made", content.made or ""),
-            ("version", content.version),
-        ):
-            at += 1
-            sheet.write_string(at, 0, label)
-            sheet.write_string(at, 1, value)
-        at += 2
-        headings = (
-            "period",
-            "ranked",
-            "batteries",
-            "ranked MW",
-            *STREAMS,
-            "total_usd",
-            "$/kW-month",
-            "$/kW-year",
-            "mean energy coverage",
-            "mean AS coverage",
-        )
+        facts = {
+            **({MADE_UP_COLUMN: MADE_UP} if content.made_up else {}),
+            "edition": content.edition,
+            "edition number": "" if content.edition_number is None else str(content.edition_number),
+            "data through": content.data_through.isoformat() if content.data_through else "",
+            "made": content.made or "",
+            "version": content.version,
+        }
+        at = self._lines(sheet, 0, content.title, facts.items(), self.title)
+        at = self._fleet(sheet, at + 2)
+        at = self._lines(sheet, at + 2, "What is and is not in the numbers", [(t,) for t in WHAT_IS_NOT_IN_THE_NUMBERS])
+        at = self._lines(sheet, at + 2, "Columns", [(c.name, c.meaning) for c in LEADERBOARD.columns])
+        days = [(name, DAILY_REVENUE.column(name).meaning) for name in DAY_COLUMNS]
+        at = self._lines(sheet, at + 2, "Columns of the sheet Daily", days)
+        self._lines(sheet, at + 2, "Made of these inputs, with their SHA-256", content.inputs)
+
+    def _fleet(self, sheet: Any, at: int) -> int:
+        """Figures of the fleet, a row a period; returns the last row written."""
         sheet.write_string(at, 0, "Fleet: sums of the ranked batteries of each period", self.bold)
         at += 1
-        for column, heading in enumerate(headings):
+        sheet.write_string(at, 0, "period", self.heading)
+        for column, (heading, _, _) in enumerate(_FLEET, start=1):
             sheet.write_string(at, column, heading, self.heading)
-        for period in content.periods:
+        for period in self.content.periods:
             at += 1
-            self._fleet_row(sheet, at, period)
-        at = self._paragraphs(sheet, at + 2, "What is and is not in the numbers", WHAT_IS_NOT_IN_THE_NUMBERS)
-        at = self._pairs(sheet, at + 2, "Columns", [(c.name, c.meaning) for c in LEADERBOARD.columns])
-        at = self._pairs(sheet, at + 2, "Columns of the sheet Daily", [(n, _meaning(n)) for n in DAY_COLUMNS])
-        self._pairs(sheet, at + 2, "Made of these inputs, with their SHA-256", list(content.inputs))
-
-    def _fleet_row(self, sheet: Any, at: int, period: Period) -> None:
-        fleet = period.fleet
-        name = "whole year" if period.month is None else f"{self.content.year}-{period.month:02d}"
-        sheet.write_string(at, 0, name)
-        cells: list[tuple[float | None, str]] = [
-            (fleet.ranked, "count"),
-            (fleet.batteries, "count"),
-            (fleet.capacity_mw, "mw"),
-            *((fleet.usd[stream], "money") for stream in STREAMS),
-            (fleet.usd["total_usd"], "money"),
-            (fleet.usd_per_kw_month, "money"),
-            (fleet.usd_per_kw_year, "money"),
-            (fleet.energy_coverage, "share"),
-            (fleet.as_coverage, "share"),
-        ]
-        for column, (value, kind) in enumerate(cells, start=1):
-            if value is not None:
-                sheet.write_number(at, column, value, self.formats[kind])
-
-    def _paragraphs(self, sheet: Any, at: int, title: str, texts: Sequence[str]) -> int:
-        sheet.write_string(at, 0, title, self.bold)
-        for text in texts:
-            at += 1
-            sheet.write_string(at, 0, text)
+            name = "whole year" if period.month is None else f"{self.content.year}-{period.month:02d}"
+            sheet.write_string(at, 0, name)
+            for column, (_, kind, figure) in enumerate(_FLEET, start=1):
+                value = figure(period.fleet)
+                if value is not None:
+                    sheet.write_number(at, column, value, self.formats[kind])
         return at
 
-    def _pairs(self, sheet: Any, at: int, title: str, pairs: Sequence[tuple[str, str]]) -> int:
-        sheet.write_string(at, 0, title, self.bold)
-        for name, value in pairs:
+    def _lines(self, sheet: Any, at: int, title: str, lines: Iterable[Sequence[str]], style: Any = None) -> int:
+        """A title and lines of texts side by side; returns the last row written."""
+        sheet.write_string(at, 0, title, style or self.bold)
+        for texts in lines:
             at += 1
-            sheet.write_string(at, 0, name)
-            sheet.write_string(at, 1, value)
+            for column, text in enumerate(texts):
+                sheet.write_string(at, column, text)
         return at
 
 
@@ -286,7 +267,3 @@ def _xml_text(text: str) -> str:
     text = _LOOKS_ESCAPED.sub("_x005F_", text)  # else a spreadsheet would show another text
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _NOT_IN_XML.sub(lambda match: f"_x{ord(match[0]):04X}_", escaped)
-
-
-def _meaning(name: str) -> str:
-    return DAILY_REVENUE.column(name).meaning

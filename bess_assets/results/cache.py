@@ -1,7 +1,6 @@
-"""Answers kept in memory for as long as the files they were read from stay as they are.
+"""Answers kept in memory until a file that they were read from changes, and rows that are read while no file is replaced.
 
-Belongs here: what an answer is kept under, when it is given up, how much is kept; whether a file was replaced while it was read.
-Does not: finding answers (queries.py), fingerprints that decide about a refresh (store/fingerprint.py): these here only notice.
+The *mark* of a file is its size, modification time and inode: a result file is replaced by a rename, so that its inode changes too.
 """
 
 import sys
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 from bess_assets.results.answers import UnansweredError
 
 Marks = tuple[tuple[str, tuple[int, int, int] | None], ...]
-"""Of each file its path, and size, modification time and inode; None where it is absent."""
+"""Path and mark of each file; None where it is absent."""
 
 _TRIES = 10
 _SAMPLE = 100
@@ -22,7 +21,7 @@ _ROW_BYTES = 64
 
 
 class CacheInfo(NamedTuple):
-    """What the cache did and holds.
+    """Use and content of the cache.
 
     Attributes:
         hits: questions answered from memory.
@@ -48,10 +47,10 @@ class CacheInfo(NamedTuple):
 
 
 class Kept(Protocol):
-    """What may be kept: something that gives out copies of itself."""
+    """An answer that gives out copies of itself, so that no reader sees what another did to its rows."""
 
     def copy(self) -> Self:
-        """The same in lists of its own, so that what one reader does to it no other sees."""
+        """The same in lists of its own."""
         ...
 
 
@@ -59,23 +58,15 @@ T = TypeVar("T", bound=Kept)
 U = TypeVar("U")
 
 
-class _Entry(NamedTuple):
-    marks: Marks
-    value: Kept
-    bytes: int
-
-
 class AnswerCache:
-    """The least recently asked answers go first; one of more than a quarter of the space is not kept at all. Safe to use from several threads."""
+    """Gives up the least recently asked answers first, and keeps none of more than a quarter of the space. Several threads may use it."""
 
     def __init__(self, most_bytes: int, most_entries: int) -> None:
-        """Keep nothing yet, and never more than this; 0 keeps nothing ever."""
+        """Keep at most this; 0 keeps nothing."""
         self._most_bytes = most_bytes
         self._most_entries = most_entries
-        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
-        self._bytes = 0
-        self._hits = 0
-        self._misses = 0
+        self._entries: OrderedDict[Hashable, tuple[Marks, Any, int]] = OrderedDict()
+        self._bytes = self._hits = self._misses = 0
         self._guard = threading.Lock()
 
     def answer(self, key: Hashable, files: Iterable[Path], ask: Callable[[], T]) -> T:
@@ -90,41 +81,38 @@ class AnswerCache:
             BessError: as `ask` does; or the files were replaced while they were read, time after time.
         """
         files = list(files)
-        marks = marks_of(files)
         with self._guard:
-            entry = self._entries.get(key)
-            if entry is not None and entry.marks == marks:
+            marks, kept, _ = self._entries.get(key, ((), None, 0))
+            if kept is not None and marks == marks_of(files):
                 self._entries.move_to_end(key)
                 self._hits += 1
-                found: Any = entry.value
-                return found.copy()  # type: ignore[no-any-return]
+                found: T = kept.copy()
+                return found
             self._misses += 1
         value, marks = of_one_edition(ask, lambda: marks_of(files))
-        self._keep(key, _Entry(marks, value.copy(), size_of(value)))
+        with self._guard:
+            self._keep(key, marks, value)
         return value
 
     def info(self) -> CacheInfo:
-        """What it did and holds."""
+        """Its use and content."""
         with self._guard:
-            return CacheInfo(
-                self._hits, self._misses, len(self._entries), self._bytes, self._most_entries, self._most_bytes
-            )
+            counts = self._hits, self._misses, len(self._entries), self._bytes
+        return CacheInfo(*counts, self._most_entries, self._most_bytes)
 
-    def _keep(self, key: Hashable, entry: _Entry) -> None:
-        with self._guard:
-            old = self._entries.pop(key, None)
-            self._bytes -= old.bytes if old else 0
-            if entry.bytes > self._most_bytes / 4 or not self._most_entries:
-                return
-            self._entries[key] = entry
-            self._bytes += entry.bytes
-            while self._bytes > self._most_bytes or len(self._entries) > self._most_entries:
-                _, gone = self._entries.popitem(last=False)
-                self._bytes -= gone.bytes
+    def _keep(self, key: Hashable, marks: Marks, value: Kept) -> None:
+        size = size_of(value)
+        self._bytes -= self._entries.pop(key, ((), None, 0))[2]
+        if size > self._most_bytes / 4 or not self._most_entries:
+            return
+        self._entries[key] = marks, value.copy(), size
+        self._bytes += size
+        while self._bytes > self._most_bytes or len(self._entries) > self._most_entries:
+            self._bytes -= self._entries.popitem(last=False)[1][2]
 
 
 def of_one_edition(ask: Callable[[], U], marks_now: Callable[[], Marks]) -> tuple[U, Marks]:
-    """What is found while none of the files is replaced, and their marks.
+    """An answer read while none of its files is replaced, and their marks.
 
     DuckDB opens a file more than once, and would read one edition by the footer of another.
 
@@ -152,7 +140,7 @@ def of_one_edition(ask: Callable[[], U], marks_now: Callable[[], Marks]) -> tupl
 
 
 def marks_of(files: Iterable[Path]) -> Marks:
-    """What tells whether any of the files has changed. A result file is replaced by a rename, so its inode changes too."""
+    """The marks of files."""
     return tuple((str(file), _mark(file)) for file in files)
 
 
@@ -165,10 +153,10 @@ def _mark(file: Path) -> tuple[int, int, int] | None:
 
 
 def size_of(value: Any) -> int:
-    """About the bytes of an answer's rows: those of some of them, spread evenly, times their number."""
+    """About the bytes of the rows of an answer, or of those of its parts: a sample's bytes, spread evenly, times the number of rows."""
     rows = getattr(value, "rows", None)
-    if rows is None:  # an answer of several, or of mappings of short texts
-        return sum(size_of(part) if isinstance(part, tuple) else 4 * _ROW_BYTES * len(part) for part in value)
+    if rows is None:
+        return sum(size_of(part) for part in value if isinstance(part, tuple))
     sample = rows[:: max(1, len(rows) // _SAMPLE)]
     sampled = sum(_ROW_BYTES + sum(8 + sys.getsizeof(cell) for cell in row) for row in sample)
     return 256 + sampled * len(rows) // max(1, len(sample))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results.answers import Answer, BatteryAnswer, QueryError, marked, with_mark
@@ -508,62 +508,44 @@ class Results:
         """The stable key of the battery that has the name."""
         files = self._required("leaderboard", year).values()
         sql = f"SELECT DISTINCT {', '.join(_NAME_COLUMNS)} FROM {read(files)}"
-        names = self._cache.answer(sql, files, lambda: _Names.of(self._engine.ask(sql)[0]))
-        wanted = name.strip().upper()
-        found = names.keys.get(wanted, frozenset())
-        exact = {key for key in found if key.upper() == wanted} or found
-        if len(exact) == 1:
-            return next(iter(exact))
-        if exact:
+        rows = self._cache.answer(sql, files, lambda: self._engine.ask(sql)[0]).rows
+        spelling = {known.upper(): known for row in rows for known in row if known}
+        known = spelling.get(name.strip().upper())
+        if known is None:
+            raise _no_such("battery is called", name, spelling, "All names: bess leaderboard YEAR --format csv")
+        keys = {row[0] for row in rows if known.upper() in [other.upper() for other in row if other]}
+        keys = {key for key in keys if key.upper() == known.upper()} or keys
+        if len(keys) > 1:
             raise QueryError(
-                f"{name} is a name of {len(exact)} batteries.", expected=f"one of {', '.join(sorted(exact))}"
+                f"{name} is a name of {len(keys)} batteries.", expected=f"one of {', '.join(sorted(keys))}"
             )
-        raise _no_such("battery is called", name, names.spelling, "All names: bess leaderboard YEAR --format csv")
+        return str(keys.pop())
 
     def _point(self, name: str, files: Iterable[Path]) -> str:
         """A settlement point as ERCOT spells it."""
         sql = f"SELECT DISTINCT settlement_point FROM {read(files)}"
-        points = self._cache.answer(sql, files, lambda: self._engine.ask(sql)[0])
-        spelling = {point.upper(): point for (point,) in points.rows}
+        rows = self._cache.answer(sql, files, lambda: self._engine.ask(sql)[0]).rows
+        spelling = {point.upper(): point for (point,) in rows}
         if name.strip().upper() not in spelling:
             remedy = 'All of them: bess sql "SELECT DISTINCT settlement_point FROM price_daily"'
             raise _no_such("settlement point is called", name, spelling, remedy)
         return str(spelling[name.strip().upper()])
 
 
-class _Names(NamedTuple):
-    """Names of batteries in capitals: the keys that each belongs to, and its spelling. It is never changed, and so never copied."""
-
-    keys: dict[str, frozenset[str]]
-    spelling: dict[str, str]
-
-    @classmethod
-    def of(cls, rows: Answer) -> Self:
-        """Names of rows whose first column is the key and the others are names too."""
-        spelling = {known.upper(): known for row in rows.rows for known in row if known}
-        keys: dict[str, set[str]] = {}
-        for row in rows.rows:
-            for known in filter(None, row):
-                keys.setdefault(known.upper(), set()).add(row[0])
-        return cls({name: frozenset(of_name) for name, of_name in keys.items()}, spelling)
-
-    def copy(self) -> Self:
-        """Itself."""
-        return self
-
-
 def _no_such(what: str, name: str, spelling: Mapping[str, str], remedy: str) -> QueryError:
-    near = [spelling[known] for known in _near(name.strip().upper(), list(spelling))]
-    expected = f"a name such as {', '.join(near)}" if near else None
-    return QueryError(f"No {what} {name}.", expected=expected, remedy=remedy)
+    near = [spelling[known] for known in _near(name.strip().upper(), spelling)]
+    return QueryError(
+        f"No {what} {name}.", expected=f"a name such as {', '.join(near)}" if near else None, remedy=remedy
+    )
 
 
-def _near(wanted: str, names: list[str]) -> list[str]:
+def _near(wanted: str, names: Iterable[str]) -> list[str]:
     """Up to five names like the one wanted: the most alike, then those that hold it, then others alike."""
     import difflib  # noqa: PLC0415  needed for errors alone
 
-    holding = sorted(name for name in names if wanted and wanted in name)
-    alike = difflib.get_close_matches(wanted, names, n=5, cutoff=0.5)
+    every = sorted(names)
+    holding = [name for name in every if wanted and wanted in name]
+    alike = difflib.get_close_matches(wanted, every, n=5, cutoff=0.5)
     return list(dict.fromkeys([*alike[:1], *holding, *alike]))[:5]
 
 
@@ -654,7 +636,7 @@ def _sorted(board: Answer, sort: str | None) -> Answer:
     if sort is None:
         return board
     if sort not in board.columns:
-        near = _near(sort.lower(), list(board.columns))
+        near = _near(sort.lower(), board.columns)
         raise QueryError(
             f"The leaderboard has no column {sort}.",
             expected=f"a column such as {', '.join(near)}" if near else None,
