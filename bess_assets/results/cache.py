@@ -1,7 +1,4 @@
-"""Answers kept in memory until a file that they were read from changes, and rows that are read while no file is replaced.
-
-The *mark* of a file is its size, modification time and inode: a result file is replaced by a rename, so that its inode changes too.
-"""
+"""Answers kept in memory until a file that they were read from changes, and rows that are read while no file is replaced."""
 
 import sys
 import threading
@@ -11,9 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from bess_assets.results.answers import UnansweredError
-
-Marks = tuple[tuple[str, tuple[int, int, int] | None], ...]
-"""Path and mark of each file; None where it is absent."""
+from bess_assets.store.listing import Marks, marks_of
 
 _TRIES = 10
 _SAMPLE = 100
@@ -137,19 +132,6 @@ def of_one_edition(ask: Callable[[], U], marks_now: Callable[[], Marks]) -> tupl
         f"Result files were replaced {_TRIES} times while they were being read.",
         remedy="Ask again when the refresh is done: bess status shows it.",
     )
-
-
-def marks_of(files: Iterable[Path]) -> Marks:
-    """The marks of files."""
-    return tuple((str(file), _mark(file)) for file in files)
-
-
-def _mark(file: Path) -> tuple[int, int, int] | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def size_of(value: Any) -> int:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 import duckdb
 
 from bess_assets.results.answers import Answer, QueryError, StillRunningError, UnansweredError
-from bess_assets.results.cache import Marks, marks_of, of_one_edition
+from bess_assets.results.cache import of_one_edition
 from bess_assets.settings import Settings
+from bess_assets.store.listing import Marks, marks_of
 
 if TYPE_CHECKING:
     from bess_assets.tables import Table

@@ -4,7 +4,6 @@ engine.py limits what DuckDB may do, cache.py keeps answers in memory, sums.py a
 """
 
 import json
-import os
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,8 @@ from bess_assets.results.answers import Answer, BatteryAnswer, QueryError, marke
 from bess_assets.results.cache import AnswerCache, CacheInfo
 from bess_assets.results.engine import PERIODS, Engine, Step, literal, read, tables_in, with_year
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.made_up import MADE_UP, RUNS_FOLDER, made_up_years
+from bess_assets.store import listing
+from bess_assets.store.made_up import MADE_UP, made_up_years
 
 if TYPE_CHECKING:
     from bess_assets.tables import Table
@@ -36,9 +36,6 @@ _NOT_KEPT = (
 )
 """SQL that may be answered differently next time although no table of ours has changed: it is asked anew each time."""
 _DAYS_SHOWN = "operating_day, da_energy_usd, rt_energy_usd, energy_usd, as_usd, total_usd, discharge_mwh, charge_mwh"
-
-Files = Mapping[int, Path]
-"""The file of each year."""
 
 
 class Results:
@@ -95,7 +92,7 @@ class Results:
 
     def years(self) -> list[int]:
         """Years that have a leaderboard, ascending."""
-        return list(self._yearly("leaderboard"))
+        return list(listing.yearly_files(self.folder, "leaderboard"))
 
     def column_availability(self) -> Answer:
         """The matrix of columns, in the order in which it is shown: dataset by column by year.
@@ -137,7 +134,8 @@ class Results:
         if month is not None and not 1 <= month <= 12:
             raise QueryError(f"There is no month {month}.", expected="a month from 1 to 12")
         table = "leaderboard" if month is None else "leaderboard_monthly"
-        board, earlier = self.require(year, table), self._path(table, year - 1)
+        board = self.require(year, table)
+        earlier = board.with_name(f"{year - 1}.parquet")
 
         def ask() -> Answer:
             where = "" if month is None else f" WHERE month = {int(month)}"
@@ -200,7 +198,7 @@ class Results:
         if not names:
             raise QueryError("No battery was named.", expected="one name or more")
         listed = ", ".join(map(literal, dict.fromkeys(self._key(name, year) for name in names)))
-        files = self._required("leaderboard" if by == "year" else "leaderboard_monthly", year).values()
+        files = self._required("leaderboard" if by == "year" else "leaderboard_monthly", year)
         order = "year" if by == "year" else "year, month"
         return self._rows(
             f"{with_year(files)} WHERE battery IN ({listed}) ORDER BY {order}, list_position([{listed}], battery)",
@@ -221,9 +219,10 @@ class Results:
             QueryError: no battery, or more than one, has that name.
         """
         tables = ("leaderboard", "leaderboard_monthly", "daily_revenue")
-        boards, months, days = (list(self._required(table, year).values()) for table in tables)
+        boards, months, days = (self._required(table, year) for table in tables)
         key = self._key(name, year)
-        earlier = [file for y, file in self._yearly("leaderboard").items() if year is not None and y == year - 1]
+        every = listing.yearly_files(self.folder, "leaderboard")
+        earlier = [every[year - 1]] if year is not None and year - 1 in every else []
 
         def ask() -> BatteryAnswer:
             mine = f"WHERE battery = {literal(key)}"
@@ -250,7 +249,7 @@ class Results:
             last: last day, itself included; None takes them to the end.
         """
         begin, end = _days(first or date.min, last or date.max)
-        every = self._required("daily_revenue", None)
+        every = listing.require(self.folder, "daily_revenue", None)
         files = [file for year, file in every.items() if begin.year <= year <= end.year]
         if not files:
             self.require(begin.year if first else end.year, "daily_revenue")
@@ -265,7 +264,7 @@ class Results:
     def best_days(self, name: str, year: int | None = None, count: int = BEST_DAYS) -> Answer:
         """A battery's days of highest total_usd, highest first; days whose total is unknown are left out."""
         _refuse_no_rows(count)
-        files = self._required("daily_revenue", year).values()
+        files = self._required("daily_revenue", year)
         return self._rows(_best_days(files, self._key(name, year), count), files)
 
     def product_stack(self, name: str, by: Step = "month", year: int | None = None) -> Answer:
@@ -278,7 +277,7 @@ class Results:
         """
         from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
 
-        files = self._required("daily_revenue", year).values()
+        files = self._required("daily_revenue", year)
         mine = f"battery = {literal(self._key(name, year))}"
         return self._answer(
             ("product_stack", mine, by, year), files, lambda: sums.streams(self._engine, files, by, mine)
@@ -337,9 +336,9 @@ class Results:
         """
         from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
 
-        days = self._required("daily_revenue", year).values()
+        days = self._required("daily_revenue", year)
         board = {"month": "leaderboard_monthly", "year": "leaderboard"}.get(by)
-        boards = self._required(board, year).values() if board else ()
+        boards = self._required(board, year) if board else ()
         return self._answer(("fleet", by, year), [*days, *boards], lambda: sums.fleet(self._engine, days, boards, by))
 
     def node_prices(self, points: Sequence[str] | None = None, by: Step = "month", year: int | None = None) -> Answer:
@@ -358,7 +357,7 @@ class Results:
                 expected="points by name, or by='month'",
                 remedy="To read them all, stream them: results.stream('FROM price_daily')",
             )
-        files = self._required("price_daily", year).values()
+        files = self._required("price_daily", year)
         named = None if points is None else ", ".join(literal(self._point(name, files)) for name in points)
         where = "" if named is None else f" WHERE settlement_point IN ({named})"
         return self._rows(_prices(files, by, where), files)
@@ -408,25 +407,7 @@ class Results:
 
     def last_refresh_problem(self, year: int) -> str | None:
         """Why the figures of a year may be older than its last refresh: the first table or rollup that failed in it, or None."""
-        try:
-            text = (self.folder / RUNS_FOLDER / f"{year}.json").read_text(encoding="utf-8")
-            # A record without either word has no failure, and parsing it takes longer than the search.
-            record: dict[str, Any] = json.loads(text) if '"failed"' in text or '"error": "' in text else {}
-        except (OSError, ValueError):
-            return None
-        failed = [name for name, entry in record.get("tables", {}).items() if entry.get("status") == "failed"]
-        if failed:
-            from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
-
-            order = list(TABLES)
-            return str(min(failed, key=lambda name: order.index(name) if name in order else len(order)))
-        unreadable = (
-            f"{dataset} {name}"
-            for dataset, rollup in record.get("rollups", {}).items()
-            for name, entry in rollup.get("files", {}).items()
-            if entry.get("error")
-        )
-        return next(unreadable, None)
+        return listing.last_problem(self.folder, year)
 
     def require(self, year: int, table: str) -> Path:
         """The file of a table and year.
@@ -434,54 +415,23 @@ class Results:
         Raises:
             NotRefreshedError: it has not been written yet.
         """
-        path = self._path(table, year)
-        if not path.is_file():
-            years = self.years()
-            raise NotRefreshedError(
-                f"{year} has no {table} yet.",
-                file=path,
-                expected=f"one of the refreshed years: {', '.join(map(str, years))}" if years else None,
-                remedy=f"Run: bess refresh {year}" + ("" if years else "   (or, for a simulated market: bess demo)"),
-            )
-        return path
+        return listing.require(self.folder, table, year)[year]
 
-    def _nothing_yet(self) -> NotRefreshedError:
-        return NotRefreshedError(
-            "Nothing has been refreshed yet.",
-            file=self.folder,
-            remedy="Run: bess refresh   (or, for a simulated market: bess demo). Another home is named by --home or BESS_HOME.",
-        )
-
-    def _refuse_without_results(self) -> None:
-        from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
-
-        if not any(self._files(table) for table in TABLES.values()):
-            raise self._nothing_yet()
-
-    def _path(self, table: str, year: int) -> Path:
-        return self.folder / table / f"{year}.parquet"
+    def _required(self, table: str, year: int | None) -> list[Path]:
+        """The files of a table for one year, or for every year that has a leaderboard."""
+        return list(listing.require(self.folder, table, year).values())
 
     def _files(self, table: "Table") -> list[Path]:
         """Files of a table, in the order of their years."""
         if table.merged:
             return sorted((self.folder / table.name).glob("*.parquet"))
-        return list(self._yearly(table.name).values())
+        return list(listing.yearly_files(self.folder, table.name).values())
 
-    def _yearly(self, table: str) -> Files:
-        folder = self.folder / table
-        try:
-            names = os.listdir(folder)  # noqa: PTH208  a quarter of what Path.iterdir costs, and asked for by every question
-        except OSError:
-            return {}
-        years = (name.removesuffix(".parquet") for name in names if name.endswith(".parquet"))
-        return {year: folder / f"{year}.parquet" for year in sorted(int(year) for year in years if year.isdigit())}
+    def _refuse_without_results(self) -> None:
+        from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
 
-    def _required(self, table: str, year: int | None) -> Files:
-        """The files of a table for one year, or for every year that has a leaderboard."""
-        years = [year] if year is not None else self.years()
-        if not years:
-            raise self._nothing_yet()
-        return {y: self.require(y, table) for y in years}
+        if not any(self._files(table) for table in TABLES.values()):
+            raise listing.nothing_yet(self.folder)
 
     # --- answers --------------------------------------------------------------------------------------------------------------------------
 
@@ -500,13 +450,13 @@ class Results:
     def _made_up(self, tables: "Iterable[Table]") -> bool:
         """Whether a year of one of these tables is made up."""
         made_up = made_up_years(self._settings)
-        return any(not made_up.isdisjoint(self._yearly(table.name)) for table in tables)
+        return any(not made_up.isdisjoint(listing.yearly_files(self.folder, table.name)) for table in tables)
 
     # --- names ----------------------------------------------------------------------------------------------------------------------------
 
     def _key(self, name: str, year: int | None) -> str:
         """The stable key of the battery that has the name."""
-        files = self._required("leaderboard", year).values()
+        files = self._required("leaderboard", year)
         sql = f"SELECT DISTINCT {', '.join(_NAME_COLUMNS)} FROM {read(files)}"
         rows = self._cache.answer(sql, files, lambda: self._engine.ask(sql)[0]).rows
         spelling = {known.upper(): known for row in rows for known in row if known}

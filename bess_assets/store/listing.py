@@ -1,0 +1,89 @@
+"""The result files that exist, by table and year, and what the run record says of the last refresh. Loads the standard library alone, for queries.
+
+The *mark* of a file is its size, modification time and inode: a result file is replaced by a rename, so that its inode changes too.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bess_assets.errors import NotRefreshedError
+from bess_assets.store.made_up import RUNS_FOLDER
+
+Files = Mapping[int, Path]
+"""The file of each year, years ascending."""
+Marks = tuple[tuple[str, tuple[int, int, int] | None], ...]
+"""Path and mark of each file; None where it is absent."""
+
+_OR_DEMO = "   (or, for a simulated market: bess demo)"
+
+
+def yearly_files(results: Path, table: str) -> Files:
+    """Files of a table."""
+    folder = results / table
+    try:
+        names = os.listdir(folder)  # noqa: PTH208  a quarter of what Path.iterdir costs, and asked for by every question
+    except OSError:
+        return {}
+    years = (name.removesuffix(".parquet") for name in names if name.endswith(".parquet"))
+    return {year: folder / f"{year}.parquet" for year in sorted(int(year) for year in years if year.isdigit())}
+
+
+def require(results: Path, table: str, year: int | None) -> Files:
+    """The files of a table for one year, or for every year that has a leaderboard.
+
+    Raises:
+        NotRefreshedError: a file has not been written yet, or no leaderboard.
+    """
+    years = list(yearly_files(results, "leaderboard"))
+    if year is None and not years:
+        raise nothing_yet(results)
+    files = {y: results / table / f"{y}.parquet" for y in (years if year is None else [year])}
+    for absent, path in files.items():
+        if not path.is_file():
+            raise NotRefreshedError(
+                f"{absent} has no {table} yet.",
+                file=path,
+                expected=f"one of the refreshed years: {', '.join(map(str, years))}" if years else None,
+                remedy=f"Run: bess refresh {absent}" + ("" if years else _OR_DEMO),
+            )
+    return files
+
+
+def nothing_yet(results: Path) -> NotRefreshedError:
+    """The error of a home without results."""
+    remedy = f"Run: bess refresh{_OR_DEMO}. Another home is named by --home or BESS_HOME."
+    return NotRefreshedError("Nothing has been refreshed yet.", file=results, remedy=remedy)
+
+
+def last_problem(results: Path, year: int) -> str | None:
+    """The first table or rollup that failed in the last refresh of a year, or None."""
+    try:
+        text = (results / RUNS_FOLDER / f"{year}.json").read_text(encoding="utf-8")
+        # A record without either word has no failure, and parsing it takes longer than the search.
+        record: dict[str, Any] = json.loads(text) if '"failed"' in text or '"error": "' in text else {}
+    except (OSError, ValueError):
+        return None
+    failed = [name for name, entry in record.get("tables", {}).items() if entry.get("status") == "failed"]
+    if failed:
+        from bess_assets.tables import TABLES  # noqa: PLC0415  loads more, and only failures need it
+
+        order = list(TABLES)
+        return str(min(failed, key=lambda name: order.index(name) if name in order else len(order)))
+    files = ((d, n, e) for d, rollup in record.get("rollups", {}).items() for n, e in rollup.get("files", {}).items())
+    return next((f"{dataset} {name}" for dataset, name, entry in files if entry.get("error")), None)
+
+
+def marks_of(files: Iterable[Path]) -> Marks:
+    """The marks of files."""
+    return tuple((str(file), _mark(file)) for file in files)
+
+
+def _mark(file: Path) -> tuple[int, int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino
