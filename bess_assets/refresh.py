@@ -13,7 +13,7 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from bess_assets.assets.partitions import operating_years, partition_exists
-from bess_assets.assets.resources import DATA_VERSION_TAG, HOLDING_TAG, holding, note_battery_table
+from bess_assets.assets.resources import HOLDING_TAG, holding, show_inputs
 from bess_assets.automation.dagster_home import ensure_dagster_home
 from bess_assets.automation.dead_runs import bury_dead_runs, fail_dead_runs
 from bess_assets.automation.failures import plain_reason
@@ -27,7 +27,6 @@ from bess_assets.run import HeldYear, Listener, StepEvent, hold_year, listening
 from bess_assets.settings import Settings
 from bess_assets.store.journal import CheckEntry, RunRecord, TableEntry, read_run
 from bess_assets.store.paths import recorded_years, result_years
-from bess_assets.store.rollups import changed_version
 from bess_assets.store.status import State, plan_merged, plan_year
 from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
 
@@ -171,7 +170,7 @@ def refresh_years(
             merged = [name for name, table in TABLES.items() if table.merged]
             listener = _listener(None, merged, progress)
             yield _outcome(None, lambda: _in_brief(merge_years(instance, settings, listener)))
-        show_changed_files(instance, settings)
+        show_inputs(instance, settings, [read_run(settings.results, year) for year in recorded_years(settings.results)])
 
 
 def _can_merge(settings: Settings) -> bool:
@@ -305,21 +304,6 @@ def merge_years(instance: dg.DagsterInstance, settings: Settings, on_event: List
         YearBusyError: another process merges.
     """
     return _run(instance, settings, MERGE_YEARS, None, None, on_event)
-
-
-def show_changed_files(instance: dg.DagsterInstance, settings: Settings) -> None:
-    """Show Dagster the rollups that have changed since a year read them, and the battery table: its stale tables are then those of `bess status`."""
-    note_battery_table(instance, settings)
-    for year in recorded_years(settings.results):
-        if not partition_exists(year):
-            continue
-        rollups = read_run(settings.results, year)["rollups"]
-        for dataset in rollups:
-            version = changed_version(settings, dataset, year, rollups[dataset])
-            if version:
-                instance.report_runless_asset_event(
-                    dg.AssetMaterialization(asset_key=dataset, partition=str(year), tags={DATA_VERSION_TAG: version})
-                )
 
 
 def _run(

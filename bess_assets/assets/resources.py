@@ -1,6 +1,6 @@
 """The resource of assets and sensors: the settings, and the year that a run holds from its first step to its last."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
 import dagster as dg
@@ -10,6 +10,8 @@ from bess_assets.ercot.rollup_names import BATTERY_TABLE
 from bess_assets.run import HeldYear, hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import fingerprint
+from bess_assets.store.journal import RunRecord
+from bess_assets.store.rollups import rollup_version
 from bess_assets.tables import TABLES, YEARLY
 
 ALL_YEARS = "all"
@@ -71,7 +73,7 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
             if launched:
                 instance.add_run_tags(run.run_id, {HOLDING_TAG: holding(year)})
             try:
-                note_battery_table(instance, self.settings())
+                show_inputs(instance, self.settings(), [self._held.journal.record])
                 self._held.begin(tables_of(run, year))
                 yield self
             finally:
@@ -80,12 +82,26 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
                     instance.add_run_tags(run.run_id, {HOLDING_TAG: RELEASED})
 
 
-def note_battery_table(instance: dg.DagsterInstance, settings: Settings) -> None:
-    """Show Dagster the content of the user's battery table, before a run reads it."""
-    version = fingerprint(settings.registry_csv)["digest"] if settings.registry_csv else "absent"
+def show_inputs(instance: dg.DagsterInstance, settings: Settings, records: Iterable[RunRecord]) -> None:
+    """Show Dagster the content of the battery table, and of the rollups that some years have read and that it knows otherwise.
+
+    Before a run, so that its tables are made from what Dagster knows; after it, so that Dagster's stale tables are those of `bess status` in other years.
+    """
+    battery_table = fingerprint(settings.registry_csv)["digest"] if settings.registry_csv else "absent"
     instance.report_runless_asset_event(
-        dg.AssetMaterialization(asset_key=BATTERY_TABLE, tags={DATA_VERSION_TAG: version})
+        dg.AssetMaterialization(asset_key=BATTERY_TABLE, tags={DATA_VERSION_TAG: battery_table})
     )
+    for record in records:
+        for dataset, recorded in record["rollups"].items() if record["year"] else ():
+            key, year = dg.AssetKey(dataset), record["year"] or 0
+            latest = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[str(year)])
+            shown = instance.fetch_materializations(latest, limit=1).records
+            event = shown[0].asset_materialization if shown else None
+            version = rollup_version(settings, dataset, year, recorded)
+            if event and (event.tags or {}).get(DATA_VERSION_TAG) != version:
+                instance.report_runless_asset_event(
+                    dg.AssetMaterialization(key, partition=str(year), tags={DATA_VERSION_TAG: version})
+                )
 
 
 def tables_of(run: dg.DagsterRun, year: int | None) -> list[str]:

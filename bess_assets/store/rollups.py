@@ -70,15 +70,16 @@ def describe_rollups(settings: Settings, dataset: str, year: int) -> Registered:
     return Registered(entry, errors[0] if errors else None)
 
 
-def changed_version(settings: Settings, dataset: str, year: int, recorded: RollupEntry) -> str | None:
-    """Version of the rollup files that an operating year would read now; None where they are those that were recorded."""
+def rollup_version(settings: Settings, dataset: str, year: int, recorded: RollupEntry) -> str:
+    """The content of the files that an operating year would read now; of a file that is as it was recorded only size and time are looked at."""
     folder = rollup_folder(settings)
-    now = {rollup_name(path): path for path in folder.files(dataset, year)}
-    then, closed = recorded["files"], folder.goes_beyond(dataset, year)
-    alike = now.keys() == then.keys() and closed == recorded.get("closed", False)
-    if alike and all(same(then[name]["fingerprint"], path) for name, path in now.items()):
-        return None
-    return _version({name: fingerprint(path)["digest"] for name, path in now.items()}, closed=closed)
+    seen = {name: entry["fingerprint"] for name, entry in recorded["files"].items()}
+    digests = {}
+    for path in folder.files(dataset, year):
+        name = rollup_name(path)
+        known = name in seen and same(seen[name], path)
+        digests[name] = seen[name]["digest"] if known else fingerprint(path)["digest"]
+    return _version(digests, closed=folder.goes_beyond(dataset, year))
 
 
 def _version(digests: Mapping[str, str], *, closed: bool) -> str:
