@@ -1,8 +1,4 @@
-"""What the tests of checks share: judging a table that lies there, and spoiling one.
-
-Belongs here: fixtures and helpers of more than one file.
-Does not: any judgement.
-"""
+"""Fixtures of the tests of checks: judging a table of a home, writing one to be judged, and spoiling one."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +13,7 @@ from bess_assets.ercot.step import Verdict
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES
+from bess_assets_tests.made_home import write_rows
 
 Judge = Callable[[int, str, str], Verdict]
 
@@ -31,11 +28,22 @@ def settings(tmp_path: Path) -> Settings:
 def judge(settings: Settings) -> Judge:
     """What a check, by name, finds in a table of that home."""
 
-    def found(year: int, table: str, check: str) -> Verdict:
+    def judged(year: int, table: str, check: str) -> Verdict:
         (judging,) = (c for c in checks_of(TABLES[table]) if c.name == check)
         return judging.judge(Judged(settings, year, TABLES[table], 0))
 
-    return found
+    return judged
+
+
+@pytest.fixture
+def found(settings: Settings, judge: Judge) -> Callable[..., Verdict]:
+    """Writes rows as a table of that home, and judges it."""
+
+    def written_and_judged(year: int, table: str, rows: list[dict[str, object]], check: str) -> Verdict:
+        write_rows(settings, year, table, rows)
+        return judge(year, table, check)
+
+    return written_and_judged
 
 
 @pytest.fixture

@@ -52,25 +52,23 @@ def _row(battery, usd_per_kw, *, rank=1, active_days=365, capacity_mw=1.0, notes
 # --- prices -------------------------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_node_is_priced_if_nearly_all_of_its_quarter_hours_and_mwh_are(settings, judge):
+def test_a_node_is_priced_if_nearly_all_of_its_quarter_hours_and_mwh_are(found):
     days = [_day(day=date(2022, 5, n)) for n in range(1, 11)]
     days[0] = _day(day=date(2022, 5, 1), unpriced=9)
-    write_rows(settings, 2022, "daily_revenue", days)
-    verdict = judge(2022, "daily_revenue", PRICED_CHECK)
+    verdict = found(2022, "daily_revenue", days, PRICED_CHECK)
     assert verdict.passed
     assert numbers_of(verdict, "nodes", "nodes_below") == {"nodes": 1, "nodes_below": 0}
     assert verdict.numbers["lowest_share_of_intervals"] == pytest.approx(951 / 960)
 
 
-def test_a_node_with_a_hole_in_its_prices_is_named_the_worst_first(settings, judge):
+def test_a_node_with_a_hole_in_its_prices_is_named_the_worst_first(found):
     days = [
         _day("A", "A_RN", unpriced=2),
         _day("B", "B_RN", unpriced=48),
         _day("C", "C_RN", unpriced=0),
         _day("D", None, unpriced=96),
     ]
-    write_rows(settings, 2022, "daily_revenue", days)
-    verdict = judge(2022, "daily_revenue", PRICED_CHECK)
+    verdict = found(2022, "daily_revenue", days, PRICED_CHECK)
     assert not verdict.passed
     assert verdict.detail == (
         "2 of 3 nodes below 99%: B_RN 50.00% of intervals, 100.00% of MWh, A_RN 97.92% of intervals, 100.00% of MWh; "
@@ -83,19 +81,17 @@ def test_a_node_with_a_hole_in_its_prices_is_named_the_worst_first(settings, jud
     }
 
 
-def test_mwh_without_a_price_count_however_few_quarter_hours_they_take(settings, judge):
+def test_mwh_without_a_price_count_however_few_quarter_hours_they_take(found):
     days = [_day(day=date(2022, 5, n)) for n in range(1, 11)]
     days[0] = _day(day=date(2022, 5, 1), unpriced=1, unpriced_mwh=50.0)
-    write_rows(settings, 2022, "daily_revenue", days)
-    verdict = judge(2022, "daily_revenue", PRICED_CHECK)
+    verdict = found(2022, "daily_revenue", days, PRICED_CHECK)
     assert not verdict.passed
     assert verdict.numbers["lowest_share_of_mwh"] == pytest.approx(0.95)
     assert verdict.numbers["share_of_fleet_mwh_priced"] == pytest.approx(0.95)
 
 
-def test_a_node_where_nothing_flowed_is_judged_by_its_intervals_alone(settings, judge):
-    write_rows(settings, 2022, "daily_revenue", [_day(mwh=None)])
-    verdict = judge(2022, "daily_revenue", PRICED_CHECK)
+def test_a_node_where_nothing_flowed_is_judged_by_its_intervals_alone(found):
+    verdict = found(2022, "daily_revenue", [_day(mwh=None)], PRICED_CHECK)
     assert verdict.passed
     assert verdict.numbers["lowest_share_of_mwh"] is None
     assert verdict.numbers["share_of_fleet_mwh_priced"] is None
@@ -107,10 +103,9 @@ def test_a_node_where_nothing_flowed_is_judged_by_its_intervals_alone(settings, 
 @pytest.mark.parametrize(
     ("efficiency", "passes"), [(0.5, True), (1.0, True), (None, True), (0.49, False), (1.01, False)]
 )
-def test_an_efficiency_outside_a_half_to_one_is_named_ranked_or_not(settings, judge, efficiency, passes):
+def test_an_efficiency_outside_a_half_to_one_is_named_ranked_or_not(found, efficiency, passes):
     board = [_row("GOOD", 100.0), _row("ODD", None, rank=None, efficiency=efficiency)]
-    write_rows(settings, 2022, "leaderboard", board)
-    verdict = judge(2022, "leaderboard", EFFICIENCY_CHECK)
+    verdict = found(2022, "leaderboard", board, EFFICIENCY_CHECK)
     assert verdict.passed == passes
     assert ("ODD" in verdict.detail) == (not passes)
     assert verdict.numbers["batteries_outside"] == int(not passes)
@@ -134,15 +129,15 @@ FLEET = [_row(f"B{n}", 100.0, capacity_mw=10.0) for n in range(10)]
 """1000 $ for each 10 kW; one small battery hardly moves the average."""
 
 
-def test_a_battery_far_above_the_fleet_has_a_note_or_is_named(settings, judge):
+def test_a_battery_far_above_the_fleet_has_a_note_or_is_named(found):
     average = (10 * 10 * 100.0 + 400.0) / 101
     times = 400.0 / average
     far = _row("FAR", 400.0)
-    write_rows(settings, 2022, "leaderboard", [*FLEET, far])
-    verdict = judge(2022, "leaderboard", OUTLIERS_CHECK)
+    verdict = found(2022, "leaderboard", [*FLEET, far], OUTLIERS_CHECK)
     assert (verdict.passed, verdict.detail) == (False, f"without a note: FAR {times:.1f} times")
-    write_rows(settings, 2022, "leaderboard", [*FLEET, {**far, "notes": f"name_only pair; {outlier_note(times)}"}])
-    verdict = judge(2022, "leaderboard", OUTLIERS_CHECK)
+    verdict = found(
+        2022, "leaderboard", [*FLEET, {**far, "notes": f"name_only pair; {outlier_note(times)}"}], OUTLIERS_CHECK
+    )
     assert (verdict.passed, verdict.detail) == (True, f"noted: FAR {times:.1f} times")
     assert numbers_of(verdict, "batteries_above", "batteries_above_without_a_note") == {
         "batteries_above": 1,
@@ -151,17 +146,16 @@ def test_a_battery_far_above_the_fleet_has_a_note_or_is_named(settings, judge):
     assert verdict.numbers["fleet_usd_per_kw"] == pytest.approx(average)
 
 
-def test_a_battery_three_times_above_the_fleet_is_none_and_its_active_days_count(settings, judge):
+def test_a_battery_three_times_above_the_fleet_is_none_and_its_active_days_count(found):
     short = _row("SHORT", 400.0, active_days=60)  # a sixth of the dollars in a sixth of the days
-    write_rows(settings, 2022, "leaderboard", [*FLEET, _row("NEAR", 290.0)])
-    assert judge(2022, "leaderboard", OUTLIERS_CHECK).detail.startswith("no battery above 3 times the fleet's 101.")
-    write_rows(settings, 2022, "leaderboard", [*FLEET, short])
-    assert "SHORT" in judge(2022, "leaderboard", OUTLIERS_CHECK).detail
+    assert found(2022, "leaderboard", [*FLEET, _row("NEAR", 290.0)], OUTLIERS_CHECK).detail.startswith(
+        "no battery above 3 times the fleet's 101."
+    )
+    assert "SHORT" in found(2022, "leaderboard", [*FLEET, short], OUTLIERS_CHECK).detail
 
 
-def test_without_a_ranked_battery_nothing_stands_above_anything(settings, judge):
-    write_rows(settings, 2022, "leaderboard", [_row("ALONE", 400.0, rank=None)])
-    verdict = judge(2022, "leaderboard", OUTLIERS_CHECK)
+def test_without_a_ranked_battery_nothing_stands_above_anything(found):
+    verdict = found(2022, "leaderboard", [_row("ALONE", 400.0, rank=None)], OUTLIERS_CHECK)
     assert (verdict.passed, verdict.numbers["batteries_above"]) == (True, 0)
 
 
@@ -171,9 +165,8 @@ def test_without_a_ranked_battery_nothing_stands_above_anything(settings, judge)
 @pytest.mark.parametrize(
     ("usd_per_kw", "passes"), [(141.0, True), (99.0, True), (98.0, False), (183.0, True), (184.0, False)]
 )
-def test_the_fleet_of_2022_is_compared_with_141_dollars_a_kilowatt(settings, judge, usd_per_kw, passes):
-    write_rows(settings, 2022, "leaderboard", [_row("A", usd_per_kw), _row("B", None, rank=None)])
-    verdict = judge(2022, "leaderboard", PUBLISHED_CHECK)
+def test_the_fleet_of_2022_is_compared_with_141_dollars_a_kilowatt(found, usd_per_kw, passes):
+    verdict = found(2022, "leaderboard", [_row("A", usd_per_kw), _row("B", None, rank=None)], PUBLISHED_CHECK)
     assert verdict.passed == passes
     assert f"2022: {usd_per_kw:,.1f} $/kW-year, published 141" in verdict.detail
     assert verdict.numbers["fleet_usd_per_kw_year"] == pytest.approx(usd_per_kw)
@@ -185,9 +178,8 @@ def test_the_fleet_of_2022_is_compared_with_141_dollars_a_kilowatt(settings, jud
 
 
 @pytest.mark.parametrize("folder", ["rollups", "built"])
-def test_a_made_up_market_is_compared_with_no_real_one(settings, judge, folder):
-    write_rows(settings, 2022, "leaderboard", [_row("A", 1.0)])
-    assert not judge(2022, "leaderboard", PUBLISHED_CHECK).passed
+def test_a_made_up_market_is_compared_with_no_real_one(settings, judge, found, folder):
+    assert not found(2022, "leaderboard", [_row("A", 1.0)], PUBLISHED_CHECK).passed
     marker = getattr(settings, folder) / MARKER
     marker.parent.mkdir(parents=True)
     marker.write_text("{}", encoding="utf-8")
@@ -201,19 +193,17 @@ def test_a_made_up_market_is_compared_with_no_real_one(settings, judge, folder):
     [_row("A", 1.0, data_through=date(2022, 12, 30)), _row("A", 1.0, rank=None)],
     ids=["data that end early", "nobody ranked"],
 )
-def test_a_year_that_the_data_do_not_cover_and_a_board_without_ranks_are_not_compared(settings, judge, row):
-    write_rows(settings, 2022, "leaderboard", [row])
-    verdict = judge(2022, "leaderboard", PUBLISHED_CHECK)
+def test_a_year_that_the_data_do_not_cover_and_a_board_without_ranks_are_not_compared(found, row):
+    verdict = found(2022, "leaderboard", [row], PUBLISHED_CHECK)
     assert (verdict.passed, verdict.numbers["compared"]) == (True, 0)
     assert verdict.detail.startswith("not compared: no published figure")
 
 
-def test_a_year_without_a_figure_is_not_compared(settings, judge):
-    write_rows(settings, 2021, "leaderboard", [_row("A", 1.0, data_through=date(2021, 12, 31))])
-    assert judge(2021, "leaderboard", PUBLISHED_CHECK).passed
+def test_a_year_without_a_figure_is_not_compared(found):
+    assert found(2021, "leaderboard", [_row("A", 1.0, data_through=date(2021, 12, 31))], PUBLISHED_CHECK).passed
 
 
-def test_months_are_scaled_to_a_year_and_compared_one_by_one(settings, judge):
+def test_months_are_scaled_to_a_year_and_compared_one_by_one(found):
     def month(number, usd_per_kw):
         row = _row("A", None, data_through=date(2026, 3, 31), month=number, active_days=28)
         money = usd_per_kw * 1_000 * row["capacity_mw"] * 28 / (31 if number != 2 else 28)
@@ -227,8 +217,7 @@ def test_months_are_scaled_to_a_year_and_compared_one_by_one(settings, judge):
         }
 
     board = [month(1, 3.94), month(2, 2.0), month(3, 9.0), month(4, 0.1)]
-    write_rows(settings, 2026, "leaderboard_monthly", board)
-    verdict = judge(2026, "leaderboard_monthly", PUBLISHED_CHECK)
+    verdict = found(2026, "leaderboard_monthly", board, PUBLISHED_CHECK)
     # February is far off; March has no figure, and April is not over in the data
     assert not verdict.passed
     assert verdict.detail == "more than 30% away: 2026-02: 24.0 $/kW-year, published 12.96"

@@ -29,7 +29,7 @@ def original(tmp_path_factory):
     return folder, settled.entries
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def settled(original, tmp_path, settings):
     """A copy of it, to spoil."""
     folder, entries = original
@@ -70,17 +70,14 @@ def test_every_interval_of_every_day_is_counted_and_one_that_is_lost_is_named(se
 
 
 @pytest.mark.parametrize(("day", "steps"), [(SPRING, 92), (AUTUMN, 100)])
-def test_the_days_of_the_clock_changes_have_23_and_25_hours(settled, judge, spoil, day, steps):
-    del settled
+def test_the_days_of_the_clock_changes_have_23_and_25_hours(judge, spoil, day, steps):
     spoil(2022, "energy_revenue", _first_of(day))
     verdict = judge(2022, "energy_revenue", QUARTER_HOURS_CHECK)
     assert f"{day}: {steps - 1} quarter-hours instead of {steps}" in verdict.detail
     assert not verdict.passed
 
 
-def test_a_day_that_one_series_lacks_altogether_is_missed(settled, judge, spoil):
-    del settled
-
+def test_a_day_that_one_series_lacks_altogether_is_missed(judge, spoil):
     def second_series_without_a_day(table: pa.Table) -> pa.Table:
         again = table.set_column(0, "battery", pa.array(["PINE"] * table.num_rows)).cast(table.schema)
         return pa.concat_tables([table, again.filter(pc.not_equal(again["operating_day"], ORDINARY))])
@@ -91,8 +88,7 @@ def test_a_day_that_one_series_lacks_altogether_is_missed(settled, judge, spoil)
     assert verdict.numbers["series"] == 2
 
 
-def test_a_day_of_another_year_is_no_day_of_this_one(settled, judge, spoil):
-    del settled
+def test_a_day_of_another_year_is_no_day_of_this_one(judge, spoil):
     spoil(
         2022,
         "bess_awards",
@@ -112,8 +108,7 @@ def test_a_day_of_another_year_is_no_day_of_this_one(settled, judge, spoil):
     assert verdict.detail == "2023-01-01 is no day of 2022 (1 series, OAK_1 for one)"
 
 
-def test_a_file_that_cannot_be_read_has_not_passed_and_the_record_says_why(settled, settings):
-    del settled
+def test_a_file_that_cannot_be_read_has_not_passed_and_the_record_says_why(settings):
     (settings.results / "energy_revenue" / "2022.parquet").write_bytes(b"half a file")
     checks = {c["name"]: c for c in run_table(settings, 2022, "leaderboard")["checks"]}
     assert not checks[LEDGERS_CHECK]["passed"]
@@ -141,9 +136,7 @@ def test_the_board_of_one_battery_is_its_ledgers_sum_by_hand(settled):
         ("as_revenue", "da_usd", "as_regup_da_usd"),
     ],
 )
-def test_a_ledger_that_the_board_was_not_made_from_is_noticed(settled, settings, spoil, table, column, component):
-    del settled
-
+def test_a_ledger_that_the_board_was_not_made_from_is_noticed(settings, spoil, table, column, component):
     def a_dollar_more(rows: pa.Table) -> pa.Table:
         values = rows[column].to_pylist()
         first = next(n for n, value in enumerate(values) if value)
@@ -158,16 +151,14 @@ def test_a_ledger_that_the_board_was_not_made_from_is_noticed(settled, settings,
     assert check["detail"].startswith(f"{component} is ")
 
 
-def test_money_that_the_board_knows_and_the_ledger_does_not_is_noticed(settled, judge, spoil):
-    del settled
+def test_money_that_the_board_knows_and_the_ledger_does_not_is_noticed(judge, spoil):
     spoil(2022, "as_revenue", lambda rows: rows.filter(pc.not_equal(rows["product"], "nspin")))
     verdict = judge(2022, "leaderboard", LEDGERS_CHECK)
     assert not verdict.passed
     assert "as_nspin_da_usd is 0.00 $ on the board and unknown in the ledger" in verdict.detail
 
 
-def test_without_the_ledgers_nothing_is_compared_and_it_says_so(settled, settings, judge):
-    del settled
+def test_without_the_ledgers_nothing_is_compared_and_it_says_so(settings, judge):
     (settings.results / "as_revenue" / "2022.parquet").unlink()
     verdict = judge(2022, "leaderboard", LEDGERS_CHECK)
     assert (verdict.passed, verdict.detail) == (True, "not compared: energy_revenue or as_revenue is not there")
