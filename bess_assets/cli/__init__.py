@@ -292,8 +292,8 @@ def _exit_if_failed(outcomes: "Iterable[Outcome]") -> None:
 def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: bool) -> None:
     """Show the settings, the state of every table of every year, and what is missing from the data.
 
-    --columns shows a matrix of dataset, column and year, and the year in which a column appeared, vanished, or changed its type or heading: all
-    columns of the datasets named, else of all datasets the columns that matter.
+    --columns shows a matrix of dataset, column and year, and the year in which a column appeared, vanished, or changed its type or heading. With
+    DATASET: all its columns; without: the columns that matter, of all datasets.
     """
     from bess_assets.cli import state
     from bess_assets.store.status import new_reports, plan_merged, plan_years, years_known
