@@ -1,8 +1,5 @@
 """`bess refresh`: years one after the other in this process, through the Dagster jobs and the instance that the UI shows, then the merged tables."""
 
-import os
-import socket
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -31,8 +28,6 @@ from bess_assets.store.status import State, plan_merged, plan_year
 from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
 
 AssetStatus = Literal["ok", "failed", "skipped"]
-
-LOCALHOST = "127.0.0.1"
 
 _COVERAGE_TABLE = "daily_revenue"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -420,26 +415,3 @@ def _why_skipped(name: str, before: Mapping[str, AssetOutcome]) -> str:
     needed = (*table.datasets, *table.upstream) if table else ()
     missing = [n for n in needed if n in before and before[n].status != "ok"]
     return f"needs {', '.join(missing)}" if missing else "the run ended before it"
-
-
-def ui_command(settings: Settings, port: int) -> tuple[list[str], dict[str, str]]:
-    """The command that serves Dagster's UI on this machine with these settings, and its environment.
-
-    The code location is named as a module, so that it works from any folder, installed or not.
-
-    Raises:
-        SettingsError: something else listens on that port.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOCALHOST, port))
-        except OSError as error:
-            raise SettingsError(
-                f"Port {port} is taken by another program, perhaps by an earlier bess ui.",
-                remedy=f"Name another: bess ui --port {port + 1}",
-            ) from error
-    ensure_dagster_home(settings)
-    place = ["--host", LOCALHOST, "--port", str(port)]
-    command = [sys.executable, "-m", "dagster", "dev", "--module-name", "bess_assets.definitions", *place]
-    return command, {**os.environ, **settings.environment()}

@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(KB|MB|GB|KIB|MIB|GIB)", re.IGNORECASE)
 _UNITS = {"KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
+_HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _SWITCH = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
 
 
@@ -38,6 +39,7 @@ class Settings:
         automation: True if schedules and sensors start switched on (`BESS_AUTOMATION`).
         daily_at: hour and minute, Central time, of the daily refresh of the current year (`BESS_DAILY_AT`).
         webhook: address to which alarms are posted, if set (`BESS_WEBHOOK`).
+        ui_hosts: hosts that `bess ui` is reached as besides this machine, such as a reverse proxy's (`BESS_UI_HOSTS`).
     """
 
     home: Path
@@ -52,6 +54,7 @@ class Settings:
     automation: bool
     daily_at: tuple[int, int]
     webhook: str | None
+    ui_hosts: tuple[str, ...]
 
     @property
     def alarms(self) -> Path:
@@ -84,6 +87,8 @@ class Settings:
         }
         if self.webhook:
             values["BESS_WEBHOOK"] = self.webhook
+        if self.ui_hosts:
+            values["BESS_UI_HOSTS"] = ",".join(self.ui_hosts)
         if self.registry_csv:
             values["BESS_REGISTRY"] = str(self.registry_csv)
         return values
@@ -133,6 +138,12 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
         automation=read("BESS_AUTOMATION", "off", lambda text: _SWITCH.get(text.lower()), "on or off"),
         daily_at=read("BESS_DAILY_AT", "07:00", _time_of_day, "an hour and minute such as 07:00"),
         webhook=read("BESS_WEBHOOK", "", _address, "an address that begins with https://") or None,
+        ui_hosts=read(
+            "BESS_UI_HOSTS",
+            "",
+            _hosts,
+            "host names with a comma between two, such as bess.example.com or localhost:8080",
+        ),
     )
 
 
@@ -172,3 +183,8 @@ def _time_of_day(text: str) -> tuple[int, int] | None:
 
 def _address(text: str) -> str | None:
     return text if not text or text.startswith(("http://", "https://")) else None
+
+
+def _hosts(text: str) -> tuple[str, ...] | None:
+    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    return names if all(map(_HOST.fullmatch, names)) else None

@@ -22,7 +22,6 @@ import pytest
 from bess_assets.cli import main
 from bess_assets.demo import Market, write_market
 from bess_assets.errors import BessError, SettingsError
-from bess_assets.refresh import ui_command
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import read_run
 from bess_assets.store.made_up import MARKER
@@ -859,19 +858,6 @@ def test_status_names_what_the_real_pack_of_2021_lacks(
 # --- the UI
 
 
-def test_the_ui_serves_this_machine_alone_with_the_settings_of_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
-    settings = load_settings(tmp_path, {})
-    command, environment = ui_command(settings, _free_port())
-    assert command[1:6] == ["-m", "dagster", "dev", "--module-name", "bess_assets.definitions"]
-    assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert environment["BESS_ROLLUPS"] == str(tmp_path / "rollups")
-    assert environment["DAGSTER_HOME"] == str(tmp_path / "dagster")
-    assert (tmp_path / "dagster" / "dagster.yaml").is_file()
-
-
 def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -879,11 +865,6 @@ def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert f"Port {port} is taken" in result.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 # --- settings

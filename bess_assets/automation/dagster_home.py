@@ -1,4 +1,4 @@
-"""Dagster's home, a folder with its `dagster.yaml`: made without importing Dagster, so that the command line can make it at once."""
+"""Dagster's home, a folder with its `dagster.yaml` and `workspace.yaml`: made without importing Dagster, so that the command line can make it at once."""
 
 import logging
 import os
@@ -33,6 +33,13 @@ python_logs:
 concurrency:
   runs:
     max_concurrent_runs: 1  # one year at a time: each may take BESS_MEMORY_LIMIT and more, and all of BESS_THREADS
+    tag_concurrency_limits:  # one run a year, where more years than one are worked on at once: the second would wait for the first's lock
+      - key: dagster/partition
+        value:
+          applyLimitPerUniqueValue: true
+        limit: 1
+code_servers:
+  wait_for_local_processes_on_shutdown: true  # so that bess ui leaves no process behind
 run_retries:
   enabled: true
   max_retries: 0  # what fails here is an input, and fails again; raise it where machines come and go
@@ -44,6 +51,18 @@ compute_logs:
 DAGSTER_YAML = _OTHERS_YAML + HISTORY_YAML
 """What a new home gets."""
 
+LOCATION = "bess_assets"
+"""Name of the code location, whoever loads it: sensors, cursors and backfills belong to the name."""
+
+WORKSPACE_FILE = "workspace.yaml"
+_WORKSPACE_YAML = f"""\
+# Written by bess_assets when it made this folder; yours to change, and never written again. dagster job backfill -w (this file) finds what bess ui shows.
+load_from:
+  - python_module:
+      module_name: bess_assets.definitions
+      location_name: {LOCATION}
+"""
+
 _STORAGE_NAMED = re.compile(r"^(storage|run_storage|event_log_storage)\s*:", re.MULTILINE)
 _log = logging.getLogger(__name__)
 
@@ -51,17 +70,18 @@ _log = logging.getLogger(__name__)
 def ensure_dagster_home(settings: Settings) -> Path:
     """Make Dagster's home if there is none yet, and name it to this process and its children as `DAGSTER_HOME`.
 
-    Unset, Dagster would keep its records in a folder that it deletes on exit; set, the folder must exist. A `dagster.yaml` that is there is never written;
-    a warning says what to add where it makes the history slow.
+    Unset, Dagster would keep its records in a folder that it deletes on exit; set, the folder must exist. A file that is there is never written; a
+    warning says what to add to a `dagster.yaml` that makes the history slow.
     """
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
     configuration = home / "dagster.yaml"
-    if not configuration.exists():
-        temporary = temporary_path(configuration)
-        temporary.write_text(DAGSTER_YAML, encoding="utf-8")
-        temporary.replace(configuration)
-    elif not _STORAGE_NAMED.search(configuration.read_text(encoding="utf-8")):
+    for path, text in ((configuration, DAGSTER_YAML), (home / WORKSPACE_FILE, _WORKSPACE_YAML)):
+        if not path.exists():
+            temporary = temporary_path(path)
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path)
+    if not _STORAGE_NAMED.search(configuration.read_text(encoding="utf-8")):
         _log.warning(
             "Dagster writes its history slowly here: %s names no storage. Add these lines to it; the history there is read on:\n%s",
             configuration,

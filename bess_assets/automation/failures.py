@@ -1,16 +1,24 @@
-"""Why a step failed, in our own words where there are any.
+"""Why a step failed: the words of this package's own error, out of Dagster's chain of errors."""
 
-Belongs here: reading Dagster's serialized errors.
-Does not: raising alarms (alarms.py), what a run came to (materialize.py).
-"""
-
-from dagster_shared.error import SerializableErrorInfo
+from typing import Protocol
 
 _ERRORS_MODULE = "bess_assets.errors."
 
 
-def plain_reason(error: SerializableErrorInfo | None) -> str:
-    """What went wrong, as we worded it; where we did not, as the innermost error did."""
+class ErrorChain(Protocol):
+    """An error as Dagster records it."""
+
+    @property
+    def message(self) -> str:
+        """Its class and its words."""
+
+    @property
+    def cause(self) -> "ErrorChain | None":
+        """The error that it was raised from."""
+
+
+def plain_reason(error: ErrorChain | None) -> str:
+    """The words of the outermost error of this package; where there is none, those of the innermost error."""
     message = ""
     while error:
         message = error.message.strip()

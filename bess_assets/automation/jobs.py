@@ -1,13 +1,9 @@
-"""The jobs: one year, the merging of all years, and the three that verify one.
-
-Belongs here: what one run materializes or checks, and how it is executed.
-Does not: when (sensors.py, schedules.py, materialize.py).
-"""
+"""The jobs: one year, the merging of all years, and the three that verify one; each in one process, which holds the year's lock."""
 
 from collections.abc import Collection
+from functools import partial
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from bess_assets.assets import freshness, rollups, tables, validation
 from bess_assets.assets.partitions import operating_years
@@ -20,52 +16,42 @@ VERIFY_YEAR = "verify_year"
 CHECK_FRESHNESS = "check_freshness"
 
 _merged = dg.AssetSelection.assets(*(table.name for table in TABLES.values() if table.merged))
-_second_road = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(validation.CHECKED_TABLE), validation.MATCHES_CSV))
+_second_settlement = dg.AssetSelection.checks(
+    dg.AssetCheckKey(dg.AssetKey(validation.CHECKED_TABLE), validation.MATCHES_CSV)
+)
 _freshness = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(freshness.CHECKED_TABLE), freshness.DATA_ARE_RECENT))
 
-refresh_year = dg.define_asset_job(
+_job = partial(
+    dg.define_asset_job, executor_def=dg.in_process_executor
+)  # a process for each step takes four times as long
+# A job takes its partitions from its assets; that of a check alone has none.
+_of_a_year = dg.PartitionedConfig(partitions_def=operating_years, run_config_for_partition_key_fn=lambda _year: {})
+
+refresh_year = _job(
     REFRESH_YEAR,
-    selection=dg.AssetSelection.all() - _merged - _second_road - _freshness,
+    selection=dg.AssetSelection.all() - _merged - _second_settlement - _freshness,
     description="One year: registers or builds its rollups, then every table from the registry to the leaderboards.",
-    executor_def=dg.in_process_executor,  # a process per step would take four times as long, and hold the year's lock against itself
 )
-
-merge_years = dg.define_asset_job(
-    MERGE_YEARS,
-    selection=_merged,
-    description="Merges the tables of all years that there are.",
-    executor_def=dg.in_process_executor,
-)
-
-verify_year = dg.define_asset_job(
+merge_years = _job(MERGE_YEARS, selection=_merged, description="Merges the tables of all years that there are.")
+verify_year = _job(
     VERIFY_YEAR,
     selection=dg.AssetSelection.all() - _merged - _freshness,
     description="One year from its rollups once more, every table and every check, the second settlement from CSV reports included. "
     "The same inputs give the same bytes: what differs becomes a new edition.",
-    executor_def=dg.in_process_executor,
 )
-
-
-def _of_one_check(name: str, selection: dg.AssetSelection, description: str) -> UnresolvedAssetJobDefinition:
-    return dg.define_asset_job(
-        name,
-        selection=selection,
-        description=description,
-        # A job takes its partitions from its assets, and this one has a check alone.
-        config=dg.PartitionedConfig(partitions_def=operating_years, run_config_for_partition_key_fn=lambda _year: {}),
-        executor_def=dg.in_process_executor,
-    )
-
-
-validate_year = _of_one_check(
+validate_year = _job(
     VALIDATE_YEAR,
-    _second_road,
-    "Settles a refreshed year a second time, straight from ERCOT's CSV reports, and compares. Reads everything again: it takes long.",
+    selection=_second_settlement,
+    config=_of_a_year,
+    description="Settles a refreshed year a second time, straight from ERCOT's CSV reports, and compares. Reads everything again: it takes long.",
 )
-
-check_freshness = _of_one_check(
-    CHECK_FRESHNESS, _freshness, "Says whether a year's data reach the day that ERCOT must have disclosed by now."
+check_freshness = _job(
+    CHECK_FRESHNESS,
+    selection=_freshness,
+    config=_of_a_year,
+    description="Says whether a year's data reach the day that ERCOT must have disclosed by now.",
 )
+JOBS = [refresh_year, merge_years, verify_year, validate_year, check_freshness]
 
 
 def checks_with(assets: Collection[str]) -> list[dg.AssetCheckKey]:
@@ -76,6 +62,3 @@ def checks_with(assets: Collection[str]) -> list[dg.AssetCheckKey]:
     made = [asset for asset in (*rollups.ASSETS, *tables.ASSETS) if isinstance(asset, dg.AssetsDefinition)]
     keys = {key for asset in made for key in asset.check_keys if key.asset_key.path[-1] in assets}
     return sorted(keys, key=lambda key: (key.asset_key.path[-1], key.name))
-
-
-JOBS = [refresh_year, merge_years, verify_year, validate_year, check_freshness]

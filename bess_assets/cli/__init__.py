@@ -552,14 +552,9 @@ def _noted(lines: list[str], settings: "Settings", years: Iterable[int] | None =
 )
 def ui(options: Options, port: int) -> None:
     """Open Dagster's UI on this machine, with these settings: it shows the runs of `bess refresh`, and can refresh years itself."""
-    from bess_assets.refresh import ui_command
+    from bess_assets.automation.door import serve
 
-    arguments, environment = ui_command(options.settings(), port)
+    settings = options.settings()
     click.echo(f"Dagster UI: http://127.0.0.1:{port}   (Ctrl-C stops it)")
     sys.stdout.flush()
-    # Replaces this process where the system can do that, so that Dagster receives signals itself.
-    if hasattr(os, "execve") and os.name == "posix":
-        os.execve(arguments[0], arguments, environment)
-    import subprocess
-
-    sys.exit(subprocess.call(arguments, env=environment))  # noqa: S603  our own command
+    serve(settings, port)

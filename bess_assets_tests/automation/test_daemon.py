@@ -1,4 +1,4 @@
-"""A real `dagster dev`, webserver and daemon, on a home of its own: what a data engineer would see over a few eventful days, in minutes.
+"""A real `bess ui`, webserver and daemon, on a home of its own: what a data engineer would see over a few eventful days, in minutes.
 
 Belongs here: what only a running daemon shows: ticks, launches, backfills.
 Does not: what each look or tick asks for (test_automation.py).
@@ -6,8 +6,6 @@ Does not: what each look or tick asks for (test_automation.py).
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -22,11 +20,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from bess_assets.automation.dagster_home import LOCATION
 from bess_assets.checks.freshness import now_central
-from bess_assets.refresh import refresh_years, ui_command
+from bess_assets.refresh import refresh_years
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
 from bess_assets.tables import YEARLY
+from bess_assets_tests.ui_process import bess_ui
 
 YEARS = (2024, 2025, 2026)
 SECOND_LOOK_SECONDS = 100
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(1500)]
 
 @dataclass
 class Dev:
-    """A running `dagster dev`, spoken to as its UI does."""
+    """A running `bess ui`, spoken to as its UI does."""
 
     settings: Settings
     port: int
@@ -78,7 +78,7 @@ class Dev:
         """Where in the code location something is."""
         return {
             "repositoryName": "__repository__",
-            "repositoryLocationName": "bess_assets.definitions",
+            "repositoryLocationName": LOCATION,
             **more,
         }
 
@@ -115,34 +115,18 @@ class Dev:
 
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    """Three years settled, then `dagster dev` as `bess ui` starts it."""
+    """Three years settled, then `bess ui`, which ends by itself at the end and leaves no process behind."""
     home = tmp_path_factory.mktemp("daemon")
     simulate(home, YEARS, batteries=3, seed=4)
     at = now_central() + timedelta(minutes=4)
     settings = load_settings(home, {"BESS_DAILY_AT": f"{at:%H:%M}", "BESS_THREADS": "2"})
     outcomes = list(refresh_years(settings, YEARS))
     assert [outcome.state for outcome in outcomes] == ["refreshed"] * (len(YEARS) + 1), outcomes
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command, environment = ui_command(settings, port)
-    log = home / "dev.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    started = Dev(settings, port, process, log)
-    try:
+    with bess_ui(settings, home / "dev.log") as ui:
+        started = Dev(settings, ui.port, ui.process, ui.log)
         started.until("an answer of the webserver", lambda: _answers(started), 120)
         _switch_on(started)
         yield started
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(60)
-        finally:
-            for pid in _processes_of(home):
-                os.kill(pid, signal.SIGKILL)
 
 
 def _switch_on(dev: Dev) -> None:
@@ -160,19 +144,6 @@ def _answers(dev: Dev) -> bool:
         return bool(location["repositoriesOrError"].get("nodes"))
     except (urllib.error.URLError, OSError, KeyError):
         return False
-
-
-def _processes_of(home: Path) -> list[int]:
-    """Processes that were started with this home."""
-    mark = f"BESS_HOME={home}".encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
 
 
 def raise_prices(path: Path, share: float) -> None:
@@ -293,12 +264,3 @@ def test_a_backfill_of_chosen_assets_is_one_run_a_year(dev: Dev) -> None:
     """The result tables chosen in the asset graph, without the rollups, whose 60-day files map to two years."""
     runs = backfill(dev, assetSelection=[{"path": [name]} for name in YEARLY])
     assert sorted((run["year"], run["status"]) for run in runs) == [(str(year), "SUCCESS") for year in YEARS]
-
-
-def test_it_ends_without_leaving_a_process(dev: Dev) -> None:
-    dev.process.send_signal(signal.SIGINT)
-    assert dev.process.wait(60) is not None
-    deadline = time.monotonic() + 30
-    while _processes_of(dev.settings.home) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert _processes_of(dev.settings.home) == []

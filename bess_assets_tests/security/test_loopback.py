@@ -1,32 +1,26 @@
-"""`bess ui` is heard by this machine alone: every socket that any of its processes listens on."""
+"""`bess ui` is heard by this machine alone, and obeys its own pages alone: a real one, asked by a real browser."""
 
-import os
+import json
 import signal
 import socket
-import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
-from bess_assets.refresh import ui_command
+from bess_assets.automation.dagster_home import LOCATION
 from bess_assets.settings import load_settings
+from bess_assets_tests.report.conftest import BROWSERS, FLAGS, program
+from bess_assets_tests.ui_process import bess_ui, processes_of
 
 LISTENING = "0A"
-PATIENCE_SECONDS = 120
 DAEMON_SECONDS = 10
-
-
-def _processes_of(home: Path) -> list[int]:
-    mark = f"BESS_HOME={home}".encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):
-            if mark in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
-    return found
 
 
 def _listening(processes: list[int]) -> set[tuple[str, int]]:
@@ -50,36 +44,113 @@ def _listening(processes: list[int]) -> set[tuple[str, int]]:
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="who listens is read from /proc, which Linux alone has"
-)
-def test_the_ui_and_all_its_processes_listen_on_loopback_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.alone,
+    pytest.mark.skipif(
+        not sys.platform.startswith("linux"),
+        reason="processes and who listens are read from /proc, which Linux alone has",
+    ),
+]
+
+
+def test_the_ui_and_all_its_processes_listen_on_loopback_only_and_end_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # any folder will do
     settings = load_settings(tmp_path / "home", {})
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command, environment = ui_command(settings, port)
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    try:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while port not in {at for _, at in _listening(_processes_of(settings.home))}:
-            assert process.poll() is None, (tmp_path / "log").read_text(encoding="utf-8")[-3000:]
-            assert time.monotonic() < deadline, "the webserver did not start"
-            time.sleep(0.5)
-        time.sleep(DAEMON_SECONDS)  # code servers and the daemon come up beside it
-        processes = _processes_of(settings.home)
+    with bess_ui(settings, tmp_path / "log", signal.SIGTERM) as ui:
+        time.sleep(DAEMON_SECONDS)  # the daemon comes up beside it
+        processes = processes_of(settings.home)
         assert len(processes) > 1
         found = _listening(processes)
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(60)
-        finally:
-            for left in _processes_of(settings.home):
-                os.kill(left, signal.SIGKILL)
-    assert ("127.0.0.1", port) in found
-    assert {address for address, _ in found} <= {"127.0.0.1", "::1"}, found
+        assert ("127.0.0.1", ui.port) in found
+        assert {address for address, _ in found} <= {"127.0.0.1", "::1"}, found
+
+
+class Page(BaseHTTPRequestHandler):
+    """A page that is not ours."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>elsewhere</title>")
+
+    def log_message(self, *_parts: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = program(*BROWSERS)
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'browser'}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    started = webdriver.Chrome(options=options, service=Service(program("chromedriver")))
+    yield started
+    started.quit()
+
+
+RUN_OF_ALL_YEARS = """mutation ($how: ExecutionParams!) { launchRun(executionParams: $how) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+HOW = {
+    "mode": "default",
+    "executionMetadata": {"tags": []},
+    "runConfigData": {},
+    "selector": {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "jobName": "merge_years"},
+}
+COUNT_RUNS = "{ runsOrError { ... on Runs { count } } }"
+
+ATTACK = """
+const [address, body, done] = arguments;
+const tried = [
+    fetch(address + "/graphql", {method: "POST", mode: "no-cors", headers: {"Content-Type": "text/plain"}, body}),
+    fetch(address + "/graphql", {method: "POST", headers: {"Content-Type": "application/json"}, body}),
+    fetch(address + "/graphql?query=" + encodeURIComponent(JSON.parse(body).query) + "&variables=" + encodeURIComponent(JSON.stringify(JSON.parse(body).variables)), {mode: "no-cors"}),
+    fetch(address + "/report_asset_materialization/leaderboard", {method: "POST", mode: "no-cors", body: "{}"}),
+    new Promise((opened) => { const s = new WebSocket(address.replace("http", "ws") + "/graphql", "graphql-ws"); s.onopen = () => opened("open"); s.onerror = () => opened("closed"); }),
+    new Promise((loaded) => { const f = document.createElement("iframe"); f.src = address; f.onload = () => loaded(f.contentDocument ? "own" : "foreign"); document.body.append(f); }),
+];
+Promise.allSettled(tried).then((all) => done(all.map((one) => one.value && one.value.type || one.value || one.status)));
+"""
+POST = """
+const [query, variables, done] = arguments;
+fetch("/graphql", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({query, variables})})
+    .then((answer) => answer.json()).then((answer) => done(answer.data), (error) => done(String(error)));
+"""
+
+
+def test_a_run_is_launched_from_the_ui_and_not_from_a_page_elsewhere(tmp_path: Path, browser: Any) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    settings = load_settings(tmp_path / "home", {})
+    elsewhere = HTTPServer(("127.0.0.1", 0), Page)
+    Thread(target=elsewhere.serve_forever, daemon=True).start()
+    with bess_ui(settings, tmp_path / "log") as ui:
+        address = f"http://127.0.0.1:{ui.port}"
+        browser.set_script_timeout(60)
+        browser.get(f"http://localhost:{elsewhere.server_port}/")
+        tried = browser.execute_async_script(
+            ATTACK, address, json.dumps({"query": RUN_OF_ALL_YEARS, "variables": {"how": HOW}})
+        )
+        assert tried[4] == "closed", tried
+        refused = [
+            line for line in browser.get_log("browser") if "403" in line["message"] and address in line["message"]
+        ]
+        assert len(refused) >= 3
+
+        browser.get(f"{address}/jobs")
+        WebDriverWait(browser, 90).until(lambda b: "refresh_year" in b.find_element("tag name", "body").text)
+        assert browser.execute_async_script(POST, COUNT_RUNS, {}) == {"runsOrError": {"count": 0}}
+        launched = browser.execute_async_script(POST, RUN_OF_ALL_YEARS, {"how": HOW})
+        assert launched["launchRun"]["__typename"] == "LaunchRunSuccess", launched
+        refused = [
+            line for line in browser.get_log("browser") if "403" in line["message"] and address in line["message"]
+        ]
+        assert refused == []
+    elsewhere.shutdown()
