@@ -4,6 +4,7 @@ Belongs here: literal values, headings as ERCOT and as the rollups' producer spe
 Does not: judging anything (the tests), whole markets (the simulator). Nothing of `bess_assets.ercot.calendar` or `.datasets` is asked what is right.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bess_assets.ercot.calendar import OperatingYear
+from bess_assets.ercot.datasets import METADATA_KEY
 from bess_assets.ercot.step import Finding, Inputs, StepResult
 from bess_assets.store.paths import RollupFolder
 
@@ -409,6 +411,21 @@ def write_rollup(
             array.dictionary_encode() if pa.types.is_dictionary(kind) else array
         )
     return write_columns(root, dataset, file_year, {**columns, **(extra or {})}, **options)
+
+
+def mark_as_built(path: Path, starts: Sequence[int | None], day: date | None = None) -> Path:
+    """Make a rollup one that was built from reports: each row has its start, UTC seconds, and its operating day, or the day given."""
+    table = pq.read_table(path)
+    days = [day or datetime.fromtimestamp(start or 0, CENTRAL).date() for start in starts]
+    table = table.append_column("interval_start", pa.array(starts, pa.timestamp("s", "UTC")))
+    table = table.append_column("operating_day", pa.array(days, pa.date32()))
+    groups = pq.ParquetFile(path).metadata
+    pq.write_table(
+        table.replace_schema_metadata({METADATA_KEY: json.dumps({"layouts": []})}),
+        path,
+        row_group_size=groups.row_group(0).num_rows,
+    )
+    return path
 
 
 def hourly(day: date, hour: int, name: str = GEN, **values: Any) -> Row:

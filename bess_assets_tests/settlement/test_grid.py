@@ -25,8 +25,10 @@ from bess_assets_tests.scenario import (
     hour_of,
     hourly,
     inputs_of,
+    mark_as_built,
     operating_year,
     quarter_hour_of,
+    utc_seconds,
     write_columns,
     write_rollup,
 )
@@ -216,6 +218,31 @@ def test_labels_0_to_23_stop_the_year(tmp_path):
     write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, range(24)))
     with pytest.raises(InputError, match="HourEnding"):
         Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+
+
+@pytest.mark.parametrize(("day", "hour"), [(JANUARY_1, 7), (SPRING, 1), (AUTUMN, 2)])
+def test_a_built_rollup_is_read_by_the_time_it_stores_whatever_its_labels_say(tmp_path, day, hour):
+    path = write_rollup(tmp_path, "rt_prices", 2024, [
+        {**row, "interval": n + 1} for n, row in enumerate(_prices(day, [99, 99]))
+    ])  # fmt: skip
+    midnight = utc_seconds(datetime(day.year, day.month, day.day))
+    mark_as_built(path, [midnight + 3_600 * hour, midnight + 3_600 * hour + 900])
+    read = Read(tmp_path, "rt_prices", (NODE,), value="price_usd_per_mwh", per_hour=4)
+    first = quarter_hour_of(datetime(day.year, day.month, day.day)) + 4 * hour
+    assert read.known() == {first: 100.0, first + 1: 101.0}
+    assert np.flatnonzero(read.reader.held).tolist() == [first // 4]
+    assert np.flatnonzero(read.reader.log.days).tolist() == [(day - JANUARY_1).days]
+    assert not found(read.findings.items, "unusable_time")
+
+
+def test_rows_of_another_year_in_a_built_rollup_are_not_of_the_year(tmp_path):
+    path = write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 1, 1]))
+    year = operating_year(2024)
+    mark_as_built(path, [year.start - 3_600, year.start, year.end])
+    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+    assert read.known() == {0: 101.0}
+    assert read.reader.log.beyond
+    assert not found(read.findings.items, "unusable_time")
 
 
 # --- hazard 2 and 7: files and rows -----------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from bess_assets_tests.scenario import (
     count_of,
     found,
     inputs_of,
+    mark_as_built,
     operating_year,
     quarter_hour_of,
     run,
@@ -255,6 +256,24 @@ def test_runs_are_the_same_in_every_era(tmp_path, era):
     assert (read.positive[first : first + 96, 0] == 8.0).all()
 
 
+def test_runs_of_a_built_rollup_are_those_that_it_stores(tmp_path):
+    path = write_rollup(tmp_path, "sced_gen_resources", 2024, [run(JANUARY_1, output_mw=mw) for mw in (1.0, 2.0, 9.0)])
+    second = utc_seconds(datetime(2024, 11, 3, 1), fold=1)
+    mark_as_built(path, [second - 3_600, second, None], AUTUMN)
+    read = Read(tmp_path)
+    assert read.reader.starts.tolist() == [second], "what is ambiguous makes the whole first hour so"
+    assert read.reader.flagless
+    assert count_of(read.findings, "ambiguous_hour", "sced_gen_resources") == 2
+    mark_as_built(write_rollup(tmp_path, "sced_gen_resources", 2024, _autumn_runs("N", "N")), [
+        utc_seconds(AUTUMN_0) + 900 * n for n in range(16)
+    ])  # fmt: skip
+    read = Read(tmp_path)
+    first = quarter_hour_of(AUTUMN_0)
+    assert read.positive[first : first + 16, 0].tolist() == [1.0] * 4 + [2.0] * 4 + [3.0] * 4 + [4.0] * 4
+    assert not found(read.findings, "ambiguous_hour")
+    assert np.flatnonzero(read.reader.log.days).tolist() == [AUTUMN.timetuple().tm_yday - 1]
+
+
 def test_a_run_of_any_resource_ends_the_hold_of_all(tmp_path):
     rows = [
         run(JANUARY_1, output_mw=8.0),
@@ -371,7 +390,7 @@ def test_rows_with_a_flag_and_rows_without_one_in_the_same_batch_each_keep_their
         row.setdefault("repeated_hour", None)
     write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
     read = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw"])
-    assert read.starts.tolist() == [utc_seconds(stamp) for stamp in stamps]
+    assert read.starts.tolist() == [utc_seconds(datetime.strptime(stamp, "%m/%d/%Y %H:%M:%S")) for stamp in stamps]
 
 
 def test_a_flag_and_a_stamp_that_no_row_has_together_make_no_run(tmp_path):
@@ -486,7 +505,7 @@ def _march(root):
         ]
         if n % 7 == 0:
             rows.append({**rows[-1], "output_mw": 77.0})
-    write_rollup(root, "sced_gen_resources", 2024, rows, row_group_size=700)
+    return write_rollup(root, "sced_gen_resources", 2024, rows, row_group_size=700)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -572,23 +591,30 @@ def test_there_are_never_more_windows_than_days(tmp_path):
     assert len(many.windows) <= YEAR.days
 
 
-def test_only_the_row_groups_that_touch_a_window_are_read_for_it(tmp_path, monkeypatch):
-    _march(tmp_path)
-    asked = []
-    whole = runs_module.read_rows
-
-    def spy(dataset, path, columns, count=None, groups=None, **more):
-        if groups is not None:
-            asked.append(len(groups))
-        return whole(dataset, path, columns, count, groups, **more)
-
-    monkeypatch.setattr(runs_module, "read_rows", spy)
-    many = Read(tmp_path, (GEN, WIND), block_bytes=5_000)
-    (path,) = tmp_path.rglob("2024.parquet")
+@pytest.mark.parametrize("built", [False, True], ids=["found", "built"])
+def test_a_row_group_is_decoded_for_its_times_and_for_each_window_that_it_touches(tmp_path, monkeypatch, built):
+    path = _march(tmp_path)
+    if built:
+        stamps = pq.read_table(path)["SCEDTimeStamp"].to_pylist()
+        mark_as_built(path, [utc_seconds(datetime.strptime(stamp, "%m/%d/%Y %H:%M:%S")) for stamp in stamps])
     groups = pq.ParquetFile(path).num_row_groups
+    decoded = []
+    whole = pq.ParquetFile.iter_batches
+
+    def spy(self, *given, **more):
+        decoded.append((tuple(more["columns"]), tuple(more["row_groups"])))
+        return whole(self, *given, **more)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
+    many = Read(tmp_path, (GEN, WIND), block_bytes=5_000)
+    times = ("interval_start", "operating_day") if built else ("SCEDTimeStamp", "RepeatedHourFlag")
+    first_pass = [group for columns, group in decoded if set(columns) == set(times)]
+    assert first_pass == [(group,) for group in range(groups)]
+    second_pass = len(decoded) - groups
     assert groups > 10
-    assert max(asked) < groups
-    assert len(asked) < len(many.windows)
+    # days are cut out of groups: a window shares its first group with the window before, and the 900 s before it
+    windows = sum(1 for window in many.windows if not np.isnan(window.grids["base_point_mw"]).all())
+    assert second_pass <= groups + 2 * windows
 
 
 # --- settlement metering --------------------------------------------------------------------------------------------------------------------------
@@ -672,6 +698,16 @@ def test_the_interval_before_the_clocks_go_forward_is_the_eighth_however_its_end
     values, findings, _ = _metered(tmp_path)
     assert np.flatnonzero(~np.isnan(values[0])).tolist() == [quarter_hour_of(datetime(2024, 3, 10)) + 7]
     assert count_of(findings, "unusable_time", "sced_smne") == 0
+
+
+def test_metering_of_a_built_rollup_is_read_by_the_time_it_stores(tmp_path):
+    path = write_rollup(tmp_path, "sced_smne", 2024, _smne(date(2024, 1, 1), [50, 60]))
+    noon = utc_seconds(datetime(2024, 11, 3, 12))
+    mark_as_built(path, [noon, None], AUTUMN)
+    values, findings, log = _metered(tmp_path)
+    assert np.flatnonzero(~np.isnan(values[0])).tolist() == [quarter_hour_of(datetime(2024, 11, 3, 12))]
+    assert count_of(findings, "ambiguous_hour", "sced_smne") == 1
+    assert np.flatnonzero(log.days).tolist() == [AUTUMN.timetuple().tm_yday - 1]
 
 
 def test_an_interval_number_that_the_day_does_not_have_is_counted(tmp_path):
