@@ -5,6 +5,7 @@ batch: a year of SCED holds 35,000 stamps in 31 million rows.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -227,7 +228,7 @@ class RowSource:
     path: Path
     found: dict[str, str]
     layouts: list[frozenset[str]] = field(default_factory=list)
-    unusable_numbers: dict[str, int] = field(default_factory=dict)
+    unusable_numbers: Counter[str] = field(default_factory=Counter)
     _known: dict[tuple[str, str], tuple[pa.Array, Any]] = field(default_factory=dict)
 
     def once(self, name: str, kind: str, values: pa.Array, parse: Callable[[], Any]) -> Any:
@@ -294,6 +295,11 @@ class Rows:
             return self
         return Rows(self._source, self._batch, self.group, at if self._at is None else self._at[at])
 
+    def copied(self) -> "Rows":
+        """The same rows without the batch that they are a part of, which memory need not hold any longer."""
+        batch = self._batch if self._at is None else self._batch.take(pa.array(self._at))
+        return Rows(self._source, batch, self.group)
+
     def texts(self, name: str) -> tuple[CodeArray, list[str]]:
         """Codes (-1 where blank) and the trimmed texts they stand for."""
         if not self.has(name):
@@ -336,7 +342,7 @@ class Rows:
             # a NaN that is no null: something was reckoned wrong before the file was written
             unusable += int(np.isnan(values).sum()) - column.null_count
         if unusable:
-            self._source.unusable_numbers[name] = self._source.unusable_numbers.get(name, 0) + unusable
+            self._source.unusable_numbers[name] += unusable
             values = np.where(infinite, np.nan, values)
         return np.asarray(values, dtype=np.float64)
 
@@ -417,30 +423,11 @@ def _has_value(column: pa.Array) -> bool:
     return any(text and text.strip() for text in used)
 
 
-@dataclass
-class FileCount:
-    """What reading a file came to: filled while its rows are taken.
-
-    Attributes:
-        rows: rows read.
-        unusable_numbers: infinities and NaN by canonical column.
-    """
-
-    rows: int = 0
-    unusable_numbers: dict[str, int] = field(default_factory=dict)
-
-    def add(self, other: "FileCount") -> None:
-        """Count what another reading came to, too."""
-        self.rows += other.rows
-        for name, number in other.unusable_numbers.items():
-            self.unusable_numbers[name] = self.unusable_numbers.get(name, 0) + number
-
-
 def read_rows(
     dataset: Dataset,
     path: Path,
     columns: Sequence[str],
-    count: FileCount | None = None,
+    unusable: Counter[str] | None = None,
     groups: Sequence[int] | None = None,
     *,
     timed: bool = False,
@@ -451,7 +438,7 @@ def read_rows(
         dataset: what the file is.
         path: the file.
         columns: canonical names.
-        count: filled with what was read.
+        unusable: infinities and NaN of the numbers taken, by canonical column: added to.
         groups: row groups to read; all if not given.
         timed: whether the columns that say the time of a row are wanted too: `STORED_TIME` and its day where a file has them, else its labels.
 
@@ -471,7 +458,7 @@ def read_rows(
     wanted = {name: found[name] for name in columns if name in found}
     joined = [spelled[name] for name in wanted if len(spelled[name]) > 1]
     text = [heading for heading in wanted.values() if _is_text(schema.field(heading).type)]
-    source = RowSource(dataset, path, found, layouts)
+    source = RowSource(dataset, path, found, layouts, Counter() if unusable is None else unusable)
     # the layout is asked for only where it can say something
     partly = any(name not in layout for layout in layouts for name in wanted if name in dataset.columns)
     time_name = next((n for n in TIME_COLUMNS if n in wanted), None)
@@ -502,8 +489,6 @@ def read_rows(
             expected="a date in every row (the file's datetime column is wrong and is never read instead)",
             remedy="Build this file again from ERCOT's reports.",
         )
-    if count is not None:
-        count.add(FileCount(rows, source.unusable_numbers))
 
 
 def day_range(dataset: Dataset, path: Path, name: str, heading: str) -> tuple[int, int] | None:

@@ -32,7 +32,7 @@ from bess_assets.ercot.parsing import (
     parse_number,
     parse_wall_clock,
 )
-from bess_assets.ercot.rows import UNDECIDED, ClockChange, time_labels
+from bess_assets.ercot.rows import UNDECIDED, ClockChange, Times
 from bess_assets.errors import InputError
 
 TIME = "~time"
@@ -382,27 +382,26 @@ def distinct(values: IntArray) -> list[int]:
 
 def _times(dataset: Dataset, rows: Rows, bounds: IntArray) -> _Times:
     """Times of the rows of some reports, each of which ends where the next of `bounds` begins."""
-    labels = time_labels(rows)
+    times = Times.of(rows, _year(_EPOCH_YEAR))
     owner = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
-    years = np.where(labels.day == NO_VALUE, 0, years_of(labels.day))
-    utc = np.full(len(labels.day), NOWHERE)
-    twice = np.zeros(len(utc), dtype=bool)
+    years = np.where(times.day == NO_VALUE, 0, years_of(times.day))
+    utc, twice = np.full(len(years), NOWHERE), np.zeros(len(years), dtype=bool)
     for year in map(_year, np.unique(years[years > 0]).tolist()):
-        utc = np.where(years == year.year, labels.utc(year), utc)
+        utc = np.where(years == year.year, Times.of(rows, year).utc, utc)
         repeated = year.repeated_quarter_hours
         place = (utc - year.start) // _QUARTER_HOUR
         twice |= (place >= repeated.start) & (place < repeated.stop)
-    time, day, clock = utc[labels.of_row], labels.day[labels.of_row], labels.clock[labels.of_row]
+    time, day, clock = utc[times.of_row], times.day[times.of_row], times.clock[times.of_row]
     undecided = time == UNDECIDED
     for number in distinct(years_of(day[undecided])):
-        own = np.flatnonzero(undecided & (years[labels.of_row] == number))
+        own = np.flatnonzero(undecided & (years[times.of_row] == number))
         few = rows.keep(own)
         series = _series(dataset, few)
         flagged = rows.has("repeated_hour")
-        time[own] = ClockChange.of(few).starts(_year(number), series, owner[own], flagged=flagged)
+        time[own] = ClockChange.of([few]).starts(_year(number), series, owner[own], flagged=flagged)
     ambiguous = time == AMBIGUOUS
     if rows.has("sced_stamp"):
-        ambiguous |= _never_said(rows, clock, ambiguous | twice[labels.of_row], owner)
+        ambiguous |= _never_said(rows, clock, ambiguous | twice[times.of_row], owner)
     good = (time >= 0) | ambiguous
     return _Times(np.where(ambiguous, clock + CST_SECONDS, time), good & ~ambiguous, np.where(good, day, NO_VALUE))
 

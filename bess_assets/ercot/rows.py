@@ -5,9 +5,10 @@ interval, the stamp of a SCED run, or the end of a metered interval with its num
 are only counted.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear, day_ranges
 from bess_assets.ercot.datasets import DATASETS, Dataset, describe_file, partly_absent, suspicious_zeros
-from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, STORED_TIME, FileCount, Rows, read_rows
+from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, STORED_TIME, Rows, read_rows
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.threads import read_ahead
 
@@ -47,29 +48,57 @@ _AMBIGUOUS_TIME = {
 
 
 @dataclass(frozen=True)
-class Labels:
-    """The times that rows state; each distinct combination of their labels is one label here.
+class Times:
+    """The times that the rows of a batch state, in an operating year; each distinct combination of their labels is one label here.
 
     Attributes:
+        year: the operating year.
         of_row: label of each row; shape (rows,).
-        day: day number of each label, `NO_VALUE` where blank; shape (labels,).
+        day: day number of each label, of any year, `NO_VALUE` where blank; shape (labels,).
+        utc: start of each label's interval or run, UTC seconds; below zero `NOWHERE`, `AMBIGUOUS` or `UNDECIDED`; shape (labels,).
         clock: wall-clock seconds of each label, as if they were UTC, where there is a stamp; shape (labels,).
-        utc: start of each label's interval or run in a year, UTC seconds; below zero `NOWHERE`, `AMBIGUOUS` or `UNDECIDED`; shape (labels,).
     """
 
+    year: OperatingYear
     of_row: IntArray
     day: IntArray
+    utc: IntArray
     clock: IntArray
-    utc: Callable[[OperatingYear], IntArray]
 
+    @staticmethod
+    def of(rows: Rows, year: OperatingYear) -> "Times":
+        """The times of a batch, as its file stores them or else by its labels."""
+        if rows.has(STORED_TIME):
+            return _stored_times(rows, year)
+        if rows.has("sced_stamp"):
+            return _stamps(rows, year)
+        return _interval_ends(rows, year) if rows.has(INTERVAL_END) else _hour_labels(rows, year)
 
-def time_labels(rows: Rows) -> Labels:
-    """The times that a batch states, in UTC where its file stores it."""
-    if rows.has(STORED_TIME):
-        return _stored_times(rows)
-    if rows.has("sced_stamp"):
-        return _stamps(rows)
-    return _interval_ends(rows) if rows.has(INTERVAL_END) else _hour_labels(rows)
+    @cached_property
+    def rows(self) -> IntArray:
+        """Number of rows of each label."""
+        return np.bincount(self.of_row, minlength=len(self.day))
+
+    @cached_property
+    def index(self) -> IntArray:
+        """Index of each label's day, beyond 0..days-1 in another year, `NO_DAY` where blank."""
+        return np.where(self.day == NO_VALUE, NO_DAY, self.day - self.year.first_day)
+
+    @property
+    def held(self) -> IntArray:
+        """Distinct day indexes of the rows, blanks left out."""
+        return np.unique(self.index[(self.rows > 0) & (self.index != NO_DAY)])
+
+    @property
+    def unusable(self) -> int:
+        """Rows without a date, or of a time that the year does not have."""
+        ours = _within(self.year, self.day)[1] | (self.index == NO_DAY)
+        return int(self.rows[ours & (self.utc == NOWHERE)].sum())
+
+    @property
+    def ambiguous(self) -> int:
+        """Rows of the repeated hour that nothing tells apart."""
+        return int(self.rows[self.utc == AMBIGUOUS].sum())
 
 
 def _joined(*columns: tuple[CodeArray, IntArray]) -> tuple[IntArray, list[IntArray]]:
@@ -78,8 +107,7 @@ def _joined(*columns: tuple[CodeArray, IntArray]) -> tuple[IntArray, list[IntArr
     of_row = columns[0][0].astype(np.int64)
     for (codes, _), size in zip(columns[1:], sizes[1:], strict=True):
         of_row = of_row * size + codes
-    count = int(np.prod(sizes))
-    labels = np.arange(count) if count <= max(_MOST_LABELS, len(of_row)) else None
+    labels = np.arange(count) if (count := int(np.prod(sizes))) <= max(_MOST_LABELS, len(of_row)) else None
     if labels is None:
         encoded = pc.dictionary_encode(pa.array(of_row))
         of_row, labels = encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_numpy()
@@ -93,66 +121,51 @@ def _within(year: OperatingYear, day: IntArray) -> tuple[IntArray, BoolArray]:
     return np.where(inside, day, year.first_day) - year.first_day, inside
 
 
-def _stored_times(rows: Rows) -> Labels:
-    """UTC of a built rollup; blank where nothing tells two hours apart."""
-    of_row, (day, start) = _joined(rows.coded("operating_day", "day"), rows.coded(STORED_TIME, "utc"))
-
-    def utc(year: OperatingYear) -> IntArray:
-        _, inside = _within(year, day)
-        return np.where(inside, np.where(start == NO_VALUE, AMBIGUOUS, start), NOWHERE)
-
-    return Labels(of_row, day, start, utc)
-
-
-def _hour_labels(rows: Rows) -> Labels:
-    """A date and an hour ending, and an interval where the dataset has quarter-hours."""
-    columns = [rows.coded("operating_day"), rows.coded("hour_ending")]
-    quarters = "interval" in rows.dataset.columns
-    of_row, (day, hour, *intervals) = _joined(*columns, *([rows.coded("interval")] if quarters else []))
-    interval = intervals[0] if quarters else np.ones(len(day), dtype=np.int64)
-
-    def utc(year: OperatingYear) -> IntArray:
-        index, inside = _within(year, day)
-        start = _start(year, year.ordinary_hours(index, hour), interval)
-        return np.where(inside, np.where(year.is_clock_change(index), UNDECIDED, start), NOWHERE)
-
-    return Labels(of_row, day, np.zeros(len(day), dtype=np.int64), utc)
-
-
 def _start(year: OperatingYear, hour: IntArray, interval: IntArray) -> IntArray:
     """UTC seconds of intervals 1..4 of hours by position; `NOWHERE` where either does not exist."""
     good = (hour >= 0) & (interval >= 1) & (interval <= 4)
     return np.where(good, year.start + _HOUR * hour + _QUARTER_HOUR * (interval - 1), NOWHERE)
 
 
-def _stamps(rows: Rows) -> Labels:
+def _stored_times(rows: Rows, year: OperatingYear) -> Times:
+    """UTC of a built rollup; blank where nothing tells two hours apart."""
+    of_row, (day, start) = _joined(rows.coded("operating_day", "day"), rows.coded(STORED_TIME, "utc"))
+    _, inside = _within(year, day)
+    utc = np.where(inside, np.where(start == NO_VALUE, AMBIGUOUS, start), NOWHERE)
+    return Times(year, of_row, day, utc, start)
+
+
+def _hour_labels(rows: Rows, year: OperatingYear) -> Times:
+    """A date and an hour ending, and an interval where the dataset has quarter-hours."""
+    columns = [rows.coded("operating_day"), rows.coded("hour_ending")]
+    quarters = [rows.coded("interval")] if "interval" in rows.dataset.columns else []
+    of_row, (day, hour, *intervals) = _joined(*columns, *quarters)
+    index, inside = _within(year, day)
+    start = _start(year, year.ordinary_hours(index, hour), intervals[0] if quarters else np.ones_like(day))
+    utc = np.where(inside, np.where(year.is_clock_change(index), UNDECIDED, start), NOWHERE)
+    return Times(year, of_row, day, utc, np.zeros_like(day))
+
+
+def _stamps(rows: Rows, year: OperatingYear) -> Times:
     """The wall-clock stamp of a SCED run, and a flag that says which of the two 01:00 hours it lies in."""
     of_row, (clock, flag) = _joined(rows.coded("sced_stamp"), rows.coded("repeated_hour"))
     known = clock != NO_VALUE
-
-    def utc(year: OperatingYear) -> IntArray:
-        return np.where(known, year.stamps_to_utc(np.where(known, clock, 0), flag), NOWHERE)
-
-    return Labels(of_row, np.where(known, clock // 86_400, NO_VALUE), clock, utc)
+    utc = np.where(known, year.stamps_to_utc(np.where(known, clock, 0), flag), NOWHERE)
+    return Times(year, of_row, np.where(known, clock // 86_400, NO_VALUE), utc, clock)
 
 
-def _interval_ends(rows: Rows) -> Labels:
+def _interval_ends(rows: Rows, year: OperatingYear) -> Times:
     """The end of a metered quarter-hour and its number in the day; without a number the end decides, except on the 25-hour day."""
     of_row, (clock, number) = _joined(rows.coded(INTERVAL_END), rows.coded("interval_number"))
-    known = clock != NO_VALUE
     # the end of a day's last interval is midnight, or a second before it
-    inner = np.where(known, clock - 1, 0)
-    day = np.where(known, inner // 86_400, NO_VALUE)
-
-    def utc(year: OperatingYear) -> IntArray:
-        index, inside = _within(year, day)
-        by_end = year.stamped_numbers(index, inner % 86_400 // _QUARTER_HOUR + 1)
-        place = year.numbered_quarter_hours(index, np.where(number == NO_VALUE, by_end, number))
-        start = np.where(place >= 0, year.start + _QUARTER_HOUR * place, NOWHERE)
-        ambiguous = (number == NO_VALUE) & (index == year.autumn_day)
-        return np.where(inside, np.where(ambiguous, AMBIGUOUS, start), NOWHERE)
-
-    return Labels(of_row, day, clock, utc)
+    inner = np.where(clock == NO_VALUE, 0, clock - 1)
+    day = np.where(clock == NO_VALUE, NO_VALUE, inner // 86_400)
+    index, inside = _within(year, day)
+    by_end = year.stamped_numbers(index, inner % 86_400 // _QUARTER_HOUR + 1)
+    place = year.numbered_quarter_hours(index, np.where(number == NO_VALUE, by_end, number))
+    start = np.where(place >= 0, year.start + _QUARTER_HOUR * place, NOWHERE)
+    ambiguous = (number == NO_VALUE) & (index == year.autumn_day)
+    return Times(year, of_row, day, np.where(inside, np.where(ambiguous, AMBIGUOUS, start), NOWHERE), clock)
 
 
 @dataclass(frozen=True)
@@ -172,17 +185,16 @@ class ClockChange:
     repeated: IntArray
 
     @staticmethod
-    def of(rows: Rows) -> "ClockChange":
+    def of(parts: Sequence[Rows]) -> "ClockChange":
         """The labels of rows that are all of such days."""
-        columns, none = rows.dataset.columns, np.ones(rows.count, dtype=np.int64)
-        interval = rows.values("interval") if "interval" in columns else none
-        repeated = rows.values("repeated_hour") if "repeated_hour" in columns else -none
-        return ClockChange(rows.values("operating_day"), rows.values("hour_ending"), interval, repeated)
 
-    @staticmethod
-    def joined(parts: Sequence["ClockChange"]) -> "ClockChange":
-        """The labels of several batches."""
-        return ClockChange(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(ClockChange)))
+        def joined(name: str, absent: int) -> IntArray:
+            return np.concatenate(
+                [rows.values(name) if name in rows.dataset.columns else np.full(rows.count, absent) for rows in parts]
+            )
+
+        day, hour_ending = joined("operating_day", NO_VALUE), joined("hour_ending", NO_VALUE)
+        return ClockChange(day, hour_ending, joined("interval", 1), joined("repeated_hour", -1))
 
     def starts(
         self, year: OperatingYear, series: IntArray, report: IntArray | None = None, *, flagged: bool = False
@@ -210,51 +222,6 @@ class ClockChange:
                     names = np.arange(len(labels)) if part else same[own]
                     hour[own] = year.autumn_hours(names, labels, self.repeated[own])
         return _start(year, hour, self.interval)
-
-
-@dataclass(frozen=True)
-class Times:
-    """The labels of a batch in an operating year.
-
-    Attributes:
-        of_row: label of each row; shape (rows,).
-        day: index of each label's day, beyond 0..days-1 in another year, `NO_DAY` where blank; shape (labels,).
-        utc: start of each label's interval or run, UTC seconds, or below zero as in `Labels`; shape (labels,).
-        days: days in the year.
-    """
-
-    of_row: IntArray
-    day: IntArray
-    utc: IntArray
-    days: int
-
-    @staticmethod
-    def of(rows: Rows, year: OperatingYear) -> "Times":
-        """The times of a batch."""
-        labels = time_labels(rows)
-        day = np.where(labels.day == NO_VALUE, NO_DAY, labels.day - year.first_day)
-        return Times(labels.of_row, day, labels.utc(year), year.days)
-
-    @cached_property
-    def rows(self) -> IntArray:
-        """Number of rows of each label."""
-        return np.bincount(self.of_row, minlength=len(self.day))
-
-    @property
-    def held(self) -> IntArray:
-        """Distinct day indexes of the rows, blanks left out."""
-        return np.unique(self.day[(self.rows > 0) & (self.day != NO_DAY)])
-
-    @property
-    def unusable(self) -> int:
-        """Rows without a date, or of a time that the year does not have."""
-        ours = ((self.day >= 0) & (self.day < self.days)) | (self.day == NO_DAY)
-        return int(self.rows[ours & (self.utc == NOWHERE)].sum())
-
-    @property
-    def ambiguous(self) -> int:
-        """Rows of the repeated hour that nothing tells apart."""
-        return int(self.rows[self.utc == AMBIGUOUS].sum())
 
 
 # --- what a dataset holds ---------------------------------------------------------------------------------------------
@@ -376,23 +343,17 @@ def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], 
         zero = [name for name in description.zero_filled if name in used and name not in suspicious]
         absent = [name for name in missing if name not in description.blank]
         blank = [name for name in missing if name in description.blank]
-        findings.add("missing_columns", dataset.name, len(absent), f"{path.name}: {', '.join(absent)}")
-        findings.add(
-            "missing_columns", dataset.name, len(blank), f"{path.name}: blank in every row: {', '.join(blank)}"
-        )
         partly = [name for name in partly_absent(dataset, path) if name in used]
-        findings.add(
-            "missing_columns", dataset.name, len(partly), f"{path.name}: lacking in some reports: {', '.join(partly)}"
-        )
-        findings.add(
-            "unknown_headings",
-            dataset.name,
-            len(description.unknown),
-            f"{path.name}: {', '.join(description.unknown[:12])}",
-            warning=False,
-        )
-        findings.add("zero_filled", dataset.name, len(suspicious), f"{path.name}: {', '.join(suspicious)}")
-        findings.add("zero_filled", dataset.name, len(zero), f"{path.name}: {', '.join(zero)}", warning=False)
+        for kind, names, words, warning in (
+            ("missing_columns", absent, "", True),
+            ("missing_columns", blank, "blank in every row: ", True),
+            ("missing_columns", partly, "lacking in some reports: ", True),
+            ("unknown_headings", description.unknown, "", False),
+            ("zero_filled", suspicious, "", True),
+            ("zero_filled", zero, "", False),
+        ):
+            shown = ", ".join(names[:12] if kind == "unknown_headings" else names)
+            findings.add(kind, dataset.name, len(names), f"{path.name}: {words}{shown}", warning=warning)
 
 
 @dataclass(frozen=True)
@@ -415,17 +376,6 @@ class PlacedRows:
     columns: frozenset[str]
     absent: dict[str, BoolArray]
 
-    def keep(self, mask: BoolArray) -> "PlacedRows":
-        """The rows where the mask is True."""
-        return replace(
-            self,
-            series=self.series[mask],
-            step=self.step[mask],
-            numbers={name: values[mask] for name, values in self.numbers.items()},
-            texts={name: codes[mask] for name, codes in self.texts.items()},
-            absent={name: lacking[mask] for name, lacking in self.absent.items()},
-        )
-
     def has_any(self, columns: Sequence[str]) -> BoolArray:
         """True for rows whose file, or report, has one of the columns."""
         there = np.zeros(len(self.series), dtype=bool)
@@ -439,14 +389,14 @@ class Counted:
     """What was odd about the rows of a dataset.
 
     Attributes:
-        numbers: rows read, and numbers of the known series that cannot be used.
+        numbers: numbers of the known series that cannot be used, by canonical column.
         unusable_time: rows of any series without a place in the calendar.
         ambiguous: rows of any series in the repeated hour that nothing tells apart.
         repeats: rows of the known series that say the same as a later one.
         contradictions: rows of the known series that a later one overrules.
     """
 
-    numbers: FileCount = field(default_factory=FileCount)
+    numbers: Counter[str] = field(default_factory=Counter)
     unusable_time: int = 0
     ambiguous: int = 0
     repeats: int = 0
@@ -454,7 +404,7 @@ class Counted:
 
     def add(self, other: "Counted") -> None:
         """Count other known series of the same files, too."""
-        self.numbers.add(other.numbers)
+        self.numbers += other.numbers
         self.repeats += other.repeats
         self.contradictions += other.contradictions
 
@@ -464,7 +414,7 @@ class Counted:
         findings.add("unusable_time", dataset.name, self.unusable_time, _NO_SUCH_TIME[kind])
         findings.add("ambiguous_hour", dataset.name, self.ambiguous, _AMBIGUOUS_TIME[kind])
         for name in names:
-            findings.add("unusable_numbers", dataset.name, self.numbers.unusable_numbers.get(name, 0), name)
+            findings.add("unusable_numbers", dataset.name, self.numbers[name], name)
         findings.add("duplicate_rows", dataset.name, self.repeats, "equal rows", warning=False)
         findings.add("contradicting_rows", dataset.name, self.contradictions, "the later row was taken")
 
@@ -519,7 +469,7 @@ class YearRows:
         self._step = step_seconds or (_HOUR if "interval" not in self._dataset.columns else _QUARTER_HOUR)
         self._leave_out = leave_out
         self._also = also
-        self._undecided: list[tuple[PlacedRows, ClockChange]] = []
+        self._undecided: list[Rows] = []
         self.held = np.zeros(inputs.year.hours, dtype=bool)
         self.log = DayLog(inputs.year, codes.known, beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
         self.counted = Counted()
@@ -549,10 +499,10 @@ class YearRows:
         )
         self._hold(times.utc[named > 0])
         if times.rows[times.utc == UNDECIDED].any():
-            self._keep_undecided(rows, times)
+            self._undecided.append(rows.keep(times.utc[times.of_row] == UNDECIDED).copied())
         known, series = self._codes.find(names, texts)
         label = times.of_row[known]
-        self.log.saw(times.day[label], series)
+        self.log.saw(times.index[label], series)
         utc = times.utc[label]
         placed = utc >= 0
         return self._placed(rows.keep(np.flatnonzero(known)[placed]), series[placed], utc[placed])
@@ -570,23 +520,18 @@ class YearRows:
             absent=rows.absent(self._numbers),
         )
 
-    def _keep_undecided(self, rows: Rows, times: Times) -> None:
-        rows = rows.keep(times.utc[times.of_row] == UNDECIDED)
-        series = self._codes.translate(*rows.texts(self._key))
-        placed = self._placed(rows, series, np.full(rows.count, self._year.start))
-        self._undecided.append((placed, ClockChange.of(rows)))
-
     def _decided(self) -> Iterator[PlacedRows]:
-        parts = [placed for placed, _ in self._undecided]
-        series = np.concatenate([part.series for part in parts])
-        utc = ClockChange.joined([labels for _, labels in self._undecided]).starts(self._year, series)
+        """Rows of the clock-change days: all series tell what a label means."""
+        parts = self._undecided
+        series = [self._codes.translate(*rows.texts(self._key)) for rows in parts]
+        every = np.concatenate(series)
+        utc = ClockChange.of(parts).starts(self._year, every)
         self.counted.unusable_time += int((utc < 0).sum())
-        self._hold(utc[series >= 0])
-        wanted = (utc >= 0) & (series >= 0) & (series < self._codes.known)
-        step = (utc - self._year.start) // self._step
-        ends = np.cumsum([len(part.series) for part in parts])[:-1]
-        for part, here, there in zip(parts, np.split(wanted, ends), np.split(step, ends), strict=True):
-            yield replace(part, step=there).keep(here)
+        self._hold(utc[every >= 0])
+        ends = np.cumsum([rows.count for rows in parts])[:-1]
+        for rows, own, starts in zip(parts, series, np.split(utc, ends), strict=True):
+            wanted = (starts >= 0) & (own >= 0) & (own < self._codes.known)
+            yield self._placed(rows.keep(wanted), own[wanted], starts[wanted])
 
     def report(self, findings: Findings, *, first_day: int = 0) -> None:
         """Add what is absent or could not be used; call after iterating.

@@ -318,7 +318,7 @@ class RunReader:
             return
         times = Times.of(rows, self._year)
         label = times.of_row[known]
-        self.log.saw(times.day[label], series)
+        self.log.saw(times.index[label], series)
         place = np.searchsorted(self.starts[low:high], times.utc)
         there = np.append(self.starts[low:high], NO_VALUE)[place] == times.utc
         run = np.where(there, low + place, -1)[label]

@@ -390,7 +390,7 @@ def test_rows_with_a_flag_and_rows_without_one_in_the_same_batch_each_keep_their
         row.setdefault("repeated_hour", None)
     write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
     read = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw"])
-    assert read.starts.tolist() == [utc_seconds(datetime.strptime(stamp, "%m/%d/%Y %H:%M:%S")) for stamp in stamps]
+    assert read.starts.tolist() == [utc_seconds(stamp) for stamp in stamps]
 
 
 def test_a_flag_and_a_stamp_that_no_row_has_together_make_no_run(tmp_path):
