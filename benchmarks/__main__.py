@@ -4,7 +4,7 @@ Belongs here: which contender runs when, whether its money is right, medians and
 Does not: what a contender does (children.py, other_roads.py), how long answers take (queries.py), rolling up (rollup.py).
 
 Each contender runs in a process of its own, in turn, as many rounds as asked for; the floor before and after ours in each round, so that both meet the same
-machine. A contender whose money is not the simulator's is reported as wrong and its time is not shown.
+machine. A contender whose money is not that of the second settlement is reported as wrong and its time is not shown.
 """
 
 import argparse
@@ -43,7 +43,7 @@ Answer = dict[str, Any]
 
 
 class WrongMoneyError(Exception):
-    """A contender came to other money than the simulator."""
+    """A contender has other money than the second settlement."""
 
 
 @dataclass
@@ -141,7 +141,8 @@ class Bench:
 
     def made(self, name: str, years: Sequence[int], batteries: int | None) -> Path:
         """Simulated years of real size, or with few of everything, in a folder of their own."""
-        from bess_assets.simulator import ercot_size, simulate_real_size  # noqa: PLC0415
+        from bess_assets.second_settlement.answer import write_answer  # noqa: PLC0415
+        from bess_assets.simulator import ercot_size, pairs, simulate_real_size  # noqa: PLC0415
         from bess_assets.simulator.real_size import small_size  # noqa: PLC0415
 
         folder = self.folder / (f"{name}_quick" if self.options.quick else name)
@@ -149,6 +150,8 @@ class Bench:
             folder.mkdir(parents=True, exist_ok=True)
             size = ercot_size if batteries is None else lambda _: small_size(batteries)
             simulate_real_size(folder, years, size=size, days=QUICK_DAYS if self.options.quick else None)
+            for year in years:
+                write_answer(folder, "rollups", year, pairs(years, size(year).batteries, 1))
             (folder / "made").touch()
         return folder
 
@@ -217,7 +220,7 @@ def _processor() -> str:
 
 
 def truth(folder: Path, year: int) -> dict[str, float]:
-    """Total of each battery whose total is known, as the simulator reckoned it."""
+    """Total of each battery whose total is known, by the second settlement."""
     import csv  # noqa: PLC0415
 
     with (folder / "truth" / f"leaderboard_{year}.csv").open(encoding="utf-8", newline="") as file:

@@ -10,7 +10,7 @@ from typing import Any
 
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings, load_settings
-from bess_assets.simulator import Form, Hazards, Scale, simulate, simulate_real_size
+from bess_assets.simulator import Form, Hazards, Scale, ercot_size, pairs, simulate, simulate_real_size
 from bess_assets.store.fingerprint import content_digest
 from bess_assets.store.journal import package_version, read_run
 from bess_assets.store.made_up import MARKER, RUNS_FOLDER
@@ -97,7 +97,7 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     """Simulate a market into a folder, unless it is there already.
 
     Args:
-        folder: the files go to `folder/rollups` or `folder/reports`, the right answer to `folder/truth`.
+        folder: the files go to `folder/rollups` or `folder/reports`; the right answer of other files is removed from `folder/truth`.
         market: the market.
         progress: receives a few words on each part of the work.
 
@@ -115,7 +115,7 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     known = earlier["files"] if earlier and earlier["market"] == market.described() else None
     if known and all((written / name).is_file() for name in known):
         return False
-    for path in _data_files(written, market.form):
+    for path in [*_data_files(written, market.form), *(folder / "truth").glob("leaderboard_*.csv")]:
         path.unlink()
     written.mkdir(parents=True, exist_ok=True)
     # A marker without a list of files marks a simulation that did not end.
@@ -132,6 +132,27 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     written_files = {_name(written, path): content_digest(path) for path in _data_files(written, market.form)}
     _write_marker(marker, market, written_files)
     return True
+
+
+def write_right_answer(folder: Path, market: Market, progress: Callable[[str], None] | None = None) -> None:
+    """Write what the published rows of a simulated market are worth, for the years whose answer is not there.
+
+    The second settlement makes the answer of the files that `write_market` wrote, and so shares no code with the settlement that it is held against.
+
+    Args:
+        folder: as for `write_market`; the answer goes to `truth/leaderboard_<year>.csv` and `truth/leaderboard_monthly_<year>.csv`.
+        market: what has been simulated.
+        progress: called with a few words on what has been done.
+    """
+    from bess_assets.second_settlement.answer import answer_files, write_answer  # noqa: PLC0415  loads pandas
+
+    for year in market.years:
+        if all(path.is_file() for path in answer_files(folder, year)):
+            continue
+        count = market.batteries if market.scale == "small" else ercot_size(year).batteries
+        write_answer(folder, market.form, year, pairs(market.years, count, market.seed))
+        if progress:
+            progress(f"{year}: the right answer")
 
 
 def _refuse_foreign_files(written: Path, form: Form, marker: Mapping[str, Any] | None) -> None:

@@ -36,7 +36,6 @@ def pytest_report_header() -> str:
 
 SHARING = {
     "worlds": (
-        "test_truth.py",
         "test_second_settlement.py",
         "test_properties.py",
         "test_project.py",

@@ -1,7 +1,7 @@
 """What must hold of any market: sums, shifts, repeats, and that the unknown never becomes money.
 
 Belongs here: properties of the tables of whole years, and of the formulas on any numbers.
-Does not: whether the figures are right (test_truth.py, test_second_settlement.py).
+Does not: whether the figures are right (test_second_settlement.py).
 """
 
 import hashlib

@@ -1,8 +1,4 @@
-"""The whole road from ERCOT's own report files: the same boards as from rollups, to the byte, and the simulator's truth.
-
-Belongs here: whole made-up years published as reports, rolled up and settled.
-Does not: how a rollup is built (ercot/test_rollup.py), the road from rollups (test_truth.py).
-"""
+"""Whole made-up years published as ERCOT's report files, rolled up and settled: the boards are those of rollups, to the byte, and of the second settlement."""
 
 from pathlib import Path
 
@@ -15,8 +11,7 @@ from bess_assets.settlement.award_checks import MCPC_CHECK
 from bess_assets.simulator import simulate
 from bess_assets.store.journal import CheckEntry, read_run
 from bess_assets_tests.conftest import Reported, Worlds
-from bess_assets_tests.test_truth import BOARDS, board_differences, cent_differences
-from bess_assets_tests.worlds import EARLY, LATE, Plan, World, some
+from bess_assets_tests.worlds import EARLY, KEYS, LATE, Plan, World, board_differences, some
 
 pytestmark = pytest.mark.timeout(1_800)
 """The first test to ask for the made-up market waits for it; the slow ones make eight years."""
@@ -41,7 +36,7 @@ def from_reports(folder: Path, plan: Plan) -> tuple[World, RollUp]:
 def unlike(one: World, other: World, year: int) -> list[str]:
     """Boards of a year whose bytes differ."""
     return [
-        b for b in BOARDS if len({(w.settings.results / b / f"{year}.parquet").read_bytes() for w in (one, other)}) != 1
+        b for b in KEYS if len({(w.settings.results / b / f"{year}.parquet").read_bytes() for w in (one, other)}) != 1
     ]
 
 
@@ -50,12 +45,11 @@ def test_reports_give_the_same_boards_as_rollups_to_the_byte(reported: Reported)
         assert unlike(reported.from_reports, reported.from_rollups, year) == []
 
 
-def test_boards_from_reports_equal_the_truth(reported: Reported) -> None:
-    for year in reported.from_reports.plan.years:
-        for board in BOARDS:
-            world = reported.from_reports
-            wrong = cent_differences(world, board, year) + board_differences(world, board, year)
-            assert not wrong, some(wrong)
+def test_boards_from_reports_equal_the_second_settlement_of_the_reports(reported: Reported) -> None:
+    world = reported.from_reports
+    for year in world.plan.years:
+        wrong = board_differences(world, year, world.settled_again(year))
+        assert not wrong, some(wrong)
 
 
 def test_the_simulated_reports_state_clearing_prices_and_they_agree(reported: Reported) -> None:
@@ -117,22 +111,22 @@ def test_every_year_gives_the_same_boards_from_reports_as_from_rollups(
     assert rolled.refused == []
     for year in plan.years:
         assert unlike(world, worlds.of(year), year) == []
-        for board in BOARDS:
-            wrong = cent_differences(world, board, year) + board_differences(world, board, year)
-            assert not wrong, f"{year} {board}: {some(wrong)}"
+        wrong = board_differences(world, year, world.settled_again(year))
+        assert not wrong, f"{year}: {some(wrong)}"
         for built in rolled.built:
             assert read_manifest(built.path) == built.manifest
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", WILD, ids=lambda p: f"{p.years[0]}_{p.years[-1]}")
-def test_reports_that_lack_columns_give_the_truth_of_what_they_hold(tmp_path: Path, plan: Plan) -> None:
-    """Every figure equals the truth that was reckoned for those files, which is null where they leave it unknown."""
+def test_reports_that_lack_columns_are_worth_what_the_second_settlement_makes_of_them(
+    tmp_path: Path, plan: Plan
+) -> None:
+    """Every figure equals that of the second settlement, which is null where the files leave it unknown."""
     world, _ = from_reports(tmp_path, plan)
     for year in plan.years:
-        for board in BOARDS:
-            wrong = cent_differences(world, board, year) + board_differences(world, board, year)
-            assert not wrong, f"{year} {board}: {some(wrong)}"
+        wrong = board_differences(world, year, world.settled_again(year))
+        assert not wrong, f"{year}: {some(wrong)}"
     kinds = {
         f["kind"]
         for year in plan.years

@@ -1,33 +1,36 @@
-"""The whole road against a second settlement, written in pandas from the market reference alone (`second_settlement/settlement.py`).
+"""Whole years of made-up markets, from rollup files to both boards, against the second settlement: every figure on the way, every column of every board.
 
-Belongs here: every quarter-hour, hour, day, month and year of the made-up markets, to a millionth.
-Does not: whether the second settlement itself is right (test_independent_by_hand.py).
+The second settlement is written from the market reference alone, and is itself held against sums by hand (test_independent_by_hand.py).
 """
+
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from bess_assets.ercot.products import PRODUCTS
-from bess_assets.second_settlement.settlement import BOARD_COLUMNS, Settlement, settle
-from bess_assets.second_settlement.source import RollupFiles
+from bess_assets.run import STEPS
+from bess_assets.second_settlement.board import BOARD_COLUMNS
+from bess_assets.second_settlement.settlement import Settlement
+from bess_assets.store.journal import read_run
 from bess_assets_tests.conftest import Worlds
-from bess_assets_tests.worlds import KEYS, World, differences, some
+from bess_assets_tests.worlds import KEYS, Plan, World, board_differences, differences, make, some
 
 pytestmark = pytest.mark.timeout(900)
 """The first test to ask for the made-up markets waits for them."""
 
 Case = tuple[World, int, Settlement]
 
-FAST = [("late", 2023), ("late", 2025)]
-"""A combo year with the start of ECRS, and the year of the seam."""
-SLOW = [
-    ("early", 2019),
-    ("early", 2020),
-    ("early", 2021),
-    ("early", 2022),
-    ("late", 2024),
-    ("late", 2026),
-    ("wild", 2023),
+YEARS = range(2019, 2027)
+SWEEP = [
+    Plan((2019, 2020), batteries=14, seed=11, hazards="wild"),
+    Plan((2021,), batteries=17, seed=12, hazards="none"),
+    Plan((2022,), batteries=24, seed=13, hazards="wild"),
+    Plan((2022, 2023), batteries=13, seed=14, hazards="harmless"),
+    Plan((2024,), batteries=20, seed=15, hazards="wild"),
+    Plan((2024, 2025), batteries=12, seed=16, hazards="wild"),
+    Plan((2025, 2026), batteries=14, seed=17, hazards="wild"),
+    Plan((2026,), batteries=30, seed=18, hazards="harmless"),
 ]
 DAILY_MONEY = [
     "da_energy_usd",
@@ -51,25 +54,16 @@ DAILY_RENAMED = {
 }
 
 
-def _batteries(world: World, year: int) -> pd.DataFrame:
-    """Names and pairs, which the second settlement is handed; the truth has checked them."""
-    registry = world.table("bess_registry", year)
-    batteries = registry[["battery", "gen_resource", "load_resource", "esr_resource"]].copy()
-    return batteries.assign(
-        charging_known=registry["charging"] != "unknown", load_as_only=registry["pair_status"] == "name_only"
-    )
-
-
 @pytest.fixture(
     scope="module",
-    params=[*FAST, *(pytest.param(case, marks=pytest.mark.slow) for case in SLOW)],
-    ids=lambda case: f"{case[0]}_{case[1]}",
+    params=[*(("of", year) for year in YEARS), ("wild", 2023)],
+    ids=lambda case: f"{case[1]}{'' if case[0] == 'of' else '_wild'}",
 )
 def settled(request: pytest.FixtureRequest, worlds: Worlds) -> Case:
     """A market, a year, and its second settlement, which all tests of that year share."""
     name, year = request.param
-    world: World = getattr(worlds, name)
-    return world, year, settle(RollupFiles(world.rollups), year, _batteries(world, year))
+    world = worlds.wild if name == "wild" else worlds.of(year)
+    return world, year, world.settled_again(year)
 
 
 def _seconds(times: pd.Series) -> pd.Series:
@@ -116,10 +110,49 @@ def test_days_agree(settled: Case) -> None:
     _check(expected, daily, ["battery", "operating_day"], columns)
 
 
-@pytest.mark.parametrize("board", ["leaderboard", "leaderboard_monthly"])
-def test_boards_agree(settled: Case, board: str) -> None:
-    world, year, second = settled
-    keys = KEYS[board]
-    expected, found = getattr(second, board), world.table(board, year)
-    _check(expected, found, keys, [column for column in BOARD_COLUMNS if column not in keys])
-    assert expected[keys].to_numpy().tolist() == found[keys].to_numpy().tolist(), "rows stand in another order"
+def test_every_column_of_a_board_agrees_every_dollar_to_a_cent_and_rows_are_in_the_same_order(settled: Case) -> None:
+    wrong = board_differences(*settled)
+    assert not wrong, some(wrong)
+
+
+def test_the_second_settlement_has_every_column_of_the_board_but_notes_and_sources(settled: Case) -> None:
+    world, year, _ = settled
+    for board in KEYS:
+        missing = set(world.table(board, year).columns) - set(BOARD_COLUMNS)
+        assert missing <= {"month", "notes", "quantity_source"}
+
+
+def test_the_markets_hold_what_could_go_wrong(worlds: Worlds) -> None:
+    boards = {year: worlds.of(year).table("leaderboard", year) for year in YEARS}
+    for year, board in boards.items():
+        assert board["rank"].notna().sum() >= 3, year
+        assert board["excluded_reason"].notna().any(), year
+    assert all(boards[year]["as_ecrs_usd"].isna().all() for year in range(2019, 2023))
+    assert boards[2023]["as_ecrs_usd"].notna().any()
+    for year, board in boards.items():
+        assert (board["as_regup_rt_usd"].fillna(0.0).abs() > 1).any() == (year >= 2025), year
+    reasons = " ".join(pd.concat(boards.values())["excluded_reason"].dropna())
+    for phrase in ("charging unknown", "energy coverage"):
+        assert phrase in reasons
+    assert boards[2025][["gen_resource", "esr_resource"]].notna().all(axis=1).sum() >= 6, "renamed batteries"
+    points = worlds.late.table("bess_registry", 2023).set_index("battery")["settlement_points"]
+    assert points.str.contains(";").any(), "a battery that changes its node"
+    assert points.str.split(";").explode().duplicated().any(), "two batteries at one node"
+
+
+def test_wild_files_lack_columns_and_the_run_record_says_which(worlds: Worlds) -> None:
+    record = read_run(worlds.wild.settings.results, 2023)
+    findings = [finding for table in STEPS for finding in record["tables"][table]["findings"]]
+    assert any(finding["kind"] == "missing_columns" and finding["detail"] for finding in findings)
+    board = worlds.wild.table("leaderboard", 2023)
+    assert board["total_usd"].isna().any()
+    assert board["rt_metered_usd"].notna().any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", SWEEP, ids=lambda p: f"{p.years[0]}_{p.years[-1]}_{p.batteries}_{p.seed}_{p.hazards}")
+def test_boards_of_other_markets_agree_too(tmp_path: Path, plan: Plan) -> None:
+    world = make(tmp_path, plan)
+    for year in plan.years:
+        wrong = board_differences(world, year, world.settled_again(year))
+        assert not wrong, f"{year}: {some(wrong)}"

@@ -1,7 +1,7 @@
 """Made-up markets, each simulated and settled once for all tests that look at whole years.
 
-Belongs here: which markets, making them in processes of their own, reading what came out, comparing two tables cell by cell.
-Does not: what must hold (test_truth.py, test_second_settlement.py, test_properties.py).
+A market is settled twice: by the steps of the package, and by the second settlement from the same files and the simulator's own pairs. Tables of the two
+are compared cell by cell.
 """
 
 import math
@@ -17,10 +17,15 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from bess_assets import run as pipeline
+from bess_assets.second_settlement.board import BOARD_COLUMNS
+from bess_assets.second_settlement.csv_reports import ReportFolder
+from bess_assets.second_settlement.settlement import Settlement, settle
+from bess_assets.second_settlement.source import RollupFiles
 from bess_assets.settings import Settings, load_settings
-from bess_assets.simulator import simulate
+from bess_assets.simulator import pairs, simulate
 
 ROOT = Path(__file__).resolve().parent.parent
+CENT = 0.01
 KEYS = {"leaderboard": ["battery"], "leaderboard_monthly": ["month", "battery"]}
 
 
@@ -48,7 +53,7 @@ WILD = Plan((2023,), batteries=12, seed=2, hazards="wild")
 
 @dataclass(frozen=True)
 class World:
-    """A market with its truth, settled; published as rollups or as reports."""
+    """A market, settled; published as rollups or as reports."""
 
     folder: Path
     plan: Plan
@@ -65,9 +70,16 @@ class World:
         where = "BESS_ROLLUPS" if self.form == "rollups" else "BESS_REPORTS"
         return load_settings(self.folder / "home", {where: str(self.folder / self.form)})
 
-    def truth(self, board: str, year: int) -> pd.DataFrame:
-        """What the simulator reckoned."""
-        return pd.read_csv(self.folder / "truth" / f"{board}_{year}.csv")
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """Which resources form each battery, as the simulator made them."""
+        return pd.DataFrame(pairs(self.plan.years, self.plan.batteries, self.plan.seed))
+
+    def settled_again(self, year: int) -> Settlement:
+        """What the second settlement makes of the published files."""
+        files = self.folder / self.form
+        source = RollupFiles(files) if self.form == "rollups" else ReportFolder(files, year)
+        return settle(source, year, self.pairs)
 
     def table(self, name: str, year: int) -> pd.DataFrame:
         """A result table."""
@@ -137,6 +149,22 @@ def differences(
             wrong = (want != have).to_numpy()
         for _, row in both[wrong].iterrows():
             texts.append(f"{row[keys].tolist()} {column}: {row[column]} expected, {row[f'{column}_found']} found")
+    return texts
+
+
+def board_differences(world: World, year: int, again: Settlement) -> list[str]:
+    """What differs between the boards of a year and those of the second settlement: any column, a dollar by over a cent, the order of rows."""
+    texts = []
+    for board, keys in KEYS.items():
+        expected, found = getattr(again, board), world.table(board, year)
+        columns = [column for column in BOARD_COLUMNS if column not in keys]
+        texts += [f"{board} {text}" for text in differences(expected, found, keys, columns)]
+        both = expected.merge(found, on=keys, suffixes=("", "_found"))
+        for column in (column for column in columns if column.endswith("_usd")):
+            off = (both[column].astype(float) - both[f"{column}_found"].astype(float)).abs() > CENT
+            texts += [f"{board} {row[keys].tolist()} {column} by over a cent" for _, row in both[off].iterrows()]
+        if expected[keys].to_numpy().tolist() != found[keys].to_numpy().tolist():
+            texts.append(f"{board}: rows are in another order")
     return texts
 
 

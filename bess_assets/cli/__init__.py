@@ -60,7 +60,7 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
         _show_leaderboard(settings, _Period(year), None, None, "table")
     elsewhere = any(os.environ.get(name) for name in ("BESS_ROLLUPS", "BESS_RESULTS", "DAGSTER_HOME"))
     bess = "bess" if settings.home == Options().settings().home and not elsewhere else _bess_at(settings.home)
-    click.echo(f"\nResults: {settings.results}/<table>/<year>.parquet; the right answer: {settings.home / 'truth'}")
+    click.echo(f"\nResults: {settings.results}/<table>/<year>.parquet")
     for year in good[-1:]:
         click.echo(f"The page, for any browser: {report_files(settings.results, LEADERBOARD_REPORT, year)[0]}")
     click.echo(f"Another year: {bess} leaderboard {years[0]}\nIn the browser: {bess} ui")
@@ -106,19 +106,22 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
 def simulate(ctx: click.Context, /, options: Options, folder: Path, **market: Any) -> None:
     """Write the rollups or reports of a made-up market, and the right answer for them.
 
-    Rollups go to DIR/rollups, reports to DIR/reports, the answer to DIR/truth/leaderboard_<year>.csv: the revenue of the published rows, computed by
-    code that shares nothing with the settlement.
+    Rollups go to DIR/rollups, reports to DIR/reports, the answer to DIR/truth/leaderboard_<year>.csv and leaderboard_monthly_<year>.csv: the boards of
+    the published rows by a second settlement, which shares no code with the first (bess compare-csv).
 
     --scale ercot writes rollups only, of 2024, 2026 or both (2024 if --years is not given), in time order and with harmless hazards; it takes neither
     --batteries nor --hazards. The SCED files of 2026 hold storage only.
     """
-    from bess_assets.demo import Market
+    from bess_assets.demo import Market, write_right_answer
 
     del options
     folder, form = folder.absolute(), market["form"]
     if market["scale"] == "ercot":
         market["years"] = _real_size_years(ctx, **market)
-    written = _simulate(folder, Market(**market))
+    made_up = Market(**market)
+    written = _simulate(folder, made_up)
+    with long_work() as tell:
+        write_right_answer(folder, made_up, lambda text: tell(text, True))
     click.echo(f"{form.capitalize() if written else 'That market is there already'}: {folder / form}")
     bess = _bess_at(folder)
     first = "" if form == "rollups" else f"{bess} rollup && "

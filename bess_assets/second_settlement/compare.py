@@ -16,7 +16,7 @@ import pandas as pd
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.errors import InputError, NotRefreshedError
 from bess_assets.second_settlement.csv_reports import ReportFolder
-from bess_assets.second_settlement.settlement import USER_NODE_COLUMNS, settle_months
+from bess_assets.second_settlement.settlement import USER_NODE_COLUMNS, settle_boards
 from bess_assets.second_settlement.source import UnusableRowsError
 from bess_assets.settings import Settings
 from bess_assets.settlement.battery_table import read_user_table
@@ -149,7 +149,7 @@ def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> 
         )
     folder = ReportFolder(settings.reports, year, say)
     try:
-        again = settle_months(
+        _, again = settle_boards(
             folder,
             year,
             second_road_batteries(registry),

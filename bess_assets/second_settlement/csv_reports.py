@@ -20,14 +20,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from bess_assets.second_settlement.source import FLAG, Piece, TextPiece, plain
+from bess_assets.second_settlement.source import FLAG, Piece, plain
 
 CENTRAL = ZoneInfo("America/Chicago")
 BYTES_AT_ONCE = 30_000_000
@@ -286,7 +288,7 @@ class ReportFolder:
         numbers = np.repeat(np.arange(len(rows)) + self._number, rows)
         self._number += len(rows)
         name = labels[0] if len(labels) == 1 else f"{labels[0]} .. {labels[-1]}"
-        yield TextPiece(name, frame, pd.Series(numbers, dtype="int64"))
+        yield Piece(name, tuple(map(str, frame.columns)), numbers, partial(_texts, frame))
 
     def _together(self, waiting: list[tuple[Report, bytes]]) -> tuple[pd.DataFrame, list[int]] | None:
         """Many small reports read in one go, and the rows of each; None if anything is odd about one of them, which reading each alone then names.
@@ -413,6 +415,11 @@ def dataset_of(headings: Sequence[str], first_row: Sequence[str], name: str) -> 
         storage = kind == "ESR" if kind else "esr" in name.lower()
         return "DAM_ESR_Resources" if storage else dataset
     return dataset
+
+
+def _texts(frame: pd.DataFrame, heading: str) -> pa.ChunkedArray:
+    texts = pa.array(frame[heading], type=pa.string(), from_pandas=True)
+    return texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
 
 
 def _layout(report: Report) -> tuple[tuple[str, ...], bool]:

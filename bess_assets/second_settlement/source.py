@@ -1,24 +1,28 @@
-"""What the second settlement reads: pieces of a dataset whose columns go by any of several headings.
+"""Published rows as the second settlement reads them: pieces of a dataset whose columns go by any of several headings.
 
-Belongs here: one piece of a dataset and how its values are read as texts, numbers, labels, times and flags; pieces that are rollup files.
-Does not: pieces that are ERCOT's reports (csv_reports.py), what a value means (settlement.py).
+A piece is some rows with the same columns, in the order of publication. Rollup files are read here, ERCOT's reports in csv_reports.py.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 FLAG = ("dstflag", "repeatedhourflag")
+ROWS_AT_ONCE = 1_000_000
+"""About how many rows of a rollup file are a piece."""
+
 _TIMES_AS_WRITTEN = (
     "%m/%d/%Y",
     "%m/%d/%Y %H:%M:%S",
@@ -30,7 +34,7 @@ _TIMES_AS_WRITTEN = (
 
 
 class UnusableRowsError(ValueError):
-    """What was published cannot be settled: names the file and the column, or the day that nothing holds."""
+    """Published rows that cannot be settled: names the file and the column, or the year of which there are none."""
 
 
 @cache
@@ -39,71 +43,51 @@ def plain(heading: str) -> str:
     return re.sub(r"[^a-z0-9]", "", heading.lower())
 
 
+@dataclass(frozen=True)
 class Piece:
-    """Some rows of a dataset that have the same columns, in the order of publication; ``datetime`` is never read.
+    """Some rows of a dataset that have the same columns, in the order of publication.
 
-    Args:
+    Attributes:
         name: the file or files, for messages.
         headings: as spelled.
-        rows: how many.
+        reports: a number for each row, equal in the rows of one file or report, ascending over all pieces of a dataset.
+        stored: the column of a heading, as stored.
     """
 
-    def __init__(self, name: str, headings: Iterable[str], rows: int) -> None:
-        self.name = name
-        self.rows = rows
-        self._headings = {plain(heading): heading for heading in reversed(list(headings))}
+    name: str
+    headings: tuple[str, ...]
+    reports: npt.NDArray[np.int64]
+    stored: Callable[[str], pa.ChunkedArray]
 
-    def read(self, heading: str) -> pa.ChunkedArray:
-        """The column of a heading, as stored."""
-        raise NotImplementedError
-
-    def reports(self) -> pd.Series[Any]:
-        """A number for each row that is the same in the rows of one file or report, ascending over all pieces of a dataset."""
-        raise NotImplementedError
-
-    def column(self, spellings: Iterable[str]) -> pa.ChunkedArray | None:
-        """The first of these columns that there is, or None."""
-        for spelling in spellings:
-            if spelling in self._headings:
-                return self.read(self._headings[spelling])
-        return None
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return len(self.reports)
 
     def where(self, wanted: pd.Series[Any]) -> Piece:
-        """Some of the rows, with the same headings, so that what is absent stays absent.
-
-        Args:
-            wanted: True for each row to keep.
-        """
-        return _Part(self, self._headings.values(), wanted)
+        """The rows for which `wanted` is True, with the same headings, so that an absent column stays absent."""
+        mask = wanted.to_numpy(dtype=bool)
+        return replace(self, reports=self.reports[mask], stored=lambda heading: self.stored(heading).filter(mask))
 
     def has(self, spellings: Iterable[str]) -> bool:
-        """Whether one of these columns is there."""
-        return any(spelling in self._headings for spelling in spellings)
+        """Whether one of these columns exists."""
+        return self._heading(spellings) is not None
 
-    def numbers(self, spellings: Iterable[str]) -> pd.Series[Any] | None:
-        """The column as float64 with NaN for blanks, or None where there is no such column."""
-        column = self.column(spellings)
-        if column is None:
-            return None
-        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_null(column.type):
-            return pd.Series(column.cast(pa.float64()).to_pandas())
-        return pd.to_numeric(self.texts(spellings), errors="coerce").astype("float64")
-
-    def numbers_or_null(self, spellings: Iterable[str]) -> pd.Series[Any]:
-        """The column as float64, all NaN where there is no such column."""
-        found = self.numbers(spellings)
-        return pd.Series(np.nan, index=range(self.rows), dtype="float64") if found is None else found
+    def numbers(self, spellings: Iterable[str]) -> pd.Series[Any]:
+        """The column as float64, NaN for blanks; all NaN where there is no such column."""
+        heading = self._heading(spellings)
+        if heading is not None:
+            column = self.stored(heading)
+            if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_null(column.type):
+                return pd.Series(column.cast(pa.float64()).to_numpy())
+        codes, values = self._coded(heading)
+        numbers = pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("float64")
+        return pd.Series(np.append(numbers, np.nan)[codes])
 
     def texts(self, spellings: Iterable[str]) -> pd.Series[Any]:
-        """The column as stripped text with None for blanks; all None where there is no such column."""
-        column = self.column(spellings)
-        if column is None:
-            return pd.Series([None] * self.rows, dtype="object")
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
-        codes, values = pd.factorize(np.asarray(column.cast(pa.string()).to_pandas(), dtype=object))
-        stripped = np.array([str(v).strip() or None for v in values] + [None], dtype=object)
-        return pd.Series(stripped[codes], dtype="object")
+        """The column as stripped text (categorical), missing for blanks; all missing where there is no such column."""
+        codes, values = self._coded(self._heading(spellings))
+        return pd.Series(pd.Categorical.from_codes(codes, pd.Index(values, dtype="object")))
 
     def labels(self, spellings: Iterable[str]) -> pd.Series[Any]:
         """Hour or interval labels ('1', '01:00', 1, 1.0) as float64.
@@ -111,10 +95,9 @@ class Piece:
         Raises:
             UnusableRowsError: there is no such column, or a value is no label; names the file and the column.
         """
-        self._require(spellings)
-        codes, values = pd.factorize(self.texts(spellings))
+        codes, values = self._coded(self._required(spellings))
         try:
-            numbers = [float(str(v).split(":", maxsplit=1)[0]) for v in values]
+            numbers = [float(value.split(":", maxsplit=1)[0]) for value in values]
         except ValueError as error:
             raise UnusableRowsError(
                 f"{self.name}: a value of column {' or '.join(spellings)} is no label: {error}"
@@ -122,50 +105,68 @@ class Piece:
         return pd.Series(np.array([*numbers, np.nan])[codes])
 
     def wall_times(self, spellings: Iterable[str]) -> pd.Series[Any]:
-        """Dates or stamps as written, without a time zone.
+        """Dates or stamps as written, without a time zone (datetime64[s]).
 
         Raises:
             UnusableRowsError: there is no such column, or it is null throughout; names the file and the column.
         """
-        column = self._require(spellings)
+        heading = self._required(spellings)
+        column = self.stored(heading)
         if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
             seconds = pc.cast(column, pa.timestamp("us")).cast(pa.timestamp("s"), safe=False)
-            times = seconds.to_pandas().astype("datetime64[s]")
+            times = seconds.to_numpy().astype("datetime64[s]")
         else:
-            codes, values = pd.factorize(self.texts(spellings))
-            parsed = _parse_times(pd.Series(values, dtype="object"))
-            times = pd.Series(np.append(parsed.to_numpy(), np.datetime64("NaT", "s"))[codes])
-        if self.rows and times.isna().all():
+            codes, values = self._coded(heading)
+            times = np.append(_parse_times(values), np.datetime64("NaT", "s"))[codes]
+        if self.rows and np.isnat(times).all():
             raise UnusableRowsError(f"{self.name}: every value of column {' or '.join(spellings)} is null")
         return pd.Series(times)
 
     def flags(self) -> pd.Series[Any]:
-        """True where the row is marked as lying in the repeated hour; False too where there is no such column."""
-        return self.texts(FLAG).str.upper().isin(["Y", "TRUE"])
+        """True where the row is marked as in the repeated hour; False too where there is no such column."""
+        codes, values = self._coded(self._heading(FLAG))
+        return pd.Series(np.array([value.upper() in {"Y", "TRUE"} for value in values] + [False])[codes])
 
-    def _require(self, spellings: Iterable[str]) -> pa.ChunkedArray:
-        column = self.column(spellings)
-        if column is None:
+    def _heading(self, spellings: Iterable[str]) -> str | None:
+        """The heading of the first of these columns that exists."""
+        headings = {plain(heading): heading for heading in reversed(self.headings)}
+        return next((headings[spelling] for spelling in spellings if spelling in headings), None)
+
+    def _required(self, spellings: Iterable[str]) -> str:
+        heading = self._heading(spellings)
+        if heading is None:
             raise UnusableRowsError(f"{self.name}: no column {' or '.join(spellings)}")
-        return column
+        return heading
+
+    def _coded(self, heading: str | None) -> tuple[npt.NDArray[np.int64], list[str]]:
+        """Distinct stripped texts of a column, and for each row the position of its own, -1 for a blank."""
+        if heading is None:
+            return np.full(self.rows, -1), []
+        column = self.stored(heading)
+        if not pa.types.is_dictionary(column.type):
+            column = column.cast(pa.string()).dictionary_encode()
+        whole = column.unify_dictionaries().combine_chunks()
+        stripped = [None if value is None else str(value).strip() or None for value in whole.dictionary.to_pylist()]
+        codes, values = pd.factorize(np.array(stripped, dtype=object))
+        return np.append(codes, -1)[whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)], list(values)
 
 
-def _parse_times(texts: pd.Series[Any]) -> pd.Series[Any]:
-    """Texts in any of the spellings met in the files, as datetime64[s]; NaT where none fits."""
-    parsed = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[s]")
+def _parse_times(texts: Sequence[str]) -> npt.NDArray[np.datetime64]:
+    """Texts in any of the spellings met in the files; NaT where none fits."""
+    series = pd.Series(texts, dtype="object")
+    parsed = pd.Series(pd.NaT, index=series.index, dtype="datetime64[s]")
     for form in _TIMES_AS_WRITTEN:
         if parsed.notna().all():
             break
-        found = pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[s]")
-        parsed = parsed.fillna(found)
-    return parsed
+        parsed = parsed.fillna(pd.to_datetime(series, format=form, errors="coerce").astype("datetime64[s]"))
+    return parsed.to_numpy()
 
 
 class Source(Protocol):
     """Where the second settlement reads an operating year from.
 
     Attributes:
-        by_report: True if what an hour's label means on a clock-change day is to be judged report by report, False if over the whole day.
+        by_report: True if an hour's label on a clock-change day is judged report by report, False if over the whole day.
     """
 
     by_report: bool
@@ -180,7 +181,7 @@ class Source(Protocol):
         ...
 
     def holds_a_day_after(self, folder: str, year: int) -> bool:
-        """Whether the dataset is known to hold an operating day after the year that stands in no piece handed out."""
+        """Whether a piece that was not handed out holds an operating day after the year."""
         ...
 
 
@@ -200,11 +201,21 @@ class RollupFiles:
         return str(self._root)
 
     def pieces(self, folder: str, years: Sequence[int]) -> Iterator[Piece]:
-        """One piece a file."""
-        paths = [self._root / folder / f"{year}.parquet" for year in years]
-        for number, path in enumerate(paths):
-            if path.exists():
-                yield _ParquetPiece(path, number)
+        """Row groups of one file together, up to about `ROWS_AT_ONCE` rows; a file without rows is one piece."""
+        for number, path in enumerate(self._root / folder / f"{year}.parquet" for year in years):
+            if not path.exists():
+                continue
+            texts = [field.name for field in pq.read_schema(path) if pa.types.is_string(field.type)]
+            with pq.ParquetFile(path, read_dictionary=texts) as file:
+                groups: list[int] = []
+                rows = 0
+                for group in range(file.num_row_groups):
+                    groups.append(group)
+                    rows += file.metadata.row_group(group).num_rows
+                    if rows >= ROWS_AT_ONCE or group == file.num_row_groups - 1:
+                        read = partial(_read_groups, file, tuple(groups))
+                        yield Piece(str(path), tuple(file.schema_arrow.names), np.full(rows, number), read)
+                        groups, rows = [], 0
 
     def holds_a_day_after(self, folder: str, year: int) -> bool:
         """Never: every row of the files is handed out."""
@@ -212,62 +223,5 @@ class RollupFiles:
         return False
 
 
-class _ParquetPiece(Piece):
-    """One rollup file."""
-
-    def __init__(self, path: Path, number: int) -> None:
-        self._parquet = pq.ParquetFile(path)
-        self._number = number
-        super().__init__(str(path), self._parquet.schema_arrow.names, self._parquet.metadata.num_rows)
-
-    def read(self, heading: str) -> pa.ChunkedArray:
-        return self._parquet.read([heading]).column(heading)
-
-    def reports(self) -> pd.Series[Any]:
-        return pd.Series(self._number, index=range(self.rows), dtype="int64")
-
-
-class _Part(Piece):
-    """Some rows of a piece."""
-
-    def __init__(self, whole: Piece, headings: Iterable[str], wanted: pd.Series[Any]) -> None:
-        self._whole = whole
-        self._wanted = wanted.to_numpy(dtype=bool)
-        super().__init__(whole.name, headings, int(self._wanted.sum()))
-
-    def read(self, heading: str) -> pa.ChunkedArray:
-        return self._whole.read(heading).filter(pa.array(self._wanted))
-
-    def reports(self) -> pd.Series[Any]:
-        return self._whole.reports()[self._wanted].reset_index(drop=True)
-
-
-class TextPiece(Piece):
-    """Rows of one or several reports with the same headings, all text as written.
-
-    Args:
-        name: the first and last report, for messages.
-        frame: one text column a heading; an empty text is a blank.
-        reports: number of the report of each row.
-    """
-
-    def __init__(self, name: str, frame: pd.DataFrame, reports: pd.Series[Any]) -> None:
-        self._frame = frame
-        self._reports = reports
-        super().__init__(name, [str(heading) for heading in frame.columns], len(frame))
-
-    def read(self, heading: str) -> pa.ChunkedArray:
-        """The texts."""
-        texts = pa.array(self._frame[heading], type=pa.string(), from_pandas=True)
-        return texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
-
-    def where(self, wanted: pd.Series[Any]) -> Piece:
-        """Some of the rows."""
-        kept = wanted.to_numpy(dtype=bool)
-        return TextPiece(
-            self.name, self._frame[kept].reset_index(drop=True), self._reports[kept].reset_index(drop=True)
-        )
-
-    def reports(self) -> pd.Series[Any]:
-        """Numbers of the reports."""
-        return self._reports
+def _read_groups(file: pq.ParquetFile, groups: Sequence[int], heading: str) -> pa.ChunkedArray:
+    return file.read_row_groups(list(groups), [heading]).column(0)

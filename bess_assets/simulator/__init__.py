@@ -1,8 +1,6 @@
-"""A made-up ERCOT battery market, any size, with a known answer.
+"""A made-up ERCOT battery market of any size: `simulate` writes its rollup or report files, `pairs` and `roles` say who is who.
 
-Belongs here: `simulate`, which writes rollup or report files and the truth about them, and `roles`, which says who plays which part.
-Does not: anything of the settlement code; the simulator imports no other part of this package, so that its truth is an
-independent road to the same figures.
+The simulator settles nothing and imports no other part of this package.
 """
 
 from __future__ import annotations
@@ -18,10 +16,8 @@ from bess_assets.simulator.market_model import MarketYear
 from bess_assets.simulator.publish import Hazards, publish_year, rows_through
 from bess_assets.simulator.real_size import RealSizeYear, Size, ercot_size
 from bess_assets.simulator.real_size_files import RealSizeWriter
-from bess_assets.simulator.real_size_truth import reckon_real_size
 from bess_assets.simulator.report_files import ReportWriter
 from bess_assets.simulator.rollup_files import RollupWriter
-from bess_assets.simulator.truth import reckon_year, write_csv
 
 __all__ = [
     "REAL_SIZE_YEARS",
@@ -30,6 +26,7 @@ __all__ = [
     "Scale",
     "Size",
     "ercot_size",
+    "pairs",
     "roles",
     "simulate",
     "simulate_real_size",
@@ -60,11 +57,11 @@ def simulate(
     form: Form = "rollups",
     last_day: date | None = None,
 ) -> None:
-    """Write the files of a made-up market, and the right answer for them.
+    """Write the files of a made-up market.
 
     Rollups lie at `folder/rollups/<Folder>/<year>.parquet`, those of the 60-day disclosure by year of publication; reports at
-    `folder/reports/<Report>/<year of publication>/`, as ZIP, ZIP in ZIP and, in a folder for each month, bare CSV; the answer
-    at `folder/truth/leaderboard_<year>.csv` and `folder/truth/leaderboard_monthly_<year>.csv`. Same arguments, same bytes.
+    `folder/reports/<Report>/<year of publication>/`, as ZIP, ZIP in ZIP and, in a folder for each month, bare CSV. Same
+    arguments, same bytes.
 
     Args:
         folder: where to write; made if absent.
@@ -72,9 +69,9 @@ def simulate(
         batteries: how many; from 12 up every awkward case is there.
         seed: any whole number.
         hazards: `none` for clean files; `harmless` for files as awkward as real ones that still hold everything; `wild` for
-            files that lack columns as real ones do. The truth is always that of the rows as published.
+            files that lack columns as real ones do.
         progress: told in a few words what is being done.
-        form: `rollups` or `reports`; the published rows, and so the truth, are the same.
+        form: `rollups` or `reports`; the published rows are the same.
         last_day: the last operating day of which anything is published; the last day of the last year if not given.
 
     Raises:
@@ -107,11 +104,6 @@ def simulate(
                 published = rows_through(published, last_day)
             say(f"{year}: writing {form}")
             write(year, published)
-            say(f"{year}: reckoning the truth")
-            # File year + 1 holds the next year's days up to 1 November, if that year is simulated.
-            yearly, monthly = reckon_year(year, fleet, published, later_rows=year + 1 in wanted)
-            write_csv(folder / "truth" / f"leaderboard_{year}.csv", yearly)
-            write_csv(folder / "truth" / f"leaderboard_monthly_{year}.csv", monthly, ["month"])
 
 
 def simulate_real_size(
@@ -122,10 +114,10 @@ def simulate_real_size(
     size: Callable[[int], Size] = ercot_size,
     days: int | None = None,
 ) -> None:
-    """Write years with as many rows as ERCOT's own have, and the right answer for all their batteries.
+    """Write years with as many rows as ERCOT's own have.
 
-    Only rollups, in the layout that users have them in; where the files lie, and the answer, as `simulate` has it. The answer is reckoned on whole arrays
-    and shares nothing with the settlement code. From 2026 on the SCED files of generation and load resources, which hold no battery, are left out.
+    Only rollups, in the layout that users have them in; the files lie where `simulate` puts them. From 2026 on the SCED files of generation and load
+    resources, which hold no battery, are left out.
 
     Args:
         folder: where to write; made if absent.
@@ -151,11 +143,30 @@ def simulate_real_size(
             say(f"{year}: making the market")
             market = RealSizeYear(year, seed, size(year), days, tuple(wanted))
             writer.write(market, say)
-            market.forget_operation()
-            say(f"{year}: reckoning the truth")
-            yearly, monthly = reckon_real_size(market, later_rows=year + 1 in wanted)
-            write_csv(folder / "truth" / f"leaderboard_{year}.csv", yearly)
-            write_csv(folder / "truth" / f"leaderboard_monthly_{year}.csv", monthly, ["month"])
+
+
+def pairs(years: Sequence[int], batteries: int, seed: int) -> list[dict[str, str | bool | None]]:
+    """Which resources form each battery of a market.
+
+    Args:
+        years: all years that are simulated together.
+        batteries: how many; of a market of real size those of the `Size` of a year.
+        seed: as given to `simulate`.
+
+    Returns:
+        Of each battery: battery, gen_resource, load_resource, esr_resource (None where there is none), charging_known, load_as_only.
+    """
+    return [
+        {
+            "battery": battery.key,
+            "gen_resource": battery.gen,
+            "load_resource": battery.load,
+            "esr_resource": battery.esr,
+            "charging_known": battery.load is not None,
+            "load_as_only": False,
+        }
+        for battery in make_fleet(sorted(set(years)), batteries, seed).batteries
+    ]
 
 
 def _silent(text: str) -> None:

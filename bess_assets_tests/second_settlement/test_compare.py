@@ -19,7 +19,7 @@ from bess_assets.cli.state import comparison_lines
 from bess_assets.second_settlement import compare
 from bess_assets.second_settlement.compare import REVENUE, Comparison, compare_reports, second_road_batteries
 from bess_assets.second_settlement.csv_reports import ReportFolder
-from bess_assets.second_settlement.settlement import settle_months
+from bess_assets.second_settlement.settlement import settle_boards
 from bess_assets.second_settlement.words import COLUMNS
 from bess_assets.settings import Settings, load_settings
 from bess_assets_tests.second_settlement.small_reports import YEAR, market, write
@@ -127,7 +127,7 @@ def agreeing(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "energy_source": [None],
         }
     )
-    months = settle_months(ReportFolder(settings.reports, YEAR), YEAR, second_road_batteries(registry))
+    _, months = settle_boards(ReportFolder(settings.reports, YEAR), YEAR, second_road_batteries(registry))
     for name, table in (("bess_registry", registry), ("leaderboard_monthly", months)):
         path = settings.results / name / f"{YEAR}.parquet"
         path.parent.mkdir(parents=True)

@@ -9,14 +9,14 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+import duckdb
 import pandas as pd
 import pytest
 
-from bess_assets.second_settlement import settlement
+from bess_assets.second_settlement import readings
 from bess_assets.second_settlement.csv_reports import ReportFolder, dataset_of
-from bess_assets.second_settlement.settlement import Settlement, settle, settle_months
+from bess_assets.second_settlement.settlement import USER_NODE_COLUMNS, Settlement, settle, settle_boards
 from bess_assets_tests.second_settlement.small_reports import (
     DAY,
     PAIR,
@@ -46,16 +46,16 @@ def settled(folder: Path, year: int = YEAR) -> tuple[Settlement, ReportFolder]:
 def day_ahead(folder: Path, year: int = YEAR) -> pd.DataFrame:
     """The battery's day-ahead rows by time, from the day-ahead report alone: no settlement, which takes a second."""
     reports = ReportFolder(folder, year)
-    with TemporaryDirectory() as files:
-        rows = settlement._day_ahead(reports, "DAM_Gen_Resources", year, {"OAK_BESS1"}, Path(files)).of({"OAK_BESS1"})
+    with duckdb.connect() as scratch:
+        rows = readings.day_ahead(reports, scratch, "DAM_Gen_Resources", year, {"OAK_BESS1"}).table.of({"OAK_BESS1"})
     assert reports.problems == {}
-    return rows.rows.sort_values("interval_start", ignore_index=True)
+    return rows
 
 
 def awards(folder: Path) -> list[float]:
     """Day-ahead energy hour by hour; no hour is left out or stands twice."""
     rows = day_ahead(folder)
-    assert (rows["interval_start"].diff().dropna() == pd.Timedelta(hours=1)).all()
+    assert (rows["time"].diff().dropna() == pd.Timedelta(hours=1)).all()
     return rows["energy"].tolist()
 
 
@@ -159,10 +159,11 @@ def test_prices_that_come_as_a_file_a_quarter_hour_keep_the_clock_of_the_day(tmp
     prices = market("03/13/2022")["SPPHLZNP6905"].assign(SettlementPointPrice=range(96))
     prices = prices[prices["DeliveryHour"] != 3]
     write(tmp_path, {f"rt_{h}_{q}": rows for (h, q), rows in prices.groupby(["DeliveryHour", "DeliveryInterval"])})
-    found = settlement._point_prices(ReportFolder(tmp_path, YEAR), "RT_prices", YEAR, {"OAK_RN"})
-    found = found.sort_values("interval_start")
+    with duckdb.connect() as scratch:
+        reports = ReportFolder(tmp_path, YEAR)
+        found = readings.point_prices(reports, scratch, "RT_prices", YEAR, {"OAK_RN"}).of({"OAK_RN"})
     assert found["price"].tolist() == [float(n) for n in range(96) if n // 4 != 2]
-    assert (found["interval_start"].diff().dropna() == pd.Timedelta(minutes=15)).all()
+    assert (found["time"].diff().dropna() == pd.Timedelta(minutes=15)).all()
 
 
 @pytest.mark.parametrize(
@@ -223,9 +224,7 @@ def test_a_report_of_the_next_year_closes_the_year_and_a_number_that_looks_like_
     assert not closed()
     write(tmp_path, {"c": dam("01/01/2023")})
     assert closed()
-    horizon = settlement._horizon(ReportFolder(tmp_path, YEAR), YEAR, [pd.Series(pd.to_datetime(["2022-05-10"]))])
-    assert horizon is not None
-    assert horizon.closed
+    assert settle(ReportFolder(tmp_path, YEAR), YEAR, PAIR).leaderboard.iloc[0]["edition"] == "final"
 
 
 def test_plans_of_2014_without_headings_are_known_by_name(tmp_path: Path) -> None:
@@ -238,26 +237,21 @@ def test_plans_of_2014_without_headings_are_known_by_name(tmp_path: Path) -> Non
     assert piece.numbers(("highsustainedlimit",)).tolist() == [10.0] * 2
 
 
-def test_some_batteries_at_a_time_and_rows_in_files_give_the_same_months(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_some_batteries_at_a_time_give_the_same_boards(tmp_path: Path) -> None:
     write(tmp_path, market())
     elm = {name: rows.replace({"OAK_BESS1": "ELM_BESS1", "OAK_LD1": "ELM_LD1"}) for name, rows in market().items()}
     write(tmp_path / "elm", {name: rows for name, rows in elm.items() if name.startswith("60d")})
     pairs = pd.concat(
         [PAIR, PAIR.assign(battery="ELM", gen_resource="ELM_BESS1", load_resource="ELM_LD1")], ignore_index=True
     )
-    whole = settle(ReportFolder(tmp_path, YEAR), YEAR, pairs).leaderboard_monthly.drop(columns="rank")
-    monkeypatch.setattr(settlement, "ROWS_IN_MEMORY", 20)
+    whole = settle(ReportFolder(tmp_path, YEAR), YEAR, pairs)
     told: list[tuple[int, int]] = []
-    blocks = settle_months(
+    board, monthly = settle_boards(
         ReportFolder(tmp_path, YEAR), YEAR, pairs, at_once=1, tell=lambda done, of: told.append((done, of))
     )
     assert told == [(1, 2), (2, 2)]
-    keys = ["month", "battery"]
-    pd.testing.assert_frame_equal(
-        blocks.sort_values(keys, ignore_index=True), whole.sort_values(keys, ignore_index=True)
-    )
+    pd.testing.assert_frame_equal(board, whole.leaderboard)
+    pd.testing.assert_frame_equal(monthly, whole.leaderboard_monthly)
 
 
 @pytest.mark.real
@@ -298,7 +292,7 @@ def test_the_batcave_reports_give_the_published_daily_energy(real_pack: Callable
     pack = real_pack("2026-esr-batcave")
     fleet = PAIR.assign(battery="BATCAVE", gen_resource=None, load_resource=None, esr_resource="BATCAVE_ESR1")
     days = [pd.Timestamp("2026-01-01"), pd.Timestamp("2026-12-31")]
-    hub = pd.DataFrame([["BATCAVE", "HB_HUBAVG", *days]], columns=list(settlement.USER_NODE_COLUMNS))
+    hub = pd.DataFrame([["BATCAVE", "HB_HUBAVG", *days]], columns=list(USER_NODE_COLUMNS))
     reports = ReportFolder(pack / "reports", 2026)
     result = settle(reports, 2026, fleet, hub)
     assert reports.problems == {}

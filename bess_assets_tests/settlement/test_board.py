@@ -1,7 +1,7 @@
 """The boards: metrics, who ranks and why not, order, notes, on daily rows written by hand.
 
 Belongs here: everything that `leaderboard.py` makes of daily revenue and the registry.
-Does not: daily revenue itself (test_daily.py), whole markets (bess_assets_tests/test_truth.py).
+Does not: daily revenue itself (test_daily.py), whole markets (bess_assets_tests/test_second_settlement.py).
 """
 
 from collections.abc import Sequence

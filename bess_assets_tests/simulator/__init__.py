@@ -1,1 +1,1 @@
-"""Tests of the simulator: the made-up market, its files and its truth."""
+"""Tests of the simulator: the made-up market and its files."""

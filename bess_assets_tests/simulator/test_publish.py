@@ -1,7 +1,7 @@
 """That every awkward case of the real market is among the published rows.
 
 Belongs here: gaps, editions, eras and losses of the rows.
-Does not: what they are worth (test_truth.py).
+Does not: what they are worth (test_second_settlement.py).
 """
 
 from functools import cache

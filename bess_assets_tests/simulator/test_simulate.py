@@ -1,8 +1,4 @@
-"""What `simulate` writes: files by publication year, the same bytes each time, one truth whatever the spelling.
-
-Belongs here: the files as a whole.
-Does not: single rules of the truth (test_truth.py), single awkward rows (test_publish.py).
-"""
+"""What `simulate` writes, as a whole: files by publication year, the same bytes each time, worth the same whatever the spelling."""
 
 import csv
 import hashlib
@@ -15,7 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.simulator import roles, simulate
+from bess_assets.demo import Market, write_market, write_right_answer
+from bess_assets.simulator import Hazards, roles, simulate
 from bess_assets.simulator.fleet import make_fleet
 from bess_assets.simulator.market_model import MarketYear
 
@@ -27,6 +24,14 @@ def _digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def _simulated(folder: Path, hazards: Hazards = "harmless", last_day: date | None = None) -> Path:
+    """One small year and its right answer."""
+    market = Market((2025,), BATTERIES, 1, hazards, last_day=last_day)
+    write_market(folder, market)
+    write_right_answer(folder, market)
+    return folder
+
+
 def _board(folder: Path, name: str) -> list[dict[str, str]]:
     with (folder / "truth" / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -34,16 +39,12 @@ def _board(folder: Path, name: str) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clean")
-    simulate(folder, years=(2025,), batteries=BATTERIES, hazards="none")
-    return folder
+    return _simulated(tmp_path_factory.mktemp("clean"), "none")
 
 
 @pytest.fixture(scope="module")
 def harmless(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("harmless")
-    simulate(folder, years=(2025,), batteries=BATTERIES, hazards="harmless")
-    return folder
+    return _simulated(tmp_path_factory.mktemp("harmless"), "harmless")
 
 
 @pytest.mark.slow
@@ -56,7 +57,7 @@ def test_the_same_arguments_write_the_same_bytes(tmp_path: Path) -> None:
 def test_nothing_is_published_after_the_last_day_asked_for_and_everything_before_is_as_without_it(
     harmless: Path, tmp_path: Path
 ) -> None:
-    simulate(tmp_path, years=(2025,), batteries=BATTERIES, last_day=date(2025, 2, 14))
+    _simulated(tmp_path, last_day=date(2025, 2, 14))
     whole, cut = (
         {path.relative_to(folder / "rollups"): pq.read_table(path) for path in (folder / "rollups").rglob("*.parquet")}
         for folder in (harmless, tmp_path)
@@ -81,7 +82,7 @@ def test_another_seed_makes_another_market() -> None:
 
 
 @pytest.mark.parametrize("name", ["leaderboard_2025.csv", "leaderboard_monthly_2025.csv"])
-def test_hazards_that_lose_nothing_leave_the_truth_as_it_is(clean: Path, harmless: Path, name: str) -> None:
+def test_hazards_that_lose_nothing_leave_the_right_answer_as_it_is(clean: Path, harmless: Path, name: str) -> None:
     for mine, its in zip(_board(clean, name), _board(harmless, name), strict=True):
         for column, value in mine.items():
             try:
