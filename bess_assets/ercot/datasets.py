@@ -1,7 +1,4 @@
-"""Every dataset ERCOT publishes that we use: its headings of every era, mapped to canonical columns.
-
-Belongs here: raw headings, and nowhere else; what kind of value a column holds; which headings are known and not used.
-Does not: reading rows (reading.py), what a value is worth.
+"""Every dataset of ERCOT's that is used: its headings of every era, mapped to canonical columns, and what the footer of a rollup file says of them.
 
 Headings are compared by their letters and digits alone, in lower case, so that ERCOT's own `Telemetered Net Output ` (with its trailing space) and a rollup's
 `TelemeteredNetOutput` are one heading.
@@ -13,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,38 +64,47 @@ class Dataset:
     """One dataset, one rollup folder.
 
     Attributes:
-        name: canonical name, also the asset key.
         folder: folder of its annual rollups.
         meaning: what a row is.
         report: ERCOT's report it comes from.
-        sixty_day: True if rollups are grouped by publication year: a delivery year then needs files Y and Y+1.
         columns: canonical columns by name.
         unread: patterns of normal headings that are known and not used.
         foreign: headings that prove a file to be another dataset's: its rows would be taken for something that they are not.
-        first_year: first delivery year that has rows.
+        first_day: first operating day that has rows.
         last_year: last delivery year that has rows.
-        names: patterns of the names of ERCOT's report files, letters and digits alone in lower case.
+        names: patterns of the names of ERCOT's report files, letters and digits alone in lower case; if empty, names begin with `report`.
         marks: alternatives of headings; a report file that has all headings of one of them is this dataset's, whatever its name; empty: by name alone.
         key: canonical columns that, with the time, name one row of a report; empty where nothing does, and the newest publication of a day is taken whole.
         in_no_figure: True if no figure is made of it, so that its absence means nothing.
-        first_day: first operating day that has rows.
     """
 
-    name: str
     folder: str
     meaning: str
     report: str
-    sixty_day: bool
     columns: dict[str, DatasetColumn]
-    unread: tuple[str, ...]
+    unread: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
-    first_year: int = 2010
+    first_day: date = _ALWAYS
     last_year: int = 9999
     names: tuple[str, ...] = ()
     marks: tuple[tuple[str, ...], ...] = ()
     key: tuple[str, ...] = ()
     in_no_figure: bool = False
-    first_day: date = _ALWAYS
+
+    @property
+    def name(self) -> str:
+        """Canonical name, also the asset key."""
+        return self.folder.lower()
+
+    @property
+    def sixty_day(self) -> bool:
+        """True if rollups are grouped by publication year: a delivery year then needs files Y and Y+1."""
+        return self.report.startswith("60d")
+
+    @property
+    def first_year(self) -> int:
+        """First delivery year that has rows."""
+        return max(self.first_day.year, 2010)
 
     def canonical(self, headings: list[str]) -> dict[str, str]:
         """Canonical name -> preferred heading, for the columns that the headings hold."""
@@ -138,7 +144,8 @@ class Dataset:
 
     def is_named(self, file_name: str) -> bool:
         """Whether a file's name is one that ERCOT gives to reports of this dataset."""
-        return bool(_any_of(self.names).fullmatch(_stem(file_name)))
+        patterns = self.names or (f"{normal_heading(self.report)}.*",)
+        return any(re.fullmatch(pattern, _stem(file_name)) for pattern in patterns)
 
     def knows(self, heading: str) -> bool:
         """Whether the heading is one that some era of the dataset has."""
@@ -146,11 +153,6 @@ class Dataset:
         if any(normal == normal_heading(s) for c in self.columns.values() for s in c.headings):
             return True
         return any(re.fullmatch(pattern, normal) for pattern in (*_ROLLUP_EXTRAS, *self.unread))
-
-
-@lru_cache(maxsize=64)
-def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(patterns))
 
 
 @lru_cache(maxsize=64)
@@ -169,37 +171,26 @@ _PARTS_SOLD_EVERY_YEAR = {"rrspfr_award_mw": "rrs_award_mw", "ecrssd_award_mw": 
 _SELL_EVERY_PART = {"dam_gen_resources", "dam_esr_resources", "sced_esr_resources"}
 """The single column that may stand for a part, and the datasets whose resources sell it in every year."""
 
-_ROLLUP_EXTRAS = (
-    "datetime",
-    "hour",
-    "deliverydatestr",
-    "year",
-    "month",
-)
+# fmt: off
+_ROLLUP_EXTRAS = ("datetime", "hour", "deliverydatestr", "year", "month")
 _UNREAD_TEXTS = (
-    "qse",
-    "qsename",
-    "dme",
-    "sasmid",
-    "bidtype",
-    "proxyextension",
-    "bidid",
-    "offerid",
-    "multihourblockflag",
-    r"blockindicator\d+",
+    "qse", "qsename", "dme", "sasmid", "bidtype", "proxyextension", "bidid", "offerid", "multihourblockflag", r"blockindicator\d+",
 )
 """Headings that are known, not used, and hold text; the other unused ones hold numbers."""
+# fmt: on
 
 
-def _column(
-    name: str, kind: Kind, *headings: str, required: bool = False, first_day: date = _ALWAYS, last_day: date = date.max
-) -> DatasetColumn:
-    return DatasetColumn(name, kind, headings, required, first_day, last_day)
+def _column(name: str, kind: Kind, *headings: str, **more: Any) -> DatasetColumn:
+    return DatasetColumn(name, kind, headings, **more)
 
 
-def _live(column: DatasetColumn) -> DatasetColumn:
-    """The same column, known to hold more than zeros in any real file."""
-    return replace(column, never_all_zero=True)
+def _number(name: str, *headings: str, **more: Any) -> DatasetColumn:
+    return DatasetColumn(name, "number", headings, **more)
+
+
+def _live(name: str, *headings: str, **more: Any) -> DatasetColumn:
+    """A column of numbers, known to hold more than zeros in any real file."""
+    return DatasetColumn(name, "number", headings, never_all_zero=True, **more)
 
 
 def _columns(*columns: DatasetColumn) -> dict[str, DatasetColumn]:
@@ -214,473 +205,309 @@ _DST_FLAG = _column("repeated_hour", "flag", "DSTFlag", "Repeated Hour Flag")
 _REPEATED = _column("repeated_hour", "flag", "Repeated Hour Flag", "DSTFlag")
 _REPEATED_IF_ADDED = replace(_REPEATED, first_day=date.max)  # ERCOT's hourly 60-day reports have no flag
 _STAMP = _column("sced_stamp", "stamp", "SCED Time Stamp", required=True)
+_RESOURCE = _column("resource_name", "name", "Resource Name", required=True)
+_TYPE = _column("resource_type", "name", "Resource Type")
 _QSE = _column("qse", "name", "QSE", "QSE Name", first_day=date(2023, 1, 1))
+_OWN_QSE = _column("qse", "name", "QSE Name", "QSE")
+_SCED_STATUS = _column("resource_status", "name", "Telemetered Resource Status", "Resource Status")
+_PRODUCT = _column("product", "name", "AS Type", "Ancillary Type", required=True)
+_POINT = _column("settlement_point", "name", "Settlement Point", required=True)
 
 
 def _as_awards(*, load: bool) -> tuple[DatasetColumn, ...]:
-    manual = (_column("ecrsmd_award_mw", "number", "ECRSMD Awarded", first_day=ECRS_FIRST_DAY),) if load else ()
     return (
-        _live(_column("regup_award_mw", "number", "RegUp Awarded")),
-        _live(_column("regdn_award_mw", "number", "RegDown Awarded", "RegDn Awarded")),
-        _column("rrs_award_mw", "number", "RRS Awarded", last_day=_RRS_SPLIT_FIRST_DAY),
-        _column("rrspfr_award_mw", "number", "RRSPFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
-        _column("rrsffr_award_mw", "number", "RRSFFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
-        _column("rrsufr_award_mw", "number", "RRSUFR Awarded", first_day=_RRS_SPLIT_FIRST_DAY),
-        _column("ecrs_award_mw", "number", "ECRS Awarded", first_day=date.max),
-        _column("ecrssd_award_mw", "number", "ECRSSD Awarded", first_day=ECRS_FIRST_DAY),
-        *manual,
-        _live(_column("nspin_award_mw", "number", "NonSpin Awarded", "NSPIN Awarded")),
+        _live("regup_award_mw", "RegUp Awarded"),
+        _live("regdn_award_mw", "RegDown Awarded", "RegDn Awarded"),
+        _number("rrs_award_mw", "RRS Awarded", last_day=_RRS_SPLIT_FIRST_DAY),
+        *(
+            _number(f"{part.lower()}_award_mw", f"{part} Awarded", first_day=_RRS_SPLIT_FIRST_DAY)
+            for part in ("RRSPFR", "RRSFFR", "RRSUFR")
+        ),
+        _number("ecrs_award_mw", "ECRS Awarded", first_day=date.max),
+        _number("ecrssd_award_mw", "ECRSSD Awarded", first_day=ECRS_FIRST_DAY),
+        *([_number("ecrsmd_award_mw", "ECRSMD Awarded", first_day=ECRS_FIRST_DAY)] if load else []),
+        _live("nspin_award_mw", "NonSpin Awarded", "NSPIN Awarded"),
     )
 
 
-def _stated_mcpc() -> tuple[DatasetColumn, ...]:
-    """The clearing prices that ERCOT's reports repeat in every row, and rollups found in the wild never do."""
-    return tuple(
-        replace(_column(f"{product}_mcpc_usd_per_mw", "number", f"{label} MCPC"), only_compared=True)
-        for product, label in (
-            ("regup", "RegUp"),
-            ("regdn", "RegDown"),
-            ("rrs", "RRS"),
-            ("ecrs", "ECRS"),
-            ("nspin", "NonSpin"),
-        )
+_STATED_MCPC = tuple(
+    _number(f"{product}_mcpc_usd_per_mw", f"{label} MCPC", only_compared=True)
+    for product, label in (
+        ("regup", "RegUp"),
+        ("regdn", "RegDown"),
+        ("rrs", "RRS"),
+        ("ecrs", "ECRS"),
+        ("nspin", "NonSpin"),
     )
+)
+"""The clearing prices that ERCOT's reports repeat in every row, and rollups found in the wild never do."""
 
-
-def _rt_award(part: str, label: str) -> DatasetColumn:
-    column = _column(f"{part}_award_mw", "number", f"AS Awards {label}", first_day=RTC_FIRST_DAY)
-    return column if part.startswith("rrs") else _live(column)
-
-
-def _rt_as_awards() -> tuple[DatasetColumn, ...]:
-    return tuple(
-        _rt_award(part, label)
-        for part, label in (
-            ("regup", "REGUP"),
-            ("regdn", "REGDN"),
-            ("rrspfr", "RRSPFR"),
-            ("rrsffr", "RRSFFR"),
-            ("rrsufr", "RRSUFR"),
-            ("ecrs", "ECRS"),
-            ("nspin", "NSPIN"),
-        )
+_RT_AS_AWARDS = tuple(
+    (_number if part.startswith("RRS") else _live)(
+        f"{part.lower()}_award_mw", f"AS Awards {part}", first_day=RTC_FIRST_DAY
     )
-
+    for part in ("REGUP", "REGDN", "RRSPFR", "RRSFFR", "RRSUFR", "ECRS", "NSPIN")
+)
 
 _DAM_UNREAD = (
     r"qsesubmittedcurve(mw|price)\d+",
-    r"startup(hot|inter|cold)",
-    "mingencost",
-    "dme",
+    r"startup(hot|inter|cold)|mingencost|dme",
     r"(regup|regdown|rrs|ecrs|nonspin)mcpc",
     "lowpowerconsumption(forloadresource)?",
 )
 _SCED_UNREAD = (
-    r"sced\d?(curve)?(mw|price)\d+",
-    r"sced\dcurve(mw|price)\d+",
-    r"scedbidtobuycurve(mw|price)\d+",
-    r"bid(mw|price)\d+",
-    r"submittedtpo(mw|price)\d+",
-    r"ancillaryservice(regup|regdn|rrs|rrsffr|nsrs|ecrs)",
-    r"as(rrs|rrsffr|nsrs|ecrs|regup|regdn)",
-    r"asresponsibilityfor(rrs|rrsffr|nonspin|regup|regdown|ecrs)",
-    r"ascapability[a-z]+",
-    r"selfprovided(rrsffr|rrsufr|ecrs)",
-    r"asawards(nspin|rrsffr|rrspfr|rrsufr|ecrs|regup|regdn)",
-    r"startup(hot|inter|cold)offer",
-    "mingencost",
-    "outputschedule",
-    r"(hdl|ldl|hasl|lasl)",
-    "dme",
-    "bidtype",
-    "proxyextension",
-    r"ramprate(up|down)",
-    "lowpowerconsumption",
-    "stateofcharge",
-    "minimumsoc",
-    "minsoc",
+    r"(sced\d?(curve)?|sced\dcurve|scedbidtobuycurve|bid|submittedtpo)(mw|price)\d+",
+    r"ancillaryservice(regup|regdn|rrs|rrsffr|nsrs|ecrs)|as(rrs|rrsffr|nsrs|ecrs|regup|regdn)",
+    r"asresponsibilityfor(rrs|rrsffr|nonspin|regup|regdown|ecrs)|selfprovided(rrsffr|rrsufr|ecrs)",
+    r"ascapability[a-z]+|asawards(nspin|rrsffr|rrspfr|rrsufr|ecrs|regup|regdn)",
+    r"startup(hot|inter|cold)offer|mingencost|outputschedule|proxyextension|dme|bidtype",
+    r"hdl|ldl|hasl|lasl|ramprate(up|down)|lowpowerconsumption|stateofcharge|minimumsoc|minsoc",
 )
 
 
-def _dam(name: str, folder: str, what: str, report: str, names: str, first_day: date = _ALWAYS) -> Dataset:
+def _dam(folder: str, what: str, report: str, first_day: date = _ALWAYS) -> Dataset:
     return Dataset(
+        folder,
+        f"Day-ahead offers and awards, {what} by hour.",
+        report,
+        _columns(
+            *(_DAY, _HOUR_ENDING, _REPEATED_IF_ADDED, _RESOURCE, _TYPE, _QSE),
+            _column("settlement_point", "name", "Settlement Point Name", "Settlement Point"),
+            _live("hsl_mw", "HSL"),
+            _number("lsl_mw", "LSL"),
+            _column("resource_status", "name", "Resource Status"),
+            _live("award_mw", "Awarded Quantity"),
+            _number("settlement_price_usd_per_mwh", "Energy Settlement Point Price"),
+            *_as_awards(load=False),
+            *_STATED_MCPC,
+        ),
+        _DAM_UNREAD,
+        foreign=("Load Resource Name", "Max Power Consumption for Load Resource", "SCED Time Stamp"),
         first_day=first_day,
-        names=(names,),
         marks=(("Resource Type", "Awarded Quantity"),),
         key=("resource_name",),
-        name=name,
-        folder=folder,
-        meaning=f"Day-ahead offers and awards, {what} by hour.",
-        report=report,
-        sixty_day=True,
-        first_year=max(first_day.year, 2010),
-        unread=_DAM_UNREAD,
-        columns=_columns(
-            _DAY,
-            _HOUR_ENDING,
-            _REPEATED_IF_ADDED,
-            _column("resource_name", "name", "Resource Name", required=True),
-            _column("resource_type", "name", "Resource Type"),
-            _QSE,
-            _column("settlement_point", "name", "Settlement Point Name", "Settlement Point"),
-            _live(_column("hsl_mw", "number", "HSL")),
-            _column("lsl_mw", "number", "LSL"),
-            _column("resource_status", "name", "Resource Status"),
-            _live(_column("award_mw", "number", "Awarded Quantity")),
-            _column("settlement_price_usd_per_mwh", "number", "Energy Settlement Point Price"),
-            *_as_awards(load=False),
-            *_stated_mcpc(),
-        ),
-        foreign=("Load Resource Name", "Max Power Consumption for Load Resource", "SCED Time Stamp"),
     )
+
+
+def _sced(
+    folder: str, meaning: str, report: str, marks: tuple[tuple[str, ...], ...], *more: DatasetColumn, **others: Any
+) -> Dataset:
+    """Generation and storage resources by SCED run."""
+    columns = _columns(
+        *(_STAMP, _REPEATED, _RESOURCE, _TYPE, _QSE, _live("hsl_mw", "HSL"), _number("lsl_mw", "LSL"), _SCED_STATUS),
+        _live("base_point_mw", "Base Point"),
+        _live("output_mw", "Telemetered Net Output"),
+        *more,
+    )
+    return Dataset(folder, meaning, report, columns, _SCED_UNREAD, marks=marks, key=("resource_name",), **others)
 
 
 _ALL = (
     Dataset(
-        name="rt_prices",
-        folder="RT_prices",
-        meaning="Real-time settlement point prices, point by quarter-hour.",
-        report="NP6-905-CD",
-        sixty_day=False,
+        "RT_prices",
+        "Real-time settlement point prices, point by quarter-hour.",
+        "NP6-905-CD",
+        _columns(
+            *(_DAY, _DELIVERY_HOUR, _INTERVAL, _DST_FLAG),
+            _column("settlement_point", "name", "Settlement Point Name", "Settlement Point", required=True),
+            _column("settlement_point_type", "name", "Settlement Point Type"),
+            _live("price_usd_per_mwh", "Settlement Point Price"),
+        ),
+        foreign=("Resource Name", "AS Type", "Ancillary Type"),
         names=(".*spphlznp6905.*", ".*rtmlzhbspp.*", "rtspp.*"),
         marks=(("Settlement Point Price", "Delivery Interval"),),
         key=("settlement_point", "settlement_point_type"),
-        foreign=("Resource Name", "AS Type", "Ancillary Type"),
-        unread=(),
-        columns=_columns(
-            _DAY,
-            _DELIVERY_HOUR,
-            _INTERVAL,
-            _DST_FLAG,
-            _column("settlement_point", "name", "Settlement Point Name", "Settlement Point", required=True),
-            _column("settlement_point_type", "name", "Settlement Point Type"),
-            _live(_column("price_usd_per_mwh", "number", "Settlement Point Price")),
-        ),
     ),
     Dataset(
-        name="da_prices",
-        folder="DA_prices",
-        meaning="Day-ahead settlement point prices, point by hour.",
-        report="NP4-190-CD",
-        sixty_day=False,
+        "DA_prices",
+        "Day-ahead settlement point prices, point by hour.",
+        "NP4-190-CD",
+        _columns(
+            *(_DAY, _HOUR_ENDING, _DST_FLAG),
+            _column("settlement_point", "name", "Settlement Point", "Settlement Point Name", required=True),
+            _live("price_usd_per_mwh", "Settlement Point Price"),
+        ),
+        foreign=("Resource Name", "Delivery Interval", "Energy Only Bid Award in MW"),
         names=(".*damspnp4190.*", ".*damlzhbspp.*", "damspp.*"),
         marks=(("Settlement Point Price", "DSTFlag"), ("Settlement Point Price", "Repeated Hour Flag")),
         key=("settlement_point",),
-        foreign=("Resource Name", "Delivery Interval", "Energy Only Bid Award in MW"),
-        unread=(),
-        columns=_columns(
-            _DAY,
-            _HOUR_ENDING,
-            _DST_FLAG,
-            _column("settlement_point", "name", "Settlement Point", "Settlement Point Name", required=True),
-            _live(_column("price_usd_per_mwh", "number", "Settlement Point Price")),
-        ),
     ),
     Dataset(
-        name="as_prices",
-        folder="AS_prices",
-        meaning="Day-ahead market clearing prices for capacity, product by hour.",
-        report="NP4-188-CD",
-        sixty_day=False,
+        "AS_prices",
+        "Day-ahead market clearing prices for capacity, product by hour.",
+        "NP4-188-CD",
+        _columns(
+            *(_DAY, _HOUR_ENDING, _DST_FLAG),
+            _column("product", "name", "Ancillary Type", "AS Type", required=True),
+            _live("mcpc_usd_per_mw", "MCPC"),
+        ),
+        foreign=("Resource Name", "Delivery Interval"),
         names=(".*damcpcnp4188.*", "dammcpc.*"),
         marks=(("Ancillary Type", "MCPC"),),
         key=("product",),
-        foreign=("Resource Name", "Delivery Interval"),
-        unread=(),
-        columns=_columns(
-            _DAY,
-            _HOUR_ENDING,
-            _DST_FLAG,
-            _column("product", "name", "Ancillary Type", "AS Type", required=True),
-            _live(_column("mcpc_usd_per_mw", "number", "MCPC")),
-        ),
     ),
     Dataset(
-        name="rt_as_prices",
-        folder="RT_AS_prices",
-        meaning="Real-time market clearing prices for capacity, product by quarter-hour.",
-        report="NP6-331-CD",
-        sixty_day=False,
+        "RT_AS_prices",
+        "Real-time market clearing prices for capacity, product by quarter-hour.",
+        "NP6-331-CD",
+        _columns(_DAY, _DELIVERY_HOUR, _INTERVAL, _REPEATED, _PRODUCT, _live("mcpc_usd_per_mw", "MCPC")),
+        foreign=("Resource Name", "Settlement Point Name"),
+        first_day=RTC_FIRST_DAY,
         names=(".*np6331.*", "rtmcpc.*"),
         marks=(("AS Type", "MCPC", "Delivery Interval"),),
         key=("product",),
-        foreign=("Resource Name", "Settlement Point Name"),
-        first_year=RTC_FIRST_DAY.year,
-        first_day=RTC_FIRST_DAY,
-        unread=(),
-        columns=_columns(
-            _DAY,
-            _DELIVERY_HOUR,
-            _INTERVAL,
-            _REPEATED,
-            _column("product", "name", "AS Type", "Ancillary Type", required=True),
-            _live(_column("mcpc_usd_per_mw", "number", "MCPC")),
-        ),
     ),
-    _dam(
-        "dam_gen_resources",
-        "DAM_Gen_Resources",
-        "generation resource",
-        "60d_DAM_Gen_Resource_Data",
-        "60ddamgenresourcedata.*",
-    ),
+    _dam("DAM_Gen_Resources", "generation resource", "60d_DAM_Gen_Resource_Data"),
     Dataset(
-        name="dam_load_resources",
-        folder="DAM_Load_Resources",
-        meaning="Day-ahead ancillary service awards, load resource by hour (no energy award in any year).",
-        report="60d_DAM_Load_Resource_Data",
-        sixty_day=True,
-        names=("60ddamloadresourcedata.*",),
+        "DAM_Load_Resources",
+        "Day-ahead ancillary service awards, load resource by hour (no energy award in any year).",
+        "60d_DAM_Load_Resource_Data",
+        _columns(
+            *(_DAY, _HOUR_ENDING, _REPEATED_IF_ADDED),
+            _column("resource_name", "name", "Load Resource Name", "Resource Name", required=True),
+            _live("max_power_mw", "Max Power Consumption for Load Resource", "Max Power Consumption"),
+            *_as_awards(load=True),
+        ),
+        _DAM_UNREAD,
+        foreign=("Resource Type", "Awarded Quantity", "SCED Time Stamp"),
         marks=(
             ("Load Resource Name", "Max Power Consumption for Load Resource"),
             ("Load Resource Name", "RegUp Awarded"),
         ),
         key=("resource_name",),
-        foreign=("Resource Type", "Awarded Quantity", "SCED Time Stamp"),
-        unread=_DAM_UNREAD,
-        columns=_columns(
-            _DAY,
-            _HOUR_ENDING,
-            _REPEATED_IF_ADDED,
-            _column("resource_name", "name", "Load Resource Name", "Resource Name", required=True),
-            _live(
-                _column("max_power_mw", "number", "Max Power Consumption for Load Resource", "Max Power Consumption")
-            ),
-            *_as_awards(load=True),
-        ),
     ),
-    _dam(
-        "dam_esr_resources",
-        "DAM_ESR_Resources",
-        "energy storage resource",
-        "60d_DAM_ESR_Data",
-        "60ddamesrdata.*",
-        first_day=DAM_ESR_FIRST_DAY,
-    ),
-    Dataset(
-        name="sced_gen_resources",
-        folder="SCED_Gen_Resources",
-        meaning="Telemetry and base points, generation resource by SCED run.",
-        report="60d_SCED_Gen_Resource_Data",
-        sixty_day=True,
-        names=("60dscedgenresourcedata.*",),
-        marks=(("Resource Type", "Base Point"), ("Resource Type", "Telemetered Net Output")),
-        key=("resource_name",),
+    _dam("DAM_ESR_Resources", "energy storage resource", "60d_DAM_ESR_Data", DAM_ESR_FIRST_DAY),
+    _sced(
+        "SCED_Gen_Resources",
+        "Telemetry and base points, generation resource by SCED run.",
+        "60d_SCED_Gen_Resource_Data",
+        (("Resource Type", "Base Point"), ("Resource Type", "Telemetered Net Output")),
         foreign=("Real Power Consumption", "Max Power Consumption", "Maximum SOC"),
-        unread=_SCED_UNREAD,
-        columns=_columns(
-            _STAMP,
-            _REPEATED,
-            _column("resource_name", "name", "Resource Name", required=True),
-            _column("resource_type", "name", "Resource Type"),
-            _QSE,
-            _live(_column("hsl_mw", "number", "HSL")),
-            _column("lsl_mw", "number", "LSL"),
-            _column("resource_status", "name", "Telemetered Resource Status", "Resource Status"),
-            _live(_column("base_point_mw", "number", "Base Point")),
-            _live(_column("output_mw", "number", "Telemetered Net Output")),
-        ),
     ),
     Dataset(
-        name="sced_load_resources",
-        folder="SCED_Load_Resources",
-        meaning="Telemetry and base points, load resource by SCED run.",
-        report="60d_Load_Resource_Data_in_SCED",
-        sixty_day=True,
-        names=("60dloadresourcedatainsced.*",),
+        "SCED_Load_Resources",
+        "Telemetry and base points, load resource by SCED run.",
+        "60d_Load_Resource_Data_in_SCED",
+        _columns(
+            *(_STAMP, _REPEATED),
+            _column("resource_name", "name", "Resource Name", "Load Resource Name"),
+            *(_QSE, _SCED_STATUS),
+            _live("max_power_mw", "Max Power Consumption"),
+            _live("consumption_mw", "Real Power Consumption"),
+            _live("base_point_mw", "Base Point", first_day=date(2019, 12, 2)),
+        ),
+        _SCED_UNREAD,
+        foreign=("Resource Type", "Telemetered Net Output", "HSL"),
         marks=(("Real Power Consumption",), ("Max Power Consumption", "Base Point")),
         key=("resource_name",),
-        foreign=("Resource Type", "Telemetered Net Output", "HSL"),
-        unread=_SCED_UNREAD,
-        columns=_columns(
-            _STAMP,
-            _REPEATED,
-            _column("resource_name", "name", "Resource Name", "Load Resource Name"),
-            _QSE,
-            _column("resource_status", "name", "Telemetered Resource Status", "Resource Status"),
-            _live(_column("max_power_mw", "number", "Max Power Consumption")),
-            _live(_column("consumption_mw", "number", "Real Power Consumption")),
-            _live(_column("base_point_mw", "number", "Base Point", first_day=date(2019, 12, 2))),
-        ),
     ),
-    Dataset(
-        name="sced_esr_resources",
-        folder="SCED_ESR_Resources",
-        meaning="Telemetry, base points, state of charge and real-time AS awards, energy storage resource by SCED run.",
-        report="60d_ESR_Data_in_SCED",
-        sixty_day=True,
-        names=("60desrdatainsced.*",),
-        marks=(
-            ("Base Point", "State of Charge"),
-            ("Base Point", "Maximum SOC"),
-            ("Telemetered Net Output", "Maximum SOC"),
-        ),
-        key=("resource_name",),
+    _sced(
+        "SCED_ESR_Resources",
+        "Telemetry, base points, state of charge and real-time AS awards, energy storage resource by SCED run.",
+        "60d_ESR_Data_in_SCED",
+        (("Base Point", "State of Charge"), ("Base Point", "Maximum SOC"), ("Telemetered Net Output", "Maximum SOC")),
+        _number("max_soc_mwh", "Maximum SOC", "MaxSOC"),
+        *_RT_AS_AWARDS,
         foreign=("Real Power Consumption", "Max Power Consumption"),
-        first_year=RTC_FIRST_DAY.year,
         first_day=RTC_FIRST_DAY,
-        unread=_SCED_UNREAD,
-        columns=_columns(
-            _STAMP,
-            _REPEATED,
-            _column("resource_name", "name", "Resource Name", required=True),
-            _column("resource_type", "name", "Resource Type"),
-            _QSE,
-            _live(_column("hsl_mw", "number", "HSL")),
-            _column("lsl_mw", "number", "LSL"),
-            _column("resource_status", "name", "Telemetered Resource Status", "Resource Status"),
-            _live(_column("base_point_mw", "number", "Base Point")),
-            _live(_column("output_mw", "number", "Telemetered Net Output")),
-            _column("max_soc_mwh", "number", "Maximum SOC", "MaxSOC"),
-            *_rt_as_awards(),
-        ),
     ),
     Dataset(
-        name="sced_smne",
-        folder="SCED_SMNE",
-        meaning="Settlement metered net energy, generation resource by quarter-hour.",
-        report="60d_SCED_SMNE_GEN_RES",
-        sixty_day=True,
-        names=("60dscedsmnegenres.*",),
-        marks=(("Interval Value",),),
-        key=("resource_name",),
-        unread=(),
-        columns=_columns(
+        "SCED_SMNE",
+        "Settlement metered net energy, generation resource by quarter-hour.",
+        "60d_SCED_SMNE_GEN_RES",
+        _columns(
             _column("interval_end", "stamp", "Interval Time", required=True),
             _column("interval_number", "interval", "Interval Number"),
             _column("resource_name", "name", "Resource Code", "Resource Name", required=True),
-            _live(_column("energy_mwh", "number", "Interval Value")),
+            _live("energy_mwh", "Interval Value"),
         ),
+        marks=(("Interval Value",),),
+        key=("resource_name",),
     ),
     Dataset(
-        name="cop_snapshots",
-        folder="COP_Snapshots",
-        meaning="Current operating plan at the end of the adjustment period, resource by hour.",
-        report="60d_COP_Adjustment_Period_Snapshot",
-        sixty_day=True,
+        "COP_Snapshots",
+        "Current operating plan at the end of the adjustment period, resource by hour.",
+        "60d_COP_Adjustment_Period_Snapshot",
+        _columns(
+            *(_DAY, _HOUR_ENDING, _REPEATED_IF_ADDED, _RESOURCE, _OWN_QSE),
+            _column("resource_status", "name", "Status"),
+            _number("hsl_mw", "High Sustained Limit", "HSL"),
+            _number("max_soc_mwh", "Maximum SOC", "MaxSOC", first_day=_MAX_SOC_FIRST_DAY),
+        ),
+        (
+            "regup|regdown|rrs|rrspfr|rrsffr|rrsufr|nspin|ecrs",
+            "highemergencylimit|lowemergencylimit|hel|lel|lowsustainedlimit|lsl",
+            "minimumsoc|minsoc|hourbeginningplannedsoc|plannedsoc",
+        ),
+        foreign=("Resource Type", "Awarded Quantity", "SCED Time Stamp"),
         names=("60dcopadjustmentperiodsnapshot.*", "completecop.*"),
         marks=(("High Sustained Limit", "QSE Name"),),
         key=("resource_name", "qse"),
-        foreign=("Resource Type", "Awarded Quantity", "SCED Time Stamp"),
-        unread=(
-            r"(regup|regdown|rrs|rrspfr|rrsffr|rrsufr|nspin|ecrs)",
-            "(highemergencylimit|lowemergencylimit|hel|lel)",
-            "(lowsustainedlimit|lsl)",
-            "(minimumsoc|minsoc|hourbeginningplannedsoc|plannedsoc)",
-        ),
-        columns=_columns(
-            _DAY,
-            _HOUR_ENDING,
-            _REPEATED_IF_ADDED,
-            _column("resource_name", "name", "Resource Name", required=True),
-            _column("qse", "name", "QSE Name", "QSE"),
-            _column("resource_status", "name", "Status"),
-            _column("hsl_mw", "number", "High Sustained Limit", "HSL"),
-            _column("max_soc_mwh", "number", "Maximum SOC", "MaxSOC", first_day=_MAX_SOC_FIRST_DAY),
-        ),
     ),
     Dataset(
-        name="sasm_as_offers",
-        folder="SASM_AS_Offers",
-        meaning="Offers into the supplemental AS market; offers, not awards, and in no figure.",
-        report="60d_SASM_Load_Resource_AS_Offers, 60d_SASM_Generation_Resource_AS_Offers",
-        sixty_day=True,
+        "SASM_AS_Offers",
+        "Offers into the supplemental AS market; offers, not awards, and in no figure.",
+        "60d_SASM_Load_Resource_AS_Offers, 60d_SASM_Generation_Resource_AS_Offers",
+        _columns(_DAY, _HOUR_ENDING, _column("resource_name", "name", "Resource Name", "Load Resource Name")),
+        (".*",),
+        last_year=RTC_FIRST_DAY.year,
         names=("60dsasm.*asoffers.*",),
         in_no_figure=True,
-        last_year=RTC_FIRST_DAY.year,
-        unread=(r".*",),
-        columns=_columns(_DAY, _HOUR_ENDING, _column("resource_name", "name", "Resource Name", "Load Resource Name")),
     ),
     Dataset(
-        name="dam_energy_bid_awards",
-        folder="DAM_Energy_Bid_Awards",
-        meaning="Day-ahead purchases of a QSE at a settlement point; tied to no resource, and in no figure.",
-        report="60d_DAM_EnergyBidAwards",
-        sixty_day=True,
-        names=("60ddamenergybidawards.*",),
+        "DAM_Energy_Bid_Awards",
+        "Day-ahead purchases of a QSE at a settlement point; tied to no resource, and in no figure.",
+        "60d_DAM_EnergyBidAwards",
+        _columns(_DAY, _HOUR_ENDING, _POINT, _OWN_QSE, _number("award_mw", "Energy Only Bid Award in MW")),
+        ("bidid", "settlementpointprice"),
         marks=(("Energy Only Bid Award in MW",),),
         in_no_figure=True,
-        unread=("bidid", "settlementpointprice"),
-        columns=_columns(
-            _DAY,
-            _HOUR_ENDING,
-            _column("settlement_point", "name", "Settlement Point", required=True),
-            _column("qse", "name", "QSE Name", "QSE"),
-            _column("award_mw", "number", "Energy Only Bid Award in MW"),
-        ),
     ),
     Dataset(
-        name="dam_energy_offer_awards",
-        folder="DAM_Energy_Offer_Awards",
-        meaning="Day-ahead energy-only sales of a QSE at a settlement point; tied to no resource, and in no figure.",
-        report="60d_DAM_EnergyOnlyOfferAwards",
-        sixty_day=True,
-        names=("60ddamenergyonlyofferawards.*",),
+        "DAM_Energy_Offer_Awards",
+        "Day-ahead energy-only sales of a QSE at a settlement point; tied to no resource, and in no figure.",
+        "60d_DAM_EnergyOnlyOfferAwards",
+        _columns(_DAY, _HOUR_ENDING, _POINT, _OWN_QSE, _number("award_mw", "Energy Only Offer Award in MW")),
+        ("offerid", "settlementpointprice"),
         marks=(("Energy Only Offer Award in MW",),),
         in_no_figure=True,
-        unread=("offerid", "settlementpointprice"),
-        columns=_columns(
-            _DAY,
-            _HOUR_ENDING,
-            _column("settlement_point", "name", "Settlement Point", required=True),
-            _column("qse", "name", "QSE Name", "QSE"),
-            _column("award_mw", "number", "Energy Only Offer Award in MW"),
-        ),
     ),
     Dataset(
-        name="dam_as_only_awards",
-        folder="DAM_AS_Only_Awards",
-        meaning="Day-ahead ancillary services that a QSE sold without a resource; tied to no battery, and in no figure.",
-        report="60d_DAM_AS_Only_Awards",
-        sixty_day=True,
-        names=("60ddamasonlyawards.*",),
+        "DAM_AS_Only_Awards",
+        "Day-ahead ancillary services that a QSE sold without a resource; tied to no battery, and in no figure.",
+        "60d_DAM_AS_Only_Awards",
+        _columns(
+            *(_DAY, _HOUR_ENDING, replace(_OWN_QSE, required=True)),
+            _column("product", "name", "AS Type", required=True),
+            _number("award_mw", "Total Award"),
+        ),
+        ("offerid", r"quantity\daward", "mcpc"),
+        first_day=RTC_FIRST_DAY,
         marks=(("Offer ID", "Total Award"),),
         in_no_figure=True,
-        first_year=RTC_FIRST_DAY.year,
-        first_day=RTC_FIRST_DAY,
-        unread=("offerid", r"quantity\daward", "mcpc"),
-        columns=_columns(
-            _DAY,
-            _HOUR_ENDING,
-            _column("qse", "name", "QSE Name", "QSE", required=True),
-            _column("product", "name", "AS Type", required=True),
-            _column("award_mw", "number", "Total Award"),
-        ),
     ),
     Dataset(
-        name="dam_esr_as_offers",
-        folder="DAM_ESR_AS_Offers",
-        meaning="Day-ahead ancillary service offers of energy storage resources; offers, not awards, and in no figure.",
-        report="60d_DAM_ESR_ASOffers",
-        sixty_day=True,
-        names=("60ddamesrasoffers.*",),
+        "DAM_ESR_AS_Offers",
+        "Day-ahead ancillary service offers of energy storage resources; offers, not awards, and in no figure.",
+        "60d_DAM_ESR_ASOffers",
+        _columns(_DAY, _HOUR_ENDING, _RESOURCE, _QSE),
+        ("dme", "multihourblockflag", r"blockindicator\d", r"price\d[a-z]+", r"quantitymw\d"),
+        first_day=DAM_ESR_FIRST_DAY,
         marks=(("Multi-Hour Block Flag", "BLOCK INDICATOR1"),),
         in_no_figure=True,
-        first_year=DAM_ESR_FIRST_DAY.year,
-        first_day=DAM_ESR_FIRST_DAY,
-        unread=("dme", "multihourblockflag", r"blockindicator\d", r"price\d[a-z]+", r"quantitymw\d"),
-        columns=_columns(_DAY, _HOUR_ENDING, _column("resource_name", "name", "Resource Name", required=True), _QSE),
     ),
     Dataset(
-        name="sced_as_prices",
-        folder="SCED_AS_prices",
-        meaning="Real-time market clearing prices for capacity, product by SCED run; money is settled at the quarter-hour prices, so in no figure.",
-        report="NP6-332-CD",
-        sixty_day=False,
+        "SCED_AS_prices",
+        "Real-time market clearing prices for capacity, product by SCED run; money is settled at the quarter-hour prices, so in no figure.",
+        "NP6-332-CD",
+        _columns(_STAMP, _REPEATED, _PRODUCT, _number("mcpc_usd_per_mw", "MCPC", "Capped MCPC")),
+        ("uncappedmcpc",),
+        foreign=("Delivery Date", "Delivery Interval"),
+        first_day=RTC_FIRST_DAY,
         names=(".*np6332.*",),
         marks=(("AS Type", "MCPC"), ("AS Type", "Capped MCPC")),
-        foreign=("Delivery Date", "Delivery Interval"),
         key=("product",),
         in_no_figure=True,
-        first_year=RTC_FIRST_DAY.year,
-        first_day=RTC_FIRST_DAY,
-        unread=("uncappedmcpc",),
-        columns=_columns(
-            _STAMP,
-            _REPEATED,
-            _column("product", "name", "AS Type", "Ancillary Type", required=True),
-            _column("mcpc_usd_per_mw", "number", "MCPC", "Capped MCPC"),
-        ),
     ),
 )
 
