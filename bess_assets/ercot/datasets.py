@@ -601,18 +601,13 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
         InputError: no Parquet, or a file that lacks the columns without which rows of this dataset mean nothing.
     """
     with open_parquet(dataset, path) as file:
-        schema = file.schema_arrow
+        schema, rows = file.schema_arrow, file.metadata.num_rows
         headings = list(schema.names)
         built = METADATA_KEY in (schema.metadata or {})
-        spelled = find_columns(dataset, path, file)
-        found = {name: own[0] for name, own in spelled.items()}
-        by_heading = {heading: name for name, own in spelled.items() for heading in own}
-        rows = file.metadata.num_rows
-        zero = [
-            name
-            for name, heading in found.items()
-            if dataset.columns[name].kind == "number" and rows and _is_zero(file, heading)
-        ]
+        found = find_columns(dataset, path, file)
+        numbers = {name: own[0] for name, own in found.items() if dataset.columns[name].kind == "number"}
+        zero = [name for name, heading in numbers.items() if extent(file, headings.index(heading)).is_zero]
+    by_heading = {heading: name for name, own in found.items() for heading in own}
     year = int(path.stem) if path.stem.isdigit() else None
     missing = [c.name for c in dataset.columns.values() if c.name not in found and is_published(c, year)]
     there = dataset.spellings(headings)
@@ -629,25 +624,42 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
 
 
 def suspicious_zeros(dataset: Dataset, description: FileDescription) -> list[str]:
-    """Columns of a file that are all zero and in no real file are: absent data filled in.
+    """Columns of a file that are all zero and in no real file are: absent data filled in."""
+    there = {name for _, _, name in description.columns if name}
+    return sorted(filled_with_zeros(dataset, there, set(description.zero_filled), description.year))
+
+
+def filled_with_zeros(dataset: Dataset, there: set[str], zero: set[str], year: int | None) -> set[str]:
+    """Canonical columns that are all zero in a file of a year and in no real file are.
 
     RRS counts if all its columns are. The part of RRS, and of ECRS, that every year's generation and storage files hold counts where no single column stands
     for it, in files of the years after the one in which it was first published: that year's may end before.
     """
-    zero = set(description.zero_filled)
     suspicious = {name for name in zero if dataset.columns[name].never_all_zero}
-    there = {name for _, _, name in description.columns if name}
     rrs = {name for name in there if name.startswith("rrs") and name.endswith("_award_mw")}
-    parts = {
-        part
-        for part, single in _PARTS_SOLD_EVERY_YEAR.items()
-        if dataset.name in _SELL_EVERY_PART
-        and part in zero
-        and description.year is not None
-        and dataset.columns[part].first_day < date(description.year, 1, 1)
-        and single not in there - zero
-    }
-    return sorted(suspicious | parts | (rrs if rrs <= zero else set()))
+    if dataset.name in _SELL_EVERY_PART and year is not None:
+        suspicious |= {
+            part
+            for part, single in _PARTS_SOLD_EVERY_YEAR.items()
+            if part in zero and dataset.columns[part].first_day < date(year, 1, 1) and single not in there - zero
+        }
+    return suspicious | (rrs if rrs <= zero else set())
+
+
+_BUILD_AGAIN = "Build this file again from ERCOT's reports."
+
+
+def _refusal(
+    dataset: Dataset, path: Path, column: str, problem: str, expected: str, remedy: str = _BUILD_AGAIN
+) -> InputError:
+    return InputError(
+        f"{path.name} of {dataset.folder} {problem}.",
+        dataset=dataset.name,
+        file=path,
+        column=column,
+        expected=expected,
+        remedy=remedy,
+    )
 
 
 def require_columns(dataset: Dataset, path: Path, headings: list[str]) -> dict[str, str]:
@@ -660,24 +672,14 @@ def require_columns(dataset: Dataset, path: Path, headings: list[str]) -> dict[s
     foreign = {normal_heading(heading) for heading in dataset.foreign}
     for heading in headings:
         if normal_heading(heading) in foreign:
-            raise InputError(
-                f"{path.name} of {dataset.folder} is another dataset's file: it has a column {heading!r}.",
-                dataset=dataset.name,
-                file=path,
-                column=heading,
-                expected=f"the headings of {dataset.report}",
-                remedy="Put the file into the folder of its own dataset.",
-            )
+            problem = f"is another dataset's file: it has a column {heading!r}"
+            remedy = "Put the file into the folder of its own dataset."
+            raise _refusal(dataset, path, heading, problem, f"the headings of {dataset.report}", remedy)
     for column in dataset.columns.values():
         if column.required and column.name not in found:
-            raise InputError(
-                f"{path.name} of {dataset.folder} has no column for {column.name}.",
-                dataset=dataset.name,
-                file=path,
-                column=column.name,
-                expected=" or ".join(repr(h) for h in column.headings),
-                remedy=f"Check that this is {dataset.report}; its headings are {', '.join(map(repr, headings[:12]))}.",
-            )
+            expected = " or ".join(repr(h) for h in column.headings)
+            remedy = f"Check that this is {dataset.report}; its headings are {', '.join(map(repr, headings[:12]))}."
+            raise _refusal(dataset, path, column.name, f"has no column for {column.name}", expected, remedy)
     return found
 
 
@@ -696,26 +698,14 @@ def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str
     found = {}
     for name, spelled in dataset.spellings(headings).items():
         column = dataset.columns[name]
-        if len(set(spelled)) < len(spelled):
-            twice = next(heading for heading in spelled if spelled.count(heading) > 1)
-            raise InputError(
-                f"{path.name} of {dataset.folder} has two columns {twice!r}.",
-                dataset=dataset.name,
-                file=path,
-                column=twice,
-                expected="each heading once: nothing tells which of the two is meant",
-                remedy="Build this file again from ERCOT's reports.",
-            )
-        filled = [heading for heading in spelled if not _is_blank(file, heading)]
+        twice = next((heading for heading in spelled if spelled.count(heading) > 1), None)
+        if twice is not None:
+            expected = "each heading once: nothing tells which of the two is meant"
+            raise _refusal(dataset, path, twice, f"has two columns {twice!r}", expected)
+        filled = [heading for heading in spelled if not _is_blank(file, heading, headings.index(heading))]
         if not filled and column.required and column.kind not in {"day", "stamp"} and file.metadata.num_rows:
-            raise InputError(
-                f"{path.name} of {dataset.folder} has a column {spelled[0]!r} that is blank in every row.",
-                dataset=dataset.name,
-                file=path,
-                column=spelled[0],
-                expected="a value in every row",
-                remedy="Build this file again from ERCOT's reports.",
-            )
+            problem = f"has a column {spelled[0]!r} that is blank in every row"
+            raise _refusal(dataset, path, spelled[0], problem, "a value in every row")
         own = filled or (spelled if column.required else [])
         if own:
             first = normal_heading(own[0])
@@ -726,7 +716,7 @@ def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str
 def is_published(column: DatasetColumn, year: int | None) -> bool:
     """Whether ERCOT publishes a column in the rows of a file named by that year; None, of a file named otherwise, stands for any year.
 
-    Of a column that is only compared nobody asks.
+    Never of a column that is only compared, whose absence is no finding.
     """
     if column.only_compared:
         return False
@@ -735,43 +725,71 @@ def is_published(column: DatasetColumn, year: int | None) -> bool:
     return column.first_day < date(year, 11, 1) and column.last_day > date(year, 1, 1)
 
 
-def _chunks(file: pq.ParquetFile, heading: str) -> list[pq.ColumnChunkMetaData]:
+@dataclass(frozen=True)
+class Extent:
+    """What the footer says of the values of a column, over all row groups.
+
+    Attributes:
+        rows: rows of the file.
+        nulls: how many of them are null; None where the footer doesn't say.
+        low: smallest value; None where the footer doesn't say, or there is none.
+        high: largest value.
+    """
+
+    rows: int
+    nulls: int | None = None
+    low: Any = None
+    high: Any = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the footer tells what values there are, if any."""
+        return self.nulls is not None and (self.low is not None or self.nulls == self.rows)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether every row is null or blank text, as far as the footer says."""
+        if not self.rows or self.nulls == self.rows:
+            return self.rows > 0
+        return isinstance(self.low, str | bytes) and not self.low.strip() and not self.high.strip()
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether every row that has a value is zero, as far as the footer says."""
+        return isinstance(self.low, int | float) and not isinstance(self.low, bool) and self.low == 0 == self.high
+
+
+def extent(file: pq.ParquetFile, position: int) -> Extent:
+    """What the footer of a file says of the column at a position of its schema."""
     metadata = file.metadata
-    index = next((i for i in range(metadata.num_columns) if metadata.schema.column(i).path == heading), None)
-    return (
-        [] if index is None else [metadata.row_group(group).column(index) for group in range(metadata.num_row_groups)]
-    )
+    rows = metadata.num_rows
+    if metadata.num_columns != len(file.schema_arrow.names):
+        return Extent(rows)  # a nested column takes several places in the footer: positions are not those of the schema
+    nulls = 0
+    extremes: list[tuple[Any, Any]] = []
+    for group in range(metadata.num_row_groups):
+        chunk = metadata.row_group(group).column(position)
+        try:
+            said = chunk.statistics
+            if said is None or not said.has_null_count:
+                return Extent(rows)
+            nulls += said.null_count
+            if said.null_count < chunk.num_values:
+                extremes.append((said.min, said.max) if said.has_min_max else (None, None))
+        except (pa.ArrowException, ValueError, OverflowError, TypeError):
+            return Extent(rows)  # extremes of a type, or of a date, that Python has no word for
+    if not extremes or (None, None) in extremes:
+        return Extent(rows, nulls)
+    return Extent(rows, nulls, min(low for low, _ in extremes), max(high for _, high in extremes))
 
 
-def _is_blank(file: pq.ParquetFile, heading: str) -> bool:
+def _is_blank(file: pq.ParquetFile, heading: str, position: int) -> bool:
     """Whether a column is null or blank text in every row; a column without statistics is read until a value turns up."""
-    unsaid = []
-    for group, chunk in enumerate(_chunks(file, heading)):
-        statistics = chunk.statistics
-        if statistics is not None and statistics.has_null_count and statistics.null_count == chunk.num_values:
-            continue
-        if statistics is None or not statistics.has_min_max:
-            unsaid.append(group)
-        elif not (isinstance(statistics.min, str) and not statistics.min.strip() and not statistics.max.strip()):
+    said = extent(file, position)
+    if said.is_known or not said.rows:
+        return said.is_blank
+    for batch in file.iter_batches(columns=[heading]):
+        values = batch.column(0).drop_null().unique().to_pylist()
+        if any(not isinstance(value, str) or value.strip() for value in values):
             return False
-    for group in unsaid:
-        for batch in file.iter_batches(row_groups=[group], columns=[heading]):
-            values = batch.column(0).drop_null()
-            if any(not isinstance(value, str) or value.strip() for value in values.unique().to_pylist()):
-                return False
-    return bool(file.metadata.num_rows)
-
-
-def _is_zero(file: pq.ParquetFile, heading: str) -> bool:
-    """Whether a column is zero in every row that has a value, as far as the footer says."""
-    seen = False
-    for chunk in _chunks(file, heading):
-        statistics = chunk.statistics
-        if statistics is None or not statistics.has_min_max:
-            if statistics is not None and statistics.null_count == chunk.num_values:
-                continue
-            return False
-        if statistics.min != 0 or statistics.max != 0:
-            return False
-        seen = True
-    return seen
+    return True

@@ -1,18 +1,14 @@
-"""Which columns each rollup file has, what is odd about them, and how that changed over the years.
+"""The columns of each rollup file, against ERCOT's of its time and the `schema.json` beside it, and how they changed over the years.
 
-Belongs here: `rollup_schemas` and `column_availability`; comparing a file with what ERCOT published then and with the `schema.json` beside it.
-Does not: which headings there are (datasets.py), reading values (parsing.py), laying the matrix out (report/). Nothing here stops a year: a file
-that cannot be read is a row that says so.
-
-Only footers are read, and of a file whose days are text that one column.
+Nothing here stops a year: a file that cannot be read is a row that says so. Only footers are read, and of a file whose days are text that one column.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,12 +18,13 @@ from bess_assets.ercot.datasets import (
     BUILT_COLUMNS,
     DATASETS,
     Dataset,
-    FileDescription,
+    DatasetColumn,
     Kind,
+    extent,
+    filled_with_zeros,
     is_published,
     normal_heading,
     open_parquet,
-    suspicious_zeros,
 )
 from bess_assets.ercot.parsing import INTERVAL_END, TIME_COLUMNS, day_range
 from bess_assets.ercot.rollup_names import rollup_name
@@ -46,51 +43,42 @@ UNREADABLE: Final = "unreadable"
 NO_FILE = "no file"
 """Stands for the file's name where a dataset has none for the year."""
 
-_ROW: Row = dict.fromkeys(
-    (
-        "heading",
-        "arrow_type",
-        "canonical_name",
-        "expected",
-        "listed_type",
-        "file_rows",
-        "null_count",
-        "first_day",
-        "last_day",
-        "drift",
-    )
+# fmt: off
+_ROW: Row = dict.fromkeys((
+    "heading", "arrow_type", "canonical_name", "expected", "listed_type", "file_rows", "null_count", "first_day", "last_day", "drift",
+))
+_AVAILABILITY = (
+    "dataset", "position", "column_name", "year", "use", "present", "published", "heading", "arrow_type", "files", "file_share",
+    "change", "expected_change",
 )
+# fmt: on
 
 Family = Literal["text", "bytes", "integer", "float", "decimal", "date", "timestamp", "boolean", "null", "other"]
 
-_WORDS: dict[Kind, str] = {
-    "name": "text",
-    "day": "a date",
-    "hour": "a whole number, 1 to 25",
-    "interval": "a whole number",
-    "flag": "text, Y or N",
-    "stamp": "a timestamp",
-    "number": "a number",
+
+class _Types(NamedTuple):
+    """Types of the columns of one kind.
+
+    Attributes:
+        words: what a value is, in words.
+        natural: the kind's own types.
+        readable: others that parsing.py understands all the same.
+    """
+
+    words: str
+    natural: set[Family]
+    readable: set[Family]
+
+
+_KINDS: dict[Kind, _Types] = {
+    "name": _Types("text", {"text"}, {"bytes", "integer", "float", "decimal", "date", "timestamp", "boolean"}),
+    "day": _Types("a date", {"date"}, {"text", "bytes", "timestamp"}),
+    "hour": _Types("a whole number, 1 to 25", {"integer"}, {"text", "bytes", "float", "decimal"}),
+    "interval": _Types("a whole number", {"integer"}, {"text", "bytes", "float", "decimal"}),
+    "flag": _Types("text, Y or N", {"text"}, {"bytes", "integer", "boolean"}),
+    "stamp": _Types("a timestamp", {"timestamp"}, {"text", "bytes"}),
+    "number": _Types("a number", {"float", "integer", "decimal"}, {"text", "bytes"}),
 }
-_NATURAL: dict[Kind, set[Family]] = {
-    "name": {"text"},
-    "day": {"date"},
-    "hour": {"integer"},
-    "interval": {"integer"},
-    "flag": {"text"},
-    "stamp": {"timestamp"},
-    "number": {"float", "integer", "decimal"},
-}
-_READABLE: dict[Kind, set[Family]] = {
-    "name": {"bytes", "integer", "float", "decimal", "date", "timestamp", "boolean"},
-    "day": {"text", "bytes", "timestamp"},
-    "hour": {"text", "bytes", "float", "decimal"},
-    "interval": {"text", "bytes", "float", "decimal"},
-    "flag": {"bytes", "integer", "boolean"},
-    "stamp": {"text", "bytes"},
-    "number": {"text", "bytes"},
-}
-"""Types that are not a kind's own and that reading.py understands all the same."""
 
 _FAMILIES: tuple[tuple[Callable[[pa.DataType], bool], Family], ...] = (
     (pa.types.is_null, "null"),
@@ -135,35 +123,25 @@ def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> list[Ro
     for folder in dict.fromkeys(path.parent for path in paths):
         listed = SchemaFile.beside(folder)
         if listed and listed.problem:
-            by_file[rollup_name(folder / SCHEMA_FILE)] = [
-                {**_ROW, "use": UNREADABLE, "drift": listed.problem, "mismatch": False}
-            ]
+            by_file[rollup_name(folder / SCHEMA_FILE)] = [_row(dataset, UNREADABLE, [listed.problem])]
             findings.add("schema_file", dataset.name, 1, listed.problem, warning=False)
         for path in paths:
             if path.parent == folder:
                 by_file[rollup_name(path)] = _of_file(dataset, path, listed, findings, inputs.known_days.get(path))
     return [
-        {"dataset": dataset.name, "file": label, "position": position, **row}
+        {**row, "dataset": dataset.name, "file": label, "position": position}
         for label, rows in sorted(by_file.items())
         for position, row in enumerate(rows, start=1)
     ]
 
 
 def _absent_dataset(dataset: Dataset, year: int) -> list[Row]:
-    expected = [column for column in dataset.columns.values() if is_published(column, year)]
+    expected = [name for name, column in dataset.columns.items() if is_published(column, year)]
+    drift = "no file for the year" if dataset.in_no_figure else _Fault("no file for the year")
+    here = {"dataset": dataset.name, "file": NO_FILE}
     return [
-        {
-            **_ROW,
-            "dataset": dataset.name,
-            "file": NO_FILE,
-            "position": position,
-            "canonical_name": column.name,
-            "use": ABSENT,
-            "expected": _WORDS[column.kind],
-            "drift": "no file for the year",
-            "mismatch": not dataset.in_no_figure,
-        }
-        for position, column in enumerate(expected, start=1)
+        {**_row(dataset, ABSENT, [drift], canonical_name=name), **here, "position": position}
+        for position, name in enumerate(expected, start=1)
     ]
 
 
@@ -183,77 +161,23 @@ def _mismatches(rows: Iterable[Row]) -> list[str]:
 # --- one file ---------------------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class _Drift:
-    """What is odd about one column: phrases, and whether one of them is a mismatch."""
+class _Fault(str):
+    """A phrase on a column that is a mismatch: not as ERCOT published the column."""
 
-    phrases: list[str] = field(default_factory=list)
-    mismatch: bool = False
-
-    def note(self, phrase: str) -> None:
-        self.phrases.append(phrase)
-
-    def fault(self, phrase: str) -> None:
-        self.phrases.append(phrase)
-        self.mismatch = True
-
-    def cells(self) -> Row:
-        return {"drift": "; ".join(self.phrases) or None, "mismatch": self.mismatch}
+    __slots__ = ()
 
 
-@dataclass(frozen=True)
-class _Extent:
-    """What the footer says of the values of a column; None where it doesn't say."""
-
-    nulls: int | None
-    low: Any
-    high: Any
-    rows: int
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether every row is null or blank text, as far as the footer says."""
-        if not self.rows:
-            return False
-        if self.nulls == self.rows:
-            return True
-        return isinstance(self.low, str | bytes) and not self.low.strip() and not self.high.strip()
-
-    @property
-    def is_zero(self) -> bool:
-        """Whether every row that has a value is zero, as far as the footer says."""
-        return isinstance(self.low, int | float) and not isinstance(self.low, bool) and self.low == 0 == self.high
-
-
-def _extent(file: pq.ParquetFile, position: int) -> _Extent:
-    """Nulls and extremes of the column at a position, over all row groups."""
-    metadata, schema = file.metadata, file.schema_arrow
-    rows = metadata.num_rows
-    unsaid = _Extent(None, None, None, rows)
-    if metadata.num_columns != len(schema.names):
-        return unsaid  # a nested column takes several places in the footer: positions are not those of the schema
-    nulls = 0
-    lows: list[Any] = []
-    highs: list[Any] = []
-    for group in range(metadata.num_row_groups):
-        chunk = metadata.row_group(group).column(position)
-        try:
-            said = chunk.statistics
-            if said is None or not said.has_null_count:
-                return unsaid
-            nulls += said.null_count
-            if said.null_count == chunk.num_values:
-                continue
-            if not said.has_min_max:
-                lows.append(None)
-            else:
-                lows.append(said.min)
-                highs.append(said.max)
-        except (pa.ArrowException, ValueError, OverflowError, TypeError):
-            return unsaid  # extremes of a type, or of a date, that Python has no word for
-    if not lows or any(low is None for low in lows):
-        return _Extent(nulls, None, None, rows)
-    return _Extent(nulls, min(lows), max(highs), rows)
+def _row(dataset: Dataset, use: Use, drift: Sequence[str], **cells: Any) -> Row:
+    """A row of `rollup_schemas`, but its file and position; `drift` is what is odd about the column."""
+    name = cells.get("canonical_name")
+    return {
+        **_ROW,
+        **cells,
+        "use": use,
+        "expected": _KINDS[dataset.columns[name].kind].words if name else None,
+        "drift": "; ".join(drift) or None,
+        "mismatch": any(isinstance(phrase, _Fault) for phrase in drift),
+    }
 
 
 def _of_file(
@@ -263,18 +187,14 @@ def _of_file(
         with open_parquet(dataset, path) as file:
             described = _File(dataset, path, file, days)
     except InputError as error:
-        return [{**_ROW, "use": UNREADABLE, "drift": error.problem, "mismatch": True}]
+        return [_row(dataset, UNREADABLE, [_Fault(error.problem)])]
     rows = [*described.present(listed), *described.absent(listed)]
     if listed and not listed.problem:
         rows += described.only_listed(listed)
-        differing = [
-            row["canonical_name"] or row["heading"] or row["drift"]
-            for row in rows
-            if row["drift"] and SCHEMA_FILE in row["drift"]
-        ]
-        findings.add(
-            "schema_file", dataset.name, len(differing), f"{rollup_name(path)}: {', '.join(differing)}", warning=False
-        )
+        odd = [row for row in rows if row["drift"] and SCHEMA_FILE in row["drift"]]
+        differing = [row["canonical_name"] or row["heading"] or row["drift"] for row in odd]
+        detail = f"{rollup_name(path)}: {', '.join(differing)}"
+        findings.add("schema_file", dataset.name, len(differing), detail, warning=False)
     first, last = described.days
     return [{**row, "file_rows": described.rows, "first_day": first, "last_day": last} for row in rows]
 
@@ -293,9 +213,10 @@ class _File:
         self.rows: int = file.metadata.num_rows
         self._headings: list[str] = list(schema.names)
         self._types: list[pa.DataType] = list(schema.types)
-        self._extents = [_extent(file, position) for position in range(len(self._headings))]
+        self._extents = [extent(file, position) for position in range(len(self._headings))]
         self._used, self._blank = self._roles()
-        self._suspicious = self._suspicious_zeros(path)
+        zero = {name for n, name in self._used.items() if self._is_zero(n)}
+        self._suspicious = filled_with_zeros(dataset, set(self._used.values()), zero, self._year)
         self._day_problem: str | None = None
         self.days = days or self._find_days(path, file)
 
@@ -311,18 +232,6 @@ class _File:
             role = used if filled else blank
             role.update({n: name for n in own if normal_heading(self._headings[n]) == first})
         return used, blank
-
-    def _suspicious_zeros(self, path: Path) -> set[str]:
-        columns = [
-            (h, str(t), self._used.get(n)) for n, (h, t) in enumerate(zip(self._headings, self._types, strict=True))
-        ]
-        zero = [name for n, name in self._used.items() if self._is_zero(n)]
-        return set(
-            suspicious_zeros(
-                self._dataset,
-                FileDescription(self.rows, path.stat().st_size, columns, [], [], [], zero_filled=zero, year=self._year),
-            )
-        )
 
     def _is_zero(self, position: int) -> bool:
         return self._dataset.columns[self._used[position]].kind == "number" and self._extents[position].is_zero
@@ -348,134 +257,105 @@ class _File:
     def present(self, listed: SchemaFile | None) -> Iterator[Row]:
         """A row for each column that the file has, in file order."""
         for position, (heading, arrow_type) in enumerate(zip(self._headings, self._types, strict=True)):
-            drift = _Drift()
-            name = self._used.get(position) or self._blank.get(position)
-            use = self._judge(position, drift)
-            listed_type = _compare(listed, heading, arrow_type, drift)
-            yield {
-                **_ROW,
-                "heading": heading,
-                "arrow_type": str(arrow_type),
-                "canonical_name": name,
-                "use": use,
-                "expected": _WORDS[self._dataset.columns[name].kind] if name else None,
-                "listed_type": listed_type,
-                "null_count": self._extents[position].nulls,
-                **drift.cells(),
-            }
-
-    def _judge(self, position: int, drift: _Drift) -> Use:
-        """What use a column is of; what is odd about it goes to `drift`."""
-        heading, arrow_type = self._headings[position], self._types[position]
-        if self._headings.count(heading) > 1:
-            drift.fault("its heading stands twice in the file")
-        if normal_heading(heading) in {normal_heading(foreign) for foreign in self._dataset.foreign}:
-            drift.fault(
-                "a heading of another dataset: the file lies in the wrong folder, and none of its rows are read"
+            use, drift = self._judge(position)
+            listed_type, differences = _compare(listed, heading, arrow_type)
+            yield _row(
+                self._dataset,
+                use,
+                [*drift, *differences],
+                heading=heading,
+                arrow_type=str(arrow_type),
+                canonical_name=self._used.get(position) or self._blank.get(position),
+                listed_type=listed_type,
+                null_count=self._extents[position].nulls,
             )
-            return UNKNOWN
-        if position in self._blank:
-            self._judge_blank(self._blank[position], drift)
-            return ABSENT
-        if position in self._used:
-            self._judge_used(position, arrow_type, drift)
-            return USED
-        if self._dataset.knows(heading) or (self._built and heading in BUILT_COLUMNS):
-            return NOT_USED
-        drift.fault("a heading that no era of the dataset knows: not read")
-        return UNKNOWN
 
-    def _judge_blank(self, name: str, drift: _Drift) -> None:
+    def _judge(self, position: int) -> tuple[Use, list[str]]:
+        """The use of a column, and what is odd about it."""
+        heading = self._headings[position]
+        drift: list[str] = []
+        if self._headings.count(heading) > 1:
+            drift.append(_Fault("its heading stands twice in the file"))
+        if normal_heading(heading) in {normal_heading(foreign) for foreign in self._dataset.foreign}:
+            elsewhere = "a heading of another dataset: the file lies in the wrong folder, and none of its rows are read"
+            return UNKNOWN, [*drift, _Fault(elsewhere)]
+        if position in self._blank:
+            return ABSENT, [*drift, self._judge_blank(self._blank[position])]
+        if position in self._used:
+            return USED, [*drift, *self._judge_used(position)]
+        if self._dataset.knows(heading) or (self._built and heading in BUILT_COLUMNS):
+            return NOT_USED, drift
+        return UNKNOWN, [*drift, _Fault("a heading that no era of the dataset knows: not read")]
+
+    def _judge_blank(self, name: str) -> str:
         column = self._dataset.columns[name]
         if column.only_compared:
-            drift.note("blank in every row; no figure is made of it")
-        elif not is_published(column, self._year):
-            drift.note("blank in every row, as ERCOT didn't publish it then")
-        elif column.required:
-            drift.fault("blank in every row, and rows mean nothing without it")
-        else:
-            drift.fault("blank in every row: as good as absent")
+            return "blank in every row; no figure is made of it"
+        if not is_published(column, self._year):
+            return "blank in every row, as ERCOT didn't publish it then"
+        if column.required:
+            return _Fault("blank in every row, and rows mean nothing without it")
+        return _Fault("blank in every row: as good as absent")
 
-    def _judge_used(self, position: int, arrow_type: pa.DataType, drift: _Drift) -> None:
-        name = self._used[position]
-        kind = self._dataset.columns[name].kind
+    def _judge_used(self, position: int) -> Iterator[str]:
+        name, arrow_type = self._used[position], self._types[position]
+        types = _KINDS[self._dataset.columns[name].kind]
         family = _family(arrow_type)
-        if family in _READABLE[kind]:
-            drift.note(f"{_words(arrow_type)} where {_WORDS[kind]} is natural: understood")
-        elif family not in _NATURAL[kind]:
-            drift.fault(f"{_words(arrow_type)}, which cannot be read as {_WORDS[kind]}")
+        words = "text" if family in {"text", "bytes"} else str(arrow_type)
+        if family in types.readable:
+            yield f"{words} where {types.words} is natural: understood"
+        elif family not in types.natural:
+            yield _Fault(f"{words}, which cannot be read as {types.words}")
         if name in self._suspicious and self._extents[position].is_zero:
-            drift.fault("zero in every row: perhaps absent data filled in")
+            yield _Fault("zero in every row: perhaps absent data filled in")
         elif self._is_zero(position):
-            drift.note("zero in every row")
+            yield "zero in every row"
         if self._day_problem and name in TIME_COLUMNS:
-            drift.fault(self._day_problem)
+            yield _Fault(self._day_problem)
+
+    def _lacking(self) -> list[DatasetColumn]:
+        """The canonical columns that ERCOT published then and the file has under no heading."""
+        there = {*self._used.values(), *self._blank.values()}
+        columns = self._dataset.columns.values()
+        return [column for column in columns if column.name not in there and is_published(column, self._year)]
 
     def absent(self, listed: SchemaFile | None) -> Iterator[Row]:
         """A row for each canonical column that ERCOT published then and the file has under no heading."""
-        there = {*self._used.values(), *self._blank.values()}
-        for column in self._dataset.columns.values():
-            if column.name in there or not is_published(column, self._year):
-                continue
-            drift = _Drift()
-            drift.fault(
-                "absent, and rows mean nothing without it"
-                if column.required
-                else "absent, though ERCOT published it then"
-            )
-            promised = next((h for h in column.headings if listed and listed.type_of(h)), None)
-            if listed and promised:
-                drift.note(f"{SCHEMA_FILE} lists it")
-            yield {
-                **_ROW,
-                "canonical_name": column.name,
-                "use": ABSENT,
-                "expected": _WORDS[column.kind],
-                "listed_type": listed.type_of(promised) if listed and promised else None,
-                **drift.cells(),
-            }
+        for column in self._lacking():
+            why = "and rows mean nothing without it" if column.required else "though ERCOT published it then"
+            types = [listed.type_of(heading) for heading in column.headings] if listed else []
+            listed_type = next(filter(None, types), None)
+            drift = [_Fault(f"absent, {why}"), *([f"{SCHEMA_FILE} lists it"] if listed_type else [])]
+            yield _row(self._dataset, ABSENT, drift, canonical_name=column.name, listed_type=listed_type)
 
     def only_listed(self, listed: SchemaFile) -> Iterator[Row]:
         """A row for each column that `schema.json` lists, the file lacks and no other row is about."""
-        there = {normal_heading(heading) for heading in self._headings}
-        there |= {
-            normal_heading(heading)
-            for column in self._dataset.columns.values()
-            if column.name not in {*self._used.values(), *self._blank.values()} and is_published(column, self._year)
-            for heading in column.headings
-        }
+        headings = [*self._headings, *(heading for column in self._lacking() for heading in column.headings)]
+        there = {normal_heading(heading) for heading in headings}
         for heading, listed_type in listed.columns.items():
             if normal_heading(heading) not in there:
-                drift = _Drift()
-                drift.note(f"{SCHEMA_FILE} lists {heading!r}, which the file lacks")
-                yield {**_ROW, "use": ABSENT, "listed_type": listed_type, **drift.cells()}
+                drift = f"{SCHEMA_FILE} lists {heading!r}, which the file lacks"
+                yield _row(self._dataset, ABSENT, [drift], listed_type=listed_type)
 
 
-def _compare(listed: SchemaFile | None, heading: str, arrow_type: pa.DataType, drift: _Drift) -> str | None:
-    """Type that `schema.json` gives a column; what it says otherwise than the file goes to `drift`."""
+def _compare(listed: SchemaFile | None, heading: str, arrow_type: pa.DataType) -> tuple[str | None, list[str]]:
+    """Type that `schema.json` gives a column, and where it differs from the file."""
     if listed is None or listed.problem:
-        return None
+        return None, []
     spelled = listed.spelling_of(heading)
     if spelled is None:
-        drift.note(f"not in {SCHEMA_FILE}")
-        return None
+        return None, [f"not in {SCHEMA_FILE}"]
     listed_type = listed.columns[spelled]
-    if spelled != heading:
-        drift.note(f"{SCHEMA_FILE} spells it {spelled!r}")
+    drift = [f"{SCHEMA_FILE} spells it {spelled!r}"] if spelled != heading else []
     if not same_type(listed_type, str(arrow_type)):
-        drift.note(f"{SCHEMA_FILE} says {listed_type}")
-    return listed_type
+        drift.append(f"{SCHEMA_FILE} says {listed_type}")
+    return listed_type, drift
 
 
 def _family(arrow_type: pa.DataType) -> Family:
     if pa.types.is_dictionary(arrow_type):
         arrow_type = arrow_type.value_type
     return next((family for test, family in _FAMILIES if test(arrow_type)), "other")
-
-
-def _words(arrow_type: pa.DataType) -> str:
-    family = _family(arrow_type)
-    return "text" if family in {"text", "bytes"} else str(arrow_type)
 
 
 def _is_wall_clock(arrow_type: pa.DataType) -> bool:
@@ -527,12 +407,6 @@ def column_availability(schemas: Mapping[int, StoredTable]) -> StepResult:
     result = StepResult(iter(()))
     result.chunks = _availability_chunks(schemas, result)
     return result
-
-
-_AVAILABILITY = (
-    "dataset", "position", "column_name", "year", "use", "present", "published", "heading", "arrow_type", "files", "file_share",
-    "change", "expected_change",
-)  # fmt: skip
 
 
 def _availability_chunks(schemas: Mapping[int, StoredTable], result: StepResult) -> Iterator[Columns]:
@@ -605,11 +479,8 @@ def _dataset_year(year: int, rows: Sequence[Row]) -> _DatasetYear:
                 here.setdefault(_identity(row), row)
         for identity, row in here.items():
             known = cells.get(identity)
-            cells[identity] = (
-                _Cell(known.heading, known.arrow_type, known.use, known.files + 1)
-                if known
-                else _Cell(row["heading"], row["arrow_type"], row["use"], 1)
-            )
+            first = _Cell(row["heading"], row["arrow_type"], row["use"], 1)
+            cells[identity] = replace(known, files=known.files + 1) if known else first
     return _DatasetYear(list(readable), cells)
 
 
