@@ -112,18 +112,11 @@ class Dataset:
 
     def spellings(self, headings: list[str]) -> dict[str, list[str]]:
         """Canonical name -> all headings that stand for it, the preferred one first."""
-        return {
-            column.name: spelled
-            for column in self.columns.values()
-            if (
-                spelled := [
-                    heading
-                    for normal in dict.fromkeys(map(normal_heading, column.headings))
-                    for heading in headings
-                    if normal_heading(heading) == normal
-                ]
-            )
-        }
+        found = {}
+        for name, column in self.columns.items():
+            normals = dict.fromkeys(map(normal_heading, column.headings))
+            found[name] = [heading for normal in normals for heading in headings if normal_heading(heading) == normal]
+        return {name: spelled for name, spelled in found.items() if spelled}
 
     def holds_text(self, heading: str) -> bool:
         """Whether a heading that is not read holds text: one of the known text columns, or one that no era of the dataset has."""
@@ -132,10 +125,9 @@ class Dataset:
     def fits(self, headings: list[str]) -> bool:
         """Whether a file with these headings can be one of this dataset's: every required column, and none that is another's."""
         there = {normal_heading(heading) for heading in headings}
-        found = self.canonical(headings)
-        return not there & {normal_heading(heading) for heading in self.foreign} and all(
-            name in found for name, column in self.columns.items() if column.required
-        )
+        foreign = {normal_heading(heading) for heading in self.foreign}
+        required = {name for name, column in self.columns.items() if column.required}
+        return not there & foreign and required <= self.canonical(headings).keys()
 
     def is_marked(self, headings: list[str]) -> bool:
         """Whether the headings alone say that a file is one of this dataset's."""
@@ -232,13 +224,13 @@ def _as_awards(*, load: bool) -> tuple[DatasetColumn, ...]:
 
 _STATED_MCPC = tuple(
     _number(f"{product}_mcpc_usd_per_mw", f"{label} MCPC", only_compared=True)
-    for product, label in (
-        ("regup", "RegUp"),
-        ("regdn", "RegDown"),
-        ("rrs", "RRS"),
-        ("ecrs", "ECRS"),
-        ("nspin", "NonSpin"),
-    )
+    for label, product in {
+        "RegUp": "regup",
+        "RegDown": "regdn",
+        "RRS": "rrs",
+        "ECRS": "ecrs",
+        "NonSpin": "nspin",
+    }.items()
 )
 """The clearing prices that ERCOT's reports repeat in every row, and rollups found in the wild never do."""
 
@@ -583,14 +575,14 @@ def partly_absent(dataset: Dataset, path: Path) -> list[str]:
     with open_parquet(dataset, path) as file:
         layouts = report_layouts(file)
     year = int(path.stem) if path.stem.isdigit() else 0
+    first, last = date(max(year, 1), 1, 1), date(max(year, 1), 12, 31)
     return [
-        column.name
-        for column in dataset.columns.values()
-        if layouts
-        and not column.only_compared
-        and column.first_day <= date(max(year, 1), 1, 1)
-        and column.last_day >= date(max(year, 1), 12, 31)
-        and 0 < sum(column.name in layout for layout in layouts) < len(layouts)
+        name
+        for name, column in dataset.columns.items()
+        if not column.only_compared
+        and column.first_day <= first
+        and column.last_day >= last
+        and 0 < sum(name in layout for layout in layouts) < len(layouts)
     ]
 
 
@@ -609,7 +601,7 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
         zero = [name for name, heading in numbers.items() if extent(file, headings.index(heading)).is_zero]
     by_heading = {heading: name for name, own in found.items() for heading in own}
     year = int(path.stem) if path.stem.isdigit() else None
-    missing = [c.name for c in dataset.columns.values() if c.name not in found and is_published(c, year)]
+    missing = [name for name, column in dataset.columns.items() if name not in found and is_published(column, year)]
     there = dataset.spellings(headings)
     return FileDescription(
         rows=rows,
@@ -646,20 +638,9 @@ def filled_with_zeros(dataset: Dataset, there: set[str], zero: set[str], year: i
     return suspicious | (rrs if rrs <= zero else set())
 
 
-_BUILD_AGAIN = "Build this file again from ERCOT's reports."
-
-
-def _refusal(
-    dataset: Dataset, path: Path, column: str, problem: str, expected: str, remedy: str = _BUILD_AGAIN
-) -> InputError:
-    return InputError(
-        f"{path.name} of {dataset.folder} {problem}.",
-        dataset=dataset.name,
-        file=path,
-        column=column,
-        expected=expected,
-        remedy=remedy,
-    )
+def _refusal(dataset: Dataset, path: Path, column: str, problem: str, expected: str, remedy: str) -> InputError:
+    problem = f"{path.name} of {dataset.folder} {problem}."
+    return InputError(problem, dataset=dataset.name, file=path, column=column, expected=expected, remedy=remedy)
 
 
 def require_columns(dataset: Dataset, path: Path, headings: list[str]) -> dict[str, str]:
@@ -695,17 +676,18 @@ def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str
     """
     headings = list(file.schema_arrow.names)
     require_columns(dataset, path, headings)
+    remedy = "Build this file again from ERCOT's reports."
     found = {}
     for name, spelled in dataset.spellings(headings).items():
         column = dataset.columns[name]
         twice = next((heading for heading in spelled if spelled.count(heading) > 1), None)
         if twice is not None:
             expected = "each heading once: nothing tells which of the two is meant"
-            raise _refusal(dataset, path, twice, f"has two columns {twice!r}", expected)
+            raise _refusal(dataset, path, twice, f"has two columns {twice!r}", expected, remedy)
         filled = [heading for heading in spelled if not _is_blank(file, heading, headings.index(heading))]
         if not filled and column.required and column.kind not in {"day", "stamp"} and file.metadata.num_rows:
             problem = f"has a column {spelled[0]!r} that is blank in every row"
-            raise _refusal(dataset, path, spelled[0], problem, "a value in every row")
+            raise _refusal(dataset, path, spelled[0], problem, "a value in every row", remedy)
         own = filled or (spelled if column.required else [])
         if own:
             first = normal_heading(own[0])
@@ -740,11 +722,6 @@ class Extent:
     nulls: int | None = None
     low: Any = None
     high: Any = None
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the footer tells what values there are, if any."""
-        return self.nulls is not None and (self.low is not None or self.nulls == self.rows)
 
     @property
     def is_blank(self) -> bool:
@@ -786,7 +763,7 @@ def extent(file: pq.ParquetFile, position: int) -> Extent:
 def _is_blank(file: pq.ParquetFile, heading: str, position: int) -> bool:
     """Whether a column is null or blank text in every row; a column without statistics is read until a value turns up."""
     said = extent(file, position)
-    if said.is_known or not said.rows:
+    if said.low is not None or said.nulls == said.rows:
         return said.is_blank
     for batch in file.iter_batches(columns=[heading]):
         values = batch.column(0).drop_null().unique().to_pylist()

@@ -4,8 +4,8 @@ Nothing here stops a year: a file that cannot be read is a row that says so. Onl
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -57,13 +57,7 @@ Family = Literal["text", "bytes", "integer", "float", "decimal", "date", "timest
 
 
 class _Types(NamedTuple):
-    """Types of the columns of one kind.
-
-    Attributes:
-        words: what a value is, in words.
-        natural: the kind's own types.
-        readable: others that parsing.py understands all the same.
-    """
+    """A kind of column in words, its own types, and others that parsing.py understands all the same."""
 
     words: str
     natural: set[Family]
@@ -80,19 +74,12 @@ _KINDS: dict[Kind, _Types] = {
     "number": _Types("a number", {"float", "integer", "decimal"}, {"text", "bytes"}),
 }
 
-_FAMILIES: tuple[tuple[Callable[[pa.DataType], bool], Family], ...] = (
-    (pa.types.is_null, "null"),
-    (pa.types.is_boolean, "boolean"),
-    (pa.types.is_integer, "integer"),
-    (pa.types.is_floating, "float"),
-    (pa.types.is_decimal, "decimal"),
-    (pa.types.is_date, "date"),
-    (pa.types.is_timestamp, "timestamp"),
-    (pa.types.is_string, "text"),
-    (pa.types.is_large_string, "text"),
-    (pa.types.is_string_view, "text"),
-    (pa.types.is_binary, "bytes"),
-)
+# fmt: off
+_FAMILIES: dict[str, Family] = {
+    "null": "null", "boolean": "boolean", "integer": "integer", "floating": "float", "decimal": "decimal", "date": "date",
+    "timestamp": "timestamp", "string": "text", "large_string": "text", "string_view": "text", "binary": "bytes",
+}
+# fmt: on
 
 
 # --- the year ---------------------------------------------------------------------------------------------------------------------------------
@@ -355,7 +342,7 @@ def _compare(listed: SchemaFile | None, heading: str, arrow_type: pa.DataType) -
 def _family(arrow_type: pa.DataType) -> Family:
     if pa.types.is_dictionary(arrow_type):
         arrow_type = arrow_type.value_type
-    return next((family for test, family in _FAMILIES if test(arrow_type)), "other")
+    return next((family for test, family in _FAMILIES.items() if getattr(pa.types, f"is_{test}")(arrow_type)), "other")
 
 
 def _is_wall_clock(arrow_type: pa.DataType) -> bool:
@@ -377,7 +364,7 @@ def _day(name: str, value: date) -> date:
 
 @dataclass(frozen=True)
 class _Cell:
-    """A column of a dataset in one year: how it is spelled and typed, and in how many of the year's files it is."""
+    """A column of a dataset in one year: its spelling, type and use, and how many of the year's files have it."""
 
     heading: str
     arrow_type: str
@@ -385,17 +372,11 @@ class _Cell:
     files: int
 
 
-@dataclass
-class _DatasetYear:
-    """What one year's `rollup_schemas` say of a dataset.
+class _DatasetYear(NamedTuple):
+    """What one year's `rollup_schemas` say of a dataset: the files that could be read, and the columns that they have."""
 
-    Attributes:
-        files: those that could be read.
-        cells: by column, of those that are present.
-    """
-
-    files: list[str] = field(default_factory=list)
-    cells: dict[str, _Cell] = field(default_factory=dict)
+    files: list[str]
+    cells: dict[str, _Cell]
 
 
 def column_availability(schemas: Mapping[int, StoredTable]) -> StepResult:
@@ -425,36 +406,34 @@ def availability_rows(years: Mapping[int, Sequence[Row]]) -> list[Row]:
     """
     rows: list[Row] = []
     for dataset in DATASETS.values():
-        by_year = {
-            year: [row for row in schema if row["dataset"] == dataset.name] for year, schema in sorted(years.items())
-        }
-        if any(by_year.values()):
-            rows += _dataset_availability(dataset, by_year)
+        by_year = {year: [row for row in years[year] if row["dataset"] == dataset.name] for year in sorted(years)}
+        rows += _dataset_availability(dataset, by_year)
     return rows
 
 
 def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]) -> Iterator[Row]:
     found = {year: _dataset_year(year, rows) for year, rows in by_year.items()}
-    names = _column_names(dataset, by_year)
-    for position, (identity, name) in enumerate(names.items(), start=1):
-        before: int | None = None
+    for position, (identity, name) in enumerate(_column_names(dataset, by_year).items(), start=1):
+        column = dataset.columns.get(identity)
+        uses = [here.cells[identity].use for here in found.values() if identity in here.cells]
+        before: _Cell | None = None
+        was_published: bool | None = None
+        any_before = False
         for year, here in found.items():
             cell = here.cells.get(identity)
-            published = _published(dataset, identity, year, here.files)
+            published = _published(dataset, column, year, here.files)
             change: str | None = None
             expected: bool | None = None
-            if before is not None and here.files:
-                earlier = found[before]
-                change = _change(cell, earlier.cells.get(identity))
-                was_published = _published(dataset, identity, before, earlier.files)
-                if not _is_only_compared(dataset, identity):
-                    expected = _is_expected(change, cell or earlier.cells.get(identity), published, was_published)
+            if any_before and here.files:
+                change = _change(cell, before)
+                if column is None or not column.only_compared:
+                    expected = _is_expected(change, cell or before, published, was_published)
             yield {
                 "dataset": dataset.name,
                 "position": position,
                 "column_name": name,
                 "year": year,
-                "use": _use_of(identity, found.values()),
+                "use": uses[-1] if uses else USED,  # a canonical column that no file has would be used
                 "present": cell is not None,
                 "published": published,
                 "heading": cell.heading if cell else None,
@@ -464,23 +443,22 @@ def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]
                 "change": change,
                 "expected_change": expected,
             }
-            before = year if here.files else before
+            if here.files:
+                before, was_published, any_before = cell, published, True
 
 
 def _dataset_year(year: int, rows: Sequence[Row]) -> _DatasetYear:
     """A column's heading and type are those of the file named by the year, or else of the first file that has it."""
     readable = dict.fromkeys(row["file"] for row in rows if row["use"] != UNREADABLE and row["file"] != NO_FILE)
-    own_first = sorted(readable, key=lambda file: _file_year(file) != year)
     cells: dict[str, _Cell] = {}
-    for file in own_first:
+    for file in sorted(readable, key=lambda file: _file_year(file) != year):
         here: dict[str, Row] = {}
         for row in rows:
             if row["file"] == file and row["use"] != ABSENT:
                 here.setdefault(_identity(row), row)
         for identity, row in here.items():
-            known = cells.get(identity)
-            first = _Cell(row["heading"], row["arrow_type"], row["use"], 1)
-            cells[identity] = replace(known, files=known.files + 1) if known else first
+            known = cells.get(identity) or _Cell(row["heading"], row["arrow_type"], row["use"], 0)
+            cells[identity] = replace(known, files=known.files + 1)
     return _DatasetYear(list(readable), cells)
 
 
@@ -509,38 +487,27 @@ def _file_year(file: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _published(dataset: Dataset, identity: str, year: int, files: Sequence[str]) -> bool | None:
+def _published(dataset: Dataset, column: DatasetColumn | None, year: int, files: Sequence[str]) -> bool | None:
     """Whether ERCOT published a column in the rows of these files; None of a heading that is no canonical column, or of one that is only compared."""
-    if identity not in dataset.columns or _is_only_compared(dataset, identity):
+    if column is None or column.only_compared:
         return None
     if not files:
-        return dataset.first_year <= year <= dataset.last_year and is_published(dataset.columns[identity], year)
-    return any(is_published(dataset.columns[identity], _file_year(file)) for file in files)
-
-
-def _is_only_compared(dataset: Dataset, identity: str) -> bool:
-    return identity in dataset.columns and dataset.columns[identity].only_compared
-
-
-def _use_of(identity: str, years: Iterable[_DatasetYear]) -> str:
-    uses = [year.cells[identity].use for year in years if identity in year.cells]
-    return uses[-1] if uses else USED  # a canonical column that no file has would be used
+        return dataset.first_year <= year <= dataset.last_year and is_published(column, year)
+    return any(is_published(column, _file_year(file)) for file in files)
 
 
 def _change(now: _Cell | None, before: _Cell | None) -> str | None:
     if now is None or before is None:
         return "appeared" if now else "vanished" if before else None
-    changes = [
-        *([f"type changed from {before.arrow_type}"] if now.arrow_type != before.arrow_type else []),
-        *([f"heading changed from {before.heading}"] if now.heading != before.heading else []),
-    ]
+    changes = [f"type changed from {before.arrow_type}"] if now.arrow_type != before.arrow_type else []
+    changes += [f"heading changed from {before.heading}"] if now.heading != before.heading else []
     return "; ".join(changes) or None
 
 
 def _is_expected(
     change: str | None, cell: _Cell | None, published: bool | None, was_published: bool | None
 ) -> bool | None:
-    """Whether ERCOT made a change; None where nothing changed, and of a column that is not used, whose days nobody keeps."""
+    """Whether ERCOT made a change; None where nothing changed, and of a column that is not used, whose days are not declared."""
     if change is None or cell is None or cell.use == NOT_USED:
         return None
     if change == "appeared":

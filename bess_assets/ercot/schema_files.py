@@ -1,8 +1,4 @@
-"""The `schema.json` that some producers leave beside their rollups: what it lists, in whatever form it was written by hand.
-
-Belongs here: reading such a file liberally, and comparing its words for types with Arrow's.
-Does not: believing it: what a Parquet file holds, its footer says (schemas.py compares).
-"""
+"""The `schema.json` that some producers leave beside their rollups: the columns and types that it lists, in whatever form it was written by hand."""
 
 import json
 import re
@@ -22,6 +18,12 @@ _LAST_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
 
 _TEXT = re.compile(r"(large_?)?(utf8|string)(_?view)?|str|text|varchar.*|categorical|enum|object|char.*")
 _SIZED = re.compile(r"(u?int|i|u|float|f)(8|16|32|64)(\[pyarrow\])?")
+_OTHERS = {
+    "timestamp": "(timestamp|datetime).*",
+    "date": r"date(32|64)?(\[.*\])?",
+    "boolean": "bool(ean)?",
+    "decimal": "(decimal|numeric).*",
+}
 _WHOLE = {"tinyint": 8, "smallint": 16, "int": None, "integer": None, "long": 64, "bigint": 64}
 _FRACTION = {"halffloat": 16, "half": 16, "real": 32, "float": None, "number": None, "double": 64}
 
@@ -71,9 +73,8 @@ def same_type(listed: str, arrow_type: str) -> bool:
     if listed == "?":
         return True
     family, size = _meaning(listed)
-    true_family, true_size = _meaning(
-        "float32" if arrow_type == "float" else arrow_type
-    )  # to Arrow alone, float says a size
+    # to Arrow alone, float says a size
+    true_family, true_size = _meaning("float32" if arrow_type == "float" else arrow_type)
     return family == true_family and (size is None or true_size is None or size == true_size)
 
 
@@ -90,15 +91,7 @@ def _meaning(word: str) -> tuple[str, int | None]:
         return "i", _WHOLE[word]
     if word in _FRACTION:
         return "f", _FRACTION[word]
-    for family, pattern in (
-        ("timestamp", "(timestamp|datetime).*"),
-        ("date", r"date(32|64)?(\[.*\])?"),
-        ("boolean", "bool(ean)?"),
-        ("decimal", "(decimal|numeric).*"),
-    ):
-        if re.fullmatch(pattern, word):
-            return family, None
-    return word, None
+    return next((family for family, pattern in _OTHERS.items() if re.fullmatch(pattern, word)), word), None
 
 
 def _lenient_json(text: str) -> Any:
