@@ -124,10 +124,9 @@ class Dataset:
 
     def fits(self, headings: list[str]) -> bool:
         """Whether a file with these headings can be one of this dataset's: every required column, and none that is another's."""
-        there = {normal_heading(heading) for heading in headings}
-        foreign = {normal_heading(heading) for heading in self.foreign}
+        foreign = set(map(normal_heading, headings)) & set(map(normal_heading, self.foreign))
         required = {name for name, column in self.columns.items() if column.required}
-        return not there & foreign and required <= self.canonical(headings).keys()
+        return not foreign and required <= self.canonical(headings).keys()
 
     def is_marked(self, headings: list[str]) -> bool:
         """Whether the headings alone say that a file is one of this dataset's."""
@@ -630,11 +629,9 @@ def filled_with_zeros(dataset: Dataset, there: set[str], zero: set[str], year: i
     suspicious = {name for name in zero if dataset.columns[name].never_all_zero}
     rrs = {name for name in there if name.startswith("rrs") and name.endswith("_award_mw")}
     if dataset.name in _SELL_EVERY_PART and year is not None:
-        suspicious |= {
-            part
-            for part, single in _PARTS_SOLD_EVERY_YEAR.items()
-            if part in zero and dataset.columns[part].first_day < date(year, 1, 1) and single not in there - zero
-        }
+        for part, single in _PARTS_SOLD_EVERY_YEAR.items():
+            if part in zero and dataset.columns[part].first_day < date(year, 1, 1) and single not in there - zero:
+                suspicious.add(part)
     return suspicious | (rrs if rrs <= zero else set())
 
 
