@@ -1,8 +1,4 @@
-"""Where things are and what limits hold: read once, when used, from flags and the environment.
-
-Belongs here: every `BESS_*` variable, its default and its check.
-Does not: opening files, making folders (store/files.py), Dagster's own configuration beyond its home.
-"""
+"""Settings: every `BESS_*` variable with its default and its check, read once, when used, from the environment and `--home`."""
 
 import os
 import re
@@ -20,6 +16,15 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(KB|MB|GB|KIB|MIB|GIB)", re.IGNORECASE)
 _UNITS = {"KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 _HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _SWITCH = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
+
+FOLDERS = {
+    "home": "BESS_HOME",
+    "rollups": "BESS_ROLLUPS",
+    "results": "BESS_RESULTS",
+    "reports": "BESS_REPORTS",
+    "dagster_home": "DAGSTER_HOME",
+}
+"""Folders among the settings, each with its variable."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,7 @@ class Settings:
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables, for a child process."""
         values = {
-            "BESS_HOME": str(self.home),
-            "BESS_REPORTS": str(self.reports),
-            "BESS_ROLLUPS": str(self.rollups),
-            "BESS_RESULTS": str(self.results),
-            "DAGSTER_HOME": str(self.dagster_home),
+            **{variable: str(getattr(self, name)) for name, variable in FOLDERS.items()},
             "BESS_MEMORY_LIMIT": f"{self.memory_limit_bytes // 10**6}MB",
             "BESS_THREADS": str(self.threads),
             "BESS_QUERY_TIMEOUT": str(self.query_timeout_seconds),

@@ -98,7 +98,7 @@ _OWN: dict[str, tuple[Check, ...]] = {
             FINAL_CHECK,
             "No figure of a year moved after the year was final. A warning: it names the batteries that moved, by how much, and because of which input. "
             "It holds until the next edition.",
-            "`bess changes YEAR` shows every battery that moved; whoever quoted the earlier edition may want to know",
+            "`bess changes YEAR` shows every battery that moved; readers who quoted the earlier edition may want to know",
         ),
     ),
 }

@@ -1,8 +1,4 @@
-"""Fleet averages that others published: plain data.
-
-Belongs here: figures of a commercial index of ERCOT battery revenue, $/kW-year.
-Does not: comparing them (figures.py).
-"""
+"""Fleet averages published by a commercial index of ERCOT battery revenue, $/kW-year."""
 
 TOLERANCE = 0.30
 """A correct reconstruction from public data lies 10 to 30 % below such an index, with the same order of months."""

@@ -184,11 +184,11 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
     settings = options.settings()
     with long_work() as tell:
 
-        def told(done: int, total: int, what: str) -> None:
+        def report(done: int, total: int, what: str) -> None:
             tell(f"{done + 1:,} of {total:,} files: {what}" if done < total else what, True)
 
         folder = None if reports is None else reports.absolute()
-        done = roll_up_reports(settings, folder, _flat(years) or None, progress=told)
+        done = roll_up_reports(settings, folder, _flat(years) or None, progress=report)
     echo(_noted(state.rollup_lines(done, terminal_width()), settings))
     if done.built:
         click.echo(f"Rollups and their manifests: {settings.built}")
@@ -266,14 +266,14 @@ def _refresh(settings: "Settings", years: Sequence[int], only: Only | None) -> "
 
     with long_work() as tell:
 
-        def told(step: "Progress") -> None:
+        def report(step: "Progress") -> None:
             where = f"{step.year or 'all years'}: {step.table}"
             if step.rows is None:
                 tell(f"{where}, {step.done} of {step.total} tables done", False)
             else:
                 tell(f"{where}, {step.rows:,} rows, {step.seconds:.1f} s", True)
 
-        outcomes = list(refresh_years(settings, years, only, told))
+        outcomes = list(refresh_years(settings, years, only, report))
     click.echo("")
     echo(_noted(state.outcome_lines(outcomes, terminal_width()), settings))
     return outcomes

@@ -10,7 +10,7 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rollup_names import BUILT_FOLDER
 from bess_assets.ercot.step import FINDING_KINDS
 from bess_assets.report.schema_matrix import LEGEND, NO_FILE, Matrix, matrices
-from bess_assets.settings import Settings
+from bess_assets.settings import FOLDERS, Settings
 from bess_assets.store.made_up import RUNS_FOLDER
 from bess_assets.store.paths import rollup_folder
 from bess_assets.store.status import State, TablePlan, YearPlan
@@ -118,15 +118,11 @@ def settings_lines(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     def say(label: str, value: object, *remarks: str) -> None:
         lines.append(f"  {label:<{_LABEL_WIDTH}}{one_line(value)}" + (f"   ({', '.join(remarks)})" if remarks else ""))
 
-    for label, path, variable in (
-        ("home", settings.home, "BESS_HOME"),
-        ("rollups", settings.rollups, "BESS_ROLLUPS"),
-        ("results", settings.results, "BESS_RESULTS"),
-        ("reports", settings.reports, "BESS_REPORTS"),
-        ("Dagster", settings.dagster_home, "DAGSTER_HOME"),
-    ):
+    for name, variable in FOLDERS.items():
+        path = getattr(settings, name)
         missing = () if path.exists() else ("not there yet",)
-        say(label, path, variable if environ.get(variable) else f"{variable} not set", *missing)
+        origin = variable if environ.get(variable) else f"{variable} not set"
+        say(_label(name), path, origin, *missing)
     if settings.registry_csv:
         say("battery table", settings.registry_csv)
     else:
@@ -137,6 +133,10 @@ def settings_lines(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     alarms = f"alarms to {one_line(settings.alarms)}{' and a webhook' if settings.webhook else ''}"
     say("automation", "on" if settings.automation else "off", f"BESS_AUTOMATION; daily at {daily} Central; {alarms}")
     return lines
+
+
+def _label(folder: str) -> str:
+    return "Dagster" if folder == "dagster_home" else folder
 
 
 def status_lines(plans: Sequence[YearPlan], merged: YearPlan, width: int) -> list[str]:
@@ -407,13 +407,8 @@ def _megabyte_lines(settings: Settings, width: int) -> list[str]:
             for part in parts
         ]
         lines += [*table(columns, sections, width).lines, ""]
-    for label, path in (
-        ("rollups", settings.rollups),
-        ("built", settings.built),
-        ("results", settings.results),
-        ("reports", settings.reports),
-        ("Dagster", settings.dagster_home),
-    ):
+    for name in ("rollups", "built", "results", "reports", "dagster_home"):
+        path, label = getattr(settings, name), _label(name)
         lines.append(f"{label:<{_LABEL_WIDTH}}{_size_of(path):>12,.1f} MB   {one_line(path)}")
     return lines
 
