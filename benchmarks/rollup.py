@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 
 from bess_assets.ercot.reports import Refusal, open_reports, recognise, report_files
-from bess_assets.ercot.rollup import roll_up
 from bess_assets.simulator import simulate
+from bess_assets.store.roll_up import roll_up
 
 LEAST_SPEED = 0.5
 """Rolling up is to run at no less than this share of DuckDB's speed."""

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from xdist.scheduler.loadscope import LoadScopeScheduling
 
-    from bess_assets.ercot.rollup import RollUp
+    from bess_assets.store.roll_up import RollUp
     from bess_assets_tests.worlds import World
 
 ROOT = Path(__file__).resolve().parent.parent

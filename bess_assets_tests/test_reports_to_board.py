@@ -6,10 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets import run as pipeline
-from bess_assets.ercot.rollup import RollUp, read_manifest
 from bess_assets.settlement.award_checks import MCPC_CHECK
 from bess_assets.simulator import simulate
 from bess_assets.store.journal import CheckEntry, read_run
+from bess_assets.store.roll_up import RollUp
+from bess_assets.store.rollup_files import read_manifest
+from bess_assets.store.rollups import roll_up_reports
 from bess_assets_tests.conftest import Reported, Worlds
 from bess_assets_tests.worlds import EARLY, KEYS, LATE, Plan, World, board_differences, some
 
@@ -28,7 +30,7 @@ def from_reports(folder: Path, plan: Plan) -> tuple[World, RollUp]:
     """A market published as reports, rolled up and settled."""
     simulate(folder, plan.years, plan.batteries, plan.seed, plan.hazards, form="reports")  # type: ignore[arg-type]
     world = World(folder, plan, form="reports")
-    rolled = pipeline.roll_up_reports(world.settings)
+    rolled = roll_up_reports(world.settings)
     world.settle()
     return world, rolled
 
@@ -88,7 +90,7 @@ def test_a_rolled_up_year_is_at_least_nine_tenths_smaller_than_its_csv(reported:
 
 def test_rolling_up_again_reads_nothing_and_changes_nothing(reported: Reported) -> None:
     read: list[str] = []
-    again = pipeline.roll_up_reports(
+    again = roll_up_reports(
         reported.from_reports.settings, progress=lambda done, total, what: read.append(what) if done < total else None
     )
     assert read == []

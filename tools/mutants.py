@@ -35,7 +35,7 @@ BESIDE = {
     "daily": ["settlement/test_daily.py", "settlement/test_award_checks.py"],
     "metrics": ["settlement/test_metrics.py", "settlement/test_board.py"],
     "products": [f"settlement/test_{name}.py" for name in ("energy", "ancillary", "prices", "awards")],
-    "rollup": ["ercot/test_rollup.py", "ercot/test_report_news.py"],
+    "rollup": ["store/test_roll_up.py"],
     "runs": ["settlement/test_runs.py", "settlement/test_dispatch.py"],
     "schema_files": ["ercot/test_inspection.py"],
 }

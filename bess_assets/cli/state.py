@@ -17,10 +17,11 @@ from bess_assets.store.status import State, TablePlan, YearPlan
 from bess_assets.text import Column, decimals, listed, money, number, one_line, percent
 
 if TYPE_CHECKING:
-    from bess_assets.ercot.rollup import BuiltYear, RollUp
     from bess_assets.refresh import Outcome
     from bess_assets.second_settlement.compare import Comparison
     from bess_assets.store.journal import CheckEntry
+    from bess_assets.store.roll_up import RollUp
+    from bess_assets.store.rollup_files import BuiltYear
 
 # --- refreshes ----------------------------------------------------------------------------------------------------------
 
@@ -359,7 +360,7 @@ _STORAGE = (
 
 def storage_lines(settings: Settings, years: Sequence[int], width: int) -> list[str]:
     """Size and loading time of the rollups beside the CSV they were built from; then megabytes by year, and by folder."""
-    from bess_assets.ercot.rollup import read_manifest  # loads pyarrow
+    from bess_assets.store.rollup_files import read_manifest  # loads pyarrow
 
     folder = rollup_folder(settings)
     rows: list[Sequence[Any]] = []

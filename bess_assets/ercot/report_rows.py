@@ -32,6 +32,7 @@ from bess_assets.ercot.parsing import (
     parse_number,
     parse_wall_clock,
 )
+from bess_assets.ercot.reports import Heading
 from bess_assets.ercot.rows import UNDECIDED, ClockChange, Times
 from bess_assets.errors import InputError
 
@@ -122,12 +123,6 @@ def _plan(dataset_name: str, headings: tuple[str, ...]) -> _Plan:
 def layout_of(dataset: Dataset, headings: tuple[str, ...]) -> tuple[str, ...]:
     """Canonical columns that reports with these headings have, sorted."""
     return _plan(dataset.name, headings).canonical
-
-
-def time_column(dataset: Dataset, headings: tuple[str, ...]) -> int:
-    """Position of the column that says the day of each row."""
-    names = _plan(dataset.name, headings).names
-    return next(names.index(name) for name in ("operating_day", "sced_stamp", "interval_end") if name in names)
 
 
 def parse(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], layout: int) -> Parsed:
@@ -427,13 +422,19 @@ def _never_said(rows: Rows, clock: IntArray, twice: BoolArray, owner: IntArray) 
     return result
 
 
-def day_span(text_first: str, text_last: str) -> tuple[int, int] | None:
-    """Day numbers of two date or stamp texts, the earlier first; None if either can't be read."""
-    seconds = [parse_wall_clock(text.strip()) for text in (text_first, text_last)]
-    if seconds[0] is None or seconds[1] is None:
-        return None
-    days = sorted(value // 86_400 for value in seconds if value is not None)
-    return days[0], days[-1]
+def day_span(heading: Heading, first: bytes, last: bytes) -> tuple[int, int] | None:
+    """Day numbers of the first and the last row of a report, the earlier first; None if either can't be read."""
+    assert heading.dataset is not None  # noqa: S101  others have no rows to speak of
+    names = _plan(heading.dataset.name, heading.headings).names
+    at = next(names.index(name) for name in ("operating_day", "sced_stamp", "interval_end") if name in names)
+    days = []
+    for row in (first, last):
+        cells = row.decode("utf-8", errors="replace").split(",")
+        seconds = parse_wall_clock(cells[at].strip(' "\r')) if at < len(cells) else None
+        if seconds is None:
+            return None
+        days.append(seconds // 86_400)
+    return min(days), max(days)
 
 
 def iso(day: int) -> str:

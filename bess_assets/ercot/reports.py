@@ -7,7 +7,6 @@ A report is one CSV file as ERCOT published it, wherever it lies: plain, or a me
 """
 
 import csv
-import hashlib
 import io
 import lzma
 import re
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from bess_assets.ercot.calendar import CENTRAL
 from bess_assets.ercot.datasets import DATASETS, Dataset
@@ -300,14 +299,6 @@ def read_chunks(file: IO[bytes], chunk_bytes: int) -> Iterator[bytes]:
         yield rest
 
 
-def digest_of(chunks: Iterator[bytes]) -> str:
-    """SHA-256 of a report's bytes."""
-    digest = hashlib.sha256()
-    for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
 # --- recognising -------------------------------------------------------------------------------------------------------------------------
 
 
@@ -403,6 +394,16 @@ def datasets_named(name: str) -> list[Dataset]:
         market = f"{disclosed[1].lower()}_" if disclosed else None
         named = [d for d in DATASETS.values() if market and d.sixty_day and d.name.startswith(market)]
     return named
+
+
+def guess(name: str) -> dict[str, Any]:
+    """Datasets and year that a file's name speaks of, for a file that can't be read itself, as they stand in the index of reports."""
+    named = datasets_named(name)
+    day = day_named(name, named[0] if named else None)
+    if not named or day is None:
+        return {"dataset": None, "years": []}
+    of = [dataset.name for dataset in named if day >= dataset.first_day]
+    return {"dataset": of[0] if len(of) == 1 else None, "of": of, "years": [day.year]}
 
 
 def day_named(name: str, dataset: Dataset | None) -> date | None:

@@ -59,20 +59,20 @@ def same(old: Fingerprint, path: Path) -> bool:
 
 
 def content_digest(path: Path) -> str:
-    """SHA-256 of a small file; of a large one, of its size, its Parquet footer and blocks spread evenly over its pages.
+    """SHA-256 of a file; of a large Parquet file, of its size, its footer and blocks spread evenly over its pages.
 
     The footer holds the place and size of every page run and most columns' extremes, so that a restated file differs there; the blocks catch the rest.
     """
     digest = hashlib.sha256()
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        if size <= _WHOLE_FILE_BYTES:
+        file.seek(max(0, size - 8))
+        tail = file.read(8)
+        if size <= _WHOLE_FILE_BYTES or tail[4:] != b"PAR1":
+            file.seek(0)
             return hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(size.to_bytes(8, "little"))
-        file.seek(size - 8)
-        tail = file.read(8)
-        footer = int.from_bytes(tail[:4], "little") + 8 if tail[4:] == b"PAR1" else _SAMPLE_BYTES
-        file.seek(max(0, size - footer))
+        file.seek(max(0, size - int.from_bytes(tail[:4], "little") - 8))
         digest.update(file.read())
         for block in range(_SAMPLE_BLOCKS):
             file.seek(block * (size - _SAMPLE_BYTES) // (_SAMPLE_BLOCKS - 1))

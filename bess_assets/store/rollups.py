@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from bess_assets.ercot.datasets import DATASETS, describe_file
-from bess_assets.ercot.rollup import Progress, RollUp, read_manifest, roll_up
 from bess_assets.ercot.rollup_names import BUILT_FOLDER, rollup_name
 from bess_assets.errors import BessError, InputError
 from bess_assets.settings import Settings
@@ -18,6 +17,8 @@ from bess_assets.store.journal import BuiltEntry, RollupEntry, RollupFileEntry
 from bess_assets.store.locks import rollup_lock, year_lock
 from bess_assets.store.made_up import MARKER
 from bess_assets.store.paths import rollup_folder
+from bess_assets.store.roll_up import Progress, RollUp, roll_up
+from bess_assets.store.rollup_files import read_manifest
 
 _WAIT_SECONDS = 60.0
 _log = logging.getLogger(__name__)
@@ -161,6 +162,8 @@ def roll_up_reports(
             covered=folder.covers,
             progress=progress,
             before_write=before_write,
+            memory_limit_bytes=settings.memory_limit_bytes,
+            threads=settings.threads,
         )
 
 

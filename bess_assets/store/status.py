@@ -24,7 +24,7 @@ from bess_assets.store.paths import (
 from bess_assets.tables import TABLES, YEARLY, FileSet, Table
 
 if TYPE_CHECKING:
-    from bess_assets.ercot.report_news import ReportNews
+    from bess_assets.store.report_news import ReportNews
 
 State = Literal["present", "missing", "failed", "gone", "changed"]
 """present: nothing to do. missing: never made, or its file is gone. failed: the last try failed, or died, or a blocking check of
@@ -135,7 +135,7 @@ class YearPlan:
 
 def new_reports(settings: Settings) -> "ReportNews":
     """Report files that built rollups lack; none where made-up and real ones would be mixed, which the roll-up refuses and says."""
-    from bess_assets.ercot.report_news import report_news  # noqa: PLC0415  loads pyarrow
+    from bess_assets.store.report_news import report_news  # noqa: PLC0415  loads pyarrow
 
     return report_news(settings.reports, settings.built, rollup_folder(settings).covers)
 

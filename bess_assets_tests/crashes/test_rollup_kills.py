@@ -11,13 +11,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.ercot.rollup import INDEX_NAME, manifest_path, roll_up
+from bess_assets.store.report_index import INDEX_NAME
+from bess_assets.store.roll_up import roll_up
+from bess_assets.store.rollup_files import manifest_path
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from bess_assets.ercot.rollup import roll_up
+from bess_assets.store.roll_up import roll_up
 reports, built, nth = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 renamed = 0
 def hook(event, arguments):

@@ -1,7 +1,7 @@
 """Report files written by hand: a few rows of each kind, zipped or not, of one publication or another.
 
 Belongs here: headings and rows of ERCOT's own reports, and putting them on disk as ERCOT ships them.
-Does not: judging what becomes of them (test_reports.py, test_report_rows.py, test_rollup.py).
+Does not: judging what becomes of them (test_reports.py, test_report_rows.py, store/test_roll_up.py).
 """
 
 import io

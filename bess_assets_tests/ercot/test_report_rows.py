@@ -1,7 +1,7 @@
 """Rows of reports: types, times, blanks, and the line that can't be read.
 
 Belongs here: one report, or a few read together.
-Does not: which row of several stands (test_rollup.py), recognising (test_reports.py).
+Does not: which row of several stands (store/test_roll_up.py), recognising (test_reports.py).
 """
 
 import json
@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.ercot.report_rows import TIME, Parsed, Part, day_span, iso, layout_of, number_of, parse, time_column
+from bess_assets.ercot.report_rows import (
+    TIME,
+    Parsed,
+    Part,
+    day_span,
+    iso,
+    layout_of,
+    number_of,
+    parse,
+)
 from bess_assets.ercot.reports import recognise
 from bess_assets.errors import InputError
 from bess_assets_tests.conftest import REAL
@@ -262,19 +271,17 @@ def test_names_are_trimmed_and_blank_ones_are_null():
     assert column(read("a.csv", text(DAM_GEN, rows)), "resource_name") == ["OAK", "OAK", None, None, "ELM"]
 
 
-def test_the_column_that_says_the_day_is_found_by_its_place():
-    assert time_column(DATASETS["da_prices"], tuple(DA_SPP.split(","))) == 0
-    headings = ("Resource Code", "Interval Number", "Interval Time", "Interval Value")
-    assert time_column(DATASETS["sced_smne"], headings) == 2
-
-
-def test_a_span_of_days_is_told_from_two_texts_in_either_order():
+def test_the_span_of_days_of_a_report_is_told_from_two_rows_in_either_order():
+    heading = recognise("a.csv", text("DSTFlag," + DA_SPP.removesuffix(",DSTFlag"), []).encode())
     early, late = day_number(date(2024, 1, 5)), day_number(date(2024, 1, 7))
-    for texts in (("01/05/2024 23:55:00", " 01/07/2024"), ("01/07/2024", "01/05/2024")):
-        assert day_span(*texts) == (early, late)
-    assert day_span("01/05/2024", "01/05/2024") == (early, early)
-    assert day_span("01/05/2024", "soon") is None
-    assert day_span("soon", "01/05/2024") is None
+    for first, last in (("N,01/05/2024 23:55:00,1", 'N,"01/07/2024 "'), ("N,01/07/2024", "N,01/05/2024,24")):
+        assert day_span(heading, first.encode(), last.encode()) == (early, late)
+    assert day_span(heading, b"N,01/05/2024", b"N,01/05/2024") == (early, early)
+    for odd in (b"N,soon", b"N", b""):
+        assert day_span(heading, b"N,01/05/2024", odd) is None
+        assert day_span(heading, odd, b"N,01/05/2024") is None
+    meters = recognise("60d_SCED_SMNE_GEN_RES-05-MAR-24.csv", text("Resource Code,Interval Number,Interval Time,Interval Value", []).encode())  # fmt: skip
+    assert day_span(meters, b"OAK,1,01/05/2024 00:14:59,3", b"OAK,2,01/07/2024 00:29:59,3") == (early, late)
     assert (iso(early), number_of("2024-01-05")) == ("2024-01-05", early)
     assert number_of("2024-02-29") == day_number(date(2024, 2, 29))
 

@@ -1,10 +1,9 @@
 """ERCOT's report files: which are found, when each was published, what each holds.
 
 Belongs here: folders, ZIPs, names, headings.
-Does not: rows (test_report_rows.py), rollups (test_rollup.py).
+Does not: rows (test_report_rows.py), rollups (store/test_roll_up.py).
 """
 
-import hashlib
 import io
 import json
 import struct
@@ -21,7 +20,6 @@ from bess_assets.ercot.reports import (
     Report,
     datasets_named,
     day_named,
-    digest_of,
     open_reports,
     post_time_ms,
     read_chunks,
@@ -282,12 +280,6 @@ def test_a_line_longer_than_any_reports_is_an_error_before_it_is_read_to_its_end
     with pytest.raises(LineError, match="more than 1,048,576 bytes"):
         list(read_chunks(file, 2**18))
     assert file.tell() <= 2**20 + 2**19
-
-
-def test_a_digest_is_that_of_the_whole_content_whatever_its_chunks():
-    content = PLAIN.encode()
-    digests = {digest_of(read_chunks(io.BytesIO(content), size)) for size in (1, 7, 1000)}
-    assert digests == {hashlib.sha256(content).hexdigest()}
 
 
 # --- recognising ------------------------------------------------------------------------------------------------------------------------------

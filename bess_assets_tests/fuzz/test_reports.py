@@ -1,7 +1,7 @@
 """Damaged report files: what cannot be used is refused by name and never stops the rest, and every row read is kept or counted.
 
 Belongs here: damage to bytes, ZIPs, delimiters, quotes and cells.
-Does not: the damage that has been met (ercot/test_reports.py, test_report_rows.py, test_rollup.py).
+Does not: the damage that has been met (ercot/test_reports.py, test_report_rows.py, store/test_roll_up.py).
 """
 
 import json
@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.report_rows import Part, parse
 from bess_assets.ercot.reports import recognise
-from bess_assets.ercot.rollup import manifest_path, roll_up
 from bess_assets.errors import BessError
+from bess_assets.store.roll_up import roll_up
+from bess_assets.store.rollup_files import manifest_path
 from bess_assets_tests.ercot.report_samples import (
     BIDS,
     DA_SPP,

@@ -13,8 +13,8 @@ import pytest
 
 from bess_assets.ercot import reports as reports_module
 from bess_assets.ercot.reports import LARGEST_RATIO, Refusal, open_reports
-from bess_assets.ercot.rollup import roll_up
 from bess_assets.second_settlement.csv_reports import ReportFolder
+from bess_assets.store.roll_up import roll_up
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text, zipped
 
 DAY = text(DA_SPP, [price("01/02/2024", hour, 25.5) for hour in range(1, 25)])
@@ -103,7 +103,7 @@ def _claiming(content: bytes, size: int) -> bytes:
 ROLL_UP = """
 import resource, sys, time
 from pathlib import Path
-from bess_assets.ercot.rollup import roll_up
+from bess_assets.store.roll_up import roll_up
 from bess_assets.second_settlement.csv_reports import ReportFolder
 began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 reports, built = Path(sys.argv[1]), Path(sys.argv[2])

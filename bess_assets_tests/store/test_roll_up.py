@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import tracemalloc
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -16,11 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bess_assets.ercot import rollup
+from bess_assets.ercot import rollup as merging
 from bess_assets.ercot.datasets import DATASETS, describe_file, partly_absent
 from bess_assets.ercot.parsing import read_rows
-from bess_assets.ercot.rollup import BuiltYear, RollUp, built_path, manifest_path, read_manifest, roll_up
 from bess_assets.errors import InputError
+from bess_assets.store import roll_up as rolling
+from bess_assets.store.report_index import INDEX_NAME
+from bess_assets.store.roll_up import RollUp, roll_up
+from bess_assets.store.rollup_files import BuiltYear, built_path, manifest_path, read_manifest
 from bess_assets_tests.ercot.report_samples import (
     BIDS,
     DA_SPP,
@@ -39,6 +43,8 @@ from bess_assets_tests.ercot.report_samples import (
 
 DAY, NEXT = "01/05/2024", "01/06/2024"
 ALL_HOURS = range(1, 25)
+SMALL_MEMORY = 20 * 2**20
+"""A memory limit with which every operating day is merged for itself."""
 GEN = "60d_DAM_Gen_Resource_Data-05-MAR-24.csv"
 
 
@@ -85,16 +91,14 @@ def test_rows_go_to_the_year_of_delivery_whatever_the_file_is_called(reports, bu
     assert rows_of(built, "dam_gen_resources", 2024, ("Delivery Date", "Hour Ending")) == [(date(2024, 1, 1), 1)]
 
 
-def test_batteries_stand_together_then_by_name_and_time(reports, built):
+def test_rows_are_in_order_of_time_then_of_type_and_name(reports, built):
     names = [("ZETA_BESS1", "PWRSTR"), ("ALPHA_CC1", "CCGT90"), ("BETA_BESS1", "PWRSTR")]
     put(reports / "b.csv", awards(*(award(NEXT, hour, name, kind) for hour in (2, 1) for name, kind in names)))
     put(reports / "a.csv", awards(*(award(DAY, hour, name, kind) for hour in (24, 3) for name, kind in names)))
     roll_up(reports, built)
-    found = rows_of(
-        built, "dam_gen_resources", columns=("Resource Type", "Resource Name", "operating_day", "Hour Ending")
-    )
+    found = rows_of(built, "dam_gen_resources", columns=("interval_start", "Resource Type", "Resource Name"))
     assert found == sorted(found)
-    assert [row[0] for row in found] == ["CCGT90"] * 4 + ["PWRSTR"] * 8
+    assert [row[2] for row in found] == ["ALPHA_CC1", "BETA_BESS1", "ZETA_BESS1"] * 4
 
 
 def test_ercots_own_columns_stand_beside_real_times_and_say_where_a_row_comes_from(reports, built):
@@ -297,6 +301,60 @@ def test_day_by_day_comes_to_the_same_bytes_as_all_at_once(reports, built, tmp_p
     assert one_by_one.read_bytes() == together.read_bytes()
 
 
+def three_days(reports: Path, days: Iterable[int] = (1, 2, 3)) -> Path:
+    """A report for each day, of two batteries whose names are in the opposite order of their types."""
+    for n in days:
+        rows = [
+            award(f"01/{n:02d}/2024", hour, name, kind, mw=n + hour)
+            for name, kind in (("A_BESS1", "PWRSTR"), ("B_CC1", "CCGT90"))
+            for hour in ALL_HOURS
+        ]
+        put(reports / f"{n}.csv", awards(*rows), seconds=1_000 + n)
+    return reports
+
+
+def test_threads_and_memory_change_no_byte(reports, built, tmp_path):
+    three_days(reports)
+    roll_up(reports, built, threads=1)
+    other = tmp_path / "other"
+    roll_up(reports, other, threads=3, memory_limit_bytes=SMALL_MEMORY)
+    first, second = (built_path(folder, "dam_gen_resources", 2024).read_bytes() for folder in (built, other))
+    assert first == second
+
+
+def test_a_rollup_of_an_older_version_in_order_of_names_is_put_in_order_of_time(reports, built, tmp_path):
+    roll_up(three_days(reports, (1, 3)), built)
+    path = built_path(built, "dam_gen_resources", 2024)
+    table = pq.read_table(path)
+    pq.write_table(table.sort_by([("Resource Name", "ascending"), ("interval_start", "ascending")]), path)
+    roll_up(three_days(reports), built)
+    at_once = tmp_path / "at_once"
+    for day in (1, 3, 2):
+        put(tmp_path / "again" / f"{day}.csv", (reports / f"{day}.csv").read_bytes(), seconds=1_000 + day)
+        roll_up(tmp_path / "again", at_once)
+    columns = ("interval_start", "Resource Name", "Awarded Quantity", "report")
+    found, wanted = (rows_of(folder, "dam_gen_resources", columns=columns) for folder in (built, at_once))
+    assert [row[:3] for row in found] == [row[:3] for row in wanted]
+    assert found == sorted(found, key=lambda row: (row[0], -ord(row[1][0])))
+    assert manifest(built, "dam_gen_resources")["rows"] == manifest(at_once, "dam_gen_resources")["rows"]
+
+
+def test_only_days_with_a_new_report_are_merged(reports, built, monkeypatch):
+    roll_up(three_days(reports, (1, 3)), built)
+    merged: list[int] = []
+    choose = merging.Merge._standing
+
+    def chosen(self, connection, table, counts):
+        merged.append(table.num_rows)
+        return choose(self, connection, table, counts)
+
+    monkeypatch.setattr(merging.Merge, "_standing", chosen)
+    put(reports / "more.csv", awards(award("01/01/2024", 5, "A_BESS1", mw=99)), seconds=2_000)
+    roll_up(three_days(reports, (2,)), built)
+    assert merged == [48 + 1 + 48]
+    assert len(rows_of(built, "dam_gen_resources", columns=("report",))) == 3 * 48
+
+
 def test_nothing_is_written_where_nothing_is_new(reports, built):
     put(reports / GEN, awards(award(DAY, 1)))
     roll_up(reports, built)
@@ -336,7 +394,7 @@ def test_a_lost_index_costs_time_and_nothing_else(reports, built):
     roll_up(reports, built)
     before = built_path(built, "dam_gen_resources", 2024).read_bytes()
     for content in (None, "no json"):
-        index = built / rollup.INDEX_NAME
+        index = built / INDEX_NAME
         index.unlink() if content is None else index.write_text(content, encoding="utf-8")
         assert not one(roll_up(reports, built), "dam_gen_resources").changed
         assert built_path(built, "dam_gen_resources", 2024).read_bytes() == before
@@ -377,10 +435,10 @@ def test_a_row_of_equal_time_that_comes_later_stands_whether_or_not_the_other_wa
     assert manifest(built, "dam_gen_resources")["rows"]["contradicting"] == 2
 
 
-def test_a_row_without_a_type_stands_with_the_other_rows_of_its_battery(reports, built):
-    rows = [award(DAY, 1, "A_BESS1"), award(DAY, 1, "B_CC1", "CCGT90"), award(DAY, 2, "A_BESS1", kind="")]
+def test_a_row_without_a_type_stands_before_those_of_its_time_that_have_one(reports, built):
+    rows = [award(DAY, 1, "A_BESS1"), award(DAY, 1, "B_CC1", "CCGT90"), award(DAY, 1, "C_BESS1", kind="")]
     put(reports / "a.csv", awards(*rows))
-    wanted = [("B_CC1", "CCGT90", 1), ("A_BESS1", "PWRSTR", 1), ("A_BESS1", None, 2)]
+    wanted = [("C_BESS1", None, 1), ("B_CC1", "CCGT90", 1), ("A_BESS1", "PWRSTR", 1)]
     roll_up(reports, built)
     columns = ("Resource Name", "Resource Type", "Hour Ending")
     assert rows_of(built, "dam_gen_resources", columns=columns) == wanted
@@ -405,16 +463,15 @@ def test_a_rollup_says_how_long_it_took_to_build_and_takes_to_read(reports, buil
 # --- memory -----------------------------------------------------------------------------------------------------------------------------------
 
 
-def test_many_sorted_runs_come_to_the_same_rollup_as_one(reports, built, tmp_path, monkeypatch):
+def test_many_scratch_files_come_to_the_same_rollup_as_one(reports, built, tmp_path, monkeypatch):
     for n in range(12):
         day = f"01/{n % 10 + 1:02d}/2024"
         rows = [award(day, hour, f"B{k}_BESS1", mw=n * hour + k) for hour in (1, 2, 3) for k in range(5)]
         put(reports / f"{n:02d}.csv", awards(*rows), seconds=1_000 + n)
     roll_up(reports, built)
-    for name, value in (("_BATCH_BYTES", 1), ("_PENDING_BYTES", 1), ("_MOST_RUNS", 3), ("_RANGE_BYTES", 1)):
-        monkeypatch.setattr(rollup, name, value)
+    monkeypatch.setattr(rolling, "_BATCH_BYTES", 1)
     small = tmp_path / "small"
-    done = roll_up(reports, small)
+    done = roll_up(reports, small, memory_limit_bytes=SMALL_MEMORY)
     want, got = (pq.read_table(built_path(folder, "dam_gen_resources", 2024)) for folder in (built, small))
     assert got.equals(want)
     assert one(done, "dam_gen_resources").manifest["rows"] == manifest(built, "dam_gen_resources")["rows"]
@@ -422,13 +479,12 @@ def test_many_sorted_runs_come_to_the_same_rollup_as_one(reports, built, tmp_pat
 
 
 def test_a_column_that_only_later_groups_have_is_kept_and_blank_before(reports, built, monkeypatch):
-    monkeypatch.setattr(rollup, "_PENDING_BYTES", 1)
-    monkeypatch.setattr(rollup, "_BATCH_BYTES", 1)
-    monkeypatch.setattr(rollup, "_RANGE_BYTES", 1)
+    monkeypatch.setattr(rolling, "_BATCH_BYTES", 1)
+    monkeypatch.setattr(merging, "_ROW_GROUP_ROWS", 1)
     put(reports / "a.csv", awards(*(award(DAY, h, f"A{n:03d}_CC1", "CCGT90") for n in range(60) for h in ALL_HOURS)))
     put(reports / "b.csv", text(f"{DAM_GEN},Carbon", [f"{award(NEXT, 1, 'Z_BESS1')},high"]))
     put(reports / "c.csv", text(f"{DAM_GEN},QSE submitted Curve-MW1", [f"{award(NEXT, 1, 'Y_BESS1')},7"]))
-    roll_up(reports, built)
+    roll_up(reports, built, memory_limit_bytes=SMALL_MEMORY)
     found = rows_of(built, "dam_gen_resources", columns=("Resource Name", "Carbon", "QSE submitted Curve-MW1"))
     assert found[-2:] == [("Y_BESS1", None, 7.0), ("Z_BESS1", "high", None)]
     assert set(found[:-2]) == {(f"A{n:03d}_CC1", None, None) for n in range(60)}
@@ -439,7 +495,7 @@ def test_a_file_too_large_to_be_held_is_read_in_stretches_and_refused_whole(repo
     rows = [rt_price(f"{month:02d}/0{day}/2024", hour, i, month + day + hour) for month in (1, 2) for day in (1, 2) for hour in range(1, 25) for i in (1, 2, 3, 4)]  # fmt: skip
     put(reports / "year.csv", text(RT_SPP, rows), seconds=1_000)
     roll_up(reports, built)
-    monkeypatch.setattr(rollup, "_CHUNK_BYTES", 1_000)
+    monkeypatch.setattr(rolling, "_CHUNK_BYTES", 1_000)
     small = tmp_path / "small"
     roll_up(reports, small)
     want, got = (pq.read_table(built_path(folder, "rt_prices", 2024)) for folder in (built, small))
@@ -453,8 +509,7 @@ def test_a_file_too_large_to_be_held_is_read_in_stretches_and_refused_whole(repo
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_files(tmp_path, monkeypatch):
-    for name, value in (("_BATCH_BYTES", 2**20), ("_PENDING_BYTES", 4 * 2**20), ("_RANGE_BYTES", 2 * 2**20)):
-        monkeypatch.setattr(rollup, name, value)
+    monkeypatch.setattr(rolling, "_BATCH_BYTES", 2**20)
     peaks = []
     for days in (20, 80):
         reports = tmp_path / f"reports_{days}"
@@ -465,7 +520,7 @@ def test_memory_does_not_grow_with_the_number_of_files(tmp_path, monkeypatch):
             ]
             put(reports / f"{n}.csv", text(RT_SPP, rows))
         tracemalloc.start()
-        roll_up(reports, tmp_path / f"built_{days}")
+        roll_up(reports, tmp_path / f"built_{days}", memory_limit_bytes=SMALL_MEMORY)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]
@@ -478,20 +533,20 @@ def test_rollups_and_runs_of_many_row_groups_come_to_the_same(reports, built, tm
         rows = [award(day, hour, name, mw=n + hour) for hour in ALL_HOURS for name in names]
         put(reports / f"{n}.csv", awards(*rows), seconds=1_000 + n)
     roll_up(reports, built)
-    for name, value in (("_SLICE_BYTES", 1), ("_ROW_GROUP_ROWS", 300), ("_RANGE_BYTES", 1)):
-        monkeypatch.setattr(rollup, name, value)
+    for name, value in (("_SCRATCH_GROUP_BYTES", 1), ("_ROW_GROUP_ROWS", 300)):
+        monkeypatch.setattr(merging, name, value)
     small = tmp_path / "small"
     for n in range(3):
         one_day = tmp_path / f"reports_{n}"
         put(one_day / f"{n}.csv", (reports / f"{n}.csv").read_bytes(), seconds=1_000 + n)
-        roll_up(one_day, small)
+        roll_up(one_day, small, memory_limit_bytes=SMALL_MEMORY)
     want, got = (pq.read_table(built_path(folder, "dam_gen_resources", 2024)) for folder in (built, small))
     assert got.equals(want)
     assert pq.ParquetFile(built_path(small, "dam_gen_resources", 2024)).num_row_groups > 1
 
 
 def test_a_file_too_large_to_be_held_is_read_for_the_year_in_which_it_ends(reports, built, monkeypatch):
-    monkeypatch.setattr(rollup, "_CHUNK_BYTES", 1_000)
+    monkeypatch.setattr(rolling, "_CHUNK_BYTES", 1_000)
     rows = [price(day, hour, hour) for day in ("12/30/2023", "12/31/2023", "01/01/2024") for hour in ALL_HOURS]
     put(reports / "a.csv", text(DA_SPP, rows))
     done = roll_up(reports, built, years=[2024])
@@ -501,7 +556,7 @@ def test_a_file_too_large_to_be_held_is_read_for_the_year_in_which_it_ends(repor
 
 
 def test_the_line_of_a_large_plan_without_headings_is_named_too(reports, built, monkeypatch):
-    monkeypatch.setattr(rollup, "_CHUNK_BYTES", 100)
+    monkeypatch.setattr(rolling, "_CHUNK_BYTES", 100)
     row = "09/10/2014,QAEN,DECKER_DPG1,{:02d}:00,OFF,{},50,316,50,0,0,0,0"
     rows = [row.format(hour, 300 + hour) for hour in ALL_HOURS]
     put(reports / "CompleteCOP_09102014.csv", "\n".join(rows) + "\n")

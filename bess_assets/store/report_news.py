@@ -1,0 +1,145 @@
+"""Which reports built rollups lack, found without reading rows.
+
+The index knows every file that was rolled up. The name of a new file says what it holds, or else its first lines do: the next roll-up reads the file and
+corrects that.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from zipfile import BadZipFile
+
+from bess_assets.ercot.calendar import day_of_number
+from bess_assets.ercot.report_rows import day_span
+from bess_assets.ercot.reports import UNPACKING_ERRORS, Refusal, guess, open_reports, recognise, report_files
+from bess_assets.errors import BessError
+from bess_assets.store.fingerprint import stamp
+from bess_assets.store.report_index import INDEX_NAME, ReportIndex, TakenReports, label_of
+from bess_assets.store.rollup_files import built_path, manifest_path, read_manifest
+
+Target = tuple[str, int]
+"""A dataset and a delivery year."""
+
+_BEGINNING_BYTES = 2**16
+
+
+@dataclass(frozen=True)
+class ReportNews:
+    """What happened to a folder of reports since the last roll-up.
+
+    Attributes:
+        files: report files that a rollup lacks, by dataset and delivery year; paths below the folder.
+        gone: files that were rolled up and are not there any more; their rows stay in the rollups.
+        unreadable: new files that cannot be opened or unpacked and whose names do not tell what they hold; the roll-up says why.
+    """
+
+    files: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def years(self) -> list[int]:
+        """Delivery years that lack a report, ascending."""
+        return sorted({year for _, year in self.files})
+
+
+def report_news(
+    reports: Path, built: Path, covered: Callable[[str, int], bool] = lambda _dataset, _year: False
+) -> ReportNews:
+    """What is new in a folder of reports.
+
+    Args:
+        reports: searched with all its subfolders; none is no news.
+        built: where rollups, manifests and the index of reports are.
+        covered: whether a dataset and year need no build, because the user's own rollups hold them.
+    """
+    if not reports.is_dir():
+        return ReportNews()
+    index = ReportIndex(built / INDEX_NAME, reports)
+    found: defaultdict[Target, list[str]] = defaultdict(list)
+    names = set()
+    unreadable = []
+    for path in report_files(reports):
+        name = path.relative_to(reports).as_posix()
+        names.add(name)
+        try:
+            targets = _lacking(index, built, path, name)
+        except FileNotFoundError:
+            continue  # it went away after it was listed
+        except UNPACKING_ERRORS:
+            unreadable.append(name)
+            continue
+        for target in targets:
+            if not covered(*target):
+                found[target].append(name)
+    files = {target: tuple(found[target]) for target in sorted(found)}
+    return ReportNews(files, tuple(sorted(index.names() - names)), tuple(unreadable))
+
+
+def _lacking(index: ReportIndex, built: Path, path: Path, name: str) -> Iterable[Target]:
+    """Datasets and years whose rollup lacks what the file holds."""
+    size, mtime_ns = stamp(path)
+    entries = index.entries(path)
+    if entries is None:
+        return _targets_told(path, size, mtime_ns)
+    return {
+        (entry["dataset"], year)
+        for entry in entries
+        if entry.get("dataset") and not entry.get("refused")
+        for year in entry["years"]
+        if not _taken(built_path(built, entry["dataset"], year)).has(entry, label_of(name, entry))
+    }
+
+
+def _taken(rollup: Path) -> TakenReports:
+    """What is in a built rollup; nothing if it or its manifest is gone or cannot be read, which the roll-up will say."""
+    try:
+        stamp(rollup)
+        return _listed(rollup, *stamp(manifest_path(rollup)))
+    except OSError:
+        return TakenReports(())
+
+
+@lru_cache(maxsize=256)
+def _listed(rollup: Path, _size: int, _mtime_ns: int) -> TakenReports:
+    try:
+        manifest = read_manifest(rollup)
+    except BessError:
+        manifest = None
+    return TakenReports(manifest["reports"] if manifest else ())
+
+
+@lru_cache(maxsize=2**17)
+def _targets_told(path: Path, _size: int, _mtime_ns: int) -> frozenset[Target]:
+    """Datasets and years that the name of a new file, or else its first lines, speak of.
+
+    Raises:
+        BadZipFile: neither does, and a report in the file cannot be opened or unpacked.
+    """
+    told = guess(path.name)
+    targets: set[Target] = {(name, year) for name in told.get("of", ()) for year in told["years"]}
+    problems = []
+    for opened in () if targets else open_reports(path):
+        if isinstance(opened, Refusal):
+            problems.append(opened.problem)
+            continue
+        report, open_bytes = opened
+        try:
+            with open_bytes() as file:
+                targets |= _target_of(report.name, file.read(_BEGINNING_BYTES))
+        except UNPACKING_ERRORS as error:
+            problems.append(str(error))
+    if problems and not targets:
+        raise BadZipFile("; ".join(problems))
+    return frozenset(targets)
+
+
+def _target_of(name: str, beginning: bytes) -> set[Target]:
+    heading = recognise(name, beginning)
+    first_row = beginning[heading.data_starts :].strip().split(b"\n")[0]
+    if heading.dataset is None or not first_row:
+        return set()
+    span = day_span(heading, first_row, first_row)
+    return {(heading.dataset.name, day_of_number(span[0]).year)} if span else set()

@@ -1,0 +1,331 @@
+"""A built rollup and its manifest as files: `<built>/<Folder>/<year>.parquet` and `<year>.manifest.json`, by delivery year.
+
+The manifest lists the reports in the rollup by content, counts rows, and says what the year lacks.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bess_assets.ercot.datasets import DATASETS, LAYOUT_COLUMN, Dataset
+from bess_assets.ercot.report_rows import Parsed, iso, years_of
+from bess_assets.ercot.reports import Report
+from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, Counts, DayFile, Merge, judge, write_rollup, write_scratch
+from bess_assets.errors import InputError, writing
+from bess_assets.store.paths import temporary_path
+from bess_assets.store.report_index import Entry, TakenReports, label_of, write_json
+
+_FORMAT = 1
+
+
+@dataclass
+class BuiltYear:
+    """The rollup of one dataset and year after a roll-up.
+
+    Attributes:
+        dataset: canonical name.
+        year: delivery year.
+        path: the rollup.
+        manifest: what the manifest beside it says.
+        changed: True if the rollup was written.
+        new_reports: reports that were new to it.
+    """
+
+    dataset: str
+    year: int
+    path: Path
+    manifest: dict[str, Any]
+    changed: bool
+    new_reports: int
+
+
+def built_path(built: Path, dataset: str, year: int) -> Path:
+    """File of the built rollup of a dataset and delivery year."""
+    return built / DATASETS[dataset].folder / f"{year}.parquet"
+
+
+def manifest_path(rollup: Path) -> Path:
+    """The manifest beside a built rollup."""
+    return rollup.with_suffix(".manifest.json")
+
+
+def read_manifest(rollup: Path) -> dict[str, Any] | None:
+    """The manifest of a built rollup; None if there is none.
+
+    Raises:
+        InputError: it is there and cannot be read.
+    """
+    path = manifest_path(rollup)
+    try:
+        manifest = dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        manifest = {}
+    if manifest.get("format") != _FORMAT:
+        raise InputError(
+            "The manifest of a built rollup cannot be read.",
+            file=path,
+            remedy="Remove it and the rollup beside it; bess rollup builds both again from the reports.",
+        )
+    return manifest
+
+
+class GrowingRollup:
+    """The rollup of one dataset and year while new reports are added to it."""
+
+    def __init__(
+        self, dataset: Dataset, year: int, path: Path, scratch: Path, layouts: dict[tuple[str, ...], int]
+    ) -> None:
+        self.dataset, self.year, self.path = dataset, year, path
+        self.waiting_bytes = 0
+        self._scratch, self._layouts = scratch, layouts
+        _end_what_was_begun(path)
+        manifest = read_manifest(path)
+        self._manifest = manifest if path.is_file() else None  # a rollup that was removed is built anew
+        self._reports: list[dict[str, Any]] = [*self._manifest["reports"]] if self._manifest else []
+        self._taken = TakenReports(self._reports)
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._old_count = len(self._reports)
+        self._new: list[DayFile] = []
+        self._waiting: list[pa.Table] = []
+        self._spelled: defaultdict[str, set[str]] = defaultdict(set)
+        self._used_layouts: set[int] = set()
+
+    @property
+    def new_bytes(self) -> int:
+        """CSV bytes of the new reports."""
+        return sum(report["bytes"] for report in self._reports[self._old_count :])
+
+    def has(self, entry: Mapping[str, Any], file: str) -> bool:
+        """Whether the content of a report is in already."""
+        return self._taken.has(entry, file)
+
+    def take(self, report: Report, entry: Entry, label: str, parsed: Parsed, n: int, rows: int) -> int | None:
+        """Number of a report in the manifest, which lists so many rows more of it; None if its content is in already.
+
+        Args:
+            report: the report.
+            entry: its entry in the index.
+            label: its name in the manifest.
+            parsed: rows of it and of others.
+            n: its number there.
+            rows: its rows of this year there.
+        """
+        key = (label, entry["sha256"])
+        if key not in self._numbers:
+            if self.has(entry, label):
+                return None
+            self._numbers[key] = len(self._reports)
+            self._taken.add(entry["sha256"], label, report.published_ms)
+            published = datetime.fromtimestamp(report.published_ms / 1000, UTC)
+            self._reports.append(
+                {
+                    "file": label,
+                    "sha256": entry["sha256"],
+                    "published_ms": report.published_ms,
+                    "published": published.isoformat(timespec="milliseconds"),
+                    "published_by": report.published_by,
+                    "bytes": report.bytes,
+                    "rows": 0,
+                    "days": [],
+                }
+            )
+        number = self._numbers[key]
+        listed = self._reports[number]
+        listed["rows"] += rows
+        days = np.array(parsed.days.get(n, []), dtype=np.int64)
+        listed["days"] = sorted({*listed["days"], *map(iso, days[years_of(days) == self.year].tolist())})
+        for name, count in (("without_a_time", parsed.untimed), ("unreadable_in_unused_columns", parsed.unreadable)):
+            if n in count:
+                listed[name] = listed.get(name, 0) + count[n]
+        return number
+
+    def add(self, rows: pa.Table, spelled: Mapping[str, str]) -> None:
+        """Rows of the year, to be merged later."""
+        for name, heading in spelled.items():
+            self._spelled[name].add(heading)
+        self._used_layouts |= set(pc.unique(rows.column(LAYOUT_COLUMN)).to_pylist())
+        self._waiting.append(rows)
+        self.waiting_bytes += rows.nbytes
+
+    def spill(self) -> None:
+        """Put the rows that wait into a scratch file."""
+        if self._waiting:
+            waiting, self._waiting, self.waiting_bytes = self._waiting, [], 0
+            self._write_scratch(waiting)
+
+    def _write_scratch(self, tables: Sequence[pa.Table]) -> None:
+        path = self._scratch / f"{self.dataset.name}_{self.year}_{len(self._new)}.parquet"
+        with writing(self.path):  # else a full disk would pass for a report that cannot be unpacked
+            self._new.append(write_scratch(path, tables))
+
+    def finish(
+        self,
+        entries: Iterable[tuple[str, Entry]],
+        connection: duckdb.DuckDBPyConnection,
+        stretch_bytes: int,
+        seconds: float,
+        before_write: Callable[[int], None] | None,
+    ) -> BuiltYear | None:
+        """Merge, write and list; None if no report file is of this year.
+
+        Args:
+            entries: reports of the index that are of this dataset and year.
+            connection: chooses rows.
+            stretch_bytes: see `Merge`.
+            seconds: that reading the new reports took.
+            before_write: called with the year before its rollup is replaced.
+        """
+        self.spill()
+        also, refused = self._other_files(entries)
+        changed = bool(self._new)
+        if not changed and self._manifest is None and not refused:
+            return None
+        manifest = self._manifest or {
+            "format": _FORMAT, "dataset": self.dataset.name, "year": self.year, "rows": {}, "seconds": 0.0,
+        }  # fmt: skip
+        before = dict(manifest)
+        whole: Path | None = None
+        if changed:
+            if before_write:
+                before_write(self.year)
+            whole = self._merge(manifest, connection, stretch_bytes, seconds)
+        manifest |= {"also": also, "refused": refused, "reports": self._reports}
+        judge(self.dataset, self.year, manifest)
+        if manifest != before:
+            self._put_in_place(whole, manifest)
+        new = len(self._reports) - self._old_count
+        return BuiltYear(self.dataset.name, self.year, self.path, manifest, changed, new)
+
+    def _other_files(self, entries: Iterable[tuple[str, Entry]]) -> tuple[list[str], list[dict[str, str]]]:
+        """Files with the same content as a report of the rollup, and files that can't be used."""
+        listed = {report["file"] for report in self._reports}
+        also, refused = [], []
+        for path, entry in entries:
+            label = label_of(path, entry)
+            if entry.get("refused"):
+                refused.append({"file": label, "problem": entry["refused"]})
+            elif self._taken.holds(entry.get("sha256")) and label not in listed:
+                also.append(label)
+        return sorted(also), sorted(refused, key=lambda item: item["file"])
+
+    def _merge(
+        self, manifest: dict[str, Any], connection: duckdb.DuckDBPyConnection, stretch_bytes: int, seconds: float
+    ) -> Path:
+        """Write the rollup under another name, and say in the manifest what it holds; returns that name."""
+        started = time.perf_counter()
+        built = self._built_before()
+        counts = Counts(self._reports)
+        merge = Merge(self.dataset, built, self._new, stretch_bytes)
+        layouts = {layout: number for layout, number in self._layouts.items() if number in self._used_layouts}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_path(self.path)
+        try:
+            with writing(self.path):
+                tables = merge.tables(connection, counts)
+                rows = write_rollup(temporary, self.dataset, self.year, merge.kinds, tables, self._spelled, layouts)
+            read_back_seconds = _read_back(temporary, rows)
+            size = temporary.stat().st_size
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        for file in self._new:
+            file.path.unlink()
+        dropped = {name: manifest["rows"].get(name, 0) for name in ("same", "superseded", "contradicting")}
+        manifest["rows"] = {
+            "read": sum(report["rows"] for report in self._reports),
+            "kept": rows,
+            **{name: count + getattr(counts, name) for name, count in dropped.items()},
+        }
+        manifest["contradictions"] = [*manifest.get("contradictions", []), *counts.examples][:EXAMPLES]
+        manifest["csv_bytes"] = sum(report["bytes"] for report in self._reports)
+        manifest["parquet_bytes"] = size
+        seconds += time.perf_counter() - started - read_back_seconds
+        manifest["seconds"] = round(float(manifest["seconds"]) + seconds, 3)
+        manifest["read_back_seconds"] = round(read_back_seconds, 3)
+        return temporary
+
+    def _built_before(self) -> BuiltFile | None:
+        """The rollup that is there; one of an older version, whose rows are not in order of time, is taken apart like new reports."""
+        if self._manifest is None:
+            return None
+        built = BuiltFile(self.path, self._layouts)
+        self._used_layouts |= set(built.layouts)
+        for heading, name in built.columns.items():
+            self._spelled[name].add(heading)
+        if built.in_order:
+            return built
+        for table in built.groups():
+            self._write_scratch([table])
+        built.close()
+        return None
+
+    def _put_in_place(self, whole: Path | None, manifest: dict[str, Any]) -> None:
+        """The rollup, if it is new, and its manifest. A process that dies in between has noted what it was at: the next one ends it."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        begun = _begun_path(self.path)
+        if whole is not None:
+            try:
+                write_json(begun, {"rollup": _marks_of(whole), "manifest": manifest})
+                whole.replace(self.path)
+            finally:
+                whole.unlink(missing_ok=True)
+        write_json(manifest_path(self.path), manifest)
+        begun.unlink(missing_ok=True)
+
+
+def _read_back(path: Path, rows: int) -> float:
+    """Seconds that it takes to read a rollup whole: what was written can be read, and has the rows that it should.
+
+    Raises:
+        InputError: it has other rows.
+    """
+    started = time.perf_counter()
+    with pq.ParquetFile(path) as file:
+        found = sum(batch.num_rows for batch in file.iter_batches(batch_size=2**17))
+    if found != rows:
+        raise InputError(
+            f"{path.name} was written with {rows:,} rows and reads as {found:,}.",
+            file=path,
+            remedy="Check the disk, then run bess rollup again.",
+        )
+    return time.perf_counter() - started
+
+
+def _begun_path(rollup: Path) -> Path:
+    """Where a new manifest waits until the rollup that it describes is in place."""
+    return rollup.with_name(f".{rollup.stem}.manifest.begun")
+
+
+def _end_what_was_begun(rollup: Path) -> None:
+    """After a process died between putting a rollup in place and its manifest: put the manifest in place too, or forget it if the rollup never came."""
+    begun = _begun_path(rollup)
+    try:
+        noted = json.loads(begun.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    if rollup.is_file() and noted["rollup"] == _marks_of(rollup):
+        write_json(manifest_path(rollup), noted["manifest"])
+    begun.unlink()
+
+
+def _marks_of(rollup: Path) -> list[str | int]:
+    """Size of a rollup and digest of its end, where the footer says where each page lies and what it holds."""
+    with rollup.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 2**16))
+        return [size, hashlib.sha256(file.read()).hexdigest()]
