@@ -11,8 +11,8 @@ from typing import Any
 
 from bess_assets.results.answers import Answer, QueryError
 from bess_assets.results.engine import DUCKDB_TYPES, PERIODS, Engine, Step, read, with_year
-from bess_assets.settlement.board import SUMS, sums_of_days
-from bess_assets.settlement.metrics import STREAMS, Period, board, fleet_usd_per_kw_year_and_month, totals
+from bess_assets.settlement.board import sum_columns, sums_of_days
+from bess_assets.settlement.metrics import PARTS, STREAMS, Period, board, fleet_usd_per_kw_year_and_month, totals
 from bess_assets.tables import LEADERBOARD
 
 _KEYS: dict[Step, tuple[str, ...]] = {"day": ("operating_day",), "month": ("year", "month"), "year": ("year",)}
@@ -80,7 +80,7 @@ def streams(engine: Engine, days: Iterable[Path], by: Step, where: str = "true",
         counted: put the number of the rows summed before the streams, as `batteries`.
     """
     (found,) = engine.ask(
-        f"SELECT {PERIODS[by]}, count(*) AS batteries, {SUMS} FROM {read(days)} WHERE {where} GROUP BY ALL ORDER BY ALL"
+        f"SELECT {PERIODS[by]}, count(*) AS batteries, {sum_columns((*PARTS, *_MEMOS))} FROM {read(days)} WHERE {where} GROUP BY ALL ORDER BY ALL"
     )
     columns = (*_KEYS[by], *(["batteries"] if counted else ()), *STREAMS, *_MEMOS)
     rows = [(*map(row.__getitem__, columns), *map(totals(row).__getitem__, _TOTALS)) for row in found.records()]

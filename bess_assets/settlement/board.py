@@ -4,7 +4,7 @@ DuckDB runs the statement, over the tables at hand in a refresh and over the fil
 by a refresh alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 FIRST_ACTIVE_HOURS = 0.1
 """A day with this many hours of discharge at capacity counts as active without an award."""
 
-SUMS = ", ".join(
-    [*(f"sum({name}) AS {name}" for name in MONEY), *(f"sum({name})::BIGINT AS {name}" for name in COUNTS)]
-)
-"""Sums of daily_revenue that every period is made of: money and energy over what is known, null where nothing is; counts."""
 _REGISTRY_READ = ["battery", "capacity_mw"]
 _DAYS_READ = ["battery", "operating_day", "settlement_point", *MONEY, *COUNTS]
 _DAYS_READ += ["energy_usd", "total_usd", "tb2_usd_per_mw", "award_positive"]
+
+
+def sum_columns(names: Iterable[str]) -> str:
+    """Sums of `MONEY` and `COUNTS` of daily_revenue as SQL: money and energy over what is known, null where nothing is."""
+    return ", ".join(f"sum({name}){'::BIGINT' if name in COUNTS else ''} AS {name}" for name in names)
 
 
 def sums_of_days(days: str, registry: str, by: str = "", where: str = "true") -> str:
@@ -41,8 +42,8 @@ def sums_of_days(days: str, registry: str, by: str = "", where: str = "true") ->
         where: the days that are summed.
 
     Returns:
-        SELECT of the period, battery, first_active_date, `SUMS`, settlement_point (of the last day), active_days, best_day_usd (largest total_usd of a day),
-        tb2_usd_per_mw and tb2_energy_usd (null without a day that counts), ordered by period and battery.
+        SELECT of the period, battery, first_active_date, `MONEY` and `COUNTS` summed, settlement_point (of the last day), active_days, best_day_usd
+        (largest total_usd of a day), tb2_usd_per_mw and tb2_energy_usd (null without a day that counts), ordered by period and battery.
     """
     active = "operating_day >= first_active_date"
     covered = f"energy_quarter_hours >= {LEAST_COVERAGE!r}::DOUBLE * expected_quarter_hours"
@@ -51,7 +52,7 @@ def sums_of_days(days: str, registry: str, by: str = "", where: str = "true") ->
         f"WITH firsts AS (SELECT days.battery, min(operating_day) AS first_active_date FROM {days} AS days LEFT JOIN {registry} AS registry "
         "ON registry.battery = days.battery AND registry.year = year(operating_day) "
         f"WHERE award_positive OR discharge_mwh >= {FIRST_ACTIVE_HOURS!r}::DOUBLE * nullif(capacity_mw, 0) GROUP BY days.battery) "
-        f"SELECT {by}battery, first_active_date, {SUMS}, arg_max_null(settlement_point, operating_day) AS settlement_point, "
+        f"SELECT {by}battery, first_active_date, {sum_columns((*MONEY, *COUNTS))}, arg_max_null(settlement_point, operating_day) AS settlement_point, "
         f"count(*) FILTER ({active}) AS active_days, max(total_usd) AS best_day_usd, "
         f"sum(tb2_usd_per_mw) FILTER ({counted}) AS tb2_usd_per_mw, sum(energy_usd) FILTER ({counted}) AS tb2_energy_usd "
         f"FROM {days} LEFT JOIN firsts USING (battery) WHERE {where} GROUP BY ALL ORDER BY ALL"

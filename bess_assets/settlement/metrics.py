@@ -70,6 +70,16 @@ FROM_REGISTRY = (
 )
 """Columns of bess_registry that a board shows as they are."""
 
+PARTS = (
+    *STREAMS,
+    "energy_quarter_hours",
+    "expected_quarter_hours",
+    "as_hours",
+    "expected_hours",
+    *(f"{p}_expected_hours" for p in PRODUCTS),
+)
+"""Columns that `totals` reads."""
+
 Row = Mapping[str, Any]
 
 
@@ -153,7 +163,7 @@ def rank(rows: list[dict[str, Any]]) -> None:
 
 
 def totals(sums: Row) -> dict[str, float | None]:
-    """Totals and coverage of summed days: a total is null if a part that exists is; nothing is scaled up for what is missing."""
+    """Totals and coverage of summed `PARTS`: a total is null if a part that exists is; nothing is scaled up for what is missing."""
     products = [sums[f"as_{p}_usd"] for p in _existing(sums)]
     energy = _sum_of_all([sums["da_energy_usd"], sums["rt_energy_usd"]])
     services = _sum_of_all(products) if products else None
