@@ -1,8 +1,4 @@
-"""Two years of made-up boards with their reports, and a real browser to look at them with.
-
-Belongs here: homes, the browser, a page opened in it.
-Does not: what a page should show.
-"""
+"""Two years of made-up boards with their reports, and a real browser that opens them."""
 
 import os
 import shutil

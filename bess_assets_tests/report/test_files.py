@@ -1,8 +1,4 @@
-"""The workbook and the files beside the page: numbers are numbers, text is text, the same tables give the same bytes.
-
-Belongs here: what stands in them, that they appear whole, and a spreadsheet program's opinion of the workbook.
-Does not: the page (test_page.py), how figures come about.
-"""
+"""The workbook and the files beside the page: numbers are numbers, text is text, the same tables give the same bytes; a spreadsheet opens them."""
 
 import csv
 import math

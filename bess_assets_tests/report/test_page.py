@@ -1,8 +1,4 @@
-"""The page as its reader has it: in a real Chromium, from a file, every figure held against the result tables.
-
-Belongs here: what is shown, what it does when it is used, and that nothing in the data is ever executed.
-Does not: the workbook and the other files (test_files.py), how figures come about.
-"""
+"""The page as its reader has it: in a real Chromium, from a file, every figure held against the result tables, nothing in the data executed."""
 
 import json
 import re

@@ -148,13 +148,6 @@ def test_days_of_a_battery_that_the_registry_does_not_know_are_an_error(settings
     assert "no row in bess_registry" in str(caught.value)
 
 
-def test_the_months_of_a_window_count_parts_of_months_by_their_days() -> None:
-    assert Period(date(2024, 2, 1), date(2024, 2, 29)).months == 1
-    assert Period(date(2023, 1, 1), date(2023, 12, 31)).months == pytest.approx(12)
-    assert Period(date(2024, 2, 15), date(2024, 3, 31)).months == pytest.approx(15 / 29 + 1)
-    assert Period(date(2023, 12, 17), date(2024, 1, 15)).months == pytest.approx(15 / 31 + 15 / 31)
-
-
 def test_dollars_a_month_of_a_window_do_not_depend_on_its_length() -> None:
     long, short = Period(date(2023, 1, 1), date(2023, 12, 31)), Period(date(2023, 4, 1), date(2023, 4, 30))
     assert usd_per_kw(12 * 3_000.0, 1.0, 365, long) == pytest.approx((36.0, 3.0))

@@ -1,8 +1,4 @@
-"""The boards: metrics, who ranks and why not, order, notes, on daily rows written by hand.
-
-Belongs here: everything that `leaderboard.py` makes of daily revenue and the registry.
-Does not: daily revenue itself (test_daily.py), whole markets (bess_assets_tests/test_second_settlement.py).
-"""
+"""Boards of daily rows written by hand: metrics, who ranks and why not, order, notes."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta

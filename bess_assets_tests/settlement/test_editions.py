@@ -1,7 +1,7 @@
 """Editions of a board: when one is added, what is never lost, what moved between the last two, and because of which input.
 
 Belongs here: markets of one day that a reader can settle by hand, and hand-written boards, kept and compared by the real steps.
-Does not: how editions are asked for and shown (test_results.py, test_cli.py, report/).
+Does not: how editions are asked for and shown (results/, test_cli.py, report/).
 """
 
 import json

@@ -1,8 +1,4 @@
-"""A row of a board from sums written by hand: windows of days, and figures just at a threshold.
-
-Belongs here: what `metrics.py` makes of `BatterySums`, without tables.
-Does not: the sums themselves and whole boards (test_leaderboard.py), windows of stored days (results/test_window.py).
-"""
+"""Rows of a board from sums written by hand: any days in a row, and figures just at a threshold."""
 
 from datetime import date
 from typing import Any

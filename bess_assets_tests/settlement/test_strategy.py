@@ -1,8 +1,4 @@
-"""What a battery lived on: shares, thresholds, the product it earned most with.
-
-Belongs here: the label from literal revenue.
-Does not: revenue itself (test_leaderboard.py).
-"""
+"""What a battery lived on: shares, thresholds, the product it earned most with, from literal revenue."""
 
 import pytest
 from hypothesis import given
