@@ -11,9 +11,9 @@ from dagster import DagsterEventType
 
 from bess_assets.assets.partitions import operating_years, partition_exists
 from bess_assets.assets.resources import HOLDING_TAG, holding, show_inputs
+from bess_assets.automation.alarms import plain_reason
 from bess_assets.automation.dagster_home import ensure_dagster_home
-from bess_assets.automation.dead_runs import bury_dead_runs, fail_dead_runs
-from bess_assets.automation.failures import plain_reason
+from bess_assets.automation.dead_runs import fail_all_dead_runs, fail_dead_runs
 from bess_assets.automation.jobs import MERGE_YEARS, REFRESH_YEAR, checks_with
 from bess_assets.automation.sensors import STARTED_BY_TAG
 from bess_assets.definitions import build_defs
@@ -155,7 +155,7 @@ def refresh_years(
         return
     tried = False
     with open_instance(settings) as instance:
-        bury_dead_runs(instance, settings)
+        fail_all_dead_runs(instance, settings)
         for year in years:
             outcome = _outcome(year, lambda year=year: _refresh_year(instance, settings, year, only, progress))  # type: ignore[misc]
             tried = tried or outcome.state != "nothing to do"

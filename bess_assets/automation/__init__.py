@@ -1,6 +1,4 @@
-"""What turns a plan into runs: jobs, sensors, and the cleaning up after runs that died.
+"""What starts runs and shows them: jobs, requests, sensors, schedules, alarms, dead runs, Dagster's home and history, and the door of its UI.
 
-Belongs here: jobs, sensors and schedules; marking dead runs; Dagster's home.
-Does not: deciding what is missing or changed (store/status.py), the assets (assets/). No declarative automation:
-its conditions wait while any upstream is missing, which here is always.
+No declarative automation: its conditions wait while any upstream is missing, which here is always.
 """

@@ -1,8 +1,4 @@
-"""Alarms: what a person should hear of, in a log file and, if one is set, at a webhook.
-
-Belongs here: writing and posting.
-Does not: what is alarming (sensors.py). An alarm that cannot be posted is still in the file, which says so.
-"""
+"""Alarms: lines of JSON in a log file, posted to a webhook if one is set; and the words of a failed step in them."""
 
 import json
 import logging
@@ -10,17 +6,19 @@ import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http.client import HTTPException
+from typing import Protocol
 
 from bess_assets.settings import Settings
 
 _TIMEOUT_SECONDS = 10
+_ERRORS_MODULE = "bess_assets.errors."
 _log = logging.getLogger(__name__)
 
 
 def raise_alarm(settings: Settings, title: str, details: Mapping[str, str]) -> None:
     """Append an alarm to the log file, one line of JSON, and post it to the webhook.
 
-    The posted text stands under `text`, where chat services look for it, and the details beside it. Nothing is raised where posting fails.
+    The posted text is under `text`, where chat services look for it, with the details beside it. A failed post raises nothing; the file says so.
 
     Args:
         settings: where the file is, and the address.
@@ -47,3 +45,26 @@ def _post(address: str, title: str, details: Mapping[str, str]) -> str:
     except (OSError, ValueError, HTTPException) as error:  # refusals, slow connections and HTTP statuses are OSErrors
         _log.warning("the webhook did not take an alarm: %s", error)
         return f"no: {error}"
+
+
+class ErrorChain(Protocol):
+    """An error as Dagster records it."""
+
+    @property
+    def message(self) -> str:
+        """Its class and its words."""
+
+    @property
+    def cause(self) -> "ErrorChain | None":
+        """The error that it was raised from."""
+
+
+def plain_reason(error: ErrorChain | None) -> str:
+    """The words of the outermost error of this package; where there is none, those of the innermost error."""
+    message = ""
+    while error:
+        message = error.message.strip()
+        if message.startswith(_ERRORS_MODULE):
+            return message.split(": ", 1)[1]
+        error = error.cause
+    return message or "no reason was given"

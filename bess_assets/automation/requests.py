@@ -1,8 +1,4 @@
-"""What a sensor or schedule may ask for: a run on a year, unless nothing is due or somebody is at it already.
-
-Belongs here: turning a year's plan into one run request, and keeping two runs from being started for the same cause.
-Does not: what is due (store/status.py), when it is asked (sensors.py, schedules.py).
-"""
+"""Requests: one run for what is due of a year, with a key that Dagster takes once; and the years that runs are at work on."""
 
 import hashlib
 import json
@@ -10,6 +6,7 @@ import json
 import dagster as dg
 
 from bess_assets.assets.partitions import partition_exists
+from bess_assets.automation.dead_runs import UNFINISHED
 from bess_assets.automation.jobs import checks_with
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import fingerprint, stamp
@@ -17,34 +14,28 @@ from bess_assets.store.paths import input_files
 from bess_assets.store.status import State, YearPlan
 from bess_assets.tables import YEARLY
 
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-_PARTITION_TAG = "dagster/partition"
+PARTITION_TAG = "dagster/partition"
+"""Dagster's own, on a run: the year."""
 
 
 def years_at_work(instance: dg.DagsterInstance) -> set[int]:
-    """Years that a run is queued or started for, whoever asked for it."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
-    keys = {run.tags.get(_PARTITION_TAG, "") for run in runs}
+    """Years that a run is queued or started for, however it was started."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED, *UNFINISHED]))
+    keys = {run.tags.get(PARTITION_TAG, "") for run in runs}
     return {int(key) for key in keys if key.isdigit()}
 
 
 def refresh_request(settings: Settings, plan: YearPlan, only: State | None, asked_by: str = "") -> dg.RunRequest | None:
     """The run that a year's plan calls for; None if it calls for none.
 
-    Its key is made of what the tables to be made were made from before, and of what they would be made from now: Dagster never takes the same key twice,
-    so that a run that changed nothing, because a file cannot be read, is not repeated until a file changes.
+    Its key is the digest of what the tables were made from before and of what they would be made from now. Dagster takes no key twice, so that a run that
+    changed nothing, because a file cannot be read, is not repeated until a file changes.
 
     Args:
         settings: where things are.
         plan: of the year.
-        only: what is asked for; None means every table.
-        asked_by: put before the key, where the same state may be asked for again.
+        only: state of the tables to make; None means every table.
+        asked_by: prefix of the key, for what may be requested again in the same state.
     """
     tables = plan.to_refresh(only)
     if not tables or plan.year is None or not partition_exists(plan.year):

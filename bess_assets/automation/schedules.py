@@ -1,10 +1,8 @@
-"""Schedules: the current year every day, the previous one every week until it is final, everything once a year. All in Central time.
+"""Schedules, in Central time: the current year every day, the year before every week until it is final, freshness every day, everything once a year."""
 
-Belongs here: when a plan is asked for though no file has changed, and of which years.
-Does not: what is due (store/status.py, checks/freshness.py), how a request is put (requests.py).
-"""
-
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
 
@@ -20,6 +18,8 @@ from bess_assets.store.status import new_reports, plan_year, years_available
 TIME_ZONE = "America/Chicago"
 
 Asked = dg.RunRequest | dg.SkipReason
+Ask = Callable[[Settings, dg.DagsterInstance, datetime], Asked | list[dg.RunRequest]]
+Job = Any  # Dagster does not publish the class of its asset jobs
 
 
 def refresh_unless_busy(settings: Settings, instance: dg.DagsterInstance, year: int, moment: datetime) -> Asked:
@@ -28,7 +28,7 @@ def refresh_unless_busy(settings: Settings, instance: dg.DagsterInstance, year: 
     if year not in years_available(settings, news):
         return dg.SkipReason(f"{year} has neither rollups nor reports yet")
     if year in years_at_work(instance) or year_is_busy(settings, year):
-        return dg.SkipReason(f"somebody is at work on {year} already")
+        return dg.SkipReason(f"another run is at work on {year} already")
     request = refresh_request(settings, plan_year(settings, year, news), "changed", f"{moment:%Y-%m-%d} ")
     return request or dg.SkipReason(f"nothing of {year} has changed")
 
@@ -59,66 +59,64 @@ def freshness_request(settings: Settings, moment: datetime) -> Asked:
     return dg.RunRequest(run_key=f"freshness on {moment:%Y-%m-%d}", partition_key=str(year))
 
 
-def _moment(context: dg.ScheduleEvaluationContext) -> datetime:
-    return context.scheduled_execution_time.astimezone(CENTRAL)
-
-
 def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """All schedules.
 
     Args:
-        settings: whether they start switched on (`BESS_AUTOMATION`), and when the day's refresh is.
+        settings: whether they start switched on (`BESS_AUTOMATION`), and when the day's refresh is (`BESS_DAILY_AT`).
     """
     status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
     hour, minute = settings.daily_at
+    daily = f"{minute} {hour} * * "
+    later = f"{(minute + 45) % 60} {(hour + (minute + 45) // 60) % 24} * * *"
+    table: list[tuple[str, Job, str, Ask, str]] = [
+        (
+            "current_year_daily",
+            refresh_year,
+            f"{daily}*",
+            lambda now, instance, at: refresh_unless_busy(now, instance, at.year, at),
+            "The current year, after ERCOT's postings of the night: what has changed or is missing.",
+        ),
+        (
+            "previous_year_weekly_until_final",
+            refresh_year,
+            f"{daily}1",
+            lambda now, instance, at: refresh_until_final(now, instance, at.year - 1, at),
+            "The year before, every Monday until the disclosure of its last days is there (early March).",
+        ),
+        (
+            "freshness_daily",
+            check_freshness,
+            later,
+            lambda now, _instance, at: freshness_request(now, at),
+            "Whether the data reach the day that ERCOT must have disclosed by now; three quarters of an hour after the refresh.",
+        ),
+        (
+            "full_verification_yearly",
+            verify_year,
+            "0 3 15 3 *",
+            lambda now, _instance, at: (
+                verification_requests(now, at) or dg.SkipReason("no year has rollups or reports")
+            ),
+            "On 15 March, with the year before final: every year from its inputs once more, with every check.",
+        ),
+    ]
+    return [_schedule(name, job, cron, ask, text, status) for name, job, cron, ask, text in table]
 
+
+def _schedule(
+    name: str, job: Job, cron: str, ask: Ask, description: str, status: dg.DefaultScheduleStatus
+) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name="current_year_daily",
-        target=refresh_year,
-        cron_schedule=f"{minute} {hour} * * *",
+        name=name,
+        target=job,
+        cron_schedule=cron,
         execution_timezone=TIME_ZONE,
         default_status=status,
-        description="The current year, after ERCOT's postings of the night: what has changed or is missing.",
+        description=description,
     )
-    def current_year_daily(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> Asked:
-        moment = _moment(context)
-        return refresh_unless_busy(warehouse.settings(), context.instance, moment.year, moment)
+    def scheduled(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> Asked | list[dg.RunRequest]:
+        moment = context.scheduled_execution_time.astimezone(CENTRAL)
+        return ask(warehouse.settings(), context.instance, moment)
 
-    @dg.schedule(
-        name="previous_year_weekly_until_final",
-        target=refresh_year,
-        cron_schedule=f"{minute} {hour} * * 1",
-        execution_timezone=TIME_ZONE,
-        default_status=status,
-        description="The year before, every Monday until the disclosure of its last days is there (early March).",
-    )
-    def previous_year_weekly(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> Asked:
-        moment = _moment(context)
-        return refresh_until_final(warehouse.settings(), context.instance, moment.year - 1, moment)
-
-    @dg.schedule(
-        name="freshness_daily",
-        target=check_freshness,
-        cron_schedule=f"{(minute + 45) % 60} {(hour + (minute + 45) // 60) % 24} * * *",
-        execution_timezone=TIME_ZONE,
-        default_status=status,
-        description="Whether the data reach the day that ERCOT must have disclosed by now; three quarters of an hour after the refresh.",
-    )
-    def freshness_daily(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> Asked:
-        return freshness_request(warehouse.settings(), _moment(context))
-
-    @dg.schedule(
-        name="full_verification_yearly",
-        target=verify_year,
-        cron_schedule="0 3 15 3 *",
-        execution_timezone=TIME_ZONE,
-        default_status=status,
-        description="On 15 March, with the year before final: every year from its inputs once more, with every check.",
-    )
-    def full_verification(
-        context: dg.ScheduleEvaluationContext, warehouse: Warehouse
-    ) -> list[dg.RunRequest] | dg.SkipReason:
-        requests = verification_requests(warehouse.settings(), _moment(context))
-        return requests or dg.SkipReason("no year has rollups or reports")
-
-    return [current_year_daily, previous_year_weekly, freshness_daily, full_verification]
+    return scheduled

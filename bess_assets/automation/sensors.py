@@ -1,8 +1,4 @@
-"""Sensors: refresh the years whose files have changed, merge the years after that, raise alarms.
-
-Belongs here: what asks for a run, or calls a person, when something happened.
-Does not: what a run does (jobs.py), what is stale (store/status.py), how a request is put (requests.py).
-"""
+"""Sensors: refresh the years whose files have changed, merge the years after a refresh, raise alarms of failed runs."""
 
 import hashlib
 import json
@@ -14,11 +10,10 @@ import dagster as dg
 
 from bess_assets.assets.partitions import partition_exists
 from bess_assets.assets.resources import Warehouse
-from bess_assets.automation.alarms import raise_alarm
-from bess_assets.automation.dead_runs import bury_dead_runs
-from bess_assets.automation.failures import plain_reason
+from bess_assets.automation.alarms import plain_reason, raise_alarm
+from bess_assets.automation.dead_runs import fail_all_dead_runs
 from bess_assets.automation.jobs import merge_years, refresh_year
-from bess_assets.automation.requests import refresh_request, years_at_work
+from bess_assets.automation.requests import PARTITION_TAG, refresh_request, years_at_work
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import stamp
@@ -32,26 +27,17 @@ STARTED_BY_TAG = "bess/started_by"
 """On runs that this package starts itself: `bess refresh` merges the years at its end, so no sensor needs to."""
 
 LOOK_EVERY_SECONDS = 30
-"""How often files are looked at. One must look the same twice in a row before a year is refreshed: half-written ones wait."""
-
-_PARTITION_TAG = "dagster/partition"
-
-
-def _status(*, running: bool) -> dg.DefaultSensorStatus:
-    return dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
-
-
-# --- changed files ------------------------------------------------------------------------------------------------------------------------
+"""Seconds between two looks at the files. A year is refreshed once its files are the same at two looks in a row: half-written ones wait."""
 
 
 @dataclass
 class Look:
-    """What one look at the files came to.
+    """Result of one look at the files.
 
     Attributes:
-        requests: runs that are called for.
-        cursor: what the next look has to know: how the files of changed years looked, and which alarms were raised.
-        waiting: why a year that has changed is not refreshed yet, a phrase each.
+        requests: runs to start.
+        cursor: memory for the next look: stamps of the files of changed years, and alarms that were raised.
+        waiting: why a changed year is not refreshed yet, a phrase each.
         alarms: files that are newly gone, or new and cannot be opened.
     """
 
@@ -62,20 +48,20 @@ class Look:
 
 
 def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -> Look:
-    """Look at all files once, and ask for the years that have changed and stand still.
+    """Look at all files once, and request the years whose files have changed and are the same as at the look before.
 
     Args:
         settings: where things are.
         instance: where runs are recorded: a year that a run is queued or started for is left alone.
         cursor: of the look before.
     """
-    memory = json.loads(cursor) if cursor else {}
-    seen_before: Mapping[str, str] = memory.get("seen", {})
+    memory: Mapping[str, Any] = json.loads(cursor) if cursor else {}
+    seen_before = memory.get("seen", {})
     found = Look()
     seen: dict[str, str] = {}
     news = new_reports(settings)
     years = [year for year in years_known(settings, news) if partition_exists(year)]
-    bury_dead_runs(instance, settings)
+    fail_all_dead_runs(instance, settings)
     at_work = years_at_work(instance)
     gone = {f"reports/{name}" for name in news.gone}
     gone |= {f"reports/{name} (there, but it cannot be opened)" for name in news.unreadable}
@@ -85,14 +71,14 @@ def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -
             gone |= {f"{year}: {name}" for name in plan.gone}
             found.waiting += [f"{year}: {name} is gone" for name in plan.gone]
             request = refresh_request(settings, plan, "changed")
-            files = _how_files_look(settings, plan)
+            files = _stamps(settings, plan)
         except (BessError, OSError) as error:
             found.waiting.append(f"{year}: {error}")
             continue
         if request is None:
             continue
         if year in at_work or year_is_busy(settings, year):
-            found.waiting.append(f"{year}: somebody is at work on it")
+            found.waiting.append(f"{year}: another run is at work on it")
         elif seen_before.get(str(year)) != files:
             seen[str(year)] = files
             found.waiting.append(f"{year}: its files are new, and are looked at once more")
@@ -103,8 +89,8 @@ def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -
     return found
 
 
-def _how_files_look(settings: Settings, plan: YearPlan) -> str:
-    """Digest of the size and time of every file that the tables to be made would be made from."""
+def _stamps(settings: Settings, plan: YearPlan) -> str:
+    """Digest of size and time of every file that the tables to be made read."""
     marks = []
     for name in plan.to_refresh("changed"):
         paths = {*input_files(settings, plan.year, YEARLY[name]).values()}
@@ -114,51 +100,10 @@ def _how_files_look(settings: Settings, plan: YearPlan) -> str:
     return hashlib.sha256("\n".join(sorted(set(marks))).encode()).hexdigest()[:16]
 
 
-def change_sensor(*, running: bool) -> dg.SensorDefinition:
-    """Asks for `refresh_year` on the years whose files have changed, closed ones too, and raises an alarm for files that are gone.
-
-    Args:
-        running: whether it starts switched on (`BESS_AUTOMATION`).
-    """
-
-    @dg.sensor(
-        name="refresh_changed_years",
-        job=refresh_year,
-        minimum_interval_seconds=LOOK_EVERY_SECONDS,
-        default_status=_status(running=running),
-        description="Looks at rollups, reports and the battery table, and refreshes what new and changed files touch, each change once. "
-        "A file that vanished is an alarm, and refreshes nothing.",
-    )
-    def refresh_changed_years(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
-        settings = warehouse.settings()
-        found = look(settings, context.instance, context.cursor)
-        if found.alarms:
-            raise_alarm(
-                settings,
-                f"{len(found.alarms)} {'file is' if len(found.alarms) == 1 else 'files are'} gone or cannot be opened.",
-                {
-                    "files": ", ".join(found.alarms),
-                    "what now": "The results stand as they were. Put the files back, or settle the year without them: bess refresh YEAR. "
-                    "What ails a report, bess rollup says.",
-                },
-            )
-        reason = "; ".join(found.waiting) or "nothing has changed"
-        return dg.SensorResult(
-            run_requests=found.requests,
-            skip_reason=None if found.requests else dg.SkipReason(reason),
-            cursor=found.cursor,
-        )
-
-    return refresh_changed_years
-
-
-# --- merging ------------------------------------------------------------------------------------------------------------------------------
-
-
 def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
     """The run that merges the years, unless it would change nothing.
 
-    The run key is the digest of the years' files and of the merge before: Dagster remembers it for ever, so that the same change is merged once.
+    Its key is the digest of the years' files and of the merge before; Dagster takes no key twice, so that a change is merged once.
     """
     merged = plan_merged(settings)
     if merged.state == "present":
@@ -175,18 +120,43 @@ def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
     return dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest())
 
 
-def merge_sensor(*, running: bool) -> dg.SensorDefinition:
-    """Asks for `merge_years` when a run on a year has succeeded, whatever started it: the sensor, a schedule, a backfill or a click.
+def sensors(*, running: bool) -> list[dg.SensorDefinition]:
+    """All sensors.
 
     Args:
-        running: whether it starts switched on (`BESS_AUTOMATION`).
+        running: whether they start switched on (`BESS_AUTOMATION`).
     """
+    status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
+
+    @dg.sensor(
+        name="refresh_changed_years",
+        job=refresh_year,
+        minimum_interval_seconds=LOOK_EVERY_SECONDS,
+        default_status=status,
+        description="Looks at rollups, reports and the battery table, and refreshes what new and changed files touch, each change once. "
+        "A file that vanished is an alarm, and refreshes nothing.",
+    )
+    def refresh_changed_years(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
+        settings = warehouse.settings()
+        found = look(settings, context.instance, context.cursor)
+        if found.alarms:
+            raise_alarm(
+                settings,
+                f"{len(found.alarms)} {'file is' if len(found.alarms) == 1 else 'files are'} gone or cannot be opened.",
+                {
+                    "files": ", ".join(found.alarms),
+                    "what now": "The results stay as they were. Put the files back, or settle the year without them: bess refresh YEAR. "
+                    "bess rollup says what is wrong with a report.",
+                },
+            )
+        reason = None if found.requests else dg.SkipReason("; ".join(found.waiting) or "nothing has changed")
+        return dg.SensorResult(run_requests=found.requests, skip_reason=reason, cursor=found.cursor)
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
         request_job=merge_years,
         name="merge_years_after_a_refresh",
-        default_status=_status(running=running),
+        default_status=status,
         minimum_interval_seconds=LOOK_EVERY_SECONDS,
     )
     def merge_years_after_a_refresh(context: dg.RunStatusSensorContext, warehouse: Warehouse) -> Any:
@@ -194,53 +164,27 @@ def merge_sensor(*, running: bool) -> dg.SensorDefinition:
         tags = context.dagster_run.tags
         if STARTED_BY_TAG in tags:
             return dg.SkipReason("bess refresh merges the years itself")
-        if _PARTITION_TAG not in tags:
+        if PARTITION_TAG not in tags:
             return dg.SkipReason("that run was on no year")
         return merge_request(warehouse.settings())
 
-    return merge_years_after_a_refresh
-
-
-# --- alarms -------------------------------------------------------------------------------------------------------------------------------
-
-
-def failure_sensor(*, running: bool) -> dg.SensorDefinition:
-    """Raises an alarm for every run that failed.
-
-    Args:
-        running: whether it starts switched on (`BESS_AUTOMATION`).
-    """
-
     @dg.run_failure_sensor(
         name="raise_an_alarm_for_failed_runs",
-        default_status=_status(running=running),
+        default_status=status,
         minimum_interval_seconds=LOOK_EVERY_SECONDS,
         description="Writes failed runs to <home>/logs/alarms.log, and posts them to BESS_WEBHOOK if it is set.",
     )
     def raise_an_alarm_for_failed_runs(context: dg.RunFailureSensorContext, warehouse: Warehouse) -> None:
-        run = context.dagster_run
-        year = run.tags.get(_PARTITION_TAG, "all years")
-        failures = context.get_step_failure_events()
-        reasons = [plain_reason(event.step_failure_data.error) for event in failures] or [
-            context.failure_event.message or "no reason was given"
-        ]
+        run, failures = context.dagster_run, context.get_step_failure_events()
+        reasons = [plain_reason(event.step_failure_data.error) for event in failures]
         raise_alarm(
             warehouse.settings(),
-            f"The run of {run.job_name} on {year} failed.",
+            f"The run of {run.job_name} on {run.tags.get(PARTITION_TAG, 'all years')} failed.",
             {
                 "run": run.run_id,
                 "failed steps": ", ".join(str(event.step_key) for event in failures) or "none",
-                "why": "\n".join(reasons),
+                "why": "\n".join(reasons or [context.failure_event.message or "no reason was given"]),
             },
         )
 
-    return raise_an_alarm_for_failed_runs
-
-
-def sensors(*, running: bool) -> list[dg.SensorDefinition]:
-    """All sensors.
-
-    Args:
-        running: whether they start switched on (`BESS_AUTOMATION`).
-    """
-    return [change_sensor(running=running), merge_sensor(running=running), failure_sensor(running=running)]
+    return [refresh_changed_years, merge_years_after_a_refresh, raise_an_alarm_for_failed_runs]

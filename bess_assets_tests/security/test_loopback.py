@@ -129,9 +129,8 @@ def test_a_run_is_launched_from_the_ui_and_not_from_a_page_elsewhere(tmp_path: P
     from selenium.webdriver.support.ui import WebDriverWait
 
     settings = load_settings(tmp_path / "home", {})
-    elsewhere = HTTPServer(("127.0.0.1", 0), Page)
-    Thread(target=elsewhere.serve_forever, daemon=True).start()
-    with bess_ui(settings, tmp_path / "log") as ui:
+    with HTTPServer(("127.0.0.1", 0), Page) as elsewhere, bess_ui(settings, tmp_path / "log") as ui:
+        Thread(target=elsewhere.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{ui.port}"
         browser.set_script_timeout(60)
         browser.get(f"http://localhost:{elsewhere.server_port}/")
@@ -153,4 +152,4 @@ def test_a_run_is_launched_from_the_ui_and_not_from_a_page_elsewhere(tmp_path: P
             line for line in browser.get_log("browser") if "403" in line["message"] and address in line["message"]
         ]
         assert refused == []
-    elsewhere.shutdown()
+        elsewhere.shutdown()
