@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
+from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.fleet import make_fleet, roles
 from bess_assets.simulator.market_model import MarketYear
-from bess_assets.simulator.publish import Hazards, publish_year, rows_through
+from bess_assets.simulator.publish import Hazards, publish_year
 from bess_assets.simulator.real_size import RealSizeYear, Size, ercot_size
 from bess_assets.simulator.real_size_files import RealSizeWriter
 from bess_assets.simulator.report_files import ReportWriter
@@ -90,6 +91,7 @@ def simulate(
         raise ValueError(f"the form must be rollups or reports, got {form!r}")
     say = progress or _silent
     fleet = make_fleet(wanted, batteries, seed)
+    until = midnight(last_day + timedelta(days=1)) if last_day is not None else None
     with ExitStack() as afterwards:
         if form == "rollups":
             rollups = RollupWriter(folder / "rollups", hazards)
@@ -99,9 +101,7 @@ def simulate(
             write = ReportWriter(folder / "reports", hazards).write
         for year in wanted:
             say(f"{year}: making the market")
-            published = publish_year(MarketYear(fleet, year, seed), hazards)
-            if last_day is not None:
-                published = rows_through(published, last_day)
+            published = publish_year(MarketYear(fleet, year, seed), hazards, until)
             say(f"{year}: writing {form}")
             write(year, published)
 

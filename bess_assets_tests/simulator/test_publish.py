@@ -1,22 +1,17 @@
-"""That every awkward case of the real market is among the published rows.
-
-Belongs here: gaps, editions, eras and losses of the rows.
-Does not: what they are worth (test_second_settlement.py).
-"""
+"""Every awkward case of the real market is among the published rows: gaps, editions, eras and losses."""
 
 from functools import cache
 
 import numpy as np
 import pytest
 
-from bess_assets.simulator.calendar import midnight, operating_year
-from bess_assets.simulator.fleet import RTC_FIRST_DAY, Battery, make_fleet
-from bess_assets.simulator.market_model import MarketYear
-from bess_assets.simulator.publish import CURRENT, EARLIER, REPEATED, Hazards, Rows, publish_year
+from bess_assets.simulator.calendar import operating_year
+from bess_assets.simulator.fleet import RRS_SPLIT, RTC, Battery, make_fleet
+from bess_assets.simulator.market_model import MarketYear, operate
+from bess_assets.simulator.publish import CURRENT, EARLIER, REPEATED, Hazards, Rows, file_columns, publish_year
 
 YEARS = (2024, 2025, 2026)
 FLEET = make_fleet(YEARS, 12, 1)
-RTC = midnight(RTC_FIRST_DAY)
 
 
 @cache
@@ -38,11 +33,11 @@ def test_batteries_change_from_pairs_to_single_resources() -> None:
     battery = _battery("ordinary")
     assert (
         _times(2025, "SCED_Gen_Resources", battery.gen).max()
-        < RTC
+        < RTC.start
         <= _times(2025, "SCED_ESR_Resources", battery.esr).min()
     )
-    assert _times(2025, "DAM_Gen_Resources", battery.gen).max() == RTC + 23 * 3600
-    assert _times(2025, "DAM_ESR_Resources", battery.esr).min() == RTC + 24 * 3600
+    assert _times(2025, "DAM_Gen_Resources", battery.gen).max() == RTC.start + 23 * 3600
+    assert _times(2025, "DAM_ESR_Resources", battery.esr).min() == RTC.start + 24 * 3600
     awards = np.concatenate([rows.numbers["awarded"] for rows in _published(2026)["DAM_ESR_Resources"]])
     assert np.nanmin(awards) < 0 < np.nanmax(awards)
     assert np.isnan(awards).any()
@@ -77,7 +72,7 @@ def test_true_pairs_pass_the_tests_of_the_registry() -> None:
     for battery in FLEET.batteries:
         if battery.gen is None or battery.load is None:
             continue
-        found = MarketYear(FLEET, 2024, 1).operate(battery)
+        found = operate(MarketYear(FLEET, 2024, 1), battery)
         discharge = found.power_mw[found.power_mw > 0].sum() / 4
         charge = -found.power_mw[found.power_mw < 0].sum() / 4 * battery.load_reads_high
         assert discharge > 5 * battery.energy_mwh
@@ -96,13 +91,8 @@ def test_a_node_lacks_prices_and_another_battery_moves() -> None:
     assert len(np.unique(_times(2024, "RT_prices", node))) == 366 * 96 - 18 * 96
     assert len(np.unique(_times(2024, "DA_prices", node))) == 366 * 24 - 8 * 24
     mover = _battery("changes_node")
-    codes = {
-        int(code)
-        for rows in _published(2024)["DAM_Gen_Resources"]
-        if rows.name == mover.gen
-        for code in np.unique(rows.words["node"].codes)
-    }
-    assert codes == {0, 1}
+    moved = [rows.texts["node"] for rows in _published(2024)["DAM_Gen_Resources"] if rows.name == mover.gen]
+    assert set(np.concatenate(moved)) == {mover.node, mover.later_node}
 
 
 def test_a_battery_starts_one_retires_one_is_out_and_one_is_new_in_2026() -> None:
@@ -138,7 +128,7 @@ def test_load_zones_stand_twice_with_different_prices() -> None:
 
 
 def test_stray_real_time_ancillary_prices_precede_the_new_market() -> None:
-    assert _times(2025, "RT_AS_prices", "REGDN").min() == RTC - 3600
+    assert _times(2025, "RT_AS_prices", "REGDN").min() == RTC.start - 3600
 
 
 def test_editions_contradict_each_other_within_a_file_and_across_files() -> None:
@@ -178,9 +168,8 @@ def test_ecrs_begins_in_june_2023_and_rrs_is_one_column_before() -> None:
     assert "rrspfr" not in early[0].numbers
     assert "ecrssd" not in early[0].numbers
     later = next(found for found in rows["DAM_Gen_Resources"] if found.file_year == 2023)
-    split = midnight(RTC_FIRST_DAY.replace(year=2022, month=12, day=13))
-    assert np.isnan(later.numbers["rrs"][later.times >= split]).all()
-    assert np.isnan(later.numbers["rrspfr"][later.times < split]).all()
+    assert np.isnan(later.numbers["rrs"][later.times >= RRS_SPLIT.start]).all()
+    assert np.isnan(later.numbers["rrspfr"][later.times < RRS_SPLIT.start]).all()
 
 
 @pytest.mark.parametrize(
@@ -189,19 +178,13 @@ def test_ecrs_begins_in_june_2023_and_rrs_is_one_column_before() -> None:
         (2025, "SCED_Gen_Resources", "net_output"),
         (2024, "SCED_Load_Resources", "real_power"),
         (2024, "COP_Snapshots", "max_soc"),
+        (2026, "SCED_ESR_Resources", "flag"),
+        (2019, "SCED_Load_Resources", "name"),
     ],
 )
 def test_wild_files_lack_columns_that_harmless_ones_have(year: int, dataset: str, column: str) -> None:
-    for hazards, there in (("harmless", True), ("wild", False)):
-        found = [
-            rows
-            for rows in _published(year, "wild" if hazards == "wild" else "harmless")[dataset]
-            if rows.file_year == year
-        ]
-        assert all((column in rows.numbers) is there for rows in found)
-
-
-def test_wild_files_lack_flags_and_names() -> None:
-    assert not any(rows.flagged for rows in _published(2026, "wild")["SCED_ESR_Resources"] if rows.file_year == 2026)
-    rows = publish_year(MarketYear(make_fleet((2019,), 1, 1), 2019, 1), "wild")
-    assert not any(found.named for found in rows["SCED_Load_Resources"] if found.file_year == 2019)
+    both: tuple[tuple[Hazards, bool], ...] = (("harmless", True), ("wild", False))
+    for hazards, there in both:
+        found = [rows for rows in _published(year, hazards)[dataset] if rows.file_year == year]
+        assert found
+        assert all((column in file_columns(rows, hazards)) is there for rows in found)

@@ -1,8 +1,4 @@
-"""What the made-up market's report files hold, read back as a stranger would: names, headings, editions, labels, bytes.
-
-Belongs here: report files of chosen days, written from the rows as published.
-Does not: which rows are published (test_publish.py), the command (test_cli.py).
-"""
+"""The made-up market's report files, read back as a stranger would: names, headings, editions, labels, bytes."""
 
 import csv
 import hashlib
@@ -62,68 +58,44 @@ STEMS = {
     "RTMCPCNP6331": "RT_AS_prices",
 }
 
-COLUMNS = {
-    "Resource Name": "name",
-    "Load Resource Name": "name",
-    "Resource Code": "name",
-    "Settlement Point": "name",
-    "SettlementPoint": "name",
-    "SettlementPointName": "name",
-    "AncillaryType": "name",
-    "ASType": "name",
-    "Resource Type": "kind",
-    "SettlementPointType": "kind",
-    "QSE": "qse",
-    "QSE Name": "qse",
-    "QSE NAME": "qse",
-    "RegUp MCPC": "mcpc_regup",
-    "RegDown MCPC": "mcpc_regdn",
-    "RRS MCPC": "mcpc_rrs",
-    "ECRS MCPC": "mcpc_ecrs",
-    "NonSpin MCPC": "mcpc_nspin",
-    "Resource Status": "status",
-    "Telemetered Resource Status": "status",
-    "Status": "status",
-    "Settlement Point Name": "node",
-    "HSL": "hsl",
-    "LSL": "lsl",
-    "High Sustained Limit": "hsl",
-    "Low Sustained Limit": "lsl",
-    "Awarded Quantity": "awarded",
-    "Energy Settlement Point Price": "energy_price",
-    "RegUp Awarded": "regup",
-    "RegDown Awarded": "regdn",
-    "RRS Awarded": "rrs",
-    "RRSPFR Awarded": "rrspfr",
-    "RRSFFR Awarded": "rrsffr",
-    "RRSUFR Awarded": "rrsufr",
-    "ECRSSD Awarded": "ecrssd",
-    "ECRSMD Awarded": "ecrsmd",
-    "NonSpin Awarded": "nspin",
-    "Max Power Consumption for Load Resource": "max_power",
-    "Low Power Consumption for Load Resource": "low_power",
-    "Max Power Consumption": "max_power",
-    "Low Power Consumption": "low_power",
-    "Real Power Consumption": "real_power",
-    "Base Point": "base_point",
-    "Telemetered Net Output ": "net_output",
-    "Telemetered Net Output": "net_output",
-    "State of Charge": "soc",
-    "Minimum SOC": "min_soc",
-    "Maximum SOC": "max_soc",
-    "Hour Beginning Planned SOC": "planned_soc",
-    **{f"AS Awards {part.upper()}": part for part in ("regup", "regdn", "rrspfr", "rrsffr", "rrsufr", "ecrs", "nspin")},
-    "Interval Value": "value",
-    "Energy Only Bid Award in MW": "award",
-    "Settlement Point Price": "price",
-    "SettlementPointPrice": "price",
-    "MCPC": "price",
-    "PRICE1 REGUP": "price",
-    "QUANTITY MW1": "quantity",
+_HEADINGS = {
+    "name": "Resource Name|Load Resource Name|Resource Code|Settlement Point|SettlementPoint|SettlementPointName|AncillaryType|ASType",
+    "kind": "Resource Type|SettlementPointType",
+    "qse": "QSE|QSE Name|QSE NAME",
+    "status": "Resource Status|Telemetered Resource Status|Status",
+    "node": "Settlement Point Name",
+    "hsl": "HSL|High Sustained Limit",
+    "lsl": "LSL|Low Sustained Limit",
+    "awarded": "Awarded Quantity",
+    "energy_price": "Energy Settlement Point Price",
+    **{f"mcpc_{part.lower()}": f"{part} MCPC" for part in ("RegUp", "RRS", "ECRS")},
+    "mcpc_regdn": "RegDown MCPC",
+    "mcpc_nspin": "NonSpin MCPC",
+    "regup": "RegUp Awarded|AS Awards REGUP",
+    "regdn": "RegDown Awarded|AS Awards REGDN",
+    "nspin": "NonSpin Awarded|AS Awards NSPIN",
+    "rrs": "RRS Awarded",
+    **{part: f"{part.upper()} Awarded|AS Awards {part.upper()}" for part in ("rrspfr", "rrsffr", "rrsufr")},
+    "ecrs": "AS Awards ECRS",
+    "ecrssd": "ECRSSD Awarded",
+    "ecrsmd": "ECRSMD Awarded",
+    "max_power": "Max Power Consumption for Load Resource|Max Power Consumption",
+    "low_power": "Low Power Consumption for Load Resource|Low Power Consumption",
+    "real_power": "Real Power Consumption",
+    "base_point": "Base Point",
+    "net_output": "Telemetered Net Output |Telemetered Net Output",
+    "soc": "State of Charge",
+    "min_soc": "Minimum SOC",
+    "max_soc": "Maximum SOC",
+    "planned_soc": "Hour Beginning Planned SOC",
+    "value": "Interval Value",
+    "award": "Energy Only Bid Award in MW",
+    "price": "Settlement Point Price|SettlementPointPrice|MCPC|PRICE1 REGUP",
+    "quantity": "QUANTITY MW1",
 }
+COLUMNS = {heading: column for column, headings in _HEADINGS.items() for heading in headings.split("|")}
 LABELS = ("Delivery Date", "DeliveryDate", "Hour Ending", "HourEnding", "DeliveryHour", "DeliveryInterval", "DSTFlag")
 LABELS += ("RepeatedHourFlag", "Repeated Hour Flag", "SCED Time Stamp", "Interval Time", "Interval Number")
-TEXTS = ("name", "kind", "qse", "status", "node")
 
 
 @cache
@@ -254,10 +226,7 @@ def _clean(dataset: str, days: Sequence[date]) -> dict[tuple[str, ...], dict[str
                 assert dataset == "COP_Snapshots"
                 key = (*key, "second")
             values: dict[str, float | str] = {what: float(found[position]) for what, found in rows.numbers.items()}
-            values |= {
-                what: text.words[text.codes[position]] if text.codes[position] >= 0 else ""
-                for what, text in rows.words.items()
-            }
+            values |= {what: str(found[position]) for what, found in rows.texts.items()}
             made[key] = values | {"name": rows.name} | {k: v for k, v in (("kind", rows.kind), ("qse", rows.qse)) if v}
     return made
 
@@ -409,28 +378,30 @@ def test_headings_are_the_real_ones_of_their_era(
     def heading(place: list[Csv], dataset: str) -> list[str]:
         return _found(place, dataset)[-1].heading
 
-    for dataset, name in (
-        ("DAM_Gen_Resources", "60d_DAM_Gen_Resource_Data"),
-        ("DAM_Load_Resources", "60d_DAM_Load_Resource_Data"),
+    gen, load = "60d_DAM_Gen_Resource_Data", "60d_DAM_Load_Resource_Data"
+    _matches_real(real, f"{gen}__2014-03-02", heading(early, "DAM_Gen_Resources"), qse=True)
+    _matches_real(real, f"{load}__2014-03-02", heading(early, "DAM_Load_Resources"), qse=True)
+    for place, dataset, name in (
+        (early, "COP_Snapshots", "CompleteCOP / 60d_COP_Adjustment_Period_Snapshot__2014-03-02"),
+        (middle, "DAM_Gen_Resources", f"{gen}__2026-07-09"),
+        (middle, "DAM_Load_Resources", f"{load}__2026-07-09"),
+        (middle, "SCED_Gen_Resources", "60d_SCED_Gen_Resource_Data__2023-07-02"),
+        (middle, "SCED_Load_Resources", "60d_Load_Resource_Data_in_SCED__2023-07-02"),
+        (files, "SCED_SMNE", "60d_SCED_SMNE_GEN_RES__2014..2026"),
+        (late, "DAM_Gen_Resources", f"{gen}__2026-07-09"),
+        (late, "DAM_Load_Resources", f"{load}__2026-07-09"),
+        (late, "DAM_ESR_Resources", f"{gen}__2026-07-09"),
+        (late, "SCED_Gen_Resources", "60d_SCED_Gen_Resource_Data__2026-07-08"),
+        (late, "SCED_ESR_Resources", "60d_ESR_Data_in_SCED__2026-07-08"),
+        (late, "SCED_Load_Resources", "60d_Load_Resource_Data_in_SCED__2026-07-08"),
+        (late, "DAM_Energy_Bid_Awards", "60d_DAM_EnergyBidAwards__2014,2026"),
+        (late, "COP_Snapshots", "60d_COP_Adjustment_Period_Snapshot__2025-05-02,2026-07-09"),
+        (late, "DA_prices", "NP4-190-CD__2014"),
+        (late, "AS_prices", "NP4-188-CD__2014"),
+        (late, "RT_prices", "NP6-905-CD__2014"),
+        (late, "RT_AS_prices", "NP6-331-CD__2025-12-05 (15-min RT MCPC)"),
     ):
-        _matches_real(real, f"{name}__2014-03-02", heading(early, dataset), qse=True)
-        for place in (middle, late):
-            _matches_real(real, f"{name}__2026-07-09", heading(place, dataset))
-    _matches_real(real, "60d_DAM_Gen_Resource_Data__2026-07-09", heading(late, "DAM_ESR_Resources"))
-    _matches_real(real, "60d_SCED_Gen_Resource_Data__2023-07-02", heading(middle, "SCED_Gen_Resources"))
-    _matches_real(real, "60d_SCED_Gen_Resource_Data__2026-07-08", heading(late, "SCED_Gen_Resources"))
-    _matches_real(real, "60d_ESR_Data_in_SCED__2026-07-08", heading(late, "SCED_ESR_Resources"))
-    _matches_real(real, "60d_Load_Resource_Data_in_SCED__2023-07-02", heading(middle, "SCED_Load_Resources"))
-    _matches_real(real, "60d_Load_Resource_Data_in_SCED__2026-07-08", heading(late, "SCED_Load_Resources"))
-    _matches_real(real, "60d_SCED_SMNE_GEN_RES__2014..2026", heading(files, "SCED_SMNE"))
-    _matches_real(real, "60d_DAM_EnergyBidAwards__2014,2026", heading(late, "DAM_Energy_Bid_Awards"))
-    cop = "CompleteCOP / 60d_COP_Adjustment_Period_Snapshot__2014-03-02"
-    _matches_real(real, cop, heading(early, "COP_Snapshots"))
-    _matches_real(real, "60d_COP_Adjustment_Period_Snapshot__2025-05-02,2026-07-09", heading(late, "COP_Snapshots"))
-    _matches_real(real, "NP4-190-CD__2014", heading(late, "DA_prices"))
-    _matches_real(real, "NP4-188-CD__2014", heading(late, "AS_prices"))
-    _matches_real(real, "NP6-905-CD__2014", heading(late, "RT_prices"))
-    _matches_real(real, "NP6-331-CD__2025-12-05 (15-min RT MCPC)", heading(late, "RT_AS_prices"))
+        _matches_real(real, name, heading(place, dataset))
 
 
 def test_award_columns_change_with_the_operating_day_and_not_with_the_file_year(tmp_path: Path) -> None:
