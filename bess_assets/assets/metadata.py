@@ -4,7 +4,9 @@ Belongs here: column schemas, column lineage, the figures of one materialization
 Does not: declaring columns (tables.py, ercot/datasets.py), reckoning figures (run.py).
 """
 
-from collections.abc import Mapping
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -34,6 +36,16 @@ _TYPES = {
     "count": "bigint",
     "flag": "boolean",
 }
+
+
+def code_references(function: Callable[..., object]) -> dict[str, Any]:
+    """Where the function that makes an asset is: Dagster's UI links to its file and line."""
+    code = inspect.unwrap(function).__code__
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        name = f"{function.__module__}.{function.__name__}"
+        at = dg.LocalFileCodeReference(file_path=code.co_filename, line_number=code.co_firstlineno, label=name)
+        return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[at])}
 
 
 def table_schema(table: Table) -> dg.TableSchema:

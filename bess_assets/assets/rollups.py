@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from bess_assets.assets.metadata import OWNERS, dataset_schema, rollup_metadata
+from bess_assets.assets.metadata import OWNERS, code_references, dataset_schema, rollup_metadata
 from bess_assets.assets.partitions import operating_years, yearly_check
 from bess_assets.assets.resources import Warehouse
 from bess_assets.ercot.datasets import DATASETS, Dataset
@@ -51,7 +51,7 @@ def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
         owners=list(OWNERS),
         kinds={"parquet"},
         tags={"bess/filed_by": "publication_year" if dataset.sixty_day else "delivery_year"},
-        metadata={"dagster/column_schema": dataset_schema(dataset)},
+        metadata={"dagster/column_schema": dataset_schema(dataset), **code_references(build_rollup)},
         check_specs=[
             yearly_check(
                 FILE_CHECK,

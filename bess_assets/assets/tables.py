@@ -10,6 +10,7 @@ import dagster as dg
 from bess_assets.assets.metadata import (
     OWNERS,
     check_metadata,
+    code_references,
     column_lineage,
     files_metadata,
     materialization_metadata,
@@ -42,7 +43,11 @@ def table_asset(table: Table) -> dg.AssetsDefinition:
         owners=list(OWNERS),
         kinds={"parquet", "pyarrow" if table.datasets else "numpy"},
         tags={"bess/shape": "merged" if table.merged else "ledger" if table.ledger else "summary"},
-        metadata={"dagster/column_schema": table_schema(table), "dagster/column_lineage": column_lineage(table)},
+        metadata={
+            "dagster/column_schema": table_schema(table),
+            "dagster/column_lineage": column_lineage(table),
+            **code_references(STEPS.get(table.name) or MERGES[table.name]),
+        },
         code_version=table.code_version,
     )
     def make(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster looks for the bare class
@@ -68,6 +73,7 @@ def files_asset(files: FileSet) -> dg.AssetsDefinition:
         owners=list(OWNERS),
         kinds={"html", "excel"},
         tags={"bess/shape": "files"},
+        metadata=code_references(FILES[files.name]),
         code_version=files.code_version,
     )
     def write(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster looks for the bare class

@@ -107,6 +107,13 @@ def test_every_asset_says_what_it_is_and_who_owns_it_and_its_columns(graph: Asse
         assert node.kinds, key
         if node.is_materializable:
             assert node.tags, key
+            (source,) = node.metadata["dagster/code_references"].code_references
+            module, _, name = source.label.rpartition(".")
+            assert (
+                f"def {name}("
+                in Path(source.file_path).read_text(encoding="utf-8").splitlines()[source.line_number - 1]
+            )
+            assert module.startswith("bess_assets."), key
         if node.is_materializable and key.to_user_string() not in FILE_SETS:
             assert node.metadata["dagster/column_schema"].columns, key
 
