@@ -681,7 +681,7 @@ def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str
         if twice is not None:
             expected = "each heading once: nothing tells which of the two is meant"
             raise _refusal(dataset, path, twice, f"has two columns {twice!r}", expected, remedy)
-        filled = [heading for heading in spelled if not _is_blank(file, heading, headings.index(heading))]
+        filled = [heading for heading in spelled if not is_blank(file, heading, headings.index(heading))]
         if not filled and column.required and column.kind not in {"day", "stamp"} and file.metadata.num_rows:
             problem = f"has a column {spelled[0]!r} that is blank in every row"
             raise _refusal(dataset, path, spelled[0], problem, "a value in every row", remedy)
@@ -757,7 +757,7 @@ def extent(file: pq.ParquetFile, position: int) -> Extent:
     return Extent(rows, nulls, min(low for low, _ in extremes), max(high for _, high in extremes))
 
 
-def _is_blank(file: pq.ParquetFile, heading: str, position: int) -> bool:
+def is_blank(file: pq.ParquetFile, heading: str, position: int) -> bool:
     """Whether a column is null or blank text in every row; a column without statistics is read until a value turns up."""
     said = extent(file, position)
     if said.low is not None or said.nulls == said.rows:

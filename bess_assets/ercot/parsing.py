@@ -24,6 +24,7 @@ from bess_assets.ercot.datasets import (
     METADATA_KEY,
     Dataset,
     find_columns,
+    is_blank,
     open_parquet,
     report_layouts,
 )
@@ -412,17 +413,6 @@ def _join_spellings(batch: pa.RecordBatch, headings: Sequence[str]) -> pa.Record
     return batch.set_column(batch.schema.get_field_index(headings[0]), headings[0], values)
 
 
-def _has_value(column: pa.Array) -> bool:
-    """Whether some row is neither null nor blank."""
-    if column.null_count == len(column):
-        return False
-    if not _is_text(column.type):
-        return True
-    encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
-    used = encoded.dictionary.take(pc.unique(encoded.indices).drop_null()).to_pylist()
-    return any(text and text.strip() for text in used)
-
-
 def read_rows(
     dataset: Dataset,
     path: Path,
@@ -449,46 +439,46 @@ def read_rows(
         schema = plain.schema_arrow
         spelled = find_columns(dataset, path, plain)
         layouts = report_layouts(plain)
-    if timed and METADATA_KEY in (schema.metadata or {}) and STORED_TIME in schema.names:
-        spelled |= {name: [name] for name in (STORED_TIME, "operating_day")}
-        columns = [STORED_TIME, "operating_day", *columns]
-    elif timed:
-        columns = [*(name for name in _TIME_LABELS if name in dataset.columns), *columns]
-    found = {name: own[0] for name, own in spelled.items()}
-    wanted = {name: found[name] for name in columns if name in found}
+        if timed and METADATA_KEY in (schema.metadata or {}) and STORED_TIME in schema.names:
+            spelled |= {name: [name] for name in (STORED_TIME, "operating_day")}
+            columns = [STORED_TIME, "operating_day", *columns]
+        elif timed:
+            columns = [*(name for name in _TIME_LABELS if name in dataset.columns), *columns]
+        found = {name: own[0] for name, own in spelled.items()}
+        wanted = {name: found[name] for name in columns if name in found}
+        time_name = next((name for name in TIME_COLUMNS if name in wanted), None)
+        if time_name and groups is None and is_blank(plain, wanted[time_name]):
+            raise _undated(dataset, path, time_name, wanted[time_name], plain.metadata.num_rows)
     joined = [spelled[name] for name in wanted if len(spelled[name]) > 1]
     text = [heading for heading in wanted.values() if _is_text(schema.field(heading).type)]
     source = RowSource(dataset, path, found, layouts, Counter() if unusable is None else unusable)
+    headings = list(dict.fromkeys([*wanted.values(), *(heading for own in joined for heading in own)]))
     # the layout is asked for only where it can say something
-    partly = any(name not in layout for layout in layouts for name in wanted if name in dataset.columns)
-    time_name = next((n for n in TIME_COLUMNS if n in wanted), None)
-    rows = known_times = 0
+    if any(name not in layout for layout in layouts for name in wanted if name in dataset.columns):
+        headings.append(LAYOUT_COLUMN)
     with open_parquet(dataset, path, text) as file:
         try:
-            headings = list(dict.fromkeys([*wanted.values(), *(heading for own in joined for heading in own)]))
-            headings += [LAYOUT_COLUMN] if partly else []
             for group in range(file.num_row_groups) if groups is None else groups:
                 batches = file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group])
                 # Closed before the file is, whenever rows are no longer taken: a batch that is still being read needs it open.
                 with closing(read_ahead(batches)) as ahead:
                     for batch in ahead:
-                        rows += batch.num_rows
-                        if time_name and not known_times:
-                            known_times += _has_value(batch.column(wanted[time_name]))
                         for own in joined:
                             batch = _join_spellings(batch, own)
                         yield Rows(source, batch, group)
         except (pa.ArrowException, OSError) as error:
             raise _broken_off(dataset, path, error) from error
-    if groups is None and time_name and rows and not known_times:
-        raise InputError(
-            f"{path.name} of {dataset.folder} has no {time_name.replace('_', ' ')}: column {wanted[time_name]!r} is null or blank in all {rows:,} rows.",
-            dataset=dataset.name,
-            file=path,
-            column=wanted[time_name],
-            expected="a date in every row (the file's datetime column is wrong and is never read instead)",
-            remedy="Build this file again from ERCOT's reports.",
-        )
+
+
+def _undated(dataset: Dataset, path: Path, name: str, heading: str, rows: int) -> InputError:
+    return InputError(
+        f"{path.name} of {dataset.folder} has no {name.replace('_', ' ')}: column {heading!r} is null or blank in all {rows:,} rows.",
+        dataset=dataset.name,
+        file=path,
+        column=heading,
+        expected="a date in every row (the file's datetime column is wrong and is never read instead)",
+        remedy="Build this file again from ERCOT's reports.",
+    )
 
 
 def day_range(dataset: Dataset, path: Path, name: str, heading: str) -> tuple[int, int] | None:
