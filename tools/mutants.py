@@ -36,6 +36,7 @@ BESIDE = {
     "metrics": ["settlement/test_metrics.py", "settlement/test_board.py"],
     "products": [f"settlement/test_{name}.py" for name in ("energy", "ancillary", "prices", "awards")],
     "rollup": ["store/test_roll_up.py"],
+    "rows": ["ercot/test_rows.py", "settlement/test_runs.py"],
     "runs": ["settlement/test_runs.py", "settlement/test_dispatch.py"],
     "schema_files": ["ercot/test_inspection.py"],
 }

@@ -1,0 +1,480 @@
+"""Rows at their places in the year: which files, which hour, which of several rows."""
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.rows import Codes, DayLog, PlacedRows, YearRows, report_dataset
+from bess_assets.ercot.step import Findings
+from bess_assets.errors import InputError
+from bess_assets.settlement.grid import Scatter
+from bess_assets_tests.scenario import (
+    ERAS,
+    GEN,
+    NODE,
+    SPRING_AND_AUTUMN,
+    WIND,
+    count_of,
+    found,
+    hour_of,
+    hourly,
+    inputs_of,
+    mark_as_built,
+    operating_year,
+    quarter_hour_of,
+    utc_seconds,
+    write_columns,
+    write_rollup,
+)
+
+JANUARY_1 = date(2024, 1, 1)
+SPRING, AUTUMN = SPRING_AND_AUTUMN[2024]
+
+
+class Read:
+    """What one dataset came to for some series: values by position, and what was said."""
+
+    def __init__(
+        self, root, dataset="dam_gen_resources", known=(GEN,), *, year=2024, value="award_mw", per_hour=1, **more
+    ):
+        key = {"dam_gen_resources": "resource_name", "as_prices": "product"}.get(dataset, "settlement_point")
+        inputs = inputs_of(root, year)
+        self.reader = YearRows(inputs, dataset, key, Codes(known), numbers=[value], **more)
+        self.scatter = Scatter(len(known), inputs.year.hours * per_hour, [value])
+        for rows in self.reader:
+            self.scatter.put(rows.series, rows.step, rows.numbers)
+        self.grid = self.scatter.grids[value]
+        self.findings = Findings()
+        self.reader.report(self.findings)
+        self.scatter.report(self.findings, dataset)
+
+    def known(self, series=0):
+        """Values by position, of the positions that have one."""
+        return {int(n): float(self.grid[series, n]) for n in np.flatnonzero(~np.isnan(self.grid[series]))}
+
+
+def _prices(day, labels, flags=None, point=NODE, price=100.0):
+    """One day-ahead price a label, counted upward from `price` in file order."""
+    return [
+        {
+            "operating_day": day,
+            "hour_ending": label,
+            "settlement_point": point,
+            "price_usd_per_mwh": price + n,
+            **({} if flags is None else {"repeated_hour": flags[n]}),
+        }
+        for n, label in enumerate(labels)
+    ]
+
+
+# --- places -------------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
+def test_hour_24_is_the_last_hour_of_its_own_day_in_every_era(tmp_path, era):
+    write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 24]), era)
+    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+    assert read.known() == {0: 100.0, 23: 101.0}
+
+
+def test_hazard_1_a_wrong_datetime_column_moves_nothing(tmp_path):
+    # as real rollups have it: hour 24 on the next day's hour 1
+    wrong = [datetime(2024, 1, 1, 1), datetime(2024, 1, 2, 1)]
+    write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 24]), extra={"datetime": wrong})
+    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+    assert read.known() == {0: 100.0, 23: 101.0}
+    assert count_of(read.findings.items, "unknown_headings") == 0
+
+
+@given(st.dates(date(2024, 1, 1), date(2024, 12, 31)), st.integers(0, 23), st.integers(1, 4))
+def test_any_quarter_hour_of_the_year_lands_where_the_calendar_has_it(tmp_path_factory, day, hour, interval):
+    local = datetime(day.year, day.month, day.day, hour)
+    assume((day, hour) != (SPRING, 2))
+    row = {
+        "operating_day": day,
+        "hour_ending": hour + 1,
+        "interval": interval,
+        "settlement_point": NODE,
+        "price_usd_per_mwh": 1.0,
+        "repeated_hour": "N",
+    }
+    # the day's last hour tells a 23-hour day in price-file spelling from one with hours in order
+    rows = [row, {**row, "hour_ending": 24, "settlement_point": "ELSEWHERE"}]
+    root = tmp_path_factory.mktemp("rollups")
+    write_rollup(root, "rt_prices", 2024, rows)
+    read = Read(root, "rt_prices", (NODE,), value="price_usd_per_mwh", per_hour=4)
+    assert read.known() == {quarter_hour_of(local) + interval - 1: 1.0}
+
+
+def test_spring_hours_of_a_price_file_skip_label_3(tmp_path):
+    write_rollup(tmp_path, "da_prices", 2024, _prices(SPRING, [1, 2, *range(4, 25)]))
+    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+    first = hour_of(datetime(2024, 3, 10))
+    assert read.known() == {first + n: 100.0 + n for n in range(23)}
+
+
+def test_spring_hours_of_a_60_day_file_run_from_1_to_23(tmp_path):
+    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(SPRING, h, award_mw=h) for h in range(1, 24)])
+    read = Read(tmp_path)
+    first = hour_of(datetime(2024, 3, 10))
+    assert read.known() == {first + n: n + 1.0 for n in range(23)}
+
+
+def test_autumn_hours_go_by_the_flag_where_there_is_one(tmp_path):
+    labels, flags = [2, 1, 2, *range(3, 25)], ["Y", "N", "N", *["N"] * 22]
+    write_rollup(tmp_path, "da_prices", 2024, _prices(AUTUMN, labels, flags))
+    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+    first = hour_of(datetime(2024, 11, 3))
+    assert read.known() == {first: 101.0, first + 1: 102.0, first + 2: 100.0} | {
+        first + n: 100.0 + n for n in range(3, 25)
+    }
+
+
+def test_autumn_hours_1_to_25_need_no_flag(tmp_path):
+    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(AUTUMN, h, award_mw=h) for h in range(1, 26)])
+    first = hour_of(datetime(2024, 11, 3))
+    assert Read(tmp_path).known() == {first + n: n + 1.0 for n in range(25)}
+
+
+def test_an_autumn_label_2_that_stands_twice_is_two_hours_and_no_duplicate(tmp_path):
+    rows = [hourly(AUTUMN, h, award_mw=n) for n, h in enumerate([1, 2, 2, *range(3, 25)])]
+    # somebody else's rows in between: file order counts for each resource by itself
+    rows[2:2] = [hourly(AUTUMN, 2, WIND, award_mw=500.0)]
+    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    read = Read(tmp_path)
+    first = hour_of(datetime(2024, 11, 3))
+    assert read.known() == {first + n: float(n) for n in range(25)}
+    assert count_of(read.findings.items, "duplicate_rows") == count_of(read.findings.items, "contradicting_rows") == 0
+
+
+def test_an_autumn_day_published_again_lands_on_the_same_two_hours(tmp_path):
+    first_edition = [hourly(AUTUMN, 2, award_mw=v) for v in (1.0, 2.0)]
+    second_edition = [hourly(AUTUMN, 2, award_mw=v) for v in (1.0, 20.0)]
+    write_rollup(tmp_path, "dam_gen_resources", 2024, first_edition)
+    write_rollup(tmp_path, "dam_gen_resources", 2025, second_edition)
+    read = Read(tmp_path)
+    first = hour_of(datetime(2024, 11, 3, 1))
+    assert read.known() == {first: 1.0, first + 1: 20.0}
+    assert count_of(read.findings.items, "duplicate_rows") == 1
+    assert count_of(read.findings.items, "contradicting_rows") == 1
+
+
+def test_repeated_quarter_hours_without_a_flag_are_told_apart_by_point_and_interval(tmp_path):
+    rows = [
+        {"operating_day": AUTUMN, "hour_ending": 2, "interval": i, "settlement_point": p, "price_usd_per_mwh": base + i}
+        for base in (100.0, 200.0)
+        for p in (NODE, "OTHER_RN")
+        for i in (1, 2, 3, 4)
+    ]
+    write_rollup(tmp_path, "rt_prices", 2024, rows)
+    read = Read(tmp_path, "rt_prices", (NODE, "OTHER_RN"), value="price_usd_per_mwh", per_hour=4)
+    first = quarter_hour_of(datetime(2024, 11, 3, 1))
+    expected = {first + n: v for n, v in enumerate([101, 102, 103, 104, 201, 202, 203, 204])}
+    assert read.known(0) == read.known(1) == expected
+
+
+@pytest.mark.parametrize("label", [-1, 25, 99])
+def test_an_hour_that_does_not_exist_is_counted_and_put_nowhere(tmp_path, label):
+    write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [label, 1]))
+    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+    assert read.known() == {0: 101.0}
+    assert count_of(read.findings.items, "unusable_time", "da_prices") == 1
+
+
+def test_an_hour_that_a_clock_change_day_does_not_have_is_counted_and_put_nowhere(tmp_path):
+    write_rollup(tmp_path, "da_prices", 2024, _prices(SPRING, [2, 3, 4, 24]))
+    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+    assert sorted(read.known().values()) == [100.0, 102.0, 103.0]
+    assert read.reader.held.sum() == 3
+    assert count_of(read.findings.items, "unusable_time", "da_prices") == 1
+
+
+@pytest.mark.parametrize("interval", [0, 5])
+@pytest.mark.parametrize("day", [JANUARY_1, SPRING])
+def test_an_interval_that_does_not_exist_is_counted_and_put_nowhere(tmp_path, day, interval):
+    row = {"operating_day": day, "hour_ending": 1, "settlement_point": NODE, "price_usd_per_mwh": 1.0}
+    write_rollup(tmp_path, "rt_prices", 2024, [{**row, "interval": interval}, {**row, "interval": 4}])
+    read = Read(tmp_path, "rt_prices", (NODE,), value="price_usd_per_mwh", per_hour=4)
+    assert read.known() == {quarter_hour_of(datetime(day.year, day.month, day.day)) + 3: 1.0}
+    assert count_of(read.findings.items, "unusable_time", "rt_prices") == 1
+
+
+def test_a_row_without_a_date_is_counted_and_put_nowhere(tmp_path):
+    rows = _prices(JANUARY_1, [1, 2])
+    rows[0]["operating_day"] = None
+    write_rollup(tmp_path, "da_prices", 2024, rows)
+    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+    assert read.known() == {1: 101.0}
+    assert count_of(read.findings.items, "unusable_time", "da_prices") == 1
+
+
+def test_labels_0_to_23_stop_the_year(tmp_path):
+    write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, range(24)))
+    with pytest.raises(InputError, match="HourEnding"):
+        Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+
+
+@pytest.mark.parametrize(("day", "hour"), [(JANUARY_1, 7), (SPRING, 1), (AUTUMN, 2)])
+def test_a_built_rollup_is_read_by_the_time_it_stores_whatever_its_labels_say(tmp_path, day, hour):
+    path = write_rollup(tmp_path, "rt_prices", 2024, [
+        {**row, "interval": n + 1} for n, row in enumerate(_prices(day, [99, 99]))
+    ])  # fmt: skip
+    midnight = utc_seconds(datetime(day.year, day.month, day.day))
+    mark_as_built(path, [midnight + 3_600 * hour, midnight + 3_600 * hour + 900])
+    read = Read(tmp_path, "rt_prices", (NODE,), value="price_usd_per_mwh", per_hour=4)
+    first = quarter_hour_of(datetime(day.year, day.month, day.day)) + 4 * hour
+    assert read.known() == {first: 100.0, first + 1: 101.0}
+    assert np.flatnonzero(read.reader.held).tolist() == [first // 4]
+    assert np.flatnonzero(read.reader.log.days).tolist() == [(day - JANUARY_1).days]
+    assert not found(read.findings.items, "unusable_time")
+
+
+def test_rows_of_another_year_in_a_built_rollup_are_not_of_the_year(tmp_path):
+    path = write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 1, 1]))
+    year = operating_year(2024)
+    mark_as_built(path, [year.start - 3_600, year.start, year.end])
+    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+    assert read.known() == {0: 101.0}
+    assert read.reader.log.beyond
+    assert not found(read.findings.items, "unusable_time")
+
+
+# --- hazard 2 and 7: files and rows -----------------------------------------------------------------------------------------------------------
+
+
+def test_hazard_2_a_delivery_year_of_60_day_data_is_read_from_its_own_and_the_next_publication_year(tmp_path):
+    # 2024.parquet holds deliveries from about 2 November 2023 to 1 November 2024
+    early = [
+        hourly(date(2023, 12, 31), 24, award_mw=9.0),
+        hourly(JANUARY_1, 1, award_mw=1.0),
+        hourly(date(2024, 11, 1), 24, award_mw=2.0),
+    ]
+    late = [
+        hourly(date(2024, 11, 2), 1, award_mw=3.0),
+        hourly(date(2024, 12, 31), 24, award_mw=4.0),
+        hourly(date(2025, 1, 1), 1, award_mw=9.0),
+    ]
+    write_rollup(tmp_path, "dam_gen_resources", 2024, early)
+    write_rollup(tmp_path, "dam_gen_resources", 2025, late)
+    read = Read(tmp_path)
+    assert read.known() == {
+        0: 1.0,
+        hour_of(datetime(2024, 11, 1, 23)): 2.0,
+        hour_of(datetime(2024, 11, 2, 0)): 3.0,
+        8_783: 4.0,
+    }
+    assert read.reader.log.beyond
+    assert count_of(read.findings.items, "unusable_time") == 0
+    assert Read(tmp_path, year=2023).known() == {8_759: 9.0}
+
+
+def test_hazard_2_prices_are_grouped_by_delivery_and_the_next_years_file_is_not_read(tmp_path):
+    write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1]))
+    write_rollup(tmp_path, "da_prices", 2025, _prices(JANUARY_1, [2]))
+    assert Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh").known() == {0: 100.0}
+
+
+def test_hazard_7_equal_rows_collapse_and_are_counted_without_a_warning(tmp_path):
+    rows = [hourly(JANUARY_1, 1, award_mw=5.0), hourly(JANUARY_1, 2, award_mw=None)]
+    write_rollup(tmp_path, "dam_gen_resources", 2024, rows + rows)
+    write_rollup(tmp_path, "dam_gen_resources", 2025, rows)
+    read = Read(tmp_path)
+    assert read.known() == {0: 5.0}
+    (finding,) = found(read.findings.items, "duplicate_rows", "dam_gen_resources")
+    assert (finding.count, finding.warning) == (4, False)
+    assert not found(read.findings.items, "contradicting_rows")
+
+
+def test_hazard_7_of_differing_rows_the_later_publication_wins_and_within_a_file_the_later_row(tmp_path):
+    write_rollup(
+        tmp_path,
+        "dam_gen_resources",
+        2024,
+        [hourly(JANUARY_1, 1, award_mw=1.0), hourly(JANUARY_1, 2, award_mw=1.0), hourly(JANUARY_1, 2, award_mw=2.0)],
+    )
+    write_rollup(tmp_path, "dam_gen_resources", 2025, [hourly(JANUARY_1, 1, award_mw=3.0)])
+    read = Read(tmp_path)
+    assert read.known() == {0: 3.0, 1: 2.0}
+    (finding,) = found(read.findings.items, "contradicting_rows", "dam_gen_resources")
+    assert (finding.count, finding.warning) == (2, True)
+
+
+def test_hazard_7_a_later_row_wins_whole_and_takes_its_blanks_with_it(tmp_path):
+    write_rollup(
+        tmp_path, "dam_gen_resources", 2024, [hourly(JANUARY_1, 1, award_mw=5.0), hourly(JANUARY_1, 1, award_mw=None)]
+    )
+    read = Read(tmp_path)
+    assert read.known() == {}
+    assert read.scatter.present[0, 0]
+    assert count_of(read.findings.items, "contradicting_rows") == 1
+
+
+# --- what a dataset holds -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_hour_is_held_if_any_resource_has_a_row_in_it(tmp_path):
+    rows = [
+        hourly(JANUARY_1, 1, award_mw=1.0),
+        hourly(JANUARY_1, 2, WIND, award_mw=1.0),
+        hourly(AUTUMN, 3, WIND, award_mw=1.0),
+        hourly(AUTUMN, 4, GEN, award_mw=3.0),
+    ]
+    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    read = Read(tmp_path)
+    two = hour_of(datetime(2024, 11, 3, 2))
+    assert np.flatnonzero(read.reader.held).tolist() == [0, 1, two, two + 1]
+    assert read.known() == {0: 1.0, two + 1: 3.0}
+    assert np.flatnonzero(read.reader.log.days).tolist() == [0, (AUTUMN - JANUARY_1).days]
+
+
+def test_an_hour_of_which_only_a_row_without_a_name_is_there_is_not_held(tmp_path):
+    rows = [hourly(JANUARY_1, hour, name) for hour, name in ((1, GEN), (2, None), (3, None), (3, WIND))]
+    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    assert np.flatnonzero(Read(tmp_path).reader.held).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("see", [lambda log, days: log.saw_days(days), lambda log, days: log.saw(days, days * 0)])
+def test_a_day_after_the_year_is_beyond_it_and_a_day_before_is_not(see):
+    log = DayLog(operating_year(2024), 1)
+    see(log, np.array([-1, 0, 365]))
+    assert not log.beyond
+    see(log, np.array([3, 366]))
+    see(log, np.array([5]))
+    assert log.beyond
+    assert np.flatnonzero(log.days).tolist() == [0, 3, 5, 365]
+
+
+def test_1_january_is_missing_unless_it_is_said_when_a_dataset_begins():
+    log, findings = DayLog(operating_year(2024), 0), Findings()
+    log.saw_days(np.array([1, 365]))
+    log.report(findings, "sced_smne")
+    assert findings.items[0].detail == "2024-01-01, 2024-01-03..2024-12-30"
+
+
+def test_days_are_logged_for_each_series_and_for_all_together(tmp_path):
+    rows = [hourly(date(2024, 1, d), 1, name) for d, name in ((2, GEN), (3, WIND), (5, GEN), (9, "UNKNOWN"))]
+    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    log = Read(tmp_path, known=(GEN, WIND, "NEVER_SEEN")).reader.log
+    assert np.flatnonzero(log.days).tolist() == [1, 2, 4, 8]
+    assert log.first.tolist() == [1, 2, 366]
+    assert log.last.tolist() == [4, 2, -1]
+    assert not log.beyond
+
+
+def test_missing_days_are_named_up_to_the_last_day_held_and_the_rest_is_not_yet_published(tmp_path):
+    rows = [hourly(date(2024, 1, d), 1) for d in (2, 3, 6)]
+    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    missing, later = found(Read(tmp_path).findings.items, "missing_days", "dam_gen_resources")
+    assert (missing.count, missing.detail, missing.warning) == (3, "2024-01-01, 2024-01-04..2024-01-05", True)
+    assert (later.count, later.warning) == (360, False)
+    assert "after the last day held: 2024-01-07..2024-12-31" in later.detail
+
+
+def test_a_dataset_that_goes_beyond_the_year_has_published_all_of_it(tmp_path):
+    write_rollup(tmp_path, "dam_gen_resources", 2025, [hourly(date(2024, 12, 30), 1), hourly(date(2025, 1, 1), 1)])
+    (missing,) = found(Read(tmp_path).findings.items, "missing_days")
+    assert missing.count == 364
+    assert missing.warning
+
+
+def test_days_before_a_dataset_was_published_are_not_missing():
+    year = operating_year(2025)
+    log, findings = DayLog(year, 0), Findings()
+    log.saw_days(np.arange(340, 365))
+    log.report(findings, "dam_esr_resources", first=339)
+    assert [f.count for f in findings.items] == [1]
+
+
+def test_a_row_has_a_column_that_its_file_has_unless_its_own_report_lacked_it():
+    nothing = np.zeros(3, dtype=np.int64)
+    lacked = {"a": np.array([True, False, True]), "b": np.array([True, True, False])}
+    rows = PlacedRows(nothing, nothing, {}, {}, frozenset({"a", "b", "c"}), lacked)
+    assert rows.has_any(["a"]).tolist() == [False, True, False]
+    assert rows.has_any(["a", "b"]).tolist() == [False, True, True]
+    assert rows.has_any(["c", "d"]).tolist() == [True] * 3
+    assert rows.has_any(["d"]).tolist() == [False] * 3
+
+
+def test_rows_left_out_are_neither_read_nor_held(tmp_path):
+    write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 2]))
+    read = Read(
+        tmp_path,
+        "da_prices",
+        (NODE,),
+        value="price_usd_per_mwh",
+        leave_out=lambda rows: rows.values("hour_ending") == 1,
+    )
+    assert read.known() == {1: 101.0}
+    assert np.flatnonzero(read.reader.held).tolist() == [1]
+
+
+def test_infinite_values_are_counted_by_column(tmp_path):
+    rows = [hourly(JANUARY_1, 1, award_mw=float("inf")), hourly(SPRING, 1, award_mw=float("-inf"))]
+    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    read = Read(tmp_path)
+    assert read.known() == {}
+    (finding,) = found(read.findings.items, "unusable_numbers")
+    assert (finding.subject, finding.count, finding.detail) == ("dam_gen_resources", 2, "award_mw")
+
+
+# --- what footers say -----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_absent_dataset_is_reported_by_name_and_nothing_else_of_it(tmp_path):
+    read = Read(tmp_path)
+    (finding,) = read.findings.items
+    assert (finding.kind, finding.subject, finding.count) == ("dataset_absent", "dam_gen_resources", 1)
+    assert "DAM_Gen_Resources/<year>.parquet" in finding.detail
+    assert read.known() == {}
+
+
+def test_missing_unknown_and_zero_filled_columns_are_reported_with_their_file(tmp_path):
+    rows = [hourly(JANUARY_1, 1, award_mw=0.0, nspin_award_mw=0.0)]
+    path = write_rollup(tmp_path, "dam_gen_resources", 2024, rows, extra={"Carbon Intensity": [1.0]})
+    findings = Findings()
+    report_dataset(findings, DATASETS["dam_gen_resources"], [path], ["award_mw", "regup_award_mw"])
+    said = {f.kind: (f.count, f.detail, f.warning) for f in findings.items}
+    assert said == {
+        "missing_columns": (1, "2024.parquet: regup_award_mw", True),
+        "unknown_headings": (1, "2024.parquet: Carbon Intensity", False),
+        "zero_filled": (1, "2024.parquet: award_mw", True),
+    }
+
+
+def test_a_column_that_may_well_be_zero_all_year_is_told_without_a_warning(tmp_path):
+    path = write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(JANUARY_1, 1, award_mw=1.0, lsl_mw=0.0)])
+    findings = Findings()
+    report_dataset(findings, DATASETS["dam_gen_resources"], [path], ["award_mw", "lsl_mw"])
+    (zero,) = found(findings.items, "zero_filled")
+    assert (zero.detail, zero.warning) == ("2024.parquet: lsl_mw", False)
+
+
+# --- codes --------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_known_texts_have_the_first_codes_and_new_ones_the_next():
+    codes = Codes(["B", "A", "B"])
+    assert codes.known == 2
+    assert codes.translate(np.array([0, 1, -1, 2]), ["A", "C", "B"]).tolist() == [1, 2, -1, 0]
+    assert codes.texts == ["B", "A", "C"]
+    spelled = Codes(["regup"], str.lower)
+    assert spelled.translate(np.array([0, 1]), ["REGUP", "RegUp"]).tolist() == [0, 0]
+
+
+def test_labels_that_no_day_has_are_counted_however_many_there_are(tmp_path):
+    days, labels = 300, 3_000
+    columns = {
+        "DeliveryDate": [JANUARY_1 + timedelta(days=n % days) for n in range(labels)],
+        "DeliveryHour": [n % 300 + 1 for n in range(labels)],
+        "DeliveryInterval": [n + 1 for n in range(labels)],
+        "SettlementPointName": [NODE] * labels,
+        "SettlementPointPrice": [1.0] * labels,
+    }
+    write_columns(tmp_path, "rt_prices", 2024, columns)
+    read = Read(tmp_path, "rt_prices", (NODE,), value="price_usd_per_mwh", per_hour=4)
+    assert np.count_nonzero(~np.isnan(read.grid)) == 4
+    assert count_of(read.findings.items, "unusable_time") == labels - 4
