@@ -766,4 +766,4 @@ def is_blank(file: pq.ParquetFile, heading: str, position: int) -> bool:
         values = batch.column(0).drop_null().unique().to_pylist()
         if any(not isinstance(value, str) or value.strip() for value in values):
             return False
-    return True
+    return said.rows > 0

@@ -447,8 +447,9 @@ def read_rows(
         found = {name: own[0] for name, own in spelled.items()}
         wanted = {name: found[name] for name in columns if name in found}
         time_name = next((name for name in TIME_COLUMNS if name in wanted), None)
-        if time_name and groups is None and is_blank(plain, wanted[time_name]):
-            raise _undated(dataset, path, time_name, wanted[time_name], plain.metadata.num_rows)
+        dates = wanted[time_name] if time_name and groups is None else None
+        if time_name and dates and is_blank(plain, dates, schema.get_field_index(dates)):
+            raise _undated(dataset, path, time_name, dates, plain.metadata.num_rows)
     joined = [spelled[name] for name in wanted if len(spelled[name]) > 1]
     text = [heading for heading in wanted.values() if _is_text(schema.field(heading).type)]
     source = RowSource(dataset, path, found, layouts, Counter() if unusable is None else unusable)
