@@ -22,12 +22,10 @@ from bess_assets.errors import BessError, SettingsError
 from bess_assets.process_memory import Clock
 from bess_assets.run import HeldYear, Listener, StepEvent, hold_year, listening
 from bess_assets.settings import Settings
-from bess_assets.store.journal import CheckEntry, RunRecord, TableEntry, read_run
+from bess_assets.store.journal import CheckEntry, TableEntry, read_run
 from bess_assets.store.paths import recorded_years, result_years
 from bess_assets.store.status import State, plan_merged, plan_year
 from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
-
-AssetStatus = Literal["ok", "failed", "skipped"]
 
 _COVERAGE_TABLE = "daily_revenue"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -55,38 +53,6 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The refresh of one year in brief.
-
-    Attributes:
-        year: the operating year; None for the merging of all years.
-        state: refreshed, failed, or nothing to do.
-        seconds: how long it took.
-        batteries: rows of its leaderboard.
-        money_usd: sum of the total_usd that are known.
-        coverage: share of the expected quarter-hours whose energy money is known.
-        failed_checks: each check that failed, with its table; those that block first.
-        error: why it failed.
-        gone: files that it was made from and that are gone, so that the tables made from them were left as they are.
-    """
-
-    year: int | None
-    state: Literal["refreshed", "failed", "nothing to do"]
-    seconds: float = 0.0
-    batteries: int | None = None
-    money_usd: float | None = None
-    coverage: float | None = None
-    failed_checks: tuple[tuple[str, CheckEntry], ...] = ()
-    error: str | None = None
-    gone: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The year as text."""
-        return "all years" if self.year is None else str(self.year)
-
-
-@dataclass(frozen=True)
 class AssetOutcome:
     """One asset after a run.
 
@@ -99,7 +65,7 @@ class AssetOutcome:
     """
 
     name: str
-    status: AssetStatus
+    status: Literal["ok", "failed", "skipped"]
     error: str | None = None
     checks: tuple[CheckEntry, ...] = ()
     entry: TableEntry | None = None
@@ -111,27 +77,79 @@ class AssetOutcome:
 
 
 @dataclass(frozen=True)
-class YearOutcome:
-    """All assets of a year after a run.
+class Outcome:
+    """A year after its refresh.
 
     Attributes:
         year: the operating year; None for the merged tables.
+        assets: each asset planned, upstream before downstream; none where there was nothing to do.
+        tables: entries of the run record, of the tables made before too.
         run_id: the run, as the UI shows it.
-        assets: each asset planned, upstream before downstream.
-        error: why the run as a whole failed, where no single asset says it.
+        failure: why the year failed as a whole, where no single asset says it.
         dead_runs: runs of this year that were found dead and marked failed.
+        gone: files that it was made from and that are gone, so that the tables made from them were left as they are.
+        seconds: how long it took.
     """
 
     year: int | None
-    run_id: str
-    assets: dict[str, AssetOutcome]
-    error: str | None = None
-    dead_runs: tuple[str, ...] = field(default=())
+    assets: Mapping[str, AssetOutcome] = field(default_factory=dict)
+    tables: Mapping[str, TableEntry] = field(default_factory=dict)
+    run_id: str = ""
+    failure: str | None = None
+    dead_runs: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The year as text."""
+        return "all years" if self.year is None else str(self.year)
 
     @property
     def ok(self) -> bool:
         """Whether every asset planned was made and no blocking check failed."""
-        return self.error is None and all(asset.status == "ok" for asset in self.assets.values())
+        return self.failure is None and all(asset.status == "ok" for asset in self.assets.values())
+
+    @property
+    def state(self) -> Literal["refreshed", "failed", "nothing to do"]:
+        """The outcome in a word."""
+        return "failed" if not self.ok else "refreshed" if self.assets else "nothing to do"
+
+    @property
+    def batteries(self) -> int | None:
+        """Rows of its leaderboard."""
+        entry = self._made(LEADERBOARD.name)
+        return entry["rows"] if entry else None
+
+    @property
+    def money_usd(self) -> float | None:
+        """Sum of the total_usd that are known."""
+        entry = self._made(LEADERBOARD.name)
+        return entry["money_usd"] if entry else None
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of the expected quarter-hours whose energy money is known."""
+        entry = self._made(_COVERAGE_TABLE)
+        return entry["coverage"] if entry else None
+
+    @property
+    def failed_checks(self) -> tuple[tuple[str, CheckEntry], ...]:
+        """Each check that failed, with its table; those that block first."""
+        failed = [(a.name, check) for a in self.assets.values() for check in a.checks if not check["passed"]]
+        return tuple(sorted(failed, key=lambda item: not item[1]["blocking"]))
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, a line for each asset."""
+        reasons = [f"{a.name}: {a.error}" for a in self.assets.values() if a.status == "failed"]
+        reasons += [self.failure] if self.failure else []
+        skipped = [a.name for a in self.assets.values() if a.status == "skipped"]
+        reasons += [f"not made, for want of these: {', '.join(skipped)}"] if skipped else []
+        return "\n".join(reasons) or None
+
+    def _made(self, table: str) -> TableEntry | None:
+        return self.tables.get(table) if self.state == "refreshed" else None
 
 
 def refresh_years(
@@ -164,7 +182,7 @@ def refresh_years(
         if tried and _can_merge(settings):
             merged = [name for name, table in TABLES.items() if table.merged]
             listener = _listener(None, merged, progress)
-            yield _outcome(None, lambda: _in_brief(merge_years(instance, settings, listener)))
+            yield _outcome(None, lambda: merge_years(instance, settings, listener))
         show_inputs(instance, settings, [read_run(settings.results, year) for year in recorded_years(settings.results)])
 
 
@@ -186,11 +204,11 @@ def _refresh_year(
         plan = plan_year(settings, year)
         tables = plan.to_refresh(only)
         if not tables:
-            return Outcome(year, "nothing to do", gone=plan.gone)
+            return Outcome(year, gone=plan.gone)
         held.begin(tables)
         selection = None if only is None else [*plan.datasets_of(tables), *tables]
-        run = materialize_year(instance, settings, year, selection, _listener(year, tables, progress))
-        return replace(_in_brief(run, held.journal.record), gone=() if only is None else plan.gone)
+        outcome = materialize_year(instance, settings, year, selection, _listener(year, tables, progress))
+        return replace(outcome, gone=() if only is None else plan.gone)
 
 
 def _outcome(year: int | None, work: Callable[[], Outcome]) -> Outcome:
@@ -199,37 +217,10 @@ def _outcome(year: int | None, work: Callable[[], Outcome]) -> Outcome:
     try:
         outcome = work()
     except BessError as error:
-        outcome = Outcome(year, "failed", error=str(error))
+        outcome = Outcome(year, failure=str(error))
     except Exception as error:  # noqa: BLE001  no error of one year may stop the next
-        outcome = Outcome(year, "failed", error=f"{type(error).__name__}: {error}")
+        outcome = Outcome(year, failure=f"{type(error).__name__}: {error}")
     return replace(outcome, seconds=clock.seconds())
-
-
-def _in_brief(run: YearOutcome, record: RunRecord | None = None) -> Outcome:
-    failed = [(a.name, check) for a in run.assets.values() for check in a.checks if not check["passed"]]
-    checks = tuple(sorted(failed, key=lambda item: not item[1]["blocking"]))
-    if not run.ok:
-        return Outcome(run.year, "failed", failed_checks=checks, error=_why_failed(run))
-    tables = record["tables"] if record else {}
-    board, daily = tables.get(LEADERBOARD.name), tables.get(_COVERAGE_TABLE)
-    return Outcome(
-        run.year,
-        "refreshed",
-        batteries=board["rows"] if board else None,
-        money_usd=board["money_usd"] if board else None,
-        coverage=daily["coverage"] if daily else None,
-        failed_checks=checks,
-    )
-
-
-def _why_failed(run: YearOutcome) -> str:
-    reasons = [f"{a.name}: {a.error}" for a in run.assets.values() if a.status == "failed"]
-    skipped = [a.name for a in run.assets.values() if a.status == "skipped"]
-    if run.error:
-        reasons.append(run.error)
-    if skipped:
-        reasons.append(f"not made, for want of these: {', '.join(skipped)}")
-    return "\n".join(reasons)
 
 
 def _listener(year: int | None, tables: Sequence[str], progress: Callable[[Progress], None] | None) -> Listener | None:
@@ -265,7 +256,7 @@ def materialize_year(
     year: int,
     selection: Collection[str] | None = None,
     on_event: Listener | None = None,
-) -> YearOutcome:
+) -> Outcome:
     """Run `refresh_year` on a year, in this process, as the UI would: recorded in the instance, checks and all.
 
     Args:
@@ -292,7 +283,7 @@ def materialize_year(
     return outcome
 
 
-def merge_years(instance: dg.DagsterInstance, settings: Settings, on_event: Listener | None = None) -> YearOutcome:
+def merge_years(instance: dg.DagsterInstance, settings: Settings, on_event: Listener | None = None) -> Outcome:
     """Run `merge_years`, in this process.
 
     Raises:
@@ -308,7 +299,7 @@ def _run(
     year: int | None,
     selection: Collection[str] | None,
     on_event: Listener | None,
-) -> YearOutcome:
+) -> Outcome:
     with hold_year(settings, year) as held:
         dead = fail_dead_runs(instance, year)
         job = _definitions(settings).resolve_job_def(job_name)
@@ -356,9 +347,7 @@ def _planned(year: int | None, selection: Collection[str] | None) -> list[str]:
     return [name for name in every if selection is None or name in selection]
 
 
-def _of_run(
-    held: HeldYear, result: dg.ExecuteInProcessResult, planned: list[str], dead: tuple[str, ...]
-) -> YearOutcome:
+def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: list[str], dead: tuple[str, ...]) -> Outcome:
     """Each asset planned after a run: Dagster says what was made, what failed and what was held back."""
     made = {e.asset_key.path[-1] for e in result.all_events if e.is_step_materialization and e.asset_key}
     errors = {
@@ -371,7 +360,7 @@ def _of_run(
     outcomes: dict[str, AssetOutcome] = {}
     for name in planned:
         blocking = [c for c in checks.get(name, ()) if not c["passed"] and c["blocking"]]
-        status: AssetStatus = "ok"
+        status: Literal["ok", "failed", "skipped"] = "ok"
         error = None
         if blocking:
             status, error = "failed", "; ".join(f"{c['name']} failed: {c['detail']}" for c in blocking)
@@ -384,16 +373,12 @@ def _of_run(
             name, status, error, tuple(checks.get(name, ())), record.get(name) if tried else None
         )
     failure = None
-    if not result.success and not any(outcome.status == "failed" for outcome in outcomes.values()):
-        failure = next(
-            (
-                plain_reason(e.job_failure_data.error)
-                for e in result.all_events
-                if e.event_type == DagsterEventType.RUN_FAILURE
-            ),
-            "the run failed",
-        )
-    return YearOutcome(held.year, result.run_id, outcomes, failure, dead)
+    if not result.success and all(outcome.status != "failed" for outcome in outcomes.values()):
+        errors_of_run = [
+            e.job_failure_data.error for e in result.all_events if e.event_type == DagsterEventType.RUN_FAILURE
+        ]
+        failure = plain_reason(errors_of_run[0]) if errors_of_run else "the run failed"
+    return Outcome(held.year, outcomes, dict(record), result.run_id, failure, dead)
 
 
 def _checks(result: dg.ExecuteInProcessResult) -> Mapping[str, list[CheckEntry]]:

@@ -1,14 +1,11 @@
-"""Whether a year fits into memory and onto the disk: estimated before anything is read or written, and said where it does not.
-
-Belongs here: the estimate, from the footers of the rollups and from what earlier refreshes came to, and the error of a year that would not fit.
-Does not: holding to the limits while it runs (run.py gives blocks their size, results/engine.py DuckDB its limit), what is to be made (store/status.py).
-"""
+"""Whether a year fits into memory and onto the disk: estimated before anything is written, from the footers of its rollups and from earlier refreshes."""
 
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bess_assets.errors import RoomError
 from bess_assets.settings import Settings
@@ -17,20 +14,20 @@ from bess_assets.store.paths import input_files, recorded_years, report_files, r
 from bess_assets.tables import YEARLY, FileSet, Table
 
 LIBRARIES_BYTES = 250 * 10**6
-"""What Python, the libraries and the definitions take before a year is read."""
+"""Memory of Python, the libraries and the definitions before a year is read."""
 HELD_BYTES_PER_BATTERY = 2 * 10**6
-"""What a step holds of each battery whatever the memory limit: a year of hours, of some thirty quantities."""
+"""Memory of a step for each battery whatever the limit: a year of hours, of some thirty quantities."""
 TAKEN_BYTES_PER_BATTERY = 3_500_000
-"""What the process takes of each battery where the limit allows: 2.8 MB were seen in 2024, 3.3 MB in 2026 with its runs of five minutes."""
+"""Memory of the process for each battery where the limit allows: 2.8 MB were seen in 2024, 3.3 MB in 2026 with its runs of five minutes."""
 BESIDE_THE_LIMIT_BYTES = 500 * 10**6
-"""What a process may take beside `BESS_MEMORY_LIMIT`, which bounds DuckDB and the blocks: under 1 GB in all at 512MB."""
+"""Memory that a process may take beside `BESS_MEMORY_LIMIT`, which bounds DuckDB and the blocks: under 1 GB in all at 512MB."""
 DISK_BYTES_PER_BATTERY = 4 * 10**6
-"""Result files of a battery and year, the page and workbook included, where no earlier year says."""
+"""Result files of a battery and year, the page and workbook included, where no earlier year has any."""
 BATTERY_SHARE = 0.25
-"""Batteries among the generation resources of the day-ahead disclosure, where nothing says: a fifth in 2024, and more each year."""
+"""Share of batteries among the generation resources of the day-ahead disclosure, where no registry is known: a fifth in 2024, and more each year."""
 
 _LEAST_LIMIT_BYTES = 64 * 10**6
-"""Below it no limit is named: a year that small is let begin, where the least that it takes is free."""
+"""Below it no limit is named: a year that small may begin where the least that it takes is free."""
 _HOURS = 8_760
 _BESIDE_THE_TABLES_BYTES = 20 * 10**6
 _CGROUP = Path("/sys/fs/cgroup")
@@ -38,13 +35,13 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Needed:
-    """What a year takes, about.
+    """Estimated needs of a year.
 
     Attributes:
-        batteries: how many are expected.
-        memory_bytes: of the process, at the least: with blocks as small as need be.
-        unbounded_bytes: of the process where no limit makes it work in smaller blocks.
-        disk_bytes: free at the results, beside what lies there already.
+        batteries: expected.
+        memory_bytes: of the process, with blocks as small as possible.
+        unbounded_bytes: of the process, with blocks of any size.
+        disk_bytes: to be free at the results, beside the files that are there already.
     """
 
     batteries: int
@@ -54,7 +51,7 @@ class Needed:
 
 
 def check_room(settings: Settings, year: int, tables: Collection[str]) -> None:
-    """See that some tables of a year fit, before they are begun.
+    """Refuse tables of a year that would not fit, before they are begun.
 
     Raises:
         RoomError: there is not enough memory, or too small a limit of it, or not enough room on the disk.
@@ -64,7 +61,7 @@ def check_room(settings: Settings, year: int, tables: Collection[str]) -> None:
 
 
 def lacking_room(settings: Settings, year: int, tables: Collection[str]) -> Iterator[RoomError]:
-    """Why some tables of a year would not fit; nothing where they do, as far as anybody can tell beforehand."""
+    """Why some tables of a year would not fit, by estimate; nothing where they do."""
     needed = needed_room(settings, year, tables)
     what = f"{year} would not fit into memory: about {needed.batteries:,} batteries take at least {_mb(needed.memory_bytes)}"
     allowed = settings.memory_limit_bytes + BESIDE_THE_LIMIT_BYTES
@@ -107,28 +104,26 @@ def lacking_room(settings: Settings, year: int, tables: Collection[str]) -> Iter
 
 
 def needed_room(settings: Settings, year: int, tables: Collection[str]) -> Needed:
-    """What some tables of a year take.
+    """Estimated needs of some tables of a year.
 
     Args:
         settings: where things are.
         year: the operating year.
-        tables: names of those to be made.
+        tables: their names.
     """
     chosen = [YEARLY[name] for name in tables if name in YEARLY]
     files = {name: path for table in chosen for name, path in input_files(settings, year, table).items()}
     footers = dict(_footers(files))
     batteries = _batteries(settings, year, footers)
+    if not files:
+        return Needed(batteries, LIBRARIES_BYTES, LIBRARIES_BYTES, _disk(settings, year, chosen, batteries))
     # One row group is read while the one before is worked on.
     fixed = LIBRARIES_BYTES + 2 * max((footer.largest_group_bytes for footer in footers.values()), default=0)
-    least, most = (
-        fixed + batteries * each if files else LIBRARIES_BYTES
-        for each in (HELD_BYTES_PER_BATTERY, TAKEN_BYTES_PER_BATTERY)
-    )
+    least, most = (fixed + batteries * each for each in (HELD_BYTES_PER_BATTERY, TAKEN_BYTES_PER_BATTERY))
     return Needed(batteries, least, most, _disk(settings, year, chosen, batteries))
 
 
-@dataclass(frozen=True)
-class _Footer:
+class _Footer(NamedTuple):
     rows: int
     largest_group_bytes: int
 
@@ -189,15 +184,14 @@ def _size(settings: Settings, table: Table | FileSet, year: int) -> int:
 
 
 def _free_memory() -> int | None:
-    """Bytes that the machine, or the container that this runs in, has free; None where nobody knows."""
+    """Bytes that the machine, or the container that this runs in, has free; None where the system does not say."""
     free = []
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         free.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]))
     with suppress(OSError, ValueError):
-        free.append(
-            int((_CGROUP / "memory.max").read_text(encoding="ascii"))
-        )  # what is used of it counts files in the cache, which make room
+        # its whole limit: what is used of it counts files in the cache, which give way
+        free.append(int((_CGROUP / "memory.max").read_text(encoding="ascii")))
     return min(free, default=None)
 
 

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from bess_assets.automation.dagster_home import ensure_dagster_home
-from bess_assets.refresh import YearOutcome, materialize_year, merge_years
+from bess_assets.refresh import Outcome, materialize_year, merge_years
 from bess_assets.run import StepEvent
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
@@ -26,8 +26,8 @@ class Refreshed:
 
     settings: Settings
     instance: dg.DagsterInstance
-    year: YearOutcome
-    merged: YearOutcome
+    year: Outcome
+    merged: Outcome
     events: list[StepEvent]
 
 
