@@ -1,8 +1,6 @@
-"""What Dagster loads: assets, jobs, sensors and resources put together.
+"""The Dagster code location: assets, jobs, sensors and resources put together.
 
-Belongs here: assembly only.
-Does not: anything that decides or reckons. Settings are read when a run uses them;
-only whether automation starts switched on, and when its day begins, is read on loading.
+Settings are read when a run uses them; only whether automation starts switched on, and when its day begins, is read on loading.
 """
 
 import dagster as dg

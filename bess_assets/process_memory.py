@@ -22,7 +22,7 @@ def keep_freed_memory() -> bool:
     took longer than the arithmetic on it.
 
     Returns:
-        whether it was done. Whoever has set `MALLOC_ARENA_MAX`, or another of glibc's own variables, is left alone.
+        whether it was done; not where `MALLOC_ARENA_MAX` or another of glibc's own variables is set.
     """
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
         return False
@@ -41,7 +41,7 @@ def give_back_freed_memory() -> None:
 class Clock:
     """Seconds and peak memory of the work on one table, from when it is made.
 
-    Linux forgets a process's peak when told to; elsewhere the peak is that of the whole process so far.
+    Linux forgets a process's peak on request; elsewhere the peak is that of the whole process so far.
     """
 
     def __init__(self) -> None:

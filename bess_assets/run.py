@@ -166,7 +166,7 @@ class HeldYear:
         return self.year
 
     def begin(self, tables: Collection[str]) -> None:
-        """See that these tables fit, and note that they are about to be made; done once, whoever asks again.
+        """Check that these tables fit, and note that they are about to be made; done once, however often it is called.
 
         Raises:
             RoomError: there is not enough memory, or too small a limit of it, or not enough room on the disk.

@@ -1,7 +1,6 @@
-"""The check that a year holds what ERCOT must have published by now.
+"""The check `data_are_as_recent_as_ercot_discloses`: daily, in a job of its own, for a refresh that has nothing to do would not run it.
 
-Belongs here: the check `data_are_as_recent_as_ercot_discloses`, which runs in a job of its own every day: a refresh that has nothing to do would not say it.
-Does not: what is due (checks/freshness.py). Dagster's freshness policies know no partitions.
+Dagster's freshness policies know no partitions.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,4 @@
-"""What Dagster shows of tables and datasets, generated from their declarations and from the run record.
-
-Belongs here: column schemas, column lineage, the figures of one materialization.
-Does not: declaring columns (tables.py, ercot/datasets.py), reckoning figures (run.py).
-"""
+"""Metadata that Dagster shows of tables, files and rollups: column schemas, column lineage, and the figures of one materialization."""
 
 import inspect
 import warnings
@@ -80,7 +76,7 @@ def dataset_schema(dataset: Dataset) -> dg.TableSchema:
 
 
 def column_lineage(table: Table) -> dg.TableColumnLineage:
-    """Which upstream columns each column comes from; a column of the table itself stands for what it comes from in turn."""
+    """Which upstream columns each column comes from; a column of the table itself is followed to its own sources."""
     return dg.TableColumnLineage(
         deps_by_column={
             column.name: [
@@ -110,7 +106,7 @@ def upstream_columns(table: Table, column_name: str) -> list[tuple[str, str]]:
 
 
 def materialization_metadata(settings: Settings, table: Table, year: int | None, entry: TableEntry) -> dict[str, Any]:
-    """What a materialization of a result table says."""
+    """Metadata of a materialization of a result table."""
     rows = "dagster/row_count" if year is None else "dagster/partition_row_count"
     figures: dict[str, Any] = {
         rows: entry["rows"],
@@ -160,7 +156,7 @@ def _column_matrix(settings: Settings, table: Table, year: int | None) -> str:
 
 
 def files_metadata(settings: Settings, files: FileSet, year: int, entry: TableEntry) -> dict[str, Any]:
-    """What a materialization of a set of files says."""
+    """Metadata of a materialization of a set of files."""
     paths = report_files(settings.results, files, year)
     return {
         "batteries": entry["rows"],
@@ -181,7 +177,7 @@ def check_metadata(check: CheckEntry) -> dict[str, Any]:
 
 
 def rollup_metadata(registered: Registered) -> dict[str, Any]:
-    """What a materialization of a rollup says; where a year has a file of the user's and a built one, of both together."""
+    """Metadata of a materialization of a rollup; of all the files together that the year reads."""
     entries = list(registered.files.values())
     rows = sum(entry["rows"] for entry in entries)
     figures: dict[str, Any] = {"origin": registered.origin, "rows": rows, "dagster/partition_row_count": rows}

@@ -31,7 +31,7 @@ def yearly_check(name: str, asset: str, description: str, *, blocking: bool = Fa
         blocking: whether what comes after waits for it to pass.
     """
     with warnings.catch_warnings():
-        # the only kind of check that works on yearly assets (pinned below 1.14, and by tests); nobody who runs this can act on the warning
+        # the only kind of check that works on yearly assets (pinned below 1.14, and by tests): the warning asks nothing of a user
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.AssetCheckSpec(
             name, asset=asset, description=description, blocking=blocking, partitions_def=operating_years

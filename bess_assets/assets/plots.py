@@ -1,8 +1,4 @@
-"""Two small pictures of a year for Dagster's UI: what the fleet had earned by each day, and the ten batteries that earned most.
-
-Belongs here: drawing them from result tables, as PNG inside Markdown.
-Does not: the charts of the page (report/), choosing where they are shown (assets/metadata.py).
-"""
+"""Two small pictures of a year for Dagster's UI, PNG inside Markdown: the fleet's revenue up to each day, and the ten batteries that earned most."""
 
 import base64
 import io

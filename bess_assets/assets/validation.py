@@ -1,8 +1,4 @@
-"""The check that settles a year a second time, straight from the CSV reports.
-
-Belongs here: the check `matches_csv`, which runs in a job of its own and never with a refresh.
-Does not: the comparison (second_settlement/compare.py), its words (second_settlement/words.py).
-"""
+"""The check `matches_csv`, which settles a year a second time, straight from the CSV reports; in a job of its own, never with a refresh."""
 
 from collections.abc import Iterator
 from typing import Any

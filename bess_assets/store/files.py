@@ -1,8 +1,4 @@
-"""Result tables as Parquet files: schema-enforcing, invariant-checking, atomic, the same bytes for the same rows.
-
-Belongs here: writing a step's columns, reading them back as tables and grids, the checks that must hold before a file may exist.
-Does not: where files lie (store/paths.py), what is recorded about them (store/journal.py), which step runs when (run.py).
-"""
+"""Result tables as Parquet files: of the declared schema, their invariants checked, whole or not at all, the same bytes for the same rows."""
 
 import logging
 import math
@@ -41,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WrittenTable:
-    """What was written.
+    """A table that was written.
 
     Attributes:
         rows: rows in the file.
@@ -117,7 +113,7 @@ class ResultTable:
         return grids or {name: np.empty((0, 0)) for name in columns}
 
     def labels(self, column: str, first: int, last: int) -> tuple[np.ndarray, list[str]]:
-        """A text column of those row groups as int32 codes of the same shape (-1 is null), and the texts they stand for."""
+        """A text column of those row groups as int32 codes of the same shape (-1 is null), and the texts of these codes."""
         texts: dict[str, int] = {}
         rows: list[np.ndarray] = []
         for batch in self._row_groups([column], first, last, coded=True):
@@ -201,7 +197,7 @@ def read_kept(table: Table, path: Path) -> pa.Table | None:
 
 
 def kept_table(table: Table, path: Path) -> WrittenTable:
-    """What a file holds that stays as it is.
+    """Rows, dollars, coverage and digest of a file that stays as it is.
 
     Raises:
         InvariantError: its rows break a rule of the table.
@@ -225,8 +221,8 @@ def kept_table(table: Table, path: Path) -> WrittenTable:
 
 @contextmanager
 def parquet_writer(table: Table, path: Path) -> Iterator[pq.ParquetWriter]:
-    """What writes a table's file, as the table is declared; it checks nothing."""
-    # Text is told by codes on the page; a ledger's is handed over as such. lz4 writes in half the time of zstd for a tenth more bytes. Counts repeat: from
+    """The writer of a table's file, as the table is declared; it checks nothing."""
+    # Text is codes on the page; a ledger's is handed over as such. lz4 writes in half the time of zstd for a tenth more bytes. Counts repeat: from
     # a dictionary they are read in a fraction of the time. Neither times nor paths go into the file, so that the same rows give the same bytes.
     with pq.ParquetWriter(
         path,
@@ -237,7 +233,7 @@ def parquet_writer(table: Table, path: Path) -> Iterator[pq.ParquetWriter]:
         write_statistics=list(dict.fromkeys((*table.key, *(c.name for c in table.columns if c.kind == "day")))),
         store_schema=False,
     ) as writer:
-        # Readers are told plain text: a filter on a dictionary-typed column took eighty times as long.
+        # The schema that readers see says plain text: a filter on a dictionary-typed column took eighty times as long.
         schema = arrow_schema(table)
         writer.add_key_value_metadata({**schema.metadata, "ARROW:schema": b64encode(schema.serialize().to_pybytes())})
         yield writer
@@ -316,10 +312,10 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
     Args:
         table: the declaration.
         chunk: its columns.
-        kept: what columns were made of in the chunk before, by name, and what was made: a column that is the same object is not made again.
+        kept: columns of the chunk before by name, and the arrays made of them: a column that is the same object is not made again.
 
     Raises:
-        InvariantError: a column too few or too many, of another length or kind, or holding what may not stand in it.
+        InvariantError: a column too few or too many, of another length or kind, or with a value that it may not hold.
     """
     if set(chunk) != set(table.column_names):
         lacking, extra = sorted(set(table.column_names) - set(chunk)), sorted(set(chunk) - set(table.column_names))
@@ -466,7 +462,7 @@ class _Tally:
             self._expected += rows.num_rows if expected is None else self._amount(rows, expected)
 
     def _amount(self, rows: pa.Table, name: str) -> int:
-        """What a column of the coverage comes to: a sum of counts or of flags, or how many numbers are known."""
+        """The amount of a column of the coverage: a sum of counts or of flags, or how many numbers are known."""
         column = rows.column(name)
         if self.table.column(name).kind == "number":
             return len(column) - int(column.null_count)

@@ -109,7 +109,7 @@ def _release(path: Path) -> None:
 
 
 def _note_holder(path: Path) -> None:
-    # Beside the lock file and not in it: some systems let nobody read a locked file. Read only while the lock is held, so a stale one misleads nobody.
+    # Beside the lock file and not in it: some systems forbid reading a locked file. It is read only while the lock is held: a stale one misleads no reader.
     note = {
         "pid": os.getpid(),
         "host": socket.gethostname(),

@@ -139,7 +139,7 @@ def roll_up_reports(
         reports: folder of the report files; that of the settings if not given.
         years: delivery years; all that the reports hold if not given.
         datasets: datasets; all if not given.
-        progress: told of each report file.
+        progress: called for each report file.
 
     Raises:
         InputError: there are no reports, or made-up and real ones would be mixed.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 State = Literal["present", "missing", "failed", "gone", "changed"]
 """present: nothing to do. missing: never made, or its file is gone. failed: the last try failed, or died, or a blocking check of
 it did. changed: what it was made from has changed.
-gone: a file that it was made from is gone. What was made of it stands, and nothing makes it anew until the file is back or the year is asked for by name.
+gone: a file that it was made from is gone. The table stays as it is, and is made anew when the file is back or the year is asked for by name.
 """
 
 FIRST_YEAR = 2019
@@ -102,10 +102,10 @@ class YearPlan:
     def to_refresh(self, only: State | None = None) -> list[str]:
         """Tables to refresh, upstream before downstream.
 
-        A table that stands on one that is not present and not refreshed with it has to wait; so does one of whose files one is gone.
+        A table waits for an upstream table that is neither present nor refreshed with it, and for a file that is gone.
 
         Args:
-            only: those in this state and all that is made from them; None means every table.
+            only: tables in this state and all that are made from them; None means every table.
         """
         if only is None:
             return list(self.tables)
@@ -123,7 +123,7 @@ class YearPlan:
         return list(dict.fromkeys(dataset for name in tables for dataset in self.tables[name].datasets))
 
     def _needed_by_failed(self) -> set[str]:
-        """Tables that are not present either and stand below a failed one: whoever mends a failure wants them too."""
+        """Tables above a failed one that are not present either: the failed one can't be made without them."""
         needed: set[str] = set()
         for name in reversed(self.tables):
             if self.tables[name].failed or name in needed:
@@ -234,7 +234,7 @@ def _declared(name: str) -> Table | FileSet:
 
 
 def _left_by_the_dead(settings: Settings, year: int | None, record: RunRecord) -> set[str]:
-    """Tables that a run noted it would make, if nobody is at work on the year any more."""
+    """Tables that a run noted it would make, if no process holds the year any more."""
     return set(record["unfinished"]) if record["unfinished"] and not year_is_busy(settings, year) else set()
 
 
