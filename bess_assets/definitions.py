@@ -5,7 +5,7 @@ Settings are read when a run uses them; only whether automation starts switched 
 
 import dagster as dg
 
-from bess_assets.assets import freshness, rollups, tables, validation
+from bess_assets.assets import checks, rollups, tables
 from bess_assets.assets.resources import Warehouse
 from bess_assets.automation.jobs import JOBS
 from bess_assets.automation.schedules import schedules
@@ -23,7 +23,7 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
     now = settings or load_settings()
     return dg.Definitions(
         assets=[*rollups.ASSETS, *tables.ASSETS],
-        asset_checks=[*validation.CHECKS, *freshness.CHECKS],
+        asset_checks=checks.CHECKS,
         jobs=JOBS,
         sensors=sensors(running=now.automation),
         schedules=schedules(now),

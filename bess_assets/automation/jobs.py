@@ -5,7 +5,8 @@ from functools import partial
 
 import dagster as dg
 
-from bess_assets.assets import freshness, rollups, tables, validation
+from bess_assets.assets import rollups, tables
+from bess_assets.assets.checks import DATA_ARE_RECENT, MATCHES_CSV
 from bess_assets.assets.partitions import operating_years
 from bess_assets.tables import TABLES
 
@@ -16,14 +17,11 @@ VERIFY_YEAR = "verify_year"
 CHECK_FRESHNESS = "check_freshness"
 
 _merged = dg.AssetSelection.assets(*(table.name for table in TABLES.values() if table.merged))
-_second_settlement = dg.AssetSelection.checks(
-    dg.AssetCheckKey(dg.AssetKey(validation.CHECKED_TABLE), validation.MATCHES_CSV)
-)
-_freshness = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(freshness.CHECKED_TABLE), freshness.DATA_ARE_RECENT))
+_second_settlement = dg.AssetSelection.checks(MATCHES_CSV)
+_freshness = dg.AssetSelection.checks(DATA_ARE_RECENT)
 
-_job = partial(
-    dg.define_asset_job, executor_def=dg.in_process_executor
-)  # a process for each step takes four times as long
+# a process for each step takes four times as long
+_job = partial(dg.define_asset_job, executor_def=dg.in_process_executor)
 # A job takes its partitions from its assets; that of a check alone has none.
 _of_a_year = dg.PartitionedConfig(partitions_def=operating_years, run_config_for_partition_key_fn=lambda _year: {})
 

@@ -195,7 +195,9 @@ class Market:
             if not (reached or by_table or plot.year != YEAR):
                 continue
             made.add(name)
-            with patch.dict(STEPS, {name: _interrupted(STEPS[name], lambda name=name: plot.while_reading(name))}):  # type: ignore[misc]
+            with patch.dict(
+                pipeline.STEPS, {name: _interrupted(pipeline.STEPS[name], lambda name=name: plot.while_reading(name))}
+            ):  # type: ignore[misc]
                 pipeline.run_table(settings, plot.year, name)
 
     def _judge(self, settings: Settings, plot: "Plot") -> Planted:
