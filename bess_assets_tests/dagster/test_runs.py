@@ -83,6 +83,7 @@ def _home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_full_refresh_makes_every_rollup_and_table_and_merges(settings: Settings) -> None:
+    restate_prices(settings)
     assert steps_of_refresh(settings, None) == [EVERY, MERGED]
 
 
