@@ -42,11 +42,15 @@ class Results:
     """The result tables of one home, read-only.
 
     It sees the files that exist when a question is asked, so a refresh is seen at once. Answers are kept in memory until a file they were read from
-    changes; `cache_info` says how that goes. One object may serve several threads. Answers of years made of simulated inputs have a last column `data`,
-    made-up in the rows of those years.
+    changes; `cache_info` counts hits. Several threads may use one object. Answers of years made of simulated inputs have a last column `data`, made-up
+    in the rows of those years.
 
-    Every question raises NotRefreshedError where a table it needs has not been written, and QueryError where it cannot be answered as asked or takes
-    longer than `query_timeout_seconds`.
+    In all questions a battery's `name` is its stable key or the name of its generation, load or storage resource, in any case; `year` None stands for
+    every year that has a leaderboard; `by` says whether a row is a day, a month or a year; days are dates or their ISO texts, the last one itself
+    included; `top` cuts the answer to its first rows.
+
+    Every question raises NotRefreshedError where a table it needs has not been written, and QueryError where it cannot be answered as asked (no such
+    battery, month or column, days that run backwards) or takes longer than `query_timeout_seconds`.
 
     Example:
         >>> with Results() as results:
@@ -95,11 +99,7 @@ class Results:
         return list(listing.yearly_files(self.folder, "leaderboard"))
 
     def column_availability(self) -> Answer:
-        """The matrix of columns, in the order in which it is shown: dataset by column by year.
-
-        Raises:
-            NotRefreshedError: it has not been made yet.
-        """
+        """The matrix of columns, in the order in which it is shown: dataset by column by year."""
         path = self.folder / "column_availability" / "all.parquet"
         if not path.is_file():
             raise NotRefreshedError(
@@ -126,10 +126,6 @@ class Results:
             sort: a column; numbers highest first (rank and month lowest first), texts and days ascending, nulls last. None keeps the board's own order:
                 ranked batteries, then those that cannot be ranked.
             top: only the first rows.
-
-        Raises:
-            NotRefreshedError: the year has no leaderboard yet.
-            QueryError: no such month or column.
         """
         if month is not None and not 1 <= month <= 12:
             raise QueryError(f"There is no month {month}.", expected="a month from 1 to 12")
@@ -157,16 +153,7 @@ class Results:
         Columns: `first_day` and `last_day` as asked, then those of the leaderboard. Exactly the days of a month give the figures of that month's board.
         Ranked is who was active on 10 days, or on every day of a shorter window; $/kW needs 10 active days whatever the window. Names and size are those
         of the window's latest year; a note says where an earlier year had another size. `rank_change` is null: a window has no board a year earlier.
-
-        Args:
-            first: first operating day, a date or its ISO text.
-            last: last operating day, itself included.
-            sort: as for `leaderboard`.
-            top: only the first rows.
-
-        Raises:
-            NotRefreshedError: a year of the window has no daily revenue yet.
-            QueryError: the days run backwards or are no days, or there is no such column.
+        `sort` is as for `leaderboard`.
         """
         from bess_assets.results import sums  # noqa: PLC0415  the board of a year is stored and needs no formulas
 
@@ -184,17 +171,7 @@ class Results:
     def compare(
         self, names: Sequence[str], year: int | None = None, *, by: Literal["month", "year"] = "year"
     ) -> Answer:
-        """Batteries side by side: their rows of the yearly or monthly leaderboards, with the year in front, by period and then in the order named.
-
-        Args:
-            names: batteries, each by any of its names.
-            year: only this year; None takes every year.
-            by: rows of years or of months.
-
-        Raises:
-            NotRefreshedError: nothing has been refreshed, or not that year.
-            QueryError: no battery, or more than one, has a name.
-        """
+        """Batteries side by side: their rows of the yearly or monthly leaderboards, with the year in front, by period and then in the order named."""
         if not names:
             raise QueryError("No battery was named.", expected="one name or more")
         listed = ", ".join(map(literal, dict.fromkeys(self._key(name, year) for name in names)))
@@ -208,16 +185,7 @@ class Results:
     # --- one battery ----------------------------------------------------------------------------------------------------------------------
 
     def battery(self, name: str, year: int | None = None) -> BatteryAnswer:
-        """One battery, found by any of its names: stable key, generation, load or energy storage resource, in any case.
-
-        Args:
-            name: one of its names.
-            year: only this year; None takes every year that has been refreshed.
-
-        Raises:
-            NotRefreshedError: nothing has been refreshed, or not that year.
-            QueryError: no battery, or more than one, has that name.
-        """
+        """One battery: its years with their change of rank, its months, its best days."""
         tables = ("leaderboard", "leaderboard_monthly", "daily_revenue")
         boards, months, days = (self._required(table, year) for table in tables)
         key = self._key(name, year)
@@ -241,13 +209,7 @@ class Results:
         return BatteryAnswer(key, *(marked(part, made_up) for part in found[1:]))
 
     def battery_days(self, name: str, first: date | str | None = None, last: date | str | None = None) -> Answer:
-        """A battery's expected days: every column of daily_revenue, by day.
-
-        Args:
-            name: one of its names.
-            first: first day; None takes them from the beginning.
-            last: last day, itself included; None takes them to the end.
-        """
+        """A battery's expected days, from the beginning and to the end where no day is given: every column of daily_revenue."""
         begin, end = _days(first or date.min, last or date.max)
         every = listing.require(self.folder, "daily_revenue", None)
         files = [file for year, file in every.items() if begin.year <= year <= end.year]
@@ -268,13 +230,7 @@ class Results:
         return self._rows(_best_days(files, self._key(name, year), count), files)
 
     def product_stack(self, name: str, by: Step = "month", year: int | None = None) -> Answer:
-        """What a battery earned by stream and period: day-ahead and real-time energy, each ancillary service, their totals, and coverage.
-
-        Args:
-            name: one of its names.
-            by: rows of days, months or years.
-            year: only this year; None takes every year.
-        """
+        """Revenue of a battery by stream and period: day-ahead and real-time energy, each ancillary service, their totals, and coverage."""
         from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
 
         files = self._required("daily_revenue", year)
@@ -291,9 +247,6 @@ class Results:
         Columns: edition_number, made_at (UTC), package_version, edition (final or preliminary), data_through, batteries, batteries_ranked, total_usd (sum
         of those that are known), changed_inputs (names of the inputs that are not those of the edition before, joined by a semicolon; null in the
         first), inputs (JSON: digest by name).
-
-        Raises:
-            NotRefreshedError: none was kept yet.
         """
         path = self.require(year, "leaderboard_history")
 
@@ -312,9 +265,6 @@ class Results:
         """The batteries that moved between the last two editions of a year, largest change of total_usd first, unknown ones last.
 
         Columns: those of the table what_changed. `because` names the inputs that changed and feed the columns that moved.
-
-        Raises:
-            NotRefreshedError: the year has none yet.
         """
         path = self.require(year, "what_changed")
         return self._rows(
@@ -324,15 +274,11 @@ class Results:
     # --- the fleet and its nodes ----------------------------------------------------------------------------------------------------------
 
     def fleet(self, by: Step = "month", year: int | None = None) -> Answer:
-        """What all batteries together earned by stream and period, how many there were, and how much of it is known.
+        """Revenue of all batteries by stream and period, their number, and coverage.
 
         Streams add what is known over batteries and days; `energy_usd`, `as_usd` and `total_usd` are formed from the streams of the same row, and
         coverage says how much is missing: nothing is scaled up. By month and year also `batteries_ranked` and `usd_per_kw_month`, the fleet's average over
         ranked batteries (methodology, section 11).
-
-        Args:
-            by: rows of days, months or years.
-            year: only this year; None takes every year.
         """
         from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
 
@@ -344,12 +290,8 @@ class Results:
     def node_prices(self, points: Sequence[str] | None = None, by: Step = "month", year: int | None = None) -> Answer:
         """Prices of settlement points by period: mean, minimum, maximum and negative share of each market, mean TB1, TB2, TB4 of a day, and coverage.
 
-        Means and shares weigh days by their known prices. TBn is null where no day has all its hours; `tb_days` says how many have.
-
-        Args:
-            points: settlement points as ERCOT spells them, in any case; None takes all of them, which needs `by` month or year.
-            by: rows of days, months or years.
-            year: only this year; None takes every year.
+        Means and shares weigh days by their known prices. TBn is null where no day has all its hours; `tb_days` says how many have. `points` are names
+        as ERCOT spells them, in any case; None takes all of them, by month or year.
         """
         if points is None and by == "day":
             raise QueryError(
@@ -367,11 +309,7 @@ class Results:
     def query(self, sql: str) -> Answer:
         """Answer one SELECT over views of all result tables; a view of a yearly table has the column `year` in front.
 
-        Nothing but the result tables can be read, nothing written, and the query is stopped after `query_timeout_seconds`.
-
-        Raises:
-            NotRefreshedError: there is no result table at all.
-            QueryError: not one SELECT statement, one that DuckDB refuses, or one that took too long.
+        Nothing but the result tables can be read, and nothing written. Whatever else is asked, and all that DuckDB refuses, is a QueryError.
         """
         self._refuse_without_results()
         named = tables_in(sql)

@@ -54,30 +54,13 @@ COUNTS = (
     *(f"{p}_expected_hours" for p in PRODUCTS),
 )
 """Columns of daily_revenue that a board adds up."""
-FROM_REGISTRY = (
-    "battery",
-    "gen_resource",
-    "load_resource",
-    "esr_resource",
-    "qse",
-    "capacity_mw",
-    "energy_mwh",
-    "duration_hours",
-    "duration_source",
-    "capacity_source",
-    "data_through",
-    "edition",
-)
+_NAMES = ("battery", "gen_resource", "load_resource", "esr_resource", "qse")
+_SIZE = ("capacity_mw", "capacity_source", "energy_mwh", "duration_hours", "duration_source")
+FROM_REGISTRY = (*_NAMES, *_SIZE, "data_through", "edition")
 """Columns of bess_registry that a board shows as they are."""
 
-PARTS = (
-    *STREAMS,
-    "energy_quarter_hours",
-    "expected_quarter_hours",
-    "as_hours",
-    "expected_hours",
-    *(f"{p}_expected_hours" for p in PRODUCTS),
-)
+_KNOWN_AND_EXPECTED = ("energy_quarter_hours", "expected_quarter_hours", "as_hours", "expected_hours")
+PARTS = (*STREAMS, *_KNOWN_AND_EXPECTED, *(f"{p}_expected_hours" for p in PRODUCTS))
 """Columns that `totals` reads."""
 
 Row = Mapping[str, Any]
