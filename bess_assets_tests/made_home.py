@@ -16,7 +16,7 @@ from bess_assets.store.files import write_table
 from bess_assets.store.fingerprint import Fingerprint
 from bess_assets.store.journal import Journal, TableEntry, table_entry
 from bess_assets.store.paths import result_path
-from bess_assets.tables import TABLES, Table
+from bess_assets.tables import TABLES, Column
 
 ALPHA = {
     "battery": "ALPHA_1",
@@ -163,13 +163,24 @@ def record_table(results: Path, year: int | None, table: str, entry: TableEntry)
     Journal(results, year).put_table(table, entry)
 
 
+Inputs = Mapping[str, Fingerprint | str]
+
+
 def write_rows(
     settings: Settings,
     year: int,
     name: str,
     rows: Sequence[Mapping[str, Any]],
-    inputs: Mapping[str, Fingerprint | str] | None = None,
+    inputs: Inputs | None = None,
     **recorded: Any,
+) -> None:
+    """Write rows as `write_columns` does; a row without a value is null there, or zero in a count that must be there."""
+    columns = {c.name: [row.get(c.name, _absent(c)) for row in rows] for c in TABLES[name].columns}
+    write_columns(settings, year, name, columns, inputs, **recorded)
+
+
+def write_columns(
+    settings: Settings, year: int, name: str, columns: Mapping[str, Any], inputs: Inputs | None = None, **recorded: Any
 ) -> None:
     """Write a result table, and record it as a refresh does.
 
@@ -177,15 +188,16 @@ def write_rows(
         settings: where it goes.
         year: the operating year.
         name: of the table.
-        rows: what is not given is null, or zero in a count that must be there.
+        columns: those absent are null, or zero where a count must be there.
         inputs: what it is said to be made from.
         recorded: other parts of its entry in the run record.
     """
     table = TABLES[name]
-    columns = {c.name: [row.get(c.name, _absent(table, c.name)) for row in rows] for c in table.columns}
+    rows = len(columns["battery"])
+    complete = {c.name: columns.get(c.name, [_absent(c)] * rows) for c in table.columns}
     path = result_path(settings.results, name, year)
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = write_table(table, path, StepResult(iter([columns])))
+    written = write_table(table, path, StepResult(iter([complete])))
     entry = table_entry(
         status="ok", seconds=0.1, peak_memory_mb=1, inputs=inputs or {}, rows=written.rows, digest=written.digest
     )
@@ -202,6 +214,5 @@ def write_edition(
     return {name: run_table(settings, year, name) for name in ("leaderboard_history", "what_changed")}
 
 
-def _absent(table: Table, column: str) -> Any:
-    declared = table.column(column)
-    return 0 if declared.required and declared.kind == "count" else None
+def _absent(column: Column) -> Any:
+    return 0 if column.required and column.kind == "count" else None

@@ -1,8 +1,4 @@
-"""Homes with made-up boards of any number of batteries, awkward names among them, written with the real writer.
-
-Belongs here: rows that hang together (streams add up to totals, months and days to nothing in particular), and writing them.
-Does not: settling anything: the page shows what stands in the tables, wherever it comes from.
-"""
+"""Homes with made-up boards of any number of batteries, awkward names among them: streams add up to totals, months and days to nothing in particular."""
 
 import calendar
 from collections.abc import Mapping, Sequence
@@ -14,15 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from bess_assets.ercot.products import PRODUCTS
-from bess_assets.ercot.step import StepResult
 from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.files import write_table
 from bess_assets.store.fingerprint import Fingerprint
-from bess_assets.store.journal import table_entry
-from bess_assets.store.paths import result_path
-from bess_assets.tables import TABLES
-from bess_assets_tests.made_home import record_table
+from bess_assets_tests.made_home import write_columns
 
 SCRIPT = "<script>document.title='run'</script>"
 IMAGE = "<img src=x onerror=\"document.title='run'\">"
@@ -42,9 +33,9 @@ def write_boards(home: Path, year: int, batteries: int, seed: int = 1) -> Settin
     sizes = {name: _size(random) for name in names}
     board = _board(random, names, sizes, year, None)
     months = [{**row, "month": month} for month in range(1, 13) for row in _board(random, names, sizes, year, month)]
-    _write(settings, year, "leaderboard", _columns(board), AWKWARD_FILES)
-    _write(settings, year, "leaderboard_monthly", _columns(months))
-    _write(settings, year, "daily_revenue", _days(random, names, year))
+    write_columns(settings, year, "leaderboard", _columns(board), AWKWARD_FILES)
+    write_columns(settings, year, "leaderboard_monthly", _columns(months))
+    write_columns(settings, year, "daily_revenue", _days(random, names, year))
     run_table(settings, year, "leaderboard_history")
     return settings
 
@@ -53,7 +44,7 @@ def write_no_board(home: Path, year: int) -> Settings:
     """Write the same tables without a single battery."""
     settings = load_settings(home, {})
     for name in ("leaderboard", "leaderboard_monthly", "daily_revenue"):
-        _write(settings, year, name, {"battery": []})
+        write_columns(settings, year, name, {"battery": []})
     run_table(settings, year, "leaderboard_history")
     return settings
 
@@ -166,29 +157,3 @@ def _days(random: np.random.Generator, names: Sequence[str], year: int) -> dict[
         "expected_quarter_hours": np.full(rows, 96),
         "award_positive": np.ones(rows, dtype=bool),
     }
-
-
-def _write(
-    settings: Settings,
-    year: int,
-    name: str,
-    columns: Mapping[str, Any],
-    inputs: Mapping[str, Fingerprint | str] | None = None,
-) -> None:
-    table = TABLES[name]
-    rows = len(columns["battery"])
-    complete = {
-        c.name: columns[c.name]
-        if c.name in columns
-        else np.zeros(rows, dtype=np.int64)
-        if c.required and c.kind == "count"
-        else [None] * rows
-        for c in table.columns
-    }
-    path = result_path(settings.results, name, year)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = write_table(table, path, StepResult(iter([complete])))
-    entry = table_entry(
-        status="ok", seconds=0.1, peak_memory_mb=1, inputs=inputs or {}, rows=written.rows, digest=written.digest
-    )
-    record_table(settings.results, year, name, entry)

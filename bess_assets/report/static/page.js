@@ -1,7 +1,6 @@
-// What the page does: the board with its filters and units, the charts, one battery.
+// The board with its filters and units, the charts, and one battery, from the embedded data.
 //
-// Belongs here: choosing, ordering and spelling what the embedded data hold.
-// Does not: reckoning a figure. In every unit the totals are those of the result tables; a stream is its share of the total.
+// No figure is computed here: in every unit the totals are those of the result tables, and a stream is its share of the total.
 // Text from the data becomes text nodes, never markup.
 "use strict";
 (() => {
@@ -23,7 +22,7 @@
   };
   const at = (id) => document.getElementById(id);
 
-  // --- spelling ---------------------------------------------------------------------------------------------------------------------------
+  // --- numbers ---------------------------------------------------------------------------------------------------------------------------
 
   const formats = new Map();
   function number(value, digits = 0) {
@@ -568,7 +567,7 @@
     if (row) said.push(...(text(row.p, "notes", row.i) ?? "").split("; ").filter(Boolean).map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`));
     if (fixed("duration_source", battery) === "assumed") said.push("Public data hold no MWh of this battery: its duration is assumed, and no figure uses it.");
     if (row && text(row.p, "quantity_source", row.i)) said.push(`Energy read from: ${text(row.p, "quantity_source", row.i)} (discharge/charge).`);
-    if (row && row.get("da_unmatched_usd")) said.push(`${dollars(row.get("da_unmatched_usd"))} of day-ahead energy stand in no total: what flowed then is unknown.`);
+    if (row && row.get("da_unmatched_usd")) said.push(`${dollars(row.get("da_unmatched_usd"))} of day-ahead energy is in no total: the energy that flowed then is unknown.`);
     if (row && row.get("best_day_share") !== null) said.push(`Its best day is ${percent(row.get("best_day_share"))} of the total.`);
     if (data.year < 2026) said.push("Before 5 December 2025 charging is known from about one reading a quarter-hour: months are meaningful, single days indicative.");
     return [node("h3", {}, "To know"), node("ul", { class: "notes" }, ...said.map((note) => node("li", {}, note)))];
