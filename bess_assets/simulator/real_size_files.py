@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bess_assets.simulator.calendar import Bools, Floats, Ints, Moments, Year
-from bess_assets.simulator.fleet import COP_SOC, ECRS, PRODUCTS
+from bess_assets.simulator.fleet import ECRS, PRODUCTS
 from bess_assets.simulator.layouts import CAMEL_CASE, TIME_COLUMNS, camel_case, rollup_headings
 from bess_assets.simulator.market_model import splits_rrs
 from bess_assets.simulator.publish import CUT, PRICES, STAMPED
@@ -26,9 +26,7 @@ from bess_assets.simulator.rollup_files import RollupFiles
 GROUP_ROWS = 1_000_000
 """About how many rows a row group has."""
 
-_THREADS = 2
 _KINDS = ("CCGT90", "WIND", "PVGR", "SCLE90", "GSREH")
-_CURVE_PAIRS = 10
 _CURVES = {
     "DAM_Gen_Resources": ("QSESubmittedCurve", 4),
     "DAM_ESR_Resources": ("QSE submitted Curve-", 4),
@@ -132,7 +130,7 @@ class _Block:
         """Ten pairs of quantity and price, the first few filled."""
         step = np.arange(self.shape[1]) % 40
         made: dict[str, pa.Array] = {}
-        for n in range(1, _CURVE_PAIRS + 1):
+        for n in range(1, 11):
             made[f"{heading}MW{n}"] = self._column(10.0 * n + step if n <= filled else np.nan)
             made[f"{heading}Price{n}"] = self._column(12.0 * n + step / 4 if n <= filled else np.nan)
         return made
@@ -195,7 +193,7 @@ class RealSizeWriter(RollupFiles):
             say(f"{year.year}: {dataset.folder}, {rows:,} rows")
 
         # Five-minute telemetry takes so much memory that only one dataset fits beside it.
-        with ThreadPoolExecutor(1 if market.single_model else _THREADS) as pool:
+        with ThreadPoolExecutor(1 if market.single_model else 2) as pool:
             list(pool.map(one, _Datasets(market).all()))
         # Arrow keeps the memory that it once had, and the next year needs it.
         pa.default_memory_pool().release_unused()
@@ -257,8 +255,6 @@ class _Datasets:
         absent = {"SCED_Gen_Resources", "SCED_Load_Resources"} if market.single_model else later
         return [dataset for dataset in found if dataset.folder not in absent]
 
-    # --- prices ---
-
     def _rt_prices(self, here: slice) -> tuple[Values, None]:
         names, kinds = zip(*self.market.points, strict=True)
         return {"name": [*names], "kind": [*kinds], "price": self.market.rt_block(here.start, here.stop)}, None
@@ -274,8 +270,6 @@ class _Datasets:
     def _rt_as_prices(self, here: slice) -> tuple[Values, None]:
         price = np.stack([self.market.market.rt_as_price[product][here] for product in PRODUCTS], axis=1)
         return {"name": [product.upper() for product in PRODUCTS], "price": price}, None
-
-    # --- day-ahead ---
 
     def _dam_gen(self, here: slice) -> tuple[Values, Bools]:
         market, own = self.market, self.in_generation
@@ -329,8 +323,6 @@ class _Datasets:
             "rrspfr": awards["rrs"],
             "ecrssd": awards["ecrs"],
         }, market.exists[here]
-
-    # --- SCED ---
 
     def _sced_gen(self, here: slice) -> tuple[Values, Bools]:
         market = self.market
@@ -390,17 +382,13 @@ class _Datasets:
             "rrsufr": np.nan,
         }, market.output.thousandths[here] != ABSENT
 
-    # --- plans ---
-
     def _plans(self, here: slice) -> tuple[Values, Bools]:
         market = self.market
         limits = np.r_[self.other_tenths / 10.0, self.sizes, self.load_mw]
         known = market.planned_energy_hours[here]
-        known_at_all = market.hours[here.stop - 1] >= COP_SOC.start
 
-        def energy(values: Floats | float) -> Floats | float:
-            nothing = np.full(len(limits), np.nan)
-            return _beside(np.where(known, values, np.nan), nothing) if known_at_all else np.nan
+        def energy(values: Floats | float) -> npt.NDArray[Any]:
+            return _beside(np.where(known, values, np.nan), np.full(len(limits), np.nan))
 
         return {
             "name": [*self.names, *self.other_names, *self.loads, *self.other_loads],
