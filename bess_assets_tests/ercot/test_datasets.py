@@ -57,28 +57,16 @@ DATASET_OF_REPORT = {
     "60d_DAM_ESR_ASOffers": "dam_esr_as_offers",
     "NP6-332-CD": "sced_as_prices",
 }
+SPLIT = {"rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw", "ecrssd_award_mw"}
 # what a row of the dataset means nothing without or a figure is made of, by the era that began to publish it
 ERA_LACKS = {
     "60d_SCED_Gen_Resource_Data__2014-03-02": {"qse"},
     "60d_Load_Resource_Data_in_SCED__2014-03-02": {"qse", "base_point_mw"},
     "60d_Load_Resource_Data_in_SCED__2019-12-02": {"qse"},
-    "60d_DAM_Gen_Resource_Data__2014-03-02": {
-        "qse",
-        "rrspfr_award_mw",
-        "rrsffr_award_mw",
-        "rrsufr_award_mw",
-        "ecrssd_award_mw",
-        "ecrs_mcpc_usd_per_mw",
-    },
+    "60d_DAM_Gen_Resource_Data__2014-03-02": {*SPLIT, "qse", "ecrs_mcpc_usd_per_mw"},
     "60d_DAM_Gen_Resource_Data__2026-07-09": {"rrs_award_mw"},
     "60d_DAM_ESR_Data__2025-12-06..2026-07-09": {"rrs_award_mw"},
-    "60d_DAM_Load_Resource_Data__2014-03-02": {
-        "rrspfr_award_mw",
-        "rrsffr_award_mw",
-        "rrsufr_award_mw",
-        "ecrssd_award_mw",
-        "ecrsmd_award_mw",
-    },
+    "60d_DAM_Load_Resource_Data__2014-03-02": {*SPLIT, "ecrsmd_award_mw"},
     "60d_DAM_Load_Resource_Data__2026-07-09": {"rrs_award_mw"},
     "CompleteCOP / 60d_COP_Adjustment_Period_Snapshot__2014-03-02": {"max_soc_mwh"},
 }
@@ -132,17 +120,7 @@ def test_only_the_hourly_60_day_reports_and_settlement_metering_lack_a_repeated_
         name = DATASET_OF_REPORT.get(_report(layout))
         if name and "repeated_hour" not in DATASETS[name].canonical(headings):
             without.add(name)
-    assert without == {
-        "dam_gen_resources",
-        "dam_esr_resources",
-        "dam_load_resources",
-        "dam_energy_bid_awards",
-        "dam_energy_offer_awards",
-        "dam_as_only_awards",
-        "dam_esr_as_offers",
-        "cop_snapshots",
-        "sced_smne",
-    }
+    assert without == {name for name in DATASETS if name.startswith("dam_")} | {"cop_snapshots", "sced_smne"}
 
 
 # --- heading drift ----------------------------------------------------------------------------------------------------------------------------
@@ -273,12 +251,8 @@ def test_a_file_without_statistics_or_rows_is_not_called_zero_filled(tmp_path):
     silent = write_rollup(tmp_path, "dam_gen_resources", 2024, rows, write_statistics=False)
     assert describe_file(DATASETS["dam_gen_resources"], silent).zero_filled == []
     columns = {"Delivery Date": pa.array([], pa.date32()), "Hour Ending": pa.array([], pa.int32())}
-    empty = write_columns(
-        tmp_path,
-        "dam_gen_resources",
-        2025,
-        {**columns, "Resource Name": pa.array([], pa.string()), "HSL": pa.array([], pa.float64())},
-    )
+    columns |= {"Resource Name": pa.array([], pa.string()), "HSL": pa.array([], pa.float64())}
+    empty = write_columns(tmp_path, "dam_gen_resources", 2025, columns)
     description = describe_file(DATASETS["dam_gen_resources"], empty)
     assert (description.rows, description.zero_filled) == (0, [])
 
@@ -366,14 +340,8 @@ def test_headings_fit_a_dataset_if_all_that_rows_need_is_there_and_nothing_of_an
 
 def test_a_column_that_is_not_read_holds_text_if_it_is_known_to_or_known_to_nobody():
     dataset = DATASETS["dam_gen_resources"]
-    assert [
-        dataset.holds_text(heading) for heading in ("DME", "Carbon", "Start Up Hot", "QSE submitted Curve-MW1")
-    ] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    assert all(map(dataset.holds_text, ("DME", "Carbon")))
+    assert not any(map(dataset.holds_text, ("Start Up Hot", "QSE submitted Curve-MW1")))
 
 
 def test_a_dataset_is_found_by_its_name_or_its_folders():

@@ -131,13 +131,8 @@ def test_every_spelling_and_type_that_is_understood_is_noted_at_most(tmp_path, e
     ],
 )  # fmt: skip
 def test_a_type_is_a_mismatch_only_where_it_cannot_be_read(tmp_path, column, values, drift, mismatch):
-    columns = {
-        "Delivery Date": [date(2024, 1, 1), date(2024, 1, 2)],
-        "Hour Ending": [1, 2],
-        "Resource Name": ["A", "B"],
-        **ALSO,
-        column: values,
-    }
+    days = [date(2024, 1, 1), date(2024, 1, 2)]
+    columns = {"Delivery Date": days, "Hour Ending": [1, 2], "Resource Name": ["A", "B"], **ALSO, column: values}
     write_columns(tmp_path, "dam_gen_resources", 2024, columns)
     rows, _ = schemas(tmp_path)
     (row,) = (row for row in rows if row["heading"] == column)
@@ -193,10 +188,10 @@ def test_an_unknown_heading_is_a_mismatch_and_a_known_one_that_nobody_reads_is_n
     assert by_heading["Carbon Intensity"]["use"] == "unknown"
     assert by_heading["datetime"]["use"] == by_heading["hour"]["use"] == "known, not used"
     assert by_heading["hour"]["canonical_name"] is None
-    mine = [phrase for phrase in result.mismatches if phrase.startswith("dam_gen_resources")]
-    assert mine == [
+    (mine,) = (phrase for phrase in result.mismatches if phrase.startswith("dam_gen_resources"))
+    assert mine == (
         "dam_gen_resources 2024.parquet: Carbon Intensity a heading that no era of the dataset knows: not read"
-    ]
+    )
 
 
 def test_a_file_in_the_wrong_folder_is_told_by_its_headings(tmp_path):
@@ -214,9 +209,8 @@ def test_a_heading_that_stands_twice_is_a_mismatch_and_stops_nothing(tmp_path):
     pq.write_table(table, path)
     rows, _ = schemas(tmp_path)
     twice = [row for row in rows if row["heading"] == "Delivery Date"]
-    assert [row["drift"] for row in twice] == [
-        "its heading stands twice in the file; text where a date is natural: understood"
-    ] * 2
+    drift = "its heading stands twice in the file; text where a date is natural: understood"
+    assert [row["drift"] for row in twice] == [drift] * 2
     assert {row["first_day"] for row in twice} == {None}
 
 
@@ -317,14 +311,8 @@ def test_a_column_of_columns_is_an_unknown_heading(tmp_path):
 def test_a_dataset_that_is_absent_has_rows_only_if_ercot_published_it_then(tmp_path):
     rows, result = schemas(tmp_path, 2024)
     absent = {row["dataset"] for row in rows}
-    assert absent == set(DATASETS) - {
-        "rt_as_prices",
-        "dam_esr_resources",
-        "sced_esr_resources",
-        "dam_as_only_awards",
-        "dam_esr_as_offers",
-        "sced_as_prices",
-    }
+    later = {"rt_as_prices", "dam_esr_resources", "sced_esr_resources", "dam_as_only_awards", "dam_esr_as_offers"}
+    assert absent == set(DATASETS) - later - {"sced_as_prices"}
     assert {(row["file"], row["use"]) for row in rows} == {("no file", "absent")}
     assert all(row["mismatch"] != DATASETS[row["dataset"]].in_no_figure for row in rows), (
         "what no figure is made of is not missed"
@@ -459,46 +447,25 @@ def test_a_schema_file_that_cannot_be_understood_is_a_finding_and_no_failure(tmp
 )
 def test_a_schema_file_that_cannot_be_understood_says_why(tmp_path, text, reason):
     rows, _ = listed_as(tmp_path, text)
-    assert [row["drift"] for row in rows if row["use"] == "unreadable"] == [
-        f"schema.json cannot be understood: {reason}"
-    ]
+    (broken,) = (row for row in rows if row["use"] == "unreadable")
+    assert broken["drift"] == f"schema.json cannot be understood: {reason}"
 
 
 @pytest.mark.parametrize(
     ("listed", "arrow", "same"),
     [
-        ("Utf8", "large_string", True),
-        ("Categorical", "dictionary<values=string, indices=int32, ordered=0>", True),
-        ("Int64", "int64", True),
-        ("i32", "int64", False),
-        ("integer", "int16", True),
-        ("UInt8", "uint8", True),
-        ("Float64", "double", True),
-        ("f64", "float", False),
-        ("float", "float", True),
-        ("float", "double", True),
-        ("Int64", "double", False),
-        ("Date", "date32[day]", True),
-        ("Datetime(time_unit='us', time_zone=None)", "timestamp[us]", True),
-        ("Date", "timestamp[us]", False),
-        ("Boolean", "bool", True),
-        ("Decimal(10, 2)", "decimal128(10, 2)", True),
-        ("Blob", "string", False),
-        ("tinyint", "int8", True),
-        ("tinyint", "int64", False),
-        ("smallint", "int16", True),
-        ("long", "int64", True),
-        ("bigint", "int64", True),
-        ("bigint", "int32", False),
-        ("half", "halffloat", True),
-        ("real", "float", True),
-        ("real", "double", False),
-        ("double", "double", True),
-        ("double", "float", False),
-        ("number", "float", True),
+        ("Utf8", "large_string", True), ("Categorical", "dictionary<values=string, indices=int32, ordered=0>", True),
+        ("Int64", "int64", True), ("i32", "int64", False), ("integer", "int16", True), ("UInt8", "uint8", True),
+        ("Float64", "double", True), ("f64", "float", False), ("float", "float", True), ("float", "double", True),
+        ("Int64", "double", False), ("Date", "date32[day]", True),
+        ("Datetime(time_unit='us', time_zone=None)", "timestamp[us]", True), ("Date", "timestamp[us]", False),
+        ("Boolean", "bool", True), ("Decimal(10, 2)", "decimal128(10, 2)", True), ("Blob", "string", False),
+        ("tinyint", "int8", True), ("tinyint", "int64", False), ("smallint", "int16", True), ("long", "int64", True),
+        ("bigint", "int64", True), ("bigint", "int32", False), ("half", "halffloat", True), ("real", "float", True),
+        ("real", "double", False), ("double", "double", True), ("double", "float", False), ("number", "float", True),
         ("?", "double", True),
     ],
-)
+)  # fmt: skip
 def test_words_for_types_of_several_libraries_are_understood(listed, arrow, same):
     assert same_type(listed, arrow) is same
 
@@ -563,17 +530,14 @@ def test_what_ercot_began_or_ended_is_expected_and_what_a_file_lost_is_not(tmp_p
     dam(tmp_path / "21", 2021, without=split, **rrs)
     dam(tmp_path / "23", 2023, without=("hsl_mw",))
     rows, result = availability((2021, tmp_path / "21"), (2023, tmp_path / "23"))
-    changes = {
-        name: (r["change"], r["expected_change"]) for (name, year), r in rows.items() if year == 2023 and r["change"]
-    }
-    assert changes == {
+    changed = {name: row for (name, year), row in rows.items() if year == 2023 and row["change"]}
+    assert {name: (row["change"], row["expected_change"]) for name, row in changed.items()} == {
         **dict.fromkeys(split, ("appeared", True)),
         "rrs_award_mw": ("vanished", True),
         "hsl_mw": ("vanished", False),
     }
-    assert [m for m in result.mismatches if m.startswith("dam_gen_resources")] == [
-        "dam_gen_resources 2023: vanished: hsl_mw"
-    ]
+    mine = [m for m in result.mismatches if m.startswith("dam_gen_resources")]
+    assert mine == ["dam_gen_resources 2023: vanished: hsl_mw"]
     assert rows["hsl_mw", 2023]["published"] is True
     assert rows["rrs_award_mw", 2023]["published"] is False
 
@@ -690,10 +654,9 @@ def test_stamps_are_read_again_only_of_files_that_changed(settings, read_again):
     assert read_again() == []
     _runs(settings.rollups, 3, 5, 9)
     assert read_again() == ["SCEDTimeStamp"]
-    rows = (
-        ResultTable(TABLES["rollup_schemas"], result_path(settings.results, "rollup_schemas", 2024)).read().to_pylist()
-    )
-    days = {row["dataset"]: (row["first_day"], row["last_day"]) for row in rows if row["file"] == "2024.parquet"}
+    table = ResultTable(TABLES["rollup_schemas"], result_path(settings.results, "rollup_schemas", 2024))
+    rows = [row for row in table.read().to_pylist() if row["file"] == "2024.parquet"]
+    days = {row["dataset"]: (row["first_day"], row["last_day"]) for row in rows}
     assert days["sced_gen_resources"] == (date(2024, 1, 3), date(2024, 1, 9))
     assert days["dam_gen_resources"][0] == date(2024, 1, 1)
 
