@@ -623,8 +623,8 @@ def suspicious_zeros(dataset: Dataset, description: FileDescription) -> list[str
 def filled_with_zeros(dataset: Dataset, there: set[str], zero: set[str], year: int | None) -> set[str]:
     """Canonical columns that are all zero in a file of a year and in no real file are.
 
-    RRS counts if all its columns are. The part of RRS, and of ECRS, that every year's generation and storage files hold counts where no single column stands
-    for it, in files of the years after the one in which it was first published: that year's may end before.
+    RRS counts if all its columns are. The part of RRS, and of ECRS, that every year's generation and storage files hold counts where no single column
+    replaces it, in files of the years after the one in which it was first published: that year's may end before.
     """
     suspicious = {name for name in zero if dataset.columns[name].never_all_zero}
     rrs = {name for name in there if name.startswith("rrs") and name.endswith("_award_mw")}
@@ -693,7 +693,7 @@ def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str
 
 
 def is_published(column: DatasetColumn, year: int | None) -> bool:
-    """Whether ERCOT publishes a column in the rows of a file named by that year; None, of a file named otherwise, stands for any year.
+    """Whether ERCOT publishes a column in the rows of a file named by that year; None, of a file named otherwise, is any year.
 
     Never of a column that is only compared, whose absence is no finding.
     """

@@ -71,7 +71,7 @@ def simulate(
         seed: any whole number.
         hazards: `none` for clean files; `harmless` for files as awkward as real ones that still hold everything; `wild` for
             files that lack columns as real ones do.
-        progress: told in a few words what is being done.
+        progress: called with a few words on each step that begins.
         form: `rollups` or `reports`; the published rows are the same.
         last_day: the last operating day of which anything is published; the last day of the last year if not given.
 
@@ -123,7 +123,7 @@ def simulate_real_size(
         folder: where to write; made if absent.
         years: operating years, none of them 2025.
         seed: any whole number; same arguments, same bytes.
-        progress: told in a few words what has been done.
+        progress: called with a few words on each step that begins or has ended.
         size: how many of everything a year has.
         days: how many days of each year, from 1 January; all if not given.
 
@@ -170,5 +170,5 @@ def pairs(years: Sequence[int], batteries: int, seed: int) -> list[dict[str, str
 
 
 def _silent(text: str) -> None:
-    """Tell nobody."""
+    """Say nothing."""
     del text

@@ -147,7 +147,7 @@ def _packing(report: _Report, day: date, editions: int, hazards: Hazards) -> str
     if hazards == "none":
         return "zip"
     if editions > 1:
-        # Most editions are told apart by the post times in their names; in an archive of the reader's own only by its members' times.
+        # Post times in the names tell most editions apart; in an archive of the reader's own only its members' times do.
         return "archive" if day.month == 9 else "zip"
     turn = (day.toordinal() + crc32(report.title.encode())) % 9
     return "nested" if turn == 4 else "loose" if turn == 7 else "zip"
@@ -277,7 +277,7 @@ def _style(dataset: str, day: date, hazards: Hazards) -> _Style:
         line_end="\r\n" if turn % 7 == 2 else "\n",
         bare_point=dataset not in PRICES and turn % 3 != 0,
         leading_space=dataset in ("DA_prices", "AS_prices", "DAM_Load_Resources") and turn % 5 == 0,
-        # Two rows with the same hour label are told apart by the order of time: never lost within a resource.
+        # The order of time, never lost within a resource, tells two rows with the same hour label apart.
         by_resource=dataset not in PRICES and turn % 4 == 1,
     )
 
