@@ -1,8 +1,4 @@
-"""Rollups built from reports beside those that a user brings: which are read, what is recorded, what makes a year changed, what is kept apart.
-
-Belongs here: the road from a folder of reports to what steps read, without Dagster.
-Does not: how a rollup is built (store/test_roll_up.py), whole markets (test_reports_to_board.py).
-"""
+"""Rollups built from reports beside those that a user brings: which are read, what is recorded, what makes a year changed, what is kept apart."""
 
 import subprocess
 import sys

@@ -1,7 +1,4 @@
-"""Rows of report files, typed, timed and attributed: from CSV bytes to an Arrow table of canonical columns.
-
-Belongs here: reading CSV of any era, what a blank or an odd spelling is, the UTC time of each row, naming the line that can't be read.
-Does not: finding and recognising files (reports.py), which row of several stands (rollup.py).
+"""CSV bytes of reports become an Arrow table of canonical columns, with the UTC time, operating day, publication and report of each row.
 
 Many small files with the same headings are read as one: a year of real-time prices is 35,000 files. Where that fails, each is read alone, so that one bad
 file costs itself only, and its line is named.
@@ -11,6 +8,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -74,7 +72,6 @@ class Parsed:
     Attributes:
         table: canonical columns under their names, others under `EXTRA` and their normal heading, and `BUILT_COLUMNS`, and `TIME`.
         spelled: how the reports spell each column, trimmed.
-        read: rows read, by report.
         untimed: rows whose date, hour or stamp does not exist, by report: left out.
         unreadable: values of unused number columns that are no numbers, by report: blank.
         days: operating days with a row, by report, as day numbers.
@@ -82,7 +79,6 @@ class Parsed:
 
     table: pa.Table
     spelled: dict[str, str]
-    read: dict[int, int] = field(default_factory=dict)
     untimed: dict[int, int] = field(default_factory=dict)
     unreadable: dict[int, int] = field(default_factory=dict)
     days: dict[int, list[int]] = field(default_factory=dict)
@@ -302,8 +298,6 @@ def _typed(
     typed = pa.table(columns)
     good = times.day != NO_VALUE
     parsed = Parsed(typed, dict(zip(plan.names, plan.spelled, strict=True)), unreadable=unreadable)
-    for part, count in zip(parts, np.diff(bounds), strict=True):
-        parsed.read[part.report] = parsed.read.get(part.report, 0) + int(count)
     if not good.all():
         for n, count in zip(*np.unique(owner[~good], return_counts=True), strict=True):
             parsed.untimed[int(reports[n])] = int(count)
@@ -444,5 +438,4 @@ def iso(day: int) -> str:
 
 def number_of(day: str) -> int:
     """The day number of an ISO date."""
-    year, month, of_month = (int(part) for part in day.split("-"))
-    return day_number(day_of_number(0).replace(year=year, month=month, day=of_month))
+    return day_number(date.fromisoformat(day))

@@ -1,9 +1,6 @@
 """ERCOT's report files in a folder: which are there, when each was published, which dataset each holds.
 
-Belongs here: walking folders and ZIPs (also ZIPs in ZIPs), publication times, recognising a file by its name and headings, reading its bytes.
-Does not: the rows in it (report_rows.py), raw headings (datasets.py), what becomes of them (rollup.py).
-
-A report is one CSV file as ERCOT published it, wherever it lies: plain, or a member of a ZIP.
+A report is one CSV file as ERCOT published it: a file of its own, or a member of a ZIP, which may itself lie in a ZIP.
 """
 
 import csv
@@ -230,7 +227,7 @@ def _inner(
         yield Refusal(path, members, f"a ZIP in a ZIP of {info.file_size:,} bytes: unpack the outer one")
         return
     try:
-        # a ZIP's directory stands at its end, so that an inner one has to be there whole
+        # a ZIP's directory is at its end, so that an inner one has to be there whole
         content = io.BytesIO(archive.read(info))
     except UNPACKING_ERRORS as error:
         yield Refusal(path, members, f"cannot be unpacked: {error}")

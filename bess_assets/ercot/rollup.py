@@ -47,15 +47,15 @@ _WRITTEN_AS_DICTIONARY = {"report", LAYOUT_COLUMN, "published"}
 _NEWEST_OF_EACH = """
     SELECT n, first_value(n) OVER (
         PARTITION BY {key}, "{time}", CASE WHEN {first_of_key} IS NULL THEN n END ORDER BY published DESC, report DESC, n DESC
-    ) AS stands
+    ) AS kept
     FROM rows ORDER BY "{time}", {order}, published, report, n
 """
-"""Number of each row and of the one that stands for its key and time. A row without a name stands for itself."""
+"""Number of each row, and of the row kept of its key and time: itself, where nothing names it."""
 _NEWEST_OF_DAY = """
-    SELECT n, CASE WHEN published = max(published) OVER (PARTITION BY operating_day, {layout}) THEN n ELSE -1 END AS stands
+    SELECT n, CASE WHEN published = max(published) OVER (PARTITION BY operating_day, {layout}) THEN n ELSE -1 END AS kept
     FROM rows ORDER BY "{time}", {order}, published, report, n
 """
-"""The same where no columns name a row: all rows of a day's newest publication stand."""
+"""The same where no columns name a row: all rows of a day's newest publication are kept."""
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Counts:
 
     Attributes:
         reports: reports by number, to name them.
-        same: equal to the row that stands.
+        same: equal to the row kept.
         superseded: different, and published before it.
         contradicting: different, and published at the same time.
         examples: pairs of reports that contradict each other, in words.
@@ -249,7 +249,7 @@ class Merge:
         self._most = max(stretch_bytes // (_VALUE_BYTES * len(self.kinds)), 1)
 
     def tables(self, connection: duckdb.DuckDBPyConnection, counts: Counts) -> Iterator[pa.Table]:
-        """The rows that stand, in order of time; dropped ones are counted."""
+        """The rows that are kept, in order of time; dropped ones are counted."""
         for days in self._stretches():
             found = [_aligned(table, self.kinds) for file in self._files for table in file.rows(days)]
             table = pa.concat_tables(found).unify_dictionaries().combine_chunks()
@@ -257,7 +257,7 @@ class Merge:
             if days[0] not in self._touched:
                 yield table
                 continue
-            order = self._standing(connection, table, counts)
+            order = self._kept(connection, table, counts)
             for first in range(0, len(order), self._most):
                 yield table.take(pa.array(order[first : first + self._most]))
         for file in self._files:
@@ -279,8 +279,8 @@ class Merge:
         if stretch:
             yield stretch
 
-    def _standing(self, connection: duckdb.DuckDBPyConnection, table: pa.Table, counts: Counts) -> IntArray:
-        """Positions of the rows that stand, in order of time."""
+    def _kept(self, connection: duckdb.DuckDBPyConnection, table: pa.Table, counts: Counts) -> IntArray:
+        """Positions of the rows that are kept, in order of time."""
         key = self._dataset.key
         there = table.schema.names
         types = [name for name in _TYPE_COLUMNS if name in there]
@@ -297,18 +297,19 @@ class Merge:
         ).to_arrow_table()
         connection.unregister("rows")
         rows: IntArray = found.column("n").to_numpy()
-        winner = found.column("stands").to_numpy()
-        stands = winner == rows
-        if not stands.all():
-            if key:
-                _count(table, rows[~stands], winner[~stands], counts)
-            else:
-                counts.superseded += int((~stands).sum())
-        standing: IntArray = rows[stands]
-        return standing
+        winner = found.column("kept").to_numpy()
+        kept = winner == rows
+        if key:
+            _count(table, rows[~kept], winner[~kept], counts)
+        else:
+            counts.superseded += int((~kept).sum())
+        in_order: IntArray = rows[kept]
+        return in_order
 
 
 def _count(table: pa.Table, dropped: IntArray, winner: IntArray, counts: Counts) -> None:
+    if not len(dropped):
+        return
     differs = _differs(table, dropped, winner)
     published = table.column("published").cast(pa.int64()).to_numpy()
     older = published[dropped] < published[winner]
@@ -317,8 +318,8 @@ def _count(table: pa.Table, dropped: IntArray, winner: IntArray, counts: Counts)
     counts.superseded += int((differs & older).sum())
     counts.contradicting += int(contradicting.sum())
     report, day = table.column("report").to_numpy(), _days(table)
-    lost, stands = dropped[contradicting], winner[contradicting]
-    pairs = sorted(set(zip(day[lost].tolist(), report[lost].tolist(), report[stands].tolist(), strict=True)))
+    lost, kept = dropped[contradicting], winner[contradicting]
+    pairs = sorted(set(zip(day[lost].tolist(), report[lost].tolist(), report[kept].tolist(), strict=True)))
     for a_day, one, other in pairs[:EXAMPLES]:
         first, second = counts.reports[one]["file"], counts.reports[other]["file"]
         where = f"{first} twice in itself" if one == other else f"{first} and {second}"

@@ -1,8 +1,4 @@
-"""Report files written by hand: a few rows of each kind, zipped or not, of one publication or another.
-
-Belongs here: headings and rows of ERCOT's own reports, and putting them on disk as ERCOT ships them.
-Does not: judging what becomes of them (test_reports.py, test_report_rows.py, store/test_roll_up.py).
-"""
+"""Report files written by hand, as ERCOT ships them: headings and a few rows of each kind, zipped or not, of one publication or another."""
 
 import io
 import os

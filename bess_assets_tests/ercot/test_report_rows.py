@@ -1,10 +1,7 @@
-"""Rows of reports: types, times, blanks, and the line that can't be read.
-
-Belongs here: one report, or a few read together.
-Does not: which row of several stands (store/test_roll_up.py), recognising (test_reports.py).
-"""
+"""Rows of one report, or of a few read together: types, times, blanks, and the line that can't be read."""
 
 import json
+from collections import Counter
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -60,6 +57,11 @@ def read(name: str, *contents: str | bytes) -> Parsed:
 
 def column(parsed: Parsed, name: str) -> list:
     return parsed.table.column(name).to_pylist()
+
+
+def rows_by_report(parsed: Parsed) -> Counter[int]:
+    """Rows of each report, those without a time included."""
+    return Counter(column(parsed, "report")) + Counter(parsed.untimed)
 
 
 def starts(parsed: Parsed) -> list[str]:
@@ -231,13 +233,13 @@ def test_what_follows_the_last_row_of_a_report_is_no_row(end):
     content = text(DA_SPP, [price("01/05/2024", 1, 1), price("01/05/2024", 2, 2)]).rstrip("\n") + end
     for parsed in (read("a.csv", content), read("a.csv", content, content)):
         assert column(parsed, "price_usd_per_mwh")[:2] == [1.0, 2.0]
-        assert set(parsed.read.values()) == {2}
+        assert set(rows_by_report(parsed).values()) == {2}
 
 
 def test_a_blank_line_among_the_rows_is_no_row_and_counts_in_the_number_of_a_later_line():
     rows = [price("01/05/2024", 1, 1), "", price("01/05/2024", 2, 2)]
     parsed = read("a.csv", text(DA_SPP, rows))
-    assert (column(parsed, "hour_ending"), parsed.read) == ([1, 2], {0: 2})
+    assert (column(parsed, "hour_ending"), rows_by_report(parsed)) == ([1, 2], {0: 2})
     with pytest.raises(InputError, match="blank or broken lines"):
         read("a.csv", text(DA_SPP, rows), text(DA_SPP, rows))
     with pytest.raises(InputError, match="line 5 holds 'abc'"):
@@ -379,7 +381,7 @@ def test_rows_without_a_place_in_the_calendar_are_left_out_and_counted():
     rows = [award("01/05/2024", 26), award("", 3), award("01/05/2024", 3)]
     parsed = read("a.csv", text(DAM_GEN, rows))
     assert parsed.untimed == {0: 2}
-    assert parsed.read == {0: 3}
+    assert rows_by_report(parsed) == {0: 3}
     assert column(parsed, "hour_ending") == [3]
     skipped = read("a.csv", text(SCED_GEN, [run("03/10/2024 02:15:00", 1), run("03/10/2024 03:15:00", 1)]))
     assert (skipped.untimed, starts(skipped)) == ({0: 1}, ["03-10 08:15:00"])
@@ -407,7 +409,7 @@ def test_a_printed_run_is_read_back_where_it_was(year_number, second):
 def test_only_the_four_intervals_of_an_hour_have_a_place():
     parsed = read("a.csv", text(RT_SPP, [rt_price("01/05/2024", 1, interval, interval) for interval in range(6)]))
     assert column(parsed, "price_usd_per_mwh") == [1.0, 2.0, 3.0, 4.0]
-    assert (parsed.untimed, parsed.read) == ({0: 2}, {0: 6})
+    assert (parsed.untimed, rows_by_report(parsed)) == ({0: 2}, {0: 6})
     assert starts(parsed) == ["01-05 06:00:00", "01-05 06:15:00", "01-05 06:30:00", "01-05 06:45:00"]
 
 
@@ -415,7 +417,7 @@ def test_rows_without_a_time_are_counted_by_report():
     good, bad = price("01/05/2024", 1, 1), price("01/05/2024", 26, 1)
     parsed = read("a.csv", text(DA_SPP, [good]), text(DA_SPP, [bad, good, bad]), text(DA_SPP, [bad]))
     assert parsed.untimed == {1: 2, 2: 1}
-    assert parsed.read == {0: 1, 1: 3, 2: 1}
+    assert rows_by_report(parsed) == {0: 1, 1: 3, 2: 1}
     assert sorted(parsed.days) == [0, 1]
 
 
@@ -490,7 +492,7 @@ def test_meters_without_a_stamp_or_with_a_number_that_the_day_lacks_are_left_out
 
 def test_reports_without_a_row_come_to_a_table_without_one():
     parsed = read("a.csv", DA_SPP + "\n", DA_SPP + "\n\n")
-    assert (parsed.table.num_rows, parsed.read, parsed.days, parsed.untimed) == (0, {0: 0, 1: 0}, {}, {})
+    assert (parsed.table.num_rows, parsed.days, parsed.untimed) == (0, {}, {})
     assert column(parsed, "price_usd_per_mwh") == []
 
 
@@ -500,7 +502,7 @@ def test_files_read_together_keep_their_rows_days_and_publications_apart():
     empty = DA_SPP + "\n\n"
     parsed = read("a.csv", first, second, empty)
     assert column(parsed, "report") == [0, 0, 1]
-    assert parsed.read == {0: 2, 1: 1, 2: 0}
+    assert rows_by_report(parsed) == {0: 2, 1: 1}
     assert [[str(day_of_number(day)) for day in parsed.days[n]] for n in (0, 1)] == [
         ["2024-01-05", "2024-01-06"],
         ["2024-01-07"],

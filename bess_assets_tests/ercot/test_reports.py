@@ -1,8 +1,4 @@
-"""ERCOT's report files: which are found, when each was published, what each holds.
-
-Belongs here: folders, ZIPs, names, headings.
-Does not: rows (test_report_rows.py), rollups (store/test_roll_up.py).
-"""
+"""ERCOT's report files, plain and in ZIPs: which are found, when each was published, what its name and headings say that it holds."""
 
 import io
 import json

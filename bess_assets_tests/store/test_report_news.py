@@ -1,4 +1,4 @@
-"""Which reports are new: told by size, time, name and first lines, and right after every roll-up."""
+"""Which reports are new: found by size, time, name and first lines, and right after every roll-up."""
 
 import os
 import time

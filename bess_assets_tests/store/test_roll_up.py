@@ -1,8 +1,4 @@
-"""Report files into annual rollups: which row stands, order, manifests, adding a day, bad files.
-
-Belongs here: small folders of reports written by hand, and the rollups that come of them.
-Does not: rows of one report (test_report_rows.py), whole markets (bess_assets_tests/test_reports_to_board.py).
-"""
+"""Reports become annual rollups: which row is kept, order, manifests, a new day, bad files; small folders of reports written by hand."""
 
 import hashlib
 import json
@@ -342,13 +338,13 @@ def test_a_rollup_of_an_older_version_in_order_of_names_is_put_in_order_of_time(
 def test_only_days_with_a_new_report_are_merged(reports, built, monkeypatch):
     roll_up(three_days(reports, (1, 3)), built)
     merged: list[int] = []
-    choose = merging.Merge._standing
+    choose = merging.Merge._kept
 
     def chosen(self, connection, table, counts):
         merged.append(table.num_rows)
         return choose(self, connection, table, counts)
 
-    monkeypatch.setattr(merging.Merge, "_standing", chosen)
+    monkeypatch.setattr(merging.Merge, "_kept", chosen)
     put(reports / "more.csv", awards(award("01/01/2024", 5, "A_BESS1", mw=99)), seconds=2_000)
     roll_up(three_days(reports, (2,)), built)
     assert merged == [48 + 1 + 48]
