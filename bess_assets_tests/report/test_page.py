@@ -608,10 +608,6 @@ def test_without_a_browser_a_test_is_skipped_at_a_desk_and_fails_in_ci(monkeypat
         program("no_such_browser")
 
 
-def test_the_same_tables_give_the_same_page(home: Settings) -> None:
-    assert page_html(read_content(home, YEAR)) == page_html(read_content(home, YEAR))
-
-
 @pytest.mark.parametrize(
     ("module", "problem"),
     [

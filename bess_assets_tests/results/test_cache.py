@@ -16,10 +16,15 @@ from bess_assets.store.paths import result_path
 @pytest.fixture
 def moved(settings: Settings, tmp_path: Path) -> Settings:
     """A home of one board, which a test may change."""
-    board = result_path(tmp_path, "leaderboard", 2024)
-    board.parent.mkdir()
-    board.write_bytes(result_path(settings.results, "leaderboard", 2024).read_bytes())
-    return replace(settings, results=tmp_path)
+    other = replace(settings, results=tmp_path)
+    copy_board(settings, other, 2024)
+    return other
+
+
+def copy_board(source: Settings, target: Settings, year: int) -> None:
+    paths = [result_path(settings.results, "leaderboard", year) for settings in (source, target)]
+    paths[1].parent.mkdir(exist_ok=True)
+    paths[1].write_bytes(paths[0].read_bytes())
 
 
 def answer(rows: int, text: str = "x") -> Answer:
@@ -42,22 +47,11 @@ def test_an_order_and_a_number_of_rows_ask_no_new_question(results: Results) -> 
 
 
 def test_other_questions_are_not_mixed_up(results: Results) -> None:
-    boards = [
-        results.leaderboard(2024),
-        results.leaderboard(2023),
-        results.leaderboard(2024, 1),
-        results.leaderboard(2024, 2),
-    ]
-    assert [board.rows for board in boards] == [
-        board.rows
-        for board in (
-            results.leaderboard(2024),
-            results.leaderboard(2023),
-            results.leaderboard(2024, 1),
-            results.leaderboard(2024, 2),
-        )
-    ]
-    assert len({tuple(board.rows) for board in boards}) == 4
+    first, again = (
+        [results.leaderboard(*asked).rows for asked in ((2024,), (2023,), (2024, 1), (2024, 2))] for _ in "ab"
+    )
+    assert first == again
+    assert len({tuple(rows) for rows in first}) == 4
     assert results.cache_info().hits == 4
 
 
@@ -87,9 +81,7 @@ def test_a_file_replaced_is_seen_at_once_even_by_one_of_the_same_size_and_time(m
 def test_an_earlier_year_that_comes_later_is_seen_in_the_change_of_rank(settings: Settings, moved: Settings) -> None:
     with Results(moved) as results:
         assert results.leaderboard(2024).column("rank_change") == [None, None, None]
-        result_path(moved.results, "leaderboard", 2023).write_bytes(
-            result_path(settings.results, "leaderboard", 2023).read_bytes()
-        )
+        copy_board(settings, moved, 2023)
         assert results.leaderboard(2024).column("rank_change") == [1, -1, None]
 
 
@@ -98,9 +90,7 @@ def test_sql_is_answered_from_memory_too_until_a_table_it_names_changes(settings
     with Results(moved) as results:
         assert results.query(sql).rows == results.query(sql).rows == [(3,)]
         assert results.cache_info().hits == 1
-        result_path(moved.results, "leaderboard", 2023).write_bytes(
-            result_path(settings.results, "leaderboard", 2023).read_bytes()
-        )
+        copy_board(settings, moved, 2023)
         assert results.query(sql).rows == [(5,)]
 
 

@@ -157,18 +157,6 @@ def test_the_order_of_a_query_survives(results: Results) -> None:
     assert days == sorted(days, reverse=True)
 
 
-def test_a_refresh_is_seen_at_once(settings: Settings, tmp_path: Path) -> None:
-    moved = replace(settings, results=tmp_path)
-    source = result_path(settings.results, "leaderboard", 2023).read_bytes()
-    first = result_path(tmp_path, "leaderboard", 2023)
-    first.parent.mkdir()
-    first.write_bytes(source)
-    with Results(moved) as results:
-        assert results.query("SELECT DISTINCT year FROM leaderboard").rows == [(2023,)]
-        result_path(tmp_path, "leaderboard", 2024).write_bytes(source)
-        assert results.query("SELECT DISTINCT year FROM leaderboard ORDER BY 1").rows == [(2023,), (2024,)]
-
-
 @pytest.mark.parametrize(
     "sql",
     [
