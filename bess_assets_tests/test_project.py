@@ -149,3 +149,25 @@ def test_ci_installs_from_the_lock_and_the_operations_say_how_and_how_to_audit_i
     assert install in operations
     assert "pip-audit --require-hashes --disable-pip --requirement requirements.lock" in operations
     assert "python -m tools.lock" in operations
+
+
+def test_the_architecture_page_is_short_and_every_place_that_it_names_exists() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert len(page.splitlines()) <= 150
+    named = re.findall(r"`([a-z_]+/?[a-z_]*/?[a-z_]*\.py)(?:: (\w+))?`", page)
+    assert len(named) >= 12
+    for path, name in named:
+        file = ROOT / "bess_assets" / path
+        assert file.is_file(), path
+        defined = re.search(rf"^(?:def |class |){name}\b", file.read_text(encoding="utf-8"), re.MULTILINE)
+        assert not name or defined, f"{path}: {name}"
+    rooms = {path.name for path in (ROOT / "bess_assets").iterdir() if (path / "__init__.py").is_file()}
+    assert {room for room in rooms if f"`{room}/`" not in page} == set()
+
+
+def test_the_glossary_explains_forty_terms_once_each_in_order() -> None:
+    sections = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    tables = [re.findall(r"^\| ([^|]+) \| [A-Z`]", section, re.MULTILINE) for section in sections]
+    assert all(table == sorted(table, key=str.lower) for table in tables)
+    terms = [term for table in tables for term in table]
+    assert len(set(terms)) == len(terms) >= 40
