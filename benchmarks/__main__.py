@@ -413,9 +413,9 @@ def measure_others(bench: Bench) -> None:
     lines = [ours]
     for name, label, more in (
         ("polars", "Polars: our extract and join", []),
-        ("pandas", "pandas on whole files", []),
+        ("pandas", "the second settlement: pandas on rollups", []),
         ("plan", "the plan's method: filtered reads by battery, pandas", ["--sample", str(bench.options.sample)]),
-        ("csv", "CSV with pandas", days),
+        ("csv", "the second settlement: pandas on CSV", days),
     ):
         if name == "polars" and not HAS_POLARS:
             bench.say('Polars is not installed and was not measured: pip install ".[bench]"', "")

@@ -1,11 +1,8 @@
-"""The roads that one would take without this package, to the same money: pandas by battery, pandas on whole files, CSV, Polars.
+"""What a user would do without this package, to the same money: the plan's method (pandas by battery), Polars, and the second settlement on rollups or CSV.
 
-All of them are given who is a battery, its load resource and how many seconds each SCED run lasts into which quarter-hour it asks for itself; ours finds
-out the first two on its way. They settle the combo model (a year before RTC+B) of rollups in the layout of `bess simulate --scale ercot`, clean enough
-that nothing must be judged: no superseded rows, no missing columns. What ours does besides (tables of every quarter-hour, checks, records) they leave out.
-
-Belongs here: those roads, each as a function of the options of children.py.
-Does not: ours and the floor (children.py), comparing (__main__.py).
+All of them settle the combo model (a year before RTC+B) of rollups in the layout of `bess simulate --scale ercot`, and are handed who is a battery and its
+load resource. The plan's method and Polars need files clean enough that nothing must be judged: no superseded rows, no missing columns; they leave out the
+tables of every quarter-hour, checks and records that ours writes.
 """
 
 import argparse
@@ -115,14 +112,13 @@ def files(folder: Path, dataset: str, year: int) -> list[Path]:
 class Times:
     """Seconds of hours, quarter-hours and runs from what the files say, each distinct spelling worked out once."""
 
-    def __init__(self, year: int, days: int | None = None) -> None:
-        """The year, or its first days."""
+    def __init__(self, year: int) -> None:
+        """The year."""
         zone = ZoneInfo(CENTRAL)
-        count = days or (date(year + 1, 1, 1) - date(year, 1, 1)).days
+        count = (date(year + 1, 1, 1) - date(year, 1, 1)).days
         every = [date(year, 1, 1) + timedelta(days=n) for n in range(count + 1)]
         midnights = [int(datetime(d.year, d.month, d.day, tzinfo=zone).timestamp()) for d in every]
         self.start, self.end = midnights[0], midnights[-1]
-        self.year_end = int(datetime(year + 1, 1, 1, tzinfo=zone).timestamp())
         self.hours = (self.end - self.start) // 3600
         self.midnight = {d.strftime("%m/%d/%Y"): at for d, at in zip(every, midnights, strict=True)}
 
@@ -170,7 +166,7 @@ def pieces_of(runs: npt.NDArray[np.int64], times: Times) -> Frame:
     """The seconds that each run lasts into each quarter-hour: at most two pieces, since a run lasts 900 s at most."""
     import pandas as pd  # noqa: PLC0415
 
-    ends = np.minimum(np.r_[runs[1:], times.year_end], runs + HOLD_SECONDS)
+    ends = np.minimum(np.r_[runs[1:], times.end], runs + HOLD_SECONDS)
     quarter = (runs - times.start) // QUARTER
     boundary = np.minimum(times.start + QUARTER * (quarter + 1), ends)
     run = np.arange(len(runs))
@@ -354,43 +350,30 @@ def _concat(frames: list[Frame]) -> Frame:
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
-def _settle_all(every: list[Unit], whole: Callable[[str], Frame], times: Times) -> dict[str, float]:
-    """Read each dataset whole, keep the rows of batteries, then settle battery by battery."""
-    shared: dict[str, Any] = {"mcpc": clearing_prices(whole("AS_prices"), times)}
-    parts: dict[str, dict[str, Frame]] = {}
-    for dataset in _wanted(every[0]):
-        frame = whole(dataset)
-        if dataset in _STAMPED:
-            runs = run_starts(frame, times)
-            shared[dataset] = (runs, pieces_of(runs, times))
-        if dataset == "RT_prices":
-            frame = frame[frame["SettlementPointType"] != "LZEW"]
-        names = {name for unit in every for name in _wanted(unit)[dataset]}
-        mine = frame[frame[_NAMES[dataset]].isin(names)]
-        parts[dataset] = dict(iter(mine.groupby(_NAMES[dataset], observed=True)))
-        del frame, mine
-    money = {}
-    for unit in every:
-        frames = {
-            dataset: _concat([parts[dataset][name] for name in names if name in parts[dataset]])
-            for dataset, names in _wanted(unit).items()
-            if any(name in parts[dataset] for name in names)
-        }
-        if len(frames) == len(parts):
-            money[unit.battery] = settle(frames, shared, times)
-    return money
+def handed_in(home: Path, year: int) -> Frame:
+    """The batteries of `units` as the second settlement takes them."""
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    from bess_assets.second_settlement import compare  # noqa: PLC0415
+
+    registry = pq.read_table(home / "results" / "bess_registry" / f"{year}.parquet").to_pandas()
+    return compare.handed_in(registry[registry["charging"] == "load"])
 
 
 def whole_files(options: argparse.Namespace) -> Answer:
-    """Each rollup read whole by pandas, the needed columns only."""
-    import pandas as pd  # noqa: F401, PLC0415  loaded before the clock starts
+    """The second settlement: each rollup read in pieces, the needed columns only, then pandas."""
+    from bess_assets.second_settlement.settlement import settle as settle_again  # noqa: PLC0415
+    from bess_assets.second_settlement.source import RollupFiles  # noqa: PLC0415
 
     (year,) = options.year
-    every = units(options.home, year)
-    times = Times(year)
+    batteries = handed_in(options.home, year)
     started = time.perf_counter()
-    money = _settle_all(every, lambda dataset: _read(options.folder, dataset, year), times)
-    return {"seconds": time.perf_counter() - started, "money": money}
+    board = settle_again(RollupFiles(options.folder / "rollups"), year, batteries, intervals=False).leaderboard
+    known = board.dropna(subset="total_usd")
+    return {
+        "seconds": time.perf_counter() - started,
+        "money": dict(zip(known["battery"], known["total_usd"], strict=True)),
+    }
 
 
 # --- CSV ----------------------------------------------------------------------------------------------------------------------------------
@@ -422,30 +405,26 @@ def write_csv(options: argparse.Namespace) -> Answer:
 
 
 def csv(options: argparse.Namespace) -> Answer:
-    """CSV reports read by pandas, the needed columns only, then settled; days of one month, scaled to the year."""
-    import pandas as pd  # noqa: PLC0415
+    """The second settlement of CSV reports; days of one month, scaled to the year."""
+    from bess_assets.second_settlement.csv_reports import ReportFolder  # noqa: PLC0415
+    from bess_assets.second_settlement.settlement import settle as settle_again  # noqa: PLC0415
 
     (year,) = options.year
-    every = units(options.home, year)
-    times = Times(year, options.days)
-    source = csv_folder(options.folder, year, options.days)
-
-    def whole(dataset: str) -> Frame:
-        return pd.concat(
-            [pd.read_csv(path, usecols=COLUMNS[dataset]) for path in sorted((source / dataset).glob("*.csv"))],
-            ignore_index=True,
-        )
-
+    batteries = handed_in(options.home, year)
     started = time.perf_counter()
-    money = _settle_all(every, whole, times)
+    reports = ReportFolder(csv_folder(options.folder, year, options.days), year)
+    daily = settle_again(reports, year, batteries, intervals=False).daily
     seconds = time.perf_counter() - started
+    if reports.problems:
+        raise SystemExit(f"reports cannot be read: {reports.problems}")
+    money = daily[["energy_usd", "as_usd"]].sum(axis=1).groupby(daily["battery"]).sum()
     days = (date(year + 1, 1, 1) - date(year, 1, 1)).days
     return {
         "seconds": seconds * days / options.days,
         "seconds_measured": seconds,
         "scaled": f"{options.days} of {days} days",
         "days": options.days,
-        "money": money,
+        "money": dict(money),
     }
 
 

@@ -65,7 +65,6 @@ def test_a_contender_that_settles_nothing_or_other_money_is_found_out(found: dic
 def test_the_other_roads_know_the_same_hours_as_ours() -> None:
     ours, theirs = OperatingYear(2024), Times(2024)
     assert (theirs.start, theirs.end, theirs.hours) == (ours.start, ours.end, ours.hours)
-    assert Times(2024, 31).hours == 31 * 24
 
 
 @pytest.mark.slow

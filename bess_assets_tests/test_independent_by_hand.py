@@ -476,6 +476,48 @@ def test_rrs_is_the_sum_of_its_parts_unless_they_are_all_zero_and_the_old_column
     assert day["as_rrs_usd"] == pytest.approx((12 * 3 + 12 * 5) * 7)
 
 
+@pytest.mark.slow
+def test_ecrs_is_one_part_on_a_generator_and_two_on_a_load(tmp_path: Path) -> None:
+    day = "2024-06-03"
+    write(tmp_path, "DAM_Gen_Resources", 2024, dam(day, HOURS, ECRSSDAwarded=1.0, ECRSMDAwarded=2.0))
+    parts = {"ECRSSD Awarded": 1.0, "ECRSMD Awarded": 2.0}
+    write(tmp_path, "DAM_Load_Resources", 2024, dam_load(day, HOURS, **parts))
+    write(tmp_path, "AS_prices", 2024, as_prices(day, ECRS=5.0))
+    assert on(settle(tmp_path, 2024, COMBO), day)["as_ecrs_usd"] == pytest.approx(24 * (1 + 3) * 5)
+
+
+def test_charging_known_half_the_day_settles_that_half_and_the_second_row_of_a_zone_is_no_price(tmp_path: Path) -> None:
+    changes = {
+        "DAM_Gen_Resources": dam(DAY, HOURS, energy=4.0),
+        "SCED_Load_Resources": sced(every_quarter(DAY)[48:], "OAK_LD1", RealPowerConsumption=1.0, BasePoint=1.0),
+        "DA_prices": da_prices(DAY, dict.fromkeys(HOURS, 20.0)),
+        "RT_prices": pd.concat([rt_prices(DAY, 30.0), rt_prices(DAY, 99.0).assign(SettlementPointType="LZEW")]),
+    }
+    day = on(settle(one_day(tmp_path, **changes), 2022, COMBO), DAY)
+    assert day["da_energy_usd"] == pytest.approx(12 * 4 * 20)
+    assert day["rt_energy_usd"] == pytest.approx(12 * (6 - 1 - 4) * 30)
+    assert day["da_unmatched_usd"] == pytest.approx(12 * 4 * 20)
+    assert day["rt_metered_usd"] == pytest.approx(12 * 5 * 30)
+    assert day["charging_cost_usd"] == pytest.approx(12 * 30)
+    assert day["discharge_mwh"] == pytest.approx(24 * 6)
+    assert day["energy_coverage"] == 0.5
+
+
+@pytest.mark.slow
+def test_a_later_row_replaces_an_earlier_one_whole_its_blank_too(tmp_path: Path) -> None:
+    prices = pd.concat([da_prices(DAY, dict.fromkeys(HOURS, 30.0)), da_prices(DAY, {1: float("nan")})])
+    day = on(settle(one_day(tmp_path, DA_prices=prices), 2022, COMBO), DAY)
+    assert day["da_energy_usd"] == pytest.approx(23 * 8 * 30)
+
+
+@pytest.mark.slow
+def test_a_run_holds_no_longer_than_the_year(tmp_path: Path) -> None:
+    write(tmp_path, "SCED_ESR_Resources", 2026, sced(["12/31/2026 23:52:00"], "OAK_ESR1", TelemeteredNetOutput=8.0))
+    known = settle(tmp_path, 2026, ESR).quarter_hours.dropna(subset="discharge_mwh")
+    assert [str(time) for time in known["interval_start"]] == ["2027-01-01 05:45:00+00:00"]
+    assert list(known["discharge_mwh"]) == [2.0]
+
+
 def test_a_time_column_that_is_all_null_stops_with_the_file_and_column(tmp_path: Path) -> None:
     one_day(tmp_path, DAM_Gen_Resources=dam(DAY, HOURS).assign(DeliveryDate=None))
     with pytest.raises(ValueError, match=r"DAM_Gen_Resources.*2022\.parquet.*deliverydate"):
@@ -528,6 +570,10 @@ def test_a_capacity_is_the_twenty_fourth_largest_hour(tmp_path: Path) -> None:
     rows = pd.concat([dam(DAY, HOURS, HSL=10.0), dam("2022-05-11", HOURS, HSL=[99.0] * 23 + [12.0])])
     board = settle(one_day(tmp_path, DAM_Gen_Resources=rows), 2022, COMBO).leaderboard.iloc[0]
     assert board["capacity_mw"] == 12.0
+    few = dam(DAY, HOURS, HSL=[5.0, 9.0] + [0.0] * 22)
+    assert (
+        settle(one_day(tmp_path / "few", DAM_Gen_Resources=few), 2022, COMBO).leaderboard.iloc[0]["capacity_mw"] == 9.0
+    )
     assert board["duration_source"] == "assumed"
     assert board["duration_hours"] == 4.0
     assert pd.isna(board["energy_mwh"])

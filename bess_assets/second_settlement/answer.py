@@ -3,14 +3,14 @@
 The simulator says which resources form a battery, so that no pairing of the first settlement is in the answer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bess_assets.second_settlement.csv_reports import ReportFolder
-from bess_assets.second_settlement.settlement import settle_boards
+from bess_assets.second_settlement.settlement import settle
 from bess_assets.second_settlement.source import RollupFiles
 
 
@@ -20,13 +20,7 @@ def answer_files(folder: Path, year: int) -> tuple[Path, Path]:
     return truth / f"leaderboard_{year}.csv", truth / f"leaderboard_monthly_{year}.csv"
 
 
-def write_answer(
-    folder: Path,
-    form: str,
-    year: int,
-    batteries: Sequence[Mapping[str, Any]],
-    tell: Callable[[int, int], None] | None = None,
-) -> None:
+def write_answer(folder: Path, form: str, year: int, batteries: Sequence[Mapping[str, Any]]) -> None:
     """Settle a simulated year and write its boards: numbers at full precision, unknowns as empty cells.
 
     Args:
@@ -34,10 +28,10 @@ def write_answer(
         form: `rollups` or `reports`, the folder of its files.
         year: the operating year.
         batteries: rows of the table that the second settlement is handed.
-        tell: called with how many batteries of how many are settled.
     """
     source = RollupFiles(folder / form) if form == "rollups" else ReportFolder(folder / form, year)
-    boards = settle_boards(source, year, pd.DataFrame(batteries), tell=tell)
+    settled = settle(source, year, pd.DataFrame(batteries), intervals=False)
+    boards = settled.leaderboard, settled.leaderboard_monthly
     for path, board in zip(answer_files(folder, year), boards, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")

@@ -36,7 +36,7 @@ def operating_days(times: pd.Index[Any]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(CENTRAL).tz_localize(None).normalize().as_unit("s")
 
 
-def intervals(year: int, step: pd.Timedelta) -> pd.DatetimeIndex:
+def intervals_of(year: int, step: pd.Timedelta) -> pd.DatetimeIndex:
     """Start of every interval of an operating year, UTC."""
     first, last = day_start(f"{year}-01-01"), day_start(f"{year + 1}-01-01")
     return pd.date_range(first, last, freq=step, inclusive="left").as_unit("s")

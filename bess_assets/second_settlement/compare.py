@@ -1,7 +1,6 @@
-"""Whether the CSV reports lead to the same revenue as the rollups did, battery by battery and month by month.
+"""The revenue of a refreshed year against the second settlement of ERCOT's reports, by battery and month.
 
-Belongs here: what the second settlement is handed (pairs and a user's sizes from `bess_registry`), the comparison, what counts as a difference.
-Does not: the settlement (settlement.py), reading reports (csv_reports.py), how a comparison is printed (words.py).
+The pairs, a user's sizes and nodes are those of the first settlement (`bess_registry`, the battery table); all else is read again.
 """
 
 import time
@@ -16,7 +15,7 @@ import pandas as pd
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.errors import InputError, NotRefreshedError
 from bess_assets.second_settlement.csv_reports import ReportFolder
-from bess_assets.second_settlement.settlement import USER_NODE_COLUMNS, settle_boards
+from bess_assets.second_settlement.settlement import USER_NODE_COLUMNS, settle
 from bess_assets.second_settlement.source import UnusableRowsError
 from bess_assets.settings import Settings
 from bess_assets.settlement.battery_table import read_user_table
@@ -27,23 +26,23 @@ REVENUE = ("da_energy_usd", "rt_energy_usd", "energy_usd", *PARTS[2:], "as_usd",
 """What is compared, of each battery and month."""
 
 EXACT_USD = 1e-6
-"""The two roads add in different orders, so that equal figures may differ in their last digits."""
+"""The two settlements add in different orders, so that equal figures may differ in their last digits."""
 SHOWN_USD = 0.01
 """A battery whose year differs by more is shown."""
 FAILING_SHARE = 0.001
 """A battery whose year differs by more than this part of its revenue fails the comparison."""
 
+Tell = Callable[[str, bool], None]
+"""Called with what is being done, and whether something is finished."""
+
 
 @dataclass(frozen=True)
 class Difference:
-    """One figure that differs.
+    """One figure that differs: a revenue column of a battery and month (1..12), None where unknown.
 
     Attributes:
-        battery: stable key.
-        month: 1..12.
-        column: which revenue.
-        results_usd: as written in leaderboard_monthly; None where unknown.
-        reports_usd: straight from the reports; None where unknown.
+        results_usd: as written in leaderboard_monthly.
+        reports_usd: straight from the reports.
     """
 
     battery: str
@@ -63,9 +62,8 @@ class BatteryDifference:
     """A battery whose year differs.
 
     Attributes:
-        battery: stable key.
         usd: sum of the differences of its months, in the revenue column where it is largest.
-        share: that as a part of its revenue: the sum of the magnitudes of its parts, by the road where that is larger.
+        share: that as a part of its revenue: the sum of the magnitudes of its parts, by the settlement where that is larger.
         fails: whether that is more than may be.
         figures: the figures that differ, the largest difference first.
     """
@@ -84,10 +82,9 @@ class BatteryDifference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both roads side by side, for one year.
+    """Both settlements side by side, for one operating year.
 
     Attributes:
-        year: the operating year.
         batteries: how many were compared.
         figures: how many figures were compared.
         reports: CSVs that were there to be read.
@@ -95,7 +92,7 @@ class Comparison:
         others: CSVs of no dataset that is read.
         worst_usd: the largest difference of one figure.
         differing: batteries to be shown, the largest share first.
-        problems: what is wrong with a file, by the file; without it the comparison does not agree.
+        problems: what is wrong with a file, by the file; with any the comparison does not agree.
         seconds: how long it took.
     """
 
@@ -121,17 +118,13 @@ class Comparison:
         return not self.problems and not any(battery.fails for battery in self.differing)
 
 
-Tell = Callable[[str, bool], None]
-"""Told what is being done, and whether something is finished."""
-
-
 def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> Comparison:
     """Settle a refreshed year a second time, straight from ERCOT's reports, and compare its revenue with the results.
 
     Args:
         settings: where reports and results are.
         year: the operating year.
-        tell: told how it goes.
+        tell: called with the progress.
 
     Raises:
         NotRefreshedError: there are no results of the year.
@@ -149,13 +142,14 @@ def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> 
         )
     folder = ReportFolder(settings.reports, year, say)
     try:
-        _, again = settle_boards(
+        again = settle(
             folder,
             year,
-            second_road_batteries(registry),
+            handed_in(registry),
             _user_nodes(settings),
+            intervals=False,
             tell=lambda done, of: say(f"{done} of {of} batteries settled", done == of),
-        )
+        ).leaderboard_monthly
     except UnusableRowsError as error:
         problems = "; ".join(f"{file}: {problem}" for file, problem in folder.problems.items())
         raise InputError(
@@ -184,12 +178,8 @@ def has_reports(folder: Path) -> bool:
     return folder.is_dir() and any(path.suffix.lower() in {".csv", ".zip"} for path in folder.rglob("*"))
 
 
-def second_road_batteries(registry: pd.DataFrame) -> pd.DataFrame:
-    """Names, pairs and a user's sizes as the second settlement takes them.
-
-    Args:
-        registry: rows of `bess_registry`.
-    """
+def handed_in(registry: pd.DataFrame) -> pd.DataFrame:
+    """Names, pairs and a user's sizes of `bess_registry`, as the second settlement takes them."""
     user_mw = registry["capacity_mw"].where(registry["capacity_source"] == "user")
     user_mwh = registry["energy_mwh"].where(registry["energy_source"] == "user")
     names = registry[["battery", "gen_resource", "load_resource", "esr_resource"]]
@@ -203,20 +193,12 @@ def second_road_batteries(registry: pd.DataFrame) -> pd.DataFrame:
 
 def _user_nodes(settings: Settings) -> pd.DataFrame:
     """Nodes of the user's battery table, with the days for which they hold."""
-    rows = read_user_table(settings.registry_csv) if settings.registry_csv else []
-    return pd.DataFrame(
-        [
-            (
-                row.battery,
-                row.settlement_point,
-                pd.Timestamp(row.valid_from or "2000-01-01"),
-                pd.Timestamp(row.valid_to or "2199-12-31"),
-            )
-            for row in rows
-            if row.settlement_point
-        ],
-        columns=list(USER_NODE_COLUMNS),
+    rows = (
+        [row for row in read_user_table(settings.registry_csv) if row.settlement_point] if settings.registry_csv else []
     )
+    days = [(pd.Timestamp(row.valid_from or "2000-01-01"), pd.Timestamp(row.valid_to or "2199-12-31")) for row in rows]
+    nodes = [(row.battery, row.settlement_point, *both) for row, both in zip(rows, days, strict=True)]
+    return pd.DataFrame(nodes, columns=list(USER_NODE_COLUMNS))
 
 
 def _results(settings: Settings, table: str, year: int) -> pd.DataFrame:

@@ -1,9 +1,6 @@
-"""ERCOT's report files as the second road reads them: any folder, CSV or ZIP or ZIP in ZIP, the newest publication last.
+"""ERCOT's report files as a source of the second settlement: CSV, ZIP or ZIP in ZIP in any folder, the newest publication last.
 
-Belongs here: finding report files, telling datasets apart by their headings, times of publication, reading CSV with pandas.
-Does not: what a value means (settlement.py). Nothing of the package that makes rollups of reports is imported.
-
-A file that cannot be read is left out and named in `ReportFolder.problems`: whoever compares must say so.
+A file that cannot be read is left out and named in `ReportFolder.problems`; no comparison agrees then.
 """
 
 from __future__ import annotations
@@ -20,14 +17,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 
 from bess_assets.second_settlement.source import FLAG, Piece, plain
 
@@ -37,27 +33,10 @@ BYTES_AT_ONCE = 30_000_000
 
 _POSTED = re.compile(r"\.(\d{8})\.(\d{6})(\d{3})\.")
 """Post time in ERCOT's names: rpt.00013052.0000000000000000.20260223.050149776.60_Day_..zip"""
-_NO_MEMBER_TIME = datetime(1980, 1, 1)  # noqa: DTZ001  what a ZIP says that was told no time; wall clock like all others
-TIMES = ("deliverydate", "scedtimestamp", "intervaltime")
+_NO_MEMBER_TIME = datetime(1980, 1, 1)  # noqa: DTZ001  the time of a ZIP's member that has none; wall clock like all others
+_TIMES = ("deliverydate", "scedtimestamp", "intervaltime")
 _CURVE = re.compile(r"(mw|price)\d+$")
 """Offer curves are most of a disclosure's columns, and nothing is settled by them."""
-_PLANS_OF_2014 = (
-    "Delivery Date",
-    "QSE Name",
-    "Resource Name",
-    "Hour Ending",
-    "Status",
-    "High Sustained Limit",
-    "Low Sustained Limit",
-    "High Emergency Limit",
-    "Low Emergency Limit",
-    "Reg Up",
-    "Reg Down",
-    "RRS",
-    "NSPIN",
-)
-"""Headings of the operating plans of September to December 2014, whose files have none."""
-
 _LARGEST_BYTES = 4 * 2**30
 _LARGEST_RATIO = 1_000
 _DEEPEST = 4
@@ -69,10 +48,13 @@ _UNREADABLE = (
     lzma.LZMAError,
     struct.error,
     EOFError,
-    NotImplementedError,
     RuntimeError,
     ValueError,
 )
+"""Whatever reading a damaged file raises; NotImplementedError and pyarrow's errors are among them."""
+
+Tell = Callable[[str, bool], None]
+"""Called with what is being done, and whether something is finished."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +65,11 @@ class Report:
         path: the file that it is or lies in.
         members: names within ZIPs, the outermost first; none for a bare CSV.
         published: when ERCOT published it, Central wall clock.
-        certainty: what says so: 2 a post time in a name, 1 a time in a ZIP, 0 the file's own time.
+        certainty: where that is from: 2 a post time in a name, 1 a time in a ZIP, 0 the file's own time.
         dataset: folder of the dataset's rollups.
         headings: as spelled.
-        headed: False where the first line is a row.
         size: bytes.
-        checksum: CRC-32 where a ZIP says it.
+        checksum: CRC-32 where a ZIP holds it.
     """
 
     path: Path
@@ -97,18 +78,31 @@ class Report:
     certainty: int
     dataset: str
     headings: tuple[str, ...]
-    headed: bool
     size: int
     checksum: int | None
 
     @property
     def label(self) -> str:
         """Name for messages."""
-        return " > ".join([str(self.path), *self.members])
+        return _label(self.path, self.members)
+
+    def content(self) -> bytes:
+        """All bytes.
+
+        Raises:
+            One of `_UNREADABLE`.
+        """
+        content = b"" if self.members else self.path.read_bytes()
+        outer: Path | io.BytesIO = self.path
+        for member in self.members:
+            with zipfile.ZipFile(outer) as archive:
+                content = archive.read(member)
+            outer = io.BytesIO(content)
+        return content
 
 
-Tell = Callable[[str, bool], None]
-"""Told what is being done, and whether something is finished."""
+def _label(path: Path, members: Sequence[str]) -> str:
+    return " > ".join([str(path), *members])
 
 
 class ReportFolder:
@@ -117,7 +111,7 @@ class ReportFolder:
     Args:
         folder: searched through all its subfolders.
         year: the operating year wanted.
-        tell: told how it goes.
+        tell: called with the progress.
 
     Attributes:
         by_report: an hour's label is judged report by report.
@@ -151,8 +145,6 @@ class ReportFolder:
     def __str__(self) -> str:
         return str(self._folder)
 
-    # --- finding ------------------------------------------------------------------------------------------------------
-
     def _look_into(self, path: Path) -> list[Report]:
         """Reports of one file on disk."""
         try:
@@ -161,12 +153,10 @@ class ReportFolder:
                 with zipfile.ZipFile(path) as archive:
                     return list(self._members(path, (), archive, on_disk))
             with path.open("rb") as file:
-                start = [file.readline(_LONGEST_LINE), file.readline(_LONGEST_LINE)]
-            found = self._recognised(path, (), start, (on_disk, 0), path.stat().st_size, None)
+                return self._recognised(path, (), file, (on_disk, 0), path.stat().st_size, None)
         except _UNREADABLE as error:
             self._broken(str(path), error)
             return []
-        return [found] if found else []
 
     def _members(
         self, path: Path, above: tuple[str, ...], archive: zipfile.ZipFile, on_disk: datetime
@@ -175,81 +165,69 @@ class ReportFolder:
         for info in archive.infolist():
             members = (*above, info.filename)
             suffix = Path(info.filename).suffix.lower()
+            if suffix not in {".zip", ".csv"}:
+                continue
             try:
-                if suffix in {".zip", ".csv"}:
-                    _refuse_explosives(info, len(members))
+                _refuse_explosives(info, len(members))
                 if suffix == ".zip":
                     with zipfile.ZipFile(io.BytesIO(archive.read(info))) as inner:
                         yield from self._members(path, members, inner, on_disk)
-                elif suffix == ".csv":
-                    with archive.open(info) as file:
-                        start = [file.readline(_LONGEST_LINE), file.readline(_LONGEST_LINE)]
-                    time = datetime(*info.date_time)  # noqa: DTZ001  wall clock, as ZIPs have it
-                    packed = (on_disk, 0) if time == _NO_MEMBER_TIME else (time, 1)
-                    found = self._recognised(path, members, start, packed, info.file_size, info.CRC)
-                    if found:
-                        yield found
+                    continue
+                time = datetime(*info.date_time)  # noqa: DTZ001  wall clock, as ZIPs have it
+                packed = (on_disk, 0) if time == _NO_MEMBER_TIME else (time, 1)
+                with archive.open(info) as file:
+                    yield from self._recognised(path, members, file, packed, info.file_size, info.CRC)
             except _UNREADABLE as error:
-                self._broken(" > ".join([str(path), *members]), error)
+                self._broken(_label(path, members), error)
 
     def _recognised(
         self,
         path: Path,
         members: tuple[str, ...],
-        start: list[bytes],
+        file: IO[bytes],
         known_time: tuple[datetime, int],
         size: int,
         checksum: int | None,
-    ) -> Report | None:
+    ) -> list[Report]:
         """The report, if it is of a dataset that is read."""
         if not size:
-            self.problems[" > ".join([str(path), *members])] = "it is empty, without even headings"
-            return None
-        lines = list(csv.reader([line.decode("utf-8-sig") for line in start if line], skipinitialspace=True))
+            self.problems[_label(path, members)] = "it is empty, without even headings"
+            return []
+        start = [file.readline(_LONGEST_LINE).decode("utf-8-sig") for _ in range(2)]
+        lines = list(csv.reader(filter(None, start), skipinitialspace=True))
         headings = tuple(lines[0]) if lines else ()
         name = Path(members[-1] if members else path.name).name
-        headed = True
-        if "completecop" in plain(name) and headings and re.match(r"\d", headings[0].strip()):
-            headings, headed = _PLANS_OF_2014, False
         dataset = dataset_of(headings, lines[1] if len(lines) > 1 else [], name)
         if dataset is None:
             self.others += 1
-            return None
-        # The nearest name that tells a post time, from the CSV outwards.
-        for place in (*reversed(members), path.name):
-            match = _POSTED.search(Path(place).name)
-            if match:
-                second = datetime.strptime(match[1] + match[2], "%Y%m%d%H%M%S")  # noqa: DTZ007  Central wall clock
-                known_time = second.replace(microsecond=int(match[3]) * 1000), 2
-                break
-        return Report(path, members, *known_time, dataset, headings, headed, size, checksum)
+            return []
+        # The nearest name that has a post time, from the CSV outwards.
+        posted = filter(None, (_POSTED.search(Path(place).name) for place in (*reversed(members), path.name)))
+        for match in list(posted)[:1]:
+            second = datetime.strptime(match[1] + match[2], "%Y%m%d%H%M%S")  # noqa: DTZ007  Central wall clock
+            known_time = second.replace(microsecond=int(match[3]) * 1000), 2
+        return [Report(path, members, *known_time, dataset, headings, size, checksum)]
 
     def _once(self, found: list[Report]) -> list[Report]:
         """Oldest publication first; of equal contents the one whose time of publication is surest, then the latest."""
-        alike: dict[tuple[str, int], list[Report]] = {}
-        for report in found:
-            alike.setdefault((report.dataset, report.size), []).append(report)
-        kept: list[Report] = []
-        for group in alike.values():
-            contents: dict[Any, Report] = {}
-            checksums = Counter(self._checksum(report) for report in group) if len(group) > 1 else Counter()
-            for report in group:
-                # Many files of one size are different: only an equal checksum makes reading the whole worth while.
-                same = len(group) > 1 and checksums[self._checksum(report)] > 1
-                key = hashlib.sha256(self._bytes(report) or report.label.encode()).digest() if same else report.label
-                other = contents.get(key)
-                self.copies += other is not None
-                if other is None or (report.certainty, report.published) > (other.certainty, other.published):
-                    contents[key] = report
-            kept += contents.values()
-        return sorted(kept, key=lambda report: (report.published, report.label))
+        alike = Counter((report.dataset, report.size) for report in found)
+        sums = {
+            report: (report.dataset, report.size, self._checksum(report))
+            for report in found
+            if alike[report.dataset, report.size] > 1
+        }
+        # Many files of one size are different: only an equal checksum makes reading the whole worth while.
+        same = Counter(sums.values())
+        contents: dict[bytes | str, Report] = {}
+        for report in sorted(found, key=lambda report: (report.certainty, report.published)):
+            data = self._bytes(report) if report in sums and same[sums[report]] > 1 else None
+            key = hashlib.sha256(report.dataset.encode() + data).digest() if data else report.label
+            self.copies += key in contents
+            contents[key] = report
+        return sorted(contents.values(), key=lambda report: (report.published, report.label))
 
     def _checksum(self, report: Report) -> int:
-        if report.checksum is not None:
-            return report.checksum
-        return zlib.crc32(self._bytes(report) or b"")
-
-    # --- reading ------------------------------------------------------------------------------------------------------
+        return zlib.crc32(self._bytes(report) or b"") if report.checksum is None else report.checksum
 
     def pieces(self, folder: str, years: Sequence[int]) -> Iterator[Piece]:
         """Rows of the reports that may hold the operating year; reports with the same headings together."""
@@ -260,11 +238,11 @@ class ReportFolder:
         for done, report in enumerate(reports, start=1):
             self._tell(f"{folder}: report {done:,} of {len(reports):,}", False)
             data = self._bytes(report)
-            # Cheap first: a year that stands nowhere among the bytes stands in no date.
+            # Cheap first: a year that is nowhere among the bytes is in no date.
             if data is None or str(self._year).encode() not in data:
                 continue
             self._held.add(report)
-            if waiting and (size > BYTES_AT_ONCE or _layout(report) != _layout(waiting[0][0])):
+            if waiting and (size > BYTES_AT_ONCE or report.headings != waiting[0][0].headings):
                 yield from self._piece(waiting)
                 waiting, size = [], 0
             waiting.append((report, data))
@@ -274,91 +252,56 @@ class ReportFolder:
 
     def _piece(self, waiting: list[tuple[Report, bytes]]) -> Iterator[Piece]:
         """Reports of one layout as one piece, less those that cannot be read; none if nothing is left."""
-        together = self._together(waiting)
+        if not waiting:
+            return
         labels = [report.label for report, _ in waiting]
-        if together is None:
-            frames = {report.label: self._table(report, data) for report, data in waiting}
-            found = {label: frame for label, frame in frames.items() if frame is not None}
-            if not found:
+        table, rows = _joined(waiting)
+        if table is None:
+            tables = {report.label: self._table(report, data) for report, data in waiting}
+            read = {label: table for label, table in tables.items() if table is not None}
+            if not read:
                 return
-            labels, rows = list(found), [len(frame) for frame in found.values()]
-            frame = pd.concat(found.values(), ignore_index=True)
-        else:
-            frame, rows = together
+            labels, rows = list(read), [table.num_rows for table in read.values()]
+            table = pa.concat_tables(read.values())
         numbers = np.repeat(np.arange(len(rows)) + self._number, rows)
         self._number += len(rows)
         name = labels[0] if len(labels) == 1 else f"{labels[0]} .. {labels[-1]}"
-        yield Piece(name, tuple(map(str, frame.columns)), numbers, partial(_texts, frame))
-
-    def _together(self, waiting: list[tuple[Report, bytes]]) -> tuple[pd.DataFrame, list[int]] | None:
-        """Many small reports read in one go, and the rows of each; None if anything is odd about one of them, which reading each alone then names.
-
-        Opening a table takes longer than reading a few hundred rows, and real-time prices are 35,000 reports a year.
-        """
-        if len(waiting) < 2:
-            return None
-        report = waiting[0][0]
-        bodies = [data.split(b"\n", 1)[1] if report.headed else data for _, data in waiting if b"\n" in data]
-        bodies = [body if body.endswith(b"\n") or not body else body + b"\n" for body in bodies]
-        rows = [body.count(b"\n") for body in bodies]
-        whole = b"".join(bodies)
-        if len(bodies) != len(waiting) or whole.count(b",") != sum(rows) * (len(report.headings) - 1):
-            return None
-        try:
-            frame = _cells(report, whole, 0)
-        except (pd.errors.ParserError, ValueError):
-            return None
-        if len(frame) != sum(rows) or _problem(frame):
-            return None
-        return frame, rows
+        yield Piece(name, tuple(table.column_names), numbers, table.column)
 
     def holds_a_day_after(self, folder: str, year: int) -> bool:
         """Whether a report that was not handed out holds a day of the next year."""
         for report in self.reports.get(folder, []):
-            if report in self._held:
-                continue
-            data = self._bytes(report)
+            data = None if report in self._held else self._bytes(report)
             if data is None or str(year + 1).encode() not in data:
                 continue
-            frame = self._table(report, data)
-            if frame is not None and _years(frame[_time_heading(frame)]).eq(year + 1).any():
+            table = self._table(report, data)
+            if table is not None and year + 1 in _years(table):
                 return True
         return False
 
-    def _table(self, report: Report, data: bytes) -> pd.DataFrame | None:
+    def _table(self, report: Report, data: bytes) -> pa.Table | None:
         """Rows of a report as text; None, and the problem noted, if it breaks off or its times cannot be read."""
         try:
-            line = _uneven_line(data, len(report.headings))
-            if line:
-                self.problems[report.label] = f"line {line} has not {len(report.headings)} cells, as the first has"
-                return None
-            frame = _cells(report, data, 1 if report.headed else 0)
-        except (pd.errors.ParserError, ValueError) as error:
+            table = _cells(report, _body(data))
+        except ValueError as error:
             self._broken(report.label, error)
             return None
-        problem = _problem(frame)
+        problem = _problem(table)
         if problem:
             self.problems[report.label] = problem
             return None
-        return frame
+        return table
 
     def _bytes(self, report: Report) -> bytes | None:
         """Content of a report; None, and a problem noted, if it cannot be read."""
         try:
-            if not report.members:
-                return report.path.read_bytes()
-            data: Any = report.path
-            for member in report.members:
-                with zipfile.ZipFile(data) as archive:
-                    content = archive.read(member)
-                data = io.BytesIO(content)
+            return report.content()
         except _UNREADABLE as error:
             self._broken(report.label, error)
             return None
-        return content
 
     def _broken(self, label: str, error: Exception) -> None:
-        self.problems[label] = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        self.problems[label] = next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _refuse_explosives(info: zipfile.ZipInfo, depth: int) -> None:
@@ -367,9 +310,8 @@ def _refuse_explosives(info: zipfile.ZipInfo, depth: int) -> None:
     Raises:
         BadZipFile: it is too large, too dense or too deep.
     """
-    if info.file_size > _LARGEST_BYTES or (
-        info.file_size > 2**20 and info.file_size > _LARGEST_RATIO * max(info.compress_size, 1)
-    ):
+    dense = info.file_size > 2**20 and info.file_size > _LARGEST_RATIO * max(info.compress_size, 1)
+    if info.file_size > _LARGEST_BYTES or dense:
         raise zipfile.BadZipFile(f"unpacks from {info.compress_size:,} to {info.file_size:,} bytes, as no report does")
     if depth > _DEEPEST:
         raise zipfile.BadZipFile(f"ZIPs in ZIPs, more than {_DEEPEST} deep")
@@ -417,75 +359,74 @@ def dataset_of(headings: Sequence[str], first_row: Sequence[str], name: str) -> 
     return dataset
 
 
-def _texts(frame: pd.DataFrame, heading: str) -> pa.ChunkedArray:
-    texts = pa.array(frame[heading], type=pa.string(), from_pandas=True)
-    return texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
+def _body(data: bytes) -> bytes:
+    """The rows below the headings, each with its end of line."""
+    body = data.partition(b"\n")[2]
+    return body if not body or body.endswith(b"\n") else body + b"\n"
 
 
-def _layout(report: Report) -> tuple[tuple[str, ...], bool]:
-    return report.headings, report.headed
+def _joined(waiting: list[tuple[Report, bytes]]) -> tuple[pa.Table | None, list[int]]:
+    """Reports of one layout read in one go, and the rows of each; no table if anything is odd, which reading each alone then names.
 
-
-def _cells(report: Report, data: bytes, skip_lines: int) -> pd.DataFrame:
-    """Cells as text, of the columns that may be wanted."""
-    wanted = [n for n, heading in enumerate(report.headings) if not _CURVE.search(plain(heading))]
-    headings = [report.headings[n] for n in wanted]
-    try:
-        frame = pd.read_csv(
-            io.BytesIO(data),
-            header=None,
-            skiprows=skip_lines,
-            names=range(len(report.headings)),
-            usecols=wanted,
-            index_col=False,
-            dtype=str,
-            keep_default_na=False,
-            skipinitialspace=True,
-            encoding="utf-8-sig",
-        )
-    except pd.errors.EmptyDataError:
-        return pd.DataFrame({heading: pd.Series([], dtype="str") for heading in headings})
-    return frame.set_axis(headings, axis=1)
-
-
-def _uneven_line(data: bytes, cells: int) -> int:
-    """Number of the first line with more or fewer cells than there are headings, counted from 1; 0 if there is none. Blank lines count for nothing.
-
-    pandas fills up a short line without a word, so that a file that breaks off would look like one with blanks.
+    Opening a table takes longer than reading a few hundred rows, and real-time prices are 35,000 reports a year.
     """
-    lines = data.count(b"\n") + (not data.endswith(b"\n"))
-    if data.count(b",") == lines * (cells - 1):
-        return 0
-    rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), skipinitialspace=True)
-    return next((rows.line_num for row in rows if row and len(row) != cells), 0)
+    bodies = [_body(data) for _, data in waiting]
+    rows = [body.count(b"\n") for body in bodies]
+    try:
+        table = _cells(waiting[0][0], b"".join(bodies))
+    except ValueError:
+        return None, rows
+    return None if table.num_rows != sum(rows) or _problem(table) else table, rows
 
 
-def _time_heading(frame: pd.DataFrame) -> str:
-    return next(str(heading) for heading in frame.columns if plain(str(heading)) in TIMES)
+def _cells(report: Report, body: bytes) -> pa.Table:
+    """Cells as text, of the columns that may be wanted.
+
+    Raises:
+        ValueError: a row has more or fewer cells than there are headings, or is no text.
+    """
+    wanted = {str(n): heading for n, heading in enumerate(report.headings) if not _CURVE.search(plain(heading))}
+    if not body.strip():
+        return pa.table({heading: pa.array([], pa.string()) for heading in wanted.values()})
+    names = [str(n) for n in range(len(report.headings))]
+    try:
+        table = pa_csv.read_csv(
+            pa.BufferReader(body.replace(b', "', b',"')),
+            pa_csv.ReadOptions(column_names=names, use_threads=False),
+            convert_options=pa_csv.ConvertOptions(
+                include_columns=list(wanted), column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        row = re.search(r"Row #(\d+): Expected \d+ columns", str(error))
+        line = int(row[1]) + 1 if row else None
+        raise ValueError(f"line {line} has not {len(names)} cells, as the first has" if line else str(error)) from error
+    return table.rename_columns(list(wanted.values()))
 
 
-def _years(times: pd.Series[Any]) -> pd.Series[Any]:
-    """The year of each date or stamp as written, NaN where none stands."""
-    return pd.to_numeric(times.drop_duplicates().str.extract(r"(?<!\d)((?:19|20)\d\d)(?!\d)")[0])
+def _years(table: pa.Table) -> set[int]:
+    """The years of the dates or stamps of a report, as written."""
+    heading = next(heading for heading in table.column_names if plain(heading) in _TIMES)
+    texts = " ".join(table.column(heading).unique().to_pylist())
+    return {int(year) for year in re.findall(r"(?<!\d)((?:19|20)\d\d)(?!\d)", texts)}
 
 
 _TIME = re.compile(r"(\d\d?/\d\d?/\d{4}|\d{4}-\d\d-\d\d)([ T]\d\d?:\d\d(:\d\d)?)?")
 _LABEL = re.compile(r"\d{1,3}(\.0)?(:\d\d)?")
-_YES_OR_NO = re.compile(r"[YyNn]?")
 _CHECKED = {
-    **dict.fromkeys(TIMES, _TIME),
+    **dict.fromkeys(_TIMES, _TIME),
     **dict.fromkeys(("hourending", "deliveryhour", "deliveryinterval", "intervalnumber"), _LABEL),
-    **dict.fromkeys(FLAG, _YES_OR_NO),
+    **dict.fromkeys(FLAG, re.compile(r"[YyNn]?")),
 }
 
 
-def _problem(frame: pd.DataFrame) -> str | None:
+def _problem(table: pa.Table) -> str | None:
     """What makes the times of a report useless, if anything does."""
-    for heading in map(str, frame.columns):
+    for heading in table.column_names:
         pattern = _CHECKED.get(plain(heading))
         if pattern is None:
             continue
-        for value in frame[heading].unique():
+        for value in table.column(heading).unique().to_pylist():
             if not pattern.fullmatch(value.strip()):
                 return f"{value!r} in column {heading.strip()!r} cannot be read"
     return None

@@ -67,6 +67,7 @@ REAL_TIME_AWARDS = {
 
 Values = Callable[[Piece], dict[str, "pd.Series[Any]"]]
 """Quantities of the rows of a piece, by column."""
+Scratch = duckdb.DuckDBPyConnection
 
 
 class Table:
@@ -74,38 +75,36 @@ class Table:
 
     Args:
         scratch: the database.
-        name: of the table; no two are the same.
-        texts: columns that are text; `time` is UTC, all others are numbers.
-        columns: all columns; `name` and `time`, the first two, are the key of a row.
+        folder: the dataset, and the name of the table.
+        numbers: columns that are numbers, beside `name` and `time` (UTC), the key of a row.
+        texts: columns that are text.
     """
 
-    def __init__(
-        self, scratch: duckdb.DuckDBPyConnection, name: str, columns: Sequence[str], texts: Sequence[str]
-    ) -> None:
+    def __init__(self, scratch: Scratch, folder: str, numbers: Iterable[str], texts: Iterable[str] = ()) -> None:
         self._scratch = scratch
-        self._name = name
-        self.columns = columns
-        self._types = dict.fromkeys(columns, "float64") | dict.fromkeys(texts, "object") | {"time": "datetime64[s]"}
+        self._folder = folder
+        self._types = {"name": "object", "time": "datetime64[s]", **dict.fromkeys(numbers, "float64")}
+        self._types |= dict.fromkeys(texts, "object")
         sql = {"object": "VARCHAR", "float64": "DOUBLE", "datetime64[s]": "TIMESTAMP_S"}
-        scratch.execute(f"CREATE TABLE {name} ({', '.join(f'{c} {sql[self._types[c]]}' for c in columns)})")
+        scratch.execute(f"CREATE TABLE {folder} ({', '.join(f'{c} {sql[kind]}' for c, kind in self._types.items())})")
 
     def add(self, rows: pd.DataFrame) -> None:
         """Keep the rows whose time is known."""
-        known = rows.loc[rows["time"].notna(), list(self.columns)]
-        self._scratch.from_arrow(pa.Table.from_pandas(known, preserve_index=False)).insert_into(self._name)
+        known = rows.loc[rows["time"].notna(), list(self._types)]
+        self._scratch.from_arrow(pa.Table.from_pandas(known, preserve_index=False)).insert_into(self._folder)
 
     def of(self, names: Iterable[str]) -> pd.DataFrame:
         """Rows of some resources, points or products, the last of each key, by name and time."""
-        self._scratch.execute(
-            f"SELECT * FROM {self._name} WHERE name IN (SELECT unnest(?)) ORDER BY rowid", [sorted(names)]
-        )
-        rows = self._scratch.df().astype(self._types)
+        query = f"SELECT * FROM {self._folder} WHERE name IN (SELECT unnest(?)) ORDER BY rowid"
+        rows = self._scratch.execute(query, [sorted(names)]).df().astype(self._types)
         return rows.drop_duplicates(["name", "time"], keep="last").sort_values(["name", "time"], ignore_index=True)
 
     def points(self) -> set[str]:
-        """Settlement points in the column `node`."""
-        self._scratch.execute(f"SELECT DISTINCT node FROM {self._name} WHERE node IS NOT NULL")
-        return {point for (point,) in self._scratch.fetchall()}
+        """Settlement points in the column `node`, if the dataset has one."""
+        if "node" not in self._types:
+            return set()
+        query = f"SELECT DISTINCT node FROM {self._folder} WHERE node IS NOT NULL"
+        return {point for (point,) in self._scratch.execute(query).fetchall()}
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def _rated(piece: Piece) -> dict[str, pd.Series[Any]]:
     return {name: piece.numbers(headings) for name, headings in RATINGS.items()}
 
 
-def read_hourly(
+def _hourly(
     source: Source,
     folder: str,
     year: int,
@@ -167,11 +166,8 @@ def read_hourly(
     series: Sequence[str],
     values: Values,
     wanted: set[str] | None,
-    *,
-    quarter_hours: bool = False,
-    sixty_day: bool = True,
 ) -> Reading:
-    """Read a dataset with dates and hour labels.
+    """Read a dataset with dates and hour labels; prices of real time (RT_..) have intervals within the hour.
 
     Of the two clock-change days all rows are held until the dataset is read, because what a label means there depends on the labels beside it.
 
@@ -183,9 +179,8 @@ def read_hourly(
         series: headings of the column that names a row's resource, point or product.
         values: quantities of the rows.
         wanted: names that are kept; None keeps all.
-        quarter_hours: True where rows have an interval within the hour.
-        sixty_day: True where the end of the year was published in the next.
     """
+    quarter_hours, sixty_day = folder.startswith("RT_"), not folder.endswith("prices")
     # The labels of a price report that holds one quarter-hour mean something beside those of the whole day only.
     by_report = source.by_report and sixty_day
     odd_days = clock_changes(year)
@@ -230,58 +225,55 @@ def read_hourly(
     return Reading(table, _distinct(days), _distinct(seen), _distinct(labels), _NO_RUNS)
 
 
-def day_ahead(source: Source, scratch: duckdb.DuckDBPyConnection, folder: str, year: int, wanted: set[str]) -> Reading:
-    """Awards, node, QSE and ratings of resources in a day-ahead dataset, by hour."""
+def read_sixty_day(source: Source, scratch: Scratch, folder: str, year: int, wanted: set[str]) -> Reading:
+    """Read a dataset of the 60-day disclosure.
+
+    Args:
+        source: the published rows.
+        scratch: takes the rows of resources.
+        folder: the dataset.
+        year: the operating year.
+        wanted: names of resources that are kept.
+    """
+    read = _metered if folder == "SCED_SMNE" else _sced if folder.startswith("SCED") else _day_ahead
+    return read(source, scratch, folder, year, wanted)
+
+
+def _day_ahead(source: Source, scratch: Scratch, folder: str, year: int, wanted: set[str]) -> Reading:
+    """Awards, ratings, node and QSE by hour."""
     load_side = folder == "DAM_Load_Resources"
+    awards = LOAD_AWARDS if load_side else AWARDS
 
     def values(piece: Piece) -> dict[str, pd.Series[Any]]:
-        awards = LOAD_AWARDS if load_side else AWARDS
         found = {name: _awarded(piece, *headings) for name, headings in awards.items()}
         return found | _rated(piece) | {"node": piece.texts(NODE), "qse": piece.texts(QSE)}
 
-    columns = ("name", "time", *AWARDS, *RATINGS, "node", "qse")
-    table = Table(scratch, folder, columns, ("name", "node", "qse"))
-    return read_hourly(source, folder, year, table, LOAD_NAME if load_side else NAME, values, wanted)
+    table = Table(scratch, folder, (*AWARDS, *RATINGS), ("node", "qse"))
+    return _hourly(source, folder, year, table, LOAD_NAME if load_side else NAME, values, wanted)
 
 
-def plans(source: Source, scratch: duckdb.DuckDBPyConnection, year: int, wanted: set[str]) -> Reading:
+def plans(source: Source, scratch: Scratch, year: int, wanted: set[str]) -> Reading:
     """Ratings of resources in the current operating plan, by hour."""
-    table = Table(scratch, "COP_Snapshots", ("name", "time", *RATINGS), ("name",))
-    return read_hourly(source, "COP_Snapshots", year, table, NAME, _rated, wanted)
+    return _hourly(source, "COP_Snapshots", year, Table(scratch, "COP_Snapshots", RATINGS), NAME, _rated, wanted)
 
 
-def point_prices(source: Source, scratch: duckdb.DuckDBPyConnection, folder: str, year: int, points: set[str]) -> Table:
+def point_prices(source: Source, scratch: Scratch, folder: str, year: int, points: set[str]) -> Table:
     """$/MWh of settlement points, by hour (DA_prices) or quarter-hour (RT_prices)."""
 
     def values(piece: Piece) -> dict[str, pd.Series[Any]]:
         return {"price": piece.numbers(("settlementpointprice",))}
 
-    return _prices(source, scratch, folder, year, NODE, values, points)
+    return _hourly(source, folder, year, Table(scratch, folder, ["price"]), NODE, values, points).table
 
 
-def clearing_prices(source: Source, scratch: duckdb.DuckDBPyConnection, folder: str, year: int) -> pd.DataFrame:
+def clearing_prices(source: Source, scratch: Scratch, folder: str, year: int) -> pd.DataFrame:
     """$/MW by time, a column a product, by hour (AS_prices) or quarter-hour (RT_AS_prices)."""
 
     def values(piece: Piece) -> dict[str, pd.Series[Any]]:
         return {"price": piece.numbers(("mcpc",)), "name": piece.texts(PRODUCT).str.lower()}
 
-    rows = _prices(source, scratch, folder, year, PRODUCT, values, None).of(PRODUCTS)
+    rows = _hourly(source, folder, year, Table(scratch, folder, ["price"]), PRODUCT, values, None).table.of(PRODUCTS)
     return rows.pivot(index="time", columns="name", values="price").reindex(columns=list(PRODUCTS))
-
-
-def _prices(
-    source: Source,
-    scratch: duckdb.DuckDBPyConnection,
-    folder: str,
-    year: int,
-    series: Sequence[str],
-    values: Values,
-    wanted: set[str] | None,
-) -> Table:
-    table = Table(scratch, folder, ("name", "time", "price"), ("name",))
-    by_quarter = folder.startswith("RT_")
-    read_hourly(source, folder, year, table, series, values, wanted, quarter_hours=by_quarter, sixty_day=False)
-    return table
 
 
 SCED_OUTPUT = {
@@ -292,11 +284,10 @@ SCED_OUTPUT = {
 _NO_RUNS = pd.DataFrame({"stamp": NO_TIMES, "quarter": NO_TIMES, "seconds": pd.Series([], dtype="float64")})
 
 
-def sced(source: Source, scratch: duckdb.DuckDBPyConnection, folder: str, year: int, wanted: set[str]) -> Reading:
-    """Telemetry, base points, real-time awards, QSE and ratings of resources in a SCED dataset, and how long each run holds."""
-    storage = folder == "SCED_ESR_Resources"
-    columns = ("name", "time", "output", "base_point", *RATINGS, "qse", *(PRODUCTS if storage else ()))
-    table = Table(scratch, folder, columns, ("name", "qse"))
+def _sced(source: Source, scratch: Scratch, folder: str, year: int, wanted: set[str]) -> Reading:
+    """Telemetry, base points, ratings, real-time awards and QSE by run, and how long each run holds."""
+    awards = REAL_TIME_AWARDS if folder == "SCED_ESR_Resources" else {}
+    table = Table(scratch, folder, ("output", "base_point", *RATINGS, *awards), ["qse"])
     autumn = autumn_day(year)
     days, seen, stamps, later = [NO_TIMES], [_NONE_SEEN], [], []
     for piece in source.pieces(folder, (year, year + 1)):
@@ -313,8 +304,7 @@ def sced(source: Source, scratch: duckdb.DuckDBPyConnection, folder: str, year: 
             "base_point": part.numbers(("basepoint",)),
             **_rated(part),
         }
-        if storage:
-            found |= {product: _awarded(part, parts, ()) for product, parts in REAL_TIME_AWARDS.items()}
+        found |= {product: _awarded(part, parts, ()) for product, parts in awards.items()}
         rows = rows.assign(qse=part.texts(QSE), **found)
         # Whether the autumn day has flags is known at the end.
         later.append(rows[rows["day"] == autumn])
@@ -353,11 +343,11 @@ def _holds(starts: pd.Series[Any], year: int) -> pd.DataFrame:
     return pieces[pieces["seconds"] > 0].sort_values(["stamp", "quarter"], ignore_index=True)
 
 
-def metered(source: Source, scratch: duckdb.DuckDBPyConnection, year: int, wanted: set[str]) -> Reading:
+def _metered(source: Source, scratch: Scratch, folder: str, year: int, wanted: set[str]) -> Reading:
     """Settlement metered net energy (SMNE) in MWh, by quarter-hour; the interval number is the place in the day (section 6)."""
-    table = Table(scratch, "SCED_SMNE", ("name", "time", "mwh"), ("name",))
+    table = Table(scratch, folder, ["mwh"])
     days, seen = [NO_TIMES], [_NONE_SEEN]
-    for piece in source.pieces("SCED_SMNE", (year, year + 1)):
+    for piece in source.pieces(folder, (year, year + 1)):
         end, number = piece.wall_times(("intervaltime",)), ("intervalnumber",)
         rows = pd.DataFrame({"name": piece.texts(("resourcecode", "resourcename"))})
         rows["day"] = (end - pd.Timedelta(seconds=1)).dt.normalize()

@@ -28,7 +28,7 @@ import pandas as pd
 
 from bess_assets.second_settlement import readings
 from bess_assets.second_settlement.board import Horizon, at_points, daily_sums, leaderboards, spreads
-from bess_assets.second_settlement.clock import HOUR, QUARTER, day_start, intervals, operating_days
+from bess_assets.second_settlement.clock import HOUR, QUARTER, day_start, intervals_of, operating_days
 from bess_assets.second_settlement.readings import PRODUCTS, Reading, Table
 from bess_assets.second_settlement.source import Source, UnusableRowsError
 
@@ -61,80 +61,62 @@ USER_NODE_COLUMNS = ("battery", "settlement_point", "first_day", "last_day")
 
 @dataclass(frozen=True)
 class Settlement:
-    """One operating year, settled: tables of the batteries' expected intervals, days, months and of the year.
+    """One operating year, settled: tables of the batteries' expected intervals, of the months and of the year.
 
     Attributes:
-        quarter_hours: battery, interval_start, operating_day, quantities, prices and money of energy.
-        hours: battery, product, interval_start, operating_day, award, price and money of ancillary services.
-        daily: battery, operating_day and the sums of `board.daily_sums`.
         leaderboard: rows in order; columns as in `board.BOARD_COLUMNS`.
         leaderboard_monthly: the same by month.
+        daily: battery, operating_day and the sums of `board.daily_sums`.
+        quarter_hours: battery, interval_start, operating_day, quantities, prices and money of energy; no rows if not asked for.
+        hours: battery, product, interval_start, operating_day, award, price and money of ancillary services; the same.
     """
 
-    quarter_hours: pd.DataFrame
-    hours: pd.DataFrame
-    daily: pd.DataFrame
     leaderboard: pd.DataFrame
     leaderboard_monthly: pd.DataFrame
+    daily: pd.DataFrame
+    quarter_hours: pd.DataFrame
+    hours: pd.DataFrame
 
 
-def settle(source: Source, year: int, batteries: pd.DataFrame, user_nodes: pd.DataFrame | None = None) -> Settlement:
-    """Settle one operating year of the batteries, with every interval in memory.
-
-    Args:
-        source: the published rows.
-        year: the operating year.
-        batteries: names and pairs, see the top of this module.
-        user_nodes: settlement points that win over the data: battery, settlement_point, first_day, last_day (both inclusive).
-
-    Raises:
-        UnusableRowsError: a file has no usable time column (names file and column), or nothing holds a day of the year.
-    """
-    with _read(source, year, batteries, user_nodes) as year_read:
-        block = _settle(year_read, year_read.fleet)
-        boards = leaderboards(block.daily, block.fleet, year_read.horizon)
-    quarter_hours = _long(block.energy, _by_quarter(block.expected, intervals(year, QUARTER)))
-    hours = [
-        _long(grids, block.expected & grids["exists"]).assign(product=product)
-        for product, grids in block.services.items()
-    ]
-    return Settlement(quarter_hours, pd.concat(hours, ignore_index=True), block.daily, *boards)
-
-
-def settle_boards(
+def settle(
     source: Source,
     year: int,
     batteries: pd.DataFrame,
     user_nodes: pd.DataFrame | None = None,
+    *,
+    intervals: bool = True,
     at_once: int = AT_ONCE,
     tell: Callable[[int, int], None] | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The boards of one operating year, some batteries at a time, so that a year of real size fits in memory.
+) -> Settlement:
+    """Settle one operating year, some batteries at a time, so that a year of real size fits in memory.
 
     Args:
         source: the published rows, read once.
         year: the operating year.
         batteries: names and pairs, see the top of this module.
-        user_nodes: see `settle`.
+        user_nodes: settlement points that win over the data: battery, settlement_point, first_day, last_day (both inclusive).
+        intervals: False leaves out the tables of quarter-hours and hours.
         at_once: batteries settled together.
         tell: called with how many batteries of how many are settled.
 
-    Returns:
-        leaderboard and leaderboard_monthly of all batteries, as in `Settlement`.
-
     Raises:
-        UnusableRowsError: as `settle`.
+        UnusableRowsError: a file has no usable time column (names file and column), or nothing holds a day of the year.
     """
-    days, fleets = [], []
+    days, fleets, quarter_hours, hours = [], [], [pd.DataFrame()], [pd.DataFrame()]
     with _read(source, year, batteries, user_nodes) as year_read:
         count = len(year_read.fleet)
         for first in range(0, max(count, 1), at_once):
             block = _settle(year_read, year_read.fleet.iloc[first : first + at_once])
             days.append(block.daily)
             fleets.append(block.fleet)
+            if intervals:
+                quarter_hours.append(_long(block.energy, block.expected_quarters))
+                for product, grids in block.services.items():
+                    hours.append(_long(grids, block.expected_hours & grids["exists"]).assign(product=product))
             if tell:
                 tell(min(first + at_once, count), count)
-        return leaderboards(pd.concat(days, ignore_index=True), pd.concat(fleets), year_read.horizon)
+    daily, quarters, services = (pd.concat(parts, ignore_index=True) for parts in (days, quarter_hours, hours))
+    return Settlement(*leaderboards(daily, pd.concat(fleets), year_read.horizon), daily, quarters, services)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------------
@@ -172,29 +154,24 @@ def _read(source: Source, year: int, batteries: pd.DataFrame, user_nodes: pd.Dat
         TemporaryDirectory(prefix="bess_second_settlement_") as folder,
         duckdb.connect(str(Path(folder) / "scratch.duckdb"), config={"memory_limit": "500MB"}) as scratch,
     ):
-        datasets: dict[str, Reading] = {}
-        for side, folders in SIDES.items():
-            wanted = set(fleet[side].dropna())
-            for name in folders:
-                if name == "SCED_SMNE":
-                    datasets[name] = readings.metered(source, scratch, year, wanted)
-                else:
-                    read = readings.sced if name.startswith("SCED") else readings.day_ahead
-                    datasets[name] = read(source, scratch, name, year, wanted)
+        datasets = {
+            name: readings.read_sixty_day(source, scratch, name, year, set(fleet[side].dropna()))
+            for side, folders in SIDES.items()
+            for name in folders
+        }
         horizon = _horizon(source, year, datasets)
         fleet = _expect(fleet, horizon, datasets)
-        points = {
-            point for name in ("DAM_Gen_Resources", "DAM_ESR_Resources") for point in datasets[name].table.points()
-        }
-        points |= set(nodes["settlement_point"])
+        points = {point for reading in datasets.values() for point in reading.table.points()} | set(
+            nodes["settlement_point"]
+        )
         at_nodes = {
             name: readings.point_prices(source, scratch, name, year, points) for name in ("DA_prices", "RT_prices")
         }
         of_products = {
             name: readings.clearing_prices(source, scratch, name, year) for name in ("AS_prices", "RT_AS_prices")
         }
-        wanted = set(fleet["gen_resource"].dropna()) | set(fleet["esr_resource"].dropna())
-        plans = readings.plans(source, scratch, year, wanted)
+        planned = set(fleet["gen_resource"].dropna()) | set(fleet["esr_resource"].dropna())
+        plans = readings.plans(source, scratch, year, planned)
         yield _YearRead(year, horizon, fleet, datasets, plans, nodes, at_nodes, of_products)
 
 
@@ -231,9 +208,7 @@ def _expect(fleet: pd.DataFrame, horizon: Horizon, datasets: Mapping[str, Readin
         names = fleet.loc[~fleet["load_as_only"] | (side != "load_resource"), side].dropna()
         seen = pd.concat([datasets[name].seen for name in folders])
         found.append(names.rename("name").reset_index().merge(seen, on="name"))
-        # A name under which no row of the year knows the battery is none of the year's.
-        known = pd.concat([datasets[name].seen["name"] for name in folders])
-        fleet = fleet.assign(**{f"{side}_seen": fleet[side].where(fleet[side].isin(known), None)})
+        fleet[f"{side}_seen"] = fleet[side].where(fleet[side].isin(seen["name"]), None)
     days = pd.concat(found).groupby("battery")["day"].agg(["min", "max"])
     fleet = fleet.join(days, how="inner")
     fleet["first_expected"] = fleet["min"].where(fleet["min"] != horizon.first_day, pd.Timestamp(horizon.year, 1, 1))
@@ -250,14 +225,16 @@ class _Block:
 
     Attributes:
         fleet: by battery, with sizes and QSE.
-        expected: the expected hours.
+        expected_quarters: True in expected quarter-hours.
+        expected_hours: True in expected hours.
         energy: grids of quarter-hours.
         services: grids of hours, by product.
         daily: a row a battery and expected day, as `board.daily_sums` has it.
     """
 
     fleet: pd.DataFrame
-    expected: Grid
+    expected_quarters: Grid
+    expected_hours: Grid
     energy: dict[str, Grid]
     services: dict[str, dict[str, Grid]]
     daily: pd.DataFrame
@@ -295,7 +272,7 @@ def _by_quarter(hourly: Grid, quarters: pd.DatetimeIndex) -> Grid:
 
 def _settle(year: _YearRead, fleet: pd.DataFrame) -> _Block:
     """Settle some of the batteries that were read."""
-    quarters, hours = intervals(year.year, QUARTER), intervals(year.year, HOUR)
+    quarters, hours = intervals_of(year.year, QUARTER), intervals_of(year.year, HOUR)
     rows = {name: _Rows(year.datasets[name], fleet[side]) for side, names in SIDES.items() for name in names}
     fleet = fleet.join(_ratings(year.plans, fleet, rows)).assign(qse=_qse(rows))
     existing = _existing(year.clearing_prices["AS_prices"], hours)
@@ -304,10 +281,11 @@ def _settle(year: _YearRead, fleet: pd.DataFrame) -> _Block:
     prices = _priced(year.point_prices["DA_prices"], nodes, hours)
     energy = _energy(year, fleet, quarters, awards["energy"], nodes, at_points(prices, nodes), rows)
     services = _services(year, hours, awards, existing, rows["SCED_ESR_Resources"])
-    expected = _expected(fleet, hours)
-    daily = daily_sums(energy, services, _by_quarter(expected, quarters), expected, sold, nodes, spreads(prices))
+    expected = _expected(fleet, quarters), _expected(fleet, hours)
+    daily = daily_sums(energy, services, *expected, sold, nodes, spreads(prices))
+    # A name under which no row of the year knows the battery is none of the year's.
     fleet = fleet.assign(**{side: fleet[f"{side}_seen"] for side in SIDES})
-    return _Block(fleet, expected, energy, services, daily)
+    return _Block(fleet, *expected, energy, services, daily)
 
 
 def _expected(fleet: pd.DataFrame, times: pd.DatetimeIndex) -> Grid:
@@ -452,7 +430,7 @@ def _services(
 ) -> dict[str, dict[str, Grid]]:
     """Awards, prices and money of each product by hour (sections 3.1, 3.2 and 4), missing before it exists."""
     da_mcpc, rt_mcpc = (year.clearing_prices[name] for name in ("AS_prices", "RT_AS_prices"))
-    quarters = intervals(year.year, QUARTER)
+    quarters = intervals_of(year.year, QUARTER)
     rtc = (hours >= RTC)[:, None]
     services = {}
     for product in PRODUCTS:

@@ -17,9 +17,9 @@ from click.testing import CliRunner, Result
 from bess_assets.cli import main
 from bess_assets.cli.state import comparison_lines
 from bess_assets.second_settlement import compare
-from bess_assets.second_settlement.compare import REVENUE, Comparison, compare_reports, second_road_batteries
+from bess_assets.second_settlement.compare import REVENUE, Comparison, compare_reports, handed_in
 from bess_assets.second_settlement.csv_reports import ReportFolder
-from bess_assets.second_settlement.settlement import settle_boards
+from bess_assets.second_settlement.settlement import settle
 from bess_assets.second_settlement.words import COLUMNS
 from bess_assets.settings import Settings, load_settings
 from bess_assets_tests.second_settlement.small_reports import YEAR, market, write
@@ -86,7 +86,7 @@ def test_a_month_that_only_one_side_has_is_a_difference() -> None:
     assert oak.fails
 
 
-def test_the_second_road_takes_a_users_sizes_and_what_the_registry_says_of_pairs() -> None:
+def test_the_second_settlement_takes_a_users_sizes_and_what_the_registry_says_of_pairs() -> None:
     registry = pd.DataFrame(
         {
             "battery": ["A", "B"],
@@ -101,7 +101,7 @@ def test_the_second_road_takes_a_users_sizes_and_what_the_registry_says_of_pairs
             "energy_source": ["cop", "user"],
         }
     )
-    batteries = second_road_batteries(registry)
+    batteries = handed_in(registry)
     assert batteries["charging_known"].tolist() == [False, True]
     assert batteries["load_as_only"].tolist() == [True, False]
     assert batteries["user_capacity_mw"].fillna(-1).tolist() == [10.0, -1]
@@ -127,7 +127,7 @@ def agreeing(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "energy_source": [None],
         }
     )
-    _, months = settle_boards(ReportFolder(settings.reports, YEAR), YEAR, second_road_batteries(registry))
+    months = settle(ReportFolder(settings.reports, YEAR), YEAR, handed_in(registry)).leaderboard_monthly
     for name, table in (("bess_registry", registry), ("leaderboard_monthly", months)):
         path = settings.results / name / f"{YEAR}.parquet"
         path.parent.mkdir(parents=True)

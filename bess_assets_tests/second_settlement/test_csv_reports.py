@@ -16,7 +16,7 @@ import pytest
 
 from bess_assets.second_settlement import readings
 from bess_assets.second_settlement.csv_reports import ReportFolder, dataset_of
-from bess_assets.second_settlement.settlement import USER_NODE_COLUMNS, Settlement, settle, settle_boards
+from bess_assets.second_settlement.settlement import USER_NODE_COLUMNS, Settlement, settle
 from bess_assets_tests.second_settlement.small_reports import (
     DAY,
     PAIR,
@@ -47,7 +47,9 @@ def day_ahead(folder: Path, year: int = YEAR) -> pd.DataFrame:
     """The battery's day-ahead rows by time, from the day-ahead report alone: no settlement, which takes a second."""
     reports = ReportFolder(folder, year)
     with duckdb.connect() as scratch:
-        rows = readings.day_ahead(reports, scratch, "DAM_Gen_Resources", year, {"OAK_BESS1"}).table.of({"OAK_BESS1"})
+        rows = readings.read_sixty_day(reports, scratch, "DAM_Gen_Resources", year, {"OAK_BESS1"}).table.of(
+            {"OAK_BESS1"}
+        )
     assert reports.problems == {}
     return rows
 
@@ -227,16 +229,6 @@ def test_a_report_of_the_next_year_closes_the_year_and_a_number_that_looks_like_
     assert settle(ReportFolder(tmp_path, YEAR), YEAR, PAIR).leaderboard.iloc[0]["edition"] == "final"
 
 
-def test_plans_of_2014_without_headings_are_known_by_name(tmp_path: Path) -> None:
-    row = "09/02/2014,QX,OAK_BESS1,01:00,ON,10,0,10,0,0,0,0,0\n"
-    (tmp_path / "CompleteCOP_11012014.csv").write_text(row * 2, encoding="utf-8")
-    reports = ReportFolder(tmp_path, 2014)
-    (piece,) = reports.pieces("COP_Snapshots", (2014, 2015))
-    assert piece.rows == 2
-    assert piece.texts(("resourcename",)).tolist() == ["OAK_BESS1"] * 2
-    assert piece.numbers(("highsustainedlimit",)).tolist() == [10.0] * 2
-
-
 def test_some_batteries_at_a_time_give_the_same_boards(tmp_path: Path) -> None:
     write(tmp_path, market())
     elm = {name: rows.replace({"OAK_BESS1": "ELM_BESS1", "OAK_LD1": "ELM_LD1"}) for name, rows in market().items()}
@@ -246,12 +238,11 @@ def test_some_batteries_at_a_time_give_the_same_boards(tmp_path: Path) -> None:
     )
     whole = settle(ReportFolder(tmp_path, YEAR), YEAR, pairs)
     told: list[tuple[int, int]] = []
-    board, monthly = settle_boards(
-        ReportFolder(tmp_path, YEAR), YEAR, pairs, at_once=1, tell=lambda done, of: told.append((done, of))
-    )
+    parts = settle(ReportFolder(tmp_path, YEAR), YEAR, pairs, at_once=1, tell=lambda done, of: told.append((done, of)))
     assert told == [(1, 2), (2, 2)]
-    pd.testing.assert_frame_equal(board, whole.leaderboard)
-    pd.testing.assert_frame_equal(monthly, whole.leaderboard_monthly)
+    for table in ("leaderboard", "leaderboard_monthly"):
+        pd.testing.assert_frame_equal(getattr(parts, table), getattr(whole, table))
+    assert len(parts.quarter_hours) == len(whole.quarter_hours)
 
 
 @pytest.mark.real
