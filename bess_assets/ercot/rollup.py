@@ -251,12 +251,11 @@ class Merge:
     def tables(self, connection: duckdb.DuckDBPyConnection, counts: Counts) -> Iterator[pa.Table]:
         """The rows that are kept, in order of time; dropped ones are counted."""
         for days in self._stretches():
-            found = [_aligned(table, self.kinds) for file in self._files for table in file.rows(days)]
-            table = pa.concat_tables(found).unify_dictionaries().combine_chunks()
-            del found
+            found = (_aligned(table, self.kinds) for file in self._files for table in file.rows(days))
             if days[0] not in self._touched:
-                yield table
+                yield from found
                 continue
+            table = pa.concat_tables(found).unify_dictionaries().combine_chunks()
             order = self._kept(connection, table, counts)
             for first in range(0, len(order), self._most):
                 yield table.take(pa.array(order[first : first + self._most]))
