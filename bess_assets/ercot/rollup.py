@@ -90,6 +90,7 @@ class DayFile:
         self.in_order = True
         self._held: tuple[int, pa.Table] | None = None
         self._open: pq.ParquetFile | None = None
+        self._last_days: list[int] = []
         last = 0
         for group in range(self._file.num_row_groups):
             days = _days(self._file.read_row_group(group, columns=["operating_day"]))
@@ -99,6 +100,7 @@ class DayFile:
                 self.in_order &= day >= last
                 last = day
                 self.pieces.setdefault(day, []).append((group, first, end - first))
+            self._last_days.append(last)
 
     @property
     def _file(self) -> pq.ParquetFile:
@@ -140,6 +142,13 @@ class DayFile:
     def named(self, table: pa.Table) -> pa.Table:
         """Rows as the file has them, under the names and types of parsed rows."""
         return table
+
+    def release(self, day: int) -> None:
+        """Drop the row group that is kept, and close the file, if they have no later rows than those of a day."""
+        if self._held is not None and self._last_days[self._held[0]] <= day:
+            self._held = None
+        if max(self.pieces) <= day:
+            self.close()
 
     def close(self) -> None:
         """Close the file until rows are asked for again."""
@@ -246,6 +255,8 @@ class Merge:
         self._files = [*([built] if built else []), *new]
         self._touched = {day for file in new for day in file.pieces}
         self.kinds = _common(file.kinds() for file in self._files)
+        for file in self._files:
+            file.close()
         self._most = max(stretch_bytes // (_VALUE_BYTES * len(self.kinds)), 1)
 
     def tables(self, connection: duckdb.DuckDBPyConnection, counts: Counts) -> Iterator[pa.Table]:
@@ -254,13 +265,14 @@ class Merge:
             found = (_aligned(table, self.kinds) for file in self._files for table in file.rows(days))
             if days[0] not in self._touched:
                 yield from found
-                continue
-            table = pa.concat_tables(found).unify_dictionaries().combine_chunks()
-            order = self._kept(connection, table, counts)
-            for first in range(0, len(order), self._most):
-                yield table.take(pa.array(order[first : first + self._most]))
-        for file in self._files:
-            file.close()
+            else:
+                table = pa.concat_tables(found).unify_dictionaries().combine_chunks()
+                order = self._kept(connection, table, counts)
+                for first in range(0, len(order), self._most):
+                    yield table.take(pa.array(order[first : first + self._most]))
+                del table
+            for file in self._files:
+                file.release(days[-1])
 
     def _stretches(self) -> Iterator[list[int]]:
         """Days to be merged together, and days to be copied together."""

@@ -351,6 +351,20 @@ def test_only_days_with_a_new_report_are_merged(reports, built, monkeypatch):
     assert len(rows_of(built, "dam_gen_resources", columns=("report",))) == 3 * 48
 
 
+def test_a_merge_holds_no_row_group_of_a_scratch_file_that_it_has_read(reports, built, monkeypatch):
+    held: list[int] = []
+    choose = merging.Merge._kept
+
+    def chosen(self, connection, table, counts):
+        held.append(sum(file._held is not None for file in self._files))
+        return choose(self, connection, table, counts)
+
+    monkeypatch.setattr(merging.Merge, "_kept", chosen)
+    monkeypatch.setattr(rolling, "_BATCH_BYTES", 1)
+    roll_up(three_days(reports, range(1, 7)), built, memory_limit_bytes=1_000)
+    assert held == [1] * 6
+
+
 def test_nothing_is_written_where_nothing_is_new(reports, built):
     put(reports / GEN, awards(award(DAY, 1)))
     roll_up(reports, built)
