@@ -1,6 +1,6 @@
-"""Work in several threads whose results come in order, so that the same inputs give the same rows whatever is done first.
+"""Work in several threads with its results in order: the same inputs give the same rows, whichever item is done first.
 
-Belongs here: making the next items while the last one is worked on. Does not: what is worked on. NumPy and Arrow let other threads run while they compute.
+NumPy and Arrow let other threads run while they compute.
 """
 
 from collections import deque
@@ -39,6 +39,6 @@ def in_order(threads: int, work: Callable[[Item], Made], items: Iterable[Item]) 
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            # whoever stops taking, or an error: what has not begun is not begun
+            # after the last taker or an error no further item is begun
             for future in waiting:
                 future.cancel()

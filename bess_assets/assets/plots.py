@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageFont
 
-FloatArray = npt.NDArray[np.float64]
+from bess_assets.ercot.arrays import FloatArray
 
 _WIDTH, _HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 96, 24, 34, 26

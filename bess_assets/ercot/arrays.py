@@ -9,7 +9,7 @@ IntArray = npt.NDArray[np.int64]
 """Seconds, day numbers, positions."""
 BoolArray = npt.NDArray[np.bool_]
 CodeArray = npt.NDArray[np.integer]
-"""Integers of any width that stand for texts or other distinct values."""
+"""Integers of any width, each the code of a text or another distinct value."""
 SecondsArray = npt.NDArray[np.int16]
 """Observed seconds of quarter-hours, up to 900."""
 SourceArray = npt.NDArray[np.int8]

@@ -1,6 +1,6 @@
 """Columns of Parquet files of any era under canonical names, as typed numpy arrays, batch by batch.
 
-A column of few distinct values is read as codes and the values that they stand for; the last value is that of a blank. Each distinct text is parsed once a
+A column of few distinct values is read as codes and the value of each code; the last value is that of a blank. Each distinct text is parsed once a
 batch: a year of SCED holds 35,000 stamps in 31 million rows.
 """
 
@@ -302,7 +302,7 @@ class Rows:
         return Rows(self._source, batch, self.group)
 
     def texts(self, name: str) -> tuple[CodeArray, list[str]]:
-        """Codes (-1 where blank) and the trimmed texts they stand for."""
+        """Codes (-1 where blank) and the trimmed text of each code."""
         if not self.has(name):
             return np.full(self.count, -1, dtype=np.int32), []
 
@@ -340,7 +340,7 @@ class Rows:
         infinite = np.isinf(values)
         unusable = int(infinite.sum())
         if pa.types.is_floating(column.type):
-            # a NaN that is no null: something was reckoned wrong before the file was written
+            # a NaN that is no null: a computation failed before the file was written
             unusable += int(np.isnan(values).sum()) - column.null_count
         if unusable:
             self._source.unusable_numbers[name] += unusable
@@ -348,7 +348,7 @@ class Rows:
         return np.asarray(values, dtype=np.float64)
 
     def coded(self, name: str, kind: str = "") -> tuple[CodeArray, Any]:
-        """Codes of a column of days, hours, intervals, flags or stamps, and the values they stand for.
+        """Codes of a column of days, hours, intervals, flags or stamps, and the value of each code.
 
         Args:
             name: the column.

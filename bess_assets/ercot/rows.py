@@ -1,8 +1,7 @@
 """Rows of any rollup, found or built, as typed columns at their UTC place in an operating year: readers of rows see no label, flag or heading.
 
-A rollup built from reports stores the UTC start of each row, and that is read. A rollup of somebody's own holds labels: a date with an hour ending and an
-interval, the stamp of a SCED run, or the end of a metered interval with its number. A known series is one that a reader asks for by name; rows of all others
-are only counted.
+A built rollup stores the UTC start of each row, and that is read. A found rollup holds labels: a date with an hour ending and an interval, the stamp of a SCED
+run, or the end of a metered interval with its number. A known series is one that a reader names; rows of all others are only counted.
 """
 
 from collections import Counter
@@ -246,7 +245,7 @@ class Codes:
     def find(self, codes: CodeArray, texts: Sequence[str]) -> tuple[BoolArray, IntArray]:
         """Where a batch's codes are texts known from the start, and our codes there: as many as are True.
 
-        Most rows of a rollup are strangers': they are told by a byte each, and only the others get a number.
+        Most rows of a rollup are of other texts: each costs a byte, and only the known ones get a number.
         """
         table = self._table(texts)
         known = ((table >= 0) & (table < self.known))[codes]
