@@ -1,5 +1,6 @@
 """The project's own promises: what the README and .ci/run say, what the package declares, what starts quickly."""
 
+import ast
 import importlib.metadata
 import os
 import re
@@ -171,3 +172,27 @@ def test_the_glossary_explains_forty_terms_once_each_in_order() -> None:
     assert all(table == sorted(table, key=str.lower) for table in tables)
     terms = [term for table in tables for term in table]
     assert len(set(terms)) == len(terms) >= 40
+
+
+def test_only_the_store_renames_stats_lists_or_locks_files_of_results_and_rollups() -> None:
+    banned = {"stat", "lstat", "rename", "unlink", "iterdir", "glob", "rglob", "scandir", "listdir", "rmdir", "touch"}
+    own_files = (
+        "store/",
+        "simulator/",
+        "second_settlement/",
+        "demo.py",
+        "ercot/reports.py",
+    )  # markets, and ERCOT's reports
+    found = []
+    for file in sorted((ROOT / "bess_assets").rglob("*.py")):
+        name = file.relative_to(ROOT / "bess_assets").as_posix()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            called = node.func if isinstance(node, ast.Call) else None
+            if isinstance(called, ast.Attribute) and not name.startswith(own_files):
+                # a path's replace takes one argument, a text's two
+                moves = called.attr == "replace" and len(node.args) == 1 and not node.keywords
+                if called.attr in banned or moves:
+                    found.append(f"{name}:{node.lineno} {called.attr}")
+            if isinstance(node, ast.ImportFrom) and node.module == "filelock" and name != "store/locks.py":
+                found.append(f"{name}:{node.lineno} filelock")
+    assert found == []

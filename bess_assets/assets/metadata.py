@@ -16,6 +16,7 @@ from bess_assets.run import result_table
 from bess_assets.settings import Settings
 from bess_assets.settlement.metrics import Period, fleet
 from bess_assets.store.journal import CheckEntry, FindingEntry, TableEntry
+from bess_assets.store.listing import size_of
 from bess_assets.store.paths import report_files, result_path
 from bess_assets.store.rollups import Registered
 from bess_assets.tables import LEADERBOARD, FileSet, Table
@@ -166,7 +167,7 @@ def files_metadata(settings: Settings, files: FileSet, year: int, entry: TableEn
         "package_version": entry["package_version"],
         "digest": entry["digest"],
         "path": dg.MetadataValue.path(str(paths[0])),
-        "files": dg.MetadataValue.md("\n".join(f"* `{path.name}` ({path.stat().st_size:,} bytes)" for path in paths)),
+        "files": dg.MetadataValue.md("\n".join(f"* `{path.name}` ({size_of(path):,} bytes)" for path in paths)),
         "inputs": dg.MetadataValue.md(_inputs_table(entry["inputs"])),
     }
 

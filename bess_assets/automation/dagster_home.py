@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from bess_assets.settings import Settings
-from bess_assets.store.paths import temporary_path
+from bess_assets.store.whole import whole
 
 HISTORY_YAML = """\
 storage:
@@ -74,13 +74,11 @@ def ensure_dagster_home(settings: Settings) -> Path:
     warning says what to add to a `dagster.yaml` that makes the history slow.
     """
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
     configuration = home / "dagster.yaml"
     for path, text in ((configuration, DAGSTER_YAML), (home / WORKSPACE_FILE, _WORKSPACE_YAML)):
         if not path.exists():
-            temporary = temporary_path(path)
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
+            with whole(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
     if not _STORAGE_NAMED.search(configuration.read_text(encoding="utf-8")):
         _log.warning(
             "Dagster writes its history slowly here: %s names no storage. Add these lines to it; the history there is read on:\n%s",

@@ -11,7 +11,7 @@ from bess_assets.ercot.rollup_names import BUILT_FOLDER
 from bess_assets.ercot.step import FINDING_KINDS
 from bess_assets.report.schema_matrix import LEGEND, NO_FILE, Matrix, matrices
 from bess_assets.settings import FOLDERS, Settings
-from bess_assets.store.made_up import RUNS_FOLDER
+from bess_assets.store.listing import size_of, sizes_by_year
 from bess_assets.store.paths import rollup_folder
 from bess_assets.store.status import State, TablePlan, YearPlan
 from bess_assets.text import Column, decimals, listed, money, number, one_line, percent
@@ -368,7 +368,7 @@ def storage_lines(settings: Settings, years: Sequence[int], width: int) -> list[
     for dataset, year in ((dataset, year) for dataset in DATASETS for year in years):
         found, built = folder.found(dataset, year), folder.built(dataset, year)
         if found is not None:
-            rows.append([dataset, year, "found", None, None, found.stat().st_size / 1e6, None, None, None])
+            rows.append([dataset, year, "found", None, None, size_of(found) / 1e6, None, None, None])
         manifest = read_manifest(built) if built is not None else None
         if manifest is not None:
             manifests.append(manifest)
@@ -397,7 +397,7 @@ def _sizes(manifests: Sequence[Mapping[str, Any]]) -> list[float | None]:
 
 
 def _megabyte_lines(settings: Settings, width: int) -> list[str]:
-    parts = [_megabytes(settings.rollups), _megabytes(settings.results)]
+    parts = [_megabytes(folder) for folder in (settings.rollups, settings.results)]
     years = sorted({year for part in parts for sizes in part.values() for year in sizes if year})
     lines: list[str] = [Line("Megabytes on disk, by the year in the file's name"), ""]
     for some in _blocks(years, width - _NAME_WIDTH - _YEAR_WIDTH, _YEAR_WIDTH):
@@ -410,25 +410,13 @@ def _megabyte_lines(settings: Settings, width: int) -> list[str]:
         lines += [*table(columns, sections, width).lines, ""]
     for name in ("rollups", "built", "results", "reports", "dagster_home"):
         path, label = getattr(settings, name), _label(name)
-        lines.append(f"{label:<{_LABEL_WIDTH}}{_size_of(path):>12,.1f} MB   {one_line(path)}")
+        lines.append(f"{label:<{_LABEL_WIDTH}}{size_of(path) / 1e6:>12,.1f} MB   {one_line(path)}")
     return lines
+
+
+def _megabytes(folder: Path) -> dict[str, dict[int | None, float]]:
+    return {name: {year: size / 1e6 for year, size in sizes.items()} for name, sizes in sizes_by_year(folder).items()}
 
 
 def _small(size: float) -> str:
     return "< 0.1" if 0 < size < 0.05 else _MEGABYTES(size)
-
-
-def _megabytes(folder: Path) -> dict[str, dict[int | None, float]]:
-    """Megabytes by folder and year; under None the files without a year in their name."""
-    sizes: dict[str, dict[int | None, float]] = {}
-    for path in folder.glob("*/*"):
-        if path.parent.name != RUNS_FOLDER and not path.name.startswith("."):
-            year = int(path.stem) if path.stem.isdigit() else None
-            of_folder = sizes.setdefault(path.parent.name, {})
-            of_folder[year] = of_folder.get(year, 0.0) + _size_of(path)
-    return sizes
-
-
-def _size_of(path: Path) -> float:
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6

@@ -524,7 +524,6 @@ class FileDescription:
 
     Attributes:
         rows: rows.
-        bytes: size of the file.
         columns: (heading, Arrow type, canonical name or None) in file order.
         missing: canonical columns that ERCOT publishes in that year and the file lacks or leaves blank in every row.
         blank: those that are there and blank in every row: as good as absent.
@@ -534,7 +533,6 @@ class FileDescription:
     """
 
     rows: int
-    bytes: int
     columns: list[tuple[str, str, str | None]]
     missing: list[str]
     blank: list[str]
@@ -604,7 +602,6 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
     there = dataset.spellings(headings)
     return FileDescription(
         rows=rows,
-        bytes=path.stat().st_size,
         columns=[(h, str(schema.field(i).type), by_heading.get(h)) for i, h in enumerate(headings)],
         missing=missing,
         blank=[name for name in missing if name in there],

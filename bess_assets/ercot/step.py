@@ -119,6 +119,10 @@ class Rollups(Protocol):
         """Existing files that may hold rows of the operating year, oldest publication first."""
         ...
 
+    def mark(self, path: Path) -> object:
+        """A value that stays the same as long as the file's content does."""
+        ...
+
     def goes_beyond(self, dataset: str, year: int) -> bool:
         """Whether a file that need not be read for the year holds rows of later days."""
         ...

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bess_assets.errors import writing
@@ -12,8 +12,10 @@ from bess_assets.report.page import page_html
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
 from bess_assets.store.files import WrittenTable
+from bess_assets.store.listing import size_of
 from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN
-from bess_assets.store.paths import report_files, result_path, temporary_path
+from bess_assets.store.paths import report_files, result_path
+from bess_assets.store.whole import whole_set
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, Table
 from bess_assets.text import csv_lines
 
@@ -43,34 +45,18 @@ def write_report(settings: Settings, year: int) -> WrittenTable:
         # The page last: where it is new, all is.
         page: lambda path: path.write_bytes(html),
     }
-    page.parent.mkdir(parents=True, exist_ok=True)
-    _in_place(writers)
+    with whole_set(list(writers)) as temporaries:
+        for (path, write), temporary in zip(writers.items(), temporaries, strict=True):
+            with writing(path):
+                write(temporary)
     return WrittenTable(
         rows=len(content.whole_year.rows),
         money_usd=None,
         coverage=None,
         digest=hashlib.sha256(html).hexdigest(),
-        bytes=sum(path.stat().st_size for path in writers),
+        bytes=sum(size_of(path) for path in writers),
         seconds=time.perf_counter() - started,
     )
-
-
-def _in_place(writers: Mapping[Path, Callable[[Path], object]]) -> None:
-    """Write all files, then put them in their places one after the other: an error leaves all of those before.
-
-    Raises:
-        WriteError: the disk is full.
-    """
-    written = {path: temporary_path(path) for path in writers}
-    try:
-        for path, write in writers.items():
-            with writing(path):
-                write(written[path])
-        for path, temporary in written.items():
-            temporary.replace(path)
-    finally:
-        for temporary in written.values():
-            temporary.unlink(missing_ok=True)
 
 
 def _write_csv(path: Path, table: Table, rows: Iterable[Row], made_up: bool) -> None:

@@ -361,9 +361,7 @@ class Results:
 
     def _files(self, table: "Table") -> list[Path]:
         """Files of a table, in the order of their years."""
-        if table.merged:
-            return sorted((self.folder / table.name).glob("*.parquet"))
-        return list(listing.yearly_files(self.folder, table.name).values())
+        return listing.table_files(self.folder, table.name, merged=table.merged)
 
     def _refuse_without_results(self) -> None:
         from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it

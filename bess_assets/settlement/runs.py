@@ -178,14 +178,9 @@ class _FileRuns:
     ambiguous: int
 
 
-def _file_runs(year: OperatingYear, dataset: str, path: Path) -> _FileRuns:
-    """Read the times of a file, once for all readers while it stays as it is: the registry and the dispatch of a year need them."""
-    stat = path.stat()
-    return _read_runs(year.year, dataset, path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
-
-
 @lru_cache(maxsize=8)
-def _read_runs(year_number: int, dataset: str, path: Path, _size: int, _changed: int, _inode: int) -> _FileRuns:
+def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _FileRuns:
+    """Read the times of a file, once for all readers while its mark stays: the registry and the dispatch of a year need them."""
     year = OperatingYear(year_number)
     starts, days = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
     groups: dict[int, tuple[int, int]] = {}
@@ -235,7 +230,9 @@ class RunReader:
         self._paths = inputs.rollups.files(dataset, inputs.year.year)
         self.log = DayLog(inputs.year, len(self._names), beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
         self.columns: set[str] = set()
-        self._files = {path: _file_runs(inputs.year, dataset, path) for path in self._paths}
+        self._files = {
+            path: _file_runs(inputs.year.year, dataset, path, inputs.rollups.mark(path)) for path in self._paths
+        }
         found = self._files.values()
         for file in found:
             self.log.saw_days(file.days)

@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bess_assets.ercot.step import Columns, StepResult
-from bess_assets.errors import InputError, InvariantError, NotRefreshedError, writing
+from bess_assets.errors import InputError, InvariantError, NotRefreshedError
 from bess_assets.store.fingerprint import whole_digest
-from bess_assets.store.paths import temporary_path
+from bess_assets.store.whole import whole
 from bess_assets.tables import Column, Table, arrow_schema
 
 SUM_TOLERANCE = 1e-8
@@ -150,18 +150,13 @@ def write_table(
         WriteError: the disk takes no more; the same.
     """
     started = time.perf_counter()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_path(path)
-    try:
-        tally = _Tally(table)
-        with writing(path), parquet_writer(table, temporary) as writer:
+    tally = _Tally(table)
+    with whole(path) as temporary:
+        with parquet_writer(table, temporary) as writer:
             groups = _conformed(table, result.chunks) if table.ledger else _all_at_once(table, result.chunks)
             _drain(groups, lambda rows: _write_group(table, writer, tally, rows), progress)
         digest = whole_digest(temporary)
         size = temporary.stat().st_size
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     written = WrittenTable(tally.rows, tally.money_usd, tally.coverage, digest, size, time.perf_counter() - started)
     _log.debug("%s: %d rows, %d bytes, %.1f s", path, written.rows, written.bytes, written.seconds)
     return written

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
-from bess_assets.errors import BessError, writing
+from bess_assets.errors import BessError
 from bess_assets.store.fingerprint import Fingerprint
-from bess_assets.store.paths import result_years, run_record_path, temporary_path
+from bess_assets.store.paths import result_years, run_record_path
+from bess_assets.store.whole import whole
 from bess_assets.tables import TABLES, YEARLY, FileSet
 
 DIED = "The process of its last run ended before it was made."
@@ -197,14 +198,8 @@ class Journal:
         self.record["tables"][name] = {"code_version": version, **entry}
 
     def _write(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_path(self.path)
-        try:
-            with writing(self.path):
-                temporary.write_text(_record_text(self.record), encoding="utf-8")
-            temporary.replace(self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole(self.path) as temporary:
+            temporary.write_text(_record_text(self.record), encoding="utf-8")
         self._changed = False
 
 

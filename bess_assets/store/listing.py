@@ -14,7 +14,8 @@ from bess_assets.store.made_up import RUNS_FOLDER
 
 Files = Mapping[int, Path]
 """The file of each year, years ascending."""
-Marks = tuple[tuple[str, tuple[int, int, int] | None], ...]
+Mark = tuple[int, int, int]
+Marks = tuple[tuple[str, Mark | None], ...]
 """Path and mark of each file; None where it is absent."""
 
 _OR_DEMO = "   (or, for a simulated market: bess demo)"
@@ -29,6 +30,12 @@ def yearly_files(results: Path, table: str) -> Files:
         return {}
     years = (name.removesuffix(".parquet") for name in names if name.endswith(".parquet"))
     return {year: folder / f"{year}.parquet" for year in sorted(int(year) for year in years if year.isdigit())}
+
+
+def table_files(results: Path, table: str, *, merged: bool) -> list[Path]:
+    """Files of a table, in the order of their years; of a merged table its one file."""
+    merged_file = results / table / "all.parquet"
+    return ([merged_file] if merged_file.is_file() else []) if merged else list(yearly_files(results, table).values())
 
 
 def require(results: Path, table: str, year: int | None) -> Files:
@@ -76,12 +83,30 @@ def last_problem(results: Path, year: int) -> str | None:
     return next((f"{dataset} {name}" for dataset, name, entry in files if entry.get("error")), None)
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder; 0 where there is neither."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def sizes_by_year(folder: Path) -> dict[str, dict[int | None, int]]:
+    """Bytes below a folder of rollups or results, by its folders and the year in a file's name; under None where the name has no year."""
+    sizes: dict[str, dict[int | None, int]] = {}
+    for path in folder.glob("*/*"):
+        if path.parent.name != RUNS_FOLDER and not path.name.startswith("."):
+            year = int(path.stem) if path.stem.isdigit() else None
+            of_folder = sizes.setdefault(path.parent.name, {})
+            of_folder[year] = of_folder.get(year, 0) + size_of(path)
+    return sizes
+
+
 def marks_of(files: Iterable[Path]) -> Marks:
     """The marks of files."""
-    return tuple((str(file), _mark(file)) for file in files)
+    return tuple((str(file), mark_of(file)) for file in files)
 
 
-def _mark(file: Path) -> tuple[int, int, int] | None:
+def mark_of(file: Path) -> Mark | None:
+    """Size, modification time in ns and inode of a file: the content stays as long as they do; None where it is absent."""
     try:
         status = file.stat()
     except OSError:

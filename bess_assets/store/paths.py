@@ -1,11 +1,10 @@
 """Where rollups, results and run records lie, by table, dataset and year."""
 
-import os
-import uuid
 from pathlib import Path
 
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER, rollup_name
 from bess_assets.settings import Settings
+from bess_assets.store.listing import mark_of
 from bess_assets.store.made_up import RUNS_FOLDER, made_up_beside_real
 from bess_assets.tables import FILE_SETS, TABLES, FileSet, Table
 
@@ -62,6 +61,10 @@ class RollupFolder:
         if not all(files):
             files.append(self.built(dataset, year))
         return [path for path in files if path is not None]
+
+    def mark(self, path: Path) -> object:
+        """Size, modification time and inode of a file: its content stays as long as they do."""
+        return mark_of(path)
 
     def goes_beyond(self, dataset: str, year: int) -> bool:
         """Whether a file that need not be read for the year holds later days: a built one of the next delivery year."""
@@ -130,11 +133,6 @@ def run_record_path(results: Path, year: int | None) -> Path:
 def recorded_years(results: Path) -> list[int]:
     """Years that have a run record, ascending."""
     return sorted(int(path.stem) for path in (results / RUNS_FOLDER).glob("*.json") if path.stem.isdigit())
-
-
-def temporary_path(path: Path) -> Path:
-    """A new name for writing beside a file; in the same folder, so that the rename is one step of the file system."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
 
 
 def remove_stale_files(settings: Settings, year: int | None) -> list[Path]:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bess_assets.errors import writing
 from bess_assets.store.fingerprint import Fingerprint, same, stamp
-from bess_assets.store.paths import temporary_path
+from bess_assets.store.whole import whole
 
 INDEX_NAME = "reports.json"
 """The index in the folder of built rollups: made anew when it is gone."""
@@ -114,10 +113,5 @@ def label_of(path: str, entry: Mapping[str, Any]) -> str:
 
 def write_json(path: Path, content: Mapping[str, Any], indent: int | None = 1) -> None:
     """Write a JSON file, whole or not at all."""
-    temporary = temporary_path(path)
-    try:
-        with writing(path):
-            temporary.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")

@@ -25,8 +25,8 @@ from bess_assets.ercot.report_rows import Parsed, iso, years_of
 from bess_assets.ercot.reports import Report
 from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, Counts, DayFile, Merge, judge, write_rollup, write_scratch
 from bess_assets.errors import InputError, writing
-from bess_assets.store.paths import temporary_path
 from bess_assets.store.report_index import Entry, TakenReports, label_of, write_json
+from bess_assets.store.whole import temporary_path
 
 _FORMAT = 1
 

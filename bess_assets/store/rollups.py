@@ -107,7 +107,7 @@ def _described(dataset: str, path: Path) -> tuple[RollupFileEntry, BessError | N
         return unusable, error
     entry = RollupFileEntry(
         rows=description.rows,
-        bytes=description.bytes,
+        bytes=seen["size"],
         fingerprint=seen,
         missing=description.missing,
         unknown=description.unknown,
