@@ -27,8 +27,9 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.editions import FINAL_CHECK
 from bess_assets.store.journal import read_run
 from bess_assets.store.locks import year_lock
-from bess_assets.store.paths import recorded_years, report_files, result_path, temporary_path
+from bess_assets.store.paths import recorded_years, report_files, result_path
 from bess_assets.store.status import plan_year
+from bess_assets.store.whole import temporary_path
 from bess_assets.tables import FILE_SETS, LEADERBOARD_REPORT, TABLES
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
@@ -329,7 +330,8 @@ def test_two_refreshes_of_a_year_cannot_mix(instance: dg.DagsterInstance, home: 
 KILLED = """
 import os, sys
 from bess_assets.refresh import materialize_year, open_instance
-from bess_assets.store.paths import result_path, temporary_path
+from bess_assets.store.paths import result_path
+from bess_assets.store.whole import temporary_path
 from bess_assets.settings import load_settings
 settings = load_settings(sys.argv[1], environ={"BESS_ROLLUPS": sys.argv[2]})
 def die(event):

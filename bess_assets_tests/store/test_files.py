@@ -34,8 +34,8 @@ from bess_assets.store.paths import (
     remove_stale_files,
     result_path,
     result_years,
-    temporary_path,
 )
+from bess_assets.store.whole import temporary_path
 from bess_assets.tables import BESS_AWARDS, Column, Table, arrow_schema
 from bess_assets.threads import in_order
 
@@ -449,7 +449,8 @@ def test_results_lie_by_table_and_year_and_merged_ones_under_all(tmp_path: Path)
 HOLD = """
 import sys, time
 from bess_assets.store.locks import year_lock
-from bess_assets.store.paths import temporary_path, result_path
+from bess_assets.store.paths import result_path
+from bess_assets.store.whole import temporary_path
 from bess_assets.settings import load_settings
 settings = load_settings(sys.argv[1], environ={})
 with year_lock(settings, 2024):
