@@ -193,7 +193,7 @@ def write_columns(
         recorded: other parts of its entry in the run record.
     """
     table = TABLES[name]
-    rows = len(columns["battery"])
+    rows = len(next(iter(columns.values())))
     complete = {c.name: columns.get(c.name, [_absent(c)] * rows) for c in table.columns}
     path = result_path(settings.results, name, year)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -152,11 +152,11 @@ def leaderboards(daily: pd.DataFrame, fleet: pd.DataFrame, horizon: Horizon) -> 
         fleet: by battery: names, sizes, QSE, pair and last expected day.
         horizon: of the year.
     """
-    daily = daily.merge(fleet[["capacity_mw"]], left_on="battery", right_index=True)
+    daily = daily.assign(capacity_mw=fleet["capacity_mw"].reindex(daily["battery"]).to_numpy())
     active = (daily["hours_sold"] > 0) | (daily["discharge_mwh"] >= 0.1 * daily["capacity_mw"])
     first = daily[active].groupby("battery")["operating_day"].min()
     fleet = fleet.assign(first_active_date=first.reindex(fleet.index).astype("datetime64[s]"))
-    daily = daily.merge(fleet[["first_active_date"]], left_on="battery", right_index=True)
+    daily = daily.assign(first_active_date=fleet["first_active_date"].reindex(daily["battery"]).to_numpy())
     daily = daily.assign(month=daily["operating_day"].dt.month).sort_values(["battery", "operating_day"])
     starts = [pd.Timestamp(year=horizon.year, month=month, day=1) for month in range(1, 13)]
     after = pd.Timestamp(year=horizon.year + 1, month=1, day=1)
