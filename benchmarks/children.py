@@ -72,7 +72,7 @@ def main() -> int:
 
 
 def ours(options: argparse.Namespace) -> Answer:
-    """Every table of the years, written, by the market functions in the assets' order."""
+    """Every table of the years, written, by the steps in the assets' order."""
     started = time.perf_counter()
     # what the steps import at their first use: Arrow asks for pandas, the checks for DuckDB
     import duckdb  # noqa: F401, PLC0415

@@ -1,7 +1,6 @@
-"""Every result table, declared once: columns, units, meaning, key, where each column comes from.
+"""Every result table, declared once: columns, units, meaning, key, where each column comes from; and the Arrow schema made from them on demand.
 
-Belongs here: plain declarations, and the Arrow schema made from them on demand.
-Does not: how a column is computed (market/), how a file is written (store/files.py). Importing this loads no pyarrow.
+Importing this loads no pyarrow.
 """
 
 from collections.abc import Iterator

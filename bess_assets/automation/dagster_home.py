@@ -52,7 +52,7 @@ DAGSTER_YAML = _OTHERS_YAML + HISTORY_YAML
 """What a new home gets."""
 
 LOCATION = "bess_assets"
-"""Name of the code location, whoever loads it: sensors, cursors and backfills belong to the name."""
+"""Name of the code location for every process that loads it: sensors, cursors and backfills belong to the name."""
 
 WORKSPACE_FILE = "workspace.yaml"
 _WORKSPACE_YAML = f"""\

@@ -1,8 +1,4 @@
-"""The five ancillary services, and the days on which the market changed.
-
-Belongs here: facts of the calendar and of the products that more than one formula needs.
-Does not: headings (datasets.py), formulas (energy.py, ancillary.py).
-"""
+"""The five ancillary services and the days on which the market changed: facts that more than one formula needs."""
 
 from datetime import date
 

@@ -1,7 +1,6 @@
-"""The shape that every step of the year has: inputs in, columns and findings out.
+"""The shape of a step, the function that computes a table: `Inputs` in, columns and findings out as `StepResult`.
 
-Belongs here: `Inputs`, `StepResult`, `Finding`: what assets, benchmarks and tests use to call a market function.
-Does not: which asset calls which function (assets/), how a table is written (store/files.py).
+A *finding* is something odd about an input that did not stop the year; a *verdict* is what a check found.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,6 @@
-"""Ancillary service revenue: what a battery's capacity awards were worth, hour by hour and product by product.
+"""Ancillary service revenue: what a battery's capacity awards were worth, hour by hour and product by product; the AS formulas of both market designs.
 
-Belongs here: the AS formulas of both settlement regimes, each written once, and the AS ledger.
-Does not: how awards are found (awards.py, dispatch.py), which prices are missing (prices.py), sums over time (daily.py).
+Awards come from awards.py and dispatch.py, clearing prices from prices.py; daily.py sums the ledger.
 """
 
 from collections.abc import Iterator

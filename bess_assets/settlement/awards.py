@@ -1,8 +1,6 @@
-"""Day-ahead awards, battery by hour.
+"""Day-ahead awards, battery by hour: the dataset of each hour, blanks and absent rows, and the parts of RRS and ECRS.
 
-Belongs here: which dataset an hour's awards come from, blanks and absent rows, the parts of RRS and ECRS.
-Does not: prices and money (energy.py, ancillary.py), which load resource is accepted (pairing.py), comparing rows with their own limits and clearing prices
-(award_checks.py).
+An *award* is day-ahead; its load side belongs to the load resource that the registry accepted. award_checks.py compares rows with what they state themselves.
 """
 
 from collections.abc import Iterator, Sequence

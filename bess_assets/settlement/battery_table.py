@@ -1,8 +1,4 @@
-"""The user's battery table (BESS_REGISTRY): what a person knows better than the data.
-
-Belongs here: reading and checking the CSV.
-Does not: applying it (registry.py, awards.py).
-"""
+"""The user's battery table (BESS_REGISTRY), read and checked: what a person knows better than the data. registry.py and awards.py apply it."""
 
 import csv
 from dataclasses import dataclass

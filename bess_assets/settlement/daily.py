@@ -1,9 +1,6 @@
-"""Sums by operating day: awards, flows, prices, and what each battery earned.
+"""Sums by operating day: awards, flows, prices with their spreads (TBn), and what each battery earned, with the counts that say how much of a day is known.
 
-Belongs here: adding quarter-hours and hours up to days, with the counts that say how much of a day is known; TBn.
-Does not: any price times quantity that is not summed from a ledger (energy.py, ancillary.py), sums over months and years (leaderboard.py).
-
-Components skip what is unknown and are null where nothing is known; totals are formed from the components of the same row.
+Components skip what is unknown and are null where nothing is known; totals are formed from the components of the same row. board.py sums the days.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

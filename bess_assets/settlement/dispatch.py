@@ -1,7 +1,6 @@
 """Quarter-hour energy of each battery, from the best quantity ERCOT publishes, and its real-time AS awards.
 
-Belongs here: choosing between settlement metering, telemetry and base points; turning MW into MWh.
-Does not: prices and money (energy.py), which resources are batteries (registry.py), the hold itself (runs.py).
+Settlement metering comes before telemetry, telemetry before base points; runs.py holds a reading until the next run and averages over quarter-hours.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,6 @@
-"""Energy revenue: what a battery's awards and flows were worth, quarter-hour by quarter-hour.
+"""Energy revenue: what a battery's awards and flows were worth, quarter-hour by quarter-hour; the energy formulas of both market designs.
 
-Belongs here: the energy formulas of both settlement regimes, each written once, and the energy ledger.
-Does not: how awards and flows are found (awards.py, dispatch.py), sums over time (daily.py).
+Awards come from awards.py, flows from dispatch.py, prices from prices.py; daily.py sums the ledger.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,4 @@
-"""The settlement point of a battery hour by hour.
-
-Belongs here: carrying a node over hours without a day-ahead row, the user's nodes.
-Does not: reading the rows (registry.py, awards.py), prices.
-"""
+"""The settlement point of a battery hour by hour: that of its day-ahead rows, carried over hours without one; the user's nodes first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,6 @@
 """Which resources are one battery: keys from names, load resources on evidence, the rename of December 2025.
 
-Belongs here: name rules, the tests a pair must pass, the choice among candidates, bridging combo and ESR names.
-Does not: reading rows or measuring the evidence (registry.py), the user's table (user_table.py).
+sides.py measures the evidence; registry.py applies the rules, and the user's table over them.
 """
 
 import re

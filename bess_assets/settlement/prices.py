@@ -1,7 +1,4 @@
-"""Settlement point prices of the points that matter, and market clearing prices for capacity.
-
-Belongs here: which points are kept, load zones' two types, what price is plausible, prices as grids.
-Does not: which node a battery settles at (nodes.py), money (energy.py, ancillary.py).
+"""Prices as grids: settlement point prices of the points that matter, and market clearing prices for capacity.
 
 The published real-time price already holds the ORDC and reliability adders: none is ever added. A missing node price stays missing: never a hub's.
 """
