@@ -364,18 +364,6 @@ def run_table(settings: Settings, year: int | None, name: str) -> TableEntry:
         return held.run_table(name)
 
 
-def run_year(settings: Settings, year: int, wait_seconds: float = 0.0) -> dict[str, TableEntry]:
-    """Make every table of a year, upstream before downstream, without Dagster.
-
-    Raises:
-        YearBusyError: another process holds the year.
-        BessError: a table cannot be made; those after it are not.
-    """
-    with hold_year(settings, year, wait_seconds) as held:
-        held.begin(list(YEARLY))
-        return {name: held.run_table(name) for name in YEARLY}
-
-
 def result_table(settings: Settings, table_name: str, year: int | None) -> ResultTable:
     """A result table, read lazily."""
     return ResultTable(TABLES[table_name], result_path(settings.results, table_name, year))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bess_assets.run import STEPS, run_year
+from bess_assets.run import STEPS, hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
 from bess_assets.store.journal import read_run
@@ -63,7 +63,10 @@ def refresh(settings: Settings, wait_seconds: float = 0.0) -> None:
     Raises:
         YearBusyError: another process holds the year.
     """
-    run_year(settings, YEAR, wait_seconds)
+    with hold_year(settings, YEAR, wait_seconds) as held:
+        held.journal.begin(list(YEARLY))  # and not whether the year fits: that would stop it before the disk is full
+        for name in YEARLY:
+            held.run_table(name)
 
 
 # --- what lies there ------------------------------------------------------------------------------------------------------------------------
