@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bess_assets.ercot.calendar import OperatingYear
-from bess_assets.ercot.datasets import METADATA_KEY
+from bess_assets.ercot.footers import METADATA_KEY
 from bess_assets.ercot.step import Finding, Inputs, StepResult
 from bess_assets.store.paths import RollupFolder
 

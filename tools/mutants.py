@@ -32,6 +32,7 @@ ROOMS = (ROOT / "bess_assets" / "ercot", ROOT / "bess_assets" / "settlement")
 TESTS = ROOT / "bess_assets_tests"
 
 BESIDE = {
+    "footers": ["ercot/test_datasets.py"],
     "daily": ["settlement/test_daily.py", "settlement/test_award_checks.py"],
     "metrics": ["settlement/test_metrics.py", "settlement/test_board.py"],
     "products": [f"settlement/test_{name}.py" for name in ("energy", "ancillary", "prices", "awards")],

@@ -1,19 +1,16 @@
-"""Every dataset of ERCOT's that is used: its headings of every era, mapped to canonical columns, and what the footer of a rollup file says of them.
+"""Every dataset of ERCOT's that is used: its headings of every era, mapped to canonical columns.
 
 Headings are compared by their letters and digits alone, in lower case, so that ERCOT's own `Telemetered Net Output ` (with its trailing space) and a rollup's
 `TelemeteredNetOutput` are one heading.
 """
 
-import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, ECRS_FIRST_DAY, RTC_FIRST_DAY
 from bess_assets.errors import InputError
@@ -25,7 +22,6 @@ stamp: wall-clock time. number: float."""
 _MAX_SOC_FIRST_DAY = date(2024, 6, 28)
 _RRS_SPLIT_FIRST_DAY = date(2022, 12, 13)
 _ALWAYS = date(2000, 1, 1)
-_CSV_SUFFIX = re.compile(r"\.(csv|txt)$", re.IGNORECASE)
 
 
 @lru_cache(maxsize=8192)
@@ -59,7 +55,7 @@ class DatasetColumn:
     only_compared: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """One dataset, one rollup folder.
 
@@ -106,61 +102,57 @@ class Dataset:
         """First delivery year that has rows."""
         return max(self.first_day.year, 2010)
 
-    def canonical(self, headings: list[str]) -> dict[str, str]:
-        """Canonical name -> preferred heading, for the columns that the headings hold."""
-        return {name: spelled[0] for name, spelled in self.spellings(headings).items()}
-
-    def spellings(self, headings: list[str]) -> dict[str, list[str]]:
-        """Canonical name -> all headings that stand for it, the preferred one first."""
+    def places(self, headings: Sequence[str]) -> dict[str, list[int]]:
+        """Canonical name -> positions of all headings that stand for it, those of the preferred spelling first."""
+        there = list(map(normal_heading, headings))
         found = {}
         for name, column in self.columns.items():
             normals = dict.fromkeys(map(normal_heading, column.headings))
-            found[name] = [heading for normal in normals for heading in headings if normal_heading(heading) == normal]
-        return {name: spelled for name, spelled in found.items() if spelled}
+            found[name] = [place for normal in normals for place, heading in enumerate(there) if heading == normal]
+        return {name: places for name, places in found.items() if places}
+
+    def canonical(self, headings: Sequence[str]) -> dict[str, str]:
+        """Canonical name -> preferred heading, for the columns that the headings hold."""
+        return {name: headings[places[0]] for name, places in self.places(headings).items()}
+
+    def knows(self, heading: str) -> bool:
+        """Whether the heading is one that some era of the dataset has."""
+        normal = normal_heading(heading)
+        read = (normal == normal_heading(own) for column in self.columns.values() for own in column.headings)
+        return any(read) or any(re.fullmatch(pattern, normal) for pattern in (*_ROLLUP_EXTRAS, *self.unread))
 
     def holds_text(self, heading: str) -> bool:
         """Whether a heading that is not read holds text: one of the known text columns, or one that no era of the dataset has."""
         return not self.knows(heading) or any(re.fullmatch(p, normal_heading(heading)) for p in _UNREAD_TEXTS)
 
-    def fits(self, headings: list[str]) -> bool:
-        """Whether a file with these headings can be one of this dataset's: every required column, and none that is another's."""
-        foreign = set(map(normal_heading, headings)) & set(map(normal_heading, self.foreign))
-        required = {name for name, column in self.columns.items() if column.required}
-        return not foreign and required <= self.canonical(headings).keys()
+    def is_foreign(self, heading: str) -> bool:
+        """Whether the heading proves a file to be another dataset's."""
+        return normal_heading(heading) in map(normal_heading, self.foreign)
 
-    def is_marked(self, headings: list[str]) -> bool:
+    def lacking(self, headings: Sequence[str]) -> list[DatasetColumn]:
+        """Required columns that none of the headings holds."""
+        there = self.places(headings)
+        return [column for name, column in self.columns.items() if column.required and name not in there]
+
+    def fits(self, headings: Sequence[str]) -> bool:
+        """Whether a file with these headings can be one of this dataset's: every required column, and none that is another's."""
+        return not any(map(self.is_foreign, headings)) and not self.lacking(headings)
+
+    def is_marked(self, headings: Sequence[str]) -> bool:
         """Whether the headings alone say that a file is one of this dataset's."""
-        there = {normal_heading(heading) for heading in headings}
-        return any(all(normal_heading(mark) in there for mark in alternative) for alternative in self.marks)
+        there = set(map(normal_heading, headings))
+        return any(there.issuperset(map(normal_heading, alternative)) for alternative in self.marks)
 
     def is_named(self, file_name: str) -> bool:
         """Whether a file's name is one that ERCOT gives to reports of this dataset."""
-        patterns = self.names or (f"{normal_heading(self.report)}.*",)
-        return any(re.fullmatch(pattern, _stem(file_name)) for pattern in patterns)
+        stem = normal_heading(re.sub(r"(?i)\.(csv|txt)$", "", file_name))
+        return any(re.fullmatch(pattern, stem) for pattern in self.names or (f"{normal_heading(self.report)}.*",))
 
-    def knows(self, heading: str) -> bool:
-        """Whether the heading is one that some era of the dataset has."""
-        normal = normal_heading(heading)
-        if any(normal == normal_heading(s) for c in self.columns.values() for s in c.headings):
-            return True
-        return any(re.fullmatch(pattern, normal) for pattern in (*_ROLLUP_EXTRAS, *self.unread))
+    def refusal(self, path: Path, problem: str, *, expected: str, remedy: str, column: str | None = None) -> InputError:
+        """The error for a rollup file of this dataset; `problem` goes on from the file's name."""
+        problem = f"{path.name} of {self.folder} {problem}"
+        return InputError(problem, dataset=self.name, file=path, column=column, expected=expected, remedy=remedy)
 
-
-@lru_cache(maxsize=64)
-def _stem(file_name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", _CSV_SUFFIX.sub("", file_name).lower())
-
-
-METADATA_KEY = b"bess_rollup"
-"""Key of what a rollup built from reports says of itself in its Parquet metadata: dataset, year, layouts, columns."""
-LAYOUT_COLUMN = "report_layout"
-BUILT_COLUMNS = ("interval_start", "operating_day", "published", "report", LAYOUT_COLUMN)
-"""Columns that a rollup built from reports has beside ERCOT's own: start of the interval or run, UTC; operating day; when the row was published,
-UTC; number of its report in the manifest; number of the report's layout in the file's metadata."""
-
-_PARTS_SOLD_EVERY_YEAR = {"rrspfr_award_mw": "rrs_award_mw", "ecrssd_award_mw": "ecrs_award_mw"}
-_SELL_EVERY_PART = {"dam_gen_resources", "dam_esr_resources", "sced_esr_resources"}
-"""The single column that may stand for a part, and the datasets whose resources sell it in every year."""
 
 # fmt: off
 _ROLLUP_EXTRAS = ("datetime", "hour", "deliverydatestr", "year", "month")
@@ -512,181 +504,9 @@ def find_dataset(name: str) -> Dataset:
     Raises:
         InputError: there is none; naming those that there are.
     """
-    for dataset in _ALL:
-        if name.lower() in {dataset.name, dataset.folder.lower()}:
-            return dataset
+    if name.lower() in DATASETS:
+        return DATASETS[name.lower()]
     raise InputError(f"No dataset is called {name}.", expected=f"one of {', '.join(DATASETS)}")
-
-
-@dataclass(frozen=True)
-class FileDescription:
-    """What the footer of a rollup file says.
-
-    Attributes:
-        rows: rows.
-        columns: (heading, Arrow type, canonical name or None) in file order.
-        missing: canonical columns that ERCOT publishes in that year and the file lacks or leaves blank in every row.
-        blank: those that are there and blank in every row: as good as absent.
-        unknown: headings that no era of the dataset has.
-        zero_filled: canonical number columns that are zero in every row, as far as the footer's statistics say.
-        year: in the file's name; None if there is none.
-    """
-
-    rows: int
-    columns: list[tuple[str, str, str | None]]
-    missing: list[str]
-    blank: list[str]
-    unknown: list[str]
-    zero_filled: list[str]
-    year: int | None = None
-
-
-def open_parquet(dataset: Dataset, path: Path, dictionaries: list[str] | None = None) -> pq.ParquetFile:
-    """The open file; `dictionaries` names the headings to read as dictionaries.
-
-    Raises:
-        InputError: the file is not readable as Parquet.
-    """
-    try:
-        return pq.ParquetFile(path, read_dictionary=dictionaries or [], pre_buffer=True)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"{path.name} of {dataset.folder} cannot be read as Parquet: {str(error).splitlines()[0]}",
-            dataset=dataset.name,
-            file=path,
-            expected="a whole Parquet file",
-            remedy="Bring the file again; a half-copied file ends without its footer.",
-        ) from error
-
-
-def report_layouts(file: pq.ParquetFile) -> list[frozenset[str]]:
-    """Canonical columns of each layout of the reports that a rollup was built from, by number; empty for any other file."""
-    metadata = file.schema_arrow.metadata or {}
-    if METADATA_KEY not in metadata:
-        return []
-    return [frozenset(layout) for layout in json.loads(metadata[METADATA_KEY])["layouts"]]
-
-
-def partly_absent(dataset: Dataset, path: Path) -> list[str]:
-    """Canonical columns that ERCOT publishes all year and that some reports of a built rollup lack: unknown in their rows."""
-    with open_parquet(dataset, path) as file:
-        layouts = report_layouts(file)
-    year = int(path.stem) if path.stem.isdigit() else 0
-    first, last = date(max(year, 1), 1, 1), date(max(year, 1), 12, 31)
-    return [
-        name
-        for name, column in dataset.columns.items()
-        if not column.only_compared
-        and column.first_day <= first
-        and column.last_day >= last
-        and 0 < sum(name in layout for layout in layouts) < len(layouts)
-    ]
-
-
-def describe_file(dataset: Dataset, path: Path) -> FileDescription:
-    """What a rollup file holds, from its footer alone.
-
-    Raises:
-        InputError: no Parquet, or a file that lacks the columns without which rows of this dataset mean nothing.
-    """
-    with open_parquet(dataset, path) as file:
-        schema, rows = file.schema_arrow, file.metadata.num_rows
-        headings = list(schema.names)
-        built = METADATA_KEY in (schema.metadata or {})
-        found = find_columns(dataset, path, file)
-        numbers = {name: own[0] for name, own in found.items() if dataset.columns[name].kind == "number"}
-        zero = [name for name, heading in numbers.items() if extent(file, headings.index(heading)).is_zero]
-    by_heading = {heading: name for name, own in found.items() for heading in own}
-    year = int(path.stem) if path.stem.isdigit() else None
-    missing = [name for name, column in dataset.columns.items() if name not in found and is_published(column, year)]
-    there = dataset.spellings(headings)
-    return FileDescription(
-        rows=rows,
-        columns=[(h, str(schema.field(i).type), by_heading.get(h)) for i, h in enumerate(headings)],
-        missing=missing,
-        blank=[name for name in missing if name in there],
-        unknown=[h for h in headings if not dataset.knows(h) and not (built and h in BUILT_COLUMNS)],
-        zero_filled=zero,
-        year=year,
-    )
-
-
-def suspicious_zeros(dataset: Dataset, description: FileDescription) -> list[str]:
-    """Columns of a file that are all zero and in no real file are: absent data filled in."""
-    there = {name for _, _, name in description.columns if name}
-    return sorted(filled_with_zeros(dataset, there, set(description.zero_filled), description.year))
-
-
-def filled_with_zeros(dataset: Dataset, there: set[str], zero: set[str], year: int | None) -> set[str]:
-    """Canonical columns that are all zero in a file of a year and in no real file are.
-
-    RRS counts if all its columns are. The part of RRS, and of ECRS, that every year's generation and storage files hold counts where no single column
-    replaces it, in files of the years after the one in which it was first published: that year's may end before.
-    """
-    suspicious = {name for name in zero if dataset.columns[name].never_all_zero}
-    rrs = {name for name in there if name.startswith("rrs") and name.endswith("_award_mw")}
-    if dataset.name in _SELL_EVERY_PART and year is not None:
-        for part, single in _PARTS_SOLD_EVERY_YEAR.items():
-            if part in zero and dataset.columns[part].first_day < date(year, 1, 1) and single not in there - zero:
-                suspicious.add(part)
-    return suspicious | (rrs if rrs <= zero else set())
-
-
-def _refusal(dataset: Dataset, path: Path, column: str, problem: str, expected: str, remedy: str) -> InputError:
-    problem = f"{path.name} of {dataset.folder} {problem}."
-    return InputError(problem, dataset=dataset.name, file=path, column=column, expected=expected, remedy=remedy)
-
-
-def require_columns(dataset: Dataset, path: Path, headings: list[str]) -> dict[str, str]:
-    """Canonical name -> heading of a file.
-
-    Raises:
-        InputError: a required column is absent, or a heading proves the file to be another dataset's; naming it and the headings that are there.
-    """
-    found = dataset.canonical(headings)
-    foreign = {normal_heading(heading) for heading in dataset.foreign}
-    for heading in headings:
-        if normal_heading(heading) in foreign:
-            problem = f"is another dataset's file: it has a column {heading!r}"
-            remedy = "Put the file into the folder of its own dataset."
-            raise _refusal(dataset, path, heading, problem, f"the headings of {dataset.report}", remedy)
-    for column in dataset.columns.values():
-        if column.required and column.name not in found:
-            expected = " or ".join(repr(h) for h in column.headings)
-            remedy = f"Check that this is {dataset.report}; its headings are {', '.join(map(repr, headings[:12]))}."
-            raise _refusal(dataset, path, column.name, f"has no column for {column.name}", expected, remedy)
-    return found
-
-
-def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str, list[str]]:
-    """Canonical name -> the headings of a file that hold it, to be joined row by row where there are several.
-
-    A column that is blank in every row is as good as absent: a rollup's producer fills absent columns with blanks. Other spellings of a
-    column (`Hour Ending` beside `hour`) are used only where the preferred one is absent.
-
-    Raises:
-        InputError: a required column is absent or blank throughout, two columns have one and the same heading, or a heading proves the file to be
-            another dataset's.
-    """
-    headings = list(file.schema_arrow.names)
-    require_columns(dataset, path, headings)
-    remedy = "Build this file again from ERCOT's reports."
-    found = {}
-    for name, spelled in dataset.spellings(headings).items():
-        column = dataset.columns[name]
-        twice = next((heading for heading in spelled if spelled.count(heading) > 1), None)
-        if twice is not None:
-            expected = "each heading once: nothing tells which of the two is meant"
-            raise _refusal(dataset, path, twice, f"has two columns {twice!r}", expected, remedy)
-        filled = [heading for heading in spelled if not is_blank(file, heading, headings.index(heading))]
-        if not filled and column.required and column.kind not in {"day", "stamp"} and file.metadata.num_rows:
-            problem = f"has a column {spelled[0]!r} that is blank in every row"
-            raise _refusal(dataset, path, spelled[0], problem, "a value in every row", remedy)
-        own = filled or (spelled if column.required else [])
-        if own:
-            first = normal_heading(own[0])
-            found[name] = [heading for heading in own if normal_heading(heading) == first]
-    return found
 
 
 def is_published(column: DatasetColumn, year: int | None) -> bool:
@@ -699,68 +519,3 @@ def is_published(column: DatasetColumn, year: int | None) -> bool:
     if year is None:
         return column.first_day < date.max
     return column.first_day < date(year, 11, 1) and column.last_day > date(year, 1, 1)
-
-
-@dataclass(frozen=True)
-class Extent:
-    """What the footer says of the values of a column, over all row groups.
-
-    Attributes:
-        rows: rows of the file.
-        nulls: how many of them are null; None where the footer doesn't say.
-        low: smallest value; None where the footer doesn't say, or there is none.
-        high: largest value.
-    """
-
-    rows: int
-    nulls: int | None = None
-    low: Any = None
-    high: Any = None
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether every row is null or blank text, as far as the footer says."""
-        if not self.rows or self.nulls == self.rows:
-            return self.rows > 0
-        return isinstance(self.low, str | bytes) and not self.low.strip() and not self.high.strip()
-
-    @property
-    def is_zero(self) -> bool:
-        """Whether every row that has a value is zero, as far as the footer says."""
-        return isinstance(self.low, int | float) and not isinstance(self.low, bool) and self.low == 0 == self.high
-
-
-def extent(file: pq.ParquetFile, position: int) -> Extent:
-    """What the footer of a file says of the column at a position of its schema."""
-    metadata = file.metadata
-    rows = metadata.num_rows
-    if metadata.num_columns != len(file.schema_arrow.names):
-        return Extent(rows)  # a nested column takes several places in the footer: positions are not those of the schema
-    nulls = 0
-    extremes: list[tuple[Any, Any]] = []
-    for group in range(metadata.num_row_groups):
-        chunk = metadata.row_group(group).column(position)
-        try:
-            said = chunk.statistics
-            if said is None or not said.has_null_count:
-                return Extent(rows)
-            nulls += said.null_count
-            if said.null_count < chunk.num_values:
-                extremes.append((said.min, said.max) if said.has_min_max else (None, None))
-        except (pa.ArrowException, ValueError, OverflowError, TypeError):
-            return Extent(rows)  # extremes of a type, or of a date, that Python has no word for
-    if not extremes or (None, None) in extremes:
-        return Extent(rows, nulls)
-    return Extent(rows, nulls, min(low for low, _ in extremes), max(high for _, high in extremes))
-
-
-def is_blank(file: pq.ParquetFile, heading: str, position: int) -> bool:
-    """Whether a column is null or blank text in every row; a column without statistics is read until a value turns up."""
-    said = extent(file, position)
-    if said.low is not None or said.nulls == said.rows:
-        return said.is_blank
-    for batch in file.iter_batches(columns=[heading]):
-        values = batch.column(0).drop_null().unique().to_pylist()
-        if any(not isinstance(value, str) or value.strip() for value in values):
-            return False
-    return said.rows > 0

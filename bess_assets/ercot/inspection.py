@@ -6,7 +6,7 @@ Nothing here stops a year: a file that cannot be read is a row that says so. Onl
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -14,22 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bess_assets.ercot.calendar import day_of_number
-from bess_assets.ercot.datasets import (
-    BUILT_COLUMNS,
-    DATASETS,
-    Dataset,
-    DatasetColumn,
-    Kind,
-    extent,
-    filled_with_zeros,
-    is_published,
-    normal_heading,
-    open_parquet,
-)
-from bess_assets.ercot.parsing import INTERVAL_END, TIME_COLUMNS, day_range
+from bess_assets.ercot.datasets import DATASETS, Dataset, DatasetColumn, Kind, is_published, normal_heading
+from bess_assets.ercot.footers import BUILT_COLUMNS, chosen, extent, filled_with_zeros, open_parquet, year_of
+from bess_assets.ercot.parsing import TIME_COLUMNS, day_range
 from bess_assets.ercot.rollup_names import rollup_name
-from bess_assets.ercot.schema_files import SCHEMA_FILE, SchemaFile, same_type
-from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable
+from bess_assets.ercot.schema_files import SCHEMA_FILE, listed_columns, same_type, spelling_of, type_family
+from bess_assets.ercot.step import Findings, Inputs, StepResult, StoredTable
 from bess_assets.errors import InputError
 
 Row = dict[str, Any]
@@ -53,33 +43,27 @@ _AVAILABILITY = (
 )
 # fmt: on
 
-Family = Literal["text", "bytes", "integer", "float", "decimal", "date", "timestamp", "boolean", "null", "other"]
-
 
 class _Types(NamedTuple):
-    """A kind of column in words, its own types, and others that parsing.py understands all the same."""
+    """A kind of column in words, the families of its own types, and of others that parsing.py understands all the same."""
 
     words: str
-    natural: set[Family]
-    readable: set[Family]
+    natural: set[str]
+    readable: set[str]
 
 
+_INTEGER = {"i", "u"}
+_BROKEN = {"f", "decimal"}
+_TEXT = {"text", "binary"}
 _KINDS: dict[Kind, _Types] = {
-    "name": _Types("text", {"text"}, {"bytes", "integer", "float", "decimal", "date", "timestamp", "boolean"}),
-    "day": _Types("a date", {"date"}, {"text", "bytes", "timestamp"}),
-    "hour": _Types("a whole number, 1 to 25", {"integer"}, {"text", "bytes", "float", "decimal"}),
-    "interval": _Types("a whole number", {"integer"}, {"text", "bytes", "float", "decimal"}),
-    "flag": _Types("text, Y or N", {"text"}, {"bytes", "integer", "boolean"}),
-    "stamp": _Types("a timestamp", {"timestamp"}, {"text", "bytes"}),
-    "number": _Types("a number", {"float", "integer", "decimal"}, {"text", "bytes"}),
+    "name": _Types("text", {"text"}, {"binary", *_INTEGER, *_BROKEN, "date", "timestamp", "boolean"}),
+    "day": _Types("a date", {"date"}, {*_TEXT, "timestamp"}),
+    "hour": _Types("a whole number, 1 to 25", _INTEGER, {*_TEXT, *_BROKEN}),
+    "interval": _Types("a whole number", _INTEGER, {*_TEXT, *_BROKEN}),
+    "flag": _Types("text, Y or N", {"text"}, {"binary", *_INTEGER, "boolean"}),
+    "stamp": _Types("a timestamp", {"timestamp"}, _TEXT),
+    "number": _Types("a number", {*_INTEGER, *_BROKEN}, _TEXT),
 }
-
-# fmt: off
-_FAMILIES: dict[str, Family] = {
-    "null": "null", "boolean": "boolean", "integer": "integer", "floating": "float", "decimal": "decimal", "date": "date",
-    "timestamp": "timestamp", "string": "text", "large_string": "text", "string_view": "text", "binary": "bytes",
-}
-# fmt: on
 
 
 # --- the year ---------------------------------------------------------------------------------------------------------------------------------
@@ -87,49 +71,34 @@ _FAMILIES: dict[str, Family] = {
 
 def rollup_schemas(inputs: Inputs) -> StepResult:
     """Each column of each rollup file that the year reads, and each that ERCOT published and a file lacks."""
-    result = StepResult(iter(()))
-    result.chunks = _schema_chunks(inputs, result)
-    return result
-
-
-def _schema_chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
-    rows: list[Row] = []
-    for dataset in DATASETS.values():
-        rows += _of_dataset(dataset, inputs, result.findings)
-    result.mismatches += _mismatches(rows)
+    findings = Findings()
+    rows = [row for dataset in DATASETS.values() for row in _of_dataset(dataset, inputs, findings)]
     names = ["dataset", "file", "position", *_ROW, "use", "mismatch"]
-    yield {name: [row[name] for row in rows] for name in names}
+    columns = {name: [row[name] for row in rows] for name in names}
+    return StepResult(iter([columns]), findings, _mismatches(rows))
 
 
-def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> list[Row]:
+def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> Iterator[Row]:
     year = inputs.year.year
     paths = inputs.rollups.files(dataset.name, year)
-    if not paths:
-        return _absent_dataset(dataset, year) if dataset.first_year <= year <= dataset.last_year else []
     by_file: dict[str, list[Row]] = {}
+    if not paths and dataset.first_year <= year <= dataset.last_year:
+        drift = "no file for the year" if dataset.in_no_figure else _Fault("no file for the year")
+        expected = (name for name, column in dataset.columns.items() if is_published(column, year))
+        by_file[NO_FILE] = [_row(dataset, ABSENT, [drift], canonical_name=name) for name in expected]
     for folder in dict.fromkeys(path.parent for path in paths):
-        listed = SchemaFile.beside(folder)
-        if listed and listed.problem:
-            by_file[rollup_name(folder / SCHEMA_FILE)] = [_row(dataset, UNREADABLE, [listed.problem])]
-            findings.add("schema_file", dataset.name, 1, listed.problem, warning=False)
+        try:
+            listed = listed_columns(folder)
+        except ValueError as error:
+            listed = None
+            by_file[rollup_name(folder / SCHEMA_FILE)] = [_row(dataset, UNREADABLE, [str(error)])]
+            findings.add("schema_file", dataset.name, 1, str(error), warning=False)
         for path in paths:
             if path.parent == folder:
                 by_file[rollup_name(path)] = _of_file(dataset, path, listed, findings, inputs.known_days.get(path))
-    return [
-        {**row, "dataset": dataset.name, "file": label, "position": position}
-        for label, rows in sorted(by_file.items())
-        for position, row in enumerate(rows, start=1)
-    ]
-
-
-def _absent_dataset(dataset: Dataset, year: int) -> list[Row]:
-    expected = [name for name, column in dataset.columns.items() if is_published(column, year)]
-    drift = "no file for the year" if dataset.in_no_figure else _Fault("no file for the year")
-    here = {"dataset": dataset.name, "file": NO_FILE}
-    return [
-        {**_row(dataset, ABSENT, [drift], canonical_name=name), **here, "position": position}
-        for position, name in enumerate(expected, start=1)
-    ]
+    for label, rows in sorted(by_file.items()):
+        for position, row in enumerate(rows, start=1):
+            yield {**row, "dataset": dataset.name, "file": label, "position": position}
 
 
 def _mismatches(rows: Iterable[Row]) -> list[str]:
@@ -168,84 +137,70 @@ def _row(dataset: Dataset, use: Use, drift: Sequence[str], **cells: Any) -> Row:
 
 
 def _of_file(
-    dataset: Dataset, path: Path, listed: SchemaFile | None, findings: Findings, days: tuple[date, date] | None
+    dataset: Dataset,
+    path: Path,
+    listed: Mapping[str, str] | None,
+    findings: Findings,
+    days: tuple[date | None, date | None] | None,
 ) -> list[Row]:
     try:
         with open_parquet(dataset, path) as file:
-            described = _File(dataset, path, file, days)
+            described = _File(dataset, path, file, listed)
+            days = days or described.find_days()
     except InputError as error:
         return [_row(dataset, UNREADABLE, [_Fault(error.problem)])]
-    rows = [*described.present(listed), *described.absent(listed)]
-    if listed and not listed.problem:
-        rows += described.only_listed(listed)
-        odd = [row for row in rows if row["drift"] and SCHEMA_FILE in row["drift"]]
-        differing = [row["canonical_name"] or row["heading"] or row["drift"] for row in odd]
-        detail = f"{rollup_name(path)}: {', '.join(differing)}"
-        findings.add("schema_file", dataset.name, len(differing), detail, warning=False)
-    first, last = described.days
-    return [{**row, "file_rows": described.rows, "first_day": first, "last_day": last} for row in rows]
+    rows = [*described.present(), *described.absent(), *described.only_listed()]
+    odd = [row for row in rows if row["drift"] and SCHEMA_FILE in row["drift"]]
+    differing = [row["canonical_name"] or row["heading"] or row["drift"] for row in odd]
+    detail = f"{rollup_name(path)}: {', '.join(differing)}"
+    findings.add("schema_file", dataset.name, len(differing), detail, warning=False)
+    return [{**row, "file_rows": described.rows, "first_day": days[0], "last_day": days[1]} for row in rows]
 
 
 class _File:
-    """One rollup file against its dataset's declaration."""
+    """One rollup file against its dataset's declaration, and against what `schema.json` lists."""
 
-    def __init__(
-        self, dataset: Dataset, path: Path, file: pq.ParquetFile, days: tuple[date, date] | None = None
-    ) -> None:
-        """Read its footer, and its column of days where neither the footer nor an earlier reading says them."""
-        self._dataset = dataset
-        self._year = int(path.stem) if path.stem.isdigit() else None
-        self._built = rollup_name(path) != path.name
-        schema = file.schema_arrow
+    def __init__(self, dataset: Dataset, path: Path, file: pq.ParquetFile, listed: Mapping[str, str] | None) -> None:
+        self._dataset, self._path, self._listed = dataset, path, listed
+        self._year = year_of(path)
         self.rows: int = file.metadata.num_rows
-        self._headings: list[str] = list(schema.names)
-        self._types: list[pa.DataType] = list(schema.types)
+        self._headings: list[str] = file.schema_arrow.names
+        self._types: list[pa.DataType] = file.schema_arrow.types
         self._extents = [extent(file, position) for position in range(len(self._headings))]
-        self._used, self._blank = self._roles()
-        zero = {name for n, name in self._used.items() if self._is_zero(n)}
+        # canonical name by position, of columns that are read and of those that would be if they were not blank in every row
+        self._used: dict[int, str] = {}
+        self._blank: dict[int, str] = {}
+        for name, places in dataset.places(self._headings).items():
+            own, filled = chosen(self._headings, places, lambda place: self._extents[place].is_blank)
+            (self._used if filled else self._blank).update(dict.fromkeys(own, name))
+        self._zero = {
+            n for n, name in self._used.items() if dataset.columns[name].kind == "number" and self._extents[n].is_zero
+        }
+        zero = {self._used[n] for n in self._zero}
         self._suspicious = filled_with_zeros(dataset, set(self._used.values()), zero, self._year)
         self._day_problem: str | None = None
-        self.days = days or self._find_days(path, file)
 
-    def _roles(self) -> tuple[dict[int, str], dict[int, str]]:
-        """Canonical name by position, of columns that are read and of those that would be if they were not blank in every row."""
-        used: dict[int, str] = {}
-        blank: dict[int, str] = {}
-        for name, spelled in self._dataset.spellings(self._headings).items():
-            places = [n for h in dict.fromkeys(spelled) for n, heading in enumerate(self._headings) if heading == h]
-            filled = [n for n in places if not self._extents[n].is_blank]
-            own = filled or places
-            first = normal_heading(self._headings[own[0]])
-            role = used if filled else blank
-            role.update({n: name for n in own if normal_heading(self._headings[n]) == first})
-        return used, blank
-
-    def _is_zero(self, position: int) -> bool:
-        return self._dataset.columns[self._used[position]].kind == "number" and self._extents[position].is_zero
-
-    def _find_days(self, path: Path, file: pq.ParquetFile) -> tuple[date | None, date | None]:
+    def find_days(self) -> tuple[date | None, date | None]:
         """First and last operating day: from the footer where the column is typed, else by reading that one column."""
         at = next((n for wanted in TIME_COLUMNS for n, name in self._used.items() if name == wanted), None)
         if at is None or not self.rows:
             return None, None
-        name, heading = self._used[at], self._headings[at]
-        said = self._extents[at]
-        if _is_wall_clock(file.schema_arrow.types[at]) and isinstance(said.low, date):
-            return _day(name, said.low), _day(name, said.high)
-        if self._headings.count(heading) > 1:
+        heading, said = self._headings[at], self._extents[at]
+        ends = pa.array([said.low, said.high], self._types[at]) if isinstance(said.low, date) else None
+        if ends is None and self._headings.count(heading) > 1:
             return None, None  # a column that cannot be asked for by its name; present() says so
         try:
-            days = day_range(self._dataset, path, name, heading)
+            days = day_range(self._dataset, self._path, self._used[at], heading, ends)
         except InputError as error:
             self._day_problem = f"its days cannot be read: {error.problem}"
             return None, None
         return (day_of_number(days[0]), day_of_number(days[1])) if days else (None, None)
 
-    def present(self, listed: SchemaFile | None) -> Iterator[Row]:
+    def present(self) -> Iterator[Row]:
         """A row for each column that the file has, in file order."""
         for position, (heading, arrow_type) in enumerate(zip(self._headings, self._types, strict=True)):
             use, drift = self._judge(position)
-            listed_type, differences = _compare(listed, heading, arrow_type)
+            listed_type, differences = _compare(self._listed, heading, arrow_type)
             yield _row(
                 self._dataset,
                 use,
@@ -263,14 +218,15 @@ class _File:
         drift: list[str] = []
         if self._headings.count(heading) > 1:
             drift.append(_Fault("its heading stands twice in the file"))
-        if normal_heading(heading) in {normal_heading(foreign) for foreign in self._dataset.foreign}:
+        if self._dataset.is_foreign(heading):
             elsewhere = "a heading of another dataset: the file lies in the wrong folder, and none of its rows are read"
             return UNKNOWN, [*drift, _Fault(elsewhere)]
         if position in self._blank:
             return ABSENT, [*drift, self._judge_blank(self._blank[position])]
         if position in self._used:
             return USED, [*drift, *self._judge_used(position)]
-        if self._dataset.knows(heading) or (self._built and heading in BUILT_COLUMNS):
+        is_built = rollup_name(self._path) != self._path.name
+        if self._dataset.knows(heading) or (is_built and heading in BUILT_COLUMNS):
             return NOT_USED, drift
         return UNKNOWN, [*drift, _Fault("a heading that no era of the dataset knows: not read")]
 
@@ -285,18 +241,17 @@ class _File:
         return _Fault("blank in every row: as good as absent")
 
     def _judge_used(self, position: int) -> Iterator[str]:
-        name, arrow_type = self._used[position], self._types[position]
+        name, arrow_type = self._used[position], str(self._types[position])
         types = _KINDS[self._dataset.columns[name].kind]
-        family = _family(arrow_type)
-        words = "text" if family in {"text", "bytes"} else str(arrow_type)
+        family, _ = type_family(arrow_type)
+        words = "text" if family in _TEXT else arrow_type
         if family in types.readable:
             yield f"{words} where {types.words} is natural: understood"
         elif family not in types.natural:
             yield _Fault(f"{words}, which cannot be read as {types.words}")
-        if name in self._suspicious and self._extents[position].is_zero:
-            yield _Fault("zero in every row: perhaps absent data filled in")
-        elif self._is_zero(position):
-            yield "zero in every row"
+        if position in self._zero:
+            suspicious = name in self._suspicious
+            yield _Fault("zero in every row: perhaps absent data filled in") if suspicious else "zero in every row"
         if self._day_problem and name in TIME_COLUMNS:
             yield _Fault(self._day_problem)
 
@@ -306,57 +261,38 @@ class _File:
         columns = self._dataset.columns.values()
         return [column for column in columns if column.name not in there and is_published(column, self._year)]
 
-    def absent(self, listed: SchemaFile | None) -> Iterator[Row]:
+    def absent(self) -> Iterator[Row]:
         """A row for each canonical column that ERCOT published then and the file has under no heading."""
         for column in self._lacking():
             why = "and rows mean nothing without it" if column.required else "though ERCOT published it then"
-            types = [listed.type_of(heading) for heading in column.headings] if listed else []
-            listed_type = next(filter(None, types), None)
-            drift = [_Fault(f"absent, {why}"), *([f"{SCHEMA_FILE} lists it"] if listed_type else [])]
+            listed = self._listed or {}
+            spelled = next(filter(None, (spelling_of(listed, heading) for heading in column.headings)), None)
+            drift = [_Fault(f"absent, {why}"), *([f"{SCHEMA_FILE} lists it"] if spelled else [])]
+            listed_type = listed[spelled] if spelled else None
             yield _row(self._dataset, ABSENT, drift, canonical_name=column.name, listed_type=listed_type)
 
-    def only_listed(self, listed: SchemaFile) -> Iterator[Row]:
+    def only_listed(self) -> Iterator[Row]:
         """A row for each column that `schema.json` lists, the file lacks and no other row is about."""
         headings = [*self._headings, *(heading for column in self._lacking() for heading in column.headings)]
         there = {normal_heading(heading) for heading in headings}
-        for heading, listed_type in listed.columns.items():
+        for heading, listed_type in (self._listed or {}).items():
             if normal_heading(heading) not in there:
                 drift = f"{SCHEMA_FILE} lists {heading!r}, which the file lacks"
                 yield _row(self._dataset, ABSENT, [drift], listed_type=listed_type)
 
 
-def _compare(listed: SchemaFile | None, heading: str, arrow_type: pa.DataType) -> tuple[str | None, list[str]]:
+def _compare(listed: Mapping[str, str] | None, heading: str, arrow_type: pa.DataType) -> tuple[str | None, list[str]]:
     """Type that `schema.json` gives a column, and where it differs from the file."""
-    if listed is None or listed.problem:
+    if listed is None:
         return None, []
-    spelled = listed.spelling_of(heading)
+    spelled = spelling_of(listed, heading)
     if spelled is None:
         return None, [f"not in {SCHEMA_FILE}"]
-    listed_type = listed.columns[spelled]
+    listed_type = listed[spelled]
     drift = [f"{SCHEMA_FILE} spells it {spelled!r}"] if spelled != heading else []
     if not same_type(listed_type, str(arrow_type)):
         drift.append(f"{SCHEMA_FILE} says {listed_type}")
     return listed_type, drift
-
-
-def _family(arrow_type: pa.DataType) -> Family:
-    if pa.types.is_dictionary(arrow_type):
-        arrow_type = arrow_type.value_type
-    return next((family for test, family in _FAMILIES.items() if getattr(pa.types, f"is_{test}")(arrow_type)), "other")
-
-
-def _is_wall_clock(arrow_type: pa.DataType) -> bool:
-    """Whether the footer's extremes are the days that rows show: a real time zone would have to be turned into Central time first."""
-    if pa.types.is_timestamp(arrow_type):
-        return arrow_type.tz in {None, "UTC", "Etc/UTC", "GMT", "Z", "+00:00"}
-    return bool(pa.types.is_date(arrow_type))
-
-
-def _day(name: str, value: date) -> date:
-    if isinstance(value, datetime):
-        # the end of the day's last interval is midnight, or a second before it
-        return (value - timedelta(seconds=int(name == INTERVAL_END))).date()
-    return value
 
 
 # --- all years --------------------------------------------------------------------------------------------------------------------------------
@@ -372,30 +308,18 @@ class _Cell:
     files: int
 
 
-class _DatasetYear(NamedTuple):
-    """What one year's `rollup_schemas` say of a dataset: the files that could be read, and the columns that they have."""
-
-    files: list[str]
-    cells: dict[str, _Cell]
-
-
 def column_availability(schemas: Mapping[int, StoredTable]) -> StepResult:
     """Dataset by column by year: present or not, how spelled and typed, and what changed since the year before.
 
     Args:
         schemas: `rollup_schemas` by year.
     """
-    result = StepResult(iter(()))
-    result.chunks = _availability_chunks(schemas, result)
-    return result
-
-
-def _availability_chunks(schemas: Mapping[int, StoredTable], result: StepResult) -> Iterator[Columns]:
     rows = availability_rows({year: schemas[year].read().to_pylist() for year in sorted(schemas)})
+    mismatches = []
     for dataset in dict.fromkeys(row["dataset"] for row in rows):
         unexpected = [row for row in rows if row["dataset"] == dataset and row["expected_change"] is False]
-        result.mismatches += [f"{dataset} {words}" for words in words_of_changes(unexpected)]
-    yield {name: [row[name] for row in rows] for name in _AVAILABILITY}
+        mismatches += [f"{dataset} {words}" for words in words_of_changes(unexpected)]
+    return StepResult(iter([{name: [row[name] for row in rows] for name in _AVAILABILITY}]), mismatches=mismatches)
 
 
 def availability_rows(years: Mapping[int, Sequence[Row]]) -> list[Row]:
@@ -412,22 +336,20 @@ def availability_rows(years: Mapping[int, Sequence[Row]]) -> list[Row]:
 
 
 def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]) -> Iterator[Row]:
-    found = {year: _dataset_year(year, rows) for year, rows in by_year.items()}
+    found = {year: _readable(year, rows) for year, rows in by_year.items()}
     for position, (identity, name) in enumerate(_column_names(dataset, by_year).items(), start=1):
         column = dataset.columns.get(identity)
-        uses = [here.cells[identity].use for here in found.values() if identity in here.cells]
-        before: _Cell | None = None
-        was_published: bool | None = None
-        any_before = False
-        for year, here in found.items():
-            cell = here.cells.get(identity)
-            published = _published(dataset, column, year, here.files)
+        uses = [cells[identity].use for _, cells in found.values() if identity in cells]
+        before: tuple[_Cell | None, bool | None] | None = None
+        for year, (files, cells) in found.items():
+            cell = cells.get(identity)
+            published = _published(dataset, column, year, files)
             change: str | None = None
             expected: bool | None = None
-            if any_before and here.files:
-                change = _change(cell, before)
+            if before and files:
+                change = _change(cell, before[0])
                 if column is None or not column.only_compared:
-                    expected = _is_expected(change, cell or before, published, was_published)
+                    expected = _is_expected(change, cell or before[0], published, before[1])
             yield {
                 "dataset": dataset.name,
                 "position": position,
@@ -438,28 +360,25 @@ def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]
                 "published": published,
                 "heading": cell.heading if cell else None,
                 "arrow_type": cell.arrow_type if cell else None,
-                "files": len(here.files),
-                "file_share": (cell.files if cell else 0) / len(here.files) if here.files else None,
+                "files": len(files),
+                "file_share": (cell.files if cell else 0) / len(files) if files else None,
                 "change": change,
                 "expected_change": expected,
             }
-            if here.files:
-                before, was_published, any_before = cell, published, True
+            if files:
+                before = cell, published
 
 
-def _dataset_year(year: int, rows: Sequence[Row]) -> _DatasetYear:
-    """A column's heading and type are those of the file named by the year, or else of the first file that has it."""
-    readable = dict.fromkeys(row["file"] for row in rows if row["use"] != UNREADABLE and row["file"] != NO_FILE)
+def _readable(year: int, rows: Sequence[Row]) -> tuple[list[str], dict[str, _Cell]]:
+    """The files of a year that could be read, and their columns by identity, headed and typed as in the file named by the year, or else in the first."""
+    files = dict.fromkeys(row["file"] for row in rows if row["use"] != UNREADABLE and row["file"] != NO_FILE)
     cells: dict[str, _Cell] = {}
-    for file in sorted(readable, key=lambda file: _file_year(file) != year):
-        here: dict[str, Row] = {}
-        for row in rows:
-            if row["file"] == file and row["use"] != ABSENT:
-                here.setdefault(_identity(row), row)
-        for identity, row in here.items():
+    for file in sorted(files, key=lambda file: _file_year(file) != year):
+        own = [row for row in rows if row["file"] == file and row["use"] != ABSENT]
+        for identity, row in {_identity(row): row for row in reversed(own)}.items():
             known = cells.get(identity) or _Cell(row["heading"], row["arrow_type"], row["use"], 0)
             cells[identity] = replace(known, files=known.files + 1)
-    return _DatasetYear(list(readable), cells)
+    return list(files), cells
 
 
 def _identity(row: Row) -> str:

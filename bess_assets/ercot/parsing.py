@@ -6,10 +6,11 @@ batch: a year of SCED holds 35,000 stamps in 31 million rows.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,17 +19,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
-from bess_assets.ercot.calendar import day_number
-from bess_assets.ercot.datasets import (
+from bess_assets.ercot.datasets import Dataset
+from bess_assets.ercot.footers import (
     LAYOUT_COLUMN,
     METADATA_KEY,
-    Dataset,
     find_columns,
     is_blank,
     open_parquet,
     report_layouts,
 )
-from bess_assets.errors import InputError
 from bess_assets.threads import read_ahead
 
 BATCH_ROWS = 2**18
@@ -42,8 +41,13 @@ STORED_TIME = "interval_start"
 """UTC start of a row's interval or run in a rollup built from reports, beside its `operating_day`."""
 _TIME_LABELS = (*TIME_COLUMNS, "hour_ending", "interval", "interval_number", "repeated_hour")
 
-_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
-_ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?)?$")
+_DATES = tuple(
+    re.compile(rf"{day}(?:[ T](?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?(?:\.\d+)?)?$")
+    for day in (
+        r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})",
+        r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})",
+    )
+)
 _CLOCK = r" ([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
 _SPELLINGS = (
     (rf"^\d\d/\d\d/\d{{4}}{_CLOCK}$", "%m/%d/%Y %H:%M:%S", 3),
@@ -52,11 +56,9 @@ _SPELLINGS = (
     (r"^\d{4}-\d\d-\d\d$", "%Y-%m-%d", 8),
 )
 """Pattern, format and place of the day in the dates and stamps of whole files; `parse_wall_clock` reads further spellings."""
-_INTERVAL = re.compile(r"(\d{1,3})(?:\.0+)?$")
 _NUMBER = re.compile(
     r"[+-]?((\d{1,3}(,\d{3})+|\d+)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|[+-]?inf(inity)?$|nan$", re.IGNORECASE
 )
-_HOUR = re.compile(r"(\d{1,2})(?::00(?::00)?|\.0+)?$")
 _LARGEST_WHOLE = 2.0**53
 """Above it a float is no whole number in particular."""
 _MOST_CODES = 4_096
@@ -68,20 +70,15 @@ def parse_wall_clock(text: str) -> int | None:
 
     Reads `MM/DD/YYYY` and `YYYY-MM-DD`, each with an optional `HH:MM` or `HH:MM:SS`.
     """
-    if match := _US_DATE.match(text):
-        month, day, year, *clock = match.groups()
-    elif match := _ISO_DATE.match(text):
-        year, month, day, *clock = match.groups()
-    else:
+    match = next(filter(None, (pattern.match(text) for pattern in _DATES)), None)
+    if match is None:
         return None
-    hour, minute, second = (int(part or 0) for part in clock)
+    parts = ("year", "month", "day", "hour", "minute", "second")
+    year, month, day, hour, minute, second = (int(match[part] or 0) for part in parts)
     try:
-        number = day_number(date(int(year), int(month), int(day)))
+        return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
     except ValueError:
         return None
-    if hour > 23 or minute > 59 or second > 59:
-        return None
-    return number * 86_400 + hour * 3_600 + minute * 60 + second
 
 
 def parse_wall_clocks(texts: Sequence[str | None]) -> IntArray:
@@ -100,16 +97,15 @@ def parse_wall_clocks(texts: Sequence[str | None]) -> IntArray:
     return seconds
 
 
-def parse_hour(text: str) -> int | None:
-    """Hour label of `1`, `01:00`, `24:00` or `1.0`; None if it is none of them."""
-    match = _HOUR.match(text)
+def _whole(pattern: re.Pattern[str], text: str) -> int | None:
+    match = pattern.match(text)
     return int(match[1]) if match else None
 
 
-def parse_interval(text: str) -> int | None:
-    """Interval number of `1`, `100` or `1.0`; None if it is none of them."""
-    match = _INTERVAL.match(text)
-    return int(match[1]) if match else None
+parse_hour = partial(_whole, re.compile(r"(\d{1,2})(?::00(?::00)?|\.0+)?$"))
+"""Hour label of `1`, `01:00`, `24:00` or `1.0`; None if a text is none of them."""
+parse_interval = partial(_whole, re.compile(r"(\d{1,3})(?:\.0+)?$"))
+"""Interval number of `1`, `100` or `1.0`; None if a text is none of them."""
 
 
 def parse_number(text: str) -> float | None:
@@ -125,7 +121,7 @@ def parse_flag(text: str) -> int | None:
     return {"Y": 1, "N": 0, "TRUE": 1, "FALSE": 0, "1": 1, "0": 0}.get(text.upper())
 
 
-class _Kind(NamedTuple):
+class Reader(NamedTuple):
     """How a kind of column is read: each of its texts, what a text should be, what the column should hold, and the value of a blank."""
 
     parse: Callable[[str], float | None]
@@ -134,14 +130,14 @@ class _Kind(NamedTuple):
     blank: float = NO_VALUE
 
 
-_KINDS = {
-    "day": _Kind(parse_wall_clock, "a date such as 03/09/2025 or 2025-03-09", "dates, or text that holds dates"),
-    "stamp": _Kind(parse_wall_clock, "a stamp such as 03/09/2025 00:15:13", "timestamps, or text that holds them"),
-    "utc": _Kind(parse_wall_clock, "", "timestamps with the time zone UTC"),
-    "hour": _Kind(parse_hour, "an hour such as 1 or 01:00", "hours such as 1 or 01:00"),
-    "interval": _Kind(parse_interval, "a whole number", "whole numbers"),
-    "flag": _Kind(parse_flag, "Y or N", "Y or N", -1),
-    "number": _Kind(parse_number, "a number", "numbers", float("nan")),
+READERS = {
+    "day": Reader(parse_wall_clock, "a date such as 03/09/2025 or 2025-03-09", "dates, or text that holds dates"),
+    "stamp": Reader(parse_wall_clock, "a stamp such as 03/09/2025 00:15:13", "timestamps, or text that holds them"),
+    "utc": Reader(parse_wall_clock, "", "timestamps with the time zone UTC"),
+    "hour": Reader(parse_hour, "an hour such as 1 or 01:00", "hours such as 1 or 01:00"),
+    "interval": Reader(parse_interval, "a whole number", "whole numbers"),
+    "flag": Reader(parse_flag, "Y or N", "Y or N", -1),
+    "number": Reader(parse_number, "a number", "numbers", float("nan")),
 }
 
 
@@ -166,7 +162,7 @@ def _encode(column: pa.Array) -> tuple[CodeArray, pa.Array]:
 
 def _meanings(kind: str, values: pa.Array) -> IntArray | FloatArray:
     """The value of each distinct value of a column, and last that of a blank."""
-    how = _KINDS[kind]
+    how = READERS[kind]
     if _is_text(values.type) or (kind == "flag" and not pa.types.is_boolean(values.type)):
         found: Any = _parsed(how, pc.utf8_trim_whitespace(values.cast(pa.string())).to_pylist())
     elif pa.types.is_null(values.type):
@@ -188,7 +184,7 @@ def _meanings(kind: str, values: pa.Array) -> IntArray | FloatArray:
     return np.append(np.asarray(found, dtype=np.float64 if kind == "number" else np.int64), how.blank)
 
 
-def _parsed(how: _Kind, texts: list[str | None]) -> list[float]:
+def _parsed(how: Reader, texts: list[str | None]) -> list[float]:
     at_once = parse_wall_clocks(texts) if how.parse is parse_wall_clock else np.full(len(texts), NO_VALUE)
     found: list[float] = at_once.tolist()
     for n in np.flatnonzero(at_once == NO_VALUE).tolist():
@@ -197,20 +193,29 @@ def _parsed(how: _Kind, texts: list[str | None]) -> list[float]:
         if value is None:
             raise _UnreadableError(text, how.text)
         found[n] = value
-    return [value if value == NO_VALUE else value // 86_400 for value in found] if how is _KINDS["day"] else found
+    return [value if value == NO_VALUE else value // 86_400 for value in found] if how is READERS["day"] else found
 
 
 def _typed_time(kind: str, values: pa.Array) -> IntArray:
     """Day numbers, wall-clock or UTC seconds of dates and timestamps: UTC is wall-clock time stored as if it were UTC, any other zone is meant."""
     is_stamp = pa.types.is_timestamp(values.type)
     if not is_stamp and not (kind == "day" and pa.types.is_date(values.type)):
-        raise _UnreadableError(str(values.type), _KINDS[kind].column)
+        raise _UnreadableError(str(values.type), READERS[kind].column)
     if is_stamp and kind != "utc" and values.type.tz is not None:
         as_if = values.type.tz in {"UTC", "Etc/UTC", "GMT", "Z", "+00:00"}
         values = values.cast(pa.timestamp(values.type.unit)) if as_if else pc.local_timestamp(values)
     if kind == "day":
         return np.asarray(values.cast(pa.date32(), safe=False).cast(pa.int32()))
     return np.asarray(values.cast(pa.timestamp("s", values.type.tz), safe=False).cast(pa.int64()))
+
+
+def _trimmed(values: pa.Array) -> tuple[CodeArray | None, list[str]]:
+    """What each distinct text becomes once trimmed, last a blank; None where each stays as it is. A blank text takes no code, so codes stay dense."""
+    texts: dict[str, int] = {}
+    trimmed = ["" if v is None else str(v).strip() for v in values.to_pylist()]
+    translate = [texts.setdefault(t, len(texts)) if t else -1 for t in trimmed]
+    as_they_are = translate == list(range(len(values)))
+    return None if as_they_are else np.array([*translate, -1], dtype=np.int32), list(texts)
 
 
 @dataclass
@@ -238,18 +243,6 @@ class RowSource:
         if kept is None or not kept[0].equals(values):
             kept = self._known[name, kind] = values, parse()
         return kept[1]
-
-    def bad(self, name: str, text: str, expected: str) -> InputError:
-        """The error for a value that can't be read."""
-        heading = self.found[name]
-        return InputError(
-            f"{self.path.name} of {self.dataset.folder} holds {text!r} in column {heading!r}.",
-            dataset=self.dataset.name,
-            file=self.path,
-            column=heading,
-            expected=expected,
-            remedy="Correct or leave out the row, or bring the file again from its reports.",
-        )
 
 
 class Rows:
@@ -306,20 +299,10 @@ class Rows:
         if not self.has(name):
             return np.full(self.count, -1, dtype=np.int32), []
 
-        def parse() -> tuple[CodeArray | None, list[str]]:
-            texts: dict[str, int] = {}
-            trimmed = ["" if v is None else str(v).strip() for v in values.to_pylist()]
-            # a blank text takes no code, so codes stay dense
-            translate = [texts.setdefault(t, len(texts)) if t else -1 for t in trimmed]
-            as_they_are = translate == list(range(len(values)))
-            return None if as_they_are else np.array([*translate, -1], dtype=np.int32), list(texts)
-
-        try:
+        with self._reading(name, "texts"):
             column = self._column(name)
             codes, values = _encode(column)
-            translate, texts = self._source.once(name, "texts", values, parse)
-        except pa.ArrowException as error:
-            raise self._refused(name, "texts") from error
+            translate, texts = self._source.once(name, "texts", values, lambda: _trimmed(values))
         if translate is not None:
             return translate[codes], texts
         return (np.where(codes == len(texts), -1, codes) if column.null_count else codes), texts
@@ -328,15 +311,13 @@ class Rows:
         """Floats, NaN where blank or absent; infinities and NaN of the file's own are blank and counted."""
         if not self.has(name):
             return np.full(self.count, np.nan)
-        try:
+        with self._reading(name, READERS["number"].column):
             column = self._column(name)
             if _is_text(column.type) or pa.types.is_boolean(column.type):
                 codes, distinct = self.coded(name, "number")
                 values = distinct[codes]
             else:
                 values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        except pa.ArrowException as error:
-            raise self._refused(name, _KINDS["number"].column) from error
         infinite = np.isinf(values)
         unusable = int(infinite.sum())
         if pa.types.is_floating(column.type):
@@ -363,19 +344,15 @@ class Rows:
         """
         kind = kind or self.dataset.columns[name].kind
         if not self.has(name):
-            return np.zeros(self.count, dtype=np.int32), np.array([_KINDS[kind].blank])
-        try:
+            return np.zeros(self.count, dtype=np.int32), np.array([READERS[kind].blank])
+        with self._reading(name, READERS[kind].column):
             column = self._column(name)
             if kind == "day" and pa.types.is_date32(column.type):
                 column, kind = column.cast(pa.int32()), "interval"
             codes, distinct = _encode(column)
             values = self._source.once(name, kind, distinct, lambda: _meanings(kind, distinct))
-        except _UnreadableError as error:
-            raise self._source.bad(name, *error.args) from None
-        except pa.ArrowException as error:
-            raise self._refused(name, _KINDS[kind].column) from error
-        if kind == "hour" and (values == 0).any() and (values[codes] == 0).any():
-            raise self._source.bad(name, "0", "hours ending 1 to 24 (25 on the autumn day), not 0 to 23")
+            if kind == "hour" and (values == 0).any() and (values[codes] == 0).any():
+                raise _UnreadableError("0", "hours ending 1 to 24 (25 on the autumn day), not 0 to 23")
         return codes, values
 
     def values(self, name: str) -> Any:
@@ -383,8 +360,22 @@ class Rows:
         codes, values = self.coded(name)
         return values[codes]
 
-    def _refused(self, name: str, expected: str) -> InputError:
-        return self._source.bad(name, str(self._batch.column(self._source.found[name]).type), expected)
+    @contextmanager
+    def _reading(self, name: str, expected: str) -> Iterator[None]:
+        """Turn a value, or a type, that can't be read into an error that names file and column."""
+        heading = self._source.found[name]
+        try:
+            yield
+        except (_UnreadableError, pa.ArrowException) as error:
+            is_value = isinstance(error, _UnreadableError)
+            text, expected = error.args if is_value else (str(self._batch.column(heading).type), expected)
+            raise self.dataset.refusal(
+                self.path,
+                f"holds {text!r} in column {heading!r}.",
+                column=heading,
+                expected=expected,
+                remedy="Correct or leave out the row, or bring the file again from its reports.",
+            ) from (None if is_value else error)
 
     def _column(self, name: str) -> pa.Array:
         column = self._stored(self._source.found[name])
@@ -449,40 +440,61 @@ def read_rows(
         time_name = next((name for name in TIME_COLUMNS if name in wanted), None)
         dates = wanted[time_name] if time_name and groups is None else None
         if time_name and dates and is_blank(plain, dates, schema.get_field_index(dates)):
-            raise _undated(dataset, path, time_name, dates, plain.metadata.num_rows)
+            blank = f"column {dates!r} is null or blank in all {plain.metadata.num_rows:,} rows"
+            raise dataset.refusal(
+                path,
+                f"has no {time_name.replace('_', ' ')}: {blank}.",
+                column=dates,
+                expected="a date in every row (the file's datetime column is wrong and is never read instead)",
+                remedy="Build this file again from ERCOT's reports.",
+            )
     joined = [spelled[name] for name in wanted if len(spelled[name]) > 1]
-    text = [heading for heading in wanted.values() if _is_text(schema.field(heading).type)]
     source = RowSource(dataset, path, found, layouts, Counter() if unusable is None else unusable)
     headings = list(dict.fromkeys([*wanted.values(), *(heading for own in joined for heading in own)]))
     # the layout is asked for only where it can say something
     if any(name not in layout for layout in layouts for name in wanted if name in dataset.columns):
         headings.append(LAYOUT_COLUMN)
+    # closed before the file is, whenever rows are no longer taken: a batch that is still being read needs it open
+    with closing(_batches(dataset, path, headings, groups, joined)) as batches:
+        for group, batch in batches:
+            yield Rows(source, batch, group)
+
+
+def _batches(
+    dataset: Dataset,
+    path: Path,
+    headings: Sequence[str],
+    groups: Sequence[int] | None = None,
+    joined: Sequence[Sequence[str]] = (),
+) -> Generator[tuple[int, pa.RecordBatch], None, None]:
+    """Batches of a file's columns, each with the number of its row group, texts as dictionaries, several spellings of one column joined.
+
+    Raises:
+        InputError: the file is no Parquet, or breaks off.
+    """
+    with open_parquet(dataset, path) as plain:
+        text = [heading for heading in headings if _is_text(plain.schema_arrow.field(heading).type)]
     with open_parquet(dataset, path, text) as file:
         try:
             for group in range(file.num_row_groups) if groups is None else groups:
                 batches = file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group])
-                # Closed before the file is, whenever rows are no longer taken: a batch that is still being read needs it open.
                 with closing(read_ahead(batches)) as ahead:
                     for batch in ahead:
                         for own in joined:
                             batch = _join_spellings(batch, own)
-                        yield Rows(source, batch, group)
+                        yield group, batch
         except (pa.ArrowException, OSError) as error:
-            raise _broken_off(dataset, path, error) from error
+            raise dataset.refusal(
+                path,
+                f"breaks off while being read: {str(error).splitlines()[0]}",
+                expected="a whole Parquet file that stays as it is while it is read",
+                remedy="Bring the file again, then refresh the year.",
+            ) from error
 
 
-def _undated(dataset: Dataset, path: Path, name: str, heading: str, rows: int) -> InputError:
-    return InputError(
-        f"{path.name} of {dataset.folder} has no {name.replace('_', ' ')}: column {heading!r} is null or blank in all {rows:,} rows.",
-        dataset=dataset.name,
-        file=path,
-        column=heading,
-        expected="a date in every row (the file's datetime column is wrong and is never read instead)",
-        remedy="Build this file again from ERCOT's reports.",
-    )
-
-
-def day_range(dataset: Dataset, path: Path, name: str, heading: str) -> tuple[int, int] | None:
+def day_range(
+    dataset: Dataset, path: Path, name: str, heading: str, ends: pa.Array | None = None
+) -> tuple[int, int] | None:
     """First and last operating day of a file, from its column of days or stamps and no other.
 
     Args:
@@ -490,6 +502,7 @@ def day_range(dataset: Dataset, path: Path, name: str, heading: str) -> tuple[in
         path: the file.
         name: canonical name of that column.
         heading: how the file spells it.
+        ends: smallest and largest value, where the footer says them: the column is not read then.
 
     Returns:
         day numbers; None if the column is blank in every row.
@@ -499,17 +512,12 @@ def day_range(dataset: Dataset, path: Path, name: str, heading: str) -> tuple[in
     """
     source = RowSource(dataset, path, {name: heading})
     found: list[int] = []
-    with open_parquet(dataset, path) as plain:
-        text = [heading] if _is_text(plain.schema_arrow.field(heading).type) else []
-    with open_parquet(dataset, path, text) as file:
-        try:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=[heading]):
-                _, values = Rows(source, batch, 0).coded(name)
-                known = values[values != NO_VALUE]
-                if len(known):
-                    found += [int(known.min()), int(known.max())]
-        except (pa.ArrowException, OSError) as error:
-            raise _broken_off(dataset, path, error) from error
+    known_ends = None if ends is None else [(0, pa.record_batch([ends], [heading]))]
+    for _, batch in known_ends or _batches(dataset, path, [heading]):
+        _, values = Rows(source, batch, 0).coded(name)
+        known = values[values != NO_VALUE]
+        if len(known):
+            found += [int(known.min()), int(known.max())]
     if not found:
         return None
     if dataset.columns[name].kind == "day":
@@ -517,13 +525,3 @@ def day_range(dataset: Dataset, path: Path, name: str, heading: str) -> tuple[in
     # the end of a day's last interval is midnight, or a second before it
     ends = int(name == INTERVAL_END)
     return (min(found) - ends) // 86_400, (max(found) - ends) // 86_400
-
-
-def _broken_off(dataset: Dataset, path: Path, error: Exception) -> InputError:
-    return InputError(
-        f"{path.name} of {dataset.folder} breaks off while being read: {str(error).splitlines()[0]}",
-        dataset=dataset.name,
-        file=path,
-        expected="a whole Parquet file that stays as it is while it is read",
-        remedy="Bring the file again, then refresh the year.",
-    )

@@ -31,7 +31,7 @@ from bess_assets.ercot.parsing import (
     parse_wall_clock,
 )
 from bess_assets.ercot.reports import Heading
-from bess_assets.ercot.rows import UNDECIDED, ClockChange, Times
+from bess_assets.ercot.rows import UNDECIDED, Times, clock_change_starts
 from bess_assets.errors import InputError
 
 TIME = "~time"
@@ -387,7 +387,7 @@ def _times(dataset: Dataset, rows: Rows, bounds: IntArray) -> _Times:
         few = rows.keep(own)
         series = _series(dataset, few)
         flagged = rows.has("repeated_hour")
-        time[own] = ClockChange.of([few]).starts(_year(number), series, owner[own], flagged=flagged)
+        time[own] = clock_change_starts([few], _year(number), series, owner[own], flagged=flagged)
     ambiguous = time == AMBIGUOUS
     if rows.has("sced_stamp"):
         ambiguous |= _never_said(rows, clock, ambiguous | twice[times.of_row], owner)

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 
 from bess_assets.ercot.arrays import BoolArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_ranges
-from bess_assets.ercot.datasets import BUILT_COLUMNS, LAYOUT_COLUMN, METADATA_KEY, Dataset, normal_heading
+from bess_assets.ercot.datasets import Dataset, normal_heading
+from bess_assets.ercot.footers import BUILT_COLUMNS, LAYOUT_COLUMN, METADATA_KEY
 from bess_assets.ercot.report_rows import CST_SECONDS, EXTRA, TIME, iso, number_of
 from bess_assets.ercot.reports import day_named
 from bess_assets.errors import InputError

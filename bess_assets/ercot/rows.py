@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 
 from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear, day_ranges
-from bess_assets.ercot.datasets import DATASETS, Dataset, describe_file, partly_absent, suspicious_zeros
+from bess_assets.ercot.datasets import DATASETS, Dataset
+from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, STORED_TIME, Rows, read_rows
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.threads import read_ahead
@@ -31,16 +32,15 @@ _QUARTER_HOUR = 900
 _WHOLE_DAY = 23
 _MOST_LABELS = 4_096
 
-_NO_SUCH_TIME = {
-    "hour_ending": "no such date, hour or interval",
-    "sced_stamp": "stamps that are blank or do not exist in the calendar",
-    INTERVAL_END: "no such interval",
+_ODD_TIMES = {
+    "hour_ending": ("no such date, hour or interval", ""),
+    "sced_stamp": (
+        "stamps that are blank or do not exist in the calendar",
+        "stamps 01:xx of the autumn day without a repeated-hour flag",
+    ),
+    INTERVAL_END: ("no such interval", "intervals of the autumn day without a number"),
 }
-_AMBIGUOUS_TIME = {
-    "hour_ending": "",
-    "sced_stamp": "stamps 01:xx of the autumn day without a repeated-hour flag",
-    INTERVAL_END: "intervals of the autumn day without a number",
-}
+"""Words for rows without a place in the calendar, and for those that nothing tells apart, by the column that says the time."""
 
 
 # --- labels -> UTC ----------------------------------------------------------------------------------------------------
@@ -167,70 +167,55 @@ def _interval_ends(rows: Rows, year: OperatingYear) -> Times:
     return Times(year, of_row, day, np.where(inside, np.where(ambiguous, AMBIGUOUS, start), NOWHERE), clock)
 
 
-@dataclass(frozen=True)
-class ClockChange:
-    """Hour labels of rows of the two clock-change days, in file order.
+def clock_change_starts(
+    parts: Sequence[Rows],
+    year: OperatingYear,
+    series: IntArray,
+    report: IntArray | None = None,
+    *,
+    flagged: bool = False,
+) -> IntArray:
+    """UTC seconds of hour labels of the two clock-change days, `NOWHERE` where the day does not have the label.
 
-    Attributes:
-        day: day number of each row.
-        hour_ending: its label.
-        interval: its interval, 1 where the dataset has hours.
-        repeated: its flag, -1 where there is none.
+    Args:
+        parts: rows that are all of such days, in file order.
+        year: the operating year.
+        series: what names one row, with its label.
+        report: the report of each row, where only the labels of its own report tell what a label means; all rows together if not given.
+        flagged: whether reports that show a part of the day have a flag to trust: their labels are those of the clock.
     """
 
-    day: IntArray
-    hour_ending: IntArray
-    interval: IntArray
-    repeated: IntArray
+    def joined(name: str, absent: int) -> IntArray:
+        return np.concatenate(
+            [rows.values(name) if name in rows.dataset.columns else np.full(rows.count, absent) for rows in parts]
+        )
 
-    @staticmethod
-    def of(parts: Sequence[Rows]) -> "ClockChange":
-        """The labels of rows that are all of such days."""
-
-        def joined(name: str, absent: int) -> IntArray:
-            return np.concatenate(
-                [rows.values(name) if name in rows.dataset.columns else np.full(rows.count, absent) for rows in parts]
-            )
-
-        day, hour_ending = joined("operating_day", NO_VALUE), joined("hour_ending", NO_VALUE)
-        return ClockChange(day, hour_ending, joined("interval", 1), joined("repeated_hour", -1))
-
-    def starts(
-        self, year: OperatingYear, series: IntArray, report: IntArray | None = None, *, flagged: bool = False
-    ) -> IntArray:
-        """UTC seconds of the rows, `NOWHERE` where the day does not have the label.
-
-        Args:
-            year: the operating year.
-            series: what names one row, with its label.
-            report: the report of each row, where only the labels of its own report tell what a label means; all rows together if not given.
-            flagged: whether reports that show a part of the day have a flag to trust: their labels are those of the clock.
-        """
-        hour = np.full(len(self.day), NOWHERE, dtype=np.int64)
-        group = np.zeros(len(self.day), dtype=np.int64) if report is None else report
-        # an interval that does not exist is one more
-        same = series * 6 + np.clip(self.interval, 0, 5)
-        for number in np.unique(group).tolist():
-            for index in (year.spring_day, year.autumn_day):
-                own = (group == number) & (self.day - year.first_day == index)
-                labels = self.hour_ending[own]
-                part = flagged and len(np.unique(labels)) < _WHOLE_DAY
-                if index == year.spring_day:
-                    hour[own] = year.spring_hours(np.append(labels, 24))[:-1] if part else year.spring_hours(labels)
-                else:
-                    names = np.arange(len(labels)) if part else same[own]
-                    hour[own] = year.autumn_hours(names, labels, self.repeated[own])
-        return _start(year, hour, self.interval)
+    day, label = joined("operating_day", NO_VALUE), joined("hour_ending", NO_VALUE)
+    interval, repeated = joined("interval", 1), joined("repeated_hour", -1)
+    hour = np.full(len(day), NOWHERE, dtype=np.int64)
+    group = np.zeros(len(day), dtype=np.int64) if report is None else report
+    # an interval that does not exist is one more
+    same = series * 6 + np.clip(interval, 0, 5)
+    for number in np.unique(group).tolist():
+        for index in (year.spring_day, year.autumn_day):
+            own = (group == number) & (day - year.first_day == index)
+            labels = label[own]
+            part = flagged and len(np.unique(labels)) < _WHOLE_DAY
+            if index == year.spring_day:
+                hour[own] = year.spring_hours(np.append(labels, 24))[:-1] if part else year.spring_hours(labels)
+            else:
+                names = np.arange(len(labels)) if part else same[own]
+                hour[own] = year.autumn_hours(names, labels, repeated[own])
+    return _start(year, hour, interval)
 
 
 # --- what a dataset holds ---------------------------------------------------------------------------------------------
 
 
 class Codes:
-    """Texts as small integers; the texts known from the start have the first codes."""
+    """Texts as small integers; the texts known from the start have codes 0, 1, ..; `normal` brings other spellings to the known ones."""
 
     def __init__(self, known: Iterable[str] = (), normal: Callable[[str], str] | None = None) -> None:
-        """Give the known texts codes 0, 1, ..; `normal` brings other spellings to the known ones."""
         self._normal = normal
         self._codes: dict[str, int] = {}
         for text in known:
@@ -270,32 +255,29 @@ class DayLog:
 
     Attributes:
         days: True for days with a row of any series; shape (days,).
-        beyond: True if a row lies after 31 December.
+        beyond: True if a row, or a file that need not be read, lies after 31 December.
     """
 
     def __init__(self, year: OperatingYear, series: int, *, beyond: bool = False) -> None:
-        """Start with nothing seen; `beyond` where a file that need not be read is known to lie after the year."""
         self.year = year
         self.beyond = beyond
         self._days = np.zeros(year.days, dtype=bool)
-        self._held = np.zeros(series * year.days, dtype=bool)
+        self._held = np.zeros((series, year.days), dtype=bool)
 
     @property
     def days(self) -> BoolArray:
         """True for days with a row of any series; shape (days,)."""
-        return self._days | self._held.reshape(-1, self.year.days).any(axis=0)
+        return self._days | self._held.any(axis=0)
 
     @property
     def first(self) -> IntArray:
         """First day index with a row, by known series; a large number where none."""
-        held = self._held.reshape(-1, self.year.days)
-        return np.where(held.any(axis=1), held.argmax(axis=1), self.year.days)
+        return np.where(self._held.any(axis=1), self._held.argmax(axis=1), self.year.days)
 
     @property
     def last(self) -> IntArray:
         """Last day index with a row, by known series; -1 where none."""
-        held = self._held.reshape(-1, self.year.days)[:, ::-1]
-        return np.where(held.any(axis=1), self.year.days - 1 - held.argmax(axis=1), -1)
+        return np.where(self._held.any(axis=1), self.year.days - 1 - self._held[:, ::-1].argmax(axis=1), -1)
 
     def saw_days(self, day_index: IntArray) -> None:
         """Record days (they may lie outside the year) with a row of any series."""
@@ -308,7 +290,7 @@ class DayLog:
         if not inside.all():
             self.beyond |= bool((day_index >= self.year.days).any())
             series, day_index = series[inside], day_index[inside]
-        self._held[series * self.year.days + day_index] = True
+        self._held.reshape(-1)[series * self.year.days + day_index] = True
 
     def report(self, findings: Findings, subject: str, first: int = 0) -> None:
         """Add the days that are missing between the first expected day and the last day held."""
@@ -336,23 +318,17 @@ def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], 
         findings.add("dataset_absent", dataset.name, 1, f"no file {dataset.folder}/<year>.parquet for the year")
         return
     for path in paths:
-        description = describe_file(dataset, path)
-        missing = [name for name in description.missing if name in used]
-        suspicious = [name for name in suspicious_zeros(dataset, description) if name in used]
-        zero = [name for name in description.zero_filled if name in used and name not in suspicious]
-        absent = [name for name in missing if name not in description.blank]
-        blank = [name for name in missing if name in description.blank]
-        partly = [name for name in partly_absent(dataset, path) if name in used]
+        said = describe_file(dataset, path)
         for kind, names, words, warning in (
-            ("missing_columns", absent, "", True),
-            ("missing_columns", blank, "blank in every row: ", True),
-            ("missing_columns", partly, "lacking in some reports: ", True),
-            ("unknown_headings", description.unknown, "", False),
-            ("zero_filled", suspicious, "", True),
-            ("zero_filled", zero, "", False),
+            ("missing_columns", [name for name in said.missing if name not in said.blank], "", True),
+            ("missing_columns", said.blank, "blank in every row: ", True),
+            ("missing_columns", said.partly, "lacking in some reports: ", True),
+            ("unknown_headings", said.unknown, "", False),
+            ("zero_filled", said.suspicious, "", True),
+            ("zero_filled", [name for name in said.zero_filled if name not in said.suspicious], "", False),
         ):
-            shown = ", ".join(names[:12] if kind == "unknown_headings" else names)
-            findings.add(kind, dataset.name, len(names), f"{path.name}: {words}{shown}", warning=warning)
+            own, most = (names, 12) if kind == "unknown_headings" else ([name for name in names if name in used], None)
+            findings.add(kind, dataset.name, len(own), f"{path.name}: {words}{', '.join(own[:most])}", warning=warning)
 
 
 @dataclass(frozen=True)
@@ -409,9 +385,9 @@ class Counted:
 
     def report(self, findings: Findings, dataset: Dataset, names: Sequence[str]) -> None:
         """Add times that do not exist, numbers that cannot be used in the order of the columns, and repeated rows."""
-        kind = next(name for name in _NO_SUCH_TIME if name in dataset.columns)
-        findings.add("unusable_time", dataset.name, self.unusable_time, _NO_SUCH_TIME[kind])
-        findings.add("ambiguous_hour", dataset.name, self.ambiguous, _AMBIGUOUS_TIME[kind])
+        unusable, ambiguous = next(words for name, words in _ODD_TIMES.items() if name in dataset.columns)
+        findings.add("unusable_time", dataset.name, self.unusable_time, unusable)
+        findings.add("ambiguous_hour", dataset.name, self.ambiguous, ambiguous)
         for name in names:
             findings.add("unusable_numbers", dataset.name, self.numbers[name], name)
         findings.add("duplicate_rows", dataset.name, self.repeats, "equal rows", warning=False)
@@ -524,7 +500,7 @@ class YearRows:
         parts = self._undecided
         series = [self._codes.translate(*rows.texts(self._key)) for rows in parts]
         every = np.concatenate(series)
-        utc = ClockChange.of(parts).starts(self._year, every)
+        utc = clock_change_starts(parts, self._year, every)
         self.counted.unusable_time += int((utc < 0).sum())
         self._hold(utc[every >= 0])
         ends = np.cumsum([rows.count for rows in parts])[:-1]

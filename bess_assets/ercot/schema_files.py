@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,58 +28,43 @@ _WHOLE = {"tinyint": 8, "smallint": 16, "int": None, "integer": None, "long": 64
 _FRACTION = {"halffloat": 16, "half": 16, "real": 32, "float": None, "number": None, "double": 64}
 
 
-@dataclass(frozen=True)
-class SchemaFile:
-    """What a `schema.json` lists.
+def listed_columns(folder: Path) -> dict[str, str] | None:
+    """Type by heading that the `schema.json` of a rollup folder lists, both as written, `?` where it names no type; None if there is none.
 
-    Attributes:
-        columns: type by heading, both as written; `?` where it names no type.
-        problem: why it cannot be understood; None if it can.
+    Raises:
+        ValueError: it cannot be understood, and why.
     """
+    path = folder / SCHEMA_FILE
+    if not path.is_file():
+        return None
+    try:
+        columns = _listed(_lenient_json(path.read_text(encoding="utf-8-sig")))
+        reason = "it lists no columns and their types"
+    except (OSError, TypeError, ValueError, RecursionError) as error:
+        columns, reason = {}, str(error).splitlines()[0] if str(error) else type(error).__name__
+    if not columns:
+        raise ValueError(f"{SCHEMA_FILE} cannot be understood: {reason}")
+    return columns
 
-    columns: dict[str, str] = field(default_factory=dict)
-    problem: str | None = None
 
-    @classmethod
-    def beside(cls, folder: Path) -> "SchemaFile | None":
-        """The one of a rollup folder; None if there is none."""
-        path = folder / SCHEMA_FILE
-        if not path.is_file():
-            return None
-        try:
-            columns = _listed(_lenient_json(path.read_text(encoding="utf-8-sig")))
-        except (OSError, TypeError, ValueError, RecursionError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            return cls(problem=f"{SCHEMA_FILE} cannot be understood: {reason}")
-        if not columns:
-            return cls(problem=f"{SCHEMA_FILE} cannot be understood: it lists no columns and their types")
-        return cls(columns)
-
-    def spelling_of(self, heading: str) -> str | None:
-        """How the file spells a heading; None if it doesn't list it."""
-        if heading in self.columns:
-            return heading
-        normal = normal_heading(heading)
-        return next((listed for listed in self.columns if normal_heading(listed) == normal), None)
-
-    def type_of(self, heading: str) -> str | None:
-        """Type that it gives a heading, in any spelling; None if it doesn't list it."""
-        spelled = self.spelling_of(heading)
-        return None if spelled is None else self.columns[spelled]
+def spelling_of(listed: Iterable[str], heading: str) -> str | None:
+    """How a heading is spelled among those listed; None if it is not."""
+    same = [own for own in listed if normal_heading(own) == normal_heading(heading)]
+    return heading if heading in same else next(iter(same), None)
 
 
 def same_type(listed: str, arrow_type: str) -> bool:
     """Whether a word for a type, of Polars, pandas, SQL or Arrow, may stand for an Arrow type; a word that says no size fits any."""
     if listed == "?":
         return True
-    family, size = _meaning(listed)
+    family, size = type_family(listed)
     # to Arrow alone, float says a size
-    true_family, true_size = _meaning("float32" if arrow_type == "float" else arrow_type)
+    true_family, true_size = type_family("float32" if arrow_type == "float" else arrow_type)
     return family == true_family and (size is None or true_size is None or size == true_size)
 
 
-def _meaning(word: str) -> tuple[str, int | None]:
-    """Family and bits of a type; an unknown word is a family of its own."""
+def type_family(word: str) -> tuple[str, int | None]:
+    """Family of a type, and bits if the word says them: text, i, u, f, decimal, date, timestamp, boolean; an unknown word is a family of its own."""
     word = re.sub(r"\s", "", word.lower())
     if dictionary := re.match(r"dictionary<values=([^,]+)", word):
         word = dictionary[1]

@@ -12,7 +12,8 @@ from typing import NoReturn
 import numpy as np
 
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
-from bess_assets.ercot.datasets import DATASETS, describe_file, suspicious_zeros
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, RTC_FIRST_DAY
 from bess_assets.ercot.rows import Codes
 from bess_assets.ercot.step import Findings, Inputs, StepResult, StoredTable
@@ -309,7 +310,7 @@ def _refuse_empty_year(inputs: Inputs) -> NoReturn:
 
 def _zero_columns(inputs: Inputs, dataset: str) -> list[str]:
     files = inputs.rollups.files(dataset, inputs.year.year)
-    found = [suspicious_zeros(DATASETS[dataset], describe_file(DATASETS[dataset], path)) for path in files]
+    found = [describe_file(DATASETS[dataset], path).suspicious for path in files]
     return sorted({name for names in found for name in names})
 
 

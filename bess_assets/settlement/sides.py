@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from bess_assets.ercot.arrays import FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
-from bess_assets.ercot.datasets import DATASETS, describe_file
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.parsing import Rows, read_rows
 from bess_assets.ercot.products import RTC_FIRST_DAY
 from bess_assets.ercot.rows import Codes, DayLog, YearRows

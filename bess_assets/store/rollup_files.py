@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bess_assets.ercot.datasets import DATASETS, LAYOUT_COLUMN, Dataset
+from bess_assets.ercot.datasets import DATASETS, Dataset
+from bess_assets.ercot.footers import LAYOUT_COLUMN
 from bess_assets.ercot.report_rows import Parsed, iso, years_of
 from bess_assets.ercot.reports import Report
 from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, Counts, DayFile, Merge, judge, write_rollup, write_scratch

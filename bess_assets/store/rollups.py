@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bess_assets.ercot.datasets import DATASETS, describe_file
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.rollup_names import BUILT_FOLDER, rollup_name
 from bess_assets.errors import BessError, InputError
 from bess_assets.settings import Settings

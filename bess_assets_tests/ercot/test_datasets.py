@@ -7,20 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.ercot.datasets import (
-    DATASETS,
-    METADATA_KEY,
-    DatasetColumn,
-    describe_file,
-    find_dataset,
-    is_published,
-    normal_heading,
-    open_parquet,
-    partly_absent,
-    report_layouts,
-    require_columns,
-    suspicious_zeros,
-)
+from bess_assets.ercot.datasets import DATASETS, DatasetColumn, find_dataset, is_published, normal_heading
+from bess_assets.ercot.footers import METADATA_KEY, describe_file
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.errors import InputError
 from bess_assets_tests.conftest import REAL
@@ -101,7 +89,8 @@ def test_every_heading_that_ercot_has_printed_is_known_to_its_dataset(layout, re
     headings = _layouts()[layout]
     dataset = DATASETS[DATASET_OF_REPORT[_report(layout)]]
     assert [heading for heading in headings if not dataset.knows(heading)] == []
-    lacking = set(dataset.columns) - set(require_columns(dataset, LAYOUTS, headings))
+    assert dataset.fits(headings)
+    lacking = set(dataset.columns) - set(dataset.canonical(headings))
     assert lacking - ONLY_IN_ROLLUPS - WITHOUT_A_FLAG == ERA_LACKS.get(layout, set())
 
 
@@ -243,7 +232,7 @@ def test_hazard_4_a_column_that_is_zero_in_every_row_is_reported(tmp_path):
 def test_hazard_4_a_part_of_ecrs_that_is_all_zero_is_suspicious_from_the_year_after_its_first(tmp_path, year, zeros):
     path = write_rollup(tmp_path, "dam_gen_resources", year, [hourly(date(year, 1, 1), 1, ecrssd_award_mw=0.0)])
     dataset = DATASETS["dam_gen_resources"]
-    assert suspicious_zeros(dataset, describe_file(dataset, path)) == zeros
+    assert describe_file(dataset, path).suspicious == zeros
 
 
 def test_a_file_without_statistics_or_rows_is_not_called_zero_filled(tmp_path):
@@ -282,7 +271,7 @@ def test_hazard_4_rrs_is_suspicious_if_all_of_it_is_zero_or_the_part_that_somebo
     path = write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(date(2024, 1, 1), 1, **parts)])
     dataset = DATASETS["dam_gen_resources"]
     expected = sorted(parts) if suspicious is True else [suspicious] if suspicious else []
-    assert suspicious_zeros(dataset, describe_file(dataset, path)) == expected
+    assert describe_file(dataset, path).suspicious == expected
 
 
 @pytest.mark.parametrize("statistics", [True, False])
@@ -317,12 +306,10 @@ def test_what_some_reports_of_a_built_rollup_lack_counts_where_ercot_published_i
     layouts = [["hsl_mw", "award_mw", "qse", "regup_mcpc_usd_per_mw"], ["hsl_mw", "rrs_award_mw"], ["hsl_mw"]]
     for year, lacking in ((2022, ["award_mw"]), (2023, ["qse", "award_mw"])):
         path = write_rollup(tmp_path, "dam_gen_resources", year, [hourly(date(year, 1, 1), 1)])
-        with open_parquet(dataset, path) as file:
-            assert report_layouts(file) == []
-        assert partly_absent(dataset, path) == []
+        assert describe_file(dataset, path).partly == []
         table = pq.read_table(path)
         pq.write_table(table.replace_schema_metadata({METADATA_KEY: json.dumps({"layouts": layouts})}), path)
-        assert sorted(partly_absent(dataset, path)) == sorted(lacking)
+        assert sorted(describe_file(dataset, path).partly) == sorted(lacking)
 
 
 # --- reports ----------------------------------------------------------------------------------------------------------------------------------

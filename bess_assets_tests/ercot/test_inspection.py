@@ -12,7 +12,7 @@ import pytest
 from bess_assets.checks import COLUMNS_CHECK, FINDINGS_CHECK
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.inspection import availability_rows, column_availability, rollup_schemas
-from bess_assets.ercot.schema_files import SchemaFile, same_type
+from bess_assets.ercot.schema_files import listed_columns, same_type
 from bess_assets.ercot.step import Inputs, StepResult
 from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
@@ -471,7 +471,7 @@ def test_words_for_types_of_several_libraries_are_understood(listed, arrow, same
 
 
 def test_a_folder_without_a_schema_file_lists_nothing(tmp_path):
-    assert SchemaFile.beside(tmp_path) is None
+    assert listed_columns(tmp_path) is None
 
 
 # --- all years -----------------------------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bess_assets.ercot.calendar import day_number
-from bess_assets.ercot.datasets import DATASETS, METADATA_KEY
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.footers import METADATA_KEY
 from bess_assets.ercot.parsing import (
     NO_VALUE,
     day_range,

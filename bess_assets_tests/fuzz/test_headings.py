@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bess_assets.ercot.datasets import DATASETS, describe_file, find_columns, normal_heading, open_parquet
+from bess_assets.ercot.datasets import DATASETS, normal_heading
+from bess_assets.ercot.footers import describe_file, find_columns, open_parquet
 from bess_assets.ercot.parsing import day_range, read_rows
 from bess_assets.errors import InputError
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bess_assets.ercot.datasets import LAYOUT_COLUMN, METADATA_KEY
+from bess_assets.ercot.footers import LAYOUT_COLUMN, METADATA_KEY
 from bess_assets.ercot.step import Findings
 from bess_assets.settlement import runs as runs_module
 from bess_assets.settlement.runs import MeterReader, RunReader, cut_runs, hold, hourly_maxima

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bess_assets.ercot import rollup as merging
-from bess_assets.ercot.datasets import DATASETS, describe_file, partly_absent
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.parsing import read_rows
 from bess_assets.errors import InputError
 from bess_assets.store import roll_up as rolling
@@ -147,7 +148,7 @@ def test_a_blank_of_a_report_that_has_the_column_and_a_column_that_a_report_lack
     (rows,) = read_rows(DATASETS["dam_gen_resources"], path, ["operating_day", "regup_award_mw", "award_mw"])
     absent = rows.absent(["regup_award_mw", "award_mw"])
     assert list(absent) == ["regup_award_mw"]
-    assert partly_absent(DATASETS["dam_gen_resources"], path) == ["regup_award_mw"]
+    assert describe_file(DATASETS["dam_gen_resources"], path).partly == ["regup_award_mw"]
     assert absent["regup_award_mw"].tolist() == [False, False, True]
 
 
@@ -158,7 +159,7 @@ def test_clearing_prices_that_some_reports_lack_are_nothing_to_report(reports, b
     path = built_path(built, "dam_gen_resources", 2024)
     (rows,) = read_rows(DATASETS["dam_gen_resources"], path, ["regup_mcpc_usd_per_mw"])
     assert rows.numbers("regup_mcpc_usd_per_mw").tolist() == pytest.approx([5.25, float("nan")], nan_ok=True)
-    assert partly_absent(DATASETS["dam_gen_resources"], path) == []
+    assert describe_file(DATASETS["dam_gen_resources"], path).partly == []
 
 
 # --- which row stands -------------------------------------------------------------------------------------------------------------------------
