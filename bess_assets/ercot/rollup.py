@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import groupby, pairwise
 from operator import itemgetter
 from pathlib import Path
@@ -20,10 +21,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bess_assets.ercot.arrays import BoolArray, IntArray
-from bess_assets.ercot.calendar import OperatingYear, day_ranges
+from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number, day_ranges
 from bess_assets.ercot.datasets import Dataset, normal_heading
 from bess_assets.ercot.footers import BUILT_COLUMNS, LAYOUT_COLUMN, METADATA_KEY
-from bess_assets.ercot.report_rows import CST_SECONDS, EXTRA, TIME, iso, number_of
+from bess_assets.ercot.report_rows import CST_SECONDS, EXTRA, NAME_COLUMNS, TIME
 from bess_assets.ercot.reports import day_named
 from bess_assets.errors import InputError
 
@@ -41,7 +42,6 @@ _VALUE_BYTES = 8
 _NEAR_DAYS = 15
 """ERCOT has published late and early; half a month off is another day."""
 _TYPE_COLUMNS = ("resource_type", "settlement_point_type")
-_NAME_COLUMNS = ("resource_name", "settlement_point", "product", "qse")
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 _WRITTEN_AS_DICTIONARY = {"report", LAYOUT_COLUMN, "published"}
 
@@ -106,9 +106,7 @@ class DayFile:
     @property
     def _file(self) -> pq.ParquetFile:
         if self._open is None:
-            with pq.ParquetFile(self.path) as plain:
-                texts = [f.name for f in plain.schema_arrow if pa.types.is_string(_stored(f.type))]
-            self._open = pq.ParquetFile(self.path, read_dictionary=texts)
+            self._open = pq.ParquetFile(self.path, read_dictionary=pq.read_schema(self.path).names)
         return self._open
 
     def kinds(self) -> Kinds:
@@ -296,7 +294,7 @@ class Merge:
         key = self._dataset.key
         there = table.schema.names
         types = [name for name in _TYPE_COLUMNS if name in there]
-        names = key or tuple(name for name in _NAME_COLUMNS if name in there)[:1]
+        names = key or tuple(name for name in NAME_COLUMNS if name in there)[:1]
         needed = {*names, *types, TIME, "published", "report", "operating_day", LAYOUT_COLUMN}
         columns = {n: table.column(n) if n in there else pa.nulls(table.num_rows, pa.string()) for n in sorted(needed)}
         order = ", ".join(f"{name} NULLS FIRST" for name in dict.fromkeys((*types, *names))) or "n"
@@ -335,7 +333,7 @@ def _count(table: pa.Table, dropped: IntArray, winner: IntArray, counts: Counts)
     for a_day, one, other in pairs[:EXAMPLES]:
         first, second = counts.reports[one]["file"], counts.reports[other]["file"]
         where = f"{first} twice in itself" if one == other else f"{first} and {second}"
-        text = f"{where}, day {iso(a_day)}: the later row was taken"
+        text = f"{where}, day {day_of_number(a_day)}: the later row was taken"
         if text not in counts.examples and len(counts.examples) < EXAMPLES:
             counts.examples.append(text)
 
@@ -447,16 +445,17 @@ def judge(dataset: Dataset, year: int, manifest: dict[str, Any]) -> None:
     """Say in a manifest which days are missing, and whether the year is complete as far as it goes."""
     reports = manifest["reports"]
     calendar = OperatingYear(year)
-    held = sorted({number_of(day) for report in reports for day in report["days"]})
-    first = max(calendar.first_day, number_of(dataset.first_day.isoformat()))
-    missing = sorted(set(range(first, held[-1] + 1)) - set(held)) if held else []
+    held = sorted({date.fromisoformat(day) for report in reports for day in report["days"]})
+    first = max(date(year, 1, 1), dataset.first_day)
+    numbers = np.arange(day_number(first), day_number(held[-1]) + 1) if held else np.empty(0, dtype=np.int64)
+    missing = np.setdiff1d(numbers, [day_number(day) for day in held])
     reasons = []
     if manifest["refused"]:
         names = ", ".join(item["file"] for item in manifest["refused"][:3])
         reasons.append(f"{len(manifest['refused'])} report files could not be used: {names}")
-    if missing:
-        index = np.array(missing, dtype=np.int64) - calendar.first_day
-        reasons.append(f"{len(missing)} days are missing: {day_ranges(calendar, index, 6)}")
+    if len(missing):
+        days = day_ranges(calendar, missing - calendar.first_day, 6)
+        reasons.append(f"{len(missing)} days are missing: {days}")
     if contradicting := manifest["rows"].get("contradicting", 0):
         examples = "; ".join(manifest.get("contradictions", [])[:2])
         reasons.append(f"{contradicting} rows contradict others published at the same time: {examples}")
@@ -465,8 +464,8 @@ def judge(dataset: Dataset, year: int, manifest: dict[str, Any]) -> None:
     if odd := [report for report in reports if _names_another_day(report, dataset)]:
         example = f"{odd[0]['file']} ({odd[0]['days'][0]})"
         reasons.append(f"{len(odd)} report files hold other days than their names say: {example}")
-    manifest["first_day"], manifest["last_day"] = (iso(held[0]), iso(held[-1])) if held else (None, None)
-    manifest["missing_days"] = [iso(day) for day in missing]
+    manifest["first_day"], manifest["last_day"] = (str(held[0]), str(held[-1])) if held else (None, None)
+    manifest["missing_days"] = [str(day_of_number(day)) for day in missing]
     manifest["other_days_than_named"] = [report["file"] for report in odd]
     manifest["incomplete_because"] = reasons
     manifest["complete"] = not reasons
@@ -480,5 +479,4 @@ def _names_another_day(report: Mapping[str, Any], dataset: Dataset) -> bool:
     named = day_named(name, dataset)
     if named is None or name.lower().startswith("completecop"):
         return False
-    about = number_of(named.isoformat())
-    return all(abs(number_of(day) - about) > _NEAR_DAYS for day in report["days"])
+    return all(abs((date.fromisoformat(day) - named).days) > _NEAR_DAYS for day in report["days"])

@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from bess_assets.ercot.calendar import day_of_number
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.footers import LAYOUT_COLUMN
-from bess_assets.ercot.report_rows import Parsed, iso, years_of
+from bess_assets.ercot.report_rows import Parsed, years_of
 from bess_assets.ercot.reports import Report
 from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, Counts, DayFile, Merge, judge, write_rollup, write_scratch
 from bess_assets.errors import InputError, writing
@@ -149,7 +150,8 @@ class GrowingRollup:
         listed = self._reports[number]
         listed["rows"] += rows
         days = np.array(parsed.days.get(n, []), dtype=np.int64)
-        listed["days"] = sorted({*listed["days"], *map(iso, days[years_of(days) == self.year].tolist())})
+        own = days[years_of(days) == self.year].tolist()
+        listed["days"] = sorted({*listed["days"], *(str(day_of_number(day)) for day in own)})
         for name, count in (("without_a_time", parsed.untimed), ("unreadable_in_unused_columns", parsed.unreadable)):
             if n in count:
                 listed[name] = listed.get(name, 0) + count[n]

@@ -11,16 +11,7 @@ from hypothesis import strategies as st
 
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.ercot.report_rows import (
-    TIME,
-    Parsed,
-    Part,
-    day_span,
-    iso,
-    layout_of,
-    number_of,
-    parse,
-)
+from bess_assets.ercot.report_rows import TIME, Parsed, Part, day_span, layout_of, parse
 from bess_assets.ercot.reports import recognise
 from bess_assets.errors import InputError
 from bess_assets_tests.conftest import REAL
@@ -284,8 +275,6 @@ def test_the_span_of_days_of_a_report_is_told_from_two_rows_in_either_order():
         assert day_span(heading, odd, b"N,01/05/2024") is None
     meters = recognise("60d_SCED_SMNE_GEN_RES-05-MAR-24.csv", text("Resource Code,Interval Number,Interval Time,Interval Value", []).encode())  # fmt: skip
     assert day_span(meters, b"OAK,1,01/05/2024 00:14:59,3", b"OAK,2,01/07/2024 00:29:59,3") == (early, late)
-    assert (iso(early), number_of("2024-01-05")) == ("2024-01-05", early)
-    assert number_of("2024-02-29") == day_number(date(2024, 2, 29))
 
 
 # --- times ------------------------------------------------------------------------------------------------------------------------------------
