@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from bess_assets.ercot.calendar import CENTRAL
-from bess_assets.ercot.datasets import DATASETS, Dataset
+from bess_assets.ercot.datasets import DATASETS, Dataset, normal_heading
 
 PUBLICATION_LAG_DAYS = 60
 """A 60-day disclosure is named after the day of its publication: delivery and 60 days."""
@@ -36,11 +36,12 @@ _MOST_NESTING = 4
 _ALWAYS_ALLOWED_BYTES = 64 * 2**20
 _POST_TIME = re.compile(r"\.(\d{8})\.(\d{6})(\d{3})?\.")
 _NAME_DATES = (
-    (re.compile(r"(?<![0-9A-Za-z])(\d{1,2})-([A-Za-z]{3})-(\d{2}|\d{4})(?![0-9A-Za-z])"), "dby"),
-    (re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?!\d)"), "ymd"),
-    (re.compile(r"(?<!\d)(20\d{2})-(\d{2})-(\d{2})(?!\d)"), "ymd"),
-    (re.compile(r"(?<!\d)(\d{2})(\d{2})(20\d{2})(?!\d)"), "mdy"),
+    re.compile(r"(?<![0-9A-Za-z])(?P<day>\d{1,2})-(?P<month>[A-Za-z]{3})-(?P<year>\d{2}|\d{4})(?![0-9A-Za-z])"),
+    re.compile(r"(?<!\d)(?P<year>20\d{2})(?P<month>\d{2})(?P<day>\d{2})(?!\d)"),
+    re.compile(r"(?<!\d)(?P<year>20\d{2})-(?P<month>\d{2})-(?P<day>\d{2})(?!\d)"),
+    re.compile(r"(?<!\d)(?P<month>\d{2})(?P<day>\d{2})(?P<year>20\d{2})(?!\d)"),
 )
+_DATE = re.compile(r"\s*\d{1,2}/\d{1,2}/\d{4}")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _OTHER_REPORTS = re.compile(r"^(60d_|60_day|cdr\.|rpt\.)", re.IGNORECASE)
 _COP_HEADINGS = (
@@ -161,99 +162,85 @@ def open_reports(path: Path) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] 
             yield report, lambda: path.open("rb")
             return
         with path.open("rb") as file:
-            allowance = _Allowance(_ALWAYS_ALLOWED_BYTES + LARGEST_RATIO * status.st_size)
-            yield from _members(path, (), file, [path.name], status.st_mtime_ns // 10**6, allowance)
+            opened = _OpenZip(path, _ALWAYS_ALLOWED_BYTES + LARGEST_RATIO * status.st_size)
+            yield from opened.reports(file, (), status.st_mtime_ns // 10**6)
     except OSError as error:
         yield Refusal(path, (), f"cannot be read: {error.strerror or error}")
 
 
 @dataclass
-class _Allowance:
-    """How much all that a file on disk holds may still unpack to, ZIPs in ZIPs together: members may overlap, and each alone look harmless."""
+class _OpenZip:
+    """A ZIP file on disk.
 
+    Attributes:
+        path: the file.
+        left: how many bytes all that it holds may still unpack to, ZIPs in ZIPs together: members may overlap, and each alone look harmless.
+    """
+
+    path: Path
     left: int
 
-    def takes(self, info: zipfile.ZipInfo) -> bool:
-        """Whether a member is within it."""
-        self.left -= info.file_size
-        return self.left >= 0
+    def reports(
+        self, file: IO[bytes], outer: tuple[str, ...], file_ms: int
+    ) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] | Refusal]:
+        """Reports and refusals of the ZIP itself, or of one in it under the names `outer`; `file_ms` is its own time."""
+        try:
+            archive = zipfile.ZipFile(file)
+        except (*UNPACKING_ERRORS, ValueError) as error:
+            yield Refusal(self.path, outer, f"no whole ZIP file: {error}")
+            return
+        with archive:
+            for info in archive.infolist():
+                members = (*outer, info.filename)
+                own = info.filename.rsplit("/", 1)[-1]
+                left_behind = own.startswith((".", "__MACOSX")) or "__MACOSX/" in info.filename
+                if info.filename and (info.is_dir() or left_behind):
+                    continue
+                if problem := self._problem(info, depth=len(members)):
+                    yield Refusal(self.path, members, problem)
+                elif own.lower().endswith(".zip"):
+                    try:
+                        # a ZIP's directory is at its end, so that an inner one has to be there whole
+                        content = io.BytesIO(archive.read(info))
+                    except UNPACKING_ERRORS as error:
+                        yield Refusal(self.path, members, f"cannot be unpacked: {error}")
+                        continue
+                    yield from self.reports(content, members, _member_ms(info) or file_ms)
+                else:
+                    published_ms, by = self._published(members, info, file_ms)
+                    report = Report(self.path, members, published_ms, by, info.file_size)
+                    yield report, lambda info=info: archive.open(info)  # type: ignore[misc]
 
+    def _problem(self, info: zipfile.ZipInfo, depth: int) -> str | None:
+        """Why a member is not opened."""
+        if info.filename:
+            self.left -= info.file_size
+        suffix = Path(info.filename).suffix.lower()
+        ratio = info.file_size // max(info.compress_size, 1)
+        too_dense = info.file_size > 2**20 and info.file_size > LARGEST_RATIO * max(info.compress_size, 1)
+        too_large = f"unpacks to {info.file_size:,} bytes, more than any report has"
+        inner_too_large = f"a ZIP in a ZIP of {info.file_size:,} bytes: unpack the outer one"
+        problems = {
+            "a member without a name: the ZIP is damaged": not info.filename,
+            f"the file unpacks to over {LARGEST_RATIO:,} times its size, as no report does": self.left < 0,
+            too_large: info.file_size > LARGEST_MEMBER_BYTES,
+            f"unpacks to {ratio:,} times its size, as no report does": too_dense,
+            "is encrypted": info.flag_bits & 1,
+            f"ZIPs in ZIPs, more than {_MOST_NESTING} deep": suffix == ".zip" and depth >= _MOST_NESTING,
+            inner_too_large: suffix == ".zip" and info.file_size > LARGEST_INNER_ZIP_BYTES,
+            "neither a CSV nor a ZIP": suffix not in {".zip", ".csv", ".txt", ".html"},
+        }
+        return next((words for words, is_so in problems.items() if is_so), None)
 
-def _members(
-    path: Path, outer: tuple[str, ...], file: IO[bytes], names: list[str], file_ms: int, allowance: _Allowance
-) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] | Refusal]:
-    try:
-        archive = zipfile.ZipFile(file)
-    except (*UNPACKING_ERRORS, ValueError) as error:
-        yield Refusal(path, outer, f"no whole ZIP file: {error}")
-        return
-    with archive:
-        for info in archive.infolist():
-            members = (*outer, info.filename)
-            if not info.filename:
-                yield Refusal(path, members, "a member without a name: the ZIP is damaged")
-                continue
-            own = info.filename.rsplit("/", 1)[-1]
-            if info.is_dir() or own.startswith((".", "__MACOSX")) or "__MACOSX/" in info.filename:
-                continue
-            problem = _unsafe(info)
-            if not allowance.takes(info):
-                problem = f"the file unpacks to over {LARGEST_RATIO:,} times its size, as no report does"
-            if problem:
-                yield Refusal(path, members, problem)
-            elif own.lower().endswith(".zip"):
-                yield from _inner(path, members, archive, info, [*names, own], file_ms, allowance)
-            elif own.lower().endswith((".csv", ".txt", ".html")):
-                published_ms, by = _published([*names, own], info, file_ms)
-                report = Report(path, members, published_ms, by, info.file_size)
-                yield report, lambda info=info: archive.open(info)  # type: ignore[misc]
-            else:
-                yield Refusal(path, members, "neither a CSV nor a ZIP")
-
-
-def _inner(
-    path: Path,
-    members: tuple[str, ...],
-    archive: zipfile.ZipFile,
-    info: zipfile.ZipInfo,
-    names: list[str],
-    file_ms: int,
-    allowance: _Allowance,
-) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] | Refusal]:
-    if len(members) >= _MOST_NESTING:
-        yield Refusal(path, members, f"ZIPs in ZIPs, more than {_MOST_NESTING} deep")
-        return
-    if info.file_size > LARGEST_INNER_ZIP_BYTES:
-        yield Refusal(path, members, f"a ZIP in a ZIP of {info.file_size:,} bytes: unpack the outer one")
-        return
-    try:
-        # a ZIP's directory is at its end, so that an inner one has to be there whole
-        content = io.BytesIO(archive.read(info))
-    except UNPACKING_ERRORS as error:
-        yield Refusal(path, members, f"cannot be unpacked: {error}")
-        return
-    yield from _members(path, members, content, names, _member_ms(info) or file_ms, allowance)
-
-
-def _unsafe(info: zipfile.ZipInfo) -> str | None:
-    if info.file_size > LARGEST_MEMBER_BYTES:
-        return f"unpacks to {info.file_size:,} bytes, more than any report has"
-    if info.file_size > 2**20 and info.file_size > LARGEST_RATIO * max(info.compress_size, 1):
-        return f"unpacks to {info.file_size // max(info.compress_size, 1):,} times its size, as no report does"
-    if info.flag_bits & 1:
-        return "is encrypted"
-    return None
-
-
-def _published(
-    names: Sequence[str], info: zipfile.ZipInfo, file_ms: int
-) -> tuple[int, Literal["name", "member", "file"]]:
-    for name in reversed(names):
-        posted = post_time_ms(name)
+    def _published(
+        self, members: tuple[str, ...], info: zipfile.ZipInfo, file_ms: int
+    ) -> tuple[int, Literal["name", "member", "file"]]:
+        names = (member.rsplit("/", 1)[-1] for member in reversed((self.path.name, *members)))
+        posted = next((time for time in map(post_time_ms, names) if time is not None), None)
         if posted is not None:
             return posted, "name"
-    own = _member_ms(info)
-    return (own, "member") if own is not None else (file_ms, "file")
+        own = _member_ms(info)
+        return (own, "member") if own is not None else (file_ms, "file")
 
 
 def post_time_ms(name: str) -> int | None:
@@ -307,38 +294,38 @@ def recognise(name: str, beginning: bytes) -> Heading:
         beginning: its first bytes, whole lines.
     """
     start = 3 if beginning.startswith(b"\xef\xbb\xbf") else 0
-    named = [dataset for dataset in DATASETS.values() if dataset.is_named(name)]
+    named = tuple(dataset for dataset in DATASETS.values() if dataset.is_named(name))
     text = beginning[start:].lstrip()
     if not text:
         return Heading(None, why_not="an empty file", refused=bool(named))
     if text[:1] == b"<":
         problem = "no CSV: it begins like a web page, perhaps an error message that was saved"
         return Heading(None, why_not=problem, refused=True)
+    rows = csv.reader(io.StringIO(beginning[start:].decode("utf-8", errors="replace"), newline=""))
     try:
-        first, second = _first_rows(beginning[start:].decode("utf-8", errors="replace"))
+        first, second = next(rows, []), next(rows, [])
     except csv.Error as error:
         return Heading(None, why_not=f"no CSV: {error}", refused=True)
-    if named and named[0].name == "cop_snapshots" and _is_date(first[0]):
-        return _headerless_plan(named[0], len(first), start)
+    if named and named[0].name == "cop_snapshots" and first and _DATE.match(first[0]):
+        if len(first) == len(_COP_HEADINGS):
+            return Heading(named[0], _COP_HEADINGS, start)
+        problem = f"no heading line, and {len(first)} columns instead of {len(_COP_HEADINGS)}"
+        return Heading(None, why_not=problem, refused=True)
     line_end = beginning.find(b"\n", start) + 1 or len(beginning)
     return _by_headings(name, named, tuple(first), second, line_end)
 
 
-def _headerless_plan(dataset: Dataset, columns: int, start: int) -> Heading:
-    if columns == len(_COP_HEADINGS):
-        return Heading(dataset, _COP_HEADINGS, start)
-    problem = f"no heading line, and {columns} columns instead of {len(_COP_HEADINGS)}"
-    return Heading(None, why_not=problem, refused=True)
-
-
 def _by_headings(
-    name: str, named: list[Dataset], headings: tuple[str, ...], second: list[str], data_starts: int
+    name: str, named: tuple[Dataset, ...], headings: tuple[str, ...], second: list[str], data_starts: int
 ) -> Heading:
     if len({heading.strip() for heading in headings}) != len(headings):
         return Heading(None, headings, why_not="a heading stands twice", refused=bool(named))
-    fitting = [DATASETS[n] for n in _fitting(tuple(dataset.name for dataset in named), headings)]
+    fitting = _fitting(named, headings)
     if len(fitting) > 1:
-        fitting = _by_resource_type(fitting, headings, second)
+        # the day-ahead files of generation and storage resources have the same headings: the type in the first row decides
+        cells = dict(zip(map(normal_heading, headings), second, strict=False))
+        storage = cells.get("resourcetype", "").strip().upper() == "ESR"
+        fitting = [dataset for dataset in fitting if ("_esr_" in dataset.name) == storage]
     if len(fitting) == 1:
         return Heading(fitting[0], headings, data_starts)
     if named:
@@ -349,35 +336,16 @@ def _by_headings(
 
 
 @lru_cache(maxsize=4096)
-def _fitting(named: tuple[str, ...], headings: tuple[str, ...]) -> list[str]:
+def _fitting(named: tuple[Dataset, ...], headings: tuple[str, ...]) -> list[Dataset]:
     """Datasets that headings may be of: those that the name says, if they fit, else those that the headings say."""
-    spelled = list(headings)
-    fitting = [name for name in named if DATASETS[name].fits(spelled)]
-    return fitting or [name for name, d in DATASETS.items() if d.is_marked(spelled) and d.fits(spelled)]
-
-
-def _first_rows(text: str) -> tuple[list[str], list[str]]:
-    rows = csv.reader(io.StringIO(text, newline=""))
-    first = next(rows, [])
-    return first, next(rows, [])
-
-
-def _is_date(text: str) -> bool:
-    return bool(re.match(r"\s*\d{1,2}/\d{1,2}/\d{4}", text))
-
-
-def _by_resource_type(fitting: list[Dataset], headings: Sequence[str], row: Sequence[str]) -> list[Dataset]:
-    """The day-ahead files of generation and storage resources have the same headings: the type in the first row decides."""
-    at = next((n for n, heading in enumerate(headings) if heading.strip().lower() == "resource type"), None)
-    storage = at is not None and at < len(row) and row[at].strip().upper() == "ESR"
-    return [dataset for dataset in fitting if ("_esr_" in dataset.name) == storage]
+    fitting = [dataset for dataset in named if dataset.fits(headings)]
+    return fitting or [
+        dataset for dataset in DATASETS.values() if dataset.is_marked(headings) and dataset.fits(headings)
+    ]
 
 
 def _what_lacks(dataset: Dataset, headings: Sequence[str]) -> str:
-    found = dataset.canonical(list(headings))
-    lacking = [
-        column.headings[0] for column in dataset.columns.values() if column.required and column.name not in found
-    ]
+    lacking = [column.headings[0] for column in dataset.lacking(headings)]
     if lacking:
         return f"named like {dataset.report}, but without a column {' or '.join(map(repr, lacking))}"
     return f"named like {dataset.report}, but with the headings of another report"
@@ -405,21 +373,15 @@ def guess(name: str) -> dict[str, Any]:
 
 def day_named(name: str, dataset: Dataset | None) -> date | None:
     """The operating day that a file's name speaks of; None if it speaks of none."""
-    for pattern, order in _NAME_DATES:
-        match = pattern.search(name)
-        if not match:
-            continue
+    for match in filter(None, (pattern.search(name) for pattern in _NAME_DATES)):
+        spelled = not match["month"].isdigit()
+        year = int(match["year"]) + (2000 if len(match["year"]) == 2 else 0)
         try:
-            if order == "dby":
-                year = int(match[3]) + (2000 if len(match[3]) == 2 else 0)
-                day = date(year, _MONTHS.index(match[2].lower()) + 1, int(match[1]))
-            elif order == "ymd":
-                day = date(int(match[1]), int(match[2]), int(match[3]))
-            else:
-                day = date(int(match[3]), int(match[1]), int(match[2]))
+            month = _MONTHS.index(match["month"].lower()) + 1 if spelled else int(match["month"])
+            day = date(year, month, int(match["day"]))
         except ValueError:
             continue
         # a plan is named after the day that it is for, a 60-day disclosure and its ZIP after the day of publication
-        lag = (order == "dby" or bool(_POST_TIME.search(name))) and (dataset is None or dataset.sixty_day)
+        lag = (spelled or _POST_TIME.search(name)) and (dataset is None or dataset.sixty_day)
         return day - timedelta(days=PUBLICATION_LAG_DAYS) if lag else day
     return None
