@@ -3,9 +3,10 @@
 A *finding* is something odd about an input that did not stop the year; a *verdict* is what a check found.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -138,12 +139,12 @@ class StoredTable(Protocol):
         """Values of the first key column in file order, one per row group."""
         ...
 
-    def grids(self, columns: list[str], first: int, last: int) -> dict[str, np.ndarray]:
-        """Columns of the row groups first..last-1 as arrays of shape (last - first, rows of a row group), NaN where null."""
+    def numbers(self, columns: list[str], n: int) -> dict[str, np.ndarray]:
+        """Columns of the n-th row group, NaN where null."""
         ...
 
-    def labels(self, column: str, first: int, last: int) -> tuple[np.ndarray, list[str]]:
-        """A text column of those row groups as codes of the same shape (-1 is null), and the texts they stand for."""
+    def labels(self, column: str, n: int) -> tuple[np.ndarray, list[str]]:
+        """A text column of the n-th row group as codes (-1 is null), and the texts they stand for."""
         ...
 
 
@@ -192,3 +193,15 @@ class Inputs:
     known_days: Mapping[Path, tuple[date, date]] = field(default_factory=dict)
     origin: Origin | None = None
     feeds: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def step(columns: Callable[[Inputs, StepResult], Iterator[Columns]]) -> Callable[[Inputs], StepResult]:
+    """The step of a table from a generator of its chunks, which fills the findings and verdicts of its result while the chunks are taken."""
+
+    @wraps(columns)
+    def run(inputs: Inputs) -> StepResult:
+        result = StepResult(iter(()))
+        result.chunks = columns(inputs, result)
+        return result
+
+    return run

@@ -41,6 +41,8 @@ _AS_NUMBERS = (
     "ecrssd_award_mw",
     "nspin_award_mw",
 )
+SIDE_AWARDS = tuple(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load"))
+"""Columns of bess_awards that hold the AS awards of the two sides of a battery."""
 _QUANTITIES = ("award_mw", *(f"{p}_award_mw" for p in PRODUCTS))
 
 

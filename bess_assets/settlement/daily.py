@@ -3,21 +3,19 @@
 Components skip what is unknown and are null where nothing is known; totals are formed from the components of the same row. board.py sums the days.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
-from bess_assets.ercot.arrays import FloatArray, IntArray
+from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
-from bess_assets.ercot.step import Columns, Inputs, StepResult
+from bess_assets.ercot.step import Columns, Inputs, StepResult, StoredTable, step
 from bess_assets.settlement.award_checks import differs, price_verdict
-from bess_assets.settlement.awards import both_sides
+from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
 from bess_assets.settlement.energy import UNKNOWN_REASONS, da_energy_usd
+from bess_assets.settlement.grid import each_battery
 from bess_assets.settlement.prices import PriceGrid
 from bess_assets.threads import in_order
 
@@ -25,66 +23,43 @@ TB_HOURS = (1, 2, 4)
 STATED_PRICE_CHECK = "day_ahead_files_state_the_published_settlement_prices"
 
 
-@dataclass(frozen=True)
-class Days:
-    """Adds a year's hours or quarter-hours up to days.
+class _Days:
+    """Sums and counts of a year's hours or quarter-hours by operating day, over the last axis."""
 
-    Attributes:
-        year: the operating year.
-        first: first day index wanted.
-        last: one past the last.
-    """
+    def __init__(self, year: OperatingYear) -> None:
+        self.year = year
+        self.numbers = (year.first_day + np.arange(year.days)).astype(np.int32)
+        self.hours = year.day_hours
+        self.quarter_hours = QUARTER_HOURS_PER_HOUR * year.day_hours
 
-    year: OperatingYear
-    first: int
-    last: int
-
-    def _starts(self, steps: int) -> IntArray:
+    def first(self, steps: int) -> IntArray:
+        """Position of each day's first of so many steps of the year."""
         return self.year.day_first_hour[:-1] * (steps // self.year.hours)
 
-    def count(self, flags: npt.NDArray[np.bool_]) -> IntArray:
-        """How many are True, by day; over the last axis."""
-        counts: IntArray = np.add.reduceat(flags.astype(np.int64), self._starts(flags.shape[-1]), axis=-1)
-        return counts[..., self.first : self.last]
+    def count(self, flags: BoolArray) -> IntArray:
+        """How many are True."""
+        counts: IntArray = np.add.reduceat(flags.astype(np.int64), self.first(flags.shape[-1]), axis=-1)
+        return counts
 
-    def total(self, values: FloatArray) -> FloatArray:
-        """Sum of what is known, by day; NaN where nothing is."""
-        known = ~np.isnan(values)
-        sums = np.add.reduceat(np.where(known, values, 0.0), self._starts(values.shape[-1]), axis=-1)
-        return np.where(self.count(known) > 0, sums[..., self.first : self.last], np.nan)
+    def total(self, values: FloatArray, where: BoolArray | None = None) -> FloatArray:
+        """Sum of what is known, and True in `where`; NaN where nothing is."""
+        counted = ~np.isnan(values) if where is None else ~np.isnan(values) & where
+        sums = np.add.reduceat(np.where(counted, values, 0.0), self.first(values.shape[-1]), axis=-1)
+        return np.where(self.count(counted) > 0, sums, np.nan)
 
-    @property
-    def numbers(self) -> npt.NDArray[np.int32]:
-        """Day numbers."""
-        return (self.year.first_day + np.arange(self.first, self.last)).astype(np.int32)
+    def nodes(self, awards: StoredTable, n: int) -> list[str | None]:
+        """Settlement point of a battery in each day's first hour."""
+        codes, texts = awards.labels("settlement_point", n)
+        return [texts[code] if code >= 0 else None for code in codes[self.year.day_first_hour[:-1]]]
 
-    @property
-    def hours(self) -> IntArray:
-        """Hours of each day."""
-        return self.year.day_hours[self.first : self.last]
-
-    @property
-    def first_hours(self) -> IntArray:
-        """Position of each day's first hour."""
-        return self.year.day_first_hour[self.first : self.last]
+    def sources(self, dispatch: StoredTable, side: str, n: int) -> dict[str, IntArray]:
+        """Quarter-hours of a battery's discharge or charge by source."""
+        codes, texts = dispatch.labels(f"{side}_source", n)
+        return {source: self.count(codes == (texts.index(source) if source in texts else -2)) for source in SOURCES}
 
 
-def _expected_days(year: OperatingYear, row: Mapping[str, Any]) -> Days:
-    return Days(
-        year,
-        day_number(row["expected_first_day"]) - year.first_day,
-        day_number(row["expected_last_day"]) - year.first_day + 1,
-    )
-
-
-def _registry(inputs: Inputs) -> list[dict[str, Any]]:
-    columns = ["battery", "expected_first_day", "expected_last_day"]
-    rows: list[dict[str, Any]] = inputs.tables["bess_registry"].read(columns).to_pylist()
-    return rows
-
-
-def _stack(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
-    """All batteries' days as one chunk; no chunk where there are none."""
+def _one_chunk(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
+    """All batteries' or nodes' days as one chunk; no chunk where there are none."""
     if parts:
         yield {
             name: np.concatenate([part[name] for part in parts])
@@ -94,117 +69,88 @@ def _stack(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
         }
 
 
-def _texts(codes: IntArray, texts: Sequence[str]) -> list[str | None]:
-    return [texts[code] if code >= 0 else None for code in codes]
+def _expected_days(inputs: Inputs, days: _Days, work: Callable[[int], Mapping[str, Any]]) -> Iterator[Columns]:
+    """The expected days of all batteries.
+
+    Args:
+        inputs: the year and its tables.
+        days: of the year.
+        work: makes columns of all days of the year for the battery of a row group.
+    """
+
+    def of(n: int, battery: str, expected: slice) -> dict[str, Any]:
+        columns = {name: values[expected] for name, values in work(n).items()}
+        numbers = days.numbers[expected]
+        return {"battery": [battery] * len(numbers), "operating_day": numbers, **columns}
+
+    return _one_chunk(list(each_battery(inputs, of)))
 
 
-def dam_awards_daily(inputs: Inputs) -> StepResult:
+@step
+def dam_awards_daily(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     """Day-ahead awards of each battery and expected day, with all their energy money, matched by real time or not."""
-    result = StepResult(iter(()))
-    result.chunks = _dam_awards(inputs, result)
-    return result
-
-
-def _dam_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
-    year = inputs.year
+    days = _Days(inputs.year)
     awards = inputs.tables["bess_awards"]
-    prices = PriceGrid.of(inputs.tables["bess_prices"], year, inputs.threads)
-    quarter_hours = np.arange(year.quarter_hours)
-    names = [
-        "award_mw",
-        "stated_price_usd_per_mwh",
-        *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load")),
-    ]
+    prices = PriceGrid.of(inputs.tables["bess_prices"], inputs.year, inputs.threads)
+    quarter_hours = np.arange(inputs.year.quarter_hours)
+    compared: dict[int, tuple[int, int, float]] = {}
 
-    def of(battery: tuple[int, dict[str, Any]]) -> tuple[dict[str, Any], tuple[int, int, float]]:
-        n, row = battery
-        days = _expected_days(year, row)
-        grids = {name: grid[0] for name, grid in awards.grids(names, n, n + 1).items()}
-        codes, texts = awards.labels("settlement_point", n, n + 1)
-        award = grids["award_mw"]
-        nodes = prices.rows(codes[0], texts)
+    def of(n: int) -> dict[str, Any]:
+        own = awards.numbers(["award_mw", "stated_price_usd_per_mwh", *SIDE_AWARDS], n)
+        award = own["award_mw"]
+        nodes = prices.rows(*awards.labels("settlement_point", n))
         hourly = prices.da[nodes, quarter_hours[::QUARTER_HOURS_PER_HOUR]]
-        compared = differs(grids["stated_price_usd_per_mwh"], hourly)
+        compared[n] = differs(own["stated_price_usd_per_mwh"], hourly)
         point = np.repeat(nodes, QUARTER_HOURS_PER_HOUR)
         money = da_energy_usd(np.repeat(award, QUARTER_HOURS_PER_HOUR), prices.da[point, quarter_hours])
-        part = {
-            "battery": [row["battery"]] * (days.last - days.first),
-            "operating_day": days.numbers,
-            "settlement_point": _texts(codes[0][days.first_hours], texts),
+        return {
+            "settlement_point": days.nodes(awards, n),
             "sold_mwh": days.total(np.maximum(award, 0.0)),
             "bought_mwh": days.total(np.maximum(-award, 0.0)),
             "da_energy_usd": days.total(money),
             **{
-                f"{p}_award_mwh": days.total(both_sides(grids[f"{p}_gen_award_mw"], grids[f"{p}_load_award_mw"]))
+                f"{p}_award_mwh": days.total(both_sides(own[f"{p}_gen_award_mw"], own[f"{p}_load_award_mw"]))
                 for p in PRODUCTS
             },
             "expected_hours": days.hours,
             "known_hours": days.count(~np.isnan(award)),
             "priced_hours": days.count(~np.isnan(money)) // QUARTER_HOURS_PER_HOUR,
         }
-        return part, compared
 
-    stated_hours, differing, largest = 0, dict[str, int](), 0.0
-    parts = []
-    registry = _registry(inputs)
-    for row, (part, (compared, different, most)) in zip(
-        registry, in_order(inputs.threads, of, enumerate(registry)), strict=True
-    ):
-        parts.append(part)
-        stated_hours, largest = stated_hours + compared, max(largest, most)
-        if different:
-            differing[row["battery"]] = different
-    result.verdicts[STATED_PRICE_CHECK] = price_verdict("battery hours", stated_hours, differing, largest)
-    yield from _stack(parts)
+    yield from _expected_days(inputs, days, of)
+    batteries = inputs.tables["bess_registry"].read(["battery"])["battery"].to_pylist()
+    result.verdicts[STATED_PRICE_CHECK] = price_verdict(
+        "battery hours",
+        sum(hours for hours, _, _ in compared.values()),
+        {batteries[n]: different for n, (_, different, _) in sorted(compared.items()) if different},
+        max((largest for *_, largest in compared.values()), default=0.0),
+    )
 
 
-def rt_dispatch_daily(inputs: Inputs) -> StepResult:
+@step
+def rt_dispatch_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """Energy of each battery and expected day, over the quarter-hours where it is known."""
-    return StepResult(_rt_dispatch(inputs))
-
-
-def _rt_dispatch(inputs: Inputs) -> Iterator[Columns]:
-    year = inputs.year
+    days = _Days(inputs.year)
     dispatch = inputs.tables["bess_dispatch"]
 
-    def of(battery: tuple[int, dict[str, Any]]) -> dict[str, Any]:
-        n, row = battery
-        days = _expected_days(year, row)
-        grids = dispatch.grids(["discharge_mwh", "charge_mwh"], n, n + 1)
-        discharge, charge = grids["discharge_mwh"][0], grids["charge_mwh"][0]
+    def sources(side: str, n: int) -> list[str | None]:
+        counts = days.sources(dispatch, side, n)
+        return ["+".join(s for s in SOURCES if counts[s][day]) or None for day in range(inputs.year.days)]
+
+    def of(n: int) -> dict[str, Any]:
+        discharge, charge = dispatch.numbers(["discharge_mwh", "charge_mwh"], n).values()
         return {
-            "battery": [row["battery"]] * (days.last - days.first),
-            "operating_day": days.numbers,
             "net_mwh": days.total(discharge - charge),
             "discharge_mwh": days.total(discharge),
             "charge_mwh": days.total(charge),
-            **{
-                f"{side}_source": _joined_sources(source_counts(days, dispatch.labels(f"{side}_source", n, n + 1)))
-                for side in ("discharge", "charge")
-            },
-            "expected_quarter_hours": QUARTER_HOURS_PER_HOUR * days.hours,
+            **{f"{side}_source": sources(side, n) for side in ("discharge", "charge")},
+            "expected_quarter_hours": days.quarter_hours,
             "discharge_quarter_hours": days.count(~np.isnan(discharge)),
             "charge_quarter_hours": days.count(~np.isnan(charge)),
             "known_quarter_hours": days.count(~np.isnan(discharge - charge)),
         }
 
-    yield from _stack(list(in_order(inputs.threads, of, enumerate(_registry(inputs)))))
-
-
-def source_counts(days: Days, labels: tuple[npt.NDArray[np.integer], list[str]]) -> dict[str, IntArray]:
-    """Quarter-hours of each day by source."""
-    codes, texts = labels
-    return {source: days.count(codes[0] == (texts.index(source) if source in texts else -2)) for source in SOURCES}
-
-
-def _joined_sources(counts: Mapping[str, IntArray]) -> list[str | None]:
-    length = len(next(iter(counts.values())))
-    return ["+".join(s for s in SOURCES if counts[s][n]) or None for n in range(length)]
-
-
-def price_daily(inputs: Inputs) -> StepResult:
-    """Prices of each settlement point and operating day."""
-    return StepResult(_prices(inputs))
+    yield from _expected_days(inputs, days, of)
 
 
 def top_less_bottom(hourly: FloatArray, hours: int) -> FloatArray:
@@ -229,11 +175,11 @@ def _spreads(year: OperatingYear, hourly: FloatArray, hours: int) -> FloatArray:
     return found
 
 
-def _prices(inputs: Inputs) -> Iterator[Columns]:
-    year = inputs.year
-    table = inputs.tables["bess_prices"]
-    prices = PriceGrid.of(table, year, inputs.threads)
-    days = Days(year, 0, year.days)
+@step
+def price_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
+    """Prices of each settlement point and operating day."""
+    year, days = inputs.year, _Days(inputs.year)
+    prices = PriceGrid.of(inputs.tables["bess_prices"], year, inputs.threads)
 
     def of(place: tuple[str, int]) -> dict[str, Any]:
         point, n = place
@@ -246,201 +192,125 @@ def _prices(inputs: Inputs) -> Iterator[Columns]:
             **{f"tb{h}_usd_per_mw": _spreads(year, da, h) for h in TB_HOURS},
             "expected_hours": days.hours,
             "da_known_hours": days.count(~np.isnan(da)),
-            "expected_quarter_hours": QUARTER_HOURS_PER_HOUR * days.hours,
+            "expected_quarter_hours": days.quarter_hours,
             "rt_known_quarter_hours": days.count(~np.isnan(rt)),
         }
 
-    yield from _stack(list(in_order(inputs.threads, of, prices.points.items())))
+    yield from _one_chunk(list(in_order(inputs.threads, of, prices.points.items())))
 
 
-def _statistics(market: str, days: Days, prices: FloatArray) -> dict[str, FloatArray]:
+def _statistics(market: str, days: _Days, prices: FloatArray) -> dict[str, FloatArray]:
     known = ~np.isnan(prices)
-    count = days.count(known)
-    starts = days.year.day_first_hour[:-1] * (len(prices) // days.year.hours)
+    count, first = days.count(known), days.first(len(prices))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {
-            f"{market}_mean_usd_per_mwh": days.total(prices) / count,
-            f"{market}_min_usd_per_mwh": np.where(
-                count > 0, np.minimum.reduceat(np.where(known, prices, np.inf), starts), np.nan
-            ),
-            f"{market}_max_usd_per_mwh": np.where(
-                count > 0, np.maximum.reduceat(np.where(known, prices, -np.inf), starts), np.nan
-            ),
-            f"{market}_negative_share": np.where(count > 0, days.count(prices < 0) / count, np.nan),
+        figures = {
+            "mean_usd_per_mwh": days.total(prices) / count,
+            "min_usd_per_mwh": np.minimum.reduceat(np.where(known, prices, np.inf), first),
+            "max_usd_per_mwh": np.maximum.reduceat(np.where(known, prices, -np.inf), first),
+            "negative_share": days.count(prices < 0) / count,
         }
+    return {f"{market}_{name}": np.where(count > 0, values, np.nan) for name, values in figures.items()}
 
 
-def daily_revenue(inputs: Inputs) -> StepResult:
-    """What each battery earned on each expected day, summed from the ledgers."""
-    return StepResult(_daily_revenue(inputs))
-
-
-def total_of(components: Sequence[FloatArray], exists: Sequence[npt.NDArray[np.bool_]]) -> FloatArray:
+def total_of(components: Sequence[FloatArray], exists: Sequence[BoolArray]) -> FloatArray:
     """Sum of the components that exist; NaN where one of them is unknown or none exists."""
     total = np.zeros_like(components[0])
-    any_exists = np.zeros(total.shape, dtype=bool)
     for values, there in zip(components, exists, strict=True):
         total = total + np.where(there, values, 0.0)
-        any_exists |= there
-    return np.where(any_exists, total, np.nan)
+    return np.where(np.any(exists, axis=0), total, np.nan)
 
 
-def _daily_revenue(inputs: Inputs) -> Iterator[Columns]:
-    year = inputs.year
-    tables = inputs.tables
-    tb2 = _TopBottom(inputs)
+@step
+def daily_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
+    """What each battery earned on each expected day, summed from the ledgers."""
+    days = _Days(inputs.year)
+    tb2 = _top_less_bottom_2(inputs)
+    unknown = np.full(inputs.year.days, np.nan)
+    combo = days.numbers < day_number(RTC_FIRST_DAY)
 
-    def of(battery: tuple[int, dict[str, Any]]) -> dict[str, Any]:
-        n, row = battery
-        days = _expected_days(year, row)
-        ledger = {
-            name: grid[0]
-            for name, grid in tables["energy_revenue"]
-            .grids(
-                [
-                    "da_usd",
-                    "rt_metered_usd",
-                    "rt_da_offset_usd",
-                    "rt_usd",
-                    "energy_usd",
-                    "charging_cost_usd",
-                    "implausible_price",
-                ],
-                n,
-                n + 1,
-            )
-            .items()
-        }
-        codes, texts = tables["bess_awards"].labels("settlement_point", n, n + 1)
-        points = _texts(codes[0][days.first_hours], texts)
-        ancillary, exists = _ancillary(days, inputs, n)
-        part = {
-            "battery": [row["battery"]] * (days.last - days.first),
-            "operating_day": days.numbers,
+    def of(n: int) -> dict[str, Any]:
+        points = days.nodes(inputs.tables["bess_awards"], n)
+        columns = {
             "settlement_point": points,
-            **_energy(days, ledger),
-            **ancillary,
-            **_flows(days, inputs, n, ledger),
-            "tb2_usd_per_mw": tb2.of(points, days.numbers),
-            "award_positive": _award_positive(days, inputs, n, exists),
-            "expected_quarter_hours": QUARTER_HOURS_PER_HOUR * days.hours,
-            "combo_quarter_hours": np.where(
-                days.numbers < day_number(RTC_FIRST_DAY), QUARTER_HOURS_PER_HOUR * days.hours, 0
-            ),
+            **_energy_and_flows(days, inputs, n),
+            **_ancillary(days, inputs, n),
+            "tb2_usd_per_mw": np.array([tb2.get(point, unknown)[day] for day, point in enumerate(points)]),
+            "expected_quarter_hours": days.quarter_hours,
+            "combo_quarter_hours": np.where(combo, days.quarter_hours, 0),
             "expected_hours": days.hours,
         }
-        part["as_usd"] = total_of(
-            [part[f"as_{p}_usd"] for p in PRODUCTS], [part[f"{p}_expected_hours"] > 0 for p in PRODUCTS]
+        columns["as_usd"] = total_of(
+            [columns[f"as_{p}_usd"] for p in PRODUCTS], [columns[f"{p}_expected_hours"] > 0 for p in PRODUCTS]
         )
-        part["total_usd"] = part["energy_usd"] + part["as_usd"]
-        return part
+        columns["total_usd"] = columns["energy_usd"] + columns["as_usd"]
+        return columns
 
-    yield from _stack(list(in_order(inputs.threads, of, enumerate(_registry(inputs)))))
+    yield from _expected_days(inputs, days, of)
 
 
-def _energy(days: Days, ledger: Mapping[str, FloatArray]) -> dict[str, Any]:
-    matched = ~np.isnan(ledger["energy_usd"])
-    da = days.total(np.where(matched, ledger["da_usd"], np.nan))
-    rt = days.total(np.where(matched, ledger["rt_usd"], np.nan))
+def _energy_and_flows(days: _Days, inputs: Inputs, n: int) -> dict[str, Any]:
+    """Sums of the energy ledger and of the dispatch of a battery."""
+    ledger, dispatch = inputs.tables["energy_revenue"], inputs.tables["bess_dispatch"]
+    money = ["da_usd", "rt_usd", "energy_usd", "rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd"]
+    usd = ledger.numbers([*money, "implausible_price"], n)
+    matched = ~np.isnan(usd["energy_usd"])
+    da, rt = days.total(usd["da_usd"], matched), days.total(usd["rt_usd"], matched)
+    discharge, charge = dispatch.numbers(["discharge_mwh", "charge_mwh"], n).values()
+    both = ~np.isnan(discharge) & ~np.isnan(charge)
+    codes, texts = ledger.labels("unknown_reason", n)
+    unpriced = np.isin(codes, [k for k, text in enumerate(texts) if "unpriced" in text and text in UNKNOWN_REASONS])
+    # a real-time price that is there shows in one of its products at least; a missing day-ahead price alone leaves no MWh unpriced
+    priced = ~np.isnan([usd[name] for name in ("rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd")]).all(axis=0)
+    moved = np.where(np.isnan(discharge) & np.isnan(charge), np.nan, np.nan_to_num(discharge) + np.nan_to_num(charge))
     return {
         "da_energy_usd": da,
         "rt_energy_usd": rt,
         "energy_usd": da + rt,
-        "da_unmatched_usd": days.total(np.where(matched, np.nan, ledger["da_usd"])),
-        "rt_metered_usd": days.total(ledger["rt_metered_usd"]),
-        "charging_cost_usd": days.total(ledger["charging_cost_usd"]),
+        "da_unmatched_usd": days.total(usd["da_usd"], ~matched),
+        "rt_metered_usd": days.total(usd["rt_metered_usd"]),
+        "charging_cost_usd": days.total(usd["charging_cost_usd"]),
         "energy_quarter_hours": days.count(matched),
-        "implausible_quarter_hours": days.count(ledger["implausible_price"] > 0),
-    }
-
-
-def _ancillary(days: Days, inputs: Inputs, n: int) -> tuple[dict[str, Any], npt.NDArray[np.bool_]]:
-    """Sums of the AS ledger, and which hours exist by product."""
-    shape = (len(PRODUCTS), days.year.hours)
-    names = ["da_usd", "rt_usd", "revenue_usd", "exists", "implausible_price"]
-    ledger = {name: grid[0].reshape(shape) for name, grid in inputs.tables["as_revenue"].grids(names, n, n + 1).items()}
-    exists = ledger["exists"] > 0
-    known = ~np.isnan(ledger["revenue_usd"])
-    sums = {
-        "": days.total(ledger["revenue_usd"]),
-        "_da": days.total(np.where(known, ledger["da_usd"], np.nan)),
-        "_rt": days.total(np.where(known, ledger["rt_usd"], np.nan)),
-    }
-    figures = {
-        **{f"as_{p}{leg}_usd": sums[leg][k] for leg in sums for k, p in enumerate(PRODUCTS)},
-        "as_hours": days.count((known | ~exists).all(axis=0) & exists.any(axis=0)),
-        **{f"{p}_expected_hours": days.count(exists)[k] for k, p in enumerate(PRODUCTS)},
-        **{f"{p}_hours": days.count(known)[k] for k, p in enumerate(PRODUCTS)},
-        "implausible_as_hours": days.count(ledger["implausible_price"] > 0).sum(axis=0),
-    }
-    return figures, exists
-
-
-def _flows(days: Days, inputs: Inputs, n: int, ledger: Mapping[str, FloatArray]) -> dict[str, Any]:
-    dispatch = inputs.tables["bess_dispatch"]
-    grids = dispatch.grids(["discharge_mwh", "charge_mwh"], n, n + 1)
-    discharge, charge = grids["discharge_mwh"][0], grids["charge_mwh"][0]
-    both = ~np.isnan(discharge) & ~np.isnan(charge)
-    return {
+        "implausible_quarter_hours": days.count(usd["implausible_price"] > 0),
         "discharge_mwh": days.total(discharge),
         "charge_mwh": days.total(charge),
-        "paired_discharge_mwh": days.total(np.where(both, discharge, np.nan)),
-        "paired_charge_mwh": days.total(np.where(both, charge, np.nan)),
+        "paired_discharge_mwh": days.total(discharge, both),
+        "paired_charge_mwh": days.total(charge, both),
         "discharge_quarter_hours": days.count(~np.isnan(discharge)),
         "unobserved_quarter_hours": days.count(~both),
-        **_unpriced(days, inputs, n, ledger, discharge, charge),
+        "unpriced_quarter_hours": days.count(unpriced),
+        "unpriced_mwh": days.total(moved, unpriced & ~priced),
         **{
             f"{side}_{source}_quarter_hours": counts
             for side in ("discharge", "charge")
-            for source, counts in source_counts(days, dispatch.labels(f"{side}_source", n, n + 1)).items()
+            for source, counts in days.sources(dispatch, side, n).items()
         },
     }
 
 
-def _unpriced(
-    days: Days, inputs: Inputs, n: int, ledger: Mapping[str, FloatArray], discharge: FloatArray, charge: FloatArray
-) -> dict[str, Any]:
-    codes, texts = inputs.tables["energy_revenue"].labels("unknown_reason", n, n + 1)
-    reasons = [k for k, text in enumerate(texts) if "unpriced" in text and text in UNKNOWN_REASONS]
-    unpriced = np.isin(codes[0], reasons)
-    # a real-time price that is there shows in one of its products at least; a missing day-ahead price alone leaves no MWh unpriced
-    priced = ~np.isnan([ledger[name] for name in ("rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd")]).all(
-        axis=0
-    )
-    observed = ~np.isnan(discharge) | ~np.isnan(charge)
-    moved = np.where(observed, np.nan_to_num(discharge) + np.nan_to_num(charge), np.nan)
+def _ancillary(days: _Days, inputs: Inputs, n: int) -> dict[str, Any]:
+    """Sums of the AS ledger of a battery, and whether a day has an award that exists."""
+    names = ["da_usd", "rt_usd", "revenue_usd", "exists", "implausible_price"]
+    ledger = inputs.tables["as_revenue"].numbers(names, n)
+    da, rt, revenue, exists, implausible = (ledger[name].reshape(len(PRODUCTS), days.year.hours) for name in names)
+    exists = exists > 0
+    known = ~np.isnan(revenue)
+    sums = {"": days.total(revenue), "_da": days.total(da, known), "_rt": days.total(rt, known)}
+    awards = inputs.tables["bess_awards"].numbers(["award_mw", *SIDE_AWARDS], n)
+    positive = awards["award_mw"] > 0
+    for k, p in enumerate(PRODUCTS):
+        positive |= ((awards[f"{p}_gen_award_mw"] > 0) | (awards[f"{p}_load_award_mw"] > 0)) & exists[k]
     return {
-        "unpriced_quarter_hours": days.count(unpriced),
-        "unpriced_mwh": days.total(np.where(unpriced & ~priced, moved, np.nan)),
+        **{f"as_{p}{leg}_usd": sums[leg][k] for leg in sums for k, p in enumerate(PRODUCTS)},
+        "as_hours": days.count((known | ~exists).all(axis=0) & exists.any(axis=0)),
+        **{f"{p}_expected_hours": days.count(exists)[k] for k, p in enumerate(PRODUCTS)},
+        **{f"{p}_hours": days.count(known)[k] for k, p in enumerate(PRODUCTS)},
+        "implausible_as_hours": days.count(implausible > 0).sum(axis=0),
+        "award_positive": days.count(positive) > 0,
     }
 
 
-def _award_positive(days: Days, inputs: Inputs, n: int, exists: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    names = ["award_mw", *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load"))]
-    grids = inputs.tables["bess_awards"].grids(names, n, n + 1)
-    positive = grids["award_mw"][0] > 0
-    for k, p in enumerate(PRODUCTS):
-        for side in ("gen", "load"):
-            positive = positive | ((grids[f"{p}_{side}_award_mw"][0] > 0) & exists[k])
-    return days.count(positive) > 0
-
-
-class _TopBottom:
-    """TB2 by node and day."""
-
-    def __init__(self, inputs: Inputs) -> None:
-        table: pa.Table = inputs.tables["price_daily"].read(["settlement_point", "tb2_usd_per_mw"])
-        year = inputs.year
-        points = table["settlement_point"].to_pylist()[:: year.days]
-        values = (
-            table["tb2_usd_per_mw"].to_numpy().reshape(len(points), year.days) if points else np.empty((0, year.days))
-        )
-        self._first_day = year.first_day
-        self._place = {point: n for n, point in enumerate(points)}
-        self._values = np.concatenate([values, np.full((1, year.days), np.nan)])
-
-    def of(self, points: Sequence[str | None], days: npt.NDArray[np.int32]) -> FloatArray:
-        """TB2 of a node on a day, NaN where unknown."""
-        rows = [self._place.get(point, -1) if point else -1 for point in points]
-        values: FloatArray = self._values[rows, days - self._first_day]
-        return values
+def _top_less_bottom_2(inputs: Inputs) -> dict[str | None, FloatArray]:
+    """TB2 of each day of the year by node, $/MW, NaN where unknown."""
+    table = inputs.tables["price_daily"].read(["settlement_point", "tb2_usd_per_mw"])
+    points = table["settlement_point"].to_pylist()[:: inputs.year.days]
+    return dict(zip(points, table["tb2_usd_per_mw"].to_numpy().reshape(-1, inputs.year.days), strict=True))

@@ -4,17 +4,14 @@ Awards come from awards.py, flows from dispatch.py, prices from prices.py; daily
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from bess_assets.ercot.arrays import FloatArray
-from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import QUARTER_HOURS_PER_HOUR
-from bess_assets.ercot.step import Columns, Inputs, StepResult
-from bess_assets.settlement.grid import LedgerColumns, labels_array
+from bess_assets.ercot.step import Columns, Inputs, StepResult, step
+from bess_assets.settlement.grid import LedgerColumns, each_battery, labels_array
 from bess_assets.settlement.prices import LOWEST_DA_PRICE, LOWEST_RT_PRICE, PriceGrid, highest_price, implausible
-from bess_assets.threads import in_order
 
 UNKNOWN_REASONS = (
     "award unknown",
@@ -58,34 +55,20 @@ def rt_da_offset_usd(award_mw: FloatArray, rt_price: FloatArray) -> FloatArray:
     return -award_mw / QUARTER_HOURS_PER_HOUR * rt_price
 
 
-def expected_steps(year: OperatingYear, first: object, last: object, per_hour: int) -> slice:
-    """The hours (or quarter-hours) from the first to the last expected day of a battery."""
-    start = year.hour_of_day_number(day_number(first))  # type: ignore[arg-type]
-    end = year.hour_of_day_number(day_number(last) + 1)  # type: ignore[arg-type]
-    return slice(start * per_hour, end * per_hour)
-
-
-def energy_revenue(inputs: Inputs) -> StepResult:
+@step
+def energy_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """The energy ledger of every battery of the registry."""
-    return StepResult(_chunks(inputs))
-
-
-def _chunks(inputs: Inputs) -> Iterator[Columns]:
     year = inputs.year
-    registry = inputs.tables["bess_registry"].read(["battery", "expected_first_day", "expected_last_day"]).to_pylist()
     awards, dispatch = inputs.tables["bess_awards"], inputs.tables["bess_dispatch"]
     prices = PriceGrid.of(inputs.tables["bess_prices"], year, inputs.threads)
     ledger = LedgerColumns(year, quarter_hours=True)
     quarter_hours = np.arange(year.quarter_hours)
     high = highest_price(year.year)
 
-    def of(battery: tuple[int, dict[str, Any]]) -> Columns:
-        n, row = battery
-        award = np.repeat(awards.grids(["award_mw"], n, n + 1)["award_mw"][0], QUARTER_HOURS_PER_HOUR)
-        codes, texts = awards.labels("settlement_point", n, n + 1)
-        point = np.repeat(prices.rows(codes[0], texts), QUARTER_HOURS_PER_HOUR)
-        flows = dispatch.grids(["discharge_mwh", "charge_mwh"], n, n + 1)
-        discharge, charge = flows["discharge_mwh"][0], flows["charge_mwh"][0]
+    def of(n: int, battery: str, days: slice) -> Columns:
+        award = np.repeat(awards.numbers(["award_mw"], n)["award_mw"], QUARTER_HOURS_PER_HOUR)
+        point = np.repeat(prices.rows(*awards.labels("settlement_point", n)), QUARTER_HOURS_PER_HOUR)
+        discharge, charge = dispatch.numbers(["discharge_mwh", "charge_mwh"], n).values()
         rt_price, da_price = prices.rt[point, quarter_hours], prices.da[point, quarter_hours]
         da = da_energy_usd(award, da_price)
         metered = rt_metered_usd(discharge, charge, rt_price)
@@ -100,9 +83,8 @@ def _chunks(inputs: Inputs) -> Iterator[Columns]:
             "charging_cost_usd": charge * rt_price,
         }
         expected = np.zeros(year.quarter_hours, dtype=bool)
-        expected[expected_steps(year, row["expected_first_day"], row["expected_last_day"], QUARTER_HOURS_PER_HOUR)] = (
-            True
-        )
+        first, end = QUARTER_HOURS_PER_HOUR * year.day_first_hour[[days.start, days.stop]]
+        expected[first:end] = True
         for values in columns.values():
             values[~expected] = np.nan
         reason = (
@@ -114,11 +96,11 @@ def _chunks(inputs: Inputs) -> Iterator[Columns]:
         reason[~expected] = _NOT_EXPECTED
         odd = implausible(rt_price, LOWEST_RT_PRICE, high) | implausible(da_price, LOWEST_DA_PRICE, high)
         return ledger.chunk(
-            row["battery"],
+            battery,
             **columns,
             implausible_price=odd & expected,
             expected=expected,
             unknown_reason=labels_array(reason, UNKNOWN_REASONS),
         )
 
-    yield from in_order(inputs.threads, of, enumerate(registry))
+    yield from each_battery(inputs, of)

@@ -1,14 +1,17 @@
-"""Rows placed in dense grids of one operating year, and grids as the columns of a ledger."""
+"""Rows placed in dense grids of one operating year, grids as the columns of a ledger, and work on each battery of the registry."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
-from bess_assets.ercot.calendar import OperatingYear
-from bess_assets.ercot.step import Findings
+from bess_assets.ercot.calendar import OperatingYear, day_number
+from bess_assets.ercot.step import Findings, Inputs
+from bess_assets.threads import in_order
+
+Made = TypeVar("Made")
 
 
 class Scatter:
@@ -117,3 +120,23 @@ def labels_array(codes: CodeArray, texts: Sequence[str]) -> pa.Array:
     narrow = np.append(np.cumsum(occurs) - 1, -1).astype(np.int32)[codes]
     used = [text for text, there in zip(texts, occurs, strict=True) if there]
     return pa.DictionaryArray.from_arrays(pa.array(narrow, mask=codes < 0), pa.array(used, pa.string()))
+
+
+def each_battery(inputs: Inputs, work: Callable[[int, str, slice], Made]) -> Iterator[Made]:
+    """What the work makes of each battery of the registry, in its order, several at a time.
+
+    Args:
+        inputs: the year and its tables.
+        work: is given the battery's row group in the ledgers, its name, and its expected days as positions in the year; it must not touch what the work on
+            another battery changes.
+    """
+    registry = inputs.tables["bess_registry"].read(["battery", "expected_first_day", "expected_last_day"]).to_pylist()
+
+    def of(numbered: tuple[int, dict[str, Any]]) -> Made:
+        n, row = numbered
+        first, last = (
+            day_number(row[name]) - inputs.year.first_day for name in ("expected_first_day", "expected_last_day")
+        )
+        return work(n, row["battery"], slice(first, last + 1))
+
+    return in_order(inputs.threads, of, enumerate(registry))

@@ -15,7 +15,7 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.parsing import Rows, read_rows
 from bess_assets.ercot.products import ECRS_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.ercot.rows import Codes, YearRows
-from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict
+from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict, step
 from bess_assets.settlement.grid import LedgerColumns, Scatter
 from bess_assets.threads import in_order
 
@@ -74,17 +74,6 @@ def _hubs_and_zones(inputs: Inputs) -> set[str]:
     return {name for name in names if name.startswith(_HUB_OR_ZONE)}
 
 
-def bess_prices(inputs: Inputs) -> StepResult:
-    """Prices of battery nodes, hubs and load zones (type LZ), by quarter-hour; the day-ahead price of the hour stands in each of its four.
-
-    Raises:
-        InputError: a file cannot be read.
-    """
-    result = StepResult(iter(()))
-    result.chunks = _chunks(inputs, result)
-    return result
-
-
 def _quarters_verdict(points: Sequence[str], rt: FloatArray) -> Verdict:
     """Points whose real-time price changes with the hour alone."""
     by_hour = rt.reshape(len(points), rt.shape[1] // QUARTER_HOURS_PER_HOUR, QUARTER_HOURS_PER_HOUR)
@@ -97,7 +86,13 @@ def _quarters_verdict(points: Sequence[str], rt: FloatArray) -> Verdict:
     return Verdict(not wrong, detail, {"settlement_points_without_quarter_hours": len(wrong)})
 
 
-def _chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
+@step
+def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
+    """Prices of battery nodes, hubs and load zones (type LZ), by quarter-hour; the day-ahead price of the hour is that of each of its four.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
     year, findings = inputs.year, result.findings
     registry = inputs.tables["bess_registry"].read(["settlement_points"])
     nodes = {point for text in registry["settlement_points"].to_pylist() if text for point in text.split(";")}
@@ -123,8 +118,7 @@ def _chunks(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         reader.report(findings)
         scatter.report(findings, dataset)
         odd = implausible(scatter.grids["price_usd_per_mwh"], lowest, highest_price(year.year))
-        names = [points[n] for n in np.flatnonzero(odd.any(axis=1))]
-        findings.add("implausible_price", dataset, int(odd.sum()), ", ".join(names[:12]))
+        _report_implausible(findings, dataset, points, odd)
     rt_prices, da_prices = rt.grids["price_usd_per_mwh"], da.grids["price_usd_per_mwh"]
     result.verdicts[QUARTERS_CHECK] = _quarters_verdict(points, rt_prices)
     unpriced = [
@@ -161,8 +155,7 @@ class PriceGrid:
         rt[-1] = da[-1] = np.nan
 
         def read(n: int) -> None:
-            own = table.grids(["rt_price_usd_per_mwh", "da_price_usd_per_mwh"], n, n + 1)
-            rt[n], da[n] = own["rt_price_usd_per_mwh"][0], own["da_price_usd_per_mwh"][0]
+            rt[n], da[n] = table.numbers(["rt_price_usd_per_mwh", "da_price_usd_per_mwh"], n).values()
 
         for _ in in_order(threads, read, range(len(points))):
             pass
@@ -175,63 +168,42 @@ class PriceGrid:
         return np.asarray(table[codes])
 
 
-def mcpc_grids(inputs: Inputs, findings: Findings) -> tuple[FloatArray, FloatArray]:
-    """Market clearing prices for capacity.
-
-    Returns:
-        Day-ahead $/MW for the hour, shape (products, hours), and real-time $/MW per hour by quarter-hour, shape (products, quarter-hours), NaN where
-        missing and, for real time, before 2025-12-05.
-    """
-    return day_ahead_mcpc(inputs, findings), _real_time_mcpc(inputs, findings)
-
-
 def day_ahead_mcpc(inputs: Inputs, findings: Findings) -> FloatArray:
     """Day-ahead market clearing prices for capacity, $/MW for the hour, shape (products, hours), NaN where missing."""
-    grid = _mcpc(inputs, findings, "as_prices", 1)
-    _report_implausible_mcpc(inputs.year, findings, "as_prices", grid)
-    return grid
+    return _mcpc(inputs, findings, "as_prices", inputs.year.hours)
 
 
-def _real_time_mcpc(inputs: Inputs, findings: Findings) -> FloatArray:
-    year = inputs.year
-    if year.last_day < day_number(RTC_FIRST_DAY):
-        return np.full((len(PRODUCTS), QUARTER_HOURS_PER_HOUR * year.hours), np.nan)
-    grid = _mcpc(
-        inputs,
-        findings,
-        "rt_as_prices",
-        QUARTER_HOURS_PER_HOUR,
-        first_day=max(day_number(RTC_FIRST_DAY) - year.first_day, 0),
-    )
+def real_time_mcpc(inputs: Inputs, findings: Findings) -> FloatArray:
+    """Real-time market clearing prices for capacity, $/MW per hour, shape (products, quarter-hours), NaN where missing and before 2025-12-05."""
+    year, first_day = inputs.year, day_number(RTC_FIRST_DAY)
+    if year.last_day < first_day:
+        return np.full((len(PRODUCTS), year.quarter_hours), np.nan)
     # price files hold stray real-time MCPCs of the day before: not a market yet
-    grid[:, : QUARTER_HOURS_PER_HOUR * year.hour_of_day_number(day_number(RTC_FIRST_DAY))] = np.nan
-    _report_implausible_mcpc(year, findings, "rt_as_prices", grid)
-    return grid
+    stray = slice(0, QUARTER_HOURS_PER_HOUR * year.hour_of_day_number(first_day))
+    return _mcpc(inputs, findings, "rt_as_prices", year.quarter_hours, max(first_day - year.first_day, 0), stray)
 
 
-def _mcpc(inputs: Inputs, findings: Findings, dataset: str, per_hour: int, *, first_day: int = 0) -> FloatArray:
+def _mcpc(
+    inputs: Inputs, findings: Findings, dataset: str, steps: int, first_day: int = 0, stray: slice = slice(0)
+) -> FloatArray:
     def normal(label: str) -> str:
         return _PRODUCT_LABELS.get(label.upper().replace("-", "").replace(" ", ""), label)
 
-    scatter = Scatter(len(PRODUCTS), inputs.year.hours * per_hour, ["mcpc_usd_per_mw"])
-    reader = YearRows(
-        inputs,
-        dataset,
-        "product",
-        Codes(PRODUCTS, normal),
-        numbers=["mcpc_usd_per_mw"],
-    )
+    scatter = Scatter(len(PRODUCTS), steps, ["mcpc_usd_per_mw"])
+    reader = YearRows(inputs, dataset, "product", Codes(PRODUCTS, normal), numbers=["mcpc_usd_per_mw"])
     for rows in reader:
         scatter.put(rows.series, rows.step, rows.numbers)
     reader.report(findings, first_day=first_day)
     scatter.report(findings, dataset)
-    return scatter.grids["mcpc_usd_per_mw"]
+    grid = scatter.grids["mcpc_usd_per_mw"]
+    grid[:, stray] = np.nan
+    _report_implausible(findings, dataset, PRODUCTS, implausible(grid, LOWEST_MCPC, highest_mcpc(inputs.year.year)))
+    return grid
 
 
-def _report_implausible_mcpc(year: OperatingYear, findings: Findings, dataset: str, grid: FloatArray) -> None:
-    odd = implausible(grid, LOWEST_MCPC, highest_mcpc(year.year))
-    names = [PRODUCTS[n] for n in np.flatnonzero(odd.any(axis=1))]
-    findings.add("implausible_price", dataset, int(odd.sum()), ", ".join(names))
+def _report_implausible(findings: Findings, dataset: str, names: Sequence[str], odd: BoolArray) -> None:
+    named = [names[n] for n in np.flatnonzero(odd.any(axis=1)).tolist()]
+    findings.add("implausible_price", dataset, int(odd.sum()), ", ".join(named[:12]))
 
 
 def product_first_hours(year: OperatingYear, mcpc: FloatArray) -> dict[str, int]:

@@ -96,40 +96,24 @@ class ResultTable:
         index = self._open().schema_arrow.names.index(key)
         return [str(metadata.row_group(g).column(index).statistics.min) for g in range(metadata.num_row_groups)]
 
-    def grids(self, columns: list[str], first: int, last: int) -> dict[str, np.ndarray]:
-        """Columns of the row groups first..last-1 as arrays of shape (last - first, rows of a row group).
+    def numbers(self, columns: list[str], n: int) -> dict[str, np.ndarray]:
+        """Columns of the n-th row group.
 
         Numbers come as float64, NaN where null. Times are UTC seconds and days are days since 1970, int64 both; counts int64, flags bool.
         A null in any but a number cannot be shown and is an error.
         """
-        kinds = {name: self.table.column(name).kind for name in columns}
-        grids: dict[str, np.ndarray] = {}
-        for position, batch in enumerate(self._row_groups(columns, first, last)):
-            for name in columns:
-                values = _as_numpy(self.table, name, kinds[name], batch.column(name))
-                if name not in grids:
-                    grids[name] = np.empty((last - first, len(values)), dtype=values.dtype)
-                grids[name][position] = values
-        return grids or {name: np.empty((0, 0)) for name in columns}
+        rows = self._row_group(columns, n)
+        return {name: _as_numpy(self.table, name, self.table.column(name).kind, rows.column(name)) for name in columns}
 
-    def labels(self, column: str, first: int, last: int) -> tuple[np.ndarray, list[str]]:
-        """A text column of those row groups as int32 codes of the same shape (-1 is null), and the texts of these codes."""
-        texts: dict[str, int] = {}
-        rows: list[np.ndarray] = []
-        for batch in self._row_groups([column], first, last, coded=True):
-            encoded = batch.column(column).combine_chunks()
-            here = [texts.setdefault(text, len(texts)) for text in encoded.dictionary.to_pylist()]
-            translate = np.array([*here, -1], dtype=np.int32)
-            rows.append(translate[encoded.indices.fill_null(len(here)).to_numpy()])
-        codes = np.stack(rows) if rows else np.empty((0, 0), dtype=np.int32)
-        return codes, list(texts)
+    def labels(self, column: str, n: int) -> tuple[np.ndarray, list[str]]:
+        """A text column of the n-th row group as int32 codes (-1 is null), and the texts of these codes."""
+        encoded = self._row_group([column], n, coded=True).column(column).combine_chunks()
+        return encoded.indices.fill_null(-1).to_numpy(), encoded.dictionary.to_pylist()
 
-    def _row_groups(self, columns: list[str], first: int, last: int, *, coded: bool = False) -> Iterator[pa.Table]:
-        # One row group at a time: as quick as all at once, and never more than one of them twice in memory.
+    def _row_group(self, columns: list[str], n: int, *, coded: bool = False) -> pa.Table:
         if not self.table.ledger:
-            raise TypeError(f"{self.table.name} is no ledger: it has no grids, read() it")
-        for group in range(first, last):
-            yield self._open(coded=coded).read_row_group(group, columns=columns, use_threads=False)
+            raise TypeError(f"{self.table.name} is no ledger: it has no row group for each battery, read() it")
+        return self._open(coded=coded).read_row_group(n, columns=columns, use_threads=False)
 
 
 def write_table(

@@ -12,11 +12,12 @@ from bess_assets.settlement.prices import (
     QUARTERS_CHECK,
     PriceGrid,
     bess_prices,
+    day_ahead_mcpc,
     highest_mcpc,
     highest_price,
     implausible,
-    mcpc_grids,
     product_first_hours,
+    real_time_mcpc,
 )
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_PRICES
@@ -267,7 +268,8 @@ def _mcpc(hour, product, price, day=DAY, **more):
 
 def _grids(root, year=2024):
     findings = Findings()
-    da, rt = mcpc_grids(inputs_of(root, year), findings)
+    inputs = inputs_of(root, year)
+    da, rt = day_ahead_mcpc(inputs, findings), real_time_mcpc(inputs, findings)
     return (
         {p: _known(da[n]) for n, p in enumerate(PRODUCTS)},
         {p: _known(rt[n]) for n, p in enumerate(PRODUCTS)},

@@ -123,17 +123,21 @@ def test_a_ledger_comes_back_as_grids_labels_and_batteries(tmp_path: Path) -> No
     table = ResultTable(MONEY, path)
 
     assert table.batteries() == ["A", "B"]
-    grids = table.grids(["da_usd", "rt_usd", "interval_start", "operating_day", "known", "exists"], 0, 2)
-    np.testing.assert_array_equal(grids["da_usd"], [[1.0, 2.0, -3.5], [9.0, 8.0, 7.0]])
-    np.testing.assert_array_equal(grids["rt_usd"], [[0.25, np.nan, 0.0]] * 2)
-    np.testing.assert_array_equal(grids["interval_start"], [HOURS] * 2)
-    np.testing.assert_array_equal(grids["operating_day"], [DAYS] * 2)
-    np.testing.assert_array_equal(grids["known"], [[1, 0, 1]] * 2)
-    np.testing.assert_array_equal(grids["exists"], [[True, True, False]] * 2)
-    np.testing.assert_array_equal(table.grids(["da_usd"], 1, 2)["da_usd"], [[9.0, 8.0, 7.0]])
-    codes, texts = table.labels("source", 0, 2)
-    assert texts == ["smne", "telemetry"]
-    np.testing.assert_array_equal(codes, [[0, -1, 1]] * 2)
+    first, second = (
+        table.numbers(["da_usd", "rt_usd", "interval_start", "operating_day", "known", "exists"], n) for n in (0, 1)
+    )
+    np.testing.assert_array_equal(first["da_usd"], [1.0, 2.0, -3.5])
+    np.testing.assert_array_equal(second["da_usd"], [9.0, 8.0, 7.0])
+    for grids in (first, second):
+        np.testing.assert_array_equal(grids["rt_usd"], [0.25, np.nan, 0.0])
+        np.testing.assert_array_equal(grids["interval_start"], HOURS)
+        np.testing.assert_array_equal(grids["operating_day"], DAYS)
+        np.testing.assert_array_equal(grids["known"], [1, 0, 1])
+        np.testing.assert_array_equal(grids["exists"], [True, True, False])
+    for n in (0, 1):
+        codes, texts = table.labels("source", n)
+        assert texts == ["smne", "telemetry"]
+        np.testing.assert_array_equal(codes, [0, -1, 1])
     assert (written.rows, written.money_usd, written.coverage) == (6, 14.0, 4 / 6)
 
 
@@ -202,8 +206,8 @@ def test_a_table_may_be_read_by_several_threads_at_once(tmp_path: Path) -> None:
     table = ResultTable(MONEY, path)
 
     def read(n: int) -> tuple[float, str]:
-        codes, texts = table.labels("battery", n, n + 1)
-        return float(table.grids(["da_usd"], n, n + 1)["da_usd"][0, 0]), texts[codes[0, 0]]
+        codes, texts = table.labels("battery", n)
+        return float(table.numbers(["da_usd"], n)["da_usd"][0]), texts[codes[0]]
 
     assert list(in_order(4, read, range(60))) == [(float(n), name) for n, name in enumerate(names)]
 
@@ -364,9 +368,9 @@ def test_only_ledgers_have_grids_and_text_is_no_number(tmp_path: Path) -> None:
     write(MONEY, tmp_path / "2024.parquet", hours_of("A"))
     write(BOARD, tmp_path / "2025.parquet", {"battery": ["A"], "usd": [1.0]})
     with pytest.raises(TypeError, match="labels"):
-        ResultTable(MONEY, tmp_path / "2024.parquet").grids(["source"], 0, 1)
+        ResultTable(MONEY, tmp_path / "2024.parquet").numbers(["source"], 0)
     with pytest.raises(TypeError, match="no ledger"):
-        ResultTable(BOARD, tmp_path / "2025.parquet").grids(["usd"], 0, 1)
+        ResultTable(BOARD, tmp_path / "2025.parquet").numbers(["usd"], 0)
 
 
 # --- fingerprints and files ---------------------------------------------------------------------------------------------------------------
