@@ -244,14 +244,8 @@ def day_ranges(year: OperatingYear, day_index: IntArray, most: int = 12) -> str:
     """Days as text: single days and runs, at most `most` of them."""
     if not len(day_index):
         return ""
-    breaks = np.flatnonzero(np.diff(day_index) > 1)
-    starts = day_index[np.r_[0, breaks + 1]]
-    ends = day_index[np.r_[breaks, len(day_index) - 1]]
-    parts = [
-        str(day_of_number(year.first_day + int(a)))
-        if a == b
-        else f"{day_of_number(year.first_day + int(a))}..{day_of_number(year.first_day + int(b))}"
-        for a, b in zip(starts, ends, strict=True)
-    ]
+    runs = np.split(year.first_day + day_index, np.flatnonzero(np.diff(day_index) > 1) + 1)
+    ends = [(day_of_number(run[0]), day_of_number(run[-1])) for run in runs]
+    parts = [str(first) if first == last else f"{first}..{last}" for first, last in ends]
     more = f" and {len(parts) - most} more" if len(parts) > most else ""
     return ", ".join(parts[:most]) + more

@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby, pairwise
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -82,26 +80,28 @@ class Counts:
 
 
 class DayFile:
-    """A Parquet file of parsed rows, and where the rows of each operating day are in it."""
+    """A Parquet file of parsed rows.
+
+    Attributes:
+        path: the file.
+        counts: rows of each operating day, by day number.
+        in_order: True if rows are in order of operating day, without which `rows` cannot find them.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Index a scratch file or, by a subclass, a rollup."""
         self.path = path
-        self.pieces: dict[int, list[tuple[int, int, int]]] = {}
+        self.counts: Counter[int] = Counter()
         self.in_order = True
-        self._held: tuple[int, pa.Table] | None = None
         self._open: pq.ParquetFile | None = None
-        self._last_days: list[int] = []
-        last = 0
+        self._held: tuple[int, pa.Table] | None = None
+        self._spans: list[tuple[int, int]] = []
         for group in range(self._file.num_row_groups):
             days = _days(self._file.read_row_group(group, columns=["operating_day"]))
-            starts = np.flatnonzero(np.r_[True, days[1:] != days[:-1]]) if len(days) else days
-            for first, end in pairwise([*starts.tolist(), len(days)]):
-                day = int(days[first])
-                self.in_order &= day >= last
-                last = day
-                self.pieces.setdefault(day, []).append((group, first, end - first))
-            self._last_days.append(last)
+            present, counts = np.unique(days, return_counts=True)
+            self.counts.update(dict(zip(present.tolist(), counts.tolist(), strict=True)))
+            before = self._spans[-1][1] if self._spans else days[0]
+            self.in_order &= bool((np.diff(days, prepend=before) >= 0).all())
+            self._spans.append((int(days[0]), int(days[-1])))
 
     @property
     def _file(self) -> pq.ParquetFile:
@@ -114,18 +114,17 @@ class DayFile:
         schema = self.named(self._file.schema_arrow.empty_table()).schema
         return dict(zip(schema.names, schema.types, strict=True))
 
-    def rows(self, days: Iterable[int]) -> Iterator[pa.Table]:
-        """Rows of some days, in the order of the file."""
-        pieces = sorted(piece for day in days for piece in self.pieces.get(day, ()))
-        for group, of_group in groupby(pieces, key=itemgetter(0)):
-            spans = [(first, first + count) for _, first, count in of_group]
-            begin, end = spans[0]
-            for first, last in spans[1:]:
-                if first != end:
-                    yield self.group(group).slice(begin, end - begin)
-                    begin = first
-                end = last
-            yield self.group(group).slice(begin, end - begin)
+    def rows(self, first: int, last: int) -> Iterator[pa.Table]:
+        """Rows from one day to another, in the order of the file; after the last day of a row group, or of the file, nothing of it is kept in memory."""
+        for number, (begin, end) in enumerate(self._spans):
+            if begin <= last and end >= first:
+                table = self.group(number)
+                low, high = np.searchsorted(_days(table), [first, last + 1]).tolist()
+                yield table.slice(low, high - low)
+                if end <= last:
+                    self._held = None
+        if self._spans[-1][1] <= last:
+            self.close()
 
     def group(self, number: int) -> pa.Table:
         """A row group; the last one read is kept."""
@@ -136,18 +135,11 @@ class DayFile:
 
     def groups(self) -> Iterator[pa.Table]:
         """All row groups."""
-        return (self.group(number) for number in range(self._file.num_row_groups))
+        return map(self.group, range(self._file.num_row_groups))
 
     def named(self, table: pa.Table) -> pa.Table:
         """Rows as the file has them, under the names and types of parsed rows."""
         return table
-
-    def release(self, day: int) -> None:
-        """Drop the row group that is kept, and close the file, if they have no later rows than those of a day."""
-        if self._held is not None and self._last_days[self._held[0]] <= day:
-            self._held = None
-        if max(self.pieces) <= day:
-            self.close()
 
     def close(self) -> None:
         """Close the file until rows are asked for again."""
@@ -157,10 +149,9 @@ class DayFile:
 
 
 class BuiltFile(DayFile):
-    """A built rollup, named and typed as parsed rows are."""
+    """A built rollup, named and typed as parsed rows are; its layouts are added to those of the dataset."""
 
     def __init__(self, path: Path, layouts: dict[tuple[str, ...], int]) -> None:
-        """Index it; its layouts are added to those of the dataset."""
         with pq.ParquetFile(path) as file:
             says = json.loads(file.schema_arrow.metadata[METADATA_KEY])
         self.columns: dict[str, str] = says["columns"]
@@ -252,7 +243,7 @@ class Merge:
         """
         self._dataset = dataset
         self._files = [*([built] if built else []), *new]
-        self._touched = {day for file in new for day in file.pieces}
+        self._touched = {day for file in new for day in file.counts}
         self.kinds = _common(file.kinds() for file in self._files)
         for file in self._files:
             file.close()
@@ -261,7 +252,7 @@ class Merge:
     def tables(self, connection: duckdb.DuckDBPyConnection, counts: Counts) -> Iterator[pa.Table]:
         """The rows that are kept, in order of time; dropped ones are counted."""
         for days in self._stretches():
-            found = (_aligned(table, self.kinds) for file in self._files for table in file.rows(days))
+            found = (_aligned(table, self.kinds) for file in self._files for table in file.rows(days[0], days[-1]))
             if days[0] not in self._touched:
                 yield from found
             else:
@@ -270,15 +261,12 @@ class Merge:
                 for first in range(0, len(order), self._most):
                     yield table.take(pa.array(order[first : first + self._most]))
                 del table
-            for file in self._files:
-                file.release(days[-1])
 
     def _stretches(self) -> Iterator[list[int]]:
         """Days to be merged together, and days to be copied together."""
         rows: Counter[int] = Counter()
         for file in self._files:
-            for day, pieces in file.pieces.items():
-                rows[day] += sum(count for _, _, count in pieces)
+            rows.update(file.counts)
         stretch: list[int] = []
         for day in sorted(rows):
             large = sum(rows[d] for d in stretch) + rows[day] > self._most
