@@ -1,7 +1,7 @@
 """Rows that answer a question, the same as Arrow or pandas, their mark where they are made up, and the errors of questions without an answer."""
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bess_assets.errors import BessError
 from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN
@@ -59,10 +59,6 @@ class Answer(NamedTuple):
         frame: pd.DataFrame = self.to_arrow().to_pandas(date_as_object=False)
         return frame
 
-    def copy(self) -> Self:
-        """The same rows in a list of their own."""
-        return self._replace(rows=list(self.rows))
-
 
 class BatteryAnswer(NamedTuple):
     """What is known of one battery.
@@ -78,10 +74,6 @@ class BatteryAnswer(NamedTuple):
     years: Answer
     months: Answer
     best_days: Answer
-
-    def copy(self) -> Self:
-        """The same rows in lists of their own."""
-        return self._replace(years=self.years.copy(), months=self.months.copy(), best_days=self.best_days.copy())
 
 
 def marked(answer: Answer, made_up: Collection[int] | bool) -> Answer:

@@ -5,9 +5,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import NamedTuple, TypeVar
 
-from bess_assets.results.answers import UnansweredError
+from bess_assets.results.answers import Answer, UnansweredError
 from bess_assets.store.listing import Marks, marks_of
 
 _TRIES = 10
@@ -41,16 +41,13 @@ class CacheInfo(NamedTuple):
         return self.hits / asked if asked else None
 
 
-class Kept(Protocol):
-    """An answer that gives out copies of itself, so that no reader sees what another did to its rows."""
-
-    def copy(self) -> Self:
-        """The same in lists of its own."""
-        ...
+class _Entry(NamedTuple):
+    marks: Marks
+    answers: list[Answer]
+    size: int
 
 
-T = TypeVar("T", bound=Kept)
-U = TypeVar("U")
+T = TypeVar("T")
 
 
 class AnswerCache:
@@ -58,55 +55,57 @@ class AnswerCache:
 
     def __init__(self, most_bytes: int, most_entries: int) -> None:
         """Keep at most this; 0 keeps nothing."""
-        self._most_bytes = most_bytes
-        self._most_entries = most_entries
-        self._entries: OrderedDict[Hashable, tuple[Marks, Any, int]] = OrderedDict()
-        self._bytes = self._hits = self._misses = 0
+        self._most_bytes, self._most_entries = most_bytes, most_entries
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._hits = self._misses = 0
         self._guard = threading.Lock()
 
-    def answer(self, key: Hashable, files: Iterable[Path], ask: Callable[[], T]) -> T:
-        """The answer kept under the key if these files are as they were when it was read, else a new one.
+    def answers(self, key: Hashable, files: Iterable[Path], ask: Callable[[], list[Answer]]) -> list[Answer]:
+        """The answers kept under the key if these files are as they were when they were read, else new ones; the caller may change their rows.
 
         Args:
             key: the question with all that it depends on but the files.
-            files: files the answer is read from, or whose absence it shows.
-            ask: finds the answer.
+            files: files the answers are read from, or whose absence they show.
+            ask: finds the answers.
 
         Raises:
             BessError: as `ask` does; or the files were replaced while they were read, time after time.
         """
         files = list(files)
         with self._guard:
-            marks, kept, _ = self._entries.get(key, ((), None, 0))
-            if kept is not None and marks == marks_of(files):
+            entry = self._entries.get(key)
+            if entry is not None and entry.marks == marks_of(files):
                 self._entries.move_to_end(key)
                 self._hits += 1
-                found: T = kept.copy()
-                return found
+                return _copies(entry.answers)
             self._misses += 1
-        value, marks = of_one_edition(ask, lambda: marks_of(files))
+        answers, marks = of_one_edition(ask, lambda: marks_of(files))
         with self._guard:
-            self._keep(key, marks, value)
-        return value
+            self._keep(key, _Entry(marks, _copies(answers), sum(map(size_of, answers))))
+        return answers
 
     def info(self) -> CacheInfo:
         """Its use and content."""
         with self._guard:
-            counts = self._hits, self._misses, len(self._entries), self._bytes
+            counts = self._hits, self._misses, len(self._entries), self._bytes()
         return CacheInfo(*counts, self._most_entries, self._most_bytes)
 
-    def _keep(self, key: Hashable, marks: Marks, value: Kept) -> None:
-        size = size_of(value)
-        self._bytes -= self._entries.pop(key, ((), None, 0))[2]
-        if size > self._most_bytes / 4 or not self._most_entries:
-            return
-        self._entries[key] = marks, value.copy(), size
-        self._bytes += size
-        while self._bytes > self._most_bytes or len(self._entries) > self._most_entries:
-            self._bytes -= self._entries.popitem(last=False)[1][2]
+    def _bytes(self) -> int:
+        return sum(entry.size for entry in self._entries.values())
+
+    def _keep(self, key: Hashable, entry: _Entry) -> None:
+        self._entries.pop(key, None)
+        if entry.size <= self._most_bytes / 4:
+            self._entries[key] = entry
+        while len(self._entries) > self._most_entries or self._bytes() > self._most_bytes:
+            self._entries.popitem(last=False)
 
 
-def of_one_edition(ask: Callable[[], U], marks_now: Callable[[], Marks]) -> tuple[U, Marks]:
+def _copies(answers: Iterable[Answer]) -> list[Answer]:
+    return [answer._replace(rows=list(answer.rows)) for answer in answers]
+
+
+def of_one_edition(ask: Callable[[], T], marks_now: Callable[[], Marks]) -> tuple[T, Marks]:
     """An answer read while none of its files is replaced, and their marks.
 
     DuckDB opens a file more than once, and would read one edition by the footer of another.
@@ -134,11 +133,8 @@ def of_one_edition(ask: Callable[[], U], marks_now: Callable[[], Marks]) -> tupl
     )
 
 
-def size_of(value: Any) -> int:
-    """About the bytes of the rows of an answer, or of those of its parts: a sample's bytes, spread evenly, times the number of rows."""
-    rows = getattr(value, "rows", None)
-    if rows is None:
-        return sum(size_of(part) for part in value if isinstance(part, tuple))
-    sample = rows[:: max(1, len(rows) // _SAMPLE)]
+def size_of(answer: Answer) -> int:
+    """About the bytes of an answer: those of a sample of its rows, spread evenly, times their number."""
+    sample = answer.rows[:: max(1, len(answer.rows) // _SAMPLE)]
     sampled = sum(_ROW_BYTES + sum(8 + sys.getsizeof(cell) for cell in row) for row in sample)
-    return 256 + sampled * len(rows) // max(1, len(sample))
+    return 256 + sampled * len(answer.rows) // max(1, len(sample))

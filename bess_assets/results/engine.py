@@ -4,7 +4,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
@@ -79,7 +79,7 @@ class Engine:
         Raises:
             QueryError: they took too long or too much memory, or a file is damaged.
         """
-        with self._cursor() as clock:
+        with closing(self._clock()) as clock:
             return clock.run(lambda cursor: [_all_rows(cursor, statement) for statement in statements])
 
     @contextmanager
@@ -95,7 +95,7 @@ class Engine:
         Raises:
             QueryError: not one SELECT, one that DuckDB refuses, or one that took too long.
         """
-        with self._cursor() as clock:
+        with closing(self._clock()) as clock:
             text = clock.run(lambda cursor: one_select(cursor, sql))
             named = tables_in(text)
 
@@ -103,11 +103,10 @@ class Engine:
                 return marks_of(file for table in named for file in files_of(table))
 
             def begin() -> Answer:
-                with _translated(clock):
-                    self._make_views(clock, named, files_of)
-                    # As a subquery: DuckDB 2.0 takes COPY and INSERT inside the WITH of a top-level SELECT, and refuses them in a nested one.
-                    found = clock.run(lambda cursor: cursor.execute(f"SELECT * FROM (\n{text}\n)"))
-                    return _answer(found, clock.run(_some_rows))
+                self._make_views(clock, named, files_of)
+                # As a subquery: DuckDB 2.0 takes COPY and INSERT inside the WITH of a top-level SELECT, and refuses them in a nested one.
+                found = clock.run(lambda cursor: cursor.execute(f"SELECT * FROM (\n{text}\n)"))
+                return _answer(found, clock.run(_some_rows))
 
             begun, marks = of_one_edition(begin, marks_now)
             yield Rows(begun.columns, begun.types, _rows_of_one_edition(begun, clock, marks, marks_now))
@@ -122,16 +121,8 @@ class Engine:
                     clock.run(lambda cursor, view=view: cursor.execute(view))  # type: ignore[misc]
                     self._views[table.name] = marks
 
-    @contextmanager
-    def _cursor(self) -> Iterator["_Clock"]:
-        cursor = self._connect().cursor()
-        clock = _Clock(cursor, self._settings.query_timeout_seconds)
-        try:
-            with _translated(clock):
-                yield clock
-        finally:
-            if not clock.abandoned:
-                cursor.close()
+    def _clock(self) -> "_Clock":
+        return _Clock(self._connect().cursor(), self._settings.query_timeout_seconds)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         """A database that reads the results folder and nothing else, writes nothing and cannot be told otherwise."""
@@ -163,15 +154,20 @@ class _Clock:
     """A cursor that works in a thread of its own, so that its caller has an answer in time whatever DuckDB does."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, seconds: float) -> None:
-        self.abandoned = False
         self._cursor = cursor
-        self._seconds = seconds
-        self._left = seconds
+        self._seconds = self._left = seconds
+        self._abandoned = False
+
+    def close(self) -> None:
+        """Close the cursor; one that was given up is still busy, and its thread closes it."""
+        if not self._abandoned:
+            self._cursor.close()
 
     def run(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Do some work with the cursor, within what is left of the time.
 
         Raises:
+            QueryError: the question took too long or too much memory, is wrong, or a file is damaged.
             StillRunningError: the time is over and DuckDB did not heed the interrupt; no later question waits for it.
         """
         done = threading.Event()
@@ -185,7 +181,7 @@ class _Clock:
                 failure.append(error)
             finally:
                 done.set()
-                if self.abandoned:
+                if self._abandoned:
                     self._cursor.close()
 
         started = time.monotonic()
@@ -194,47 +190,38 @@ class _Clock:
             if not done.wait(self._left):
                 self._cursor.interrupt()
                 if not done.wait(GRACE_SECONDS):
-                    self.abandoned = True
-                    raise self.too_long(StillRunningError)
+                    self._abandoned = True
+                    raise self._too_long(StillRunningError)
         except KeyboardInterrupt:
-            self.abandoned = True
+            self._abandoned = True
             with suppress(duckdb.Error):
                 self._cursor.interrupt()
             raise
         self._left = max(self._left - (time.monotonic() - started), 0.0)
-        if failure:
-            raise failure[0]
+        for error in failure:
+            if isinstance(error, duckdb.Error):
+                raise self._translated(error) from error
+            raise error
         return result[0]
 
-    def too_long(self, kind: type[QueryError] = QueryError) -> QueryError:
-        """The error of a question that took too long."""
+    def _too_long(self, kind: type[QueryError] = QueryError) -> QueryError:
         return kind(
             f"The query was stopped after {self._seconds:g} seconds.",
             remedy="Ask for less, or raise BESS_QUERY_TIMEOUT.",
         )
 
-
-@contextmanager
-def _translated(clock: _Clock) -> Iterator[None]:
-    """Within it, DuckDB's errors are ours.
-
-    Raises:
-        QueryError: the question took too long or too much memory, is wrong, or a file is damaged.
-    """
-    try:
-        yield
-    except duckdb.InterruptException as error:
-        raise clock.too_long() from error
-    except duckdb.OutOfMemoryException as error:
-        raise QueryError(
-            "The query needs more memory than it may take.", remedy="Ask for less, or raise BESS_MEMORY_LIMIT."
-        ) from error
-    except duckdb.Error as error:
+    def _translated(self, error: duckdb.Error) -> QueryError:
+        if isinstance(error, duckdb.InterruptException):
+            return self._too_long()
+        if isinstance(error, duckdb.OutOfMemoryException):
+            return QueryError(
+                "The query needs more memory than it may take.", remedy="Ask for less, or raise BESS_MEMORY_LIMIT."
+            )
         damaged = "magic bytes" in str(error) or "footer" in str(error).lower()
-        raise UnansweredError(
+        return UnansweredError(
             f"DuckDB cannot answer this. {str(error).strip()}",
             remedy="A result file is damaged: bess refresh YEAR makes it again." if damaged else None,
-        ) from error
+        )
 
 
 def tables_in(sql: str) -> "list[Table]":
@@ -314,8 +301,7 @@ def _rows_of_one_edition(
     while rows:
         yield from rows
         try:
-            with _translated(clock):
-                rows = clock.run(_some_rows)
+            rows = clock.run(_some_rows)
         except UnansweredError as error:
             if marks_now() == marks:
                 raise

@@ -5,7 +5,7 @@ engine.py limits what DuckDB may do, cache.py keeps answers in memory, sums.py a
 
 import json
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -107,7 +107,7 @@ class Results:
                 file=path,
                 remedy="Run: bess refresh   (its last step merges what each year's rollups hold)",
             )
-        source = f"read_parquet({literal(path)}, file_row_number = true)"
+        source = read([path], ", file_row_number = true")
         return self._rows(f"SELECT * EXCLUDE (file_row_number) FROM {source} ORDER BY file_row_number", [path])
 
     # --- boards ---------------------------------------------------------------------------------------------------------------------------
@@ -129,21 +129,16 @@ class Results:
         """
         if month is not None and not 1 <= month <= 12:
             raise QueryError(f"There is no month {month}.", expected="a month from 1 to 12")
-        table = "leaderboard" if month is None else "leaderboard_monthly"
-        board = self.require(year, table)
+        board = self.require(year, "leaderboard" if month is None else "leaderboard_monthly")
         earlier = board.with_name(f"{year - 1}.parquet")
-
-        def ask() -> Answer:
-            where = "" if month is None else f" WHERE month = {int(month)}"
-            statements = [f"SELECT * FROM {read([board])}{where}"]
-            if earlier.is_file():
-                statements.append(f"SELECT battery, rank FROM {read([earlier])}{where}")
-            found, *before = self._engine.ask(*statements)
-            ranks = dict(before[0].rows if before else ())
-            return _with_rank_change(found, lambda row: ranks.get(row["battery"]))
-
-        answer = self._answer(("leaderboard", year, month), [board, earlier], ask, [year])
-        return _first_rows(_sorted(answer, sort), top)
+        where = "" if month is None else f" WHERE month = {int(month)}"
+        before = f"{read([earlier])}{where}" if earlier.is_file() else f"{read([board])} WHERE false"
+        sql = (
+            "SELECT board.* EXCLUDE (file_row_number), before.rank - board.rank AS rank_change "
+            f"FROM (FROM {read([board], ', file_row_number = true')}{where}) AS board "
+            f"LEFT JOIN (SELECT battery, rank FROM {before}) AS before USING (battery) ORDER BY board.file_row_number"
+        )
+        return _first_rows(_sorted(self._rows(sql, [board, earlier], [year]), sort), top)
 
     def leaderboard_of_days(
         self, first: date | str, last: date | str, *, sort: str | None = None, top: int | None = None
@@ -192,21 +187,18 @@ class Results:
         every = listing.yearly_files(self.folder, "leaderboard")
         earlier = [every[year - 1]] if year is not None and year - 1 in every else []
 
-        def ask() -> BatteryAnswer:
-            mine = f"WHERE battery = {literal(key)}"
-            found, by_month, best, ranks = self._engine.ask(
-                f"{with_year(boards)} {mine} ORDER BY year",
-                f"{with_year(months)} {mine} ORDER BY year, month",
-                _best_days(days, key, BEST_DAYS),
-                f"{with_year([*earlier, *boards], 'rank')} {mine}",
-            )
-            rank_of = dict(ranks.rows)
-            years = _with_rank_change(found, lambda row: rank_of.get(row["year"] - 1))
-            return BatteryAnswer(key, years, by_month, best)
-
-        found = self._cache.answer(("battery", key, year), [*boards, *earlier, *months, *days], ask)
+        mine = f"WHERE battery = {literal(key)}"
+        ranks = f"{with_year([*earlier, *boards], 'rank')} {mine}"
+        by_year = (
+            f"SELECT now.*, before.rank - now.rank AS rank_change FROM ({with_year(boards)} {mine}) AS now "
+            f"LEFT JOIN ({ranks}) AS before ON before.year = now.year - 1 ORDER BY now.year"
+        )
+        by_month = f"{with_year(months)} {mine} ORDER BY year, month"
+        best = _best_days(days, key, BEST_DAYS)
+        files = [*boards, *earlier, *months, *days]
+        found = self._cache.answers(("battery", key, year), files, lambda: self._engine.ask(by_year, by_month, best))
         made_up = made_up_years(self._settings)
-        return BatteryAnswer(key, *(marked(part, made_up) for part in found[1:]))
+        return BatteryAnswer(key, *(marked(part, made_up) for part in found))
 
     def battery_days(self, name: str, first: date | str | None = None, last: date | str | None = None) -> Answer:
         """A battery's expected days, from the beginning and to the end where no day is given: every column of daily_revenue."""
@@ -321,7 +313,8 @@ class Results:
         if re.search(_NOT_KEPT, sql, re.IGNORECASE):
             return marked(ask(), self._made_up(named))
         files = [file for table in named for file in self._files(table)]
-        return marked(self._cache.answer(("query", sql), files, ask), self._made_up(named))
+        (answer,) = self._cache.answers(("query", sql), files, lambda: [ask()])
+        return marked(answer, self._made_up(named))
 
     @contextmanager
     def stream(self, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]]:
@@ -379,7 +372,7 @@ class Results:
         self, key: Hashable, files: Iterable[Path], ask: Callable[[], Answer], years: Iterable[int] | None = None
     ) -> Answer:
         """An answer kept in memory, marked if it is of made-up years: those given, else those of its rows."""
-        answer = self._cache.answer(key, files, ask)
+        (answer,) = self._cache.answers(key, files, lambda: [ask()])
         made_up = made_up_years(self._settings)
         return marked(answer, made_up) if years is None else marked(answer, bool(made_up.intersection(years)))
 
@@ -392,14 +385,10 @@ class Results:
 
     def _key(self, name: str, year: int | None) -> str:
         """The stable key of the battery that has the name."""
-        files = self._required("leaderboard", year)
-        sql = f"SELECT DISTINCT {', '.join(_NAME_COLUMNS)} FROM {read(files)}"
-        rows = self._cache.answer(sql, files, lambda: self._engine.ask(sql)[0]).rows
-        spelling = {known.upper(): known for row in rows for known in row if known}
-        known = spelling.get(name.strip().upper())
-        if known is None:
-            raise _no_such("battery is called", name, spelling, "All names: bess leaderboard YEAR --format csv")
-        keys = {row[0] for row in rows if known.upper() in [other.upper() for other in row if other]}
+        names = self._names(", ".join(_NAME_COLUMNS), self._required("leaderboard", year))
+        remedy = "All names: bess leaderboard YEAR --format csv"
+        known = _known_name("battery is called", name, {name for row in names for name in row if name}, remedy)
+        keys = {row[0] for row in names if known.upper() in [other.upper() for other in row if other]}
         keys = {key for key in keys if key.upper() == known.upper()} or keys
         if len(keys) > 1:
             raise QueryError(
@@ -408,19 +397,24 @@ class Results:
         return str(keys.pop())
 
     def _point(self, name: str, files: Iterable[Path]) -> str:
-        """A settlement point as ERCOT spells it."""
-        sql = f"SELECT DISTINCT settlement_point FROM {read(files)}"
-        rows = self._cache.answer(sql, files, lambda: self._engine.ask(sql)[0]).rows
-        spelling = {point.upper(): point for (point,) in rows}
-        if name.strip().upper() not in spelling:
-            remedy = 'All of them: bess sql "SELECT DISTINCT settlement_point FROM price_daily"'
-            raise _no_such("settlement point is called", name, spelling, remedy)
-        return str(spelling[name.strip().upper()])
+        """A settlement point as ERCOT writes it."""
+        remedy = 'All of them: bess sql "SELECT DISTINCT settlement_point FROM price_daily"'
+        points = {point for (point,) in self._names("settlement_point", files)}
+        return _known_name("settlement point is called", name, points, remedy)
+
+    def _names(self, columns: str, files: Iterable[Path]) -> list[tuple[Any, ...]]:
+        sql = f"SELECT DISTINCT {columns} FROM {read(files)}"
+        return self._cache.answers(sql, files, lambda: self._engine.ask(sql))[0].rows
 
 
-def _no_such(what: str, name: str, spelling: Mapping[str, str], remedy: str) -> QueryError:
-    near = [spelling[known] for known in _near(name.strip().upper(), spelling)]
-    return QueryError(
+def _known_name(what: str, name: str, names: Iterable[str], remedy: str) -> str:
+    """The one of some names that differs from the name asked for by case at most."""
+    spelling = {known.upper(): known for known in names}
+    wanted = name.strip().upper()
+    if wanted in spelling:
+        return spelling[wanted]
+    near = [spelling[known] for known in _near(wanted, spelling)]
+    raise QueryError(
         f"No {what} {name}.", expected=f"a name such as {', '.join(near)}" if near else None, remedy=remedy
     )
 
@@ -463,15 +457,6 @@ def _prices(files: Iterable[Path], by: Step, where: str) -> str:
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------------------------------
-
-
-def _with_rank_change(board: Answer, rank_before: Callable[[dict[str, Any]], int | None]) -> Answer:
-    """A board with the places gained since its row had the rank before; null where either is."""
-    rows = []
-    for row, record in zip(board.rows, board.records(), strict=True):
-        before, now = rank_before(record), record["rank"]
-        rows.append((*row, None if before is None or now is None else before - now))
-    return Answer((*board.columns, "rank_change"), rows, (*board.types, "BIGINT"))
 
 
 def _with_changed_inputs(editions: Answer) -> Answer:

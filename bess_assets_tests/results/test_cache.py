@@ -120,12 +120,12 @@ def test_sql_whose_answer_may_change_by_itself_is_asked_anew(settings: Settings,
 def test_the_least_recently_asked_answer_goes_first() -> None:
     cache = AnswerCache(most_bytes=10**6, most_entries=2)
     for key in ("a", "b", "a", "c"):
-        cache.answer(key, [], lambda: answer(1))
+        cache.answers(key, [], lambda: [answer(1)])
     assert cache.info().entries == 2
     hits = cache.info().hits
-    cache.answer("a", [], lambda: answer(1))
+    cache.answers("a", [], lambda: [answer(1)])
     assert cache.info().hits == hits + 1
-    cache.answer("b", [], lambda: answer(1))
+    cache.answers("b", [], lambda: [answer(1)])
     assert cache.info().hits == hits + 1
 
 
@@ -133,15 +133,15 @@ def test_answers_are_given_up_when_they_take_too_much_together() -> None:
     one = size_of(answer(1_000))
     cache = AnswerCache(most_bytes=int(4.5 * one), most_entries=100)
     for key in range(20):
-        cache.answer(key, [], lambda: answer(1_000))
+        cache.answers(key, [], lambda: [answer(1_000)])
         assert cache.info().bytes <= cache.info().most_bytes
     assert cache.info().entries == 4
 
 
 def test_an_answer_of_more_than_a_quarter_of_the_space_is_not_kept() -> None:
     cache = AnswerCache(most_bytes=1_000_000, most_entries=100)
-    cache.answer("small", [], lambda: answer(10))
-    assert len(cache.answer("large", [], lambda: answer(10_000)).rows) == 10_000
+    cache.answers("small", [], lambda: [answer(10)])
+    assert len(cache.answers("large", [], lambda: [answer(10_000)])[0].rows) == 10_000
     assert cache.info().entries == 1
 
 
@@ -159,12 +159,12 @@ def test_the_size_of_an_answer_grows_with_its_rows_and_texts() -> None:
 def test_an_error_is_not_kept() -> None:
     cache = AnswerCache(10**6, 10)
 
-    def fail() -> Answer:
+    def fail() -> list[Answer]:
         raise ValueError("once")
 
     with pytest.raises(ValueError, match="once"):
-        cache.answer("a", [], fail)
-    assert cache.answer("a", [], lambda: answer(1)).rows == [("x",)]
+        cache.answers("a", [], fail)
+    assert cache.answers("a", [], lambda: [answer(1)]) == [answer(1)]
 
 
 def test_many_threads_get_the_same_answers_and_every_question_is_counted(settings: Settings) -> None:
