@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
-from bess_assets.cli.render import Line, echo, echo_warning, paragraph, terminal_width
+from bess_assets.cli.render import echo, echo_warning, terminal_width
 from bess_assets.cli.terminal import FORMAT, YEAR, Format, Options, Years, command, long_work, main, show
 from bess_assets.errors import BessError
+from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, made_up_note, made_up_years
 
 if TYPE_CHECKING:
     from bess_assets.demo import Market
@@ -189,7 +190,7 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
 
         folder = None if reports is None else reports.absolute()
         done = roll_up_reports(settings, folder, _flat(years) or None, progress=report)
-    echo(_noted(state.rollup_lines(done, terminal_width()), settings))
+    echo(state.rollup_lines(done, terminal_width()), made_up_note(settings))
     if done.built:
         click.echo(f"Rollups and their manifests: {settings.built}")
     if done.refused or any(built.manifest["refused"] for built in done.built):
@@ -253,7 +254,7 @@ def _show_plans(settings: "Settings", years: Sequence[int], only: Only | None) -
     from bess_assets.store.status import plan_years
 
     plans = plan_years(settings, years)
-    echo(_noted(state.plan_lines(plans, only, terminal_width()), settings))
+    echo(state.plan_lines(plans, only, terminal_width()), made_up_note(settings))
     for year, plan in zip(years, plans, strict=True):
         for lack in lacking_room(settings, year, plan.to_refresh(only)):
             echo_warning(lack.problem)
@@ -275,7 +276,7 @@ def _refresh(settings: "Settings", years: Sequence[int], only: Only | None) -> "
 
         outcomes = list(refresh_years(settings, years, only, report))
     click.echo("")
-    echo(_noted(state.outcome_lines(outcomes, terminal_width()), settings))
+    echo(state.outcome_lines(outcomes, terminal_width()), made_up_note(settings))
     return outcomes
 
 
@@ -312,7 +313,7 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
     news = new_reports(settings)
     years = years_known(settings, news)
     if storage:
-        echo(_noted(state.storage_lines(settings, years, width), settings))
+        echo(state.storage_lines(settings, years, width), made_up_note(settings))
         return
     echo([*state.settings_lines(settings, os.environ), ""])
     if not years:
@@ -320,7 +321,8 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
             "No year has rollups or results yet. Name the folder of your rollups in BESS_ROLLUPS, or try a made-up market: bess demo"
         )
         return
-    echo(_noted(state.status_lines(plan_years(settings, years, news), plan_merged(settings), width), settings))
+    plans, merged = plan_years(settings, years, news), plan_merged(settings)
+    echo(state.status_lines(plans, merged, width), made_up_note(settings))
     for words, files in (
         ("report files that were rolled up are gone; their rows stay in the rollups", news.gone),
         ("new report files cannot be opened; bess rollup says why", news.unreadable),
@@ -347,7 +349,7 @@ def _show_columns(settings: "Settings", names: Sequence[str]) -> None:
     for name in datasets:
         if not any(row["dataset"] == name for row in rows):
             lines += ["", f"{name}: no year that has been refreshed has a file of it, and ERCOT published none then."]
-    echo(_noted(lines, settings))
+    echo(lines, made_up_note(settings))
 
 
 @command("Settle a year again straight from the CSV reports, and compare.", click.argument("year", type=YEAR), FORMAT)
@@ -361,20 +363,22 @@ def compare_csv(options: Options, year: int, form: Format) -> None:
     from bess_assets.results.answers import Answer, marked
     from bess_assets.second_settlement import words
     from bess_assets.second_settlement.compare import compare_reports
-    from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, made_up_years
 
     settings = options.settings()
     with long_work() as tell:
         comparison = compare_reports(settings, year, tell)
     differing = [tuple(row.values()) for row in words.differences(comparison)]
     made_up = year in made_up_years(settings)
+    answer = marked(Answer(words.COLUMNS, differing), made_up)
     if form == "csv":
         click.echo(words.verdict(comparison), err=True)
     show(
         form,
-        lines=lambda: _noted(state.comparison_lines(comparison, terminal_width()), settings),
-        csv=lambda: marked(Answer(words.COLUMNS, differing), made_up)[:2],
-        json=lambda: {**words.as_record(comparison), **({MADE_UP_COLUMN: MADE_UP} if made_up else {})},
+        lambda: state.comparison_lines(comparison, terminal_width()),
+        made_up_note(settings),
+        answer.columns,
+        answer.rows,
+        {**words.as_record(comparison), **({MADE_UP_COLUMN: MADE_UP} if made_up else {})},
     )
     if not comparison.agrees:
         sys.exit(1)
@@ -451,11 +455,10 @@ def _show_leaderboard(settings: "Settings", period: _Period, sort: str | None, t
             )
     show(
         form,
-        lines=lambda: _noted(
-            answers.board_lines(board, f"Leaderboard {title}", terminal_width(), top), settings, years
-        ),
-        csv=lambda: (board.columns, board.rows),
-        json=board.records,
+        lambda: answers.board_lines(board, f"Leaderboard {title}", terminal_width(), top),
+        made_up_note(settings, years),
+        board.columns,
+        board.rows,
     )
 
 
@@ -475,9 +478,10 @@ def battery(options: Options, name: str, year: int | None, form: Format) -> None
     parts = {"years": found.years, "months": found.months, "best_days": found.best_days}
     show(
         form,
-        lines=lambda: _noted(answers.battery_lines(found, terminal_width()), settings, found.years.column("year")),
-        csv=lambda: answers.years_and_months(found),
-        json=lambda: {"battery": found.battery, **{name: part.records() for name, part in parts.items()}},
+        lambda: answers.battery_lines(found, terminal_width()),
+        made_up_note(settings, found.years.column("year")),
+        *answers.years_and_months(found),
+        {"battery": found.battery, **{name: part.records() for name, part in parts.items()}},
     )
 
 
@@ -499,15 +503,14 @@ def changes(options: Options, year: int, form: Format) -> None:
         problem = results.last_refresh_problem(year)
     if problem:
         echo_warning(f"the last refresh of {year} failed at {problem}; these editions are older.")
+    kept = [{**row, "inputs": json.loads(row["inputs"])} for row in editions.records()]
     show(
         form,
-        lines=lambda: _noted(answers.changes_lines(year, editions, changed, terminal_width()), settings, [year]),
-        csv=lambda: (changed.columns, changed.rows),
-        json=lambda: {
-            "year": year,
-            "editions": [{**row, "inputs": json.loads(row["inputs"])} for row in editions.records()],
-            "what_changed": changed.records(),
-        },
+        lambda: answers.changes_lines(year, editions, changed, terminal_width()),
+        made_up_note(settings, [year]),
+        changed.columns,
+        changed.rows,
+        {"year": year, "editions": kept, "what_changed": changed.records()},
     )
 
 
@@ -530,20 +533,7 @@ def sql(options: Options, query: str, form: Format) -> None:
             answer = Answer(columns, list(islice(rows, answers.ROWS_SHOWN)))
             return answers.answer_lines(answer, terminal_width(), more=next(rows, None) is not None)
 
-        show(
-            form,
-            lines=lambda: _noted(lines(), settings),
-            csv=lambda: (columns, rows),
-            json=lambda: Answer(columns, list(rows)).records(),
-        )
-
-
-def _noted(lines: list[str], settings: "Settings", years: Iterable[int] | None = None) -> list[str]:
-    """A table of these years, or of the whole home, followed by a line that says so if its data are made up."""
-    from bess_assets.store.made_up import made_up_note
-
-    note = made_up_note(settings, years)
-    return [*lines, *(Line(line, "warning") for line in paragraph(note or "", terminal_width()))]
+        show(form, lines, made_up_note(settings), columns, rows)
 
 
 # --- the UI -----------------------------------------------------------------------------------------------------------

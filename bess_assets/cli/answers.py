@@ -67,27 +67,18 @@ _WANTED = 50
 
 
 def board_lines(board: Answer, title: str, width: int, top: int | None = None) -> list[str]:
-    """A leaderboard: ranked rows, below a rule the others, why those are not ranked, and what the figures mean.
-
-    Args:
-        board: rows of `Results.leaderboard`, in the order to be shown.
-        title: the period of the board.
-        width: columns of the terminal.
-        top: number of rows to show; the summary below is of all.
-    """
+    """A leaderboard, of which `top` rows are shown: ranked rows, below a rule the others, why those are not ranked, and a summary of all."""
     every = board.records()
     if not every:
         return [Line(f"{title}: no battery has a row.")]
     rows = every[:top]
-    sections = [row for row in rows if row["rank"] is not None], [row for row in rows if row["rank"] is None]
-    shown = _fitting(sections, width)
+    ranked, others = ([row for row in rows if (row["rank"] is None) == absent] for absent in (False, True))
+    shown = _fitting([ranked, others], width)
     editions, through = (listed(sorted({str(row[name]) for row in rows})) for name in ("edition", "data_through"))
     lines = [Line(f"{title} ({editions}, data through {through})"), "", *shown, ""]
-    if sections[1]:
+    if others:
         lines.append(Line("Not ranked:", "heading"))
-        lines += reasons(
-            ((row["excluded_reason"] or "no reason recorded", row["battery"]) for row in sections[1]), width
-        )
+        lines += reasons(((row["excluded_reason"] or "no reason recorded", row["battery"]) for row in others), width)
     if len(rows) < len(every):
         lines.append(f"The first {len(rows)} of {len(every)} batteries. Of all of them:")
     legend = " +/- is the change of rank since the year before." if " +/- " in shown[0] else ""
@@ -107,17 +98,18 @@ def _fitting(sections: Sequence[Sequence[Record]], width: int) -> list[str]:
 
 def _summary(rows: Sequence[Record]) -> str:
     ranked = [row["total_usd"] for row in rows if row["rank"] is not None]
-    parts = [f"{len(ranked)} ranked" + (f" (sum {money(sum(ranked))} $)" if ranked else "")]
-    if len(rows) > len(ranked):
-        parts.append(f"{len(rows) - len(ranked)} not ranked")
-    for name, words in (("energy_coverage", "energy"), ("as_coverage", "AS")):
-        parts.append(f"mean {words} coverage {percent(sum(row[name] for row in rows) / len(rows))}")
+    energy, services = (sum(row[name] for row in rows) / len(rows) for name in ("energy_coverage", "as_coverage"))
     noted = sum(row["notes"] is not None for row in rows)
-    if noted:
-        parts.append(f"{noted} with notes (bess battery NAME shows them)")
-    if any(row["duration_source"] == "assumed" for row in rows):
-        parts.append("~ marks an assumed duration, used in no figure")
-    return "; ".join(parts) + "."
+    parts = (
+        f"{len(ranked)} ranked" + (f" (sum {money(sum(ranked))} $)" if ranked else ""),
+        f"{len(rows) - len(ranked)} not ranked" if len(rows) > len(ranked) else "",
+        f"mean energy coverage {percent(energy)}; mean AS coverage {percent(services)}",
+        f"{noted} with notes (bess battery NAME shows them)" if noted else "",
+        "~ marks an assumed duration, used in no figure"
+        if any(row["duration_source"] == "assumed" for row in rows)
+        else "",
+    )
+    return "; ".join(filter(None, parts)) + "."
 
 
 # --- one battery ------------------------------------------------------------------------------------------------------
@@ -204,12 +196,12 @@ def _streams(row: Record) -> list[list[tuple[Any, ...]]]:
 
 
 def _size(row: Record) -> str:
-    parts = []
-    if row["capacity_mw"] is not None:
-        parts.append(f"{row['capacity_mw']:,.1f} MW ({row['capacity_source']})")
-    if row["energy_mwh"] is not None:
-        parts.append(f"{row['energy_mwh']:,.1f} MWh, {row['duration_hours']:.2f} h ({row['duration_source']})")
-    return ", ".join(parts)
+    mw, mwh = row["capacity_mw"], row["energy_mwh"]
+    parts = (
+        "" if mw is None else f"{mw:,.1f} MW ({row['capacity_source']})",
+        "" if mwh is None else f"{mwh:,.1f} MWh, {row['duration_hours']:.2f} h ({row['duration_source']})",
+    )
+    return ", ".join(filter(None, parts))
 
 
 def years_and_months(battery: BatteryAnswer) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -245,14 +237,7 @@ _MOVED = (
 
 
 def changes_lines(year: int, editions: Answer, changed: Answer, width: int) -> list[str]:
-    """The editions of a year, then the batteries that moved between the last two, and because of which input.
-
-    Args:
-        year: the operating year.
-        editions: of `Results.editions`.
-        changed: of `Results.what_changed`.
-        width: columns of the terminal.
-    """
+    """The editions of a year (`Results.editions`), then the batteries that moved between the last two (`Results.what_changed`), and why."""
     every, rows = editions.records(), changed.records()
     if not every:
         return [Line(f"{year}: no edition was kept, for no board had a battery.")]
@@ -274,13 +259,7 @@ def changes_lines(year: int, editions: Answer, changed: Answer, width: int) -> l
 
 
 def answer_lines(answer: Answer, width: int, *, more: bool = False) -> list[str]:
-    """Rows of an SQL answer; where the terminal is narrow, the last columns are left out, and named.
-
-    Args:
-        answer: the first rows.
-        width: columns of the terminal.
-        more: True if there are more rows than these.
-    """
+    """The first rows of an SQL answer, and whether there are more; where the terminal is narrow, the last columns are left out, and named."""
     if not answer.columns:
         return []
     columns = [

@@ -5,7 +5,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 import click
 
@@ -15,6 +15,7 @@ WIDTH_UNLESS_A_TERMINAL = 120
 _GAP = "  "
 _LEAST_WIDTH = 40
 
+T = TypeVar("T")
 Role = Literal["title", "heading", "rule", "warning"]
 _COLOURS: dict[Role, dict[str, Any]] = {
     "title": {"bold": True},
@@ -38,24 +39,16 @@ class Line(str):
 
 
 class Table(NamedTuple):
-    """A table as text.
-
-    Attributes:
-        lines: heading, rule, rows.
-        left_out: columns that did not fit.
-    """
+    """A table as text: heading, rule and rows, and the columns that did not fit."""
 
     lines: list[str]
     left_out: list[Column]
 
 
 def table(columns: Sequence[Column], sections: Iterable[Sequence[Any]], width: int) -> Table:
-    """Rows under their headings, with a rule between sections; columns of the lowest `keep` are left out until the rest fits.
+    """Rows under their headings, with a rule between sections that have rows.
 
-    Args:
-        columns: all columns that may be shown; of equal `keep` the last is left out first.
-        sections: groups of rows; empty groups are skipped.
-        width: columns of the terminal.
+    Until the rest fits the width, the columns of the lowest `keep` are left out, of equal ones the last first.
     """
     sections = [rows for rows in sections if rows]
     texts = [[column.heading, *(column.cell(row) for rows in sections for row in rows)] for column in columns]
@@ -104,6 +97,12 @@ def reasons(pairs: Iterable[tuple[str, str]], width: int) -> list[str]:
     ]
 
 
+def blocks(items: Sequence[T], width: int, width_of_one: int) -> list[Sequence[T]]:
+    """Items in groups of as many as fit side by side, at least one."""
+    count = max(1, width // width_of_one)
+    return [items[start : start + count] for start in range(0, max(len(items), 1), count)]
+
+
 def terminal_width() -> int:
     """Columns of the terminal."""
     return shutil.get_terminal_size((WIDTH_UNLESS_A_TERMINAL, 24)).columns
@@ -114,10 +113,11 @@ def _wants_colour(stream: Any) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def echo(lines: Iterable[str]) -> None:
-    """Print lines, in colour where the terminal wants it."""
+def echo(lines: Iterable[str], note: str | None = None) -> None:
+    """Print lines and a note below them, in colour where the terminal wants it."""
     coloured = _wants_colour(sys.stdout)
-    for line in lines:
+    notes = (Line(line, "warning") for line in paragraph(note or "", terminal_width()))
+    for line in (*lines, *notes):
         click.echo(click.style(line, **_COLOURS[line.role]) if coloured and isinstance(line, Line) else line)
 
 
@@ -128,7 +128,7 @@ def echo_warning(text: str) -> None:
 
 
 def echo_error(text: str) -> None:
-    """Print an error on the error stream; what it quotes from the data does not steer the terminal."""
+    """Print an error on the error stream; characters in it that steer a terminal are replaced."""
     label = click.style("error:", fg="red", bold=True) if _wants_colour(sys.stderr) else "error:"
     first, *more = map(one_line, text.split("\n"))
     click.echo("\n".join([f"{label} {first}", *more]), err=True)

@@ -1,11 +1,11 @@
 """The state of a home, as lines: refreshed years, settings, tables, findings, failed checks, columns, rollups, megabytes."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from bess_assets.checks import CHANGES_CHECK, FINDINGS_CHECK
-from bess_assets.cli.render import Line, gathered, paragraph, table
+from bess_assets.cli.render import Line, blocks, gathered, paragraph, table
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rollup_names import BUILT_FOLDER
 from bess_assets.ercot.step import FINDING_KINDS
@@ -26,16 +26,8 @@ if TYPE_CHECKING:
 # --- refreshes ----------------------------------------------------------------------------------------------------------
 
 
-def _failed(outcomes: "Iterable[Outcome]") -> "Iterator[tuple[Outcome, str, CheckEntry]]":
-    return ((outcome, name, check) for outcome in outcomes for name, check in outcome.failed_checks)
-
-
 def _words_of(check: "CheckEntry") -> str:
     return check["name"].replace("_", " ")
-
-
-def _effect(check: "CheckEntry") -> str:
-    return "blocks the next step" if check["blocking"] else "a warning"
 
 
 def _checks_in_short(outcome: "Outcome") -> str | None:
@@ -56,28 +48,27 @@ _OUTCOME = (
 )
 _CHECK = (
     number("year", 0, str),
-    Column("failed check", 1),
-    Column("of", 2, keep=80),
-    Column("so", 3, keep=60),
-    Column("found", 4, keep=50, widest=70),
+    Column("failed check", 2, _words_of),
+    Column("of", 1, keep=80),
+    Column("so", 2, lambda check: "blocks the next step" if check["blocking"] else "a warning", keep=60),
+    Column("found", 2, lambda check: check["detail"], keep=50, widest=70),
 )
 
 
 def outcome_lines(outcomes: "Sequence[Outcome]", width: int) -> list[str]:
     """A row for each year refreshed and for each failed check; then errors, and files that are gone."""
     lines = table(_OUTCOME, [outcomes], width).lines
-    checks = [(o.name, _words_of(check), name, _effect(check), check["detail"]) for o, name, check in _failed(outcomes)]
-    if checks:
-        lines += ["", *table(_CHECK, [checks], width).lines]
+    failed = [(outcome.name, name, check) for outcome in outcomes for name, check in outcome.failed_checks]
+    if failed:
+        lines += ["", *table(_CHECK, [failed], width).lines]
     for outcome in outcomes:
         first, *more = outcome.error.splitlines() if outcome.error else [""]
         lines += paragraph(f"{outcome.name} failed: {first}", width) if first else []
         lines += [line for text in more for line in paragraph(text.strip(), width, "  ")]
         lines += paragraph(_gone(outcome.name, outcome.gone), width) if outcome.gone else []
-    if checks:
-        nature = (
-            "" if any(check["blocking"] for _, _, check in _failed(outcomes)) else "No warning held anything back. "
-        )
+    if failed:
+        harmless = not any(check["blocking"] for _, _, check in failed)
+        nature = "No warning held anything back. " if harmless else ""
         lines += paragraph(f"{nature}bess status says more of them, and what is missing from the data.", width)
     return lines
 
@@ -124,10 +115,7 @@ def settings_lines(settings: Settings, environ: Mapping[str, str]) -> list[str]:
         missing = () if path.exists() else ("not there yet",)
         origin = variable if environ.get(variable) else f"{variable} not set"
         say(_label(name), path, origin, *missing)
-    if settings.registry_csv:
-        say("battery table", settings.registry_csv)
-    else:
-        say("battery table", "none", "BESS_REGISTRY not set")
+    say("battery table", settings.registry_csv or "none", *([] if settings.registry_csv else ["BESS_REGISTRY not set"]))
     memory, timeout = settings.memory_limit_bytes / 1e9, settings.query_timeout_seconds
     say("limits", f"{memory:g} GB, {settings.threads} threads, queries {timeout:g} s")
     daily = "{:02d}:{:02d}".format(*settings.daily_at)
@@ -143,7 +131,7 @@ def _label(folder: str) -> str:
 def status_lines(plans: Sequence[YearPlan], merged: YearPlan, width: int) -> list[str]:
     """The state of every table of every year; then, for each year, why a table is not present, failed checks, findings."""
     lines: list[str] = []
-    for some in _blocks(plans, width - _NAME_WIDTH, _YEAR_WIDTH):
+    for some in blocks(plans, width - _NAME_WIDTH, _YEAR_WIDTH):
         columns = [Column("rollup / table", 0), *(Column(str(plan.year), i) for i, plan in enumerate(some, 1))]
         rollups = [[name, *(_rollup_cell(plan, name) for plan in some)] for name in some[0].rollups]
         tables = [
@@ -158,12 +146,6 @@ def status_lines(plans: Sequence[YearPlan], merged: YearPlan, width: int) -> lis
     for plan in plans:
         lines += ["", Line(str(plan.year)), *_year_lines(plan, width)]
     return lines
-
-
-def _blocks(items: Sequence[Any], width: int, width_of_one: int) -> list[Sequence[Any]]:
-    """As many columns at a time as fit, at least one."""
-    count = max(1, width // width_of_one)
-    return [items[start : start + count] for start in range(0, max(len(items), 1), count)]
 
 
 def _rollup_cell(plan: YearPlan, dataset: str) -> str | None:
@@ -269,13 +251,7 @@ _CELL_WIDTH = 10
 
 
 def matrix_lines(rows: Sequence[Mapping[str, Any]], width: int, *, every_column: bool = False) -> list[str]:
-    """The matrix of dataset, column and year, each dataset in blocks of as many years as fit.
-
-    Args:
-        rows: of `column_availability`, in file order.
-        width: columns of the terminal.
-        every_column: as of `matrices`.
-    """
+    """The matrix of dataset, column and year, each dataset in blocks of as many years as fit; arguments as of `matrices`."""
     lines = paragraph(LEGEND, width)
     found = matrices(rows, every_column=every_column)
     for matrix in found:
@@ -291,7 +267,7 @@ def _matrix_lines(matrix: Matrix, width: int) -> list[str]:
     name, *years = matrix.columns(matrix.dataset)
     widest = min(max([len(matrix.dataset), *map(len, matrix.cells)]), _HEADING_WIDEST)
     lines: list[str] = []
-    for some in _blocks(years, width - widest, _CELL_WIDTH):
+    for some in blocks(years, width - widest, _CELL_WIDTH):
         lines += ["", *table([name._replace(widest=_HEADING_WIDEST), *some], [matrix.rows], width).lines]
     lines += [""] if matrix.notes else []
     for note in matrix.notes:
@@ -301,7 +277,13 @@ def _matrix_lines(matrix: Matrix, width: int) -> list[str]:
 
 # --- rollups ----------------------------------------------------------------------------------------------------------------
 
-_SHOWN = 20
+_NOTED = 20
+
+
+def _first(notes: Sequence[str], rest: str) -> list[str]:
+    """The first of some notes, and how many more there are."""
+    more = len(notes) - _NOTED
+    return [*notes[:_NOTED], *([f"and {more:,} more {rest}"] if more > 0 else [])]
 
 
 def _built_state(built: "BuiltYear") -> str:
@@ -330,16 +312,13 @@ def rollup_lines(done: "RollUp", width: int) -> list[str]:
     """A row for each dataset and year rolled up; then why some are incomplete, and which files could not be used."""
     lines = table(_BUILT, [done.built], width).lines if done.built else []
     notes = [f"{b.dataset} {b.year}: {reason}" for b in done.built for reason in b.manifest["incomplete_because"]]
-    for built in done.built:
-        refused = built.manifest["refused"]
-        notes += [f"not used: {item['file']}: {item['problem']}" for item in refused[:_SHOWN]]
-        if len(refused) > _SHOWN:
-            notes.append(f"and {len(refused) - _SHOWN:,} more of {built.dataset} {built.year}: see its manifest")
-    notes += [f"not used, of no dataset and year that is known: {file}: {why}" for file, why in done.refused[:_SHOWN]]
-    if len(done.refused) > _SHOWN:
-        notes.append(f"and {len(done.refused) - _SHOWN:,} more that could not be used")
+    for b in done.built:
+        refused = [f"not used: {item['file']}: {item['problem']}" for item in b.manifest["refused"]]
+        notes += _first(refused, f"of {b.dataset} {b.year}: see its manifest")
+    unknown = [f"not used, of no dataset and year that is known: {file}: {why}" for file, why in done.refused]
+    notes += _first(unknown, "that could not be used")
     others = sorted(done.other.items(), key=lambda item: (-item[1], item[0]))
-    notes += [f"left aside, {count:,}: {why}" for why, count in others[:_SHOWN]]
+    notes += [f"left aside, {count:,}: {why}" for why, count in others[:_NOTED]]
     lines += [line for note in notes for line in paragraph(note, width, "  ")]
     return [*lines, f"{done.files:,} files, {done.reports:,} reports in them."]
 
@@ -365,7 +344,7 @@ def storage_lines(settings: Settings, years: Sequence[int], width: int) -> list[
     folder = rollup_folder(settings)
     rows: list[Sequence[Any]] = []
     manifests: list[Mapping[str, Any]] = []
-    for dataset, year in ((dataset, year) for dataset in DATASETS for year in years):
+    for dataset, year in product(DATASETS, years):
         found, built = folder.found(dataset, year), folder.built(dataset, year)
         if found is not None:
             rows.append([dataset, year, "found", None, None, size_of(found) / 1e6, None, None, None])
@@ -397,10 +376,10 @@ def _sizes(manifests: Sequence[Mapping[str, Any]]) -> list[float | None]:
 
 
 def _megabyte_lines(settings: Settings, width: int) -> list[str]:
-    parts = [_megabytes(folder) for folder in (settings.rollups, settings.results)]
+    parts = [sizes_by_year(folder) for folder in (settings.rollups, settings.results)]
     years = sorted({year for part in parts for sizes in part.values() for year in sizes if year})
     lines: list[str] = [Line("Megabytes on disk, by the year in the file's name"), ""]
-    for some in _blocks(years, width - _NAME_WIDTH - _YEAR_WIDTH, _YEAR_WIDTH):
+    for some in blocks(years, width - _NAME_WIDTH - _YEAR_WIDTH, _YEAR_WIDTH):
         columns = [Column("rollup / table", 0), number("all", 1, _small)]
         columns += [number(str(year), 2 + i, _small) for i, year in enumerate(some)]
         sections = [
@@ -414,9 +393,5 @@ def _megabyte_lines(settings: Settings, width: int) -> list[str]:
     return lines
 
 
-def _megabytes(folder: Path) -> dict[str, dict[int | None, float]]:
-    return {name: {year: size / 1e6 for year, size in sizes.items()} for name, sizes in sizes_by_year(folder).items()}
-
-
-def _small(size: float) -> str:
-    return "< 0.1" if 0 < size < 0.05 else _MEGABYTES(size)
+def _small(size: int) -> str:
+    return "< 0.1" if 0 < size < 50_000 else _MEGABYTES(size / 1e6)

@@ -28,12 +28,7 @@ _YEAR_RANGE = re.compile(r"(\d{4})(?:-(\d{4}))?")
 
 @dataclass
 class Options:
-    """Options of every command.
-
-    Attributes:
-        home: value of `--home`, if given.
-        debug: True if an error shows where it arose.
-    """
+    """Options of every command: the value of `--home`, and whether an error shows where it arose."""
 
     home: str | None = None
     debug: bool = False
@@ -178,23 +173,18 @@ def command(short_help: str, *parameters: Decorator) -> Decorator:
 def show(
     form: Format,
     lines: Callable[[], Iterable[str]],
-    csv: Callable[[], tuple[Sequence[str], Iterable[Sequence[Any]]]],
-    json: Callable[[], Any],
+    note: str | None,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    json: Any = None,
 ) -> None:
-    """Print an answer in the format asked for.
-
-    Args:
-        form: the format.
-        lines: gives the table.
-        csv: gives columns and rows.
-        json: gives what the JSON holds.
-    """
+    """Print an answer as a table with a note below it, as CSV, or as JSON, whose content is the rows by column if `json` is None."""
     if form == "csv":
-        echo(csv_lines(*csv()))
+        echo(csv_lines(columns, rows))
     elif form == "json":
-        click.echo(json_text(json()))
+        click.echo(json_text([dict(zip(columns, row, strict=True)) for row in rows] if json is None else json))
     else:
-        echo(lines())
+        echo(lines(), note)
 
 
 @contextmanager
