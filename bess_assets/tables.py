@@ -42,8 +42,7 @@ class Table:
     """One result table; one file a year, `<results>/<name>/<year>.parquet`, unless merged.
 
     Attributes:
-        name: table name and asset key.
-        group: asset group.
+        name: table name and asset key; `group` is its asset group.
         meaning: what one row is and holds.
         key: columns that are unique together, and the sort order; the first one splits the file into row groups of a ledger.
         columns: in file order.
@@ -56,8 +55,8 @@ class Table:
         sums: (total, parts) pairs: where a total is known it is the sum of its known parts, to a cent in a million dollars.
         merged: True for a table without partitions that merges all years.
         sort: order of the file where it isn't the key's; empty means the key's.
-        append_only: True for the one table that keeps what earlier refreshes came to: inputs cannot make it again, so that it is never cleaned, and it
-            holds times.
+        append_only: True for the one table that keeps the results of earlier refreshes: inputs cannot make it again, so that it is never cleaned, and
+            it holds times.
         code_version: of the code that makes it; raised where the same inputs would give another table, so that the years made before count as changed.
     """
 
@@ -92,14 +91,9 @@ class Table:
 
 @dataclass(frozen=True)
 class FileSet:
-    """Files for people, made of result tables: one folder a year, `<results>/<name>/<year>/`.
-
-    It is planned, refreshed and recorded as a table is, and is none: it has no columns and answers no query.
+    """Files for people, one folder a year, `<results>/<name>/<year>/`; planned, refreshed and recorded as a table is, without columns.
 
     Attributes:
-        name: asset key and folder.
-        group: asset group.
-        meaning: what the files are.
         upstream: result tables of the year that they are made of.
         earlier: result tables of earlier years, where there are any, that they look at too.
         files: their names, in which `{year}` stands for the year; the first is the one to open.
@@ -143,8 +137,8 @@ def _battery(source: str) -> Column:
     return Column("battery", "text", "stable key of the battery", ((source, "battery"),), required=True)
 
 
-def _day(source: str) -> Column:
-    return Column("operating_day", "day", "operating day, Central time", ((source, "operating_day"),), required=True)
+def _day(*sources: str) -> Column:
+    return Column("operating_day", "day", "operating day, Central time", tuple((source, "operating_day") for source in sources), required=True)
 
 
 def _interval(what: str) -> Column:
@@ -288,7 +282,7 @@ BESS_AWARDS = Table(
     columns=(
         _battery("bess_registry"),
         _interval("hour"),
-        Column("operating_day", "day", "operating day, Central time", required=True),
+        _day(),
         Column("settlement_point", "label", "node of the hour, carried over hours without a row", (("dam_gen_resources", "settlement_point"), ("dam_esr_resources", "settlement_point"))),
         Column("award_mw", "number", "day-ahead energy award; negative is a purchase", (("dam_gen_resources", "award_mw"), ("dam_esr_resources", "award_mw"))),
         *(
@@ -315,7 +309,7 @@ BESS_DISPATCH = Table(
     columns=(
         _battery("bess_registry"),
         _interval("quarter-hour"),
-        Column("operating_day", "day", "operating day, Central time", required=True),
+        _day(),
         Column("discharge_mwh", "number", "energy to the grid, >= 0", (("sced_smne", "energy_mwh"), ("sced_gen_resources", "output_mw"), ("sced_gen_resources", "base_point_mw"), ("sced_esr_resources", "output_mw"))),
         Column("charge_mwh", "number", "energy from the grid, >= 0", (("sced_load_resources", "consumption_mw"), ("sced_load_resources", "base_point_mw"), ("sced_esr_resources", "output_mw"))),
         Column("discharge_source", "label", "smne, telemetry or base_point", _from("bess_dispatch", "discharge_mwh")),
@@ -341,7 +335,7 @@ BESS_PRICES = Table(
     columns=(
         Column("settlement_point", "text", "node, hub or load zone", (("rt_prices", "settlement_point"), ("da_prices", "settlement_point")), required=True),
         _interval("quarter-hour"),
-        Column("operating_day", "day", "operating day, Central time", required=True),
+        _day(),
         Column("rt_price_usd_per_mwh", "number", "real-time settlement point price", (("rt_prices", "price_usd_per_mwh"),)),
         Column("da_price_usd_per_mwh", "number", "day-ahead settlement point price of the hour", (("da_prices", "price_usd_per_mwh"),)),
     ),
@@ -438,7 +432,7 @@ ENERGY_REVENUE = Table(
     columns=(
         _battery("bess_registry"),
         _interval("quarter-hour"),
-        Column("operating_day", "day", "operating day, Central time", required=True),
+        _day(),
         Column("da_usd", "number", "award / 4 x day-ahead price", (*_from("bess_awards", "award_mw"), *_from("bess_prices", "da_price_usd_per_mwh"))),
         Column("rt_metered_usd", "number", "(discharge - charge) x real-time price", (*_from("bess_dispatch", "discharge_mwh", "charge_mwh"), *_from("bess_prices", "rt_price_usd_per_mwh"))),
         Column("rt_da_offset_usd", "number", "-award / 4 x real-time price", (*_from("bess_awards", "award_mw"), *_from("bess_prices", "rt_price_usd_per_mwh"))),
@@ -465,7 +459,7 @@ AS_REVENUE = Table(
         _battery("bess_registry"),
         Column("product", "label", "regup, regdn, rrs, ecrs or nspin", required=True),
         _interval("hour"),
-        Column("operating_day", "day", "operating day, Central time", required=True),
+        _day(),
         Column("award_mw", "number", "day-ahead award, both sides", _from("bess_awards", *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load")))),
         Column("mcpc_usd_per_mw", "number", "day-ahead market clearing price for capacity, $/MW for the hour", (("as_prices", "mcpc_usd_per_mw"),)),
         Column("da_usd", "number", "award x day-ahead MCPC", _from("as_revenue", "award_mw", "mcpc_usd_per_mw")),
@@ -477,16 +471,12 @@ AS_REVENUE = Table(
 )
 
 
-def _as_money(source: str, suffix: str = "") -> Iterator[Column]:
-    for p in PRODUCTS:
-        name = PRODUCT_NAMES[p]
-        yield Column(f"as_{p}_usd", "number", f"{name} revenue, day-ahead and real-time", _from(source, "revenue_usd" if source == "as_revenue" else f"as_{p}_usd"))
-    for p in PRODUCTS:
-        name = PRODUCT_NAMES[p]
-        yield Column(f"as_{p}_da_usd", "number", f"{name} revenue, day-ahead leg{suffix}", _from(source, "da_usd" if source == "as_revenue" else f"as_{p}_da_usd"))
-    for p in PRODUCTS:
-        name = PRODUCT_NAMES[p]
-        yield Column(f"as_{p}_rt_usd", "number", f"{name} revenue, real-time leg (from 2025-12-05){suffix}", _from(source, "rt_usd" if source == "as_revenue" else f"as_{p}_rt_usd"))
+def _as_money(source: str) -> Iterator[Column]:
+    legs = (("", "revenue_usd", "day-ahead and real-time"), ("_da", "da_usd", "day-ahead leg"), ("_rt", "rt_usd", "real-time leg (from 2025-12-05)"))
+    for leg, of_product, words in legs:
+        for p in PRODUCTS:
+            name = f"as_{p}{leg}_usd"
+            yield Column(name, "number", f"{PRODUCT_NAMES[p]} revenue, {words}", _from(source, of_product if source == "as_revenue" else name))
 
 
 _AS_PARTS = ("as_usd", tuple(f"as_{p}_usd" for p in PRODUCTS))
@@ -679,29 +669,8 @@ WHAT_CHANGED = Table(
     ),
 )
 
-TABLES = {
-    table.name: table
-    for table in (
-        ROLLUP_SCHEMAS,
-        COLUMN_AVAILABILITY,
-        BESS_REGISTRY,
-        BESS_FLEET,
-        BESS_AWARDS,
-        BESS_DISPATCH,
-        BESS_PRICES,
-        DAM_AWARDS_DAILY,
-        RT_DISPATCH_DAILY,
-        PRICE_DAILY,
-        ENERGY_REVENUE,
-        AS_REVENUE,
-        DAILY_REVENUE,
-        LEADERBOARD,
-        LEADERBOARD_MONTHLY,
-        LEADERBOARD_HISTORY,
-        WHAT_CHANGED,
-    )
-}
-"""All tables by name, upstream before downstream."""
+TABLES = {table.name: table for table in list(globals().values()) if isinstance(table, Table)}
+"""All tables declared above by name, upstream before downstream."""
 
 LEADERBOARD_REPORT = FileSet(
     name="leaderboard_report",
