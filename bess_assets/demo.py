@@ -30,14 +30,7 @@ _OUTSIDE_A_DEMO = ("BESS_ROLLUPS", "BESS_RESULTS", "BESS_REPORTS", "BESS_REGISTR
 class Market:
     """Arguments of a simulation; the same market always gives the same files.
 
-    Attributes:
-        years: operating years.
-        batteries: number of batteries.
-        seed: any whole number.
-        hazards: how awkward the files are.
-        form: annual rollups, or ERCOT's own report files.
-        scale: a few batteries, or a market of real size, which ignores `batteries`.
-        last_day: the last operating day that is published; the last of the last year if None.
+    A market of real size ignores `batteries`; `last_day` is the last operating day that is published, by default the last of the last year.
     """
 
     years: tuple[int, ...]
@@ -95,15 +88,9 @@ def _made_of(settings: Settings, files: Mapping[str, str]) -> bool:
 
 
 def write_market(folder: Path, market: Market, progress: Callable[[str], None] | None = None) -> bool:
-    """Simulate a market into a folder, unless it is there already.
+    """Simulate a market into `folder/rollups` or `folder/reports`; False if the folder holds it already.
 
-    Args:
-        folder: the files go to `folder/rollups` or `folder/reports`; the right answer of other files is removed from `folder/truth`.
-        market: the market.
-        progress: receives a few words on each part of the work.
-
-    Returns:
-        False if the folder holds this market already.
+    The right answer of the files replaced is removed from `folder/truth`; `progress` receives a few words on each part of the work.
 
     Raises:
         BessError: the folder holds files that the simulator did not write, or another market in the other form; or the market cannot be simulated.
@@ -136,14 +123,9 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
 
 
 def write_right_answer(folder: Path, market: Market, progress: Callable[[str], None] | None = None) -> None:
-    """Write what the published rows of a simulated market are worth, for the years whose answer is not there.
+    """Write `truth/leaderboard_<year>.csv` and `truth/leaderboard_monthly_<year>.csv`, for the years whose answer is not there.
 
     The second settlement makes the answer of the files that `write_market` wrote, and so shares no code with the settlement that it is held against.
-
-    Args:
-        folder: as for `write_market`; the answer goes to `truth/leaderboard_<year>.csv` and `truth/leaderboard_monthly_<year>.csv`.
-        market: what has been simulated.
-        progress: called with a few words on what has been done.
     """
     from bess_assets.second_settlement.answer import answer_files, write_answer  # noqa: PLC0415  loads pandas
 

@@ -96,11 +96,7 @@ class Settings:
 
 
 def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment; a home given by flag comes first, and takes `DAGSTER_HOME` with it.
-
-    Args:
-        home: value of the `--home` flag.
-        environ: the environment; `os.environ` if not given.
+    """Settings from the environment (`os.environ` if not given); a home given by flag comes first, and takes `DAGSTER_HOME` with it.
 
     Raises:
         SettingsError: a value cannot be read, or a file that must exist does not.

@@ -1,8 +1,7 @@
 """The matrix of dataset, column and year: its cells, marks and legend, and the same as Markdown for Dagster's UI."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bess_assets.ercot.inspection import NOT_USED, UNKNOWN, words_of_changes
 from bess_assets.text import Column, listed, markdown_table, markdown_text, one_line
@@ -22,13 +21,10 @@ NO_FILE = "no file in any of these years"
 _LEFT_OUT_NAMED = 12
 
 
-@dataclass(frozen=True)
-class Matrix:
+class Matrix(NamedTuple):
     """The matrix of one dataset.
 
     Attributes:
-        dataset: its name.
-        years: years across.
         cells: by column name, one a year; None where the dataset has no file; empty if it has none in any year.
         changes: in words, by year; those that ERCOT did not make begin with `!`.
         left_out: columns not shown: known, not used, and the same in every year.
@@ -58,12 +54,7 @@ class Matrix:
 
 
 def matrices(rows: Sequence[Row], *, every_column: bool = False) -> list[Matrix]:
-    """A matrix for each dataset.
-
-    Args:
-        rows: of `column_availability`, in file order.
-        every_column: show also the columns that are known, not used, and the same in every year.
-    """
+    """A matrix for each dataset of the rows of `column_availability`; columns that are known, not used and the same in every year only if asked for."""
     found: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
         found.setdefault(row["dataset"], {}).setdefault(row["column_name"], []).append(row)

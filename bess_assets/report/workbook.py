@@ -211,13 +211,7 @@ def _values(period: Period, table: Table) -> list[list[Any]]:
 
 
 def _fill(skeleton: io.BytesIO, path: Path, sheets: Mapping[str, Sequence[Sequence[Any]]]) -> None:
-    """Copy a workbook, with rows in the place of the pattern row of some sheets.
-
-    Args:
-        skeleton: the workbook.
-        path: the copy.
-        sheets: rows by the name that their sheet has inside the workbook.
-    """
+    """Copy a workbook, with rows in the place of the pattern row of some sheets, which go by their names inside the workbook."""
     with zipfile.ZipFile(skeleton) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
         for name in source.namelist():
             # A fixed time, the first that a ZIP can tell: the present one would make every file another.
@@ -261,7 +255,7 @@ def _sheet(xml: str, rows: Sequence[Sequence[Any]]) -> Iterator[bytes]:
 
 
 def _xml_text(text: str) -> str:
-    """Text of a cell: as long as a cell may be, characters that XML has no place for spelt as spreadsheets spell them."""
+    """Text of a cell: as long as a cell may be, characters that XML cannot hold escaped as spreadsheets escape them."""
     if len(text) > _LONGEST_TEXT:
         text = text[: _LONGEST_TEXT - 1] + "…"
     text = _LOOKS_ESCAPED.sub("_x005F_", text)  # else a spreadsheet would show another text

@@ -16,16 +16,7 @@ _ROW_BYTES = 64
 
 
 class CacheInfo(NamedTuple):
-    """Use and content of the cache.
-
-    Attributes:
-        hits: questions answered from memory.
-        misses: questions put to DuckDB.
-        entries: answers held.
-        bytes: about what they take.
-        most_entries: answers that may be held.
-        most_bytes: what they may take.
-    """
+    """Questions answered from memory and put to DuckDB; answers held, about what they take, and how many and how much may be held."""
 
     hits: int
     misses: int
@@ -63,10 +54,7 @@ class AnswerCache:
     def answers(self, key: Hashable, files: Iterable[Path], ask: Callable[[], list[Answer]]) -> list[Answer]:
         """The answers kept under the key if these files are as they were when they were read, else new ones; the caller may change their rows.
 
-        Args:
-            key: the question with all that it depends on but the files.
-            files: files the answers are read from, or whose absence they show.
-            ask: finds the answers.
+        The key is the question with all that it depends on but the files; the files are those the answers are read from, or whose absence they show.
 
         Raises:
             BessError: as `ask` does; or the files were replaced while they were read, time after time.
@@ -109,10 +97,6 @@ def of_one_edition(ask: Callable[[], T], marks_now: Callable[[], Marks]) -> tupl
     """An answer read while none of its files is replaced, and their marks.
 
     DuckDB opens a file more than once, and would read one edition by the footer of another.
-
-    Args:
-        ask: finds the answer.
-        marks_now: the marks of the files that it reads.
 
     Raises:
         BessError: as `ask` does; or the files were replaced in each of some tries.

@@ -88,10 +88,6 @@ class Engine:
 
         The timeout counts the time that DuckDB takes, not that of the reader.
 
-        Args:
-            sql: the statement.
-            files_of: the files of a table.
-
         Raises:
             QueryError: not one SELECT, one that DuckDB refuses, or one that took too long.
         """

@@ -23,14 +23,7 @@ Row = Mapping[str, Any]
 
 
 def board_of_days(engine: Engine, days: Sequence[Path], registry: Sequence[Path], first: date, last: date) -> Answer:
-    """Rows of the board of a window in its order, ranked rows first.
-
-    Args:
-        engine: answers the SQL.
-        days: daily_revenue of the years of the window.
-        registry: bess_registry of the same years, ascending.
-        first: first day.
-        last: last day.
+    """Rows of the board of a window in its order, ranked rows first, from daily_revenue and bess_registry of its years, ascending.
 
     Raises:
         QueryError: the tables of a year contradict each other.
@@ -70,14 +63,9 @@ def _size(row: Row) -> str:
 
 
 def streams(engine: Engine, days: Iterable[Path], by: Step, where: str = "true", *, counted: bool = False) -> Answer:
-    """Streams of each period summed over what is known, then memos and coverage, and totals of the streams of the same row.
+    """Streams of each period summed over what daily_revenue knows, then memos and coverage, and totals of the streams of the same row.
 
-    Args:
-        engine: answers the SQL.
-        days: daily_revenue.
-        by: rows of days, months or years.
-        where: the rows that are summed.
-        counted: put the number of the rows summed before the streams, as `batteries`.
+    Where counted, the number of the rows summed is before the streams, as `batteries`.
     """
     (found,) = engine.ask(
         f"SELECT {PERIODS[by]}, count(*) AS batteries, {sum_columns((*PARTS, *_MEMOS))} FROM {read(days)} WHERE {where} GROUP BY ALL ORDER BY ALL"
@@ -91,11 +79,7 @@ def streams(engine: Engine, days: Iterable[Path], by: Step, where: str = "true",
 def fleet(engine: Engine, days: Iterable[Path], boards: Iterable[Path], by: Step) -> Answer:
     """Streams of the fleet by period after the number of batteries; by month and year also how many are ranked and their average $/kW-month.
 
-    Args:
-        engine: answers the SQL.
-        days: daily_revenue.
-        boards: leaderboard_monthly or leaderboard of the same years; of no use by day.
-        by: rows of days, months or years.
+    These come from the boards, leaderboard_monthly or leaderboard of the same years; there are none of days.
     """
     if by == "day":
         return streams(engine, days, by, counted=True)
