@@ -43,6 +43,20 @@ _FLEET: tuple[tuple[str, str, Callable[[Fleet], float | None]], ...] = (
     ("mean AS coverage", "share", lambda fleet: fleet.as_coverage),
 )
 """Figures of the fleet: heading, number format, and the figure."""
+Cells = list[tuple[str | float | None, str]]
+"""Values of a row, each with the name of its format."""
+
+_FORMATS: dict[str, dict[str, Any]] = {
+    "heading": {"bold": True, "bg_color": "#F1F3F3", "bottom": 1, "text_wrap": True, "valign": "top"},
+    "title": {"bold": True, "font_size": 14},
+    "bold": {"bold": True},
+    "money": {"num_format": "#,##0.00"},
+    "count": {"num_format": "0"},
+    "mw": {"num_format": "#,##0.0"},
+    "ratio": {"num_format": "0.000"},
+    "share": {"num_format": "0.0%"},
+    "day": {"num_format": "yyyy-mm-dd"},
+}
 _DAY_ZERO = date(1899, 12, 30).toordinal()
 """The day that spreadsheets count as 0."""
 _LONGEST_TEXT = 32_767
@@ -71,140 +85,116 @@ def write_workbook(content: Content, path: Path) -> None:
     skeleton = io.BytesIO()
     # constant_memory has texts stand in their cells, as ours do, and not in a list of their own.
     with xlsxwriter.Workbook(skeleton, {"constant_memory": True, "strings_to_numbers": False}) as book:
-        writer = _Writer(book, content)
-        writer.write()
-    _fill(skeleton, path, writer.sheets)
+        rows = _lay_out(book, content)
+    _fill(skeleton, path, rows)
 
 
-class _Writer:
-    """One workbook being written."""
-
-    def __init__(self, book: Any, content: Content) -> None:
-        self.book = book
-        self.content = content
-        self.sheets: dict[str, Sequence[Sequence[Any]]] = {}
-        self.heading = book.add_format(
-            {"bold": True, "bg_color": "#F1F3F3", "bottom": 1, "text_wrap": True, "valign": "top"}
-        )
-        self.title = book.add_format({"bold": True, "font_size": 14})
-        self.bold = book.add_format({"bold": True})
-        self.wrap = book.add_format({"text_wrap": True, "valign": "top"})
-        self.formats = {
-            name: book.add_format({"num_format": code})
-            for name, code in {
-                "money": "#,##0.00",
-                "count": "0",
-                "mw": "#,##0.0",
-                "ratio": "0.000",
-                "share": "0.0%",
-                "day": "yyyy-mm-dd",
-            }.items()
+def _lay_out(book: Any, content: Content) -> dict[str, Sequence[Sequence[Any]]]:
+    """Write all sheets, those of tables with one row as a pattern; the rows that belong there, by the name of the sheet inside the workbook."""
+    # The library would write the present time otherwise, and no two files would be the same.
+    day = content.data_through or date(content.year, 12, 31)
+    book.set_properties(
+        {
+            "title": content.title,
+            "subject": "Gross market revenue reconstructed from public reports",
+            "created": datetime(day.year, day.month, day.day),  # noqa: DTZ001  a date, in no zone
         }
-
-    def write(self) -> None:
-        content = self.content
-        # The library would write the present time otherwise, and no two files would be the same.
-        day = content.data_through or date(content.year, 12, 31)
-        self.book.set_properties(
-            {
-                "title": content.title,
-                "subject": "Gross market revenue reconstructed from public reports",
-                "created": datetime(day.year, day.month, day.day),  # noqa: DTZ001  a date, in no zone
-            }
-        )
+    )
+    formats = {name: book.add_format(properties) for name, properties in _FORMATS.items()}
+    if content.made_up:
+        book.add_worksheet("Made-up data").write_string(0, 0, NOTE, formats["title"])
+    rows_of_sheets = {}
+    for name, frozen, columns, rows in _tables(content):
         if content.made_up:
-            self.book.add_worksheet("Made-up data").write_string(0, 0, NOTE, self.title)
-        self._rows("Leaderboard", LEADERBOARD.columns, _values(content.whole_year, LEADERBOARD), 2)
-        months = [row for period in content.months for row in _values(period, LEADERBOARD_MONTHLY)]
-        self._rows("Months", LEADERBOARD_MONTHLY.columns, months, 3)
-        columns = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
-        days = list(zip(*(content.days[name] for name in DAY_COLUMNS), strict=True))
-        for n, first in enumerate(range(0, max(len(days), 1), DAYS_A_SHEET)):
-            name = "Daily" if n == 0 else f"Daily {n + 1}"
-            self._rows(name, columns, days[first : first + DAYS_A_SHEET], 2)
-        self._method()
-
-    def _rows(self, name: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]], frozen: int) -> None:
-        """A sheet of one table; its heading stays in view, and so do the first columns."""
-        if self.content.made_up:
             columns = [*columns, Column(MADE_UP_COLUMN, "label", "made-up: the market is simulated")]
             rows = [(*row, MADE_UP) for row in rows]
-        sheet = self.book.add_worksheet(name)
-        sheet.freeze_panes(1, frozen)
-        sheet.set_landscape()
-        sheet.repeat_rows(0)
-        sheet.autofilter(0, 0, len(rows), len(columns) - 1)
-        for at, column in enumerate(columns):
-            sheet.set_column(at, at, _LONG.get(column.name, _WIDTHS[column.kind]))
-            sheet.write_string(0, at, column.name, self.heading)
-        for at, column in enumerate(columns):
-            if column.kind in {"text", "label"}:
-                sheet.write_string(1, at, "pattern")
-            else:
-                sheet.write_number(1, at, 0, self._format(column))
-        self.sheets[f"xl/worksheets/sheet{len(self.book.worksheets())}.xml"] = rows
+        _table(book.add_worksheet(name), formats, frozen, columns, len(rows))
+        rows_of_sheets[f"xl/worksheets/sheet{len(book.worksheets())}.xml"] = rows
+    sheet = book.add_worksheet("Method and coverage")
+    sheet.set_column(0, 0, 34)
+    sheet.set_column(1, 12, 16)
+    for at, cells in enumerate(_method(content)):
+        for column, (value, form) in enumerate(cells):
+            if isinstance(value, str):
+                sheet.write_string(at, column, value, formats.get(form))
+            elif value is not None:
+                sheet.write_number(at, column, value, formats[form])
+    return rows_of_sheets
 
-    def _format(self, column: Column) -> Any:
-        if column.kind in {"day", "count"}:
-            return self.formats[column.kind]
-        name = column.name
-        if name.endswith(("_share", "_coverage", "_capture", "_efficiency")):
-            return self.formats["share"]
-        if name.startswith("usd_per_") or name.endswith("_usd"):
-            return self.formats["money"]
-        return self.formats["mw" if name.endswith(("_mw", "_mwh")) else "ratio"]
 
-    def _method(self) -> None:
-        """Fleet figures, coverage, what the columns mean, what is not in the numbers, and the inputs."""
-        content = self.content
-        sheet = self.book.add_worksheet("Method and coverage")
-        sheet.set_column(0, 0, 34)
-        sheet.set_column(1, 12, 16)
-        facts = {
-            **({MADE_UP_COLUMN: MADE_UP} if content.made_up else {}),
-            "edition": content.edition,
-            "edition number": "" if content.edition_number is None else str(content.edition_number),
-            "data through": content.data_through.isoformat() if content.data_through else "",
-            "made": content.made or "",
-            "version": content.version,
-        }
-        at = self._lines(sheet, 0, content.title, facts.items(), self.title)
-        at = self._fleet(sheet, at + 2)
-        at = self._lines(sheet, at + 2, "What is and is not in the numbers", [(t,) for t in WHAT_IS_NOT_IN_THE_NUMBERS])
-        at = self._lines(sheet, at + 2, "Columns", [(c.name, c.meaning) for c in LEADERBOARD.columns])
-        days = [(name, DAILY_REVENUE.column(name).meaning) for name in DAY_COLUMNS]
-        at = self._lines(sheet, at + 2, "Columns of the sheet Daily", days)
-        self._lines(sheet, at + 2, "Made of these inputs, with their SHA-256", content.inputs)
-
-    def _fleet(self, sheet: Any, at: int) -> int:
-        """Figures of the fleet, a row a period; returns the last row written."""
-        sheet.write_string(at, 0, "Fleet: sums of the ranked batteries of each period", self.bold)
-        at += 1
-        sheet.write_string(at, 0, "period", self.heading)
-        for column, (heading, _, _) in enumerate(_FLEET, start=1):
-            sheet.write_string(at, column, heading, self.heading)
-        for period in self.content.periods:
-            at += 1
-            name = "whole year" if period.month is None else f"{self.content.year}-{period.month:02d}"
-            sheet.write_string(at, 0, name)
-            for column, (_, kind, figure) in enumerate(_FLEET, start=1):
-                value = figure(period.fleet)
-                if value is not None:
-                    sheet.write_number(at, column, value, self.formats[kind])
-        return at
-
-    def _lines(self, sheet: Any, at: int, title: str, lines: Iterable[Sequence[str]], style: Any = None) -> int:
-        """A title and lines of texts side by side; returns the last row written."""
-        sheet.write_string(at, 0, title, style or self.bold)
-        for texts in lines:
-            at += 1
-            for column, text in enumerate(texts):
-                sheet.write_string(at, column, text)
-        return at
+def _tables(content: Content) -> Iterator[tuple[str, int, Sequence[Column], Sequence[Sequence[Any]]]]:
+    """Name of each sheet of a table, how many of its columns stay in view, its columns and rows."""
+    months = [row for period in content.months for row in _values(period, LEADERBOARD_MONTHLY)]
+    yield "Leaderboard", 2, LEADERBOARD.columns, _values(content.whole_year, LEADERBOARD)
+    yield "Months", 3, LEADERBOARD_MONTHLY.columns, months
+    columns = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
+    days = list(zip(*(content.days[name] for name in DAY_COLUMNS), strict=True))
+    for n, first in enumerate(range(0, max(len(days), 1), DAYS_A_SHEET), start=1):
+        yield f"Daily {n}" if n > 1 else "Daily", 2, columns, days[first : first + DAYS_A_SHEET]
 
 
 def _values(period: Period, table: Table) -> list[list[Any]]:
     return [[row[name] for name in table.column_names] for row in period.rows]
+
+
+def _table(sheet: Any, formats: Mapping[str, Any], frozen: int, columns: Sequence[Column], rows: int) -> None:
+    """The heading of a table, which stays in view, and a pattern row."""
+    sheet.freeze_panes(1, frozen)
+    sheet.set_landscape()
+    sheet.repeat_rows(0)
+    sheet.autofilter(0, 0, rows, len(columns) - 1)
+    for at, column in enumerate(columns):
+        sheet.set_column(at, at, _LONG.get(column.name, _WIDTHS[column.kind]))
+        sheet.write_string(0, at, column.name, formats["heading"])
+    for at, column in enumerate(columns):
+        if column.kind in {"text", "label"}:
+            sheet.write_string(1, at, "pattern")
+        else:
+            sheet.write_number(1, at, 0, formats[_format_of(column)])
+
+
+def _format_of(column: Column) -> str:
+    name = column.name
+    if column.kind in {"day", "count"}:
+        return column.kind
+    if name.endswith(("_share", "_coverage", "_capture", "_efficiency")):
+        return "share"
+    if name.startswith("usd_per_") or name.endswith("_usd"):
+        return "money"
+    return "mw" if name.endswith(("_mw", "_mwh")) else "ratio"
+
+
+def _method(content: Content) -> Iterator[Cells]:
+    """Rows of the last sheet, each cell with its format: fleet figures, what is not in the numbers, what the columns mean, and the inputs."""
+    facts = {
+        **({MADE_UP_COLUMN: MADE_UP} if content.made_up else {}),
+        "edition": content.edition,
+        "edition number": "" if content.edition_number is None else str(content.edition_number),
+        "data through": content.data_through.isoformat() if content.data_through else "",
+        "made": content.made or "",
+        "version": content.version,
+    }
+    fleet: list[Cells] = [[("period", "heading"), *((heading, "heading") for heading, _, _ in _FLEET)]]
+    for period in content.periods:
+        name = "whole year" if period.month is None else f"{content.year}-{period.month:02d}"
+        fleet.append([(name, ""), *((figure(period.fleet), form) for _, form, figure in _FLEET)])
+    days = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
+    yield [(content.title, "title")]
+    yield from (_plain(fact) for fact in facts.items())
+    for title, lines in (
+        ("Fleet: sums of the ranked batteries of each period", fleet),
+        ("What is and is not in the numbers", [_plain([text]) for text in WHAT_IS_NOT_IN_THE_NUMBERS]),
+        ("Columns", [_plain([column.name, column.meaning]) for column in LEADERBOARD.columns]),
+        ("Columns of the sheet Daily", [_plain([column.name, column.meaning]) for column in days]),
+        ("Made of these inputs, with their SHA-256", [_plain(named) for named in content.inputs]),
+    ):
+        yield []
+        yield [(title, "bold")]
+        yield from lines
+
+
+def _plain(texts: Iterable[str]) -> Cells:
+    return [(text, "") for text in texts]
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------------------------------
