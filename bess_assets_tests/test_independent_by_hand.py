@@ -76,7 +76,7 @@ def dam_load(day: str, hours: range, name: str = "OAK_LD1", **more: object) -> p
     ).assign(**more)
 
 
-def sced(stamps: list[str], name: str, flag: str | None = "N", **quantities: object) -> pd.DataFrame:
+def sced(stamps: list[str], name: str, flag: str | list[str] | None = "N", **quantities: object) -> pd.DataFrame:
     """Telemetry rows at these stamps."""
     rows = pd.DataFrame({"SCEDTimeStamp": stamps, "ResourceName": name}).assign(**quantities)
     return rows if flag is None else rows.assign(RepeatedHourFlag=flag)
@@ -140,7 +140,7 @@ def one_day(root: Path, **changes: pd.DataFrame | None) -> Path:
         "DAM_Load_Resources": dam_load(DAY, HOURS, **{"RegUp Awarded": 1.0}),
         "SCED_Gen_Resources": sced(every_quarter(DAY), "OAK_BESS1", TelemeteredNetOutput=6.0, BasePoint=5.0),
         "SCED_Load_Resources": sced(every_quarter(DAY), "OAK_LD1", RealPowerConsumption=2.0, BasePoint=1.0),
-        "DA_prices": da_prices(DAY, dict.fromkeys(HOURS, 30.0)),
+        "DA_prices": flat(DAY, 30.0),
         "RT_prices": rt_prices(DAY, 40.0),
         "AS_prices": as_prices(DAY, **FOUR_PRODUCTS),
         **changes,
@@ -157,9 +157,25 @@ def on(settlement: Settlement, day: str) -> pd.Series:
     return daily[daily["operating_day"] == pd.Timestamp(day)].iloc[0]
 
 
+def quarter_hours_of(settlement: Settlement, day: str, column: str) -> list[float]:
+    """A column of the one battery's quarter-hours of one day."""
+    rows = settlement.quarter_hours
+    return rows.loc[rows["operating_day"] == pd.Timestamp(day), column].tolist()
+
+
 def quarter(settlement: Settlement, utc: str) -> pd.Series:
     rows = settlement.quarter_hours
     return rows[rows["interval_start"] == pd.Timestamp(utc, tz="UTC")].iloc[0]
+
+
+def storage(root: Path, stamps: list[str], output: object, **more: object) -> Settlement:
+    """The second settlement of 2026 of a storage resource with this telemetry and nothing else."""
+    write(root, "SCED_ESR_Resources", 2026, sced(stamps, "OAK_ESR1", TelemeteredNetOutput=output, **more))
+    return settle(root, 2026, ESR)
+
+
+def flat(day: str, price: float, hours: range = HOURS) -> pd.DataFrame:
+    return da_prices(day, dict.fromkeys(hours, price))
 
 
 def test_a_combo_day_is_settled_by_the_formula_of_section_3_1(tmp_path: Path) -> None:
@@ -205,32 +221,11 @@ def test_a_row_in_a_later_year_closes_the_year(tmp_path: Path) -> None:
 def test_a_row_absent_in_a_known_hour_is_no_award_and_in_an_unknown_hour_an_unknown_one(tmp_path: Path) -> None:
     rows = pd.concat([dam(DAY, range(1, 11), energy=8.0), dam(DAY, range(1, 21), name="OTHER_GAS")])
     settlement = settle(one_day(tmp_path, DAM_Gen_Resources=rows), 2022, COMBO)
-    awards = settlement.quarter_hours.query("operating_day == @day", local_dict={"day": pd.Timestamp(DAY)})[
-        "da_award_mw"
-    ]
-    assert list(awards[::4])[:20] == [8.0] * 10 + [0.0] * 10
-    assert awards[80:].isna().all()
+    awards = quarter_hours_of(settlement, DAY, "da_award_mw")
+    assert awards[:80:4] == [8.0] * 10 + [0.0] * 10
+    assert pd.isna(awards[80:]).all()
     assert on(settlement, DAY)["energy_coverage"] == pytest.approx(20 / 24)
     assert on(settlement, DAY)["rt_metered_usd"] == pytest.approx(24 * 4 * 40)
-
-
-@pytest.mark.slow
-def test_a_blank_award_is_zero_and_an_absent_column_is_unknown(tmp_path: Path) -> None:
-    rows = dam(DAY, HOURS, energy=8.0, RegUpAwarded=None).drop(columns="NonSpinAwarded")
-    day = on(settle(one_day(tmp_path, DAM_Gen_Resources=rows), 2022, COMBO), DAY)
-    assert day["as_regup_usd"] == pytest.approx(24 * 1 * 5)
-    assert pd.isna(day["as_nspin_usd"])
-    assert pd.isna(day["as_usd"])
-    assert pd.isna(day["total_usd"])
-    assert day["as_coverage"] == 0.0
-
-
-@pytest.mark.slow
-def test_an_hour_missing_in_the_load_file_makes_the_ancillary_award_unknown(tmp_path: Path) -> None:
-    rows = dam_load(DAY, range(1, 13), **{"RegUp Awarded": 1.0})
-    day = on(settle(one_day(tmp_path, DAM_Load_Resources=rows), 2022, COMBO), DAY)
-    assert day["as_regup_usd"] == pytest.approx(12 * 4 * 5)
-    assert day["as_coverage"] == pytest.approx(0.5)
 
 
 @pytest.mark.slow
@@ -247,23 +242,6 @@ def test_a_battery_without_an_accepted_load_resource_sells_on_the_generation_sid
 
 
 @pytest.mark.slow
-def test_a_pair_by_name_alone_counts_in_ancillary_services_and_not_in_charging(tmp_path: Path) -> None:
-    day = on(settle(one_day(tmp_path), 2022, COMBO.assign(load_as_only=True, charging_known=False)), DAY)
-    assert day["as_regup_usd"] == pytest.approx(24 * 4 * 5)
-    assert pd.isna(day["charge_mwh"])
-
-
-@pytest.mark.slow
-def test_a_users_none_takes_the_negative_generation_side_as_charge(tmp_path: Path) -> None:
-    output = [6.0, -2.0] * 48
-    telemetry = sced(every_quarter(DAY), "OAK_BESS1", TelemeteredNetOutput=output)
-    fleet = COMBO.assign(load_resource=None)
-    day = on(settle(one_day(tmp_path, SCED_Gen_Resources=telemetry), 2022, fleet), DAY)
-    assert day["discharge_mwh"] == pytest.approx(48 * 6 / 4)
-    assert day["charge_mwh"] == pytest.approx(48 * 2 / 4)
-
-
-@pytest.mark.slow
 def test_settlement_metering_comes_before_telemetry_and_telemetry_before_base_points(tmp_path: Path) -> None:
     smne = pd.DataFrame(
         {
@@ -277,24 +255,42 @@ def test_settlement_metering_comes_before_telemetry_and_telemetry_before_base_po
         every_quarter(DAY), "OAK_BESS1", TelemeteredNetOutput=[6.0, 6.0, 6.0, None] + [6.0] * 92, BasePoint=5.0
     )
     settlement = settle(one_day(tmp_path, SCED_SMNE=smne, SCED_Gen_Resources=telemetry), 2022, COMBO)
-    assert list(
-        settlement.quarter_hours.query("operating_day == @d", local_dict={"d": pd.Timestamp(DAY)})["discharge_mwh"][:5]
-    ) == (pytest.approx([1.25, 0.0, 1.5, 1.25, 1.5]))
+    assert quarter_hours_of(settlement, DAY, "discharge_mwh")[:5] == pytest.approx([1.25, 0.0, 1.5, 1.25, 1.5])
+
+
+UNKNOWN = None
+RRS_PARTS = {"RRSPFRAwarded": [2.0] * 12 + [0.0] * 12, "RRSFFRAwarded": [1.0] * 12 + [0.0] * 12, "RRSUFRAwarded": None}
+DAYS_BY_HAND: dict[str, tuple[dict[str, pd.DataFrame], pd.DataFrame, dict[str, float | None]]] = {
+    "a blank award is zero and an absent column is unknown": (
+        {"DAM_Gen_Resources": dam(DAY, HOURS, energy=8.0, RegUpAwarded=None).drop(columns="NonSpinAwarded")}, COMBO,
+        {"as_regup_usd": 24 * 1 * 5, "as_nspin_usd": UNKNOWN, "as_usd": UNKNOWN, "total_usd": UNKNOWN, "as_coverage": 0}),
+    "an hour missing in the load file makes the ancillary award unknown": (
+        {"DAM_Load_Resources": dam_load(DAY, range(1, 13), **{"RegUp Awarded": 1.0})}, COMBO,
+        {"as_regup_usd": 12 * 4 * 5, "as_coverage": 0.5}),
+    "a pair by name alone counts in ancillary services and not in charging": (
+        {}, COMBO.assign(load_as_only=True, charging_known=False), {"as_regup_usd": 24 * 4 * 5, "charge_mwh": UNKNOWN}),
+    "a user's none takes the negative generation side as charge": (
+        {"SCED_Gen_Resources": sced(every_quarter(DAY), "OAK_BESS1", TelemeteredNetOutput=[6.0, -2.0] * 48)}, COMBO.assign(load_resource=None),
+        {"discharge_mwh": 48 * 6 / 4, "charge_mwh": 48 * 2 / 4}),
+    "a quarter-hour without telemetry is unknown and not minus the award": (
+        {"SCED_Gen_Resources": sced(every_quarter(DAY)[:48], "OAK_BESS1", TelemeteredNetOutput=6.0)}, COMBO,
+        {"rt_energy_usd": 12 * -4 * 40, "da_energy_usd": 12 * 8 * 30, "da_unmatched_usd": 12 * 8 * 30}),
+    "an unknown price times zero megawatts is unknown": (
+        {"AS_prices": as_prices(DAY, REGUP=5.0, REGDN=3.0, RRS=7.0)}, COMBO, {"as_nspin_usd": UNKNOWN}),
+    "RRS is the sum of its parts unless they are all zero and the old column is not": (
+        {"DAM_Gen_Resources": dam(DAY, HOURS, RRSAwarded=5.0, **RRS_PARTS)}, COMBO, {"as_rrs_usd": (12 * 3 + 12 * 5) * 7}),
+    "a later row replaces an earlier one whole, its blank too": (
+        {"DA_prices": pd.concat([flat(DAY, 30.0), da_prices(DAY, {1: float("nan")})])}, COMBO, {"da_energy_usd": 23 * 8 * 30}),
+}  # fmt: skip
 
 
 @pytest.mark.slow
-def test_a_quarter_hour_without_telemetry_is_unknown_and_not_minus_the_award(tmp_path: Path) -> None:
-    telemetry = sced(every_quarter(DAY)[:48], "OAK_BESS1", TelemeteredNetOutput=6.0)
-    day = on(settle(one_day(tmp_path, SCED_Gen_Resources=telemetry), 2022, COMBO), DAY)
-    assert day["rt_energy_usd"] == pytest.approx(12 * -4 * 40)
-    assert day["da_energy_usd"] == pytest.approx(12 * 8 * 30)
-    assert day["da_unmatched_usd"] == pytest.approx(12 * 8 * 30)
-
-
-@pytest.mark.slow
-def test_an_unknown_price_times_zero_megawatts_is_unknown(tmp_path: Path) -> None:
-    settlement = settle(one_day(tmp_path, AS_prices=as_prices(DAY, REGUP=5.0, REGDN=3.0, RRS=7.0)), 2022, COMBO)
-    assert pd.isna(on(settlement, DAY)["as_nspin_usd"])
+@pytest.mark.parametrize("case", DAYS_BY_HAND)
+def test_a_day_is_worth_what_it_is_by_hand(tmp_path: Path, case: str) -> None:
+    changes, fleet, expected = DAYS_BY_HAND[case]
+    day = on(settle(one_day(tmp_path, **changes), 2022, fleet), DAY)
+    for column, value in expected.items():
+        assert pd.isna(day[column]) if value is UNKNOWN else day[column] == pytest.approx(value), column
 
 
 def test_a_run_holds_until_the_next_run_of_any_resource_and_is_split_at_the_quarter_hour(tmp_path: Path) -> None:
@@ -311,13 +307,10 @@ def test_a_run_holds_until_the_next_run_of_any_resource_and_is_split_at_the_quar
 
 @pytest.mark.slow
 def test_a_run_without_a_successor_holds_for_fifteen_minutes_and_half_a_quarter_hour_suffices(tmp_path: Path) -> None:
-    write(tmp_path, "SCED_ESR_Resources", 2026, sced(["06/01/2026 00:07:30"], "OAK_ESR1", TelemeteredNetOutput=8.0))
-    settlement = settle(tmp_path, 2026, ESR)
+    settlement = storage(tmp_path, ["06/01/2026 00:07:30"], 8.0)
     assert quarter(settlement, "2026-06-01 05:00")["discharge_mwh"] == pytest.approx(2.0)
     assert quarter(settlement, "2026-06-01 05:15")["discharge_mwh"] == pytest.approx(2.0)
-    late = tmp_path / "late"
-    write(late, "SCED_ESR_Resources", 2026, sced(["06/01/2026 00:07:31"], "OAK_ESR1", TelemeteredNetOutput=8.0))
-    settlement = settle(late, 2026, ESR)
+    settlement = storage(tmp_path / "late", ["06/01/2026 00:07:31"], 8.0)
     assert pd.isna(quarter(settlement, "2026-06-01 05:00")["discharge_mwh"])
     assert quarter(settlement, "2026-06-01 05:15")["discharge_mwh"] == pytest.approx(2.0)
 
@@ -325,8 +318,7 @@ def test_a_run_without_a_successor_holds_for_fifteen_minutes_and_half_a_quarter_
 @pytest.mark.slow
 def test_discharge_and_charge_of_one_quarter_hour_may_both_be_above_zero(tmp_path: Path) -> None:
     stamps = ["06/01/2026 00:00:00", "06/01/2026 00:05:00", "06/01/2026 00:15:00"]
-    write(tmp_path, "SCED_ESR_Resources", 2026, sced(stamps, "OAK_ESR1", TelemeteredNetOutput=[12.0, -6.0, 0.0]))
-    first = quarter(settle(tmp_path, 2026, ESR), "2026-06-01 05:00")
+    first = quarter(storage(tmp_path, stamps, [12.0, -6.0, 0.0]), "2026-06-01 05:00")
     assert first["discharge_mwh"] == pytest.approx(12 / 3 * 0.25)
     assert first["charge_mwh"] == pytest.approx(6 * 2 / 3 * 0.25)
 
@@ -342,7 +334,7 @@ def test_real_time_ancillary_awards_are_settled_against_the_day_ahead_ones(tmp_p
         2026,
         sced(every_quarter(day), "OAK_ESR1", TelemeteredNetOutput=-2.0, ASAwardsREGUP=12.0, **real_time),
     )
-    write(tmp_path, "DA_prices", 2026, da_prices(day, dict.fromkeys(HOURS, 20.0)))
+    write(tmp_path, "DA_prices", 2026, flat(day, 20.0))
     write(tmp_path, "RT_prices", 2026, rt_prices(day, 50.0))
     write(tmp_path, "AS_prices", 2026, as_prices(day, **FOUR_PRODUCTS, ECRS=1.0))
     mcpc = pd.DataFrame(
@@ -371,7 +363,7 @@ def test_the_seam_day_settles_storage_telemetry_against_combo_awards(tmp_path: P
         2026,
         sced(every_quarter(day), "OAK_ESR1", TelemeteredNetOutput=6.0, ASAwardsREGUP=5.0),
     )
-    write(tmp_path, "DA_prices", 2025, da_prices(day, dict.fromkeys(HOURS, 30.0)))
+    write(tmp_path, "DA_prices", 2025, flat(day, 30.0))
     write(tmp_path, "RT_prices", 2025, rt_prices(day, 40.0))
     write(tmp_path, "AS_prices", 2025, as_prices(day, REGUP=5.0))
     mcpc = rt_prices(day, 8.0).rename(columns={"SettlementPointPrice": "MCPC"}).assign(ASType="REGUP")
@@ -389,8 +381,7 @@ def test_the_later_publication_year_wins_and_within_a_file_the_later_row(tmp_pat
     write(tmp_path, "DAM_Gen_Resources", 2022, pd.concat([dam(DAY, HOURS, energy=e) for e in (1.0, 2.0)]))
     write(tmp_path, "DAM_Gen_Resources", 2023, dam(DAY, range(1, 3), energy=3.0))
     settlement = settle(tmp_path, 2022, COMBO)
-    awards = settlement.quarter_hours.query("operating_day == @d", local_dict={"d": pd.Timestamp(DAY)})["da_award_mw"]
-    assert list(awards[::4]) == [3.0, 3.0] + [2.0] * 22
+    assert quarter_hours_of(settlement, DAY, "da_award_mw")[::4] == [3.0, 3.0] + [2.0] * 22
 
 
 @pytest.mark.parametrize(
@@ -414,8 +405,7 @@ def test_the_autumn_day_of_a_file_without_flags_has_its_hours_in_order(
         other = pd.concat([dam(day, range(1, 25), name="OTHER_GAS"), dam(day, range(2, 3), name="OTHER_GAS")])
     write(tmp_path, "DAM_Gen_Resources", 2022, pd.concat([rows, other]))
     settlement = settle(tmp_path, 2022, COMBO)
-    awards = settlement.quarter_hours.query("operating_day == @d", local_dict={"d": pd.Timestamp(day)})["da_award_mw"]
-    assert list(awards[::4]) == expected
+    assert quarter_hours_of(settlement, day, "da_award_mw")[::4] == expected
 
 
 @pytest.mark.parametrize(
@@ -432,17 +422,13 @@ def test_the_spring_day_is_read_by_order_or_by_clock(tmp_path: Path, labels: lis
     rows = dam(day, range(1, 24)).assign(HourEnding=labels, AwardedQuantity=[float(n) for n in labels])
     write(tmp_path, "DAM_Gen_Resources", 2022, rows)
     settlement = settle(tmp_path, 2022, COMBO)
-    awards = settlement.quarter_hours.query("operating_day == @d", local_dict={"d": pd.Timestamp(day)})["da_award_mw"]
-    assert list(awards[::4]) == expected
+    assert quarter_hours_of(settlement, day, "da_award_mw")[::4] == expected
 
 
 @pytest.mark.slow
 def test_flags_tell_the_two_one_oclock_hours_of_telemetry_apart(tmp_path: Path) -> None:
     stamps = ["11/01/2026 00:45:00", "11/01/2026 01:00:00", "11/01/2026 01:00:00", "11/01/2026 02:00:00"]
-    rows = sced(stamps, "OAK_ESR1", flag=None, TelemeteredNetOutput=[4.0, 8.0, 12.0, 16.0])
-    rows["RepeatedHourFlag"] = ["N", "N", "Y", "N"]
-    write(tmp_path, "SCED_ESR_Resources", 2026, rows)
-    settlement = settle(tmp_path, 2026, ESR)
+    settlement = storage(tmp_path, stamps, [4.0, 8.0, 12.0, 16.0], flag=["N", "N", "Y", "N"])
     found = [quarter(settlement, f"2026-11-01 {t}")["discharge_mwh"] for t in ("05:45", "06:00", "07:00", "08:00")]
     assert found == [1.0, 2.0, 3.0, 4.0]
 
@@ -450,9 +436,7 @@ def test_flags_tell_the_two_one_oclock_hours_of_telemetry_apart(tmp_path: Path) 
 @pytest.mark.slow
 def test_without_flags_both_one_oclock_hours_of_telemetry_are_unknown(tmp_path: Path) -> None:
     stamps = ["11/01/2026 00:52:00", "11/01/2026 01:00:00", "11/01/2026 01:50:00", "11/01/2026 02:00:00"]
-    write(tmp_path, "SCED_ESR_Resources", 2026, sced(stamps, "OAK_ESR1", flag=None, TelemeteredNetOutput=4.0))
-    settlement = settle(tmp_path, 2026, ESR)
-    known = settlement.quarter_hours.dropna(subset="discharge_mwh")["interval_start"]
+    known = storage(tmp_path, stamps, 4.0, flag=None).quarter_hours.dropna(subset="discharge_mwh")["interval_start"]
     assert [str(t) for t in known] == ["2026-11-01 05:45:00+00:00", "2026-11-01 08:00:00+00:00"]
 
 
@@ -464,16 +448,8 @@ def test_tb2_is_the_two_dearest_hours_less_the_two_cheapest_of_a_day_fully_price
     assert board["tb2_usd"] == pytest.approx(10 * (24 + 23 - 1 - 2))
     energy = 8 * 300 + 24 * -4 * 40
     assert board["tb2_capture"] == pytest.approx(energy / 440)
-    hole = settle(one_day(tmp_path / "hole", DA_prices=da_prices(DAY, dict.fromkeys(range(1, 24), 1.0))), 2022, COMBO)
+    hole = settle(one_day(tmp_path / "hole", DA_prices=flat(DAY, 1.0, range(1, 24))), 2022, COMBO)
     assert pd.isna(hole.leaderboard.iloc[0]["tb2_usd"])
-
-
-@pytest.mark.slow
-def test_rrs_is_the_sum_of_its_parts_unless_they_are_all_zero_and_the_old_column_is_not(tmp_path: Path) -> None:
-    parts = {"RRSPFRAwarded": [2.0] * 12 + [0.0] * 12, "RRSFFRAwarded": [1.0] * 12 + [0.0] * 12, "RRSUFRAwarded": None}
-    rows = dam(DAY, HOURS, **parts).assign(RRSAwarded=5.0)
-    day = on(settle(one_day(tmp_path, DAM_Gen_Resources=rows), 2022, COMBO), DAY)
-    assert day["as_rrs_usd"] == pytest.approx((12 * 3 + 12 * 5) * 7)
 
 
 @pytest.mark.slow
@@ -490,7 +466,7 @@ def test_charging_known_half_the_day_settles_that_half_and_the_second_row_of_a_z
     changes = {
         "DAM_Gen_Resources": dam(DAY, HOURS, energy=4.0),
         "SCED_Load_Resources": sced(every_quarter(DAY)[48:], "OAK_LD1", RealPowerConsumption=1.0, BasePoint=1.0),
-        "DA_prices": da_prices(DAY, dict.fromkeys(HOURS, 20.0)),
+        "DA_prices": flat(DAY, 20.0),
         "RT_prices": pd.concat([rt_prices(DAY, 30.0), rt_prices(DAY, 99.0).assign(SettlementPointType="LZEW")]),
     }
     day = on(settle(one_day(tmp_path, **changes), 2022, COMBO), DAY)
@@ -504,16 +480,8 @@ def test_charging_known_half_the_day_settles_that_half_and_the_second_row_of_a_z
 
 
 @pytest.mark.slow
-def test_a_later_row_replaces_an_earlier_one_whole_its_blank_too(tmp_path: Path) -> None:
-    prices = pd.concat([da_prices(DAY, dict.fromkeys(HOURS, 30.0)), da_prices(DAY, {1: float("nan")})])
-    day = on(settle(one_day(tmp_path, DA_prices=prices), 2022, COMBO), DAY)
-    assert day["da_energy_usd"] == pytest.approx(23 * 8 * 30)
-
-
-@pytest.mark.slow
 def test_a_run_holds_no_longer_than_the_year(tmp_path: Path) -> None:
-    write(tmp_path, "SCED_ESR_Resources", 2026, sced(["12/31/2026 23:52:00"], "OAK_ESR1", TelemeteredNetOutput=8.0))
-    known = settle(tmp_path, 2026, ESR).quarter_hours.dropna(subset="discharge_mwh")
+    known = storage(tmp_path, ["12/31/2026 23:52:00"], 8.0).quarter_hours.dropna(subset="discharge_mwh")
     assert [str(time) for time in known["interval_start"]] == ["2027-01-01 05:45:00+00:00"]
     assert list(known["discharge_mwh"]) == [2.0]
 
