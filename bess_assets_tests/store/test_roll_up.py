@@ -363,7 +363,7 @@ def test_a_merge_holds_no_row_group_of_a_scratch_file_that_it_has_read(reports, 
     monkeypatch.setattr(merging.Merge, "_kept", chosen)
     monkeypatch.setattr(rolling, "_BATCH_BYTES", 1)
     roll_up(three_days(reports, range(1, 7)), built, memory_limit_bytes=1_000)
-    assert held == [1] * 6
+    assert held == [0] * 6
 
 
 def test_nothing_is_written_where_nothing_is_new(reports, built):
