@@ -3,7 +3,7 @@
 A *finding* is something odd about an input that did not stop the year; a *verdict* is what a check found.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import wraps
@@ -91,6 +91,15 @@ class Verdict:
     passed: bool
     detail: str
     numbers: Mapping[str, float | None] = field(default_factory=dict)
+
+
+_NAMES_SHOWN = 5
+
+
+def some(names: Sequence[str], joint: str = ", ") -> str:
+    """The first five names, and how many more there are: a verdict's detail names few, and its numbers count all."""
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return joint.join(names[:_NAMES_SHOWN]) + more
 
 
 @dataclass

@@ -8,7 +8,7 @@ import numpy as np
 from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.rows import PlacedRows
-from bess_assets.ercot.step import Findings, Inputs, Verdict
+from bess_assets.ercot.step import Findings, Inputs, Verdict, some
 from bess_assets.errors import InputError
 from bess_assets.settlement.grid import Scatter
 from bess_assets.settlement.prices import day_ahead_mcpc
@@ -38,13 +38,10 @@ _MCPC = tuple(f"{product}_mcpc_usd_per_mw" for product in PRODUCTS)
 COMPARED = (*_LIMITS, _PRICE, *_MCPC)
 """Columns of day-ahead rows that are only compared."""
 
-_NAMES_SHOWN = 5
-
 
 def _worst(counts: dict[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    more = f" and {len(ordered) - _NAMES_SHOWN} more" if len(ordered) > _NAMES_SHOWN else ""
-    return ", ".join(f"{name} {count:,}" for name, count in ordered[:_NAMES_SHOWN]) + more
+    return some([f"{name} {count:,}" for name, count in ordered])
 
 
 class StatedPrices:

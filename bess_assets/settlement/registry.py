@@ -4,22 +4,23 @@ Sides of resources (sides.py) are paired, bridged across RTC+B, joined into batt
 The rules of pairing and bridging are in pairing.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import NoReturn
+from itertools import pairwise
+from typing import Any, NoReturn
 
 import numpy as np
 
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import describe_file
-from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, RTC_FIRST_DAY
-from bess_assets.ercot.rows import Codes
-from bess_assets.ercot.step import Findings, Inputs, StepResult, StoredTable
+from bess_assets.ercot.products import RTC_FIRST_DAY
+from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, step
 from bess_assets.errors import InputError, RegistryTableError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow, read_user_table
-from bess_assets.settlement.nodes import NodeGrid, user_nodes
+from bess_assets.settlement.nodes import battery_nodes
 from bess_assets.settlement.pairing import (
     OTHER_NODE,
     OTHER_SIZE,
@@ -92,40 +93,32 @@ class Horizon:
     edition: str
 
 
-def bess_registry(inputs: Inputs) -> StepResult:
+@step
+def bess_registry(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     """One row for each battery seen in the year.
 
     Raises:
         InputError: a file cannot be read, or no battery has a row in the year.
         RegistryTableError: the user's table contradicts itself or names resources that the year does not know.
     """
-    findings = Findings()
-
-    def columns() -> dict[str, list[object]]:
-        rows = _user_rows(inputs)
-        sides = Sides(inputs, rows, findings)
-        user = _user_table(inputs, sides, rows)
-        pairs = _pairs(inputs, sides, user, findings)
-        bridges = _bridges(sides, user, findings)
-        batteries = _corrected(inputs, sides, user, _joined(sides, pairs, bridges), findings)
-        if not batteries:
-            _refuse_empty_year(inputs)
-        zeros = {dataset: _zero_columns(inputs, dataset) for dataset in _RESOURCE_DATASETS}
-        horizon = _horizon(inputs.year, sides)
-        table = [_row(inputs.year, sides, horizon, zeros, battery) for battery in batteries]
-        return {name: [row[name] for row in table] for name in table[0]}
-
-    return StepResult(iter([columns()]), findings)
+    year, findings = inputs.year, result.findings
+    first, last = day_of_number(year.first_day), day_of_number(year.last_day)
+    rows = read_user_table(inputs.registry_csv) if inputs.registry_csv else []
+    rows = [row for row in rows if row.overlaps(first, last)]
+    sides = Sides(inputs, rows, findings)
+    user = _user_table(inputs, sides, rows)
+    pairs = _pairs(inputs, sides, user, findings)
+    batteries = _joined(sides, pairs, _bridges(sides, user, findings))
+    batteries = _corrected(inputs, sides, user, batteries, findings)
+    if not batteries:
+        _refuse_empty_year(inputs)
+    zeros = {dataset: _zero_columns(inputs, dataset) for dataset in _RESOURCE_DATASETS}
+    horizon = _horizon(year, sides)
+    table = [_row(year, sides, horizon, zeros, battery) for battery in batteries]
+    yield {name: [row[name] for row in table] for name in table[0]}
 
 
 # --- the user's table -------------------------------------------------------------------------------------------------
-
-
-def _user_rows(inputs: Inputs) -> list[UserRow]:
-    if inputs.registry_csv is None:
-        return []
-    first, last = day_of_number(inputs.year.first_day), day_of_number(inputs.year.last_day)
-    return [row for row in read_user_table(inputs.registry_csv) if row.overlaps(first, last)]
 
 
 def _user_table(inputs: Inputs, sides: Sides, rows: list[UserRow]) -> UserTable:
@@ -190,17 +183,16 @@ def _corrected(
         ]
     named = ", ".join(sorted({row.battery for row in user.rows})[:12])
     findings.add("user_table", "bess_registry", len(user.rows), named, warning=False)
-    by_key: dict[str, Battery] = {}
-    for battery in batteries:
-        if battery.key in by_key:
+    batteries = sorted(batteries, key=lambda battery: battery.key)
+    for battery, after in pairwise(batteries):
+        if battery.key == after.key:
             raise RegistryTableError(
                 f"Two batteries would share the key {battery.key!r}.",
                 file=inputs.registry_csv,
                 expected="a key of its own for each battery",
                 remedy="Name both in the battery table (BESS_REGISTRY).",
             )
-        by_key[battery.key] = battery
-    return [by_key[key] for key in sorted(by_key)]
+    return batteries
 
 
 # --- putting batteries together ---------------------------------------------------------------------------------------
@@ -274,25 +266,23 @@ def _joined(sides: Sides, pairs: Mapping[str, Pair], bridges: Mapping[str, tuple
     """Batteries under keys made from their names: the storage resource's where there is one, for that name lasts."""
     by_gen, by_load, by_esr = sides.generation.seen, sides.load.seen, sides.storage.seen
     bridged = {esr for esr, _ in bridges.values()}
-    members: list[tuple[str | None, str | None]] = [
-        (gen, bridges[gen][0] if gen in bridges else None) for gen in by_gen
-    ]
-    members += [(None, esr) for esr in by_esr if esr not in bridged]
-    keys = unique_keys(esr or gen or "" for gen, esr in members)
+    alone = {esr: n for esr, n in by_esr.items() if esr not in bridged}
+    keys = unique_keys([*(bridges[gen][0] if gen in bridges else gen for gen in by_gen), *alone])
     batteries = []
-    for gen, esr in members:
-        pair = pairs[gen] if gen else None
+    for gen, n in by_gen.items():
+        esr, words = bridges.get(gen, (None, None))
+        load = pairs[gen].load
         batteries.append(
             Battery(
-                keys[esr or gen or ""],
-                gen=by_gen[gen] if gen else None,
+                keys[esr or gen],
+                gen=n,
                 esr=by_esr[esr] if esr else None,
-                pair=pair,
-                load=by_load.get(pair.load) if pair and pair.load else None,
-                bridge=bridges[gen][1] if gen and gen in bridges else None,
+                pair=pairs[gen],
+                load=by_load.get(load) if load else None,
+                bridge=words,
             )
         )
-    return batteries
+    return batteries + [Battery(keys[esr], esr=n) for esr, n in alone.items()]
 
 
 def _refuse_empty_year(inputs: Inputs) -> NoReturn:
@@ -349,7 +339,10 @@ def _row(
     if energy and capacity:
         duration = energy / capacity
         duration_source = "user" if "user" in (energy_source, capacity_source) else "ercot"
-    nodes = _nodes(year, sides, b)
+    generation, storage = (
+        side.nodes[n] if n is not None else None for side, n in ((sides.generation, b.gen), (sides.storage, b.esr))
+    )
+    nodes = battery_nodes(year, generation, storage, b.user)
 
     def day(index: int) -> date:
         return day_of_number(year.first_day + index)
@@ -437,19 +430,6 @@ def _qse(sides: Sides, b: Battery) -> str | None:
     return next((qse for source in (day_ahead, telemetered) for qse in source if qse), None)
 
 
-def _nodes(year: OperatingYear, sides: Sides, b: Battery) -> NodeGrid:
-    """Node by hour of one battery: combo rows before DAM ESR data begin, ESR rows after, the user's table first."""
-    boundary = year.hour_of_day_number(day_number(DAM_ESR_FIRST_DAY))
-    texts = Codes()
-    codes = np.full(year.hours, -1, dtype=np.int64)
-    for side, n in _members(sides, b):
-        part = slice(boundary, None) if side is sides.storage else slice(0, boundary)
-        if side.nodes is not None:
-            codes[part] = texts.translate(side.nodes.codes[n, part].astype(np.int64), side.nodes.texts)
-    grid = NodeGrid(codes[None, :].astype(np.int32), texts.texts).carried()
-    return user_nodes(year, grid, [b.user])
-
-
 def _capacity(sides: Sides, b: Battery) -> tuple[float | None, str | None]:
     """Capacity in MW and its source: the first of day-ahead rows, SCED rows, plans and the load side that has one (market.md 11)."""
     members = _members(sides, b)
@@ -490,24 +470,22 @@ def bess_fleet(registries: Mapping[int, StoredTable]) -> StepResult:
     Args:
         registries: `bess_registry` by year.
     """
-    merged: dict[str, dict[str, list[object]]] = {}
+    known: dict[str, dict[str, list[Any]]] = {}
     for year in sorted(registries):
         for row in registries[year].read().to_pylist():
-            into = merged.setdefault(row["battery"], {})
+            own = known.setdefault(row["battery"], defaultdict(list))
             for name, value in {**row, "year": str(year)}.items():
                 if value is not None:
-                    into.setdefault(name, []).append(value)
-    columns: dict[str, list[object]] = {name: [] for name in _FLEET_COLUMNS}
-    for key in sorted(merged):
-        known = merged[key]
-        columns["battery"].append(key)
-        for name, source in _FLEET_LISTS.items():
-            values = [part for text in known.get(source, []) for part in str(text).split(";")]
-            columns[name].append(";".join(dict.fromkeys(values)) or None)
-        for name in ("qse", "capacity_mw", "energy_mwh"):
-            columns[name].append(known[name][-1] if name in known else None)
-        columns["first_seen_day"].append(known["first_seen_day"][0])
-        columns["last_seen_day"].append(known["last_seen_day"][-1])
+                    own[name].append(value)
+    columns: dict[str, list[Any]] = {"battery": sorted(known)}
+    batteries = [known[battery] for battery in columns["battery"]]
+    for name, source in _FLEET_LISTS.items():
+        parts = [dict.fromkeys(part for text in own[source] for part in text.split(";")) for own in batteries]
+        columns[name] = [";".join(names) or None for names in parts]
+    for name in ("qse", "capacity_mw", "energy_mwh"):
+        columns[name] = [own[name][-1] if own[name] else None for own in batteries]
+    columns["first_seen_day"] = [own["first_seen_day"][0] for own in batteries]
+    columns["last_seen_day"] = [own["last_seen_day"][-1] for own in batteries]
     return StepResult(iter([columns]))
 
 
@@ -518,4 +496,3 @@ _FLEET_LISTS = {
     "settlement_points": "settlement_points",
     "years": "year",
 }
-_FLEET_COLUMNS = ("battery", *_FLEET_LISTS, "qse", "capacity_mw", "energy_mwh", "first_seen_day", "last_seen_day")

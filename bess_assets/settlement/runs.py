@@ -16,6 +16,7 @@ from bess_assets.ercot.arrays import FloatArray, IntArray, SecondsArray
 from bess_assets.ercot.calendar import OperatingYear
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.parsing import NO_VALUE, Rows, read_rows
+from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows, report_dataset
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.settlement.grid import Scatter
@@ -24,7 +25,7 @@ LONGEST_HOLD_SECONDS = 900
 """A telemetered value holds until the next run, at most this long."""
 LEAST_COVERAGE = 0.5
 """Share of a quarter-hour that must be observed for its energy to be known."""
-_QUARTER_HOUR = 900
+_BLOCK_QUARTER_HOURS = 8 * 96
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,16 @@ def cut_runs(year: OperatingYear, starts: IntArray) -> Pieces:
     Source: ERCOT Nodal Protocols 6.6.3 settles real-time energy by 15-minute interval; that a run holds until the next one, at most 15 minutes, is our reading.
     """
     ends = np.minimum(np.r_[starts[1:], year.end], starts + LONGEST_HOLD_SECONDS)
-    first = (starts - year.start) // _QUARTER_HOUR
-    boundary = np.minimum(year.start + (first + 1) * _QUARTER_HOUR, ends)
+    first = (starts - year.start) // SECONDS_PER_QUARTER_HOUR
+    boundary = np.minimum(year.start + (first + 1) * SECONDS_PER_QUARTER_HOUR, ends)
     run = np.arange(len(starts), dtype=np.int64)
     spills = ends > boundary
     run = np.concatenate([run, run[spills]])
     quarter_hour = np.concatenate([first, first[spills] + 1])
     seconds = np.concatenate([boundary - starts, (ends - boundary)[spills]])
     order = np.lexsort((run, quarter_hour))
+    order = order[quarter_hour[order] < year.quarter_hours]
     run, quarter_hour, seconds = run[order], quarter_hour[order], seconds[order]
-    inside = quarter_hour < year.quarter_hours
-    run, quarter_hour, seconds = run[inside], quarter_hour[inside], seconds[inside]
     begins = np.flatnonzero(np.r_[True, quarter_hour[1:] != quarter_hour[:-1]]) if len(run) else np.empty(0, np.int64)
     turn = np.arange(len(run)) - np.repeat(begins, np.diff(np.r_[begins, len(run)]))
     return Pieces(run, quarter_hour, seconds, turn)
@@ -92,7 +92,7 @@ class Means:
 
 def coverage_of(seconds: SecondsArray) -> FloatArray:
     """Share of a quarter-hour, 0 to 1, that so many observed seconds are."""
-    return seconds / float(_QUARTER_HOUR)
+    return seconds / float(SECONDS_PER_QUARTER_HOUR)
 
 
 def hold(pieces: Pieces, values: FloatArray, first: int, last: int) -> Means:
@@ -126,7 +126,7 @@ def hold(pieces: Pieces, values: FloatArray, first: int, last: int) -> Means:
             negative[at] += np.maximum(-value, 0.0)
             np.maximum(value, 0.0, out=value)
         positive[at] += value
-    known = seconds >= LEAST_COVERAGE * _QUARTER_HOUR
+    known = seconds >= LEAST_COVERAGE * SECONDS_PER_QUARTER_HOUR
     with np.errstate(invalid="ignore", divide="ignore"):
         return Means(
             positive=np.where(known, positive / seconds, np.nan),
@@ -142,7 +142,7 @@ class Window:
     Attributes:
         first: first quarter-hour that the window answers for.
         last: one past the last.
-        runs: positions in the year's runs of the rows of the grids.
+        runs: which of the year's runs the rows of the grids are.
         pieces: those runs cut at quarter-hours, numbered as the rows of the grids.
         grids: values by name; shape (runs of the window, series).
     """
@@ -210,12 +210,10 @@ class RunReader:
     A first pass takes only the times: the runs, and where in the files each stretch of the year lies. A second pass takes the values, a window at a time.
 
     Attributes:
-        dataset: which one, by its canonical name.
         starts: start of each run of the year, of any resource, UTC seconds, ascending.
         pieces: the runs cut at quarter-hours.
         log: days held; by series after the windows were read.
         flagless: True if nothing tells the two halves of the repeated hour apart.
-        columns: canonical columns that some file of the dataset has.
         counted: what was odd about the rows of the resources.
     """
 
@@ -223,13 +221,11 @@ class RunReader:
         """Take the first pass."""
         self._inputs = inputs
         self._year = inputs.year
-        self.dataset = dataset
         self._dataset = DATASETS[dataset]
         self._names = list(names)
         self._numbers = list(numbers)
         self._paths = inputs.rollups.files(dataset, inputs.year.year)
         self.log = DayLog(inputs.year, len(self._names), beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
-        self.columns: set[str] = set()
         self._files = {
             path: _file_runs(inputs.year.year, dataset, path, inputs.rollups.mark(path)) for path in self._paths
         }
@@ -240,7 +236,7 @@ class RunReader:
             unusable_time=sum(file.unusable for file in found), ambiguous=sum(file.ambiguous for file in found)
         )
         starts = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(file.starts for file in found)]))
-        first_hour = self._year.start + self._year.repeated_quarter_hours.start * _QUARTER_HOUR
+        first_hour = self._year.start + self._year.repeated_quarter_hours.start * SECONDS_PER_QUARTER_HOUR
         first, second, end = np.searchsorted(starts, [first_hour, first_hour + 3_600, first_hour + 7_200])
         # a flag that is N all day tells as little as no flag
         self.flagless = self.counted.ambiguous > 0 or (second > first and second == end)
@@ -265,7 +261,9 @@ class RunReader:
         first_day, last_day = (
             int(np.searchsorted(bounds, at)) for at in (begin, self._year.quarter_hours if end is None else end)
         )
-        low, high = np.searchsorted(self.starts, self._year.start + _QUARTER_HOUR * bounds[[first_day, last_day]])
+        low, high = np.searchsorted(
+            self.starts, self._year.start + SECONDS_PER_QUARTER_HOUR * bounds[[first_day, last_day]]
+        )
         run_bytes = 8 * max(len(self._names), 1) * max(len(self._numbers), 1)
         threads = self._inputs.threads
         total = int(high - low) * run_bytes
@@ -287,8 +285,8 @@ class RunReader:
 
     def _window(self, first: int, last: int) -> tuple[Window, Counted]:
         """A window, and what was odd about its rows."""
-        begin = self._year.start + first * _QUARTER_HOUR - LONGEST_HOLD_SECONDS
-        end = self._year.start + last * _QUARTER_HOUR
+        begin = self._year.start + first * SECONDS_PER_QUARTER_HOUR - LONGEST_HOLD_SECONDS
+        end = self._year.start + last * SECONDS_PER_QUARTER_HOUR
         low, own, high = (int(n) for n in np.searchsorted(self.starts, [begin, begin + LONGEST_HOLD_SECONDS, end]))
         scatter = Scatter(high - low, len(self._names), self._numbers)
         codes, counted = Codes(self._names), Counted()
@@ -298,18 +296,14 @@ class RunReader:
                 columns = ["resource_name", *self._numbers]
                 for rows in read_rows(self._dataset, path, columns, counted.numbers, groups, timed=True):
                     self._put(scatter, codes, rows, low, own, high)
-        window = Window(first, last, slice(low, high), self._pieces(low, high), scatter.grids)
         counted.repeats, counted.contradictions = scatter.repeats, scatter.contradictions
-        return window, counted
-
-    def _pieces(self, low: int, high: int) -> Pieces:
-        own = (self.pieces.run >= low) & (self.pieces.run < high)
-        return Pieces(
-            self.pieces.run[own] - low, self.pieces.quarter_hour[own], self.pieces.seconds[own], self.pieces.turn[own]
+        here, all_year = (self.pieces.run >= low) & (self.pieces.run < high), self.pieces
+        pieces = Pieces(
+            all_year.run[here] - low, all_year.quarter_hour[here], all_year.seconds[here], all_year.turn[here]
         )
+        return Window(first, last, slice(low, high), pieces, scatter.grids), counted
 
     def _put(self, scatter: Scatter, codes: Codes, rows: Rows, low: int, own: int, high: int) -> None:
-        self.columns.update(name for name in (*self._numbers, "resource_name") if rows.has(name))
         known, series = codes.find(*rows.texts("resource_name"))
         if not len(series):
             return
@@ -366,9 +360,6 @@ def hourly_maxima(
     return maxima, reader.log
 
 
-_BLOCK_QUARTER_HOURS = 8 * 96
-
-
 def _value(rows: Rows, name: str) -> FloatArray:
     """A number column; a blank award is no award, where the file has the column at all."""
     values = rows.numbers(name)
@@ -379,31 +370,22 @@ def _value(rows: Rows, name: str) -> FloatArray:
     return values
 
 
-class MeterReader:
-    """Reads settlement metered net energy (SMNE) of some generation resources.
+def read_metering(inputs: Inputs, names: Sequence[str]) -> tuple[FloatArray, YearRows]:
+    """Settlement metered net energy (SMNE) of some generation resources.
 
-    Attributes:
-        log: days held, by series, after `read`.
-        counted: what was odd about the rows of the resources.
+    Returns:
+        MWh by quarter-hour, positive to the grid, NaN where there is no row, shape (series, quarter-hours); and the reader, which has what was odd.
     """
-
-    def __init__(self, inputs: Inputs, names: Sequence[str]) -> None:
-        """Say which resources are wanted."""
-        self._rows = YearRows(
-            inputs, "sced_smne", "resource_name", Codes(names), numbers=["energy_mwh"], step_seconds=_QUARTER_HOUR
-        )
-        self._shape = (len(names), inputs.year.quarter_hours)
-        self.log = self._rows.log
-        self.counted = self._rows.counted
-
-    def read(self) -> FloatArray:
-        """MWh by quarter-hour, positive to the grid, NaN where there is no row; shape (series, quarter-hours)."""
-        scatter = Scatter(*self._shape, ["energy_mwh"])
-        for rows in self._rows:
-            scatter.put(rows.series, rows.step, rows.numbers)
-        self.counted.repeats, self.counted.contradictions = scatter.repeats, scatter.contradictions
-        return scatter.grids["energy_mwh"]
-
-    def report(self, findings: Findings) -> None:
-        """Add what is absent or could not be used; call after reading."""
-        self._rows.report(findings)
+    reader = YearRows(
+        inputs,
+        "sced_smne",
+        "resource_name",
+        Codes(names),
+        numbers=["energy_mwh"],
+        step_seconds=SECONDS_PER_QUARTER_HOUR,
+    )
+    scatter = Scatter(len(names), inputs.year.quarter_hours, ["energy_mwh"])
+    for rows in reader:
+        scatter.put(rows.series, rows.step, rows.numbers)
+    reader.counted.repeats, reader.counted.contradictions = scatter.repeats, scatter.contradictions
+    return scatter.grids["energy_mwh"], reader

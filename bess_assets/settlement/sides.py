@@ -21,9 +21,9 @@ from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.errors import InputError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow
 from bess_assets.settlement.grid import Scatter
-from bess_assets.settlement.nodes import NodeGrid
+from bess_assets.settlement.nodes import Nodes
 from bess_assets.settlement.pairing import Evidence, Unit, candidates, weigh
-from bess_assets.settlement.runs import LONGEST_HOLD_SECONDS, MeterReader, RunReader, Window, hourly_maxima
+from bess_assets.settlement.runs import LONGEST_HOLD_SECONDS, RunReader, Window, hourly_maxima, read_metering
 
 SIZE_RANK = 24
 """Capacity and energy are the 24th largest hourly value of the year: a day's worth of hours may be wrong."""
@@ -79,14 +79,14 @@ class Side:
     Attributes:
         names: resource names, ascending.
         hsl: size of each hour by the day-ahead files, MW; shape (resources, hours).
-        nodes: settlement point by hour; None for load resources, whose files name none.
+        nodes: settlement points of each resource; empty for load resources, whose files name none.
         qse: QSE of each resource's latest day-ahead row, empty where no row says one.
         logs: days held, by dataset.
     """
 
     names: list[str]
     hsl: FloatArray
-    nodes: NodeGrid | None
+    nodes: list[Nodes]
     qse: list[str]
     logs: list[DayLog]
 
@@ -109,8 +109,7 @@ class Side:
 
     def unit(self, n: int) -> Unit:
         """Name, nodes and size of a resource, as bridging compares them."""
-        nodes = self.nodes.one(n).distinct() if self.nodes is not None else []
-        return Unit(self.names[n], frozenset(nodes), sized(self.hsl[n]))
+        return Unit(self.names[n], frozenset(self.nodes[n].distinct()), sized(self.hsl[n]))
 
 
 class Sides:
@@ -147,8 +146,7 @@ class Sides:
         self.storage_hsl = self.storage_soc = np.empty((0, inputs.year.hours))
         if combo:
             self._common = _CommonRuns(inputs, self.generation, self.load)
-            meter = MeterReader(inputs, self.generation.names)
-            meter.read()
+            _, meter = read_metering(inputs, self.generation.names)
             self.generation.logs.append(meter.log)
         if esr:
             names, columns = self.storage.names, ["hsl_mw", "max_soc_mwh"]
@@ -208,7 +206,7 @@ class Sides:
         """Size, node, QSE and days of resources, from one day-ahead dataset."""
         year, names = self._inputs.year, sorted(found)
         if not exists:
-            return Side([], np.empty((0, year.hours)), None, [], [])
+            return Side([], np.empty((0, year.hours)), [], [], [])
         scatter = Scatter(len(names), year.hours, [size])
         has_node = "settlement_point" in DATASETS[dataset].columns
         points, qses = Codes(), Codes()
@@ -223,10 +221,19 @@ class Sides:
                 _keep_latest(latest, qse, rows.series, rows.step, rows.texts["qse"])
         reader.report(self._findings, first_day=max(day_number(DATASETS[dataset].first_day) - year.first_day, 0))
         scatter.report(self._findings, dataset)
-        grid = NodeGrid(nodes, points.texts) if has_node else None
-        return Side(
-            names, scatter.grids[size], grid, [qses.texts[code] if code >= 0 else "" for code in qse], [reader.log]
-        )
+        by_resource = [Nodes(row, points.texts) for row in nodes] if has_node else []
+        return Side(names, scatter.grids[size], by_resource, _texts(qse, qses), [reader.log])
+
+
+def _texts(codes: IntArray, known: Codes) -> list[str]:
+    """Texts of codes, empty where unknown."""
+    return [known.texts[code] if code >= 0 else "" for code in codes]
+
+
+def _has_column(inputs: Inputs, dataset: str, column: str) -> bool:
+    """Whether a file of the year has a canonical column."""
+    files = (describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year))
+    return any(name == column for file in files for _, _, name in file.columns)
 
 
 def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_type: str | None = None) -> set[str]:
@@ -274,13 +281,12 @@ def _refuse_other_types(rows: Rows, dataset: str) -> None:
 def latest_qses(inputs: Inputs, dataset: str, names: Sequence[str]) -> list[str]:
     """QSE of each resource in its last SCED row of the year that says one, empty where no row does."""
     latest, qse = (np.full(len(names), -1, dtype=np.int64) for _ in range(2))
-    files = [describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year)]
-    if not any(name == "qse" for file in files for _, _, name in file.columns):
+    if not _has_column(inputs, dataset, "qse"):
         return [""] * len(names)
     qses, codes = Codes(), Codes(names)
     for rows in YearRows(inputs, dataset, "resource_name", codes, numbers=[], texts={"qse": qses}, step_seconds=1):
         _keep_latest(latest, qse, rows.series, rows.step, rows.texts["qse"])
-    return [qses.texts[code] if code >= 0 else "" for code in qse]
+    return _texts(qse, qses)
 
 
 def _keep_latest(latest: IntArray, kept: IntArray, series: IntArray, time: IntArray, said: IntArray) -> None:
@@ -320,9 +326,8 @@ class _CommonRuns:
 
 def _run_values(inputs: Inputs, dataset: str, side: Side, telemetry: str) -> tuple[IntArray, npt.NDArray[np.float32]]:
     """Starts of the runs, and MW by run and resource, in single precision: it only judges pairs."""
-    files = [describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year)]
-    measured = any(name == telemetry for file in files for _, _, name in file.columns)
-    column = telemetry if measured or not files else "base_point_mw"
+    there = bool(inputs.rollups.files(dataset, inputs.year.year))
+    column = "base_point_mw" if there and not _has_column(inputs, dataset, telemetry) else telemetry
     reader = RunReader(inputs, dataset, side.names, [column])
     values = np.full((len(reader.starts), len(side.names)), np.nan, dtype=np.float32)
     if side.names and len(reader.starts):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import StepResult
 from bess_assets.errors import InputError
-from bess_assets.settlement.awards import award_of_parts, bess_awards, both_sides, esr_boundary
+from bess_assets.settlement.awards import award_of_parts, bess_awards, both_sides
+from bess_assets.settlement.nodes import esr_boundary
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_AWARDS
 from bess_assets_tests.scenario import (

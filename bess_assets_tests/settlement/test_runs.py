@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bess_assets.ercot.footers import LAYOUT_COLUMN, METADATA_KEY
 from bess_assets.ercot.step import Findings
 from bess_assets.settlement import runs as runs_module
-from bess_assets.settlement.runs import MeterReader, RunReader, cut_runs, hold, hourly_maxima
+from bess_assets.settlement.runs import RunReader, cut_runs, hold, hourly_maxima, read_metering
 from bess_assets_tests.scenario import (
     BATCAVE_RUNS,
     ERAS,
@@ -414,11 +414,6 @@ def test_a_file_that_holds_nothing_of_the_year_has_no_runs_and_no_days(tmp_path)
     assert (reader.starts.tolist(), reader.log.days.any()) == ([], False)
 
 
-def test_the_columns_that_a_file_of_the_year_has_are_known_once_it_is_read(tmp_path):
-    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 7, 4), output_mw=5.0))
-    assert Read(tmp_path).reader.columns == {"resource_name", "output_mw"}
-
-
 def test_a_file_without_a_flag_column_and_without_the_autumn_day_loses_nothing(tmp_path):
     write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 7, 4), flag=None, output_mw=5.0))
     read = Read(tmp_path)
@@ -631,8 +626,7 @@ def _smne(day, numbers, name=GEN, value=1.0, stamps=None):
 
 
 def _metered(root, names=(GEN,)):
-    reader = MeterReader(inputs_of(root, 2024), list(names))
-    values = reader.read()
+    values, reader = read_metering(inputs_of(root, 2024), list(names))
     findings = Findings()
     reader.report(findings)
     return values, findings.items, reader.log
