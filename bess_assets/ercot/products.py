@@ -27,4 +27,5 @@ DAM_ESR_FIRST_DAY = date(2025, 12, 6)
 """First delivery day in 60d_DAM_ESR_Data; the day-ahead market of the day before ran before go-live."""
 
 QUARTER_HOURS_PER_HOUR = 4
+SECONDS_PER_QUARTER_HOUR = 900
 HOURS_PER_QUARTER_HOUR = 0.25
