@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click.testing
 import openpyxl
+import pandas as pd
 import pytest
 
 from bess_assets.cli import main
 from bess_assets.report.files import write_report
 from bess_assets.results import Results
 from bess_assets.run import run_table
-from bess_assets.second_settlement.compare import BatteryDifference, Comparison, Difference
+from bess_assets.second_settlement.compare import COLUMNS, Comparison
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import Journal, read_run, table_entry
 from bess_assets.store.made_up import (
@@ -147,8 +148,7 @@ def printed(settings: Settings, *arguments: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _reports_that_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    figure = Difference("ALPHA_1", 1, "total_usd", 1.0, 3.0)
-    differing = (BatteryDifference("ALPHA_1", 2.0, 0.5, fails=True, figures=(figure,)),)
+    differing = pd.DataFrame([("ALPHA_1", 1, "total_usd", 1.0, 3.0, 2.0, 0.5, True, 2.0)], columns=list(COLUMNS))
     compared = Comparison(2024, 1, 1, 1, 0, 0, 2.0, differing, {}, 0.1)
     monkeypatch.setattr("bess_assets.second_settlement.compare.compare_reports", lambda *_: compared)
 

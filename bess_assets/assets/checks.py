@@ -53,10 +53,11 @@ def matches_csv(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) ->
         comparison = compare_reports(settings, year)
     except InputError as error:
         return _result(MATCHES_CSV, str(error), {}, passed=False)
+    worst = words.worst(comparison)
     parts = [
         words.verdict(comparison),
         *(markdown_text(f"{file}: {problem}") for file, problem in comparison.problems.items()),
-        *([markdown_table(words.WORST, words.worst(comparison))] if comparison.differing else []),
+        *([markdown_table(words.WORST, worst)] if worst else []),
         words.reports_read(comparison),
     ]
     figures = {

@@ -238,8 +238,8 @@ def comparison_lines(comparison: "Comparison", width: int) -> list[str]:
 
     lines = [words.verdict(comparison)]
     lines += [one_line(f"error: {file}: {problem}") for file, problem in comparison.problems.items()]
-    if comparison.differing:
-        lines += ["", *table(words.WORST, [words.worst(comparison)], width).lines, ""]
+    if worst := words.worst(comparison):
+        lines += ["", *table(words.WORST, [worst], width).lines, ""]
         lines.append('Every figure that differs: --format csv. "-" is unknown.')
     return [*lines, words.reports_read(comparison)]
 

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bess_assets.ercot.products import PRODUCTS
@@ -32,52 +30,14 @@ SHOWN_USD = 0.01
 FAILING_SHARE = 0.001
 """A battery whose year differs by more than this part of its revenue fails the comparison."""
 
+COLUMNS = (
+    *("battery", "month", "column", "results_usd", "reports_usd", "difference_usd", "battery_share", "fails"),
+    "year_usd",
+)
+"""Columns of `Comparison.differing`."""
+
 Tell = Callable[[str, bool], None]
 """Called with what is being done, and whether something is finished."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One figure that differs: a revenue column of a battery and month (1..12), None where unknown.
-
-    Attributes:
-        results_usd: as written in leaderboard_monthly.
-        reports_usd: straight from the reports.
-    """
-
-    battery: str
-    month: int
-    column: str
-    results_usd: float | None
-    reports_usd: float | None
-
-    @property
-    def usd(self) -> float:
-        """How much it differs by; all of a figure that only one of the two knows."""
-        return abs((self.results_usd or 0.0) - (self.reports_usd or 0.0))
-
-
-@dataclass(frozen=True)
-class BatteryDifference:
-    """A battery whose year differs.
-
-    Attributes:
-        usd: sum of the differences of its months, in the revenue column where it is largest.
-        share: that as a part of its revenue: the sum of the magnitudes of its parts, by the settlement where that is larger.
-        fails: whether that is more than may be.
-        figures: the figures that differ, the largest difference first.
-    """
-
-    battery: str
-    usd: float
-    share: float
-    fails: bool
-    figures: tuple[Difference, ...]
-
-    @property
-    def one_side_unknown(self) -> bool:
-        """Whether some figure is known to one of the two only."""
-        return any((f.results_usd is None) != (f.reports_usd is None) for f in self.figures)
 
 
 @dataclass(frozen=True)
@@ -91,7 +51,7 @@ class Comparison:
         copies: CSVs left out since another has the same content.
         others: CSVs of no dataset that is read.
         worst_usd: the largest difference of one figure.
-        differing: batteries to be shown, the largest share first.
+        differing: figures that differ of the batteries to be shown, as `differences` has them.
         problems: what is wrong with a file, by the file; with any the comparison does not agree.
         seconds: how long it took.
     """
@@ -103,19 +63,19 @@ class Comparison:
     copies: int
     others: int
     worst_usd: float
-    differing: tuple[BatteryDifference, ...]
+    differing: pd.DataFrame
     problems: dict[str, str]
     seconds: float
 
     @property
     def exact(self) -> bool:
         """Whether no figure differs by more than the order of adding explains, and the same figures are unknown."""
-        return self.worst_usd <= EXACT_USD and not self.differing
+        return self.worst_usd <= EXACT_USD and self.differing.empty
 
     @property
     def agrees(self) -> bool:
         """Whether no battery differs by more than may be and every report could be read."""
-        return not self.problems and not any(battery.fails for battery in self.differing)
+        return not self.problems and not self.differing["fails"].any()
 
 
 def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> Comparison:
@@ -158,7 +118,7 @@ def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> 
             expected=f"reports of every dataset of {year}",
             remedy=f"First: {problems}" if problems else f"Put the reports of {year} into this folder.",
         ) from error
-    differing, figures, worst = _differences(board, again)
+    differing, figures, worst = differences(board, again)
     return Comparison(
         year=year,
         batteries=int(board["battery"].nunique()),
@@ -179,15 +139,10 @@ def has_reports(folder: Path) -> bool:
 
 
 def handed_in(registry: pd.DataFrame) -> pd.DataFrame:
-    """Names, pairs and a user's sizes of `bess_registry`, as the second settlement takes them."""
-    user_mw = registry["capacity_mw"].where(registry["capacity_source"] == "user")
-    user_mwh = registry["energy_mwh"].where(registry["energy_source"] == "user")
+    """Names and pairs of `bess_registry`, as the second settlement takes them."""
     names = registry[["battery", "gen_resource", "load_resource", "esr_resource"]]
     return names.assign(
-        charging_known=registry["charging"] != "unknown",
-        load_as_only=registry["pair_status"] == "name_only",
-        user_capacity_mw=user_mw,
-        user_energy_mwh=user_mwh,
+        charging_known=registry["charging"] != "unknown", load_as_only=registry["pair_status"] == "name_only"
     )
 
 
@@ -213,47 +168,36 @@ def _results(settings: Settings, table: str, year: int) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def _differences(board: pd.DataFrame, again: pd.DataFrame) -> tuple[tuple[BatteryDifference, ...], int, float]:
-    """Batteries to be shown, how many figures were compared, and the largest difference of one."""
-    keys = ["battery", "month"]
-    both = board[[*keys, *REVENUE]].merge(
-        again[[*keys, *REVENUE]], on=keys, how="outer", suffixes=("", "_again"), validate="1:1"
-    )
+def differences(board: pd.DataFrame, again: pd.DataFrame) -> tuple[pd.DataFrame, int, float]:
+    """Figures that differ, how many figures were compared, and the largest difference of one, $.
+
+    Args:
+        board: battery, month and the columns of `REVENUE`, by the results.
+        again: the same by the reports.
+
+    Returns:
+        `COLUMNS` of the batteries to be shown, the largest share first, of each the largest difference first: $ by results and by reports, how far they
+        are apart, all of a figure that only one of them knows; of the battery `year_usd`, the sum of its months in the column that differs most,
+        `battery_share`, that by its revenue (the magnitudes of its parts, by the settlement where they are larger), and whether it `fails`.
+    """
+    keys = ["battery", "month", "column"]
     results, reports = (
-        both[[f"{column}{suffix}" for column in REVENUE]].to_numpy(dtype=np.float64) for suffix in ("", "_again")
+        table.melt(keys[:2], list(REVENUE), "column", name).astype({name: "float64"})
+        for table, name in ((board, "results_usd"), (again, "reports_usd"))
     )
-    gap = np.abs(np.nan_to_num(results) - np.nan_to_num(reports))
-    one_side = np.isnan(results) != np.isnan(reports)
-    differs = (gap > EXACT_USD) | one_side
-    parts = [REVENUE.index(part) for part in PARTS]
-    found = []
-    for battery, positions in both.groupby("battery").indices.items():
-        rows = np.asarray(positions, dtype=np.int64)
-        usd = float(gap[rows].sum(axis=0).max())
-        if usd <= SHOWN_USD and not one_side[rows].any():
-            continue
-        revenue = max(_magnitude(results[rows][:, parts]), _magnitude(reports[rows][:, parts]))
-        share = usd / revenue if revenue else float(usd > 0)
-        figures = [
-            Difference(
-                str(battery),
-                int(both["month"].iloc[row]),
-                REVENUE[column],
-                _known(results[row, column]),
-                _known(reports[row, column]),
-            )
-            for row in rows.tolist()
-            for column in np.flatnonzero(differs[row]).tolist()
-        ]
-        figures.sort(key=lambda figure: -figure.usd)
-        found.append(BatteryDifference(str(battery), usd, share, share > FAILING_SHARE, tuple(figures)))
-    found.sort(key=lambda battery: (-battery.share, battery.battery))
-    return tuple(found), results.size, float(gap.max(initial=0.0))
+    both = results.merge(reports, on=keys, how="outer", validate="1:1")
+    both["difference_usd"] = (both["results_usd"].fillna(0.0) - both["reports_usd"].fillna(0.0)).abs()
+    one_side = both["results_usd"].isna() != both["reports_usd"].isna()
 
+    parts = both[both["column"].isin(PARTS)].set_index("battery")[["results_usd", "reports_usd"]]
+    revenue = parts.abs().groupby(level=0).sum().max(axis=1)
+    usd = both.groupby(["battery", "column"])["difference_usd"].sum().groupby(level=0).max()
+    share = (usd / revenue).where(revenue > 0, (usd > 0).astype("float64"))
+    of_battery = pd.DataFrame({"year_usd": usd, "battery_share": share, "fails": share > FAILING_SHARE})
+    shown = of_battery[(usd > SHOWN_USD) | one_side.groupby(both["battery"]).any()]
 
-def _magnitude(values: npt.NDArray[np.float64]) -> float:
-    return float(np.nansum(np.abs(values)))
-
-
-def _known(value: np.float64) -> float | None:
-    return None if np.isnan(value) else float(value)
+    found = both[(both["difference_usd"] > EXACT_USD) | one_side].merge(shown.reset_index(), on="battery")
+    found["place"] = found["column"].map(REVENUE.index)
+    order = ["battery_share", "battery", "difference_usd", "month", "place"]
+    found = found.sort_values(order, ascending=[False, True, False, True, True], ignore_index=True)
+    return found[list(COLUMNS)], len(both), max(both["difference_usd"], default=0.0)

@@ -17,8 +17,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -59,7 +60,7 @@ Tell = Callable[[str, bool], None]
 
 @dataclass(frozen=True)
 class Report:
-    """One CSV.
+    """One CSV: a file, or one in ZIPs.
 
     Attributes:
         path: the file that it is or lies in.
@@ -68,8 +69,8 @@ class Report:
         certainty: where that is from: 2 a post time in a name, 1 a time in a ZIP, 0 the file's own time.
         dataset: folder of the dataset's rollups.
         headings: as spelled.
+        first_row: cells below the headings.
         size: bytes.
-        checksum: CRC-32 where a ZIP holds it.
     """
 
     path: Path
@@ -78,8 +79,8 @@ class Report:
     certainty: int
     dataset: str
     headings: tuple[str, ...]
+    first_row: tuple[str, ...]
     size: int
-    checksum: int | None
 
     @property
     def label(self) -> str:
@@ -106,15 +107,9 @@ def _label(path: Path, members: Sequence[str]) -> str:
 
 
 class ReportFolder:
-    """The reports of a folder, as a source of the second settlement.
-
-    Args:
-        folder: searched through all its subfolders.
-        year: the operating year wanted.
-        tell: called with the progress.
+    """The reports of a folder and all its subfolders, as a source of the second settlement.
 
     Attributes:
-        by_report: an hour's label is judged report by report.
         problems: what is wrong with a file, by the file.
         reports: CSVs found, by dataset, oldest publication first, equal contents once.
         copies: CSVs left out since another has the same content.
@@ -124,10 +119,10 @@ class ReportFolder:
     by_report = True
 
     def __init__(self, folder: Path, year: int, tell: Tell | None = None) -> None:
+        """Find the reports of an operating year; nothing but their first rows is read."""
         self._folder = folder
         self._year = year
         self._tell: Tell = tell or (lambda _text, _finished: None)
-        self._held: set[Report] = set()
         self._number = 0
         self.problems: dict[str, str] = {}
         self.copies = 0
@@ -145,18 +140,18 @@ class ReportFolder:
     def __str__(self) -> str:
         return str(self._folder)
 
-    def _look_into(self, path: Path) -> list[Report]:
+    def _look_into(self, path: Path) -> Iterator[Report]:
         """Reports of one file on disk."""
         try:
             on_disk = datetime.fromtimestamp(path.stat().st_mtime, CENTRAL).replace(tzinfo=None)
             if path.suffix.lower() == ".zip":
                 with zipfile.ZipFile(path) as archive:
-                    return list(self._members(path, (), archive, on_disk))
-            with path.open("rb") as file:
-                return self._recognised(path, (), file, (on_disk, 0), path.stat().st_size, None)
+                    yield from self._members(path, (), archive, on_disk)
+            else:
+                with path.open("rb") as file:
+                    yield from self._recognised(path, (), file, (on_disk, 0), path.stat().st_size)
         except _UNREADABLE as error:
             self._broken(str(path), error)
-            return []
 
     def _members(
         self, path: Path, above: tuple[str, ...], archive: zipfile.ZipFile, on_disk: datetime
@@ -176,58 +171,45 @@ class ReportFolder:
                 time = datetime(*info.date_time)  # noqa: DTZ001  wall clock, as ZIPs have it
                 packed = (on_disk, 0) if time == _NO_MEMBER_TIME else (time, 1)
                 with archive.open(info) as file:
-                    yield from self._recognised(path, members, file, packed, info.file_size, info.CRC)
+                    yield from self._recognised(path, members, file, packed, info.file_size)
             except _UNREADABLE as error:
                 self._broken(_label(path, members), error)
 
     def _recognised(
-        self,
-        path: Path,
-        members: tuple[str, ...],
-        file: IO[bytes],
-        known_time: tuple[datetime, int],
-        size: int,
-        checksum: int | None,
-    ) -> list[Report]:
+        self, path: Path, members: tuple[str, ...], file: IO[bytes], published: tuple[datetime, int], size: int
+    ) -> Iterator[Report]:
         """The report, if it is of a dataset that is read."""
         if not size:
             self.problems[_label(path, members)] = "it is empty, without even headings"
-            return []
+            return
         start = [file.readline(_LONGEST_LINE).decode("utf-8-sig") for _ in range(2)]
-        lines = list(csv.reader(filter(None, start), skipinitialspace=True))
-        headings = tuple(lines[0]) if lines else ()
-        name = Path(members[-1] if members else path.name).name
-        dataset = dataset_of(headings, lines[1] if len(lines) > 1 else [], name)
+        headings, first_row = [*map(tuple, csv.reader(filter(None, start), skipinitialspace=True)), (), ()][:2]
+        dataset = dataset_of(headings, first_row, Path(members[-1] if members else path.name).name)
         if dataset is None:
             self.others += 1
-            return []
+            return
         # The nearest name that has a post time, from the CSV outwards.
         posted = filter(None, (_POSTED.search(Path(place).name) for place in (*reversed(members), path.name)))
         for match in list(posted)[:1]:
             second = datetime.strptime(match[1] + match[2], "%Y%m%d%H%M%S")  # noqa: DTZ007  Central wall clock
-            known_time = second.replace(microsecond=int(match[3]) * 1000), 2
-        return [Report(path, members, *known_time, dataset, headings, size, checksum)]
+            published = second.replace(microsecond=int(match[3]) * 1000), 2
+        yield Report(path, members, *published, dataset, headings, first_row, size)
 
     def _once(self, found: list[Report]) -> list[Report]:
         """Oldest publication first; of equal contents the one whose time of publication is surest, then the latest."""
-        alike = Counter((report.dataset, report.size) for report in found)
-        sums = {
-            report: (report.dataset, report.size, self._checksum(report))
-            for report in found
-            if alike[report.dataset, report.size] > 1
-        }
-        # Many files of one size are different: only an equal checksum makes reading the whole worth while.
-        same = Counter(sums.values())
+
+        def start(report: Report) -> tuple[Any, ...]:
+            return report.dataset, report.size, report.headings, report.first_row
+
+        # Only reports that begin alike are read to their end.
+        alike = Counter(map(start, found))
         contents: dict[bytes | str, Report] = {}
         for report in sorted(found, key=lambda report: (report.certainty, report.published)):
-            data = self._bytes(report) if report in sums and same[sums[report]] > 1 else None
+            data = self._bytes(report) if alike[start(report)] > 1 else None
             key = hashlib.sha256(report.dataset.encode() + data).digest() if data else report.label
             self.copies += key in contents
             contents[key] = report
         return sorted(contents.values(), key=lambda report: (report.published, report.label))
-
-    def _checksum(self, report: Report) -> int:
-        return zlib.crc32(self._bytes(report) or b"") if report.checksum is None else report.checksum
 
     def pieces(self, folder: str, years: Sequence[int]) -> Iterator[Piece]:
         """Rows of the reports that may hold the operating year; reports with the same headings together."""
@@ -241,56 +223,41 @@ class ReportFolder:
             # Cheap first: a year that is nowhere among the bytes is in no date.
             if data is None or str(self._year).encode() not in data:
                 continue
-            self._held.add(report)
             if waiting and (size > BYTES_AT_ONCE or report.headings != waiting[0][0].headings):
                 yield from self._piece(waiting)
                 waiting, size = [], 0
             waiting.append((report, data))
             size += len(data)
-        yield from self._piece(waiting)
+        if waiting:
+            yield from self._piece(waiting)
         self._tell(f"{folder}: {len(reports):,} reports read", True)
 
     def _piece(self, waiting: list[tuple[Report, bytes]]) -> Iterator[Piece]:
         """Reports of one layout as one piece, less those that cannot be read; none if nothing is left."""
-        if not waiting:
+        read = _together(waiting) or {
+            report.label: table for report, data in waiting if (table := self._alone(report, data)) is not None
+        }
+        if not read:
             return
-        labels = [report.label for report, _ in waiting]
-        table, rows = _joined(waiting)
-        if table is None:
-            tables = {report.label: self._table(report, data) for report, data in waiting}
-            read = {label: table for label, table in tables.items() if table is not None}
-            if not read:
-                return
-            labels, rows = list(read), [table.num_rows for table in read.values()]
-            table = pa.concat_tables(read.values())
-        numbers = np.repeat(np.arange(len(rows)) + self._number, rows)
-        self._number += len(rows)
-        name = labels[0] if len(labels) == 1 else f"{labels[0]} .. {labels[-1]}"
-        yield Piece(name, tuple(table.column_names), numbers, table.column)
+        tables = pa.concat_tables(read.values()).combine_chunks()
+        numbers = np.repeat(np.arange(len(read)) + self._number, [table.num_rows for table in read.values()])
+        self._number += len(read)
+        first, last = next(iter(read)), next(reversed(read))
+        yield Piece(
+            first if len(read) == 1 else f"{first} .. {last}", tuple(tables.column_names), numbers, tables.column
+        )
 
     def holds_a_day_after(self, folder: str, year: int) -> bool:
-        """Whether a report that was not handed out holds a day of the next year."""
-        for report in self.reports.get(folder, []):
-            data = None if report in self._held else self._bytes(report)
-            if data is None or str(year + 1).encode() not in data:
-                continue
-            table = self._table(report, data)
-            if table is not None and year + 1 in _years(table):
-                return True
-        return False
+        """Whether a report begins with a day of the next year."""
+        return any(str(year + 1) in _first_time(report) for report in self.reports.get(folder, []))
 
-    def _table(self, report: Report, data: bytes) -> pa.Table | None:
+    def _alone(self, report: Report, data: bytes) -> pa.Table | None:
         """Rows of a report as text; None, and the problem noted, if it breaks off or its times cannot be read."""
         try:
-            table = _cells(report, _body(data))
+            return _cells(report, _body(data))
         except ValueError as error:
             self._broken(report.label, error)
             return None
-        problem = _problem(table)
-        if problem:
-            self.problems[report.label] = problem
-            return None
-        return table
 
     def _bytes(self, report: Report) -> bytes | None:
         """Content of a report; None, and a problem noted, if it cannot be read."""
@@ -322,23 +289,23 @@ def _refuse_explosives(info: zipfile.ZipInfo, depth: int) -> None:
 
 _HOURLY = {"deliverydate", "hourending"}
 _BY_INTERVAL = {"deliverydate", "deliveryhour", "deliveryinterval"}
-_SIGNS: tuple[tuple[str, set[str], set[str]], ...] = (
-    ("SCED_ESR_Resources", {"scedtimestamp", "basepoint", "maximumsoc"}, set()),
-    ("SCED_ESR_Resources", {"scedtimestamp", "basepoint", "stateofcharge"}, set()),
-    ("SCED_Load_Resources", {"scedtimestamp", "realpowerconsumption"}, set()),
-    ("SCED_Load_Resources", {"scedtimestamp", "maxpowerconsumption"}, set()),
-    ("SCED_Gen_Resources", {"scedtimestamp", "telemeterednetoutput"}, set()),
-    ("SCED_Gen_Resources", {"scedtimestamp", "resourcename", "basepoint"}, set()),
-    ("SCED_SMNE", {"intervaltime", "intervalvalue"}, set()),
-    ("DAM_Load_Resources", _HOURLY | {"maxpowerconsumptionforloadresource"}, set()),
-    ("DAM_Gen_Resources", _HOURLY | {"resourcename", "settlementpointname"}, set()),
-    ("COP_Snapshots", _HOURLY | {"resourcename", "highsustainedlimit"}, set()),
-    ("DA_prices", _HOURLY | {"settlementpoint", "settlementpointprice"}, {"qsename"}),
-    ("AS_prices", _HOURLY | {"ancillarytype", "mcpc"}, set()),
-    ("RT_prices", _BY_INTERVAL | {"settlementpointname", "settlementpointprice"}, set()),
-    ("RT_AS_prices", _BY_INTERVAL | {"astype", "mcpc"}, set()),
+_SIGNS: tuple[tuple[str | None, set[str]], ...] = (
+    ("SCED_ESR_Resources", {"scedtimestamp", "basepoint", "maximumsoc"}),
+    ("SCED_ESR_Resources", {"scedtimestamp", "basepoint", "stateofcharge"}),
+    ("SCED_Load_Resources", {"scedtimestamp", "realpowerconsumption"}),
+    ("SCED_Load_Resources", {"scedtimestamp", "maxpowerconsumption"}),
+    ("SCED_Gen_Resources", {"scedtimestamp", "telemeterednetoutput"}),
+    ("SCED_Gen_Resources", {"scedtimestamp", "resourcename", "basepoint"}),
+    ("SCED_SMNE", {"intervaltime", "intervalvalue"}),
+    ("DAM_Load_Resources", _HOURLY | {"maxpowerconsumptionforloadresource"}),
+    ("DAM_Gen_Resources", _HOURLY | {"resourcename", "settlementpointname"}),
+    (None, _HOURLY | {"settlementpoint", "settlementpointprice", "qsename"}),  # energy bids
+    ("DA_prices", _HOURLY | {"settlementpoint", "settlementpointprice"}),
+    ("AS_prices", _HOURLY | {"ancillarytype", "mcpc"}),
+    ("RT_prices", _BY_INTERVAL | {"settlementpointname", "settlementpointprice"}),
+    ("RT_AS_prices", _BY_INTERVAL | {"astype", "mcpc"}),
 )
-"""Datasets with headings that they have and headings that others have beside those; the first that fits is it."""
+"""Datasets with headings that they have; the first that fits is it."""
 
 
 def dataset_of(headings: Sequence[str], first_row: Sequence[str], name: str) -> str | None:
@@ -349,14 +316,19 @@ def dataset_of(headings: Sequence[str], first_row: Sequence[str], name: str) -> 
         first_row: the first row, where there is one: generators and storage resources have the same day-ahead headings, and differ by type.
         name: the file's name, where there is no row.
     """
-    have = [plain(heading) for heading in headings]
-    dataset = next((folder for folder, signs, never in _SIGNS if signs <= set(have) and never.isdisjoint(have)), None)
+    cells = dict(zip_longest(map(plain, headings), first_row[: len(headings)], fillvalue=""))
+    dataset = next((folder for folder, signs in _SIGNS if signs <= cells.keys()), None)
     if dataset == "DAM_Gen_Resources":
-        place = have.index("resourcetype") if "resourcetype" in have else len(first_row)
-        kind = first_row[place].strip() if place < len(first_row) else ""
+        kind = cells.get("resourcetype", "").strip()
         storage = kind == "ESR" if kind else "esr" in name.lower()
         return "DAM_ESR_Resources" if storage else dataset
     return dataset
+
+
+def _first_time(report: Report) -> str:
+    """The date or stamp of a report's first row, as written."""
+    cells = zip(report.headings, report.first_row, strict=False)
+    return next((cell for heading, cell in cells if plain(heading) in _TIMES), "")
 
 
 def _body(data: bytes) -> bytes:
@@ -365,25 +337,28 @@ def _body(data: bytes) -> bytes:
     return body if not body or body.endswith(b"\n") else body + b"\n"
 
 
-def _joined(waiting: list[tuple[Report, bytes]]) -> tuple[pa.Table | None, list[int]]:
-    """Reports of one layout read in one go, and the rows of each; no table if anything is odd, which reading each alone then names.
+def _together(waiting: list[tuple[Report, bytes]]) -> dict[str, pa.Table]:
+    """Rows of reports of one layout by label, read in one go; nothing if anything is odd, which reading each alone then names.
 
     Opening a table takes longer than reading a few hundred rows, and real-time prices are 35,000 reports a year.
     """
-    bodies = [_body(data) for _, data in waiting]
-    rows = [body.count(b"\n") for body in bodies]
+    bodies = {report.label: _body(data) for report, data in waiting}
+    rows = [body.count(b"\n") for body in bodies.values()]
     try:
-        table = _cells(waiting[0][0], b"".join(bodies))
+        table = _cells(waiting[0][0], b"".join(bodies.values()))
     except ValueError:
-        return None, rows
-    return None if table.num_rows != sum(rows) or _problem(table) else table, rows
+        return {}
+    ends = np.cumsum(rows).tolist()
+    if table.num_rows != ends[-1]:
+        return {}
+    return {label: table.slice(end - count, count) for label, end, count in zip(bodies, ends, rows, strict=True)}
 
 
 def _cells(report: Report, body: bytes) -> pa.Table:
     """Cells as text, of the columns that may be wanted.
 
     Raises:
-        ValueError: a row has more or fewer cells than there are headings, or is no text.
+        ValueError: a row has more or fewer cells than there are headings, or is no text; or a time cannot be read.
     """
     wanted = {str(n): heading for n, heading in enumerate(report.headings) if not _CURVE.search(plain(heading))}
     if not body.strip():
@@ -401,14 +376,12 @@ def _cells(report: Report, body: bytes) -> pa.Table:
         row = re.search(r"Row #(\d+): Expected \d+ columns", str(error))
         line = int(row[1]) + 1 if row else None
         raise ValueError(f"line {line} has not {len(names)} cells, as the first has" if line else str(error)) from error
-    return table.rename_columns(list(wanted.values()))
-
-
-def _years(table: pa.Table) -> set[int]:
-    """The years of the dates or stamps of a report, as written."""
-    heading = next(heading for heading in table.column_names if plain(heading) in _TIMES)
-    texts = " ".join(table.column(heading).unique().to_pylist())
-    return {int(year) for year in re.findall(r"(?<!\d)((?:19|20)\d\d)(?!\d)", texts)}
+    table = table.rename_columns(list(wanted.values()))
+    for heading in (heading for heading in table.column_names if plain(heading) in _CHECKED):
+        for value in table.column(heading).unique().to_pylist():
+            if not _CHECKED[plain(heading)].fullmatch(value.strip()):
+                raise ValueError(f"{value!r} in column {heading.strip()!r} cannot be read")
+    return table
 
 
 _TIME = re.compile(r"(\d\d?/\d\d?/\d{4}|\d{4}-\d\d-\d\d)([ T]\d\d?:\d\d(:\d\d)?)?")
@@ -418,15 +391,4 @@ _CHECKED = {
     **dict.fromkeys(("hourending", "deliveryhour", "deliveryinterval", "intervalnumber"), _LABEL),
     **dict.fromkeys(FLAG, re.compile(r"[YyNn]?")),
 }
-
-
-def _problem(table: pa.Table) -> str | None:
-    """What makes the times of a report useless, if anything does."""
-    for heading in table.column_names:
-        pattern = _CHECKED.get(plain(heading))
-        if pattern is None:
-            continue
-        for value in table.column(heading).unique().to_pylist():
-            if not pattern.fullmatch(value.strip()):
-                return f"{value!r} in column {heading.strip()!r} cannot be read"
-    return None
+"""Columns that are made into times, and what every cell must be."""

@@ -40,12 +40,6 @@ NAME = ("resourcename", "loadresourcename", "resourcecode")
 LOAD_NAME = ("loadresourcename", "resourcename")
 NODE = ("settlementpointname", "settlementpoint")
 PRODUCT = ("ancillarytype", "astype")
-QSE = ("qse",)
-RATINGS = {
-    "hsl": ("hsl", "highsustainedlimit"),
-    "max_consumption": ("maxpowerconsumptionforloadresource", "maxpowerconsumption"),
-    "max_soc": ("maximumsoc", "maxsoc"),
-}
 RRS_PARTS = ("rrspfrawarded", "rrsffrawarded", "rrsufrawarded")
 AWARDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "energy": ((), ("awardedquantity",)),
@@ -154,10 +148,6 @@ def _awarded(piece: Piece, parts: Sequence[str], single: Sequence[str]) -> pd.Se
     return total.where(said, piece.numbers(single).fillna(0.0))
 
 
-def _rated(piece: Piece) -> dict[str, pd.Series[Any]]:
-    return {name: piece.numbers(headings) for name, headings in RATINGS.items()}
-
-
 def _hourly(
     source: Source,
     folder: str,
@@ -240,21 +230,15 @@ def read_sixty_day(source: Source, scratch: Scratch, folder: str, year: int, wan
 
 
 def _day_ahead(source: Source, scratch: Scratch, folder: str, year: int, wanted: set[str]) -> Reading:
-    """Awards, ratings, node and QSE by hour."""
+    """Awards and node by hour."""
     load_side = folder == "DAM_Load_Resources"
     awards = LOAD_AWARDS if load_side else AWARDS
 
     def values(piece: Piece) -> dict[str, pd.Series[Any]]:
-        found = {name: _awarded(piece, *headings) for name, headings in awards.items()}
-        return found | _rated(piece) | {"node": piece.texts(NODE), "qse": piece.texts(QSE)}
+        return {name: _awarded(piece, *headings) for name, headings in awards.items()} | {"node": piece.texts(NODE)}
 
-    table = Table(scratch, folder, (*AWARDS, *RATINGS), ("node", "qse"))
+    table = Table(scratch, folder, AWARDS, ["node"])
     return _hourly(source, folder, year, table, LOAD_NAME if load_side else NAME, values, wanted)
-
-
-def plans(source: Source, scratch: Scratch, year: int, wanted: set[str]) -> Reading:
-    """Ratings of resources in the current operating plan, by hour."""
-    return _hourly(source, "COP_Snapshots", year, Table(scratch, "COP_Snapshots", RATINGS), NAME, _rated, wanted)
 
 
 def point_prices(source: Source, scratch: Scratch, folder: str, year: int, points: set[str]) -> Table:
@@ -276,18 +260,13 @@ def clearing_prices(source: Source, scratch: Scratch, folder: str, year: int) ->
     return rows.pivot(index="time", columns="name", values="price").reindex(columns=list(PRODUCTS))
 
 
-SCED_OUTPUT = {
-    "SCED_Gen_Resources": ("telemeterednetoutput",),
-    "SCED_ESR_Resources": ("telemeterednetoutput",),
-    "SCED_Load_Resources": ("realpowerconsumption",),
-}
 _NO_RUNS = pd.DataFrame({"stamp": NO_TIMES, "quarter": NO_TIMES, "seconds": pd.Series([], dtype="float64")})
 
 
 def _sced(source: Source, scratch: Scratch, folder: str, year: int, wanted: set[str]) -> Reading:
-    """Telemetry, base points, ratings, real-time awards and QSE by run, and how long each run holds."""
+    """Telemetry, base points and real-time awards by run, and how long each run holds."""
     awards = REAL_TIME_AWARDS if folder == "SCED_ESR_Resources" else {}
-    table = Table(scratch, folder, ("output", "base_point", *RATINGS, *awards), ["qse"])
+    table = Table(scratch, folder, ("output", "base_point", *awards))
     autumn = autumn_day(year)
     days, seen, stamps, later = [NO_TIMES], [_NONE_SEEN], [], []
     for piece in source.pieces(folder, (year, year + 1)):
@@ -299,13 +278,11 @@ def _sced(source: Source, scratch: Scratch, folder: str, year: int, wanted: set[
         part = piece.where(mine)
         rows = rows[mine].reset_index(drop=True)
         seen.append(_seen(rows))
-        found = {
-            "output": part.numbers(SCED_OUTPUT[folder]),
-            "base_point": part.numbers(("basepoint",)),
-            **_rated(part),
-        }
-        found |= {product: _awarded(part, parts, ()) for product, parts in awards.items()}
-        rows = rows.assign(qse=part.texts(QSE), **found)
+        found = {product: _awarded(part, parts, ()) for product, parts in awards.items()}
+        output = part.numbers(
+            ("realpowerconsumption",) if folder == "SCED_Load_Resources" else ("telemeterednetoutput",)
+        )
+        rows = rows.assign(output=output, base_point=part.numbers(("basepoint",)), **found)
         # Whether the autumn day has flags is known at the end.
         later.append(rows[rows["day"] == autumn])
         usual = rows[rows["day"] != autumn]

@@ -1,20 +1,18 @@
 """A second settlement of the battery fleet in pandas: from published rows to every quarter-hour, hour, day, month and year.
 
-Written from the market reference alone, and it shares no code with the first settlement. A quantity is a frame (`Grid`): a row an interval (its start,
-UTC), a column a battery; NaN is unknown and spreads by itself. Pairing of generation and load resources is handed in. The table ``batteries`` has one row a
+Written from the market reference alone, it shares no code with the first settlement. A quantity is a frame (`Grid`): a row an interval (its start, UTC),
+a column a battery; NaN is unknown and spreads by itself. Pairs of generation and load resources are handed in. The table ``batteries`` has one row a
 battery:
 
     battery, gen_resource, load_resource, esr_resource   names, None where there is none
     charging_known   True: the load resource's consumption is the charge; with no load resource, True is the
                      user's "none": the negative part of the generation side is the charge
     load_as_only     True: the load resource counts in ancillary services only (a pair by name alone)
-
-and may have user_capacity_mw and user_energy_mwh, which win over the data where not null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +21,10 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bess_assets.second_settlement import readings
-from bess_assets.second_settlement.board import Horizon, at_points, daily_sums, leaderboards, spreads
+from bess_assets.second_settlement.board import boards, daily_sums
 from bess_assets.second_settlement.clock import HOUR, QUARTER, day_start, intervals_of, operating_days
 from bess_assets.second_settlement.readings import PRODUCTS, Reading, Table
 from bess_assets.second_settlement.source import Source, UnusableRowsError
@@ -53,9 +50,6 @@ SIDES = {
 }
 """60-day datasets in which a battery is seen, by the column of its name there."""
 
-ASSUMED_HOURS = 4.0
-"""Duration of a battery whose MWh are unknown; labelled, and in no other figure (section 8)."""
-
 USER_NODE_COLUMNS = ("battery", "settlement_point", "first_day", "last_day")
 
 
@@ -64,7 +58,7 @@ class Settlement:
     """One operating year, settled: tables of the batteries' expected intervals, of the months and of the year.
 
     Attributes:
-        leaderboard: rows in order; columns as in `board.BOARD_COLUMNS`.
+        leaderboard: a row a battery; columns as in `board.BOARD_COLUMNS`.
         leaderboard_monthly: the same by month.
         daily: battery, operating_day and the sums of `board.daily_sums`.
         quarter_hours: battery, interval_start, operating_day, quantities, prices and money of energy; no rows if not asked for.
@@ -102,21 +96,42 @@ def settle(
     Raises:
         UnusableRowsError: a file has no usable time column (names file and column), or nothing holds a day of the year.
     """
-    days, fleets, quarter_hours, hours = [], [], [pd.DataFrame()], [pd.DataFrame()]
+    days, quarter_hours, hours = [], [pd.DataFrame()], [pd.DataFrame()]
     with _read(source, year, batteries, user_nodes) as year_read:
         count = len(year_read.fleet)
         for first in range(0, max(count, 1), at_once):
-            block = _settle(year_read, year_read.fleet.iloc[first : first + at_once])
-            days.append(block.daily)
-            fleets.append(block.fleet)
+            fleet = year_read.fleet.iloc[first : first + at_once]
+            energy, services = _settle(year_read, fleet)
+            expected = [_expected(fleet, intervals_of(year, step)) for step in (QUARTER, HOUR)]
+            days.append(daily_sums(energy, services, *expected))
             if intervals:
-                quarter_hours.append(_long(block.energy, block.expected_quarters))
-                for product, grids in block.services.items():
-                    hours.append(_long(grids, block.expected_hours & grids["exists"]).assign(product=product))
+                quarter_hours.append(_long(energy, expected[0]))
+                for product, grids in services.items():
+                    hours.append(_long(grids, expected[1] & grids["exists"]).assign(product=product))
             if tell:
                 tell(min(first + at_once, count), count)
-    daily, quarters, services = (pd.concat(parts, ignore_index=True) for parts in (days, quarter_hours, hours))
-    return Settlement(*leaderboards(daily, pd.concat(fleets), year_read.horizon), daily, quarters, services)
+    daily, of_energy, of_services = (pd.concat(parts, ignore_index=True) for parts in (days, quarter_hours, hours))
+    return Settlement(*boards(daily, year_read.data_through), daily, of_energy, of_services)
+
+
+def _expected(fleet: pd.DataFrame, times: pd.DatetimeIndex) -> Grid:
+    """True in the intervals of each battery's expected days."""
+    days = operating_days(times).to_numpy()[:, None]
+    inside = (days >= fleet["first_expected"].to_numpy()) & (days <= fleet["last_expected"].to_numpy())
+    return pd.DataFrame(inside, times, fleet.index)
+
+
+def _long(grids: Mapping[str, Grid], inside: Grid) -> pd.DataFrame:
+    """A row for each battery and interval inside, by battery and time; a column a grid."""
+    kept = inside.to_numpy().T
+    positions, times = np.nonzero(kept)
+    starts = pd.DatetimeIndex(inside.index[times])
+    keys = {
+        "battery": inside.columns[positions],
+        "interval_start": starts.tz_localize("UTC"),
+        "operating_day": operating_days(starts),
+    }
+    return pd.DataFrame({**keys, **{name: grid.to_numpy().T[kept] for name, grid in grids.items()}})
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------------
@@ -128,18 +143,17 @@ class _YearRead:
 
     Attributes:
         fleet: batteries seen in the year, by battery, with the days on which each is expected.
+        data_through: the day to which the year is known.
         datasets: 60-day datasets by folder.
-        plans: ratings of the operating plans.
         user_nodes: settlement points that win over the data.
         point_prices: $/MWh of DA_prices and RT_prices.
         clearing_prices: $/MW of AS_prices and RT_AS_prices by time, a column a product.
     """
 
     year: int
-    horizon: Horizon
     fleet: pd.DataFrame
+    data_through: pd.Timestamp
     datasets: dict[str, Reading]
-    plans: Reading
     user_nodes: pd.DataFrame
     point_prices: dict[str, Table]
     clearing_prices: dict[str, pd.DataFrame]
@@ -159,35 +173,30 @@ def _read(source: Source, year: int, batteries: pd.DataFrame, user_nodes: pd.Dat
             for side, folders in SIDES.items()
             for name in folders
         }
-        horizon = _horizon(source, year, datasets)
-        fleet = _expect(fleet, horizon, datasets)
-        points = {point for reading in datasets.values() for point in reading.table.points()} | set(
-            nodes["settlement_point"]
-        )
-        at_nodes = {
+        fleet, data_through = _expect(source, year, fleet, datasets)
+        points = set(nodes["settlement_point"]).union(*(reading.table.points() for reading in datasets.values()))
+        at_points = {
             name: readings.point_prices(source, scratch, name, year, points) for name in ("DA_prices", "RT_prices")
         }
         of_products = {
             name: readings.clearing_prices(source, scratch, name, year) for name in ("AS_prices", "RT_AS_prices")
         }
-        planned = set(fleet["gen_resource"].dropna()) | set(fleet["esr_resource"].dropna())
-        plans = readings.plans(source, scratch, year, planned)
-        yield _YearRead(year, horizon, fleet, datasets, plans, nodes, at_nodes, of_products)
+        yield _YearRead(year, fleet, data_through, datasets, nodes, at_points, of_products)
 
 
 def _named(batteries: pd.DataFrame) -> pd.DataFrame:
-    """The table handed in by battery, with None for empty names and the columns that a user may leave out."""
+    """The table handed in by battery, with None for empty names."""
     fleet = batteries.set_index(pd.Index(batteries["battery"], dtype="object")).drop(columns="battery")
     for name in SIDES:
-        given = fleet[name] if name in fleet else pd.Series(None, index=fleet.index, dtype="object")
-        fleet[name] = given.astype("object").where(given.notna() & (given.astype("str").str.strip() != ""), None)
-    for name in ("user_capacity_mw", "user_energy_mwh"):
-        fleet[name] = fleet[name].astype("float64") if name in fleet else np.nan
+        given = fleet[name].astype("object")
+        fleet[name] = given.where(given.notna() & (given.astype("str").str.strip() != ""), None)
     return fleet.astype({"charging_known": "bool", "load_as_only": "bool"})
 
 
-def _horizon(source: Source, year: int, datasets: Mapping[str, Reading]) -> Horizon:
-    """First and last day of the year's 60-day data; closed if anything read holds a day after 31 December (section 11).
+def _expect(
+    source: Source, year: int, fleet: pd.DataFrame, datasets: Mapping[str, Reading]
+) -> tuple[pd.DataFrame, pd.Timestamp]:
+    """The batteries seen in the year with the days on which each is expected, and the day to which the year is known (section 11).
 
     Raises:
         UnusableRowsError: nothing holds a day of the year.
@@ -197,67 +206,38 @@ def _horizon(source: Source, year: int, datasets: Mapping[str, Reading]) -> Hori
     if inside.empty:
         raise UnusableRowsError(f"no 60-day dataset of {source} holds a day of {year}")
     closed = bool((days.dt.year > year).any()) or any(source.holds_a_day_after(name, year) for name in datasets)
-    through = pd.Timestamp(year=year, month=12, day=31) if closed else inside.max()
-    return Horizon(year, inside.min(), inside.max(), through, closed)
-
-
-def _expect(fleet: pd.DataFrame, horizon: Horizon, datasets: Mapping[str, Reading]) -> pd.DataFrame:
-    """The batteries seen in the year, with the first and last day on which each is expected (section 11)."""
+    data_through = pd.Timestamp(year=year, month=12, day=31) if closed else inside.max()
     found = []
     for side, folders in SIDES.items():
         names = fleet.loc[~fleet["load_as_only"] | (side != "load_resource"), side].dropna()
         seen = pd.concat([datasets[name].seen for name in folders])
         found.append(names.rename("name").reset_index().merge(seen, on="name"))
-        fleet[f"{side}_seen"] = fleet[side].where(fleet[side].isin(seen["name"]), None)
-    days = pd.concat(found).groupby("battery")["day"].agg(["min", "max"])
-    fleet = fleet.join(days, how="inner")
-    fleet["first_expected"] = fleet["min"].where(fleet["min"] != horizon.first_day, pd.Timestamp(horizon.year, 1, 1))
-    fleet["last_expected"] = fleet["max"].where(fleet["max"] != horizon.last_day, horizon.data_through)
-    return fleet.drop(columns=["min", "max"])
+    seen_days = pd.concat(found).groupby("battery")["day"]
+    first, last = seen_days.min(), seen_days.max()
+    expected = pd.DataFrame(
+        {
+            "first_expected": first.where(first != inside.min(), pd.Timestamp(year, 1, 1)),
+            "last_expected": last.where(last != inside.max(), data_through),
+        }
+    )
+    return fleet.join(expected, how="inner"), data_through
 
 
 # --- some batteries ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Block:
-    """Some batteries, settled.
-
-    Attributes:
-        fleet: by battery, with sizes and QSE.
-        expected_quarters: True in expected quarter-hours.
-        expected_hours: True in expected hours.
-        energy: grids of quarter-hours.
-        services: grids of hours, by product.
-        daily: a row a battery and expected day, as `board.daily_sums` has it.
-    """
-
-    fleet: pd.DataFrame
-    expected_quarters: Grid
-    expected_hours: Grid
-    energy: dict[str, Grid]
-    services: dict[str, dict[str, Grid]]
-    daily: pd.DataFrame
-
-
 class _Rows:
-    """Rows of some batteries in one dataset.
-
-    Attributes:
-        rows: the columns of the dataset and `battery`.
-        reading: the dataset.
-    """
+    """Rows of some batteries in one dataset, under the name of each; None for a battery without one."""
 
     def __init__(self, reading: Reading, names: pd.Series[Any]) -> None:
-        """The rows under the name of each battery; None for a battery without one."""
         known = names.dropna().rename("name").rename_axis("battery").reset_index()
-        self.rows = known.merge(reading.table.of(known["name"]), on="name")
-        self.reading = reading
+        self._rows = known.merge(reading.table.of(known["name"]), on="name")
         self._batteries = names.index
+        self.reading = reading
 
     def grid(self, column: str, times: pd.Series[Any] | pd.DatetimeIndex) -> Grid:
         """One column as a grid, missing where there is no row."""
-        grid = self.rows.pivot(index="time", columns="battery", values=column)
+        grid = self._rows.pivot(index="time", columns="battery", values=column)
         return grid.reindex(index=pd.DatetimeIndex(times), columns=self._batteries)
 
 
@@ -270,67 +250,31 @@ def _by_quarter(hourly: Grid, quarters: pd.DatetimeIndex) -> Grid:
     return hourly.loc[quarters.floor("h")].set_axis(quarters)
 
 
-def _settle(year: _YearRead, fleet: pd.DataFrame) -> _Block:
-    """Settle some of the batteries that were read."""
+def _settle(year: _YearRead, fleet: pd.DataFrame) -> tuple[dict[str, Grid], dict[str, dict[str, Grid]]]:
+    """Grids of energy by quarter-hour, and of each product by hour, of some of the batteries that were read."""
     quarters, hours = intervals_of(year.year, QUARTER), intervals_of(year.year, HOUR)
     rows = {name: _Rows(year.datasets[name], fleet[side]) for side, names in SIDES.items() for name in names}
-    fleet = fleet.join(_ratings(year.plans, fleet, rows)).assign(qse=_qse(rows))
-    existing = _existing(year.clearing_prices["AS_prices"], hours)
-    awards, sold = _day_ahead_awards(fleet, hours, rows, existing)
-    nodes = _nodes(hours, rows, year.user_nodes)
-    prices = _priced(year.point_prices["DA_prices"], nodes, hours)
-    energy = _energy(year, fleet, quarters, awards["energy"], nodes, at_points(prices, nodes), rows)
-    services = _services(year, hours, awards, existing, rows["SCED_ESR_Resources"])
-    expected = _expected(fleet, quarters), _expected(fleet, hours)
-    daily = daily_sums(energy, services, *expected, sold, nodes, spreads(prices))
-    # A name under which no row of the year knows the battery is none of the year's.
-    fleet = fleet.assign(**{side: fleet[f"{side}_seen"] for side in SIDES})
-    return _Block(fleet, *expected, energy, services, daily)
-
-
-def _expected(fleet: pd.DataFrame, times: pd.DatetimeIndex) -> Grid:
-    """True in the intervals of each battery's expected days."""
-    days = operating_days(times).to_numpy()[:, None]
-    inside = (days >= fleet["first_expected"].to_numpy()) & (days <= fleet["last_expected"].to_numpy())
-    return pd.DataFrame(inside, times, fleet.index)
+    awards = {product: _day_ahead_awards(product, fleet, hours, rows) for product in ("energy", *PRODUCTS)}
+    energy = _energy(year, fleet, quarters, awards["energy"], _nodes(hours, rows, year.user_nodes), rows)
+    return energy, _services(year, hours, awards, rows["SCED_ESR_Resources"])
 
 
 # --- awards and nodes -------------------------------------------------------------------------------------------------------
 
 
-def _existing(da_mcpc: pd.DataFrame, hours: pd.DatetimeIndex) -> dict[str, npt.NDArray[np.bool_]]:
-    """Hours in which energy and each product exist: ECRS from 2023-06-10, or from its first price if that is earlier (section 4)."""
-    start = min([ECRS, *da_mcpc.index[da_mcpc["ecrs"].notna()][:1]])
-    return {what: hours >= (start if what == "ecrs" else hours[0]) for what in ("energy", *PRODUCTS)}
-
-
 def _awards_in(side: _Rows, product: str, hours: pd.DatetimeIndex) -> Grid:
     """Awards of one side: 0 without a row in an hour that the dataset holds, unknown in one that it does not (section 4)."""
-    awards = side.grid(product, hours)
     rowless = side.grid("name", hours).isna() & hours.isin(side.reading.hours)[:, None]
-    return awards.mask(rowless, 0.0)
+    return side.grid(product, hours).mask(rowless, 0.0)
 
 
-def _day_ahead_awards(
-    fleet: pd.DataFrame, hours: pd.DatetimeIndex, rows: Mapping[str, _Rows], existing: Mapping[str, Any]
-) -> tuple[dict[str, Grid], Grid]:
-    """Day-ahead awards in MW, of generation and load files to 2025-12-05 and of the ESR file after (section 3).
-
-    Returns:
-        Awards of energy and of each product; and whether any of them was above 0, on either side.
-    """
-    combo = (hours < DAM_ESR)[:, None]
-    sold = pd.DataFrame(False, hours, fleet.index)
-    awards = {}
-    for product in ("energy", *PRODUCTS):
-        generation, storage = (_awards_in(rows[f"DAM_{side}_Resources"], product, hours) for side in ("Gen", "ESR"))
-        load = pd.DataFrame(0.0, hours, fleet.index)  # a load has no energy award
-        if product != "energy":
-            load = _chosen(fleet["load_resource"].isna(), load, _awards_in(rows["DAM_Load_Resources"], product, hours))
-        awards[product] = _chosen(combo, generation + load, storage)
-        some = _chosen(combo, (generation > 0) | (load > 0), storage > 0)
-        sold |= some & existing[product][:, None]
-    return awards, sold
+def _day_ahead_awards(product: str, fleet: pd.DataFrame, hours: pd.DatetimeIndex, rows: Mapping[str, _Rows]) -> Grid:
+    """Day-ahead awards in MW, of generation and load files to 2025-12-05 and of the ESR file after (section 3)."""
+    generation, storage = (_awards_in(rows[f"DAM_{side}_Resources"], product, hours) for side in ("Gen", "ESR"))
+    if product != "energy":  # a load has no energy award
+        load = _awards_in(rows["DAM_Load_Resources"], product, hours)
+        generation = generation + load.mask(np.broadcast_to(fleet["load_resource"].isna(), load.shape), 0.0)
+    return _chosen((hours < DAM_ESR)[:, None], generation, storage)
 
 
 def _nodes(hours: pd.DatetimeIndex, rows: Mapping[str, _Rows], user_nodes: pd.DataFrame) -> Grid:
@@ -345,14 +289,17 @@ def _nodes(hours: pd.DatetimeIndex, rows: Mapping[str, _Rows], user_nodes: pd.Da
     return nodes
 
 
-def _priced(table: Table, nodes: Grid, times: pd.DatetimeIndex) -> pd.DataFrame:
-    """$/MWh by interval, a column a settlement point of these batteries."""
+# --- energy -----------------------------------------------------------------------------------------------------------------
+
+
+def _at_nodes(table: Table, nodes: Grid) -> Grid:
+    """$/MWh at each battery's settlement point by interval."""
     points = pd.unique(nodes.to_numpy().ravel())
     rows = table.of({point for point in points if pd.notna(point)})
-    return rows.pivot(index="time", columns="name", values="price").reindex(times)
-
-
-# --- energy -----------------------------------------------------------------------------------------------------------------
+    prices = rows.pivot(index="time", columns="name", values="price").reindex(nodes.index)
+    columns = prices.columns.get_indexer(pd.Index(nodes.to_numpy().ravel())).reshape(nodes.shape)  # -1 without a price
+    found = np.column_stack([prices, np.full(len(prices), np.nan)])[np.arange(len(prices))[:, None], columns]
+    return pd.DataFrame(found, nodes.index, nodes.columns)
 
 
 def _means(side: _Rows, column: str, quarters: pd.DatetimeIndex) -> tuple[Grid, Grid]:
@@ -385,10 +332,9 @@ def _energy(
     quarters: pd.DatetimeIndex,
     award_mw: Grid,
     node: Grid,
-    da_price: Grid,
     rows: Mapping[str, _Rows],
 ) -> dict[str, Grid]:
-    """Quantities, prices and money of energy by quarter-hour (sections 3.1, 3.2 and 4)."""
+    """Quantities, prices and money of energy by quarter-hour (sections 3.1, 3.2 and 4); awards and nodes are by hour."""
     settled_mwh = rows["SCED_SMNE"].grid("mwh", quarters)
     generation, consumption, storage = (
         _flows(rows[f"SCED_{side}_Resources"], quarters) for side in ("Gen", "Load", "ESR")
@@ -400,8 +346,9 @@ def _energy(
     charge = _chosen(fleet["charging_known"] & ~fleet["load_as_only"], charge, np.nan)
     charge = _chosen(combo, charge, storage[1])
 
-    award_mw, node, da_price = (_by_quarter(hourly, quarters) for hourly in (award_mw, node, da_price))
-    rt_price = at_points(_priced(year.point_prices["RT_prices"], node, quarters), node)
+    da_price = _by_quarter(_at_nodes(year.point_prices["DA_prices"], node), quarters)
+    award_mw, node = _by_quarter(award_mw, quarters), _by_quarter(node, quarters)
+    rt_price = _at_nodes(year.point_prices["RT_prices"], node)
     da_usd = award_mw / 4 * da_price
     rt_metered_usd = (discharge - charge) * rt_price
     rt_da_offset_usd = -award_mw / 4 * rt_price
@@ -418,7 +365,6 @@ def _energy(
         "rt_metered_usd": rt_metered_usd,
         "rt_da_offset_usd": rt_da_offset_usd,
         "energy_usd": da_usd + rt_usd,
-        "combo": pd.DataFrame(np.broadcast_to(combo, node.shape), quarters, node.columns),
     }
 
 
@@ -426,10 +372,11 @@ def _energy(
 
 
 def _services(
-    year: _YearRead, hours: pd.DatetimeIndex, awards: Mapping[str, Grid], existing: Mapping[str, Any], storage: _Rows
+    year: _YearRead, hours: pd.DatetimeIndex, awards: Mapping[str, Grid], storage: _Rows
 ) -> dict[str, dict[str, Grid]]:
     """Awards, prices and money of each product by hour (sections 3.1, 3.2 and 4), missing before it exists."""
     da_mcpc, rt_mcpc = (year.clearing_prices[name] for name in ("AS_prices", "RT_AS_prices"))
+    ecrs_start = min([ECRS, *da_mcpc.index[da_mcpc["ecrs"].notna()][:1]])
     quarters = intervals_of(year.year, QUARTER)
     rtc = (hours >= RTC)[:, None]
     services = {}
@@ -449,74 +396,7 @@ def _services(
             "rt_usd": rt_usd,
             "revenue_usd": _chosen(rtc, da_usd + rt_usd, da_usd),
         }
-        there = pd.DataFrame(np.broadcast_to(existing[product][:, None], award_mw.shape), hours, award_mw.columns)
+        exists = (hours >= ecrs_start) | (product != "ecrs")
+        there = pd.DataFrame(np.broadcast_to(exists[:, None], award_mw.shape), hours, award_mw.columns)
         services[product] = {"exists": there, **{name: grid.where(there) for name, grid in grids.items()}}
     return services
-
-
-# --- sizes and names ---------------------------------------------------------------------------------------------------------
-
-
-def _largest(sides: Sequence[_Rows], column: str) -> pd.Series[Any]:
-    """By battery the 24th largest hourly value, or the largest where fewer than 24 hours are above 0 (section 11)."""
-    rows = pd.concat([side.rows[["battery", "time", column]] for side in sides])
-    rows = rows[rows[column] > 0]
-    hourly = rows.groupby(["battery", rows["time"].dt.floor("h")])[column].max()
-    top = hourly.groupby(level=0).nlargest(24).groupby(level=0)
-    return top.min().where(top.size() == 24, top.max())
-
-
-def _ratings(plans: Reading, fleet: pd.DataFrame, rows: Mapping[str, _Rows]) -> pd.DataFrame:
-    """Capacity, MWh and duration of each battery, and where they come from (section 11)."""
-    planned = [_Rows(plans, fleet[side]) for side in ("gen_resource", "esr_resource")]
-    paired = ~fleet["load_as_only"]
-    found = {
-        "user": fleet["user_capacity_mw"],
-        "dam": _largest([rows["DAM_Gen_Resources"], rows["DAM_ESR_Resources"]], "hsl"),
-        "sced": _largest([rows["SCED_Gen_Resources"], rows["SCED_ESR_Resources"]], "hsl"),
-        "cop": _largest(planned, "hsl"),
-        "load": _largest([rows["DAM_Load_Resources"]], "max_consumption").reindex(fleet.index).where(paired),
-        "load_sced": _largest([rows["SCED_Load_Resources"]], "max_consumption").reindex(fleet.index).where(paired),
-    }
-    capacities = pd.DataFrame(found, index=fleet.index, dtype="float64")
-    energies = [_largest([rows["SCED_ESR_Resources"]], "max_soc"), _largest(planned, "max_soc")]
-    ratings = pd.DataFrame(index=fleet.index)
-    ratings["capacity_mw"] = capacities.bfill(axis=1).iloc[:, 0]
-    known = capacities.notna()
-    ratings["capacity_source"] = (
-        known.rename(columns={"load_sced": "load"}).idxmax(axis=1).where(known.any(axis=1), None)
-    )
-    ratings["energy_mwh"] = fleet["user_energy_mwh"]
-    for energy in energies:
-        ratings["energy_mwh"] = ratings["energy_mwh"].fillna(energy)
-    duration = ratings["energy_mwh"] / ratings["capacity_mw"]
-    ratings["duration_hours"] = duration.fillna(ASSUMED_HOURS)
-    given = np.where(fleet["user_energy_mwh"].notna(), "user", "ercot")
-    ratings["duration_source"] = np.where(duration.isna(), "assumed", given)
-    return ratings
-
-
-def _qse(rows: Mapping[str, _Rows]) -> pd.Series[Any]:
-    """The QSE of the battery's last day-ahead row that names one, else of its last SCED row."""
-    named = [
-        pd.concat([rows[f"{market}_{side}_Resources"].rows for side in ("Gen", "ESR")]).dropna(subset="qse")
-        for market in ("DAM", "SCED")
-    ]
-    day_ahead, sced = (some.sort_values("time", kind="stable").groupby("battery")["qse"].last() for some in named)
-    return day_ahead.combine_first(sced)
-
-
-# --- tables of every interval ------------------------------------------------------------------------------------------------
-
-
-def _long(grids: Mapping[str, Grid], inside: Grid) -> pd.DataFrame:
-    """A row for each battery and interval inside, by battery and time; a column a grid."""
-    kept = inside.to_numpy().T
-    positions, times = np.nonzero(kept)
-    starts = pd.DatetimeIndex(inside.index[times])
-    keys = {
-        "battery": inside.columns[positions],
-        "interval_start": starts.tz_localize("UTC"),
-        "operating_day": operating_days(starts),
-    }
-    return pd.DataFrame({**keys, **{name: grid.to_numpy().T[kept] for name, grid in grids.items()}})

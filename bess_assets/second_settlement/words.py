@@ -1,12 +1,14 @@
 """A comparison of the second settlement with the results, in words, as table rows and as JSON."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from bess_assets.second_settlement.compare import EXACT_USD, FAILING_SHARE, SHOWN_USD, BatteryDifference, Comparison
+import pandas as pd
+
+from bess_assets.second_settlement.compare import COLUMNS as FIGURES
+from bess_assets.second_settlement.compare import EXACT_USD, FAILING_SHARE, SHOWN_USD, Comparison
 from bess_assets.text import Column, decimals, number
 
-COLUMNS = ("battery", "month", "column", "results_usd", "reports_usd", "difference_usd", "battery_share", "fails")
+COLUMNS = FIGURES[:-1]
 """Columns of `differences`."""
 WORST = (
     Column("battery", "battery"),
@@ -32,9 +34,9 @@ def verdict(comparison: Comparison) -> str:
             f"the largest difference is {c.worst_usd:.1g} $)"
         )
     else:
-        failing = sum(battery.fails for battery in c.differing)
-        text = f"{len(c.differing)} of {batteries} differ by over {SHOWN_USD} $ or in what is known, "
-        text += f"{failing} of them by over {FAILING_SHARE:.1%} of their revenue; the largest difference of one figure is {c.worst_usd:,.2f} $"
+        differing = c.differing.drop_duplicates("battery")
+        text = f"{len(differing)} of {batteries} differ by over {SHOWN_USD} $ or in what is known, "
+        text += f"{differing['fails'].sum()} of them by over {FAILING_SHARE:.1%} of their revenue; the largest difference of one figure is {c.worst_usd:,.2f} $"
     if c.problems:
         text += f"; {len(c.problems)} {'file' if len(c.problems) == 1 else 'files'} could not be read"
     return f"{c.year}, results against reports: {text}."
@@ -46,20 +48,20 @@ def reports_read(comparison: Comparison) -> str:
     return f"{c.reports:,} reports, {c.copies:,} copies of others left out, {c.others:,} CSVs of datasets that no figure needs; {c.seconds:.0f} s."
 
 
-def _figures(battery: BatteryDifference) -> Iterator[dict[str, Any]]:
-    for f in battery.figures:
-        values = battery.battery, f.month, f.column, f.results_usd, f.reports_usd, f.usd, battery.share, battery.fails
-        yield dict(zip(COLUMNS, values, strict=True))
+def _records(figures: pd.DataFrame) -> list[dict[str, Any]]:
+    known = figures.astype("object").where(figures.notna(), None)
+    return [dict(zip(known.columns, row, strict=True)) for row in known.itertuples(index=False)]
 
 
 def differences(comparison: Comparison) -> list[dict[str, Any]]:
     """A row for each figure of the batteries that differ, with `COLUMNS`."""
-    return [row for battery in comparison.differing for row in _figures(battery)]
+    return _records(comparison.differing[list(COLUMNS)])
 
 
 def worst(comparison: Comparison) -> list[dict[str, Any]]:
     """A row for each battery that differs: its worst figure, with how much its year differs and in how many figures."""
-    return [next(_figures(b)) | {"year_usd": b.usd, "figures": len(b.figures)} for b in comparison.differing]
+    figures = comparison.differing.groupby("battery")["column"].transform("size")
+    return _records(comparison.differing.assign(figures=figures).drop_duplicates("battery"))
 
 
 def as_record(comparison: Comparison) -> dict[str, Any]:

@@ -16,11 +16,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bess_assets.simulator.calendar import Bools, Floats, Ints, Moments, Year
-from bess_assets.simulator.fleet import ECRS, PRODUCTS
+from bess_assets.simulator.fleet import COP_SOC, ECRS, PRODUCTS
 from bess_assets.simulator.layouts import CAMEL_CASE, TIME_COLUMNS, camel_case, rollup_headings
-from bess_assets.simulator.market_model import splits_rrs
+from bess_assets.simulator.market_model import rounded, splits_rrs
 from bess_assets.simulator.publish import CUT, PRICES, STAMPED
-from bess_assets.simulator.real_size import ABSENT, BLANK, RealSizeYear, Telemetry
+from bess_assets.simulator.real_size import RealSizeYear
 from bess_assets.simulator.rollup_files import RollupFiles
 
 GROUP_ROWS = 1_000_000
@@ -206,47 +206,44 @@ class _Datasets:
         self.market = market
         size, batteries = market.size, market.batteries
         self.count = len(batteries)
-        self.names = market.names
         self.storage: Values = {
             "qse": [battery.qse for battery in batteries],
-            "name": self.names,
+            "name": market.names,
             "kind": ["ESR"] * self.count,
         }
-        with_load = [] if market.single_model else [(n, b.load) for n, b in enumerate(batteries) if b.load is not None]
-        self.loads = [load for _, load in with_load]
-        self.with_load = np.array([n for n, _ in with_load], dtype=np.int64)
-        self.in_generation = slice(0, 0 if market.single_model else self.count)
+        combo = not market.single_model
+        self.with_load = np.array([n for n, b in enumerate(batteries) if combo and b.load is not None], dtype=np.int64)
+        own_loads = [batteries[n].load or "" for n in self.with_load]
+        self.in_generation = slice(0, self.count if combo else 0)
         """The batteries that are generation resources."""
         self.others = max(size.generation - self.in_generation.stop, 1)
         self.running = max(size.running - self.in_generation.stop, 1)
-        decoys = [] if market.single_model else list(market.decoys)
-        self.other_loads = [load.name for load in decoys]
-        self.other_loads += [f"PLANT{n:04d}_LD1" for n in range(max(size.load - len(self.loads) - len(decoys), 1))]
-        self.consuming = max(size.consuming - len(self.loads), len(decoys) + 1)
+        decoys = list(market.decoys) if combo else []
+        plants = max(size.load - len(own_loads) - len(decoys), 1)
+        self.consuming = len(own_loads) + max(size.consuming - len(own_loads), len(decoys) + 1)
         rng = market.chance("others")
-        self.kinds = [_KINDS[n % 5] for n in range(self.others)]
-        self.other_names = [f"UNIT{n:04d}_{kind}1" for n, kind in enumerate(self.kinds)]
-        self.other_tenths = rng.integers(50, 6000, self.others)
-        self.other_nodes = rng.integers(len(market.nodes), len(market.da_points), self.others)
-        self.load_mw = np.r_[
-            [load.capacity_mw for load in decoys], np.round(rng.uniform(1, 60, len(self.other_loads) - len(decoys)), 1)
-        ]
-        self.sizes = np.array([round(batteries[n].capacity_mw * 1.02, 1) for n in self.with_load])
+        kinds = [_KINDS[n % 5] for n in range(self.others)]
+        self.kinds = ["PWRSTR"] * self.in_generation.stop + kinds
+        self.generators = [f"UNIT{n:04d}_{kind}1" for n, kind in enumerate(kinds)]
+        self.generator_mw = rng.integers(50, 6000, self.others) / 10.0
+        self.nodes = rng.integers(market.node_column.max() + 1, len(market.da_points), self.others)
+        self.loads = [*own_loads, *(load.name for load in decoys), *(f"PLANT{n:04d}_LD1" for n in range(plants))]
+        own_mw = [round(batteries[n].capacity_mw * 1.02, 1) for n in self.with_load]
+        self.load_mw = np.r_[own_mw, [load.capacity_mw for load in decoys], rounded(rng.uniform(1, 60, plants), 1)]
 
     def all(self) -> list[_Dataset]:
         """All datasets of the year, the longest to write first."""
         market = self.market
         hours, quarters, runs = market.hours, market.quarters, market.runs
-        loads = len(self.loads) + len(self.other_loads)
         found = [
             _Dataset("SCED_ESR_Resources", runs, self.count, self._sced_esr),
             _Dataset("SCED_Gen_Resources", runs, self.count + self.running, self._sced_gen),
-            _Dataset("SCED_Load_Resources", runs, len(self.loads) + self.consuming, self._sced_load),
+            _Dataset("SCED_Load_Resources", runs, self.consuming, self._sced_load),
             _Dataset("DAM_Gen_Resources", hours, self.in_generation.stop + self.others, self._dam_gen),
             _Dataset("RT_prices", quarters, len(market.points), self._rt_prices),
-            _Dataset("COP_Snapshots", hours, self.count + self.others + loads, self._plans),
+            _Dataset("COP_Snapshots", hours, self.count + self.others + len(self.loads), self._plans),
             _Dataset("DA_prices", hours, len(market.da_points), self._da_prices),
-            _Dataset("DAM_Load_Resources", hours, loads, self._dam_load),
+            _Dataset("DAM_Load_Resources", hours, len(self.loads), self._dam_load),
             _Dataset("DAM_ESR_Resources", hours, self.count, self._dam_esr),
             _Dataset("AS_prices", hours, len(PRODUCTS), self._as_prices),
             _Dataset("RT_AS_prices", quarters, len(PRODUCTS), self._rt_as_prices),
@@ -257,147 +254,150 @@ class _Datasets:
 
     def _rt_prices(self, here: slice) -> tuple[Values, None]:
         names, kinds = zip(*self.market.points, strict=True)
-        return {"name": [*names], "kind": [*kinds], "price": self.market.rt_block(here.start, here.stop)}, None
+        return {"name": [*names], "kind": [*kinds], "price": self.market.rt_price(here)}, None
 
     def _da_prices(self, here: slice) -> tuple[Values, None]:
         return {"name": self.market.da_points, "price": self.market.da_price[here]}, None
 
     def _as_prices(self, here: slice) -> tuple[Values, Bools]:
-        price = np.stack([self.market.market.as_price[product][here] for product in PRODUCTS], axis=1)
         there = (self.market.hours[here, None] >= ECRS.start) | (np.array(PRODUCTS) != "ecrs")
-        return {"name": [product.upper() for product in PRODUCTS], "price": price}, there
+        return _by_product(self.market.market.as_price, here), there
 
     def _rt_as_prices(self, here: slice) -> tuple[Values, None]:
-        price = np.stack([self.market.market.rt_as_price[product][here] for product in PRODUCTS], axis=1)
-        return {"name": [product.upper() for product in PRODUCTS], "price": price}, None
+        return _by_product(self.market.market.rt_as_price, here), None
+
+    def _day_ahead(self, leg: str, here: slice, own: slice | Ints, others: Floats) -> dict[str, npt.NDArray[Any]]:
+        """Day-ahead awards of batteries on one side, and of the others beside them."""
+        found = {
+            product: _beside(np.nan_to_num(self.market.did[f"{leg}_{product}"][here][:, own]), others)
+            for product in PRODUCTS
+        }
+        return {**found, "rrspfr": found["rrs"], "ecrssd": found["ecrs"], "rrs": np.array(0.0)}
 
     def _dam_gen(self, here: slice) -> tuple[Values, Bools]:
         market, own = self.market, self.in_generation
         rng = market.chance("dam gen", str(here.start))
         shape = (here.stop - here.start, self.others)
-        energy = rng.integers(0, 1 + self.other_tenths, shape)
         # A plant sells all services now and then.
-        services = (rng.random(shape, dtype=np.float32) < 0.1) * np.round(self.other_tenths / 20.0)
-        nodes = _beside(market.node_column[here, own], self.other_nodes)
-        awards = {product: _beside(market.gen_tenths[product][here, own] / 10.0, services) for product in PRODUCTS}
+        services = (rng.random(shape) < 0.1) * np.round(self.generator_mw / 2.0)
+        nodes = _beside(market.node_column[here, own], self.nodes)
         return {
-            "name": self.names[own] + self.other_names,
-            "kind": ["PWRSTR"] * own.stop + self.kinds,
+            "name": market.names[own] + self.generators,
+            "kind": self.kinds,
             "node": (nodes, market.da_points),
-            "hsl": _beside(market.limit_tenths[here, own], self.other_tenths) / 10.0,
-            "awarded": _beside(market.energy_tenths[here, own], energy) / 10.0,
+            "hsl": _beside(market.did["high_limit_mw"][here, own], self.generator_mw),
+            "awarded": _beside(
+                np.nan_to_num(market.did["energy_award_mw"][here, own]),
+                rounded(self.generator_mw * rng.random(shape), 1),
+            ),
             "energy_price": np.take_along_axis(market.da_price[here], nodes, axis=1),
-            **awards,
-            "rrs": 0.0,
-            "rrspfr": awards["rrs"],
-            "ecrssd": awards["ecrs"],
-        }, _present(market.exists[here, own], self.others)
+            **self._day_ahead("gen", here, own, services),
+        }, _present(market.did["exists"][here, own], self.others)
 
     def _dam_load(self, here: slice) -> tuple[Values, Bools]:
-        market, own = self.market, self.with_load
-        others = len(self.other_loads)
-        awards = {
-            product: _beside(market.load_tenths[product][here][:, own] / 10.0, np.zeros(others)) for product in PRODUCTS
-        }
+        own, others = self.with_load, len(self.loads) - len(self.with_load)
         return {
-            "name": [*self.loads, *self.other_loads],
-            "max_power": np.r_[self.sizes, self.load_mw],
-            **awards,
-            "rrspfr": awards["rrs"],
-            "rrsufr": np.r_[np.zeros(len(own)), np.round(0.3 * self.load_mw, 1)],
-            "ecrssd": awards["ecrs"],
-        }, _present(market.exists[here][:, own], others)
+            "name": self.loads,
+            "max_power": self.load_mw,
+            **self._day_ahead("load", here, own, np.zeros(others)),
+            "rrsufr": np.r_[np.zeros(len(own)), rounded(0.3 * self.load_mw[len(own) :], 1)],
+        }, _present(self.market.did["exists"][here][:, own], others)
 
     def _dam_esr(self, here: slice) -> tuple[Values, Bools]:
-        market = self.market
-        nodes, limit = market.node_column[here], market.limit_tenths[here] / 10.0
-        awards = {product: market.gen_tenths[product][here] / 10.0 for product in PRODUCTS}
+        market, every = self.market, slice(None)
+        nodes, limit = market.node_column[here], market.did["high_limit_mw"][here]
+        sides = [self._day_ahead(leg, here, every, np.zeros(0)) for leg in ("gen", "load")]
         return {
             **self.storage,
             "lsl": -limit,
             "hsl": limit,
-            "awarded": market.energy_tenths[here] / 10.0,
-            "node": (nodes, list(market.nodes)),
+            "awarded": np.nan_to_num(market.did["energy_award_mw"][here]),
+            "node": (nodes, market.da_points),
             "energy_price": np.take_along_axis(market.da_price[here], nodes, axis=1),
-            **awards,
-            "rrspfr": awards["rrs"],
-            "ecrssd": awards["ecrs"],
-        }, market.exists[here]
+            **{product: rounded(sides[0][product] + sides[1][product], 1) for product in sides[0]},
+        }, market.did["exists"][here]
 
     def _sced_gen(self, here: slice) -> tuple[Values, Bools]:
         market = self.market
         hour = market.run_quarter[here] // 4
         rng = market.chance("sced gen", str(here.start))
-        limit = self.other_tenths[: self.running]
-        level = rng.integers(0, 1 + limit, (int(hour[-1] - hour[0]) + 1, self.running))[hour - hour[0]]
-        output = (100 * level + rng.integers(-200, 200, level.shape)) / 1000.0
+        limit = self.generator_mw[: self.running]
+        level = rounded(limit * rng.random((int(hour[-1] - hour[0]) + 1, self.running)), 1)[hour - hour[0]]
+        output, base_point, there = market.telemetry(here, load=False)
         step = np.arange(self.count + self.running)
         return {
-            "name": [*self.names, *self.other_names[: self.running]],
-            "kind": ["PWRSTR"] * self.count + self.kinds[: self.running],
-            "base_point": _beside(market.output.base_tenths[here], level) / 10.0,
-            "hsl": _beside(market.limit_tenths[hour], limit) / 10.0,
+            "name": [*market.names, *self.generators[: self.running]],
+            "kind": self.kinds[: self.count + self.running],
+            "base_point": _beside(base_point, level),
+            "hsl": _beside(market.did["high_limit_mw"][hour], limit),
             "AS_RRS": step % 7 * 1.5,
             "AS_NSRS": step % 5 * 2.5,
             "AS_ECRS": step % 3 * 2.0,
-            "net_output": _beside(_megawatts(market.output, here), output),
-        }, _present(market.output.thousandths[here] != ABSENT, self.running)
+            "net_output": _beside(output, rounded(level + rng.uniform(-0.2, 0.2, level.shape), 3)),
+        }, _present(there, self.running)
 
     def _sced_load(self, here: slice) -> tuple[Values, Bools]:
-        own, taken = self.with_load, self.market.consumption
+        own = self.with_load
         rng = self.market.chance("sced load", str(here.start))
-        size = self.load_mw[: self.consuming]
-        limits = np.r_[self.sizes, size]
-        drawn = np.round(size * rng.uniform(0.7, 0.9, (here.stop - here.start, self.consuming)), 2)
+        limits = self.load_mw[: self.consuming]
+        size = limits[len(own) :]
+        taken, base_point, there = self.market.telemetry(here, load=True)
+        drawn = rounded(size * rng.uniform(0.7, 0.9, (len(taken), len(size))), 2)
         return {
-            "name": [*self.loads, *self.other_loads[: self.consuming]],
-            "real_power": _beside(_megawatts(taken, here)[:, own], drawn),
-            "base_point": _beside(taken.base_tenths[here][:, own] / 10.0, np.zeros(self.consuming)),
+            "name": self.loads[: self.consuming],
+            "real_power": _beside(taken[:, own], drawn),
+            "base_point": _beside(base_point[:, own], np.zeros(len(size))),
             "max_power": limits,
             "HDL": limits,
             "HASL": limits,
-        }, _present(taken.thousandths[here][:, own] != ABSENT, self.consuming)
+        }, _present(there[:, own], len(size))
 
     def _sced_esr(self, here: slice) -> tuple[Values, Bools]:
         market = self.market
         quarter = market.run_quarter[here]
-        hour = quarter // 4
-        limit = market.limit_tenths[hour] / 10.0
-        tenths: dict[str, npt.NDArray[Any]] = {product: market.rt_tenths[product][quarter] for product in PRODUCTS}
-        splits = np.array([splits_rrs(battery) for battery in market.batteries])
-        tenths["rrsffr"] = np.where(splits, (tenths["rrs"].astype(np.int32) * 4) // 10, 0)
-        tenths["rrspfr"] = tenths["rrs"] - tenths["rrsffr"]
-        # No award is a blank.
-        awards: Values = {name: np.where(found == 0, np.nan, found / 10.0) for name, found in tenths.items()}
+        limit, running = (market.did[column][quarter // 4] for column in ("high_limit_mw", "running"))
+        output, base_point, there = market.telemetry(here, load=False)
+        awards = {product: market.did[f"rt_{product}"][quarter] for product in PRODUCTS}
+        fast = rounded(awards["rrs"] * 0.4 * [splits_rrs(battery) for battery in market.batteries], 1)
         return {
             **self.storage,
             "hsl": limit,
             "lsl": -limit,
             "status": (limit == 0.0, ["ON", "OUT"]),
-            "base_point": market.output.base_tenths[here] / 10.0,
-            "net_output": _megawatts(market.output, here),
-            "soc": np.round(market.soc_mwh[quarter].astype(np.float64), 1),
-            "max_soc": np.where(market.running[hour], market.energy, 0.0),
+            "base_point": base_point,
+            "net_output": output,
+            "soc": rounded(market.did["soc_mwh"][quarter], 1),
+            "max_soc": np.where(running, [battery.energy_mwh for battery in market.batteries], 0.0),
             **awards,
+            "rrspfr": rounded(awards["rrs"] - fast, 1),
+            "rrsffr": fast,
             "rrsufr": np.nan,
-        }, market.output.thousandths[here] != ABSENT
+        }, there
 
     def _plans(self, here: slice) -> tuple[Values, Bools]:
         market = self.market
-        limits = np.r_[self.other_tenths / 10.0, self.sizes, self.load_mw]
-        known = market.planned_energy_hours[here]
+        limits = np.r_[self.generator_mw, self.load_mw]
+        running = market.did["running"][here]
+        energy = np.array([battery.energy_mwh for battery in market.batteries])
+        known = running & (market.hours[here, None] >= COP_SOC.start)
 
-        def energy(values: Floats | float) -> npt.NDArray[Any]:
+        def of_batteries(values: Floats | float) -> npt.NDArray[Any]:
             return _beside(np.where(known, values, np.nan), np.full(len(limits), np.nan))
 
         return {
-            "name": [*self.names, *self.other_names, *self.loads, *self.other_loads],
-            "status": (_beside(~market.running[here], np.zeros(len(limits), dtype=bool)), ["ON", "OUT"]),
-            "hsl": _beside(market.limit_tenths[here] / 10.0, limits),
-            "min_soc": energy(0.0),
-            "max_soc": energy(market.energy),
-            "planned_soc": energy(np.round(0.5 * market.energy, 1)),
-        }, _present(market.exists[here], len(limits))
+            "name": [*market.names, *self.generators, *self.loads],
+            "status": (_beside(~running, np.zeros(len(limits), dtype=bool)), ["ON", "OUT"]),
+            "hsl": _beside(market.did["high_limit_mw"][here], limits),
+            "min_soc": of_batteries(0.0),
+            "max_soc": of_batteries(energy),
+            "planned_soc": of_batteries(rounded(0.5 * energy, 1)),
+        }, _present(market.did["exists"][here], len(limits))
+
+
+def _by_product(prices: Mapping[str, Floats], here: slice) -> Values:
+    """Clearing prices of some moments, a column a product."""
+    price = np.stack([prices[product][here] for product in PRODUCTS], axis=1)
+    return {"name": [product.upper() for product in PRODUCTS], "price": price}
 
 
 def _beside(of_batteries: npt.NDArray[Any], of_others: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -409,9 +409,3 @@ def _beside(of_batteries: npt.NDArray[Any], of_others: npt.NDArray[Any]) -> npt.
 def _present(exists: Bools, others: int) -> Bools:
     """Presence of batteries, and of the others, which are always there."""
     return _beside(exists, np.ones(others, dtype=bool))
-
-
-def _megawatts(telemetry: Telemetry, runs: slice) -> Floats:
-    """Telemetered MW as published, NaN where blank or absent."""
-    values = telemetry.thousandths[runs]
-    return np.where(values <= BLANK, np.nan, values / 1000.0)

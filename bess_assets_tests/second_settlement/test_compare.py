@@ -16,13 +16,12 @@ from click.testing import CliRunner, Result
 
 from bess_assets.cli import main
 from bess_assets.cli.state import comparison_lines
-from bess_assets.second_settlement import compare
-from bess_assets.second_settlement.compare import REVENUE, Comparison, compare_reports, handed_in
+from bess_assets.second_settlement.compare import REVENUE, Comparison, compare_reports, differences, handed_in
 from bess_assets.second_settlement.csv_reports import ReportFolder
 from bess_assets.second_settlement.settlement import settle
 from bess_assets.second_settlement.words import COLUMNS
 from bess_assets.settings import Settings, load_settings
-from bess_assets_tests.second_settlement.small_reports import YEAR, market, write
+from bess_assets_tests.second_settlement.small_reports import PAIR, YEAR, market, write
 
 DAY = "01/02/2022"
 DAM_GEN = "60d_DAM_Gen_Resource_Data"
@@ -37,7 +36,8 @@ def board(**changes: float | None) -> pd.DataFrame:
 
 
 def test_equal_boards_have_no_difference() -> None:
-    assert compare._differences(board(), board()) == ((), 40, 0.0)
+    found, figures, worst = differences(board(), board())
+    assert (len(found), figures, worst) == (0, 40, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -48,45 +48,45 @@ def test_equal_boards_have_no_difference() -> None:
 def test_a_battery_is_shown_over_a_cent_and_fails_over_a_thousandth_of_its_years_revenue(
     usd: float, shown: bool, fails: bool
 ) -> None:
-    found, _, worst = compare._differences(board(), board(as_rrs_usd=200.0 + usd))
+    found, _, worst = differences(board(), board(as_rrs_usd=200.0 + usd))
     assert worst == pytest.approx(usd)
-    assert [(b.battery, b.fails) for b in found] == ([("OAK", fails)] if shown else [])
-    if shown:
-        (figure,) = found[0].figures
-        assert (figure.month, figure.column, figure.results_usd) == (2, "as_rrs_usd", 200.0)
-        assert figure.reports_usd == pytest.approx(200.0 + usd)
-        assert found[0].share == pytest.approx(usd / (2800 + usd))
+    assert found[["battery", "fails"]].to_numpy().tolist() == ([["OAK", fails]] if shown else [])
+    for figure in found.to_dict("records"):
+        assert (figure["month"], figure["column"], figure["results_usd"]) == (2, "as_rrs_usd", 200.0)
+        assert figure["reports_usd"] == pytest.approx(200.0 + usd)
+        assert figure["battery_share"] == pytest.approx(usd / (2800 + usd))
 
 
 def test_the_differences_of_a_years_months_add_up_and_do_not_cancel() -> None:
     again = board(as_rrs_usd=202.0)
     again.loc[2, "as_rrs_usd"] = 198.0
-    ((oak,), _, worst) = compare._differences(board(), again)
-    assert (oak.usd, worst, oak.fails) == (4.0, 2.0, True)
+    found, _, worst = differences(board(), again)
+    assert (set(found["battery"]), set(found["year_usd"]), worst, found["fails"].all()) == ({"OAK"}, {4.0}, 2.0, True)
 
 
 @pytest.mark.parametrize(("results", "reports"), [(200.0, None), (None, 200.0), (0.0, None)])
 def test_known_against_unknown_is_a_difference_whatever_the_amount(
     results: float | None, reports: float | None
 ) -> None:
-    ((oak,), _, _) = compare._differences(board(as_ecrs_usd=results), board(as_ecrs_usd=reports))
-    assert oak.one_side_unknown
-    assert [(f.column, f.results_usd, f.reports_usd) for f in oak.figures] == [("as_ecrs_usd", results, reports)]
-    assert oak.fails == bool(results or reports)
+    found, _, _ = differences(board(as_ecrs_usd=results), board(as_ecrs_usd=reports))
+    (figure,) = found.astype("object").where(found.notna(), None).to_dict("records")
+    assert (figure["battery"], figure["column"]) == ("OAK", "as_ecrs_usd")
+    assert (figure["results_usd"], figure["reports_usd"]) == (results, reports)
+    assert figure["fails"] == bool(results or reports)
 
 
 def test_unknown_on_both_sides_is_no_difference() -> None:
-    assert compare._differences(board(as_ecrs_usd=None), board(as_ecrs_usd=None))[0] == ()
+    assert differences(board(as_ecrs_usd=None), board(as_ecrs_usd=None))[0].empty
 
 
 def test_a_month_that_only_one_side_has_is_a_difference() -> None:
-    ((oak,), _, _) = compare._differences(board(), board().iloc[:3])
-    assert {f.month for f in oak.figures} == {2}
-    assert all(f.reports_usd is None for f in oak.figures)
-    assert oak.fails
+    found, _, _ = differences(board(), board().iloc[:3])
+    assert (set(found["battery"]), set(found["month"]), len(found)) == ({"OAK"}, {2}, len(REVENUE))
+    assert found["reports_usd"].isna().all()
+    assert found["fails"].all()
 
 
-def test_the_second_settlement_takes_a_users_sizes_and_what_the_registry_says_of_pairs() -> None:
+def test_the_second_settlement_takes_what_the_registry_says_of_pairs() -> None:
     registry = pd.DataFrame(
         {
             "battery": ["A", "B"],
@@ -95,17 +95,11 @@ def test_the_second_settlement_takes_a_users_sizes_and_what_the_registry_says_of
             "esr_resource": [None, None],
             "charging": ["unknown", "generation"],
             "pair_status": ["name_only", "none"],
-            "capacity_mw": [10.0, 20.0],
-            "capacity_source": ["user", "dam"],
-            "energy_mwh": [15.0, 30.0],
-            "energy_source": ["cop", "user"],
         }
     )
     batteries = handed_in(registry)
     assert batteries["charging_known"].tolist() == [False, True]
     assert batteries["load_as_only"].tolist() == [True, False]
-    assert batteries["user_capacity_mw"].fillna(-1).tolist() == [10.0, -1]
-    assert batteries["user_energy_mwh"].fillna(-1).tolist() == [-1, 30.0]
 
 
 @pytest.fixture(scope="module")
@@ -113,20 +107,7 @@ def agreeing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with one day of reports, and results that agree with them."""
     settings = load_settings(tmp_path_factory.mktemp("agreeing"), {})
     write(settings.reports, market(DAY))
-    registry = pd.DataFrame(
-        {
-            "battery": ["OAK"],
-            "gen_resource": ["OAK_BESS1"],
-            "load_resource": ["OAK_LD1"],
-            "esr_resource": [None],
-            "charging": ["load"],
-            "pair_status": ["confirmed"],
-            "capacity_mw": [10.0],
-            "capacity_source": ["dam"],
-            "energy_mwh": [None],
-            "energy_source": [None],
-        }
-    )
+    registry = PAIR.assign(charging="load", pair_status="confirmed")
     months = settle(ReportFolder(settings.reports, YEAR), YEAR, handed_in(registry)).leaderboard_monthly
     for name, table in (("bess_registry", registry), ("leaderboard_monthly", months)):
         path = settings.results / name / f"{YEAR}.parquet"
@@ -204,11 +185,10 @@ def test_a_users_node_holds_on_its_days(home: Settings) -> None:
     table.write_text("\n".join(lines), encoding="utf-8")
     prices = market(DAY)["DAMSPNP4190"].assign(SettlementPoint="ELSEWHERE", SettlementPointPrice=35)
     write(home.reports, {"elsewhere": prices})
-    (oak,) = compare_reports(replace(home, registry_csv=table), YEAR).differing
+    oak = compare_reports(replace(home, registry_csv=table), YEAR).differing
     # Day-ahead there is 5 $ dearer, and real time is not priced, so that no leg counts.
-    assert {(f.column, f.reports_usd) for f in oak.figures} == {
-        (column, None) for column in ("da_energy_usd", "rt_energy_usd", "energy_usd", "total_usd")
-    }
+    assert sorted(oak["column"]) == ["da_energy_usd", "energy_usd", "rt_energy_usd", "total_usd"]
+    assert oak["reports_usd"].isna().all()
 
 
 def test_what_the_user_can_put_right_exits_with_2(home: Settings) -> None:
@@ -225,7 +205,7 @@ def test_what_the_user_can_put_right_exits_with_2(home: Settings) -> None:
 
 def test_no_file_name_steers_the_terminal() -> None:
     problems = {"a\x1b[31m.zip": "File is not a zip file"}
-    comparison = Comparison(YEAR, 1, 10, 7, 0, 0, 0.0, (), problems, 1.0)
+    comparison = Comparison(YEAR, 1, 10, 7, 0, 0, 0.0, differences(board(), board())[0], problems, 1.0)
     lines = comparison_lines(comparison, 120)
     assert any("a?[31m.zip" in line for line in lines)
     assert not any("\x1b" in line for line in lines)

@@ -226,7 +226,9 @@ def test_a_report_of_the_next_year_closes_the_year_and_a_number_that_looks_like_
     assert not closed()
     write(tmp_path, {"c": dam("01/01/2023")})
     assert closed()
-    assert settle(ReportFolder(tmp_path, YEAR), YEAR, PAIR).leaderboard.iloc[0]["edition"] == "final"
+    assert settle(ReportFolder(tmp_path, YEAR), YEAR, PAIR).leaderboard.iloc[0]["data_through"] == pd.Timestamp(
+        f"{YEAR}-12-31"
+    )
 
 
 def test_some_batteries_at_a_time_give_the_same_boards(tmp_path: Path) -> None:
@@ -255,8 +257,6 @@ def test_every_genuine_layout_is_told_by_its_headings(real_pack: Callable[[str],
         "60d_SCED_SMNE_GEN_RES": "SCED_SMNE",
         "60d_DAM_Gen_Resource_Data": "DAM_Gen_Resources",
         "60d_DAM_Load_Resource_Data": "DAM_Load_Resources",
-        "CompleteCOP": "COP_Snapshots",
-        "60d_COP_Adjustment_Period_Snapshot": "COP_Snapshots",
         "NP4-190-CD": "DA_prices",
         "NP4-188-CD": "AS_prices",
         "NP6-905-CD": "RT_prices",

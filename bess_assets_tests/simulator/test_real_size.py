@@ -15,6 +15,7 @@ import pytest
 
 from bess_assets.cli import main
 from bess_assets.simulator import Size, ercot_size, simulate_real_size
+from bess_assets.simulator.fleet import PRODUCTS
 from bess_assets.simulator.real_size import RealSizeYear, small_size
 from bess_assets_tests.worlds import Plan, World, board_differences, some
 
@@ -113,15 +114,19 @@ def test_a_year_of_ercot_has_as_many_rows_as_the_real_one() -> None:
 
 def test_state_of_charge_and_awards_stay_within_what_a_battery_has() -> None:
     market = RealSizeYear(2024, 3, small_size(12), DAYS)
-    assert (market.soc_mwh >= 0).all()
-    assert (market.soc_mwh <= market.energy + 1e-3).all()
-    assert (np.abs(market.power_hundredths) <= 100 * market.capacity + 1).all()
-    services = sum(market.gen_tenths[p].astype(int) for p in market.gen_tenths)
-    assert (market.energy_tenths + services <= 10 * market.capacity + 3).all()
+    did = market.did
+    capacity, energy = (
+        np.array([getattr(b, size) for b in market.batteries]) for size in ("capacity_mw", "energy_mwh")
+    )
+    assert (did["soc_mwh"] >= 0).all()
+    assert (did["soc_mwh"] <= energy + 1e-3).all()
+    assert (np.abs(did["power_mw"]) <= capacity + 0.01).all()
+    services = sum(np.nan_to_num(did[f"gen_{product}"]) for product in PRODUCTS)
+    assert (np.nan_to_num(did["energy_award_mw"]) + services <= capacity + 0.3).all()
     assert services.max() > 0
     # a run with both sides at work would tell against the pair
-    both = (market.output.thousandths > 1000) & (market.consumption.thousandths > 1000)
-    assert not both.any()
+    output, consumption = (market.telemetry(slice(0, len(market.runs)), load=load)[0] for load in (False, True))
+    assert not ((output > 1.0) & (consumption > 1.0)).any()
 
 
 @pytest.mark.parametrize("years", [(2025,), (2024, 2025), (2027,), ()])
