@@ -60,8 +60,8 @@ def hour_starts(rows: pd.DataFrame) -> pd.Series[Any]:
     """Start of each labelled hour, UTC; NaT for a label that the day does not have.
 
     Args:
-        rows: series, kind, interval, day, label (hour ending), repeated (flag), report, and scope: rows of one day and scope are judged together. The
-            n-th row of one series, interval and report with a flag-less label 2 on the 25-hour day is the n-th 01:00 hour.
+        rows: name, kind, interval, day, label (hour ending), repeated (flag), report, and scope: rows of one day and scope are judged together. The
+            n-th row of one name, interval and report with a flag-less label 2 on the 25-hour day is the n-th 01:00 hour.
     """
     rows = rows.reset_index(drop=True)
     label = rows["label"]
@@ -77,22 +77,9 @@ def hour_starts(rows: pd.DataFrame) -> pd.Series[Any]:
             continue  # the clock's own labels (01:00, 02:00, 04:00 .. 24:00) or flags, as localised above
         position = labels - 1
         if not in_order:
-            alike = some.groupby(["series", "kind", "interval", "report", "label"], dropna=False, observed=True)
+            alike = some.groupby(["name", "kind", "interval", "report", "label"], dropna=False, observed=True)
             position = position.where(labels <= 2, labels) + (alike.cumcount() % 2).where(labels == 2, 0)
         fits = position.between(0, hours - 1)
         offset = pd.to_timedelta(position.where(fits) * 3600, unit="s")
         start[some.index] = (day_starts(some["day"]) + offset).dt.as_unit("s")
     return start
-
-
-def autumn_day(year: int) -> pd.Timestamp:
-    """The 25-hour day: the first Sunday of November."""
-    first = pd.Timestamp(year=year, month=11, day=1)
-    return first + pd.Timedelta(days=(6 - first.day_of_week) % 7)
-
-
-def run_starts(stamps: pd.DataFrame, autumn: pd.Timestamp, flagged: bool) -> pd.Series[Any]:
-    """SCED stamps (`wall`, `repeated`) as UTC; without flags the stamps 01:xx of the autumn day are NaT."""
-    times = to_utc(stamps["wall"], stamps["repeated"])
-    ambiguous = stamps["wall"].between(autumn + HOUR, autumn + 2 * HOUR, inclusive="left")
-    return times if flagged else times.mask(ambiguous)

@@ -23,10 +23,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from bess_assets.second_settlement import readings
 from bess_assets.second_settlement.board import boards, daily_sums
 from bess_assets.second_settlement.clock import HOUR, QUARTER, day_start, intervals_of, operating_days
-from bess_assets.second_settlement.readings import PRODUCTS, Reading, Table
+from bess_assets.second_settlement.readings import PRODUCTS, Reading, Table, read
 from bess_assets.second_settlement.source import Source, UnusableRowsError
 
 Grid = pd.DataFrame
@@ -169,19 +168,23 @@ def _read(source: Source, year: int, batteries: pd.DataFrame, user_nodes: pd.Dat
         duckdb.connect(str(Path(folder) / "scratch.duckdb"), config={"memory_limit": "500MB"}) as scratch,
     ):
         datasets = {
-            name: readings.read_sixty_day(source, scratch, name, year, set(fleet[side].dropna()))
+            name: read(source, scratch, name, year, set(fleet[side].dropna()))
             for side, folders in SIDES.items()
             for name in folders
         }
         fleet, data_through = _expect(source, year, fleet, datasets)
         points = set(nodes["settlement_point"]).union(*(reading.table.points() for reading in datasets.values()))
-        at_points = {
-            name: readings.point_prices(source, scratch, name, year, points) for name in ("DA_prices", "RT_prices")
+        at_points = {name: read(source, scratch, name, year, points).table for name in ("DA_prices", "RT_prices")}
+        labels = {product.upper() for product in PRODUCTS}
+        clearing = {
+            name: read(source, scratch, name, year, labels)
+            .table.of(labels)
+            .pivot(index="time", columns="name", values="price")
+            .rename(columns=str.lower)
+            .reindex(columns=list(PRODUCTS))
+            for name in ("AS_prices", "RT_AS_prices")
         }
-        of_products = {
-            name: readings.clearing_prices(source, scratch, name, year) for name in ("AS_prices", "RT_AS_prices")
-        }
-        yield _YearRead(year, fleet, data_through, datasets, nodes, at_points, of_products)
+        yield _YearRead(year, fleet, data_through, datasets, nodes, at_points, clearing)
 
 
 def _named(batteries: pd.DataFrame) -> pd.DataFrame:

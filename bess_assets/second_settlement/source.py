@@ -20,8 +20,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 FLAG = ("dstflag", "repeatedhourflag")
-ROWS_AT_ONCE = 1_000_000
-"""About how many rows of a rollup file are a piece."""
 
 _TIMES_AS_WRITTEN = (
     "%m/%d/%Y",
@@ -154,12 +152,8 @@ class Piece:
 def _parse_times(texts: Sequence[str]) -> npt.NDArray[np.datetime64]:
     """Texts in any of the spellings met in the files; NaT where none fits."""
     series = pd.Series(texts, dtype="object")
-    parsed = pd.Series(pd.NaT, index=series.index, dtype="datetime64[s]")
-    for form in _TIMES_AS_WRITTEN:
-        if parsed.notna().all():
-            break
-        parsed = parsed.fillna(pd.to_datetime(series, format=form, errors="coerce").astype("datetime64[s]"))
-    return parsed.to_numpy()
+    parsed = [pd.to_datetime(series, format=form, errors="coerce") for form in _TIMES_AS_WRITTEN]
+    return pd.concat(parsed, axis=1).bfill(axis=1).iloc[:, 0].to_numpy().astype("datetime64[s]")
 
 
 class Source(Protocol):
@@ -186,36 +180,26 @@ class Source(Protocol):
 
 
 class RollupFiles:
-    """Rollup files, laid out as ``<Folder>/<year>.parquet``.
-
-    Args:
-        root: their folder.
-    """
+    """Rollup files, laid out in a folder as ``<Folder>/<year>.parquet``."""
 
     by_report = False
 
     def __init__(self, root: Path) -> None:
-        self._root = Path(root)
+        self._root = root
 
     def __str__(self) -> str:
         return str(self._root)
 
     def pieces(self, folder: str, years: Sequence[int]) -> Iterator[Piece]:
-        """Row groups of one file together, up to about `ROWS_AT_ONCE` rows; a file without rows is one piece."""
+        """Each row group of the files of a dataset, those of the earlier year first."""
         for number, path in enumerate(self._root / folder / f"{year}.parquet" for year in years):
             if not path.exists():
                 continue
             texts = [field.name for field in pq.read_schema(path) if pa.types.is_string(field.type)]
             with pq.ParquetFile(path, read_dictionary=texts) as file:
-                groups: list[int] = []
-                rows = 0
                 for group in range(file.num_row_groups):
-                    groups.append(group)
-                    rows += file.metadata.row_group(group).num_rows
-                    if rows >= ROWS_AT_ONCE or group == file.num_row_groups - 1:
-                        read = partial(_read_groups, file, tuple(groups))
-                        yield Piece(str(path), tuple(file.schema_arrow.names), np.full(rows, number), read)
-                        groups, rows = [], 0
+                    rows = np.full(file.metadata.row_group(group).num_rows, number)
+                    yield Piece(str(path), tuple(file.schema_arrow.names), rows, partial(_read_column, file, group))
 
     def holds_a_day_after(self, folder: str, year: int) -> bool:
         """Never: every row of the files is handed out."""
@@ -223,5 +207,5 @@ class RollupFiles:
         return False
 
 
-def _read_groups(file: pq.ParquetFile, groups: Sequence[int], heading: str) -> pa.ChunkedArray:
-    return file.read_row_groups(list(groups), [heading]).column(0)
+def _read_column(file: pq.ParquetFile, group: int, heading: str) -> pa.ChunkedArray:
+    return file.read_row_group(group, [heading]).column(0)

@@ -14,8 +14,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from bess_assets.second_settlement import readings
 from bess_assets.second_settlement.csv_reports import ReportFolder, dataset_of
+from bess_assets.second_settlement.readings import read
 from bess_assets.second_settlement.settlement import USER_NODE_COLUMNS, Settlement, settle
 from bess_assets_tests.second_settlement.small_reports import (
     DAY,
@@ -47,9 +47,7 @@ def day_ahead(folder: Path, year: int = YEAR) -> pd.DataFrame:
     """The battery's day-ahead rows by time, from the day-ahead report alone: no settlement, which takes a second."""
     reports = ReportFolder(folder, year)
     with duckdb.connect() as scratch:
-        rows = readings.read_sixty_day(reports, scratch, "DAM_Gen_Resources", year, {"OAK_BESS1"}).table.of(
-            {"OAK_BESS1"}
-        )
+        rows = read(reports, scratch, "DAM_Gen_Resources", year, {"OAK_BESS1"}).table.of({"OAK_BESS1"})
     assert reports.problems == {}
     return rows
 
@@ -163,7 +161,7 @@ def test_prices_that_come_as_a_file_a_quarter_hour_keep_the_clock_of_the_day(tmp
     write(tmp_path, {f"rt_{h}_{q}": rows for (h, q), rows in prices.groupby(["DeliveryHour", "DeliveryInterval"])})
     with duckdb.connect() as scratch:
         reports = ReportFolder(tmp_path, YEAR)
-        found = readings.point_prices(reports, scratch, "RT_prices", YEAR, {"OAK_RN"}).of({"OAK_RN"})
+        found = read(reports, scratch, "RT_prices", YEAR, {"OAK_RN"}).table.of({"OAK_RN"})
     assert found["price"].tolist() == [float(n) for n in range(96) if n // 4 != 2]
     assert (found["time"].diff().dropna() == pd.Timedelta(minutes=15)).all()
 
