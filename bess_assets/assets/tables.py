@@ -18,7 +18,8 @@ from bess_assets.assets.metadata import (
 )
 from bess_assets.assets.partitions import operating_years, yearly_check
 from bess_assets.assets.resources import Warehouse
-from bess_assets.checks import Check, checks_of
+from bess_assets.checks import checks_of
+from bess_assets.checks.check import Check
 from bess_assets.ercot.rollup_names import BATTERY_TABLE
 from bess_assets.run import FILES, MERGES, STEPS
 from bess_assets.store.journal import CheckEntry

@@ -1,8 +1,7 @@
 """The checks of each result table, and their verdicts once the table is written."""
 
 from bess_assets.checks import figures, ledgers, plausible, row_counts, written
-from bess_assets.checks.check import Check, Judged, step_check
-from bess_assets.checks.written import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK, SUMS_CHECK
+from bess_assets.checks.check import Check, Judged
 from bess_assets.ercot.step import StepResult, Verdict
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
@@ -14,47 +13,35 @@ from bess_assets.settlement.prices import QUARTERS_CHECK
 from bess_assets.store.journal import CheckEntry
 from bess_assets.tables import Table
 
-__all__ = [
-    "CHANGES_CHECK",
-    "COLUMNS_CHECK",
-    "FINDINGS_CHECK",
-    "KEYS_CHECK",
-    "SUMS_CHECK",
-    "Check",
-    "Judged",
-    "checks_of",
-    "judge_table",
-]
-
 _OWN: dict[str, tuple[Check, ...]] = {
     "rollup_schemas": (written.COLUMNS, row_counts.ROW_COUNTS),
     "column_availability": (written.CHANGES,),
     "bess_awards": (
         ledgers.HOURS,
-        step_check(
+        Check(
             ENERGY_LIMITS_CHECK,
             "No day-ahead energy award lies outside LSL to HSL of its own row, by more than 0.05 MW. A warning: awards in status OUT and OFF are real.",
             "nothing, for a few hours; many hours of one resource mean that its limits or awards are not what they seem",
         ),
-        step_check(
+        Check(
             CAPACITY_CHECK,
             "Upward, or downward, ancillary awards of a generation or storage resource fit together between LSL and HSL of its own row, and none is negative. "
             "A warning: awards in status OUT and OFF are real.",
             "nothing, for a few hours; many hours of one resource mean that its limits or awards are not what they seem",
         ),
-        step_check(
+        Check(
             LOAD_CHECK,
             "No ancillary award of a load resource is negative, and upward, or downward, ones together do not exceed the maximum power consumption of its "
             "own row. A warning.",
             "nothing, for a few rows; many rows of one resource mean that its awards or its size have another unit or sign",
         ),
-        step_check(
+        Check(
             ROWS_CHECK,
             "No battery's resource lacks day-ahead rows for more than 24 hours, between its first and its last, in hours that the dataset holds. A warning: "
             "without a row there is no award.",
             "bring the day-ahead file again; if the resource was not listed then, nothing",
         ),
-        step_check(
+        Check(
             MCPC_CHECK,
             "Clearing prices that day-ahead rows state agree with the published ones to a cent. A warning; files that state none pass.",
             "one of the two is an older edition: bring AS_prices and the day-ahead files of the named products again",
@@ -63,7 +50,7 @@ _OWN: dict[str, tuple[Check, ...]] = {
     "bess_dispatch": (
         ledgers.QUARTER_HOURS,
         plausible.SIZE,
-        step_check(
+        Check(
             METERED_CHECK,
             "Where settlement metering and telemetry both say what a battery discharged, they agree within a fifth over the year. A warning: the metered "
             "one is used.",
@@ -72,7 +59,7 @@ _OWN: dict[str, tuple[Check, ...]] = {
     ),
     "bess_prices": (
         ledgers.QUARTER_HOURS,
-        step_check(
+        Check(
             QUARTERS_CHECK,
             "Each settlement point's real-time price moves within the hour in at least a tenth of a week's hours or more. A warning: else hourly prices stand "
             "in the place of those of quarter-hours.",
@@ -80,13 +67,13 @@ _OWN: dict[str, tuple[Check, ...]] = {
         ),
     ),
     "dam_awards_daily": (
-        step_check(
+        Check(
             STATED_PRICE_CHECK,
             "Settlement prices that day-ahead rows state agree with those of the price file to a cent. A warning; files that state none pass.",
             "one of the two is an older edition, or your battery table names another node than the rows do",
         ),
     ),
-    "rt_dispatch_daily": (plausible.SOMEBODY,),
+    "rt_dispatch_daily": (plausible.DISCHARGES,),
     "price_daily": (plausible.STILL, plausible.ONE_SIZE),
     "energy_revenue": (ledgers.QUARTER_HOURS, plausible.FOLLOWED),
     "as_revenue": (ledgers.HOURS, plausible.PRODUCT_PRICES),
@@ -94,7 +81,7 @@ _OWN: dict[str, tuple[Check, ...]] = {
     "leaderboard": (ledgers.LEDGERS, figures.EFFICIENCY, figures.OUTLIERS, figures.PUBLISHED_YEAR),
     "leaderboard_monthly": (figures.PUBLISHED_MONTHS,),
     "what_changed": (
-        step_check(
+        Check(
             FINAL_CHECK,
             "No figure of a year moved after the year was final. A warning: it names the batteries that moved, by how much, and because of which input. "
             "It holds until the next edition.",
@@ -114,18 +101,19 @@ def checks_of(table: Table) -> list[Check]:
 def judge_table(settings: Settings, year: int | None, table: Table, result: StepResult, rows: int) -> list[CheckEntry]:
     """The verdict of each check of a table that was just written, as entries of the run record."""
     judged = Judged(settings, year, table, rows, result.findings.items, result.mismatches, result.verdicts)
-    return [_entry(check, judged) for check in checks_of(table)]
-
-
-def _entry(check: Check, judged: Judged) -> CheckEntry:
-    try:
-        verdict = check.judge(judged)
-    except BessError as error:  # a table that cannot be examined has not passed; it is written all the same
-        verdict = Verdict(passed=False, detail=f"could not be judged: {error.problem}")
-    return CheckEntry(
-        name=check.name,
-        passed=verdict.passed,
-        blocking=check.blocking,
-        detail=verdict.detail,
-        numbers=dict(verdict.numbers),
-    )
+    entries = []
+    for check in checks_of(table):
+        try:
+            verdict = check.verdict(judged)
+        except BessError as error:  # a table that cannot be examined has not passed; it is written all the same
+            verdict = Verdict(passed=False, detail=f"could not be judged: {error.problem}")
+        entries.append(
+            CheckEntry(
+                name=check.name,
+                passed=verdict.passed,
+                blocking=check.blocking,
+                detail=verdict.detail,
+                numbers=dict(verdict.numbers),
+            )
+        )
+    return entries

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bess_assets.ercot.step import Finding, Verdict
+from bess_assets.ercot.step import Finding, Verdict, some
 from bess_assets.settings import Settings
 from bess_assets.store.made_up import made_up_inputs
 from bess_assets.store.paths import result_path
@@ -15,8 +15,6 @@ from bess_assets.tables import TABLES, Table
 if TYPE_CHECKING:
     from bess_assets.results.engine import Engine
 
-NAMES_SHOWN = 5
-"""A detail names the first of all that is wrong; its numbers count all."""
 QUESTION_SECONDS = 600.0
 """Timeout of a check's question: that of the user's queries would fail a year of real size on a busy machine."""
 
@@ -91,44 +89,34 @@ class Check:
     Attributes:
         name: a sentence, as an identifier.
         meaning: the rule, and what a breach of it means.
-        judge: gives the verdict.
         remedy: what to do after a breach.
+        judge: gives the verdict; None where the code that made the table gives it, since the rows compared are not kept.
         blocking: True if the tables made from this one wait until it passes.
     """
 
     name: str
     meaning: str
-    judge: Callable[[Judged], Verdict]
     remedy: str
+    judge: Callable[[Judged], Verdict] | None = None
     blocking: bool = False
 
-
-def step_check(name: str, meaning: str, remedy: str) -> Check:
-    """A warning whose verdict comes from the code that made the table, since the rows compared are not kept."""
-
-    def judge(judged: Judged) -> Verdict:
-        return judged.verdicts.get(name) or Verdict(passed=False, detail="its step did not say")
-
-    return Check(name, meaning, judge, remedy)
+    def verdict(self, judged: Judged) -> Verdict:
+        """The verdict on a table."""
+        if self.judge is not None:
+            return self.judge(judged)
+        return judged.verdicts.get(self.name) or Verdict(passed=False, detail="its step did not say")
 
 
 def asking(
-    name: str,
-    meaning: str,
-    remedy: str,
-    *,
     sql: str,
     wrong: Callable[..., list[str]],
     of: str,
     right: str,
     numbers: Callable[[list[tuple[Any, ...]], list[str]], dict[str, float | None]],
-) -> Check:
-    """A warning that asks one question and lists the rows that are wrong.
+) -> Callable[[Judged], Verdict]:
+    """The judge of a check that asks one question and lists the rows that are wrong.
 
     Args:
-        name: as of `Check`.
-        meaning: as of `Check`.
-        remedy: as of `Check`.
         sql: the question, as of `Judged.ask`.
         wrong: phrases on what is wrong with a row, from its values; empty if nothing is.
         of: words for the rows, with `{}` for their number.
@@ -143,10 +131,4 @@ def asking(
         detail = f"{len(phrases)} of {known}: {some(phrases)}" if phrases else f"{known}, {right}"
         return Verdict(passed=not phrases, detail=detail, numbers=numbers(rows, phrases))
 
-    return Check(name, meaning, judge, remedy)
-
-
-def some(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more
+    return judge

@@ -1,12 +1,11 @@
 """Checks of the figures of a year: prices that are missing, efficiency, batteries far above the fleet, and the fleet average that others published."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from bess_assets.checks import published
-from bess_assets.checks.check import Check, Judged, some
-from bess_assets.ercot.step import Verdict
+from bess_assets.checks.check import Check, Judged
+from bess_assets.ercot.step import Verdict, some
 from bess_assets.settlement.metrics import (
     OUTLIER_TIMES_FLEET,
     Period,
@@ -16,65 +15,48 @@ from bess_assets.settlement.metrics import (
     times_fleet,
 )
 
-PRICED_CHECK = "every_node_is_priced_in_almost_all_intervals"
-EFFICIENCY_CHECK = "no_battery_gives_more_than_it_takes_or_less_than_half"
-OUTLIERS_CHECK = "no_battery_stands_far_above_the_fleet_without_a_note"
-PUBLISHED_CHECK = "the_fleet_average_is_near_the_published_one"
-
 LEAST_PRICED_SHARE = 0.99
 """Of a node's expected quarter-hours, and of the MWh that flowed there: with less, a price file has holes that show in the money."""
 LEAST_EFFICIENCY, MOST_EFFICIENCY = 0.5, 1.0
 """Discharge / charge of a real battery over weeks; typical is 0.65 to 0.90. Above 1 a part of its charging is missing."""
 
 
-def _verdict(wrong: Sequence[str], words: str, right: str, numbers: Mapping[str, float | None]) -> Verdict:
-    return Verdict(passed=not wrong, detail=f"{words}: {some(wrong)}" if wrong else right, numbers=numbers)
-
-
 def _priced(judged: Judged) -> Verdict:
     rows = judged.ask(
         "SELECT settlement_point, sum(expected_quarter_hours)::BIGINT AS expected, "
         "coalesce(sum(discharge_mwh), 0) + coalesce(sum(charge_mwh), 0) AS mwh, coalesce(sum(unpriced_mwh), 0) AS unpriced, "
-        "1 - sum(unpriced_quarter_hours) / expected, 1 - unpriced / nullif(mwh, 0) "
+        "1 - sum(unpriced_quarter_hours) / expected AS share, 1 - unpriced / nullif(mwh, 0) AS by_mwh, least(share, by_mwh) AS worst "
         "FROM {daily_revenue} GROUP BY settlement_point ORDER BY settlement_point NULLS LAST"
     )
-    nodes = [(point, share, by_mwh) for point, *_, share, by_mwh in rows if point is not None]
-    below = sorted(
-        (min(share, 1.0 if by_mwh is None else by_mwh), point, share, by_mwh) for point, share, by_mwh in nodes
-    )
-    below = [node for node in below if node[0] < LEAST_PRICED_SHARE]
+    nodes = [row for row in rows if row[0] is not None]
     wrong = [
         f"{point} {share:.2%} of intervals" + ("" if by_mwh is None else f", {by_mwh:.2%} of MWh")
-        for _, point, share, by_mwh in below
+        for point, _, _, _, share, by_mwh, worst in sorted(nodes, key=lambda row: row[6])
+        if worst < LEAST_PRICED_SHARE
     ]
     nowhere, mwh = sum(row[1] for row in rows if row[0] is None), sum(row[2] for row in rows)
     numbers = {
         "nodes": len(nodes),
-        "nodes_below": len(below),
-        "lowest_share_of_intervals": min((share for _, share, _ in nodes), default=None),
-        "lowest_share_of_mwh": min((by_mwh for *_, by_mwh in nodes if by_mwh is not None), default=None),
+        "nodes_below": len(wrong),
+        "lowest_share_of_intervals": min((row[4] for row in nodes), default=None),
+        "lowest_share_of_mwh": min((row[5] for row in nodes if row[5] is not None), default=None),
         "share_of_fleet_mwh_priced": 1 - sum(row[3] for row in rows) / mwh if mwh else None,
         "quarter_hours_without_a_node": nowhere,
     }
-    verdict = _verdict(
-        wrong,
-        f"{len(below)} of {len(nodes)} nodes below {LEAST_PRICED_SHARE:.0%}",
-        f"{len(nodes)} nodes, each priced in at least {LEAST_PRICED_SHARE:.0%} of its quarter-hours and MWh",
-        numbers,
-    )
-    return (
-        replace(verdict, detail=f"{verdict.detail}; {nowhere:,} quarter-hours of batteries without a node")
-        if nowhere
-        else verdict
-    )
+    detail = f"{len(nodes)} nodes, each priced in at least {LEAST_PRICED_SHARE:.0%} of its quarter-hours and MWh"
+    if wrong:
+        detail = f"{len(wrong)} of {len(nodes)} nodes below {LEAST_PRICED_SHARE:.0%}: {some(wrong)}"
+    if nowhere:
+        detail += f"; {nowhere:,} quarter-hours of batteries without a node"
+    return Verdict(not wrong, detail, numbers)
 
 
 PRICED = Check(
-    PRICED_CHECK,
+    "every_node_is_priced_in_almost_all_intervals",
     f"Each node has both prices in at least {LEAST_PRICED_SHARE:.0%} of the quarter-hours expected there, and a real-time price for as much of the MWh. "
     "A warning: unpriced money is unknown, never a hub's.",
-    _priced,
     "look for the named nodes in the price files; a renamed node can be given in your battery table",
+    _priced,
 )
 
 
@@ -93,16 +75,16 @@ def _efficiency(judged: Judged) -> Verdict:
         "highest_efficiency": max(values, default=None),
         "fleet_efficiency": judged.ask(fleet)[0][0] if judged.has("daily_revenue") else None,
     }
-    words = f"{len(wrong)} of {known} outside {bounds}"
-    return _verdict(wrong, words, f"{known}, all within {bounds}", numbers)
+    detail = f"{len(wrong)} of {known} outside {bounds}: {some(wrong)}" if wrong else f"{known}, all within {bounds}"
+    return Verdict(not wrong, detail, numbers)
 
 
 EFFICIENCY = Check(
-    EFFICIENCY_CHECK,
+    "no_battery_gives_more_than_it_takes_or_less_than_half",
     f"Round-trip efficiency, ranked or not, lies between {LEAST_EFFICIENCY} and {MOST_EFFICIENCY}. A warning: above it charging is missing, below it "
     "charging of something else is counted.",
-    _efficiency,
     "look at the battery's load resource (`bess battery NAME`); give the right one in your battery table",
+    _efficiency,
 )
 
 
@@ -136,10 +118,10 @@ def _outliers(judged: Judged) -> Verdict:
 
 
 OUTLIERS = Check(
-    OUTLIERS_CHECK,
+    "no_battery_stands_far_above_the_fleet_without_a_note",
     f"No battery earns more than {OUTLIER_TIMES_FLEET:g} times the fleet's average $/kW without a note on the board that says so. A warning.",
-    _outliers,
     "look at the battery's capacity and its pair; `bess refresh YEAR` writes the notes again",
+    _outliers,
 )
 
 
@@ -183,10 +165,11 @@ def _near_published(judged: Judged, boards: Sequence[tuple[int | None, list[dict
     return Verdict(passed=not far, detail=detail, numbers=numbers)
 
 
+_PUBLISHED = "the_fleet_average_is_near_the_published_one"
 _PUBLISHED_MEANING = (
     f"The ranked fleet's average $/kW lies within {published.TOLERANCE:.0%} of the one that a commercial index published. Information: public data miss some "
     "revenue, and made-up markets, periods without a figure and periods that the data do not cover whole pass."
 )
 _PUBLISHED_REMEDY = "look for what is missing or paired wrongly in many batteries at once: coverage first, then prices; one battery alone can't move it"
-PUBLISHED_YEAR = Check(PUBLISHED_CHECK, _PUBLISHED_MEANING, _year_published, _PUBLISHED_REMEDY)
-PUBLISHED_MONTHS = Check(PUBLISHED_CHECK, _PUBLISHED_MEANING, _months_published, _PUBLISHED_REMEDY)
+PUBLISHED_YEAR = Check(_PUBLISHED, _PUBLISHED_MEANING, _PUBLISHED_REMEDY, _year_published)
+PUBLISHED_MONTHS = Check(_PUBLISHED, _PUBLISHED_MEANING, _PUBLISHED_REMEDY, _months_published)

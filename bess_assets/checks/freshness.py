@@ -1,5 +1,6 @@
 """Whether a year is fresh, stale or final, by the clock and by ERCOT's delay of 60 days; the one module that looks at the clock."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
@@ -16,19 +17,6 @@ DISCLOSURE_LAG_DAYS = 60
 
 GRACE_DAYS = 5
 """Days that a disclosure, or its download, may be late before a year counts as stale."""
-
-
-@dataclass(frozen=True)
-class BoardDates:
-    """How far a year's board goes.
-
-    Attributes:
-        data_through: last operating day of its data.
-        final: whether the data go beyond the year's end.
-    """
-
-    data_through: date
-    final: bool
 
 
 @dataclass(frozen=True)
@@ -58,8 +46,8 @@ def now_central() -> datetime:
     return datetime.now(UTC).astimezone(CENTRAL)
 
 
-def board_dates(settings: Settings, year: int) -> BoardDates | None:
-    """How far a year's board goes; None if there is no board, or no battery on it.
+def board_dates(settings: Settings, year: int) -> tuple[date, bool] | None:
+    """The last operating day of a year's board, and whether its data go beyond the year's end; None if there is no board, or no battery on it.
 
     Raises:
         QueryError: the file of the board is damaged.
@@ -67,31 +55,28 @@ def board_dates(settings: Settings, year: int) -> BoardDates | None:
     path = result_path(settings.results, "leaderboard", year)
     if not path.is_file():
         return None
-    engine = Engine(settings)
-    try:
-        answer = engine.ask(
+    with closing(Engine(settings)) as engine:
+        (answer,) = engine.ask(
             f"SELECT max(data_through), bool_and(edition = 'final') FROM read_parquet({literal(path)})"
-        )[0]
-    finally:
-        engine.close()
+        )
     data_through, final = answer.rows[0]
-    return None if data_through is None else BoardDates(data_through, bool(final))
+    return None if data_through is None else (data_through, bool(final))
 
 
 def is_final(settings: Settings, year: int) -> bool:
     """Whether a year is complete: a label, not a lock; a later restatement makes a new edition of it."""
     dates = board_dates(settings, year)
-    return dates is not None and dates.final
+    return dates is not None and dates[1]
 
 
-def last_due(today: date) -> date:
+def _last_due(today: date) -> date:
     """The last operating day that must have been disclosed, and fetched, by a day."""
     return today - timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)
 
 
 def is_due(year: int, today: date) -> bool:
     """Whether at least one day of a year must be there by a day."""
-    return last_due(today) >= date(year, 1, 1)
+    return _last_due(today) >= date(year, 1, 1)
 
 
 def freshness(settings: Settings, year: int, today: date) -> Freshness:
@@ -102,11 +87,10 @@ def freshness(settings: Settings, year: int, today: date) -> Freshness:
         year: the operating year.
         today: the day, Central time.
     """
-    expected = min(last_due(today), date(year, 12, 31))
-    dates = board_dates(settings, year)
-    through = dates.data_through if dates else None
+    expected = min(_last_due(today), date(year, 12, 31))
+    through, final = board_dates(settings, year) or (None, False)
     state: Literal["fresh", "stale", "final"] = "stale"
-    if dates and dates.final:
+    if final:
         state, words = "final", f"{year} is final: its data go beyond 31 December."
     elif not is_due(year, today):
         first = date(year, 1, 1) + timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)

@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 
-from bess_assets.checks.check import Check, Judged, some
+from bess_assets.checks.check import Check, Judged
 from bess_assets.ercot.calendar import OperatingYear, day_of_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR
-from bess_assets.ercot.step import Verdict
-
-HOURS_CHECK = "every_day_has_its_23_24_or_25_hours"
-QUARTER_HOURS_CHECK = "every_day_has_its_92_96_or_100_quarter_hours"
-LEDGERS_CHECK = "fleet_sums_equal_those_of_the_ledgers"
+from bess_assets.ercot.step import Verdict, some
 
 RELATIVE_TOLERANCE = 1e-6
 """The board and the ledgers add the same numbers in different orders."""
@@ -29,37 +25,39 @@ def _complete(name: str, per_hour: int, unit: str, counts: str) -> Check:
             "FROM counted GROUP BY day, steps ORDER BY day, steps"
         )
         total = rows[0][4] if rows else 0
-        hours = enumerate(year.day_hours.tolist())
-        expected = {day_of_number(year.first_day + n): int(count) * per_hour for n, count in hours}
-        held = dict.fromkeys(expected, 0)
-        wrong = 0
-        phrases = []
+        steps_of = {
+            day_of_number(year.first_day + n): hours * per_hour for n, hours in enumerate(year.day_hours.tolist())
+        }
+        held = dict.fromkeys(steps_of, 0)
+        phrases, wrong = [], 0
         for day, steps, count, example, _ in rows:
             one = f"({count:,} series, {example} for one)"
-            if day not in expected:
+            if day not in steps_of:
                 phrases.append(f"{day} is no day of {year.year} {one}")
-            elif steps != expected[day]:
-                phrases.append(f"{day}: {steps} {unit} instead of {expected[day]} {one}")
-            wrong += count if steps != expected.get(day) else 0
+            elif steps != steps_of[day]:
+                phrases.append(f"{day}: {steps} {unit} instead of {steps_of[day]} {one}")
+            wrong += count if steps != steps_of.get(day) else 0
             held[day] = held.get(day, 0) + count
-        lacking = {day: total - held[day] for day in expected if held[day] < total}
+        lacking = {day: total - held[day] for day in steps_of if held[day] < total}
         phrases += [f"{day}: absent from {count:,} series" for day, count in lacking.items()]
         wrong += sum(lacking.values())
-        detail = some(phrases) or f"{total:,} series of {len(expected)} days, {sum(expected.values()):,} {unit} each"
-        numbers = {"series": total, "days": len(expected), "days_of_series_wrong": wrong, "rows": judged.rows}
+        detail = some(phrases) or f"{total:,} series of {len(steps_of)} days, {sum(steps_of.values()):,} {unit} each"
+        numbers = {"series": total, "days": len(steps_of), "days_of_series_wrong": wrong, "rows": judged.rows}
         return Verdict(passed=not wrong, detail=detail, numbers=numbers)
 
     return Check(
         name,
         f"Every series has a row for each {unit[:-1]} of each day of the year: {counts} as the clock changes.",
-        judge,
         "stop: the file is not what the package writes. Remove it and `bess refresh YEAR`; if it comes again, report it",
+        judge,
         blocking=True,
     )
 
 
-HOURS = _complete(HOURS_CHECK, 1, "hours", "23, 24 or 25")
-QUARTER_HOURS = _complete(QUARTER_HOURS_CHECK, QUARTER_HOURS_PER_HOUR, "quarter-hours", "92, 96 or 100")
+HOURS = _complete("every_day_has_its_23_24_or_25_hours", 1, "hours", "23, 24 or 25")
+QUARTER_HOURS = _complete(
+    "every_day_has_its_92_96_or_100_quarter_hours", QUARTER_HOURS_PER_HOUR, "quarter-hours", "92, 96 or 100"
+)
 
 _AS_COLUMNS = [f"as_{product}_{leg}_usd" for product in PRODUCTS for leg in ("da", "rt")]
 _COMPONENTS = ["da_energy_usd", "rt_energy_usd", *_AS_COLUMNS]
@@ -107,9 +105,9 @@ def _money(value: float | None) -> str:
 
 
 LEDGERS = Check(
-    LEDGERS_CHECK,
+    "fleet_sums_equal_those_of_the_ledgers",
     "The sum of each revenue component over all batteries of the board equals its sum over the two ledgers, to a cent or a millionth.",
-    _ledger_sums,
     "a table was refreshed without what is made from it: `bess refresh YEAR`; if it comes again, report it",
+    _ledger_sums,
     blocking=True,
 )

@@ -1,14 +1,7 @@
 """Checks of quantities and prices of different files against each other: a wrong unit, a wrong sign and a stuck value read like any other number."""
 
-from bess_assets.checks.check import asking
+from bess_assets.checks.check import Check, asking
 from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS
-
-SIZE_CHECK = "flows_and_real_time_awards_fit_the_size_of_their_battery"
-FOLLOWED_CHECK = "what_was_sold_a_day_ahead_shows_in_what_flowed"
-STILL_CHECK = "no_price_stands_still_for_a_day"
-ONE_SIZE_CHECK = "day_ahead_and_real_time_prices_are_of_one_size"
-SOMEBODY_CHECK = "somebody_discharges_on_every_day"
-PRODUCT_PRICES_CHECK = "every_product_has_a_price_above_zero"
 
 MOST_TIMES_CAPACITY = 1.5
 """A battery charges somewhat faster than it discharges, and telemetry reads some percent high; a wrong unit is a factor of a thousand."""
@@ -28,105 +21,117 @@ _LEAST_AWARD, _MOST_AWARD = (
     f"{function}({', '.join(f'coalesce({p}_rt_award_mw, 0)' for p in PRODUCTS)})" for function in ("least", "greatest")
 )
 
-SIZE = asking(
-    SIZE_CHECK,
+SIZE = Check(
+    "flows_and_real_time_awards_fit_the_size_of_their_battery",
     f"No quarter-hour's energy is above {MOST_TIMES_CAPACITY:g} times the battery's capacity, no real-time award is negative or above twice that. A warning: "
     "beyond it a unit, a sign or a name is wrong.",
     "look at the units of the named batteries' telemetry and at their capacity; bring the file again or correct the battery table",
     # from full charge to full discharge is twice the capacity
-    sql="SELECT d.battery, "
-    f"count(*) FILTER (greatest(coalesce(discharge_mwh, 0), coalesce(charge_mwh, 0)) > {MOST_TIMES_CAPACITY} * capacity_mw / 4 + {_ROUNDING_MWH}), "
-    f"count(*) FILTER ({_MOST_AWARD} > 2 * {MOST_TIMES_CAPACITY} * capacity_mw OR {_LEAST_AWARD} < -{_ROUNDING_MWH}) "
-    "FROM {bess_dispatch} d JOIN {bess_registry} r USING (battery) WHERE capacity_mw > 0 GROUP BY ALL ORDER BY ALL",
-    wrong=lambda name, *counts: (
-        [
-            f"{name} "
-            + ", ".join(
-                f"{count:,} quarter-hours of {what}"
-                for count, what in zip(counts, ("flow", "real-time awards"), strict=True)
-                if count
-            )
-        ]
-        * any(counts)
+    asking(
+        sql="SELECT d.battery, "
+        f"count(*) FILTER (greatest(coalesce(discharge_mwh, 0), coalesce(charge_mwh, 0)) > {MOST_TIMES_CAPACITY} * capacity_mw / 4 + {_ROUNDING_MWH}), "
+        f"count(*) FILTER ({_MOST_AWARD} > 2 * {MOST_TIMES_CAPACITY} * capacity_mw OR {_LEAST_AWARD} < -{_ROUNDING_MWH}) "
+        "FROM {bess_dispatch} d JOIN {bess_registry} r USING (battery) WHERE capacity_mw > 0 GROUP BY ALL ORDER BY ALL",
+        wrong=lambda name, *counts: (
+            [
+                f"{name} "
+                + ", ".join(
+                    f"{count:,} quarter-hours of {what}"
+                    for count, what in zip(counts, ("flow", "real-time awards"), strict=True)
+                    if count
+                )
+            ]
+            * any(counts)
+        ),
+        of="{} batteries with a known capacity",
+        right="none beyond it",
+        numbers=lambda rows, wrong: {
+            "batteries": len(rows),
+            "batteries_beyond": len(wrong),
+            "quarter_hours_beyond": sum(flows + awards for _, flows, awards in rows),
+        },
     ),
-    of="{} batteries with a known capacity",
-    right="none beyond it",
-    numbers=lambda rows, wrong: {
-        "batteries": len(rows),
-        "batteries_beyond": len(wrong),
-        "quarter_hours_beyond": sum(flows + awards for _, flows, awards in rows),
-    },
 )
 # -rt_metered / -offset is the energy that flowed as a multiple of the energy sold; each quarter-hour weighs its day-ahead dollars.
-FOLLOWED = asking(
-    FOLLOWED_CHECK,
+FOLLOWED = Check(
+    "what_was_sold_a_day_ahead_shows_in_what_flowed",
     f"Of what each battery sold and bought a day ahead, by value, at least {LEAST_FOLLOWED:.0%} flowed, before and after RTC+B. A warning: below it, awards "
     "or telemetry have a wrong unit or sign, or are not the same battery's; or the battery buys back what it sells.",
     "compare the named battery's awards with its telemetry (`bess battery NAME`): units, signs and names",
-    sql=f"SELECT battery, operating_day >= DATE '{DAM_ESR_FIRST_DAY}' AS later, "
-    "sum(abs(da_usd) * rt_metered_usd / -rt_da_offset_usd) / sum(abs(da_usd)) "
-    "FROM {energy_revenue} WHERE rt_da_offset_usd <> 0 AND da_usd <> 0 AND rt_metered_usd IS NOT NULL "
-    f"GROUP BY ALL HAVING count(*) >= {_LEAST_QUARTER_HOURS} ORDER BY ALL",
-    wrong=lambda name, later, share: (
-        [f"{name} {share:.3f}" + (f" from {DAM_ESR_FIRST_DAY}" if later else "")] if share < LEAST_FOLLOWED else []
+    asking(
+        sql=f"SELECT battery, operating_day >= DATE '{DAM_ESR_FIRST_DAY}' AS later, "
+        "sum(abs(da_usd) * rt_metered_usd / -rt_da_offset_usd) / sum(abs(da_usd)) "
+        "FROM {energy_revenue} WHERE rt_da_offset_usd <> 0 AND da_usd <> 0 AND rt_metered_usd IS NOT NULL "
+        f"GROUP BY ALL HAVING count(*) >= {_LEAST_QUARTER_HOURS} ORDER BY ALL",
+        wrong=lambda name, later, share: (
+            [f"{name} {share:.3f}" + (f" from {DAM_ESR_FIRST_DAY}" if later else "")] if share < LEAST_FOLLOWED else []
+        ),
+        of="{} series of batteries with day-ahead energy",
+        right="all flowed the way they were sold",
+        numbers=lambda rows, wrong: {"batteries": len({row[0] for row in rows}), "series_below": len(wrong)},
     ),
-    of="{} series of batteries with day-ahead energy",
-    right="all flowed the way they were sold",
-    numbers=lambda rows, wrong: {"batteries": len({row[0] for row in rows}), "series_below": len(wrong)},
 )
-STILL = asking(
-    STILL_CHECK,
+STILL = Check(
+    "no_price_stands_still_for_a_day",
     "On no day is a settlement point's price, day-ahead or real-time, the same in all intervals. A warning: real prices move, and a frozen one is used.",
     "bring the price file of the named days again",
-    sql="SELECT settlement_point, "
-    "count(*) FILTER (da_known_hours = expected_hours AND da_min_usd_per_mwh = da_max_usd_per_mwh), "
-    "count(*) FILTER (rt_known_quarter_hours = expected_quarter_hours AND rt_min_usd_per_mwh = rt_max_usd_per_mwh) "
-    "FROM {price_daily} GROUP BY ALL ORDER BY ALL",
-    wrong=lambda point, da, rt: [
-        f"{point} {days} days {market}" for days, market in ((da, "day-ahead"), (rt, "real-time")) if days
-    ],
-    of="{} settlement points with two prices",
-    right="none still for a day",
-    numbers=lambda rows, _: {"settlement_points": len(rows), "days_still": sum(da + rt for _, da, rt in rows)},
+    asking(
+        sql="SELECT settlement_point, "
+        "count(*) FILTER (da_known_hours = expected_hours AND da_min_usd_per_mwh = da_max_usd_per_mwh), "
+        "count(*) FILTER (rt_known_quarter_hours = expected_quarter_hours AND rt_min_usd_per_mwh = rt_max_usd_per_mwh) "
+        "FROM {price_daily} GROUP BY ALL ORDER BY ALL",
+        wrong=lambda point, da, rt: [
+            f"{point} {days} days {market}" for days, market in ((da, "day-ahead"), (rt, "real-time")) if days
+        ],
+        of="{} settlement points with two prices",
+        right="none still for a day",
+        numbers=lambda rows, _: {"settlement_points": len(rows), "days_still": sum(da + rt for _, da, rt in rows)},
+    ),
 )
-ONE_SIZE = asking(
-    ONE_SIZE_CHECK,
+ONE_SIZE = Check(
+    "day_ahead_and_real_time_prices_are_of_one_size",
     f"Each settlement point's average real-time price lies within a factor of {MOST_TIMES_THE_OTHER:g} of its day-ahead one and has the same sign. A warning: "
     "beyond it one of the two has another unit.",
     "look at the units of the price files; one node alone may be a new or a renamed one",
-    sql="SELECT settlement_point, avg(rt_mean_usd_per_mwh), avg(da_mean_usd_per_mwh) FROM {price_daily} "
-    "WHERE rt_mean_usd_per_mwh IS NOT NULL AND da_mean_usd_per_mwh IS NOT NULL "
-    f"GROUP BY ALL HAVING count(*) >= {_LEAST_DAYS} ORDER BY ALL",
-    wrong=lambda point, rt, da: (
-        [f"{point} {rt:,.2f} $/MWh in real time, {da:,.2f} day-ahead"]
-        if max(abs(rt), abs(da)) >= _LEAST_MEAN_USD_PER_MWH
-        and not 1 / MOST_TIMES_THE_OTHER <= (rt / da if da else 0.0) <= MOST_TIMES_THE_OTHER
-        else []
+    asking(
+        sql="SELECT settlement_point, avg(rt_mean_usd_per_mwh), avg(da_mean_usd_per_mwh) FROM {price_daily} "
+        "WHERE rt_mean_usd_per_mwh IS NOT NULL AND da_mean_usd_per_mwh IS NOT NULL "
+        f"GROUP BY ALL HAVING count(*) >= {_LEAST_DAYS} ORDER BY ALL",
+        wrong=lambda point, rt, da: (
+            [f"{point} {rt:,.2f} $/MWh in real time, {da:,.2f} day-ahead"]
+            if max(abs(rt), abs(da)) >= _LEAST_MEAN_USD_PER_MWH
+            and not 1 / MOST_TIMES_THE_OTHER <= (rt / da if da else 0.0) <= MOST_TIMES_THE_OTHER
+            else []
+        ),
+        of="{} settlement points with both prices",
+        right="both of one size",
+        numbers=lambda rows, wrong: {"settlement_points": len(rows), "settlement_points_off": len(wrong)},
     ),
-    of="{} settlement points with both prices",
-    right="both of one size",
-    numbers=lambda rows, wrong: {"settlement_points": len(rows), "settlement_points_off": len(wrong)},
 )
-SOMEBODY = asking(
-    SOMEBODY_CHECK,
+DISCHARGES = Check(
+    "somebody_discharges_on_every_day",
     f"On each day for which the output of at least {_LEAST_BATTERIES} batteries is known, one of them discharges. A warning: a whole fleet does not rest, and "
     "zeros stand where data are absent.",
     "bring the SCED files of the named days again",
-    sql="SELECT operating_day, sum(discharge_mwh) FROM {rt_dispatch_daily} WHERE discharge_mwh IS NOT NULL "
-    f"GROUP BY ALL HAVING count(*) >= {_LEAST_BATTERIES} ORDER BY ALL",
-    wrong=lambda day, mwh: [str(day)] if mwh <= 0 else [],
-    of=f"{{}} days with {_LEAST_BATTERIES} batteries or more",
-    right="some discharge on each",
-    numbers=lambda rows, wrong: {"days": len(rows), "days_without_discharge": len(wrong)},
+    asking(
+        sql="SELECT operating_day, sum(discharge_mwh) FROM {rt_dispatch_daily} WHERE discharge_mwh IS NOT NULL "
+        f"GROUP BY ALL HAVING count(*) >= {_LEAST_BATTERIES} ORDER BY ALL",
+        wrong=lambda day, mwh: [str(day)] if mwh <= 0 else [],
+        of=f"{{}} days with {_LEAST_BATTERIES} batteries or more",
+        right="some discharge on each",
+        numbers=lambda rows, wrong: {"days": len(rows), "days_without_discharge": len(wrong)},
+    ),
 )
-PRODUCT_PRICES = asking(
-    PRODUCT_PRICES_CHECK,
+PRODUCT_PRICES = Check(
+    "every_product_has_a_price_above_zero",
     "Each ancillary service product has a day-ahead clearing price above zero in some hour. A warning: a year of zeros is absent data filled in.",
     "bring AS_prices again, with all its products",
-    sql="SELECT product, max(mcpc_usd_per_mw) FROM {as_revenue} WHERE exists AND mcpc_usd_per_mw IS NOT NULL "
-    f"GROUP BY product HAVING max(interval_start) - min(interval_start) >= INTERVAL {_LEAST_DAYS_PRICED} DAY ORDER BY product",
-    wrong=lambda product, highest: [product] if highest <= 0 else [],
-    of="{} products priced for a month or more",
-    right="each above zero in some hour",
-    numbers=lambda rows, wrong: {"products": len(rows), "products_without_a_price_above_zero": len(wrong)},
+    asking(
+        sql="SELECT product, max(mcpc_usd_per_mw) FROM {as_revenue} WHERE exists AND mcpc_usd_per_mw IS NOT NULL "
+        f"GROUP BY product HAVING max(interval_start) - min(interval_start) >= INTERVAL {_LEAST_DAYS_PRICED} DAY ORDER BY product",
+        wrong=lambda product, highest: [product] if highest <= 0 else [],
+        of="{} products priced for a month or more",
+        right="each above zero in some hour",
+        numbers=lambda rows, wrong: {"products": len(rows), "products_without_a_price_above_zero": len(wrong)},
+    ),
 )

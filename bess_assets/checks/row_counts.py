@@ -1,19 +1,85 @@
-"""The check that each rollup file has as many rows as expected: a file that was cut short reads like any other."""
+"""The check that each rollup file has as many rows as expected: a file that was cut short reads like any other.
 
-from datetime import date
+Expected are the rows that ERCOT's datasets have a day, by era, or those that the user states in `expected_rows.json`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
-from bess_assets.checks.check import Check, Judged, some
-from bess_assets.checks.expected_rows import VERSION, OwnExpectation, expected_between, factor, read_own_expectation
+from bess_assets.checks.check import Check, Judged
 from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
 from bess_assets.ercot.rollup_names import BUILT_FOLDER
-from bess_assets.ercot.step import Verdict
+from bess_assets.ercot.step import Verdict, some
 from bess_assets.store.paths import EXPECTED_ROWS_FILE, file_years
 
-ROWS_CHECK = "files_have_as_many_rows_as_expected"
+VERSION = "2026-11"
+"""Name of this expectation: a new one when a number below changes."""
+
+MEASURED_YEAR = 2024
+"""The year whose files were counted."""
+CLOSE = 1.1
+"""Factor by which the rows of a file of the measured year may differ."""
+ROUGH = 2.5
+"""Factor for other years: the market grows, and real files repeat rows or lack days."""
+_ROUGH_ALWAYS = frozenset({"cop_snapshots"})
+"""Datasets whose number of resources differs from archive to archive."""
+
+_DAYS_MEASURED = 366
+_ROWS_MEASURED = {
+    "rt_prices": 32_600_000,
+    "sced_gen_resources": 31_600_000,
+    "sced_load_resources": 19_100_000,
+    "cop_snapshots": 17_700_000,
+    "dam_gen_resources": 11_800_000,
+    "da_prices": 8_000_000,
+    "dam_load_resources": 5_800_000,
+    "as_prices": 43_920,
+}
+_RUNS_A_DAY_BEFORE, _RUNS_A_DAY = 96, 288
+"""SCED runs in the disclosure: one a quarter-hour before RTC+B, one in about five minutes from then on."""
+_STORAGE_RESOURCES = 340
+_ALWAYS = date.min
+
+_A_DAY = {name: rows / _DAYS_MEASURED for name, rows in _ROWS_MEASURED.items()}
+
+ROWS_A_DAY: dict[str, tuple[tuple[date, float], ...]] = {
+    **{name: ((_ALWAYS, rows),) for name, rows in _A_DAY.items()},
+    **{
+        name: ((_ALWAYS, _A_DAY[name]), (RTC_FIRST_DAY, _A_DAY[name] * _RUNS_A_DAY / _RUNS_A_DAY_BEFORE))
+        for name in ("sced_gen_resources", "sced_load_resources")
+    },
+    "sced_esr_resources": ((RTC_FIRST_DAY, _STORAGE_RESOURCES * _RUNS_A_DAY),),
+    "dam_esr_resources": ((DAM_ESR_FIRST_DAY, _STORAGE_RESOURCES * 24),),
+    "rt_as_prices": ((RTC_FIRST_DAY, len(PRODUCTS) * 96),),
+}
+"""Rows a day by dataset, from each first day on; the files of other datasets are not compared."""
+
+
+def expected_between(dataset: str, first: date, last: date) -> float | None:
+    """Rows that a dataset should have from a first to a last day; None if nothing is known of it."""
+    eras = ROWS_A_DAY.get(dataset)
+    if eras is None:
+        return None
+    ends = [start for start, _ in eras[1:]] + [date.max]
+    rows = 0.0
+    for (start, rate), end in zip(eras, ends, strict=True):
+        days = (min(last, end - timedelta(days=1)) - max(first, start)).days + 1
+        rows += max(days, 0) * rate
+    return rows
+
+
+def factor(dataset: str, file_year: int) -> float:
+    """Factor by which the rows of a file of that year may differ from the expectation."""
+    return CLOSE if file_year == MEASURED_YEAR and dataset not in _ROUGH_ALWAYS else ROUGH
 
 
 class _File(NamedTuple):
+    """A file of `rollup_schemas`."""
+
     dataset: str
     name: str
     rows: int
@@ -34,22 +100,52 @@ class _File(NamedTuple):
         return int(stem) if stem.isdigit() else None
 
 
+class _Own(NamedTuple):
+    """The user's expectation of their own rollup files: its name, rows by dataset and year of the file, and why it cannot be understood."""
+
+    version: str = ""
+    rows: Mapping[str, Mapping[int, int]] = {}
+    problem: str | None = None
+
+
+def _read_own(path: Path) -> _Own:
+    """The user's `expected_rows.json`: `{"version": "..", "rows": {"rt_prices": {"2024": 123}}}`; nothing where there is none."""
+    if not path.is_file():
+        return _Own()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        rows = {
+            str(dataset).lower(): {int(year): _whole(count) for year, count in years.items()}
+            for dataset, years in content["rows"].items()
+        }
+        return _Own(str(content["version"]), rows)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        return _Own(problem=f"{path.name} cannot be understood: {reason}")
+
+
+def _whole(count: object) -> int:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise ValueError(f"{json.dumps(count)} is no number of rows")
+    return count
+
+
 def _row_counts(judged: Judged) -> Verdict:
     rows = judged.ask(
         "SELECT DISTINCT dataset, file, file_rows, first_day, last_day FROM {rollup_schemas} WHERE file_rows IS NOT NULL "
         "ORDER BY dataset, file"
     )
     files = [_File(*row) for row in rows]
-    own = read_own_expectation(judged.settings.rollups / EXPECTED_ROWS_FILE)
+    own = _read_own(judged.settings.rollups / EXPECTED_ROWS_FILE)
     phrases = [_own_phrase(own, file) for file in files]
     if not judged.is_made_up:
         phrases = [_phrase(f) if phrase is None else phrase for f, phrase in zip(files, phrases, strict=True)]
     compared = [phrase for phrase in phrases if phrase is not None]
-    off = [*_problems_of(own), *filter(None, compared), *_absent(own, files, judged.operating_year)]
-    source = f"version {own.version} of your {EXPECTED_ROWS_FILE}" if own and not own.problem else f"version {VERSION}"
+    off = [*_odd(own), *filter(None, compared), *_absent(own, files, judged.operating_year)]
     left = len(files) - len(compared)
-    source += f"; {left} without an expectation" if left else ""
     if off or compared:
+        source = f"version {own.version} of your {EXPECTED_ROWS_FILE}" if own.version else f"version {VERSION}"
+        source += f"; {left} without an expectation" if left else ""
         detail = (some(off) or f"{len(compared)} files as expected") + f" ({source})"
     else:
         detail = "not compared: " + ("a made-up market" if judged.is_made_up else "no file has an expectation")
@@ -62,26 +158,22 @@ def _row_counts(judged: Judged) -> Verdict:
     return Verdict(passed=not off, detail=detail, numbers=numbers)
 
 
-def _problems_of(own: OwnExpectation | None) -> list[str]:
-    if own is None:
-        return []
+def _odd(own: _Own) -> list[str]:
     if own.problem:
         return [own.problem]
     return [f"{EXPECTED_ROWS_FILE} names no dataset with {name!r}" for name in own.rows if name not in DATASETS]
 
 
-def _own_phrase(own: OwnExpectation | None, file: _File) -> str | None:
+def _own_phrase(own: _Own, file: _File) -> str | None:
     """The difference from the user's own expectation: empty if there is none, None if the expectation does not name the file."""
-    if own is None or file.is_built or file.year is None:
+    if file.is_built or file.year is None or file.year not in own.rows.get(file.dataset, {}):
         return None
-    expected = own.rows.get(file.dataset, {}).get(file.year)
-    if expected is None:
-        return None
+    expected = own.rows[file.dataset][file.year]
     return "" if expected == file.rows else f"{file.label}: {file.rows:,} rows, {expected:,} expected"
 
 
 def _phrase(file: _File) -> str | None:
-    """The difference from the rows that ERCOT's datasets have, for the days that the file covers."""
+    """The difference from the rows that ERCOT's datasets have, for the days that the file covers; None if nothing is known of them."""
     if file.first is None or file.last is None or file.year is None:
         return None
     expected = expected_between(file.dataset, file.first, file.last)
@@ -94,24 +186,19 @@ def _phrase(file: _File) -> str | None:
     return f"{file.label}: {file.rows:,} rows for {days} days, {expected / allowed:,.0f} to {expected * allowed:,.0f} expected"
 
 
-def _absent(own: OwnExpectation | None, files: list[_File], year: int) -> list[str]:
+def _absent(own: _Own, files: list[_File], year: int) -> Iterator[str]:
     """Files that the user expects and the year reads, and that cannot be found or read."""
-    if own is None:
-        return []
     there = {(file.dataset, file.year) for file in files if not file.is_built}
-    return [
-        f"{dataset} {file_year}.parquet: {rows:,} rows expected, and there is no such file that can be read"
-        for dataset, years in own.rows.items()
-        if dataset in DATASETS
-        for file_year, rows in years.items()
-        if file_year in file_years(dataset, year) and (dataset, file_year) not in there
-    ]
+    for dataset, years in own.rows.items():
+        for file_year, rows in years.items() if dataset in DATASETS else ():
+            if file_year in file_years(dataset, year) and (dataset, file_year) not in there:
+                yield f"{dataset} {file_year}.parquet: {rows:,} rows expected, and there is no such file that can be read"
 
 
 ROW_COUNTS = Check(
-    ROWS_CHECK,
+    "files_have_as_many_rows_as_expected",
     "Every rollup file that the year reads has as many rows as expected for the days that it covers: within a tenth for 2024, within a factor of 2.5 for other "
     f"years, exactly where `<rollups>/{EXPECTED_ROWS_FILE}` says so. A warning: a file that was cut short reads like any other.",
-    _row_counts,
     f"bring the named file again, whole; if it is right, state its rows in `<rollups>/{EXPECTED_ROWS_FILE}`",
+    _row_counts,
 )

@@ -6,7 +6,6 @@ from bess_assets.checks.check import Check, Judged
 from bess_assets.ercot.step import Verdict
 
 KEYS_CHECK = "keys_are_unique"
-SUMS_CHECK = "parts_sum_to_totals"
 FINDINGS_CHECK = "no_figure_is_affected_by_a_finding"
 COLUMNS_CHECK = "columns_are_those_that_ercot_published"
 CHANGES_CHECK = "columns_changed_only_where_ercot_changed_them"
@@ -14,13 +13,13 @@ CHANGES_CHECK = "columns_changed_only_where_ercot_changed_them"
 
 def _held(name: str, rule: str, detail: Callable[[Judged], str]) -> Check:
     """An invariant that the writer has held already."""
-    meaning = f"{rule} Held before the file may exist: a table that breaks it is not written, and its step fails."
-    remedy = "nothing: a table that breaks it is never written; its step fails and says why"
-
-    def judge(judged: Judged) -> Verdict:
-        return Verdict(passed=True, detail=detail(judged), numbers={"rows": judged.rows})
-
-    return Check(name, meaning, judge, remedy, blocking=True)
+    return Check(
+        name,
+        f"{rule} Held before the file may exist: a table that breaks it is not written, and its step fails.",
+        "nothing: a table that breaks it is never written; its step fails and says why",
+        lambda judged: Verdict(passed=True, detail=detail(judged), numbers={"rows": judged.rows}),
+        blocking=True,
+    )
 
 
 def _findings(judged: Judged) -> Verdict:
@@ -40,27 +39,27 @@ KEYS = _held(
     lambda judged: f"{judged.rows:,} rows, no {' + '.join(judged.table.key)} twice",
 )
 SUMS = _held(
-    SUMS_CHECK,
+    "parts_sum_to_totals",
     "Known parts add up to their total.",
     lambda judged: "; ".join(f"{total} = {' + '.join(parts)}" for total, parts in judged.table.sums),
 )
 FINDINGS = Check(
     FINDINGS_CHECK,
     "Nothing was found in the inputs that may affect a figure. A warning: the findings of the materialization say what it was.",
-    _findings,
     "read the findings; bring missing days or a whole file, then `bess refresh YEAR`",
+    _findings,
 )
 COLUMNS = Check(
     COLUMNS_CHECK,
     "Every rollup file can be read and has the columns that ERCOT published then, filled and of a type that can be read, and no unknown one. "
     "A warning: it names dataset, file and column.",
-    _mismatches,
     "`bess status --columns` shows the matrix; build the named file again from ERCOT's reports",
+    _mismatches,
 )
 CHANGES = Check(
     CHANGES_CHECK,
     "From year to year no column that is read, and no unknown one, appeared, vanished or changed type or heading, unless ERCOT made the change. "
     "A warning: it names dataset, year and column.",
-    _mismatches,
     "compare the file of the named year with its neighbours; a change of type alone is understood and harmless",
+    _mismatches,
 )

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from bess_assets.checks import CHANGES_CHECK, FINDINGS_CHECK
+from bess_assets.checks.written import CHANGES_CHECK, FINDINGS_CHECK
 from bess_assets.cli.render import Line, blocks, gathered, paragraph, table
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rollup_names import BUILT_FOLDER

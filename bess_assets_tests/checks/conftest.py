@@ -8,14 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.checks import checks_of
-from bess_assets.checks.check import Judged
+from bess_assets.checks.check import Check, Judged
 from bess_assets.ercot.step import Verdict
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES
 from bess_assets_tests.made_home import write_rows
 
-Judge = Callable[[int, str, str], Verdict]
+Judge = Callable[[int, str, Check], Verdict]
 
 
 @pytest.fixture
@@ -26,11 +26,11 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def judge(settings: Settings) -> Judge:
-    """What a check, by name, finds in a table of that home."""
+    """What a check finds in a table of that home."""
 
-    def judged(year: int, table: str, check: str) -> Verdict:
-        (judging,) = (c for c in checks_of(TABLES[table]) if c.name == check)
-        return judging.judge(Judged(settings, year, TABLES[table], 0))
+    def judged(year: int, table: str, check: Check) -> Verdict:
+        assert check in checks_of(TABLES[table])
+        return check.verdict(Judged(settings, year, TABLES[table], 0))
 
     return judged
 
@@ -39,7 +39,7 @@ def judge(settings: Settings) -> Judge:
 def found(settings: Settings, judge: Judge) -> Callable[..., Verdict]:
     """Writes rows as a table of that home, and judges it."""
 
-    def written_and_judged(year: int, table: str, rows: list[dict[str, object]], check: str) -> Verdict:
+    def written_and_judged(year: int, table: str, rows: list[dict[str, object]], check: Check) -> Verdict:
         write_rows(settings, year, table, rows)
         return judge(year, table, check)
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from bess_assets.checks import published
-from bess_assets.checks.figures import EFFICIENCY_CHECK, OUTLIERS_CHECK, PRICED_CHECK, PUBLISHED_CHECK
+from bess_assets.checks.figures import EFFICIENCY, OUTLIERS, PRICED, PUBLISHED_MONTHS, PUBLISHED_YEAR
 from bess_assets.settlement.metrics import outlier_note
 from bess_assets.store.made_up import MARKER
 from bess_assets_tests.checks.conftest import numbers_of
@@ -55,7 +55,7 @@ def _row(battery, usd_per_kw, *, rank=1, active_days=365, capacity_mw=1.0, notes
 def test_a_node_is_priced_if_nearly_all_of_its_quarter_hours_and_mwh_are(found):
     days = [_day(day=date(2022, 5, n)) for n in range(1, 11)]
     days[0] = _day(day=date(2022, 5, 1), unpriced=9)
-    verdict = found(2022, "daily_revenue", days, PRICED_CHECK)
+    verdict = found(2022, "daily_revenue", days, PRICED)
     assert verdict.passed
     assert numbers_of(verdict, "nodes", "nodes_below") == {"nodes": 1, "nodes_below": 0}
     assert verdict.numbers["lowest_share_of_intervals"] == pytest.approx(951 / 960)
@@ -68,7 +68,7 @@ def test_a_node_with_a_hole_in_its_prices_is_named_the_worst_first(found):
         _day("C", "C_RN", unpriced=0),
         _day("D", None, unpriced=96),
     ]
-    verdict = found(2022, "daily_revenue", days, PRICED_CHECK)
+    verdict = found(2022, "daily_revenue", days, PRICED)
     assert not verdict.passed
     assert verdict.detail == (
         "2 of 3 nodes below 99%: B_RN 50.00% of intervals, 100.00% of MWh, A_RN 97.92% of intervals, 100.00% of MWh; "
@@ -84,14 +84,14 @@ def test_a_node_with_a_hole_in_its_prices_is_named_the_worst_first(found):
 def test_mwh_without_a_price_count_however_few_quarter_hours_they_take(found):
     days = [_day(day=date(2022, 5, n)) for n in range(1, 11)]
     days[0] = _day(day=date(2022, 5, 1), unpriced=1, unpriced_mwh=50.0)
-    verdict = found(2022, "daily_revenue", days, PRICED_CHECK)
+    verdict = found(2022, "daily_revenue", days, PRICED)
     assert not verdict.passed
     assert verdict.numbers["lowest_share_of_mwh"] == pytest.approx(0.95)
     assert verdict.numbers["share_of_fleet_mwh_priced"] == pytest.approx(0.95)
 
 
 def test_a_node_where_nothing_flowed_is_judged_by_its_intervals_alone(found):
-    verdict = found(2022, "daily_revenue", [_day(mwh=None)], PRICED_CHECK)
+    verdict = found(2022, "daily_revenue", [_day(mwh=None)], PRICED)
     assert verdict.passed
     assert verdict.numbers["lowest_share_of_mwh"] is None
     assert verdict.numbers["share_of_fleet_mwh_priced"] is None
@@ -105,7 +105,7 @@ def test_a_node_where_nothing_flowed_is_judged_by_its_intervals_alone(found):
 )
 def test_an_efficiency_outside_a_half_to_one_is_named_ranked_or_not(found, efficiency, passes):
     board = [_row("GOOD", 100.0), _row("ODD", None, rank=None, efficiency=efficiency)]
-    verdict = found(2022, "leaderboard", board, EFFICIENCY_CHECK)
+    verdict = found(2022, "leaderboard", board, EFFICIENCY)
     assert verdict.passed == passes
     assert ("ODD" in verdict.detail) == (not passes)
     assert verdict.numbers["batteries_outside"] == int(not passes)
@@ -120,7 +120,7 @@ def test_the_efficiency_of_the_fleet_is_that_of_all_its_mwh(settings, judge):
         {**_day("B"), "paired_discharge_mwh": 10.0, "paired_charge_mwh": 50.0},
     ]
     write_rows(settings, 2022, "daily_revenue", days)
-    assert judge(2022, "leaderboard", EFFICIENCY_CHECK).numbers["fleet_efficiency"] == pytest.approx(0.6)
+    assert judge(2022, "leaderboard", EFFICIENCY).numbers["fleet_efficiency"] == pytest.approx(0.6)
 
 
 # --- outliers -----------------------------------------------------------------------------------------------------------------------------------
@@ -133,11 +133,9 @@ def test_a_battery_far_above_the_fleet_has_a_note_or_is_named(found):
     average = (10 * 10 * 100.0 + 400.0) / 101
     times = 400.0 / average
     far = _row("FAR", 400.0)
-    verdict = found(2022, "leaderboard", [*FLEET, far], OUTLIERS_CHECK)
+    verdict = found(2022, "leaderboard", [*FLEET, far], OUTLIERS)
     assert (verdict.passed, verdict.detail) == (False, f"without a note: FAR {times:.1f} times")
-    verdict = found(
-        2022, "leaderboard", [*FLEET, {**far, "notes": f"name_only pair; {outlier_note(times)}"}], OUTLIERS_CHECK
-    )
+    verdict = found(2022, "leaderboard", [*FLEET, {**far, "notes": f"name_only pair; {outlier_note(times)}"}], OUTLIERS)
     assert (verdict.passed, verdict.detail) == (True, f"noted: FAR {times:.1f} times")
     assert numbers_of(verdict, "batteries_above", "batteries_above_without_a_note") == {
         "batteries_above": 1,
@@ -148,14 +146,14 @@ def test_a_battery_far_above_the_fleet_has_a_note_or_is_named(found):
 
 def test_a_battery_three_times_above_the_fleet_is_none_and_its_active_days_count(found):
     short = _row("SHORT", 400.0, active_days=60)  # a sixth of the dollars in a sixth of the days
-    assert found(2022, "leaderboard", [*FLEET, _row("NEAR", 290.0)], OUTLIERS_CHECK).detail.startswith(
+    assert found(2022, "leaderboard", [*FLEET, _row("NEAR", 290.0)], OUTLIERS).detail.startswith(
         "no battery above 3 times the fleet's 101."
     )
-    assert "SHORT" in found(2022, "leaderboard", [*FLEET, short], OUTLIERS_CHECK).detail
+    assert "SHORT" in found(2022, "leaderboard", [*FLEET, short], OUTLIERS).detail
 
 
 def test_without_a_ranked_battery_nothing_stands_above_anything(found):
-    verdict = found(2022, "leaderboard", [_row("ALONE", 400.0, rank=None)], OUTLIERS_CHECK)
+    verdict = found(2022, "leaderboard", [_row("ALONE", 400.0, rank=None)], OUTLIERS)
     assert (verdict.passed, verdict.numbers["batteries_above"]) == (True, 0)
 
 
@@ -166,7 +164,7 @@ def test_without_a_ranked_battery_nothing_stands_above_anything(found):
     ("usd_per_kw", "passes"), [(141.0, True), (99.0, True), (98.0, False), (183.0, True), (184.0, False)]
 )
 def test_the_fleet_of_2022_is_compared_with_141_dollars_a_kilowatt(found, usd_per_kw, passes):
-    verdict = found(2022, "leaderboard", [_row("A", usd_per_kw), _row("B", None, rank=None)], PUBLISHED_CHECK)
+    verdict = found(2022, "leaderboard", [_row("A", usd_per_kw), _row("B", None, rank=None)], PUBLISHED_YEAR)
     assert verdict.passed == passes
     assert f"2022: {usd_per_kw:,.1f} $/kW-year, published 141" in verdict.detail
     assert verdict.numbers["fleet_usd_per_kw_year"] == pytest.approx(usd_per_kw)
@@ -179,11 +177,11 @@ def test_the_fleet_of_2022_is_compared_with_141_dollars_a_kilowatt(found, usd_pe
 
 @pytest.mark.parametrize("folder", ["rollups", "built"])
 def test_a_made_up_market_is_compared_with_no_real_one(settings, judge, found, folder):
-    assert not found(2022, "leaderboard", [_row("A", 1.0)], PUBLISHED_CHECK).passed
+    assert not found(2022, "leaderboard", [_row("A", 1.0)], PUBLISHED_YEAR).passed
     marker = getattr(settings, folder) / MARKER
     marker.parent.mkdir(parents=True)
     marker.write_text("{}", encoding="utf-8")
-    verdict = judge(2022, "leaderboard", PUBLISHED_CHECK)
+    verdict = judge(2022, "leaderboard", PUBLISHED_YEAR)
     assert (verdict.passed, verdict.detail) == (True, "not compared: a made-up market")
     assert verdict.numbers["compared"] == 0
 
@@ -194,13 +192,13 @@ def test_a_made_up_market_is_compared_with_no_real_one(settings, judge, found, f
     ids=["data that end early", "nobody ranked"],
 )
 def test_a_year_that_the_data_do_not_cover_and_a_board_without_ranks_are_not_compared(found, row):
-    verdict = found(2022, "leaderboard", [row], PUBLISHED_CHECK)
+    verdict = found(2022, "leaderboard", [row], PUBLISHED_YEAR)
     assert (verdict.passed, verdict.numbers["compared"]) == (True, 0)
     assert verdict.detail.startswith("not compared: no published figure")
 
 
 def test_a_year_without_a_figure_is_not_compared(found):
-    assert found(2021, "leaderboard", [_row("A", 1.0, data_through=date(2021, 12, 31))], PUBLISHED_CHECK).passed
+    assert found(2021, "leaderboard", [_row("A", 1.0, data_through=date(2021, 12, 31))], PUBLISHED_YEAR).passed
 
 
 def test_months_are_scaled_to_a_year_and_compared_one_by_one(found):
@@ -217,7 +215,7 @@ def test_months_are_scaled_to_a_year_and_compared_one_by_one(found):
         }
 
     board = [month(1, 3.94), month(2, 2.0), month(3, 9.0), month(4, 0.1)]
-    verdict = found(2026, "leaderboard_monthly", board, PUBLISHED_CHECK)
+    verdict = found(2026, "leaderboard_monthly", board, PUBLISHED_MONTHS)
     # February is far off; March has no figure, and April is not over in the data
     assert not verdict.passed
     assert verdict.detail == "more than 30% away: 2026-02: 24.0 $/kW-year, published 12.96"

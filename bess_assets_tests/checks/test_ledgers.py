@@ -7,16 +7,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from bess_assets.checks.ledgers import HOURS_CHECK, LEDGERS_CHECK, QUARTER_HOURS_CHECK
+from bess_assets.checks.ledgers import HOURS, LEDGERS, QUARTER_HOURS
 from bess_assets.run import run_table
 from bess_assets_tests.settlement.small import may_market, settle
 
-LEDGERS = {
-    "bess_awards": (HOURS_CHECK, 24, 1),
-    "as_revenue": (HOURS_CHECK, 24, 5),
-    "bess_dispatch": (QUARTER_HOURS_CHECK, 96, 1),
-    "bess_prices": (QUARTER_HOURS_CHECK, 96, 1),
-    "energy_revenue": (QUARTER_HOURS_CHECK, 96, 1),
+TABLES = {
+    "bess_awards": (HOURS, 24, 1),
+    "as_revenue": (HOURS, 24, 5),
+    "bess_dispatch": (QUARTER_HOURS, 96, 1),
+    "bess_prices": (QUARTER_HOURS, 96, 1),
+    "energy_revenue": (QUARTER_HOURS, 96, 1),
 }
 SPRING, AUTUMN, ORDINARY = date(2022, 3, 13), date(2022, 11, 6), date(2022, 7, 4)
 
@@ -51,8 +51,8 @@ def _first_of(day):
 
 
 def test_every_interval_of_every_day_is_counted_and_one_that_is_lost_is_named(settled, judge, spoil):
-    for table, (check, steps, series) in LEDGERS.items():
-        (entry,) = (c for c in settled[table]["checks"] if c["name"] == check)
+    for table, (check, steps, series) in TABLES.items():
+        (entry,) = (c for c in settled[table]["checks"] if c["name"] == check.name)
         assert entry["passed"], table
         assert entry["blocking"], table
         assert entry["numbers"] == {
@@ -72,7 +72,7 @@ def test_every_interval_of_every_day_is_counted_and_one_that_is_lost_is_named(se
 @pytest.mark.parametrize(("day", "steps"), [(SPRING, 92), (AUTUMN, 100)])
 def test_the_days_of_the_clock_changes_have_23_and_25_hours(judge, spoil, day, steps):
     spoil(2022, "energy_revenue", _first_of(day))
-    verdict = judge(2022, "energy_revenue", QUARTER_HOURS_CHECK)
+    verdict = judge(2022, "energy_revenue", QUARTER_HOURS)
     assert f"{day}: {steps - 1} quarter-hours instead of {steps}" in verdict.detail
     assert not verdict.passed
 
@@ -83,7 +83,7 @@ def test_a_day_that_one_series_lacks_altogether_is_missed(judge, spoil):
         return pa.concat_tables([table, again.filter(pc.not_equal(again["operating_day"], ORDINARY))])
 
     spoil(2022, "bess_awards", second_series_without_a_day)
-    verdict = judge(2022, "bess_awards", HOURS_CHECK)
+    verdict = judge(2022, "bess_awards", HOURS)
     assert (verdict.passed, verdict.detail) == (False, "2022-07-04: absent from 1 series")
     assert verdict.numbers["series"] == 2
 
@@ -103,7 +103,7 @@ def test_a_day_of_another_year_is_no_day_of_this_one(judge, spoil):
             ]
         ),
     )
-    verdict = judge(2022, "bess_awards", HOURS_CHECK)
+    verdict = judge(2022, "bess_awards", HOURS)
     assert not verdict.passed
     assert verdict.detail == "2023-01-01 is no day of 2022 (1 series, OAK_1 for one)"
 
@@ -111,15 +111,15 @@ def test_a_day_of_another_year_is_no_day_of_this_one(judge, spoil):
 def test_a_file_that_cannot_be_read_has_not_passed_and_the_record_says_why(settings):
     (settings.results / "energy_revenue" / "2022.parquet").write_bytes(b"half a file")
     checks = {c["name"]: c for c in run_table(settings, 2022, "leaderboard")["checks"]}
-    assert not checks[LEDGERS_CHECK]["passed"]
-    assert checks[LEDGERS_CHECK]["detail"].startswith("could not be judged: DuckDB cannot answer this.")
+    assert not checks[LEDGERS.name]["passed"]
+    assert checks[LEDGERS.name]["detail"].startswith("could not be judged: DuckDB cannot answer this.")
 
 
 # --- sums ---------------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_the_board_of_one_battery_is_its_ledgers_sum_by_hand(settled):
-    (check,) = (c for c in settled["leaderboard"]["checks"] if c["name"] == LEDGERS_CHECK)
+    (check,) = (c for c in settled["leaderboard"]["checks"] if c["name"] == LEDGERS.name)
     # energy: 8 x 24 x 30 day-ahead, (6 - 1 - 8) x 24 x 40 in real time; regulation up: (3 + 1) x 24 x 5
     total = 5_760.0 - 2_880.0 + 480.0
     assert check["passed"]
@@ -144,7 +144,7 @@ def test_a_ledger_that_the_board_was_not_made_from_is_noticed(settings, spoil, t
         return rows.set_column(rows.schema.get_field_index(column), column, pa.array(values, pa.float64()))
 
     spoil(2022, table, a_dollar_more)
-    (check,) = (c for c in run_table(settings, 2022, "leaderboard")["checks"] if c["name"] == LEDGERS_CHECK)
+    (check,) = (c for c in run_table(settings, 2022, "leaderboard")["checks"] if c["name"] == LEDGERS.name)
     assert (check["passed"], check["blocking"]) == (False, True)
     assert check["numbers"]["components_differing"] == 1
     assert check["numbers"]["largest_difference_usd"] == pytest.approx(1.0)
@@ -153,12 +153,12 @@ def test_a_ledger_that_the_board_was_not_made_from_is_noticed(settings, spoil, t
 
 def test_money_that_the_board_knows_and_the_ledger_does_not_is_noticed(judge, spoil):
     spoil(2022, "as_revenue", lambda rows: rows.filter(pc.not_equal(rows["product"], "nspin")))
-    verdict = judge(2022, "leaderboard", LEDGERS_CHECK)
+    verdict = judge(2022, "leaderboard", LEDGERS)
     assert not verdict.passed
     assert "as_nspin_da_usd is 0.00 $ on the board and unknown in the ledger" in verdict.detail
 
 
 def test_without_the_ledgers_nothing_is_compared_and_it_says_so(settings, judge):
     (settings.results / "as_revenue" / "2022.parquet").unlink()
-    verdict = judge(2022, "leaderboard", LEDGERS_CHECK)
+    verdict = judge(2022, "leaderboard", LEDGERS)
     assert (verdict.passed, verdict.detail) == (True, "not compared: energy_revenue or as_revenue is not there")

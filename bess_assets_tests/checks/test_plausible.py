@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from bess_assets.checks.plausible import (
-    FOLLOWED_CHECK,
-    ONE_SIZE_CHECK,
-    PRODUCT_PRICES_CHECK,
-    SIZE_CHECK,
-    SOMEBODY_CHECK,
-    STILL_CHECK,
+    DISCHARGES,
+    FOLLOWED,
+    ONE_SIZE,
+    PRODUCT_PRICES,
+    SIZE,
+    STILL,
 )
 from bess_assets_tests.checks.conftest import numbers_of
 from bess_assets_tests.made_home import write_rows
@@ -64,13 +64,13 @@ def _registry(settings, capacity_mw):
 )
 def test_flows_and_real_time_awards_of_more_than_the_battery_can_do_are_named(settings, found, columns, beyond):
     _registry(settings, 100.0)
-    verdict = found(YEAR, "bess_dispatch", _quarter_hours(2, **columns), SIZE_CHECK)
+    verdict = found(YEAR, "bess_dispatch", _quarter_hours(2, **columns), SIZE)
     assert (not verdict.passed, "ALPHA_1 2 quarter-hours" in verdict.detail) == (beyond, beyond)
 
 
 def test_without_a_capacity_nothing_is_beyond_it(settings, found):
     _registry(settings, None)
-    verdict = found(YEAR, "bess_dispatch", _quarter_hours(2, discharge_mwh=37_500.0), SIZE_CHECK)
+    verdict = found(YEAR, "bess_dispatch", _quarter_hours(2, discharge_mwh=37_500.0), SIZE)
     assert (verdict.passed, verdict.numbers["batteries"]) == (True, 0)
 
 
@@ -89,13 +89,13 @@ def _sold(output_mw, award_mw=8.0):
 
 @pytest.mark.parametrize(("output_mw", "passes"), [(8.0, True), (0.5, True), (0.008, False), (-8.0, False)])
 def test_what_was_sold_must_flow_and_not_the_other_way(found, output_mw, passes):
-    verdict = found(YEAR, "energy_revenue", _sold(output_mw), FOLLOWED_CHECK)
+    verdict = found(YEAR, "energy_revenue", _sold(output_mw), FOLLOWED)
     assert verdict.passed is passes
     assert numbers_of(verdict, "batteries", "series_below") == {"batteries": 1, "series_below": int(not passes)}
 
 
 def test_a_purchase_flows_the_way_it_was_bought(found):
-    assert found(YEAR, "energy_revenue", _sold(-8.0, award_mw=-8.0), FOLLOWED_CHECK).passed
+    assert found(YEAR, "energy_revenue", _sold(-8.0, award_mw=-8.0), FOLLOWED).passed
 
 
 def _prices(count=20, rt=(20.0, 30.0, 40.0), da=(25.0, 32.0, 41.0)):
@@ -120,7 +120,7 @@ def test_a_price_that_stands_still_for_a_day_is_named_with_its_market(found):
     rows = _prices(3)
     rows[1] |= {"rt_min_usd_per_mwh": 31.5, "rt_max_usd_per_mwh": 31.5}
     rows[2] |= {"da_min_usd_per_mwh": 0.0, "da_max_usd_per_mwh": 0.0}
-    verdict = found(YEAR, "price_daily", rows, STILL_CHECK)
+    verdict = found(YEAR, "price_daily", rows, STILL)
     assert not verdict.passed
     assert "ALPHA_RN 1 days day-ahead, ALPHA_RN 1 days real-time" in verdict.detail
 
@@ -128,18 +128,18 @@ def test_a_price_that_stands_still_for_a_day_is_named_with_its_market(found):
 def test_a_day_of_which_one_price_is_known_has_not_stood_still(found):
     rows = _prices(1, rt=(30.0, 30.0, 30.0))
     rows[0]["rt_known_quarter_hours"] = 1
-    assert found(YEAR, "price_daily", rows, STILL_CHECK).passed
+    assert found(YEAR, "price_daily", rows, STILL).passed
 
 
 @pytest.mark.parametrize(
     ("rt", "passes"), [(30.0, True), (120.0, True), (130.0, False), (8.0, True), (0.03, False), (-30.0, False)]
 )
 def test_day_ahead_and_real_time_prices_are_of_one_size_and_sign(found, rt, passes):
-    assert found(YEAR, "price_daily", _prices(rt=(rt - 1, rt, rt + 1)), ONE_SIZE_CHECK).passed is passes
+    assert found(YEAR, "price_daily", _prices(rt=(rt - 1, rt, rt + 1)), ONE_SIZE).passed is passes
 
 
 def test_a_few_days_say_nothing_of_the_size_of_prices(found):
-    assert found(YEAR, "price_daily", _prices(19, rt=(0.02, 0.03, 0.04)), ONE_SIZE_CHECK).passed
+    assert found(YEAR, "price_daily", _prices(19, rt=(0.02, 0.03, 0.04)), ONE_SIZE).passed
 
 
 @pytest.mark.parametrize(("batteries", "passes"), [(2, True), (3, False)])
@@ -148,7 +148,7 @@ def test_a_whole_fleet_does_not_rest_for_a_day(found, batteries, passes):
         {"battery": f"B{n}", "operating_day": DAY, "discharge_mwh": 0.0, "expected_quarter_hours": 96}
         for n in range(batteries)
     ]
-    verdict = found(YEAR, "rt_dispatch_daily", rows, SOMEBODY_CHECK)
+    verdict = found(YEAR, "rt_dispatch_daily", rows, DISCHARGES)
     assert (verdict.passed, "2022-05-10" in verdict.detail) == (passes, not passes)
 
 
@@ -166,5 +166,5 @@ def test_a_product_without_a_price_above_zero_is_named(found, price, passes):
         }
         for n in range(721)
     ]
-    verdict = found(YEAR, "as_revenue", rows, PRODUCT_PRICES_CHECK)
+    verdict = found(YEAR, "as_revenue", rows, PRODUCT_PRICES)
     assert (verdict.passed, verdict.detail.endswith(": rrs")) == (passes, not passes)

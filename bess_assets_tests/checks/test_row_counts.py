@@ -5,8 +5,7 @@ from datetime import date, datetime
 
 import pytest
 
-from bess_assets.checks.expected_rows import ROWS_A_DAY, expected_between, factor
-from bess_assets.checks.row_counts import ROWS_CHECK
+from bess_assets.checks.row_counts import ROW_COUNTS, ROWS_A_DAY, expected_between, factor
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.run import run_table
 from bess_assets.store.made_up import MARKER
@@ -27,7 +26,7 @@ def _write(folder, year, *, count=10, keep=1.0):
 
 
 def _check(settings, year):
-    (check,) = (c for c in run_table(settings, year, "rollup_schemas")["checks"] if c["name"] == ROWS_CHECK)
+    (check,) = (c for c in run_table(settings, year, "rollup_schemas")["checks"] if c["name"] == ROW_COUNTS.name)
     assert not check["blocking"]
     return check
 

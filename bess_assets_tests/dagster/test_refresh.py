@@ -17,7 +17,7 @@ from bess_assets.assets.partitions import operating_years
 from bess_assets.assets.resources import HOLDING_TAG, Warehouse
 from bess_assets.automation.dead_runs import fail_dead_runs
 from bess_assets.automation.sensors import merge_request
-from bess_assets.checks import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK
+from bess_assets.checks.written import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import NotRefreshedError, SettingsError, YearBusyError
 from bess_assets.refresh import materialize_year, refresh_years

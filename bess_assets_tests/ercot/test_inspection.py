@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.checks import COLUMNS_CHECK, FINDINGS_CHECK
+from bess_assets.checks.written import COLUMNS_CHECK, FINDINGS_CHECK
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.inspection import availability_rows, column_availability, rollup_schemas
 from bess_assets.ercot.schema_files import listed_columns, same_type
