@@ -20,7 +20,7 @@ from bess_assets.definitions import build_defs
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import BessError, SettingsError
 from bess_assets.process_memory import Clock
-from bess_assets.run import HeldYear, Listener, StepEvent, hold_year, listening
+from bess_assets.run import HeldYear, Listener, hold_year
 from bess_assets.settings import Settings
 from bess_assets.store.journal import CheckEntry, TableEntry, read_run
 from bess_assets.store.paths import recorded_years, result_years
@@ -29,27 +29,6 @@ from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
 
 _COVERAGE_TABLE = "daily_revenue"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a refresh has come.
-
-    Attributes:
-        year: the operating year; None while the years are merged.
-        table: the table being made, or just finished.
-        done: tables of the year that are done.
-        total: tables of the year to be made.
-        rows: rows of the table just finished; None while it is being made.
-        seconds: what it took so far.
-    """
-
-    year: int | None
-    table: str
-    done: int
-    total: int
-    rows: int | None = None
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -156,7 +135,7 @@ def refresh_years(
     settings: Settings,
     years: Sequence[int],
     only: State | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Listener | None = None,
 ) -> Iterator[Outcome]:
     """Refresh years in the order given, then merge all years once; a year that fails does not stop the next.
 
@@ -180,9 +159,7 @@ def refresh_years(
             yield outcome
         # A year that failed may have made what is merged before it did: the schemas, above all, name what is wrong with its files.
         if tried and _can_merge(settings):
-            merged = [name for name, table in TABLES.items() if table.merged]
-            listener = _listener(None, merged, progress)
-            yield _outcome(None, lambda: merge_years(instance, settings, listener))
+            yield _outcome(None, lambda: merge_years(instance, settings, progress))
         show_inputs(instance, settings, [read_run(settings.results, year) for year in recorded_years(settings.results)])
 
 
@@ -198,7 +175,7 @@ def _refresh_year(
     settings: Settings,
     year: int,
     only: State | None,
-    progress: Callable[[Progress], None] | None,
+    progress: Listener | None,
 ) -> Outcome:
     with hold_year(settings, year) as held:
         plan = plan_year(settings, year)
@@ -207,7 +184,7 @@ def _refresh_year(
             return Outcome(year, gone=plan.gone)
         held.begin(tables)
         selection = None if only is None else [*plan.datasets_of(tables), *tables]
-        outcome = materialize_year(instance, settings, year, selection, _listener(year, tables, progress))
+        outcome = materialize_year(instance, settings, year, selection, progress)
         return replace(outcome, gone=() if only is None else plan.gone)
 
 
@@ -221,22 +198,6 @@ def _outcome(year: int | None, work: Callable[[], Outcome]) -> Outcome:
     except Exception as error:  # noqa: BLE001  no error of one year may stop the next
         outcome = Outcome(year, failure=f"{type(error).__name__}: {error}")
     return replace(outcome, seconds=clock.seconds())
-
-
-def _listener(year: int | None, tables: Sequence[str], progress: Callable[[Progress], None] | None) -> Listener | None:
-    if progress is None:
-        return None
-    finished: set[str] = set()
-
-    def listen(event: StepEvent) -> None:
-        if event.name not in tables:
-            return  # rollups are registered in no time
-        if event.kind == "done":
-            finished.add(event.name)
-        rows = event.rows if event.kind == "done" else None
-        progress(Progress(year, event.name, len(finished), len(tables), rows, event.seconds))
-
-    return listen
 
 
 # --- through Dagster --------------------------------------------------------------------------------------------------------------------------
@@ -255,7 +216,7 @@ def materialize_year(
     settings: Settings,
     year: int,
     selection: Collection[str] | None = None,
-    on_event: Listener | None = None,
+    progress: Listener | None = None,
 ) -> Outcome:
     """Run `refresh_year` on a year, in this process, as the UI would: recorded in the instance, checks and all.
 
@@ -264,7 +225,7 @@ def materialize_year(
         settings: where things are.
         year: the operating year.
         selection: tables and datasets, all of them if not given. The tables that they need and that are not named must have been made before.
-        on_event: called with each event of an asset as it happens.
+        progress: called when a table is begun, goes on, and is finished.
 
     Raises:
         YearBusyError: another process holds the year.
@@ -274,22 +235,22 @@ def materialize_year(
         first, last = operating_years.get_first_partition_key(), operating_years.get_last_partition_key()
         raise SettingsError(f"{year} cannot be refreshed.", expected=f"a year from {first} to {last}")
     with hold_year(settings, year):
-        outcome = _run(instance, settings, REFRESH_YEAR, year, selection, on_event)
+        outcome = _run(instance, settings, REFRESH_YEAR, year, selection, progress)
         schemas = outcome.assets.get(ROLLUP_SCHEMAS.name)
         if schemas and schemas.status == "skipped":
             # Dagster withholds the tables below a rollup that failed; the schemas say of every file what is wrong with it, so they are made all the same.
-            alone = _run(instance, settings, REFRESH_YEAR, year, [ROLLUP_SCHEMAS.name], on_event)
+            alone = _run(instance, settings, REFRESH_YEAR, year, [ROLLUP_SCHEMAS.name], progress)
             outcome = replace(outcome, assets={**outcome.assets, **alone.assets})
     return outcome
 
 
-def merge_years(instance: dg.DagsterInstance, settings: Settings, on_event: Listener | None = None) -> Outcome:
+def merge_years(instance: dg.DagsterInstance, settings: Settings, progress: Listener | None = None) -> Outcome:
     """Run `merge_years`, in this process.
 
     Raises:
         YearBusyError: another process merges.
     """
-    return _run(instance, settings, MERGE_YEARS, None, None, on_event)
+    return _run(instance, settings, MERGE_YEARS, None, None, progress)
 
 
 def _run(
@@ -298,7 +259,7 @@ def _run(
     job_name: str,
     year: int | None,
     selection: Collection[str] | None,
-    on_event: Listener | None,
+    progress: Listener | None,
 ) -> Outcome:
     with hold_year(settings, year) as held:
         dead = fail_dead_runs(instance, year)
@@ -309,14 +270,14 @@ def _run(
                 asset_selection={dg.AssetKey(name) for name in selection},
                 asset_check_selection=set(checks_with(selection)),
             )
-        with listening(on_event):
-            result = job.execute_in_process(
-                instance=instance,
-                partition_key=None if year is None else str(year),
-                tags={STARTED_BY_TAG: "bess", HOLDING_TAG: holding(year)},
-                run_config=_QUIET,
-                raise_on_error=False,
-            )
+        held.listener = progress
+        result = job.execute_in_process(
+            instance=instance,
+            partition_key=None if year is None else str(year),
+            tags={STARTED_BY_TAG: "bess", HOLDING_TAG: holding(year)},
+            run_config=_QUIET,
+            raise_on_error=False,
+        )
         _pass_on_interrupt(result)
         return _of_run(held, result, _planned(year, selection), tuple(dead))
 

@@ -6,12 +6,10 @@ A *step* is the function of `settlement` or `ercot.inspection` that computes a t
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import pyarrow as pa
 
@@ -28,21 +26,11 @@ from bess_assets.settlement import ancillary, awards, board, daily, dispatch, ed
 from bess_assets.store.capacity import check_room
 from bess_assets.store.files import ResultTable, WrittenTable, kept_table, read_kept, write_table
 from bess_assets.store.fingerprint import Fingerprint, fingerprint, same, whole_digest
-from bess_assets.store.journal import (
-    FindingEntry,
-    Journal,
-    RunRecord,
-    TableEntry,
-    earlier_digests,
-    read_run,
-    table_entry,
-)
+from bess_assets.store.inputs import UPSTREAM, in_battery_table, input_files, result_digest, table_inputs
+from bess_assets.store.journal import FindingEntry, Journal, TableEntry, table_entry
 from bess_assets.store.locks import year_lock
 from bess_assets.store.made_up import made_up_inputs
 from bess_assets.store.paths import (
-    in_battery_table,
-    input_files,
-    later_inputs,
     remove_stale_files,
     result_path,
     result_years,
@@ -100,51 +88,35 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class StepEvent:
-    """Something that happened to a table or a rollup.
+class Progress:
+    """How far the tables of a year have come.
 
     Attributes:
-        kind: started; chunk: another chunk was handed to the writer; done; failed.
-        name: table or dataset.
-        year: the operating year, or the year in a rollup's name; None for a merged table.
-        chunks: handed to the writer so far.
-        rows: in the finished table, or in the rollup file found.
-        seconds: taken so far.
-        error: why it failed.
+        year: the operating year; None while the years are merged.
+        table: the table being made, or just finished.
+        done: tables that were made.
+        total: tables to be made.
+        rows: rows of the table just finished; None while it is being made.
+        seconds: what it took so far.
     """
 
-    kind: Literal["started", "chunk", "done", "failed"]
-    name: str
     year: int | None
-    chunks: int = 0
+    table: str
+    done: int
+    total: int
     rows: int | None = None
     seconds: float = 0.0
-    error: str | None = None
 
 
-Listener = Callable[[StepEvent], None]
-
-_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
-
-
-@contextmanager
-def listening(listener: Listener | None) -> Iterator[None]:
-    """Within it, the listener is called with each event of this process, also of the tables that Dagster has made."""
-    token = _listener.set(listener)
-    try:
-        yield
-    finally:
-        _listener.reset(token)
-
-
-def _tell(event: StepEvent) -> None:
-    listener = _listener.get()
-    if listener:
-        listener(event)
+Listener = Callable[[Progress], None]
 
 
 class HeldYear:
-    """A year that this process holds, or the merged tables of all years; made by `hold_year` alone."""
+    """A year that this process holds, or the merged tables of all years; made by `hold_year` alone.
+
+    Attributes:
+        listener: called when a table is begun, goes on, and is finished.
+    """
 
     def __init__(self, settings: Settings, year: int | None) -> None:
         """Read its journal.
@@ -155,7 +127,9 @@ class HeldYear:
         self.settings = settings
         self.year = year
         self.journal = Journal(settings.results, year)
-        self._begun = False
+        self.listener: Listener | None = None
+        self._begun: Collection[str] = ()
+        self._done: set[str] = set()
         self._opened: dict[str, ResultTable] = {}
 
     @property
@@ -176,7 +150,7 @@ class HeldYear:
         if self.year is not None:
             check_room(self.settings, self.year, tables)
         self.journal.begin(tables)
-        self._begun = True
+        self._begun = tables
 
     def register(self, dataset: str) -> Registered:
         """Describe and record the rollup files of a dataset that the year reads; the files themselves are never written.
@@ -187,9 +161,7 @@ class HeldYear:
         registered = describe_rollups(self.settings, dataset, self.operating_year)
         self.journal.put_rollup(dataset, registered.entry)
         if registered.error:
-            _tell(StepEvent("failed", dataset, self.year, error=str(registered.error)))
             raise registered.error
-        _tell(StepEvent("done", dataset, self.year, rows=registered.rows if registered.files else None))
         return registered
 
     def run_table(self, name: str) -> TableEntry:
@@ -208,11 +180,11 @@ class HeldYear:
         clock = Clock()
         keep_freed_memory()
         pa.set_cpu_count(self.settings.threads)
-        _tell(StepEvent("started", name, self.year))
+        self._report(name, clock)
         inputs: dict[str, Fingerprint | str] = {}
         try:
             # Noted before anything is read: a file that changes meanwhile differs from its note, and makes the table changed.
-            inputs.update(self._inputs_recorded(table))
+            inputs.update(self._noted_inputs(table))
             result, written = self._made(table, clock)
         except BaseException as error:
             self._record_failure(table, clock, inputs, error)
@@ -224,7 +196,7 @@ class HeldYear:
             rows=written.rows,
             money_usd=written.money_usd,
             coverage=written.coverage,
-            size=written.bytes,
+            bytes=written.bytes,
             digest=written.digest,
             seconds=clock.seconds(),
             peak_memory_mb=clock.peak_memory_mb(),
@@ -236,7 +208,8 @@ class HeldYear:
             made_up=made_up_inputs(self.settings),
         )
         self.journal.put_table(name, entry)
-        _tell(StepEvent("done", name, self.year, rows=written.rows, seconds=entry["seconds"]))
+        self._done.add(name)
+        self._report(name, clock, written.rows)
         _log.info("%s %s: %s rows in %.1f s", name, self.year or "all years", f"{written.rows:,}", entry["seconds"])
         return entry
 
@@ -261,21 +234,19 @@ class HeldYear:
             self._opened[name] = result_table(self.settings, name, self.year)
         return self._opened[name]
 
-    def _inputs_recorded(self, table: Table | FileSet) -> Iterator[tuple[str, Fingerprint | str]]:
-        """Fingerprints of the files and digests of the tables that a table is made from, by their names in the run record."""
-        for name, path in input_files(self.settings, self.year, table).items():
-            yield name, fingerprint(path)
-        yield from later_inputs(self.settings, self.year, table).items()
-        if self.year is None:
-            for upstream in table.upstream:
-                for year in result_years(self.settings.results, upstream):
-                    record = read_run(self.settings.results, year)
-                    yield f"table:{upstream}/{year}", _digest_of(self.settings, upstream, year, record)
-            return
-        for upstream in table.upstream:
-            yield f"table:{upstream}", _digest_of(self.settings, upstream, self.year, self.journal.record)
-        if isinstance(table, FileSet):
-            yield from earlier_digests(self.settings.results, table, self.year).items()
+    def _report(self, table: str, clock: Clock, rows: int | None = None) -> None:
+        if self.listener:
+            done, total = len(self._done), len(self._begun)
+            self.listener(Progress(self.year, table, done, total, rows, clock.seconds()))
+
+    def _noted_inputs(self, table: Table | FileSet) -> Iterator[tuple[str, Fingerprint | str]]:
+        for name, value in table_inputs(self.settings, self.year, table, self.journal.record).items():
+            if value is None:
+                upstream = name.removeprefix(UPSTREAM)
+                raise _not_written(
+                    upstream, self.operating_year, result_path(self.settings.results, upstream, self.year)
+                )
+            yield name, fingerprint(value) if isinstance(value, Path) else value
 
     def _made(self, table: Table | FileSet, clock: Clock) -> tuple[StepResult | None, WrittenTable]:
         """The result of a table's step and what was written of it."""
@@ -287,12 +258,10 @@ class HeldYear:
             result = MERGES[table.name]({year: result_table(self.settings, upstream, year) for year in years})
         else:
             result = STEPS[table.name](self.inputs_of(table))
-
-        def progress(chunks: int) -> None:
-            _tell(StepEvent("chunk", table.name, self.year, chunks=chunks, seconds=clock.seconds()))
-
         path = result_path(self.settings.results, table.name, self.year)
-        return result, kept_table(table, path) if result.unchanged else write_table(table, path, result, progress)
+        if result.unchanged:
+            return result, kept_table(table, path)
+        return result, write_table(table, path, result, lambda: self._report(table.name, clock))
 
     def _record_failure(
         self, table: Table | FileSet, clock: Clock, inputs: Mapping[str, Fingerprint | str], error: BaseException
@@ -311,7 +280,6 @@ class HeldYear:
         except (BessError, OSError) as also:
             # The first failure is the one to report. The table counts as unfinished all the same: the run noted that it would make it.
             _log.error("the failure of %s could not be recorded: %s", table.name, also)
-        _tell(StepEvent("failed", table.name, self.year, seconds=entry["seconds"], error=text))
         _log.error("%s %s failed: %s", table.name, self.year or "all years", text)
         _log.debug("where it arose:", exc_info=error)
 
@@ -369,17 +337,13 @@ def result_table(settings: Settings, table_name: str, year: int | None) -> Resul
     return ResultTable(TABLES[table_name], result_path(settings.results, table_name, year))
 
 
-def _digest_of(settings: Settings, table_name: str, year: int, record: RunRecord) -> str:
-    path = result_path(settings.results, table_name, year)
-    if not path.is_file():
-        raise NotRefreshedError(
-            f"{table_name} has not been written for {year}.",
-            dataset=table_name,
-            file=path,
-            remedy=f"Refresh the whole year: bess refresh {year}",
-        )
-    entry = record["tables"].get(table_name)
-    return (entry["digest"] if entry else None) or whole_digest(path)
+def _not_written(table_name: str, year: int, path: Path) -> NotRefreshedError:
+    return NotRefreshedError(
+        f"{table_name} has not been written for {year}.",
+        dataset=table_name,
+        file=path,
+        remedy=f"Refresh the whole year: bess refresh {year}",
+    )
 
 
 def _known_days(held: HeldYear) -> dict[Path, tuple[date, date]]:
@@ -429,10 +393,13 @@ def _origin(held: HeldYear) -> Origin:
             elif file.startswith(LATER):
                 seen.setdefault(file, set()).add(value)
     made = recorded[LEADERBOARD.name]
+    digest = result_digest(results, LEADERBOARD.name, year, held.journal.record)
+    if digest is None:
+        raise _not_written(LEADERBOARD.name, year, result_path(results, LEADERBOARD.name, year))
     return Origin(
         made_at=datetime.fromisoformat(made["finished"]),
         package_version=made["package_version"],
-        board_digest=_digest_of(held.settings, LEADERBOARD.name, year, held.journal.record),
+        board_digest=digest,
         # Tables refreshed at different times may have seen different contents of one file: then both are named.
         files={file: "+".join(sorted(digests)) for file, digests in seen.items()},
         kept=read_kept(LEADERBOARD_HISTORY, result_path(results, LEADERBOARD_HISTORY.name, year)),

@@ -12,10 +12,11 @@ from bess_assets.ercot.rollup_names import BUILT_FOLDER, rollup_name
 from bess_assets.errors import InputError, YearBusyError
 from bess_assets.run import STEPS, hold_year, result_table, run_table
 from bess_assets.settings import Settings, load_settings
+from bess_assets.store.inputs import input_files
 from bess_assets.store.journal import read_run
 from bess_assets.store.locks import rollup_lock
 from bess_assets.store.made_up import MARKER
-from bess_assets.store.paths import input_files, rollup_folder
+from bess_assets.store.paths import rollup_folder
 from bess_assets.store.rollups import Registered, build_rollup, roll_up_reports
 from bess_assets.store.status import plan_year, years_available
 from bess_assets.tables import TABLES

@@ -10,7 +10,7 @@ from bess_assets.automation.dead_runs import UNFINISHED
 from bess_assets.automation.jobs import checks_with
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import fingerprint, stamp
-from bess_assets.store.paths import input_files
+from bess_assets.store.inputs import input_files
 from bess_assets.store.status import State, YearPlan
 from bess_assets.tables import YEARLY
 

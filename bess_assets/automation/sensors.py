@@ -17,9 +17,10 @@ from bess_assets.automation.requests import PARTITION_TAG, refresh_request, year
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import stamp
+from bess_assets.store.inputs import input_files
 from bess_assets.store.journal import read_run
 from bess_assets.store.locks import year_is_busy
-from bess_assets.store.paths import input_files, result_years
+from bess_assets.store.paths import result_years
 from bess_assets.store.status import YearPlan, new_reports, plan_merged, plan_year, years_known
 from bess_assets.tables import TABLES, YEARLY
 

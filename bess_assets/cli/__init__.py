@@ -18,7 +18,8 @@ from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, made_up_note, mad
 
 if TYPE_CHECKING:
     from bess_assets.demo import Market
-    from bess_assets.refresh import Outcome, Progress
+    from bess_assets.refresh import Outcome
+    from bess_assets.run import Progress
     from bess_assets.settings import Settings
 
 __all__ = ["main"]

@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -30,7 +29,6 @@ def write_report(settings: Settings, year: int) -> WrittenTable:
         NotRefreshedError: a table that it shows has not been written.
         BessError: a library that it needs is not installed.
     """
-    started = time.perf_counter()
     content = read_content(settings, year)
     months = [row for period in content.months for row in period.rows]
     html = page_html(content).encode()
@@ -55,7 +53,6 @@ def write_report(settings: Settings, year: int) -> WrittenTable:
         coverage=None,
         digest=hashlib.sha256(html).hexdigest(),
         bytes=sum(size_of(path) for path in writers),
-        seconds=time.perf_counter() - started,
     )
 
 

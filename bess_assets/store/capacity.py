@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from bess_assets.errors import RoomError
 from bess_assets.settings import Settings
+from bess_assets.store.inputs import input_files
 from bess_assets.store.journal import read_run
-from bess_assets.store.paths import input_files, recorded_years, report_files, result_path
+from bess_assets.store.paths import recorded_years, report_files, result_path
 from bess_assets.tables import YEARLY, FileSet, Table
 
 LIBRARIES_BYTES = 250 * 10**6

@@ -1,10 +1,7 @@
 """Result tables as Parquet files: of the declared schema, their invariants checked, whole or not at all, the same bytes for the same rows."""
 
-import logging
 import math
-import queue
 import threading
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +20,7 @@ from bess_assets.errors import InputError, InvariantError, NotRefreshedError
 from bess_assets.store.fingerprint import whole_digest
 from bess_assets.store.whole import whole
 from bess_assets.tables import Column, Table, arrow_schema
+from bess_assets.threads import in_order
 
 SUM_TOLERANCE = 1e-8
 """A total may differ from the sum of its parts by a cent in a million dollars."""
@@ -30,9 +28,6 @@ SUM_TOLERANCE = 1e-8
 ROW_GROUP_ROWS = 32_768
 """Rows of a row group where a table is no ledger: sorted by battery or node, so that a question about one of them reads a part of the file. Smaller ones
 cost more to open than they spare."""
-
-_QUEUED_CHUNKS = 3
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,6 @@ class WrittenTable:
         coverage: ratio of the table's two coverage columns; None if it has none or nothing is expected.
         digest: SHA-256 of the file.
         bytes: size of the file.
-        seconds: from the first chunk asked for to the rename, the step's own work included.
     """
 
     rows: int
@@ -53,7 +47,6 @@ class WrittenTable:
     coverage: float | None
     digest: str
     bytes: int
-    seconds: float
 
 
 class ResultTable:
@@ -117,7 +110,7 @@ class ResultTable:
 
 
 def write_table(
-    table: Table, path: Path, result: StepResult, progress: Callable[[int], None] | None = None
+    table: Table, path: Path, result: StepResult, progress: Callable[[], None] = lambda: None
 ) -> WrittenTable:
     """Write a step's chunks as one Parquet file that appears whole or not at all.
 
@@ -127,23 +120,21 @@ def write_table(
         table: the declaration that the chunks must meet.
         path: where the file goes; its folder is made.
         result: chunks in key order; of a ledger one per value of the first key.
-        progress: called with the number of chunks written so far.
+        progress: called after each chunk.
 
     Raises:
         InvariantError: the rows break a rule of the table; the file that was there before stays as it was.
         WriteError: the disk takes no more; the same.
     """
-    started = time.perf_counter()
     tally = _Tally(table)
     with whole(path) as temporary:
         with parquet_writer(table, temporary) as writer:
             groups = _conformed(table, result.chunks) if table.ledger else _all_at_once(table, result.chunks)
-            _drain(groups, lambda rows: _write_group(table, writer, tally, rows), progress)
+            for _ in in_order(1, lambda rows: _write_group(table, writer, tally, rows), groups):
+                progress()
         digest = whole_digest(temporary)
         size = temporary.stat().st_size
-    written = WrittenTable(tally.rows, tally.money_usd, tally.coverage, digest, size, time.perf_counter() - started)
-    _log.debug("%s: %d rows, %d bytes, %.1f s", path, written.rows, written.bytes, written.seconds)
-    return written
+    return WrittenTable(tally.rows, tally.money_usd, tally.coverage, digest, size)
 
 
 def read_kept(table: Table, path: Path) -> pa.Table | None:
@@ -181,18 +172,10 @@ def kept_table(table: Table, path: Path) -> WrittenTable:
     Raises:
         InvariantError: its rows break a rule of the table.
     """
-    started = time.perf_counter()
     tally = _Tally(table)
     with pq.ParquetFile(path) as file:
         tally.add(file.read())
-    return WrittenTable(
-        tally.rows,
-        tally.money_usd,
-        tally.coverage,
-        whole_digest(path),
-        path.stat().st_size,
-        time.perf_counter() - started,
-    )
+    return WrittenTable(tally.rows, tally.money_usd, tally.coverage, whole_digest(path), path.stat().st_size)
 
 
 # --- writing ------------------------------------------------------------------------------------------------------------------------------
@@ -246,40 +229,6 @@ def _conformed(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
 def _all_at_once(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
     parts = [conform(table, chunk) for chunk in chunks]
     yield pa.concat_tables(parts).combine_chunks() if parts else _written_schema(table).empty_table()
-
-
-def _drain(
-    groups: Iterator[pa.Table],
-    write: Callable[[pa.Table], None],
-    progress: Callable[[int], None] | None,
-) -> None:
-    """Take groups in this thread, write them in another; an error of either ends both and is raised here."""
-    waiting: queue.Queue[pa.Table | None] = queue.Queue(_QUEUED_CHUNKS)
-    failure: list[BaseException] = []
-
-    def work() -> None:
-        while (group := waiting.get()) is not None:
-            if failure:
-                continue  # empty the queue, so that the step is not left waiting for a place in it
-            try:
-                write(group)
-            except BaseException as error:  # noqa: BLE001  raised again by the thread that waits
-                failure.append(error)
-
-    writer = threading.Thread(target=work, name="write-table", daemon=True)
-    writer.start()
-    try:
-        for done, group in enumerate(groups, start=1):
-            if failure:
-                break
-            waiting.put(group)
-            if progress:
-                progress(done)
-    finally:
-        waiting.put(None)
-        writer.join()
-    if failure:
-        raise failure[0]
 
 
 # --- conforming -----------------------------------------------------------------------------------------------------------------------------

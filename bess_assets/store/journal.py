@@ -5,13 +5,13 @@ import json
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, Unpack
 
 from bess_assets.errors import BessError
 from bess_assets.store.fingerprint import Fingerprint
-from bess_assets.store.paths import result_years, run_record_path
+from bess_assets.store.paths import run_record_path
 from bess_assets.store.whole import whole
-from bess_assets.tables import TABLES, YEARLY, FileSet
+from bess_assets.tables import TABLES, YEARLY
 
 DIED = "The process of its last run ended before it was made."
 
@@ -71,29 +71,30 @@ class CheckEntry(TypedDict):
     numbers: NotRequired[dict[str, float | None]]
 
 
-class TableEntry(TypedDict):
-    """One result table, or set of files.
+class Written(TypedDict, total=False):
+    """What is known of a table that was made, or why it was not; `made_up` says whether the rollups in use were simulated when its file was made."""
 
-    `inputs` has a fingerprint for each file (`<dataset>/<file>`, `registry_csv`) and the digest of each upstream table (`table:<name>`). `made_up` says
-    whether the rollups in use were simulated when the file that is there now was made.
-    """
-
-    status: Literal["ok", "failed"]
     rows: int | None
     money_usd: float | None
     coverage: float | None
     bytes: int | None
     digest: str | None
-    seconds: float
-    peak_memory_mb: int
-    inputs: dict[str, Fingerprint | str]
     findings: list[FindingEntry]
     checks: list[CheckEntry]
     error: str | None
+    code_version: str
+    made_up: bool
+
+
+class TableEntry(Written):
+    """One result table, or set of files; `inputs` has a fingerprint or a digest for each name of `store.inputs`."""
+
+    status: Literal["ok", "failed"]
+    seconds: float
+    peak_memory_mb: int
+    inputs: dict[str, Fingerprint | str]
     package_version: str
-    code_version: NotRequired[str]
     finished: str
-    made_up: NotRequired[bool]
 
 
 class RunRecord(TypedDict):
@@ -225,49 +226,25 @@ def recorded_digest(results: Path, year: int, table: str) -> str | None:
     return entry["digest"] if entry else None
 
 
-def earlier_digests(results: Path, files: FileSet, year: int) -> dict[str, str]:
-    """Digests of the tables of earlier years that a set of files looks at, by the name they have among its inputs; empty where none was recorded."""
-    return {
-        f"table:{table}/{earlier}": recorded_digest(results, earlier, table) or ""
-        for table in files.earlier
-        for earlier in result_years(results, table)
-        if earlier < year
-    }
-
-
 def table_entry(
     *,
     status: Literal["ok", "failed"],
     seconds: float,
     peak_memory_mb: int,
     inputs: Mapping[str, Fingerprint | str],
-    rows: int | None = None,
-    money_usd: float | None = None,
-    coverage: float | None = None,
-    size: int | None = None,
-    digest: str | None = None,
-    findings: list[FindingEntry] | None = None,
-    checks: list[CheckEntry] | None = None,
-    error: str | None = None,
-    made_up: bool | None = None,
+    **written: Unpack[Written],
 ) -> TableEntry:
     """An entry finished now, by this version of the package."""
-    entry = TableEntry(
-        status=status,
-        rows=rows,
-        money_usd=money_usd,
-        coverage=coverage,
-        bytes=size,
-        digest=digest,
-        seconds=round(seconds, 3),
-        peak_memory_mb=peak_memory_mb,
-        inputs=dict(inputs),
-        findings=findings or [],
-        checks=checks or [],
-        error=error,
-        package_version=package_version(),
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    blank = Written(
+        rows=None, money_usd=None, coverage=None, bytes=None, digest=None, findings=[], checks=[], error=None
     )
-    if made_up is not None:
-        entry["made_up"] = made_up
-    return entry
+    return {
+        "status": status,
+        "seconds": round(seconds, 3),
+        "peak_memory_mb": peak_memory_mb,
+        "inputs": dict(inputs),
+        "package_version": package_version(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        **blank,
+        **written,
+    }

@@ -17,8 +17,7 @@ from bess_assets.settings import Settings
 from bess_assets.store.paths import MERGED
 
 _ROLLUP_WAIT_SECONDS = 60.0
-_held: dict[Path, tuple[FileLock, int]] = {}
-_held_guard = threading.Lock()
+_guard = threading.Lock()
 
 
 @contextmanager
@@ -38,12 +37,8 @@ def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
     Raises:
         YearBusyError: another process holds the year.
     """
-    path = settings.locks / (MERGED if year is None else str(year))
-    first = _take(path, wait_seconds)
-    try:
+    with _held(_year_file(settings, year), wait_seconds) as first:
         yield first
-    finally:
-        _release(path)
 
 
 @contextmanager
@@ -53,39 +48,42 @@ def rollup_lock(settings: Settings) -> Iterator[None]:
     Raises:
         YearBusyError: another process builds rollups.
     """
-    path = settings.locks / "rollup"
-    _take(path, _ROLLUP_WAIT_SECONDS)
-    try:
+    with _held(settings.locks / "rollup", _ROLLUP_WAIT_SECONDS):
         yield
-    finally:
-        _release(path)
 
 
 def year_is_busy(settings: Settings, year: int | None) -> bool:
     """Whether some process, this one or another, holds the year right now."""
-    path = settings.locks / (MERGED if year is None else str(year))
-    with _held_guard:
-        if path in _held:
-            return True
+    path = _year_file(settings, year)
     if not path.exists():
         return False
-    lock = FileLock(path, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
+    lock = _lock(path)
+    with _guard:
+        if lock.is_locked:
+            return True
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        lock.release()
     return False
 
 
-def _take(path: Path, wait_seconds: float) -> bool:
-    with _held_guard:
-        if path in _held:
-            lock, times = _held[path]
-            _held[path] = (lock, times + 1)
-            return False
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, thread_local=False)
+def _year_file(settings: Settings, year: int | None) -> Path:
+    return settings.locks / (MERGED if year is None else str(year))
+
+
+def _lock(path: Path) -> FileLock:
+    """The one lock of this file in this process: it counts how often it is taken."""
+    return FileLock(path, thread_local=False, is_singleton=True)
+
+
+@contextmanager
+def _held(path: Path, wait_seconds: float) -> Iterator[bool]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _lock(path)
+    with _guard:
+        first = not lock.is_locked
         try:
             lock.acquire(timeout=wait_seconds)
         except Timeout as error:
@@ -94,17 +92,12 @@ def _take(path: Path, wait_seconds: float) -> bool:
                 file=path,
                 remedy="Wait until it is done. The lock frees itself when that process ends, however it ends.",
             ) from error
-        _held[path] = (lock, 1)
-        _note_holder(path)
-        return True
-
-
-def _release(path: Path) -> None:
-    with _held_guard:
-        lock, times = _held.pop(path)
-        if times > 1:
-            _held[path] = (lock, times - 1)
-        else:
+        if first:
+            _note_holder(path)
+    try:
+        yield first
+    finally:
+        with _guard:
             lock.release()
 
 

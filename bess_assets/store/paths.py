@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER, rollup_name
 from bess_assets.settings import Settings
 from bess_assets.store.listing import mark_of
 from bess_assets.store.made_up import RUNS_FOLDER, made_up_beside_real
-from bess_assets.tables import FILE_SETS, TABLES, FileSet, Table
+from bess_assets.tables import FILE_SETS, TABLES, FileSet
 
 MERGED = "all"
 """Stands for the year in the file name, lock and run record of tables that merge all years."""
@@ -84,40 +83,6 @@ def file_years(dataset: str, year: int) -> tuple[int, ...]:
     from bess_assets.ercot.datasets import DATASETS  # noqa: PLC0415  loads pyarrow, which queries do without
 
     return (year, year + 1) if DATASETS[dataset].sixty_day else (year,)
-
-
-def input_files(settings: Settings, year: int | None, table: Table | FileSet) -> dict[str, Path]:
-    """Existing files that a step reads, by the name they have in the run record.
-
-    The user's battery table counts as read by the registry and the extracts, the steps that may look into it; a `schema.json` and
-    an `expected_rows.json` by the schemas.
-    """
-    if year is None:
-        return {}
-    folder = rollup_folder(settings)
-    files = {f"{d}/{rollup_name(path)}": path for d in table.datasets for path in folder.files(d, year)}
-    if table.group == "schemas":
-        found = {
-            f"{d}/schema.json": path.with_name("schema.json") for d in table.datasets for path in folder.files(d, year)
-        }
-        found[EXPECTED_ROWS_FILE] = settings.rollups / EXPECTED_ROWS_FILE
-        files |= {name: path for name, path in found.items() if path.is_file()}
-    if settings.registry_csv and in_battery_table(table):
-        files[BATTERY_TABLE] = settings.registry_csv
-    return files
-
-
-def in_battery_table(table: Table | FileSet) -> bool:
-    """Whether the step of a table may look into the user's battery table."""
-    return table.group in {"registry", "extracts"}
-
-
-def later_inputs(settings: Settings, year: int | None, table: Table | FileSet) -> dict[str, str]:
-    """Built rollups of the next year that close this one by being there, by their name in the run record."""
-    if year is None:
-        return {}
-    folder = rollup_folder(settings)
-    return {f"{LATER}{d}": "there" for d in table.datasets if folder.goes_beyond(d, year)}
 
 
 def result_years(results: Path, table: str) -> list[int]:

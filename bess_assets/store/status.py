@@ -3,24 +3,18 @@
 The one answer that refresh, status, sensors and schedules use; it loads no Dagster.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER, rollup_name
 from bess_assets.settings import Settings
-from bess_assets.store.fingerprint import same
-from bess_assets.store.journal import DIED, RunRecord, earlier_digests, read_run, recorded_digest
+from bess_assets.store.fingerprint import Fingerprint, same
+from bess_assets.store.inputs import UPSTREAM, table_inputs
+from bess_assets.store.journal import DIED, RunRecord, read_run
 from bess_assets.store.locks import year_is_busy
-from bess_assets.store.paths import (
-    input_files,
-    later_inputs,
-    recorded_years,
-    report_files,
-    result_path,
-    result_years,
-    rollup_folder,
-)
+from bess_assets.store.paths import recorded_years, report_files, result_path, result_years, rollup_folder
 from bess_assets.tables import TABLES, YEARLY, FileSet, Table
 
 if TYPE_CHECKING:
@@ -38,8 +32,12 @@ FIRST_YEAR = 2019
 OTHER_CODE = "made by another version of its code"
 
 _WORST_FIRST: tuple[State, ...] = ("failed", "missing", "gone", "changed", "present")
-_UPSTREAM = "table:"
 _YEAR_FILES = "[0-9][0-9][0-9][0-9].parquet"
+
+Recorded = Mapping[str, Fingerprint | str]
+Named = Mapping[str, Path | str | None]
+Verdicts = dict[tuple[str, int, str], bool]
+"""Whether a file has the content that was recorded of it, by its name and the recorded time and digest: each is compared once."""
 
 
 @dataclass(frozen=True)
@@ -208,25 +206,8 @@ def plan_merged(settings: Settings) -> YearPlan:
         BessError: their run record cannot be read.
     """
     record = read_run(settings.results, None)
-    plans: dict[str, TablePlan] = {}
-    for table in TABLES.values():
-        if not table.merged:
-            continue
-        state, why = _own_state(settings, None, record, table, _left_by_the_dead(settings, None, record))
-        if state == "present":
-            now = {
-                f"{_UPSTREAM}{upstream}/{year}": recorded_digest(settings.results, year, upstream)
-                for upstream in table.upstream
-                for year in result_years(settings.results, upstream)
-            }
-            entry = record["tables"][table.name]
-            then = {name: value for name, value in entry["inputs"].items() if name.startswith(_UPSTREAM)}
-            changed = [name for name in sorted({*now, *then}) if now.get(name) != then.get(name)]
-            why = [OTHER_CODE] if entry.get("code_version") != table.code_version else []
-            why += [f"{name.removeprefix(_UPSTREAM)} has changed" for name in changed]
-            state = "changed" if why else "present"
-        plans[table.name] = TablePlan(table.name, state, tuple(why))
-    return YearPlan(None, {}, plans, record)
+    merged = [table for table in TABLES.values() if table.merged]
+    return YearPlan(None, {}, _plan(settings, None, record, merged, {}), record)
 
 
 def _declared(name: str) -> Table | FileSet:
@@ -240,44 +221,46 @@ def _left_by_the_dead(settings: Settings, year: int | None, record: RunRecord) -
 
 def _plan(
     settings: Settings,
-    year: int,
+    year: int | None,
     record: RunRecord,
     tables: Iterable[Table | FileSet],
     news: Mapping[str, Sequence[str]],
 ) -> dict[str, TablePlan]:
     plans: dict[str, TablePlan] = {}
-    verdicts: dict[tuple[str, int, str], bool] = {}
+    verdicts: Verdicts = {}
     dead = _left_by_the_dead(settings, year, record)
     for table in tables:
         state, why = _own_state(settings, year, record, table, dead)
         changes: list[str] = []
-        files_gone: list[str] = []
+        gone: list[str] = []
         datasets = list(table.datasets)
-        if state in {"present", "failed"} and table.name in record["tables"]:
-            files = _changed_files(settings, year, record, table, verdicts, news)
-            changes, files_gone = [why for _, why in files.changed], files.gone
-            if record["tables"][table.name].get("code_version") != table.code_version:
-                changes.insert(0, OTHER_CODE)
+        entry = record["tables"].get(table.name)
+        if entry and state in {"present", "failed"}:
+            now = table_inputs(settings, year, table, record)
+            of_datasets, gone = _changed_files(table, entry["inputs"], now, verdicts, news)
+            changes = [OTHER_CODE] if entry.get("code_version") != table.code_version else []
+            changes += [words for _, words in of_datasets]
+            lost = [f"{name} is gone" for name in gone]
             if state == "present":
-                datasets = [dataset for dataset in table.datasets if any(dataset == name for name, _ in files.changed)]
-        gone = [f"{name} is gone" for name in files_gone]
-        if state == "present":
-            gone += [f"{name} stands on files that are gone" for name in _upstream_gone(table, plans)]
-            changes += _changed_upstream(record, table, plans)
-            changes += _changed_earlier(settings, year, record, table)
-            why, state = ([*gone, *changes], "gone") if gone else (changes, "changed" if changes else "present")
+                changed = {dataset for dataset, _ in of_datasets}
+                datasets = [dataset for dataset in table.datasets if dataset in changed]
+                upstream_gone = [name for name in table.upstream if name in plans and plans[name].state == "gone"]
+                lost += [f"{name} stands on files that are gone" for name in upstream_gone]
+                changes += _changed_tables(table, entry["inputs"], now, plans)
+                state, why = "gone" if lost else "changed" if changes else "present", [*lost, *changes]
         unreadable = _unreadable_rollups(record, table) if state not in {"present", "gone"} else []
-        failed = state == "failed" or bool(unreadable)
         if unreadable:
             state, why = "failed", [*unreadable, *changes]
         plans[table.name] = TablePlan(
-            table.name, state, tuple(why), failed, bool(changes) and not gone, tuple(files_gone), tuple(datasets)
+            table.name,
+            state,
+            tuple(why),
+            failed=state == "failed",
+            changed=bool(changes) and not gone and state != "gone",
+            gone=tuple(gone),
+            datasets=tuple(datasets),
         )
     return plans
-
-
-def _upstream_gone(table: Table | FileSet, plans: Mapping[str, TablePlan]) -> list[str]:
-    return [name for name in table.upstream if name in plans and plans[name].state == "gone"]
 
 
 def _unreadable_rollups(record: RunRecord, table: Table | FileSet) -> list[str]:
@@ -305,95 +288,56 @@ def _own_state(
     blocking = [c["name"].replace("_", " ") for c in entry["checks"] if c["blocking"] and not c["passed"]]
     if blocking:
         return "failed", [f"its check '{name}' failed" for name in blocking]
-    gone = _files_gone(settings, year, table)
-    return ("missing", gone) if gone else ("present", [])
-
-
-def _files_gone(settings: Settings, year: int | None, table: Table | FileSet) -> list[str]:
     if isinstance(table, FileSet) and year is not None:
         gone = [path.name for path in report_files(settings.results, table, year) if not path.is_file()]
-        return [f"gone: {', '.join(gone)}"] if gone else []
-    return [] if result_path(settings.results, table.name, year).is_file() else ["its file is gone"]
-
-
-class _Files(NamedTuple):
-    """What happened to the files that a table was made from.
-
-    Attributes:
-        changed: dataset and what has changed of it, in words.
-        gone: names of files that were read for a figure and are gone.
-    """
-
-    changed: list[tuple[str, str]]
-    gone: list[str]
+        return ("missing", [f"gone: {', '.join(gone)}"]) if gone else ("present", [])
+    is_there = result_path(settings.results, table.name, year).is_file()
+    return ("present", []) if is_there else ("missing", ["its file is gone"])
 
 
 def _changed_files(
-    settings: Settings,
-    year: int,
-    record: RunRecord,
-    table: Table | FileSet,
-    verdicts: dict[tuple[str, int, str], bool],
-    news: Mapping[str, Sequence[str]],
-) -> _Files:
-    """What has changed among the files that a table was made from; each file is compared once for each content that was seen of it."""
-    then = {name: entry for name, entry in record["tables"][table.name]["inputs"].items() if not isinstance(entry, str)}
-    now = input_files(settings, year, table)
-    files = _Files([], [])
-    for name in sorted({*then, *now}):
+    table: Table | FileSet, then: Recorded, now: Named, verdicts: Verdicts, news: Mapping[str, Sequence[str]]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Datasets and what has changed of their files, in words; and the names of files that were read for a figure and are gone."""
+    changed: list[tuple[str, str]] = []
+    gone: list[str] = []
+    for name in sorted(name for name in {*then, *now} if not name.startswith((UPSTREAM, LATER))):
         label = "the battery table (BESS_REGISTRY)" if name == BATTERY_TABLE else name
         dataset, _, file = name.partition("/")
-        if name not in now:
+        before, path = then.get(name), now.get(name)
+        if not isinstance(path, Path):
             # What is not read for a figure may go; a built rollup that was removed is built anew where its reports are still there.
             if file.endswith(".parquet") and not (file.startswith(BUILT_FOLDER) and dataset in news):
-                files.gone.append(name)
+                gone.append(name)
             else:
-                files.changed.append((dataset, f"{label} is gone"))
-        elif name not in then:
-            files.changed.append((dataset, f"{label} is new"))
+                changed.append((dataset, f"{label} is gone"))
+        elif before is None or isinstance(before, str):
+            changed.append((dataset, f"{label} is new"))
         else:
             # of the same file, tables refreshed at different times may have seen different contents
-            seen = (name, then[name]["mtime_ns"], then[name]["digest"])
+            seen = (name, before["mtime_ns"], before["digest"])
             if seen not in verdicts:
-                verdicts[seen] = same(then[name], now[name])
+                verdicts[seen] = same(before, path)
             if not verdicts[seen]:
-                files.changed.append((dataset, f"{label} has changed"))
-    closing = {name for name in record["tables"][table.name]["inputs"] if name.startswith(LATER)}
-    for name in sorted(closing ^ set(later_inputs(settings, year, table))):
-        change = "has no days of the next year any more" if name in closing else "has days of the next year now"
-        files.changed.append((name.removeprefix(LATER), f"{name.removeprefix(LATER)} {change}"))
-    files.changed.extend((d, f"{d} has new reports: {len(news[d])}") for d in table.datasets if d in news)
-    return files
+                changed.append((dataset, f"{label} has changed"))
+    for name in sorted(name for name in {*then} ^ {*now} if name.startswith(LATER)):
+        dataset = name.removeprefix(LATER)
+        change = "has no days of the next year any more" if name in then else "has days of the next year now"
+        changed.append((dataset, f"{dataset} {change}"))
+    changed.extend((d, f"{d} has new reports: {len(news[d])}") for d in table.datasets if d in news)
+    return changed, gone
 
 
-def _changed_upstream(record: RunRecord, table: Table | FileSet, plans: dict[str, TablePlan]) -> list[str]:
-    inputs = record["tables"][table.name]["inputs"]
-    why = []
-    for upstream in table.upstream:
-        plan = plans.get(upstream)
-        if plan is not None and plan.state == "gone":
-            continue
-        if plan is not None and plan.state != "present":
-            why.append(f"{upstream} {'has' if plan.state in {'failed', 'changed'} else 'is'} {plan.state}")
-        elif _digest(record, upstream) != inputs.get(f"{_UPSTREAM}{upstream}"):
-            why.append(f"{upstream} has been refreshed since")
-    return why
-
-
-def _changed_earlier(settings: Settings, year: int, record: RunRecord, table: Table | FileSet) -> list[str]:
-    """What has changed among the tables of earlier years that a set of files looks at."""
-    if not isinstance(table, FileSet):
-        return []
-    now = earlier_digests(settings.results, table, year)
-    inputs = record["tables"][table.name]["inputs"]
-    then = {name for name in inputs if name.startswith(_UPSTREAM) and "/" in name}
-    return [
-        f"{name.removeprefix(_UPSTREAM)} has changed"
-        for name in sorted({*now, *then})
-        if name not in now or name not in then or now[name] != inputs[name]
-    ]
-
-
-def _digest(record: RunRecord, table: str) -> str | None:
-    entry = record["tables"].get(table)
-    return entry["digest"] if entry else None
+def _changed_tables(
+    table: Table | FileSet, then: Recorded, now: Named, plans: Mapping[str, TablePlan]
+) -> Iterator[str]:
+    """What has changed of the tables of the same year, and of those of other years, that a table is made from."""
+    for upstream in (name for name in table.upstream if name in plans):
+        state, name = plans[upstream].state, f"{UPSTREAM}{upstream}"
+        if state not in {"present", "gone"}:
+            yield f"{upstream} {'has' if state in {'failed', 'changed'} else 'is'} {state}"
+        elif state == "present" and now.get(name) != then.get(name):
+            yield f"{upstream} has been refreshed since"
+    for name in sorted(name for name in {*then, *now} if name.startswith(UPSTREAM) and "/" in name):
+        if name not in now or name not in then or now[name] != then[name]:
+            yield f"{name.removeprefix(UPSTREAM)} has changed"

@@ -13,7 +13,7 @@ import pytest
 
 from bess_assets.automation.dagster_home import ensure_dagster_home
 from bess_assets.refresh import Outcome, materialize_year, merge_years
-from bess_assets.run import StepEvent
+from bess_assets.run import Progress
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
 
@@ -28,7 +28,7 @@ class Refreshed:
     instance: dg.DagsterInstance
     year: Outcome
     merged: Outcome
-    events: list[StepEvent]
+    events: list[Progress]
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +58,6 @@ def instance(home: Settings) -> Iterator[dg.DagsterInstance]:
 @pytest.fixture(scope="session")
 def refreshed(home: Settings, instance: dg.DagsterInstance) -> Refreshed:
     """The year refreshed and merged."""
-    events: list[StepEvent] = []
-    year = materialize_year(instance, home, YEAR, on_event=events.append)
+    events: list[Progress] = []
+    year = materialize_year(instance, home, YEAR, progress=events.append)
     return Refreshed(home, instance, year, merge_years(instance, home), events)

@@ -27,10 +27,10 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.grid import labels_array
 from bess_assets.store.files import ROW_GROUP_ROWS, ResultTable, conform, write_table
 from bess_assets.store.fingerprint import fingerprint, same
+from bess_assets.store.inputs import input_files
 from bess_assets.store.locks import year_is_busy, year_lock
 from bess_assets.store.paths import (
     RollupFolder,
-    input_files,
     remove_stale_files,
     result_path,
     result_years,
@@ -452,6 +452,7 @@ def test_results_lie_by_table_and_year_and_merged_ones_under_all(tmp_path: Path)
 
 HOLD = """
 import sys, time
+from bess_assets.store.inputs import input_files
 from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import result_path
 from bess_assets.store.whole import temporary_path

@@ -10,18 +10,18 @@ import pytest
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import Fingerprint, fingerprint, whole_digest
+from bess_assets.store.inputs import table_inputs
 from bess_assets.store.journal import (
     DIED,
     CheckEntry,
     Journal,
     RollupEntry,
     RollupFileEntry,
-    earlier_digests,
     read_run,
     table_entry,
 )
 from bess_assets.store.locks import year_lock
-from bess_assets.store.paths import input_files, report_files, result_path, result_years, rollup_folder
+from bess_assets.store.paths import report_files, result_path, rollup_folder
 from bess_assets.store.rollups import roll_up_reports
 from bess_assets.store.status import plan_merged, plan_year, years_available, years_known
 from bess_assets.tables import LEADERBOARD_REPORT, TABLES, YEARLY, FileSet
@@ -50,16 +50,13 @@ def _file(path: Path, content: str) -> Path:
 def settle(settings: Settings, year: int | None, table: str, *, error: str | None = None) -> None:
     """What a refresh of a table leaves behind: a file, and a record of what it was made from."""
     declared = YEARLY.get(table) or TABLES[table]
+    record = read_run(settings.results, year)
     inputs: dict[str, Fingerprint | str] = {
-        name: fingerprint(path) for name, path in input_files(settings, year, declared).items()
+        name: fingerprint(value) if isinstance(value, Path) else value or ""
+        for name, value in table_inputs(settings, year, declared, record).items()
     }
-    for upstream in declared.upstream:
-        for upstream_year in [year] if year else result_years(settings.results, upstream):
-            digest = read_run(settings.results, upstream_year)["tables"][upstream]["digest"]
-            inputs[f"table:{upstream}" if year else f"table:{upstream}/{upstream_year}"] = digest or ""
     paths = [result_path(settings.results, table, year)]
     if isinstance(declared, FileSet) and year:
-        inputs.update(earlier_digests(settings.results, declared, year))
         paths = list(report_files(settings.results, declared, year))
     for path in paths if error is None else []:
         _file(path, f"{table} {year} from {sorted(map(str, inputs.values()))}")
