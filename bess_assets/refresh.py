@@ -13,7 +13,7 @@ from bess_assets.assets.partitions import operating_years, partition_exists
 from bess_assets.assets.resources import HOLDING_TAG, holding, show_inputs
 from bess_assets.automation.alarms import plain_reason
 from bess_assets.automation.dagster_home import ensure_dagster_home
-from bess_assets.automation.dead_runs import fail_all_dead_runs, fail_dead_runs
+from bess_assets.automation.dead_runs import fail_dead_runs
 from bess_assets.automation.jobs import MERGE_YEARS, REFRESH_YEAR, checks_with
 from bess_assets.automation.sensors import STARTED_BY_TAG
 from bess_assets.definitions import build_defs
@@ -22,12 +22,11 @@ from bess_assets.errors import BessError, SettingsError
 from bess_assets.process_memory import Clock
 from bess_assets.run import HeldYear, Listener, hold_year
 from bess_assets.settings import Settings
-from bess_assets.store.journal import CheckEntry, TableEntry, read_run
+from bess_assets.store.journal import CheckEntry, TableEntry, Written, read_run
 from bess_assets.store.paths import recorded_years, result_years
 from bess_assets.store.status import State, plan_merged, plan_year
 from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
 
-_COVERAGE_TABLE = "daily_revenue"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -49,11 +48,6 @@ class AssetOutcome:
     checks: tuple[CheckEntry, ...] = ()
     entry: TableEntry | None = None
 
-    @property
-    def warnings(self) -> list[CheckEntry]:
-        """Failed checks that block nothing."""
-        return [check for check in self.checks if not check["passed"] and not check["blocking"]]
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -65,7 +59,6 @@ class Outcome:
         tables: entries of the run record, of the tables made before too.
         run_id: the run, as the UI shows it.
         failure: why the year failed as a whole, where no single asset says it.
-        dead_runs: runs of this year that were found dead and marked failed.
         gone: files that it was made from and that are gone, so that the tables made from them were left as they are.
         seconds: how long it took.
     """
@@ -75,7 +68,6 @@ class Outcome:
     tables: Mapping[str, TableEntry] = field(default_factory=dict)
     run_id: str = ""
     failure: str | None = None
-    dead_runs: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     seconds: float = 0.0
 
@@ -97,20 +89,17 @@ class Outcome:
     @property
     def batteries(self) -> int | None:
         """Rows of its leaderboard."""
-        entry = self._made(LEADERBOARD.name)
-        return entry["rows"] if entry else None
+        return self._made(LEADERBOARD.name).get("rows")
 
     @property
     def money_usd(self) -> float | None:
         """Sum of the total_usd that are known."""
-        entry = self._made(LEADERBOARD.name)
-        return entry["money_usd"] if entry else None
+        return self._made(LEADERBOARD.name).get("money_usd")
 
     @property
     def coverage(self) -> float | None:
         """Share of the expected quarter-hours whose energy money is known."""
-        entry = self._made(_COVERAGE_TABLE)
-        return entry["coverage"] if entry else None
+        return self._made("daily_revenue").get("coverage")
 
     @property
     def failed_checks(self) -> tuple[tuple[str, CheckEntry], ...]:
@@ -127,8 +116,8 @@ class Outcome:
         reasons += [f"not made, for want of these: {', '.join(skipped)}"] if skipped else []
         return "\n".join(reasons) or None
 
-    def _made(self, table: str) -> TableEntry | None:
-        return self.tables.get(table) if self.state == "refreshed" else None
+    def _made(self, table: str) -> TableEntry | Written:
+        return self.tables.get(table, Written()) if self.state == "refreshed" else Written()
 
 
 def refresh_years(
@@ -152,14 +141,14 @@ def refresh_years(
         return
     tried = False
     with open_instance(settings) as instance:
-        fail_all_dead_runs(instance, settings)
+        fail_dead_runs(instance, settings)
         for year in years:
             outcome = _outcome(year, lambda year=year: _refresh_year(instance, settings, year, only, progress))  # type: ignore[misc]
             tried = tried or outcome.state != "nothing to do"
             yield outcome
         # A year that failed may have made what is merged before it did: the schemas, above all, name what is wrong with its files.
         if tried and _can_merge(settings):
-            yield _outcome(None, lambda: merge_years(instance, settings, progress))
+            yield _outcome(None, lambda: materialize(instance, settings, None, progress=progress))
         show_inputs(instance, settings, [read_run(settings.results, year) for year in recorded_years(settings.results)])
 
 
@@ -184,7 +173,7 @@ def _refresh_year(
             return Outcome(year, gone=plan.gone)
         held.begin(tables)
         selection = None if only is None else [*plan.datasets_of(tables), *tables]
-        outcome = materialize_year(instance, settings, year, selection, progress)
+        outcome = materialize(instance, settings, year, selection, progress)
         return replace(outcome, gone=() if only is None else plan.gone)
 
 
@@ -211,19 +200,19 @@ def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def materialize_year(
+def materialize(
     instance: dg.DagsterInstance,
     settings: Settings,
-    year: int,
+    year: int | None,
     selection: Collection[str] | None = None,
     progress: Listener | None = None,
 ) -> Outcome:
-    """Run `refresh_year` on a year, in this process, as the UI would: recorded in the instance, checks and all.
+    """Run `refresh_year` on a year, or `merge_years`, in this process, as the UI would: recorded in the instance, checks and all.
 
     Args:
         instance: where runs are recorded.
         settings: where things are.
-        year: the operating year.
+        year: the operating year; None merges all years.
         selection: tables and datasets, all of them if not given. The tables that they need and that are not named must have been made before.
         progress: called when a table is begun, goes on, and is finished.
 
@@ -231,55 +220,39 @@ def materialize_year(
         YearBusyError: another process holds the year.
         SettingsError: the year cannot be refreshed, ever or yet.
     """
-    if not partition_exists(year):
+    if year is not None and not partition_exists(year):
         first, last = operating_years.get_first_partition_key(), operating_years.get_last_partition_key()
         raise SettingsError(f"{year} cannot be refreshed.", expected=f"a year from {first} to {last}")
-    with hold_year(settings, year):
-        outcome = _run(instance, settings, REFRESH_YEAR, year, selection, progress)
+    with hold_year(settings, year) as held:
+        held.listener = progress
+        outcome = _run(instance, held, selection)
         schemas = outcome.assets.get(ROLLUP_SCHEMAS.name)
         if schemas and schemas.status == "skipped":
             # Dagster withholds the tables below a rollup that failed; the schemas say of every file what is wrong with it, so they are made all the same.
-            alone = _run(instance, settings, REFRESH_YEAR, year, [ROLLUP_SCHEMAS.name], progress)
+            alone = _run(instance, held, [ROLLUP_SCHEMAS.name])
             outcome = replace(outcome, assets={**outcome.assets, **alone.assets})
     return outcome
 
 
-def merge_years(instance: dg.DagsterInstance, settings: Settings, progress: Listener | None = None) -> Outcome:
-    """Run `merge_years`, in this process.
-
-    Raises:
-        YearBusyError: another process merges.
-    """
-    return _run(instance, settings, MERGE_YEARS, None, None, progress)
-
-
-def _run(
-    instance: dg.DagsterInstance,
-    settings: Settings,
-    job_name: str,
-    year: int | None,
-    selection: Collection[str] | None,
-    progress: Listener | None,
-) -> Outcome:
-    with hold_year(settings, year) as held:
-        dead = fail_dead_runs(instance, year)
-        job = _definitions(settings).resolve_job_def(job_name)
-        if selection is not None:
-            # without its checks named, a selection runs every check of its assets, also those that the job leaves out
-            job = job.get_subset(
-                asset_selection={dg.AssetKey(name) for name in selection},
-                asset_check_selection=set(checks_with(selection)),
-            )
-        held.listener = progress
-        result = job.execute_in_process(
-            instance=instance,
-            partition_key=None if year is None else str(year),
-            tags={STARTED_BY_TAG: "bess", HOLDING_TAG: holding(year)},
-            run_config=_QUIET,
-            raise_on_error=False,
+def _run(instance: dg.DagsterInstance, held: HeldYear, selection: Collection[str] | None) -> Outcome:
+    year = held.year
+    job = _definitions(held.settings).resolve_job_def(MERGE_YEARS if year is None else REFRESH_YEAR)
+    every = [table.name for table in TABLES.values() if table.merged] if year is None else [*DATASETS, *YEARLY]
+    planned = [name for name in every if selection is None or name in selection]
+    if selection is not None:
+        # without its checks named, a selection runs every check of its assets, also those that the job leaves out
+        job = job.get_subset(
+            asset_selection={dg.AssetKey(name) for name in planned}, asset_check_selection=set(checks_with(planned))
         )
-        _pass_on_interrupt(result)
-        return _of_run(held, result, _planned(year, selection), tuple(dead))
+    result = job.execute_in_process(
+        instance=instance,
+        partition_key=None if year is None else str(year),
+        tags={STARTED_BY_TAG: "bess", HOLDING_TAG: holding(year)},
+        run_config=_QUIET,
+        raise_on_error=False,
+    )
+    _pass_on_interrupt(result)
+    return _of_run(held, result, planned)
 
 
 def _pass_on_interrupt(result: dg.ExecuteInProcessResult) -> None:
@@ -301,14 +274,7 @@ def _definitions(settings: Settings) -> dg.Definitions:
     return build_defs(settings)
 
 
-def _planned(year: int | None, selection: Collection[str] | None) -> list[str]:
-    if year is None:
-        return [table.name for table in TABLES.values() if table.merged]
-    every = [*DATASETS, *YEARLY]
-    return [name for name in every if selection is None or name in selection]
-
-
-def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: list[str], dead: tuple[str, ...]) -> Outcome:
+def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence[str]) -> Outcome:
     """Each asset planned after a run: Dagster says what was made, what failed and what was held back."""
     made = {e.asset_key.path[-1] for e in result.all_events if e.is_step_materialization and e.asset_key}
     errors = {
@@ -320,26 +286,20 @@ def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: list[str
     record = held.journal.record["tables"]
     outcomes: dict[str, AssetOutcome] = {}
     for name in planned:
-        blocking = [c for c in checks.get(name, ()) if not c["passed"] and c["blocking"]]
-        status: Literal["ok", "failed", "skipped"] = "ok"
-        error = None
-        if blocking:
-            status, error = "failed", "; ".join(f"{c['name']} failed: {c['detail']}" for c in blocking)
-        elif name in errors:
-            status, error = "failed", errors[name]
-        elif name not in made:
-            status, error = "skipped", _why_skipped(name, outcomes)
-        tried = status != "skipped"
-        outcomes[name] = AssetOutcome(
-            name, status, error, tuple(checks.get(name, ())), record.get(name) if tried else None
-        )
+        own = tuple(checks.get(name, ()))
+        blocking = [f"{c['name']} failed: {c['detail']}" for c in own if not c["passed"] and c["blocking"]]
+        if blocking or name in errors:
+            error = "; ".join(blocking) or errors[name]
+            outcomes[name] = AssetOutcome(name, "failed", error, own, record.get(name))
+        elif name in made:
+            outcomes[name] = AssetOutcome(name, "ok", None, own, record.get(name))
+        else:
+            outcomes[name] = AssetOutcome(name, "skipped", _why_skipped(name, outcomes), own)
     failure = None
     if not result.success and all(outcome.status != "failed" for outcome in outcomes.values()):
-        errors_of_run = [
-            e.job_failure_data.error for e in result.all_events if e.event_type == DagsterEventType.RUN_FAILURE
-        ]
-        failure = plain_reason(errors_of_run[0]) if errors_of_run else "the run failed"
-    return Outcome(held.year, outcomes, dict(record), result.run_id, failure, dead)
+        failures = [e.job_failure_data for e in result.all_events if e.event_type == DagsterEventType.RUN_FAILURE]
+        failure = plain_reason(failures[0].error) if failures else "the run failed"
+    return Outcome(held.year, outcomes, dict(record), result.run_id, failure)
 
 
 def _checks(result: dg.ExecuteInProcessResult) -> Mapping[str, list[CheckEntry]]:

@@ -11,7 +11,7 @@ import dagster as dg
 from bess_assets.assets.partitions import partition_exists
 from bess_assets.assets.resources import Warehouse
 from bess_assets.automation.alarms import plain_reason, raise_alarm
-from bess_assets.automation.dead_runs import fail_all_dead_runs
+from bess_assets.automation.dead_runs import fail_dead_runs
 from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.requests import PARTITION_TAG, refresh_request, years_at_work
 from bess_assets.errors import BessError
@@ -62,7 +62,7 @@ def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -
     seen: dict[str, str] = {}
     news = new_reports(settings)
     years = [year for year in years_known(settings, news) if partition_exists(year)]
-    fail_all_dead_runs(instance, settings)
+    fail_dead_runs(instance, settings)
     at_work = years_at_work(instance)
     gone = {f"reports/{name}" for name in news.gone}
     gone |= {f"reports/{name} (there, but it cannot be opened)" for name in news.unreadable}

@@ -129,12 +129,15 @@ def write_table(
     tally = _Tally(table)
     with whole(path) as temporary:
         with parquet_writer(table, temporary) as writer:
-            groups = _conformed(table, result.chunks) if table.ledger else _all_at_once(table, result.chunks)
-            for _ in in_order(1, lambda rows: _write_group(table, writer, tally, rows), groups):
+
+            def write(rows: pa.Table) -> None:
+                tally.add(rows)
+                if rows.num_rows or not table.ledger:
+                    writer.write_table(rows, row_group_size=max(rows.num_rows, 1) if table.ledger else ROW_GROUP_ROWS)
+
+            for _ in in_order(1, write, _chunks(table, result.chunks)):
                 progress()
-        digest = whole_digest(temporary)
-        size = temporary.stat().st_size
-    return WrittenTable(tally.rows, tally.money_usd, tally.coverage, digest, size)
+        return tally.written(temporary)
 
 
 def read_kept(table: Table, path: Path) -> pa.Table | None:
@@ -175,7 +178,7 @@ def kept_table(table: Table, path: Path) -> WrittenTable:
     tally = _Tally(table)
     with pq.ParquetFile(path) as file:
         tally.add(file.read())
-    return WrittenTable(tally.rows, tally.money_usd, tally.coverage, whole_digest(path), path.stat().st_size)
+    return tally.written(path)
 
 
 # --- writing ------------------------------------------------------------------------------------------------------------------------------
@@ -214,21 +217,15 @@ def _written_schema(table: Table) -> pa.Schema:
     return pa.schema(coded, metadata=schema.metadata)
 
 
-def _write_group(table: Table, writer: pq.ParquetWriter, tally: "_Tally", rows: pa.Table) -> None:
-    tally.add(rows)
-    if rows.num_rows or not table.ledger:
-        writer.write_table(rows, row_group_size=max(rows.num_rows, 1) if table.ledger else ROW_GROUP_ROWS)
-
-
-def _conformed(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
-    kept: dict[str, tuple[Any, pa.Array]] = {}
-    for chunk in chunks:
-        yield conform(table, chunk, kept)
-
-
-def _all_at_once(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
-    parts = [conform(table, chunk) for chunk in chunks]
-    yield pa.concat_tables(parts).combine_chunks() if parts else _written_schema(table).empty_table()
+def _chunks(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
+    """The chunks as Arrow tables: of a ledger one by one, else all in one."""
+    if table.ledger:
+        kept: dict[str, tuple[Any, pa.Array]] = {}
+        for chunk in chunks:
+            yield conform(table, chunk, kept)
+    else:
+        parts = [conform(table, chunk) for chunk in chunks]
+        yield pa.concat_tables(parts).combine_chunks() if parts else _written_schema(table).empty_table()
 
 
 # --- conforming -----------------------------------------------------------------------------------------------------------------------------
@@ -247,14 +244,8 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
     """
     if set(chunk) != set(table.column_names):
         lacking, extra = sorted(set(table.column_names) - set(chunk)), sorted(set(chunk) - set(table.column_names))
-        raise InvariantError(
-            f"{table.name} does not have the columns it declares.",
-            dataset=table.name,
-            column=", ".join(lacking + extra),
-            expected="; ".join(
-                [f"{name} present" for name in lacking] + [f"{name} declared in tables.py" for name in extra]
-            ),
-        )
+        expected = [f"{name} present" for name in lacking] + [f"{name} declared in tables.py" for name in extra]
+        raise _broken(table, "does not have the columns it declares.", ", ".join(lacking + extra), "; ".join(expected))
     schema = _written_schema(table)
     kept = {} if kept is None else kept
     for c in table.columns:
@@ -264,12 +255,8 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
     lengths = {c.name: len(a) for c, a in zip(table.columns, arrays, strict=True)}
     odd = next((name for name, length in lengths.items() if length != len(arrays[0])), None)
     if odd:
-        raise InvariantError(
-            f"{table.name} has columns of different lengths.",
-            dataset=table.name,
-            column=odd,
-            expected=f"{len(arrays[0])} values, not {lengths[odd]}",
-        )
+        wanted = f"{len(arrays[0])} values, not {lengths[odd]}"
+        raise _broken(table, "has columns of different lengths.", odd, wanted)
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -277,26 +264,14 @@ def _conform_column(table: Table, column: Column, arrow_type: pa.DataType, value
     try:
         array = _to_arrow(column, arrow_type, values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise InvariantError(
-            f"{table.name} has values in {column.name} that are not of its kind: {error}",
-            dataset=table.name,
-            column=column.name,
-            expected=column.kind,
-        ) from error
+        problem = f"has values in {column.name} that are not of its kind: {error}"
+        raise _broken(table, problem, column.name, column.kind) from error
     if column.required and array.null_count:
-        raise InvariantError(
-            f"{table.name} has {array.null_count} empty values in {column.name}, which is never empty.",
-            dataset=table.name,
-            column=column.name,
-            expected=column.meaning,
-        )
+        problem = f"has {array.null_count} empty values in {column.name}, which is never empty."
+        raise _broken(table, problem, column.name, column.meaning)
     if column.kind == "number" and not _all_finite(values, array):
-        raise InvariantError(
-            f"{table.name} has an infinite number in {column.name}.",
-            dataset=table.name,
-            column=column.name,
-            expected="a finite number, or null where it is unknown",
-        )
+        expected = "a finite number, or null where it is unknown"
+        raise _broken(table, f"has an infinite number in {column.name}.", column.name, expected)
     return array
 
 
@@ -355,20 +330,17 @@ class _Tally:
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        self.rows = 0
+        self._rows = 0
         self._money: list[float] = []
         self._known = 0
         self._expected = 0
         self._last: str | None = None
         self._shape: list[pa.ChunkedArray] | None = None
 
-    @property
-    def money_usd(self) -> float | None:
-        return math.fsum(self._money) if self._money else None
-
-    @property
-    def coverage(self) -> float | None:
-        return self._known / self._expected if self._expected else None
+    def written(self, path: Path) -> WrittenTable:
+        money = math.fsum(self._money) if self._money else None
+        coverage = self._known / self._expected if self._expected else None
+        return WrittenTable(self._rows, money, coverage, whole_digest(path), path.stat().st_size)
 
     def add(self, rows: pa.Table) -> None:
         if self.table.ledger:
@@ -379,7 +351,7 @@ class _Tally:
             _check_ascending(self.table, rows, self.table.key)
         for total, parts in self.table.sums:
             _check_sum(self.table, rows, total, parts)
-        self.rows += rows.num_rows
+        self._rows += rows.num_rows
         if self.table.money:
             money = pc.sum(rows.column(self.table.money)).as_py()
             if money is not None:
@@ -401,12 +373,8 @@ class _Tally:
         first, *rest = self.table.key
         names = pc.unique(rows.column(first)).to_pylist()
         if len(names) != 1 or (self._last is not None and names[0] <= self._last):
-            raise InvariantError(
-                f"{self.table.name} has row groups that are not one {first} each, in ascending order.",
-                dataset=self.table.name,
-                column=first,
-                expected=f"one value after {self._last!r}, not {names[:3]}",
-            )
+            problem = f"has row groups that are not one {first} each, in ascending order."
+            raise _broken(self.table, problem, first, f"one value after {self._last!r}, not {names[:3]}")
         self._last = names[0]
         shape = [rows.column(name) for name in rest]
         if self._shape is None:
@@ -414,12 +382,8 @@ class _Tally:
             self._shape = shape
         odd = next((n for n, a, b in zip(rest, shape, self._shape, strict=True) if not a.equals(b)), None)
         if odd:
-            raise InvariantError(
-                f"{self.table.name} has other values of {odd} for {names[0]} than for the first {first}.",
-                dataset=self.table.name,
-                column=odd,
-                expected="a dense table: the same rows for each, unknown ones as null",
-            )
+            problem = f"has other values of {odd} for {names[0]} than for the first {first}."
+            raise _broken(self.table, problem, odd, "a dense table: the same rows for each, unknown ones as null")
 
 
 def _check_ascending(table: Table, rows: pa.Table, key: tuple[str, ...]) -> None:
@@ -438,29 +402,19 @@ def _check_ascending(table: Table, rows: pa.Table, key: tuple[str, ...]) -> None
     wrong |= undecided
     if wrong.any():
         row = int(np.argmax(wrong))
-        here, following = (", ".join(str(rows.column(name)[at].as_py()) for name in table.key) for at in (row, row + 1))
-        raise InvariantError(
-            f"{table.name} has a key twice: {here}."
-            if here == following
-            else f"{table.name} is not in the order of its key: {following} comes after {here}.",
-            dataset=table.name,
-            column=", ".join(table.key),
-            expected="unique, ascending keys",
+        here, following = _key(table, rows, row), _key(table, rows, row + 1)
+        twice = here == following
+        problem = (
+            f"has a key twice: {here}." if twice else f"is not in the order of its key: {following} comes after {here}."
         )
+        raise _broken(table, problem, ", ".join(table.key), "unique, ascending keys")
 
 
 def _check_unique(table: Table, rows: pa.Table) -> None:
     counts = rows.group_by(list(table.key)).aggregate([([], "count_all")])
-    if counts.num_rows == rows.num_rows:
-        return
-    twice = counts.filter(pc.greater(counts.column("count_all"), 1)).slice(0, 1)
-    key = ", ".join(str(twice.column(name)[0].as_py()) for name in table.key)
-    raise InvariantError(
-        f"{table.name} has a key twice: {key}.",
-        dataset=table.name,
-        column=", ".join(table.key),
-        expected="unique keys",
-    )
+    if counts.num_rows < rows.num_rows:
+        twice = counts.filter(pc.greater(counts.column("count_all"), 1))
+        raise _broken(table, f"has a key twice: {_key(table, twice, 0)}.", ", ".join(table.key), "unique keys")
 
 
 def _check_sum(table: Table, rows: pa.Table, total: str, parts: tuple[str, ...]) -> None:
@@ -480,14 +434,19 @@ def _check_sum(table: Table, rows: pa.Table, total: str, parts: tuple[str, ...])
     if wrong.any():
         first = int(np.argmax(wrong))
         row = int(suspects[first])
-        key = ", ".join(str(rows.column(name)[row].as_py()) for name in table.key)
-        raise InvariantError(
-            f"{table.name} has a {total} that is not the sum of its parts, at {key}: "
-            f"{whole[row]:.6f} and {filled[:, first].sum():.6f}.",
-            dataset=table.name,
-            column=total,
-            expected=" + ".join(parts),
+        problem = (
+            f"has a {total} that is not the sum of its parts, at {_key(table, rows, row)}: "
+            f"{whole[row]:.6f} and {filled[:, first].sum():.6f}."
         )
+        raise _broken(table, problem, total, " + ".join(parts))
+
+
+def _key(table: Table, rows: pa.Table, row: int) -> str:
+    return ", ".join(str(rows.column(name)[row].as_py()) for name in table.key)
+
+
+def _broken(table: Table, problem: str, column: str, expected: str) -> InvariantError:
+    return InvariantError(f"{table.name} {problem}", dataset=table.name, column=column, expected=expected)
 
 
 def _floats(rows: pa.Table, name: str) -> np.ndarray:

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from bess_assets.automation.dagster_home import ensure_dagster_home
-from bess_assets.refresh import Outcome, materialize_year, merge_years
+from bess_assets.refresh import Outcome, materialize
 from bess_assets.run import Progress
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
@@ -59,5 +59,5 @@ def instance(home: Settings) -> Iterator[dg.DagsterInstance]:
 def refreshed(home: Settings, instance: dg.DagsterInstance) -> Refreshed:
     """The year refreshed and merged."""
     events: list[Progress] = []
-    year = materialize_year(instance, home, YEAR, progress=events.append)
-    return Refreshed(home, instance, year, merge_years(instance, home), events)
+    year = materialize(instance, home, YEAR, progress=events.append)
+    return Refreshed(home, instance, year, materialize(instance, home, None), events)

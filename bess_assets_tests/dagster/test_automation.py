@@ -31,7 +31,7 @@ from bess_assets.automation.schedules import (
 from bess_assets.automation.sensors import Look, look
 from bess_assets.checks.freshness import CENTRAL, freshness, is_final
 from bess_assets.definitions import build_defs
-from bess_assets.refresh import materialize_year, open_instance
+from bess_assets.refresh import materialize, open_instance
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import read_run
 from bess_assets.store.locks import year_lock
@@ -125,7 +125,7 @@ def test_the_same_change_has_the_same_key_and_the_next_change_another(
     assert key() != first
     with open_instance(settings) as instance:
         tables = [t for t in plan_year(settings, YEAR).to_refresh("changed") if t != "leaderboard_report"]
-        assert materialize_year(instance, settings, YEAR, ["rt_prices", *tables]).ok
+        assert materialize(instance, settings, YEAR, ["rt_prices", *tables]).ok
     path.write_bytes(before)
     back = key()
     assert back != first, "a file that is as it was before is a change again"
@@ -167,7 +167,7 @@ def test_a_report_that_was_asked_for_is_rolled_up_by_the_run_and_no_news_after_i
     report = put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2022", h, 20) for h in range(1, 25)]))
     found = look(settings, own_instance, look(settings, own_instance, None).cursor)
     assert "da_prices" in asked(found)["2022"]
-    outcome = materialize_year(instance, settings, 2022, ["da_prices"])
+    outcome = materialize(instance, settings, 2022, ["da_prices"])
     assert outcome.ok
     assert plan_year(settings, 2022).news == {}
     assert (settings.built / "DA_prices" / "2022.parquet").is_file()
@@ -242,7 +242,7 @@ def test_a_file_that_cannot_be_read_is_tried_once_and_again_when_it_changes(
     first = look(settings, own_instance, look(settings, own_instance, None).cursor)
     tables = sorted(key for key in asked(first)[str(YEAR)] if key in YEARLY or key == "rt_prices")
     with open_instance(settings) as instance:
-        outcome = materialize_year(instance, settings, YEAR, tables)
+        outcome = materialize(instance, settings, YEAR, tables)
     assert outcome.assets["rt_prices"].status == "failed"
     again = look(settings, own_instance, look(settings, own_instance, None).cursor)
     assert [request.run_key for request in again.requests] == [request.run_key for request in first.requests]

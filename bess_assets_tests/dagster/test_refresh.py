@@ -15,17 +15,16 @@ import pytest
 
 from bess_assets.assets.partitions import operating_years
 from bess_assets.assets.resources import HOLDING_TAG, Warehouse
-from bess_assets.automation.dead_runs import fail_dead_runs
 from bess_assets.automation.sensors import merge_request
 from bess_assets.checks.written import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import NotRefreshedError, SettingsError, YearBusyError
-from bess_assets.refresh import materialize_year, refresh_years
+from bess_assets.refresh import Outcome, materialize, refresh_years
 from bess_assets.results import Results
 from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.editions import FINAL_CHECK
-from bess_assets.store.journal import read_run
+from bess_assets.store.journal import CheckEntry, read_run
 from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import recorded_years, report_files, result_path
 from bess_assets.store.status import plan_year
@@ -43,6 +42,10 @@ def materialization(refreshed: Refreshed, name: str) -> dg.AssetMaterialization:
     assert event is not None
     assert event.asset_materialization is not None
     return event.asset_materialization
+
+
+def failed_checks(outcome: Outcome, name: str) -> list[CheckEntry]:
+    return [check for check in outcome.assets[name].checks if not check["passed"]]
 
 
 def test_a_year_makes_every_table_and_registers_every_rollup(refreshed: Refreshed) -> None:
@@ -132,7 +135,7 @@ def test_an_absent_file_is_shown_as_absent_and_fails_nothing(refreshed: Refreshe
     asset = refreshed.year.assets["dam_esr_resources"]
     assert asset.status == "ok"
     assert materialization(refreshed, "dam_esr_resources").metadata["origin"].value == "absent"
-    assert asset.warnings == []  # nothing was published yet
+    assert failed_checks(refreshed.year, "dam_esr_resources") == []  # nothing was published yet
 
 
 def test_a_rollup_is_built_from_reports_and_shows_what_it_was_made_of(
@@ -140,7 +143,7 @@ def test_a_rollup_is_built_from_reports_and_shows_what_it_was_made_of(
 ) -> None:
     settings = load_settings(tmp_path, {})
     put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2023", hour, 20) for hour in range(1, 25)]))
-    outcome = materialize_year(instance, settings, 2023, ["da_prices", "as_prices"])
+    outcome = materialize(instance, settings, 2023, ["da_prices", "as_prices"])
     assert [outcome.assets[name].status for name in ("da_prices", "as_prices")] == ["ok", "ok"]
     event = instance.get_latest_materialization_event(dg.AssetKey("da_prices"))
     assert event is not None
@@ -151,9 +154,9 @@ def test_a_rollup_is_built_from_reports_and_shows_what_it_was_made_of(
     assert shown["bytes"] == (settings.built / "DA_prices" / "2023.parquet").stat().st_size
     assert shown["build_seconds"] > 0
     assert shown["read_seconds"] > 0
-    (check,) = outcome.assets["da_prices"].warnings
+    (check,) = failed_checks(outcome, "da_prices")
     assert check["detail"] == "incomplete: 1 days are missing: 2023-01-01"
-    (absent,) = outcome.assets["as_prices"].warnings
+    (absent,) = failed_checks(outcome, "as_prices")
     assert "no reports to build it from" in absent["detail"]
 
 
@@ -176,7 +179,7 @@ def test_a_60_day_file_of_a_year_without_a_partition_is_noted_all_the_same(
     (folder / f"{last + 1}.parquet").write_bytes(
         (market / "rollups" / "DAM_Gen_Resources" / f"{YEAR + 1}.parquet").read_bytes()
     )
-    assert materialize_year(instance, settings, last, ["dam_gen_resources"]).ok
+    assert materialize(instance, settings, last, ["dam_gen_resources"]).ok
     assert list(read_run(settings.results, last)["rollups"]["dam_gen_resources"]["files"]) == [f"{last + 1}.parquet"]
     assert str(last + 1) not in instance.get_materialized_partitions(dg.AssetKey("dam_gen_resources"))
 
@@ -194,8 +197,10 @@ def test_whoever_asked_is_told_of_each_table_as_it_happens(refreshed: Refreshed)
     for name in YEARLY:
         assert told.index((name, False)) < told.index((name, True))
     assert told.count(("energy_revenue", False)) > 1
-    assert [event.done for event in refreshed.events if event.rows is not None] == list(range(1, len(YEARLY) + 1))
-    assert {event.total for event in refreshed.events} == {len(YEARLY)}
+    assert [event.done for event in refreshed.events if event.rows is not None] == list(
+        range(1, len(YEARLY) + len(FILE_SETS) + 1)
+    )
+    assert {event.total for event in refreshed.events} == {len(YEARLY) + len(FILE_SETS)}
 
 
 def test_a_table_made_again_has_the_same_bytes_and_no_run_of_its_own_is_needed(refreshed: Refreshed) -> None:
@@ -209,7 +214,7 @@ def test_a_table_made_again_has_the_same_bytes_and_no_run_of_its_own_is_needed(r
 
 
 def test_part_of_a_year_can_be_made_alone(refreshed: Refreshed) -> None:
-    outcome = materialize_year(refreshed.instance, refreshed.settings, YEAR, ["leaderboard", "leaderboard_monthly"])
+    outcome = materialize(refreshed.instance, refreshed.settings, YEAR, ["leaderboard", "leaderboard_monthly"])
     assert outcome.ok
     assert list(outcome.assets) == ["leaderboard", "leaderboard_monthly"]
 
@@ -221,7 +226,7 @@ def test_boards_made_again_without_change_add_no_edition_and_leave_the_page_as_i
     before = (history.read_bytes(), history.stat().st_mtime_ns, page.read_bytes())
     made = read_run(results, YEAR)["tables"]["leaderboard"]["finished"]
     again = ["leaderboard", "leaderboard_history", "what_changed", "leaderboard_report"]
-    outcome = materialize_year(refreshed.instance, refreshed.settings, YEAR, again)
+    outcome = materialize(refreshed.instance, refreshed.settings, YEAR, again)
     assert {name: asset.status for name, asset in outcome.assets.items()} == dict.fromkeys(again, "ok")
     assert read_run(results, YEAR)["tables"]["leaderboard"]["finished"] >= made
     assert (history.read_bytes(), history.stat().st_mtime_ns, page.read_bytes()) == before
@@ -235,7 +240,7 @@ def test_a_bad_file_fails_what_needs_it_and_says_which_file(instance: dg.Dagster
     bad = settings.rollups / "RT_prices" / "2020.parquet"
     bad.parent.mkdir(parents=True)
     bad.write_bytes(b"half a file")
-    outcome = materialize_year(instance, settings, 2020, ["rt_prices", "da_prices", "bess_prices", "price_daily"])
+    outcome = materialize(instance, settings, 2020, ["rt_prices", "da_prices", "bess_prices", "price_daily"])
     assert not outcome.ok
     assert {name: asset.status for name, asset in outcome.assets.items()} == {
         "rt_prices": "failed",
@@ -276,13 +281,13 @@ def test_the_schemas_are_made_even_where_a_rollup_cannot_be_read_and_say_so(
     bad = settings.rollups / "RT_prices" / "2022.parquet"
     bad.parent.mkdir(parents=True)
     bad.write_bytes(b"half a file")
-    outcome = materialize_year(instance, settings, 2022, ["rt_prices", "rollup_schemas", "bess_prices"])
+    outcome = materialize(instance, settings, 2022, ["rt_prices", "rollup_schemas", "bess_prices"])
     assert {name: asset.status for name, asset in outcome.assets.items()} == {
         "rt_prices": "failed",
         "rollup_schemas": "ok",
         "bess_prices": "skipped",
     }
-    (check,) = (c for c in outcome.assets["rollup_schemas"].warnings if c["name"] == COLUMNS_CHECK)
+    (check,) = (c for c in failed_checks(outcome, "rollup_schemas") if c["name"] == COLUMNS_CHECK)
     assert "rt_prices 2022.parquet: 2022.parquet of RT_prices cannot be read as Parquet" in check["detail"]
     assert plan_year(settings, 2022).tables["rollup_schemas"].state == "present"
 
@@ -305,7 +310,7 @@ def test_what_a_failed_year_says_of_its_columns_is_merged_all_the_same(
 
 def test_a_year_without_a_partition_is_refused_in_plain_words(instance: dg.DagsterInstance, home: Settings) -> None:
     with pytest.raises(SettingsError, match="2018 cannot be refreshed"):
-        materialize_year(instance, home, 2018)
+        materialize(instance, home, 2018)
 
 
 HOLD = """
@@ -324,23 +329,23 @@ def test_two_refreshes_of_a_year_cannot_mix(instance: dg.DagsterInstance, home: 
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         with pytest.raises(YearBusyError, match=str(process.pid)):
-            materialize_year(instance, home, 2021)
+            materialize(instance, home, 2021)
         process.kill()
 
 
 KILLED = """
 import os, sys
-from bess_assets.refresh import materialize_year, open_instance
+from bess_assets.refresh import materialize, open_instance
 from bess_assets.store.paths import result_path
 from bess_assets.store.whole import temporary_path
 from bess_assets.settings import load_settings
 settings = load_settings(sys.argv[1], environ={"BESS_ROLLUPS": sys.argv[2]})
 def die(event):
-    if (event.kind, event.name) == ("done", "leaderboard"):
+    if event.table == "leaderboard" and event.rows is not None:
         temporary_path(result_path(settings.results, "leaderboard_monthly", int(sys.argv[3]))).write_bytes(b"half")
         os.kill(os.getpid(), 9)
 with open_instance(settings) as instance:
-    materialize_year(instance, settings, int(sys.argv[3]), ["leaderboard", "leaderboard_monthly"], die)
+    materialize(instance, settings, int(sys.argv[3]), ["leaderboard", "leaderboard_monthly"], die)
 """
 
 
@@ -354,32 +359,13 @@ def test_after_a_kill_the_old_year_is_whole_and_the_next_refresh_cleans_up(refre
     left = [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))]
     assert len(left) == 1
 
-    outcome = materialize_year(instance, settings, YEAR, ["leaderboard", "leaderboard_monthly"])
+    outcome, _ = refresh_years(settings, [YEAR], only="failed")
     assert outcome.ok
-    assert list(outcome.dead_runs) == left
+    assert "leaderboard_monthly" in outcome.assets
     run = instance.get_run_by_id(left[0])
     assert run is not None
     assert run.status == dg.DagsterRunStatus.FAILURE
     assert sorted(p.name for p in (settings.results / "leaderboard_monthly").iterdir()) == [f"{YEAR}.parquet"]
-
-
-def test_a_run_that_gave_the_year_back_or_is_ours_is_not_dead(instance: dg.DagsterInstance) -> None:
-    @dg.job
-    def empty() -> None:
-        pass
-
-    def started(holds: str, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED) -> str:
-        run = instance.create_run_for_job(empty, tags={HOLDING_TAG: holds}, status=status)
-        return run.run_id
-
-    ours, released, other, dead = started("2022"), started("released"), started("2023"), started("2022")
-    at_birth = started("2022", dg.DagsterRunStatus.NOT_STARTED)
-    assert set(fail_dead_runs(instance, 2022, alive=[ours])) == {dead, at_birth}
-    for run_id in (ours, released, other):
-        run = instance.get_run_by_id(run_id)
-        assert run is not None
-        assert run.status == dg.DagsterRunStatus.STARTED
-        instance.report_run_failed(run)
 
 
 def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_nothing_to_do(
@@ -391,8 +377,8 @@ def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_
     def empty() -> None:
         pass
 
-    def started(holds: str) -> str:
-        return instance.create_run_for_job(empty, tags={HOLDING_TAG: holds}, status=dg.DagsterRunStatus.STARTED).run_id
+    def started(holds: str, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED) -> str:
+        return instance.create_run_for_job(empty, tags={HOLDING_TAG: holds}, status=status).run_id
 
     def status(run_id: str) -> dg.DagsterRunStatus:
         run = instance.get_run_by_id(run_id)
@@ -402,13 +388,13 @@ def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_
     of_year, of_merging, released, alive = started(str(YEAR)), started("all"), started("released"), started("2019")
     half = temporary_path(result_path(settings.results, "what_changed", None))
     half.write_bytes(b"half")
-    spoilt = started("2020")
+    at_birth, spoilt = started(str(YEAR), dg.DagsterRunStatus.NOT_STARTED), started("2020")
     (settings.locks / "2020").mkdir()  # no lock can be taken there
     with year_lock(settings, 2019), caplog.at_level("WARNING"):
         (outcome,) = refresh_years(settings, [YEAR], only="failed")
     assert outcome.state == "nothing to do"
     assert not half.exists()
-    assert [status(run) for run in (of_year, of_merging)] == [dg.DagsterRunStatus.FAILURE] * 2
+    assert [status(run) for run in (of_year, at_birth, of_merging)] == [dg.DagsterRunStatus.FAILURE] * 3
     assert "a dead run on 2020" in caplog.text
     (settings.locks / "2020").rmdir()
     assert [status(run) for run in (released, alive, spoilt)] == [dg.DagsterRunStatus.STARTED] * 3
