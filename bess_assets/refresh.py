@@ -13,8 +13,8 @@ from bess_assets.assets.partitions import operating_years, partition_exists
 from bess_assets.assets.resources import HOLDING_TAG, holding, show_inputs
 from bess_assets.automation.alarms import plain_reason
 from bess_assets.automation.dagster_home import ensure_dagster_home
-from bess_assets.automation.dead_runs import fail_dead_runs
 from bess_assets.automation.jobs import MERGE_YEARS, REFRESH_YEAR, checks_with
+from bess_assets.automation.runs import fail_dead_runs
 from bess_assets.automation.sensors import STARTED_BY_TAG
 from bess_assets.definitions import build_defs
 from bess_assets.ercot.datasets import DATASETS

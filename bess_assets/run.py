@@ -18,16 +18,16 @@ from bess_assets.ercot import inspection
 from bess_assets.ercot.calendar import OperatingYear
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
 from bess_assets.ercot.step import Finding, Inputs, Origin, StepResult, StoredTable
-from bess_assets.errors import BessError, NotRefreshedError
+from bess_assets.errors import BessError, InputError, NotRefreshedError
 from bess_assets.process_memory import Clock, give_back_freed_memory, keep_freed_memory
 from bess_assets.report.files import write_report
 from bess_assets.settings import Settings
 from bess_assets.settlement import ancillary, awards, board, daily, dispatch, editions, energy, prices, registry
-from bess_assets.store.capacity import check_room
+from bess_assets.store.capacity import lacking_room
 from bess_assets.store.files import ResultTable, WrittenTable, kept_table, read_kept, write_table
 from bess_assets.store.fingerprint import Fingerprint, fingerprint, same, whole_digest
 from bess_assets.store.inputs import UPSTREAM, in_battery_table, input_files, result_digest, table_inputs
-from bess_assets.store.journal import FindingEntry, Journal, TableEntry, table_entry
+from bess_assets.store.journal import FindingEntry, Journal, RollupEntry, TableEntry, table_entry
 from bess_assets.store.locks import year_lock
 from bess_assets.store.made_up import made_up_inputs
 from bess_assets.store.paths import (
@@ -37,7 +37,7 @@ from bess_assets.store.paths import (
     rollup_folder,
     run_record_path,
 )
-from bess_assets.store.rollups import Registered, describe_rollups
+from bess_assets.store.rollups import describe_rollups
 from bess_assets.tables import (
     LEADERBOARD,
     LEADERBOARD_HISTORY,
@@ -148,21 +148,23 @@ class HeldYear:
         if self._begun or not tables:
             return
         if self.year is not None:
-            check_room(self.settings, self.year, tables)
+            for lack in lacking_room(self.settings, self.year, tables):
+                raise lack
         self.journal.begin(tables)
         self._begun = tables
 
-    def register(self, dataset: str) -> Registered:
+    def register(self, dataset: str) -> RollupEntry:
         """Describe and record the rollup files of a dataset that the year reads; the files themselves are never written.
 
         Raises:
             InputError: a file is no Parquet, or not of this dataset; recorded too.
         """
-        registered = describe_rollups(self.settings, dataset, self.operating_year)
-        self.journal.put_rollup(dataset, registered.entry)
-        if registered.error:
-            raise registered.error
-        return registered
+        entry = describe_rollups(self.settings, dataset, self.operating_year)
+        self.journal.put_rollup(dataset, entry)
+        for file in entry["files"].values():
+            if "error" in file:
+                raise InputError(file["error"])
+        return entry
 
     def run_table(self, name: str) -> TableEntry:
         """Compute, write, check and record a table, or a set of files.

@@ -13,11 +13,11 @@ from bess_assets.errors import InputError, YearBusyError
 from bess_assets.run import STEPS, hold_year, result_table, run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.inputs import input_files
-from bess_assets.store.journal import read_run
+from bess_assets.store.journal import RollupEntry, read_run
 from bess_assets.store.locks import rollup_lock
 from bess_assets.store.made_up import MARKER
 from bess_assets.store.paths import rollup_folder
-from bess_assets.store.rollups import Registered, build_rollup, roll_up_reports
+from bess_assets.store.rollups import build_rollup, roll_up_reports
 from bess_assets.store.status import plan_year, years_available
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, DAM_GEN, SCED_GEN, award, price, put, run, text
@@ -40,7 +40,7 @@ def settings(tmp_path: Path) -> Settings:
     return home
 
 
-def register(settings: Settings, dataset: str) -> Registered:
+def register(settings: Settings, dataset: str) -> RollupEntry:
     with hold_year(settings, 2024) as held:
         return held.register(dataset)
 
@@ -148,7 +148,7 @@ def test_a_new_report_makes_just_the_tables_that_read_it_changed(settings: Setti
 def test_the_run_record_says_where_a_rollup_comes_from_and_what_it_cost(settings: Settings) -> None:
     build_rollup(settings, "dam_gen_resources", 2024)
     registered = register(settings, "dam_gen_resources")
-    assert registered.origin == "built"
+    assert registered["origin"] == "built"
     rollup = read_run(settings.results, 2024)["rollups"]["dam_gen_resources"]
     assert rollup["origin"] == "built"
     entry = rollup["files"]["built/2024.parquet"]
@@ -156,10 +156,10 @@ def test_the_run_record_says_where_a_rollup_comes_from_and_what_it_cost(settings
     assert entry["built"]["reports"] == 1
     assert entry["built"]["csv_bytes"] == (settings.reports / GEN).stat().st_size
     assert entry["built"]["incomplete_because"] == ["4 days are missing: 2024-01-01..2024-01-04"]
-    assert register(settings, "rt_prices").origin == "absent"
+    assert register(settings, "rt_prices")["origin"] == "absent"
     theirs(settings, "dam_gen_resources", 2024)
     both = register(settings, "dam_gen_resources")
-    assert (both.origin, sorted(both.files)) == ("found", ["2024.parquet", "built/2024.parquet"])
+    assert (both["origin"], sorted(both["files"])) == ("found", ["2024.parquet", "built/2024.parquet"])
     theirs(settings, "dam_gen_resources", 2025)
     register(settings, "dam_gen_resources")
     files = read_run(settings.results, 2024)["rollups"]["dam_gen_resources"]["files"]

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from bess_assets.errors import RoomError
 from bess_assets.run import STEPS, hold_year, run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store import capacity as room
-from bess_assets.store.capacity import check_room, needed_room
+from bess_assets.store.capacity import lacking_room, needed_room
 from bess_assets.store.journal import table_entry
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES, YEARLY
@@ -90,11 +90,13 @@ def many_rows(rollups: Path, folder: Path, rows: int) -> Path:
     """The rollups, with a day-ahead file of so many rows: what the footer of a market of many batteries says."""
     shutil.copytree(rollups, folder)
     path = folder / "DAM_Gen_Resources" / f"{YEAR}.parquet"
-    schema = pq.read_schema(path)
-    with pq.ParquetWriter(path, schema) as writer:
-        for _ in range(rows // 1_000_000):
-            writer.write_table(pa.table({f.name: pa.nulls(1_000_000, f.type) for f in schema}, schema=schema))
+    pq.write_table(pa.table({"operating_day": pa.nulls(rows, pa.date32())}), path)
     return folder
+
+
+def check_room(settings: Settings, tables: Collection[str] = tuple(YEARLY)) -> None:
+    for lack in lacking_room(settings, YEAR, tables):
+        raise lack
 
 
 def test_a_year_that_does_not_fit_into_memory_is_refused_before_anything_is_written(
@@ -105,12 +107,12 @@ def test_a_year_that_does_not_fit_into_memory_is_refused_before_anything_is_writ
     with pytest.raises(
         RoomError, match=rf"{YEAR} would not fit into memory: about 685 batteries take at least 1,6\d\d MB"
     ) as caught:
-        check_room(settings, YEAR, list(YEARLY))
+        check_room(settings)
     assert "Set BESS_MEMORY_LIMIT=1" in str(caught.value)
     assert not settings.results.exists()
-    check_room(replace(settings, memory_limit_bytes=2 * 10**9), YEAR, list(YEARLY))
+    check_room(replace(settings, memory_limit_bytes=2 * 10**9))
     # Tables that read no rollups take no more than the libraries.
-    check_room(settings, YEAR, ["leaderboard_monthly"])
+    check_room(settings, ["leaderboard_monthly"])
 
 
 def test_a_year_that_needs_more_than_the_machine_has_is_refused_whatever_the_limit(
@@ -119,9 +121,9 @@ def test_a_year_that_needs_more_than_the_machine_has_is_refused_whatever_the_lim
     (tmp_path / "memory.max").write_text("200000000\n", encoding="ascii")
     monkeypatch.setattr(room, "_CGROUP", tmp_path)
     with pytest.raises(RoomError, match="200 MB of this machine are free"):
-        check_room(settings_with(tmp_path / "home", rollups), YEAR, list(YEARLY))
+        check_room(settings_with(tmp_path / "home", rollups))
     (tmp_path / "memory.max").write_text("max\n", encoding="ascii")
-    check_room(settings_with(tmp_path / "home", rollups), YEAR, list(YEARLY))
+    check_room(settings_with(tmp_path / "home", rollups))
 
 
 def test_a_limit_that_lets_a_year_take_more_than_is_free_is_refused_with_a_smaller_one(
@@ -132,17 +134,17 @@ def test_a_limit_that_lets_a_year_take_more_than_is_free_is_refused_with_a_small
     monkeypatch.setattr(room, "_CGROUP", tmp_path)
     settings = replace(settings_with(tmp_path / "home", crowded), memory_limit_bytes=10**9)
     with pytest.raises(RoomError, match=r"342 batteries take up to 1,4\d\d MB, and 1,200 MB of this machine") as caught:
-        check_room(settings, YEAR, list(YEARLY))
+        check_room(settings)
     assert "Set BESS_MEMORY_LIMIT=700MB" in str(caught.value)
-    check_room(replace(settings, memory_limit_bytes=700 * 10**6), YEAR, list(YEARLY))
+    check_room(replace(settings, memory_limit_bytes=700 * 10**6))
     # where no smaller limit would help, what a small year takes at the least decides
     small = settings_with(tmp_path / "small_home", many_rows(rollups, tmp_path / "small", 1_000_000))
     needed = needed_room(small, YEAR, list(YEARLY))
     (tmp_path / "memory.max").write_text(f"{needed.memory_bytes}\n", encoding="ascii")
     assert needed.unbounded_bytes > needed.memory_bytes
-    check_room(small, YEAR, list(YEARLY))
+    check_room(small)
     (tmp_path / "memory.max").write_text("1200000000\n", encoding="ascii")
-    check_room(settings_with(tmp_path / "home", rollups), YEAR, list(YEARLY))
+    check_room(settings_with(tmp_path / "home", rollups))
 
 
 def test_a_disk_without_room_for_the_results_is_named_with_what_they_take(
@@ -153,10 +155,10 @@ def test_a_disk_without_room_for_the_results_is_named_with_what_they_take(
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=needed - 1))
     with pytest.raises(RoomError, match=rf"{YEAR} would not fit on the disk") as caught:
-        check_room(settings, YEAR, list(YEARLY))
+        check_room(settings)
     assert caught.value.file == str(settings.results)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=needed))
-    check_room(settings, YEAR, list(YEARLY))
+    check_room(settings)
 
 
 def test_what_a_year_takes_on_the_disk_is_learned_from_what_it_or_another_year_took(
@@ -203,10 +205,10 @@ def test_the_command_says_that_a_year_does_not_fit_and_a_dry_run_warns_of_it(
 AT_REAL_SIZE = """
 import json, sys
 from bess_assets.run import STEPS, hold_year, run_table
-from bess_assets.store.capacity import check_room
 from bess_assets.settings import load_settings
 settings, year = load_settings(sys.argv[1]), int(sys.argv[2])
-check_room(settings, year, list(STEPS))
+with hold_year(settings, year) as held:
+    held.begin(list(STEPS))
 print(json.dumps({table: run_table(settings, year, table)["peak_memory_mb"] for table in STEPS}))
 """
 

@@ -15,15 +15,15 @@ from bess_assets.report.schema_matrix import matrix_markdown
 from bess_assets.run import result_table
 from bess_assets.settings import Settings
 from bess_assets.settlement.metrics import Period, fleet
-from bess_assets.store.journal import CheckEntry, FindingEntry, TableEntry
+from bess_assets.store.journal import FindingEntry, RollupEntry, TableEntry
 from bess_assets.store.listing import size_of
 from bess_assets.store.paths import report_files, result_path
-from bess_assets.store.rollups import Registered
 from bess_assets.tables import LEADERBOARD, FileSet, Table
 
 OWNERS = ("team:battery-analytics",)
 
 _DIGEST_SHOWN = 12
+_SHOWN = ("bytes", "seconds", "peak_memory_mb", "package_version", "digest")
 _TYPES = {
     "text": "string",
     "label": "string",
@@ -106,26 +106,35 @@ def upstream_columns(table: Table, column_name: str) -> list[tuple[str, str]]:
     return list(found)
 
 
-def materialization_metadata(settings: Settings, table: Table, year: int | None, entry: TableEntry) -> dict[str, Any]:
-    """Metadata of a materialization of a result table."""
-    rows = "dagster/row_count" if year is None else "dagster/partition_row_count"
-    figures: dict[str, Any] = {
-        rows: entry["rows"],
+def materialization_metadata(
+    settings: Settings, table: Table | FileSet, year: int | None, entry: TableEntry
+) -> dict[str, Any]:
+    """Metadata of a materialization of a result table, or of a set of files."""
+    recorded: Mapping[str, Any] = entry
+    figures = {name: recorded[name] for name in _SHOWN}
+    figures["inputs"] = dg.MetadataValue.md(_inputs_table(entry["inputs"]))
+    if isinstance(table, FileSet):
+        paths = report_files(settings.results, table, year or 0)
+        listed = "\n".join(f"* `{path.name}` ({size_of(path):,} bytes)" for path in paths)
+        return figures | {
+            "batteries": entry["rows"],
+            "path": dg.MetadataValue.path(str(paths[0])),
+            "files": dg.MetadataValue.md(listed),
+        }
+    figures |= {
+        "dagster/row_count" if year is None else "dagster/partition_row_count": entry["rows"],
         "rows": entry["rows"],
-        "coverage": _number(entry["coverage"]),
-        "dollars": _number(entry["money_usd"]),
-        "bytes": entry["bytes"],
-        "seconds": entry["seconds"],
-        "peak_memory_mb": entry["peak_memory_mb"],
-        "package_version": entry["package_version"],
-        "digest": entry["digest"],
+        "coverage": number(entry["coverage"]),
+        "dollars": number(entry["money_usd"]),
         "path": dg.MetadataValue.path(str(result_path(settings.results, table.name, year))),
-        "inputs": dg.MetadataValue.md(_inputs_table(entry["inputs"])),
         "findings": dg.MetadataValue.md(_findings_table(entry["findings"])),
         "dagster/column_lineage": column_lineage(table),
     }
     if table.group == "schemas":
-        figures["columns"] = dg.MetadataValue.md(_column_matrix(settings, table, year))
+        rows = result_table(settings, table.name, year).read().to_pylist()
+        figures["columns"] = dg.MetadataValue.md(
+            matrix_markdown(rows if year is None else availability_rows({year: rows}))
+        )
     if table.name == LEADERBOARD.name and year is not None:
         figures |= _fleet_figures(settings, year)
     return figures
@@ -141,8 +150,8 @@ def _fleet_figures(settings: Settings, year: int) -> dict[str, Any]:
         "batteries_ranked": figures.ranked,
         "batteries_not_ranked": figures.batteries - figures.ranked,
         "ranked_dollars": figures.usd["total_usd"],
-        "energy_share": _number(figures.energy_share),
-        "fleet_usd_per_kw_year": _number(figures.usd_per_kw_year),
+        "energy_share": number(figures.energy_share),
+        "fleet_usd_per_kw_year": number(figures.usd_per_kw_year),
         "best_battery": rows[0]["battery"] if figures.ranked else None,
         "edition": board["edition"][0].as_py() if board.num_rows else None,
         "revenue": dg.MetadataValue.md(cumulative_revenue(days)),
@@ -150,38 +159,11 @@ def _fleet_figures(settings: Settings, year: int) -> dict[str, Any]:
     }
 
 
-def _column_matrix(settings: Settings, table: Table, year: int | None) -> str:
-    """The matrix of columns: of all years, or of the one year whose schemas were made."""
-    rows = result_table(settings, table.name, year).read().to_pylist()
-    return matrix_markdown(rows if year is None else availability_rows({year: rows}))
-
-
-def files_metadata(settings: Settings, files: FileSet, year: int, entry: TableEntry) -> dict[str, Any]:
-    """Metadata of a materialization of a set of files."""
-    paths = report_files(settings.results, files, year)
-    return {
-        "batteries": entry["rows"],
-        "bytes": entry["bytes"],
-        "seconds": entry["seconds"],
-        "peak_memory_mb": entry["peak_memory_mb"],
-        "package_version": entry["package_version"],
-        "digest": entry["digest"],
-        "path": dg.MetadataValue.path(str(paths[0])),
-        "files": dg.MetadataValue.md("\n".join(f"* `{path.name}` ({size_of(path):,} bytes)" for path in paths)),
-        "inputs": dg.MetadataValue.md(_inputs_table(entry["inputs"])),
-    }
-
-
-def check_metadata(check: CheckEntry) -> dict[str, Any]:
-    """Figures of a check, so that Dagster can plot them over the years."""
-    return {name: _number(value) for name, value in check.get("numbers", {}).items()}
-
-
-def rollup_metadata(registered: Registered) -> dict[str, Any]:
+def rollup_metadata(registered: RollupEntry) -> dict[str, Any]:
     """Metadata of a materialization of a rollup; of all the files together that the year reads."""
-    entries = list(registered.files.values())
+    entries = list(registered["files"].values())
     rows = sum(entry["rows"] for entry in entries)
-    figures: dict[str, Any] = {"origin": registered.origin, "rows": rows, "dagster/partition_row_count": rows}
+    figures: dict[str, Any] = {"origin": registered["origin"], "rows": rows, "dagster/partition_row_count": rows}
     if not entries:
         return figures
 
@@ -208,7 +190,8 @@ def rollup_metadata(registered: Registered) -> dict[str, Any]:
     return figures
 
 
-def _number(value: float | None) -> dg.MetadataValue[Any]:
+def number(value: float | None) -> dg.MetadataValue[Any]:
+    """A figure that Dagster plots over the years."""
     if value is None:
         return dg.MetadataValue.null()
     return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)

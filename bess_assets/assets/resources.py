@@ -11,14 +11,14 @@ from bess_assets.run import HeldYear, hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import fingerprint
 from bess_assets.store.journal import RunRecord
-from bess_assets.store.rollups import rollup_version
+from bess_assets.store.rollups import version_now
 from bess_assets.tables import TABLES, YEARLY
 
 ALL_YEARS = "all"
 HOLDING_TAG = "bess/holds_year"
 """On a run: the year whose lock it holds, and `RELEASED` from when it gave it back.
 
-An unfinished run that says so while another process holds the lock is dead: see `automation.dead_runs`.
+An unfinished run that says so while another process holds the lock is dead: see `automation.runs`.
 """
 RELEASED = "released"
 DATA_VERSION_TAG = "dagster/data_version"
@@ -97,7 +97,7 @@ def show_inputs(instance: dg.DagsterInstance, settings: Settings, records: Itera
             latest = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[str(year)])
             shown = instance.fetch_materializations(latest, limit=1).records
             event = shown[0].asset_materialization if shown else None
-            version = rollup_version(settings, dataset, year, recorded)
+            version = version_now(settings, dataset, year, recorded)
             if event and (event.tags or {}).get(DATA_VERSION_TAG) != version:
                 instance.report_runless_asset_event(
                     dg.AssetMaterialization(key, partition=str(year), tags={DATA_VERSION_TAG: version})

@@ -10,7 +10,8 @@ from bess_assets.assets.partitions import operating_years, yearly_check
 from bess_assets.assets.resources import Warehouse
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER
-from bess_assets.store.rollups import Registered, build_rollup
+from bess_assets.store.journal import RollupEntry
+from bess_assets.store.rollups import build_rollup, recorded_version
 
 FILE_CHECK = "the_file_is_there_with_every_column"
 
@@ -68,7 +69,7 @@ def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
         for oddity in oddities:
             _log.warning("%s %d: %s", dataset.name, year, oddity)
         return dg.MaterializeResult(
-            data_version=dg.DataVersion(registered.version),
+            data_version=dg.DataVersion(recorded_version(registered)),
             metadata=rollup_metadata(registered),
             check_results=[
                 dg.AssetCheckResult(
@@ -83,16 +84,16 @@ def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
     return register
 
 
-def file_oddities(dataset: Dataset, year: int, registered: Registered) -> Iterator[str]:
+def file_oddities(dataset: Dataset, year: int, registered: RollupEntry) -> Iterator[str]:
     """Phrases that warn of a rollup, or of its absence; the 60-day file of the next year may still be to come."""
     of_year = {f"{year}.parquet", f"{BUILT_FOLDER}/{year}.parquet"}
-    if not of_year & registered.files.keys() and not dataset.in_no_figure:
+    if not of_year & registered["files"].keys() and not dataset.in_no_figure:
         # By publication, two months after delivery: a dataset that began in December has its first rows in the file of the year after.
         first = dataset.first_year + 1 if dataset.sixty_day else dataset.first_year
         if first <= year <= dataset.last_year:
             yield f"no file {dataset.folder}/{year}.parquet, and no reports to build it from: its figures are unknown, not zero"
-    for name, entry in sorted(registered.files.items()):
-        where = f"{name}: " if len(registered.files) > 1 else ""
+    for name, entry in sorted(registered["files"].items()):
+        where = f"{name}: " if len(registered["files"]) > 1 else ""
         for words, columns in (
             ("without", entry["missing"]),
             ("unknown headings, not read:", entry["unknown"]),

@@ -9,17 +9,15 @@ import dagster as dg
 
 from bess_assets.assets.metadata import (
     OWNERS,
-    check_metadata,
     code_references,
     column_lineage,
-    files_metadata,
     materialization_metadata,
+    number,
     table_schema,
 )
 from bess_assets.assets.partitions import operating_years, yearly_check
 from bess_assets.assets.resources import Warehouse
 from bess_assets.checks import checks_of
-from bess_assets.checks.check import Check
 from bess_assets.ercot.rollup_names import BATTERY_TABLE
 from bess_assets.run import FILES, MERGES, STEPS
 from bess_assets.store.inputs import in_battery_table
@@ -27,8 +25,13 @@ from bess_assets.store.journal import CheckEntry
 from bess_assets.tables import FILE_SETS, TABLES, FileSet, Table
 
 
-def table_asset(table: Table) -> dg.AssetsDefinition:
-    """The asset of a table: of one year, made of the year's rollups, the battery table and other tables of the year; or merged of all years that there are."""
+def table_asset(table: Table | FileSet) -> dg.AssetsDefinition:
+    """The asset of a table, or of a set of files: of one year, made of the year's rollups, the battery table and its tables; or merged of all years."""
+    files, merged = isinstance(table, FileSet), table.name in MERGES
+    metadata = code_references((STEPS | MERGES | FILES)[table.name])
+    if isinstance(table, Table):
+        metadata |= {"dagster/column_schema": table_schema(table), "dagster/column_lineage": column_lineage(table)}
+        shape = "merged" if merged else "ledger" if table.ledger else "summary"
 
     @dg.asset(
         name=table.name,
@@ -36,19 +39,15 @@ def table_asset(table: Table) -> dg.AssetsDefinition:
         description=table.meaning,
         deps=[
             *table.datasets,
-            *([BATTERY_TABLE] if in_battery_table(table) and not table.merged else []),
+            *([BATTERY_TABLE] if in_battery_table(table) and not merged else []),
             *table.upstream,
         ],
-        partitions_def=None if table.merged else operating_years,
-        check_specs=[_check_spec(table, check) for check in checks_of(table)],
+        partitions_def=None if merged else operating_years,
+        check_specs=_check_specs(table),
         owners=list(OWNERS),
-        kinds={"parquet", "pyarrow" if table.datasets else "numpy"},
-        tags={"bess/shape": "merged" if table.merged else "ledger" if table.ledger else "summary"},
-        metadata={
-            "dagster/column_schema": table_schema(table),
-            "dagster/column_lineage": column_lineage(table),
-            **code_references(STEPS.get(table.name) or MERGES[table.name]),
-        },
+        kinds={"html", "excel"} if files else {"parquet", "pyarrow" if table.datasets else "numpy"},
+        tags={"bess/shape": "files" if files else shape},
+        metadata=metadata,
         code_version=table.code_version,
     )
     def make(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster looks for the bare class
@@ -62,35 +61,14 @@ def table_asset(table: Table) -> dg.AssetsDefinition:
     return make
 
 
-def files_asset(files: FileSet) -> dg.AssetsDefinition:
-    """The asset of a set of files of one year, made of its tables."""
-
-    @dg.asset(
-        name=files.name,
-        group_name=files.group,
-        description=files.meaning,
-        deps=list(files.upstream),
-        partitions_def=operating_years,
-        owners=list(OWNERS),
-        kinds={"html", "excel"},
-        tags={"bess/shape": "files"},
-        metadata=code_references(FILES[files.name]),
-        code_version=files.code_version,
-    )
-    def write(warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster looks for the bare class
-        entry = warehouse.held.run_table(files.name)
-        return dg.MaterializeResult(
-            metadata=files_metadata(warehouse.settings(), files, warehouse.held.operating_year, entry),
-            data_version=dg.DataVersion(entry["digest"] or ""),
-        )
-
-    return write
-
-
-def _check_spec(table: Table, check: Check) -> dg.AssetCheckSpec:
-    if table.merged:
-        return dg.AssetCheckSpec(check.name, asset=table.name, description=check.meaning, blocking=check.blocking)
-    return yearly_check(check.name, table.name, check.meaning, blocking=check.blocking)
+def _check_specs(table: Table | FileSet) -> list[dg.AssetCheckSpec]:
+    checks = checks_of(table) if isinstance(table, Table) else []
+    if table.name not in MERGES:
+        return [yearly_check(check.name, table.name, check.meaning, blocking=check.blocking) for check in checks]
+    return [
+        dg.AssetCheckSpec(check.name, asset=table.name, description=check.meaning, blocking=check.blocking)
+        for check in checks
+    ]
 
 
 def _check_results(checks: Sequence[CheckEntry]) -> list[dg.AssetCheckResult]:
@@ -101,13 +79,10 @@ def _check_results(checks: Sequence[CheckEntry]) -> list[dg.AssetCheckResult]:
             passed=check["passed"],
             severity=dg.AssetCheckSeverity.ERROR if check["blocking"] else dg.AssetCheckSeverity.WARN,
             description=check["detail"],
-            metadata=check_metadata(check),
+            metadata={name: number(value) for name, value in check.get("numbers", {}).items()},
         )
         for check in checks
     ]
 
 
-ASSETS = [
-    *(table_asset(TABLES[name]) for name in [*STEPS, *MERGES]),
-    *(files_asset(FILE_SETS[name]) for name in FILES),
-]
+ASSETS = [table_asset((TABLES | FILE_SETS)[name]) for name in [*STEPS, *MERGES, *FILES]]

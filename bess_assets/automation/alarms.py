@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http.client import HTTPException
-from typing import Protocol
+from typing import Any
 
 from bess_assets.settings import Settings
 
@@ -47,24 +47,16 @@ def _post(address: str, title: str, details: Mapping[str, str]) -> str:
         return f"no: {error}"
 
 
-class ErrorChain(Protocol):
-    """An error as Dagster records it."""
+def plain_reason(error: Any) -> str:
+    """The words of the outermost error of this package; where there is none, those of the innermost error.
 
-    @property
-    def message(self) -> str:
-        """Its class and its words."""
-
-    @property
-    def cause(self) -> "ErrorChain | None":
-        """The error that it was raised from."""
-
-
-def plain_reason(error: ErrorChain | None) -> str:
-    """The words of the outermost error of this package; where there is none, those of the innermost error."""
+    Args:
+        error: as Dagster records it, with its `message` and its `cause`; or None.
+    """
     message = ""
     while error:
         message = error.message.strip()
         if message.startswith(_ERRORS_MODULE):
-            return message.split(": ", 1)[1]
+            return str(message.split(": ", 1)[1])
         error = error.cause
     return message or "no reason was given"

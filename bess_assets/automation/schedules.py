@@ -9,7 +9,7 @@ import dagster as dg
 from bess_assets.assets.partitions import partition_exists
 from bess_assets.assets.resources import Warehouse
 from bess_assets.automation.jobs import check_freshness, refresh_year, verify_year
-from bess_assets.automation.requests import refresh_request, years_at_work
+from bess_assets.automation.runs import refresh_request, years_at_work
 from bess_assets.checks.freshness import CENTRAL, board_dates, is_due, is_final
 from bess_assets.settings import Settings
 from bess_assets.store.locks import year_is_busy

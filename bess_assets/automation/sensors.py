@@ -11,9 +11,8 @@ import dagster as dg
 from bess_assets.assets.partitions import partition_exists
 from bess_assets.assets.resources import Warehouse
 from bess_assets.automation.alarms import plain_reason, raise_alarm
-from bess_assets.automation.dead_runs import fail_dead_runs
 from bess_assets.automation.jobs import merge_years, refresh_year
-from bess_assets.automation.requests import PARTITION_TAG, refresh_request, years_at_work
+from bess_assets.automation.runs import PARTITION_TAG, fail_dead_runs, refresh_request, years_at_work
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import stamp

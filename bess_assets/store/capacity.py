@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from bess_assets.errors import RoomError
 from bess_assets.settings import Settings
@@ -49,16 +48,6 @@ class Needed:
     memory_bytes: int
     unbounded_bytes: int
     disk_bytes: int
-
-
-def check_room(settings: Settings, year: int, tables: Collection[str]) -> None:
-    """Refuse tables of a year that would not fit, before they are begun.
-
-    Raises:
-        RoomError: there is not enough memory, or too small a limit of it, or not enough room on the disk.
-    """
-    for error in lacking_room(settings, year, tables):
-        raise error
 
 
 def lacking_room(settings: Settings, year: int, tables: Collection[str]) -> Iterator[RoomError]:
@@ -105,32 +94,22 @@ def lacking_room(settings: Settings, year: int, tables: Collection[str]) -> Iter
 
 
 def needed_room(settings: Settings, year: int, tables: Collection[str]) -> Needed:
-    """Estimated needs of some tables of a year.
-
-    Args:
-        settings: where things are.
-        year: the operating year.
-        tables: their names.
-    """
+    """Estimated needs of some tables of a year."""
     chosen = [YEARLY[name] for name in tables if name in YEARLY]
     files = {name: path for table in chosen for name, path in input_files(settings, year, table).items()}
-    footers = dict(_footers(files))
+    footers = list(_footers(files))
     batteries = _batteries(settings, year, footers)
+    disk = _disk(settings, year, chosen, batteries)
     if not files:
-        return Needed(batteries, LIBRARIES_BYTES, LIBRARIES_BYTES, _disk(settings, year, chosen, batteries))
+        return Needed(batteries, LIBRARIES_BYTES, LIBRARIES_BYTES, disk)
     # One row group is read while the one before is worked on.
-    fixed = LIBRARIES_BYTES + 2 * max((footer.largest_group_bytes for footer in footers.values()), default=0)
+    fixed = LIBRARIES_BYTES + 2 * max((largest for _, _, largest in footers), default=0)
     least, most = (fixed + batteries * each for each in (HELD_BYTES_PER_BATTERY, TAKEN_BYTES_PER_BATTERY))
-    return Needed(batteries, least, most, _disk(settings, year, chosen, batteries))
+    return Needed(batteries, least, most, disk)
 
 
-class _Footer(NamedTuple):
-    rows: int
-    largest_group_bytes: int
-
-
-def _footers(files: dict[str, Path]) -> Iterator[tuple[str, _Footer]]:
-    """Rows and largest row group of the rollups among some files; one that cannot be read is the step's to name."""
+def _footers(files: dict[str, Path]) -> Iterator[tuple[str, int, int]]:
+    """Name, rows and bytes of the largest row group of the rollups among some files; one that cannot be read is the step's to name."""
     import pyarrow as pa  # noqa: PLC0415  status and plans start without pyarrow
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -139,15 +118,14 @@ def _footers(files: dict[str, Path]) -> Iterator[tuple[str, _Footer]]:
             with suppress(OSError, pa.ArrowException):
                 metadata = pq.read_metadata(path)
                 groups = (metadata.row_group(n) for n in range(metadata.num_row_groups))
-                largest = max((_packed_bytes(group) for group in groups), default=0)
-                yield name, _Footer(metadata.num_rows, largest)
+                yield name, metadata.num_rows, max((_packed_bytes(group) for group in groups), default=0)
 
 
 def _packed_bytes(group: object) -> int:
     return sum(group.column(n).total_compressed_size for n in range(group.num_columns))  # type: ignore[attr-defined]  # pyarrow ships no types
 
 
-def _batteries(settings: Settings, year: int, footers: dict[str, _Footer]) -> int:
+def _batteries(settings: Settings, year: int, footers: Collection[tuple[str, int, int]]) -> int:
     """Batteries of a year: as many as its registry had, or that of the nearest year; else by the rows of the day-ahead disclosure."""
     known = {}
     for recorded in recorded_years(settings.results):
@@ -157,7 +135,7 @@ def _batteries(settings: Settings, year: int, footers: dict[str, _Footer]) -> in
     if known:
         return known[min(known, key=lambda recorded: abs(recorded - year))]
     generation, storage = (
-        max((footer.rows for name, footer in footers.items() if name.startswith(f"{dataset}/")), default=0)
+        max((rows for name, rows, _ in footers if name.startswith(f"{dataset}/")), default=0)
         for dataset in ("dam_gen_resources", "dam_esr_resources")
     )
     return max(round(generation / _HOURS * BATTERY_SHARE), round(storage / _HOURS))

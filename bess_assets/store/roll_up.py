@@ -14,8 +14,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import duckdb
 import numpy as np
@@ -49,12 +50,8 @@ _LEAST_QUERY_BYTES = 2**27
 _log = logging.getLogger(__name__)
 
 
-class Progress(Protocol):
-    """Called with the report files done and in all, and with the file or rollup that comes next."""
-
-    def __call__(self, done: int, total: int, what: str) -> None:
-        """Show it."""
-        ...
+Progress = Callable[[int, int, str], None]
+"""Called with the report files done and in all, and with the file or rollup that comes next."""
 
 
 @dataclass
@@ -94,12 +91,12 @@ def roll_up(
         reports: searched with all its subfolders and ZIPs.
         built: where rollups and manifests go.
         years: delivery years wanted; all that the reports hold if not given.
-        datasets: datasets wanted; all if not given.
+        datasets: wanted; all if not given.
         covered: whether a dataset and year need no build, because the user's own rollups hold them.
         progress: called for each report file.
         before_write: called with a year before a rollup of it is replaced.
         memory_limit_bytes: about what rows may take in memory; one operating day of a dataset is held whatever it takes.
-        threads: threads of DuckDB; one for each processor if not given.
+        threads: of DuckDB; one for each processor if not given.
 
     Returns:
         what was built; a file that cannot be used is named there and never stops the rest.
@@ -121,56 +118,51 @@ def roll_up(
         half_written.unlink(missing_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".rolling-", dir=built))
     try:
-        reading = _Reading(reports, built, scratch, memory_limit_bytes // _WAITING_SHARE)
-        reading.asked = lambda dataset, year: (
-            (datasets is None or dataset in datasets)
-            and (years is None or year in years)
-            and not covered(dataset, year)
+        reading = _Reading(
+            reports,
+            built,
+            scratch,
+            memory_limit_bytes // _WAITING_SHARE,
+            lambda dataset, year: (
+                (datasets is None or dataset in datasets)
+                and (years is None or year in years)
+                and not covered(dataset, year)
+            ),
         )
-        return _finish(reading, reading.read(progress), progress, before_write, memory_limit_bytes, threads)
+        files = reading.read(progress)
+        done = _listed(reading.index, files)
+        config: dict[str, Any] = {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            "memory_limit": f"{max(memory_limit_bytes // _QUERY_SHARE, _LEAST_QUERY_BYTES)}B",
+            "threads": threads or os.cpu_count() or 1,
+            "temp_directory": str(scratch / "duckdb"),
+        }
+        by_year = reading.index.by_year()
+        new_bytes = max(sum(year.new_bytes for year in reading.years.values()), 1)
+        with duckdb.connect(config=config) as connection:
+            connection.execute("SET enable_progress_bar = false")
+            for n, (key, year) in enumerate(sorted(reading.years.items(), key=lambda item: item[0]), start=1):
+                if progress:
+                    progress(files, files, f"writing {year.dataset.folder}/{year.year} ({n} of {len(reading.years)})")
+                seconds = reading.seconds * year.new_bytes / new_bytes
+                stretch_bytes = memory_limit_bytes // _STRETCH_SHARE
+                finished = year.finish(by_year.get(key, []), connection, stretch_bytes, seconds, before_write)
+                done.built += [finished] if finished else []
+        return done
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _finish(
-    reading: "_Reading",
-    files: int,
-    progress: Progress | None,
-    before_write: Callable[[int], None] | None,
-    memory_limit_bytes: int,
-    threads: int | None,
-) -> RollUp:
-    """Write the rollups that have new rows, and the manifests of all that are asked for."""
+def _listed(index: ReportIndex, files: int) -> RollUp:
     done = RollUp(files=files)
-    for path, entry in reading.index.all_entries():
+    for path, entry in index.all_entries():
         done.reports += 1
         if entry.get("refused") and not ((entry.get("dataset") or entry.get("of")) and entry.get("years")):
             done.refused.append((label_of(path, entry), entry["refused"]))
         elif entry.get("other"):
             done.other[entry["other"]] = done.other.get(entry["other"], 0) + 1
-    by_year = reading.index.by_year()
-    new_bytes = sum(year.new_bytes for year in reading.years.values())
-    config: dict[str, Any] = {
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-        "python_enable_replacements": False,
-        "memory_limit": f"{max(memory_limit_bytes // _QUERY_SHARE, _LEAST_QUERY_BYTES)}B",
-        "threads": threads or os.cpu_count() or 1,
-        "temp_directory": str(reading.scratch / "duckdb"),
-    }
-    with duckdb.connect(config=config) as connection:
-        connection.execute("SET enable_progress_bar = false")
-        for n, key in enumerate(sorted(reading.years)):
-            year = reading.years[key]
-            if progress:
-                what = f"writing {year.dataset.folder}/{year.year} ({n + 1} of {len(reading.years)})"
-                progress(files, files, what)
-            share = reading.seconds * year.new_bytes / max(new_bytes, 1)
-            built = year.finish(
-                by_year.get(key, []), connection, memory_limit_bytes // _STRETCH_SHARE, share, before_write
-            )
-            if built is not None:
-                done.built.append(built)
     return done
 
 
@@ -197,13 +189,14 @@ class _Taken:
 class _Reading:
     """Reads the reports that a rollup lacks, and hands their rows to the years that they belong to."""
 
-    def __init__(self, root: Path, built: Path, scratch: Path, most_waiting: int) -> None:
-        self.scratch = scratch
+    def __init__(
+        self, root: Path, built: Path, scratch: Path, most_waiting: int, asked: Callable[[str, int], bool]
+    ) -> None:
         self.index = ReportIndex(built / INDEX_NAME, root)
         self.years: dict[tuple[str, int], GrowingRollup] = {}
         self.seconds = 0.0
-        self.asked: Callable[[str, int], bool] = lambda _dataset, _year: True
-        self._root, self._built, self._most_waiting = root, built, most_waiting
+        self._root, self._built, self._scratch = root, built, scratch
+        self._most_waiting, self._asked = most_waiting, asked
         self._batches: dict[tuple[str, tuple[str, ...]], list[_Taken]] = {}
         self._batch_bytes: Counter[tuple[str, tuple[str, ...]]] = Counter()
         self._layouts: defaultdict[str, dict[tuple[str, ...], int]] = defaultdict(dict)
@@ -226,7 +219,7 @@ class _Reading:
         # years that need no new row are looked at too: a refused file may be new, or gone
         for _, entry in self.index.all_entries():
             for number in entry.get("years", ()) if entry.get("dataset") else ():
-                if self.asked(entry["dataset"], number):
+                if self._asked(entry["dataset"], number):
                     self._year(entry["dataset"], number)
         self.seconds = time.perf_counter() - started
         return len(files)
@@ -252,52 +245,44 @@ class _Reading:
         self.index.put(path, Fingerprint(size=size, mtime_ns=mtime_ns, digest=digest), entries)
 
     def _take_report(self, report: Report, open_bytes: Callable[[], IO[bytes]]) -> Entry:
+        entry: Entry = {"members": list(report.members), "published_ms": report.published_ms, "bytes": report.bytes}
         with open_bytes() as file:
             chunks = read_chunks(file, _CHUNK_BYTES)
             first = next(chunks, b"")
-            is_held = next(chunks, None) is None
-        heading = recognise(report.name, first[: 2**16])
-        entry: Entry = {"members": list(report.members), "published_ms": report.published_ms, "bytes": report.bytes}
-        if heading.dataset is None:
-            return {**entry, "refused" if heading.refused else "other": heading.why_not, **guess(report.name)}
-        if is_held:
-            sha256, span = _digest_and_days(heading, (first,))
-        else:
-            with open_bytes() as file:
-                sha256, span = _digest_and_days(heading, read_chunks(file, _CHUNK_BYTES))
+            heading = recognise(report.name, first[: 2**16])
+            if heading.dataset is None:
+                return {**entry, "refused" if heading.refused else "other": heading.why_not, **guess(report.name)}
+            second = next(chunks, None)
+            sha256, span = _digest_and_days(heading, chain((first,), (second,) if second else (), chunks))
         entry |= {"dataset": heading.dataset.name, "sha256": sha256, "published_by": report.published_by}
         entry["years"] = sorted({int(year) for year in years_of(np.array(span))}) if span else []
         if not span and heading.data_starts >= len(first.rstrip()):
             return {**entry, "refused": "without a single row", **guess(report.name)}
-        if not span or self._wanted(entry, report.label(self._root)):
-            taken = _Taken(report, entry, heading, first if is_held else b"")
-            if is_held:
-                key = (heading.dataset.name, heading.headings)
-                self._batches.setdefault(key, []).append(taken)
-                self._batch_bytes[key] += len(first)
-                if self._batch_bytes[key] >= _BATCH_BYTES or self._batch_bytes.total() >= self._most_waiting:
-                    self._flush(max(self._batches, key=self._batch_bytes.__getitem__))
-            else:
-                self._take_large(taken, open_bytes)
+        if span and not self._wanted(entry, report.label(self._root)):
+            return entry
+        if second is not None:
+            self._take_large(_Taken(report, entry, heading, b""), open_bytes)
+            return entry
+        key = (heading.dataset.name, heading.headings)
+        self._batches.setdefault(key, []).append(_Taken(report, entry, heading, first))
+        self._batch_bytes[key] += len(first)
+        if self._batch_bytes[key] >= _BATCH_BYTES or self._batch_bytes.total() >= self._most_waiting:
+            self._flush(max(self._batches, key=self._batch_bytes.__getitem__))
         return entry
 
     def _wanted(self, entry: Entry, file: str) -> bool:
         """Whether a year that is asked for lacks a report."""
         dataset = entry.get("dataset")
-        return (
-            bool(dataset)
-            and not entry.get("refused")
-            and any(
-                self.asked(str(dataset), year) and not self._year(str(dataset), year).has(entry, file)
-                for year in entry["years"]
-            )
-        )
+        if not dataset or entry.get("refused"):
+            return False
+        asked = (year for year in entry["years"] if self._asked(dataset, year))
+        return any(not self._year(dataset, year).taken.has(entry, file) for year in asked)
 
     def _year(self, dataset: str, year: int) -> "GrowingRollup":
         key = (dataset, year)
         if key not in self.years:
             self.years[key] = GrowingRollup(
-                DATASETS[dataset], year, built_path(self._built, dataset, year), self.scratch, self._layouts[dataset]
+                DATASETS[dataset], year, built_path(self._built, dataset, year), self._scratch, self._layouts[dataset]
             )
         return self.years[key]
 
@@ -316,9 +301,9 @@ class _Reading:
         except InputError as error:
             if len(batch) == 1:
                 self._refuse(batch[0], error)
-                return
-            for taken in batch:
-                self._take_held([taken])
+            else:
+                for taken in batch:
+                    self._take_held([taken])
         else:
             self._spread(batch, parsed)
 
@@ -366,7 +351,7 @@ class _Reading:
         owner = parsed.table.column("report").to_numpy()
         years = years_of(parsed.table.column("operating_day").cast(pa.int32()).to_numpy().astype(np.int64))
         for number in distinct(years):
-            if not self.asked(dataset, number):
+            if not self._asked(dataset, number):
                 continue
             year = self._year(dataset, number)
             rows = np.bincount(owner[years == number], minlength=len(batch))

@@ -93,28 +93,18 @@ class GrowingRollup:
         self, dataset: Dataset, year: int, path: Path, scratch: Path, layouts: dict[tuple[str, ...], int]
     ) -> None:
         self.dataset, self.year, self.path = dataset, year, path
-        self.waiting_bytes = 0
+        self.waiting_bytes = self.new_bytes = 0
         self._scratch, self._layouts = scratch, layouts
         _end_what_was_begun(path)
         manifest = read_manifest(path)
         self._manifest = manifest if path.is_file() else None  # a rollup that was removed is built anew
         self._reports: list[dict[str, Any]] = [*self._manifest["reports"]] if self._manifest else []
-        self._taken = TakenReports(self._reports)
+        self.taken = TakenReports(self._reports)
         self._numbers: dict[tuple[str, str], int] = {}
-        self._old_count = len(self._reports)
         self._new: list[DayFile] = []
         self._waiting: list[pa.Table] = []
         self._spelled: defaultdict[str, set[str]] = defaultdict(set)
         self._used_layouts: set[int] = set()
-
-    @property
-    def new_bytes(self) -> int:
-        """CSV bytes of the new reports."""
-        return sum(report["bytes"] for report in self._reports[self._old_count :])
-
-    def has(self, entry: Mapping[str, Any], file: str) -> bool:
-        """Whether the content of a report is in already."""
-        return self._taken.has(entry, file)
 
     def take(self, report: Report, entry: Entry, label: str, parsed: Parsed, n: int, rows: int) -> int | None:
         """Number of a report in the manifest, which lists so many rows more of it; None if its content is in already.
@@ -129,10 +119,11 @@ class GrowingRollup:
         """
         key = (label, entry["sha256"])
         if key not in self._numbers:
-            if self.has(entry, label):
+            if self.taken.has(entry, label):
                 return None
             self._numbers[key] = len(self._reports)
-            self._taken.add(entry["sha256"], label, report.published_ms)
+            self.taken.add(entry["sha256"], label, report.published_ms)
+            self.new_bytes += report.bytes
             published = datetime.fromtimestamp(report.published_ms / 1000, UTC)
             self._reports.append(
                 {
@@ -195,23 +186,22 @@ class GrowingRollup:
         """
         self.spill()
         also, refused = self._other_files(entries)
-        changed = bool(self._new)
-        if not changed and self._manifest is None and not refused:
+        if not (self._new or self._manifest or refused):
             return None
-        manifest = self._manifest or {
-            "format": _FORMAT, "dataset": self.dataset.name, "year": self.year, "rows": {}, "seconds": 0.0,
-        }  # fmt: skip
-        before = dict(manifest)
+        manifest = dict(
+            self._manifest
+            or {"format": _FORMAT, "dataset": self.dataset.name, "year": self.year, "rows": {}, "seconds": 0.0}
+        )
         whole: Path | None = None
-        if changed:
+        if self._new:
             if before_write:
                 before_write(self.year)
             whole = self._merge(manifest, connection, stretch_bytes, seconds)
         manifest |= {"also": also, "refused": refused, "reports": self._reports}
         judge(self.dataset, self.year, manifest)
-        if manifest != before:
+        if manifest != self._manifest:
             self._put_in_place(whole, manifest)
-        new = len(self._reports) - self._old_count
+        changed, new = whole is not None, len(self._numbers)
         return BuiltYear(self.dataset.name, self.year, self.path, manifest, changed, new)
 
     def _other_files(self, entries: Iterable[tuple[str, Entry]]) -> tuple[list[str], list[dict[str, str]]]:
@@ -222,7 +212,7 @@ class GrowingRollup:
             label = label_of(path, entry)
             if entry.get("refused"):
                 refused.append({"file": label, "problem": entry["refused"]})
-            elif self._taken.holds(entry.get("sha256")) and label not in listed:
+            elif self.taken.holds(entry.get("sha256")) and label not in listed:
                 also.append(label)
         return sorted(also), sorted(refused, key=lambda item: item["file"])
 

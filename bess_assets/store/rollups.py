@@ -1,12 +1,9 @@
 """The rollups of a year: built from reports where the user brought none, and described as the run record keeps them."""
 
 import logging
-import time
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import describe_file
@@ -25,54 +22,53 @@ _WAIT_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Registered:
-    """The rollup files of a dataset that an operating year reads.
-
-    Attributes:
-        entry: as the run record has them.
-        error: why one of them cannot be used.
-    """
-
-    entry: RollupEntry
-    error: BessError | None = None
-
-    @property
-    def origin(self) -> Literal["found", "built", "absent"]:
-        """Where they come from; found, if one of them is the user's own."""
-        return self.entry["origin"]
-
-    @property
-    def files(self) -> dict[str, RollupFileEntry]:
-        """The entry of each file by name."""
-        return self.entry["files"]
-
-    @property
-    def rows(self) -> int:
-        """Rows of all files."""
-        return sum(entry["rows"] for entry in self.files.values())
-
-    @property
-    def version(self) -> str:
-        """The content of the files: a touched, unchanged file has the same."""
-        digests = {name: entry["fingerprint"]["digest"] for name, entry in self.files.items()}
-        return _version(digests, closed=self.entry.get("closed", False))
-
-
-def describe_rollups(settings: Settings, dataset: str, year: int) -> Registered:
+def describe_rollups(settings: Settings, dataset: str, year: int) -> RollupEntry:
     """The rollup files that an operating year reads, as their footers describe them; the entry of a file that cannot be used says so."""
     folder = rollup_folder(settings)
-    described = {rollup_name(path): _described(dataset, path) for path in folder.files(dataset, year)}
-    files = {name: entry for name, (entry, _) in sorted(described.items())}
-    origin: Literal["found", "built", "absent"] = "absent"
-    if files:
-        origin = "built" if all(name.startswith(f"{BUILT_FOLDER}/") for name in files) else "found"
-    errors = [error for _, error in described.values() if error]
-    entry = RollupEntry(origin=origin, files=files, closed=folder.goes_beyond(dataset, year))
-    return Registered(entry, errors[0] if errors else None)
+    paths = {rollup_name(path): path for path in folder.files(dataset, year)}
+    files = {name: _described(dataset, name, paths[name]) for name in sorted(paths)}
+    all_built = all(_is_built(name) for name in files)
+    return RollupEntry(
+        origin="absent" if not files else "built" if all_built else "found",
+        files=files,
+        closed=folder.goes_beyond(dataset, year),
+    )
 
 
-def rollup_version(settings: Settings, dataset: str, year: int, recorded: RollupEntry) -> str:
+def _is_built(name: str) -> bool:
+    return name.startswith(f"{BUILT_FOLDER}/")
+
+
+def _described(dataset: str, name: str, path: Path) -> RollupFileEntry:
+    seen = fingerprint(path)
+    entry = RollupFileEntry(rows=0, bytes=seen["size"], fingerprint=seen, missing=[], unknown=[], zero_filled=[])
+    try:
+        found = describe_file(DATASETS[dataset], path)
+        manifest = read_manifest(path) if _is_built(name) else None
+    except BessError as error:
+        entry["error"] = str(error)
+        return entry
+    entry["rows"], entry["missing"] = found.rows, found.missing
+    entry["unknown"], entry["zero_filled"] = found.unknown, found.zero_filled
+    if manifest is not None:
+        entry["built"] = BuiltEntry(
+            reports=len(manifest["reports"]),
+            csv_bytes=manifest["csv_bytes"],
+            seconds=manifest["seconds"],
+            read_back_seconds=manifest["read_back_seconds"],
+            complete=manifest["complete"],
+            incomplete_because=manifest["incomplete_because"],
+        )
+    return entry
+
+
+def recorded_version(recorded: RollupEntry) -> str:
+    """The content of the files of a dataset as recorded: a touched, unchanged file has the same."""
+    digests = {name: entry["fingerprint"]["digest"] for name, entry in recorded["files"].items()}
+    return _version(digests, closed=recorded.get("closed", False))
+
+
+def version_now(settings: Settings, dataset: str, year: int, recorded: RollupEntry) -> str:
     """The content of the files that an operating year would read now; of a file that is as it was recorded only size and time are looked at."""
     folder = rollup_folder(settings)
     seen = {name: entry["fingerprint"] for name, entry in recorded["files"].items()}
@@ -89,43 +85,6 @@ def _version(digests: Mapping[str, str], *, closed: bool) -> str:
     return "+".join([*parts, "closed"] if closed else parts) or "absent"
 
 
-def _described(dataset: str, path: Path) -> tuple[RollupFileEntry, BessError | None]:
-    """The entry of a rollup file, and why it cannot be used."""
-    seen = fingerprint(path)
-    try:
-        description = describe_file(DATASETS[dataset], path)
-        manifest = read_manifest(path) if rollup_name(path).startswith(f"{BUILT_FOLDER}/") else None
-    except BessError as error:
-        unusable = RollupFileEntry(
-            rows=0,
-            bytes=seen["size"],
-            fingerprint=seen,
-            missing=[],
-            unknown=[],
-            zero_filled=[],
-            error=str(error),
-        )
-        return unusable, error
-    entry = RollupFileEntry(
-        rows=description.rows,
-        bytes=seen["size"],
-        fingerprint=seen,
-        missing=description.missing,
-        unknown=description.unknown,
-        zero_filled=description.zero_filled,
-    )
-    if manifest is not None:
-        entry["built"] = BuiltEntry(
-            reports=len(manifest["reports"]),
-            csv_bytes=manifest["csv_bytes"],
-            seconds=manifest["seconds"],
-            read_back_seconds=manifest["read_back_seconds"],
-            complete=manifest["complete"],
-            incomplete_because=manifest["incomplete_because"],
-        )
-    return entry, None
-
-
 def roll_up_reports(
     settings: Settings,
     reports: Path | None = None,
@@ -139,7 +98,7 @@ def roll_up_reports(
         settings: where rollups are built.
         reports: folder of the report files; that of the settings if not given.
         years: delivery years; all that the reports hold if not given.
-        datasets: datasets; all if not given.
+        datasets: all if not given.
         progress: called for each report file.
 
     Raises:
@@ -198,14 +157,6 @@ def build_rollup(settings: Settings, dataset: str, year: int) -> None:
     """
     if not settings.reports.is_dir() or rollup_folder(settings).covers(dataset, year):
         return
-    started = time.perf_counter()
-    done = roll_up_reports(settings, years=[year], datasets=[dataset])
-    for built in done.built:
+    for built in roll_up_reports(settings, years=[year], datasets=[dataset]).built:
         if built.changed:
-            _log.info(
-                "%s %d: built from %d new reports in %.1f s",
-                dataset,
-                year,
-                built.new_reports,
-                time.perf_counter() - started,
-            )
+            _log.info("%s %d: built from %d new reports", dataset, year, built.new_reports)

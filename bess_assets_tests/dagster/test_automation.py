@@ -20,7 +20,7 @@ import pytest
 
 from bess_assets.assets.resources import HOLDING_TAG, Warehouse
 from bess_assets.automation.alarms import raise_alarm
-from bess_assets.automation.requests import refresh_request, years_at_work
+from bess_assets.automation.runs import refresh_request, years_at_work
 from bess_assets.automation.schedules import (
     freshness_request,
     refresh_unless_busy,
