@@ -359,7 +359,7 @@ def test_after_a_kill_the_old_year_is_whole_and_the_next_refresh_cleans_up(refre
     left = [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))]
     assert len(left) == 1
 
-    outcome, _ = refresh_years(settings, [YEAR], only="failed")
+    outcome, *_ = refresh_years(settings, [YEAR], only="failed")
     assert outcome.ok
     assert "leaderboard_monthly" in outcome.assets
     run = instance.get_run_by_id(left[0])
