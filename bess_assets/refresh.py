@@ -128,12 +128,6 @@ def refresh_years(
 ) -> Iterator[Outcome]:
     """Refresh years in the order given, then merge all years once; a year that fails does not stop the next.
 
-    Args:
-        settings: where things are.
-        years: operating years.
-        only: tables in this state and those made from them; None means every table.
-        progress: called when a table is begun, goes on, and is finished.
-
     Yields:
         the outcome of each year as soon as it is known, then that of the merging, if a year was tried and there is something new to merge.
     """
@@ -207,14 +201,9 @@ def materialize(
     selection: Collection[str] | None = None,
     progress: Listener | None = None,
 ) -> Outcome:
-    """Run `refresh_year` on a year, or `merge_years`, in this process, as the UI would: recorded in the instance, checks and all.
+    """Run `refresh_year` on a year, or `merge_years` where it is None, in this process, as the UI would: recorded in the instance, checks and all.
 
-    Args:
-        instance: where runs are recorded.
-        settings: where things are.
-        year: the operating year; None merges all years.
-        selection: tables and datasets, all of them if not given. The tables that they need and that are not named must have been made before.
-        progress: called when a table is begun, goes on, and is finished.
+    Of a selection of tables and datasets, the tables that they need and that are not named must have been made before.
 
     Raises:
         YearBusyError: another process holds the year.

@@ -291,15 +291,9 @@ _held: dict[Path, HeldYear] = {}
 
 @contextmanager
 def hold_year(settings: Settings, year: int | None, wait_seconds: float = 0.0) -> Iterator[HeldYear]:
-    """Hold a year: take its lock, remove the half-written files of a dead run and record its unmade tables as failed; once, however often it is nested.
+    """Hold a year, None for the merged tables: take its lock, remove the half-written files of a dead run and record its unmade tables as failed.
 
-    Args:
-        settings: where things are.
-        year: the operating year; None for the merged tables.
-        wait_seconds: how long to wait for another process.
-
-    Yields:
-        the year held; within another hold of it in this process, the same.
+    Within another hold of it in this process, that year held is yielded, and nothing else done.
 
     Raises:
         YearBusyError: another process holds the year.

@@ -22,14 +22,7 @@ def partition_exists(year: int) -> bool:
 
 
 def yearly_check(name: str, asset: str, description: str, *, blocking: bool = False) -> dg.AssetCheckSpec:
-    """A check that judges one year. Without partitions of its own it would load all years, and fail where one is missing.
-
-    Args:
-        name: a sentence.
-        asset: key of the asset that it guards.
-        description: what it holds, and what to do where it doesn't.
-        blocking: whether what comes after waits for it to pass.
-    """
+    """A check that judges one year. Without partitions of its own it would load all years, and fail where one is missing."""
     with warnings.catch_warnings():
         # the only kind of check that works on yearly assets (pinned below 1.14, and by tests): the warning asks nothing of a user
         warnings.simplefilter("ignore", dg.PreviewWarning)

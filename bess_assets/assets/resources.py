@@ -105,12 +105,7 @@ def show_inputs(instance: dg.DagsterInstance, settings: Settings, records: Itera
 
 
 def tables_of(run: dg.DagsterRun, year: int | None) -> list[str]:
-    """Tables that a run is to make: those of its assets; where it names neither assets nor checks, all of its kind.
-
-    Args:
-        run: as Dagster recorded it.
-        year: the operating year; None for the merged tables.
-    """
+    """Tables that a run is to make: those of its assets; where it names neither assets nor checks, all of the year, or all merged ones."""
     every = [table.name for table in TABLES.values() if table.merged] if year is None else list(YEARLY)
     # An asset's step has its name. Dagster names the steps of a run in this process, and the assets of one that was launched.
     chosen = set(run.step_keys_to_execute or ()) or {key.path[-1] for key in run.asset_selection or ()}

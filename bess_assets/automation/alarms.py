@@ -18,12 +18,8 @@ _log = logging.getLogger(__name__)
 def raise_alarm(settings: Settings, title: str, details: Mapping[str, str]) -> None:
     """Append an alarm to the log file, one line of JSON, and post it to the webhook.
 
-    The posted text is under `text`, where chat services look for it, with the details beside it. A failed post raises nothing; the file says so.
-
-    Args:
-        settings: where the file is, and the address.
-        title: what happened, one sentence.
-        details: more of it by name, in plain text.
+    The posted text, the title and the details by name, is under `text`, where chat services look for it, with the details beside it. A failed post
+    raises nothing; the file says so.
     """
     entry = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "alarm": title, **details}
     if settings.webhook:

@@ -47,7 +47,7 @@ def refresh_request(settings: Settings, plan: YearPlan, only: State | None, aske
     changed nothing, because a file cannot be read, is not repeated until a file changes.
 
     Args:
-        settings: where things are.
+        settings: of the home.
         plan: of the year.
         only: state of the tables to make; None means every table.
         asked_by: prefix of the key, for what may be requested again in the same state.

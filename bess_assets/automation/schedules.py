@@ -60,11 +60,7 @@ def freshness_request(settings: Settings, moment: datetime) -> Asked:
 
 
 def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """All schedules.
-
-    Args:
-        settings: whether they start switched on (`BESS_AUTOMATION`), and when the day's refresh is (`BESS_DAILY_AT`).
-    """
+    """All schedules; the settings say whether they start switched on (`BESS_AUTOMATION`), and when the day's refresh is (`BESS_DAILY_AT`)."""
     status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
     hour, minute = settings.daily_at
     daily = f"{minute} {hour} * * "

@@ -48,12 +48,9 @@ class Look:
 
 
 def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -> Look:
-    """Look at all files once, and request the years whose files have changed and are the same as at the look before.
+    """Look at all files once, and request the years whose files have changed and are the same as at the look before, whose cursor is given.
 
-    Args:
-        settings: where things are.
-        instance: where runs are recorded: a year that a run is queued or started for is left alone.
-        cursor: of the look before.
+    A year that a run is queued or started for is left alone.
     """
     memory: Mapping[str, Any] = json.loads(cursor) if cursor else {}
     seen_before = memory.get("seen", {})
@@ -121,11 +118,7 @@ def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
 
 
 def sensors(*, running: bool) -> list[dg.SensorDefinition]:
-    """All sensors.
-
-    Args:
-        running: whether they start switched on (`BESS_AUTOMATION`).
-    """
+    """All sensors, switched on from the start or not (`BESS_AUTOMATION`)."""
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
 
     @dg.sensor(

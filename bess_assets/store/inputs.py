@@ -18,13 +18,8 @@ def table_inputs(
 ) -> dict[str, Path | str | None]:
     """All inputs of a table by name: the path of each file, the digest of each result table, None where its file is absent.
 
-    A built rollup of the next year, which is not read, closes the year by being there; it is named too.
-
-    Args:
-        settings: where things are.
-        year: the operating year; None for a merged table, whose inputs are its upstream table of every year.
-        table: the table, or the set of files.
-        record: run record of the year.
+    A built rollup of the next year, which is not read, closes the year by being there; it is named too. A merged table, of the year None, is made of
+    its upstream table of every year.
     """
     inputs: dict[str, Path | str | None] = {**input_files(settings, year, table)}
     folder = rollup_folder(settings)

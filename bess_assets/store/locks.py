@@ -22,17 +22,10 @@ _guard = threading.Lock()
 
 @contextmanager
 def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -> Iterator[bool]:
-    """Hold the year for this process, whatever happens to it: the kernel frees the lock when the process dies.
-
-    A process that holds a year already may take it again.
-
-    Args:
-        settings: says where the locks are.
-        year: the year; None for the merged tables.
-        wait_seconds: how long to wait for another process.
+    """Hold the year, None for the merged tables, for this process; the kernel frees the lock when the process dies, however it dies.
 
     Yields:
-        True if the year was free before, False if this process held it already.
+        True if the year was free before, False if this process held it already: it may take it again.
 
     Raises:
         YearBusyError: another process holds the year.

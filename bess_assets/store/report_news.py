@@ -48,12 +48,9 @@ class ReportNews:
 def report_news(
     reports: Path, built: Path, covered: Callable[[str, int], bool] = lambda _dataset, _year: False
 ) -> ReportNews:
-    """What is new in a folder of reports.
+    """What is new in a folder of reports, against the rollups, manifests and index that were built of it; no folder is no news.
 
-    Args:
-        reports: searched with all its subfolders; none is no news.
-        built: where rollups, manifests and the index of reports are.
-        covered: whether a dataset and year need no build, because the user's own rollups hold them.
+    A dataset and year that is covered, because the user's own rollups hold it, needs no build.
     """
     if not reports.is_dir():
         return ReportNews()

@@ -94,12 +94,7 @@ def roll_up_reports(
 ) -> RollUp:
     """Bring the built rollups up to date with the report files, but for what the user's own rollups hold.
 
-    Args:
-        settings: where rollups are built.
-        reports: folder of the report files; that of the settings if not given.
-        years: delivery years; all that the reports hold if not given.
-        datasets: all if not given.
-        progress: called for each report file.
+    The folder of reports is that of the settings if not given; years and datasets are all that the reports hold if not given.
 
     Raises:
         InputError: there are no reports, or made-up and real ones would be mixed.

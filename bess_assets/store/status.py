@@ -98,12 +98,9 @@ class YearPlan:
         return tuple(sorted({file for table in self.tables.values() for file in table.gone}))
 
     def to_refresh(self, only: State | None = None) -> list[str]:
-        """Tables to refresh, upstream before downstream.
+        """Tables to refresh, upstream before downstream: those in this state and all that are made from them, or every table.
 
         A table waits for an upstream table that is neither present nor refreshed with it, and for a file that is gone.
-
-        Args:
-            only: tables in this state and all that are made from them; None means every table.
         """
         if only is None:
             return list(self.tables)
@@ -179,12 +176,7 @@ def plan_years(settings: Settings, years: Iterable[int], news: "ReportNews | Non
 
 
 def plan_year(settings: Settings, year: int, news: "ReportNews | None" = None) -> YearPlan:
-    """State of every yearly table of a year.
-
-    Args:
-        settings: where things are.
-        year: the operating year.
-        news: new reports, if they are known already.
+    """State of every yearly table of a year; the folder of reports is not looked at again where its news are given.
 
     Raises:
         BessError: the run record of the year cannot be read.
