@@ -121,10 +121,7 @@ class Outcome:
 
 
 def refresh_years(
-    settings: Settings,
-    years: Sequence[int],
-    only: State | None = None,
-    progress: Listener | None = None,
+    settings: Settings, years: Sequence[int], only: State | None = None, progress: Listener | None = None
 ) -> Iterator[Outcome]:
     """Refresh years in the order given, then merge all years once; a year that fails does not stop the next.
 
@@ -154,11 +151,7 @@ def _can_merge(settings: Settings) -> bool:
 
 
 def _refresh_year(
-    instance: dg.DagsterInstance,
-    settings: Settings,
-    year: int,
-    only: State | None,
-    progress: Listener | None,
+    instance: dg.DagsterInstance, settings: Settings, year: int, only: State | None, progress: Listener | None
 ) -> Outcome:
     with hold_year(settings, year) as held:
         plan = plan_year(settings, year)

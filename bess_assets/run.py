@@ -30,13 +30,7 @@ from bess_assets.store.inputs import UPSTREAM, in_battery_table, input_files, re
 from bess_assets.store.journal import FindingEntry, Journal, RollupEntry, TableEntry, table_entry
 from bess_assets.store.locks import year_lock
 from bess_assets.store.made_up import made_up_inputs
-from bess_assets.store.paths import (
-    remove_stale_files,
-    result_path,
-    result_years,
-    rollup_folder,
-    run_record_path,
-)
+from bess_assets.store.paths import remove_stale_files, result_path, result_years, rollup_folder, run_record_path
 from bess_assets.store.rollups import describe_rollups
 from bess_assets.tables import (
     LEADERBOARD,
@@ -271,11 +265,7 @@ class HeldYear:
         # Also for an interrupt: the next plan finds this table unfinished.
         text = str(error) if isinstance(error, BessError) else f"{type(error).__name__}: {error}"
         entry = table_entry(
-            status="failed",
-            seconds=clock.seconds(),
-            peak_memory_mb=clock.peak_memory_mb(),
-            inputs=inputs,
-            error=text,
+            status="failed", seconds=clock.seconds(), peak_memory_mb=clock.peak_memory_mb(), inputs=inputs, error=text
         )
         try:
             self.journal.put_table(table.name, entry)

@@ -37,11 +37,7 @@ def table_asset(table: Table | FileSet) -> dg.AssetsDefinition:
         name=table.name,
         group_name=table.group,
         description=table.meaning,
-        deps=[
-            *table.datasets,
-            *([BATTERY_TABLE] if in_battery_table(table) and not merged else []),
-            *table.upstream,
-        ],
+        deps=[*table.datasets, *([BATTERY_TABLE] if in_battery_table(table) and not merged else []), *table.upstream],
         partitions_def=None if merged else operating_years,
         check_specs=_check_specs(table),
         owners=list(OWNERS),

@@ -76,11 +76,7 @@ class Dev:
 
     def selector(self, **more: str) -> dict[str, str]:
         """Where in the code location something is."""
-        return {
-            "repositoryName": "__repository__",
-            "repositoryLocationName": LOCATION,
-            **more,
-        }
+        return {"repositoryName": "__repository__", "repositoryLocationName": LOCATION, **more}
 
     def until(self, what: str, condition: Callable[[], Any], seconds: float) -> Any:
         """What a condition gives once it gives anything."""

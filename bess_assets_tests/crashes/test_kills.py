@@ -10,16 +10,7 @@ import pytest
 from bess_assets.store.journal import DIED, read_run
 from bess_assets.store.status import plan_year
 from bess_assets_tests.crashes.server import Server
-from bess_assets_tests.crashes.small_year import (
-    NEW,
-    OLD,
-    YEAR,
-    look,
-    settings_of,
-    timeless,
-    unfinished,
-    wrong,
-)
+from bess_assets_tests.crashes.small_year import NEW, OLD, YEAR, look, settings_of, timeless, unfinished, wrong
 
 KILLED = -9
 RANDOM_KILLS = 250

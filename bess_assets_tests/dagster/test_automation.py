@@ -450,10 +450,7 @@ def test_a_failed_run_raises_an_alarm_that_names_the_file(
     defs = build_defs(settings)
     with open_instance(settings) as instance:
         result = defs.resolve_job_def("refresh_year").execute_in_process(
-            instance=instance,
-            partition_key=str(YEAR),
-            asset_selection=[dg.AssetKey("as_prices")],
-            raise_on_error=False,
+            instance=instance, partition_key=str(YEAR), asset_selection=[dg.AssetKey("as_prices")], raise_on_error=False
         )
         with dg.build_run_status_sensor_context(
             sensor_name="raise_an_alarm_for_failed_runs",

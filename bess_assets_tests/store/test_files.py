@@ -29,12 +29,7 @@ from bess_assets.store.files import ROW_GROUP_ROWS, ResultTable, conform, write_
 from bess_assets.store.fingerprint import fingerprint, same
 from bess_assets.store.inputs import input_files
 from bess_assets.store.locks import year_is_busy, year_lock
-from bess_assets.store.paths import (
-    RollupFolder,
-    remove_stale_files,
-    result_path,
-    result_years,
-)
+from bess_assets.store.paths import RollupFolder, remove_stale_files, result_path, result_years
 from bess_assets.store.whole import temporary_path
 from bess_assets.tables import BESS_AWARDS, Column, Table, arrow_schema
 from bess_assets.threads import in_order

@@ -11,15 +11,7 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import Fingerprint, fingerprint, whole_digest
 from bess_assets.store.inputs import table_inputs
-from bess_assets.store.journal import (
-    DIED,
-    CheckEntry,
-    Journal,
-    RollupEntry,
-    RollupFileEntry,
-    read_run,
-    table_entry,
-)
+from bess_assets.store.journal import DIED, CheckEntry, Journal, RollupEntry, RollupFileEntry, read_run, table_entry
 from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import report_files, result_path, rollup_folder
 from bess_assets.store.rollups import roll_up_reports
@@ -172,13 +164,7 @@ def test_a_rollup_that_could_not_be_registered_fails_its_readers_until_it_is_as_
     good = path.read_text(encoding="utf-8")
     _file(path, "half a file")
     broken = RollupFileEntry(
-        rows=0,
-        bytes=1,
-        fingerprint=fingerprint(path),
-        missing=[],
-        unknown=[],
-        zero_filled=[],
-        error="No Parquet.\n x",
+        rows=0, bytes=1, fingerprint=fingerprint(path), missing=[], unknown=[], zero_filled=[], error="No Parquet.\n x"
     )
     journal = Journal(settings.results, 2024)
     journal.put_rollup("rt_as_prices", RollupEntry(origin="found", files={"2024.parquet": broken}))
