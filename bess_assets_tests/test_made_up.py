@@ -126,7 +126,7 @@ TABLES = {
     "status --columns": ["status", "--columns"],
     "status --storage": ["status", "--storage"],
     "refresh --dry-run": ["refresh", "2024", "--dry-run"],
-    "refresh": ["refresh", "2024", "--only", "missing"],
+    "refresh": ["refresh", "2024", "--only", "failed"],
     "rollup": ["rollup"],
 }
 """Every command that prints a table; a demo is such a home, simulate and ui print none."""
