@@ -22,10 +22,10 @@ from bess_assets.errors import BessError, SettingsError
 from bess_assets.process_memory import Clock
 from bess_assets.run import HeldYear, Listener, hold_year
 from bess_assets.settings import Settings
-from bess_assets.store.journal import CheckEntry, TableEntry, Written, read_run
+from bess_assets.store.journal import CheckEntry, TableEntry, read_run
 from bess_assets.store.paths import recorded_years, result_years
 from bess_assets.store.status import State, plan_merged, plan_year
-from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
+from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -86,20 +86,9 @@ class Outcome:
         """The outcome in a word."""
         return "failed" if not self.ok else "refreshed" if self.assets else "nothing to do"
 
-    @property
-    def batteries(self) -> int | None:
-        """Rows of its leaderboard."""
-        return self._made(LEADERBOARD.name).get("rows")
-
-    @property
-    def money_usd(self) -> float | None:
-        """Sum of the total_usd that are known."""
-        return self._made(LEADERBOARD.name).get("money_usd")
-
-    @property
-    def coverage(self) -> float | None:
-        """Share of the expected quarter-hours whose energy money is known."""
-        return self._made("daily_revenue").get("coverage")
+    def figure(self, table: str, name: Literal["rows", "money_usd", "coverage"]) -> float | None:
+        """A figure of the entry of a table in the run record; None where nothing was refreshed."""
+        return self.tables[table].get(name) if self.state == "refreshed" and table in self.tables else None
 
     @property
     def failed_checks(self) -> tuple[tuple[str, CheckEntry], ...]:
@@ -115,9 +104,6 @@ class Outcome:
         skipped = [a.name for a in self.assets.values() if a.status == "skipped"]
         reasons += [f"not made, for want of these: {', '.join(skipped)}"] if skipped else []
         return "\n".join(reasons) or None
-
-    def _made(self, table: str) -> TableEntry | Written:
-        return self.tables.get(table, Written()) if self.state == "refreshed" else Written()
 
 
 def refresh_years(

@@ -11,10 +11,10 @@ from bess_assets.run import HeldYear, hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import fingerprint
 from bess_assets.store.journal import RunRecord
+from bess_assets.store.paths import MERGED
 from bess_assets.store.rollups import version_now
 from bess_assets.tables import TABLES, YEARLY
 
-ALL_YEARS = "all"
 HOLDING_TAG = "bess/holds_year"
 """On a run: the year whose lock it holds, and `RELEASED` from when it gave it back.
 
@@ -29,7 +29,7 @@ _WAIT_SECONDS = 60.0
 
 def holding(year: int | None) -> str:
     """The value of `HOLDING_TAG` for a year; None is the merged tables."""
-    return str(year or ALL_YEARS)
+    return str(year or MERGED)
 
 
 class Warehouse(dg.ConfigurableResource["Warehouse"]):

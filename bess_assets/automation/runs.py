@@ -10,14 +10,14 @@ import logging
 import dagster as dg
 
 from bess_assets.assets.partitions import partition_exists
-from bess_assets.assets.resources import ALL_YEARS, HOLDING_TAG
+from bess_assets.assets.resources import HOLDING_TAG
 from bess_assets.automation.jobs import checks_with
 from bess_assets.errors import YearBusyError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import fingerprint, stamp
 from bess_assets.store.inputs import input_files
 from bess_assets.store.locks import year_lock
-from bess_assets.store.paths import remove_stale_files
+from bess_assets.store.paths import MERGED, remove_stale_files
 from bess_assets.store.status import State, YearPlan
 from bess_assets.tables import YEARLY
 
@@ -94,8 +94,8 @@ def fail_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str
     """
     tags = {run.tags.get(HOLDING_TAG, "") for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))}
     failed: list[str] = []
-    for tag in sorted(tag for tag in tags if tag == ALL_YEARS or tag.isdigit()):
-        year = None if tag == ALL_YEARS else int(tag)
+    for tag in sorted(tag for tag in tags if tag == MERGED or tag.isdigit()):
+        year = None if tag == MERGED else int(tag)
         try:
             with year_lock(settings, year) as first:
                 # asked again while the lock is held: a run that lives may have given the year back meanwhile

@@ -17,7 +17,7 @@ from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import stamp
 from bess_assets.store.inputs import input_files
-from bess_assets.store.journal import read_run
+from bess_assets.store.journal import recorded_digest
 from bess_assets.store.locks import year_is_busy
 from bess_assets.store.paths import result_years
 from bess_assets.store.status import YearPlan, new_reports, plan_merged, plan_year, years_known
@@ -106,12 +106,11 @@ def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
     if merged.state == "present":
         return dg.SkipReason("the merged tables are those of the years that there are")
     upstream = {name for table in TABLES.values() if table.merged for name in table.upstream}
-    entries = {
-        f"{name}/{year}": read_run(settings.results, year)["tables"].get(name)
+    digests = {
+        f"{name}/{year}": recorded_digest(settings.results, year, name)
         for name in upstream
         for year in result_years(settings.results, name)
     }
-    digests = {file: entry["digest"] for file, entry in entries.items() if entry}
     before = {name: entry["finished"] for name, entry in merged.record["tables"].items()}
     text = json.dumps([digests, before], sort_keys=True)
     return dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest())

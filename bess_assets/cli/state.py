@@ -40,9 +40,9 @@ def _checks_in_short(outcome: "Outcome") -> str | None:
 _OUTCOME = (
     number("year", lambda o: o.name, str),
     Column("state", lambda o: o.state),
-    number("batteries", lambda o: o.batteries, keep=40),
-    number("total $", lambda o: o.money_usd, money),
-    number("coverage", lambda o: o.coverage, percent),
+    number("batteries", lambda o: o.figure("leaderboard", "rows"), keep=40),
+    number("total $", lambda o: o.figure("leaderboard", "money_usd"), money),
+    number("coverage", lambda o: o.figure("daily_revenue", "coverage"), percent),
     number("seconds", lambda o: o.seconds, decimals(1), keep=60),
     number("checks", _checks_in_short, str, keep=50),
 )

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
@@ -21,9 +22,6 @@ class Fingerprint(TypedDict):
     digest: str
 
 
-_digests: dict[tuple[str, int, int], str] = {}
-
-
 def stamp(path: Path) -> tuple[int, int]:
     """Size and modification time in ns of a file: enough to notice that it may have changed.
 
@@ -41,10 +39,12 @@ def fingerprint(path: Path) -> Fingerprint:
         OSError: the file is not there or cannot be read.
     """
     size, mtime_ns = stamp(path)
-    key = (str(path), size, mtime_ns)
-    if key not in _digests:
-        _digests[key] = content_digest(path)
-    return Fingerprint(size=size, mtime_ns=mtime_ns, digest=_digests[key])
+    return Fingerprint(size=size, mtime_ns=mtime_ns, digest=_known_digest(path, size, mtime_ns))
+
+
+@cache
+def _known_digest(path: Path, _size: int, _mtime_ns: int) -> str:
+    return content_digest(path)
 
 
 def same(old: Fingerprint, path: Path) -> bool:

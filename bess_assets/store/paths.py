@@ -1,5 +1,6 @@
 """Where rollups, results and run records lie, by table, dataset and year."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from bess_assets.settings import Settings
@@ -31,16 +32,15 @@ def rollup_folder(settings: Settings) -> "RollupFolder":
     return RollupFolder(settings.rollups, None if made_up_beside_real(settings) else settings.built)
 
 
+@dataclass(frozen=True)
 class RollupFolder:
-    """Finds the rollup files of a year: the user's own first, and built ones where those do not cover it.
+    """Finds the rollup files of a year: the user's own first, and those in the folder of built ones where they do not cover it.
 
     The user's 60-day files are filed by year of publication, so that Y and Y+1 together hold a delivery year; built ones are filed by delivery year.
     """
 
-    def __init__(self, rollups: Path, built: Path | None = None) -> None:
-        """Search the user's folder, and the one where rollups are built."""
-        self.rollups = rollups
-        self.built_root = built
+    rollups: Path
+    built_root: Path | None = None
 
     def found(self, dataset: str, file_year: int) -> Path | None:
         """The user's file `<rollups>/<Folder>/<file_year>.parquet`, if it is there."""

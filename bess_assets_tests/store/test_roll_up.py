@@ -55,19 +55,26 @@ def built(tmp_path: Path) -> Path:
     return tmp_path / "built"
 
 
-def rows_of(built: Path, dataset: str, year: int = 2024, columns: tuple[str, ...] = ()) -> list[tuple]:
+GENERATION = "dam_gen_resources"
+
+
+def path_in(built: Path, dataset: str = GENERATION, year: int = 2024) -> Path:
+    return built_path(built, dataset, year)
+
+
+def rows_of(built: Path, *columns: str, dataset: str = GENERATION, year: int = 2024) -> list[tuple]:
     """Rows of a built rollup by heading."""
-    table = pq.read_table(built_path(built, dataset, year))
-    return list(zip(*(table.column(name).to_pylist() for name in columns or table.column_names), strict=True))
+    table = pq.read_table(path_in(built, dataset, year))
+    return list(zip(*(table.column(name).to_pylist() for name in columns), strict=True))
 
 
-def manifest(built: Path, dataset: str, year: int = 2024) -> dict:
-    found = read_manifest(built_path(built, dataset, year))
+def manifest(built: Path, dataset: str = GENERATION, year: int = 2024) -> dict:
+    found = read_manifest(path_in(built, dataset, year))
     assert found is not None
     return found
 
 
-def one(done: RollUp, dataset: str, year: int = 2024) -> BuiltYear:
+def one(done: RollUp, dataset: str = GENERATION, year: int = 2024) -> BuiltYear:
     (found,) = (b for b in done.built if (b.dataset, b.year) == (dataset, year))
     return found
 
@@ -84,8 +91,8 @@ def test_rows_go_to_the_year_of_delivery_whatever_the_file_is_called(reports, bu
     done = roll_up(reports, built)
     assert [(b.dataset, b.year) for b in done.built] == [("dam_gen_resources", 2023), ("dam_gen_resources", 2024)]
     assert [b.manifest["rows"]["read"] for b in done.built] == [1, 1]
-    assert rows_of(built, "dam_gen_resources", 2023, ("Delivery Date", "Hour Ending")) == [(date(2023, 12, 31), 24)]
-    assert rows_of(built, "dam_gen_resources", 2024, ("Delivery Date", "Hour Ending")) == [(date(2024, 1, 1), 1)]
+    assert rows_of(built, "Delivery Date", "Hour Ending", year=2023) == [(date(2023, 12, 31), 24)]
+    assert rows_of(built, "Delivery Date", "Hour Ending") == [(date(2024, 1, 1), 1)]
 
 
 def test_rows_are_in_order_of_time_then_of_type_and_name(reports, built):
@@ -93,7 +100,7 @@ def test_rows_are_in_order_of_time_then_of_type_and_name(reports, built):
     put(reports / "b.csv", awards(*(award(NEXT, hour, name, kind) for hour in (2, 1) for name, kind in names)))
     put(reports / "a.csv", awards(*(award(DAY, hour, name, kind) for hour in (24, 3) for name, kind in names)))
     roll_up(reports, built)
-    found = rows_of(built, "dam_gen_resources", columns=("interval_start", "Resource Type", "Resource Name"))
+    found = rows_of(built, "interval_start", "Resource Type", "Resource Name")
     assert found == sorted(found)
     assert [row[2] for row in found] == ["ALPHA_CC1", "BETA_BESS1", "ZETA_BESS1"] * 4
 
@@ -101,13 +108,13 @@ def test_rows_are_in_order_of_time_then_of_type_and_name(reports, built):
 def test_ercots_own_columns_stand_beside_real_times_and_say_where_a_row_comes_from(reports, built):
     put(reports / GEN, awards(award(DAY, 24, mw=3.5)), seconds=1_709_600_000)
     roll_up(reports, built)
-    path = built_path(built, "dam_gen_resources", 2024)
+    path = path_in(built)
     (row,) = pq.read_table(path).to_pylist()
     assert row["Awarded Quantity"] == 3.5
     assert row["Delivery Date"] == row["operating_day"] == date(2024, 1, 5)
     assert row["interval_start"].isoformat() == "2024-01-06T05:00:00+00:00"
     assert row["published"].timestamp() == 1_709_600_000
-    assert manifest(built, "dam_gen_resources")["reports"][row["report"]]["file"] == GEN
+    assert manifest(built)["reports"][row["report"]]["file"] == GEN
     file = pq.ParquetFile(path)
     columns = file.metadata.row_group(0)
     by_name = {columns.column(n).path_in_schema: columns.column(n) for n in range(columns.num_columns)}
@@ -119,7 +126,7 @@ def test_ercots_own_columns_stand_beside_real_times_and_say_where_a_row_comes_fr
 def test_a_built_rollup_is_read_like_any_other(reports, built):
     put(reports / GEN, awards(award(DAY, 1, mw=3.5, regup=""), award(DAY, 2, mw="")))
     roll_up(reports, built)
-    (rows,) = read_rows(DATASETS["dam_gen_resources"], built_path(built, "dam_gen_resources", 2024), ["operating_day", "hour_ending", "award_mw", "resource_name"])  # fmt: skip
+    (rows,) = read_rows(DATASETS["dam_gen_resources"], path_in(built), ["operating_day", "hour_ending", "award_mw", "resource_name"])  # fmt: skip
     assert rows.values("hour_ending").tolist() == [1, 2]
     assert rows.numbers("award_mw").tolist()[0] == 3.5
     assert rows.texts("resource_name")[1] == ["OAK_BESS1"]
@@ -133,10 +140,7 @@ def test_spellings_of_several_eras_meet_in_one_column(reports, built):
         text(SCED_GEN.strip().replace("QSE,", ""), ["01/06/2024 00:00:10,N,OAK_BESS1,PWRSTR,10,0,ON,4.5,2"]),
     )
     roll_up(reports, built)
-    assert rows_of(built, "sced_gen_resources", columns=("Telemetered Net Output", "QSE")) == [
-        (1.0, "QOAK"),
-        (2.0, None),
-    ]
+    assert rows_of(built, "Telemetered Net Output", "QSE", dataset="sced_gen_resources") == [(1.0, "QOAK"), (2.0, None)]
 
 
 def test_a_blank_of_a_report_that_has_the_column_and_a_column_that_a_report_lacks_are_told_apart(reports, built):
@@ -144,7 +148,7 @@ def test_a_blank_of_a_report_that_has_the_column_and_a_column_that_a_report_lack
     put(reports / "a.csv", text(DAM_GEN, [award(DAY, 1, regup=""), award(DAY, 2, regup=3)]))
     put(reports / "b.csv", text(lacking, [award(NEXT, 1).replace("25.5,,", "25.5,")]))
     roll_up(reports, built)
-    path = built_path(built, "dam_gen_resources", 2024)
+    path = path_in(built)
     (rows,) = read_rows(DATASETS["dam_gen_resources"], path, ["operating_day", "regup_award_mw", "award_mw"])
     absent = rows.absent(["regup_award_mw", "award_mw"])
     assert list(absent) == ["regup_award_mw"]
@@ -156,7 +160,7 @@ def test_clearing_prices_that_some_reports_lack_are_nothing_to_report(reports, b
     put(reports / "a.csv", text(f"{DAM_GEN},RegUp MCPC", [f"{award(DAY, 1)},5.25"]))
     put(reports / "b.csv", text(DAM_GEN, [award(NEXT, 1)]))
     roll_up(reports, built)
-    path = built_path(built, "dam_gen_resources", 2024)
+    path = path_in(built)
     (rows,) = read_rows(DATASETS["dam_gen_resources"], path, ["regup_mcpc_usd_per_mw"])
     assert rows.numbers("regup_mcpc_usd_per_mw").tolist() == pytest.approx([5.25, float("nan")], nan_ok=True)
     assert describe_file(DATASETS["dam_gen_resources"], path).partly == []
@@ -174,19 +178,19 @@ def test_the_newest_publication_of_a_row_stands_whatever_its_file_is_called(repo
     post(reports / "z", "050000000", awards(award(DAY, 1, mw=1), award(DAY, 2, mw=2)))
     post(reports / "a", "060000000", awards(award(DAY, 1, mw=9)))
     done = roll_up(reports, built)
-    assert rows_of(built, "dam_gen_resources", columns=("Hour Ending", "Awarded Quantity")) == [(1, 9.0), (2, 2.0)]
-    assert one(done, "dam_gen_resources").manifest["rows"] == {
+    assert rows_of(built, "Hour Ending", "Awarded Quantity") == [(1, 9.0), (2, 2.0)]
+    assert one(done).manifest["rows"] == {
         "read": 3, "kept": 2, "same": 0, "superseded": 1, "contradicting": 0,
     }  # fmt: skip
-    assert one(done, "dam_gen_resources").manifest["complete"] is False, "days before are missing"
-    assert "contradict" not in " ".join(one(done, "dam_gen_resources").manifest["incomplete_because"])
+    assert one(done).manifest["complete"] is False, "days before are missing"
+    assert "contradict" not in " ".join(one(done).manifest["incomplete_because"])
 
 
 def test_equal_rows_collapse_and_are_counted(reports, built):
     post(reports, "050000000", awards(award(DAY, 1), award(DAY, 1), award(DAY, 2)))
     post(reports, "060000000", awards(award(DAY, 1)))
     done = roll_up(reports, built)
-    counts = one(done, "dam_gen_resources").manifest["rows"]
+    counts = one(done).manifest["rows"]
     assert (counts["kept"], counts["same"], counts["superseded"]) == (2, 2, 0)
 
 
@@ -195,12 +199,12 @@ def test_the_same_content_under_two_names_is_taken_once(reports, built):
     put(reports / GEN, content, seconds=1_000)
     put(reports / "copies" / "download (1).csv", content, seconds=900)
     done = roll_up(reports, built)
-    found = one(done, "dam_gen_resources").manifest
+    found = one(done).manifest
     assert found["rows"]["read"] == 1
     assert [report["file"] for report in found["reports"]] == [GEN]
     assert found["also"] == ["copies/download (1).csv"]
     again = roll_up(reports, built)
-    assert not one(again, "dam_gen_resources").changed
+    assert not one(again).changed
 
 
 def test_content_that_is_published_again_after_a_correction_stands_again(reports, built):
@@ -210,26 +214,26 @@ def test_content_that_is_published_again_after_a_correction_stands_again(reports
     roll_up(reports, built)
     post(reports, "070000000", first)
     roll_up(reports, built)
-    assert rows_of(built, "dam_gen_resources", columns=("Awarded Quantity",)) == [(1.0,)]
+    assert rows_of(built, "Awarded Quantity") == [(1.0,)]
 
 
 def test_two_files_of_one_time_that_contradict_each_other_are_named(reports, built):
     put(reports / "one.csv", awards(award(DAY, 1, mw=1)), seconds=1_000)
     put(reports / "two.csv", awards(award(DAY, 1, mw=2)), seconds=1_000)
     done = roll_up(reports, built)
-    found = one(done, "dam_gen_resources").manifest
+    found = one(done).manifest
     assert found["rows"]["contradicting"] == 1
     assert found["contradictions"] == ["one.csv and two.csv, day 2024-01-05: the later row was taken"]
     assert found["complete"] is False
     assert any("contradict" in reason and "one.csv and two.csv" in reason for reason in found["incomplete_because"])
-    assert rows_of(built, "dam_gen_resources", columns=("Awarded Quantity",)) == [(2.0,)]
+    assert rows_of(built, "Awarded Quantity") == [(2.0,)]
 
 
 def test_load_zones_keep_both_their_types(reports, built):
     kinds = ("LZ", "LZEW")
     put(reports / "a.csv", text(RT_SPP, [rt_price(DAY, 1, 1, n, "LZ_WEST", kind) for n, kind in enumerate(kinds)]))
     roll_up(reports, built)
-    assert rows_of(built, "rt_prices", columns=("SettlementPointType", "SettlementPointPrice")) == [
+    assert rows_of(built, "SettlementPointType", "SettlementPointPrice", dataset="rt_prices") == [
         ("LZ", 0.0),
         ("LZEW", 1.0),
     ]
@@ -241,7 +245,7 @@ def test_rows_that_nothing_names_are_kept_all_and_the_newest_publication_of_a_da
     post(reports, "050000000", text(BIDS, [bid.format("A"), bid.format("A"), bid.format("B")]), name)
     post(reports, "060000000", text(BIDS, [bid.format("C"), bid.format("C")]), name)
     done = roll_up(reports, built)
-    assert rows_of(built, "dam_energy_bid_awards", columns=("Bid ID",)) == [("C",), ("C",)]
+    assert rows_of(built, "Bid ID", dataset="dam_energy_bid_awards") == [("C",), ("C",)]
     assert one(done, "dam_energy_bid_awards").manifest["rows"]["superseded"] == 3
 
 
@@ -249,7 +253,7 @@ def test_runs_without_a_resource_name_are_all_kept(reports, built):
     rows = [run("01/05/2024 00:00:10", output, name="") for output in (1, 2)]
     put(reports / "60d_SCED_Gen_Resource_Data-05-MAR-24.csv", text(SCED_GEN, rows))
     roll_up(reports, built)
-    assert len(rows_of(built, "sced_gen_resources", columns=("Base Point",))) == 2
+    assert len(rows_of(built, "Base Point", dataset="sced_gen_resources")) == 2
 
 
 def test_the_repeated_hour_is_not_taken_for_a_duplicate(reports, built):
@@ -259,7 +263,7 @@ def test_the_repeated_hour_is_not_taken_for_a_duplicate(reports, built):
         awards(*(award("11/03/2024", h, mw=n) for n, h in enumerate(labels))),
     )
     roll_up(reports, built)
-    found = rows_of(built, "dam_gen_resources", columns=("Hour Ending", "Awarded Quantity"))
+    found = rows_of(built, "Hour Ending", "Awarded Quantity")
     assert found[1:3] == [(2, 1.0), (2, 2.0)]
     assert len(found) == 25
 
@@ -273,13 +277,13 @@ def test_a_new_day_is_added_without_reading_the_old_reports_again(reports, built
     old.unlink()
     post(reports, "050000000", awards(award(NEXT, 1, mw=3), award(DAY, 2, mw=8)), day="20240306")
     done = roll_up(reports, built)
-    assert one(done, "dam_gen_resources").new_reports == 1
-    assert rows_of(built, "dam_gen_resources", columns=("Delivery Date", "Hour Ending", "Awarded Quantity")) == [
+    assert one(done).new_reports == 1
+    assert rows_of(built, "Delivery Date", "Hour Ending", "Awarded Quantity") == [
         (date(2024, 1, 5), 1, 1.0),
         (date(2024, 1, 5), 2, 8.0),
         (date(2024, 1, 6), 1, 3.0),
     ]
-    found = manifest(built, "dam_gen_resources")
+    found = manifest(built)
     assert [r["days"] for r in found["reports"]] == [["2024-01-05"], ["2024-01-05", "2024-01-06"]]
     assert found["rows"]["superseded"] == 1
 
@@ -294,7 +298,7 @@ def test_day_by_day_comes_to_the_same_bytes_as_all_at_once(reports, built, tmp_p
         roll_up(reports, built)
     at_once = tmp_path / "at_once"
     roll_up(reports, at_once)
-    one_by_one, together = (built_path(folder, "dam_gen_resources", 2024) for folder in (built, at_once))
+    one_by_one, together = (path_in(folder) for folder in (built, at_once))
     assert one_by_one.read_bytes() == together.read_bytes()
 
 
@@ -315,13 +319,13 @@ def test_threads_and_memory_change_no_byte(reports, built, tmp_path):
     roll_up(reports, built, threads=1)
     other = tmp_path / "other"
     roll_up(reports, other, threads=3, memory_limit_bytes=SMALL_MEMORY)
-    first, second = (built_path(folder, "dam_gen_resources", 2024).read_bytes() for folder in (built, other))
+    first, second = (path_in(folder).read_bytes() for folder in (built, other))
     assert first == second
 
 
 def test_a_rollup_of_an_older_version_in_order_of_names_is_put_in_order_of_time(reports, built, tmp_path):
     roll_up(three_days(reports, (1, 3)), built)
-    path = built_path(built, "dam_gen_resources", 2024)
+    path = path_in(built)
     table = pq.read_table(path)
     pq.write_table(table.sort_by([("Resource Name", "ascending"), ("interval_start", "ascending")]), path)
     roll_up(three_days(reports), built)
@@ -330,10 +334,10 @@ def test_a_rollup_of_an_older_version_in_order_of_names_is_put_in_order_of_time(
         put(tmp_path / "again" / f"{day}.csv", (reports / f"{day}.csv").read_bytes(), seconds=1_000 + day)
         roll_up(tmp_path / "again", at_once)
     columns = ("interval_start", "Resource Name", "Awarded Quantity", "report")
-    found, wanted = (rows_of(folder, "dam_gen_resources", columns=columns) for folder in (built, at_once))
+    found, wanted = (rows_of(folder, *columns) for folder in (built, at_once))
     assert [row[:3] for row in found] == [row[:3] for row in wanted]
     assert found == sorted(found, key=lambda row: (row[0], -ord(row[1][0])))
-    assert manifest(built, "dam_gen_resources")["rows"] == manifest(at_once, "dam_gen_resources")["rows"]
+    assert manifest(built)["rows"] == manifest(at_once)["rows"]
 
 
 def test_only_days_with_a_new_report_are_merged(reports, built, monkeypatch):
@@ -349,7 +353,7 @@ def test_only_days_with_a_new_report_are_merged(reports, built, monkeypatch):
     put(reports / "more.csv", awards(award("01/01/2024", 5, "A_BESS1", mw=99)), seconds=2_000)
     roll_up(three_days(reports, (2,)), built)
     assert merged == [48 + 1 + 48]
-    assert len(rows_of(built, "dam_gen_resources", columns=("report",))) == 3 * 48
+    assert len(rows_of(built, "report")) == 3 * 48
 
 
 def test_a_merge_holds_no_row_group_of_a_scratch_file_that_it_has_read(reports, built, monkeypatch):
@@ -369,11 +373,11 @@ def test_a_merge_holds_no_row_group_of_a_scratch_file_that_it_has_read(reports, 
 def test_nothing_is_written_where_nothing_is_new(reports, built):
     put(reports / GEN, awards(award(DAY, 1)))
     roll_up(reports, built)
-    path = built_path(built, "dam_gen_resources", 2024)
+    path = path_in(built)
     before = path.stat().st_mtime_ns, manifest_path(path).stat().st_mtime_ns
-    assert not one(roll_up(reports, built), "dam_gen_resources").changed
+    assert not one(roll_up(reports, built)).changed
     os.utime(reports / GEN)
-    assert not one(roll_up(reports, built), "dam_gen_resources").changed, "a touched file is no publication"
+    assert not one(roll_up(reports, built)).changed, "a touched file is no publication"
     assert before == (path.stat().st_mtime_ns, manifest_path(path).stat().st_mtime_ns)
 
 
@@ -394,27 +398,27 @@ def test_only_the_years_and_datasets_asked_for_are_built_and_the_others_come_whe
 def test_a_rollup_that_was_removed_is_built_anew(reports, built):
     put(reports / GEN, awards(award(DAY, 1)))
     roll_up(reports, built)
-    path = built_path(built, "dam_gen_resources", 2024)
+    path = path_in(built)
     path.unlink()
-    assert one(roll_up(reports, built), "dam_gen_resources").changed
+    assert one(roll_up(reports, built)).changed
     assert path.is_file()
 
 
 def test_a_lost_index_costs_time_and_nothing_else(reports, built):
     put(reports / GEN, awards(award(DAY, 1)))
     roll_up(reports, built)
-    before = built_path(built, "dam_gen_resources", 2024).read_bytes()
+    before = path_in(built).read_bytes()
     for content in (None, "no json"):
         index = built / INDEX_NAME
         index.unlink() if content is None else index.write_text(content, encoding="utf-8")
-        assert not one(roll_up(reports, built), "dam_gen_resources").changed
-        assert built_path(built, "dam_gen_resources", 2024).read_bytes() == before
+        assert not one(roll_up(reports, built)).changed
+        assert path_in(built).read_bytes() == before
 
 
 def test_a_killed_roll_up_leaves_the_old_rollup_and_its_leftovers_are_removed(reports, built):
     put(reports / GEN, awards(award(DAY, 1)))
     roll_up(reports, built)
-    before = built_path(built, "dam_gen_resources", 2024).read_bytes()
+    before = path_in(built).read_bytes()
     put(reports / "next.csv", awards(award(NEXT, 1)))
 
     def killed(_year: int) -> None:
@@ -422,10 +426,10 @@ def test_a_killed_roll_up_leaves_the_old_rollup_and_its_leftovers_are_removed(re
 
     with pytest.raises(KeyboardInterrupt):
         roll_up(reports, built, before_write=killed)
-    assert built_path(built, "dam_gen_resources", 2024).read_bytes() == before
+    assert path_in(built).read_bytes() == before
     (built / ".rolling-dead").mkdir()
     done = roll_up(reports, built)
-    assert one(done, "dam_gen_resources").manifest["rows"]["kept"] == 2
+    assert one(done).manifest["rows"]["kept"] == 2
     assert not list(built.glob(".rolling-*"))
 
 
@@ -433,7 +437,7 @@ def test_a_manifest_that_cannot_be_read_is_an_error_that_says_what_to_do(reports
     put(reports / GEN, awards(award(DAY, 1)))
     roll_up(reports, built)
     for content in ("{", '{"format": 99}', "[]"):
-        manifest_path(built_path(built, "dam_gen_resources", 2024)).write_text(content, encoding="utf-8")
+        manifest_path(path_in(built)).write_text(content, encoding="utf-8")
         with pytest.raises(InputError, match="manifest of a built rollup cannot be read"):
             roll_up(reports, built)
 
@@ -442,8 +446,8 @@ def test_a_row_of_equal_time_that_comes_later_stands_whether_or_not_the_other_wa
     for name, mw in (("one.csv", 1), ("two.csv", 2), ("three.csv", 3)):
         put(reports / name, awards(award(DAY, 1, mw=mw)), seconds=1_000)
         roll_up(reports, built)
-        assert rows_of(built, "dam_gen_resources", columns=("Awarded Quantity",)) == [(float(mw),)]
-    assert manifest(built, "dam_gen_resources")["rows"]["contradicting"] == 2
+        assert rows_of(built, "Awarded Quantity") == [(float(mw),)]
+    assert manifest(built)["rows"]["contradicting"] == 2
 
 
 def test_a_row_without_a_type_stands_before_those_of_its_time_that_have_one(reports, built):
@@ -452,23 +456,23 @@ def test_a_row_without_a_type_stands_before_those_of_its_time_that_have_one(repo
     wanted = [("C_BESS1", None, 1), ("B_CC1", "CCGT90", 1), ("A_BESS1", "PWRSTR", 1)]
     roll_up(reports, built)
     columns = ("Resource Name", "Resource Type", "Hour Ending")
-    assert rows_of(built, "dam_gen_resources", columns=columns) == wanted
+    assert rows_of(built, *columns) == wanted
     put(reports / "b.csv", awards(award(DAY, 3, "A_BESS1", kind="")))
     roll_up(reports, built)
-    assert rows_of(built, "dam_gen_resources", columns=columns) == [*wanted, ("A_BESS1", None, 3)]
+    assert rows_of(built, *columns) == [*wanted, ("A_BESS1", None, 3)]
 
 
 def test_a_rollup_says_how_long_it_took_to_build_and_takes_to_read(reports, built):
     put(reports / GEN, awards(award(DAY, 1)))
     roll_up(reports, built)
-    first = manifest(built, "dam_gen_resources")
+    first = manifest(built)
     assert 0 < first["seconds"] < 60
     assert 0 <= first["read_back_seconds"] < 60
-    assert first["parquet_bytes"] == built_path(built, "dam_gen_resources", 2024).stat().st_size
+    assert first["parquet_bytes"] == path_in(built).stat().st_size
     assert first["csv_bytes"] == (reports / GEN).stat().st_size
     put(reports / "next.csv", awards(award(NEXT, 1)))
     roll_up(reports, built)
-    assert manifest(built, "dam_gen_resources")["seconds"] >= first["seconds"], "of all roll-ups together"
+    assert manifest(built)["seconds"] >= first["seconds"], "of all roll-ups together"
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------------------------------
@@ -483,10 +487,10 @@ def test_many_scratch_files_come_to_the_same_rollup_as_one(reports, built, tmp_p
     monkeypatch.setattr(rolling, "_BATCH_BYTES", 1)
     small = tmp_path / "small"
     done = roll_up(reports, small, memory_limit_bytes=SMALL_MEMORY)
-    want, got = (pq.read_table(built_path(folder, "dam_gen_resources", 2024)) for folder in (built, small))
+    want, got = (pq.read_table(path_in(folder)) for folder in (built, small))
     assert got.equals(want)
-    assert one(done, "dam_gen_resources").manifest["rows"] == manifest(built, "dam_gen_resources")["rows"]
-    assert manifest(built, "dam_gen_resources")["rows"]["superseded"] == 30
+    assert one(done).manifest["rows"] == manifest(built)["rows"]
+    assert manifest(built)["rows"]["superseded"] == 30
 
 
 def test_a_column_that_only_later_groups_have_is_kept_and_blank_before(reports, built, monkeypatch):
@@ -496,7 +500,7 @@ def test_a_column_that_only_later_groups_have_is_kept_and_blank_before(reports, 
     put(reports / "b.csv", text(f"{DAM_GEN},Carbon", [f"{award(NEXT, 1, 'Z_BESS1')},high"]))
     put(reports / "c.csv", text(f"{DAM_GEN},QSE submitted Curve-MW1", [f"{award(NEXT, 1, 'Y_BESS1')},7"]))
     roll_up(reports, built, memory_limit_bytes=SMALL_MEMORY)
-    found = rows_of(built, "dam_gen_resources", columns=("Resource Name", "Carbon", "QSE submitted Curve-MW1"))
+    found = rows_of(built, "Resource Name", "Carbon", "QSE submitted Curve-MW1")
     assert found[-2:] == [("Y_BESS1", None, 7.0), ("Z_BESS1", "high", None)]
     assert set(found[:-2]) == {(f"A{n:03d}_CC1", None, None) for n in range(60)}
     assert len(found) == 60 * 24 + 2
@@ -509,7 +513,7 @@ def test_a_file_too_large_to_be_held_is_read_in_stretches_and_refused_whole(repo
     monkeypatch.setattr(rolling, "_CHUNK_BYTES", 1_000)
     small = tmp_path / "small"
     roll_up(reports, small)
-    want, got = (pq.read_table(built_path(folder, "rt_prices", 2024)) for folder in (built, small))
+    want, got = (pq.read_table(path_in(folder, "rt_prices")) for folder in (built, small))
     assert got.equals(want)
     bad = put(tmp_path / "bad" / "rt_spp.csv", text(RT_SPP, [*rows, "02/03/2024,1,1,OAK_RN,RN,abc,N"]))
     done = roll_up(bad.parent, tmp_path / "bad_built")
@@ -551,9 +555,9 @@ def test_rollups_and_runs_of_many_row_groups_come_to_the_same(reports, built, tm
         one_day = tmp_path / f"reports_{n}"
         put(one_day / f"{n}.csv", (reports / f"{n}.csv").read_bytes(), seconds=1_000 + n)
         roll_up(one_day, small, memory_limit_bytes=SMALL_MEMORY)
-    want, got = (pq.read_table(built_path(folder, "dam_gen_resources", 2024)) for folder in (built, small))
+    want, got = (pq.read_table(path_in(folder)) for folder in (built, small))
     assert got.equals(want)
-    assert pq.ParquetFile(built_path(small, "dam_gen_resources", 2024)).num_row_groups > 1
+    assert pq.ParquetFile(path_in(small)).num_row_groups > 1
 
 
 def test_a_file_too_large_to_be_held_is_read_for_the_year_in_which_it_ends(reports, built, monkeypatch):
@@ -572,7 +576,7 @@ def test_the_line_of_a_large_plan_without_headings_is_named_too(reports, built, 
     rows = [row.format(hour, 300 + hour) for hour in ALL_HOURS]
     put(reports / "CompleteCOP_09102014.csv", "\n".join(rows) + "\n")
     roll_up(reports, built)
-    found = rows_of(built, "cop_snapshots", 2014, ("Hour Ending", "High Sustained Limit"))
+    found = rows_of(built, "Hour Ending", "High Sustained Limit", dataset="cop_snapshots", year=2014)
     assert found == [(hour, 300.0 + hour) for hour in ALL_HOURS]
     put(reports / "CompleteCOP_09112014.csv", "\n".join([*rows[:2], row.format(3, "abc")]).replace("09/10", "09/11"))
     (done,) = roll_up(reports, built).built
@@ -615,12 +619,12 @@ def bad_files(reports: Path) -> dict[str, str]:
 def test_a_bad_file_is_named_with_its_problem_and_the_rest_of_the_year_is_rolled_up(reports, built):
     expected = bad_files(reports)
     done = roll_up(reports, built)
-    found = one(done, "dam_gen_resources").manifest
+    found = one(done).manifest
     refused = {item["file"].split(" > ")[0]: item["problem"] for item in found["refused"]}
     assert set(refused) == set(expected)
     for name, problem in expected.items():
         assert problem in refused[name], name
-    assert rows_of(built, "dam_gen_resources", columns=("operating_day", "Hour Ending")) == [(date(2024, 1, 5), 1)]
+    assert rows_of(built, "operating_day", "Hour Ending") == [(date(2024, 1, 5), 1)]
     assert found["complete"] is False
     assert any(
         reason.startswith(f"{len(expected)} report files could not be used") for reason in found["incomplete_because"]
@@ -635,7 +639,7 @@ def test_bad_files_are_told_of_again_by_the_next_roll_up_and_change_nothing(repo
     assert [(b.dataset, b.year, b.changed, b.new_reports) for b in again.built] == [
         ("dam_gen_resources", 2024, False, 0)
     ]
-    assert one(again, "dam_gen_resources").manifest == one(first, "dam_gen_resources").manifest
+    assert one(again).manifest == one(first).manifest
     assert (again.refused, again.reports, again.files) == (first.refused, first.reports, first.files)
 
 
@@ -658,7 +662,7 @@ def test_a_file_whose_rows_say_no_day_is_held_against_the_year_of_its_name(repor
 def test_a_file_that_lost_its_time_is_taken(reports, built):
     put(reports / GEN, awards(award(DAY, 1)), seconds=0)
     roll_up(reports, built)
-    assert len(rows_of(built, "dam_gen_resources", columns=("Hour Ending",))) == 1
+    assert len(rows_of(built, "Hour Ending")) == 1
 
 
 def test_only_reports_of_which_something_was_left_out_or_made_blank_say_so(reports, built):
@@ -666,7 +670,7 @@ def test_only_reports_of_which_something_was_left_out_or_made_blank_say_so(repor
     put(reports / "a.csv", text(headings, [f"{award(DAY, 1)},7", f"{award(DAY, 2)},8"]))
     put(reports / "b.csv", text(headings, [f"{award(NEXT, 1)},seven", f"{award(NEXT, 2)},8", f"{award(NEXT, 99)},9"]))
     roll_up(reports, built)
-    found = manifest(built, "dam_gen_resources")["reports"]
+    found = manifest(built)["reports"]
     told = [(r["file"], r.get("unreadable_in_unused_columns"), r.get("without_a_time")) for r in found]
     assert told == [("a.csv", None, None), ("b.csv", 1, 1)]
 
@@ -677,7 +681,7 @@ def test_a_damaged_zip_of_a_days_disclosure_is_held_against_every_dataset_in_it(
     zip_name = POSTED.format(day="20240306", time="050149776")
     put(reports / zip_name, b"PK\x03\x04 cut")
     done = roll_up(reports, built)
-    assert [item["file"] for item in one(done, "dam_gen_resources").manifest["refused"]] == [zip_name]
+    assert [item["file"] for item in one(done).manifest["refused"]] == [zip_name]
     assert one(done, "sced_gen_resources").manifest["refused"] == []
     assert done.refused == []
 
@@ -690,7 +694,7 @@ def test_a_bad_file_that_is_brought_again_is_no_complaint_any_more(reports, buil
             path.unlink()
     put(reports / "60d_DAM_Gen_Resource_Data-09-MAR-24.csv", awards(award("01/09/2024", 1)))
     done = roll_up(reports, built)
-    found = one(done, "dam_gen_resources").manifest
+    found = one(done).manifest
     assert found["refused"] == []
     assert [report["days"] for report in found["reports"]] == [["2024-01-05"], ["2024-01-09"]]
 
@@ -712,8 +716,8 @@ def test_a_day_of_another_year_goes_to_that_year_and_its_file_is_named(reports, 
     put(reports / GEN, awards(award(DAY, 1)))
     put(reports / "60d_DAM_Gen_Resource_Data-06-MAR-24.csv", awards(award("01/06/2021", 1)))
     done = roll_up(reports, built)
-    assert one(done, "dam_gen_resources", 2024).manifest["other_days_than_named"] == []
-    odd = one(done, "dam_gen_resources", 2021).manifest
+    assert one(done).manifest["other_days_than_named"] == []
+    odd = one(done, year=2021).manifest
     assert odd["other_days_than_named"] == ["60d_DAM_Gen_Resource_Data-06-MAR-24.csv"]
     assert any("60d_DAM_Gen_Resource_Data-06-MAR-24.csv (2021-01-06)" in reason for reason in odd["incomplete_because"])
     assert odd["complete"] is False
@@ -740,7 +744,7 @@ def test_missing_days_are_listed_from_the_first_that_the_dataset_has(reports, bu
     put(reports / "a.csv", awards(*(award(f"01/{day:02d}/2024", 1) for day in (1, 2, 5))))
     put(reports / "60d_DAM_ESR_Data-04-FEB-26.csv", awards(award("12/07/2025", 1, kind="ESR")))
     done = roll_up(reports, built)
-    assert one(done, "dam_gen_resources").manifest["missing_days"] == ["2024-01-03", "2024-01-04"]
+    assert one(done).manifest["missing_days"] == ["2024-01-03", "2024-01-04"]
     assert one(done, "dam_esr_resources", 2025).manifest["missing_days"] == ["2025-12-06"]
 
 
