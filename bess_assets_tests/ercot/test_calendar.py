@@ -71,11 +71,6 @@ def test_the_clock_changes_on_the_days_that_the_reference_lists(number):
     assert np.flatnonzero(changes).tolist() == [year.spring_day, year.autumn_day]
 
 
-def test_nowhere_and_ambiguous_are_two_things_and_no_positions():
-    assert NOWHERE != AMBIGUOUS
-    assert max(NOWHERE, AMBIGUOUS) < 0
-
-
 @given(st.dates(date(2010, 1, 1), date(2030, 12, 31)))
 def test_a_day_begins_at_its_own_midnight_whatever_its_length(day):
     year = operating_year(day.year)
@@ -140,75 +135,58 @@ def test_hour_ending_24_is_the_last_hour_of_its_own_day(day):
     assert last == hour_of(datetime(day.year, day.month, day.day, 23))
 
 
-@pytest.mark.parametrize("label", [-1, 0, 25, 100])
-def test_a_label_outside_1_to_24_is_nowhere_on_an_ordinary_day(label):
-    assert operating_year(2024).ordinary_hours(_ints(0), _ints(label)).tolist() == [NOWHERE]
-
-
-@given(years)
-def test_a_label_24_in_spring_means_that_3_was_skipped(number):
-    year = operating_year(number)
-    first = int(year.day_first_hour[year.spring_day])
-    printed = np.array([1, 2, *range(4, 25)])
-    assert (year.spring_hours(printed) - first).tolist() == list(range(23))
-    assert year.spring_hours(_ints(3, 24)).tolist() == [NOWHERE, first + 22]
-    assert year.spring_hours(_ints(0, 24, 25, 26)).tolist() == [NOWHERE, first + 22, NOWHERE, NOWHERE]
-
-
-def test_without_a_label_24_spring_labels_are_hours_in_order():
-    year = operating_year(2024)
-    first = int(year.day_first_hour[year.spring_day])
-    assert (year.spring_hours(np.arange(1, 24)) - first).tolist() == list(range(23))
-    assert year.spring_hours(_ints(0, 3, 23)).tolist() == [NOWHERE, first + 2, first + 22]
-
-
-@given(years)
-def test_a_flag_in_autumn_says_which_of_the_two_hours_a_row_is(number):
-    year = operating_year(number)
-    first = int(year.day_first_hour[year.autumn_day])
-    # both hours, the second one printed first: with a flag the order of the file says nothing
-    label = np.array([2, 2, 1, *range(3, 25)])
-    flag = np.array([1, 0, *([0] * 23)])
-    assert (year.autumn_hours(np.zeros(25, np.int64), label, flag) - first).tolist() == [2, 1, 0, *range(3, 25)]
-
-
-@pytest.mark.parametrize("flag", [-1, 0], ids=["no flag", "a flag that is N all day"])
-def test_without_a_flag_a_doubled_label_2_is_the_two_hours_in_file_order(flag):
-    year = operating_year(2024)
-    first = int(year.day_first_hour[year.autumn_day])
-    label = np.array([1, 2, 2, *range(3, 25)])
-    position = year.autumn_hours(np.zeros(25, np.int64), label, np.full(25, flag))
-    assert (position - first).tolist() == list(range(25))
-
-
-def test_file_order_is_counted_for_each_series_by_itself():
-    year = operating_year(2024)
-    first = int(year.day_first_hour[year.autumn_day])
-    series = _ints(7, 3, 3, 7, 5)
-    position = year.autumn_hours(series, np.full(5, 2), np.full(5, -1))
-    assert (position - first).tolist() == [1, 1, 2, 2, 1]
-
-
-def test_a_third_row_of_label_2_is_a_republication_and_begins_again():
-    year = operating_year(2024)
-    first = int(year.day_first_hour[year.autumn_day])
-    position = year.autumn_hours(np.zeros(4, np.int64), np.full(4, 2), np.full(4, -1))
-    assert (position - first).tolist() == [1, 2, 1, 2]
-
-
-def test_labels_that_no_autumn_day_has_are_nowhere():
-    year = operating_year(2024)
-    assert year.autumn_hours(_ints(0, 0), _ints(0, 24), _ints(-1, -1))[0] == NOWHERE
-    assert year.autumn_hours(_ints(0, 0, 0), _ints(0, 25, 26), _ints(-1, -1, -1)).tolist() == [
-        NOWHERE,
-        int(year.day_first_hour[year.autumn_day]) + 24,
-        NOWHERE,
+def test_a_label_outside_1_to_24_is_nowhere_on_an_ordinary_day():
+    assert operating_year(2024).ordinary_hours(_ints(0), _ints(-1, 0, 1, 24, 25, 100)).tolist() == [
+        *(NOWHERE, NOWHERE, 0, 23, NOWHERE, NOWHERE)
     ]
 
 
-def test_a_day_without_rows_has_no_positions():
-    year, none = operating_year(2024), np.empty(0, dtype=np.int64)
-    assert len(year.autumn_hours(none, none, none)) == len(year.spring_hours(none)) == 0
+def _within_day(first, positions):
+    return np.where(positions < 0, positions, positions - first).tolist()
+
+
+@pytest.mark.parametrize("number", [2010, 2024, 2030])
+@pytest.mark.parametrize(
+    ("labels", "hours"),
+    [
+        # a label 24 anywhere means that 3 was skipped
+        ([1, 2, *range(4, 25)], range(23)),
+        ([3, 24], [NOWHERE, 22]),
+        ([0, 24, 25, 26], [NOWHERE, 22, NOWHERE, NOWHERE]),
+        # without it labels are hours in order
+        (range(1, 24), range(23)),
+        ([0, 3, 23], [NOWHERE, 2, 22]),
+        ([], []),
+    ],
+)
+def test_labels_of_the_23_hour_day(number, labels, hours):
+    year = operating_year(number)
+    positions = year.spring_hours(_ints(*labels))
+    assert _within_day(year.day_first_hour[year.spring_day], positions) == list(hours)
+
+
+@pytest.mark.parametrize("number", [2010, 2024, 2030])
+@pytest.mark.parametrize(
+    ("labels", "flags", "series", "hours"),
+    [
+        # both hours, the second one printed first: with a flag the order of the file says nothing
+        ([2, 2, 1, *range(3, 25)], [1, 0, *([0] * 23)], 0, [2, 1, 0, *range(3, 25)]),
+        # without a flag, or with one that is N all day, a doubled label 2 is the two hours in file order
+        ([1, 2, 2, *range(3, 25)], -1, 0, range(25)),
+        ([1, 2, 2, *range(3, 25)], 0, 0, range(25)),
+        # file order is counted for each series by itself, and a third row is a republication that begins again
+        ([2] * 5, -1, [7, 3, 3, 7, 5], [1, 1, 2, 2, 1]),
+        ([2] * 4, -1, 0, [1, 2, 1, 2]),
+        ([0, 24], -1, 0, [NOWHERE, 24]),
+        ([0, 25, 26], -1, 0, [NOWHERE, 24, NOWHERE]),
+        ([], -1, 0, []),
+    ],
+)
+def test_labels_of_the_25_hour_day(number, labels, flags, series, hours):
+    year = operating_year(number)
+    rows = len(labels)
+    positions = year.autumn_hours(np.full(rows, series), _ints(*labels), np.full(rows, flags))
+    assert _within_day(year.day_first_hour[year.autumn_day], positions) == list(hours)
 
 
 # --- stamps ---------------------------------------------------------------------------------------------------------------------------------

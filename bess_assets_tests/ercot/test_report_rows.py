@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -280,25 +280,58 @@ def test_the_span_of_days_of_a_report_is_told_from_two_rows_in_either_order():
 # --- times ------------------------------------------------------------------------------------------------------------------------------------
 
 
-def test_hour_24_is_the_last_of_its_own_day():
-    parsed = read("a.csv", text(DA_SPP, [price("01/05/2024", 24, 1), price("01/06/2024", 1, 2)]))
-    assert starts(parsed) == ["01-06 05:00:00", "01-06 06:00:00"]
-    assert column(parsed, "operating_day") == [date(2024, 1, 5), date(2024, 1, 6)]
+def hours(first: datetime, count: int) -> list[str]:
+    return [f"{first + timedelta(hours=n):%m-%d %H:%M:%S}" for n in range(count)]
 
 
-def test_integer_hours_of_the_25_hour_day_run_in_order():
-    parsed = read(
-        "60d_DAM_Gen_Resource_Data-02-JAN-25.csv", text(DAM_GEN, [award(AUTUMN, hour) for hour in range(1, 26)])
-    )
-    assert starts(parsed)[:4] == ["11-03 05:00:00", "11-03 06:00:00", "11-03 07:00:00", "11-03 08:00:00"]
-    assert starts(parsed)[-1] == "11-04 05:00:00"
+SPRING_HOURS, AUTUMN_HOURS = hours(datetime(2024, 3, 10, 6), 23), hours(datetime(2024, 11, 3, 5), 25)
+TWO = ("OAK_BESS1", "ELM_BESS1")
+DOUBLED = [award(AUTUMN, hour, name) for hour in [1, 2, 2, *range(3, 25)] for name in TWO]
+NEW_YEAR = ["01-01 05:00:00", "01-01 06:00:00"]
+TIMES = {
+    "hour 24 is of its own day": (DA_SPP, [price("12/31/2023", 24, 1), price("01/01/2024", 1, 2)], NEW_YEAR),
+    "autumn 1 to 25": (DAM_GEN, [award(AUTUMN, hour) for hour in range(1, 26)], AUTUMN_HOURS),
+    "autumn 2 twice, in file order": (DAM_GEN, DOUBLED, [hour for hour in AUTUMN_HOURS for _ in TWO]),
+    "spring without 3": (DAM_GEN, [award(SPRING, hour) for hour in (1, 2, *range(4, 25))], SPRING_HOURS),
+    "spring 1 to 23": (DAM_GEN, [award(SPRING, hour) for hour in range(1, 24)], SPRING_HOURS),
+    "the clock's own label of one interval": (RT_SPP, [rt_price(SPRING, 4, 1, 9)], ["03-10 08:00:00"]),
+}
+METERS = {
+    "01/01/2024 00:14:59,1": "01-01 06:00:00",
+    "12/31/2023 23:59:59,96": "01-01 05:45:00",
+    "11/03/2024 01:14:59,5": "11-03 06:00:00",
+    "11/03/2024 01:14:59,9": "11-03 07:00:00",
+    "11/03/2024 01:14:59,": "unknown",
+    "07/04/2024 00:14:59,": "07-04 05:00:00",
+    "03/10/2024 00:14:59,": "03-10 06:00:00",
+    "03/10/2024 01:59:59,": "03-10 07:45:00",
+    "03/10/2024 03:00:00,": "03-10 07:45:00",
+    "03/10/2024 03:14:59,": "03-10 08:00:00",
+    "03/11/2024 00:00:00,": "03-11 04:45:00",
+    # the spring day does not have this hour
+    "03/10/2024 02:14:59,": None,
+    "03/10/2024 02:44:59,": None,
+}
+"""Start of a metered interval by its end and its number."""
 
 
-def test_an_hour_that_stands_twice_without_a_flag_is_two_hours_in_file_order():
-    labels = [1, 2, 2, *range(3, 25)]
-    rows = [award(AUTUMN, hour, name) for hour in labels for name in ("OAK_BESS1", "ELM_BESS1")]
-    parsed = read("60d_DAM_Gen_Resource_Data-02-JAN-25.csv", text(DAM_GEN, rows))
-    assert starts(parsed)[2:8] == ["11-03 06:00:00"] * 2 + ["11-03 07:00:00"] * 2 + ["11-03 08:00:00"] * 2
+@pytest.mark.parametrize(("headings", "rows", "wanted"), TIMES.values(), ids=TIMES)
+def test_hour_labels_lie_where_the_calendar_has_them(headings, rows, wanted):
+    assert starts(read("a.csv", text(headings, rows))) == wanted
+
+
+@pytest.mark.parametrize(("end", "start"), METERS.items())
+def test_meters_go_by_the_number_of_the_interval_and_without_one_by_its_end(end, start):
+    assert starts(read("a.csv", text(SMNE, [f"{end},OAK,1"]))) == ([start] if start else [])
+
+
+def test_a_row_belongs_to_the_day_of_its_label_and_of_the_interval_that_it_ends():
+    for content in (
+        text(DA_SPP, [price("01/05/2024", 24, 1), price("01/06/2024", 1, 2)]),
+        text(SCED_GEN, [run("01/05/2024 23:55:00", 1), run("01/06/2024 00:00:10", 2)]),
+        text(SMNE, ["01/06/2024 00:00:00,96,OAK,1", "01/06/2024 00:14:59,,OAK,1"]),
+    ):
+        assert column(read("a.csv", content), "operating_day") == [date(2024, 1, 5), date(2024, 1, 6)]
 
 
 def test_the_flag_tells_the_two_hours_apart_also_in_a_file_of_one_interval():
@@ -327,17 +360,6 @@ def test_prices_of_the_long_day_without_a_flag_are_told_apart_point_by_point_and
     assert column(parsed, TIME) == [first + 900 * quarter for quarter in range(100) for _ in points]
 
 
-def test_spring_labels_skip_3_where_24_is_reached_and_run_in_order_where_it_is_not():
-    clock = [award(SPRING, hour) for hour in (1, 2, *range(4, 25))]
-    order = [award(SPRING, hour) for hour in range(1, 24)]
-    for rows in (clock, order):
-        parsed = read("60d_DAM_Gen_Resource_Data-09-MAY-24.csv", text(DAM_GEN, rows))
-        assert starts(parsed)[1:4] == ["03-10 07:00:00", "03-10 08:00:00", "03-10 09:00:00"]
-        assert starts(parsed)[-1] == "03-11 04:00:00"
-    one = read("a.csv", text(RT_SPP, [rt_price(SPRING, 4, 1, 9)]))
-    assert starts(one) == ["03-10 08:00:00"], "a price file of one interval shows the clock's own label"
-
-
 def test_each_report_of_a_clock_change_day_is_understood_by_itself():
     in_order = text(DAM_GEN, [award(AUTUMN, hour) for hour in range(1, 26)])
     doubled = text(DAM_GEN, [award(AUTUMN, hour) for hour in [1, 2, 2, *range(3, 25)]])
@@ -354,16 +376,6 @@ def test_stamps_of_the_repeated_hour_follow_the_flag_and_without_one_are_unknown
     blank = read("a.csv", text(SCED_GEN, [run(s, 1, flag="") for s in stamps]))
     assert starts(blank) == starts(never)
     assert len(set(column(blank, TIME))) == 4, "unknown hours are rows of their own all the same"
-
-
-def test_settlement_meters_go_by_the_number_of_the_interval():
-    rows = [f"11/03/2024 01:14:59,{n},OAK,1" for n in (5, 9)] + ["07/04/2024 00:14:59,,OAK,1"]
-    parsed = read("60d_SCED_SMNE_GEN_RES-02-JAN-25.csv", text(SMNE, rows))
-    assert starts(parsed) == ["11-03 06:00:00", "11-03 07:00:00", "07-04 05:00:00"]
-    first = read("60d_SCED_SMNE_GEN_RES-01-MAR-24.csv", text(SMNE, ["01/01/2024 00:14:59,1,OAK,1"]))
-    assert starts(first) == ["01-01 06:00:00"]
-    unnumbered = read("60d_SCED_SMNE_GEN_RES-02-JAN-25.csv", text(SMNE, ["11/03/2024 01:14:59,,OAK,1"]))
-    assert starts(unnumbered) == ["unknown"]
 
 
 def test_rows_without_a_place_in_the_calendar_are_left_out_and_counted():
@@ -410,17 +422,6 @@ def test_rows_without_a_time_are_counted_by_report():
     assert sorted(parsed.days) == [0, 1]
 
 
-def test_a_report_may_hold_the_last_hour_of_one_year_and_the_first_of_the_next():
-    parsed = read("a.csv", text(DA_SPP, [price("12/31/2023", 24, 1), price("01/01/2024", 1, 2)]))
-    assert starts(parsed) == ["01-01 05:00:00", "01-01 06:00:00"]
-    parsed = read("a.csv", text(SCED_GEN, [run("12/31/2023 23:55:00", 1), run("01/01/2024 00:00:10", 2)]))
-    assert starts(parsed) == ["01-01 05:55:00", "01-01 06:00:10"]
-    assert column(parsed, "operating_day") == [date(2023, 12, 31), date(2024, 1, 1)]
-    ends = ["12/31/2023 23:59:59,96,OAK,1", "01/01/2024 00:14:59,1,OAK,2"]
-    parsed = read("60d_SCED_SMNE_GEN_RES-01-MAR-24.csv", text(SMNE, ends))
-    assert starts(parsed) == ["01-01 05:45:00", "01-01 06:00:00"]
-
-
 def test_a_whole_spring_day_of_prices_may_be_labelled_in_order_and_a_part_of_it_never_is():
     order = [rt_price(SPRING, hour, interval, 9) for hour in range(1, 24) for interval in (1, 2, 3, 4)]
     parsed = read("a.csv", text(RT_SPP, order))
@@ -455,19 +456,6 @@ def test_an_hour_that_nothing_tells_apart_sorts_as_if_it_were_standard_time():
     assert column(meter, "interval_start") == [None]
     assert column(meter, "operating_day") == [date(2024, 11, 3)]
     assert column(meter, TIME) == [datetime(2024, 11, 3, 7, 29, 59, tzinfo=UTC).timestamp()]
-
-
-def test_meters_without_a_number_go_by_their_stamp_also_on_the_spring_day():
-    ends = ("03/10/2024 00:14:59", "03/10/2024 01:59:59", "03/10/2024 03:14:59", "03/11/2024 00:00:00")
-    parsed = read("60d_SCED_SMNE_GEN_RES-09-MAY-24.csv", text(SMNE, [f"{end},,OAK,1" for end in ends]))
-    assert starts(parsed) == ["03-10 06:00:00", "03-10 07:45:00", "03-10 08:00:00", "03-11 04:45:00"]
-    assert set(column(parsed, "operating_day")) == {date(2024, 3, 10)}
-
-
-def test_a_meter_without_a_number_in_the_hour_that_the_spring_day_lacks_is_left_out():
-    ends = ("03/10/2024 02:14:59", "03/10/2024 02:44:59", "03/10/2024 03:00:00")
-    parsed = read("60d_SCED_SMNE_GEN_RES-09-MAY-24.csv", text(SMNE, [f"{end},,OAK,1" for end in ends]))
-    assert starts(parsed) == ["03-10 07:45:00"]
 
 
 def test_meters_without_a_stamp_or_with_a_number_that_the_day_lacks_are_left_out():

@@ -1,6 +1,6 @@
 """Rows at their places in the year: which files, which hour, which of several rows."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import pytest
@@ -57,6 +57,10 @@ class Read:
         return {int(n): float(self.grid[series, n]) for n in np.flatnonzero(~np.isnan(self.grid[series]))}
 
 
+def read_prices(root, dataset="da_prices", known=(NODE,), **more):
+    return Read(root, dataset, known, value="price_usd_per_mwh", per_hour=4 if dataset == "rt_prices" else 1, **more)
+
+
 def _prices(day, labels, flags=None, point=NODE, price=100.0):
     """One day-ahead price a label, counted upward from `price` in file order."""
     return [
@@ -77,7 +81,7 @@ def _prices(day, labels, flags=None, point=NODE, price=100.0):
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
 def test_hour_24_is_the_last_hour_of_its_own_day_in_every_era(tmp_path, era):
     write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 24]), era)
-    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+    read = read_prices(tmp_path)
     assert read.known() == {0: 100.0, 23: 101.0}
 
 
@@ -85,7 +89,7 @@ def test_hazard_1_a_wrong_datetime_column_moves_nothing(tmp_path):
     # as real rollups have it: hour 24 on the next day's hour 1
     wrong = [datetime(2024, 1, 1, 1), datetime(2024, 1, 2, 1)]
     write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 24]), extra={"datetime": wrong})
-    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+    read = read_prices(tmp_path)
     assert read.known() == {0: 100.0, 23: 101.0}
     assert count_of(read.findings.items, "unknown_headings") == 0
 
@@ -106,38 +110,25 @@ def test_any_quarter_hour_of_the_year_lands_where_the_calendar_has_it(tmp_path_f
     rows = [row, {**row, "hour_ending": 24, "settlement_point": "ELSEWHERE"}]
     root = tmp_path_factory.mktemp("rollups")
     write_rollup(root, "rt_prices", 2024, rows)
-    read = Read(root, "rt_prices", (NODE,), value="price_usd_per_mwh", per_hour=4)
+    read = read_prices(root, "rt_prices")
     assert read.known() == {quarter_hour_of(local) + interval - 1: 1.0}
 
 
-def test_spring_hours_of_a_price_file_skip_label_3(tmp_path):
-    write_rollup(tmp_path, "da_prices", 2024, _prices(SPRING, [1, 2, *range(4, 25)]))
-    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
-    first = hour_of(datetime(2024, 3, 10))
-    assert read.known() == {first + n: 100.0 + n for n in range(23)}
-
-
-def test_spring_hours_of_a_60_day_file_run_from_1_to_23(tmp_path):
-    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(SPRING, h, award_mw=h) for h in range(1, 24)])
-    read = Read(tmp_path)
-    first = hour_of(datetime(2024, 3, 10))
-    assert read.known() == {first + n: n + 1.0 for n in range(23)}
-
-
-def test_autumn_hours_go_by_the_flag_where_there_is_one(tmp_path):
-    labels, flags = [2, 1, 2, *range(3, 25)], ["Y", "N", "N", *["N"] * 22]
-    write_rollup(tmp_path, "da_prices", 2024, _prices(AUTUMN, labels, flags))
-    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
-    first = hour_of(datetime(2024, 11, 3))
-    assert read.known() == {first: 101.0, first + 1: 102.0, first + 2: 100.0} | {
-        first + n: 100.0 + n for n in range(3, 25)
-    }
-
-
-def test_autumn_hours_1_to_25_need_no_flag(tmp_path):
-    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(AUTUMN, h, award_mw=h) for h in range(1, 26)])
-    first = hour_of(datetime(2024, 11, 3))
-    assert Read(tmp_path).known() == {first + n: n + 1.0 for n in range(25)}
+@pytest.mark.parametrize(
+    ("dataset", "rows", "hours"),
+    [
+        ("da_prices", _prices(SPRING, [1, 2, *range(4, 25)]), range(23)),
+        ("dam_gen_resources", [hourly(SPRING, h, award_mw=99.0 + h) for h in range(1, 24)], range(23)),
+        ("da_prices", _prices(AUTUMN, [2, 1, 2, *range(3, 25)], ["Y", *["N"] * 24]), [2, 0, 1, *range(3, 25)]),
+        ("dam_gen_resources", [hourly(AUTUMN, h, award_mw=99.0 + h) for h in range(1, 26)], range(25)),
+    ],
+    ids=["spring without 3", "spring 1 to 23", "autumn with a flag", "autumn 1 to 25"],
+)
+def test_hours_of_a_clock_change_lie_where_their_labels_say(tmp_path, dataset, rows, hours):
+    write_rollup(tmp_path, dataset, 2024, rows)
+    read = read_prices(tmp_path) if dataset == "da_prices" else Read(tmp_path)
+    first = hour_of(datetime.combine(rows[0]["operating_day"], time()))
+    assert read.known() == {first + hour: 100.0 + n for n, hour in enumerate(hours)}
 
 
 def test_an_autumn_label_2_that_stands_twice_is_two_hours_and_no_duplicate(tmp_path):
@@ -171,25 +162,26 @@ def test_repeated_quarter_hours_without_a_flag_are_told_apart_by_point_and_inter
         for i in (1, 2, 3, 4)
     ]
     write_rollup(tmp_path, "rt_prices", 2024, rows)
-    read = Read(tmp_path, "rt_prices", (NODE, "OTHER_RN"), value="price_usd_per_mwh", per_hour=4)
+    read = read_prices(tmp_path, "rt_prices", (NODE, "OTHER_RN"))
     first = quarter_hour_of(datetime(2024, 11, 3, 1))
     expected = {first + n: v for n, v in enumerate([101, 102, 103, 104, 201, 202, 203, 204])}
     assert read.known(0) == read.known(1) == expected
 
 
-@pytest.mark.parametrize("label", [-1, 25, 99])
-def test_an_hour_that_does_not_exist_is_counted_and_put_nowhere(tmp_path, label):
-    write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [label, 1]))
-    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
-    assert read.known() == {0: 101.0}
-    assert count_of(read.findings.items, "unusable_time", "da_prices") == 1
-
-
-def test_an_hour_that_a_clock_change_day_does_not_have_is_counted_and_put_nowhere(tmp_path):
-    write_rollup(tmp_path, "da_prices", 2024, _prices(SPRING, [2, 3, 4, 24]))
-    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
-    assert sorted(read.known().values()) == [100.0, 102.0, 103.0]
-    assert read.reader.held.sum() == 3
+@pytest.mark.parametrize(
+    ("day", "labels", "held"),
+    [
+        *((JANUARY_1, [label, 1], {101.0}) for label in (-1, 25, 99)),
+        (SPRING, [2, 3, 4, 24], {100.0, 102.0, 103.0}),
+        (None, [1], set()),
+    ],
+)
+def test_a_row_without_an_hour_that_exists_is_counted_and_put_nowhere(tmp_path, day, labels, held):
+    # a file without a single date is refused
+    write_rollup(tmp_path, "da_prices", 2024, [*_prices(day, labels), *_prices(date(2023, 12, 31), [1], price=9.0)])
+    read = read_prices(tmp_path)
+    assert set(read.known().values()) == held
+    assert read.reader.held.sum() == len(held)
     assert count_of(read.findings.items, "unusable_time", "da_prices") == 1
 
 
@@ -198,24 +190,15 @@ def test_an_hour_that_a_clock_change_day_does_not_have_is_counted_and_put_nowher
 def test_an_interval_that_does_not_exist_is_counted_and_put_nowhere(tmp_path, day, interval):
     row = {"operating_day": day, "hour_ending": 1, "settlement_point": NODE, "price_usd_per_mwh": 1.0}
     write_rollup(tmp_path, "rt_prices", 2024, [{**row, "interval": interval}, {**row, "interval": 4}])
-    read = Read(tmp_path, "rt_prices", (NODE,), value="price_usd_per_mwh", per_hour=4)
+    read = read_prices(tmp_path, "rt_prices")
     assert read.known() == {quarter_hour_of(datetime(day.year, day.month, day.day)) + 3: 1.0}
     assert count_of(read.findings.items, "unusable_time", "rt_prices") == 1
-
-
-def test_a_row_without_a_date_is_counted_and_put_nowhere(tmp_path):
-    rows = _prices(JANUARY_1, [1, 2])
-    rows[0]["operating_day"] = None
-    write_rollup(tmp_path, "da_prices", 2024, rows)
-    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
-    assert read.known() == {1: 101.0}
-    assert count_of(read.findings.items, "unusable_time", "da_prices") == 1
 
 
 def test_labels_0_to_23_stop_the_year(tmp_path):
     write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, range(24)))
     with pytest.raises(InputError, match="HourEnding"):
-        Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+        read_prices(tmp_path)
 
 
 @pytest.mark.parametrize(("day", "hour"), [(JANUARY_1, 7), (SPRING, 1), (AUTUMN, 2)])
@@ -225,7 +208,7 @@ def test_a_built_rollup_is_read_by_the_time_it_stores_whatever_its_labels_say(tm
     ])  # fmt: skip
     midnight = utc_seconds(datetime(day.year, day.month, day.day))
     mark_as_built(path, [midnight + 3_600 * hour, midnight + 3_600 * hour + 900])
-    read = Read(tmp_path, "rt_prices", (NODE,), value="price_usd_per_mwh", per_hour=4)
+    read = read_prices(tmp_path, "rt_prices")
     first = quarter_hour_of(datetime(day.year, day.month, day.day)) + 4 * hour
     assert read.known() == {first: 100.0, first + 1: 101.0}
     assert np.flatnonzero(read.reader.held).tolist() == [first // 4]
@@ -237,7 +220,7 @@ def test_rows_of_another_year_in_a_built_rollup_are_not_of_the_year(tmp_path):
     path = write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 1, 1]))
     year = operating_year(2024)
     mark_as_built(path, [year.start - 3_600, year.start, year.end])
-    read = Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh")
+    read = read_prices(tmp_path)
     assert read.known() == {0: 101.0}
     assert read.reader.log.beyond
     assert not found(read.findings.items, "unusable_time")
@@ -275,7 +258,7 @@ def test_hazard_2_a_delivery_year_of_60_day_data_is_read_from_its_own_and_the_ne
 def test_hazard_2_prices_are_grouped_by_delivery_and_the_next_years_file_is_not_read(tmp_path):
     write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1]))
     write_rollup(tmp_path, "da_prices", 2025, _prices(JANUARY_1, [2]))
-    assert Read(tmp_path, "da_prices", (NODE,), value="price_usd_per_mwh").known() == {0: 100.0}
+    assert read_prices(tmp_path).known() == {0: 100.0}
 
 
 def test_hazard_7_equal_rows_collapse_and_are_counted_without_a_warning(tmp_path):
@@ -401,13 +384,7 @@ def test_a_row_has_a_column_that_its_file_has_unless_its_own_report_lacked_it():
 
 def test_rows_left_out_are_neither_read_nor_held(tmp_path):
     write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 2]))
-    read = Read(
-        tmp_path,
-        "da_prices",
-        (NODE,),
-        value="price_usd_per_mwh",
-        leave_out=lambda rows: rows.values("hour_ending") == 1,
-    )
+    read = read_prices(tmp_path, leave_out=lambda rows: rows.values("hour_ending") == 1)
     assert read.known() == {1: 101.0}
     assert np.flatnonzero(read.reader.held).tolist() == [1]
 
@@ -475,6 +452,6 @@ def test_labels_that_no_day_has_are_counted_however_many_there_are(tmp_path):
         "SettlementPointPrice": [1.0] * labels,
     }
     write_columns(tmp_path, "rt_prices", 2024, columns)
-    read = Read(tmp_path, "rt_prices", (NODE,), value="price_usd_per_mwh", per_hour=4)
+    read = read_prices(tmp_path, "rt_prices")
     assert np.count_nonzero(~np.isnan(read.grid)) == 4
     assert count_of(read.findings.items, "unusable_time") == labels - 4

@@ -1,1 +1,39 @@
 """Tests on genuine rows of ERCOT's reports; skipped, saying so, where they are absent."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from bess_assets.run import STEPS, run_table
+from bess_assets.settings import Settings, load_settings
+from bess_assets.store.journal import TableEntry
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A year of a pack after a refresh, with the entry of each table in the run record."""
+
+    settings: Settings
+    entries: dict[str, TableEntry]
+    year: int
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A result table of the year."""
+        return pq.read_table(self.settings.results / name / f"{self.year}.parquet").to_pandas()
+
+    def findings(self, kind: str) -> dict[str, str]:
+        """Detail of each warning of a kind, by dataset or table."""
+        return {
+            finding["subject"]: finding["detail"]
+            for entry in self.entries.values()
+            for finding in entry["findings"]
+            if finding["kind"] == kind and finding["warning"]
+        }
+
+
+def settle(home: Path, year: int, rollups: Path, **environment: str) -> Settled:
+    """Make every table of a year from a folder of rollups."""
+    settings = load_settings(home, {"BESS_ROLLUPS": str(rollups), **environment})
+    return Settled(settings, {table: run_table(settings, year, table) for table in STEPS}, year)

@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from bess_assets.cli import main
-from bess_assets.run import STEPS, run_table
-from bess_assets.settings import Settings, load_settings
-from bess_assets.store.journal import TableEntry
+from bess_assets_tests.real import Settled, settle
 
 pytestmark = pytest.mark.real
 
@@ -37,15 +34,13 @@ def pack(real_pack: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def settled(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, dict[str, TableEntry]]:
-    """The pack refreshed, every step of the year."""
-    settings = load_settings(tmp_path_factory.mktemp("home"), {"BESS_ROLLUPS": str(pack / "rollups")})
-    return settings, {table: run_table(settings, 2021, table) for table in STEPS}
+def settled(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Settled:
+    return settle(tmp_path_factory.mktemp("home"), 2021, pack / "rollups")
 
 
 @pytest.fixture(scope="module")
-def board(settled: tuple[Settings, dict[str, TableEntry]]) -> pd.DataFrame:
-    return pq.read_table(settled[0].results / "leaderboard" / "2021.parquet").to_pandas()
+def board(settled: Settled) -> pd.DataFrame:
+    return settled.table("leaderboard")
 
 
 @pytest.fixture(scope="module")
@@ -78,17 +73,9 @@ def test_all_27_batteries_are_listed_unranked_in_order_of_their_ancillary_revenu
 
 
 def test_unknown_energy_is_unknown_and_the_board_says_so(board: pd.DataFrame) -> None:
-    for column in ("da_energy_usd", "rt_energy_usd", "energy_usd", "rt_metered_usd", "charging_cost_usd"):
-        assert board[column].isna().all(), column
-    for column in (
-        "usd_per_mw",
-        "usd_per_kw_year",
-        "discharge_mwh",
-        "charge_mwh",
-        "cycles_per_day",
-        "tb2_usd",
-        "strategy",
-    ):
+    unknown = ["da_energy_usd", "rt_energy_usd", "energy_usd", "rt_metered_usd", "charging_cost_usd", "usd_per_mw"]
+    unknown += ["usd_per_kw_year", "discharge_mwh", "charge_mwh", "cycles_per_day", "tb2_usd", "strategy"]
+    for column in unknown:
         assert board[column].isna().all(), column
     assert (board["energy_coverage"] == 0).all()
     assert board["excluded_reason"].str.contains("energy coverage 0.000 below 0.95", regex=False).all()
@@ -139,33 +126,23 @@ def test_the_year_is_preliminary_through_june(board: pd.DataFrame) -> None:
 
 
 def test_the_storm_counts_and_prices_up_to_25674_dollars_are_plausible(
-    settled: tuple[Settings, dict[str, TableEntry]],
+    settled: Settled,
 ) -> None:
-    ledger = pq.read_table(settled[0].results / "as_revenue" / "2021.parquet").to_pandas()
+    ledger = settled.table("as_revenue")
     assert ledger["mcpc_usd_per_mw"].max() == 25_674.30
     assert not ledger["implausible_price"].any()
-    days = pq.read_table(settled[0].results / "daily_revenue" / "2021.parquet").to_pandas()
-    by_day = days.groupby("operating_day")["as_usd"].sum()
+    by_day = settled.table("daily_revenue").groupby("operating_day")["as_usd"].sum()
     assert date(2021, 2, 14) < by_day.idxmax() < date(2021, 2, 20)
     assert by_day.loc[date(2021, 2, 15) : date(2021, 2, 19)].sum() > 0.5 * by_day.sum()
 
 
-def _findings(entries: dict[str, TableEntry], kind: str) -> dict[str, str]:
-    return {
-        finding["subject"]: finding["detail"]
-        for entry in entries.values()
-        for finding in entry["findings"]
-        if finding["kind"] == kind and finding["warning"]
-    }
-
-
-def test_findings_name_the_missing_columns_datasets_and_days(settled: tuple[Settings, dict[str, TableEntry]]) -> None:
-    _, entries = settled
+def test_findings_name_the_missing_columns_datasets_and_days(settled: Settled) -> None:
+    entries = settled.entries
     registry = {f["detail"] for f in entries["bess_registry"]["findings"] if f["kind"] == "missing_columns"}
     awards = {f["detail"] for f in entries["bess_awards"]["findings"] if f["kind"] == "missing_columns"}
     assert any("hsl_mw" in detail and "settlement_point" in detail for detail in registry)
     assert any("award_mw" in detail and detail.startswith("2021.parquet") for detail in awards)
-    absent = _findings(entries, "dataset_absent")
+    absent = settled.findings("dataset_absent")
     assert set(absent) == {
         "sced_gen_resources",
         "sced_load_resources",
@@ -174,26 +151,23 @@ def test_findings_name_the_missing_columns_datasets_and_days(settled: tuple[Sett
         "rt_prices",
         "da_prices",
     }
-    missing_days = _findings(entries, "missing_days")
+    missing_days = settled.findings("missing_days")
     assert "2021-03-14" in missing_days["dam_gen_resources"]
     assert "2021-03-14" in missing_days["dam_load_resources"]
     assert "2021-03-14" in missing_days["as_prices"]
 
 
-def _bess(settings: Settings, pack: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    monkeypatch.setenv("BESS_ROLLUPS", str(pack / "rollups"))
-    result = CliRunner().invoke(main, ["--home", str(settings.home), *arguments])
+def _bess(settled: Settled, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+    monkeypatch.setenv("BESS_ROLLUPS", str(settled.settings.rollups))
+    result = CliRunner().invoke(main, ["--home", str(settled.settings.home), *arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
 def test_the_command_line_gives_the_board_as_csv_with_empty_cells_for_the_unknown(
-    settled: tuple[Settings, dict[str, TableEntry]],
-    pack: Path,
-    expected: pd.DataFrame,
-    monkeypatch: pytest.MonkeyPatch,
+    settled: Settled, expected: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = _bess(settled[0], pack, monkeypatch, "leaderboard", "2021", "--format", "csv")
+    text = _bess(settled, monkeypatch, "leaderboard", "2021", "--format", "csv")
     rows = {row["gen_resource"]: row for row in csv.DictReader(io.StringIO(text))}
     assert list(rows) == expected.sort_values("total", ascending=False, kind="stable").index.tolist()
     for name, row in rows.items():
@@ -206,18 +180,16 @@ def test_the_command_line_gives_the_board_as_csv_with_empty_cells_for_the_unknow
 
 
 def test_status_says_which_columns_datasets_and_days_are_missing(
-    settled: tuple[Settings, dict[str, TableEntry]], pack: Path, monkeypatch: pytest.MonkeyPatch
+    settled: Settled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    text = _bess(settled[0], pack, monkeypatch, "status")
+    text = _bess(settled, monkeypatch, "status")
     for word in ("2021-03-14", "settlement_point", "award_mw", "sced_gen_resources", "rt_prices"):
         assert word in text, word
 
 
-def test_the_monthly_board_sums_to_the_same_dollars(
-    settled: tuple[Settings, dict[str, TableEntry]], board: pd.DataFrame
-) -> None:
-    months = pq.read_table(settled[0].results / "leaderboard_monthly" / "2021.parquet").to_pandas()
+def test_the_monthly_board_sums_to_the_same_dollars(settled: Settled, board: pd.DataFrame) -> None:
+    months = settled.table("leaderboard_monthly")
     assert set(months["month"]) == {1, 2, 3, 4, 5, 6}
     sums = months.groupby("battery")["as_usd"].sum().loc[board["battery"]]
     assert sums.to_numpy() == pytest.approx(board["as_usd"].to_numpy(), abs=0.01)

@@ -14,9 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.run import STEPS, run_table
-from bess_assets.settings import Settings, load_settings
-from bess_assets.store.journal import TableEntry
+from bess_assets_tests.real import Settled, settle
 
 pytestmark = pytest.mark.real
 
@@ -40,7 +38,7 @@ def pack(real_pack: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def settled(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, dict[str, TableEntry]]:
+def settled(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Settled:
     """The pack as rollups, settled with the battery at HB_HUBAVG."""
     folder = tmp_path_factory.mktemp("batcave")
     reports = pack / "reports"
@@ -54,22 +52,17 @@ def settled(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Setti
     (folder / "batteries.csv").write_text(
         "battery,esr_resource,settlement_point\nBATCAVE_1,BATCAVE_ESR1,HB_HUBAVG\n", encoding="utf-8"
     )
-    settings = load_settings(
-        folder / "home",
-        {"BESS_ROLLUPS": str(folder / "rollups"), "BESS_REGISTRY": str(folder / "batteries.csv")},
-    )
-    return settings, {table: run_table(settings, 2026, table) for table in STEPS}
+    return settle(folder / "home", 2026, folder / "rollups", BESS_REGISTRY=str(folder / "batteries.csv"))
 
 
 @pytest.fixture(scope="module")
-def row(settled: tuple[Settings, dict[str, TableEntry]]) -> dict[str, Any]:
-    board = pq.read_table(settled[0].results / "leaderboard" / "2026.parquet").to_pylist()
-    assert len(board) == 1
-    return board[0]
+def row(settled: Settled) -> dict[str, Any]:
+    return _only_row(settled)
 
 
-def _table(settled: tuple[Settings, dict[str, TableEntry]], name: str) -> pd.DataFrame:
-    return pq.read_table(settled[0].results / name / "2026.parquet").to_pandas()
+def _only_row(settled: Settled) -> dict[str, Any]:
+    (row,) = pq.read_table(settled.settings.results / "leaderboard" / "2026.parquet").to_pylist()
+    return dict(row)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +71,8 @@ def expected(pack: Path) -> pd.DataFrame:
     return days.set_index(days["day"].map(date.fromisoformat))
 
 
-def test_daily_energy_equals_the_packs(settled: tuple[Settings, dict[str, TableEntry]], expected: pd.DataFrame) -> None:
-    days = _table(settled, "rt_dispatch_daily").set_index("operating_day")
+def test_daily_energy_equals_the_packs(settled: Settled, expected: pd.DataFrame) -> None:
+    days = settled.table("rt_dispatch_daily").set_index("operating_day")
     assert len(days) == 90
     observed = days[days["known_quarter_hours"] > 0]
     assert list(observed.index) == list(expected.index)
@@ -90,10 +83,8 @@ def test_daily_energy_equals_the_packs(settled: tuple[Settings, dict[str, TableE
     assert days.drop(index=observed.index)[["net_mwh", "discharge_mwh", "charge_mwh"]].isna().all(axis=None)
 
 
-def test_the_real_time_value_of_a_day_equals_the_packs_to_a_nickel(
-    settled: tuple[Settings, dict[str, TableEntry]], expected: pd.DataFrame
-) -> None:
-    days = _table(settled, "daily_revenue").set_index("operating_day").loc[expected.index]
+def test_the_real_time_value_of_a_day_equals_the_packs_to_a_nickel(settled: Settled, expected: pd.DataFrame) -> None:
+    days = settled.table("daily_revenue").set_index("operating_day").loc[expected.index]
     assert ((days["rt_metered_usd"] - expected["rt_revenue_usd_at_hub"]).abs() <= 0.05).all()
 
 
@@ -106,9 +97,9 @@ def test_the_year_is_worth_9562_93_dollars_in_real_time_and_its_energy_revenue_i
 
 
 def test_the_first_quarter_of_the_year_is_expected_and_thirteen_days_are_observed(
-    settled: tuple[Settings, dict[str, TableEntry]], row: dict[str, Any]
+    settled: Settled, row: dict[str, Any]
 ) -> None:
-    days = _table(settled, "daily_revenue")
+    days = settled.table("daily_revenue")
     assert (days["operating_day"].min(), days["operating_day"].max()) == (date(2026, 1, 1), date(2026, 3, 31))
     assert days["expected_quarter_hours"].sum() == EXPECTED_QUARTER_HOURS
     assert days["discharge_quarter_hours"].sum() == OBSERVED_QUARTER_HOURS
@@ -132,8 +123,8 @@ def test_the_board_says_why_it_is_not_ranked(row: dict[str, Any]) -> None:
     )
 
 
-def test_the_worked_quarter_hour_of_the_methodology(settled: tuple[Settings, dict[str, TableEntry]]) -> None:
-    flows = _table(settled, "bess_dispatch")
+def test_the_worked_quarter_hour_of_the_methodology(settled: Settled) -> None:
+    flows = settled.table("bess_dispatch")
     first = flows[flows["interval_start"] == pd.Timestamp("2026-03-19 05:00", tz="UTC")].iloc[0]
     assert first["charge_mwh"] == pytest.approx(2.8673, abs=5e-5)
     assert first["discharge_mwh"] == 0.0
@@ -141,12 +132,10 @@ def test_the_worked_quarter_hour_of_the_methodology(settled: tuple[Settings, dic
 
 
 def test_findings_name_the_hours_that_clearing_prices_lack_and_the_datasets_that_are_absent(
-    settled: tuple[Settings, dict[str, TableEntry]],
+    settled: Settled,
 ) -> None:
-    _, entries = settled
-    absent = {f["subject"] for entry in entries.values() for f in entry["findings"] if f["kind"] == "dataset_absent"}
-    assert absent == {"dam_esr_resources", "rt_as_prices"}
-    as_ledger = _table(settled, "as_revenue")
+    assert set(settled.findings("dataset_absent")) == {"dam_esr_resources", "rt_as_prices"}
+    as_ledger = settled.table("as_revenue")
     last = as_ledger[(as_ledger["operating_day"] == date(2026, 3, 31)) & as_ledger["exists"]]
     assert last.groupby("product")["mcpc_usd_per_mw"].count().unique().tolist() == [19]
 
@@ -158,10 +147,7 @@ def test_without_a_node_nothing_is_priced(pack: Path, tmp_path: Path) -> None:
         rollups / "SCED_ESR_Resources" / "2026.parquet", sorted(reports.glob("60d_ESR_Data_in_SCED-*.csv"))
     )
     write_text_rollup(rollups / "RT_prices" / "2026.parquet", [reports / "rt_spp_hb_hubavg.csv"])
-    settings = load_settings(tmp_path / "home", {"BESS_ROLLUPS": str(rollups)})
-    for table in STEPS:
-        run_table(settings, 2026, table)
-    row = pq.read_table(settings.results / "leaderboard" / "2026.parquet").to_pylist()[0]
+    row = _only_row(settle(tmp_path / "home", 2026, rollups))
     assert (row["battery"], row["settlement_point"], row["rt_metered_usd"]) == ("BATCAVE_1", None, None)
     assert row["excluded_reason"].startswith("settlement point unknown; energy coverage 0.000")
     assert row["discharge_mwh"] == pytest.approx(835.5, abs=1.0)

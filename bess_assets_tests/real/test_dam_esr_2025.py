@@ -14,10 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.run import STEPS, run_table
-from bess_assets.settings import load_settings
 from bess_assets.settlement.ancillary import as_da_usd
 from bess_assets.settlement.energy import da_energy_usd
+from bess_assets_tests.real import settle
 
 pytestmark = pytest.mark.real
 
@@ -87,13 +86,8 @@ def test_the_steps_give_each_row_its_value_from_the_file_as_it_is(rows: pd.DataF
         (tmp_path / "rollups" / folder).mkdir(parents=True)
         table = pa.Table.from_pandas(frame, preserve_index=False)
         pq.write_table(table, tmp_path / "rollups" / folder / f"{year}.parquet")
-    settings = load_settings(tmp_path / "home", {"BESS_ROLLUPS": str(tmp_path / "rollups")})
-    for table_name in STEPS:
-        run_table(settings, 2025, table_name)
-
-    energy, services = (
-        pq.read_table(settings.results / name / "2025.parquet").to_pandas() for name in ("energy_revenue", "as_revenue")
-    )
+    settled = settle(tmp_path / "home", 2025, tmp_path / "rollups")
+    energy, services = settled.table("energy_revenue"), settled.table("as_revenue")
     energy["hour"] = energy["interval_start"].dt.floor("h")
     da = energy.groupby(["battery", "hour"])["da_usd"].sum().to_dict()
     ancillary = services.groupby(["battery", "interval_start"])["da_usd"].sum().to_dict()
@@ -104,10 +98,10 @@ def test_the_steps_give_each_row_its_value_from_the_file_as_it_is(rows: pd.DataF
         found.append(da[key] + ancillary[key])
     assert found == pytest.approx(ROW_VALUES, abs=0.01)
 
-    days = pq.read_table(settings.results / "dam_awards_daily" / "2025.parquet").to_pandas()
+    days = settled.table("dam_awards_daily")
     antl = days[(days["battery"] == "ANTL_ESS_1") & (days["operating_day"] == date(2025, 12, 6))].iloc[0]
     assert antl["bought_mwh"] == pytest.approx(34.2 + 26.4)
     assert antl["sold_mwh"] == pytest.approx(28.1 + 28.0)
-    board = pq.read_table(settings.results / "leaderboard" / "2025.parquet").to_pandas()
+    board = settled.table("leaderboard")
     assert board["total_usd"].isna().all()
     assert board["as_usd"].isna().all(), "day-ahead money alone is no revenue once real time settles against it"
