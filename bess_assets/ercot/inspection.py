@@ -3,7 +3,6 @@
 Nothing here stops a year: a file that cannot be read is a row that says so. Only footers are read, and of a file whose days are text that one column.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -373,7 +372,7 @@ def _readable(year: int, rows: Sequence[Row]) -> tuple[list[str], dict[str, _Cel
     """The files of a year that could be read, and their columns by identity, headed and typed as in the file named by the year, or else in the first."""
     files = dict.fromkeys(row["file"] for row in rows if row["use"] != UNREADABLE and row["file"] != NO_FILE)
     cells: dict[str, _Cell] = {}
-    for file in sorted(files, key=lambda file: _file_year(file) != year):
+    for file in sorted(files, key=lambda file: year_of(Path(file)) != year):
         own = [row for row in rows if row["file"] == file and row["use"] != ABSENT]
         for identity, row in {_identity(row): row for row in reversed(own)}.items():
             known = cells.get(identity) or _Cell(row["heading"], row["arrow_type"], row["use"], 0)
@@ -401,18 +400,13 @@ def _column_names(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]) -> dic
     return canonical | {identity: name for identity, name in seen.items() if identity not in canonical}
 
 
-def _file_year(file: str) -> int | None:
-    match = re.search(r"(\d{4})\.parquet$", file)
-    return int(match[1]) if match else None
-
-
 def _published(dataset: Dataset, column: DatasetColumn | None, year: int, files: Sequence[str]) -> bool | None:
     """Whether ERCOT published a column in the rows of these files; None of a heading that is no canonical column, or of one that is only compared."""
     if column is None or column.only_compared:
         return None
     if not files:
         return dataset.first_year <= year <= dataset.last_year and is_published(column, year)
-    return any(is_published(column, _file_year(file)) for file in files)
+    return any(is_published(column, year_of(Path(file))) for file in files)
 
 
 def _change(now: _Cell | None, before: _Cell | None) -> str | None:
@@ -429,11 +423,8 @@ def _is_expected(
     """Whether ERCOT made a change; None where nothing changed, and of a column that is not used, whose days are not declared."""
     if change is None or cell is None or cell.use == NOT_USED:
         return None
-    if change == "appeared":
-        return bool(published and not was_published)
-    if change == "vanished":
-        return bool(was_published and not published)
-    return False
+    by_ercot = {"appeared": published and not was_published, "vanished": was_published and not published}
+    return bool(by_ercot.get(change))
 
 
 def words_of_changes(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -254,35 +254,36 @@ class DayLog:
     """Which operating days of the year a dataset holds, and whether it goes beyond the year.
 
     Attributes:
-        days: True for days with a row of any series; shape (days,).
+        year: the operating year.
         beyond: True if a row, or a file that need not be read, lies after 31 December.
     """
 
     def __init__(self, year: OperatingYear, series: int, *, beyond: bool = False) -> None:
-        self.year = year
-        self.beyond = beyond
-        self._days = np.zeros(year.days, dtype=bool)
-        self._held = np.zeros((series, year.days), dtype=bool)
+        self.year, self.beyond = year, beyond
+        self._series = series
+        # the row after those of the known series is of any series
+        self._held = np.zeros((series + 1, year.days), dtype=bool)
 
     @property
     def days(self) -> BoolArray:
         """True for days with a row of any series; shape (days,)."""
-        return self._days | self._held.any(axis=0)
+        return np.asarray(self._held.any(axis=0))
 
     @property
     def first(self) -> IntArray:
         """First day index with a row, by known series; a large number where none."""
-        return np.where(self._held.any(axis=1), self._held.argmax(axis=1), self.year.days)
+        held = self._held[: self._series]
+        return np.where(held.any(axis=1), held.argmax(axis=1), self.year.days)
 
     @property
     def last(self) -> IntArray:
         """Last day index with a row, by known series; -1 where none."""
-        return np.where(self._held.any(axis=1), self.year.days - 1 - self._held[:, ::-1].argmax(axis=1), -1)
+        held = self._held[: self._series, ::-1]
+        return np.where(held.any(axis=1), self.year.days - 1 - held.argmax(axis=1), -1)
 
     def saw_days(self, day_index: IntArray) -> None:
         """Record days (they may lie outside the year) with a row of any series."""
-        self.beyond |= bool((day_index >= self.year.days).any())
-        self._days[day_index[(day_index >= 0) & (day_index < self.year.days)]] = True
+        self.saw(day_index, np.full(len(day_index), self._series))
 
     def saw(self, day_index: IntArray, series: IntArray) -> None:
         """Record rows by day index (may lie outside the year) and code of a known series."""

@@ -187,28 +187,25 @@ def test_a_description_tells_rows_types_and_what_each_heading_is(tmp_path):
     assert description.unknown == ["Carbon Intensity"]
 
 
-def _missing(tmp_path, dataset, file_year, rows=None):
-    rows = rows or [hourly(date(2020, 1, 1), 1)]
-    return set(describe_file(DATASETS[dataset], write_rollup(tmp_path, dataset, file_year, rows)).missing)
+PARTS = {"rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw", "ecrssd_award_mw"}
 
 
-def test_a_column_that_ercot_did_not_publish_yet_is_not_missing(tmp_path):
-    parts = {"rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw"}
-    in_2021, in_2023 = (_missing(tmp_path, "dam_gen_resources", year) for year in (2021, 2023))
-    assert in_2021.isdisjoint({*parts, "ecrssd_award_mw", "ecrs_award_mw", "qse"})
-    assert {"rrs_award_mw", "regup_award_mw", "hsl_mw"} <= in_2021
-    assert {*parts, "ecrssd_award_mw", "qse"} <= in_2023
-
-
-def test_a_column_that_ercot_no_longer_publishes_is_not_missing(tmp_path):
-    assert "rrs_award_mw" in _missing(tmp_path, "dam_gen_resources", 2022)
-    assert "rrs_award_mw" not in _missing(tmp_path, "dam_gen_resources", 2023)
-    assert "ecrs_award_mw" not in _missing(tmp_path, "dam_gen_resources", 2024)
-
-
-def test_maximum_soc_is_missing_from_plans_only_since_ercot_publishes_it(tmp_path):
-    assert "max_soc_mwh" not in _missing(tmp_path, "cop_snapshots", 2023)
-    assert "max_soc_mwh" in _missing(tmp_path, "cop_snapshots", 2024)
+@pytest.mark.parametrize(
+    ("dataset", "year", "missing", "not_published"),
+    [
+        ("dam_gen_resources", 2021, {"rrs_award_mw", "regup_award_mw", "hsl_mw"}, {*PARTS, "ecrs_award_mw", "qse"}),
+        ("dam_gen_resources", 2022, {"rrs_award_mw"}, set()),
+        ("dam_gen_resources", 2023, {*PARTS, "qse"}, {"rrs_award_mw"}),
+        ("dam_gen_resources", 2024, {*PARTS, "qse"}, {"rrs_award_mw", "ecrs_award_mw"}),
+        ("cop_snapshots", 2023, {"hsl_mw"}, {"max_soc_mwh"}),
+        ("cop_snapshots", 2024, {"max_soc_mwh"}, set()),
+    ],
+)
+def test_only_a_column_that_ercot_published_in_the_year_is_missing(tmp_path, dataset, year, missing, not_published):
+    path = write_rollup(tmp_path, dataset, year, [hourly(date(2020, 1, 1), 1)])
+    found = set(describe_file(DATASETS[dataset], path).missing)
+    assert missing <= found
+    assert found.isdisjoint(not_published)
 
 
 def test_of_a_file_without_a_year_in_its_name_every_absent_column_is_missing(tmp_path):
