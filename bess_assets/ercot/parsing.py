@@ -20,14 +20,7 @@ import pyarrow.compute as pc
 
 from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
 from bess_assets.ercot.datasets import Dataset
-from bess_assets.ercot.footers import (
-    LAYOUT_COLUMN,
-    METADATA_KEY,
-    find_columns,
-    is_blank,
-    open_parquet,
-    report_layouts,
-)
+from bess_assets.ercot.footers import LAYOUT_COLUMN, METADATA_KEY, find_columns, is_blank, open_parquet, report_layouts
 from bess_assets.threads import read_ahead
 
 BATCH_ROWS = 2**18

@@ -153,11 +153,7 @@ def _read(names: Sequence[str], numbers: Collection[str], data: bytes) -> pa.Tab
         pa.py_buffer(data),
         read_options=pa_csv.ReadOptions(column_names=list(names), block_size=8 * 2**20),
         parse_options=pa_csv.ParseOptions(newlines_in_values=False),
-        convert_options=pa_csv.ConvertOptions(
-            column_types=types,
-            null_values=["", " "],
-            strings_can_be_null=True,
-        ),
+        convert_options=pa_csv.ConvertOptions(column_types=types, null_values=["", " "], strings_can_be_null=True),
     ).unify_dictionaries()
 
 
@@ -229,12 +225,7 @@ def _first_bad_line(dataset: Dataset, headings: tuple[str, ...], part: Part) -> 
 
 
 def _typed(
-    dataset: Dataset,
-    headings: tuple[str, ...],
-    table: pa.Table,
-    parts: Sequence[Part],
-    bounds: IntArray,
-    layout: int,
+    dataset: Dataset, headings: tuple[str, ...], table: pa.Table, parts: Sequence[Part], bounds: IntArray, layout: int
 ) -> Parsed:
     names, _ = _plan(dataset, headings)
     batch = table.combine_chunks().to_batches()

@@ -360,10 +360,7 @@ def test_a_truncated_file_is_an_error(tmp_path):
 
 USED = ("rt_prices", "da_prices", "as_prices", "rt_as_prices", *(n for n in HEADINGS if n.startswith(("dam", "sced"))))
 # ERCOT prints the same columns for both kinds of unit: only the rows' Resource Type tells these apart
-TOLD_BY_RESOURCE_TYPE = (
-    {"dam_gen_resources", "dam_esr_resources"},
-    {"sced_gen_resources", "sced_esr_resources"},
-)
+TOLD_BY_RESOURCE_TYPE = ({"dam_gen_resources", "dam_esr_resources"}, {"sced_gen_resources", "sced_esr_resources"})
 
 
 MISPLACED = [(a, b) for a in USED for b in USED if a != b and {a, b} not in TOLD_BY_RESOURCE_TYPE]

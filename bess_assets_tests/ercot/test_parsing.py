@@ -15,13 +15,7 @@ from hypothesis import strategies as st
 from bess_assets.ercot.calendar import day_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import METADATA_KEY
-from bess_assets.ercot.parsing import (
-    NO_VALUE,
-    day_range,
-    parse_wall_clock,
-    parse_wall_clocks,
-    read_rows,
-)
+from bess_assets.ercot.parsing import NO_VALUE, day_range, parse_wall_clock, parse_wall_clocks, read_rows
 from bess_assets.errors import InputError
 from bess_assets_tests.scenario import (
     DAY_SPELLINGS,

@@ -125,9 +125,7 @@ def test_the_year_is_preliminary_through_june(board: pd.DataFrame) -> None:
     assert set(board["edition"]) == {"preliminary"}
 
 
-def test_the_storm_counts_and_prices_up_to_25674_dollars_are_plausible(
-    settled: Settled,
-) -> None:
+def test_the_storm_counts_and_prices_up_to_25674_dollars_are_plausible(settled: Settled) -> None:
     ledger = settled.table("as_revenue")
     assert ledger["mcpc_usd_per_mw"].max() == 25_674.30
     assert not ledger["implausible_price"].any()

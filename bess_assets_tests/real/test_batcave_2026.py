@@ -131,9 +131,7 @@ def test_the_worked_quarter_hour_of_the_methodology(settled: Settled) -> None:
     assert first["charge_coverage"] == pytest.approx(881 / 900)
 
 
-def test_findings_name_the_hours_that_clearing_prices_lack_and_the_datasets_that_are_absent(
-    settled: Settled,
-) -> None:
+def test_findings_name_the_hours_that_clearing_prices_lack_and_the_datasets_that_are_absent(settled: Settled) -> None:
     assert set(settled.findings("dataset_absent")) == {"dam_esr_resources", "rt_as_prices"}
     as_ledger = settled.table("as_revenue")
     last = as_ledger[(as_ledger["operating_day"] == date(2026, 3, 31)) & as_ledger["exists"]]
