@@ -4,7 +4,6 @@ Nothing here stops a year: a file that cannot be read is a row that says so. Onl
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -297,16 +296,6 @@ def _compare(listed: Mapping[str, str] | None, heading: str, arrow_type: pa.Data
 # --- all years --------------------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """A column of a dataset in one year: its spelling, type and use, and how many of the year's files have it."""
-
-    heading: str
-    arrow_type: str
-    use: str
-    files: int
-
-
 def column_availability(schemas: Mapping[int, StoredTable]) -> StepResult:
     """Dataset by column by year: present or not, how spelled and typed, and what changed since the year before.
 
@@ -335,32 +324,35 @@ def availability_rows(years: Mapping[int, Sequence[Row]]) -> list[Row]:
 
 
 def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]) -> Iterator[Row]:
-    found = {year: _readable(year, rows) for year, rows in by_year.items()}
-    for position, (identity, name) in enumerate(_column_names(dataset, by_year).items(), start=1):
+    found = {year: (_files(rows), _cells(year, rows)) for year, rows in by_year.items()}
+    rows = [row for of_year in by_year.values() for row in of_year if row["canonical_name"] or row["heading"]]
+    names = {_identity(row): row["canonical_name"] or f'"{row["heading"]}"' for row in rows}
+    in_order = {name: name for name in dataset.columns if name in names} | names
+    for position, (identity, name) in enumerate(in_order.items(), start=1):
         column = dataset.columns.get(identity)
-        uses = [cells[identity].use for _, cells in found.values() if identity in cells]
-        before: tuple[_Cell | None, bool | None] | None = None
+        uses = [cells[identity][0]["use"] for _, cells in found.values() if identity in cells]
+        before: tuple[Sequence[Row], bool | None] | None = None
         for year, (files, cells) in found.items():
-            cell = cells.get(identity)
+            cell = cells.get(identity, ())
             published = _published(dataset, column, year, files)
             change: str | None = None
             expected: bool | None = None
             if before and files:
                 change = _change(cell, before[0])
-                if column is None or not column.only_compared:
-                    expected = _is_expected(change, cell or before[0], published, before[1])
+                if change and (column is None or not column.only_compared):
+                    expected = _is_expected(change, (cell or before[0])[0]["use"], published, before[1])
             yield {
                 "dataset": dataset.name,
                 "position": position,
                 "column_name": name,
                 "year": year,
                 "use": uses[-1] if uses else USED,  # a canonical column that no file has would be used
-                "present": cell is not None,
+                "present": bool(cell),
                 "published": published,
-                "heading": cell.heading if cell else None,
-                "arrow_type": cell.arrow_type if cell else None,
+                "heading": cell[0]["heading"] if cell else None,
+                "arrow_type": cell[0]["arrow_type"] if cell else None,
                 "files": len(files),
-                "file_share": (cell.files if cell else 0) / len(files) if files else None,
+                "file_share": len(cell) / len(files) if files else None,
                 "change": change,
                 "expected_change": expected,
             }
@@ -368,16 +360,20 @@ def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]
                 before = cell, published
 
 
-def _readable(year: int, rows: Sequence[Row]) -> tuple[list[str], dict[str, _Cell]]:
-    """The files of a year that could be read, and their columns by identity, headed and typed as in the file named by the year, or else in the first."""
-    files = dict.fromkeys(row["file"] for row in rows if row["use"] != UNREADABLE and row["file"] != NO_FILE)
-    cells: dict[str, _Cell] = {}
-    for file in sorted(files, key=lambda file: year_of(Path(file)) != year):
-        own = [row for row in rows if row["file"] == file and row["use"] != ABSENT]
-        for identity, row in {_identity(row): row for row in reversed(own)}.items():
-            known = cells.get(identity) or _Cell(row["heading"], row["arrow_type"], row["use"], 0)
-            cells[identity] = replace(known, files=known.files + 1)
-    return list(files), cells
+def _files(rows: Sequence[Row]) -> list[str]:
+    """The files of a year that could be read."""
+    return list(dict.fromkeys(r["file"] for r in rows if r["use"] != UNREADABLE and r["file"] != NO_FILE))
+
+
+def _cells(year: int, rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows of each column that a file of a year has, one a file, first that of the file named by the year: its heading and type are shown."""
+    found: dict[str, list[Row]] = {}
+    present = [row for row in rows if row["use"] not in {ABSENT, UNREADABLE}]
+    for row in sorted(present, key=lambda row: year_of(Path(row["file"])) != year):
+        cell = found.setdefault(_identity(row), [])
+        if all(row["file"] != other["file"] for other in cell):
+            cell.append(row)
+    return found
 
 
 def _identity(row: Row) -> str:
@@ -385,19 +381,6 @@ def _identity(row: Row) -> str:
     if row["canonical_name"]:
         return str(row["canonical_name"])
     return f'"{normal_heading(row["heading"]) or row["heading"]}"'
-
-
-def _column_names(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]) -> dict[str, str]:
-    """Identity -> name shown: canonical columns in the order of their declaration, then headings in quotes as their latest file spells them."""
-    seen: dict[str, str] = {}
-    for rows in by_year.values():
-        for row in rows:
-            if row["canonical_name"]:
-                seen[row["canonical_name"]] = row["canonical_name"]
-            elif row["heading"]:
-                seen[_identity(row)] = f'"{row["heading"]}"'
-    canonical = {name: name for name in dataset.columns if name in seen}
-    return canonical | {identity: name for identity, name in seen.items() if identity not in canonical}
 
 
 def _published(dataset: Dataset, column: DatasetColumn | None, year: int, files: Sequence[str]) -> bool | None:
@@ -409,19 +392,20 @@ def _published(dataset: Dataset, column: DatasetColumn | None, year: int, files:
     return any(is_published(column, year_of(Path(file))) for file in files)
 
 
-def _change(now: _Cell | None, before: _Cell | None) -> str | None:
-    if now is None or before is None:
+def _change(now: Sequence[Row], before: Sequence[Row]) -> str | None:
+    if not now or not before:
         return "appeared" if now else "vanished" if before else None
-    changes = [f"type changed from {before.arrow_type}"] if now.arrow_type != before.arrow_type else []
-    changes += [f"heading changed from {before.heading}"] if now.heading != before.heading else []
-    return "; ".join(changes) or None
+    changed = [
+        f"{what} changed from {before[0][name]}"
+        for what, name in (("type", "arrow_type"), ("heading", "heading"))
+        if now[0][name] != before[0][name]
+    ]
+    return "; ".join(changed) or None
 
 
-def _is_expected(
-    change: str | None, cell: _Cell | None, published: bool | None, was_published: bool | None
-) -> bool | None:
-    """Whether ERCOT made a change; None where nothing changed, and of a column that is not used, whose days are not declared."""
-    if change is None or cell is None or cell.use == NOT_USED:
+def _is_expected(change: str, use: Use, published: bool | None, was_published: bool | None) -> bool | None:
+    """Whether ERCOT made a change; None of a column that is not used, whose days are not declared."""
+    if use == NOT_USED:
         return None
     by_ercot = {"appeared": published and not was_published, "vanished": was_published and not published}
     return bool(by_ercot.get(change))

@@ -64,7 +64,6 @@ UNPACKING_ERRORS = (
     struct.error,
     EOFError,
     RuntimeError,
-    NotImplementedError,
 )
 """What opening or reading a report may raise: of a ZIP damaged, cut short, encrypted, or packed in a way that Python does not know."""
 

@@ -391,8 +391,9 @@ def test_two_columns_of_one_heading_and_one_that_is_blank_throughout_are_errors_
     path = write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(date(2024, 1, 1), 1, award_mw=1.0)])
     table = pq.read_table(path)
     pq.write_table(table.append_column("AwardedQuantity", pa.array([2.0])), path)
-    with pytest.raises(InputError, match="two columns 'AwardedQuantity'"):
+    with pytest.raises(InputError, match="two columns 'AwardedQuantity'") as refused:
         describe_file(DATASETS["dam_gen_resources"], path)
+    assert (refused.value.file, refused.value.column) == (str(path), "AwardedQuantity")
     path = write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(date(2024, 1, 1), 1, name=" ")])
     with pytest.raises(InputError, match="'ResourceName' that is blank in every row"):
         describe_file(DATASETS["dam_gen_resources"], path)

@@ -272,18 +272,24 @@ def test_an_interval_that_ends_at_midnight_belongs_to_the_day_that_it_ends(tmp_p
     assert (row["first_day"], row["last_day"]) == (date(2024, 1, 1), date(2024, 1, 2))
 
 
-def test_no_column_but_that_of_the_days_is_read(tmp_path, monkeypatch):
-    asked = []
+@pytest.fixture
+def asked(monkeypatch) -> list[str]:
+    """The columns that are read of files."""
+    asked: list[str] = []
     plain = pq.ParquetFile.iter_batches
 
-    def noted(self, *arguments, **options):
-        asked.append(options["columns"])
-        return plain(self, *arguments, **options)
+    def spy(self, *arguments, **more):
+        asked.extend(more["columns"])
+        return plain(self, *arguments, **more)
 
-    monkeypatch.setattr(pq.ParquetFile, "iter_batches", noted)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
+    return asked
+
+
+def test_no_column_but_that_of_the_days_is_read(tmp_path, asked):
     write_rollup(tmp_path, "sced_gen_resources", 2024, [run(datetime(2024, 1, 1))], ERAS[1], write_statistics=False)
     schemas(tmp_path)
-    assert asked == [["SCEDTimeStamp"]]
+    assert asked == ["SCEDTimeStamp"]
     asked.clear()
     for n, era in enumerate((ERAS[0], ERAS[2])):
         write_rollup(tmp_path / str(n), "dam_gen_resources", 2024, [hourly(date(2024, 1, 1), 1)], era)
@@ -623,21 +629,14 @@ def test_a_schema_file_that_changes_makes_the_schemas_stale_and_nothing_else(set
 
 
 @pytest.fixture
-def read_again(settings, monkeypatch) -> Callable[[], list[str]]:
+def read_again(settings, asked) -> Callable[[], list[str]]:
     """Makes the schemas of 2024 anew, and says which columns were read for it."""
-    read: list[str] = []
-    plain = pq.ParquetFile.iter_batches
-
-    def spy(self, *arguments, **more):
-        read.extend(more["columns"])
-        return plain(self, *arguments, **more)
 
     def make() -> list[str]:
-        read.clear()
+        asked.clear()
         run_table(settings, 2024, "rollup_schemas")
-        return list(read)
+        return list(asked)
 
-    monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
     return make
 
 
