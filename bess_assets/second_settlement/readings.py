@@ -37,7 +37,7 @@ HOUR_ENDING = ("hourending", "deliveryhour", "hour")
 INTERVAL = ("deliveryinterval",)
 RESOURCE = ("loadresourcename", "resourcename", "resourcecode")
 POINT = ("settlementpointname", "settlementpoint")
-NAME = (*RESOURCE, *POINT, "ancillarytype", "astype")
+NAME = (*RESOURCE, "ancillarytype", "astype", *POINT)
 NUMBERS = {
     "output": ("telemeterednetoutput", "realpowerconsumption"),
     "base_point": ("basepoint",),
