@@ -5,13 +5,14 @@ Every expected number below is arithmetic that a reader can redo from the rows a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from bess_assets.second_settlement import settlement as second
-from bess_assets.second_settlement.settlement import Settlement
+from bess_assets.second_settlement.settlement import Settlement, UserNode
 from bess_assets.second_settlement.source import RollupFiles
 
 COMBO = pd.DataFrame(
@@ -28,7 +29,7 @@ ESR = COMBO.assign(gen_resource=None, load_resource=None, esr_resource="OAK_ESR1
 RENAMED = COMBO.assign(esr_resource="OAK_ESR1")
 
 
-def settle(rollups: Path, year: int, batteries: pd.DataFrame, nodes: pd.DataFrame | None = None) -> Settlement:
+def settle(rollups: Path, year: int, batteries: pd.DataFrame, nodes: Sequence[UserNode] = ()) -> Settlement:
     return second.settle(RollupFiles(rollups), year, batteries, nodes)
 
 
@@ -537,9 +538,8 @@ def test_the_batcave_telemetry_gives_the_published_daily_energy(tmp_path: Path, 
     write(tmp_path, "DA_prices", 2026, pd.read_csv(pack / "reports" / "dam_spp_hb_hubavg.csv"))
     write(tmp_path, "AS_prices", 2026, pd.read_csv(pack / "reports" / "dam_mcpc.csv"))
     fleet = ESR.assign(battery="BATCAVE_1", esr_resource="BATCAVE_ESR1")
-    year = [pd.Timestamp("2026-01-01"), pd.Timestamp("2026-12-31")]
-    hub = pd.DataFrame([["BATCAVE_1", "HB_HUBAVG", *year]], columns=list(second.USER_NODE_COLUMNS))
-    settlement = settle(tmp_path, 2026, fleet, hub)
+    year = pd.Timestamp("2026-01-01"), pd.Timestamp("2026-12-31")
+    settlement = settle(tmp_path, 2026, fleet, [("BATCAVE_1", "HB_HUBAVG", *year)])
     expected = pd.read_csv(pack / "expected_daily_energy.csv", parse_dates=["day"]).set_index("day")
     mine = settlement.daily.set_index("operating_day").loc[expected.index]
     assert (mine["discharge_mwh"] - expected["discharge_mwh"]).abs().max() < 1e-4

@@ -140,7 +140,9 @@ def printed(settings: Settings, *arguments: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _reports_that_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    differing = pd.DataFrame([("ALPHA_1", 1, "total_usd", 1.0, 3.0, 2.0, 0.5, True, 2.0)], columns=list(COLUMNS))
+    differing = pd.DataFrame(
+        [("ALPHA_1", 1, "total_usd", 1.0, 3.0, 2.0, 0.5, True, 2.0)], columns=[*COLUMNS, "year_usd"]
+    )
     compared = Comparison(2024, 1, 1, 1, 0, 0, 2.0, differing, {}, 0.1)
     monkeypatch.setattr("bess_assets.second_settlement.compare.compare_reports", lambda *_: compared)
 

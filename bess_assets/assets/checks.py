@@ -11,8 +11,7 @@ from bess_assets.assets.partitions import yearly_check
 from bess_assets.assets.resources import Warehouse
 from bess_assets.checks.freshness import DISCLOSURE_LAG_DAYS, GRACE_DAYS, freshness, now_central
 from bess_assets.errors import InputError
-from bess_assets.second_settlement import words
-from bess_assets.second_settlement.compare import compare_reports, has_reports
+from bess_assets.second_settlement import compare
 from bess_assets.text import markdown_table, markdown_text
 
 MATCHES_CSV = dg.AssetCheckKey(dg.AssetKey("leaderboard_monthly"), "matches_csv")
@@ -47,18 +46,18 @@ def _result(key: dg.AssetCheckKey, description: str, metadata: dict[str, Any], *
 def matches_csv(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
     """Settle the year of the run's partition a second time, straight from the CSV reports."""
     settings, year = warehouse.settings(), int(context.partition_key)
-    if not has_reports(settings.reports):
+    if not compare.has_reports(settings.reports):
         return _result(MATCHES_CSV, f"not compared: there are no reports in {settings.reports}", {}, passed=True)
     try:
-        comparison = compare_reports(settings, year)
+        comparison = compare.compare_reports(settings, year)
     except InputError as error:
         return _result(MATCHES_CSV, str(error), {}, passed=False)
-    worst = words.worst(comparison)
+    worst = compare.worst(comparison)
     parts = [
-        words.verdict(comparison),
+        compare.verdict(comparison),
         *(markdown_text(f"{file}: {problem}") for file, problem in comparison.problems.items()),
-        *([markdown_table(words.WORST, worst)] if worst else []),
-        words.reports_read(comparison),
+        *([markdown_table(compare.WORST, worst)] if worst else []),
+        compare.reports_read(comparison),
     ]
     figures = {
         "batteries_compared": comparison.batteries,
@@ -66,7 +65,7 @@ def matches_csv(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) ->
         "seconds": comparison.seconds,
         "comparison": dg.MetadataValue.md("\n\n".join(parts)),
     }
-    return _result(MATCHES_CSV, words.verdict(comparison), figures, passed=comparison.agrees)
+    return _result(MATCHES_CSV, compare.verdict(comparison), figures, passed=comparison.agrees)
 
 
 @dg.multi_asset_check(

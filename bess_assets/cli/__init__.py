@@ -362,24 +362,23 @@ def compare_csv(options: Options, year: int, form: Format) -> None:
     """
     from bess_assets.cli import state
     from bess_assets.results.answers import Answer, marked
-    from bess_assets.second_settlement import words
-    from bess_assets.second_settlement.compare import compare_reports
+    from bess_assets.second_settlement import compare
 
     settings = options.settings()
     with long_work() as tell:
-        comparison = compare_reports(settings, year, tell)
-    differing = [tuple(row.values()) for row in words.differences(comparison)]
+        comparison = compare.compare_reports(settings, year, tell)
+    differing = [tuple(row.values()) for row in compare.figures(comparison)]
     made_up = year in made_up_years(settings)
-    answer = marked(Answer(words.COLUMNS, differing), made_up)
+    answer = marked(Answer(compare.COLUMNS, differing), made_up)
     if form == "csv":
-        click.echo(words.verdict(comparison), err=True)
+        click.echo(compare.verdict(comparison), err=True)
     show(
         form,
         lambda: state.comparison_lines(comparison, terminal_width()),
         made_up_note(settings),
         answer.columns,
         answer.rows,
-        {**words.as_record(comparison), **({MADE_UP_COLUMN: MADE_UP} if made_up else {})},
+        {**compare.as_record(comparison), **({MADE_UP_COLUMN: MADE_UP} if made_up else {})},
     )
     if not comparison.agrees:
         sys.exit(1)

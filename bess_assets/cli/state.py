@@ -234,14 +234,14 @@ def _check_lines(plan: YearPlan, width: int) -> list[str]:
 
 def comparison_lines(comparison: "Comparison", width: int) -> list[str]:
     """A second settlement beside the results: the verdict, unreadable files, a row for each battery that differs."""
-    from bess_assets.second_settlement import words  # loads pandas
+    from bess_assets.second_settlement import compare  # loads pandas
 
-    lines = [words.verdict(comparison)]
+    lines = [compare.verdict(comparison)]
     lines += [one_line(f"error: {file}: {problem}") for file, problem in comparison.problems.items()]
-    if worst := words.worst(comparison):
-        lines += ["", *table(words.WORST, [worst], width).lines, ""]
+    if worst := compare.worst(comparison):
+        lines += ["", *table(compare.WORST, [worst], width).lines, ""]
         lines.append('Every figure that differs: --format csv. "-" is unknown.')
-    return [*lines, words.reports_read(comparison)]
+    return [*lines, compare.reports_read(comparison)]
 
 
 # --- columns --------------------------------------------------------------------------------------------------------------

@@ -4,20 +4,21 @@ The pairs, a user's sizes and nodes are those of the first settlement (`bess_reg
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.errors import InputError, NotRefreshedError
-from bess_assets.second_settlement.csv_reports import ReportFolder
-from bess_assets.second_settlement.settlement import USER_NODE_COLUMNS, settle
+from bess_assets.second_settlement.csv_reports import ReportFolder, Tell
+from bess_assets.second_settlement.settlement import UserNode, settle
 from bess_assets.second_settlement.source import UnusableRowsError
 from bess_assets.settings import Settings
 from bess_assets.settlement.battery_table import read_user_table
 from bess_assets.store.paths import result_path
+from bess_assets.text import Column, decimals, number
 
 PARTS = ("da_energy_usd", "rt_energy_usd", *(f"as_{product}_usd" for product in PRODUCTS))
 REVENUE = ("da_energy_usd", "rt_energy_usd", "energy_usd", *PARTS[2:], "as_usd", "total_usd")
@@ -30,14 +31,8 @@ SHOWN_USD = 0.01
 FAILING_SHARE = 0.001
 """A battery whose year differs by more than this part of its revenue fails the comparison."""
 
-COLUMNS = (
-    *("battery", "month", "column", "results_usd", "reports_usd", "difference_usd", "battery_share", "fails"),
-    "year_usd",
-)
-"""Columns of `Comparison.differing`."""
-
-Tell = Callable[[str, bool], None]
-"""Called with what is being done, and whether something is finished."""
+COLUMNS = ("battery", "month", "column", "results_usd", "reports_usd", "difference_usd", "battery_share", "fails")
+"""Columns of a figure that differs, as `figures` has them."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +141,14 @@ def handed_in(registry: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _user_nodes(settings: Settings) -> pd.DataFrame:
+def _user_nodes(settings: Settings) -> list[UserNode]:
     """Nodes of the user's battery table, with the days for which they hold."""
-    rows = (
-        [row for row in read_user_table(settings.registry_csv) if row.settlement_point] if settings.registry_csv else []
-    )
-    days = [(pd.Timestamp(row.valid_from or "2000-01-01"), pd.Timestamp(row.valid_to or "2199-12-31")) for row in rows]
-    nodes = [(row.battery, row.settlement_point, *both) for row, both in zip(rows, days, strict=True)]
-    return pd.DataFrame(nodes, columns=list(USER_NODE_COLUMNS))
+    nodes: list[UserNode] = []
+    for row in read_user_table(settings.registry_csv) if settings.registry_csv else []:
+        if row.settlement_point:
+            first, last = row.valid_from or "2000-01-01", row.valid_to or "2199-12-31"
+            nodes.append((row.battery, row.settlement_point, pd.Timestamp(first), pd.Timestamp(last)))
+    return nodes
 
 
 def _results(settings: Settings, table: str, year: int) -> pd.DataFrame:
@@ -200,4 +195,82 @@ def differences(board: pd.DataFrame, again: pd.DataFrame) -> tuple[pd.DataFrame,
     found["place"] = found["column"].map(REVENUE.index)
     order = ["battery_share", "battery", "difference_usd", "month", "place"]
     found = found.sort_values(order, ascending=[False, True, False, True, True], ignore_index=True)
-    return found[list(COLUMNS)], len(both), max(both["difference_usd"], default=0.0)
+    return found[[*COLUMNS, "year_usd"]], len(both), max(both["difference_usd"], default=0.0)
+
+
+# --- in words, as table rows and as JSON ------------------------------------------------------------------------------------
+
+
+WORST = (
+    Column("battery", "battery"),
+    number("year differs $", "year_usd", decimals(2)),
+    number("of revenue", "battery_share", "{:.4%}".format),
+    Column("fails", "fails", lambda fails: "yes" if fails else "no"),
+    number("worst month", "month", str),
+    Column("worst figure", "column"),
+    number("results $", "results_usd", decimals(2)),
+    number("reports $", "reports_usd", decimals(2)),
+    number("figures", "figures", str),
+)
+"""Columns of a table of `worst`."""
+
+
+def verdict(comparison: Comparison) -> str:
+    """One sentence: equal, within bounds, or not."""
+    c = comparison
+    batteries = f"{c.batteries} {'battery' if c.batteries == 1 else 'batteries'}"
+    if c.exact:
+        text = (
+            f"exactly equal: {c.figures:,} monthly figures of {batteries}, to a millionth of a dollar (the two settlements add in different orders; "
+            f"the largest difference is {c.worst_usd:.1g} $)"
+        )
+    else:
+        differing = c.differing.drop_duplicates("battery")
+        text = f"{len(differing)} of {batteries} differ by over {SHOWN_USD} $ or in what is known, "
+        text += f"{differing['fails'].sum()} of them by over {FAILING_SHARE:.1%} of their revenue; the largest difference of one figure is {c.worst_usd:,.2f} $"
+    if c.problems:
+        text += f"; {len(c.problems)} {'file' if len(c.problems) == 1 else 'files'} could not be read"
+    return f"{c.year}, results against reports: {text}."
+
+
+def reports_read(comparison: Comparison) -> str:
+    """How many reports were read, and how long it took."""
+    c = comparison
+    return f"{c.reports:,} reports, {c.copies:,} copies of others left out, {c.others:,} CSVs of datasets that no figure needs; {c.seconds:.0f} s."
+
+
+def _records(figures: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table, None where unknown."""
+    known = figures.astype("object").where(figures.notna(), None)
+    return [dict(zip(known.columns, row, strict=True)) for row in known.itertuples(index=False)]
+
+
+def figures(comparison: Comparison) -> list[dict[str, Any]]:
+    """A row for each figure of the batteries that differ, with `COLUMNS`."""
+    return _records(comparison.differing[list(COLUMNS)])
+
+
+def worst(comparison: Comparison) -> list[dict[str, Any]]:
+    """A row for each battery that differs: its worst figure, with how much its year differs and in how many figures."""
+    counts = comparison.differing.groupby("battery")["column"].transform("size")
+    return _records(comparison.differing.assign(figures=counts).drop_duplicates("battery"))
+
+
+def as_record(comparison: Comparison) -> dict[str, Any]:
+    """The whole comparison, for JSON."""
+    c = comparison
+    return {
+        "year": c.year,
+        "agrees": c.agrees,
+        "exact": c.exact,
+        "exact_to_usd": EXACT_USD,
+        "batteries": c.batteries,
+        "figures": c.figures,
+        "worst_usd": c.worst_usd,
+        "reports": c.reports,
+        "copies_left_out": c.copies,
+        "other_csvs": c.others,
+        "problems": c.problems,
+        "seconds": c.seconds,
+        "differences": figures(c),
+    }

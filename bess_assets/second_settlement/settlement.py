@@ -12,7 +12,7 @@ battery:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,8 @@ SIDES = {
 }
 """60-day datasets in which a battery is seen, by the column of its name there."""
 
-USER_NODE_COLUMNS = ("battery", "settlement_point", "first_day", "last_day")
+UserNode = tuple[str, str, pd.Timestamp, pd.Timestamp]
+"""A settlement point that wins over the data: battery, point, first and last day of it, both inclusive."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,9 @@ def settle(
     source: Source,
     year: int,
     batteries: pd.DataFrame,
-    user_nodes: pd.DataFrame | None = None,
+    user_nodes: Sequence[UserNode] = (),
     *,
     intervals: bool = True,
-    at_once: int = AT_ONCE,
     tell: Callable[[int, int], None] | None = None,
 ) -> Settlement:
     """Settle one operating year, some batteries at a time, so that a year of real size fits in memory.
@@ -87,9 +87,8 @@ def settle(
         source: the published rows, read once.
         year: the operating year.
         batteries: names and pairs, see the top of this module.
-        user_nodes: settlement points that win over the data: battery, settlement_point, first_day, last_day (both inclusive).
+        user_nodes: settlement points that win over the data.
         intervals: False leaves out the tables of quarter-hours and hours.
-        at_once: batteries settled together.
         tell: called with how many batteries of how many are settled.
 
     Raises:
@@ -98,8 +97,8 @@ def settle(
     days, quarter_hours, hours = [], [pd.DataFrame()], [pd.DataFrame()]
     with _read(source, year, batteries, user_nodes) as year_read:
         count = len(year_read.fleet)
-        for first in range(0, max(count, 1), at_once):
-            fleet = year_read.fleet.iloc[first : first + at_once]
+        for first in range(0, max(count, 1), AT_ONCE):
+            fleet = year_read.fleet.iloc[first : first + AT_ONCE]
             energy, services = _settle(year_read, fleet)
             expected = [_expected(fleet, intervals_of(year, step)) for step in (QUARTER, HOUR)]
             days.append(daily_sums(energy, services, *expected))
@@ -108,7 +107,7 @@ def settle(
                 for product, grids in services.items():
                     hours.append(_long(grids, expected[1] & grids["exists"]).assign(product=product))
             if tell:
-                tell(min(first + at_once, count), count)
+                tell(min(first + AT_ONCE, count), count)
     daily, of_energy, of_services = (pd.concat(parts, ignore_index=True) for parts in (days, quarter_hours, hours))
     return Settlement(*boards(daily, year_read.data_through), daily, of_energy, of_services)
 
@@ -144,7 +143,6 @@ class _YearRead:
         fleet: batteries seen in the year, by battery, with the days on which each is expected.
         data_through: the day to which the year is known.
         datasets: 60-day datasets by folder.
-        user_nodes: settlement points that win over the data.
         point_prices: $/MWh of DA_prices and RT_prices.
         clearing_prices: $/MW of AS_prices and RT_AS_prices by time, a column a product.
     """
@@ -153,16 +151,16 @@ class _YearRead:
     fleet: pd.DataFrame
     data_through: pd.Timestamp
     datasets: dict[str, Reading]
-    user_nodes: pd.DataFrame
+    user_nodes: Sequence[UserNode]
     point_prices: dict[str, Table]
     clearing_prices: dict[str, pd.DataFrame]
 
 
 @contextmanager
-def _read(source: Source, year: int, batteries: pd.DataFrame, user_nodes: pd.DataFrame | None) -> Iterator[_YearRead]:
+def _read(source: Source, year: int, batteries: pd.DataFrame, user_nodes: Sequence[UserNode]) -> Iterator[_YearRead]:
     """Read everything once, into a scratch database in a folder that is removed afterwards."""
-    fleet = _named(batteries)
-    nodes = pd.DataFrame(columns=list(USER_NODE_COLUMNS)) if user_nodes is None else user_nodes
+    fleet = batteries.set_index("battery").astype("object")
+    fleet = fleet.where(fleet.notna(), None).astype({"charging_known": "bool", "load_as_only": "bool"})
     with (
         TemporaryDirectory(prefix="bess_second_settlement_") as folder,
         duckdb.connect(str(Path(folder) / "scratch.duckdb"), config={"memory_limit": "500MB"}) as scratch,
@@ -173,7 +171,9 @@ def _read(source: Source, year: int, batteries: pd.DataFrame, user_nodes: pd.Dat
             for name in folders
         }
         fleet, data_through = _expect(source, year, fleet, datasets)
-        points = set(nodes["settlement_point"]).union(*(reading.table.points() for reading in datasets.values()))
+        points = {point for _, point, *_ in user_nodes}.union(
+            *(reading.table.points() for reading in datasets.values())
+        )
         at_points = {name: read(source, scratch, name, year, points).table for name in ("DA_prices", "RT_prices")}
         labels = {product.upper() for product in PRODUCTS}
         clearing = {
@@ -184,16 +184,7 @@ def _read(source: Source, year: int, batteries: pd.DataFrame, user_nodes: pd.Dat
             .reindex(columns=list(PRODUCTS))
             for name in ("AS_prices", "RT_AS_prices")
         }
-        yield _YearRead(year, fleet, data_through, datasets, nodes, at_points, clearing)
-
-
-def _named(batteries: pd.DataFrame) -> pd.DataFrame:
-    """The table handed in by battery, with None for empty names."""
-    fleet = batteries.set_index(pd.Index(batteries["battery"], dtype="object")).drop(columns="battery")
-    for name in SIDES:
-        given = fleet[name].astype("object")
-        fleet[name] = given.where(given.notna() & (given.astype("str").str.strip() != ""), None)
-    return fleet.astype({"charging_known": "bool", "load_as_only": "bool"})
+        yield _YearRead(year, fleet, data_through, datasets, user_nodes, at_points, clearing)
 
 
 def _expect(
@@ -280,13 +271,13 @@ def _day_ahead_awards(product: str, fleet: pd.DataFrame, hours: pd.DatetimeIndex
     return _chosen((hours < DAM_ESR)[:, None], generation, storage)
 
 
-def _nodes(hours: pd.DatetimeIndex, rows: Mapping[str, _Rows], user_nodes: pd.DataFrame) -> Grid:
+def _nodes(hours: pd.DatetimeIndex, rows: Mapping[str, _Rows], user_nodes: Sequence[UserNode]) -> Grid:
     """Settlement point of each hour: the row's, else of the latest earlier row, else of the first; a user's wins (section 3)."""
     combo = (hours < DAM_ESR)[:, None]
     nodes = _chosen(combo, rows["DAM_Gen_Resources"].grid("node", hours), rows["DAM_ESR_Resources"].grid("node", hours))
     nodes = nodes.astype("object").ffill().bfill()
     days = operating_days(hours)
-    for battery, point, first_day, last_day in user_nodes[list(USER_NODE_COLUMNS)].to_numpy():
+    for battery, point, first_day, last_day in user_nodes:
         if battery in nodes:
             nodes.loc[(days >= first_day) & (days <= last_day), battery] = point
     return nodes

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 FLAG = ("dstflag", "repeatedhourflag")
@@ -27,6 +26,7 @@ _TIMES_AS_WRITTEN = (
     "%m/%d/%Y %H:%M",
     "%Y-%m-%d",
     "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S.%f",
     "%Y-%m-%dT%H:%M:%S",
 )
 
@@ -74,17 +74,16 @@ class Piece:
     def numbers(self, spellings: Iterable[str]) -> pd.Series[Any]:
         """The column as float64, NaN for blanks; all NaN where there is no such column."""
         heading = self._heading(spellings)
-        if heading is not None:
-            column = self.stored(heading)
-            if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_null(column.type):
-                return pd.Series(column.cast(pa.float64()).to_numpy())
-        codes, values = self._coded(heading)
+        column = None if heading is None else self.stored(heading)
+        if column is not None and (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+            return pd.Series(column.cast(pa.float64()).to_numpy())
+        codes, values = self._coded(spellings)
         numbers = pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("float64")
         return pd.Series(np.append(numbers, np.nan)[codes])
 
     def texts(self, spellings: Iterable[str]) -> pd.Series[Any]:
         """The column as stripped text (categorical), missing for blanks; all missing where there is no such column."""
-        codes, values = self._coded(self._heading(spellings))
+        codes, values = self._coded(spellings)
         return pd.Series(pd.Categorical.from_codes(codes, pd.Index(values, dtype="object")))
 
     def labels(self, spellings: Iterable[str]) -> pd.Series[Any]:
@@ -93,7 +92,7 @@ class Piece:
         Raises:
             UnusableRowsError: there is no such column, or a value is no label; names the file and the column.
         """
-        codes, values = self._coded(self._required(spellings))
+        codes, values = self._coded(spellings, required=True)
         try:
             numbers = [float(value.split(":", maxsplit=1)[0]) for value in values]
         except ValueError as error:
@@ -108,21 +107,17 @@ class Piece:
         Raises:
             UnusableRowsError: there is no such column, or it is null throughout; names the file and the column.
         """
-        heading = self._required(spellings)
-        column = self.stored(heading)
-        if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-            seconds = pc.cast(column, pa.timestamp("us")).cast(pa.timestamp("s"), safe=False)
-            times = seconds.to_numpy().astype("datetime64[s]")
-        else:
-            codes, values = self._coded(heading)
-            times = np.append(_parse_times(values), np.datetime64("NaT", "s"))[codes]
+        codes, values = self._coded(spellings, required=True)
+        series = pd.Series(values, dtype="object")
+        parsed = [pd.to_datetime(series, format=form, errors="coerce") for form in _TIMES_AS_WRITTEN]
+        times = pd.concat(parsed, axis=1).bfill(axis=1).iloc[:, 0].to_numpy().astype("datetime64[s]")
         if self.rows and np.isnat(times).all():
             raise UnusableRowsError(f"{self.name}: every value of column {' or '.join(spellings)} is null")
-        return pd.Series(times)
+        return pd.Series(np.append(times, np.datetime64("NaT", "s"))[codes])
 
     def flags(self) -> pd.Series[Any]:
         """True where the row is marked as in the repeated hour; False too where there is no such column."""
-        codes, values = self._coded(self._heading(FLAG))
+        codes, values = self._coded(FLAG)
         return pd.Series(np.array([value.upper() in {"Y", "TRUE"} for value in values] + [False])[codes])
 
     def _heading(self, spellings: Iterable[str]) -> str | None:
@@ -130,14 +125,11 @@ class Piece:
         headings = {plain(heading): heading for heading in reversed(self.headings)}
         return next((headings[spelling] for spelling in spellings if spelling in headings), None)
 
-    def _required(self, spellings: Iterable[str]) -> str:
-        heading = self._heading(spellings)
-        if heading is None:
-            raise UnusableRowsError(f"{self.name}: no column {' or '.join(spellings)}")
-        return heading
-
-    def _coded(self, heading: str | None) -> tuple[npt.NDArray[np.int64], list[str]]:
+    def _coded(self, spellings: Iterable[str], *, required: bool = False) -> tuple[npt.NDArray[np.int64], list[str]]:
         """Distinct stripped texts of a column, and for each row the position of its own, -1 for a blank."""
+        heading = self._heading(spellings)
+        if heading is None and required:
+            raise UnusableRowsError(f"{self.name}: no column {' or '.join(spellings)}")
         if heading is None:
             return np.full(self.rows, -1), []
         column = self.stored(heading)
@@ -149,34 +141,20 @@ class Piece:
         return np.append(codes, -1)[whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)], list(values)
 
 
-def _parse_times(texts: Sequence[str]) -> npt.NDArray[np.datetime64]:
-    """Texts in any of the spellings met in the files; NaT where none fits."""
-    series = pd.Series(texts, dtype="object")
-    parsed = [pd.to_datetime(series, format=form, errors="coerce") for form in _TIMES_AS_WRITTEN]
-    return pd.concat(parsed, axis=1).bfill(axis=1).iloc[:, 0].to_numpy().astype("datetime64[s]")
-
-
 class Source(Protocol):
-    """Where the second settlement reads an operating year from.
-
-    Attributes:
-        by_report: True if an hour's label on a clock-change day is judged report by report, False if over the whole day.
-    """
+    """Where the second settlement reads an operating year from."""
 
     by_report: bool
+    """Whether an hour's label on a clock-change day is judged report by report, and not over the whole day."""
 
     def pieces(self, folder: str, years: Sequence[int]) -> Iterator[Piece]:
-        """The rows of a dataset, oldest publication first, so that the later of two rows of one key counts.
+        """The rows of a dataset, named by the folder of its rollups, oldest publication first, so that the later of two rows of one key counts.
 
-        Args:
-            folder: the dataset, by the folder of its rollups.
-            years: the operating year; for 60-day datasets the next one too, in whose files its end was published.
+        The years are the operating year and, for 60-day datasets, the next one, in whose files its end was published.
         """
-        ...
 
     def holds_a_day_after(self, folder: str, year: int) -> bool:
         """Whether a piece that was not handed out holds an operating day after the year."""
-        ...
 
 
 class RollupFiles:

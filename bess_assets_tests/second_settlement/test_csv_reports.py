@@ -14,9 +14,10 @@ import duckdb
 import pandas as pd
 import pytest
 
+from bess_assets.second_settlement import settlement
 from bess_assets.second_settlement.csv_reports import ReportFolder, dataset_of
 from bess_assets.second_settlement.readings import read
-from bess_assets.second_settlement.settlement import USER_NODE_COLUMNS, Settlement, settle
+from bess_assets.second_settlement.settlement import Settlement, settle
 from bess_assets_tests.second_settlement.small_reports import (
     DAY,
     PAIR,
@@ -229,7 +230,7 @@ def test_a_report_of_the_next_year_closes_the_year_and_a_number_that_looks_like_
     )
 
 
-def test_some_batteries_at_a_time_give_the_same_boards(tmp_path: Path) -> None:
+def test_some_batteries_at_a_time_give_the_same_boards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, market())
     elm = {name: rows.replace({"OAK_BESS1": "ELM_BESS1", "OAK_LD1": "ELM_LD1"}) for name, rows in market().items()}
     write(tmp_path / "elm", {name: rows for name, rows in elm.items() if name.startswith("60d")})
@@ -238,7 +239,8 @@ def test_some_batteries_at_a_time_give_the_same_boards(tmp_path: Path) -> None:
     )
     whole = settle(ReportFolder(tmp_path, YEAR), YEAR, pairs)
     told: list[tuple[int, int]] = []
-    parts = settle(ReportFolder(tmp_path, YEAR), YEAR, pairs, at_once=1, tell=lambda done, of: told.append((done, of)))
+    monkeypatch.setattr(settlement, "AT_ONCE", 1)
+    parts = settle(ReportFolder(tmp_path, YEAR), YEAR, pairs, tell=lambda done, of: told.append((done, of)))
     assert told == [(1, 2), (2, 2)]
     for table in ("leaderboard", "leaderboard_monthly"):
         pd.testing.assert_frame_equal(getattr(parts, table), getattr(whole, table))
@@ -280,10 +282,9 @@ def test_every_genuine_layout_is_told_by_its_headings(real_pack: Callable[[str],
 def test_the_batcave_reports_give_the_published_daily_energy(real_pack: Callable[[str], Path]) -> None:
     pack = real_pack("2026-esr-batcave")
     fleet = PAIR.assign(battery="BATCAVE", gen_resource=None, load_resource=None, esr_resource="BATCAVE_ESR1")
-    days = [pd.Timestamp("2026-01-01"), pd.Timestamp("2026-12-31")]
-    hub = pd.DataFrame([["BATCAVE", "HB_HUBAVG", *days]], columns=list(USER_NODE_COLUMNS))
+    days = pd.Timestamp("2026-01-01"), pd.Timestamp("2026-12-31")
     reports = ReportFolder(pack / "reports", 2026)
-    result = settle(reports, 2026, fleet, hub)
+    result = settle(reports, 2026, fleet, [("BATCAVE", "HB_HUBAVG", *days)])
     assert reports.problems == {}
     assert set(reports.reports) == {"SCED_ESR_Resources", "RT_prices", "DA_prices", "AS_prices"}
     expected = pd.read_csv(pack / "expected_daily_energy.csv", parse_dates=["day"]).set_index("day")
