@@ -6,7 +6,7 @@ The simulator settles nothing and imports no other part of this package.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
@@ -16,9 +16,9 @@ from bess_assets.simulator.fleet import make_fleet, roles
 from bess_assets.simulator.market_model import MarketYear
 from bess_assets.simulator.publish import Hazards, publish_year
 from bess_assets.simulator.real_size import RealSizeYear, Size, ercot_size
-from bess_assets.simulator.real_size_files import RealSizeWriter
-from bess_assets.simulator.report_files import ReportWriter
-from bess_assets.simulator.rollup_files import RollupWriter
+from bess_assets.simulator.real_size_files import write_real_size
+from bess_assets.simulator.report_files import write_reports
+from bess_assets.simulator.rollup_files import RollupFiles, write_expected_rows, write_rollups
 
 __all__ = [
     "REAL_SIZE_YEARS",
@@ -92,18 +92,17 @@ def simulate(
     say = progress or _silent
     fleet = make_fleet(wanted, batteries, seed)
     until = midnight(last_day + timedelta(days=1)) if last_day is not None else None
-    with ExitStack() as afterwards:
-        if form == "rollups":
-            rollups = RollupWriter(folder / "rollups", hazards)
-            afterwards.callback(rollups.close)
-            write = rollups.write
-        else:
-            write = ReportWriter(folder / "reports", hazards).write
+    with closing(RollupFiles(folder / "rollups", {"compression": "lz4"})) as files:
         for year in wanted:
             say(f"{year}: making the market")
             published = publish_year(MarketYear(fleet, year, seed), hazards, until)
             say(f"{year}: writing {form}")
-            write(year, published)
+            if form == "reports":
+                write_reports(folder / "reports", year, published, hazards)
+            else:
+                write_rollups(files, year, published, hazards)
+        if form == "rollups":
+            write_expected_rows(files)
 
 
 def simulate_real_size(
@@ -136,13 +135,11 @@ def simulate_real_size(
     if days is not None and any(year + 1 in wanted for year in wanted):
         raise ValueError(f"some days of real size only of years apart from each other, got {list(years)}")
     say = progress or _silent
-    with ExitStack() as afterwards:
-        writer = RealSizeWriter(folder / "rollups")
-        afterwards.callback(writer.close)
+    # Without Arrow's own schema text is plain text to every reader, as in files of another producer.
+    with closing(RollupFiles(folder / "rollups", {"compression": "snappy", "store_schema": False})) as files:
         for year in wanted:
             say(f"{year}: making the market")
-            market = RealSizeYear(year, seed, size(year), days, tuple(wanted))
-            writer.write(market, say)
+            write_real_size(files, RealSizeYear(year, seed, size(year), days, tuple(wanted)), say)
 
 
 def pairs(years: Sequence[int], batteries: int, seed: int) -> list[dict[str, str | bool | None]]:

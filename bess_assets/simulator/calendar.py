@@ -75,19 +75,16 @@ class Year:
     def between(self, times: Ints, first: tuple[int, int], days: int = 1) -> Bools:
         """Which times lie in so many days from a month and day on."""
         start = self.day_start(*first)
-        end = self.day_starts[np.searchsorted(self.day_starts, start) + days]
-        inside: Bools = (times >= start) & (times < end)
-        return inside
+        end = int(self.day_starts[np.searchsorted(self.day_starts, start) + days])
+        return (times >= start) & (times < end)
 
     def day_number(self, seconds: Ints) -> Ints:
         """Position of the operating day that each second lies in."""
-        found: Ints = np.searchsorted(self.day_starts, seconds, side="right") - 1
-        return found
+        return np.searchsorted(self.day_starts, seconds, side="right") - 1
 
     def hour_of_day(self, seconds: Ints) -> Ints:
         """Position of the hour in its operating day: 0 to 22, 23 or 24."""
-        position: Ints = (seconds - self.day_starts[self.day_number(seconds)]) // HOUR_SECONDS
-        return position
+        return (seconds - self.day_starts[self.day_number(seconds)]) // HOUR_SECONDS
 
     @property
     def _clock_changes(self) -> tuple[int, int]:
@@ -99,14 +96,12 @@ class Year:
     def wall(self, seconds: Ints) -> Ints:
         """Time on the wall clock, as if it were UTC."""
         spring, autumn = self._clock_changes
-        shown: Ints = seconds + STANDARD_OFFSET_SECONDS + HOUR_SECONDS * ((seconds >= spring) & (seconds < autumn))
-        return shown
+        return seconds + STANDARD_OFFSET_SECONDS + HOUR_SECONDS * ((seconds >= spring) & (seconds < autumn))
 
     def repeated(self, seconds: Ints) -> Bools:
         """True in the second 01:00 hour of the autumn day."""
         _, autumn = self._clock_changes
-        inside: Bools = (seconds >= autumn) & (seconds < autumn + HOUR_SECONDS)
-        return inside
+        return (seconds >= autumn) & (seconds < autumn + HOUR_SECONDS)
 
 
 @cache

@@ -27,45 +27,12 @@ AWARD_MIX = (2.0, 1.0, 1.6, 1.4, 0.8)
 
 def rounded(values: Floats, decimals: int) -> Floats:
     """Values as published with so many decimals."""
-    found: Floats = np.round(values, decimals)
-    return found
+    return np.round(values, decimals)
 
 
 def splits_rrs(battery: Battery) -> bool:
     """Whether a battery sells part of its RRS as fast frequency response."""
     return crc32(battery.key.encode()) % 2 == 0
-
-
-@dataclass(frozen=True)
-class Presence:
-    """When a battery exists, hour by hour.
-
-    Attributes:
-        exists: it has rows.
-        running: it is available.
-        moved: it is at its later settlement point.
-    """
-
-    exists: Bools
-    running: Bools
-    moved: Bools
-
-
-def presence(battery: Battery, hours: Ints) -> Presence:
-    """When a battery exists, runs and is at its later settlement point, by the seconds at which hours begin."""
-
-    def from_day(day: date | None) -> Bools:
-        found: Bools = hours >= midnight(day) if day is not None else np.zeros(len(hours), dtype=bool)
-        return found
-
-    def after(day: date | None) -> Bools:
-        return from_day(day + timedelta(days=1) if day is not None else None)
-
-    exists = from_day(battery.first_day) & ~after(battery.last_day)
-    running = exists & from_day(battery.first_active)
-    for first, last in battery.outages:
-        running &= ~(from_day(first) & ~after(last))
-    return Presence(exists, running, from_day(battery.moves_on))
 
 
 class MarketYear:
@@ -193,15 +160,17 @@ class MarketYear:
     def half_of_extra_runs(self) -> Bools:
         """The runs that the load file also holds: all ordinary ones, and half of the extra runs before RTC+B."""
         extra = (self.runs < RTC.start) & (self.runs % QUARTER_SECONDS >= 100)
-        kept: Bools = ~extra | (self.chance("extra runs of loads").random(len(self.runs)) < 0.5)
-        return kept
+        return ~extra | (self.chance("extra runs of loads").random(len(self.runs)) < 0.5)
 
 
 @dataclass(frozen=True)
-class Operation(Presence):
+class Operation:
     """The operation of one battery in a year.
 
     Attributes:
+        exists: it has rows, by hour.
+        running: it is available, by hour.
+        moved: it is at its later settlement point, by hour.
         high_limit_mw: HSL by hour.
         power_mw: output, negative when charging, by quarter-hour.
         soc_mwh: energy held at the end of the quarter-hour.
@@ -211,6 +180,9 @@ class Operation(Presence):
         rt_awards_mw: real-time ancillary awards by product and quarter-hour, NaN where blank.
     """
 
+    exists: Bools
+    running: Bools
+    moved: Bools
     high_limit_mw: Floats
     power_mw: Floats
     soc_mwh: Floats
@@ -225,28 +197,40 @@ def operate(market: MarketYear, battery: Battery) -> Operation:
     rng = market.chance("operation", battery.key)
     hours = market.year.hours
     days = market.year.day_number(hours)
-    there = presence(battery, hours)
+    exists = _since(hours, battery.first_day) & ~_after(hours, battery.last_day)
+    running = exists & _since(hours, battery.first_active)
+    for first_out, last_out in battery.outages:
+        running &= ~_since(hours, first_out) | _after(hours, last_out)
     capacity = battery.capacity_mw
-    want = _plan(market, battery, rng, there.running)
+    want = _plan(market, battery, rng, running)
     power, soc = _within_energy(want, battery, float(rng.uniform(0.2, 0.6)))
     power = rounded(power, 2)
     # Some days the battery makes no day-ahead offer at all: blank awards.
-    offers = (rng.random(len(market.year.days)) < 0.85)[days] & there.running
+    offers = (rng.random(len(market.year.days)) < 0.85)[days] & running
     hourly = power.reshape(-1, 4).mean(axis=1)
     share = np.where(rng.random(len(hours)) < 0.75, rng.uniform(0.5, 1.05, len(hours)), 0.0)
     sold = np.minimum(rounded(np.clip(hourly, 0.0, None) * share, 1), capacity)
     bought = rounded(np.clip(hourly, None, 0.0) * np.where(rng.random(len(hours)) < 0.5, 0.8, 0.0), 1)
     energy_award = np.where(offers, sold + np.where(hours >= DAM_ESR.start, bought, 0.0), np.nan)
     gen_awards, load_awards, rt_awards = _ancillary(hours, battery, rng, offers, sold, hourly)
-    limit = np.where(there.running, capacity, 0.0)
+    limit = np.where(running, capacity, 0.0)
     # A few hours of an overstated limit, so that the largest is not the capacity.
-    running_hours = np.flatnonzero(there.running)
+    running_hours = np.flatnonzero(running)
     if len(running_hours) > 100:
         limit[rng.choice(running_hours, 12, replace=False)] = round(1.1 * capacity, 1)
     return Operation(
-        *(there.exists, there.running, there.moved, limit, power, rounded(soc, 2), energy_award),
+        *(exists, running, _since(hours, battery.moves_on), limit, power, rounded(soc, 2), energy_award),
         *(gen_awards, load_awards, rt_awards),
     )
+
+
+def _since(hours: Ints, day: date | None) -> Bools:
+    """Which hours lie on a day or after; none without a day."""
+    return hours >= midnight(day) if day is not None else np.zeros(len(hours), dtype=bool)
+
+
+def _after(hours: Ints, day: date | None) -> Bools:
+    return _since(hours, day and day + timedelta(days=1))
 
 
 def _plan(market: MarketYear, battery: Battery, rng: np.random.Generator, running: Bools) -> Floats:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -171,32 +170,20 @@ class _Dataset(NamedTuple):
                 yield file_year, pa.table(block.columns(self.folder, values))
 
 
-class RealSizeWriter(RollupFiles):
-    """Writes years of real size as rollup files; years must come in ascending order.
+def write_real_size(files: RollupFiles, market: RealSizeYear, say: Callable[[str], None]) -> None:
+    """Append a year of real size to its files, two datasets at a time before RTC+B; years must come in ascending order."""
+    year = market.calendar
+    files.close(before=year.year)
 
-    Args:
-        folder: where the folders of the datasets go.
-    """
+    def one(dataset: _Dataset) -> None:
+        rows = sum(files.append(dataset.folder, *piece) for piece in dataset.pieces(year))
+        say(f"{year.year}: {dataset.folder}, {rows:,} rows")
 
-    def __init__(self, folder: Path) -> None:
-        """Remember where to write; a file is opened by its first rows."""
-        # Without Arrow's own schema text is plain text to every reader, as in files of another producer.
-        super().__init__(folder, {"compression": "snappy", "store_schema": False})
-
-    def write(self, market: RealSizeYear, say: Callable[[str], None]) -> None:
-        """Append the rows of one operating year to their files, two datasets at a time before RTC+B."""
-        year = market.calendar
-        self.close(before=year.year)
-
-        def one(dataset: _Dataset) -> None:
-            rows = sum(self.append(dataset.folder, *piece) for piece in dataset.pieces(year))
-            say(f"{year.year}: {dataset.folder}, {rows:,} rows")
-
-        # Five-minute telemetry takes so much memory that only one dataset fits beside it.
-        with ThreadPoolExecutor(1 if market.single_model else 2) as pool:
-            list(pool.map(one, _Datasets(market).all()))
-        # Arrow keeps the memory that it once had, and the next year needs it.
-        pa.default_memory_pool().release_unused()
+    # Five-minute telemetry takes so much memory that only one dataset fits beside it.
+    with ThreadPoolExecutor(1 if market.single_model else 2) as pool:
+        list(pool.map(one, _Datasets(market).all()))
+    # Arrow keeps the memory that it once had, and the next year needs it.
+    pa.default_memory_pool().release_unused()
 
 
 class _Datasets:

@@ -158,81 +158,69 @@ def _copied(day: date) -> bool:
     return day.month > 6
 
 
-class ReportWriter:
-    """Writes published rows as report files, a day at a time.
+def write_reports(folder: Path, year: int, published: dict[str, list[Rows]], hazards: Hazards) -> None:
+    """Write the published rows of one operating year as report files, a day at a time.
 
     Args:
         folder: where the folders of the reports go.
+        year: the operating year.
+        published: rows by folder of the rollups.
         hazards: how badly the files are spelled and packed.
     """
-
-    def __init__(self, folder: Path, hazards: Hazards) -> None:
-        """Remember where to write."""
-        self._folder = folder
-        self._hazards: Hazards = hazards
-
-    def write(self, year: int, published: dict[str, list[Rows]]) -> None:
-        """Write all reports of one operating year; each is complete when this returns.
-
-        Args:
-            year: the operating year.
-            published: rows by folder of the rollups.
-        """
-        calendar = operating_year(year)
-        for blocks in monthly(published, calendar):
-            issues: dict[_Issue, dict[str, bytes]] = {}
-            twice: set[tuple[_Report, date]] = set()
-            for parts in blocks:
-                block = _Block(parts, calendar, self._hazards)
-                twice |= {(block.report, day) for day in block.copied_days}
-                for issue, text in block.texts():
-                    issues.setdefault(issue, {})[block.dataset] = text
-            self._post(issues, twice)
-
-    def _post(self, issues: dict[_Issue, dict[str, bytes]], twice: set[tuple[_Report, date]]) -> None:
-        """Post every issue; where a day has an earlier edition, the rows that count are posted again later."""
+    calendar = operating_year(year)
+    for blocks in monthly(published, calendar):
+        issues: dict[_Issue, dict[str, bytes]] = {}
+        twice: set[tuple[_Report, date]] = set()
+        for parts in blocks:
+            block = _Block(parts, calendar, hazards)
+            twice |= {(block.report, day) for day in block.copied_days}
+            for issue, text in block.texts():
+                issues.setdefault(issue, {})[block.dataset] = text
         days: dict[tuple[str, date, int], list[_Issue]] = {}
         for issue in sorted(issues, key=lambda issue: issue.corrected):
             days.setdefault((issue.report.folder, issue.day, issue.quarter), []).append(issue)
         for key in sorted(days):
             editions = [(issue, issues[issue]) for issue in days[key]]
-            if len(editions) == 1:
-                # Nothing was replaced: the rows that count are the first edition.
-                editions = [(replace(issue, corrected=False), texts) for issue, texts in editions]
-            report, day = editions[0][0].report, editions[0][0].day
-            again = (report, day) in twice
-            packing = "zip" if again else _packing(report, day, len(editions), self._hazards)
-            if packing == "archive":
-                # One ZIP of all editions, whose name says nothing of the time of posting.
-                members = [
-                    (f"edition_{n}/{m[0]}", *m[1:]) for n, e in enumerate(editions, start=1) for m in _members(e)
-                ]
-                path = self._place(editions[0][0]) / f"{report.title}-{day:%Y-%m-%d}.zip"
-                path.write_bytes(_zipped(members))
-                continue
-            for edition in editions:
-                self._pack(edition, packing, again=again)
+            _post(folder, editions, hazards, again=(editions[0][0].report, key[1]) in twice)
 
-    def _place(self, issue: _Issue, *more: str) -> Path:
-        """Folder of an issue, by year of publication."""
-        path = self._folder.joinpath(issue.report.folder, f"{issue.posted:%Y}", *more)
-        path.mkdir(parents=True, exist_ok=True)
-        return path
 
-    def _pack(self, edition: Edition, packing: str, *, again: bool) -> None:
-        """Write one issue: a ZIP, a ZIP of ZIPs or bare files."""
-        issue, members = edition[0], _members(edition)
-        if packing == "loose":
-            for name, text, _ in members:
-                (self._place(issue, f"{issue.posted:%m}") / name).write_bytes(text)
-            return
-        if packing == "nested":
-            members = [(f"{m[0].removesuffix('.csv')}.zip", _zipped([m]), issue.posted) for m in members]
-        packed = _zipped(members, ZIP_STORED if packing == "nested" else ZIP_DEFLATED)
-        path = self._place(issue) / issue.named(".zip" if issue.report.number.startswith("rpt") else "_csv.zip")
-        path.write_bytes(packed)
-        if again:
-            path.with_name(f"{path.stem} (1).zip").write_bytes(packed)
+def _post(folder: Path, editions: list[Edition], hazards: Hazards, *, again: bool) -> None:
+    """Post a day of a report; where it has an earlier edition, the rows that count are posted again later."""
+    if len(editions) == 1:
+        # Nothing was replaced: the rows that count are the first edition.
+        editions = [(replace(issue, corrected=False), texts) for issue, texts in editions]
+    first = editions[0][0]
+    packing = "zip" if again else _packing(first.report, first.day, len(editions), hazards)
+    if packing == "archive":
+        # One ZIP of all editions, whose name says nothing of the time of posting.
+        members = [(f"edition_{n}/{m[0]}", *m[1:]) for n, e in enumerate(editions, start=1) for m in _members(e)]
+        (_place(folder, first) / f"{first.report.title}-{first.day:%Y-%m-%d}.zip").write_bytes(_zipped(members))
+        return
+    for edition in editions:
+        _pack(folder, edition, packing, again=again)
+
+
+def _place(folder: Path, issue: _Issue, *more: str) -> Path:
+    """Folder of an issue, by year of publication."""
+    path = folder.joinpath(issue.report.folder, f"{issue.posted:%Y}", *more)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _pack(folder: Path, edition: Edition, packing: str, *, again: bool) -> None:
+    """Write one issue: a ZIP, a ZIP of ZIPs or bare files."""
+    issue, members = edition[0], _members(edition)
+    if packing == "loose":
+        for name, text, _ in members:
+            (_place(folder, issue, f"{issue.posted:%m}") / name).write_bytes(text)
+        return
+    if packing == "nested":
+        members = [(f"{m[0].removesuffix('.csv')}.zip", _zipped([m]), issue.posted) for m in members]
+    packed = _zipped(members, ZIP_STORED if packing == "nested" else ZIP_DEFLATED)
+    path = _place(folder, issue) / issue.named(".zip" if issue.report.number.startswith("rpt") else "_csv.zip")
+    path.write_bytes(packed)
+    if again:
+        path.with_name(f"{path.stem} (1).zip").write_bytes(packed)
 
 
 def _members(edition: Edition) -> list[Member]:

@@ -54,42 +54,24 @@ class RollupFiles:
             self._open.pop(key).close()
 
 
-class RollupWriter:
-    """Writes published rows as rollup files, a month of a year at a time.
+def write_rollups(files: RollupFiles, year: int, published: dict[str, list[Rows]], hazards: Hazards) -> None:
+    """Append the published rows of one operating year, by folder, to their files, a month at a time; years must come in ascending order."""
+    files.close(before=year)
+    calendar = operating_year(year)
+    for parts in chain.from_iterable(monthly(published, calendar)):
+        how = _Spelling(parts[0], hazards)
+        files.append(how.dataset, how.file_year, _table(parts, calendar, how))
 
-    Args:
-        folder: where the folders of the datasets go.
-        hazards: how badly the files are spelled.
-    """
 
-    def __init__(self, folder: Path, hazards: Hazards) -> None:
-        """Remember where to write; a file is opened by its first rows."""
-        self._files = RollupFiles(folder, {"compression": "lz4"})
-        self._hazards: Hazards = hazards
-
-    def write(self, year: int, published: dict[str, list[Rows]]) -> None:
-        """Append the rows of one operating year to their files.
-
-        Args:
-            year: the operating year; years must come in ascending order.
-            published: rows by folder.
-        """
-        self._files.close(before=year)
-        calendar = operating_year(year)
-        for parts in chain.from_iterable(monthly(published, calendar)):
-            how = _Spelling(parts[0], self._hazards)
-            self._files.append(how.dataset, how.file_year, _table(parts, calendar, how))
-
-    def close(self) -> None:
-        """Finish all files, and write how many rows each has, so that a reader can check that all were read."""
-        self._files.close()
-        rows: dict[str, dict[str, int]] = {}
-        for (dataset, file_year), count in self._files.rows.items():
-            rows.setdefault(dataset.lower(), {})[str(file_year)] = count
-        expected = {"version": "as simulated", "rows": rows}
-        path = self._files.folder / "expected_rows.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(expected, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+def write_expected_rows(files: RollupFiles) -> None:
+    """Write how many rows each file has, so that a reader can check that all were read."""
+    rows: dict[str, dict[str, int]] = {}
+    for (dataset, file_year), count in files.rows.items():
+        rows.setdefault(dataset.lower(), {})[str(file_year)] = count
+    expected = {"version": "as simulated", "rows": rows}
+    files.folder.mkdir(parents=True, exist_ok=True)
+    path = files.folder / "expected_rows.json"
+    path.write_text(json.dumps(expected, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 class _Spelling:

@@ -21,7 +21,7 @@ from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.fleet import make_fleet
 from bess_assets.simulator.market_model import MarketYear
 from bess_assets.simulator.publish import DISCLOSED, PRICES, Hazards, Rows, publish_year
-from bess_assets.simulator.report_files import ReportWriter
+from bess_assets.simulator.report_files import write_reports
 
 CENTRAL = ZoneInfo("America/Chicago")
 SPRING, AUTUMN = date(2025, 3, 9), date(2025, 11, 2)
@@ -113,9 +113,8 @@ def _on(rows: Rows, days: Sequence[date]) -> Rows:
 
 def _write(folder: Path, year: int, days: Sequence[date], hazards: Hazards = "harmless") -> Path:
     rows = {dataset: [_on(part, days) for part in found] for dataset, found in _published(year, hazards).items()}
-    ReportWriter(folder, hazards).write(
-        year, {dataset: [part for part in found if len(part.times)] for dataset, found in rows.items()}
-    )
+    there = {dataset: [part for part in found if len(part.times)] for dataset, found in rows.items()}
+    write_reports(folder, year, there, hazards)
     return folder
 
 
