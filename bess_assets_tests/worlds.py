@@ -130,9 +130,8 @@ def differences(
 
     Rows that only one of the two has are differences too.
     """
-    both = expected[[*keys, *columns]].merge(
-        found[[*keys, *columns]], on=keys, how="outer", suffixes=("", "_found"), indicator=True, validate="1:1"
-    )
+    one, two = (_in_seconds(table[[*keys, *columns]]) for table in (expected, found))
+    both = one.merge(two, on=keys, how="outer", suffixes=("", "_found"), indicator=True, validate="1:1")
     texts = [
         f"{row[keys].tolist()}: only in {'the expected' if row['_merge'] == 'left_only' else 'the found'}"
         for _, row in both[both["_merge"] != "both"].iterrows()
@@ -150,6 +149,12 @@ def differences(
         for _, row in both[wrong].iterrows():
             texts.append(f"{row[keys].tolist()} {column}: {row[column]} expected, {row[f'{column}_found']} found")
     return texts
+
+
+def _in_seconds(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose times and days are of one resolution."""
+    times = [name for name in ("interval_start", "operating_day") if name in table]
+    return table.assign(**{name: pd.to_datetime(table[name]).dt.as_unit("s") for name in times})
 
 
 def board_differences(world: World, year: int, again: Settlement) -> list[str]:

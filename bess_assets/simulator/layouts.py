@@ -143,7 +143,7 @@ _ITEM = re.compile(r"(?P<heading>[^=:<>]+)(=(?P<column>\w+))?(:(?P<text>\w+))?(>
 
 
 @cache
-def _fields(dataset: str) -> tuple[Field, ...]:
+def published_fields(dataset: str) -> tuple[Field, ...]:
     """Every heading of a dataset, in order."""
     found = []
     for item in _LAYOUTS[dataset].split(", "):
@@ -159,7 +159,9 @@ def _fields(dataset: str) -> tuple[Field, ...]:
 def report_fields(dataset: str, day: date) -> tuple[Field, ...]:
     """Headings of a dataset's report for one operating day, in order."""
     return tuple(
-        field for field in _fields(dataset) if field.first <= day < field.before and not field.heading.startswith("!")
+        field
+        for field in published_fields(dataset)
+        if field.first <= day < field.before and not field.heading.startswith("!")
     )
 
 
@@ -167,7 +169,7 @@ def report_fields(dataset: str, day: date) -> tuple[Field, ...]:
 def rollup_headings(dataset: str) -> dict[str, str]:
     """ERCOT's heading of each canonical column that a rollup may have, in order."""
     found: dict[str, str] = {}
-    for field in _fields(dataset):
+    for field in published_fields(dataset):
         if field.column and field.column not in _REPORTS_ONLY:
             found.setdefault(field.column, field.heading.removeprefix("!"))
     return found

@@ -4,6 +4,7 @@ Belongs here: markets drawn at random, with holes, and what must not change when
 Does not: markets of whole years (test_second_settlement.py, test_properties.py), figures by hand (market/).
 """
 
+from collections import defaultdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.ercot.products import PRODUCTS
+from bess_assets.second_settlement.board import MONEY
+from bess_assets.second_settlement.compare import handed_in
 from bess_assets.second_settlement.settlement import settle as settle_again
 from bess_assets.second_settlement.source import RollupFiles
 from bess_assets_tests.scenario import Row
@@ -25,42 +28,25 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SEEDS = range(6)
 BATTERIES, DAYS = 8, 6
 FIRST_DAYS = (
-    date(2022, 5, 9),
-    date(2023, 6, 8),
-    date(2024, 3, 8),
-    date(2024, 11, 1),
-    date(2025, 12, 2),
-    date(2026, 3, 6),
+    *(date(2022, 5, 9), date(2023, 6, 8), date(2024, 3, 8)),
+    *(date(2024, 11, 1), date(2025, 12, 2), date(2026, 3, 6)),
 )
 """Before ECRS, its first days, both clock changes, the days around RTC+B, spring under RTC+B."""
+PRICE, MCPC = "price_usd_per_mwh", "mcpc_usd_per_mw"
 RTC, DAM_ESR = date(2025, 12, 5), date(2025, 12, 6)
 TABLES = {
     "energy_revenue": ["battery", "interval_start"],
     "as_revenue": ["battery", "product", "interval_start"],
     "daily_revenue": ["battery", "operating_day"],
     "leaderboard": ["battery"],
+    "bess_registry": ["battery"],
 }
 ENERGY = ["da_usd", "rt_usd", "rt_metered_usd", "rt_da_offset_usd", "energy_usd"]
 AS = ["award_mw", "da_usd", "rt_usd", "revenue_usd"]
-DAILY = [
-    "da_energy_usd",
-    "rt_energy_usd",
-    "charging_cost_usd",
-    "da_unmatched_usd",
-    "rt_metered_usd",
-    *(f"as_{p}{leg}_usd" for leg in ("", "_da", "_rt") for p in PRODUCTS),
-]
 TOTALS = ["energy_usd", "as_usd", "total_usd"]
-AWARDS = (
-    "regup_award_mw",
-    "regdn_award_mw",
-    "rrspfr_award_mw",
-    "rrsffr_award_mw",
-    "rrsufr_award_mw",
-    "ecrssd_award_mw",
-    "nspin_award_mw",
-)
-RT_AWARDS = tuple("ecrs_award_mw" if name.startswith("ecrs") else name for name in AWARDS)
+DAILY = [column for column in MONEY if column not in TOTALS]
+AWARDS = [f"{part}_award_mw" for part in ("regup", "regdn", "rrspfr", "rrsffr", "rrsufr", "ecrssd", "nspin")]
+RT_AWARDS = [name.replace("ecrssd", "ecrs") for name in AWARDS]
 
 
 class _Draw:
@@ -71,9 +57,7 @@ class _Draw:
         self.first = FIRST_DAYS[seed % len(FIRST_DAYS)]
         self.days = [self.first + timedelta(days=n) for n in range(DAYS)]
         self.holes = float(self.rng.choice([0.0, 0.02, 0.1]))
-        self.names = [
-            f"{wood}{n}" for n, wood in enumerate(["OAK", "ELM", "ASH", "FIR", "YEW", "BOX", "BAY", "FIG"][:BATTERIES])
-        ]
+        self.names = [f"{wood}{n}" for n, wood in enumerate(["OAK", "ELM", "ASH", "FIR", "YEW", "BOX", "BAY", "FIG"])]
         self.nodes = {name: f"N{n // 2}_RN" for n, name in enumerate(self.names)}
 
     def _maybe(self, value: float) -> float | None:
@@ -112,112 +96,64 @@ class _Draw:
         for day in self.days:
             for hour, flag in self._hours(day):
                 when = {"operating_day": day, "hour_ending": hour, "repeated_hour": flag}
+                quarters = [{**when, "interval": n} for n in (1, 2, 3, 4)]
                 for node in sorted(set(self.nodes.values())):
-                    made["da_prices"].append(
-                        {**when, "settlement_point": node, "price_usd_per_mwh": self._maybe(self.rng.normal(30, 40))}
-                    )
-                    made["rt_prices"] += [
-                        {
-                            **when,
-                            "interval": n,
-                            "settlement_point": node,
-                            "settlement_point_type": "RN",
-                            "price_usd_per_mwh": self._maybe(self.rng.normal(30, 80)),
-                        }
-                        for n in (1, 2, 3, 4)
-                    ]
+                    point = {"settlement_point": node}
+                    made["da_prices"].append({**when, **point, PRICE: self._maybe(self.rng.normal(30, 40))})
+                    point["settlement_point_type"] = "RN"
+                    made["rt_prices"] += [{**q, **point, PRICE: self._maybe(self.rng.normal(30, 80))} for q in quarters]
                 for product in PRODUCTS:
                     if product == "ecrs" and day < date(2023, 6, 10):
                         continue
-                    made["as_prices"].append(
-                        {**when, "product": product.upper(), "mcpc_usd_per_mw": self._maybe(self.rng.gamma(1, 8))}
-                    )
-                    if day >= RTC:
-                        made["rt_as_prices"] += [
-                            {
-                                **when,
-                                "interval": n,
-                                "product": product.upper(),
-                                "mcpc_usd_per_mw": self._maybe(self.rng.gamma(1, 8)),
-                            }
-                            for n in (1, 2, 3, 4)
-                        ]
+                    label = {"product": product.upper()}
+                    made["as_prices"].append({**when, **label, MCPC: self._maybe(self.rng.gamma(1, 8))})
+                    made["rt_as_prices"] += [
+                        {**q, **label, MCPC: self._maybe(self.rng.gamma(1, 8))} for q in quarters if day >= RTC
+                    ]
         return {dataset: self._kept(rows) for dataset, rows in made.items() if rows}
+
+    def _awards(self, names: list[str], most: float) -> Row:
+        """Nothing, or up to so many MW, of each product."""
+        return {name: self._maybe(self.rng.choice([0, 0, self.rng.uniform(0, most)])) for name in names}
 
     def fleet(self) -> Market:
         """What every battery was awarded and did."""
-        made: Market = {
-            name: []
-            for name in (
-                "dam_gen_resources",
-                "dam_load_resources",
-                "dam_esr_resources",
-                "sced_gen_resources",
-                "sced_load_resources",
-                "sced_esr_resources",
-            )
-        }
+        made: Market = defaultdict(list)
         for day in self.days:
             stamps = self._stamps(day)
             for name in self.names:
+                gen, load, esr = ({"resource_name": f"{name}_{side}1"} for side in ("BESS", "LD", "ESR"))
                 for hour in self._dam_hours(day):
-                    awards = {award: self._maybe(self.rng.choice([0, 0, self.rng.uniform(0, 5)])) for award in AWARDS}
                     when = {"operating_day": day, "hour_ending": hour}
-                    esr = day >= DAM_ESR
-                    mw = self._maybe(self.rng.choice([0, self.rng.uniform(-10 if esr else 0, 10)]))
-                    unit = {
-                        "resource_type": "ESR" if esr else "PWRSTR",
-                        "settlement_point": self.nodes[name],
-                        "hsl_mw": 10.0,
-                        "award_mw": mw,
-                    }
-                    if esr:
-                        made["dam_esr_resources"].append({**when, "resource_name": f"{name}_ESR1", **unit, **awards})
+                    single = day >= DAM_ESR
+                    mw = self._maybe(self.rng.choice([0, self.rng.uniform(-10 if single else 0, 10)]))
+                    unit = {"settlement_point": self.nodes[name], "hsl_mw": 10.0, "award_mw": mw}
+                    unit |= {"resource_type": "ESR" if single else "PWRSTR", **self._awards(AWARDS, 5)}
+                    if single:
+                        made["dam_esr_resources"].append({**when, **esr, **unit})
                         continue
-                    made["dam_gen_resources"].append({**when, "resource_name": f"{name}_BESS1", **unit, **awards})
-                    load = {award: self._maybe(self.rng.choice([0, self.rng.uniform(0, 3)])) for award in AWARDS}
-                    made["dam_load_resources"].append(
-                        {**when, "resource_name": f"{name}_LD1", "max_power_mw": 10.0, **load}
-                    )
+                    made["dam_gen_resources"].append({**when, **gen, **unit})
+                    of_load = {"max_power_mw": 10.0, **self._awards(AWARDS, 3)}
+                    made["dam_load_resources"].append({**when, **load, **of_load})
                 for stamp, flag in stamps:
                     when = {"sced_stamp": stamp, "repeated_hour": flag}
                     charging = self.rng.random() < 0.5
                     taken, given = (self.rng.uniform(2, 10), 0.0) if charging else (0.0, self.rng.uniform(2, 8))
                     if day >= RTC:
-                        held = {award: self._maybe(self.rng.choice([0, self.rng.uniform(0, 5)])) for award in RT_AWARDS}
-                        unit = {
-                            "resource_type": "ESR",
-                            "output_mw": self._maybe(given - taken),
-                            "hsl_mw": 10.0,
-                            "max_soc_mwh": 20.0,
-                        }
-                        made["sced_esr_resources"].append({**when, "resource_name": f"{name}_ESR1", **unit, **held})
+                        unit = {"resource_type": "ESR", "output_mw": self._maybe(given - taken), "hsl_mw": 10.0}
+                        unit |= {"max_soc_mwh": 20.0, **self._awards(RT_AWARDS, 5)}
+                        made["sced_esr_resources"].append({**when, **esr, **unit})
                         continue
-                    made["sced_gen_resources"].append(
-                        {
-                            **when,
-                            "resource_name": f"{name}_BESS1",
-                            "resource_type": "PWRSTR",
-                            "output_mw": self._maybe(given),
-                        }
-                    )
-                    made["sced_load_resources"].append(
-                        {
-                            **when,
-                            "resource_name": f"{name}_LD1",
-                            "max_power_mw": 10.0,
-                            "consumption_mw": self._maybe(taken),
-                        }
-                    )
-        return {dataset: self._kept(rows) for dataset, rows in made.items() if rows}
+                    unit = {"resource_type": "PWRSTR", "output_mw": self._maybe(given)}
+                    made["sced_gen_resources"].append({**when, **gen, **unit})
+                    of_load = {"max_power_mw": 10.0, "consumption_mw": self._maybe(taken)}
+                    made["sced_load_resources"].append({**when, **load, **of_load})
+        return {dataset: self._kept(rows) for dataset, rows in made.items()}
 
 
 def _table(settled: Settled, name: str) -> pd.DataFrame:
-    return (
-        pq.read_table(settled.results / name / f"{settled.year}.parquet")
-        .to_pandas()
-        .sort_values(TABLES[name], ignore_index=True)
-    )
+    rows = pq.read_table(settled.results / name / f"{settled.year}.parquet").to_pandas()
+    return rows.sort_values(TABLES[name], ignore_index=True)
 
 
 def _settle(folder: Path, year: int, market: Market) -> Settled:
@@ -237,27 +173,18 @@ def test_every_quarter_hour_and_product_hour_is_worth_what_the_second_settlement
     drawn: tuple[Settled, Market, Path],
 ) -> None:
     settled, _, folder = drawn
-    registry = pq.read_table(settled.results / "bess_registry" / f"{settled.year}.parquet").to_pandas()
-    batteries = registry[["battery", "gen_resource", "load_resource", "esr_resource"]].assign(
-        charging_known=registry["charging"] != "unknown", load_as_only=registry["pair_status"] == "name_only"
-    )
+    batteries = handed_in(_table(settled, "bess_registry"))
     assert len(batteries) == BATTERIES
     second = settle_again(RollupFiles(folder / "rollups"), settled.year, batteries)
-    ledger = _table(settled, "energy_revenue")
-    ledger["interval_start"] = ledger["interval_start"].dt.as_unit("s")
-    wrong = differences(
-        second.quarter_hours, ledger[ledger["unknown_reason"] != "not expected"], TABLES["energy_revenue"], ENERGY
-    )
-    assert not wrong, some(wrong)
+    ledger, hours = _table(settled, "energy_revenue"), _table(settled, "as_revenue")
     assert ledger["energy_usd"].notna().sum() > 1_000
-    hours = _table(settled, "as_revenue")
-    hours["interval_start"] = hours["interval_start"].dt.as_unit("s")
-    wrong = differences(second.hours, hours[hours["exists"]], TABLES["as_revenue"], AS)
-    assert not wrong, some(wrong)
-    days = _table(settled, "daily_revenue")
-    days["operating_day"] = pd.to_datetime(days["operating_day"]).dt.as_unit("s")
-    wrong = differences(second.daily, days, TABLES["daily_revenue"], [*DAILY, *TOTALS])
-    assert not wrong, some(wrong)
+    for expected, table, found, columns in (
+        (second.quarter_hours, "energy_revenue", ledger[ledger["expected"]], ENERGY),
+        (second.hours, "as_revenue", hours[hours["exists"]], AS),
+        (second.daily, "daily_revenue", _table(settled, "daily_revenue"), MONEY),
+    ):
+        wrong = differences(expected, found, TABLES[table], columns)
+        assert not wrong, some(wrong)
 
 
 def test_parts_add_up_to_days_and_days_to_the_year(drawn: tuple[Settled, Market, Path]) -> None:
@@ -269,27 +196,18 @@ def test_parts_add_up_to_days_and_days_to_the_year(drawn: tuple[Settled, Market,
     assert np.allclose(ledger["rt_usd"], rt, equal_nan=True)
     assert np.allclose(ledger["energy_usd"], ledger["da_usd"] + ledger["rt_usd"], equal_nan=True)
     by_day = ledger.assign(da_energy_usd=ledger["da_usd"].where(known), rt_energy_usd=ledger["rt_usd"].where(known))
-    sums = (
-        by_day.groupby(["battery", "operating_day"])[["da_energy_usd", "rt_energy_usd"]].sum(min_count=1).reset_index()
-    )
-    assert not differences(
-        sums[sums["operating_day"].isin(days["operating_day"])],
-        days,
-        ["battery", "operating_day"],
-        ["da_energy_usd", "rt_energy_usd"],
-    )
+    keys, legs = ["battery", "operating_day"], ["da_energy_usd", "rt_energy_usd"]
+    sums = by_day[by_day["operating_day"].isin(days["operating_day"])].groupby(keys)[legs].sum(min_count=1)
+    assert not differences(sums.reset_index(), days, keys, legs)
     for product in PRODUCTS:
-        mine = hours[hours["product"] == product].groupby(["battery", "operating_day"])["revenue_usd"].sum(min_count=1)
-        found = days.set_index(["battery", "operating_day"])[f"as_{product}_usd"]
+        mine = hours[hours["product"] == product].groupby(keys)["revenue_usd"].sum(min_count=1)
+        found = days.set_index(keys)[f"as_{product}_usd"]
         assert np.allclose(mine.loc[found.index], found, equal_nan=True)
     year = days.groupby("battery")[DAILY].sum(min_count=1).loc[board.index]
     assert np.allclose(year, board[DAILY].astype(float), rtol=1e-9, atol=1e-6, equal_nan=True)
     existing = [p for p in PRODUCTS if hours.loc[hours["product"] == p, "exists"].any()]
-    total = (
-        board["da_energy_usd"]
-        + board["rt_energy_usd"]
-        + board[[f"as_{p}_usd" for p in existing]].sum(axis=1, skipna=False)
-    )
+    parts = ["da_energy_usd", "rt_energy_usd", *(f"as_{product}_usd" for product in existing)]
+    total = board[parts].sum(axis=1, skipna=False)
     assert np.allclose(total, board["total_usd"].astype(float), equal_nan=True)
 
 
@@ -307,17 +225,12 @@ def _rewritten(settled: Settled, folder: Path, source: Path, seed: int, *, twice
 
 
 def _assert_same_money(settled: Settled, other: Settled, times: float = 1.0) -> None:
-    for name, columns in (
-        ("energy_revenue", ENERGY),
-        ("as_revenue", AS[1:]),
-        ("daily_revenue", [*DAILY, *TOTALS]),
-        ("leaderboard", [*DAILY, *TOTALS]),
-    ):
+    money = {"energy_revenue": ENERGY, "as_revenue": AS[1:], "daily_revenue": MONEY, "leaderboard": MONEY}
+    for name, columns in money.items():
         have, want = _table(other, name), _table(settled, name)
         assert have[TABLES[name]].equals(want[TABLES[name]])
-        assert np.allclose(
-            have[columns].astype(float), times * want[columns].astype(float), rtol=1e-9, atol=1e-7, equal_nan=True
-        ), name
+        have, want = have[columns].astype(float), times * want[columns].astype(float)
+        assert np.allclose(have, want, rtol=1e-9, atol=1e-7, equal_nan=True), name
 
 
 @pytest.mark.parametrize("twice", [False, True], ids=["shuffled", "some rows twice"])
@@ -331,13 +244,7 @@ def test_the_order_of_rows_their_row_groups_and_rows_written_twice_change_nothin
 def test_doubled_prices_double_every_dollar(drawn: tuple[Settled, Market, Path], tmp_path: Path) -> None:
     settled, market, _ = drawn
     doubled = {
-        dataset: [
-            {
-                name: 2 * value if value is not None and name.startswith(("price_", "mcpc_")) else value
-                for name, value in row.items()
-            }
-            for row in rows
-        ]
+        dataset: [row | {name: 2 * row[name] for name in (PRICE, MCPC) if row.get(name)} for row in rows]
         for dataset, rows in market.items()
     }
     _assert_same_money(settled, _settle(tmp_path, settled.year, doubled), times=2.0)

@@ -19,6 +19,7 @@ import pytest
 
 from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.fleet import make_fleet
+from bess_assets.simulator.layouts import TIME_COLUMNS, published_fields
 from bess_assets.simulator.market_model import MarketYear
 from bess_assets.simulator.publish import DISCLOSED, PRICES, Hazards, Rows, publish_year
 from bess_assets.simulator.report_files import write_reports
@@ -58,42 +59,13 @@ STEMS = {
     "RTMCPCNP6331": "RT_AS_prices",
 }
 
-_HEADINGS = {
-    "name": "Resource Name|Load Resource Name|Resource Code|Settlement Point|SettlementPoint|SettlementPointName|AncillaryType|ASType",
-    "kind": "Resource Type|SettlementPointType",
-    "qse": "QSE|QSE Name|QSE NAME",
-    "status": "Resource Status|Telemetered Resource Status|Status",
-    "node": "Settlement Point Name",
-    "hsl": "HSL|High Sustained Limit",
-    "lsl": "LSL|Low Sustained Limit",
-    "awarded": "Awarded Quantity",
-    "energy_price": "Energy Settlement Point Price",
-    **{f"mcpc_{part.lower()}": f"{part} MCPC" for part in ("RegUp", "RRS", "ECRS")},
-    "mcpc_regdn": "RegDown MCPC",
-    "mcpc_nspin": "NonSpin MCPC",
-    "regup": "RegUp Awarded|AS Awards REGUP",
-    "regdn": "RegDown Awarded|AS Awards REGDN",
-    "nspin": "NonSpin Awarded|AS Awards NSPIN",
-    "rrs": "RRS Awarded",
-    **{part: f"{part.upper()} Awarded|AS Awards {part.upper()}" for part in ("rrspfr", "rrsffr", "rrsufr")},
-    "ecrs": "AS Awards ECRS",
-    "ecrssd": "ECRSSD Awarded",
-    "ecrsmd": "ECRSMD Awarded",
-    "max_power": "Max Power Consumption for Load Resource|Max Power Consumption",
-    "low_power": "Low Power Consumption for Load Resource|Low Power Consumption",
-    "real_power": "Real Power Consumption",
-    "base_point": "Base Point",
-    "net_output": "Telemetered Net Output |Telemetered Net Output",
-    "soc": "State of Charge",
-    "min_soc": "Minimum SOC",
-    "max_soc": "Maximum SOC",
-    "planned_soc": "Hour Beginning Planned SOC",
-    "value": "Interval Value",
-    "award": "Energy Only Bid Award in MW",
-    "price": "Settlement Point Price|SettlementPointPrice|MCPC|PRICE1 REGUP",
-    "quantity": "QUANTITY MW1",
+COLUMNS = {
+    field.heading: field.column
+    for dataset in set(STEMS.values())
+    for field in published_fields(dataset)
+    if field.column and field.column not in TIME_COLUMNS
 }
-COLUMNS = {heading: column for column, headings in _HEADINGS.items() for heading in headings.split("|")}
+"""Canonical column of each heading; the headings themselves are held to the real ones below."""
 LABELS = ("Delivery Date", "DeliveryDate", "Hour Ending", "HourEnding", "DeliveryHour", "DeliveryInterval", "DSTFlag")
 LABELS += ("RepeatedHourFlag", "Repeated Hour Flag", "SCED Time Stamp", "Interval Time", "Interval Number")
 
@@ -176,17 +148,14 @@ def _csvs(folder: Path, path: Path) -> Iterator[Csv]:
 def _labels(dataset: str, seconds: int) -> tuple[str, ...]:
     """How ERCOT names a moment, worked out from the clock on the wall."""
     wall = datetime.fromtimestamp(seconds, CENTRAL)
-    day, flag = f"{wall:%m/%d/%Y}", "Y" if wall.fold else "N"
+    day, flag, quarter = f"{wall:%m/%d/%Y}", "Y" if wall.fold else "N", str(wall.minute // 15 + 1)
     counted = (seconds - midnight(wall.date())) // 3600 + 1
-    quarter = str(wall.minute // 15 + 1)
     if dataset.startswith("SCED") and dataset != "SCED_SMNE":
         return f"{wall:%m/%d/%Y %H:%M:%S}", flag
     if dataset == "SCED_SMNE":
         end = datetime.fromtimestamp(seconds + 899, CENTRAL)
         return f"{end:%m/%d/%Y %H:%M:%S}", str((seconds - midnight(wall.date())) // 900 + 1)
-    if dataset == "RT_prices":
-        return day, str(wall.hour + 1), quarter, flag
-    if dataset == "RT_AS_prices":
+    if dataset in ("RT_prices", "RT_AS_prices"):
         return day, str(wall.hour + 1), quarter, flag
     if dataset in PRICES:
         return day, f"{wall.hour + 1:02d}:00", flag
