@@ -40,15 +40,13 @@ class Comparison:
     """Both settlements side by side, for one operating year.
 
     Attributes:
-        batteries: how many were compared.
-        figures: how many figures were compared.
+        batteries, figures: how many were compared.
         reports: CSVs that were there to be read.
         copies: CSVs left out since another has the same content.
         others: CSVs of no dataset that is read.
         worst_usd: the largest difference of one figure.
         differing: figures that differ of the batteries to be shown, as `differences` has them.
         problems: what is wrong with a file, by the file; with any the comparison does not agree.
-        seconds: how long it took.
     """
 
     year: int
@@ -75,11 +73,6 @@ class Comparison:
 
 def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> Comparison:
     """Settle a refreshed year a second time, straight from ERCOT's reports, and compare its revenue with the results.
-
-    Args:
-        settings: where reports and results are.
-        year: the operating year.
-        tell: called with the progress.
 
     Raises:
         NotRefreshedError: there are no results of the year.
@@ -196,9 +189,6 @@ def differences(board: pd.DataFrame, again: pd.DataFrame) -> tuple[pd.DataFrame,
     order = ["battery_share", "battery", "difference_usd", "month", "place"]
     found = found.sort_values(order, ascending=[False, True, False, True, True], ignore_index=True)
     return found[[*COLUMNS, "year_usd"]], len(both), max(both["difference_usd"], default=0.0)
-
-
-# --- in words, as table rows and as JSON ------------------------------------------------------------------------------------
 
 
 WORST = (

@@ -20,15 +20,14 @@ from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import IO, Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from bess_assets.second_settlement.clock import CENTRAL
 from bess_assets.second_settlement.source import FLAG, Piece, plain
 
-CENTRAL = ZoneInfo("America/Chicago")
 BYTES_AT_ONCE = 30_000_000
 """Reports with the same headings are read together up to about this size: real-time prices come as a file a quarter-hour."""
 
@@ -43,14 +42,8 @@ _LARGEST_RATIO = 1_000
 _DEEPEST = 4
 _LONGEST_LINE = 2**16
 _UNREADABLE = (
-    OSError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    RuntimeError,
-    ValueError,
+    *(OSError, EOFError, RuntimeError, ValueError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
 )
 """Whatever reading a damaged file raises; NotImplementedError and pyarrow's errors are among them."""
 
@@ -63,16 +56,15 @@ class Report:
     """One CSV: a file, or one in ZIPs.
 
     Attributes:
+        label: name for messages.
         path: the file that it is or lies in.
         members: names within ZIPs, the outermost first; none for a bare CSV.
         published: when ERCOT published it, Central wall clock.
         certainty: where that is from: 2 a post time in a name, 1 a time in a ZIP, 0 the file's own time.
         dataset: folder of the dataset's rollups.
-        headings: as spelled.
-        first_row: cells below the headings.
-        size: bytes.
     """
 
+    label: str
     path: Path
     members: tuple[str, ...]
     published: datetime
@@ -82,17 +74,8 @@ class Report:
     first_row: tuple[str, ...]
     size: int
 
-    @property
-    def label(self) -> str:
-        """Name for messages."""
-        return _label(self.path, self.members)
-
     def content(self) -> bytes:
-        """All bytes.
-
-        Raises:
-            One of `_UNREADABLE`.
-        """
+        """All bytes; raises one of `_UNREADABLE`."""
         content = b"" if self.members else self.path.read_bytes()
         outer: Path | io.BytesIO = self.path
         for member in self.members:
@@ -193,7 +176,7 @@ class ReportFolder:
         for match in list(posted)[:1]:
             second = datetime.strptime(match[1] + match[2], "%Y%m%d%H%M%S")  # noqa: DTZ007  Central wall clock
             published = second.replace(microsecond=int(match[3]) * 1000), 2
-        yield Report(path, members, *published, dataset, headings, first_row, size)
+        yield Report(_label(path, members), path, members, *published, dataset, headings, first_row, size)
 
     def _once(self, found: list[Report]) -> list[Report]:
         """Oldest publication first; of equal contents the one whose time of publication is surest, then the latest."""
@@ -284,9 +267,6 @@ def _refuse_explosives(info: zipfile.ZipInfo, depth: int) -> None:
         raise zipfile.BadZipFile(f"ZIPs in ZIPs, more than {_DEEPEST} deep")
 
 
-# --- what is in a file ------------------------------------------------------------------------------------------------------
-
-
 _HOURLY = {"deliverydate", "hourending"}
 _BY_INTERVAL = {"deliverydate", "deliveryhour", "deliveryinterval"}
 _SIGNS: tuple[tuple[str | None, set[str]], ...] = (
@@ -311,10 +291,7 @@ _SIGNS: tuple[tuple[str | None, set[str]], ...] = (
 def dataset_of(headings: Sequence[str], first_row: Sequence[str], name: str) -> str | None:
     """Which dataset a CSV is of, by the folder of its rollups; None for all that is not read.
 
-    Args:
-        headings: as spelled.
-        first_row: the first row, where there is one: generators and storage resources have the same day-ahead headings, and differ by type.
-        name: the file's name, where there is no row.
+    Generators and storage resources have the same day-ahead headings: the type in the first row tells them apart, or without a row the file's name.
     """
     cells = dict(zip_longest(map(plain, headings), first_row[: len(headings)], fillvalue=""))
     dataset = next((folder for folder, signs in _SIGNS if signs <= cells.keys()), None)

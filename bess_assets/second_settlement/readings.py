@@ -54,11 +54,8 @@ AWARDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Day-ahead awards: headings of the parts, and of the single column (section 6)."""
 REAL_TIME_AWARDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "regup": (("asawardsregup",), ()),
-    "regdn": (("asawardsregdn",), ()),
+    **{product: ((), (f"asawards{product}",)) for product in ("regup", "regdn", "ecrs", "nspin")},
     "rrs": (("asawardsrrspfr", "asawardsrrsffr", "asawardsrrsufr"), ()),
-    "ecrs": (("asawardsecrs",), ()),
-    "nspin": (("asawardsnspin",), ()),
 }
 DATASET_AWARDS = {
     "DAM_Gen_Resources": AWARDS,
@@ -178,15 +175,7 @@ def _quarters_later(numbers: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def read(source: Source, scratch: duckdb.DuckDBPyConnection, folder: str, year: int, wanted: set[str]) -> Reading:
-    """Read one dataset of an operating year.
-
-    Args:
-        source: the published rows.
-        scratch: takes the rows wanted.
-        folder: the dataset, by the folder of its rollups.
-        year: the operating year.
-        wanted: names of the resources, settlement points or products that are kept.
-    """
+    """Read one dataset, by the folder of its rollups; rows of the resources, settlement points or products wanted are kept in the scratch database."""
     reader = _metered if folder == "SCED_SMNE" else _runs if folder.startswith("SCED") else _hourly
     return reader(source, Table(scratch, folder), folder, year, wanted)
 

@@ -81,7 +81,7 @@ def settle(
     intervals: bool = True,
     tell: Callable[[int, int], None] | None = None,
 ) -> Settlement:
-    """Settle one operating year, some batteries at a time, so that a year of real size fits in memory.
+    """Settle one operating year.
 
     Args:
         source: the published rows, read once.
@@ -132,28 +132,17 @@ def _long(grids: Mapping[str, Grid], inside: Grid) -> pd.DataFrame:
     return pd.DataFrame({**keys, **{name: grid.to_numpy().T[kept] for name, grid in grids.items()}})
 
 
-# --- reading ----------------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class _YearRead:
-    """Everything published that a year is settled from.
-
-    Attributes:
-        fleet: batteries seen in the year, by battery, with the days on which each is expected.
-        data_through: the day to which the year is known.
-        datasets: 60-day datasets by folder.
-        point_prices: $/MWh of DA_prices and RT_prices.
-        clearing_prices: $/MW of AS_prices and RT_AS_prices by time, a column a product.
-    """
+    """Everything published that a year is settled from; datasets and prices by folder."""
 
     year: int
-    fleet: pd.DataFrame
+    fleet: pd.DataFrame  # batteries seen in the year, with the days on which each is expected
     data_through: pd.Timestamp
     datasets: dict[str, Reading]
     user_nodes: Sequence[UserNode]
     point_prices: dict[str, Table]
-    clearing_prices: dict[str, pd.DataFrame]
+    clearing_prices: dict[str, pd.DataFrame]  # $/MW by time, a column a product
 
 
 @contextmanager
@@ -217,9 +206,6 @@ def _expect(
     return fleet.join(expected, how="inner"), data_through
 
 
-# --- some batteries ---------------------------------------------------------------------------------------------------------
-
-
 class _Rows:
     """Rows of some batteries in one dataset, under the name of each; None for a battery without one."""
 
@@ -253,9 +239,6 @@ def _settle(year: _YearRead, fleet: pd.DataFrame) -> tuple[dict[str, Grid], dict
     return energy, _services(year, hours, awards, rows["SCED_ESR_Resources"])
 
 
-# --- awards and nodes -------------------------------------------------------------------------------------------------------
-
-
 def _awards_in(side: _Rows, product: str, hours: pd.DatetimeIndex) -> Grid:
     """Awards of one side: 0 without a row in an hour that the dataset holds, unknown in one that it does not (section 4)."""
     rowless = side.grid("name", hours).isna() & hours.isin(side.reading.hours)[:, None]
@@ -281,9 +264,6 @@ def _nodes(hours: pd.DatetimeIndex, rows: Mapping[str, _Rows], user_nodes: Seque
         if battery in nodes:
             nodes.loc[(days >= first_day) & (days <= last_day), battery] = point
     return nodes
-
-
-# --- energy -----------------------------------------------------------------------------------------------------------------
 
 
 def _at_nodes(table: Table, nodes: Grid) -> Grid:
@@ -360,9 +340,6 @@ def _energy(
         "rt_da_offset_usd": rt_da_offset_usd,
         "energy_usd": da_usd + rt_usd,
     }
-
-
-# --- ancillary services -----------------------------------------------------------------------------------------------------
 
 
 def _services(
