@@ -1,24 +1,13 @@
 """The user's battery table (BESS_REGISTRY), read and checked: what a person knows better than the data. registry.py and awards.py apply it."""
 
 import csv
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 
 from bess_assets.errors import RegistryTableError
 
-COLUMNS = (
-    "battery",
-    "gen_resource",
-    "load_resource",
-    "esr_resource",
-    "settlement_point",
-    "capacity_mw",
-    "energy_mwh",
-    "valid_from",
-    "valid_to",
-    "note",
-)
 NO_LOAD = "none"
 
 
@@ -57,6 +46,9 @@ class UserRow:
         return (self.valid_from or date.min) <= last and (self.valid_to or date.max) >= first
 
 
+COLUMNS = tuple(field.name for field in fields(UserRow) if field.name != "line")
+
+
 def read_user_table(path: Path) -> list[UserRow]:
     """All rows of the table, checked.
 
@@ -84,56 +76,37 @@ def read_user_table(path: Path) -> list[UserRow]:
 
 
 def _row(path: Path, line: int, cells: dict[str, str | None]) -> UserRow:
+    def refusal(
+        problem: str, expected: str, column: str | None = None, remedy: str | None = None
+    ) -> RegistryTableError:
+        problem = f"Line {line} of the battery table{problem}."
+        return RegistryTableError(problem, file=path, column=column, expected=expected, remedy=remedy)
+
     # csv.DictReader keeps cells beyond the last heading under None
     if None in cells:
-        raise RegistryTableError(
-            f"Line {line} of the battery table has more cells than the heading.",
-            file=path,
-            expected=f"at most {len(cells) - 1} cells",
-            remedy="Put text that holds a comma into quotes.",
-        )
+        problem, expected = " has more cells than the heading", f"at most {len(cells) - 1} cells"
+        raise refusal(problem, expected, remedy="Put text that holds a comma into quotes.")
 
     def text(column: str) -> str | None:
         return (cells.get(column) or "").strip() or None
 
     def number(column: str) -> float | None:
         value = text(column)
-        if value is None:
-            return None
-        try:
-            result = float(value)
-        except ValueError:
-            result = -1.0
-        if not 0 < result < float("inf"):
-            raise RegistryTableError(
-                f"Line {line} of the battery table: {column} is {value!r}.",
-                file=path,
-                column=column,
-                expected="a number above zero, or empty",
-            )
-        return result
+        with suppress(ValueError):
+            if value is None or 0 < float(value) < float("inf"):
+                return None if value is None else float(value)
+        raise refusal(f": {column} is {value!r}", "a number above zero, or empty", column)
 
     def day(column: str) -> date | None:
         value = text(column)
         try:
             return date.fromisoformat(value) if value else None
         except ValueError:
-            raise RegistryTableError(
-                f"Line {line} of the battery table: {column} is {value!r}.",
-                file=path,
-                column=column,
-                expected="a date such as 2025-12-05, or empty",
-            ) from None
+            raise refusal(f": {column} is {value!r}", "a date such as 2025-12-05, or empty", column) from None
 
-    battery = text("battery")
+    battery, load = text("battery"), text("load_resource")
     if battery is None:
-        raise RegistryTableError(
-            f"Line {line} of the battery table has no battery.",
-            file=path,
-            column="battery",
-            expected="the battery's stable key",
-        )
-    load = text("load_resource")
+        raise refusal(" has no battery", "the battery's stable key", "battery")
     row = UserRow(
         line=line,
         battery=battery,
@@ -148,12 +121,7 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> UserRow:
         note=text("note"),
     )
     if row.valid_from and row.valid_to and row.valid_to < row.valid_from:
-        raise RegistryTableError(
-            f"Line {line} of the battery table ends before it begins.",
-            file=path,
-            column="valid_to",
-            expected="a day from valid_from on",
-        )
+        raise refusal(" ends before it begins", "a day from valid_from on", "valid_to")
     return row
 
 
@@ -162,19 +130,13 @@ def _check_overlaps(path: Path, rows: list[UserRow]) -> None:
         for other in rows[:n]:
             if not row.overlaps(other.valid_from or date.min, other.valid_to or date.max):
                 continue
-            shared = next(
-                (
-                    (column, value)
-                    for column in ("battery", "gen_resource", "load_resource", "esr_resource")
-                    if (value := getattr(row, column)) and value == getattr(other, column) and value != NO_LOAD
-                ),
-                None,
-            )
-            if shared:
-                raise RegistryTableError(
-                    f"Lines {other.line} and {row.line} of the battery table both speak of {shared[0]} {shared[1]!r} on the same days.",
-                    file=path,
-                    column=shared[0],
-                    expected="rows of one battery or resource that do not overlap",
-                    remedy="Set valid_from and valid_to, or join the rows.",
-                )
+            for column in ("battery", "gen_resource", "load_resource", "esr_resource"):
+                value = getattr(row, column)
+                if value and value == getattr(other, column) and value != NO_LOAD:
+                    raise RegistryTableError(
+                        f"Lines {other.line} and {row.line} of the battery table both speak of {column} {value!r} on the same days.",
+                        file=path,
+                        column=column,
+                        expected="rows of one battery or resource that do not overlap",
+                        remedy="Set valid_from and valid_to, or join the rows.",
+                    )

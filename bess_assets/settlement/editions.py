@@ -156,7 +156,6 @@ def _editions(rows: Iterable[Row]) -> list[Edition]:
 
 def _changes(before: Edition, after: Edition, feeds: Mapping[str, frozenset[str]]) -> Iterator[dict[str, Any]]:
     """A row of `what_changed` for each battery that moved, by name."""
-    causes = _changed_inputs(before.inputs, after.inputs)
     for battery in sorted({*before.rows, *after.rows}):
         old, new = before.rows.get(battery), after.rows.get(battery)
         if old and new:
@@ -172,7 +171,7 @@ def _changes(before: Edition, after: Edition, feeds: Mapping[str, frozenset[str]
             if name != "rank":
                 row[f"{name}_change"] = None if was is None or is_now is None else is_now - was
         row["moved"] = ", ".join(moved)
-        row["because"] = _because(columns, causes, feeds, before.package_version, after.package_version)
+        row["because"] = _because(columns, feeds, before, after)
         yield row
 
 
@@ -202,25 +201,16 @@ def _changed_inputs(before: Mapping[str, str], after: Mapping[str, str]) -> dict
     return words
 
 
-def _because(
-    columns: Sequence[str],
-    causes: Mapping[str, str],
-    feeds: Mapping[str, frozenset[str]],
-    version_before: str,
-    version_after: str,
-) -> str:
+def _because(columns: Sequence[str], feeds: Mapping[str, frozenset[str]], before: Edition, after: Edition) -> str:
+    causes = _changed_inputs(before.inputs, after.inputs)
     first = [name for name in columns if name not in _FOLLOWING] or columns
     fed_by = frozenset[str]().union(*(feeds[name] for name in first))
-    parts = [words for name, words in causes.items() if _dataset(name) in fed_by]
+    parts = [words for name, words in causes.items() if name.removeprefix(LATER).split("/")[0] in fed_by]
     if not parts and causes:
         parts = [f"no input that feeds these columns; of the others: {'; '.join(causes.values())}"]
-    if version_before != version_after:
-        parts.append(f"bess-assets {version_before} -> {version_after}")
+    if before.package_version != after.package_version:
+        parts.append(f"bess-assets {before.package_version} -> {after.package_version}")
     return "; ".join(parts) or "neither an input nor the version of bess-assets has changed"
-
-
-def _dataset(input_name: str) -> str:
-    return input_name.removeprefix(LATER).split("/")[0]
 
 
 def _verdict(before: Edition, after: Edition, rows: Sequence[Row], editions: int) -> Verdict:
@@ -234,12 +224,10 @@ def _verdict(before: Edition, after: Edition, rows: Sequence[Row], editions: int
     most = [f"{row['battery']} ({_amount(row, amounts[row['battery']])})" for row in largest[:_NAMED]]
     if len(rows) > _NAMED:
         most.append(f"{len(rows) - _NAMED} more")
-    reasons = Counter(row["because"] for row in rows)
-    because = "; because: " + "; or: ".join(reason for reason, _ in reasons.most_common(_NAMED))
-    moved = f"{len(rows)} batter{'y' if len(rows) == 1 else 'ies'} moved, {dollars:,.2f} $ in all"
-    return Verdict(
-        passed=before.label != "final", detail=f"{pair}: {moved}: {', '.join(most)}{because}", numbers=numbers
-    )
+    reasons = Counter(row["because"] for row in rows).most_common(_NAMED)
+    moved = f"{len(rows)} batter{'y' if len(rows) == 1 else 'ies'} moved, {dollars:,.2f} $ in all: {', '.join(most)}"
+    because = "; or: ".join(reason for reason, _ in reasons)
+    return Verdict(before.label != "final", f"{pair}: {moved}; because: {because}", numbers)
 
 
 def _dollars(row: Row) -> float | None:

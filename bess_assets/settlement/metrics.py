@@ -117,8 +117,10 @@ def board(sums: Iterable[Row], registry: Mapping[str, Row], period: Period) -> l
     """
     rows = [_row(of_battery, registry[of_battery["battery"]], period) for of_battery in sums]
     rank(rows)
-    _note_outliers(rows, period)
+    average = fleet_usd_per_kw(rows, period.days) or 0.0
     for row in rows:
+        if average > 0 and (times := times_fleet(row, period.days, average)) > OUTLIER_TIMES_FLEET:
+            row["notes"].append(outlier_note(times))
         row["notes"] = "; ".join(row["notes"]) or None
         row["excluded_reason"] = row["excluded_reason"] or None
     return rows
@@ -214,8 +216,11 @@ def usd_per_kw(
     """$/kW-year and $/kW-month, scaled from active days to the period; not scaled for coverage."""
     if total is None or not capacity or active_days < period.least_active_days:
         return None, None
-    scaled = total / (1_000 * capacity) * period.days / active_days
-    return scaled * (12 / period.months), scaled / period.months
+    return _per_year_and_month(total / (1_000 * capacity) * period.days / active_days, period)
+
+
+def _per_year_and_month(of_period: float, period: Period) -> tuple[float, float]:
+    return of_period * (12 / period.months), of_period / period.months
 
 
 def cycles_per_day(discharge: float | None, energy: float | None, known: int) -> float | None:
@@ -285,16 +290,6 @@ def _notes(row: Row, sums: Row, registry: Row) -> Iterator[str]:
         yield f"{sums['unpriced_quarter_hours']} quarter-hours unpriced"
 
 
-def _note_outliers(rows: Sequence[dict[str, Any]], period: Period) -> None:
-    average = fleet_usd_per_kw(rows, period.days)
-    if average is None or average <= 0:
-        return
-    for row in rows:
-        times = times_fleet(row, period.days, average)
-        if times > OUTLIER_TIMES_FLEET:
-            row["notes"].append(outlier_note(times))
-
-
 def times_fleet(row: Row, days: int, average: float) -> float:
     """$/kW of a battery, scaled from its active days to the period, as a multiple of the fleet's average; 0 where it has none."""
     own = _ratio(row["total_usd"], row["capacity_mw"])
@@ -362,7 +357,7 @@ def _sum(rows: Sequence[Row], column: str) -> float | None:
 def fleet_usd_per_kw_year_and_month(rows: Sequence[Row], period: Period) -> tuple[float | None, float | None]:
     """Fleet average of a period, $/kW-year and $/kW-month."""
     average = fleet_usd_per_kw(rows, period.days)
-    return (None, None) if average is None else (average * (12 / period.months), average / period.months)
+    return (None, None) if average is None else _per_year_and_month(average, period)
 
 
 def fleet_usd_per_kw(rows: Sequence[Row], days: int) -> float | None:

@@ -4,9 +4,11 @@ sides.py measures the evidence; registry.py applies the rules, and the user's ta
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import product
+from typing import Literal, NamedTuple
 
 SIZE_TOLERANCE = 0.20
 """Two sizes agree if they differ by at most this share of the first."""
@@ -29,8 +31,7 @@ Rule = Literal["same_name", "same_number", "named_after", "same_prefix"]
 _RULE_ORDER: dict[Rule, int] = {"same_name": 0, "same_number": 1, "named_after": 1, "same_prefix": 2}
 
 
-@dataclass(frozen=True)
-class NameParts:
+class NameParts(NamedTuple):
     """A resource name taken apart: `BATCAVE_BES1` is prefix BATCAVE, technology BES, number 1."""
 
     prefix: str
@@ -41,9 +42,7 @@ class NameParts:
 def name_parts(name: str) -> NameParts:
     """Parts of a resource name; technology and number are empty where the name has no known suffix."""
     match = _SUFFIX.search(name)
-    if not match or match.start() == 0:
-        return NameParts(name, "", "")
-    return NameParts(name[: match.start()], match[1], match[2])
+    return NameParts(name[: match.start()], match[1], match[2]) if match and match.start() else NameParts(name, "", "")
 
 
 def battery_key(name: str) -> str:
@@ -55,9 +54,7 @@ def battery_key(name: str) -> str:
 def unique_keys(names: Iterable[str]) -> dict[str, str]:
     """Key of each name; names that would share a key take their whole name."""
     keys = {name: battery_key(name) for name in names}
-    counts: dict[str, int] = {}
-    for key in keys.values():
-        counts[key] = counts.get(key, 0) + 1
+    counts = Counter(keys.values())
     return {name: key if counts[key] == 1 else name for name, key in keys.items()}
 
 
@@ -242,9 +239,7 @@ class Unit:
 
 def bridge_words(combo: Unit, esr: Unit) -> list[str]:
     """What names, nodes and sizes say of a combo and an ESR resource being one battery, for and against it."""
-    same_key = battery_key(combo.name) == battery_key(esr.name)
-    same_prefix = name_parts(combo.name).prefix == name_parts(esr.name).prefix
-    node, size = _same_node(combo, esr), _same_size(combo, esr)
+    same_key, same_prefix, node, size = _likeness(combo, esr)
     said = (
         (SAME_KEY, same_key),
         ("same prefix", same_prefix and not same_key),
@@ -256,14 +251,15 @@ def bridge_words(combo: Unit, esr: Unit) -> list[str]:
     return [word for word, holds in said if holds]
 
 
-def _same_node(combo: Unit, esr: Unit) -> bool | None:
-    return bool(combo.nodes & esr.nodes) if combo.nodes and esr.nodes else None
-
-
-def _same_size(combo: Unit, esr: Unit) -> bool | None:
-    if not combo.capacity_mw or not esr.capacity_mw:
-        return None
-    return abs(esr.capacity_mw - combo.capacity_mw) <= SIZE_TOLERANCE * combo.capacity_mw
+def _likeness(combo: Unit, esr: Unit) -> tuple[bool, bool, bool | None, bool | None]:
+    """Whether two resources have one key, one prefix, a node in common and one size; None where either node or size is unknown."""
+    node = size = None
+    if combo.nodes and esr.nodes:
+        node = bool(combo.nodes & esr.nodes)
+    if combo.capacity_mw and esr.capacity_mw:
+        size = abs(esr.capacity_mw - combo.capacity_mw) <= SIZE_TOLERANCE * combo.capacity_mw
+    same_prefix = name_parts(combo.name).prefix == name_parts(esr.name).prefix
+    return battery_key(combo.name) == battery_key(esr.name), same_prefix, node, size
 
 
 def bridge_names(combos: Sequence[Unit], esrs: Sequence[Unit]) -> dict[str, tuple[str, str]]:
@@ -273,17 +269,14 @@ def bridge_names(combos: Sequence[Unit], esrs: Sequence[Unit]) -> dict[str, tupl
     """
     ranks: dict[tuple[str, str], tuple[int, ...]] = {}
     texts: dict[tuple[str, str], str] = {}
-    for combo in combos:
-        for esr in esrs:
-            same_key = battery_key(combo.name) == battery_key(esr.name)
-            same_prefix = name_parts(combo.name).prefix == name_parts(esr.name).prefix
-            node, size = _same_node(combo, esr), _same_size(combo, esr)
-            if same_key and not (node is False and size is False):
-                rank = 0
-            elif node and size:
-                rank = 1 if same_prefix else 2
-            else:
-                continue
-            ranks[combo.name, esr.name] = (rank, -sum(t is True for t in (node, size)))
-            texts[combo.name, esr.name] = ", ".join(bridge_words(combo, esr))
+    for combo, esr in product(combos, esrs):
+        same_key, same_prefix, node, size = _likeness(combo, esr)
+        if same_key and not (node is False and size is False):
+            rank = 0
+        elif node and size:
+            rank = 1 if same_prefix else 2
+        else:
+            continue
+        ranks[combo.name, esr.name] = (rank, -sum(t is True for t in (node, size)))
+        texts[combo.name, esr.name] = ", ".join(bridge_words(combo, esr))
     return {a: (b, texts[a, b]) for a, b in mutual_best(ranks).items()}

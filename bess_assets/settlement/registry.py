@@ -333,8 +333,10 @@ def _row(
     capacity, capacity_source = _capacity(sides, b)
     energy, energy_source = _energy(sides, b)
     for row in b.user:
-        capacity, capacity_source = (row.capacity_mw, "user") if row.capacity_mw else (capacity, capacity_source)
-        energy, energy_source = (row.energy_mwh, "user") if row.energy_mwh else (energy, energy_source)
+        if row.capacity_mw:
+            capacity, capacity_source = row.capacity_mw, "user"
+        if row.energy_mwh:
+            energy, energy_source = row.energy_mwh, "user"
     duration, duration_source = ASSUMED_DURATION_HOURS, "assumed"
     if energy and capacity:
         duration = energy / capacity
@@ -383,7 +385,7 @@ def _notes(year: OperatingYear, sides: Sides, zeros: Mapping[str, list[str]], b:
         notes.append("no accepted load resource: AS of a load side is not counted")
     if b.esr is not None:
         # of two sizes that differ, one has another unit or is another resource's
-        day_ahead, telemetered = sized(sides.storage.hsl[b.esr]), sized(sides.storage_hsl[b.esr])
+        day_ahead, telemetered = sized(sides.storage.hsl[b.esr]), sized(sides.storage.sced_size(b.esr))
         if day_ahead and telemetered and abs(telemetered - day_ahead) > SIZE_TOLERANCE * day_ahead:
             size = f"{day_ahead:g} MW in dam_esr_resources and {telemetered:g} MW in sced_esr_resources"
             notes.append(f"its size is {size}")
@@ -423,10 +425,7 @@ def _qse(sides: Sides, b: Battery) -> str | None:
     """QSE of the last day-ahead row that says one, else of the last SCED row; the storage resource's rows first."""
     later_first = _members(sides, b)[::-1]
     day_ahead = (side.qse[n] for side, n in later_first if side.qse)
-    telemetered = (
-        sides.sced_qse("sced_esr_resources" if side is sides.storage else "sced_gen_resources", n)
-        for side, n in later_first
-    )
+    telemetered = (side.sced_qse[n] for side, n in later_first)
     return next((qse for source in (day_ahead, telemetered) for qse in source if qse), None)
 
 
@@ -435,22 +434,18 @@ def _capacity(sides: Sides, b: Battery) -> tuple[float | None, str | None]:
     members = _members(sides, b)
     if size := sized(np.fmax.reduce([side.hsl[n] for side, n in members])):
         return size, "dam"
-    telemetered = [
-        sides.storage_hsl[n] if side is sides.storage else sides.sced_size("sced_gen_resources", n)
-        for side, n in members
-    ]
-    if size := sized(np.fmax.reduce(telemetered)):
+    if size := sized(np.fmax.reduce([side.sced_size(n) for side, n in members])):
         return size, "sced"
     if size := _planned(sides, b, "hsl_mw"):
         return size, "cop"
     if b.load is not None:
-        size = sized(sides.load.hsl[b.load]) or sized(sides.sced_size("sced_load_resources", b.load))
+        size = sized(sides.load.hsl[b.load]) or sized(sides.load.sced_size(b.load))
     return (size, "load") if size else (None, None)
 
 
 def _energy(sides: Sides, b: Battery) -> tuple[float | None, str | None]:
     """Energy in MWh and its source: Maximum SOC of SCED, else of the plans."""
-    size = sized(sides.storage_soc[b.esr]) if b.esr is not None else None
+    size = sized(sides.storage.sced[0]["max_soc_mwh"][b.esr]) if b.esr is not None else None
     if size:
         return size, "sced"
     size = _planned(sides, b, "max_soc_mwh")

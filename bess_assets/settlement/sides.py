@@ -6,6 +6,7 @@ A *side* is one class of resources: generation (type PWRSTR), load, or storage (
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,8 @@ class Side:
     """One class of resources.
 
     Attributes:
+        inputs: where the datasets are.
+        kind: gen, load or esr, as in the names of the datasets.
         names: resource names, ascending.
         hsl: size of each hour by the day-ahead files, MW; shape (resources, hours).
         nodes: settlement points of each resource; empty for load resources, whose files name none.
@@ -84,6 +87,8 @@ class Side:
         logs: days held, by dataset.
     """
 
+    inputs: Inputs
+    kind: Literal["gen", "load", "esr"]
     names: list[str]
     hsl: FloatArray
     nodes: list[Nodes]
@@ -111,6 +116,29 @@ class Side:
         """Name, nodes and size of a resource, as bridging compares them."""
         return Unit(self.names[n], frozenset(self.nodes[n].distinct()), sized(self.hsl[n]))
 
+    @cached_property
+    def sced(self) -> tuple[dict[str, FloatArray], DayLog]:
+        """Hourly maxima by SCED of the size, MW, and of Maximum SOC, MWh, where the rows have it; shape (resources, hours); and the days held."""
+        columns = {"gen": ["hsl_mw"], "load": ["max_power_mw"], "esr": ["hsl_mw", "max_soc_mwh"]}[self.kind]
+        return hourly_maxima(self.inputs, f"sced_{self.kind}_resources", self.names, columns)
+
+    def sced_size(self, n: int) -> FloatArray:
+        """Hourly size of a resource by SCED, MW."""
+        hourly: FloatArray = self.sced[0]["max_power_mw" if self.kind == "load" else "hsl_mw"][n]
+        return hourly
+
+    @cached_property
+    def sced_qse(self) -> list[str]:
+        """QSE of each resource in its last SCED row of the year that says one, empty where no row does."""
+        dataset = f"sced_{self.kind}_resources"
+        if not _has_column(self.inputs, dataset, "qse"):
+            return [""] * len(self.names)
+        qses = _LatestTexts(len(self.names))
+        codes, texts = Codes(self.names), {"qse": qses.codes}
+        for rows in YearRows(self.inputs, dataset, "resource_name", codes, numbers=[], texts=texts, step_seconds=1):
+            qses.put(rows.series, rows.step, rows.texts["qse"])
+        return qses.texts
+
 
 class Sides:
     """The three sides of a year.
@@ -120,8 +148,6 @@ class Sides:
         load: load resources whose names suggest a battery.
         storage: resources of RTC+B.
         suggested: load resources that names suggest, by generation resource.
-        storage_hsl: hourly size of storage by SCED, MW; shape (storage resources, hours).
-        storage_soc: hourly Maximum SOC of storage by SCED, MWh; of the same shape.
     """
 
     def __init__(self, inputs: Inputs, user: Sequence[UserRow], findings: Findings) -> None:
@@ -140,21 +166,15 @@ class Sides:
         loads = {load for some in self.suggested.values() for load in some}
         if combo:
             loads |= {row.load_resource for row in user if row.load_resource and row.load_resource != NO_LOAD}
-        self.generation = self._day_ahead("dam_gen_resources", gens, "hsl_mw", exists=combo)
-        self.load = self._day_ahead("dam_load_resources", loads, "max_power_mw", exists=combo)
-        self.storage = self._day_ahead("dam_esr_resources", esrs, "hsl_mw", exists=esr)
-        self.storage_hsl = self.storage_soc = np.empty((0, inputs.year.hours))
+        self.generation = self._day_ahead("gen", gens, exists=combo)
+        self.load = self._day_ahead("load", loads, exists=combo)
+        self.storage = self._day_ahead("esr", esrs, exists=esr)
         if combo:
             self._common = _CommonRuns(inputs, self.generation, self.load)
             _, meter = read_metering(inputs, self.generation.names)
             self.generation.logs.append(meter.log)
         if esr:
-            names, columns = self.storage.names, ["hsl_mw", "max_soc_mwh"]
-            maxima, log = hourly_maxima(inputs, "sced_esr_resources", names, columns)
-            self.storage_hsl, self.storage_soc = (maxima[column] for column in columns)
-            self.storage.logs.append(log)
-        self._sced_sizes: dict[str, FloatArray] = {}
-        self._sced_qses: dict[str, list[str]] = {}
+            self.storage.logs.append(self.storage.sced[1])
 
     def evidence(self, gen: int, load: int) -> Evidence:
         """What the data say of a generation and a load resource being one battery."""
@@ -168,21 +188,6 @@ class Sides:
             energy_mwh=None,
         )
 
-    def sced_size(self, dataset: str, n: int) -> FloatArray:
-        """Hourly size of a resource by SCED, MW: read where the day-ahead files have none, and once for the whole side."""
-        if dataset not in self._sced_sizes:
-            column = "max_power_mw" if dataset == "sced_load_resources" else "hsl_mw"
-            maxima, _ = hourly_maxima(self._inputs, dataset, self._of(dataset).names, [column])
-            self._sced_sizes[dataset] = maxima[column]
-        hourly: FloatArray = self._sced_sizes[dataset][n]
-        return hourly
-
-    def sced_qse(self, dataset: str, n: int) -> str:
-        """QSE of a resource's last SCED row that says one, else empty."""
-        if dataset not in self._sced_qses:
-            self._sced_qses[dataset] = latest_qses(self._inputs, dataset, self._of(dataset).names)
-        return self._sced_qses[dataset][n]
-
     @cached_property
     def plans(self) -> dict[str, dict[str, FloatArray]]:
         """Hourly `hsl_mw` and `max_soc_mwh` of each resource by the current operating plans; the largest where an hour has several rows."""
@@ -195,39 +200,51 @@ class Sides:
         reader.report(self._findings)
         return {column: dict(zip(names, grid, strict=True)) for column, grid in grids.items()}
 
-    def _of(self, dataset: str) -> Side:
-        return {"gen": self.generation, "load": self.load, "esr": self.storage}[dataset.split("_")[1]]
-
     def _names(self, datasets: Iterable[str], resource_type: str | None = None) -> set[str]:
         found = [distinct_names(self._inputs, dataset, self._findings, resource_type) for dataset in datasets]
         return set().union(*found)
 
-    def _day_ahead(self, dataset: str, found: set[str], size: str, *, exists: bool) -> Side:
+    def _day_ahead(self, kind: Literal["gen", "load", "esr"], found: set[str], *, exists: bool) -> Side:
         """Size, node, QSE and days of resources, from one day-ahead dataset."""
-        year, names = self._inputs.year, sorted(found)
+        inputs, year, names = self._inputs, self._inputs.year, sorted(found)
         if not exists:
-            return Side([], np.empty((0, year.hours)), [], [], [])
+            return Side(inputs, kind, [], np.empty((0, year.hours)), [], [], [])
+        dataset, size = DATASETS[f"dam_{kind}_resources"], "max_power_mw" if kind == "load" else "hsl_mw"
         scatter = Scatter(len(names), year.hours, [size])
-        has_node = "settlement_point" in DATASETS[dataset].columns
-        points, qses = Codes(), Codes()
+        has_node = "settlement_point" in dataset.columns
+        points, qses = Codes(), _LatestTexts(len(names))
         nodes = np.full((len(names), year.hours), -1, dtype=np.int32)
-        latest, qse = (np.full(len(names), -1, dtype=np.int64) for _ in range(2))
-        texts = {"settlement_point": points, "qse": qses} if has_node else {}
-        reader = YearRows(self._inputs, dataset, "resource_name", Codes(names), numbers=[size], texts=texts)
+        texts = {"settlement_point": points, "qse": qses.codes} if has_node else {}
+        reader = YearRows(inputs, dataset.name, "resource_name", Codes(names), numbers=[size], texts=texts)
         for rows in reader:
             scatter.put(rows.series, rows.step, rows.numbers)
             if has_node:
                 nodes[rows.series, rows.step] = rows.texts["settlement_point"]
-                _keep_latest(latest, qse, rows.series, rows.step, rows.texts["qse"])
-        reader.report(self._findings, first_day=max(day_number(DATASETS[dataset].first_day) - year.first_day, 0))
-        scatter.report(self._findings, dataset)
+                qses.put(rows.series, rows.step, rows.texts["qse"])
+        reader.report(self._findings, first_day=max(day_number(dataset.first_day) - year.first_day, 0))
+        scatter.report(self._findings, dataset.name)
         by_resource = [Nodes(row, points.texts) for row in nodes] if has_node else []
-        return Side(names, scatter.grids[size], by_resource, _texts(qse, qses), [reader.log])
+        return Side(inputs, kind, names, scatter.grids[size], by_resource, qses.texts, [reader.log])
 
 
-def _texts(codes: IntArray, known: Codes) -> list[str]:
-    """Texts of codes, empty where unknown."""
-    return [known.texts[code] if code >= 0 else "" for code in codes]
+class _LatestTexts:
+    """The text of each series' latest row that has one; of rows at one time the last."""
+
+    def __init__(self, series: int) -> None:
+        self.codes = Codes()
+        self._time, self._code = (np.full(series, -1, dtype=np.int64) for _ in range(2))
+
+    def put(self, series: IntArray, time: IntArray, codes: IntArray) -> None:
+        order = np.argsort(time, kind="stable")
+        order = order[(codes[order] >= 0) & (time[order] >= self._time[series[order]])]
+        self._code[series[order]] = codes[order]
+        self._time[series[order]] = time[order]
+
+    @property
+    def texts(self) -> list[str]:
+        """By series, empty where no row has one."""
+        known = [*self.codes.texts, ""]
+        return [known[code] for code in self._code]
 
 
 def _has_column(inputs: Inputs, dataset: str, column: str) -> bool:
@@ -276,25 +293,6 @@ def _refuse_other_types(rows: Rows, dataset: str) -> None:
             expected=f"energy storage resources alone, of the type {ESR_TYPE}: the rows of {DATASETS[dataset].report}",
             remedy="Put the file into the folder of its own dataset, and the right one here.",
         )
-
-
-def latest_qses(inputs: Inputs, dataset: str, names: Sequence[str]) -> list[str]:
-    """QSE of each resource in its last SCED row of the year that says one, empty where no row does."""
-    latest, qse = (np.full(len(names), -1, dtype=np.int64) for _ in range(2))
-    if not _has_column(inputs, dataset, "qse"):
-        return [""] * len(names)
-    qses, codes = Codes(), Codes(names)
-    for rows in YearRows(inputs, dataset, "resource_name", codes, numbers=[], texts={"qse": qses}, step_seconds=1):
-        _keep_latest(latest, qse, rows.series, rows.step, rows.texts["qse"])
-    return _texts(qse, qses)
-
-
-def _keep_latest(latest: IntArray, kept: IntArray, series: IntArray, time: IntArray, said: IntArray) -> None:
-    """Keep for each series what its latest row says; of rows at one time the last one, and never a blank (-1)."""
-    order = np.argsort(time, kind="stable")
-    order = order[(said[order] >= 0) & (time[order] >= latest[series[order]])]
-    kept[series[order]] = said[order]
-    latest[series[order]] = time[order]
 
 
 class _CommonRuns:
