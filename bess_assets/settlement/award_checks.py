@@ -1,6 +1,7 @@
 """Day-ahead awards held against the limits, clearing prices and settlement prices that their own rows state; no figure is made of these columns."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,7 +40,7 @@ COMPARED = (*_LIMITS, _PRICE, *_MCPC)
 """Columns of day-ahead rows that are only compared."""
 
 
-def _worst(counts: dict[str, int]) -> str:
+def _worst(counts: Mapping[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return some([f"{name} {count:,}" for name, count in ordered])
 
@@ -69,10 +70,9 @@ class StatedPrices:
             self._mcpc.put(rows.series, rows.step, {name: rows.numbers[name] for name in _MCPC})
 
     @property
-    def mcpc(self) -> dict[str, FloatArray] | None:
-        """Clearing prices, $/MW, by product, likewise; None where no file states any."""
-        grids = self._mcpc.grids if self._mcpc else None
-        return {product: grids[name] for product, name in zip(PRODUCTS, _MCPC, strict=True)} if grids else None
+    def mcpc(self) -> list[FloatArray] | None:
+        """Clearing prices, $/MW, in the order of the products, likewise; None where no file states any."""
+        return [*self._mcpc.grids.values()] if self._mcpc else None
 
 
 def outside_limits(award: FloatArray, lsl: FloatArray, hsl: FloatArray) -> BoolArray:
@@ -181,7 +181,7 @@ class AwardChecks:
         """Start with no row compared."""
         self._energy = _Excesses()
         self._capacity = _Excesses()
-        self._mcpc: list[tuple[slice, dict[str, FloatArray]]] = []
+        self._mcpc: list[tuple[slice, list[FloatArray]]] = []
 
     def add(self, names: Sequence[str], awards: dict[str, FloatArray], stated: StatedPrices, part: slice) -> None:
         """Compare the rows of one dataset.
@@ -199,9 +199,8 @@ class AwardChecks:
         self._energy.add(names, _some(energy), known, outside_limits(energy, lsl, hsl))
         awarded = np.any([_some(own[f"{product}_award_mw"]) for product in PRODUCTS], axis=0)
         self._capacity.add(names, awarded, known, awarded & ~_fits(own, lsl, hsl))
-        mcpc = stated.mcpc
-        if mcpc is not None:
-            self._mcpc.append((part, {product: grid[:, part] for product, grid in mcpc.items()}))
+        if stated.mcpc is not None:
+            self._mcpc.append((part, stated.mcpc))
 
     def verdicts(self, inputs: Inputs) -> dict[str, Verdict]:
         """The verdicts, by name of the check."""
@@ -219,20 +218,15 @@ class AwardChecks:
             published = day_ahead_mcpc(inputs, Findings())
         except InputError as error:
             return Verdict(passed=False, detail=f"the published prices cannot be read: {error.problem}")
-        compared = 0
-        largest = 0.0
-        differing: dict[str, int] = {}
+        compared, largest, differing = 0, 0.0, Counter[str]()
         for part, stated in self._mcpc:
-            for product, grid in stated.items():
-                gap = np.abs(grid - published[PRODUCTS.index(product), part])
-                any_known = ~np.isnan(gap).all(axis=0)
-                compared += int(any_known.sum())
-                worst = np.nanmax(gap[:, any_known], axis=0) if any_known.any() else np.zeros(0)
-                differs = int((worst > PRICE_TOLERANCE_USD + _ROUNDING).sum())
-                largest = max(largest, float(worst.max(initial=0.0)))
-                if differs:
-                    differing[product] = differing.get(product, 0) + differs
-        return price_verdict("product hours", compared, differing, largest)
+            for product, grid, prices in zip(PRODUCTS, stated, published, strict=True):
+                # of the resources that state a price for an hour the one furthest off
+                gap = np.fmax.reduce(np.abs(grid[:, part] - prices[part]), axis=0, initial=np.nan)
+                count, wrong, most = _differences(gap)
+                compared, largest = compared + count, max(largest, most)
+                differing[product] += wrong
+        return price_verdict("product hours", compared, +differing, largest)
 
 
 def _some(award: FloatArray) -> BoolArray:
@@ -240,7 +234,7 @@ def _some(award: FloatArray) -> BoolArray:
     return np.asarray((award != 0) & ~np.isnan(award))
 
 
-def price_verdict(what: str, compared: int, differing: dict[str, int], largest: float) -> Verdict:
+def price_verdict(what: str, compared: int, differing: Mapping[str, int], largest: float) -> Verdict:
     """The verdict on two statements of the same prices.
 
     Args:
@@ -262,6 +256,9 @@ def price_verdict(what: str, compared: int, differing: dict[str, int], largest: 
 
 def differs(stated: FloatArray, published: FloatArray) -> tuple[int, int, float]:
     """Number of pairs of known prices, number that differ by more than a cent, and the largest difference, $."""
-    gap = np.abs(stated - published)
+    return _differences(np.abs(stated - published))
+
+
+def _differences(gap: FloatArray) -> tuple[int, int, float]:
     gap = gap[~np.isnan(gap)]
     return len(gap), int((gap > PRICE_TOLERANCE_USD + _ROUNDING).sum()), float(gap.max(initial=0.0))

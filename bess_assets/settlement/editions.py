@@ -6,14 +6,12 @@ An *edition* is a board that differed from the one before when it was made; its 
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
-from bess_assets.ercot.step import Inputs, StepResult, Verdict
+from bess_assets.ercot.step import Columns, Inputs, StepResult, Verdict, step
 
 FINAL_CHECK = "no_battery_moved_once_the_year_was_final"
 """Name of the check whose verdict `what_changed` gives."""
@@ -103,13 +101,11 @@ def _former_columns(row: Row, columns: Sequence[str]) -> str | None:
 # --- what changed -------------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Edition:
+class _Edition(NamedTuple):
     """One edition of a year's board.
 
     Attributes:
         number: 1 is the first.
-        made_at: when its board was made, UTC.
         package_version: of the package that made it.
         inputs: digest of each input by name.
         label: final or preliminary; None if that was not kept.
@@ -117,44 +113,36 @@ class Edition:
     """
 
     number: int
-    made_at: datetime
     package_version: str
     inputs: Mapping[str, str]
     label: str | None
     rows: Mapping[str, Row]
 
 
-def what_changed(inputs: Inputs) -> StepResult:
+@step
+def what_changed(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     """The batteries that moved between the last two editions, with the inputs that moved them; none with one edition."""
-    editions = _editions(inputs.tables["leaderboard_history"].read().to_pylist())
-    if len(editions) < 2:
-        detail = f"{len(editions)} edition: there is no earlier one to compare it with"
-        numbers = {"batteries_moved": 0, "dollars_moved": 0.0, "editions": len(editions)}
-        return StepResult(iter(()), verdicts={FINAL_CHECK: Verdict(passed=True, detail=detail, numbers=numbers)})
-    before, after = editions[-2:]
+    history = inputs.tables["leaderboard_history"].read().to_pylist()
+    numbers = sorted({row["edition_number"] for row in history})
+    if len(numbers) < 2:
+        detail = f"{len(numbers)} edition: there is no earlier one to compare it with"
+        figures = {"batteries_moved": 0, "dollars_moved": 0.0, "editions": len(numbers)}
+        result.verdicts[FINAL_CHECK] = Verdict(passed=True, detail=detail, numbers=figures)
+        return
+    before, after = (_edition([row for row in history if row["edition_number"] == n]) for n in numbers[-2:])
     rows = list(_changes(before, after, inputs.feeds))
-    chunks = [{name: [row[name] for row in rows] for name in rows[0]}] if rows else []
-    return StepResult(iter(chunks), verdicts={FINAL_CHECK: _verdict(before, after, rows, len(editions))})
+    result.verdicts[FINAL_CHECK] = _verdict(before, after, rows, len(numbers))
+    if rows:
+        yield {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def _editions(rows: Iterable[Row]) -> list[Edition]:
-    of_number: dict[int, list[Row]] = {}
-    for row in rows:
-        of_number.setdefault(row["edition_number"], []).append(row)
-    return [
-        Edition(
-            number=number,
-            made_at=board[0]["made_at"],
-            package_version=board[0]["package_version"],
-            inputs=json.loads(board[0]["inputs"]),
-            label=board[0].get("edition"),
-            rows={row["battery"]: row for row in board},
-        )
-        for number, board in sorted(of_number.items())
-    ]
+def _edition(board: Sequence[Row]) -> _Edition:
+    first = board[0]
+    inputs, rows = json.loads(first["inputs"]), {row["battery"]: row for row in board}
+    return _Edition(first["edition_number"], first["package_version"], inputs, first.get("edition"), rows)
 
 
-def _changes(before: Edition, after: Edition, feeds: Mapping[str, frozenset[str]]) -> Iterator[dict[str, Any]]:
+def _changes(before: _Edition, after: _Edition, feeds: Mapping[str, frozenset[str]]) -> Iterator[dict[str, Any]]:
     """A row of `what_changed` for each battery that moved, by name."""
     for battery in sorted({*before.rows, *after.rows}):
         old, new = before.rows.get(battery), after.rows.get(battery)
@@ -201,7 +189,7 @@ def _changed_inputs(before: Mapping[str, str], after: Mapping[str, str]) -> dict
     return words
 
 
-def _because(columns: Sequence[str], feeds: Mapping[str, frozenset[str]], before: Edition, after: Edition) -> str:
+def _because(columns: Sequence[str], feeds: Mapping[str, frozenset[str]], before: _Edition, after: _Edition) -> str:
     causes = _changed_inputs(before.inputs, after.inputs)
     first = [name for name in columns if name not in _FOLLOWING] or columns
     fed_by = frozenset[str]().union(*(feeds[name] for name in first))
@@ -213,7 +201,7 @@ def _because(columns: Sequence[str], feeds: Mapping[str, frozenset[str]], before
     return "; ".join(parts) or "neither an input nor the version of bess-assets has changed"
 
 
-def _verdict(before: Edition, after: Edition, rows: Sequence[Row], editions: int) -> Verdict:
+def _verdict(before: _Edition, after: _Edition, rows: Sequence[Row], editions: int) -> Verdict:
     amounts = {row["battery"]: _dollars(row) for row in rows}
     dollars = math.fsum(abs(amount) for amount in amounts.values() if amount is not None)
     numbers = {"batteries_moved": len(rows), "dollars_moved": dollars, "editions": editions}

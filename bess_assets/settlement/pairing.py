@@ -91,12 +91,12 @@ class Evidence:
     @property
     def passed(self) -> int:
         """Tests passed."""
-        return sum(t is True for t in (self.size, self.apart, self.ratio))
+        return [self.size, self.apart, self.ratio].count(True)
 
     @property
     def failed(self) -> int:
         """Tests failed."""
-        return sum(t is False for t in (self.size, self.apart, self.ratio))
+        return [self.size, self.apart, self.ratio].count(False)
 
 
 def weigh(

@@ -4,7 +4,6 @@ A run is one solution of SCED. Its values hold until the next run of the dataset
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -20,6 +19,7 @@ from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows, report_dataset
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.settlement.grid import Scatter
+from bess_assets.threads import in_order
 
 LONGEST_HOLD_SECONDS = 900
 """A telemetered value holds until the next run, at most this long."""
@@ -270,18 +270,13 @@ class RunReader:
         count = min(max(threads, -(-total * threads // self._inputs.block_bytes)), last_day - first_day)
         edges = 4 * self._year.day_first_hour[np.linspace(first_day, last_day, count + 1).astype(np.int64)]
 
-        def read(first: int, last: int) -> Counted:
-            window, counted = self._window(first, last)
+        def read(stretch: tuple[int, int]) -> Counted:
+            window, counted = self._window(*stretch)
             work(window)
             return counted
 
-        with ThreadPoolExecutor(threads, thread_name_prefix="window") as pool:
-            done = [pool.submit(read, int(first), int(last)) for first, last in pairwise(edges)]
-            try:
-                for future in done:
-                    self.counted.add(future.result())
-            finally:
-                pool.shutdown(cancel_futures=True)
+        for counted in in_order(threads, read, pairwise(edges.tolist())):
+            self.counted.add(counted)
 
     def _window(self, first: int, last: int) -> tuple[Window, Counted]:
         """A window, and what was odd about its rows."""
@@ -326,12 +321,8 @@ class RunReader:
             values = {name: value[~early] for name, value in values.items()}
         scatter.put(run - low, series, values)
 
-    def means(self, window: Window, values: FloatArray, first: int | None = None, last: int | None = None) -> Means:
-        """Means of held values over the quarter-hours first..last-1 of a window, or all of it.
-
-        The repeated hour is unobserved where nothing tells its two halves apart.
-        """
-        first, last = window.first if first is None else first, window.last if last is None else last
+    def means(self, window: Window, values: FloatArray, first: int, last: int) -> Means:
+        """Means of held values over the quarter-hours first..last-1 of a window; unobserved in the repeated hour where nothing tells its halves apart."""
         means = hold(window.pieces, values, first, last)
         if self.flagless:
             twice = self._year.repeated_quarter_hours

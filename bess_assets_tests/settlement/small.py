@@ -4,7 +4,7 @@ Belongs here: literal rows, settling them, reading a result as rows.
 Does not: judging anything (the tests), spellings and types (scenario.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -31,28 +31,34 @@ RT_AWARDS = {f"{part}_award_mw": 0.0 for part in ("regup", "regdn", "rrspfr", "r
 Market = dict[str, list[Row]]
 
 
-def dam(day: date, name: str = GEN, hours: Sequence[int] = HOURS, **values: Any) -> list[Row]:
-    """A day of day-ahead rows of a battery before RTC+B; values may be one an hour."""
-    row = {"resource_type": "PWRSTR", "settlement_point": NODE, "hsl_mw": 10.0, "award_mw": 0.0, **NO_AWARDS, **values}
+def _day_ahead(day: date, name: str, hours: Sequence[int], row: Row) -> list[Row]:
+    """Rows of some hours; values may be one an hour."""
     return [
         hourly(day, hour, name, **{k: v[hour] if isinstance(v, Mapping) else v for k, v in row.items()})
         for hour in hours
     ]
+
+
+def dam(day: date, name: str = GEN, hours: Sequence[int] = HOURS, **values: Any) -> list[Row]:
+    """A day of day-ahead rows of a battery before RTC+B; values may be one an hour."""
+    row = {"resource_type": "PWRSTR", "settlement_point": NODE, "hsl_mw": 10.0, "award_mw": 0.0, **NO_AWARDS}
+    return _day_ahead(day, name, hours, row | values)
 
 
 def dam_load(day: date, name: str = LOAD, hours: Sequence[int] = HOURS, **values: Any) -> list[Row]:
     """A day of day-ahead rows of a load resource."""
-    row = {"max_power_mw": 10.0, **NO_AWARDS, **values}
-    return [
-        hourly(day, hour, name, **{k: v[hour] if isinstance(v, Mapping) else v for k, v in row.items()})
-        for hour in hours
-    ]
+    return _day_ahead(day, name, hours, {"max_power_mw": 10.0, **NO_AWARDS, **values})
 
 
 def dam_esr(day: date, name: str = ESR, hours: Sequence[int] = HOURS, **values: Any) -> list[Row]:
     """A day of day-ahead rows of a storage resource."""
-    row = {"resource_type": "ESR", "settlement_point": NODE, "hsl_mw": 10.0, "award_mw": 0.0, **ESR_AWARDS, **values}
-    return [hourly(day, hour, name, **row) for hour in hours]
+    row = {"resource_type": "ESR", "settlement_point": NODE, "hsl_mw": 10.0, "award_mw": 0.0, **ESR_AWARDS}
+    return _day_ahead(day, name, hours, row | values)
+
+
+def metered(end: datetime, number: int, mwh: float, name: str = GEN) -> Row:
+    """A row of settlement metering."""
+    return {"interval_end": end, "interval_number": number, "resource_name": name, "energy_mwh": mwh}
 
 
 def telemetry(day: date, output_mw: float, name: str = GEN, **values: Any) -> list[Row]:
@@ -71,61 +77,40 @@ def esr_telemetry(day: date, output_mw: float, name: str = ESR, **values: Any) -
     return runs_of_day(day, 15, name, **row)
 
 
+def _quarters(day: date, hours: Sequence[int] = HOURS) -> list[Row]:
+    """Labels of quarter-hours of an ordinary day, as price files have them."""
+    return [label | {"interval": interval} for label in _hours(day, hours) for interval in (1, 2, 3, 4)]
+
+
+def _hours(day: date, hours: Sequence[int] = HOURS) -> list[Row]:
+    return [{"operating_day": day, "hour_ending": hour, "repeated_hour": "N"} for hour in hours]
+
+
 def prices(day: date, da: float | Mapping[int, float], rt: float, point: str = NODE) -> Market:
     """Both prices of a point on an ordinary day."""
+    hourly_usd = da if isinstance(da, Mapping) else dict.fromkeys(HOURS, da)
+    of_point = {"settlement_point": point, "settlement_point_type": "RN", "price_usd_per_mwh": rt}
     return {
         "da_prices": [
-            {
-                "operating_day": day,
-                "hour_ending": hour,
-                "repeated_hour": "N",
-                "settlement_point": point,
-                "price_usd_per_mwh": da[hour] if isinstance(da, Mapping) else da,
-            }
-            for hour in HOURS
+            label | {"settlement_point": point, "price_usd_per_mwh": hourly_usd[label["hour_ending"]]}
+            for label in _hours(day)
         ],
-        "rt_prices": [
-            {
-                "operating_day": day,
-                "hour_ending": hour,
-                "interval": interval,
-                "repeated_hour": "N",
-                "settlement_point": point,
-                "settlement_point_type": "RN",
-                "price_usd_per_mwh": rt,
-            }
-            for hour in HOURS
-            for interval in (1, 2, 3, 4)
-        ],
+        "rt_prices": [label | of_point for label in _quarters(day)],
     }
+
+
+def _of_products(labels: list[Row], mcpc: Mapping[str, float]) -> list[Row]:
+    return [label | {"product": product, "mcpc_usd_per_mw": usd} for label in labels for product, usd in mcpc.items()]
 
 
 def clearing(day: date, **mcpc: float) -> Market:
     """Day-ahead clearing prices of an ordinary day, by the labels of the price files."""
-    rows = [
-        {"operating_day": day, "hour_ending": hour, "repeated_hour": "N", "product": product, "mcpc_usd_per_mw": price}
-        for hour in HOURS
-        for product, price in mcpc.items()
-    ]
-    return {"as_prices": rows}
+    return {"as_prices": _of_products(_hours(day), mcpc)}
 
 
 def rt_clearing(day: date, hours: Sequence[int] = HOURS, **mcpc: float) -> Market:
     """Real-time clearing prices of an ordinary day."""
-    rows = [
-        {
-            "operating_day": day,
-            "hour_ending": hour,
-            "interval": interval,
-            "repeated_hour": "N",
-            "product": product,
-            "mcpc_usd_per_mw": price,
-        }
-        for hour in hours
-        for interval in (1, 2, 3, 4)
-        for product, price in mcpc.items()
-    ]
-    return {"rt_as_prices": rows}
+    return {"rt_as_prices": _of_products(_quarters(day, hours), mcpc)}
 
 
 def together(*markets: Mapping[str, Sequence[Row]]) -> Market:
@@ -135,6 +120,21 @@ def together(*markets: Mapping[str, Sequence[Row]]) -> Market:
         for dataset, rows in market.items():
             joined.setdefault(dataset, []).extend(rows)
     return joined
+
+
+def without(market: Market, dataset: str, unwanted: Callable[[Row], bool]) -> Market:
+    """A market without some rows of a dataset."""
+    return {**market, dataset: [row for row in market[dataset] if not unwanted(row)]}
+
+
+def renamed(market: Market, name: str, node: str | None = None) -> Market:
+    """A market whose storage resource has another name, and another node if one is given."""
+    changed = {**market}
+    for dataset in ("dam_esr_resources", "sced_esr_resources"):
+        changed[dataset] = [row | {"resource_name": name} for row in market[dataset]]
+    if node:
+        changed["dam_esr_resources"] = [row | {"settlement_point": node} for row in changed["dam_esr_resources"]]
+    return changed
 
 
 def days(first: date, count: int) -> list[date]:

@@ -4,16 +4,13 @@ Belongs here: the formulas and the AS ledger on markets of a few days.
 Does not: how awards are read (test_awards.py), sums over days (test_daily.py).
 """
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bess_assets.ercot.calendar import OperatingYear, day_number
-from bess_assets.ercot.products import PRODUCTS
 from bess_assets.settlement.ancillary import as_da_usd, as_rt_usd
-from bess_assets.settlement.prices import product_first_hours
 from bess_assets_tests.settlement.small import (
     AFTER,
     BEFORE,
@@ -27,19 +24,10 @@ from bess_assets_tests.settlement.small import (
     seam_market,
     settle,
     together,
+    without,
 )
 
 NO_ECRS = {"REGUP": 5.0, "REGDN": 3.0, "RRS": 7.0, "NSPIN": 2.0}
-
-
-@pytest.fixture(scope="module")
-def may(tmp_path_factory: pytest.TempPathFactory) -> Settled:
-    return settle(tmp_path_factory.mktemp("may"), 2022, may_market(), until="as_revenue")
-
-
-@pytest.fixture(scope="module")
-def seam(tmp_path_factory: pytest.TempPathFactory) -> Settled:
-    return settle(tmp_path_factory.mktemp("seam"), 2025, seam_market(), until="as_revenue")
 
 
 def _hours(settled: Settled, day: date, product: str = "regup") -> list[dict]:
@@ -91,17 +79,11 @@ def test_after_the_seam_the_awards_held_settle_against_the_esrs_own(seam: Settle
 
 
 def test_one_unknown_quarter_hour_makes_the_hour_unknown(tmp_path: Path) -> None:
-    market = seam_market()
-    market["rt_as_prices"] = [
-        row
-        for row in market["rt_as_prices"]
-        if (row["operating_day"], row["hour_ending"], row["interval"], row["product"]) != (AFTER, 3, 2, "REGUP")
-    ]
-    market["sced_esr_resources"] = [
-        row
-        for row in market["sced_esr_resources"]
-        if not (row["sced_stamp"].date() == AFTER and row["sced_stamp"].hour == 7 and row["sced_stamp"].minute >= 30)
-    ]
+    unpriced = {"operating_day": AFTER, "hour_ending": 3, "interval": 2, "product": "REGUP"}
+    market = without(seam_market(), "rt_as_prices", lambda row: unpriced.items() <= row.items())
+    seven = datetime(AFTER.year, AFTER.month, AFTER.day, 7)
+    half = (seven + timedelta(minutes=30), seven + timedelta(minutes=45))
+    market = without(market, "sced_esr_resources", lambda row: row["sced_stamp"] in half)
     settled = settle(tmp_path, 2025, market, until="as_revenue")
     unknown = [n for n, row in enumerate(_hours(settled, AFTER)) if row["revenue_usd"] is None]
     assert unknown == [2, 7]
@@ -172,23 +154,6 @@ def test_ecrs_exists_from_its_day_on_and_a_missing_column_or_price_is_unknown_th
         assert {row["exists"] for row in _hours(settled, first, "ecrs")} == {True}
         assert {row["revenue_usd"] for row in _hours(settled, first, "ecrs")} == {revenue}, name
         assert {row["revenue_usd"] for row in _hours(settled, eve, "ecrs")} == {None}
-
-
-def test_ecrs_exists_from_its_first_price_where_that_is_earlier() -> None:
-    year = OperatingYear(2023)
-    mcpc = np.full((len(PRODUCTS), year.hours), np.nan)
-    ecrs_day = year.hour_of_day_number(day_number(date(2023, 6, 10)))
-    assert product_first_hours(year, mcpc)["ecrs"] == ecrs_day
-    mcpc[PRODUCTS.index("ecrs"), ecrs_day + 5 :] = 1.0
-    assert product_first_hours(year, mcpc)["ecrs"] == ecrs_day
-    mcpc[PRODUCTS.index("ecrs"), ecrs_day - 24 :] = 1.0
-    assert product_first_hours(year, mcpc) == {"regup": 0, "regdn": 0, "rrs": 0, "ecrs": ecrs_day - 24, "nspin": 0}
-
-
-@pytest.mark.parametrize(("year", "exists_from"), [(2022, 8760), (2024, 0), (2026, 0)])
-def test_ecrs_exists_in_no_hour_of_a_year_before_and_in_all_of_a_year_after(year: int, exists_from: int) -> None:
-    calendar = OperatingYear(year)
-    assert product_first_hours(calendar, np.full((5, calendar.hours), np.nan))["ecrs"] == exists_from
 
 
 def test_an_implausible_clearing_price_is_used_and_marked_where_there_is_an_award(tmp_path: Path) -> None:

@@ -50,6 +50,16 @@ def _awards(root, *batteries, year=2024, **more):
     return take(result), result.findings.items
 
 
+def _gen(root, *rows, file_year=2024):
+    """A file of day-ahead rows of generation resources."""
+    return write_rollup(root, "dam_gen_resources", file_year, rows)
+
+
+def _load(root, *rows, file_year=2024):
+    """A file of day-ahead rows of load resources."""
+    return write_rollup(root, "dam_load_resources", file_year, rows)
+
+
 def _first(root, column, *batteries, hours=1):
     """A column of the only battery, first hours of 2024."""
     return _awards(root, *batteries)[0][KEY][column][:hours].tolist()
@@ -72,26 +82,11 @@ def _equal(values, expected):
 
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
 def test_awards_of_both_sides_are_the_same_in_every_era(tmp_path, era):
-    gen = hourly(
-        DAY,
-        24,
-        award_mw=10.0,
-        regup_award_mw=1.0,
-        regdn_award_mw=2.0,
-        rrspfr_award_mw=3.0,
-        ecrssd_award_mw=4.0,
-        nspin_award_mw=5.0,
-    )
-    load = hourly(
-        DAY,
-        24,
-        LOAD,
-        regup_award_mw=6.0,
-        regdn_award_mw=7.0,
-        rrsffr_award_mw=8.0,
-        ecrsmd_award_mw=9.0,
-        nspin_award_mw=11.0,
-    )
+    def row(names, mw, name):
+        return hourly(DAY, 24, name, **dict(zip((f"{p}_award_mw" for p in names.split()), mw, strict=True)))
+
+    gen = {**row("regup regdn rrspfr ecrssd nspin", (1.0, 2.0, 3.0, 4.0, 5.0), GEN), "award_mw": 10.0}
+    load = row("regup regdn rrsffr ecrsmd nspin", (6.0, 7.0, 8.0, 9.0, 11.0), LOAD)
     write_rollup(tmp_path, "dam_gen_resources", 2024, [{**gen, "settlement_point": NODE}], era)
     write_rollup(tmp_path, "dam_load_resources", 2024, [load], era)
     own = _awards(tmp_path)[0][KEY]
@@ -104,7 +99,7 @@ def test_awards_of_both_sides_are_the_same_in_every_era(tmp_path, era):
 
 
 def test_an_absent_column_is_unknown_and_a_blank_in_one_that_is_there_is_no_award(tmp_path):
-    write_rollup(tmp_path, "dam_gen_resources", 2024, _amid(hourly(DAY, 1, award_mw=None, regup_award_mw=None)))
+    _gen(tmp_path, *_amid(hourly(DAY, 1, award_mw=None, regup_award_mw=None)))
     own = _awards(tmp_path, ALONE)[0][KEY]
     assert own["award_mw"][0] == 0.0
     assert own["regup_gen_award_mw"][0] == 0.0
@@ -157,41 +152,37 @@ def test_two_spellings_of_a_heading_are_joined_row_by_row(tmp_path):
 
 
 def test_columns_are_absent_file_by_file(tmp_path):
-    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(DAY, 1, award_mw=1.0)])
-    write_rollup(tmp_path, "dam_gen_resources", 2025, _amid(hourly(DAY, 2, award_mw=1.0, regup_award_mw=None)))
+    _gen(tmp_path, hourly(DAY, 1, award_mw=1.0))
+    _gen(tmp_path, *_amid(hourly(DAY, 2, award_mw=1.0, regup_award_mw=None)), file_year=2025)
     assert _equal(_first(tmp_path, "regup_gen_award_mw", ALONE, hours=2), [NAN, 0.0])
 
 
 def test_no_row_is_no_award_only_in_an_hour_that_the_dataset_holds(tmp_path):
     rows = [hourly(DAY, 1, award_mw=5.0), hourly(DAY, 2, WIND, award_mw=80.0)]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    _gen(tmp_path, *rows)
     assert _equal(_first(tmp_path, "award_mw", ALONE, hours=3), [5.0, 0.0, NAN])
 
 
 def test_each_side_knows_only_the_hours_of_its_own_dataset(tmp_path):
-    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(DAY, h, WIND, regup_award_mw=1.0) for h in (1, 2)])
-    write_rollup(
-        tmp_path, "dam_load_resources", 2024, [hourly(DAY, h, "OTHER_LD1", regup_award_mw=1.0) for h in (2, 3)]
-    )
+    _gen(tmp_path, *(hourly(DAY, h, WIND, regup_award_mw=1.0) for h in (1, 2)))
+    _load(tmp_path, *(hourly(DAY, h, "OTHER_LD1", regup_award_mw=1.0) for h in (2, 3)))
     assert _equal(_first(tmp_path, "regup_gen_award_mw", hours=4), [0.0, 0.0, NAN, NAN])
     assert _equal(_first(tmp_path, "regup_load_award_mw", hours=4), [NAN, 0.0, 0.0, NAN])
 
 
 def test_a_row_without_a_resource_name_makes_no_hour_known(tmp_path):
-    write_rollup(
-        tmp_path, "dam_gen_resources", 2024, [hourly(DAY, 1, award_mw=5.0), hourly(DAY, 2, None, award_mw=5.0)]
-    )
+    _gen(tmp_path, hourly(DAY, 1, award_mw=5.0), hourly(DAY, 2, None, award_mw=5.0))
     assert _equal(_first(tmp_path, "award_mw", ALONE, hours=2), [5.0, NAN])
 
 
 def test_a_battery_without_a_load_resource_has_no_award_there_and_not_an_unknown_one(tmp_path):
-    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(DAY, 1, award_mw=5.0)])
+    _gen(tmp_path, hourly(DAY, 1, award_mw=5.0))
     own = _awards(tmp_path, ALONE)[0][KEY]
     assert all((own[f"{p}_load_award_mw"] == 0.0).all() for p in PRODUCTS)
 
 
 def test_a_missing_dataset_leaves_its_awards_unknown_and_is_reported(tmp_path):
-    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(DAY, 1, regup_award_mw=5.0)])
+    _gen(tmp_path, hourly(DAY, 1, regup_award_mw=5.0))
     own, findings = _awards(tmp_path)
     assert own[KEY]["regup_gen_award_mw"][0] == 5.0
     assert np.isnan(own[KEY]["regup_load_award_mw"]).all()
@@ -199,16 +190,14 @@ def test_a_missing_dataset_leaves_its_awards_unknown_and_is_reported(tmp_path):
 
 
 def test_a_zero_filled_award_column_is_reported(tmp_path):
-    write_rollup(
-        tmp_path, "dam_gen_resources", 2024, [hourly(DAY, h, award_mw=1.0, nspin_award_mw=0.0) for h in (1, 2)]
-    )
+    _gen(tmp_path, *(hourly(DAY, h, award_mw=1.0, nspin_award_mw=0.0) for h in (1, 2)))
     (finding,) = found(_awards(tmp_path, ALONE)[1], "zero_filled", "dam_gen_resources")
     assert finding.detail == "2024.parquet: nspin_award_mw"
 
 
 def test_the_two_hours_that_autumn_repeats_keep_their_own_awards(tmp_path):
     rows = [hourly(AUTUMN, h, award_mw=float(n)) for n, h in enumerate([1, 2, 2, *range(3, 25)])]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    _gen(tmp_path, *rows)
     first = hour_of(datetime(2024, 11, 3))
     own, findings = _awards(tmp_path, ALONE)
     assert own[KEY]["award_mw"][first : first + 25].tolist() == list(range(25))
@@ -216,15 +205,9 @@ def test_the_two_hours_that_autumn_repeats_keep_their_own_awards(tmp_path):
 
 
 def test_duplicates_are_dropped_and_counted_and_the_later_publication_wins(tmp_path):
-    write_rollup(
-        tmp_path, "dam_gen_resources", 2024, [hourly(DAY, h, award_mw=5.0, settlement_point=NODE) for h in (1, 2)]
-    )
-    write_rollup(
-        tmp_path,
-        "dam_gen_resources",
-        2025,
-        [hourly(DAY, 1, award_mw=5.0, settlement_point=NODE), hourly(DAY, 2, award_mw=6.0, settlement_point="NEW_RN")],
-    )
+    first, second = (hourly(DAY, h, award_mw=5.0, settlement_point=NODE) for h in (1, 2))
+    _gen(tmp_path, first, second)
+    _gen(tmp_path, first, {**second, "award_mw": 6.0, "settlement_point": "NEW_RN"}, file_year=2025)
     own, findings = _awards(tmp_path, ALONE)
     assert own[KEY]["award_mw"][:2].tolist() == [5.0, 6.0]
     assert own[KEY]["settlement_point"][:3] == [NODE, "NEW_RN", "NEW_RN"]
@@ -261,15 +244,15 @@ def test_text_in_an_award_stops_the_year_and_shows_the_text(tmp_path):
 def test_rrs_is_its_parts_or_else_the_old_single_column(tmp_path, parts, single, award):
     pfr, ffr, ufr = parts
     row = hourly(DAY, 1, rrspfr_award_mw=pfr, rrsffr_award_mw=ffr, rrsufr_award_mw=ufr, rrs_award_mw=single)
-    write_rollup(tmp_path, "dam_gen_resources", 2024, _amid(row))
-    write_rollup(tmp_path, "dam_load_resources", 2024, _amid({**row, "resource_name": LOAD}))
+    _gen(tmp_path, *_amid(row))
+    _load(tmp_path, *_amid({**row, "resource_name": LOAD}))
     assert _first(tmp_path, "rrs_gen_award_mw") == [award]
     assert _first(tmp_path, "rrs_load_award_mw") == [award]
 
 
 @pytest.mark.parametrize("present", ["rrs_award_mw", "rrspfr_award_mw", "rrsufr_award_mw"])
 def test_a_blank_in_any_rrs_column_that_is_there_is_no_award(tmp_path, present):
-    write_rollup(tmp_path, "dam_gen_resources", 2024, _amid(hourly(DAY, 1, **{present: None})))
+    _gen(tmp_path, *_amid(hourly(DAY, 1, **{present: None})))
     assert _first(tmp_path, "rrs_gen_award_mw", ALONE) == [0.0]
 
 
@@ -288,9 +271,9 @@ def test_a_blank_in_any_rrs_column_that_is_there_is_no_award(tmp_path, present):
 def test_ecrs_is_the_sd_award_and_on_a_load_sd_and_md(tmp_path, columns, gen, load):
     # the generation file knows no ECRSMD
     own = {name: value for name, value in columns.items() if name != "ecrsmd_award_mw"}
-    write_rollup(tmp_path, "dam_gen_resources", 2024, _amid(hourly(DAY, 1, **own)))
+    _gen(tmp_path, *_amid(hourly(DAY, 1, **own)))
     theirs = {name: value for name, value in columns.items() if name != "award_mw"}
-    write_rollup(tmp_path, "dam_load_resources", 2024, _amid(hourly(DAY, 1, LOAD, **theirs)))
+    _load(tmp_path, *_amid(hourly(DAY, 1, LOAD, **theirs)))
     assert _equal(_first(tmp_path, "ecrs_gen_award_mw"), [gen])
     assert _equal(_first(tmp_path, "ecrs_load_award_mw"), [load])
 
@@ -301,7 +284,7 @@ def test_parts_and_single_column_that_differ_by_more_than_0_05_mw_are_counted(tm
         hourly(DAY, 2, rrspfr_award_mw=4.0, rrs_award_mw=3.0, ecrssd_award_mw=0.0, ecrs_award_mw=4.0),
         hourly(DAY, 3, rrspfr_award_mw=4.0, rrs_award_mw=0.0, ecrssd_award_mw=None, ecrs_award_mw=4.0),
     ]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    _gen(tmp_path, *rows)
     own, findings = _awards(tmp_path, ALONE)
     assert own[KEY]["rrs_gen_award_mw"][:3].tolist() == [4.0, 4.0, 4.0]
     (finding,) = found(findings, "award_contradiction", "dam_gen_resources")
@@ -343,8 +326,8 @@ def test_awards_come_from_the_combo_files_through_2025_12_05_and_from_the_esr_fi
         for day in days
         for h in (1, 24)
     ]
-    write_rollup(tmp_path, "dam_gen_resources", 2025, gen)
-    write_rollup(tmp_path, "dam_load_resources", 2025, load)
+    _gen(tmp_path, *gen, file_year=2025)
+    _load(tmp_path, *load, file_year=2025)
     write_rollup(tmp_path, "dam_esr_resources", 2026, esr)
     own = _awards(tmp_path, RENAMED, year=2025)[0][KEY]
     boundary = hour_of(datetime(2025, 12, 6))
@@ -408,14 +391,14 @@ def test_the_node_is_carried_over_hours_without_a_row_and_a_blank_node_is_no_nod
         hourly(DAY, 5, award_mw=1.0, settlement_point=None),
         hourly(DAY, 7, award_mw=1.0, settlement_point="B_RN"),
     ]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    _gen(tmp_path, *rows)
     nodes = _awards(tmp_path, ALONE)[0][KEY]["settlement_point"]
     assert nodes[:8] == ["A_RN"] * 6 + ["B_RN"] * 2
     assert nodes[-1] == "B_RN"
 
 
 def test_the_users_node_wins_on_its_days(tmp_path):
-    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(DAY, 1, award_mw=1.0, settlement_point="A_RN")])
+    _gen(tmp_path, hourly(DAY, 1, award_mw=1.0, settlement_point="A_RN"))
     csv = tmp_path / "batteries.csv"
     csv.write_text(
         f"battery,settlement_point,valid_from,valid_to\n{KEY},MINE_RN,2024-01-02,2024-01-02\nOTHER_1,HIS_RN,,\n"
@@ -426,7 +409,7 @@ def test_the_users_node_wins_on_its_days(tmp_path):
 
 def test_a_battery_without_any_node_has_none_and_batteries_do_not_share_awards(tmp_path):
     rows = [hourly(DAY, 1, award_mw=1.0), hourly(DAY, 1, "BRAVO_BESS1", award_mw=2.0)]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
+    _gen(tmp_path, *rows)
     second = {"battery": "BRAVO_1", "gen_resource": "BRAVO_BESS1"}
     own = _awards(tmp_path, ALONE, second)[0]
     assert [own[key]["award_mw"][0] for key in own] == [1.0, 2.0]
@@ -434,7 +417,7 @@ def test_a_battery_without_any_node_has_none_and_batteries_do_not_share_awards(t
 
 
 def test_the_ledger_has_every_hour_of_the_year_and_may_be_written(tmp_path):
-    write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(DAY, 24, award_mw=5.0, settlement_point=NODE)])
+    _gen(tmp_path, hourly(DAY, 24, award_mw=5.0, settlement_point=NODE))
     path = tmp_path / "bess_awards" / "2024.parquet"
     result = bess_awards(inputs_of(tmp_path, 2024, ALONE))
     assert isinstance(result, StepResult)

@@ -10,12 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bess_assets.settlement.awards import both_sides
 from bess_assets.settlement.daily import top_less_bottom, total_of
 from bess_assets_tests.settlement.small import (
     AFTER,
     BEFORE,
-    GEN,
     MAY,
     NODE,
     SEAM,
@@ -24,24 +22,15 @@ from bess_assets_tests.settlement.small import (
     dam,
     dam_load,
     may_market,
+    metered,
     prices,
-    seam_market,
     settle,
     telemetry,
     together,
+    without,
 )
 
 NEXT = MAY + timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def may(tmp_path_factory: pytest.TempPathFactory) -> Settled:
-    return settle(tmp_path_factory.mktemp("may"), 2022, may_market())
-
-
-@pytest.fixture(scope="module")
-def seam(tmp_path_factory: pytest.TempPathFactory) -> Settled:
-    return settle(tmp_path_factory.mktemp("seam"), 2025, seam_market())
 
 
 def test_a_combo_day_adds_up(may: Settled) -> None:
@@ -72,10 +61,7 @@ def test_the_days_around_the_seam_add_up(seam: Settled) -> None:
     assert (on["as_regup_da_usd"], on["as_regup_rt_usd"]) == (pytest.approx(480), pytest.approx(24 * 3 * 4))
     assert on["rt_metered_usd"] == pytest.approx(24 * -3 * 40)
     assert (after["da_energy_usd"], after["rt_energy_usd"]) == (pytest.approx(24 * -4 * 30), pytest.approx(24 * 6 * 40))
-    assert (after["as_regup_usd"], after["total_usd"]) == (
-        pytest.approx(24 * (25 + 4)),
-        pytest.approx(24 * (-120 + 240 + 29)),
-    )
+    assert (after["as_regup_usd"], after["total_usd"]) == pytest.approx((24 * (25 + 4), 24 * (-120 + 240 + 29)))
     assert [row["combo_quarter_hours"] for row in (before, on, after)] == [96, 0, 0]
     assert [row["as_usd"] is not None for row in (before, on, after)] == [True, True, True]
 
@@ -145,18 +131,16 @@ def test_half_a_megawatt_of_a_product_that_exists_is_an_award(tmp_path: Path) ->
 
 def test_quarter_hours_with_an_implausible_price_are_counted(tmp_path: Path) -> None:
     market = may_market()
-    market["rt_prices"] = [
-        {**row, "price_usd_per_mwh": 6_001.0} if row["hour_ending"] == 7 and row["interval"] > 1 else row
-        for row in market["rt_prices"]
-    ]
+    for row in market["rt_prices"]:
+        if row["hour_ending"] == 7 and row["interval"] > 1:
+            row["price_usd_per_mwh"] = 6_001.0
     day = settle(tmp_path, 2022, market).row("daily_revenue", operating_day=MAY)
     assert (day["implausible_quarter_hours"], day["implausible_as_hours"]) == (3, 0)
     assert day["rt_metered_usd"] == pytest.approx(5 / 4 * (93 * 40 + 3 * 6_001))
 
 
 def test_energy_that_flowed_without_a_price_is_counted_in_megawatt_hours(tmp_path: Path) -> None:
-    market = may_market()
-    market["rt_prices"] = [row for row in market["rt_prices"] if row["hour_ending"] > 3]
+    market = without(may_market(), "rt_prices", lambda row: row["hour_ending"] <= 3)
     day = settle(tmp_path, 2022, market).row("daily_revenue", operating_day=MAY)
     assert (day["unpriced_quarter_hours"], day["unpriced_mwh"]) == (12, pytest.approx(3 * (6 + 1)))
     assert day["discharge_mwh"] == pytest.approx(144), "priced or not"
@@ -204,21 +188,11 @@ def test_the_figures_of_a_days_prices_are_those_of_the_prices_that_are_known(tmp
     market["rt_prices"] = [{**row, "price_usd_per_mwh": usd} for row, usd in zip(few, (0.0, -5.0, 11.0), strict=True)]
     settled = settle(tmp_path, 2022, market, until="price_daily")
     day = settled.row("price_daily", operating_day=MAY, settlement_point=NODE)
-    assert {name: value for name, value in day.items() if name.startswith(("da_", "rt_", "expected", "tb2"))} == {
-        "da_mean_usd_per_mwh": 30.0,
-        "da_min_usd_per_mwh": 30.0,
-        "da_max_usd_per_mwh": 30.0,
-        "da_negative_share": 0.0,
-        "rt_mean_usd_per_mwh": 2.0,
-        "rt_min_usd_per_mwh": -5.0,
-        "rt_max_usd_per_mwh": 11.0,
-        "rt_negative_share": pytest.approx(1 / 3),
-        "tb2_usd_per_mw": None,
-        "expected_hours": 24,
-        "da_known_hours": 1,
-        "expected_quarter_hours": 96,
-        "rt_known_quarter_hours": 3,
-    }
+    figures = ("mean_usd_per_mwh", "min_usd_per_mwh", "max_usd_per_mwh", "negative_share")
+    assert [day[f"da_{name}"] for name in figures] == [30.0, 30.0, 30.0, 0.0]
+    assert [day[f"rt_{name}"] for name in figures] == [2.0, -5.0, 11.0, pytest.approx(1 / 3)]
+    assert (day["expected_hours"], day["da_known_hours"], day["tb2_usd_per_mw"]) == (24, 1, None)
+    assert (day["expected_quarter_hours"], day["rt_known_quarter_hours"]) == (96, 3)
 
 
 def test_tb2_is_unknown_if_one_hour_is_and_counts_any_order_in_time() -> None:
@@ -227,12 +201,6 @@ def test_tb2_is_unknown_if_one_hour_is_and_counts_any_order_in_time() -> None:
     assert top_less_bottom(hourly[::-1], 2) == 44.0
     assert top_less_bottom(np.append(hourly, -5.0), 1) == 28.0, "a day of 25 hours"
     assert np.isnan(top_less_bottom(np.where(hourly == 7, np.nan, hourly), 2))
-
-
-def test_a_sum_of_both_sides_is_unknown_if_one_is() -> None:
-    assert both_sides(np.array([3.0, 0.0]), np.array([1.0, np.nan])).tolist() == pytest.approx(
-        [4.0, np.nan], nan_ok=True
-    )
 
 
 def test_a_total_counts_only_what_exists() -> None:
@@ -257,14 +225,7 @@ def test_sources_of_a_day_are_named(tmp_path: Path) -> None:
         row["base_point_mw"] = 5.0
         if row["sced_stamp"].hour >= 12:
             row["output_mw"] = None
-    market["sced_smne"] = [
-        {
-            "interval_end": market["sced_gen_resources"][1]["sced_stamp"],
-            "interval_number": 1,
-            "resource_name": GEN,
-            "energy_mwh": 1.25,
-        }
-    ]
+    market["sced_smne"] = [metered(market["sced_gen_resources"][1]["sced_stamp"], 1, 1.25)]
     settled = settle(tmp_path, 2022, market)
     day = settled.row("rt_dispatch_daily", operating_day=MAY)
     assert (day["discharge_source"], day["charge_source"]) == ("smne+telemetry+base_point", "telemetry")

@@ -34,7 +34,7 @@ from bess_assets_tests.scenario import (
 )
 
 DAY = date(2024, 1, 1)
-MIDNIGHT = datetime(2024, 1, 1)
+MIDNIGHT, NEW_YEAR = datetime(2024, 1, 1), datetime(2026, 1, 1)
 _, AUTUMN = SPRING_AND_AUTUMN[2024]
 NAN = float("nan")
 YEAR = operating_year(2024)
@@ -45,8 +45,42 @@ def _dispatch(root, *batteries, year=2024, **more):
     return take(result), result.findings.items
 
 
+def _verdict(root, *batteries):
+    result = bess_dispatch(inputs_of(root, 2024, *(batteries or (COMBO,))))
+    take(result)
+    return result.verdicts[METERED_CHECK]
+
+
 def _at(minutes, name=GEN, **values):
     return run(MIDNIGHT + timedelta(minutes=minutes), name, **values)
+
+
+def _gen(root, *rows):
+    """Runs of generation resources: minute, output, and a base point where the file has the column; or rows as they are."""
+    write_rollup(root, "sced_gen_resources", 2024, [_made(row, GEN, "output_mw") for row in rows])
+
+
+def _load(root, *rows):
+    """The same of load resources: minute, consumption, base point."""
+    write_rollup(root, "sced_load_resources", 2024, [_made(row, LOAD, "consumption_mw") for row in rows])
+
+
+def _made(row, name, telemetry):
+    return (
+        row
+        if isinstance(row, dict)
+        else _at(row[0], name, **dict(zip((telemetry, "base_point_mw"), row[1:], strict=False)))
+    )
+
+
+def _esr(root, *rows):
+    """Runs of the storage resource: stamp, output and other values."""
+    made = [run(stamp, ESR, output_mw=output, **more) for stamp, output, more in rows]
+    write_rollup(root, "sced_esr_resources", 2026, made)
+
+
+def _metering(root, *rows):
+    write_rollup(root, "sced_smne", 2024, list(rows))
 
 
 def _meter(number, mwh, name=GEN, day=DAY):
@@ -56,15 +90,8 @@ def _meter(number, mwh, name=GEN, day=DAY):
 
 def _quarters(own, side, count=4, first=0):
     """(MWh, source, coverage) of some quarter-hours."""
-    part = slice(first, first + count)
-    return list(
-        zip(
-            own[f"{side}_mwh"][part].tolist(),
-            own[f"{side}_source"][part],
-            own[f"{side}_coverage"][part].tolist(),
-            strict=True,
-        )
-    )
+    mwh, source, coverage = (own[f"{side}_{name}"][first : first + count] for name in ("mwh", "source", "coverage"))
+    return list(zip(mwh.tolist(), source, coverage.tolist(), strict=True))
 
 
 UNKNOWN = (pytest.approx(NAN, nan_ok=True), None, 0.0)
@@ -84,54 +111,28 @@ def test_discharge_is_the_generation_sides_output_and_charge_the_load_sides_cons
 
 
 def test_settled_beats_measured_beats_instructed_quarter_hour_by_quarter_hour(tmp_path):
-    gen = [
-        _at(0, output_mw=8.0, base_point_mw=4.0),
-        _at(15, output_mw=8.0, base_point_mw=4.0),
-        _at(30, output_mw=None, base_point_mw=4.0),
-        _at(45, output_mw=None, base_point_mw=None),
-    ]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, gen)
-    write_rollup(tmp_path, "sced_smne", 2024, [_meter(1, 1.25)])
+    _gen(tmp_path, (0, 8.0, 4.0), (15, 8.0, 4.0), (30, None, 4.0), (45, None, None))
+    _metering(tmp_path, _meter(1, 1.25))
     own, _ = _dispatch(tmp_path)
-    assert _quarters(own[KEY], "discharge") == [
-        (1.25, "smne", 1.0),
-        (2.0, "telemetry", 1.0),
-        (1.0, "base_point", 1.0),
-        UNKNOWN,
-    ]
+    known = [(1.25, "smne", 1.0), (2.0, "telemetry", 1.0), (1.0, "base_point", 1.0)]
+    assert _quarters(own[KEY], "discharge") == [*known, UNKNOWN]
 
 
 def test_of_consumption_too_the_measured_comes_before_the_instructed(tmp_path):
-    load = [
-        _at(0, LOAD, consumption_mw=8.0, base_point_mw=4.0),
-        _at(15, LOAD, consumption_mw=None, base_point_mw=4.0),
-        _at(30, LOAD, consumption_mw=None, base_point_mw=None),
-    ]
-    write_rollup(tmp_path, "sced_load_resources", 2024, load)
+    _load(tmp_path, (0, 8.0, 4.0), (15, None, 4.0), (30, None, None))
     own, _ = _dispatch(tmp_path)
     assert _quarters(own[KEY], "charge", 3) == [(2.0, "telemetry", 1.0), (1.0, "base_point", 1.0), UNKNOWN]
 
 
 def test_a_quarter_hour_is_taken_whole_from_one_quantity(tmp_path):
     # 7 minutes of telemetry are too little; the 15 of base points are not filled up with them
-    write_rollup(tmp_path, "sced_gen_resources", 2024, [
-        _at(0, output_mw=80.0, base_point_mw=4.0), _at(7, output_mw=None, base_point_mw=4.0),
-        _at(15, output_mw=8.0, base_point_mw=None), _at(23, output_mw=None, base_point_mw=4.0),
-        _at(30, output_mw=None, base_point_mw=None),
-    ])  # fmt: skip
+    _gen(tmp_path, (0, 80.0, 4.0), (7, None, 4.0), (15, 8.0, None), (23, None, 4.0), (30, None, None))
     own, _ = _dispatch(tmp_path)
     assert _quarters(own[KEY], "discharge", 2) == [(1.0, "base_point", 1.0), (2.0, "telemetry", 480 / 900)]
 
 
 def test_coverage_under_a_half_is_unknown_and_said(tmp_path):
-    gen = [
-        _at(0, output_mw=8.0),
-        _at(7, output_mw=None),
-        _at(15, output_mw=8.0),
-        _at(22.5, output_mw=None),
-        _at(30, output_mw=None),
-    ]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, gen)
+    _gen(tmp_path, (0, 8.0), (7, None), (15, 8.0), (22.5, None), (30, None))
     own, _ = _dispatch(tmp_path)
     (mwh, source, coverage), half = _quarters(own[KEY], "discharge", 2)
     assert np.isnan(mwh)
@@ -140,22 +141,10 @@ def test_coverage_under_a_half_is_unknown_and_said(tmp_path):
 
 
 def test_where_neither_quantity_reaches_a_half_the_better_coverage_is_said(tmp_path):
-    gen = [
-        _at(0, output_mw=8.0, base_point_mw=None),
-        _at(3, output_mw=None, base_point_mw=1.0),
-        _at(8, output_mw=None, base_point_mw=None),
-    ]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, gen)
+    _gen(tmp_path, (0, 8.0, None), (3, None, 1.0), (8, None, None))
     own, _ = _dispatch(tmp_path)
     assert own[KEY]["discharge_coverage"][0] == 300 / 900
     assert np.isnan(own[KEY]["discharge_mwh"][0])
-
-
-def test_a_run_that_spans_two_quarter_hours_is_split(tmp_path):
-    gen = [_at(0, output_mw=10.0), _at(10, output_mw=40.0), _at(20, output_mw=0.0), _at(30, output_mw=0.0)]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, gen)
-    own, _ = _dispatch(tmp_path)
-    assert own[KEY]["discharge_mwh"][:2].tolist() == pytest.approx([(10 * 10 + 5 * 40) / 60, 5 * 40 / 60])
 
 
 def test_without_a_telemetry_column_base_points_are_what_is_left(tmp_path):
@@ -171,7 +160,7 @@ def test_without_a_telemetry_column_base_points_are_what_is_left(tmp_path):
 def test_a_load_file_without_names_leaves_charging_unknown_and_discharge_known(tmp_path):
     nameless = [{k: v for k, v in row.items() if k != "resource_name"} for row in runs_of_day(DAY, consumption_mw=6.0)]
     write_rollup(tmp_path, "sced_load_resources", 2024, nameless)
-    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
+    _gen(tmp_path, *runs_of_day(DAY, output_mw=8.0))
     own, findings = _dispatch(tmp_path)
     assert np.isnan(own[KEY]["charge_mwh"]).all()
     assert own[KEY]["discharge_mwh"][0] == 2.0
@@ -179,13 +168,8 @@ def test_a_load_file_without_names_leaves_charging_unknown_and_discharge_known(t
 
 
 def test_a_run_without_a_load_row_leaves_charge_unknown_and_discharge_known(tmp_path):
-    write_rollup(tmp_path, "sced_gen_resources", 2024, [_at(m, output_mw=8.0) for m in (0, 15, 30)])
-    load = [
-        _at(0, LOAD, consumption_mw=6.0),
-        _at(15, "OTHER_LD1", consumption_mw=1.0),
-        _at(30, LOAD, consumption_mw=6.0),
-    ]
-    write_rollup(tmp_path, "sced_load_resources", 2024, load)
+    _gen(tmp_path, (0, 8.0), (15, 8.0), (30, 8.0))
+    _load(tmp_path, (0, 6.0), _at(15, "OTHER_LD1", consumption_mw=1.0), (30, 6.0))
     own, _ = _dispatch(tmp_path)
     assert own[KEY]["discharge_mwh"][:3].tolist() == [2.0, 2.0, 2.0]
     assert np.array_equal(own[KEY]["charge_mwh"][:3], [1.5, NAN, 1.5], equal_nan=True)
@@ -195,11 +179,9 @@ def test_a_run_without_a_load_row_leaves_charge_unknown_and_discharge_known(tmp_
 
 
 def _negative(root):
-    write_rollup(
-        root, "sced_gen_resources", 2024, [_at(0, output_mw=-4.0), _at(15, output_mw=-4.0), _at(30, output_mw=8.0)]
-    )
-    write_rollup(root, "sced_load_resources", 2024, [_at(m, LOAD, consumption_mw=m / 15) for m in (0, 15, 30)])
-    write_rollup(root, "sced_smne", 2024, [_meter(2, -3.0), _meter(3, 1.75)])
+    _gen(root, (0, -4.0), (15, -4.0), (30, 8.0))
+    _load(root, (0, 0.0), (15, 1.0), (30, 2.0))
+    _metering(root, _meter(2, -3.0), _meter(3, 1.75))
 
 
 def test_with_a_load_resource_negative_generation_is_left_out_of_charging_and_counted(tmp_path):
@@ -231,16 +213,14 @@ def test_without_a_load_resource_and_without_the_users_word_charging_is_unknown_
 def test_a_load_resource_that_is_not_trusted_for_charging_is_not_read(tmp_path):
     # a name_only pair: accepted for ancillary services, its charging unknown
     _negative(tmp_path)
-    write_rollup(tmp_path, "sced_load_resources", 2024, [_at(m, LOAD, consumption_mw=-9.0) for m in (0, 15, 30)])
+    _load(tmp_path, (0, -9.0), (15, -9.0), (30, -9.0))
     own, findings = _dispatch(tmp_path, {**COMBO, "charging": "unknown"})
     assert np.isnan(own[KEY]["charge_mwh"]).all()
     assert not found(findings, "negative_consumption")
 
 
 def test_negative_consumption_of_a_load_is_no_charging(tmp_path):
-    write_rollup(
-        tmp_path, "sced_load_resources", 2024, [_at(0, LOAD, consumption_mw=-6.0), _at(15, LOAD, consumption_mw=6.0)]
-    )
+    _load(tmp_path, (0, -6.0), (15, 6.0))
     own, findings = _dispatch(tmp_path)
     assert own[KEY]["charge_mwh"][:2].tolist() == [0.0, 1.5]
     (finding,) = found(findings, "negative_consumption", "sced_load_resources")
@@ -251,45 +231,32 @@ def test_negative_consumption_of_a_load_is_no_charging(tmp_path):
 def test_negative_consumption_of_a_hundredth_of_what_was_charged_is_noise(tmp_path, negative, warns):
     # a MWh each: so many negative, and a hundred
     values = [*[-4.0] * negative, *[4.0] * 100, None]
-    rows = [_at(15 * n, LOAD, consumption_mw=mw) for n, mw in enumerate(values)]
-    write_rollup(tmp_path, "sced_load_resources", 2024, rows)
+    _load(tmp_path, *((15 * n, mw) for n, mw in enumerate(values)))
     (finding,) = found(_dispatch(tmp_path)[1], "negative_consumption")
     assert (finding.count, finding.warning) == (negative, warns)
 
 
 def test_a_battery_that_both_say_only_charged_is_no_contradiction(tmp_path):
     write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=-8.0))
-    write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, -2.0) for number in range(1, 97)])
-    result = bess_dispatch(inputs_of(tmp_path, 2024, COMBO))
-    take(result)
-    assert result.verdicts[METERED_CHECK].detail == "1 batteries with both quantities, all agree"
+    _metering(tmp_path, *(_meter(number, -2.0) for number in range(1, 97)))
+    assert _verdict(tmp_path).detail == "1 batteries with both quantities, all agree"
 
 
 def test_under_a_day_of_metering_is_held_against_nothing(tmp_path):
-    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
-    write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, 99.0) for number in range(1, 96)])
-    result = bess_dispatch(inputs_of(tmp_path, 2024, COMBO))
-    take(result)
-    verdict = result.verdicts[METERED_CHECK]
+    _gen(tmp_path, *runs_of_day(DAY, output_mw=8.0))
+    _metering(tmp_path, *(_meter(number, 99.0) for number in range(1, 96)))
+    verdict = _verdict(tmp_path)
     assert (verdict.passed, verdict.detail) == (True, "0 batteries with both quantities, all agree")
 
 
 def test_five_batteries_whose_metering_differs_are_named_and_all_are_counted(tmp_path):
     names = [f"OAK{n}_BESS1" for n in range(7)]
-    write_rollup(
-        tmp_path,
-        "sced_gen_resources",
-        2024,
-        [row for name in names for row in runs_of_day(DAY, name=name, output_mw=8.0)],
-    )
+    _gen(tmp_path, *(row for name in names for row in runs_of_day(DAY, name=name, output_mw=8.0)))
     meter = [_meter(number, 20.0 if name != names[0] else 2.0, name) for name in names for number in range(1, 97)]
-    write_rollup(tmp_path, "sced_smne", 2024, meter)
+    _metering(tmp_path, *meter)
 
     def verdict(*names):
-        batteries = [{"battery": f"{name[:4]}_1", "gen_resource": name} for name in names]
-        result = bess_dispatch(inputs_of(tmp_path, 2024, *batteries))
-        take(result)
-        return result.verdicts[METERED_CHECK]
+        return _verdict(tmp_path, *({"battery": f"{name[:4]}_1", "gen_resource": name} for name in names))
 
     one = verdict(*names[:2])
     assert one.detail == "1 of 2 batteries with both quantities differ: OAK1_1 1,920 MWh metered, 192 by telemetry"
@@ -304,11 +271,9 @@ def test_five_batteries_whose_metering_differs_are_named_and_all_are_counted(tmp
     [(2.0, True), (1.7, True), (1.5, False), (2.5, True), (2_000.0, False), (-2.0, False)],
 )
 def test_metering_that_telemetry_of_a_day_contradicts_is_named(tmp_path, mwh, agrees):
-    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
-    write_rollup(tmp_path, "sced_smne", 2024, [_meter(number, mwh) for number in range(1, 97)])
-    result = bess_dispatch(inputs_of(tmp_path, 2024, COMBO))
-    take(result)
-    verdict = result.verdicts[METERED_CHECK]
+    _gen(tmp_path, *runs_of_day(DAY, output_mw=8.0))
+    _metering(tmp_path, *(_meter(number, mwh) for number in range(1, 97)))
+    verdict = _verdict(tmp_path)
     assert (verdict.passed, KEY in verdict.detail) == (agrees, not agrees)
     assert verdict.numbers["batteries"] == 1
 
@@ -322,19 +287,12 @@ def _autumn(flags, day_start=datetime(2024, 11, 3)):
 
 
 def test_flagless_sced_leaves_the_eight_autumn_quarter_hours_unknown_and_counted(tmp_path):
-    stamps = _autumn((None, None))
-    write_rollup(tmp_path, "sced_gen_resources", 2024, [run(t, flag=f, output_mw=8.0) for t, f in stamps])
-    write_rollup(
-        tmp_path,
-        "sced_load_resources",
-        2024,
-        [run(t, LOAD, f or "N", consumption_mw=4.0) for t, f in _autumn(("N", "Y"))],
-    )
+    _gen(tmp_path, *(run(t, flag=f, output_mw=8.0) for t, f in _autumn((None, None))))
+    _load(tmp_path, *(run(t, LOAD, f, consumption_mw=4.0) for t, f in _autumn(("N", "Y"))))
     own, findings = _dispatch(tmp_path)
     first = quarter_hour_of(datetime(2024, 11, 3))
-    assert np.array_equal(
-        own[KEY]["discharge_mwh"][first : first + 16], [2.0] * 4 + [NAN] * 8 + [2.0] * 4, equal_nan=True
-    )
+    discharge = own[KEY]["discharge_mwh"][first : first + 16]
+    assert np.array_equal(discharge, [2.0] * 4 + [NAN] * 8 + [2.0] * 4, equal_nan=True)
     assert own[KEY]["discharge_coverage"][first + 4 : first + 12].tolist() == [0.0] * 8
     # each dataset by itself: the load file has a flag and is known throughout
     assert own[KEY]["charge_mwh"][first : first + 16].tolist() == [1.0] * 16
@@ -343,10 +301,8 @@ def test_flagless_sced_leaves_the_eight_autumn_quarter_hours_unknown_and_counted
 
 
 def test_settlement_metering_fills_the_repeated_hours_by_its_interval_numbers(tmp_path):
-    write_rollup(
-        tmp_path, "sced_gen_resources", 2024, [run(t, flag=f, output_mw=8.0) for t, f in _autumn((None, None))]
-    )
-    write_rollup(tmp_path, "sced_smne", 2024, [_meter(n, n / 100, day=AUTUMN) for n in range(1, 101)])
+    _gen(tmp_path, *(run(t, flag=f, output_mw=8.0) for t, f in _autumn((None, None))))
+    _metering(tmp_path, *(_meter(n, n / 100, day=AUTUMN) for n in range(1, 101)))
     own, _ = _dispatch(tmp_path)
     first = quarter_hour_of(datetime(2024, 11, 3))
     assert _quarters(own[KEY], "discharge", 8, first + 4) == [(n / 100, "smne", 1.0) for n in range(5, 13)]
@@ -373,68 +329,32 @@ def test_energy_storage_is_one_signed_output_from_2025_12_05_and_the_combo_files
 
 
 def test_energy_storage_falls_back_to_its_base_point_on_both_sides(tmp_path):
-    write_rollup(tmp_path, "sced_esr_resources", 2026, [
-        run(datetime(2026, 1, 1), ESR, output_mw=None, base_point_mw=-8.0),
-        run(datetime(2026, 1, 1, 0, 15), ESR, output_mw=4.0, base_point_mw=-8.0),
-    ])  # fmt: skip
+    base = {"base_point_mw": -8.0}
+    _esr(tmp_path, (NEW_YEAR, None, base), (NEW_YEAR + timedelta(minutes=15), 4.0, base))
     own, _ = _dispatch(tmp_path, STORAGE, year=2026)
     assert _quarters(own[KEY], "charge", 2) == [(2.0, "base_point", 1.0), (0.0, "telemetry", 1.0)]
     assert _quarters(own[KEY], "discharge", 2) == [(0.0, "base_point", 1.0), (1.0, "telemetry", 1.0)]
 
 
 def test_a_quarter_hour_that_turns_from_charging_to_discharging_has_both(tmp_path):
-    stamps = [datetime(2026, 1, 1), datetime(2026, 1, 1, 0, 5), datetime(2026, 1, 1, 0, 15)]
-    write_rollup(
-        tmp_path,
-        "sced_esr_resources",
-        2026,
-        [run(t, ESR, output_mw=v) for t, v in zip(stamps, (-12.0, 6.0, None), strict=True)],
-    )
+    _esr(tmp_path, *((NEW_YEAR + timedelta(minutes=m), mw, {}) for m, mw in ((0, -12.0), (5, 6.0), (15, None))))
     own, _ = _dispatch(tmp_path, STORAGE, year=2026)
     assert (own[KEY]["charge_mwh"][0], own[KEY]["discharge_mwh"][0]) == (1.0, 1.0)
 
 
 def test_real_time_awards_are_averaged_as_output_is(tmp_path):
-    stamps = [
-        datetime(2026, 1, 1),
-        datetime(2026, 1, 1, 0, 5),
-        datetime(2026, 1, 1, 0, 15),
-        datetime(2026, 1, 1, 0, 30),
+    parts = ("regup", "regdn", "rrspfr", "rrsffr", "rrsufr", "ecrs", "nspin")
+    awards = {0: (30.0, 1.0, 1.0, 2.0, 3.0, 5.0, 7.0), 5: (0.0, 1.0, 1.0, 2.0, None, 5.0, None), 15: (None,) * 7}
+    rows = [
+        run(
+            NEW_YEAR + timedelta(minutes=m),
+            ESR,
+            output_mw=0.0,
+            **{f"{p}_award_mw": mw for p, mw in zip(parts, values, strict=True)},
+        )
+        for m, values in awards.items()
     ]
-    awards = [
-        {
-            "regup_award_mw": 30.0,
-            "regdn_award_mw": 1.0,
-            "rrspfr_award_mw": 1.0,
-            "rrsffr_award_mw": 2.0,
-            "rrsufr_award_mw": 3.0,
-            "ecrs_award_mw": 5.0,
-            "nspin_award_mw": 7.0,
-        },
-        {
-            "regup_award_mw": 0.0,
-            "regdn_award_mw": 1.0,
-            "rrspfr_award_mw": 1.0,
-            "rrsffr_award_mw": 2.0,
-            "rrsufr_award_mw": None,
-            "ecrs_award_mw": 5.0,
-            "nspin_award_mw": None,
-        },
-        dict.fromkeys(
-            (
-                "regup_award_mw",
-                "regdn_award_mw",
-                "rrspfr_award_mw",
-                "rrsffr_award_mw",
-                "rrsufr_award_mw",
-                "ecrs_award_mw",
-                "nspin_award_mw",
-            )
-        ),
-    ]
-    rows = [run(t, ESR, output_mw=0.0, **a) for t, a in zip(stamps, awards, strict=False)] + [
-        run(stamps[3], WIND, output_mw=0.0)
-    ]
+    rows.append(run(NEW_YEAR + timedelta(minutes=30), WIND, output_mw=0.0))
     write_rollup(tmp_path, "sced_esr_resources", 2026, rows)
     own = _dispatch(tmp_path, STORAGE, year=2026)[0][KEY]
     first = [own[f"{p}_rt_award_mw"][0] for p in PRODUCTS]
@@ -445,10 +365,7 @@ def test_real_time_awards_are_averaged_as_output_is(tmp_path):
 
 
 def test_a_real_time_award_whose_column_is_absent_is_unknown(tmp_path):
-    rows = [
-        run(datetime(2026, 1, 1), ESR, output_mw=1.0, regup_award_mw=None),
-        run(datetime(2026, 1, 1), WIND, output_mw=1.0, regup_award_mw=3.0),
-    ]
+    rows = [run(NEW_YEAR, name, output_mw=1.0, regup_award_mw=mw) for name, mw in ((ESR, None), (WIND, 3.0))]
     write_rollup(tmp_path, "sced_esr_resources", 2026, rows)
     own = _dispatch(tmp_path, STORAGE, year=2026)[0][KEY]
     assert own["regup_rt_award_mw"][0] == 0.0
@@ -456,9 +373,7 @@ def test_a_real_time_award_whose_column_is_absent_is_unknown(tmp_path):
 
 
 def test_a_real_time_award_below_zero_stays_below_zero(tmp_path):
-    write_rollup(
-        tmp_path, "sced_esr_resources", 2026, [run(datetime(2026, 1, 1), ESR, output_mw=1.0, regup_award_mw=-3.0)]
-    )
+    _esr(tmp_path, (NEW_YEAR, 1.0, {"regup_award_mw": -3.0}))
     own = _dispatch(tmp_path, STORAGE, year=2026)[0][KEY]
     assert own["regup_rt_award_mw"][0] == -3.0
 
@@ -468,14 +383,14 @@ def test_a_real_time_award_below_zero_stays_below_zero(tmp_path):
     [(2025, [(12, 5), (12, 7)], "2025-12-06"), (2026, [(1, 2), (1, 4)], "2026-01-01, 2026-01-03")],
 )
 def test_days_of_storage_resources_are_missing_from_2025_12_05_on(tmp_path, year, held, missing):
-    write_rollup(tmp_path, "sced_esr_resources", 2026, [run(datetime(year, *day), ESR, output_mw=1.0) for day in held])
+    _esr(tmp_path, *((datetime(year, *day), 1.0, {}) for day in held))
     findings = found(_dispatch(tmp_path, STORAGE, year=year)[1], "missing_days", "sced_esr_resources")
     assert [f.detail for f in findings if f.warning] == [missing]
 
 
 def test_there_are_no_real_time_awards_before_rtc_b(tmp_path):
     stamps = [datetime(2025, 12, 4, 23, 45), datetime(2025, 12, 5)]
-    write_rollup(tmp_path, "sced_esr_resources", 2026, [run(t, ESR, output_mw=1.0, regup_award_mw=2.0) for t in stamps])
+    _esr(tmp_path, *((stamp, 1.0, {"regup_award_mw": 2.0}) for stamp in stamps))
     own = _dispatch(tmp_path, RENAMED, year=2025)[0][KEY]
     assert np.flatnonzero(~np.isnan(own["regup_rt_award_mw"])).tolist() == [quarter_hour_of(stamps[1])]
 
@@ -492,19 +407,13 @@ def test_a_year_of_one_era_does_not_ask_for_the_files_of_the_other(tmp_path):
 
 
 def test_nothing_of_a_battery_goes_to_another(tmp_path):
-    rows = [
-        _at(0, output_mw=8.0),
-        _at(0, "BRAVO_BESS1", output_mw=4.0),
-        _at(15, WIND, output_mw=99.0),
-        _at(30, "BRAVO_BESS1", output_mw=2.0),
+    others = (("BRAVO_BESS1", 0, 4.0), (WIND, 15, 99.0), ("BRAVO_BESS1", 30, 2.0))
+    _gen(tmp_path, (0, 8.0), *(_at(minute, name, output_mw=mw) for name, minute, mw in others))
+    more = [
+        {"battery": f"{name}_1", "gen_resource": gen}
+        for name, gen in (("BRAVO", "BRAVO_BESS1"), ("CHARLIE", "CHARLIE"))
     ]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
-    own, _ = _dispatch(
-        tmp_path,
-        ALONE,
-        {"battery": "BRAVO_1", "gen_resource": "BRAVO_BESS1"},
-        {"battery": "CHARLIE_1", "gen_resource": "CHARLIE"},
-    )
+    own, _ = _dispatch(tmp_path, ALONE, *more)
     assert np.array_equal(own[KEY]["discharge_mwh"][:3], [2.0, NAN, NAN], equal_nan=True)
     assert np.array_equal(own["BRAVO_1"]["discharge_mwh"][:3], [1.0, NAN, 0.5], equal_nan=True)
     assert np.isnan(own["CHARLIE_1"]["discharge_mwh"]).all()
@@ -541,7 +450,7 @@ def test_windows_give_bit_for_bit_the_dispatch_of_one_window(tmp_path, block_byt
 
 
 def test_the_two_sides_of_a_battery_may_have_one_name(tmp_path):
-    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0))
+    _gen(tmp_path, *runs_of_day(DAY, output_mw=8.0))
     loads = runs_of_day(DAY, name=GEN, consumption_mw=6.0) + runs_of_day(DAY, name="ASH_LD1", consumption_mw=2.0)
     write_rollup(tmp_path, "sced_load_resources", 2024, loads)
     other = {"battery": "ASH_1", "gen_resource": None, "load_resource": "ASH_LD1", "charging": "load"}
@@ -556,15 +465,8 @@ def _three_batteries(root):
     batteries = []
     for n in range(3):
         gen, load, esr = f"OAK{n}_BESS1", f"OAK{n}_LD1", f"OAK{n}_ESR1"
-        batteries.append(
-            {
-                "battery": f"OAK{n}_1",
-                "gen_resource": gen,
-                "load_resource": load,
-                "esr_resource": esr,
-                "charging": "load",
-            }
-        )
+        resources = {"gen_resource": gen, "load_resource": load, "esr_resource": esr}
+        batteries.append({"battery": f"OAK{n}_1", **resources, "charging": "load"})
         for hour in range(10):
             stamp = datetime(2025, 11, 28, hour)
             rows["gen"] += [run(stamp, gen, output_mw=float(n + hour))] * 2
@@ -572,11 +474,8 @@ def _three_batteries(root):
             rows["load"] += [run(stamp, load, consumption_mw=mw) for mw in (1.0, n - 5.0)]
             stamp += timedelta(days=10)
             rows["esr"] += [run(stamp, esr, output_mw=n - 1.0, regup_award_mw=mw) for mw in (2.0, 3.0)]
-        end = datetime(2025, 11, 28, 0, 14, 59)
-        rows["smne"] += [
-            {"interval_end": end, "interval_number": number, "resource_name": gen, "energy_mwh": 1.0}
-            for number in (1, 97)
-        ]
+        end = {"interval_end": datetime(2025, 11, 28, 0, 14, 59)}
+        rows["smne"] += [_meter(number, 1.0, gen) | end for number in (1, 97)]
     rows["gen"].append(run(datetime(2025, 11, 28), WIND, output_mw=np.inf))
     for name in ("gen", "load", "esr"):
         write_rollup(root, f"sced_{name}_resources", 2025, rows[name])
@@ -618,11 +517,7 @@ def test_the_ledger_has_every_quarter_hour_of_the_year_and_may_be_written(tmp_pa
     path = tmp_path / "bess_dispatch" / "2024.parquet"
     assert write_table(BESS_DISPATCH, path, bess_dispatch(inputs_of(tmp_path, 2024, COMBO))).rows == YEAR.quarter_hours
     row = ResultTable(BESS_DISPATCH, path).read().slice(2, 1).to_pylist()[0]
-    assert (row["discharge_mwh"], row["discharge_source"], row["charge_mwh"], row["charge_source"]) == (
-        1.75,
-        "smne",
-        0.5,
-        "telemetry",
-    )
+    assert (row["discharge_mwh"], row["discharge_source"]) == (1.75, "smne")
+    assert (row["charge_mwh"], row["charge_source"]) == (0.5, "telemetry")
     assert row["interval_start"].isoformat() == "2024-01-01T06:30:00+00:00"
     assert row["regup_rt_award_mw"] is None

@@ -16,28 +16,17 @@ from bess_assets_tests.settlement.small import (
     BEFORE,
     GEN,
     MAY,
+    NODE,
     SEAM,
     Settled,
-    clearing,
     dam,
-    dam_load,
     may_market,
     prices,
-    seam_market,
     settle,
     telemetry,
     together,
+    without,
 )
-
-
-@pytest.fixture(scope="module")
-def may(tmp_path_factory: pytest.TempPathFactory) -> Settled:
-    return settle(tmp_path_factory.mktemp("may"), 2022, may_market(), until="energy_revenue")
-
-
-@pytest.fixture(scope="module")
-def seam(tmp_path_factory: pytest.TempPathFactory) -> Settled:
-    return settle(tmp_path_factory.mktemp("seam"), 2025, seam_market(), until="energy_revenue")
 
 
 def _quarter_hours(settled: Settled, day: date) -> list[dict]:
@@ -63,11 +52,6 @@ def test_a_combo_quarter_hour_sells_day_ahead_and_settles_the_difference_in_real
         assert row["energy_usd"] == pytest.approx(60 - 30)
         assert row["charging_cost_usd"] == pytest.approx(1 / 4 * 40)
         assert row["unknown_reason"] is None
-
-
-def test_charging_is_a_memo_inside_real_time_and_not_taken_twice(may: Settled) -> None:
-    row = _quarter_hours(may, MAY)[0]
-    assert row["rt_usd"] == pytest.approx(6 / 4 * 40 - row["charging_cost_usd"] - 8 / 4 * 40)
 
 
 def test_the_last_combo_day_follows_section_3_1(seam: Settled) -> None:
@@ -107,12 +91,8 @@ def test_a_quarter_hour_without_telemetry_is_unknown_and_not_minus_the_award(tmp
 
 def test_a_missing_node_price_is_unpriced_and_never_a_hubs(tmp_path: Path) -> None:
     market = together(may_market(), prices(MAY, 25.0, 35.0, "HB_NORTH"))
-    market["rt_prices"] = [
-        row for row in market["rt_prices"] if row["settlement_point"] == "HB_NORTH" or row["hour_ending"] > 6
-    ]
-    market["da_prices"] = [
-        row for row in market["da_prices"] if row["settlement_point"] == "HB_NORTH" or row["hour_ending"] < 24
-    ]
+    market = without(market, "rt_prices", lambda row: row["settlement_point"] == NODE and row["hour_ending"] <= 6)
+    market = without(market, "da_prices", lambda row: row["settlement_point"] == NODE and row["hour_ending"] == 24)
     rows = _quarter_hours(settle(tmp_path, 2022, market, until="energy_revenue"), MAY)
     assert {row["unknown_reason"] for row in rows[:24] + rows[92:]} == {"unpriced"}
     assert all(row["rt_metered_usd"] is None and row["da_usd"] == pytest.approx(60) for row in rows[:24])
@@ -122,10 +102,10 @@ def test_a_missing_node_price_is_unpriced_and_never_a_hubs(tmp_path: Path) -> No
 
 def test_every_reason_for_an_unknown_is_named(tmp_path: Path) -> None:
     other = dam(MAY, "WINDY_1", resource_type="WIND", hours=range(1, 19))
-    market = may_market()
-    market["dam_gen_resources"] = [r for r in market["dam_gen_resources"] if r["hour_ending"] <= 12] + other
-    market["sced_load_resources"] = [r for r in market["sced_load_resources"] if not 16 <= r["sced_stamp"].hour < 20]
-    market["rt_prices"] = [r for r in market["rt_prices"] if not 19 <= r["hour_ending"] <= 24]
+    market = without(may_market(), "dam_gen_resources", lambda row: row["hour_ending"] > 12)
+    market["dam_gen_resources"] += other
+    market = without(market, "sced_load_resources", lambda row: 16 <= row["sced_stamp"].hour < 20)
+    market = without(market, "rt_prices", lambda row: row["hour_ending"] >= 19)
     rows = _quarter_hours(settle(tmp_path, 2022, market, until="energy_revenue"), MAY)
     reasons = [row["unknown_reason"] for row in rows[::4]]
     assert reasons[:16] == [None] * 16, "a row absent in an hour that others have is no award"
@@ -161,17 +141,8 @@ def test_a_battery_seen_on_one_of_three_days_has_neither_money_nor_marks_on_the_
 
 def test_implausible_prices_are_used_and_marked(tmp_path: Path) -> None:
     day = date(2022, 6, 1)
-    market = together(
-        may_market(),
-        {
-            "dam_gen_resources": dam(day, award_mw=8.0),
-            "dam_load_resources": dam_load(day),
-            "sced_gen_resources": telemetry(day, 6.0),
-            "sced_load_resources": [],
-        },
-        prices(day, 30.0, 6_001.0),
-        clearing(day, REGUP=5.0),
-    )
+    june = {"dam_gen_resources": dam(day, award_mw=8.0), "sced_gen_resources": telemetry(day, 6.0)}
+    market = together(may_market(), june, prices(day, 30.0, 6_001.0))
     rows = _quarter_hours(settle(tmp_path, 2022, market, until="energy_revenue"), day)
     assert all(row["implausible_price"] for row in rows)
     assert all(row["rt_da_offset_usd"] == pytest.approx(-2 * 6_001.0) for row in rows)

@@ -309,28 +309,19 @@ def test_the_25_674_30_dollars_of_february_2021_are_plausible_and_a_negative_mcp
     assert (odd.count, odd.detail) == (1, "nspin")
 
 
-def _with_a_stray(root):
-    rows = [
-        _mcpc(24, "RRS", 9_999.0, date(2025, 12, 4), interval=4, repeated_hour="N"),
-        _mcpc(1, "RRS", 2.0, date(2025, 12, 5), interval=1, repeated_hour="N"),
-    ]
-    write_rollup(root, "rt_as_prices", 2025, rows)
-    return _grids(root, 2025)
-
-
-def test_real_time_mcpc_of_2025_12_04_is_a_stray_and_ignored(tmp_path):
-    _, rt, _ = _with_a_stray(tmp_path)
+def test_real_time_mcpc_of_2025_12_04_is_a_stray_ignored_and_not_flagged_as_used(tmp_path):
+    stray = _mcpc(24, "RRS", 9_999.0, date(2025, 12, 4), interval=4, repeated_hour="N")
+    rows = [stray, _mcpc(1, "RRS", 2.0, date(2025, 12, 5), interval=1, repeated_hour="N")]
+    write_rollup(tmp_path, "rt_as_prices", 2025, rows)
+    _, rt, findings = _grids(tmp_path, 2025)
     assert rt["rrs"] == {quarter_hour_of(datetime(2025, 12, 5)): 2.0}
+    assert not found(findings, "implausible_price")
 
 
 def test_an_mcpc_of_zero_is_plausible(tmp_path):
     write_rollup(tmp_path, "as_prices", 2024, [_mcpc(1, "NSPIN", 0.0)])
     da, _, findings = _grids(tmp_path)
     assert (da["nspin"], found(findings, "implausible_price")) == ({0: 0.0}, [])
-
-
-def test_a_stray_real_time_mcpc_is_not_flagged_as_used(tmp_path):
-    assert not found(_with_a_stray(tmp_path)[2], "implausible_price")
 
 
 def test_days_before_the_first_real_time_mcpc_are_not_missing(tmp_path):

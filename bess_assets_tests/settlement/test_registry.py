@@ -5,6 +5,7 @@ Does not: rules on names alone (test_pairing.py), reading the user's table (test
 """
 
 from datetime import date, datetime, timedelta
+from itertools import starmap
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,10 @@ from bess_assets_tests.settlement.small import (
     days,
     esr_telemetry,
     may_market,
+    metered,
     prices,
     registry,
+    renamed,
     seam_market,
     settle,
     telemetry,
@@ -254,10 +257,7 @@ def test_a_battery_renamed_in_december_2025_is_one_battery_with_its_evidence(tmp
 
 
 def test_a_battery_that_took_a_wholly_new_name_is_known_by_node_and_size(tmp_path: Path) -> None:
-    market = seam_market()
-    for dataset in ("dam_esr_resources", "sced_esr_resources"):
-        market[dataset] = [row | {"resource_name": "ELM_ESR1"} for row in market[dataset]]
-    rows, _ = registry(tmp_path, 2025, market)
+    rows, _ = registry(tmp_path, 2025, renamed(seam_market(), "ELM_ESR1"))
     assert list(rows) == ["ELM_1"]
     assert (rows["ELM_1"]["gen_resource"], rows["ELM_1"]["esr_resource"]) == (GEN, "ELM_ESR1")
     assert rows["ELM_1"]["bridge_evidence"] == "same node, size within 20 %"
@@ -304,35 +304,19 @@ def test_a_row_after_the_year_closes_it_and_the_batteries_of_its_last_day_are_ex
 def test_plans_alone_neither_close_a_year_nor_make_a_battery_seen(tmp_path: Path) -> None:
     plans = [hourly(day, 1, GEN, hsl_mw=10.0) for day in (date(2022, 1, 1), date(2022, 12, 31), date(2023, 1, 1))]
     rows, _ = registry(tmp_path, 2022, {**may_market(), "cop_snapshots": plans})
-    assert (rows["OAK_1"]["edition"], rows["OAK_1"]["first_seen_day"], rows["OAK_1"]["data_through"]) == (
-        "preliminary",
-        MAY,
-        MAY,
-    )
+    oak = rows["OAK_1"]
+    assert (oak["edition"], oak["first_seen_day"], oak["data_through"]) == ("preliminary", MAY, MAY)
 
 
 def test_the_load_side_and_metering_make_a_battery_seen_too(tmp_path: Path) -> None:
-    market = together(
-        may_market(),
-        {
-            "dam_gen_resources": OTHER_GAS,
-            "dam_load_resources": dam_load(MAY - timedelta(days=1), hours=[24]),
-            "sced_smne": [
-                {
-                    "interval_end": run(date_time)["sced_stamp"],
-                    "interval_number": 1,
-                    "resource_name": GEN,
-                    "energy_mwh": 0.0,
-                }
-                for date_time in [telemetry(MAY + timedelta(days=1), 0.0)[1]["sced_stamp"]]
-            ],
-        },
-    )
-    rows, _ = registry(tmp_path, 2022, market)
-    assert (rows["OAK_1"]["first_seen_day"], rows["OAK_1"]["last_seen_day"]) == (
-        MAY - timedelta(days=1),
-        MAY + timedelta(days=1),
-    )
+    before, after = MAY - timedelta(days=1), MAY + timedelta(days=1)
+    more = {
+        "dam_gen_resources": OTHER_GAS,
+        "dam_load_resources": dam_load(before, hours=[24]),
+        "sced_smne": [metered(datetime(after.year, after.month, after.day, 0, 15), 1, 0.0)],
+    }
+    rows, _ = registry(tmp_path, 2022, together(may_market(), more))
+    assert (rows["OAK_1"]["first_seen_day"], rows["OAK_1"]["last_seen_day"]) == (before, after)
 
 
 def test_the_node_of_the_last_expected_hour_stands_for_the_year_and_all_are_listed(tmp_path: Path) -> None:
@@ -374,10 +358,7 @@ def test_where_no_day_ahead_row_says_a_qse_the_last_sced_row_of_the_year_does(tm
 
     noon, late, early = (12, 0), (23, 45), (0, 0)
     rows = [
-        says(MAY, noon, "QB"),
-        says(MAY, early, "QA"),
-        says(MAY, late, None),
-        says(MAY, late, "QFAR", "PINE_BESS1"),
+        *starmap(says, ((MAY, noon, "QB"), (MAY, early, "QA"), (MAY, late, None), (MAY, late, "QFAR", "PINE_BESS1")))
     ]
     assert _qse(tmp_path / "a", {"sced_gen_resources": rows}) == "QB"
     edges = [says(date(2022, 12, 31), late, "QLAST"), says(date(2023, 1, 1), early, "QNEXT")]
@@ -398,10 +379,8 @@ def test_rows_without_a_name_are_counted_by_dataset_and_are_nobodys(tmp_path: Pa
         market[dataset] += [row | {"resource_name": None} for row in market[dataset][:unnamed]]
     rows, findings = registry(tmp_path, 2022, market)
     assert list(rows) == ["OAK_1"]
-    assert {f.subject: f.count for f in found(findings, "unnamed_rows")} == {
-        "dam_gen_resources": 3,
-        "sced_load_resources": 2,
-    }
+    counts = {f.subject: f.count for f in found(findings, "unnamed_rows")}
+    assert counts == {"dam_gen_resources": 3, "sced_load_resources": 2}
 
 
 def test_day_ahead_rows_out_of_the_calendar_and_said_twice_are_counted(tmp_path: Path) -> None:
@@ -553,10 +532,7 @@ def test_the_user_may_say_none_of_a_battery_named_by_its_key_alone(tmp_path: Pat
 
 
 def test_the_user_joins_names_that_nothing_else_would(tmp_path: Path) -> None:
-    market = seam_market()
-    for dataset in ("dam_esr_resources", "sced_esr_resources"):
-        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
-    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
+    market = renamed(seam_market(), "FAR_ESR9", "FAR_RN")
     apart, _ = registry(tmp_path / "a", 2025, market)
     assert sorted(apart) == ["FAR_9", "OAK_1"]
     table = f"battery,gen_resource,esr_resource\nOAK_1,{GEN},FAR_ESR9\n"
@@ -568,20 +544,15 @@ def test_the_user_joins_names_that_nothing_else_would(tmp_path: Path) -> None:
 
 
 def test_the_user_may_join_an_esr_to_a_battery_named_by_its_key_alone(tmp_path: Path) -> None:
-    market = seam_market()
-    for dataset in ("dam_esr_resources", "sced_esr_resources"):
-        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
-    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
-    rows, _ = registry(tmp_path, 2025, market, table="battery,esr_resource\nOAK_1,FAR_ESR9\n")
+    rows, _ = registry(
+        tmp_path, 2025, renamed(seam_market(), "FAR_ESR9", "FAR_RN"), table="battery,esr_resource\nOAK_1,FAR_ESR9\n"
+    )
     assert list(rows) == ["OAK_1"]
     assert (rows["OAK_1"]["gen_resource"], rows["OAK_1"]["esr_resource"]) == (GEN, "FAR_ESR9")
 
 
 def test_the_user_may_join_names_in_two_rows_one_for_each_time(tmp_path: Path) -> None:
-    market = seam_market()
-    for dataset in ("dam_esr_resources", "sced_esr_resources"):
-        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
-    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
+    market = renamed(seam_market(), "FAR_ESR9", "FAR_RN")
     table = (
         "battery,gen_resource,esr_resource,valid_from,valid_to\n"
         f"OAK_1,{GEN},,,2025-12-04\nOAK_1,,FAR_ESR9,2025-12-05,\n"
@@ -640,12 +611,8 @@ def test_the_fleet_joins_the_years_of_a_battery(tmp_path: Path) -> None:
     (columns,) = list(result.chunks)
     row = {name: values[0] for name, values in columns.items()}
     assert len(columns["battery"]) == 1
-    assert (row["battery"], row["gen_resources"], row["load_resources"], row["esr_resources"]) == (
-        "OAK_1",
-        GEN,
-        LOAD,
-        ESR,
-    )
+    assert row["battery"] == "OAK_1"
+    assert [row[f"{side}_resources"] for side in ("gen", "load", "esr")] == [GEN, LOAD, ESR]
     assert (row["first_seen_day"], row["last_seen_day"], row["years"]) == (MAY, AFTER, "2022;2025")
     assert (row["capacity_mw"], row["energy_mwh"]) == (10.0, 20.0)
 
@@ -666,11 +633,7 @@ def test_a_size_that_the_two_storage_files_state_otherwise_stands_in_the_notes(t
 
 
 def test_batteries_that_end_or_begin_with_rtc_b_and_have_no_other_half_say_so(tmp_path: Path) -> None:
-    market = seam_market()
-    for dataset in ("dam_esr_resources", "sced_esr_resources"):
-        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
-    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
-    rows, _ = registry(tmp_path, 2025, market)
+    rows, _ = registry(tmp_path, 2025, renamed(seam_market(), "FAR_ESR9", "FAR_RN"))
     assert "no storage resource follows it: nothing is known from 2025-12-05" in rows["OAK_1"]["notes"]
     assert "no generation resource came before it: nothing is known before 2025-12-05" in rows["FAR_9"]["notes"]
 
@@ -686,12 +649,8 @@ def test_a_file_of_generation_resources_is_refused_as_one_of_storage(tmp_path: P
 
 
 def test_zeros_that_may_be_absent_data_are_noted_with_the_batteries_that_have_that_side(tmp_path: Path) -> None:
-    market = seam_market()
-    for dataset in ("dam_esr_resources", "sced_esr_resources"):
-        market[dataset] = [row | {"resource_name": "FAR_ESR9"} for row in market[dataset]]
-    market["dam_esr_resources"] = [row | {"settlement_point": "FAR_RN"} for row in market["dam_esr_resources"]]
-    metered = {"interval_end": run(datetime(2025, 12, 4, 12))["sced_stamp"], "interval_number": 48}
-    market["sced_smne"] = [{**metered, "resource_name": GEN, "energy_mwh": 0.0}]
+    market = renamed(seam_market(), "FAR_ESR9", "FAR_RN")
+    market["sced_smne"] = [metered(datetime(2025, 12, 4, 12), 48, 0.0)]
     rows, _ = registry(tmp_path, 2025, market)
 
     def zero_in(battery: str) -> set[str]:

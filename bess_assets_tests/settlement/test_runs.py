@@ -93,21 +93,6 @@ def test_a_run_that_spans_two_quarter_hours_is_split_at_the_boundary():
     assert pieces.turn[:4].tolist() == [0, 1, 0, 1]
 
 
-def test_a_value_never_holds_past_900_seconds():
-    # one run 100 s into the first quarter-hour and silence until the fourth
-    means = _means([100, 2_800], [8.0, 8.0])
-    assert (means.coverage[:, 0] * 900).round().tolist() == [800, 100, 0, 800]
-    assert means.positive[0, 0] == 8.0
-    assert np.isnan(means.positive[1:3, 0]).all()
-
-
-def test_nothing_is_known_before_the_first_run_of_the_year():
-    means = _means([1_000, 1_800], [8.0, 8.0], 2)
-    assert means.coverage[0, 0] == 0
-    assert np.isnan(means.positive[0, 0])
-    assert means.coverage[1, 0] == 800 / 900
-
-
 def test_a_value_holds_across_midnight_and_not_across_1_january():
     across_midnight = _means([-10, 890], [6.0, 6.0], 1, first=96)
     assert across_midnight.coverage[0, 0] == 1.0
@@ -126,17 +111,6 @@ def test_a_quarter_hour_observed_for_less_than_half_is_unknown_and_its_coverage_
     assert too_little.coverage[0, 0] == 449 / 900
 
 
-def test_a_blank_run_is_unobserved_until_the_next_run_and_not_carried_over():
-    means = _means([0, 300, 600, 900], [9.0, NAN, 3.0, 0.0], 1)
-    assert means.coverage[0, 0] == 600 / 900
-    assert means.positive[0, 0] == 6.0
-
-
-def test_a_quarter_hour_that_goes_both_ways_has_discharge_and_charge():
-    means = _means([0, 300, 900], [12.0, -6.0, 0.0], 1)
-    assert (means.positive[0, 0], means.negative[0, 0]) == (4.0, 4.0)
-
-
 def test_a_year_without_runs_has_no_pieces_and_nothing_known():
     means = _means([], np.empty(0), 4)
     assert np.isnan(means.positive).all()
@@ -152,12 +126,8 @@ def _by_the_second(starts, values, seconds, quarter_hours):
     result = []
     for q in range(quarter_hours):
         seen = [v for v in at[900 * q : 900 * (q + 1)] if not np.isnan(v)]
-        known = len(seen) >= 450
-        result.append((
-            sum(max(v, 0) for v in seen) / len(seen) if known else NAN,
-            sum(max(-v, 0) for v in seen) / len(seen) if known else NAN,
-            len(seen),
-        ))  # fmt: skip
+        means = [sum(max(sign * v, 0) for v in seen) / len(seen) if len(seen) >= 450 else NAN for sign in (1, -1)]
+        result.append((*means, len(seen)))
     return result
 
 
@@ -170,31 +140,12 @@ def test_the_hold_is_what_counting_second_by_second_gives(gap, data, where):
     starts = np.cumsum(gap)
     values = data.draw(st.lists(megawatts, min_size=len(starts), max_size=len(starts)))
     quarter_hours = int(starts[-1]) // 900 + 2
-    first = {
-        "start": 0,
-        "autumn": quarter_hour_of(AUTUMN_0),
-        "end": YEAR.quarter_hours - quarter_hours,
-    }[where]
+    first = {"start": 0, "autumn": quarter_hour_of(AUTUMN_0), "end": YEAR.quarter_hours - quarter_hours}[where]
     means = _means(starts, values, quarter_hours, first=first)
     expected = _by_the_second(starts.tolist(), values, quarter_hours * 900, quarter_hours)
     assert np.allclose(means.positive[:, 0], [e[0] for e in expected], equal_nan=True, rtol=1e-12, atol=1e-9)
     assert np.allclose(means.negative[:, 0], [e[1] for e in expected], equal_nan=True, rtol=1e-12, atol=1e-9)
     assert (means.coverage[:, 0] * 900).round().astype(int).tolist() == [e[2] for e in expected]
-
-
-@given(gaps, st.data())
-def test_mean_times_observed_seconds_adds_up_to_value_times_seconds_held(gap, data):
-    starts = np.cumsum(gap)
-    values = np.array(data.draw(st.lists(megawatts, min_size=len(starts), max_size=len(starts))))
-    held = np.minimum(np.diff(np.r_[starts, starts[-1] + 10_000]), 900)
-    with pytest.MonkeyPatch.context() as patch:
-        # every observed second counts here, also those of quarter-hours that are too little observed to be known
-        patch.setattr(runs_module, "LEAST_COVERAGE", 0.0)
-        means = _means(starts, values, int(starts[-1]) // 900 + 3)
-    for side, part in ((means.positive, np.maximum(values, 0)), (means.negative, np.maximum(-values, 0))):
-        assert np.nansum(side * means.coverage * 900) == pytest.approx(np.nansum(part * held), rel=1e-9, abs=1e-6)
-    assert means.coverage.sum() * 900 == pytest.approx(held[~np.isnan(values)].sum())
-    assert means.coverage.max(initial=0) <= 1
 
 
 @given(gaps)
@@ -227,11 +178,19 @@ def test_a_window_of_quarter_hours_is_a_cut_of_the_whole(gap, data):
 # --- reading runs -------------------------------------------------------------------------------------------------------------------------------
 
 
-class Read:
-    """Means of output of some generation resources over the year."""
+def _write(root, *rows, file_year=2024, **options):
+    """A file of runs of generation resources: as rows, or as stamp and output."""
+    made = [row if isinstance(row, dict) else run(row[0], output_mw=row[1]) for row in rows]
+    return write_rollup(root, "sced_gen_resources", file_year, made, **options)
 
-    def __init__(self, root, names=(GEN,), year=2024, **more):
-        inputs = inputs_of(root, year, **more)
+
+class Read:
+    """Means of output of some generation resources over the year, of a file of these rows if any are given."""
+
+    def __init__(self, root, *rows, names=(GEN,), **more):
+        if rows:
+            _write(root, *rows)
+        inputs = inputs_of(root, 2024, **more)
         self.reader = RunReader(inputs, "sced_gen_resources", list(names), ["output_mw", "base_point_mw"])
         windows = []
         self.reader.each_window(windows.append)
@@ -275,26 +234,17 @@ def test_runs_of_a_built_rollup_are_those_that_it_stores(tmp_path):
 
 
 def test_a_run_of_any_resource_ends_the_hold_of_all(tmp_path):
-    rows = [
-        run(JANUARY_1, output_mw=8.0),
-        run(JANUARY_1, WIND, output_mw=1.0),
-        run(JANUARY_1 + timedelta(minutes=10), WIND, output_mw=1.0),  # ALPHA has no row: unobserved until the next run
-        run(JANUARY_1 + timedelta(minutes=15), output_mw=4.0),
-    ]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
-    read = Read(tmp_path)
+    # ALPHA has no row in the second run: unobserved until the third
+    wind = [run(JANUARY_1 + timedelta(minutes=m), WIND, output_mw=1.0) for m in (0, 10)]
+    read = Read(tmp_path, (JANUARY_1, 8.0), *wind, (JANUARY_1 + timedelta(minutes=15), 4.0))
     assert read.coverage[0, 0] == 600 / 900
     assert read.positive[0, 0] == 8.0
 
 
 def test_runs_of_other_years_in_the_same_files_do_not_exist_for_the_year(tmp_path):
-    rows = [
-        run(datetime(2023, 12, 31, 23, 55), output_mw=8.0),
-        run(datetime(2024, 1, 1, 0, 10), output_mw=8.0),
-        run(datetime(2024, 12, 31, 23, 50), output_mw=8.0),
-        run(datetime(2025, 1, 1, 0, 0, 0), output_mw=8.0),
-    ]
-    write_rollup(tmp_path, "sced_gen_resources", 2025, rows)
+    last = datetime(2024, 12, 31, 23, 50)
+    stamps = (JANUARY_1 - timedelta(minutes=5), JANUARY_1 + timedelta(minutes=10), last, last + timedelta(minutes=10))
+    _write(tmp_path, *((stamp, 8.0) for stamp in stamps), file_year=2025)
     read = Read(tmp_path)
     assert len(read.reader.starts) == 2
     assert (read.coverage[:2, 0] * 900).round().tolist() == [300, 600]
@@ -304,8 +254,8 @@ def test_runs_of_other_years_in_the_same_files_do_not_exist_for_the_year(tmp_pat
 
 
 def test_hazard_2_runs_of_a_year_are_read_from_two_publication_years(tmp_path):
-    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 1, 1), output_mw=1.0))
-    write_rollup(tmp_path, "sced_gen_resources", 2025, runs_of_day(date(2024, 12, 31), output_mw=2.0))
+    _write(tmp_path, *runs_of_day(date(2024, 1, 1), output_mw=1.0))
+    _write(tmp_path, *runs_of_day(date(2024, 12, 31), output_mw=2.0), file_year=2025)
     read = Read(tmp_path)
     assert read.positive[0, 0] == 1.0
     assert read.positive[-1, 0] == 2.0
@@ -313,10 +263,8 @@ def test_hazard_2_runs_of_a_year_are_read_from_two_publication_years(tmp_path):
 
 def test_hazard_7_of_two_rows_of_a_resource_and_stamp_the_later_wins_and_both_kinds_are_counted(tmp_path):
     at = [JANUARY_1 + timedelta(minutes=15 * n) for n in range(3)]
-    first = [run(at[0], output_mw=1.0), run(at[1], output_mw=2.0), run(at[2], output_mw=3.0)]
-    again = [run(at[0], output_mw=1.0), run(at[1], output_mw=20.0), run(at[2], output_mw=None)]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, first)
-    write_rollup(tmp_path, "sced_gen_resources", 2025, again)
+    _write(tmp_path, *zip(at, (1.0, 2.0, 3.0), strict=True))
+    _write(tmp_path, *zip(at, (1.0, 20.0, None), strict=True), file_year=2025)
     read = Read(tmp_path)
     assert np.array_equal(read.positive[:3, 0], [1.0, 20.0, NAN], equal_nan=True)
     assert count_of(read.findings, "duplicate_rows") == 1
@@ -324,9 +272,7 @@ def test_hazard_7_of_two_rows_of_a_resource_and_stamp_the_later_wins_and_both_ki
 
 
 def test_a_stamp_in_the_hour_that_spring_skips_is_counted_and_makes_no_run(tmp_path):
-    rows = [run(datetime(2024, 3, 10, 1, 45), output_mw=1.0), run(datetime(2024, 3, 10, 2, 30), output_mw=9.0)]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
-    read = Read(tmp_path)
+    read = Read(tmp_path, (datetime(2024, 3, 10, 1, 45), 1.0), (datetime(2024, 3, 10, 2, 30), 9.0))
     assert read.reader.starts.tolist() == [utc_seconds(datetime(2024, 3, 10, 1, 45))]
     assert count_of(read.findings, "unusable_time", "sced_gen_resources") == 1
 
@@ -350,8 +296,7 @@ def _autumn_runs(first_hour, second_hour):
 
 
 def test_the_flag_puts_runs_into_the_right_one_of_the_repeated_hours(tmp_path):
-    write_rollup(tmp_path, "sced_gen_resources", 2024, _autumn_runs("N", "Y"))
-    read = Read(tmp_path)
+    read = Read(tmp_path, *_autumn_runs("N", "Y"))
     first = quarter_hour_of(AUTUMN_0)
     assert read.positive[first : first + 16, 0].tolist() == [1.0] * 4 + [2.0] * 4 + [3.0] * 4 + [4.0] * 4
     assert not found(read.findings, "ambiguous_hour")
@@ -360,8 +305,7 @@ def test_the_flag_puts_runs_into_the_right_one_of_the_repeated_hours(tmp_path):
 
 @pytest.mark.parametrize("flags", [(None, None), ("N", "N")], ids=["no flag column", "a flag that is N all day"])
 def test_without_a_flag_the_eight_repeated_quarter_hours_are_unknown_and_counted(tmp_path, flags):
-    write_rollup(tmp_path, "sced_gen_resources", 2024, _autumn_runs(*flags))
-    read = Read(tmp_path)
+    read = Read(tmp_path, *_autumn_runs(*flags))
     first = quarter_hour_of(AUTUMN_0)
     around = read.positive[first : first + 16, 0]
     assert np.array_equal(around, [1.0] * 4 + [NAN] * 8 + [4.0] * 4, equal_nan=True)
@@ -374,8 +318,7 @@ def test_without_a_flag_the_eight_repeated_quarter_hours_are_unknown_and_counted
 
 def test_without_a_flag_not_even_the_run_before_holds_into_the_repeated_hour(tmp_path):
     rows = [run(AUTUMN_0 + timedelta(minutes=m), flag=None, output_mw=5.0) for m in (55, 65, 125)]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
-    read = Read(tmp_path)
+    read = Read(tmp_path, *rows)
     first = quarter_hour_of(datetime(2024, 11, 3, 1))
     assert read.coverage[first - 1, 0] == 300 / 900
     assert (read.coverage[first : first + 8] == 0).all()
@@ -402,37 +345,32 @@ def test_a_flag_and_a_stamp_that_no_row_has_together_make_no_run(tmp_path):
 
 def test_a_year_that_ends_in_the_repeated_hour_without_a_second_has_it_unknown(tmp_path):
     rows = [run(AUTUMN_0 + timedelta(minutes=m), output_mw=5.0) for m in (45, 60, 75)]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
-    read = Read(tmp_path)
+    read = Read(tmp_path, *rows)
     assert read.reader.starts.tolist() == [utc_seconds(datetime(2024, 11, 3, 0, 45))]
     assert (~np.isnan(read.positive)).sum() == 1
 
 
 def test_a_file_that_holds_nothing_of_the_year_has_no_runs_and_no_days(tmp_path):
-    write_rollup(tmp_path, "sced_gen_resources", 2025, runs_of_day(date(2025, 7, 4), output_mw=5.0))
+    _write(tmp_path, *runs_of_day(date(2025, 7, 4), output_mw=5.0), file_year=2025)
     reader = Read(tmp_path).reader
     assert (reader.starts.tolist(), reader.log.days.any()) == ([], False)
 
 
 def test_a_file_without_a_flag_column_and_without_the_autumn_day_loses_nothing(tmp_path):
-    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 7, 4), flag=None, output_mw=5.0))
-    read = Read(tmp_path)
+    read = Read(tmp_path, *runs_of_day(date(2024, 7, 4), flag=None, output_mw=5.0))
     assert (~np.isnan(read.positive)).sum() == 96
     assert not found(read.findings, "ambiguous_hour")
 
 
 def test_the_days_of_the_dataset_and_of_each_resource_are_logged(tmp_path):
     rows = [run(datetime(2024, 1, 2, 5), output_mw=1.0), run(datetime(2024, 1, 5, 5), WIND, output_mw=1.0)]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
-    log = Read(tmp_path).reader.log
+    log = Read(tmp_path, *rows).reader.log
     assert np.flatnonzero(log.days).tolist() == [1, 4]
     assert (log.first.tolist(), log.last.tolist()) == ([1], [1])
 
 
 def test_infinite_output_is_blank_and_counted(tmp_path):
-    rows = [run(JANUARY_1, output_mw=float("inf")), run(JANUARY_1 + timedelta(minutes=15), output_mw=2.0)]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
-    read = Read(tmp_path)
+    read = Read(tmp_path, (JANUARY_1, float("inf")), (JANUARY_1 + timedelta(minutes=15), 2.0))
     assert np.isnan(read.positive[0, 0])
     assert read.positive[1, 0] == 2.0
     assert count_of(read.findings, "unusable_numbers", "sced_gen_resources") == 1
@@ -447,14 +385,9 @@ def test_a_year_without_the_dataset_has_no_runs_and_says_so(tmp_path):
 
 
 def test_hourly_maxima_are_the_largest_values_of_the_runs_of_an_hour(tmp_path):
-    rows = [
-        run(JANUARY_1 + timedelta(minutes=5), output_mw=3.0),
-        run(JANUARY_1 + timedelta(minutes=25), output_mw=7.0),
-        run(JANUARY_1 + timedelta(minutes=45), output_mw=None),
-        run(JANUARY_1 + timedelta(minutes=59), WIND, output_mw=99.0),
-        run(datetime(2024, 12, 31, 23, 59, 59), output_mw=-2.0),
-    ]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    rows = [(JANUARY_1 + timedelta(minutes=m), mw) for m, mw in ((5, 3.0), (25, 7.0), (45, None))]
+    other = run(JANUARY_1 + timedelta(minutes=59), WIND, output_mw=99.0)
+    _write(tmp_path, *rows, other, (datetime(2024, 12, 31, 23, 59, 59), -2.0))
     found, log = hourly_maxima(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN, "ABSENT"], ["output_mw"])
     maxima = found["output_mw"]
     assert (log.first.tolist(), log.last.tolist()) == ([0, 366], [365, -1])
@@ -500,15 +433,15 @@ def _march(root):
         ]
         if n % 7 == 0:
             rows.append({**rows[-1], "output_mw": 77.0})
-    return write_rollup(root, "sced_gen_resources", 2024, rows, row_group_size=700)
+    return _write(root, *rows, row_group_size=700)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("block_bytes", [30_000, 5_000, 300])
 def test_windows_give_bit_for_bit_what_one_window_gives(tmp_path, block_bytes, threads):
     _march(tmp_path)
-    one = Read(tmp_path, (GEN, WIND))
-    many = Read(tmp_path, (GEN, WIND), block_bytes=block_bytes, threads=threads)
+    one = Read(tmp_path, names=(GEN, WIND))
+    many = Read(tmp_path, names=(GEN, WIND), block_bytes=block_bytes, threads=threads)
     assert len(one.windows) == 1
     assert len(many.windows) > 1
     for name in ("positive", "negative", "coverage"):
@@ -517,19 +450,19 @@ def test_windows_give_bit_for_bit_what_one_window_gives(tmp_path, block_bytes, t
 
 def test_windows_count_each_row_once(tmp_path):
     _march(tmp_path)
-    one, many = Read(tmp_path, (GEN, WIND)), Read(tmp_path, (GEN, WIND), block_bytes=5_000, threads=2)
+    one, many = Read(tmp_path, names=(GEN, WIND)), Read(tmp_path, names=(GEN, WIND), block_bytes=5_000, threads=2)
     assert one.findings == many.findings
 
 
 def test_rows_that_reach_over_midnight_into_a_window_are_counted_with_their_own_day(tmp_path):
-    late = [run(datetime(2024, 6, 1, 23, 50), output_mw=mw) for mw in (1.0, 1.0, 2.0)]
-    write_rollup(tmp_path, "sced_gen_resources", 2024, [*late, run(datetime(2024, 6, 2, 0, 10), output_mw=3.0)])
+    late = datetime(2024, 6, 1, 23, 50)
+    _write(tmp_path, (late, 1.0), (late, 1.0), (late, 2.0), (datetime(2024, 6, 2, 0, 10), 3.0))
     reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw"])
     midnight, found_there, findings = quarter_hour_of(datetime(2024, 6, 2)), [], Findings()
     reader.each_window([].append, 0, midnight)
     reader.each_window(found_there.append, midnight)
     (window,) = found_there
-    means = reader.means(window, window.grids["output_mw"])
+    means = reader.means(window, window.grids["output_mw"], window.first, window.last)
     assert means.positive[0, 0] == pytest.approx((300 * 2 + 300 * 3) / 600)
     reader.report(findings)
     assert (count_of(findings.items, "duplicate_rows"), count_of(findings.items, "contradicting_rows")) == (0, 2)
@@ -537,13 +470,13 @@ def test_rows_that_reach_over_midnight_into_a_window_are_counted_with_their_own_
 
 def test_windows_that_are_in_memory_together_share_the_block(tmp_path):
     _march(tmp_path)
-    alone, together = (Read(tmp_path, (GEN, WIND), block_bytes=5_000, threads=threads) for threads in (1, 4))
+    alone, together = (Read(tmp_path, names=(GEN, WIND), block_bytes=5_000, threads=threads) for threads in (1, 4))
     assert 4 * len(alone.windows) > len(together.windows) > 3 * len(alone.windows)
 
 
 def test_what_goes_wrong_in_a_window_is_raised_and_no_further_window_is_begun(tmp_path):
     _march(tmp_path)
-    reader = Read(tmp_path, (GEN, WIND), block_bytes=300).reader
+    reader = Read(tmp_path, names=(GEN, WIND), block_bytes=300).reader
     begun = []
 
     def work(window):
@@ -552,14 +485,11 @@ def test_what_goes_wrong_in_a_window_is_raised_and_no_further_window_is_begun(tm
 
     with pytest.raises(ZeroDivisionError):
         reader.each_window(work)
-    assert len(begun) < len(Read(tmp_path, (GEN, WIND), block_bytes=300).windows)
+    assert len(begun) < len(Read(tmp_path, names=(GEN, WIND), block_bytes=300).windows)
 
 
 def test_stamps_are_read_again_when_their_file_has_changed(tmp_path):
-    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 6, 1), output_mw=2.0))
-    before = Read(tmp_path)
-    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 6, 2), output_mw=2.0))
-    after = Read(tmp_path)
+    before, after = (Read(tmp_path, *runs_of_day(date(2024, 6, day), output_mw=2.0)) for day in (1, 2))
     assert len(before.reader.starts) == len(after.reader.starts)
     assert (before.reader.starts + 86_400 == after.reader.starts).all()
 
@@ -580,7 +510,7 @@ def test_stamps_of_a_file_that_stays_are_read_once_for_a_year(tmp_path, monkeypa
 
 
 def test_there_are_never_more_windows_than_days(tmp_path):
-    write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(date(2024, 6, 1), output_mw=2.0))
+    _write(tmp_path, *runs_of_day(date(2024, 6, 1), output_mw=2.0))
     one, many = Read(tmp_path), Read(tmp_path, block_bytes=1)
     assert np.array_equal(one.positive, many.positive, equal_nan=True)
     assert len(many.windows) <= YEAR.days
@@ -601,7 +531,7 @@ def test_a_row_group_is_decoded_for_its_times_and_for_each_window_that_it_touche
         return whole(self, *given, **more)
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
-    many = Read(tmp_path, (GEN, WIND), block_bytes=5_000)
+    many = Read(tmp_path, names=(GEN, WIND), block_bytes=5_000)
     times = ("interval_start", "operating_day") if built else ("SCEDTimeStamp", "RepeatedHourFlag")
     first_pass = [group for columns, group in decoded if set(columns) == set(times)]
     assert first_pass == [(group,) for group in range(groups)]
@@ -625,8 +555,11 @@ def _smne(day, numbers, name=GEN, value=1.0, stamps=None):
     ]
 
 
-def _metered(root, names=(GEN,)):
-    values, reader = read_metering(inputs_of(root, 2024), list(names))
+def _metered(root, *rows):
+    """What is read of settlement metering, of a file of these rows if any are given."""
+    if rows:
+        write_rollup(root, "sced_smne", 2024, rows)
+    values, reader = read_metering(inputs_of(root, 2024), [GEN])
     findings = Findings()
     reader.report(findings)
     return values, findings.items, reader.log
@@ -644,8 +577,7 @@ def test_an_interval_of_metering_is_stamped_with_its_end_in_every_era(tmp_path, 
     "end", [datetime(2024, 1, 1, 23, 59, 59), datetime(2024, 1, 2)], ids=["last second", "next midnight"]
 )
 def test_the_last_interval_belongs_to_the_day_it_ends_whether_its_stamp_is_23_59_59_or_midnight(tmp_path, end):
-    write_rollup(tmp_path, "sced_smne", 2024, _smne(date(2024, 1, 1), [96], stamps=[end]))
-    values, _, _ = _metered(tmp_path)
+    values, _, _ = _metered(tmp_path, *_smne(date(2024, 1, 1), [96], stamps=[end]))
     assert np.flatnonzero(~np.isnan(values[0])).tolist() == [95]
 
 
@@ -655,8 +587,7 @@ def test_interval_numbers_are_places_in_the_day_whatever_the_stamps_of_a_clock_c
     stamps = [
         datetime(day.year, day.month, day.day) + timedelta(seconds=900 * min(n, 96) - 1) for n in range(1, count + 1)
     ]
-    write_rollup(tmp_path, "sced_smne", 2024, _smne(day, range(1, count + 1), stamps=stamps))
-    values, findings, _ = _metered(tmp_path)
+    values, findings, _ = _metered(tmp_path, *_smne(day, range(1, count + 1), stamps=stamps))
     first = quarter_hour_of(datetime(day.year, day.month, day.day))
     assert values[0, first : first + count].tolist() == [1.0 + n for n in range(1, count + 1)]
     assert (~np.isnan(values)).sum() == count
@@ -664,23 +595,28 @@ def test_interval_numbers_are_places_in_the_day_whatever_the_stamps_of_a_clock_c
 
 
 def test_without_a_number_the_stamp_decides_except_on_the_25_hour_day(tmp_path):
+    labels = [
+        "01-01",
+        "00:14",
+        "03-10",
+        "01:59",
+        "03-10",
+        "03:14",
+        "11-03",
+        "01:14",
+        "03-10",
+        "02:14",
+        "03-10",
+        "02:44",
+    ]
     ends = [
-        datetime(2024, 1, 1, 0, 14, 59),
-        datetime(2024, 3, 10, 1, 59, 59),
-        datetime(2024, 3, 10, 3, 14, 59),
-        datetime(2024, 11, 3, 1, 14, 59),
-        datetime(2024, 3, 10, 2, 14, 59),
-        datetime(2024, 3, 10, 2, 44, 59),
+        datetime.fromisoformat(f"2024-{day} {clock}:59") for day, clock in zip(labels[::2], labels[1::2], strict=True)
     ]
     rows = [{"interval_end": end, "resource_name": GEN, "energy_mwh": float(n)} for n, end in enumerate(ends)]
-    write_rollup(tmp_path, "sced_smne", 2024, rows)
-    values, findings, _ = _metered(tmp_path)
+    values, findings, _ = _metered(tmp_path, *rows)
     spring = quarter_hour_of(datetime(2024, 3, 10))
-    assert {int(n): float(values[0, n]) for n in np.flatnonzero(~np.isnan(values[0]))} == {
-        0: 0.0,
-        spring + 7: 1.0,
-        spring + 8: 2.0,
-    }
+    known = {int(n): float(values[0, n]) for n in np.flatnonzero(~np.isnan(values[0]))}
+    assert known == {0: 0.0, spring + 7: 1.0, spring + 8: 2.0}
     assert count_of(findings, "ambiguous_hour", "sced_smne") == 1
     assert count_of(findings, "unusable_time", "sced_smne") == 2
     assert "interval_number" in found(findings, "missing_columns")[0].detail
@@ -688,8 +624,7 @@ def test_without_a_number_the_stamp_decides_except_on_the_25_hour_day(tmp_path):
 
 @pytest.mark.parametrize("end", [datetime(2024, 3, 10, 1, 59, 59), datetime(2024, 3, 10, 2), datetime(2024, 3, 10, 3)])
 def test_the_interval_before_the_clocks_go_forward_is_the_eighth_however_its_end_is_written(tmp_path, end):
-    write_rollup(tmp_path, "sced_smne", 2024, [{"interval_end": end, "resource_name": GEN, "energy_mwh": 1.0}])
-    values, findings, _ = _metered(tmp_path)
+    values, findings, _ = _metered(tmp_path, {"interval_end": end, "resource_name": GEN, "energy_mwh": 1.0})
     assert np.flatnonzero(~np.isnan(values[0])).tolist() == [quarter_hour_of(datetime(2024, 3, 10)) + 7]
     assert count_of(findings, "unusable_time", "sced_smne") == 0
 
@@ -705,8 +640,7 @@ def test_metering_of_a_built_rollup_is_read_by_the_time_it_stores(tmp_path):
 
 
 def test_an_interval_number_that_the_day_does_not_have_is_counted(tmp_path):
-    write_rollup(tmp_path, "sced_smne", 2024, _smne(date(2024, 1, 1), [97, 0], stamps=[datetime(2024, 1, 1, 12)] * 2))
-    values, findings, _ = _metered(tmp_path)
+    values, findings, _ = _metered(tmp_path, *_smne(date(2024, 1, 1), [97, 0], stamps=[datetime(2024, 1, 1, 12)] * 2))
     assert np.isnan(values).all()
     assert count_of(findings, "unusable_time", "sced_smne") == 2
 
