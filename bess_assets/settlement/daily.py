@@ -23,10 +23,11 @@ TB_HOURS = (1, 2, 4)
 STATED_PRICE_CHECK = "day_ahead_files_state_the_published_settlement_prices"
 
 
-class _Days:
+class Days:
     """Sums and counts of a year's hours or quarter-hours by operating day, over the last axis."""
 
     def __init__(self, year: OperatingYear) -> None:
+        """Work out the days once."""
         self.year = year
         self.numbers = (year.first_day + np.arange(year.days)).astype(np.int32)
         self.hours = year.day_hours
@@ -69,7 +70,7 @@ def _one_chunk(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
         }
 
 
-def _expected_days(inputs: Inputs, days: _Days, work: Callable[[int], Mapping[str, Any]]) -> Iterator[Columns]:
+def _expected_days(inputs: Inputs, days: Days, work: Callable[[int], Mapping[str, Any]]) -> Iterator[Columns]:
     """The expected days of all batteries.
 
     Args:
@@ -89,7 +90,7 @@ def _expected_days(inputs: Inputs, days: _Days, work: Callable[[int], Mapping[st
 @step
 def dam_awards_daily(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     """Day-ahead awards of each battery and expected day, with all their energy money, matched by real time or not."""
-    days = _Days(inputs.year)
+    days = Days(inputs.year)
     awards = inputs.tables["bess_awards"]
     prices = PriceGrid.of(inputs.tables["bess_prices"], inputs.year, inputs.threads)
     quarter_hours = np.arange(inputs.year.quarter_hours)
@@ -130,7 +131,7 @@ def dam_awards_daily(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
 @step
 def rt_dispatch_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """Energy of each battery and expected day, over the quarter-hours where it is known."""
-    days = _Days(inputs.year)
+    days = Days(inputs.year)
     dispatch = inputs.tables["bess_dispatch"]
 
     def sources(side: str, n: int) -> list[str | None]:
@@ -178,7 +179,7 @@ def _spreads(year: OperatingYear, hourly: FloatArray, hours: int) -> FloatArray:
 @step
 def price_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """Prices of each settlement point and operating day."""
-    year, days = inputs.year, _Days(inputs.year)
+    year, days = inputs.year, Days(inputs.year)
     prices = PriceGrid.of(inputs.tables["bess_prices"], year, inputs.threads)
 
     def of(place: tuple[str, int]) -> dict[str, Any]:
@@ -199,7 +200,7 @@ def price_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     yield from _one_chunk(list(in_order(inputs.threads, of, prices.points.items())))
 
 
-def _statistics(market: str, days: _Days, prices: FloatArray) -> dict[str, FloatArray]:
+def _statistics(market: str, days: Days, prices: FloatArray) -> dict[str, FloatArray]:
     known = ~np.isnan(prices)
     count, first = days.count(known), days.first(len(prices))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -223,7 +224,7 @@ def total_of(components: Sequence[FloatArray], exists: Sequence[BoolArray]) -> F
 @step
 def daily_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """What each battery earned on each expected day, summed from the ledgers."""
-    days = _Days(inputs.year)
+    days = Days(inputs.year)
     tb2 = _top_less_bottom_2(inputs)
     unknown = np.full(inputs.year.days, np.nan)
     combo = days.numbers < day_number(RTC_FIRST_DAY)
@@ -248,7 +249,7 @@ def daily_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     yield from _expected_days(inputs, days, of)
 
 
-def _energy_and_flows(days: _Days, inputs: Inputs, n: int) -> dict[str, Any]:
+def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
     """Sums of the energy ledger and of the dispatch of a battery."""
     ledger, dispatch = inputs.tables["energy_revenue"], inputs.tables["bess_dispatch"]
     money = ["da_usd", "rt_usd", "energy_usd", "rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd"]
@@ -287,7 +288,7 @@ def _energy_and_flows(days: _Days, inputs: Inputs, n: int) -> dict[str, Any]:
     }
 
 
-def _ancillary(days: _Days, inputs: Inputs, n: int) -> dict[str, Any]:
+def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
     """Sums of the AS ledger of a battery, and whether a day has an award that exists."""
     names = ["da_usd", "rt_usd", "revenue_usd", "exists", "implausible_price"]
     ledger = inputs.tables["as_revenue"].numbers(names, n)
