@@ -105,13 +105,8 @@ def test_batteries_not_ranked_stand_below_a_rule_with_the_reason_under_the_table
 
 def test_the_lines_under_the_table_say_what_the_figures_are(bess) -> None:
     text = " ".join(bess("leaderboard", "2024").stdout.split())
-    for words in (
-        "final, data through 2024-12-31",
-        "2 ranked",
-        "1 not ranked",
-        "mean energy coverage 66.6%",
-        "gross market revenue reconstructed",
-    ):
+    below = ("2 ranked", "1 not ranked", "mean energy coverage 66.6%", "gross market revenue reconstructed")
+    for words in ("final, data through 2024-12-31", *below):
         assert words in text
 
 
@@ -189,15 +184,12 @@ def test_colours_are_for_terminals_whose_user_wants_them(made: Settings, bess) -
     arguments = ["leaderboard", "2024"]
     coloured = on_a_terminal(made, *arguments)
     assert "\x1b[1mLeaderboard 2024" in coloured
-    for plain in (
-        on_a_terminal(made, *arguments, NO_COLOR="1"),
-        on_a_terminal(made, *arguments, TERM="dumb"),
-        bess(*arguments, width=120).stdout,
-    ):
+    refused = [
+        on_a_terminal(made, *arguments, **{name: value}) for name, value in (("NO_COLOR", "1"), ("TERM", "dumb"))
+    ]
+    for plain in (*refused, bess(*arguments, width=120).stdout):
         assert "\x1b" not in plain
-        assert [line.rstrip() for line in plain.splitlines()] == [
-            line.rstrip() for line in click.unstyle(coloured).splitlines()
-        ]
+        assert list(map(str.rstrip, plain.splitlines())) == list(map(str.rstrip, click.unstyle(coloured).splitlines()))
     assert "\x1b" not in on_a_terminal(made, *arguments, "--format", "csv")
 
 
@@ -428,24 +420,16 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_demo_ends_with_a_leaderboard_and_says_where_to_go_on(demo_home: Path) -> None:
     printed = (demo_home / "printed.txt").read_text(encoding="utf-8")
-    for words in (
-        "Leaderboard 2021",
-        "Made-up data",
-        f"bess --home {demo_home} ui",
-        f"{demo_home}/results/leaderboard_report/2021/leaderboard_2021.html",
-        f"{demo_home}/results/<table>/<year>.parquet",
-    ):
+    page = demo_home / "results" / "leaderboard_report" / "2021" / "leaderboard_2021.html"
+    tables = f"{demo_home}/results/<table>/<year>.parquet"
+    for words in ("Leaderboard 2021", "Made-up data", f"bess --home {demo_home} ui", str(page), tables):
         assert words in printed
+    assert "<title>ERCOT battery leaderboard 2021</title>" in page.read_text(encoding="utf-8")
 
 
 def test_a_demo_ends_at_a_fixed_day_that_is_past(demo_home: Path) -> None:
     last_day = json.loads((demo_home / "rollups" / MARKER).read_text(encoding="utf-8"))["market"]["last_day"]
     assert last_day == "2026-08-31" < datetime.now(tz=UTC).date().isoformat()
-
-
-def test_the_page_that_the_demo_names_is_there(demo_home: Path) -> None:
-    page = demo_home / "results" / "leaderboard_report" / "2021" / "leaderboard_2021.html"
-    assert "<title>ERCOT battery leaderboard 2021</title>" in page.read_text(encoding="utf-8")
 
 
 def test_without_a_terminal_progress_is_a_line_for_each_table_on_the_error_stream(demo_home: Path) -> None:
@@ -473,12 +457,8 @@ def test_the_demos_leaderboard_is_the_right_answer_to_a_cent(demo_home: Path, tm
 
 def test_a_demo_repeated_makes_nothing_again(demo_home: Path) -> None:
     def files() -> dict[Path, int]:
-        return {
-            p: p.stat().st_mtime_ns
-            for folder in ("rollups", "results")
-            for p in (demo_home / folder).rglob("*")
-            if p.is_file()
-        }
+        paths = [p for folder in ("rollups", "results") for p in (demo_home / folder).rglob("*") if p.is_file()]
+        return {path: path.stat().st_mtime_ns for path in paths}
 
     before = files()
     again = at_home(demo_home, "demo", "--years", "2021", "--batteries", "2")
@@ -496,18 +476,15 @@ def test_a_demo_looks_at_no_rollups_or_results_outside_its_home(
     assert list(tmp_path.iterdir()) == []
 
 
+REPORTS_REFUSED = ["report that the simulator did not write", "BESS_REPORTS"]
+
+
 @pytest.mark.parametrize(
     ("name", "commands", "words"),
     [
         ("rollups/RT_prices/2021.parquet", (["demo"], ["simulate", "."]), ["did not write"]),
-        *(
-            (
-                name,
-                (["simulate", ".", "--format", "reports"],),
-                ["report that the simulator did not write", "BESS_REPORTS"],
-            )
-            for name in ("reports/dam.csv", "reports/2021/DAM.ZIP")
-        ),
+        ("reports/dam.csv", (["simulate", ".", "--format", "reports"],), REPORTS_REFUSED),
+        ("reports/2021/DAM.ZIP", (["simulate", ".", "--format", "reports"],), REPORTS_REFUSED),
     ],
 )
 def test_a_file_that_the_simulator_did_not_write_is_never_touched(
@@ -596,14 +573,9 @@ def test_a_home_of_real_results_is_refused_by_the_demo(made: Settings) -> None:
 
 def test_status_says_what_is_there_and_what_the_data_lack(demo_home: Path) -> None:
     text = " ".join(at_home(demo_home, "status").stdout.split())
-    for words in (
-        f"home {demo_home}",
-        "rt_prices found",
-        "leaderboard present",
-        "bess_fleet (all years): present",
-        "sced_gen_resources 2, sced_load_resources 2: 2021-03-19, 2021-08-21",
-        "warnings above that may affect figures of",
-    ):
+    states = ("rt_prices found", "leaderboard present", "bess_fleet (all years): present")
+    gaps = "sced_gen_resources 2, sced_load_resources 2: 2021-03-19, 2021-08-21"
+    for words in (f"home {demo_home}", *states, gaps, "warnings above that may affect figures of"):
         assert words in text
 
 
@@ -801,64 +773,6 @@ def test_a_killed_refresh_is_cleaned_up_by_the_next(demo_home: Path) -> None:
         assert runs.execute(last_two).fetchall() == [("SUCCESS",), ("FAILURE",)]
 
 
-# --- real data
-
-
-@pytest.fixture(scope="module")
-def real_2021(real_pack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The pack of real awards and prices of 2021, and a home in which it has been refreshed."""
-    pack, home = real_pack("2021-ancillary"), tmp_path_factory.mktemp("real")
-    done = in_a_process("--home", home, "refresh", "2021", BESS_ROLLUPS=str(pack / "rollups"))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return pack, home
-
-
-@pytest.mark.real
-def test_the_real_pack_of_2021_gives_the_expected_ancillary_revenue(real_2021: tuple[Path, Path]) -> None:
-    pack, home = real_2021
-    rows = rows_of(at_home(home, "leaderboard", "2021", "--format", "csv"))
-    by_name = {row["gen_resource"]: row for row in rows}
-    with (pack / "expected_as_revenue_usd.csv").open(encoding="utf-8") as file:
-        expected = list(csv.DictReader(file))
-    assert len(rows) == len(expected) == 27
-    columns = {
-        "reg_up": "as_regup_usd",
-        "reg_down": "as_regdn_usd",
-        "rrs": "as_rrs_usd",
-        "nonspin": "as_nspin_usd",
-        "total": "as_usd",
-    }
-    for right in expected:
-        row = by_name[right["resource_name"]]
-        for name, column in columns.items():
-            assert float(row[column]) == pytest.approx(float(right[name]), abs=0.01), (right["resource_name"], column)
-    unknown = ("rank", "total_usd", "energy_usd", "da_energy_usd", "rt_energy_usd", "as_ecrs_usd")
-    assert {row[name] for row in rows for name in unknown} == {""}
-    assert all("energy coverage 0.000 below 0.95" in row["excluded_reason"] for row in rows)
-    assert sum(float(row["as_usd"]) == 0 for row in rows) == 3
-    assert float(by_name["Aquanode"]["as_coverage"]) == 4320 / 4343
-    assert {(row["capacity_source"], row["data_through"]) for row in rows} == {("load", "2021-06-30")}
-    earned = [float(row["as_usd"]) for row in rows]
-    assert earned == sorted(earned, reverse=True)
-
-
-@pytest.mark.real
-def test_status_names_what_the_real_pack_of_2021_lacks(
-    real_2021: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pack, home = real_2021
-    monkeypatch.setenv("BESS_ROLLUPS", str(pack / "rollups"))
-    text = " ".join(at_home(home, "status").stdout.split())
-    assert "no rollup file: rt_prices, da_prices, sced_gen_resources, sced_load_resources, sced_smne" in text
-    for words in (
-        "settlement_point",
-        "hsl_mw",
-        "award_mw",
-        "dam_gen_resources 1, dam_load_resources 1, as_prices 1: 2021-03-14",
-    ):
-        assert words in text
-
-
 # --- the UI
 
 
@@ -998,15 +912,12 @@ def test_a_roll_up_without_reports_says_what_to_do(tmp_path: Path) -> None:
     assert "BESS_REPORTS" in result.stderr
 
 
-def test_help_lists_the_commands_in_the_order_of_use() -> None:
+def test_help_lists_the_commands_in_the_order_of_use_and_each_has_its_own() -> None:
     text = click.testing.CliRunner().invoke(main, ["--help"]).stdout
     commands = [line.split()[0] for line in text.split("Commands:")[1].splitlines() if line.strip()]
     assert " ".join(commands) == "demo simulate rollup refresh status compare-csv leaderboard battery changes sql ui"
-
-
-@pytest.mark.parametrize("command", sorted(main.commands))
-def test_every_command_has_help(command: str) -> None:
-    assert click.testing.CliRunner().invoke(main, [command, "--help"]).exit_code == 0
+    for command in commands:
+        assert click.testing.CliRunner().invoke(main, [command, "--help"]).exit_code == 0, command
 
 
 def test_status_tells_built_rollups_from_found_ones_and_misses_nothing_that_no_figure_needs(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ ELSEWHERE = (
     "SELECT * FROM glob('{home}/*')",
     "SELECT * FROM glob('{results}/../*')",
     "SELECT * FROM glob('/etc/*')",
+    "SELECT * FROM glob('/*')",
     "SELECT * FROM read_text('/etc/passwd')",
     "SELECT * FROM read_text('/proc/self/environ')",
     "SELECT * FROM read_csv('s3://somewhere/file.csv')",
@@ -105,18 +106,9 @@ SETTINGS = (
     "VACUUM",
 )
 NO_QUESTIONS = (
-    "",
-    ";",
-    "--",
-    "/*",
-    "SELECT",
-    "SELECT 1; SELECT 2",
-    "EXECUTE x",
-    "\x00",
-    "SELECT '",
-    "нет",
-    "SELECT * FROM leaderboard WHERE (",
-)
+    "", ";", "--", "/*", "SELECT", "SELECT 1; SELECT 2", "EXECUTE x", "\x00", "SELECT '", "нет", "not sql",
+    "SELECT * FROM leaderboard WHERE (", "SELECT nonsense FROM leaderboard",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
