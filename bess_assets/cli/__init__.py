@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -59,7 +59,7 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     good = [year for year in years if not any(o.year == year and o.state == "failed" for o in outcomes)]
     for year in good[-1:]:
         click.echo("")
-        _show_leaderboard(settings, _Period(year), None, None, "table")
+        _show_leaderboard(settings, str(year), year)
     elsewhere = any(os.environ.get(name) for name in ("BESS_ROLLUPS", "BESS_RESULTS", "DAGSTER_HOME"))
     bess = "bess" if settings.home == Options().settings().home and not elsewhere else _bess_at(settings.home)
     click.echo(f"\nResults: {settings.results}/<table>/<year>.parquet")
@@ -401,61 +401,59 @@ def compare_csv(options: Options, year: int, form: Format) -> None:
     click.option("--top", type=click.IntRange(1), metavar="N", help="Only the first N."),
     FORMAT,
 )
-def leaderboard(options: Options, sort: str | None, top: int | None, form: Format, **period: Any) -> None:
+def leaderboard(
+    options: Options, year: int | None, month: int | None, first: str | None, last: str | None, **shown: Any
+) -> None:
     """Show which batteries earned most in a year, in one of its months, or from one day to another.
 
     Batteries that cannot be ranked fairly follow below a rule, with the reason. json holds texts exactly; csv puts a single quote before a text that a
     spreadsheet would take for a formula. Days (--from, --to) are ranked by the rules of a month.
     """
-    _show_leaderboard(options.settings(), _asked_period(**period), sort, top, form)
-
-
-class _Period(NamedTuple):
-    """The period of a leaderboard: a year, one of its months, or any days."""
-
-    year: int
-    month: int | None = None
-    days: tuple[str, str] | None = None
-
-
-def _asked_period(year: int | None, month: int | None, first: str | None, last: str | None) -> _Period:
-    """The period asked for; BessError if there is none, half of one, or two."""
     days = "bess leaderboard --from 2024-08-19 --to 2024-08-21"
     if first is None and last is None:
         if year is None:
             remedy = f"For example: bess leaderboard 2024, or: {days}"
             raise BessError("Which year?", expected="a year, or --from and --to", remedy=remedy)
-        return _Period(year, month)
-    if first is None or last is None or year is not None or month is not None:
+        _show_leaderboard(options.settings(), str(year), year, month, **shown)
+    elif first is None or last is None or year is not None or month is not None:
         raise BessError("--from and --to go together, without a year or month.", remedy=f"For example: {days}")
-    return _Period(0, None, (first, last))
+    else:
+        _show_leaderboard(options.settings(), " to ".join(dict.fromkeys((first, last))), (first, last), **shown)
 
 
-def _show_leaderboard(settings: "Settings", period: _Period, sort: str | None, top: int | None, form: Format) -> None:
+def _show_leaderboard(
+    settings: "Settings",
+    title: str,
+    period: int | tuple[str, str],
+    month: int | None = None,
+    sort: str | None = None,
+    top: int | None = None,
+    form: Format = "table",
+) -> None:
+    """Print the leaderboard of a year, one of its months, or the days from one to another."""
     from calendar import month_name
 
     from bess_assets.cli import answers
     from bess_assets.results import Results
 
-    years = range(period.year, period.year + 1)
-    title = str(period.year) if period.month is None else f"{month_name[period.month]} {period.year}"
     most = None if form == "table" else top
     with Results(settings) as results:
-        if period.days is None:
-            board = results.leaderboard(period.year, period.month, sort=sort, top=most)
+        if isinstance(period, int):
+            board = results.leaderboard(period, month, sort=sort, top=most)
+            years = range(period, period + 1)
         else:
-            board = results.leaderboard_of_days(*period.days, sort=sort, top=most)
-            title = " to ".join(dict.fromkeys(period.days))
-            years = range(int(period.days[0][:4]), int(period.days[1][:4]) + 1)
+            board = results.leaderboard_of_days(*period, sort=sort, top=most)
+            years = range(int(period[0][:4]), int(period[1][:4]) + 1)
         failed = {year: results.last_refresh_problem(year) for year in years}
     for year, table in failed.items():
         if table:
             echo_warning(
                 f"the last refresh of {year} failed at {table}; these figures are older (bess status says more)."
             )
+    title = f"Leaderboard {month_name[month]} {title}" if month else f"Leaderboard {title}"
     show(
         form,
-        lambda: answers.board_lines(board, f"Leaderboard {title}", terminal_width(), top),
+        lambda: answers.board_lines(board, title, terminal_width(), top),
         made_up_note(settings, years),
         board.columns,
         board.rows,

@@ -132,7 +132,6 @@ _HOME = _option(
     help_text="Folder for rollups, results and the rest; else BESS_HOME, else ./bess_home.",
 )
 _DEBUG = _option("--debug", is_flag=True, callback=_set_debug, help_text="Show where an error arose.")
-_VERSION = _option("--version", is_flag=True, callback=_print_version, help_text="Show the version.")
 FORMAT = click.option(
     "--format",
     "form",
@@ -146,7 +145,7 @@ FORMAT = click.option(
 @click.group(cls=_Bess, name="bess", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @_HOME
 @_DEBUG
-@_VERSION
+@_option("--version", is_flag=True, callback=_print_version, help_text="Show the version.")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """What each ERCOT battery earned: annual rollups of ERCOT's reports in, an audited leaderboard out.

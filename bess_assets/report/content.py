@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from typing import Any
 
 from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
@@ -132,7 +132,7 @@ def read_content(settings: Settings, year: int) -> Content:
         edition=board[0]["edition"] if board else "preliminary",
         edition_number=edition["edition_number"] if edition else None,
         data_through=board[0]["data_through"] if board else None,
-        made=_in_utc(edition["made_at"]) if edition else None,
+        made=edition["made_at"].astimezone(UTC).isoformat(timespec="seconds") if edition else None,
         version=edition["package_version"] if edition else "",
         whole_year=period(None, board),
         months=[period(month, by_month[month]) for month in sorted(by_month)],
@@ -165,10 +165,6 @@ def _start_years(boards: Mapping[int, Sequence[Row]]) -> dict[str, tuple[int, bo
 def _rank_changes(before: Sequence[Row], now: Sequence[Row]) -> dict[str, int]:
     ranks = [{row["battery"]: row["rank"] for row in rows if row["rank"] is not None} for rows in (before, now)]
     return {battery: ranks[0][battery] - rank for battery, rank in ranks[1].items() if battery in ranks[0]}
-
-
-def _in_utc(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _files(edition: Row) -> list[tuple[str, str]]:

@@ -83,12 +83,12 @@ def page_data(content: Content) -> dict[str, Any]:
         "year": content.year,
         "edition": content.edition,
         "edition_number": content.edition_number,
-        "data_through": _plain(content.data_through),
+        "data_through": content.data_through,
         "made": content.made,
         "version": content.version,
         "streams": [[column, *names] for column, names in STREAMS.items()],
         "batteries": {
-            **{name: [_plain(row[name]) for row in content.whole_year.rows] for name in _OF_THE_BATTERY},
+            **{name: [row[name] for row in content.whole_year.rows] for name in _OF_THE_BATTERY},
             "start_year": [start[0] if start else None for start in starts],
             "perhaps_earlier": [bool(start and start[1]) for start in starts],
             "rank_change": [content.rank_changes.get(name) for name in batteries],
@@ -135,13 +135,9 @@ def _cents(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
-
-
 def _embedded_json(value: Any) -> str:
     """JSON without a character that could end its block, or begin a comment or a script."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=date.isoformat)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
