@@ -262,7 +262,7 @@ def _show_plans(settings: "Settings", years: Sequence[int], only: Only | None) -
 
 
 def _refresh(settings: "Settings", years: Sequence[int], only: Only | None) -> "list[Outcome]":
-    """Refresh years and print what came of each."""
+    """Refresh years and print the outcome of each."""
     from bess_assets.cli import state
     from bess_assets.refresh import refresh_years
 

@@ -83,7 +83,7 @@ def write_workbook(content: Content, path: Path) -> None:
             "The workbook needs the package xlsxwriter.", remedy="Install it: python -m pip install xlsxwriter"
         ) from error
     skeleton = io.BytesIO()
-    # constant_memory has texts stand in their cells, as ours do, and not in a list of their own.
+    # constant_memory writes texts into their cells, as `_sheet` does, and not into a list of their own.
     with xlsxwriter.Workbook(skeleton, {"constant_memory": True, "strings_to_numbers": False}) as book:
         rows = _lay_out(book, content)
     _fill(skeleton, path, rows)
@@ -204,7 +204,7 @@ def _fill(skeleton: io.BytesIO, path: Path, sheets: Mapping[str, Sequence[Sequen
     """Copy a workbook, with rows in the place of the pattern row of some sheets, which go by their names inside the workbook."""
     with zipfile.ZipFile(skeleton) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
         for name in source.namelist():
-            # A fixed time, the first that a ZIP can tell: the present one would make every file another.
+            # A fixed time, the first that a ZIP can hold: with the present time no two files would be the same.
             member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             member.compress_type = zipfile.ZIP_DEFLATED
             with target.open(member, "w") as file:

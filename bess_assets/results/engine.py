@@ -121,7 +121,7 @@ class Engine:
         return _Clock(self._connect().cursor(), self._settings.query_timeout_seconds)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        """A database that reads the results folder and nothing else, writes nothing and cannot be told otherwise."""
+        """A database that reads the results folder and nothing else, writes nothing, and lets no statement change that."""
         with self._guard:
             if self._connection is None:
                 connection = duckdb.connect(
