@@ -19,87 +19,38 @@ from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES, Column
 
 ALPHA = {
-    "battery": "ALPHA_1",
-    "gen_resource": "ALPHA_UNIT1",
-    "load_resource": "ALPHA_LD1",
-    "settlement_point": "ALPHA_RN",
-    "qse": "QALPHA",
-    "capacity_mw": 100.0,
-    "capacity_source": "dam",
-    "energy_mwh": 150.0,
-    "duration_hours": 1.5,
-    "duration_source": "ercot",
-    "first_active_date": date(2024, 1, 1),
-    "active_days": 366,
-    "da_energy_usd": 1_250_000.125,
-    "rt_energy_usd": -250_000.5,
-    "energy_usd": 999_999.625,
-    "as_regup_usd": 1_000_000.1,
-    "as_regdn_usd": 0.0,
-    "as_rrs_usd": 2_000_000.2,
-    "as_ecrs_usd": 3.3,
-    "as_nspin_usd": 0.0,
-    "as_usd": 1_000_000.1 + 2_000_000.2 + 3.3,
-    "total_usd": 999_999.625 + 1_000_000.1 + 2_000_000.2 + 3.3,
-    "usd_per_kw_month": 3.333,
-    "discharge_mwh": 12_345.6,
-    "charge_mwh": 14_000.0,
-    "cycles_per_day": 0.9,
-    "round_trip_efficiency": 0.88,
-    "tb2_capture": 0.71,
-    "strategy": "ancillary_services",
-    "energy_coverage": 0.9999,
-    "as_coverage": 1.0,
-    "quantity_source": "smne/telemetry",
-}
+    "battery": "ALPHA_1", "gen_resource": "ALPHA_UNIT1", "load_resource": "ALPHA_LD1", "settlement_point": "ALPHA_RN", "qse": "QALPHA",
+    "capacity_mw": 100.0, "capacity_source": "dam", "energy_mwh": 150.0, "duration_hours": 1.5, "duration_source": "ercot",
+    "first_active_date": date(2024, 1, 1), "active_days": 366,
+    "da_energy_usd": 1_250_000.125, "rt_energy_usd": -250_000.5, "energy_usd": 999_999.625,
+    "as_regup_usd": 1_000_000.1, "as_regdn_usd": 0.0, "as_rrs_usd": 2_000_000.2, "as_ecrs_usd": 3.3, "as_nspin_usd": 0.0,
+    "as_usd": 1_000_000.1 + 2_000_000.2 + 3.3, "total_usd": 999_999.625 + 1_000_000.1 + 2_000_000.2 + 3.3, "usd_per_kw_month": 3.333,
+    "discharge_mwh": 12_345.6, "charge_mwh": 14_000.0, "cycles_per_day": 0.9, "round_trip_efficiency": 0.88, "tb2_capture": 0.71,
+    "strategy": "ancillary_services", "energy_coverage": 0.9999, "as_coverage": 1.0, "quantity_source": "smne/telemetry",
+}  # fmt: skip
 BRAVO = {
-    **ALPHA,
-    "battery": "BRAVO",
-    "gen_resource": "BRAVO",
-    "load_resource": "BRAVO",
-    "settlement_point": '=HYPERLINK("http://x"), "B"',
-    "energy_mwh": None,
-    "duration_hours": 4.0,
-    "duration_source": "assumed",
-    "total_usd": 500_000.0,
-    "as_usd": 500_000.0,
-    "energy_usd": 0.0,
-    "da_energy_usd": 0.0,
-    "rt_energy_usd": 0.0,
+    **ALPHA, "battery": "BRAVO", "gen_resource": "BRAVO", "load_resource": "BRAVO", "settlement_point": '=HYPERLINK("http://x"), "B"',
+    "energy_mwh": None, "duration_hours": 4.0, "duration_source": "assumed",
+    "total_usd": 500_000.0, "as_usd": 500_000.0, "energy_usd": 0.0, "da_energy_usd": 0.0, "rt_energy_usd": 0.0,
     **{f"as_{p}_usd": 100_000.0 for p in ("regup", "regdn", "rrs", "ecrs", "nspin")},
-    "strategy": "hybrid",
-    "notes": "name_only pair",
-}
+    "strategy": "hybrid", "notes": "name_only pair",
+}  # fmt: skip
 STRANGER = {
-    **BRAVO,
-    "battery": "ZULU\x1b[31m_1",
-    "gen_resource": "ZULU_UNIT1",
-    "load_resource": None,
-    "rt_energy_usd": None,
-    "energy_usd": None,
-    "total_usd": None,
-    "da_energy_usd": None,
-    "usd_per_kw_month": None,
-    "strategy": None,
-    "energy_coverage": 0.0,
-    "excluded_reason": "charging unknown; energy coverage 0.000 below 0.95",
-    "notes": None,
+    **BRAVO, "battery": "ZULU\x1b[31m_1", "gen_resource": "ZULU_UNIT1", "load_resource": None,
+    "rt_energy_usd": None, "energy_usd": None, "total_usd": None, "da_energy_usd": None, "usd_per_kw_month": None, "strategy": None,
+    "energy_coverage": 0.0, "excluded_reason": "charging unknown; energy coverage 0.000 below 0.95", "notes": None,
+}  # fmt: skip
+_LITTLE = {
+    "total_usd": 4.0,
+    "energy_usd": 0.7,
+    "as_usd": 3.3,
+    "da_energy_usd": 0.7,
+    "rt_energy_usd": 0.0,
+    "as_regup_usd": 0.0,
+    "as_rrs_usd": 0.0,
 }
 BOARDS: dict[int, list[dict[str, Any]]] = {
-    2023: [
-        {**BRAVO, "rank": 1},
-        {
-            **ALPHA,
-            "rank": 2,
-            "total_usd": 4.0,
-            "energy_usd": 0.7,
-            "as_usd": 3.3,
-            "da_energy_usd": 0.7,
-            "rt_energy_usd": 0.0,
-            "as_regup_usd": 0.0,
-            "as_rrs_usd": 0.0,
-        },
-    ],
+    2023: [{**BRAVO, "rank": 1}, {**ALPHA, "rank": 2, **_LITTLE}],
     2024: [{**ALPHA, "rank": 1}, {**BRAVO, "rank": 2}, {**STRANGER, "rank": None}],
 }
 
@@ -112,37 +63,27 @@ def write_home(home: Path) -> Settings:
         rows = [{**row, **seen} for row in board]
         write_rows(settings, year, "leaderboard", rows)
         write_rows(settings, year, "leaderboard_monthly", [{**row, "month": month} for month in (1, 2) for row in rows])
-        days = [
-            {
-                **row,
-                "operating_day": date(year, 1, day),
-                "total_usd": None if row["total_usd"] is None else float(day),
-                "energy_usd": None if row["energy_usd"] is None else day / 2,
-                "as_usd": day / 2,
-                "da_energy_usd": None if row["energy_usd"] is None else 0.0,
-                "rt_energy_usd": None if row["energy_usd"] is None else day / 2,
-                **{f"as_{p}_usd": None for p in ("regdn", "rrs", "ecrs", "nspin")},
-                "as_regup_usd": day / 2,
-                "energy_quarter_hours": 96,
-                "expected_quarter_hours": 96,
-                "discharge_quarter_hours": 96,
-                "expected_hours": 24,
-                "as_hours": 24,
-                "regup_expected_hours": 24,
-                "regup_hours": 24,
-                "tb2_usd_per_mw": 50.0,
-                "award_positive": True,
-            }
-            for row in sorted(rows, key=_name)
-            for day in range(1, 15)
-        ]
+        by_name = sorted(rows, key=lambda row: str(row["battery"]))
+        days = [_day(row, date(year, 1, day)) for row in by_name for day in range(1, 15)]
         write_rows(settings, year, "daily_revenue", days)
-        write_rows(settings, year, "bess_registry", [_registered(year, row) for row in sorted(rows, key=_name)])
+        write_rows(settings, year, "bess_registry", [_registered(year, row) for row in by_name])
     return settings
 
 
-def _name(row: Mapping[str, Any]) -> str:
-    return str(row["battery"])
+def _day(row: Mapping[str, Any], day: date) -> dict[str, Any]:
+    """A day of a battery, worth as many dollars as its number in the month, half of them of energy where the year's are known."""
+    dollars = float(day.day)
+    energy, total = (
+        value if row[name] is not None else None
+        for name, value in (("energy_usd", dollars / 2), ("total_usd", dollars))
+    )
+    return {
+        **row, "operating_day": day, "total_usd": total, "energy_usd": energy, "as_usd": dollars / 2,
+        "da_energy_usd": None if energy is None else 0.0, "rt_energy_usd": energy,
+        **{f"as_{p}_usd": None for p in ("regdn", "rrs", "ecrs", "nspin")}, "as_regup_usd": dollars / 2,
+        "energy_quarter_hours": 96, "expected_quarter_hours": 96, "discharge_quarter_hours": 96, "expected_hours": 24, "as_hours": 24,
+        "regup_expected_hours": 24, "regup_hours": 24, "tb2_usd_per_mw": 50.0, "award_positive": True,
+    }  # fmt: skip
 
 
 def _registered(year: int, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,16 +123,7 @@ def write_rows(
 def write_columns(
     settings: Settings, year: int, name: str, columns: Mapping[str, Any], inputs: Inputs | None = None, **recorded: Any
 ) -> None:
-    """Write a result table, and record it as a refresh does.
-
-    Args:
-        settings: where it goes.
-        year: the operating year.
-        name: of the table.
-        columns: those absent are null, or zero where a count must be there.
-        inputs: what it is said to be made from.
-        recorded: other parts of its entry in the run record.
-    """
+    """Write a result table, and record it as a refresh does; absent columns are null, or zero where a count must be there."""
     table = TABLES[name]
     rows = len(next(iter(columns.values())))
     complete = {c.name: columns.get(c.name, [_absent(c)] * rows) for c in table.columns}

@@ -27,15 +27,11 @@ CENTRAL = ZoneInfo("America/Chicago")
 # --- the calendar -----------------------------------------------------------------------------------------------------------------------------
 
 SPRING_AND_AUTUMN = {
-    2019: (date(2019, 3, 10), date(2019, 11, 3)),
-    2020: (date(2020, 3, 8), date(2020, 11, 1)),
-    2021: (date(2021, 3, 14), date(2021, 11, 7)),
-    2022: (date(2022, 3, 13), date(2022, 11, 6)),
-    2023: (date(2023, 3, 12), date(2023, 11, 5)),
-    2024: (date(2024, 3, 10), date(2024, 11, 3)),
-    2025: (date(2025, 3, 9), date(2025, 11, 2)),
-    2026: (date(2026, 3, 8), date(2026, 11, 1)),
-}
+    2019: (date(2019, 3, 10), date(2019, 11, 3)), 2020: (date(2020, 3, 8), date(2020, 11, 1)),
+    2021: (date(2021, 3, 14), date(2021, 11, 7)), 2022: (date(2022, 3, 13), date(2022, 11, 6)),
+    2023: (date(2023, 3, 12), date(2023, 11, 5)), 2024: (date(2024, 3, 10), date(2024, 11, 3)),
+    2025: (date(2025, 3, 9), date(2025, 11, 2)), 2026: (date(2026, 3, 8), date(2026, 11, 1)),
+}  # fmt: skip
 """Clock changes as section 7 of the market reference lists them."""
 
 
@@ -86,14 +82,10 @@ STAMP_SPELLINGS = {
 NOT_STAMPS = ("03/09/2025 24:00:00", "03/09/2025 12:60:00", "03/09/2025 1 PM", "now")
 
 NUMBER_SPELLINGS = {
-    "12.5": 12.5,
-    "-0.161": -0.161,
+    "12.5": 12.5, "-0.161": -0.161, "1e-3": 0.001, "": None, "   ": None,
     " 7": 7.0,  # a few values carry a leading space
-    "1e-3": 0.001,
     "25,674.30": 25_674.30,  # thousands as a spreadsheet prints them
-    "": None,
-    "   ": None,
-}
+}  # fmt: skip
 NOT_NUMBERS = ("n/a", "12.5 MW", "--", "#REF!", "1.2.3", "12,5", "1_000")
 
 BATCAVE_RUNS = ((19, -0.161), (5 * 60 + 18, -18.455), (10 * 60 + 17, -16.036), (15 * 60 + 17, -8.273))
@@ -110,132 +102,84 @@ WIND = "WINDY_UNIT1"
 # --- headings: as the rollups' producer spells them, and as ERCOT does --------------------------------------------------------------------------
 
 _AWARDS = {
-    "regup_award_mw": ("RegUpAwarded", "RegUp Awarded"),
-    "regdn_award_mw": ("RegDownAwarded", "RegDown Awarded"),
-    "rrs_award_mw": ("RRSAwarded", "RRS Awarded"),
-    "rrspfr_award_mw": ("RRSPFRAwarded", "RRSPFR Awarded"),
-    "rrsffr_award_mw": ("RRSFFRAwarded", "RRSFFR Awarded"),
-    "rrsufr_award_mw": ("RRSUFRAwarded", "RRSUFR Awarded"),
-    "ecrs_award_mw": ("ECRSAwarded", "ECRS Awarded"),
-    "ecrssd_award_mw": ("ECRSSDAwarded", "ECRSSD Awarded"),
+    "regup_award_mw": ("RegUpAwarded", "RegUp Awarded"), "regdn_award_mw": ("RegDownAwarded", "RegDown Awarded"),
+    "rrs_award_mw": ("RRSAwarded", "RRS Awarded"), "rrspfr_award_mw": ("RRSPFRAwarded", "RRSPFR Awarded"),
+    "rrsffr_award_mw": ("RRSFFRAwarded", "RRSFFR Awarded"), "rrsufr_award_mw": ("RRSUFRAwarded", "RRSUFR Awarded"),
+    "ecrs_award_mw": ("ECRSAwarded", "ECRS Awarded"), "ecrssd_award_mw": ("ECRSSDAwarded", "ECRSSD Awarded"),
     "nspin_award_mw": ("NonSpinAwarded", "NonSpin Awarded"),
-}
+}  # fmt: skip
 _HOURLY = {"operating_day": ("DeliveryDate", "Delivery Date"), "hour_ending": ("HourEnding", "Hour Ending")}
+_RESOURCE = {
+    "resource_name": ("ResourceName", "Resource Name"),
+    "resource_type": ("ResourceType", "Resource Type"),
+    "qse": ("QSE", "QSE"),
+}
 _DAM_UNIT = {
-    **_HOURLY,
-    "resource_name": ("ResourceName", "Resource Name"),
-    "resource_type": ("ResourceType", "Resource Type"),
-    "qse": ("QSE", "QSE"),
-    "settlement_point": ("SettlementPointName", "Settlement Point Name"),
-    "lsl_mw": ("LSL", "LSL"),
-    "hsl_mw": ("HSL", "HSL"),
-    "award_mw": ("AwardedQuantity", "Awarded Quantity"),
+    **_HOURLY, **_RESOURCE, "settlement_point": ("SettlementPointName", "Settlement Point Name"), "lsl_mw": ("LSL", "LSL"), "hsl_mw": ("HSL", "HSL"),
+    "award_mw": ("AwardedQuantity", "Awarded Quantity"), **_AWARDS,
     "settlement_price_usd_per_mwh": ("EnergySettlementPointPrice", "Energy Settlement Point Price"),
-    **_AWARDS,
-    "regup_mcpc_usd_per_mw": ("RegUpMCPC", "RegUp MCPC"),
-    "regdn_mcpc_usd_per_mw": ("RegDownMCPC", "RegDown MCPC"),
-    "rrs_mcpc_usd_per_mw": ("RRSMCPC", "RRS MCPC"),
-    "ecrs_mcpc_usd_per_mw": ("ECRSMCPC", "ECRS MCPC"),
+    "regup_mcpc_usd_per_mw": ("RegUpMCPC", "RegUp MCPC"), "regdn_mcpc_usd_per_mw": ("RegDownMCPC", "RegDown MCPC"),
+    "rrs_mcpc_usd_per_mw": ("RRSMCPC", "RRS MCPC"), "ecrs_mcpc_usd_per_mw": ("ECRSMCPC", "ECRS MCPC"),
     "nspin_mcpc_usd_per_mw": ("NonSpinMCPC", "NonSpin MCPC"),
-}
+}  # fmt: skip
 _RUN = {
-    "sced_stamp": ("SCEDTimeStamp", "SCED Time Stamp"),
-    "repeated_hour": ("RepeatedHourFlag", "Repeated Hour Flag"),
-    "qse": ("QSE", "QSE"),
-    "resource_name": ("ResourceName", "Resource Name"),
-    "resource_type": ("ResourceType", "Resource Type"),
-    "hsl_mw": ("HSL", "HSL"),
-    "base_point_mw": ("BasePoint", "Base Point"),
+    "sced_stamp": ("SCEDTimeStamp", "SCED Time Stamp"), "repeated_hour": ("RepeatedHourFlag", "Repeated Hour Flag"), **_RESOURCE,
+    "hsl_mw": ("HSL", "HSL"), "base_point_mw": ("BasePoint", "Base Point"),
+}  # fmt: skip
+_REAL_TIME = {
+    "operating_day": ("DeliveryDate", "Delivery Date"),
+    "hour_ending": ("DeliveryHour", "Delivery Hour"),
+    "interval": ("DeliveryInterval", "Delivery Interval"),
 }
+_DST_FLAG = {"repeated_hour": ("DSTFlag", "Repeated Hour Flag")}
 HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
     "rt_prices": {
-        "operating_day": ("DeliveryDate", "Delivery Date"),
-        "hour_ending": ("DeliveryHour", "Delivery Hour"),
-        "interval": ("DeliveryInterval", "Delivery Interval"),
-        "repeated_hour": ("DSTFlag", "Repeated Hour Flag"),
-        "settlement_point": ("SettlementPointName", "Settlement Point Name"),
-        "settlement_point_type": ("SettlementPointType", "Settlement Point Type"),
-        "price_usd_per_mwh": ("SettlementPointPrice", "Settlement Point Price"),
+        **_REAL_TIME, **_DST_FLAG, "settlement_point": ("SettlementPointName", "Settlement Point Name"),
+        "settlement_point_type": ("SettlementPointType", "Settlement Point Type"), "price_usd_per_mwh": ("SettlementPointPrice", "Settlement Point Price"),
     },
     "da_prices": {
-        **_HOURLY,
-        "repeated_hour": ("DSTFlag", "Repeated Hour Flag"),
-        "settlement_point": ("SettlementPoint", "Settlement Point"),
-        "price_usd_per_mwh": ("SettlementPointPrice", "Settlement Point Price"),
+        **_HOURLY, **_DST_FLAG, "settlement_point": ("SettlementPoint", "Settlement Point"), "price_usd_per_mwh": ("SettlementPointPrice", "Settlement Point Price"),
     },
     "as_prices": {
-        **_HOURLY,
-        "repeated_hour": ("DSTFlag", "DSTFlag"),
-        "product": ("AncillaryType", "AncillaryType"),
-        "mcpc_usd_per_mw": ("MCPC", "MCPC"),
+        **_HOURLY, "repeated_hour": ("DSTFlag", "DSTFlag"), "product": ("AncillaryType", "AncillaryType"), "mcpc_usd_per_mw": ("MCPC", "MCPC"),
     },
     "rt_as_prices": {
-        "operating_day": ("DeliveryDate", "DeliveryDate"),
-        "hour_ending": ("DeliveryHour", "DeliveryHour"),
-        "interval": ("DeliveryInterval", "DeliveryInterval"),
-        "repeated_hour": ("RepeatedHourFlag", "RepeatedHourFlag"),
-        "product": ("ASType", "ASType"),
-        "mcpc_usd_per_mw": ("MCPC", "MCPC"),
+        "operating_day": ("DeliveryDate", "DeliveryDate"), "hour_ending": ("DeliveryHour", "DeliveryHour"), "interval": ("DeliveryInterval", "DeliveryInterval"),
+        "repeated_hour": ("RepeatedHourFlag", "RepeatedHourFlag"), "product": ("ASType", "ASType"), "mcpc_usd_per_mw": ("MCPC", "MCPC"),
     },
     "dam_gen_resources": _DAM_UNIT,
     "dam_esr_resources": _DAM_UNIT,
     "dam_load_resources": {
-        **_HOURLY,
-        "resource_name": ("LoadResourceName", "Load Resource Name"),
+        **_HOURLY, "resource_name": ("LoadResourceName", "Load Resource Name"), **_AWARDS, "ecrsmd_award_mw": ("ECRSMDAwarded", "ECRSMD Awarded"),
         "max_power_mw": ("MaxPowerConsumption", "Max Power Consumption for Load Resource"),
-        **_AWARDS,
-        "ecrsmd_award_mw": ("ECRSMDAwarded", "ECRSMD Awarded"),
     },
     # ERCOT's own heading carries a space at its end until 2025
     "sced_gen_resources": {**_RUN, "output_mw": ("TelemeteredNetOutput", "Telemetered Net Output ")},
     "sced_load_resources": {
         **{name: spelled for name, spelled in _RUN.items() if name not in {"resource_type", "hsl_mw"}},
-        "max_power_mw": ("MaxPowerConsumption", "Max Power Consumption"),
-        "consumption_mw": ("RealPowerConsumption", "Real Power Consumption"),
+        "max_power_mw": ("MaxPowerConsumption", "Max Power Consumption"), "consumption_mw": ("RealPowerConsumption", "Real Power Consumption"),
     },
     "sced_esr_resources": {
-        **_RUN,
-        "output_mw": ("TelemeteredNetOutput", "Telemetered Net Output"),
-        "max_soc_mwh": ("MaxSOC", "Maximum SOC"),
-        **{
-            f"{part}_award_mw": (f"ASAwards{part.upper()}", f"AS Awards {part.upper()}")
-            for part in ("regup", "regdn", "rrspfr", "rrsffr", "rrsufr", "ecrs", "nspin")
-        },
+        **_RUN, "output_mw": ("TelemeteredNetOutput", "Telemetered Net Output"), "max_soc_mwh": ("MaxSOC", "Maximum SOC"),
+        **{f"{part}_award_mw": (f"ASAwards{part.upper()}", f"AS Awards {part.upper()}") for part in ("regup", "regdn", "rrspfr", "rrsffr", "rrsufr", "ecrs", "nspin")},
     },
     "sced_smne": {
-        "interval_end": ("IntervalTime", "Interval Time"),
-        "interval_number": ("IntervalNumber", "Interval Number"),
-        "resource_name": ("ResourceCode", "Resource Code"),
-        "energy_mwh": ("IntervalValue", "Interval Value"),
+        "interval_end": ("IntervalTime", "Interval Time"), "interval_number": ("IntervalNumber", "Interval Number"),
+        "resource_name": ("ResourceCode", "Resource Code"), "energy_mwh": ("IntervalValue", "Interval Value"),
     },
     "cop_snapshots": {
-        **_HOURLY,
-        "resource_name": ("ResourceName", "Resource Name"),
-        "resource_status": ("Status", "Status"),
-        "hsl_mw": ("HSL", "High Sustained Limit"),
-        "max_soc_mwh": ("MaxSOC", "Maximum SOC"),
+        **_HOURLY, "resource_name": ("ResourceName", "Resource Name"), "resource_status": ("Status", "Status"),
+        "hsl_mw": ("HSL", "High Sustained Limit"), "max_soc_mwh": ("MaxSOC", "Maximum SOC"),
     },
-}
+}  # fmt: skip
 FOLDERS = {
-    "rt_prices": "RT_prices",
-    "da_prices": "DA_prices",
-    "as_prices": "AS_prices",
-    "rt_as_prices": "RT_AS_prices",
-    "dam_gen_resources": "DAM_Gen_Resources",
-    "dam_esr_resources": "DAM_ESR_Resources",
-    "dam_load_resources": "DAM_Load_Resources",
-    "sced_gen_resources": "SCED_Gen_Resources",
-    "sced_load_resources": "SCED_Load_Resources",
-    "sced_esr_resources": "SCED_ESR_Resources",
-    "sced_smne": "SCED_SMNE",
-    "cop_snapshots": "COP_Snapshots",
-    "sasm_as_offers": "SASM_AS_Offers",
-    "dam_energy_bid_awards": "DAM_Energy_Bid_Awards",
-    "dam_energy_offer_awards": "DAM_Energy_Offer_Awards",
-    "dam_as_only_awards": "DAM_AS_Only_Awards",
-    "dam_esr_as_offers": "DAM_ESR_AS_Offers",
-    "sced_as_prices": "SCED_AS_prices",
-}
+    "rt_prices": "RT_prices", "da_prices": "DA_prices", "as_prices": "AS_prices", "rt_as_prices": "RT_AS_prices",
+    "dam_gen_resources": "DAM_Gen_Resources", "dam_esr_resources": "DAM_ESR_Resources", "dam_load_resources": "DAM_Load_Resources",
+    "sced_gen_resources": "SCED_Gen_Resources", "sced_load_resources": "SCED_Load_Resources", "sced_esr_resources": "SCED_ESR_Resources",
+    "sced_smne": "SCED_SMNE", "cop_snapshots": "COP_Snapshots", "sasm_as_offers": "SASM_AS_Offers",
+    "dam_energy_bid_awards": "DAM_Energy_Bid_Awards", "dam_energy_offer_awards": "DAM_Energy_Offer_Awards",
+    "dam_as_only_awards": "DAM_AS_Only_Awards", "dam_esr_as_offers": "DAM_ESR_AS_Offers", "sced_as_prices": "SCED_AS_prices",
+}  # fmt: skip
 ROLLUP_HEADINGS_OF_2024 = {
     "rt_prices": "DeliveryDate DeliveryHour DeliveryInterval SettlementPointName SettlementPointType SettlementPointPrice DSTFlag datetime",
     "da_prices": "DeliveryDate HourEnding SettlementPoint SettlementPointPrice DSTFlag hour datetime",
@@ -249,20 +193,18 @@ ROLLUP_HEADINGS_OF_2024 = {
 """Headings of real rollups of 2024, as section 5 of the market reference lists them."""
 
 _KINDS = {
-    "operating_day": "day",
-    "hour_ending": "hour",
-    "interval": "interval",
-    "interval_number": "interval",
-    "sced_stamp": "stamp",
-    "interval_end": "stamp",
-    "repeated_hour": "text",
-    "resource_name": "text",
-    "resource_type": "text",
-    "resource_status": "text",
-    "qse": "text",
-    "settlement_point": "text",
-    "settlement_point_type": "text",
-    "product": "text",
+    name: kind
+    for kind, names in (
+        ("day", "operating_day"),
+        ("hour", "hour_ending"),
+        ("interval", "interval interval_number"),
+        ("stamp", "sced_stamp interval_end"),
+        (
+            "text",
+            "repeated_hour resource_name resource_type resource_status qse settlement_point settlement_point_type product",
+        ),
+    )
+    for name in names.split()
 }
 
 
@@ -303,68 +245,27 @@ class Era:
 
 
 _TEXT = (pa.string(), _same)
-TYPED = Era(
-    "camel_typed",
-    0,
-    {
-        "day": (pa.date32(), _same),
-        "hour": (pa.int32(), _same),
-        "interval": (pa.int32(), _same),
-        "stamp": (pa.string(), _us_stamp),
-        "text": _TEXT,
-        "number": (pa.float64(), _same),
-    },
-)
-CAMEL_TEXT = Era(
-    "camel_text",
-    0,
-    {
-        "day": (pa.string(), _us_day),
-        "hour": (pa.string(), lambda hour: f"{hour:02d}:00"),
-        "interval": (pa.int64(), _same),
-        "stamp": (pa.string(), _us_stamp),
-        "text": (pa.dictionary(pa.int32(), pa.string()), _same),
-        "number": (pa.float32(), _same),
-    },
-)
-TIMESTAMPS = Era(
-    "camel_timestamps",
-    0,
-    {
-        "day": (pa.timestamp("ns"), _midnight),
-        "hour": (pa.float64(), float),
-        "interval": (pa.float64(), float),
-        # wall-clock time stored as if it were UTC
-        "stamp": (pa.timestamp("us", tz="UTC"), _same),
-        "text": (pa.large_string(), _same),
-        "number": (pa.int64(), int),
-    },
-)
-RAW = Era(
-    "ercot_text",
-    1,
-    {
-        "day": (pa.string(), _us_day),
-        "hour": (pa.string(), str),
-        "interval": (pa.string(), str),
-        "stamp": (pa.string(), _us_stamp),
-        "text": (pa.string(), lambda text: f" {text}"),
-        "number": (pa.string(), lambda value: f" {value}"),
-    },
-    blank_number="",
-)
-ISO = Era(
-    "iso_text",
-    0,
-    {
-        "day": (pa.string(), date.isoformat),
-        "hour": (pa.int64(), _same),
-        "interval": (pa.int16(), _same),
-        "stamp": (pa.string(), lambda stamp: stamp.isoformat(sep=" ")),
-        "text": _TEXT,
-        "number": (pa.float64(), _same),
-    },
-)
+TYPED = Era("camel_typed", 0, {
+    "day": (pa.date32(), _same), "hour": (pa.int32(), _same), "interval": (pa.int32(), _same),
+    "stamp": (pa.string(), _us_stamp), "text": _TEXT, "number": (pa.float64(), _same),
+})  # fmt: skip
+CAMEL_TEXT = Era("camel_text", 0, {
+    "day": (pa.string(), _us_day), "hour": (pa.string(), lambda hour: f"{hour:02d}:00"), "interval": (pa.int64(), _same),
+    "stamp": (pa.string(), _us_stamp), "text": (pa.dictionary(pa.int32(), pa.string()), _same), "number": (pa.float32(), _same),
+})  # fmt: skip
+TIMESTAMPS = Era("camel_timestamps", 0, {
+    "day": (pa.timestamp("ns"), _midnight), "hour": (pa.float64(), float), "interval": (pa.float64(), float),
+    "stamp": (pa.timestamp("us", tz="UTC"), _same),  # wall-clock time stored as if it were UTC
+    "text": (pa.large_string(), _same), "number": (pa.int64(), int),
+})  # fmt: skip
+RAW = Era("ercot_text", 1, {
+    "day": (pa.string(), _us_day), "hour": (pa.string(), str), "interval": (pa.string(), str), "stamp": (pa.string(), _us_stamp),
+    "text": (pa.string(), lambda text: f" {text}"), "number": (pa.string(), lambda value: f" {value}"),
+}, blank_number="")  # fmt: skip
+ISO = Era("iso_text", 0, {
+    "day": (pa.string(), date.isoformat), "hour": (pa.int64(), _same), "interval": (pa.int16(), _same),
+    "stamp": (pa.string(), lambda stamp: stamp.isoformat(sep=" ")), "text": _TEXT, "number": (pa.float64(), _same),
+})  # fmt: skip
 ERAS = (TYPED, CAMEL_TEXT, TIMESTAMPS, RAW, ISO)
 
 # --- writing ------------------------------------------------------------------------------------------------------------------------------------
@@ -390,17 +291,7 @@ def write_rollup(
     extra: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Path:
-    """A rollup file of these rows in an era's spelling and types.
-
-    Args:
-        root: folder of the rollups.
-        dataset: canonical dataset name.
-        file_year: year in the file's name.
-        rows: rows in file order.
-        era: spelling and types.
-        extra: further headings and their values.
-        options: for Parquet's writer, such as row_group_size.
-    """
+    """A rollup file of these rows in an era's spelling and types; `extra` headings with their values, and options for Parquet's writer."""
     columns = {}
     for name in dict.fromkeys(name for row in rows for name in row):
         kind, convert = era.types[_KINDS.get(name, "number")]

@@ -50,24 +50,28 @@ def files(home: Settings) -> dict[str, Path]:
     return {f"{'monthly' if 'monthly' in path.name else ''}{path.suffix}": path for path in paths}
 
 
-@pytest.fixture(scope="session")
-def start_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Any]]:
-    """Function that starts a fresh Chromium, which logs its console and its requests."""
+def chromium(profile: Path) -> Any:
+    """A fresh Chromium, which logs its console and its requests."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
+    options = webdriver.ChromeOptions()
+    options.binary_location = program(*BROWSERS)
+    for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1280,900"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(program("chromedriver")))
+
+
+@pytest.fixture(scope="session")
+def start_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Any]]:
+    """Function that starts a fresh Chromium."""
     started = []
 
     def start() -> Any:
-        options = webdriver.ChromeOptions()
-        options.binary_location = program(*BROWSERS)
-        for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}", "--window-size=1280,900"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        browser = webdriver.Chrome(options=options, service=Service(program("chromedriver")))
-        browser.set_page_load_timeout(60)
-        started.append(browser)
-        return browser
+        started.append(chromium(tmp_path_factory.mktemp("browser")))
+        started[-1].set_page_load_timeout(60)
+        return started[-1]
 
     yield start
     for browser in started:

@@ -16,7 +16,7 @@ import pytest
 
 from bess_assets.automation.dagster_home import LOCATION
 from bess_assets.settings import load_settings
-from bess_assets_tests.report.conftest import BROWSERS, FLAGS, program
+from bess_assets_tests.report.conftest import chromium
 from bess_assets_tests.ui_process import bess_ui, processes_of
 
 LISTENING = "0A"
@@ -37,9 +37,8 @@ def _listening(processes: list[int]) -> set[tuple[str, int]]:
                 cells = line.split()
                 if cells[3] == LISTENING and f"socket:[{cells[9]}]" in own:
                     address, port = cells[1].split(":")
-                    words = [
-                        bytes.fromhex(address[n : n + 8])[::-1] for n in range(0, len(address), 8)
-                    ]  # of a little-endian machine
+                    # of a little-endian machine
+                    words = [bytes.fromhex(address[n : n + 8])[::-1] for n in range(0, len(address), 8)]
                     found.add((socket.inet_ntop(family, b"".join(words)), int(port, 16)))
     return found
 
@@ -83,15 +82,7 @@ class Page(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Any]:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = program(*BROWSERS)
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'browser'}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=Service(program("chromedriver")))
+    started = chromium(tmp_path / "browser")
     yield started
     started.quit()
 
@@ -125,6 +116,12 @@ fetch("/graphql", {method: "POST", headers: {"Content-Type": "application/json"}
 """
 
 
+def _refused(browser: Any, address: str) -> list[str]:
+    """What the console says of requests to the address that were refused."""
+    said = [line["message"] for line in browser.get_log("browser")]
+    return [message for message in said if "403" in message and address in message]
+
+
 def test_a_run_is_launched_from_the_ui_and_not_from_a_page_elsewhere(tmp_path: Path, browser: Any) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
@@ -138,9 +135,7 @@ def test_a_run_is_launched_from_the_ui_and_not_from_a_page_elsewhere(tmp_path: P
             ATTACK, address, json.dumps({"query": RUN_OF_ALL_YEARS, "variables": {"how": HOW}})
         )
         assert tried[4] == "closed", tried
-        refused = [
-            line for line in browser.get_log("browser") if "403" in line["message"] and address in line["message"]
-        ]
+        refused = _refused(browser, address)
         assert len(refused) >= 3
 
         browser.get(f"{address}/jobs")
@@ -148,8 +143,6 @@ def test_a_run_is_launched_from_the_ui_and_not_from_a_page_elsewhere(tmp_path: P
         assert browser.execute_async_script(POST, COUNT_RUNS, {}) == {"runsOrError": {"count": 0}}
         launched = browser.execute_async_script(POST, RUN_OF_ALL_YEARS, {"how": HOW})
         assert launched["launchRun"]["__typename"] == "LaunchRunSuccess", launched
-        refused = [
-            line for line in browser.get_log("browser") if "403" in line["message"] and address in line["message"]
-        ]
+        refused = _refused(browser, address)
         assert refused == []
         elsewhere.shutdown()
