@@ -15,16 +15,10 @@ from bess_assets.second_settlement import settlement as second
 from bess_assets.second_settlement.settlement import Settlement, UserNode
 from bess_assets.second_settlement.source import RollupFiles
 
-COMBO = pd.DataFrame(
-    {
-        "battery": ["OAK_1"],
-        "gen_resource": ["OAK_BESS1"],
-        "load_resource": ["OAK_LD1"],
-        "esr_resource": [None],
-        "charging_known": [True],
-        "load_as_only": [False],
-    }
-)
+COMBO = pd.DataFrame({
+    "battery": ["OAK_1"], "gen_resource": ["OAK_BESS1"], "load_resource": ["OAK_LD1"], "esr_resource": [None],
+    "charging_known": [True], "load_as_only": [False],
+})  # fmt: skip
 ESR = COMBO.assign(gen_resource=None, load_resource=None, esr_resource="OAK_ESR1")
 RENAMED = COMBO.assign(esr_resource="OAK_ESR1")
 
@@ -45,36 +39,19 @@ def text(day: str) -> str:
 
 def dam(day: str, hours: range, name: str = "OAK_BESS1", energy: float | None = 0.0, **more: object) -> pd.DataFrame:
     """Day-ahead rows of a generation resource, one an hour ending, at node OAK_RN."""
-    return pd.DataFrame(
-        {
-            "DeliveryDate": text(day),
-            "HourEnding": [str(h) for h in hours],
-            "ResourceName": name,
-            "HSL": 10.0,
-            "AwardedQuantity": energy,
-            "SettlementPointName": "OAK_RN",
-            "RegUpAwarded": 0.0,
-            "RegDownAwarded": 0.0,
-            "RRSAwarded": 0.0,
-            "NonSpinAwarded": 0.0,
-        }
-    ).assign(**more)
+    return pd.DataFrame({
+        "DeliveryDate": text(day), "HourEnding": [str(h) for h in hours], "ResourceName": name, "HSL": 10.0, "AwardedQuantity": energy,
+        "SettlementPointName": "OAK_RN", "RegUpAwarded": 0.0, "RegDownAwarded": 0.0, "RRSAwarded": 0.0, "NonSpinAwarded": 0.0,
+    }).assign(**more)  # fmt: skip
 
 
 def dam_load(day: str, hours: range, name: str = "OAK_LD1", **more: object) -> pd.DataFrame:
     """Day-ahead rows of a load resource, in ERCOT's own headings."""
-    return pd.DataFrame(
-        {
-            "DeliveryDate": pd.Timestamp(day).date(),
-            "Hour Ending": list(hours),
-            "Load Resource Name": name,
-            "Max Power Consumption for Load Resource": 10.0,
-            "RegUp Awarded": 0.0,
-            "RegDown Awarded": 0.0,
-            "RRS Awarded": 0.0,
-            "NonSpin Awarded": 0.0,
-        }
-    ).assign(**more)
+    return pd.DataFrame({
+        "DeliveryDate": pd.Timestamp(day).date(), "Hour Ending": list(hours), "Load Resource Name": name,
+        "Max Power Consumption for Load Resource": 10.0,
+        "RegUp Awarded": 0.0, "RegDown Awarded": 0.0, "RRS Awarded": 0.0, "NonSpin Awarded": 0.0,
+    }).assign(**more)  # fmt: skip
 
 
 def sced(stamps: list[str], name: str, flag: str | list[str] | None = "N", **quantities: object) -> pd.DataFrame:
@@ -89,44 +66,26 @@ def every_quarter(day: str) -> list[str]:
 
 
 def da_prices(day: str, prices: dict[int, float]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "DeliveryDate": text(day),
-            "HourEnding": [f"{h:02d}:00" for h in prices],
-            "SettlementPoint": "OAK_RN",
-            "SettlementPointPrice": list(prices.values()),
-            "DSTFlag": "N",
-            "datetime": pd.Timestamp("1999-01-01"),
-        }
-    )
+    return pd.DataFrame({
+        "DeliveryDate": text(day), "HourEnding": [f"{h:02d}:00" for h in prices], "SettlementPoint": "OAK_RN",
+        "SettlementPointPrice": list(prices.values()), "DSTFlag": "N", "datetime": pd.Timestamp("1999-01-01"),
+    })  # fmt: skip
 
 
 def rt_prices(day: str, price: float, hours: range = range(1, 25), flag: str = "N") -> pd.DataFrame:
     rows = [(h, i) for h in hours for i in (1, 2, 3, 4)]
-    return pd.DataFrame(
-        {
-            "DeliveryDate": text(day),
-            "DeliveryHour": [h for h, _ in rows],
-            "DeliveryInterval": [i for _, i in rows],
-            "SettlementPointName": "OAK_RN",
-            "SettlementPointType": "RN",
-            "SettlementPointPrice": price,
-            "DSTFlag": flag,
-        }
-    )
+    return pd.DataFrame({
+        "DeliveryDate": text(day), "DeliveryHour": [h for h, _ in rows], "DeliveryInterval": [i for _, i in rows],
+        "SettlementPointName": "OAK_RN", "SettlementPointType": "RN", "SettlementPointPrice": price, "DSTFlag": flag,
+    })  # fmt: skip
 
 
 def as_prices(day: str, hours: range = range(1, 25), **mcpc: float) -> pd.DataFrame:
     rows = [(h, p) for h in hours for p in mcpc]
-    return pd.DataFrame(
-        {
-            "DeliveryDate": text(day),
-            "HourEnding": [f"{h:02d}:00" for h, _ in rows],
-            "AncillaryType": [p for _, p in rows],
-            "MCPC": [mcpc[p] for _, p in rows],
-            "DSTFlag": "N",
-        }
-    )
+    return pd.DataFrame({
+        "DeliveryDate": text(day), "HourEnding": [f"{h:02d}:00" for h, _ in rows], "AncillaryType": [p for _, p in rows],
+        "MCPC": [mcpc[p] for _, p in rows], "DSTFlag": "N",
+    })  # fmt: skip
 
 
 DAY = "2022-05-10"
@@ -236,17 +195,12 @@ def test_a_battery_without_an_accepted_load_resource_sells_on_the_generation_sid
 
 @pytest.mark.slow
 def test_settlement_metering_comes_before_telemetry_and_telemetry_before_base_points(tmp_path: Path) -> None:
-    smne = pd.DataFrame(
-        {
-            "IntervalTime": ["05/10/2022 00:14:59", "05/10/2022 00:29:59"],
-            "IntervalNumber": ["1", "2"],
-            "ResourceCode": "OAK_BESS1",
-            "IntervalValue": [1.25, -0.5],
-        }
-    )
-    telemetry = sced(
-        every_quarter(DAY), "OAK_BESS1", TelemeteredNetOutput=[6.0, 6.0, 6.0, None] + [6.0] * 92, BasePoint=5.0
-    )
+    smne = pd.DataFrame({
+        "IntervalTime": ["05/10/2022 00:14:59", "05/10/2022 00:29:59"], "IntervalNumber": ["1", "2"],
+        "ResourceCode": "OAK_BESS1", "IntervalValue": [1.25, -0.5],
+    })  # fmt: skip
+    output = [6.0, 6.0, 6.0, None] + [6.0] * 92
+    telemetry = sced(every_quarter(DAY), "OAK_BESS1", TelemeteredNetOutput=output, BasePoint=5.0)
     settlement = settle(one_day(tmp_path, SCED_SMNE=smne, SCED_Gen_Resources=telemetry), 2022, COMBO)
     assert quarter_hours_of(settlement, DAY, "discharge_mwh")[:5] == pytest.approx([1.25, 0.0, 1.5, 1.25, 1.5])
 
@@ -321,12 +275,8 @@ def test_real_time_ancillary_awards_are_settled_against_the_day_ahead_ones(tmp_p
     awards = dam(day, HOURS, name="OAK_ESR1", energy=-4.0, RegUpAwarded=10.0, ECRSSDAwarded=None)
     write(tmp_path, "DAM_ESR_Resources", 2026, awards)
     real_time = {f"ASAwards{p}": None for p in ("REGDN", "RRSPFR", "RRSFFR", "RRSUFR", "ECRS", "NSPIN")}
-    write(
-        tmp_path,
-        "SCED_ESR_Resources",
-        2026,
-        sced(every_quarter(day), "OAK_ESR1", TelemeteredNetOutput=-2.0, ASAwardsREGUP=12.0, **real_time),
-    )
+    telemetry = sced(every_quarter(day), "OAK_ESR1", TelemeteredNetOutput=-2.0, ASAwardsREGUP=12.0, **real_time)
+    write(tmp_path, "SCED_ESR_Resources", 2026, telemetry)
     write(tmp_path, "DA_prices", 2026, flat(day, 20.0))
     write(tmp_path, "RT_prices", 2026, rt_prices(day, 50.0))
     write(tmp_path, "AS_prices", 2026, as_prices(day, **FOUR_PRODUCTS, ECRS=1.0))
@@ -350,12 +300,8 @@ def test_the_seam_day_settles_storage_telemetry_against_combo_awards(tmp_path: P
     day = "2025-12-05"
     write(tmp_path, "DAM_Gen_Resources", 2026, dam(day, HOURS, energy=8.0, RegUpAwarded=3.0))
     write(tmp_path, "DAM_Load_Resources", 2026, dam_load(day, HOURS, **{"RegUp Awarded": 1.0}))
-    write(
-        tmp_path,
-        "SCED_ESR_Resources",
-        2026,
-        sced(every_quarter(day), "OAK_ESR1", TelemeteredNetOutput=6.0, ASAwardsREGUP=5.0),
-    )
+    telemetry = sced(every_quarter(day), "OAK_ESR1", TelemeteredNetOutput=6.0, ASAwardsREGUP=5.0)
+    write(tmp_path, "SCED_ESR_Resources", 2026, telemetry)
     write(tmp_path, "DA_prices", 2025, flat(day, 30.0))
     write(tmp_path, "RT_prices", 2025, rt_prices(day, 40.0))
     write(tmp_path, "AS_prices", 2025, as_prices(day, REGUP=5.0))
@@ -393,10 +339,9 @@ def test_the_autumn_day_of_a_file_without_flags_has_its_hours_in_order(
     day = "2022-11-06"
     rows = dam(day, range(1, 2)).loc[[0] * len(labels)].assign(HourEnding=[str(n) for n in labels])
     rows["AwardedQuantity"] = [float(n) for n in range(1, len(labels) + 1)]
-    other = dam(day, range(1, 26), name="OTHER_GAS") if 25 in labels else None
-    if other is None:
-        other = pd.concat([dam(day, range(1, 25), name="OTHER_GAS"), dam(day, range(2, 3), name="OTHER_GAS")])
-    write(tmp_path, "DAM_Gen_Resources", 2022, pd.concat([rows, other]))
+    held = [range(1, 26)] if 25 in labels else [range(1, 25), range(2, 3)]
+    others = [dam(day, hours, name="OTHER_GAS") for hours in held]
+    write(tmp_path, "DAM_Gen_Resources", 2022, pd.concat([rows, *others]))
     settlement = settle(tmp_path, 2022, COMBO)
     assert quarter_hours_of(settlement, day, "da_award_mw")[::4] == expected
 

@@ -41,16 +41,19 @@ FROM_ENERGY = {
     "unmatched_da_usd": "da_unmatched_usd",
 }
 ADDED_UP = [*FROM_ENERGY.values(), *AS_MONEY, "discharge_mwh", "charge_mwh"]
+Market = tuple[World, int]
 CASES = [("early", 2021), ("late", 2023), ("late", 2025), ("late", 2026), ("wild", 2023)]
-markets = pytest.mark.parametrize(("name", "year"), CASES)
 SHIFT = 7.5
 
 pytestmark = pytest.mark.timeout(900)
 """The first test to ask for the made-up markets waits for them."""
 
 
-def _world(worlds: Worlds, name: str) -> World:
-    return getattr(worlds, name)
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}_{case[1]}")
+def market(request: pytest.FixtureRequest, worlds: Worlds) -> Market:
+    """A made-up market, settled, and one of its years."""
+    name, year = request.param
+    return getattr(worlds, name), year
 
 
 def _sum(frame: pd.DataFrame, by: list[str], columns: list[str]) -> pd.DataFrame:
@@ -70,9 +73,8 @@ def _month(days: pd.Series) -> pd.Series:
     return pd.to_datetime(days).dt.month
 
 
-@markets
-def test_every_energy_component_sums_from_quarter_hours_to_days(worlds: Worlds, name: str, year: int) -> None:
-    world = _world(worlds, name)
+def test_every_energy_component_sums_from_quarter_hours_to_days(market: Market) -> None:
+    world, year = market
     ledger = world.table("energy_revenue", year)
     matched = ledger["energy_usd"].notna()
     ledger["matched_da_usd"] = ledger["da_usd"].where(matched)
@@ -85,9 +87,8 @@ def test_every_energy_component_sums_from_quarter_hours_to_days(worlds: Worlds, 
     assert sums.loc[outside].isna().all(axis=None), "money outside the expected days"
 
 
-@markets
-def test_every_ancillary_component_sums_from_hours_to_days(worlds: Worlds, name: str, year: int) -> None:
-    world = _world(worlds, name)
+def test_every_ancillary_component_sums_from_hours_to_days(market: Market) -> None:
+    world, year = market
     ledger = world.table("as_revenue", year)
     known = ledger["revenue_usd"].notna()
     days = world.table("daily_revenue", year).set_index(["battery", "operating_day"])
@@ -99,9 +100,8 @@ def test_every_ancillary_component_sums_from_hours_to_days(worlds: Worlds, name:
             _same(_sum(terms, ["battery", "operating_day"], [usd]).loc[days.index], days)
 
 
-@markets
-def test_energy_sums_from_quarter_hours_of_flow_to_days(worlds: Worlds, name: str, year: int) -> None:
-    world = _world(worlds, name)
+def test_energy_sums_from_quarter_hours_of_flow_to_days(market: Market) -> None:
+    world, year = market
     flows = world.table("bess_dispatch", year)
     days = world.table("daily_revenue", year).set_index(["battery", "operating_day"])
     sums = _sum(flows, ["battery", "operating_day"], ["discharge_mwh", "charge_mwh"])
@@ -110,11 +110,8 @@ def test_energy_sums_from_quarter_hours_of_flow_to_days(worlds: Worlds, name: st
     _same(sums.loc[rt_days.index], rt_days)
 
 
-@markets
-def test_every_component_sums_from_days_to_months_and_from_months_to_the_year(
-    worlds: Worlds, name: str, year: int
-) -> None:
-    world = _world(worlds, name)
+def test_every_component_sums_from_days_to_months_and_from_months_to_the_year(market: Market) -> None:
+    world, year = market
     days, months = world.table("daily_revenue", year), world.table("leaderboard_monthly", year)
     days["month"] = _month(days["operating_day"])
     _same(_sum(days, ["battery", "month"], ADDED_UP), months.set_index(["battery", "month"]))
@@ -124,7 +121,7 @@ def test_every_component_sums_from_days_to_months_and_from_months_to_the_year(
 def test_totals_sum_over_time_where_all_is_known(worlds: Worlds) -> None:
     held = 0
     for name, year in CASES:
-        world = _world(worlds, name)
+        world = getattr(worlds, name)
         days, months = world.table("daily_revenue", year), world.table("leaderboard_monthly", year)
         days["month"] = _month(days["operating_day"])
         whole = months[(months["energy_coverage"] == 1) & (months["as_coverage"] == 1)].set_index(["battery", "month"])
@@ -134,12 +131,10 @@ def test_totals_sum_over_time_where_all_is_known(worlds: Worlds) -> None:
     assert held, "no month of any battery is known throughout"
 
 
-@markets
 @pytest.mark.parametrize("table", ["daily_revenue", "leaderboard", "leaderboard_monthly"])
-def test_products_sum_to_ancillary_revenue_and_with_energy_to_the_total(
-    worlds: Worlds, name: str, year: int, table: str
-) -> None:
-    rows = _world(worlds, name).table(table, year)
+def test_products_sum_to_ancillary_revenue_and_with_energy_to_the_total(market: Market, table: str) -> None:
+    world, year = market
+    rows = world.table(table, year)
     products = rows[[f"as_{product}_usd" for product in PRODUCTS]]
     known = rows["as_usd"].notna()
     assert np.allclose(products[known].sum(axis=1), rows.loc[known, "as_usd"], rtol=1e-9, atol=1e-6)
@@ -153,15 +148,11 @@ def test_products_sum_to_ancillary_revenue_and_with_energy_to_the_total(
         assert np.allclose(legs, rows[f"as_{product}_usd"], rtol=1e-9, atol=1e-6, equal_nan=True)
 
 
-@markets
-def test_batteries_sum_to_the_fleet(worlds: Worlds, name: str, year: int) -> None:
-    world = _world(worlds, name)
+def test_batteries_sum_to_the_fleet(market: Market) -> None:
+    world, year = market
     record = read_run(world.settings.results, year)["tables"]
-    for table, column in (
-        ("leaderboard", "total_usd"),
-        ("energy_revenue", "energy_usd"),
-        ("as_revenue", "revenue_usd"),
-    ):
+    money = {"leaderboard": "total_usd", "energy_revenue": "energy_usd", "as_revenue": "revenue_usd"}
+    for table, column in money.items():
         rows = world.table(table, year)
         assert record[table]["money_usd"] == pytest.approx(rows[column].sum(), rel=1e-9)
         by_battery = rows.groupby("battery")[column].sum()
@@ -174,14 +165,11 @@ def test_batteries_sum_to_the_fleet(worlds: Worlds, name: str, year: int) -> Non
     assert average is None if ranked.empty else average * weight == pytest.approx(ranked["total_usd"].sum())
 
 
-@markets
-def test_coverage_counts_what_is_known_of_what_is_expected(worlds: Worlds, name: str, year: int) -> None:
-    world = _world(worlds, name)
+def test_coverage_counts_what_is_known_of_what_is_expected(market: Market) -> None:
+    world, year = market
     days, board = world.table("daily_revenue", year), world.table("leaderboard", year).set_index("battery")
-    counts = days.groupby("battery")[
-        ["energy_quarter_hours", "expected_quarter_hours", "as_hours", "expected_hours"]
-    ].sum()
-    counts = counts.loc[board.index]
+    counted = ["energy_quarter_hours", "expected_quarter_hours", "as_hours", "expected_hours"]
+    counts = days.groupby("battery")[counted].sum().loc[board.index]
     assert np.allclose(counts["energy_quarter_hours"] / counts["expected_quarter_hours"], board["energy_coverage"])
     assert np.allclose(counts["as_hours"] / counts["expected_hours"], board["as_coverage"])
     ledger = world.table("energy_revenue", year)
@@ -228,16 +216,10 @@ def test_shifting_every_price_moves_energy_revenue_by_that_much_for_every_megawa
     flows = world.table("bess_dispatch", year)
     award = world.table("bess_awards", year)[["battery", "interval_start", "award_mw"]]
     hours = before["interval_start"].dt.floor("h")
-    award_mw = pd.DataFrame({"battery": before["battery"], "interval_start": hours}).merge(award, how="left")[
-        "award_mw"
-    ]
+    at = pd.DataFrame({"battery": before["battery"], "interval_start": hours})
+    sold = at.merge(award, how="left")["award_mw"] / 4
     net = flows["discharge_mwh"] - flows["charge_mwh"]
-    for column, mwh in (
-        ("da_usd", award_mw / 4),
-        ("rt_usd", net - award_mw / 4),
-        ("rt_metered_usd", net),
-        ("energy_usd", net),
-    ):
+    for column, mwh in {"da_usd": sold, "rt_usd": net - sold, "rt_metered_usd": net, "energy_usd": net}.items():
         moved = after[column] - before[column]
         assert (moved.isna() == before[column].isna()).all(), column
         known = moved.notna()
@@ -375,13 +357,10 @@ def test_the_energy_formulas_move_by_the_shift_times_the_energy(
     award: np.ndarray, discharge: np.ndarray, charge: np.ndarray, shift: float
 ) -> None:
     price = np.array([-250.0, 0.0, 33.3, 5_000.0])
-    moved = (
-        da_energy_usd(award, price + shift)
-        + rt_metered_usd(discharge, charge, price + shift)
-        + rt_da_offset_usd(award, price + shift)
-        - da_energy_usd(award, price)
-        - rt_metered_usd(discharge, charge, price)
-        - rt_da_offset_usd(award, price)
-    )
+
+    def energy_usd(price: np.ndarray) -> np.ndarray:
+        return da_energy_usd(award, price) + rt_metered_usd(discharge, charge, price) + rt_da_offset_usd(award, price)
+
+    moved = energy_usd(price + shift) - energy_usd(price)
     known = ~np.isnan(moved)
     assert np.allclose(moved[known], (shift * (discharge - charge))[known], rtol=1e-6, atol=1e-2)
