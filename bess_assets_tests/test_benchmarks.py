@@ -16,15 +16,8 @@ from bess_assets.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_QUESTIONS = {
-    "cache_info",
-    "close",
-    "column_availability",
-    "folder",
-    "last_refresh_problem",
-    "require",
-    "stream",
-    "years",
-}
+    "cache_info", "close", "column_availability", "folder", "last_refresh_problem", "require", "stream", "years",
+}  # fmt: skip
 
 
 def test_every_question_of_the_query_api_is_measured() -> None:

@@ -21,7 +21,7 @@ from bess_assets.store.rollups import build_rollup, roll_up_reports
 from bess_assets.store.status import plan_year, years_available
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, DAM_GEN, SCED_GEN, award, price, put, run, text
-from bess_assets_tests.scenario import write_rollup
+from bess_assets_tests.scenario import Row, write_rollup
 
 GEN = "60d_DAM_Gen_Resource_Data-05-MAR-24.csv"
 ALL_DAY = range(1, 25)
@@ -32,10 +32,8 @@ def settings(tmp_path: Path) -> Settings:
     """A home with two days of reports: awards and runs of one battery, day-ahead prices."""
     home = load_settings(tmp_path / "home", {"BESS_ROLLUPS": str(tmp_path / "theirs")})
     put(home.reports / GEN, text(DAM_GEN, [award("01/05/2024", hour) for hour in ALL_DAY]))
-    put(
-        home.reports / "runs.csv",
-        text(SCED_GEN, [run(f"01/05/2024 {h:02d}:{m:02d}:10", 5) for h in range(24) for m in (0, 15, 30, 45)]),
-    )
+    stamps = [f"01/05/2024 {h:02d}:{m:02d}:10" for h in range(24) for m in (0, 15, 30, 45)]
+    put(home.reports / "runs.csv", text(SCED_GEN, [run(stamp, 5) for stamp in stamps]))
     put(home.reports / "prices.csv", text(DA_SPP, [price("01/05/2024", hour, 20) for hour in ALL_DAY]))
     return home
 
@@ -51,19 +49,10 @@ def names(settings: Settings, dataset: str, year: int) -> list[str]:
 
 
 def theirs(settings: Settings, dataset: str, year: int) -> Path:
-    rows = [
-        {"operating_day": date(year, 1, 5), "hour_ending": 1, "resource_name": "OAK_BESS1", "resource_type": "PWRSTR"}
-    ]
-    if dataset == "da_prices":
-        rows = [
-            {
-                "operating_day": date(year, 1, 5),
-                "hour_ending": 1,
-                "settlement_point": "OAK_RN",
-                "price_usd_per_mwh": 1.0,
-            }
-        ]
-    return write_rollup(settings.rollups, dataset, year, rows)
+    row: Row = {"operating_day": date(year, 1, 5), "hour_ending": 1}
+    of_prices = {"settlement_point": "OAK_RN", "price_usd_per_mwh": 1.0}
+    row |= of_prices if dataset == "da_prices" else {"resource_name": "OAK_BESS1", "resource_type": "PWRSTR"}
+    return write_rollup(settings.rollups, dataset, year, [row])
 
 
 def test_what_the_user_did_not_bring_is_built_and_read(settings: Settings) -> None:

@@ -174,18 +174,14 @@ def _spelt(cell: str) -> float:
 def test_libreoffice_opens_the_workbook_and_its_totals_are_those_of_the_tables(
     files: Mapping[str, Path], home: Settings, tmp_path: Path
 ) -> None:
-    office = program("soffice", "libreoffice")
     every_sheet = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,-1"
     command = [
-        office,
+        program("soffice", "libreoffice"),
         "--headless",
         f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}",
-        "--convert-to",
-        every_sheet,
     ]
-    subprocess.run(
-        [*command, "--outdir", str(tmp_path), str(files[".xlsx"])], check=True, timeout=240, capture_output=True
-    )
+    command += ["--convert-to", every_sheet, "--outdir", str(tmp_path), str(files[".xlsx"])]
+    subprocess.run(command, check=True, timeout=240, capture_output=True)
     for sheet, table in SHEETS.items():
         with (tmp_path / f"leaderboard_{YEAR}-{sheet}.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))

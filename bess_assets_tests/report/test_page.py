@@ -25,13 +25,7 @@ from bess_assets_tests.report.conftest import YEAR, program
 from bess_assets_tests.report.made_boards import AWKWARD, AWKWARD_FILES, FORMULA, SCRIPT, write_boards, write_no_board
 
 UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
-UNITS = {
-    "total_usd": 0,
-    "usd_per_mw": 0,
-    "usd_per_kw_month": 2,
-    "usd_per_kw_year": 2,
-    "usd_per_mwh_discharged": 2,
-}
+UNITS = {"total_usd": 0, "usd_per_mw": 0, "usd_per_kw_month": 2, "usd_per_kw_year": 2, "usd_per_mwh_discharged": 2}
 SHOWN_STREAMS = ("da_energy_usd", "rt_energy_usd", "as_usd")
 SHARES = ("round_trip_efficiency", "tb2_capture", "energy_coverage", "as_coverage")
 STRATEGIES = {"energy_arbitrage": "energy", "ancillary_services": "ancillary", "hybrid": "hybrid"}
@@ -123,10 +117,25 @@ def cells(browser: Any) -> dict[str, dict[str, str]]:
 
 
 def texts(browser: Any, selector: str) -> list[str]:
-    found: list[str] = browser.execute_script(
-        "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)", selector
-    )
-    return found
+    script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)"
+    return list(browser.execute_script(script, selector))
+
+
+def rows_shown(browser: Any, table: str) -> list[list[str]]:
+    """Texts of the cells of a table, row by row."""
+    script = "return [...document.querySelectorAll(arguments[0])].map((r) => [...r.cells].map((c) => c.textContent))"
+    return list(browser.execute_script(script, f"{table} tbody tr"))
+
+
+def tiles_shown(browser: Any, place: str) -> dict[str, list[str]]:
+    """Texts of the tiles of a place by their labels."""
+    script = "return [...document.querySelectorAll(arguments[0])].map((t) => [...t.children].map((c) => c.textContent))"
+    return {label: rest for label, *rest in browser.execute_script(script, f"{place} .tile")}
+
+
+def severe(browser: Any) -> list[dict[str, Any]]:
+    """Errors in the console since it was last read."""
+    return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def wait_for_charts(browser: Any, count: int) -> None:
@@ -250,23 +259,17 @@ def test_the_fleets_figures_are_sums_and_averages_of_the_ranked(opened: Any, hom
     average = sum(row["total_usd"] for row in ranked) / weight
     per_year, per_month = (average * 12, average) if month else (average, average / 12)
     total, energy = (sum(row[name] for row in ranked) for name in ("total_usd", "energy_usd"))
-    tiles = {label: rest for label, *rest in opened.execute_script(
-        "return [...document.querySelectorAll('#tiles .tile')].map((t) => [...t.children].map((c) => c.textContent))"
-    )}  # fmt: skip
+    tiles = tiles_shown(opened, "#tiles")
     assert tiles["Fleet average"] == ["$" + number(per_year, 2), f"per kW-year · ${number(per_month, 2)} per kW-month"]
     assert tiles["Revenue of ranked batteries"][1].startswith(dollars(total))
-    assert tiles["Ranked"] == [
-        f"{len(ranked)} of {len(rows)}",
-        f"{number(sum(r['capacity_mw'] for r in ranked), 1)} MW ranked",
-    ]
+    mw = number(sum(row["capacity_mw"] for row in ranked), 1)
+    assert tiles["Ranked"] == [f"{len(ranked)} of {len(rows)}", f"{mw} MW ranked"]
     assert tiles["Energy share"][0] == percent(energy / total)
     assert tiles["Mean coverage"][0] == percent(sum(row["energy_coverage"] for row in rows) / len(rows))
 
 
 def test_the_months_of_the_fleet_are_those_of_the_monthly_boards(opened: Any, home: Settings) -> None:
-    shown = opened.execute_script(
-        "return [...document.querySelectorAll('#months-table tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))"
-    )
+    shown = rows_shown(opened, "#months-table")
     assert [row[0] for row in shown] == list(MONTHS)
     for month, row in enumerate(shown, start=1):
         ranked = [r for r in board(home, month) if r["rank"] is not None]
@@ -293,10 +296,7 @@ def test_a_battery_opens_with_its_months_and_days(opened: Any, home: Settings) -
     wait_for_charts(opened, 8)
     assert texts(opened, "#battery-name") == [name]
     row = next(r for r in board(home) if r["battery"] == name)
-    tiles = dict(opened.execute_script(
-        "return [...document.querySelectorAll('#battery .tile')].map((t) => [t.children[0].textContent, t.children[1].textContent])"
-    ))  # fmt: skip
-    assert tiles == {
+    assert {label: value for label, (value, *_) in tiles_shown(opened, "#battery").items()} == {
         f"Total {YEAR}": dollars(row["total_usd"]),
         "Per kW-month": "$" + number(row["usd_per_kw_month"], 2),
         "Energy share": percent(row["energy_share"]),
@@ -304,10 +304,7 @@ def test_a_battery_opens_with_its_months_and_days(opened: Any, home: Settings) -
         "TB2 capture": percent(row["tb2_capture"]),
         "Coverage": percent(row["energy_coverage"]),
     }
-    shown = opened.execute_script(
-        "return [...document.querySelectorAll('#battery tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))"
-    )
-    for month, line in enumerate(shown, start=1):
+    for month, line in enumerate(rows_shown(opened, "#battery"), start=1):
         of = next(r for r in board(home, month) if r["battery"] == name)
         assert line == [
             MONTHS[month - 1],
@@ -344,11 +341,8 @@ def test_the_cumulative_lines_end_at_the_sum_of_the_days_and_leave_a_gap_at_an_u
 
 
 def test_the_unranked_are_listed_with_their_reasons_and_what_is_unknown_is_a_dash(opened: Any, home: Settings) -> None:
-    shown = opened.execute_script(
-        "return [...document.querySelectorAll('#unranked tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))"
-    )
     row = board(home)[-1]
-    assert shown == [
+    assert rows_shown(opened, "#unranked") == [
         [row["battery"], number(row["capacity_mw"], 1), UNKNOWN, UNKNOWN, UNKNOWN, "20.0%", "100.0%", row["excluded_reason"]]
     ]  # fmt: skip
     open_battery(opened, row["battery"])
@@ -357,9 +351,8 @@ def test_the_unranked_are_listed_with_their_reasons_and_what_is_unknown_is_a_das
 
 
 def test_rank_changes_and_start_years_look_at_the_year_before(opened: Any, home: Settings) -> None:
-    before = {
-        r["battery"]: r["rank"] for r in pq.read_table(result_path(home.results, "leaderboard", YEAR - 1)).to_pylist()
-    }
+    earlier = pq.read_table(result_path(home.results, "leaderboard", YEAR - 1)).to_pylist()
+    before = {row["battery"]: row["rank"] for row in earlier}
     for row in board(home):
         if row["rank"] is None:
             continue
@@ -474,9 +467,8 @@ def test_an_address_with_a_battery_opens_it_and_one_with_nonsense_opens_none(bro
 def test_dark_and_light_follow_the_system_until_the_reader_chooses(browser: Any, html: Path) -> None:
     theme = "return document.documentElement.dataset.theme"
     try:
-        browser.execute_cdp_cmd(
-            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
-        )
+        dark = {"name": "prefers-color-scheme", "value": "dark"}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [dark]})
         reopen(browser, html)
         assert browser.execute_script(theme) == "dark"
         browser.execute_script("document.getElementById('theme').click()")
@@ -496,10 +488,8 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, html: Path) -
         assert browser.execute_script("return document.documentElement.scrollWidth") == 390
         open_battery(browser, "BATTERY_001")
         wait_for_charts(browser, 8)
-        widths = browser.execute_script(
-            "const d = document.getElementById('battery'); return [d.scrollWidth, d.clientWidth]"
-        )
-        assert widths[0] == widths[1] == 390
+        dialog = "const d = document.getElementById('battery'); return [d.scrollWidth, d.clientWidth]"
+        assert browser.execute_script(dialog) == [390, 390]
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
@@ -547,7 +537,7 @@ def test_names_that_look_like_markup_stay_text_everywhere(opened: Any) -> None:
         opened.execute_script("document.getElementById('battery').close()")
     assert opened.title == f"ERCOT battery leaderboard {YEAR}"
     assert opened.execute_script("return document.querySelectorAll('img, b, script:not([src])').length") == 4
-    assert [e for e in opened.get_log("browser") if e["level"] == "SEVERE"] == []
+    assert severe(opened) == []
 
 
 def test_what_a_chart_says_of_a_battery_under_the_pointer_stays_text(opened: Any) -> None:
@@ -608,22 +598,16 @@ def test_without_a_browser_a_test_is_skipped_at_a_desk_and_fails_in_ci(monkeypat
         program("no_such_browser")
 
 
-@pytest.mark.parametrize(
-    ("module", "problem"),
-    [
-        ("let a=1;", "cannot be embedded"),
-        ("let a=1;export{a as Table}", "cannot be embedded"),
-    ],
-)
+@pytest.mark.parametrize("module", ["let a=1;", "let a=1;export{a as Table}"])
 def test_a_table_library_of_another_shape_is_named_and_not_embedded_blindly(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, problem: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str
 ) -> None:
     (tmp_path / "html").mkdir()
     (tmp_path / "html" / "dt_bundle.js").write_text(module, encoding="utf-8")
     monkeypatch.setattr(page_module, "_package", lambda _: tmp_path)
     page_module._tables_code.cache_clear()
     try:
-        with pytest.raises(BessError, match=problem):
+        with pytest.raises(BessError, match="cannot be embedded"):
             page_module._tables_code()
     finally:
         page_module._tables_code.cache_clear()
@@ -641,7 +625,7 @@ def test_a_year_without_a_battery_has_a_page_that_says_so(browser: Any, tmp_path
     assert texts(browser, "#board tbody") == ["No battery is ranked in this period."]
     assert UNKNOWN in texts(browser, "#tiles .value")
     assert texts(browser, "#edition .badge") == ["Preliminary"]
-    assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
+    assert severe(browser) == []
 
 
 # --- a year of real size

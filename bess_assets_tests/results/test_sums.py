@@ -90,9 +90,8 @@ def test_a_short_window_ranks_who_was_active_on_all_of_it_and_knows_no_dollars_a
     stranger = next(row for name, row in rows.items() if name.startswith("ZULU"))
     assert stranger["rank"] is stranger["total_usd"] is None
     assert stranger["as_usd"] == 3.5
-    assert (
-        "charging unknown" not in stranger["excluded_reason"]
-    )  # no quarter-hour of these days was settled by the combo model
+    # no quarter-hour of these days was settled by the combo model
+    assert "charging unknown" not in stranger["excluded_reason"]
 
 
 def test_ten_active_days_give_dollars_a_month(results: Results) -> None:
