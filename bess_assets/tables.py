@@ -163,11 +163,9 @@ _SEEN = (*_NAMES, *((dataset, "operating_day") for dataset in _DAM), *((dataset,
 _DATASETS = ("rt_prices", "da_prices", "as_prices", "rt_as_prices", *_DAM, *_SCED, "sced_smne", "cop_snapshots", "sasm_as_offers", "dam_energy_bid_awards")
 
 ROLLUP_SCHEMAS = Table(
-    name="rollup_schemas",
-    group="schemas",
+    name="rollup_schemas", group="schemas",
     meaning="One row per dataset, rollup file that the year reads, and column: what it is, its type, and what is odd about it. Affects no figure.",
-    key=("dataset", "file", "position"),
-    datasets=_DATASETS,
+    key=("dataset", "file", "position"), datasets=_DATASETS,
     columns=(
         Column("dataset", "label", "dataset", required=True),
         Column("file", "text", "name of the file, built/<name> where this package built it; 'no file' where the dataset has none for the year", required=True),
@@ -188,13 +186,9 @@ ROLLUP_SCHEMAS = Table(
 )
 
 COLUMN_AVAILABILITY = Table(
-    name="column_availability",
-    group="schemas",
+    name="column_availability", group="schemas",
     meaning="The matrix of dataset by column by year: in which years there is a column, how spelled and typed, and what changed since the year before.",
-    key=("dataset", "column_name", "year"),
-    sort=("dataset", "position", "year"),
-    upstream=("rollup_schemas",),
-    merged=True,
+    key=("dataset", "column_name", "year"), sort=("dataset", "position", "year"), upstream=("rollup_schemas",), merged=True,
     columns=(
         Column("dataset", "label", "dataset", _from("rollup_schemas", "dataset"), required=True),
         Column("position", "count", "place in the matrix: canonical columns first, then other headings", required=True),
@@ -213,12 +207,9 @@ COLUMN_AVAILABILITY = Table(
 )
 
 BESS_REGISTRY = Table(
-    name="bess_registry",
-    group="registry",
+    name="bess_registry", group="registry",
     meaning="One row per battery seen in the year: its names, nodes, size, and the days on which it is expected.",
-    key=("battery",),
-    datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"),
-    coverage=("capacity_mw", None),
+    key=("battery",), datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"), coverage=("capacity_mw", None),
     columns=(
         Column("battery", "text", "stable key: the resource name without its technology suffix", (("dam_gen_resources", "resource_name"), ("dam_esr_resources", "resource_name")), required=True),
         Column("gen_resource", "text", "generation resource of the combo model (before 2025-12-05)", (("dam_gen_resources", "resource_name"), ("sced_gen_resources", "resource_name"))),
@@ -248,13 +239,9 @@ BESS_REGISTRY = Table(
 )
 
 BESS_FLEET = Table(
-    name="bess_fleet",
-    group="registry",
+    name="bess_fleet", group="registry",
     meaning="One row per battery over all years: its names by era, its latest size, and when it was seen.",
-    key=("battery",),
-    upstream=("bess_registry",),
-    merged=True,
-    coverage=("capacity_mw", None),
+    key=("battery",), upstream=("bess_registry",), merged=True, coverage=("capacity_mw", None),
     columns=(
         _battery("bess_registry"),
         Column("gen_resources", "text", "generation resources, joined by a semicolon", _from("bess_registry", "gen_resource")),
@@ -271,14 +258,9 @@ BESS_FLEET = Table(
 )
 
 BESS_AWARDS = Table(
-    name="bess_awards",
-    group="extracts",
+    name="bess_awards", group="extracts",
     meaning="Day-ahead awards, battery by hour of the year. 0 is no award; null is unknown.",
-    key=("battery", "interval_start"),
-    ledger=True,
-    coverage=("award_mw", None),
-    datasets=(*_DAM, "as_prices"),
-    upstream=("bess_registry",),
+    key=("battery", "interval_start"), ledger=True, coverage=("award_mw", None), datasets=(*_DAM, "as_prices"), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
         _interval("hour"),
@@ -298,14 +280,9 @@ BESS_AWARDS = Table(
 )
 
 BESS_DISPATCH = Table(
-    name="bess_dispatch",
-    group="extracts",
+    name="bess_dispatch", group="extracts",
     meaning="Energy that flowed, battery by quarter-hour of the year, and the real-time AS award held. Null is unknown.",
-    key=("battery", "interval_start"),
-    ledger=True,
-    coverage=("discharge_mwh", None),
-    datasets=(*_SCED, "sced_smne"),
-    upstream=("bess_registry",),
+    key=("battery", "interval_start"), ledger=True, coverage=("discharge_mwh", None), datasets=(*_SCED, "sced_smne"), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
         _interval("quarter-hour"),
@@ -324,13 +301,9 @@ BESS_DISPATCH = Table(
 )
 
 BESS_PRICES = Table(
-    name="bess_prices",
-    group="extracts",
+    name="bess_prices", group="extracts",
     meaning="Settlement point prices of battery nodes, hubs and load zones, point by quarter-hour of the year.",
-    key=("settlement_point", "interval_start"),
-    ledger=True,
-    coverage=("rt_price_usd_per_mwh", None),
-    datasets=("rt_prices", "da_prices"),
+    key=("settlement_point", "interval_start"), ledger=True, coverage=("rt_price_usd_per_mwh", None), datasets=("rt_prices", "da_prices"),
     upstream=("bess_registry",),
     columns=(
         Column("settlement_point", "text", "node, hub or load zone", (("rt_prices", "settlement_point"), ("da_prices", "settlement_point")), required=True),
@@ -342,12 +315,9 @@ BESS_PRICES = Table(
 )
 
 DAM_AWARDS_DAILY = Table(
-    name="dam_awards_daily",
-    group="daily",
+    name="dam_awards_daily", group="daily",
     meaning="Day-ahead awards, battery by expected day. Shows all day-ahead money, matched by real time or not.",
-    key=("battery", "operating_day"),
-    upstream=("bess_registry", "bess_awards", "bess_prices"),
-    money="da_energy_usd",
+    key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_prices"), money="da_energy_usd",
     coverage=("known_hours", "expected_hours"),
     columns=(
         _battery("bess_awards"),
@@ -367,12 +337,9 @@ DAM_AWARDS_DAILY = Table(
 )
 
 RT_DISPATCH_DAILY = Table(
-    name="rt_dispatch_daily",
-    group="daily",
+    name="rt_dispatch_daily", group="daily",
     meaning="Energy that flowed, battery by expected day, over the quarter-hours where it is known.",
-    key=("battery", "operating_day"),
-    upstream=("bess_registry", "bess_dispatch"),
-    coverage=("known_quarter_hours", "expected_quarter_hours"),
+    key=("battery", "operating_day"), upstream=("bess_registry", "bess_dispatch"), coverage=("known_quarter_hours", "expected_quarter_hours"),
     columns=(
         _battery("bess_dispatch"),
         _day("bess_dispatch"),
@@ -389,12 +356,9 @@ RT_DISPATCH_DAILY = Table(
 )
 
 PRICE_DAILY = Table(
-    name="price_daily",
-    group="daily",
+    name="price_daily", group="daily",
     meaning="Prices of a settlement point and operating day, and what a perfect one-cycle day-ahead trade was worth.",
-    key=("settlement_point", "operating_day"),
-    upstream=("bess_prices",),
-    coverage=("rt_known_quarter_hours", "expected_quarter_hours"),
+    key=("settlement_point", "operating_day"), upstream=("bess_prices",), coverage=("rt_known_quarter_hours", "expected_quarter_hours"),
     columns=(
         Column("settlement_point", "text", "node, hub or load zone", _from("bess_prices", "settlement_point"), required=True),
         _day("bess_prices"),
@@ -420,15 +384,10 @@ PRICE_DAILY = Table(
 )
 
 ENERGY_REVENUE = Table(
-    name="energy_revenue",
-    group="revenue",
+    name="energy_revenue", group="revenue",
     meaning="The energy ledger: battery by quarter-hour of the year. Null is unknown, and money is null outside the expected days.",
-    key=("battery", "interval_start"),
-    ledger=True,
-    upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices"),
-    money="energy_usd",
-    coverage=("energy_usd", "expected"),
-    sums=(("rt_usd", ("rt_metered_usd", "rt_da_offset_usd")), ("energy_usd", ("da_usd", "rt_usd"))),
+    key=("battery", "interval_start"), ledger=True, upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices"), money="energy_usd",
+    coverage=("energy_usd", "expected"), sums=(("rt_usd", ("rt_metered_usd", "rt_da_offset_usd")), ("energy_usd", ("da_usd", "rt_usd"))),
     columns=(
         _battery("bess_registry"),
         _interval("quarter-hour"),
@@ -446,15 +405,10 @@ ENERGY_REVENUE = Table(
 )
 
 AS_REVENUE = Table(
-    name="as_revenue",
-    group="revenue",
+    name="as_revenue", group="revenue",
     meaning="The ancillary service ledger: battery by product and hour of the year. Null is unknown or, before a product exists, nothing.",
-    key=("battery", "product", "interval_start"),
-    ledger=True,
-    datasets=("as_prices", "rt_as_prices"),
-    upstream=("bess_registry", "bess_awards", "bess_dispatch"),
-    money="revenue_usd",
-    coverage=("revenue_usd", "exists"),
+    key=("battery", "product", "interval_start"), ledger=True, datasets=("as_prices", "rt_as_prices"),
+    upstream=("bess_registry", "bess_awards", "bess_dispatch"), money="revenue_usd", coverage=("revenue_usd", "exists"),
     columns=(
         _battery("bess_registry"),
         Column("product", "label", "regup, regdn, rrs, ecrs or nspin", required=True),
@@ -484,14 +438,10 @@ _TOTAL_PARTS = ("total_usd", ("energy_usd", "as_usd"))
 _ENERGY_PARTS = ("energy_usd", ("da_energy_usd", "rt_energy_usd"))
 
 DAILY_REVENUE = Table(
-    name="daily_revenue",
-    group="leaderboard",
+    name="daily_revenue", group="leaderboard",
     meaning="What each battery earned on each expected day, with the counts that say how much of the day is known.",
-    key=("battery", "operating_day"),
-    upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
-    money="total_usd",
-    coverage=("energy_quarter_hours", "expected_quarter_hours"),
-    sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
+    key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
+    money="total_usd", coverage=("energy_quarter_hours", "expected_quarter_hours"), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(
         _battery("energy_revenue"),
         _day("energy_revenue"),
@@ -597,39 +547,25 @@ _BOARD_COLUMNS = (
 )
 
 LEADERBOARD = Table(
-    name="leaderboard",
-    group="leaderboard",
+    name="leaderboard", group="leaderboard",
     meaning="Every battery seen in the year, ranked by what it earned; those that can't be ranked fairly follow, with the reason.",
-    key=("battery",),
-    sort=("board_order",),
-    upstream=("bess_registry", "daily_revenue"),
-    money="total_usd",
-    coverage=("total_usd", None),
+    key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
     sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=_BOARD_COLUMNS,
 )
 
 LEADERBOARD_MONTHLY = Table(
-    name="leaderboard_monthly",
-    group="leaderboard",
+    name="leaderboard_monthly", group="leaderboard",
     meaning="The leaderboard of each month of the year.",
-    key=("month", "battery"),
-    sort=("month", "board_order"),
-    upstream=("bess_registry", "daily_revenue"),
-    money="total_usd",
-    coverage=("total_usd", None),
-    sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
+    key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
+    coverage=("total_usd", None), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(Column("month", "count", "1 to 12", required=True), *_BOARD_COLUMNS),
 )
 
 LEADERBOARD_HISTORY = Table(
-    name="leaderboard_history",
-    group="leaderboard",
+    name="leaderboard_history", group="leaderboard",
     meaning="Every edition of the year's leaderboard, oldest first. A board is added if it differs from the last one kept; nothing makes this table again.",
-    key=("edition_number", "battery"),
-    sort=("edition_number", "board_order"),
-    upstream=("leaderboard",),
-    append_only=True,
+    key=("edition_number", "battery"), sort=("edition_number", "board_order"), upstream=("leaderboard",), append_only=True,
     columns=(
         Column("edition_number", "count", "1 is the first edition of the year", required=True),
         Column("made_at", "time", "when the leaderboard was made, UTC", required=True),
@@ -652,12 +588,9 @@ def _before_and_after(column: str, kind: Kind, words: str, *, change: bool) -> I
 
 
 WHAT_CHANGED = Table(
-    name="what_changed",
-    group="leaderboard",
+    name="what_changed", group="leaderboard",
     meaning="Which batteries moved between the last two editions of the year's leaderboard, by how much, and because of which input. Empty with one edition.",
-    key=("battery",),
-    upstream=("leaderboard_history",),
-    money="total_usd_change",
+    key=("battery",), upstream=("leaderboard_history",), money="total_usd_change",
     columns=(
         _battery("leaderboard_history"),
         Column("edition_before", "count", "number of the earlier edition", _from("leaderboard_history", "edition_number"), required=True),
@@ -673,18 +606,12 @@ TABLES = {table.name: table for table in list(globals().values()) if isinstance(
 """All tables declared above by name, upstream before downstream."""
 
 LEADERBOARD_REPORT = FileSet(
-    name="leaderboard_report",
-    group="leaderboard",
+    name="leaderboard_report", group="leaderboard",
     meaning="The year for people: one page that opens by double click, a workbook, and the boards as CSV and Parquet.",
-    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history"),
-    earlier=("leaderboard",),
+    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history"), earlier=("leaderboard",),
     files=(
-        "leaderboard_{year}.html",
-        "leaderboard_{year}.xlsx",
-        "leaderboard_{year}.csv",
-        "leaderboard_monthly_{year}.csv",
-        "leaderboard_{year}.parquet",
-        "leaderboard_monthly_{year}.parquet",
+        "leaderboard_{year}.html", "leaderboard_{year}.xlsx", "leaderboard_{year}.csv", "leaderboard_monthly_{year}.csv",
+        "leaderboard_{year}.parquet", "leaderboard_monthly_{year}.parquet",
     ),
 )
 
