@@ -39,7 +39,6 @@ from bess_assets.tables import (
     ROLLUP_SCHEMAS,
     TABLES,
     YEARLY,
-    FileSet,
     Table,
     lineage,
     tables_above,
@@ -199,7 +198,7 @@ class HeldYear:
             inputs=inputs,
             findings=[_finding_entry(finding) for finding in result.findings.items] if result else [],
             checks=judge_table(self.settings, self.year, table, result, written.rows)
-            if result and isinstance(table, Table)
+            if result and not table.files
             else [],
             made_up=made_up_inputs(self.settings),
         )
@@ -235,7 +234,7 @@ class HeldYear:
             done, total = len(self._done), len(self._begun)
             self.listener(Progress(self.year, table, done, total, rows, clock.seconds()))
 
-    def _noted_inputs(self, table: Table | FileSet) -> Iterator[tuple[str, Fingerprint | str]]:
+    def _noted_inputs(self, table: Table) -> Iterator[tuple[str, Fingerprint | str]]:
         for name, value in table_inputs(self.settings, self.year, table, self.journal.record).items():
             if value is None:
                 upstream = name.removeprefix(UPSTREAM)
@@ -244,9 +243,9 @@ class HeldYear:
                 )
             yield name, fingerprint(value) if isinstance(value, Path) else value
 
-    def _made(self, table: Table | FileSet, clock: Clock) -> tuple[StepResult | None, WrittenTable]:
+    def _made(self, table: Table, clock: Clock) -> tuple[StepResult | None, WrittenTable]:
         """The result of a table's step and what was written of it."""
-        if isinstance(table, FileSet):
+        if table.files:
             return None, FILES[table.name](self.settings, self.operating_year)
         if self.year is None:
             (upstream,) = table.upstream
@@ -260,7 +259,7 @@ class HeldYear:
         return result, write_table(table, path, result, lambda: self._report(table.name, clock))
 
     def _record_failure(
-        self, table: Table | FileSet, clock: Clock, inputs: Mapping[str, Fingerprint | str], error: BaseException
+        self, table: Table, clock: Clock, inputs: Mapping[str, Fingerprint | str], error: BaseException
     ) -> None:
         # Also for an interrupt: the next plan finds this table unfinished.
         text = str(error) if isinstance(error, BessError) else f"{type(error).__name__}: {error}"

@@ -39,7 +39,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One result table; one file a year, `<results>/<name>/<year>.parquet`, unless merged.
+    """One result table; one file a year, `<results>/<name>/<year>.parquet`, unless merged; or files for people, which no query reads.
 
     Attributes:
         name: table name and asset key; `group` is its asset group.
@@ -57,14 +57,16 @@ class Table:
         sort: order of the file where it isn't the key's; empty means the key's.
         append_only: True for the one table that keeps the results of earlier refreshes: inputs cannot make it again, so that it is never cleaned, and
             it holds times.
+        files: names of files for people in `<results>/<name>/<year>/`, `{year}` for the year, the first one to be opened; a table of files has no columns.
+        earlier: result tables of earlier years, where there are any, that these files show too.
         code_version: of the code that makes it; raised where the same inputs would give another table, so that the years made before count as changed.
     """
 
     name: str
     group: Group
     meaning: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
     datasets: tuple[str, ...] = ()
     upstream: tuple[str, ...] = ()
     ledger: bool = False
@@ -74,6 +76,8 @@ class Table:
     merged: bool = False
     sort: tuple[str, ...] = ()
     append_only: bool = False
+    files: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
     code_version: str = "1"
 
     def column(self, name: str) -> Column:
@@ -87,27 +91,6 @@ class Table:
     def column_names(self) -> list[str]:
         """Names in file order."""
         return [column.name for column in self.columns]
-
-
-@dataclass(frozen=True)
-class FileSet:
-    """Files for people, one folder a year, `<results>/<name>/<year>/`; planned, refreshed and recorded as a table is, without columns.
-
-    Attributes:
-        upstream: result tables of the year that they are made of.
-        earlier: result tables of earlier years, where there are any, that they look at too.
-        files: their names, in which `{year}` stands for the year; the first is the one to open.
-        code_version: as of `Table`.
-    """
-
-    name: str
-    group: Group
-    meaning: str
-    upstream: tuple[str, ...]
-    earlier: tuple[str, ...]
-    files: tuple[str, ...]
-    datasets: tuple[str, ...] = ()
-    code_version: str = "1"
 
 
 @cache
@@ -603,9 +586,9 @@ WHAT_CHANGED = Table(
 )
 
 TABLES = {table.name: table for table in list(globals().values()) if isinstance(table, Table)}
-"""All tables declared above by name, upstream before downstream."""
+"""All tables of rows, those declared above, by name, upstream before downstream."""
 
-LEADERBOARD_REPORT = FileSet(
+LEADERBOARD_REPORT = Table(
     name="leaderboard_report", group="leaderboard",
     meaning="The year for people: one page that opens by double click, a workbook, and the boards as CSV and Parquet.",
     upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history"), earlier=("leaderboard",),
@@ -616,9 +599,9 @@ LEADERBOARD_REPORT = FileSet(
 )
 
 FILE_SETS = {LEADERBOARD_REPORT.name: LEADERBOARD_REPORT}
-"""All sets of files by name."""
+"""All tables of files by name."""
 
-YEARLY: dict[str, Table | FileSet] = {name: table for name, table in TABLES.items() if not table.merged} | FILE_SETS
+YEARLY: dict[str, Table] = {name: table for name, table in TABLES.items() if not table.merged} | FILE_SETS
 """What a refresh of one year makes, upstream before downstream."""
 
 

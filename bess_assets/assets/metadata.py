@@ -18,7 +18,7 @@ from bess_assets.settlement.metrics import Period, fleet
 from bess_assets.store.journal import FindingEntry, RollupEntry, TableEntry
 from bess_assets.store.listing import size_of
 from bess_assets.store.paths import report_files, result_path
-from bess_assets.tables import LEADERBOARD, FileSet, Table
+from bess_assets.tables import LEADERBOARD, Table
 
 OWNERS = ("team:battery-analytics",)
 
@@ -106,14 +106,12 @@ def upstream_columns(table: Table, column_name: str) -> list[tuple[str, str]]:
     return list(found)
 
 
-def materialization_metadata(
-    settings: Settings, table: Table | FileSet, year: int | None, entry: TableEntry
-) -> dict[str, Any]:
+def materialization_metadata(settings: Settings, table: Table, year: int | None, entry: TableEntry) -> dict[str, Any]:
     """Metadata of a materialization of a result table, or of a set of files."""
     recorded: Mapping[str, Any] = entry
     figures = {name: recorded[name] for name in _SHOWN}
     figures["inputs"] = dg.MetadataValue.md(_inputs_table(entry["inputs"]))
-    if isinstance(table, FileSet):
+    if table.files:
         paths = report_files(settings.results, table, year or 0)
         listed = "\n".join(f"* `{path.name}` ({size_of(path):,} bytes)" for path in paths)
         return figures | {

@@ -22,14 +22,14 @@ from bess_assets.ercot.rollup_names import BATTERY_TABLE
 from bess_assets.run import FILES, MERGES, STEPS
 from bess_assets.store.inputs import in_battery_table
 from bess_assets.store.journal import CheckEntry
-from bess_assets.tables import FILE_SETS, TABLES, FileSet, Table
+from bess_assets.tables import FILE_SETS, TABLES, Table
 
 
-def table_asset(table: Table | FileSet) -> dg.AssetsDefinition:
+def table_asset(table: Table) -> dg.AssetsDefinition:
     """The asset of a table, or of a set of files: of one year, made of the year's rollups, the battery table and its tables; or merged of all years."""
-    files, merged = isinstance(table, FileSet), table.name in MERGES
+    files, merged = table.files, table.name in MERGES
     metadata = code_references((STEPS | MERGES | FILES)[table.name])
-    if isinstance(table, Table):
+    if not table.files:
         metadata |= {"dagster/column_schema": table_schema(table), "dagster/column_lineage": column_lineage(table)}
         shape = "merged" if merged else "ledger" if table.ledger else "summary"
 
@@ -57,8 +57,8 @@ def table_asset(table: Table | FileSet) -> dg.AssetsDefinition:
     return make
 
 
-def _check_specs(table: Table | FileSet) -> list[dg.AssetCheckSpec]:
-    checks = checks_of(table) if isinstance(table, Table) else []
+def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
+    checks = checks_of(table) if not table.files else []
     if table.name not in MERGES:
         return [yearly_check(check.name, table.name, check.meaning, blocking=check.blocking) for check in checks]
     return [

@@ -11,7 +11,7 @@ from bess_assets.settings import Settings
 from bess_assets.store.inputs import input_files
 from bess_assets.store.journal import read_run
 from bess_assets.store.paths import recorded_years, report_files, result_path
-from bess_assets.tables import YEARLY, FileSet, Table
+from bess_assets.tables import YEARLY, Table
 
 LIBRARIES_BYTES = 250 * 10**6
 """Memory of Python, the libraries and the definitions before a year is read."""
@@ -141,7 +141,7 @@ def _batteries(settings: Settings, year: int, footers: Collection[tuple[str, int
     return max(round(generation / _HOURS * BATTERY_SHARE), round(storage / _HOURS))
 
 
-def _disk(settings: Settings, year: int, tables: Collection[Table | FileSet], batteries: int) -> int:
+def _disk(settings: Settings, year: int, tables: Collection[Table], batteries: int) -> int:
     """Bytes to be free: for what is not there yet, and for the largest file that is made anew beside itself."""
     missing = largest = 0
     for table in tables:
@@ -153,10 +153,10 @@ def _disk(settings: Settings, year: int, tables: Collection[Table | FileSet], ba
     return missing + largest + (_BESIDE_THE_TABLES_BYTES if tables else 0)
 
 
-def _size(settings: Settings, table: Table | FileSet, year: int) -> int:
+def _size(settings: Settings, table: Table, year: int) -> int:
     paths = (
         report_files(settings.results, table, year)
-        if isinstance(table, FileSet)
+        if table.files
         else (result_path(settings.results, table.name, year),)
     )
     return sum(path.stat().st_size for path in paths if path.is_file())

@@ -7,15 +7,13 @@ from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import whole_digest
 from bess_assets.store.journal import RunRecord, read_run
 from bess_assets.store.paths import EXPECTED_ROWS_FILE, result_path, result_years, rollup_folder
-from bess_assets.tables import FileSet, Table
+from bess_assets.tables import Table
 
 UPSTREAM = "table:"
 """Begins the name of an input that is a result table: `table:<name>`, of another year `table:<name>/<year>`."""
 
 
-def table_inputs(
-    settings: Settings, year: int | None, table: Table | FileSet, record: RunRecord
-) -> dict[str, Path | str | None]:
+def table_inputs(settings: Settings, year: int | None, table: Table, record: RunRecord) -> dict[str, Path | str | None]:
     """All inputs of a table by name: the path of each file, the digest of each result table, None where its file is absent.
 
     A built rollup of the next year, which is not read, closes the year by being there; it is named too. A merged table, of the year None, is made of
@@ -28,7 +26,7 @@ def table_inputs(
     else:
         inputs |= {f"{LATER}{dataset}": "there" for dataset in table.datasets if folder.goes_beyond(dataset, year)}
         inputs |= {f"{UPSTREAM}{name}": result_digest(settings.results, name, year, record) for name in table.upstream}
-        earlier = table.earlier if isinstance(table, FileSet) else ()
+        earlier = table.earlier
         others = [(name, o) for name in earlier for o in result_years(settings.results, name) if o < year]
     for name, other in others:
         recorded = read_run(settings.results, other)
@@ -36,7 +34,7 @@ def table_inputs(
     return inputs
 
 
-def input_files(settings: Settings, year: int | None, table: Table | FileSet) -> dict[str, Path]:
+def input_files(settings: Settings, year: int | None, table: Table) -> dict[str, Path]:
     """Existing files that a step reads, by name.
 
     The user's battery table counts as read by the registry and the extracts, the steps that may look into it; a `schema.json` and
@@ -55,7 +53,7 @@ def input_files(settings: Settings, year: int | None, table: Table | FileSet) ->
     return files
 
 
-def in_battery_table(table: Table | FileSet) -> bool:
+def in_battery_table(table: Table) -> bool:
     """Whether the step of a table may look into the user's battery table."""
     return table.group in {"registry", "extracts"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from bess_assets.settings import Settings
 from bess_assets.store.listing import mark_of
 from bess_assets.store.made_up import RUNS_FOLDER, made_up_beside_real
-from bess_assets.tables import FILE_SETS, TABLES, FileSet
+from bess_assets.tables import FILE_SETS, TABLES, Table
 
 MERGED = "all"
 """Stands for the year in the file name, lock and run record of tables that merge all years."""
@@ -19,7 +19,7 @@ def result_path(results: Path, table: str, year: int | None) -> Path:
     return results / table / f"{MERGED if year is None else year}.parquet"
 
 
-def report_files(results: Path, files: FileSet, year: int) -> tuple[Path, ...]:
+def report_files(results: Path, files: Table, year: int) -> tuple[Path, ...]:
     """Files of a set: `<results>/<name>/<year>/..`, the one to open first."""
     return tuple(results / files.name / str(year) / name.format(year=year) for name in files.files)
 

@@ -15,7 +15,7 @@ from bess_assets.store.inputs import UPSTREAM, table_inputs
 from bess_assets.store.journal import DIED, RunRecord, read_run
 from bess_assets.store.locks import year_is_busy
 from bess_assets.store.paths import recorded_years, report_files, result_path, result_years, rollup_folder
-from bess_assets.tables import TABLES, YEARLY, FileSet, Table
+from bess_assets.tables import TABLES, YEARLY, Table
 
 if TYPE_CHECKING:
     from bess_assets.store.report_news import ReportNews
@@ -202,7 +202,7 @@ def plan_merged(settings: Settings) -> YearPlan:
     return YearPlan(None, {}, _plan(settings, None, record, merged, {}), record)
 
 
-def _declared(name: str) -> Table | FileSet:
+def _declared(name: str) -> Table:
     return YEARLY.get(name) or TABLES[name]
 
 
@@ -215,7 +215,7 @@ def _plan(
     settings: Settings,
     year: int | None,
     record: RunRecord,
-    tables: Iterable[Table | FileSet],
+    tables: Iterable[Table],
     news: Mapping[str, Sequence[str]],
 ) -> dict[str, TablePlan]:
     plans: dict[str, TablePlan] = {}
@@ -255,7 +255,7 @@ def _plan(
     return plans
 
 
-def _unreadable_rollups(record: RunRecord, table: Table | FileSet) -> list[str]:
+def _unreadable_rollups(record: RunRecord, table: Table) -> list[str]:
     """Why rollups of a table could not even be registered when they were last looked at; the schemas say so themselves, and fail at none."""
     if table.group == "schemas":
         return []
@@ -268,7 +268,7 @@ def _unreadable_rollups(record: RunRecord, table: Table | FileSet) -> list[str]:
 
 
 def _own_state(
-    settings: Settings, year: int | None, record: RunRecord, table: Table | FileSet, dead: Collection[str]
+    settings: Settings, year: int | None, record: RunRecord, table: Table, dead: Collection[str]
 ) -> tuple[State, list[str]]:
     if table.name in dead:
         return "failed", [DIED]
@@ -280,7 +280,7 @@ def _own_state(
     blocking = [c["name"].replace("_", " ") for c in entry["checks"] if c["blocking"] and not c["passed"]]
     if blocking:
         return "failed", [f"its check '{name}' failed" for name in blocking]
-    if isinstance(table, FileSet) and year is not None:
+    if table.files and year is not None:
         gone = [path.name for path in report_files(settings.results, table, year) if not path.is_file()]
         return ("missing", [f"gone: {', '.join(gone)}"]) if gone else ("present", [])
     is_there = result_path(settings.results, table.name, year).is_file()
@@ -288,7 +288,7 @@ def _own_state(
 
 
 def _changed_files(
-    table: Table | FileSet, then: Recorded, now: Named, verdicts: Verdicts, news: Mapping[str, Sequence[str]]
+    table: Table, then: Recorded, now: Named, verdicts: Verdicts, news: Mapping[str, Sequence[str]]
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """Datasets and what has changed of their files, in words; and the names of files that were read for a figure and are gone."""
     changed: list[tuple[str, str]] = []
@@ -320,9 +320,7 @@ def _changed_files(
     return changed, gone
 
 
-def _changed_tables(
-    table: Table | FileSet, then: Recorded, now: Named, plans: Mapping[str, TablePlan]
-) -> Iterator[str]:
+def _changed_tables(table: Table, then: Recorded, now: Named, plans: Mapping[str, TablePlan]) -> Iterator[str]:
     """What has changed of the tables of the same year, and of those of other years, that a table is made from."""
     for upstream in (name for name in table.upstream if name in plans):
         state, name = plans[upstream].state, f"{UPSTREAM}{upstream}"

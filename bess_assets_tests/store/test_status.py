@@ -16,7 +16,7 @@ from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import report_files, result_path, rollup_folder
 from bess_assets.store.rollups import roll_up_reports
 from bess_assets.store.status import plan_merged, plan_year, years_available, years_known
-from bess_assets.tables import LEADERBOARD_REPORT, TABLES, YEARLY, FileSet
+from bess_assets.tables import LEADERBOARD_REPORT, TABLES, YEARLY
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.made_home import record_table
 
@@ -48,7 +48,7 @@ def settle(settings: Settings, year: int | None, table: str, *, error: str | Non
         for name, value in table_inputs(settings, year, declared, record).items()
     }
     paths = [result_path(settings.results, table, year)]
-    if isinstance(declared, FileSet) and year:
+    if declared.files and year:
         paths = list(report_files(settings.results, declared, year))
     for path in paths if error is None else []:
         _file(path, f"{table} {year} from {sorted(map(str, inputs.values()))}")
