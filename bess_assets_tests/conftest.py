@@ -1,8 +1,4 @@
-"""What every test may rely on: a clean environment, repeatable random cases, and real data where it lies beside the project.
-
-Belongs here: fixtures and settings of pytest and hypothesis that more than one folder of tests uses.
-Does not: markets and tables made for tests (scenario.py, worlds.py and the simulator).
-"""
+"""What every test may rely on: a clean environment, repeatable random cases, and real data where it lies beside the project."""
 
 import os
 import shutil

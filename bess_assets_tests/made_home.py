@@ -1,8 +1,4 @@
-"""A home with a few hand-written boards, whose every row is there for being awkward: for tests of answers and of what is printed.
-
-Belongs here: rows, and writing them with the real writer.
-Does not: settling anything; test_cli.py settles a simulated year.
-"""
+"""A home with a few hand-written boards, whose every row is there for being awkward: for tests of answers and of what is printed."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date

@@ -1,8 +1,4 @@
-"""Awkward values, each there for a reason, and builders that write them as tiny rollup files in every spelling and type that rollups have had.
-
-Belongs here: literal values, headings as ERCOT and as the rollups' producer spell them, writing Parquet, calling a step on what was written.
-Does not: judging anything (the tests), whole markets (the simulator). Nothing of `bess_assets.ercot.calendar` or `.datasets` is asked what is right.
-"""
+"""Awkward values, each there for a reason, and builders that write them as tiny rollup files in every spelling and type that rollups have had."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,8 +1,4 @@
-"""Errors that others made with the same reports, each held off by a market of a day or two that a reader can settle by hand.
-
-Belongs here: one test for each such error, named for what it guards, from rows to published figures.
-Does not: the same rules one by one (market/), whole years (test_second_settlement.py).
-"""
+"""Errors that others made with the same reports, each held off by a market of a day or two that a reader can settle by hand."""
 
 from datetime import date
 from pathlib import Path

@@ -1,8 +1,4 @@
-"""What must hold of any market: sums, shifts, repeats, and that the unknown never becomes money.
-
-Belongs here: properties of the tables of whole years, and of the formulas on any numbers.
-Does not: whether the figures are right (test_second_settlement.py).
-"""
+"""What must hold of any market: sums, shifts, repeats, and that the unknown never becomes money."""
 
 import hashlib
 import math

@@ -32,11 +32,11 @@ _PORT = 3000
 
 # --- a made-up market -------------------------------------------------------------------------------------------------
 
-_YEARS = click.option("--years", type=Years(), default=_DEMO_YEARS, show_default=True, help="Years from 2019 to 2026.")
+_YEARS = click.option("--years", type=Years(), default=_DEMO_YEARS, help="Years from 2019 to 2026.")
 
 
 def _batteries(text: str) -> Any:
-    return click.option("--batteries", type=click.IntRange(1), default=12, show_default=True, help=text)
+    return click.option("--batteries", type=click.IntRange(1), default=12, help=text)
 
 
 @command("Try it with made-up data: simulate, settle, show.", _batteries("Number of batteries."), _YEARS)
@@ -78,7 +78,6 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
         "--seed",
         type=int,
         default=_SEED,
-        show_default=True,
         help="Another seed gives another market; the same seed gives the same files.",
     ),
     click.option(
@@ -86,21 +85,18 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
         "form",
         type=click.Choice(["rollups", "reports"]),
         default="rollups",
-        show_default=True,
         help="rollups: annual Parquet files. reports: ERCOT's own files, CSV and ZIP, one a day. Both hold the same rows.",
     ),
     click.option(
         "--hazards",
         type=click.Choice(["none", "harmless", "wild"]),
         default="harmless",
-        show_default=True,
         help="none: clean files. harmless: awkward ones in which nothing is missing. wild: files that lack columns, as real ones do.",
     ),
     click.option(
         "--scale",
         type=click.Choice(["small", "ercot"]),
         default="small",
-        show_default=True,
         help="ercot: the size of ERCOT's own 2024 or 2026, 120 million rows a year and about 240 or 340 batteries, for measuring. Takes minutes and 2 GB.",
     ),
 )
@@ -123,7 +119,7 @@ def simulate(ctx: click.Context, /, options: Options, folder: Path, **market: An
     made_up = Market(**market)
     written = _simulate(folder, made_up)
     with long_work() as tell:
-        write_right_answer(folder, made_up, lambda text: tell(text, True))
+        write_right_answer(folder, made_up, tell)
     click.echo(f"{form.capitalize() if written else 'That market is there already'}: {folder / form}")
     bess = _bess_at(folder)
     first = "" if form == "rollups" else f"{bess} rollup && "
@@ -154,7 +150,7 @@ def _simulate(folder: Path, market: "Market") -> bool:
     from bess_assets.demo import write_market
 
     with long_work() as tell:
-        return write_market(folder, market, lambda text: tell(f"simulating {text}", True))
+        return write_market(folder, market, lambda text: tell(f"simulating {text}"))
 
 
 def _bess_at(home: Path) -> str:
@@ -187,7 +183,7 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
     with long_work() as tell:
 
         def report(done: int, total: int, what: str) -> None:
-            tell(f"{done + 1:,} of {total:,} files: {what}" if done < total else what, True)
+            tell(f"{done + 1:,} of {total:,} files: {what}" if done < total else what)
 
         folder = None if reports is None else reports.absolute()
         done = roll_up_reports(settings, folder, _flat(years) or None, progress=report)
@@ -271,9 +267,9 @@ def _refresh(settings: "Settings", years: Sequence[int], only: Only | None) -> "
         def report(step: "Progress") -> None:
             where = f"{step.year or 'all years'}: {step.table}"
             if step.rows is None:
-                tell(f"{where}, {step.done} of {step.total} tables done", False)
+                tell(f"{where}, {step.done} of {step.total} tables done", finished=False)
             else:
-                tell(f"{where}, {step.rows:,} rows, {step.seconds:.1f} s", True)
+                tell(f"{where}, {step.rows:,} rows, {step.seconds:.1f} s")
 
         outcomes = list(refresh_years(settings, years, only, report))
     click.echo("")
@@ -539,7 +535,7 @@ def sql(options: Options, query: str, form: Format) -> None:
 
 @command(
     "Open Dagster's UI on this machine.",
-    click.option("--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True, help="Port on 127.0.0.1."),
+    click.option("--port", type=click.IntRange(1, 65535), default=_PORT, help="Port on 127.0.0.1."),
 )
 def ui(options: Options, port: int) -> None:
     """Open Dagster's UI on this machine, with these settings: it shows the runs of `bess refresh`, and can refresh years itself."""

@@ -137,12 +137,15 @@ FORMAT = click.option(
     "form",
     type=click.Choice(["table", "csv", "json"]),
     default="table",
-    show_default=True,
     help="csv and json hold every column at full precision; an unknown value is empty or null.",
 )
 
 
-@click.group(cls=_Bess, name="bess", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Bess,
+    name="bess",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True},
+)
 @_HOME
 @_DEBUG
 @_option("--version", is_flag=True, callback=_print_version, help_text="Show the version.")
@@ -187,12 +190,12 @@ def show(
 
 
 @contextmanager
-def long_work() -> Iterator[Callable[[str, bool], None]]:
-    """Progress on the error stream: one changing line on a terminal, elsewhere a line for each part that is finished (True)."""
+def long_work() -> Iterator[Callable[..., None]]:
+    """Progress on the error stream: a function of a text, on a terminal one changing line; elsewhere a line unless `finished` is False."""
     if not sys.stderr.isatty():
-        yield lambda text, finished: click.echo(text, err=True) if finished else None
+        yield lambda text, finished=True: click.echo(text, err=True) if finished else None
         return
     from rich.console import Console
 
     with Console(stderr=True).status("starting", spinner="line") as line:
-        yield lambda text, _finished: line.update(text)
+        yield lambda text, finished=True: line.update(text)  # noqa: ARG005  a line that changes shows all

@@ -1,8 +1,4 @@
-"""Names from the data stay text wherever they go: SQL, the terminal, CSV, JSON, the page, the workbook, paths.
-
-Belongs here: fuzzing them through everything that shows or asks for them.
-Does not: how a browser treats them (report/test_page.py).
-"""
+"""Names from the data stay text wherever they go: SQL, the terminal, CSV, JSON, the page, the workbook, paths."""
 
 import csv
 import io
