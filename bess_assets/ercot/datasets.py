@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, ECRS_FIRST_DAY, RTC_FIRST_DAY
+from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, ECRS_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
 from bess_assets.errors import InputError
 
 Kind = Literal["name", "day", "hour", "interval", "flag", "stamp", "number"]
@@ -197,15 +197,15 @@ _PRODUCT = _column("product", "name", "AS Type", "Ancillary Type", required=True
 _POINT = _column("settlement_point", "name", "Settlement Point", required=True)
 
 
+_RRS_PARTS = ("RRSPFR", "RRSFFR", "RRSUFR")
+
+
 def _as_awards(*, load: bool) -> tuple[DatasetColumn, ...]:
     return (
         _live("regup_award_mw", "RegUp Awarded"),
         _live("regdn_award_mw", "RegDown Awarded", "RegDn Awarded"),
         _number("rrs_award_mw", "RRS Awarded", last_day=_RRS_SPLIT_FIRST_DAY),
-        *(
-            _number(f"{part.lower()}_award_mw", f"{part} Awarded", first_day=_RRS_SPLIT_FIRST_DAY)
-            for part in ("RRSPFR", "RRSFFR", "RRSUFR")
-        ),
+        *(_number(f"{p.lower()}_award_mw", f"{p} Awarded", first_day=_RRS_SPLIT_FIRST_DAY) for p in _RRS_PARTS),
         _number("ecrs_award_mw", "ECRS Awarded", first_day=date.max),
         _number("ecrssd_award_mw", "ECRSSD Awarded", first_day=ECRS_FIRST_DAY),
         *([_number("ecrsmd_award_mw", "ECRSMD Awarded", first_day=ECRS_FIRST_DAY)] if load else []),
@@ -215,21 +215,13 @@ def _as_awards(*, load: bool) -> tuple[DatasetColumn, ...]:
 
 _STATED_MCPC = tuple(
     _number(f"{product}_mcpc_usd_per_mw", f"{label} MCPC", only_compared=True)
-    for label, product in {
-        "RegUp": "regup",
-        "RegDown": "regdn",
-        "RRS": "rrs",
-        "ECRS": "ecrs",
-        "NonSpin": "nspin",
-    }.items()
+    for product, label in zip(PRODUCTS, ("RegUp", "RegDown", "RRS", "ECRS", "NonSpin"), strict=True)
 )
 """The clearing prices that ERCOT's reports repeat in every row, and rollups found in the wild never do."""
 
 _RT_AS_AWARDS = tuple(
-    (_number if part.startswith("RRS") else _live)(
-        f"{part.lower()}_award_mw", f"AS Awards {part}", first_day=RTC_FIRST_DAY
-    )
-    for part in ("REGUP", "REGDN", "RRSPFR", "RRSFFR", "RRSUFR", "ECRS", "NSPIN")
+    (_number if part in _RRS_PARTS else _live)(f"{part.lower()}_award_mw", f"AS Awards {part}", first_day=RTC_FIRST_DAY)
+    for part in ("REGUP", "REGDN", *_RRS_PARTS, "ECRS", "NSPIN")
 )
 
 _DAM_UNREAD = (

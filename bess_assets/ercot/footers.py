@@ -160,7 +160,7 @@ def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str
         if twice := next((heading for heading in spelled if spelled.count(heading) > 1), None):
             expected = "each heading once: nothing tells which of the two is meant"
             raise refusal(twice, f"has two columns {twice!r}", expected, remedy)
-        own, filled = chosen(headings, places, lambda place: is_blank(file, headings[place], place))
+        own, filled = chosen(headings, places, lambda place: is_blank(file, place))
         if not filled and column.required and column.kind not in {"day", "stamp"} and file.metadata.num_rows:
             problem = f"has a column {spelled[0]!r} that is blank in every row"
             raise refusal(spelled[0], problem, "a value in every row", remedy)
@@ -234,12 +234,12 @@ def extent(file: pq.ParquetFile, position: int) -> Extent:
     return Extent(rows, nulls, min(low for low, _ in extremes), max(high for _, high in extremes))
 
 
-def is_blank(file: pq.ParquetFile, heading: str, position: int) -> bool:
+def is_blank(file: pq.ParquetFile, position: int) -> bool:
     """Whether a column is null or blank text in every row; a column without statistics is read until a value turns up."""
     said = extent(file, position)
     if said.low is not None or said.nulls == said.rows:
         return said.is_blank
-    for batch in file.iter_batches(columns=[heading]):
+    for batch in file.iter_batches(columns=[file.schema_arrow.names[position]]):
         values = batch.column(0).drop_null().unique().to_pylist()
         if any(not isinstance(value, str) or value.strip() for value in values):
             return False

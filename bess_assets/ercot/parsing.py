@@ -432,7 +432,7 @@ def read_rows(
         wanted = {name: found[name] for name in columns if name in found}
         time_name = next((name for name in TIME_COLUMNS if name in wanted), None)
         dates = wanted[time_name] if time_name and groups is None else None
-        if time_name and dates and is_blank(plain, dates, schema.get_field_index(dates)):
+        if time_name and dates and is_blank(plain, schema.get_field_index(dates)):
             blank = f"column {dates!r} is null or blank in all {plain.metadata.num_rows:,} rows"
             raise dataset.refusal(
                 path,
@@ -516,5 +516,5 @@ def day_range(
     if dataset.columns[name].kind == "day":
         return min(found), max(found)
     # the end of a day's last interval is midnight, or a second before it
-    ends = int(name == INTERVAL_END)
-    return (min(found) - ends) // 86_400, (max(found) - ends) // 86_400
+    back = int(name == INTERVAL_END)
+    return (min(found) - back) // 86_400, (max(found) - back) // 86_400

@@ -295,22 +295,15 @@ class DayLog:
 
     def report(self, findings: Findings, subject: str, first: int = 0) -> None:
         """Add the days that are missing between the first expected day and the last day held."""
-        days = self.days
-        held = np.flatnonzero(days)
+        held = np.flatnonzero(self.days)
         if not len(held):
             return
-        missing = np.flatnonzero(~days[: held[-1] + 1])
-        missing = missing[missing >= first]
+        missing = np.setdiff1d(np.arange(first, held[-1]), held)
         findings.add("missing_days", subject, len(missing), day_ranges(self.year, missing))
-        if not self.beyond and held[-1] < self.year.days - 1:
+        if not self.beyond:
             after = np.arange(held[-1] + 1, self.year.days)
-            findings.add(
-                "missing_days",
-                subject,
-                len(after),
-                f"after the last day held: {day_ranges(self.year, after)}",
-                warning=False,
-            )
+            detail = f"after the last day held: {day_ranges(self.year, after)}"
+            findings.add("missing_days", subject, len(after), detail, warning=False)
 
 
 def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], used: Sequence[str]) -> None:
