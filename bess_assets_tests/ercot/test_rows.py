@@ -17,6 +17,7 @@ from bess_assets_tests.scenario import (
     GEN,
     NODE,
     SPRING_AND_AUTUMN,
+    TYPED,
     WIND,
     count_of,
     found,
@@ -57,7 +58,17 @@ class Read:
         return {int(n): float(self.grid[series, n]) for n in np.flatnonzero(~np.isnan(self.grid[series]))}
 
 
-def read_prices(root, dataset="da_prices", known=(NODE,), **more):
+def read_awards(root, *by_publication_year):
+    """Day-ahead awards as read from the files of 2024 and, if given, of 2025."""
+    for year, rows in enumerate(by_publication_year, start=2024):
+        write_rollup(root, "dam_gen_resources", year, rows)
+    return Read(root)
+
+
+def read_prices(root, dataset="da_prices", rows=None, era=TYPED, *, known=(NODE,), extra=None, **more):
+    """Prices as read from a file that has these rows, or is there already."""
+    if rows is not None:
+        write_rollup(root, dataset, 2024, rows, era, extra=extra or {})
     return Read(root, dataset, known, value="price_usd_per_mwh", per_hour=4 if dataset == "rt_prices" else 1, **more)
 
 
@@ -80,16 +91,14 @@ def _prices(day, labels, flags=None, point=NODE, price=100.0):
 
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
 def test_hour_24_is_the_last_hour_of_its_own_day_in_every_era(tmp_path, era):
-    write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 24]), era)
-    read = read_prices(tmp_path)
+    read = read_prices(tmp_path, "da_prices", _prices(JANUARY_1, [1, 24]), era)
     assert read.known() == {0: 100.0, 23: 101.0}
 
 
 def test_hazard_1_a_wrong_datetime_column_moves_nothing(tmp_path):
     # as real rollups have it: hour 24 on the next day's hour 1
     wrong = [datetime(2024, 1, 1, 1), datetime(2024, 1, 2, 1)]
-    write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 24]), extra={"datetime": wrong})
-    read = read_prices(tmp_path)
+    read = read_prices(tmp_path, "da_prices", _prices(JANUARY_1, [1, 24]), extra={"datetime": wrong})
     assert read.known() == {0: 100.0, 23: 101.0}
     assert count_of(read.findings.items, "unknown_headings") == 0
 
@@ -98,19 +107,11 @@ def test_hazard_1_a_wrong_datetime_column_moves_nothing(tmp_path):
 def test_any_quarter_hour_of_the_year_lands_where_the_calendar_has_it(tmp_path_factory, day, hour, interval):
     local = datetime(day.year, day.month, day.day, hour)
     assume((day, hour) != (SPRING, 2))
-    row = {
-        "operating_day": day,
-        "hour_ending": hour + 1,
-        "interval": interval,
-        "settlement_point": NODE,
-        "price_usd_per_mwh": 1.0,
-        "repeated_hour": "N",
-    }
+    row = {**_prices(day, [hour + 1], "N", price=1.0)[0], "interval": interval}
     # the day's last hour tells a 23-hour day in price-file spelling from one with hours in order
     rows = [row, {**row, "hour_ending": 24, "settlement_point": "ELSEWHERE"}]
     root = tmp_path_factory.mktemp("rollups")
-    write_rollup(root, "rt_prices", 2024, rows)
-    read = read_prices(root, "rt_prices")
+    read = read_prices(root, "rt_prices", rows)
     assert read.known() == {quarter_hour_of(local) + interval - 1: 1.0}
 
 
@@ -125,8 +126,7 @@ def test_any_quarter_hour_of_the_year_lands_where_the_calendar_has_it(tmp_path_f
     ids=["spring without 3", "spring 1 to 23", "autumn with a flag", "autumn 1 to 25"],
 )
 def test_hours_of_a_clock_change_lie_where_their_labels_say(tmp_path, dataset, rows, hours):
-    write_rollup(tmp_path, dataset, 2024, rows)
-    read = read_prices(tmp_path) if dataset == "da_prices" else Read(tmp_path)
+    read = read_prices(tmp_path, dataset, rows) if dataset == "da_prices" else read_awards(tmp_path, rows)
     first = hour_of(datetime.combine(rows[0]["operating_day"], time()))
     assert read.known() == {first + hour: 100.0 + n for n, hour in enumerate(hours)}
 
@@ -135,8 +135,7 @@ def test_an_autumn_label_2_that_stands_twice_is_two_hours_and_no_duplicate(tmp_p
     rows = [hourly(AUTUMN, h, award_mw=n) for n, h in enumerate([1, 2, 2, *range(3, 25)])]
     # somebody else's rows in between: file order counts for each resource by itself
     rows[2:2] = [hourly(AUTUMN, 2, WIND, award_mw=500.0)]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
-    read = Read(tmp_path)
+    read = read_awards(tmp_path, rows)
     first = hour_of(datetime(2024, 11, 3))
     assert read.known() == {first + n: float(n) for n in range(25)}
     assert count_of(read.findings.items, "duplicate_rows") == count_of(read.findings.items, "contradicting_rows") == 0
@@ -145,9 +144,7 @@ def test_an_autumn_label_2_that_stands_twice_is_two_hours_and_no_duplicate(tmp_p
 def test_an_autumn_day_published_again_lands_on_the_same_two_hours(tmp_path):
     first_edition = [hourly(AUTUMN, 2, award_mw=v) for v in (1.0, 2.0)]
     second_edition = [hourly(AUTUMN, 2, award_mw=v) for v in (1.0, 20.0)]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, first_edition)
-    write_rollup(tmp_path, "dam_gen_resources", 2025, second_edition)
-    read = Read(tmp_path)
+    read = read_awards(tmp_path, first_edition, second_edition)
     first = hour_of(datetime(2024, 11, 3, 1))
     assert read.known() == {first: 1.0, first + 1: 20.0}
     assert count_of(read.findings.items, "duplicate_rows") == 1
@@ -156,13 +153,12 @@ def test_an_autumn_day_published_again_lands_on_the_same_two_hours(tmp_path):
 
 def test_repeated_quarter_hours_without_a_flag_are_told_apart_by_point_and_interval(tmp_path):
     rows = [
-        {"operating_day": AUTUMN, "hour_ending": 2, "interval": i, "settlement_point": p, "price_usd_per_mwh": base + i}
+        {**_prices(AUTUMN, [2], point=point, price=base + interval)[0], "interval": interval}
         for base in (100.0, 200.0)
-        for p in (NODE, "OTHER_RN")
-        for i in (1, 2, 3, 4)
+        for point in (NODE, "OTHER_RN")
+        for interval in (1, 2, 3, 4)
     ]
-    write_rollup(tmp_path, "rt_prices", 2024, rows)
-    read = read_prices(tmp_path, "rt_prices", (NODE, "OTHER_RN"))
+    read = read_prices(tmp_path, "rt_prices", rows, known=(NODE, "OTHER_RN"))
     first = quarter_hour_of(datetime(2024, 11, 3, 1))
     expected = {first + n: v for n, v in enumerate([101, 102, 103, 104, 201, 202, 203, 204])}
     assert read.known(0) == read.known(1) == expected
@@ -178,8 +174,7 @@ def test_repeated_quarter_hours_without_a_flag_are_told_apart_by_point_and_inter
 )
 def test_a_row_without_an_hour_that_exists_is_counted_and_put_nowhere(tmp_path, day, labels, held):
     # a file without a single date is refused
-    write_rollup(tmp_path, "da_prices", 2024, [*_prices(day, labels), *_prices(date(2023, 12, 31), [1], price=9.0)])
-    read = read_prices(tmp_path)
+    read = read_prices(tmp_path, "da_prices", [*_prices(day, labels), *_prices(date(2023, 12, 31), [1], price=9.0)])
     assert set(read.known().values()) == held
     assert read.reader.held.sum() == len(held)
     assert count_of(read.findings.items, "unusable_time", "da_prices") == 1
@@ -188,17 +183,15 @@ def test_a_row_without_an_hour_that_exists_is_counted_and_put_nowhere(tmp_path, 
 @pytest.mark.parametrize("interval", [0, 5])
 @pytest.mark.parametrize("day", [JANUARY_1, SPRING])
 def test_an_interval_that_does_not_exist_is_counted_and_put_nowhere(tmp_path, day, interval):
-    row = {"operating_day": day, "hour_ending": 1, "settlement_point": NODE, "price_usd_per_mwh": 1.0}
-    write_rollup(tmp_path, "rt_prices", 2024, [{**row, "interval": interval}, {**row, "interval": 4}])
-    read = read_prices(tmp_path, "rt_prices")
+    (row,) = _prices(day, [1], price=1.0)
+    read = read_prices(tmp_path, "rt_prices", [{**row, "interval": interval}, {**row, "interval": 4}])
     assert read.known() == {quarter_hour_of(datetime(day.year, day.month, day.day)) + 3: 1.0}
     assert count_of(read.findings.items, "unusable_time", "rt_prices") == 1
 
 
 def test_labels_0_to_23_stop_the_year(tmp_path):
-    write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, range(24)))
     with pytest.raises(InputError, match="HourEnding"):
-        read_prices(tmp_path)
+        read_prices(tmp_path, "da_prices", _prices(JANUARY_1, range(24)))
 
 
 @pytest.mark.parametrize(("day", "hour"), [(JANUARY_1, 7), (SPRING, 1), (AUTUMN, 2)])
@@ -241,9 +234,7 @@ def test_hazard_2_a_delivery_year_of_60_day_data_is_read_from_its_own_and_the_ne
         hourly(date(2024, 12, 31), 24, award_mw=4.0),
         hourly(date(2025, 1, 1), 1, award_mw=9.0),
     ]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, early)
-    write_rollup(tmp_path, "dam_gen_resources", 2025, late)
-    read = Read(tmp_path)
+    read = read_awards(tmp_path, early, late)
     assert read.known() == {
         0: 1.0,
         hour_of(datetime(2024, 11, 1, 23)): 2.0,
@@ -263,9 +254,7 @@ def test_hazard_2_prices_are_grouped_by_delivery_and_the_next_years_file_is_not_
 
 def test_hazard_7_equal_rows_collapse_and_are_counted_without_a_warning(tmp_path):
     rows = [hourly(JANUARY_1, 1, award_mw=5.0), hourly(JANUARY_1, 2, award_mw=None)]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, rows + rows)
-    write_rollup(tmp_path, "dam_gen_resources", 2025, rows)
-    read = Read(tmp_path)
+    read = read_awards(tmp_path, rows + rows, rows)
     assert read.known() == {0: 5.0}
     (finding,) = found(read.findings.items, "duplicate_rows", "dam_gen_resources")
     assert (finding.count, finding.warning) == (4, False)
@@ -273,24 +262,18 @@ def test_hazard_7_equal_rows_collapse_and_are_counted_without_a_warning(tmp_path
 
 
 def test_hazard_7_of_differing_rows_the_later_publication_wins_and_within_a_file_the_later_row(tmp_path):
-    write_rollup(
+    read = read_awards(
         tmp_path,
-        "dam_gen_resources",
-        2024,
         [hourly(JANUARY_1, 1, award_mw=1.0), hourly(JANUARY_1, 2, award_mw=1.0), hourly(JANUARY_1, 2, award_mw=2.0)],
+        [hourly(JANUARY_1, 1, award_mw=3.0)],
     )
-    write_rollup(tmp_path, "dam_gen_resources", 2025, [hourly(JANUARY_1, 1, award_mw=3.0)])
-    read = Read(tmp_path)
     assert read.known() == {0: 3.0, 1: 2.0}
     (finding,) = found(read.findings.items, "contradicting_rows", "dam_gen_resources")
     assert (finding.count, finding.warning) == (2, True)
 
 
 def test_hazard_7_a_later_row_wins_whole_and_takes_its_blanks_with_it(tmp_path):
-    write_rollup(
-        tmp_path, "dam_gen_resources", 2024, [hourly(JANUARY_1, 1, award_mw=5.0), hourly(JANUARY_1, 1, award_mw=None)]
-    )
-    read = Read(tmp_path)
+    read = read_awards(tmp_path, [hourly(JANUARY_1, 1, award_mw=5.0), hourly(JANUARY_1, 1, award_mw=None)])
     assert read.known() == {}
     assert read.scatter.present[0, 0]
     assert count_of(read.findings.items, "contradicting_rows") == 1
@@ -306,8 +289,7 @@ def test_an_hour_is_held_if_any_resource_has_a_row_in_it(tmp_path):
         hourly(AUTUMN, 3, WIND, award_mw=1.0),
         hourly(AUTUMN, 4, GEN, award_mw=3.0),
     ]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
-    read = Read(tmp_path)
+    read = read_awards(tmp_path, rows)
     two = hour_of(datetime(2024, 11, 3, 2))
     assert np.flatnonzero(read.reader.held).tolist() == [0, 1, two, two + 1]
     assert read.known() == {0: 1.0, two + 1: 3.0}
@@ -316,8 +298,7 @@ def test_an_hour_is_held_if_any_resource_has_a_row_in_it(tmp_path):
 
 def test_an_hour_of_which_only_a_row_without_a_name_is_there_is_not_held(tmp_path):
     rows = [hourly(JANUARY_1, hour, name) for hour, name in ((1, GEN), (2, None), (3, None), (3, WIND))]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
-    assert np.flatnonzero(Read(tmp_path).reader.held).tolist() == [0, 2]
+    assert np.flatnonzero(read_awards(tmp_path, rows).reader.held).tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("see", [lambda log, days: log.saw_days(days), lambda log, days: log.saw(days, days * 0)])
@@ -350,8 +331,7 @@ def test_days_are_logged_for_each_series_and_for_all_together(tmp_path):
 
 def test_missing_days_are_named_up_to_the_last_day_held_and_the_rest_is_not_yet_published(tmp_path):
     rows = [hourly(date(2024, 1, d), 1) for d in (2, 3, 6)]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
-    missing, later = found(Read(tmp_path).findings.items, "missing_days", "dam_gen_resources")
+    missing, later = found(read_awards(tmp_path, rows).findings.items, "missing_days", "dam_gen_resources")
     assert (missing.count, missing.detail, missing.warning) == (3, "2024-01-01, 2024-01-04..2024-01-05", True)
     assert (later.count, later.warning) == (360, False)
     assert "after the last day held: 2024-01-07..2024-12-31" in later.detail
@@ -383,16 +363,16 @@ def test_a_row_has_a_column_that_its_file_has_unless_its_own_report_lacked_it():
 
 
 def test_rows_left_out_are_neither_read_nor_held(tmp_path):
-    write_rollup(tmp_path, "da_prices", 2024, _prices(JANUARY_1, [1, 2]))
-    read = read_prices(tmp_path, leave_out=lambda rows: rows.values("hour_ending") == 1)
+    read = read_prices(
+        tmp_path, "da_prices", _prices(JANUARY_1, [1, 2]), leave_out=lambda rows: rows.values("hour_ending") == 1
+    )
     assert read.known() == {1: 101.0}
     assert np.flatnonzero(read.reader.held).tolist() == [1]
 
 
 def test_infinite_values_are_counted_by_column(tmp_path):
     rows = [hourly(JANUARY_1, 1, award_mw=float("inf")), hourly(SPRING, 1, award_mw=float("-inf"))]
-    write_rollup(tmp_path, "dam_gen_resources", 2024, rows)
-    read = Read(tmp_path)
+    read = read_awards(tmp_path, rows)
     assert read.known() == {}
     (finding,) = found(read.findings.items, "unusable_numbers")
     assert (finding.subject, finding.count, finding.detail) == ("dam_gen_resources", 2, "award_mw")
