@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.errors import InputError, RegistryTableError
 from bess_assets_tests.scenario import FOLDERS, run
-from bess_assets_tests.settlement.small import GEN, MAY, Settled, may_market, registry, seam_market, settle, write
+from bess_assets_tests.settlement.small import Settled, may_market, registry, seam_market, settle, write
 
 Change = Callable[[pa.Table], pa.Table]
 
@@ -64,29 +62,6 @@ def test_an_odd_type_changes_no_money(tmp_path, dataset, change):
     assert board(settle_changed(tmp_path, 2022, may_market(), **{dataset: change})) == pytest.approx(RIGHT)
 
 
-@pytest.mark.parametrize("zone", [None, "UTC", "America/Chicago"])
-def test_a_stamp_column_with_a_zone_is_taken_at_its_word_and_with_utc_as_wall_clock(tmp_path, zone):
-    def stamps(texts: pa.ChunkedArray) -> pa.Array:
-        if pa.types.is_timestamp(texts.type):
-            naive = texts.cast(pa.timestamp("s"))
-        else:
-            naive = pc.strptime(texts.cast(pa.string()), format="%m/%d/%Y %H:%M:%S", unit="s")
-        if zone == "America/Chicago":
-            assert ZoneInfo(zone)
-            return pc.assume_timezone(naive, zone)
-        return naive.cast(pa.timestamp("s", zone))
-
-    settled = settle_changed(tmp_path, 2022, may_market(), sced_gen_resources=column("SCEDTimeStamp", stamps))
-    assert board(settled) == pytest.approx(RIGHT)
-
-
-def test_a_stamp_column_of_no_type_is_an_error_that_names_it(tmp_path):
-    nulls = column("SCEDTimeStamp", lambda c: pa.nulls(len(c)))
-    with pytest.raises(InputError, match="SCEDTimeStamp") as error:
-        settle_changed(tmp_path, 2022, may_market(), sced_gen_resources=nulls)
-    assert error.value.dataset == "sced_gen_resources"
-
-
 @pytest.mark.parametrize("blank", ["", "OTHER", None])
 def test_the_type_column_of_the_esr_files_decides_nothing(tmp_path, blank):
     right = board(settle(tmp_path / "right", 2025, seam_market()))
@@ -112,24 +87,6 @@ def test_a_quantity_that_is_blank_in_every_row_is_unknown_and_not_zero(tmp_path)
     assert any("blank in every row: award_mw" in detail for detail in settled.findings("missing_columns"))
 
 
-def test_an_interval_number_of_three_digits_may_be_text(tmp_path):
-    table = pa.table(
-        {
-            "IntervalTime": ["11/06/2022 23:59:59", "11/06/2022 00:14:59"],
-            "IntervalNumber": ["100", "1"],
-            "ResourceCode": [GEN, GEN],
-            "IntervalValue": [2.0, 1.0],
-        }
-    )
-    path = tmp_path / "rollups" / "SCED_SMNE" / "2022.parquet"
-    path.parent.mkdir(parents=True)
-    pq.write_table(table, path)
-    dispatch = settle(tmp_path, 2022, may_market(), until="bess_dispatch").rows(
-        "bess_dispatch", discharge_source="smne"
-    )
-    assert [row["discharge_mwh"] for row in dispatch] == [1.0, 2.0]
-
-
 def test_rows_without_a_name_or_a_stamp_are_counted(tmp_path):
     market = may_market()
     nameless = run(market["sced_gen_resources"][0]["sced_stamp"], output_mw=1.0) | {"resource_name": None}
@@ -151,9 +108,3 @@ def test_a_qse_that_the_day_ahead_file_does_not_say_is_taken_from_the_last_run(t
     del market["sced_gen_resources"]
     rows, _ = registry(tmp_path, 2022, market)
     assert rows["OAK_1"]["qse"] == "QNEW"
-
-
-def test_two_load_resources_in_one_year_are_refused_with_both_lines(tmp_path):
-    table = f"battery,gen_resource,load_resource,valid_from,valid_to\nOAK_1,{GEN},OAK_LD1,,{MAY}\nOAK_1,{GEN},none,2022-05-11,\n"
-    with pytest.raises(RegistryTableError, match="Lines 2 and 3"):
-        registry(tmp_path, 2022, may_market(), table=table)

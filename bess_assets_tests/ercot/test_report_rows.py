@@ -16,7 +16,6 @@ from bess_assets.ercot.reports import recognise
 from bess_assets.errors import InputError
 from bess_assets_tests.conftest import REAL
 from bess_assets_tests.ercot.report_samples import (
-    BIDS,
     DA_SPP,
     DAM_GEN,
     RT_MCPC,
@@ -516,11 +515,6 @@ def test_bytes_that_are_no_text_are_named_by_their_line():
         read("a.csv", content)
 
 
-def test_one_bad_file_among_several_is_an_error_that_asks_for_reading_them_alone():
-    with pytest.raises(InputError, match="One of several reports"):
-        read("a.csv", text(DA_SPP, GOOD), text(DA_SPP, ["01/05/2024,03:00,OAK_RN,abc,N"]))
-
-
 @pytest.mark.parametrize("bad", ["01/05/2024,03:00,OAK_RN,abc,N", "01/05/2024,three,OAK_RN,1,N", "01/05/2024,03:00"])
 def test_of_two_files_no_line_is_named_and_of_one_it_is(bad):
     for contents in (GOOD, [bad]), ([bad], GOOD):
@@ -537,11 +531,3 @@ def test_lines_are_counted_from_where_a_stretch_of_a_large_file_begins():
     part = Part(0, "large.csv", 0, 1_001, b"01/05/2024,03:00,OAK_RN,abc,N\n")
     with pytest.raises(InputError, match="line 1001 holds 'abc'"):
         parse(heading.dataset, heading.headings, [part], 0)
-
-
-def test_bids_keep_what_nothing_is_made_of():
-    parsed = read(
-        "60d_DAM_EnergyBidAwards-05-MAR-24.csv", text(BIDS, ["01/05/2024,1,LZ_HOUSTON,QAFFOR,-54,26.02,ETAFYB3"])
-    )
-    assert column(parsed, "award_mw") == [-54.0]
-    assert column(parsed, "~bidid") == ["ETAFYB3"]

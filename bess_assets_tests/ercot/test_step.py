@@ -2,7 +2,7 @@
 
 import pytest
 
-from bess_assets.ercot.step import Finding, Findings, StepResult
+from bess_assets.ercot.step import Finding, Findings
 
 
 def test_a_finding_warns_unless_it_is_said_not_to() -> None:
@@ -22,7 +22,3 @@ def test_nothing_is_recorded_of_a_count_of_zero_and_an_unknown_kind_is_refused_a
     assert findings.items == []
     with pytest.raises(KeyError, match="missing_dais"):
         findings.add("missing_dais", "rt_prices", 0)
-
-
-def test_a_step_writes_its_table_unless_it_says_that_the_file_stands() -> None:
-    assert not StepResult(iter(())).unchanged
