@@ -78,8 +78,8 @@ _OWN: dict[str, tuple[Check, ...]] = {
     "energy_revenue": (ledgers.QUARTER_HOURS, plausible.FOLLOWED),
     "as_revenue": (ledgers.HOURS, plausible.PRODUCT_PRICES),
     "daily_revenue": (figures.PRICED,),
-    "leaderboard": (ledgers.LEDGERS, figures.EFFICIENCY, figures.OUTLIERS, figures.PUBLISHED_YEAR),
-    "leaderboard_monthly": (figures.PUBLISHED_MONTHS,),
+    "leaderboard": (ledgers.LEDGERS, figures.EFFICIENCY, figures.OUTLIERS, figures.PUBLISHED),
+    "leaderboard_monthly": (figures.PUBLISHED,),
     "what_changed": (
         Check(
             FINAL_CHECK,

@@ -1,6 +1,5 @@
 """Checks of the figures of a year: prices that are missing, efficiency, batteries far above the fleet, and the fleet average that others published."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from bess_assets.checks import published
@@ -125,20 +124,13 @@ OUTLIERS = Check(
 )
 
 
-def _year_published(judged: Judged) -> Verdict:
-    return _near_published(judged, [(None, _board(judged))])
-
-
-def _months_published(judged: Judged) -> Verdict:
-    rows = _board(judged, "month")
-    return _near_published(judged, [(m, [row for row in rows if row["month"] == m]) for m in range(1, 13)])
-
-
-def _near_published(judged: Judged, boards: Sequence[tuple[int | None, list[dict[str, Any]]]]) -> Verdict:
+def _near_published(judged: Judged) -> Verdict:
     year = judged.operating_year
+    monthly = judged.table.name == "leaderboard_monthly"
+    board = _board(judged, *(["month"] if monthly else []))
+    boards = [(m, [row for row in board if row["month"] == m]) for m in range(1, 13)] if monthly else [(None, board)]
     numbers: dict[str, float | None] = {}
-    near: list[str] = []
-    far: list[str] = []
+    near, far = list[str](), list[str]()
     for month, rows in boards:
         period = Period.of(year, month)
         average, _ = fleet_usd_per_kw_year_and_month(rows, period)
@@ -165,11 +157,10 @@ def _near_published(judged: Judged, boards: Sequence[tuple[int | None, list[dict
     return Verdict(passed=not far, detail=detail, numbers=numbers)
 
 
-_PUBLISHED = "the_fleet_average_is_near_the_published_one"
-_PUBLISHED_MEANING = (
+PUBLISHED = Check(
+    "the_fleet_average_is_near_the_published_one",
     f"The ranked fleet's average $/kW lies within {published.TOLERANCE:.0%} of the one that a commercial index published. Information: public data miss some "
-    "revenue, and made-up markets, periods without a figure and periods that the data do not cover whole pass."
+    "revenue, and made-up markets, periods without a figure and periods that the data do not cover whole pass.",
+    "look for what is missing or paired wrongly in many batteries at once: coverage first, then prices; one battery alone can't move it",
+    _near_published,
 )
-_PUBLISHED_REMEDY = "look for what is missing or paired wrongly in many batteries at once: coverage first, then prices; one battery alone can't move it"
-PUBLISHED_YEAR = Check(_PUBLISHED, _PUBLISHED_MEANING, _PUBLISHED_REMEDY, _year_published)
-PUBLISHED_MONTHS = Check(_PUBLISHED, _PUBLISHED_MEANING, _PUBLISHED_REMEDY, _months_published)

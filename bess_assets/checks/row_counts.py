@@ -87,10 +87,6 @@ class _File(NamedTuple):
     last: date | None
 
     @property
-    def label(self) -> str:
-        return f"{self.dataset} {self.name}"
-
-    @property
     def is_built(self) -> bool:
         return self.name.startswith(f"{BUILT_FOLDER}/")
 
@@ -137,20 +133,25 @@ def _row_counts(judged: Judged) -> Verdict:
     )
     files = [_File(*row) for row in rows]
     own = _read_own(judged.settings.rollups / EXPECTED_ROWS_FILE)
-    phrases = [_own_phrase(own, file) for file in files]
-    if not judged.is_made_up:
-        phrases = [_phrase(f) if phrase is None else phrase for f, phrase in zip(files, phrases, strict=True)]
-    compared = [phrase for phrase in phrases if phrase is not None]
-    off = [*_odd(own), *filter(None, compared), *_absent(own, files, judged.operating_year)]
-    left = len(files) - len(compared)
+    off = [own.problem] if own.problem else []
+    off += [f"{EXPECTED_ROWS_FILE} names no dataset with {name!r}" for name in own.rows if name not in DATASETS]
+    compared = 0
+    for file in files:
+        expected = _expected(file, own, made_up=judged.is_made_up)
+        if expected is not None:
+            low, high, words = expected
+            compared += 1
+            off += [] if low <= file.rows <= high else [f"{file.dataset} {file.name}: {file.rows:,} {words}"]
+    off += _absent(own, files, judged.operating_year)
+    left = len(files) - compared
     if off or compared:
         source = f"version {own.version} of your {EXPECTED_ROWS_FILE}" if own.version else f"version {VERSION}"
         source += f"; {left} without an expectation" if left else ""
-        detail = (some(off) or f"{len(compared)} files as expected") + f" ({source})"
+        detail = (some(off) or f"{compared} files as expected") + f" ({source})"
     else:
         detail = "not compared: " + ("a made-up market" if judged.is_made_up else "no file has an expectation")
     numbers = {
-        "files_compared": len(compared),
+        "files_compared": compared,
         "files_off": len(off),
         "files_without_an_expectation": left,
         "rows": sum(file.rows for file in files),
@@ -158,32 +159,18 @@ def _row_counts(judged: Judged) -> Verdict:
     return Verdict(passed=not off, detail=detail, numbers=numbers)
 
 
-def _odd(own: _Own) -> list[str]:
-    if own.problem:
-        return [own.problem]
-    return [f"{EXPECTED_ROWS_FILE} names no dataset with {name!r}" for name in own.rows if name not in DATASETS]
-
-
-def _own_phrase(own: _Own, file: _File) -> str | None:
-    """The difference from the user's own expectation: empty if there is none, None if the expectation does not name the file."""
-    if file.is_built or file.year is None or file.year not in own.rows.get(file.dataset, {}):
+def _expected(file: _File, own: _Own, *, made_up: bool) -> tuple[float, float, str] | None:
+    """Least and most rows of a file by the user's own expectation, else by ERCOT's datasets and its days, and words for them; None if nothing is expected."""
+    exact = None if file.is_built or file.year is None else own.rows.get(file.dataset, {}).get(file.year)
+    if exact is not None:
+        return exact, exact, f"rows, {exact:,} expected"
+    if made_up or file.year is None or file.first is None or file.last is None:
         return None
-    expected = own.rows[file.dataset][file.year]
-    return "" if expected == file.rows else f"{file.label}: {file.rows:,} rows, {expected:,} expected"
-
-
-def _phrase(file: _File) -> str | None:
-    """The difference from the rows that ERCOT's datasets have, for the days that the file covers; None if nothing is known of them."""
-    if file.first is None or file.last is None or file.year is None:
-        return None
-    expected = expected_between(file.dataset, file.first, file.last)
+    expected, allowed = expected_between(file.dataset, file.first, file.last), factor(file.dataset, file.year)
     if not expected:
         return None
-    allowed = factor(file.dataset, file.year)
-    if expected / allowed <= file.rows <= expected * allowed:
-        return ""
-    days = (file.last - file.first).days + 1
-    return f"{file.label}: {file.rows:,} rows for {days} days, {expected / allowed:,.0f} to {expected * allowed:,.0f} expected"
+    low, high, days = expected / allowed, expected * allowed, (file.last - file.first).days + 1
+    return low, high, f"rows for {days} days, {low:,.0f} to {high:,.0f} expected"
 
 
 def _absent(own: _Own, files: list[_File], year: int) -> Iterator[str]:

@@ -47,8 +47,7 @@ def as_rt_usd(rt_award_mw: FloatArray, award_mw: FloatArray, rt_mcpc: FloatArray
     """
     imbalance = rt_award_mw - np.repeat(award_mw, QUARTER_HOURS_PER_HOUR, axis=-1)
     amounts = imbalance * rt_mcpc / QUARTER_HOURS_PER_HOUR
-    by_hour: FloatArray = amounts.reshape(*award_mw.shape, QUARTER_HOURS_PER_HOUR).sum(axis=-1)
-    return by_hour
+    return np.asarray(amounts.reshape(*award_mw.shape, QUARTER_HOURS_PER_HOUR).sum(axis=-1))
 
 
 @step

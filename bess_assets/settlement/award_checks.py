@@ -78,26 +78,20 @@ class StatedPrices:
 def outside_limits(award: FloatArray, lsl: FloatArray, hsl: FloatArray) -> BoolArray:
     """True where an energy award lies outside LSL..HSL; False for no award, 0, and where either limit is unknown."""
     beyond = (award < lsl - LIMIT_TOLERANCE_MW) | (award > hsl + LIMIT_TOLERANCE_MW)
-    outside: BoolArray = beyond & (award != 0) & ~np.isnan(lsl) & ~np.isnan(hsl)
-    return outside
+    return beyond & _some(award) & ~np.isnan(lsl) & ~np.isnan(hsl)
 
 
 def above_range(awards: Sequence[FloatArray], lsl: FloatArray, hsl: FloatArray) -> BoolArray:
     """True where known awards of one direction together exceed HSL - LSL."""
     total = np.nansum(np.stack(awards), axis=0)
-    above: BoolArray = total > hsl - lsl + LIMIT_TOLERANCE_MW
-    return above
-
-
-def below_zero(awards: Sequence[FloatArray]) -> BoolArray:
-    """True where a known award is negative: an ancillary service is not bought."""
-    return np.asarray((np.stack(awards) < -LIMIT_TOLERANCE_MW).any(axis=0))
+    return np.asarray(total > hsl - lsl + LIMIT_TOLERANCE_MW)
 
 
 def _fits(awards: dict[str, FloatArray], lsl: FloatArray, hsl: FloatArray) -> BoolArray:
     """True where ancillary awards upward, or downward, fit together between LSL and HSL, and none is negative."""
     up, down = ([awards[f"{product}_award_mw"] for product in products] for products in (UPWARD, DOWNWARD))
-    return ~(above_range(up, lsl, hsl) | above_range(down, lsl, hsl) | below_zero([*up, *down]))
+    below_zero = (np.stack([*up, *down]) < -LIMIT_TOLERANCE_MW).any(axis=0)
+    return ~(above_range(up, lsl, hsl) | above_range(down, lsl, hsl) | below_zero)
 
 
 class LoadLimits:

@@ -103,14 +103,8 @@ def awarded(rows: PlacedRows, *, load: bool) -> tuple[dict[str, FloatArray], int
 class _Side:
     """Awards of one dataset for the batteries that have a resource in it.
 
-    Attributes:
-        grids: awards by quantity: as published, 0 where the dataset holds the hour and no row of the resource, NaN where it lacks the hour.
-        names: resources, in the order of the grids.
-        place: row of each resource in the grids.
-        gaps: hours without a row by resource, see `row_gaps`.
-        load_limits: awards of load resources against their size.
-        stated: limits and prices that the rows state; nothing of load resources.
-        no_award: what a battery without a resource in this dataset was awarded: 0 in the hours that the dataset holds, else NaN.
+    The grids hold awards by quantity, resource and hour: as published, 0 where the dataset holds the hour and no row of the resource, NaN where it lacks the
+    hour. A battery without a resource has `no_award`: 0 in the hours that the dataset holds, else NaN.
     """
 
     def __init__(self, inputs: Inputs, dataset: str, resources: pa.ChunkedArray, findings: Findings) -> None:

@@ -39,8 +39,7 @@ class Days:
 
     def count(self, flags: BoolArray) -> IntArray:
         """How many are True."""
-        counts: IntArray = np.add.reduceat(flags.astype(np.int64), self.first(flags.shape[-1]), axis=-1)
-        return counts
+        return np.asarray(np.add.reduceat(flags.astype(np.int64), self.first(flags.shape[-1]), axis=-1))
 
     def total(self, values: FloatArray, where: BoolArray | None = None) -> FloatArray:
         """Sum of what is known, and True in `where`; NaN where nothing is."""
@@ -71,13 +70,7 @@ def _one_chunk(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
 
 
 def _expected_days(inputs: Inputs, days: Days, work: Callable[[int], Mapping[str, Any]]) -> Iterator[Columns]:
-    """The expected days of all batteries.
-
-    Args:
-        inputs: the year and its tables.
-        days: of the year.
-        work: makes columns of all days of the year for the battery of a row group.
-    """
+    """The expected days of all batteries; the work makes columns of all days of the year for the battery of a row group."""
 
     def of(n: int, battery: str, expected: slice) -> dict[str, Any]:
         columns = {name: values[expected] for name, values in work(n).items()}

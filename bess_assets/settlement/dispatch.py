@@ -84,8 +84,8 @@ def read_flows(
         names: resources.
         telemetry: column of the telemetered MW.
         part: the quarter-hours wanted, whole days: the era of the dataset.
-        negative: whether the negative part is wanted too.
-        awards: whether real-time AS awards are wanted too.
+        negative: the negative part is wanted too.
+        awards: real-time AS awards are wanted too.
     """
     numbers = [telemetry, "base_point_mw", *(_RT_AWARDS if awards else ())]
     reader = RunReader(inputs, dataset, names, numbers)
@@ -155,15 +155,7 @@ def _real_time_awards(grids: dict[str, FloatArray]) -> dict[str, FloatArray]:
 
 @dataclass(frozen=True)
 class _Observed:
-    """What the SCED datasets say of some batteries of the registry.
-
-    Attributes:
-        generation: flows of their generation resources; None in a year without the combo era, as the next two.
-        load: consumption of the load resources that charge them.
-        metered_mwh: net energy of the generation resources by quarter-hour.
-        storage: flows and awards of their ESRs; None in a year without the ESR era.
-        readers: what was odd about the rows, by dataset.
-    """
+    """What the SCED datasets say of some batteries: flows by kind of resource and metering of the generation resources, None in a year without their era."""
 
     generation: Flows | None
     load: Flows | None

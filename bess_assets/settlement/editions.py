@@ -83,11 +83,9 @@ def leaderboard_history(inputs: Inputs) -> StepResult:
 
 def _are_of(last: Sequence[Row], board: Sequence[Row], digest: str) -> bool:
     """Whether the last edition is this board: of the same file, or of another one with the same rows."""
-    if last and all(row["board_digest"] == digest for row in last):
-        return True
-    return len(last) == len(board) and all(
-        earlier.get(name) == value for earlier, row in zip(last, board, strict=True) for name, value in row.items()
-    )
+    same_file = bool(last) and all(row["board_digest"] == digest for row in last)
+    names = board[0].keys() if board else ()
+    return same_file or [{name: row.get(name) for name in names} for row in last] == list(board)
 
 
 def _former_columns(row: Row, columns: Sequence[str]) -> str | None:
@@ -102,15 +100,7 @@ def _former_columns(row: Row, columns: Sequence[str]) -> str | None:
 
 
 class _Edition(NamedTuple):
-    """One edition of a year's board.
-
-    Attributes:
-        number: 1 is the first.
-        package_version: of the package that made it.
-        inputs: digest of each input by name.
-        label: final or preliminary; None if that was not kept.
-        rows: of the board, by battery.
-    """
+    """One edition of a year's board: digests of its inputs by name; final, preliminary or, where that was not kept, None; rows by battery."""
 
     number: int
     package_version: str

@@ -125,10 +125,8 @@ def labels_array(codes: CodeArray, texts: Sequence[str]) -> pa.Array:
 def each_battery(inputs: Inputs, work: Callable[[int, str, slice], Made]) -> Iterator[Made]:
     """What the work makes of each battery of the registry, in its order, several at a time.
 
-    Args:
-        inputs: the year and its tables.
-        work: is given the battery's row group in the ledgers, its name, and its expected days as positions in the year; it must not touch what the work on
-            another battery changes.
+    The work is given the battery's row group in the ledgers, its name, and its expected days as positions in the year; it must not touch what the work on
+    another battery changes.
     """
     registry = inputs.tables["bess_registry"].read(["battery", "expected_first_day", "expected_last_day"]).to_pylist()
 

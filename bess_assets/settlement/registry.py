@@ -70,13 +70,7 @@ class Battery:
 
 @dataclass(frozen=True)
 class UserTable:
-    """The rows of the user's battery table that touch the year, and the resources they mean.
-
-    Attributes:
-        rows: in file order.
-        gens: generation resource by battery.
-        esrs: storage resource by battery.
-    """
+    """The rows of the user's battery table that touch the year, in file order, and the generation and storage resources that they mean, by battery."""
 
     rows: list[UserRow]
     gens: dict[str, str]

@@ -161,15 +161,7 @@ class Window:
 
 @dataclass(frozen=True)
 class _FileRuns:
-    """What the times of one file say of a year.
-
-    Attributes:
-        starts: distinct starts of runs, UTC seconds, ascending.
-        groups: row group, first and last start, of those that hold some of the year.
-        days: distinct day indexes; they may lie outside the year.
-        unusable: rows whose stamp is blank or does not exist.
-        ambiguous: rows of the repeated hour without a flag.
-    """
+    """What the times of one file say of a year: starts in UTC seconds, ascending; (row group, first start, last start); day indexes of any year; odd rows."""
 
     starts: IntArray
     groups: tuple[tuple[int, int, int], ...]

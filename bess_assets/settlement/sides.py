@@ -98,14 +98,12 @@ class Side:
     @cached_property
     def first(self) -> IntArray:
         """Index of the first day with a row of each resource; 10**6 where it has none."""
-        first: IntArray = np.minimum.reduce([np.full(len(self.names), 10**6), *(log.first for log in self.logs)])
-        return first
+        return np.asarray(np.minimum.reduce([np.full(len(self.names), 10**6), *(log.first for log in self.logs)]))
 
     @cached_property
     def last(self) -> IntArray:
         """Index of the last day with a row of each resource; -1 where it has none."""
-        last: IntArray = np.maximum.reduce([np.full(len(self.names), -1), *(log.last for log in self.logs)])
-        return last
+        return np.asarray(np.maximum.reduce([np.full(len(self.names), -1), *(log.last for log in self.logs)]))
 
     @cached_property
     def seen(self) -> dict[str, int]:
@@ -124,8 +122,7 @@ class Side:
 
     def sced_size(self, n: int) -> FloatArray:
         """Hourly size of a resource by SCED, MW."""
-        hourly: FloatArray = self.sced[0]["max_power_mw" if self.kind == "load" else "hsl_mw"][n]
-        return hourly
+        return np.asarray(self.sced[0]["max_power_mw" if self.kind == "load" else "hsl_mw"][n])
 
     @cached_property
     def sced_qse(self) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from bess_assets.checks import published
-from bess_assets.checks.figures import EFFICIENCY, OUTLIERS, PRICED, PUBLISHED_MONTHS, PUBLISHED_YEAR
+from bess_assets.checks.figures import EFFICIENCY, OUTLIERS, PRICED, PUBLISHED
 from bess_assets.settlement.metrics import outlier_note
 from bess_assets.store.made_up import MARKER
 from bess_assets_tests.checks.conftest import numbers_of
@@ -15,16 +15,9 @@ SEEN = {"data_through": date(2022, 12, 31), "edition": "final"}
 
 
 def _day(battery="ALPHA_1", node="ALPHA_RN", *, unpriced=0, mwh=100.0, unpriced_mwh=None, day=date(2022, 5, 10)):
-    return {
-        "battery": battery,
-        "operating_day": day,
-        "settlement_point": node,
-        "discharge_mwh": mwh,
-        "unpriced_mwh": unpriced_mwh,
-        "expected_quarter_hours": 96,
-        "unpriced_quarter_hours": unpriced,
-        "award_positive": False,
-    }
+    known = {"battery": battery, "operating_day": day, "settlement_point": node, "award_positive": False}
+    flows = {"discharge_mwh": mwh, "unpriced_mwh": unpriced_mwh}
+    return {**known, **flows, "expected_quarter_hours": 96, "unpriced_quarter_hours": unpriced}
 
 
 def _row(battery, usd_per_kw, *, rank=1, active_days=365, capacity_mw=1.0, notes=None, efficiency=0.85, **more):
@@ -37,12 +30,9 @@ def _row(battery, usd_per_kw, *, rank=1, active_days=365, capacity_mw=1.0, notes
         "rank": rank,
         "capacity_mw": capacity_mw,
         "active_days": active_days,
-        "da_energy_usd": total,
-        "rt_energy_usd": None if total is None else 0.0,
-        "energy_usd": total,
-        "as_usd": None if total is None else 0.0,
+        **dict.fromkeys(("da_energy_usd", "energy_usd", "total_usd"), total),
+        **dict.fromkeys(("rt_energy_usd", "as_usd"), None if total is None else 0.0),
         **{f"as_{p}_usd": 0.0 for p in ("regup", "regdn", "rrs", "ecrs", "nspin")},
-        "total_usd": total,
         "round_trip_efficiency": efficiency,
         "notes": notes,
         **more,
@@ -62,12 +52,8 @@ def test_a_node_is_priced_if_nearly_all_of_its_quarter_hours_and_mwh_are(found):
 
 
 def test_a_node_with_a_hole_in_its_prices_is_named_the_worst_first(found):
-    days = [
-        _day("A", "A_RN", unpriced=2),
-        _day("B", "B_RN", unpriced=48),
-        _day("C", "C_RN", unpriced=0),
-        _day("D", None, unpriced=96),
-    ]
+    unpriced = {"A": ("A_RN", 2), "B": ("B_RN", 48), "C": ("C_RN", 0), "D": (None, 96)}
+    days = [_day(battery, node, unpriced=count) for battery, (node, count) in unpriced.items()]
     verdict = found(2022, "daily_revenue", days, PRICED)
     assert not verdict.passed
     assert verdict.detail == (
@@ -164,7 +150,7 @@ def test_without_a_ranked_battery_nothing_stands_above_anything(found):
     ("usd_per_kw", "passes"), [(141.0, True), (99.0, True), (98.0, False), (183.0, True), (184.0, False)]
 )
 def test_the_fleet_of_2022_is_compared_with_141_dollars_a_kilowatt(found, usd_per_kw, passes):
-    verdict = found(2022, "leaderboard", [_row("A", usd_per_kw), _row("B", None, rank=None)], PUBLISHED_YEAR)
+    verdict = found(2022, "leaderboard", [_row("A", usd_per_kw), _row("B", None, rank=None)], PUBLISHED)
     assert verdict.passed == passes
     assert f"2022: {usd_per_kw:,.1f} $/kW-year, published 141" in verdict.detail
     assert verdict.numbers["fleet_usd_per_kw_year"] == pytest.approx(usd_per_kw)
@@ -177,11 +163,11 @@ def test_the_fleet_of_2022_is_compared_with_141_dollars_a_kilowatt(found, usd_pe
 
 @pytest.mark.parametrize("folder", ["rollups", "built"])
 def test_a_made_up_market_is_compared_with_no_real_one(settings, judge, found, folder):
-    assert not found(2022, "leaderboard", [_row("A", 1.0)], PUBLISHED_YEAR).passed
+    assert not found(2022, "leaderboard", [_row("A", 1.0)], PUBLISHED).passed
     marker = getattr(settings, folder) / MARKER
     marker.parent.mkdir(parents=True)
     marker.write_text("{}", encoding="utf-8")
-    verdict = judge(2022, "leaderboard", PUBLISHED_YEAR)
+    verdict = judge(2022, "leaderboard", PUBLISHED)
     assert (verdict.passed, verdict.detail) == (True, "not compared: a made-up market")
     assert verdict.numbers["compared"] == 0
 
@@ -192,30 +178,24 @@ def test_a_made_up_market_is_compared_with_no_real_one(settings, judge, found, f
     ids=["data that end early", "nobody ranked"],
 )
 def test_a_year_that_the_data_do_not_cover_and_a_board_without_ranks_are_not_compared(found, row):
-    verdict = found(2022, "leaderboard", [row], PUBLISHED_YEAR)
+    verdict = found(2022, "leaderboard", [row], PUBLISHED)
     assert (verdict.passed, verdict.numbers["compared"]) == (True, 0)
     assert verdict.detail.startswith("not compared: no published figure")
 
 
 def test_a_year_without_a_figure_is_not_compared(found):
-    assert found(2021, "leaderboard", [_row("A", 1.0, data_through=date(2021, 12, 31))], PUBLISHED_YEAR).passed
+    assert found(2021, "leaderboard", [_row("A", 1.0, data_through=date(2021, 12, 31))], PUBLISHED).passed
 
 
 def test_months_are_scaled_to_a_year_and_compared_one_by_one(found):
     def month(number, usd_per_kw):
         row = _row("A", None, data_through=date(2026, 3, 31), month=number, active_days=28)
         money = usd_per_kw * 1_000 * row["capacity_mw"] * 28 / (31 if number != 2 else 28)
-        return {
-            **row,
-            "da_energy_usd": money,
-            "rt_energy_usd": 0.0,
-            "energy_usd": money,
-            "as_usd": 0.0,
-            "total_usd": money,
-        }
+        sums = dict.fromkeys(("da_energy_usd", "energy_usd", "total_usd"), money)
+        return {**row, **sums, "rt_energy_usd": 0.0, "as_usd": 0.0}
 
     board = [month(1, 3.94), month(2, 2.0), month(3, 9.0), month(4, 0.1)]
-    verdict = found(2026, "leaderboard_monthly", board, PUBLISHED_MONTHS)
+    verdict = found(2026, "leaderboard_monthly", board, PUBLISHED)
     # February is far off; March has no figure, and April is not over in the data
     assert not verdict.passed
     assert verdict.detail == "more than 30% away: 2026-02: 24.0 $/kW-year, published 12.96"
@@ -224,13 +204,10 @@ def test_months_are_scaled_to_a_year_and_compared_one_by_one(found):
 
 
 def test_published_figures_are_those_of_the_index():
-    assert [published.figure(year, None) for year in range(2021, 2026)] == [
-        None,
-        (141.0, 141.0),
-        (192.0, 192.0),
-        (55.0, 55.0),
-        (30.0, 30.0),
-    ]
+    years = {year: published.figure(year, None) for year in range(2021, 2026)}
+    assert years == {2021: None} | {
+        y: (usd, usd) for y, usd in zip(range(2022, 2026), (141.0, 192.0, 55.0, 30.0), strict=True)
+    }
     months = {m: published.figure(2024, m) for m in range(1, 13)}
     assert [m for m, figure in months.items() if figure is None] == [1, 2, 3, 4]
     assert (months[5], months[12]) == ((157.0, 162.0), (16.0, 16.0))

@@ -55,12 +55,8 @@ def test_every_interval_of_every_day_is_counted_and_one_that_is_lost_is_named(se
         (entry,) = (c for c in settled[table]["checks"] if c["name"] == check.name)
         assert entry["passed"], table
         assert entry["blocking"], table
-        assert entry["numbers"] == {
-            "series": series,
-            "days": 365,
-            "days_of_series_wrong": 0,
-            "rows": settled[table]["rows"],
-        }, table
+        counts = {"series": series, "days": 365, "days_of_series_wrong": 0, "rows": settled[table]["rows"]}
+        assert entry["numbers"] == counts, table
         spoil(2022, table, _first_of(ORDINARY))
         verdict = judge(2022, table, check)
         assert not verdict.passed, table
@@ -89,20 +85,11 @@ def test_a_day_that_one_series_lacks_altogether_is_missed(judge, spoil):
 
 
 def test_a_day_of_another_year_is_no_day_of_this_one(judge, spoil):
-    spoil(
-        2022,
-        "bess_awards",
-        lambda table: pa.concat_tables(
-            [
-                table,
-                table.slice(0, 24)
-                .set_column(
-                    table.schema.get_field_index("operating_day"), "operating_day", pa.array([date(2023, 1, 1)] * 24)
-                )
-                .cast(table.schema),
-            ]
-        ),
-    )
+    def with_a_day_more(table: pa.Table) -> pa.Table:
+        place, day = table.schema.get_field_index("operating_day"), pa.array([date(2023, 1, 1)] * 24)
+        return pa.concat_tables([table, table.slice(0, 24).set_column(place, "operating_day", day).cast(table.schema)])
+
+    spoil(2022, "bess_awards", with_a_day_more)
     verdict = judge(2022, "bess_awards", HOURS)
     assert not verdict.passed
     assert verdict.detail == "2023-01-01 is no day of 2022 (1 series, OAK_1 for one)"

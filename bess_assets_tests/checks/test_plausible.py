@@ -21,33 +21,15 @@ MIDNIGHT = datetime(2022, 5, 10, 5, tzinfo=UTC)
 
 
 def _quarter_hours(count, battery="ALPHA_1", **columns):
-    return [
-        {
-            "battery": battery,
-            "interval_start": MIDNIGHT + n * timedelta(minutes=15),
-            "operating_day": DAY,
-            "discharge_coverage": 1.0,
-            "charge_coverage": 1.0,
-            "implausible_price": False,
-            "expected": True,
-            **columns,
-        }
-        for n in range(count)
-    ]
+    known = {"battery": battery, "operating_day": DAY, "implausible_price": False, "expected": True}
+    known |= {"discharge_coverage": 1.0, "charge_coverage": 1.0, **columns}
+    return [{**known, "interval_start": MIDNIGHT + n * timedelta(minutes=15)} for n in range(count)]
 
 
 def _registry(settings, capacity_mw):
-    through = date(2022, 12, 31)
-    row = {
-        "battery": "ALPHA_1",
-        "charging": "load",
-        "capacity_mw": capacity_mw,
-        "duration_hours": 4.0,
-        "duration_source": "assumed",
-        **dict.fromkeys(("first_seen_day", "last_seen_day", "expected_first_day", "expected_last_day"), through),
-        "data_through": through,
-        "edition": "final",
-    }
+    days = ("first_seen_day", "last_seen_day", "expected_first_day", "expected_last_day", "data_through")
+    row = {"battery": "ALPHA_1", "charging": "load", "capacity_mw": capacity_mw, "edition": "final"}
+    row |= {"duration_hours": 4.0, "duration_source": "assumed", **dict.fromkeys(days, date(2022, 12, 31))}
     write_rows(settings, YEAR, "bess_registry", [row])
 
 
@@ -77,14 +59,9 @@ def test_without_a_capacity_nothing_is_beyond_it(settings, found):
 def _sold(output_mw, award_mw=8.0):
     """A battery that sold a steady award at 30 $/MWh, real time 40 $/MWh."""
     metered, offset = output_mw / 4 * 40.0, -award_mw / 4 * 40.0
-    return _quarter_hours(
-        192,
-        da_usd=award_mw / 4 * 30.0,
-        rt_metered_usd=metered,
-        rt_da_offset_usd=offset,
-        rt_usd=metered + offset,
-        energy_usd=award_mw / 4 * 30.0 + metered + offset,
-    )
+    da, rt = award_mw / 4 * 30.0, metered + offset
+    money = {"da_usd": da, "rt_metered_usd": metered, "rt_da_offset_usd": offset, "rt_usd": rt, "energy_usd": da + rt}
+    return _quarter_hours(192, **money)
 
 
 @pytest.mark.parametrize(("output_mw", "passes"), [(8.0, True), (0.5, True), (0.008, False), (-8.0, False)])
@@ -154,17 +131,8 @@ def test_a_whole_fleet_does_not_rest_for_a_day(found, batteries, passes):
 
 @pytest.mark.parametrize(("price", "passes"), [(0.0, False), (0.01, True)])
 def test_a_product_without_a_price_above_zero_is_named(found, price, passes):
-    rows = [
-        {
-            "battery": "ALPHA_1",
-            "product": "rrs",
-            "interval_start": MIDNIGHT + timedelta(hours=n),
-            "operating_day": DAY,
-            "mcpc_usd_per_mw": price if n == 500 else 0.0,
-            "exists": True,
-            "implausible_price": False,
-        }
-        for n in range(721)
-    ]
+    known = {"battery": "ALPHA_1", "product": "rrs", "operating_day": DAY, "exists": True, "implausible_price": False}
+    rows = [{**known, "interval_start": MIDNIGHT + timedelta(hours=n), "mcpc_usd_per_mw": 0.0} for n in range(721)]
+    rows[500]["mcpc_usd_per_mw"] = price
     verdict = found(YEAR, "as_revenue", rows, PRODUCT_PRICES)
     assert (verdict.passed, verdict.detail.endswith(": rrs")) == (passes, not passes)

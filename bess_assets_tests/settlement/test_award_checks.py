@@ -200,12 +200,8 @@ def test_an_energy_award_above_the_limit_of_its_row_warns_and_is_counted_by_reso
     check = checks[ENERGY_LIMITS_CHECK]
     assert (check["passed"], check["blocking"]) == (False, False)
     assert check["detail"] == f"2 of 24 hours with an energy award outside LSL..HSL: {GEN} 2"
-    assert check["numbers"] == {
-        "hours_beyond": 2,
-        "hours_compared": 24,
-        "hours_without_limits": 0,
-        "resources_beyond": 1,
-    }
+    counts = {"hours_beyond": 2, "hours_compared": 24, "hours_without_limits": 0, "resources_beyond": 1}
+    assert check["numbers"] == counts
     assert checks[CAPACITY_CHECK]["passed"]
     assert entry["status"] == "ok"
 

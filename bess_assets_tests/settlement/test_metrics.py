@@ -13,20 +13,15 @@ from bess_assets.settlement.metrics import (
     Period,
     board,
     fleet_usd_per_kw,
-    rank,
     usd_per_kw,
 )
 
 YEAR = Period.of(2022)
 Row = dict[str, Any]
+OF_ALL = ("expected", "energy", "discharge", "discharge_telemetry", "charge_telemetry")
 FULL = {
-    "expected_quarter_hours": 35_040,
-    "energy_quarter_hours": 35_040,
-    "discharge_quarter_hours": 35_040,
-    "discharge_telemetry_quarter_hours": 35_040,
-    "charge_telemetry_quarter_hours": 35_040,
-    "expected_hours": 8_760,
-    "as_hours": 8_760,
+    **{f"{what}_quarter_hours": 35_040 for what in OF_ALL},
+    **dict.fromkeys(("expected_hours", "as_hours"), 8_760),
     **{f"{p}_expected_hours": 8_760 for p in PRODUCTS if p != "ecrs"},
 }
 
@@ -104,27 +99,13 @@ def test_energy_with_one_leg_unknown_is_unknown(leg: str) -> None:
 
 def test_one_megawatt_hour_discharged_is_enough_for_dollars_per_megawatt_hour() -> None:
     assert row_of(discharge_mwh=1.0)["usd_per_mwh_discharged"] == 1_000.0
+    assert row_of(discharge_mwh=0.99)["usd_per_mwh_discharged"] is None
     assert row_of(discharge_mwh=None)["usd_per_mwh_discharged"] is None
 
 
-def test_a_total_of_nothing_ranks_between_a_gain_and_a_loss() -> None:
-    rows = [
-        {"battery": name, "total_usd": usd, "as_usd": None, "excluded_reason": None}
-        for name, usd in (("A", -0.5), ("B", 0.0), ("C", 0.5))
-    ]
-    rank(rows)
-    assert [row["battery"] for row in rows] == ["C", "B", "A"]
-
-
 def test_a_coverage_of_just_0_95_is_enough_and_an_efficiency_of_just_1_is_no_note() -> None:
-    row = row_of(
-        expected_quarter_hours=100,
-        energy_quarter_hours=95,
-        expected_hours=100,
-        as_hours=95,
-        paired_discharge_mwh=100.0,
-        paired_charge_mwh=100.0,
-    )
+    counts = {"expected_quarter_hours": 100, "energy_quarter_hours": 95, "expected_hours": 100, "as_hours": 95}
+    row = row_of(**counts, paired_discharge_mwh=100.0, paired_charge_mwh=100.0)
     assert (row["energy_coverage"], row["as_coverage"], row["round_trip_efficiency"]) == (0.95, 0.95, 1.0)
     assert (row["excluded_reason"], row["notes"]) == (None, None)
 

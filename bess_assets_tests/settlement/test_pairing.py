@@ -16,7 +16,6 @@ from bess_assets.settlement.pairing import (
     candidates,
     choose_pairs,
     mutual_best,
-    name_parts,
     name_rule,
     unique_keys,
     weigh,
@@ -84,16 +83,9 @@ def test_a_load_resource_is_a_candidate_by_its_name(generation: str, load: str, 
     assert candidates([generation], [load]) == {generation: [load] if rule else []}
 
 
-def test_parts_of_a_name() -> None:
-    parts = name_parts("BATCAVE_BES1")
-    assert (parts.prefix, parts.technology, parts.number) == ("BATCAVE", "BES", "1")
-
-
 def _weigh(**measured: float | None) -> Evidence:
-    nothing = dict.fromkeys(
-        ("capacity_mw", "max_power_mw", "together_share", "charge_mwh", "discharge_mwh", "energy_mwh")
-    )
-    return weigh(**{**nothing, **measured})
+    names = ["capacity_mw", "max_power_mw", "together_share", "charge_mwh", "discharge_mwh", "energy_mwh"]
+    return weigh(**{**dict.fromkeys(names), **measured})
 
 
 @pytest.mark.parametrize(
@@ -125,23 +117,10 @@ def test_the_energy_ratio_says_nothing_below_five_cycles() -> None:
 
 
 def test_evidence_states_its_figures() -> None:
-    good = _weigh(
-        capacity_mw=100.0,
-        max_power_mw=98.5,
-        together_share=0.001,
-        charge_mwh=1200.0,
-        discharge_mwh=1000.0,
-        energy_mwh=90.0,
-    )
+    known = {"capacity_mw": 100.0, "discharge_mwh": 1000.0, "energy_mwh": 90.0}
+    good = _weigh(max_power_mw=98.5, together_share=0.001, charge_mwh=1200.0, **known)
     assert good.text == "size agrees (98.5 MW against 100 MW), both run in 0.1% of runs, charge / discharge 1.20"
-    bad = _weigh(
-        capacity_mw=100.0,
-        max_power_mw=50.0,
-        together_share=0.3,
-        charge_mwh=900.0,
-        discharge_mwh=1000.0,
-        energy_mwh=90.0,
-    )
+    bad = _weigh(max_power_mw=50.0, together_share=0.3, charge_mwh=900.0, **known)
     assert bad.text == (
         "size differs (50 MW against 100 MW), both run in 30.0% of runs, too often, "
         "charge / discharge 0.90, outside 1.0 to 1.8"
@@ -229,14 +208,8 @@ def test_one_test_passed_beats_the_same_name_with_nothing_to_test() -> None:
 
 
 def test_a_load_taken_by_its_better_battery_leaves_the_other_its_second_best() -> None:
-    evidence = {
-        ("OAK_BESS1", "OAK_LD1"): FITS_TWICE,
-        ("OAK_BESS2", "OAK_LD1"): FITS,
-        ("OAK_BESS2", "OAK_LD3"): FITS,
-    }
-    pairs = choose_pairs(
-        {"OAK_BESS1": ["OAK_LD1"], "OAK_BESS2": ["OAK_LD1", "OAK_LD3"]}, lambda gen, load: evidence[gen, load]
-    )
+    suggested = {"OAK_BESS1": ["OAK_LD1"], "OAK_BESS2": ["OAK_LD1", "OAK_LD3"]}
+    pairs = choose_pairs(suggested, lambda gen, _load: FITS_TWICE if gen == "OAK_BESS1" else FITS)
     assert (pairs["OAK_BESS1"].load, pairs["OAK_BESS2"].load) == ("OAK_LD1", "OAK_LD3")
 
 
@@ -265,29 +238,24 @@ def _unit(name: str, *nodes: str, mw: float | None = 100.0) -> Unit:
     return Unit(name, frozenset(nodes), mw)
 
 
+_OAK = _unit("OAK_BESS1", "OAK_RN")
+
+
 @pytest.mark.parametrize(
     ("combo", "esr", "words"),
     [
-        (
-            _unit("OAK_BESS1", "OAK_RN"),
-            _unit("OAK_ESR1", "OAK_RN"),
-            "same name and number, same node, size within 20 %",
-        ),
-        (
-            _unit("OAK_BESS1", "OAK_RN"),
-            _unit("OAK_ESR1", "NEW_RN"),
-            "same name and number, size within 20 %, another node",
-        ),
+        (_OAK, _unit("OAK_ESR1", "OAK_RN"), "same name and number, same node, size within 20 %"),
+        (_OAK, _unit("OAK_ESR1", "NEW_RN"), "same name and number, size within 20 %, another node"),
         (_unit("OAK_BESS1"), _unit("OAK_ESR1", mw=None), "same name and number"),
-        (_unit("OAK_BESS1", "OAK_RN"), _unit("OAK_ESR1", "NEW_RN", mw=200.0), None),
-        (_unit("OAK_BESS1", "OAK_RN"), _unit("OAK_ESR7", "OAK_RN"), "same prefix, same node, size within 20 %"),
-        (_unit("OAK_BESS1", "OAK_RN"), _unit("ELM_ESR1", "OAK_RN"), "same node, size within 20 %"),
-        (_unit("OAK_BESS1", "OAK_RN"), _unit("ELM_ESR1", "OAK_RN", mw=120.0), "same node, size within 20 %"),
-        (_unit("OAK_BESS1", "OAK_RN"), _unit("ELM_ESR1", "OAK_RN", mw=121.0), None),
-        (_unit("OAK_BESS1", "OAK_RN"), _unit("OAK_ESR1", mw=200.0), "same name and number, another size"),
+        (_OAK, _unit("OAK_ESR1", "NEW_RN", mw=200.0), None),
+        (_OAK, _unit("OAK_ESR7", "OAK_RN"), "same prefix, same node, size within 20 %"),
+        (_OAK, _unit("ELM_ESR1", "OAK_RN"), "same node, size within 20 %"),
+        (_OAK, _unit("ELM_ESR1", "OAK_RN", mw=120.0), "same node, size within 20 %"),
+        (_OAK, _unit("ELM_ESR1", "OAK_RN", mw=121.0), None),
+        (_OAK, _unit("OAK_ESR1", mw=200.0), "same name and number, another size"),
         (_unit("OAK_BESS1"), _unit("OAK_ESR1", "OAK_RN", mw=200.0), "same name and number, another size"),
-        (_unit("OAK_BESS1", "OAK_RN"), _unit("ELM_ESR1", "ELM_RN"), None),
-        (_unit("OAK_BESS1", "OAK_RN"), _unit("OAK_ESR2", "OAK_RN", mw=None), None),
+        (_OAK, _unit("ELM_ESR1", "ELM_RN"), None),
+        (_OAK, _unit("OAK_ESR2", "OAK_RN", mw=None), None),
     ],
 )
 def test_a_renamed_battery_is_one_battery_on_name_node_and_size(combo: Unit, esr: Unit, words: str | None) -> None:

@@ -81,15 +81,6 @@ def test_a_pair_by_name_with_nothing_to_test_counts_in_ancillary_services_and_no
     assert "paired by name only" in board["notes"]
 
 
-def test_the_same_name_is_accepted_where_nothing_can_be_tested(tmp_path: Path) -> None:
-    market = {
-        "dam_gen_resources": [{k: v for k, v in row.items() if k != "hsl_mw"} for row in dam(MAY, "Aquanode")],
-        "dam_load_resources": dam_load(MAY, "Aquanode"),
-    }
-    rows, _ = registry(tmp_path, 2022, market)
-    assert (rows["Aquanode"]["pair_status"], rows["Aquanode"]["charging"]) == ("same_name", "load")
-
-
 def test_a_load_of_another_size_is_rejected_and_its_awards_do_not_count(tmp_path: Path) -> None:
     market = may_market()
     market["dam_load_resources"] = dam_load(MAY, max_power_mw=25.0, regup_award_mw=1.0)
@@ -140,16 +131,6 @@ def test_a_pair_is_judged_by_the_runs_in_which_both_sides_are_known(tmp_path: Pa
     assert "both run in 25.3% of runs, too often" in rows["OAK_1"]["pair_evidence"], "24 of 95"
 
 
-def test_two_equal_candidates_leave_neither(tmp_path: Path) -> None:
-    market = may_market()
-    market["dam_load_resources"] = dam_load(MAY, "OAK_LD2") + dam_load(MAY, "OAK_LD3")
-    market["sced_load_resources"] = []
-    rows, _ = registry(tmp_path, 2022, market)
-    assert (rows["OAK_1"]["load_resource"], rows["OAK_1"]["pair_status"]) == (None, "rejected")
-    assert "OAK_LD2: confirmed" in rows["OAK_1"]["pair_evidence"]
-    assert "OAK_LD3: confirmed" in rows["OAK_1"]["pair_evidence"]
-
-
 def test_a_battery_that_no_name_suggests_a_load_for_is_listed_as_unpaired(tmp_path: Path) -> None:
     market = {**may_market(), "dam_load_resources": dam_load(MAY, "ELM_LD1"), "sced_load_resources": []}
     rows, findings = registry(tmp_path, 2022, market)
@@ -184,10 +165,6 @@ def test_a_size_is_the_24th_largest_hour_or_the_largest_of_fewer(values: list[fl
     assert size == (ordered[23] if len(ordered) >= 24 else ordered[0] if ordered else None)
 
 
-def test_of_just_24_hours_the_smallest_is_the_size() -> None:
-    assert sized(np.array([99.0] * 23 + [10.0])) == 10.0
-
-
 def test_capacity_is_the_24th_largest_hourly_limit_so_a_day_less_an_hour_may_be_wrong(tmp_path: Path) -> None:
     wrong = dam(MAY, hsl_mw=dict.fromkeys(range(1, 24), 99.0) | {24: 10.0})
     market = {"dam_gen_resources": wrong + dam(MAY + timedelta(days=1))}
@@ -202,30 +179,24 @@ def test_capacity_is_the_24th_largest_hourly_limit_so_a_day_less_an_hour_may_be_
 
 
 def test_capacity_comes_from_day_ahead_then_sced_then_plans_then_the_load_side(tmp_path: Path) -> None:
-    sources = {
+    plans = [hourly(MAY, hour, GEN, hsl_mw=12.0, max_soc_mwh=24.0) for hour in range(1, 25)]
+    market = {
         "dam_gen_resources": dam(MAY, hsl_mw=10.0),
         "sced_gen_resources": telemetry(MAY, 0.0, hsl_mw=11.0),
-        "cop_snapshots": [hourly(MAY, hour, GEN, hsl_mw=12.0, max_soc_mwh=24.0) for hour in range(1, 25)],
+        "cop_snapshots": plans,
         "dam_load_resources": dam_load(MAY, GEN, max_power_mw=11.5),
     }
-    zero = {
-        "dam_gen_resources": dam(MAY, hsl_mw=0.0),
-        "sced_gen_resources": telemetry(MAY, 0.0, hsl_mw=0.0),
-        "cop_snapshots": [],
-        "dam_load_resources": [],
-    }
+    without_size = [
+        {},
+        {"dam_gen_resources": dam(MAY, hsl_mw=0.0)},
+        {"sced_gen_resources": telemetry(MAY, 0.0, hsl_mw=0.0)},
+    ]
+    without_size += [{"cop_snapshots": []}, {"dam_load_resources": []}]
     expected = [(10.0, "dam"), (11.0, "sced"), (12.0, "cop"), (11.5, "load"), (None, None)]
-    names = list(sources)
-    for n, size in enumerate(expected):
-        market = {**sources, **{name: zero[name] for name in names[:n]}}
-        rows, _ = registry(tmp_path / str(n), 2022, market)
+    for nothing, size in zip(without_size, expected, strict=True):
+        market |= nothing
+        rows, _ = registry(tmp_path / str(size), 2022, market)
         assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == size
-
-
-def test_an_hour_with_several_runs_counts_its_largest_limit(tmp_path: Path) -> None:
-    runs = [row | {"hsl_mw": 10.0 if row["sced_stamp"].minute == 30 else 2.0} for row in telemetry(MAY, 0.0)]
-    rows, _ = registry(tmp_path, 2022, {"sced_gen_resources": runs})
-    assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (10.0, "sced")
 
 
 def test_megawatt_hours_come_from_the_maximum_state_of_charge_or_are_assumed(tmp_path: Path) -> None:
@@ -262,11 +233,6 @@ def test_a_battery_that_took_a_wholly_new_name_is_known_by_node_and_size(tmp_pat
     assert (rows["ELM_1"]["gen_resource"], rows["ELM_1"]["esr_resource"]) == (GEN, "ELM_ESR1")
     assert rows["ELM_1"]["bridge_evidence"] == "same node, size within 20 %"
     assert "joined with ELM_ESR1 by same node and size within 20 %, not by its name" in rows["ELM_1"]["notes"]
-
-
-def test_names_that_would_share_a_key_take_their_whole_names(tmp_path: Path) -> None:
-    market = {"dam_gen_resources": dam(MAY, "OAK_BESS1") + dam(MAY, "OAK_UNIT1") + dam(MAY, "ELM_BESS1")}
-    assert list(registry(tmp_path, 2022, market)[0]) == ["ELM_1", "OAK_BESS1", "OAK_UNIT1"]
 
 
 # --- days -----------------------------------------------------------------------------------------------------------------------------------------
@@ -511,8 +477,10 @@ def test_a_load_that_the_user_gives_to_one_battery_is_no_candidate_of_another(tm
     assert rows["OAK_1"]["load_resource"] is None
 
 
-def test_the_user_may_say_that_there_is_no_load_resource(tmp_path: Path) -> None:
-    table = f"battery,gen_resource,load_resource\nOAK_1,{GEN},none\n"
+@pytest.mark.parametrize(
+    "table", [f"battery,gen_resource,load_resource\nOAK_1,{GEN},none\n", "battery,load_resource\nOAK_1,none\n"]
+)
+def test_the_user_may_say_that_there_is_no_load_resource(tmp_path: Path, table: str) -> None:
     rows, _ = registry(tmp_path, 2022, may_market(), table=table)
     oak = rows["OAK_1"]
     assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == (None, "none", "generation")
@@ -524,11 +492,6 @@ def test_a_pair_of_the_user_against_the_evidence_holds_and_is_noted(tmp_path: Pa
     rows, _ = registry(tmp_path, 2022, market, table=f"battery,load_resource\nOAK_1,{LOAD}\n")
     assert (rows["OAK_1"]["load_resource"], rows["OAK_1"]["pair_status"]) == (LOAD, "user")
     assert f"load resource {LOAD} by the user's table, against the evidence" in rows["OAK_1"]["notes"]
-
-
-def test_the_user_may_say_none_of_a_battery_named_by_its_key_alone(tmp_path: Path) -> None:
-    rows, _ = registry(tmp_path, 2022, may_market(), table="battery,load_resource\nOAK_1,none\n")
-    assert (rows["OAK_1"]["pair_status"], rows["OAK_1"]["charging"]) == ("none", "generation")
 
 
 def test_the_user_joins_names_that_nothing_else_would(tmp_path: Path) -> None:
@@ -615,12 +578,6 @@ def test_the_fleet_joins_the_years_of_a_battery(tmp_path: Path) -> None:
     assert [row[f"{side}_resources"] for side in ("gen", "load", "esr")] == [GEN, LOAD, ESR]
     assert (row["first_seen_day"], row["last_seen_day"], row["years"]) == (MAY, AFTER, "2022;2025")
     assert (row["capacity_mw"], row["energy_mwh"]) == (10.0, 20.0)
-
-
-def test_days_are_seen_in_both_eras(tmp_path: Path) -> None:
-    rows, _ = registry(tmp_path, 2025, seam_market())
-    assert (rows["OAK_1"]["first_seen_day"], rows["OAK_1"]["last_seen_day"]) == (BEFORE, AFTER)
-    assert BEFORE < SEAM < AFTER
 
 
 def test_a_size_that_the_two_storage_files_state_otherwise_stands_in_the_notes(tmp_path: Path) -> None:
