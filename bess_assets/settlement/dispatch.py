@@ -130,7 +130,7 @@ def read_flows(
 
 
 def _fall_back(best: Means, source: IntArray, last: Means) -> tuple[Means, IntArray]:
-    """Base points where telemetry is unknown; where both are, the better coverage is told."""
+    """Base points where telemetry is unknown; where neither is known, the better coverage."""
     unknown = np.isnan(best.positive)
     use = unknown & ~np.isnan(last.positive)
     return (

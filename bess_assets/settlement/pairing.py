@@ -170,7 +170,7 @@ def _status(rule: Rule, evidence: Evidence) -> Status:
         return "confirmed"
     if rule == "same_name":
         return "same_name"
-    # a shared prefix alone says nothing: several load resources stand on one site
+    # a shared prefix alone says nothing: one site has several load resources
     return "rejected" if rule == "same_prefix" else "name_only"
 
 

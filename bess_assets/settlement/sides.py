@@ -220,7 +220,8 @@ class Sides:
                 qses.put(rows.series, rows.step, rows.texts["qse"])
         reader.report(self._findings, first_day=max(day_number(dataset.first_day) - year.first_day, 0))
         scatter.report(self._findings, dataset.name)
-        by_resource = [Nodes(row, points.texts) for row in nodes] if has_node else []
+        names_of_points = points.texts
+        by_resource = [Nodes(row, names_of_points) for row in nodes] if has_node else []
         return Side(inputs, kind, names, scatter.grids[size], by_resource, qses.texts, [reader.log])
 
 

@@ -1,8 +1,4 @@
-"""Markets of a few days that a reader can settle by hand, and the short way from their rows to every result table.
-
-Belongs here: literal rows, settling them, reading a result as rows.
-Does not: judging anything (the tests), spellings and types (scenario.py).
-"""
+"""Markets of a few days that a reader can settle by hand, and the short way from their rows to every result table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

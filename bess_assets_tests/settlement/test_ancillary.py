@@ -1,8 +1,4 @@
-"""Ancillary service money in both regimes and across the seam, and which products exist, every figure by hand.
-
-Belongs here: the formulas and the AS ledger on markets of a few days.
-Does not: how awards are read (test_awards.py), sums over days (test_daily.py).
-"""
+"""Ancillary service money in both regimes and across the seam, and which products exist, every figure by hand."""
 
 from datetime import date, datetime, timedelta
 from pathlib import Path

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import StepResult
-from bess_assets.errors import InputError
 from bess_assets.settlement.awards import award_of_parts, bess_awards, both_sides
 from bess_assets.settlement.nodes import esr_boundary
 from bess_assets.store.files import ResultTable, write_table
@@ -36,7 +35,6 @@ from bess_assets_tests.scenario import (
     inputs_of,
     operating_year,
     take,
-    write_columns,
     write_rollup,
 )
 
@@ -129,28 +127,6 @@ def test_a_column_that_is_blank_in_every_row_is_as_good_as_absent_and_reported(t
     assert "2024.parquet: blank in every row: award_mw" in said
 
 
-def test_two_spellings_of_a_heading_are_joined_row_by_row(tmp_path):
-    # what comes of stacking days from before and after a heading changed
-    table = pa.table(
-        {
-            "DeliveryDate": [DAY] * 3,
-            "HourEnding": ["1", "2", "3"],
-            "ResourceName": [GEN, None, GEN],
-            "Resource Name": pa.array([None, GEN, ""]),
-            "RegUpAwarded": [1.0, None, None],
-            "RegUp Awarded": [None, 2.0, None],
-            "AwardedQuantity": ["5", None, " "],
-            "Awarded Quantity": [None, 6.0, 7.0],
-        }
-    )
-    path = tmp_path / "DAM_Gen_Resources" / "2024.parquet"
-    path.parent.mkdir()
-    pq.write_table(table, path)
-    own, _ = _awards(tmp_path, ALONE)
-    assert own[KEY]["regup_gen_award_mw"][:3].tolist() == [1.0, 2.0, 0.0]
-    assert own[KEY]["award_mw"][:3].tolist() == [5.0, 6.0, 7.0]
-
-
 def test_columns_are_absent_file_by_file(tmp_path):
     _gen(tmp_path, hourly(DAY, 1, award_mw=1.0))
     _gen(tmp_path, *_amid(hourly(DAY, 2, award_mw=1.0, regup_award_mw=None)), file_year=2025)
@@ -170,11 +146,6 @@ def test_each_side_knows_only_the_hours_of_its_own_dataset(tmp_path):
     assert _equal(_first(tmp_path, "regup_load_award_mw", hours=4), [NAN, 0.0, 0.0, NAN])
 
 
-def test_a_row_without_a_resource_name_makes_no_hour_known(tmp_path):
-    _gen(tmp_path, hourly(DAY, 1, award_mw=5.0), hourly(DAY, 2, None, award_mw=5.0))
-    assert _equal(_first(tmp_path, "award_mw", ALONE, hours=2), [5.0, NAN])
-
-
 def test_a_battery_without_a_load_resource_has_no_award_there_and_not_an_unknown_one(tmp_path):
     _gen(tmp_path, hourly(DAY, 1, award_mw=5.0))
     own = _awards(tmp_path, ALONE)[0][KEY]
@@ -189,21 +160,6 @@ def test_a_missing_dataset_leaves_its_awards_unknown_and_is_reported(tmp_path):
     assert found(findings, "dataset_absent", "dam_load_resources")
 
 
-def test_a_zero_filled_award_column_is_reported(tmp_path):
-    _gen(tmp_path, *(hourly(DAY, h, award_mw=1.0, nspin_award_mw=0.0) for h in (1, 2)))
-    (finding,) = found(_awards(tmp_path, ALONE)[1], "zero_filled", "dam_gen_resources")
-    assert finding.detail == "2024.parquet: nspin_award_mw"
-
-
-def test_the_two_hours_that_autumn_repeats_keep_their_own_awards(tmp_path):
-    rows = [hourly(AUTUMN, h, award_mw=float(n)) for n, h in enumerate([1, 2, 2, *range(3, 25)])]
-    _gen(tmp_path, *rows)
-    first = hour_of(datetime(2024, 11, 3))
-    own, findings = _awards(tmp_path, ALONE)
-    assert own[KEY]["award_mw"][first : first + 25].tolist() == list(range(25))
-    assert not found(findings, "duplicate_rows")
-
-
 def test_duplicates_are_dropped_and_counted_and_the_later_publication_wins(tmp_path):
     first, second = (hourly(DAY, h, award_mw=5.0, settlement_point=NODE) for h in (1, 2))
     _gen(tmp_path, first, second)
@@ -213,13 +169,6 @@ def test_duplicates_are_dropped_and_counted_and_the_later_publication_wins(tmp_p
     assert own[KEY]["settlement_point"][:3] == [NODE, "NEW_RN", "NEW_RN"]
     assert count_of(findings, "duplicate_rows", "dam_gen_resources") == 1
     assert count_of(findings, "contradicting_rows", "dam_gen_resources") == 1
-
-
-def test_text_in_an_award_stops_the_year_and_shows_the_text(tmp_path):
-    columns = {"Delivery Date": [DAY], "Hour Ending": [1], "Resource Name": [GEN], "Awarded Quantity": ["about 5"]}
-    write_columns(tmp_path, "dam_gen_resources", 2024, columns)
-    with pytest.raises(InputError, match="'about 5' in column 'Awarded Quantity'"):
-        _awards(tmp_path, ALONE)
 
 
 # --- RRS and ECRS -------------------------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,4 @@
-"""The user's battery table: what it may say, and how it is told what is wrong with it.
-
-Belongs here: reading and checking the CSV.
-Does not: what its rows change in a year (test_registry.py).
-"""
+"""The user's battery table: what it may say, and the error for each thing wrong with it."""
 
 from datetime import date
 from pathlib import Path

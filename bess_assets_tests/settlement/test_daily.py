@@ -1,8 +1,4 @@
-"""Sums of a day: what is known adds up, what is unknown is counted, and totals need all of their parts.
-
-Belongs here: the daily tables on markets of a few days, TBn.
-Does not: money of single quarter-hours and hours (test_energy.py, test_ancillary.py), months and years (test_leaderboard.py).
-"""
+"""Sums of a day: what is known adds up, what is unknown is counted, and totals need all of their parts."""
 
 from datetime import date, timedelta
 from pathlib import Path

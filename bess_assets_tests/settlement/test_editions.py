@@ -1,8 +1,4 @@
-"""Editions of a board: when one is added, what is never lost, what moved between the last two, and because of which input.
-
-Belongs here: markets of one day that a reader can settle by hand, and hand-written boards, kept and compared by the real steps.
-Does not: how editions are asked for and shown (results/, test_cli.py, report/).
-"""
+"""Editions of a board: when one is added, what is never lost, what moved between the last two, and because of which input."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -137,14 +133,6 @@ def test_a_capacity_changed_through_the_battery_table_is_named_as_such(tmp_path:
     gone = settle(tmp_path, 2022, may_market()).row("what_changed")
     assert gone["because"] == "the battery table (BESS_REGISTRY) is gone"
     assert (gone["edition_before"], gone["edition_after"]) == (3, 4)
-
-
-def test_an_input_rewritten_without_a_new_figure_makes_no_edition(tmp_path: Path) -> None:
-    settle(tmp_path, 2022, may_market())
-    other = may_market()
-    other["rt_prices"] = [*other["rt_prices"], *prices(MAY, 1.0, 1.0, "ELSEWHERE_RN")["rt_prices"]]
-    settled = settle(tmp_path, 2022, other)
-    assert [row["edition_number"] for row in settled.rows("leaderboard_history")] == [1]
 
 
 # --- hand-written boards

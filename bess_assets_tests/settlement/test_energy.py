@@ -1,8 +1,4 @@
-"""Energy money in both regimes and across the seam, every figure by hand.
-
-Belongs here: the formulas and the energy ledger on markets of a few days.
-Does not: how flows are measured (test_runs.py, test_dispatch.py), sums over days (test_daily.py).
-"""
+"""Energy money in both regimes and across the seam, every figure by hand."""
 
 from datetime import date
 from pathlib import Path

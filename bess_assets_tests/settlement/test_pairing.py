@@ -1,8 +1,4 @@
-"""Names, evidence, the choice among candidates, and the rename of December 2025.
-
-Belongs here: the rules on literal names and figures.
-Does not: measuring the evidence from rows (test_registry.py).
-"""
+"""Names, evidence, the choice among candidates, and the rename of December 2025."""
 
 import pytest
 from hypothesis import given

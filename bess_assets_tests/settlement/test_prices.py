@@ -167,14 +167,6 @@ def test_twelve_points_are_named_and_all_are_counted(tmp_path):
         assert (finding.count, finding.detail) == (13, ", ".join(nodes[:12]))
 
 
-def test_a_column_without_a_price_in_it_leaves_every_price_unknown(tmp_path):
-    rows = [{name: value for name, value in _da(1, 1.0).items() if name != "price_usd_per_mwh"}]
-    write_rollup(tmp_path, "da_prices", 2024, rows)
-    prices, findings = _prices(tmp_path)
-    assert _known(prices[NODE]["da_price_usd_per_mwh"]) == {}
-    assert "price_usd_per_mwh" in found(findings, "missing_columns", "da_prices")[0].detail
-
-
 def test_a_contradicting_price_is_counted_and_the_later_row_is_taken(tmp_path):
     write_rollup(tmp_path, "da_prices", 2024, [_da(1, 20.0), _da(1, 21.0), _da(2, 5.0), _da(2, 5.0)])
     prices, findings = _prices(tmp_path)

@@ -1,8 +1,4 @@
-"""Which batteries a year has: pairs judged on rows, sizes and where they come from, expected days, and the user's word over all.
-
-Belongs here: the registry on markets of a few days.
-Does not: rules on names alone (test_pairing.py), reading the user's table (test_user_table.py).
-"""
+"""Which batteries a year has: pairs judged on rows, sizes and where they come from, expected days, and the user's word over all."""
 
 from datetime import date, datetime, timedelta
 from itertools import starmap
@@ -339,16 +335,6 @@ def test_where_no_day_ahead_row_says_a_qse_the_last_sced_row_of_the_year_does(tm
 # --- what the registry counts -----------------------------------------------------------------------------------------------------------------------
 
 
-def test_rows_without_a_name_are_counted_by_dataset_and_are_nobodys(tmp_path: Path) -> None:
-    market = may_market()
-    for dataset, unnamed in (("dam_gen_resources", 3), ("sced_load_resources", 2)):
-        market[dataset] += [row | {"resource_name": None} for row in market[dataset][:unnamed]]
-    rows, findings = registry(tmp_path, 2022, market)
-    assert list(rows) == ["OAK_1"]
-    counts = {f.subject: f.count for f in found(findings, "unnamed_rows")}
-    assert counts == {"dam_gen_resources": 3, "sced_load_resources": 2}
-
-
 def test_day_ahead_rows_out_of_the_calendar_and_said_twice_are_counted(tmp_path: Path) -> None:
     market = may_market()
     market["dam_gen_resources"] += [hourly(MAY, 25, resource_type="PWRSTR"), market["dam_gen_resources"][0]]
@@ -405,15 +391,6 @@ def test_names_of_the_other_era_say_nothing_in_a_year_without_it(tmp_path: Path)
     assert (rows["Big Oak"]["gen_resource"], rows["Big Oak"]["load_resource"]) == (None, None)
     assert (rows["Big Oak"]["charging"], rows["Big Oak"]["capacity_mw"]) == ("esr", 9.0)
     assert (rows["ELM_1"]["capacity_mw"], rows["ELM_1"]["capacity_source"]) == (7.0, "dam")
-
-
-def test_two_load_resources_of_one_battery_in_a_year_are_an_error_that_names_both_lines(tmp_path: Path) -> None:
-    market = may_market()
-    market["dam_load_resources"] += dam_load(MAY, "ELM_LD1")
-    table = f"battery,load_resource,valid_from,valid_to\nOAK_1,ELM_LD1,,2022-03-31\nOAK_1,{LOAD},2022-04-01,\n"
-    with pytest.raises(RegistryTableError, match="Lines 2 and 3 of the battery table give OAK_1 two") as error:
-        registry(tmp_path, 2022, market, table=table)
-    assert error.value.column == "load_resource"
 
 
 # --- the user's table -----------------------------------------------------------------------------------------------------------------------------
