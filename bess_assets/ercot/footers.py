@@ -31,7 +31,7 @@ class FileDescription:
 
     Attributes:
         rows: rows.
-        columns: (heading, Arrow type, canonical name or None) in file order.
+        columns: canonical columns that it holds.
         missing: canonical columns that ERCOT publishes in that year and the file lacks or leaves blank in every row.
         blank: those that are there and blank in every row: as good as absent.
         unknown: headings that no era of the dataset has.
@@ -41,7 +41,7 @@ class FileDescription:
     """
 
     rows: int
-    columns: list[tuple[str, str, str | None]]
+    columns: list[str]
     missing: list[str]
     blank: list[str]
     unknown: list[str]
@@ -58,20 +58,16 @@ def describe_file(dataset: Dataset, path: Path) -> FileDescription:
     """
     year = year_of(path)
     with open_parquet(dataset, path) as file:
-        schema, rows = file.schema_arrow, file.metadata.num_rows
-        headings, layouts = schema.names, report_layouts(file)
+        rows, headings, layouts = file.metadata.num_rows, file.schema_arrow.names, report_layouts(file)
+        added = BUILT_COLUMNS if METADATA_KEY in (file.schema_arrow.metadata or {}) else ()
         found = find_columns(dataset, path, file)
         numbers = {name: own[0] for name, own in found.items() if dataset.columns[name].kind == "number"}
         zero = [name for name, heading in numbers.items() if extent(file, headings.index(heading)).is_zero]
-    by_heading = {heading: name for name, own in found.items() for heading in own}
     missing = [name for name, column in dataset.columns.items() if name not in found and is_published(column, year)]
     there = dataset.places(headings)
-    added = BUILT_COLUMNS if METADATA_KEY in (schema.metadata or {}) else ()
     return FileDescription(
         rows=rows,
-        columns=[
-            (heading, str(kind), by_heading.get(heading)) for heading, kind in zip(headings, schema.types, strict=True)
-        ],
+        columns=list(found),
         missing=missing,
         blank=[name for name in missing if name in there],
         unknown=[heading for heading in headings if not dataset.knows(heading) and heading not in added],

@@ -147,12 +147,12 @@ def _of_file(
             days = days or described.find_days()
     except InputError as error:
         return [_row(dataset, UNREADABLE, [_Fault(error.problem)])]
-    rows = [*described.present(), *described.absent(), *described.only_listed()]
+    rows = list(described.rows())
     odd = [row for row in rows if row["drift"] and SCHEMA_FILE in row["drift"]]
     differing = [row["canonical_name"] or row["heading"] or row["drift"] for row in odd]
     detail = f"{rollup_name(path)}: {', '.join(differing)}"
     findings.add("schema_file", dataset.name, len(differing), detail, warning=False)
-    return [{**row, "file_rows": described.rows, "first_day": days[0], "last_day": days[1]} for row in rows]
+    return [{**row, "file_rows": described.count, "first_day": days[0], "last_day": days[1]} for row in rows]
 
 
 class _File:
@@ -161,7 +161,7 @@ class _File:
     def __init__(self, dataset: Dataset, path: Path, file: pq.ParquetFile, listed: Mapping[str, str] | None) -> None:
         self._dataset, self._path, self._listed = dataset, path, listed
         self._year = year_of(path)
-        self.rows: int = file.metadata.num_rows
+        self.count: int = file.metadata.num_rows
         self._headings: list[str] = file.schema_arrow.names
         self._types: list[pa.DataType] = file.schema_arrow.types
         self._extents = [extent(file, position) for position in range(len(self._headings))]
@@ -181,12 +181,12 @@ class _File:
     def find_days(self) -> tuple[date | None, date | None]:
         """First and last operating day: from the footer where the column is typed, else by reading that one column."""
         at = next((n for wanted in TIME_COLUMNS for n, name in self._used.items() if name == wanted), None)
-        if at is None or not self.rows:
+        if at is None or not self.count:
             return None, None
         heading, said = self._headings[at], self._extents[at]
         ends = pa.array([said.low, said.high], self._types[at]) if isinstance(said.low, date) else None
         if ends is None and self._headings.count(heading) > 1:
-            return None, None  # a column that cannot be asked for by its name; present() says so
+            return None, None  # a column that cannot be asked for by its name; a row says so
         try:
             days = day_range(self._dataset, self._path, self._used[at], heading, ends)
         except InputError as error:
@@ -194,8 +194,8 @@ class _File:
             return None, None
         return (day_of_number(days[0]), day_of_number(days[1])) if days else (None, None)
 
-    def present(self) -> Iterator[Row]:
-        """A row for each column that the file has, in file order."""
+    def rows(self) -> Iterator[Row]:
+        """A row for each column that the file has, then for each that it lacks and ERCOT published then, then for each that only `schema.json` has."""
         for position, (heading, arrow_type) in enumerate(zip(self._headings, self._types, strict=True)):
             use, drift = self._judge(position)
             listed_type, differences = _compare(self._listed, heading, arrow_type)
@@ -209,6 +209,23 @@ class _File:
                 listed_type=listed_type,
                 null_count=self._extents[position].nulls,
             )
+
+        listed = self._listed or {}
+        there = {*self._used.values(), *self._blank.values()}
+        columns = self._dataset.columns.values()
+        lacking = [column for column in columns if column.name not in there and is_published(column, self._year)]
+        for column in lacking:
+            why = "and rows mean nothing without it" if column.required else "though ERCOT published it then"
+            spelled = next(filter(None, (spelling_of(listed, heading) for heading in column.headings)), None)
+            drift = [_Fault(f"absent, {why}"), *([f"{SCHEMA_FILE} lists it"] if spelled else [])]
+            listed_type = listed[spelled] if spelled else None
+            yield _row(self._dataset, ABSENT, drift, canonical_name=column.name, listed_type=listed_type)
+        headings = (*self._headings, *(heading for column in lacking for heading in column.headings))
+        known = set(map(normal_heading, headings))
+        for heading, listed_type in listed.items():
+            if normal_heading(heading) not in known:
+                only_listed = f"{SCHEMA_FILE} lists {heading!r}, which the file lacks"
+                yield _row(self._dataset, ABSENT, [only_listed], listed_type=listed_type)
 
     def _judge(self, position: int) -> tuple[Use, list[str]]:
         """The use of a column, and what is odd about it."""
@@ -252,31 +269,6 @@ class _File:
             yield _Fault("zero in every row: perhaps absent data filled in") if suspicious else "zero in every row"
         if self._day_problem and name in TIME_COLUMNS:
             yield _Fault(self._day_problem)
-
-    def _lacking(self) -> list[DatasetColumn]:
-        """The canonical columns that ERCOT published then and the file has under no heading."""
-        there = {*self._used.values(), *self._blank.values()}
-        columns = self._dataset.columns.values()
-        return [column for column in columns if column.name not in there and is_published(column, self._year)]
-
-    def absent(self) -> Iterator[Row]:
-        """A row for each canonical column that ERCOT published then and the file has under no heading."""
-        for column in self._lacking():
-            why = "and rows mean nothing without it" if column.required else "though ERCOT published it then"
-            listed = self._listed or {}
-            spelled = next(filter(None, (spelling_of(listed, heading) for heading in column.headings)), None)
-            drift = [_Fault(f"absent, {why}"), *([f"{SCHEMA_FILE} lists it"] if spelled else [])]
-            listed_type = listed[spelled] if spelled else None
-            yield _row(self._dataset, ABSENT, drift, canonical_name=column.name, listed_type=listed_type)
-
-    def only_listed(self) -> Iterator[Row]:
-        """A row for each column that `schema.json` lists, the file lacks and no other row is about."""
-        headings = [*self._headings, *(heading for column in self._lacking() for heading in column.headings)]
-        there = {normal_heading(heading) for heading in headings}
-        for heading, listed_type in (self._listed or {}).items():
-            if normal_heading(heading) not in there:
-                drift = f"{SCHEMA_FILE} lists {heading!r}, which the file lacks"
-                yield _row(self._dataset, ABSENT, [drift], listed_type=listed_type)
 
 
 def _compare(listed: Mapping[str, str] | None, heading: str, arrow_type: pa.DataType) -> tuple[str | None, list[str]]:

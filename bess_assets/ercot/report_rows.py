@@ -81,14 +81,14 @@ def _plan(dataset: Dataset, headings: tuple[str, ...]) -> tuple[tuple[str, ...],
     """Name in the table of each column of a report, and the names of those that hold numbers."""
     own = {heading: name for name, heading in dataset.canonical(headings).items()}
     names: list[str] = []
-    numbers = set()
+    numbers: set[str] = set()
     for at, heading in enumerate(headings):
         name = own.get(heading) or f"{EXTRA}{normal_heading(heading) or at}"
         if name in names:
             name = f"{name}~{at}"
         names.append(name)
-        if dataset.columns[name].kind == "number" if heading in own else not dataset.holds_text(heading):
-            numbers.add(name)
+        is_number = dataset.columns[name].kind == "number" if heading in own else not dataset.holds_text(heading)
+        numbers |= {name} if is_number else set()
     return tuple(names), frozenset(numbers)
 
 
@@ -134,9 +134,30 @@ def _parsed(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], 
         if len(parts) > 1:
             raise InputError("One of several reports has blank or broken lines.", dataset=dataset.name)
         bounds = np.array([0, table.num_rows])
-    parsed = _typed(dataset, headings, table, parts, bounds, layout)
-    if unreadable:
-        parsed.unreadable[parts[0].report] = unreadable
+    batch = table.combine_chunks().to_batches()
+    whole = batch[0] if batch else pa.RecordBatch.from_pylist([], schema=table.schema)
+    rows = Rows(RowSource(dataset, Path(parts[0].label), {name: name for name in names}), whole, 0)
+    owner = np.repeat(np.arange(len(parts)), np.diff(bounds))
+    time, certain, day = _times(dataset, rows, owner)
+    columns = {name: _column(rows, whole, name) for name in names}
+    columns["interval_start"] = pa.array(time, mask=~certain).cast(pa.timestamp("s", "UTC"))
+    columns["operating_day"] = pa.array(day.astype(np.int32)).cast(pa.date32())
+    published = np.array([part.published_ms for part in parts], dtype=np.int64)
+    columns["published"] = pa.array(published[owner]).cast(pa.timestamp("ms", "UTC"))
+    columns["report"] = pa.array(np.array([part.report for part in parts], dtype=np.int32)[owner])
+    columns["report_layout"] = pa.array(np.full(len(owner), layout, dtype=np.int32))
+    columns[TIME] = pa.array(time)
+    spelled = {name: heading.strip() for name, heading in zip(names, headings, strict=True)}
+    parsed = Parsed(pa.table(columns), spelled, unreadable={parts[0].report: unreadable} if unreadable else {})
+    for n, part in enumerate(parts):
+        own = day[bounds[n] : bounds[n + 1]]
+        timed = own[own != NO_VALUE]
+        if len(timed):
+            parsed.days[part.report] = distinct(timed)
+        if len(timed) < len(own):
+            parsed.untimed[part.report] = len(own) - len(timed)
+    if parsed.untimed:
+        parsed.table = parsed.table.filter(pa.array(day != NO_VALUE))
     return parsed
 
 
@@ -222,37 +243,6 @@ def _first_bad_line(dataset: Dataset, headings: tuple[str, ...], part: Part) -> 
 
 
 # --- types and times ----------------------------------------------------------------------------------------------------------------------
-
-
-def _typed(
-    dataset: Dataset, headings: tuple[str, ...], table: pa.Table, parts: Sequence[Part], bounds: IntArray, layout: int
-) -> Parsed:
-    names, _ = _plan(dataset, headings)
-    batch = table.combine_chunks().to_batches()
-    whole = batch[0] if batch else pa.RecordBatch.from_pylist([], schema=table.schema)
-    rows = Rows(RowSource(dataset, Path(parts[0].label if parts else "."), {name: name for name in names}), whole, 0)
-    owner = np.repeat(np.arange(len(parts)), np.diff(bounds))
-    time, certain, day = _times(dataset, rows, owner)
-    columns = {name: _column(rows, whole, name) for name in names}
-    columns["interval_start"] = pa.array(time, mask=~certain).cast(pa.timestamp("s", "UTC"))
-    columns["operating_day"] = pa.array(day.astype(np.int32)).cast(pa.date32())
-    published = np.array([part.published_ms for part in parts], dtype=np.int64)
-    columns["published"] = pa.array(published[owner]).cast(pa.timestamp("ms", "UTC"))
-    columns["report"] = pa.array(np.array([part.report for part in parts], dtype=np.int32)[owner])
-    columns["report_layout"] = pa.array(np.full(len(owner), layout, dtype=np.int32))
-    columns[TIME] = pa.array(time)
-    spelled = {name: heading.strip() for name, heading in zip(names, headings, strict=True)}
-    parsed = Parsed(pa.table(columns), spelled)
-    for n, part in enumerate(parts):
-        own = day[bounds[n] : bounds[n + 1]]
-        timed = own[own != NO_VALUE]
-        if len(timed):
-            parsed.days[part.report] = distinct(timed)
-        if len(timed) < len(own):
-            parsed.untimed[part.report] = len(own) - len(timed)
-    if parsed.untimed:
-        parsed.table = parsed.table.filter(pa.array(day != NO_VALUE))
-    return parsed
 
 
 def _column(rows: Rows, batch: pa.RecordBatch, name: str) -> pa.Array:

@@ -10,7 +10,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -93,10 +93,7 @@ class Report:
 
     def label(self, root: Path) -> str:
         """Where it lies, for people: path below the reports folder, then members."""
-        try:
-            place = self.path.relative_to(root).as_posix()
-        except ValueError:
-            place = str(self.path)
+        place = self.path.relative_to(root).as_posix() if self.path.is_relative_to(root) else str(self.path)
         return " > ".join((place, *self.members))
 
 
@@ -328,7 +325,9 @@ def _by_headings(
     if len(fitting) == 1:
         return Heading(fitting[0], headings, data_starts)
     if named:
-        return Heading(None, headings, why_not=_what_lacks(named[0], headings), refused=True)
+        lacking = " or ".join(repr(column.headings[0]) for column in named[0].lacking(headings))
+        problem = f"without a column {lacking}" if lacking else "with the headings of another report"
+        return Heading(None, headings, why_not=f"named like {named[0].report}, but {problem}", refused=True)
     if _OTHER_REPORTS.match(name):
         return Heading(None, headings, why_not="one of ERCOT's reports that nothing here is made of")
     return Heading(None, headings, why_not=f"no report that is known; its headings are {', '.join(headings[:6])}")
@@ -341,13 +340,6 @@ def _fitting(named: tuple[Dataset, ...], headings: tuple[str, ...]) -> list[Data
     return fitting or [
         dataset for dataset in DATASETS.values() if dataset.is_marked(headings) and dataset.fits(headings)
     ]
-
-
-def _what_lacks(dataset: Dataset, headings: Sequence[str]) -> str:
-    lacking = [column.headings[0] for column in dataset.lacking(headings)]
-    if lacking:
-        return f"named like {dataset.report}, but without a column {' or '.join(map(repr, lacking))}"
-    return f"named like {dataset.report}, but with the headings of another report"
 
 
 def datasets_named(name: str) -> list[Dataset]:

@@ -248,7 +248,7 @@ class _LatestTexts:
 def _has_column(inputs: Inputs, dataset: str, column: str) -> bool:
     """Whether a file of the year has a canonical column."""
     files = (describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year))
-    return any(name == column for file in files for _, _, name in file.columns)
+    return any(column in file.columns for file in files)
 
 
 def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_type: str | None = None) -> set[str]:

@@ -172,17 +172,12 @@ def test_every_product_has_its_award_columns_in_the_day_ahead_datasets():
 # --- what a footer says -----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_description_tells_rows_types_and_what_each_heading_is(tmp_path):
+def test_a_description_says_which_columns_are_there_missing_and_unknown(tmp_path):
     rows = [{"operating_day": date(2024, 1, 1), "hour_ending": h, "product": "RRS"} for h in (1, 2)]
     path = write_rollup(tmp_path, "as_prices", 2024, rows, extra={"Carbon Intensity": [1.5, 2.5]})
     description = describe_file(DATASETS["as_prices"], path)
     assert description.rows == 2
-    assert description.columns == [
-        ("DeliveryDate", "date32[day]", "operating_day"),
-        ("HourEnding", "int32", "hour_ending"),
-        ("AncillaryType", "string", "product"),
-        ("Carbon Intensity", "double", None),
-    ]
+    assert description.columns == ["operating_day", "hour_ending", "product"]
     assert description.missing == ["repeated_hour", "mcpc_usd_per_mw"]
     assert description.unknown == ["Carbon Intensity"]
 
