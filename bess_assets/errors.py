@@ -39,7 +39,6 @@ class BessError(Exception):
         expected: str | None = None,
         remedy: str | None = None,
     ) -> None:
-        """Keep each part by name, and join them to the message."""
         self.problem, self.dataset, self.column, self.day = problem, dataset, column, day
         self.file = str(file) if file is not None else None
         self.expected, self.remedy = expected, remedy

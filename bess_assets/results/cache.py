@@ -45,7 +45,6 @@ class AnswerCache:
     """Gives up the least recently asked answers first, and keeps none of more than a quarter of the space. Several threads may use it."""
 
     def __init__(self, most_bytes: int, most_entries: int) -> None:
-        """Keep at most this; 0 keeps nothing."""
         self._most_bytes, self._most_entries = most_bytes, most_entries
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._hits = self._misses = 0

@@ -58,7 +58,6 @@ class Engine:
     """An in-memory DuckDB that reads one folder. Several threads may use it: each question has a cursor of its own."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open nothing yet."""
         self._settings = settings
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._views: dict[str, Marks] = {}

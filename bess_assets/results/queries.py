@@ -72,13 +72,11 @@ class Results:
         self._cache = AnswerCache(cache_bytes, cache_entries)
 
     def __enter__(self) -> Self:
-        """Use as a context, to close the connection at its end."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connection."""
         self.close()
 
     def close(self) -> None:
