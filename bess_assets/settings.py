@@ -77,22 +77,18 @@ class Settings:
         return self.home / "locks"
 
     def environment(self) -> dict[str, str]:
-        """The same settings as environment variables, for a child process."""
-        values = {
+        """The same settings as environment variables, for a child process; what is not set is empty."""
+        return {
             **{variable: str(getattr(self, name)) for name, variable in FOLDERS.items()},
             "BESS_MEMORY_LIMIT": f"{self.memory_limit_bytes // 10**6}MB",
             "BESS_THREADS": str(self.threads),
             "BESS_QUERY_TIMEOUT": str(self.query_timeout_seconds),
             "BESS_AUTOMATION": "on" if self.automation else "off",
             "BESS_DAILY_AT": "{:02d}:{:02d}".format(*self.daily_at),
+            "BESS_WEBHOOK": self.webhook or "",
+            "BESS_UI_HOSTS": ",".join(self.ui_hosts),
+            "BESS_REGISTRY": str(self.registry_csv or ""),
         }
-        if self.webhook:
-            values["BESS_WEBHOOK"] = self.webhook
-        if self.ui_hosts:
-            values["BESS_UI_HOSTS"] = ",".join(self.ui_hosts)
-        if self.registry_csv:
-            values["BESS_REGISTRY"] = str(self.registry_csv)
-        return values
 
 
 def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
