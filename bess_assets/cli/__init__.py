@@ -3,9 +3,12 @@
 A command imports what it needs when it runs: `bess leaderboard` loads click and DuckDB alone.
 """
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,13 +17,14 @@ import click
 from bess_assets.cli.render import echo, echo_warning, terminal_width
 from bess_assets.cli.terminal import FORMAT, YEAR, Format, Options, Years, command, long_work, main, show
 from bess_assets.errors import BessError
+from bess_assets.settings import Settings
 from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, made_up_note, made_up_years
+from bess_assets.text import listed
 
 if TYPE_CHECKING:
     from bess_assets.demo import Market
     from bess_assets.refresh import Outcome
     from bess_assets.run import Progress
-    from bess_assets.settings import Settings
 
 __all__ = ["main"]
 
@@ -235,8 +239,6 @@ def _flat(years: Iterable[Iterable[int]]) -> list[int]:
 
 def _refuse_other_years(years: Sequence[int]) -> None:
     """Raise BessError for a year before the first operating year, or one that has not begun."""
-    from datetime import UTC, datetime
-
     from bess_assets.store.status import FIRST_YEAR
 
     last = datetime.now(tz=UTC).year
@@ -245,7 +247,7 @@ def _refuse_other_years(years: Sequence[int]) -> None:
             raise BessError(f"{year} is no year that can be settled.", expected=f"{FIRST_YEAR} to {last}")
 
 
-def _show_plans(settings: "Settings", years: Sequence[int], only: Only | None) -> None:
+def _show_plans(settings: Settings, years: Sequence[int], only: Only | None) -> None:
     from bess_assets.cli import state
     from bess_assets.store.capacity import lacking_room
     from bess_assets.store.status import plan_years
@@ -257,7 +259,7 @@ def _show_plans(settings: "Settings", years: Sequence[int], only: Only | None) -
             echo_warning(lack.problem)
 
 
-def _refresh(settings: "Settings", years: Sequence[int], only: Only | None) -> "list[Outcome]":
+def _refresh(settings: Settings, years: Sequence[int], only: Only | None) -> "list[Outcome]":
     """Refresh years and print the outcome of each."""
     from bess_assets.cli import state
     from bess_assets.refresh import refresh_years
@@ -298,7 +300,6 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
     """
     from bess_assets.cli import state
     from bess_assets.store.status import new_reports, plan_merged, plan_years, years_known
-    from bess_assets.text import listed
 
     settings, width = options.settings(), terminal_width()
     if columns:
@@ -328,7 +329,7 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
             echo_warning(f"{len(files)} {words}: {listed(files)}")
 
 
-def _show_columns(settings: "Settings", names: Sequence[str]) -> None:
+def _show_columns(settings: Settings, names: Sequence[str]) -> None:
     from bess_assets.cli import state
     from bess_assets.ercot.datasets import find_dataset
     from bess_assets.results import Results
@@ -418,7 +419,7 @@ def leaderboard(
 
 
 def _show_leaderboard(
-    settings: "Settings",
+    settings: Settings,
     title: str,
     period: int | tuple[str, str],
     month: int | None = None,
@@ -486,8 +487,6 @@ def changes(options: Options, year: int, form: Format) -> None:
     A board that differs from the last edition becomes a new one. The table also lists all editions kept; csv has a row for each battery that moved;
     json has both.
     """
-    import json
-
     from bess_assets.cli import answers
     from bess_assets.results import Results
 
@@ -515,8 +514,6 @@ def sql(options: Options, query: str, form: Format) -> None:
     Each table is a view of its name; yearly ones begin with the column year. SHOW TABLES and DESCRIBE leaderboard work too. The query is stopped after
     BESS_QUERY_TIMEOUT seconds (default 30).
     """
-    from itertools import islice
-
     from bess_assets.cli import answers
     from bess_assets.results import Answer, Results
 

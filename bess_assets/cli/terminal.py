@@ -9,16 +9,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
 from bess_assets.cli.render import echo, echo_error
 from bess_assets.errors import BessError
+from bess_assets.settings import Settings, load_settings
 from bess_assets.text import csv_lines, json_text
-
-if TYPE_CHECKING:
-    from bess_assets.settings import Settings
 
 Format = Literal["table", "csv", "json"]
 Decorator = Callable[[Any], Any]
@@ -33,10 +31,8 @@ class Options:
     home: str | None = None
     debug: bool = False
 
-    def settings(self) -> "Settings":
+    def settings(self) -> Settings:
         """Settings from the option and the environment, read now."""
-        from bess_assets.settings import load_settings
-
         return load_settings(self.home)
 
 
