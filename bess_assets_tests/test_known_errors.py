@@ -100,10 +100,7 @@ def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Settled:
     _write_bids(folder, -50.0)
     market = together(
         may_market(),
-        {
-            "dam_gen_resources": dam(MAY, NEIGHBOUR, award_mw=2.0),
-            "dam_load_resources": dam_load(MAY, NEIGHBOURS_LOAD),
-        },
+        {"dam_gen_resources": dam(MAY, NEIGHBOUR, award_mw=2.0), "dam_load_resources": dam_load(MAY, NEIGHBOURS_LOAD)},
     )
     return settle(folder, 2022, market)
 

@@ -79,10 +79,7 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     _YEARS,
     _batteries("Number of batteries; from 12 up every awkward case is among them."),
     click.option(
-        "--seed",
-        type=int,
-        default=_SEED,
-        help="Another seed gives another market; the same seed gives the same files.",
+        "--seed", type=int, default=_SEED, help="Another seed gives another market; the same seed gives the same files."
     ),
     click.option(
         "--format",

@@ -188,8 +188,7 @@ def _package(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise BessError(
-            f"The leaderboard page needs the package {name}.",
-            remedy=f"Install it: python -m pip install {name}",
+            f"The leaderboard page needs the package {name}.", remedy=f"Install it: python -m pip install {name}"
         )
     return Path(spec.origin).parent
 
