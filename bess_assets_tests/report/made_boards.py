@@ -54,12 +54,9 @@ def _size(random: np.random.Generator) -> dict[str, Any]:
     known = random.random() < 0.8
     hours = float(random.choice([1.0, 1.5, 2.0, 4.0]))
     return {
-        "capacity_mw": capacity,
-        "capacity_source": "dam",
-        "energy_mwh": capacity * hours if known else None,
-        "duration_hours": hours if known else 4.0,
-        "duration_source": "ercot" if known else "assumed",
-    }
+        "capacity_mw": capacity, "capacity_source": "dam", "energy_mwh": capacity * hours if known else None,
+        "duration_hours": hours if known else 4.0, "duration_source": "ercot" if known else "assumed",
+    }  # fmt: skip
 
 
 def _board(
@@ -84,47 +81,24 @@ def _row(
     discharge = scale * float(random.uniform(0.5, 1.5))
     scaled = total / (1_000 * size["capacity_mw"]) * 366 / days
     money: dict[str, Any] = {
-        "da_energy_usd": day_ahead,
-        "rt_energy_usd": real_time,
-        "energy_usd": energy,
-        **products,
-        "as_usd": services,
-        "total_usd": total,
-        "usd_per_mw": total / size["capacity_mw"],
-        "usd_per_kw_year": scaled,
-        "usd_per_kw_month": scaled / 12,
-        "usd_per_mwh_discharged": total / discharge,
-        "tb2_usd": 100.0 * scale,
-        "tb2_capture": energy / (100.0 * scale),
-        "energy_share": max(energy, 0) / (max(energy, 0) + services),
-        "best_day_share": 0.0412,
+        "da_energy_usd": day_ahead, "rt_energy_usd": real_time, "energy_usd": energy, **products, "as_usd": services, "total_usd": total,
+        "usd_per_mw": total / size["capacity_mw"], "usd_per_kw_year": scaled, "usd_per_kw_month": scaled / 12,
+        "usd_per_mwh_discharged": total / discharge, "tb2_usd": 100.0 * scale, "tb2_capture": energy / (100.0 * scale),
+        "energy_share": max(energy, 0) / (max(energy, 0) + services), "best_day_share": 0.0412,
         "strategy": str(random.choice(["hybrid", "energy_arbitrage", "ancillary_services"])),
         "notes": "4 quarter-hours unpriced" if random.random() < 0.5 else None,
-    }
+    }  # fmt: skip
     if not known:
         money = {"da_energy_usd": day_ahead, "as_regup_usd": products["as_regup_usd"]}
     return {
-        **size,
-        **money,
-        "battery": name,
-        "gen_resource": f"{name}_UNIT1",
-        "settlement_point": "NODE_RN",
-        "qse": "QSE1",
-        "first_active_date": date(year, 1, 1),
-        "active_days": days,
-        "charging_cost_usd": 20.0 * scale,
-        "discharge_mwh": discharge,
-        "charge_mwh": discharge / 0.86,
+        **size, **money, "battery": name, "gen_resource": f"{name}_UNIT1", "settlement_point": "NODE_RN", "qse": "QSE1",
+        "first_active_date": date(year, 1, 1), "active_days": days, "charging_cost_usd": 20.0 * scale,
+        "discharge_mwh": discharge, "charge_mwh": discharge / 0.86, "round_trip_efficiency": 0.8599,
         "cycles_per_day": 0.9456 if size["energy_mwh"] else None,
-        "round_trip_efficiency": 0.8599,
-        "energy_coverage": 0.9949999 if known else 0.2,
-        "as_coverage": 1.0,
-        "quantity_source": "telemetry",
-        "da_unmatched_usd": 12.34,
-        "data_through": date(year, 12, 31),
-        "edition": "final",
+        "energy_coverage": 0.9949999 if known else 0.2, "as_coverage": 1.0, "quantity_source": "telemetry", "da_unmatched_usd": 12.34,
+        "data_through": date(year, 12, 31), "edition": "final",
         "excluded_reason": None if known else "charging unknown; energy coverage 0.200 below 0.95",
-    }
+    }  # fmt: skip
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -143,17 +117,10 @@ def _days(random: np.random.Generator, names: Sequence[str], year: int) -> dict[
     services = np.abs(random.normal(3_000, 1_000, rows))
     energy = day_ahead + real_time
     return {
-        "battery": pa.array(np.repeat(names, len(every)).tolist()),
-        "operating_day": pa.array(every * len(names)),
-        "da_energy_usd": day_ahead,
-        "rt_energy_usd": real_time,
-        "energy_usd": energy,
-        "as_regup_usd": services,
-        "as_usd": services,
-        "total_usd": energy + services,
-        "discharge_mwh": np.full(rows, 80.5),
-        "charge_mwh": np.full(rows, 93.1),
-        "energy_quarter_hours": np.where(np.isnan(energy), 0, 96),
-        "expected_quarter_hours": np.full(rows, 96),
+        "battery": pa.array(np.repeat(names, len(every)).tolist()), "operating_day": pa.array(every * len(names)),
+        "da_energy_usd": day_ahead, "rt_energy_usd": real_time, "energy_usd": energy,
+        "as_regup_usd": services, "as_usd": services, "total_usd": energy + services,
+        "discharge_mwh": np.full(rows, 80.5), "charge_mwh": np.full(rows, 93.1),
+        "energy_quarter_hours": np.where(np.isnan(energy), 0, 96), "expected_quarter_hours": np.full(rows, 96),
         "award_positive": np.ones(rows, dtype=bool),
-    }
+    }  # fmt: skip

@@ -12,19 +12,9 @@ def row(column: str, year: int, **more: Any) -> dict[str, Any]:
     """A row of `column_availability`: there, in the one file of the year, unchanged."""
     share = more.get("file_share", 1.0)
     return {
-        "dataset": "da_prices",
-        "position": 1,
-        "column_name": column,
-        "year": year,
-        "use": "used",
-        "present": bool(share),
-        "published": True,
-        "files": 1,
-        "file_share": share,
-        "change": None,
-        "expected_change": None,
-        **more,
-    }
+        "dataset": "da_prices", "position": 1, "column_name": column, "year": year, "use": "used", "present": bool(share), "published": True,
+        "files": 1, "file_share": share, "change": None, "expected_change": None, **more,
+    }  # fmt: skip
 
 
 ROWS = [
