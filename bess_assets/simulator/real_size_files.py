@@ -6,9 +6,9 @@ they have in ERCOT's files, and arbitrary values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from bess_assets.simulator.rollup_files import RollupFiles
 
 GROUP_ROWS = 1_000_000
 """About how many rows a row group has."""
+_WITH_HOUR = ("DA_prices", "AS_prices", "DAM_Gen_Resources", "DAM_Load_Resources", "COP_Snapshots")
+"""Datasets whose rollups have a column `hour` that no reader needs."""
 
 _KINDS = ("CCGT90", "WIND", "PVGR", "SCLE90", "GSREH")
 _CURVES = {
@@ -33,141 +35,10 @@ _CURVES = {
 }
 """Heading of the offer curve, and how many of its ten pairs of quantity and price are filled."""
 
-_DAY_AHEAD_AWARDS = "regup regdn rrs rrspfr rrsffr rrsufr ecrs ecrssd nspin"
-_COLUMNS = {
-    "RT_prices": "date hour interval name kind price flag datetime",
-    "DA_prices": "date hour_ending name price flag hour datetime",
-    "AS_prices": "date hour_ending name price flag hour datetime",
-    "RT_AS_prices": "date hour interval flag name price datetime",
-    "DAM_Gen_Resources": (
-        f"date hour_ending name kind node lsl hsl awarded energy_price {_DAY_AHEAD_AWARDS} curve hour datetime"
-    ),
-    "DAM_Load_Resources": (
-        "date hour_ending name max_power low_power regup regdn rrspfr rrsffr rrsufr ecrssd ecrsmd nspin hour datetime"
-    ),
-    "DAM_ESR_Resources": (
-        "date hour_ending qse name kind lsl hsl awarded node energy_price regup regdn rrspfr rrsffr rrsufr ecrssd nspin "
-        "curve datetime"
-    ),
-    "SCED_Gen_Resources": "stamp flag name kind base_point hsl lsl AS_RRS AS_RRSFFR AS_NSRS AS_ECRS net_output datetime",
-    "SCED_Load_Resources": (
-        "stamp flag name max_power low_power real_power LDL HDL base_point HASL LASL curve datetime"
-    ),
-    "SCED_ESR_Resources": (
-        "stamp flag qse name kind hsl lsl status base_point net_output soc min_soc max_soc "
-        "nspin rrsffr rrspfr rrsufr ecrs regup regdn datetime"
-    ),
-    "COP_Snapshots": "date hour_ending name status hsl lsl min_soc max_soc planned_soc hour datetime",
-}
-"""Columns of each dataset in order: canonical, the offer curve, or headings that are no canonical column."""
-
-_EQUAL = dict.fromkeys(
-    ("lsl", "low_power", "rrs", "rrsffr", "rrsufr", "ecrsmd", "AS_RRSFFR", "LDL", "LASL", "min_soc"), 0.0
-)
-"""Columns that have one value in all rows of a dataset, unless the dataset says otherwise."""
-
 Values = Mapping[str, npt.NDArray[Any] | float | list[str] | tuple[npt.NDArray[Any], list[str]]]
-"""Values by column: numbers by moment and resource, or one number or text for each resource, or codes of texts."""
-
-
-class _Block:
-    """Rows of some moments and as many columns of resources: time first, as in ERCOT's files.
-
-    Args:
-        year: the calendar.
-        times: seconds of the moments.
-        width: rows that a moment has at most.
-        keep: which rows there are; all if not given; shape (moments, width).
-    """
-
-    def __init__(self, year: Year, times: Ints, width: int, keep: Bools | None = None) -> None:
-        self.year, self.times, self.shape = year, times, (len(times), width)
-        self._rows = None if keep is None or keep.all() else np.flatnonzero(keep.ravel())
-        self.count = len(times) * width if self._rows is None else len(self._rows)
-
-    def columns(self, dataset: str, values: Values) -> dict[str, pa.Array]:
-        """All columns of a dataset by heading."""
-        headings = rollup_headings(dataset)
-        clock = dataset in PRICES or dataset == "COP_Snapshots"
-        moments = Moments(self.year, self.times, shown=clock)
-        made: dict[str, pa.Array] = {}
-        for column in _COLUMNS[dataset].split():
-            heading = headings.get(column, column)
-            if dataset in CAMEL_CASE or (dataset == "DAM_Load_Resources" and column in TIME_COLUMNS):
-                heading = camel_case(heading)
-            if column == "curve":
-                made |= self._curve(*_CURVES[dataset])
-            elif column == "datetime":
-                wrong = moments.producer_time(stamped=dataset in STAMPED)
-                made[heading] = pa.array(self._grid(wrong[:, None])).view(pa.timestamp("us"))
-            elif column in ("hour", "interval"):
-                made[heading] = pa.array(self._grid(moments.counts(column).astype(np.int32)[:, None]))
-            elif column in TIME_COLUMNS:
-                codes, words = _coded(moments.texts(column, "{:02d}:00" if clock else "{}"))
-                made[heading] = self._column((codes[:, None], words))
-            else:
-                made[heading.strip()] = self._column(values[column] if column in values else _EQUAL[column])
-        return made
-
-    def _grid(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Values that spread over (moments, width), by row."""
-        flat = np.broadcast_to(values, self.shape).reshape(-1)
-        return flat if self._rows is None else flat[self._rows]
-
-    def _column(self, values: Any) -> pa.Array:
-        """One column of `Values`; NaN is null."""
-        if isinstance(values, list):
-            values = _coded(values)
-        if isinstance(values, tuple):
-            codes, words = values
-            return pa.DictionaryArray.from_arrays(self._grid(codes.astype(np.int32)), pa.array(words, pa.string()))
-        if np.ndim(values) == 0:
-            return pa.nulls(self.count, pa.float64()) if np.isnan(values) else pa.array(np.full(self.count, values))
-        return pa.array(self._grid(values).astype(np.float64, copy=False), from_pandas=True)
-
-    def _curve(self, heading: str, filled: int) -> dict[str, pa.Array]:
-        """Ten pairs of quantity and price, the first few filled."""
-        step = np.arange(self.shape[1]) % 40
-        made: dict[str, pa.Array] = {}
-        for n in range(1, 11):
-            made[f"{heading}MW{n}"] = self._column(10.0 * n + step if n <= filled else np.nan)
-            made[f"{heading}Price{n}"] = self._column(12.0 * n + step / 4 if n <= filled else np.nan)
-        return made
-
-
-def _coded(texts: list[str]) -> tuple[npt.NDArray[np.int32], list[str]]:
-    """Texts as codes of the distinct ones, in the order in which they first come."""
-    words = {text: n for n, text in enumerate(dict.fromkeys(texts))}
-    return np.array([words[text] for text in texts], dtype=np.int32), list(words)
-
-
-class _Dataset(NamedTuple):
-    """How the rows of one dataset are made.
-
-    Attributes:
-        folder: where its files go.
-        times: its moments.
-        width: rows that a moment has at most.
-        rows: values and presence of the rows of some moments.
-    """
-
-    folder: str
-    times: Ints
-    width: int
-    rows: Callable[[slice], tuple[Values, Bools | None]]
-
-    def pieces(self, year: Year) -> Iterator[tuple[int, pa.Table]]:
-        """Rows in row groups, with the year of the file that each belongs to."""
-        whole = len(self.times)
-        # The 60-day disclosure is filed by the year in which it was published.
-        cut = whole if self.folder in PRICES else int(np.searchsorted(self.times, year.day_start(*CUT)))
-        step = max(1, GROUP_ROWS // max(self.width, 1))
-        for file_year, begin, end in ((year.year, 0, cut), (year.year + 1, cut, whole)):
-            for first in range(begin, end, step):
-                here = slice(first, min(first + step, end))
-                values, keep = self.rows(here)
-                block = _Block(year, self.times[here], self.width, keep)
-                yield file_year, pa.table(block.columns(self.folder, values))
+"""Values by column, canonical or the heading itself: numbers by moment and resource, one number or text for each resource, or codes of texts."""
+Dataset = tuple[str, Ints, int, Callable[[slice], tuple[Values, Bools | None]]]
+"""A dataset: its folder, its moments, how many rows a moment has at most, and the values and presence of the rows of some moments."""
 
 
 def write_real_size(files: RollupFiles, market: RealSizeYear, say: Callable[[str], None]) -> None:
@@ -175,15 +46,71 @@ def write_real_size(files: RollupFiles, market: RealSizeYear, say: Callable[[str
     year = market.calendar
     files.close(before=year.year)
 
-    def one(dataset: _Dataset) -> None:
-        rows = sum(files.append(dataset.folder, *piece) for piece in dataset.pieces(year))
-        say(f"{year.year}: {dataset.folder}, {rows:,} rows")
+    def write(dataset: Dataset) -> None:
+        folder, times, width, rows = dataset
+        # The 60-day disclosure is filed by the year in which it was published.
+        cut = len(times) if folder in PRICES else int(np.searchsorted(times, year.day_start(*CUT)))
+        step = max(1, GROUP_ROWS // max(width, 1))
+        written = 0
+        for file_year, begin, end in ((year.year, 0, cut), (year.year + 1, cut, len(times))):
+            for first in range(begin, end, step):
+                here = slice(first, min(first + step, end))
+                written += files.append(folder, file_year, _table(year, folder, times[here], width, *rows(here)))
+        say(f"{year.year}: {folder}, {written:,} rows")
 
     # Five-minute telemetry takes so much memory that only one dataset fits beside it.
     with ThreadPoolExecutor(1 if market.single_model else 2) as pool:
-        list(pool.map(one, _Datasets(market).all()))
+        list(pool.map(write, _Datasets(market).all()))
     # Arrow keeps the memory that it once had, and the next year needs it.
     pa.default_memory_pool().release_unused()
+
+
+def _table(year: Year, dataset: str, times: Ints, width: int, values: Values, keep: Bools | None) -> pa.Table:
+    """Rows of some moments and as many columns of resources, time first, as in ERCOT's files."""
+    kept = slice(None) if keep is None else np.flatnonzero(keep)
+
+    def column(values: Any) -> pa.Array:
+        """One column of `Values`; NaN is null."""
+        values, words = (
+            _coded(values) if isinstance(values, list) else values if isinstance(values, tuple) else (values, None)
+        )
+        flat = np.broadcast_to(values, (len(times), width)).reshape(-1)[kept]
+        if words is None:
+            return pa.array(flat, from_pandas=True)
+        return pa.DictionaryArray.from_arrays(flat.astype(np.int32), pa.array(words, pa.string()))
+
+    clock = dataset in PRICES or dataset == "COP_Snapshots"
+    moments = Moments(year, times, shown=clock)
+    headings = rollup_headings(dataset)
+    made: dict[str, pa.Array] = {}
+    canonical = [name for name in headings if name in values or name in TIME_COLUMNS]
+    for name in [*canonical, *(name for name in values if name not in headings)]:
+        heading = headings.get(name, name).strip()
+        if dataset in CAMEL_CASE or (dataset == "DAM_Load_Resources" and name in TIME_COLUMNS):
+            heading = camel_case(heading)
+        if name in ("hour", "interval"):
+            made[heading] = column(moments.counts(name).astype(np.int32)[:, None])
+        elif name in TIME_COLUMNS:
+            codes, words = _coded(moments.texts(name, "{:02d}:00" if clock else "{}"))
+            made[heading] = column((codes[:, None], words))
+        else:
+            made[heading] = column(values[name])
+    stem, filled = _CURVES.get(dataset, ("", 0))
+    step = np.arange(width) % 40
+    for n in range(1, 11 if stem else 1):
+        made[f"{stem}MW{n}"] = column(10.0 * n + step if n <= filled else np.nan)
+        made[f"{stem}Price{n}"] = column(12.0 * n + step / 4 if n <= filled else np.nan)
+    if dataset in _WITH_HOUR:
+        made["hour"] = column(moments.counts("hour").astype(np.int32)[:, None])
+    wrong = moments.producer_time(stamped=dataset in STAMPED)
+    made["datetime"] = column(wrong[:, None]).view(pa.timestamp("us"))
+    return pa.table(made)
+
+
+def _coded(texts: list[str]) -> tuple[npt.NDArray[np.int32], list[str]]:
+    """Texts as codes of the distinct ones, in the order in which they first come."""
+    words = {text: n for n, text in enumerate(dict.fromkeys(texts))}
+    return np.array([words[text] for text in texts], dtype=np.int32), list(words)
 
 
 class _Datasets:
@@ -218,26 +145,26 @@ class _Datasets:
         own_mw = [round(batteries[n].capacity_mw * 1.02, 1) for n in self.with_load]
         self.load_mw = np.r_[own_mw, [load.capacity_mw for load in decoys], rounded(rng.uniform(1, 60, plants), 1)]
 
-    def all(self) -> list[_Dataset]:
+    def all(self) -> list[Dataset]:
         """All datasets of the year, the longest to write first."""
         market = self.market
         hours, quarters, runs = market.hours, market.quarters, market.runs
-        found = [
-            _Dataset("SCED_ESR_Resources", runs, self.count, self._sced_esr),
-            _Dataset("SCED_Gen_Resources", runs, self.count + self.running, self._sced_gen),
-            _Dataset("SCED_Load_Resources", runs, self.consuming, self._sced_load),
-            _Dataset("DAM_Gen_Resources", hours, self.in_generation.stop + self.others, self._dam_gen),
-            _Dataset("RT_prices", quarters, len(market.points), self._rt_prices),
-            _Dataset("COP_Snapshots", hours, self.count + self.others + len(self.loads), self._plans),
-            _Dataset("DA_prices", hours, len(market.da_points), self._da_prices),
-            _Dataset("DAM_Load_Resources", hours, len(self.loads), self._dam_load),
-            _Dataset("DAM_ESR_Resources", hours, self.count, self._dam_esr),
-            _Dataset("AS_prices", hours, len(PRODUCTS), self._as_prices),
-            _Dataset("RT_AS_prices", quarters, len(PRODUCTS), self._rt_as_prices),
+        found: list[Dataset] = [
+            ("SCED_ESR_Resources", runs, self.count, self._sced_esr),
+            ("SCED_Gen_Resources", runs, self.count + self.running, self._sced_gen),
+            ("SCED_Load_Resources", runs, self.consuming, self._sced_load),
+            ("DAM_Gen_Resources", hours, self.in_generation.stop + self.others, self._dam_gen),
+            ("RT_prices", quarters, len(market.points), self._rt_prices),
+            ("COP_Snapshots", hours, self.count + self.others + len(self.loads), self._plans),
+            ("DA_prices", hours, len(market.da_points), self._da_prices),
+            ("DAM_Load_Resources", hours, len(self.loads), self._dam_load),
+            ("DAM_ESR_Resources", hours, self.count, self._dam_esr),
+            ("AS_prices", hours, len(PRODUCTS), self._as_prices),
+            ("RT_AS_prices", quarters, len(PRODUCTS), self._rt_as_prices),
         ]
         later = {"SCED_ESR_Resources", "DAM_ESR_Resources", "RT_AS_prices"}
         absent = {"SCED_Gen_Resources", "SCED_Load_Resources"} if market.single_model else later
-        return [dataset for dataset in found if dataset.folder not in absent]
+        return [dataset for dataset in found if dataset[0] not in absent]
 
     def _rt_prices(self, here: slice) -> tuple[Values, None]:
         names, kinds = zip(*self.market.points, strict=True)
@@ -253,13 +180,13 @@ class _Datasets:
     def _rt_as_prices(self, here: slice) -> tuple[Values, None]:
         return _by_product(self.market.market.rt_as_price, here), None
 
-    def _day_ahead(self, leg: str, here: slice, own: slice | Ints, others: Floats) -> dict[str, npt.NDArray[Any]]:
+    def _day_ahead(self, leg: str, here: slice, own: slice | Ints, others: Floats) -> dict[str, Any]:
         """Day-ahead awards of batteries on one side, and of the others beside them."""
         found = {
             product: _beside(np.nan_to_num(self.market.did[f"{leg}_{product}"][here][:, own]), others)
             for product in PRODUCTS
         }
-        return {**found, "rrspfr": found["rrs"], "ecrssd": found["ecrs"], "rrs": np.array(0.0)}
+        return {"rrspfr": found.pop("rrs"), "rrsffr": 0.0, "rrsufr": 0.0, "ecrssd": found.pop("ecrs"), **found}
 
     def _dam_gen(self, here: slice) -> tuple[Values, Bools]:
         market, own = self.market, self.in_generation
@@ -268,17 +195,21 @@ class _Datasets:
         # A plant sells all services now and then.
         services = (rng.random(shape) < 0.1) * np.round(self.generator_mw / 2.0)
         nodes = _beside(market.node_column[here, own], self.nodes)
+        awards = self._day_ahead("gen", here, own, services)
         return {
             "name": market.names[own] + self.generators,
             "kind": self.kinds,
             "node": (nodes, market.da_points),
+            "lsl": 0.0,
             "hsl": _beside(market.did["high_limit_mw"][here, own], self.generator_mw),
             "awarded": _beside(
                 np.nan_to_num(market.did["energy_award_mw"][here, own]),
                 rounded(self.generator_mw * rng.random(shape), 1),
             ),
             "energy_price": np.take_along_axis(market.da_price[here], nodes, axis=1),
-            **self._day_ahead("gen", here, own, services),
+            **awards,
+            "rrs": 0.0,
+            "ecrs": awards["ecrssd"],
         }, _present(market.did["exists"][here, own], self.others)
 
     def _dam_load(self, here: slice) -> tuple[Values, Bools]:
@@ -286,8 +217,10 @@ class _Datasets:
         return {
             "name": self.loads,
             "max_power": self.load_mw,
+            "low_power": 0.0,
             **self._day_ahead("load", here, own, np.zeros(others)),
             "rrsufr": np.r_[np.zeros(len(own)), rounded(0.3 * self.load_mw[len(own) :], 1)],
+            "ecrsmd": 0.0,
         }, _present(self.market.did["exists"][here][:, own], others)
 
     def _dam_esr(self, here: slice) -> tuple[Values, Bools]:
@@ -317,7 +250,9 @@ class _Datasets:
             "kind": self.kinds[: self.count + self.running],
             "base_point": _beside(base_point, level),
             "hsl": _beside(market.did["high_limit_mw"][hour], limit),
+            "lsl": 0.0,
             "AS_RRS": step % 7 * 1.5,
+            "AS_RRSFFR": 0.0,
             "AS_NSRS": step % 5 * 2.5,
             "AS_ECRS": step % 3 * 2.0,
             "net_output": _beside(output, rounded(level + rng.uniform(-0.2, 0.2, level.shape), 3)),
@@ -337,6 +272,9 @@ class _Datasets:
             "max_power": limits,
             "HDL": limits,
             "HASL": limits,
+            "LDL": 0.0,
+            "LASL": 0.0,
+            "low_power": 0.0,
         }, _present(there[:, own], len(size))
 
     def _sced_esr(self, here: slice) -> tuple[Values, Bools]:
@@ -345,7 +283,8 @@ class _Datasets:
         limit, running = (market.did[column][quarter // 4] for column in ("high_limit_mw", "running"))
         output, base_point, there = market.telemetry(here, load=False)
         awards = {product: market.did[f"rt_{product}"][quarter] for product in PRODUCTS}
-        fast = rounded(awards["rrs"] * 0.4 * [splits_rrs(battery) for battery in market.batteries], 1)
+        total = awards.pop("rrs")
+        fast = rounded(total * 0.4 * [splits_rrs(battery) for battery in market.batteries], 1)
         return {
             **self.storage,
             "hsl": limit,
@@ -354,9 +293,10 @@ class _Datasets:
             "base_point": base_point,
             "net_output": output,
             "soc": rounded(market.did["soc_mwh"][quarter], 1),
+            "min_soc": 0.0,
             "max_soc": np.where(running, [battery.energy_mwh for battery in market.batteries], 0.0),
             **awards,
-            "rrspfr": rounded(awards["rrs"] - fast, 1),
+            "rrspfr": rounded(total - fast, 1),
             "rrsffr": fast,
             "rrsufr": np.nan,
         }, there
@@ -375,6 +315,7 @@ class _Datasets:
             "name": [*market.names, *self.generators, *self.loads],
             "status": (_beside(~running, np.zeros(len(limits), dtype=bool)), ["ON", "OUT"]),
             "hsl": _beside(market.did["high_limit_mw"][here], limits),
+            "lsl": 0.0,
             "min_soc": of_batteries(0.0),
             "max_soc": of_batteries(energy),
             "planned_soc": of_batteries(rounded(0.5 * energy, 1)),
