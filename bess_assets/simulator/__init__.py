@@ -167,5 +167,4 @@ def pairs(years: Sequence[int], batteries: int, seed: int) -> list[dict[str, str
 
 
 def _silent(text: str) -> None:
-    """Say nothing."""
     del text

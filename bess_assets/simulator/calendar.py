@@ -32,13 +32,7 @@ def midnight(day: date) -> int:
 
 @dataclass(frozen=True)
 class Year:
-    """One operating year.
-
-    Attributes:
-        year: its number.
-        days: its operating days.
-        day_starts: the second at which each day begins, and, last, the end of the year.
-    """
+    """One operating year; `day_starts` is the second at which each day begins, and, last, the end of the year."""
 
     year: int
     days: list[date]

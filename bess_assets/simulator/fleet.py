@@ -159,7 +159,6 @@ def make_fleet(years: Sequence[int], batteries: int, seed: int) -> Fleet:
 def _battery(
     role: str, index: int, site: str, first_year: int, rng: np.random.Generator, before: list[Battery]
 ) -> Battery:
-    """One battery, by its role and by chance."""
     power = float(rng.choice([9.9, 20.0, 50.0, 75.0, 100.0, 100.0, 150.0, 200.0]))
     capacity = round(power * float(rng.uniform(0.9, 1.05)), 1)
     duration = float(rng.choice([1.0, 1.0, 1.2, 1.5, 2.0, 2.0]))

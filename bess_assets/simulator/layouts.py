@@ -29,15 +29,7 @@ _ERAS = {
 
 
 class Field(NamedTuple):
-    """One heading.
-
-    Attributes:
-        heading: as ERCOT writes it.
-        column: canonical column that fills it; none: every value is `text`.
-        text: value of every row where no column fills it.
-        first: first operating day whose reports have it.
-        before: first operating day whose reports have it no more.
-    """
+    """A heading as ERCOT writes it, with the canonical column that fills it, or the text of every row, in reports from the first day to that before another."""
 
     heading: str
     column: str

@@ -36,13 +36,7 @@ def splits_rrs(battery: Battery) -> bool:
 
 
 class MarketYear:
-    """One year of the market.
-
-    Args:
-        fleet: the participants.
-        year: the operating year.
-        seed: any whole number.
-    """
+    """One year of the market of a fleet."""
 
     def __init__(self, fleet: Fleet, year: int, seed: int) -> None:
         """Keep the arguments; everything is computed when first asked for."""
@@ -257,7 +251,6 @@ def _plan(market: MarketYear, battery: Battery, rng: np.random.Generator, runnin
 def _ancillary(
     hours: Ints, battery: Battery, rng: np.random.Generator, offers: Bools, sold: Floats, hourly: Floats
 ) -> tuple[dict[str, Floats], dict[str, Floats], dict[str, Floats]]:
-    """Ancillary awards: day-ahead of the generation and of the load side, and real-time."""
     spare = np.clip(battery.capacity_mw - sold, 0.0, None) * battery.ancillary_share
     spare = spare * (hourly < 0.5 * battery.capacity_mw)
     mix = rng.dirichlet(AWARD_MIX)
@@ -280,16 +273,7 @@ def _ancillary(
 
 
 def _within_energy(want: Floats, battery: Battery, start: float) -> tuple[Floats, Floats]:
-    """Cut the wished-for output to what the state of charge allows.
-
-    Args:
-        want: MW by quarter-hour, negative when charging.
-        battery: its size and efficiency; all losses are taken on the way in.
-        start: state of charge at the start of the year, as a share.
-
-    Returns:
-        Output in MW and state of charge in MWh, by quarter-hour.
-    """
+    """Output (MW) and state of charge (MWh) by quarter-hour: the output wished for, cut to what the energy held allows; all losses are taken on the way in."""
     top, efficiency = battery.energy_mwh, battery.efficiency
     held = start * top
     power: list[float] = []

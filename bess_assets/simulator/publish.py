@@ -140,15 +140,12 @@ def monthly(published: dict[str, list[Rows]], year: Year) -> Iterator[list[list[
 
 
 def publish_year(market: MarketYear, hazards: Hazards, until: int | None = None) -> dict[str, list[Rows]]:
-    """All published rows of one operating year.
+    """All published rows of one operating year by folder: those of each resource, point or product and file, older files first.
 
     Args:
         market: the year.
         hazards: how badly it was published.
         until: second from which on nothing is published; the end of the year if not given.
-
-    Returns:
-        By folder, the rows of each resource, point or product and file, older files first.
     """
     publisher = _Publisher(market, hazards, market.year.end if until is None else until)
     for battery in market.fleet.batteries:
@@ -222,7 +219,7 @@ class _Publisher:
             running: rows whose status says that the resource is available.
             nodes: settlement point of each row.
             awards: day-ahead ancillary awards, whose columns depend on the year of the file.
-            replaced: some of the rows replaced earlier ones, if hazards are wanted.
+            replaced: whether some of the rows replaced earlier ones, if hazards are wanted.
         """
         year, times = self.year.year, self.times[dataset]
         spoil = _SPOILT[dataset] if replaced and self.hazards != "none" else ""
@@ -310,7 +307,6 @@ def _award_columns(awards: dict[str, Floats], hours: Ints, file_year: int, load:
 
 
 def _battery_day_ahead(to: _Publisher, battery: Battery, did: Operation) -> None:
-    """Publish the day-ahead rows of a battery."""
     market, hours = to.market, to.hours
     combo = hours < DAM_ESR.start
     # A day without rows of this battery: no award, and the node of the day before.
@@ -341,7 +337,6 @@ def _battery_day_ahead(to: _Publisher, battery: Battery, did: Operation) -> None
 
 
 def _battery_runs(to: _Publisher, battery: Battery, did: Operation) -> None:
-    """Publish the SCED rows of a battery."""
     runs = to.runs
     rng = to.market.chance("telemetry", battery.key)
     quarter = (runs - to.year.start) // QUARTER_SECONDS
@@ -413,7 +408,6 @@ def _battery_metered(to: _Publisher, battery: Battery, did: Operation) -> None:
 
 
 def _battery_plans(to: _Publisher, battery: Battery, did: Operation) -> None:
-    """Publish the current operating plan of a battery."""
     hours = to.hours
     top = np.where(did.running & (hours >= COP_SOC.start), battery.energy_mwh, np.nan)
     soc = {"min_soc": top * 0.0, "max_soc": top, "planned_soc": rounded(top * 0.5, 1)}
@@ -428,7 +422,6 @@ def _battery_plans(to: _Publisher, battery: Battery, did: Operation) -> None:
 
 
 def _generators(to: _Publisher) -> None:
-    """Publish the rows of generation resources other than batteries."""
     market, hours, runs = to.market, to.hours, to.runs
     hour = (runs - to.year.start) // HOUR_SECONDS
     for generator in market.fleet.generators:
@@ -448,7 +441,6 @@ def _generators(to: _Publisher) -> None:
 
 
 def _loads(to: _Publisher) -> None:
-    """Publish the rows of load resources that charge no battery."""
     hours, runs = to.hours, to.runs
     for load in to.market.fleet.loads:
         drawn = rounded(load.capacity_mw * (0.7 + 0.2 * to.market.chance("load", load.name).random(len(runs))), 2)
@@ -471,7 +463,6 @@ def _unused_datasets(to: _Publisher) -> None:
 
 
 def _energy_prices(to: _Publisher) -> None:
-    """Publish the prices of settlement points; a load zone is in the day-ahead file once."""
     seen: set[str] = set()
     for (name, kind), (real, ahead) in to.market.prices.items():
         unpriced = name in to.unpriced
@@ -485,7 +476,6 @@ def _energy_prices(to: _Publisher) -> None:
 
 
 def _ancillary_prices(to: _Publisher) -> None:
-    """Publish the clearing prices of ancillary services."""
     market, hours, quarters = to.market, to.hours, to.quarters
     stray = ECRS.start - DAY_SECONDS if to.hazards == "wild" else ECRS.start
     for product in PRODUCTS:

@@ -323,7 +323,6 @@ class _Datasets:
 
 
 def _by_product(prices: Mapping[str, Floats], here: slice) -> Values:
-    """Clearing prices of some moments, a column a product."""
     price = np.stack([prices[product][here] for product in PRODUCTS], axis=1)
     return {"name": [product.upper() for product in PRODUCTS], "price": price}
 
@@ -335,5 +334,4 @@ def _beside(of_batteries: npt.NDArray[Any], of_others: npt.NDArray[Any]) -> npt.
 
 
 def _present(exists: Bools, others: int) -> Bools:
-    """Presence of batteries, and of the others, which are always there."""
     return _beside(exists, np.ones(others, dtype=bool))

@@ -40,13 +40,7 @@ _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT",
 class _Report(NamedTuple):
     """A report: CSVs of one or more datasets that ERCOT publishes together.
 
-    Attributes:
-        folder: where its files are.
-        number: first part of its file names.
-        title: last part of its file names.
-        posted_at: time of the day at which it is posted.
-        days_after: days from the operating day to the day of posting.
-        correction_days: days from the first edition to the one that replaces it.
+    Its file names begin with the number and end with the title; it is posted some days after the operating day, a correction some days later.
     """
 
     folder: str
@@ -88,14 +82,7 @@ _BY_QUARTER_HOUR = ((3, 5), (6, 18), (10, 8))
 
 @dataclass(frozen=True)
 class _Issue:
-    """One edition of one report: of an operating day, or of one quarter-hour of it.
-
-    Attributes:
-        report: the report.
-        day: operating day.
-        quarter: position of the quarter-hour in its day, or -1 for the whole day.
-        corrected: it replaces an earlier one.
-    """
+    """One edition of one report: of an operating day (quarter -1), or of one quarter-hour of it; a corrected one replaces an earlier."""
 
     report: _Report
     day: date
@@ -104,7 +91,6 @@ class _Issue:
 
     @property
     def _end(self) -> datetime:
-        """End of the quarter-hour, or of the day, on a day of 24 hours."""
         return datetime.combine(self.day, time(0)) + timedelta(minutes=15 * (self.quarter + 1 or 96))
 
     @cached_property
@@ -159,14 +145,7 @@ def _copied(day: date) -> bool:
 
 
 def write_reports(folder: Path, year: int, published: dict[str, list[Rows]], hazards: Hazards) -> None:
-    """Write the published rows of one operating year as report files, a day at a time.
-
-    Args:
-        folder: where the folders of the reports go.
-        year: the operating year.
-        published: rows by folder of the rollups.
-        hazards: how badly the files are spelled and packed.
-    """
+    """Write the published rows of one operating year, by folder of the rollups, as report files, a day at a time."""
     calendar = operating_year(year)
     for blocks in monthly(published, calendar):
         issues: dict[_Issue, dict[str, bytes]] = {}
@@ -201,14 +180,12 @@ def _post(folder: Path, editions: list[Edition], hazards: Hazards, *, again: boo
 
 
 def _place(folder: Path, issue: _Issue, *more: str) -> Path:
-    """Folder of an issue, by year of publication."""
     path = folder.joinpath(issue.report.folder, f"{issue.posted:%Y}", *more)
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def _pack(folder: Path, edition: Edition, packing: str, *, again: bool) -> None:
-    """Write one issue: a ZIP, a ZIP of ZIPs or bare files."""
     issue, members = edition[0], _members(edition)
     if packing == "loose":
         for name, text, _ in members:
@@ -271,21 +248,9 @@ def _style(dataset: str, day: date, hazards: Hazards) -> _Style:
 
 
 class _Block:
-    """Rows of one dataset, rollup year and month, sorted as the CSVs of their days hold them.
-
-    Args:
-        parts: the rows; all have the same columns.
-        year: their operating year.
-        hazards: how badly they are spelled.
-
-    Attributes:
-        dataset: folder of their rollup.
-        report: the report that holds them.
-        copied_days: days whose file has a copy under another name.
-    """
+    """Rows of one dataset, rollup year and month, with the same columns, sorted as the CSVs of their days hold them."""
 
     def __init__(self, parts: Sequence[Rows], year: Year, hazards: Hazards) -> None:
-        """Put the rows in order."""
         self.dataset = parts[0].dataset
         self.report = _REPORTS[self.dataset][0]
         self._parts, self._year, self._hazards = parts, year, hazards

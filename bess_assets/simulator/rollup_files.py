@@ -24,13 +24,7 @@ _HOUR_TYPES = (pa.int32(), pa.int64(), pa.string(), pa.float64())
 
 @dataclass
 class RollupFiles:
-    """Rollup files that are being written; every append is a row group of its own.
-
-    Attributes:
-        folder: where the folders of the datasets go.
-        options: of the Parquet writer.
-        rows: rows written so far by dataset and year of the file.
-    """
+    """Rollup files that are being written, with options of the Parquet writer; `rows` counts what is written by dataset and year of the file."""
 
     folder: Path
     options: dict[str, Any]
@@ -38,7 +32,7 @@ class RollupFiles:
     _open: dict[tuple[str, int], pq.ParquetWriter] = field(default_factory=dict)
 
     def append(self, dataset: str, file_year: int, table: pa.Table) -> int:
-        """Append rows to a file, which is opened by its first rows, and count them."""
+        """Append rows, as a row group of their own, to a file, which is opened by its first rows, and count them."""
         key = (dataset, file_year)
         if key not in self._open:
             path = self.folder / dataset / f"{file_year}.parquet"
