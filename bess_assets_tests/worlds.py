@@ -4,6 +4,7 @@ A market is settled twice: by the steps of the package, and by the second settle
 are compared cell by cell.
 """
 
+import hashlib
 import math
 import subprocess
 import sys
@@ -175,6 +176,12 @@ def _text(value: Any) -> str:
     if pd.isna(value):
         return ""
     return str(value.date()) if isinstance(value, pd.Timestamp) else str(value)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a folder and its subfolders, by its name there."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def some(texts: Sequence[str]) -> str:

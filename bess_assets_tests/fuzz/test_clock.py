@@ -1,8 +1,4 @@
-"""Every label of twenty years to its place and back, and random labels that no report should hold.
-
-Belongs here: sweeps of whole years against the standard library's calendar, labels of all three lengths of day.
-Does not: what a label means and why (ercot/test_calendar.py).
-"""
+"""Every label of twenty years to its place and back, and random labels that no report should hold."""
 
 from datetime import UTC, datetime
 

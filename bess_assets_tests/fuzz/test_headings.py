@@ -1,8 +1,4 @@
-"""Random headings against what is read from a rollup file: an error that says where, or each column under one meaning.
-
-Belongs here: spellings, duplicates, strangers and types that no producer has written yet.
-Does not: the spellings that have been met (ercot/test_datasets.py, report/test_schema_matrix.py), what values mean (ercot/test_parsing.py).
-"""
+"""Random headings against what is read from a rollup file: an error that says where, or each column under one meaning."""
 
 import random
 from datetime import UTC, date, datetime, time, timedelta

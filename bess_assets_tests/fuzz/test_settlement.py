@@ -1,8 +1,4 @@
-"""Random markets of a few batteries and days: the money is that of the second settlement, its parts add up, and how rows lie in files says nothing.
-
-Belongs here: markets drawn at random, with holes, and what must not change when their files do.
-Does not: markets of whole years (test_second_settlement.py, test_properties.py), figures by hand (market/).
-"""
+"""Random markets of a few batteries and days: the money is that of the second settlement, its parts add up, and how rows lie in files says nothing."""
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta

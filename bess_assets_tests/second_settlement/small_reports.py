@@ -1,8 +1,4 @@
-"""A market of one battery and one day, as ERCOT's report files would hold it: for tests that change one thing about it.
-
-Belongs here: tables with ERCOT's headings, and writing them as CSV and ZIP.
-Does not: what a test expects.
-"""
+"""A market of one battery and one day, as ERCOT's report files would hold it: for tests that change one thing about it."""
 
 import io
 import zipfile
@@ -13,108 +9,43 @@ import pandas as pd
 
 DAY = "05/10/2022"
 YEAR = 2022
-PAIR = pd.DataFrame(
-    {
-        "battery": ["OAK"],
-        "gen_resource": ["OAK_BESS1"],
-        "load_resource": ["OAK_LD1"],
-        "esr_resource": [None],
-        "charging_known": [True],
-        "load_as_only": [False],
-    }
-)
+RESOURCES = {"battery": ["OAK"], "gen_resource": ["OAK_BESS1"], "load_resource": ["OAK_LD1"], "esr_resource": [None]}
+PAIR = pd.DataFrame({**RESOURCES, "charging_known": [True], "load_as_only": [False]})
 HOURS = range(1, 25)
 
 
 def dam(day: str = DAY, hours: range | list[int] = HOURS, energy: float | list[float] = 8.0) -> pd.DataFrame:
     """Day-ahead rows of the generation side: 8 MW of energy and 3 MW of RegUp an hour."""
-    return pd.DataFrame(
-        {
-            "Delivery Date": day,
-            "Hour Ending": list(hours),
-            "Resource Name": "OAK_BESS1",
-            "Resource Type": "PWRSTR",
-            "QSE submitted Curve-MW1": 1,
-            "HSL": 10,
-            "Awarded Quantity": energy,
-            "Settlement Point Name": "OAK_RN",
-            "RegUp Awarded": 3,
-            "RegUp MCPC": 5,
-            "RegDown Awarded": "",
-            "RRS Awarded": 0,
-            "NonSpin Awarded": 0,
-        }
-    )
+    when = {"Delivery Date": day, "Hour Ending": list(hours), "Resource Name": "OAK_BESS1", "Resource Type": "PWRSTR"}
+    unit = {"QSE submitted Curve-MW1": 1, "HSL": 10, "Awarded Quantity": energy, "Settlement Point Name": "OAK_RN"}
+    awards = {"RegUp Awarded": 3, "RegUp MCPC": 5, "RegDown Awarded": "", "RRS Awarded": 0, "NonSpin Awarded": 0}
+    return pd.DataFrame({**when, **unit, **awards})
 
 
 def market(day: str = DAY) -> dict[str, pd.DataFrame]:
     """All reports of a day: 6 MW discharged, 2 MW charged, 40 $ in real time, 30 $ day-ahead, RegUp at 5 $."""
+    hours, limit = {"Delivery Date": day, "Hour Ending": list(HOURS)}, "Max Power Consumption"
+    dam_load = {"Load Resource Name": "OAK_LD1", f"{limit} for Load Resource": 10}
+    dam_load |= {"RegUp Awarded": 1, "RegDown Awarded": 0, "RRS Awarded": 0, "NonSpin Awarded": 0}
     stamps = [t.strftime("%m/%d/%Y %H:%M:%S") for t in pd.date_range(day, periods=96, freq="15min")]
+    runs = {"SCED Time Stamp": stamps, "Repeated Hour Flag": "N"}
+    gen = {"Resource Name": "OAK_BESS1", "Resource Type": "PWRSTR", "HSL": 10}
+    gen |= {"Base Point": 5, "Telemetered Net Output ": 6}
+    load = {"Resource Name": "OAK_LD1", limit: 10, "Real Power Consumption": 2, "Base Point": 2}
     labels = [f"{hour:02d}:00" for hour in HOURS]
-    quarters = [(hour, quarter) for hour in HOURS for quarter in (1, 2, 3, 4)]
+    da_price = {"DeliveryDate": day, "HourEnding": labels, "SettlementPoint": "OAK_RN", "SettlementPointPrice": 30}
+    quarters = {"DeliveryHour": [hour for hour in HOURS for _ in range(4)], "DeliveryInterval": [1, 2, 3, 4] * 24}
+    point = {"SettlementPointName": "OAK_RN", "SettlementPointType": "RN", "SettlementPointPrice": 40, "DSTFlag": "N"}
+    mcpc = {"AncillaryType": ["REGUP", "REGDN", "RRS", "NSPIN"] * 24, "MCPC": [5, 3, 7, 2] * 24, "DSTFlag": "N"}
     return {
         "60d_DAM_Gen_Resource_Data": dam(day),
-        "60d_DAM_Load_Resource_Data": pd.DataFrame(
-            {
-                "Delivery Date": day,
-                "Hour Ending": list(HOURS),
-                "Load Resource Name": "OAK_LD1",
-                "Max Power Consumption for Load Resource": 10,
-                "RegUp Awarded": 1,
-                "RegDown Awarded": 0,
-                "RRS Awarded": 0,
-                "NonSpin Awarded": 0,
-            }
-        ),
-        "60d_SCED_Gen_Resource_Data": pd.DataFrame(
-            {
-                "SCED Time Stamp": stamps,
-                "Repeated Hour Flag": "N",
-                "Resource Name": "OAK_BESS1",
-                "Resource Type": "PWRSTR",
-                "HSL": 10,
-                "Base Point": 5,
-                "Telemetered Net Output ": 6,
-            }
-        ),
-        "60d_Load_Resource_Data_in_SCED": pd.DataFrame(
-            {
-                "SCED Time Stamp": stamps,
-                "Repeated Hour Flag": "N",
-                "Resource Name": "OAK_LD1",
-                "Max Power Consumption": 10,
-                "Real Power Consumption": 2,
-                "Base Point": 2,
-            }
-        ),
-        "DAMSPNP4190": pd.DataFrame(
-            {
-                "DeliveryDate": day,
-                "HourEnding": labels,
-                "SettlementPoint": "OAK_RN",
-                "SettlementPointPrice": 30,
-                "DSTFlag": "N",
-            }
-        ),
-        "SPPHLZNP6905": pd.DataFrame(
-            {
-                "DeliveryDate": day,
-                "DeliveryHour": [hour for hour, _ in quarters],
-                "DeliveryInterval": [quarter for _, quarter in quarters],
-                "SettlementPointName": "OAK_RN",
-                "SettlementPointType": "RN",
-                "SettlementPointPrice": 40,
-                "DSTFlag": "N",
-            }
-        ),
+        "60d_DAM_Load_Resource_Data": pd.DataFrame({**hours, **dam_load}),
+        "60d_SCED_Gen_Resource_Data": pd.DataFrame({**runs, **gen}),
+        "60d_Load_Resource_Data_in_SCED": pd.DataFrame({**runs, **load}),
+        "DAMSPNP4190": pd.DataFrame({**da_price, "DSTFlag": "N"}),
+        "SPPHLZNP6905": pd.DataFrame({"DeliveryDate": day, **quarters, **point}),
         "DAMCPCNP4188": pd.DataFrame(
-            {
-                "DeliveryDate": day,
-                "HourEnding": [label for label in labels for _ in range(4)],
-                "AncillaryType": ["REGUP", "REGDN", "RRS", "NSPIN"] * 24,
-                "MCPC": [5, 3, 7, 2] * 24,
-                "DSTFlag": "N",
-            }
+            {"DeliveryDate": day, "HourEnding": [label for label in labels for _ in range(4)], **mcpc}
         ),
     }
 

@@ -1,8 +1,4 @@
-"""What counts as a difference between the results and the reports, how it is said, and with which exit code.
-
-Belongs here: hand-written boards, and one day of reports with results that agree with it.
-Does not: reading reports (test_csv_reports.py), whole made-up markets (test_parity.py).
-"""
+"""What counts as a difference between the results and the reports, how it is said, and with which exit code."""
 
 import csv
 import json

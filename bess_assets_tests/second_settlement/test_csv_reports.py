@@ -1,8 +1,4 @@
-"""ERCOT's reports as the second road reads them: which file is what, which row counts, what is unknown.
-
-Belongs here: hand-written files, each odd in one way, and the genuine layouts.
-Does not: comparing with results (test_compare.py), whole made-up markets (test_parity.py).
-"""
+"""ERCOT's reports as the second road reads them: which file is what, which row counts, what is unknown."""
 
 import csv
 import json
@@ -18,16 +14,7 @@ from bess_assets.second_settlement import settlement
 from bess_assets.second_settlement.csv_reports import ReportFolder, dataset_of
 from bess_assets.second_settlement.readings import read
 from bess_assets.second_settlement.settlement import Settlement, settle
-from bess_assets_tests.second_settlement.small_reports import (
-    DAY,
-    PAIR,
-    YEAR,
-    dam,
-    market,
-    posted,
-    write,
-    zipped,
-)
+from bess_assets_tests.second_settlement.small_reports import DAY, PAIR, YEAR, dam, market, posted, write, zipped
 
 DAM_GEN = "60d_DAM_Gen_Resource_Data"
 ENERGY = 24 * 8 * 30
@@ -69,13 +56,9 @@ def test_reports_of_a_day_are_settled_by_the_formula_of_section_3_1(tmp_path: Pa
     assert day["as_regdn_usd"] == 0.0  # a blank in a column that the report has
     assert day["total_usd"] == pytest.approx(ENERGY + REAL_TIME + REGUP)
     assert reports.problems == {}
-    assert {dataset: len(found) for dataset, found in reports.reports.items()} == dict.fromkeys(
-        [
-            *("DAM_Gen_Resources", "DAM_Load_Resources", "SCED_Gen_Resources", "SCED_Load_Resources"),
-            *("DA_prices", "RT_prices", "AS_prices"),
-        ],
-        1,
-    )
+    sixty_day = {f"{market}_{side}_Resources" for market in ("DAM", "SCED") for side in ("Gen", "Load")}
+    assert reports.reports.keys() == sixty_day | {"DA_prices", "RT_prices", "AS_prices"}
+    assert all(len(found) == 1 for found in reports.reports.values())
 
 
 def test_zips_in_zips_quotes_and_leading_spaces_change_nothing(tmp_path: Path) -> None:
@@ -83,12 +66,11 @@ def test_zips_in_zips_quotes_and_leading_spaces_change_nothing(tmp_path: Path) -
     prices = reports["DAMSPNP4190"].astype(str)
     prices["SettlementPointPrice"] = " " + prices["SettlementPointPrice"]
     quoted = prices.to_csv(index=False, quoting=csv.QUOTE_ALL, lineterminator="\r\n").encode("utf-8-sig")
-    disclosure = {f"{name}.csv": rows for name, rows in reports.items() if name.startswith("60d")}
-    inner = {name.replace(".csv", ".zip"): zipped({name: rows}) for name, rows in disclosure.items()}
+    disclosure = {name: rows for name, rows in reports.items() if name.startswith("60d")}
+    inner = {f"{name}.zip": zipped({f"{name}.csv": rows}) for name, rows in disclosure.items()}
     (tmp_path / posted("20220709")).write_bytes(zipped(inner))
-    (tmp_path / "prices.ZIP").write_bytes(
-        zipped({"a/da.csv": quoted, "rt.csv": reports["SPPHLZNP6905"], "as.CSV": reports["DAMCPCNP4188"]})
-    )
+    prices_of = {"a/da.csv": quoted, "rt.csv": reports["SPPHLZNP6905"], "as.CSV": reports["DAMCPCNP4188"]}
+    (tmp_path / "prices.ZIP").write_bytes(zipped(prices_of))
     result, found = settled(tmp_path)
     assert found.problems == {}
     assert day_of(result)["total_usd"] == pytest.approx(ENERGY + REAL_TIME + REGUP)
@@ -133,11 +115,7 @@ def test_rrs_in_parts_and_in_one_column_are_read_report_by_report(tmp_path: Path
     assert day_ahead(tmp_path)["rrs"].tolist() == [2.0] * 24 + [1.5] * 24
 
 
-@pytest.mark.parametrize(
-    "labels",
-    [list(range(1, 26)), [1, 2, 2, *range(3, 25)]],
-    ids=["in order", "two 02 labels"],
-)
+@pytest.mark.parametrize("labels", [list(range(1, 26)), [1, 2, 2, *range(3, 25)]], ids=["in order", "two 02 labels"])
 def test_the_25_hours_of_the_autumn_day_are_told_apart_report_by_report(tmp_path: Path, labels: list[int]) -> None:
     day = "11/06/2022"
     values = [float(n) for n in range(25)]
@@ -234,9 +212,8 @@ def test_some_batteries_at_a_time_give_the_same_boards(tmp_path: Path, monkeypat
     write(tmp_path, market())
     elm = {name: rows.replace({"OAK_BESS1": "ELM_BESS1", "OAK_LD1": "ELM_LD1"}) for name, rows in market().items()}
     write(tmp_path / "elm", {name: rows for name, rows in elm.items() if name.startswith("60d")})
-    pairs = pd.concat(
-        [PAIR, PAIR.assign(battery="ELM", gen_resource="ELM_BESS1", load_resource="ELM_LD1")], ignore_index=True
-    )
+    elms = PAIR.assign(battery="ELM", gen_resource="ELM_BESS1", load_resource="ELM_LD1")
+    pairs = pd.concat([PAIR, elms], ignore_index=True)
     whole = settle(ReportFolder(tmp_path, YEAR), YEAR, pairs)
     told: list[tuple[int, int]] = []
     monkeypatch.setattr(settlement, "AT_ONCE", 1)

@@ -1,8 +1,4 @@
-"""Both roads to the same dollar: made-up markets published as rollups and as reports, settled from each.
-
-Belongs here: whole years, simulated as reports and compared with the results made from rollups.
-Does not: one oddity at a time (test_csv_reports.py), what counts as a difference (test_compare.py).
-"""
+"""Both roads to the same dollar: made-up markets published as rollups and as reports, settled from each."""
 
 import io
 import zipfile

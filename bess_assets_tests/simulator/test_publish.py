@@ -24,18 +24,16 @@ def _battery(role: str) -> Battery:
 
 
 def _times(year: int, dataset: str, name: str | None, hazards: Hazards = "harmless") -> np.ndarray:
-    return np.concatenate(
-        [np.zeros(0, dtype=np.int64), *(rows.times for rows in _published(year, hazards)[dataset] if rows.name == name)]
-    )
+    mine = [rows.times for rows in _published(year, hazards)[dataset] if rows.name == name]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *mine])
 
 
 def test_batteries_change_from_pairs_to_single_resources() -> None:
     battery = _battery("ordinary")
-    assert (
-        _times(2025, "SCED_Gen_Resources", battery.gen).max()
-        < RTC.start
-        <= _times(2025, "SCED_ESR_Resources", battery.esr).min()
+    before, after = (
+        _times(2025, f"SCED_{side}_Resources", name) for side, name in (("Gen", battery.gen), ("ESR", battery.esr))
     )
+    assert before.max() < RTC.start <= after.min()
     assert _times(2025, "DAM_Gen_Resources", battery.gen).max() == RTC.start + 23 * 3600
     assert _times(2025, "DAM_ESR_Resources", battery.esr).min() == RTC.start + 24 * 3600
     awards = np.concatenate([rows.numbers["awarded"] for rows in _published(2026)["DAM_ESR_Resources"]])
@@ -44,13 +42,11 @@ def test_batteries_change_from_pairs_to_single_resources() -> None:
 
 
 def test_runs_are_irregular_in_both_eras() -> None:
-    stamps = np.unique(_times(2024, "SCED_Gen_Resources", "REDBLUFF_CC1_1"))
-    per_day = np.unique(operating_year(2024).day_number(stamps), return_counts=True)[1]
-    assert 92 <= per_day.min() < 100 < per_day.max()
-    stamps = np.unique(_times(2026, "SCED_Gen_Resources", "REDBLUFF_CC1_1"))
-    per_day = np.unique(operating_year(2026).day_number(stamps), return_counts=True)[1]
-    gaps = np.diff(stamps)
-    assert per_day.max() <= 320
+    stamps = {year: np.unique(_times(year, "SCED_Gen_Resources", "REDBLUFF_CC1_1")) for year in (2024, 2026)}
+    combo, single = (np.unique(operating_year(y).day_number(s), return_counts=True)[1] for y, s in stamps.items())
+    assert 92 <= combo.min() < 100 < combo.max()
+    assert single.max() <= 320
+    gaps = np.diff(stamps[2026])
     assert 39 <= gaps.min() < 60
     assert 900 < gaps[gaps < 80000].max() <= 1003
 
@@ -109,10 +105,8 @@ def test_a_battery_starts_one_retires_one_is_out_and_one_is_new_in_2026() -> Non
 
 def test_load_rows_are_missing_for_one_battery() -> None:
     battery = _battery("missing_load_rows")
-    assert (
-        len(np.unique(_times(2024, "SCED_Load_Resources", battery.load)))
-        < len(np.unique(_times(2024, "SCED_Gen_Resources", battery.gen))) - 500
-    )
+    load, gen = _times(2024, "SCED_Load_Resources", battery.load), _times(2024, "SCED_Gen_Resources", battery.gen)
+    assert len(np.unique(load)) < len(np.unique(gen)) - 500
 
 
 def test_prices_spike_to_the_cap_and_fall_to_the_floor() -> None:
