@@ -143,11 +143,6 @@ class Dataset:
         there = set(map(normal_heading, headings))
         return any(there.issuperset(map(normal_heading, alternative)) for alternative in self.marks)
 
-    def is_named(self, file_name: str) -> bool:
-        """Whether a file's name is one that ERCOT gives to reports of this dataset."""
-        stem = normal_heading(re.sub(r"(?i)\.(csv|txt)$", "", file_name))
-        return any(re.fullmatch(pattern, stem) for pattern in self.names or (f"{normal_heading(self.report)}.*",))
-
     def refusal(self, path: Path, problem: str, *, expected: str, remedy: str, column: str | None = None) -> InputError:
         """The error for a rollup file of this dataset; `problem` goes on from the file's name."""
         problem = f"{path.name} of {self.folder} {problem}"

@@ -127,7 +127,9 @@ READERS = {
     "day": Reader(parse_wall_clock, "a date such as 03/09/2025 or 2025-03-09", "dates, or text that holds dates"),
     "stamp": Reader(parse_wall_clock, "a stamp such as 03/09/2025 00:15:13", "timestamps, or text that holds them"),
     "utc": Reader(parse_wall_clock, "", "timestamps with the time zone UTC"),
-    "hour": Reader(parse_hour, "an hour such as 1 or 01:00", "hours such as 1 or 01:00"),
+    "hour": Reader(
+        parse_hour, "an hour ending 1, or 01:00, to 24 (25 on the autumn day), not 0 to 23", "hours such as 1 or 01:00"
+    ),
     "interval": Reader(parse_interval, "a whole number", "whole numbers"),
     "flag": Reader(parse_flag, "Y or N", "Y or N", -1),
     "number": Reader(parse_number, "a number", "numbers", float("nan")),
@@ -345,7 +347,7 @@ class Rows:
             codes, distinct = _encode(column)
             values = self._source.once(name, kind, distinct, lambda: _meanings(kind, distinct))
             if kind == "hour" and (values == 0).any() and (values[codes] == 0).any():
-                raise _UnreadableError("0", "hours ending 1 to 24 (25 on the autumn day), not 0 to 23")
+                raise _UnreadableError("0", READERS[kind].text)
         return codes, values
 
     def values(self, name: str) -> Any:

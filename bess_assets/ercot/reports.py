@@ -99,13 +99,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file, or a member of one, that can't be used.
-
-    Attributes:
-        path: the file on disk.
-        members: names inside of ZIPs, the outermost first.
-        problem: what is wrong, one plain sentence.
-    """
+    """A file, or a member of one, that can't be used, and what is wrong in one plain sentence."""
 
     path: Path
     members: tuple[str, ...]
@@ -290,7 +284,7 @@ def recognise(name: str, beginning: bytes) -> Heading:
         beginning: its first bytes, whole lines.
     """
     start = 3 if beginning.startswith(b"\xef\xbb\xbf") else 0
-    named = tuple(dataset for dataset in DATASETS.values() if dataset.is_named(name))
+    named = _named(name)
     text = beginning[start:].lstrip()
     if not text:
         return Heading(None, why_not="an empty file", refused=bool(named))
@@ -309,6 +303,14 @@ def recognise(name: str, beginning: bytes) -> Heading:
         return Heading(None, why_not=problem, refused=True)
     line_end = beginning.find(b"\n", start) + 1 or len(beginning)
     return _by_headings(name, named, tuple(first), second, line_end)
+
+
+@lru_cache(maxsize=64)
+def _named(file_name: str) -> tuple[Dataset, ...]:
+    """Datasets whose reports ERCOT names so."""
+    stem = normal_heading(re.sub(r"(?i)\.(csv|txt)$", "", file_name))
+    patterns = {dataset: dataset.names or (f"{normal_heading(dataset.report)}.*",) for dataset in DATASETS.values()}
+    return tuple(dataset for dataset, own in patterns.items() if any(re.fullmatch(pattern, stem) for pattern in own))
 
 
 def _by_headings(
@@ -344,7 +346,7 @@ def _fitting(named: tuple[Dataset, ...], headings: tuple[str, ...]) -> list[Data
 
 def datasets_named(name: str) -> list[Dataset]:
     """Datasets that a file's name speaks of: one of a report, several of the ZIP of a day's disclosure."""
-    named = [dataset for dataset in DATASETS.values() if dataset.is_named(name)]
+    named = list(_named(name))
     if not named:
         disclosed = re.search(r"60_?day_?(dam|sced)_?disclosure", name, re.IGNORECASE)
         market = f"{disclosed[1].lower()}_" if disclosed else None

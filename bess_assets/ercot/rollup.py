@@ -97,8 +97,8 @@ class DayFile:
         self._spans: list[tuple[int, int]] = []
         for group in range(self._file.num_row_groups):
             days = _days(self._file.read_row_group(group, columns=["operating_day"]))
-            present, counts = np.unique(days, return_counts=True)
-            self.counts.update(dict(zip(present.tolist(), counts.tolist(), strict=True)))
+            least = int(days.min())
+            self.counts.update({least + n: rows for n, rows in enumerate(np.bincount(days - least).tolist()) if rows})
             before = self._spans[-1][1] if self._spans else days[0]
             self.in_order &= bool((np.diff(days, prepend=before) >= 0).all())
             self._spans.append((int(days[0]), int(days[-1])))

@@ -311,9 +311,9 @@ UNREADABLE = [
     *((DAM, "award_mw", ["1.5", text], repr(text), "a number") for text in NOT_NUMBERS),
     *((DAM, "operating_day", ["03/09/2025", text], repr(text), "a date such as") for text in NOT_DAYS),
     *((SCED, "sced_stamp", [text], repr(text), "a stamp such as") for text in NOT_STAMPS),
-    *((DAM, "hour_ending", ["1", text], repr(text), "an hour such as") for text in NOT_HOURS),
+    *((DAM, "hour_ending", ["1", text], repr(text), "an hour ending 1") for text in NOT_HOURS),
     # every hour would be one late
-    (DAM, "hour_ending", list(range(24)), "'0'", "hours ending 1 to 24 (25 on the autumn day), not 0 to 23"),
+    (DAM, "hour_ending", list(range(24)), "'0'", "24 (25 on the autumn day), not 0 to 23"),
     (DAM, "hour_ending", [float(hour) for hour in range(24)], "'0'", "not 0 to 23"),
     (DAM, "hour_ending", [f"{hour:02d}:00" for hour in range(24)], "'0'", "not 0 to 23"),
     (DAM, "hour_ending", [1.0, 1.5], "'1.5'", "an hour"),
