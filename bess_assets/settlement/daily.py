@@ -85,7 +85,7 @@ def dam_awards_daily(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     """Day-ahead awards of each battery and expected day, with all their energy money, matched by real time or not."""
     days = Days(inputs.year)
     awards = inputs.tables["bess_awards"]
-    prices = PriceGrid.of(inputs.tables["bess_prices"], inputs.year, inputs.threads)
+    prices = PriceGrid.of(inputs)
     quarter_hours = np.arange(inputs.year.quarter_hours)
     compared: dict[int, tuple[int, int, float]] = {}
 
@@ -173,7 +173,7 @@ def _spreads(year: OperatingYear, hourly: FloatArray, hours: int) -> FloatArray:
 def price_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """Prices of each settlement point and operating day."""
     year, days = inputs.year, Days(inputs.year)
-    prices = PriceGrid.of(inputs.tables["bess_prices"], year, inputs.threads)
+    prices = PriceGrid.of(inputs)
 
     def of(place: tuple[str, int]) -> dict[str, Any]:
         point, n = place

@@ -60,7 +60,7 @@ def energy_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """The energy ledger of every battery of the registry."""
     year = inputs.year
     awards, dispatch = inputs.tables["bess_awards"], inputs.tables["bess_dispatch"]
-    prices = PriceGrid.of(inputs.tables["bess_prices"], year, inputs.threads)
+    prices = PriceGrid.of(inputs)
     ledger = LedgerColumns(year, quarter_hours=True)
     quarter_hours = np.arange(year.quarter_hours)
     high = highest_price(year.year)

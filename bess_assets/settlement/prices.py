@@ -5,6 +5,7 @@ The published real-time price already holds the ORDC and reliability adders: non
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.parsing import Rows, read_rows
 from bess_assets.ercot.products import ECRS_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.ercot.rows import Codes, YearRows
-from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict, step
+from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, Verdict, step
 from bess_assets.settlement.grid import LedgerColumns, Scatter
 from bess_assets.threads import in_order
 
@@ -97,29 +98,12 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     registry = inputs.tables["bess_registry"].read(["settlement_points"])
     nodes = {point for text in registry["settlement_points"].to_pylist() if text for point in text.split(";")}
     points = sorted(nodes | _hubs_and_zones(inputs))
-    rt = Scatter(len(points), year.quarter_hours, ["price_usd_per_mwh"])
-    rt_reader = YearRows(
-        inputs,
-        "rt_prices",
-        "settlement_point",
-        Codes(points),
-        numbers=["price_usd_per_mwh"],
-        leave_out=_is_second_zone_type,
-        also=["settlement_point_type"],
-    )
-    da = Scatter(len(points), year.hours, ["price_usd_per_mwh"])
-    da_reader = YearRows(inputs, "da_prices", "settlement_point", Codes(points), numbers=["price_usd_per_mwh"])
-    for scatter, reader, dataset, lowest in (
-        (rt, rt_reader, "rt_prices", LOWEST_RT_PRICE),
-        (da, da_reader, "da_prices", LOWEST_DA_PRICE),
-    ):
-        for rows in reader:
-            scatter.put(rows.series, rows.step, rows.numbers)
-        reader.report(findings)
-        scatter.report(findings, dataset)
-        odd = implausible(scatter.grids["price_usd_per_mwh"], lowest, highest_price(year.year))
-        _report_implausible(findings, dataset, points, odd)
-    rt_prices, da_prices = rt.grids["price_usd_per_mwh"], da.grids["price_usd_per_mwh"]
+    high = highest_price(year.year)
+    also = ["settlement_point_type"]
+    rt_prices = _read(inputs, findings, "rt_prices", Codes(points), leave_out=_is_second_zone_type, also=also)
+    _report_implausible(findings, "rt_prices", points, implausible(rt_prices, LOWEST_RT_PRICE, high))
+    da_prices = _read(inputs, findings, "da_prices", Codes(points))
+    _report_implausible(findings, "da_prices", points, implausible(da_prices, LOWEST_DA_PRICE, high))
     result.verdicts[QUARTERS_CHECK] = _quarters_verdict(points, rt_prices)
     unpriced = [
         point
@@ -130,6 +114,26 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     ledger = LedgerColumns(year, quarter_hours=True, key="settlement_point")
     for n, point in enumerate(points):
         yield ledger.chunk(point, rt_price_usd_per_mwh=rt_prices[n], da_price_usd_per_mwh=np.repeat(da_prices[n], 4))
+
+
+def _read(
+    inputs: Inputs, findings: Findings, dataset: str, codes: Codes, first_day: int = 0, **options: Any
+) -> FloatArray:
+    """Prices of a dataset by known point or product and its hours or quarter-hours, NaN where missing; `options` are further ones of `YearRows`."""
+    columns, year = DATASETS[dataset].columns, inputs.year
+    key, price = ("product", "mcpc_usd_per_mw") if "product" in columns else ("settlement_point", "price_usd_per_mwh")
+    scatter = Scatter(codes.known, year.quarter_hours if "interval" in columns else year.hours, [price])
+    reader = YearRows(inputs, dataset, key, codes, numbers=[price], **options)
+    for rows in reader:
+        scatter.put(rows.series, rows.step, rows.numbers)
+    reader.report(findings, first_day=first_day)
+    scatter.report(findings, dataset)
+    return scatter.grids[price]
+
+
+def _report_implausible(findings: Findings, dataset: str, names: Sequence[str], odd: BoolArray) -> None:
+    named = [names[n] for n in np.flatnonzero(odd.any(axis=1)).tolist()]
+    findings.add("implausible_price", dataset, int(odd.sum()), ", ".join(named[:12]))
 
 
 @dataclass(frozen=True)
@@ -147,17 +151,18 @@ class PriceGrid:
     da: FloatArray
 
     @staticmethod
-    def of(table: StoredTable, year: OperatingYear, threads: int = 1) -> "PriceGrid":
+    def of(inputs: Inputs) -> "PriceGrid":
         """All of `bess_prices`, some settlement points at a time."""
+        table = inputs.tables["bess_prices"]
         points = table.batteries()
-        shape = (len(points) + 1, year.quarter_hours)
+        shape = (len(points) + 1, inputs.year.quarter_hours)
         rt, da = np.empty(shape), np.empty(shape)
         rt[-1] = da[-1] = np.nan
 
         def read(n: int) -> None:
             rt[n], da[n] = table.numbers(["rt_price_usd_per_mwh", "da_price_usd_per_mwh"], n).values()
 
-        for _ in in_order(threads, read, range(len(points))):
+        for _ in in_order(inputs.threads, read, range(len(points))):
             pass
         return PriceGrid({point: n for n, point in enumerate(points)}, rt, da)
 
@@ -170,40 +175,29 @@ class PriceGrid:
 
 def day_ahead_mcpc(inputs: Inputs, findings: Findings) -> FloatArray:
     """Day-ahead market clearing prices for capacity, $/MW for the hour, shape (products, hours), NaN where missing."""
-    return _mcpc(inputs, findings, "as_prices", inputs.year.hours)
+    grid = _read(inputs, findings, "as_prices", Codes(PRODUCTS, _product))
+    odd = implausible(grid, LOWEST_MCPC, highest_mcpc(inputs.year.year))
+    _report_implausible(findings, "as_prices", PRODUCTS, odd)
+    return grid
 
 
 def real_time_mcpc(inputs: Inputs, findings: Findings) -> FloatArray:
     """Real-time market clearing prices for capacity, $/MW per hour, shape (products, quarter-hours), NaN where missing and before 2025-12-05."""
-    year, first_day = inputs.year, day_number(RTC_FIRST_DAY)
-    if year.last_day < first_day:
+    year, rtc = inputs.year, day_number(RTC_FIRST_DAY)
+    if year.last_day < rtc:
         return np.full((len(PRODUCTS), year.quarter_hours), np.nan)
+    first_day = max(rtc - year.first_day, 0)
+    grid = _read(inputs, findings, "rt_as_prices", Codes(PRODUCTS, _product), first_day)
     # price files hold stray real-time MCPCs of the day before: not a market yet
-    stray = slice(0, QUARTER_HOURS_PER_HOUR * year.hour_of_day_number(first_day))
-    return _mcpc(inputs, findings, "rt_as_prices", year.quarter_hours, max(first_day - year.first_day, 0), stray)
-
-
-def _mcpc(
-    inputs: Inputs, findings: Findings, dataset: str, steps: int, first_day: int = 0, stray: slice = slice(0)
-) -> FloatArray:
-    def normal(label: str) -> str:
-        return _PRODUCT_LABELS.get(label.upper().replace("-", "").replace(" ", ""), label)
-
-    scatter = Scatter(len(PRODUCTS), steps, ["mcpc_usd_per_mw"])
-    reader = YearRows(inputs, dataset, "product", Codes(PRODUCTS, normal), numbers=["mcpc_usd_per_mw"])
-    for rows in reader:
-        scatter.put(rows.series, rows.step, rows.numbers)
-    reader.report(findings, first_day=first_day)
-    scatter.report(findings, dataset)
-    grid = scatter.grids["mcpc_usd_per_mw"]
-    grid[:, stray] = np.nan
-    _report_implausible(findings, dataset, PRODUCTS, implausible(grid, LOWEST_MCPC, highest_mcpc(inputs.year.year)))
+    grid[:, : QUARTER_HOURS_PER_HOUR * year.day_first_hour[first_day]] = np.nan
+    odd = implausible(grid, LOWEST_MCPC, highest_mcpc(year.year))
+    _report_implausible(findings, "rt_as_prices", PRODUCTS, odd)
     return grid
 
 
-def _report_implausible(findings: Findings, dataset: str, names: Sequence[str], odd: BoolArray) -> None:
-    named = [names[n] for n in np.flatnonzero(odd.any(axis=1)).tolist()]
-    findings.add("implausible_price", dataset, int(odd.sum()), ", ".join(named[:12]))
+def _product(label: str) -> str:
+    """The product of a price file's label, whatever its spelling."""
+    return _PRODUCT_LABELS.get(label.upper().replace("-", "").replace(" ", ""), label)
 
 
 def product_first_hours(year: OperatingYear, mcpc: FloatArray) -> dict[str, int]:

@@ -333,14 +333,14 @@ class RunReader:
 
 def hourly_maxima(
     inputs: Inputs, dataset: str, names: Sequence[str], numbers: Sequence[str]
-) -> tuple[dict[str, FloatArray], DayLog]:
-    """Largest value of the runs of each hour by number column, NaN where none, shape (series, hours); and the days held."""
+) -> tuple[dict[str, FloatArray], YearRows]:
+    """Largest value of the rows of each hour by number column, NaN where none, shape (series, hours); and the reader, which has what was odd."""
     maxima = {name: np.full((len(names), inputs.year.hours), np.nan) for name in numbers}
     reader = YearRows(inputs, dataset, "resource_name", Codes(names), numbers=numbers, step_seconds=3_600)
     for rows in reader:
         for name, grid in maxima.items():
             np.fmax.at(grid, (rows.series, rows.step), rows.numbers[name])
-    return maxima, reader.log
+    return maxima, reader
 
 
 def _value(rows: Rows, name: str) -> FloatArray:

@@ -115,8 +115,8 @@ class Side:
         return Unit(self.names[n], frozenset(self.nodes[n].distinct()), sized(self.hsl[n]))
 
     @cached_property
-    def sced(self) -> tuple[dict[str, FloatArray], DayLog]:
-        """Hourly maxima by SCED of the size, MW, and of Maximum SOC, MWh, where the rows have it; shape (resources, hours); and the days held."""
+    def sced(self) -> tuple[dict[str, FloatArray], YearRows]:
+        """Hourly maxima by SCED of the size, MW, and of Maximum SOC, MWh, where the rows have it; shape (resources, hours); and their reader."""
         columns = {"gen": ["hsl_mw"], "load": ["max_power_mw"], "esr": ["hsl_mw", "max_soc_mwh"]}[self.kind]
         return hourly_maxima(self.inputs, f"sced_{self.kind}_resources", self.names, columns)
 
@@ -171,7 +171,7 @@ class Sides:
             _, meter = read_metering(inputs, self.generation.names)
             self.generation.logs.append(meter.log)
         if esr:
-            self.storage.logs.append(self.storage.sced[1])
+            self.storage.logs.append(self.storage.sced[1].log)
 
     def evidence(self, gen: int, load: int) -> Evidence:
         """What the data say of a generation and a load resource being one battery."""
@@ -189,13 +189,9 @@ class Sides:
     def plans(self) -> dict[str, dict[str, FloatArray]]:
         """Hourly `hsl_mw` and `max_soc_mwh` of each resource by the current operating plans; the largest where an hour has several rows."""
         names = [*self.generation.names, *self.storage.names]
-        grids = {column: np.full((len(names), self._inputs.year.hours), np.nan) for column in ("hsl_mw", "max_soc_mwh")}
-        reader = YearRows(self._inputs, "cop_snapshots", "resource_name", Codes(names), numbers=list(grids))
-        for rows in reader:
-            for column, grid in grids.items():
-                np.fmax.at(grid, (rows.series, rows.step), rows.numbers[column])
+        maxima, reader = hourly_maxima(self._inputs, "cop_snapshots", names, ["hsl_mw", "max_soc_mwh"])
         reader.report(self._findings)
-        return {column: dict(zip(names, grid, strict=True)) for column, grid in grids.items()}
+        return {column: dict(zip(names, grid, strict=True)) for column, grid in maxima.items()}
 
     def _names(self, datasets: Iterable[str], resource_type: str | None = None) -> set[str]:
         found = [distinct_names(self._inputs, dataset, self._findings, resource_type) for dataset in datasets]

@@ -1,5 +1,6 @@
 """Settlement point prices and market clearing prices: which points, which type of a zone, what is missing and what is odd."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -244,7 +245,8 @@ def test_the_grid_of_stored_prices_gives_each_node_its_row_and_an_unknown_node_n
     with pytest.MonkeyPatch.context() as patch:
         # memory that was used before holds anything
         patch.setattr(np, "empty", lambda shape, *more, **named: np.full(shape, 7.0, *more, **named))
-        grid = PriceGrid.of(ResultTable(BESS_PRICES, path), operating_year(2024))
+        inputs = replace(inputs_of(tmp_path, 2024), tables={"bess_prices": ResultTable(BESS_PRICES, path)})
+        grid = PriceGrid.of(inputs)
     rows = grid.rows(np.array([0, 1, -1, 2]), ["OTHER_RN", NODE, "NEVER_PRICED"])
     assert grid.rt[rows][:, 1].tolist()[:2] == [8.0, 7.0]
     assert np.isnan(grid.rt[rows][2:]).all()

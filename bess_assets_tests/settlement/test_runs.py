@@ -364,8 +364,8 @@ def test_hourly_maxima_are_the_largest_values_of_the_runs_of_an_hour(tmp_path):
     rows = [(JANUARY_1 + timedelta(minutes=m), mw) for m, mw in ((5, 3.0), (25, 7.0), (45, None))]
     other = run(JANUARY_1 + timedelta(minutes=59), WIND, output_mw=99.0)
     _write(tmp_path, *rows, other, (datetime(2024, 12, 31, 23, 59, 59), -2.0))
-    found, log = hourly_maxima(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN, "ABSENT"], ["output_mw"])
-    maxima = found["output_mw"]
+    found, reader = hourly_maxima(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN, "ABSENT"], ["output_mw"])
+    maxima, log = found["output_mw"], reader.log
     assert (log.first.tolist(), log.last.tolist()) == ([0, 366], [365, -1])
     assert maxima.shape == (2, YEAR.hours)
     assert {int(h): float(maxima[0, h]) for h in np.flatnonzero(~np.isnan(maxima[0]))} == {0: 7.0, YEAR.hours - 1: -2.0}
