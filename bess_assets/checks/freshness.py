@@ -70,7 +70,6 @@ def is_final(settings: Settings, year: int) -> bool:
 
 
 def _last_due(today: date) -> date:
-    """The last operating day that must have been disclosed, and fetched, by a day."""
     return today - timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)
 
 

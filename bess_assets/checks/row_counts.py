@@ -78,8 +78,6 @@ def factor(dataset: str, file_year: int) -> float:
 
 
 class _File(NamedTuple):
-    """A file of `rollup_schemas`."""
-
     dataset: str
     name: str
     rows: int

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -136,91 +135,78 @@ def rows_verdict(resources: int, gaps: dict[str, int]) -> Verdict:
     return Verdict(not gaps, detail, {"resources": resources, "resources_with_gaps": len(gaps)})
 
 
-@dataclass
-class _Excesses:
-    """Hours in which awards are beyond a limit, by resource; `unknown` are those without a limit."""
-
-    compared: int = 0
-    unknown: int = 0
-    by_name: dict[str, int] = field(default_factory=dict)
-
-    def add(self, names: Sequence[str], awarded: BoolArray, known: BoolArray, beyond: BoolArray) -> None:
-        self.compared += int((awarded & known).sum())
-        self.unknown += int((awarded & ~known).sum())
-        for n in np.flatnonzero(beyond.any(axis=1)).tolist():
-            self.by_name[names[n]] = self.by_name.get(names[n], 0) + int(beyond[n].sum())
-
-    def verdict(self, what: str, beyond: str) -> Verdict:
-        hours = sum(self.by_name.values())
-        detail = f"{f'{hours:,}' if hours else 'none'} of {self.compared:,} {what} {beyond}"
-        if hours:
-            detail += f": {_worst(self.by_name)}"
-        elif not self.compared:
-            detail = f"no {what} to compare"
-        if self.unknown:
-            detail += f"; limits not stated in {self.unknown:,}"
-        numbers = {
-            "hours_beyond": hours,
-            "hours_compared": self.compared,
-            "hours_without_limits": self.unknown,
-            "resources_beyond": len(self.by_name),
-        }
-        return Verdict(passed=not hours, detail=detail, numbers=numbers)
+Limited = tuple[Sequence[str], BoolArray, BoolArray, BoolArray]
+"""Resources; by resource and hour whether there is an award, a known limit, and an award beyond it."""
 
 
-class AwardChecks:
-    """Awards of a year's day-ahead rows against the limits and prices of the same rows; generation and storage resources only."""
+def _limits_verdict(parts: Sequence[Limited], what: str, beyond: str) -> Verdict:
+    """The verdict on hours in which awards are beyond a limit."""
+    compared = sum(int((awarded & known).sum()) for _, awarded, known, _ in parts)
+    unknown = sum(int((awarded & ~known).sum()) for _, awarded, known, _ in parts)
+    by_name = Counter[str]()
+    for names, _, _, outside in parts:
+        by_name.update(dict(zip(names, outside.sum(axis=1).tolist(), strict=True)))
+    hours = by_name.total()
+    detail = f"{f'{hours:,}' if hours else 'none'} of {compared:,} {what} {beyond}"
+    if hours:
+        detail += f": {_worst(+by_name)}"
+    elif not compared:
+        detail = f"no {what} to compare"
+    if unknown:
+        detail += f"; limits not stated in {unknown:,}"
+    numbers = {
+        "hours_beyond": hours,
+        "hours_compared": compared,
+        "hours_without_limits": unknown,
+        "resources_beyond": len(+by_name),
+    }
+    return Verdict(passed=not hours, detail=detail, numbers=numbers)
 
-    def __init__(self) -> None:
-        """Start with no row compared."""
-        self._energy = _Excesses()
-        self._capacity = _Excesses()
-        self._mcpc: list[tuple[slice, list[FloatArray]]] = []
 
-    def add(self, names: Sequence[str], awards: dict[str, FloatArray], stated: StatedPrices, part: slice) -> None:
-        """Compare the rows of one dataset.
+def award_verdicts(
+    inputs: Inputs, sides: Sequence[tuple[Sequence[str], dict[str, FloatArray], StatedPrices, slice]]
+) -> dict[str, Verdict]:
+    """Verdicts on the awards of day-ahead rows against the limits and prices of the same rows, by name of the check.
 
-        Args:
-            names: resources.
-            awards: `award_mw`, `regup_award_mw`, .. by resource and hour, NaN where unknown.
-            stated: limits and prices of their rows.
-            part: hours of the year for which this dataset is read.
-        """
+    Args:
+        inputs: year and rollups, for the published prices.
+        sides: of generation and of storage the resources; awards as `award_mw`, `regup_award_mw`, .. by resource and hour, NaN where unknown; what their rows
+            state; and the hours of the year for which their dataset is read.
+    """
+    energy, services = list[Limited](), list[Limited]()
+    for names, awards, stated, part in sides:
         own = {name: grid[:, part] for name, grid in awards.items()}
         lsl, hsl = stated.lsl[:, part], stated.hsl[:, part]
         known = ~np.isnan(lsl) & ~np.isnan(hsl)
-        energy = own["award_mw"]
-        self._energy.add(names, _some(energy), known, outside_limits(energy, lsl, hsl))
+        energy.append((names, _some(own["award_mw"]), known, outside_limits(own["award_mw"], lsl, hsl)))
         awarded = np.any([_some(own[f"{product}_award_mw"]) for product in PRODUCTS], axis=0)
-        self._capacity.add(names, awarded, known, awarded & ~_fits(own, lsl, hsl))
-        if stated.mcpc is not None:
-            self._mcpc.append((part, stated.mcpc))
+        services.append((names, awarded, known, awarded & ~_fits(own, lsl, hsl)))
+    return {
+        ENERGY_LIMITS_CHECK: _limits_verdict(energy, "hours with an energy award", "outside LSL..HSL"),
+        CAPACITY_CHECK: _limits_verdict(services, "hours with an ancillary award", "above HSL - LSL"),
+        MCPC_CHECK: _mcpc_verdict(
+            inputs, [(part, stated.mcpc) for *_, stated, part in sides if stated.mcpc is not None]
+        ),
+    }
 
-    def verdicts(self, inputs: Inputs) -> dict[str, Verdict]:
-        """The verdicts, by name of the check."""
-        return {
-            ENERGY_LIMITS_CHECK: self._energy.verdict("hours with an energy award", "outside LSL..HSL"),
-            CAPACITY_CHECK: self._capacity.verdict("hours with an ancillary award", "above HSL - LSL"),
-            MCPC_CHECK: self._mcpc_verdict(inputs),
-        }
 
-    def _mcpc_verdict(self, inputs: Inputs) -> Verdict:
-        if not self._mcpc:
-            return Verdict(passed=True, detail="not stated by these files", numbers={"hours_compared": 0})
-        try:
-            # findings of the price files themselves are those of as_revenue
-            published = day_ahead_mcpc(inputs, Findings())
-        except InputError as error:
-            return Verdict(passed=False, detail=f"the published prices cannot be read: {error.problem}")
-        compared, largest, differing = 0, 0.0, Counter[str]()
-        for part, stated in self._mcpc:
-            for product, grid, prices in zip(PRODUCTS, stated, published, strict=True):
-                # of the resources that state a price for an hour the one furthest off
-                gap = np.fmax.reduce(np.abs(grid[:, part] - prices[part]), axis=0, initial=np.nan)
-                count, wrong, most = _differences(gap)
-                compared, largest = compared + count, max(largest, most)
-                differing[product] += wrong
-        return price_verdict("product hours", compared, +differing, largest)
+def _mcpc_verdict(inputs: Inputs, sides: Sequence[tuple[slice, list[FloatArray]]]) -> Verdict:
+    if not sides:
+        return Verdict(passed=True, detail="not stated by these files", numbers={"hours_compared": 0})
+    try:
+        # findings of the price files themselves are those of as_revenue
+        published = day_ahead_mcpc(inputs, Findings())
+    except InputError as error:
+        return Verdict(passed=False, detail=f"the published prices cannot be read: {error.problem}")
+    compared, largest, differing = 0, 0.0, Counter[str]()
+    for part, stated in sides:
+        for product, grid, prices in zip(PRODUCTS, stated, published, strict=True):
+            # of the resources that state a price for an hour the one furthest off
+            gap = np.fmax.reduce(np.abs(grid[:, part] - prices[part]), axis=0, initial=np.nan)
+            count, wrong, most = _differences(gap)
+            compared, largest = compared + count, max(largest, most)
+            differing[product] += wrong
+    return price_verdict("product hours", compared, +differing, largest)
 
 
 def _some(award: FloatArray) -> BoolArray:

@@ -19,9 +19,9 @@ from bess_assets.settlement.award_checks import (
     COMPARED,
     LOAD_CHECK,
     ROWS_CHECK,
-    AwardChecks,
     LoadLimits,
     StatedPrices,
+    award_verdicts,
     row_gaps,
     rows_verdict,
 )
@@ -178,12 +178,11 @@ def bess_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     gen, load = side("gen", exists=boundary > 0), side("load", exists=boundary > 0)
     esr = side("esr", exists=boundary < year.hours)
     before, after = slice(0, boundary), slice(boundary, None)
-    checks = AwardChecks()
-    for own, era in ((gen, before), (esr, after)):
-        if own is not None:
-            checks.add(own.names, own.grids, own.stated, era)
     sides = [own for own in (gen, load, esr) if own is not None]
-    result.verdicts |= checks.verdicts(inputs)
+    eras = ((gen, before), (esr, after))
+    result.verdicts |= award_verdicts(
+        inputs, [(own.names, own.grids, own.stated, era) for own, era in eras if own is not None]
+    )
     result.verdicts[LOAD_CHECK] = (load.load_limits if load else LoadLimits([])).verdict()
     result.verdicts[ROWS_CHECK] = rows_verdict(
         sum(len(own.names) for own in sides), {name: hours for own in sides for name, hours in own.gaps.items()}

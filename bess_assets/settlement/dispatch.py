@@ -165,7 +165,6 @@ class _Observed:
 
 
 def _observed(inputs: Inputs, rows: Sequence[Mapping[str, Any]], boundary: int) -> _Observed:
-    """Read the files for the batteries of some rows of the registry."""
     combo_era, esr_era = slice(0, boundary), slice(boundary, inputs.year.quarter_hours)
     generation = load = metered_mwh = storage = None
     readers: dict[str, RunReader | YearRows] = {}
@@ -275,7 +274,6 @@ def _metered_verdict(compared: Mapping[str, tuple[float, float]]) -> Verdict:
 
 
 def _unknown(quarter_hours: int) -> dict[str, Any]:
-    """Columns of a battery of which nothing is known."""
     columns: dict[str, Any] = {}
     for side in ("discharge", "charge"):
         columns[f"{side}_mwh"] = np.full(quarter_hours, np.nan)

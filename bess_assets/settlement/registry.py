@@ -299,7 +299,7 @@ def _zero_columns(inputs: Inputs, dataset: str) -> list[str]:
 
 
 def _horizon(year: OperatingYear, sides: Sides) -> Horizon:
-    """The year is closed if a 60-day dataset holds a day after it (market.md 11)."""
+    """The year is closed if a 60-day dataset holds a day after it (methodology, section 11)."""
     logs = [*sides.generation.logs, *sides.load.logs, *sides.storage.logs]
     held = np.flatnonzero(np.logical_or.reduce([log.days for log in logs]))
     closed = any(log.beyond for log in logs)
@@ -311,7 +311,6 @@ def _horizon(year: OperatingYear, sides: Sides) -> Horizon:
 
 
 def _members(sides: Sides, b: Battery) -> list[tuple[Side, int]]:
-    """Generation and storage resource of a battery, those that it has."""
     return [(side, n) for side, n in ((sides.generation, b.gen), (sides.storage, b.esr)) if n is not None]
 
 
@@ -424,7 +423,7 @@ def _qse(sides: Sides, b: Battery) -> str | None:
 
 
 def _capacity(sides: Sides, b: Battery) -> tuple[float | None, str | None]:
-    """Capacity in MW and its source: the first of day-ahead rows, SCED rows, plans and the load side that has one (market.md 11)."""
+    """Capacity in MW and its source: the first of day-ahead rows, SCED rows, plans and the load side that has one (methodology, section 11)."""
     members = _members(sides, b)
     if size := sized(np.fmax.reduce([side.hsl[n] for side, n in members])):
         return size, "dam"

@@ -271,7 +271,6 @@ class RunReader:
             self.counted.add(counted)
 
     def _window(self, first: int, last: int) -> tuple[Window, Counted]:
-        """A window, and what was odd about its rows."""
         begin = self._year.start + first * SECONDS_PER_QUARTER_HOUR - LONGEST_HOLD_SECONDS
         end = self._year.start + last * SECONDS_PER_QUARTER_HOUR
         low, own, high = (int(n) for n in np.searchsorted(self.starts, [begin, begin + LONGEST_HOLD_SECONDS, end]))

@@ -242,7 +242,6 @@ class _LatestTexts:
 
 
 def _has_column(inputs: Inputs, dataset: str, column: str) -> bool:
-    """Whether a file of the year has a canonical column."""
     files = (describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year))
     return any(column in file.columns for file in files)
 

@@ -9,10 +9,10 @@ from bess_assets.settlement.award_checks import (
     CAPACITY_CHECK,
     ENERGY_LIMITS_CHECK,
     MCPC_CHECK,
-    AwardChecks,
     LoadLimits,
     StatedPrices,
     above_range,
+    award_verdicts,
     differs,
     outside_limits,
     price_verdict,
@@ -155,18 +155,13 @@ def test_only_the_hours_for_which_a_dataset_is_read_are_compared():
     limits = {"lsl_mw": [0.0] * 8, "hsl_mw": [10.0] * 8, "settlement_price_usd_per_mwh": [30.0] * 8}
     stated.put(_rows([0] * 4 + [1] * 4, [0, 1, 2, 3] * 2, **limits))
     assert stated.mcpc is None
-    checks = AwardChecks()
     energy = [[50.0, 10.0, 11.0, 0.0], [50.0, 12.0, -1.0, NAN]]
     down = [[0.0, 0.0, 0.0, 0.0], [50.0, 11.0, -1.0, NAN]]
     awards = _awards((2, 4), award_mw=energy, regdn_award_mw=down)
-    for _ in range(2):
-        checks.add(["ELM_BESS1", "OAK_BESS1"], awards, stated, slice(1, 4))
-    verdicts = checks.verdicts(None)
-    assert (
-        verdicts[ENERGY_LIMITS_CHECK].detail
-        == "6 of 8 hours with an energy award outside LSL..HSL: OAK_BESS1 4, ELM_BESS1 2"
-    )
-    assert verdicts[ENERGY_LIMITS_CHECK].numbers["resources_beyond"] == 2
+    verdicts = award_verdicts(None, [(["ELM_BESS1", "OAK_BESS1"], awards, stated, slice(1, 4))] * 2)
+    energy = verdicts[ENERGY_LIMITS_CHECK]
+    assert energy.detail == "6 of 8 hours with an energy award outside LSL..HSL: OAK_BESS1 4, ELM_BESS1 2"
+    assert energy.numbers["resources_beyond"] == 2
     assert verdicts[CAPACITY_CHECK].detail == "4 of 4 hours with an ancillary award above HSL - LSL: OAK_BESS1 4"
     assert (verdicts[MCPC_CHECK].passed, verdicts[MCPC_CHECK].numbers) == (True, {"hours_compared": 0})
 

@@ -34,9 +34,8 @@ def test_the_last_row_of_a_cell_wins_however_rows_come_in_batches(rows, cuts):
     scatter = _as_put(rows, ["a", "b"], (2, 3), cuts)
     last = {(series, step): (a, b) for series, step, a, b in rows}
     for (series, step), (a, b) in last.items():
-        assert np.array_equal(
-            [scatter.grids["a"][series, step], scatter.grids["b"][series, step]], [a, b], equal_nan=True
-        )
+        kept = [scatter.grids[name][series, step] for name in ("a", "b")]
+        assert np.array_equal(kept, [a, b], equal_nan=True)
     assert scatter.present.sum() == len(last)
     assert np.isnan(scatter.grids["a"][~scatter.present]).all()
     assert scatter.repeats + scatter.contradictions == len(rows) - len(last)
@@ -64,10 +63,6 @@ def test_every_chunk_of_a_ledger_has_the_same_times_and_the_days_they_lie_in():
     assert len(hours["interval_start"]) == year.hours
     assert hours["interval_start"][1] - hours["interval_start"][0] == 3_600
     assert hours["settlement_point"][0].as_py() == NODE
-
-
-def test_a_label_of_code_minus_one_is_null():
-    assert labels_array(np.array([1, -1, 0]), ["a", "b"]).to_pylist() == ["b", None, "a"]
 
 
 def test_the_dictionary_of_a_label_column_holds_the_texts_that_occur():

@@ -14,7 +14,7 @@ from bess_assets.run import result_table
 from bess_assets.settings import load_settings
 from bess_assets.settlement.registry import bess_fleet
 from bess_assets.settlement.sides import sized
-from bess_assets_tests.scenario import count_of, found, hourly, run, runs_of_day, write_rollup
+from bess_assets_tests.scenario import Row, count_of, found, hourly, run, runs_of_day, write_rollup
 from bess_assets_tests.settlement.small import (
     AFTER,
     BEFORE,
@@ -46,6 +46,11 @@ OTHER_GAS = dam(date(2022, 1, 1), "GAS_CC1", resource_type="CCGT90", settlement_
 """Somebody's row on the first day of the year: the year's data begin there."""
 
 
+def _oak(folder: Path, year: int, market: Market, *, table: str | None = None) -> Row:
+    """The registry's row of OAK_1."""
+    return registry(folder, year, market, table=table)[0]["OAK_1"]
+
+
 def _without(market: Market, dataset: str, *columns: str) -> Market:
     return {
         **market,
@@ -57,8 +62,7 @@ def _without(market: Market, dataset: str, *columns: str) -> Market:
 
 
 def test_a_pair_that_passes_a_test_is_confirmed_and_says_on_what(tmp_path: Path) -> None:
-    rows, _ = registry(tmp_path, 2022, may_market())
-    oak = rows["OAK_1"]
+    oak = _oak(tmp_path, 2022, may_market())
     assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == (LOAD, "confirmed", "load")
     assert "size agrees (10 MW against 10 MW)" in oak["pair_evidence"]
 
@@ -90,9 +94,9 @@ def test_a_load_of_another_size_is_rejected_and_its_awards_do_not_count(tmp_path
 
 
 def test_two_sides_that_run_at_once_are_not_one_battery(tmp_path: Path) -> None:
-    rows, _ = registry(tmp_path, 2022, {**may_market(), "sced_load_resources": consumption(MAY, 1.5)})
-    assert rows["OAK_1"]["pair_status"] == "rejected"
-    assert "too often" in rows["OAK_1"]["pair_evidence"]
+    oak = _oak(tmp_path, 2022, {**may_market(), "sced_load_resources": consumption(MAY, 1.5)})
+    assert oak["pair_status"] == "rejected"
+    assert "too often" in oak["pair_evidence"]
 
 
 def test_a_load_that_takes_in_twice_what_the_battery_gives_is_not_its_own(tmp_path: Path) -> None:
@@ -113,18 +117,17 @@ def test_a_load_that_takes_in_twice_what_the_battery_gives_is_not_its_own(tmp_pa
                 for row in consumption(day, 0.0)
             ],
         }
-        rows, _ = registry(tmp_path / name, 2022, market)
-        assert rows["OAK_1"]["pair_status"] == status
-        assert f"charge / discharge {charge_mw * 12 / 36:.2f}" in rows["OAK_1"]["pair_evidence"]
-        assert "both run in 0.0% of runs" in rows["OAK_1"]["pair_evidence"]
+        oak = _oak(tmp_path / name, 2022, market)
+        assert oak["pair_status"] == status
+        assert f"charge / discharge {charge_mw * 12 / 36:.2f}" in oak["pair_evidence"]
+        assert "both run in 0.0% of runs" in oak["pair_evidence"]
 
 
 def test_a_pair_is_judged_by_the_runs_in_which_both_sides_are_known(tmp_path: Path) -> None:
     generating = [row | {"output_mw": 6.0 if row["sced_stamp"].hour < 6 else 0.0} for row in telemetry(MAY, 0.0)]
     generating[-1]["output_mw"] = None
     market = {**may_market(), "sced_gen_resources": generating, "sced_load_resources": consumption(MAY, 1.5)}
-    rows, _ = registry(tmp_path, 2022, market)
-    assert "both run in 25.3% of runs, too often" in rows["OAK_1"]["pair_evidence"], "24 of 95"
+    assert "both run in 25.3% of runs, too often" in _oak(tmp_path, 2022, market)["pair_evidence"], "24 of 95"
 
 
 def test_a_battery_that_no_name_suggests_a_load_for_is_listed_as_unpaired(tmp_path: Path) -> None:
@@ -164,14 +167,13 @@ def test_a_size_is_the_24th_largest_hour_or_the_largest_of_fewer(values: list[fl
 def test_capacity_is_the_24th_largest_hourly_limit_so_a_day_less_an_hour_may_be_wrong(tmp_path: Path) -> None:
     wrong = dam(MAY, hsl_mw=dict.fromkeys(range(1, 24), 99.0) | {24: 10.0})
     market = {"dam_gen_resources": wrong + dam(MAY + timedelta(days=1))}
-    rows, _ = registry(tmp_path / "a", 2022, market)
-    assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (10.0, "dam")
-    rows, _ = registry(tmp_path / "b", 2022, {"dam_gen_resources": dam(MAY, hsl_mw=99.0)})
-    assert rows["OAK_1"]["capacity_mw"] == 99.0
-    rows, _ = registry(tmp_path / "c", 2022, {"dam_gen_resources": dam(MAY, hours=[1, 2], hsl_mw={1: 8.0, 2: 9.0})})
-    assert rows["OAK_1"]["capacity_mw"] == 9.0
-    rows, _ = registry(tmp_path / "d", 2022, {"dam_gen_resources": dam(MAY, hsl_mw=0.0)})
-    assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (None, None)
+    oak = _oak(tmp_path / "a", 2022, market)
+    assert (oak["capacity_mw"], oak["capacity_source"]) == (10.0, "dam")
+    assert _oak(tmp_path / "b", 2022, {"dam_gen_resources": dam(MAY, hsl_mw=99.0)})["capacity_mw"] == 99.0
+    oak = _oak(tmp_path / "c", 2022, {"dam_gen_resources": dam(MAY, hours=[1, 2], hsl_mw={1: 8.0, 2: 9.0})})
+    assert oak["capacity_mw"] == 9.0
+    oak = _oak(tmp_path / "d", 2022, {"dam_gen_resources": dam(MAY, hsl_mw=0.0)})
+    assert (oak["capacity_mw"], oak["capacity_source"]) == (None, None)
 
 
 def test_capacity_comes_from_day_ahead_then_sced_then_plans_then_the_load_side(tmp_path: Path) -> None:
@@ -191,8 +193,8 @@ def test_capacity_comes_from_day_ahead_then_sced_then_plans_then_the_load_side(t
     expected = [(10.0, "dam"), (11.0, "sced"), (12.0, "cop"), (11.5, "load"), (None, None)]
     for nothing, size in zip(without_size, expected, strict=True):
         market |= nothing
-        rows, _ = registry(tmp_path / str(size), 2022, market)
-        assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == size
+        oak = _oak(tmp_path / str(size), 2022, market)
+        assert (oak["capacity_mw"], oak["capacity_source"]) == size
 
 
 def test_megawatt_hours_come_from_the_maximum_state_of_charge_or_are_assumed(tmp_path: Path) -> None:
@@ -204,8 +206,7 @@ def test_megawatt_hours_come_from_the_maximum_state_of_charge_or_are_assumed(tmp
         ("cop", {**day_ahead, **plans}, 18.0, "cop", 1.8, "ercot"),
         ("none", day_ahead, None, None, 4.0, "assumed"),
     ):
-        rows, _ = registry(tmp_path / name, 2025, market)
-        oak = rows["OAK_1"]
+        oak = _oak(tmp_path / name, 2025, market)
         assert (oak["energy_mwh"], oak["energy_source"]) == (energy, source)
         assert (oak["duration_hours"], oak["duration_source"]) == (duration, duration_source)
 
@@ -239,8 +240,7 @@ def _expected(row: dict) -> tuple[date, date]:
 
 
 def test_a_battery_seen_on_the_first_and_last_day_of_the_data_is_expected_all_along(tmp_path: Path) -> None:
-    rows, _ = registry(tmp_path, 2022, may_market())
-    oak = rows["OAK_1"]
+    oak = _oak(tmp_path, 2022, may_market())
     assert (oak["first_seen_day"], oak["last_seen_day"]) == (MAY, MAY)
     assert _expected(oak) == (date(2022, 1, 1), MAY)
     assert (oak["data_through"], oak["edition"]) == (MAY, "preliminary")
@@ -249,24 +249,23 @@ def test_a_battery_seen_on_the_first_and_last_day_of_the_data_is_expected_all_al
 def test_before_and_after_its_seen_period_a_battery_is_not_expected(tmp_path: Path) -> None:
     market = may_market()
     market["dam_gen_resources"] += OTHER_GAS + dam(date(2022, 9, 1), "GAS_CC1", resource_type="CCGT90")
-    rows, _ = registry(tmp_path, 2022, market)
-    assert _expected(rows["OAK_1"]) == (MAY, MAY)
-    assert rows["OAK_1"]["data_through"] == date(2022, 9, 1)
+    oak = _oak(tmp_path, 2022, market)
+    assert _expected(oak) == (MAY, MAY)
+    assert oak["data_through"] == date(2022, 9, 1)
 
 
 def test_a_row_after_the_year_closes_it_and_the_batteries_of_its_last_day_are_expected_to_its_end(
     tmp_path: Path,
 ) -> None:
     write_rollup(tmp_path / "rollups", "sced_load_resources", 2023, runs_of_day(date(2023, 1, 1), 60, "ANY_LD1"))
-    rows, _ = registry(tmp_path, 2022, may_market())
-    assert (rows["OAK_1"]["data_through"], rows["OAK_1"]["edition"]) == (date(2022, 12, 31), "final")
-    assert _expected(rows["OAK_1"]) == (date(2022, 1, 1), date(2022, 12, 31))
+    oak = _oak(tmp_path, 2022, may_market())
+    assert (oak["data_through"], oak["edition"]) == (date(2022, 12, 31), "final")
+    assert _expected(oak) == (date(2022, 1, 1), date(2022, 12, 31))
 
 
 def test_plans_alone_neither_close_a_year_nor_make_a_battery_seen(tmp_path: Path) -> None:
     plans = [hourly(day, 1, GEN, hsl_mw=10.0) for day in (date(2022, 1, 1), date(2022, 12, 31), date(2023, 1, 1))]
-    rows, _ = registry(tmp_path, 2022, {**may_market(), "cop_snapshots": plans})
-    oak = rows["OAK_1"]
+    oak = _oak(tmp_path, 2022, {**may_market(), "cop_snapshots": plans})
     assert (oak["edition"], oak["first_seen_day"], oak["data_through"]) == ("preliminary", MAY, MAY)
 
 
@@ -277,8 +276,8 @@ def test_the_load_side_and_metering_make_a_battery_seen_too(tmp_path: Path) -> N
         "dam_load_resources": dam_load(before, hours=[24]),
         "sced_smne": [metered(datetime(after.year, after.month, after.day, 0, 15), 1, 0.0)],
     }
-    rows, _ = registry(tmp_path, 2022, together(may_market(), more))
-    assert (rows["OAK_1"]["first_seen_day"], rows["OAK_1"]["last_seen_day"]) == (before, after)
+    oak = _oak(tmp_path, 2022, together(may_market(), more))
+    assert (oak["first_seen_day"], oak["last_seen_day"]) == (before, after)
 
 
 def test_the_node_of_the_last_expected_hour_stands_for_the_year_and_all_are_listed(tmp_path: Path) -> None:
@@ -289,18 +288,18 @@ def test_the_node_of_the_last_expected_hour_stands_for_the_year_and_all_are_list
             *dam(MAY + timedelta(days=1), settlement_point=None, qse="QNEW", hours=range(20, 25)),
         ]
     }
-    rows, _ = registry(tmp_path, 2022, market)
-    assert rows["OAK_1"]["settlement_point"] == "B_RN"
-    assert rows["OAK_1"]["settlement_points"] == "A_RN;B_RN"
-    assert rows["OAK_1"]["qse"] == "QNEW"
+    oak = _oak(tmp_path, 2022, market)
+    assert oak["settlement_point"] == "B_RN"
+    assert oak["settlement_points"] == "A_RN;B_RN"
+    assert oak["qse"] == "QNEW"
 
 
 # --- who schedules it -----------------------------------------------------------------------------------------------------------------------------
 
 
 def _qse(folder: Path, market: Market, year: int = 2022) -> str | None:
-    rows, _ = registry(folder, year, {"dam_gen_resources": dam(MAY), **market})
-    return rows["OAK_1"]["qse"]
+    oak = _oak(folder, year, {"dam_gen_resources": dam(MAY), **market})
+    return oak["qse"]
 
 
 def test_the_qse_is_that_of_the_last_day_ahead_row_that_says_one(tmp_path: Path) -> None:
@@ -368,18 +367,17 @@ def test_the_users_rows_of_the_year_are_counted_with_the_batteries_that_they_nam
 def test_a_battery_of_the_first_day_of_the_year_alone_is_one(tmp_path: Path) -> None:
     day = date(2022, 1, 1)
     market = {"dam_gen_resources": dam(day), "dam_load_resources": dam_load(day)}
-    rows, _ = registry(tmp_path / "a", 2022, market)
-    assert (rows["OAK_1"]["last_seen_day"], rows["OAK_1"]["load_resource"]) == (day, LOAD)
-    rows, _ = registry(tmp_path / "b", 2026, {"dam_esr_resources": dam_esr(date(2026, 1, 1))})
-    assert rows["OAK_1"]["last_seen_day"] == date(2026, 1, 1)
+    oak = _oak(tmp_path / "a", 2022, market)
+    assert (oak["last_seen_day"], oak["load_resource"]) == (day, LOAD)
+    oak = _oak(tmp_path / "b", 2026, {"dam_esr_resources": dam_esr(date(2026, 1, 1))})
+    assert oak["last_seen_day"] == date(2026, 1, 1)
 
 
 def test_a_row_of_the_last_combo_day_is_held_to_the_names_of_the_combo_data(tmp_path: Path) -> None:
     table = "battery,gen_resource,valid_from,valid_to\nOAK_1,OAK_BES1,{0},{0}\n"
     with pytest.raises(RegistryTableError, match="gen_resource 'OAK_BES1'"):
         registry(tmp_path / "a", 2025, seam_market(), table=table.format(BEFORE))
-    rows, _ = registry(tmp_path / "b", 2025, seam_market(), table=table.format(SEAM))
-    assert rows["OAK_1"]["gen_resource"] == GEN
+    assert _oak(tmp_path / "b", 2025, seam_market(), table=table.format(SEAM))["gen_resource"] == GEN
 
 
 def test_names_of_the_other_era_say_nothing_in_a_year_without_it(tmp_path: Path) -> None:
@@ -458,17 +456,16 @@ def test_a_load_that_the_user_gives_to_one_battery_is_no_candidate_of_another(tm
     "table", [f"battery,gen_resource,load_resource\nOAK_1,{GEN},none\n", "battery,load_resource\nOAK_1,none\n"]
 )
 def test_the_user_may_say_that_there_is_no_load_resource(tmp_path: Path, table: str) -> None:
-    rows, _ = registry(tmp_path, 2022, may_market(), table=table)
-    oak = rows["OAK_1"]
+    oak = _oak(tmp_path, 2022, may_market(), table=table)
     assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == (None, "none", "generation")
 
 
 def test_a_pair_of_the_user_against_the_evidence_holds_and_is_noted(tmp_path: Path) -> None:
     market = may_market()
     market["sced_load_resources"] = [row | {"consumption_mw": 9.0} for row in market["sced_load_resources"]]
-    rows, _ = registry(tmp_path, 2022, market, table=f"battery,load_resource\nOAK_1,{LOAD}\n")
-    assert (rows["OAK_1"]["load_resource"], rows["OAK_1"]["pair_status"]) == (LOAD, "user")
-    assert f"load resource {LOAD} by the user's table, against the evidence" in rows["OAK_1"]["notes"]
+    oak = _oak(tmp_path, 2022, market, table=f"battery,load_resource\nOAK_1,{LOAD}\n")
+    assert (oak["load_resource"], oak["pair_status"]) == (LOAD, "user")
+    assert f"load resource {LOAD} by the user's table, against the evidence" in oak["notes"]
 
 
 def test_the_user_joins_names_that_nothing_else_would(tmp_path: Path) -> None:
@@ -529,8 +526,7 @@ def test_rows_of_other_days_say_nothing_of_this_year(tmp_path: Path) -> None:
 
 def test_an_esr_name_is_not_looked_for_before_there_were_any(tmp_path: Path) -> None:
     table = f"battery,gen_resource,esr_resource\nOAK_1,{GEN},{ESR}\n"
-    rows, _ = registry(tmp_path, 2022, may_market(), table=table)
-    assert rows["OAK_1"]["esr_resource"] is None
+    assert _oak(tmp_path, 2022, may_market(), table=table)["esr_resource"] is None
 
 
 def test_two_batteries_under_one_key_of_the_user_are_an_error(tmp_path: Path) -> None:
@@ -560,8 +556,8 @@ def test_the_fleet_joins_the_years_of_a_battery(tmp_path: Path) -> None:
 def test_a_size_that_the_two_storage_files_state_otherwise_stands_in_the_notes(tmp_path: Path) -> None:
     market = seam_market()
     market["dam_esr_resources"] = [row | {"hsl_mw": 10_000.0} for row in market["dam_esr_resources"]]
-    rows, _ = registry(tmp_path, 2025, market)
-    notes = rows["OAK_1"]["notes"].split("; ")
+    oak = _oak(tmp_path, 2025, market)
+    notes = oak["notes"].split("; ")
     assert "its size is 10000 MW in dam_esr_resources and 10 MW in sced_esr_resources" in notes
     assert f"joined with {ESR} against the evidence: another size" in notes
 
@@ -614,8 +610,7 @@ def test_a_battery_that_ended_before_rtc_b_or_began_after_its_first_day_lacks_no
 def test_sizes_of_the_two_storage_files_may_differ_by_a_fifth(tmp_path: Path, telemetered: float, noted: bool) -> None:
     day = date(2026, 3, 1)
     market = {"dam_esr_resources": dam_esr(day), "sced_esr_resources": esr_telemetry(day, 0.0, hsl_mw=telemetered)}
-    rows, _ = registry(tmp_path, 2026, market)
-    assert ("its size is" in (rows["OAK_1"]["notes"] or "")) == noted
+    assert ("its size is" in (_oak(tmp_path, 2026, market)["notes"] or "")) == noted
 
 
 def test_each_node_counts_only_in_the_time_in_which_its_file_is_the_one_that_is_settled_by(tmp_path: Path) -> None:
@@ -626,8 +621,8 @@ def test_each_node_counts_only_in_the_time_in_which_its_file_is_the_one_that_is_
             *dam_esr(AFTER, settlement_point="B_RN"),
         ],
     }
-    rows, _ = registry(tmp_path, 2025, market)
-    assert (rows["OAK_1"]["settlement_points"], rows["OAK_1"]["settlement_point"]) == ("A_RN;B_RN", "B_RN")
+    oak = _oak(tmp_path, 2025, market)
+    assert (oak["settlement_points"], oak["settlement_point"]) == ("A_RN;B_RN", "B_RN")
 
 
 def test_the_size_of_a_renamed_battery_is_reckoned_from_the_hours_of_both_names(tmp_path: Path) -> None:
@@ -638,14 +633,14 @@ def test_the_size_of_a_renamed_battery_is_reckoned_from_the_hours_of_both_names(
             *dam_esr(AFTER, hours=[12], hsl_mw=9.0),
         ],
     }
-    rows, _ = registry(tmp_path / "dam", 2025, market)
-    assert rows["OAK_1"]["capacity_mw"] == 9.0, "the 24th largest of 12 + 12 hours"
+    oak = _oak(tmp_path / "dam", 2025, market)
+    assert oak["capacity_mw"] == 9.0, "the 24th largest of 12 + 12 hours"
     market = {
         "sced_gen_resources": telemetry(SEAM, 0.0, hsl_mw=11.0)[:48],
         "sced_esr_resources": esr_telemetry(AFTER, 0.0, hsl_mw=10.0)[:48],
     }
-    rows, _ = registry(tmp_path / "sced", 2025, market)
-    assert (rows["OAK_1"]["capacity_mw"], rows["OAK_1"]["capacity_source"]) == (10.0, "sced")
+    oak = _oak(tmp_path / "sced", 2025, market)
+    assert (oak["capacity_mw"], oak["capacity_source"]) == (10.0, "sced")
 
 
 def test_the_largest_of_several_plans_for_an_hour_counts(tmp_path: Path) -> None:
