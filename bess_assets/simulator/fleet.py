@@ -64,21 +64,14 @@ class Battery:
     Attributes:
         key: its stable name, across the rename at RTC+B.
         role: its awkward case, one of ROLES.
-        gen: generation resource before RTC+B, or None if the battery came later.
-        load: load resource that charges it before RTC+B, or None.
+        gen, load: generation and load resource before RTC+B, or None.
         esr: storage resource from RTC+B, or None if the battery left before.
-        node: first settlement point.
-        later_node: settlement point after the battery moved, or None.
-        moves_on: day of the move, or None.
-        qse: the entity that represents it.
-        capacity_mw: power.
-        energy_mwh: energy.
+        node, later_node, moves_on: settlement point, and the one to which it moves on a day, or None.
         efficiency: energy out per energy in.
         load_reads_high: factor by which the telemetry of the load side overstates.
         ancillary_share: share of its power that it offers as ancillary services.
-        first_day: first day with rows.
+        first_day, last_day: days with rows.
         first_active: first day of operation.
-        last_day: last day with rows, or None.
         outages: first and last day of each outage.
     """
 

@@ -162,16 +162,13 @@ class Operation:
     """The operation of one battery in a year.
 
     Attributes:
-        exists: it has rows, by hour.
-        running: it is available, by hour.
-        moved: it is at its later settlement point, by hour.
+        exists, running, moved: it has rows, is available, is at its later settlement point, by hour.
         high_limit_mw: HSL by hour.
         power_mw: output, negative when charging, by quarter-hour.
         soc_mwh: energy held at the end of the quarter-hour.
-        energy_award_mw: day-ahead energy award, NaN where blank, by hour.
-        gen_awards_mw: day-ahead ancillary awards of the generation side, NaN where blank, by product and hour.
-        load_awards_mw: the same of the load side.
-        rt_awards_mw: real-time ancillary awards by product and quarter-hour, NaN where blank.
+        energy_award_mw: day-ahead energy award by hour; awards are NaN where blank.
+        gen_awards_mw, load_awards_mw: day-ahead ancillary awards of each side by product and hour.
+        rt_awards_mw: real-time ancillary awards by product and quarter-hour.
     """
 
     exists: Bools

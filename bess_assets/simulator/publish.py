@@ -68,14 +68,12 @@ class Rows:
 
     Attributes:
         dataset: folder of the rollup.
-        file_year: year of the file.
         name: resource, settlement point or product.
         kind: resource type or settlement point type, "" where the dataset has none.
         qse: the entity that represents it, "" where the dataset does not say.
         times: second at which the hour or quarter-hour begins, or of the SCED run.
         editions: CURRENT, EARLIER or REPEATED, of each row.
-        numbers: values by canonical column, NaN where blank; a column that the file lacks is absent.
-        texts: text by canonical column.
+        numbers, texts: values by canonical column, NaN where blank; a column that the file lacks is absent.
     """
 
     dataset: str
@@ -303,9 +301,6 @@ def _award_columns(awards: dict[str, Floats], hours: Ints, file_year: int, load:
     return made
 
 
-# ---- batteries ------------------------------------------------------------------------------------------------------------
-
-
 def _battery_day_ahead(to: _Publisher, battery: Battery, did: Operation) -> None:
     market, hours = to.market, to.hours
     combo = hours < DAM_ESR.start
@@ -416,9 +411,6 @@ def _battery_plans(to: _Publisher, battery: Battery, did: Operation) -> None:
             numbers: Numbers = {"hsl": did.high_limit_mw, "lsl": 0.0, **soc}
             who = (name, "", battery.qse)
             to.emit("COP_Snapshots", who, numbers, did.exists & era, running=did.running)
-
-
-# ---- others ---------------------------------------------------------------------------------------------------------------
 
 
 def _generators(to: _Publisher) -> None:

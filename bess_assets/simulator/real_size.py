@@ -67,11 +67,9 @@ class RealSizeYear:
     Attributes:
         batteries: those with rows in the year.
         names: the resource that each discharges by in this year.
-        points: name and type of each row of a real-time price interval, battery nodes first.
-        da_points: names of the day-ahead price file: each once, in the order of `points`.
+        points, da_points: name and type of each row of a real-time price interval, battery nodes first; the names, each once.
         hours, quarters: seconds at which the hours and quarter-hours begin.
-        runs: seconds of the SCED runs: one a quarter-hour before RTC+B, about every five minutes after.
-        run_quarter: position of the quarter-hour that each run starts in.
+        runs, run_quarter: seconds of the SCED runs, one a quarter-hour before RTC+B, and the position of the quarter-hour of each.
     """
 
     def __init__(

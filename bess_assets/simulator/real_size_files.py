@@ -120,11 +120,7 @@ class _Datasets:
         self.market = market
         size, batteries = market.size, market.batteries
         self.count = len(batteries)
-        self.storage: Values = {
-            "qse": [battery.qse for battery in batteries],
-            "name": market.names,
-            "kind": ["ESR"] * self.count,
-        }
+        self.storage: Values = {"qse": [b.qse for b in batteries], "name": market.names, "kind": ["ESR"] * self.count}
         combo = not market.single_model
         self.with_load = np.array([n for n, b in enumerate(batteries) if combo and b.load is not None], dtype=np.int64)
         own_loads = [batteries[n].load or "" for n in self.with_load]
@@ -167,8 +163,8 @@ class _Datasets:
         return [dataset for dataset in found if dataset[0] not in absent]
 
     def _rt_prices(self, here: slice) -> tuple[Values, None]:
-        names, kinds = zip(*self.market.points, strict=True)
-        return {"name": [*names], "kind": [*kinds], "price": self.market.rt_price(here)}, None
+        names, kinds = map(list, zip(*self.market.points, strict=True))
+        return {"name": names, "kind": kinds, "price": self.market.rt_price(here)}, None
 
     def _da_prices(self, here: slice) -> tuple[Values, None]:
         return {"name": self.market.da_points, "price": self.market.da_price[here]}, None
@@ -182,16 +178,15 @@ class _Datasets:
 
     def _day_ahead(self, leg: str, here: slice, own: slice | Ints, others: Floats) -> dict[str, Any]:
         """Day-ahead awards of batteries on one side, and of the others beside them."""
-        found = {
-            product: _beside(np.nan_to_num(self.market.did[f"{leg}_{product}"][here][:, own]), others)
-            for product in PRODUCTS
-        }
+        awards = {product: np.nan_to_num(self.market.did[f"{leg}_{product}"][here][:, own]) for product in PRODUCTS}
+        found = {product: _beside(award, others) for product, award in awards.items()}
         return {"rrspfr": found.pop("rrs"), "rrsffr": 0.0, "rrsufr": 0.0, "ecrssd": found.pop("ecrs"), **found}
 
     def _dam_gen(self, here: slice) -> tuple[Values, Bools]:
         market, own = self.market, self.in_generation
         rng = market.chance("dam gen", str(here.start))
         shape = (here.stop - here.start, self.others)
+        energy = rounded(self.generator_mw * rng.random(shape), 1)
         # A plant sells all services now and then.
         services = (rng.random(shape) < 0.1) * np.round(self.generator_mw / 2.0)
         nodes = _beside(market.node_column[here, own], self.nodes)
@@ -202,10 +197,7 @@ class _Datasets:
             "node": (nodes, market.da_points),
             "lsl": 0.0,
             "hsl": _beside(market.did["high_limit_mw"][here, own], self.generator_mw),
-            "awarded": _beside(
-                np.nan_to_num(market.did["energy_award_mw"][here, own]),
-                rounded(self.generator_mw * rng.random(shape), 1),
-            ),
+            "awarded": _beside(np.nan_to_num(market.did["energy_award_mw"][here, own]), energy),
             "energy_price": np.take_along_axis(market.da_price[here], nodes, axis=1),
             **awards,
             "rrs": 0.0,

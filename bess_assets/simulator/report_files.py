@@ -1,13 +1,8 @@
 """Published rows as ERCOT's own report files: names, times of publication, CSV and ZIP.
 
-The same information as in the rollups: the newest publication of each row has the same values. A row that was replaced is in an earlier publication; a row
-that was repeated is twice in a file, or in a copy of it.
-
-Where a report is ERCOT's by name and heading only:
-
-* Real-time prices come from ERCOT as a file a quarter-hour. Here a few days are so, and the others are one file, else a year would be 35,000 files.
-* Number 00000000 in a name is for a report whose type number is not known here.
-* Columns that the rollups do not hold are blank, but the clearing prices and two points of the day-ahead curve. A report that had no rows of a day is absent.
+The newest publication of each row has the values of the rollups. A row that was replaced is in an earlier publication; a row that was repeated is twice in a
+file, or in a copy of it. Columns that the rollups do not hold are blank, but the clearing prices and two points of the day-ahead curve. Number 00000000 in a
+name is for a report whose type number is not known here.
 """
 
 from __future__ import annotations
@@ -33,8 +28,6 @@ from bess_assets.simulator.layouts import TEXT_COLUMNS, TIME_COLUMNS, Field, rep
 from bess_assets.simulator.publish import EARLIER, LAG_DAYS, PRICES, REPEATED, Hazards, Rows, file_columns, monthly
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-
-# ---- names and times of publication ---------------------------------------------------------------------------------------
 
 
 class _Report(NamedTuple):
@@ -77,7 +70,7 @@ _REPORTS: dict[str, tuple[_Report, str]] = {
 """Report of each dataset, and how the name of its CSV begins in a disclosure."""
 
 _BY_QUARTER_HOUR = ((3, 5), (6, 18), (10, 8))
-"""Ordinary days whose real-time prices come as ERCOT publishes them: a file a quarter-hour."""
+"""Ordinary days whose real-time prices come as ERCOT publishes them, a file a quarter-hour; a year of such days would be 35,000 files."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +112,6 @@ class _Issue:
             return f"CompleteCOP_{published:%m%d%Y}.csv"
         return f"{_REPORTS[dataset][1]}-{published:%d}-{_MONTHS[published.month - 1]}-{published:%y}.csv"
 
-
-# ---- packing --------------------------------------------------------------------------------------------------------------
 
 Edition = tuple[_Issue, dict[str, bytes]]
 """An issue and the text of its CSV of each dataset."""
@@ -215,9 +206,6 @@ def _zipped(members: Iterable[Member], method: int = ZIP_DEFLATED) -> bytes:
             info.external_attr = 0o644 << 16
             file.writestr(info, content, method, compresslevel=1)
     return held.getvalue()
-
-
-# ---- rows as text ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
