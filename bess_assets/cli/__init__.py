@@ -105,8 +105,8 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
 def simulate(ctx: click.Context, /, options: Options, folder: Path, **market: Any) -> None:
     """Write the rollups or reports of a made-up market, and the right answer for them.
 
-    Rollups go to DIR/rollups, reports to DIR/reports, the answer to DIR/truth/leaderboard_<year>.csv and leaderboard_monthly_<year>.csv: the boards of
-    the published rows by a second settlement, which shares no code with the first (bess compare-csv).
+    Rollups go to DIR/rollups, reports to DIR/reports, the answer to DIR/truth/leaderboard_<year>.csv and leaderboard_monthly_<year>.csv: dollars,
+    MWh and coverage of each battery by a second settlement, which shares no code with the first (bess compare-csv).
 
     --scale ercot writes rollups only, of 2024, 2026 or both (2024 if --years is not given), in time order and with harmless hazards; it takes neither
     --batteries nor --hazards. The SCED files of 2026 hold storage only.

@@ -1,6 +1,6 @@
 """The revenue of a refreshed year against the second settlement of ERCOT's reports, by battery and month.
 
-The pairs, a user's sizes and nodes are those of the first settlement (`bess_registry`, the battery table); all else is read again.
+The pairs are those of `bess_registry`, a user's nodes those of the battery table; all else is read again.
 """
 
 import time
