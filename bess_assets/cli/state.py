@@ -1,6 +1,6 @@
 """The state of a home, as lines: refreshed years, settings, tables, findings, failed checks, columns, rollups, megabytes."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -55,25 +55,28 @@ _CHECK = (
 )
 
 
-def outcome_lines(outcomes: "Sequence[Outcome]", width: int) -> list[str]:
+def outcome_lines(outcomes: "Sequence[Outcome]", width: int) -> Iterator[str]:
     """A row for each year refreshed and for each failed check; then errors, and files that are gone."""
-    lines = table(_OUTCOME, [outcomes], width).lines
+    yield from table(_OUTCOME, [outcomes], width).lines
     failed = [(outcome.name, name, check) for outcome in outcomes for name, check in outcome.failed_checks]
     if failed:
-        lines += ["", *table(_CHECK, [failed], width).lines]
+        yield from ("", *table(_CHECK, [failed], width).lines)
     for outcome in outcomes:
-        first, *more = outcome.error.splitlines() if outcome.error else [""]
-        lines += paragraph(f"{outcome.name} failed: {first}", width) if first else []
-        lines += [line for text in more for line in paragraph(text.strip(), width, "  ")]
-        lines += paragraph(_gone(outcome.name, outcome.gone), width) if outcome.gone else []
+        first, *more = (outcome.error or "").splitlines() or [""]
+        if first:
+            yield from paragraph(f"{outcome.name} failed: {first}", width)
+        for text in more:
+            yield from paragraph(text.strip(), width, "  ")
+        yield from paragraph(_gone(outcome.name, outcome.gone), width)
     if failed:
         harmless = not any(check["blocking"] for _, _, check in failed)
         nature = "No warning held anything back. " if harmless else ""
-        lines += paragraph(f"{nature}bess status says more of them, and what is missing from the data.", width)
-    return lines
+        yield from paragraph(f"{nature}bess status says more of them, and what is missing from the data.", width)
 
 
 def _gone(year: object, gone: Sequence[str]) -> str:
+    if not gone:
+        return ""
     are, them = ("is", "it") if len(gone) == 1 else ("are", "them")
     return (
         f"{year}: {listed(gone)} {are} gone. The tables made from {them} were kept as they are; "
@@ -81,19 +84,17 @@ def _gone(year: object, gone: Sequence[str]) -> str:
     )
 
 
-def plan_lines(plans: Sequence[YearPlan], only: State | None, width: int) -> list[str]:
+def plan_lines(plans: Sequence[YearPlan], only: State | None, width: int) -> Iterator[str]:
     """The tables that a refresh would make, and why."""
-    lines: list[str] = []
     for plan in plans:
         names = plan.to_refresh(only)
         if names:
             count = "every table" if len(names) == len(plan.tables) else f"{len(names)} of {len(plan.tables)} tables"
-            lines.append(f"{plan.year}: would refresh {count}")
-            lines += _by_state([plan.tables[name] for name in names], len(plan.tables), width)
+            yield f"{plan.year}: would refresh {count}"
+            yield from _by_state([plan.tables[name] for name in names], len(plan.tables), width)
         else:
-            lines.append(f"{plan.year}: nothing to do" + (f" for --only {only}" if only else ""))
-            lines += paragraph(_gone(plan.year, plan.gone), width, "  ") if plan.gone else []
-    return lines
+            yield f"{plan.year}: nothing to do" + (f" for --only {only}" if only else "")
+            yield from paragraph(_gone(plan.year, plan.gone), width, "  ")
 
 
 # --- status -------------------------------------------------------------------------------------------------------------
@@ -128,9 +129,8 @@ def _label(folder: str) -> str:
     return "Dagster" if folder == "dagster_home" else folder
 
 
-def status_lines(plans: Sequence[YearPlan], merged: YearPlan, width: int) -> list[str]:
+def status_lines(plans: Sequence[YearPlan], merged: YearPlan, width: int) -> Iterator[str]:
     """The state of every table of every year; then, for each year, why a table is not present, failed checks, findings."""
-    lines: list[str] = []
     for some in blocks(plans, width - _NAME_WIDTH, _YEAR_WIDTH):
         columns = [Column("rollup / table", 0), *(Column(str(plan.year), i) for i, plan in enumerate(some, 1))]
         rollups = [[name, *(_rollup_cell(plan, name) for plan in some)] for name in some[0].rollups]
@@ -138,14 +138,14 @@ def status_lines(plans: Sequence[YearPlan], merged: YearPlan, width: int) -> lis
             [name, *(plan.tables[name].state + "!" * bool(_failed_checks(plan, name)) for plan in some)]
             for name in some[0].tables
         ]
-        lines += [*table(columns, [rollups, tables], width).lines, ""]
+        yield from (*table(columns, [rollups, tables], width).lines, "")
     if any(_failed_checks(plan, name) for plan in plans for name in plan.tables):
-        lines += ["! a check warned or failed, see below", ""]
-    lines += [f"{name} (all years): {_state_and_why(plan)}" for name, plan in merged.tables.items()]
-    lines += _check_lines(merged, width)
+        yield from ("! a check warned or failed, see below", "")
+    yield from (f"{name} (all years): {_state_and_why(plan)}" for name, plan in merged.tables.items())
+    yield from _check_lines(merged, width)
     for plan in plans:
-        lines += ["", Line(str(plan.year)), *_year_lines(plan, width)]
-    return lines
+        nothing = ["  nothing to say: every table present, no check warned or failed, no finding"]
+        yield from ("", Line(str(plan.year)), *(list(_year_lines(plan, width)) or nothing))
 
 
 def _rollup_cell(plan: YearPlan, dataset: str) -> str | None:
@@ -164,26 +164,25 @@ def _state_and_why(plan: TablePlan) -> str:
     return plan.state + (f" ({'; '.join(plan.why)})" if plan.why else "")
 
 
-def _by_state(tables: Iterable[TablePlan], every: int, width: int) -> list[str]:
+def _by_state(tables: Iterable[TablePlan], every: int, width: int) -> Iterator[str]:
     """Tables grouped by their state and its reason."""
-    lines: list[str] = []
     for words, names in gathered((_state_and_why(plan), plan.table) for plan in tables).items():
-        lines += paragraph(f"{words}: {'every table' if len(names) == every else listed(names, every)}", width, "  ")
-    return lines
+        named = "every table" if len(names) == every else listed(names, every)
+        yield from paragraph(f"{words}: {named}", width, "  ")
 
 
-def _year_lines(plan: YearPlan, width: int) -> list[str]:
-    lines = _by_state([item for item in plan.tables.values() if item.state != "present"], len(plan.tables), width)
+def _year_lines(plan: YearPlan, width: int) -> Iterator[str]:
+    yield from _by_state([item for item in plan.tables.values() if item.state != "present"], len(plan.tables), width)
     absent = [name for name, files in plan.rollups.items() if not files and _is_missed(name, plan.year)]
     if absent:
-        lines += paragraph(f"no rollup file: {listed(absent, len(absent))}", width, "  ")
+        yield from paragraph(f"no rollup file: {listed(absent, len(absent))}", width, "  ")
     for dataset, entry in plan.record["rollups"].items():
         for file, described in entry["files"].items():
             if described.get("error"):
                 problem = described["error"].splitlines()[0]
-                lines += paragraph(f"{dataset}/{file} cannot be read: {problem}", width, "  ")
-    lines += [*_finding_lines(plan, absent, width), *_check_lines(plan, width)]
-    return lines or ["  nothing to say: every table present, no check warned or failed, no finding"]
+                yield from paragraph(f"{dataset}/{file} cannot be read: {problem}", width, "  ")
+    yield from _finding_lines(plan, absent, width)
+    yield from _check_lines(plan, width)
 
 
 def _is_missed(dataset: str, year: int | None) -> bool:
@@ -192,7 +191,7 @@ def _is_missed(dataset: str, year: int | None) -> bool:
     return year is not None and not declared.in_no_figure and declared.first_year <= year <= declared.last_year
 
 
-def _finding_lines(plan: YearPlan, absent: Collection[str], width: int) -> list[str]:
+def _finding_lines(plan: YearPlan, absent: Collection[str], width: int) -> Iterator[str]:
     """Findings by kind; those that may affect a figure first."""
     counts: dict[tuple[bool, str, str, str], int] = {}
     for name in plan.tables:
@@ -202,20 +201,18 @@ def _finding_lines(plan: YearPlan, absent: Collection[str], width: int) -> list[
                 key = (f["warning"], f["kind"], f["detail"], f["subject"])
                 # Two tables that read the same rows count them each: the larger count is of the table that read more of them.
                 counts[key] = max(counts.get(key, 0), f["count"])
-    lines: list[str] = []
     for warning in (True, False):
         for kind, meaning in FINDING_KINDS.items():
             found = gathered((key[2], f"{key[3]} {n:,}") for key, n in counts.items() if key[:2] == (warning, kind))
             if found:
                 effect = "" if warning else ", no figure affected"
-                lines += paragraph(f"{kind.replace('_', ' ')}{effect} ({meaning})", width, "  ")
+                yield from paragraph(f"{kind.replace('_', ' ')}{effect} ({meaning})", width, "  ")
             for detail, subjects in found.items():
                 words = listed(subjects, len(subjects)) + (f": {detail}" if detail else "")
-                lines += paragraph(words, width, "    ")
-    return lines
+                yield from paragraph(words, width, "    ")
 
 
-def _check_lines(plan: YearPlan, width: int) -> list[str]:
+def _check_lines(plan: YearPlan, width: int) -> Iterator[str]:
     """Failed checks with their tables; of the check that reports findings the tables alone, since the findings are listed above."""
     said: list[tuple[str, str]] = []
     for name in plan.tables:
@@ -225,11 +222,8 @@ def _check_lines(plan: YearPlan, width: int) -> list[str]:
             findings = check["name"] == FINDINGS_CHECK
             words = f"{kind}, {_words_of(check)!r} ({detail})"
             said.append(("warnings above that may affect figures of" if findings else words, name))
-    return [
-        line
-        for words, tables in gathered(said).items()
-        for line in paragraph(f"{words}: {listed(tables)}", width, "  ")
-    ]
+    for words, tables in gathered(said).items():
+        yield from paragraph(f"{words}: {listed(tables)}", width, "  ")
 
 
 def comparison_lines(comparison: "Comparison", width: int) -> list[str]:
