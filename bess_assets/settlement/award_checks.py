@@ -45,12 +45,9 @@ def _worst(counts: Mapping[str, int]) -> str:
 
 
 class StatedPrices:
-    """Limits and prices of the last row of each resource and hour; clearing prices take memory only where a file has them.
+    """Limits, MW, and prices, $/MWh, of the last row of each resource and hour, NaN where not stated; shape (resources, hours).
 
-    Attributes:
-        lsl: low sustained limit, MW, NaN where not stated; shape (resources, hours).
-        hsl: high sustained limit, likewise.
-        price: settlement point price, $/MWh, likewise.
+    Clearing prices take memory only where a file has them.
     """
 
     def __init__(self, resources: int, hours: int) -> None:
@@ -215,14 +212,7 @@ def _some(award: FloatArray) -> BoolArray:
 
 
 def price_verdict(what: str, compared: int, differing: Mapping[str, int], largest: float) -> Verdict:
-    """The verdict on two statements of the same prices.
-
-    Args:
-        what: words for the pairs of prices.
-        compared: number of pairs.
-        differing: number that differ by more than a cent, by name of product or node.
-        largest: the largest difference, $.
-    """
+    """The verdict on so many pairs of statements of one price: numbers that differ by more than a cent, by product or battery; the largest difference, $."""
     count = sum(differing.values())
     if not compared:
         detail = "not stated together with a published price"

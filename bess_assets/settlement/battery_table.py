@@ -13,20 +13,9 @@ NO_LOAD = "none"
 
 @dataclass(frozen=True)
 class UserRow:
-    """One row; None where the cell is empty and overrides nothing.
+    """One row, with its line of the file; None where the cell is empty and overrides nothing.
 
-    Attributes:
-        line: line of the file.
-        battery: stable key.
-        gen_resource: generation resource.
-        load_resource: load resource, or "none" for a battery that charges on its generation side.
-        esr_resource: energy storage resource.
-        settlement_point: node, within the valid days.
-        capacity_mw: MW.
-        energy_mwh: MWh.
-        valid_from: first day, open if None.
-        valid_to: last day, open if None.
-        note: free text, shown with the battery.
+    The load resource is "none" for a battery that charges on its generation side. The node holds on the valid days, the first and the last included.
     """
 
     line: int

@@ -204,7 +204,7 @@ def _row(sums: Row, registry: Row, period: Period) -> dict[str, Any]:
         "quantity_source": _quantity_source(sums),
     }
     # A product unknown in the few hours in which it exists leaves no total at full coverage: without a total there is no rank.
-    reasons = list(_exclusions(row, sums, registry, period)) or (["total unknown"] if total is None else [])
+    reasons = _exclusions(row, sums, registry, period) or (["total unknown"] if total is None else [])
     row["excluded_reason"] = "; ".join(reasons)
     row["notes"] = list(_notes(row, sums, registry))
     return row
@@ -224,13 +224,7 @@ def _per_year_and_month(of_period: float, period: Period) -> tuple[float, float]
 
 
 def cycles_per_day(discharge: float | None, energy: float | None, known: int) -> float | None:
-    """Full discharges per observed day.
-
-    Args:
-        discharge: MWh discharged.
-        energy: size, MWh; None if unknown, and then so is the result.
-        known: quarter-hours with discharge known.
-    """
+    """Full discharges per observed day: MWh discharged in so many known quarter-hours over the size, MWh; None if either is unknown."""
     if discharge is None or not energy or not known:
         return None
     return discharge / energy / (known / QUARTER_HOURS_PER_DAY)
@@ -259,20 +253,18 @@ def _cut(share: float) -> str:
     return f"{math.floor(share * 1000) / 1000:.3f}"
 
 
-def _exclusions(row: Row, sums: Row, registry: Row, period: Period) -> Iterator[str]:
+def _exclusions(row: Row, sums: Row, registry: Row, period: Period) -> list[str]:
     """Why a battery can't be ranked fairly, in the order of the rules."""
-    if row["settlement_point"] is None:
-        yield "settlement point unknown"
-    if sums["combo_quarter_hours"] and registry["charging"] == "unknown":
-        yield "charging unknown"
-    if row["energy_coverage"] < LEAST_COVERAGE:
-        yield f"energy coverage {_cut(row['energy_coverage'])} below {LEAST_COVERAGE}"
-    if row["as_coverage"] < LEAST_COVERAGE:
-        yield f"AS coverage {_cut(row['as_coverage'])} below {LEAST_COVERAGE}"
-    if row["capacity_mw"] is None:
-        yield "capacity unknown"
-    if row["active_days"] < period.active_days_to_rank:
-        yield f"active {row['active_days']} days, under {period.active_days_to_rank}"
+    energy, services, days = row["energy_coverage"], row["as_coverage"], row["active_days"]
+    rules = (
+        (row["settlement_point"] is None, "settlement point unknown"),
+        (sums["combo_quarter_hours"] and registry["charging"] == "unknown", "charging unknown"),
+        (energy < LEAST_COVERAGE, f"energy coverage {_cut(energy)} below {LEAST_COVERAGE}"),
+        (services < LEAST_COVERAGE, f"AS coverage {_cut(services)} below {LEAST_COVERAGE}"),
+        (row["capacity_mw"] is None, "capacity unknown"),
+        (days < period.active_days_to_rank, f"active {days} days, under {period.active_days_to_rank}"),
+    )
+    return [words for broken, words in rules if broken]
 
 
 def _notes(row: Row, sums: Row, registry: Row) -> Iterator[str]:
@@ -306,18 +298,10 @@ def outlier_note(times: float) -> str:
 
 @dataclass(frozen=True)
 class Fleet:
-    """Figures of all batteries in a period; dollars and $/kW are of the ranked ones, None is unknown.
+    """Figures of all batteries in a period, None where unknown.
 
-    Attributes:
-        ranked: batteries with a rank.
-        batteries: batteries with a row.
-        capacity_mw: MW of the ranked ones.
-        usd: each stream, energy_usd, as_usd and total_usd, summed where known.
-        usd_per_kw_month: fleet average, weighted by size and active days (methodology, section 11).
-        usd_per_kw_year: the same, of a year.
-        energy_share: energy_usd / total_usd; None unless total_usd > 0.
-        energy_coverage: mean over all batteries.
-        as_coverage: mean over all batteries.
+    MW, dollars (each stream and total, summed where known) and $/kW (weighted by size and active days: methodology, section 11) are of the ranked batteries,
+    coverage is the mean over all. The energy share is energy_usd / total_usd, None unless total_usd > 0.
     """
 
     ranked: int

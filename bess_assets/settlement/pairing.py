@@ -138,13 +138,7 @@ def weigh(
 
 @dataclass(frozen=True)
 class Pair:
-    """A generation resource's load resource, or why it has none.
-
-    Attributes:
-        load: the accepted load resource, None if none.
-        status: how it was found; None if no name suggests any.
-        evidence: figures of the candidates, in words.
-    """
+    """A generation resource's accepted load resource, if any; how it was found, None if no name suggests one; and the figures of all candidates in words."""
 
     load: str | None
     status: Status | None
@@ -224,13 +218,7 @@ def mutual_best(ranks: Mapping[tuple[str, str], tuple[int, ...]]) -> dict[str, s
 
 @dataclass(frozen=True)
 class Unit:
-    """What bridging compares of a combo or an ESR resource.
-
-    Attributes:
-        name: resource name.
-        nodes: settlement points seen in the year.
-        capacity_mw: size, None if unknown.
-    """
+    """What bridging compares of a combo or an ESR resource: its name, its settlement points of the year, and its size, None if unknown."""
 
     name: str
     nodes: frozenset[str]

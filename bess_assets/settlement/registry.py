@@ -47,12 +47,9 @@ _CHARGING = {"confirmed": "load", "same_name": "load", "user": "load", "none": "
 
 @dataclass(frozen=True)
 class Battery:
-    """One battery of the year; resources as places in their sides, None where it has none.
+    """One battery of the year under its stable key; resources as places in their sides, None where it has none.
 
     Attributes:
-        key: stable key.
-        gen: its generation resource.
-        esr: its storage resource.
         pair: its load resource and why; None for a battery that has no generation resource.
         load: the load resource, if that has rows in the year.
         bridge: why generation and storage resource are one battery.

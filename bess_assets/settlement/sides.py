@@ -78,7 +78,6 @@ class Side:
     """One class of resources.
 
     Attributes:
-        inputs: where the datasets are.
         kind: gen, load or esr, as in the names of the datasets.
         names: resource names, ascending.
         hsl: size of each hour by the day-ahead files, MW; shape (resources, hours).

@@ -15,10 +15,9 @@ INACTIVE_USD = 100.0
 
 @dataclass(frozen=True)
 class Strategy:
-    """The label of a battery and its shares.
+    """The label of a battery, None if a component of its revenue is unknown.
 
     Attributes:
-        label: energy_arbitrage, hybrid, ancillary_services, inactive; None if a component is unknown.
         energy_share: positive energy revenue / sum of positive components; None if a component is unknown or the sum is 0.
         top_product: ancillary service of largest positive revenue; None if there is none or one is unknown.
     """
