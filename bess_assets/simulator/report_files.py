@@ -51,7 +51,7 @@ _COP = _Report(f"60-Day_{_SNAPSHOT}", "rpt.00000000", f"60_Day_{_SNAPSHOT}")
 _SASM = _Report("60-Day_SASM_Disclosure_Reports", "rpt.00000000", "60_Day_SASM_Disclosure")
 _RT_PRICES = _Report("RT_Settlement_Point_Prices", "cdr.00012301", "SPPHLZNP6905", time(0, 1), 1, 3)
 
-_REPORTS: dict[str, tuple[_Report, str]] = {
+REPORTS: dict[str, tuple[_Report, str]] = {
     "DAM_Gen_Resources": (_DAM, "60d_DAM_Gen_Resource_Data"),
     "DAM_Load_Resources": (_DAM, "60d_DAM_Load_Resource_Data"),
     "DAM_ESR_Resources": (_DAM, "60d_DAM_ESR_Data"),
@@ -110,7 +110,7 @@ class _Issue:
         published = self.day + timedelta(days=LAG_DAYS)
         if dataset == "COP_Snapshots" and self.day < RRS_SPLIT.first_day:
             return f"CompleteCOP_{published:%m%d%Y}.csv"
-        return f"{_REPORTS[dataset][1]}-{published:%d}-{_MONTHS[published.month - 1]}-{published:%y}.csv"
+        return f"{REPORTS[dataset][1]}-{published:%d}-{_MONTHS[published.month - 1]}-{published:%y}.csv"
 
 
 Edition = tuple[_Issue, dict[str, bytes]]
@@ -240,7 +240,7 @@ class _Block:
 
     def __init__(self, parts: Sequence[Rows], year: Year, hazards: Hazards) -> None:
         self.dataset = parts[0].dataset
-        self.report = _REPORTS[self.dataset][0]
+        self.report = REPORTS[self.dataset][0]
         self._parts, self._year, self._hazards = parts, year, hazards
         times = np.concatenate([rows.times for rows in parts])
         owners = np.repeat(np.arange(len(parts)), [len(rows.times) for rows in parts])

@@ -16,10 +16,9 @@ from bess_assets.second_settlement.compare import COLUMNS, REVENUE, Comparison, 
 from bess_assets.second_settlement.csv_reports import ReportFolder
 from bess_assets.second_settlement.settlement import settle
 from bess_assets.settings import Settings, load_settings
-from bess_assets_tests.second_settlement.small_reports import PAIR, YEAR, market, write
+from bess_assets_tests.second_settlement.small_reports import PAIR, YEAR, dam, market, write
 
 DAY = "01/02/2022"
-DAM_GEN = "60d_DAM_Gen_Resource_Data"
 
 
 def board(**changes: float | None) -> pd.DataFrame:
@@ -83,17 +82,8 @@ def test_a_month_that_only_one_side_has_is_a_difference() -> None:
 
 
 def test_the_second_settlement_takes_what_the_registry_says_of_pairs() -> None:
-    registry = pd.DataFrame(
-        {
-            "battery": ["A", "B"],
-            "gen_resource": ["A", "B"],
-            "load_resource": ["A_LD1", None],
-            "esr_resource": [None, None],
-            "charging": ["unknown", "generation"],
-            "pair_status": ["name_only", "none"],
-        }
-    )
-    batteries = handed_in(registry)
+    pairs = pd.concat([PAIR, PAIR])
+    batteries = handed_in(pairs.assign(charging=["unknown", "generation"], pair_status=["name_only", "none"]))
     assert batteries["charging_known"].tolist() == [False, True]
     assert batteries["load_as_only"].tolist() == [True, False]
 
@@ -123,14 +113,9 @@ def run(settings: Settings, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["--home", str(settings.home), "compare-csv", str(YEAR), *arguments])
 
 
-def change(settings: Settings, name: str, **columns: object) -> None:
-    """Change columns of one report's first row; a callable changes a whole column."""
-    reports = market(DAY)
-    for column, value in columns.items():
-        heading = column.replace("_", " ") if column.replace("_", " ") in reports[name] else column
-        whole = reports[name][heading]
-        reports[name][heading] = value(whole) if callable(value) else [value, *whole.tolist()[1:]]
-    write(settings.reports, {name: reports[name]})
+def change(settings: Settings, name: str, heading: str, values: object) -> None:
+    """Write one report again with other values in a column."""
+    write(settings.reports, {name: market(DAY)[name].assign(**{heading: values})})
 
 
 def test_agreeing_reports_are_exactly_equal_and_exit_with_0(home: Settings) -> None:
@@ -144,7 +129,7 @@ def test_agreeing_reports_are_exactly_equal_and_exit_with_0(home: Settings) -> N
 
 
 def test_one_price_changed_in_one_csv_shows_the_battery_and_is_no_failure(home: Settings) -> None:
-    change(home, "DAMSPNP4190", SettlementPointPrice=30.05)
+    change(home, "DAMSPNP4190", "SettlementPointPrice", [30.05, *[30.0] * 23])
     done = run(home)
     assert done.exit_code == 0
     assert "exactly equal" not in done.stdout
@@ -157,7 +142,7 @@ def test_one_price_changed_in_one_csv_shows_the_battery_and_is_no_failure(home: 
 
 
 def test_doubled_awards_fail_with_exit_code_1(home: Settings) -> None:
-    change(home, DAM_GEN, Awarded_Quantity=lambda column: column * 2)
+    change(home, "60d_DAM_Gen_Resource_Data", "Awarded Quantity", 16.0)
     done = run(home, "--format", "json")
     assert done.exit_code == 1
     said = json.loads(done.stdout)
@@ -194,7 +179,7 @@ def test_what_the_user_can_put_right_exits_with_2(home: Settings) -> None:
         report.unlink()
     none = run(home)
     assert (none.exit_code, "BESS_REPORTS" in none.stderr) == (2, True)
-    write(home.reports, {"60d_DAM_Gen_Resource_Data": market("01/02/2021")["60d_DAM_Gen_Resource_Data"]})
+    write(home.reports, {"60d_DAM_Gen_Resource_Data": dam("01/02/2021")})
     other = run(home)
     assert (other.exit_code, "holds a day of 2022" in other.stderr) == (2, True)
 

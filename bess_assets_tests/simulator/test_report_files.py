@@ -21,7 +21,7 @@ from bess_assets.simulator.fleet import make_fleet
 from bess_assets.simulator.layouts import TIME_COLUMNS, published_fields
 from bess_assets.simulator.market_model import MarketYear
 from bess_assets.simulator.publish import DISCLOSED, PRICES, Hazards, Rows, publish_year
-from bess_assets.simulator.report_files import write_reports
+from bess_assets.simulator.report_files import REPORTS, write_reports
 from bess_assets_tests.worlds import digests
 
 CENTRAL = ZoneInfo("America/Chicago")
@@ -41,24 +41,9 @@ DAYS = [
 ]
 """Clock changes, every edition and repetition, both eras, a day by quarter-hours, and a run of ordinary days in all packings."""
 
-STEMS = {
-    "60d_DAM_Gen_Resource_Data": "DAM_Gen_Resources",
-    "60d_DAM_Load_Resource_Data": "DAM_Load_Resources",
-    "60d_DAM_ESR_Data": "DAM_ESR_Resources",
-    "60d_DAM_EnergyBidAwards": "DAM_Energy_Bid_Awards",
-    "60d_SCED_Gen_Resource_Data": "SCED_Gen_Resources",
-    "60d_Load_Resource_Data_in_SCED": "SCED_Load_Resources",
-    "60d_ESR_Data_in_SCED": "SCED_ESR_Resources",
-    "60d_SCED_SMNE_GEN_RES": "SCED_SMNE",
-    "CompleteCOP": "COP_Snapshots",
-    "60d_COP_Adjustment_Period_Snapshot": "COP_Snapshots",
-    "60d_SASM_Generation_Resource_AS_Offers": "SASM_AS_Offers",
-    "DAMSPNP4190": "DA_prices",
-    "DAMCPCNP4188": "AS_prices",
-    "SPPHLZNP6905": "RT_prices",
-    "RTMCPCNP6331": "RT_AS_prices",
-}
-
+STEMS = {begins or report.title: dataset for dataset, (report, begins) in REPORTS.items()}
+STEMS["CompleteCOP"] = "COP_Snapshots"
+"""Dataset of each CSV, by what is left of its name without times."""
 COLUMNS = {
     field.heading: field.column
     for dataset in set(STEMS.values())
@@ -326,11 +311,6 @@ def test_clean_files_are_plain_and_published_once(tmp_path: Path) -> None:
     assert len({found.name for found in files}) == len(files)
 
 
-def _matches_real(real: dict[str, list[str]], name: str, heading: list[str], *, qse: bool = False) -> None:
-    """Compare with a real layout; QSE stands in all years here, and not in ERCOT's oldest."""
-    assert [what for what in heading if not (qse and what == "QSE")] == real[name]
-
-
 @pytest.mark.real
 def test_headings_are_the_real_ones_of_their_era(
     files: list[Csv], tmp_path: Path, real_pack: Callable[[str], Path]
@@ -340,13 +320,10 @@ def test_headings_are_the_real_ones_of_their_era(
     middle = _read(_write(tmp_path / "middle", 2023, [date(2023, 7, 2)]))
     late = _read(_write(tmp_path / "late", 2026, [date(2026, 7, 8)]))
 
-    def heading(place: list[Csv], dataset: str) -> list[str]:
-        return _found(place, dataset)[-1].heading
-
     gen, load = "60d_DAM_Gen_Resource_Data", "60d_DAM_Load_Resource_Data"
-    _matches_real(real, f"{gen}__2014-03-02", heading(early, "DAM_Gen_Resources"), qse=True)
-    _matches_real(real, f"{load}__2014-03-02", heading(early, "DAM_Load_Resources"), qse=True)
     for place, dataset, name in (
+        (early, "DAM_Gen_Resources", f"{gen}__2014-03-02"),
+        (early, "DAM_Load_Resources", f"{load}__2014-03-02"),
         (early, "COP_Snapshots", "CompleteCOP / 60d_COP_Adjustment_Period_Snapshot__2014-03-02"),
         (middle, "DAM_Gen_Resources", f"{gen}__2026-07-09"),
         (middle, "DAM_Load_Resources", f"{load}__2026-07-09"),
@@ -366,7 +343,9 @@ def test_headings_are_the_real_ones_of_their_era(
         (late, "RT_prices", "NP6-905-CD__2014"),
         (late, "RT_AS_prices", "NP6-331-CD__2025-12-05 (15-min RT MCPC)"),
     ):
-        _matches_real(real, name, heading(place, dataset))
+        # QSE is in all years here, and not in ERCOT's oldest.
+        heading = _found(place, dataset)[-1].heading
+        assert [what for what in heading if what != "QSE" or "2014-03" not in name] == real[name]
 
 
 def test_award_columns_change_with_the_operating_day_and_not_with_the_file_year(tmp_path: Path) -> None:
