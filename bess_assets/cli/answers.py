@@ -169,14 +169,15 @@ def battery_lines(battery: BatteryAnswer, width: int) -> list[str]:
         lines += paragraph(f"{label:<13} {text}", width, "  ") if text else []
     columns = [column for column in _YEARS if column != _CHANGE or "rank_change" in latest]
     lines += ["", *table(columns, [years], width).lines]
-    streams = _streams(latest)
-    if streams:
-        lines += ["", Line(f"Streams of {latest['year']}"), *table(_STREAMS, streams, width).lines]
     months = [row for row in battery.months.records() if row["year"] == latest["year"]]
-    if months:
-        lines += ["", Line(f"Months of {latest['year']}"), *table(_MONTHS, [months], width).lines]
+    for title, shown, sections in (
+        (f"Streams of {latest['year']}", _STREAMS, _streams(latest)),
+        (f"Months of {latest['year']}", _MONTHS, [months]),
+        ("Best days", _DAYS, [days]),
+    ):
+        if any(sections):
+            lines += ["", Line(title), *table(shown, sections, width).lines]
     if days:
-        lines += ["", Line("Best days"), *table(_DAYS, [days], width).lines]
         caveat = "Before 2025-12-05 charging is known from one reading a quarter-hour: months are meaningful, single days indicative."
         lines += paragraph(caveat, width)
     notes = [f"{row['year']}: {row[name]}" for row in years for name in ("excluded_reason", "notes") if row[name]]
@@ -185,7 +186,7 @@ def battery_lines(battery: BatteryAnswer, width: int) -> list[str]:
     return [*lines, "", *paragraph(WHAT_DOLLARS_ARE, width)]
 
 
-def _streams(row: Record) -> list[list[tuple[Any, ...]]]:
+def _streams(row: Record) -> list[list[Any]]:
     """A year's known streams of money and their total; shares are of the sum of the positive streams."""
     streams = [("day-ahead energy", row["da_energy_usd"], None), ("real-time energy", row["rt_energy_usd"], None)]
     streams += [(PRODUCT_NAMES[p], row[f"as_{p}_usd"], row[f"as_{p}_rt_usd"]) for p in PRODUCTS]
