@@ -55,7 +55,7 @@ def theirs(settings: Settings, dataset: str, year: int) -> Path:
     return write_rollup(settings.rollups, dataset, year, [row])
 
 
-def test_what_the_user_did_not_bring_is_built_and_read(settings: Settings) -> None:
+def test_what_the_user_did_not_bring_is_built_and_read(settings):
     roll_up_reports(settings)
     assert names(settings, "da_prices", 2024) == ["home/built/DA_prices/2024.parquet"]
     assert names(settings, "dam_gen_resources", 2024) == ["home/built/DAM_Gen_Resources/2024.parquet"]
@@ -67,13 +67,13 @@ def test_what_the_user_did_not_bring_is_built_and_read(settings: Settings) -> No
     assert entry["coverage"] is not None
 
 
-def test_the_folder_of_built_rollups_is_the_one_that_records_speak_of(settings: Settings) -> None:
+def test_the_folder_of_built_rollups_is_the_one_that_records_speak_of(settings):
     assert settings.built.name == BUILT_FOLDER
     assert rollup_name(settings.built / "RT_prices" / "2024.parquet") == "built/2024.parquet"
     assert rollup_name(settings.rollups / "RT_prices" / "2024.parquet") == "2024.parquet"
 
 
-def test_the_users_files_come_first_and_what_they_cover_is_never_built(settings: Settings) -> None:
+def test_the_users_files_come_first_and_what_they_cover_is_never_built(settings):
     theirs(settings, "da_prices", 2024)
     for year in (2024, 2025):
         theirs(settings, "dam_gen_resources", year)
@@ -87,9 +87,7 @@ def test_the_users_files_come_first_and_what_they_cover_is_never_built(settings:
 
 
 @pytest.mark.parametrize("brought", [2024, 2025])
-def test_half_of_a_delivery_year_brought_by_the_user_is_completed_from_reports(
-    settings: Settings, brought: int
-) -> None:
+def test_half_of_a_delivery_year_brought_by_the_user_is_completed_from_reports(settings, brought):
     theirs(settings, "dam_gen_resources", brought)
     roll_up_reports(settings)
     assert names(settings, "dam_gen_resources", 2024) == [
@@ -98,7 +96,7 @@ def test_half_of_a_delivery_year_brought_by_the_user_is_completed_from_reports(
     ]
 
 
-def test_a_year_is_closed_by_a_built_rollup_of_the_next_without_reading_it(settings: Settings) -> None:
+def test_a_year_is_closed_by_a_built_rollup_of_the_next_without_reading_it(settings):
     roll_up_reports(settings)
     run_table(settings, 2024, "bess_registry")
     assert board_edition(settings) == "preliminary"
@@ -122,7 +120,7 @@ def board_edition(settings: Settings) -> str:
     return str(edition)
 
 
-def test_a_new_report_makes_just_the_tables_that_read_it_changed(settings: Settings) -> None:
+def test_a_new_report_makes_just_the_tables_that_read_it_changed(settings):
     roll_up_reports(settings)
     for table in STEPS:
         run_table(settings, 2024, table)
@@ -134,7 +132,7 @@ def test_a_new_report_makes_just_the_tables_that_read_it_changed(settings: Setti
     assert not {"bess_registry", "bess_awards", "bess_dispatch"} & changed
 
 
-def test_the_run_record_says_where_a_rollup_comes_from_and_what_it_cost(settings: Settings) -> None:
+def test_the_run_record_says_where_a_rollup_comes_from_and_what_it_cost(settings):
     build_rollup(settings, "dam_gen_resources", 2024)
     registered = register(settings, "dam_gen_resources")
     assert registered["origin"] == "built"
@@ -155,7 +153,7 @@ def test_the_run_record_says_where_a_rollup_comes_from_and_what_it_cost(settings
     assert list(files) == ["2024.parquet", "2025.parquet"], "a built rollup that is not read any more is not listed"
 
 
-def test_one_dataset_and_year_is_built_alone_and_without_reports_nothing_is(settings: Settings, tmp_path: Path) -> None:
+def test_one_dataset_and_year_is_built_alone_and_without_reports_nothing_is(settings, tmp_path):
     build_rollup(settings, "da_prices", 2023)
     assert not list(settings.built.glob("*/*.parquet"))
     build_rollup(settings, "da_prices", 2024)
@@ -167,7 +165,7 @@ def test_one_dataset_and_year_is_built_alone_and_without_reports_nothing_is(sett
         roll_up_reports(empty)
 
 
-def test_made_up_and_real_reports_are_never_mixed(settings: Settings, tmp_path: Path) -> None:
+def test_made_up_and_real_reports_are_never_mixed(settings, tmp_path):
     made_up = tmp_path / "made_up"
     put(made_up / MARKER, "{}")
     put(made_up / GEN, text(DAM_GEN, [award("01/05/2024", 1)]))
@@ -193,7 +191,7 @@ with rollup_lock(load_settings(sys.argv[1], {})):
 """
 
 
-def test_two_processes_do_not_roll_up_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_do_not_roll_up_at_once(settings, monkeypatch):
     monkeypatch.setattr("bess_assets.store.locks._ROLLUP_WAIT_SECONDS", 0.2)
     command = [sys.executable, "-c", HOLD, str(settings.home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:

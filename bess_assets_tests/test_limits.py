@@ -48,9 +48,7 @@ def settings_with(home: Path, rollups: Path, **limits: str) -> Settings:
 # --- memory and threads ------------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_memory_limit_bounds_the_blocks_that_a_year_is_worked_in_and_changes_no_byte(
-    rollups: Path, tmp_path: Path
-) -> None:
+def test_the_memory_limit_bounds_the_blocks_that_a_year_is_worked_in_and_changes_no_byte(rollups, tmp_path):
     made = {}
     for limit in ("1GB", "20KB"):
         settings = settings_with(tmp_path / limit, rollups, BESS_MEMORY_LIMIT=limit)
@@ -63,7 +61,7 @@ def test_the_memory_limit_bounds_the_blocks_that_a_year_is_worked_in_and_changes
     assert [table for table, content in made["1GB"].items() if made["20KB"][table] != content] == []
 
 
-def test_the_thread_limit_holds_for_arrow_too_and_changes_no_byte(rollups: Path, tmp_path: Path) -> None:
+def test_the_thread_limit_holds_for_arrow_too_and_changes_no_byte(rollups, tmp_path):
     code = (
         "import sys, pyarrow as pa\n"
         "from bess_assets.run import run_table\n"
@@ -99,9 +97,7 @@ def check_room(settings: Settings, tables: Collection[str] = tuple(YEARLY)) -> N
         raise lack
 
 
-def test_a_year_that_does_not_fit_into_memory_is_refused_before_anything_is_written(
-    rollups: Path, tmp_path: Path
-) -> None:
+def test_a_year_that_does_not_fit_into_memory_is_refused_before_anything_is_written(rollups, tmp_path):
     crowded = many_rows(rollups, tmp_path / "crowded", 24_000_000)
     settings = settings_with(tmp_path / "home", crowded)
     with pytest.raises(
@@ -115,9 +111,7 @@ def test_a_year_that_does_not_fit_into_memory_is_refused_before_anything_is_writ
     check_room(settings, ["leaderboard_monthly"])
 
 
-def test_a_year_that_needs_more_than_the_machine_has_is_refused_whatever_the_limit(
-    rollups: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_year_that_needs_more_than_the_machine_has_is_refused_whatever_the_limit(rollups, tmp_path, monkeypatch):
     (tmp_path / "memory.max").write_text("200000000\n", encoding="ascii")
     monkeypatch.setattr(room, "_CGROUP", tmp_path)
     with pytest.raises(RoomError, match="200 MB of this machine are free"):
@@ -126,9 +120,7 @@ def test_a_year_that_needs_more_than_the_machine_has_is_refused_whatever_the_lim
     check_room(settings_with(tmp_path / "home", rollups))
 
 
-def test_a_limit_that_lets_a_year_take_more_than_is_free_is_refused_with_a_smaller_one(
-    rollups: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_limit_that_lets_a_year_take_more_than_is_free_is_refused_with_a_smaller_one(rollups, tmp_path, monkeypatch):
     crowded = many_rows(rollups, tmp_path / "crowded", 12_000_000)  # 342 batteries
     (tmp_path / "memory.max").write_text("1200000000\n", encoding="ascii")
     monkeypatch.setattr(room, "_CGROUP", tmp_path)
@@ -147,9 +139,7 @@ def test_a_limit_that_lets_a_year_take_more_than_is_free_is_refused_with_a_small
     check_room(settings_with(tmp_path / "home", rollups))
 
 
-def test_a_disk_without_room_for_the_results_is_named_with_what_they_take(
-    rollups: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_without_room_for_the_results_is_named_with_what_they_take(rollups, tmp_path, monkeypatch):
     settings = settings_with(tmp_path / "home", rollups)
     needed = needed_room(settings, YEAR, list(YEARLY)).disk_bytes
     usage = shutil.disk_usage(tmp_path)
@@ -161,9 +151,7 @@ def test_a_disk_without_room_for_the_results_is_named_with_what_they_take(
     check_room(settings)
 
 
-def test_what_a_year_takes_on_the_disk_is_learned_from_what_it_or_another_year_took(
-    rollups: Path, tmp_path: Path
-) -> None:
+def test_what_a_year_takes_on_the_disk_is_learned_from_what_it_or_another_year_took(rollups, tmp_path):
     settings = settings_with(tmp_path / "home", rollups)
 
     def lies(year: int, size: int) -> None:
@@ -184,9 +172,7 @@ def test_what_a_year_takes_on_the_disk_is_learned_from_what_it_or_another_year_t
     assert takes() == 4_000  # once more, beside the old one
 
 
-def test_the_command_says_that_a_year_does_not_fit_and_a_dry_run_warns_of_it(
-    rollups: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_says_that_a_year_does_not_fit_and_a_dry_run_warns_of_it(rollups, tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
     monkeypatch.setenv("BESS_ROLLUPS", str(many_rows(rollups, tmp_path / "crowded", 24_000_000)))
     home = tmp_path / "home"
@@ -215,7 +201,7 @@ print(json.dumps({table: run_table(settings, year, table)["peak_memory_mb"] for 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_year_of_real_size_finishes_right_under_1_gb_with_a_limit_of_512_mb(tmp_path: Path) -> None:
+def test_a_year_of_real_size_finishes_right_under_1_gb_with_a_limit_of_512_mb(tmp_path):
     folder = Path(os.environ.get(REAL_SIZE, ""))
     if not os.environ.get(REAL_SIZE):
         pytest.skip(

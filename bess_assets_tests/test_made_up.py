@@ -44,7 +44,7 @@ def record(settings: Settings, table: str, *, failed: bool = False, **made_up: b
 # --- which years are made up
 
 
-def test_results_carried_away_from_their_inputs_still_say_what_they_are(settings: Settings) -> None:
+def test_results_carried_away_from_their_inputs_still_say_what_they_are(settings):
     mark(settings.rollups)
     write_edition(settings, 2024, [{**ALPHA, "rank": 1, "qse": "QOTHER"}], {"rt_prices/2024.parquet": "2" * 64})
     write_edition(settings, 2023, [{**ALPHA, "rank": 1}], {"rt_prices/2023.parquet": "3" * 64})
@@ -54,7 +54,7 @@ def test_results_carried_away_from_their_inputs_still_say_what_they_are(settings
     assert made_up_note(settings, [2022]) is None
 
 
-def test_real_results_beside_a_simulated_market_are_real_until_they_are_made_of_it(settings: Settings) -> None:
+def test_real_results_beside_a_simulated_market_are_real_until_they_are_made_of_it(settings):
     mark(settings.rollups)
     assert made_up_inputs(settings)
     assert made_up_years(settings) == set()
@@ -62,7 +62,7 @@ def test_real_results_beside_a_simulated_market_are_real_until_they_are_made_of_
     assert made_up_note(settings) == NOTE
 
 
-def test_a_year_is_made_up_until_every_table_was_made_of_real_inputs(settings: Settings) -> None:
+def test_a_year_is_made_up_until_every_table_was_made_of_real_inputs(settings):
     for table in ("energy_revenue", "leaderboard"):
         record(settings, table, made_up=True)
     record(settings, "energy_revenue", made_up=False)
@@ -76,7 +76,7 @@ def test_a_year_is_made_up_until_every_table_was_made_of_real_inputs(settings: S
     assert made_up_years(settings) == set()
 
 
-def test_a_record_that_does_not_say_is_judged_by_the_folder_of_rollups(tmp_path: Path) -> None:
+def test_a_record_that_does_not_say_is_judged_by_the_folder_of_rollups(tmp_path):
     settings = load_settings(tmp_path, environ={})
     record(settings, "leaderboard")
     assert made_up_years(settings) == set()
@@ -146,12 +146,12 @@ def _reports_that_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bess_assets.second_settlement.compare.compare_reports", lambda *_: compared)
 
 
-def test_every_command_is_among_those_looked_at() -> None:
+def test_every_command_is_among_those_looked_at():
     assert set(main.commands) == {arguments[0] for arguments in TABLES.values()} | {"demo", "simulate", "ui"}
 
 
 @pytest.mark.parametrize("command", TABLES)
-def test_a_table_ends_with_a_line_that_says_so(home: tuple[Settings, bool], command: str) -> None:
+def test_a_table_ends_with_a_line_that_says_so(home, command):
     settings, made_up = home
     lines = printed(settings, *TABLES[command]).splitlines()
     assert (lines.count(NOTE), lines[-1] == NOTE or command == "rollup") == (
@@ -160,7 +160,7 @@ def test_a_table_ends_with_a_line_that_says_so(home: tuple[Settings, bool], comm
 
 
 @pytest.mark.parametrize("command", FIGURES)
-def test_rows_for_programs_have_a_column_that_says_so(home: tuple[Settings, bool], command: str) -> None:
+def test_rows_for_programs_have_a_column_that_says_so(home, command):
     settings, made_up = home
     rows = list(csv.DictReader(io.StringIO(printed(settings, *FIGURES[command], "--format", "csv"))))
     assert rows
@@ -169,9 +169,7 @@ def test_rows_for_programs_have_a_column_that_says_so(home: tuple[Settings, bool
     assert (f'"{MADE_UP_COLUMN}": "{MADE_UP}"' in text) == made_up
 
 
-def test_answers_in_python_have_the_column_and_one_of_sql_takes_no_other_columns_place(
-    home: tuple[Settings, bool],
-) -> None:
+def test_answers_in_python_have_the_column_and_one_of_sql_takes_no_other_columns_place(home):
     settings, made_up = home
     with Results(settings) as results:
         battery = results.battery("ALPHA_1")
@@ -193,7 +191,7 @@ def test_answers_in_python_have_the_column_and_one_of_sql_takes_no_other_columns
         assert results.query("SELECT 1 AS one").columns == ("one",)
 
 
-def test_the_rows_of_real_years_beside_made_up_ones_have_no_mark(tmp_path: Path) -> None:
+def test_the_rows_of_real_years_beside_made_up_ones_have_no_mark(tmp_path):
     settings = write_home(tmp_path)
     record(settings, "leaderboard", made_up=True)
     with Results(settings) as results:
@@ -203,7 +201,7 @@ def test_the_rows_of_real_years_beside_made_up_ones_have_no_mark(tmp_path: Path)
         assert MADE_UP_COLUMN not in results.leaderboard(2023).columns
 
 
-def test_the_page_the_workbook_and_the_csv_beside_them_say_so(home: tuple[Settings, bool]) -> None:
+def test_the_page_the_workbook_and_the_csv_beside_them_say_so(home):
     settings, made_up = home
     page, workbook, yearly, monthly, *_ = report_files(settings.results, LEADERBOARD_REPORT, 2024)
     assert page.read_text(encoding="utf-8").count(f">{NOTE}</p>") == made_up

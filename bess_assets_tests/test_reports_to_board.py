@@ -12,7 +12,6 @@ from bess_assets.store.journal import CheckEntry, read_run
 from bess_assets.store.roll_up import RollUp
 from bess_assets.store.rollup_files import read_manifest
 from bess_assets.store.rollups import roll_up_reports
-from bess_assets_tests.conftest import Reported, Worlds
 from bess_assets_tests.worlds import EARLY, KEYS, LATE, Plan, World, board_differences, some
 
 pytestmark = pytest.mark.timeout(1_800)
@@ -42,19 +41,19 @@ def unlike(one: World, other: World, year: int) -> list[str]:
     ]
 
 
-def test_reports_give_the_same_boards_as_rollups_to_the_byte(reported: Reported) -> None:
+def test_reports_give_the_same_boards_as_rollups_to_the_byte(reported):
     for year in reported.from_reports.plan.years:
         assert unlike(reported.from_reports, reported.from_rollups, year) == []
 
 
-def test_boards_from_reports_equal_the_second_settlement_of_the_reports(reported: Reported) -> None:
+def test_boards_from_reports_equal_the_second_settlement_of_the_reports(reported):
     world = reported.from_reports
     for year in world.plan.years:
         wrong = board_differences(world, year, world.settled_again(year))
         assert not wrong, some(wrong)
 
 
-def test_the_simulated_reports_state_clearing_prices_and_they_agree(reported: Reported) -> None:
+def test_the_simulated_reports_state_clearing_prices_and_they_agree(reported):
     def of_awards(world: World) -> CheckEntry:
         checks = read_run(world.settings.results, 2025)["tables"]["bess_awards"]["checks"]
         return next(check for check in checks if check["name"] == MCPC_CHECK)
@@ -65,7 +64,7 @@ def test_the_simulated_reports_state_clearing_prices_and_they_agree(reported: Re
     assert of_awards(reported.from_rollups)["detail"] == "not stated by these files"
 
 
-def test_every_row_that_was_published_is_kept_or_counted_and_no_file_is_refused(reported: Reported) -> None:
+def test_every_row_that_was_published_is_kept_or_counted_and_no_file_is_refused(reported):
     assert reported.rolled.refused == []
     assert reported.rolled.other == {}
     dropped = 0
@@ -81,14 +80,14 @@ def test_every_row_that_was_published_is_kept_or_counted_and_no_file_is_refused(
     assert dropped > 1_000, "the market holds editions and repeats"
 
 
-def test_a_rolled_up_year_is_at_least_nine_tenths_smaller_than_its_csv(reported: Reported) -> None:
+def test_a_rolled_up_year_is_at_least_nine_tenths_smaller_than_its_csv(reported):
     manifests = [built.manifest for built in reported.rolled.built if built.year == 2025]
     assert len(manifests) > 10
     csv_bytes, parquet = (sum(m[key] for m in manifests) for key in ("csv_bytes", "parquet_bytes"))
     assert parquet < 0.1 * csv_bytes
 
 
-def test_rolling_up_again_reads_nothing_and_changes_nothing(reported: Reported) -> None:
+def test_rolling_up_again_reads_nothing_and_changes_nothing(reported):
     read: list[str] = []
     again = roll_up_reports(
         reported.from_reports.settings, progress=lambda done, total, what: read.append(what) if done < total else None
@@ -97,7 +96,7 @@ def test_rolling_up_again_reads_nothing_and_changes_nothing(reported: Reported) 
     assert not any(built.changed for built in again.built)
 
 
-def test_the_run_record_names_built_rollups_as_inputs(reported: Reported) -> None:
+def test_the_run_record_names_built_rollups_as_inputs(reported):
     entry = read_run(reported.from_reports.settings.results, 2025)["tables"]["bess_dispatch"]
     files = {name for name, value in entry["inputs"].items() if not isinstance(value, str)}
     assert "sced_esr_resources/built/2025.parquet" in files
@@ -106,9 +105,7 @@ def test_the_run_record_names_built_rollups_as_inputs(reported: Reported) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", [EARLY, LATE], ids=["2019_2022", "2023_2026"])
-def test_every_year_gives_the_same_boards_from_reports_as_from_rollups(
-    worlds: Worlds, tmp_path: Path, plan: Plan
-) -> None:
+def test_every_year_gives_the_same_boards_from_reports_as_from_rollups(worlds, tmp_path, plan):
     world, rolled = from_reports(tmp_path, plan)
     assert rolled.refused == []
     for year in plan.years:
@@ -121,9 +118,7 @@ def test_every_year_gives_the_same_boards_from_reports_as_from_rollups(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", WILD, ids=lambda p: f"{p.years[0]}_{p.years[-1]}")
-def test_reports_that_lack_columns_are_worth_what_the_second_settlement_makes_of_them(
-    tmp_path: Path, plan: Plan
-) -> None:
+def test_reports_that_lack_columns_are_worth_what_the_second_settlement_makes_of_them(tmp_path, plan):
     """Every figure equals that of the second settlement, which is null where the files leave it unknown."""
     world, _ = from_reports(tmp_path, plan)
     for year in plan.years:

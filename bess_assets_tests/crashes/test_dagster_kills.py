@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -36,9 +35,7 @@ def finish(process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_refresh_killed_anywhere_is_finished_by_the_next_with_dagster_too(
-    expected: Mapping[str, Mapping[str, str]], editions: Path, tmp_path: Path
-) -> None:
+def test_a_refresh_killed_anywhere_is_finished_by_the_next_with_dagster_too(expected, editions, tmp_path):
     random_moments = random.Random(7)
     home = tmp_path / "home"
     finish(bess(editions, home, OLD, "refresh", str(YEAR)))

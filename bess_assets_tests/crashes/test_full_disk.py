@@ -4,7 +4,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from bess_assets.store.journal import read_run
 from bess_assets.store.paths import result_path, run_record_path
 from bess_assets.store.report_index import INDEX_NAME
 from bess_assets.store.rollups import roll_up_reports
-from bess_assets_tests.crashes.server import Server
 from bess_assets_tests.crashes.small_year import NEW, OLD, YEAR, look, refresh, settings_of, unfinished, wrong
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 
@@ -42,9 +41,7 @@ def in_a_child(folder: Path, home: Path, edition: str, largest: int = 0) -> subp
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_a_file_that_may_not_grow_is_an_error_with_its_name_and_remedy_and_the_old_one_stays(
-    expected: Mapping[str, Mapping[str, str]], home: Callable[[str], Path], editions: Path
-) -> None:
+def test_a_file_that_may_not_grow_is_an_error_with_its_name_and_remedy_and_the_old_one_stays(expected, home, editions):
     where = home(OLD)
     settings = settings_of(editions, where, NEW)
     before = look(settings)
@@ -91,8 +88,8 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
 @pytest.mark.slow
 def test_a_disk_that_fills_up_is_an_error_with_the_file_and_what_is_left_and_the_old_year_stays(
-    expected: Mapping[str, Mapping[str, str]], server: Server, editions: Path, small_disk: Callable[[int], Path]
-) -> None:
+    expected, server, editions, small_disk
+):
     disk = small_disk(64_000_000)
     home = disk / "home"
     assert server.order(home=str(home), edition=OLD) == 0
@@ -118,8 +115,8 @@ def test_a_disk_that_fills_up_is_an_error_with_the_file_and_what_is_left_and_the
 
 @pytest.mark.slow
 def test_a_disk_that_is_full_from_the_start_is_said_at_the_first_note_and_nothing_is_touched(
-    server: Server, editions: Path, small_disk: Callable[[int], Path]
-) -> None:
+    server, editions, small_disk
+):
     disk = small_disk(64_000_000)
     home = disk / "home"
     assert server.order(home=str(home), edition=OLD) == 0
@@ -136,7 +133,7 @@ def test_a_disk_that_is_full_from_the_start_is_said_at_the_first_note_and_nothin
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes there")
-def test_a_full_disk_is_no_refused_report_and_the_next_roll_up_ends_right(tmp_path: Path) -> None:
+def test_a_full_disk_is_no_refused_report_and_the_next_roll_up_ends_right(tmp_path):
     settings = load_settings(tmp_path / "home", {"BESS_REPORTS": str(tmp_path / "reports")})
     rows = [price(f"01/{1 + n % 28:02d}/2024", 1 + n % 24, 20 + n / 7, f"NODE_{n}") for n in range(4_000)]
     put(tmp_path / "reports" / "cdr.00012331.0000000000000000.20240102.120000.DAMSPNP4190.csv", text(DA_SPP, rows))

@@ -2,14 +2,11 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pytest
 
 from bess_assets.store.journal import DIED, read_run
 from bess_assets.store.status import plan_year
-from bess_assets_tests.crashes.server import Server
 from bess_assets_tests.crashes.small_year import NEW, OLD, YEAR, look, settings_of, timeless, unfinished, wrong
 
 KILLED = -9
@@ -21,9 +18,7 @@ LEDGERS = ("bess_awards", "bess_dispatch", "bess_prices", "energy_revenue", "as_
 
 
 @pytest.mark.slow
-def test_the_two_editions_differ_in_every_table_and_each_is_made_twice_alike(
-    expected: Mapping[str, Mapping[str, str]], home: Callable[[str], Path], editions: Path
-) -> None:
+def test_the_two_editions_differ_in_every_table_and_each_is_made_twice_alike(expected, home, editions):
     old, new = expected[OLD], expected[NEW]
     assert old.keys() == new.keys()
     assert [path for path in old if old[path] == new[path] and path != f"what_changed/{YEAR}.parquet"] == []
@@ -33,9 +28,7 @@ def test_the_two_editions_differ_in_every_table_and_each_is_made_twice_alike(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_hundreds_of_kills_at_random_moments_lose_nothing_and_mix_nothing(
-    expected: Mapping[str, Mapping[str, str]], home: Callable[[str], Path], editions: Path, server: Server
-) -> None:
+def test_hundreds_of_kills_at_random_moments_lose_nothing_and_mix_nothing(expected, home, editions, server):
     random_moments = random.Random(20_211_126)
     where, now, target = home(OLD), OLD, NEW
     started = time.monotonic()
@@ -69,8 +62,8 @@ def test_hundreds_of_kills_at_random_moments_lose_nothing_and_mix_nothing(
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_kill_before_any_rename_leaves_the_file_before_it_and_the_next_run_ends_right(
-    expected: Mapping[str, Mapping[str, str]], home: Callable[[str], Path], editions: Path, server: Server
-) -> None:
+    expected, home, editions, server
+):
     where = home(OLD)
     now, target = OLD, NEW
     kills = 0
@@ -94,9 +87,7 @@ def test_a_kill_before_any_rename_leaves_the_file_before_it_and_the_next_run_end
 
 
 @pytest.mark.parametrize("table", ["energy_revenue", pytest.param("bess_awards", marks=pytest.mark.slow)])
-def test_a_kill_while_a_file_is_being_written_leaves_it_to_the_next_run(
-    table: str, expected: Mapping[str, Mapping[str, str]], home: Callable[[str], Path], editions: Path, server: Server
-) -> None:
+def test_a_kill_while_a_file_is_being_written_leaves_it_to_the_next_run(table, expected, home, editions, server):
     where = home(OLD)
     settings = settings_of(editions, where, NEW)
     before = look(settings)

@@ -58,9 +58,7 @@ def contents(rollup: Path) -> tuple[Any, Any]:
 
 
 @pytest.mark.slow
-def test_a_roll_up_killed_before_any_of_its_renames_is_ended_by_the_next_even_if_more_reports_came_meanwhile(
-    tmp_path: Path,
-) -> None:
+def test_a_roll_up_killed_before_any_of_its_renames_is_ended_by_the_next_even_if_more_reports_came_meanwhile(tmp_path):
     def reports(folder: Path, days: Iterable[int]) -> Path:
         for day in days:
             report_of(folder, day, 10.0 * day)

@@ -36,9 +36,7 @@ QUESTIONS: dict[str, Callable[[Results], Any]] = {
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_refreshes_that_meet_at_any_moment_never_mix(
-    expected: Mapping[str, Mapping[str, str]], home: Callable[[str], Path], editions: Path
-) -> None:
+def test_refreshes_that_meet_at_any_moment_never_mix(expected, home, editions):
     where = home(OLD)
     with Server(editions) as one, Server(editions) as other:
         for number in range(ROUNDS):
@@ -69,9 +67,7 @@ def test_refreshes_that_meet_at_any_moment_never_mix(
 
 
 @pytest.mark.slow
-def test_who_reads_during_refreshes_sees_the_old_or_the_new_edition_whole(
-    home: Callable[[str], Path], editions: Path, server: Server
-) -> None:
+def test_who_reads_during_refreshes_sees_the_old_or_the_new_edition_whole(home, editions, server):
     where = home(NEW)
     with Results(settings_of(editions, where, NEW)) as results:
         of_new = {name: ask(results) for name, ask in QUESTIONS.items()}
@@ -86,9 +82,7 @@ def test_who_reads_during_refreshes_sees_the_old_or_the_new_edition_whole(
 
 
 @pytest.mark.slow
-def test_who_reads_while_files_are_swapped_hundreds_of_times_a_minute_sees_no_mixture(
-    home: Callable[[str], Path], editions: Path, server: Server
-) -> None:
+def test_who_reads_while_files_are_swapped_hundreds_of_times_a_minute_sees_no_mixture(home, editions, server):
     where = home(NEW)
     settings = settings_of(editions, where, OLD)
     tables = ("leaderboard", "leaderboard_monthly", "energy_revenue", "daily_revenue")

@@ -75,17 +75,19 @@ def asked(found: Look) -> dict[str, set[str]]:
     }
 
 
+def second_look(settings: Settings, instance: dg.DagsterInstance) -> Look:
+    return look(settings, instance, look(settings, instance, None).cursor)
+
+
 # --- looking at the files
 
 
-def test_a_refreshed_home_asks_for_nothing(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+def test_a_refreshed_home_asks_for_nothing(settings, own_instance):
     found = look(settings, own_instance, None)
     assert (found.requests, found.waiting, found.alarms) == ([], [], [])
 
 
-def test_a_changed_price_file_asks_for_its_dependents_at_the_second_look(
-    settings: Settings, own_instance: dg.DagsterInstance
-) -> None:
+def test_a_changed_price_file_asks_for_its_dependents_at_the_second_look(settings, own_instance):
     change(settings.rollups / PRICES / f"{YEAR}.parquet")
     first = look(settings, own_instance, None)
     assert first.requests == []
@@ -97,7 +99,7 @@ def test_a_changed_price_file_asks_for_its_dependents_at_the_second_look(
     assert "rt_prices" in second.requests[0].tags["bess/why"]
 
 
-def test_a_file_that_still_grows_waits(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+def test_a_file_that_still_grows_waits(settings, own_instance):
     path = settings.rollups / PRICES / f"{YEAR}.parquet"
     change(path)
     first = look(settings, own_instance, None)
@@ -108,15 +110,12 @@ def test_a_file_that_still_grows_waits(settings: Settings, own_instance: dg.Dags
     assert len(look(settings, own_instance, second.cursor).requests) == 1
 
 
-def test_the_same_change_has_the_same_key_and_the_next_change_another(
-    settings: Settings, own_instance: dg.DagsterInstance
-) -> None:
+def test_the_same_change_has_the_same_key_and_the_next_change_another(settings, own_instance):
     path = settings.rollups / PRICES / f"{YEAR}.parquet"
     before = path.read_bytes()
 
     def key() -> str:
-        found = look(settings, own_instance, look(settings, own_instance, None).cursor)
-        return str(found.requests[0].run_key)
+        return str(second_look(settings, own_instance).requests[0].run_key)
 
     change(path)
     first = key()
@@ -131,13 +130,13 @@ def test_the_same_change_has_the_same_key_and_the_next_change_another(
     assert back != first, "a file that is as it was before is a change again"
 
 
-def test_a_touched_file_asks_for_nothing(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+def test_a_touched_file_asks_for_nothing(settings, own_instance):
     for path in settings.rollups.rglob("*.parquet"):
         os.utime(path, (1, 1))
-    assert look(settings, own_instance, look(settings, own_instance, None).cursor).requests == []
+    assert second_look(settings, own_instance).requests == []
 
 
-def test_a_vanished_file_is_one_alarm_and_no_refresh(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+def test_a_vanished_file_is_one_alarm_and_no_refresh(settings, own_instance):
     path = settings.rollups / PRICES / f"{YEAR}.parquet"
     content = path.read_bytes()
     path.unlink()
@@ -151,21 +150,17 @@ def test_a_vanished_file_is_one_alarm_and_no_refresh(settings: Settings, own_ins
     assert look(settings, own_instance, third.cursor).alarms == first.alarms, "gone once more, said once more"
 
 
-def test_a_new_year_of_new_reports_is_asked_for_and_a_year_without_a_partition_is_not(
-    settings: Settings, own_instance: dg.DagsterInstance
-) -> None:
+def test_a_new_year_of_new_reports_is_asked_for_and_a_year_without_a_partition_is_not(settings, own_instance):
     for year in (2023, 2035):
         put(settings.reports / f"{year}.csv", text(DA_SPP, [price(f"01/02/{year}", h, 20) for h in range(1, 25)]))
-    found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    found = second_look(settings, own_instance)
     assert "2035" not in asked(found)
     assert {"da_prices", "bess_registry", "leaderboard"} <= asked(found)["2023"]
 
 
-def test_a_report_that_was_asked_for_is_rolled_up_by_the_run_and_no_news_after_it(
-    settings: Settings, instance: dg.DagsterInstance, own_instance: dg.DagsterInstance
-) -> None:
+def test_a_report_that_was_asked_for_is_rolled_up_by_the_run_and_no_news_after_it(settings, instance, own_instance):
     report = put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2022", h, 20) for h in range(1, 25)]))
-    found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    found = second_look(settings, own_instance)
     assert "da_prices" in asked(found)["2022"]
     outcome = materialize(instance, settings, 2022, ["da_prices"])
     assert outcome.ok
@@ -175,9 +170,9 @@ def test_a_report_that_was_asked_for_is_rolled_up_by_the_run_and_no_news_after_i
     assert plan_year(settings, 2022).news == {"da_prices": ("a.csv",)}, "a report that ERCOT posted anew"
 
 
-def test_new_reports_of_equal_number_make_another_key(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+def test_new_reports_of_equal_number_make_another_key(settings, own_instance):
     def key() -> str:
-        found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+        found = second_look(settings, own_instance)
         return next(str(request.run_key) for request in found.requests if request.partition_key == "2022")
 
     path = put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2022", h, 20) for h in range(1, 25)]))
@@ -186,18 +181,14 @@ def test_new_reports_of_equal_number_make_another_key(settings: Settings, own_in
     assert key() != first
 
 
-def test_a_new_report_that_cannot_be_opened_is_one_alarm_and_stops_no_look(
-    settings: Settings, own_instance: dg.DagsterInstance
-) -> None:
+def test_a_new_report_that_cannot_be_opened_is_one_alarm_and_stops_no_look(settings, own_instance):
     put(settings.reports / "untold.zip", b"PK damaged")
     first = look(settings, own_instance, None)
     assert first.alarms == ["reports/untold.zip (there, but it cannot be opened)"]
     assert look(settings, own_instance, first.cursor).alarms == []
 
 
-def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(
-    settings: Settings, own_instance: dg.DagsterInstance
-) -> None:
+def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(settings, own_instance):
     @dg.job
     def some_backfill() -> None:
         pass
@@ -214,9 +205,7 @@ def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(
     assert len(look(settings, own_instance, cursor).requests) == 1
 
 
-def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_again(
-    settings: Settings, own_instance: dg.DagsterInstance
-) -> None:
+def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_again(settings, own_instance):
     @dg.job
     def killed() -> None:
         pass
@@ -226,7 +215,7 @@ def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_aga
     half = result_path(settings.results, "leaderboard", YEAR).with_name(f".{YEAR}.parquet.1-ab.tmp")
     half.write_bytes(b"half")
     change(settings.rollups / PRICES / f"{YEAR}.parquet")
-    found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    found = second_look(settings, own_instance)
     marked = own_instance.get_run_by_id(run.run_id)
     assert marked is not None
     assert marked.status == dg.DagsterRunStatus.FAILURE
@@ -234,36 +223,30 @@ def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_aga
     assert len(found.requests) == 1
 
 
-def test_a_file_that_cannot_be_read_is_tried_once_and_again_when_it_changes(
-    settings: Settings, own_instance: dg.DagsterInstance
-) -> None:
+def test_a_file_that_cannot_be_read_is_tried_once_and_again_when_it_changes(settings, own_instance):
     path = settings.rollups / PRICES / f"{YEAR}.parquet"
     path.write_bytes(b"PAR1 garbage")
-    first = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    first = second_look(settings, own_instance)
     tables = sorted(key for key in asked(first)[str(YEAR)] if key in YEARLY or key == "rt_prices")
     with open_instance(settings) as instance:
         outcome = materialize(instance, settings, YEAR, tables)
     assert outcome.assets["rt_prices"].status == "failed"
-    again = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    again = second_look(settings, own_instance)
     assert [request.run_key for request in again.requests] == [request.run_key for request in first.requests]
     path.write_bytes(b"PAR1 other garbage")
-    other = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    other = second_look(settings, own_instance)
     assert other.requests[0].run_key != first.requests[0].run_key
 
 
-def test_a_year_whose_record_cannot_be_read_holds_no_other_up(
-    settings: Settings, own_instance: dg.DagsterInstance
-) -> None:
+def test_a_year_whose_record_cannot_be_read_holds_no_other_up(settings, own_instance):
     (settings.results / "_runs" / "2020.json").write_text("no JSON", encoding="utf-8")
     change(settings.rollups / PRICES / f"{YEAR}.parquet")
-    found = look(settings, own_instance, look(settings, own_instance, None).cursor)
+    found = second_look(settings, own_instance)
     assert [request.partition_key for request in found.requests] == [str(YEAR)]
     assert "2020" in found.waiting[0]
 
 
-def test_the_sensor_raises_the_alarm_and_passes_on_what_a_look_found(
-    settings: Settings, own_instance: dg.DagsterInstance
-) -> None:
+def test_the_sensor_raises_the_alarm_and_passes_on_what_a_look_found(settings, own_instance):
     (settings.rollups / PRICES / f"{YEAR}.parquet").unlink()
     defs = build_defs(settings)
     sensor = defs.resolve_sensor_def("refresh_changed_years")
@@ -282,9 +265,7 @@ def test_the_sensor_raises_the_alarm_and_passes_on_what_a_look_found(
 # --- schedules
 
 
-def test_the_current_year_is_asked_for_where_something_changed_and_nobody_is_at_it(
-    settings: Settings, own_instance: dg.DagsterInstance
-) -> None:
+def test_the_current_year_is_asked_for_where_something_changed_and_nobody_is_at_it(settings, own_instance):
     nothing = refresh_unless_busy(settings, own_instance, YEAR, MOMENT)
     assert isinstance(nothing, dg.SkipReason)
     assert nothing.skip_message == f"nothing of {YEAR} has changed"
@@ -297,9 +278,7 @@ def test_the_current_year_is_asked_for_where_something_changed_and_nobody_is_at_
     assert "neither" in str(refresh_unless_busy(settings, own_instance, 2022, MOMENT))
 
 
-def test_a_final_year_is_left_alone_by_the_weekly_schedule(
-    settings: Settings, own_instance: dg.DagsterInstance
-) -> None:
+def test_a_final_year_is_left_alone_by_the_weekly_schedule(settings, own_instance):
     board_that_ends(settings, date(YEAR, 12, 31), "final")
     assert is_final(settings, YEAR)
     change(settings.rollups / PRICES / f"{YEAR}.parquet")
@@ -310,12 +289,12 @@ def test_a_final_year_is_left_alone_by_the_weekly_schedule(
     assert isinstance(refresh_until_final(settings, own_instance, YEAR, MOMENT), dg.RunRequest)
 
 
-def test_a_verification_asks_for_every_table_of_every_year(settings: Settings) -> None:
+def test_a_verification_asks_for_every_table_of_every_year(settings):
     requests = verification_requests(settings, MOMENT)
     assert [(request.partition_key, request.asset_selection) for request in requests] == [(str(YEAR), None)]
 
 
-def test_schedules_keep_central_time_and_the_hour_that_is_set(tmp_path: Path) -> None:
+def test_schedules_keep_central_time_and_the_hour_that_is_set(tmp_path):
     for automation, status in (("off", "STOPPED"), ("on", "RUNNING")):
         made = schedules(load_settings(tmp_path, {"BESS_DAILY_AT": "23:20", "BESS_AUTOMATION": automation}))
         assert {s.execution_timezone for s in made} == {"America/Chicago"}
@@ -328,9 +307,7 @@ def test_schedules_keep_central_time_and_the_hour_that_is_set(tmp_path: Path) ->
         }
 
 
-def test_each_schedule_can_be_evaluated(
-    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_schedule_can_be_evaluated(settings, instance, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", str(settings.dagster_home))
     defs = build_defs(settings)
     for schedule in schedules(settings):
@@ -361,12 +338,12 @@ def board_that_ends(settings: Settings, through: date, edition: str) -> None:
     pq.write_table(rows, path)
 
 
-def test_a_final_year_is_never_stale(settings: Settings) -> None:
+def test_a_final_year_is_never_stale(settings):
     board_that_ends(settings, date(YEAR, 12, 31), "final")
     assert freshness(settings, YEAR, date(2030, 1, 1)).state == "final"
 
 
-def test_a_year_is_stale_once_its_data_end_before_what_was_disclosed_65_days_later(settings: Settings) -> None:
+def test_a_year_is_stale_once_its_data_end_before_what_was_disclosed_65_days_later(settings):
     board_that_ends(settings, date(2024, 9, 20), "preliminary")
     assert freshness(settings, YEAR, date(2024, 11, 24)).state == "fresh"
     stale = freshness(settings, YEAR, date(2024, 11, 25))
@@ -374,13 +351,13 @@ def test_a_year_is_stale_once_its_data_end_before_what_was_disclosed_65_days_lat
     assert freshness(settings, YEAR, date(2025, 6, 1)).expected_through == date(2024, 12, 31)
 
 
-def test_a_year_that_was_never_refreshed_is_stale_once_a_day_of_it_is_due(settings: Settings) -> None:
+def test_a_year_that_was_never_refreshed_is_stale_once_a_day_of_it_is_due(settings):
     assert freshness(settings, 2025, date(2025, 3, 6)).state == "fresh"
     never = freshness(settings, 2025, date(2025, 3, 7))
     assert (never.state, never.data_through, never.days_behind) == ("stale", None, None)
 
 
-def test_the_freshness_check_warns_with_its_numbers(settings: Settings, own_instance: dg.DagsterInstance) -> None:
+def test_the_freshness_check_warns_with_its_numbers(settings, own_instance):
     board_that_ends(settings, date(2024, 9, 20), "preliminary")
     result = (
         build_defs(settings)
@@ -426,7 +403,7 @@ def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
     thread.join()
 
 
-def test_an_alarm_is_written_and_posted(tmp_path: Path, webhook: tuple[str, list[dict[str, str]]]) -> None:
+def test_an_alarm_is_written_and_posted(tmp_path, webhook):
     address, taken = webhook
     settings = load_settings(tmp_path, {"BESS_WEBHOOK": address})
     raise_alarm(settings, "It broke.", {"year": "2024", "why": "a file\nis bad"})
@@ -435,15 +412,13 @@ def test_an_alarm_is_written_and_posted(tmp_path: Path, webhook: tuple[str, list
     assert json.loads(line)["posted"] == "yes, answered 200"
 
 
-def test_an_alarm_that_cannot_be_posted_is_in_the_file_all_the_same(tmp_path: Path) -> None:
+def test_an_alarm_that_cannot_be_posted_is_in_the_file_all_the_same(tmp_path):
     settings = load_settings(tmp_path, {"BESS_WEBHOOK": "http://127.0.0.1:9/nobody"})
     raise_alarm(settings, "It broke.", {})
     assert json.loads(settings.alarms.read_text(encoding="utf-8"))["posted"].startswith("no: ")
 
 
-def test_a_failed_run_raises_an_alarm_that_names_the_file(
-    settings: Settings, webhook: tuple[str, list[dict[str, str]]]
-) -> None:
+def test_a_failed_run_raises_an_alarm_that_names_the_file(settings, webhook):
     address, taken = webhook
     settings = load_settings(settings.home, {**settings.environment(), "BESS_WEBHOOK": address})
     (settings.rollups / "AS_prices" / f"{YEAR}.parquet").write_bytes(b"no Parquet")
@@ -466,7 +441,7 @@ def test_a_failed_run_raises_an_alarm_that_names_the_file(
     assert taken[0]["failed steps"] == "as_prices"
 
 
-def test_a_request_is_none_where_nothing_is_due(settings: Settings) -> None:
+def test_a_request_is_none_where_nothing_is_due(settings):
     assert refresh_request(settings, plan_year(settings, YEAR), "changed") is None
     every = refresh_request(settings, plan_year(settings, YEAR), None)
     assert every is not None

@@ -84,7 +84,7 @@ def cost_of(instance: dg.DagsterInstance) -> tuple[int, int, set[int]]:
     return len(engines), len(opened), levels
 
 
-def test_a_history_that_dagster_wrote_is_read_on_and_what_is_added_is_read_by_dagster(home: Path) -> None:
+def test_a_history_that_dagster_wrote_is_read_on_and_what_is_added_is_read_by_dagster(home):
     with dg.DagsterInstance.get() as instance:
         assert isinstance(instance.get_ref().storage, LastingSqliteStorage)
         (old,) = instance.get_runs()
@@ -96,7 +96,7 @@ def test_a_history_that_dagster_wrote_is_read_on_and_what_is_added_is_read_by_da
         assert len(plain.all_logs(new.run_id)) >= 5
 
 
-def test_a_home_that_moves_takes_its_history_along(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_moves_takes_its_history_along(home, tmp_path, monkeypatch):
     moved = home.rename(tmp_path / "elsewhere")
     monkeypatch.setenv("DAGSTER_HOME", str(moved))
     with dg.DagsterInstance.get() as instance:
@@ -106,8 +106,8 @@ def test_a_home_that_moves_takes_its_history_along(home: Path, tmp_path: Path, m
 
 
 def test_a_run_takes_two_engines_where_dagster_makes_one_for_each_statement_and_no_commit_waits_for_the_disk(
-    instance: dg.DagsterInstance, tmp_path: Path
-) -> None:
+    instance, tmp_path
+):
     (tmp_path / "plain").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "plain")) as plain:
         many, many_opened, levels = cost_of(plain)
@@ -121,7 +121,7 @@ def test_a_run_takes_two_engines_where_dagster_makes_one_for_each_statement_and_
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="descriptors are counted in /proc")
-def test_a_process_that_opens_the_logs_of_1000_runs_stays_under_64_descriptors(home: Path) -> None:
+def test_a_process_that_opens_the_logs_of_1000_runs_stays_under_64_descriptors(home):
     with dg.DagsterInstance.get() as instance:
         logs = home / "history" / "runs"
         run = instance.get_runs()[0]
@@ -138,7 +138,7 @@ def test_a_process_that_opens_the_logs_of_1000_runs_stays_under_64_descriptors(h
     assert open_descriptors() <= before
 
 
-def test_who_follows_a_run_hears_of_each_event_at_once(instance: dg.DagsterInstance) -> None:
+def test_who_follows_a_run_hears_of_each_event_at_once(instance):
     heard: list[str] = []
     with dg.DagsterInstance.get() as reader:
         run = instance.create_run_for_job(empty, status=dg.DagsterRunStatus.STARTED)
@@ -151,16 +151,14 @@ def test_who_follows_a_run_hears_of_each_event_at_once(instance: dg.DagsterInsta
                 time.sleep(0.02)
 
 
-def test_logs_that_were_wiped_begin_anew(instance: dg.DagsterInstance) -> None:
+def test_logs_that_were_wiped_begin_anew(instance):
     run = record_a_run(instance)
     instance.event_log_storage.wipe()
     assert instance.all_logs(run.run_id) == []
     record_a_run(instance)
 
 
-def test_an_older_home_is_left_as_it_is_and_the_remedy_is_said_once_it_is_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_older_home_is_left_as_it_is_and_the_remedy_is_said_once_it_is_opened(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
     settings = load_settings(tmp_path, {})
     home = ensure_dagster_home(settings)

@@ -23,39 +23,18 @@ from bess_assets.tables import ENERGY_REVENUE, FILE_SETS, TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLLUPS = {
-    "rt_prices",
-    "da_prices",
-    "as_prices",
-    "rt_as_prices",
-    "dam_gen_resources",
-    "dam_load_resources",
-    "dam_esr_resources",
-    "sced_gen_resources",
-    "sced_load_resources",
-    "sced_esr_resources",
-    "sced_smne",
-    "cop_snapshots",
-    "sasm_as_offers",
-    "dam_as_only_awards",
-    "dam_energy_bid_awards",
-    "dam_energy_offer_awards",
-    "dam_esr_as_offers",
-    "sced_as_prices",
-}
+    "rt_prices", "da_prices", "as_prices", "rt_as_prices", "dam_gen_resources", "dam_load_resources", "dam_esr_resources", "sced_gen_resources",
+    "sced_load_resources", "sced_esr_resources", "sced_smne", "cop_snapshots", "sasm_as_offers", "dam_as_only_awards", "dam_energy_bid_awards",
+    "dam_energy_offer_awards", "dam_esr_as_offers", "sced_as_prices",
+}  # fmt: skip
 TABLES_BY_GROUP = {
     "schemas": {"rollup_schemas", "column_availability"},
     "registry": {"bess_registry", "bess_fleet"},
     "extracts": {"bess_awards", "bess_dispatch", "bess_prices"},
     "daily": {"dam_awards_daily", "rt_dispatch_daily", "price_daily"},
     "revenue": {"energy_revenue", "as_revenue"},
-    "leaderboard": {
-        "daily_revenue",
-        "leaderboard",
-        "leaderboard_monthly",
-        "leaderboard_history",
-        "what_changed",
-        "leaderboard_report",
-    },
+    "leaderboard": {"daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history", "what_changed"}
+    | {"leaderboard_report"},
 }
 
 

@@ -8,7 +8,6 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -22,7 +21,7 @@ from bess_assets.errors import NotRefreshedError, SettingsError, YearBusyError
 from bess_assets.refresh import Outcome, materialize, refresh_years
 from bess_assets.results import Results
 from bess_assets.run import run_table
-from bess_assets.settings import Settings, load_settings
+from bess_assets.settings import load_settings
 from bess_assets.settlement.editions import FINAL_CHECK
 from bess_assets.store.journal import CheckEntry, read_run
 from bess_assets.store.locks import year_lock
@@ -48,7 +47,7 @@ def failed_checks(outcome: Outcome, name: str) -> list[CheckEntry]:
     return [check for check in outcome.assets[name].checks if not check["passed"]]
 
 
-def test_a_year_makes_every_table_and_registers_every_rollup(refreshed: Refreshed) -> None:
+def test_a_year_makes_every_table_and_registers_every_rollup(refreshed):
     outcome = refreshed.year
     assert outcome.ok, {a.name: a.error for a in outcome.assets.values() if a.error}
     assert list(outcome.assets) == [*DATASETS, *YEARLY, *FILE_SETS]
@@ -63,7 +62,7 @@ def test_a_year_makes_every_table_and_registers_every_rollup(refreshed: Refreshe
         assert refreshed.merged.assets[name].checks
 
 
-def test_a_materialization_says_rows_coverage_dollars_inputs_and_more(refreshed: Refreshed) -> None:
+def test_a_materialization_says_rows_coverage_dollars_inputs_and_more(refreshed):
     entry = read_run(refreshed.settings.results, YEAR)["tables"]["daily_revenue"]
     shown = materialization(refreshed, "daily_revenue")
     assert shown.partition == str(YEAR)
@@ -81,7 +80,7 @@ def test_a_materialization_says_rows_coverage_dollars_inputs_and_more(refreshed:
     assert {dep.asset_key.to_user_string() for dep in lineage.deps_by_column["da_energy_usd"]} == {"energy_revenue"}
 
 
-def test_the_page_is_made_after_its_tables_and_says_where_it_is_how_large_and_of_what(refreshed: Refreshed) -> None:
+def test_the_page_is_made_after_its_tables_and_says_where_it_is_how_large_and_of_what(refreshed):
     entry = read_run(refreshed.settings.results, YEAR)["tables"]["leaderboard_report"]
     paths = report_files(refreshed.settings.results, LEADERBOARD_REPORT, YEAR)
     assert all(path.is_file() for path in paths)
@@ -100,7 +99,7 @@ def test_the_page_is_made_after_its_tables_and_says_where_it_is_how_large_and_of
     assert all(done.index(name) < done.index("leaderboard_report") for name in LEADERBOARD_REPORT.upstream)
 
 
-def test_the_leaderboard_shows_what_the_fleet_came_to_in_numbers_and_pictures(refreshed: Refreshed) -> None:
+def test_the_leaderboard_shows_what_the_fleet_came_to_in_numbers_and_pictures(refreshed):
     shown = materialization(refreshed, "leaderboard").metadata
     with Results(refreshed.settings) as results:
         board = results.leaderboard(YEAR).records()
@@ -116,13 +115,13 @@ def test_the_leaderboard_shows_what_the_fleet_came_to_in_numbers_and_pictures(re
         assert str(shown[name].value).startswith("![")
 
 
-def test_an_extract_shows_the_fingerprints_of_both_years_files(refreshed: Refreshed) -> None:
+def test_an_extract_shows_the_fingerprints_of_both_years_files(refreshed):
     inputs = str(materialization(refreshed, "bess_awards").metadata["inputs"].value)
     assert f"dam_gen_resources/{YEAR}.parquet" in inputs
     assert f"dam_gen_resources/{YEAR + 1}.parquet" in inputs
 
 
-def test_a_rollup_shows_what_the_file_holds_and_its_content_is_its_version(refreshed: Refreshed) -> None:
+def test_a_rollup_shows_what_the_file_holds_and_its_content_is_its_version(refreshed):
     shown = materialization(refreshed, "rt_prices")
     record = read_run(refreshed.settings.results, YEAR)["rollups"]["rt_prices"]
     file = record["files"][f"{YEAR}.parquet"]
@@ -131,16 +130,14 @@ def test_a_rollup_shows_what_the_file_holds_and_its_content_is_its_version(refre
     assert (shown.tags or {})["dagster/data_version"] == file["fingerprint"]["digest"]
 
 
-def test_an_absent_file_is_shown_as_absent_and_fails_nothing(refreshed: Refreshed) -> None:
+def test_an_absent_file_is_shown_as_absent_and_fails_nothing(refreshed):
     asset = refreshed.year.assets["dam_esr_resources"]
     assert asset.status == "ok"
     assert materialization(refreshed, "dam_esr_resources").metadata["origin"].value == "absent"
     assert failed_checks(refreshed.year, "dam_esr_resources") == []  # nothing was published yet
 
 
-def test_a_rollup_is_built_from_reports_and_shows_what_it_was_made_of(
-    instance: dg.DagsterInstance, tmp_path: Path
-) -> None:
+def test_a_rollup_is_built_from_reports_and_shows_what_it_was_made_of(instance, tmp_path):
     settings = load_settings(tmp_path, {})
     put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2023", hour, 20) for hour in range(1, 25)]))
     outcome = materialize(instance, settings, 2023, ["da_prices", "as_prices"])
@@ -160,7 +157,7 @@ def test_a_rollup_is_built_from_reports_and_shows_what_it_was_made_of(
     assert "no reports to build it from" in absent["detail"]
 
 
-def test_the_next_years_60_day_files_are_noted_with_the_year_that_reads_them(refreshed: Refreshed) -> None:
+def test_the_next_years_60_day_files_are_noted_with_the_year_that_reads_them(refreshed):
     record = read_run(refreshed.settings.results, YEAR)
     assert list(record["rollups"]["dam_gen_resources"]["files"]) == [f"{YEAR}.parquet", f"{YEAR + 1}.parquet"]
     assert list(record["rollups"]["rt_prices"]["files"]) == [f"{YEAR}.parquet"]
@@ -169,9 +166,7 @@ def test_the_next_years_60_day_files_are_noted_with_the_year_that_reads_them(ref
     assert recorded_years(refreshed.settings.results) == [YEAR]
 
 
-def test_a_60_day_file_of_a_year_without_a_partition_is_noted_all_the_same(
-    instance: dg.DagsterInstance, tmp_path: Path, market: Path
-) -> None:
+def test_a_60_day_file_of_a_year_without_a_partition_is_noted_all_the_same(instance, tmp_path, market):
     settings = load_settings(tmp_path, environ={})
     last = int(operating_years.get_last_partition_key() or 0)
     folder = settings.rollups / "DAM_Gen_Resources"
@@ -184,7 +179,7 @@ def test_a_60_day_file_of_a_year_without_a_partition_is_noted_all_the_same(
     assert str(last + 1) not in instance.get_materialized_partitions(dg.AssetKey("dam_gen_resources"))
 
 
-def test_checks_are_evaluated_for_the_year_and_say_numbers(refreshed: Refreshed) -> None:
+def test_checks_are_evaluated_for_the_year_and_say_numbers(refreshed):
     checks = {check["name"]: check for check in refreshed.year.assets["leaderboard"].checks}
     assert checks[KEYS_CHECK]["passed"]
     assert checks[KEYS_CHECK]["blocking"]
@@ -192,7 +187,7 @@ def test_checks_are_evaluated_for_the_year_and_say_numbers(refreshed: Refreshed)
     assert all(check["detail"] for check in checks.values())
 
 
-def test_whoever_asked_is_told_of_each_table_as_it_happens(refreshed: Refreshed) -> None:
+def test_whoever_asked_is_told_of_each_table_as_it_happens(refreshed):
     told = [(event.table, event.rows is not None) for event in refreshed.events]
     for name in YEARLY:
         assert told.index((name, False)) < told.index((name, True))
@@ -203,7 +198,7 @@ def test_whoever_asked_is_told_of_each_table_as_it_happens(refreshed: Refreshed)
     assert {event.total for event in refreshed.events} == {len(YEARLY) + len(FILE_SETS)}
 
 
-def test_a_table_made_again_has_the_same_bytes_and_no_run_of_its_own_is_needed(refreshed: Refreshed) -> None:
+def test_a_table_made_again_has_the_same_bytes_and_no_run_of_its_own_is_needed(refreshed):
     path = result_path(refreshed.settings.results, "daily_revenue", YEAR)
     before = path.read_bytes()
     entry = run_table(refreshed.settings, YEAR, "daily_revenue")
@@ -213,13 +208,13 @@ def test_a_table_made_again_has_the_same_bytes_and_no_run_of_its_own_is_needed(r
     assert entry["digest"] == old["digest"]
 
 
-def test_part_of_a_year_can_be_made_alone(refreshed: Refreshed) -> None:
+def test_part_of_a_year_can_be_made_alone(refreshed):
     outcome = materialize(refreshed.instance, refreshed.settings, YEAR, ["leaderboard", "leaderboard_monthly"])
     assert outcome.ok
     assert list(outcome.assets) == ["leaderboard", "leaderboard_monthly"]
 
 
-def test_boards_made_again_without_change_add_no_edition_and_leave_the_page_as_it_is(refreshed: Refreshed) -> None:
+def test_boards_made_again_without_change_add_no_edition_and_leave_the_page_as_it_is(refreshed):
     results = refreshed.settings.results
     history = result_path(results, "leaderboard_history", YEAR)
     page = report_files(results, LEADERBOARD_REPORT, YEAR)[0]
@@ -235,7 +230,7 @@ def test_boards_made_again_without_change_add_no_edition_and_leave_the_page_as_i
     assert check["detail"].startswith("1 edition")
 
 
-def test_a_bad_file_fails_what_needs_it_and_says_which_file(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+def test_a_bad_file_fails_what_needs_it_and_says_which_file(instance, tmp_path):
     settings = load_settings(tmp_path, environ={})
     bad = settings.rollups / "RT_prices" / "2020.parquet"
     bad.parent.mkdir(parents=True)
@@ -259,7 +254,7 @@ def test_a_bad_file_fails_what_needs_it_and_says_which_file(instance: dg.Dagster
     assert read_run(settings.results, 2020)["tables"]["price_daily"]["status"] == "failed"
 
 
-def test_the_schemas_show_the_matrix_of_columns_and_their_check_names_what_is_odd(refreshed: Refreshed) -> None:
+def test_the_schemas_show_the_matrix_of_columns_and_their_check_names_what_is_odd(refreshed):
     check = {c["name"]: c for c in refreshed.year.assets["rollup_schemas"].checks}[COLUMNS_CHECK]
     assert not check["passed"]
     assert not check["blocking"]
@@ -274,9 +269,7 @@ def test_the_schemas_show_the_matrix_of_columns_and_their_check_names_what_is_od
         )
 
 
-def test_the_schemas_are_made_even_where_a_rollup_cannot_be_read_and_say_so(
-    instance: dg.DagsterInstance, tmp_path: Path
-) -> None:
+def test_the_schemas_are_made_even_where_a_rollup_cannot_be_read_and_say_so(instance, tmp_path):
     settings = load_settings(tmp_path, environ={})
     bad = settings.rollups / "RT_prices" / "2022.parquet"
     bad.parent.mkdir(parents=True)
@@ -292,9 +285,7 @@ def test_the_schemas_are_made_even_where_a_rollup_cannot_be_read_and_say_so(
     assert plan_year(settings, 2022).tables["rollup_schemas"].state == "present"
 
 
-def test_what_a_failed_year_says_of_its_columns_is_merged_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_failed_year_says_of_its_columns_is_merged_all_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
     settings = load_settings(tmp_path, environ={})
     bad = settings.rollups / "RT_prices" / "2022.parquet"
@@ -308,7 +299,7 @@ def test_what_a_failed_year_says_of_its_columns_is_merged_all_the_same(
     assert {row["year"] for row in rows} == {2022}
 
 
-def test_a_year_without_a_partition_is_refused_in_plain_words(instance: dg.DagsterInstance, home: Settings) -> None:
+def test_a_year_without_a_partition_is_refused_in_plain_words(instance, home):
     with pytest.raises(SettingsError, match="2018 cannot be refreshed"):
         materialize(instance, home, 2018)
 
@@ -323,7 +314,7 @@ with year_lock(load_settings(sys.argv[1], environ={}), int(sys.argv[2])):
 """
 
 
-def test_two_refreshes_of_a_year_cannot_mix(instance: dg.DagsterInstance, home: Settings) -> None:
+def test_two_refreshes_of_a_year_cannot_mix(instance, home):
     command = [sys.executable, "-c", HOLD, str(home.home), "2021"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -349,7 +340,7 @@ with open_instance(settings) as instance:
 """
 
 
-def test_after_a_kill_the_old_year_is_whole_and_the_next_refresh_cleans_up(refreshed: Refreshed, market: Path) -> None:
+def test_after_a_kill_the_old_year_is_whole_and_the_next_refresh_cleans_up(refreshed, market):
     settings, instance = refreshed.settings, refreshed.instance
     path = result_path(settings.results, "leaderboard", YEAR)
     before = path.read_bytes()
@@ -368,9 +359,7 @@ def test_after_a_kill_the_old_year_is_whole_and_the_next_refresh_cleans_up(refre
     assert sorted(p.name for p in (settings.results / "leaderboard_monthly").iterdir()) == [f"{YEAR}.parquet"]
 
 
-def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_nothing_to_do(
-    refreshed: Refreshed, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_nothing_to_do(refreshed, caplog):
     settings, instance = refreshed.settings, refreshed.instance
 
     @dg.job
@@ -404,7 +393,7 @@ def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_
         instance.report_run_failed(run)
 
 
-def test_a_run_from_the_ui_holds_the_year_itself_and_gives_it_back(refreshed: Refreshed) -> None:
+def test_a_run_from_the_ui_holds_the_year_itself_and_gives_it_back(refreshed):
     settings, instance = refreshed.settings, refreshed.instance
     seen = []
 
@@ -433,7 +422,7 @@ def test_a_run_from_the_ui_holds_the_year_itself_and_gives_it_back(refreshed: Re
         assert time.monotonic() - started < 1
 
 
-def test_years_are_merged_once_for_the_same_files(refreshed: Refreshed) -> None:
+def test_years_are_merged_once_for_the_same_files(refreshed):
     settings = refreshed.settings
     assert isinstance(merge_request(settings), dg.SkipReason)
     record = settings.results / "_runs" / f"{YEAR}.json"

@@ -83,32 +83,32 @@ def _home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
 
 
-def test_a_refresh_of_changes_makes_the_changed_rollup_and_the_tables_below_it(settings: Settings) -> None:
+def test_a_refresh_of_changes_makes_the_changed_rollup_and_the_tables_below_it(settings):
     steps = restate_prices(settings)
     assert steps_of_refresh(settings, "changed") == [steps, MERGED]
 
 
-def test_a_refresh_of_failures_makes_them_and_the_tables_below_them(settings: Settings) -> None:
+def test_a_refresh_of_failures_makes_them_and_the_tables_below_them(settings):
     entry = read_run(settings.results, YEAR)["tables"]["as_revenue"]
     Journal(settings.results, YEAR).put_table("as_revenue", {**entry, "status": "failed", "error": "It broke."})
     (steps,) = steps_of_refresh(settings, "failed")
     assert steps == {"as_prices", "rt_as_prices"} | below("as_revenue")
 
 
-def test_a_refresh_of_missing_tables_makes_them_and_the_tables_below_them(settings: Settings) -> None:
+def test_a_refresh_of_missing_tables_makes_them_and_the_tables_below_them(settings):
     result_path(settings.results, "what_changed", YEAR).unlink()
     (steps,) = steps_of_refresh(settings, "missing")
     assert steps == below("what_changed")
 
 
-def test_the_sensor_asks_for_the_steps_that_a_refresh_of_changes_makes(settings: Settings, tmp_path: Path) -> None:
+def test_the_sensor_asks_for_the_steps_that_a_refresh_of_changes_makes(settings, tmp_path):
     steps = restate_prices(settings)
     with dg.DagsterInstance.ephemeral(str(tmp_path)) as instance:
         (request,) = look(settings, instance, look(settings, instance, None).cursor).requests
     assert steps_of_request(settings, "refresh_year", request) == steps
 
 
-def test_each_schedule_asks_for_its_steps(settings: Settings) -> None:
+def test_each_schedule_asks_for_its_steps(settings):
     changes = restate_prices(settings)
     expected = {
         "freshness_daily": ("check_freshness", MOMENT, {FRESHNESS}),
@@ -132,7 +132,7 @@ def test_each_schedule_asks_for_its_steps(settings: Settings) -> None:
             assert steps_of_request(settings, job_name, request) == steps, name
 
 
-def test_a_backfill_of_a_job_makes_the_steps_of_that_job(settings: Settings) -> None:
+def test_a_backfill_of_a_job_makes_the_steps_of_that_job(settings):
     launched = dg.RunRequest(partition_key=str(YEAR))
     assert steps_of_request(settings, "refresh_year", launched) == EVERY
     assert steps_of_request(settings, "merge_years", dg.RunRequest()) == MERGED
@@ -167,9 +167,7 @@ def file_events() -> Iterator[Counter[tuple[str, str]]]:
         _counting.pop()
 
 
-def test_a_years_refresh_makes_every_table_takes_one_lock_and_reads_and_writes_its_journal_seldom(
-    market: Path, tmp_path: Path
-) -> None:
+def test_a_years_refresh_makes_every_table_takes_one_lock_and_reads_and_writes_its_journal_seldom(market, tmp_path):
     settings = load_settings(tmp_path, environ={"BESS_ROLLUPS": str(market / "rollups")})
     with file_events() as counts:
         assert steps_of_refresh(settings, None) == [EVERY, MERGED]

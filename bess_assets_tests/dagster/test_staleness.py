@@ -98,7 +98,7 @@ def changed(settings: Settings) -> set[tuple[int, str]]:
     }
 
 
-def test_after_a_refresh_nothing_is_stale_and_a_year_never_made_is_missing_in_both(home: Settings) -> None:
+def test_after_a_refresh_nothing_is_stale_and_a_year_never_made_is_missing_in_both(home):
     assert changed(home) == stale(home) == {(REPORTED, name) for name in YEARLY}
 
 
@@ -107,14 +107,14 @@ def touch(settings: Settings) -> None:
         os.utime(path, (1, 1))
 
 
-def test_a_touched_file_makes_nothing_stale(home: Settings) -> None:
+def test_a_touched_file_makes_nothing_stale(home):
     before = changed(home)
     touch(home)
     refresh(home, [YEAR], "changed")
     assert changed(home) == stale(home) == before
 
 
-def test_what_changes_makes_stale_each_year_that_reads_it_until_it_is_refreshed_or_as_it_was(home: Settings) -> None:
+def test_what_changes_makes_stale_each_year_that_reads_it_until_it_is_refreshed_or_as_it_was(home):
     before = changed(home)
     awarded(home, YEAR, [*SHARED, date(YEAR, 2, 6)])
     refresh(home, [YEAR], "changed")
@@ -141,7 +141,7 @@ def test_what_changes_makes_stale_each_year_that_reads_it_until_it_is_refreshed_
     assert changed(home) == stale(home) == before
 
 
-def test_a_year_built_from_reports_is_fresh_after_its_refresh_and_after_new_reports_too(home: Settings) -> None:
+def test_a_year_built_from_reports_is_fresh_after_its_refresh_and_after_new_reports_too(home):
     put(home.reports / AWARDS, text(DAM_GEN, [award(f"01/02/{REPORTED}", hour) for hour in range(1, 25)]))
     put(home.reports / "a.csv", text(DA_SPP, [price(f"01/02/{REPORTED}", hour, 20) for hour in range(1, 25)]))
     refresh(home, [REPORTED])
@@ -152,9 +152,7 @@ def test_a_year_built_from_reports_is_fresh_after_its_refresh_and_after_new_repo
     assert changed(home) == stale(home) == set()
 
 
-def test_another_version_of_a_tables_code_makes_stale_that_table_alone(
-    home: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_version_of_a_tables_code_makes_stale_that_table_alone(home, monkeypatch):
     before = changed(home)
     upgraded = replace(TABLES["as_revenue"], code_version="another")
     for declared in (TABLES, YEARLY):

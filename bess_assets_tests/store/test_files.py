@@ -107,7 +107,7 @@ def settings(tmp_path: Path) -> Settings:
 # --- what is written ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_ledger_comes_back_as_grids_labels_and_batteries(tmp_path: Path) -> None:
+def test_a_ledger_comes_back_as_grids_labels_and_batteries(tmp_path):
     path = tmp_path / "money" / "2024.parquet"
     written = write(
         MONEY,
@@ -136,7 +136,7 @@ def test_a_ledger_comes_back_as_grids_labels_and_batteries(tmp_path: Path) -> No
     assert (written.rows, written.money_usd, written.coverage) == (6, 14.0, 4 / 6)
 
 
-def test_times_are_stored_as_utc_and_days_as_dates(tmp_path: Path) -> None:
+def test_times_are_stored_as_utc_and_days_as_dates(tmp_path):
     path = tmp_path / "2024.parquet"
     write(MONEY, path, hours_of("A"))
     first = pq.read_table(path).slice(0, 1).to_pylist()[0]
@@ -144,7 +144,7 @@ def test_times_are_stored_as_utc_and_days_as_dates(tmp_path: Path) -> None:
     assert first["operating_day"] == date(2024, 1, 1)
 
 
-def test_the_same_rows_give_the_same_bytes_whatever_they_come_as(tmp_path: Path) -> None:
+def test_the_same_rows_give_the_same_bytes_whatever_they_come_as(tmp_path):
     one, two = tmp_path / "one" / "2024.parquet", tmp_path / "two" / "2024.parquet"
     first = write(MONEY, one, hours_of("A"))
     second = write(
@@ -165,7 +165,7 @@ def test_the_same_rows_give_the_same_bytes_whatever_they_come_as(tmp_path: Path)
     assert first.digest == second.digest
 
 
-def test_text_is_told_by_codes_on_the_page_and_readers_see_plain_text(tmp_path: Path) -> None:
+def test_text_is_told_by_codes_on_the_page_and_readers_see_plain_text(tmp_path):
     path = tmp_path / "2024.parquet"
     write(MONEY, path, hours_of("A", source=labels_array(np.array([0, 2, -1]), ["smne", "base point", "telemetry"])))
     with pq.ParquetFile(path) as file:
@@ -179,7 +179,7 @@ def test_text_is_told_by_codes_on_the_page_and_readers_see_plain_text(tmp_path: 
     assert [kind for _, kind, *_ in described] == ["VARCHAR", "VARCHAR"]
 
 
-def test_a_column_that_is_the_same_object_in_every_chunk_is_made_once() -> None:
+def test_a_column_that_is_the_same_object_in_every_chunk_is_made_once():
     kept: dict[str, Any] = {}
     first, second = (conform(MONEY, hours_of(name), kept) for name in ("A", "B"))
     address = [table.column("interval_start").chunk(0).buffers()[1].address for table in (first, second)]
@@ -187,7 +187,7 @@ def test_a_column_that_is_the_same_object_in_every_chunk_is_made_once() -> None:
     assert second.column("battery").to_pylist() == ["B"] * 3
 
 
-def test_a_table_may_be_read_by_several_threads_at_once(tmp_path: Path) -> None:
+def test_a_table_may_be_read_by_several_threads_at_once(tmp_path):
     path = tmp_path / "2024.parquet"
     names = [f"B{n:03}" for n in range(60)]
     write(
@@ -207,7 +207,7 @@ def test_a_table_may_be_read_by_several_threads_at_once(tmp_path: Path) -> None:
     assert list(in_order(4, read, range(60))) == [(float(n), name) for n, name in enumerate(names)]
 
 
-def test_a_row_group_holds_one_battery_and_says_so_in_its_statistics(tmp_path: Path) -> None:
+def test_a_row_group_holds_one_battery_and_says_so_in_its_statistics(tmp_path):
     path = tmp_path / "2024.parquet"
     write(MONEY, path, hours_of("A"), hours_of("B"))
     metadata = pq.ParquetFile(path).metadata
@@ -215,7 +215,7 @@ def test_a_row_group_holds_one_battery_and_says_so_in_its_statistics(tmp_path: P
     assert metadata.row_group(0).column(3).compression.startswith("LZ4")
 
 
-def test_a_summary_is_in_row_groups_whose_statistics_let_a_reader_skip_them(tmp_path: Path) -> None:
+def test_a_summary_is_in_row_groups_whose_statistics_let_a_reader_skip_them(tmp_path):
     path = tmp_path / "2024.parquet"
     names = [f"B{n:06d}" for n in range(2 * ROW_GROUP_ROWS + 1)]
     write(SUMMARY, path, {"battery": names, "product": ["rrs"] * len(names), "usd": [1.0] * len(names)})
@@ -230,7 +230,7 @@ def test_a_summary_is_in_row_groups_whose_statistics_let_a_reader_skip_them(tmp_
     assert ResultTable(SUMMARY, path).read().num_rows == len(names)
 
 
-def test_a_table_without_rows_is_a_file_with_the_schema(tmp_path: Path) -> None:
+def test_a_table_without_rows_is_a_file_with_the_schema(tmp_path):
     for table in (MONEY, SUMMARY, BOARD):
         path = tmp_path / table.name / "2024.parquet"
         assert write(table, path).rows == 0
@@ -240,9 +240,7 @@ def test_a_table_without_rows_is_a_file_with_the_schema(tmp_path: Path) -> None:
 
 
 @given(values=st.lists(st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)), min_size=1, max_size=20))
-def test_any_finite_numbers_and_nulls_come_back_unchanged(
-    tmp_path_factory: pytest.TempPathFactory, values: list[float | None]
-) -> None:
+def test_any_finite_numbers_and_nulls_come_back_unchanged(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("any") / "2024.parquet"
     write(BOARD, path, {"battery": [str(n) for n in range(len(values))], "usd": values})
     assert ResultTable(BOARD, path).read(["usd"]).column("usd").to_pylist() == values
@@ -286,9 +284,7 @@ def test_any_finite_numbers_and_nulls_come_back_unchanged(
         (BOARD, [{"battery": ["B", "A", "B"], "usd": [1.0, 2.0, 3.0]}], "a key twice: B"),
     ],
 )
-def test_rows_that_break_a_rule_are_refused_and_the_old_file_stays(
-    tmp_path: Path, table: Table, chunks: list[dict[str, Any]], said: str
-) -> None:
+def test_rows_that_break_a_rule_are_refused_and_the_old_file_stays(tmp_path, table, chunks, said):
     path = tmp_path / table.name / "2024.parquet"
     path.parent.mkdir()
     path.write_bytes(b"as it was")
@@ -300,23 +296,23 @@ def test_rows_that_break_a_rule_are_refused_and_the_old_file_stays(
     assert [p.name for p in path.parent.iterdir()] == ["2024.parquet"]
 
 
-def test_products_may_come_in_an_order_of_their_own_but_each_in_one_piece(tmp_path: Path) -> None:
+def test_products_may_come_in_an_order_of_their_own_but_each_in_one_piece(tmp_path):
     rows = {"battery": ["A", "A", "B", "B"], "product": ["rrs", "ecrs", "rrs", "ecrs"], "usd": [1.0, 2.0, 3.0, 4.0]}
     assert write(SUMMARY, tmp_path / "2024.parquet", rows).rows == 4
 
 
-def test_a_board_keeps_the_order_it_was_given(tmp_path: Path) -> None:
+def test_a_board_keeps_the_order_it_was_given(tmp_path):
     path = tmp_path / "2024.parquet"
     write(BOARD, path, {"battery": ["C", "A", "B"], "usd": [3.0, 2.0, None]})
     assert ResultTable(BOARD, path).batteries() == ["C", "A", "B"]
 
 
-def test_a_total_may_leave_out_a_part_that_does_not_exist(tmp_path: Path) -> None:
+def test_a_total_may_leave_out_a_part_that_does_not_exist(tmp_path):
     rows = hours_of("A", rt_usd=np.full(3, np.nan), total_usd=np.array([1.0, 2.0, -3.5]))
     assert write(MONEY, tmp_path / "2024.parquet", rows).money_usd == -0.5
 
 
-def test_a_cent_in_a_million_dollars_is_rounding_and_two_are_not(tmp_path: Path) -> None:
+def test_a_cent_in_a_million_dollars_is_rounding_and_two_are_not(tmp_path):
     def with_total(total: float) -> dict[str, Any]:
         return hours_of("A", da_usd=np.full(3, 1e6), rt_usd=np.zeros(3), total_usd=np.array([1e6, total, 1e6]))
 
@@ -325,7 +321,7 @@ def test_a_cent_in_a_million_dollars_is_rounding_and_two_are_not(tmp_path: Path)
         write(MONEY, tmp_path / "2024.parquet", with_total(1e6 + 0.02))
 
 
-def test_a_step_that_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_a_step_that_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "2024.parquet"
     write(MONEY, path, hours_of("A"))
     before = path.read_bytes()
@@ -340,7 +336,7 @@ def test_a_step_that_fails_half_way_leaves_the_old_file_and_nothing_else(tmp_pat
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_refused_chunk_stops_a_step_that_has_many_more(tmp_path: Path) -> None:
+def test_a_refused_chunk_stops_a_step_that_has_many_more(tmp_path):
     taken = []
 
     def chunks() -> Iterator[dict[str, Any]]:
@@ -353,13 +349,13 @@ def test_a_refused_chunk_stops_a_step_that_has_many_more(tmp_path: Path) -> None
     assert len(taken) < 100
 
 
-def test_reading_what_was_never_written_says_what_to_do(tmp_path: Path) -> None:
+def test_reading_what_was_never_written_says_what_to_do(tmp_path):
     table = ResultTable(BESS_AWARDS, tmp_path / "bess_awards" / "2024.parquet")
     with pytest.raises(NotRefreshedError, match="bess refresh 2024"):
         table.read()
 
 
-def test_only_ledgers_have_grids_and_text_is_no_number(tmp_path: Path) -> None:
+def test_only_ledgers_have_grids_and_text_is_no_number(tmp_path):
     write(MONEY, tmp_path / "2024.parquet", hours_of("A"))
     write(BOARD, tmp_path / "2025.parquet", {"battery": ["A"], "usd": [1.0]})
     with pytest.raises(TypeError, match="labels"):
@@ -372,7 +368,7 @@ def test_only_ledgers_have_grids_and_text_is_no_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [100, 20_000_000])
-def test_a_touched_file_is_the_same_and_a_changed_one_is_not(tmp_path: Path, size: int) -> None:
+def test_a_touched_file_is_the_same_and_a_changed_one_is_not(tmp_path, size):
     path = tmp_path / "2024.parquet"
     content = bytearray(np.random.default_rng(1).bytes(size))
     path.write_bytes(content)
@@ -388,7 +384,7 @@ def test_a_touched_file_is_the_same_and_a_changed_one_is_not(tmp_path: Path, siz
     assert not same(old, path)
 
 
-def test_one_changed_price_in_a_large_file_is_noticed(tmp_path: Path) -> None:
+def test_one_changed_price_in_a_large_file_is_noticed(tmp_path):
     prices = np.random.default_rng(1).normal(size=2_000_000)
     path = tmp_path / "2024.parquet"
     pq.write_table(pa.table({"price": prices}), path, row_group_size=100_000)
@@ -406,7 +402,7 @@ def touch(path: Path) -> Path:
     return path
 
 
-def test_a_delivery_year_reads_two_files_of_a_60_day_dataset_and_one_of_prices(tmp_path: Path) -> None:
+def test_a_delivery_year_reads_two_files_of_a_60_day_dataset_and_one_of_prices(tmp_path):
     for year in (2023, 2024, 2025):
         touch(tmp_path / "DAM_Gen_Resources" / f"{year}.parquet")
         touch(tmp_path / "RT_prices" / f"{year}.parquet")
@@ -417,7 +413,7 @@ def test_a_delivery_year_reads_two_files_of_a_60_day_dataset_and_one_of_prices(t
     assert folder.files("cop_snapshots", 2024) == []
 
 
-def test_the_users_file_wins_over_one_that_we_built(tmp_path: Path) -> None:
+def test_the_users_file_wins_over_one_that_we_built(tmp_path):
     mine, built = tmp_path / "mine", tmp_path / "built"
     theirs = touch(mine / "RT_prices" / "2024.parquet")
     touch(built / "RT_prices" / "2024.parquet")
@@ -427,14 +423,14 @@ def test_the_users_file_wins_over_one_that_we_built(tmp_path: Path) -> None:
     assert folder.files("rt_prices", 2025) == [ours]
 
 
-def test_the_battery_table_is_an_input_of_the_steps_that_may_look_into_it(tmp_path: Path) -> None:
+def test_the_battery_table_is_an_input_of_the_steps_that_may_look_into_it(tmp_path):
     table = touch(tmp_path / "batteries.csv")
     settings = load_settings(tmp_path / "home", environ={"BESS_REGISTRY": str(table)})
     touch(settings.rollups / "DAM_Gen_Resources" / "2025.parquet")
     assert list(input_files(settings, 2024, BESS_AWARDS)) == ["dam_gen_resources/2025.parquet", "registry_csv"]
 
 
-def test_results_lie_by_table_and_year_and_merged_ones_under_all(tmp_path: Path) -> None:
+def test_results_lie_by_table_and_year_and_merged_ones_under_all(tmp_path):
     assert result_path(tmp_path, "leaderboard", 2024) == tmp_path / "leaderboard" / "2024.parquet"
     assert result_path(tmp_path, "bess_fleet", None) == tmp_path / "bess_fleet" / "all.parquet"
     for name in ("2025", "2024", "all"):
@@ -462,7 +458,7 @@ with year_lock(settings, 2024):
 """
 
 
-def test_a_year_held_by_another_process_is_busy_until_that_process_dies(settings: Settings) -> None:
+def test_a_year_held_by_another_process_is_busy_until_that_process_dies(settings):
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(settings.home)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -486,7 +482,7 @@ def test_a_year_held_by_another_process_is_busy_until_that_process_dies(settings
     assert not year_is_busy(settings, 2024)
 
 
-def test_a_process_that_holds_a_year_may_take_it_again(settings: Settings) -> None:
+def test_a_process_that_holds_a_year_may_take_it_again(settings):
     with year_lock(settings, 2024) as first:
         with year_lock(settings, 2024) as again:
             assert (first, again) == (True, False)

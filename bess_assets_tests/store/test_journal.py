@@ -1,7 +1,6 @@
 """The run record: written whole once a table, by the one process that holds the year."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ def rollup_of(rows: int) -> RollupEntry:
     return RollupEntry(origin="found", files={"2024.parquet": file})
 
 
-def test_a_journal_is_on_the_disk_after_each_table_and_another_reads_it(tmp_path: Path) -> None:
+def test_a_journal_is_on_the_disk_after_each_table_and_another_reads_it(tmp_path):
     journal = Journal(tmp_path, 2024)
     journal.begin(["bess_registry", "leaderboard"])
     assert read_run(tmp_path, 2024)["unfinished"] == ["bess_registry", "leaderboard"]
@@ -41,9 +40,7 @@ def test_a_journal_is_on_the_disk_after_each_table_and_another_reads_it(tmp_path
     assert read_run(tmp_path, 2025) == {"year": 2025, "rollups": {}, "tables": {}, "unfinished": []}
 
 
-def test_a_journal_has_a_line_for_each_dataset_and_table_and_is_not_written_where_nothing_changed(
-    tmp_path: Path,
-) -> None:
+def test_a_journal_has_a_line_for_each_dataset_and_table_and_is_not_written_where_nothing_changed(tmp_path):
     journal = Journal(tmp_path, 2024)
     journal.put_rollup("cop_snapshots", rollup_of(2))
     path = tmp_path / "_runs" / "2024.json"
@@ -66,7 +63,7 @@ def test_a_journal_has_a_line_for_each_dataset_and_table_and_is_not_written_wher
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
-def test_a_spoilt_run_record_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_spoilt_run_record_is_an_error_that_names_it(tmp_path):
     Journal(tmp_path, 2024).put_table("leaderboard", entry_of(1))
     path = tmp_path / "_runs" / "2024.json"
     path.write_text(json.dumps([1]))

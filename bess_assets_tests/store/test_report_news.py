@@ -34,34 +34,34 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return reports, tmp_path / "built"
 
 
-def test_a_folder_that_is_not_there_has_no_news(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_has_no_news(tmp_path):
     assert report_news(tmp_path / "none", tmp_path).files == {}
 
 
-def test_a_new_file_is_told_by_its_name_or_else_by_its_first_lines(folders: tuple[Path, Path]) -> None:
+def test_a_new_file_is_told_by_its_name_or_else_by_its_first_lines(folders):
     news = report_news(*folders)
     assert news.files == {("dam_gen_resources", 2024): (GEN,), ("da_prices", 2024): ("prices.csv",)}
     assert news.years == [2024]
 
 
-def test_a_name_is_enough_and_the_file_is_not_opened(folders: tuple[Path, Path]) -> None:
+def test_a_name_is_enough_and_the_file_is_not_opened(folders):
     (folders[0] / GEN).write_bytes(b"still being written")
     assert ("dam_gen_resources", 2024) in report_news(*folders).files
 
 
-def test_what_was_rolled_up_is_no_news_and_what_is_added_is(folders: tuple[Path, Path]) -> None:
+def test_what_was_rolled_up_is_no_news_and_what_is_added_is(folders):
     roll_up(*folders)
     assert report_news(*folders).files == {}
     put(folders[0] / "more.csv", text(SCED_GEN, [run("01/06/2023 00:00:10", 5)]))
     assert report_news(*folders).files == {("sced_gen_resources", 2023): ("more.csv",)}
 
 
-def test_a_roll_up_of_one_dataset_leaves_the_other_as_news(folders: tuple[Path, Path]) -> None:
+def test_a_roll_up_of_one_dataset_leaves_the_other_as_news(folders):
     roll_up(*folders, datasets=["da_prices"], years=[2024])
     assert list(report_news(*folders).files) == [("dam_gen_resources", 2024)]
 
 
-def test_a_touched_file_is_no_news_and_a_changed_one_of_equal_size_is(folders: tuple[Path, Path]) -> None:
+def test_a_touched_file_is_no_news_and_a_changed_one_of_equal_size_is(folders):
     roll_up(*folders)
     path = folders[0] / "prices.csv"
     later = time.time_ns() + 5_000_000_000
@@ -72,7 +72,7 @@ def test_a_touched_file_is_no_news_and_a_changed_one_of_equal_size_is(folders: t
     assert list(report_news(*folders).files) == [("da_prices", 2024)]
 
 
-def test_a_touched_file_is_read_once_for_one_size_and_time(folders: tuple[Path, Path]) -> None:
+def test_a_touched_file_is_read_once_for_one_size_and_time(folders):
     roll_up(*folders)
     path = folders[0] / "prices.csv"
     later = time.time_ns() + 7_000_000_000
@@ -83,16 +83,14 @@ def test_a_touched_file_is_read_once_for_one_size_and_time(folders: tuple[Path, 
     assert report_news(*folders).files == {}, "size and time are those that were looked into"
 
 
-def test_a_zip_is_told_by_its_members_where_its_own_name_says_nothing(folders: tuple[Path, Path]) -> None:
+def test_a_zip_is_told_by_its_members_where_its_own_name_says_nothing(folders):
     roll_up(*folders)
     inner = text(SCED_GEN, [run("07/06/2022 00:00:10", 5)])
     put(folders[0] / "of a day.zip", zipped({"whatever.csv": inner, "empty.csv": ""}))
     assert report_news(*folders).files == {("sced_gen_resources", 2022): ("of a day.zip",)}
 
 
-def test_the_zip_of_a_days_disclosure_is_news_of_all_that_it_may_hold_until_it_was_opened(
-    folders: tuple[Path, Path],
-) -> None:
+def test_the_zip_of_a_days_disclosure_is_news_of_all_that_it_may_hold_until_it_was_opened(folders):
     roll_up(*folders)
     name = POSTED.format(day="20240310", time="050000000")
     inner = text(DAM_GEN, [award("01/10/2024", hour) for hour in HOURS])
@@ -104,7 +102,7 @@ def test_the_zip_of_a_days_disclosure_is_news_of_all_that_it_may_hold_until_it_w
     assert report_news(*folders).files == {}
 
 
-def test_a_file_that_cannot_be_used_is_news_once(folders: tuple[Path, Path]) -> None:
+def test_a_file_that_cannot_be_used_is_news_once(folders):
     put(folders[0] / GEN.replace("05", "06"), "<html>busy</html>")
     assert ("dam_gen_resources", 2024) in report_news(*folders).files
     roll_up(*folders)
@@ -117,7 +115,7 @@ def broken(content: bytes) -> bytes:
     return content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
 
 
-def test_a_new_file_that_cannot_be_unpacked_is_named_and_holds_no_other_up(folders: tuple[Path, Path]) -> None:
+def test_a_new_file_that_cannot_be_unpacked_is_named_and_holds_no_other_up(folders):
     inner = text(SCED_GEN, [run(f"07/06/2022 00:00:{second:02d}", 5) for second in range(60)])
     put(folders[0] / "damaged.zip", broken(zipped({"whatever.csv": inner})))
     put(folders[0] / "no zip.zip", b"PK nothing")
@@ -126,7 +124,7 @@ def test_a_new_file_that_cannot_be_unpacked_is_named_and_holds_no_other_up(folde
     assert news.files == {("dam_gen_resources", 2024): (GEN,), ("da_prices", 2024): ("prices.csv",)}
 
 
-def test_a_member_that_cannot_be_read_hides_no_other(folders: tuple[Path, Path]) -> None:
+def test_a_member_that_cannot_be_read_hides_no_other(folders):
     roll_up(*folders)
     inner = text(SCED_GEN, [run("07/06/2022 00:00:10", 5)])
     put(folders[0] / "of a day.zip", zipped({"whatever.csv": inner, "a picture.png": b"PNG"}))
@@ -134,7 +132,7 @@ def test_a_member_that_cannot_be_read_hides_no_other(folders: tuple[Path, Path])
     assert (list(news.files), news.unreadable) == ([("sced_gen_resources", 2022)], ())
 
 
-def test_a_touched_zip_is_no_news_though_nothing_is_made_of_some_of_its_members(folders: tuple[Path, Path]) -> None:
+def test_a_touched_zip_is_no_news_though_nothing_is_made_of_some_of_its_members(folders):
     inner = text(DAM_GEN, [award("01/10/2024", hour) for hour in HOURS])
     members: dict[str, str | bytes] = {"gen.csv": inner, "other.csv": "a,b\n1,2\n", "a picture.png": b"PNG"}
     path = put(folders[0] / POSTED.format(day="20240310", time="050000000"), zipped(members))
@@ -144,7 +142,7 @@ def test_a_touched_zip_is_no_news_though_nothing_is_made_of_some_of_its_members(
     assert report_news(*folders).files == {}
 
 
-def test_a_touched_zip_that_was_damaged_at_equal_size_is_told_anew(folders: tuple[Path, Path]) -> None:
+def test_a_touched_zip_that_was_damaged_at_equal_size_is_told_anew(folders):
     inner = text(SCED_GEN, [run(f"07/06/2022 00:00:{second:02d}", 5) for second in range(60)])
     path = put(folders[0] / "of a day.zip", zipped({"whatever.csv": inner}))
     roll_up(*folders)
@@ -154,7 +152,7 @@ def test_a_touched_zip_that_was_damaged_at_equal_size_is_told_anew(folders: tupl
     assert report_news(*folders).unreadable == ("of a day.zip",)
 
 
-def test_reports_of_another_kind_are_no_news(folders: tuple[Path, Path]) -> None:
+def test_reports_of_another_kind_are_no_news(folders):
     put(folders[0] / "notes.csv", "a,b\n1,2\n")
     put(folders[0] / "damaged.zip", b"PK nothing")
     put(folders[0] / "empty of rows.csv", DAM_GEN + "\n")
@@ -162,37 +160,37 @@ def test_reports_of_another_kind_are_no_news(folders: tuple[Path, Path]) -> None
     assert report_news(*folders).files == {}
 
 
-def test_what_the_users_own_rollups_hold_is_no_news(folders: tuple[Path, Path]) -> None:
+def test_what_the_users_own_rollups_hold_is_no_news(folders):
     news = report_news(*folders, covered=lambda dataset, year: (dataset, year) == ("da_prices", 2024))
     assert list(news.files) == [("dam_gen_resources", 2024)]
 
 
-def test_a_report_that_is_gone_is_named_until_the_next_roll_up(folders: tuple[Path, Path]) -> None:
+def test_a_report_that_is_gone_is_named_until_the_next_roll_up(folders):
     roll_up(*folders)
     (folders[0] / "prices.csv").unlink()
     news = report_news(*folders)
     assert (news.files, news.gone) == ({}, ("prices.csv",))
 
 
-def test_a_rollup_that_was_removed_makes_its_reports_news_again(folders: tuple[Path, Path]) -> None:
+def test_a_rollup_that_was_removed_makes_its_reports_news_again(folders):
     roll_up(*folders)
     (folders[1] / "DA_prices" / "2024.parquet").unlink()
     assert list(report_news(*folders).files) == [("da_prices", 2024)]
 
 
-def test_an_unreadable_manifest_makes_its_reports_news_and_stops_nothing(folders: tuple[Path, Path]) -> None:
+def test_an_unreadable_manifest_makes_its_reports_news_and_stops_nothing(folders):
     roll_up(*folders)
     (folders[1] / "DA_prices" / "2024.manifest.json").write_text("{}", encoding="utf-8")
     assert list(report_news(*folders).files) == [("da_prices", 2024)]
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_a_report_of_one_row_is_told_whether_or_not_its_line_ends(tmp_path: Path, end: str) -> None:
+def test_a_report_of_one_row_is_told_whether_or_not_its_line_ends(tmp_path, end):
     put(tmp_path / "reports" / "a.csv", text(DA_SPP, [price("01/05/2024", 1, 20)]).rstrip("\n") + end)
     assert list(report_news(tmp_path / "reports", tmp_path / "built").files) == [("da_prices", 2024)]
 
 
-def test_a_report_in_quotes_is_told_and_one_whose_first_row_has_no_day_is_nothing_to_tell(tmp_path: Path) -> None:
+def test_a_report_in_quotes_is_told_and_one_whose_first_row_has_no_day_is_nothing_to_tell(tmp_path):
     rows = [DA_SPP, price("01/05/2023", 1, 20)]
     quoted = "\n".join(",".join(f'"{cell}"' for cell in row.split(",")) for row in rows) + "\n"
     put(tmp_path / "reports" / "quoted.csv", quoted)
@@ -205,13 +203,13 @@ def test_a_report_in_quotes_is_told_and_one_whose_first_row_has_no_day_is_nothin
     assert (dict(news.files), news.unreadable) == ({("da_prices", 2023): ("quoted.csv",)}, ())
 
 
-def test_the_first_lines_of_a_long_report_are_enough(tmp_path: Path) -> None:
+def test_the_first_lines_of_a_long_report_are_enough(tmp_path):
     rows = [price("12/31/2023", 24, 20, point=f"POINT_{n:05d}_RN") for n in range(3_000)]
     put(tmp_path / "reports" / "long.csv", text(DA_SPP, [*rows, price("01/01/2024", 1, 20)]))
     assert list(report_news(tmp_path / "reports", tmp_path / "built").files) == [("da_prices", 2023)]
 
 
-def test_files_are_listed_by_dataset_year_and_name(tmp_path: Path) -> None:
+def test_files_are_listed_by_dataset_year_and_name(tmp_path):
     for name, day in (("b.csv", "01/05/2024"), ("a.csv", "01/06/2024"), ("c.csv", "01/05/2022")):
         put(tmp_path / "reports" / name, text(DA_SPP, [price(day, 1, 20)]))
     news = report_news(tmp_path / "reports", tmp_path / "built")
@@ -219,7 +217,7 @@ def test_files_are_listed_by_dataset_year_and_name(tmp_path: Path) -> None:
     assert news.years == [2022, 2024]
 
 
-def test_a_damaged_zip_that_was_mended_at_equal_size_is_told_anew(folders: tuple[Path, Path]) -> None:
+def test_a_damaged_zip_that_was_mended_at_equal_size_is_told_anew(folders):
     inner = text(SCED_GEN, [run(f"07/06/2022 00:00:{second:02d}", 5) for second in range(60)])
     whole = zipped({"whatever.csv": inner})
     path = put(folders[0] / "of a day.zip", broken(whole))
@@ -231,7 +229,7 @@ def test_a_damaged_zip_that_was_mended_at_equal_size_is_told_anew(folders: tuple
     assert report_news(*folders).files == {("sced_gen_resources", 2022): ("of a day.zip",)}
 
 
-def test_a_file_that_goes_away_while_news_are_told_is_none(folders: tuple[Path, Path]) -> None:
+def test_a_file_that_goes_away_while_news_are_told_is_none(folders):
     """The first file of the folder is asked about before the second is looked at."""
 
     def covered(_dataset: str, _year: int) -> bool:

@@ -16,7 +16,7 @@ from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import report_files, result_path, rollup_folder
 from bess_assets.store.rollups import roll_up_reports
 from bess_assets.store.status import plan_merged, plan_year, years_available, years_known
-from bess_assets.tables import LEADERBOARD_REPORT, TABLES, YEARLY
+from bess_assets.tables import TABLES, YEARLY
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.made_home import record_table
 
@@ -105,21 +105,34 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
     assert plan.to_refresh("changed") == below
 
 
-def test_a_history_that_is_gone_is_missing_and_with_it_what_stands_on_it_waits(settings: Settings) -> None:
-    result_path(settings.results, "leaderboard_history", 2024).unlink()
+@pytest.mark.parametrize(
+    ("file", "why", "then", "to_refresh"),
+    [
+        ("leaderboard_history/2024.parquet", "its file is gone", {}, ["leaderboard_history", "what_changed", "leaderboard_report"]),
+        ("leaderboard_report/2024/leaderboard_2024.xlsx", "gone: leaderboard_2024.xlsx", {}, ["leaderboard_report"]),
+        ("price_daily/2024.parquet", "its file is gone", {"daily_revenue": "price_daily is missing"},
+         ["price_daily", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history", "what_changed", "leaderboard_report"]),
+    ],
+)  # fmt: skip
+def test_a_result_file_that_was_removed_is_missing_and_is_made_with_what_stands_on_it(
+    settings, file, why, then, to_refresh
+):
+    (settings.results / file).unlink()
     plan = plan_year(settings, 2024)
-    assert plan.tables["leaderboard_history"].why == ("its file is gone",)
-    assert plan.to_refresh("missing") == ["leaderboard_history", "what_changed", "leaderboard_report"]
-
-
-def test_a_touched_file_with_the_same_content_changes_nothing(settings: Settings) -> None:
-    os.utime(settings.rollups / "RT_AS_prices" / "2024.parquet", ns=(1, 1))
-    assert states(settings) == {}
+    for table, reason in {file.split("/")[0]: why, **then}.items():
+        assert plan.tables[table].why == (reason,)
+    assert plan.to_refresh("missing") == to_refresh
+    assert plan.to_refresh("changed") == to_refresh, "what was never made is new to what it is made from"
 
 
 def test_the_file_of_the_next_publication_year_belongs_to_this_one(settings: Settings) -> None:
     _file(settings.rollups / "SCED_SMNE" / "2025.parquet", "republished")
     assert plan_year(settings, 2024).tables["bess_registry"].why == ("sced_smne/2025.parquet has changed",)
+
+
+def test_a_touched_file_with_the_same_content_changes_nothing(settings: Settings) -> None:
+    os.utime(settings.rollups / "RT_AS_prices" / "2024.parquet", ns=(1, 1))
+    assert states(settings) == {}
 
 
 def test_a_new_file_and_a_file_that_is_gone_are_changes(settings: Settings) -> None:
@@ -179,21 +192,6 @@ def test_a_rollup_that_could_not_be_registered_fails_its_readers_until_it_is_as_
     assert plan_year(settings, 2024).state == "present"
 
 
-def test_a_result_file_that_was_removed_is_missing(settings: Settings) -> None:
-    result_path(settings.results, "price_daily", 2024).unlink()
-    plan = plan_year(settings, 2024)
-    assert plan.tables["price_daily"].why == ("its file is gone",)
-    assert plan.tables["daily_revenue"].why == ("price_daily is missing",)
-    assert plan.to_refresh("missing")[0] == "price_daily"
-
-
-def test_a_page_is_missing_where_one_of_its_files_is_and_is_made_alone(settings: Settings) -> None:
-    report_files(settings.results, LEADERBOARD_REPORT, 2024)[1].unlink()
-    plan = plan_year(settings, 2024)
-    assert plan.tables["leaderboard_report"].why == ("gone: leaderboard_2024.xlsx",)
-    assert plan.to_refresh("missing") == ["leaderboard_report"]
-
-
 def test_a_page_follows_the_boards_of_earlier_years(settings: Settings) -> None:
     tables = [name for name in YEARLY if name != "leaderboard_report"]
     for name in tables:
@@ -214,13 +212,6 @@ def test_a_table_waits_for_an_upstream_that_is_not_refreshed_with_it(settings: S
     settle(settings, 2024, "price_daily", error="It broke.")
     assert plan_year(settings, 2024).tables["daily_revenue"].state == "changed"
     assert plan_year(settings, 2024).to_refresh("changed") == []
-
-
-def test_what_was_never_made_is_new_to_what_it_is_made_from_and_counts_as_changed(settings: Settings) -> None:
-    result_path(settings.results, "price_daily", 2024).unlink()
-    tables = plan_year(settings, 2024).to_refresh("changed")
-    assert tables[0] == "price_daily"
-    assert {"daily_revenue", "leaderboard"} <= set(tables)
 
 
 def test_a_rollup_that_vanished_is_gone_and_nothing_that_stands_on_it_is_made_anew(settings: Settings) -> None:
