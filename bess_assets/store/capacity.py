@@ -117,12 +117,9 @@ def _footers(files: dict[str, Path]) -> Iterator[tuple[str, int, int]]:
         if path.suffix == ".parquet":
             with suppress(OSError, pa.ArrowException):
                 metadata = pq.read_metadata(path)
-                groups = (metadata.row_group(n) for n in range(metadata.num_row_groups))
-                yield name, metadata.num_rows, max((_packed_bytes(group) for group in groups), default=0)
-
-
-def _packed_bytes(group: object) -> int:
-    return sum(group.column(n).total_compressed_size for n in range(group.num_columns))  # type: ignore[attr-defined]  # pyarrow ships no types
+                groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
+                sizes = [sum(g.column(n).total_compressed_size for n in range(g.num_columns)) for g in groups]
+                yield name, metadata.num_rows, max(sizes, default=0)
 
 
 def _batteries(settings: Settings, year: int, footers: Collection[tuple[str, int, int]]) -> int:

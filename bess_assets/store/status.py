@@ -206,11 +206,6 @@ def _declared(name: str) -> Table:
     return YEARLY.get(name) or TABLES[name]
 
 
-def _left_by_the_dead(settings: Settings, year: int | None, record: RunRecord) -> set[str]:
-    """Tables that a run noted it would make, if no process holds the year any more."""
-    return set(record["unfinished"]) if record["unfinished"] and not year_is_busy(settings, year) else set()
-
-
 def _plan(
     settings: Settings,
     year: int | None,
@@ -220,7 +215,8 @@ def _plan(
 ) -> dict[str, TablePlan]:
     plans: dict[str, TablePlan] = {}
     verdicts: Verdicts = {}
-    dead = _left_by_the_dead(settings, year, record)
+    unfinished = record["unfinished"]
+    dead = unfinished if unfinished and not year_is_busy(settings, year) else ()
     for table in tables:
         state, why = _own_state(settings, year, record, table, dead)
         changes: list[str] = []

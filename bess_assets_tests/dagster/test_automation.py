@@ -9,7 +9,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -305,23 +305,6 @@ def test_schedules_keep_central_time_and_the_hour_that_is_set(tmp_path):
             "freshness_daily": "5 0 * * *",
             "full_verification_yearly": "0 3 15 3 *",
         }
-
-
-def test_each_schedule_can_be_evaluated(settings, instance, monkeypatch):
-    monkeypatch.setenv("DAGSTER_HOME", str(settings.dagster_home))
-    defs = build_defs(settings)
-    for schedule in schedules(settings):
-        with dg.build_schedule_context(
-            instance=instance,
-            scheduled_execution_time=MOMENT.astimezone(UTC),
-            repository_def=defs.get_repository_def(),
-            resources={"warehouse": Warehouse(environment=settings.environment())},
-        ) as context:
-            ticked = schedule.evaluate_tick(context)
-        keys = [request.partition_key for request in ticked.run_requests or ()]
-        expected = {"freshness_daily": [str(YEAR)], "full_verification_yearly": [str(YEAR)]}
-        assert keys == expected.get(schedule.name, []), schedule.name
-        assert keys or ticked.skip_message
 
 
 # --- freshness

@@ -129,6 +129,7 @@ def test_each_schedule_asks_for_its_steps(settings):
                 resources={"warehouse": Warehouse(environment=settings.environment())},
             ) as context:
                 (request,) = made[name].evaluate_tick(context).run_requests or ()
+            assert request.partition_key == str(YEAR)
             assert steps_of_request(settings, job_name, request) == steps, name
 
 

@@ -1,6 +1,6 @@
 """Result files, fingerprints, locks and run records, on a disk.
 
-Belongs here: storage.py and records.py with small tables of the tests' own.
+Belongs here: files.py, locks.py and paths.py with small tables of the tests' own.
 Does not: what market steps make (their own tests), Dagster (dagster/).
 """
 
@@ -77,6 +77,7 @@ BOARD = Table(
 )
 HOURS = np.array([1704088800, 1704092400, 1704096000], dtype=np.int64)
 DAYS = np.array([19723, 19723, 19723], dtype=np.int32)
+UNKNOWN = np.full(3, np.nan)
 
 
 def hours_of(name: str, **changed: Any) -> dict[str, Any]:
@@ -266,21 +267,9 @@ def test_any_finite_numbers_and_nulls_come_back_unchanged(tmp_path_factory, valu
         (MONEY, [hours_of("A"), hours_of("B", interval_start=HOURS + 3600)], "interval_start for B"),
         (MONEY, [hours_of("A"), {k: v[:2] for k, v in hours_of("B").items()}], "interval_start for B"),
         (MONEY, [hours_of("A", total_usd=np.array([1.26, np.nan, -3.5]))], "total_usd that is not the sum"),
-        (
-            MONEY,
-            [
-                hours_of(
-                    "A", da_usd=np.full(3, np.nan), rt_usd=np.full(3, np.nan), total_usd=np.array([0.0, np.nan, np.nan])
-                )
-            ],
-            "total_usd that is not the sum",
-        ),
+        (MONEY, [hours_of("A", da_usd=UNKNOWN, rt_usd=UNKNOWN, total_usd=0 * HOURS)], "total_usd that is not the sum"),
         (SUMMARY, [{"battery": ["A", "A"], "product": ["rrs", "rrs"], "usd": [1.0, 2.0]}], "a key twice: A, rrs"),
-        (
-            SUMMARY,
-            [{"battery": ["B", "A"], "product": ["rrs", "rrs"], "usd": [1.0, 2.0]}],
-            "not in the order of its key",
-        ),
+        (SUMMARY, [{"battery": ["B", "A"], "product": ["rrs"] * 2, "usd": [1.0, 2.0]}], "not in the order of its key"),
         (BOARD, [{"battery": ["B", "A", "B"], "usd": [1.0, 2.0, 3.0]}], "a key twice: B"),
     ],
 )
@@ -443,7 +432,6 @@ def test_results_lie_by_table_and_year_and_merged_ones_under_all(tmp_path):
 
 HOLD = """
 import sys, time
-from bess_assets.store.inputs import input_files
 from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import result_path
 from bess_assets.store.whole import temporary_path
