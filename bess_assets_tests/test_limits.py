@@ -62,22 +62,15 @@ def test_the_memory_limit_bounds_the_blocks_that_a_year_is_worked_in_and_changes
 
 
 def test_the_thread_limit_holds_for_arrow_too_and_changes_no_byte(rollups, tmp_path):
-    code = (
-        "import sys, pyarrow as pa\n"
-        "from bess_assets.run import run_table\n"
-        "from bess_assets.settings import load_settings\n"
-        "settings = load_settings(sys.argv[1])\n"
-        "for table in ('rollup_schemas', 'bess_registry', 'bess_awards'):\n"
-        "    run_table(settings, int(sys.argv[2]), table)\n"
-        "print(pa.cpu_count())\n"
-    )
+    before = pa.cpu_count()
     contents = []
-    for threads in ("1", "3"):
-        environment = {**os.environ, "BESS_ROLLUPS": str(rollups), "BESS_THREADS": threads}
-        command = [sys.executable, "-c", code, str(tmp_path / threads), str(YEAR)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        assert done.stdout.split() == [threads]
-        contents.append(result_path(tmp_path / threads / "results", "bess_awards", YEAR).read_bytes())
+    for threads in (1, 3):
+        settings = settings_with(tmp_path / str(threads), rollups, BESS_THREADS=str(threads))
+        for table in ("rollup_schemas", "bess_registry", "bess_awards"):
+            run_table(settings, YEAR, table)
+        assert pa.cpu_count() == threads
+        contents.append(result_path(settings.results, "bess_awards", YEAR).read_bytes())
+    pa.set_cpu_count(before)
     assert contents[0] == contents[1]
 
 
