@@ -208,12 +208,6 @@ def test_a_table_made_again_has_the_same_bytes_and_no_run_of_its_own_is_needed(r
     assert entry["digest"] == old["digest"]
 
 
-def test_part_of_a_year_can_be_made_alone(refreshed):
-    outcome = materialize(refreshed.instance, refreshed.settings, YEAR, ["leaderboard", "leaderboard_monthly"])
-    assert outcome.ok
-    assert list(outcome.assets) == ["leaderboard", "leaderboard_monthly"]
-
-
 def test_boards_made_again_without_change_add_no_edition_and_leave_the_page_as_it_is(refreshed):
     results = refreshed.settings.results
     history = result_path(results, "leaderboard_history", YEAR)
@@ -228,30 +222,6 @@ def test_boards_made_again_without_change_add_no_edition_and_leave_the_page_as_i
     (check,) = (c for c in outcome.assets["what_changed"].checks if c["name"] == FINAL_CHECK)
     assert (check["passed"], check["blocking"]) == (True, False)
     assert check["detail"].startswith("1 edition")
-
-
-def test_a_bad_file_fails_what_needs_it_and_says_which_file(instance, tmp_path):
-    settings = load_settings(tmp_path, environ={})
-    bad = settings.rollups / "RT_prices" / "2020.parquet"
-    bad.parent.mkdir(parents=True)
-    bad.write_bytes(b"half a file")
-    outcome = materialize(instance, settings, 2020, ["rt_prices", "da_prices", "bess_prices", "price_daily"])
-    assert not outcome.ok
-    assert {name: asset.status for name, asset in outcome.assets.items()} == {
-        "rt_prices": "failed",
-        "da_prices": "ok",
-        "bess_prices": "skipped",
-        "price_daily": "skipped",
-    }
-    assert str(bad) in str(outcome.assets["rt_prices"].error)
-    assert outcome.assets["bess_prices"].error == "needs rt_prices"
-    assert outcome.assets["price_daily"].error == "needs bess_prices"
-    record = read_run(settings.results, 2020)
-    assert "error" in record["rollups"]["rt_prices"]["files"]["2020.parquet"]
-    assert "bess_prices" not in record["tables"]
-    with pytest.raises(NotRefreshedError, match="bess_prices"):
-        run_table(settings, 2020, "price_daily")
-    assert read_run(settings.results, 2020)["tables"]["price_daily"]["status"] == "failed"
 
 
 def test_the_schemas_show_the_matrix_of_columns_and_their_check_names_what_is_odd(refreshed):
@@ -269,30 +239,33 @@ def test_the_schemas_show_the_matrix_of_columns_and_their_check_names_what_is_od
         )
 
 
-def test_the_schemas_are_made_even_where_a_rollup_cannot_be_read_and_say_so(instance, tmp_path):
-    settings = load_settings(tmp_path, environ={})
-    bad = settings.rollups / "RT_prices" / "2022.parquet"
-    bad.parent.mkdir(parents=True)
-    bad.write_bytes(b"half a file")
-    outcome = materialize(instance, settings, 2022, ["rt_prices", "rollup_schemas", "bess_prices"])
-    assert {name: asset.status for name, asset in outcome.assets.items()} == {
-        "rt_prices": "failed",
-        "rollup_schemas": "ok",
-        "bess_prices": "skipped",
-    }
-    (check,) = (c for c in failed_checks(outcome, "rollup_schemas") if c["name"] == COLUMNS_CHECK)
-    assert "rt_prices 2022.parquet: 2022.parquet of RT_prices cannot be read as Parquet" in check["detail"]
-    assert plan_year(settings, 2022).tables["rollup_schemas"].state == "present"
-
-
-def test_what_a_failed_year_says_of_its_columns_is_merged_all_the_same(tmp_path, monkeypatch):
+def test_a_bad_file_fails_what_needs_it_and_the_schemas_say_so_and_are_merged_all_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "restored at the end")
     settings = load_settings(tmp_path, environ={})
     bad = settings.rollups / "RT_prices" / "2022.parquet"
     bad.parent.mkdir(parents=True)
     bad.write_bytes(b"half a file")
-    outcomes = list(refresh_years(settings, [2022]))
-    assert [(outcome.name, outcome.state) for outcome in outcomes] == [("2022", "failed"), ("all years", "refreshed")]
+    year, merged = refresh_years(settings, [2022])
+    assert [(outcome.name, outcome.state) for outcome in (year, merged)] == [
+        ("2022", "failed"),
+        ("all years", "refreshed"),
+    ]
+    assert not year.ok
+    expected = {"rt_prices": "failed", "da_prices": "ok", "rollup_schemas": "ok"}
+    expected |= {"bess_prices": "skipped", "price_daily": "skipped"}
+    assert {name: year.assets[name].status for name in expected} == expected
+    assert str(bad) in str(year.assets["rt_prices"].error)
+    assert year.assets["bess_prices"].error == "needs rt_prices"
+    assert year.assets["price_daily"].error == "needs bess_prices"
+    (check,) = (c for c in failed_checks(year, "rollup_schemas") if c["name"] == COLUMNS_CHECK)
+    assert "rt_prices 2022.parquet: 2022.parquet of RT_prices cannot be read as Parquet" in check["detail"]
+    assert plan_year(settings, 2022).tables["rollup_schemas"].state == "present"
+    record = read_run(settings.results, 2022)
+    assert "error" in record["rollups"]["rt_prices"]["files"]["2022.parquet"]
+    assert "bess_prices" not in record["tables"]
+    with pytest.raises(NotRefreshedError, match="bess_prices"):
+        run_table(settings, 2022, "price_daily")
+    assert read_run(settings.results, 2022)["tables"]["price_daily"]["status"] == "failed"
     with Results(settings) as results:
         rows = results.column_availability().records()
     assert {(row["dataset"], row["present"]) for row in rows} >= {("da_prices", False)}
