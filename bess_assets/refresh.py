@@ -20,7 +20,7 @@ from bess_assets.definitions import build_defs
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import BessError, SettingsError
 from bess_assets.process_memory import Clock
-from bess_assets.run import HeldYear, Listener, hold_year
+from bess_assets.run import MERGES, HeldYear, Listener, hold_year
 from bess_assets.settings import Settings
 from bess_assets.store.journal import CheckEntry, TableEntry, read_run
 from bess_assets.store.paths import recorded_years, result_years
@@ -131,8 +131,8 @@ def refresh_years(
 
 def _can_merge(settings: Settings) -> bool:
     """Whether a merged table is not up to date and there is a year to be merged."""
-    names = {name for table in TABLES.values() if table.merged for name in table.upstream}
-    there = any(result_years(settings.results, name) for name in names)
+    upstream = {above for name in MERGES for above in TABLES[name].upstream}
+    there = any(result_years(settings.results, name) for name in upstream)
     return there and plan_merged(settings).state != "present"
 
 
@@ -205,7 +205,7 @@ def materialize(
 def _run(instance: dg.DagsterInstance, held: HeldYear, selection: Collection[str] | None) -> Outcome:
     year = held.year
     job = _definitions(held.settings).resolve_job_def(MERGE_YEARS if year is None else REFRESH_YEAR)
-    every = [table.name for table in TABLES.values() if table.merged] if year is None else [*DATASETS, *YEARLY]
+    every = list(MERGES) if year is None else [*DATASETS, *YEARLY]
     planned = [name for name in every if selection is None or name in selection]
     if selection is not None:
         # without its checks named, a selection runs every check of its assets, also those that the job leaves out

@@ -80,12 +80,9 @@ def column_lineage(table: Table) -> dg.TableColumnLineage:
     """Which upstream columns each column comes from; a column of the table itself is followed to its own sources."""
     return dg.TableColumnLineage(
         deps_by_column={
-            column.name: [
-                dg.TableColumnDep(asset_key=dg.AssetKey(source), column_name=name)
-                for source, name in upstream_columns(table, column.name)
-            ]
+            column.name: [dg.TableColumnDep(asset_key=dg.AssetKey(source), column_name=name) for source, name in above]
             for column in table.columns
-            if upstream_columns(table, column.name)
+            if (above := upstream_columns(table, column.name))
         }
     )
 
@@ -93,16 +90,13 @@ def column_lineage(table: Table) -> dg.TableColumnLineage:
 def upstream_columns(table: Table, column_name: str) -> list[tuple[str, str]]:
     """(table or dataset, column) pairs outside the table that a column comes from, each once."""
     found: dict[tuple[str, str], None] = {}
-    seen: set[str] = set()
-    waiting = [column_name]
-    while waiting:
-        name = waiting.pop(0)
-        seen.add(name)
+    own = [column_name]
+    for name in own:  # the table's own columns on the way are followed too
         for source, column in table.column(name).sources:
             if source != table.name:
                 found[source, column] = None
-            elif column not in seen:
-                waiting.append(column)
+            elif column not in own:
+                own.append(column)
     return list(found)
 
 

@@ -7,13 +7,13 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from bess_assets.ercot.rollup_names import BATTERY_TABLE
-from bess_assets.run import HeldYear, hold_year
+from bess_assets.run import MERGES, HeldYear, hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import fingerprint
 from bess_assets.store.journal import RunRecord
 from bess_assets.store.paths import MERGED
 from bess_assets.store.rollups import version_now
-from bess_assets.tables import TABLES, YEARLY
+from bess_assets.tables import YEARLY
 
 HOLDING_TAG = "bess/holds_year"
 """On a run: the year whose lock it holds, and `RELEASED` from when it gave it back.
@@ -106,7 +106,7 @@ def show_inputs(instance: dg.DagsterInstance, settings: Settings, records: Itera
 
 def tables_of(run: dg.DagsterRun, year: int | None) -> list[str]:
     """Tables that a run is to make: those of its assets; where it names neither assets nor checks, all of the year, or all merged ones."""
-    every = [table.name for table in TABLES.values() if table.merged] if year is None else list(YEARLY)
+    every = list(MERGES) if year is None else list(YEARLY)
     # An asset's step has its name. Dagster names the steps of a run in this process, and the assets of one that was launched.
     chosen = set(run.step_keys_to_execute or ()) or {key.path[-1] for key in run.asset_selection or ()}
     if chosen or run.asset_check_selection:

@@ -8,7 +8,7 @@ import dagster as dg
 from bess_assets.assets import rollups, tables
 from bess_assets.assets.checks import DATA_ARE_RECENT, MATCHES_CSV
 from bess_assets.assets.partitions import operating_years
-from bess_assets.tables import TABLES
+from bess_assets.run import MERGES
 
 REFRESH_YEAR = "refresh_year"
 MERGE_YEARS = "merge_years"
@@ -16,7 +16,7 @@ VALIDATE_YEAR = "validate_year"
 VERIFY_YEAR = "verify_year"
 CHECK_FRESHNESS = "check_freshness"
 
-_merged = dg.AssetSelection.assets(*(table.name for table in TABLES.values() if table.merged))
+_merged = dg.AssetSelection.assets(*MERGES)
 _second_settlement = dg.AssetSelection.checks(MATCHES_CSV)
 _freshness = dg.AssetSelection.checks(DATA_ARE_RECENT)
 

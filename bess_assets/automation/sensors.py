@@ -14,12 +14,11 @@ from bess_assets.automation.alarms import plain_reason, raise_alarm
 from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.runs import PARTITION_TAG, fail_dead_runs, refresh_request, years_at_work
 from bess_assets.errors import BessError
+from bess_assets.run import MERGES
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import stamp
-from bess_assets.store.inputs import input_files
-from bess_assets.store.journal import recorded_digest
+from bess_assets.store.inputs import input_files, table_inputs
 from bess_assets.store.locks import year_is_busy
-from bess_assets.store.paths import result_years
 from bess_assets.store.status import YearPlan, new_reports, plan_merged, plan_year, years_known
 from bess_assets.tables import TABLES, YEARLY
 
@@ -105,14 +104,9 @@ def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
     merged = plan_merged(settings)
     if merged.state == "present":
         return dg.SkipReason("the merged tables are those of the years that there are")
-    upstream = {name for table in TABLES.values() if table.merged for name in table.upstream}
-    digests = {
-        f"{name}/{year}": recorded_digest(settings.results, year, name)
-        for name in upstream
-        for year in result_years(settings.results, name)
-    }
+    files = [table_inputs(settings, None, TABLES[name], merged.record) for name in MERGES]
     before = {name: entry["finished"] for name, entry in merged.record["tables"].items()}
-    text = json.dumps([digests, before], sort_keys=True)
+    text = json.dumps([files, before], sort_keys=True)
     return dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest())
 
 
