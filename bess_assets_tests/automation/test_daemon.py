@@ -1,8 +1,4 @@
-"""A real `bess ui`, webserver and daemon, on a home of its own: what a data engineer would see over a few eventful days, in minutes.
-
-Belongs here: what only a running daemon shows: ticks, launches, backfills.
-Does not: what each look or tick asks for (test_automation.py).
-"""
+"""A real `bess ui`, webserver and daemon, on a home of its own: what a data engineer would see over a few eventful days, in minutes."""
 
 import json
 import os

@@ -1,8 +1,4 @@
-"""A year so small that it is settled in a second, in two editions that differ in every table; and what may lie in its results after a crash.
-
-Belongs here: making both editions, refreshing without Dagster, comparing what lies there with the one edition and the other.
-Does not: killing anything (server.py), when and how often (the tests).
-"""
+"""A year so small that it is settled in a second, in two editions that differ in every table; and what may lie in its results after a crash."""
 
 import hashlib
 import json

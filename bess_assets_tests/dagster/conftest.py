@@ -1,8 +1,4 @@
-"""One small simulated market and one Dagster home for all tests that go through Dagster: a new home alone takes seconds.
-
-Belongs here: the home, and the year refreshed in it.
-Does not: what a year's figures should be (the tests of the market).
-"""
+"""One small simulated market and one Dagster home for all tests that go through Dagster: a new home alone takes seconds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

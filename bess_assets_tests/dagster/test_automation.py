@@ -1,8 +1,4 @@
-"""What runs by itself: looks at the files, schedules, alarms; each judged by what it asks for, on a real instance.
-
-Belongs here: one look or tick at a time.
-Does not: a daemon that ticks (test_daemon.py), what is stale (store/test_status.py).
-"""
+"""What runs by itself: looks at the files, schedules, alarms; each judged by what it asks for, on a real instance."""
 
 import json
 import os
@@ -82,9 +78,12 @@ def second_look(settings: Settings, instance: dg.DagsterInstance) -> Look:
 # --- looking at the files
 
 
-def test_a_refreshed_home_asks_for_nothing(settings, own_instance):
+def test_a_refreshed_home_asks_for_nothing_and_a_touched_file_neither(settings, own_instance):
     found = look(settings, own_instance, None)
     assert (found.requests, found.waiting, found.alarms) == ([], [], [])
+    for path in settings.rollups.rglob("*.parquet"):
+        os.utime(path, (1, 1))
+    assert second_look(settings, own_instance).requests == []
 
 
 def test_a_changed_price_file_asks_for_its_dependents_at_the_second_look(settings, own_instance):
@@ -128,12 +127,6 @@ def test_the_same_change_has_the_same_key_and_the_next_change_another(settings, 
     path.write_bytes(before)
     back = key()
     assert back != first, "a file that is as it was before is a change again"
-
-
-def test_a_touched_file_asks_for_nothing(settings, own_instance):
-    for path in settings.rollups.rglob("*.parquet"):
-        os.utime(path, (1, 1))
-    assert second_look(settings, own_instance).requests == []
 
 
 def test_a_vanished_file_is_one_alarm_and_no_refresh(settings, own_instance):

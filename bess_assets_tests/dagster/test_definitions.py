@@ -1,8 +1,4 @@
-"""What Dagster loads: which assets, how they hang together, what they say of themselves.
-
-Belongs here: the definitions without running them, and the Dagster behaviour that they rely on.
-Does not: running a year (test_materialize.py).
-"""
+"""What Dagster loads: which assets, how they hang together, what they say of themselves."""
 
 import subprocess
 import sys

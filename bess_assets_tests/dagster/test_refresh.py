@@ -1,8 +1,4 @@
-"""A year through Dagster: what is written, recorded and shown, and what a failure leaves behind.
-
-Belongs here: the real job on a real instance; few runs, on one home.
-Does not: figures (the market's tests), definitions alone (test_definitions.py).
-"""
+"""A year through Dagster: what is written, recorded and shown, and what a failure leaves behind."""
 
 import json
 import subprocess

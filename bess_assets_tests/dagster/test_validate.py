@@ -1,8 +1,4 @@
-"""The check `matches_csv` in its job: without reports, and with reports that say something else.
-
-Belongs here: the real job on a real instance, on the home that all these tests share.
-Does not: what a difference is (second_settlement/test_compare.py).
-"""
+"""The check `matches_csv` in its job: without reports, and with reports that say something else."""
 
 import shutil
 

@@ -1,8 +1,4 @@
-"""Result files, fingerprints, locks and run records, on a disk.
-
-Belongs here: files.py, locks.py and paths.py with small tables of the tests' own.
-Does not: what market steps make (their own tests), Dagster (dagster/).
-"""
+"""Result files, fingerprints, locks and run records, on a disk."""
 
 import os
 import signal
