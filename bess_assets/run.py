@@ -24,7 +24,7 @@ from bess_assets.report.files import write_report
 from bess_assets.settings import Settings
 from bess_assets.settlement import ancillary, awards, board, daily, dispatch, editions, energy, prices, registry
 from bess_assets.store.capacity import lacking_room
-from bess_assets.store.files import ResultTable, WrittenTable, kept_table, read_kept, write_table
+from bess_assets.store.files import ResultTable, WrittenTable, kept_table, not_written, read_kept, write_table
 from bess_assets.store.fingerprint import Fingerprint, fingerprint, same, whole_digest
 from bess_assets.store.inputs import UPSTREAM, in_battery_table, input_files, result_digest, table_inputs
 from bess_assets.store.journal import FindingEntry, Journal, RollupEntry, TableEntry, table_entry
@@ -238,9 +238,7 @@ class HeldYear:
         for name, value in table_inputs(self.settings, self.year, table, self.journal.record).items():
             if value is None:
                 upstream = name.removeprefix(UPSTREAM)
-                raise _not_written(
-                    upstream, self.operating_year, result_path(self.settings.results, upstream, self.year)
-                )
+                raise not_written(upstream, result_path(self.settings.results, upstream, self.year))
             yield name, fingerprint(value) if isinstance(value, Path) else value
 
     def _made(self, table: Table, clock: Clock) -> tuple[StepResult | None, WrittenTable]:
@@ -322,15 +320,6 @@ def result_table(settings: Settings, table_name: str, year: int | None) -> Resul
     return ResultTable(TABLES[table_name], result_path(settings.results, table_name, year))
 
 
-def _not_written(table_name: str, year: int, path: Path) -> NotRefreshedError:
-    return NotRefreshedError(
-        f"{table_name} has not been written for {year}.",
-        dataset=table_name,
-        file=path,
-        remedy=f"Refresh the whole year: bess refresh {year}",
-    )
-
-
 def _known_days(held: HeldYear) -> dict[Path, tuple[date, date]]:
     """First and last day of the rollup files that are as they were when this code made the year's schemas: their stamps need not be read again."""
     entry = held.journal.record["tables"].get(ROLLUP_SCHEMAS.name)
@@ -380,7 +369,7 @@ def _origin(held: HeldYear) -> Origin:
     made = recorded[LEADERBOARD.name]
     digest = result_digest(results, LEADERBOARD.name, year, held.journal.record)
     if digest is None:
-        raise _not_written(LEADERBOARD.name, year, result_path(results, LEADERBOARD.name, year))
+        raise not_written(LEADERBOARD.name, result_path(results, LEADERBOARD.name, year))
     return Origin(
         made_at=datetime.fromisoformat(made["finished"]),
         package_version=made["package_version"],

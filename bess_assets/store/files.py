@@ -65,12 +65,7 @@ class ResultTable:
         opened: dict[bool, pq.ParquetFile] = self._own.__dict__.setdefault("opened", {})
         if coded not in opened:
             if not self.path.is_file():
-                raise NotRefreshedError(
-                    f"{self.table.name} has not been written for {self.path.stem}.",
-                    dataset=self.table.name,
-                    file=self.path,
-                    remedy="Refresh the year: bess refresh " + self.path.stem,
-                )
+                raise not_written(self.table.name, self.path)
             texts = [c.name for c in self.table.columns if c.kind in {"text", "label"}] if coded else []
             opened[coded] = pq.ParquetFile(self.path, metadata=self._footer, read_dictionary=texts, pre_buffer=False)
             self._footer = opened[coded].metadata
@@ -107,6 +102,16 @@ class ResultTable:
         if not self.table.ledger:
             raise TypeError(f"{self.table.name} is no ledger: it has no row group for each battery, read() it")
         return self._open(coded=coded).read_row_group(n, columns=columns, use_threads=False)
+
+
+def not_written(table: str, path: Path) -> NotRefreshedError:
+    """The error of a table whose file is not there yet."""
+    return NotRefreshedError(
+        f"{table} has not been written for {path.stem}.",
+        dataset=table,
+        file=path,
+        remedy=f"Refresh the whole year: bess refresh {path.stem}",
+    )
 
 
 def write_table(
