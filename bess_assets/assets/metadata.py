@@ -133,7 +133,7 @@ def materialization_metadata(settings: Settings, table: Table, year: int | None,
 
 
 def _fleet_figures(settings: Settings, year: int) -> dict[str, Any]:
-    """What a year came to: numbers that Dagster plots over the years, and two pictures."""
+    """The sums of a year: numbers that Dagster plots over the years, and two pictures."""
     board = result_table(settings, LEADERBOARD.name, year).read()
     rows = board.to_pylist()
     figures = fleet(rows, Period.of(year))

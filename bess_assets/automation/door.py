@@ -97,7 +97,7 @@ class Door:
 
 
 def _opens_a_page(scope: Scope, headers: MutableMapping[str, str]) -> bool:
-    """Whether somebody followed a link to a page, in a tab of its own."""
+    """Whether the user followed a link to a page, in a tab of its own."""
     to_a_tab = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
     return to_a_tab and scope["method"] == "GET" and scope["path"].rstrip("/") != GRAPHQL
 

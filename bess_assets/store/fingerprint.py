@@ -12,7 +12,7 @@ _WHOLE_FILE_BYTES = 2 * _SAMPLE_BLOCKS * _SAMPLE_BYTES
 
 
 class Fingerprint(TypedDict):
-    """Size and modification time, to notice a change, and a digest of the content, to decide; as it stands in a run record.
+    """Size and modification time, to notice a change, and a digest of the content, to decide; as a run record keeps it.
 
     `digest` is the SHA-256 of what `content_digest` reads of the file.
     """

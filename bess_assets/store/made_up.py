@@ -44,7 +44,7 @@ def made_up_years(settings: Settings) -> frozenset[int]:
 
 
 def made_up_note(settings: Settings, years: Iterable[int] | None = None) -> str | None:
-    """What a reader of figures must know if any of the years shown is made up; None stands for the whole home, its inputs too."""
+    """What a reader of figures must know if any of the years shown is made up; None is the whole home, its inputs too."""
     made_up = made_up_years(settings)
     shown = made_up if years is None else made_up.intersection(years)
     return NOTE if shown or (years is None and made_up_inputs(settings)) else None

@@ -9,7 +9,7 @@ from bess_assets.store.made_up import RUNS_FOLDER, made_up_beside_real
 from bess_assets.tables import FILE_SETS, TABLES, Table
 
 MERGED = "all"
-"""Stands for the year in the file name, lock and run record of tables that merge all years."""
+"""In place of the year in the file name, lock and run record of tables that merge all years."""
 EXPECTED_ROWS_FILE = "expected_rows.json"
 """File in the folder of the user's rollups that says how many rows each of them has."""
 

@@ -32,7 +32,7 @@ class ReportNews:
     Attributes:
         files: report files that a rollup lacks, by dataset and delivery year; paths below the folder.
         gone: files that were rolled up and are not there any more; their rows stay in the rollups.
-        unreadable: new files that cannot be opened or unpacked and whose names do not tell what they hold; the roll-up says why.
+        unreadable: new files that cannot be opened or unpacked and whose names do not say what they hold; the roll-up says why.
     """
 
     files: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
@@ -80,7 +80,7 @@ def _lacking(index: ReportIndex, built: Path, path: Path, name: str) -> Iterable
     size, mtime_ns = stamp(path)
     entries = index.entries(path)
     if entries is None:
-        return _targets_told(path, size, mtime_ns)
+        return _targets_of(path, size, mtime_ns)
     return {
         (entry["dataset"], year)
         for entry in entries
@@ -109,14 +109,14 @@ def _listed(rollup: Path, _size: int, _mtime_ns: int) -> TakenReports:
 
 
 @lru_cache(maxsize=2**17)
-def _targets_told(path: Path, _size: int, _mtime_ns: int) -> frozenset[Target]:
+def _targets_of(path: Path, _size: int, _mtime_ns: int) -> frozenset[Target]:
     """Datasets and years that the name of a new file, or else its first lines, speak of.
 
     Raises:
         BadZipFile: neither does, and a report in the file cannot be opened or unpacked.
     """
-    told = guess(path.name)
-    targets: set[Target] = {(name, year) for name in told.get("of", ()) for year in told["years"]}
+    named = guess(path.name)
+    targets: set[Target] = {(name, year) for name in named.get("of", ()) for year in named["years"]}
     problems = []
     for opened in () if targets else open_reports(path):
         if isinstance(opened, Refusal):
