@@ -125,7 +125,7 @@ def _targets_of(path: Path, _size: int, _mtime_ns: int) -> frozenset[Target]:
         report, open_bytes = opened
         try:
             with open_bytes() as file:
-                targets |= _target_of(report.name, file.read(_BEGINNING_BYTES))
+                targets |= _first_target(report.name, file.read(_BEGINNING_BYTES))
         except UNPACKING_ERRORS as error:
             problems.append(str(error))
     if problems and not targets:
@@ -133,7 +133,7 @@ def _targets_of(path: Path, _size: int, _mtime_ns: int) -> frozenset[Target]:
     return frozenset(targets)
 
 
-def _target_of(name: str, beginning: bytes) -> set[Target]:
+def _first_target(name: str, beginning: bytes) -> set[Target]:
     heading = recognise(name, beginning)
     first_row = beginning[heading.data_starts :].strip().split(b"\n")[0]
     if heading.dataset is None or not first_row:
