@@ -8,11 +8,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import bess_assets
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import Form, Hazards, Scale, ercot_size, pairs, simulate, simulate_real_size
 from bess_assets.store.fingerprint import content_digest
-from bess_assets.store.journal import package_version, read_run
+from bess_assets.store.journal import read_run
 from bess_assets.store.made_up import MARKER, RUNS_FOLDER
 from bess_assets.store.paths import recorded_years
 from bess_assets.store.whole import whole
@@ -49,7 +50,7 @@ class Market:
 
     def described(self) -> dict[str, Any]:
         """The market as the marker names it, with the version of the package."""
-        return {**self.answered(), "form": self.form, "version": package_version()}
+        return {**self.answered(), "form": self.form, "version": bess_assets.__version__}
 
 
 def demo_settings(home: str | Path | None, environ: Mapping[str, str] | None = None) -> Settings:

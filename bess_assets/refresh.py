@@ -10,7 +10,7 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from bess_assets.assets.partitions import operating_years, partition_exists
-from bess_assets.assets.resources import HOLDING_TAG, holding, show_inputs
+from bess_assets.assets.resources import HOLDING_TAG, show_inputs
 from bess_assets.automation.alarms import plain_reason
 from bess_assets.automation.dagster_home import ensure_dagster_home
 from bess_assets.automation.jobs import MERGE_YEARS, REFRESH_YEAR, checks_with
@@ -23,7 +23,7 @@ from bess_assets.process_memory import Clock
 from bess_assets.run import MERGES, HeldYear, Listener, hold_year
 from bess_assets.settings import Settings
 from bess_assets.store.journal import CheckEntry, TableEntry, read_run
-from bess_assets.store.paths import recorded_years, result_years
+from bess_assets.store.paths import recorded_years, result_years, year_name
 from bess_assets.store.status import State, plan_merged, plan_year
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
 
@@ -215,7 +215,7 @@ def _run(instance: dg.DagsterInstance, held: HeldYear, selection: Collection[str
     result = job.execute_in_process(
         instance=instance,
         partition_key=None if year is None else str(year),
-        tags={STARTED_BY_TAG: "bess", HOLDING_TAG: holding(year)},
+        tags={STARTED_BY_TAG: "bess", HOLDING_TAG: year_name(year)},
         run_config=_QUIET,
         raise_on_error=False,
     )

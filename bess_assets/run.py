@@ -6,7 +6,7 @@ A *step* is the function of `settlement` or `ercot.inspection` that computes a t
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from bess_assets.checks import judge_table
 from bess_assets.ercot import inspection
 from bess_assets.ercot.calendar import OperatingYear
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
-from bess_assets.ercot.step import Finding, Inputs, Origin, StepResult, StoredTable
+from bess_assets.ercot.step import Inputs, Origin, StepResult, StoredTable
 from bess_assets.errors import BessError, InputError, NotRefreshedError
 from bess_assets.process_memory import Clock, give_back_freed_memory, keep_freed_memory
 from bess_assets.report.files import write_report
@@ -27,7 +27,7 @@ from bess_assets.store.capacity import lacking_room
 from bess_assets.store.files import ResultTable, WrittenTable, kept_table, not_written, read_kept, write_table
 from bess_assets.store.fingerprint import Fingerprint, fingerprint, same, whole_digest
 from bess_assets.store.inputs import UPSTREAM, in_battery_table, input_files, result_digest, table_inputs
-from bess_assets.store.journal import FindingEntry, Journal, RollupEntry, TableEntry, table_entry
+from bess_assets.store.journal import Journal, RollupEntry, TableEntry, table_entry
 from bess_assets.store.locks import year_lock
 from bess_assets.store.made_up import made_up_inputs
 from bess_assets.store.paths import remove_stale_files, result_path, result_years, rollup_folder, run_record_path
@@ -196,7 +196,9 @@ class HeldYear:
             seconds=clock.seconds(),
             peak_memory_mb=clock.peak_memory_mb(),
             inputs=inputs,
-            findings=[_finding_entry(finding) for finding in result.findings.items] if result else [],
+            findings=[{**asdict(finding), "count": int(finding.count)} for finding in result.findings.items]
+            if result
+            else [],
             checks=judge_table(self.settings, self.year, table, result, written.rows)
             if result and not table.files
             else [],
@@ -389,13 +391,3 @@ def _feeds() -> Mapping[str, frozenset[str]]:
         table_read = any(in_battery_table(TABLES[name]) for name in names if name in TABLES)
         feeds[column] = frozenset(names - set(TABLES)) | ({BATTERY_TABLE} if table_read else set())
     return feeds
-
-
-def _finding_entry(finding: Finding) -> FindingEntry:
-    return FindingEntry(
-        kind=finding.kind,
-        subject=finding.subject,
-        count=int(finding.count),
-        detail=finding.detail,
-        warning=finding.warning,
-    )

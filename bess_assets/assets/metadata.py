@@ -15,7 +15,7 @@ from bess_assets.report.schema_matrix import matrix_markdown
 from bess_assets.run import result_table
 from bess_assets.settings import Settings
 from bess_assets.settlement.metrics import Period, fleet
-from bess_assets.store.journal import FindingEntry, RollupEntry, TableEntry
+from bess_assets.store.journal import RollupEntry, TableEntry
 from bess_assets.store.listing import size_of
 from bess_assets.store.paths import report_files, result_path
 from bess_assets.tables import LEADERBOARD, Table
@@ -200,7 +200,7 @@ def _inputs_table(inputs: Mapping[str, Any]) -> str:
     return "\n".join(lines) if inputs else "none"
 
 
-def _findings_table(findings: list[FindingEntry]) -> str:
+def _findings_table(findings: list[dict[str, Any]]) -> str:
     if not findings:
         return "none"
     lines = ["| finding | about | count | detail | affects figures |", "|---|---|---:|---|---|"]

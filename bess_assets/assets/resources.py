@@ -11,7 +11,7 @@ from bess_assets.run import MERGES, HeldYear, hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import fingerprint
 from bess_assets.store.journal import RunRecord
-from bess_assets.store.paths import MERGED
+from bess_assets.store.paths import year_name
 from bess_assets.store.rollups import version_now
 from bess_assets.tables import YEARLY
 
@@ -25,11 +25,6 @@ DATA_VERSION_TAG = "dagster/data_version"
 """As Dagster writes it for `MaterializeResult(data_version=)`."""
 
 _WAIT_SECONDS = 60.0
-
-
-def holding(year: int | None) -> str:
-    """The value of `HOLDING_TAG` for a year; None is the merged tables."""
-    return str(year or MERGED)
 
 
 class Warehouse(dg.ConfigurableResource["Warehouse"]):
@@ -71,7 +66,7 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
         launched = HOLDING_TAG not in run.tags
         with hold_year(self.settings(), year, _WAIT_SECONDS) as self._held:
             if launched:
-                instance.add_run_tags(run.run_id, {HOLDING_TAG: holding(year)})
+                instance.add_run_tags(run.run_id, {HOLDING_TAG: year_name(year)})
             try:
                 show_inputs(instance, self.settings(), [self._held.journal.record])
                 self._held.begin(tables_of(run, year))

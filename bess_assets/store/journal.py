@@ -1,12 +1,12 @@
 """The run record of a year, `<results>/_runs/<year>.json`: how its tables were last made, and which a run under way has still to make."""
 
-import importlib.metadata
 import json
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NotRequired, TypedDict, Unpack
+from typing import Any, Literal, NotRequired, TypedDict, Unpack
 
+import bess_assets
 from bess_assets.errors import BessError
 from bess_assets.store.fingerprint import Fingerprint
 from bess_assets.store.paths import run_record_path
@@ -16,19 +16,8 @@ from bess_assets.tables import TABLES, YEARLY
 DIED = "The process of its last run ended before it was made."
 
 
-class BuiltEntry(TypedDict):
-    """The manifest of a built rollup, in brief."""
-
-    reports: int
-    csv_bytes: int
-    seconds: float
-    read_back_seconds: float
-    complete: bool
-    incomplete_because: list[str]
-
-
 class RollupFileEntry(TypedDict):
-    """One rollup file; `error` where it cannot be used."""
+    """One rollup file; `error` where it cannot be used; `built` has of a built one the manifest in brief."""
 
     rows: int
     bytes: int
@@ -37,7 +26,7 @@ class RollupFileEntry(TypedDict):
     unknown: list[str]
     zero_filled: list[str]
     error: NotRequired[str]
-    built: NotRequired[BuiltEntry]
+    built: NotRequired[dict[str, Any]]
 
 
 class RollupEntry(TypedDict):
@@ -49,16 +38,6 @@ class RollupEntry(TypedDict):
     origin: Literal["found", "built", "absent"]
     files: dict[str, RollupFileEntry]
     closed: NotRequired[bool]
-
-
-class FindingEntry(TypedDict):
-    """One finding of a step."""
-
-    kind: str
-    subject: str
-    count: int
-    detail: str
-    warning: bool
 
 
 class CheckEntry(TypedDict):
@@ -79,7 +58,7 @@ class Written(TypedDict, total=False):
     coverage: float | None
     bytes: int | None
     digest: str | None
-    findings: list[FindingEntry]
+    findings: list[dict[str, Any]]
     checks: list[CheckEntry]
     error: str | None
     code_version: str
@@ -107,14 +86,6 @@ class RunRecord(TypedDict):
     rollups: dict[str, RollupEntry]
     tables: dict[str, TableEntry]
     unfinished: list[str]
-
-
-def package_version() -> str:
-    """Version of the installed package, or a word that says it runs uninstalled."""
-    try:
-        return importlib.metadata.version("bess-assets")
-    except importlib.metadata.PackageNotFoundError:
-        return "0+uninstalled"
 
 
 def read_run(results: Path, year: int | None) -> RunRecord:
@@ -243,7 +214,7 @@ def table_entry(
         "seconds": round(seconds, 3),
         "peak_memory_mb": peak_memory_mb,
         "inputs": dict(inputs),
-        "package_version": package_version(),
+        "package_version": bess_assets.__version__,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         **blank,
         **written,

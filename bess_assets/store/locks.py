@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from bess_assets.errors import YearBusyError
 from bess_assets.settings import Settings
-from bess_assets.store.paths import MERGED
+from bess_assets.store.paths import year_name
 
 _ROLLUP_WAIT_SECONDS = 60.0
 _guard = threading.Lock()
@@ -30,7 +30,7 @@ def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
     Raises:
         YearBusyError: another process holds the year.
     """
-    with _held(_year_file(settings, year), wait_seconds) as first:
+    with _held(settings.locks / year_name(year), wait_seconds) as first:
         yield first
 
 
@@ -47,7 +47,7 @@ def rollup_lock(settings: Settings) -> Iterator[None]:
 
 def year_is_busy(settings: Settings, year: int | None) -> bool:
     """Whether some process, this one or another, holds the year right now."""
-    path = _year_file(settings, year)
+    path = settings.locks / year_name(year)
     if not path.exists():
         return False
     lock = _lock(path)
@@ -60,10 +60,6 @@ def year_is_busy(settings: Settings, year: int | None) -> bool:
             return True
         lock.release()
     return False
-
-
-def _year_file(settings: Settings, year: int | None) -> Path:
-    return settings.locks / (MERGED if year is None else str(year))
 
 
 def _lock(path: Path) -> FileLock:

@@ -14,9 +14,14 @@ EXPECTED_ROWS_FILE = "expected_rows.json"
 """File in the folder of the user's rollups that says how many rows each of them has."""
 
 
+def year_name(year: int | None) -> str:
+    """The year in names; `all` for the merged tables."""
+    return MERGED if year is None else str(year)
+
+
 def result_path(results: Path, table: str, year: int | None) -> Path:
     """File of a result table: `<results>/<table>/<year>.parquet`; a merged table's is `<results>/<table>/all.parquet`."""
-    return results / table / f"{MERGED if year is None else year}.parquet"
+    return results / table / f"{year_name(year)}.parquet"
 
 
 def report_files(results: Path, files: Table, year: int) -> tuple[Path, ...]:
@@ -92,7 +97,7 @@ def result_years(results: Path, table: str) -> list[int]:
 
 def run_record_path(results: Path, year: int | None) -> Path:
     """`<results>/_runs/<year>.json`; the merged tables' is `all.json`."""
-    return results / RUNS_FOLDER / f"{MERGED if year is None else year}.json"
+    return results / RUNS_FOLDER / f"{year_name(year)}.json"
 
 
 def recorded_years(results: Path) -> list[int]:

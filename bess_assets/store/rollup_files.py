@@ -9,6 +9,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ from bess_assets.ercot.reports import Report
 from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, Counts, DayFile, Merge, judge, write_rollup, write_scratch
 from bess_assets.errors import InputError, writing
 from bess_assets.store.report_index import Entry, TakenReports, label_of, write_json
-from bess_assets.store.whole import temporary_path
+from bess_assets.store.whole import whole
 
 _FORMAT = 1
 
@@ -192,17 +193,22 @@ class GrowingRollup:
             self._manifest
             or {"format": _FORMAT, "dataset": self.dataset.name, "year": self.year, "rows": {}, "seconds": 0.0}
         )
-        whole: Path | None = None
-        if self._new:
-            if before_write:
-                before_write(self.year)
-            whole = self._merge(manifest, connection, stretch_bytes, seconds)
-        manifest |= {"also": also, "refused": refused, "reports": self._reports}
-        judge(self.dataset, self.year, manifest)
+        begun = _begun_path(self.path)
+        with ExitStack() as replacing:
+            if self._new:
+                if before_write:
+                    before_write(self.year)
+                temporary = replacing.enter_context(whole(self.path))
+                self._merge(temporary, manifest, connection, stretch_bytes, seconds)
+            manifest |= {"also": also, "refused": refused, "reports": self._reports}
+            judge(self.dataset, self.year, manifest)
+            if self._new:
+                # A process that dies once the rollup is in place has noted its manifest: the next one puts that in place too.
+                write_json(begun, {"rollup": _marks_of(temporary), "manifest": manifest})
         if manifest != self._manifest:
-            self._put_in_place(whole, manifest)
-        changed, new = whole is not None, len(self._numbers)
-        return BuiltYear(self.dataset.name, self.year, self.path, manifest, changed, new)
+            write_json(manifest_path(self.path), manifest)
+        begun.unlink(missing_ok=True)
+        return BuiltYear(self.dataset.name, self.year, self.path, manifest, bool(self._new), len(self._numbers))
 
     def _other_files(self, entries: Iterable[tuple[str, Entry]]) -> tuple[list[str], list[dict[str, str]]]:
         """Files with the same content as a report of the rollup, and files that can't be used."""
@@ -217,25 +223,22 @@ class GrowingRollup:
         return sorted(also), sorted(refused, key=lambda item: item["file"])
 
     def _merge(
-        self, manifest: dict[str, Any], connection: duckdb.DuckDBPyConnection, stretch_bytes: int, seconds: float
-    ) -> Path:
-        """Write the rollup under another name, and say in the manifest what it holds; returns that name."""
+        self,
+        temporary: Path,
+        manifest: dict[str, Any],
+        connection: duckdb.DuckDBPyConnection,
+        stretch_bytes: int,
+        seconds: float,
+    ) -> None:
+        """Write the rollup under another name, and say in the manifest what it holds."""
         started = time.perf_counter()
         built = self._built_before()
         counts = Counts(self._reports)
         merge = Merge(self.dataset, built, self._new, stretch_bytes)
         layouts = {layout: number for layout, number in self._layouts.items() if number in self._used_layouts}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_path(self.path)
-        try:
-            with writing(self.path):
-                tables = merge.tables(connection, counts)
-                rows = write_rollup(temporary, self.dataset, self.year, merge.kinds, tables, self._spelled, layouts)
-            read_back_seconds = _read_back(temporary, rows)
-            size = temporary.stat().st_size
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        tables = merge.tables(connection, counts)
+        rows = write_rollup(temporary, self.dataset, self.year, merge.kinds, tables, self._spelled, layouts)
+        read_back_seconds = _read_back(temporary, rows)
         for file in self._new:
             file.path.unlink()
         dropped = {name: manifest["rows"].get(name, 0) for name in ("same", "superseded", "contradicting")}
@@ -246,11 +249,10 @@ class GrowingRollup:
         }
         manifest["contradictions"] = [*manifest.get("contradictions", []), *counts.examples][:EXAMPLES]
         manifest["csv_bytes"] = sum(report["bytes"] for report in self._reports)
-        manifest["parquet_bytes"] = size
+        manifest["parquet_bytes"] = temporary.stat().st_size
         seconds += time.perf_counter() - started - read_back_seconds
         manifest["seconds"] = round(float(manifest["seconds"]) + seconds, 3)
         manifest["read_back_seconds"] = round(read_back_seconds, 3)
-        return temporary
 
     def _built_before(self) -> BuiltFile | None:
         """The rollup that is there; one of an older version, whose rows are not in order of time, is taken apart like new reports."""
@@ -266,19 +268,6 @@ class GrowingRollup:
             self._write_scratch([table])
         built.close()
         return None
-
-    def _put_in_place(self, whole: Path | None, manifest: dict[str, Any]) -> None:
-        """The rollup, if it is new, and its manifest. A process that dies in between has noted what it was at: the next one ends it."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        begun = _begun_path(self.path)
-        if whole is not None:
-            try:
-                write_json(begun, {"rollup": _marks_of(whole), "manifest": manifest})
-                whole.replace(self.path)
-            finally:
-                whole.unlink(missing_ok=True)
-        write_json(manifest_path(self.path), manifest)
-        begun.unlink(missing_ok=True)
 
 
 def _read_back(path: Path, rows: int) -> float:

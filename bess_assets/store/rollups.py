@@ -11,7 +11,7 @@ from bess_assets.ercot.rollup_names import BUILT_FOLDER, rollup_name
 from bess_assets.errors import BessError, InputError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import fingerprint, same
-from bess_assets.store.journal import BuiltEntry, RollupEntry, RollupFileEntry
+from bess_assets.store.journal import RollupEntry, RollupFileEntry
 from bess_assets.store.locks import rollup_lock, year_lock
 from bess_assets.store.made_up import MARKER
 from bess_assets.store.paths import rollup_folder
@@ -19,6 +19,8 @@ from bess_assets.store.roll_up import Progress, RollUp, roll_up
 from bess_assets.store.rollup_files import read_manifest
 
 _WAIT_SECONDS = 60.0
+_IN_BRIEF = ("csv_bytes", "seconds", "read_back_seconds", "complete", "incomplete_because")
+"""Of a manifest, beside the number of reports."""
 _log = logging.getLogger(__name__)
 
 
@@ -51,14 +53,7 @@ def _described(dataset: str, name: str, path: Path) -> RollupFileEntry:
     entry["rows"], entry["missing"] = found.rows, found.missing
     entry["unknown"], entry["zero_filled"] = found.unknown, found.zero_filled
     if manifest is not None:
-        entry["built"] = BuiltEntry(
-            reports=len(manifest["reports"]),
-            csv_bytes=manifest["csv_bytes"],
-            seconds=manifest["seconds"],
-            read_back_seconds=manifest["read_back_seconds"],
-            complete=manifest["complete"],
-            incomplete_because=manifest["incomplete_because"],
-        )
+        entry["built"] = {"reports": len(manifest["reports"]), **{name: manifest[name] for name in _IN_BRIEF}}
     return entry
 
 
