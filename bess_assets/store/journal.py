@@ -132,10 +132,16 @@ class Journal:
         self._write()
 
     def put_table(self, name: str, entry: TableEntry) -> None:
-        """Record how a table was made, or why it was not."""
-        self._put(name, entry)
-        if name in self.record["unfinished"]:
-            self.record["unfinished"].remove(name)
+        """Record how a table was made, or why it was not.
+
+        Every entry has the version of its code, that of a failed table whether the file that is still there is made up.
+        """
+        before = self.record["tables"].get(name)
+        if entry["status"] == "failed" and before and "made_up" in before:
+            entry["made_up"] = before["made_up"]
+        version = (YEARLY.get(name) or TABLES[name]).code_version
+        self.record["tables"][name] = {"code_version": version, **entry}
+        self.record["unfinished"] = [table for table in self.record["unfinished"] if table != name]
         self._write()
 
     def put_rollup(self, dataset: str, entry: RollupEntry) -> None:
@@ -148,26 +154,16 @@ class Journal:
         left = self.record["unfinished"]
         for table in left:
             before = self.record["tables"].get(table)
-            entry = table_entry(
-                status="failed", seconds=0.0, peak_memory_mb=0, inputs=before["inputs"] if before else {}, error=DIED
+            inputs = before["inputs"] if before else {}
+            self.put_table(
+                table, table_entry(status="failed", seconds=0.0, peak_memory_mb=0, inputs=inputs, error=DIED)
             )
-            self._put(table, entry)
-        if left:
-            self.begin([])
         return left
 
     def end(self) -> None:
         """Note that the run has ended, well or not: the tables that it did not make were held back."""
         if self.record["unfinished"] or self._changed:
             self.begin([])
-
-    def _put(self, name: str, entry: TableEntry) -> None:
-        """Add what every entry says: the version of its code, and of a failed table whether the file that is still there is made up."""
-        before = self.record["tables"].get(name)
-        if entry["status"] == "failed" and before and "made_up" in before:
-            entry["made_up"] = before["made_up"]
-        version = (YEARLY.get(name) or TABLES[name]).code_version
-        self.record["tables"][name] = {"code_version": version, **entry}
 
     def _write(self) -> None:
         with whole(self.path) as temporary:
