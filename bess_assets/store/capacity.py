@@ -10,7 +10,8 @@ from bess_assets.errors import RoomError
 from bess_assets.settings import Settings
 from bess_assets.store.inputs import input_files
 from bess_assets.store.journal import read_run
-from bess_assets.store.paths import recorded_years, report_files, result_path
+from bess_assets.store.listing import size_of
+from bess_assets.store.paths import files_of, recorded_years
 from bess_assets.tables import YEARLY, Table
 
 LIBRARIES_BYTES = 250 * 10**6
@@ -151,12 +152,7 @@ def _disk(settings: Settings, year: int, tables: Collection[Table], batteries: i
 
 
 def _size(settings: Settings, table: Table, year: int) -> int:
-    paths = (
-        report_files(settings.results, table, year)
-        if table.files
-        else (result_path(settings.results, table.name, year),)
-    )
-    return sum(path.stat().st_size for path in paths if path.is_file())
+    return sum(size_of(path) for path in files_of(settings.results, table, year))
 
 
 def _free_memory() -> int | None:

@@ -29,6 +29,13 @@ def report_files(results: Path, files: Table, year: int) -> tuple[Path, ...]:
     return tuple(results / files.name / str(year) / name.format(year=year) for name in files.files)
 
 
+def files_of(results: Path, table: Table, year: int | None) -> tuple[Path, ...]:
+    """The files of a table, which is one, or of a set."""
+    if table.files and year is not None:
+        return report_files(results, table, year)
+    return (result_path(results, table.name, year),)
+
+
 def rollup_folder(settings: Settings) -> "RollupFolder":
     """The rollups that are there: the user's own, and those built from reports.
 

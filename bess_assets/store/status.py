@@ -14,7 +14,7 @@ from bess_assets.store.fingerprint import Fingerprint, same
 from bess_assets.store.inputs import UPSTREAM, table_inputs
 from bess_assets.store.journal import DIED, RunRecord, read_run
 from bess_assets.store.locks import year_is_busy
-from bess_assets.store.paths import recorded_years, report_files, result_path, result_years, rollup_folder
+from bess_assets.store.paths import files_of, recorded_years, result_years, rollup_folder
 from bess_assets.tables import TABLES, YEARLY, Table
 
 if TYPE_CHECKING:
@@ -276,11 +276,10 @@ def _own_state(
     blocking = [c["name"].replace("_", " ") for c in entry["checks"] if c["blocking"] and not c["passed"]]
     if blocking:
         return "failed", [f"its check '{name}' failed" for name in blocking]
-    if table.files and year is not None:
-        gone = [path.name for path in report_files(settings.results, table, year) if not path.is_file()]
-        return ("missing", [f"gone: {', '.join(gone)}"]) if gone else ("present", [])
-    is_there = result_path(settings.results, table.name, year).is_file()
-    return ("present", []) if is_there else ("missing", ["its file is gone"])
+    gone = [path.name for path in files_of(settings.results, table, year) if not path.is_file()]
+    if not gone:
+        return "present", []
+    return "missing", [f"gone: {', '.join(gone)}" if table.files else "its file is gone"]
 
 
 def _changed_files(
