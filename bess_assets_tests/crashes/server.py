@@ -1,6 +1,7 @@
 """A process that has loaded everything and forks a child for each refresh, so that a kill costs no start of Python.
 
-Pyarrow starts no thread before it is used, and this process uses it in its children only.
+Belongs here: forking, waiting for the moment, killing the child and nobody else, saying how it ended; talking to such a process from a test.
+Does not: what a refresh is (small_year.py). Pyarrow starts no thread before it is used, and this process uses it in its children only.
 """
 
 import json
