@@ -267,8 +267,3 @@ def seam_market() -> Market:
         *(rt_clearing(day, **rt_products) for day in (SEAM, AFTER)),
         rt_clearing(BEFORE, [24], **rt_products),
     )
-
-
-def utc(local: str, hours_behind: int) -> datetime:
-    """A local time of a day as UTC, to find a row by."""
-    return datetime.fromisoformat(f"{local}-{hours_behind:02d}:00")

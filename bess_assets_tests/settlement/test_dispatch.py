@@ -281,27 +281,8 @@ def test_metering_that_telemetry_of_a_day_contradicts_is_named(tmp_path, mwh, ag
 # --- the repeated hour ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _autumn(flags, day_start=datetime(2024, 11, 3)):
-    hours = [(0, flags[0]), (1, flags[0]), (1, flags[1]), (2, flags[0])]
-    return [(day_start + timedelta(hours=h, minutes=m), flag) for h, flag in hours for m in (0, 15, 30, 45)]
-
-
-def test_flagless_sced_leaves_the_eight_autumn_quarter_hours_unknown_and_counted(tmp_path):
-    _gen(tmp_path, *(run(t, flag=f, output_mw=8.0) for t, f in _autumn((None, None))))
-    _load(tmp_path, *(run(t, LOAD, f, consumption_mw=4.0) for t, f in _autumn(("N", "Y"))))
-    own, findings = _dispatch(tmp_path)
-    first = quarter_hour_of(datetime(2024, 11, 3))
-    discharge = own[KEY]["discharge_mwh"][first : first + 16]
-    assert np.array_equal(discharge, [2.0] * 4 + [NAN] * 8 + [2.0] * 4, equal_nan=True)
-    assert own[KEY]["discharge_coverage"][first + 4 : first + 12].tolist() == [0.0] * 8
-    # each dataset by itself: the load file has a flag and is known throughout
-    assert own[KEY]["charge_mwh"][first : first + 16].tolist() == [1.0] * 16
-    assert count_of(findings, "ambiguous_hour", "sced_gen_resources") == 8
-    assert not found(findings, "ambiguous_hour", "sced_load_resources")
-
-
 def test_settlement_metering_fills_the_repeated_hours_by_its_interval_numbers(tmp_path):
-    _gen(tmp_path, *(run(t, flag=f, output_mw=8.0) for t, f in _autumn((None, None))))
+    _gen(tmp_path, *runs_of_day(AUTUMN, flag=None, output_mw=8.0))
     _metering(tmp_path, *(_meter(n, n / 100, day=AUTUMN) for n in range(1, 101)))
     own, _ = _dispatch(tmp_path)
     first = quarter_hour_of(datetime(2024, 11, 3))

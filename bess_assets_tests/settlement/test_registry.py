@@ -51,13 +51,6 @@ def _oak(folder: Path, year: int, market: Market, *, table: str | None = None) -
     return registry(folder, year, market, table=table)[0]["OAK_1"]
 
 
-def _without(market: Market, dataset: str, *columns: str) -> Market:
-    return {
-        **market,
-        dataset: [{name: value for name, value in row.items() if name not in columns} for row in market[dataset]],
-    }
-
-
 # --- pairs --------------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -68,7 +61,9 @@ def test_a_pair_that_passes_a_test_is_confirmed_and_says_on_what(tmp_path: Path)
 
 
 def test_a_pair_by_name_with_nothing_to_test_counts_in_ancillary_services_and_not_in_charging(tmp_path: Path) -> None:
-    market = _without(_without(may_market(), "dam_gen_resources", "hsl_mw"), "dam_load_resources", "max_power_mw")
+    market = may_market()
+    market["dam_gen_resources"] = dam(MAY, award_mw=8.0, regup_award_mw=3.0, hsl_mw=None)
+    market["dam_load_resources"] = dam_load(MAY, regup_award_mw=1.0, max_power_mw=None)
     del market["sced_gen_resources"]
     settled = settle(tmp_path, 2022, market)
     oak = settled.row("bess_registry")
