@@ -21,14 +21,7 @@ def answer_files(folder: Path, year: int) -> tuple[Path, Path]:
 
 
 def write_answer(folder: Path, form: str, year: int, batteries: Sequence[Mapping[str, Any]]) -> None:
-    """Settle a simulated year and write its boards: numbers at full precision, unknowns as empty cells.
-
-    Args:
-        folder: the market.
-        form: `rollups` or `reports`, the folder of its files.
-        year: the operating year.
-        batteries: rows of the table that the second settlement is handed.
-    """
+    """Settle a year of a market from its folder `rollups` or `reports`, and write the boards: numbers at full precision, unknowns as empty cells."""
     source = RollupFiles(folder / form) if form == "rollups" else ReportFolder(folder / form, year)
     settled = settle(source, year, pd.DataFrame(batteries), intervals=False)
     boards = settled.leaderboard, settled.leaderboard_monthly

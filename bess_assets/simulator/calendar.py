@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -32,31 +32,15 @@ def midnight(day: date) -> int:
 
 @dataclass(frozen=True)
 class Year:
-    """One operating year; `day_starts` is the second at which each day begins, and, last, the end of the year."""
+    """One operating year, from a second to before another, with the seconds at which its days, hours and quarter-hours begin; `day_starts` ends with `end`."""
 
     year: int
+    start: int
+    end: int
     days: list[date]
-    day_starts: Ints = field(repr=False)
-
-    @property
-    def start(self) -> int:
-        """First second of the year."""
-        return int(self.day_starts[0])
-
-    @property
-    def end(self) -> int:
-        """First second after the year."""
-        return int(self.day_starts[-1])
-
-    @property
-    def hours(self) -> Ints:
-        """The second at which each hour begins."""
-        return np.arange(self.start, self.end, HOUR_SECONDS, dtype=np.int64)
-
-    @property
-    def quarters(self) -> Ints:
-        """The second at which each quarter-hour begins."""
-        return np.arange(self.start, self.end, QUARTER_SECONDS, dtype=np.int64)
+    day_starts: Ints
+    hours: Ints
+    quarters: Ints
 
     def months(self) -> list[tuple[int, int]]:
         """First second of each month and first second after it."""
@@ -101,10 +85,12 @@ class Year:
 @cache
 def operating_year(year: int) -> Year:
     """The calendar of one operating year."""
-    first = date(year, 1, 1)
-    days = [first + timedelta(days=n) for n in range((date(year + 1, 1, 1) - first).days)]
-    starts = np.array([midnight(day) for day in [*days, date(year + 1, 1, 1)]], dtype=np.int64)
-    return Year(year, days, starts)
+    first, after = date(year, 1, 1), date(year + 1, 1, 1)
+    days = [first + timedelta(days=n) for n in range((after - first).days)]
+    day_starts = np.array([midnight(day) for day in [*days, after]], dtype=np.int64)
+    start, end = midnight(first), midnight(after)
+    hours, quarters = (np.arange(start, end, step, dtype=np.int64) for step in (HOUR_SECONDS, QUARTER_SECONDS))
+    return Year(year, start, end, days, day_starts, hours, quarters)
 
 
 class Moments:
