@@ -16,16 +16,23 @@ _TYPE_KEYS = ("type", "data_type", "dtype", "datatype")
 _COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _LAST_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
 
-_TEXT = re.compile(r"(large_?)?(utf8|string)(_?view)?|str|text|varchar.*|categorical|enum|object|char.*")
 _SIZED = re.compile(r"(u?int|i|u|float|f)(8|16|32|64)(\[pyarrow\])?")
-_OTHERS = {
-    "timestamp": "(timestamp|datetime).*",
-    "date": r"date(32|64)?(\[.*\])?",
-    "boolean": "bool(ean)?",
-    "decimal": "(decimal|numeric).*",
-}
-_WHOLE = {"tinyint": 8, "smallint": 16, "int": None, "integer": None, "long": 64, "bigint": 64}
-_FRACTION = {"halffloat": 16, "half": 16, "real": 32, "float": None, "number": None, "double": 64}
+_FAMILIES: tuple[tuple[str, str, int | None], ...] = (
+    (r"(large_?)?(utf8|string)(_?view)?|str|text|varchar.*|categorical|enum|object|char.*", "text", None),
+    ("tinyint", "i", 8),
+    ("smallint", "i", 16),
+    ("long|bigint", "i", 64),
+    ("int|integer", "i", None),
+    ("half(float)?", "f", 16),
+    ("real", "f", 32),
+    ("double", "f", 64),
+    ("float|number", "f", None),
+    ("(decimal|numeric).*", "decimal", None),
+    ("(timestamp|datetime).*", "timestamp", None),
+    (r"date(32|64)?(\[.*\])?", "date", None),
+    ("bool(ean)?", "boolean", None),
+)
+"""Pattern of words, their family, and its bits where the words say them."""
 
 
 def listed_columns(folder: Path) -> dict[str, str] | None:
@@ -68,15 +75,9 @@ def type_family(word: str) -> tuple[str, int | None]:
     word = re.sub(r"\s", "", word.lower())
     if dictionary := re.match(r"dictionary<values=([^,]+)", word):
         word = dictionary[1]
-    if _TEXT.fullmatch(word):
-        return "text", None
     if sized := _SIZED.fullmatch(word):
         return sized[1][0], int(sized[2])
-    if word in _WHOLE:
-        return "i", _WHOLE[word]
-    if word in _FRACTION:
-        return "f", _FRACTION[word]
-    return next((family for family, pattern in _OTHERS.items() if re.fullmatch(pattern, word)), word), None
+    return next(((family, bits) for words, family, bits in _FAMILIES if re.fullmatch(words, word)), (word, None))
 
 
 def _lenient_json(text: str) -> Any:
