@@ -136,7 +136,7 @@ class Results:
             f"FROM (FROM {read([board], ', file_row_number = true')}{where}) AS board "
             f"LEFT JOIN (SELECT battery, rank FROM {before}) AS before USING (battery) ORDER BY board.file_row_number"
         )
-        return _first_rows(_sorted(self._rows(sql, [board, earlier], [year]), sort), top)
+        return _shown(self._rows(sql, [board, earlier], [year]), sort, top)
 
     def leaderboard_of_days(
         self, first: date | str, last: date | str, *, sort: str | None = None, top: int | None = None
@@ -159,7 +159,7 @@ class Results:
             lambda: sums.board_of_days(self._engine, days, registry, begin, end),
             years,
         )
-        return _first_rows(_sorted(answer, sort), top)
+        return _shown(answer, sort, top)
 
     def compare(
         self, names: Sequence[str], year: int | None = None, *, by: Literal["month", "year"] = "year"
@@ -351,7 +351,6 @@ class Results:
         return list(listing.require(self.folder, table, year).values())
 
     def _files(self, table: "Table") -> list[Path]:
-        """Files of a table, in the order of their years."""
         return listing.table_files(self.folder, table.name, merged=table.merged)
 
     def _refuse_without_results(self) -> None:
@@ -363,7 +362,6 @@ class Results:
     # --- answers --------------------------------------------------------------------------------------------------------------------------
 
     def _rows(self, sql: str, files: Iterable[Path], years: Iterable[int] | None = None) -> Answer:
-        """Rows of a statement of ours."""
         return self._answer(sql, files, lambda: self._engine.ask(sql)[0], years)
 
     def _answer(
@@ -473,11 +471,6 @@ def _with_changed_inputs(editions: Answer) -> Answer:
     return Answer((*columns[:-1], "changed_inputs", columns[-1]), rows, (*types[:-1], "VARCHAR", types[-1]))
 
 
-def _first_rows(answer: Answer, top: int | None) -> Answer:
-    _refuse_no_rows(top)
-    return answer if top is None else answer._replace(rows=answer.rows[:top])
-
-
 def _refuse_no_rows(count: int | None) -> None:
     if count is not None and count < 1:
         raise QueryError(f"The first {count} rows are none.", expected="a whole number from 1")
@@ -501,9 +494,11 @@ def _day(day: date | str) -> date:
         raise QueryError(f"{day!r} is no day.", expected="a day such as 2024-08-20") from error
 
 
-def _sorted(board: Answer, sort: str | None) -> Answer:
+def _shown(board: Answer, sort: str | None, top: int | None) -> Answer:
+    """The first rows of a board in the order asked for."""
+    _refuse_no_rows(top)
     if sort is None:
-        return board
+        return board._replace(rows=board.rows[:top])
     if sort not in board.columns:
         near = _near(sort.lower(), board.columns)
         raise QueryError(
@@ -515,4 +510,5 @@ def _sorted(board: Answer, sort: str | None) -> Answer:
     known = [row for row in board.rows if row[at] is not None]
     number = bool(known) and isinstance(known[0][at], int | float)
     known.sort(key=lambda row: row[at], reverse=number and sort not in _ASCENDING_NUMBERS)
-    return board._replace(rows=known + [row for row in board.rows if row[at] is None])
+    unknown = [row for row in board.rows if row[at] is None]
+    return board._replace(rows=[*known, *unknown][:top])
