@@ -2,15 +2,12 @@
 
 import base64
 import io
-from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageFont
-
-from bess_assets.ercot.arrays import FloatArray
 
 _WIDTH, _HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 96, 24, 34, 26
@@ -27,41 +24,10 @@ def cumulative_revenue(days: pa.Table) -> str:
     """
     grouped = days.group_by("operating_day").aggregate([("total_usd", "sum")]).sort_by("operating_day")
     dates: list[date] = grouped["operating_day"].to_pylist()
-    totals = pc.fill_null(grouped["total_usd_sum"], 0.0).to_numpy()
     if not dates:
         return ""
+    sums = np.cumsum(pc.fill_null(grouped["total_usd_sum"], 0.0).to_numpy())
     unknown = days["total_usd"].null_count / days.num_rows
-    return _markdown(_draw_line(dates, np.cumsum(totals), unknown), "Cumulative fleet revenue")
-
-
-def top_ten(board: pa.Table) -> str:
-    """The batteries that earned most, as Markdown.
-
-    Args:
-        board: `leaderboard` with rank, battery and total_usd, in its order.
-    """
-    ranked = board.filter(pc.is_valid(board["rank"])).slice(0, _MOST)
-    names, totals = ranked["battery"].to_pylist(), ranked["total_usd"].to_pylist()
-    drawn = [(name, total) for name, total in zip(names, totals, strict=True) if total is not None]
-    return _markdown(_draw_bars(drawn), "The ten batteries that earned most") if drawn else ""
-
-
-def dollars(value: float) -> str:
-    """A sum in few characters: 1.2 M$, 340 k$, -56 $."""
-    for size, unit in ((1e9, "G$"), (1e6, "M$"), (1e3, "k$")):
-        if abs(value) >= size:
-            return f"{value / size:,.1f} {unit}"
-    return f"{value:,.0f} $"
-
-
-def _canvas(height: int, title: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    image = Image.new("RGB", (_WIDTH, height), "white")
-    draw = ImageDraw.Draw(image)
-    draw.text((12, 10), title, fill=_INK, font=ImageFont.load_default(15))
-    return image, draw
-
-
-def _draw_line(dates: Sequence[date], sums: FloatArray, unknown: float) -> Image.Image:
     title = f"Fleet revenue of {dates[0].year}, cumulative: {dollars(float(sums[-1]))} by {dates[-1]}"
     image, draw = _canvas(_HEIGHT, title + (f"; {unknown:.1%} of battery days unknown" if unknown else ""))
     font = ImageFont.load_default(12)
@@ -82,10 +48,19 @@ def _draw_line(dates: Sequence[date], sums: FloatArray, unknown: float) -> Image
         x, _ = place(date(first.year, month, 1), low)
         draw.text((x, _HEIGHT - _BOTTOM + 6), name, fill=_INK, font=font)
     draw.line([place(day, float(value)) for day, value in zip(dates, sums, strict=True)], fill=_LINE, width=2)
-    return image
+    return _markdown(image, "Cumulative fleet revenue")
 
 
-def _draw_bars(rows: Sequence[tuple[str, float]]) -> Image.Image:
+def top_ten(board: pa.Table) -> str:
+    """The batteries that earned most, as Markdown.
+
+    Args:
+        board: `leaderboard` with rank, battery and total_usd, in its order.
+    """
+    ranked = board.filter(pc.is_valid(board["rank"])).slice(0, _MOST).to_pylist()
+    rows = [(row["battery"], row["total_usd"]) for row in ranked if row["total_usd"] is not None]
+    if not rows:
+        return ""
     step, left = 24, 200
     image, draw = _canvas(_TOP + step * len(rows) + 8, f"The {len(rows)} batteries that earned most")
     font = ImageFont.load_default(12)
@@ -96,7 +71,22 @@ def _draw_bars(rows: Sequence[tuple[str, float]]) -> Image.Image:
         length = (_WIDTH - left - 110) * max(total, 0.0) / most
         draw.rectangle([(left, y + 4), (left + length, y + step - 4)], fill=_BAR)
         draw.text((left + length + 6, y + step / 2), dollars(total), fill=_INK, font=font, anchor="lm")
-    return image
+    return _markdown(image, "The ten batteries that earned most")
+
+
+def dollars(value: float) -> str:
+    """A sum in few characters: 1.2 M$, 340 k$, -56 $."""
+    for size, unit in ((1e9, "G$"), (1e6, "M$"), (1e3, "k$")):
+        if abs(value) >= size:
+            return f"{value / size:,.1f} {unit}"
+    return f"{value:,.0f} $"
+
+
+def _canvas(height: int, title: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    image = Image.new("RGB", (_WIDTH, height), "white")
+    draw = ImageDraw.Draw(image)
+    draw.text((12, 10), title, fill=_INK, font=ImageFont.load_default(15))
+    return image, draw
 
 
 def _markdown(image: Image.Image, meaning: str) -> str:
