@@ -160,13 +160,7 @@ class HeldYear:
         return entry
 
     def run_table(self, name: str) -> TableEntry:
-        """Compute, write, check and record a table, or a set of files.
-
-        Args:
-            name: a key of `STEPS`, `MERGES` or `FILES`.
-
-        Returns:
-            its entry in the run record.
+        """Compute, write, check and record a table of `STEPS`, `MERGES` or `FILES`; returns its entry in the run record.
 
         Raises:
             BessError: an input cannot be used or the result breaks an invariant; recorded as failed, and the old file stays.
@@ -307,12 +301,7 @@ def hold_year(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
 
 
 def run_table(settings: Settings, year: int | None, name: str) -> TableEntry:
-    """Make one table, as `HeldYear.run_table` does.
-
-    Raises:
-        YearBusyError: another process holds the year.
-        BessError: an input cannot be used or the result breaks an invariant.
-    """
+    """Hold the year and make one table of it; the errors are those of `hold_year` and of `HeldYear.run_table`."""
     with hold_year(settings, year) as held:
         return held.run_table(name)
 

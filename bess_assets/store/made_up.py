@@ -2,9 +2,6 @@
 
 `MARKER` lies in every folder of simulated rollups or reports, and of rollups built from such reports. The run record of a year says of each table whether
 its inputs were simulated, so that results carried away from their inputs still say it. Loads the standard library alone: every answer asks.
-
-Usage: print `made_up_note(settings, years)` below a table of these years, or `made_up_note(settings)` below one of the whole home; None prints nothing.
-Rows for programs carry the column `MADE_UP_COLUMN`, made-up in rows of such a year; real data have no such column.
 """
 
 import json

@@ -110,13 +110,7 @@ class GrowingRollup:
     def take(self, report: Report, entry: Entry, label: str, parsed: Parsed, n: int, rows: int) -> int | None:
         """Number of a report in the manifest, which lists so many rows more of it; None if its content is in already.
 
-        Args:
-            report: the report.
-            entry: its entry in the index.
-            label: its name in the manifest.
-            parsed: rows of it and of others.
-            n: its number there.
-            rows: its rows of this year there.
+        The report is the n-th of those that were parsed together, and has so many rows of this year.
         """
         key = (label, entry["sha256"])
         if key not in self._numbers:
@@ -180,7 +174,7 @@ class GrowingRollup:
 
         Args:
             entries: reports of the index that are of this dataset and year.
-            connection: chooses rows.
+            connection: of DuckDB, which chooses rows.
             stretch_bytes: see `Merge`.
             seconds: that reading the new reports took.
             before_write: called with the year before its rollup is replaced.
