@@ -77,15 +77,9 @@ def _columns(folder: str) -> list[str]:
 
 def _quantities(folder: str, piece: Piece) -> dict[str, pd.Series[Any]]:
     """Quantities of the rows of a piece, as `_columns` names them."""
-    awards = DATASET_AWARDS.get(folder, {})
-    return {
-        column: piece.texts(POINT)
-        if column == "node"
-        else _awarded(piece, *awards[column])
-        if column in awards
-        else piece.numbers(NUMBERS[column])
-        for column in _columns(folder)
-    }
+    awards = {product: _awarded(piece, *headings) for product, headings in DATASET_AWARDS.get(folder, {}).items()}
+    numbers = {column: piece.numbers(NUMBERS[column]) for column in _columns(folder) if column in NUMBERS}
+    return awards | numbers | ({"node": piece.texts(POINT)} if folder.startswith("DAM") else {})
 
 
 def _awarded(piece: Piece, parts: Sequence[str], single: Sequence[str]) -> pd.Series[Any]:

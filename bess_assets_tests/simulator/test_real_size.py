@@ -46,13 +46,13 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> World:
     return _made(tmp_path_factory.mktemp("month"), (2024,), DAYS)
 
 
-def test_a_month_settles_as_the_second_settlement_does_in_every_column(month: World) -> None:
+def test_a_month_settles_as_the_second_settlement_does_to_a_cent(month: World) -> None:
     _check(month)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("years", [(2023, 2024), (2026,)])
-def test_whole_years_settle_as_the_second_settlement_does_in_every_column(
+def test_whole_years_settle_as_the_second_settlement_does_to_a_cent(
     tmp_path: Path, years: tuple[int, ...]
 ) -> None:
     _check(_made(tmp_path, years, None))
