@@ -52,9 +52,7 @@ def test_a_month_settles_as_the_second_settlement_does_to_a_cent(month: World) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("years", [(2023, 2024), (2026,)])
-def test_whole_years_settle_as_the_second_settlement_does_to_a_cent(
-    tmp_path: Path, years: tuple[int, ...]
-) -> None:
+def test_whole_years_settle_as_the_second_settlement_does_to_a_cent(tmp_path: Path, years: tuple[int, ...]) -> None:
     _check(_made(tmp_path, years, None))
 
 
