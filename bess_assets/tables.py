@@ -192,6 +192,7 @@ COLUMN_AVAILABILITY = Table(
 BESS_REGISTRY = Table(
     name="bess_registry", group="registry",
     meaning="One row per battery seen in the year: its names, nodes, size, and the days on which it is expected.",
+    code_version="2",
     key=("battery",), datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"), coverage=("capacity_mw", None),
     columns=(
         Column("battery", "text", "stable key: the resource name without its technology suffix", (("dam_gen_resources", "resource_name"), ("dam_esr_resources", "resource_name")), required=True),
@@ -265,6 +266,7 @@ BESS_AWARDS = Table(
 BESS_DISPATCH = Table(
     name="bess_dispatch", group="extracts",
     meaning="Energy that flowed, battery by quarter-hour of the year, and the real-time AS award held. Null is unknown.",
+    code_version="2",
     key=("battery", "interval_start"), ledger=True, coverage=("discharge_mwh", None), datasets=(*_SCED, "sced_smne"), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),

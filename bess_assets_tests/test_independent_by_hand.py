@@ -98,8 +98,8 @@ def one_day(root: Path, **changes: pd.DataFrame | None) -> Path:
     frames: dict[str, pd.DataFrame | None] = {
         "DAM_Gen_Resources": dam(DAY, HOURS, energy=8.0, RegUpAwarded=3.0),
         "DAM_Load_Resources": dam_load(DAY, HOURS, **{"RegUp Awarded": 1.0}),
-        "SCED_Gen_Resources": sced(every_quarter(DAY), "OAK_BESS1", TelemeteredNetOutput=6.0, BasePoint=5.0),
-        "SCED_Load_Resources": sced(every_quarter(DAY), "OAK_LD1", RealPowerConsumption=2.0, BasePoint=1.0),
+        "SCED_Gen_Resources": sced(every_quarter(DAY), "OAK_BESS1", TelemeteredNetOutput=6.0, BasePoint=6.0),
+        "SCED_Load_Resources": sced(every_quarter(DAY), "OAK_LD1", RealPowerConsumption=2.0, BasePoint=2.0),
         "DA_prices": flat(DAY, 30.0),
         "RT_prices": rt_prices(DAY, 40.0),
         "AS_prices": as_prices(DAY, **FOUR_PRODUCTS),
@@ -240,16 +240,36 @@ def test_a_day_is_worth_what_it_is_by_hand(tmp_path: Path, case: str) -> None:
         assert pd.isna(day[column]) if value is UNKNOWN else day[column] == pytest.approx(value), column
 
 
-def test_a_run_holds_until_the_next_run_of_any_resource_and_is_split_at_the_quarter_hour(tmp_path: Path) -> None:
+def test_power_is_a_line_to_the_next_reading_and_the_last_is_held_to_the_next_run_of_any_resource(
+    tmp_path: Path,
+) -> None:
     stamps = ["03/19/2026 00:00:19", "03/19/2026 00:05:18", "03/19/2026 00:10:17"]
     mine = sced(stamps, "OAK_ESR1", TelemeteredNetOutput=[-0.161, -18.455, -16.036])
     other = sced(["03/19/2026 00:15:17"], "OTHER_ESR1", TelemeteredNetOutput=0.0)
     write(tmp_path, "SCED_ESR_Resources", 2026, pd.concat([mine, other]))
     settlement = settle(tmp_path, 2026, ESR)
     first = quarter(settlement, "2026-03-19 05:00")
-    assert first["charge_mwh"] == pytest.approx(2.8673, abs=5e-5)
+    megawatts = (299 * (0.161 + 18.455) / 2 + 299 * (18.455 + 16.036) / 2 + 283 * 16.036) / 881
+    assert first["charge_mwh"] == pytest.approx(megawatts * 0.25)
     assert first["discharge_mwh"] == 0.0
     assert pd.isna(quarter(settlement, "2026-03-19 05:15")["charge_mwh"])
+
+
+def test_a_long_line_goes_through_the_base_point_and_no_line_leaves_the_combo_era(tmp_path: Path) -> None:
+    before = sced(
+        ["12/04/2025 23:30:00", "12/04/2025 23:45:00"],
+        "OAK_BESS1",
+        TelemeteredNetOutput=[0.0, 8.0],
+        BasePoint=[6.0, 80.0],
+    )
+    write(tmp_path, "SCED_Gen_Resources", 2025, before)
+    write(tmp_path, "SCED_ESR_Resources", 2025, sced(["12/05/2025 00:00:00"], "OAK_ESR1", TelemeteredNetOutput=4.0))
+    settlement = settle(tmp_path, 2025, RENAMED)
+    # to 6 MW in 300 s, and to 8 MW in 600 s; then held to the edge
+    bent = (300 * 3 + 600 * 7) / 900 * 0.25
+    assert quarter(settlement, "2025-12-05 05:30")["discharge_mwh"] == pytest.approx(bent)
+    assert quarter(settlement, "2025-12-05 05:45")["discharge_mwh"] == pytest.approx(2.0)
+    assert quarter(settlement, "2025-12-05 06:00")["discharge_mwh"] == pytest.approx(1.0)
 
 
 @pytest.mark.slow
@@ -266,8 +286,9 @@ def test_a_run_without_a_successor_holds_for_fifteen_minutes_and_half_a_quarter_
 def test_discharge_and_charge_of_one_quarter_hour_may_both_be_above_zero(tmp_path: Path) -> None:
     stamps = ["06/01/2026 00:00:00", "06/01/2026 00:05:00", "06/01/2026 00:15:00"]
     first = quarter(storage(tmp_path, stamps, [12.0, -6.0, 0.0]), "2026-06-01 05:00")
-    assert first["discharge_mwh"] == pytest.approx(12 / 3 * 0.25)
-    assert first["charge_mwh"] == pytest.approx(6 * 2 / 3 * 0.25)
+    # zero after 200 of the first 300 seconds; then from -6 MW to 0 in 600
+    assert first["discharge_mwh"] == pytest.approx(200 * 6 / 3600)
+    assert first["charge_mwh"] == pytest.approx((100 * 3 + 600 * 3) / 3600)
 
 
 def test_real_time_ancillary_awards_are_settled_against_the_day_ahead_ones(tmp_path: Path) -> None:
@@ -485,7 +506,7 @@ def test_the_batcave_telemetry_gives_the_published_daily_energy(tmp_path: Path, 
     fleet = ESR.assign(battery="BATCAVE_1", esr_resource="BATCAVE_ESR1")
     year = pd.Timestamp("2026-01-01"), pd.Timestamp("2026-12-31")
     settlement = settle(tmp_path, 2026, fleet, [("BATCAVE_1", "HB_HUBAVG", *year)])
-    expected = pd.read_csv(pack / "expected_daily_energy.csv", parse_dates=["day"]).set_index("day")
+    expected = pd.read_csv(pack / "expected_daily_energy_lines.csv", parse_dates=["day"]).set_index("day")
     mine = settlement.daily.set_index("operating_day").loc[expected.index]
     assert (mine["discharge_mwh"] - expected["discharge_mwh"]).abs().max() < 1e-4
     assert (mine["charge_mwh"] - expected["charge_mwh"]).abs().max() < 1e-4
@@ -494,9 +515,9 @@ def test_the_batcave_telemetry_gives_the_published_daily_energy(tmp_path: Path, 
     assert len(settlement.quarter_hours) == 8636
     assert settlement.quarter_hours["discharge_mwh"].notna().sum() == 1248
     assert board["energy_coverage"] == 0.0
-    # 9,562.95 is the sum of thirteen figures rounded to the cent; unrounded it is 9,562.93.
-    assert board["rt_metered_usd"] == pytest.approx(9562.95, abs=13 * 0.005)
-    assert board["discharge_mwh"] / board["charge_mwh"] == pytest.approx(0.69, abs=0.005)
+    # 9,400.72 is the sum of thirteen figures rounded to the cent; unrounded it is 9,400.71.
+    assert board["rt_metered_usd"] == pytest.approx(9400.72, abs=13 * 0.005)
+    assert board["discharge_mwh"] / board["charge_mwh"] == pytest.approx(0.68, abs=0.005)
     assert board[["da_energy_usd", "rt_energy_usd", "total_usd"]].isna().all()
 
 

@@ -6,7 +6,7 @@ Of several rows of one key the last counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -140,6 +140,7 @@ class Reading:
         seen: name and day of each resource and operating day in `table`.
         hours: start of each hour of which any resource has a row (hourly datasets).
         runs: the pieces of SCED runs by quarter-hour: stamp, quarter, seconds (SCED datasets).
+        ambiguous: quarter-hours of the repeated hour, if nothing tells its two halves apart (SCED datasets).
     """
 
     table: Table
@@ -147,6 +148,7 @@ class Reading:
     seen: pd.DataFrame
     hours: pd.Series[Any]
     runs: pd.DataFrame
+    ambiguous: pd.DatetimeIndex = field(default_factory=lambda: pd.DatetimeIndex([]))
 
 
 NO_TIMES = pd.Series([], dtype="datetime64[s]")
@@ -241,8 +243,8 @@ def _runs(source: Source, table: Table, folder: str, year: int, wanted: set[str]
     # Without flags the stamps 01:xx of the autumn day are no runs, and none holds into them (section 7).
     table.remove(one_o_clock, one_o_clock + HOUR)
     held = _held(runs[~runs.between(one_o_clock, one_o_clock + HOUR, inclusive="left")], year)
-    held = held[~held["quarter"].between(one_o_clock, one_o_clock + 2 * HOUR, inclusive="left")]
-    return Reading(table, _distinct(days), _distinct(seen), NO_TIMES, held)
+    ambiguous = pd.date_range(one_o_clock, one_o_clock + 2 * HOUR, freq=QUARTER, inclusive="left")
+    return Reading(table, _distinct(days), _distinct(seen), NO_TIMES, held[~held["quarter"].isin(ambiguous)], ambiguous)
 
 
 def _held(starts: pd.Series[Any], year: int) -> pd.DataFrame:

@@ -25,6 +25,7 @@ import pandas as pd
 
 from bess_assets.second_settlement.board import boards, daily_sums
 from bess_assets.second_settlement.clock import HOUR, QUARTER, day_start, intervals_of, operating_days
+from bess_assets.second_settlement.lines import integrals
 from bess_assets.second_settlement.readings import PRODUCTS, Reading, Table, read
 from bess_assets.second_settlement.source import Source, UnusableRowsError
 
@@ -220,6 +221,24 @@ class _Rows:
         grid = self._rows.pivot(index="time", columns="battery", values=column)
         return grid.reindex(index=pd.DatetimeIndex(times), columns=self._batteries)
 
+    def lines(self, quarters: pd.DatetimeIndex) -> tuple[Grid, Grid]:
+        """Mean MW of the positive and of the negative part of telemetry by quarter-hour, on lines between readings (section 3.3).
+
+        Unknown where under half of the quarter-hour is known, and where nothing tells the two halves of the repeated hour apart.
+        """
+        end = quarters[-1] + QUARTER
+        edges = sorted({quarters[0], min(max(RTC, quarters[0]), end), end})
+        runs = self.reading.runs["stamp"].drop_duplicates()
+        positive, negative = (pd.DataFrame(np.nan, quarters, self._batteries) for _ in range(2))
+        for battery, rows in self._rows.groupby("battery"):
+            found = integrals(rows, runs, self.reading.days, edges)
+            seconds = np.where(found["seconds"] >= LEAST_OBSERVED_SECONDS, found["seconds"], np.nan)
+            positive[battery], negative[battery] = found["positive"] / seconds, found["negative"] / seconds
+        positive.loc[quarters.isin(self.reading.ambiguous)] = negative.loc[quarters.isin(self.reading.ambiguous)] = (
+            np.nan
+        )
+        return positive, negative
+
 
 def _chosen(mask: Any, yes: Grid, no: Grid | float) -> Grid:
     """One grid where a mask by interval (a column) or by battery (a row) holds, another where not."""
@@ -277,7 +296,7 @@ def _at_nodes(table: Table, nodes: Grid) -> Grid:
 
 
 def _means(side: _Rows, column: str, quarters: pd.DatetimeIndex) -> tuple[Grid, Grid]:
-    """Mean MW of the positive and of the negative part over the observed seconds of each quarter-hour (section 3.3).
+    """Mean MW of the positive and of the negative part of an instruction over the observed seconds of each quarter-hour (section 3.3).
 
     Unknown where under half of the quarter-hour is observed; both are 0 or above.
     """
@@ -296,7 +315,7 @@ def _means(side: _Rows, column: str, quarters: pd.DatetimeIndex) -> tuple[Grid, 
 
 def _flows(side: _Rows, quarters: pd.DatetimeIndex) -> tuple[Grid, Grid]:
     """MWh of the positive and of the negative part: telemetered output, else base point (section 3.3)."""
-    output, base_point = _means(side, "output", quarters), _means(side, "base_point", quarters)
+    output, base_point = side.lines(quarters), _means(side, "base_point", quarters)
     return output[0].fillna(base_point[0]) * 0.25, output[1].fillna(base_point[1]) * 0.25
 
 

@@ -105,22 +105,22 @@ def read_flows(
         return flows
 
     def settle(window: Window) -> None:
-        output, base_point = window.grids[telemetry], window.grids["base_point_mw"]
-        # a base point can help only where it is known and telemetry is not
-        falls_back = bool((np.isnan(output) & ~np.isnan(base_point)).any())
+        base_point = window.grids["base_point_mw"]
         rt_awards = _real_time_awards(window.grids) if awards else {}
+        here = slice(window.first - part.start, window.last - part.start)
+        means = reader.line_means(window, window.grids[telemetry], base_point)
+        source = np.where(np.isnan(means.positive), _NONE, _TELEMETRY)
+        # a base point can help only where it is known and telemetry is not
+        if (source == _NONE).any() and not np.isnan(base_point).all():
+            means, source = _fall_back(means, source, reader.means(window, base_point))
+        flows.positive_mwh[:, here] = means.positive.T * HOURS_PER_QUARTER_HOUR
+        flows.negative_of_all_mwh[here] = np.nansum(means.negative, axis=1) * HOURS_PER_QUARTER_HOUR
+        if negative:
+            flows.negative_mwh[:, here] = means.negative.T * HOURS_PER_QUARTER_HOUR
+        flows.source[:, here] = source.T
+        flows.seconds[:, here] = means.seconds.T
         for first, last in window.blocks():
             here = slice(first - part.start, last - part.start)
-            means = reader.means(window, output, first, last)
-            source = np.where(np.isnan(means.positive), _NONE, _TELEMETRY)
-            if falls_back:
-                means, source = _fall_back(means, source, reader.means(window, base_point, first, last))
-            flows.positive_mwh[:, here] = means.positive.T * HOURS_PER_QUARTER_HOUR
-            flows.negative_of_all_mwh[here] = np.nansum(means.negative, axis=1) * HOURS_PER_QUARTER_HOUR
-            if negative:
-                flows.negative_mwh[:, here] = means.negative.T * HOURS_PER_QUARTER_HOUR
-            flows.source[:, here] = source.T
-            flows.seconds[:, here] = means.seconds.T
             for product, values in rt_awards.items():
                 award = reader.means(window, values, first, last)
                 flows.awards[product][:, here] = (award.positive - award.negative).T

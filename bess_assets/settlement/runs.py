@@ -1,6 +1,6 @@
-"""SCED runs and metered quarter-hours: telemetered values held from run to run, and their means by quarter-hour.
+"""SCED runs and metered quarter-hours: means by quarter-hour of what the rows of each run say.
 
-A run is one solution of SCED. Its values hold until the next run of the dataset, at most 900 s (methodology, "Telemetry to energy").
+A run is one solution of SCED. Its readings lie on lines (lines.py); its base points and awards hold until the next run of the dataset, at most 900 s.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from bess_assets.ercot.arrays import FloatArray, IntArray, SecondsArray
 from bess_assets.ercot.calendar import OperatingYear
@@ -19,13 +20,14 @@ from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows, report_dataset
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.settlement.grid import Scatter
+from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, LONGEST_LINE_SECONDS, Readings, integrate
 from bess_assets.threads import in_order
 
-LONGEST_HOLD_SECONDS = 900
-"""A telemetered value holds until the next run, at most this long."""
 LEAST_COVERAGE = 0.5
 """Share of a quarter-hour that must be observed for its energy to be known."""
 _BLOCK_QUARTER_HOURS = 8 * 96
+_SERIES_AT_A_TIME = 16
+"""Resources whose lines are integrated together, so that the arrays stay in a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def cut_runs(year: OperatingYear, starts: IntArray) -> Pieces:
         year: the operating year; nothing holds past its end.
         starts: start of each run, UTC seconds, ascending and distinct; shape (runs,).
 
-    Source: ERCOT Nodal Protocols 6.6.3 settles real-time energy by 15-minute interval; that a run holds until the next one, at most 15 minutes, is our reading.
+    Source: ERCOT Nodal Protocols 6.6.3 settles real-time energy by 15-minute interval; an instruction holds until the next one, at most 15 minutes.
     """
     ends = np.minimum(np.r_[starts[1:], year.end], starts + LONGEST_HOLD_SECONDS)
     first = (starts - year.start) // SECONDS_PER_QUARTER_HOUR
@@ -72,17 +74,28 @@ def cut_runs(year: OperatingYear, starts: IntArray) -> Pieces:
 
 @dataclass(frozen=True)
 class Means:
-    """Time-weighted means of a held quantity over the observed seconds of each quarter-hour.
+    """Time-weighted means of a quantity over its known seconds of each quarter-hour.
 
     Attributes:
         positive: mean of its positive part, NaN below the least coverage; shape (quarter-hours, series).
         negative: mean of its negative part, >= 0, NaN likewise; shape (quarter-hours, series).
-        seconds: how long it was observed; shape (quarter-hours, series).
+        seconds: how long it is known; shape (quarter-hours, series).
     """
 
     positive: FloatArray
     negative: FloatArray
     seconds: SecondsArray
+
+    @staticmethod
+    def of(positive: FloatArray, negative: FloatArray, seconds: npt.NDArray[np.floating]) -> "Means":
+        """Means of integrals (MW x seconds): over the known seconds from a coverage of 0.5 up, NaN below it."""
+        known = seconds >= LEAST_COVERAGE * SECONDS_PER_QUARTER_HOUR
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return Means(
+                positive=np.where(known, positive / seconds, np.nan),
+                negative=np.where(known, negative / seconds, np.nan),
+                seconds=seconds.astype(np.int16),
+            )
 
     @property
     def coverage(self) -> FloatArray:
@@ -126,13 +139,7 @@ def hold(pieces: Pieces, values: FloatArray, first: int, last: int) -> Means:
             negative[at] += np.maximum(-value, 0.0)
             np.maximum(value, 0.0, out=value)
         positive[at] += value
-    known = seconds >= LEAST_COVERAGE * SECONDS_PER_QUARTER_HOUR
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return Means(
-            positive=np.where(known, positive / seconds, np.nan),
-            negative=np.where(known, negative / seconds, np.nan),
-            seconds=seconds.astype(np.int16),
-        )
+    return Means.of(positive, negative, seconds)
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,8 @@ class Window:
     Attributes:
         first: first quarter-hour that the window answers for.
         last: one past the last.
-        runs: which of the year's runs the rows of the grids are.
+        runs: positions in the year's runs of the rows of the grids; they reach as far outside the window as a line can.
+        hold_until: end of a reading of each run where no line leaves it, UTC seconds; shape (runs of the window,).
         pieces: those runs cut at quarter-hours, numbered as the rows of the grids.
         grids: values by name; shape (runs of the window, series).
     """
@@ -150,6 +158,7 @@ class Window:
     first: int
     last: int
     runs: slice
+    hold_until: IntArray
     pieces: Pieces
     grids: dict[str, FloatArray]
 
@@ -263,17 +272,20 @@ class RunReader:
         edges = 4 * self._year.day_first_hour[np.linspace(first_day, last_day, count + 1).astype(np.int64)]
 
         def read(stretch: tuple[int, int]) -> Counted:
-            window, counted = self._window(*stretch)
+            window, counted = self._window(*stretch, edges[[0, -1]])
             work(window)
             return counted
 
         for counted in in_order(threads, read, pairwise(edges.tolist())):
             self.counted.add(counted)
 
-    def _window(self, first: int, last: int) -> tuple[Window, Counted]:
-        begin = self._year.start + first * SECONDS_PER_QUARTER_HOUR - LONGEST_HOLD_SECONDS
-        end = self._year.start + last * SECONDS_PER_QUARTER_HOUR
-        low, own, high = (int(n) for n in np.searchsorted(self.starts, [begin, begin + LONGEST_HOLD_SECONDS, end]))
+    def _window(self, first: int, last: int, era: IntArray) -> tuple[Window, Counted]:
+        """A window, and what was odd about its rows; no line crosses the ends of the era, given as quarter-hours."""
+        own_from, own_to = (self._year.start + n * SECONDS_PER_QUARTER_HOUR for n in (first, last))
+        earliest, latest = (int(at) for at in self._year.start + era * SECONDS_PER_QUARTER_HOUR)
+        begin, end = max(own_from - LONGEST_LINE_SECONDS, earliest), min(own_to + LONGEST_LINE_SECONDS, latest)
+        low, high = (int(n) for n in np.searchsorted(self.starts, [begin, end]))
+        own = slice(*(int(n) for n in np.searchsorted(self.starts, [own_from, own_to])))
         scatter = Scatter(high - low, len(self._names), self._numbers)
         codes, counted = Codes(self._names), Counted()
         for path, file in self._files.items():
@@ -282,14 +294,32 @@ class RunReader:
                 columns = ["resource_name", *self._numbers]
                 for rows in read_rows(self._dataset, path, columns, counted.numbers, groups, timed=True):
                     self._put(scatter, codes, rows, low, own, high)
+        held = self._hold_until(slice(low, high), latest)
         counted.repeats, counted.contradictions = scatter.repeats, scatter.contradictions
         here, all_year = (self.pieces.run >= low) & (self.pieces.run < high), self.pieces
         pieces = Pieces(
             all_year.run[here] - low, all_year.quarter_hour[here], all_year.seconds[here], all_year.turn[here]
         )
-        return Window(first, last, slice(low, high), pieces, scatter.grids), counted
+        return Window(first, last, slice(low, high), held, pieces, scatter.grids), counted
 
-    def _put(self, scatter: Scatter, codes: Codes, rows: Rows, low: int, own: int, high: int) -> None:
+    def _hold_until(self, runs: slice, edge: int) -> IntArray:
+        """Ends of readings that no line leaves: the next run of any resource, at most 900 s, never in a day without rows.
+
+        The last reading before an edge of the era holds to the edge.
+        """
+        starts = self.starts[runs]
+        longest = starts + LONGEST_HOLD_SECONDS
+        next_run = np.append(self.starts, edge)[runs.start + 1 : runs.stop + 1]
+        midnights = self._year.start + 3_600 * self._year.day_first_hour
+        day = np.searchsorted(midnights, starts, side="right")
+        next_is_empty = ~np.append(self.log.days, False)[day]
+        end: IntArray = np.minimum(longest, next_run)
+        end[next_is_empty] = np.minimum(end, midnights[day])[next_is_empty]
+        last = edge - starts <= LONGEST_LINE_SECONDS
+        end[last] = np.minimum(longest, edge)[last]
+        return end
+
+    def _put(self, scatter: Scatter, codes: Codes, rows: Rows, low: int, own: slice, high: int) -> None:
         known, series = codes.find(*rows.texts("resource_name"))
         if not len(series):
             return
@@ -302,19 +332,39 @@ class RunReader:
         wanted = run >= 0
         rows, run, series = rows.keep(np.flatnonzero(known)[wanted]), run[wanted], series[wanted]
         values = {name: _value(rows, name) for name in self._numbers}
-        # runs that only reach into the window are counted with the window before
-        early = run < own
-        if early.any():
+        # runs that only reach into the window are counted with the window that they are in
+        mine = (run >= own.start) & (run < own.stop)
+        if not mine.all():
             before = scatter.repeats, scatter.contradictions
-            scatter.put(run[early] - low, series[early], {name: value[early] for name, value in values.items()})
+            scatter.put(run[~mine] - low, series[~mine], {name: value[~mine] for name, value in values.items()})
             scatter.repeats, scatter.contradictions = before
-            run, series = run[~early], series[~early]
-            values = {name: value[~early] for name, value in values.items()}
+            run, series = run[mine], series[mine]
+            values = {name: value[mine] for name, value in values.items()}
         scatter.put(run - low, series, values)
 
     def means(self, window: Window, values: FloatArray, first: int, last: int) -> Means:
         """Means of held values over the quarter-hours first..last-1 of a window; unobserved in the repeated hour where nothing tells its halves apart."""
-        means = hold(window.pieces, values, first, last)
+        return self._without_ambiguous(hold(window.pieces, values, first, last), first)
+
+    def line_means(self, window: Window, values: FloatArray, base_point: FloatArray) -> Means:
+        """Means over a window of readings on lines, through the base points where readings are far apart.
+
+        The repeated hour is unobserved where nothing tells its two halves apart.
+        """
+        shape = (values.shape[1], window.last - window.first)
+        start = self._year.start + window.first * SECONDS_PER_QUARTER_HOUR
+        times = self.starts[window.runs]
+        positive, negative, seconds = np.empty(shape), np.empty(shape), np.empty(shape)
+        for low in range(0, len(positive), _SERIES_AT_A_TIME):
+            some = slice(low, low + _SERIES_AT_A_TIME)
+            block, points = values[:, some].T, base_point[:, some].T
+            series, run = np.nonzero(~np.isnan(block))
+            readings = Readings(series, times[run], block[series, run], points[series, run], window.hold_until[run])
+            found = integrate(readings, (len(block), shape[1]), start)
+            positive[some], negative[some], seconds[some] = found.positive, found.negative, found.seconds
+        return self._without_ambiguous(Means.of(positive.T, negative.T, seconds.T), window.first)
+
+    def _without_ambiguous(self, means: Means, first: int) -> Means:
         if self.flagless:
             twice = self._year.repeated_quarter_hours
             blank = slice(max(twice.start - first, 0), max(twice.stop - first, 0))

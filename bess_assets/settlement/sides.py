@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from bess_assets.ercot.arrays import FloatArray, IntArray
+from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import describe_file
@@ -22,9 +22,10 @@ from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.errors import InputError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow
 from bess_assets.settlement.grid import Scatter
+from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, Readings, positive_integral
 from bess_assets.settlement.nodes import Nodes
 from bess_assets.settlement.pairing import Evidence, Unit, candidates, weigh
-from bess_assets.settlement.runs import LONGEST_HOLD_SECONDS, RunReader, Window, hourly_maxima, read_metering
+from bess_assets.settlement.runs import RunReader, Window, hourly_maxima, read_metering
 
 SIZE_RANK = 24
 """Capacity and energy are the 24th largest hourly value of the year: a day's worth of hours may be wrong."""
@@ -294,36 +295,56 @@ class _CommonRuns:
         """Read telemetry, or base points where the files have no telemetry at all; the days held join the sides' logs."""
         starts, output = _run_values(inputs, "sced_gen_resources", generation, "output_mw")
         load_starts, consumption = _run_values(inputs, "sced_load_resources", load, "consumption_mw")
-        common, gen_runs, load_runs = np.intersect1d(starts, load_starts, assume_unique=True, return_indices=True)
-        self._hours = np.minimum(np.diff(np.r_[common, inputs.year.end]), LONGEST_HOLD_SECONDS) / 3_600
+        self._times, gen_runs, load_runs = np.intersect1d(starts, load_starts, assume_unique=True, return_indices=True)
+        self._year_end = inputs.year.end
         # a resource in one piece of memory, for it is taken out once for each pair
-        self._output = np.ascontiguousarray(output[gen_runs].T)
-        self._consumption = np.ascontiguousarray(consumption[load_runs].T)
+        self._output = [np.ascontiguousarray(values[gen_runs].T) for values in output]
+        self._consumption = [np.ascontiguousarray(values[load_runs].T) for values in consumption]
 
     def compare(self, gen: int, load: int) -> tuple[float | None, float | None, float | None]:
         """Share of common runs with both above 1 MW (None unless each is, some time), discharge and charge in MWh (None if never both observed)."""
-        output, consumption = self._output[gen], self._consumption[load]
+        output, consumption = self._output[0][gen], self._consumption[0][load]
         both = ~np.isnan(output) & ~np.isnan(consumption)
         if not both.any():
             return None, None, None
-        output, consumption, hours = output[both], consumption[both], self._hours[both]
-        discharging, charging = output > TOGETHER_MW, consumption > TOGETHER_MW
+        discharging, charging = output[both] > TOGETHER_MW, consumption[both] > TOGETHER_MW
         share = float((discharging & charging).mean()) if discharging.any() and charging.any() else None
-        # not a dot product: its threads take longer to wake than this does to add
-        discharge, charge = ((np.maximum(side, 0) * hours).sum() for side in (output, consumption))
-        return share, float(discharge), float(charge)
+        return (
+            share,
+            self._mwh(both, [values[gen] for values in self._output]),
+            self._mwh(both, [values[load] for values in self._consumption]),
+        )
+
+    def _mwh(self, both: BoolArray, values: Sequence[npt.NDArray[np.float32]]) -> float:
+        """Energy of the positive part of one side, in the runs in which both are observed.
+
+        Args:
+            both: those of the common runs.
+            values: readings and base points, integrated along lines; or base points alone, which are steps.
+        """
+        times = self._times[both]
+        value, base_point = values[0][both].astype(np.float64), values[-1][both].astype(np.float64)
+        held = np.minimum(times + LONGEST_HOLD_SECONDS, np.append(times[1:], self._year_end))
+        # a series for each step, so that no line joins two of them
+        series = np.zeros_like(times) if len(values) > 1 else np.arange(len(times))
+        return positive_integral(Readings(series, times, value, base_point, held)) / 3_600
 
 
-def _run_values(inputs: Inputs, dataset: str, side: Side, telemetry: str) -> tuple[IntArray, npt.NDArray[np.float32]]:
-    """Starts of the runs, and MW by run and resource, in single precision: it only judges pairs."""
+def _run_values(
+    inputs: Inputs, dataset: str, side: Side, telemetry: str
+) -> tuple[IntArray, list[npt.NDArray[np.float32]]]:
+    """Starts of the runs; telemetered MW and base points, or base points alone, by run and resource, in single precision: they only judge pairs."""
     there = bool(inputs.rollups.files(dataset, inputs.year.year))
-    column = "base_point_mw" if there and not _has_column(inputs, dataset, telemetry) else telemetry
-    reader = RunReader(inputs, dataset, side.names, [column])
-    values = np.full((len(reader.starts), len(side.names)), np.nan, dtype=np.float32)
+    columns = (
+        ["base_point_mw"] if there and not _has_column(inputs, dataset, telemetry) else [telemetry, "base_point_mw"]
+    )
+    reader = RunReader(inputs, dataset, side.names, columns)
+    values = [np.full((len(reader.starts), len(side.names)), np.nan, dtype=np.float32) for _ in columns]
     if side.names and len(reader.starts):
 
         def keep(window: Window) -> None:
-            values[window.runs] = window.grids[column]
+            for kept, column in zip(values, columns, strict=True):
+                kept[window.runs] = window.grids[column]
 
         reader.each_window(keep)
     side.logs.append(reader.log)

@@ -264,7 +264,7 @@ def test_the_batcave_reports_give_the_published_daily_energy(real_pack: Callable
     result = settle(reports, 2026, fleet, [("BATCAVE", "HB_HUBAVG", *days)])
     assert reports.problems == {}
     assert set(reports.reports) == {"SCED_ESR_Resources", "RT_prices", "DA_prices", "AS_prices"}
-    expected = pd.read_csv(pack / "expected_daily_energy.csv", parse_dates=["day"]).set_index("day")
+    expected = pd.read_csv(pack / "expected_daily_energy_lines.csv", parse_dates=["day"]).set_index("day")
     mine = result.daily.set_index("operating_day").loc[expected.index]
     assert (mine["discharge_mwh"] - expected["discharge_mwh"]).abs().max() < 1e-4
     assert (mine["charge_mwh"] - expected["charge_mwh"]).abs().max() < 1e-4

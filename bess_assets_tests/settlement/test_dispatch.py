@@ -126,13 +126,13 @@ def test_of_consumption_too_the_measured_comes_before_the_instructed(tmp_path):
 
 def test_a_quarter_hour_is_taken_whole_from_one_quantity(tmp_path):
     # 7 minutes of telemetry are too little; the 15 of base points are not filled up with them
-    _gen(tmp_path, (0, 80.0, 4.0), (7, None, 4.0), (15, 8.0, None), (23, None, 4.0), (30, None, None))
+    _gen(tmp_path, (0, 80.0, 4.0), (7, None, 4.0), (15, None, None), (21, 8.0, None), (29, None, 4.0), (30, None, None))
     own, _ = _dispatch(tmp_path)
     assert _quarters(own[KEY], "discharge", 2) == [(1.0, "base_point", 1.0), (2.0, "telemetry", 480 / 900)]
 
 
 def test_coverage_under_a_half_is_unknown_and_said(tmp_path):
-    _gen(tmp_path, (0, 8.0), (7, None), (15, 8.0), (22.5, None), (30, None))
+    _gen(tmp_path, (0, 8.0), (7, None), (22.5, 8.0), (30, None))
     own, _ = _dispatch(tmp_path)
     (mwh, source, coverage), half = _quarters(own[KEY], "discharge", 2)
     assert np.isnan(mwh)
@@ -145,6 +145,12 @@ def test_where_neither_quantity_reaches_a_half_the_better_coverage_is_said(tmp_p
     own, _ = _dispatch(tmp_path)
     assert own[KEY]["discharge_coverage"][0] == 300 / 900
     assert np.isnan(own[KEY]["discharge_mwh"][0])
+
+
+def test_a_line_over_two_quarter_hours_is_cut_between_them(tmp_path):
+    _gen(tmp_path, (0, 10.0), (10, 40.0), (20, 0.0), (30, 0.0))
+    own, _ = _dispatch(tmp_path)
+    assert own[KEY]["discharge_mwh"][:2].tolist() == pytest.approx([(10 * 25 + 5 * 30) / 60, 5 * 10 / 60])
 
 
 def test_without_a_telemetry_column_base_points_are_what_is_left(tmp_path):
@@ -180,7 +186,7 @@ def test_a_run_without_a_load_row_leaves_charge_unknown_and_discharge_known(tmp_
 
 def _negative(root):
     _gen(root, (0, -4.0), (15, -4.0), (30, 8.0))
-    _load(root, (0, 0.0), (15, 1.0), (30, 2.0))
+    _load(root, (0, 0.0), (15, 1.0), (30, 2.0), (45, 3.0))
     _metering(root, _meter(2, -3.0), _meter(3, 1.75))
 
 
@@ -188,7 +194,7 @@ def test_with_a_load_resource_negative_generation_is_left_out_of_charging_and_co
     _negative(tmp_path)
     own, findings = _dispatch(tmp_path)
     assert _quarters(own[KEY], "discharge", 3) == [(0.0, "telemetry", 1.0), (0.0, "smne", 1.0), (1.75, "smne", 1.0)]
-    assert own[KEY]["charge_mwh"][:3].tolist() == [0.0, 0.25, 0.5]
+    assert own[KEY]["charge_mwh"][:3].tolist() == [0.125, 0.375, 0.625]
     (finding,) = found(findings, "generation_side_charging", "bess_dispatch")
     assert (finding.count, finding.warning) == (4, False)  # 1 MWh by telemetry and 3 by settlement metering
 
@@ -220,17 +226,17 @@ def test_a_load_resource_that_is_not_trusted_for_charging_is_not_read(tmp_path):
 
 
 def test_negative_consumption_of_a_load_is_no_charging(tmp_path):
-    _load(tmp_path, (0, -6.0), (15, 6.0))
+    _load(tmp_path, (0, -6.0), (15, -6.0), (30, 6.0))
     own, findings = _dispatch(tmp_path)
-    assert own[KEY]["charge_mwh"][:2].tolist() == [0.0, 1.5]
+    assert own[KEY]["charge_mwh"][:3].tolist() == [0.0, 0.375, 1.5]
     (finding,) = found(findings, "negative_consumption", "sced_load_resources")
-    assert (finding.count, finding.warning) == (2, True)  # 1.5 MWh, rounded
+    assert (finding.count, finding.warning) == (2, True)  # 1.5 MWh, and 0.375 of the line that crosses zero
 
 
 @pytest.mark.parametrize(("negative", "warns"), [(1, False), (2, True)])
 def test_negative_consumption_of_a_hundredth_of_what_was_charged_is_noise(tmp_path, negative, warns):
-    # a MWh each: so many negative, and a hundred
-    values = [*[-4.0] * negative, *[4.0] * 100, None]
+    # a MWh between two readings: so many negative, and 125; the line from one sign to the other adds a quarter to both
+    values = [*[-4.0] * (negative + 1), *[4.0] * 125, None]
     _load(tmp_path, *((15 * n, mw) for n, mw in enumerate(values)))
     (finding,) = found(_dispatch(tmp_path)[1], "negative_consumption")
     assert (finding.count, finding.warning) == (negative, warns)
@@ -320,7 +326,9 @@ def test_energy_storage_falls_back_to_its_base_point_on_both_sides(tmp_path):
 def test_a_quarter_hour_that_turns_from_charging_to_discharging_has_both(tmp_path):
     _esr(tmp_path, *((NEW_YEAR + timedelta(minutes=m), mw, {}) for m, mw in ((0, -12.0), (5, 6.0), (15, None))))
     own, _ = _dispatch(tmp_path, STORAGE, year=2026)
-    assert (own[KEY]["charge_mwh"][0], own[KEY]["discharge_mwh"][0]) == (1.0, 1.0)
+    # from -12 to 6 MW in 300 s, zero after 200 s; 6 MW held for 600 s
+    assert own[KEY]["charge_mwh"][0] == pytest.approx(200 * 6 / 3_600)
+    assert own[KEY]["discharge_mwh"][0] == pytest.approx((100 * 3 + 600 * 6) / 3_600)
 
 
 def test_real_time_awards_are_averaged_as_output_is(tmp_path):
@@ -499,6 +507,6 @@ def test_the_ledger_has_every_quarter_hour_of_the_year_and_may_be_written(tmp_pa
     assert write_table(BESS_DISPATCH, path, bess_dispatch(inputs_of(tmp_path, 2024, COMBO))).rows == YEAR.quarter_hours
     row = ResultTable(BESS_DISPATCH, path).read().slice(2, 1).to_pylist()[0]
     assert (row["discharge_mwh"], row["discharge_source"]) == (1.75, "smne")
-    assert (row["charge_mwh"], row["charge_source"]) == (0.5, "telemetry")
+    assert (row["charge_mwh"], row["charge_source"]) == (0.625, "telemetry")
     assert row["interval_start"].isoformat() == "2024-01-01T06:30:00+00:00"
     assert row["regup_rt_award_mw"] is None

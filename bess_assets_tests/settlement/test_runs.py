@@ -1,4 +1,4 @@
-"""Telemetry held from run to run and averaged by quarter-hour; settlement metering by interval."""
+"""SCED runs of a dataset: instructions held from run to run, readings on lines, settlement metering by interval."""
 
 import json
 from datetime import date, datetime, timedelta
@@ -15,7 +15,6 @@ from bess_assets.ercot.step import Findings
 from bess_assets.settlement import runs as runs_module
 from bess_assets.settlement.runs import RunReader, cut_runs, hold, hourly_maxima, read_metering
 from bess_assets_tests.scenario import (
-    BATCAVE_RUNS,
     ERAS,
     GEN,
     SPRING_AND_AUTUMN,
@@ -52,34 +51,6 @@ def _net_mwh(means):
 
 
 # --- the hold -----------------------------------------------------------------------------------------------------------------------------------
-
-
-def test_batcave_charged_2_8673_mwh_in_the_first_quarter_hour_of_2026_03_19():
-    year = operating_year(2026)
-    first = quarter_hour_of(datetime(2026, 3, 19))
-    starts, values = zip(*BATCAVE_RUNS, strict=True)
-    means = _means(starts, values, 2, year, first)
-    assert means.negative[0, 0] == pytest.approx(11.4692, abs=5e-5)
-    assert _net_mwh(means)[0] == pytest.approx(-2.8673, abs=5e-5)
-    assert means.coverage[0, 0] == 881 / 900
-    # the run before midnight is not in the file: nothing is known of the first 19 seconds, and 0.161 MW are not spread over them
-    assert means.negative[0, 0] == (299 * 0.161 + 299 * 18.455 + 283 * 16.036) / 881
-
-
-@pytest.mark.real
-def test_batcave_of_the_real_report_gives_the_worked_example(real_pack):
-    import csv
-
-    report = real_pack("2026-esr-batcave") / "reports" / "60d_ESR_Data_in_SCED-18-MAY-26.csv"
-    with report.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    midnight = datetime(2026, 3, 19)
-    starts = [(datetime.strptime(r["SCED Time Stamp"], "%m/%d/%Y %H:%M:%S") - midnight).total_seconds() for r in rows]
-    means = _means(
-        starts, [float(r["Telemetered Net Output"]) for r in rows], 96, operating_year(2026), quarter_hour_of(midnight)
-    )
-    assert _net_mwh(means)[0] == pytest.approx(-2.8673, abs=5e-5)
-    assert means.coverage[0, 0] == 881 / 900
 
 
 def test_a_run_that_spans_two_quarter_hours_is_split_at_the_boundary():
@@ -428,11 +399,10 @@ def test_windows_give_bit_for_bit_what_one_window_gives(tmp_path, block_bytes, t
 def test_rows_that_reach_over_midnight_into_a_window_are_counted_with_their_own_day(tmp_path):
     late = datetime(2024, 6, 1, 23, 50)
     _write(tmp_path, (late, 1.0), (late, 1.0), (late, 2.0), (datetime(2024, 6, 2, 0, 10), 3.0))
-    reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw"])
-    midnight, found_there, findings = quarter_hour_of(datetime(2024, 6, 2)), [], Findings()
-    reader.each_window([].append, 0, midnight)
-    reader.each_window(found_there.append, midnight)
-    (window,) = found_there
+    midnight, windows, findings = quarter_hour_of(datetime(2024, 6, 2)), [], Findings()
+    reader = RunReader(inputs_of(tmp_path, 2024, threads=YEAR.days), "sced_gen_resources", [GEN], ["output_mw"])
+    reader.each_window(windows.append)
+    (window,) = (window for window in windows if window.first == midnight)
     means = reader.means(window, window.grids["output_mw"], window.first, window.last)
     assert means.positive[0, 0] == pytest.approx((300 * 2 + 300 * 3) / 600)
     reader.report(findings)
@@ -609,3 +579,72 @@ def test_without_metering_every_quarter_hour_is_unknown(tmp_path):
     assert values.shape == (1, YEAR.quarter_hours)
     assert np.isnan(values).all()
     assert found(findings, "dataset_absent", "sced_smne")
+
+
+# --- lines between readings ---------------------------------------------------------------------------------------------------------------------
+
+
+def _line_quarters(root, *rows, year=2024, first=JANUARY_1, count=2, **more):
+    """(mean MW, known seconds) of the generation resource's quarter-hours from a moment on."""
+    write_rollup(root, "sced_gen_resources", year, list(rows))
+    reader = RunReader(inputs_of(root, year, **more), "sced_gen_resources", [GEN], ["output_mw", "base_point_mw"])
+    windows, at = [], quarter_hour_of(first)
+    reader.each_window(windows.append)
+    net, seconds = np.full(operating_year(year).quarter_hours, NAN), np.zeros(operating_year(year).quarter_hours)
+    for window in windows:
+        means = reader.line_means(window, window.grids["output_mw"], window.grids["base_point_mw"])
+        net[window.first : window.last] = (means.positive - means.negative)[:, 0]
+        seconds[window.first : window.last] = means.seconds[:, 0]
+    return net[at : at + count].tolist(), seconds[at : at + count].tolist()
+
+
+def _on(first, minutes, mw, name=GEN, point=None):
+    return run(first + timedelta(minutes=minutes), name, output_mw=mw, base_point_mw=point)
+
+
+def test_runs_of_others_and_blanks_between_two_readings_change_nothing(tmp_path):
+    readings = [_on(JANUARY_1, 0, 0.0), _on(JANUARY_1, 10, 60.0), _on(JANUARY_1, 20, 0.0), _on(JANUARY_1, 30, 0.0)]
+    alone = _line_quarters(tmp_path / "alone", *readings)
+    others = [_on(JANUARY_1, 4, 99.0, WIND), _on(JANUARY_1, 5, None, point=7.0), _on(JANUARY_1, 13, 99.0, WIND)]
+    assert _line_quarters(tmp_path / "among_others", *readings, *others) == alone
+    assert alone == ([(600 * 30 + 300 * 45) / 900, (300 * 15 + 600 * 0) / 900], [900, 900])
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(8, [480, 0]), (18, [900, 0])])
+def test_a_reading_without_a_next_one_is_held_to_the_next_run_of_any_resource_at_most_900_seconds(
+    tmp_path, minutes, seconds
+):
+    rows = [_on(JANUARY_1, 0, 6.0, point=99.0), _on(JANUARY_1, minutes, 1.0, WIND), _on(JANUARY_1, 60, 1.0)]
+    mean, known = _line_quarters(tmp_path, *rows)
+    assert known == seconds
+    assert mean[0] == 6.0
+
+
+@pytest.mark.parametrize(("next_day_has_rows", "seconds"), [(True, [300, 600]), (False, [300, 0])])
+def test_a_reading_is_never_held_into_a_day_without_rows(tmp_path, next_day_has_rows, seconds):
+    rows = [_on(JANUARY_1, 24 * 60 - 5, 6.0)]
+    if next_day_has_rows:
+        rows.append(_on(JANUARY_1, 36 * 60, 1.0, WIND))
+    assert _line_quarters(tmp_path, *rows, first=datetime(2024, 1, 1, 23, 45))[1] == seconds
+
+
+def test_the_last_reading_of_a_year_is_held_to_its_end(tmp_path):
+    silvester = datetime(2024, 12, 31, 23, 0)
+    rows = [_on(silvester, 50, 0.0), _on(silvester, 55, 6.0), _on(silvester, 57, 1.0, WIND), _on(silvester, 65, 99.0)]
+    mean, known = _line_quarters(tmp_path, *rows, first=datetime(2024, 12, 31, 23, 45), count=1)
+    assert known == [600]
+    assert mean[0] == pytest.approx((300 * 3 + 300 * 6) / 600)
+
+
+def test_lines_reach_over_the_edges_of_windows(tmp_path):
+    rows = [_on(JANUARY_1, 20 * n, float(n % 7), point=float(n % 5)) for n in range(3 * 24 * 3)]
+    one = _line_quarters(tmp_path / "one", *rows, count=3 * 96)
+    many = _line_quarters(tmp_path / "many", *rows, count=3 * 96, threads=YEAR.days)
+    assert many == one
+    assert one[1][1:-2] == [900] * (3 * 96 - 3)
+
+
+def test_readings_of_the_repeated_hour_that_nothing_tells_apart_are_unknown(tmp_path):
+    rows = [run(AUTUMN_0 + timedelta(minutes=m), flag=None, output_mw=4.0) for m in range(0, 4 * 60, 10)]
+    _, known = _line_quarters(tmp_path, *rows, first=AUTUMN_0, count=16)
+    assert known[:12] == [900] * 4 + [0] * 8
