@@ -202,7 +202,7 @@ def test_settlement_metering_comes_before_telemetry_and_telemetry_before_base_po
     output = [6.0, 6.0, 6.0, None] + [6.0] * 92
     telemetry = sced(every_quarter(DAY), "OAK_BESS1", TelemeteredNetOutput=output, BasePoint=5.0)
     settlement = settle(one_day(tmp_path, SCED_SMNE=smne, SCED_Gen_Resources=telemetry), 2022, COMBO)
-    assert quarter_hours_of(settlement, DAY, "discharge_mwh")[:5] == pytest.approx([1.25, 0.0, 1.5, 1.25, 1.5])
+    assert quarter_hours_of(settlement, DAY, "discharge_mwh")[:5] == pytest.approx([1.25, 0.0, 1.5, 1.25, 1.375])
 
 
 UNKNOWN = None

@@ -112,7 +112,7 @@ def read_flows(
         source = np.where(np.isnan(means.positive), _NONE, _TELEMETRY)
         # a base point can help only where it is known and telemetry is not
         if (source == _NONE).any() and not np.isnan(base_point).all():
-            means, source = _fall_back(means, source, reader.means(window, base_point))
+            means, source = _fall_back(means, source, reader.means(window, base_point, window.first, window.last))
         flows.positive_mwh[:, here] = means.positive.T * HOURS_PER_QUARTER_HOUR
         flows.negative_of_all_mwh[here] = np.nansum(means.negative, axis=1) * HOURS_PER_QUARTER_HOUR
         if negative:

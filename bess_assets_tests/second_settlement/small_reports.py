@@ -30,7 +30,7 @@ def market(day: str = DAY) -> dict[str, pd.DataFrame]:
     stamps = [t.strftime("%m/%d/%Y %H:%M:%S") for t in pd.date_range(day, periods=96, freq="15min")]
     runs = {"SCED Time Stamp": stamps, "Repeated Hour Flag": "N"}
     gen = {"Resource Name": "OAK_BESS1", "Resource Type": "PWRSTR", "HSL": 10}
-    gen |= {"Base Point": 5, "Telemetered Net Output ": 6}
+    gen |= {"Base Point": 6, "Telemetered Net Output ": 6}
     load = {"Resource Name": "OAK_LD1", limit: 10, "Real Power Consumption": 2, "Base Point": 2}
     labels = [f"{hour:02d}:00" for hour in HOURS]
     da_price = {"DeliveryDate": day, "HourEnding": labels, "SettlementPoint": "OAK_RN", "SettlementPointPrice": 30}
