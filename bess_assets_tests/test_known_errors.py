@@ -147,7 +147,8 @@ def test_efficiency_is_of_flows_and_not_of_deviations_from_the_award(tmp_path: P
     market["sced_load_resources"] = _before(consumption(MAY, 0.0), 12) + _from(consumption(MAY, 8.0), 12)
     table = f"battery,gen_resource,load_resource,energy_mwh\nOAK_1,{GEN},{LOAD},15\n"
     row = settle(tmp_path, 2022, market, table=table).row("leaderboard")
-    assert row["round_trip_efficiency"] == pytest.approx(72 / 96)
+    # between the halves of the day one goes down to 0 and the other up from it, along lines
+    assert row["round_trip_efficiency"] == pytest.approx((72 - 0.75) / (96 + 1))
 
 
 def test_the_repeated_hour_is_two_hours_and_not_one(tmp_path: Path) -> None:
@@ -178,5 +179,6 @@ def test_revenue_is_the_sum_of_products_and_not_mean_output_times_mean_price(tmp
     market["sced_gen_resources"] = _before(telemetry(MAY, 0.0), 18) + _from(telemetry(MAY, 10.0), 18)
     market["sced_load_resources"] = _before(consumption(MAY, 4.0), 18) + _from(consumption(MAY, 0.0), 18)
     day = settle(tmp_path, 2022, market, until="daily_revenue").row("daily_revenue", operating_day=MAY)
-    # the mean output is -0.5 MW and the mean price 28 $/MWh: their product is a loss of 336 $ in a day that earned 5,712 $
-    assert day["rt_energy_usd"] == pytest.approx(6 * 10 * 100.0 - 18 * 4 * 4.0)
+    # the mean output is -0.5 MW and the mean price 28 $/MWh: their product is a loss of 336 $ in a day that earned 5,719 $
+    turning = (10 / 2 + 4 / 2) / 4 * 4.0  # along lines, half of each side's power in the quarter-hour before 18:00
+    assert day["rt_energy_usd"] == pytest.approx(6 * 10 * 100.0 - 18 * 4 * 4.0 + turning)

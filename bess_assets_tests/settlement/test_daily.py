@@ -53,9 +53,11 @@ def test_the_days_around_the_seam_add_up(seam: Settled) -> None:
     before, on, after = (seam.row("daily_revenue", operating_day=day) for day in (BEFORE, SEAM, AFTER))
     assert (before["da_energy_usd"], before["rt_energy_usd"]) == (pytest.approx(5760), pytest.approx(24 * -3 * 40))
     assert (before["as_regup_da_usd"], before["as_regup_rt_usd"]) == (pytest.approx(480), None)
-    assert (on["da_energy_usd"], on["rt_energy_usd"]) == (pytest.approx(5760), pytest.approx(24 * (-3 - 8) * 40))
+    # the line from -3 to 2 MW of the next day has a mean of -0.5 MW in the last quarter-hour
+    last = (3 - 0.5) / 4 * 40
+    assert (on["da_energy_usd"], on["rt_energy_usd"]) == (pytest.approx(5760), pytest.approx(24 * (-3 - 8) * 40 + last))
     assert (on["as_regup_da_usd"], on["as_regup_rt_usd"]) == (pytest.approx(480), pytest.approx(24 * 3 * 4))
-    assert on["rt_metered_usd"] == pytest.approx(24 * -3 * 40)
+    assert on["rt_metered_usd"] == pytest.approx(24 * -3 * 40 + last)
     assert (after["da_energy_usd"], after["rt_energy_usd"]) == (pytest.approx(24 * -4 * 30), pytest.approx(24 * 6 * 40))
     assert (after["as_regup_usd"], after["total_usd"]) == pytest.approx((24 * (25 + 4), 24 * (-120 + 240 + 29)))
     assert [row["combo_quarter_hours"] for row in (before, on, after)] == [96, 0, 0]
@@ -225,5 +227,6 @@ def test_sources_of_a_day_are_named(tmp_path: Path) -> None:
     settled = settle(tmp_path, 2022, market)
     day = settled.row("rt_dispatch_daily", operating_day=MAY)
     assert (day["discharge_source"], day["charge_source"]) == ("smne+telemetry+base_point", "telemetry")
-    assert day["discharge_mwh"] == pytest.approx(1.25 + 47 * 1.5 + 48 * 1.25)
+    # 6 to 5 MW at the base point and back is 5.5 MW; the last reading is held
+    assert day["discharge_mwh"] == pytest.approx(1.25 + 46 * 1.375 + 1.5 + 48 * 1.25)
     assert settled.row("leaderboard")["quantity_source"] == "smne+telemetry+base_point/telemetry"

@@ -58,11 +58,13 @@ def test_the_last_combo_day_follows_section_3_1(seam: Settled) -> None:
 def test_on_the_day_of_the_seam_real_time_settles_telemetry_of_the_new_name_against_awards_of_the_old(
     seam: Settled,
 ) -> None:
-    for row in _quarter_hours(seam, SEAM):
+    *usual, last = _quarter_hours(seam, SEAM)
+    # the last goes from -3 to 2 MW, the first reading of the day after: zero after 0.6 of it
+    for row, output, charge in [*((row, -3, 3) for row in usual), (last, -0.5, 0.6 * 1.5)]:
         assert row["da_usd"] == pytest.approx(8 / 4 * 30)
-        assert row["rt_metered_usd"] == pytest.approx(-3 / 4 * 40)
-        assert row["rt_usd"] == pytest.approx((-3 - 8) / 4 * 40)
-        assert row["charging_cost_usd"] == pytest.approx(3 / 4 * 40)
+        assert row["rt_metered_usd"] == pytest.approx(output / 4 * 40)
+        assert row["rt_usd"] == pytest.approx((output - 8) / 4 * 40)
+        assert row["charging_cost_usd"] == pytest.approx(charge / 4 * 40)
 
 
 def test_after_the_seam_a_negative_award_is_a_purchase(seam: Settled) -> None:
