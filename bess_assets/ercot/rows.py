@@ -363,6 +363,8 @@ class Counted:
         ambiguous: rows of any series in the repeated hour that nothing tells apart.
         repeats: rows of the known series that say the same as a later one.
         contradictions: rows of the known series that a later one overrules.
+        moving: days on which a reading of a known series is not 0.
+        instructed: days with readings of known series on which a base point is over 1 MW.
     """
 
     numbers: Counter[str] = field(default_factory=Counter)
@@ -370,12 +372,16 @@ class Counted:
     ambiguous: int = 0
     repeats: int = 0
     contradictions: int = 0
+    moving: set[int] = field(default_factory=set)
+    instructed: set[int] = field(default_factory=set)
 
     def add(self, other: "Counted") -> None:
         """Count other known series of the same files, too."""
         self.numbers += other.numbers
         self.repeats += other.repeats
         self.contradictions += other.contradictions
+        self.moving |= other.moving
+        self.instructed |= other.instructed
 
     def report(self, findings: Findings, dataset: Dataset, names: Sequence[str]) -> None:
         """Add times that do not exist, numbers that cannot be used in the order of the columns, and repeated rows."""

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bess_assets.ercot.arrays import FloatArray, IntArray, SecondsArray
-from bess_assets.ercot.calendar import OperatingYear
+from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray, SecondsArray
+from bess_assets.ercot.calendar import OperatingYear, day_ranges
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.parsing import NO_VALUE, Rows, read_rows
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
@@ -26,6 +26,8 @@ from bess_assets.threads import in_order
 LEAST_COVERAGE = 0.5
 """Share of a quarter-hour that must be observed for its energy to be known."""
 _BLOCK_QUARTER_HOURS = 8 * 96
+LEAST_INSTRUCTION_MW = 1.0
+"""A base point over this should show in the readings of a day."""
 _SERIES_AT_A_TIME = 16
 """Resources whose lines are integrated together, so that the arrays stay in a processor's cache."""
 
@@ -354,6 +356,10 @@ class RunReader:
         shape = (values.shape[1], window.last - window.first)
         start = self._year.start + window.first * SECONDS_PER_QUARTER_HOUR
         times = self.starts[window.runs]
+        day = np.searchsorted(self._year.start + 3_600 * self._year.day_first_hour, times, side="right") - 1
+        self.counted.moving.update(day[_any_over(values, 0.0)].tolist())
+        read = ~np.isnan(values).all(axis=1)
+        self.counted.instructed.update(day[read & _any_over(base_point, LEAST_INSTRUCTION_MW)].tolist())
         positive, negative, seconds = np.empty(shape), np.empty(shape), np.empty(shape)
         for low in range(0, len(positive), _SERIES_AT_A_TIME):
             some = slice(low, low + _SERIES_AT_A_TIME)
@@ -377,7 +383,14 @@ class RunReader:
         """Add what is absent or could not be used; call after the windows were read."""
         report_dataset(findings, self._dataset, self._paths, ["resource_name", *self._numbers])
         self.counted.report(findings, self._dataset, self._numbers)
+        idle = np.array(sorted(self.counted.instructed - self.counted.moving), dtype=np.int64)
+        findings.add("zero_readings", self._dataset.name, len(idle), day_ranges(self._year, idle))
         self.log.report(findings, self._dataset.name, first_day)
+
+
+def _any_over(values: FloatArray, limit: float) -> BoolArray:
+    """Runs in which some resource has a value beyond a limit, either way."""
+    return np.asarray((np.abs(values) > limit).any(axis=1))
 
 
 def hourly_maxima(

@@ -644,6 +644,20 @@ def test_lines_reach_over_the_edges_of_windows(tmp_path):
     assert one[1][1:-2] == [900] * (3 * 96 - 3)
 
 
+@pytest.mark.parametrize(("reading", "days"), [(0.0, "2024-01-01"), (0.1, None), (None, None)])
+def test_days_on_which_every_reading_is_zero_although_base_points_are_not_are_named(tmp_path, reading, days):
+    rows = runs_of_day(date(2024, 1, 1), output_mw=reading, base_point_mw=5.0)
+    rows += runs_of_day(date(2024, 1, 2), output_mw=0.0, base_point_mw=1.0)
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw", "base_point_mw"])
+    reader.each_window(
+        lambda window: reader.line_means(window, *(window.grids[n] for n in ("output_mw", "base_point_mw")))
+    )
+    findings = Findings()
+    reader.report(findings)
+    assert [finding.detail for finding in found(findings.items, "zero_readings")] == ([days] if days else [])
+
+
 def test_readings_of_the_repeated_hour_that_nothing_tells_apart_are_unknown(tmp_path):
     rows = [run(AUTUMN_0 + timedelta(minutes=m), flag=None, output_mw=4.0) for m in range(0, 4 * 60, 10)]
     _, known = _line_quarters(tmp_path, *rows, first=AUTUMN_0, count=16)
