@@ -425,6 +425,7 @@ _ENERGY_PARTS = ("energy_usd", ("da_energy_usd", "rt_energy_usd"))
 DAILY_REVENUE = Table(
     name="daily_revenue", group="leaderboard",
     meaning="What each battery earned on each expected day, with the counts that say how much of the day is known.",
+    code_version="2",
     key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
     money="total_usd", coverage=("energy_quarter_hours", "expected_quarter_hours"), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(
@@ -438,6 +439,7 @@ DAILY_REVENUE = Table(
         Column("as_usd", "number", "all products that exist; null if one is unknown", _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS))),
         Column("total_usd", "number", "energy_usd + as_usd; null if one is", _from("daily_revenue", "energy_usd", "as_usd")),
         Column("da_unmatched_usd", "number", "day-ahead energy money of quarter-hours without a real-time leg; in no total", _from("energy_revenue", "da_usd", "energy_usd")),
+        Column("as_da_unmatched_usd", "number", "day-ahead AS money of hours without a real-time leg; in no total", _from("as_revenue", "da_usd", "revenue_usd")),
         Column("rt_metered_usd", "number", "real-time value of the energy that flowed, known without awards", _from("energy_revenue", "rt_metered_usd")),
         Column("charging_cost_usd", "number", "charge x real-time price; a memo, inside rt_energy_usd already", _from("energy_revenue", "charging_cost_usd")),
         Column("discharge_mwh", "number", "energy to the grid, priced or not", _from("bess_dispatch", "discharge_mwh")),
@@ -524,6 +526,7 @@ _BOARD_COLUMNS = (
     Column("quantity_source", "text", "sources of discharge/charge", _from("daily_revenue", *(f"{side}_{source}_quarter_hours" for side in ("discharge", "charge") for source in ("smne", "telemetry", "base_point")))),
     Column("capacity_source", "label", "user, dam, sced, cop, load", _from("bess_registry", "capacity_source")),
     Column("da_unmatched_usd", "number", "day-ahead energy money without a real-time leg; in no total", _from("daily_revenue", "da_unmatched_usd")),
+    Column("as_da_unmatched_usd", "number", "day-ahead AS money without a real-time leg; in no total", _from("daily_revenue", "as_da_unmatched_usd")),
     Column("rt_metered_usd", "number", "real-time value of the energy that flowed", _from("daily_revenue", "rt_metered_usd")),
     Column("data_through", "day", "last operating day of the data", _from("bess_registry", "data_through"), required=True),
     Column("edition", "label", "final or preliminary", _from("bess_registry", "edition"), required=True),
@@ -534,6 +537,7 @@ _BOARD_COLUMNS = (
 LEADERBOARD = Table(
     name="leaderboard", group="leaderboard",
     meaning="Every battery seen in the year, ranked by what it earned; those that can't be ranked fairly follow, with the reason.",
+    code_version="2",
     key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
     sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=_BOARD_COLUMNS,
@@ -542,6 +546,7 @@ LEADERBOARD = Table(
 LEADERBOARD_MONTHLY = Table(
     name="leaderboard_monthly", group="leaderboard",
     meaning="The leaderboard of each month of the year.",
+    code_version="2",
     key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
     coverage=("total_usd", None), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(Column("month", "count", "1 to 12", required=True), *_BOARD_COLUMNS),

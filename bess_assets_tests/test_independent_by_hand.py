@@ -314,6 +314,7 @@ def test_real_time_ancillary_awards_are_settled_against_the_day_ahead_ones(tmp_p
     assert settled["as_regup_rt_usd"] == pytest.approx(23 * (12 - 10) * 8)
     assert settled["as_regup_usd"] == pytest.approx(23 * (50 + 16))
     assert settled["as_ecrs_usd"] == 0.0
+    assert settled["as_da_unmatched_usd"] == pytest.approx(10 * 5)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ WHAT_IS_NOT_IN_THE_NUMBERS = (
     "Ancillary services: day-ahead awards at the clearing price; from 2025-12-05 also real-time less day-ahead awards at the real-time price.",
     "An empty cell is unknown, never zero. Nothing is scaled up for what is missing; coverage says how much is known.",
     "$/kW-month and $/kW-year are scaled from active days to the whole period; $/MW is not.",
-    "charging_cost_usd and rt_metered_usd are memos, inside rt_energy_usd already; da_unmatched_usd is in no total.",
+    "charging_cost_usd and rt_metered_usd are memos, inside rt_energy_usd already; da_unmatched_usd and as_da_unmatched_usd are in no total.",
     "A duration whose source is 'assumed' is used in no figure.",
     (
         "Not in the numbers, since public data do not say it battery by battery: self-arranged and traded ancillary services, supplemental-market "

@@ -16,7 +16,7 @@ from bess_assets.settlement.metrics import PARTS, STREAMS, Period, board, fleet_
 from bess_assets.tables import LEADERBOARD
 
 _KEYS: dict[Step, tuple[str, ...]] = {"day": ("operating_day",), "month": ("year", "month"), "year": ("year",)}
-_MEMOS = ("charging_cost_usd", "da_unmatched_usd", "discharge_mwh", "charge_mwh")
+_MEMOS = ("charging_cost_usd", "da_unmatched_usd", "as_da_unmatched_usd", "discharge_mwh", "charge_mwh")
 _TOTALS = ("energy_coverage", "as_coverage", "energy_usd", "as_usd", "total_usd")
 
 Row = Mapping[str, Any]

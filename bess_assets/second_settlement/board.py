@@ -12,7 +12,7 @@ from bess_assets.second_settlement.readings import PRODUCTS
 MONEY = (
     "da_energy_usd rt_energy_usd energy_usd charging_cost_usd "
     + " ".join(f"as_{p}{leg}_usd" for leg in ("", "_da", "_rt") for p in PRODUCTS)
-    + " as_usd total_usd da_unmatched_usd rt_metered_usd"
+    + " as_usd total_usd da_unmatched_usd as_da_unmatched_usd rt_metered_usd"
 ).split()
 BOARD_COLUMNS = ["battery", *MONEY, "discharge_mwh", "charge_mwh", "energy_coverage", "as_coverage", "data_through"]
 
@@ -54,11 +54,14 @@ def daily_sums(
         of_hours[f"as_{product}_usd"] = grids["revenue_usd"]
         of_hours |= {f"as_{product}_{leg}_usd": grids[f"{leg}_usd"].where(known) for leg in ("da", "rt")}
         of_hours[f"{product}_hours"] = grids["exists"]
+        of_hours[f"{product}_unmatched"] = grids["da_usd"].where(~known)
     columns = {}
     for grids, expected in ((of_quarters, expected_quarters), (of_hours, expected_hours)):
         days = operating_days(expected.index)
         for name, grid in grids.items():
             columns[name] = grid.astype("float64").where(expected).groupby(days).sum(min_count=1).stack()
+    unmatched = pd.DataFrame({product: columns.pop(f"{product}_unmatched") for product in services})
+    columns["as_da_unmatched_usd"] = unmatched.sum(axis=1, min_count=1)
     daily = pd.DataFrame(columns).rename_axis(["operating_day", "battery"]).reset_index()
     return _with_totals(daily[daily["expected_quarter_hours"].notna()].reset_index(drop=True))
 

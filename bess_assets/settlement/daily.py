@@ -289,12 +289,14 @@ def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
     exists = exists > 0
     known = ~np.isnan(revenue)
     sums = {"": days.total(revenue), "_da": days.total(da, known), "_rt": days.total(rt, known)}
+    unmatched = days.total(da, ~known)
     awards = inputs.tables["bess_awards"].numbers(["award_mw", *SIDE_AWARDS], n)
     positive = awards["award_mw"] > 0
     for k, p in enumerate(PRODUCTS):
         positive |= ((awards[f"{p}_gen_award_mw"] > 0) | (awards[f"{p}_load_award_mw"] > 0)) & exists[k]
     return {
         **{f"as_{p}{leg}_usd": sums[leg][k] for leg in sums for k, p in enumerate(PRODUCTS)},
+        "as_da_unmatched_usd": np.where(np.isnan(unmatched).all(axis=0), np.nan, np.nansum(unmatched, axis=0)),
         "as_hours": days.count((known | ~exists).all(axis=0) & exists.any(axis=0)),
         **{f"{p}_expected_hours": days.count(exists)[k] for k, p in enumerate(PRODUCTS)},
         **{f"{p}_hours": days.count(known)[k] for k, p in enumerate(PRODUCTS)},

@@ -33,6 +33,7 @@ MONEY = (
     *(f"as_{p}_{leg}_usd" for leg in ("da", "rt") for p in PRODUCTS),
     "charging_cost_usd",
     "da_unmatched_usd",
+    "as_da_unmatched_usd",
     "rt_metered_usd",
     "discharge_mwh",
     "charge_mwh",

@@ -20,6 +20,7 @@ from bess_assets_tests.settlement.small import (
     may_market,
     metered,
     prices,
+    seam_market,
     settle,
     telemetry,
     together,
@@ -110,6 +111,19 @@ def test_energy_that_nobody_observed_is_not_zero_megawatt_hours_without_a_price(
         market[dataset] = [row for row in market[dataset] if row["sced_stamp"].hour >= 4]
     day = settle(tmp_path, 2022, market).row("daily_revenue", operating_day=MAY)
     assert (day["unpriced_quarter_hours"], day["unpriced_mwh"]) == (12, None)
+
+
+def test_day_ahead_as_money_of_an_hour_without_its_real_time_leg_is_shown_apart_and_in_no_total(tmp_path: Path) -> None:
+    market = seam_market()
+    missing = {"operating_day": AFTER, "hour_ending": 3, "interval": 2}
+    market = without(market, "rt_as_prices", lambda row: missing.items() <= row.items())
+    settled = settle(tmp_path, 2025, market)
+    before, on, after = (settled.row("daily_revenue", operating_day=day) for day in (BEFORE, SEAM, AFTER))
+    assert (after["as_regup_da_usd"], after["as_regup_rt_usd"]) == pytest.approx((23 * 25, 23 * 4))
+    assert after["as_da_unmatched_usd"] == pytest.approx(25)
+    assert (before["as_da_unmatched_usd"], on["as_da_unmatched_usd"]) == (None, None)
+    assert settled.row("leaderboard")["as_da_unmatched_usd"] == pytest.approx(25)
+    assert settled.row("leaderboard_monthly", month=12)["as_da_unmatched_usd"] == pytest.approx(25)
 
 
 def test_energy_with_a_real_time_price_is_not_unpriced_where_its_charging_is_unknown(tmp_path: Path) -> None:
