@@ -218,7 +218,8 @@ DAYS_BY_HAND: dict[str, tuple[dict[str, pd.DataFrame], pd.DataFrame, dict[str, f
         {}, COMBO.assign(load_as_only=True, charging_known=False), {"as_regup_usd": 24 * 4 * 5, "charge_mwh": UNKNOWN}),
     "a user's none takes the negative generation side as charge": (
         {"SCED_Gen_Resources": sced(every_quarter(DAY), "OAK_BESS1", TelemeteredNetOutput=[6.0, -2.0] * 48)}, COMBO.assign(load_resource=None),
-        {"discharge_mwh": 48 * 6 / 4, "charge_mwh": 48 * 2 / 4}),
+        # zero after three quarters, or one, of each quarter-hour; the last reading is held
+        {"discharge_mwh": 95 * 0.75 * 3 / 4, "charge_mwh": (95 * 0.25 * 1 + 2) / 4}),
     "a quarter-hour without telemetry is unknown and not minus the award": (
         {"SCED_Gen_Resources": sced(every_quarter(DAY)[:48], "OAK_BESS1", TelemeteredNetOutput=6.0)}, COMBO,
         {"rt_energy_usd": 12 * -4 * 40, "da_energy_usd": 12 * 8 * 30, "da_unmatched_usd": 12 * 8 * 30}),
@@ -390,7 +391,7 @@ def test_flags_tell_the_two_one_oclock_hours_of_telemetry_apart(tmp_path: Path) 
     stamps = ["11/01/2026 00:45:00", "11/01/2026 01:00:00", "11/01/2026 01:00:00", "11/01/2026 02:00:00"]
     settlement = storage(tmp_path, stamps, [4.0, 8.0, 12.0, 16.0], flag=["N", "N", "Y", "N"])
     found = [quarter(settlement, f"2026-11-01 {t}")["discharge_mwh"] for t in ("05:45", "06:00", "07:00", "08:00")]
-    assert found == [1.0, 2.0, 3.0, 4.0]
+    assert found == [1.5, 2.0, 3.0, 4.0]  # the first goes from 4 to 8 MW; the others have no next reading near
 
 
 @pytest.mark.slow
@@ -468,9 +469,10 @@ def test_a_full_month_is_the_sum_of_its_days(tmp_path: Path) -> None:
         AS_prices=pd.concat([as_prices(d, **FOUR_PRODUCTS) for d in days]),
     )
     may = settle(tmp_path, 2022, COMBO).leaderboard_monthly.query("month == 5").iloc[0]
-    total = 20 * (8 * 12 * 70 + 24 * (6 - 8 - 8) * 40) + 11 * 24 * -8 * 40
+    rising = 0.75  # MWh of the line from 0 to 6 MW before the 12th
+    total = 20 * (8 * 12 * 70 + 24 * (6 - 8 - 8) * 40) + 11 * 24 * -8 * 40 + rising * 40
     assert may["total_usd"] == pytest.approx(total)
-    assert (may["discharge_mwh"], may["charge_mwh"]) == pytest.approx((20 * 24 * 6, 31 * 24 * 8))
+    assert (may["discharge_mwh"], may["charge_mwh"]) == pytest.approx((20 * 24 * 6 + rising, 31 * 24 * 8))
     assert (may["energy_coverage"], may["as_coverage"]) == (1.0, 1.0)
 
 
