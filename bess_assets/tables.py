@@ -276,7 +276,7 @@ BESS_DISPATCH = Table(
         Column("charge_mwh", "number", "energy from the grid, >= 0", (("sced_load_resources", "consumption_mw"), ("sced_load_resources", "base_point_mw"), ("sced_esr_resources", "output_mw"))),
         Column("discharge_source", "label", "smne, telemetry or base_point", _from("bess_dispatch", "discharge_mwh")),
         Column("charge_source", "label", "smne, telemetry or base_point", _from("bess_dispatch", "charge_mwh")),
-        Column("discharge_coverage", "number", "share of the quarter-hour's 900 s in which the source was observed, 0 to 1", required=True),
+        Column("discharge_coverage", "number", "share of the quarter-hour's 900 s in which the source is known, 0 to 1", required=True),
         Column("charge_coverage", "number", "the same for the charging side", required=True),
         *(
             Column(f"{p}_rt_award_mw", "number", f"real-time {PRODUCT_NAMES[p]} award, mean of the quarter-hour (from 2025-12-05)", tuple(("sced_esr_resources", f"{part}_award_mw") for part in (("rrspfr", "rrsffr", "rrsufr") if p == "rrs" else (p,))))

@@ -364,7 +364,7 @@ class Counted:
         repeats: rows of the known series that say the same as a later one.
         contradictions: rows of the known series that a later one overrules.
         moving: days on which a reading of a known series is not 0.
-        instructed: days with readings of known series on which a base point is over 1 MW.
+        instructed: days on which a known series has a reading and a base point of over 1 MW.
     """
 
     numbers: Counter[str] = field(default_factory=Counter)

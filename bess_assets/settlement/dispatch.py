@@ -1,6 +1,7 @@
 """Quarter-hour energy of each battery, from the best quantity ERCOT publishes, and its real-time AS awards.
 
-Settlement metering comes before telemetry, telemetry before base points; runs.py holds a reading until the next run and averages over quarter-hours.
+Settlement metering comes before telemetry, telemetry before base points. runs.py gives the quarter-hours' means: of readings along lines, of base points
+and awards held from run to run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

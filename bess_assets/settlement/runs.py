@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray, SecondsArray
+from bess_assets.ercot.arrays import FloatArray, IntArray, SecondsArray
 from bess_assets.ercot.calendar import OperatingYear, day_ranges
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.parsing import NO_VALUE, Rows, read_rows
@@ -284,8 +284,8 @@ class RunReader:
     def _window(self, first: int, last: int, era: IntArray) -> tuple[Window, Counted]:
         """A window, and what was odd about its rows; no line crosses the ends of the era, given as quarter-hours."""
         own_from, own_to = (self._year.start + n * SECONDS_PER_QUARTER_HOUR for n in (first, last))
-        earliest, latest = (int(at) for at in self._year.start + era * SECONDS_PER_QUARTER_HOUR)
-        begin, end = max(own_from - LONGEST_LINE_SECONDS, earliest), min(own_to + LONGEST_LINE_SECONDS, latest)
+        era_begin, era_end = (int(at) for at in self._year.start + era * SECONDS_PER_QUARTER_HOUR)
+        begin, end = max(own_from - LONGEST_LINE_SECONDS, era_begin), min(own_to + LONGEST_LINE_SECONDS, era_end)
         low, high = (int(n) for n in np.searchsorted(self.starts, [begin, end]))
         own = slice(*(int(n) for n in np.searchsorted(self.starts, [own_from, own_to])))
         scatter = Scatter(high - low, len(self._names), self._numbers)
@@ -296,7 +296,7 @@ class RunReader:
                 columns = ["resource_name", *self._numbers]
                 for rows in read_rows(self._dataset, path, columns, counted.numbers, groups, timed=True):
                     self._put(scatter, codes, rows, low, own, high)
-        held = self._hold_until(slice(low, high), latest)
+        held = self._hold_until(slice(low, high), era_end)
         counted.repeats, counted.contradictions = scatter.repeats, scatter.contradictions
         here, all_year = (self.pieces.run >= low) & (self.pieces.run < high), self.pieces
         pieces = Pieces(
@@ -357,14 +357,14 @@ class RunReader:
         start = self._year.start + window.first * SECONDS_PER_QUARTER_HOUR
         times = self.starts[window.runs]
         day = np.searchsorted(self._year.start + 3_600 * self._year.day_first_hour, times, side="right") - 1
-        self.counted.moving.update(day[_any_over(values, 0.0)].tolist())
-        read = ~np.isnan(values).all(axis=1)
-        self.counted.instructed.update(day[read & _any_over(base_point, LEAST_INSTRUCTION_MW)].tolist())
         positive, negative, seconds = np.empty(shape), np.empty(shape), np.empty(shape)
         for low in range(0, len(positive), _SERIES_AT_A_TIME):
             some = slice(low, low + _SERIES_AT_A_TIME)
             block, points = values[:, some].T, base_point[:, some].T
-            series, run = np.nonzero(~np.isnan(block))
+            known = ~np.isnan(block)
+            series, run = np.nonzero(known)
+            self.counted.moving.update(day[(known & (block != 0)).any(axis=0)].tolist())
+            self.counted.instructed.update(day[(known & (np.abs(points) > LEAST_INSTRUCTION_MW)).any(axis=0)].tolist())
             readings = Readings(series, times[run], block[series, run], points[series, run], window.hold_until[run])
             found = integrate(readings, (len(block), shape[1]), start)
             positive[some], negative[some], seconds[some] = found.positive, found.negative, found.seconds
@@ -386,11 +386,6 @@ class RunReader:
         idle = np.array(sorted(self.counted.instructed - self.counted.moving), dtype=np.int64)
         findings.add("zero_readings", self._dataset.name, len(idle), day_ranges(self._year, idle))
         self.log.report(findings, self._dataset.name, first_day)
-
-
-def _any_over(values: FloatArray, limit: float) -> BoolArray:
-    """Runs in which some resource has a value beyond a limit, either way."""
-    return np.asarray((np.abs(values) > limit).any(axis=1))
 
 
 def hourly_maxima(
