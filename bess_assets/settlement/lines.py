@@ -129,4 +129,5 @@ def _segments(readings: Readings) -> _Segments:
     before = _Segments(readings.series, time, bend, value, readings.base_point).keep(np.flatnonzero(bends))
     parts = zip(*((s.series, s.begin, s.end, s.first, s.last) for s in (before, whole)), strict=True)
     joined = _Segments(*(np.concatenate(part) for part in parts))
-    return joined.keep(np.flatnonzero(joined.end > joined.begin))
+    lasts = joined.end > joined.begin
+    return joined if lasts.all() else joined.keep(np.flatnonzero(lasts))

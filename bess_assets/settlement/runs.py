@@ -28,7 +28,7 @@ LEAST_COVERAGE = 0.5
 _BLOCK_QUARTER_HOURS = 8 * 96
 LEAST_INSTRUCTION_MW = 1.0
 """A base point over this should show in the readings of a day."""
-_SERIES_AT_A_TIME = 16
+_SERIES_AT_A_TIME = 4
 """Resources whose lines are integrated together, so that the arrays stay in a processor's cache."""
 
 
@@ -360,7 +360,7 @@ class RunReader:
         positive, negative, seconds = np.empty(shape), np.empty(shape), np.empty(shape)
         for low in range(0, len(positive), _SERIES_AT_A_TIME):
             some = slice(low, low + _SERIES_AT_A_TIME)
-            block, points = values[:, some].T, base_point[:, some].T
+            block, points = (np.ascontiguousarray(grid[:, some].T) for grid in (values, base_point))
             known = ~np.isnan(block)
             series, run = np.nonzero(known)
             self.counted.moving.update(day[(known & (block != 0)).any(axis=0)].tolist())
