@@ -1,14 +1,13 @@
 """A check of a table that was just written: its name, its words, and how it asks the written files a question."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bess_assets.ercot.step import Finding, Verdict, some
+from bess_assets.ercot.step import StepResult, Verdict, some
 from bess_assets.settings import Settings
-from bess_assets.store.made_up import made_up_inputs
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES, Table
 
@@ -21,40 +20,25 @@ QUESTION_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Judged:
-    """A table that was just written, with the findings of the code that made it.
+    """A table that was just written.
 
     Attributes:
         settings: the home of the table and its upstream tables.
-        year: the operating year; None for a merged table.
+        year: the operating year; 0 for a merged table, whose checks look at no file.
         table: its declaration.
         rows: rows of the file.
-        findings: oddities of the inputs.
-        mismatches: differences from the columns that ERCOT published.
-        verdicts: verdicts of checks that only that code can give.
+        result: of its step: findings, mismatches, and the verdicts that only the step can give.
     """
 
     settings: Settings
-    year: int | None
+    year: int
     table: Table
     rows: int
-    findings: Sequence[Finding] = ()
-    mismatches: Sequence[str] = ()
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
-
-    @property
-    def operating_year(self) -> int:
-        """The year of a yearly table."""
-        if self.year is None:
-            raise TypeError(f"{self.table.name} merges all years: it has no year of its own")
-        return self.year
+    result: StepResult
 
     def path(self, table_name: str) -> Path:
         """File of a result table of the year."""
         return result_path(self.settings.results, table_name, self.year)
-
-    def has(self, *table_names: str) -> bool:
-        """Whether the files of these tables are there."""
-        return all(self.path(name).is_file() for name in table_names)
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a SELECT in which `{name}` means the file of the result table of that name.
@@ -67,11 +51,6 @@ class Judged:
         names = {name: f"read_parquet({literal(self.path(name))})" for name in TABLES}
         (answer,) = _engine(self.settings).ask(sql.format(**names))
         return list(answer.rows)
-
-    @property
-    def is_made_up(self) -> bool:
-        """Whether the rollups, or the reports that they were built from, are simulated."""
-        return made_up_inputs(self.settings)
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +69,7 @@ class Check:
         name: a sentence, as an identifier.
         meaning: the rule, and what a breach of it means.
         remedy: what to do after a breach.
-        judge: gives the verdict; None where the code that made the table gives it, since the rows compared are not kept.
+        judge: gives the verdict; None where the step of the table gives it, since the rows compared are not kept.
         blocking: True if the tables made from this one wait until it passes.
     """
 
@@ -102,9 +81,7 @@ class Check:
 
     def verdict(self, judged: Judged) -> Verdict:
         """The verdict on a table."""
-        if self.judge is not None:
-            return self.judge(judged)
-        return judged.verdicts.get(self.name) or Verdict(passed=False, detail="its step did not say")
+        return self.judge(judged) if self.judge else judged.result.verdicts[self.name]
 
 
 def asking(

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from bess_assets.checks import published
 from bess_assets.checks.check import Check, Judged
+from bess_assets.checks.published import AVERAGES, TOLERANCE
 from bess_assets.ercot.step import Verdict, some
 from bess_assets.settlement.metrics import (
     OUTLIER_TIMES_FLEET,
@@ -13,6 +13,7 @@ from bess_assets.settlement.metrics import (
     outlier_note,
     times_fleet,
 )
+from bess_assets.store.made_up import made_up_inputs
 
 LEAST_PRICED_SHARE = 0.99
 """Of a node's expected quarter-hours, and of the MWh that flowed there: with less, a price file has holes that show in the money."""
@@ -25,12 +26,12 @@ def _priced(judged: Judged) -> Verdict:
         "SELECT settlement_point, sum(expected_quarter_hours)::BIGINT AS expected, "
         "coalesce(sum(discharge_mwh), 0) + coalesce(sum(charge_mwh), 0) AS mwh, coalesce(sum(unpriced_mwh), 0) AS unpriced, "
         "1 - sum(unpriced_quarter_hours) / expected AS share, 1 - unpriced / nullif(mwh, 0) AS by_mwh, least(share, by_mwh) AS worst "
-        "FROM {daily_revenue} GROUP BY settlement_point ORDER BY settlement_point NULLS LAST"
+        "FROM {daily_revenue} GROUP BY settlement_point ORDER BY worst, settlement_point"
     )
     nodes = [row for row in rows if row[0] is not None]
     wrong = [
         f"{point} {share:.2%} of intervals" + ("" if by_mwh is None else f", {by_mwh:.2%} of MWh")
-        for point, _, _, _, share, by_mwh, worst in sorted(nodes, key=lambda row: row[6])
+        for point, _, _, _, share, by_mwh, worst in nodes
         if worst < LEAST_PRICED_SHARE
     ]
     nowhere, mwh = sum(row[1] for row in rows if row[0] is None), sum(row[2] for row in rows)
@@ -61,9 +62,11 @@ PRICED = Check(
 
 def _efficiency(judged: Judged) -> Verdict:
     rows = judged.ask(
-        "SELECT battery, round_trip_efficiency FROM {leaderboard} WHERE round_trip_efficiency IS NOT NULL ORDER BY battery"
+        "SELECT battery, round_trip_efficiency FROM {leaderboard} WHERE round_trip_efficiency IS NOT NULL ORDER BY ALL"
     )
-    fleet = "SELECT sum(paired_discharge_mwh) / nullif(sum(paired_charge_mwh), 0) FROM {daily_revenue}"
+    ((fleet,),) = judged.ask(
+        "SELECT sum(paired_discharge_mwh) / nullif(sum(paired_charge_mwh), 0) FROM {daily_revenue}"
+    )
     values = [value for _, value in rows]
     wrong = [f"{name} {value:.3f}" for name, value in rows if not LEAST_EFFICIENCY <= value <= MOST_EFFICIENCY]
     known, bounds = f"{len(rows)} batteries with a known efficiency", f"{LEAST_EFFICIENCY} to {MOST_EFFICIENCY}"
@@ -72,7 +75,7 @@ def _efficiency(judged: Judged) -> Verdict:
         "batteries_outside": len(wrong),
         "lowest_efficiency": min(values, default=None),
         "highest_efficiency": max(values, default=None),
-        "fleet_efficiency": judged.ask(fleet)[0][0] if judged.has("daily_revenue") else None,
+        "fleet_efficiency": fleet,
     }
     detail = f"{len(wrong)} of {known} outside {bounds}: {some(wrong)}" if wrong else f"{known}, all within {bounds}"
     return Verdict(not wrong, detail, numbers)
@@ -90,30 +93,28 @@ EFFICIENCY = Check(
 def _board(judged: Judged, *more: str) -> list[dict[str, Any]]:
     """Rows of the board: the columns of a fleet average, and more."""
     names = ("battery", "rank", "capacity_mw", "active_days", "total_usd", "data_through", *more)
-    rows = judged.ask(f"SELECT {', '.join(names)} FROM {{{judged.table.name}}}")
+    rows = judged.ask(f"SELECT {', '.join(names)} FROM {{{judged.table.name}}} ORDER BY battery")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _outliers(judged: Judged) -> Verdict:
-    rows = _board(judged, "notes")
-    period = Period.of(judged.operating_year)
-    average = fleet_usd_per_kw(rows, period.days)
+    rows, days = _board(judged, "notes"), Period.of(judged.year).days
+    average = fleet_usd_per_kw(rows, days)
     if not average or average <= 0:
         return Verdict(passed=True, detail="the fleet has no average above zero", numbers={"batteries_above": 0})
-    above = [
-        (f"{row['battery']} {times:.1f} times", outlier_note(times) in (row["notes"] or "").split("; "))
-        for row in sorted(rows, key=lambda row: str(row["battery"]))
-        if (times := times_fleet(row, period.days, average)) > OUTLIER_TIMES_FLEET
-    ]
-    unlisted, listed = ([words for words, noted in above if noted == wanted] for wanted in (False, True))
-    phrases = [f"{of}: {some(names)}" for of, names in (("without a note", unlisted), ("noted", listed)) if names]
+    noted: dict[bool, list[str]] = {False: [], True: []}
+    for row in rows:
+        if (times := times_fleet(row, days, average)) > OUTLIER_TIMES_FLEET:
+            has_note = outlier_note(times) in (row["notes"] or "").split("; ")
+            noted[has_note].append(f"{row['battery']} {times:.1f} times")
+    phrases = [f"{'noted' if note else 'without a note'}: {some(names)}" for note, names in noted.items() if names]
     detail = "; ".join(phrases) or f"no battery above {OUTLIER_TIMES_FLEET:g} times the fleet's {average:,.2f} $/kW"
     numbers = {
-        "batteries_above": len(above),
-        "batteries_above_without_a_note": len(unlisted),
+        "batteries_above": len(noted[True]) + len(noted[False]),
+        "batteries_above_without_a_note": len(noted[False]),
         "fleet_usd_per_kw": average,
     }
-    return Verdict(passed=not unlisted, detail=detail, numbers=numbers)
+    return Verdict(passed=not noted[False], detail=detail, numbers=numbers)
 
 
 OUTLIERS = Check(
@@ -125,41 +126,34 @@ OUTLIERS = Check(
 
 
 def _near_published(judged: Judged) -> Verdict:
-    year = judged.operating_year
-    monthly = judged.table.name == "leaderboard_monthly"
+    made_up, monthly = made_up_inputs(judged.settings), judged.table.name == "leaderboard_monthly"
     board = _board(judged, *(["month"] if monthly else []))
-    boards = [(m, [row for row in board if row["month"] == m]) for m in range(1, 13)] if monthly else [(None, board)]
     numbers: dict[str, float | None] = {}
     near, far = list[str](), list[str]()
-    for month, rows in boards:
-        period = Period.of(year, month)
+    for month in range(1, 13) if monthly else [None]:
+        rows, period = [row for row in board if row.get("month") == month], Period.of(judged.year, month)
         average, _ = fleet_usd_per_kw_year_and_month(rows, period)
-        label, prefix = (str(year), "") if month is None else (f"{year}-{month:02d}", f"month_{month:02d}_")
-        figure = published.figure(year, month)
-        if average is not None:
-            numbers[f"{prefix}fleet_usd_per_kw_year"] = average
-        whole = bool(rows) and rows[0]["data_through"] >= period.last
-        if judged.is_made_up or figure is None or average is None or not whole:
+        if average is None:
+            continue
+        label, prefix = (f"{period.first:%Y-%m}", f"month_{month:02d}_") if month else (f"{judged.year}", "")
+        numbers[f"{prefix}fleet_usd_per_kw_year"] = average
+        figure = AVERAGES.get((judged.year, month))
+        if made_up or figure is None or rows[0]["data_through"] < period.last:
             continue
         low, high = figure
         numbers[f"{prefix}published_usd_per_kw_year"] = (low + high) / 2
         words = f"{label}: {average:,.1f} $/kW-year, published {low:g}" + (f" to {high:g}" if high > low else "")
-        is_near = (1 - published.TOLERANCE) * low <= average <= (1 + published.TOLERANCE) * high
-        (near if is_near else far).append(words)
+        (near if (1 - TOLERANCE) * low <= average <= (1 + TOLERANCE) * high else far).append(words)
     numbers |= {"compared": len(near) + len(far), "far_from_published": len(far)}
-    nothing = (
-        "a made-up market"
-        if judged.is_made_up
-        else "no published figure, no ranked battery, or data that end before the period does"
-    )
-    away = f"more than {published.TOLERANCE:.0%} away: "
-    detail = away + "; ".join(far) if far else "; ".join(near) or f"not compared: {nothing}"
+    without = "no published figure, no ranked battery, or data that end before the period does"
+    nothing = f"not compared: {'a made-up market' if made_up else without}"
+    detail = f"more than {TOLERANCE:.0%} away: {'; '.join(far)}" if far else "; ".join(near) or nothing
     return Verdict(passed=not far, detail=detail, numbers=numbers)
 
 
 PUBLISHED = Check(
     "the_fleet_average_is_near_the_published_one",
-    f"The ranked fleet's average $/kW lies within {published.TOLERANCE:.0%} of the one that a commercial index published. Information: public data miss some "
+    f"The ranked fleet's average $/kW lies within {TOLERANCE:.0%} of the one that a commercial index published. Information: public data miss some "
     "revenue, and made-up markets, periods without a figure and periods that the data do not cover whole pass.",
     "look for what is missing or paired wrongly in many batteries at once: coverage first, then prices; one battery alone can't move it",
     _near_published,

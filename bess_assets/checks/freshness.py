@@ -18,6 +18,8 @@ DISCLOSURE_LAG_DAYS = 60
 GRACE_DAYS = 5
 """Days that a disclosure, or its download, may be late before a year counts as stale."""
 
+_DELAY = timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)
+
 
 @dataclass(frozen=True)
 class Freshness:
@@ -56,26 +58,19 @@ def board_dates(settings: Settings, year: int) -> tuple[date, bool] | None:
     if not path.is_file():
         return None
     with closing(Engine(settings)) as engine:
-        (answer,) = engine.ask(
-            f"SELECT max(data_through), bool_and(edition = 'final') FROM read_parquet({literal(path)})"
-        )
-    data_through, final = answer.rows[0]
+        sql = f"SELECT max(data_through), bool_and(edition = 'final') FROM read_parquet({literal(path)})"
+        (((data_through, final),),) = (answer.rows for answer in engine.ask(sql))
     return None if data_through is None else (data_through, bool(final))
 
 
 def is_final(settings: Settings, year: int) -> bool:
     """Whether a year is complete: a label, not a lock; a later restatement makes a new edition of it."""
-    dates = board_dates(settings, year)
-    return dates is not None and dates[1]
-
-
-def _last_due(today: date) -> date:
-    return today - timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)
+    return (board_dates(settings, year) or (None, False))[1]
 
 
 def is_due(year: int, today: date) -> bool:
     """Whether at least one day of a year must be there by a day."""
-    return _last_due(today) >= date(year, 1, 1)
+    return today - _DELAY >= date(year, 1, 1)
 
 
 def freshness(settings: Settings, year: int, today: date) -> Freshness:
@@ -86,14 +81,13 @@ def freshness(settings: Settings, year: int, today: date) -> Freshness:
         year: the operating year.
         today: the day, Central time.
     """
-    expected = min(_last_due(today), date(year, 12, 31))
+    expected = min(today - _DELAY, date(year, 12, 31))
     through, final = board_dates(settings, year) or (None, False)
     state: Literal["fresh", "stale", "final"] = "stale"
     if final:
         state, words = "final", f"{year} is final: its data go beyond 31 December."
     elif not is_due(year, today):
-        first = date(year, 1, 1) + timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)
-        state, words = "fresh", f"no day of {year} is due before {first}."
+        state, words = "fresh", f"no day of {year} is due before {date(year, 1, 1) + _DELAY}."
     elif through is None:
         words = f"{year} was never refreshed; its data should reach {expected}."
     elif through < expected:

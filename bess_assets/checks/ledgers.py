@@ -1,6 +1,8 @@
 """Checks of whole ledgers: every interval of the year has its row, and the sums of the board are those of the ledgers."""
 
+from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 
 from bess_assets.checks.check import Check, Judged
 from bess_assets.ercot.calendar import OperatingYear, day_of_number
@@ -16,8 +18,7 @@ def _complete(name: str, per_hour: int, unit: str, counts: str) -> Check:
     """A check that every series has a row for each hour, or quarter-hour, of each day."""
 
     def judge(judged: Judged) -> Verdict:
-        year = OperatingYear(judged.operating_year)
-        series = ", ".join(judged.table.key[:-1])
+        year, series = OperatingYear(judged.year), ", ".join(judged.table.key[:-1])
         rows = judged.ask(
             f"WITH counted AS MATERIALIZED (SELECT {series}, operating_day AS day, count(*) AS steps "
             f"FROM {{{judged.table.name}}} GROUP BY ALL) "
@@ -28,16 +29,14 @@ def _complete(name: str, per_hour: int, unit: str, counts: str) -> Check:
         steps_of = {
             day_of_number(year.first_day + n): hours * per_hour for n, hours in enumerate(year.day_hours.tolist())
         }
-        held = dict.fromkeys(steps_of, 0)
+        held = Counter[date]()
         phrases, wrong = [], 0
         for day, steps, count, example, _ in rows:
-            one = f"({count:,} series, {example} for one)"
-            if day not in steps_of:
-                phrases.append(f"{day} is no day of {year.year} {one}")
-            elif steps != steps_of[day]:
-                phrases.append(f"{day}: {steps} {unit} instead of {steps_of[day]} {one}")
-            wrong += count if steps != steps_of.get(day) else 0
-            held[day] = held.get(day, 0) + count
+            held[day] += count
+            if steps != (expected := steps_of.get(day)):
+                wrong += count
+                fault = f": {steps} {unit} instead of {expected}" if expected else f" is no day of {year.year}"
+                phrases.append(f"{day}{fault} ({count:,} series, {example} for one)")
         lacking = {day: total - held[day] for day in steps_of if held[day] < total}
         phrases += [f"{day}: absent from {count:,} series" for day, count in lacking.items()]
         wrong += sum(lacking.values())
@@ -59,26 +58,25 @@ QUARTER_HOURS = _complete(
     "every_day_has_its_92_96_or_100_quarter_hours", QUARTER_HOURS_PER_HOUR, "quarter-hours", "92, 96 or 100"
 )
 
-_AS_COLUMNS = [f"as_{product}_{leg}_usd" for product in PRODUCTS for leg in ("da", "rt")]
-_COMPONENTS = ["da_energy_usd", "rt_energy_usd", *_AS_COLUMNS]
+_LEGS = [(product, leg) for product in PRODUCTS for leg in ("da", "rt")]
+_COMPONENTS = ["da_energy_usd", "rt_energy_usd", *(f"as_{product}_{leg}_usd" for product, leg in _LEGS)]
+_ON_THE_BOARD = ", ".join(f"sum({name})" for name in _COMPONENTS)
+_OF_PRODUCTS = ", ".join(
+    f"sum({leg}_usd) FILTER (revenue_usd IS NOT NULL AND product = '{product}')" for product, leg in _LEGS
+)
 
 
 def _ledger_sums(judged: Judged) -> Verdict:
     ledgers = ("energy_revenue", "as_revenue")
-    if not judged.has(*ledgers):
+    if not all(judged.path(name).is_file() for name in ledgers):
         return Verdict(passed=True, detail=f"not compared: {' or '.join(ledgers)} is not there")
-    (board,) = judged.ask(f"SELECT {', '.join(f'sum({name})' for name in _COMPONENTS)} FROM {{leaderboard}}")
-    (energy,) = judged.ask(
-        "SELECT sum(da_usd) FILTER (energy_usd IS NOT NULL), sum(rt_usd) FILTER (energy_usd IS NOT NULL) FROM {energy_revenue}"
+    (sums,) = judged.ask(
+        f"SELECT * FROM (SELECT {_ON_THE_BOARD} FROM {{leaderboard}}), "
+        "(SELECT sum(da_usd) FILTER (energy_usd IS NOT NULL), sum(rt_usd) FILTER (energy_usd IS NOT NULL) FROM {energy_revenue}), "
+        f"(SELECT {_OF_PRODUCTS} FROM {{as_revenue}})"
     )
-    legs = judged.ask(
-        "SELECT product, sum(da_usd) FILTER (revenue_usd IS NOT NULL), sum(rt_usd) FILTER (revenue_usd IS NOT NULL) "
-        "FROM {as_revenue} GROUP BY product"
-    )
-    by_product = {product: sums for product, *sums in legs}
-    ledger = [*energy, *(leg for product in PRODUCTS for leg in by_product.get(product, (None, None)))]
-    phrases = []
-    largest = 0.0
+    board, ledger = sums[: len(_COMPONENTS)], sums[len(_COMPONENTS) :]
+    phrases, largest = [], 0.0
     for name, shown, summed in zip(_COMPONENTS, board, ledger, strict=True):
         gap = 0.0 if shown is None or summed is None else abs(shown - summed)
         largest = max(largest, gap)

@@ -5,11 +5,6 @@ from collections.abc import Callable
 from bess_assets.checks.check import Check, Judged
 from bess_assets.ercot.step import Verdict
 
-KEYS_CHECK = "keys_are_unique"
-FINDINGS_CHECK = "no_figure_is_affected_by_a_finding"
-COLUMNS_CHECK = "columns_are_those_that_ercot_published"
-CHANGES_CHECK = "columns_changed_only_where_ercot_changed_them"
-
 
 def _held(name: str, rule: str, detail: Callable[[Judged], str]) -> Check:
     """An invariant that the writer has held already."""
@@ -23,18 +18,18 @@ def _held(name: str, rule: str, detail: Callable[[Judged], str]) -> Check:
 
 
 def _findings(judged: Judged) -> Verdict:
-    warnings = [finding for finding in judged.findings if finding.warning]
+    warnings = [finding for finding in judged.result.findings.items if finding.warning]
     detail = "; ".join(f"{f.kind} {f.subject}: {f.count:,}" for f in warnings) or "no warning"
     return Verdict(passed=not warnings, detail=detail, numbers={"findings_affecting_figures": len(warnings)})
 
 
 def _mismatches(judged: Judged) -> Verdict:
-    detail = "; ".join(judged.mismatches) or "no mismatch"
-    return Verdict(passed=not judged.mismatches, detail=detail, numbers={"mismatches": len(judged.mismatches)})
+    mismatches = judged.result.mismatches
+    return Verdict(not mismatches, "; ".join(mismatches) or "no mismatch", {"mismatches": len(mismatches)})
 
 
 KEYS = _held(
-    KEYS_CHECK,
+    "keys_are_unique",
     "No key occurs twice.",
     lambda judged: f"{judged.rows:,} rows, no {' + '.join(judged.table.key)} twice",
 )
@@ -44,20 +39,20 @@ SUMS = _held(
     lambda judged: "; ".join(f"{total} = {' + '.join(parts)}" for total, parts in judged.table.sums),
 )
 FINDINGS = Check(
-    FINDINGS_CHECK,
+    "no_figure_is_affected_by_a_finding",
     "Nothing was found in the inputs that may affect a figure. A warning: the findings of the materialization say what it was.",
     "read the findings; bring missing days or a whole file, then `bess refresh YEAR`",
     _findings,
 )
 COLUMNS = Check(
-    COLUMNS_CHECK,
+    "columns_are_those_that_ercot_published",
     "Every rollup file can be read and has the columns that ERCOT published then, filled and of a type that can be read, and no unknown one. "
     "A warning: it names dataset, file and column.",
     "`bess status --columns` shows the matrix; build the named file again from ERCOT's reports",
     _mismatches,
 )
 CHANGES = Check(
-    CHANGES_CHECK,
+    "columns_changed_only_where_ercot_changed_them",
     "From year to year no column that is read, and no unknown one, appeared, vanished or changed type or heading, unless ERCOT made the change. "
     "A warning: it names dataset, year and column.",
     "compare the file of the named year with its neighbours; a change of type alone is understood and harmless",

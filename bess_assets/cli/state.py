@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from bess_assets.checks.written import CHANGES_CHECK, FINDINGS_CHECK
+from bess_assets.checks.written import CHANGES, FINDINGS
 from bess_assets.cli.render import Line, blocks, gathered, paragraph, table
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rollup_names import BUILT_FOLDER
@@ -218,8 +218,8 @@ def _check_lines(plan: YearPlan, width: int) -> Iterator[str]:
     for name in plan.tables:
         for check in _failed_checks(plan, name):
             kind = "blocking check failed" if check["blocking"] else "check warned"
-            detail = "bess status --columns shows where" if check["name"] == CHANGES_CHECK else check["detail"]
-            findings = check["name"] == FINDINGS_CHECK
+            detail = "bess status --columns shows where" if check["name"] == CHANGES.name else check["detail"]
+            findings = check["name"] == FINDINGS.name
             words = f"{kind}, {_words_of(check)!r} ({detail})"
             said.append(("warnings above that may affect figures of" if findings else words, name))
     for words, tables in gathered(said).items():

@@ -9,7 +9,7 @@ import pytest
 
 from bess_assets.checks import checks_of
 from bess_assets.checks.check import Check, Judged
-from bess_assets.ercot.step import Verdict
+from bess_assets.ercot.step import StepResult, Verdict
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES
@@ -30,7 +30,7 @@ def judge(settings: Settings) -> Judge:
 
     def judged(year: int, table: str, check: Check) -> Verdict:
         assert check in checks_of(TABLES[table])
-        return check.verdict(Judged(settings, year, TABLES[table], 0))
+        return check.verdict(Judged(settings, year, TABLES[table], 0, StepResult(iter(()))))
 
     return judged
 

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from bess_assets.checks import published
 from bess_assets.checks.figures import EFFICIENCY, OUTLIERS, PRICED, PUBLISHED
+from bess_assets.checks.published import AVERAGES
 from bess_assets.settlement.metrics import outlier_note
 from bess_assets.store.made_up import MARKER
 from bess_assets_tests.checks.conftest import numbers_of
@@ -89,7 +89,8 @@ def test_a_node_where_nothing_flowed_is_judged_by_its_intervals_alone(found):
 @pytest.mark.parametrize(
     ("efficiency", "passes"), [(0.5, True), (1.0, True), (None, True), (0.49, False), (1.01, False)]
 )
-def test_an_efficiency_outside_a_half_to_one_is_named_ranked_or_not(found, efficiency, passes):
+def test_an_efficiency_outside_a_half_to_one_is_named_ranked_or_not(settings, found, efficiency, passes):
+    write_rows(settings, 2022, "daily_revenue", [_day()])
     board = [_row("GOOD", 100.0), _row("ODD", None, rank=None, efficiency=efficiency)]
     verdict = found(2022, "leaderboard", board, EFFICIENCY)
     assert verdict.passed == passes
@@ -204,12 +205,10 @@ def test_months_are_scaled_to_a_year_and_compared_one_by_one(found):
 
 
 def test_published_figures_are_those_of_the_index():
-    years = {year: published.figure(year, None) for year in range(2021, 2026)}
-    assert years == {2021: None} | {
-        y: (usd, usd) for y, usd in zip(range(2022, 2026), (141.0, 192.0, 55.0, 30.0), strict=True)
-    }
-    months = {m: published.figure(2024, m) for m in range(1, 13)}
-    assert [m for m, figure in months.items() if figure is None] == [1, 2, 3, 4]
+    years = {year: low for (year, month), (low, high) in AVERAGES.items() if month is None and low == high}
+    assert years == {2022: 141.0, 2023: 192.0, 2024: 55.0, 2025: 30.0}
+    months = {month: figure for (year, month), figure in AVERAGES.items() if year == 2024 and month}
+    assert set(months) == set(range(5, 13))
     assert (months[5], months[12]) == ((157.0, 162.0), (16.0, 16.0))
-    assert published.figure(2026, 4) == (12 * 3.12, 12 * 3.12)
-    assert published.figure(2026, 3) is None
+    assert AVERAGES[2026, 4] == (12 * 3.12, 12 * 3.12)
+    assert (2026, 3) not in AVERAGES

@@ -147,7 +147,7 @@ def test_rows_a_day_change_with_the_market():
     assert expected_between("sced_esr_resources", date(2025, 12, 1), date(2025, 12, 6)) == 2 * 340 * 288
     assert expected_between("dam_esr_resources", date(2025, 12, 1), date(2025, 12, 5)) == 0
     assert expected_between("rt_prices", date(2024, 1, 1), date(2024, 12, 31)) == pytest.approx(32_600_000)
-    assert expected_between("sced_smne", date(2024, 1, 1), date(2024, 1, 2)) is None
+    assert expected_between("sced_smne", date(2024, 1, 1), date(2024, 1, 2)) == 0
 
 
 def test_plans_are_held_to_it_roughly_in_every_year():

@@ -11,7 +11,7 @@ import pytest
 from bess_assets.assets.partitions import operating_years
 from bess_assets.assets.resources import HOLDING_TAG, Warehouse
 from bess_assets.automation.sensors import merge_request
-from bess_assets.checks.written import CHANGES_CHECK, COLUMNS_CHECK, FINDINGS_CHECK, KEYS_CHECK
+from bess_assets.checks.written import CHANGES, COLUMNS, FINDINGS, KEYS
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import NotRefreshedError, SettingsError, YearBusyError
 from bess_assets.refresh import Outcome, materialize, refresh_years
@@ -177,9 +177,9 @@ def test_a_60_day_file_of_a_year_without_a_partition_is_noted_all_the_same(insta
 
 def test_checks_are_evaluated_for_the_year_and_say_numbers(refreshed):
     checks = {check["name"]: check for check in refreshed.year.assets["leaderboard"].checks}
-    assert checks[KEYS_CHECK]["passed"]
-    assert checks[KEYS_CHECK]["blocking"]
-    assert not checks[FINDINGS_CHECK]["blocking"]
+    assert checks[KEYS.name]["passed"]
+    assert checks[KEYS.name]["blocking"]
+    assert not checks[FINDINGS.name]["blocking"]
     assert all(check["detail"] for check in checks.values())
 
 
@@ -221,11 +221,11 @@ def test_boards_made_again_without_change_add_no_edition_and_leave_the_page_as_i
 
 
 def test_the_schemas_show_the_matrix_of_columns_and_their_check_names_what_is_odd(refreshed):
-    check = {c["name"]: c for c in refreshed.year.assets["rollup_schemas"].checks}[COLUMNS_CHECK]
+    check = {c["name"]: c for c in refreshed.year.assets["rollup_schemas"].checks}[COLUMNS.name]
     assert not check["passed"]
     assert not check["blocking"]
     assert f"sced_gen_resources {YEAR}.parquet: producer_build a heading that no era" in check["detail"]
-    merged = {c["name"]: c for c in refreshed.merged.assets["column_availability"].checks}[CHANGES_CHECK]
+    merged = {c["name"]: c for c in refreshed.merged.assets["column_availability"].checks}[CHANGES.name]
     assert merged["passed"]  # one year alone has no year before
     for name in ("rollup_schemas", "column_availability"):
         matrix = str(materialization(refreshed, name).metadata["columns"].value)
@@ -253,7 +253,7 @@ def test_a_bad_file_fails_what_needs_it_and_the_schemas_say_so_and_are_merged_al
     assert str(bad) in str(year.assets["rt_prices"].error)
     assert year.assets["bess_prices"].error == "needs rt_prices, bess_registry"
     assert year.assets["price_daily"].error == "needs bess_prices"
-    (check,) = (c for c in failed_checks(year, "rollup_schemas") if c["name"] == COLUMNS_CHECK)
+    (check,) = (c for c in failed_checks(year, "rollup_schemas") if c["name"] == COLUMNS.name)
     assert "rt_prices 2022.parquet: 2022.parquet of RT_prices cannot be read as Parquet" in check["detail"]
     assert plan_year(settings, 2022).tables["rollup_schemas"].state == "present"
     record = read_run(settings.results, 2022)

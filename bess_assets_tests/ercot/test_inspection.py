@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.checks.written import COLUMNS_CHECK, FINDINGS_CHECK
+from bess_assets.checks.written import COLUMNS, FINDINGS
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.inspection import availability_rows, column_availability, rollup_schemas
 from bess_assets.ercot.schema_files import listed_columns, same_type
@@ -604,10 +604,10 @@ def settings(tmp_path: Path) -> Settings:
 def test_the_check_names_each_mismatch_and_no_figure_is_said_to_be_affected(settings):
     dam(settings.rollups, without=("award_mw",))
     checks = {check["name"]: check for check in run_table(settings, 2024, "rollup_schemas")["checks"]}
-    columns = checks[COLUMNS_CHECK]
+    columns = checks[COLUMNS.name]
     assert (columns["passed"], columns["blocking"]) == (False, False)
     assert "dam_gen_resources 2024.parquet: award_mw absent, though ERCOT published it then" in columns["detail"]
-    assert checks[FINDINGS_CHECK]["passed"]
+    assert checks[FINDINGS.name]["passed"]
 
 
 def test_a_schema_file_that_changes_makes_the_schemas_stale_and_nothing_else(settings):

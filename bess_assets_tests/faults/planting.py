@@ -18,7 +18,7 @@ from unittest.mock import patch
 import pyarrow.parquet as pq
 
 from bess_assets import run as pipeline
-from bess_assets.checks.written import FINDINGS_CHECK
+from bess_assets.checks.written import FINDINGS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE
 from bess_assets.ercot.step import Inputs, StepResult
 from bess_assets.errors import BessError
@@ -204,9 +204,9 @@ class Market:
         planted = Planted(plot.signs_of_its_own(settings))
         for table, kind, subject, count in _warnings(settings):
             if (table, kind, subject, count) not in self.said:
-                planted.signs.append(Sign(f"{FINDINGS_CHECK} of {table}", f"{kind} {subject}: {count:,}"))
+                planted.signs.append(Sign(f"{FINDINGS.name} of {table}", f"{kind} {subject}: {count:,}"))
         for table, check, detail in _failed_checks(settings):
-            if (table, check) not in self.failed and check != FINDINGS_CHECK:
+            if (table, check) not in self.failed and check != FINDINGS.name:
                 planted.signs.append(Sign(f"{check} of {table}", detail))
         for board in BOARDS:
             self._compare(board, _board(settings, board), planted)
