@@ -5,9 +5,7 @@ An operating year is a row of UTC hours (8,760 or 8,784) and quarter-hours; an o
 Source: ERCOT Nodal Protocols section 2 (operating day, operating hour).
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -39,95 +37,47 @@ def day_of_number(number: int) -> date:
     return _EPOCH + timedelta(days=int(number))
 
 
-@dataclass(frozen=True)
 class OperatingYear:
     """The hours and quarter-hours of one operating year, by position.
 
     Attributes:
         year: the calendar year, Central time.
+        first_day: 1 January as a day number.
+        last_day: 31 December as a day number.
+        days: operating days in the year.
+        start: first second of the year, UTC seconds.
+        end: first second of the next year, UTC seconds.
+        hours: hours in the year.
+        quarter_hours: quarter-hours in the year.
+        day_first_hour: position of each day's first hour, and one past the end; shape (days + 1,).
+        day_hours: hours of each day: 23, 24 or 25; shape (days,).
+        hour_day: day index (0 is 1 January) of each hour; shape (hours,).
+        quarter_hour_day: day index of each quarter-hour; shape (quarter_hours,).
+        hour_starts: start of each hour, UTC seconds; shape (hours,).
+        quarter_hour_starts: start of each quarter-hour, UTC seconds; shape (quarter_hours,).
+        spring_day: index of the 23-hour day.
+        autumn_day: index of the 25-hour day.
+        repeated_quarter_hours: the eight quarter-hours of both 01:00 hours of the autumn day.
     """
 
-    year: int
-
-    @cached_property
-    def _midnights(self) -> IntArray:
+    def __init__(self, year: int) -> None:
+        self.year = year
+        self.first_day, self.last_day = day_number(date(year, 1, 1)), day_number(date(year, 12, 31))
         days = map(day_of_number, range(self.first_day, self.last_day + 2))
-        return np.array([datetime.combine(day, time(), CENTRAL).timestamp() for day in days]).astype(np.int64)
-
-    @property
-    def start(self) -> int:
-        """First second of the year, UTC seconds."""
-        return int(self._midnights[0])
-
-    @property
-    def end(self) -> int:
-        """First second of the next year, UTC seconds."""
-        return int(self._midnights[-1])
-
-    @property
-    def days(self) -> int:
-        """Operating days in the year."""
-        return len(self._midnights) - 1
-
-    @property
-    def hours(self) -> int:
-        """Hours in the year."""
-        return (self.end - self.start) // _HOUR_SECONDS
-
-    @property
-    def quarter_hours(self) -> int:
-        """Quarter-hours in the year."""
-        return 4 * self.hours
-
-    @property
-    def first_day(self) -> int:
-        """1 January as a day number."""
-        return day_number(date(self.year, 1, 1))
-
-    @property
-    def last_day(self) -> int:
-        """31 December as a day number."""
-        return day_number(date(self.year, 12, 31))
-
-    @cached_property
-    def day_first_hour(self) -> IntArray:
-        """Position of each day's first hour, and one past the end; shape (days + 1,)."""
-        return (self._midnights - self.start) // _HOUR_SECONDS
-
-    @cached_property
-    def day_hours(self) -> IntArray:
-        """Hours of each day: 23, 24 or 25; shape (days,)."""
-        return np.diff(self.day_first_hour)
-
-    @cached_property
-    def hour_day(self) -> IntArray:
-        """Day index (0 is 1 January) of each hour; shape (hours,)."""
-        return np.repeat(np.arange(self.days), self.day_hours)
-
-    @cached_property
-    def quarter_hour_day(self) -> IntArray:
-        """Day index of each quarter-hour; shape (quarter_hours,)."""
-        return np.repeat(self.hour_day, 4)
-
-    @cached_property
-    def hour_starts(self) -> IntArray:
-        """Start of each hour, UTC seconds; shape (hours,)."""
-        return self.start + _HOUR_SECONDS * np.arange(self.hours, dtype=np.int64)
-
-    @cached_property
-    def quarter_hour_starts(self) -> IntArray:
-        """Start of each quarter-hour, UTC seconds; shape (quarter_hours,)."""
-        return self.start + 900 * np.arange(self.quarter_hours, dtype=np.int64)
-
-    @cached_property
-    def spring_day(self) -> int:
-        """Index of the 23-hour day."""
-        return int(np.flatnonzero(self.day_hours == 23)[0])
-
-    @cached_property
-    def autumn_day(self) -> int:
-        """Index of the 25-hour day."""
-        return int(np.flatnonzero(self.day_hours == 25)[0])
+        midnights = np.array([datetime.combine(day, time(), CENTRAL).timestamp() for day in days]).astype(np.int64)
+        self.days = len(midnights) - 1
+        self.start, self.end = int(midnights[0]), int(midnights[-1])
+        self.hours = (self.end - self.start) // _HOUR_SECONDS
+        self.quarter_hours = 4 * self.hours
+        self.day_first_hour: IntArray = (midnights - self.start) // _HOUR_SECONDS
+        self.day_hours = np.diff(self.day_first_hour)
+        self.hour_day = np.repeat(np.arange(self.days), self.day_hours)
+        self.quarter_hour_day = np.repeat(self.hour_day, 4)
+        self.hour_starts: IntArray = np.arange(self.start, self.end, _HOUR_SECONDS)
+        self.quarter_hour_starts: IntArray = np.arange(self.start, self.end, _HOUR_SECONDS // 4)
+        self.spring_day, self.autumn_day = (int(np.flatnonzero(self.day_hours == hours)[0]) for hours in (23, 25))
+        repeated = 4 * int(self.day_first_hour[self.autumn_day] + 1)
+        self.repeated_quarter_hours = slice(repeated, repeated + 8)
 
     def is_clock_change(self, day_index: IntArray) -> BoolArray:
         """True where the day has 23 or 25 hours."""
@@ -201,12 +151,6 @@ class OperatingYear:
         utc = np.where((local >= spring) & (local < spring + _HOUR_SECONDS), NOWHERE, utc)
         return np.where(twice & (repeated == -1), AMBIGUOUS, utc)
 
-    @cached_property
-    def repeated_quarter_hours(self) -> slice:
-        """The eight quarter-hours of both 01:00 hours of the autumn day."""
-        first = 4 * int(self.day_first_hour[self.autumn_day] + 1)
-        return slice(first, first + 8)
-
     def numbered_quarter_hours(self, day_index: IntArray, number: IntArray) -> IntArray:
         """Positions of the n-th quarter-hours of days (SMNE's Interval Number, 1..92, 96 or 100)."""
         good = (number >= 1) & (number <= 4 * self.day_hours[day_index])
@@ -231,20 +175,18 @@ class OperatingYear:
 def _even_occurrence(series: IntArray, counted: BoolArray) -> BoolArray:
     """True for the second, fourth .. counted row of each series, in the order given."""
     rows = np.flatnonzero(counted)
-    order = np.argsort(series[rows], kind="stable")
-    ordered = series[rows][order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.empty(0, np.int64)
-    occurrence = np.arange(len(ordered)) - np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
+    rows = rows[np.argsort(series[rows], kind="stable")]
+    ordered = series[rows]
     even = np.zeros(len(series), dtype=bool)
-    even[rows[order]] = occurrence % 2 == 1
+    even[rows] = (np.arange(len(rows)) - np.searchsorted(ordered, ordered)) % 2 == 1
     return even
 
 
-def day_ranges(year: OperatingYear, day_index: IntArray, most: int = 12) -> str:
-    """Days as text: single days and runs, at most `most` of them."""
-    if not len(day_index):
+def day_ranges(days: IntArray, most: int = 12) -> str:
+    """Day numbers as text: single days and runs, at most `most` of them."""
+    if not len(days):
         return ""
-    runs = np.split(year.first_day + day_index, np.flatnonzero(np.diff(day_index) > 1) + 1)
+    runs = np.split(days, np.flatnonzero(np.diff(days) > 1) + 1)
     ends = [(day_of_number(run[0]), day_of_number(run[-1])) for run in runs]
     parts = [str(first) if first == last else f"{first}..{last}" for first, last in ends]
     more = f" and {len(parts) - most} more" if len(parts) > most else ""

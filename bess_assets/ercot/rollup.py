@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bess_assets.ercot.arrays import BoolArray, IntArray
-from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number, day_ranges
+from bess_assets.ercot.calendar import day_number, day_of_number, day_ranges
 from bess_assets.ercot.datasets import Dataset, normal_heading
 from bess_assets.ercot.footers import BUILT_COLUMNS, LAYOUT_COLUMN, METADATA_KEY
 from bess_assets.ercot.report_rows import CST_SECONDS, EXTRA, NAME_COLUMNS, TIME
@@ -431,40 +431,35 @@ def _heading(dataset: Dataset, name: str, seen: Collection[str]) -> str:
 
 def judge(dataset: Dataset, year: int, manifest: dict[str, Any]) -> None:
     """Say in a manifest which days are missing, and whether the year is complete as far as it goes."""
-    reports = manifest["reports"]
-    calendar = OperatingYear(year)
+    reports, refused = manifest["reports"], manifest["refused"]
     held = sorted({date.fromisoformat(day) for report in reports for day in report["days"]})
     first = max(date(year, 1, 1), dataset.first_day)
-    numbers = np.arange(day_number(first), day_number(held[-1]) + 1) if held else np.empty(0, dtype=np.int64)
-    missing = np.setdiff1d(numbers, [day_number(day) for day in held])
-    reasons = []
-    if manifest["refused"]:
-        names = ", ".join(item["file"] for item in manifest["refused"][:3])
-        reasons.append(f"{len(manifest['refused'])} report files could not be used: {names}")
-    if len(missing):
-        days = day_ranges(calendar, missing - calendar.first_day, 6)
-        reasons.append(f"{len(missing)} days are missing: {days}")
-    if contradicting := manifest["rows"].get("contradicting", 0):
-        examples = "; ".join(manifest.get("contradictions", [])[:2])
-        reasons.append(f"{contradicting} rows contradict others published at the same time: {examples}")
-    if untimed := sum(report.get("without_a_time", 0) for report in reports):
-        reasons.append(f"{untimed} rows have no date, hour or stamp that exists")
-    if odd := [report for report in reports if _names_another_day(report, dataset)]:
-        example = f"{odd[0]['file']} ({odd[0]['days'][0]})"
-        reasons.append(f"{len(odd)} report files hold other days than their names say: {example}")
+    last = held[-1] if held else first - timedelta(days=1)
+    missing = np.setdiff1d(np.arange(day_number(first), day_number(last) + 1), [day_number(day) for day in held])
+    contradicting = manifest["rows"].get("contradicting", 0)
+    examples = "; ".join(manifest.get("contradictions", [])[:2])
+    untimed = sum(report.get("without_a_time", 0) for report in reports)
+    odd = [report for report in reports if _names_another_day(report, dataset)]
+    odd_examples = [f"{report['file']} ({report['days'][0]})" for report in odd[:1]]
+    reasons = {
+        f"report files could not be used: {', '.join(item['file'] for item in refused[:3])}": len(refused),
+        f"days are missing: {day_ranges(missing, 6)}": len(missing),
+        f"rows contradict others published at the same time: {examples}": contradicting,
+        "rows have no date, hour or stamp that exists": untimed,
+        f"report files hold other days than their names say: {', '.join(odd_examples)}": len(odd),
+    }
     manifest["first_day"], manifest["last_day"] = (str(held[0]), str(held[-1])) if held else (None, None)
     manifest["missing_days"] = [str(day_of_number(day)) for day in missing]
     manifest["other_days_than_named"] = [report["file"] for report in odd]
-    manifest["incomplete_because"] = reasons
-    manifest["complete"] = not reasons
+    manifest["incomplete_because"] = [f"{count} {problem}" for problem, count in reasons.items() if count]
+    manifest["complete"] = not manifest["incomplete_because"]
 
 
 def _names_another_day(report: Mapping[str, Any], dataset: Dataset) -> bool:
     """Whether a 60-day report holds no day near the one in its name."""
-    if not dataset.sixty_day or not report["days"]:
-        return False
     name = str(report["file"]).rsplit(" > ", maxsplit=1)[-1].rsplit("/", 1)[-1]
     named = day_named(name, dataset)
-    if named is None or name.lower().startswith("completecop"):
+    if not dataset.sixty_day or named is None or name.lower().startswith("completecop"):
         return False
-    return all(abs((date.fromisoformat(day) - named).days) > _NEAR_DAYS for day in report["days"])
+    days = map(date.fromisoformat, report["days"])
+    return bool(report["days"]) and all(abs((day - named).days) > _NEAR_DAYS for day in days)

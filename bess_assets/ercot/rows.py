@@ -299,11 +299,10 @@ class DayLog:
         if not len(held):
             return
         missing = np.setdiff1d(np.arange(first, held[-1]), held)
-        findings.add("missing_days", subject, len(missing), day_ranges(self.year, missing))
-        if not self.beyond:
-            after = np.arange(held[-1] + 1, self.year.days)
-            detail = f"after the last day held: {day_ranges(self.year, after)}"
-            findings.add("missing_days", subject, len(after), detail, warning=False)
+        findings.add("missing_days", subject, len(missing), day_ranges(self.year.first_day + missing))
+        after = np.arange(held[-1] + 1, 0 if self.beyond else self.year.days)
+        detail = f"after the last day held: {day_ranges(self.year.first_day + after)}"
+        findings.add("missing_days", subject, len(after), detail, warning=False)
 
 
 def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], used: Sequence[str]) -> None:

@@ -384,7 +384,7 @@ class RunReader:
         report_dataset(findings, self._dataset, self._paths, ["resource_name", *self._numbers])
         self.counted.report(findings, self._dataset, self._numbers)
         idle = np.array(sorted(self.counted.instructed - self.counted.moving), dtype=np.int64)
-        findings.add("zero_readings", self._dataset.name, len(idle), day_ranges(self._year, idle))
+        findings.add("zero_readings", self._dataset.name, len(idle), day_ranges(self._year.first_day + idle))
         self.log.report(findings, self._dataset.name, first_day)
 
 

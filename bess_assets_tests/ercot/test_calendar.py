@@ -267,9 +267,9 @@ def test_the_eight_repeated_quarter_hours_are_those_of_both_hours_from_one_to_tw
 
 
 def test_days_are_written_as_ranges_and_not_all_of_them():
-    year = operating_year(2024)
-    assert day_ranges(year, np.array([], dtype=np.int64)) == ""
-    assert day_ranges(year, np.array([0, 1, 2, 59, 365])) == "2024-01-01..2024-01-03, 2024-02-29, 2024-12-31"
-    assert day_ranges(year, np.arange(0, 26, 2)).endswith("2024-01-23 and 1 more"), "twelve, unless it is said"
-    assert day_ranges(year, np.array([0, 2]), most=2) == "2024-01-01, 2024-01-03"
-    assert day_ranges(year, np.arange(0, 40, 2), most=2) == "2024-01-01, 2024-01-03 and 18 more"
+    first = day_number(date(2024, 1, 1))
+    assert day_ranges(_ints()) == ""
+    assert day_ranges(first + _ints(0, 1, 2, 59, 365)) == "2024-01-01..2024-01-03, 2024-02-29, 2024-12-31"
+    assert day_ranges(first + np.arange(0, 26, 2)).endswith("2024-01-23 and 1 more"), "twelve, unless it is said"
+    assert day_ranges(first + _ints(0, 2), most=2) == "2024-01-01, 2024-01-03"
+    assert day_ranges(first + np.arange(0, 40, 2), most=2) == "2024-01-01, 2024-01-03 and 18 more"
