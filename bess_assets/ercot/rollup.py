@@ -5,10 +5,10 @@ is parsed waits in scratch files, whose rows lie by operating day.
 """
 
 import json
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,10 @@ import pyarrow.parquet as pq
 
 from bess_assets.ercot.arrays import BoolArray, IntArray
 from bess_assets.ercot.calendar import day_number, day_of_number, day_ranges
-from bess_assets.ercot.datasets import Dataset, normal_heading
+from bess_assets.ercot.datasets import Dataset
 from bess_assets.ercot.footers import BUILT_COLUMNS, LAYOUT_COLUMN, METADATA_KEY
 from bess_assets.ercot.report_rows import CST_SECONDS, EXTRA, NAME_COLUMNS, TIME
 from bess_assets.ercot.reports import day_named
-from bess_assets.errors import InputError
-
-Kinds = Mapping[str, pa.DataType]
-"""Type of each column, by name."""
 
 EXAMPLES = 20
 """Contradicting reports named in a manifest, at most."""
@@ -41,6 +37,7 @@ _NEAR_DAYS = 15
 """ERCOT has published late and early; half a month off is another day."""
 _TYPE_COLUMNS = ("resource_type", "settlement_point_type")
 _TEXT = pa.dictionary(pa.int32(), pa.string())
+_NO_ROWS = pa.table({})
 _WRITTEN_AS_DICTIONARY = {"report", LAYOUT_COLUMN, "published"}
 
 _NEWEST_OF_EACH = """
@@ -57,25 +54,6 @@ _NEWEST_OF_DAY = """
 """The same where no columns name a row: all rows of a day's newest publication are kept."""
 
 
-@dataclass
-class Counts:
-    """Rows that were dropped for another of the same key and time.
-
-    Attributes:
-        reports: reports by number, to name them.
-        same: equal to the row kept.
-        superseded: different, and published before it.
-        contradicting: different, and published at the same time.
-        examples: pairs of reports that contradict each other, in words.
-    """
-
-    reports: Sequence[Mapping[str, Any]]
-    same: int = 0
-    superseded: int = 0
-    contradicting: int = 0
-    examples: list[str] = field(default_factory=list)
-
-
 # --- rows by operating day ----------------------------------------------------------------------------------------------------------------
 
 
@@ -84,68 +62,46 @@ class DayFile:
 
     Attributes:
         path: the file.
+        schema: columns of its rows, under the names and types of parsed rows.
         counts: rows of each operating day, by day number.
-        in_order: True if rows are in order of operating day, without which `rows` cannot find them.
+        in_order: True if rows are in order of operating day, as `take` needs them.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.counts: Counter[int] = Counter()
         self.in_order = True
-        self._open: pq.ParquetFile | None = None
-        self._held: tuple[int, pa.Table] | None = None
-        self._spans: list[tuple[int, int]] = []
-        for group in range(self._file.num_row_groups):
-            days = _days(self._file.read_row_group(group, columns=["operating_day"]))
-            least = int(days.min())
-            self.counts.update({least + n: rows for n, rows in enumerate(np.bincount(days - least).tolist()) if rows})
-            before = self._spans[-1][1] if self._spans else days[0]
-            self.in_order &= bool((np.diff(days, prepend=before) >= 0).all())
-            self._spans.append((int(days[0]), int(days[-1])))
+        self._taken, self._rest, self._groups = 0, _NO_ROWS, self.groups()
+        last = 0
+        with pq.ParquetFile(path, read_dictionary=pq.read_schema(path).names) as file:
+            self.schema = self.named(file.schema_arrow.empty_table()).schema
+            for group in range(file.num_row_groups):
+                days = _days(file.read_row_group(group, columns=["operating_day"]))
+                self.counts.update(dict(zip(*(part.tolist() for part in np.unique_counts(days)), strict=True)))
+                self.in_order &= bool((np.diff(days, prepend=last if group else days[0]) >= 0).all())
+                last = days[-1]
 
-    @property
-    def _file(self) -> pq.ParquetFile:
-        if self._open is None:
-            self._open = pq.ParquetFile(self.path, read_dictionary=pq.read_schema(self.path).names)
-        return self._open
+    def groups(self) -> Generator[pa.Table, None, None]:
+        """The row groups."""
+        with pq.ParquetFile(self.path, read_dictionary=pq.read_schema(self.path).names) as file:
+            for number in range(file.num_row_groups):
+                yield self.named(file.read_row_group(number))
 
-    def kinds(self) -> Kinds:
-        """Type of each column that `rows` gives."""
-        schema = self.named(self._file.schema_arrow.empty_table()).schema
-        return dict(zip(schema.names, schema.types, strict=True))
-
-    def rows(self, first: int, last: int) -> Iterator[pa.Table]:
-        """Rows from one day to another, in the order of the file; after the last day of a row group, or of the file, nothing of it is kept in memory."""
-        for number, (begin, end) in enumerate(self._spans):
-            if begin <= last and end >= first:
-                table = self.group(number)
-                low, high = np.searchsorted(_days(table), [first, last + 1]).tolist()
-                yield table.slice(low, high - low)
-                if end <= last:
-                    self._held = None
-        if self._spans[-1][1] <= last:
-            self.close()
-
-    def group(self, number: int) -> pa.Table:
-        """A row group; the last one read is kept."""
-        if self._held is None or self._held[0] != number:
-            self._held = None
-            self._held = number, self.named(self._file.read_row_group(number))
-        return self._held[1]
-
-    def groups(self) -> Iterator[pa.Table]:
-        """All row groups."""
-        return map(self.group, range(self._file.num_row_groups))
+    def take(self, last: int) -> Iterator[pa.Table]:
+        """Rows up to a day that were not taken before, in the order of the file; each row group is read once, and no row of it is kept after the last."""
+        wanted = sum(rows for day, rows in self.counts.items() if day <= last)
+        while self._taken < wanted:
+            table = self._rest if self._rest.num_rows else next(self._groups)
+            count = min(wanted - self._taken, table.num_rows)
+            self._taken += count
+            self._rest = table.slice(count) if count < table.num_rows else _NO_ROWS
+            yield table.slice(0, count)
+        if self._taken == self.counts.total():
+            self._groups.close()
 
     def named(self, table: pa.Table) -> pa.Table:
         """Rows as the file has them, under the names and types of parsed rows."""
         return table
-
-    def close(self) -> None:
-        """Close the file until rows are asked for again."""
-        if self._open is not None:
-            self._open.close()
-        self._open = self._held = None
 
 
 class BuiltFile(DayFile):
@@ -175,23 +131,15 @@ class BuiltFile(DayFile):
 
 
 def write_scratch(path: Path, tables: Sequence[pa.Table]) -> DayFile:
-    """Parsed rows as a scratch file, in row groups of whole days."""
-    kinds = _common(dict(zip(t.schema.names, t.schema.types, strict=True)) for t in tables)
-    table = pa.concat_tables([_aligned(t, kinds) for t in tables]).unify_dictionaries().combine_chunks()
+    """Parsed rows as a scratch file, in order of operating day."""
+    schema = _common(table.schema for table in tables)
+    table = pa.concat_tables([_aligned(t, schema) for t in tables]).unify_dictionaries().combine_chunks()
     days = _days(table)
     if (days[1:] < days[:-1]).any():
-        order = np.argsort(days, kind="stable")
-        table, days = table.take(pa.array(order)), days[order]
-    texts = [f.name for f in table.schema if pa.types.is_dictionary(f.type)]
-    least = _SCRATCH_GROUP_BYTES * table.num_rows // max(table.nbytes, 1)
-    with pq.ParquetWriter(
-        path, table.schema, compression="lz4", use_dictionary=texts, write_statistics=False
-    ) as writer:
-        first = 0
-        for end in np.append(np.flatnonzero(days[1:] != days[:-1]) + 1, len(days)).tolist():
-            if end - first >= least or end == len(days):
-                writer.write_table(table.slice(first, end - first), row_group_size=end - first)
-                first = end
+        table = table.take(pa.array(np.argsort(days, kind="stable")))
+    texts = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    rows = max(_SCRATCH_GROUP_BYTES * table.num_rows // max(table.nbytes, 1), 1)
+    pq.write_table(table, path, rows, compression="lz4", use_dictionary=texts, write_statistics=False)
     return DayFile(path)
 
 
@@ -204,69 +152,79 @@ def _with(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
     return table.set_column(table.schema.get_field_index(name), name, column)
 
 
-def _stored(kind: pa.DataType) -> pa.DataType:
-    return pa.string() if pa.types.is_dictionary(kind) else kind
-
-
-def _common(schemas: Iterable[Kinds]) -> dict[str, pa.DataType]:
+def _common(schemas: Iterable[pa.Schema]) -> pa.Schema:
     """Every column that some rows have, with one type: text where types differ."""
-    found: dict[str, set[pa.DataType]] = {}
-    for schema in schemas:
-        for name, kind in schema.items():
-            found.setdefault(name, set()).add(kind)
-    return {name: kinds.pop() if len(kinds) == 1 else _TEXT for name, kinds in found.items()}
+    found: defaultdict[str, set[pa.DataType]] = defaultdict(set)
+    for field in chain.from_iterable(schemas):
+        found[field.name].add(field.type)
+    return pa.schema([(name, kinds.pop() if len(kinds) == 1 else _TEXT) for name, kinds in found.items()])
 
 
-def _aligned(table: pa.Table, kinds: Kinds) -> pa.Table:
+def _aligned(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The same rows with the columns given; one that they lack is blank."""
-    columns = {}
-    for name, kind in kinds.items():
-        column = table.column(name) if name in table.schema.names else pa.nulls(table.num_rows, kind)
-        columns[name] = column if column.type == kind else column.cast(pa.string()).dictionary_encode().cast(kind)
-    return pa.table(columns)
+    columns = []
+    for field in schema:
+        there = field.name in table.schema.names
+        column = table.column(field.name) if there else pa.nulls(table.num_rows, field.type)
+        as_text = column.type != field.type
+        columns.append(column.cast(pa.string()).dictionary_encode().cast(field.type) if as_text else column)
+    return pa.table(columns, schema=schema)
 
 
 # --- merging ------------------------------------------------------------------------------------------------------------------------------
 
 
 class Merge:
-    """The rows of a year: those that a rollup has, if it was built before, and new ones."""
+    """The rows of a year: those that a rollup has, if it was built before, and new ones.
 
-    def __init__(self, dataset: Dataset, built: BuiltFile | None, new: Sequence[DayFile], stretch_bytes: int) -> None:
-        """Merge scratch files into a rollup whose rows are in order of time.
+    Attributes:
+        schema: columns of the rows.
+        dropped: rows dropped for another of the same key and time, once `tables` were taken: `same`, equal to the row kept; `superseded`, different and
+            published before it; `contradicting`, different and published at the same time.
+        examples: pairs of reports that contradict each other, in words.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        built: BuiltFile | None,
+        new: Sequence[DayFile],
+        reports: Sequence[Mapping[str, Any]],
+        stretch_bytes: int,
+    ) -> None:
+        """Merge rows in order of time.
 
         Args:
             dataset: what they hold.
             built: the rollup, if there is one.
             new: scratch files.
+            reports: reports by number, to name them.
             stretch_bytes: rows of several days are merged at a time as long as they take less memory.
         """
-        self._dataset = dataset
+        self._dataset, self._reports = dataset, reports
         self._files = [*([built] if built else []), *new]
         self._touched = {day for file in new for day in file.counts}
-        self.kinds = _common(file.kinds() for file in self._files)
-        for file in self._files:
-            file.close()
-        self._most = max(stretch_bytes // (_VALUE_BYTES * len(self.kinds)), 1)
+        self.schema = _common(file.schema for file in self._files)
+        self._most = max(stretch_bytes // (_VALUE_BYTES * len(self.schema)), 1)
+        self.dropped: Counter[str] = Counter()
+        self.examples: list[str] = []
 
-    def tables(self, connection: duckdb.DuckDBPyConnection, counts: Counts) -> Iterator[pa.Table]:
+    def tables(self, connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
         """The rows that are kept, in order of time; dropped ones are counted."""
         for days in self._stretches():
-            found = (_aligned(table, self.kinds) for file in self._files for table in file.rows(days[0], days[-1]))
+            found = (_aligned(table, self.schema) for file in self._files for table in file.take(days[-1]))
             if days[0] not in self._touched:
                 yield from found
             else:
                 table = pa.concat_tables(found).unify_dictionaries().combine_chunks()
-                order = self._kept(connection, table, counts)
+                order = self._kept(connection, table)
                 for first in range(0, len(order), self._most):
                     yield table.take(pa.array(order[first : first + self._most]))
                 del table
 
     def _stretches(self) -> Iterator[list[int]]:
         """Days to be merged together, and days to be copied together."""
-        rows: Counter[int] = Counter()
-        for file in self._files:
-            rows.update(file.counts)
+        rows = sum((file.counts for file in self._files), Counter[int]())
         stretch: list[int] = []
         for day in sorted(rows):
             large = sum(rows[d] for d in stretch) + rows[day] > self._most
@@ -274,71 +232,55 @@ class Merge:
                 yield stretch
                 stretch = []
             stretch.append(day)
-        if stretch:
-            yield stretch
+        yield stretch
 
-    def _kept(self, connection: duckdb.DuckDBPyConnection, table: pa.Table, counts: Counts) -> IntArray:
+    def _kept(self, connection: duckdb.DuckDBPyConnection, table: pa.Table) -> IntArray:
         """Positions of the rows that are kept, in order of time."""
-        key = self._dataset.key
-        there = table.schema.names
-        types = [name for name in _TYPE_COLUMNS if name in there]
-        names = key or tuple(name for name in NAME_COLUMNS if name in there)[:1]
-        needed = {*names, *types, TIME, "published", "report", "operating_day", LAYOUT_COLUMN}
-        columns = {n: table.column(n) if n in there else pa.nulls(table.num_rows, pa.string()) for n in sorted(needed)}
-        order = ", ".join(f"{name} NULLS FIRST" for name in dict.fromkeys((*types, *names))) or "n"
-        query = _NEWEST_OF_EACH if key else _NEWEST_OF_DAY
-        connection.register("rows", pa.table({**columns, "n": pa.array(np.arange(table.num_rows))}))
-        found = connection.sql(
-            query.format(
-                key=", ".join(key), first_of_key=key[0] if key else "", time=TIME, layout=LAYOUT_COLUMN, order=order
-            )
-        ).to_arrow_table()
+        key, there = self._dataset.key, table.schema.names
+        names = key or [name for name in NAME_COLUMNS if name in there][:1]
+        order = [f"{name} NULLS FIRST" for name in dict.fromkeys((*_TYPE_COLUMNS, *names)) if name in there]
+        own = [name if name in there else "NULL" for name in key] or ["NULL"]
+        query = (_NEWEST_OF_EACH if key else _NEWEST_OF_DAY).format(
+            key=", ".join(own), first_of_key=own[0], time=TIME, layout=LAYOUT_COLUMN, order=", ".join(order) or "n"
+        )
+        connection.register("rows", table.append_column("n", pa.array(np.arange(table.num_rows))))
+        found = connection.sql(query).to_arrow_table()
         connection.unregister("rows")
-        rows: IntArray = found.column("n").to_numpy()
-        winner = found.column("kept").to_numpy()
+        rows, winner = (found.column(name).to_numpy() for name in ("n", "kept"))
         kept = winner == rows
         if key:
-            _count(table, rows[~kept], winner[~kept], counts)
+            self._count(table, rows[~kept], winner[~kept])
         else:
-            counts.superseded += int((~kept).sum())
+            self.dropped["superseded"] += int((~kept).sum())
         in_order: IntArray = rows[kept]
         return in_order
 
-
-def _count(table: pa.Table, dropped: IntArray, winner: IntArray, counts: Counts) -> None:
-    if not len(dropped):
-        return
-    differs = _differs(table, dropped, winner)
-    published = table.column("published").cast(pa.int64()).to_numpy()
-    older = published[dropped] < published[winner]
-    contradicting = differs & ~older
-    counts.same += int((~differs).sum())
-    counts.superseded += int((differs & older).sum())
-    counts.contradicting += int(contradicting.sum())
-    report, day = table.column("report").to_numpy(), _days(table)
-    lost, kept = dropped[contradicting], winner[contradicting]
-    pairs = sorted(set(zip(day[lost].tolist(), report[lost].tolist(), report[kept].tolist(), strict=True)))
-    for a_day, one, other in pairs[:EXAMPLES]:
-        first, second = counts.reports[one]["file"], counts.reports[other]["file"]
-        where = f"{first} twice in itself" if one == other else f"{first} and {second}"
-        text = f"{where}, day {day_of_number(a_day)}: the later row was taken"
-        if text not in counts.examples and len(counts.examples) < EXAMPLES:
-            counts.examples.append(text)
+    def _count(self, table: pa.Table, dropped: IntArray, winner: IntArray) -> None:
+        published = table.column("published").cast(pa.int64()).to_numpy()
+        differs, older = _differs(table, dropped, winner), published[dropped] < published[winner]
+        contradicting = differs & ~older
+        kinds = {"same": ~differs, "superseded": differs & older, "contradicting": contradicting}
+        self.dropped.update({kind: int(rows.sum()) for kind, rows in kinds.items()})
+        report, lost, kept = table.column("report").to_numpy(), dropped[contradicting], winner[contradicting]
+        pairs = sorted(
+            set(zip(*(part.tolist() for part in (_days(table)[lost], report[lost], report[kept])), strict=True))
+        )
+        for day, one, other in pairs[:EXAMPLES]:
+            first, second = self._reports[one]["file"], self._reports[other]["file"]
+            where = f"{first} twice in itself" if one == other else f"{first} and {second}"
+            self.examples.append(f"{where}, day {day_of_number(day)}: the later row was taken")
 
 
 def _differs(table: pa.Table, some: IntArray, others: IntArray) -> BoolArray:
     """Whether two rows differ in any of ERCOT's columns, pair by pair."""
     differs = np.zeros(len(some), dtype=bool)
-    for name in table.schema.names:
-        if name in BUILT_COLUMNS or name == TIME:
-            continue
+    for name in set(table.schema.names) - {*BUILT_COLUMNS, TIME}:
         column = table.column(name).combine_chunks()
-        if pa.types.is_dictionary(column.type):
-            column = column.indices
-        mine, theirs = column.take(pa.array(some)), column.take(pa.array(others))
-        blank, blank_too = pc.is_null(mine, nan_is_null=True), pc.is_null(theirs, nan_is_null=True)
-        equal = pc.or_(pc.fill_null(pc.equal(mine, theirs), False), pc.and_(blank, blank_too))
-        differs |= ~np.asarray(equal.to_numpy(zero_copy_only=False))
+        column = column.indices if pa.types.is_dictionary(column.type) else column
+        both = column.take(pa.array(np.concatenate([some, others])))
+        both = both.fill_null(np.nan) if pa.types.is_floating(both.type) else both
+        mine, theirs = np.split(both.dictionary_encode("encode").indices.to_numpy(), 2)
+        differs |= mine != theirs
     return differs
 
 
@@ -349,7 +291,7 @@ def write_rollup(
     path: Path,
     dataset: Dataset,
     year: int,
-    kinds: Kinds,
+    rows: pa.Schema,
     tables: Iterable[pa.Table],
     spelled: Mapping[str, Collection[str]],
     layouts: Mapping[tuple[str, ...], int],
@@ -360,7 +302,7 @@ def write_rollup(
         path: the file.
         dataset: what they hold.
         year: delivery year.
-        kinds: their columns.
+        rows: their columns.
         tables: the rows.
         spelled: headings that reports have for each column.
         layouts: layouts that rows have, with the numbers that rows call them by.
@@ -369,8 +311,8 @@ def write_rollup(
         rows written.
     """
     headings = {name: _heading(dataset, name, seen) for name, seen in spelled.items()}
-    columns = [(headings[name], name) for name in dataset.columns if name in kinds and name in headings]
-    columns += sorted((headings[name], name) for name in kinds if name.startswith(EXTRA) and name != TIME)
+    columns = [(headings[name], name) for name in dataset.columns if name in rows.names and name in headings]
+    columns += sorted((headings[name], name) for name in rows.names if name.startswith(EXTRA) and name != TIME)
     renumbered = np.zeros(max(layouts.values(), default=0) + 1, dtype=np.int32)
     renumbered[[layouts[layout] for layout in sorted(layouts)]] = np.arange(len(layouts))
     metadata = {
@@ -381,17 +323,15 @@ def write_rollup(
         "columns": dict(columns),
     }
     columns += [(name, name) for name in BUILT_COLUMNS]
-    schema = pa.schema(
-        [pa.field(heading, _stored(kinds[name])) for heading, name in columns],
-        metadata={METADATA_KEY: json.dumps(metadata).encode()},
-    )
+    kinds = [(heading, rows.field(name).type) for heading, name in columns]
+    schema = pa.schema([(name, pa.string() if pa.types.is_dictionary(kind) else kind) for name, kind in kinds])
     whole = [f.name for f in schema if pa.types.is_temporal(f.type) or pa.types.is_integer(f.type)]
     as_deltas = [name for name in whole if name not in _WRITTEN_AS_DICTIONARY]
     most = max(min(_ROW_GROUP_ROWS, _ROW_GROUP_BYTES // (_VALUE_BYTES * len(columns))), 1)
-    rows = 0
+    written = 0
     with pq.ParquetWriter(
         path,
-        schema,
+        schema.with_metadata({METADATA_KEY: json.dumps(metadata)}),
         compression="zstd",
         compression_level=3,
         use_dictionary=[name for name in schema.names if name not in as_deltas],
@@ -400,29 +340,21 @@ def write_rollup(
         held: list[pa.Table] = []
         for table in tables:
             table = _with(table, LAYOUT_COLUMN, pa.array(renumbered[table.column(LAYOUT_COLUMN).to_numpy()]))
-            named = pa.table({heading: table.column(name) for heading, name in columns})
-            held.append(named.cast(schema.remove_metadata()))
-            rows += table.num_rows
+            held.append(pa.table({heading: table.column(name) for heading, name in columns}).cast(schema))
+            written += table.num_rows
             while sum(t.num_rows for t in held) >= most:
                 together = pa.concat_tables(held)
                 writer.write_table(together.slice(0, most), row_group_size=most)
                 held = [together.slice(most)]
         if sum(t.num_rows for t in held):
             writer.write_table(pa.concat_tables(held), row_group_size=most)
-    if not rows:
-        raise InputError(f"{dataset.folder}/{year} has no rows.", dataset=dataset.name)
-    return rows
+    return written
 
 
 def _heading(dataset: Dataset, name: str, seen: Collection[str]) -> str:
     """The heading of a column in the rollup: the declaration's first spelling that reports have, else the shortest."""
-    declared = [normal_heading(h) for h in dataset.columns[name].headings] if name in dataset.columns else []
-
-    def preference(heading: str) -> tuple[int, int, str]:
-        normal = normal_heading(heading)
-        return declared.index(normal) if normal in declared else len(declared), len(heading), heading
-
-    heading = min(seen, key=preference)
+    shortest_first = sorted(seen, key=lambda heading: (len(heading), heading))
+    heading = dataset.canonical(shortest_first).get(name, shortest_first[0])
     return heading if heading not in BUILT_COLUMNS and heading else name.removeprefix(EXTRA)
 
 

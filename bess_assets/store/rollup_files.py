@@ -26,7 +26,7 @@ from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.footers import LAYOUT_COLUMN
 from bess_assets.ercot.report_rows import Parsed, years_of
 from bess_assets.ercot.reports import Report
-from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, Counts, DayFile, Merge, judge, write_rollup, write_scratch
+from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, DayFile, Merge, judge, write_rollup, write_scratch
 from bess_assets.errors import InputError, writing
 from bess_assets.store.report_index import Entry, TakenReports, label_of, write_json
 from bess_assets.store.whole import whole
@@ -226,22 +226,20 @@ class GrowingRollup:
     ) -> None:
         """Write the rollup under another name, and say in the manifest what it holds."""
         started = time.perf_counter()
-        built = self._built_before()
-        counts = Counts(self._reports)
-        merge = Merge(self.dataset, built, self._new, stretch_bytes)
+        merge = Merge(self.dataset, self._built_before(), self._new, self._reports, stretch_bytes)
         layouts = {layout: number for layout, number in self._layouts.items() if number in self._used_layouts}
-        tables = merge.tables(connection, counts)
-        rows = write_rollup(temporary, self.dataset, self.year, merge.kinds, tables, self._spelled, layouts)
+        tables = merge.tables(connection)
+        rows = write_rollup(temporary, self.dataset, self.year, merge.schema, tables, self._spelled, layouts)
         read_back_seconds = _read_back(temporary, rows)
         for file in self._new:
             file.path.unlink()
-        dropped = {name: manifest["rows"].get(name, 0) for name in ("same", "superseded", "contradicting")}
+        kinds = ("same", "superseded", "contradicting")
         manifest["rows"] = {
             "read": sum(report["rows"] for report in self._reports),
             "kept": rows,
-            **{name: count + getattr(counts, name) for name, count in dropped.items()},
+            **{kind: manifest["rows"].get(kind, 0) + merge.dropped[kind] for kind in kinds},
         }
-        manifest["contradictions"] = [*manifest.get("contradictions", []), *counts.examples][:EXAMPLES]
+        manifest["contradictions"] = [*manifest.get("contradictions", []), *merge.examples][:EXAMPLES]
         manifest["csv_bytes"] = sum(report["bytes"] for report in self._reports)
         manifest["parquet_bytes"] = temporary.stat().st_size
         seconds += time.perf_counter() - started - read_back_seconds
@@ -260,7 +258,6 @@ class GrowingRollup:
             return built
         for table in built.groups():
             self._write_scratch([table])
-        built.close()
         return None
 
 

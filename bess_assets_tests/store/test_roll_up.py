@@ -336,9 +336,9 @@ def test_only_days_with_a_new_report_are_merged(reports, built, monkeypatch):
     merged: list[int] = []
     choose = merging.Merge._kept
 
-    def chosen(self, connection, table, counts):
+    def chosen(self, connection, table):
         merged.append(table.num_rows)
-        return choose(self, connection, table, counts)
+        return choose(self, connection, table)
 
     monkeypatch.setattr(merging.Merge, "_kept", chosen)
     put(reports / "more.csv", awards(award("01/01/2024", 5, "A_BESS1", mw=99)), seconds=2_000)
@@ -351,9 +351,9 @@ def test_a_merge_holds_no_row_group_of_a_scratch_file_that_it_has_read(reports, 
     held: list[int] = []
     choose = merging.Merge._kept
 
-    def chosen(self, connection, table, counts):
-        held.append(sum(file._held is not None for file in self._files))
-        return choose(self, connection, table, counts)
+    def chosen(self, connection, table):
+        held.append(sum(file._rest.num_rows for file in self._files))
+        return choose(self, connection, table)
 
     monkeypatch.setattr(merging.Merge, "_kept", chosen)
     monkeypatch.setattr(rolling, "_BATCH_BYTES", 1)
