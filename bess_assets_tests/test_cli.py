@@ -814,7 +814,7 @@ def test_a_leaderboard_loads_click_and_duckdb_and_nothing_heavy(made: Settings, 
     assert modules & HEAVY == set()
     ours = {name.removeprefix("bess_assets.") for name in modules if name.startswith("bess_assets.")}
     assert " ".join(sorted(ours - {"store", "store.listing", "store.made_up"})) == (
-        "cli cli.answers cli.render cli.terminal ercot ercot.products errors results "
+        "cli cli.answers cli.render ercot ercot.products errors results "
         "results.answers results.cache results.engine results.queries settings text"
     )
 

@@ -1,28 +1,97 @@
-"""Answers to questions about results, as lines: leaderboards, one battery, editions, rows of SQL.
+"""Commands that answer questions about results: `bess leaderboard`, `bess battery`, `bess changes` and `bess sql`.
 
 Each table is declared as columns, with the headings and units that a reader sees. Loads no Dagster, pandas or pyarrow.
 """
 
-from calendar import month_abbr
-from collections.abc import Mapping, Sequence
+import json
+from calendar import month_abbr, month_name
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import islice
 from typing import Any
 
-from bess_assets.cli.render import Line, Table, paragraph, reasons, table
+import click
+
+from bess_assets.cli import FORMAT, YEAR, Format, Options, command, show
+from bess_assets.cli.render import bold, echo_warning, paragraph, reasons, table
 from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
-from bess_assets.results import Answer, BatteryAnswer
+from bess_assets.errors import BessError
+from bess_assets.results import Answer, BatteryAnswer, Results
+from bess_assets.settings import Settings
+from bess_assets.store.made_up import made_up_note
 from bess_assets.text import ALWAYS, Column, any_value, decimals, listed, money, number, one_line, percent
 
-WHAT_DOLLARS_ARE = (
+_WHAT_DOLLARS_ARE = (
     "Dollars are gross market revenue reconstructed from ERCOT's public reports, not a settlement statement. "
     "Unknown is shown as -, never as zero."
 )
-ROWS_SHOWN = 1000
-"""Rows of an SQL answer that a table shows; CSV and JSON hold all."""
 
 Record = Mapping[str, Any]
 
 # --- leaderboards -----------------------------------------------------------------------------------------------------
+
+
+@command(
+    click.argument("year", type=YEAR, required=False),
+    click.option("--month", type=click.IntRange(1, 12), help="One month of the year."),
+    click.option("--from", "first", metavar="DAY", help="First day of a period instead of a year, as 2024-08-19."),
+    click.option("--to", "last", metavar="DAY", help="Last day of the period, included."),
+    click.option(
+        "--sort",
+        metavar="COLUMN",
+        help="Order by this column: numbers highest first, rank lowest first, texts and days ascending. Default: by rank, batteries without a rank last.",
+    ),
+    click.option("--top", type=click.IntRange(1), metavar="N", help="Only the first N."),
+    FORMAT,
+)
+def leaderboard(
+    options: Options, year: int | None, month: int | None, first: str | None, last: str | None, **shown: Any
+) -> None:
+    """Show which batteries earned most in a year, in one of its months, or from one day to another.
+
+    Batteries that cannot be ranked fairly follow below a rule, with the reason. json holds texts exactly; csv puts a single quote before a text that a
+    spreadsheet would take for a formula. Days (--from, --to) are ranked by the rules of a month.
+    """
+    days = "bess leaderboard --from 2024-08-19 --to 2024-08-21"
+    if first is None and last is None:
+        if year is None:
+            remedy = f"For example: bess leaderboard 2024, or: {days}"
+            raise BessError("Which year?", expected="a year, or --from and --to", remedy=remedy)
+        show_leaderboard(options.settings(), str(year), year, month, **shown)
+    elif first is None or last is None or year is not None or month is not None:
+        raise BessError("--from and --to go together, without a year or month.", remedy=f"For example: {days}")
+    else:
+        show_leaderboard(options.settings(), " to ".join(dict.fromkeys((first, last))), (first, last), **shown)
+
+
+def show_leaderboard(
+    settings: Settings,
+    title: str,
+    period: int | tuple[str, str],
+    month: int | None = None,
+    sort: str | None = None,
+    top: int | None = None,
+    form: Format = "table",
+) -> None:
+    """Print the leaderboard of a year, one of its months, or the days from one to another."""
+    most = None if form == "table" else top
+    with Results(settings) as results:
+        if isinstance(period, int):
+            board = results.leaderboard(period, month, sort=sort, top=most)
+            years = range(period, period + 1)
+        else:
+            board = results.leaderboard_of_days(*period, sort=sort, top=most)
+            years = range(int(period[0][:4]), int(period[1][:4]) + 1)
+        for year in years:
+            _warn_if_older(results, year, "these figures are older (bess status says more)")
+    title = f"Leaderboard {month_name[month]} {title}" if month else f"Leaderboard {title}"
+    show(form, _board_lines(board, title, top), made_up_note(settings, years), board.columns, board.rows)
+
+
+def _warn_if_older(results: Results, year: int, words: str) -> None:
+    if problem := results.last_refresh_problem(year):
+        echo_warning(f"the last refresh of {year} failed at {problem}; {words}.")
+
 
 _STRATEGIES = {"energy_arbitrage": "energy", "ancillary_services": "ancillary"}
 
@@ -32,13 +101,8 @@ def _hours(row: Record) -> str | None:
     return None if hours is None else f"{'~' * (row['duration_source'] == 'assumed')}{hours:.1f}"
 
 
-def _rank_change(row: Record) -> str | None:
-    change = row.get("rank_change")
-    return None if change is None else f"{change:+d}" if change else "0"
-
-
 _RANK = number("#", "rank", str)
-_CHANGE = number("+/-", _rank_change, str, keep=10)
+_CHANGE = number("+/-", lambda row: row.get("rank_change"), lambda change: f"{change:+d}" if change else "0", keep=10)
 _BATTERY = Column("battery", "battery", widest=24)
 _MW = number("MW", "capacity_mw", decimals(1), keep=60)
 _HOURS = number("hours", _hours, str, keep=40)
@@ -66,31 +130,31 @@ _WANTED = 50
 """A layout fits if it leaves out no column of this `keep` or more; the last is taken in any case."""
 
 
-def board_lines(board: Answer, title: str, width: int, top: int | None = None) -> list[str]:
+def _board_lines(board: Answer, title: str, top: int | None) -> Iterator[str]:
     """A leaderboard, of which `top` rows are shown: ranked rows, below a rule the others, why those are not ranked, and a summary of all."""
     every = board.records()
     if not every:
-        return [Line(f"{title}: no battery has a row.")]
+        yield bold(f"{title}: no battery has a row.")
+        return
     rows = every[:top]
     ranked, others = ([row for row in rows if (row["rank"] is None) == absent] for absent in (False, True))
-    shown = _fitting([ranked, others], width)
+    shown = _fitting([ranked, others])
     editions, through = (listed(sorted({str(row[name]) for row in rows})) for name in ("edition", "data_through"))
-    lines = [Line(f"{title} ({editions}, data through {through})"), "", *shown, ""]
+    yield from (bold(f"{title} ({editions}, data through {through})"), "", *shown, "")
     if others:
-        lines.append(Line("Not ranked:", "heading"))
-        lines += reasons(((row["excluded_reason"] or "no reason recorded", row["battery"]) for row in others), width)
+        yield click.style("Not ranked:", fg="cyan")
+        yield from reasons((row["excluded_reason"] or "no reason recorded", row["battery"]) for row in others)
     if len(rows) < len(every):
-        lines.append(f"The first {len(rows)} of {len(every)} batteries. Of all of them:")
+        yield f"The first {len(rows)} of {len(every)} batteries. Of all of them:"
     legend = " +/- is the change of rank since the year before." if " +/- " in shown[0] else ""
-    return [*lines, *paragraph(_summary(every) + legend, width), *paragraph(WHAT_DOLLARS_ARE, width)]
+    yield from (*paragraph(_summary(every) + legend), *paragraph(_WHAT_DOLLARS_ARE))
 
 
-def _fitting(sections: Sequence[Sequence[Record]], width: int) -> list[str]:
+def _fitting(sections: Sequence[Sequence[Record]]) -> list[str]:
     rows = [row for section in sections for row in section]
     unknown = {c for c in (_CHANGE, *_EACH_PRODUCT) if all(c.cell(row) == "-" for row in rows)}
-    tried = Table([], [])
     for layout in _LAYOUTS[1 if unknown.issuperset(_EACH_PRODUCT) else 0 :]:
-        tried = table([column for column in layout if column not in unknown], sections, width)
+        tried = table([column for column in layout if column not in unknown], sections)
         if all(column.keep < _WANTED for column in tried.left_out):
             break
     return tried.lines
@@ -113,6 +177,27 @@ def _summary(rows: Sequence[Record]) -> str:
 
 
 # --- one battery ------------------------------------------------------------------------------------------------------
+
+
+@command(click.argument("name"), click.argument("year", type=YEAR, required=False), FORMAT)
+def battery(options: Options, name: str, year: int | None, form: Format) -> None:
+    """Show one battery: its years, the months of one of them, its best days.
+
+    NAME is its key on the leaderboard or any of its resource names. The table shows the months of YEAR, or of its latest year; csv has a row for each
+    year and month; json has years, months and best days.
+    """
+    settings = options.settings()
+    with Results(settings) as results:
+        found = results.battery(name, year)
+    parts = {"years": found.years, "months": found.months, "best_days": found.best_days}
+    show(
+        form,
+        _battery_lines(found),
+        made_up_note(settings, found.years.column("year")),
+        *_years_and_months(found),
+        {"battery": found.battery, **{name: part.records() for name, part in parts.items()}},
+    )
+
 
 _DETAIL = (
     _DA._replace(keep=55),
@@ -146,29 +231,34 @@ _STREAMS = (
 )
 
 
-def battery_lines(battery: BatteryAnswer, width: int) -> list[str]:
+def _battery_lines(battery: BatteryAnswer) -> Iterator[str]:
     """One battery: names and size, its years, the streams and months of its latest year, its best days, and notes."""
     years, days = battery.years.records(), battery.best_days.records()
     latest = years[-1]
+    mw, mwh = latest["capacity_mw"], latest["energy_mwh"]
     names = [
         f"{name} ({words})"
         for column, words in (("gen_resource", "generation"), ("load_resource", "load"), ("esr_resource", "storage"))
         for name in dict.fromkeys(row[column] for row in years)
         if name
     ]
-    lines: list[str] = [Line(one_line(battery.battery))]
+    size = (
+        "" if mw is None else f"{mw:,.1f} MW ({latest['capacity_source']})",
+        "" if mwh is None else f"{mwh:,.1f} MWh, {latest['duration_hours']:.2f} h ({latest['duration_source']})",
+    )
+    yield bold(one_line(battery.battery))
     for label, text in (
         ("names", ", ".join(names)),
         ("node", latest["settlement_point"]),
         ("QSE", latest["qse"]),
-        ("size", _size(latest)),
+        ("size", ", ".join(filter(None, size))),
         ("first active", min((row["first_active_date"] for row in years if row["first_active_date"]), default=None)),
         ("data through", f"{latest['data_through']} ({latest['edition']})"),
         ("read from", latest["quantity_source"]),
     ):
-        lines += paragraph(f"{label:<13} {text}", width, "  ") if text else []
+        yield from paragraph(f"{label:<13} {text}", "  ") if text else ()
     columns = [column for column in _YEARS if column != _CHANGE or "rank_change" in latest]
-    lines += ["", *table(columns, [years], width).lines]
+    yield from ("", *table(columns, [years]).lines)
     months = [row for row in battery.months.records() if row["year"] == latest["year"]]
     for title, shown, sections in (
         (f"Streams of {latest['year']}", _STREAMS, _streams(latest)),
@@ -176,14 +266,15 @@ def battery_lines(battery: BatteryAnswer, width: int) -> list[str]:
         ("Best days", _DAYS, [days]),
     ):
         if any(sections):
-            lines += ["", Line(title), *table(shown, sections, width).lines]
+            yield from ("", bold(title), *table(shown, sections).lines)
     if days:
-        caveat = "Before 2025-12-05 charging is known from one reading a quarter-hour: months are meaningful, single days indicative."
-        lines += paragraph(caveat, width)
+        yield from paragraph(
+            "Before 2025-12-05 charging is known from one reading a quarter-hour: months are meaningful, single days indicative."
+        )
     notes = [f"{row['year']}: {row[name]}" for row in years for name in ("excluded_reason", "notes") if row[name]]
     if notes:
-        lines += ["", Line("Notes"), *(line for note in notes for line in paragraph(note, width, "  "))]
-    return [*lines, "", *paragraph(WHAT_DOLLARS_ARE, width)]
+        yield from ("", bold("Notes"), *(line for note in notes for line in paragraph(note, "  ")))
+    yield from ("", *paragraph(_WHAT_DOLLARS_ARE))
 
 
 def _streams(row: Record) -> list[list[Any]]:
@@ -196,16 +287,7 @@ def _streams(row: Record) -> list[list[Any]]:
     return [rows, [("total", row["total_usd"], None, None)]] if rows else []
 
 
-def _size(row: Record) -> str:
-    mw, mwh = row["capacity_mw"], row["energy_mwh"]
-    parts = (
-        "" if mw is None else f"{mw:,.1f} MW ({row['capacity_source']})",
-        "" if mwh is None else f"{mwh:,.1f} MWh, {row['duration_hours']:.2f} h ({row['duration_source']})",
-    )
-    return ", ".join(filter(None, parts))
-
-
-def years_and_months(battery: BatteryAnswer) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+def _years_and_months(battery: BatteryAnswer) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Columns and rows of a battery's years and months in one table; `month` is empty in the row of a year."""
     columns = battery.months.columns or ("year", "month", *battery.years.columns[1:])
     records = [*battery.years.records(), *battery.months.records()]
@@ -214,6 +296,29 @@ def years_and_months(battery: BatteryAnswer) -> tuple[tuple[str, ...], list[tupl
 
 
 # --- editions ---------------------------------------------------------------------------------------------------------
+
+
+@command(click.argument("year", type=YEAR), FORMAT)
+def changes(options: Options, year: int, form: Format) -> None:
+    """Show which batteries moved between the last two editions of a year's leaderboard, by how much, and because of which input.
+
+    A board that differs from the last edition becomes a new one. The table also lists all editions kept; csv has a row for each battery that moved;
+    json has both.
+    """
+    settings = options.settings()
+    with Results(settings) as results:
+        editions, changed = results.editions(year), results.what_changed(year)
+        _warn_if_older(results, year, "these editions are older")
+    kept = [{**row, "inputs": json.loads(row["inputs"])} for row in editions.records()]
+    show(
+        form,
+        _changes_lines(year, editions, changed),
+        made_up_note(settings, [year]),
+        changed.columns,
+        changed.rows,
+        {"year": year, "editions": kept, "what_changed": changed.records()},
+    )
+
 
 _EDITIONS = (
     number("#", "edition_number"),
@@ -237,45 +342,64 @@ _MOVED = (
 )
 
 
-def changes_lines(year: int, editions: Answer, changed: Answer, width: int) -> list[str]:
+def _changes_lines(year: int, editions: Answer, changed: Answer) -> Iterator[str]:
     """The editions of a year (`Results.editions`), then the batteries that moved between the last two (`Results.what_changed`), and why."""
     every, rows = editions.records(), changed.records()
     if not every:
-        return [Line(f"{year}: no edition was kept, for no board had a battery.")]
-    lines: list[str] = [Line(f"Editions of the leaderboard {year}"), "", *table(_EDITIONS, [every], width).lines]
+        yield bold(f"{year}: no edition was kept, for no board had a battery.")
+        return
+    yield from (bold(f"Editions of the leaderboard {year}"), "", *table(_EDITIONS, [every]).lines)
     for row in every[1:]:
         inputs = listed(row["changed_inputs"].split("; ")) if row["changed_inputs"] else "none"
-        lines += paragraph(f"{row['edition_number']}: inputs that changed: {inputs}", width, "  ")
+        yield from paragraph(f"{row['edition_number']}: inputs that changed: {inputs}", "  ")
+    yield ""
+    before, after = every[-2:][0]["edition_number"], every[-1]["edition_number"]
     if len(every) == 1:
-        return [*lines, "", "One edition: there is no earlier one to compare it with."]
-    before, after = every[-2]["edition_number"], every[-1]["edition_number"]
-    if not rows:
-        return [*lines, "", f"No battery moved between editions {before} and {after}."]
-    lines += ["", Line(f"What moved from edition {before} to {after}"), "", *table(_MOVED, [rows], width).lines, ""]
-    lines += reasons(((f"{row['moved']}; because: {row['because']}", row["battery"]) for row in rows), width)
-    return [*lines, "", *paragraph(WHAT_DOLLARS_ARE, width)]
+        yield "One edition: there is no earlier one to compare it with."
+    elif not rows:
+        yield f"No battery moved between editions {before} and {after}."
+    else:
+        yield from (bold(f"What moved from edition {before} to {after}"), "", *table(_MOVED, [rows]).lines, "")
+        yield from reasons((f"{row['moved']}; because: {row['because']}", row["battery"]) for row in rows)
+        yield from ("", *paragraph(_WHAT_DOLLARS_ARE))
 
 
 # --- any answer -------------------------------------------------------------------------------------------------------
 
+_ROWS_SHOWN = 1000
+"""Rows of an SQL answer that a table shows; CSV and JSON hold all."""
 
-def answer_lines(answer: Answer, width: int, *, more: bool = False) -> list[str]:
+
+@command(click.argument("query"), FORMAT)
+def sql(options: Options, query: str, form: Format) -> None:
+    """Answer one SELECT over the result tables, read-only.
+
+    Each table is a view of its name; yearly ones begin with the column year. SHOW TABLES and DESCRIBE leaderboard work too. The query is stopped after
+    BESS_QUERY_TIMEOUT seconds (default 30).
+    """
+    settings = options.settings()
+    with Results(settings) as results, results.stream(query) as (columns, rows):
+        show(form, _first_lines(columns, rows), made_up_note(settings), columns, rows)
+
+
+def _first_lines(names: Sequence[str], rows: Iterator[Sequence[Any]]) -> Iterator[str]:
     """The first rows of an SQL answer, and whether there are more; where the terminal is narrow, the last columns are left out, and named."""
-    if not answer.columns:
-        return []
+    if not names:
+        return
+    first = list(islice(rows, _ROWS_SHOWN))
     columns = [
-        Column(name, index, any_value, _is_number(answer, index), ALWAYS - min(index, ALWAYS - 1), widest=48)
-        for index, name in enumerate(answer.columns)
+        Column(name, index, any_value, _are_numbers(row[index] for row in first), ALWAYS - min(index, ALWAYS - 1), 48)
+        for index, name in enumerate(names)
     ]
-    lines, left_out = table(columns, [answer.rows], width)
-    count = f"{len(answer.rows):,} row{'s' * (len(answer.rows) != 1)}"
-    lines.append(f"(the first {count}; --format csv gives all)" if more else f"({count})")
+    lines, left_out = table(columns, [first])
+    count = f"{len(first):,} row{'s' * (len(first) != 1)}"
+    more = next(rows, None) is not None
+    yield from (*lines, f"(the first {count}; --format csv gives all)" if more else f"({count})")
     if left_out:
         hidden = listed(column.heading for column in left_out)
-        lines += paragraph(f"Not shown, for lack of width: {hidden}. --format csv holds every column.", width)
-    return lines
+        yield from paragraph(f"Not shown, for lack of width: {hidden}. --format csv holds every column.")
 
 
-def _is_number(answer: Answer, index: int) -> bool:
-    values = [row[index] for row in answer.rows if row[index] is not None]
-    return bool(values) and all(not isinstance(value, bool | str | date | list | dict | bytes) for value in values)
+def _are_numbers(values: Iterable[Any]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(not isinstance(value, bool | str | date | list | dict | bytes) for value in known)

@@ -2,10 +2,17 @@
 
 from typing import Any
 
+import click
 import pytest
 
-from bess_assets.cli.state import matrix_lines
+from bess_assets.cli.status import matrix_lines
 from bess_assets.report.schema_matrix import LEGEND, matrices, matrix_markdown
+
+
+def lines_of(rows: list[dict[str, Any]], width: int, **more: bool) -> list[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(width))
+        return [click.unstyle(line) for line in matrix_lines(rows, **more)]
 
 
 def row(column: str, year: int, **more: Any) -> dict[str, Any]:
@@ -62,15 +69,15 @@ def test_a_column_that_is_not_used_and_always_there_is_named_and_not_shown_unles
     everything = matrices(ROWS, every_column=True)[0]
     assert everything.left_out == ()
     assert everything.cells['"datetime" (not used)'] == ["yes", "yes", "yes"]
-    lines = matrix_lines(ROWS, 100)
+    lines = lines_of(ROWS, 100)
     assert '    1 more column that is known, not used, and there in every year: "datetime"' in lines
     assert lines[-1] == "Every column of a dataset: bess status --columns DATASET"
-    assert "bess status" not in "".join(matrix_lines(ROWS, 100, every_column=True))
+    assert "bess status" not in "".join(lines_of(ROWS, 100, every_column=True))
 
 
 @pytest.mark.parametrize(("width", "blocks"), [(44, 2), (60, 1), (200, 1)])
 def test_years_are_shown_in_blocks_that_fit_the_terminal(width: int, blocks: int) -> None:
-    lines = matrix_lines(ROWS, width)
+    lines = lines_of(ROWS, width)
     assert max(map(len, lines)) <= width
     headings = [line.split()[1:] for line in lines if line.startswith("da_prices")]
     assert len(headings) == blocks
@@ -80,12 +87,12 @@ def test_years_are_shown_in_blocks_that_fit_the_terminal(width: int, blocks: int
 
 def test_a_dataset_without_a_file_in_any_year_is_one_line() -> None:
     rows = [row(name, 2024, files=0, file_share=None, present=False) for name in ("price", "qse")]
-    assert matrix_lines(rows, 100)[-2:] == ["", "da_prices: no file in any of these years"]
+    assert lines_of(rows, 100)[-2:] == ["", "da_prices: no file in any of these years"]
     assert matrix_markdown(rows).endswith("### da_prices\n\nno file in any of these years")
 
 
 def test_a_long_heading_is_cut_and_does_not_break_the_table() -> None:
-    lines = matrix_lines([row(f'"{"A" * 80}"', 2024, use="unknown")], 60)
+    lines = lines_of([row(f'"{"A" * 80}"', 2024, use="unknown")], 60)
     assert max(len(line) for line in lines if line.startswith('"A')) <= 60
 
 

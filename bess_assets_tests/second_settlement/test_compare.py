@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bess_assets.cli import main
-from bess_assets.cli.state import comparison_lines
+from bess_assets.cli.compare import comparison_lines
 from bess_assets.second_settlement.compare import COLUMNS, REVENUE, Comparison, compare_reports, differences, handed_in
 from bess_assets.second_settlement.csv_reports import ReportFolder
 from bess_assets.second_settlement.settlement import settle
@@ -187,6 +187,6 @@ def test_what_the_user_can_put_right_exits_with_2(home: Settings) -> None:
 def test_no_file_name_steers_the_terminal() -> None:
     problems = {"a\x1b[31m.zip": "File is not a zip file"}
     comparison = Comparison(YEAR, 1, 10, 7, 0, 0, 0.0, differences(board(), board())[0], problems, 1.0)
-    lines = comparison_lines(comparison, 120)
+    lines = list(comparison_lines(comparison))
     assert any("a?[31m.zip" in line for line in lines)
     assert not any("\x1b" in line for line in lines)

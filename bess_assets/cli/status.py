@@ -1,0 +1,315 @@
+"""`bess status`: settings, the state of each table, findings, failed checks, columns by year, what rollups and results take on disk."""
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import click
+
+from bess_assets.checks.written import CHANGES, FINDINGS
+from bess_assets.cli import Options, command
+from bess_assets.cli.render import blocks, bold, echo, echo_warning, gathered, paragraph, table
+from bess_assets.ercot.datasets import DATASETS, find_dataset
+from bess_assets.ercot.rollup_names import BUILT_FOLDER
+from bess_assets.ercot.step import FINDING_KINDS
+from bess_assets.errors import BessError
+from bess_assets.report.schema_matrix import LEGEND, NO_FILE, Matrix, matrices
+from bess_assets.settings import FOLDERS, Settings
+from bess_assets.store.journal import CheckEntry
+from bess_assets.store.listing import size_of, sizes_by_year
+from bess_assets.store.made_up import made_up_note
+from bess_assets.store.paths import rollup_folder
+from bess_assets.store.status import TablePlan, YearPlan, new_reports, plan_merged, plan_years, years_known
+from bess_assets.text import Column, decimals, listed, number, one_line, percent
+
+
+@command(
+    click.argument("datasets", metavar="[DATASET]...", nargs=-1),
+    click.option("--columns", is_flag=True, help="Show instead which columns the rollups of each year have."),
+    click.option(
+        "--storage", is_flag=True, help="Show instead the size of the rollups beside their CSV, and how fast both load."
+    ),
+)
+def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: bool) -> None:
+    """Show the settings, the state of every table of every year, and what is missing from the data.
+
+    --columns shows a matrix of dataset, column and year, and the year in which a column appeared, vanished, or changed its type or heading. With
+    DATASET: all its columns; without: the columns that matter, of all datasets.
+    """
+    settings = options.settings()
+    if columns:
+        echo(_column_lines(settings, [find_dataset(name).name for name in datasets]), made_up_note(settings))
+        return
+    if datasets:
+        remedy = f"Run: bess status --columns {' '.join(datasets)}"
+        raise BessError("Datasets are named together with --columns.", remedy=remedy)
+    news = new_reports(settings)
+    years = years_known(settings, news)
+    if storage:
+        echo(_storage_lines(settings, years), made_up_note(settings))
+        return
+    echo([*_settings_lines(settings), ""])
+    if not years:
+        click.echo(
+            "No year has rollups or results yet. Name the folder of your rollups in BESS_ROLLUPS, or try a made-up market: bess demo"
+        )
+        return
+    plans, merged = plan_years(settings, years, news), plan_merged(settings)
+    echo(_status_lines(plans, merged), made_up_note(settings))
+    for words, files in (
+        ("report files that were rolled up are gone; their rows stay in the rollups", news.gone),
+        ("new report files cannot be opened; bess rollup says why", news.unreadable),
+    ):
+        if files:
+            echo_warning(f"{len(files)} {words}: {listed(files)}")
+
+
+# --- settings and tables ------------------------------------------------------------------------------------------------
+
+_NAME_WIDTH = 24
+_YEAR_WIDTH = 9
+_LABEL_WIDTH = 15
+
+
+def _settings_lines(settings: Settings) -> Iterator[str]:
+    """The settings, the variable of each, and whether a folder exists."""
+    said: list[tuple[str, object, str]] = []
+    for name, variable in FOLDERS.items():
+        path = getattr(settings, name)
+        origin = variable if os.environ.get(variable) else f"{variable} not set"
+        said.append((_label(name), path, origin + ("" if path.exists() else ", not there yet")))
+    memory, timeout = settings.memory_limit_bytes / 1e9, settings.query_timeout_seconds
+    daily = "{:02d}:{:02d}".format(*settings.daily_at)
+    alarms = f"alarms to {one_line(settings.alarms)}{' and a webhook' if settings.webhook else ''}"
+    said += [
+        ("battery table", settings.registry_csv or "none", "" if settings.registry_csv else "BESS_REGISTRY not set"),
+        ("limits", f"{memory:g} GB, {settings.threads} threads, queries {timeout:g} s", ""),
+        ("automation", "on" if settings.automation else "off", f"BESS_AUTOMATION; daily at {daily} Central; {alarms}"),
+    ]
+    yield bold("Settings")
+    for label, value, remark in said:
+        yield f"  {label:<{_LABEL_WIDTH}}{one_line(value)}" + (f"   ({remark})" if remark else "")
+
+
+def _label(folder: str) -> str:
+    return "Dagster" if folder == "dagster_home" else folder
+
+
+def _status_lines(plans: Sequence[YearPlan], merged: YearPlan) -> Iterator[str]:
+    """The state of every table of every year; then, for each year, why a table is not present, failed checks, findings."""
+    for some in blocks(plans, _NAME_WIDTH, _YEAR_WIDTH):
+        columns = [Column("rollup / table", 0), *(Column(str(plan.year), i) for i, plan in enumerate(some, 1))]
+        rollups = [[name, *(_rollup_cell(plan, name) for plan in some)] for name in some[0].rollups]
+        tables = [
+            [name, *(plan.tables[name].state + "!" * bool(_failed_checks(plan, name)) for plan in some)]
+            for name in some[0].tables
+        ]
+        yield from (*table(columns, [rollups, tables]).lines, "")
+    if any(_failed_checks(plan, name) for plan in plans for name in plan.tables):
+        yield from ("! a check warned or failed, see below", "")
+    yield from (f"{name} (all years): {_state_and_why(plan)}" for name, plan in merged.tables.items())
+    yield from _check_lines(merged)
+    for plan in plans:
+        nothing = ["  nothing to say: every table present, no check warned or failed, no finding"]
+        yield from ("", bold(str(plan.year)), *(list(_year_lines(plan)) or nothing))
+
+
+def _rollup_cell(plan: YearPlan, dataset: str) -> str | None:
+    files = plan.rollups[dataset]
+    if files:
+        return "built" if all(name.startswith(BUILT_FOLDER) for name in files) else "found"
+    return "absent" if _is_missed(dataset, plan.year) else None
+
+
+def _is_missed(dataset: str, year: int | None) -> bool:
+    """Whether a figure of the year needs the dataset, and ERCOT published it then."""
+    declared = DATASETS[dataset]
+    return year is not None and not declared.in_no_figure and declared.first_year <= year <= declared.last_year
+
+
+def _failed_checks(plan: YearPlan, name: str) -> list[CheckEntry]:
+    entry = plan.record["tables"].get(name)
+    return [check for check in entry["checks"] if not check["passed"]] if entry else []
+
+
+def words_of(check: CheckEntry) -> str:
+    """The name of a check as a sentence."""
+    return check["name"].replace("_", " ")
+
+
+def _state_and_why(plan: TablePlan) -> str:
+    return plan.state + (f" ({'; '.join(plan.why)})" if plan.why else "")
+
+
+def by_state(tables: Iterable[TablePlan], every: int) -> Iterator[str]:
+    """Tables grouped by their state and its reason, as lines; `every` is how many there are."""
+    for words, names in gathered((_state_and_why(plan), plan.table) for plan in tables).items():
+        named = "every table" if len(names) == every else listed(names, every)
+        yield from paragraph(f"{words}: {named}", "  ")
+
+
+def _year_lines(plan: YearPlan) -> Iterator[str]:
+    yield from by_state([item for item in plan.tables.values() if item.state != "present"], len(plan.tables))
+    absent = [name for name, files in plan.rollups.items() if not files and _is_missed(name, plan.year)]
+    if absent:
+        yield from paragraph(f"no rollup file: {listed(absent, len(absent))}", "  ")
+    for dataset, entry in plan.record["rollups"].items():
+        for file, described in entry["files"].items():
+            if described.get("error"):
+                problem = described["error"].splitlines()[0]
+                yield from paragraph(f"{dataset}/{file} cannot be read: {problem}", "  ")
+    yield from _finding_lines(plan, absent)
+    yield from _check_lines(plan)
+
+
+def _finding_lines(plan: YearPlan, absent: Collection[str]) -> Iterator[str]:
+    """Findings by kind; those that may affect a figure first."""
+    counts: dict[tuple[bool, str, str, str], int] = {}
+    for name in plan.tables:
+        entry = plan.record["tables"].get(name)
+        for f in entry["findings"] if entry else []:
+            if f["kind"] != "dataset_absent" or f["subject"] not in absent:
+                key = (f["warning"], f["kind"], f["detail"], f["subject"])
+                # Two tables that read the same rows count them each: the larger count is of the table that read more of them.
+                counts[key] = max(counts.get(key, 0), f["count"])
+    for warning, (kind, meaning) in product((True, False), FINDING_KINDS.items()):
+        found = gathered((key[2], f"{key[3]} {n:,}") for key, n in counts.items() if key[:2] == (warning, kind))
+        if found:
+            effect = "" if warning else ", no figure affected"
+            yield from paragraph(f"{kind.replace('_', ' ')}{effect} ({meaning})", "  ")
+        for detail, subjects in found.items():
+            words = listed(subjects, len(subjects)) + (f": {detail}" if detail else "")
+            yield from paragraph(words, "    ")
+
+
+def _check_lines(plan: YearPlan) -> Iterator[str]:
+    """Failed checks with their tables; of the check that reports findings the tables alone, since the findings are listed above."""
+    said: list[tuple[str, str]] = []
+    for name, check in ((of, check) for of in plan.tables for check in _failed_checks(plan, of)):
+        kind = "blocking check failed" if check["blocking"] else "check warned"
+        detail = "bess status --columns shows where" if check["name"] == CHANGES.name else check["detail"]
+        findings = check["name"] == FINDINGS.name
+        words = f"{kind}, {words_of(check)!r} ({detail})"
+        said.append(("warnings above that may affect figures of" if findings else words, name))
+    for words, tables in gathered(said).items():
+        yield from paragraph(f"{words}: {listed(tables)}", "  ")
+
+
+# --- columns --------------------------------------------------------------------------------------------------------------
+
+_HEADING_WIDEST = 40
+_CELL_WIDTH = 10
+
+
+def _column_lines(settings: Settings, datasets: Collection[str]) -> list[str]:
+    from bess_assets.results import Results  # loads DuckDB
+
+    with Results(settings) as results:
+        rows = results.column_availability().records()
+    plan = plan_merged(settings).tables["column_availability"]
+    if plan.state != "present":
+        old = f"this matrix is older than the schemas it was merged from ({'; '.join(plan.why)})"
+        echo_warning(f"{old}: bess refresh makes it anew.")
+    wanted = [row for row in rows if not datasets or row["dataset"] in datasets]
+    lines = matrix_lines(wanted, every_column=bool(datasets))
+    for name in datasets:
+        if not any(row["dataset"] == name for row in rows):
+            lines += ["", f"{name}: no year that has been refreshed has a file of it, and ERCOT published none then."]
+    return lines
+
+
+def matrix_lines(rows: Sequence[Mapping[str, Any]], *, every_column: bool = False) -> list[str]:
+    """The matrix of dataset, column and year, each dataset in blocks of as many years as fit; arguments as of `matrices`."""
+    lines = paragraph(LEGEND)
+    found = matrices(rows, every_column=every_column)
+    for matrix in found:
+        lines += ["", *_matrix_lines(matrix)]
+    if any(matrix.left_out for matrix in found):
+        lines += ["", *paragraph("Every column of a dataset: bess status --columns DATASET")]
+    return lines
+
+
+def _matrix_lines(matrix: Matrix) -> list[str]:
+    if not matrix.cells:
+        return [f"{matrix.dataset}: {NO_FILE}"]
+    name, *years = matrix.columns(matrix.dataset)
+    widest = min(max([len(matrix.dataset), *map(len, matrix.cells)]), _HEADING_WIDEST)
+    lines: list[str] = []
+    for some in blocks(years, widest, _CELL_WIDTH):
+        lines += ["", *table([name._replace(widest=_HEADING_WIDEST), *some], [matrix.rows]).lines]
+    lines += [""] if matrix.notes else []
+    for note in matrix.notes:
+        lines += paragraph(note.strip(), "  " if note.startswith("!") else "    ")
+    return lines[1:]
+
+
+# --- storage --------------------------------------------------------------------------------------------------------------
+
+_MEGABYTES = decimals(1)
+_STORAGE = (
+    Column("rollup", 0),
+    number("year", 1, str),
+    Column("from", 2, keep=40),
+    number("reports", 3, keep=50),
+    number("CSV MB", 4, _MEGABYTES),
+    number("Parquet MB", 5, _MEGABYTES),
+    number("smaller by", 6, percent),
+    number("CSV read s", 7, decimals(1)),
+    number("Parquet read s", 8, decimals(2)),
+)
+
+
+def _storage_lines(settings: Settings, years: Sequence[int]) -> list[str]:
+    """Size and loading time of the rollups beside the CSV they were built from; then megabytes by year, and by folder."""
+    from bess_assets.store.rollup_files import read_manifest  # loads pyarrow
+
+    folder = rollup_folder(settings)
+    rows: list[Sequence[Any]] = []
+    manifests: list[Mapping[str, Any]] = []
+    for dataset, year in product(DATASETS, years):
+        found, built = folder.found(dataset, year), folder.built(dataset, year)
+        if found is not None:
+            rows.append([dataset, year, "found", None, None, size_of(found) / 1e6, None, None, None])
+        manifest = read_manifest(built) if built is not None else None
+        if manifest is not None:
+            manifests.append(manifest)
+            rows.append([dataset, year, "built", *_sizes([manifest])])
+    if rows:
+        total = [["built from reports", None, None, *_sizes(manifests)]] if manifests else []
+        lines = table(_STORAGE, [rows, total]).lines
+        lines += paragraph(
+            "CSV read: seconds in which the reports were read, typed, sorted and written when they were rolled up. Parquet read: seconds in which the whole "
+            "rollup was read just after. For a rollup of your own nothing is known of the CSV that it was made from.",
+        )
+    else:
+        lines = ["There are no rollups yet."]
+    return [*lines, "", *_megabyte_lines(settings)]
+
+
+def _sizes(manifests: Sequence[Mapping[str, Any]]) -> list[float | None]:
+    names = ("csv_bytes", "parquet_bytes", "seconds", "read_back_seconds")
+    csv, parquet, seconds, read_back = (float(sum(manifest[name] for manifest in manifests)) for name in names)
+    reports = sum(len(manifest["reports"]) for manifest in manifests)
+    return [reports, csv / 1e6, parquet / 1e6, 1 - parquet / csv if csv else None, seconds, read_back]
+
+
+def _megabyte_lines(settings: Settings) -> Iterator[str]:
+    parts = [sizes_by_year(folder) for folder in (settings.rollups, settings.results)]
+    years = sorted({year for part in parts for sizes in part.values() for year in sizes if year})
+    yield from (bold("Megabytes on disk, by the year in the file's name"), "")
+    for some in blocks(years, _NAME_WIDTH + _YEAR_WIDTH, _YEAR_WIDTH):
+        columns = [Column("rollup / table", 0), number("all", 1, _small)]
+        columns += [number(str(year), 2 + i, _small) for i, year in enumerate(some)]
+        sections = [
+            [[name, sum(sizes.values()), *map(sizes.get, some)] for name, sizes in sorted(part.items())]
+            for part in parts
+        ]
+        yield from (*table(columns, sections).lines, "")
+    for name in ("rollups", "built", "results", "reports", "dagster_home"):
+        path = getattr(settings, name)
+        yield f"{_label(name):<{_LABEL_WIDTH}}{size_of(path) / 1e6:>12,.1f} MB   {one_line(path)}"
+
+
+def _small(size: int) -> str:
+    return "< 0.1" if 0 < size < 50_000 else _MEGABYTES(size / 1e6)

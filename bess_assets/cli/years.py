@@ -1,0 +1,248 @@
+"""Commands that make something: `bess rollup`, `bess refresh` and `bess ui`, with what the first two say in the end."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from bess_assets.cli import Options, Years, command, long_work
+from bess_assets.cli.render import echo, echo_warning, paragraph, table
+from bess_assets.cli.status import by_state, words_of
+from bess_assets.errors import BessError
+from bess_assets.settings import Settings
+from bess_assets.store.capacity import lacking_room
+from bess_assets.store.made_up import made_up_note
+from bess_assets.store.status import FIRST_YEAR, YearPlan, plan_years, years_available, years_known
+from bess_assets.text import Column, decimals, listed, money, number, percent
+
+if TYPE_CHECKING:
+    from bess_assets.refresh import Outcome
+    from bess_assets.run import Progress
+    from bess_assets.store.roll_up import RollUp
+    from bess_assets.store.rollup_files import BuiltYear
+
+Only = Literal["missing", "failed", "changed"]
+
+# --- rollups ----------------------------------------------------------------------------------------------------------
+
+
+@command(
+    click.argument("reports", required=False, type=click.Path(file_okay=False, path_type=Path)),
+    click.option(
+        "--year", "years", type=Years(), multiple=True, metavar="YEAR", help="Only these years: 2024, 2021-2024."
+    ),
+)
+def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...], ...]) -> None:
+    """Turn ERCOT's report files into annual rollups at <home>/built; reports that a rollup holds already are not read again.
+
+    REPORTS (else BESS_REPORTS) and its subfolders are searched for CSV files, plain, in ZIPs and in ZIPs of ZIPs; the name and the headings of a file
+    say which report it is. A year that your own rollups (BESS_ROLLUPS) hold is left out. Each rollup has a manifest of its reports. A file that
+    cannot be used is named and stops nothing; the exit code is then 1.
+    """
+    from bess_assets.store.rollups import roll_up_reports  # loads pyarrow
+
+    settings = options.settings()
+    with long_work() as tell:
+
+        def report(done: int, total: int, what: str) -> None:
+            tell(f"{done + 1:,} of {total:,} files: {what}" if done < total else what)
+
+        folder = None if reports is None else reports.absolute()
+        done = roll_up_reports(settings, folder, _flat(years) or None, progress=report)
+    echo(_rollup_lines(done), made_up_note(settings))
+    if done.built:
+        click.echo(f"Rollups and their manifests: {settings.built}")
+    if done.refused or any(built.manifest["refused"] for built in done.built):
+        sys.exit(1)
+
+
+def _flat(years: Iterable[Iterable[int]]) -> list[int]:
+    return sorted({year for group in years for year in group})
+
+
+def _built_state(built: "BuiltYear") -> str:
+    complete = "complete" if built.manifest["complete"] else "incomplete"
+    return (complete if built.manifest["rows"] else "nothing usable") + (", written" if built.changed else "")
+
+
+_DROPPED = ("same", "superseded", "contradicting")
+_BUILT = (
+    Column("rollup", lambda b: b.dataset),
+    number("year", lambda b: b.year, str),
+    number("reports", lambda b: len(b.manifest["reports"])),
+    number("new", lambda b: b.new_reports, keep=60),
+    number("rows", lambda b: b.manifest["rows"].get("kept")),
+    number("dropped", lambda b: sum(b.manifest["rows"].get(key, 0) for key in _DROPPED), keep=50),
+    Column("first day", lambda b: b.manifest["first_day"], keep=40),
+    Column("last day", lambda b: b.manifest["last_day"]),
+    Column("state", _built_state),
+)
+_NOTED = 20
+
+
+def _rollup_lines(done: "RollUp") -> list[str]:
+    """A row for each dataset and year rolled up; then why some are incomplete, and which files could not be used."""
+    lines = table(_BUILT, [done.built]).lines if done.built else []
+    notes = [f"{b.dataset} {b.year}: {reason}" for b in done.built for reason in b.manifest["incomplete_because"]]
+    for b in done.built:
+        refused = [f"not used: {item['file']}: {item['problem']}" for item in b.manifest["refused"]]
+        notes += _first(refused, f"of {b.dataset} {b.year}: see its manifest")
+    unknown = [f"not used, of no dataset and year that is known: {file}: {why}" for file, why in done.refused]
+    notes += _first(unknown, "that could not be used")
+    others = sorted(done.other.items(), key=lambda item: (-item[1], item[0]))
+    notes += [f"left aside, {count:,}: {why}" for why, count in others[:_NOTED]]
+    lines += [line for note in notes for line in paragraph(note, "  ")]
+    return [*lines, f"{done.files:,} files, {done.reports:,} reports in them."]
+
+
+def _first(notes: Sequence[str], rest: str) -> list[str]:
+    """The first of some notes, and how many more there are."""
+    more = len(notes) - _NOTED
+    return [*notes[:_NOTED], *([f"and {more:,} more {rest}"] if more > 0 else [])]
+
+
+# --- refreshes --------------------------------------------------------------------------------------------------------
+
+
+@command(
+    click.argument("years", metavar="[YEAR]...", type=Years(), nargs=-1),
+    click.option(
+        "--only",
+        type=click.Choice(["missing", "failed", "changed"]),
+        help="Only tables in this state, and the tables made from them. Default: all tables of these years.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Say which tables would be refreshed, and why; refresh nothing."),
+)
+def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: Only | None, dry_run: bool) -> None:
+    """Settle years from their rollups: 2024, 2021-2024; without a year, all years that have rollups.
+
+    Makes the result tables and, from them, each year's page and workbook at <results>/leaderboard_report/<year>. Uses the same Dagster jobs and
+    instance as the UI. A year that fails does not stop the next; the exit code is then 1.
+    """
+    settings, wanted, last = options.settings(), _flat(years), datetime.now(tz=UTC).year
+    for year in wanted:
+        if not FIRST_YEAR <= year <= last:
+            raise BessError(f"{year} is no year that can be settled.", expected=f"{FIRST_YEAR} to {last}")
+    wanted = wanted or (years_known(settings) if only in {"failed", "changed"} else years_available(settings))
+    if not wanted:
+        raise BessError(
+            "There are no rollups to settle.",
+            file=settings.rollups,
+            expected="files such as DAM_Gen_Resources/2024.parquet",
+            remedy="Name the folder of your rollups in BESS_ROLLUPS; or build them from ERCOT's reports: bess rollup FOLDER; "
+            "or try a made-up market: bess demo",
+        )
+    if not dry_run:
+        exit_if_failed(refresh_and_show(settings, wanted, only))
+        return
+    plans = plan_years(settings, wanted)
+    echo(_plan_lines(plans, only), made_up_note(settings))
+    for year, plan in zip(wanted, plans, strict=True):
+        for lack in lacking_room(settings, year, plan.to_refresh(only)):
+            echo_warning(lack.problem)
+
+
+def _plan_lines(plans: Sequence[YearPlan], only: Only | None) -> Iterator[str]:
+    """The tables that a refresh would make, and why."""
+    for plan in plans:
+        names = plan.to_refresh(only)
+        if names:
+            count = "every table" if len(names) == len(plan.tables) else f"{len(names)} of {len(plan.tables)} tables"
+            yield f"{plan.year}: would refresh {count}"
+            yield from by_state([plan.tables[name] for name in names], len(plan.tables))
+        else:
+            yield f"{plan.year}: nothing to do" + (f" for --only {only}" if only else "")
+            yield from paragraph(_gone(plan.year, plan.gone), "  ")
+
+
+def _gone(year: object, gone: Sequence[str]) -> str:
+    if not gone:
+        return ""
+    are, them = ("is", "it") if len(gone) == 1 else ("are", "them")
+    return (
+        f"{year}: {listed(gone)} {are} gone. The tables made from {them} were kept as they are; "
+        f"put back what is missing, or settle the year without it: bess refresh {year}"
+    )
+
+
+def refresh_and_show(settings: Settings, years: Sequence[int], only: Only | None = None) -> "list[Outcome]":
+    """Refresh years and print the outcome of each."""
+    from bess_assets.refresh import refresh_years  # loads Dagster
+
+    with long_work() as tell:
+
+        def report(step: "Progress") -> None:
+            where = f"{step.year or 'all years'}: {step.table}"
+            if step.rows is None:
+                tell(f"{where}, {step.done} of {step.total} tables done", finished=False)
+            else:
+                tell(f"{where}, {step.rows:,} rows, {step.seconds:.1f} s")
+
+        outcomes = list(refresh_years(settings, years, only, report))
+    click.echo("")
+    echo(_outcome_lines(outcomes), made_up_note(settings))
+    return outcomes
+
+
+def exit_if_failed(outcomes: "Iterable[Outcome]") -> None:
+    """End with exit code 1 if a year failed."""
+    if any(outcome.state == "failed" for outcome in outcomes):
+        sys.exit(1)
+
+
+def _checks_in_short(outcome: "Outcome") -> str | None:
+    if outcome.failed_checks:
+        blocking = any(check["blocking"] for _, check in outcome.failed_checks)
+        return f"{len(outcome.failed_checks)} {'failed' if blocking else 'warned'}"
+    return "passed" if outcome.state == "refreshed" else None
+
+
+_OUTCOME = (
+    number("year", lambda o: o.name, str),
+    Column("state", lambda o: o.state),
+    number("batteries", lambda o: o.figure("leaderboard", "rows"), keep=40),
+    number("total $", lambda o: o.figure("leaderboard", "money_usd"), money),
+    number("coverage", lambda o: o.figure("daily_revenue", "coverage"), percent),
+    number("seconds", lambda o: o.seconds, decimals(1), keep=60),
+    number("checks", _checks_in_short, str, keep=50),
+)
+_CHECK = (
+    number("year", 0, str),
+    Column("failed check", 2, words_of),
+    Column("of", 1, keep=80),
+    Column("so", 2, lambda check: "blocks the next step" if check["blocking"] else "a warning", keep=60),
+    Column("found", 2, lambda check: check["detail"], keep=50, widest=70),
+)
+
+
+def _outcome_lines(outcomes: "Sequence[Outcome]") -> Iterator[str]:
+    """A row for each year refreshed and for each failed check; then errors, and files that are gone."""
+    yield from table(_OUTCOME, [outcomes]).lines
+    failed = [(outcome.name, name, check) for outcome in outcomes for name, check in outcome.failed_checks]
+    if failed:
+        yield from ("", *table(_CHECK, [failed]).lines)
+    for outcome in outcomes:
+        for n, text in enumerate((outcome.error or "").splitlines()):
+            yield from paragraph(f"{outcome.name} failed: {text}" if n == 0 else text.strip(), "  " * (n > 0))
+        yield from paragraph(_gone(outcome.name, outcome.gone))
+    if failed:
+        harmless = not any(check["blocking"] for _, _, check in failed)
+        nature = "No warning held anything back. " if harmless else ""
+        yield from paragraph(f"{nature}bess status says more of them, and what is missing from the data.")
+
+
+# --- the UI -----------------------------------------------------------------------------------------------------------
+
+
+@command(click.option("--port", type=click.IntRange(1, 65535), default=3000, help="Port on 127.0.0.1."))
+def ui(options: Options, port: int) -> None:
+    """Open Dagster's UI on this machine, with these settings: it shows the runs of `bess refresh`, and can refresh years itself."""
+    from bess_assets.automation.door import serve  # loads Dagster
+
+    settings = options.settings()
+    click.echo(f"Dagster UI: http://127.0.0.1:{port}   (Ctrl-C stops it)")
+    sys.stdout.flush()
+    serve(settings, port)
