@@ -16,7 +16,7 @@ from bess_assets.store.fingerprint import content_digest
 from bess_assets.store.journal import read_run
 from bess_assets.store.made_up import MARKER, RUNS_FOLDER
 from bess_assets.store.paths import recorded_years
-from bess_assets.store.whole import whole
+from bess_assets.store.whole import write_json
 
 _FORMS: tuple[Form, ...] = ("rollups", "reports")
 
@@ -193,6 +193,4 @@ def _read_marker(marker: Path) -> dict[str, Any] | None:
 
 def _write_marker(marker: Path, market: Market, files: Mapping[str, str] | None) -> None:
     note = "Made-up data, written by bess simulate or bess demo."
-    content = {"note": note, "market": market.described(), "files": files}
-    with whole(marker) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(marker, {"note": note, "market": market.described(), "files": files})

@@ -16,7 +16,8 @@ from bess_assets.ercot.report_rows import day_span
 from bess_assets.ercot.reports import UNPACKING_ERRORS, Refusal, guess, open_reports, recognise, report_files
 from bess_assets.errors import BessError
 from bess_assets.store.fingerprint import stamp
-from bess_assets.store.report_index import INDEX_NAME, ReportIndex, TakenReports, label_of
+from bess_assets.store.listing import Mark, mark_of
+from bess_assets.store.report_index import INDEX_NAME, ReportIndex, Taken, is_taken, label_of, taken_of
 from bess_assets.store.rollup_files import built_path, manifest_path, read_manifest
 
 Target = tuple[str, int]
@@ -56,13 +57,11 @@ def report_news(
         return ReportNews()
     index = ReportIndex(built / INDEX_NAME, reports)
     found: defaultdict[Target, list[str]] = defaultdict(list)
-    names = set()
+    names = [path.relative_to(reports).as_posix() for path in report_files(reports)]
     unreadable = []
-    for path in report_files(reports):
-        name = path.relative_to(reports).as_posix()
-        names.add(name)
+    for name in names:
         try:
-            targets = _lacking(index, built, path, name)
+            targets = _lacking(index, built, reports / name, name)
         except FileNotFoundError:
             continue  # it went away after it was listed
         except UNPACKING_ERRORS:
@@ -72,40 +71,35 @@ def report_news(
             if not covered(*target):
                 found[target].append(name)
     files = {target: tuple(found[target]) for target in sorted(found)}
-    return ReportNews(files, tuple(sorted(index.names() - names)), tuple(unreadable))
+    return ReportNews(files, tuple(sorted(index.files.keys() - names)), tuple(unreadable))
 
 
 def _lacking(index: ReportIndex, built: Path, path: Path, name: str) -> Iterable[Target]:
     """Datasets and years whose rollup lacks what the file holds."""
-    size, mtime_ns = stamp(path)
-    entries = index.entries(path)
+    entries = index.entries(name)
     if entries is None:
-        return _targets_of(path, size, mtime_ns)
+        return _targets_of(path, *stamp(path))
     return {
         (entry["dataset"], year)
         for entry in entries
         if entry.get("dataset") and not entry.get("refused")
         for year in entry["years"]
-        if not _taken(built_path(built, entry["dataset"], year)).has(entry, label_of(name, entry))
+        if not is_taken(entry, label_of(name, entry), _taken(built_path(built, entry["dataset"], year)))
     }
 
 
-def _taken(rollup: Path) -> TakenReports:
-    """What is in a built rollup; nothing if it or its manifest is gone or cannot be read, which the roll-up will say."""
-    try:
-        stamp(rollup)
-        return _listed(rollup, *stamp(manifest_path(rollup)))
-    except OSError:
-        return TakenReports(())
+def _taken(rollup: Path) -> Taken:
+    return _listed(rollup, mark_of(rollup), mark_of(manifest_path(rollup)))
 
 
 @lru_cache(maxsize=256)
-def _listed(rollup: Path, _size: int, _mtime_ns: int) -> TakenReports:
+def _listed(rollup: Path, mark: Mark | None, _manifest: Mark | None) -> Taken:
+    """What is in a built rollup; nothing if it or its manifest is gone or cannot be read, which the roll-up will say."""
     try:
-        manifest = read_manifest(rollup)
+        manifest = read_manifest(rollup) if mark else None
     except BessError:
         manifest = None
-    return TakenReports(manifest["reports"] if manifest else ())
+    return taken_of(manifest["reports"] if manifest else ())
 
 
 @lru_cache(maxsize=2**17)
@@ -125,18 +119,14 @@ def _targets_of(path: Path, _size: int, _mtime_ns: int) -> frozenset[Target]:
         report, open_bytes = opened
         try:
             with open_bytes() as file:
-                targets |= _first_target(report.name, file.read(_BEGINNING_BYTES))
+                beginning = file.read(_BEGINNING_BYTES)
         except UNPACKING_ERRORS as error:
             problems.append(str(error))
+            continue
+        heading = recognise(report.name, beginning)
+        first_row = beginning[heading.data_starts :].strip().split(b"\n")[0]
+        if heading.dataset and first_row and (span := day_span(heading, first_row, first_row)):
+            targets.add((heading.dataset.name, day_of_number(span[0]).year))
     if problems and not targets:
         raise BadZipFile("; ".join(problems))
     return frozenset(targets)
-
-
-def _first_target(name: str, beginning: bytes) -> set[Target]:
-    heading = recognise(name, beginning)
-    first_row = beginning[heading.data_starts :].strip().split(b"\n")[0]
-    if heading.dataset is None or not first_row:
-        return set()
-    span = day_span(heading, first_row, first_row)
-    return {(heading.dataset.name, day_of_number(span[0]).year)} if span else set()

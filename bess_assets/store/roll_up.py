@@ -8,7 +8,6 @@ import hashlib
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -16,13 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.report_rows import Parsed, Part, day_span, distinct, layout_of, parse, years_of
 from bess_assets.ercot.reports import (
     UNPACKING_ERRORS,
@@ -38,8 +37,8 @@ from bess_assets.ercot.reports import (
 )
 from bess_assets.errors import InputError
 from bess_assets.store.fingerprint import Fingerprint, content_digest, stamp
-from bess_assets.store.report_index import INDEX_NAME, Entry, ReportIndex, label_of
-from bess_assets.store.rollup_files import BuiltYear, GrowingRollup, built_path
+from bess_assets.store.report_index import INDEX_NAME, Entry, ReportIndex, is_taken, label_of
+from bess_assets.store.rollup_files import BuiltYear
 
 _CHUNK_BYTES = 48 * 2**20
 _BATCH_BYTES = 24 * 2**20
@@ -80,8 +79,8 @@ def roll_up(
     years: Collection[int] | None = None,
     datasets: Collection[str] | None = None,
     covered: Callable[[str, int], bool] = lambda _dataset, _year: False,
-    progress: Progress | None = None,
-    before_write: Callable[[int], None] | None = None,
+    progress: Progress = lambda _done, _files, _what: None,
+    before_write: Callable[[int], None] = lambda _year: None,
     memory_limit_bytes: int = 10**9,
     threads: int | None = None,
 ) -> RollUp:
@@ -116,12 +115,11 @@ def roll_up(
         shutil.rmtree(stale, ignore_errors=True)
     for half_written in (*built.glob(".*.tmp"), *built.glob("*/.*.tmp")):
         half_written.unlink(missing_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".rolling-", dir=built))
-    try:
+    with TemporaryDirectory(prefix=".rolling-", dir=built, ignore_cleanup_errors=True) as scratch:
         reading = _Reading(
             reports,
             built,
-            scratch,
+            Path(scratch),
             memory_limit_bytes // _WAITING_SHARE,
             lambda dataset, year: (
                 (datasets is None or dataset in datasets)
@@ -129,41 +127,27 @@ def roll_up(
                 and not covered(dataset, year)
             ),
         )
-        files = reading.read(progress)
-        done = _listed(reading.index, files)
+        done = reading.read(progress)
         config: dict[str, Any] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
             "memory_limit": f"{max(memory_limit_bytes // _QUERY_SHARE, _LEAST_QUERY_BYTES)}B",
             "threads": threads or os.cpu_count() or 1,
-            "temp_directory": str(scratch / "duckdb"),
+            "temp_directory": f"{scratch}/duckdb",
         }
         by_year = reading.index.by_year()
         new_bytes = max(sum(year.new_bytes for year in reading.years.values()), 1)
         with duckdb.connect(config=config) as connection:
             connection.execute("SET enable_progress_bar = false")
             for n, (key, year) in enumerate(sorted(reading.years.items(), key=lambda item: item[0]), start=1):
-                if progress:
-                    progress(files, files, f"writing {year.dataset.folder}/{year.year} ({n} of {len(reading.years)})")
+                where = f"{year.path.parent.name}/{year.year}"
+                progress(done.files, done.files, f"writing {where} ({n} of {len(reading.years)})")
                 seconds = reading.seconds * year.new_bytes / new_bytes
                 stretch_bytes = memory_limit_bytes // _STRETCH_SHARE
-                finished = year.finish(by_year.get(key, []), connection, stretch_bytes, seconds, before_write)
-                done.built += [finished] if finished else []
+                if year.finish(by_year.get(key, []), connection, stretch_bytes, seconds, before_write):
+                    done.built.append(year)
         return done
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _listed(index: ReportIndex, files: int) -> RollUp:
-    done = RollUp(files=files)
-    for path, entry in index.all_entries():
-        done.reports += 1
-        if entry.get("refused") and not ((entry.get("dataset") or entry.get("of")) and entry.get("years")):
-            done.refused.append((label_of(path, entry), entry["refused"]))
-        elif entry.get("other"):
-            done.other[entry["other"]] = done.other.get(entry["other"], 0) + 1
-    return done
 
 
 # --- reading reports ----------------------------------------------------------------------------------------------------------------------
@@ -175,15 +159,24 @@ class _Taken:
 
     Attributes:
         report: where it lies and when it was published.
+        label: the same for people.
         entry: its entry in the index, filled in while it is read.
         heading: dataset and columns.
         data: its bytes; empty where they are too many to hold.
     """
 
     report: Report
+    label: str
     entry: Entry
     heading: Heading
-    data: bytes
+    data: bytes = b""
+
+    def refuse(self, error: InputError) -> None:
+        """Note that it cannot be read, and why."""
+        expected = f" (expected: {error.expected})" if error.expected else ""
+        self.entry["refused"] = f"{error.problem}{expected}"
+        self.entry["years"] = self.entry["years"] or guess(self.report.name)["years"]
+        _log.warning("%s: %s", self.label, self.entry["refused"])
 
 
 class _Reading:
@@ -193,7 +186,7 @@ class _Reading:
         self, root: Path, built: Path, scratch: Path, most_waiting: int, asked: Callable[[str, int], bool]
     ) -> None:
         self.index = ReportIndex(built / INDEX_NAME, root)
-        self.years: dict[tuple[str, int], GrowingRollup] = {}
+        self.years: dict[tuple[str, int], BuiltYear] = {}
         self.seconds = 0.0
         self._root, self._built, self._scratch = root, built, scratch
         self._most_waiting, self._asked = most_waiting, asked
@@ -201,30 +194,35 @@ class _Reading:
         self._batch_bytes: Counter[tuple[str, tuple[str, ...]]] = Counter()
         self._layouts: defaultdict[str, dict[tuple[str, ...], int]] = defaultdict(dict)
 
-    def read(self, progress: Progress | None) -> int:
-        """Read what is new, and return the number of report files."""
+    def read(self, progress: Progress) -> RollUp:
+        """Read what is new; the years are still to be finished."""
         started = time.perf_counter()
-        files = report_files(self._root)
-        self.index.forget_others(files)
-        for done, path in enumerate(files):
-            entries = self.index.entries(path)
-            name = path.relative_to(self._root).as_posix()
+        names = [path.relative_to(self._root).as_posix() for path in report_files(self._root)]
+        self.index.forget_others(names)
+        for number, name in enumerate(names):
+            entries = self.index.entries(name)
             if entries is None or any(self._wanted(entry, label_of(name, entry)) for entry in entries):
-                if progress:
-                    progress(done, len(files), path.name)
-                self._take_file(path)
+                progress(number, len(names), name.rsplit("/", 1)[-1])
+                self._take_file(name)
         for key in list(self._batches):
-            self._flush(key)
+            self._take_held(self._batches.pop(key))
         self.index.save()
-        # years that need no new row are looked at too: a refused file may be new, or gone
-        for _, entry in self.index.all_entries():
-            for number in entry.get("years", ()) if entry.get("dataset") else ():
-                if self._asked(entry["dataset"], number):
-                    self._year(entry["dataset"], number)
+        done = RollUp(files=len(names))
+        for label, entry in self.index.all_entries():
+            done.reports += 1
+            # years that need no new row are looked at too: a refused file may be new, or gone
+            for year in entry.get("years", ()) if entry.get("dataset") else ():
+                if self._asked(entry["dataset"], year):
+                    self._year(entry["dataset"], year)
+            if entry.get("refused") and not ((entry.get("dataset") or entry.get("of")) and entry.get("years")):
+                done.refused.append((label, entry["refused"]))
+            elif other := entry.get("other"):
+                done.other[other] = done.other.get(other, 0) + 1
         self.seconds = time.perf_counter() - started
-        return len(files)
+        return done
 
-    def _take_file(self, path: Path) -> None:
+    def _take_file(self, name: str) -> None:
+        path = self._root / name
         size, mtime_ns = stamp(path)
         digest = ""
         if path.suffix.lower() == ".zip":
@@ -242,7 +240,7 @@ class _Reading:
                 problem = str(error) if isinstance(error, LineError) else f"cannot be unpacked: {error}"
                 entries.append(_refused(report.members, problem, report.name))
         digest = digest or next((entry["sha256"] for entry in entries if "sha256" in entry), "")
-        self.index.put(path, Fingerprint(size=size, mtime_ns=mtime_ns, digest=digest), entries)
+        self.index.put(name, Fingerprint(size=size, mtime_ns=mtime_ns, digest=digest), entries)
 
     def _take_report(self, report: Report, open_bytes: Callable[[], IO[bytes]]) -> Entry:
         entry: Entry = {"members": list(report.members), "published_ms": report.published_ms, "bytes": report.bytes}
@@ -258,84 +256,77 @@ class _Reading:
         entry["years"] = sorted({int(year) for year in years_of(np.array(span))}) if span else []
         if not span and heading.data_starts >= len(first.rstrip()):
             return {**entry, "refused": "without a single row", **guess(report.name)}
-        if span and not self._wanted(entry, report.label(self._root)):
+        taken = _Taken(report, report.label(self._root), entry, heading)
+        if span and not self._wanted(entry, taken.label):
             return entry
         if second is not None:
-            self._take_large(_Taken(report, entry, heading, b""), open_bytes)
+            self._take_large(taken, open_bytes)
             return entry
+        taken.data = first
         key = (heading.dataset.name, heading.headings)
-        self._batches.setdefault(key, []).append(_Taken(report, entry, heading, first))
+        self._batches.setdefault(key, []).append(taken)
         self._batch_bytes[key] += len(first)
         if self._batch_bytes[key] >= _BATCH_BYTES or self._batch_bytes.total() >= self._most_waiting:
-            self._flush(max(self._batches, key=self._batch_bytes.__getitem__))
+            largest = max(self._batches, key=self._batch_bytes.__getitem__)
+            del self._batch_bytes[largest]
+            self._take_held(self._batches.pop(largest))
         return entry
 
-    def _wanted(self, entry: Entry, file: str) -> bool:
+    def _wanted(self, entry: Entry, label: str) -> bool:
         """Whether a year that is asked for lacks a report."""
         dataset = entry.get("dataset")
         if not dataset or entry.get("refused"):
             return False
         asked = (year for year in entry["years"] if self._asked(dataset, year))
-        return any(not self._year(dataset, year).taken.has(entry, file) for year in asked)
+        return any(not is_taken(entry, label, self._year(dataset, year).taken) for year in asked)
 
-    def _year(self, dataset: str, year: int) -> "GrowingRollup":
+    def _year(self, dataset: str, year: int) -> BuiltYear:
         key = (dataset, year)
         if key not in self.years:
-            self.years[key] = GrowingRollup(
-                DATASETS[dataset], year, built_path(self._built, dataset, year), self._scratch, self._layouts[dataset]
-            )
+            self.years[key] = BuiltYear(self._built, dataset, year, self._scratch, self._layouts[dataset])
         return self.years[key]
-
-    def _flush(self, key: tuple[str, tuple[str, ...]]) -> None:
-        self._batch_bytes[key] = 0
-        self._take_held(self._batches.pop(key))
 
     def _take_held(self, batch: Sequence[_Taken]) -> None:
         """Parse reports together or, if that fails, each alone: one that cannot be read costs no other."""
-        parts = [
-            self._part(taken, n, taken.data[taken.heading.data_starts :], 2 if taken.heading.data_starts else 1)
-            for n, taken in enumerate(batch)
-        ]
         try:
-            parsed = self._parse(batch[0].heading, parts)
+            parsed = self._parse(batch, [taken.data for taken in batch])
         except InputError as error:
             if len(batch) == 1:
-                self._refuse(batch[0], error)
+                batch[0].refuse(error)
             else:
                 for taken in batch:
                     self._take_held([taken])
         else:
             self._spread(batch, parsed)
 
-    def _part(self, taken: _Taken, number: int, data: bytes, first_line: int) -> Part:
-        return Part(number, taken.report.label(self._root), taken.report.published_ms, first_line, data)
-
-    def _parse(self, heading: Heading, parts: Sequence[Part]) -> Parsed:
+    def _parse(self, batch: Sequence[_Taken], data: Sequence[bytes], lines_before: int = 0) -> Parsed:
+        """Rows of reports with the same headings, or of a stretch of one that has so many lines before it."""
+        heading = batch[0].heading
         assert heading.dataset is not None  # noqa: S101  others are not taken
+        starts, first_line = (
+            (0, lines_before + 1) if lines_before else (heading.data_starts, 1 + bool(heading.data_starts))
+        )
+        parts = [
+            Part(n, taken.label, taken.report.published_ms, first_line, own[starts:])
+            for n, (taken, own) in enumerate(zip(batch, data, strict=True))
+        ]
         layouts = self._layouts[heading.dataset.name]
         layout = layout_of(heading.dataset, heading.headings)
         return parse(heading.dataset, heading.headings, parts, layouts.setdefault(layout, len(layouts)))
 
-    def _refuse(self, taken: _Taken, error: InputError) -> None:
-        expected = f" (expected: {error.expected})" if error.expected else ""
-        taken.entry["refused"] = f"{error.problem}{expected}"
-        taken.entry["years"] = taken.entry["years"] or guess(taken.report.name)["years"]
-        _log.warning("%s: %s", taken.report.label(self._root), taken.entry["refused"])
-
     def _take_large(self, taken: _Taken, open_bytes: Callable[[], IO[bytes]]) -> None:
         """A report that is read in stretches, twice: nothing of it is kept if one of them can't be read."""
         for keep in (False, True):
-            line, skip = (2 if taken.heading.data_starts else 1), taken.heading.data_starts
+            lines = 0
             years: set[int] = set()
             with open_bytes() as file:
                 for chunk in read_chunks(file, _CHUNK_BYTES):
-                    part = self._part(taken, 0, chunk[skip:], line)
-                    line, skip = line + part.data.count(b"\n"), 0
                     try:
-                        parsed = self._parse(taken.heading, [part])
+                        parsed = self._parse([taken], [chunk], lines)
                     except InputError as error:
-                        self._refuse(taken, error)
+                        taken.refuse(error)
                         return
+                    lines += chunk.count(b"\n")
                     if keep:
                         self._spread([taken], parsed)
                     years |= _years_in(parsed, 0)
@@ -350,16 +341,16 @@ class _Reading:
         dataset = batch[0].entry["dataset"]
         owner = parsed.table.column("report").to_numpy()
         years = years_of(parsed.table.column("operating_day").cast(pa.int32()).to_numpy().astype(np.int64))
-        for number in distinct(years):
-            if not self._asked(dataset, number):
-                continue
+        for number in (number for number in distinct(years) if self._asked(dataset, number)):
             year = self._year(dataset, number)
-            rows = np.bincount(owner[years == number], minlength=len(batch))
-            numbers = np.full(len(batch), -1, dtype=np.int32)
-            for n in np.flatnonzero(rows).tolist():
-                report = batch[n].report
-                taken_as = year.take(report, batch[n].entry, report.label(self._root), parsed, n, int(rows[n]))
-                numbers[n] = -1 if taken_as is None else taken_as
+            rows = np.bincount(owner[years == number], minlength=len(batch)).tolist()
+            numbers = np.array(
+                [
+                    year.take(taken.report, taken.entry, taken.label, parsed, n, rows[n]) if rows[n] else -1
+                    for n, taken in enumerate(batch)
+                ],
+                dtype=np.int32,
+            )
             chosen = (years == number) & (numbers[owner] >= 0)
             if chosen.any():
                 table = parsed.table if chosen.all() else parsed.table.filter(pa.array(chosen))

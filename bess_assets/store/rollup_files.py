@@ -9,8 +9,6 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,37 +20,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bess_assets.ercot.calendar import day_of_number
-from bess_assets.ercot.datasets import DATASETS, Dataset
+from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import LAYOUT_COLUMN
 from bess_assets.ercot.report_rows import Parsed, years_of
 from bess_assets.ercot.reports import Report
 from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, DayFile, Merge, judge, write_rollup, write_scratch
 from bess_assets.errors import InputError, writing
-from bess_assets.store.report_index import Entry, TakenReports, label_of, write_json
-from bess_assets.store.whole import whole
+from bess_assets.store.report_index import Entry, is_taken, taken_of
+from bess_assets.store.whole import whole, write_json
 
 _FORMAT = 1
-
-
-@dataclass
-class BuiltYear:
-    """The rollup of one dataset and year after a roll-up.
-
-    Attributes:
-        dataset: canonical name.
-        year: delivery year.
-        path: the rollup.
-        manifest: what the manifest beside it says.
-        changed: True if the rollup was written.
-        new_reports: reports that were new to it.
-    """
-
-    dataset: str
-    year: int
-    path: Path
-    manifest: dict[str, Any]
-    changed: bool
-    new_reports: int
 
 
 def built_path(built: Path, dataset: str, year: int) -> Path:
@@ -87,37 +64,52 @@ def read_manifest(rollup: Path) -> dict[str, Any] | None:
     return manifest
 
 
-class GrowingRollup:
-    """The rollup of one dataset and year while new reports are added to it."""
+class BuiltYear:
+    """The built rollup of one dataset and delivery year: new reports are added to it, and `finish` writes it.
+
+    Attributes:
+        dataset: canonical name.
+        year: delivery year.
+        path: the rollup.
+        manifest: what the manifest beside it says.
+        taken: reports in it, those that were added too.
+        changed: True once the rollup was written.
+        new_reports: number of reports that were added.
+        new_bytes: size of them as CSV.
+        waiting_bytes: memory of the rows that wait for a scratch file.
+    """
 
     def __init__(
-        self, dataset: Dataset, year: int, path: Path, scratch: Path, layouts: dict[tuple[str, ...], int]
+        self, built: Path, dataset: str, year: int, scratch: Path, layouts: dict[tuple[str, ...], int]
     ) -> None:
-        self.dataset, self.year, self.path = dataset, year, path
-        self.waiting_bytes = self.new_bytes = 0
-        self._scratch, self._layouts = scratch, layouts
-        _end_what_was_begun(path)
-        manifest = read_manifest(path)
-        self._manifest = manifest if path.is_file() else None  # a rollup that was removed is built anew
-        self._reports: list[dict[str, Any]] = [*self._manifest["reports"]] if self._manifest else []
-        self.taken = TakenReports(self._reports)
+        self.dataset, self.year, self.path = dataset, year, built_path(built, dataset, year)
+        self.changed = False
+        self.new_reports = self.new_bytes = self.waiting_bytes = 0
+        self._declared, self._scratch, self._layouts = DATASETS[dataset], scratch, layouts
+        _end_what_was_begun(self.path)
+        manifest = read_manifest(self.path)
+        self._before = manifest if self.path.is_file() else None  # a rollup that was removed is built anew
+        blank = {"format": _FORMAT, "dataset": dataset, "year": year, "rows": {}, "seconds": 0.0, "reports": []}
+        self.manifest: dict[str, Any] = {**blank, **(self._before or {})}
+        self._reports: list[dict[str, Any]] = [*self.manifest["reports"]]
+        self.taken = taken_of(self._reports)
         self._numbers: dict[tuple[str, str], int] = {}
         self._new: list[DayFile] = []
         self._waiting: list[pa.Table] = []
         self._spelled: defaultdict[str, set[str]] = defaultdict(set)
         self._used_layouts: set[int] = set()
 
-    def take(self, report: Report, entry: Entry, label: str, parsed: Parsed, n: int, rows: int) -> int | None:
-        """Number of a report in the manifest, which lists so many rows more of it; None if its content is in already.
+    def take(self, report: Report, entry: Entry, label: str, parsed: Parsed, n: int, rows: int) -> int:
+        """Number of a report in the manifest, which lists so many rows more of it; -1 if its content is in already.
 
         The report is the n-th of those that were parsed together, and has so many rows of this year.
         """
         key = (label, entry["sha256"])
         if key not in self._numbers:
-            if self.taken.has(entry, label):
-                return None
+            if is_taken(entry, label, self.taken):
+                return -1
             self._numbers[key] = len(self._reports)
-            self.taken.add(entry["sha256"], label, report.published_ms)
+            self.new_reports += 1
             self.new_bytes += report.bytes
             published = datetime.fromtimestamp(report.published_ms / 1000, UTC)
             self._reports.append(
@@ -132,8 +124,8 @@ class GrowingRollup:
                     "days": [],
                 }
             )
-        number = self._numbers[key]
-        listed = self._reports[number]
+            self.taken.setdefault(entry["sha256"], {})[label] = report.published_ms
+        listed = self._reports[self._numbers[key]]
         listed["rows"] += rows
         days = np.array(parsed.days.get(n, []), dtype=np.int64)
         own = days[years_of(days) == self.year].tolist()
@@ -141,7 +133,7 @@ class GrowingRollup:
         for name, count in (("without_a_time", parsed.untimed), ("unreadable_in_unused_columns", parsed.unreadable)):
             if n in count:
                 listed[name] = listed.get(name, 0) + count[n]
-        return number
+        return self._numbers[key]
 
     def add(self, rows: pa.Table, spelled: Mapping[str, str]) -> None:
         """Rows of the year, to be merged later."""
@@ -158,7 +150,7 @@ class GrowingRollup:
             self._write_scratch(waiting)
 
     def _write_scratch(self, tables: Sequence[pa.Table]) -> None:
-        path = self._scratch / f"{self.dataset.name}_{self.year}_{len(self._new)}.parquet"
+        path = self._scratch / f"{self.dataset}_{self.year}_{len(self._new)}.parquet"
         with writing(self.path):  # else a full disk would pass for a report that cannot be unpacked
             self._new.append(write_scratch(path, tables))
 
@@ -168,72 +160,56 @@ class GrowingRollup:
         connection: duckdb.DuckDBPyConnection,
         stretch_bytes: int,
         seconds: float,
-        before_write: Callable[[int], None] | None,
-    ) -> BuiltYear | None:
-        """Merge, write and list; None if no report file is of this year.
+        before_write: Callable[[int], None],
+    ) -> bool:
+        """Merge, write and list; returns False, and does nothing, if no report file is of this year.
 
         Args:
-            entries: reports of the index that are of this dataset and year.
+            entries: labels and entries of the index that are of this dataset and year.
             connection: of DuckDB, which chooses rows.
             stretch_bytes: see `Merge`.
             seconds: that reading the new reports took.
             before_write: called with the year before its rollup is replaced.
         """
         self.spill()
-        also, refused = self._other_files(entries)
-        if not (self._new or self._manifest or refused):
-            return None
-        manifest = dict(
-            self._manifest
-            or {"format": _FORMAT, "dataset": self.dataset.name, "year": self.year, "rows": {}, "seconds": 0.0}
-        )
-        begun = _begun_path(self.path)
-        with ExitStack() as replacing:
-            if self._new:
-                if before_write:
-                    before_write(self.year)
-                temporary = replacing.enter_context(whole(self.path))
-                self._merge(temporary, manifest, connection, stretch_bytes, seconds)
-            manifest |= {"also": also, "refused": refused, "reports": self._reports}
-            judge(self.dataset, self.year, manifest)
-            if self._new:
-                # A process that dies once the rollup is in place has noted its manifest: the next one puts that in place too.
-                write_json(begun, {"rollup": _marks_of(temporary), "manifest": manifest})
-        if manifest != self._manifest:
-            write_json(manifest_path(self.path), manifest)
-        begun.unlink(missing_ok=True)
-        return BuiltYear(self.dataset.name, self.year, self.path, manifest, bool(self._new), len(self._numbers))
-
-    def _other_files(self, entries: Iterable[tuple[str, Entry]]) -> tuple[list[str], list[dict[str, str]]]:
-        """Files with the same content as a report of the rollup, and files that can't be used."""
         listed = {report["file"] for report in self._reports}
-        also, refused = [], []
-        for path, entry in entries:
-            label = label_of(path, entry)
-            if entry.get("refused"):
-                refused.append({"file": label, "problem": entry["refused"]})
-            elif self.taken.holds(entry.get("sha256")) and label not in listed:
-                also.append(label)
-        return sorted(also), sorted(refused, key=lambda item: item["file"])
+        unused = [(label, entry) for label, entry in entries if entry.get("refused") or label not in listed]
+        also = sorted(label for label, e in unused if not e.get("refused") and e.get("sha256") in self.taken)
+        refused = sorted((label, entry["refused"]) for label, entry in unused if entry.get("refused"))
+        if not (self._new or self._before or refused):
+            return False
+        self.manifest["also"] = also
+        self.manifest["refused"] = [{"file": label, "problem": problem} for label, problem in refused]
+        self.manifest["reports"] = self._reports
+        self.changed = bool(self._new)
+        if self.changed:
+            before_write(self.year)
+            with whole(self.path) as temporary:
+                self._merge(temporary, connection, stretch_bytes, seconds)
+                judge(self._declared, self.year, self.manifest)
+                # A process that dies once the rollup is in place has noted its manifest: the next one puts that in place too.
+                write_json(_begun_path(self.path), self.manifest | {"rollup": _marks_of(temporary)})
+        else:
+            judge(self._declared, self.year, self.manifest)
+        if self.manifest != self._before:
+            write_json(manifest_path(self.path), self.manifest)
+        _begun_path(self.path).unlink(missing_ok=True)
+        return True
 
     def _merge(
-        self,
-        temporary: Path,
-        manifest: dict[str, Any],
-        connection: duckdb.DuckDBPyConnection,
-        stretch_bytes: int,
-        seconds: float,
+        self, temporary: Path, connection: duckdb.DuckDBPyConnection, stretch_bytes: int, seconds: float
     ) -> None:
         """Write the rollup under another name, and say in the manifest what it holds."""
         started = time.perf_counter()
-        merge = Merge(self.dataset, self._built_before(), self._new, self._reports, stretch_bytes)
+        merge = Merge(self._declared, self._built_before(), self._new, self._reports, stretch_bytes)
         layouts = {layout: number for layout, number in self._layouts.items() if number in self._used_layouts}
         tables = merge.tables(connection)
-        rows = write_rollup(temporary, self.dataset, self.year, merge.schema, tables, self._spelled, layouts)
+        rows = write_rollup(temporary, self._declared, self.year, merge.schema, tables, self._spelled, layouts)
+        seconds += time.perf_counter() - started
         read_back_seconds = _read_back(temporary, rows)
         for file in self._new:
             file.path.unlink()
-        kinds = ("same", "superseded", "contradicting")
+        manifest, kinds = self.manifest, ("same", "superseded", "contradicting")
         manifest["rows"] = {
             "read": sum(report["rows"] for report in self._reports),
             "kept": rows,
@@ -242,13 +218,12 @@ class GrowingRollup:
         manifest["contradictions"] = [*manifest.get("contradictions", []), *merge.examples][:EXAMPLES]
         manifest["csv_bytes"] = sum(report["bytes"] for report in self._reports)
         manifest["parquet_bytes"] = temporary.stat().st_size
-        seconds += time.perf_counter() - started - read_back_seconds
         manifest["seconds"] = round(float(manifest["seconds"]) + seconds, 3)
         manifest["read_back_seconds"] = round(read_back_seconds, 3)
 
     def _built_before(self) -> BuiltFile | None:
         """The rollup that is there; one of an older version, whose rows are not in order of time, is taken apart like new reports."""
-        if self._manifest is None:
+        if self._before is None:
             return None
         built = BuiltFile(self.path, self._layouts)
         self._used_layouts |= set(built.layouts)
@@ -287,13 +262,11 @@ def _begun_path(rollup: Path) -> Path:
 def _end_what_was_begun(rollup: Path) -> None:
     """After a process died between putting a rollup in place and its manifest: put the manifest in place too, or forget it if the rollup never came."""
     begun = _begun_path(rollup)
-    try:
-        noted = json.loads(begun.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return
-    if rollup.is_file() and noted["rollup"] == _marks_of(rollup):
-        write_json(manifest_path(rollup), noted["manifest"])
-    begun.unlink()
+    if begun.is_file():
+        manifest = json.loads(begun.read_text(encoding="utf-8"))
+        if rollup.is_file() and manifest.pop("rollup") == _marks_of(rollup):
+            write_json(manifest_path(rollup), manifest)
+        begun.unlink()
 
 
 def _marks_of(rollup: Path) -> list[str | int]:

@@ -85,7 +85,7 @@ def roll_up_reports(
     reports: Path | None = None,
     years: Collection[int] | None = None,
     datasets: Collection[str] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda _done, _files, _what: None,
 ) -> RollUp:
     """Bring the built rollups up to date with the report files, but for what the user's own rollups hold.
 

@@ -1,10 +1,12 @@
 """Files that appear whole or not at all: written under a temporary name in the same folder, then renamed."""
 
+import json
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bess_assets.errors import writing
 
@@ -18,6 +20,12 @@ def whole(path: Path) -> Iterator[Path]:
     """
     with whole_set([path]) as (temporary,), writing(path):
         yield temporary
+
+
+def write_json(path: Path, content: Mapping[str, Any], indent: int | None = 1) -> None:
+    """Write a JSON file, whole or not at all."""
+    with whole(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
 
 
 @contextmanager
