@@ -74,7 +74,9 @@ def _write_editions(settings: Settings, year: int, board: Columns) -> None:
 
 def _write(settings: Settings, year: int, name: str, chunks: Iterator[Columns]) -> None:
     written = write_table(TABLES[name], result_path(settings.results, name, year), StepResult(chunks))
-    entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs={}, rows=written.rows, digest=written.digest)
+    entry = table_entry(
+        status="ok", seconds=0.1, peak_memory_mb=1, inputs={}, rows=written["rows"], digest=written["digest"]
+    )
     Journal(settings.results, year).put_table(name, entry)
 
 

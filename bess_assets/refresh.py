@@ -192,7 +192,7 @@ def materialize(
         first, last = operating_years.get_first_partition_key(), operating_years.get_last_partition_key()
         raise SettingsError(f"{year} cannot be refreshed.", expected=f"a year from {first} to {last}")
     with hold_year(settings, year) as held:
-        held.listener = progress
+        held.listener = progress or held.listener
         outcome = _run(instance, held, selection)
         schemas = outcome.assets.get(ROLLUP_SCHEMAS.name)
         if schemas and schemas.status == "skipped":

@@ -24,10 +24,10 @@ from bess_assets.report.files import write_report
 from bess_assets.settings import Settings
 from bess_assets.settlement import ancillary, awards, board, daily, dispatch, editions, energy, prices, registry
 from bess_assets.store.capacity import lacking_room
-from bess_assets.store.files import ResultTable, WrittenTable, kept_table, not_written, read_kept, write_table
+from bess_assets.store.files import ResultTable, not_written, read_kept, write_table
 from bess_assets.store.fingerprint import Fingerprint, fingerprint, same, whole_digest
 from bess_assets.store.inputs import UPSTREAM, in_battery_table, input_files, result_digest, table_inputs
-from bess_assets.store.journal import Journal, RollupEntry, TableEntry, table_entry
+from bess_assets.store.journal import Journal, RollupEntry, TableEntry, Written, table_entry
 from bess_assets.store.locks import year_lock
 from bess_assets.store.made_up import made_up_inputs
 from bess_assets.store.paths import remove_stale_files, result_path, result_years, rollup_folder, run_record_path
@@ -71,7 +71,7 @@ MERGES: dict[str, Callable[[Mapping[int, StoredTable]], StepResult]] = {
 }
 """The function of every table that merges all years, given its one upstream table by year."""
 
-FILES: dict[str, Callable[[Settings, int], WrittenTable]] = {LEADERBOARD_REPORT.name: write_report}
+FILES: dict[str, Callable[[Settings, int], Written]] = {LEADERBOARD_REPORT.name: write_report}
 """The function that writes each set of files of a year."""
 
 _BLOCK_SHARE = 4
@@ -120,7 +120,7 @@ class HeldYear:
         self.settings = settings
         self.year = year
         self.journal = Journal(settings.results, year)
-        self.listener: Listener | None = None
+        self.listener: Listener = lambda _progress: None
         self._begun: Collection[str] = ()
         self._done: set[str] = set()
         self._opened: dict[str, ResultTable] = {}
@@ -175,33 +175,27 @@ class HeldYear:
             # Noted before anything is read: a file that changes meanwhile differs from its note, and makes the table changed.
             inputs.update(self._noted_inputs(table))
             result, written = self._made(table, clock)
+            self._opened.pop(name, None)
+            give_back_freed_memory()
+            written["made_up"] = made_up_inputs(self.settings)
+            if result:
+                findings = result.findings.items
+                written["findings"] = [{**asdict(finding), "count": int(finding.count)} for finding in findings]
+                written["checks"] = judge_table(self.settings, self.year, table, result, written["rows"] or 0)
         except BaseException as error:
             self._record_failure(table, clock, inputs, error)
             raise
-        self._opened.pop(name, None)
-        give_back_freed_memory()
         entry = table_entry(
             status="ok",
-            rows=written.rows,
-            money_usd=written.money_usd,
-            coverage=written.coverage,
-            bytes=written.bytes,
-            digest=written.digest,
             seconds=clock.seconds(),
             peak_memory_mb=clock.peak_memory_mb(),
             inputs=inputs,
-            findings=[{**asdict(finding), "count": int(finding.count)} for finding in result.findings.items]
-            if result
-            else [],
-            checks=judge_table(self.settings, self.year, table, result, written.rows)
-            if result and not table.files
-            else [],
-            made_up=made_up_inputs(self.settings),
+            **written,
         )
         self.journal.put_table(name, entry)
         self._done.add(name)
-        self._report(name, clock, written.rows)
-        _log.info("%s %s: %s rows in %.1f s", name, self.year or "all years", f"{written.rows:,}", entry["seconds"])
+        self._report(name, clock, entry["rows"])
+        _log.info("%s %s: %s rows in %.1f s", name, self.year or "all years", f"{entry['rows']:,}", entry["seconds"])
         return entry
 
     def inputs_of(self, table: Table) -> Inputs:
@@ -226,9 +220,7 @@ class HeldYear:
         return self._opened[name]
 
     def _report(self, table: str, clock: Clock, rows: int | None = None) -> None:
-        if self.listener:
-            done, total = len(self._done), len(self._begun)
-            self.listener(Progress(self.year, table, done, total, rows, clock.seconds()))
+        self.listener(Progress(self.year, table, len(self._done), len(self._begun), rows, clock.seconds()))
 
     def _noted_inputs(self, table: Table) -> Iterator[tuple[str, Fingerprint | str]]:
         for name, value in table_inputs(self.settings, self.year, table, self.journal.record).items():
@@ -237,7 +229,7 @@ class HeldYear:
                 raise not_written(upstream, result_path(self.settings.results, upstream, self.year))
             yield name, fingerprint(value) if isinstance(value, Path) else value
 
-    def _made(self, table: Table, clock: Clock) -> tuple[StepResult | None, WrittenTable]:
+    def _made(self, table: Table, clock: Clock) -> tuple[StepResult | None, Written]:
         """The result of a table's step and what was written of it."""
         if table.files:
             return None, FILES[table.name](self.settings, self.operating_year)
@@ -248,8 +240,6 @@ class HeldYear:
         else:
             result = STEPS[table.name](self.inputs_of(table))
         path = result_path(self.settings.results, table.name, self.year)
-        if result.unchanged:
-            return result, kept_table(table, path)
         return result, write_table(table, path, result, lambda: self._report(table.name, clock))
 
     def _record_failure(

@@ -127,7 +127,7 @@ def write_columns(
     path.parent.mkdir(parents=True, exist_ok=True)
     written = write_table(table, path, StepResult(iter([complete])))
     entry = table_entry(
-        status="ok", seconds=0.1, peak_memory_mb=1, inputs=inputs or {}, rows=written.rows, digest=written.digest
+        status="ok", seconds=0.1, peak_memory_mb=1, inputs=inputs or {}, rows=written["rows"], digest=written["digest"]
     )
     record_table(settings.results, year, name, entry | recorded)  # type: ignore[typeddict-item]
 

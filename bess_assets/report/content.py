@@ -11,7 +11,7 @@ from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
 from bess_assets.settings import Settings
 from bess_assets.settlement import metrics
 from bess_assets.store.files import ResultTable
-from bess_assets.store.journal import recorded_digest
+from bess_assets.store.journal import read_run
 from bess_assets.store.made_up import made_up_years
 from bess_assets.store.paths import result_path, result_years
 from bess_assets.tables import LEADERBOARD_REPORT, TABLES
@@ -180,5 +180,5 @@ def _files(edition: Row) -> list[tuple[str, str]]:
 def _tables(settings: Settings, year: int) -> list[tuple[str, str]]:
     # A table that is only appended to holds times, and what is shown of it is listed already.
     names = [name for name in LEADERBOARD_REPORT.upstream if not TABLES[name].append_only]
-    digests = [(name, recorded_digest(settings.results, year, name)) for name in names]
-    return [(name, digest) for name, digest in digests if digest]
+    made = read_run(settings.results, year)["tables"]
+    return [(name, digest) for name in names if name in made and (digest := made[name]["digest"])]

@@ -10,7 +10,7 @@ from bess_assets.report.content import Row, read_content
 from bess_assets.report.page import page_html
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
-from bess_assets.store.files import WrittenTable
+from bess_assets.store.journal import Written
 from bess_assets.store.listing import size_of
 from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN
 from bess_assets.store.paths import report_files, result_path
@@ -19,7 +19,7 @@ from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REP
 from bess_assets.text import csv_lines
 
 
-def write_report(settings: Settings, year: int) -> WrittenTable:
+def write_report(settings: Settings, year: int) -> Written:
     """Write the files of `LEADERBOARD_REPORT`.
 
     Returns:
@@ -47,7 +47,7 @@ def write_report(settings: Settings, year: int) -> WrittenTable:
         for (path, write), temporary in zip(writers.items(), temporaries, strict=True):
             with writing(path):
                 write(temporary)
-    return WrittenTable(
+    return Written(
         rows=len(content.whole_year.rows),
         money_usd=None,
         coverage=None,

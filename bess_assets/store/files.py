@@ -5,7 +5,6 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,35 +17,19 @@ import pyarrow.parquet as pq
 from bess_assets.ercot.step import Columns, StepResult
 from bess_assets.errors import InputError, InvariantError, NotRefreshedError
 from bess_assets.store.fingerprint import whole_digest
+from bess_assets.store.journal import Written
 from bess_assets.store.whole import whole
 from bess_assets.tables import Column, Table, arrow_schema
 from bess_assets.threads import in_order
 
+_NUMPY_UNITS = {"time": "datetime64[s]", "day": "datetime64[D]"}
+"""What whole numbers count in a column of times or days."""
 SUM_TOLERANCE = 1e-8
 """A total may differ from the sum of its parts by a cent in a million dollars."""
 
 ROW_GROUP_ROWS = 32_768
 """Rows of a row group where a table is no ledger: sorted by battery or node, so that a question about one of them reads a part of the file. Smaller ones
 cost more to open than they spare."""
-
-
-@dataclass(frozen=True)
-class WrittenTable:
-    """A table that was written.
-
-    Attributes:
-        rows: rows in the file.
-        money_usd: sum of the table's money column; None if it has none, or nothing in it is known.
-        coverage: ratio of the table's two coverage columns; None if it has none or nothing is expected.
-        digest: SHA-256 of the file.
-        bytes: size of the file.
-    """
-
-    rows: int
-    money_usd: float | None
-    coverage: float | None
-    digest: str
-    bytes: int
 
 
 class ResultTable:
@@ -91,7 +74,7 @@ class ResultTable:
         A null in any but a number cannot be shown and is an error.
         """
         rows = self._row_group(columns, n)
-        return {name: _as_numpy(self.table, name, self.table.column(name).kind, rows.column(name)) for name in columns}
+        return {name: _as_numpy(self.table, self.table.column(name), rows.column(name)) for name in columns}
 
     def labels(self, column: str, n: int) -> tuple[np.ndarray, list[str]]:
         """A text column of the n-th row group as int32 codes (-1 is null), and the texts of these codes."""
@@ -114,10 +97,8 @@ def not_written(table: str, path: Path) -> NotRefreshedError:
     )
 
 
-def write_table(
-    table: Table, path: Path, result: StepResult, progress: Callable[[], None] = lambda: None
-) -> WrittenTable:
-    """Write a step's chunks as one Parquet file that appears whole or not at all.
+def write_table(table: Table, path: Path, result: StepResult, progress: Callable[[], None] = lambda: None) -> Written:
+    """Write a step's chunks as one Parquet file that appears whole or not at all; where the result is unchanged, only check the file that is there.
 
     Chunks are checked and written in a thread of their own while the step makes the next ones: a step must not change arrays that it has yielded.
 
@@ -127,11 +108,18 @@ def write_table(
         result: chunks in key order; of a ledger one per value of the first key.
         progress: called after each chunk.
 
+    Returns:
+        rows, dollars, coverage, digest and size of the file.
+
     Raises:
         InvariantError: the rows break a rule of the table; the file that was there before stays as it was.
         WriteError: the disk takes no more; the same.
     """
     tally = _Tally(table)
+    if result.unchanged:
+        with pq.ParquetFile(path) as file:
+            tally.add(file.read())
+        return tally.written(path)
     with whole(path) as temporary:
         with parquet_writer(table, temporary) as writer:
 
@@ -151,39 +139,26 @@ def read_kept(table: Table, path: Path) -> pa.Table | None:
     Raises:
         InputError: the file is there and cannot be read as that table. Nothing can make it again, so that it must not be written over.
     """
+    required = [column.name for column in table.columns if column.required]
     try:
         if not path.exists():
             return None
         with pq.ParquetFile(path) as file:
             rows = file.read()
-        lacking = [c.name for c in table.columns if c.required and c.name not in rows.column_names]
-        problem = f"it has no column {', '.join(lacking)}" if lacking else None
-        if not lacking:
-            empty = [c.name for c in table.columns if c.required and rows.column(c.name).null_count]
-            problem = f"it has empty values in {', '.join(empty)}" if empty else None
+        lacking = [name for name in required if name not in rows.column_names]
+        empty = [name for name in required if name not in lacking and rows.column(name).null_count]
+        problem = f"it has no column {', '.join(lacking)}" if lacking else f"it has empty values in {', '.join(empty)}"
+        if not lacking and not empty:
+            return rows
     except (OSError, pa.ArrowException) as error:
-        rows, problem = None, str(error)
-    if problem is not None:
-        raise InputError(
-            f"{table.name} of {path.stem} cannot be read: {problem}",
-            dataset=table.name,
-            file=path,
-            expected="the Parquet file as it was written",
-            remedy="It is left as it is, for nothing can make it again. Put a backup in its place; or move it away, and it begins anew.",
-        )
-    return rows
-
-
-def kept_table(table: Table, path: Path) -> WrittenTable:
-    """Rows, dollars, coverage and digest of a file that stays as it is.
-
-    Raises:
-        InvariantError: its rows break a rule of the table.
-    """
-    tally = _Tally(table)
-    with pq.ParquetFile(path) as file:
-        tally.add(file.read())
-    return tally.written(path)
+        problem = str(error)
+    raise InputError(
+        f"{table.name} of {path.stem} cannot be read: {problem}",
+        dataset=table.name,
+        file=path,
+        expected="the Parquet file as it was written",
+        remedy="It is left as it is, for nothing can make it again. Put a backup in its place; or move it away, and it begins anew.",
+    )
 
 
 # --- writing ------------------------------------------------------------------------------------------------------------------------------
@@ -247,8 +222,8 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
     Raises:
         InvariantError: a column too few or too many, of another length or kind, or with a value that it may not hold.
     """
-    if set(chunk) != set(table.column_names):
-        lacking, extra = sorted(set(table.column_names) - set(chunk)), sorted(set(chunk) - set(table.column_names))
+    lacking, extra = sorted(set(table.column_names) - set(chunk)), sorted(set(chunk) - set(table.column_names))
+    if lacking or extra:
         expected = [f"{name} present" for name in lacking] + [f"{name} declared in tables.py" for name in extra]
         raise _broken(table, "does not have the columns it declares.", ", ".join(lacking + extra), "; ".join(expected))
     schema = _written_schema(table)
@@ -256,75 +231,62 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
     for c in table.columns:
         if c.name not in kept or kept[c.name][0] is not chunk[c.name]:
             kept[c.name] = chunk[c.name], _conform_column(table, c, schema.field(c.name).type, chunk[c.name])
-    arrays = [kept[c.name][1] for c in table.columns]
-    lengths = {c.name: len(a) for c, a in zip(table.columns, arrays, strict=True)}
-    odd = next((name for name, length in lengths.items() if length != len(arrays[0])), None)
-    if odd:
-        wanted = f"{len(arrays[0])} values, not {lengths[odd]}"
-        raise _broken(table, "has columns of different lengths.", odd, wanted)
+    arrays = [kept[name][1] for name in schema.names]
+    for name, array in zip(schema.names, arrays, strict=True):
+        if len(array) != len(arrays[0]):
+            wanted = f"{len(arrays[0])} values, not {len(array)}"
+            raise _broken(table, "has columns of different lengths.", name, wanted)
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _conform_column(table: Table, column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:
+    infinite = False
     try:
-        array = _to_arrow(column, arrow_type, values)
+        if isinstance(values, pa.ChunkedArray):
+            values = values.combine_chunks()
+        if column.kind == "number":
+            numbers = _numbers(values)
+            infinite = bool(np.isinf(numbers).any())
+            array = _nan_as_null(numbers)
+        else:
+            array = _to_arrow(column, arrow_type, values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         problem = f"has values in {column.name} that are not of its kind: {error}"
         raise _broken(table, problem, column.name, column.kind) from error
     if column.required and array.null_count:
         problem = f"has {array.null_count} empty values in {column.name}, which is never empty."
         raise _broken(table, problem, column.name, column.meaning)
-    if column.kind == "number" and not _all_finite(values, array):
+    if infinite:
         expected = "a finite number, or null where it is unknown"
         raise _broken(table, f"has an infinite number in {column.name}.", column.name, expected)
     return array
 
 
 def _to_arrow(column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    if column.kind == "number":
-        return _numbers(values)
     if pa.types.is_dictionary(arrow_type):
         texts = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
         return (texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()).cast(arrow_type)
     if isinstance(values, np.ndarray):
-        if column.kind == "time" and values.dtype.kind in "iu":
-            return pa.array(values.astype(np.int64, copy=False) * 1_000_000).view(arrow_type)
-        if column.kind == "day" and values.dtype.kind in "iu":
-            return pa.array(values.astype(np.int32)).view(arrow_type)
+        if column.kind in _NUMPY_UNITS and values.dtype.kind in "iu":
+            values = values.astype(_NUMPY_UNITS[column.kind])
         values = pa.array(values, from_pandas=True)
-    elif not isinstance(values, pa.Array):
-        return pa.array(values, arrow_type)
-    return values.cast(arrow_type)
+    return values.cast(arrow_type) if isinstance(values, pa.Array) else pa.array(values, arrow_type)
 
 
-def _numbers(values: Any) -> pa.Array:
-    # NaN is how grids say null; Arrow's own arrays may hold either, so both go one way.
-    if isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and values.ndim == 1:
-        numbers = np.ascontiguousarray(values, dtype=np.float64)
-        known = ~np.isnan(numbers)
-        # a tenth of the time that pa.array takes to find the nulls one by one
-        bits = pa.py_buffer(np.packbits(known, bitorder="little"))
-        nulls = len(numbers) - int(np.count_nonzero(known))
-        return pa.Array.from_buffers(
-            pa.float64(), len(numbers), [bits if nulls else None, pa.py_buffer(numbers)], nulls
-        )
-    array = values if isinstance(values, pa.Array) else pa.array(values)
-    array = array.cast(pa.float64())
-    if array.null_count == len(array):
-        return array
-    return pc.if_else(pc.is_nan(array), pa.scalar(None, pa.float64()), array)
+def _numbers(values: Any) -> np.ndarray:
+    """Numbers as grids hold them, NaN where they are null."""
+    if not (isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and values.ndim == 1):
+        array = values if isinstance(values, pa.Array) else pa.array(values)
+        values = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return np.ascontiguousarray(values, dtype=np.float64)
 
 
-def _all_finite(values: Any, array: pa.Array) -> bool:
-    """Whether a number column holds no infinity; judged on what it was made of where that is quicker."""
-    if array.null_count == len(array):
-        return True
-    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
-        return not np.isinf(values).any()
-    extremes = pc.min_max(array)
-    return math.isfinite(extremes["min"].as_py()) and math.isfinite(extremes["max"].as_py())
+def _nan_as_null(numbers: np.ndarray) -> pa.Array:
+    known = ~np.isnan(numbers)
+    nulls = len(numbers) - int(np.count_nonzero(known))
+    # a tenth of the time that pa.array takes to find the nulls one by one
+    bits = pa.py_buffer(np.packbits(known, bitorder="little")) if nulls else None
+    return pa.Array.from_buffers(pa.float64(), len(numbers), [bits, pa.py_buffer(numbers)], nulls)
 
 
 # --- what must hold -------------------------------------------------------------------------------------------------------------------------
@@ -342,10 +304,14 @@ class _Tally:
         self._last: str | None = None
         self._shape: list[pa.ChunkedArray] | None = None
 
-    def written(self, path: Path) -> WrittenTable:
-        money = math.fsum(self._money) if self._money else None
-        coverage = self._known / self._expected if self._expected else None
-        return WrittenTable(self._rows, money, coverage, whole_digest(path), path.stat().st_size)
+    def written(self, path: Path) -> Written:
+        return Written(
+            rows=self._rows,
+            money_usd=math.fsum(self._money) if self._money else None,
+            coverage=self._known / self._expected if self._expected else None,
+            digest=whole_digest(path),
+            bytes=path.stat().st_size,
+        )
 
     def add(self, rows: pa.Table) -> None:
         if self.table.ledger:
@@ -461,11 +427,12 @@ def _floats(rows: pa.Table, name: str) -> np.ndarray:
 # --- reading --------------------------------------------------------------------------------------------------------------------------------
 
 
-def _as_numpy(table: Table, name: str, kind: str, column: pa.ChunkedArray) -> np.ndarray:
+def _as_numpy(table: Table, declared: Column, column: pa.ChunkedArray) -> np.ndarray:
+    name, kind = f"{table.name}.{declared.name}", declared.kind
     if kind in {"text", "label"}:
-        raise TypeError(f"{table.name}.{name} is text: ask for its labels()")
+        raise TypeError(f"{name} is text: ask for its labels()")
     if kind != "number" and column.null_count:
-        raise TypeError(f"{table.name}.{name} has nulls and is no number: read() it")
+        raise TypeError(f"{name} has nulls and is no number: read() it")
     if kind == "time":
         return np.asarray(column.cast(pa.int64()).to_numpy()) // 1_000_000
     if kind == "day":

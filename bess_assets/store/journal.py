@@ -51,7 +51,11 @@ class CheckEntry(TypedDict):
 
 
 class Written(TypedDict, total=False):
-    """What is known of a table that was made, or why it was not; `made_up` says whether the rollups in use were simulated when its file was made."""
+    """What is known of a table that was made, or why it was not.
+
+    `money_usd` is the sum of its money column, `coverage` the ratio of its two coverage columns, `digest` the SHA-256 of its file, each None where it has
+    none; `made_up` says whether the rollups in use were simulated when its file was made.
+    """
 
     rows: int | None
     money_usd: float | None
@@ -124,7 +128,7 @@ class Journal:
         """
         self.path = run_record_path(results, year)
         self.record = read_run(results, year)
-        self._changed = False
+        self._written = _record_text(self.record)
 
     def begin(self, tables: Collection[str]) -> None:
         """Note the tables that a run is about to make, so that its death will be seen."""
@@ -146,7 +150,6 @@ class Journal:
 
     def put_rollup(self, dataset: str, entry: RollupEntry) -> None:
         """Record the rollup files of a dataset that the year reads; they are written with the next table, or at the end of the run."""
-        self._changed = self._changed or self.record["rollups"].get(dataset) != entry
         self.record["rollups"][dataset] = entry
 
     def fail_unfinished(self) -> list[str]:
@@ -156,41 +159,32 @@ class Journal:
             before = self.record["tables"].get(table)
             inputs = before["inputs"] if before else {}
             self.put_table(
-                table, table_entry(status="failed", seconds=0.0, peak_memory_mb=0, inputs=inputs, error=DIED)
+                table, table_entry(status="failed", inputs=inputs, seconds=0.0, peak_memory_mb=0, error=DIED)
             )
         return left
 
     def end(self) -> None:
         """Note that the run has ended, well or not: the tables that it did not make were held back."""
-        if self.record["unfinished"] or self._changed:
-            self.begin([])
+        self.begin([])
 
     def _write(self) -> None:
-        with whole(self.path) as temporary:
-            temporary.write_text(_record_text(self.record), encoding="utf-8")
-        self._changed = False
+        text = _record_text(self.record)
+        if text != self._written:
+            with whole(self.path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+            self._written = text
 
 
 def _record_text(record: RunRecord) -> str:
     """A run record as JSON, one dataset or table a line: it is written some twenty times a refresh, and indenting all of it would take ten times as long."""
 
-    def lines(entries: Mapping[str, object]) -> str:
-        inside = [f"  {json.dumps(name)}: {json.dumps(entry, allow_nan=False)}" for name, entry in entries.items()]
-        return "{\n" + ",\n".join(inside) + "\n }" if inside else "{}"
+    def text(value: object) -> str:
+        if not isinstance(value, dict):
+            return json.dumps(value)
+        lines = (f"  {json.dumps(name)}: {json.dumps(entry, allow_nan=False)}" for name, entry in value.items())
+        return "{\n" + ",\n".join(lines) + "\n }"
 
-    parts = [
-        f' "year": {json.dumps(record["year"])}',
-        f' "rollups": {lines(record["rollups"])}',
-        f' "tables": {lines(record["tables"])}',
-        f' "unfinished": {json.dumps(record["unfinished"])}',
-    ]
-    return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-def recorded_digest(results: Path, year: int, table: str) -> str | None:
-    """Digest of a result table when it was last written; None if it never was."""
-    entry = read_run(results, year)["tables"].get(table)
-    return entry["digest"] if entry else None
+    return "{\n" + ",\n".join(f" {json.dumps(name)}: {text(value)}" for name, value in record.items()) + "\n}\n"
 
 
 def table_entry(

@@ -370,7 +370,7 @@ def test_the_ledger_has_every_hour_of_the_year_and_may_be_written(tmp_path):
     path = tmp_path / "bess_awards" / "2024.parquet"
     result = bess_awards(inputs_of(tmp_path, 2024, ALONE))
     assert isinstance(result, StepResult)
-    assert write_table(BESS_AWARDS, path, result).rows == 8_784
+    assert write_table(BESS_AWARDS, path, result)["rows"] == 8_784
     table = ResultTable(BESS_AWARDS, path).read()
     row = table.slice(23, 1).to_pylist()[0]
     assert (row["operating_day"], row["settlement_point"], row["award_mw"]) == (DAY, NODE, 5.0)

@@ -504,7 +504,9 @@ def test_as_many_parts_are_read_as_the_memory_limit_asks_for(tmp_path):
 def test_the_ledger_has_every_quarter_hour_of_the_year_and_may_be_written(tmp_path):
     _negative(tmp_path)
     path = tmp_path / "bess_dispatch" / "2024.parquet"
-    assert write_table(BESS_DISPATCH, path, bess_dispatch(inputs_of(tmp_path, 2024, COMBO))).rows == YEAR.quarter_hours
+    assert (
+        write_table(BESS_DISPATCH, path, bess_dispatch(inputs_of(tmp_path, 2024, COMBO)))["rows"] == YEAR.quarter_hours
+    )
     row = ResultTable(BESS_DISPATCH, path).read().slice(2, 1).to_pylist()[0]
     assert (row["discharge_mwh"], row["discharge_source"]) == (1.75, "smne")
     assert (row["charge_mwh"], row["charge_source"]) == (0.625, "telemetry")
