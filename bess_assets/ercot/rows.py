@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
-from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear, day_ranges
+from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear, day_number, day_ranges
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, STORED_TIME, Rows, read_rows
@@ -293,16 +293,17 @@ class DayLog:
             series, day_index = series[inside], day_index[inside]
         self._held.reshape(-1)[series * self.year.days + day_index] = True
 
-    def report(self, findings: Findings, subject: str, first: int = 0) -> None:
-        """Add the days that are missing between the first expected day and the last day held."""
+    def report(self, findings: Findings, dataset: Dataset) -> None:
+        """Add the days that are missing between the first day on which the dataset is published and the last day held."""
         held = np.flatnonzero(self.days)
         if not len(held):
             return
+        first = max(day_number(dataset.first_day) - self.year.first_day, 0)
         missing = np.setdiff1d(np.arange(first, held[-1]), held)
-        findings.add("missing_days", subject, len(missing), day_ranges(self.year.first_day + missing))
+        findings.add("missing_days", dataset.name, len(missing), day_ranges(self.year.first_day + missing))
         after = np.arange(held[-1] + 1, 0 if self.beyond else self.year.days)
         detail = f"after the last day held: {day_ranges(self.year.first_day + after)}"
-        findings.add("missing_days", subject, len(after), detail, warning=False)
+        findings.add("missing_days", dataset.name, len(after), detail, warning=False)
 
 
 def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], used: Sequence[str]) -> None:
@@ -507,13 +508,8 @@ class YearRows:
             wanted = (starts >= 0) & (own >= 0) & (own < self._codes.known)
             yield self._placed(rows.keep(wanted), own[wanted], starts[wanted])
 
-    def report(self, findings: Findings, *, first_day: int = 0) -> None:
-        """Add what is absent or could not be used; call after iterating.
-
-        Args:
-            findings: where to add it.
-            first_day: day index from which the dataset is published.
-        """
+    def report(self, findings: Findings) -> None:
+        """Add what is absent or could not be used; call after iterating."""
         report_dataset(findings, self._dataset, self._paths, self._reported)
         self.counted.report(findings, self._dataset, self._reported)
-        self.log.report(findings, self._dataset.name, first_day)
+        self.log.report(findings, self._dataset)

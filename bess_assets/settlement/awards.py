@@ -10,8 +10,6 @@ import numpy as np
 import pyarrow as pa
 
 from bess_assets.ercot.arrays import FloatArray
-from bess_assets.ercot.calendar import day_number
-from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.rows import Codes, PlacedRows, YearRows
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, step
@@ -136,7 +134,7 @@ class _Side:
             else:
                 self._nodes[rows.series, rows.step] = rows.texts["settlement_point"]
                 self.stated.put(rows)
-        reader.report(findings, first_day=max(day_number(DATASETS[dataset].first_day) - year.first_day, 0))
+        reader.report(findings)
         scatter.report(findings, dataset)
         findings.add("award_contradiction", dataset, contradictions, "RRS or ECRS: the parts were taken")
         self.gaps = row_gaps(self.names, scatter.present, reader.held)

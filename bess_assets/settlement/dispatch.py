@@ -4,22 +4,29 @@ Settlement metering comes before telemetry, telemetry before base points. runs.p
 and awards held from run to run.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from bess_assets.ercot.arrays import FloatArray, IntArray, SecondsArray, SourceArray
 from bess_assets.ercot.calendar import day_number
-from bess_assets.ercot.products import HOURS_PER_QUARTER_HOUR, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
+from bess_assets.ercot.products import (
+    HOURS_PER_QUARTER_HOUR,
+    PRODUCTS,
+    QUARTER_HOURS_PER_HOUR,
+    RTC_FIRST_DAY,
+    SECONDS_PER_QUARTER_HOUR,
+    SOURCES,
+)
 from bess_assets.ercot.rows import YearRows
 from bess_assets.ercot.step import Columns, Inputs, StepResult, Verdict, some, step
 from bess_assets.settlement.awards import RRS_PARTS, award_of_parts
 from bess_assets.settlement.grid import LedgerColumns, labels_array
-from bess_assets.settlement.runs import Means, RunReader, Window, coverage_of, read_metering
+from bess_assets.settlement.runs import Means, RunReader, Window, read_metering
 
 METERED_CHECK = "metering_and_telemetry_agree"
 LARGEST_DIFFERENCE = 0.2
@@ -38,110 +45,120 @@ _HELD_BLOCKS = 3
 
 _METER, _TELEMETRY, _BASE_POINT, _NONE = 0, 1, 2, -1
 
+Kind = Literal["gen", "load", "esr"]
+"""Kind of resource, as in the names of the datasets."""
+
 _RUNS_AT_A_TIME = 1_024
 _RT_AWARDS = ("regup_award_mw", "regdn_award_mw", *RRS_PARTS, "ecrs_award_mw", "nspin_award_mw")
 
 
 @dataclass
 class Flows:
-    """Energy of some resources by quarter-hour of an era, from telemetry or, where that is unknown, base points.
+    """Energy of the resources of one kind by quarter-hour of their era, from telemetry or, where that is unknown, base points.
 
     Attributes:
+        kind: as in the names of the datasets.
         reader: what was read.
+        era: quarter-hours of the year; those of the arrays.
         place: series of each resource.
         positive_mwh: positive part, NaN where unknown; shape (series, quarter-hours).
-        negative_mwh: negative part, >= 0, NaN where unknown; same shape; empty unless asked for.
-        negative_of_all_mwh: sum of the known negative parts; shape (quarter-hours,).
+        negative_mwh: negative part, >= 0, NaN where unknown; same shape; empty for load resources.
+        negative_of_all_mwh: sum of the known negative parts.
         source: index into `SOURCES`, -1 where unknown; same shape.
         seconds: how long the source was observed in the quarter-hour; same shape.
-        awards: real-time AS awards by product, MW; same shape; empty unless asked for.
+        awards: real-time AS awards by product, MW; same shape; of storage resources alone.
     """
 
+    kind: Kind
     reader: RunReader
+    era: slice
     place: dict[str, int]
     positive_mwh: FloatArray
     negative_mwh: FloatArray
-    negative_of_all_mwh: FloatArray
+    negative_of_all_mwh: float
     source: SourceArray
     seconds: SecondsArray
     awards: dict[str, FloatArray]
 
+    def fill(self, columns: dict[str, Any], row: Mapping[str, Any]) -> None:
+        """Fill in what is known of a battery in this era: of discharge, charge and real-time awards what its resource of this kind says."""
+        n = self.place.get(row[f"{self.kind}_resource"])
+        if n is None:
+            return
+        sides = {"charge": self.positive_mwh} if self.kind == "load" else {"discharge": self.positive_mwh}
+        if self.kind == "esr" or (self.kind == "gen" and row["charging"] == "generation"):
+            sides["charge"] = self.negative_mwh
+        for side, mwh in sides.items():
+            columns[f"{side}_mwh"][self.era] = mwh[n]
+            columns[f"{side}_source"][self.era] = self.source[n]
+            columns[f"{side}_coverage"][self.era] = self.seconds[n] / float(SECONDS_PER_QUARTER_HOUR)
+        for p, awards in self.awards.items():
+            columns[f"{p}_rt_award_mw"] = np.full(len(columns["discharge_mwh"]), np.nan)
+            columns[f"{p}_rt_award_mw"][self.era] = awards[n]
 
-def read_flows(
-    inputs: Inputs,
-    dataset: str,
-    names: list[str],
-    telemetry: str,
-    part: slice,
-    *,
-    negative: bool = True,
-    awards: bool = False,
-) -> Flows:
-    """Energy of resources of a SCED dataset.
+
+def read_flows(inputs: Inputs, kind: Kind, rows: Iterable[Mapping[str, Any]], era: slice) -> Flows:
+    """Energy of the resources of one kind that batteries have; of the load resources those that are a battery's charging.
 
     Args:
         inputs: year and rollups.
-        dataset: canonical name.
-        names: resources.
-        telemetry: column of the telemetered MW.
-        part: the quarter-hours wanted, whole days: the era of the dataset.
-        negative: the negative part is wanted too.
-        awards: real-time AS awards are wanted too.
+        kind: as in the names of the datasets.
+        rows: the batteries, rows of the registry.
+        era: the quarter-hours wanted, whole days.
     """
-    numbers = [telemetry, "base_point_mw", *(_RT_AWARDS if awards else ())]
-    reader = RunReader(inputs, dataset, names, numbers)
-    shape = (len(names), part.stop - part.start)
-    empty = (0, 0)
+    wanted = [row for row in rows if kind != "load" or row["charging"] == "load"]
+    names = sorted({row[f"{kind}_resource"] for row in wanted if row[f"{kind}_resource"]})
+    telemetry = "consumption_mw" if kind == "load" else "output_mw"
+    awards = _RT_AWARDS if kind == "esr" else ()
+    reader = RunReader(inputs, f"sced_{kind}_resources", names, [telemetry, "base_point_mw", *awards])
+    shape = (len(names), era.stop - era.start)
     flows = Flows(
+        kind,
         reader,
+        era,
         {name: n for n, name in enumerate(names)},
         np.full(shape, np.nan),
-        np.full(shape if negative else empty, np.nan),
-        np.zeros(shape[1]),
+        np.full((0, 0) if kind == "load" else shape, np.nan),
+        0.0,
         np.full(shape, _NONE, dtype=np.int8),
         np.zeros(shape, dtype=np.int16),
-        {p: np.full(shape, np.nan) for p in PRODUCTS} if awards else {},
+        {p: np.full(shape, np.nan) for p in (PRODUCTS if awards else ())},
     )
     if not names or not len(reader.starts):
         return flows
+    negative_mwh = np.zeros(shape[1])
 
     def settle(window: Window) -> None:
         base_point = window.grids["base_point_mw"]
-        rt_awards = _real_time_awards(window.grids) if awards else {}
-        here = slice(window.first - part.start, window.last - part.start)
-        means = reader.line_means(window, window.grids[telemetry], base_point)
+        here = slice(window.first - era.start, window.last - era.start)
+        means = reader.means(window, window.grids[telemetry], base_point)
         source = np.where(np.isnan(means.positive), _NONE, _TELEMETRY)
         # a base point can help only where it is known and telemetry is not
         if (source == _NONE).any() and not np.isnan(base_point).all():
-            means, source = _fall_back(means, source, reader.means(window, base_point, window.first, window.last))
-        flows.positive_mwh[:, here] = means.positive.T * HOURS_PER_QUARTER_HOUR
-        flows.negative_of_all_mwh[here] = np.nansum(means.negative, axis=1) * HOURS_PER_QUARTER_HOUR
-        if negative:
-            flows.negative_mwh[:, here] = means.negative.T * HOURS_PER_QUARTER_HOUR
-        flows.source[:, here] = source.T
-        flows.seconds[:, here] = means.seconds.T
-        for first, last in window.blocks():
-            here = slice(first - part.start, last - part.start)
-            for product, values in rt_awards.items():
-                award = reader.means(window, values, first, last)
-                flows.awards[product][:, here] = (award.positive - award.negative).T
+            _fall_back(means, source, reader.means(window, base_point))
+        flows.positive_mwh[:, here] = means.positive * HOURS_PER_QUARTER_HOUR
+        negative_mwh[here] = np.nansum(means.negative, axis=0) * HOURS_PER_QUARTER_HOUR
+        if kind != "load":
+            flows.negative_mwh[:, here] = means.negative * HOURS_PER_QUARTER_HOUR
+        flows.source[:, here] = source
+        flows.seconds[:, here] = means.seconds
+        for product, values in (_real_time_awards(window.grids) if awards else {}).items():
+            award = reader.means(window, values)
+            flows.awards[product][:, here] = award.positive - award.negative
 
-    reader.each_window(settle, part.start, part.stop)
+    reader.each_window(settle, era.start, era.stop)
+    flows.negative_of_all_mwh = float(negative_mwh.sum())
     return flows
 
 
-def _fall_back(best: Means, source: IntArray, last: Means) -> tuple[Means, IntArray]:
-    """Base points where telemetry is unknown; where neither is known, the better coverage."""
+def _fall_back(best: Means, source: IntArray, last: Means) -> None:
+    """Take base points where telemetry is unknown; where neither is known, the better coverage."""
     unknown = np.isnan(best.positive)
+    best.seconds[unknown] = np.maximum(best.seconds, last.seconds)[unknown]
     use = unknown & ~np.isnan(last.positive)
-    return (
-        Means(
-            np.where(use, last.positive, best.positive),
-            np.where(use, last.negative, best.negative),
-            np.where(use, last.seconds, np.where(unknown, np.maximum(best.seconds, last.seconds), best.seconds)),
-        ),
-        np.where(use, _BASE_POINT, source),
-    )
+    source[use] = _BASE_POINT
+    for taken, other in ((best.positive, last.positive), (best.negative, last.negative), (best.seconds, last.seconds)):
+        taken[use] = other[use]
 
 
 def _real_time_awards(grids: dict[str, FloatArray]) -> dict[str, FloatArray]:
@@ -154,37 +171,35 @@ def _real_time_awards(grids: dict[str, FloatArray]) -> dict[str, FloatArray]:
     return {p: rrs if p == "rrs" else grids[f"{p}_award_mw"] for p in PRODUCTS}
 
 
-@dataclass(frozen=True)
-class _Observed:
-    """What the SCED datasets say of some batteries: flows by kind of resource and metering of the generation resources, None in a year without their era."""
+def _settle_metered(
+    generation: Flows,
+    metered_mwh: FloatArray,
+    rows: Iterable[Mapping[str, Any]],
+    compared: dict[str, tuple[float, float]],
+) -> float:
+    """Put settlement metering in the place of telemetry and base points wherever there is any.
 
-    generation: Flows | None
-    load: Flows | None
-    metered_mwh: FloatArray | None
-    storage: Flows | None
-    readers: dict[str, RunReader | YearRows]
+    MWh discharged by metering and by telemetry are added to those compared, by battery, where there is a day or more of both.
 
-
-def _observed(inputs: Inputs, rows: Sequence[Mapping[str, Any]], boundary: int) -> _Observed:
-    combo_era, esr_era = slice(0, boundary), slice(boundary, inputs.year.quarter_hours)
-    generation = load = metered_mwh = storage = None
-    readers: dict[str, RunReader | YearRows] = {}
-    if boundary:
-        gens = _resources(rows, "gen_resource")
-        loads = _resources([row for row in rows if row["charging"] == "load"], "load_resource")
-        generation = read_flows(inputs, "sced_gen_resources", gens, "output_mw", combo_era)
-        load = read_flows(inputs, "sced_load_resources", loads, "consumption_mw", combo_era, negative=False)
-        metered_mwh, meter = read_metering(inputs, gens)
-        readers = {"sced_gen_resources": generation.reader, "sced_load_resources": load.reader, "sced_smne": meter}
-    if boundary < inputs.year.quarter_hours:
-        esrs = _resources(rows, "esr_resource")
-        storage = read_flows(inputs, "sced_esr_resources", esrs, "output_mw", esr_era, awards=True)
-        readers["sced_esr_resources"] = storage.reader
-    return _Observed(generation, load, metered_mwh, storage, readers)
-
-
-def _resources(rows: Sequence[Mapping[str, Any]], column: str) -> list[str]:
-    return sorted({row[column] for row in rows if row[column]})
+    Returns:
+        MWh of negative values that are no charging of their battery.
+    """
+    left_out = 0.0
+    for row in (row for row in rows if row["gen_resource"]):
+        n = generation.place[row["gen_resource"]]
+        meter = metered_mwh[n, generation.era]
+        there = np.flatnonzero(~np.isnan(meter))
+        both = there[generation.source[n, there] == _TELEMETRY]
+        if len(both) >= LEAST_COMPARED:
+            metered, measured = np.maximum(meter[both], 0.0), generation.positive_mwh[n, both]
+            compared[row["battery"]] = float(metered.sum()), float(measured.sum())
+        generation.positive_mwh[n, there] = np.maximum(meter[there], 0.0)
+        generation.negative_mwh[n, there] = np.maximum(-meter[there], 0.0)
+        generation.source[n, there] = _METER
+        generation.seconds[n, there] = SECONDS_PER_QUARTER_HOUR
+        if row["charging"] != "generation":
+            left_out += float(np.nansum(generation.negative_mwh[n]))
+    return left_out
 
 
 def _parts(inputs: Inputs, rows: Sequence[Mapping[str, Any]], boundary: int) -> Iterator[Sequence[Mapping[str, Any]]]:
@@ -214,52 +229,45 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         ["battery", "gen_resource", "load_resource", "esr_resource", "charging"]
     )
     boundary = QUARTER_HOURS_PER_HOUR * year.hour_of_day_number(day_number(RTC_FIRST_DAY))
+    combo, rtc = slice(0, boundary), slice(boundary, year.quarter_hours)
+    eras: dict[Kind, slice] = {"gen": combo, "load": combo, "esr": rtc}
     ledger = LedgerColumns(year, quarter_hours=True)
     no_award = pa.nulls(year.quarter_hours, pa.float64())
     left_out = negative_mwh = charged_mwh = 0.0
     readers: dict[str, RunReader | YearRows] = {}
     compared: dict[str, tuple[float, float]] = {}
     for part in _parts(inputs, registry.to_pylist(), boundary):
-        observed = _observed(inputs, part, boundary)
-        for dataset, reader in observed.readers.items():
-            if dataset in readers:
+        flows = {kind: read_flows(inputs, kind, part, era) for kind, era in eras.items() if era.start < era.stop}
+        read: dict[str, RunReader | YearRows] = {f"sced_{kind}_resources": own.reader for kind, own in flows.items()}
+        if boundary:
+            metered_mwh, read["sced_smne"] = read_metering(inputs, [*flows["gen"].place])
+            left_out += _settle_metered(flows["gen"], metered_mwh, part, compared)
+            negative_mwh += flows["load"].negative_of_all_mwh
+            charged_mwh += float(np.nansum(flows["load"].positive_mwh))
+            del metered_mwh
+        for dataset, reader in read.items():
+            if readers.setdefault(dataset, reader) is not reader:
                 readers[dataset].counted.add(reader.counted)
-            else:
-                readers[dataset] = reader
-        if observed.load is not None:
-            negative_mwh += float(observed.load.negative_of_all_mwh.sum())
-            charged_mwh += float(np.nansum(observed.load.positive_mwh))
         for row in part:
-            columns = _unknown(year.quarter_hours)
-            left_out += _combo_era(columns, row, observed, boundary, compared)
-            rt_awards: dict[str, Any] = dict.fromkeys(PRODUCTS, no_award)
-            if observed.storage is not None and row["esr_resource"]:
-                rt_awards = _esr_era(columns, observed.storage, row["esr_resource"], boundary)
+            columns: dict[str, Any] = dict.fromkeys((f"{p}_rt_award_mw" for p in PRODUCTS), no_award)
+            for side in ("discharge", "charge"):
+                columns[f"{side}_mwh"] = np.full(year.quarter_hours, np.nan)
+                columns[f"{side}_source"] = np.full(year.quarter_hours, _NONE, dtype=np.int8)
+                columns[f"{side}_coverage"] = np.zeros(year.quarter_hours)
+            for own in flows.values():
+                own.fill(columns, row)
             for side in ("discharge", "charge"):
                 columns[f"{side}_source"] = labels_array(columns[f"{side}_source"], SOURCES)
-            columns |= {f"{p}_rt_award_mw": values for p, values in rt_awards.items()}
             yield ledger.chunk(row["battery"], **columns)
-        del observed  # before the next part is read
-    storage = readers.pop("sced_esr_resources", None)
+        del flows  # before the next part is read
     for reader in readers.values():
         reader.report(findings)
-    findings.add(
-        "negative_consumption",
-        "sced_load_resources",
-        round(negative_mwh),
-        "MWh: a load resource does not discharge",
-        warning=negative_mwh > NOISE_SHARE * charged_mwh,
-    )
-    if storage is not None:
-        storage.report(findings, first_day=max(day_number(RTC_FIRST_DAY) - year.first_day, 0))
+    words = "MWh: a load resource does not discharge"
+    much = negative_mwh > NOISE_SHARE * charged_mwh
+    findings.add("negative_consumption", "sced_load_resources", round(negative_mwh), words, warning=much)
     result.verdicts[METERED_CHECK] = _metered_verdict(compared)
-    findings.add(
-        "generation_side_charging",
-        "bess_dispatch",
-        round(left_out),
-        "MWh: station use, or the load side's charging seen twice",
-        warning=False,
-    )
+    words = "MWh: station use, or the load side's charging seen twice"
+    findings.add("generation_side_charging", "bess_dispatch", round(left_out), words, warning=False)
 
 
 def _metered_verdict(compared: Mapping[str, tuple[float, float]]) -> Verdict:
@@ -272,69 +280,3 @@ def _metered_verdict(compared: Mapping[str, tuple[float, float]]) -> Verdict:
     of = f"{len(compared)} batteries with both quantities"
     detail = f"{len(wrong)} of {of} differ: {some(wrong, '; ')}" if wrong else f"{of}, all agree"
     return Verdict(not wrong, detail, {"batteries": len(compared), "batteries_differing": len(wrong)})
-
-
-def _unknown(quarter_hours: int) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for side in ("discharge", "charge"):
-        columns[f"{side}_mwh"] = np.full(quarter_hours, np.nan)
-        columns[f"{side}_source"] = np.full(quarter_hours, _NONE, dtype=np.int8)
-        columns[f"{side}_coverage"] = np.zeros(quarter_hours)
-    return columns
-
-
-def _fill(
-    columns: dict[str, Any], side: str, era: slice, mwh: FloatArray, source: SourceArray, coverage: FloatArray
-) -> None:
-    columns[f"{side}_mwh"][era] = mwh
-    columns[f"{side}_source"][era] = source
-    columns[f"{side}_coverage"][era] = coverage
-
-
-def _combo_era(
-    columns: dict[str, Any],
-    row: Mapping[str, Any],
-    observed: _Observed,
-    boundary: int,
-    compared: dict[str, tuple[float, float]],
-) -> float:
-    """Fill in the combo era of one battery, and add its metering and telemetry to those compared.
-
-    Returns:
-        MWh of negative generation-side values left out of charging.
-    """
-    generation, load, era = observed.generation, observed.load, slice(0, boundary)
-    if generation is None or load is None or observed.metered_mwh is None or not row["gen_resource"]:
-        return 0.0
-    n = generation.place[row["gen_resource"]]
-    meter = observed.metered_mwh[n, era]
-    has_meter = ~np.isnan(meter)
-    telemetered = np.where(generation.source[n] == _TELEMETRY, generation.positive_mwh[n], np.nan)
-    both = has_meter & ~np.isnan(telemetered)
-    if int(both.sum()) >= LEAST_COMPARED:
-        metered = np.maximum(meter[both], 0.0)
-        compared[row["battery"]] = float(metered.sum()), float(telemetered[both].sum())
-    discharge = np.where(has_meter, np.maximum(meter, 0.0), generation.positive_mwh[n])
-    negative = np.where(has_meter, np.maximum(-meter, 0.0), generation.negative_mwh[n])
-    source = np.where(has_meter, _METER, generation.source[n]).astype(np.int8)
-    coverage = np.where(has_meter, 1.0, coverage_of(generation.seconds[n]))
-    _fill(columns, "discharge", era, discharge, source, coverage)
-    if row["charging"] == "generation":
-        _fill(columns, "charge", era, negative, source, coverage)
-        return 0.0
-    if row["charging"] == "load":
-        k = load.place[row["load_resource"]]
-        _fill(columns, "charge", era, load.positive_mwh[k], load.source[k], coverage_of(load.seconds[k]))
-    return float(np.nansum(negative))
-
-
-def _esr_era(columns: dict[str, Any], storage: Flows, name: str, boundary: int) -> dict[str, FloatArray]:
-    """Fill in the ESR era of one battery; returns its real-time AS awards by product, unknown before that era."""
-    era, n = slice(boundary, None), storage.place[name]
-    coverage = coverage_of(storage.seconds[n])
-    _fill(columns, "discharge", era, storage.positive_mwh[n], storage.source[n], coverage)
-    _fill(columns, "charge", era, storage.negative_mwh[n], storage.source[n], coverage)
-    rt_awards = {p: np.full(len(columns["discharge_mwh"]), np.nan) for p in PRODUCTS}
-    for p, values in rt_awards.items():
-        values[era] = storage.awards[p][n]
-    return rt_awards

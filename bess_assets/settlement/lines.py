@@ -1,13 +1,16 @@
-"""Energy of telemetered readings: power is a straight line between two readings of a resource, integrated exactly by quarter-hour.
+"""The course of power over the readings or instructions of a resource, integrated exactly by quarter-hour.
 
-A reading is a telemetered value at a run of SCED (methodology, "Telemetry to energy"). Base points and awards are steps, not lines: runs.py holds them.
+A reading is a telemetered value at a run of SCED: power goes in a straight line from one to the next (methodology, "Telemetry to energy"). Base points and
+awards are instructions: each holds until the next run, which is a step.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from bess_assets.ercot.arrays import FloatArray, IntArray
+from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 
 LONGEST_STRAIGHT_SECONDS = 600
 """Between readings at most this far apart power is the straight line."""
@@ -17,117 +20,119 @@ BASE_POINT_SECONDS = 300
 """A resource is at the base point of a run so long after it."""
 LONGEST_HOLD_SECONDS = 900
 """A reading without a next one, a base point and an award hold at most this long."""
-_QUARTER_HOUR = 900
 
 
 @dataclass(frozen=True)
-class Readings:
-    """Readings of some resources, by resource and then by time.
+class Course:
+    """Straight pieces of power, each within one cell of time; resources that have values at the same times share a course.
+
+    The points between which the pieces go are the values in order of time, then those base points that a line goes through.
 
     Attributes:
-        series: position of the resource; shape (readings,).
-        time: start of the run, UTC seconds; shape (readings,).
-        value: telemetered MW, known; shape (readings,).
-        base_point: base point of the same run, MW, NaN where unknown; shape (readings,).
-        hold_until: end of the reading where no line leaves it, UTC seconds; shape (readings,).
+        bends: places of the readings whose line goes through their base point.
+        after_bends: places of the readings after them.
+        bend_shares: how far on the way from the one to the other the base point is, 0 to 1.
+        begin: point from which each piece's line goes; shape (pieces,).
+        end: point to which it goes, the same for a value that holds.
+        from_share: how far on that way the piece begins, 0 to 1.
+        to_share: how far on that way it ends.
+        length: seconds of each piece.
+        cell: cell of each piece.
+        seconds: known seconds of each cell; shape (cells,).
     """
 
-    series: IntArray
-    time: IntArray
-    value: FloatArray
-    base_point: FloatArray
-    hold_until: IntArray
-
-
-@dataclass(frozen=True)
-class Integrals:
-    """Integrals of the lines over the known seconds of quarter-hours.
-
-    Attributes:
-        positive: integral of the positive part, MW x seconds; shape (series, quarter-hours).
-        negative: the same of the negative part, >= 0.
-        seconds: known seconds.
-    """
-
-    positive: FloatArray
-    negative: FloatArray
-    seconds: FloatArray
-
-
-@dataclass(frozen=True)
-class _Segments:
-    """Pieces of lines: from `begin` to `end` the power of `series` goes straight from `first` to `last`."""
-
-    series: IntArray
+    bends: IntArray
+    after_bends: IntArray
+    bend_shares: FloatArray
     begin: IntArray
     end: IntArray
-    first: FloatArray
-    last: FloatArray
+    from_share: FloatArray
+    to_share: FloatArray
+    length: FloatArray
+    cell: IntArray
+    seconds: FloatArray
 
-    def keep(self, rows: IntArray) -> "_Segments":
-        return _Segments(self.series[rows], self.begin[rows], self.end[rows], self.first[rows], self.last[rows])
+    @staticmethod
+    def of(
+        time: IntArray,
+        hold_until: IntArray,
+        start: int,
+        cells: int,
+        cell_seconds: int = SECONDS_PER_QUARTER_HOUR,
+        *,
+        lines: bool = True,
+    ) -> "Course":
+        """Cut the time from each value to the next into cells.
 
+        Args:
+            time: when the values are, UTC seconds, ascending; shape (values,).
+            hold_until: end of each value where no line leaves it, UTC seconds; shape (values,).
+            start: start of the first cell, UTC seconds.
+            cells: number of cells.
+            cell_seconds: length of a cell.
+            lines: whether the values are readings, on lines; if not, they are steps.
 
-def integrate(readings: Readings, shape: tuple[int, int], start: int) -> Integrals:
-    """Integrate the lines between readings over quarter-hours.
+        Source: methodology, "Telemetry to energy"; ERCOT publishes a reading for each run of SCED and no energy between two of them.
+        """
+        count = len(time)
+        gap = np.diff(time, append=time[-1:] + LONGEST_LINE_SECONDS + 1)
+        line = lines & (gap <= LONGEST_LINE_SECONDS)
+        bends = np.flatnonzero(line & (gap > LONGEST_STRAIGHT_SECONDS))
+        points = np.append(time, time[bends] + BASE_POINT_SECONDS)
+        target = np.arange(count) + line
+        until = np.where(line, time + gap, hold_until)
+        target, until = np.append(target, target[bends]), np.append(until, until[bends])
+        target[bends], until[bends] = count + np.arange(len(bends)), points[count:]
+        first = (points - start) // cell_seconds
+        parts = np.maximum((until - 1 - start) // cell_seconds - first + 1, 0)
+        begin = np.repeat(np.arange(len(points)), parts)
+        cell = first[begin] + np.arange(len(begin)) - np.repeat(np.cumsum(parts) - parts, parts)
+        low = np.maximum(points[begin], start + cell_seconds * cell)
+        high = np.minimum(until[begin], start + cell_seconds * (cell + 1))
+        kept = np.flatnonzero((low < high) & (cell >= 0) & (cell < cells))
+        begin, cell, low, high = begin[kept], cell[kept], low[kept], high[kept]
+        way, length = (until - points)[begin], (high - low).astype(np.float64)
+        return Course(
+            bends=bends,
+            after_bends=target[count:],
+            bend_shares=BASE_POINT_SECONDS / gap[bends],
+            begin=begin,
+            end=target[begin],
+            from_share=(low - points[begin]) / way,
+            to_share=(high - points[begin]) / way,
+            length=length,
+            cell=cell,
+            seconds=np.bincount(cell, length, cells),
+        )
 
-    Args:
-        readings: all that reach into the quarter-hours, with the next reading of each.
-        shape: series and quarter-hours.
-        start: start of the first quarter-hour, UTC seconds.
+    @cached_property
+    def middle(self) -> FloatArray:
+        """How far on its way the middle of each piece is, 0 to 1."""
+        return (self.from_share + self.to_share) / 2
 
-    Source: market.md 3.3; ERCOT publishes a reading for each run of SCED and no energy between two of them.
-    """
-    size = shape[0] * shape[1]
-    positive, negative, seconds = np.zeros(size), np.zeros(size), np.zeros(size)
-    rest = _segments(readings)
-    while len(rest.series):
-        quarter = (rest.begin - start) // _QUARTER_HOUR
-        end = np.minimum(rest.end, start + (quarter + 1) * _QUARTER_HOUR)
-        length = (end - rest.begin).astype(np.float64)
-        last = rest.first + (rest.last - rest.first) * (length / (rest.end - rest.begin))
-        net = (rest.first + last) * length / 2
-        above = _above_zero(rest.first, last, length)
-        inside = np.flatnonzero((quarter >= 0) & (quarter < shape[1]))
-        cell = rest.series[inside] * shape[1] + quarter[inside]
-        positive += np.bincount(cell, above[inside], size)
-        negative += np.bincount(cell, (above - net)[inside], size)
-        seconds += np.bincount(cell, length[inside], size)
-        more = np.flatnonzero(end < rest.end)
-        rest = _Segments(rest.series[more], end[more], rest.end[more], last[more], rest.last[more])
-    return Integrals(positive.reshape(shape), negative.reshape(shape), seconds.reshape(shape))
+    def integrals(self, values: FloatArray, base_point: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """Integrals of the positive and of the negative part, which is >= 0 too, MW x seconds; shape (cells,).
 
-
-def positive_integral(readings: Readings) -> float:
-    """Integral of the positive part of the lines, MW x seconds, whatever the quarter-hour."""
-    lines = _segments(readings)
-    return float(_above_zero(lines.first, lines.last, (lines.end - lines.begin).astype(np.float64)).sum())
-
-
-def _above_zero(first: FloatArray, last: FloatArray, seconds: FloatArray) -> FloatArray:
-    """Integral of the positive part of straight pieces, MW x seconds: where one crosses zero, the triangle on the positive side."""
-    above: FloatArray = np.maximum((first + last) * seconds / 2, 0.0)
-    crosses = np.flatnonzero((first < 0) != (last < 0))
-    top, rise = np.maximum(first, last)[crosses], np.abs(last - first)[crosses]
-    above[crosses] = seconds[crosses] * top * top / (2 * rise)
-    return above
-
-
-def _segments(readings: Readings) -> _Segments:
-    """Straight pieces: reading to reading, reading to base point to reading, or a reading held."""
-    time, value = readings.time, readings.value
-    same = np.append(readings.series[1:] == readings.series[:-1], np.zeros(min(len(time), 1), dtype=bool))
-    gap = np.where(same, np.append(time[1:], time[-1:]) - time, LONGEST_LINE_SECONDS + 1)
-    line = gap <= LONGEST_LINE_SECONDS
-    end = np.where(line, time + gap, readings.hold_until)
-    last = np.where(line, np.append(value[1:], value[-1:]), value)
-    bends = line & (gap > LONGEST_STRAIGHT_SECONDS) & ~np.isnan(readings.base_point)
-    bend = time + BASE_POINT_SECONDS
-    whole = _Segments(
-        readings.series, np.where(bends, bend, time), end, np.where(bends, readings.base_point, value), last
-    )
-    before = _Segments(readings.series, time, bend, value, readings.base_point).keep(np.flatnonzero(bends))
-    parts = zip(*((s.series, s.begin, s.end, s.first, s.last) for s in (before, whole)), strict=True)
-    joined = _Segments(*(np.concatenate(part) for part in parts))
-    lasts = joined.end > joined.begin
-    return joined if lasts.all() else joined.keep(np.flatnonzero(lasts))
+        Args:
+            values: MW, all known; shape (values,).
+            base_point: base point of each reading's run, MW, NaN where unknown; not given for steps.
+        """
+        if base_point is None:
+            net = values[self.begin] * self.length
+            above = np.maximum(net, 0.0)
+        else:
+            before, after, bend = values[self.bends], values[self.after_bends], base_point[self.bends]
+            straight = before + (after - before) * self.bend_shares
+            points = np.append(values, np.where(np.isnan(bend), straight, bend))
+            first = points[self.begin]
+            rise = points[self.end] - first
+            net = (first + rise * self.middle) * self.length
+            above = np.maximum(net, 0.0)
+            # where a piece crosses zero, the triangle on the positive side
+            maybe = np.flatnonzero(first * (first + rise) < 0)
+            ends = [first[maybe] + rise[maybe] * share[maybe] for share in (self.from_share, self.to_share)]
+            crosses = np.flatnonzero((ends[0] < 0) != (ends[1] < 0))
+            top, over = np.maximum(*ends)[crosses], np.abs(ends[1] - ends[0])[crosses]
+            above[maybe[crosses]] = self.length[maybe[crosses]] * top * top / (2 * over)
+        cells = len(self.seconds)
+        return np.bincount(self.cell, above, cells), np.bincount(self.cell, above - net, cells)

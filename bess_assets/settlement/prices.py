@@ -116,9 +116,7 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         yield ledger.chunk(point, rt_price_usd_per_mwh=rt_prices[n], da_price_usd_per_mwh=np.repeat(da_prices[n], 4))
 
 
-def _read(
-    inputs: Inputs, findings: Findings, dataset: str, codes: Codes, first_day: int = 0, **options: Any
-) -> FloatArray:
+def _read(inputs: Inputs, findings: Findings, dataset: str, codes: Codes, **options: Any) -> FloatArray:
     """Prices of a dataset by known point or product and its hours or quarter-hours, NaN where missing; `options` are further ones of `YearRows`."""
     columns, year = DATASETS[dataset].columns, inputs.year
     key, price = ("product", "mcpc_usd_per_mw") if "product" in columns else ("settlement_point", "price_usd_per_mwh")
@@ -126,7 +124,7 @@ def _read(
     reader = YearRows(inputs, dataset, key, codes, numbers=[price], **options)
     for rows in reader:
         scatter.put(rows.series, rows.step, rows.numbers)
-    reader.report(findings, first_day=first_day)
+    reader.report(findings)
     scatter.report(findings, dataset)
     return scatter.grids[price]
 
@@ -186,10 +184,9 @@ def real_time_mcpc(inputs: Inputs, findings: Findings) -> FloatArray:
     year, rtc = inputs.year, day_number(RTC_FIRST_DAY)
     if year.last_day < rtc:
         return np.full((len(PRODUCTS), year.quarter_hours), np.nan)
-    first_day = max(rtc - year.first_day, 0)
-    grid = _read(inputs, findings, "rt_as_prices", Codes(PRODUCTS, _product), first_day)
+    grid = _read(inputs, findings, "rt_as_prices", Codes(PRODUCTS, _product))
     # price files hold stray real-time MCPCs of the day before: not a market yet
-    grid[:, : QUARTER_HOURS_PER_HOUR * year.day_first_hour[first_day]] = np.nan
+    grid[:, : QUARTER_HOURS_PER_HOUR * year.hour_of_day_number(rtc)] = np.nan
     odd = implausible(grid, LOWEST_MCPC, highest_mcpc(year.year))
     _report_implausible(findings, "rt_as_prices", PRODUCTS, odd)
     return grid

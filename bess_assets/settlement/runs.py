@@ -3,16 +3,16 @@
 A run is one solution of SCED. Its readings lie on lines (lines.py); its base points and awards hold until the next run of the dataset, at most 900 s.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from bess_assets.ercot.arrays import FloatArray, IntArray, SecondsArray
+from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray, SecondsArray
 from bess_assets.ercot.calendar import OperatingYear, day_ranges
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.parsing import NO_VALUE, Rows, read_rows
@@ -20,128 +20,28 @@ from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows, report_dataset
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.settlement.grid import Scatter
-from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, LONGEST_LINE_SECONDS, Readings, integrate
+from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, LONGEST_LINE_SECONDS, Course
 from bess_assets.threads import in_order
 
 LEAST_COVERAGE = 0.5
 """Share of a quarter-hour that must be observed for its energy to be known."""
-_BLOCK_QUARTER_HOURS = 8 * 96
 LEAST_INSTRUCTION_MW = 1.0
 """A base point over this should show in the readings of a day."""
-_SERIES_AT_A_TIME = 4
-"""Resources whose lines are integrated together, so that the arrays stay in a processor's cache."""
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """Runs cut at quarter-hour boundaries, in time order.
-
-    Attributes:
-        run: which run's value holds; shape (pieces,).
-        quarter_hour: position of the quarter-hour; shape (pieces,).
-        seconds: how long; shape (pieces,).
-        turn: 0 for a quarter-hour's first piece, 1 for its second, ..; shape (pieces,).
-    """
-
-    run: IntArray
-    quarter_hour: IntArray
-    seconds: IntArray
-    turn: IntArray
-
-
-def cut_runs(year: OperatingYear, starts: IntArray) -> Pieces:
-    """Cut the time that each run's values hold into quarter-hours.
-
-    Args:
-        year: the operating year; nothing holds past its end.
-        starts: start of each run, UTC seconds, ascending and distinct; shape (runs,).
-
-    Source: ERCOT Nodal Protocols 6.6.3 settles real-time energy by 15-minute interval; an instruction holds until the next one, at most 15 minutes.
-    """
-    ends = np.minimum(np.r_[starts[1:], year.end], starts + LONGEST_HOLD_SECONDS)
-    first = (starts - year.start) // SECONDS_PER_QUARTER_HOUR
-    boundary = np.minimum(year.start + (first + 1) * SECONDS_PER_QUARTER_HOUR, ends)
-    run = np.arange(len(starts), dtype=np.int64)
-    spills = ends > boundary
-    run = np.concatenate([run, run[spills]])
-    quarter_hour = np.concatenate([first, first[spills] + 1])
-    seconds = np.concatenate([boundary - starts, (ends - boundary)[spills]])
-    order = np.lexsort((run, quarter_hour))
-    order = order[quarter_hour[order] < year.quarter_hours]
-    run, quarter_hour, seconds = run[order], quarter_hour[order], seconds[order]
-    begins = np.flatnonzero(np.r_[True, quarter_hour[1:] != quarter_hour[:-1]]) if len(run) else np.empty(0, np.int64)
-    turn = np.arange(len(run)) - np.repeat(begins, np.diff(np.r_[begins, len(run)]))
-    return Pieces(run, quarter_hour, seconds, turn)
 
 
 @dataclass(frozen=True)
 class Means:
-    """Time-weighted means of a quantity over its known seconds of each quarter-hour.
+    """Time-weighted means of a quantity over its known seconds of each quarter-hour; arrays of the shape (series, quarter-hours).
 
     Attributes:
-        positive: mean of its positive part, NaN below the least coverage; shape (quarter-hours, series).
-        negative: mean of its negative part, >= 0, NaN likewise; shape (quarter-hours, series).
-        seconds: how long it is known; shape (quarter-hours, series).
+        positive: mean of its positive part, NaN below the least coverage.
+        negative: mean of its negative part, >= 0, NaN likewise.
+        seconds: how long it is known.
     """
 
     positive: FloatArray
     negative: FloatArray
     seconds: SecondsArray
-
-    @staticmethod
-    def of(positive: FloatArray, negative: FloatArray, seconds: npt.NDArray[np.floating]) -> "Means":
-        """Means of integrals (MW x seconds): over the known seconds from a coverage of 0.5 up, NaN below it."""
-        known = seconds >= LEAST_COVERAGE * SECONDS_PER_QUARTER_HOUR
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return Means(
-                positive=np.where(known, positive / seconds, np.nan),
-                negative=np.where(known, negative / seconds, np.nan),
-                seconds=seconds.astype(np.int16),
-            )
-
-    @property
-    def coverage(self) -> FloatArray:
-        """Share of the quarter-hour observed, 0 to 1."""
-        return coverage_of(self.seconds)
-
-
-def coverage_of(seconds: SecondsArray) -> FloatArray:
-    """Share of a quarter-hour, 0 to 1, that so many observed seconds are."""
-    return seconds / float(SECONDS_PER_QUARTER_HOUR)
-
-
-def hold(pieces: Pieces, values: FloatArray, first: int, last: int) -> Means:
-    """Means of held values over the quarter-hours first..last-1.
-
-    Args:
-        pieces: runs cut at quarter-hours.
-        values: value of each run, NaN where unobserved; shape (runs, series).
-        first: first quarter-hour wanted.
-        last: one past the last.
-
-    Returns:
-        Means of shape (last - first, series). From a coverage of 0.5 up a mean is taken over the observed seconds; below it is NaN.
-    """
-    shape = (last - first, values.shape[1])
-    positive, negative = np.zeros(shape), np.zeros(shape)
-    seconds = np.zeros(shape, dtype=np.float32)  # whole numbers up to 900
-    low, high = np.searchsorted(pieces.quarter_hour, [first, last])
-    turn = pieces.turn[low:high]
-    for n in range(int(turn.max()) + 1 if len(turn) else 0):
-        here = low + np.flatnonzero(turn == n)
-        at = pieces.quarter_hour[here] - first
-        value = values[pieces.run[here]]
-        length = pieces.seconds[here, None]
-        observed = ~np.isnan(value)
-        seconds[at] += observed * length.astype(np.float32)
-        value[~observed] = 0.0
-        value *= length
-        # most quantities are never negative
-        if (value < 0).any():
-            negative[at] += np.maximum(-value, 0.0)
-            np.maximum(value, 0.0, out=value)
-        positive[at] += value
-    return Means.of(positive, negative, seconds)
 
 
 @dataclass(frozen=True)
@@ -153,7 +53,6 @@ class Window:
         last: one past the last.
         runs: positions in the year's runs of the rows of the grids; they reach as far outside the window as a line can.
         hold_until: end of a reading of each run where no line leaves it, UTC seconds; shape (runs of the window,).
-        pieces: those runs cut at quarter-hours, numbered as the rows of the grids.
         grids: values by name; shape (runs of the window, series).
     """
 
@@ -161,13 +60,7 @@ class Window:
     last: int
     runs: slice
     hold_until: IntArray
-    pieces: Pieces
     grids: dict[str, FloatArray]
-
-    def blocks(self) -> Iterator[tuple[int, int]]:
-        """First and one past the last quarter-hour of stretches small enough for a processor's cache."""
-        for first in range(self.first, self.last, _BLOCK_QUARTER_HOURS):
-            yield first, min(first + _BLOCK_QUARTER_HOURS, self.last)
 
 
 @dataclass(frozen=True)
@@ -214,7 +107,6 @@ class RunReader:
 
     Attributes:
         starts: start of each run of the year, of any resource, UTC seconds, ascending.
-        pieces: the runs cut at quarter-hours.
         log: days held; by series after the windows were read.
         flagless: True if nothing tells the two halves of the repeated hour apart.
         counted: what was odd about the rows of the resources.
@@ -247,7 +139,6 @@ class RunReader:
             self.counted.ambiguous += int(second - first)
             starts = np.delete(starts, slice(first, second))
         self.starts = starts
-        self.pieces = cut_runs(self._year, self.starts)
 
     def each_window(self, work: Callable[[Window], None], begin: int = 0, end: int | None = None) -> None:
         """Read the days from one quarter-hour to another in windows, and do some work on each.
@@ -298,11 +189,7 @@ class RunReader:
                     self._put(scatter, codes, rows, low, own, high)
         held = self._hold_until(slice(low, high), era_end)
         counted.repeats, counted.contradictions = scatter.repeats, scatter.contradictions
-        here, all_year = (self.pieces.run >= low) & (self.pieces.run < high), self.pieces
-        pieces = Pieces(
-            all_year.run[here] - low, all_year.quarter_hour[here], all_year.seconds[here], all_year.turn[here]
-        )
-        return Window(first, last, slice(low, high), held, pieces, scatter.grids), counted
+        return Window(first, last, slice(low, high), held, scatter.grids), counted
 
     def _hold_until(self, runs: slice, edge: int) -> IntArray:
         """Ends of readings that no line leaves: the next run of any resource, at most 900 s, never in a day without rows.
@@ -344,48 +231,56 @@ class RunReader:
             values = {name: value[mine] for name, value in values.items()}
         scatter.put(run - low, series, values)
 
-    def means(self, window: Window, values: FloatArray, first: int, last: int) -> Means:
-        """Means of held values over the quarter-hours first..last-1 of a window; unobserved in the repeated hour where nothing tells its halves apart."""
-        return self._without_ambiguous(hold(window.pieces, values, first, last), first)
-
-    def line_means(self, window: Window, values: FloatArray, base_point: FloatArray) -> Means:
-        """Means over a window of readings on lines, through the base points where readings are far apart.
+    def means(self, window: Window, values: FloatArray, base_point: FloatArray | None = None) -> Means:
+        """Means over a window: of readings on lines, through the base points where they are far apart, or of steps where no base points are given.
 
         The repeated hour is unobserved where nothing tells its two halves apart.
         """
         shape = (values.shape[1], window.last - window.first)
+        time = self.starts[window.runs]
         start = self._year.start + window.first * SECONDS_PER_QUARTER_HOUR
-        times = self.starts[window.runs]
-        day = np.searchsorted(self._year.start + 3_600 * self._year.day_first_hour, times, side="right") - 1
-        positive, negative, seconds = np.empty(shape), np.empty(shape), np.empty(shape)
-        for low in range(0, len(positive), _SERIES_AT_A_TIME):
-            some = slice(low, low + _SERIES_AT_A_TIME)
-            block, points = (np.ascontiguousarray(grid[:, some].T) for grid in (values, base_point))
-            known = ~np.isnan(block)
-            series, run = np.nonzero(known)
-            self.counted.moving.update(day[(known & (block != 0)).any(axis=0)].tolist())
-            self.counted.instructed.update(day[(known & (np.abs(points) > LEAST_INSTRUCTION_MW)).any(axis=0)].tolist())
-            readings = Readings(series, times[run], block[series, run], points[series, run], window.hold_until[run])
-            found = integrate(readings, (len(block), shape[1]), start)
-            positive[some], negative[some], seconds[some] = found.positive, found.negative, found.seconds
-        return self._without_ambiguous(Means.of(positive.T, negative.T, seconds.T), window.first)
+        known = ~np.isnan(values)
+        if base_point is None:
+            next_run = np.append(self.starts, self._year.end)[window.runs.start + 1 : window.runs.stop + 1]
+            until = np.minimum(next_run, time + LONGEST_HOLD_SECONDS)
+        else:
+            self._note_days(time, known, values, base_point)
+            until = window.hold_until
+        found = Means(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int16))
+        by_series = np.ascontiguousarray(known.T)
+        alike = defaultdict[bytes, list[int]](list)
+        for n, of_series in enumerate(by_series):
+            alike[of_series.tobytes()].append(n)
+        for group in alike.values():
+            run = np.flatnonzero(by_series[group[0]])
+            course = Course.of(time[run], until[run], start, shape[1], lines=base_point is not None)
+            seconds = course.seconds
+            if self.flagless:
+                twice = self._year.repeated_quarter_hours
+                seconds[max(twice.start - window.first, 0) : max(twice.stop - window.first, 0)] = 0
+            found.seconds[group] = seconds
+            enough = np.flatnonzero(seconds >= LEAST_COVERAGE * SECONDS_PER_QUARTER_HOUR)
+            for n in group:
+                points = None if base_point is None else base_point[run, n]
+                parts = zip((found.positive, found.negative), course.integrals(values[run, n], points), strict=True)
+                for means, integral in parts:
+                    means[n, enough] = integral[enough] / seconds[enough]
+        return found
 
-    def _without_ambiguous(self, means: Means, first: int) -> Means:
-        if self.flagless:
-            twice = self._year.repeated_quarter_hours
-            blank = slice(max(twice.start - first, 0), max(twice.stop - first, 0))
-            means.positive[blank] = np.nan
-            means.negative[blank] = np.nan
-            means.seconds[blank] = 0
-        return means
+    def _note_days(self, time: IntArray, known: BoolArray, values: FloatArray, base_point: FloatArray) -> None:
+        """Note the days on which a reading is not 0, and those on which a resource with a reading has a base point over 1 MW."""
+        day = np.searchsorted(self._year.start + 3_600 * self._year.day_first_hour, time, side="right") - 1
+        self.counted.moving.update(day[(known & (values != 0)).any(axis=1)].tolist())
+        far = (base_point > LEAST_INSTRUCTION_MW) | (base_point < -LEAST_INSTRUCTION_MW)
+        self.counted.instructed.update(day[(known & far).any(axis=1)].tolist())
 
-    def report(self, findings: Findings, *, first_day: int = 0) -> None:
+    def report(self, findings: Findings) -> None:
         """Add what is absent or could not be used; call after the windows were read."""
         report_dataset(findings, self._dataset, self._paths, ["resource_name", *self._numbers])
         self.counted.report(findings, self._dataset, self._numbers)
         idle = np.array(sorted(self.counted.instructed - self.counted.moving), dtype=np.int64)
         findings.add("zero_readings", self._dataset.name, len(idle), day_ranges(self._year.first_day + idle))
-        self.log.report(findings, self._dataset.name, first_day)
+        self.log.report(findings, self._dataset)
 
 
 def hourly_maxima(

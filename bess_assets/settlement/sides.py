@@ -22,7 +22,7 @@ from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.errors import InputError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow
 from bess_assets.settlement.grid import Scatter
-from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, Readings, positive_integral
+from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, Course
 from bess_assets.settlement.nodes import Nodes
 from bess_assets.settlement.pairing import Evidence, Unit, candidates, weigh
 from bess_assets.settlement.runs import RunReader, Window, hourly_maxima, read_metering
@@ -214,7 +214,7 @@ class Sides:
             if has_node:
                 nodes[rows.series, rows.step] = rows.texts["settlement_point"]
                 qses.put(rows.series, rows.step, rows.texts["qse"])
-        reader.report(self._findings, first_day=max(day_number(dataset.first_day) - year.first_day, 0))
+        reader.report(self._findings)
         scatter.report(self._findings, dataset.name)
         names_of_points = points.texts
         by_resource = [Nodes(row, names_of_points) for row in nodes] if has_node else []
@@ -296,7 +296,7 @@ class _CommonRuns:
         starts, output = _run_values(inputs, "sced_gen_resources", generation, "output_mw")
         load_starts, consumption = _run_values(inputs, "sced_load_resources", load, "consumption_mw")
         self._times, gen_runs, load_runs = np.intersect1d(starts, load_starts, assume_unique=True, return_indices=True)
-        self._year_end = inputs.year.end
+        self._year = inputs.year
         # a resource in one piece of memory, for it is taken out once for each pair
         self._output = [np.ascontiguousarray(values[gen_runs].T) for values in output]
         self._consumption = [np.ascontiguousarray(values[load_runs].T) for values in consumption]
@@ -322,12 +322,12 @@ class _CommonRuns:
             both: those of the common runs.
             values: readings and base points, integrated along lines; or base points alone, which are steps.
         """
-        times = self._times[both]
-        value, base_point = values[0][both].astype(np.float64), values[-1][both].astype(np.float64)
-        held = np.minimum(times + LONGEST_HOLD_SECONDS, np.append(times[1:], self._year_end))
-        # a series for each step, so that no line joins two of them
-        series = np.zeros_like(times) if len(values) > 1 else np.arange(len(times))
-        return positive_integral(Readings(series, times, value, base_point, held)) / 3_600
+        time = self._times[both]
+        held = np.minimum(time + LONGEST_HOLD_SECONDS, np.append(time[1:], self._year.end))
+        parts = [of_runs[both].astype(np.float64) for of_runs in values]
+        whole = self._year.end - self._year.start
+        course = Course.of(time, held, self._year.start, 1, whole, lines=len(parts) > 1)
+        return float(course.integrals(*parts)[0][0]) / 3_600
 
 
 def _run_values(

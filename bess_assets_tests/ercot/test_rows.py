@@ -315,7 +315,7 @@ def test_a_day_after_the_year_is_beyond_it_and_a_day_before_is_not(see):
 def test_1_january_is_missing_unless_it_is_said_when_a_dataset_begins():
     log, findings = DayLog(operating_year(2024), 0), Findings()
     log.saw_days(np.array([1, 365]))
-    log.report(findings, "sced_smne")
+    log.report(findings, DATASETS["sced_smne"])
     assert findings.items[0].detail == "2024-01-01, 2024-01-03..2024-12-30"
 
 
@@ -348,7 +348,7 @@ def test_days_before_a_dataset_was_published_are_not_missing():
     year = operating_year(2025)
     log, findings = DayLog(year, 0), Findings()
     log.saw_days(np.arange(340, 365))
-    log.report(findings, "dam_esr_resources", first=339)
+    log.report(findings, DATASETS["dam_esr_resources"])
     assert [f.count for f in findings.items] == [1]
 
 

@@ -194,7 +194,7 @@ def test_with_a_load_resource_negative_generation_is_left_out_of_charging_and_co
     _negative(tmp_path)
     own, findings = _dispatch(tmp_path)
     assert _quarters(own[KEY], "discharge", 3) == [(0.0, "telemetry", 1.0), (0.0, "smne", 1.0), (1.75, "smne", 1.0)]
-    assert own[KEY]["charge_mwh"][:3].tolist() == [0.125, 0.375, 0.625]
+    assert own[KEY]["charge_mwh"][:3].tolist() == pytest.approx([0.125, 0.375, 0.625])
     (finding,) = found(findings, "generation_side_charging", "bess_dispatch")
     assert (finding.count, finding.warning) == (4, False)  # 1 MWh by telemetry and 3 by settlement metering
 
@@ -228,7 +228,7 @@ def test_a_load_resource_that_is_not_trusted_for_charging_is_not_read(tmp_path):
 def test_negative_consumption_of_a_load_is_no_charging(tmp_path):
     _load(tmp_path, (0, -6.0), (15, -6.0), (30, 6.0))
     own, findings = _dispatch(tmp_path)
-    assert own[KEY]["charge_mwh"][:3].tolist() == [0.0, 0.375, 1.5]
+    assert own[KEY]["charge_mwh"][:3].tolist() == pytest.approx([0.0, 0.375, 1.5])
     (finding,) = found(findings, "negative_consumption", "sced_load_resources")
     assert (finding.count, finding.warning) == (2, True)  # 1.5 MWh, and 0.375 of the line that crosses zero
 
@@ -509,6 +509,6 @@ def test_the_ledger_has_every_quarter_hour_of_the_year_and_may_be_written(tmp_pa
     )
     row = ResultTable(BESS_DISPATCH, path).read().slice(2, 1).to_pylist()[0]
     assert (row["discharge_mwh"], row["discharge_source"]) == (1.75, "smne")
-    assert (row["charge_mwh"], row["charge_source"]) == (0.625, "telemetry")
+    assert (row["charge_mwh"], row["charge_source"]) == (pytest.approx(0.625), "telemetry")
     assert row["interval_start"].isoformat() == "2024-01-01T06:30:00+00:00"
     assert row["regup_rt_award_mw"] is None

@@ -5,34 +5,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bess_assets.settlement.lines import Readings, integrate, positive_integral
+from bess_assets.settlement.lines import Course
 from bess_assets_tests.scenario import BATCAVE_RUNS
 
 NAN = float("nan")
-FAR = 10**9
 
 
-def _readings(*rows, series=0, hold_until=None):
-    """Rows of (second, MW) or (second, MW, base point); a reading is held for 900 s unless said otherwise."""
+def _course(rows, start=0, cells=2, cell_seconds=900, *, hold_until=None):
     time = np.array([row[0] for row in rows], dtype=np.int64)
-    points = np.array([row[2] if len(row) > 2 else NAN for row in rows])
     held = time + 900 if hold_until is None else np.array(hold_until, dtype=np.int64)
-    return Readings(
-        np.broadcast_to(np.asarray(series, dtype=np.int64), time.shape),
-        time,
-        np.array([row[1] for row in rows], dtype=float),
-        points,
-        held,
-    )
+    return Course.of(time, held, start, cells, cell_seconds)
 
 
-def _quarters(readings, count=2, series=1):
-    found = integrate(readings, (series, count), 0)
-    return [tuple(part[0].tolist()) for part in (found.positive, found.negative, found.seconds)]
+def _integrals(rows, *cells, **more):
+    """Positive and negative integral and known seconds of rows of (second, MW) or (second, MW, base point), held for 900 s unless said otherwise."""
+    course = _course(rows, *cells, **more)
+    points = np.array([row[2] if len(row) > 2 else NAN for row in rows])
+    return *course.integrals(np.array([row[1] for row in rows], dtype=float), points), course.seconds
+
+
+def _quarters(*rows, count=2, hold_until):
+    return [tuple(part.tolist()) for part in _integrals(rows, 0, count, hold_until=hold_until)]
 
 
 def test_batcave_charged_3_2467_mwh_in_the_first_quarter_hour_of_2026_03_19():
-    positive, negative, seconds = _quarters(_readings(*BATCAVE_RUNS, hold_until=[0] * len(BATCAVE_RUNS)), 1)
+    positive, negative, seconds = _quarters(*BATCAVE_RUNS, count=1, hold_until=[0] * len(BATCAVE_RUNS))
     # at 900 s the line is at -16.036 + 283/300 x 7.763; nothing is known of the 19 seconds before the first run
     at_the_boundary = -16.036 + 283 / 300 * (16.036 - 8.273)
     areas = 299 * (0.161 + 18.455) / 2 + 299 * (18.455 + 16.036) / 2 + 283 * (16.036 - at_the_boundary) / 2
@@ -45,7 +42,7 @@ def test_batcave_charged_3_2467_mwh_in_the_first_quarter_hour_of_2026_03_19():
 
 def test_power_is_the_straight_line_between_two_readings_and_is_cut_exactly_at_the_quarter_hour():
     # 10 MW at 600 s, 40 MW at 1,200 s: 25 MW at the boundary
-    positive, negative, seconds = _quarters(_readings((600, 10.0), (1_200, 40.0), hold_until=[0, 0]))
+    positive, negative, seconds = _quarters((600, 10.0), (1_200, 40.0), hold_until=[0, 0])
     assert positive == (300 * (10 + 25) / 2, 300 * (25 + 40) / 2)
     assert negative == (0.0, 0.0)
     assert seconds == (300, 300)
@@ -53,7 +50,7 @@ def test_power_is_the_straight_line_between_two_readings_and_is_cut_exactly_at_t
 
 def test_a_line_that_crosses_zero_is_cut_where_it_does():
     # from -10 to 20 MW in 300 s: zero after 100 s
-    positive, negative, seconds = _quarters(_readings((0, -10.0), (300, 20.0), hold_until=[0, 0]), 1)
+    positive, negative, seconds = _quarters((0, -10.0), (300, 20.0), count=1, hold_until=[0, 0])
     assert positive == (pytest.approx(200 * 20 / 2),)
     assert negative == (pytest.approx(100 * 10 / 2),)
     assert seconds == (300,)
@@ -61,37 +58,31 @@ def test_a_line_that_crosses_zero_is_cut_where_it_does():
 
 @pytest.mark.parametrize(("gap", "bends"), [(600, False), (601, True), (1_200, True)])
 def test_over_600_seconds_the_line_goes_through_the_base_point_300_seconds_after_the_run(gap, bends):
-    positive, _, seconds = _quarters(_readings((0, 0.0, 30.0), (gap, 0.0), hold_until=[0, 0]), 2)
+    positive, _, seconds = _quarters((0, 0.0, 30.0), (gap, 0.0), hold_until=[0, 0])
     assert sum(positive) == pytest.approx(gap * 30 / 2 if bends else 0.0)
     assert sum(seconds) == gap
 
 
 def test_where_the_base_point_is_unknown_the_long_line_is_straight():
-    positive, _, _ = _quarters(_readings((0, 0.0), (900, 18.0), hold_until=[0, 0]), 1)
+    positive, _, _ = _quarters((0, 0.0), (900, 18.0), count=1, hold_until=[0, 0])
     assert positive == (900 * 9,)
 
 
 def test_a_reading_without_a_next_one_within_1200_seconds_is_held_and_the_next_begins_anew():
-    positive, _, seconds = _quarters(_readings((0, 4.0, 99.0), (1_201, 8.0), hold_until=[900, 1_500]), 2)
+    positive, _, seconds = _quarters((0, 4.0, 99.0), (1_201, 8.0), hold_until=[900, 1_500])
     assert seconds == (900, 299)
     assert positive == (900 * 4, 299 * 8)
 
 
 def test_a_reading_is_held_to_where_its_hold_ends_and_no_longer():
-    positive, _, seconds = _quarters(_readings((100, 4.0), hold_until=[400]), 1)
+    positive, _, seconds = _quarters((100, 4.0), count=1, hold_until=[400])
     assert (positive, seconds) == ((300 * 4,), (300,))
 
 
-def test_no_line_joins_two_resources():
-    readings = _readings((0, 4.0), (300, 8.0), series=[0, 1], hold_until=[300, 600])
-    found = integrate(readings, (2, 1), 0)
-    assert found.positive.ravel().tolist() == [300 * 4, 300 * 8]
-
-
 def test_readings_outside_the_quarter_hours_reach_into_them():
-    found = integrate(_readings((-300, 0.0), (300, 60.0), hold_until=[0, 0]), (1, 1), 0)
-    assert found.positive.tolist() == [[300 * (30 + 60) / 2]]
-    assert found.seconds.tolist() == [[300]]
+    positive, _, seconds = _quarters((-300, 0.0), (300, 60.0), count=1, hold_until=[0, 0])
+    assert positive == (300 * (30 + 60) / 2,)
+    assert seconds == (300,)
 
 
 # --- laws -----------------------------------------------------------------------------------------------------------------------------------------
@@ -108,43 +99,41 @@ def _some_readings(draw):
 
 
 def _all(rows):
-    return integrate(_readings(*rows), (1, 30), 0)
+    return _integrals(rows, 0, 30)
 
 
 @given(_some_readings(), st.floats(0.1, 10))
 def test_scaling_all_readings_scales_energy_and_not_the_seconds_known(rows, factor):
     one, more = _all(rows), _all([(t, v * factor, p * factor) for t, v, p in rows])
-    assert np.allclose(more.positive, one.positive * factor)
-    assert np.allclose(more.negative, one.negative * factor)
-    assert (more.seconds == one.seconds).all()
+    assert np.allclose(more[:2], np.array(one[:2]) * factor)
+    assert (more[2] == one[2]).all()
 
 
 @given(_some_readings())
 def test_turning_the_sign_of_all_readings_turns_discharge_into_charge(rows):
     one, turned = _all(rows), _all([(t, -v, -p) for t, v, p in rows])
-    assert np.allclose(turned.positive, one.negative)
-    assert np.allclose(turned.negative, one.positive)
+    assert np.allclose(turned[0], one[1])
+    assert np.allclose(turned[1], one[0])
 
 
 @given(st.integers(2, 600), st.data(), st.floats(-100, 100), st.floats(-100, 100))
 def test_a_further_reading_on_the_line_of_the_others_changes_no_energy(gap, data, first, last):
     at = data.draw(st.integers(1, gap - 1))
     between = first + (last - first) * at / gap
-    one = integrate(_readings((700, first), (700 + gap, last), hold_until=[0, 0]), (1, 3), 0)
-    two = integrate(_readings((700, first), (700 + at, between), (700 + gap, last), hold_until=[0, 0, 0]), (1, 3), 0)
-    assert np.allclose(one.positive, two.positive, atol=1e-6)
-    assert np.allclose(one.negative, two.negative, atol=1e-6)
-    assert (one.seconds == two.seconds).all()
+    ends = [(700, first), (700 + gap, last)]
+    one = _integrals(ends, 0, 3, hold_until=[0, 0])
+    two = _integrals([ends[0], (700 + at, between), ends[1]], 0, 3, hold_until=[0, 0, 0])
+    assert np.allclose(one, two, atol=1e-6)
+    assert (one[2] == two[2]).all()
 
 
 @given(_some_readings())
 def test_the_integral_over_all_time_is_the_sum_of_the_quarter_hours(rows):
-    assert positive_integral(_readings(*rows)) == pytest.approx(_all(rows).positive.sum(), abs=1e-6)
+    whole = [part.sum() for part in _integrals(rows, 0, 1, 30 * 900)]
+    assert whole == pytest.approx([part.sum() for part in _all(rows)], abs=1e-6)
 
 
 @given(_some_readings())
 def test_quarter_hours_are_the_same_whichever_stretch_of_them_is_asked_for(rows):
-    whole = _all(rows)
-    part = integrate(_readings(*rows), (1, 7), 5 * 900)
-    assert (part.positive == whole.positive[:, 5:12]).all()
-    assert (part.seconds == whole.seconds[:, 5:12]).all()
+    for whole, part in zip(_all(rows), _integrals(rows, 5 * 900, 7), strict=True):
+        assert (part == whole[5:12]).all()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from bess_assets.ercot.footers import LAYOUT_COLUMN, METADATA_KEY
 from bess_assets.ercot.step import Findings
 from bess_assets.settlement import runs as runs_module
-from bess_assets.settlement.runs import RunReader, cut_runs, hold, hourly_maxima, read_metering
+from bess_assets.settlement.lines import Course
+from bess_assets.settlement.runs import RunReader, hourly_maxima, read_metering
 from bess_assets_tests.scenario import (
     ERAS,
     GEN,
@@ -39,111 +40,62 @@ AUTUMN_0 = datetime(2024, 11, 3)
 NAN = float("nan")
 
 
-def _means(starts, values, quarter_hours=4, year=YEAR, first=0):
-    """Means of one series whose runs start so many seconds after the first quarter-hour wanted."""
-    begin = int(year.quarter_hour_starts[first])
-    pieces = cut_runs(year, begin + np.array(starts, dtype=np.int64))
-    return hold(pieces, np.array(values, dtype=float)[:, None], first, first + quarter_hours)
+def _steps(starts, values, quarter_hours=4):
+    """Integrals of the positive and the negative part of steps that hold until the next, at most 900 s, and their known seconds by quarter-hour."""
+    at, value = np.array(starts, dtype=np.int64), np.array(values, dtype=float)
+    until, known = np.minimum(np.r_[at[1:], quarter_hours * 900], at + 900), ~np.isnan(value)
+    course = Course.of(at[known], until[known], 0, quarter_hours, lines=False)
+    return *course.integrals(value[known]), course.seconds
 
 
-def _net_mwh(means):
-    return (means.positive - means.negative)[:, 0] * 0.25
-
-
-# --- the hold -----------------------------------------------------------------------------------------------------------------------------------
+# --- steps --------------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_run_that_spans_two_quarter_hours_is_split_at_the_boundary():
-    means = _means([0, 600, 1_200, 1_800], [10.0, 40.0, 0.0, 0.0], 2)
-    assert means.coverage[:, 0].tolist() == [1.0, 1.0]
-    assert means.positive[0, 0] == pytest.approx((600 * 10 + 300 * 40) / 900)
-    assert means.positive[1, 0] == pytest.approx(300 * 40 / 900)
-    pieces = cut_runs(YEAR, YEAR.start + np.array([0, 600, 1_200, 1_800]))
-    assert pieces.seconds[:4].tolist() == [600, 300, 300, 600]
-    assert pieces.run[:4].tolist() == [0, 1, 1, 2]
-    assert pieces.turn[:4].tolist() == [0, 1, 0, 1]
+    positive, _, seconds = _steps([0, 600, 1_200, 1_800], [10.0, 40.0, 0.0, 0.0], 2)
+    assert seconds.tolist() == [900, 900]
+    assert positive.tolist() == [600 * 10 + 300 * 40, 300 * 40]
 
 
-def test_a_value_holds_across_midnight_and_not_across_1_january():
-    across_midnight = _means([-10, 890], [6.0, 6.0], 1, first=96)
-    assert across_midnight.coverage[0, 0] == 1.0
-    last = YEAR.quarter_hours - 1
-    pieces = cut_runs(YEAR, np.array([YEAR.end - 600]))
-    assert pieces.quarter_hour.tolist() == [last]
-    assert pieces.seconds.tolist() == [600]
-    assert hold(pieces, np.array([[6.0]]), last, last + 1).coverage[0, 0] == 600 / 900
+def test_a_value_holds_across_midnight_and_not_across_1_january(tmp_path):
+    held = [(JANUARY_1 + timedelta(minutes=24 * 60 - 10), 6.0), (datetime(2024, 12, 31, 23, 50), 6.0)]
+    read = Read(tmp_path, *held, (datetime(2025, 1, 1), 6.0))
+    assert (read.seconds[0, 95:97].tolist(), read.seconds[0, -1]) == ([600, 300], 600)
 
 
-def test_a_quarter_hour_observed_for_less_than_half_is_unknown_and_its_coverage_is_still_said():
-    just_enough = _means([0, 450], [4.0, NAN], 1)
-    assert (just_enough.positive[0, 0], just_enough.coverage[0, 0]) == (4.0, 0.5)
-    too_little = _means([0, 449], [4.0, NAN], 1)
-    assert np.isnan([too_little.positive[0, 0], too_little.negative[0, 0]]).all()
-    assert too_little.coverage[0, 0] == 449 / 900
+def test_a_quarter_hour_observed_for_less_than_half_is_unknown_and_how_long_it_was_is_still_said(tmp_path):
+    rows = [(JANUARY_1 + timedelta(seconds=s), mw) for s, mw in ((0, 4.0), (450, None), (900, 4.0), (1_349, None))]
+    read = Read(tmp_path, *rows)
+    assert np.array_equal(read.positive[0, :2], [4.0, NAN], equal_nan=True)
+    assert read.seconds[0, :2].tolist() == [450, 449]
 
 
-def test_a_year_without_runs_has_no_pieces_and_nothing_known():
-    means = _means([], np.empty(0), 4)
-    assert np.isnan(means.positive).all()
-    assert (means.coverage == 0).all()
+def test_without_values_nothing_is_known():
+    assert [part.tolist() for part in _steps([], [])] == [[0] * 4] * 3
 
 
-def _by_the_second(starts, values, seconds, quarter_hours):
-    """Each second by itself, in plain Python: (discharge mean, charge mean, observed seconds) of each quarter-hour."""
+def _by_the_second(starts, values, quarter_hours):
+    """Each second by itself, in plain Python: sums of the positive and the negative part and observed seconds of each quarter-hour."""
     at = [NAN] * (quarter_hours * 900)
     for n, start in enumerate(starts):
-        end = min(starts[n + 1] if n + 1 < len(starts) else seconds, start + 900, len(at))
+        end = min(starts[n + 1] if n + 1 < len(starts) else len(at), start + 900, len(at))
         at[start:end] = [values[n]] * max(end - start, 0)
-    result = []
-    for q in range(quarter_hours):
-        seen = [v for v in at[900 * q : 900 * (q + 1)] if not np.isnan(v)]
-        means = [sum(max(sign * v, 0) for v in seen) / len(seen) if len(seen) >= 450 else NAN for sign in (1, -1)]
-        result.append((*means, len(seen)))
-    return result
+    cells = [[v for v in at[first : first + 900] if not np.isnan(v)] for first in range(0, len(at), 900)]
+    sums = [[sum(max(sign * v, 0) for v in seen) for seen in cells] for sign in (1, -1)]
+    return *sums, [len(seen) for seen in cells]
 
 
 gaps = st.lists(st.integers(1, 1_300), min_size=1, max_size=25)
 megawatts = st.one_of(st.floats(-300, 300), st.just(NAN), st.just(0.0))
 
 
-@given(gaps, st.data(), st.sampled_from(["start", "autumn", "end"]))
-def test_the_hold_is_what_counting_second_by_second_gives(gap, data, where):
+@given(gaps, st.data())
+def test_steps_are_what_counting_second_by_second_gives(gap, data):
     starts = np.cumsum(gap)
     values = data.draw(st.lists(megawatts, min_size=len(starts), max_size=len(starts)))
     quarter_hours = int(starts[-1]) // 900 + 2
-    first = {"start": 0, "autumn": quarter_hour_of(AUTUMN_0), "end": YEAR.quarter_hours - quarter_hours}[where]
-    means = _means(starts, values, quarter_hours, first=first)
-    expected = _by_the_second(starts.tolist(), values, quarter_hours * 900, quarter_hours)
-    assert np.allclose(means.positive[:, 0], [e[0] for e in expected], equal_nan=True, rtol=1e-12, atol=1e-9)
-    assert np.allclose(means.negative[:, 0], [e[1] for e in expected], equal_nan=True, rtol=1e-12, atol=1e-9)
-    assert (means.coverage[:, 0] * 900).round().astype(int).tolist() == [e[2] for e in expected]
-
-
-@given(gaps)
-def test_pieces_are_whole_runs_cut_up_and_no_quarter_hour_holds_more_than_900_seconds(gap):
-    starts = YEAR.start + np.cumsum(gap)
-    pieces = cut_runs(YEAR, starts)
-    held = np.minimum(np.diff(np.r_[starts, YEAR.end]), 900)
-    assert np.array_equal(np.bincount(pieces.run, pieces.seconds, len(starts)), held)
-    assert (pieces.seconds > 0).all()
-    assert np.bincount(pieces.quarter_hour, pieces.seconds).max() <= 900
-    assert np.array_equal(pieces.quarter_hour, np.sort(pieces.quarter_hour))
-    first_of_each = np.r_[True, np.diff(pieces.quarter_hour) > 0]
-    assert (pieces.turn[first_of_each] == 0).all()
-    assert (np.diff(pieces.turn)[~first_of_each[1:]] == 1).all()
-
-
-@given(gaps, st.data())
-def test_a_window_of_quarter_hours_is_a_cut_of_the_whole(gap, data):
-    starts = np.cumsum(gap)
-    values = np.array(data.draw(st.lists(megawatts, min_size=len(starts), max_size=len(starts))))[:, None]
-    pieces = cut_runs(YEAR, YEAR.start + starts)
-    last = int(starts[-1]) // 900 + 2
-    a = data.draw(st.integers(0, last))
-    b = data.draw(st.integers(a, last))
-    whole, part = hold(pieces, values, 0, last), hold(pieces, values, a, b)
-    for name in ("positive", "negative", "coverage"):
-        assert np.array_equal(getattr(whole, name)[a:b], getattr(part, name), equal_nan=True)
+    expected = _by_the_second(starts.tolist(), values, quarter_hours)
+    assert np.allclose(_steps(starts, values, quarter_hours), expected, rtol=1e-12, atol=1e-9)
 
 
 # --- reading runs -------------------------------------------------------------------------------------------------------------------------------
@@ -156,7 +108,7 @@ def _write(root, *rows, file_year=2024, **options):
 
 
 class Read:
-    """Means of output of some generation resources over the year, of a file of these rows if any are given."""
+    """Means of output, taken for steps, of some generation resources over the year, of a file of these rows if any are given."""
 
     def __init__(self, root, *rows, names=(GEN,), **more):
         if rows:
@@ -166,9 +118,9 @@ class Read:
         windows = []
         self.reader.each_window(windows.append)
         self.windows = sorted(windows, key=lambda window: window.first)
-        parts = [self.reader.means(w, w.grids["output_mw"], *block) for w in self.windows for block in w.blocks()]
-        self.positive, self.negative, self.coverage = (
-            np.concatenate([getattr(p, name) for p in parts]) for name in ("positive", "negative", "coverage")
+        parts = [self.reader.means(w, w.grids["output_mw"]) for w in self.windows]
+        self.positive, self.negative, self.seconds = (
+            np.concatenate([getattr(p, name) for p in parts], axis=1) for name in ("positive", "negative", "seconds")
         )
         findings = Findings()
         self.reader.report(findings)
@@ -188,7 +140,7 @@ def test_runs_of_a_built_rollup_are_those_that_it_stores(tmp_path):
     ])  # fmt: skip
     read = Read(tmp_path)
     first = quarter_hour_of(AUTUMN_0)
-    assert read.positive[first : first + 16, 0].tolist() == [1.0] * 4 + [2.0] * 4 + [3.0] * 4 + [4.0] * 4
+    assert read.positive[0, first : first + 16].tolist() == [1.0] * 4 + [2.0] * 4 + [3.0] * 4 + [4.0] * 4
     assert not found(read.findings, "ambiguous_hour")
     assert np.flatnonzero(read.reader.log.days).tolist() == [AUTUMN.timetuple().tm_yday - 1]
 
@@ -197,7 +149,7 @@ def test_a_run_of_any_resource_ends_the_hold_of_all(tmp_path):
     # ALPHA has no row in the second run: unobserved until the third
     wind = [run(JANUARY_1 + timedelta(minutes=m), WIND, output_mw=1.0) for m in (0, 10)]
     read = Read(tmp_path, (JANUARY_1, 8.0), *wind, (JANUARY_1 + timedelta(minutes=15), 4.0))
-    assert read.coverage[0, 0] == 600 / 900
+    assert read.seconds[0, 0] == 600
     assert read.positive[0, 0] == 8.0
 
 
@@ -207,8 +159,8 @@ def test_runs_of_other_years_in_the_same_files_do_not_exist_for_the_year(tmp_pat
     _write(tmp_path, *((stamp, 8.0) for stamp in stamps), file_year=2025)
     read = Read(tmp_path)
     assert len(read.reader.starts) == 2
-    assert (read.coverage[:2, 0] * 900).round().tolist() == [300, 600]
-    assert (read.coverage[-2:, 0] * 900).round().tolist() == [0, 600]
+    assert read.seconds[0, :2].tolist() == [300, 600]
+    assert read.seconds[0, -2:].tolist() == [0, 600]
     assert read.reader.log.beyond
     assert not found(read.findings, "unusable_time")
 
@@ -218,7 +170,7 @@ def test_hazard_2_runs_of_a_year_are_read_from_two_publication_years(tmp_path):
     _write(tmp_path, *runs_of_day(date(2024, 12, 31), output_mw=2.0), file_year=2025)
     read = Read(tmp_path)
     assert read.positive[0, 0] == 1.0
-    assert read.positive[-1, 0] == 2.0
+    assert read.positive[0, -1] == 2.0
 
 
 def test_hazard_7_of_two_rows_of_a_resource_and_stamp_the_later_wins_and_both_kinds_are_counted(tmp_path):
@@ -226,7 +178,7 @@ def test_hazard_7_of_two_rows_of_a_resource_and_stamp_the_later_wins_and_both_ki
     _write(tmp_path, *zip(at, (1.0, 2.0, 3.0), strict=True))
     _write(tmp_path, *zip(at, (1.0, 20.0, None), strict=True), file_year=2025)
     read = Read(tmp_path)
-    assert np.array_equal(read.positive[:3, 0], [1.0, 20.0, NAN], equal_nan=True)
+    assert np.array_equal(read.positive[0, :3], [1.0, 20.0, NAN], equal_nan=True)
     assert count_of(read.findings, "duplicate_rows") == 1
     assert count_of(read.findings, "contradicting_rows") == 2
 
@@ -252,7 +204,7 @@ def _autumn_runs(first_hour, second_hour):
 def test_the_flag_puts_runs_into_the_right_one_of_the_repeated_hours(tmp_path):
     read = Read(tmp_path, *_autumn_runs("N", "Y"))
     first = quarter_hour_of(AUTUMN_0)
-    assert read.positive[first : first + 16, 0].tolist() == [1.0] * 4 + [2.0] * 4 + [3.0] * 4 + [4.0] * 4
+    assert read.positive[0, first : first + 16].tolist() == [1.0] * 4 + [2.0] * 4 + [3.0] * 4 + [4.0] * 4
     assert not found(read.findings, "ambiguous_hour")
     assert not read.reader.flagless
 
@@ -261,9 +213,9 @@ def test_the_flag_puts_runs_into_the_right_one_of_the_repeated_hours(tmp_path):
 def test_without_a_flag_the_eight_repeated_quarter_hours_are_unknown_and_counted(tmp_path, flags):
     read = Read(tmp_path, *_autumn_runs(*flags))
     first = quarter_hour_of(AUTUMN_0)
-    around = read.positive[first : first + 16, 0]
+    around = read.positive[0, first : first + 16]
     assert np.array_equal(around, [1.0] * 4 + [NAN] * 8 + [4.0] * 4, equal_nan=True)
-    assert (read.coverage[first + 4 : first + 12] == 0).all()
+    assert (read.seconds[0, first + 4 : first + 12] == 0).all()
     (finding,) = found(read.findings, "ambiguous_hour", "sced_gen_resources")
     # of a flag column that is N all day the two hours' stamps fall together
     assert finding.count == (8 if flags == (None, None) else 4)
@@ -274,9 +226,9 @@ def test_without_a_flag_not_even_the_run_before_holds_into_the_repeated_hour(tmp
     rows = [run(AUTUMN_0 + timedelta(minutes=m), flag=None, output_mw=5.0) for m in (55, 65, 125)]
     read = Read(tmp_path, *rows)
     first = quarter_hour_of(datetime(2024, 11, 3, 1))
-    assert read.coverage[first - 1, 0] == 300 / 900
-    assert (read.coverage[first : first + 8] == 0).all()
-    assert np.isnan(read.positive[first : first + 8]).all()
+    assert read.seconds[0, first - 1] == 300
+    assert (read.seconds[0, first : first + 8] == 0).all()
+    assert np.isnan(read.positive[0, first : first + 8]).all()
 
 
 def test_rows_with_a_flag_and_rows_without_one_in_the_same_batch_each_keep_their_own_time(tmp_path):
@@ -327,7 +279,7 @@ def test_a_year_without_the_dataset_has_no_runs_and_says_so(tmp_path):
     read = Read(tmp_path)
     assert len(read.reader.starts) == 0
     assert np.isnan(read.positive).all()
-    assert len(read.positive) == YEAR.quarter_hours
+    assert read.positive.shape == (1, YEAR.quarter_hours)
     assert found(read.findings, "dataset_absent", "sced_gen_resources")
 
 
@@ -391,7 +343,7 @@ def test_windows_give_bit_for_bit_what_one_window_gives(tmp_path, block_bytes, t
     many = Read(tmp_path, names=(GEN, WIND), block_bytes=block_bytes, threads=threads)
     assert len(one.windows) == 1
     assert len(many.windows) > 1
-    for name in ("positive", "negative", "coverage"):
+    for name in ("positive", "negative", "seconds"):
         assert np.array_equal(getattr(one, name), getattr(many, name), equal_nan=True)
     assert one.findings == many.findings, "each row is counted once"
 
@@ -403,7 +355,7 @@ def test_rows_that_reach_over_midnight_into_a_window_are_counted_with_their_own_
     reader = RunReader(inputs_of(tmp_path, 2024, threads=YEAR.days), "sced_gen_resources", [GEN], ["output_mw"])
     reader.each_window(windows.append)
     (window,) = (window for window in windows if window.first == midnight)
-    means = reader.means(window, window.grids["output_mw"], window.first, window.last)
+    means = reader.means(window, window.grids["output_mw"])
     assert means.positive[0, 0] == pytest.approx((300 * 2 + 300 * 3) / 600)
     reader.report(findings)
     assert (count_of(findings.items, "duplicate_rows"), count_of(findings.items, "contradicting_rows")) == (0, 2)
@@ -592,9 +544,9 @@ def _line_quarters(root, *rows, year=2024, first=JANUARY_1, count=2, **more):
     reader.each_window(windows.append)
     net, seconds = np.full(operating_year(year).quarter_hours, NAN), np.zeros(operating_year(year).quarter_hours)
     for window in windows:
-        means = reader.line_means(window, window.grids["output_mw"], window.grids["base_point_mw"])
-        net[window.first : window.last] = (means.positive - means.negative)[:, 0]
-        seconds[window.first : window.last] = means.seconds[:, 0]
+        means = reader.means(window, window.grids["output_mw"], window.grids["base_point_mw"])
+        net[window.first : window.last] = (means.positive - means.negative)[0]
+        seconds[window.first : window.last] = means.seconds[0]
     return net[at : at + count].tolist(), seconds[at : at + count].tolist()
 
 
@@ -650,9 +602,7 @@ def test_days_on_which_every_reading_is_zero_although_base_points_are_not_are_na
     rows += runs_of_day(date(2024, 1, 2), output_mw=0.0, base_point_mw=1.0)
     write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
     reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw", "base_point_mw"])
-    reader.each_window(
-        lambda window: reader.line_means(window, *(window.grids[n] for n in ("output_mw", "base_point_mw")))
-    )
+    reader.each_window(lambda window: reader.means(window, *(window.grids[n] for n in ("output_mw", "base_point_mw"))))
     findings = Findings()
     reader.report(findings)
     assert [finding.detail for finding in found(findings.items, "zero_readings")] == ([days] if days else [])
