@@ -13,7 +13,7 @@ from bess_assets.assets.partitions import operating_years, partition_exists
 from bess_assets.assets.resources import HOLDING_TAG, show_inputs
 from bess_assets.automation.alarms import plain_reason
 from bess_assets.automation.dagster_home import ensure_dagster_home
-from bess_assets.automation.jobs import MERGE_YEARS, REFRESH_YEAR, checks_with
+from bess_assets.automation.jobs import checks_with, merge_years, refresh_year
 from bess_assets.automation.runs import fail_dead_runs
 from bess_assets.automation.sensors import STARTED_BY_TAG
 from bess_assets.definitions import build_defs
@@ -204,7 +204,7 @@ def materialize(
 
 def _run(instance: dg.DagsterInstance, held: HeldYear, selection: Collection[str] | None) -> Outcome:
     year = held.year
-    job = _definitions(held.settings).resolve_job_def(MERGE_YEARS if year is None else REFRESH_YEAR)
+    job = _definitions(held.settings).resolve_job_def((refresh_year if year else merge_years).name)
     every = list(MERGES) if year is None else [*DATASETS, *YEARLY]
     planned = [name for name in every if selection is None or name in selection]
     if selection is not None:

@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -15,10 +15,12 @@ from bess_assets.report.schema_matrix import matrix_markdown
 from bess_assets.run import result_table
 from bess_assets.settings import Settings
 from bess_assets.settlement.metrics import Period, fleet
+from bess_assets.store.inputs import UPSTREAM
 from bess_assets.store.journal import RollupEntry, TableEntry
 from bess_assets.store.listing import size_of
 from bess_assets.store.paths import report_files, result_path
 from bess_assets.tables import LEADERBOARD, Table
+from bess_assets.text import Column, markdown_table, number
 
 OWNERS = ("team:battery-analytics",)
 
@@ -104,7 +106,7 @@ def materialization_metadata(settings: Settings, table: Table, year: int | None,
     """Metadata of a materialization of a result table, or of a set of files."""
     recorded: Mapping[str, Any] = entry
     figures = {name: recorded[name] for name in _SHOWN}
-    figures["inputs"] = dg.MetadataValue.md(_inputs_table(entry["inputs"]))
+    figures["inputs"] = _markdown(_INPUTS, [*entry["inputs"].items()])
     if table.files:
         paths = report_files(settings.results, table, year or 0)
         listed = "\n".join(f"* `{path.name}` ({size_of(path):,} bytes)" for path in paths)
@@ -116,10 +118,10 @@ def materialization_metadata(settings: Settings, table: Table, year: int | None,
     figures |= {
         "dagster/row_count" if year is None else "dagster/partition_row_count": entry["rows"],
         "rows": entry["rows"],
-        "coverage": number(entry["coverage"]),
-        "dollars": number(entry["money_usd"]),
+        "coverage": entry["coverage"],
+        "dollars": entry["money_usd"],
         "path": dg.MetadataValue.path(str(result_path(settings.results, table.name, year))),
-        "findings": dg.MetadataValue.md(_findings_table(entry["findings"])),
+        "findings": _markdown(_FINDINGS, entry["findings"]),
         "dagster/column_lineage": column_lineage(table),
     }
     if table.group == "schemas":
@@ -142,8 +144,8 @@ def _fleet_figures(settings: Settings, year: int) -> dict[str, Any]:
         "batteries_ranked": figures.ranked,
         "batteries_not_ranked": figures.batteries - figures.ranked,
         "ranked_dollars": figures.usd["total_usd"],
-        "energy_share": number(figures.energy_share),
-        "fleet_usd_per_kw_year": number(figures.usd_per_kw_year),
+        "energy_share": figures.energy_share,
+        "fleet_usd_per_kw_year": figures.usd_per_kw_year,
         "best_battery": rows[0]["battery"] if figures.ranked else None,
         "edition": board["edition"][0].as_py() if board.num_rows else None,
         "revenue": dg.MetadataValue.md(cumulative_revenue(days)),
@@ -182,34 +184,25 @@ def rollup_metadata(registered: RollupEntry) -> dict[str, Any]:
     return figures
 
 
-def number(value: float | None) -> dg.MetadataValue[Any]:
-    """A figure that Dagster plots over the years."""
-    if value is None:
-        return dg.MetadataValue.null()
-    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
-
-
-def _inputs_table(inputs: Mapping[str, Any]) -> str:
-    lines = ["| input | size | modified | digest |", "|---|---:|---|---|"]
-    for name, value in inputs.items():
-        if isinstance(value, str):
-            lines.append(f"| {name.removeprefix('table:')} | | | `{value[:_DIGEST_SHOWN]}` |")
-        else:
-            size, modified = f"{value['size']:,}", _time(value["mtime_ns"])
-            lines.append(f"| {name} | {size} | {modified} | `{value['digest'][:_DIGEST_SHOWN]}` |")
-    return "\n".join(lines) if inputs else "none"
-
-
-def _findings_table(findings: list[dict[str, Any]]) -> str:
-    if not findings:
-        return "none"
-    lines = ["| finding | about | count | detail | affects figures |", "|---|---|---:|---|---|"]
-    for f in findings:
-        detail = f["detail"].replace("|", "\\|").replace("\n", " ")
-        warning = "yes" if f["warning"] else "no"
-        lines.append(f"| {f['kind']} | {f['subject']} | {f['count']:,} | {detail} | {warning} |")
-    return "\n".join(lines)
-
-
 def _time(mtime_ns: int) -> str:
     return datetime.fromtimestamp(mtime_ns / 1e9, UTC).isoformat(timespec="seconds")
+
+
+_INPUTS = (
+    Column("input", lambda named: named[0].removeprefix(UPSTREAM)),
+    number("size", lambda named: None if isinstance(named[1], str) else named[1]["size"]),
+    Column("modified", lambda named: None if isinstance(named[1], str) else _time(named[1]["mtime_ns"])),
+    Column("digest", lambda named: (named[1] if isinstance(named[1], str) else named[1]["digest"])[:_DIGEST_SHOWN]),
+)
+"""Of a pair of the name of an input and its fingerprint or digest."""
+_FINDINGS = (
+    Column("finding", "kind"),
+    Column("about", "subject"),
+    number("count", "count"),
+    Column("detail", "detail"),
+    Column("affects figures", "warning", lambda warning: "yes" if warning else "no"),
+)
+
+
+def _markdown(columns: Sequence[Column], rows: Sequence[Any]) -> dg.MetadataValue[Any]:
+    return dg.MetadataValue.md(markdown_table(columns, rows) if rows else "none")

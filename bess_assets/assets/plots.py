@@ -1,19 +1,21 @@
-"""Two small pictures of a year for Dagster's UI, PNG inside Markdown: the fleet's revenue up to each day, and the ten batteries that earned most."""
+"""Two small pictures of a year for Dagster's UI, SVG inside Markdown: the fleet's revenue up to each day, and the ten batteries that earned most."""
 
 import base64
-import io
+import calendar
+from collections.abc import Iterable
 from datetime import date
+from html import escape
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from PIL import Image, ImageDraw, ImageFont
+
+from bess_assets.text import one_line
 
 _WIDTH, _HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 96, 24, 34, 26
 _INK, _SOFT, _LINE, _BAR = "#1f2933", "#9aa5b1", "#2563eb", "#60a5fa"
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_MOST = 10
+_MOST, _STEP, _NAMES = 10, 24, 200
 
 
 def cumulative_revenue(days: pa.Table) -> str:
@@ -26,52 +28,44 @@ def cumulative_revenue(days: pa.Table) -> str:
     dates: list[date] = grouped["operating_day"].to_pylist()
     if not dates:
         return ""
-    sums = np.cumsum(pc.fill_null(grouped["total_usd_sum"], 0.0).to_numpy())
+    sums: list[float] = np.cumsum(pc.fill_null(grouped["total_usd_sum"], 0.0).to_numpy()).tolist()
     unknown = days["total_usd"].null_count / days.num_rows
-    title = f"Fleet revenue of {dates[0].year}, cumulative: {dollars(float(sums[-1]))} by {dates[-1]}"
-    image, draw = _canvas(_HEIGHT, title + (f"; {unknown:.1%} of battery days unknown" if unknown else ""))
-    font = ImageFont.load_default(12)
-    low, high = min(float(sums.min()), 0.0), max(float(sums.max()), 0.0)
-    span = (high - low) or 1.0
+    title = f"Fleet revenue of {dates[0].year}, cumulative: {dollars(sums[-1])} by {dates[-1]}"
+    low, high = min(0.0, *sums), max(0.0, *sums)
     first = date(dates[0].year, 1, 1)
-    length = (date(dates[0].year + 1, 1, 1) - first).days
 
-    def place(day: date, value: float) -> tuple[float, float]:
-        across = _LEFT + (_WIDTH - _LEFT - _RIGHT) * (day - first).days / length
-        return across, _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (value - low) / span
+    def across(day: date) -> float:
+        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * (day - first).days / 366
 
+    def down(value: float) -> float:
+        return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (value - low) / ((high - low) or 1.0)
+
+    points = " ".join(f"{across(day):.1f},{down(value):.1f}" for day, value in zip(dates, sums, strict=True))
+    shapes = [f'<polyline points="{points}" fill="none" stroke="{_LINE}" stroke-width="2"/>']
     for value in sorted({low, 0.0, high}):
-        _, y = place(first, value)
-        draw.line([(_LEFT, y), (_WIDTH - _RIGHT, y)], fill=_SOFT)
-        draw.text((_LEFT - 8, y), dollars(value), fill=_INK, font=font, anchor="rm")
-    for month, name in enumerate(_MONTHS, start=1):
-        x, _ = place(date(first.year, month, 1), low)
-        draw.text((x, _HEIGHT - _BOTTOM + 6), name, fill=_INK, font=font)
-    draw.line([place(day, float(value)) for day, value in zip(dates, sums, strict=True)], fill=_LINE, width=2)
-    return _markdown(image, "Cumulative fleet revenue")
+        line = f'<path d="M{_LEFT} {down(value):.1f}H{_WIDTH - _RIGHT}" stroke="{_SOFT}"/>'
+        shapes += [line, _text(_LEFT - 8, down(value) + 4, dollars(value), "end")]
+    shapes += [_text(across(date(first.year, m, 1)), _HEIGHT - 8, calendar.month_abbr[m]) for m in range(1, 13)]
+    return _picture(_HEIGHT, title + (f"; {unknown:.1%} of battery days unknown" if unknown else ""), shapes)
 
 
 def top_ten(board: pa.Table) -> str:
     """The batteries that earned most, as Markdown.
 
     Args:
-        board: `leaderboard` with rank, battery and total_usd, in its order.
+        board: `leaderboard` with rank, battery and total_usd, in its order; a ranked battery has a total.
     """
-    ranked = board.filter(pc.is_valid(board["rank"])).slice(0, _MOST).to_pylist()
-    rows = [(row["battery"], row["total_usd"]) for row in ranked if row["total_usd"] is not None]
+    rows = board.filter(pc.is_valid(board["rank"])).slice(0, _MOST).to_pylist()
     if not rows:
         return ""
-    step, left = 24, 200
-    image, draw = _canvas(_TOP + step * len(rows) + 8, f"The {len(rows)} batteries that earned most")
-    font = ImageFont.load_default(12)
-    most = max(abs(total) for _, total in rows) or 1.0
-    for place, (name, total) in enumerate(rows):
-        y = _TOP + step * place
-        draw.text((left - 8, y + step / 2), name[:28], fill=_INK, font=font, anchor="rm")
-        length = (_WIDTH - left - 110) * max(total, 0.0) / most
-        draw.rectangle([(left, y + 4), (left + length, y + step - 4)], fill=_BAR)
-        draw.text((left + length + 6, y + step / 2), dollars(total), fill=_INK, font=font, anchor="lm")
-    return _markdown(image, "The ten batteries that earned most")
+    most = max(abs(row["total_usd"]) for row in rows) or 1.0
+    shapes = []
+    for place, row in enumerate(rows):
+        y, length = _TOP + _STEP * place, (_WIDTH - _NAMES - 110) * max(row["total_usd"], 0.0) / most
+        bar = f'<rect x="{_NAMES}" y="{y + 4}" width="{length:.1f}" height="{_STEP - 8}" fill="{_BAR}"/>'
+        name, total = row["battery"][:28], dollars(row["total_usd"])
+        shapes += [bar, _text(_NAMES - 8, y + 16, name, "end"), _text(_NAMES + length + 6, y + 16, total)]
+    return _picture(_TOP + _STEP * len(rows) + 8, f"The {len(rows)} batteries that earned most", shapes)
 
 
 def dollars(value: float) -> str:
@@ -82,14 +76,13 @@ def dollars(value: float) -> str:
     return f"{value:,.0f} $"
 
 
-def _canvas(height: int, title: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    image = Image.new("RGB", (_WIDTH, height), "white")
-    draw = ImageDraw.Draw(image)
-    draw.text((12, 10), title, fill=_INK, font=ImageFont.load_default(15))
-    return image, draw
+def _text(x: float, y: float, text: str, anchor: str = "start", size: int = 12) -> str:
+    words = escape(one_line(text))
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}">{words}</text>'
 
 
-def _markdown(image: Image.Image, meaning: str) -> str:
-    file = io.BytesIO()
-    image.quantize(32).save(file, "PNG", optimize=True)
-    return f"![{meaning}](data:image/png;base64,{base64.b64encode(file.getvalue()).decode()})"
+def _picture(height: int, title: str, shapes: Iterable[str]) -> str:
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" font-family="sans-serif" fill="{_INK}">'
+    ground = '<rect width="100%" height="100%" fill="white"/>'
+    svg = "".join([head, ground, _text(12, 22, title, size=15), *shapes, "</svg>"])
+    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

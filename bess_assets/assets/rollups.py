@@ -6,14 +6,12 @@ from collections.abc import Iterator
 import dagster as dg
 
 from bess_assets.assets.metadata import OWNERS, code_references, dataset_schema, rollup_metadata
-from bess_assets.assets.partitions import operating_years, yearly_check
+from bess_assets.assets.partitions import check_spec, operating_years
 from bess_assets.assets.resources import Warehouse
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER
 from bess_assets.store.journal import RollupEntry
 from bess_assets.store.rollups import build_rollup, recorded_version
-
-FILE_CHECK = "the_file_is_there_with_every_column"
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +52,8 @@ def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
         tags={"bess/filed_by": "publication_year" if dataset.sixty_day else "delivery_year"},
         metadata={"dagster/column_schema": dataset_schema(dataset), **code_references(build_rollup)},
         check_specs=[
-            yearly_check(
-                FILE_CHECK,
+            check_spec(
+                "the_file_is_there_with_every_column",
                 dataset.name,
                 "The rollup file is there, and has the columns that ERCOT published that year. What is missing is null, never zero.",
             )
@@ -73,7 +71,6 @@ def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
             metadata=rollup_metadata(registered),
             check_results=[
                 dg.AssetCheckResult(
-                    check_name=FILE_CHECK,
                     passed=not oddities,
                     severity=dg.AssetCheckSeverity.WARN,
                     description="; ".join(oddities) or "found, with every column that ERCOT published then",

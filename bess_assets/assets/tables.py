@@ -3,8 +3,6 @@
 The step of a table, the function of `settlement` or `ercot.inspection` that computes it, is named in `run.STEPS`, `run.MERGES` or `run.FILES`.
 """
 
-from collections.abc import Sequence
-
 import dagster as dg
 
 from bess_assets.assets.metadata import (
@@ -12,10 +10,9 @@ from bess_assets.assets.metadata import (
     code_references,
     column_lineage,
     materialization_metadata,
-    number,
     table_schema,
 )
-from bess_assets.assets.partitions import operating_years, yearly_check
+from bess_assets.assets.partitions import check_spec, operating_years
 from bess_assets.assets.resources import Warehouse
 from bess_assets.checks import checks_of
 from bess_assets.ercot.rollup_names import BATTERY_TABLE
@@ -27,22 +24,27 @@ from bess_assets.tables import FILE_SETS, TABLES, Table
 
 def table_asset(table: Table) -> dg.AssetsDefinition:
     """The asset of a table, or of a set of files: of one year, made of the year's rollups, the battery table and its tables; or merged of all years."""
-    files, merged = table.files, table.name in MERGES
+    files, partitions = table.files, None if table.merged else operating_years
     metadata = code_references((STEPS | MERGES | FILES)[table.name])
-    if not table.files:
+    if not files:
         metadata |= {"dagster/column_schema": table_schema(table), "dagster/column_lineage": column_lineage(table)}
-        shape = "merged" if merged else "ledger" if table.ledger else "summary"
+    shape = "files" if files else "merged" if table.merged else "ledger" if table.ledger else "summary"
+    checks = [] if files else checks_of(table)
 
     @dg.asset(
         name=table.name,
         group_name=table.group,
         description=table.meaning,
-        deps=[*table.datasets, *([BATTERY_TABLE] if in_battery_table(table) and not merged else []), *table.upstream],
-        partitions_def=None if merged else operating_years,
-        check_specs=_check_specs(table),
+        deps=[
+            *table.datasets,
+            *([BATTERY_TABLE] if in_battery_table(table) and not table.merged else []),
+            *table.upstream,
+        ],
+        partitions_def=partitions,
+        check_specs=[check_spec(c.name, table.name, c.meaning, partitions, blocking=c.blocking) for c in checks],
         owners=list(OWNERS),
         kinds={"html", "excel"} if files else {"parquet", "pyarrow" if table.datasets else "numpy"},
-        tags={"bess/shape": "files" if files else shape},
+        tags={"bess/shape": shape},
         metadata=metadata,
         code_version=table.code_version,
     )
@@ -51,34 +53,21 @@ def table_asset(table: Table) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata=materialization_metadata(warehouse.settings(), table, warehouse.held.year, entry),
             data_version=dg.DataVersion(entry["digest"] or ""),
-            check_results=_check_results(entry["checks"]),
+            check_results=[_check_result(check) for check in entry["checks"]],
         )
 
     return make
 
 
-def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
-    checks = checks_of(table) if not table.files else []
-    if table.name not in MERGES:
-        return [yearly_check(check.name, table.name, check.meaning, blocking=check.blocking) for check in checks]
-    return [
-        dg.AssetCheckSpec(check.name, asset=table.name, description=check.meaning, blocking=check.blocking)
-        for check in checks
-    ]
-
-
-def _check_results(checks: Sequence[CheckEntry]) -> list[dg.AssetCheckResult]:
-    """The checks of a table as the run record has them; one that blocks withholds the tables below."""
-    return [
-        dg.AssetCheckResult(
-            check_name=check["name"],
-            passed=check["passed"],
-            severity=dg.AssetCheckSeverity.ERROR if check["blocking"] else dg.AssetCheckSeverity.WARN,
-            description=check["detail"],
-            metadata={name: number(value) for name, value in check.get("numbers", {}).items()},
-        )
-        for check in checks
-    ]
+def _check_result(check: CheckEntry) -> dg.AssetCheckResult:
+    """A check of a table as the run record has it; one that blocks withholds the tables below."""
+    return dg.AssetCheckResult(
+        check_name=check["name"],
+        passed=check["passed"],
+        severity=dg.AssetCheckSeverity.ERROR if check["blocking"] else dg.AssetCheckSeverity.WARN,
+        description=check["detail"],
+        metadata=check.get("numbers", {}),
+    )
 
 
 ASSETS = [table_asset((TABLES | FILE_SETS)[name]) for name in [*STEPS, *MERGES, *FILES]]

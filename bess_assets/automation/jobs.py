@@ -6,19 +6,13 @@ from functools import partial
 import dagster as dg
 
 from bess_assets.assets import rollups, tables
-from bess_assets.assets.checks import DATA_ARE_RECENT, MATCHES_CSV
+from bess_assets.assets.checks import data_are_as_recent_as_ercot_discloses, matches_csv
 from bess_assets.assets.partitions import operating_years
 from bess_assets.run import MERGES
 
-REFRESH_YEAR = "refresh_year"
-MERGE_YEARS = "merge_years"
-VALIDATE_YEAR = "validate_year"
-VERIFY_YEAR = "verify_year"
-CHECK_FRESHNESS = "check_freshness"
-
 _merged = dg.AssetSelection.assets(*MERGES)
-_second_settlement = dg.AssetSelection.checks(MATCHES_CSV)
-_freshness = dg.AssetSelection.checks(DATA_ARE_RECENT)
+_second_settlement = dg.AssetSelection.checks(matches_csv)
+_freshness = dg.AssetSelection.checks(data_are_as_recent_as_ercot_discloses)
 
 # a process for each step takes four times as long
 _job = partial(dg.define_asset_job, executor_def=dg.in_process_executor)
@@ -26,25 +20,25 @@ _job = partial(dg.define_asset_job, executor_def=dg.in_process_executor)
 _of_a_year = dg.PartitionedConfig(partitions_def=operating_years, run_config_for_partition_key_fn=lambda _year: {})
 
 refresh_year = _job(
-    REFRESH_YEAR,
+    "refresh_year",
     selection=dg.AssetSelection.all() - _merged - _second_settlement - _freshness,
     description="One year: registers or builds its rollups, then every table from the registry to the leaderboards.",
 )
-merge_years = _job(MERGE_YEARS, selection=_merged, description="Merges the tables of all years that there are.")
+merge_years = _job("merge_years", selection=_merged, description="Merges the tables of all years that there are.")
 verify_year = _job(
-    VERIFY_YEAR,
+    "verify_year",
     selection=dg.AssetSelection.all() - _merged - _freshness,
     description="One year from its rollups once more, every table and every check, the second settlement from CSV reports included. "
     "The same inputs give the same bytes: what differs becomes a new edition.",
 )
 validate_year = _job(
-    VALIDATE_YEAR,
+    "validate_year",
     selection=_second_settlement,
     config=_of_a_year,
     description="Settles a refreshed year a second time, straight from ERCOT's CSV reports, and compares. Reads everything again: it takes long.",
 )
 check_freshness = _job(
-    CHECK_FRESHNESS,
+    "check_freshness",
     selection=_freshness,
     config=_of_a_year,
     description="Says whether a year's data reach the day that ERCOT must have disclosed by now.",

@@ -4,14 +4,13 @@ import shutil
 
 import dagster as dg
 
-from bess_assets.automation.jobs import VALIDATE_YEAR
 from bess_assets.definitions import build_defs
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
 from bess_assets_tests.second_settlement.small_reports import dam, write
 
 
 def validate(refreshed: Refreshed) -> dg.AssetCheckEvaluation:
-    job = build_defs(refreshed.settings).resolve_job_def(VALIDATE_YEAR)
+    job = build_defs(refreshed.settings).resolve_job_def("validate_year")
     result = job.execute_in_process(instance=refreshed.instance, partition_key=str(YEAR))
     assert result.success
     (evaluation,) = result.get_asset_check_evaluations()
