@@ -1,6 +1,6 @@
 """Rows that answer a question, the same as Arrow or pandas, their mark where they are made up, and the errors of questions without an answer."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bess_assets.errors import BessError
@@ -9,6 +9,20 @@ from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+
+_ARROW = {
+    "VARCHAR": "string",
+    "DOUBLE": "double",
+    "FLOAT": "float",
+    "BIGINT": "int64",
+    "HUGEINT": "int64",  # of sums of counts, nearly all of which fit
+    "INTEGER": "int32",
+    "BOOLEAN": "bool",
+    "DATE": "date32",
+    "TIMESTAMP": "timestamp[us]",
+}
+"""Arrow's name of DuckDB's types; another type is that of the values."""
 
 
 class QueryError(BessError):
@@ -49,9 +63,16 @@ class Answer(NamedTuple):
         """The same as an Arrow table: a column that is wholly unknown keeps its type; None becomes null."""
         import pyarrow as pa  # noqa: PLC0415  answers are printed without it
 
-        types = self.types or ("",) * len(self.columns)
         values = list(zip(*self.rows, strict=True)) or [()] * len(self.columns)
-        arrays = [_arrow_array(column, name) for column, name in zip(values, types, strict=True)]
+        arrays = []
+        for column, name in zip(values, self.types or [""] * len(self.columns), strict=True):
+            if name == "HUGEINT" and any(value is not None and abs(value) >= 2**63 for value in column):
+                kind = pa.decimal256(39, 0)
+            elif name == "TIMESTAMP WITH TIME ZONE":
+                kind = pa.timestamp("us", tz="UTC")
+            else:
+                kind = pa.type_for_alias(_ARROW[name]) if name in _ARROW else None
+            arrays.append(pa.array(column, kind))
         return pa.Table.from_arrays(arrays, names=list(self.columns))
 
     def to_pandas(self) -> "pd.DataFrame":
@@ -101,26 +122,3 @@ def with_mark(columns: tuple[str, ...]) -> tuple[str, ...]:
     while name in columns:
         name += "_"
     return (*columns, name)
-
-
-_ARROW = {
-    "VARCHAR": "string",
-    "DOUBLE": "double",
-    "FLOAT": "float",
-    "BIGINT": "int64",
-    "HUGEINT": "int64",  # of sums of counts, nearly all of which fit
-    "INTEGER": "int32",
-    "BOOLEAN": "bool",
-    "DATE": "date32",
-    "TIMESTAMP": "timestamp[us]",
-}
-
-
-def _arrow_array(values: Sequence[Any], type_name: str) -> "pa.Array":
-    import pyarrow as pa  # noqa: PLC0415  see `Answer.to_arrow`
-
-    if type_name == "HUGEINT" and any(value is not None and abs(value) >= 2**63 for value in values):
-        return pa.array(values, pa.decimal256(39, 0))
-    if type_name == "TIMESTAMP WITH TIME ZONE":
-        return pa.array(values, pa.timestamp("us", tz="UTC"))
-    return pa.array(values, pa.type_for_alias(_ARROW[type_name]) if type_name in _ARROW else None)

@@ -11,8 +11,8 @@ from bess_assets.results.answers import Answer, UnansweredError
 from bess_assets.store.listing import Marks, marks_of
 
 _TRIES = 10
-_SAMPLE = 100
-_ROW_BYTES = 64
+
+T = TypeVar("T")
 
 
 class CacheInfo(NamedTuple):
@@ -32,21 +32,12 @@ class CacheInfo(NamedTuple):
         return self.hits / asked if asked else None
 
 
-class _Entry(NamedTuple):
-    marks: Marks
-    answers: list[Answer]
-    size: int
-
-
-T = TypeVar("T")
-
-
 class AnswerCache:
     """Gives up the least recently asked answers first, and keeps none of more than a quarter of the space. Several threads may use it."""
 
     def __init__(self, most_bytes: int, most_entries: int) -> None:
         self._most_bytes, self._most_entries = most_bytes, most_entries
-        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple[Marks, list[Answer], int]] = OrderedDict()
         self._hits = self._misses = 0
         self._guard = threading.Lock()
 
@@ -60,15 +51,20 @@ class AnswerCache:
         """
         files = list(files)
         with self._guard:
-            entry = self._entries.get(key)
-            if entry is not None and entry.marks == marks_of(files):
+            marks, kept, _ = self._entries.get(key, (None, [], 0))
+            if marks == marks_of(files):
                 self._entries.move_to_end(key)
                 self._hits += 1
-                return _copies(entry.answers)
+                return _copies(kept)
             self._misses += 1
         answers, marks = of_one_edition(ask, lambda: marks_of(files))
+        size = sum(map(size_of, answers))
         with self._guard:
-            self._keep(key, _Entry(marks, _copies(answers), sum(map(size_of, answers))))
+            self._entries.pop(key, None)
+            if size <= self._most_bytes / 4:
+                self._entries[key] = marks, _copies(answers), size
+            while len(self._entries) > self._most_entries or self._bytes() > self._most_bytes:
+                self._entries.popitem(last=False)
         return answers
 
     def info(self) -> CacheInfo:
@@ -78,46 +74,39 @@ class AnswerCache:
         return CacheInfo(*counts, self._most_entries, self._most_bytes)
 
     def _bytes(self) -> int:
-        return sum(entry.size for entry in self._entries.values())
-
-    def _keep(self, key: Hashable, entry: _Entry) -> None:
-        self._entries.pop(key, None)
-        if entry.size <= self._most_bytes / 4:
-            self._entries[key] = entry
-        while len(self._entries) > self._most_entries or self._bytes() > self._most_bytes:
-            self._entries.popitem(last=False)
+        return sum(size for _, _, size in self._entries.values())
 
 
 def _copies(answers: Iterable[Answer]) -> list[Answer]:
     return [answer._replace(rows=list(answer.rows)) for answer in answers]
 
 
-def of_one_edition(ask: Callable[[], T], marks_now: Callable[[], Marks]) -> tuple[T, Marks]:
-    """An answer read while none of its files is replaced, and their marks.
+def of_one_edition(ask: Callable[[], T], marks_now: Callable[[], Marks], begun: Marks | None = None) -> tuple[T, Marks]:
+    """An answer read while none of its files is replaced, and their marks; of an answer that was begun with some marks, more rows.
 
     DuckDB opens a file more than once, and would read one edition by the footer of another.
 
     Raises:
-        BessError: as `ask` does; or the files were replaced in each of some tries.
+        BessError: as `ask` does; or the files were replaced in each of some tries, or after the answer was begun.
     """
-    for _ in range(_TRIES):
-        before = marks_now()
+    for _ in range(_TRIES if begun is None else 1):
+        before = marks_now() if begun is None else begun
         try:
             value = ask()
         except UnansweredError:
             if marks_now() == before:
                 raise
         else:
-            if marks_now() == before:
+            if marks_now() == before or not value:  # no rows are of no edition
                 return value, before
     raise UnansweredError(
-        f"Result files were replaced {_TRIES} times while they were being read.",
+        f"Result files were replaced {'while' if begun else f'{_TRIES} times while'} they were being read.",
         remedy="Ask again when the refresh is done: bess status shows it.",
     )
 
 
 def size_of(answer: Answer) -> int:
     """About the bytes of an answer: those of a sample of its rows, spread evenly, times their number."""
-    sample = answer.rows[:: max(1, len(answer.rows) // _SAMPLE)]
-    sampled = sum(_ROW_BYTES + sum(8 + sys.getsizeof(cell) for cell in row) for row in sample)
+    sample = answer.rows[:: max(1, len(answer.rows) // 100)]
+    sampled = sum(64 + sum(8 + sys.getsizeof(cell) for cell in row) for row in sample)
     return 256 + sampled * len(answer.rows) // max(1, len(sample))

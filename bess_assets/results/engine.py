@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import duckdb
 
@@ -31,7 +31,6 @@ PERIODS: dict[Step, str] = {
     "year": "year(operating_day)::INTEGER AS year",
 }
 """Columns of the period that an operating day belongs to."""
-_ROWS_AT_A_TIME = 8192
 _YEAR_OF_FILE = r"CAST(regexp_extract(filename, '(\d+)\.parquet$', 1) AS INTEGER) AS year"
 """The year in the name of the file that a row comes from; a filter on it leaves other files unread."""
 DUCKDB_TYPES = {
@@ -44,14 +43,6 @@ DUCKDB_TYPES = {
     "flag": "BOOLEAN",
 }
 """DuckDB's type of each kind of column."""
-
-
-class Rows(NamedTuple):
-    """An answer whose rows are still to come."""
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    rows: Iterator[tuple[Any, ...]]
 
 
 class Engine:
@@ -79,11 +70,13 @@ class Engine:
             QueryError: they took too long or too much memory, or a file is damaged.
         """
         with closing(self._clock()) as clock:
-            return clock.run(lambda cursor: [_all_rows(cursor, statement) for statement in statements])
+            return clock.run(lambda cursor: [_answer(cursor.execute(sql), cursor.fetchall) for sql in statements])
 
     @contextmanager
-    def stream(self, sql: str, files_of: "Callable[[Table], list[Path]]") -> Iterator[Rows]:
-        """The rows of one SELECT of a user's, over views of the result tables that it names.
+    def stream(
+        self, sql: str, files_of: "Callable[[Table], list[Path]]"
+    ) -> Iterator[tuple[Answer, Iterator[tuple[Any, ...]]]]:
+        """The first rows of one SELECT of a user's, over views of the result tables that it names, and an iterator over all of them.
 
         The timeout counts the time that DuckDB takes, not that of the reader.
 
@@ -91,7 +84,7 @@ class Engine:
             QueryError: not one SELECT, one that DuckDB refuses, or one that took too long.
         """
         with closing(self._clock()) as clock:
-            text = clock.run(lambda cursor: one_select(cursor, sql))
+            text = clock.run(lambda cursor: _one_select(cursor, sql))
             named = tables_in(text)
 
             def marks_now() -> Marks:
@@ -100,11 +93,17 @@ class Engine:
             def begin() -> Answer:
                 self._make_views(clock, named, files_of)
                 # As a subquery: DuckDB 2.0 takes COPY and INSERT inside the WITH of a top-level SELECT, and refuses them in a nested one.
-                found = clock.run(lambda cursor: cursor.execute(f"SELECT * FROM (\n{text}\n)"))
-                return _answer(found, clock.run(_some_rows))
+                nested = f"SELECT * FROM (\n{text}\n)"
+                return clock.run(lambda cursor: _answer(cursor.execute(nested), lambda: _some_rows(cursor)))
+
+            def every_row() -> Iterator[tuple[Any, ...]]:
+                rows = begun.rows
+                while rows:
+                    yield from rows
+                    rows, _ = of_one_edition(lambda: clock.run(_some_rows), marks_now, marks)
 
             begun, marks = of_one_edition(begin, marks_now)
-            yield Rows(begun.columns, begun.types, _rows_of_one_edition(begun, clock, marks, marks_now))
+            yield begun, every_row()
 
     def _make_views(self, clock: "_Clock", named: "Sequence[Table]", files_of: "Callable[[Table], list[Path]]") -> None:
         with self._guard:
@@ -112,7 +111,7 @@ class Engine:
                 files = files_of(table)
                 marks = marks_of(files)
                 if self._views.get(table.name) != marks:
-                    view = view_of(table, files)
+                    view = _view_of(table, files)
                     clock.run(lambda cursor, view=view: cursor.execute(view))  # type: ignore[misc]
                     self._views[table.name] = marks
 
@@ -154,7 +153,7 @@ class _Clock:
         self._abandoned = False
 
     def close(self) -> None:
-        """Close the cursor; one that was given up is still busy, and its thread closes it."""
+        """Close the cursor; one that was given up is still busy, and closes itself when its thread forgets it."""
         if not self._abandoned:
             self._cursor.close()
 
@@ -165,7 +164,6 @@ class _Clock:
             QueryError: the question took too long or too much memory, is wrong, or a file is damaged.
             StillRunningError: the time is over and DuckDB did not heed the interrupt; no later question waits for it.
         """
-        done = threading.Event()
         result: list[T] = []
         failure: list[BaseException] = []
 
@@ -174,24 +172,23 @@ class _Clock:
                 result.append(work(self._cursor))
             except BaseException as error:  # noqa: BLE001  raised again by the thread that waits
                 failure.append(error)
-            finally:
-                done.set()
-                if self._abandoned:
-                    self._cursor.close()
 
+        thread = threading.Thread(target=do, name="query", daemon=True)
         started = time.monotonic()
-        threading.Thread(target=do, name="query", daemon=True).start()
+        thread.start()
         try:
-            if not done.wait(self._left):
+            thread.join(self._left)
+            if thread.is_alive():
                 self._cursor.interrupt()
-                if not done.wait(GRACE_SECONDS):
-                    self._abandoned = True
-                    raise self._too_long(StillRunningError)
+                thread.join(GRACE_SECONDS)
         except KeyboardInterrupt:
-            self._abandoned = True
             with suppress(duckdb.Error):
                 self._cursor.interrupt()
             raise
+        finally:
+            self._abandoned = thread.is_alive()
+        if self._abandoned:
+            raise self._too_long(StillRunningError)
         self._left = max(self._left - (time.monotonic() - started), 0.0)
         for error in failure:
             if isinstance(error, duckdb.Error):
@@ -227,7 +224,7 @@ def tables_in(sql: str) -> "list[Table]":
     return [table for table in TABLES.values() if every or re.search(rf"\b{table.name}\b", sql, re.IGNORECASE)]
 
 
-def one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
+def _one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
     """The statement without what follows it.
 
     Raises:
@@ -241,7 +238,7 @@ def one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
     return str(statements[0].query).strip().rstrip(";")
 
 
-def view_of(table: "Table", files: Sequence[Path]) -> str:
+def _view_of(table: "Table", files: Sequence[Path]) -> str:
     """The statement that makes a view of a table, with the year in front where it has one; without files it is empty."""
     if files:
         rows = f"SELECT * FROM {read(files)}" if table.merged else with_year(files)
@@ -268,38 +265,11 @@ def literal(text: str | Path) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-def _answer(cursor: duckdb.DuckDBPyConnection, rows: list[tuple[Any, ...]]) -> Answer:
-    """Rows under the names and types of the statement last executed."""
+def _answer(cursor: duckdb.DuckDBPyConnection, fetch: Callable[[], list[tuple[Any, ...]]]) -> Answer:
+    """Rows of the statement last executed, under its names and types."""
     names, types, *_ = zip(*cursor.description, strict=True)
-    return Answer(tuple(map(str, names)), rows, tuple(map(str, types)))
-
-
-def _all_rows(cursor: duckdb.DuckDBPyConnection, statement: str) -> Answer:
-    found = cursor.execute(statement)
-    return _answer(found, found.fetchall())
+    return Answer(tuple(map(str, names)), fetch(), tuple(map(str, types)))
 
 
 def _some_rows(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
-    return cursor.fetchmany(_ROWS_AT_A_TIME)
-
-
-def _rows_of_one_edition(
-    begun: Answer, clock: _Clock, marks: Marks, marks_now: Callable[[], Marks]
-) -> Iterator[tuple[Any, ...]]:
-    """The first rows, and the later ones as long as no file that they come from is replaced.
-
-    Raises:
-        UnansweredError: a file was replaced after the first rows.
-    """
-    replaced = UnansweredError("A result file was replaced while its rows were being read.", remedy="Ask again.")
-    rows = begun.rows
-    while rows:
-        yield from rows
-        try:
-            rows = clock.run(_some_rows)
-        except UnansweredError as error:
-            if marks_now() == marks:
-                raise
-            raise replaced from error
-        if rows and marks_now() != marks:
-            raise replaced
+    return cursor.fetchmany(8192)

@@ -3,13 +3,11 @@
 engine.py limits what DuckDB may do, cache.py keeps answers in memory, sums.py adds up periods that no table holds.
 """
 
-import json
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from bess_assets.errors import NotRefreshedError
@@ -25,17 +23,12 @@ if TYPE_CHECKING:
 
 BEST_DAYS = 10
 """How many of a battery's best days `Results.battery` returns."""
-CACHE_BYTES = 256_000_000
-CACHE_ENTRIES = 256
 
-_NAME_COLUMNS = ("battery", "gen_resource", "load_resource", "esr_resource")
-_ASCENDING_NUMBERS = frozenset({"rank", "month", "year"})
 _NOT_KEPT = (
     r"\b(random|\w*uuid\w*|now|today|age|(?:get_)?current_\w+|transaction_timestamp|localtime\w*|\w*nextval|currval|setseed|txid\w*|sample|tablesample"
     r"|query|query_table|glob|read_\w+|sniff_\w+|\w*parquet\w*|json_execute\w*|duckdb_\w+|pragma_\w+|information_schema|show|stats)\b|(?:\bfrom|\bjoin|,)\s*'"
 )
 """SQL that may be answered differently next time although no table of ours has changed: it is asked anew each time."""
-_DAYS_SHOWN = "operating_day, da_energy_usd, rt_energy_usd, energy_usd, as_usd, total_usd, discharge_mwh, charge_mwh"
 
 
 class Results:
@@ -58,7 +51,7 @@ class Results:
     """
 
     def __init__(
-        self, settings: Settings | None = None, *, cache_bytes: int = CACHE_BYTES, cache_entries: int = CACHE_ENTRIES
+        self, settings: Settings | None = None, *, cache_bytes: int = 256_000_000, cache_entries: int = 256
     ) -> None:
         """Open nothing yet.
 
@@ -74,9 +67,7 @@ class Results:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -192,9 +183,10 @@ class Results:
             f"LEFT JOIN ({ranks}) AS before ON before.year = now.year - 1 ORDER BY now.year"
         )
         by_month = f"{with_year(months)} {mine} ORDER BY year, month"
-        best = _best_days(days, key, BEST_DAYS)
         files = [*boards, *earlier, *months, *days]
-        found = self._cache.answers(("battery", key, year), files, lambda: self._engine.ask(by_year, by_month, best))
+        found = self._cache.answers(
+            ("battery", key, year), files, lambda: self._engine.ask(by_year, by_month, _best_days(days, key, BEST_DAYS))
+        )
         made_up = made_up_years(self._settings)
         return BatteryAnswer(key, *(marked(part, made_up) for part in found))
 
@@ -239,17 +231,18 @@ class Results:
         first), inputs (JSON: digest by name).
         """
         path = self.require(year, "leaderboard_history")
-
-        def ask() -> Answer:
-            shared = ("made_at", "package_version", "edition", "data_through")
-            one = ", ".join(f"any_value({name}) AS {name}" for name in shared)
-            (found,) = self._engine.ask(
-                f"SELECT edition_number, {one}, count(*) AS batteries, count(rank) AS batteries_ranked, sum(total_usd) AS total_usd, "
-                f"any_value(inputs) AS inputs FROM {read([path])} GROUP BY edition_number ORDER BY edition_number"
-            )
-            return _with_changed_inputs(found)
-
-        return self._answer(("editions", year), [path], ask, [year])
+        shared = ("made_at", "package_version", "edition", "data_through", "inputs")
+        editions = (
+            f"SELECT edition_number, {', '.join(f'any_value({name}) AS {name}' for name in shared)}, count(*) AS batteries, count(rank) AS batteries_ranked, "
+            f"sum(total_usd) AS total_usd, any_value(inputs)::JSON::MAP(VARCHAR, VARCHAR) AS files FROM {read([path])} GROUP BY edition_number"
+        )
+        changed = "list_filter(list_distinct(map_keys(files) || map_keys(earlier)), lambda name: files[name] IS DISTINCT FROM earlier[name])"
+        return self._rows(
+            f"SELECT * EXCLUDE (inputs, files, earlier), array_to_string(list_sort({changed}), '; ') AS changed_inputs, inputs "
+            f"FROM (SELECT *, lag(files) OVER (ORDER BY edition_number) AS earlier FROM ({editions})) ORDER BY edition_number",
+            [path],
+            [year],
+        )
 
     def what_changed(self, year: int) -> Answer:
         """The batteries that moved between the last two editions of a year, largest change of total_usd first, unknown ones last.
@@ -290,9 +283,15 @@ class Results:
                 remedy="To read them all, stream them: results.stream('FROM price_daily')",
             )
         files = self._required("price_daily", year)
-        named = None if points is None else ", ".join(literal(self._point(name, files)) for name in points)
-        where = "" if named is None else f" WHERE settlement_point IN ({named})"
-        return self._rows(_prices(files, by, where), files)
+        named = "" if points is None else ", ".join(literal(self._point(name, files)) for name in points)
+        where = "" if points is None else f" WHERE settlement_point IN ({named})"
+        spreads = ", ".join(f"avg(tb{n}_usd_per_mw) AS tb{n}_usd_per_mw" for n in (1, 2, 4))
+        sql = (
+            f"SELECT settlement_point, {PERIODS[by]}, count(*) AS days, {_market('da', 'da_known_hours')}, {_market('rt', 'rt_known_quarter_hours')}, "
+            f"{spreads}, count(tb2_usd_per_mw) AS tb_days, sum(da_known_hours) / sum(expected_hours) AS da_coverage, "
+            f"sum(rt_known_quarter_hours) / sum(expected_quarter_hours) AS rt_coverage FROM {read(files)}{where} GROUP BY ALL ORDER BY ALL"
+        )
+        return self._rows(sql, files)
 
     # --- SQL ------------------------------------------------------------------------------------------------------------------------------
 
@@ -304,14 +303,13 @@ class Results:
         self._refuse_without_results()
         named = tables_in(sql)
 
-        def ask() -> Answer:
-            with self._engine.stream(sql, self._files) as found:
-                return Answer(found.columns, list(found.rows), found.types)
+        def ask() -> list[Answer]:
+            with self._engine.stream(sql, self._files) as (begun, rows):
+                return [begun._replace(rows=list(rows))]
 
-        if re.search(_NOT_KEPT, sql, re.IGNORECASE):
-            return marked(ask(), self._made_up(named))
         files = [file for table in named for file in self._files(table)]
-        (answer,) = self._cache.answers(("query", sql), files, lambda: [ask()])
+        anew = re.search(_NOT_KEPT, sql, re.IGNORECASE)
+        (answer,) = ask() if anew else self._cache.answers(("query", sql), files, ask)
         return marked(answer, self._made_up(named))
 
     @contextmanager
@@ -326,11 +324,11 @@ class Results:
             QueryError: as for `query`; also while rows are taken. Only the time that DuckDB takes counts, not that of the reader.
         """
         self._refuse_without_results()
-        with self._engine.stream(sql, self._files) as found:
+        with self._engine.stream(sql, self._files) as (begun, rows):
             if self._made_up(tables_in(sql)):
-                yield with_mark(found.columns), ((*row, MADE_UP) for row in found.rows)
+                yield with_mark(begun.columns), ((*row, MADE_UP) for row in rows)
             else:
-                yield found.columns, found.rows
+                yield begun.columns, rows
 
     # --- files ----------------------------------------------------------------------------------------------------------------------------
 
@@ -381,7 +379,7 @@ class Results:
 
     def _key(self, name: str, year: int | None) -> str:
         """The stable key of the battery that has the name."""
-        names = self._names(", ".join(_NAME_COLUMNS), self._required("leaderboard", year))
+        names = self._names("battery, gen_resource, load_resource, esr_resource", self._required("leaderboard", year))
         remedy = "All names: bess leaderboard YEAR --format csv"
         known = _known_name("battery is called", name, {name for row in names for name in row if name}, remedy)
         keys = {row[0] for row in names if known.upper() in [other.upper() for other in row if other]}
@@ -430,45 +428,23 @@ def _near(wanted: str, names: Iterable[str]) -> list[str]:
 
 def _best_days(files: Iterable[Path], key: str, count: int) -> str:
     return (
-        f"SELECT {_DAYS_SHOWN}, energy_quarter_hours / expected_quarter_hours AS energy_coverage FROM {read(files)} "
+        "SELECT operating_day, da_energy_usd, rt_energy_usd, energy_usd, as_usd, total_usd, discharge_mwh, charge_mwh, "
+        f"energy_quarter_hours / expected_quarter_hours AS energy_coverage FROM {read(files)} "
         f"WHERE battery = {literal(key)} AND total_usd IS NOT NULL ORDER BY total_usd DESC, operating_day LIMIT {int(count)}"
     )
 
 
-def _prices(files: Iterable[Path], by: Step, where: str) -> str:
-    def market(name: str, known: str) -> str:
-        mean, share = (
-            f"sum({column} * {known}) / nullif(sum({known}) FILTER ({column} IS NOT NULL), 0) AS {column}"
-            for column in (f"{name}_mean_usd_per_mwh", f"{name}_negative_share")
-        )
-        ends = (f"{end}({name}_{end}_usd_per_mwh) AS {name}_{end}_usd_per_mwh" for end in ("min", "max"))
-        return ", ".join((mean, *ends, share))
-
-    spreads = ", ".join(f"avg(tb{n}_usd_per_mw) AS tb{n}_usd_per_mw" for n in (1, 2, 4))
-    return (
-        f"SELECT settlement_point, {PERIODS[by]}, count(*) AS days, {market('da', 'da_known_hours')}, {market('rt', 'rt_known_quarter_hours')}, "
-        f"{spreads}, count(tb2_usd_per_mw) AS tb_days, sum(da_known_hours) / sum(expected_hours) AS da_coverage, "
-        f"sum(rt_known_quarter_hours) / sum(expected_quarter_hours) AS rt_coverage FROM {read(files)}{where} GROUP BY ALL ORDER BY ALL"
+def _market(name: str, known: str) -> str:
+    """Prices of a market over some days: means and shares weigh each day by its known prices."""
+    mean, share = (
+        f"sum({column} * {known}) / nullif(sum({known}) FILTER ({column} IS NOT NULL), 0) AS {column}"
+        for column in (f"{name}_mean_usd_per_mwh", f"{name}_negative_share")
     )
+    ends = (f"{end}({name}_{end}_usd_per_mwh) AS {name}_{end}_usd_per_mwh" for end in ("min", "max"))
+    return ", ".join((mean, *ends, share))
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------------------------------
-
-
-def _with_changed_inputs(editions: Answer) -> Answer:
-    """Editions with the names of the inputs that differ from those of the edition before, in front of all inputs."""
-    rows: list[tuple[Any, ...]] = []
-    before: dict[str, str] | None = None
-    for *values, text in editions.rows:
-        inputs: dict[str, str] = json.loads(text)
-        changed = None
-        if before is not None:
-            earlier = before
-            changed = "; ".join(n for n in sorted({*earlier, *inputs}) if earlier.get(n) != inputs.get(n))
-        rows.append((*values, changed, text))
-        before = inputs
-    columns, types = editions.columns, editions.types
-    return Answer((*columns[:-1], "changed_inputs", columns[-1]), rows, (*types[:-1], "VARCHAR", types[-1]))
 
 
 def _refuse_no_rows(count: int | None) -> None:
@@ -484,12 +460,8 @@ def _days(first: date | str, last: date | str) -> tuple[date, date]:
 
 
 def _day(day: date | str) -> date:
-    if isinstance(day, datetime):
-        return day.date()
-    if isinstance(day, date):
-        return day
     try:
-        return date.fromisoformat(day)
+        return date.fromisoformat(day if isinstance(day, str) else day.isoformat()[:10])  # of a datetime its day
     except ValueError as error:
         raise QueryError(f"{day!r} is no day.", expected="a day such as 2024-08-20") from error
 
@@ -509,6 +481,6 @@ def _shown(board: Answer, sort: str | None, top: int | None) -> Answer:
     at = board.columns.index(sort)
     known = [row for row in board.rows if row[at] is not None]
     number = bool(known) and isinstance(known[0][at], int | float)
-    known.sort(key=lambda row: row[at], reverse=number and sort not in _ASCENDING_NUMBERS)
+    known.sort(key=lambda row: row[at], reverse=number and sort not in {"rank", "month", "year"})
     unknown = [row for row in board.rows if row[at] is None]
     return board._replace(rows=[*known, *unknown][:top])

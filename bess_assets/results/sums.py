@@ -35,12 +35,11 @@ def board_of_days(engine: Engine, days: Sequence[Path], registry: Sequence[Path]
     )
     by_battery = groupby(batteries.records(), lambda row: row["battery"])
     known = {battery: _of_window(list(rows)) for battery, rows in by_battery}
-    for battery in sums.column("battery"):
-        if battery not in known:
-            raise QueryError(
-                f"{battery} has days from {first} to {last} and no row in bess_registry.",
-                remedy=f"The tables are of different refreshes: bess refresh {first.year}-{last.year}",
-            )
+    if stranger := next((battery for battery in sums.column("battery") if battery not in known), None):
+        raise QueryError(
+            f"{stranger} has days from {first} to {last} and no row in bess_registry.",
+            remedy=f"The tables are of different refreshes: bess refresh {first.year}-{last.year}",
+        )
     rows = board(sums.records(), known, Period(first, last))
     shown = [(first, last, *(row[name] for name in LEADERBOARD.column_names), None) for row in rows]
     types = ("DATE", "DATE", *(DUCKDB_TYPES[column.kind] for column in LEADERBOARD.columns), "BIGINT")
@@ -86,17 +85,18 @@ def fleet(engine: Engine, days: Iterable[Path], boards: Iterable[Path], by: Step
     keys = _KEYS[by]
     needed = ", ".join((*keys[1:], "rank", "total_usd", "capacity_mw", "active_days"))
     (found,) = engine.ask(f"{with_year(boards, needed)} ORDER BY {', '.join(keys)}")
+    groups = groupby(found.records(), lambda row: tuple(row[name] for name in keys))
+    by_period = {key: list(rows) for key, rows in groups}
     of_boards = {
-        key: _counted(list(rows), Period.of(*key))
-        for key, rows in groupby(found.records(), lambda row: tuple(row[name] for name in keys))
+        key: (
+            len(rows),
+            sum(row["rank"] is not None for row in rows),
+            fleet_usd_per_kw_year_and_month(rows, Period.of(*key))[1],
+        )
+        for key, rows in by_period.items()
     }
     money = streams(engine, days, by)
     at = len(keys)
     rows = [(*row[:at], *of_boards[row[:at]], *row[at:]) for row in money.rows if row[:at] in of_boards]
     columns, types = ("batteries", "batteries_ranked", "usd_per_kw_month"), ("BIGINT", "BIGINT", "DOUBLE")
     return Answer((*keys, *columns, *money.columns[at:]), rows, (*money.types[:at], *types, *money.types[at:]))
-
-
-def _counted(rows: Sequence[Row], period: Period) -> tuple[int, int, float | None]:
-    _, per_month = fleet_usd_per_kw_year_and_month(rows, period)
-    return len(rows), sum(row["rank"] is not None for row in rows), per_month
