@@ -102,7 +102,7 @@ class Course:
             to_share=(high - points[begin]) / way,
             length=length,
             cell=cell,
-            seconds=np.bincount(cell, length, cells),
+            seconds=np.bincount(cell, length, cells).astype(np.float64, copy=False),
         )
 
     @cached_property
@@ -134,5 +134,5 @@ class Course:
             crosses = np.flatnonzero((ends[0] < 0) != (ends[1] < 0))
             top, over = np.maximum(*ends)[crosses], np.abs(ends[1] - ends[0])[crosses]
             above[maybe[crosses]] = self.length[maybe[crosses]] * top * top / (2 * over)
-        cells = len(self.seconds)
-        return np.bincount(self.cell, above, cells), np.bincount(self.cell, above - net, cells)
+        positive, negative = (np.bincount(self.cell, part, len(self.seconds)) for part in (above, above - net))
+        return positive.astype(np.float64, copy=False), negative.astype(np.float64, copy=False)
