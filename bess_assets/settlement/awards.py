@@ -128,14 +128,13 @@ class _Side:
         for rows in reader:
             values, count = awarded(rows, load=load)
             contradictions += count
-            scatter.put(rows.series, rows.step, values)
+            scatter.put(rows.series, rows.step, values, reader.counted)
             if load:
                 self.load_limits.put(rows, values)
             else:
                 self._nodes[rows.series, rows.step] = rows.texts["settlement_point"]
                 self.stated.put(rows)
         reader.report(findings)
-        scatter.report(findings, dataset)
         findings.add("award_contradiction", dataset, contradictions, "RRS or ECRS: the parts were taken")
         self.gaps = row_gaps(self.names, scatter.present, reader.held)
         for grid in scatter.grids.values():

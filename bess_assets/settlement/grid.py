@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
+from bess_assets.ercot.arrays import CodeArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
-from bess_assets.ercot.step import Findings, Inputs
+from bess_assets.ercot.rows import Counted
+from bess_assets.ercot.step import Inputs
 from bess_assets.threads import in_order
 
 Made = TypeVar("Made")
@@ -20,73 +21,55 @@ class Scatter:
     Attributes:
         present: True where a row was put; shape (series, steps).
         grids: values by name, NaN where blank or no row; shape (series, steps).
-        repeats: rows that said the same as another row of their cell.
-        contradictions: rows that were overruled by a later row saying something else.
     """
 
     def __init__(self, series: int, steps: int, names: Sequence[str]) -> None:
         """Make empty grids."""
-        self._shape = (series, steps)
-        self._present = np.zeros(series * steps, dtype=bool)
-        self._grids = {name: np.full(series * steps, np.nan) for name in names}
-        self.repeats = 0
-        self.contradictions = 0
+        self.present = np.zeros((series, steps), dtype=bool)
+        self.grids = {name: np.full((series, steps), np.nan) for name in names}
 
-    @property
-    def present(self) -> BoolArray:
-        """True where a row was put."""
-        return self._present.reshape(self._shape)
+    def put(
+        self, series: IntArray, step: IntArray, values: Mapping[str, FloatArray], counted: Counted | None = None
+    ) -> None:
+        """Put rows, in file order.
 
-    @property
-    def grids(self) -> dict[str, FloatArray]:
-        """Values by name."""
-        return {name: grid.reshape(self._shape) for name, grid in self._grids.items()}
-
-    def put(self, series: IntArray, step: IntArray, values: Mapping[str, FloatArray]) -> None:
-        """Put rows, in file order; `values` holds every name of the grid."""
-        cell = series * self._shape[1] + step
+        Args:
+            series: grid row of each.
+            step: grid column of each.
+            values: by every name of the grid.
+            counted: where rows that another one of their cell repeats or overrules are counted.
+        """
+        cell = series * self.present.shape[1] + step
         if not len(cell):
             return
-        there = self._present[cell]
+        present = self.present.reshape(-1)
+        there = present[cell]
         # rows of a file in time order fill a short stretch of a grid in time order
-        stretch = self._present[int(cell.min()) : int(cell.max()) + 1]
+        stretch = present[int(cell.min()) : int(cell.max()) + 1]
         before = np.count_nonzero(stretch)
-        self._present[cell] = True
+        present[cell] = True
         # as many new cells as rows: none of them is said twice
         if np.count_nonzero(stretch) - before < len(cell):
-            cell, values = self._last_rows(cell, there, values)
+            _, first_from_end, place = np.unique(cell[::-1], return_index=True, return_inverse=True)
+            winner = (len(cell) - 1 - first_from_end)[place[::-1]]
+            wins = winner == np.arange(len(cell))
+            if counted is not None:
+                self._count(counted, np.flatnonzero(there | ~wins), cell, winner, values)
+            cell, values = cell[wins], {name: value[wins] for name, value in values.items()}
         for name, value in values.items():
-            self._grids[name][cell] = value
+            self.grids[name].reshape(-1)[cell] = value
 
-    def _last_rows(
-        self, cell: IntArray, there: BoolArray, values: Mapping[str, FloatArray]
-    ) -> tuple[IntArray, Mapping[str, FloatArray]]:
-        """The last row of each cell; those before it are counted, and so is a row whose cell was there."""
-        _, first_from_end, place = np.unique(cell[::-1], return_index=True, return_inverse=True)
-        last = len(cell) - 1 - first_from_end
-        winner = last[place[::-1]]
-        overruled = winner != np.arange(len(cell))
-        rows = np.flatnonzero(overruled)
-        self._count(rows, {n: v[winner[rows]] for n, v in values.items()}, values)
-        kept = ~overruled
-        cell = cell[kept]
-        values = {name: value[kept] for name, value in values.items()}
-        again = np.flatnonzero(there[kept])
-        self._count(again, {n: self._grids[n][cell[again]] for n in values}, values)
-        return cell, values
-
-    def _count(self, rows: IntArray, others: Mapping[str, FloatArray], values: Mapping[str, FloatArray]) -> None:
+    def _count(
+        self, counted: Counted, rows: IntArray, cell: IntArray, winner: IntArray, values: Mapping[str, FloatArray]
+    ) -> None:
+        """Compare rows with the last row of their cell, and a last row with what its cell holds."""
         differs = np.zeros(len(rows), dtype=bool)
         for name, value in values.items():
-            mine = value[rows]
-            differs |= ~((mine == others[name]) | (np.isnan(mine) & np.isnan(others[name])))
-        self.contradictions += int(differs.sum())
-        self.repeats += int((~differs).sum())
-
-    def report(self, findings: Findings, subject: str) -> None:
-        """Add the counts of repeated rows."""
-        findings.add("duplicate_rows", subject, self.repeats, "equal rows", warning=False)
-        findings.add("contradicting_rows", subject, self.contradictions, "the later row was taken")
+            mine, held = value[rows], self.grids[name].reshape(-1)[cell[rows]]
+            other = np.where(winner[rows] == rows, held, value[winner[rows]])
+            differs |= ~((mine == other) | (np.isnan(mine) & np.isnan(other)))
+        counted.contradictions += int(differs.sum())
+        counted.repeats += int((~differs).sum())
 
 
 class LedgerColumns:

@@ -123,9 +123,8 @@ def _read(inputs: Inputs, findings: Findings, dataset: str, codes: Codes, **opti
     scatter = Scatter(codes.known, year.quarter_hours if "interval" in columns else year.hours, [price])
     reader = YearRows(inputs, dataset, key, codes, numbers=[price], **options)
     for rows in reader:
-        scatter.put(rows.series, rows.step, rows.numbers)
+        scatter.put(rows.series, rows.step, rows.numbers, reader.counted)
     reader.report(findings)
-    scatter.report(findings, dataset)
     return scatter.grids[price]
 
 

@@ -186,9 +186,8 @@ class RunReader:
             if groups:
                 columns = ["resource_name", *self._numbers]
                 for rows in read_rows(self._dataset, path, columns, counted.numbers, groups, timed=True):
-                    self._put(scatter, codes, rows, low, own, high)
+                    self._put(scatter, codes, rows, low, own, high, counted)
         held = self._hold_until(slice(low, high), era_end)
-        counted.repeats, counted.contradictions = scatter.repeats, scatter.contradictions
         return Window(first, last, slice(low, high), held, scatter.grids), counted
 
     def _hold_until(self, runs: slice, edge: int) -> IntArray:
@@ -208,7 +207,9 @@ class RunReader:
         end[last] = np.minimum(longest, edge)[last]
         return end
 
-    def _put(self, scatter: Scatter, codes: Codes, rows: Rows, low: int, own: slice, high: int) -> None:
+    def _put(
+        self, scatter: Scatter, codes: Codes, rows: Rows, low: int, own: slice, high: int, counted: Counted
+    ) -> None:
         known, series = codes.find(*rows.texts("resource_name"))
         if not len(series):
             return
@@ -224,12 +225,10 @@ class RunReader:
         # runs that only reach into the window are counted with the window that they are in
         mine = (run >= own.start) & (run < own.stop)
         if not mine.all():
-            before = scatter.repeats, scatter.contradictions
             scatter.put(run[~mine] - low, series[~mine], {name: value[~mine] for name, value in values.items()})
-            scatter.repeats, scatter.contradictions = before
             run, series = run[mine], series[mine]
             values = {name: value[mine] for name, value in values.items()}
-        scatter.put(run - low, series, values)
+        scatter.put(run - low, series, values, counted)
 
     def means(self, window: Window, values: FloatArray, base_point: FloatArray | None = None) -> Means:
         """Means over a window: of readings on lines, through the base points where they are far apart, or of steps where no base points are given.
@@ -242,10 +241,10 @@ class RunReader:
         known = ~np.isnan(values)
         if base_point is None:
             next_run = np.append(self.starts, self._year.end)[window.runs.start + 1 : window.runs.stop + 1]
-            until = np.minimum(next_run, time + LONGEST_HOLD_SECONDS)
+            until, grids = np.minimum(next_run, time + LONGEST_HOLD_SECONDS), [values]
         else:
             self._note_days(time, known, values, base_point)
-            until = window.hold_until
+            until, grids = window.hold_until, [values, base_point]
         found = Means(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int16))
         by_series = np.ascontiguousarray(known.T)
         alike = defaultdict[bytes, list[int]](list)
@@ -261,9 +260,8 @@ class RunReader:
             found.seconds[group] = seconds
             enough = np.flatnonzero(seconds >= LEAST_COVERAGE * SECONDS_PER_QUARTER_HOUR)
             for n in group:
-                points = None if base_point is None else base_point[run, n]
-                parts = zip((found.positive, found.negative), course.integrals(values[run, n], points), strict=True)
-                for means, integral in parts:
+                integrals = course.integrals(*(grid[:, n].take(run) for grid in grids))
+                for means, integral in zip((found.positive, found.negative), integrals, strict=True):
                     means[n, enough] = integral[enough] / seconds[enough]
         return found
 
@@ -321,6 +319,5 @@ def read_metering(inputs: Inputs, names: Sequence[str]) -> tuple[FloatArray, Yea
     )
     scatter = Scatter(len(names), inputs.year.quarter_hours, ["energy_mwh"])
     for rows in reader:
-        scatter.put(rows.series, rows.step, rows.numbers)
-    reader.counted.repeats, reader.counted.contradictions = scatter.repeats, scatter.contradictions
+        scatter.put(rows.series, rows.step, rows.numbers, reader.counted)
     return scatter.grids["energy_mwh"], reader

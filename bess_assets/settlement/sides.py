@@ -210,12 +210,11 @@ class Sides:
         texts = {"settlement_point": points, "qse": qses.codes} if has_node else {}
         reader = YearRows(inputs, dataset.name, "resource_name", Codes(names), numbers=[size], texts=texts)
         for rows in reader:
-            scatter.put(rows.series, rows.step, rows.numbers)
+            scatter.put(rows.series, rows.step, rows.numbers, reader.counted)
             if has_node:
                 nodes[rows.series, rows.step] = rows.texts["settlement_point"]
                 qses.put(rows.series, rows.step, rows.texts["qse"])
         reader.report(self._findings)
-        scatter.report(self._findings, dataset.name)
         names_of_points = points.texts
         by_resource = [Nodes(row, names_of_points) for row in nodes] if has_node else []
         return Side(inputs, kind, names, scatter.grids[size], by_resource, qses.texts, [reader.log])

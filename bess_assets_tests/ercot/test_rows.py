@@ -47,11 +47,10 @@ class Read:
         self.reader = YearRows(inputs, dataset, key, Codes(known), numbers=[value], **more)
         self.scatter = Scatter(len(known), inputs.year.hours * per_hour, [value])
         for rows in self.reader:
-            self.scatter.put(rows.series, rows.step, rows.numbers)
+            self.scatter.put(rows.series, rows.step, rows.numbers, self.reader.counted)
         self.grid = self.scatter.grids[value]
         self.findings = Findings()
         self.reader.report(self.findings)
-        self.scatter.report(self.findings, dataset)
 
     def known(self, series=0):
         """Values by position, of the positions that have one."""

@@ -8,6 +8,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bess_assets.ercot.rows import Counted
 from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
 from bess_assets_tests.scenario import NODE, SPRING_AND_AUTUMN, operating_year, quarter_hour_of
 
@@ -15,12 +16,12 @@ SPRING, _ = SPRING_AND_AUTUMN[2024]
 
 
 def _as_put(rows, names, shape, cuts):
-    scatter = Scatter(*shape, names)
+    scatter, counted = Scatter(*shape, names), Counted()
     edges = sorted({0, len(rows), *(c for c in cuts if c <= len(rows))})
     for a, b in pairwise(edges):
         series, step, *values = (np.array(column) for column in zip(*rows[a:b], strict=True))
-        scatter.put(series, step, {n: v.astype(float) for n, v in zip(names, values, strict=True)})
-    return scatter
+        scatter.put(series, step, {n: v.astype(float) for n, v in zip(names, values, strict=True)}, counted)
+    return scatter, counted
 
 
 maybe = st.sampled_from([0.0, 1.0, 2.0, float("nan")])
@@ -31,22 +32,22 @@ maybe = st.sampled_from([0.0, 1.0, 2.0, float("nan")])
     st.lists(st.integers(0, 30), max_size=3),
 )
 def test_the_last_row_of_a_cell_wins_however_rows_come_in_batches(rows, cuts):
-    scatter = _as_put(rows, ["a", "b"], (2, 3), cuts)
+    scatter, counted = _as_put(rows, ["a", "b"], (2, 3), cuts)
     last = {(series, step): (a, b) for series, step, a, b in rows}
     for (series, step), (a, b) in last.items():
         kept = [scatter.grids[name][series, step] for name in ("a", "b")]
         assert np.array_equal(kept, [a, b], equal_nan=True)
     assert scatter.present.sum() == len(last)
     assert np.isnan(scatter.grids["a"][~scatter.present]).all()
-    assert scatter.repeats + scatter.contradictions == len(rows) - len(last)
+    assert counted.repeats + counted.contradictions == len(rows) - len(last)
 
 
 @given(st.lists(st.tuples(st.just(0), st.integers(0, 2), maybe), max_size=12))
 def test_rows_that_all_say_the_same_are_never_contradicting(rows):
     same = [(series, step, {0: 1.0, 1: float("nan"), 2: 0.0}[step]) for series, step, _ in rows]
-    scatter = _as_put(same + same, ["a"], (1, 3), [5])
-    assert scatter.contradictions == 0
-    assert scatter.repeats == 2 * len(same) - len({step for _, step, _ in same})
+    _, counted = _as_put(same + same, ["a"], (1, 3), [5])
+    assert counted.contradictions == 0
+    assert counted.repeats == 2 * len(same) - len({step for _, step, _ in same})
 
 
 def test_every_chunk_of_a_ledger_has_the_same_times_and_the_days_they_lie_in():
