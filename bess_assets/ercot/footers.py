@@ -96,10 +96,12 @@ def filled_with_zeros(dataset: Dataset, there: Collection[str], zero: set[str], 
     suspicious = {name for name in zero if dataset.columns[name].never_all_zero}
     rrs = {name for name in there if name.startswith("rrs") and name.endswith("_award_mw")}
     if dataset.name in _SELL_EVERY_PART and year is not None:
-        for part, single in _PARTS_SOLD_EVERY_YEAR.items():
-            replaced = single in there and single not in zero
-            if part in zero and dataset.columns[part].first_day < date(year, 1, 1) and not replaced:
-                suspicious.add(part)
+        suspicious |= {
+            part
+            for part, single in _PARTS_SOLD_EVERY_YEAR.items()
+            if part in zero and dataset.columns[part].first_day < date(year, 1, 1)
+            if single not in there or single in zero
+        }
     return suspicious | (rrs if rrs <= zero else set())
 
 
@@ -139,13 +141,11 @@ def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str
         return dataset.refusal(path, f"{problem}.", column=column, expected=expected, remedy=remedy)
 
     if foreign := next(filter(dataset.is_foreign, headings), None):
-        problem, remedy = (
-            f"is another dataset's file: it has a column {foreign!r}",
-            "Put the file into the folder of its own dataset.",
-        )
-        raise refusal(foreign, problem, f"the headings of {dataset.report}", remedy)
+        problem = f"is another dataset's file: it has a column {foreign!r}"
+        expected, remedy = f"the headings of {dataset.report}", "Put the file into the folder of its own dataset."
+        raise refusal(foreign, problem, expected, remedy)
     for column in dataset.lacking(headings):
-        expected = " or ".join(repr(h) for h in column.headings)
+        expected = " or ".join(map(repr, column.headings))
         remedy = f"Check that this is {dataset.report}; its headings are {', '.join(map(repr, headings[:12]))}."
         raise refusal(column.name, f"has no column for {column.name}", expected, remedy)
     remedy = "Build this file again from ERCOT's reports."
@@ -209,25 +209,20 @@ class Extent:
 def extent(file: pq.ParquetFile, position: int) -> Extent:
     """What the footer of a file says of the column at a position of its schema."""
     metadata = file.metadata
-    rows = metadata.num_rows
+    unknown = Extent(metadata.num_rows)
     if metadata.num_columns != len(file.schema_arrow.names):
-        return Extent(rows)  # a nested column takes several places in the footer: positions are not those of the schema
-    nulls = 0
-    extremes: list[tuple[Any, Any]] = []
-    for group in range(metadata.num_row_groups):
-        chunk = metadata.row_group(group).column(position)
-        try:
-            said = chunk.statistics
-            if said is None or not said.has_null_count:
-                return Extent(rows)
-            nulls += said.null_count
-            if said.null_count < chunk.num_values:
-                extremes.append((said.min, said.max) if said.has_min_max else (None, None))
-        except (pa.ArrowException, ValueError, OverflowError, TypeError):
-            return Extent(rows)  # extremes of a type, or of a date, that Python has no word for
-    if not extremes or (None, None) in extremes:
-        return Extent(rows, nulls)
-    return Extent(rows, nulls, min(low for low, _ in extremes), max(high for _, high in extremes))
+        return unknown  # a nested column takes several places in the footer: positions are not those of the schema
+    try:
+        said = [metadata.row_group(n).column(position).statistics for n in range(metadata.num_row_groups)]
+        if any(group is None or not group.has_null_count for group in said):
+            return unknown
+        nulls = sum(group.null_count for group in said)
+        filled = [group for group in said if group.num_values]
+        if not filled or not all(group.has_min_max for group in filled):
+            return Extent(metadata.num_rows, nulls)
+        return Extent(metadata.num_rows, nulls, min(group.min for group in filled), max(group.max for group in filled))
+    except (pa.ArrowException, ValueError, OverflowError, TypeError):
+        return unknown  # extremes of a type, or of a date, that Python has no word for
 
 
 def is_blank(file: pq.ParquetFile, position: int) -> bool:
@@ -235,8 +230,6 @@ def is_blank(file: pq.ParquetFile, position: int) -> bool:
     said = extent(file, position)
     if said.low is not None or said.nulls == said.rows:
         return said.is_blank
-    for batch in file.iter_batches(columns=[file.schema_arrow.names[position]]):
-        values = batch.column(0).drop_null().unique().to_pylist()
-        if any(not isinstance(value, str) or value.strip() for value in values):
-            return False
-    return said.rows > 0
+    batches = file.iter_batches(columns=[file.schema_arrow.names[position]])
+    values = (value for batch in batches for value in batch.column(0).drop_null().unique().to_pylist())
+    return said.rows > 0 and all(isinstance(value, str) and not value.strip() for value in values)

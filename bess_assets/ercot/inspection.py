@@ -71,9 +71,8 @@ def rollup_schemas(inputs: Inputs) -> StepResult:
     """Each column of each rollup file that the year reads, and each that ERCOT published and a file lacks."""
     findings = Findings()
     rows = [row for dataset in DATASETS.values() for row in _of_dataset(dataset, inputs, findings)]
-    names = ["dataset", "file", "position", *_ROW, "use", "mismatch"]
-    columns = {name: [row[name] for row in rows] for name in names}
-    return StepResult(iter([columns]), findings, _mismatches(rows))
+    names = ("dataset", "file", "position", *_ROW, "use", "mismatch")
+    return StepResult(iter([{name: [row[name] for row in rows] for name in names}]), findings, _mismatches(rows))
 
 
 def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> Iterator[Row]:
@@ -149,9 +148,8 @@ def _of_file(
         return [_row(dataset, UNREADABLE, [_Fault(error.problem)])]
     rows = list(described.rows())
     odd = [row for row in rows if row["drift"] and SCHEMA_FILE in row["drift"]]
-    differing = [row["canonical_name"] or row["heading"] or row["drift"] for row in odd]
-    detail = f"{rollup_name(path)}: {', '.join(differing)}"
-    findings.add("schema_file", dataset.name, len(differing), detail, warning=False)
+    names = ", ".join(row["canonical_name"] or row["heading"] or row["drift"] for row in odd)
+    findings.add("schema_file", dataset.name, len(odd), f"{rollup_name(path)}: {names}", warning=False)
     return [{**row, "file_rows": described.count, "first_day": days[0], "last_day": days[1]} for row in rows]
 
 
@@ -171,12 +169,12 @@ class _File:
         for name, places in dataset.places(self._headings).items():
             own, filled = chosen(self._headings, places, lambda place: self._extents[place].is_blank)
             (self._used if filled else self._blank).update(dict.fromkeys(own, name))
-        self._zero = {
-            n for n, name in self._used.items() if dataset.columns[name].kind == "number" and self._extents[n].is_zero
-        }
-        zero = {self._used[n] for n in self._zero}
+        zero = {name for n, name in self._used.items() if self._is_zero(n)}
         self._suspicious = filled_with_zeros(dataset, set(self._used.values()), zero, self._year)
         self._day_problem: str | None = None
+
+    def _is_zero(self, position: int) -> bool:
+        return self._dataset.columns[self._used[position]].kind == "number" and self._extents[position].is_zero
 
     def find_days(self) -> tuple[date | None, date | None]:
         """First and last operating day: from the footer where the column is typed, else by reading that one column."""
@@ -190,8 +188,7 @@ class _File:
         try:
             days = day_range(self._dataset, self._path, self._used[at], heading, ends)
         except InputError as error:
-            self._day_problem = f"its days cannot be read: {error.problem}"
-            return None, None
+            self._day_problem, days = f"its days cannot be read: {error.problem}", None
         return (day_of_number(days[0]), day_of_number(days[1])) if days else (None, None)
 
     def rows(self) -> Iterator[Row]:
@@ -220,8 +217,7 @@ class _File:
             drift = [_Fault(f"absent, {why}"), *([f"{SCHEMA_FILE} lists it"] if spelled else [])]
             listed_type = listed[spelled] if spelled else None
             yield _row(self._dataset, ABSENT, drift, canonical_name=column.name, listed_type=listed_type)
-        headings = (*self._headings, *(heading for column in lacking for heading in column.headings))
-        known = set(map(normal_heading, headings))
+        known = {*map(normal_heading, (*self._headings, *(h for column in lacking for h in column.headings)))}
         for heading, listed_type in listed.items():
             if normal_heading(heading) not in known:
                 only_listed = f"{SCHEMA_FILE} lists {heading!r}, which the file lacks"
@@ -230,14 +226,12 @@ class _File:
     def _judge(self, position: int) -> tuple[Use, list[str]]:
         """The use of a column, and what is odd about it."""
         heading = self._headings[position]
-        drift: list[str] = []
-        if self._headings.count(heading) > 1:
-            drift.append(_Fault("its heading stands twice in the file"))
+        drift: list[str] = [_Fault("its heading stands twice in the file")] if self._headings.count(heading) > 1 else []
         if self._dataset.is_foreign(heading):
             elsewhere = "a heading of another dataset: the file lies in the wrong folder, and none of its rows are read"
             return UNKNOWN, [*drift, _Fault(elsewhere)]
         if position in self._blank:
-            return ABSENT, [*drift, self._judge_blank(self._blank[position])]
+            return ABSENT, [*drift, self._judge_blank(self._dataset.columns[self._blank[position]])]
         if position in self._used:
             return USED, [*drift, *self._judge_used(position)]
         is_built = rollup_name(self._path) != self._path.name
@@ -245,15 +239,14 @@ class _File:
             return NOT_USED, drift
         return UNKNOWN, [*drift, _Fault("a heading that no era of the dataset knows: not read")]
 
-    def _judge_blank(self, name: str) -> str:
-        column = self._dataset.columns[name]
+    def _judge_blank(self, column: DatasetColumn) -> str:
         if column.only_compared:
             return "blank in every row; no figure is made of it"
         if not is_published(column, self._year):
             return "blank in every row, as ERCOT didn't publish it then"
-        if column.required:
-            return _Fault("blank in every row, and rows mean nothing without it")
-        return _Fault("blank in every row: as good as absent")
+        return _Fault(
+            f"blank in every row{', and rows mean nothing without it' if column.required else ': as good as absent'}"
+        )
 
     def _judge_used(self, position: int) -> Iterator[str]:
         name, arrow_type = self._used[position], str(self._types[position])
@@ -264,7 +257,7 @@ class _File:
             yield f"{words} where {types.words} is natural: understood"
         elif family not in types.natural:
             yield _Fault(f"{words}, which cannot be read as {types.words}")
-        if position in self._zero:
+        if self._is_zero(position):
             suspicious = name in self._suspicious
             yield _Fault("zero in every row: perhaps absent data filled in") if suspicious else "zero in every row"
         if self._day_problem and name in TIME_COLUMNS:
@@ -308,11 +301,13 @@ def availability_rows(years: Mapping[int, Sequence[Row]]) -> list[Row]:
     Args:
         years: rows of `rollup_schemas` by year.
     """
-    rows: list[Row] = []
-    for dataset in DATASETS.values():
-        by_year = {year: [row for row in years[year] if row["dataset"] == dataset.name] for year in sorted(years)}
-        rows += _dataset_availability(dataset, by_year)
-    return rows
+    return [
+        row
+        for dataset in DATASETS.values()
+        for row in _dataset_availability(
+            dataset, {year: [row for row in years[year] if row["dataset"] == dataset.name] for year in sorted(years)}
+        )
+    ]
 
 
 def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]) -> Iterator[Row]:
@@ -327,8 +322,7 @@ def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]
         for year, (files, cells) in found.items():
             cell = cells.get(identity, ())
             published = _published(dataset, column, year, files)
-            change: str | None = None
-            expected: bool | None = None
+            change, expected = None, None
             if before and files:
                 change = _change(cell, before[0])
                 if change and (column is None or not column.only_compared):
@@ -348,8 +342,7 @@ def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]
                 "change": change,
                 "expected_change": expected,
             }
-            if files:
-                before = cell, published
+            before = (cell, published) if files else before
 
 
 def _files(rows: Sequence[Row]) -> list[str]:
@@ -359,20 +352,16 @@ def _files(rows: Sequence[Row]) -> list[str]:
 
 def _cells(year: int, rows: Sequence[Row]) -> dict[str, list[Row]]:
     """Rows of each column that a file of a year has, one a file, first that of the file named by the year: its heading and type are shown."""
-    found: dict[str, list[Row]] = {}
+    found: dict[str, dict[str, Row]] = {}
     present = [row for row in rows if row["use"] not in {ABSENT, UNREADABLE}]
     for row in sorted(present, key=lambda row: year_of(Path(row["file"])) != year):
-        cell = found.setdefault(_identity(row), [])
-        if all(row["file"] != other["file"] for other in cell):
-            cell.append(row)
-    return found
+        found.setdefault(_identity(row), {}).setdefault(row["file"], row)
+    return {identity: list(cell.values()) for identity, cell in found.items()}
 
 
 def _identity(row: Row) -> str:
     """What a column is followed by over the years: its canonical name, else its heading, spelling apart."""
-    if row["canonical_name"]:
-        return str(row["canonical_name"])
-    return f'"{normal_heading(row["heading"]) or row["heading"]}"'
+    return str(row["canonical_name"] or f'"{normal_heading(row["heading"]) or row["heading"]}"')
 
 
 def _published(dataset: Dataset, column: DatasetColumn | None, year: int, files: Sequence[str]) -> bool | None:
@@ -387,12 +376,8 @@ def _published(dataset: Dataset, column: DatasetColumn | None, year: int, files:
 def _change(now: Sequence[Row], before: Sequence[Row]) -> str | None:
     if not now or not before:
         return "appeared" if now else "vanished" if before else None
-    changed = [
-        f"{what} changed from {before[0][name]}"
-        for what, name in (("type", "arrow_type"), ("heading", "heading"))
-        if now[0][name] != before[0][name]
-    ]
-    return "; ".join(changed) or None
+    named = {"type": "arrow_type", "heading": "heading"}.items()
+    return "; ".join(f"{what} changed from {before[0][n]}" for what, n in named if now[0][n] != before[0][n]) or None
 
 
 def _is_expected(change: str, use: Use, published: bool | None, was_published: bool | None) -> bool | None:
@@ -412,8 +397,6 @@ def words_of_changes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     grouped: dict[tuple[int, str], list[str]] = {}
     for row in sorted(rows, key=lambda row: (row["year"], row["position"])):
         for change in row["change"].split("; "):
-            what, _, origin = change.partition(" from ")
-            grouped.setdefault((row["year"], what), []).append(
-                row["column_name"] + (f" from {origin}" if origin else "")
-            )
+            what, *origin = change.split(" from ", 1)
+            grouped.setdefault((row["year"], what), []).append(" from ".join([row["column_name"], *origin]))
     return [f"{year}: {what}: {', '.join(columns)}" for (year, what), columns in grouped.items()]

@@ -6,11 +6,11 @@ batch: a year of SCED holds 35,000 stamps in 31 million rows.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial, reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,14 +41,6 @@ _DATES = tuple(
         r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})",
     )
 )
-_CLOCK = r" ([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
-_SPELLINGS = (
-    (rf"^\d\d/\d\d/\d{{4}}{_CLOCK}$", "%m/%d/%Y %H:%M:%S", 3),
-    (r"^\d\d/\d\d/\d{4}$", "%m/%d/%Y", 3),
-    (rf"^\d{{4}}-\d\d-\d\d{_CLOCK}$", "%Y-%m-%d %H:%M:%S", 8),
-    (r"^\d{4}-\d\d-\d\d$", "%Y-%m-%d", 8),
-)
-"""Pattern, format and place of the day in the dates and stamps of whole files; `parse_wall_clock` reads further spellings."""
 _NUMBER = re.compile(
     r"[+-]?((\d{1,3}(,\d{3})+|\d+)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|[+-]?inf(inity)?$|nan$", re.IGNORECASE
 )
@@ -58,10 +50,11 @@ _MOST_CODES = 4_096
 """Integers that lie closer together than this are codes already."""
 
 
+@lru_cache(maxsize=2**16)
 def parse_wall_clock(text: str) -> int | None:
     """Wall-clock seconds of a date with or without time, as if it were UTC; None if it is neither.
 
-    Reads `MM/DD/YYYY` and `YYYY-MM-DD`, each with an optional `HH:MM` or `HH:MM:SS`.
+    Reads `MM/DD/YYYY` and `YYYY-MM-DD`, each with an optional `HH:MM` or `HH:MM:SS`. All stamps of a year are remembered: batches repeat them.
     """
     match = next(filter(None, (pattern.match(text) for pattern in _DATES)), None)
     if match is None:
@@ -74,20 +67,10 @@ def parse_wall_clock(text: str) -> int | None:
         return None
 
 
-def parse_wall_clocks(texts: Sequence[str | None]) -> IntArray:
-    """`parse_wall_clock` of many texts in one of ERCOT's own spellings; `NO_VALUE` for all other texts, valid or not."""
-    column = pa.array(texts, pa.string())
-    seconds = np.full(len(texts), NO_VALUE, dtype=np.int64)
-    for pattern, spelling, day in _SPELLINGS:
-        rows = np.flatnonzero(pc.match_substring_regex(column, pattern).fill_null(False).to_numpy(zero_copy_only=False))
-        if len(rows):
-            spelled = column.take(pa.array(rows))
-            stamps = pc.strptime(spelled, format=spelling, unit="s", error_is_null=True)
-            # strptime makes 1 March of 02/30
-            good = pc.equal(pc.day(stamps), pc.utf8_slice_codeunits(spelled, day, day + 2).cast(pa.int64()))
-            good = pc.and_(good, pc.greater(pc.year(stamps), 0))
-            seconds[rows] = pc.if_else(good, stamps.cast(pa.int64()), NO_VALUE).fill_null(NO_VALUE).to_numpy()
-    return seconds
+def parse_day(text: str) -> int | None:
+    """Day number of a date, with or without time; None if a text is none."""
+    seconds = parse_wall_clock(text)
+    return None if seconds is None else seconds // 86_400
 
 
 def _whole(pattern: re.Pattern[str], text: str) -> int | None:
@@ -124,7 +107,7 @@ class Reader(NamedTuple):
 
 
 READERS = {
-    "day": Reader(parse_wall_clock, "a date such as 03/09/2025 or 2025-03-09", "dates, or text that holds dates"),
+    "day": Reader(parse_day, "a date such as 03/09/2025 or 2025-03-09", "dates, or text that holds dates"),
     "stamp": Reader(parse_wall_clock, "a stamp such as 03/09/2025 00:15:13", "timestamps, or text that holds them"),
     "utc": Reader(parse_wall_clock, "", "timestamps with the time zone UTC"),
     "hour": Reader(
@@ -159,7 +142,10 @@ def _meanings(kind: str, values: pa.Array) -> IntArray | FloatArray:
     """The value of each distinct value of a column, and last that of a blank."""
     how = READERS[kind]
     if _is_text(values.type) or (kind == "flag" and not pa.types.is_boolean(values.type)):
-        found: Any = _parsed(how, pc.utf8_trim_whitespace(values.cast(pa.string())).to_pylist())
+        texts = pc.utf8_trim_whitespace(values.cast(pa.string())).to_pylist()
+        found: Any = [how.parse(text) if text else how.blank for text in texts]
+        if None in found:
+            raise _UnreadableError(texts[found.index(None)], how.text)
     elif pa.types.is_null(values.type):
         found = [how.blank] * len(values)
     elif kind in {"day", "stamp", "utc"}:
@@ -177,18 +163,6 @@ def _meanings(kind: str, values: pa.Array) -> IntArray | FloatArray:
     else:
         raise _UnreadableError(str(values.type), how.column)
     return np.append(np.asarray(found, dtype=np.float64 if kind == "number" else np.int64), how.blank)
-
-
-def _parsed(how: Reader, texts: list[str | None]) -> list[float]:
-    at_once = parse_wall_clocks(texts) if how.parse is parse_wall_clock else np.full(len(texts), NO_VALUE)
-    found: list[float] = at_once.tolist()
-    for n in np.flatnonzero(at_once == NO_VALUE).tolist():
-        text = texts[n]
-        value = how.parse(text) if text else how.blank
-        if value is None:
-            raise _UnreadableError(text, how.text)
-        found[n] = value
-    return [value if value == NO_VALUE else value // 86_400 for value in found] if how is READERS["day"] else found
 
 
 def _typed_time(kind: str, values: pa.Array) -> IntArray:
@@ -313,14 +287,11 @@ class Rows:
                 values = distinct[codes]
             else:
                 values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        infinite = np.isinf(values)
-        unusable = int(infinite.sum())
-        if pa.types.is_floating(column.type):
-            # a NaN that is no null: a computation failed before the file was written
-            unusable += int(np.isnan(values).sum()) - column.null_count
-        if unusable:
+        # a NaN that is no null: a computation failed before the file was written
+        blank = column.null_count if pa.types.is_floating(column.type) else np.isnan(values).sum()
+        if unusable := int((~np.isfinite(values)).sum() - blank):
             self._source.unusable_numbers[name] += unusable
-            values = np.where(infinite, np.nan, values)
+            values = np.where(np.isinf(values), np.nan, values)
         return np.asarray(values, dtype=np.float64)
 
     def coded(self, name: str, kind: str = "") -> tuple[CodeArray, Any]:
@@ -449,35 +420,31 @@ def read_rows(
     # the layout is asked for only where it can say something
     if any(name not in layout for layout in layouts for name in wanted if name in dataset.columns):
         headings.append(LAYOUT_COLUMN)
-    # closed before the file is, whenever rows are no longer taken: a batch that is still being read needs it open
-    with closing(_batches(dataset, path, headings, groups, joined)) as batches:
-        for group, batch in batches:
-            yield Rows(source, batch, group)
+    yield from _rows(source, headings, groups, joined)
 
 
-def _batches(
-    dataset: Dataset,
-    path: Path,
+def _rows(
+    source: RowSource,
     headings: Sequence[str],
     groups: Sequence[int] | None = None,
     joined: Sequence[Sequence[str]] = (),
-) -> Generator[tuple[int, pa.RecordBatch], None, None]:
-    """Batches of a file's columns, each with the number of its row group, texts as dictionaries, several spellings of one column joined.
+) -> Iterator[Rows]:
+    """Rows of a file in batches, texts as dictionaries, several spellings of one column joined.
 
     Raises:
         InputError: the file is no Parquet, or breaks off.
     """
+    dataset, path = source.dataset, source.path
     with open_parquet(dataset, path) as plain:
         text = [heading for heading in headings if _is_text(plain.schema_arrow.field(heading).type)]
     with open_parquet(dataset, path, text) as file:
         try:
             for group in range(file.num_row_groups) if groups is None else groups:
                 batches = file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group])
+                # closed before the file is, whenever rows are no longer taken: a batch that is still being read needs it open
                 with closing(read_ahead(batches)) as ahead:
                     for batch in ahead:
-                        for own in joined:
-                            batch = _join_spellings(batch, own)
-                        yield group, batch
+                        yield Rows(source, reduce(_join_spellings, joined, batch), group)
         except (pa.ArrowException, OSError) as error:
             raise dataset.refusal(
                 path,
@@ -506,10 +473,10 @@ def day_range(
         InputError: the file is no Parquet or breaks off, or the column holds a value that cannot be read.
     """
     source = RowSource(dataset, path, {name: heading})
+    known_ends = None if ends is None else [Rows(source, pa.record_batch([ends], [heading]), 0)]
     found: list[int] = []
-    known_ends = None if ends is None else [(0, pa.record_batch([ends], [heading]))]
-    for _, batch in known_ends or _batches(dataset, path, [heading]):
-        _, values = Rows(source, batch, 0).coded(name)
+    for rows in known_ends or _rows(source, [heading]):
+        _, values = rows.coded(name)
         known = values[values != NO_VALUE]
         if len(known):
             found += [int(known.min()), int(known.max())]

@@ -19,7 +19,7 @@ from pyarrow import csv as pa_csv
 from bess_assets.ercot.arrays import BoolArray, IntArray
 from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear
 from bess_assets.ercot.datasets import Dataset, normal_heading
-from bess_assets.ercot.parsing import NO_VALUE, READERS, TIME_COLUMNS, Rows, RowSource, parse_number, parse_wall_clock
+from bess_assets.ercot.parsing import NO_VALUE, READERS, TIME_COLUMNS, Rows, RowSource, parse_day, parse_number
 from bess_assets.ercot.reports import Heading
 from bess_assets.ercot.rows import UNDECIDED, Times, clock_change_starts
 from bess_assets.errors import InputError
@@ -333,8 +333,6 @@ def day_span(heading: Heading, first: bytes, last: bytes) -> tuple[int, int] | N
     days = []
     for row in (first, last):
         cells = row.decode("utf-8", errors="replace").split(",")
-        seconds = parse_wall_clock(cells[at].strip(' "\r')) if at < len(cells) else None
-        if seconds is None:
-            return None
-        days.append(seconds // 86_400)
-    return min(days), max(days)
+        days.append(parse_day(cells[at].strip(' "\r')) if at < len(cells) else None)
+    known = [day for day in days if day is not None]
+    return (min(known), max(known)) if len(known) == len(days) else None
