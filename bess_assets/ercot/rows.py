@@ -468,10 +468,7 @@ class YearRows:
         self.log.saw_days(times.held)
         self.counted.unusable_time += times.unusable
         self.counted.ambiguous += times.ambiguous
-        unnamed = names < 0
-        named = (
-            times.rows - np.bincount(times.of_row[unnamed], minlength=len(times.rows)) if unnamed.any() else times.rows
-        )
+        named = np.bincount(times.of_row[names >= 0], minlength=len(times.rows))
         self._hold(times.utc[named > 0])
         if times.rows[times.utc == UNDECIDED].any():
             self._undecided.append(rows.keep(times.utc[times.of_row] == UNDECIDED).copied())

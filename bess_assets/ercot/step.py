@@ -127,15 +127,12 @@ class Rollups(Protocol):
 
     def files(self, dataset: str, year: int) -> list[Path]:
         """Existing files that may hold rows of the operating year, oldest publication first."""
-        ...
 
     def mark(self, path: Path) -> object:
         """A value that stays the same as long as the file's content does."""
-        ...
 
     def goes_beyond(self, dataset: str, year: int) -> bool:
         """Whether a file that need not be read for the year holds rows of later days."""
-        ...
 
 
 class StoredTable(Protocol):
@@ -143,19 +140,15 @@ class StoredTable(Protocol):
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """The table, or some of its columns."""
-        ...
 
     def batteries(self) -> list[str]:
         """Values of the first key column in file order, one per row group."""
-        ...
 
     def numbers(self, columns: list[str], n: int) -> dict[str, np.ndarray]:
         """Columns of the n-th row group, NaN where null."""
-        ...
 
     def labels(self, column: str, n: int) -> tuple[np.ndarray, list[str]]:
         """A text column of the n-th row group as codes (-1 is null), and the texts they stand for."""
-        ...
 
 
 @dataclass(frozen=True)
