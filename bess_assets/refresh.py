@@ -1,7 +1,6 @@
 """`bess refresh`: years one after the other in this process, through the Dagster jobs and the instance that the UI shows, then the merged tables."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
@@ -39,14 +38,12 @@ class AssetOutcome:
         status: ok; failed: its step failed, or a check that blocks the tables below; skipped: something it needs failed.
         error: why it is not ok.
         checks: those that were evaluated.
-        entry: that of the run record, of a table that was tried.
     """
 
     name: str
     status: Literal["ok", "failed", "skipped"]
     error: str | None = None
     checks: tuple[CheckEntry, ...] = ()
-    entry: TableEntry | None = None
 
 
 @dataclass(frozen=True)
@@ -120,41 +117,32 @@ def refresh_years(
     with open_instance(settings) as instance:
         fail_dead_runs(instance, settings)
         for year in years:
-            outcome = _outcome(year, lambda year=year: _refresh_year(instance, settings, year, only, progress))  # type: ignore[misc]
+            outcome = _refresh(instance, settings, year, only, progress)
             tried = tried or outcome.state != "nothing to do"
             yield outcome
         # A year that failed may have made what is merged before it did: the schemas, above all, name what is wrong with its files.
-        if tried and _can_merge(settings):
-            yield _outcome(None, lambda: materialize(instance, settings, None, progress=progress))
+        merged = {above for name in MERGES for above in TABLES[name].upstream}
+        there = any(result_years(settings.results, name) for name in merged)
+        if tried and there and plan_merged(settings).state != "present":
+            yield _refresh(instance, settings, None, None, progress)
         show_inputs(instance, settings, [read_run(settings.results, year) for year in recorded_years(settings.results)])
 
 
-def _can_merge(settings: Settings) -> bool:
-    """Whether a merged table is not up to date and there is a year to be merged."""
-    upstream = {above for name in MERGES for above in TABLES[name].upstream}
-    there = any(result_years(settings.results, name) for name in upstream)
-    return there and plan_merged(settings).state != "present"
-
-
-def _refresh_year(
-    instance: dg.DagsterInstance, settings: Settings, year: int, only: State | None, progress: Listener | None
+def _refresh(
+    instance: dg.DagsterInstance, settings: Settings, year: int | None, only: State | None, progress: Listener | None
 ) -> Outcome:
-    with hold_year(settings, year) as held:
-        plan = plan_year(settings, year)
-        tables = plan.to_refresh(only)
-        if not tables:
-            return Outcome(year, gone=plan.gone)
-        held.begin(tables)
-        selection = None if only is None else [*plan.datasets_of(tables), *tables]
-        outcome = materialize(instance, settings, year, selection, progress)
-        return replace(outcome, gone=() if only is None else plan.gone)
-
-
-def _outcome(year: int | None, work: Callable[[], Outcome]) -> Outcome:
-    """The outcome of some work, and how long it took; an error becomes a failed outcome, so that the next year has its turn."""
+    """The outcome of a year, or of the merging, and how long it took; an error becomes a failed outcome, so that the next year has its turn."""
     clock = Clock()
     try:
-        outcome = work()
+        with hold_year(settings, year) as held:
+            plan = plan_merged(settings) if year is None else plan_year(settings, year)
+            tables = plan.to_refresh(only)
+            outcome = Outcome(year, gone=plan.gone)
+            if tables:
+                held.begin(tables)
+                selection = None if only is None else [*plan.datasets_of(tables), *tables]
+                outcome = materialize(instance, settings, year, selection, progress)
+                outcome = replace(outcome, gone=() if only is None else plan.gone)
     except BessError as error:
         outcome = Outcome(year, failure=str(error))
     except Exception as error:  # noqa: BLE001  no error of one year may stop the next
@@ -165,12 +153,9 @@ def _outcome(year: int | None, work: Callable[[], Outcome]) -> Outcome:
 # --- through Dagster --------------------------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+def open_instance(settings: Settings) -> dg.DagsterInstance:
     """Dagster's instance at its home, made if need be: the one that the UI shows."""
-    home = ensure_dagster_home(settings)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        yield instance
+    return dg.DagsterInstance.from_config(str(ensure_dagster_home(settings)))
 
 
 def materialize(
@@ -219,22 +204,7 @@ def _run(instance: dg.DagsterInstance, held: HeldYear, selection: Collection[str
         run_config=_QUIET,
         raise_on_error=False,
     )
-    _pass_on_interrupt(result)
     return _of_run(held, result, planned)
-
-
-def _pass_on_interrupt(result: dg.ExecuteInProcessResult) -> None:
-    """Pass on Ctrl-C and a request to end, which Dagster takes for the failure of a step.
-
-    Raises:
-        KeyboardInterrupt: the run was interrupted.
-    """
-    for event in result.all_events:
-        error = event.step_failure_data.error if event.event_type == DagsterEventType.STEP_FAILURE else None
-        while error:
-            if error.cls_name in {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}:
-                raise KeyboardInterrupt
-            error = error.cause
 
 
 @lru_cache(maxsize=4)
@@ -243,45 +213,37 @@ def _definitions(settings: Settings) -> dg.Definitions:
 
 
 def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence[str]) -> Outcome:
-    """Each asset planned after a run: Dagster says what was made, what failed and what was held back."""
+    """Each asset planned after a run: Dagster says what was made, what failed and what was held back.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or a request to end, which Dagster takes for the failure of a step.
+    """
     made = {e.asset_key.path[-1] for e in result.all_events if e.is_step_materialization and e.asset_key}
-    errors = {
-        str(e.step_key): plain_reason(e.step_failure_data.error)
-        for e in result.all_events
-        if e.event_type == DagsterEventType.STEP_FAILURE
-    }
-    checks = _checks(result)
-    record = held.journal.record["tables"]
+    failures = [e for e in result.all_events if e.event_type == DagsterEventType.STEP_FAILURE]
+    errors = {str(e.step_key): plain_reason(e.step_failure_data.error) for e in failures}
+    for cause in (e.step_failure_data.error for e in failures):
+        while cause:
+            if cause.cls_name in {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}:
+                raise KeyboardInterrupt
+            cause = cause.cause
+    checks: dict[str, list[CheckEntry]] = {name: [] for name in planned}
+    for found in result.get_asset_check_evaluations():
+        name, detail = found.check_name, found.description or ""
+        check = CheckEntry(name=name, passed=found.passed, blocking=found.blocking or False, detail=detail)
+        checks[found.asset_key.path[-1]].append(check)
     outcomes: dict[str, AssetOutcome] = {}
     for name in planned:
-        own = tuple(checks.get(name, ()))
-        blocking = [f"{c['name']} failed: {c['detail']}" for c in own if not c["passed"] and c["blocking"]]
-        if blocking or name in errors:
-            error = "; ".join(blocking) or errors[name]
-            outcomes[name] = AssetOutcome(name, "failed", error, own, record.get(name))
-        elif name in made:
-            outcomes[name] = AssetOutcome(name, "ok", None, own, record.get(name))
+        blocking = [f"{c['name']} failed: {c['detail']}" for c in checks[name] if not c["passed"] and c["blocking"]]
+        error = "; ".join(blocking) or errors.get(name)
+        if error or name in made:
+            outcomes[name] = AssetOutcome(name, "failed" if error else "ok", error, tuple(checks[name]))
         else:
-            outcomes[name] = AssetOutcome(name, "skipped", _why_skipped(name, outcomes), own)
+            outcomes[name] = AssetOutcome(name, "skipped", _why_skipped(name, outcomes), tuple(checks[name]))
     failure = None
     if not result.success and all(outcome.status != "failed" for outcome in outcomes.values()):
-        failures = [e.job_failure_data for e in result.all_events if e.event_type == DagsterEventType.RUN_FAILURE]
-        failure = plain_reason(failures[0].error) if failures else "the run failed"
-    return Outcome(held.year, outcomes, dict(record), result.run_id, failure)
-
-
-def _checks(result: dg.ExecuteInProcessResult) -> Mapping[str, list[CheckEntry]]:
-    found: dict[str, list[CheckEntry]] = {}
-    for evaluation in result.get_asset_check_evaluations():
-        found.setdefault(evaluation.asset_key.path[-1], []).append(
-            CheckEntry(
-                name=evaluation.check_name,
-                passed=evaluation.passed,
-                blocking=evaluation.blocking or False,
-                detail=evaluation.description or "",
-            )
-        )
-    return found
+        of_run = [e.job_failure_data for e in result.all_events if e.event_type == DagsterEventType.RUN_FAILURE]
+        failure = plain_reason(of_run[0].error) if of_run else "the run failed"
+    return Outcome(held.year, outcomes, dict(held.journal.record["tables"]), result.run_id, failure)
 
 
 def _why_skipped(name: str, before: Mapping[str, AssetOutcome]) -> str:
