@@ -14,7 +14,8 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import Form, Hazards, Scale, ercot_size, pairs, simulate, simulate_real_size
 from bess_assets.store.fingerprint import content_digest
 from bess_assets.store.journal import read_run
-from bess_assets.store.made_up import MARKER, RUNS_FOLDER
+from bess_assets.store.listing import RUNS_FOLDER
+from bess_assets.store.made_up import MARKER
 from bess_assets.store.paths import recorded_years
 from bess_assets.store.whole import write_json
 
@@ -104,7 +105,7 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     known = earlier["files"] if earlier and earlier["market"] == market.described() else None
     if known and all((written / name).is_file() for name in known):
         return False
-    for path in [*_data_files(written, market.form), *(folder / "truth").glob("leaderboard_*.csv")]:
+    for path in [*_data_files(written, market.form).values(), *(folder / "truth").glob("leaderboard_*.csv")]:
         path.unlink()
     written.mkdir(parents=True, exist_ok=True)
     # A marker without a list of files marks a simulation that did not end.
@@ -118,8 +119,8 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     except ValueError as error:
         marker.unlink()
         raise BessError(f"This market cannot be simulated: {error}.") from error
-    written_files = {_name(written, path): content_digest(path) for path in _data_files(written, market.form)}
-    _write_marker(marker, market, written_files)
+    digests = {name: content_digest(path) for name, path in _data_files(written, market.form).items()}
+    _write_marker(marker, market, digests)
     return True
 
 
@@ -144,8 +145,8 @@ def _refuse_foreign_files(written: Path, form: Form, marker: Mapping[str, Any] |
         return
     known = {} if marker is None else marker["files"]
     setting = "BESS_ROLLUPS" if form == "rollups" else "BESS_REPORTS"
-    for path in _data_files(written, form):
-        if known.get(_name(written, path)) != content_digest(path):
+    for name, path in _data_files(written, form).items():
+        if known.get(name) != content_digest(path):
             raise BessError(
                 f"The folder holds a {form.removesuffix('s')} that the simulator did not write; nothing was touched.",
                 file=path,
@@ -166,15 +167,11 @@ def _refuse_another_market(folder: Path, market: Market) -> None:
             )
 
 
-def _data_files(written: Path, form: Form) -> list[Path]:
-    """Files that a reader of the folder would take for data."""
-    if form == "rollups":
-        return sorted(written.glob("*/*.parquet"))
-    return sorted(path for path in written.rglob("*") if path.suffix.lower() in (".csv", ".zip") and path.is_file())
-
-
-def _name(written: Path, path: Path) -> str:
-    return path.relative_to(written).as_posix()
+def _data_files(written: Path, form: Form) -> dict[str, Path]:
+    """Files that a reader of the folder would take for data, by their names below it."""
+    suffixes, pattern = ({".parquet"}, "*/*") if form == "rollups" else ({".csv", ".zip"}, "**/*")
+    files = sorted(path for path in written.glob(pattern) if path.suffix.lower() in suffixes and path.is_file())
+    return {path.relative_to(written).as_posix(): path for path in files}
 
 
 def _read_marker(marker: Path) -> dict[str, Any] | None:

@@ -22,7 +22,8 @@ from bess_assets.process_memory import Clock
 from bess_assets.run import MERGES, HeldYear, Listener, hold_year
 from bess_assets.settings import Settings
 from bess_assets.store.journal import CheckEntry, TableEntry, read_run
-from bess_assets.store.paths import recorded_years, result_years, year_name
+from bess_assets.store.listing import yearly_files
+from bess_assets.store.paths import recorded_years, year_name
 from bess_assets.store.status import State, plan_merged, plan_year
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
 
@@ -122,7 +123,7 @@ def refresh_years(
             yield outcome
         # A year that failed may have made what is merged before it did: the schemas, above all, name what is wrong with its files.
         merged = {above for name in MERGES for above in TABLES[name].upstream}
-        there = any(result_years(settings.results, name) for name in merged)
+        there = any(yearly_files(settings.results, name) for name in merged)
         if tried and there and plan_merged(settings).state != "present":
             yield _refresh(instance, settings, None, None, progress)
         show_inputs(instance, settings, [read_run(settings.results, year) for year in recorded_years(settings.results)])

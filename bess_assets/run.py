@@ -28,9 +28,10 @@ from bess_assets.store.files import ResultTable, not_written, read_kept, write_t
 from bess_assets.store.fingerprint import Fingerprint, fingerprint, same, whole_digest
 from bess_assets.store.inputs import UPSTREAM, in_battery_table, input_files, result_digest, table_inputs
 from bess_assets.store.journal import Journal, RollupEntry, TableEntry, Written, table_entry
+from bess_assets.store.listing import yearly_files
 from bess_assets.store.locks import year_lock
 from bess_assets.store.made_up import made_up_inputs
-from bess_assets.store.paths import remove_stale_files, result_path, result_years, rollup_folder, run_record_path
+from bess_assets.store.paths import remove_stale_files, result_path, rollup_folder, run_record_path
 from bess_assets.store.rollups import describe_rollups
 from bess_assets.tables import (
     LEADERBOARD,
@@ -235,7 +236,7 @@ class HeldYear:
             return None, FILES[table.name](self.settings, self.operating_year)
         if self.year is None:
             (upstream,) = table.upstream
-            years = result_years(self.settings.results, upstream)
+            years = yearly_files(self.settings.results, upstream)
             result = MERGES[table.name]({year: result_table(self.settings, upstream, year) for year in years})
         else:
             result = STEPS[table.name](self.inputs_of(table))

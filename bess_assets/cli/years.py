@@ -15,7 +15,7 @@ from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.store.capacity import lacking_room
 from bess_assets.store.made_up import made_up_note
-from bess_assets.store.status import FIRST_YEAR, YearPlan, plan_years, years_available, years_known
+from bess_assets.store.status import FIRST_YEAR, YearPlan, new_reports, plan_year, years_available, years_known
 from bess_assets.text import Column, decimals, listed, money, number, percent
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: Only | N
     if not dry_run:
         exit_if_failed(refresh_and_show(settings, wanted, only))
         return
-    plans = plan_years(settings, wanted)
+    news = new_reports(settings)
+    plans = [plan_year(settings, year, news) for year in wanted]
     echo(_plan_lines(plans, only), made_up_note(settings))
     for year, plan in zip(wanted, plans, strict=True):
         for lack in lacking_room(settings, year, plan.to_refresh(only)):

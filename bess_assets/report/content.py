@@ -12,8 +12,9 @@ from bess_assets.settings import Settings
 from bess_assets.settlement import metrics
 from bess_assets.store.files import ResultTable
 from bess_assets.store.journal import read_run
+from bess_assets.store.listing import yearly_files
 from bess_assets.store.made_up import made_up_years
-from bess_assets.store.paths import result_path, result_years
+from bess_assets.store.paths import result_path
 from bess_assets.tables import LEADERBOARD_REPORT, TABLES
 
 _SHORT = {"regup": "RegUp", "regdn": "RegDown", "rrs": "RRS", "ecrs": "ECRS", "nspin": "Non-spin"}
@@ -124,7 +125,7 @@ def read_content(settings: Settings, year: int) -> Content:
     by_month: dict[int, list[Row]] = {}
     for row in rows("leaderboard_monthly"):
         by_month.setdefault(row["month"], []).append(row)
-    earlier = {y: rows("leaderboard", y) for y in result_years(settings.results, "leaderboard") if y < year}
+    earlier = {y: rows("leaderboard", y) for y in yearly_files(settings.results, "leaderboard") if y < year}
     days = _table(settings, "daily_revenue", year).read(list(DAY_COLUMNS))
     return Content(
         year=year,

@@ -100,13 +100,15 @@ def needed_room(settings: Settings, year: int, tables: Collection[str]) -> Neede
     files = {name: path for table in chosen for name, path in input_files(settings, year, table).items()}
     footers = list(_footers(files))
     batteries = _batteries(settings, year, footers)
-    disk = _disk(settings, year, chosen, batteries)
-    if not files:
-        return Needed(batteries, LIBRARIES_BYTES, LIBRARIES_BYTES, disk)
     # One row group is read while the one before is worked on.
     fixed = LIBRARIES_BYTES + 2 * max((largest for _, _, largest in footers), default=0)
-    least, most = (fixed + batteries * each for each in (HELD_BYTES_PER_BATTERY, TAKEN_BYTES_PER_BATTERY))
-    return Needed(batteries, least, most, disk)
+    held = batteries if files else 0
+    return Needed(
+        batteries,
+        memory_bytes=fixed + held * HELD_BYTES_PER_BATTERY,
+        unbounded_bytes=fixed + held * TAKEN_BYTES_PER_BATTERY,
+        disk_bytes=_disk(settings, year, chosen, batteries),
+    )
 
 
 def _footers(files: dict[str, Path]) -> Iterator[tuple[str, int, int]]:
@@ -125,13 +127,10 @@ def _footers(files: dict[str, Path]) -> Iterator[tuple[str, int, int]]:
 
 def _batteries(settings: Settings, year: int, footers: Collection[tuple[str, int, int]]) -> int:
     """Batteries of a year: as many as its registry had, or that of the nearest year; else by the rows of the day-ahead disclosure."""
-    known = {}
-    for recorded in recorded_years(settings.results):
+    for recorded in sorted(recorded_years(settings.results), key=lambda recorded: abs(recorded - year)):
         entry = read_run(settings.results, recorded)["tables"].get("bess_registry")
         if entry and entry["rows"]:
-            known[recorded] = entry["rows"]
-    if known:
-        return known[min(known, key=lambda recorded: abs(recorded - year))]
+            return entry["rows"]
     generation, storage = (
         max((rows for name, rows, _ in footers if name.startswith(f"{dataset}/")), default=0)
         for dataset in ("dam_gen_resources", "dam_esr_resources")
@@ -141,18 +140,16 @@ def _batteries(settings: Settings, year: int, footers: Collection[tuple[str, int
 
 def _disk(settings: Settings, year: int, tables: Collection[Table], batteries: int) -> int:
     """Bytes to be free: for what is not there yet, and for the largest file that is made anew beside itself."""
-    missing = largest = 0
-    for table in tables:
-        size = _size(settings, table, year)
-        largest = max(largest, size)
-        if not size:
-            others = [_size(settings, table, other) for other in recorded_years(settings.results) if other != year]
-            missing += max(others, default=round(batteries * DISK_BYTES_PER_BATTERY / len(YEARLY)))
-    return missing + largest + (_BESIDE_THE_TABLES_BYTES if tables else 0)
+    if not tables:
+        return 0
 
+    def size(table: Table, of_year: int) -> int:
+        return sum(size_of(path) for path in files_of(settings.results, table, of_year))
 
-def _size(settings: Settings, table: Table, year: int) -> int:
-    return sum(size_of(path) for path in files_of(settings.results, table, year))
+    others = [other for other in recorded_years(settings.results) if other != year]
+    usual = round(batteries * DISK_BYTES_PER_BATTERY / len(YEARLY))
+    missing = [max((size(t, other) for other in others), default=usual) for t in tables if not size(t, year)]
+    return sum(missing) + max(size(table, year) for table in tables) + _BESIDE_THE_TABLES_BYTES
 
 
 def _free_memory() -> int | None:

@@ -6,7 +6,8 @@ from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER, rollup_name
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import whole_digest
 from bess_assets.store.journal import RunRecord, read_run
-from bess_assets.store.paths import EXPECTED_ROWS_FILE, result_path, result_years, rollup_folder
+from bess_assets.store.listing import yearly_files
+from bess_assets.store.paths import EXPECTED_ROWS_FILE, result_path, rollup_folder
 from bess_assets.tables import Table
 
 UPSTREAM = "table:"
@@ -19,18 +20,15 @@ def table_inputs(settings: Settings, year: int | None, table: Table, record: Run
     A built rollup of the next year, which is not read, closes the year by being there; it is named too. A merged table, of the year None, is made of
     its upstream table of every year.
     """
+    results, folder = settings.results, rollup_folder(settings)
     inputs: dict[str, Path | str | None] = {**input_files(settings, year, table)}
-    folder = rollup_folder(settings)
-    if year is None:
-        others = [(name, other) for name in table.upstream for other in result_years(settings.results, name)]
-    else:
+    if year is not None:
         inputs |= {f"{LATER}{dataset}": "there" for dataset in table.datasets if folder.goes_beyond(dataset, year)}
-        inputs |= {f"{UPSTREAM}{name}": result_digest(settings.results, name, year, record) for name in table.upstream}
-        earlier = table.earlier
-        others = [(name, o) for name in earlier for o in result_years(settings.results, name) if o < year]
-    for name, other in others:
-        recorded = read_run(settings.results, other)
-        inputs[f"{UPSTREAM}{name}/{other}"] = result_digest(settings.results, name, other, recorded)
+        inputs |= {f"{UPSTREAM}{name}": result_digest(results, name, year, record) for name in table.upstream}
+    for name in table.upstream if year is None else table.earlier:
+        for other in yearly_files(results, name):
+            if year is None or other < year:
+                inputs[f"{UPSTREAM}{name}/{other}"] = result_digest(results, name, other, read_run(results, other))
     return inputs
 
 

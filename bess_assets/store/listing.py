@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.errors import NotRefreshedError
-from bess_assets.store.made_up import RUNS_FOLDER
 
+RUNS_FOLDER = "_runs"
+"""Folder of the run records, inside that of the results."""
 Files = Mapping[int, Path]
 """The file of each year, years ascending."""
 Mark = tuple[int, int, int]
@@ -21,15 +22,15 @@ Marks = tuple[tuple[str, Mark | None], ...]
 _OR_DEMO = "   (or, for a simulated market: bess demo)"
 
 
-def yearly_files(results: Path, table: str) -> Files:
-    """Files of a table."""
+def yearly_files(results: Path, table: str, suffix: str = ".parquet") -> Files:
+    """Files of a table, or of another folder, that are named after a year."""
     folder = results / table
     try:
         names = os.listdir(folder)  # noqa: PTH208  a quarter of what Path.iterdir costs, and asked for by every question
     except OSError:
         return {}
-    years = (name.removesuffix(".parquet") for name in names if name.endswith(".parquet"))
-    return {year: folder / f"{year}.parquet" for year in sorted(int(year) for year in years if year.isdigit())}
+    years = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
+    return {year: folder / f"{year}{suffix}" for year in sorted(int(year) for year in years if year.isdigit())}
 
 
 def table_files(results: Path, table: str, *, merged: bool) -> list[Path]:

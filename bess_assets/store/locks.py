@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,8 +20,7 @@ _ROLLUP_WAIT_SECONDS = 60.0
 _guard = threading.Lock()
 
 
-@contextmanager
-def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -> Iterator[bool]:
+def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -> AbstractContextManager[bool]:
     """Hold the year, None for the merged tables, for this process; the kernel frees the lock when the process dies, however it dies.
 
     Yields:
@@ -30,19 +29,16 @@ def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
     Raises:
         YearBusyError: another process holds the year.
     """
-    with _held(settings.locks / year_name(year), wait_seconds) as first:
-        yield first
+    return _held(settings.locks / year_name(year), wait_seconds)
 
 
-@contextmanager
-def rollup_lock(settings: Settings) -> Iterator[None]:
+def rollup_lock(settings: Settings) -> AbstractContextManager[bool]:
     """Hold the folder of built rollups for this process.
 
     Raises:
         YearBusyError: another process builds rollups.
     """
-    with _held(settings.locks / "rollup", _ROLLUP_WAIT_SECONDS):
-        yield
+    return _held(settings.locks / "rollup", _ROLLUP_WAIT_SECONDS)
 
 
 def year_is_busy(settings: Settings, year: int | None) -> bool:
@@ -50,27 +46,19 @@ def year_is_busy(settings: Settings, year: int | None) -> bool:
     path = settings.locks / year_name(year)
     if not path.exists():
         return False
-    lock = _lock(path)
-    with _guard:
-        if lock.is_locked:
-            return True
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return True
-        lock.release()
-    return False
-
-
-def _lock(path: Path) -> FileLock:
-    """The one lock of this file in this process: it counts how often it is taken."""
-    return FileLock(path, thread_local=False, is_singleton=True)
+    try:
+        with _held(path, 0.0) as free:
+            pass
+    except YearBusyError:
+        free = False
+    return not free
 
 
 @contextmanager
 def _held(path: Path, wait_seconds: float) -> Iterator[bool]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _lock(path)
+    # the one lock of this file in this process: it counts how often it is taken
+    lock = FileLock(path, thread_local=False, is_singleton=True)
     with _guard:
         first = not lock.is_locked
         try:

@@ -10,11 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from bess_assets.settings import Settings
+from bess_assets.store.listing import RUNS_FOLDER, Mark, mark_of, yearly_files
 
 MARKER = "SIMULATED.json"
 """File in a folder of simulated rollups or reports, or of rollups built from such reports."""
-RUNS_FOLDER = "_runs"
-"""Folder of the run records, inside that of the results."""
 MADE_UP_COLUMN = "data"
 MADE_UP = "made-up"
 """What `MADE_UP_COLUMN` holds."""
@@ -36,8 +35,10 @@ def made_up_beside_real(settings: Settings) -> bool:
 
 def made_up_years(settings: Settings) -> frozenset[int]:
     """Years that have results of which a table was made of simulated inputs."""
-    records = [path for path in (settings.results / RUNS_FOLDER).glob("*.json") if path.stem.isdigit()]
-    return frozenset(int(path.stem) for path in records if _is_made_up(path, settings))
+    said = {year: _recorded(p, mark_of(p)) for year, p in yearly_files(settings.results, RUNS_FOLDER, ".json").items()}
+    return frozenset(
+        year for year, made_up in said.items() if (made_up_inputs(settings) if made_up is None else made_up)
+    )
 
 
 def made_up_note(settings: Settings, years: Iterable[int] | None = None) -> str | None:
@@ -47,18 +48,12 @@ def made_up_note(settings: Settings, years: Iterable[int] | None = None) -> str 
     return NOTE if shown or (years is None and made_up_inputs(settings)) else None
 
 
-def _is_made_up(record: Path, settings: Settings) -> bool:
+@lru_cache(maxsize=64)
+def _recorded(record: Path, _mark: Mark | None) -> bool | None:
+    """Whether any table of a run record was made of simulated inputs; None where the record is of a version that did not say."""
     try:
-        status = record.stat()
-        said = _recorded(record, status.st_mtime_ns, status.st_size, status.st_ino)
+        tables = json.loads(record.read_text(encoding="utf-8"))["tables"]
+        said = [entry["made_up"] for entry in tables.values() if "made_up" in entry]
     except (OSError, ValueError, KeyError, TypeError):
         return False  # a record that cannot be read is an error of whatever needs it
-    return made_up_inputs(settings) if said is None else said
-
-
-@lru_cache(maxsize=64)
-def _recorded(record: Path, *_mark: int) -> bool | None:
-    """Whether any table of a run record was made of simulated inputs; None where the record is of a version that did not say."""
-    tables = json.loads(record.read_text(encoding="utf-8"))["tables"]
-    said = [entry["made_up"] for entry in tables.values() if "made_up" in entry]
     return any(said) if said else None

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bess_assets.settings import Settings
-from bess_assets.store.listing import mark_of
-from bess_assets.store.made_up import RUNS_FOLDER, made_up_beside_real
+from bess_assets.store.listing import RUNS_FOLDER, mark_of, yearly_files
+from bess_assets.store.made_up import made_up_beside_real
 from bess_assets.tables import FILE_SETS, TABLES, Table
 
 MERGED = "all"
@@ -97,11 +97,6 @@ def file_years(dataset: str, year: int) -> tuple[int, ...]:
     return (year, year + 1) if DATASETS[dataset].sixty_day else (year,)
 
 
-def result_years(results: Path, table: str) -> list[int]:
-    """Years for which a result file of the table exists, ascending."""
-    return sorted(int(path.stem) for path in (results / table).glob("*.parquet") if path.stem.isdigit())
-
-
 def run_record_path(results: Path, year: int | None) -> Path:
     """`<results>/_runs/<year>.json`; the merged tables' is `all.json`."""
     return results / RUNS_FOLDER / f"{year_name(year)}.json"
@@ -109,7 +104,7 @@ def run_record_path(results: Path, year: int | None) -> Path:
 
 def recorded_years(results: Path) -> list[int]:
     """Years that have a run record, ascending."""
-    return sorted(int(path.stem) for path in (results / RUNS_FOLDER).glob("*.json") if path.stem.isdigit())
+    return list(yearly_files(results, RUNS_FOLDER, ".json"))
 
 
 def remove_stale_files(settings: Settings, year: int | None) -> list[Path]:

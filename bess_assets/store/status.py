@@ -13,8 +13,9 @@ from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import Fingerprint, same
 from bess_assets.store.inputs import UPSTREAM, table_inputs
 from bess_assets.store.journal import DIED, RunRecord, read_run
+from bess_assets.store.listing import yearly_files
 from bess_assets.store.locks import year_is_busy
-from bess_assets.store.paths import files_of, recorded_years, result_years, rollup_folder
+from bess_assets.store.paths import files_of, recorded_years, rollup_folder
 from bess_assets.tables import TABLES, YEARLY, Table
 
 if TYPE_CHECKING:
@@ -32,12 +33,9 @@ FIRST_YEAR = 2019
 OTHER_CODE = "made by another version of its code"
 
 _WORST_FIRST: tuple[State, ...] = ("failed", "missing", "gone", "changed", "present")
-_YEAR_FILES = "[0-9][0-9][0-9][0-9].parquet"
 
 Recorded = Mapping[str, Fingerprint | str]
 Named = Mapping[str, Path | str | None]
-Verdicts = dict[tuple[str, int, str], bool]
-"""Whether a file has the content that was recorded of it, by its name and the recorded time and digest: each is compared once."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,7 @@ class TablePlan:
         table: its name.
         state: see `State`.
         why: plain phrases; empty if present.
-        failed: the last try failed, whatever has changed since.
-        changed: what it was made from, or failed on, has changed, whether the last try failed or not.
+        changed: what it was made from, or failed on, has changed.
         gone: files that it was made from and that are gone.
         datasets: those whose files are to be looked at before it is made: of a table that was made before, those that have changed.
     """
@@ -57,15 +54,13 @@ class TablePlan:
     table: str
     state: State
     why: tuple[str, ...] = ()
-    failed: bool = False
     changed: bool = False
     gone: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
 
     def is_in(self, state: State) -> bool:
         """Whether it is in a state; a failed table whose inputs have changed is in two, and one that was never made is new to what it is made from."""
-        changed = self.changed or self.state == "missing"
-        return self.state == state or (state == "failed" and self.failed) or (state == "changed" and changed)
+        return self.state == state or (state == "changed" and (self.changed or self.state == "missing"))
 
 
 @dataclass(frozen=True)
@@ -105,9 +100,13 @@ class YearPlan:
         if only is None:
             return list(self.tables)
         wanted: list[str] = []
-        needed = self._needed_by_failed() if only == "failed" else set()
+        # Tables above a failed one that are not present either: the failed one can't be made without them.
+        needed: set[str] = set()
+        for name in reversed(self.tables) if only == "failed" else ():
+            if self.tables[name].state == "failed" or name in needed:
+                needed |= {u for u in self._upstream(name) if self.tables[u].state != "present"}
         for name, plan in self.tables.items():
-            upstream = [name for name in _declared(name).upstream if name in self.tables]
+            upstream = self._upstream(name)
             asked = plan.is_in(only) or name in needed or any(u in wanted for u in upstream)
             if asked and all(u in wanted or self.tables[u].state == "present" for u in upstream):
                 wanted.append(name)
@@ -117,15 +116,9 @@ class YearPlan:
         """Datasets whose rollups are to be registered, or built, before these tables are made."""
         return list(dict.fromkeys(dataset for name in tables for dataset in self.tables[name].datasets))
 
-    def _needed_by_failed(self) -> set[str]:
-        """Tables above a failed one that are not present either: the failed one can't be made without them."""
-        needed: set[str] = set()
-        for name in reversed(self.tables):
-            if self.tables[name].failed or name in needed:
-                needed |= {
-                    u for u in _declared(name).upstream if u in self.tables and self.tables[u].state != "present"
-                }
-        return needed
+    def _upstream(self, name: str) -> list[str]:
+        """The tables of this year that a table is made from."""
+        return [u for u in (YEARLY.get(name) or TABLES[name]).upstream if u in self.tables]
 
 
 def new_reports(settings: Settings) -> "ReportNews":
@@ -149,10 +142,9 @@ def years_available(settings: Settings, news: "ReportNews | None" = None) -> lis
     for dataset in DATASETS.values():
         if dataset.in_no_figure:
             continue
-        found = {int(file.stem) for file in (folder.rollups / dataset.folder).glob(_YEAR_FILES)}
-        (by_publication if dataset.sixty_day else by_delivery).update(found)
+        (by_publication if dataset.sixty_day else by_delivery).update(yearly_files(folder.rollups, dataset.folder))
         if folder.built_root:
-            by_delivery |= {int(file.stem) for file in (folder.built_root / dataset.folder).glob(_YEAR_FILES)}
+            by_delivery.update(yearly_files(folder.built_root, dataset.folder))
     news = news or new_reports(settings)
     by_delivery |= {year for dataset, year in news.files if not DATASETS[dataset].in_no_figure}
     last = max(by_delivery, default=9999)
@@ -161,18 +153,8 @@ def years_available(settings: Settings, news: "ReportNews | None" = None) -> lis
 
 def years_known(settings: Settings, news: "ReportNews | None" = None) -> list[int]:
     """Years that can be refreshed or have been, ascending."""
-    done = {year for name in TABLES for year in result_years(settings.results, name)}
+    done = {year for name in TABLES for year in yearly_files(settings.results, name)}
     return sorted({*years_available(settings, news), *recorded_years(settings.results), *done})
-
-
-def plan_years(settings: Settings, years: Iterable[int], news: "ReportNews | None" = None) -> list[YearPlan]:
-    """State of every yearly table of some years; the folder of reports is looked at once.
-
-    Raises:
-        BessError: the run record of a year cannot be read.
-    """
-    news = news or new_reports(settings)
-    return [plan_year(settings, year, news) for year in years]
 
 
 def plan_year(settings: Settings, year: int, news: "ReportNews | None" = None) -> YearPlan:
@@ -202,10 +184,6 @@ def plan_merged(settings: Settings) -> YearPlan:
     return YearPlan(None, {}, _plan(settings, None, record, merged, {}), record)
 
 
-def _declared(name: str) -> Table:
-    return YEARLY.get(name) or TABLES[name]
-
-
 def _plan(
     settings: Settings,
     year: int | None,
@@ -214,7 +192,6 @@ def _plan(
     news: Mapping[str, Sequence[str]],
 ) -> dict[str, TablePlan]:
     plans: dict[str, TablePlan] = {}
-    verdicts: Verdicts = {}
     unfinished = record["unfinished"]
     dead = unfinished if unfinished and not year_is_busy(settings, year) else ()
     for table in tables:
@@ -225,7 +202,7 @@ def _plan(
         entry = record["tables"].get(table.name)
         if entry and state in {"present", "failed"}:
             now = table_inputs(settings, year, table, record)
-            of_datasets, gone = _changed_files(table, entry["inputs"], now, verdicts, news)
+            of_datasets, gone = _changed_files(table, entry["inputs"], now, news)
             changes = [OTHER_CODE] if entry.get("code_version") != table.code_version else []
             changes += [words for _, words in of_datasets]
             lost = [f"{name} is gone" for name in gone]
@@ -243,7 +220,6 @@ def _plan(
             table.name,
             state,
             tuple(why),
-            failed=state == "failed",
             changed=bool(changes) and not gone and state != "gone",
             gone=tuple(gone),
             datasets=tuple(datasets),
@@ -283,7 +259,7 @@ def _own_state(
 
 
 def _changed_files(
-    table: Table, then: Recorded, now: Named, verdicts: Verdicts, news: Mapping[str, Sequence[str]]
+    table: Table, then: Recorded, now: Named, news: Mapping[str, Sequence[str]]
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """Datasets and what has changed of their files, in words; and the names of files that were read for a figure and are gone."""
     changed: list[tuple[str, str]] = []
@@ -300,13 +276,8 @@ def _changed_files(
                 changed.append((dataset, f"{label} is gone"))
         elif before is None or isinstance(before, str):
             changed.append((dataset, f"{label} is new"))
-        else:
-            # of the same file, tables refreshed at different times may have seen different contents
-            seen = (name, before["mtime_ns"], before["digest"])
-            if seen not in verdicts:
-                verdicts[seen] = same(before, path)
-            if not verdicts[seen]:
-                changed.append((dataset, f"{label} has changed"))
+        elif not same(before, path):
+            changed.append((dataset, f"{label} has changed"))
     for name in sorted(name for name in {*then} ^ {*now} if name.startswith(LATER)):
         dataset = name.removeprefix(LATER)
         change = "has no days of the next year any more" if name in then else "has days of the next year now"

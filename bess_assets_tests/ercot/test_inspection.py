@@ -18,7 +18,8 @@ from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.files import ResultTable, conform
 from bess_assets.store.journal import read_run
-from bess_assets.store.paths import RollupFolder, result_path, result_years
+from bess_assets.store.listing import yearly_files
+from bess_assets.store.paths import RollupFolder, result_path
 from bess_assets.store.status import plan_merged, plan_year
 from bess_assets.tables import TABLES
 from bess_assets_tests.made_home import record_table
@@ -677,4 +678,4 @@ def test_the_matrix_is_merged_from_the_schemas_of_the_years_that_there_are(setti
     assert (merged.state, merged.why) == ("changed", ("rollup_schemas/2023 has changed",))
     entry = run_table(settings, None, "column_availability")
     assert sorted(name for name in entry["inputs"]) == ["table:rollup_schemas/2023", "table:rollup_schemas/2024"]
-    assert result_years(settings.results, "column_availability") == []
+    assert yearly_files(settings.results, "column_availability") == {}

@@ -24,8 +24,9 @@ from bess_assets.settlement.grid import labels_array
 from bess_assets.store.files import ROW_GROUP_ROWS, ResultTable, conform, write_table
 from bess_assets.store.fingerprint import fingerprint, same
 from bess_assets.store.inputs import input_files
+from bess_assets.store.listing import yearly_files
 from bess_assets.store.locks import year_is_busy, year_lock
-from bess_assets.store.paths import RollupFolder, remove_stale_files, result_path, result_years
+from bess_assets.store.paths import RollupFolder, remove_stale_files, result_path
 from bess_assets.store.whole import temporary_path
 from bess_assets.tables import BESS_AWARDS, Column, Table, arrow_schema
 from bess_assets.threads import in_order
@@ -421,13 +422,14 @@ def test_results_lie_by_table_and_year_and_merged_ones_under_all(tmp_path):
     for name in ("2025", "2024", "all"):
         touch(tmp_path / "leaderboard" / f"{name}.parquet")
     touch(temporary_path(tmp_path / "leaderboard" / "2023.parquet"))
-    assert result_years(tmp_path, "leaderboard") == [2024, 2025]
+    assert list(yearly_files(tmp_path, "leaderboard")) == [2024, 2025]
 
 
 # --- one writer a year ----------------------------------------------------------------------------------------------------------------------
 
 HOLD = """
 import sys, time
+from bess_assets.store.listing import yearly_files
 from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import result_path
 from bess_assets.store.whole import temporary_path
