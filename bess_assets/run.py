@@ -4,6 +4,7 @@ A *step* is the function of `settlement` or `ercot.inspection` that computes a t
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -173,9 +174,7 @@ class HeldYear:
         self._report(name, clock)
         inputs: dict[str, Fingerprint | str] = {}
         try:
-            # Noted before anything is read: a file that changes meanwhile differs from its note, and makes the table changed.
-            inputs.update(self._noted_inputs(table))
-            result, written = self._made(table, clock)
+            result, written = self._made(table, clock, inputs)
             self._opened.pop(name, None)
             give_back_freed_memory()
             written["made_up"] = made_up_inputs(self.settings)
@@ -223,24 +222,28 @@ class HeldYear:
     def _report(self, table: str, clock: Clock, rows: int | None = None) -> None:
         self.listener(Progress(self.year, table, len(self._done), len(self._begun), rows, clock.seconds()))
 
-    def _noted_inputs(self, table: Table) -> Iterator[tuple[str, Fingerprint | str]]:
+    def _made(
+        self, table: Table, clock: Clock, inputs: dict[str, Fingerprint | str]
+    ) -> tuple[StepResult | None, Written]:
+        """The result of a table's step and what was written of it; what it is made from is noted in `inputs`.
+
+        That is noted before anything is read: a file that changes meanwhile differs from its note, and makes the table changed.
+        """
+        results = self.settings.results
         for name, value in table_inputs(self.settings, self.year, table, self.journal.record).items():
             if value is None:
                 upstream = name.removeprefix(UPSTREAM)
-                raise not_written(upstream, result_path(self.settings.results, upstream, self.year))
-            yield name, fingerprint(value) if isinstance(value, Path) else value
-
-    def _made(self, table: Table, clock: Clock) -> tuple[StepResult | None, Written]:
-        """The result of a table's step and what was written of it."""
+                raise not_written(upstream, result_path(results, upstream, self.year))
+            inputs[name] = fingerprint(value) if isinstance(value, Path) else value
         if table.files:
             return None, FILES[table.name](self.settings, self.operating_year)
         if self.year is None:
             (upstream,) = table.upstream
-            years = yearly_files(self.settings.results, upstream)
+            years = yearly_files(results, upstream)
             result = MERGES[table.name]({year: result_table(self.settings, upstream, year) for year in years})
         else:
             result = STEPS[table.name](self.inputs_of(table))
-        path = result_path(self.settings.results, table.name, self.year)
+        path = result_path(results, table.name, self.year)
         return result, write_table(table, path, result, lambda: self._report(table.name, clock))
 
     def _record_failure(
@@ -305,12 +308,12 @@ def result_table(settings: Settings, table_name: str, year: int | None) -> Resul
 def _known_days(held: HeldYear) -> dict[Path, tuple[date, date]]:
     """First and last day of the rollup files that are as they were when this code made the year's schemas: their stamps need not be read again."""
     entry = held.journal.record["tables"].get(ROLLUP_SCHEMAS.name)
-    path = held.table(ROLLUP_SCHEMAS.name).path
+    schemas = held.table(ROLLUP_SCHEMAS.name)
     if not entry or entry["status"] != "ok" or entry.get("code_version") != ROLLUP_SCHEMAS.code_version:
         return {}
-    if not path.is_file() or entry["digest"] != whole_digest(path):
+    if not schemas.path.is_file() or entry["digest"] != whole_digest(schemas.path):
         return {}
-    rows = held.table(ROLLUP_SCHEMAS.name).read(["dataset", "file", "first_day", "last_day"])
+    rows = schemas.read(["dataset", "file", "first_day", "last_day"])
     days = {
         f"{row['dataset']}/{row['file']}": (row["first_day"], row["last_day"])
         for row in rows.to_pylist()
@@ -341,21 +344,16 @@ def _origin(held: HeldYear) -> Origin:
             file=held.journal.path,
             remedy=f"Refresh the whole year: bess refresh {year}",
         )
-    seen: dict[str, set[str]] = {}
+    seen: defaultdict[str, set[str]] = defaultdict(set)
     for name in above:
         for file, value in recorded[name]["inputs"].items() if name in recorded else ():
-            if not isinstance(value, str):
-                seen.setdefault(file, set()).add(value["digest"])
-            elif file.startswith(LATER):
-                seen.setdefault(file, set()).add(value)
+            if not isinstance(value, str) or file.startswith(LATER):
+                seen[file].add(value if isinstance(value, str) else value["digest"])
     made = recorded[LEADERBOARD.name]
-    digest = result_digest(results, LEADERBOARD.name, year, held.journal.record)
-    if digest is None:
-        raise not_written(LEADERBOARD.name, result_path(results, LEADERBOARD.name, year))
     return Origin(
         made_at=datetime.fromisoformat(made["finished"]),
         package_version=made["package_version"],
-        board_digest=digest,
+        board_digest=result_digest(results, LEADERBOARD.name, year, held.journal.record) or "",
         # Tables refreshed at different times may have seen different contents of one file: then both are named.
         files={file: "+".join(sorted(digests)) for file, digests in seen.items()},
         kept=read_kept(LEADERBOARD_HISTORY, result_path(results, LEADERBOARD_HISTORY.name, year)),

@@ -201,8 +201,7 @@ def _chunks(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
     """The chunks as Arrow tables: of a ledger one by one, else all in one."""
     if table.ledger:
         kept: dict[str, tuple[Any, pa.Array]] = {}
-        for chunk in chunks:
-            yield conform(table, chunk, kept)
+        yield from (conform(table, chunk, kept) for chunk in chunks)
     else:
         parts = [conform(table, chunk) for chunk in chunks]
         yield pa.concat_tables(parts).combine_chunks() if parts else _written_schema(table).empty_table()
@@ -316,10 +315,10 @@ class _Tally:
     def add(self, rows: pa.Table) -> None:
         if self.table.ledger:
             self._check_row_group(rows)
-        elif self.table.sort:
-            _check_unique(self.table, rows)
         else:
-            _check_ascending(self.table, rows, self.table.key)
+            # a table with an order of its own has unique keys all the same
+            by_key = rows.sort_by([(name, "ascending") for name in self.table.key]) if self.table.sort else rows
+            _check_ascending(self.table, by_key, self.table.key)
         for total, parts in self.table.sums:
             _check_sum(self.table, rows, total, parts)
         self._rows += rows.num_rows
@@ -374,18 +373,9 @@ def _check_ascending(table: Table, rows: pa.Table, key: tuple[str, ...]) -> None
     if wrong.any():
         row = int(np.argmax(wrong))
         here, following = _key(table, rows, row), _key(table, rows, row + 1)
-        twice = here == following
-        problem = (
-            f"has a key twice: {here}." if twice else f"is not in the order of its key: {following} comes after {here}."
-        )
+        twice, unordered = f"a key twice: {here}", f"not in the order of its key: {following} comes after {here}"
+        problem = f"has {twice}." if here == following else f"is {unordered}."
         raise _broken(table, problem, ", ".join(table.key), "unique, ascending keys")
-
-
-def _check_unique(table: Table, rows: pa.Table) -> None:
-    counts = rows.group_by(list(table.key)).aggregate([([], "count_all")])
-    if counts.num_rows < rows.num_rows:
-        twice = counts.filter(pc.greater(counts.column("count_all"), 1))
-        raise _broken(table, f"has a key twice: {_key(table, twice, 0)}.", ", ".join(table.key), "unique keys")
 
 
 def _check_sum(table: Table, rows: pa.Table, total: str, parts: tuple[str, ...]) -> None:

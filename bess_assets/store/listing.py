@@ -78,8 +78,7 @@ def last_problem(results: Path, year: int) -> str | None:
     if failed:
         from bess_assets.tables import TABLES  # noqa: PLC0415  loads more, and only failures need it
 
-        order = list(TABLES)
-        return str(min(failed, key=lambda name: order.index(name) if name in order else len(order)))
+        return next(str(name) for name in (*TABLES, *failed) if name in failed)
     files = ((d, n, e) for d, rollup in record.get("rollups", {}).items() for n, e in rollup.get("files", {}).items())
     return next((f"{dataset} {name}" for dataset, name, entry in files if entry.get("error")), None)
 

@@ -17,8 +17,17 @@ from bess_assets.ercot.reports import UNPACKING_ERRORS, Refusal, guess, open_rep
 from bess_assets.errors import BessError
 from bess_assets.store.fingerprint import stamp
 from bess_assets.store.listing import Mark, mark_of
-from bess_assets.store.report_index import INDEX_NAME, ReportIndex, Taken, is_taken, label_of, taken_of
-from bess_assets.store.rollup_files import built_path, manifest_path, read_manifest
+from bess_assets.store.rollup_files import (
+    INDEX_NAME,
+    ReportIndex,
+    Taken,
+    built_path,
+    is_taken,
+    label_of,
+    manifest_path,
+    read_manifest,
+    taken_of,
+)
 
 Target = tuple[str, int]
 """A dataset and a delivery year."""
@@ -39,11 +48,6 @@ class ReportNews:
     files: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
     gone: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
-
-    @property
-    def years(self) -> list[int]:
-        """Delivery years that lack a report, ascending."""
-        return sorted({year for _, year in self.files})
 
 
 def report_news(

@@ -37,8 +37,7 @@ from bess_assets.ercot.reports import (
 )
 from bess_assets.errors import InputError
 from bess_assets.store.fingerprint import Fingerprint, content_digest, stamp
-from bess_assets.store.report_index import INDEX_NAME, Entry, ReportIndex, is_taken, label_of
-from bess_assets.store.rollup_files import BuiltYear
+from bess_assets.store.rollup_files import INDEX_NAME, BuiltYear, Entry, ReportIndex, is_taken, label_of
 
 _CHUNK_BYTES = 48 * 2**20
 _BATCH_BYTES = 24 * 2**20

@@ -29,7 +29,7 @@ def describe_rollups(settings: Settings, dataset: str, year: int) -> RollupEntry
     folder = rollup_folder(settings)
     paths = {rollup_name(path): path for path in folder.files(dataset, year)}
     files = {name: _described(dataset, name, paths[name]) for name in sorted(paths)}
-    all_built = all(_is_built(name) for name in files)
+    all_built = all(name.startswith(f"{BUILT_FOLDER}/") for name in files)
     return RollupEntry(
         origin="absent" if not files else "built" if all_built else "found",
         files=files,
@@ -37,19 +37,14 @@ def describe_rollups(settings: Settings, dataset: str, year: int) -> RollupEntry
     )
 
 
-def _is_built(name: str) -> bool:
-    return name.startswith(f"{BUILT_FOLDER}/")
-
-
 def _described(dataset: str, name: str, path: Path) -> RollupFileEntry:
     seen = fingerprint(path)
     entry = RollupFileEntry(rows=0, bytes=seen["size"], fingerprint=seen, missing=[], unknown=[], zero_filled=[])
     try:
         found = describe_file(DATASETS[dataset], path)
-        manifest = read_manifest(path) if _is_built(name) else None
+        manifest = read_manifest(path) if name.startswith(f"{BUILT_FOLDER}/") else None
     except BessError as error:
-        entry["error"] = str(error)
-        return entry
+        return {**entry, "error": str(error)}
     entry["rows"], entry["missing"] = found.rows, found.missing
     entry["unknown"], entry["zero_filled"] = found.unknown, found.zero_filled
     if manifest is not None:

@@ -11,9 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.store.report_index import INDEX_NAME
 from bess_assets.store.roll_up import roll_up
-from bess_assets.store.rollup_files import manifest_path
+from bess_assets.store.rollup_files import INDEX_NAME, manifest_path
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 
 KILLED = """

@@ -41,7 +41,6 @@ def test_a_folder_that_is_not_there_has_no_news(tmp_path):
 def test_a_new_file_is_told_by_its_name_or_else_by_its_first_lines(folders):
     news = report_news(*folders)
     assert news.files == {("dam_gen_resources", 2024): (GEN,), ("da_prices", 2024): ("prices.csv",)}
-    assert news.years == [2024]
 
 
 def test_a_name_is_enough_and_the_file_is_not_opened(folders):
@@ -205,7 +204,6 @@ def test_files_are_listed_by_dataset_year_and_name(tmp_path):
         put(tmp_path / "reports" / name, text(DA_SPP, [price(day, 1, 20)]))
     news = report_news(tmp_path / "reports", tmp_path / "built")
     assert news.files == {("da_prices", 2022): ("c.csv",), ("da_prices", 2024): ("a.csv", "b.csv")}
-    assert news.years == [2022, 2024]
 
 
 def test_a_damaged_zip_that_was_mended_at_equal_size_is_told_anew(folders):

@@ -19,9 +19,8 @@ from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.parsing import read_rows
 from bess_assets.errors import InputError
 from bess_assets.store import roll_up as rolling
-from bess_assets.store.report_index import INDEX_NAME
 from bess_assets.store.roll_up import RollUp, roll_up
-from bess_assets.store.rollup_files import BuiltYear, built_path, manifest_path, read_manifest
+from bess_assets.store.rollup_files import INDEX_NAME, BuiltYear, built_path, manifest_path, read_manifest
 from bess_assets_tests.ercot.report_samples import (
     BIDS,
     DA_SPP,
