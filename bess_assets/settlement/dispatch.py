@@ -7,7 +7,7 @@ and awards held from run to run.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ from bess_assets.ercot.rows import YearRows
 from bess_assets.ercot.step import Columns, Inputs, StepResult, Verdict, some, step
 from bess_assets.settlement.awards import RRS_PARTS, award_of_parts
 from bess_assets.settlement.grid import LedgerColumns, labels_array
-from bess_assets.settlement.runs import Means, RunReader, Window, read_metering
+from bess_assets.settlement.runs import Kind, Means, RunReader, Window, read_metering
 
 METERED_CHECK = "metering_and_telemetry_agree"
 LARGEST_DIFFERENCE = 0.2
@@ -44,9 +44,6 @@ _HELD_BLOCKS = 3
 """What is held of the batteries takes at most so many blocks; the windows that are read take one more."""
 
 _METER, _TELEMETRY, _BASE_POINT, _NONE = 0, 1, 2, -1
-
-Kind = Literal["gen", "load", "esr"]
-"""Kind of resource, as in the names of the datasets."""
 
 _RUNS_AT_A_TIME = 1_024
 _RT_AWARDS = ("regup_award_mw", "regdn_award_mw", *RRS_PARTS, "ecrs_award_mw", "nspin_award_mw")

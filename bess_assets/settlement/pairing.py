@@ -72,31 +72,12 @@ def name_rule(generation: str, load: str) -> Rule | None:
     return "same_number" if gen.number == other.number else "same_prefix"
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What the data say of a pair; None where they cannot say.
+class Evidence(NamedTuple):
+    """What the data say of a pair: tests passed and failed, those that the data cannot give left out; and their figures, for the registry."""
 
-    Attributes:
-        size: Max Power Consumption within 20 % of the high sustained limit.
-        apart: both above 1 MW in under 2 % of runs.
-        ratio: charge / discharge energy from 1.0 to 1.8.
-        text: the figures, for the registry.
-    """
-
-    size: bool | None
-    apart: bool | None
-    ratio: bool | None
+    passed: int
+    failed: int
     text: str
-
-    @property
-    def passed(self) -> int:
-        """Tests passed."""
-        return [self.size, self.apart, self.ratio].count(True)
-
-    @property
-    def failed(self) -> int:
-        """Tests failed."""
-        return [self.size, self.apart, self.ratio].count(False)
 
 
 def weigh(
@@ -106,34 +87,30 @@ def weigh(
     together_share: float | None,
     charge_mwh: float | None,
     discharge_mwh: float | None,
-    energy_mwh: float | None,
 ) -> Evidence:
-    """Judge a pair on what could be measured.
+    """Judge a pair on what could be measured: sizes that agree, two sides that do not run at once, and charge / discharge energy of a battery.
 
     Args:
         capacity_mw: high sustained limit of the generation side.
         max_power_mw: maximum power consumption of the load side.
         together_share: share of common runs in which both exceed 1 MW.
-        charge_mwh: load-side energy over the quarter-hours in which both sides are known.
+        charge_mwh: load-side energy over the runs in which both sides are known.
         discharge_mwh: generation-side energy over the same.
-        energy_mwh: size of the battery, if known.
     """
-    texts = []
-    size = None
+    tests: list[tuple[bool, str]] = []
     if capacity_mw and max_power_mw:
-        size = abs(max_power_mw - capacity_mw) <= SIZE_TOLERANCE * capacity_mw
-        texts.append(f"size {'agrees' if size else 'differs'} ({max_power_mw:g} MW against {capacity_mw:g} MW)")
-    apart = None
+        agrees = abs(max_power_mw - capacity_mw) <= SIZE_TOLERANCE * capacity_mw
+        words = f"size {'agrees' if agrees else 'differs'} ({max_power_mw:g} MW against {capacity_mw:g} MW)"
+        tests.append((agrees, words))
     if together_share is not None:
         apart = together_share < MOST_TIME_TOGETHER
-        texts.append(f"both run in {together_share:.1%} of runs{'' if apart else ', too often'}")
-    ratio = None
-    enough = CYCLES_FOR_EVIDENCE * energy_mwh if energy_mwh else HOURS_IF_ENERGY_UNKNOWN * (capacity_mw or 0.0)
-    if charge_mwh is not None and discharge_mwh and enough and charge_mwh >= enough:
-        value = charge_mwh / discharge_mwh
-        ratio = LEAST_ENERGY_RATIO <= value <= MOST_ENERGY_RATIO
-        texts.append(f"charge / discharge {value:.2f}{'' if ratio else ', outside 1.0 to 1.8'}")
-    return Evidence(size, apart, ratio, ", ".join(texts) or "nothing to test")
+        tests.append((apart, f"both run in {together_share:.1%} of runs{'' if apart else ', too often'}"))
+    if charge_mwh and discharge_mwh and capacity_mw and charge_mwh >= HOURS_IF_ENERGY_UNKNOWN * capacity_mw:
+        ratio = charge_mwh / discharge_mwh
+        fits = LEAST_ENERGY_RATIO <= ratio <= MOST_ENERGY_RATIO
+        tests.append((fits, f"charge / discharge {ratio:.2f}{'' if fits else ', outside 1.0 to 1.8'}"))
+    passed = sum(holds for holds, _ in tests)
+    return Evidence(passed, len(tests) - passed, ", ".join(words for _, words in tests) or "nothing to test")
 
 
 @dataclass(frozen=True)
@@ -225,9 +202,21 @@ class Unit:
     capacity_mw: float | None
 
 
-def bridge_words(combo: Unit, esr: Unit) -> list[str]:
-    """What names, nodes and sizes say of a combo and an ESR resource being one battery, for and against it."""
-    same_key, same_prefix, node, size = _likeness(combo, esr)
+def likeness(combo: Unit, esr: Unit) -> tuple[tuple[int, int] | None, str]:
+    """How near a combo and an ESR resource are to being one battery.
+
+    Same prefix and number bridge unless both node and size speak against it; another name bridges if node and size agree.
+
+    Returns:
+        The rank of the two, the lowest first, None if they are not one battery; and what names, nodes and sizes say for and against it in words.
+    """
+    node = size = None
+    if combo.nodes and esr.nodes:
+        node = bool(combo.nodes & esr.nodes)
+    if combo.capacity_mw and esr.capacity_mw:
+        size = abs(esr.capacity_mw - combo.capacity_mw) <= SIZE_TOLERANCE * combo.capacity_mw
+    same_key = battery_key(combo.name) == battery_key(esr.name)
+    same_prefix = name_parts(combo.name).prefix == name_parts(esr.name).prefix
     said = (
         (SAME_KEY, same_key),
         ("same prefix", same_prefix and not same_key),
@@ -236,35 +225,18 @@ def bridge_words(combo: Unit, esr: Unit) -> list[str]:
         (OTHER_NODE, node is False),
         (OTHER_SIZE, size is False),
     )
-    return [word for word, holds in said if holds]
-
-
-def _likeness(combo: Unit, esr: Unit) -> tuple[bool, bool, bool | None, bool | None]:
-    """Whether two resources have one key, one prefix, a node in common and one size; None where either node or size is unknown."""
-    node = size = None
-    if combo.nodes and esr.nodes:
-        node = bool(combo.nodes & esr.nodes)
-    if combo.capacity_mw and esr.capacity_mw:
-        size = abs(esr.capacity_mw - combo.capacity_mw) <= SIZE_TOLERANCE * combo.capacity_mw
-    same_prefix = name_parts(combo.name).prefix == name_parts(esr.name).prefix
-    return battery_key(combo.name) == battery_key(esr.name), same_prefix, node, size
+    words = ", ".join(word for word, holds in said if holds)
+    if same_key and not (node is False and size is False):
+        by_name = 0
+    elif node and size:
+        by_name = 1 if same_prefix else 2
+    else:
+        return None, words
+    return (by_name, -(node, size).count(True)), words
 
 
 def bridge_names(combos: Sequence[Unit], esrs: Sequence[Unit]) -> dict[str, tuple[str, str]]:
-    """ESR resource and evidence by combo resource, for batteries renamed at RTC+B.
-
-    Same prefix and number bridge unless both node and size speak against it; another name bridges if node and size agree and it is the only such pair.
-    """
-    ranks: dict[tuple[str, str], tuple[int, ...]] = {}
-    texts: dict[tuple[str, str], str] = {}
-    for combo, esr in product(combos, esrs):
-        same_key, same_prefix, node, size = _likeness(combo, esr)
-        if same_key and not (node is False and size is False):
-            rank = 0
-        elif node and size:
-            rank = 1 if same_prefix else 2
-        else:
-            continue
-        ranks[combo.name, esr.name] = (rank, -sum(t is True for t in (node, size)))
-        texts[combo.name, esr.name] = ", ".join(bridge_words(combo, esr))
-    return {a: (b, texts[a, b]) for a, b in mutual_best(ranks).items()}
+    """ESR resource and evidence by combo resource, for batteries renamed at RTC+B: those that are strictly the most alike."""
+    near = {(combo.name, esr.name): likeness(combo, esr) for combo, esr in product(combos, esrs)}
+    best = mutual_best({names: rank for names, (rank, _) in near.items() if rank is not None})
+    return {combo: (esr, near[combo, esr][1]) for combo, esr in best.items()}

@@ -28,11 +28,11 @@ from bess_assets.settlement.pairing import (
     SIZE_TOLERANCE,
     Pair,
     bridge_names,
-    bridge_words,
     choose_pairs,
+    likeness,
     unique_keys,
 )
-from bess_assets.settlement.sides import COMBO_TYPE, ESR_TYPE, Side, Sides, has_combo_era, has_esr_era, sized
+from bess_assets.settlement.sides import COMBO_TYPE, ESR_TYPE, Resource, Sides, has_combo_era, has_esr_era, sized
 
 ASSUMED_DURATION_HOURS = 4.0
 """Shown, labelled `assumed`, where no MWh is known; no metric uses it."""
@@ -47,7 +47,7 @@ _CHARGING = {"confirmed": "load", "same_name": "load", "user": "load", "none": "
 
 @dataclass(frozen=True)
 class Battery:
-    """One battery of the year under its stable key; resources as places in their sides, None where it has none.
+    """One battery of the year under its stable key, with its resources, None where it has none.
 
     Attributes:
         pair: its load resource and why; None for a battery that has no generation resource.
@@ -57,12 +57,17 @@ class Battery:
     """
 
     key: str
-    gen: int | None = None
-    esr: int | None = None
+    gen: Resource | None = None
+    esr: Resource | None = None
     pair: Pair | None = None
-    load: int | None = None
+    load: Resource | None = None
     bridge: str | None = None
     user: tuple[UserRow, ...] = ()
+
+    @property
+    def members(self) -> list[Resource]:
+        """Its generation and its storage resource."""
+        return [resource for resource in (self.gen, self.esr) if resource is not None]
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,13 @@ class UserTable:
 
 @dataclass(frozen=True)
 class Horizon:
-    """What the year's 60-day data hold: indices of the first and last day, the last settled day, and the edition."""
+    """What the year's 60-day data hold: indices of the first and last day, the last settled day, and the edition; and the all-zero columns by dataset."""
 
     first: int
     last: int
     through: int
     edition: str
+    zeros: dict[str, list[str]]
 
 
 @step
@@ -103,9 +109,8 @@ def bess_registry(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     batteries = _corrected(inputs, sides, user, batteries, findings)
     if not batteries:
         _refuse_empty_year(inputs)
-    zeros = {dataset: _zero_columns(inputs, dataset) for dataset in _RESOURCE_DATASETS}
-    horizon = _horizon(year, sides)
-    table = [_row(year, sides, horizon, zeros, battery) for battery in batteries]
+    horizon = _horizon(inputs, sides)
+    table = [_row(year, sides, horizon, battery) for battery in batteries]
     yield {name: [row[name] for row in table] for name in table[0]}
 
 
@@ -159,7 +164,7 @@ def _corrected(
     for row in user.rows:
         gen = sides.generation.seen.get(user.gens.get(row.battery, ""))
         esr = sides.storage.seen.get(user.esrs.get(row.battery, ""))
-        mine = [(gen is not None and b.gen == gen) or (esr is not None and b.esr == esr) for b in batteries]
+        mine = [any(member in (gen, esr) for member in b.members) for b in batteries]
         if not any(mine) and not row.gen_resource and not row.esr_resource:
             raise RegistryTableError(
                 f"Line {row.line} of the battery table speaks of {row.battery!r}, which {inputs.year.year} does not know.",
@@ -223,7 +228,7 @@ def _pairs(inputs: Inputs, sides: Sides, user: UserTable, findings: Findings) ->
     return pairs
 
 
-def _user_evidence(sides: Sides, gen: int, load: str | None) -> str:
+def _user_evidence(sides: Sides, gen: Resource, load: str | None) -> str:
     """What the data say of a pair that the user decided; the pair holds all the same."""
     if load not in sides.load.seen:
         return USER_TABLE
@@ -233,20 +238,18 @@ def _user_evidence(sides: Sides, gen: int, load: str | None) -> str:
 
 def _bridges(sides: Sides, user: UserTable, findings: Findings) -> dict[str, tuple[str, str]]:
     """Storage resource and evidence by generation resource, for batteries renamed at RTC+B."""
-    by_gen, by_esr = sides.generation.seen, sides.storage.seen
-    if not by_gen or not by_esr:
+    gens, esrs = sides.generation.seen, sides.storage.seen
+    if not gens or not esrs:
         return {}
-    gens = {name: sides.generation.unit(n) for name, n in by_gen.items()}
-    esrs = {name: sides.storage.unit(n) for name, n in by_esr.items()}
     bridges = {
-        gen: (esr, ", ".join([USER_TABLE, *bridge_words(gens[gen], esrs[esr])]))
+        gen: (esr, ", ".join(filter(None, (USER_TABLE, likeness(gens[gen].unit, esrs[esr].unit)[1]))))
         for battery, gen in user.gens.items()
         if (esr := user.esrs.get(battery))
     }
     decided = {esr for esr, _ in bridges.values()}
     bridges |= bridge_names(
-        [unit for name, unit in gens.items() if name not in bridges],
-        [unit for name, unit in esrs.items() if name not in decided],
+        [gen.unit for name, gen in gens.items() if name not in bridges],
+        [esr.unit for name, esr in esrs.items() if name not in decided],
     )
     words = ", ".join(f"{gen} = {esr}" for gen, (esr, _) in sorted(bridges.items())[:6])
     findings.add("bridged", "bess_registry", len(bridges), words, warning=False)
@@ -255,25 +258,16 @@ def _bridges(sides: Sides, user: UserTable, findings: Findings) -> dict[str, tup
 
 def _joined(sides: Sides, pairs: Mapping[str, Pair], bridges: Mapping[str, tuple[str, str]]) -> list[Battery]:
     """Batteries under keys made from their names: the storage resource's where there is one, for that name lasts."""
-    by_gen, by_load, by_esr = sides.generation.seen, sides.load.seen, sides.storage.seen
-    bridged = {esr for esr, _ in bridges.values()}
-    alone = {esr: n for esr, n in by_esr.items() if esr not in bridged}
-    keys = unique_keys([*(bridges[gen][0] if gen in bridges else gen for gen in by_gen), *alone])
-    batteries = []
-    for gen, n in by_gen.items():
-        esr, words = bridges.get(gen, (None, None))
-        load = pairs[gen].load
-        batteries.append(
-            Battery(
-                keys[esr or gen],
-                gen=n,
-                esr=by_esr[esr] if esr else None,
-                pair=pairs[gen],
-                load=by_load.get(load) if load else None,
-                bridge=words,
-            )
-        )
-    return batteries + [Battery(keys[esr], esr=n) for esr, n in alone.items()]
+    gens, esrs = sides.generation.seen, sides.storage.seen
+    alone = esrs.keys() - {esr for esr, _ in bridges.values()}
+    keys = unique_keys([*(bridges[gen][0] if gen in bridges else gen for gen in gens), *alone])
+    batteries = [Battery(keys[esr], esr=esrs[esr]) for esr in alone]
+    for name, gen in gens.items():
+        esr, words = bridges.get(name, (None, None))
+        pair = pairs[name]
+        load = sides.load.seen.get(pair.load or "")
+        batteries.append(Battery(keys[esr or name], gen, esrs[esr] if esr else None, pair, load, words))
+    return batteries
 
 
 def _refuse_empty_year(inputs: Inputs) -> NoReturn:
@@ -289,36 +283,27 @@ def _refuse_empty_year(inputs: Inputs) -> NoReturn:
     )
 
 
-def _zero_columns(inputs: Inputs, dataset: str) -> list[str]:
-    files = inputs.rollups.files(dataset, inputs.year.year)
-    found = [describe_file(DATASETS[dataset], path).suspicious for path in files]
-    return sorted({name for names in found for name in names})
-
-
-def _horizon(year: OperatingYear, sides: Sides) -> Horizon:
+def _horizon(inputs: Inputs, sides: Sides) -> Horizon:
     """The year is closed if a 60-day dataset holds a day after it (methodology, section 11)."""
-    logs = [*sides.generation.logs, *sides.load.logs, *sides.storage.logs]
+    logs = [log for side in (sides.generation, sides.load, sides.storage) for log in side.logs]
     held = np.flatnonzero(np.logical_or.reduce([log.days for log in logs]))
     closed = any(log.beyond for log in logs)
-    through = year.days - 1 if closed else int(held[-1])
-    return Horizon(int(held[0]), int(held[-1]), through, "final" if closed else "preliminary")
+    zeros = {}
+    for dataset in _RESOURCE_DATASETS:
+        files = inputs.rollups.files(dataset, inputs.year.year)
+        zeros[dataset] = sorted({name for path in files for name in describe_file(DATASETS[dataset], path).suspicious})
+    through = inputs.year.days - 1 if closed else int(held[-1])
+    return Horizon(int(held[0]), int(held[-1]), through, "final" if closed else "preliminary", zeros)
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _members(sides: Sides, b: Battery) -> list[tuple[Side, int]]:
-    return [(side, n) for side, n in ((sides.generation, b.gen), (sides.storage, b.esr)) if n is not None]
-
-
-def _row(
-    year: OperatingYear, sides: Sides, horizon: Horizon, zeros: Mapping[str, list[str]], b: Battery
-) -> dict[str, object]:
+def _row(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> dict[str, object]:
     status = b.pair.status if b.pair else None
     charging = _CHARGING.get(status or "", "unknown") if b.pair else "esr"
-    charges = [(sides.load, b.load)] if charging == "load" and b.load is not None else []
-    seen = [*_members(sides, b), *charges]
-    first, last = min(int(side.first[n]) for side, n in seen), max(int(side.last[n]) for side, n in seen)
+    seen = [*b.members, *([b.load] if charging == "load" and b.load else [])]
+    first, last = min(resource.first for resource in seen), max(resource.last for resource in seen)
     expected_last = horizon.through if last == horizon.last else last
     capacity, capacity_source = _capacity(sides, b)
     energy, energy_source = _energy(sides, b)
@@ -331,26 +316,23 @@ def _row(
     if energy and capacity:
         duration = energy / capacity
         duration_source = "user" if "user" in (energy_source, capacity_source) else "ercot"
-    generation, storage = (
-        side.nodes[n] if n is not None else None for side, n in ((sides.generation, b.gen), (sides.storage, b.esr))
-    )
-    nodes = battery_nodes(year, generation, storage, b.user)
+    nodes = battery_nodes(year, b.gen.nodes if b.gen else None, b.esr.nodes if b.esr else None, b.user)
 
     def day(index: int) -> date:
         return day_of_number(year.first_day + index)
 
     return {
         "battery": b.key,
-        "gen_resource": sides.generation.names[b.gen] if b.gen is not None else None,
-        "load_resource": b.pair.load if b.pair else None,
-        "esr_resource": sides.storage.names[b.esr] if b.esr is not None else None,
+        "gen_resource": b.gen and b.gen.name,
+        "load_resource": b.pair and b.pair.load,
+        "esr_resource": b.esr and b.esr.name,
         "pair_status": status,
         "pair_evidence": (b.pair.evidence or None) if b.pair else None,
         "charging": charging,
         "bridge_evidence": b.bridge,
         "settlement_point": nodes.at(int(year.day_first_hour[expected_last + 1]) - 1),
         "settlement_points": ";".join(nodes.distinct()) or None,
-        "qse": _qse(sides, b),
+        "qse": _qse(b),
         "capacity_mw": capacity,
         "capacity_source": capacity_source,
         "energy_mwh": energy,
@@ -363,87 +345,79 @@ def _row(
         "expected_last_day": day(expected_last),
         "data_through": day(horizon.through),
         "edition": horizon.edition,
-        "notes": "; ".join(_notes(year, sides, zeros, b)) or None,
+        "notes": "; ".join(_notes(year, sides, horizon, b)) or None,
     }
 
 
-def _notes(year: OperatingYear, sides: Sides, zeros: Mapping[str, list[str]], b: Battery) -> list[str]:
-    notes = []
+def _notes(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> Iterator[str]:
     if b.pair and b.pair.status == "name_only":
-        notes.append(f"load resource {b.pair.load} paired by name only: its AS is counted, charging is not")
+        yield f"load resource {b.pair.load} paired by name only: its AS is counted, charging is not"
     if b.pair and b.pair.status in {"rejected", None}:
-        notes.append("no accepted load resource: AS of a load side is not counted")
-    if b.esr is not None:
+        yield "no accepted load resource: AS of a load side is not counted"
+    if b.esr:
         # of two sizes that differ, one has another unit or is another resource's
-        day_ahead, telemetered = sized(sides.storage.hsl[b.esr]), sized(sides.storage.sced_size(b.esr))
+        day_ahead, telemetered = b.esr.size, sized(b.esr.sced_hsl)
         if day_ahead and telemetered and abs(telemetered - day_ahead) > SIZE_TOLERANCE * day_ahead:
-            size = f"{day_ahead:g} MW in dam_esr_resources and {telemetered:g} MW in sced_esr_resources"
-            notes.append(f"its size is {size}")
+            yield f"its size is {day_ahead:g} MW in dam_esr_resources and {telemetered:g} MW in sced_esr_resources"
     if b.pair and b.pair.status == "user" and "against the evidence" in b.pair.evidence:
-        notes.append(f"load resource {b.pair.load} by the user's table, against the evidence")
-    notes += _bridge_notes(year, sides, b)
+        yield f"load resource {b.pair.load} by the user's table, against the evidence"
+    if has_combo_era(year) and has_esr_era(year) and (note := _bridge_note(year, sides, b)):
+        yield note
     if b.user and b.user[-1].note:
-        notes.append(b.user[-1].note)
-    for prefix, n in (("gen", b.gen), ("load", b.load), ("esr", b.esr)):
-        for dataset, columns in zeros.items():
-            of_side = f"_{prefix}_" in dataset or (prefix == "gen" and dataset == "sced_smne")
-            if n is not None and columns and of_side:
-                notes.append(f"all zero in {dataset}, perhaps absent data filled in: {', '.join(columns)}")
-    return notes
+        yield b.user[-1].note
+    for kind, resource in (("gen", b.gen), ("load", b.load), ("esr", b.esr)):
+        for dataset, columns in horizon.zeros.items():
+            of_side = f"_{kind}_" in dataset or (kind == "gen" and dataset == "sced_smne")
+            if resource and columns and of_side:
+                yield f"all zero in {dataset}, perhaps absent data filled in: {', '.join(columns)}"
 
 
-def _bridge_notes(year: OperatingYear, sides: Sides, b: Battery) -> list[str]:
+def _bridge_note(year: OperatingYear, sides: Sides, b: Battery) -> str | None:
     """What is doubtful about the battery being one before and after the renaming at RTC+B."""
-    if not (has_combo_era(year) and has_esr_era(year)):
-        return []
     words = (b.bridge or "").split(", ")
     against = [word for word in (OTHER_NODE, OTHER_SIZE) if word in words]
-    storage = sides.storage.names[b.esr] if b.esr is not None else None
-    if against:
-        return [f"joined with {storage} against the evidence: {' and '.join(against)}"]
-    if b.bridge and not {SAME_KEY, USER_TABLE} & set(words):
-        return [f"joined with {storage} by {' and '.join(words)}, not by its name"]
+    if b.esr and against:
+        return f"joined with {b.esr.name} against the evidence: {' and '.join(against)}"
+    if b.esr and b.bridge and not {SAME_KEY, USER_TABLE} & set(words):
+        return f"joined with {b.esr.name} by {' and '.join(words)}, not by its name"
     first_day = day_number(RTC_FIRST_DAY) - year.first_day
-    if b.esr is None and b.gen is not None and sides.generation.last[b.gen] >= first_day - 1 and sides.storage.names:
-        return [f"no storage resource follows it: nothing is known from {RTC_FIRST_DAY}"]
-    if b.gen is None and b.esr is not None and sides.storage.first[b.esr] == first_day:
-        return [f"no generation resource came before it: nothing is known before {RTC_FIRST_DAY}"]
-    return []
+    if not b.esr and b.gen and b.gen.last >= first_day - 1 and sides.storage.names:
+        return f"no storage resource follows it: nothing is known from {RTC_FIRST_DAY}"
+    if not b.gen and b.esr and b.esr.first == first_day:
+        return f"no generation resource came before it: nothing is known before {RTC_FIRST_DAY}"
+    return None
 
 
-def _qse(sides: Sides, b: Battery) -> str | None:
+def _qse(b: Battery) -> str | None:
     """QSE of the last day-ahead row that says one, else of the last SCED row; the storage resource's rows first."""
-    later_first = _members(sides, b)[::-1]
-    day_ahead = (side.qse[n] for side, n in later_first if side.qse)
-    telemetered = (side.sced_qse[n] for side, n in later_first)
+    later_first = b.members[::-1]
+    day_ahead = (resource.side.qse[resource.n] for resource in later_first)
+    telemetered = (resource.side.sced_qse[resource.n] for resource in later_first)
     return next((qse for source in (day_ahead, telemetered) for qse in source if qse), None)
 
 
 def _capacity(sides: Sides, b: Battery) -> tuple[float | None, str | None]:
     """Capacity in MW and its source: the first of day-ahead rows, SCED rows, plans and the load side that has one (methodology, section 11)."""
-    members = _members(sides, b)
-    if size := sized(np.fmax.reduce([side.hsl[n] for side, n in members])):
+    if size := sized(np.fmax.reduce([resource.hsl for resource in b.members])):
         return size, "dam"
-    if size := sized(np.fmax.reduce([side.sced_size(n) for side, n in members])):
+    if size := sized(np.fmax.reduce([resource.sced_hsl for resource in b.members])):
         return size, "sced"
     if size := _planned(sides, b, "hsl_mw"):
         return size, "cop"
-    if b.load is not None:
-        size = sized(sides.load.hsl[b.load]) or sized(sides.load.sced_size(b.load))
+    size = (b.load.size or sized(b.load.sced_hsl)) if b.load else None
     return (size, "load") if size else (None, None)
 
 
 def _energy(sides: Sides, b: Battery) -> tuple[float | None, str | None]:
     """Energy in MWh and its source: Maximum SOC of SCED, else of the plans."""
-    size = sized(sides.storage.sced[0]["max_soc_mwh"][b.esr]) if b.esr is not None else None
-    if size:
+    if b.esr and (size := sized(sides.storage.sced[0]["max_soc_mwh"][b.esr.n])):
         return size, "sced"
     size = _planned(sides, b, "max_soc_mwh")
     return (size, "cop") if size else (None, None)
 
 
 def _planned(sides: Sides, b: Battery, column: str) -> float | None:
-    return sized(np.fmax.reduce([sides.plans[column][side.names[n]] for side, n in _members(sides, b)]))
+    return sized(np.fmax.reduce([sides.plans[column][resource.name] for resource in b.members]))
 
 
 # --- all years -------------------------------------------------------------------------------------------------------

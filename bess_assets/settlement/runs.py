@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from bess_assets.threads import in_order
 
 LEAST_COVERAGE = 0.5
 """Share of a quarter-hour that must be observed for its energy to be known."""
+Kind = Literal["gen", "load", "esr"]
+"""Kind of resource, as in the names of the datasets."""
 LEAST_INSTRUCTION_MW = 1.0
 """A base point over this should show in the readings of a day."""
 

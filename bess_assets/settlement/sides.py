@@ -3,10 +3,9 @@
 A *side* is one class of resources: generation (type PWRSTR), load, or storage (type ESR). registry.py decides which of them are one battery.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,7 @@ from bess_assets.settlement.grid import Scatter
 from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, Course
 from bess_assets.settlement.nodes import Nodes
 from bess_assets.settlement.pairing import Evidence, Unit, candidates, weigh
-from bess_assets.settlement.runs import RunReader, Window, hourly_maxima, read_metering
+from bess_assets.settlement.runs import Kind, RunReader, Window, hourly_maxima, read_metering
 
 SIZE_RANK = 24
 """Capacity and energy are the 24th largest hourly value of the year: a day's worth of hours may be wrong."""
@@ -67,14 +66,49 @@ def has_esr_era(year: OperatingYear) -> bool:
 def sized(values: FloatArray) -> float | None:
     """The 24th largest value above zero, the largest if there are fewer, None if there is none."""
     positive = values[values > 0]
-    if not len(positive):
-        return None
-    if len(positive) < SIZE_RANK:
-        return float(positive.max())
-    return float(np.partition(positive, -SIZE_RANK)[-SIZE_RANK])
+    rank = SIZE_RANK if len(positive) >= SIZE_RANK else 1
+    return float(np.partition(positive, -rank)[-rank]) if len(positive) else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Resource:
+    """A resource with a row in the year.
+
+    Attributes:
+        side: the class that it belongs to.
+        n: its place there.
+        name: its name.
+        first: index of the first day with a row.
+        last: index of the last day with a row.
+        hsl: size of each hour by the day-ahead files, MW.
+        nodes: its settlement points; None of a load resource.
+    """
+
+    side: "Side"
+    n: int
+    name: str
+    first: int
+    last: int
+    hsl: FloatArray
+    nodes: Nodes | None
+
+    @cached_property
+    def size(self) -> float | None:
+        """Size by the day-ahead files, MW."""
+        return sized(self.hsl)
+
+    @property
+    def sced_hsl(self) -> FloatArray:
+        """Size of each hour by SCED, MW."""
+        return np.asarray(next(iter(self.side.sced[0].values()))[self.n])
+
+    @property
+    def unit(self) -> Unit:
+        """Name, nodes and size, as bridging compares them."""
+        return Unit(self.name, frozenset(self.nodes.distinct() if self.nodes else ()), self.size)
+
+
+@dataclass(frozen=True, eq=False)
 class Side:
     """One class of resources.
 
@@ -82,47 +116,38 @@ class Side:
         kind: gen, load or esr, as in the names of the datasets.
         names: resource names, ascending.
         hsl: size of each hour by the day-ahead files, MW; shape (resources, hours).
-        nodes: settlement points of each resource; empty for load resources, whose files name none.
+        nodes: settlement points of each resource; None for load resources.
         qse: QSE of each resource's latest day-ahead row, empty where no row says one.
         logs: days held, by dataset.
     """
 
     inputs: Inputs
-    kind: Literal["gen", "load", "esr"]
+    kind: Kind
     names: list[str]
     hsl: FloatArray
-    nodes: list[Nodes]
+    nodes: Sequence[Nodes | None]
     qse: list[str]
     logs: list[DayLog]
 
     @cached_property
-    def first(self) -> IntArray:
-        """Index of the first day with a row of each resource; 10**6 where it has none."""
-        return np.asarray(np.minimum.reduce([np.full(len(self.names), 10**6), *(log.first for log in self.logs)]))
-
-    @cached_property
-    def last(self) -> IntArray:
-        """Index of the last day with a row of each resource; -1 where it has none."""
-        return np.asarray(np.maximum.reduce([np.full(len(self.names), -1), *(log.last for log in self.logs)]))
-
-    @cached_property
-    def seen(self) -> dict[str, int]:
-        """Place of each resource that has a row in the year."""
-        return {name: n for n, name in enumerate(self.names) if self.last[n] >= 0}
-
-    def unit(self, n: int) -> Unit:
-        """Name, nodes and size of a resource, as bridging compares them."""
-        return Unit(self.names[n], frozenset(self.nodes[n].distinct()), sized(self.hsl[n]))
+    def seen(self) -> dict[str, Resource]:
+        """Each resource that has a row in the year, by name; to be asked for once all datasets were read."""
+        if not self.names:
+            return {}
+        firsts = np.min([log.first for log in self.logs], axis=0).tolist()
+        lasts = np.max([log.last for log in self.logs], axis=0).tolist()
+        rows = zip(self.names, firsts, lasts, self.hsl, self.nodes, strict=True)
+        return {
+            name: Resource(self, n, name, first, last, hsl, nodes)
+            for n, (name, first, last, hsl, nodes) in enumerate(rows)
+            if last >= 0
+        }
 
     @cached_property
     def sced(self) -> tuple[dict[str, FloatArray], YearRows]:
         """Hourly maxima by SCED of the size, MW, and of Maximum SOC, MWh, where the rows have it; shape (resources, hours); and their reader."""
         columns = {"gen": ["hsl_mw"], "load": ["max_power_mw"], "esr": ["hsl_mw", "max_soc_mwh"]}[self.kind]
         return hourly_maxima(self.inputs, f"sced_{self.kind}_resources", self.names, columns)
-
-    def sced_size(self, n: int) -> FloatArray:
-        """Hourly size of a resource by SCED, MW."""
-        return np.asarray(self.sced[0]["max_power_mw" if self.kind == "load" else "hsl_mw"][n])
 
     @cached_property
     def sced_qse(self) -> list[str]:
@@ -151,18 +176,19 @@ class Sides:
         """Read every dataset of 60-day resource rows once; sizes that only some batteries need are read when asked for."""
         self._inputs, self._findings = inputs, findings
         combo, esr = has_combo_era(inputs.year), has_esr_era(inputs.year)
-        gens = self._names(("dam_gen_resources", "sced_gen_resources"), COMBO_TYPE) if combo else set()
-        every_load = self._names(("dam_load_resources", "sced_load_resources")) if combo else set()
+
+        def names(kind: Kind, resource_type: str | None = None) -> set[str]:
+            datasets = (f"dam_{kind}_resources", f"sced_{kind}_resources")
+            return set().union(*(distinct_names(inputs, dataset, findings, resource_type) for dataset in datasets))
+
+        def by_user(column: str) -> set[str]:
+            return {name for row in user if (name := getattr(row, column)) and name != NO_LOAD}
+
+        gens = names("gen", COMBO_TYPE) | by_user("gen_resource") if combo else set()
+        self.suggested = candidates(sorted(gens), sorted(names("load"))) if combo else {}
+        loads = set().union(*self.suggested.values()) | by_user("load_resource") if combo else set()
         # every row of the storage datasets is an ESR's, whatever its type column says or lacks
-        esrs = self._names(_ESR_DATASETS) if esr else set()
-        if combo:
-            gens |= {row.gen_resource for row in user if row.gen_resource}
-        if esr:
-            esrs |= {row.esr_resource for row in user if row.esr_resource}
-        self.suggested = candidates(sorted(gens), sorted(every_load)) if combo else {}
-        loads = {load for some in self.suggested.values() for load in some}
-        if combo:
-            loads |= {row.load_resource for row in user if row.load_resource and row.load_resource != NO_LOAD}
+        esrs = names("esr") | by_user("esr_resource") if esr else set()
         self.generation = self._day_ahead("gen", gens, exists=combo)
         self.load = self._day_ahead("load", loads, exists=combo)
         self.storage = self._day_ahead("esr", esrs, exists=esr)
@@ -173,16 +199,15 @@ class Sides:
         if esr:
             self.storage.logs.append(self.storage.sced[1].log)
 
-    def evidence(self, gen: int, load: int) -> Evidence:
+    def evidence(self, gen: Resource, load: Resource) -> Evidence:
         """What the data say of a generation and a load resource being one battery."""
-        together, discharge, charge = self._common.compare(gen, load)
+        together, discharge, charge = self._common.compare(gen.n, load.n)
         return weigh(
-            capacity_mw=sized(self.generation.hsl[gen]),
-            max_power_mw=sized(self.load.hsl[load]),
+            capacity_mw=gen.size,
+            max_power_mw=load.size,
             together_share=together,
             charge_mwh=charge,
             discharge_mwh=discharge,
-            energy_mwh=None,
         )
 
     @cached_property
@@ -193,30 +218,25 @@ class Sides:
         reader.report(self._findings)
         return {column: dict(zip(names, grid, strict=True)) for column, grid in maxima.items()}
 
-    def _names(self, datasets: Iterable[str], resource_type: str | None = None) -> set[str]:
-        found = [distinct_names(self._inputs, dataset, self._findings, resource_type) for dataset in datasets]
-        return set().union(*found)
-
-    def _day_ahead(self, kind: Literal["gen", "load", "esr"], found: set[str], *, exists: bool) -> Side:
+    def _day_ahead(self, kind: Kind, found: set[str], *, exists: bool) -> Side:
         """Size, node, QSE and days of resources, from one day-ahead dataset."""
         inputs, year, names = self._inputs, self._inputs.year, sorted(found)
         if not exists:
             return Side(inputs, kind, [], np.empty((0, year.hours)), [], [], [])
-        dataset, size = DATASETS[f"dam_{kind}_resources"], "max_power_mw" if kind == "load" else "hsl_mw"
+        dataset, size = f"dam_{kind}_resources", "max_power_mw" if kind == "load" else "hsl_mw"
         scatter = Scatter(len(names), year.hours, [size])
-        has_node = "settlement_point" in dataset.columns
         points, qses = Codes(), _LatestTexts(len(names))
-        nodes = np.full((len(names), year.hours), -1, dtype=np.int32)
-        texts = {"settlement_point": points, "qse": qses.codes} if has_node else {}
-        reader = YearRows(inputs, dataset.name, "resource_name", Codes(names), numbers=[size], texts=texts)
+        nodes = np.full((0 if kind == "load" else len(names), year.hours), -1, dtype=np.int32)
+        texts = {} if kind == "load" else {"settlement_point": points, "qse": qses.codes}
+        reader = YearRows(inputs, dataset, "resource_name", Codes(names), numbers=[size], texts=texts)
         for rows in reader:
             scatter.put(rows.series, rows.step, rows.numbers, reader.counted)
-            if has_node:
+            if texts:
                 nodes[rows.series, rows.step] = rows.texts["settlement_point"]
                 qses.put(rows.series, rows.step, rows.texts["qse"])
         reader.report(self._findings)
         names_of_points = points.texts
-        by_resource = [Nodes(row, names_of_points) for row in nodes] if has_node else []
+        by_resource = [Nodes(row, names_of_points) for row in nodes] or [None] * len(names)
         return Side(inputs, kind, names, scatter.grids[size], by_resource, qses.texts, [reader.log])
 
 
