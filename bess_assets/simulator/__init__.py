@@ -15,8 +15,7 @@ from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.fleet import make_fleet, roles
 from bess_assets.simulator.market_model import MarketYear
 from bess_assets.simulator.publish import Hazards, publish_year
-from bess_assets.simulator.real_size import RealSizeYear, Size, ercot_size
-from bess_assets.simulator.real_size_files import write_real_size
+from bess_assets.simulator.real_size import Size, ercot_size, real_size_market, write_real_size
 from bess_assets.simulator.report_files import write_reports
 from bess_assets.simulator.rollup_files import RollupFiles, write_expected_rows, write_rollups
 
@@ -139,7 +138,8 @@ def simulate_real_size(
     with closing(RollupFiles(folder / "rollups", {"compression": "snappy", "store_schema": False})) as files:
         for year in wanted:
             say(f"{year}: making the market")
-            write_real_size(files, RealSizeYear(year, seed, size(year), days, tuple(wanted)), say)
+            end = midnight(date(year, 1, 1) + timedelta(days=days) if days else date(year + 1, 1, 1))
+            write_real_size(files, real_size_market(year, seed, size(year), wanted, end), end, say)
 
 
 def pairs(years: Sequence[int], batteries: int, seed: int) -> list[dict[str, str | bool | None]]:

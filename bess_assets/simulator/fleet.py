@@ -101,12 +101,13 @@ class Battery:
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource other than a battery: a generator, or a load that charges no battery though its name may suggest it."""
+    """A resource other than a battery: a generator, or a load that charges no battery though its name may suggest it; telemetered if SCED has rows of it."""
 
     name: str
     capacity_mw: float
     kind: str = ""
     node: str = ""
+    telemetered: bool = True
 
 
 @dataclass(frozen=True)

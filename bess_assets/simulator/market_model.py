@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import cached_property
+from typing import Any
 from zlib import crc32
 
 import numpy as np
+import numpy.typing as npt
 
 from bess_assets.simulator.calendar import HOUR_SECONDS, QUARTER_SECONDS, Bools, Floats, Ints, midnight, operating_year
 from bess_assets.simulator.fleet import DAM_ESR, ECRS, PRODUCTS, RTC, Battery, Fleet
@@ -157,34 +159,28 @@ class MarketYear:
         return ~extra | (self.chance("extra runs of loads").random(len(self.runs)) < 0.5)
 
 
-@dataclass(frozen=True)
-class Operation:
-    """The operation of one battery in a year.
+Operation = dict[str, npt.NDArray[Any]]
+"""The operation of some batteries in a year, a column each; awards are NaN where blank.
 
-    Attributes:
-        exists, running, moved: it has rows, is available, is at its later settlement point, by hour.
-        high_limit_mw: HSL by hour.
-        power_mw: output, negative when charging, by quarter-hour.
-        soc_mwh: energy held at the end of the quarter-hour.
-        energy_award_mw: day-ahead energy award by hour; awards are NaN where blank.
-        gen_awards_mw, load_awards_mw: day-ahead ancillary awards of each side by product and hour.
-        rt_awards_mw: real-time ancillary awards by product and quarter-hour.
-    """
-
-    exists: Bools
-    running: Bools
-    moved: Bools
-    high_limit_mw: Floats
-    power_mw: Floats
-    soc_mwh: Floats
-    energy_award_mw: Floats
-    gen_awards_mw: dict[str, Floats]
-    load_awards_mw: dict[str, Floats]
-    rt_awards_mw: dict[str, Floats]
+* by hour: exists, running, moved (it has rows, is available, is at its later settlement point), high_limit_mw (HSL), energy_award_mw (day-ahead), and
+  gen_regup to load_nspin, the day-ahead ancillary awards of each side;
+* by quarter-hour: power_mw (output, negative when charging), soc_mwh (energy held at its end), and from RTC+B on
+  rt_regup to rt_nspin, the real-time ancillary awards.
+"""
 
 
-def operate(market: MarketYear, battery: Battery) -> Operation:
-    """The operation of one battery in a year of the market."""
+def operate(market: MarketYear, batteries: Sequence[Battery], hours: int | None = None) -> Operation:
+    """The operation of some batteries side by side in a year of the market, or in its first hours."""
+    found: Operation = {}
+    every = len(market.year.hours)
+    for place, battery in enumerate(batteries):
+        for name, values in _operate(market, battery).items():
+            count = len(values) * (every if hours is None else hours) // every
+            found.setdefault(name, np.empty((count, len(batteries)), values.dtype))[:, place] = values[:count]
+    return found
+
+
+def _operate(market: MarketYear, battery: Battery) -> Operation:
     rng = market.chance("operation", battery.key)
     hours = market.year.hours
     days = market.year.day_number(hours)
@@ -203,16 +199,22 @@ def operate(market: MarketYear, battery: Battery) -> Operation:
     sold = np.minimum(rounded(np.clip(hourly, 0.0, None) * share, 1), capacity)
     bought = rounded(np.clip(hourly, None, 0.0) * np.where(rng.random(len(hours)) < 0.5, 0.8, 0.0), 1)
     energy_award = np.where(offers, sold + np.where(hours >= DAM_ESR.start, bought, 0.0), np.nan)
-    gen_awards, load_awards, rt_awards = _ancillary(hours, battery, rng, offers, sold, hourly)
     limit = np.where(running, capacity, 0.0)
+    awards = _ancillary(hours, battery, rng, offers, sold, hourly)
     # A few hours of an overstated limit, so that the largest is not the capacity.
     running_hours = np.flatnonzero(running)
     if len(running_hours) > 100:
         limit[rng.choice(running_hours, 12, replace=False)] = round(1.1 * capacity, 1)
-    return Operation(
-        *(exists, running, _since(hours, battery.moves_on), limit, power, rounded(soc, 2), energy_award),
-        *(gen_awards, load_awards, rt_awards),
-    )
+    return {
+        "exists": exists,
+        "running": running,
+        "moved": _since(hours, battery.moves_on),
+        "high_limit_mw": limit,
+        "power_mw": power,
+        "soc_mwh": rounded(soc, 2),
+        "energy_award_mw": energy_award,
+        **awards,
+    }
 
 
 def _since(hours: Ints, day: date | None) -> Bools:
@@ -247,26 +249,25 @@ def _plan(market: MarketYear, battery: Battery, rng: np.random.Generator, runnin
 
 def _ancillary(
     hours: Ints, battery: Battery, rng: np.random.Generator, offers: Bools, sold: Floats, hourly: Floats
-) -> tuple[dict[str, Floats], dict[str, Floats], dict[str, Floats]]:
+) -> Operation:
     spare = np.clip(battery.capacity_mw - sold, 0.0, None) * battery.ancillary_share
     spare = spare * (hourly < 0.5 * battery.capacity_mw)
     mix = rng.dirichlet(AWARD_MIX)
-    gen: dict[str, Floats] = {}
-    load: dict[str, Floats] = {}
-    real: dict[str, Floats] = {}
+    made: Operation = {}
     for product, part in zip(PRODUCTS, mix, strict=True):
         taken = rng.random(len(hours)) < 0.7
         amount = rounded(spare * part * taken, 1)
         on_gen = np.zeros(len(hours)) if product == "regdn" else amount
         on_load = rounded(spare * 0.5 * taken, 1) if product == "regdn" else rounded(0.3 * amount, 1)
         blank = ~offers | (hours < ECRS.start if product == "ecrs" else False)
-        gen[product] = np.where(blank, np.nan, on_gen)
-        load[product] = np.where(blank | (rng.random(len(hours)) < 0.1), np.nan, on_load)
+        made[f"gen_{product}"] = np.where(blank, np.nan, on_gen)
+        made[f"load_{product}"] = np.where(blank | (rng.random(len(hours)) < 0.1), np.nan, on_load)
         day_ahead = np.repeat(on_gen + on_load, 4)
         way = rng.random(len(day_ahead))
         moved = np.where(way < 0.7, day_ahead, np.where(way < 0.85, 0.0, rounded(day_ahead * 1.4 + 0.5, 1)))
-        real[product] = np.where(np.repeat(blank, 4) | (moved == 0.0), np.nan, moved)
-    return gen, load, real
+        if hours[-1] >= RTC.start:
+            made[f"rt_{product}"] = np.where(np.repeat(blank, 4) | (moved == 0.0), np.nan, moved)
+    return made
 
 
 def _within_energy(want: Floats, battery: Battery, start: float) -> tuple[Floats, Floats]:

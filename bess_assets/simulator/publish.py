@@ -6,10 +6,10 @@ spell the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from zlib import crc32
 
 import numpy as np
@@ -23,9 +23,12 @@ from bess_assets.simulator.market_model import MarketYear, Operation, operate, r
 Hazards = Literal["none", "harmless", "wild"]
 Texts = npt.NDArray[np.str_]
 Numbers = Mapping[str, Floats | float]
-"""Values by canonical column: of each row, or one for all rows."""
-Who = tuple[str, str, str]
-"""A resource, settlement point or product: name, kind and QSE, as `Rows` has them."""
+"""Values by canonical column."""
+Who = tuple[str | None, str, str]
+"""A resource, settlement point or product: name, kind and QSE, as `Rows` has them; no rows of it are published without a name."""
+Point = tuple[str, str]
+"""Name and type of a settlement point."""
+_Item = TypeVar("_Item")
 
 _DISCLOSED_SPOILT = {
     "DAM_Gen_Resources": "awarded",
@@ -47,6 +50,9 @@ PRICES = ("RT_prices", "DA_prices", "AS_prices", "RT_AS_prices")
 
 STAMPED = ("SCED_Gen_Resources", "SCED_Load_Resources", "SCED_ESR_Resources")
 """Folders of the datasets that name a moment by a time stamp."""
+
+BY_QUARTER_HOUR = ("SCED_SMNE", "RT_prices", "RT_AS_prices")
+"""Folders of the datasets with rows by quarter-hour; those neither here nor in STAMPED have them by hour."""
 
 CURRENT, EARLIER, REPEATED = range(3)
 """Edition of a row: the one that counts, one that a later publication replaced, a second copy of the one that counts."""
@@ -137,6 +143,106 @@ def monthly(published: dict[str, list[Rows]], year: Year) -> Iterator[list[list[
         yield [parts for parts in blocks if parts]
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """Rows of a dataset as they are published: of some moments, those of some resources side by side.
+
+    Attributes:
+        dataset: folder.
+        who: resources, points or products.
+        numbers: values of the columns that the rows have, by moment (shape n x 1), by resource, or by both.
+        keep: rows that are published, as far as the dataset holds any of their moment.
+        running: rows whose status says that the resource is available.
+        nodes: settlement point of each row, as its place among those of the fleet.
+        awards: day-ahead ancillary awards by product, whose columns depend on the year of the file.
+        replaced: whether some of the rows replaced earlier ones, if hazards are wanted.
+    """
+
+    dataset: str
+    who: Sequence[Who]
+    numbers: Numbers
+    keep: Bools | bool = True
+    running: Bools | bool | None = None
+    nodes: Ints | None = None
+    awards: Mapping[str, Floats] | None = None
+    replaced: bool = True
+
+
+class Period:
+    """Some time of a market that is published at once.
+
+    Args:
+        market: its year.
+        hazards: how badly it is published.
+        hours, quarters, runs: its moments.
+        did: the operation of all batteries, of the year or its first hours: then all resources of a kind are published side by side, and everybody has
+            rows of every day once. If not given, each resource is published apart.
+    """
+
+    def __init__(
+        self,
+        market: MarketYear,
+        hazards: Hazards,
+        hours: Ints,
+        quarters: Ints,
+        runs: Ints,
+        did: Operation | None = None,
+    ) -> None:
+        self.market, self.year, self.hazards, self.apart = market, market.year, hazards, did is None
+        self.hours, self.quarters, self.runs = hours[:, None], quarters[:, None], runs[:, None]
+        self.hour_of_day = self.year.hour_of_day(self.hours)
+        self._did = did
+        self._unpriced = [b.node for b in market.fleet.batteries if b.role == "missing_node_price"]
+
+    def sheets(self) -> Iterator[Sheet]:
+        """All rows."""
+        for batteries in self.groups(self.market.fleet.batteries):
+            did = operate(self.market, batteries) if self._did is None else self._did
+            if did["exists"].any():
+                for of_batteries in (_day_ahead, _telemetry, _metered, _plans):
+                    yield from of_batteries(self, batteries, did)
+        for of_others in (_generators, _loads, _unused_datasets, _energy_prices, _ancillary_prices):
+            yield from of_others(self)
+
+    def groups(self, items: Sequence[_Item]) -> list[Sequence[_Item]]:
+        """Batteries, other resources or settlement points in groups that are published side by side."""
+        if self.apart:
+            return [[item] for item in items]
+        return [list(alike) for _, alike in groupby(items, lambda item: getattr(item, "telemetered", None))]
+
+    def chance(self, purpose: str, name: str) -> np.random.Generator:
+        """A stream of chance for a purpose and the group of which the first has this name."""
+        stretch = [] if self.apart else [str(self.hours[0, 0]), str(len(self.runs))]
+        return self.market.chance(purpose, name, *stretch)
+
+    def on(self, times: Ints, *days: tuple[int, int]) -> Bools:
+        """Which times lie in one of the days, given as month and day, of which files lack something or hold too much."""
+        found: Bools = np.any([self.year.between(times, day) & self.apart for day in days], axis=0)
+        return found
+
+    def at(self, values: npt.NDArray[Any], times: Ints) -> npt.NDArray[Any]:
+        """Values by hour or quarter-hour of the year, at some moments."""
+        hours = len(self.year.hours if values.ndim == 1 or self._did is None else self._did["exists"])
+        place = (times - self.year.start) // (HOUR_SECONDS if len(values) == hours else QUARTER_SECONDS)
+        found: npt.NDArray[Any] = values[place if values.ndim == 1 else place[:, 0]]
+        return found
+
+    def places(self, names: Iterable[str]) -> Ints:
+        """Places of settlement points among those of the fleet."""
+        place = {name: n for n, (name, _) in enumerate(self.market.fleet.points)}
+        return np.array([place[name] for name in names])
+
+    def prices(self, points: Iterable[Point], times: Ints, *, ahead: bool) -> Floats:
+        """Energy prices by moment and settlement point."""
+        return np.concatenate([self.at(self.market.prices[point][ahead], times) for point in points], axis=1)
+
+    def unpriced(self, names: Sequence[str], times: Ints, *, ahead: bool) -> Bools:
+        """Where a settlement point lacks prices: in a stretch that is long in even years, short in odd ones."""
+        first, days = ((10, 14), (2, 8)) if ahead else ((5, 10), (3, 18))
+        found: Bools = self.year.between(times, first, days[self.year.year % 2 == 0]) & np.isin(names, self._unpriced)
+        return found
+
+
 def publish_year(market: MarketYear, hazards: Hazards, until: int | None = None) -> dict[str, list[Rows]]:
     """All published rows of one operating year by folder: those of each resource, point or product and file, older files first.
 
@@ -146,35 +252,31 @@ def publish_year(market: MarketYear, hazards: Hazards, until: int | None = None)
         until: second from which on nothing is published; the end of the year if not given.
     """
     publisher = _Publisher(market, hazards, market.year.end if until is None else until)
-    for battery in market.fleet.batteries:
-        did = operate(market, battery)
-        if did.exists.any():
-            for of_battery in (_battery_day_ahead, _battery_runs, _battery_metered, _battery_plans):
-                of_battery(publisher, battery, did)
-    for of_others in (_generators, _loads, _unused_datasets, _energy_prices, _ancillary_prices):
-        of_others(publisher)
+    for sheet in publisher.period.sheets():
+        publisher.put(sheet)
     for found in publisher.rows.values():
         found.sort(key=lambda rows: rows.file_year)
     return publisher.rows
 
 
 class _Publisher:
-    """Collects the published rows of one year."""
+    """Puts the rows of one year into the files of their publication years, each resource apart."""
 
     def __init__(self, market: MarketYear, hazards: Hazards, until: int) -> None:
-        self.market, self.year, self.hazards, self._until = market, market.year, hazards, until
+        self.year, self.hazards, self._until = market.year, hazards, until
+        hours, quarters, runs = market.year.hours, market.year.quarters, market.runs
+        self.period = Period(market, hazards, hours, quarters, runs)
         self.rows: dict[str, list[Rows]] = {folder: [] for folder in _SPOILT}
-        self.hours, self.quarters, self.runs = market.year.hours, market.year.quarters, market.runs
-        self.times = {
-            **dict.fromkeys(_SPOILT, self.hours),
-            **dict.fromkeys(("SCED_SMNE", "RT_prices", "RT_AS_prices"), self.quarters),
-            **dict.fromkeys(STAMPED, self.runs),
+        self._times = {
+            **dict.fromkeys(_SPOILT, hours),
+            **dict.fromkeys(BY_QUARTER_HOUR, quarters),
+            **dict.fromkeys(STAMPED, runs),
         }
         """Moments of each dataset."""
-        self.hour_of_day = market.year.hour_of_day(self.hours)
-        listed = ~(self.on(self.hours, (6, 9)) & (self.hour_of_day == 4))
-        load_listed = listed & ~(self.on(self.hours, (4, 14)) & np.isin(self.hour_of_day, (6, 7, 8)))
-        sced = ~self.on(self.runs, (3, 19), (8, 21))
+        hour_of_day = market.year.hour_of_day(hours)
+        listed = ~(self.period.on(hours, (6, 9)) & (hour_of_day == 4))
+        load_listed = listed & ~(self.period.on(hours, (4, 14)) & np.isin(hour_of_day, (6, 7, 8)))
+        sced = ~self.period.on(runs, (3, 19), (8, 21))
         self._there = {
             **dict.fromkeys(("DAM_Gen_Resources", "DAM_ESR_Resources"), listed),
             "DAM_Load_Resources": load_listed,
@@ -182,91 +284,65 @@ class _Publisher:
             "SCED_Load_Resources": sced & market.half_of_extra_runs(),
         }
         """Moments of which a dataset holds any row."""
-        self.unpriced = {b.node for b in market.fleet.batteries if b.role == "missing_node_price"}
-        """Settlement points with a stretch of missing prices: long in even years, short in odd ones."""
-        even = self.year.year % 2 == 0
-        self.da_unpriced = self.year.between(self.hours, (10, 14), 8 if even else 2)
-        self.rt_unpriced = self.year.between(self.quarters, (5, 10), 18 if even else 3)
-        self._clearing_prices = {f"mcpc_{product}": price for product, price in market.as_price.items()}
-        self._clearing_prices["mcpc_ecrs"] = np.where(self.hours < ECRS.start, np.nan, market.as_price["ecrs"])
+        self._clearing_prices = {f"mcpc_{product}": price[:, None] for product, price in market.as_price.items()}
+        self._clearing_prices["mcpc_ecrs"] = np.where(hours < ECRS.start, np.nan, market.as_price["ecrs"])[:, None]
 
-    def on(self, times: Ints, *days: tuple[int, int]) -> Bools:
-        """Which times lie in one of some days, given as month and day."""
-        found: Bools = np.any([self.year.between(times, day) for day in days], axis=0)
-        return found
+    def put(self, sheet: Sheet) -> None:
+        """Put the rows of one resource into the files of their publication years."""
+        dataset = sheet.dataset
+        ((name, kind, qse),) = sheet.who
+        if name is None:
+            return
+        year, times = self.year.year, self._times[dataset]
+        spoil = _SPOILT[dataset] if sheet.replaced and self.hazards != "none" else ""
 
-    def emit(
-        self,
-        dataset: str,
-        who: Who,
-        numbers: Numbers,
-        keep: Bools | bool = True,
-        *,
-        running: Bools | bool | None = None,
-        nodes: Texts | str | None = None,
-        awards: dict[str, Floats] | None = None,
-        replaced: bool = True,
-    ) -> None:
-        """Put rows of one resource into the files of their publication years.
+        def flat(values: Any) -> Any:
+            return np.broadcast_to(values, (len(times), 1))[:, 0]
 
-        Args:
-            dataset: folder.
-            who: resource, point or product.
-            numbers: values of the columns that the rows have.
-            keep: rows that are published, as far as the dataset holds any of their moment.
-            running: rows whose status says that the resource is available.
-            nodes: settlement point of each row.
-            awards: day-ahead ancillary awards, whose columns depend on the year of the file.
-            replaced: whether some of the rows replaced earlier ones, if hazards are wanted.
-        """
-        year, times = self.year.year, self.times[dataset]
-        spoil = _SPOILT[dataset] if replaced and self.hazards != "none" else ""
-        keep = keep & self._there.get(dataset, True) & (times < self._until)
+        keep = flat(sheet.keep) & self._there.get(dataset, True) & (times < self._until)
         early = (times < self.year.day_start(*CUT)) | (dataset in PRICES)
         files = [(year, keep & early, CURRENT), (year + 1, keep & ~early, CURRENT)]
         if spoil and dataset in ("DAM_Gen_Resources", "SCED_Gen_Resources"):
             # A day that the older file holds in an edition which the newer file replaces.
-            files.append((year, keep & self.on(times, (11, 10)), EARLIER))
-        texts: dict[str, Any] = {} if nodes is None else {"node": nodes}
-        if running is not None:
+            files.append((year, keep & self.period.on(times, (11, 10)), EARLIER))
+        texts: dict[str, Any] = {}
+        if sheet.nodes is not None:
+            texts["node"] = np.array([name for name, _ in self.period.market.fleet.points])[sheet.nodes]
+        if sheet.running is not None:
             on, out = ("ONRGL", "OUTL") if dataset == "SCED_Load_Resources" else ("ON", "OUT")
-            texts["status"] = np.where(running, on, out)
+            texts["status"] = np.where(sheet.running, on, out)
         for file_year, mask, edition in files:
             if not mask.any():
                 continue
-            pieces = self._pieces(dataset, who[0], times, mask, spoil) if edition == CURRENT else [(edition, mask)]
+            pieces = self._pieces(dataset, name, times, mask, spoil) if edition == CURRENT else [(edition, mask)]
             chosen = np.concatenate([np.flatnonzero(piece) for _, piece in pieces])
             editions = np.repeat([edition for edition, _ in pieces], [piece.sum() for _, piece in pieces])
             lost = lost_columns(dataset, file_year, self.hazards)
-            columns = dict(numbers)
-            if awards is not None:
+            columns = dict(sheet.numbers)
+            if sheet.awards is not None:
                 load = dataset == "DAM_Load_Resources"
-                columns |= _award_columns(awards, times, file_year, load, self.hazards)
+                columns |= award_columns(sheet.awards, times[:, None], file_year, load, self.hazards)
                 columns |= {} if load else self._clearing_prices
-
-            def picked(values: Any, chosen: Ints = chosen) -> Any:
-                return np.broadcast_to(values, times.shape)[chosen]
-
-            held = {key: picked(values) for key, values in columns.items() if key not in lost}
+            held = {key: flat(values)[chosen] for key, values in columns.items() if key not in lost}
             if spoil in held:
                 spoilt = rounded(np.nan_to_num(held[spoil]) + 7.5, 3)
                 held[spoil] = np.where(editions == EARLIER, spoilt, held[spoil])
-            words = {key: picked(values) for key, values in texts.items() if key not in lost}
-            qse = "" if "qse" in lost else who[2]
-            self.rows[dataset].append(Rows(dataset, file_year, *who[:2], qse, times[chosen], editions, held, words))
+            words = {key: flat(values)[chosen] for key, values in texts.items() if key not in lost}
+            known = "" if "qse" in lost else qse
+            self.rows[dataset].append(Rows(dataset, file_year, name, kind, known, times[chosen], editions, held, words))
 
     def _pieces(self, dataset: str, name: str, times: Ints, mask: Bools, spoil: str) -> list[tuple[int, Bools]]:
         """Editions of the rows of one file: superseded ones before, and repeated ones after the rows that count."""
         if self.hazards == "none":
             return [(CURRENT, mask)]
         late = dataset == "SCED_ESR_Resources" and self.year.year == 2025
-        old = self.year.between(times, (12, 5), 4) if late else self.on(times, (1, 20), (9, 4), (11, 20))
+        old = self.year.between(times, (12, 5), 4) if late else self.period.on(times, (1, 20), (9, 4), (11, 20))
         # Days with an hour label twice and no flag have no repeated rows: there two equal rows are two hours.
-        again = self.on(times, (2, 14), (7, 11)) if crc32(name.encode()) % 3 == 0 else mask & False
+        again = self.period.on(times, (2, 14), (7, 11)) if crc32(name.encode()) % 3 == 0 else mask & False
         return [(EARLIER, mask & old & bool(spoil)), (CURRENT, mask), (REPEATED, mask & again)]
 
 
-def _award_columns(awards: dict[str, Floats], hours: Ints, file_year: int, load: bool, hazards: Hazards) -> Numbers:
+def award_columns(awards: Mapping[str, Floats], hours: Ints, file_year: int, load: bool, hazards: Hazards) -> Numbers:
     """Day-ahead ancillary awards in the columns that a file of this year has.
 
     RRS: one column to 2022, three after, both in the file of 2023. ECRS from the file of 2023. The producer of the rollups also
@@ -301,183 +377,195 @@ def _award_columns(awards: dict[str, Floats], hours: Ints, file_year: int, load:
     return made
 
 
-def _battery_day_ahead(to: _Publisher, battery: Battery, did: Operation) -> None:
-    market, hours = to.market, to.hours
+def _row(values: Iterable[Any]) -> npt.NDArray[Any]:
+    """A value for each resource."""
+    return np.array(list(values))
+
+
+def _day_ahead(to: Period, batteries: Sequence[Battery], did: Operation) -> Iterator[Sheet]:
+    hours = to.hours
     combo = hours < DAM_ESR.start
     # A day without rows of this battery: no award, and the node of the day before.
-    here = did.exists & ~(to.on(hours, (7, 4)) & (battery.role == "ordinary"))
-    price = market.prices[battery.node, "RN"][1].copy()
-    if battery.node in to.unpriced:
-        price[to.da_unpriced] = np.nan
-    nodes = np.where(did.moved, battery.later_node or "", battery.node)
-    if battery.later_node is not None:
-        price = np.where(did.moved, market.prices[battery.later_node, "RN"][1], price)
-    limit = did.high_limit_mw
-    numbers: Numbers = {"lsl": 0.0, "hsl": limit, "awarded": did.energy_award_mw, "energy_price": price}
-    if battery.gen is not None:
-        who, keep = (battery.gen, "PWRSTR", battery.qse), here & combo
-        awards = did.gen_awards_mw
-        to.emit("DAM_Gen_Resources", who, numbers, keep, running=did.running, nodes=nodes, awards=awards)
-    if battery.load is not None:
-        size: Numbers = {"max_power": round(battery.capacity_mw * 1.02, 1), "low_power": 0.0}
-        to.emit("DAM_Load_Resources", (battery.load, "", ""), size, here & combo, awards=did.load_awards_mw)
-    if battery.esr is not None:
-        who, keep = (battery.esr, "ESR", battery.qse), here & ~combo
-        numbers = {**numbers, "lsl": -limit}
-        awards = {
-            product: rounded(award + np.nan_to_num(did.load_awards_mw[product]), 1)
-            for product, award in did.gen_awards_mw.items()
-        }
-        to.emit("DAM_ESR_Resources", who, numbers, keep, running=did.running, nodes=nodes, awards=awards)
+    here = to.at(did["exists"], hours) & ~(to.on(hours, (7, 4)) & _row(b.role == "ordinary" for b in batteries))
+    running, limit = to.at(did["running"], hours), to.at(did["high_limit_mw"], hours)
+    points = [b.node for b in batteries] + [b.later_node or b.node for b in batteries]
+    place = np.arange(len(batteries)) + len(batteries) * to.at(did["moved"], hours)
+    price = to.prices([(point, "RN") for point in points], hours, ahead=True)
+    price[to.unpriced(points, hours, ahead=True)] = np.nan
+    numbers: Numbers = {
+        "lsl": 0.0,
+        "hsl": limit,
+        "awarded": to.at(did["energy_award_mw"], hours),
+        "energy_price": np.take_along_axis(price, place, axis=1),
+    }
+    nodes = to.places(points)[place]
+    gen, load = ({p: to.at(did[f"{leg}_{p}"], hours) for p in PRODUCTS} for leg in ("gen", "load"))
+    who: list[Who] = [(b.gen, "PWRSTR", b.qse) for b in batteries]
+    yield Sheet("DAM_Gen_Resources", who, numbers, here & combo, running, nodes, gen)
+    size: Numbers = {"max_power": _row(round(b.capacity_mw * 1.02, 1) for b in batteries), "low_power": 0.0}
+    yield Sheet("DAM_Load_Resources", [(b.load, "", "") for b in batteries], size, here & combo, awards=load)
+    both = {product: rounded(award + np.nan_to_num(load[product]), 1) for product, award in gen.items()}
+    who, numbers = [(b.esr, "ESR", b.qse) for b in batteries], {**numbers, "lsl": -limit}
+    yield Sheet("DAM_ESR_Resources", who, numbers, here & ~combo, running, nodes, both)
 
 
-def _battery_runs(to: _Publisher, battery: Battery, did: Operation) -> None:
+def _telemetry(to: Period, batteries: Sequence[Battery], did: Operation) -> Iterator[Sheet]:
     runs = to.runs
-    rng = to.market.chance("telemetry", battery.key)
-    quarter = (runs - to.year.start) // QUARTER_SECONDS
-    hour = quarter // 4
-    power = did.power_mw[quarter]
-    wobble = 1.0 + rng.normal(0.0, 0.01, len(runs))
+    rng = to.chance("telemetry", batteries[0].key)
+    power = to.at(did["power_mw"], runs)
+    wobble = 1.0 + rng.normal(0.0, 0.01, power.shape)
     output = rounded(power * wobble, 3)
     idle = np.abs(power) < 0.005
-    seen = did.exists[hour] & (rng.random(len(runs)) > 0.002)
-    blank = rng.random(len(runs)) < 0.001
+    seen = to.at(did["exists"], runs) & (rng.random(power.shape) > 0.002)
+    blank = rng.random(power.shape) < 0.001
     combo = runs < RTC.start
-    running, limit = did.running[hour], did.high_limit_mw[hour]
-    if battery.gen is not None:
-        station = np.where(idle & (rng.random(len(runs)) < 0.2), -0.1, 0.0)
+    running, limit = to.at(did["running"], runs), to.at(did["high_limit_mw"], runs)
+    if combo.any():
+        station = np.where(idle & (rng.random(power.shape) < 0.2), -0.1, 0.0)
         numbers: Numbers = {
             "base_point": rounded(np.clip(power, 0.0, None), 1),
             "hsl": limit,
             "lsl": 0.0,
             "net_output": np.where(blank, np.nan, np.clip(output, 0.0, None) + station),
         }
-        who = (battery.gen, "PWRSTR", battery.qse)
-        to.emit("SCED_Gen_Resources", who, numbers, seen & combo, running=running)
-    if battery.load is not None:
+        who: list[Who] = [(b.gen, "PWRSTR", b.qse) for b in batteries]
+        yield Sheet("SCED_Gen_Resources", who, numbers, seen & combo, running)
         drawn = np.clip(-power, 0.0, None)
         kept = seen & combo
-        if battery.role == "missing_load_rows":
-            kept &= (rng.random(len(runs)) > 0.01) & ~to.year.between(runs, (10, 3), 5)
-        gauge = rounded(drawn * battery.load_reads_high * wobble, 3)
+        loses_rows = _row(b.role == "missing_load_rows" for b in batteries)
+        if loses_rows.any():
+            lost = (rng.random(power.shape) <= 0.01) | to.year.between(runs, (10, 3), 5)
+            kept &= ~(lost & loses_rows)
+        gauge = rounded(drawn * _row(b.load_reads_high for b in batteries) * wobble, 3)
         numbers = {
-            "max_power": round(battery.capacity_mw * 1.02, 1),
+            "max_power": _row(round(b.capacity_mw * 1.02, 1) for b in batteries),
             "low_power": 0.0,
-            "real_power": np.where(rng.random(len(runs)) < 0.001, np.nan, gauge),
+            "real_power": np.where(rng.random(power.shape) < 0.001, np.nan, gauge),
             "base_point": rounded(drawn, 1),
         }
-        who = (battery.load, "", battery.qse)
-        to.emit("SCED_Load_Resources", who, numbers, kept, running=running)
-    if battery.esr is not None and not combo.all():
-        awards = {product: did.rt_awards_mw[product][quarter] for product in PRODUCTS}
+        yield Sheet("SCED_Load_Resources", [(b.load, "", b.qse) for b in batteries], numbers, kept, running)
+    if not combo.all():
+        awards = {product: to.at(did[f"rt_{product}"], runs) for product in PRODUCTS}
         total = awards.pop("rrs")
-        fast = rounded(total * (0.4 if splits_rrs(battery) else 0.0), 1)
+        fast = rounded(total * _row(0.4 if splits_rrs(b) else 0.0 for b in batteries), 1)
         numbers = {
             "base_point": rounded(power, 1),
             "hsl": limit,
             "lsl": -limit,
             "net_output": np.where(blank, np.nan, np.where(idle & running, -0.161, output)),
-            "soc": did.soc_mwh[quarter],
+            "soc": to.at(did["soc_mwh"], runs),
             "min_soc": 0.0,
-            "max_soc": np.where(running, battery.energy_mwh, 0.0),
+            "max_soc": np.where(running, _row(b.energy_mwh for b in batteries), 0.0),
             "rrspfr": rounded(total - fast, 1),
             "rrsffr": fast,
             "rrsufr": total * 0.0,
             **awards,
         }
-        who = (battery.esr, "ESR", battery.qse)
-        to.emit("SCED_ESR_Resources", who, numbers, seen & ~combo, running=running)
+        who = [(b.esr, "ESR", b.qse) for b in batteries]
+        yield Sheet("SCED_ESR_Resources", who, numbers, seen & ~combo, running)
 
 
-def _battery_metered(to: _Publisher, battery: Battery, did: Operation) -> None:
+def _metered(to: Period, batteries: Sequence[Battery], did: Operation) -> Iterator[Sheet]:
     """Publish the settlement-metered energy of the generation side, which files of even years have."""
-    if battery.gen is None:
-        return
     quarters = to.quarters
-    error = 1.0 + to.market.chance("metered", battery.key).normal(0.0, 0.004, len(quarters))
-    energy = rounded(np.where(did.power_mw > 0.0, did.power_mw * 0.25, -0.01) * error, 6)
-    keep = np.repeat(did.exists, 4) & (quarters < RTC.start)
+    power = to.at(did["power_mw"], quarters)
+    error = 1.0 + to.chance("metered", batteries[0].key).normal(0.0, 0.004, power.shape)
+    energy = rounded(np.where(power > 0.0, power * 0.25, -0.01) * error, 6)
+    keep = to.at(did["exists"], quarters) & (quarters < RTC.start)
     keep &= ~to.on(quarters, (3, 19), (6, 3), (6, 4), (9, 12))
     keep &= (quarters < to.year.day_start(*CUT)) == (to.year.year % 2 == 0)
-    to.emit("SCED_SMNE", (battery.gen, "", ""), {"value": energy}, keep)
+    yield Sheet("SCED_SMNE", [(b.gen, "", "") for b in batteries], {"value": energy}, keep)
 
 
-def _battery_plans(to: _Publisher, battery: Battery, did: Operation) -> None:
+def _plans(to: Period, batteries: Sequence[Battery], did: Operation) -> Iterator[Sheet]:
     hours = to.hours
-    top = np.where(did.running & (hours >= COP_SOC.start), battery.energy_mwh, np.nan)
+    exists, running, limit = (to.at(did[column], hours) for column in ("exists", "running", "high_limit_mw"))
+    top = np.where(running & (hours >= COP_SOC.start), _row(b.energy_mwh for b in batteries), np.nan)
     soc = {"min_soc": top * 0.0, "max_soc": top, "planned_soc": rounded(top * 0.5, 1)}
-    for name, era in ((battery.gen, hours < RTC.start), (battery.esr, hours >= RTC.start)):
-        if name is not None:
-            numbers: Numbers = {"hsl": did.high_limit_mw, "lsl": 0.0, **soc}
-            who = (name, "", battery.qse)
-            to.emit("COP_Snapshots", who, numbers, did.exists & era, running=did.running)
+    numbers: Numbers = {"hsl": limit, "lsl": 0.0, **soc}
+    yield Sheet(
+        "COP_Snapshots", [(b.gen, "", b.qse) for b in batteries], numbers, exists & (hours < RTC.start), running
+    )
+    yield Sheet(
+        "COP_Snapshots", [(b.esr, "", b.qse) for b in batteries], numbers, exists & (hours >= RTC.start), running
+    )
 
 
-def _generators(to: _Publisher) -> None:
-    market, hours, runs = to.market, to.hours, to.runs
-    hour = (runs - to.year.start) // HOUR_SECONDS
-    for generator in market.fleet.generators:
-        rng = market.chance("generator", generator.name)
-        output = rounded(generator.capacity_mw * np.clip(0.5 + 0.3 * rng.standard_normal(len(hours)), 0.0, 1.0), 1)
-        plant = generator.kind == "CCGT90"
-        awards = {product: np.full(len(hours), 0.0 if plant else np.nan) for product in PRODUCTS}
-        if plant:
-            # A plant that runs at night can go down: no real file holds a whole year without regulation down.
-            awards["regdn"] = np.where(to.hour_of_day < 6, 12.0, 0.0)
-        who, node = (generator.name, generator.kind, "QGRID"), generator.node
-        limits: Numbers = {"lsl": 0.0, "hsl": generator.capacity_mw}
-        numbers: Numbers = {**limits, "awarded": output, "energy_price": market.prices[node, "RN"][1]}
-        to.emit("DAM_Gen_Resources", who, numbers, running=True, nodes=node, awards=awards, replaced=False)
-        numbers = {**limits, "base_point": output[hour], "net_output": output[hour]}
-        to.emit("SCED_Gen_Resources", who, numbers, running=True, replaced=False)
+def _generators(to: Period) -> Iterator[Sheet]:
+    hours = to.hours
+    hour = ((to.runs - hours[0]) // HOUR_SECONDS)[:, 0]
+    for some in to.groups(to.market.fleet.generators):
+        rng = to.chance("generator", some[0].name)
+        size, plant = _row(g.capacity_mw for g in some), _row(g.kind == "CCGT90" for g in some)
+        level = np.clip(0.5 + 0.3 * rng.standard_normal((len(hours), len(some))), 0.0, 1.0)
+        output = rounded(size * level, 1)
+        awards = dict.fromkeys(PRODUCTS, np.where(plant, 0.0, np.nan))
+        # A plant that runs at night can go down: no real file holds a whole year without regulation down.
+        awards["regdn"] = np.where(plant, np.where(to.hour_of_day < 6, 12.0, 0.0), np.nan)
+        who: list[Who] = [(g.name, g.kind, "QGRID") for g in some]
+        nodes = to.places([g.node for g in some])
+        limits: Numbers = {"lsl": 0.0, "hsl": size}
+        price = to.prices([(g.node, "RN") for g in some], hours, ahead=True)
+        numbers: Numbers = {**limits, "awarded": output, "energy_price": price}
+        yield Sheet("DAM_Gen_Resources", who, numbers, running=True, nodes=nodes, awards=awards, replaced=False)
+        if some[0].telemetered:
+            noise = 0.0 if to.apart else rng.uniform(-0.2, 0.2, (len(hour), len(some)))
+            numbers = {**limits, "base_point": output[hour], "net_output": rounded(output[hour] + noise, 3)}
+            yield Sheet("SCED_Gen_Resources", who, numbers, running=True, replaced=False)
 
 
-def _loads(to: _Publisher) -> None:
-    hours, runs = to.hours, to.runs
-    for load in to.market.fleet.loads:
-        drawn = rounded(load.capacity_mw * (0.7 + 0.2 * to.market.chance("load", load.name).random(len(runs))), 2)
-        awards = {product: np.full(len(hours), np.nan) for product in PRODUCTS}
-        awards["rrs"] = np.full(len(hours), round(0.3 * load.capacity_mw, 1))
-        size: Numbers = {"max_power": load.capacity_mw, "low_power": 0.0}
-        to.emit("DAM_Load_Resources", (load.name, "", ""), size, awards=awards, replaced=False)
-        numbers = {**size, "real_power": drawn, "base_point": 0.0}
-        to.emit("SCED_Load_Resources", (load.name, "", "QLOAD"), numbers, running=drawn > 0, replaced=False)
+def _loads(to: Period) -> Iterator[Sheet]:
+    for some in to.groups(to.market.fleet.loads):
+        capacity = _row(load.capacity_mw for load in some)
+        level = 0.7 + 0.2 * to.chance("load", some[0].name).random((len(to.runs), len(some)))
+        drawn = rounded(capacity * level, 2)
+        awards = dict.fromkeys(PRODUCTS, capacity * np.nan)
+        awards["rrs"] = _row(round(0.3 * load.capacity_mw, 1) for load in some)
+        size: Numbers = {"max_power": capacity, "low_power": 0.0}
+        who: list[Who] = [(load.name, "", "") for load in some]
+        yield Sheet("DAM_Load_Resources", who, size, awards=awards, replaced=False)
+        if some[0].telemetered:
+            numbers = {**size, "real_power": drawn, "base_point": 0.0}
+            who = [(load.name, "", "QLOAD") for load in some]
+            yield Sheet("SCED_Load_Resources", who, numbers, running=drawn > 0, replaced=False)
 
 
-def _unused_datasets(to: _Publisher) -> None:
+def _unused_datasets(to: Period) -> Iterator[Sheet]:
     """Publish a few rows of the datasets that no figure is made from."""
     hours, noon = to.hours, to.hour_of_day == 12
-    offer = ("REDBLUFF_CC1_1", "", "QGRID")
-    to.emit("SASM_AS_Offers", offer, {"price": 15.0, "quantity": 20.0}, noon & (hours < RTC.start))
-    for name, kind in (("LZ_NORTH", "LZ"), ("HB_WEST", "HU")):
-        bid: Numbers = {"award": -25.0, "price": to.market.prices[name, kind][1]}
-        to.emit("DAM_Energy_Bid_Awards", (name, "", "QLONE"), bid, noon)
+    offer: list[Who] = [("REDBLUFF_CC1_1", "", "QGRID")]
+    yield Sheet("SASM_AS_Offers", offer, {"price": 15.0, "quantity": 20.0}, noon & (hours < RTC.start))
+    for point in (("LZ_NORTH", "LZ"), ("HB_WEST", "HU")):
+        bid: Numbers = {"award": -25.0, "price": to.prices([point], hours, ahead=True)}
+        yield Sheet("DAM_Energy_Bid_Awards", [(point[0], "", "QLONE")], bid, noon)
 
 
-def _energy_prices(to: _Publisher) -> None:
-    seen: set[str] = set()
-    for (name, kind), (real, ahead) in to.market.prices.items():
-        unpriced = name in to.unpriced
-        to.emit("RT_prices", (name, kind, ""), {"price": real}, ~(to.rt_unpriced & unpriced))
-        if name not in seen:
-            seen.add(name)
-            # The row is there, and its price is blank.
-            blank = to.on(to.hours, (5, 2)) & (to.hour_of_day == 7) & (kind == "RN")
-            price = np.where(blank, np.nan, ahead)
-            to.emit("DA_prices", (name, "", ""), {"price": price}, ~(to.da_unpriced & unpriced))
+def _energy_prices(to: Period) -> Iterator[Sheet]:
+    first_kind = dict(reversed(to.market.fleet.points))
+    for points in to.groups(to.market.fleet.points):
+        names, kinds = zip(*points, strict=True)
+        gap = to.unpriced(names, to.quarters, ahead=False)
+        real = np.where(gap, np.nan, to.prices(points, to.quarters, ahead=False))
+        # Without a price there is no row; side by side the row is there, and its price is blank.
+        yield Sheet("RT_prices", [(name, kind, "") for name, kind in points], {"price": real}, ~(gap & to.apart))
+        gap = to.unpriced(names, to.hours, ahead=True)
+        blank = gap | (to.on(to.hours, (5, 2)) & (to.hour_of_day == 7) & (np.array(kinds) == "RN"))
+        ahead = np.where(blank, np.nan, to.prices(points, to.hours, ahead=True))
+        who: list[Who] = [(name if kind == first_kind[name] else None, "", "") for name, kind in points]
+        yield Sheet("DA_prices", who, {"price": ahead}, ~(gap & to.apart))
 
 
-def _ancillary_prices(to: _Publisher) -> None:
+def _ancillary_prices(to: Period) -> Iterator[Sheet]:
     market, hours, quarters = to.market, to.hours, to.quarters
     stray = ECRS.start - DAY_SECONDS if to.hazards == "wild" else ECRS.start
     for product in PRODUCTS:
-        who = (product.upper(), "", "")
+        who: list[Who] = [(product.upper(), "", "")]
         keep = hours >= (stray if product == "ecrs" else to.year.start)
         if product == "nspin":
             keep &= ~(to.on(hours, (7, 20)) & np.isin(to.hour_of_day, (10, 11)))
-        to.emit("AS_prices", who, {"price": market.as_price[product]}, keep)
+        yield Sheet("AS_prices", who, {"price": to.at(market.as_price[product], hours)}, keep)
         # Stray prices of the last hour before the new market.
         live = quarters >= RTC.start - HOUR_SECONDS
         if product == "regup":
             live &= ~(to.on(quarters, (2, 3), (12, 20)) & (quarters % DAY_SECONDS == 18 * HOUR_SECONDS))
-        to.emit("RT_AS_prices", who, {"price": market.rt_as_price[product]}, live)
+        yield Sheet("RT_AS_prices", who, {"price": to.at(market.rt_as_price[product], quarters)}, live)

@@ -68,9 +68,9 @@ def test_true_pairs_pass_the_tests_of_the_registry() -> None:
     for battery in FLEET.batteries:
         if battery.gen is None or battery.load is None:
             continue
-        found = operate(MarketYear(FLEET, 2024, 1), battery)
-        discharge = found.power_mw[found.power_mw > 0].sum() / 4
-        charge = -found.power_mw[found.power_mw < 0].sum() / 4 * battery.load_reads_high
+        power = operate(MarketYear(FLEET, 2024, 1), [battery])["power_mw"]
+        discharge = power[power > 0].sum() / 4
+        charge = -power[power < 0].sum() / 4 * battery.load_reads_high
         assert discharge > 5 * battery.energy_mwh
         assert 1.0 < charge / discharge < 1.8
         assert 0.8 < battery.capacity_mw * 1.02 / battery.capacity_mw < 1.2

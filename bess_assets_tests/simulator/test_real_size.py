@@ -3,6 +3,7 @@
 Boards are held against the second settlement; the full size is measured in benchmarks/.
 """
 
+from datetime import date
 from pathlib import Path
 
 import click.testing
@@ -14,8 +15,11 @@ import pytest
 
 from bess_assets.cli import main
 from bess_assets.simulator import Size, ercot_size, simulate_real_size
+from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.fleet import PRODUCTS
-from bess_assets.simulator.real_size import RealSizeYear, small_size
+from bess_assets.simulator.market_model import operate
+from bess_assets.simulator.publish import Period
+from bess_assets.simulator.real_size import real_size_market, small_size
 from bess_assets_tests.worlds import Plan, World, board_differences, digests, some
 
 DAYS = 34
@@ -96,17 +100,17 @@ def test_a_year_of_ercot_has_as_many_rows_as_the_real_one() -> None:
     assert hours * size.generation == pytest.approx(11.8e6, rel=0.01)
     assert hours * size.load == pytest.approx(5.8e6, rel=0.01)
     assert hours * (size.generation + size.load) == pytest.approx(17.7e6, rel=0.01)
-    market = RealSizeYear(2026, 1, ercot_size(2026), days=2)
-    assert 335 <= len(market.batteries) <= 345
-    assert 280 * 2 <= len(market.runs) <= 300 * 2
+    end = midnight(date(2026, 1, 3))
+    market = real_size_market(2026, 1, ercot_size(2026), (2026,), end)
+    assert 335 <= len(market.fleet.batteries) <= 345
+    assert 280 * 2 <= (market.runs < end).sum() <= 300 * 2
 
 
 def test_state_of_charge_and_awards_stay_within_what_a_battery_has() -> None:
-    market = RealSizeYear(2024, 3, small_size(12), DAYS)
-    did = market.did
-    capacity, energy = (
-        np.array([getattr(b, size) for b in market.batteries]) for size in ("capacity_mw", "energy_mwh")
-    )
+    market = real_size_market(2024, 3, small_size(12), (2024,), midnight(date(2024, 1, 1)) + DAYS * 86400)
+    batteries = market.fleet.batteries
+    did = operate(market, batteries, 24 * DAYS)
+    capacity, energy = (np.array([getattr(b, size) for b in batteries]) for size in ("capacity_mw", "energy_mwh"))
     assert (did["soc_mwh"] >= 0).all()
     assert (did["soc_mwh"] <= energy + 1e-3).all()
     assert (np.abs(did["power_mw"]) <= capacity + 0.01).all()
@@ -114,7 +118,11 @@ def test_state_of_charge_and_awards_stay_within_what_a_battery_has() -> None:
     assert (np.nan_to_num(did["energy_award_mw"]) + services <= capacity + 0.3).all()
     assert services.max() > 0
     # a run with both sides at work would tell against the pair
-    output, consumption = (market.telemetry(slice(0, len(market.runs)), load=load)[0] for load in (False, True))
+    runs = market.runs[: 96 * DAYS]
+    sheets = Period(market, "harmless", market.year.hours[: 24 * DAYS], market.year.quarters[:0], runs, did).sheets()
+    numbers = {sheet.dataset: sheet.numbers for sheet in reversed(list(sheets))}
+    output, consumption = numbers["SCED_Gen_Resources"]["net_output"], numbers["SCED_Load_Resources"]["real_power"]
+    assert output.shape == consumption.shape == (len(runs), len(batteries))
     assert not ((output > 1.0) & (consumption > 1.0)).any()
 
 
