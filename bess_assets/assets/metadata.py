@@ -12,6 +12,7 @@ from bess_assets.assets.plots import cumulative_revenue, top_ten
 from bess_assets.ercot.datasets import Dataset
 from bess_assets.ercot.inspection import availability_rows
 from bess_assets.report.schema_matrix import matrix_markdown
+from bess_assets.results.engine import DUCKDB_TYPES
 from bess_assets.run import result_table
 from bess_assets.settings import Settings
 from bess_assets.settlement.metrics import Period, fleet
@@ -26,15 +27,6 @@ OWNERS = ("team:battery-analytics",)
 
 _DIGEST_SHOWN = 12
 _SHOWN = ("bytes", "seconds", "peak_memory_mb", "package_version", "digest")
-_TYPES = {
-    "text": "string",
-    "label": "string",
-    "day": "date",
-    "time": "timestamp UTC",
-    "number": "double",
-    "count": "bigint",
-    "flag": "boolean",
-}
 
 
 def code_references(function: Callable[..., object]) -> dict[str, Any]:
@@ -53,7 +45,7 @@ def table_schema(table: Table) -> dg.TableSchema:
         columns=[
             dg.TableColumn(
                 name=column.name,
-                type=_TYPES[column.kind],
+                type=DUCKDB_TYPES[column.kind].lower(),
                 description=column.meaning,
                 constraints=dg.TableColumnConstraints(nullable=not column.required, unique=table.key == (column.name,)),
             )

@@ -35,7 +35,7 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
     """
 
     environment: dict[str, str] = {}
-    _held: HeldYear | None = PrivateAttr(default=None)
+    _held: HeldYear = PrivateAttr()
 
     def settings(self) -> Settings:
         """The settings, read now."""
@@ -44,8 +44,6 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
     @property
     def held(self) -> HeldYear:
         """The year that the run holds."""
-        if self._held is None:
-            raise RuntimeError("no run is under way, and so no year is held")
         return self._held
 
     @contextmanager
@@ -104,6 +102,4 @@ def tables_of(run: dg.DagsterRun, year: int | None) -> list[str]:
     every = list(MERGES) if year is None else list(YEARLY)
     # An asset's step has its name. Dagster names the steps of a run in this process, and the assets of one that was launched.
     chosen = set(run.step_keys_to_execute or ()) or {key.path[-1] for key in run.asset_selection or ()}
-    if chosen or run.asset_check_selection:
-        return [name for name in every if name in chosen]
-    return every
+    return [name for name in every if name in chosen] if chosen or run.asset_check_selection else every

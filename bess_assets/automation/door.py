@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen
@@ -24,6 +24,10 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_shared.ipc import interrupt_then_kill_ipc_subprocess, open_ipc_subprocess
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from bess_assets.automation.dagster_home import WORKSPACE_FILE, ensure_dagster_home
 from bess_assets.errors import SettingsError
@@ -38,12 +42,6 @@ _FORBIDDEN = 403
 _POLICY_VIOLATION = 1008
 _ENDING_SECONDS = 30
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 
 class Door:
     """An ASGI application before another: it answers refused requests itself, and lets none of them through.
@@ -54,23 +52,17 @@ class Door:
         further: other hosts that it is reached as, such as `bess.example.com` or `localhost:8080`, as the browser shows them (`BESS_UI_HOSTS`).
     """
 
-    def __init__(self, app: App, port: int, further: Collection[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, port: int, further: Collection[str] = ()) -> None:
         self._app = app
         self._hosts = {f"{name}:{port}" for name in OWN_NAMES} | {host.lower() for host in further}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a refused request, hand on any other."""
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-        elif refusal := self.refusal(scope):
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
-                return
-            headers = [(b"content-type", b"text/plain; charset=utf-8")]
-            await send({"type": "http.response.start", "status": _FORBIDDEN, "headers": headers})
-            await send({"type": "http.response.body", "body": f"Refused: {refusal}.\n".encode()})
-        else:
-            await self._app(scope, receive, _unframed(send))
+        answer = self._app
+        if scope["type"] != "lifespan" and (refusal := self.refusal(scope)):
+            refused = PlainTextResponse(f"Refused: {refusal}.\n", _FORBIDDEN)
+            answer = WebSocketClose(_POLICY_VIOLATION) if scope["type"] == "websocket" else refused
+        await answer(scope, receive, send)
 
     def refusal(self, scope: Scope) -> str | None:
         """Why a request is refused; None lets it through.
@@ -78,50 +70,36 @@ class Door:
         Args:
             scope: of the request, as ASGI describes it.
         """
-        headers: dict[str, str] = {}
-        for raw_name, raw_value in scope["headers"]:
-            name = raw_name.decode("latin-1").lower()
-            if name in headers and name in _ONCE:
+        given = Headers(scope=scope)
+        for name in _ONCE:
+            if len(given.getlist(name)) > 1:
                 return f"the header {name} is there twice"
-            headers[name] = raw_value.decode("latin-1").strip().lower()
+        headers = {name: value.strip().lower() for name, value in given.items()}
         if headers.get("host") not in self._hosts:
             return "the host is not this machine; BESS_UI_HOSTS names others"
         scheme, _, authority = headers.get("origin", "").partition("://")
         if "origin" in headers and (scheme not in {"http", "https"} or authority not in self._hosts):
             return "it comes from a page of another origin"
-        if scope["type"] == "websocket":
-            return None
-        if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"} and not _opens_a_page(scope, headers):
-            return "it comes from a page of another site"
-        return _misuse(scope, headers)
+        return None if scope["type"] == "websocket" else _misuse(scope, headers)
 
 
-def _opens_a_page(scope: Scope, headers: MutableMapping[str, str]) -> bool:
-    """Whether the user followed a link to a page, in a tab of its own."""
+def _misuse(scope: Scope, headers: Mapping[str, str]) -> str | None:
+    """What is wrong with a request to this host: pages are got, GraphQL is posted as JSON, which no form can do, and nothing else is sent.
+
+    A page of another site may lead to a page of ours, in a tab of its own.
+    """
+    method, path = scope["method"], scope["path"]
+    is_graphql = path.rstrip("/") == GRAPHQL
     to_a_tab = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
-    return to_a_tab and scope["method"] == "GET" and scope["path"].rstrip("/") != GRAPHQL
-
-
-def _misuse(scope: Scope, headers: MutableMapping[str, str]) -> str | None:
-    """What is wrong with the method: pages are got, GraphQL is posted as JSON, which no form can do, and nothing else is sent."""
-    if scope["method"] in {"GET", "HEAD"}:
-        asks = scope["path"].rstrip("/") == GRAPHQL and scope.get("query_string")
-        return "GraphQL is asked by POST" if asks else None
-    if scope["method"] != "POST" or scope["path"] != GRAPHQL:
+    opens_a_page = to_a_tab and method == "GET" and not is_graphql
+    if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"} and not opens_a_page:
+        return "it comes from a page of another site"
+    if method in {"GET", "HEAD"}:
+        return "GraphQL is asked by POST" if is_graphql and scope.get("query_string") else None
+    if method != "POST" or path != GRAPHQL:
         return "only GraphQL takes requests that change something"
     kind = headers.get("content-type", "").partition(";")[0].strip()
     return None if kind == "application/json" else "GraphQL is asked in application/json"
-
-
-def _unframed(send: Send) -> Send:
-    """Send answers so that no page of another origin can show them in a frame and lead the user's clicks."""
-
-    async def send_unframed(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), (b"x-frame-options", b"SAMEORIGIN")]
-        await send(message)
-
-    return send_unframed
 
 
 def serve(settings: Settings, port: int) -> None:
@@ -146,10 +124,15 @@ def serve(settings: Settings, port: int) -> None:
                 WorkspaceProcessContext(instance, workspace_load_target=target, version=__version__) as context,
             ):
                 app: Any = create_app_from_workspace_process_context(context)
-                door = Door(app, port, settings.ui_hosts)
-                server = uvicorn.Server(
-                    uvicorn.Config(door, LOCALHOST, port, log_level="warning", timeout_graceful_shutdown=3)
+                config = uvicorn.Config(
+                    Door(app, port, settings.ui_hosts),
+                    LOCALHOST,
+                    port,
+                    log_level="warning",
+                    timeout_graceful_shutdown=3,
+                    headers=[("x-frame-options", "SAMEORIGIN")],  # no page elsewhere leads the user's clicks in a frame
                 )
+                server = uvicorn.Server(config)
                 Thread(target=_end_with, args=(daemon, server), daemon=True).start()
                 server.run()
                 if daemon.poll() is not None:
@@ -175,12 +158,10 @@ def _end_with(daemon: "Popen[Any]", server: uvicorn.Server) -> None:
 
 
 def _check_port(port: int) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOCALHOST, port))
-        except OSError as error:
-            raise SettingsError(
-                f"Port {port} is taken by another program, perhaps by an earlier bess ui.",
-                remedy=f"Name another: bess ui --port {port + 1}",
-            ) from error
+    try:
+        socket.create_server((LOCALHOST, port)).close()
+    except OSError as error:
+        raise SettingsError(
+            f"Port {port} is taken by another program, perhaps by an earlier bess ui.",
+            remedy=f"Name another: bess ui --port {port + 1}",
+        ) from error

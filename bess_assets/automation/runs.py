@@ -16,9 +16,9 @@ from bess_assets.errors import YearBusyError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import fingerprint, stamp
 from bess_assets.store.inputs import input_files
-from bess_assets.store.locks import year_lock
+from bess_assets.store.locks import year_is_busy, year_lock
 from bess_assets.store.paths import MERGED, remove_stale_files
-from bess_assets.store.status import State, YearPlan
+from bess_assets.store.status import YearPlan
 from bess_assets.tables import YEARLY
 
 PARTITION_TAG = "dagster/partition"
@@ -33,15 +33,19 @@ _UNFINISHED = [
 _log = logging.getLogger(__name__)
 
 
-def years_at_work(instance: dg.DagsterInstance) -> set[int]:
-    """Years that a run is queued or started for, however it was started."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED, *_UNFINISHED]))
-    keys = {run.tags.get(PARTITION_TAG, "") for run in runs}
-    return {int(key) for key in keys if key.isdigit()}
+def digest_of(value: object) -> str:
+    """A digest of anything that JSON can hold."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def refresh_request(settings: Settings, plan: YearPlan, only: State | None, asked_by: str = "") -> dg.RunRequest | None:
-    """The run that a year's plan calls for; None if it calls for none.
+def is_at_work(instance: dg.DagsterInstance, settings: Settings, year: int) -> bool:
+    """Whether a run is queued or started for a year, however it was started, or a process holds the year."""
+    of_year = dg.RunsFilter(tags={PARTITION_TAG: str(year)}, statuses=[dg.DagsterRunStatus.QUEUED, *_UNFINISHED])
+    return year_is_busy(settings, year) or instance.get_runs_count(of_year) > 0
+
+
+def refresh_request(settings: Settings, plan: YearPlan, asked_by: str = "") -> dg.RunRequest | None:
+    """The run that makes what of a year has changed or is missing; None if nothing has.
 
     Its key is the digest of what the tables were made from before and of what they would be made from now. Dagster takes no key twice, so that a run that
     changed nothing, because a file cannot be read, is not repeated until a file changes.
@@ -49,51 +53,37 @@ def refresh_request(settings: Settings, plan: YearPlan, only: State | None, aske
     Args:
         settings: of the home.
         plan: of the year.
-        only: state of the tables to make; None means every table.
         asked_by: prefix of the key, for what may be requested again in the same state.
     """
-    tables = plan.to_refresh(only)
+    tables = plan.to_refresh("changed")
     if not tables or plan.year is None or not partition_exists(plan.year):
         return None
+    # The schemas are made of files that cannot be read too, and would give each try a key of its own.
+    judged = [name for name in tables if YEARLY[name].group != "schemas"] or tables
+    reports = (file for files in plan.news.values() for file in files)
+    state: dict[str, object] = {f"reports/{file}": stamp(settings.reports / file) for file in reports}
+    for name in judged:
+        entry = plan.record["tables"].get(name)
+        state[name] = [entry["status"], entry["finished"], entry["digest"]] if entry else None
+        for label, path in input_files(settings, plan.year, YEARLY[name]).items():
+            state[label] = fingerprint(path)["digest"]
     selected = [*plan.datasets_of(tables), *tables]
+    why = dict.fromkeys(reason for name in tables for reason in plan.tables[name].why)
     return dg.RunRequest(
-        run_key=f"{asked_by}{plan.year}:{_digest(settings, plan, tables)}",
+        run_key=f"{asked_by}{plan.year}:{digest_of(state)}",
         partition_key=str(plan.year),
-        asset_selection=None if only is None else [dg.AssetKey(name) for name in selected],
-        asset_check_keys=None if only is None else checks_with(selected),
-        tags={"bess/why": _why(plan, tables)},
+        asset_selection=[dg.AssetKey(name) for name in selected],
+        asset_check_keys=checks_with(selected),
+        tags={"bess/why": "; ".join(list(why)[:4])[:200]},
     )
 
 
-def _digest(settings: Settings, plan: YearPlan, tables: list[str]) -> str:
-    # The schemas are made of files that cannot be read too, and would give each try a key of its own.
-    judged = [name for name in tables if YEARLY[name].group != "schemas"] or tables
-    now: dict[str, object] = {}
-    for file in (file for files in plan.news.values() for file in files):
-        now[f"reports/{file}"] = stamp(settings.reports / file)
-    for name in judged:
-        entry = plan.record["tables"].get(name)
-        now[name] = [entry["status"], entry["finished"], entry["digest"]] if entry else None
-        for label, path in input_files(settings, plan.year, YEARLY[name]).items():
-            now[label] = fingerprint(path)["digest"]
-    return hashlib.sha256(json.dumps(now, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _why(plan: YearPlan, tables: list[str]) -> str:
-    reasons = dict.fromkeys(reason for name in tables for reason in plan.tables[name].why)
-    return "; ".join(list(reasons)[:4])[:200]
-
-
-def fail_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
+def fail_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> None:
     """Mark as failed every run that says that it holds a year's lock and does not, and remove what it left half written.
 
     A run may be killed after its last table was made, when nothing else would ever come back to its year.
-
-    Returns:
-        ids of the runs marked.
     """
     tags = {run.tags.get(HOLDING_TAG, "") for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))}
-    failed: list[str] = []
     for tag in sorted(tag for tag in tags if tag == MERGED or tag.isdigit()):
         year = None if tag == MERGED else int(tag)
         try:
@@ -102,10 +92,8 @@ def fail_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str
                 still = dg.RunsFilter(tags={HOLDING_TAG: tag}, statuses=_UNFINISHED)
                 dead = instance.get_runs(still) if first else []
                 for run in dead:
-                    instance.report_run_failed(
-                        run, "The process of this run is gone: it no longer holds the lock of its year."
-                    )
-                    failed.append(run.run_id)
+                    gone = "The process of this run is gone: it no longer holds the lock of its year."
+                    instance.report_run_failed(run, gone)
                 if dead:
                     remove_stale_files(settings, year)
         except YearBusyError:
@@ -113,4 +101,3 @@ def fail_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str
         except OSError as error:
             # the files of one year must not hold up the others; the year's own refresh says what is wrong
             _log.warning("what a dead run on %s left could not be put in order: %s", tag, error)
-    return failed

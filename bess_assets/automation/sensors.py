@@ -1,6 +1,5 @@
 """Sensors: refresh the years whose files have changed, merge the years after a refresh, raise alarms of failed runs."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,15 +11,14 @@ from bess_assets.assets.partitions import partition_exists
 from bess_assets.assets.resources import Warehouse
 from bess_assets.automation.alarms import plain_reason, raise_alarm
 from bess_assets.automation.jobs import merge_years, refresh_year
-from bess_assets.automation.runs import PARTITION_TAG, fail_dead_runs, refresh_request, years_at_work
+from bess_assets.automation.runs import PARTITION_TAG, digest_of, fail_dead_runs, is_at_work, refresh_request
 from bess_assets.errors import BessError
 from bess_assets.run import MERGES
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import stamp
 from bess_assets.store.inputs import input_files, table_inputs
-from bess_assets.store.locks import year_is_busy
-from bess_assets.store.status import YearPlan, new_reports, plan_merged, plan_year, years_known
-from bess_assets.tables import TABLES, YEARLY
+from bess_assets.store.status import new_reports, plan_merged, plan_year, years_known
+from bess_assets.tables import ROLLUP_SCHEMAS, TABLES
 
 STARTED_BY_TAG = "bess/started_by"
 """On runs that this package starts itself: `bess refresh` merges the years at its end, so no sensor needs to."""
@@ -52,13 +50,11 @@ def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -
     A year that a run is queued or started for is left alone.
     """
     memory: Mapping[str, Any] = json.loads(cursor) if cursor else {}
-    seen_before = memory.get("seen", {})
-    found = Look()
-    seen: dict[str, str] = {}
+    seen_before = memory.get("seen", [])
+    found, seen = Look(), list[str]()
     news = new_reports(settings)
     years = [year for year in years_known(settings, news) if partition_exists(year)]
     fail_dead_runs(instance, settings)
-    at_work = years_at_work(instance)
     gone = {f"reports/{name}" for name in news.gone}
     gone |= {f"reports/{name} (there, but it cannot be opened)" for name in news.unreadable}
     for year in years:
@@ -66,34 +62,23 @@ def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -
             plan = plan_year(settings, year, news)
             gone |= {f"{year}: {name}" for name in plan.gone}
             found.waiting += [f"{year}: {name} is gone" for name in plan.gone]
-            request = refresh_request(settings, plan, "changed")
-            files = _stamps(settings, plan)
+            request = refresh_request(settings, plan)
+            files = [stamp(path) for path in input_files(settings, year, ROLLUP_SCHEMAS).values()]
         except (BessError, OSError) as error:
             found.waiting.append(f"{year}: {error}")
             continue
         if request is None:
             continue
-        if year in at_work or year_is_busy(settings, year):
+        if is_at_work(instance, settings, year):
             found.waiting.append(f"{year}: another run is at work on it")
-        elif seen_before.get(str(year)) != files:
-            seen[str(year)] = files
+        elif (mark := digest_of([request.run_key, files])) not in seen_before:
+            seen.append(mark)
             found.waiting.append(f"{year}: its files are new, and are looked at once more")
         else:
             found.requests.append(request)
     found.alarms = sorted(gone - set(memory.get("gone", [])))
     found.cursor = json.dumps({"seen": seen, "gone": sorted(gone)}, sort_keys=True)
     return found
-
-
-def _stamps(settings: Settings, plan: YearPlan) -> str:
-    """Digest of size and time of every file that the tables to be made read."""
-    marks = []
-    for name in plan.to_refresh("changed"):
-        paths = {*input_files(settings, plan.year, YEARLY[name]).values()}
-        for dataset in YEARLY[name].datasets:
-            paths |= {settings.reports / file for file in plan.news.get(dataset, ())}
-        marks += [f"{path} {stamp(path)}" for path in paths]
-    return hashlib.sha256("\n".join(sorted(set(marks))).encode()).hexdigest()[:16]
 
 
 def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
@@ -106,8 +91,7 @@ def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
         return dg.SkipReason("the merged tables are those of the years that there are")
     files = [table_inputs(settings, None, TABLES[name], merged.record) for name in MERGES]
     before = {name: entry["finished"] for name, entry in merged.record["tables"].items()}
-    text = json.dumps([files, before], sort_keys=True)
-    return dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest())
+    return dg.RunRequest(run_key=digest_of([files, before]))
 
 
 def sensors(*, running: bool) -> list[dg.SensorDefinition]:

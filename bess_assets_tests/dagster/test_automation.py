@@ -16,13 +16,13 @@ import pytest
 
 from bess_assets.assets.resources import HOLDING_TAG, Warehouse
 from bess_assets.automation.alarms import raise_alarm
-from bess_assets.automation.runs import refresh_request, years_at_work
+from bess_assets.automation.runs import is_at_work, refresh_request
 from bess_assets.automation.schedules import (
-    freshness_request,
-    refresh_unless_busy,
-    refresh_until_final,
+    current_year_daily,
+    freshness_daily,
+    full_verification_yearly,
+    previous_year_weekly_until_final,
     schedules,
-    verification_requests,
 )
 from bess_assets.automation.sensors import Look, look
 from bess_assets.checks.freshness import CENTRAL, freshness, is_final
@@ -191,7 +191,8 @@ def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(settings,
         assert "at work" in look(settings, own_instance, cursor).waiting[0]
     tags = {"dagster/partition": str(YEAR)}
     run = own_instance.create_run_for_job(some_backfill, tags=tags, status=dg.DagsterRunStatus.NOT_STARTED)
-    assert years_at_work(own_instance) == {YEAR}
+    assert is_at_work(own_instance, settings, YEAR)
+    assert not is_at_work(own_instance, settings, YEAR + 1)
     assert look(settings, own_instance, cursor).requests == []
     own_instance.report_run_failed(run)
     assert len(look(settings, own_instance, cursor).requests) == 1
@@ -258,31 +259,34 @@ def test_the_sensor_raises_the_alarm_and_passes_on_what_a_look_found(settings, o
 
 
 def test_the_current_year_is_asked_for_where_something_changed_and_nobody_is_at_it(settings, own_instance):
-    nothing = refresh_unless_busy(settings, own_instance, YEAR, MOMENT)
+    nothing = current_year_daily(settings, own_instance, MOMENT)
     assert isinstance(nothing, dg.SkipReason)
     assert nothing.skip_message == f"nothing of {YEAR} has changed"
     change(settings.rollups / PRICES / f"{YEAR}.parquet")
-    request = refresh_unless_busy(settings, own_instance, YEAR, MOMENT)
+    request = current_year_daily(settings, own_instance, MOMENT)
     assert isinstance(request, dg.RunRequest)
     assert request.partition_key == str(YEAR)
     with year_lock(settings, YEAR):
-        assert isinstance(refresh_unless_busy(settings, own_instance, YEAR, MOMENT), dg.SkipReason)
-    assert "neither" in str(refresh_unless_busy(settings, own_instance, 2022, MOMENT))
+        assert isinstance(current_year_daily(settings, own_instance, MOMENT), dg.SkipReason)
+    assert "neither" in str(current_year_daily(settings, own_instance, MOMENT.replace(year=2022)))
 
 
 def test_a_final_year_is_left_alone_by_the_weekly_schedule(settings, own_instance):
     board_that_ends(settings, date(YEAR, 12, 31), "final")
     assert is_final(settings, YEAR)
     change(settings.rollups / PRICES / f"{YEAR}.parquet")
-    skipped = refresh_until_final(settings, own_instance, YEAR, MOMENT)
+    skipped = previous_year_weekly_until_final(settings, own_instance, MOMENT.replace(year=YEAR + 1))
     assert isinstance(skipped, dg.SkipReason)
     assert "final" in (skipped.skip_message or "")
     result_path(settings.results, "leaderboard", YEAR).unlink()
-    assert isinstance(refresh_until_final(settings, own_instance, YEAR, MOMENT), dg.RunRequest)
+    assert isinstance(
+        previous_year_weekly_until_final(settings, own_instance, MOMENT.replace(year=YEAR + 1)), dg.RunRequest
+    )
 
 
-def test_a_verification_asks_for_every_table_of_every_year(settings):
-    requests = verification_requests(settings, MOMENT)
+def test_a_verification_asks_for_every_table_of_every_year(settings, own_instance):
+    requests = full_verification_yearly(settings, own_instance, MOMENT)
+    assert isinstance(requests, list)
     assert [(request.partition_key, request.asset_selection) for request in requests] == [(str(YEAR), None)]
 
 
@@ -343,13 +347,13 @@ def test_the_freshness_check_warns_with_its_numbers(settings, own_instance):
     assert not evaluation.passed
     assert evaluation.severity == dg.AssetCheckSeverity.WARN
     assert evaluation.metadata["days_behind"].value == 102
-    request = freshness_request(settings, MOMENT.replace(year=YEAR + 1, month=3, day=6))
+    request = freshness_daily(settings, own_instance, MOMENT.replace(year=YEAR + 1, month=3, day=6))
     assert isinstance(request, dg.RunRequest)
     assert request.partition_key == str(YEAR), "in its first weeks a year has no board"
-    due = freshness_request(settings, MOMENT.replace(year=YEAR + 1, month=3, day=7))
+    due = freshness_daily(settings, own_instance, MOMENT.replace(year=YEAR + 1, month=3, day=7))
     assert isinstance(due, dg.RunRequest)
     assert due.partition_key == str(YEAR + 1), "a day of it is due, board or not"
-    assert isinstance(freshness_request(settings, MOMENT.replace(year=2022)), dg.SkipReason)
+    assert isinstance(freshness_daily(settings, own_instance, MOMENT.replace(year=2022)), dg.SkipReason)
 
 
 # --- alarms
@@ -417,12 +421,12 @@ def test_a_failed_run_raises_an_alarm_that_names_the_file(settings, webhook):
 
 
 def test_a_request_is_none_where_nothing_is_due(settings):
-    assert refresh_request(settings, plan_year(settings, YEAR), "changed") is None
-    every = refresh_request(settings, plan_year(settings, YEAR), None)
-    assert every is not None
-    assert every.asset_selection is None
+    assert refresh_request(settings, plan_year(settings, YEAR)) is None
+    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+    first = refresh_request(settings, plan_year(settings, YEAR))
     entry = read_run(settings.results, YEAR)["tables"]["leaderboard"]
     record_table(settings.results, YEAR, "leaderboard", {**entry, "finished": "later"})
-    later = refresh_request(settings, plan_year(settings, YEAR), None)
+    later = refresh_request(settings, plan_year(settings, YEAR))
+    assert first is not None
     assert later is not None
-    assert later.run_key != every.run_key
+    assert later.run_key != first.run_key

@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
-from bess_assets.automation.door import Door, Message, Receive, Scope, Send
+from bess_assets.automation.door import Door
 from bess_assets.errors import SettingsError
 from bess_assets.settings import load_settings
 
@@ -18,8 +19,8 @@ Header = tuple[str, str]
 
 def asked(
     method: str, target: str, *headers: Header, host: str | None = HERE, further: tuple[str, ...] = ()
-) -> tuple[int, bool, dict[bytes, bytes]]:
-    """Status of the answer, whether Dagster's app was asked, and the headers of the answer."""
+) -> tuple[int, bool]:
+    """Status of the answer, and whether Dagster's app was asked."""
     path, _, query = target.partition("?")
     every = [*([("Host", host)] if host is not None else []), *headers]
     scope = {
@@ -46,7 +47,7 @@ def asked(
     asyncio.run(Door(app, 3000, further)(scope, receive, send))
     first: Any = sent[0]
     status = {"websocket.close": 403, "websocket.accept": 101}.get(first["type"]) or first["status"]
-    return status, bool(reached), dict(first.get("headers", ()))
+    return status, bool(reached)
 
 
 FOREIGN: dict[str, tuple[str, str, list[Header]]] = {
@@ -88,7 +89,7 @@ FOREIGN: dict[str, tuple[str, str, list[Header]]] = {
 @pytest.mark.parametrize("name", FOREIGN)
 def test_what_a_page_elsewhere_can_send_is_refused(name: str) -> None:
     method, target, headers = FOREIGN[name]
-    assert asked(method, target, *headers)[:2] == (403, False)
+    assert asked(method, target, *headers) == (403, False)
 
 
 @pytest.mark.parametrize(
@@ -101,12 +102,12 @@ def test_what_a_page_elsewhere_can_send_is_refused(name: str) -> None:
 def test_a_host_that_is_not_this_machine_is_refused_whatever_is_asked(host: str | None) -> None:
     origin = [("Origin", f"http://{host}")] if host else []
     for method, target in (("GET", "/"), ("POST", "/graphql"), ("WS", "/graphql")):
-        assert asked(method, target, JSON, *origin, host=host)[:2] == (403, False)
+        assert asked(method, target, JSON, *origin, host=host) == (403, False)
 
 
 def test_two_hosts_are_refused_though_one_is_ours() -> None:
     for second in ("evil.example", HERE):
-        assert asked("GET", "/", ("HOST", second))[:2] == (403, False)
+        assert asked("GET", "/", ("HOST", second)) == (403, False)
 
 
 ALLOWED: dict[str, tuple[str, str, list[Header]]] = {
@@ -125,16 +126,12 @@ ALLOWED: dict[str, tuple[str, str, list[Header]]] = {
 @pytest.mark.parametrize("name", ALLOWED)
 def test_what_a_person_and_the_ui_send_goes_through(name: str) -> None:
     method, target, headers = ALLOWED[name]
-    assert asked(method, target, *headers)[:2] == ({"WS": 101}.get(method, 200), True)
+    assert asked(method, target, *headers) == ({"WS": 101}.get(method, 200), True)
 
 
 def test_this_machine_has_three_names_in_any_case() -> None:
     for host in ("127.0.0.1:3000", "localhost:3000", "LocalHost:3000", "[::1]:3000"):
         assert asked("GET", "/", host=host)[1]
-
-
-def test_no_page_elsewhere_can_show_the_ui_in_a_frame() -> None:
-    assert asked("GET", "/")[2][b"x-frame-options"] == b"SAMEORIGIN"
 
 
 def test_a_setting_names_further_hosts_and_nothing_else_of_them() -> None:

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -65,6 +66,8 @@ def test_the_ui_and_all_its_processes_listen_on_loopback_only_and_end_with_it(
         found = _listening(processes)
         assert ("127.0.0.1", ui.port) in found
         assert {address for address, _ in found} <= {"127.0.0.1", "::1"}, found
+        with urllib.request.urlopen(f"http://127.0.0.1:{ui.port}/server_info") as answer:
+            assert answer.headers["X-Frame-Options"] == "SAMEORIGIN", "no page elsewhere shows the UI in a frame"
 
 
 class Page(BaseHTTPRequestHandler):
