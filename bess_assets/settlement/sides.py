@@ -236,7 +236,8 @@ class Sides:
                 qses.put(rows.series, rows.step, rows.texts["qse"])
         reader.report(self._findings)
         names_of_points = points.texts
-        by_resource = [Nodes(row, names_of_points) for row in nodes] or [None] * len(names)
+        by_resource: list[Nodes | None] = [Nodes(row, names_of_points) for row in nodes]
+        by_resource = by_resource or [None] * len(names)
         return Side(inputs, kind, names, scatter.grids[size], by_resource, qses.texts, [reader.log])
 
 
