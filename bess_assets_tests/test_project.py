@@ -64,7 +64,6 @@ def test_tools_for_testing_and_linting_stay_out_of_the_base_install() -> None:
         ("bess_assets.settlement.metrics", {"pyarrow", "pandas", "numpy", "duckdb"}),
         ("bess_assets.store.status", {"pyarrow", "pandas", "dagster"}),
         ("bess_assets.cli", {"pyarrow", "pandas", "dagster"}),
-        ("bess_assets.settlement.board", {"pyarrow", "pandas", "numpy", "dagster"}),
     ],
 )
 def test_a_module_starts_without_what_its_users_should_not_wait_for(module: str, unwanted: set[str]) -> None:

@@ -22,7 +22,7 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.ancillary import as_da_usd, as_rt_usd
 from bess_assets.settlement.daily import top_less_bottom, total_of
 from bess_assets.settlement.energy import da_energy_usd, rt_da_offset_usd, rt_metered_usd
-from bess_assets.settlement.metrics import fleet_usd_per_kw
+from bess_assets.settlement.metrics import ranked, usd_per_kw
 from bess_assets.store.journal import read_run
 from bess_assets.tables import TABLES
 from bess_assets_tests.conftest import Worlds
@@ -154,11 +154,11 @@ def test_batteries_sum_to_the_fleet(market: Market) -> None:
         by_battery = rows.groupby("battery")[column].sum()
         assert by_battery.sum() == pytest.approx(rows[column].sum(), rel=1e-9)
     board = world.table("leaderboard", year)
-    ranked = board[board["rank"].notna()]
+    best = board[board["rank"].notna()]
     days = 366 if year % 4 == 0 else 365
-    weight = (1000 * ranked["capacity_mw"] * ranked["active_days"] / days).sum()
-    average = fleet_usd_per_kw(board.astype(object).where(board.notna(), None).to_dict("records"), days)
-    assert average is None if ranked.empty else average * weight == pytest.approx(ranked["total_usd"].sum())
+    weight = (1000 * best["capacity_mw"] * best["active_days"] / days).sum()
+    average = usd_per_kw(ranked(board.astype(object).where(board.notna(), None).to_dict("records")), days)
+    assert average is None if best.empty else average * weight == pytest.approx(best["total_usd"].sum())
 
 
 def test_coverage_counts_what_is_known_of_what_is_expected(market: Market) -> None:

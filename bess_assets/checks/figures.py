@@ -8,10 +8,11 @@ from bess_assets.ercot.step import Verdict, some
 from bess_assets.settlement.metrics import (
     OUTLIER_TIMES_FLEET,
     Period,
-    fleet_usd_per_kw,
-    fleet_usd_per_kw_year_and_month,
     outlier_note,
+    ranked,
     times_fleet,
+    usd_per_kw,
+    usd_per_kw_year_and_month,
 )
 from bess_assets.store.made_up import made_up_inputs
 
@@ -99,14 +100,14 @@ def _board(judged: Judged, *more: str) -> list[dict[str, Any]]:
 
 def _outliers(judged: Judged) -> Verdict:
     rows, days = _board(judged, "notes"), Period.of(judged.year).days
-    average = fleet_usd_per_kw(rows, days)
+    average, times = usd_per_kw(ranked(rows), days), times_fleet(rows, days)
     if not average or average <= 0:
         return Verdict(passed=True, detail="the fleet has no average above zero", numbers={"batteries_above": 0})
     noted: dict[bool, list[str]] = {False: [], True: []}
     for row in rows:
-        if (times := times_fleet(row, days, average)) > OUTLIER_TIMES_FLEET:
-            has_note = outlier_note(times) in (row["notes"] or "").split("; ")
-            noted[has_note].append(f"{row['battery']} {times:.1f} times")
+        if (own := times.get(row["battery"], 0.0)) > OUTLIER_TIMES_FLEET:
+            has_note = outlier_note(own) in (row["notes"] or "").split("; ")
+            noted[has_note].append(f"{row['battery']} {own:.1f} times")
     phrases = [f"{'noted' if note else 'without a note'}: {some(names)}" for note, names in noted.items() if names]
     detail = "; ".join(phrases) or f"no battery above {OUTLIER_TIMES_FLEET:g} times the fleet's {average:,.2f} $/kW"
     numbers = {
@@ -132,7 +133,7 @@ def _near_published(judged: Judged) -> Verdict:
     near, far = list[str](), list[str]()
     for month in range(1, 13) if monthly else [None]:
         rows, period = [row for row in board if row.get("month") == month], Period.of(judged.year, month)
-        average, _ = fleet_usd_per_kw_year_and_month(rows, period)
+        average, _ = usd_per_kw_year_and_month(ranked(rows), period)
         if average is None:
             continue
         label, prefix = (f"{period.first:%Y-%m}", f"month_{month:02d}_") if month else (f"{judged.year}", "")

@@ -208,3 +208,9 @@ def step(columns: Callable[[Inputs, StepResult], Iterator[Columns]]) -> Callable
         return result
 
     return run
+
+
+def in_columns(rows: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
+    """Rows as one chunk of a table; no chunk where there are none."""
+    if rows:
+        yield {name: [row[name] for row in rows] for name in rows[0]}

@@ -1,6 +1,6 @@
 """Sums of daily_revenue over periods that no table holds, by the formulas of the stored boards: a board of any days, streams of a battery or the fleet.
 
-settlement/board.py and settlement/metrics.py hold the sums and the formulas; `Results` loads them when such a question is asked.
+settlement/metrics.py holds the sums and the formulas; `Results` loads them when such a question is asked.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +11,17 @@ from typing import Any
 
 from bess_assets.results.answers import Answer, QueryError
 from bess_assets.results.engine import DUCKDB_TYPES, PERIODS, Engine, Step, read, with_year
-from bess_assets.settlement.board import sum_columns, sums_of_days
-from bess_assets.settlement.metrics import PARTS, STREAMS, Period, board, fleet_usd_per_kw_year_and_month, totals
+from bess_assets.settlement.metrics import (
+    PARTS,
+    STREAMS,
+    Period,
+    board,
+    ranked,
+    sum_columns,
+    sums_of_days,
+    totals,
+    usd_per_kw_year_and_month,
+)
 from bess_assets.tables import LEADERBOARD
 
 _KEYS: dict[Step, tuple[str, ...]] = {"day": ("operating_day",), "month": ("year", "month"), "year": ("year",)}
@@ -90,8 +99,8 @@ def fleet(engine: Engine, days: Iterable[Path], boards: Iterable[Path], by: Step
     of_boards = {
         key: (
             len(rows),
-            sum(row["rank"] is not None for row in rows),
-            fleet_usd_per_kw_year_and_month(rows, Period.of(*key))[1],
+            len(ranked(rows)),
+            usd_per_kw_year_and_month(ranked(rows), Period.of(*key))[1],
         )
         for key, rows in by_period.items()
     }

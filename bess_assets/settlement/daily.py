@@ -1,6 +1,6 @@
 """Sums by operating day: awards, flows, prices with their spreads (TBn), and what each battery earned, with the counts that say how much of a day is known.
 
-Components skip what is unknown and are null where nothing is known; totals are formed from the components of the same row. board.py sums the days.
+Components skip what is unknown and are null where nothing is known; totals are formed from the components of the same row. metrics.py sums the days.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
-from bess_assets.ercot.step import Columns, Inputs, StepResult, Verdict, step
+from bess_assets.ercot.step import Columns, Inputs, StepResult, Verdict, in_columns, step
 
 FINAL_CHECK = "no_battery_moved_once_the_year_was_final"
 """Name of the check whose verdict `what_changed` gives."""
@@ -122,8 +122,7 @@ def what_changed(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     before, after = (_edition([row for row in history if row["edition_number"] == n]) for n in numbers[-2:])
     rows = list(_changes(before, after, inputs.feeds))
     result.verdicts[FINAL_CHECK] = _verdict(before, after, rows, len(numbers))
-    if rows:
-        yield {name: [row[name] for row in rows] for name in rows[0]}
+    yield from in_columns(rows)
 
 
 def _edition(board: Sequence[Row]) -> _Edition:

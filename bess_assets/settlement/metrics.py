@@ -1,7 +1,8 @@
-"""A row of a board, made from the sums of a battery's days: dollars per unit of size, coverage, rank or the reason for none, notes; and figures of the fleet.
+"""A row of a board: the sums of a battery's days, dollars per unit of size, coverage, rank or the reason for none, notes; and figures of the fleet.
 
-A *board* lists the batteries of a *period*: a year, a month, or any days in a row. The sums are those of board.py. docs/methodology.md defines every figure in
-its sections 10 and 11. Loads no numpy, so that the board of any days takes milliseconds.
+A *board* lists the batteries of a *period*: a year, a month, or any days in a row. One SQL statement sums the days, over the tables at hand in a refresh and
+over the files of the results in a query. docs/methodology.md defines every figure in its sections 10 and 11. Loads no numpy, so that the board of any days
+takes milliseconds.
 """
 
 import calendar
@@ -16,6 +17,8 @@ from bess_assets.ercot.products import PRODUCTS, SOURCES
 from bess_assets.settlement.pairing import CYCLES_FOR_EVIDENCE, HOURS_IF_ENERGY_UNKNOWN
 from bess_assets.settlement.strategy import classify
 
+FIRST_ACTIVE_HOURS = 0.1
+"""A day with this many hours of discharge at capacity counts as active without an award."""
 LEAST_COVERAGE = 0.95
 """Share of expected intervals that must be known for a battery to be ranked, and for a day to count in TB2 capture."""
 LEAST_ACTIVE_DAYS_YEAR = 30
@@ -108,20 +111,55 @@ class Period:
         return min(self.least_active_days, self.days)
 
 
+def sum_columns(names: Iterable[str]) -> str:
+    """Sums of `MONEY` and `COUNTS` of daily_revenue as SQL: money and energy over what is known, null where nothing is."""
+    return ", ".join(f"sum({name}){'::BIGINT' if name in COUNTS else ''} AS {name}" for name in names)
+
+
+def sums_of_days(days: str, registry: str, by: str = "", where: str = "true") -> str:
+    """The statement that sums the days of each battery.
+
+    A day is active from the battery's first active day of the years given: the first with an award, or with `FIRST_ACTIVE_HOURS` of discharge at capacity.
+    TB2 and the energy beside it count active days with a known TB2 and well-covered energy.
+
+    Args:
+        days: relation of whole years of daily_revenue.
+        registry: relation of the columns year, battery, capacity_mw.
+        by: expression, with its name and a comma, of the period that a row belongs to; empty for one period.
+        where: the days that are summed.
+
+    Returns:
+        SELECT of the period, battery, first_active_date, `MONEY` and `COUNTS` summed, settlement_point (of the last day), active_days, best_day_usd
+        (largest total_usd of a day), tb2_usd_per_mw and tb2_energy_usd (null without a day that counts), ordered by period and battery.
+    """
+    active = "operating_day >= first_active_date"
+    covered = f"energy_quarter_hours >= {LEAST_COVERAGE!r}::DOUBLE * expected_quarter_hours"
+    counted = f"{active} AND {covered} AND tb2_usd_per_mw IS NOT NULL"
+    return (
+        f"WITH firsts AS (SELECT days.battery, min(operating_day) AS first_active_date FROM {days} AS days LEFT JOIN {registry} AS registry "
+        "ON registry.battery = days.battery AND registry.year = year(operating_day) "
+        f"WHERE award_positive OR discharge_mwh >= {FIRST_ACTIVE_HOURS!r}::DOUBLE * nullif(capacity_mw, 0) GROUP BY days.battery) "
+        f"SELECT {by}battery, first_active_date, {sum_columns((*MONEY, *COUNTS))}, arg_max_null(settlement_point, operating_day) AS settlement_point, "
+        f"count(*) FILTER ({active}) AS active_days, max(total_usd) AS best_day_usd, "
+        f"sum(tb2_usd_per_mw) FILTER ({counted}) AS tb2_usd_per_mw, sum(energy_usd) FILTER ({counted}) AS tb2_energy_usd "
+        f"FROM {days} LEFT JOIN firsts USING (battery) WHERE {where} GROUP BY ALL ORDER BY ALL"
+    )
+
+
 def board(sums: Iterable[Row], registry: Mapping[str, Row], period: Period) -> list[dict[str, Any]]:
     """Rows of the board of a period in its order, ranked rows first.
 
     Args:
-        sums: a row a battery, as `board.sums_of_days` gives them.
+        sums: a row a battery, as `sums_of_days` gives them.
         registry: row of bess_registry by battery.
         period: the days summed.
     """
     rows = [_row(of_battery, registry[of_battery["battery"]], period) for of_battery in sums]
     rank(rows)
-    average = fleet_usd_per_kw(rows, period.days) or 0.0
+    times = times_fleet(rows, period.days)
     for row in rows:
-        if average > 0 and (times := times_fleet(row, period.days, average)) > OUTLIER_TIMES_FLEET:
-            row["notes"].append(outlier_note(times))
+        if times.get(row["battery"], 0.0) > OUTLIER_TIMES_FLEET:
+            row["notes"].append(outlier_note(times[row["battery"]]))
         row["notes"] = "; ".join(row["notes"]) or None
         row["excluded_reason"] = row["excluded_reason"] or None
     return rows
@@ -180,9 +218,9 @@ def _row(sums: Row, registry: Row, period: Period) -> dict[str, Any]:
     capacity, energy_size, discharge = registry["capacity_mw"], registry["energy_mwh"], sums["discharge_mwh"]
     of_period = totals(sums)
     total = of_period["total_usd"]
-    per_year, per_month = usd_per_kw(total, capacity, sums["active_days"], period)
+    own = {"total_usd": total, "capacity_mw": capacity, "active_days": sums["active_days"]}
+    per_year, per_month = usd_per_kw_year_and_month([own], period)
     products = {p: sums[f"as_{p}_usd"] for p in _existing(sums)}
-    strategy = classify(of_period["energy_usd"], products, capacity, period.months)
     tb2_usd = capacity * sums["tb2_usd_per_mw"] if capacity and sums["tb2_usd_per_mw"] is not None else None
     row = {
         "rank": None,
@@ -194,13 +232,13 @@ def _row(sums: Row, registry: Row, period: Period) -> dict[str, Any]:
         "usd_per_kw_month": per_month,
         "usd_per_kw_year": per_year,
         "usd_per_mwh_discharged": _ratio(total, discharge, LEAST_DISCHARGE_MWH),
-        "cycles_per_day": cycles_per_day(discharge, energy_size, sums["discharge_quarter_hours"]),
+        "cycles_per_day": _ratio(
+            discharge, (energy_size or 0.0) * sums["discharge_quarter_hours"] / QUARTER_HOURS_PER_DAY
+        ),
         "round_trip_efficiency": round_trip_efficiency(sums, energy_size, capacity),
         "tb2_usd": tb2_usd,
         "tb2_capture": _ratio(sums["tb2_energy_usd"], tb2_usd),
-        "energy_share": strategy.energy_share,
-        "top_as_product": strategy.top_product,
-        "strategy": strategy.label,
+        **classify(of_period["energy_usd"], products, capacity, period.months)._asdict(),
         "best_day_share": _ratio(sums["best_day_usd"], total),
         "quantity_source": _quantity_source(sums),
     }
@@ -211,32 +249,10 @@ def _row(sums: Row, registry: Row, period: Period) -> dict[str, Any]:
     return row
 
 
-def usd_per_kw(
-    total: float | None, capacity: float | None, active_days: int, period: Period
-) -> tuple[float | None, float | None]:
-    """$/kW-year and $/kW-month, scaled from active days to the period; not scaled for coverage."""
-    if total is None or not capacity or active_days < period.least_active_days:
-        return None, None
-    return _per_year_and_month(total / (1_000 * capacity) * period.days / active_days, period)
-
-
-def _per_year_and_month(of_period: float, period: Period) -> tuple[float, float]:
-    return of_period * (12 / period.months), of_period / period.months
-
-
-def cycles_per_day(discharge: float | None, energy: float | None, known: int) -> float | None:
-    """Full discharges per observed day: MWh discharged in so many known quarter-hours over the size, MWh; None if either is unknown."""
-    if discharge is None or not energy or not known:
-        return None
-    return discharge / energy / (known / QUARTER_HOURS_PER_DAY)
-
-
 def round_trip_efficiency(sums: Row, energy: float | None, capacity: float | None) -> float | None:
     """Discharge / charge where both are known; None under five cycles of charging."""
-    if not energy and not capacity:
-        return None
     least = CYCLES_FOR_EVIDENCE * energy if energy else HOURS_IF_ENERGY_UNKNOWN * (capacity or 0.0)
-    return _ratio(sums["paired_discharge_mwh"], sums["paired_charge_mwh"], least)
+    return _ratio(sums["paired_discharge_mwh"], sums["paired_charge_mwh"], least) if least else None
 
 
 def _quantity_source(sums: Row) -> str | None:
@@ -283,12 +299,6 @@ def _notes(row: Row, sums: Row, registry: Row) -> Iterator[str]:
         yield f"{sums['unpriced_quarter_hours']} quarter-hours unpriced"
 
 
-def times_fleet(row: Row, days: int, average: float) -> float:
-    """$/kW of a battery, scaled from its active days to the period, as a multiple of the fleet's average; 0 where it has none."""
-    own = _ratio(row["total_usd"], row["capacity_mw"])
-    return own / 1_000 * days / row["active_days"] / average if own is not None and row["active_days"] else 0.0
-
-
 def outlier_note(times: float) -> str:
     """The note on a battery that earns so many times the fleet's average."""
     return f"{times:.1f} times the fleet's $/kW"
@@ -318,14 +328,14 @@ class Fleet:
 
 def fleet(rows: Sequence[Row], period: Period) -> Fleet:
     """Figures of the fleet from the rows of a board."""
-    ranked = [row for row in rows if row["rank"] is not None]
-    usd = {name: _sum(ranked, name) for name in (*STREAMS, "energy_usd", "as_usd", "total_usd")}
+    best = ranked(rows)
+    usd = {name: _sum(best, name) for name in (*STREAMS, "energy_usd", "as_usd", "total_usd")}
     coverage = {name: _sum(rows, name) for name in ("energy_coverage", "as_coverage")}
-    per_year, per_month = fleet_usd_per_kw_year_and_month(ranked, period)
+    per_year, per_month = usd_per_kw_year_and_month(best, period)
     return Fleet(
-        ranked=len(ranked),
+        ranked=len(best),
         batteries=len(rows),
-        capacity_mw=_sum(ranked, "capacity_mw"),
+        capacity_mw=_sum(best, "capacity_mw"),
         usd=usd,
         usd_per_kw_month=per_month,
         usd_per_kw_year=per_year,
@@ -339,14 +349,26 @@ def _sum(rows: Sequence[Row], column: str) -> float | None:
     return math.fsum(known) if known else None
 
 
-def fleet_usd_per_kw_year_and_month(rows: Sequence[Row], period: Period) -> tuple[float | None, float | None]:
-    """Fleet average of a period, $/kW-year and $/kW-month."""
-    average = fleet_usd_per_kw(rows, period.days)
-    return (None, None) if average is None else _per_year_and_month(average, period)
+def usd_per_kw(rows: Iterable[Row], days: int) -> float | None:
+    """$/kW in a period of so many days, of one battery or a fleet: sum of total_usd / sum of (capacity x share of the days active); not scaled for coverage."""
+    known = [row for row in rows if row["total_usd"] is not None and row["capacity_mw"]]
+    weight = sum(1_000 * row["capacity_mw"] * row["active_days"] / days for row in known)
+    return sum(row["total_usd"] for row in known) / weight if weight else None
 
 
-def fleet_usd_per_kw(rows: Sequence[Row], days: int) -> float | None:
-    """Fleet average, $/kW in the period: sum of total_usd / sum of (capacity x share of the period's days active), ranked batteries only."""
-    ranked = [row for row in rows if row["rank"] is not None]
-    weight = sum(1_000 * row["capacity_mw"] * row["active_days"] / days for row in ranked)
-    return sum(row["total_usd"] for row in ranked) / weight if weight else None
+def usd_per_kw_year_and_month(rows: Iterable[Row], period: Period) -> tuple[float | None, float | None]:
+    """$/kW-year and $/kW-month of one battery or a fleet, over batteries with enough active days."""
+    of_period = usd_per_kw((row for row in rows if row["active_days"] >= period.least_active_days), period.days)
+    return (None, None) if of_period is None else (of_period * (12 / period.months), of_period / period.months)
+
+
+def ranked(rows: Iterable[Row]) -> list[Row]:
+    """The ranked rows of a board, of which fleet averages are made."""
+    return [row for row in rows if row["rank"] is not None]
+
+
+def times_fleet(rows: Sequence[Row], days: int) -> dict[str, float]:
+    """$/kW of each battery of a board as a multiple of the fleet's, where both are known and the fleet's is above zero."""
+    average = usd_per_kw(ranked(rows), days) or 0.0
+    own = {row["battery"]: usd_per_kw([row], days) for row in rows if average > 0}
+    return {battery: usd / average for battery, usd in own.items() if usd is not None}

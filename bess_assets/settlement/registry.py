@@ -17,7 +17,7 @@ from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.products import RTC_FIRST_DAY
-from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, step
+from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, in_columns, step
 from bess_assets.errors import InputError, RegistryTableError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow, read_user_table
 from bess_assets.settlement.nodes import battery_nodes
@@ -110,8 +110,7 @@ def bess_registry(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     if not batteries:
         _refuse_empty_year(inputs)
     horizon = _horizon(inputs, sides)
-    table = [_row(year, sides, horizon, battery) for battery in batteries]
-    yield {name: [row[name] for row in table] for name in table[0]}
+    yield from in_columns([_row(year, sides, horizon, battery) for battery in batteries])
 
 
 # --- the user's table -------------------------------------------------------------------------------------------------

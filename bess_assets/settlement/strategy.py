@@ -1,7 +1,7 @@
 """What a battery lived on: energy, ancillary services, both, or neither. There is no official definition; the thresholds are ours."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 ENERGY_ABOVE = 0.8
 """Energy share above which a battery is an energy arbitrageur."""
@@ -13,18 +13,18 @@ INACTIVE_USD = 100.0
 """The same for the whole period where the capacity is unknown."""
 
 
-@dataclass(frozen=True)
-class Strategy:
-    """The label of a battery, None if a component of its revenue is unknown.
+class Strategy(NamedTuple):
+    """Columns of a board.
 
     Attributes:
+        strategy: the label, None if a component of the revenue is unknown.
         energy_share: positive energy revenue / sum of positive components; None if a component is unknown or the sum is 0.
-        top_product: ancillary service of largest positive revenue; None if there is none or one is unknown.
+        top_as_product: ancillary service of largest positive revenue; None if there is none or one is unknown.
     """
 
-    label: str | None
+    strategy: str | None
     energy_share: float | None
-    top_product: str | None
+    top_as_product: str | None
 
 
 def classify(

@@ -14,7 +14,7 @@ from bess_assets.ercot.step import StepResult
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results import Answer, QueryError, Results
 from bess_assets.settings import Settings, load_settings
-from bess_assets.settlement.metrics import Period, usd_per_kw
+from bess_assets.settlement.metrics import Period, usd_per_kw_year_and_month
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import TABLES
 from bess_assets_tests.conftest import Worlds
@@ -149,8 +149,9 @@ def test_days_of_a_battery_that_the_registry_does_not_know_are_an_error(settings
 
 def test_dollars_a_month_of_a_window_do_not_depend_on_its_length() -> None:
     long, short = Period(date(2023, 1, 1), date(2023, 12, 31)), Period(date(2023, 4, 1), date(2023, 4, 30))
-    assert usd_per_kw(12 * 3_000.0, 1.0, 365, long) == pytest.approx((36.0, 3.0))
-    assert usd_per_kw(3_000.0, 1.0, 30, short) == pytest.approx((36.0, 3.0))
+    for usd, days, period in ((12 * 3_000.0, 365, long), (3_000.0, 30, short)):
+        row = {"total_usd": usd, "capacity_mw": 1.0, "active_days": days}
+        assert usd_per_kw_year_and_month([row], period) == pytest.approx((36.0, 3.0))
 
 
 def _with_registry(

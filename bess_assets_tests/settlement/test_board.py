@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import Inputs
 from bess_assets.settlement.board import leaderboard, leaderboard_monthly
-from bess_assets.settlement.metrics import _cut, fleet_usd_per_kw, rank
+from bess_assets.settlement.metrics import _cut, rank, ranked, usd_per_kw
 from bess_assets.store.files import conform
 from bess_assets.store.paths import RollupFolder
 from bess_assets.tables import TABLES, arrow_schema
@@ -322,8 +322,8 @@ def test_the_fleet_average_weighs_capacity_by_active_days_of_ranked_batteries() 
         {"rank": 2, "total_usd": 30_000.0, "capacity_mw": 20.0, "active_days": 73},
         {"rank": None, "total_usd": 9e9, "capacity_mw": 1.0, "active_days": 365},
     ]
-    assert fleet_usd_per_kw(rows, 365) == pytest.approx(90_000 / (10_000 + 20_000 * 73 / 365))
-    assert fleet_usd_per_kw(rows[2:], 365) is None
+    assert usd_per_kw(ranked(rows), 365) == pytest.approx(90_000 / (10_000 + 20_000 * 73 / 365))
+    assert usd_per_kw(ranked(rows[2:]), 365) is None
 
 
 # --- order ----------------------------------------------------------------------------------------------------------------------------------------
@@ -361,10 +361,10 @@ def test_ranks_count_from_one_without_gaps_and_dollars_never_rise(listed: list[t
         for n, (total, out) in enumerate(listed)
     ]
     rank(rows)
-    ranked = [row for row in rows if row["rank"] is not None]
-    assert [row["rank"] for row in ranked] == list(range(1, len(ranked) + 1))
-    assert rows[: len(ranked)] == ranked
-    assert [row["total_usd"] for row in ranked] == sorted((row["total_usd"] for row in ranked), reverse=True)
+    best = ranked(rows)
+    assert [row["rank"] for row in best] == list(range(1, len(best) + 1))
+    assert rows[: len(best)] == best
+    assert [row["total_usd"] for row in best] == sorted((row["total_usd"] for row in best), reverse=True)
 
 
 def test_every_battery_seen_has_a_row() -> None:

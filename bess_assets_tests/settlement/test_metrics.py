@@ -12,8 +12,9 @@ from bess_assets.settlement.metrics import (
     MONEY,
     Period,
     board,
-    fleet_usd_per_kw,
+    ranked,
     usd_per_kw,
+    usd_per_kw_year_and_month,
 )
 
 YEAR = Period.of(2022)
@@ -82,10 +83,12 @@ def test_part_of_a_month_is_the_share_of_its_days(first: date, last: date, days:
 def test_a_short_window_ranks_who_was_active_on_all_its_days_and_gives_nobody_a_rate() -> None:
     three, thirty = Period(date(2022, 1, 1), date(2022, 1, 3)), Period(date(2022, 1, 1), date(2022, 1, 30))
     assert (three.active_days_to_rank, thirty.active_days_to_rank) == (3, 10)
-    assert usd_per_kw(1_000.0, 10.0, 3, three) == (None, None)
-    assert usd_per_kw(1_000.0, 10.0, 9, thirty) == (None, None)
+    row = {"total_usd": 1_000.0, "capacity_mw": 10.0}
+    assert usd_per_kw_year_and_month([row | {"active_days": 3}], three) == (None, None)
+    assert usd_per_kw_year_and_month([row | {"active_days": 9}], thirty) == (None, None)
     # 0.1 $/kW in 10 of 30 days: 0.3 in the window, which is 30/31 of a month
-    assert usd_per_kw(1_000.0, 10.0, 10, thirty) == pytest.approx((0.3 * 12 * 31 / 30, 0.3 * 31 / 30))
+    found = usd_per_kw_year_and_month([row | {"active_days": 10}], thirty)
+    assert found == pytest.approx((0.3 * 12 * 31 / 30, 0.3 * 31 / 30))
 
 
 # --- at a threshold, and unknown ------------------------------------------------------------------------------------------------------------------
@@ -134,4 +137,4 @@ def test_over_three_times_the_fleets_dollars_per_kilowatt_is_noted_and_just_thre
     parts = [sums_of(f"OAK_{n}") for n in range(5)]
     rows = board_of(*parts, sums_of("ELM_1", da_energy_usd=total))
     assert (rows[0]["battery"], rows[0]["notes"]) == ("ELM_1", note)
-    assert fleet_usd_per_kw(rows, 365) == pytest.approx((5_000 + total) / 60_000)
+    assert usd_per_kw(ranked(rows), 365) == pytest.approx((5_000 + total) / 60_000)
