@@ -1,10 +1,13 @@
 """Boards, days, fleet figures and inputs of a year, read from the result tables: what the page and the workbook show."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
+from itertools import groupby
 from typing import Any
+
+import pyarrow as pa
 
 from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
@@ -50,12 +53,12 @@ class Period:
     Attributes:
         month: 1 to 12; None for the whole year.
         rows: in the order of the board.
-        fleet: figures of all of them.
+        fleet: figures of all of them, by the names of `metrics.Fleet`, and its dollars by theirs.
     """
 
     month: int | None
     rows: Sequence[Row]
-    fleet: metrics.Fleet
+    fleet: Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,9 @@ class Content:
         data_through: last operating day of the data.
         made: when that edition was made, ISO in UTC; None without one.
         version: of the package that made it; empty without one.
-        whole_year: the board of the year.
-        months: boards of its months, those that have one.
+        board: rows of the leaderboard, in its order.
+        monthly: those of its months, month by month.
+        periods: the whole year, then the months that have a board.
         days: rows of daily_revenue, columns `DAY_COLUMNS`, in order of battery and day.
         start_years: for each battery the first year in which it was active, and whether it may have begun before.
         rank_changes: places gained since the year before, for batteries ranked in both.
@@ -85,17 +89,13 @@ class Content:
     data_through: date | None
     made: str | None
     version: str
-    whole_year: Period
-    months: Sequence[Period]
+    board: Sequence[Row]
+    monthly: Sequence[Row]
+    periods: Sequence[Period]
     days: Mapping[str, Sequence[Any]]
     start_years: Mapping[str, tuple[int, bool]]
     rank_changes: Mapping[str, int]
     inputs: Sequence[tuple[str, str]]
-
-    @property
-    def periods(self) -> list[Period]:
-        """The whole year, then its months."""
-        return [self.whole_year, *self.months]
 
     @property
     def title(self) -> str:
@@ -110,23 +110,28 @@ def read_content(settings: Settings, year: int) -> Content:
         NotRefreshedError: one of the tables has not been written.
     """
 
-    def rows(table: str, of_year: int = year, columns: list[str] | None = None) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = _table(settings, table, of_year).read(columns).to_pylist()
-        return found
+    def period(month: int | None, rows: Sequence[Row]) -> Period:
+        fleet = metrics.fleet(rows, metrics.Period.of(year, month))
+        figures = {name: value for name, value in vars(fleet).items() if name != "usd"}
+        return Period(month, rows, figures | dict(fleet.usd))
 
-    def period(month: int | None, board: Sequence[Row]) -> Period:
-        return Period(month, board, metrics.fleet(board, metrics.Period.of(year, month)))
+    def read(table: str, of_year: int = year, columns: Sequence[str] | None = None) -> pa.Table:
+        path = result_path(settings.results, table, of_year)
+        return ResultTable(TABLES[table], path).read(None if columns is None else list(columns))
 
-    board = rows("leaderboard")
+    board = read("leaderboard").to_pylist()
     # A board without batteries is no edition, whatever was kept before.
     columns = ["edition_number", "made_at", "package_version", "inputs"]
-    editions = rows("leaderboard_history", columns=columns) if board else []
+    editions = read("leaderboard_history", columns=columns).to_pylist() if board else []
     edition = max(editions, key=lambda row: row["edition_number"], default=None)
-    by_month: dict[int, list[Row]] = {}
-    for row in rows("leaderboard_monthly"):
-        by_month.setdefault(row["month"], []).append(row)
-    earlier = {y: rows("leaderboard", y) for y in yearly_files(settings.results, "leaderboard") if y < year}
-    days = _table(settings, "daily_revenue", year).read(list(DAY_COLUMNS))
+    monthly = sorted(read("leaderboard_monthly").to_pylist(), key=lambda row: row["month"])
+    months = groupby(monthly, key=lambda row: row["month"])
+    earlier_years = [y for y in yearly_files(settings.results, "leaderboard") if y < year]
+    earlier = {y: read("leaderboard", y).to_pylist() for y in earlier_years}
+    before, now = (
+        {row["battery"]: row["rank"] for row in rows if row["rank"] is not None}
+        for rows in (earlier.get(year - 1, []), board)
+    )
     return Content(
         year=year,
         made_up=year in made_up_years(settings),
@@ -135,17 +140,14 @@ def read_content(settings: Settings, year: int) -> Content:
         data_through=board[0]["data_through"] if board else None,
         made=edition["made_at"].astimezone(UTC).isoformat(timespec="seconds") if edition else None,
         version=edition["package_version"] if edition else "",
-        whole_year=period(None, board),
-        months=[period(month, by_month[month]) for month in sorted(by_month)],
-        days={name: days.column(name).to_pylist() for name in DAY_COLUMNS},
+        board=board,
+        monthly=monthly,
+        periods=[period(None, board), *(period(month, list(rows)) for month, rows in months)],
+        days=read("daily_revenue", columns=DAY_COLUMNS).to_pydict(),
         start_years=_start_years({**earlier, year: board}),
-        rank_changes=_rank_changes(earlier.get(year - 1, []), board),
-        inputs=[*(_files(edition) if edition else ()), *_tables(settings, year)],
+        rank_changes={battery: before[battery] - rank for battery, rank in now.items() if battery in before},
+        inputs=list(_inputs(settings, year, edition)),
     )
-
-
-def _table(settings: Settings, table: str, year: int) -> ResultTable:
-    return ResultTable(TABLES[table], result_path(settings.results, table, year))
 
 
 def _start_years(boards: Mapping[int, Sequence[Row]]) -> dict[str, tuple[int, bool]]:
@@ -157,29 +159,18 @@ def _start_years(boards: Mapping[int, Sequence[Row]]) -> dict[str, tuple[int, bo
     first_year = min(boards)
     for year, rows in sorted(boards.items()):
         for row in rows:
-            first = row["first_active_date"]
-            if first is not None and row["battery"] not in starts:
-                starts[row["battery"]] = (year, year == first_year and first == date(year, 1, 1))
+            if first := row["first_active_date"]:
+                starts.setdefault(row["battery"], (year, year == first_year and first == date(year, 1, 1)))
     return starts
 
 
-def _rank_changes(before: Sequence[Row], now: Sequence[Row]) -> dict[str, int]:
-    ranks = [{row["battery"]: row["rank"] for row in rows if row["rank"] is not None} for rows in (before, now)]
-    return {battery: ranks[0][battery] - rank for battery, rank in ranks[1].items() if battery in ranks[0]}
-
-
-def _files(edition: Row) -> list[tuple[str, str]]:
-    """Inputs of an edition, under names for people."""
-
-    def name_of(name: str) -> str:
+def _inputs(settings: Settings, year: int, edition: Row | None) -> Iterator[tuple[str, str]]:
+    """Inputs of an edition, under names for people; then the tables shown."""
+    for name, digest in json.loads(edition["inputs"]).items() if edition else ():
         later = f"{name.removeprefix(LATER)}, days of the next year"
-        return "the battery table" if name == BATTERY_TABLE else later if name.startswith(LATER) else name
-
-    return [(name_of(name), digest) for name, digest in json.loads(edition["inputs"]).items()]
-
-
-def _tables(settings: Settings, year: int) -> list[tuple[str, str]]:
-    # A table that is only appended to holds times, and what is shown of it is listed already.
-    names = [name for name in LEADERBOARD_REPORT.upstream if not TABLES[name].append_only]
+        yield "the battery table" if name == BATTERY_TABLE else later if name.startswith(LATER) else name, digest
     made = read_run(settings.results, year)["tables"]
-    return [(name, digest) for name in names if name in made and (digest := made[name]["digest"])]
+    for name in LEADERBOARD_REPORT.upstream:
+        # A table that is only appended to holds times, and what is shown of it is listed already.
+        if name in made and (digest := made[name]["digest"]) and not TABLES[name].append_only:
+            yield name, digest

@@ -27,18 +27,19 @@ def write_report(settings: Settings, year: int) -> Written:
 
     Raises:
         NotRefreshedError: a table that it shows has not been written.
-        BessError: a library that it needs is not installed.
+        BessError: a library that it embeds is not as it is expected.
     """
     content = read_content(settings, year)
-    months = [row for period in content.months for row in period.rows]
     html = page_html(content).encode()
-    page, workbook, yearly_csv, monthly_csv, *copies = report_files(settings.results, LEADERBOARD_REPORT, year)
-    tables = [result_path(settings.results, table.name, year) for table in (LEADERBOARD, LEADERBOARD_MONTHLY)]
+    page, workbook, yearly_csv, monthly_csv, yearly_copy, monthly_copy = report_files(
+        settings.results, LEADERBOARD_REPORT, year
+    )
+    yearly, monthly = (result_path(settings.results, table.name, year) for table in (LEADERBOARD, LEADERBOARD_MONTHLY))
     writers: dict[Path, Callable[[Path], object]] = {
-        yearly_csv: lambda path: _write_csv(path, LEADERBOARD, content.whole_year.rows, content.made_up),
-        monthly_csv: lambda path: _write_csv(path, LEADERBOARD_MONTHLY, months, content.made_up),
-        copies[0]: lambda path: shutil.copyfile(tables[0], path),
-        copies[1]: lambda path: shutil.copyfile(tables[1], path),
+        yearly_csv: lambda path: _write_csv(path, LEADERBOARD, content.board, content.made_up),
+        monthly_csv: lambda path: _write_csv(path, LEADERBOARD_MONTHLY, content.monthly, content.made_up),
+        yearly_copy: lambda path: shutil.copyfile(yearly, path),
+        monthly_copy: lambda path: shutil.copyfile(monthly, path),
         workbook: lambda path: write_workbook(content, path),
         # The page last: where it is new, all is.
         page: lambda path: path.write_bytes(html),
@@ -48,7 +49,7 @@ def write_report(settings: Settings, year: int) -> Written:
             with writing(path):
                 write(temporary)
     return Written(
-        rows=len(content.whole_year.rows),
+        rows=len(content.board),
         money_usd=None,
         coverage=None,
         digest=hashlib.sha256(html).hexdigest(),

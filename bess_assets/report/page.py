@@ -42,7 +42,6 @@ _OF_THE_ROW = [c for c in LEADERBOARD.columns if c.name not in {*_OF_THE_BATTERY
 _TEXTS = [c.name for c in _OF_THE_ROW if c.kind in {"text", "label"}]
 """Columns of a board whose few texts are written once."""
 _NUMBERS = [c.name for c in _OF_THE_ROW if c.name not in _TEXTS and not c.name.endswith(("_da_usd", "_rt_usd"))]
-_DIGEST_SHOWN = 12
 _MARK = re.compile(r"@@(\w+)@@")
 
 
@@ -53,10 +52,11 @@ def page_html(content: Content) -> str:
         BessError: a library that it embeds is not installed, or not as it is expected.
     """
     scripts = {"charts": _charts_code(), "tables": _tables_code(), "code": _static("page.js")}
-    digests = " ".join(f"'sha256-{_digest(text)}'" for text in scripts.values())
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts.values())
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     policy = (
-        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-        "form-action 'none'"
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
     )
     parts = {
         "title": content.title,
@@ -77,7 +77,7 @@ def page_html(content: Content) -> str:
 def page_data(content: Content) -> dict[str, Any]:
     """The data of the page: boards as columns at full precision, days to the cent."""
     texts: dict[str | None, int] = {}
-    batteries = {row["battery"]: n for n, row in enumerate(content.whole_year.rows)}
+    batteries = {row["battery"]: n for n, row in enumerate(content.board)}
     starts = [content.start_years.get(name) for name in batteries]
     return {
         "year": content.year,
@@ -88,7 +88,7 @@ def page_data(content: Content) -> dict[str, Any]:
         "version": content.version,
         "streams": [[column, *names] for column, names in STREAMS.items()],
         "batteries": {
-            **{name: [row[name] for row in content.whole_year.rows] for name in _OF_THE_BATTERY},
+            **{name: [row[name] for row in content.board] for name in _OF_THE_BATTERY},
             "start_year": [start[0] if start else None for start in starts],
             "perhaps_earlier": [bool(start and start[1]) for start in starts],
             "rank_change": [content.rank_changes.get(name) for name in batteries],
@@ -96,19 +96,14 @@ def page_data(content: Content) -> dict[str, Any]:
         "periods": [_period(period, batteries, texts) for period in content.periods],
         "texts": list(texts),
         "days": _days(content.days, batteries),
-        "inputs": [[name, _short(digest)] for name, digest in content.inputs],
+        "inputs": [[name, "+".join(part[:12] for part in digest.split("+"))] for name, digest in content.inputs],
     }
 
 
-def _short(digest: str) -> str:
-    return "+".join(part[:_DIGEST_SHOWN] for part in digest.split("+"))
-
-
 def _period(period: Period, batteries: Mapping[str, int], texts: dict[str | None, int]) -> dict[str, Any]:
-    fleet = period.fleet
     return {
         "month": period.month,
-        "fleet": {name: value for name, value in vars(fleet).items() if name != "usd"} | dict(fleet.usd),
+        "fleet": period.fleet,
         "battery": [batteries[row["battery"]] for row in period.rows],
         **{name: [row[name] for row in period.rows] for name in _NUMBERS},
         **{name: [texts.setdefault(row[name], len(texts)) for row in period.rows] for name in _TEXTS},
@@ -118,21 +113,17 @@ def _period(period: Period, batteries: Mapping[str, int], texts: dict[str | None
 def _days(days: Mapping[str, Sequence[Any]], batteries: Mapping[str, int]) -> list[dict[str, Any] | None]:
     """For each battery its first day, and dollars of energy and of ancillary services from it on, to the cent; None on a day without a row."""
     found: list[dict[str, Any] | None] = [None] * len(batteries)
-    rows = zip(days["battery"], days["operating_day"], days["energy_usd"], days["as_usd"], strict=True)
+    energies, services = (
+        [None if usd is None else round(usd, 2) for usd in days[name]] for name in ("energy_usd", "as_usd")
+    )
+    rows = zip(days["battery"], days["operating_day"], energies, services, strict=True)
     for battery, group in groupby(rows, key=lambda row: row[0]):
-        by_day = {day.toordinal(): (_cents(energy), _cents(services)) for _, day, energy, services in group}
+        by_day = {day.toordinal(): usd for _, day, *usd in group}
         first = min(by_day)
         every = [by_day.get(day, (None, None)) for day in range(first, max(by_day) + 1)]
-        found[batteries[battery]] = {
-            "first": date.fromordinal(first).isoformat(),
-            "energy": [energy for energy, _ in every],
-            "as": [services for _, services in every],
-        }
+        energy, service = zip(*every, strict=True)
+        found[batteries[battery]] = {"first": date.fromordinal(first), "energy": energy, "as": service}
     return found
-
-
-def _cents(value: float | None) -> float | None:
-    return None if value is None else round(value, 2)
 
 
 def _embedded_json(value: Any) -> str:
@@ -141,10 +132,6 @@ def _embedded_json(value: Any) -> str:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 # --- embedded code ------------------------------------------------------------------------------------------------------------------------
@@ -157,9 +144,9 @@ def _static(name: str) -> str:
 
 @lru_cache
 def _charts_code() -> str:
-    """BokehJS and its plotting interface, as the package bokeh brings them; the Python half is not loaded."""
-    folder = _package("bokeh") / "server" / "static" / "js"
-    return _as_script("\n".join(_library_text(folder / name) for name in ("bokeh.min.js", "bokeh-api.min.js")))
+    """BokehJS and its plotting interface, as the package bokeh brings them."""
+    names = ("bokeh.min.js", "bokeh-api.min.js")
+    return _as_script("\n".join(_library_text("bokeh", f"server/static/js/{name}") for name in names))
 
 
 @lru_cache
@@ -169,14 +156,13 @@ def _tables_code() -> str:
     Raises:
         BessError: the module offers no default export.
     """
-    path = _package("itables") / "html" / "dt_bundle.js"
-    text = _library_text(path)
+    text = _library_text("itables", "html/dt_bundle.js")
     export = re.search(r"export\s*\{([^{}]*)\}\s*;?", text)
     default = re.search(r"([\w$]+)\s+as\s+default\b", export[1]) if export else None
     if export is None or default is None:
         raise BessError(
             "The table library cannot be embedded.",
-            file=path,
+            file="itables/html/dt_bundle.js",
             expected="a module with a default export",
             remedy="Install the version that constraints.txt names.",
         )
@@ -184,23 +170,17 @@ def _tables_code() -> str:
     return _as_script('(()=>{"use strict";' + body + "\n})();")
 
 
-def _package(name: str) -> Path:
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        raise BessError(
-            f"The leaderboard page needs the package {name}.", remedy=f"Install it: python -m pip install {name}"
-        )
-    return Path(spec.origin).parent
-
-
-def _library_text(path: Path) -> str:
+def _library_text(package: str, name: str) -> str:
+    """A file of a package, whose Python is not loaded."""
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.origin if spec and spec.origin else package).parent / name
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise BessError(
-            "A library that the leaderboard page embeds is not where it was.",
+            f"The leaderboard page needs the package {package}, with a file that is not there.",
             file=path,
-            remedy="Install the version that constraints.txt names.",
+            remedy=f"Install the version that constraints.txt names: python -m pip install {package}",
         ) from error
 
 

@@ -3,14 +3,13 @@
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bess_assets.errors import BessError
-from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Period
-from bess_assets.settlement.metrics import Fleet
+from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Row
 from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, NOTE
 from bess_assets.tables import DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column, Table
 
@@ -32,17 +31,17 @@ WHAT_IS_NOT_IN_THE_NUMBERS = (
     ),
 )
 
-_FLEET: tuple[tuple[str, str, Callable[[Fleet], float | None]], ...] = (
-    ("ranked", "count", lambda fleet: fleet.ranked),
-    ("batteries", "count", lambda fleet: fleet.batteries),
-    ("ranked MW", "mw", lambda fleet: fleet.capacity_mw),
-    *((name, "money", lambda fleet, name=name: fleet.usd[name]) for name in (*STREAMS, "total_usd")),
-    ("$/kW-month", "money", lambda fleet: fleet.usd_per_kw_month),
-    ("$/kW-year", "money", lambda fleet: fleet.usd_per_kw_year),
-    ("mean energy coverage", "share", lambda fleet: fleet.energy_coverage),
-    ("mean AS coverage", "share", lambda fleet: fleet.as_coverage),
+_FLEET = (
+    ("ranked", "count", "ranked"),
+    ("batteries", "count", "batteries"),
+    ("ranked MW", "mw", "capacity_mw"),
+    *((name, "money", name) for name in (*STREAMS, "total_usd")),
+    ("$/kW-month", "money", "usd_per_kw_month"),
+    ("$/kW-year", "money", "usd_per_kw_year"),
+    ("mean energy coverage", "share", "energy_coverage"),
+    ("mean AS coverage", "share", "as_coverage"),
 )
-"""Figures of the fleet: heading, number format, and the figure."""
+"""Figures of the fleet: heading, number format, and name."""
 Cells = list[tuple[str | float | None, str]]
 """Values of a row, each with the name of its format."""
 
@@ -72,16 +71,9 @@ def write_workbook(content: Content, path: Path) -> None:
 
     The library lays out every sheet with one row of each table as a pattern, and `_fill` puts the rest in: cell by cell the library alone takes some
     twenty seconds for a year of 350 batteries.
-
-    Raises:
-        BessError: the library that writes it is not installed.
     """
-    try:
-        import xlsxwriter  # noqa: PLC0415  only when a report is made
-    except ImportError as error:
-        raise BessError(
-            "The workbook needs the package xlsxwriter.", remedy="Install it: python -m pip install xlsxwriter"
-        ) from error
+    import xlsxwriter  # noqa: PLC0415  only when a report is made
+
     skeleton = io.BytesIO()
     # constant_memory writes texts into their cells, as `_sheet` does, and not into a list of their own.
     with xlsxwriter.Workbook(skeleton, {"constant_memory": True, "strings_to_numbers": False}) as book:
@@ -124,17 +116,16 @@ def _lay_out(book: Any, content: Content) -> dict[str, Sequence[Sequence[Any]]]:
 
 def _tables(content: Content) -> Iterator[tuple[str, int, Sequence[Column], Sequence[Sequence[Any]]]]:
     """Name of each sheet of a table, how many of its columns stay in view, its columns and rows."""
-    months = [row for period in content.months for row in _values(period, LEADERBOARD_MONTHLY)]
-    yield "Leaderboard", 2, LEADERBOARD.columns, _values(content.whole_year, LEADERBOARD)
-    yield "Months", 3, LEADERBOARD_MONTHLY.columns, months
+    yield "Leaderboard", 2, LEADERBOARD.columns, _values(content.board, LEADERBOARD)
+    yield "Months", 3, LEADERBOARD_MONTHLY.columns, _values(content.monthly, LEADERBOARD_MONTHLY)
     columns = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
     days = list(zip(*(content.days[name] for name in DAY_COLUMNS), strict=True))
     for n, first in enumerate(range(0, max(len(days), 1), DAYS_A_SHEET), start=1):
         yield f"Daily {n}" if n > 1 else "Daily", 2, columns, days[first : first + DAYS_A_SHEET]
 
 
-def _values(period: Period, table: Table) -> list[list[Any]]:
-    return [[row[name] for name in table.column_names] for row in period.rows]
+def _values(rows: Iterable[Row], table: Table) -> list[list[Any]]:
+    return [[row[name] for name in table.column_names] for row in rows]
 
 
 def _table(sheet: Any, formats: Mapping[str, Any], frozen: int, columns: Sequence[Column], rows: int) -> None:
@@ -176,8 +167,8 @@ def _method(content: Content) -> Iterator[Cells]:
     }
     fleet: list[Cells] = [[("period", "heading"), *((heading, "heading") for heading, _, _ in _FLEET)]]
     for period in content.periods:
-        name = "whole year" if period.month is None else f"{content.year}-{period.month:02d}"
-        fleet.append([(name, ""), *((figure(period.fleet), form) for _, form, figure in _FLEET)])
+        label = "whole year" if period.month is None else f"{content.year}-{period.month:02d}"
+        fleet.append([(label, ""), *((period.fleet[name], form) for _, form, name in _FLEET)])
     days = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
     yield [(content.title, "title")]
     yield from (_plain(fact) for fact in facts.items())
@@ -216,38 +207,28 @@ def _fill(skeleton: io.BytesIO, path: Path, sheets: Mapping[str, Sequence[Sequen
 
 def _sheet(xml: str, rows: Sequence[Sequence[Any]]) -> Iterator[bytes]:
     """The XML of a sheet with rows in the place of its second row, each cell in the style of the pattern above it."""
-    pattern = re.search(r'<row r="2"[^>]*>(.*?)</row>', xml, re.DOTALL)
-    if pattern is None:
-        raise AssertionError("a sheet of rows has no pattern row")
-    cells = re.findall(r'<c r="([A-Z]+)2"(?: s="(\d+)")?', pattern[1])
+    head, pattern, rest = re.split(r'<row r="2"[^>]*>(.*?)</row>', xml, maxsplit=1, flags=re.DOTALL)
     starts = [
         (f'<c r="{letters}', f'" s="{style}"><v>' if style else '" t="inlineStr"><is><t xml:space="preserve">')
-        for letters, style in cells
+        for letters, style in re.findall(r'<c r="([A-Z]+)2"(?: s="(\d+)")?', pattern)
     ]
-    head = re.sub(r'(<dimension ref="A1:[A-Z]+)\d+', rf"\g<1>{len(rows) + 1}", xml[: pattern.start()])
-    yield head.encode()
-    texts: dict[str, str] = {}
+    xml_text = cache(_xml_text)
+    yield re.sub(r'(<dimension ref="A1:[A-Z]+)\d+', rf"\g<1>{len(rows) + 1}", head).encode()
     for number, row in enumerate(rows, start=2):
         parts = [f'<row r="{number}">']
         for (letters, start), value in zip(starts, row, strict=True):
-            if value is None:
-                continue
             if isinstance(value, str):
-                if value not in texts:
-                    texts[value] = _xml_text(value)
-                parts.append(f"{letters}{number}{start}{texts[value]}</t></is></c>")
-            else:
+                parts.append(f"{letters}{number}{start}{xml_text(value)}</t></is></c>")
+            elif value is not None:
                 shown = value.toordinal() - _DAY_ZERO if isinstance(value, date) else value
                 parts.append(f"{letters}{number}{start}{shown!r}</v></c>")
-        parts.append("</row>")
-        yield "".join(parts).encode()
-    yield xml[pattern.end() :].encode()
+        yield "".join((*parts, "</row>")).encode()
+    yield rest.encode()
 
 
 def _xml_text(text: str) -> str:
     """Text of a cell: as long as a cell may be, characters that XML cannot hold escaped as spreadsheets escape them."""
-    if len(text) > _LONGEST_TEXT:
-        text = text[: _LONGEST_TEXT - 1] + "…"
-    text = _LOOKS_ESCAPED.sub("_x005F_", text)  # else a spreadsheet would show another text
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    shown = text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+    unlike_escapes = _LOOKS_ESCAPED.sub("_x005F_", shown)  # else a spreadsheet would show another text
+    escaped = unlike_escapes.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _NOT_IN_XML.sub(lambda match: f"_x{ord(match[0]):04X}_", escaped)

@@ -600,22 +600,16 @@ def test_without_a_browser_a_test_is_skipped_at_a_desk_and_fails_in_ci(monkeypat
 
 @pytest.mark.parametrize("module", ["let a=1;", "let a=1;export{a as Table}"])
 def test_a_table_library_of_another_shape_is_named_and_not_embedded_blindly(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str
+    monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    (tmp_path / "html").mkdir()
-    (tmp_path / "html" / "dt_bundle.js").write_text(module, encoding="utf-8")
-    monkeypatch.setattr(page_module, "_package", lambda _: tmp_path)
-    page_module._tables_code.cache_clear()
-    try:
-        with pytest.raises(BessError, match="cannot be embedded"):
-            page_module._tables_code()
-    finally:
-        page_module._tables_code.cache_clear()
+    monkeypatch.setattr(page_module, "_library_text", lambda *_: module)
+    with pytest.raises(BessError, match="cannot be embedded"):
+        page_module._tables_code.__wrapped__()
 
 
 def test_a_package_that_is_not_installed_is_named_with_what_to_do() -> None:
     with pytest.raises(BessError, match=r"needs the package no_such_charts(.|\n)*pip install no_such_charts"):
-        page_module._package("no_such_charts")
+        page_module._library_text("no_such_charts", "charts.js")
 
 
 def test_a_year_without_a_battery_has_a_page_that_says_so(browser: Any, tmp_path: Path) -> None:
