@@ -134,7 +134,6 @@ def _one_battery(names: Sequence[str]) -> dict[str, Kind]:
         "battery_days(name), a year": asked(
             lambda results, name: results.battery_days(name, f"{year}-01-01", f"{year}-12-31")
         ),
-        "battery_months(name)": asked(lambda results, name: results.battery_months(name)),
         "best_days(name)": asked(lambda results, name: results.best_days(name)),
         "product_stack(name), months": asked(lambda results, name: results.product_stack(name)),
         "product_stack(name), days": asked(lambda results, name: results.product_stack(name, "day")),

@@ -56,18 +56,13 @@ def number(
     return Column(heading, value, show, right=True, keep=keep)
 
 
-def money(value: float) -> str:
-    """Whole dollars with thousands separators."""
-    return _without_minus_zero(f"{value:,.0f}")
+money = "{:z,.0f}".format
+"""Whole dollars with thousands separators; -0 is 0."""
 
 
 def decimals(digits: int) -> Callable[[float], str]:
-    """A function that writes a number with this many decimals."""
-    return lambda value: _without_minus_zero(f"{value:,.{digits}f}")
-
-
-def _without_minus_zero(text: str) -> str:
-    return text[1:] if text[0] == "-" and not any(digit in text for digit in "123456789") else text
+    """A function that writes a number with this many decimals; -0 is 0."""
+    return f"{{:z,.{digits}f}}".format
 
 
 def percent(value: float) -> str:
@@ -77,21 +72,16 @@ def percent(value: float) -> str:
 
 def any_value(value: Any) -> str:
     """A value of any type, readable: at most four decimals, thousands separated."""
-    if isinstance(value, float) and isfinite(value):
-        text = f"{value:,.4f}".rstrip("0").rstrip(".")
-        return _without_minus_zero(text) if abs(value) >= 0.001 or value == 0 else f"{value:.4g}"
-    return plain(value)
+    if not isinstance(value, float) or not isfinite(value):
+        return plain(value)
+    return f"{value:z,.4f}".rstrip("0").rstrip(".") if abs(value) >= 0.001 or value == 0 else f"{value:.4g}"
 
 
 def plain(value: Any) -> str:
     """A value at full precision: the shortest text that reads back as the same number, dates in ISO form, null empty."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return repr(value)
-    return value.isoformat() if isinstance(value, datetime | date) else str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def one_line(value: Any) -> str:
@@ -141,19 +131,18 @@ def json_text(value: Any) -> str:
     """
     import json  # noqa: PLC0415  tables and CSV need none
 
-    text = json.dumps(_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False, default=plain)
     # Outside strings JSON has no such character but the line feed, and inside them json.dumps has escaped that one.
     return re.sub(rf"(?!\n){_NOT_PRINTABLE}", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _jsonable(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
+    """A value whose texts and numbers JSON can hold."""
     if isinstance(value, dict):
         return {str(key): _jsonable(item) for key, item in value.items()}
-    return [_jsonable(item) for item in value] if isinstance(value, list | tuple) else plain(value)
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def markdown_text(text: str) -> str:

@@ -240,13 +240,10 @@ def _one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
 
 def _view_of(table: "Table", files: Sequence[Path]) -> str:
     """The statement that makes a view of a table, with the year in front where it has one; without files it is empty."""
+    year = "" if table.merged else "NULL::INTEGER AS year, "
+    rows = f"SELECT {year}{', '.join(f'NULL::{DUCKDB_TYPES[c.kind]} AS {c.name}' for c in table.columns)} WHERE false"
     if files:
         rows = f"SELECT * FROM {read(files)}" if table.merged else with_year(files)
-    else:
-        year = "" if table.merged else "NULL::INTEGER AS year, "
-        rows = (
-            f"SELECT {year}{', '.join(f'NULL::{DUCKDB_TYPES[c.kind]} AS {c.name}' for c in table.columns)} WHERE false"
-        )
     return f"CREATE OR REPLACE VIEW {table.name} AS {rows}"
 
 

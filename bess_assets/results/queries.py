@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -118,7 +119,7 @@ class Results:
         """
         if month is not None and not 1 <= month <= 12:
             raise QueryError(f"There is no month {month}.", expected="a month from 1 to 12")
-        board = self.require(year, "leaderboard" if month is None else "leaderboard_monthly")
+        (board,) = self._required("leaderboard" if month is None else "leaderboard_monthly", year)
         earlier = board.with_name(f"{year - 1}.parquet")
         where = "" if month is None else f" WHERE month = {int(month)}"
         before = f"{read([earlier])}{where}" if earlier.is_file() else f"{read([board])} WHERE false"
@@ -143,7 +144,10 @@ class Results:
 
         begin, end = _days(first, last)
         years = range(begin.year, end.year + 1)
-        days, registry = ([self.require(year, table) for year in years] for table in ("daily_revenue", "bess_registry"))
+        days, registry = (
+            [file for year in years for file in self._required(table, year)]
+            for table in ("daily_revenue", "bess_registry")
+        )
         answer = self._answer(
             ("leaderboard_of_days", begin, end),
             [*days, *registry],
@@ -196,14 +200,10 @@ class Results:
         every = listing.require(self.folder, "daily_revenue", None)
         files = [file for year, file in every.items() if begin.year <= year <= end.year]
         if not files:
-            self.require(begin.year if first else end.year, "daily_revenue")
+            self._required("daily_revenue", begin.year if first else end.year)
         mine = f"battery = {literal(self._key(name, None))}"
         where = f"{mine} AND operating_day BETWEEN DATE '{begin}' AND DATE '{end}'"
         return self._rows(f"SELECT * FROM {read(files)} WHERE {where} ORDER BY operating_day", files)
-
-    def battery_months(self, name: str, year: int | None = None) -> Answer:
-        """A battery's rows of the monthly leaderboards, with the year in front."""
-        return self.compare([name], year, by="month")
 
     def best_days(self, name: str, year: int | None = None, count: int = BEST_DAYS) -> Answer:
         """A battery's days of highest total_usd, highest first; days whose total is unknown are left out."""
@@ -230,17 +230,17 @@ class Results:
         of those that are known), changed_inputs (names of the inputs that are not those of the edition before, joined by a semicolon; null in the
         first), inputs (JSON: digest by name).
         """
-        path = self.require(year, "leaderboard_history")
+        files = self._required("leaderboard_history", year)
         shared = ("made_at", "package_version", "edition", "data_through", "inputs")
         editions = (
             f"SELECT edition_number, {', '.join(f'any_value({name}) AS {name}' for name in shared)}, count(*) AS batteries, count(rank) AS batteries_ranked, "
-            f"sum(total_usd) AS total_usd, any_value(inputs)::JSON::MAP(VARCHAR, VARCHAR) AS files FROM {read([path])} GROUP BY edition_number"
+            f"sum(total_usd) AS total_usd, any_value(inputs)::JSON::MAP(VARCHAR, VARCHAR) AS made_of FROM {read(files)} GROUP BY edition_number"
         )
-        changed = "list_filter(list_distinct(map_keys(files) || map_keys(earlier)), lambda name: files[name] IS DISTINCT FROM earlier[name])"
+        changed = "list_filter(list_distinct(map_keys(made_of) || map_keys(earlier)), lambda name: made_of[name] IS DISTINCT FROM earlier[name])"
         return self._rows(
-            f"SELECT * EXCLUDE (inputs, files, earlier), array_to_string(list_sort({changed}), '; ') AS changed_inputs, inputs "
-            f"FROM (SELECT *, lag(files) OVER (ORDER BY edition_number) AS earlier FROM ({editions})) ORDER BY edition_number",
-            [path],
+            f"SELECT * EXCLUDE (inputs, made_of, earlier), array_to_string(list_sort({changed}), '; ') AS changed_inputs, inputs "
+            f"FROM (SELECT *, lag(made_of) OVER (ORDER BY edition_number) AS earlier FROM ({editions})) ORDER BY edition_number",
+            files,
             [year],
         )
 
@@ -249,9 +249,9 @@ class Results:
 
         Columns: those of the table what_changed. `because` names the inputs that changed and feed the columns that moved.
         """
-        path = self.require(year, "what_changed")
+        files = self._required("what_changed", year)
         return self._rows(
-            f"SELECT * FROM {read([path])} ORDER BY abs(total_usd_change) DESC NULLS LAST, battery", [path], [year]
+            f"SELECT * FROM {read(files)} ORDER BY abs(total_usd_change) DESC NULLS LAST, battery", files, [year]
         )
 
     # --- the fleet and its nodes ----------------------------------------------------------------------------------------------------------
@@ -283,8 +283,12 @@ class Results:
                 remedy="To read them all, stream them: results.stream('FROM price_daily')",
             )
         files = self._required("price_daily", year)
-        named = "" if points is None else ", ".join(literal(self._point(name, files)) for name in points)
-        where = "" if points is None else f" WHERE settlement_point IN ({named})"
+        where = ""
+        if points is not None:
+            known = {point for (point,) in self._names("settlement_point", files)}
+            remedy = 'All of them: bess sql "SELECT DISTINCT settlement_point FROM price_daily"'
+            named = (_known_name(name, known, f"No settlement point is called {name}.", remedy) for name in points)
+            where = f" WHERE settlement_point IN ({', '.join(map(literal, named))})"
         spreads = ", ".join(f"avg(tb{n}_usd_per_mw) AS tb{n}_usd_per_mw" for n in (1, 2, 4))
         sql = (
             f"SELECT settlement_point, {PERIODS[by]}, count(*) AS days, {_market('da', 'da_known_hours')}, {_market('rt', 'rt_known_quarter_hours')}, "
@@ -336,14 +340,6 @@ class Results:
         """Why the figures of a year may be older than its last refresh: the first table or rollup that failed in it, or None."""
         return listing.last_problem(self.folder, year)
 
-    def require(self, year: int, table: str) -> Path:
-        """The file of a table and year.
-
-        Raises:
-            NotRefreshedError: it has not been written yet.
-        """
-        return listing.require(self.folder, table, year)[year]
-
     def _required(self, table: str, year: int | None) -> list[Path]:
         """The files of a table for one year, or for every year that has a leaderboard."""
         return list(listing.require(self.folder, table, year).values())
@@ -381,7 +377,8 @@ class Results:
         """The stable key of the battery that has the name."""
         names = self._names("battery, gen_resource, load_resource, esr_resource", self._required("leaderboard", year))
         remedy = "All names: bess leaderboard YEAR --format csv"
-        known = _known_name("battery is called", name, {name for row in names for name in row if name}, remedy)
+        every = {other for row in names for other in row if other}
+        known = _known_name(name, every, f"No battery is called {name}.", remedy)
         keys = {row[0] for row in names if known.upper() in [other.upper() for other in row if other]}
         keys = {key for key in keys if key.upper() == known.upper()} or keys
         if len(keys) > 1:
@@ -390,37 +387,27 @@ class Results:
             )
         return str(keys.pop())
 
-    def _point(self, name: str, files: Iterable[Path]) -> str:
-        """A settlement point as ERCOT writes it."""
-        remedy = 'All of them: bess sql "SELECT DISTINCT settlement_point FROM price_daily"'
-        points = {point for (point,) in self._names("settlement_point", files)}
-        return _known_name("settlement point is called", name, points, remedy)
-
     def _names(self, columns: str, files: Iterable[Path]) -> list[tuple[Any, ...]]:
         sql = f"SELECT DISTINCT {columns} FROM {read(files)}"
         return self._cache.answers(sql, files, lambda: self._engine.ask(sql))[0].rows
 
 
-def _known_name(what: str, name: str, names: Iterable[str], remedy: str) -> str:
-    """The one of some names that differs from the name asked for by case at most."""
-    spelling = {known.upper(): known for known in names}
+def _known_name(name: str, names: Iterable[str], problem: str, remedy: str) -> str:
+    """The one of some names that differs from the name asked for by case at most.
+
+    Raises:
+        QueryError: there is none; up to five names are said that are like it: the most alike, then those that hold it, then others alike.
+    """
+    spelling = {known.upper(): known for known in sorted(names)}
     wanted = name.strip().upper()
     if wanted in spelling:
         return spelling[wanted]
-    near = [spelling[known] for known in _near(wanted, spelling)]
-    raise QueryError(
-        f"No {what} {name}.", expected=f"a name such as {', '.join(near)}" if near else None, remedy=remedy
-    )
-
-
-def _near(wanted: str, names: Iterable[str]) -> list[str]:
-    """Up to five names like the one wanted: the most alike, then those that hold it, then others alike."""
     import difflib  # noqa: PLC0415  needed for errors alone
 
-    every = sorted(names)
-    holding = [name for name in every if wanted and wanted in name]
-    alike = difflib.get_close_matches(wanted, every, n=5, cutoff=0.5)
-    return list(dict.fromkeys([*alike[:1], *holding, *alike]))[:5]
+    alike = difflib.get_close_matches(wanted, spelling, n=5, cutoff=0.5)
+    near = dict.fromkeys([*alike[:1], *(known for known in spelling if wanted and wanted in known), *alike])
+    expected = f"a name such as {', '.join(spelling[known] for known in list(near)[:5])}" if near else None
+    raise QueryError(problem, expected=expected, remedy=remedy)
 
 
 # --- SQL of the questions -----------------------------------------------------------------------------------------------------------------
@@ -471,16 +458,10 @@ def _shown(board: Answer, sort: str | None, top: int | None) -> Answer:
     _refuse_no_rows(top)
     if sort is None:
         return board._replace(rows=board.rows[:top])
-    if sort not in board.columns:
-        near = _near(sort.lower(), board.columns)
-        raise QueryError(
-            f"The leaderboard has no column {sort}.",
-            expected=f"a column such as {', '.join(near)}" if near else None,
-            remedy="All columns: the heading of bess leaderboard YEAR --format csv",
-        )
-    at = board.columns.index(sort)
-    known = [row for row in board.rows if row[at] is not None]
-    number = bool(known) and isinstance(known[0][at], int | float)
-    known.sort(key=lambda row: row[at], reverse=number and sort not in {"rank", "month", "year"})
-    unknown = [row for row in board.rows if row[at] is None]
-    return board._replace(rows=[*known, *unknown][:top])
+    remedy = "All columns: the heading of bess leaderboard YEAR --format csv"
+    column = _known_name(sort, board.columns, f"The leaderboard has no column {sort}.", remedy)
+    value = itemgetter(board.columns.index(column))
+    known = [row for row in board.rows if value(row) is not None]
+    number = bool(known) and isinstance(value(known[0]), int | float)
+    known.sort(key=value, reverse=number and column not in {"rank", "month", "year"})
+    return board._replace(rows=[*known, *(row for row in board.rows if value(row) is None)][:top])

@@ -614,7 +614,7 @@ def test_a_package_that_is_not_installed_is_named_with_what_to_do() -> None:
 
 def test_a_year_without_a_battery_has_a_page_that_says_so(browser: Any, tmp_path: Path) -> None:
     settings = write_no_board(tmp_path, YEAR)
-    assert write_report(settings, YEAR).rows == 0
+    assert write_report(settings, YEAR)["rows"] == 0
     reopen(browser, report_files(settings.results, LEADERBOARD_REPORT, YEAR)[0])
     assert texts(browser, "#board tbody") == ["No battery is ranked in this period."]
     assert UNKNOWN in texts(browser, "#tiles .value")

@@ -95,7 +95,6 @@ def test_batteries_are_compared_in_the_order_named_and_once_each(results: Result
     assert [(row["year"], row["battery"]) for row in rows] == list(product((2023, 2024), named))
     months = results.compare(named, 2024, by="month")
     assert (months.column("month")[:2], months.column("battery")[:2]) == ([1, 1], named)
-    assert results.battery_months("ALPHA_1", 2024).column("month") == [1, 2]
 
 
 def test_comparing_a_stranger_or_nobody_is_refused(results: Results) -> None:

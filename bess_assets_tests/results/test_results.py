@@ -150,11 +150,6 @@ def test_a_failed_refresh_is_known_to_those_who_read_older_figures(settings: Set
         assert results.last_refresh_problem(2023) is None
 
 
-def test_paths_are_those_of_the_writer(settings: Settings) -> None:
-    with Results(settings) as results:
-        assert results.require(2024, "leaderboard") == result_path(settings.results, "leaderboard", 2024)
-
-
 def test_editions_and_what_changed_are_those_of_the_files_largest_change_first(tmp_path: Path) -> None:
     settings = load_settings(tmp_path, {})
     board = [{**ALPHA, "rank": 1}, {**BRAVO, "rank": 2}, {**BRAVO, "rank": 3, "battery": "C"}]
