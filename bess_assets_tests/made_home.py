@@ -37,14 +37,9 @@ STRANGER = {
     "energy_coverage": 0.0, "excluded_reason": "charging unknown; energy coverage 0.000 below 0.95", "notes": None,
 }  # fmt: skip
 _LITTLE = {
-    "total_usd": 4.0,
-    "energy_usd": 0.7,
-    "as_usd": 3.3,
-    "da_energy_usd": 0.7,
-    "rt_energy_usd": 0.0,
-    "as_regup_usd": 0.0,
-    "as_rrs_usd": 0.0,
-}
+    "total_usd": 4.0, "energy_usd": 0.7, "as_usd": 3.3, "da_energy_usd": 0.7, "rt_energy_usd": 0.0,
+    "as_regup_usd": 0.0, "as_rrs_usd": 0.0,
+}  # fmt: skip
 BOARDS: dict[int, list[dict[str, Any]]] = {
     2023: [{**BRAVO, "rank": 1}, {**ALPHA, "rank": 2, **_LITTLE}],
     2024: [{**ALPHA, "rank": 1}, {**BRAVO, "rank": 2}, {**STRANGER, "rank": None}],
@@ -70,8 +65,7 @@ def _day(row: Mapping[str, Any], day: date) -> dict[str, Any]:
     """A day of a battery, worth as many dollars as its number in the month, half of them of energy where the year's are known."""
     dollars = float(day.day)
     energy, total = (
-        value if row[name] is not None else None
-        for name, value in (("energy_usd", dollars / 2), ("total_usd", dollars))
+        None if row[name] is None else usd for name, usd in (("energy_usd", dollars / 2), ("total_usd", dollars))
     )
     return {
         **row, "operating_day": day, "total_usd": total, "energy_usd": energy, "as_usd": dollars / 2,
@@ -87,12 +81,9 @@ def _registered(year: int, row: Mapping[str, Any]) -> dict[str, Any]:
     first, last = date(year, 1, 1), date(year, 12, 31)
     return {
         **{name: row[name] for name in TABLES["bess_registry"].column_names if name in row},
-        "charging": "unknown" if row["rt_energy_usd"] is None else "load",
-        "first_seen_day": first,
-        "last_seen_day": last,
-        "expected_first_day": first,
-        "expected_last_day": last,
-    }
+        "charging": "unknown" if row["rt_energy_usd"] is None else "load", "first_seen_day": first,
+        "last_seen_day": last, "expected_first_day": first, "expected_last_day": last,
+    }  # fmt: skip
 
 
 def record_table(results: Path, year: int | None, table: str, entry: TableEntry) -> None:

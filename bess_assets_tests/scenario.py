@@ -341,13 +341,9 @@ class RegistryTable:
     def __init__(self, *batteries: Row) -> None:
         """One dictionary a battery; what is left out is null, the key ALPHA_1."""
         defaults: Row = {
-            "battery": KEY,
-            "gen_resource": None,
-            "load_resource": None,
-            "esr_resource": None,
-            "charging": "unknown",
+            "battery": KEY, "gen_resource": None, "load_resource": None, "esr_resource": None, "charging": "unknown",
             "settlement_points": None,
-        }
+        }  # fmt: skip
         rows = [{**defaults, **battery} for battery in batteries]
         self._table = pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in defaults})
 

@@ -40,14 +40,10 @@ def test_the_measurement_of_queries_runs_from_a_made_fleet_to_a_verdict(tmp_path
     assert done.returncode in {0, 1}  # a machine may be slow
 
 
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [
-        ({}, "no battery"),
-        ({"A": 1.0, "X": 2.0}, "X has no right answer"),
-        ({"A": 1.0, "B": 20.001}, "B: 20.00 and not 20.00"),
-    ],
-)
+@pytest.mark.parametrize(("found", "said"), [
+    ({}, "no battery"), ({"A": 1.0, "X": 2.0}, "X has no right answer"),
+    ({"A": 1.0, "B": 20.001}, "B: 20.00 and not 20.00"),
+])  # fmt: skip
 def test_a_contender_that_settles_nothing_or_other_money_is_found_out(found: dict[str, float], said: str) -> None:
     right = {"A": 1.0, "B": 20.0, "C": 3.0}
     check_money({"B": 20.0 + 1e-9}, right)
@@ -65,30 +61,16 @@ def test_the_other_roads_know_the_same_hours_as_ours() -> None:
 def test_the_whole_comparison_runs_and_every_contender_comes_to_the_right_money(tmp_path: Path) -> None:
     parts = [word for part in ("years", "dagster", "others", "growth") for word in ("--only", part)]
     save = tmp_path / "saved" / "result"
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks",
-        "--quick",
-        "--folder",
-        str(tmp_path / "markets"),
-        "--save",
-        str(save),
-    ]
+    where = ["--folder", str(tmp_path / "markets"), "--save", str(save)]
+    command = [sys.executable, "-m", "benchmarks", "--quick", *where]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([*command, *parts], capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
     assert (done.stderr, done.returncode) == ("", 0)
     text = save.with_suffix(".md").read_text(encoding="utf-8")
     assert text in done.stdout
     assert "wrong money" not in text
-    for heading in (
-        "2024: ours and the floor",
-        "2026: step by step",
-        "through Dagster",
-        "other roads",
-        "storage",
-        "Growth",
-    ):
+    headings = ("2024: ours and the floor", "2026: step by step", "through Dagster", "other roads", "storage", "Growth")
+    for heading in headings:
         assert heading in text
     figures = json.loads(save.with_suffix(".json").read_text(encoding="utf-8"))
     assert {"machine", "targets", "2024: ours and the floor", "Growth"} <= set(figures)

@@ -79,13 +79,10 @@ def in_a_process(*arguments: str | Path, ends: int = 0, **environment: str) -> s
 # --- leaderboard
 
 
-@pytest.mark.parametrize(
-    ("arguments", "width"),
-    [
-        *((("leaderboard", "2024"), width) for width in (60, 80, 100, 120, 140, 200)),
-        *((("battery", "BRAVO"), width) for width in (80, 140)),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "width"), [
+    *((("leaderboard", "2024"), width) for width in (60, 80, 100, 120, 140, 200)),
+    *((("battery", "BRAVO"), width) for width in (80, 140)),
+])  # fmt: skip
 def test_a_table_fits_the_terminal(bess, arguments: tuple[str, ...], width: int) -> None:
     assert max(map(len, bess(*arguments, width=width).stdout.splitlines())) <= width
 
@@ -191,9 +188,7 @@ def test_colours_are_for_terminals_whose_user_wants_them(made: Settings, bess) -
     arguments = ["leaderboard", "2024"]
     coloured = on_a_terminal(made, *arguments)
     assert "\x1b[1mLeaderboard 2024" in coloured
-    plain_asked = [
-        on_a_terminal(made, *arguments, **{name: value}) for name, value in (("NO_COLOR", "1"), ("TERM", "dumb"))
-    ]
+    plain_asked = [on_a_terminal(made, *arguments, **asked) for asked in ({"NO_COLOR": "1"}, {"TERM": "dumb"})]
     for plain in (*plain_asked, bess(*arguments, width=120).stdout):
         assert "\x1b" not in plain
         assert list(map(str.rstrip, plain.splitlines())) == list(map(str.rstrip, click.unstyle(coloured).splitlines()))
@@ -237,30 +232,19 @@ def test_a_month_is_named_in_the_title_and_one_without_rows_is_said_to_be_so(bes
     assert "no battery has a row" in bess("leaderboard", "2024", "--month", "12").stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["leaderboard", "2022"], "Run: bess refresh 2022"),
-        (["leaderboard", "2024", "--sort", "totl_usd"], "total_usd"),
-        (["leaderboard", "2024", "--month", "13"], "13 is not in the range"),
-        (["leaderboard", "twenty"], "twenty"),
-        (["leaderboard"], "bess leaderboard 2024"),
-        (["leaderboard", "--from", "2024-01-03"], "go together"),
-        (["leaderboard", "2024", "--from", "2024-01-03", "--to", "2024-01-04"], "go together"),
-        (["leaderboard", "--from", "2024-01-03", "--to", "2025-01-04"], "Run: bess refresh 2025"),
-        (["leaderboard", "--from", "2024-13-03", "--to", "2025-01-04"], "no day"),
-        (["battery", "ALPHA"], "ALPHA_1"),
-        (["battery", "ALPHA_1", "2022"], "Run: bess refresh 2022"),
-        (["sql", "DROP TABLE leaderboard"], "one SELECT statement"),
-        (["sql", "SELECT nonsense FROM leaderboard"], "nonsense"),
-        (["refresh", "2024-2021"], "runs backwards"),
-        (["refresh"], "BESS_ROLLUPS"),
-        (["nothing"], "No such command"),
-    ],
-)
-def test_what_the_user_can_put_right_ends_with_exit_code_2_and_a_message_on_the_error_stream(
-    bess, arguments: list[str], words: str
-) -> None:
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["leaderboard", "2022"], "Run: bess refresh 2022"), (["leaderboard", "2024", "--sort", "totl_usd"], "total_usd"),
+    (["leaderboard", "2024", "--month", "13"], "13 is not in the range"), (["leaderboard", "twenty"], "twenty"),
+    (["leaderboard"], "bess leaderboard 2024"), (["leaderboard", "--from", "2024-01-03"], "go together"),
+    (["leaderboard", "2024", "--from", "2024-01-03", "--to", "2024-01-04"], "go together"),
+    (["leaderboard", "--from", "2024-01-03", "--to", "2025-01-04"], "Run: bess refresh 2025"),
+    (["leaderboard", "--from", "2024-13-03", "--to", "2025-01-04"], "no day"), (["battery", "ALPHA"], "ALPHA_1"),
+    (["battery", "ALPHA_1", "2022"], "Run: bess refresh 2022"),
+    (["sql", "DROP TABLE leaderboard"], "one SELECT statement"),
+    (["sql", "SELECT nonsense FROM leaderboard"], "nonsense"), (["refresh", "2024-2021"], "runs backwards"),
+    (["refresh"], "BESS_ROLLUPS"), (["nothing"], "No such command"),
+])  # fmt: skip
+def test_what_the_user_can_put_right_ends_with_exit_code_2_and_a_message_on_the_error_stream(bess, arguments, words):
     result = bess(*arguments, exit_code=2)
     assert result.stdout == ""
     assert words in result.stderr
@@ -373,9 +357,7 @@ def test_a_battery_is_shown_with_its_years_months_and_best_days(bess) -> None:
 
 def test_the_csv_of_a_battery_has_a_row_for_each_year_and_month(bess) -> None:
     rows = rows_of(bess("battery", "ALPHA_1", "--format", "csv"))
-    assert [(row["year"], row["month"]) for row in rows] == [
-        (year, month) for year in ("2023", "2024") for month in ("", "1", "2")
-    ]
+    assert [(row["year"], row["month"]) for row in rows] == [(y, m) for y in ("2023", "2024") for m in ("", "1", "2")]
 
 
 def test_the_json_of_a_battery_has_years_months_and_best_days(bess) -> None:
@@ -472,9 +454,7 @@ def test_a_demo_repeated_makes_nothing_again(demo_home: Path) -> None:
     assert files() == before
 
 
-def test_a_demo_looks_at_no_rollups_or_results_outside_its_home(
-    demo_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_demo_looks_at_no_rollups_or_results_outside_its_home(demo_home, tmp_path, monkeypatch):
     for name in ("BESS_ROLLUPS", "BESS_RESULTS", "DAGSTER_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     at_home(demo_home, "demo", "--years", "2021", "--batteries", "2")
@@ -484,17 +464,12 @@ def test_a_demo_looks_at_no_rollups_or_results_outside_its_home(
 REPORTS_REFUSED = ["report that the simulator did not write", "BESS_REPORTS"]
 
 
-@pytest.mark.parametrize(
-    ("name", "commands", "words"),
-    [
-        ("rollups/RT_prices/2021.parquet", (["demo"], ["simulate", "."]), ["did not write"]),
-        ("reports/dam.csv", (["simulate", ".", "--format", "reports"],), REPORTS_REFUSED),
-        ("reports/2021/DAM.ZIP", (["simulate", ".", "--format", "reports"],), REPORTS_REFUSED),
-    ],
-)
-def test_a_file_that_the_simulator_did_not_write_is_never_touched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, commands: tuple[list[str], ...], words: list[str]
-) -> None:
+@pytest.mark.parametrize(("name", "commands", "words"), [
+    ("rollups/RT_prices/2021.parquet", (["demo"], ["simulate", "."]), ["did not write"]),
+    ("reports/dam.csv", (["simulate", ".", "--format", "reports"],), REPORTS_REFUSED),
+    ("reports/2021/DAM.ZIP", (["simulate", ".", "--format", "reports"],), REPORTS_REFUSED),
+])  # fmt: skip
+def test_a_file_that_the_simulator_did_not_write_is_never_touched(tmp_path, monkeypatch, name, commands, words):
     monkeypatch.chdir(tmp_path)
     theirs = tmp_path / name
     theirs.parent.mkdir(parents=True)
@@ -591,10 +566,8 @@ def test_status_shows_the_columns_of_each_dataset_by_year(demo_home: Path) -> No
 
 def test_status_shows_every_column_of_the_datasets_named(demo_home: Path) -> None:
     text = at_home(demo_home, "status", "--columns", "DAM_Gen_Resources", "sced_smne", "rt_as_prices").stdout
-    assert [line.split()[0] for line in text.splitlines() if line.endswith("  2021")] == [
-        "dam_gen_resources",
-        "sced_smne",
-    ]
+    shown = [line.split()[0] for line in text.splitlines() if line.endswith("  2021")]
+    assert shown == ["dam_gen_resources", "sced_smne"]
     assert '"datetime" (not used)' in text
     assert "rt_as_prices: no year that has been refreshed has a file of it" in text
     refused(demo_home, "status", "--columns", "prices")
@@ -686,9 +659,7 @@ def test_an_interrupted_refresh_stops_and_goes_on_to_no_other_year(demo_home: Pa
 
 
 @pytest.mark.slow
-def test_a_failed_check_is_a_row_of_the_table_and_only_one_that_blocks_makes_the_exit_code_1(
-    demo_home: Path, tmp_path: Path
-) -> None:
+def test_a_failed_check_is_a_row_of_the_table_and_only_one_that_blocks_makes_the_exit_code_1(demo_home, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(demo_home, home)
     board = home / "results" / "leaderboard" / "2021.parquet"
@@ -768,19 +739,12 @@ def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
 # --- settings
 
 
-@pytest.mark.parametrize(
-    ("variable", "values"),
-    [
-        ("BESS_MEMORY_LIMIT", ["2", "0GB"]),
-        ("BESS_THREADS", ["0", "two"]),
-        ("BESS_QUERY_TIMEOUT", ["0", "inf", "nan", "soon"]),
-        ("BESS_AUTOMATION", ["maybe"]),
-        ("BESS_DAILY_AT", ["24:00", "7"]),
-        ("BESS_WEBHOOK", ["ftp://host"]),
-        ("BESS_HOME", ["s3://bucket"]),
-        ("BESS_REGISTRY", ["/path/to/nothing.csv"]),
-    ],
-)
+@pytest.mark.parametrize(("variable", "values"), [
+    ("BESS_MEMORY_LIMIT", ["2", "0GB"]), ("BESS_THREADS", ["0", "two"]),
+    ("BESS_QUERY_TIMEOUT", ["0", "inf", "nan", "soon"]), ("BESS_AUTOMATION", ["maybe"]),
+    ("BESS_DAILY_AT", ["24:00", "7"]), ("BESS_WEBHOOK", ["ftp://host"]), ("BESS_HOME", ["s3://bucket"]),
+    ("BESS_REGISTRY", ["/path/to/nothing.csv"]),
+])  # fmt: skip
 def test_a_setting_that_cannot_be_read_is_named(variable: str, values: list[str]) -> None:
     for value in values:
         with pytest.raises(SettingsError, match=variable):
@@ -848,9 +812,7 @@ def test_the_version_is_that_of_the_package() -> None:
 # --- reports
 
 
-def test_reports_become_rollups_and_what_cannot_be_used_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reports_become_rollups_and_what_cannot_be_used_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     reports = tmp_path / "reports"
     put(reports / "a.csv", text(DA_SPP, [price("01/01/2024", hour, 20) for hour in range(1, 25)]))

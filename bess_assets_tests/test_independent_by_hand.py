@@ -152,9 +152,7 @@ def test_a_combo_day_is_settled_by_the_formula_of_section_3_1(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_the_year_of_one_known_day_counts_the_days_before_it_as_expected_when_the_data_begin_with_it(
-    tmp_path: Path,
-) -> None:
+def test_the_year_of_one_known_day_counts_the_days_before_it_as_expected_when_the_data_begin_with_it(tmp_path):
     board = settle(one_day(tmp_path), 2022, COMBO).leaderboard.iloc[0]
     # 1 January to 10 May is 130 days, one of them 23 hours long.
     assert board["energy_coverage"] == pytest.approx(96 / (130 * 96 - 4))
@@ -241,9 +239,7 @@ def test_a_day_is_worth_what_it_is_by_hand(tmp_path: Path, case: str) -> None:
         assert pd.isna(day[column]) if value is UNKNOWN else day[column] == pytest.approx(value), column
 
 
-def test_power_is_a_line_to_the_next_reading_and_the_last_is_held_to_the_next_run_of_any_resource(
-    tmp_path: Path,
-) -> None:
+def test_power_is_a_line_to_the_next_reading_and_the_last_is_held_to_the_next_run_of_any_resource(tmp_path):
     stamps = ["03/19/2026 00:00:19", "03/19/2026 00:05:18", "03/19/2026 00:10:17"]
     mine = sced(stamps, "OAK_ESR1", TelemeteredNetOutput=[-0.161, -18.455, -16.036])
     other = sced(["03/19/2026 00:15:17"], "OTHER_ESR1", TelemeteredNetOutput=0.0)
@@ -257,12 +253,8 @@ def test_power_is_a_line_to_the_next_reading_and_the_last_is_held_to_the_next_ru
 
 
 def test_a_long_line_goes_through_the_base_point_and_no_line_leaves_the_combo_era(tmp_path: Path) -> None:
-    before = sced(
-        ["12/04/2025 23:30:00", "12/04/2025 23:45:00"],
-        "OAK_BESS1",
-        TelemeteredNetOutput=[0.0, 8.0],
-        BasePoint=[6.0, 80.0],
-    )
+    stamps = ["12/04/2025 23:30:00", "12/04/2025 23:45:00"]
+    before = sced(stamps, "OAK_BESS1", TelemeteredNetOutput=[0.0, 8.0], BasePoint=[6.0, 80.0])
     write(tmp_path, "SCED_Gen_Resources", 2025, before)
     write(tmp_path, "SCED_ESR_Resources", 2025, sced(["12/05/2025 00:00:00"], "OAK_ESR1", TelemeteredNetOutput=4.0))
     settlement = settle(tmp_path, 2025, RENAMED)
@@ -346,19 +338,13 @@ def test_the_later_publication_year_wins_and_within_a_file_the_later_row(tmp_pat
     assert quarter_hours_of(settlement, DAY, "da_award_mw")[::4] == [3.0, 3.0] + [2.0] * 22
 
 
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [
-        (list(range(1, 26)), [float(n) for n in range(1, 26)]),
-        ([1, 2, 2, *range(3, 25)], [float(n) for n in range(1, 26)]),
-        ([1, 2, *range(3, 25)], [1.0, 2.0, 0.0, *[float(n) for n in range(3, 25)]]),
-    ],
-    ids=["labels 1 to 25", "label 2 twice", "one 01:00 hour only"],
-)
+@pytest.mark.parametrize(("labels", "expected"), [
+    (list(range(1, 26)), [float(n) for n in range(1, 26)]),
+    ([1, 2, 2, *range(3, 25)], [float(n) for n in range(1, 26)]),
+    ([1, 2, *range(3, 25)], [1.0, 2.0, 0.0, *[float(n) for n in range(3, 25)]]),
+], ids=["labels 1 to 25", "label 2 twice", "one 01:00 hour only"])  # fmt: skip
 @pytest.mark.slow
-def test_the_autumn_day_of_a_file_without_flags_has_its_hours_in_order(
-    tmp_path: Path, labels: list[int], expected: list[float]
-) -> None:
+def test_the_autumn_day_of_a_file_without_flags_has_its_hours_in_order(tmp_path, labels, expected):
     day = "2022-11-06"
     rows = dam(day, range(1, 2)).loc[[0] * len(labels)].assign(HourEnding=[str(n) for n in labels])
     rows["AwardedQuantity"] = [float(n) for n in range(1, len(labels) + 1)]
@@ -369,14 +355,10 @@ def test_the_autumn_day_of_a_file_without_flags_has_its_hours_in_order(
     assert quarter_hours_of(settlement, day, "da_award_mw")[::4] == expected
 
 
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [
-        (list(range(1, 24)), [float(n) for n in range(1, 24)]),
-        ([1, 2, *range(4, 25)], [1.0, 2.0, *[float(n) for n in range(4, 25)]]),
-    ],
-    ids=["in order", "clock labels"],
-)
+@pytest.mark.parametrize(("labels", "expected"), [
+    (list(range(1, 24)), [float(n) for n in range(1, 24)]),
+    ([1, 2, *range(4, 25)], [1.0, 2.0, *[float(n) for n in range(4, 25)]]),
+], ids=["in order", "clock labels"])  # fmt: skip
 @pytest.mark.slow
 def test_the_spring_day_is_read_by_order_or_by_clock(tmp_path: Path, labels: list[int], expected: list[float]) -> None:
     day = "2022-03-13"

@@ -81,16 +81,10 @@ def test_a_purchase_is_paid_day_ahead_and_not_again_in_real_time(tmp_path: Path)
 def _write_bids(folder: Path, mw: float) -> None:
     """A QSE's awarded bids at the node, which no resource is named in."""
     dataset = DATASETS["dam_energy_bid_awards"]
-    values = {
-        "operating_day": [MAY] * 24,
-        "hour_ending": list(HOURS),
-        "settlement_point": [NODE] * 24,
-        "award_mw": [mw] * 24,
-    }
+    rows = [{"operating_day": MAY, "hour_ending": hour, "settlement_point": NODE, "award_mw": mw} for hour in HOURS]
     path = folder / "rollups" / dataset.folder / "2022.parquet"
     path.parent.mkdir(parents=True)
-    columns = {dataset.columns[name].headings[0]: values[name] for name in values if name in dataset.columns}
-    pq.write_table(pa.table(columns), path)
+    pq.write_table(pa.Table.from_pylist([{dataset.columns[c].headings[0]: row[c] for c in row} for row in rows]), path)
 
 
 @pytest.fixture(scope="module")
@@ -173,9 +167,8 @@ def test_revenue_is_the_sum_of_products_and_not_mean_output_times_mean_price(tmp
     market = may_market()
     market["dam_gen_resources"] = dam(MAY, award_mw=0.0)
     evening = range(19, 25)
-    market["rt_prices"] = [
-        row | {"price_usd_per_mwh": 100.0 if row["hour_ending"] in evening else 4.0} for row in market["rt_prices"]
-    ]
+    for row in market["rt_prices"]:
+        row["price_usd_per_mwh"] = 100.0 if row["hour_ending"] in evening else 4.0
     market["sced_gen_resources"] = _before(telemetry(MAY, 0.0), 18) + _from(telemetry(MAY, 10.0), 18)
     market["sced_load_resources"] = _before(consumption(MAY, 4.0), 18) + _from(consumption(MAY, 0.0), 18)
     day = settle(tmp_path, 2022, market, until="daily_revenue").row("daily_revenue", operating_day=MAY)

@@ -151,9 +151,8 @@ def test_what_a_year_takes_on_the_disk_is_learned_from_what_it_or_another_year_t
         path = result_path(settings.results, "energy_revenue", year)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bytes(size))
-        record_table(
-            settings.results, year, "energy_revenue", table_entry(status="ok", seconds=0, peak_memory_mb=0, inputs={})
-        )
+        entry = table_entry(status="ok", seconds=0, peak_memory_mb=0, inputs={})
+        record_table(settings.results, year, "energy_revenue", entry)
 
     def takes() -> int:
         return needed_room(settings, YEAR, ["energy_revenue"]).disk_bytes - room._BESIDE_THE_TABLES_BYTES

@@ -30,12 +30,9 @@ from bess_assets_tests.worlds import World
 
 AS_MONEY = [f"as_{product}{leg}_usd" for leg in ("", "_da", "_rt") for product in PRODUCTS]
 FROM_ENERGY = {
-    "rt_metered_usd": "rt_metered_usd",
-    "charging_cost_usd": "charging_cost_usd",
-    "matched_da_usd": "da_energy_usd",
-    "matched_rt_usd": "rt_energy_usd",
-    "unmatched_da_usd": "da_unmatched_usd",
-}
+    "rt_metered_usd": "rt_metered_usd", "charging_cost_usd": "charging_cost_usd", "matched_da_usd": "da_energy_usd",
+    "matched_rt_usd": "rt_energy_usd", "unmatched_da_usd": "da_unmatched_usd",
+}  # fmt: skip
 ADDED_UP = [*FROM_ENERGY.values(), *AS_MONEY, "discharge_mwh", "charge_mwh"]
 Market = tuple[World, int]
 CASES = [("early", 2021), ("late", 2023), ("late", 2025), ("late", 2026), ("wild", 2023)]
@@ -204,9 +201,7 @@ def shifted(worlds: Worlds, tmp_path_factory: pytest.TempPathFactory) -> tuple[W
     return world, higher, year
 
 
-def test_shifting_every_price_moves_energy_revenue_by_that_much_for_every_megawatt_hour(
-    shifted: tuple[World, World, int],
-) -> None:
+def test_shifting_every_price_moves_energy_revenue_by_that_much_for_every_megawatt_hour(shifted):
     world, higher, year = shifted
     before, after = (w.table("energy_revenue", year) for w in (world, higher))
     flows = world.table("bess_dispatch", year)
@@ -223,9 +218,7 @@ def test_shifting_every_price_moves_energy_revenue_by_that_much_for_every_megawa
         assert np.allclose(moved[known], SHIFT * mwh[known], atol=1e-6), column
 
 
-def test_shifting_every_price_moves_the_year_by_its_energy_and_leaves_quantities_and_spreads_alone(
-    shifted: tuple[World, World, int],
-) -> None:
+def test_shifting_every_price_moves_the_year_by_its_energy_and_leaves_quantities_and_spreads_alone(shifted):
     world, higher, year = shifted
     before, after = (w.table("leaderboard", year).set_index("battery") for w in (world, higher))
     after = after.loc[before.index]
@@ -238,9 +231,7 @@ def test_shifting_every_price_moves_the_year_by_its_energy_and_leaves_quantities
         assert np.allclose(before[column], after[column], rtol=1e-9, equal_nan=True), column
 
 
-def test_shifting_every_clearing_price_moves_ancillary_revenue_by_the_award_held(
-    shifted: tuple[World, World, int],
-) -> None:
+def test_shifting_every_clearing_price_moves_ancillary_revenue_by_the_award_held(shifted):
     world, higher, year = shifted
     before, after = (w.table("as_revenue", year) for w in (world, higher))
     moved = after["da_usd"] - before["da_usd"]
@@ -271,9 +262,7 @@ def _digests(settings: Settings, year: int) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("year", [pytest.param(2022, marks=pytest.mark.slow), 2025])
-def test_refreshing_a_second_time_in_another_home_gives_identical_bytes_of_every_table(
-    worlds: Worlds, tmp_path: Path, year: int
-) -> None:
+def test_refreshing_a_second_time_in_another_home_gives_identical_bytes_of_every_table(worlds, tmp_path, year):
     world = worlds.of(year)
     again = load_settings(tmp_path, {"BESS_ROLLUPS": str(world.rollups), "BESS_MEMORY_LIMIT": "64MB"})
     for table in STEPS:
@@ -306,9 +295,7 @@ def _array(size: int) -> st.SearchStrategy[np.ndarray]:
 
 
 @given(_array(6), _array(6), _array(6), _array(6), _array(6))
-def test_an_unknown_factor_makes_an_unknown_leg_even_times_zero(
-    award: np.ndarray, discharge: np.ndarray, charge: np.ndarray, da_price: np.ndarray, rt_price: np.ndarray
-) -> None:
+def test_an_unknown_factor_makes_an_unknown_leg_even_times_zero(award, discharge, charge, da_price, rt_price):
     assert (np.isnan(da_energy_usd(award, da_price)) == np.isnan(award) | np.isnan(da_price)).all()
     metered = rt_metered_usd(discharge, charge, rt_price)
     assert (np.isnan(metered) == np.isnan(discharge) | np.isnan(charge) | np.isnan(rt_price)).all()
@@ -317,9 +304,7 @@ def test_an_unknown_factor_makes_an_unknown_leg_even_times_zero(
 
 
 @given(_array(8), _array(2), _array(8))
-def test_an_hour_of_real_time_ancillary_service_is_unknown_if_one_of_its_quarter_hours_is(
-    held: np.ndarray, award: np.ndarray, price: np.ndarray
-) -> None:
+def test_an_hour_of_real_time_ancillary_service_is_unknown_if_one_of_its_quarter_hours_is(held, award, price):
     found = as_rt_usd(held, award, price)
     by_quarter = np.isnan(held) | np.isnan(price) | np.repeat(np.isnan(award), 4)
     assert (np.isnan(found) == by_quarter.reshape(2, 4).any(axis=1)).all()
@@ -338,9 +323,7 @@ def test_a_total_is_unknown_if_a_component_that_exists_is(components: list[tuple
 
 
 @given(hnp.arrays(np.float64, st.integers(8, 25), elements=numbers), st.sampled_from([1, 2, 4]), numbers)
-def test_a_spread_is_never_negative_and_does_not_move_with_the_level(
-    hourly: np.ndarray, hours: int, level: float
-) -> None:
+def test_a_spread_is_never_negative_and_does_not_move_with_the_level(hourly, hours, level):
     spread = top_less_bottom(hourly, hours)
     assert spread >= -1e-6
     assert top_less_bottom(hourly + level, hours) == pytest.approx(spread, abs=1e-4)
@@ -349,9 +332,7 @@ def test_a_spread_is_never_negative_and_does_not_move_with_the_level(
 
 
 @given(_array(4), _array(4), _array(4), st.floats(-500, 500))
-def test_the_energy_formulas_move_by_the_shift_times_the_energy(
-    award: np.ndarray, discharge: np.ndarray, charge: np.ndarray, shift: float
-) -> None:
+def test_the_energy_formulas_move_by_the_shift_times_the_energy(award, discharge, charge, shift):
     price = np.array([-250.0, 0.0, 33.3, 5_000.0])
 
     def energy_usd(price: np.ndarray) -> np.ndarray:

@@ -35,9 +35,8 @@ def integrals(rows: pd.DataFrame, runs: pd.Series[Any], days: pd.Series[Any], ed
     stamps, bounds = seconds(runs), seconds(edges)
     # what a reading is held to: the midnight after its day, if the next day is without rows
     day_after = operating_days(pd.DatetimeIndex(readings["time"])) + pd.Timedelta(days=1)
-    midnight = pd.Series(
-        {day: day_start(day) for day in day_after.unique() if day not in set(days)}, dtype="datetime64[s]"
-    )
+    without_rows = day_after.unique().difference(pd.DatetimeIndex(days))
+    midnight = pd.Series({day: day_start(day) for day in without_rows}, dtype="datetime64[s]")
     limit = seconds(midnight.reindex(day_after))
     time, mw, base_point = seconds(readings["time"]), readings["output"].to_numpy(), readings["base_point"].to_numpy()
     sums = {name: np.zeros(int(bounds[-1] // QUARTER.total_seconds())) for name in ("positive", "negative", "seconds")}

@@ -84,9 +84,7 @@ class Dev:
                 return found
             time.sleep(1)
         seen = [(run["jobName"], run["year"], run["status"]) for run in self.runs()]
-        raise AssertionError(
-            f"{what} did not happen in {seconds} s: {seen}\n{self.log.read_text(encoding='utf-8')[-3000:]}"
-        )
+        raise AssertionError(f"{what} did not happen in {seconds} s: {seen}\n{self.log.read_text('utf-8')[-3000:]}")
 
     def quiet(self, ticks: int = 2) -> None:
         """Wait until the sensor has looked some times in a row and found nothing, and no run is under way."""
@@ -169,7 +167,8 @@ def test_a_running_daemon_refreshes_what_changed_and_nothing_else(dev: Dev) -> N
     assert not {"bess_registry", "bess_awards", "bess_dispatch", "as_revenue"} & first["assets"]
     # The pages of later years show changes of rank against this one: they alone are made anew.
     assert sorted((run["year"], *run["assets"]) for run in later) == [
-        (y, "leaderboard_report") for y in ("2025", "2026")
+        ("2025", "leaderboard_report"),
+        ("2026", "leaderboard_report"),
     ]
     assert {run["status"] for run in dev.since(before)} == {"SUCCESS"}
     assert board_total(settings, 2024) != total

@@ -12,9 +12,7 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 def _listed():
     text = GUIDE.read_text(encoding="utf-8")
     section = text.split("\n## Checks\n")[1].split("\n## ")[0]
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("| `")
-    ]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:3] == "| `"]
     return {name.strip("`"): (of, effect, remedy) for name, of, effect, remedy in rows}
 
 

@@ -24,19 +24,12 @@ def _row(battery, usd_per_kw, *, rank=1, active_days=365, capacity_mw=1.0, notes
     """A row of a board: so many dollars for each kW, of a battery active all year."""
     total = None if usd_per_kw is None else usd_per_kw * 1_000 * capacity_mw * active_days / 365
     return {
-        **ALPHA,
-        **SEEN,
-        "battery": battery,
-        "rank": rank,
-        "capacity_mw": capacity_mw,
-        "active_days": active_days,
+        **ALPHA, **SEEN, "battery": battery, "rank": rank, "capacity_mw": capacity_mw, "active_days": active_days,
         **dict.fromkeys(("da_energy_usd", "energy_usd", "total_usd"), total),
         **dict.fromkeys(("rt_energy_usd", "as_usd"), None if total is None else 0.0),
         **{f"as_{p}_usd": 0.0 for p in ("regup", "regdn", "rrs", "ecrs", "nspin")},
-        "round_trip_efficiency": efficiency,
-        "notes": notes,
-        **more,
-    }
+        "round_trip_efficiency": efficiency, "notes": notes, **more,
+    }  # fmt: skip
 
 
 # --- prices -------------------------------------------------------------------------------------------------------------------------------------
@@ -173,11 +166,9 @@ def test_a_made_up_market_is_compared_with_no_real_one(settings, judge, found, f
     assert verdict.numbers["compared"] == 0
 
 
-@pytest.mark.parametrize(
-    "row",
-    [_row("A", 1.0, data_through=date(2022, 12, 30)), _row("A", 1.0, rank=None)],
-    ids=["data that end early", "nobody ranked"],
-)
+@pytest.mark.parametrize("row", [
+    _row("A", 1.0, data_through=date(2022, 12, 30)), _row("A", 1.0, rank=None),
+], ids=["data that end early", "nobody ranked"])  # fmt: skip
 def test_a_year_that_the_data_do_not_cover_and_a_board_without_ranks_are_not_compared(found, row):
     verdict = found(2022, "leaderboard", [row], PUBLISHED)
     assert (verdict.passed, verdict.numbers["compared"]) == (True, 0)

@@ -12,12 +12,9 @@ from bess_assets.run import run_table
 from bess_assets_tests.settlement.small import may_market, settle
 
 TABLES = {
-    "bess_awards": (HOURS, 24, 1),
-    "as_revenue": (HOURS, 24, 5),
-    "bess_dispatch": (QUARTER_HOURS, 96, 1),
-    "bess_prices": (QUARTER_HOURS, 96, 1),
-    "energy_revenue": (QUARTER_HOURS, 96, 1),
-}
+    "bess_awards": (HOURS, 24, 1), "as_revenue": (HOURS, 24, 5), "bess_dispatch": (QUARTER_HOURS, 96, 1),
+    "bess_prices": (QUARTER_HOURS, 96, 1), "energy_revenue": (QUARTER_HOURS, 96, 1),
+}  # fmt: skip
 SPRING, AUTUMN, ORDINARY = date(2022, 3, 13), date(2022, 11, 6), date(2022, 7, 4)
 
 
@@ -115,14 +112,10 @@ def test_the_board_of_one_battery_is_its_ledgers_sum_by_hand(settled):
     assert check["numbers"]["fleet_usd_on_the_board"] == pytest.approx(total)
 
 
-@pytest.mark.parametrize(
-    ("table", "column", "component"),
-    [
-        ("energy_revenue", "da_usd", "da_energy_usd"),
-        ("energy_revenue", "rt_usd", "rt_energy_usd"),
-        ("as_revenue", "da_usd", "as_regup_da_usd"),
-    ],
-)
+@pytest.mark.parametrize(("table", "column", "component"), [
+    ("energy_revenue", "da_usd", "da_energy_usd"), ("energy_revenue", "rt_usd", "rt_energy_usd"),
+    ("as_revenue", "da_usd", "as_regup_da_usd"),
+])  # fmt: skip
 def test_a_ledger_that_the_board_was_not_made_from_is_noticed(settings, spoil, table, column, component):
     def a_dollar_more(rows: pa.Table) -> pa.Table:
         values = rows[column].to_pylist()

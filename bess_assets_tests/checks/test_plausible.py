@@ -80,17 +80,13 @@ def _prices(count=20, rt=(20.0, 30.0, 40.0), da=(25.0, 32.0, 41.0)):
     names = ("min", "mean", "max")
     return [
         {
-            "settlement_point": "ALPHA_RN",
-            "operating_day": DAY + timedelta(days=n),
+            "settlement_point": "ALPHA_RN", "operating_day": DAY + timedelta(days=n),
             **{f"rt_{name}_usd_per_mwh": value for name, value in zip(names, rt, strict=True)},
-            **{f"da_{name}_usd_per_mwh": value for name, value in zip(names, da, strict=True)},
-            "expected_hours": 24,
-            "da_known_hours": 24,
-            "expected_quarter_hours": 96,
-            "rt_known_quarter_hours": 96,
+            **{f"da_{name}_usd_per_mwh": value for name, value in zip(names, da, strict=True)}, "expected_hours": 24,
+            "da_known_hours": 24, "expected_quarter_hours": 96, "rt_known_quarter_hours": 96,
         }
         for n in range(count)
-    ]
+    ]  # fmt: skip
 
 
 def test_a_price_that_stands_still_for_a_day_is_named_with_its_market(found):

@@ -50,9 +50,8 @@ def test_a_file_that_may_not_grow_is_an_error_with_its_name_and_remedy_and_the_o
     assert done.returncode == 2, done.stderr
     first, *rest = done.stdout.splitlines()
     assert first == f"{YEAR}.parquet cannot be written: a file may not become so large here."
-    (failed,) = [
-        name for name, entry in read_run(settings.results, YEAR)["tables"].items() if entry["status"] == "failed"
-    ]
+    tables = read_run(settings.results, YEAR)["tables"]
+    (failed,) = (name for name, entry in tables.items() if entry["status"] == "failed")
     assert rest[0] == f"  file: {result_path(settings.results, failed, YEAR)}"
     assert any("run the command again. The file that was there before is as it was." in line for line in rest)
     after = look(settings)
@@ -149,6 +148,4 @@ def test_a_full_disk_is_no_refused_report_and_the_next_roll_up_ends_right(tmp_pa
     assert caught.value.file == str(settings.built / "DA_prices" / "2024.parquet")
     assert [path.name for path in settings.built.rglob("*") if path.is_file()] == [INDEX_NAME]
     done = roll_up_reports(settings)
-    assert [(built.year, built.manifest["rows"]["kept"], built.manifest["refused"]) for built in done.built] == [
-        (2024, 4_000, [])
-    ]
+    assert [(b.year, b.manifest["rows"]["kept"], b.manifest["refused"]) for b in done.built] == [(2024, 4_000, [])]

@@ -31,18 +31,14 @@ sys.addaudithook(hook)
 roll_up(reports, built)
 """
 TIMED = {"seconds", "read_back_seconds"}
+TWO = ("OAK_RN", "ELM_RN")
 
 
 def report_of(folder: Path, day: int, usd: float) -> Path:
     """One day of prices, as a report that was published the day before."""
-    rows = [
-        price(f"01/{day:02d}/2024", hour, usd + hour, point) for hour in range(1, 25) for point in ("OAK_RN", "ELM_RN")
-    ]
-    return put(
-        folder / f"cdr.00012331.0000000000000000.202401{day - 1:02d}.120000.DAMSPNP4190.csv",
-        text(DA_SPP, rows),
-        1_704_000_000 + day,
-    )
+    rows = [price(f"01/{day:02d}/2024", hour, usd + hour, point) for hour in range(1, 25) for point in TWO]
+    name = f"cdr.00012331.0000000000000000.202401{day - 1:02d}.120000.DAMSPNP4190.csv"
+    return put(folder / name, text(DA_SPP, rows), 1_704_000_000 + day)
 
 
 def contents(rollup: Path) -> tuple[Any, Any]:

@@ -112,9 +112,7 @@ def test_a_refresh_does_not_settle_a_year_twice_and_checks_alone_are_jobs_of_the
 
     every = set(defs.resolve_asset_graph().asset_check_keys)
     assert {second_road, recent} < every
-    of_merged = {
-        key for key in every if key.asset_key.to_user_string() in {t.name for t in TABLES.values() if t.merged}
-    }
+    of_merged = {k for k in every if k.asset_key.to_user_string() in {t.name for t in TABLES.values() if t.merged}}
     assert of_merged
     assert checks("refresh_year") == every - {second_road, recent} - of_merged
     assert checks("verify_year") == every - {recent} - of_merged
@@ -154,12 +152,9 @@ def test_column_lineage_names_only_columns_that_exist() -> None:
 
 def test_lineage_passes_through_columns_of_the_table_itself() -> None:
     assert set(upstream_columns(ENERGY_REVENUE, "energy_usd")) == {
-        ("bess_awards", "award_mw"),
-        ("bess_prices", "da_price_usd_per_mwh"),
-        ("bess_prices", "rt_price_usd_per_mwh"),
-        ("bess_dispatch", "discharge_mwh"),
-        ("bess_dispatch", "charge_mwh"),
-    }
+        ("bess_awards", "award_mw"), ("bess_prices", "da_price_usd_per_mwh"), ("bess_prices", "rt_price_usd_per_mwh"),
+        ("bess_dispatch", "discharge_mwh"), ("bess_dispatch", "charge_mwh"),
+    }  # fmt: skip
 
 
 def test_every_table_has_a_step_and_each_comes_after_what_it_needs() -> None:

@@ -238,10 +238,7 @@ def test_a_bad_file_fails_what_needs_it_and_the_schemas_say_so_and_are_merged_al
     bad.parent.mkdir(parents=True)
     bad.write_bytes(b"half a file")
     year, merged = refresh_years(settings, [2022])
-    assert [(outcome.name, outcome.state) for outcome in (year, merged)] == [
-        ("2022", "failed"),
-        ("all years", "refreshed"),
-    ]
+    assert [(done.name, done.state) for done in (year, merged)] == [("2022", "failed"), ("all years", "refreshed")]
     assert not year.ok
     expected = {"rt_prices": "failed", "da_prices": "ok", "rollup_schemas": "ok"}
     expected |= {"bess_prices": "skipped", "price_daily": "skipped"}

@@ -19,7 +19,7 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.store.status import OTHER_CODE, State, plan_year
 from bess_assets.tables import TABLES, YEARLY
 from bess_assets_tests.ercot.report_samples import DA_SPP, DAM_GEN, award, price, put, text
-from bess_assets_tests.scenario import write_rollup
+from bess_assets_tests.scenario import hourly, write_rollup
 
 REPORTED, BEFORE, YEAR = 2022, 2023, 2024
 """A year of reports alone, and two of rollups that share a 60-day file: 2024.parquet holds the end of 2023 too."""
@@ -49,10 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 def awarded(settings: Settings, file_year: int, days: Sequence[date]) -> Path:
     """The user's file of day-ahead awards, one row of one battery a day."""
-    rows = [
-        {"operating_day": day, "hour_ending": 1, "resource_name": "OAK_BESS1", "resource_type": "PWRSTR"}
-        for day in days
-    ]
+    rows = [hourly(day, 1, "OAK_BESS1", resource_type="PWRSTR") for day in days]
     return write_rollup(settings.rollups, "dam_gen_resources", file_year, rows)
 
 

@@ -45,9 +45,7 @@ def price(day: str, hour: Any, usd: Any, point: str = "OAK_RN", flag: str = "N")
     return f"{day},{hour:02d}:00,{point},{usd},{flag}"
 
 
-def rt_price(
-    day: str, hour: int, interval: int, usd: Any, point: str = "OAK_RN", kind: str = "RN", flag: str = "N"
-) -> str:
+def rt_price(day: str, hour: int, interval: int, usd: Any, point: str = "OAK_RN", kind: str = "RN", flag: str = "N"):
     """A real-time price."""
     return f"{day},{hour},{interval},{point},{kind},{usd},{flag}"
 

@@ -24,27 +24,17 @@ from bess_assets_tests.scenario import (
 
 LAYOUTS = REAL / "report-layouts" / "headers.json"
 DATASET_OF_REPORT = {
-    "60d_SCED_Gen_Resource_Data": "sced_gen_resources",
-    "60d_ESR_Data_in_SCED": "sced_esr_resources",
-    "60d_Load_Resource_Data_in_SCED": "sced_load_resources",
-    "60d_SCED_SMNE_GEN_RES": "sced_smne",
-    "60d_DAM_Gen_Resource_Data": "dam_gen_resources",
-    "60d_DAM_ESR_Data": "dam_esr_resources",
-    "60d_DAM_Load_Resource_Data": "dam_load_resources",
-    "60d_DAM_EnergyBidAwards": "dam_energy_bid_awards",
+    "60d_SCED_Gen_Resource_Data": "sced_gen_resources", "60d_ESR_Data_in_SCED": "sced_esr_resources",
+    "60d_Load_Resource_Data_in_SCED": "sced_load_resources", "60d_SCED_SMNE_GEN_RES": "sced_smne",
+    "60d_DAM_Gen_Resource_Data": "dam_gen_resources", "60d_DAM_ESR_Data": "dam_esr_resources",
+    "60d_DAM_Load_Resource_Data": "dam_load_resources", "60d_DAM_EnergyBidAwards": "dam_energy_bid_awards",
     "CompleteCOP / 60d_COP_Adjustment_Period_Snapshot": "cop_snapshots",
-    "60d_COP_Adjustment_Period_Snapshot": "cop_snapshots",
-    "NP4-190-CD": "da_prices",
-    "NP4-188-CD": "as_prices",
-    "NP6-905-CD": "rt_prices",
-    "NP6-331-CD": "rt_as_prices",
-    "RTMLZHBSPP annual xlsx/csv": "rt_prices",
-    "DAMLZHBSPP annual xlsx": "da_prices",
-    "60d_DAM_EnergyOnlyOfferAwards": "dam_energy_offer_awards",
-    "60d_DAM_AS_Only_Awards": "dam_as_only_awards",
-    "60d_DAM_ESR_ASOffers": "dam_esr_as_offers",
+    "60d_COP_Adjustment_Period_Snapshot": "cop_snapshots", "NP4-190-CD": "da_prices", "NP4-188-CD": "as_prices",
+    "NP6-905-CD": "rt_prices", "NP6-331-CD": "rt_as_prices", "RTMLZHBSPP annual xlsx/csv": "rt_prices",
+    "DAMLZHBSPP annual xlsx": "da_prices", "60d_DAM_EnergyOnlyOfferAwards": "dam_energy_offer_awards",
+    "60d_DAM_AS_Only_Awards": "dam_as_only_awards", "60d_DAM_ESR_ASOffers": "dam_esr_as_offers",
     "NP6-332-CD": "sced_as_prices",
-}
+}  # fmt: skip
 SPLIT = {"rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw", "ecrssd_award_mw"}
 # what a row of the dataset means nothing without or a figure is made of, by the era that began to publish it
 ERA_LACKS = {
@@ -185,17 +175,13 @@ def test_a_description_says_which_columns_are_there_missing_and_unknown(tmp_path
 PARTS = {"rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw", "ecrssd_award_mw"}
 
 
-@pytest.mark.parametrize(
-    ("dataset", "year", "missing", "not_published"),
-    [
-        ("dam_gen_resources", 2021, {"rrs_award_mw", "regup_award_mw", "hsl_mw"}, {*PARTS, "ecrs_award_mw", "qse"}),
-        ("dam_gen_resources", 2022, {"rrs_award_mw"}, set()),
-        ("dam_gen_resources", 2023, {*PARTS, "qse"}, {"rrs_award_mw"}),
-        ("dam_gen_resources", 2024, {*PARTS, "qse"}, {"rrs_award_mw", "ecrs_award_mw"}),
-        ("cop_snapshots", 2023, {"hsl_mw"}, {"max_soc_mwh"}),
-        ("cop_snapshots", 2024, {"max_soc_mwh"}, set()),
-    ],
-)
+@pytest.mark.parametrize(("dataset", "year", "missing", "not_published"), [
+    ("dam_gen_resources", 2021, {"rrs_award_mw", "regup_award_mw", "hsl_mw"}, {*PARTS, "ecrs_award_mw", "qse"}),
+    ("dam_gen_resources", 2022, {"rrs_award_mw"}, set()),
+    ("dam_gen_resources", 2023, {*PARTS, "qse"}, {"rrs_award_mw"}),
+    ("dam_gen_resources", 2024, {*PARTS, "qse"}, {"rrs_award_mw", "ecrs_award_mw"}),
+    ("cop_snapshots", 2023, {"hsl_mw"}, {"max_soc_mwh"}), ("cop_snapshots", 2024, {"max_soc_mwh"}, set()),
+])  # fmt: skip
 def test_only_a_column_that_ercot_published_in_the_year_is_missing(tmp_path, dataset, year, missing, not_published):
     path = write_rollup(tmp_path, dataset, year, [hourly(date(2020, 1, 1), 1)])
     found = set(describe_file(DATASETS[dataset], path).missing)
@@ -248,15 +234,12 @@ def test_a_column_is_zero_filled_only_if_no_value_lies_above_or_below(tmp_path, 
     assert describe_file(DATASETS["dam_gen_resources"], path).zero_filled == (["regup_award_mw"] if zero else [])
 
 
-@pytest.mark.parametrize(
-    ("parts", "suspicious"),
-    [
-        ({"rrs_award_mw": 0.0, "rrspfr_award_mw": 0.0, "rrsffr_award_mw": 0.0}, True),
-        ({"rrs_award_mw": 2.0, "rrspfr_award_mw": 0.0, "rrsffr_award_mw": 0.0}, False),
-        ({"rrspfr_award_mw": 2.0, "rrsffr_award_mw": 0.0}, False),
-        ({"rrspfr_award_mw": 0.0, "rrsffr_award_mw": 2.0}, "rrspfr_award_mw"),
-    ],
-)
+@pytest.mark.parametrize(("parts", "suspicious"), [
+    ({"rrs_award_mw": 0.0, "rrspfr_award_mw": 0.0, "rrsffr_award_mw": 0.0}, True),
+    ({"rrs_award_mw": 2.0, "rrspfr_award_mw": 0.0, "rrsffr_award_mw": 0.0}, False),
+    ({"rrspfr_award_mw": 2.0, "rrsffr_award_mw": 0.0}, False),
+    ({"rrspfr_award_mw": 0.0, "rrsffr_award_mw": 2.0}, "rrspfr_award_mw"),
+])  # fmt: skip
 def test_hazard_4_rrs_is_suspicious_if_all_of_it_is_zero_or_the_part_that_somebody_always_sells(
     tmp_path, parts, suspicious
 ):

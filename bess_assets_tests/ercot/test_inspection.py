@@ -39,13 +39,9 @@ from bess_assets_tests.scenario import (
 )
 
 DAM: dict[str, Any] = {
-    "resource_type": "PWRSTR",
-    "qse": "QALPHA",
-    "settlement_point": "ALPHA_RN",
-    "hsl_mw": 10.0,
-    "award_mw": 5.0,
+    "resource_type": "PWRSTR", "qse": "QALPHA", "settlement_point": "ALPHA_RN", "hsl_mw": 10.0, "award_mw": 5.0,
     **{f"{p}_award_mw": 1.0 for p in ("regup", "regdn", "rrspfr", "rrsffr", "rrsufr", "ecrssd", "nspin")},
-}
+}  # fmt: skip
 ALSO = {
     "LSL": pa.array([0.5, 1.0]),
     "Resource Status": pa.array(["ON", "OFF"]),
@@ -190,8 +186,8 @@ def test_an_unknown_heading_is_a_mismatch_and_a_known_one_that_nobody_reads_is_n
     assert by_heading["datetime"]["use"] == by_heading["hour"]["use"] == "known, not used"
     assert by_heading["hour"]["canonical_name"] is None
     (mine,) = (phrase for phrase in result.mismatches if phrase.startswith("dam_gen_resources"))
-    assert mine == (
-        "dam_gen_resources 2024.parquet: Carbon Intensity a heading that no era of the dataset knows: not read"
+    assert (
+        mine == "dam_gen_resources 2024.parquet: Carbon Intensity a heading that no era of the dataset knows: not read"
     )
 
 
@@ -321,9 +317,7 @@ def test_a_dataset_that_is_absent_has_rows_only_if_ercot_published_it_then(tmp_p
     later = {"rt_as_prices", "dam_esr_resources", "sced_esr_resources", "dam_as_only_awards", "dam_esr_as_offers"}
     assert absent == set(DATASETS) - later - {"sced_as_prices"}
     assert {(row["file"], row["use"]) for row in rows} == {("no file", "absent")}
-    assert all(row["mismatch"] != DATASETS[row["dataset"]].in_no_figure for row in rows), (
-        "what no figure is made of is not missed"
-    )
+    assert all(row["mismatch"] != DATASETS[row["dataset"]].in_no_figure for row in rows)
     assert "rt_prices: no file for the year" in result.mismatches
     price = next(row for row in rows if row["dataset"] == "rt_prices" and row["canonical_name"] == "price_usd_per_mwh")
     assert price["drift"] == "no file for the year"
@@ -359,12 +353,9 @@ def test_an_absent_dataset_has_rows_from_its_first_to_its_last_year(tmp_path, da
 # --- schema.json ---------------------------------------------------------------------------------------------------------------------------------
 
 PRICES = {
-    "DeliveryDate": pa.array(["01/01/2024"]),
-    "HourEnding": pa.array(["01:00"]),
-    "AncillaryType": pa.array(["RRS"]),
-    "MCPC": pa.array([1.5]),
-    "DSTFlag": pa.array(["N"]),
-}
+    "DeliveryDate": pa.array(["01/01/2024"]), "HourEnding": pa.array(["01:00"]), "AncillaryType": pa.array(["RRS"]),
+    "MCPC": pa.array([1.5]), "DSTFlag": pa.array(["N"]),
+}  # fmt: skip
 
 
 def listed_as(root: Path, text: str) -> tuple[list[dict[str, Any]], StepResult]:
@@ -425,16 +416,13 @@ def test_a_column_that_only_the_schema_file_has_stays_absent(tmp_path):
     assert not any("which the file lacks" in (row["drift"] or "") for row in rows.values()), "one row for it is enough"
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        *((text, "") for text in ("{", "", '{"2024": {"MCPC": "Float64"}}', '{"MCPC": 8}', "[3]", "\xff\xfe")),
-        ("3", "expected an object or a list of columns, not 3"),
-        ('[{"type": "Utf8"}]', '{"type": "Utf8"} is no column with a name'),
-        ('{"MCPC": ["string", 3]}', "[\"string\", 3] is no type of column 'MCPC'"),
-        *((text, "it lists no columns and their types") for text in ("{}", "[]")),
-    ],
-)
+@pytest.mark.parametrize(("text", "reason"), [
+    *((text, "") for text in ("{", "", '{"2024": {"MCPC": "Float64"}}', '{"MCPC": 8}', "[3]", "\xff\xfe")),
+    ("3", "expected an object or a list of columns, not 3"),
+    ('[{"type": "Utf8"}]', '{"type": "Utf8"} is no column with a name'),
+    ('{"MCPC": ["string", 3]}', "[\"string\", 3] is no type of column 'MCPC'"),
+    *((text, "it lists no columns and their types") for text in ("{}", "[]")),
+])  # fmt: skip
 def test_a_schema_file_that_cannot_be_understood_is_a_finding_that_says_why_and_no_failure(tmp_path, text, reason):
     path = write_columns(tmp_path, "as_prices", 2024, PRICES)
     (path.parent / "schema.json").write_text(text, encoding="latin-1")

@@ -93,9 +93,7 @@ def test_rows_without_a_name_or_a_stamp_are_counted(tmp_path):
     market["sced_gen_resources"] = [*market["sced_gen_resources"], nameless, nameless]
     stampless = column("SCEDTimeStamp", lambda c: pc.if_else(pa.array(np.arange(len(c)) == len(c) - 1), None, c))
     settled = settle_changed(tmp_path, 2022, market, sced_gen_resources=stampless)
-    findings = [
-        f for entry in settled.entries.values() for f in entry["findings"] if f["subject"] == "sced_gen_resources"
-    ]
+    findings = [f for e in settled.entries.values() for f in e["findings"] if f["subject"] == "sced_gen_resources"]
     assert {(f["kind"], f["count"]) for f in findings} >= {("unnamed_rows", 2), ("unusable_time", 1)}
     assert board(settled) == pytest.approx(RIGHT)
 

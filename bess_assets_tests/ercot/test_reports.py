@@ -219,13 +219,10 @@ def test_all_members_together_unpack_to_a_thousand_times_the_file_and_64_megabyt
         assert told(put(tmp_path / "a.zip", content)) == [allowed - 10, last if fits else too_much]
 
 
-@pytest.mark.parametrize(
-    ("name", "most", "problem"),
-    [
-        ("a.csv", 16 * 2**30, "unpacks to 17,179,869,185 bytes, more than any report has"),
-        ("a.zip", 2 * 2**30, "a ZIP in a ZIP of 2,147,483,649 bytes: unpack the outer one"),
-    ],
-)
+@pytest.mark.parametrize(("name", "most", "problem"), [
+    ("a.csv", 16 * 2**30, "unpacks to 17,179,869,185 bytes, more than any report has"),
+    ("a.zip", 2 * 2**30, "a ZIP in a ZIP of 2,147,483,649 bytes: unpack the outer one"),
+])  # fmt: skip
 def test_no_member_is_larger_than_any_report_and_no_inner_zip_larger_than_memory(tmp_path, name, most, problem):
     """The file is large enough to hold what its directory claims."""
     said = {"filename": name, "compress_size": most // 16}
@@ -332,26 +329,22 @@ def test_headings_win_over_a_name_that_says_nothing():
     assert recognise("dam_spp.csv", text(DA_SPP, [price(DAY, 1, 20)]).encode()).dataset == DATASETS["da_prices"]
 
 
-@pytest.mark.parametrize(
-    ("name", "dataset", "day"),
-    [
-        ("60d_DAM_Gen_Resource_Data-01-MAR-24.csv", "dam_gen_resources", date(2024, 1, 1)),
-        ("60d_ESR_Data_in_SCED-18-MAY-26.csv", "sced_esr_resources", date(2026, 3, 19)),
-        ("CompleteCOP_09102014.csv", "cop_snapshots", date(2014, 9, 10)),
-        ("cdr.00012331.0000000000000000.20240101.123005.DAMSPNP4190_csv.zip", "da_prices", date(2024, 1, 1)),
-        ("60d_DAM_Gen_Resource_Data-31-FEB-24.csv", "dam_gen_resources", None),
-        ("60d_DAM_Gen_Resource_Data-01-MAR-2024.csv", "dam_gen_resources", date(2024, 1, 1)),
-        ("60d_DAM_Gen_Resource_Data-01-DEC-24.csv", None, date(2024, 10, 2)),
-        ("60d_DAM_Gen_Resource_Data-01-JAN-24.csv", None, date(2023, 11, 2)),
-        ("prices of 2024-03-09.csv", "da_prices", date(2024, 3, 9)),
-        ("prices of 09-MAR-24.csv", "da_prices", date(2024, 3, 9)),
-        (POSTED.format(day="20240310", time="050000000"), None, date(2024, 1, 10)),
-        (POSTED.format(day="20240310", time="050000000"), "dam_gen_resources", date(2024, 1, 10)),
-        ("dam_20240310.csv", "dam_gen_resources", date(2024, 3, 10)),
-        ("20241399 and 03102024.csv", None, date(2024, 3, 10)),
-        ("download.csv", None, None),
-    ],
-)
+@pytest.mark.parametrize(("name", "dataset", "day"), [
+    ("60d_DAM_Gen_Resource_Data-01-MAR-24.csv", "dam_gen_resources", date(2024, 1, 1)),
+    ("60d_ESR_Data_in_SCED-18-MAY-26.csv", "sced_esr_resources", date(2026, 3, 19)),
+    ("CompleteCOP_09102014.csv", "cop_snapshots", date(2014, 9, 10)),
+    ("cdr.00012331.0000000000000000.20240101.123005.DAMSPNP4190_csv.zip", "da_prices", date(2024, 1, 1)),
+    ("60d_DAM_Gen_Resource_Data-31-FEB-24.csv", "dam_gen_resources", None),
+    ("60d_DAM_Gen_Resource_Data-01-MAR-2024.csv", "dam_gen_resources", date(2024, 1, 1)),
+    ("60d_DAM_Gen_Resource_Data-01-DEC-24.csv", None, date(2024, 10, 2)),
+    ("60d_DAM_Gen_Resource_Data-01-JAN-24.csv", None, date(2023, 11, 2)),
+    ("prices of 2024-03-09.csv", "da_prices", date(2024, 3, 9)),
+    ("prices of 09-MAR-24.csv", "da_prices", date(2024, 3, 9)),
+    (POSTED.format(day="20240310", time="050000000"), None, date(2024, 1, 10)),
+    (POSTED.format(day="20240310", time="050000000"), "dam_gen_resources", date(2024, 1, 10)),
+    ("dam_20240310.csv", "dam_gen_resources", date(2024, 3, 10)),
+    ("20241399 and 03102024.csv", None, date(2024, 3, 10)), ("download.csv", None, None),
+])  # fmt: skip
 def test_a_name_speaks_of_a_day(name, dataset, day):
     assert day_named(name, DATASETS[dataset] if dataset else None) == day
 
@@ -375,15 +368,10 @@ def test_a_plan_without_a_heading_line_may_begin_with_a_byte_order_mark():
     assert recognise("prices.csv", row[3:]).dataset is None
 
 
-@pytest.mark.parametrize(
-    ("row", "dataset"),
-    [
-        ("", "dam_gen_resources"),
-        ("01/01/2024,1,Q,A\n", "dam_gen_resources"),
-        ("01/01/2024,1,Q,A, esr ,10\n", "dam_esr_resources"),
-        ("01/01/2024,1,Q,ESR,PWRSTR,10\n", "dam_gen_resources"),
-    ],
-)
+@pytest.mark.parametrize(("row", "dataset"), [
+    ("", "dam_gen_resources"), ("01/01/2024,1,Q,A\n", "dam_gen_resources"),
+    ("01/01/2024,1,Q,A, esr ,10\n", "dam_esr_resources"), ("01/01/2024,1,Q,ESR,PWRSTR,10\n", "dam_gen_resources"),
+])  # fmt: skip
 def test_the_type_in_the_first_row_tells_storage_from_generation_and_without_one_it_is_generation(row, dataset):
     headings = DAM_GEN.replace("Resource Type", " RESOURCE TYPE")
     assert recognise("a.csv", f"{headings}\n{row}".encode()).dataset == DATASETS[dataset]

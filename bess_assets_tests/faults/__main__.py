@@ -33,9 +33,8 @@ def main() -> int:
                 planted = market.plant(Path(folder) / str(number), fault.plant)
                 said = differences(fault, planted)
                 wrong += bool(said)
-                print(
-                    f"{'WRONG' if said else 'ok':5} {time.perf_counter() - started:5.1f} s  {fault.name}: {planted.outcome}"
-                )
+                took = time.perf_counter() - started
+                print(f"{'WRONG' if said else 'ok':5} {took:5.1f} s  {fault.name}: {planted.outcome}")
                 print("".join(f"      {line}\n" for line in said), end="", flush=True)
     if wrong or options.only:
         print(f"{wrong} came out otherwise than declared; nothing was written")

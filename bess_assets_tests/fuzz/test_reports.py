@@ -93,8 +93,7 @@ def _damaged(content: bytes, rng: random.Random) -> bytes:
         at = rng.randint(0, len(content))
         content = rng.choice(
             [
-                lambda c, at: c[:at],
-                lambda c, at: c[at:],
+                lambda c, at: c[:at], lambda c, at: c[at:],
                 lambda c, at: c[:at] + rng.randbytes(rng.randint(1, 8)) + c[at:],
                 lambda c, at: c[:at] + rng.choice(ODD_BYTES) + c[at + rng.randint(0, 1) :],
                 lambda c, _: b"\xef\xbb\xbf" + c,
@@ -102,13 +101,10 @@ def _damaged(content: bytes, rng: random.Random) -> bytes:
                 lambda c, _: c.replace(b"\n", rng.choice([b"\r\n", b"\r", b"\n\n"])),
                 lambda c, _: c.decode("utf-8", "replace").encode("utf-16"),
                 lambda c, _: b'"' + c.replace(b",", b'","').replace(b"\n", b'"\n"') + b'"',
-                lambda c, _: _with_another_cell(c, rng),
-                lambda c, _: _with_another_cell(c, rng),
-                lambda c, _: _with_lines_moved(c, rng),
-                lambda c, _: c + c,
-                lambda _, at: rng.randbytes(at),
+                lambda c, _: _with_another_cell(c, rng), lambda c, _: _with_another_cell(c, rng),
+                lambda c, _: _with_lines_moved(c, rng), lambda c, _: c + c, lambda _, at: rng.randbytes(at),
             ]
-        )(content, at)
+        )(content, at)  # fmt: skip
     return content
 
 

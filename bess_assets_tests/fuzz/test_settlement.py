@@ -23,20 +23,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SEEDS = range(6)
 BATTERIES, DAYS = 8, 6
-FIRST_DAYS = (
-    *(date(2022, 5, 9), date(2023, 6, 8), date(2024, 3, 8)),
-    *(date(2024, 11, 1), date(2025, 12, 2), date(2026, 3, 6)),
-)
+_FIRST = ("2022-05-09", "2023-06-08", "2024-03-08", "2024-11-01", "2025-12-02", "2026-03-06")
+FIRST_DAYS = [date.fromisoformat(day) for day in _FIRST]
 """Before ECRS, its first days, both clock changes, the days around RTC+B, spring under RTC+B."""
 PRICE, MCPC = "price_usd_per_mwh", "mcpc_usd_per_mw"
 RTC, DAM_ESR = date(2025, 12, 5), date(2025, 12, 6)
 TABLES = {
-    "energy_revenue": ["battery", "interval_start"],
-    "as_revenue": ["battery", "product", "interval_start"],
-    "daily_revenue": ["battery", "operating_day"],
-    "leaderboard": ["battery"],
-    "bess_registry": ["battery"],
-}
+    "energy_revenue": ["battery", "interval_start"], "as_revenue": ["battery", "product", "interval_start"],
+    "daily_revenue": ["battery", "operating_day"], "leaderboard": ["battery"], "bess_registry": ["battery"],
+}  # fmt: skip
 ENERGY = ["da_usd", "rt_usd", "rt_metered_usd", "rt_da_offset_usd", "energy_usd"]
 AS = ["award_mw", "da_usd", "rt_usd", "revenue_usd"]
 TOTALS = ["energy_usd", "as_usd", "total_usd"]
@@ -165,9 +160,7 @@ def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return _settle(folder, draw.first.year, market), market, folder
 
 
-def test_every_quarter_hour_and_product_hour_is_worth_what_the_second_settlement_says(
-    drawn: tuple[Settled, Market, Path],
-) -> None:
+def test_every_quarter_hour_and_product_hour_is_worth_what_the_second_settlement_says(drawn):
     settled, _, folder = drawn
     batteries = handed_in(_table(settled, "bess_registry"))
     assert len(batteries) == BATTERIES
@@ -230,9 +223,7 @@ def _assert_same_money(settled: Settled, other: Settled, times: float = 1.0) -> 
 
 
 @pytest.mark.parametrize("twice", [False, True], ids=["shuffled", "some rows twice"])
-def test_the_order_of_rows_their_row_groups_and_rows_written_twice_change_nothing(
-    drawn: tuple[Settled, Market, Path], tmp_path: Path, twice: bool
-) -> None:
+def test_the_order_of_rows_their_row_groups_and_rows_written_twice_change_nothing(drawn, tmp_path, twice):
     settled, _, folder = drawn
     _assert_same_money(settled, _rewritten(settled, tmp_path, folder, settled.year, twice=twice))
 

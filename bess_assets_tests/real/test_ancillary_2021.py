@@ -52,18 +52,14 @@ def _row(board: pd.DataFrame, battery: str) -> dict[str, Any]:
     return board[board["battery"] == battery].iloc[0].to_dict()
 
 
-def test_ancillary_revenue_is_right_to_the_cent_for_every_battery_and_product(
-    board: pd.DataFrame, expected: pd.DataFrame
-) -> None:
+def test_ancillary_revenue_is_right_to_the_cent_for_every_battery_and_product(board, expected):
     found = board.set_index("gen_resource").loc[expected.index]
     for theirs, ours in {**PRODUCTS, "total": "as_usd"}.items():
         assert ((found[ours] - expected[theirs]).abs() <= 0.01).all(), ours
     assert found["as_usd"].sum() == pytest.approx(FLEET_TOTAL, abs=0.15)  # 27 batteries rounded to the cent each
 
 
-def test_all_27_batteries_are_listed_unranked_in_order_of_their_ancillary_revenue(
-    board: pd.DataFrame, expected: pd.DataFrame
-) -> None:
+def test_all_27_batteries_are_listed_unranked_in_order_of_their_ancillary_revenue(board, expected):
     assert len(board) == 27
     assert set(board["gen_resource"]) == set(expected.index)
     assert board["rank"].isna().all()
@@ -94,9 +90,7 @@ def test_ecrs_did_not_exist_and_real_time_ancillary_services_neither(board: pd.D
     assert board["as_usd"].notna().all()
 
 
-def test_aquanode_has_30_megawatts_from_its_load_side_and_lacks_the_day_of_the_clock_change(
-    board: pd.DataFrame,
-) -> None:
+def test_aquanode_has_30_megawatts_from_its_load_side_and_lacks_the_day_of_the_clock_change(board):
     row = _row(board, "Aquanode")
     assert (row["capacity_mw"], row["capacity_source"]) == (30.0, "load")
     assert row["as_coverage"] == HOURS_HELD / HOURS_OF_SEEN_PERIOD
@@ -105,9 +99,7 @@ def test_aquanode_has_30_megawatts_from_its_load_side_and_lacks_the_day_of_the_c
     assert pd.isna(row["energy_mwh"])
 
 
-def test_batteries_present_all_along_have_one_coverage_and_every_capacity_comes_from_the_load_side(
-    board: pd.DataFrame,
-) -> None:
+def test_batteries_present_all_along_have_one_coverage_and_every_capacity_comes_from_the_load_side(board):
     assert (board["as_coverage"] == HOURS_HELD / HOURS_OF_SEEN_PERIOD).sum() >= 20
     sized = board[board["capacity_mw"].notna()]
     assert (sized["capacity_source"] == "load").all()
@@ -141,14 +133,8 @@ def test_findings_name_the_missing_columns_datasets_and_days(settled: Settled) -
     assert any("hsl_mw" in detail and "settlement_point" in detail for detail in registry)
     assert any("award_mw" in detail and detail.startswith("2021.parquet") for detail in awards)
     absent = settled.findings("dataset_absent")
-    assert set(absent) == {
-        "sced_gen_resources",
-        "sced_load_resources",
-        "sced_smne",
-        "cop_snapshots",
-        "rt_prices",
-        "da_prices",
-    }
+    sced = {"sced_gen_resources", "sced_load_resources", "sced_smne"}
+    assert set(absent) == sced | {"cop_snapshots", "rt_prices", "da_prices"}
     missing_days = settled.findings("missing_days")
     assert "2021-03-14" in missing_days["dam_gen_resources"]
     assert "2021-03-14" in missing_days["dam_load_resources"]
@@ -162,9 +148,7 @@ def _bess(settled: Settled, monkeypatch: pytest.MonkeyPatch, *arguments: str) ->
     return result.stdout
 
 
-def test_the_command_line_gives_the_board_as_csv_with_empty_cells_for_the_unknown(
-    settled: Settled, expected: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_line_gives_the_board_as_csv_with_empty_cells_for_the_unknown(settled, expected, monkeypatch):
     text = _bess(settled, monkeypatch, "leaderboard", "2021", "--format", "csv")
     rows = {row["gen_resource"]: row for row in csv.DictReader(io.StringIO(text))}
     assert list(rows) == expected.sort_values("total", ascending=False, kind="stable").index.tolist()
@@ -177,9 +161,7 @@ def test_the_command_line_gives_the_board_as_csv_with_empty_cells_for_the_unknow
         assert row["data_through"] == "2021-06-30"
 
 
-def test_status_says_which_columns_datasets_and_days_are_missing(
-    settled: Settled, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_status_says_which_columns_datasets_and_days_are_missing(settled, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     text = " ".join(_bess(settled, monkeypatch, "status").split())
     absent = "no rollup file: rt_prices, da_prices, sced_gen_resources, sced_load_resources, sced_smne"

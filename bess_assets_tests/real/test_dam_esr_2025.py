@@ -67,22 +67,16 @@ def test_the_steps_give_each_row_its_value_from_the_file_as_it_is(rows: pd.DataF
         [
             pd.DataFrame(
                 {
-                    "DeliveryDate": priced["Delivery Date"],
-                    "HourEnding": priced["Hour Ending"],
-                    "AncillaryType": label,
-                    "MCPC": priced[f"{product} MCPC"],
-                    "DSTFlag": "N",
+                    "DeliveryDate": priced["Delivery Date"], "HourEnding": priced["Hour Ending"],
+                    "AncillaryType": label, "MCPC": priced[f"{product} MCPC"], "DSTFlag": "N",
                 }
             )
             for product, label in LABELS.items()
         ]
-    )
+    )  # fmt: skip
     # Published on 4 February 2026: the rollup of that year.
-    for folder, year, frame in (
-        ("DAM_ESR_Resources", 2026, rows),
-        ("DA_prices", 2025, prices),
-        ("AS_prices", 2025, clearing),
-    ):
+    frames = (("DAM_ESR_Resources", 2026, rows), ("DA_prices", 2025, prices), ("AS_prices", 2025, clearing))
+    for folder, year, frame in frames:
         (tmp_path / "rollups" / folder).mkdir(parents=True)
         table = pa.Table.from_pandas(frame, preserve_index=False)
         pq.write_table(table, tmp_path / "rollups" / folder / f"{year}.parquet")

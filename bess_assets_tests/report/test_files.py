@@ -70,9 +70,7 @@ def test_numbers_have_formats_headings_stay_in_view_and_no_cell_is_a_formula(boo
     assert set(AWKWARD) <= texts
 
 
-def test_the_last_sheet_says_the_fleets_figures_what_columns_mean_and_what_is_left_out(
-    book: Any, home: Settings
-) -> None:
+def test_the_last_sheet_says_the_fleets_figures_what_columns_mean_and_what_is_left_out(book, home):
     rows = list(book["Method and coverage"].iter_rows(values_only=True))
     headings = next(row for row in rows if row[0] == "period")
     year = dict(zip(headings, next(row for row in rows if row[0] == "whole year"), strict=True))
@@ -91,9 +89,7 @@ def test_the_last_sheet_says_the_fleets_figures_what_columns_mean_and_what_is_le
         assert words in everything
 
 
-def test_more_days_than_a_sheet_holds_go_on_the_next(
-    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_days_than_a_sheet_holds_go_on_the_next(home, tmp_path, monkeypatch):
     monkeypatch.setattr(workbook_module, "DAYS_A_SHEET", 2_000)
     write_workbook(read_content(home, YEAR), tmp_path / "small.xlsx")
     book = openpyxl.load_workbook(tmp_path / "small.xlsx", read_only=True)
@@ -102,9 +98,7 @@ def test_more_days_than_a_sheet_holds_go_on_the_next(
     book.close()
 
 
-def test_csv_is_the_table_at_full_precision_with_formula_like_names_disarmed(
-    files: Mapping[str, Path], home: Settings
-) -> None:
+def test_csv_is_the_table_at_full_precision_with_formula_like_names_disarmed(files, home):
     for key, table in ((".csv", LEADERBOARD), ("monthly.csv", LEADERBOARD_MONTHLY)):
         with files[key].open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -124,9 +118,7 @@ def test_parquet_is_the_result_table_byte_by_byte(files: Mapping[str, Path], hom
         assert files[key].read_bytes() == result_path(home.results, table, YEAR).read_bytes()
 
 
-def test_the_same_tables_give_the_same_bytes_whenever_they_are_written(
-    files: Mapping[str, Path], home: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_tables_give_the_same_bytes_whenever_they_are_written(files, home, monkeypatch):
     import time
 
     before = {path: path.read_bytes() for path in files.values()}
@@ -138,9 +130,7 @@ def test_the_same_tables_give_the_same_bytes_whenever_they_are_written(
     assert written["rows"] == 8
 
 
-def test_a_report_that_cannot_be_finished_leaves_the_one_before_and_no_half_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_that_cannot_be_finished_leaves_the_one_before_and_no_half_file(tmp_path, monkeypatch):
     settings = write_boards(tmp_path, YEAR, 5)
     write_report(settings, YEAR)
     page, workbook, *_ = report_files(settings.results, LEADERBOARD_REPORT, YEAR)
@@ -171,15 +161,10 @@ def _spelt(cell: str) -> float:
 
 
 @pytest.mark.slow
-def test_libreoffice_opens_the_workbook_and_its_totals_are_those_of_the_tables(
-    files: Mapping[str, Path], home: Settings, tmp_path: Path
-) -> None:
+def test_libreoffice_opens_the_workbook_and_its_totals_are_those_of_the_tables(files, home, tmp_path):
     every_sheet = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,-1"
-    command = [
-        program("soffice", "libreoffice"),
-        "--headless",
-        f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}",
-    ]
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    command = [program("soffice", "libreoffice"), "--headless", profile]
     command += ["--convert-to", every_sheet, "--outdir", str(tmp_path), str(files[".xlsx"])]
     subprocess.run(command, check=True, timeout=240, capture_output=True)
     for sheet, table in SHEETS.items():

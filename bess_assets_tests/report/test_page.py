@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -218,9 +217,7 @@ def test_a_script_that_is_not_its_own_does_not_run_and_nothing_can_be_fetched(op
 
 
 @pytest.mark.parametrize("month", [None, 2, 11])
-def test_every_figure_of_the_board_is_that_of_the_table_in_every_unit(
-    opened: Any, home: Settings, month: int | None
-) -> None:
+def test_every_figure_of_the_board_is_that_of_the_table_in_every_unit(opened, home, month):
     if month:
         choose(opened, "period", str(month))
     ranked = [row for row in board(home, month) if row["rank"] is not None]
@@ -239,13 +236,10 @@ def figures(row: dict[str, Any], unit: str, digits: int) -> dict[str, str]:
     assumed = row["duration_source"] == "assumed"
     return {
         "capacity_mw": number(row["capacity_mw"], 1),
-        "duration_hours": "~" * assumed + number(row["duration_hours"], 1),
-        "total_usd": number(row[unit], digits),
-        **{name: number(value, digits) for name, value in streams.items()},
-        "strategy": STRATEGIES[row["strategy"]],
-        "cycles_per_day": number(row["cycles_per_day"], 2),
-        **{name: percent(row[name]) for name in SHARES},
-    }
+        "duration_hours": "~" * assumed + number(row["duration_hours"], 1), "total_usd": number(row[unit], digits),
+        **{name: number(value, digits) for name, value in streams.items()}, "strategy": STRATEGIES[row["strategy"]],
+        "cycles_per_day": number(row["cycles_per_day"], 2), **{name: percent(row[name]) for name in SHARES},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("month", [None, 7])
@@ -307,14 +301,10 @@ def test_a_battery_opens_with_its_months_and_days(opened: Any, home: Settings) -
     for month, line in enumerate(rows_shown(opened, "#battery"), start=1):
         of = next(r for r in board(home, month) if r["battery"] == name)
         assert line == [
-            MONTHS[month - 1],
-            str(of["rank"]),
-            *(number(of[stream], 0) for stream in STREAMS),
-            number(of["total_usd"], 0),
-            number(of["usd_per_kw_month"], 2),
-            number(of["cycles_per_day"], 2),
+            MONTHS[month - 1], str(of["rank"]), *(number(of[stream], 0) for stream in STREAMS),
+            number(of["total_usd"], 0), number(of["usd_per_kw_month"], 2), number(of["cycles_per_day"], 2),
             *(percent(of[share]) for share in SHARES),
-        ]
+        ]  # fmt: skip
     notes = texts(opened, "#battery .notes li")
     assert "Energy read from: telemetry (discharge/charge)." in notes
     assert "Its best day is 4.1% of the total." in notes
@@ -323,9 +313,7 @@ def test_a_battery_opens_with_its_months_and_days(opened: Any, home: Settings) -
     assert "#battery=BATTERY_001" in opened.current_url
 
 
-def test_the_cumulative_lines_end_at_the_sum_of_the_days_and_leave_a_gap_at_an_unknown_one(
-    opened: Any, home: Settings
-) -> None:
+def test_the_cumulative_lines_end_at_the_sum_of_the_days_and_leave_a_gap_at_an_unknown_one(opened, home):
     open_battery(opened, "BATTERY_002")
     wait_for_charts(opened, 8)
     days = pq.read_table(result_path(home.results, "daily_revenue", YEAR)).to_pylist()
@@ -634,9 +622,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.alone
-def test_a_year_of_350_batteries_is_under_8_mb_and_opens_in_under_two_seconds(
-    large: Path, start_browser: Callable[[], Any]
-) -> None:
+def test_a_year_of_350_batteries_is_under_8_mb_and_opens_in_under_two_seconds(large, start_browser):
     assert large.stat().st_size < 8_000_000
     browser = start_browser()
     seconds = []

@@ -47,9 +47,8 @@ def test_an_order_and_a_number_of_rows_ask_no_new_question(results: Results) -> 
 
 
 def test_other_questions_are_not_mixed_up(results: Results) -> None:
-    first, again = (
-        [results.leaderboard(*asked).rows for asked in ((2024,), (2023,), (2024, 1), (2024, 2))] for _ in "ab"
-    )
+    years = ((2024,), (2023,), (2024, 1), (2024, 2))
+    first, again = ([results.leaderboard(*asked).rows for asked in years] for _ in "ab")
     assert first == again
     assert len({tuple(rows) for rows in first}) == 4
     assert results.cache_info().hits == 4
@@ -94,21 +93,12 @@ def test_sql_is_answered_from_memory_too_until_a_table_it_names_changes(settings
         assert results.query(sql).rows == [(5,)]
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "SELECT random()",
-        "SELECT now()",
-        "SELECT current_date",
-        "SELECT uuid()",
-        "SELECT age(TIMESTAMP '2024-01-01')",
-        "FROM leaderboard USING SAMPLE 2",
-        "SELECT count(*) FROM glob('{folder}/*')",
-        "SELECT count(*) FROM '{folder}/leaderboard/2024.parquet'",
-        "SELECT count(*) FROM leaderboard, '{folder}/leaderboard/2024.parquet'",
-        "SHOW TABLES",
-    ],
-)
+@pytest.mark.parametrize("sql", [
+    "SELECT random()", "SELECT now()", "SELECT current_date", "SELECT uuid()", "SELECT age(TIMESTAMP '2024-01-01')",
+    "FROM leaderboard USING SAMPLE 2", "SELECT count(*) FROM glob('{folder}/*')",
+    "SELECT count(*) FROM '{folder}/leaderboard/2024.parquet'",
+    "SELECT count(*) FROM leaderboard, '{folder}/leaderboard/2024.parquet'", "SHOW TABLES",
+])  # fmt: skip
 def test_sql_whose_answer_may_change_by_itself_is_asked_anew(settings: Settings, results: Results, sql: str) -> None:
     text = sql.format(folder=settings.results.as_posix().replace("'", "''"))
     results.query(text)

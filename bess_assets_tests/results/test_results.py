@@ -16,9 +16,7 @@ from bess_assets.tables import TABLES
 from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition
 
 
-def test_the_leaderboard_has_the_columns_rows_and_order_of_its_file_and_then_the_change_of_rank(
-    results: Results,
-) -> None:
+def test_the_leaderboard_has_the_columns_rows_and_order_of_its_file_and_then_the_change_of_rank(results):
     board = results.leaderboard(2024)
     assert list(board.columns) == [*TABLES["leaderboard"].column_names, "rank_change"]
     assert [name[:5] for name in board.column("battery")] == ["ALPHA", "BRAVO", "ZULU\x1b"]
@@ -129,14 +127,10 @@ def test_the_order_of_a_query_survives(results: Results) -> None:
     assert days == sorted(days, reverse=True)
 
 
-def test_a_query_of_too_much_memory_is_stopped_and_writes_no_temporary_file(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_query_of_too_much_memory_is_stopped_and_writes_no_temporary_file(settings, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with (
-        Results(replace(settings, memory_limit_bytes=20_000_000)) as results,
-        pytest.raises(QueryError, match="memory"),
-    ):
+    little = replace(settings, memory_limit_bytes=20_000_000)
+    with Results(little) as results, pytest.raises(QueryError, match="memory"):
         results.query("SELECT DISTINCT hash(range), range::VARCHAR FROM range(20000000)")
     assert list(tmp_path.iterdir()) == []
 
@@ -166,9 +160,8 @@ def test_editions_and_what_changed_are_those_of_the_files_largest_change_first(t
         editions = results.editions(2024)
         assert editions.column("edition_number") == [1, 2]
         assert editions.column("batteries_ranked") == [3, 2]
-        assert editions.column("changed_inputs")[1] == (
-            "as_prices/2024.parquet; da_prices/2024.parquet; rt_prices/2024.parquet"
-        )
+        changed = [f"{kind}_prices/2024.parquet" for kind in ("as", "da", "rt")]
+        assert editions.column("changed_inputs")[1] == "; ".join(changed)
         assert editions.column("total_usd")[0] == pytest.approx(ALPHA["total_usd"] + 2 * BRAVO["total_usd"])
         assert str(editions.to_pandas()["made_at"].dt.tz) == "UTC"
         changed = results.what_changed(2024)

@@ -112,14 +112,10 @@ def test_a_board_of_days_is_ordered_and_cut_as_others_are(results: Results) -> N
     assert board.column("battery") == ["ALPHA_1", "BRAVO"]
 
 
-@pytest.mark.parametrize(
-    ("first", "last", "words"),
-    [
-        ("2024-01-05", "2024-01-04", "run backwards"),
-        ("2024-02-30", "2024-03-01", "'2024-02-30' is no day"),
-        ("January", "2024-03-01", "'January' is no day"),
-    ],
-)
+@pytest.mark.parametrize(("first", "last", "words"), [
+    ("2024-01-05", "2024-01-04", "run backwards"), ("2024-02-30", "2024-03-01", "'2024-02-30' is no day"),
+    ("January", "2024-03-01", "'January' is no day"),
+])  # fmt: skip
 def test_days_that_are_none_are_refused(results: Results, first: str, last: str, words: str) -> None:
     with pytest.raises(QueryError, match=words):
         results.leaderboard_of_days(first, last)

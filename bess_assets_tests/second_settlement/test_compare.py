@@ -34,14 +34,10 @@ def test_equal_boards_have_no_difference() -> None:
     assert (len(found), figures, worst) == (0, 40, 0.0)
 
 
-@pytest.mark.parametrize(
-    ("usd", "shown", "fails"),
-    [(0.009, False, False), (0.02, True, False), (2.7, True, False), (2.9, True, True)],
-    ids=["under a cent", "over a cent", "under a thousandth of 2,800 $", "over it"],
-)
-def test_a_battery_is_shown_over_a_cent_and_fails_over_a_thousandth_of_its_years_revenue(
-    usd: float, shown: bool, fails: bool
-) -> None:
+@pytest.mark.parametrize(("usd", "shown", "fails"), [
+    (0.009, False, False), (0.02, True, False), (2.7, True, False), (2.9, True, True),
+], ids=["under a cent", "over a cent", "under a thousandth of 2,800 $", "over it"])  # fmt: skip
+def test_a_battery_is_shown_over_a_cent_and_fails_over_a_thousandth_of_its_years_revenue(usd, shown, fails):
     found, _, worst = differences(board(), board(as_rrs_usd=200.0 + usd))
     assert worst == pytest.approx(usd)
     assert found[["battery", "fails"]].to_numpy().tolist() == ([["OAK", fails]] if shown else [])
@@ -60,9 +56,7 @@ def test_the_differences_of_a_years_months_add_up_and_do_not_cancel() -> None:
 
 
 @pytest.mark.parametrize(("results", "reports"), [(200.0, None), (None, 200.0), (0.0, None)])
-def test_known_against_unknown_is_a_difference_whatever_the_amount(
-    results: float | None, reports: float | None
-) -> None:
+def test_known_against_unknown_is_a_difference_whatever_the_amount(results, reports):
     found, _, _ = differences(board(as_ecrs_usd=results), board(as_ecrs_usd=reports))
     (figure,) = found.astype("object").where(found.notna(), None).to_dict("records")
     assert (figure["battery"], figure["column"]) == ("OAK", "as_ecrs_usd")

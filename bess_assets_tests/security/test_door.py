@@ -24,12 +24,9 @@ def asked(
     path, _, query = target.partition("?")
     every = [*([("Host", host)] if host is not None else []), *headers]
     scope = {
-        "type": "websocket" if method == "WS" else "http",
-        "method": method,
-        "path": path,
-        "query_string": query.encode(),
-        "headers": [(name.lower().encode(), value.encode()) for name, value in every],
-    }
+        "type": "websocket" if method == "WS" else "http", "method": method, "path": path,
+        "query_string": query.encode(), "headers": [(name.lower().encode(), value.encode()) for name, value in every],
+    }  # fmt: skip
     reached: list[Scope] = []
     sent: list[Message] = []
 

@@ -54,9 +54,7 @@ pytestmark = [
 ]
 
 
-def test_the_ui_and_all_its_processes_listen_on_loopback_only_and_end_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_ui_and_all_its_processes_listen_on_loopback_only_and_end_with_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # any folder will do
     settings = load_settings(tmp_path / "home", {})
     with bess_ui(settings, tmp_path / "log", signal.SIGTERM) as ui:

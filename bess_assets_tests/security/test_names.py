@@ -177,9 +177,7 @@ NAMES = st.tuples(*[TEXTS] * len(PLAIN)).filter(lambda texts: texts[0] != texts[
 
 @settings(max_examples=8, phases=PHASES)
 @given(texts=NAMES)
-def test_some_names_from_the_data_stay_text_wherever_they_are_shown(
-    texts: tuple[str, ...], plain: tuple[set[str], list[Any]]
-) -> None:
+def test_some_names_from_the_data_stay_text_wherever_they_are_shown(texts, plain):
     _fuzz(texts, plain)
 
 
@@ -187,9 +185,7 @@ def test_some_names_from_the_data_stay_text_wherever_they_are_shown(
 @pytest.mark.timeout(1800)
 @settings(max_examples=150, phases=PHASES)
 @given(texts=NAMES)
-def test_hundreds_of_names_from_the_data_stay_text_wherever_they_are_shown(
-    texts: tuple[str, ...], plain: tuple[set[str], list[Any]]
-) -> None:
+def test_hundreds_of_names_from_the_data_stay_text_wherever_they_are_shown(texts, plain):
     _fuzz(texts, plain)
 
 

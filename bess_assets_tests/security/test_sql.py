@@ -142,9 +142,7 @@ def everything(settings: Settings) -> dict[Path, int]:
 
 
 @pytest.mark.parametrize("sql", [*WRITES, *ELSEWHERE, *SETTINGS, *NO_QUESTIONS])
-def test_a_question_that_is_more_than_one_is_refused_and_leaves_no_trace(
-    settings: Settings, results: Results, sql: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_question_that_is_more_than_one_is_refused_and_leaves_no_trace(settings, results, sql, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     before = everything(settings)
     with pytest.raises(QueryError) as caught:

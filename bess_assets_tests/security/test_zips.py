@@ -33,10 +33,8 @@ def packed(members: dict[str, bytes]) -> bytes:
 def test_a_member_whose_name_leads_out_of_the_folder_is_read_and_never_written_there(tmp_path: Path) -> None:
     around = tmp_path / "around"
     inside = around / "deep" / "er" / "reports"
-    put(
-        inside / "a.zip",
-        zipped({f"{escape}{n}{REPORT}": DAY.replace("25.5", str(n)) for n, escape in enumerate(ESCAPES)}),
-    )
+    members = {f"{escape}{n}{REPORT}": DAY.replace("25.5", str(n)) for n, escape in enumerate(ESCAPES)}
+    put(inside / "a.zip", zipped(members))
     built = tmp_path / "built"
     done = roll_up(inside, built)
     assert sum(len(year.manifest["reports"]) for year in done.built) == len(ESCAPES)
@@ -84,13 +82,10 @@ def bombs() -> dict[str, bytes]:
     nested = packed({"a.zip": dense, "b.zip": packed({"c.zip": dense})})
     many = bytes(1_000_000)  # each small enough to look harmless
     return {
-        "dense": dense,
-        "nested": nested,
-        "says that it is small": _claiming(dense, 1_000),
-        "says that it is huge": _claiming(dense, 0xFFFFFFF0),
-        "overlapping members": overlapping(many, 1_500),
+        "dense": dense, "nested": nested, "says that it is small": _claiming(dense, 1_000),
+        "says that it is huge": _claiming(dense, 0xFFFFFFF0), "overlapping members": overlapping(many, 1_500),
         "overlapping ZIPs": packed({"inner.zip": overlapping(many, 1_500)}),
-    }
+    }  # fmt: skip
 
 
 def _claiming(content: bytes, size: int) -> bytes:
@@ -139,9 +134,7 @@ def _explode(kind: str, tmp_path: Path) -> None:
     assert written < 5_000_000
 
 
-def test_members_that_each_look_harmless_are_refused_once_they_are_too_much_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_members_that_each_look_harmless_are_refused_once_they_are_too_much_together(tmp_path, monkeypatch):
     monkeypatch.setattr(reports_module, "_ALWAYS_ALLOWED_BYTES", 0)
     content = overlapping(bytes(900_000), 3_000)
     problems = refusals(put(tmp_path / "a.zip", content))
@@ -150,9 +143,7 @@ def test_members_that_each_look_harmless_are_refused_once_they_are_too_much_toge
     assert set(problems) == {"the file unpacks to over 1,000 times its size, as no report does"}
 
 
-def test_a_zip_in_a_zip_that_would_fill_the_memory_is_refused_before_it_is_unpacked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_zip_in_a_zip_that_would_fill_the_memory_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     monkeypatch.setattr(reports_module, "LARGEST_INNER_ZIP_BYTES", 100)
     problems = refusals(put(tmp_path / "a.zip", packed({"b.zip": zipped({"a.csv": DAY})})))
     assert len(problems) == 1

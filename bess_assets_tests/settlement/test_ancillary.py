@@ -183,6 +183,5 @@ def test_a_battery_seen_on_one_of_three_days_has_no_ancillary_money_on_the_other
     for day, exists, usd in ((eve, False, None), (MAY, True, 20.0), (after, False, None)):
         rows = settled.rows("as_revenue", battery="OAK_1", operating_day=day, product="regup")
         assert [(row["exists"], row["da_usd"], row["revenue_usd"]) for row in rows] == [(exists, usd, usd)] * 24
-    assert {
-        row["exists"] for row in settled.rows("as_revenue", battery="ELM_1", product="regup", operating_day=after)
-    } == {True}
+    rows = settled.rows("as_revenue", battery="ELM_1", product="regup", operating_day=after)
+    assert {row["exists"] for row in rows} == {True}

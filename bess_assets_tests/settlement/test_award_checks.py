@@ -32,6 +32,7 @@ from bess_assets_tests.settlement.small import (
     may_market,
     seam_market,
     settle,
+    without,
 )
 
 NAN = float("nan")
@@ -314,9 +315,7 @@ def test_a_stated_settlement_price_that_differs_is_named_by_battery(tmp_path):
 
 def test_a_settlement_price_without_a_published_one_is_compared_with_nothing(tmp_path):
     market = _market(settlement_price_usd_per_mwh=30.0)
-    market["da_prices"] = [
-        row for row in market["da_prices"] if row["hour_ending"] != 9 or row["settlement_point"] != NODE
-    ]
+    market = without(market, "da_prices", lambda row: row["hour_ending"] == 9 and row["settlement_point"] == NODE)
     check = _checks(tmp_path, market, "dam_awards_daily")[0][STATED_PRICE_CHECK]
     assert check["numbers"]["hours_compared"] == 23
     assert _checks(tmp_path / "bare", _market(), "dam_awards_daily")[0][STATED_PRICE_CHECK]["passed"]

@@ -65,10 +65,8 @@ def _first(root, column, *batteries, hours=1):
 
 def _amid(row):
     """The row among others: a stranger's row of another hour has a value wherever this one is blank, as in any real file."""
-    return [
-        row,
-        {**row, "resource_name": "STRANGER", "hour_ending": 23, **{n: 1.0 for n, v in row.items() if v is None}},
-    ]
+    stranger = {"resource_name": "STRANGER", "hour_ending": 23, **{n: 1.0 for n, v in row.items() if v is None}}
+    return [row, row | stranger]
 
 
 def _equal(values, expected):
@@ -110,13 +108,10 @@ def test_a_column_that_is_blank_in_every_row_is_as_good_as_absent_and_reported(t
     # a rollup's producer fills columns that it does not know with blanks: no award would be a guess
     table = pa.table(
         {
-            "DeliveryDate": [DAY, DAY],
-            "HourEnding": ["1", "2"],
-            "ResourceName": [GEN, GEN],
-            "AwardedQuantity": blank,
-            "RegUpAwarded": [1.0, None],
+            "DeliveryDate": [DAY, DAY], "HourEnding": ["1", "2"], "ResourceName": [GEN, GEN],
+            "AwardedQuantity": blank, "RegUpAwarded": [1.0, None],
         }
-    )
+    )  # fmt: skip
     path = tmp_path / "DAM_Gen_Resources" / "2024.parquet"
     path.parent.mkdir()
     pq.write_table(table, path, write_statistics=statistics)
@@ -205,18 +200,14 @@ def test_a_blank_in_any_rrs_column_that_is_there_is_no_award(tmp_path, present):
     assert _first(tmp_path, "rrs_gen_award_mw", ALONE) == [0.0]
 
 
-@pytest.mark.parametrize(
-    ("columns", "gen", "load"),
-    [
-        ({"ecrssd_award_mw": 3.0, "ecrsmd_award_mw": 4.0}, 3.0, 7.0),
-        ({"ecrssd_award_mw": None, "ecrsmd_award_mw": 4.0}, 0.0, 4.0),
-        ({"ecrssd_award_mw": 3.0, "ecrs_award_mw": 3.0}, 3.0, 3.0),
-        ({"ecrssd_award_mw": None, "ecrs_award_mw": 9.0}, 9.0, 9.0),
-        ({"ecrssd_award_mw": 0.0, "ecrs_award_mw": 9.0}, 9.0, 9.0),
-        ({"ecrs_award_mw": None}, 0.0, 0.0),
-        ({"award_mw": 1.0}, NAN, NAN),
-    ],
-)
+@pytest.mark.parametrize(("columns", "gen", "load"), [
+    ({"ecrssd_award_mw": 3.0, "ecrsmd_award_mw": 4.0}, 3.0, 7.0),
+    ({"ecrssd_award_mw": None, "ecrsmd_award_mw": 4.0}, 0.0, 4.0),
+    ({"ecrssd_award_mw": 3.0, "ecrs_award_mw": 3.0}, 3.0, 3.0),
+    ({"ecrssd_award_mw": None, "ecrs_award_mw": 9.0}, 9.0, 9.0),
+    ({"ecrssd_award_mw": 0.0, "ecrs_award_mw": 9.0}, 9.0, 9.0), ({"ecrs_award_mw": None}, 0.0, 0.0),
+    ({"award_mw": 1.0}, NAN, NAN),
+])  # fmt: skip
 def test_ecrs_is_the_sd_award_and_on_a_load_sd_and_md(tmp_path, columns, gen, load):
     # the generation file knows no ECRSMD
     own = {name: value for name, value in columns.items() if name != "ecrsmd_award_mw"}
@@ -270,11 +261,8 @@ def test_awards_come_from_the_combo_files_through_2025_12_05_and_from_the_esr_fi
     days = [date(2025, 12, d) for d in (4, 5, 6)]
     gen = [hourly(day, 24, award_mw=1.0, regup_award_mw=1.0, settlement_point="OLD_RN") for day in days]
     load = [hourly(day, 24, LOAD, regup_award_mw=2.0) for day in days]
-    esr = [
-        hourly(day, h, ESR, award_mw=-3.0, regup_award_mw=3.0, settlement_point="NEW_RN")
-        for day in days
-        for h in (1, 24)
-    ]
+    values = {"award_mw": -3.0, "regup_award_mw": 3.0, "settlement_point": "NEW_RN"}
+    esr = [hourly(day, h, ESR, **values) for day in days for h in (1, 24)]
     _gen(tmp_path, *gen, file_year=2025)
     _load(tmp_path, *load, file_year=2025)
     write_rollup(tmp_path, "dam_esr_resources", 2026, esr)
@@ -307,14 +295,10 @@ def test_days_before_the_first_esr_file_are_not_missing_from_it(tmp_path):
     assert [f.detail for f in missing if f.warning] == ["2025-12-06"]
 
 
-@pytest.mark.parametrize(
-    ("dataset", "year", "battery", "name"),
-    [
-        ("dam_gen_resources", 2024, ALONE, GEN),
-        ("dam_load_resources", 2024, COMBO, LOAD),
-        ("dam_esr_resources", 2026, STORAGE, ESR),
-    ],
-)
+@pytest.mark.parametrize(("dataset", "year", "battery", "name"), [
+    ("dam_gen_resources", 2024, ALONE, GEN), ("dam_load_resources", 2024, COMBO, LOAD),
+    ("dam_esr_resources", 2026, STORAGE, ESR),
+])  # fmt: skip
 def test_the_first_of_january_can_be_missing(tmp_path, dataset, year, battery, name):
     write_rollup(tmp_path, dataset, year, [hourly(date(year, 1, d), 1, name, regup_award_mw=1.0) for d in (2, 3)])
     missing = found(_awards(tmp_path, battery, year=year)[1], "missing_days", dataset)
@@ -322,9 +306,7 @@ def test_the_first_of_january_can_be_missing(tmp_path, dataset, year, battery, n
 
 
 def test_a_battery_without_a_generation_resource_has_no_award_in_the_hours_that_others_have(tmp_path):
-    write_rollup(
-        tmp_path, "dam_gen_resources", 2025, [hourly(date(2025, 12, 4), 1, WIND, award_mw=9.0, regup_award_mw=9.0)]
-    )
+    _gen(tmp_path, hourly(date(2025, 12, 4), 1, WIND, award_mw=9.0, regup_award_mw=9.0), file_year=2025)
     own = _awards(tmp_path, STORAGE, year=2025)[0][KEY]
     held = hour_of(datetime(2025, 12, 4))
     for column in ("award_mw", "regup_gen_award_mw"):
@@ -349,9 +331,8 @@ def test_the_node_is_carried_over_hours_without_a_row_and_a_blank_node_is_no_nod
 def test_the_users_node_wins_on_its_days(tmp_path):
     _gen(tmp_path, hourly(DAY, 1, award_mw=1.0, settlement_point="A_RN"))
     csv = tmp_path / "batteries.csv"
-    csv.write_text(
-        f"battery,settlement_point,valid_from,valid_to\n{KEY},MINE_RN,2024-01-02,2024-01-02\nOTHER_1,HIS_RN,,\n"
-    )
+    headings, day = "battery,settlement_point,valid_from,valid_to", "2024-01-02"
+    csv.write_text(f"{headings}\n{KEY},MINE_RN,{day},{day}\nOTHER_1,HIS_RN,,\n")
     nodes = _awards(tmp_path, ALONE, registry_csv=csv)[0][KEY]["settlement_point"]
     assert (nodes[23], set(nodes[24:48]), nodes[48]) == ("A_RN", {"MINE_RN"}, "A_RN")
 

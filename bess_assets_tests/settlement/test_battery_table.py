@@ -58,9 +58,7 @@ def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_heading(tmp_path: Path
         ("battery,valid_to,valid_from\nOAK,,2025-01-01\nOAK,2025-12-31,2025-06-01\n", ("Lines 2 and 3",)),
     ],
 )
-def test_what_cannot_be_meant_is_an_error_that_names_line_and_remedy(
-    tmp_path: Path, text: str, words: tuple[str, ...]
-) -> None:
+def test_what_cannot_be_meant_is_an_error_that_names_line_and_remedy(tmp_path, text, words):
     with pytest.raises(RegistryTableError) as error:
         _read(tmp_path, text)
     assert str(tmp_path / "batteries.csv") in str(error.value)

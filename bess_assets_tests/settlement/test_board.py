@@ -42,19 +42,12 @@ class Stored:
 def battery(name: str = "OAK_1", **known: Any) -> Row:
     """A registry row of 2022, of a battery of 10 MW and 20 MWh."""
     row = {
-        "battery": name,
-        "gen_resource": "OAK_BESS1",
-        "charging": "load",
-        "settlement_point": "OAK_RN",
-        "capacity_mw": 10.0,
-        "capacity_source": "dam",
-        "energy_mwh": 20.0,
-        "duration_hours": 2.0,
-        "duration_source": "ercot",
-        **dict.fromkeys(("first_seen_day", "expected_first_day"), date(2022, 1, 1)),
+        "battery": name, "gen_resource": "OAK_BESS1", "charging": "load", "settlement_point": "OAK_RN",
+        "capacity_mw": 10.0, "capacity_source": "dam", "energy_mwh": 20.0, "duration_hours": 2.0,
+        "duration_source": "ercot", **dict.fromkeys(("first_seen_day", "expected_first_day"), date(2022, 1, 1)),
         **dict.fromkeys(("last_seen_day", "expected_last_day", "data_through"), date(2022, 12, 31)),
         "edition": "final",
-    }
+    }  # fmt: skip
     return {**row, **known}
 
 
@@ -62,29 +55,16 @@ def day(when: date, name: str = "OAK_1", **known: Any) -> Row:
     """A whole combo day before ECRS: 100 $ day-ahead, -20 $ real-time, 5 $ of each product, 15 MWh out and 20 in, TB2 of 50 $/MW."""
     products = {p: 5.0 for p in PRODUCTS if p != "ecrs"}
     row = {
-        "battery": name,
-        "operating_day": when,
-        "settlement_point": "OAK_RN",
-        "da_energy_usd": 100.0,
-        "rt_energy_usd": -20.0,
-        **{f"as_{p}_usd": usd for p, usd in products.items()},
-        **{f"as_{p}_da_usd": usd for p, usd in products.items()},
-        "rt_metered_usd": 30.0,
-        "charging_cost_usd": 12.0,
-        "discharge_mwh": 15.0,
-        "charge_mwh": 20.0,
-        "paired_discharge_mwh": 15.0,
-        "paired_charge_mwh": 20.0,
-        "tb2_usd_per_mw": 50.0,
-        "award_positive": True,
+        "battery": name, "operating_day": when, "settlement_point": "OAK_RN", "da_energy_usd": 100.0,
+        "rt_energy_usd": -20.0, **{f"as_{p}_usd": usd for p, usd in products.items()},
+        **{f"as_{p}_da_usd": usd for p, usd in products.items()}, "rt_metered_usd": 30.0, "charging_cost_usd": 12.0,
+        "discharge_mwh": 15.0, "charge_mwh": 20.0, "paired_discharge_mwh": 15.0, "paired_charge_mwh": 20.0,
+        "tb2_usd_per_mw": 50.0, "award_positive": True,
         **{f"{what}_quarter_hours": 96 for what in ("expected", "energy", "discharge", "combo")},
-        **{f"{side}_telemetry_quarter_hours": 96 for side in ("discharge", "charge")},
-        "expected_hours": 24,
-        "as_hours": 24,
-        **{f"{p}_expected_hours": 24 for p in products},
-        **{f"{p}_hours": 24 for p in products},
+        **{f"{side}_telemetry_quarter_hours": 96 for side in ("discharge", "charge")}, "expected_hours": 24,
+        "as_hours": 24, **{f"{p}_expected_hours": 24 for p in products}, **{f"{p}_hours": 24 for p in products},
         **known,
-    }
+    }  # fmt: skip
     if "energy_usd" not in known and row["da_energy_usd"] is not None and row["rt_energy_usd"] is not None:
         row["energy_usd"] = row["da_energy_usd"] + row["rt_energy_usd"]
     if "as_usd" not in known and None not in [row[f"as_{p}_usd"] for p in products]:
@@ -268,14 +248,10 @@ def test_each_reason_has_its_phrase_and_all_stand_in_order() -> None:
     assert row["rank"] is None
 
 
-@pytest.mark.parametrize(
-    ("known", "reason"),
-    [
-        ({"settlement_point": None}, "settlement point unknown"),
-        ({"charging": "unknown"}, "charging unknown"),
-        ({"capacity_mw": None}, "capacity unknown"),
-    ],
-)
+@pytest.mark.parametrize(("known", "reason"), [
+    ({"settlement_point": None}, "settlement point unknown"), ({"charging": "unknown"}, "charging unknown"),
+    ({"capacity_mw": None}, "capacity unknown"),
+])  # fmt: skip
 def test_one_reason_suffices(known: Row, reason: str) -> None:
     assert board(days_of(), **known)["excluded_reason"] == reason
 
@@ -306,9 +282,8 @@ def test_a_cut_share_is_its_first_three_decimals(known: int, expected: int) -> N
 
 
 def test_notes_do_not_exclude() -> None:
-    row = board(
-        days_of(implausible_quarter_hours=2, implausible_as_hours=1, unpriced_quarter_hours=3), notes="paired by hand"
-    )
+    counts = {"implausible_quarter_hours": 2, "implausible_as_hours": 1, "unpriced_quarter_hours": 3}
+    row = board(days_of(**counts), notes="paired by hand")
     assert row["rank"] == 1
     assert row["notes"] == (
         "paired by hand; implausible prices used: 730 quarter-hours of energy, 365 product hours of AS; "
@@ -334,13 +309,8 @@ def _listed(name: str, total: float | None, services: float | None = None, reaso
 
 
 def test_ranked_rows_stand_by_total_and_ties_by_name_whatever_their_ancillary_services() -> None:
-    rows = [
-        _listed("B", 5.0, 9.0),
-        _listed("C", 7.0, 0.0),
-        _listed("A", 5.0, 1.0),
-        _listed("D", -0.5),
-        _listed("E", 0.0),
-    ]
+    listed = (("B", 5.0, 9.0), ("C", 7.0, 0.0), ("A", 5.0, 1.0), ("D", -0.5), ("E", 0.0))
+    rows = [_listed(*row) for row in listed]
     rank(rows)
     assert [(row["battery"], row["rank"]) for row in rows] == [("C", 1), ("A", 2), ("B", 3), ("E", 4), ("D", 5)]
 
@@ -356,10 +326,7 @@ def test_unranked_rows_follow_by_total_then_ancillary_services_then_name_with_nu
 
 @given(st.lists(st.tuples(st.one_of(st.none(), st.floats(-1e6, 1e6)), st.booleans()), max_size=12))
 def test_ranks_count_from_one_without_gaps_and_dollars_never_rise(listed: list[tuple[float | None, bool]]) -> None:
-    rows = [
-        _listed(f"B{n:02d}", total, None, "x" if out or total is None else None)
-        for n, (total, out) in enumerate(listed)
-    ]
+    rows = [_listed(f"B{n:02d}", usd, None, "x" if out or usd is None else None) for n, (usd, out) in enumerate(listed)]
     rank(rows)
     best = ranked(rows)
     assert [row["rank"] for row in best] == list(range(1, len(best) + 1))

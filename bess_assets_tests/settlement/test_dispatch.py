@@ -66,11 +66,8 @@ def _load(root, *rows):
 
 
 def _made(row, name, telemetry):
-    return (
-        row
-        if isinstance(row, dict)
-        else _at(row[0], name, **dict(zip((telemetry, "base_point_mw"), row[1:], strict=False)))
-    )
+    values = () if isinstance(row, dict) else zip((telemetry, "base_point_mw"), row[1:], strict=False)
+    return row if isinstance(row, dict) else _at(row[0], name, **dict(values))
 
 
 def _esr(root, *rows):
@@ -398,10 +395,8 @@ def test_a_year_of_one_era_does_not_ask_for_the_files_of_the_other(tmp_path):
 def test_nothing_of_a_battery_goes_to_another(tmp_path):
     others = (("BRAVO_BESS1", 0, 4.0), (WIND, 15, 99.0), ("BRAVO_BESS1", 30, 2.0))
     _gen(tmp_path, (0, 8.0), *(_at(minute, name, output_mw=mw) for name, minute, mw in others))
-    more = [
-        {"battery": f"{name}_1", "gen_resource": gen}
-        for name, gen in (("BRAVO", "BRAVO_BESS1"), ("CHARLIE", "CHARLIE"))
-    ]
+    names = (("BRAVO_1", "BRAVO_BESS1"), ("CHARLIE_1", "CHARLIE"))
+    more = [{"battery": battery, "gen_resource": gen} for battery, gen in names]
     own, _ = _dispatch(tmp_path, ALONE, *more)
     assert np.array_equal(own[KEY]["discharge_mwh"][:3], [2.0, NAN, NAN], equal_nan=True)
     assert np.array_equal(own["BRAVO_1"]["discharge_mwh"][:3], [1.0, NAN, 0.5], equal_nan=True)
@@ -415,9 +410,8 @@ def _weeks_of_both_eras(root):
         if n % 11:
             rows["gen"].append(run(stamp, output_mw=None if n % 9 == 0 else n % 50, base_point_mw=n % 20))
             rows["load"].append(run(stamp, LOAD, consumption_mw=n % 40))
-        rows["esr"].append(
-            run(stamp, ESR, output_mw=n % 80 - 40.0, base_point_mw=1.0, regup_award_mw=None if n % 5 else n % 30)
-        )
+        awards = {"regup_award_mw": None if n % 5 else n % 30}
+        rows["esr"].append(run(stamp, ESR, output_mw=n % 80 - 40.0, base_point_mw=1.0, **awards))
     for name in rows:
         write_rollup(root, f"sced_{name}_resources", 2025, rows[name][:900], row_group_size=128)
         write_rollup(root, f"sced_{name}_resources", 2026, rows[name][900:], row_group_size=300)
@@ -426,9 +420,8 @@ def _weeks_of_both_eras(root):
 @pytest.mark.parametrize("block_bytes", [60_000, 9_000])
 def test_windows_give_bit_for_bit_the_dispatch_of_one_window(tmp_path, block_bytes):
     _weeks_of_both_eras(tmp_path)
-    (one, said), (many, also_said) = (
-        _dispatch(tmp_path, RENAMED, year=2025, **more) for more in ({}, {"block_bytes": block_bytes})
-    )
+    one, said = _dispatch(tmp_path, RENAMED, year=2025)
+    many, also_said = _dispatch(tmp_path, RENAMED, year=2025, block_bytes=block_bytes)
     assert said == also_said
     for name, values in one[KEY].items():
         if isinstance(values, np.ndarray):
@@ -477,9 +470,8 @@ def test_batteries_in_parts_give_bit_for_bit_the_dispatch_and_the_findings_of_al
     batteries = _three_batteries(tmp_path)
     # what is observed of a battery takes just under 1.4 MB in this year, and has three blocks
     small = {"block_bytes": -(-1_400_000 * battery_blocks // 3)}
-    (one, said), (many, also_said) = (
-        _dispatch(tmp_path, *batteries, year=2025, **more) for more in ({"block_bytes": 10**9}, small)
-    )
+    one, said = _dispatch(tmp_path, *batteries, year=2025, block_bytes=10**9)
+    many, also_said = _dispatch(tmp_path, *batteries, year=2025, **small)
     assert said == also_said
     assert count_of(said, "duplicate_rows", "sced_gen_resources") == 30
     assert count_of(said, "contradicting_rows", "sced_load_resources") == 30

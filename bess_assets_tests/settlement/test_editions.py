@@ -59,9 +59,7 @@ def with_other(market: Market, other: Market) -> Market:
 # --- one day, settled by hand
 
 
-def test_the_first_edition_is_the_board_with_its_time_version_and_the_digest_of_every_file_it_was_made_of(
-    tmp_path: Path,
-) -> None:
+def test_the_first_edition_is_the_board_with_its_time_version_and_the_digest_of_every_file_it_was_made_of(tmp_path):
     settled = settle(tmp_path, 2022, may_market())
     (edition,), (board,) = settled.rows("leaderboard_history"), settled.rows("leaderboard")
     assert {name: edition[name] for name in LEADERBOARD.column_names} == board
@@ -203,9 +201,7 @@ def test_batteries_that_appear_and_vanish_are_named_with_what_the_board_gains_an
 
 
 @pytest.mark.parametrize("label", ["final", "preliminary"])
-def test_the_check_warns_where_a_final_year_moved_and_says_who_by_how_much_and_why(
-    settings: Settings, label: str
-) -> None:
+def test_the_check_warns_where_a_final_year_moved_and_says_who_by_how_much_and_why(settings, label):
     write_edition(settings, YEAR, [{**ONE, "edition": label}, {**TWO, "edition": label}], FILES)
     higher = {"total_usd": 500_010.5, "energy_usd": 10.5, "rt_energy_usd": 10.5}
     restated = {**FILES, "rt_prices/2024.parquet": "restated"}
@@ -225,9 +221,7 @@ def test_the_five_that_moved_most_are_named_and_all_are_counted(settings: Settin
     # each by some dollars more than the one before it, the last by as many as the first
     dollars = {name: 10.0 if name == names[-1] else -10.0 - n for n, name in enumerate(names)}
     sums = ("rt_energy_usd", "energy_usd", "total_usd")
-    board = [
-        {**ONE, "battery": name, **{column: ONE[column] + usd for column in sums}} for name, usd in dollars.items()
-    ]
+    board = [{**ONE, "battery": name, **{c: ONE[c] + usd for c in sums}} for name, usd in dollars.items()]
     verdict = check(write_edition(settings, YEAR, board, FILES)["what_changed"])
     ordered = sorted(names, key=lambda name: (-abs(dollars[name]), name))[:5]
     told = ", ".join(f"{name} ({dollars[name]:+,.2f} $)" for name in ordered)
@@ -277,9 +271,7 @@ def test_tables_that_saw_different_contents_of_a_file_have_both_named(settings: 
 
 
 @pytest.mark.parametrize("content", [b"half a file", b"", "another table"])
-def test_a_history_that_cannot_be_read_is_named_and_never_written_over(
-    settings: Settings, content: bytes | str
-) -> None:
+def test_a_history_that_cannot_be_read_is_named_and_never_written_over(settings, content):
     write_edition(settings, YEAR, [ONE], FILES)
     path = history(settings)
     damaged = content if isinstance(content, bytes) else result_path(settings.results, "leaderboard", YEAR).read_bytes()
@@ -293,9 +285,7 @@ def test_a_history_that_cannot_be_read_is_named_and_never_written_over(
     assert entry["status"] == "failed"
 
 
-def test_a_write_that_is_killed_leaves_the_editions_kept_whole(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_that_is_killed_leaves_the_editions_kept_whole(settings, monkeypatch):
     write_edition(settings, YEAR, [ONE], FILES)
     before = history(settings).read_bytes()
     write_board_only(settings, [{**ONE, "qse": "ANOTHER"}])

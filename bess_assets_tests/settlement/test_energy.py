@@ -55,9 +55,7 @@ def test_the_last_combo_day_follows_section_3_1(seam: Settled) -> None:
     assert (row["da_usd"], row["rt_usd"]) == (60.0, pytest.approx((6 - 1 - 8) / 4 * 40))
 
 
-def test_on_the_day_of_the_seam_real_time_settles_telemetry_of_the_new_name_against_awards_of_the_old(
-    seam: Settled,
-) -> None:
+def test_on_the_day_of_the_seam_real_time_settles_telemetry_of_the_new_name_against_awards_of_the_old(seam):
     *usual, last = _quarter_hours(seam, SEAM)
     # the last goes from -3 to 2 MW, the first reading of the day after: zero after 0.6 of it
     for row, output, charge in [*((row, -3, 3) for row in usual), (last, -0.5, 0.6 * 1.5)]:
@@ -125,9 +123,8 @@ def test_money_outside_a_batterys_expected_days_is_null(may: Settled) -> None:
 def test_a_battery_seen_on_one_of_three_days_has_neither_money_nor_marks_on_the_others(tmp_path: Path) -> None:
     eve, after = date(2022, 5, 9), date(2022, 5, 11)
     others = [row for day in (eve, MAY, after) for row in dam(day, "ELM_BESS1", settlement_point="ELM_RN")]
-    market = together(
-        may_market(), {"dam_gen_resources": others}, prices(eve, 30.0, 6_001.0), prices(after, 30.0, 6_001.0)
-    )
+    around = (prices(day, 30.0, 6_001.0) for day in (eve, after))
+    market = together(may_market(), {"dam_gen_resources": others}, *around)
     settled = settle(tmp_path, 2022, market, until="energy_revenue")
     for day in (eve, after):
         rows = settled.rows("energy_revenue", battery="OAK_1", operating_day=day)

@@ -30,18 +30,11 @@ FULL = {
 def sums_of(name: str = "OAK_1", **known: Any) -> Row:
     """Sums of a battery that was active all year and earned 1,000 $, all of it energy."""
     row = {
-        **dict.fromkeys(MONEY),
-        "da_energy_usd": 1_000.0,
-        "rt_energy_usd": 0.0,
-        **{f"as_{p}_usd": 0.0 for p in PRODUCTS if p != "ecrs"},
-        **dict.fromkeys(COUNTS, 0),
-        **FULL,
-        "battery": name,
-        "settlement_point": "OAK_RN",
-        "first_active_date": date(2022, 1, 1),
-        "active_days": 365,
+        **dict.fromkeys(MONEY), "da_energy_usd": 1_000.0, "rt_energy_usd": 0.0,
+        **{f"as_{p}_usd": 0.0 for p in PRODUCTS if p != "ecrs"}, **dict.fromkeys(COUNTS, 0), **FULL, "battery": name,
+        "settlement_point": "OAK_RN", "first_active_date": date(2022, 1, 1), "active_days": 365,
         **dict.fromkeys(("tb2_usd_per_mw", "tb2_energy_usd", "best_day_usd")),
-    }
+    }  # fmt: skip
     assert known.keys() <= row.keys()
     return row | known
 
@@ -63,17 +56,12 @@ def row_of(**known: Any) -> Row:
 # --- any days in a row ----------------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("first", "last", "days", "months"),
-    [
-        (date(2022, 2, 1), date(2022, 2, 28), 28, 1),
-        (date(2024, 2, 29), date(2024, 2, 29), 1, 1 / 29),
-        (date(2022, 1, 1), date(2022, 12, 31), 365, 12),
-        (date(2022, 1, 17), date(2022, 3, 10), 53, 15 / 31 + 1 + 10 / 31),
-        (date(2021, 12, 16), date(2022, 1, 10), 26, 16 / 31 + 10 / 31),
-        (date(2021, 11, 1), date(2023, 1, 31), 457, 15),
-    ],
-)
+@pytest.mark.parametrize(("first", "last", "days", "months"), [
+    (date(2022, 2, 1), date(2022, 2, 28), 28, 1), (date(2024, 2, 29), date(2024, 2, 29), 1, 1 / 29),
+    (date(2022, 1, 1), date(2022, 12, 31), 365, 12),
+    (date(2022, 1, 17), date(2022, 3, 10), 53, 15 / 31 + 1 + 10 / 31),
+    (date(2021, 12, 16), date(2022, 1, 10), 26, 16 / 31 + 10 / 31), (date(2021, 11, 1), date(2023, 1, 31), 457, 15),
+])  # fmt: skip
 def test_part_of_a_month_is_the_share_of_its_days(first: date, last: date, days: int, months: float) -> None:
     window = Period(first, last)
     assert window.days == days
@@ -130,9 +118,7 @@ def test_half_a_dollar_has_a_best_day_and_half_a_dollar_of_spread_a_capture() ->
     ("total", "note"),
     [(7_000.0, "3.5 times the fleet's $/kW"), (5_001.0, "3.0 times the fleet's $/kW"), (5_000.0, None)],
 )
-def test_over_three_times_the_fleets_dollars_per_kilowatt_is_noted_and_just_three_times_is_not(
-    total: float, note: str | None
-) -> None:
+def test_over_three_times_the_fleets_dollars_per_kilowatt_is_noted_and_just_three_times_is_not(total, note):
     # five of 1,000 $ and one of 7,000 $: 2,000 $ each; with 5,000 $ it is a third of 5,000
     parts = [sums_of(f"OAK_{n}") for n in range(5)]
     rows = board_of(*parts, sums_of("ELM_1", da_energy_usd=total))

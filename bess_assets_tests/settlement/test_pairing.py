@@ -23,23 +23,12 @@ FITS_TWICE = Evidence(2, 0, "size agrees, apart")
 FAILS = Evidence(2, 1, "size differs")
 
 
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [
-        ("MESQUITE_BESS1", "MESQUITE_1"),
-        ("MESQUITE_UNIT1", "MESQUITE_1"),
-        ("MESQUITE_ESR1", "MESQUITE_1"),
-        ("BATCAVE_BES1", "BATCAVE_1"),
-        ("BATCAVE_ESR1", "BATCAVE_1"),
-        ("ANEM_ESS_BESS2", "ANEM_ESS_2"),
-        ("GAMBIT_BATT", "GAMBIT"),
-        ("HOUSE_BAT12", "HOUSE_12"),
-        ("Aquanode", "Aquanode"),
-        ("ALP_BESS_ESR1", "ALP_BESS_1"),
-        ("_BESS1", "_BESS1"),
-        ("ALPHA_BESS1_X", "ALPHA_BESS1_X"),
-    ],
-)
+@pytest.mark.parametrize(("name", "key"), [
+    ("MESQUITE_BESS1", "MESQUITE_1"), ("MESQUITE_UNIT1", "MESQUITE_1"), ("MESQUITE_ESR1", "MESQUITE_1"),
+    ("BATCAVE_BES1", "BATCAVE_1"), ("BATCAVE_ESR1", "BATCAVE_1"), ("ANEM_ESS_BESS2", "ANEM_ESS_2"),
+    ("GAMBIT_BATT", "GAMBIT"), ("HOUSE_BAT12", "HOUSE_12"), ("Aquanode", "Aquanode"), ("ALP_BESS_ESR1", "ALP_BESS_1"),
+    ("_BESS1", "_BESS1"), ("ALPHA_BESS1_X", "ALPHA_BESS1_X"),
+])  # fmt: skip
 def test_a_battery_key_is_the_name_without_its_technology(name: str, key: str) -> None:
     assert battery_key(name) == key
 
@@ -58,22 +47,13 @@ def test_names_that_would_share_a_key_take_their_whole_names() -> None:
     assert keys == {"OAK_BESS1": "OAK_BESS1", "OAK_UNIT1": "OAK_UNIT1", "ELM_BESS1": "ELM_1"}
 
 
-@pytest.mark.parametrize(
-    ("generation", "load", "rule"),
-    [
-        ("OAK_BESS1", "OAK_LD1", "same_number"),
-        ("OAK_UNIT1", "OAK_LD1", "same_number"),
-        ("OAK_BES1", "OAK_LD1", "same_number"),
-        ("OAK_BESS1", "OAK_BESS1", "same_name"),
-        ("Aquanode", "Aquanode", "same_name"),
-        ("Aquanode", "Aquanode_LD1", "named_after"),
-        ("OAK_BESS1", "OAK_LD2", "same_prefix"),
-        ("OAK_BESS1", "OAK_LD", "same_prefix"),
-        ("OAK_BESS1", "ELM_LD1", None),
-        ("OAK_BESS1", "OAK_BESS2", None),
-        ("OAK", "OAK_UNIT1", None),
-    ],
-)
+@pytest.mark.parametrize(("generation", "load", "rule"), [
+    ("OAK_BESS1", "OAK_LD1", "same_number"), ("OAK_UNIT1", "OAK_LD1", "same_number"),
+    ("OAK_BES1", "OAK_LD1", "same_number"), ("OAK_BESS1", "OAK_BESS1", "same_name"),
+    ("Aquanode", "Aquanode", "same_name"), ("Aquanode", "Aquanode_LD1", "named_after"),
+    ("OAK_BESS1", "OAK_LD2", "same_prefix"), ("OAK_BESS1", "OAK_LD", "same_prefix"), ("OAK_BESS1", "ELM_LD1", None),
+    ("OAK_BESS1", "OAK_BESS2", None), ("OAK", "OAK_UNIT1", None),
+])  # fmt: skip
 def test_a_load_resource_is_a_candidate_by_its_name(generation: str, load: str, rule: str | None) -> None:
     assert name_rule(generation, load) == rule
     assert candidates([generation], [load]) == {generation: [load] if rule else []}
@@ -129,22 +109,13 @@ def test_evidence_that_the_data_cannot_give_is_absent_and_not_against() -> None:
     assert _weigh() == (0, 0, "nothing to test")
 
 
-@pytest.mark.parametrize(
-    ("generation", "load", "evidence", "status"),
-    [
-        ("OAK_BESS1", "OAK_LD1", FITS, "confirmed"),
-        ("OAK_BESS1", "OAK_BESS1", FITS, "confirmed"),
-        ("OAK_BESS1", "OAK_LD2", FITS, "confirmed"),
-        ("OAK_BESS1", "OAK_BESS1", NOTHING, "same_name"),
-        ("OAK_BESS1", "OAK_LD1", NOTHING, "name_only"),
-        ("OAK_BESS1", "OAK_LD1", FAILS, "rejected"),
-        ("OAK_BESS1", "OAK_BESS1", FAILS, "rejected"),
-        ("OAK_BESS1", "OAK_LD2", NOTHING, "rejected"),
-    ],
-)
-def test_a_pair_has_the_status_that_its_name_and_evidence_give(
-    generation: str, load: str, evidence: Evidence, status: str
-) -> None:
+@pytest.mark.parametrize(("generation", "load", "evidence", "status"), [
+    ("OAK_BESS1", "OAK_LD1", FITS, "confirmed"), ("OAK_BESS1", "OAK_BESS1", FITS, "confirmed"),
+    ("OAK_BESS1", "OAK_LD2", FITS, "confirmed"), ("OAK_BESS1", "OAK_BESS1", NOTHING, "same_name"),
+    ("OAK_BESS1", "OAK_LD1", NOTHING, "name_only"), ("OAK_BESS1", "OAK_LD1", FAILS, "rejected"),
+    ("OAK_BESS1", "OAK_BESS1", FAILS, "rejected"), ("OAK_BESS1", "OAK_LD2", NOTHING, "rejected"),
+])  # fmt: skip
+def test_a_pair_has_the_status_that_its_name_and_evidence_give(generation, load, evidence, status):
     pair = choose_pairs({generation: [load]}, lambda _gen, _load: evidence)[generation]
     assert pair.status == status
     assert pair.load == (None if status == "rejected" else load)
@@ -172,9 +143,8 @@ def test_two_batteries_that_want_one_load_equally_get_none() -> None:
 
 
 def test_more_evidence_beats_less_and_the_same_number_beats_the_same_prefix() -> None:
-    pairs = choose_pairs(
-        {"OAK_BESS1": ["OAK_LD1", "OAK_LD2"]}, lambda _gen, load: FITS_TWICE if load == "OAK_LD2" else FITS
-    )
+    loads = {"OAK_LD1": FITS, "OAK_LD2": FITS_TWICE}
+    pairs = choose_pairs({"OAK_BESS1": [*loads]}, lambda _gen, load: loads[load])
     assert pairs["OAK_BESS1"].load == "OAK_LD2"
     pairs = choose_pairs({"OAK_BESS1": ["OAK_LD1", "OAK_LD2"]}, lambda _gen, _load: FITS)
     assert pairs["OAK_BESS1"].load == "OAK_LD1"
@@ -190,9 +160,7 @@ def test_more_evidence_beats_less_and_the_same_number_beats_the_same_prefix() ->
     ],
 )
 @pytest.mark.parametrize("evidence", [NOTHING, FITS])
-def test_of_loads_with_equal_evidence_the_one_with_the_nearest_name_is_taken(
-    loads: tuple[str, str], taken: str | None, evidence: Evidence
-) -> None:
+def test_of_loads_with_equal_evidence_the_one_with_the_nearest_name_is_taken(loads, taken, evidence):
     pairs = choose_pairs({"OAK_BESS1": loads}, lambda _gen, _load: evidence)
     assert pairs["OAK_BESS1"].load == taken
 
@@ -216,9 +184,7 @@ def test_a_load_taken_by_its_better_battery_leaves_the_other_its_second_best() -
         max_size=25,
     )
 )
-def test_every_resource_is_in_one_pair_at_most_and_a_pair_is_strictly_best_when_taken(
-    ranks: dict[tuple[str, str], tuple[int, ...]],
-) -> None:
+def test_every_resource_is_in_one_pair_at_most_and_a_pair_is_strictly_best_when_taken(ranks):
     accepted = mutual_best(ranks)
     assert len(set(accepted.values())) == len(accepted)
     for a, b in accepted.items():
@@ -237,23 +203,19 @@ def _unit(name: str, *nodes: str, mw: float | None = 100.0) -> Unit:
 _OAK = _unit("OAK_BESS1", "OAK_RN")
 
 
-@pytest.mark.parametrize(
-    ("combo", "esr", "words"),
-    [
-        (_OAK, _unit("OAK_ESR1", "OAK_RN"), "same name and number, same node, size within 20 %"),
-        (_OAK, _unit("OAK_ESR1", "NEW_RN"), "same name and number, size within 20 %, another node"),
-        (_unit("OAK_BESS1"), _unit("OAK_ESR1", mw=None), "same name and number"),
-        (_OAK, _unit("OAK_ESR1", "NEW_RN", mw=200.0), None),
-        (_OAK, _unit("OAK_ESR7", "OAK_RN"), "same prefix, same node, size within 20 %"),
-        (_OAK, _unit("ELM_ESR1", "OAK_RN"), "same node, size within 20 %"),
-        (_OAK, _unit("ELM_ESR1", "OAK_RN", mw=120.0), "same node, size within 20 %"),
-        (_OAK, _unit("ELM_ESR1", "OAK_RN", mw=121.0), None),
-        (_OAK, _unit("OAK_ESR1", mw=200.0), "same name and number, another size"),
-        (_unit("OAK_BESS1"), _unit("OAK_ESR1", "OAK_RN", mw=200.0), "same name and number, another size"),
-        (_OAK, _unit("ELM_ESR1", "ELM_RN"), None),
-        (_OAK, _unit("OAK_ESR2", "OAK_RN", mw=None), None),
-    ],
-)
+@pytest.mark.parametrize(("combo", "esr", "words"), [
+    (_OAK, _unit("OAK_ESR1", "OAK_RN"), "same name and number, same node, size within 20 %"),
+    (_OAK, _unit("OAK_ESR1", "NEW_RN"), "same name and number, size within 20 %, another node"),
+    (_unit("OAK_BESS1"), _unit("OAK_ESR1", mw=None), "same name and number"),
+    (_OAK, _unit("OAK_ESR1", "NEW_RN", mw=200.0), None),
+    (_OAK, _unit("OAK_ESR7", "OAK_RN"), "same prefix, same node, size within 20 %"),
+    (_OAK, _unit("ELM_ESR1", "OAK_RN"), "same node, size within 20 %"),
+    (_OAK, _unit("ELM_ESR1", "OAK_RN", mw=120.0), "same node, size within 20 %"),
+    (_OAK, _unit("ELM_ESR1", "OAK_RN", mw=121.0), None),
+    (_OAK, _unit("OAK_ESR1", mw=200.0), "same name and number, another size"),
+    (_unit("OAK_BESS1"), _unit("OAK_ESR1", "OAK_RN", mw=200.0), "same name and number, another size"),
+    (_OAK, _unit("ELM_ESR1", "ELM_RN"), None), (_OAK, _unit("OAK_ESR2", "OAK_RN", mw=None), None),
+])  # fmt: skip
 def test_a_renamed_battery_is_one_battery_on_name_node_and_size(combo: Unit, esr: Unit, words: str | None) -> None:
     assert bridge_names([combo], [esr]) == ({combo.name: (esr.name, words)} if words else {})
 

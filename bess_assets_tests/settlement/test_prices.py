@@ -50,14 +50,9 @@ def _da(hour, price, point=NODE, day=DAY):
 
 def _rt(hour, interval, price, point=NODE, kind="RN", day=DAY, **more):
     return {
-        "operating_day": day,
-        "hour_ending": hour,
-        "interval": interval,
-        "settlement_point": point,
-        "settlement_point_type": kind,
-        "price_usd_per_mwh": price,
-        **more,
-    }
+        "operating_day": day, "hour_ending": hour, "interval": interval, "settlement_point": point,
+        "settlement_point_type": kind, "price_usd_per_mwh": price, **more,
+    }  # fmt: skip
 
 
 def _prices(root, *batteries, year=2024):
@@ -79,9 +74,8 @@ def test_the_day_ahead_price_of_an_hour_stands_in_its_four_quarter_hours_and_the
     write_rollup(tmp_path, "da_prices", 2024, [_da(1, 20.0), _da(24, 30.0)], era)
     write_rollup(tmp_path, "rt_prices", 2024, [_rt(1, 2, -5.0), _rt(24, 4, 40.0)], era)
     prices, _ = _prices(tmp_path)
-    assert _known(prices[NODE]["da_price_usd_per_mwh"]) == dict.fromkeys(range(4), 20.0) | dict.fromkeys(
-        range(92, 96), 30.0
-    )
+    expected = dict.fromkeys(range(4), 20.0) | dict.fromkeys(range(92, 96), 30.0)
+    assert _known(prices[NODE]["da_price_usd_per_mwh"]) == expected
     assert _known(prices[NODE]["rt_price_usd_per_mwh"]) == {1: -5.0, 95: 40.0}
 
 
@@ -104,9 +98,8 @@ def test_of_a_load_zones_two_prices_the_one_of_type_lz_is_taken_and_the_other_is
     both = [_rt(1, 1, 10.0, "LZ_WEST", "LZ"), _rt(1, 1, 99.0, "LZ_WEST", "LZEW")][::order]
     alone = _rt(1, 2, 99.0, "LZ_WEST", "LZEW")
     # and on the autumn day without a flag, where a row more would look like the second hour
-    autumn = [
-        _rt(2, 1, p, "LZ_WEST", kind, AUTUMN) for p, kind in ((1.0, "LZ"), (99.0, "LZEW"), (2.0, "LZ"), (99.0, "LZEW"))
-    ]
+    kinds = ((1.0, "LZ"), (99.0, "LZEW"), (2.0, "LZ"), (99.0, "LZEW"))
+    autumn = [_rt(2, 1, p, "LZ_WEST", kind, AUTUMN) for p, kind in kinds]
     write_rollup(tmp_path, "rt_prices", 2024, [*both, alone, *autumn])
     prices, findings = _prices(tmp_path)
     one = quarter_hour_of(datetime(2024, 11, 3, 1))
@@ -176,19 +169,11 @@ def test_a_contradicting_price_is_counted_and_the_later_row_is_taken(tmp_path):
     assert count_of(findings, "duplicate_rows", "da_prices") == 1
 
 
-@pytest.mark.parametrize(
-    ("dataset", "price", "odd"),
-    [
-        ("rt_prices", -251.0, False),
-        ("rt_prices", -251.01, True),
-        ("da_prices", -251.01, False),
-        ("da_prices", -1_000.0, False),
-        ("da_prices", -1_000.01, True),
-        ("rt_prices", 6_000.0, False),
-        ("rt_prices", 6_000.01, True),
-        ("da_prices", 6_000.01, True),
-    ],
-)
+@pytest.mark.parametrize(("dataset", "price", "odd"), [
+    ("rt_prices", -251.0, False), ("rt_prices", -251.01, True), ("da_prices", -251.01, False),
+    ("da_prices", -1_000.0, False), ("da_prices", -1_000.01, True), ("rt_prices", 6_000.0, False),
+    ("rt_prices", 6_000.01, True), ("da_prices", 6_000.01, True),
+])  # fmt: skip
 def test_an_implausible_price_is_used_all_the_same_and_flagged_with_its_point(tmp_path, dataset, price, odd):
     row = _rt(1, 1, price) if dataset == "rt_prices" else _da(1, price)
     write_rollup(tmp_path, dataset, 2024, [row])
@@ -264,11 +249,8 @@ def _grids(root, year=2024):
     findings = Findings()
     inputs = inputs_of(root, year)
     da, rt = day_ahead_mcpc(inputs, findings), real_time_mcpc(inputs, findings)
-    return (
-        {p: _known(da[n]) for n, p in enumerate(PRODUCTS)},
-        {p: _known(rt[n]) for n, p in enumerate(PRODUCTS)},
-        findings.items,
-    )
+    known = ({p: _known(grid[n]) for n, p in enumerate(PRODUCTS)} for grid in (da, rt))
+    return *known, findings.items
 
 
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)

@@ -181,15 +181,14 @@ def test_capacity_comes_from_day_ahead_then_sced_then_plans_then_the_load_side(t
         "cop_snapshots": plans,
         "dam_load_resources": dam_load(MAY, GEN, max_power_mw=11.5),
     }
-    without_size = [
-        {},
-        {"dam_gen_resources": dam(MAY, hsl_mw=0.0)},
-        {"sced_gen_resources": telemetry(MAY, 0.0, hsl_mw=0.0)},
-    ]
-    without_size += [{"cop_snapshots": []}, {"dam_load_resources": []}]
-    expected = [(10.0, "dam"), (11.0, "sced"), (12.0, "cop"), (11.5, "load"), (None, None)]
-    for nothing, size in zip(without_size, expected, strict=True):
-        market |= nothing
+    for size, without_size in (
+        ((10.0, "dam"), {}),
+        ((11.0, "sced"), {"dam_gen_resources": dam(MAY, hsl_mw=0.0)}),
+        ((12.0, "cop"), {"sced_gen_resources": telemetry(MAY, 0.0, hsl_mw=0.0)}),
+        ((11.5, "load"), {"cop_snapshots": []}),
+        ((None, None), {"dam_load_resources": []}),
+    ):
+        market |= without_size
         oak = _oak(tmp_path / str(size), 2022, market)
         assert (oak["capacity_mw"], oak["capacity_source"]) == size
 
@@ -251,9 +250,7 @@ def test_before_and_after_its_seen_period_a_battery_is_not_expected(tmp_path: Pa
     assert oak["data_through"] == date(2022, 9, 1)
 
 
-def test_a_row_after_the_year_closes_it_and_the_batteries_of_its_last_day_are_expected_to_its_end(
-    tmp_path: Path,
-) -> None:
+def test_a_row_after_the_year_closes_it_and_the_batteries_of_its_last_day_are_expected_to_its_end(tmp_path):
     write_rollup(tmp_path / "rollups", "sced_load_resources", 2023, runs_of_day(date(2023, 1, 1), 60, "ANY_LD1"))
     oak = _oak(tmp_path, 2022, may_market())
     assert (oak["data_through"], oak["edition"]) == (date(2022, 12, 31), "final")
@@ -315,9 +312,8 @@ def test_where_no_day_ahead_row_says_a_qse_the_last_sced_row_of_the_year_does(tm
         return run(datetime(day.year, day.month, day.day, *clock), name, resource_type="PWRSTR", qse=qse)
 
     noon, late, early = (12, 0), (23, 45), (0, 0)
-    rows = [
-        *starmap(says, ((MAY, noon, "QB"), (MAY, early, "QA"), (MAY, late, None), (MAY, late, "QFAR", "PINE_BESS1")))
-    ]
+    said = ((MAY, noon, "QB"), (MAY, early, "QA"), (MAY, late, None), (MAY, late, "QFAR", "PINE_BESS1"))
+    rows = [*starmap(says, said)]
     assert _qse(tmp_path / "a", {"sced_gen_resources": rows}) == "QB"
     edges = [says(date(2022, 12, 31), late, "QLAST"), says(date(2023, 1, 1), early, "QNEXT")]
     assert _qse(tmp_path / "b", {"sced_gen_resources": edges}) == "QLAST"
@@ -478,9 +474,8 @@ def test_the_user_joins_names_that_nothing_else_would(tmp_path: Path) -> None:
 
 
 def test_the_user_may_join_an_esr_to_a_battery_named_by_its_key_alone(tmp_path: Path) -> None:
-    rows, _ = registry(
-        tmp_path, 2025, renamed(seam_market(), "FAR_ESR9", "FAR_RN"), table="battery,esr_resource\nOAK_1,FAR_ESR9\n"
-    )
+    market, table = renamed(seam_market(), "FAR_ESR9", "FAR_RN"), "battery,esr_resource\nOAK_1,FAR_ESR9\n"
+    rows, _ = registry(tmp_path, 2025, market, table=table)
     assert list(rows) == ["OAK_1"]
     assert (rows["OAK_1"]["gen_resource"], rows["OAK_1"]["esr_resource"]) == (GEN, "FAR_ESR9")
 
@@ -496,17 +491,12 @@ def test_the_user_may_join_names_in_two_rows_one_for_each_time(tmp_path: Path) -
     assert (rows["OAK_1"]["gen_resource"], rows["OAK_1"]["esr_resource"]) == (GEN, "FAR_ESR9")
 
 
-@pytest.mark.parametrize(
-    ("row", "words"),
-    [
-        ("OAK_1,OAK_BES1,,", ("Line 2", "gen_resource 'OAK_BES1'", "2022", "valid_from")),
-        (f"OAK_1,{GEN},OAK_LD9,", ("Line 2", "load_resource 'OAK_LD9'", "Correct the name")),
-        ("PINE_1,,,", ("Line 2", "'PINE_1'", "Correct the name")),
-    ],
-)
-def test_a_name_that_the_year_does_not_know_is_an_error_with_line_and_remedy(
-    tmp_path: Path, row: str, words: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize(("row", "words"), [
+    ("OAK_1,OAK_BES1,,", ("Line 2", "gen_resource 'OAK_BES1'", "2022", "valid_from")),
+    (f"OAK_1,{GEN},OAK_LD9,", ("Line 2", "load_resource 'OAK_LD9'", "Correct the name")),
+    ("PINE_1,,,", ("Line 2", "'PINE_1'", "Correct the name")),
+])  # fmt: skip
+def test_a_name_that_the_year_does_not_know_is_an_error_with_line_and_remedy(tmp_path, row, words):
     table = f"battery,gen_resource,load_resource,esr_resource\n{row}\n"
     with pytest.raises(RegistryTableError) as error:
         registry(tmp_path, 2022, may_market(), table=table)
@@ -567,9 +557,7 @@ def test_batteries_that_end_or_begin_with_rtc_b_and_have_no_other_half_say_so(tm
 
 def test_a_file_of_generation_resources_is_refused_as_one_of_storage(tmp_path: Path) -> None:
     market = seam_market()
-    market["dam_esr_resources"] = market["dam_esr_resources"] + [
-        row | {"resource_type": "WIND"} for row in market["dam_esr_resources"]
-    ]
+    market["dam_esr_resources"] += [row | {"resource_type": "WIND"} for row in market["dam_esr_resources"]]
     with pytest.raises(InputError, match="resources of the type WIND") as error:
         registry(tmp_path, 2025, market)
     assert (error.value.dataset, error.value.column) == ("dam_esr_resources", "resource_type")

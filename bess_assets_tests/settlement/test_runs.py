@@ -326,10 +326,8 @@ def _march(root):
     rows = []
     for n in range(0, 20 * 86_400, 421):
         stamp = datetime(2024, 3, 1) + timedelta(seconds=n)
-        rows += [
-            run(stamp, output_mw=None if n % 5 == 0 else (n % 97) - 48.0, base_point_mw=1.0),
-            run(stamp, WIND, output_mw=n % 13),
-        ]
+        rows.append(run(stamp, output_mw=None if n % 5 == 0 else (n % 97) - 48.0, base_point_mw=1.0))
+        rows.append(run(stamp, WIND, output_mw=n % 13))
         if n % 7 == 0:
             rows.append({**rows[-1], "output_mw": 77.0})
     return _write(root, *rows, row_group_size=700)
@@ -392,9 +390,8 @@ def test_stamps_of_a_file_that_stays_are_read_once_for_a_year(tmp_path, monkeypa
     first = Read(tmp_path)
     asked = []
     whole = runs_module.read_rows
-    monkeypatch.setattr(
-        runs_module, "read_rows", lambda *given, **more: asked.append(given[2]) or whole(*given, **more)
-    )
+    spy = lambda *given, **more: asked.append(given[2]) or whole(*given, **more)  # noqa: E731
+    monkeypatch.setattr(runs_module, "read_rows", spy)
     again = Read(tmp_path)
     assert np.array_equal(first.reader.starts, again.reader.starts)
     assert first.findings == again.findings
@@ -476,19 +473,8 @@ def test_the_last_interval_belongs_to_the_day_it_ends_whether_its_stamp_is_23_59
 
 def test_without_a_number_the_stamp_decides_except_on_the_25_hour_day(tmp_path):
     labels = [
-        "01-01",
-        "00:14",
-        "03-10",
-        "01:59",
-        "03-10",
-        "03:14",
-        "11-03",
-        "01:14",
-        "03-10",
-        "02:14",
-        "03-10",
-        "02:44",
-    ]
+        "01-01", "00:14", "03-10", "01:59", "03-10", "03:14", "11-03", "01:14", "03-10", "02:14", "03-10", "02:44",
+    ]  # fmt: skip
     ends = [
         datetime.fromisoformat(f"2024-{day} {clock}:59") for day, clock in zip(labels[::2], labels[1::2], strict=True)
     ]

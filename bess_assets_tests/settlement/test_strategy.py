@@ -13,17 +13,11 @@ def _share(energy: float, other: float) -> str | None:
     return classify(energy, {**NO_AS, "rrs": other}, 1.0, 12).strategy
 
 
-@pytest.mark.parametrize(
-    ("energy", "other", "label"),
-    [
-        (8_001.0, 1_999.0, "energy_arbitrage"),
-        (8_000.0, 2_000.0, "hybrid"),
-        (2_000.0, 8_000.0, "hybrid"),
-        (1_999.0, 8_001.0, "ancillary_services"),
-        (-5_000.0, 8_000.0, "ancillary_services"),
-        (5_000.0, -8_000.0, "energy_arbitrage"),
-    ],
-)
+@pytest.mark.parametrize(("energy", "other", "label"), [
+    (8_001.0, 1_999.0, "energy_arbitrage"), (8_000.0, 2_000.0, "hybrid"), (2_000.0, 8_000.0, "hybrid"),
+    (1_999.0, 8_001.0, "ancillary_services"), (-5_000.0, 8_000.0, "ancillary_services"),
+    (5_000.0, -8_000.0, "energy_arbitrage"),
+])  # fmt: skip
 def test_a_battery_is_hybrid_from_a_fifth_to_four_fifths_of_energy(energy: float, other: float, label: str) -> None:
     assert _share(energy, other) == label
 

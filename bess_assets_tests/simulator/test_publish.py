@@ -166,16 +166,10 @@ def test_ecrs_begins_in_june_2023_and_rrs_is_one_column_before() -> None:
     assert np.isnan(later.numbers["rrspfr"][later.times < RRS_SPLIT.start]).all()
 
 
-@pytest.mark.parametrize(
-    ("year", "dataset", "column"),
-    [
-        (2025, "SCED_Gen_Resources", "net_output"),
-        (2024, "SCED_Load_Resources", "real_power"),
-        (2024, "COP_Snapshots", "max_soc"),
-        (2026, "SCED_ESR_Resources", "flag"),
-        (2019, "SCED_Load_Resources", "name"),
-    ],
-)
+@pytest.mark.parametrize(("year", "dataset", "column"), [
+    (2025, "SCED_Gen_Resources", "net_output"), (2024, "SCED_Load_Resources", "real_power"),
+    (2024, "COP_Snapshots", "max_soc"), (2026, "SCED_ESR_Resources", "flag"), (2019, "SCED_Load_Resources", "name"),
+])  # fmt: skip
 def test_wild_files_lack_columns_that_harmless_ones_have(year: int, dataset: str, column: str) -> None:
     both: tuple[tuple[Hazards, bool], ...] = (("harmless", True), ("wild", False))
     for hazards, there in both:

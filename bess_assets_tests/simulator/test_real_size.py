@@ -138,13 +138,10 @@ def test_some_days_of_years_in_a_row_are_refused_for_they_would_lie_in_one_file(
         simulate_real_size(tmp_path, (2023, 2024), size=_size, days=DAYS)
 
 
-@pytest.mark.parametrize(
-    ("option", "said"),
-    [
-        *(("--format=reports", "--format reports"), ("--hazards=wild", "not wild"), ("--hazards=none", "not none")),
-        *(("--batteries=12", "leave out --batteries"), ("--years=2025", "2024 and 2026 only")),
-    ],
-)
+@pytest.mark.parametrize(("option", "said"), [
+    *(("--format=reports", "--format reports"), ("--hazards=wild", "not wild"), ("--hazards=none", "not none")),
+    *(("--batteries=12", "leave out --batteries"), ("--years=2025", "2024 and 2026 only")),
+])  # fmt: skip
 def test_scale_ercot_refuses_what_it_cannot_do(tmp_path: Path, option: str, said: str) -> None:
     done = click.testing.CliRunner().invoke(main, ["simulate", str(tmp_path), "--scale", "ercot", option])
     assert done.exit_code == 2

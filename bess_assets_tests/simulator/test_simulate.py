@@ -49,9 +49,7 @@ def test_the_same_arguments_write_the_same_bytes(tmp_path: Path) -> None:
     assert digests(tmp_path / "once") == digests(tmp_path / "twice")
 
 
-def test_nothing_is_published_after_the_last_day_asked_for_and_everything_before_is_as_without_it(
-    harmless: Path, tmp_path: Path
-) -> None:
+def test_nothing_is_published_after_the_last_day_asked_for_and_everything_before_is_as_without_it(harmless, tmp_path):
     _simulated(tmp_path, last_day=date(2025, 2, 14))
     whole, cut = (
         {path.relative_to(folder / "rollups"): pq.read_table(path) for path in (folder / "rollups").rglob("*.parquet")}

@@ -41,18 +41,13 @@ MONEY = Table(
     coverage=("known", "expected"),
     sums=(("total_usd", ("da_usd", "rt_usd")),),
     columns=(
-        Column("battery", "text", "key", required=True),
-        Column("interval_start", "time", "hour", required=True),
-        Column("operating_day", "day", "day", required=True),
-        Column("da_usd", "number", "day-ahead"),
-        Column("rt_usd", "number", "real-time"),
-        Column("total_usd", "number", "both"),
-        Column("source", "label", "where from"),
-        Column("known", "count", "known", required=True),
-        Column("expected", "count", "expected", required=True),
-        Column("exists", "flag", "exists", required=True),
+        Column("battery", "text", "key", required=True), Column("interval_start", "time", "hour", required=True),
+        Column("operating_day", "day", "day", required=True), Column("da_usd", "number", "day-ahead"),
+        Column("rt_usd", "number", "real-time"), Column("total_usd", "number", "both"),
+        Column("source", "label", "where from"), Column("known", "count", "known", required=True),
+        Column("expected", "count", "expected", required=True), Column("exists", "flag", "exists", required=True),
     ),
-)
+)  # fmt: skip
 SUMMARY = Table(
     name="summary",
     group="daily",
@@ -80,17 +75,11 @@ UNKNOWN = np.full(3, np.nan)
 def hours_of(name: str, **changed: Any) -> dict[str, Any]:
     """Three hours of a battery; in the second, real time is unknown."""
     return {
-        "battery": [name] * 3,
-        "interval_start": HOURS,
-        "operating_day": DAYS,
-        "da_usd": np.array([1.0, 2.0, -3.5]),
-        "rt_usd": np.array([0.25, np.nan, 0.0]),
-        "total_usd": np.array([1.25, np.nan, -3.5]),
-        "source": ["smne", None, "telemetry"],
-        "known": np.array([1, 0, 1]),
-        "expected": np.array([1, 1, 1]),
+        "battery": [name] * 3, "interval_start": HOURS, "operating_day": DAYS, "da_usd": np.array([1.0, 2.0, -3.5]),
+        "rt_usd": np.array([0.25, np.nan, 0.0]), "total_usd": np.array([1.25, np.nan, -3.5]),
+        "source": ["smne", None, "telemetry"], "known": np.array([1, 0, 1]), "expected": np.array([1, 1, 1]),
         "exists": np.array([True, True, False]),
-    } | changed
+    } | changed  # fmt: skip
 
 
 def write(table: Table, path: Path, *chunks: Mapping[str, Any]) -> Any:
@@ -218,11 +207,8 @@ def test_a_summary_is_in_row_groups_whose_statistics_let_a_reader_skip_them(tmp_
     names = [f"B{n:06d}" for n in range(2 * ROW_GROUP_ROWS + 1)]
     write(SUMMARY, path, {"battery": names, "product": ["rrs"] * len(names), "usd": [1.0] * len(names)})
     metadata = pq.ParquetFile(path).metadata
-    assert [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)] == [
-        ROW_GROUP_ROWS,
-        ROW_GROUP_ROWS,
-        1,
-    ]
+    groups = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
+    assert groups == [ROW_GROUP_ROWS, ROW_GROUP_ROWS, 1]
     second = metadata.row_group(1).column(0).statistics
     assert (second.min, second.max) == (names[ROW_GROUP_ROWS], names[2 * ROW_GROUP_ROWS - 1])
     assert ResultTable(SUMMARY, path).read().num_rows == len(names)
@@ -247,29 +233,26 @@ def test_any_finite_numbers_and_nulls_come_back_unchanged(tmp_path_factory, valu
 # --- what is refused ----------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("table", "chunks", "said"),
-    [
-        (MONEY, [hours_of("A", da_usd=np.array([1.0, np.inf, 0.0]))], "infinite number in da_usd"),
-        (MONEY, [hours_of("A", source=None) | {"other": [1, 2, 3]}], "columns it declares"),
-        (MONEY, [hours_of("A", rt_usd=["x", "y", "z"])], "rt_usd that are not of its kind"),
-        (MONEY, [hours_of("A", known=np.array([1.0, np.nan, 1.0]))], "1 empty values in known"),
-        (MONEY, [hours_of("A", known=np.array([1.0, 0.5, 1.0]))], "known that are not of its kind"),
-        (MONEY, [hours_of("A", da_usd=np.array([1.0, 2.0]))], "different lengths"),
-        (MONEY, [hours_of("A", interval_start=HOURS[[0, 0, 1]])], "a key twice: A, 2024-01-01 06:00:00"),
-        (MONEY, [hours_of("A", interval_start=HOURS[[1, 0, 2]])], "not in the order of its key"),
-        (MONEY, [hours_of("A"), hours_of("A")], "not one battery each"),
-        (MONEY, [hours_of("B"), hours_of("A")], "not one battery each"),
-        (MONEY, [hours_of("A", battery=["A", "A", "B"])], "not one battery each"),
-        (MONEY, [hours_of("A"), hours_of("B", interval_start=HOURS + 3600)], "interval_start for B"),
-        (MONEY, [hours_of("A"), {k: v[:2] for k, v in hours_of("B").items()}], "interval_start for B"),
-        (MONEY, [hours_of("A", total_usd=np.array([1.26, np.nan, -3.5]))], "total_usd that is not the sum"),
-        (MONEY, [hours_of("A", da_usd=UNKNOWN, rt_usd=UNKNOWN, total_usd=0 * HOURS)], "total_usd that is not the sum"),
-        (SUMMARY, [{"battery": ["A", "A"], "product": ["rrs", "rrs"], "usd": [1.0, 2.0]}], "a key twice: A, rrs"),
-        (SUMMARY, [{"battery": ["B", "A"], "product": ["rrs"] * 2, "usd": [1.0, 2.0]}], "not in the order of its key"),
-        (BOARD, [{"battery": ["B", "A", "B"], "usd": [1.0, 2.0, 3.0]}], "a key twice: B"),
-    ],
-)
+@pytest.mark.parametrize(("table", "chunks", "said"), [
+    (MONEY, [hours_of("A", da_usd=np.array([1.0, np.inf, 0.0]))], "infinite number in da_usd"),
+    (MONEY, [hours_of("A", source=None) | {"other": [1, 2, 3]}], "columns it declares"),
+    (MONEY, [hours_of("A", rt_usd=["x", "y", "z"])], "rt_usd that are not of its kind"),
+    (MONEY, [hours_of("A", known=np.array([1.0, np.nan, 1.0]))], "1 empty values in known"),
+    (MONEY, [hours_of("A", known=np.array([1.0, 0.5, 1.0]))], "known that are not of its kind"),
+    (MONEY, [hours_of("A", da_usd=np.array([1.0, 2.0]))], "different lengths"),
+    (MONEY, [hours_of("A", interval_start=HOURS[[0, 0, 1]])], "a key twice: A, 2024-01-01 06:00:00"),
+    (MONEY, [hours_of("A", interval_start=HOURS[[1, 0, 2]])], "not in the order of its key"),
+    (MONEY, [hours_of("A"), hours_of("A")], "not one battery each"),
+    (MONEY, [hours_of("B"), hours_of("A")], "not one battery each"),
+    (MONEY, [hours_of("A", battery=["A", "A", "B"])], "not one battery each"),
+    (MONEY, [hours_of("A"), hours_of("B", interval_start=HOURS + 3600)], "interval_start for B"),
+    (MONEY, [hours_of("A"), {k: v[:2] for k, v in hours_of("B").items()}], "interval_start for B"),
+    (MONEY, [hours_of("A", total_usd=np.array([1.26, np.nan, -3.5]))], "total_usd that is not the sum"),
+    (MONEY, [hours_of("A", da_usd=UNKNOWN, rt_usd=UNKNOWN, total_usd=0 * HOURS)], "total_usd that is not the sum"),
+    (SUMMARY, [{"battery": ["A", "A"], "product": ["rrs", "rrs"], "usd": [1.0, 2.0]}], "a key twice: A, rrs"),
+    (SUMMARY, [{"battery": ["B", "A"], "product": ["rrs"] * 2, "usd": [1.0, 2.0]}], "not in the order of its key"),
+    (BOARD, [{"battery": ["B", "A", "B"], "usd": [1.0, 2.0, 3.0]}], "a key twice: B"),
+])  # fmt: skip
 def test_rows_that_break_a_rule_are_refused_and_the_old_file_stays(tmp_path, table, chunks, said):
     path = tmp_path / table.name / "2024.parquet"
     path.parent.mkdir()

@@ -185,10 +185,8 @@ def test_a_report_in_quotes_is_told_and_one_whose_first_row_has_no_day_is_nothin
     quoted = "\n".join(",".join(f'"{cell}"' for cell in row.split(",")) for row in rows) + "\n"
     put(tmp_path / "reports" / "quoted.csv", quoted)
     put(tmp_path / "reports" / "soon.csv", text(DA_SPP, [price("soon", 1, 20)]))
-    put(
-        tmp_path / "reports" / "short.csv",
-        text("QSE,Resource Name," + SCED_GEN.replace("QSE,Resource Name,", ""), ["Q,OAK"]),
-    )
+    headings = "QSE,Resource Name," + SCED_GEN.replace("QSE,Resource Name,", "")
+    put(tmp_path / "reports" / "short.csv", text(headings, ["Q,OAK"]))
     news = report_news(tmp_path / "reports", tmp_path / "built")
     assert (dict(news.files), news.unreadable) == ({("da_prices", 2023): ("quoted.csv",)}, ())
 

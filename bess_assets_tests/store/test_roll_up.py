@@ -134,10 +134,8 @@ def test_a_built_rollup_is_read_like_any_other(reports, built):
 
 def test_spellings_of_several_eras_meet_in_one_column(reports, built):
     put(reports / "a.csv", text(SCED_GEN, [run("01/05/2024 00:00:10", 1)]))
-    put(
-        reports / "b.csv",
-        text(SCED_GEN.strip().replace("QSE,", ""), ["01/06/2024 00:00:10,N,OAK_BESS1,PWRSTR,10,0,ON,4.5,2"]),
-    )
+    headings, row = SCED_GEN.strip().replace("QSE,", ""), "01/06/2024 00:00:10,N,OAK_BESS1,PWRSTR,10,0,ON,4.5,2"
+    put(reports / "b.csv", text(headings, [row]))
     roll_up(reports, built)
     assert rows_of(built, "Telemetered Net Output", "QSE", dataset="sced_gen_resources") == [(1.0, "QOAK"), (2.0, None)]
 
@@ -232,10 +230,8 @@ def test_load_zones_keep_both_their_types(reports, built):
     kinds = ("LZ", "LZEW")
     put(reports / "a.csv", text(RT_SPP, [rt_price(DAY, 1, 1, n, "LZ_WEST", kind) for n, kind in enumerate(kinds)]))
     roll_up(reports, built)
-    assert rows_of(built, "SettlementPointType", "SettlementPointPrice", dataset="rt_prices") == [
-        ("LZ", 0.0),
-        ("LZEW", 1.0),
-    ]
+    found = rows_of(built, "SettlementPointType", "SettlementPointPrice", dataset="rt_prices")
+    assert found == [("LZ", 0.0), ("LZEW", 1.0)]
 
 
 def test_rows_that_nothing_names_are_kept_all_and_the_newest_publication_of_a_day_stands_whole(reports, built):
@@ -257,10 +253,7 @@ def test_runs_without_a_resource_name_are_all_kept(reports, built):
 
 def test_the_repeated_hour_is_not_taken_for_a_duplicate(reports, built):
     labels = [1, 2, 2, *range(3, 25)]
-    put(
-        reports / "60d_DAM_Gen_Resource_Data-02-JAN-25.csv",
-        awards(*(award("11/03/2024", h, mw=n) for n, h in enumerate(labels))),
-    )
+    put(reports / "a.csv", awards(*(award("11/03/2024", h, mw=n) for n, h in enumerate(labels))))
     roll_up(reports, built)
     found = rows_of(built, "Hour Ending", "Awarded Quantity")
     assert found[1:3] == [(2, 1.0), (2, 2.0)]
@@ -290,9 +283,8 @@ def test_a_new_day_is_added_without_reading_the_old_reports_again(reports, built
 def test_day_by_day_comes_to_the_same_bytes_as_all_at_once(reports, built, tmp_path):
     days = [f"01/{day:02d}/2024" for day in range(1, 7)]
     for n, day in enumerate(days):
-        content = awards(
-            *(award(day, hour, name, mw=n + hour) for hour in (1, 2) for name in ("OAK_BESS1", "ELM_BESS1"))
-        )
+        names = ("OAK_BESS1", "ELM_BESS1")
+        content = awards(*(award(day, hour, name, mw=n + hour) for hour in (1, 2) for name in names))
         put(reports / f"{n}.csv", content, seconds=1_000 + n)
         roll_up(reports, built)
     at_once = tmp_path / "at_once"
@@ -520,9 +512,8 @@ def test_memory_does_not_grow_with_the_number_of_files(tmp_path, monkeypatch):
         reports = tmp_path / f"reports_{days}"
         for n in range(days):
             day = f"{n // 28 + 1:02d}/{n % 28 + 1:02d}/2024"
-            rows = [
-                rt_price(day, hour, i, k, f"P{k}_RN") for hour in range(1, 25) for i in (1, 2, 3, 4) for k in range(30)
-            ]
+            labels = [(hour, interval, k) for hour in ALL_HOURS for interval in (1, 2, 3, 4) for k in range(30)]
+            rows = [rt_price(day, hour, interval, k, f"P{k}_RN") for hour, interval, k in labels]
             put(reports / f"{n}.csv", text(RT_SPP, rows))
         tracemalloc.start()
         roll_up(reports, tmp_path / f"built_{days}", memory_limit_bytes=SMALL_MEMORY)
@@ -596,9 +587,7 @@ def bad_files(reports: Path) -> dict[str, str]:
         named.format(12): (awards(award("01/12/2024", 1)).replace(",HSL,", ",Size,").replace("Resource Name", "Name"), "named like 60d_DAM_Gen_Resource_Data, but without a column 'Resource Name'"),
         named.format(13): (awards(award("01/13/2024", 99)), "no row has a date, hour or stamp that exists"),
     }  # fmt: skip
-    damaged = bytearray(
-        zipped({named.format(14): awards(*(award("01/14/2024", h, mw=h * 1.37) for h in range(1, 25)))})
-    )
+    damaged = bytearray(zipped({named.format(14): awards(*(award("01/14/2024", h, mw=h * 1.37) for h in ALL_HOURS))}))
     damaged[len(damaged) // 3] ^= 0xFF
     bad["14.zip"] = (bytes(damaged), "cannot be unpacked")
     for name, (content, _) in bad.items():
@@ -616,9 +605,7 @@ def test_a_bad_file_is_named_each_time_with_its_problem_and_the_rest_of_the_year
         assert problem in refused[name], name
     assert rows_of(built, "operating_day", "Hour Ending") == [(date(2024, 1, 5), 1)]
     assert found["complete"] is False
-    assert any(
-        reason.startswith(f"{len(expected)} report files could not be used") for reason in found["incomplete_because"]
-    )
+    assert any(why.startswith(f"{len(expected)} report files could not be used") for why in found["incomplete_because"])
     assert done.refused == []
     again = roll_up(reports, built)
     assert [(b.dataset, b.year, b.changed, b.new_reports) for b in again.built] == [(GENERATION, 2024, False, 0)]
@@ -706,15 +693,12 @@ def test_a_day_of_another_year_goes_to_that_year_and_its_file_is_named(reports, 
     assert odd["complete"] is False
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "dataset", "other"),
-    [
-        (GEN, awards(award("01/20/2024", 1)), "dam_gen_resources", False),
-        (GEN, awards(award("01/21/2024", 1)), "dam_gen_resources", True),
-        ("any name.csv", awards(award("01/21/2024", 1)), "dam_gen_resources", False),
-        ("prices 20240101.csv", text(DA_SPP, [price("01/21/2024", 1, 9)]), "da_prices", False),
-    ],
-)
+@pytest.mark.parametrize(("name", "content", "dataset", "other"), [
+    (GEN, awards(award("01/20/2024", 1)), "dam_gen_resources", False),
+    (GEN, awards(award("01/21/2024", 1)), "dam_gen_resources", True),
+    ("any name.csv", awards(award("01/21/2024", 1)), "dam_gen_resources", False),
+    ("prices 20240101.csv", text(DA_SPP, [price("01/21/2024", 1, 9)]), "da_prices", False),
+])  # fmt: skip
 def test_a_60_day_report_may_hold_days_half_a_month_from_the_one_that_its_name_says(
     reports, built, name, content, dataset, other
 ):

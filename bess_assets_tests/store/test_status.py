@@ -92,15 +92,9 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
     assert plan.tables["as_revenue"].why == ("rt_as_prices/2024.parquet has changed",)
     assert plan.tables["daily_revenue"].why == ("as_revenue has changed",)
     below = [
-        "rollup_schemas",
-        "as_revenue",
-        "daily_revenue",
-        "leaderboard",
-        "leaderboard_monthly",
-        "leaderboard_history",
-        "what_changed",
-        "leaderboard_report",
-    ]
+        "rollup_schemas", "as_revenue", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history",
+        "what_changed", "leaderboard_report",
+    ]  # fmt: skip
     assert states(settings) == dict.fromkeys(below, "changed")
     assert plan.to_refresh("changed") == below
 
@@ -363,6 +357,5 @@ def test_planning_loads_no_dagster_and_no_pandas(settings: Settings) -> None:
         "import sys; from bess_assets.settings import load_settings; from bess_assets.store.status import plan_year; "
         f"plan_year(load_settings({str(settings.home)!r}, {{}}), 2024); print([m for m in ('dagster', 'pandas') if m in sys.modules])"
     )
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
