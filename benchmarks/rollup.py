@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bess_assets.ercot.reports import Refusal, open_reports, recognise, report_files
+from bess_assets.ercot.reports import open_reports, recognise, report_files
 from bess_assets.simulator import simulate
 from bess_assets.store.roll_up import roll_up
 
@@ -49,10 +49,7 @@ def main() -> int:
 def unpack(reports: Path, plain: Path) -> None:
     """Every report as a plain CSV file, a folder for each dataset."""
     for path in report_files(reports):
-        for opened in open_reports(path):
-            if isinstance(opened, Refusal):
-                raise SystemExit(f"{opened.path}: {opened.problem}")
-            report, open_bytes = opened
+        for report, open_bytes in open_reports(path):
             with open_bytes() as file:
                 content = file.read()
             heading = recognise(report.name, content[:65_536])

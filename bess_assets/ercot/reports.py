@@ -51,13 +51,13 @@ _COP_HEADINGS = (
 """Headings of the current operating plans of late 2014, which were published without."""
 
 
-class LineError(ValueError):
-    """A line that no report has; it is not read to its end."""
+class RefusedError(ValueError):
+    """A file, or a member of one, that cannot be used, or not to its end, and what is wrong in one plain sentence."""
 
 
 UNPACKING_ERRORS = (
     OSError,
-    LineError,
+    RefusedError,
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -97,13 +97,15 @@ class Report:
         return " > ".join((place, *self.members))
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """A file, or a member of one, that can't be used, and what is wrong in one plain sentence."""
+Opened = tuple[Report, Callable[[], IO[bytes]]]
+"""A report and a way to open its bytes, which may raise `UNPACKING_ERRORS`."""
 
-    path: Path
-    members: tuple[str, ...]
-    problem: str
+
+def _refusal(path: Path, members: tuple[str, ...], problem: str) -> Opened:
+    def refuse() -> IO[bytes]:
+        raise RefusedError(problem)
+
+    return Report(path, members, 0, "file", 0), refuse
 
 
 @dataclass(frozen=True)
@@ -136,14 +138,14 @@ def report_files(folder: Path) -> list[Path]:
     )
 
 
-def open_reports(path: Path) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] | Refusal]:
-    """The reports that a file holds, each with a way to open its bytes; what can't be opened is a refusal, and the others come all the same.
+def open_reports(path: Path) -> Iterator[Opened]:
+    """The reports that a file holds, each with a way to open its bytes; one that can't be used raises `RefusedError` there, and the others come all the same.
 
     The bytes of a report must be read before the next one is asked for.
     """
     suffix = path.suffix.lower()
     if suffix in {".xls", ".xlsx"}:
-        yield Refusal(path, (), "an Excel workbook: save its sheets as CSV")
+        yield _refusal(path, (), "an Excel workbook: save its sheets as CSV")
         return
     try:
         status = path.stat()
@@ -155,7 +157,7 @@ def open_reports(path: Path) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] 
             opened = _OpenZip(path, _ALWAYS_ALLOWED_BYTES + LARGEST_RATIO * status.st_size)
             yield from opened.reports(file, (), status.st_mtime_ns // 10**6)
     except OSError as error:
-        yield Refusal(path, (), f"cannot be read: {error.strerror or error}")
+        yield _refusal(path, (), f"cannot be read: {error.strerror or error}")
 
 
 @dataclass
@@ -170,14 +172,12 @@ class _OpenZip:
     path: Path
     left: int
 
-    def reports(
-        self, file: IO[bytes], outer: tuple[str, ...], file_ms: int
-    ) -> Iterator[tuple[Report, Callable[[], IO[bytes]]] | Refusal]:
-        """Reports and refusals of the ZIP itself, or of one in it under the names `outer`; `file_ms` is its own time."""
+    def reports(self, file: IO[bytes], outer: tuple[str, ...], file_ms: int) -> Iterator[Opened]:
+        """Reports of the ZIP itself, or of one in it under the names `outer`; `file_ms` is its own time."""
         try:
             archive = zipfile.ZipFile(file)
         except (*UNPACKING_ERRORS, ValueError) as error:
-            yield Refusal(self.path, outer, f"no whole ZIP file: {error}")
+            yield _refusal(self.path, outer, f"no whole ZIP file: {error}")
             return
         with archive:
             for info in archive.infolist():
@@ -187,13 +187,13 @@ class _OpenZip:
                 if info.filename and (info.is_dir() or left_behind):
                     continue
                 if problem := self._problem(info, depth=len(members)):
-                    yield Refusal(self.path, members, problem)
+                    yield _refusal(self.path, members, problem)
                 elif own.lower().endswith(".zip"):
                     try:
                         # a ZIP's directory is at its end, so that an inner one has to be there whole
                         content = io.BytesIO(archive.read(info))
                     except UNPACKING_ERRORS as error:
-                        yield Refusal(self.path, members, f"cannot be unpacked: {error}")
+                        yield _refusal(self.path, members, f"cannot be unpacked: {error}")
                         continue
                     yield from self.reports(content, members, _member_ms(info) or file_ms)
                 else:
@@ -258,7 +258,7 @@ def read_chunks(file: IO[bytes], chunk_bytes: int) -> Iterator[bytes]:
     """A file in chunks of whole lines.
 
     Raises:
-        LineError: a line is longer than any report's.
+        RefusedError: a line is longer than any report's.
     """
     rest = b""
     while block := file.read(chunk_bytes):
@@ -268,7 +268,7 @@ def read_chunks(file: IO[bytes], chunk_bytes: int) -> Iterator[bytes]:
             yield block[:end]
         rest = block[end:]
         if len(rest) > LONGEST_LINE_BYTES:
-            raise LineError(f"a line of more than {LONGEST_LINE_BYTES:,} bytes, as no report has")
+            raise RefusedError(f"a line of more than {LONGEST_LINE_BYTES:,} bytes, as no report has")
     if rest:
         yield rest
 

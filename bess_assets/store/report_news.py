@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 
 from bess_assets.ercot.calendar import day_of_number
 from bess_assets.ercot.report_rows import day_span
-from bess_assets.ercot.reports import UNPACKING_ERRORS, Refusal, guess, open_reports, recognise, report_files
+from bess_assets.ercot.reports import UNPACKING_ERRORS, guess, open_reports, recognise, report_files
 from bess_assets.errors import BessError
 from bess_assets.store.fingerprint import stamp
 from bess_assets.store.listing import Mark, mark_of
@@ -65,15 +65,12 @@ def report_news(
     unreadable = []
     for name in names:
         try:
-            targets = _lacking(index, built, reports / name, name)
-        except FileNotFoundError:
-            continue  # it went away after it was listed
-        except UNPACKING_ERRORS:
-            unreadable.append(name)
-            continue
-        for target in targets:
-            if not covered(*target):
-                found[target].append(name)
+            for target in _lacking(index, built, reports / name, name):
+                if not covered(*target):
+                    found[target].append(name)
+        except UNPACKING_ERRORS as error:
+            if not isinstance(error, FileNotFoundError):  # else it went away after it was listed
+                unreadable.append(name)
     files = {target: tuple(found[target]) for target in sorted(found)}
     return ReportNews(files, tuple(sorted(index.files.keys() - names)), tuple(unreadable))
 
@@ -83,17 +80,17 @@ def _lacking(index: ReportIndex, built: Path, path: Path, name: str) -> Iterable
     entries = index.entries(name)
     if entries is None:
         return _targets_of(path, *stamp(path))
+
+    def taken(rollup: Path) -> Taken:
+        return _listed(rollup, mark_of(rollup), mark_of(manifest_path(rollup)))
+
     return {
         (entry["dataset"], year)
         for entry in entries
         if entry.get("dataset") and not entry.get("refused")
         for year in entry["years"]
-        if not is_taken(entry, label_of(name, entry), _taken(built_path(built, entry["dataset"], year)))
+        if not is_taken(entry, label_of(name, entry), taken(built_path(built, entry["dataset"], year)))
     }
-
-
-def _taken(rollup: Path) -> Taken:
-    return _listed(rollup, mark_of(rollup), mark_of(manifest_path(rollup)))
 
 
 @lru_cache(maxsize=256)
@@ -116,11 +113,7 @@ def _targets_of(path: Path, _size: int, _mtime_ns: int) -> frozenset[Target]:
     named = guess(path.name)
     targets: set[Target] = {(name, year) for name in named.get("of", ()) for year in named["years"]}
     problems = []
-    for opened in () if targets else open_reports(path):
-        if isinstance(opened, Refusal):
-            problems.append(opened.problem)
-            continue
-        report, open_bytes = opened
+    for report, open_bytes in () if targets else open_reports(path):
         try:
             with open_bytes() as file:
                 beginning = file.read(_BEGINNING_BYTES)

@@ -26,8 +26,7 @@ from bess_assets.ercot.report_rows import Parsed, Part, day_span, distinct, layo
 from bess_assets.ercot.reports import (
     UNPACKING_ERRORS,
     Heading,
-    LineError,
-    Refusal,
+    RefusedError,
     Report,
     guess,
     open_reports,
@@ -228,16 +227,12 @@ class _Reading:
             with suppress(OSError):
                 digest = content_digest(path)
         entries: list[Entry] = []
-        for opened in open_reports(path):
-            if isinstance(opened, Refusal):
-                entries.append(_refused(opened.members, opened.problem, path.name))
-                continue
-            report, open_bytes = opened
+        for report, open_bytes in open_reports(path):
             try:
                 entries.append(self._take_report(report, open_bytes))
             except UNPACKING_ERRORS as error:
-                problem = str(error) if isinstance(error, LineError) else f"cannot be unpacked: {error}"
-                entries.append(_refused(report.members, problem, report.name))
+                problem = str(error) if isinstance(error, RefusedError) else f"cannot be unpacked: {error}"
+                entries.append({"members": list(report.members), "refused": problem, **guess(report.name)})
         digest = digest or next((entry["sha256"] for entry in entries if "sha256" in entry), "")
         self.index.put(name, Fingerprint(size=size, mtime_ns=mtime_ns, digest=digest), entries)
 
@@ -357,11 +352,6 @@ class _Reading:
                 year.add(table.set_column(at, "report", pa.array(numbers[owner[chosen]])), parsed.spelled)
         if sum(year.waiting_bytes for year in self.years.values()) > self._most_waiting:
             max(self.years.values(), key=lambda year: year.waiting_bytes).spill()
-
-
-def _refused(members: Sequence[str], problem: str, name: str) -> Entry:
-    own = members[-1].rsplit("/", 1)[-1] if members else name
-    return {"members": list(members), "refused": problem, **guess(own)}
 
 
 def _digest_and_days(heading: Heading, chunks: Iterable[bytes]) -> tuple[str, tuple[int, int] | None]:

@@ -3,9 +3,12 @@
 import io
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from bess_assets.ercot.reports import UNPACKING_ERRORS, RefusedError
 
 DAM_GEN = (
     "Delivery Date,Hour Ending,QSE,Resource Name,Resource Type,HSL,LSL,Resource Status,Awarded Quantity,Settlement Point Name,"
@@ -23,6 +26,16 @@ RT_MCPC = "DeliveryDate,DeliveryHour,DeliveryInterval,RepeatedHourFlag,ASType,MC
 BIDS = "Delivery Date,Hour Ending,Settlement Point,QSE Name,Energy Only Bid Award in MW,Settlement Point Price,Bid ID"
 
 POSTED = "rpt.00013051.0000000000000000.{day}.{time}.60_Day_DAM_Disclosure.zip"
+
+
+def refusal(open_bytes: Callable[[], IO[bytes]]) -> str | None:
+    """Why a report is refused before it is read; None if it is not."""
+    try:
+        with suppress(*(error for error in UNPACKING_ERRORS if error is not RefusedError)):
+            open_bytes().close()
+    except RefusedError as error:
+        return str(error)
+    return None
 
 
 def text(headings: str, rows: Sequence[str]) -> str:

@@ -10,8 +10,7 @@ import pytest
 
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.reports import (
-    LineError,
-    Refusal,
+    RefusedError,
     Report,
     datasets_named,
     day_named,
@@ -32,6 +31,7 @@ from bess_assets_tests.ercot.report_samples import (
     award,
     price,
     put,
+    refusal,
     text,
     zipped,
 )
@@ -44,13 +44,13 @@ PLAIN = text(DAM_GEN, [award(DAY, 1)])
 def found(path: Path) -> list[tuple[str, str, str]]:
     """Members, content and source of the publication time of each report; a refusal as its problem."""
     rows = []
-    for opened in open_reports(path):
-        if isinstance(opened, Refusal):
-            rows.append((" > ".join(opened.members), opened.problem, "refused"))
-        else:
-            report, open_bytes = opened
+    for report, open_bytes in open_reports(path):
+        try:
             with open_bytes() as file:
-                rows.append((" > ".join(report.members), file.read().decode(), report.published_by))
+                content, by = file.read().decode(), report.published_by
+        except RefusedError as error:
+            content, by = str(error), "refused"
+        rows.append((" > ".join(report.members), content, by))
     return rows
 
 
@@ -182,7 +182,7 @@ def claiming(*said: dict[str, int | str], before: int = 0) -> bytes:
 
 def told(path: Path) -> list[int | str]:
     """The size that each member has, or why it is refused; nothing is unpacked."""
-    return [opened.problem if isinstance(opened, Refusal) else opened[0].bytes for opened in open_reports(path)]
+    return [refusal(open_bytes) or report.bytes for report, open_bytes in open_reports(path)]
 
 
 def test_an_encrypted_member_is_refused(tmp_path):
@@ -236,7 +236,7 @@ def test_a_line_longer_than_any_reports_is_an_error_before_it_is_read_to_its_end
     longest = b"x" * 2**20
     assert b"".join(read_chunks(io.BytesIO(longest), 2**18)) == longest
     file = io.BytesIO(b"a\n" + longest + b"x" * 2**20)
-    with pytest.raises(LineError, match="more than 1,048,576 bytes"):
+    with pytest.raises(RefusedError, match="more than 1,048,576 bytes"):
         list(read_chunks(file, 2**18))
     assert file.tell() <= 2**20 + 2**19
 

@@ -6,16 +6,17 @@ import struct
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bess_assets.ercot import reports as reports_module
-from bess_assets.ercot.reports import LARGEST_RATIO, Refusal, open_reports
+from bess_assets.ercot.reports import LARGEST_RATIO, open_reports
 from bess_assets.second_settlement.csv_reports import ReportFolder
 from bess_assets.store.roll_up import roll_up
-from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text, zipped
+from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, refusal, text, zipped
 
 DAY = text(DA_SPP, [price("01/02/2024", hour, 25.5) for hour in range(1, 25)])
 REPORT = "cdr.00012331.0000000000000000.20240101.120000.DAMSPNP4190.csv"
@@ -23,7 +24,7 @@ ESCAPES = ("../", "../../", "/", "/tmp/", "a/../../", "x\\..\\..\\", "C:\\", "\\
 
 
 def refusals(path: Path) -> list[str]:
-    return [opened.problem for opened in open_reports(path) if isinstance(opened, Refusal)]
+    return [problem for _, open_bytes in open_reports(path) if (problem := refusal(open_bytes))]
 
 
 def packed(members: dict[str, bytes]) -> bytes:
@@ -172,13 +173,9 @@ def test_damaged_zips_of_every_length_are_refused_by_name_on_both_roads(tmp_path
         for content in (whole[:cut], whole[:cut] + bytes(8) + whole[cut + 8 :]):
             put(folder / "a.zip", content)
             opened: list[Any] = []
-            for found in open_reports(folder / "a.zip"):
-                if not isinstance(found, Refusal):
-                    try:
-                        with found[1]() as file:
-                            opened.append(file.read())
-                    except reports_module.UNPACKING_ERRORS:
-                        continue
+            for _, open_bytes in open_reports(folder / "a.zip"):
+                with suppress(*reports_module.UNPACKING_ERRORS), open_bytes() as file:
+                    opened.append(file.read())
             assert set(opened) <= {DAY.encode(), DAY.replace("25.5", "1").encode()}
             ReportFolder(folder, 2024)
         shutil.rmtree(folder)
