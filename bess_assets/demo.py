@@ -19,8 +19,6 @@ from bess_assets.store.made_up import MARKER
 from bess_assets.store.paths import recorded_years
 from bess_assets.store.whole import write_json
 
-_FORMS: tuple[Form, ...] = ("rollups", "reports")
-
 DEMO_LAST_DAY = date(2026, 8, 31)
 """The last day of a demo: past, and so long past that ERCOT would have disclosed it."""
 
@@ -156,15 +154,15 @@ def _refuse_foreign_files(written: Path, form: Form, marker: Mapping[str, Any] |
 
 def _refuse_another_market(folder: Path, market: Market) -> None:
     """Keep the right answer of a market of the other form: both forms share one."""
-    for form in _FORMS:
-        marker = folder / form / MARKER
-        other = None if form == market.form else _read_marker(marker)
-        if other is not None and any(other["market"].get(what) != value for what, value in market.answered().items()):
-            raise BessError(
-                f"The folder holds the {form} of another made-up market, whose right answer would be lost; nothing was touched.",
-                file=marker,
-                remedy="Name another folder, or ask for the same years, batteries, seed and hazards.",
-            )
+    form = "reports" if market.form == "rollups" else "rollups"
+    marker = folder / form / MARKER
+    other = _read_marker(marker)
+    if other is not None and any(other["market"].get(what) != value for what, value in market.answered().items()):
+        raise BessError(
+            f"The folder holds the {form} of another made-up market, whose right answer would be lost; nothing was touched.",
+            file=marker,
+            remedy="Name another folder, or ask for the same years, batteries, seed and hazards.",
+        )
 
 
 def _data_files(written: Path, form: Form) -> dict[str, Path]:

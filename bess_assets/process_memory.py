@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -48,11 +49,9 @@ class Clock:
         """Begin to measure."""
         self._start = time.perf_counter()
         self._own_peak = False
-        try:
+        with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
             self._own_peak = True
-        except OSError:
-            pass
 
     def seconds(self) -> float:
         """Seconds so far."""

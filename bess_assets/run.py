@@ -33,7 +33,7 @@ from bess_assets.store.listing import yearly_files
 from bess_assets.store.locks import year_lock
 from bess_assets.store.made_up import made_up_inputs
 from bess_assets.store.paths import remove_stale_files, result_path, rollup_folder, run_record_path
-from bess_assets.store.rollups import describe_rollups
+from bess_assets.store.roll_up import describe_rollups
 from bess_assets.tables import (
     LEADERBOARD,
     LEADERBOARD_HISTORY,

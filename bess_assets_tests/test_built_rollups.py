@@ -17,7 +17,7 @@ from bess_assets.store.journal import RollupEntry, read_run
 from bess_assets.store.locks import rollup_lock
 from bess_assets.store.made_up import MARKER
 from bess_assets.store.paths import rollup_folder
-from bess_assets.store.rollups import build_rollup, roll_up_reports
+from bess_assets.store.roll_up import build_rollup, roll_up_reports
 from bess_assets.store.status import plan_year, years_available
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, DAM_GEN, SCED_GEN, award, price, put, run, text

@@ -9,9 +9,8 @@ from bess_assets import run as pipeline
 from bess_assets.settlement.award_checks import MCPC_CHECK
 from bess_assets.simulator import simulate
 from bess_assets.store.journal import CheckEntry, read_run
-from bess_assets.store.roll_up import RollUp
+from bess_assets.store.roll_up import RollUp, roll_up_reports
 from bess_assets.store.rollup_files import read_manifest
-from bess_assets.store.rollups import roll_up_reports
 from bess_assets_tests.worlds import EARLY, KEYS, LATE, Plan, World, board_differences, some
 
 pytestmark = pytest.mark.timeout(1_800)

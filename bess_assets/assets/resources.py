@@ -12,7 +12,7 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import fingerprint
 from bess_assets.store.journal import RunRecord
 from bess_assets.store.paths import year_name
-from bess_assets.store.rollups import version_now
+from bess_assets.store.roll_up import version_now
 from bess_assets.tables import YEARLY
 
 HOLDING_TAG = "bess/holds_year"

@@ -11,7 +11,7 @@ from bess_assets.assets.resources import Warehouse
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER
 from bess_assets.store.journal import RollupEntry
-from bess_assets.store.rollups import build_rollup, recorded_version
+from bess_assets.store.roll_up import build_rollup, recorded_version
 
 _log = logging.getLogger(__name__)
 

@@ -42,7 +42,7 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
     say which report it is. A year that your own rollups (BESS_ROLLUPS) hold is left out. Each rollup has a manifest of its reports. A file that
     cannot be used is named and stops nothing; the exit code is then 1.
     """
-    from bess_assets.store.rollups import roll_up_reports  # loads pyarrow
+    from bess_assets.store.roll_up import roll_up_reports  # loads pyarrow
 
     settings = options.settings()
     with long_work() as tell:

@@ -53,9 +53,7 @@ def same(old: Fingerprint, path: Path) -> bool:
         size, mtime_ns = stamp(path)
     except OSError:
         return False
-    if size != old["size"]:
-        return False
-    return mtime_ns == old["mtime_ns"] or fingerprint(path)["digest"] == old["digest"]
+    return size == old["size"] and (mtime_ns == old["mtime_ns"] or fingerprint(path)["digest"] == old["digest"])
 
 
 def content_digest(path: Path) -> str:

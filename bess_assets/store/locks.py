@@ -1,6 +1,5 @@
 """One writer a year: locks that the kernel frees when their process ends, however it ends."""
 
-import json
 import os
 import socket
 import sys
@@ -59,40 +58,28 @@ def _held(path: Path, wait_seconds: float) -> Iterator[bool]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # the one lock of this file in this process: it counts how often it is taken
     lock = FileLock(path, thread_local=False, is_singleton=True)
+    # Beside the lock file and not in it: some systems forbid reading a locked file. It is read only while the lock is held: a stale one misleads no reader.
+    note = path.with_name(f"{path.name}.holder")
     with _guard:
         first = not lock.is_locked
         try:
             lock.acquire(timeout=wait_seconds)
         except Timeout as error:
+            holder = ""
+            with suppress(OSError, ValueError):
+                holder = f": {note.read_text(encoding='utf-8')}"
             raise YearBusyError(
-                f"Another process is working on {path.name}{_holder(path)}.",
+                f"Another process is working on {path.name}{holder}.",
                 file=path,
                 remedy="Wait until it is done. The lock frees itself when that process ends, however it ends.",
             ) from error
         if first:
-            _note_holder(path)
+            since, command = datetime.now(UTC).isoformat(timespec="seconds"), " ".join(sys.argv)[:200]
+            text = f"process {os.getpid()} on {socket.gethostname()}, since {since} ({command})"
+            with suppress(OSError):
+                note.write_text(text, encoding="utf-8", errors="backslashreplace")
     try:
         yield first
     finally:
         with _guard:
             lock.release()
-
-
-def _note_holder(path: Path) -> None:
-    # Beside the lock file and not in it: some systems forbid reading a locked file. It is read only while the lock is held: a stale one misleads no reader.
-    note = {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "command": " ".join(sys.argv)[:200],
-        "since": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    with suppress(OSError):
-        path.with_name(f"{path.name}.holder").write_text(json.dumps(note), encoding="utf-8")
-
-
-def _holder(path: Path) -> str:
-    try:
-        note = json.loads(path.with_name(f"{path.name}.holder").read_text(encoding="utf-8"))
-        return f": process {note['pid']} on {note['host']}, since {note['since']} ({note['command']})"
-    except (OSError, ValueError, KeyError):
-        return ""

@@ -198,32 +198,26 @@ def _plan(
         state, why = _own_state(settings, year, record, table, dead)
         changes: list[str] = []
         gone: list[str] = []
-        datasets = list(table.datasets)
+        datasets = table.datasets
         entry = record["tables"].get(table.name)
         if entry and state in {"present", "failed"}:
             now = table_inputs(settings, year, table, record)
-            of_datasets, gone = _changed_files(table, entry["inputs"], now, news)
+            of_files = list(_changed_files(table, entry["inputs"], now, news))
+            gone = [file for _, file, _, lost in of_files if lost]
             changes = [OTHER_CODE] if entry.get("code_version") != table.code_version else []
-            changes += [words for _, words in of_datasets]
-            lost = [f"{name} is gone" for name in gone]
+            changes += [f"{file} {change}" for _, file, change, lost in of_files if not lost]
             if state == "present":
-                changed = {dataset for dataset, _ in of_datasets}
-                datasets = [dataset for dataset in table.datasets if dataset in changed]
-                upstream_gone = [name for name in table.upstream if name in plans and plans[name].state == "gone"]
-                lost += [f"{name} stands on files that are gone" for name in upstream_gone]
+                touched = {dataset for dataset, _, _, lost in of_files if not lost}
+                datasets = tuple(dataset for dataset in table.datasets if dataset in touched)
+                above = [name for name in table.upstream if name in plans and plans[name].state == "gone"]
+                losses = [f"{name} is gone" for name in gone]
+                losses += [f"{name} stands on files that are gone" for name in above]
                 changes += _changed_tables(table, entry["inputs"], now, plans)
-                state, why = "gone" if lost else "changed" if changes else "present", [*lost, *changes]
-        unreadable = _unreadable_rollups(record, table) if state not in {"present", "gone"} else []
-        if unreadable:
+                state, why = "gone" if losses else "changed" if changes else "present", [*losses, *changes]
+        if state not in {"present", "gone"} and (unreadable := _unreadable_rollups(record, table)):
             state, why = "failed", [*unreadable, *changes]
-        plans[table.name] = TablePlan(
-            table.name,
-            state,
-            tuple(why),
-            changed=bool(changes) and not gone and state != "gone",
-            gone=tuple(gone),
-            datasets=tuple(datasets),
-        )
+        changed = bool(changes) and not gone and state != "gone"
+        plans[table.name] = TablePlan(table.name, state, tuple(why), changed, tuple(gone), datasets)
     return plans
 
 
@@ -260,30 +254,25 @@ def _own_state(
 
 def _changed_files(
     table: Table, then: Recorded, now: Named, news: Mapping[str, Sequence[str]]
-) -> tuple[list[tuple[str, str]], list[str]]:
-    """Datasets and what has changed of their files, in words; and the names of files that were read for a figure and are gone."""
-    changed: list[tuple[str, str]] = []
-    gone: list[str] = []
+) -> Iterator[tuple[str, str, str, bool]]:
+    """Dataset and name of each file that has changed, the change in words, and whether it was read for a figure and is gone."""
     for name in sorted(name for name in {*then, *now} if not name.startswith((UPSTREAM, LATER))):
         label = "the battery table (BESS_REGISTRY)" if name == BATTERY_TABLE else name
         dataset, _, file = name.partition("/")
         before, path = then.get(name), now.get(name)
         if not isinstance(path, Path):
             # What is not read for a figure may go; a built rollup that was removed is built anew where its reports are still there.
-            if file.endswith(".parquet") and not (file.startswith(BUILT_FOLDER) and dataset in news):
-                gone.append(name)
-            else:
-                changed.append((dataset, f"{label} is gone"))
+            lost = file.endswith(".parquet") and not (file.startswith(BUILT_FOLDER) and dataset in news)
+            yield dataset, label, "is gone", lost
         elif before is None or isinstance(before, str):
-            changed.append((dataset, f"{label} is new"))
+            yield dataset, label, "is new", False
         elif not same(before, path):
-            changed.append((dataset, f"{label} has changed"))
+            yield dataset, label, "has changed", False
     for name in sorted(name for name in {*then} ^ {*now} if name.startswith(LATER)):
         dataset = name.removeprefix(LATER)
         change = "has no days of the next year any more" if name in then else "has days of the next year now"
-        changed.append((dataset, f"{dataset} {change}"))
-    changed.extend((d, f"{d} has new reports: {len(news[d])}") for d in table.datasets if d in news)
-    return changed, gone
+        yield dataset, dataset, change, False
+    yield from ((d, d, f"has new reports: {len(news[d])}", False) for d in table.datasets if d in news)
 
 
 def _changed_tables(table: Table, then: Recorded, now: Named, plans: Mapping[str, TablePlan]) -> Iterator[str]:

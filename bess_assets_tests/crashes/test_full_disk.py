@@ -14,8 +14,8 @@ from bess_assets.errors import WriteError
 from bess_assets.settings import load_settings
 from bess_assets.store.journal import read_run
 from bess_assets.store.paths import result_path, run_record_path
+from bess_assets.store.roll_up import roll_up_reports
 from bess_assets.store.rollup_files import INDEX_NAME
-from bess_assets.store.rollups import roll_up_reports
 from bess_assets_tests.crashes.small_year import NEW, OLD, YEAR, look, refresh, settings_of, unfinished, wrong
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 

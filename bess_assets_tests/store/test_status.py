@@ -14,7 +14,7 @@ from bess_assets.store.inputs import table_inputs
 from bess_assets.store.journal import DIED, CheckEntry, Journal, RollupEntry, RollupFileEntry, read_run, table_entry
 from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import report_files, result_path, rollup_folder
-from bess_assets.store.rollups import roll_up_reports
+from bess_assets.store.roll_up import roll_up_reports
 from bess_assets.store.status import plan_merged, plan_year, years_available, years_known
 from bess_assets.tables import TABLES, YEARLY
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
