@@ -248,7 +248,7 @@ def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence
 
 
 def _why_skipped(name: str, before: Mapping[str, AssetOutcome]) -> str:
-    table = YEARLY.get(name) or TABLES.get(name)
+    table = (TABLES | YEARLY).get(name)
     needed = (*table.datasets, *table.upstream) if table else ()
     missing = [n for n in needed if n in before and before[n].status != "ok"]
     return f"needs {', '.join(missing)}" if missing else "the run ended before it"

@@ -296,10 +296,8 @@ class _Tally:
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        self._rows = 0
+        self._rows = self._known = self._expected = 0
         self._money: list[float] = []
-        self._known = 0
-        self._expected = 0
         self._last: str | None = None
         self._shape: list[pa.ChunkedArray] | None = None
 
@@ -423,8 +421,5 @@ def _as_numpy(table: Table, declared: Column, column: pa.ChunkedArray) -> np.nda
         raise TypeError(f"{name} is text: ask for its labels()")
     if kind != "number" and column.null_count:
         raise TypeError(f"{name} has nulls and is no number: read() it")
-    if kind == "time":
-        return np.asarray(column.cast(pa.int64()).to_numpy()) // 1_000_000
-    if kind == "day":
-        return np.asarray(column.cast(pa.int32()).to_numpy()).astype(np.int64)
-    return np.asarray(column.to_numpy())
+    values = np.asarray(column.to_numpy())
+    return values.astype(_NUMPY_UNITS[kind]).astype(np.int64) if kind in _NUMPY_UNITS else values

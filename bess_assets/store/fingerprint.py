@@ -61,15 +61,13 @@ def content_digest(path: Path) -> str:
 
     The footer holds the place and size of every page run and most columns' extremes, so that a restated file differs there; the blocks catch the rest.
     """
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
+        size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 8))
         tail = file.read(8)
         if size <= _WHOLE_FILE_BYTES or tail[4:] != b"PAR1":
-            file.seek(0)
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(size.to_bytes(8, "little"))
+            return whole_digest(path)
+        digest = hashlib.sha256(size.to_bytes(8, "little"))
         file.seek(max(0, size - int.from_bytes(tail[:4], "little") - 8))
         digest.update(file.read())
         for block in range(_SAMPLE_BLOCKS):

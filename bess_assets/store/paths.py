@@ -6,7 +6,7 @@ from pathlib import Path
 from bess_assets.settings import Settings
 from bess_assets.store.listing import RUNS_FOLDER, mark_of, yearly_files
 from bess_assets.store.made_up import made_up_beside_real
-from bess_assets.tables import FILE_SETS, TABLES, Table
+from bess_assets.tables import Table
 
 MERGED = "all"
 """In place of the year in the file name, lock and run record of tables that merge all years."""
@@ -113,10 +113,8 @@ def remove_stale_files(settings: Settings, year: int | None) -> list[Path]:
     Returns:
         the files removed.
     """
-    record = run_record_path(settings.results, year)
-    paths = [record, *(result_path(settings.results, table, year) for table in TABLES)]
-    stale = [found for path in paths for found in path.parent.glob(f".{path.name}.*.tmp")]
-    stale += [found for files in FILE_SETS for found in (settings.results / files / str(year)).glob(".*.tmp")]
+    name = year_name(year)
+    stale = [*settings.results.glob(f"*/.{name}.*.tmp"), *settings.results.glob(f"*/{name}/.*.tmp")]
     for path in stale:
         path.unlink(missing_ok=True)
     return stale

@@ -9,10 +9,9 @@ import os
 import shutil
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -88,7 +87,7 @@ def roll_up(
     datasets: Collection[str] | None = None,
     covered: Callable[[str, int], bool] = lambda _dataset, _year: False,
     progress: Progress = lambda _done, _files, _what: None,
-    before_write: Callable[[int], None] = lambda _year: None,
+    before_write: Callable[[int], object] = lambda _year: None,
     memory_limit_bytes: int = 10**9,
     threads: int | None = None,
 ) -> RollUp:
@@ -144,7 +143,6 @@ def roll_up(
             "threads": threads or os.cpu_count() or 1,
             "temp_directory": f"{scratch}/duckdb",
         }
-        by_year = reading.index.by_year()
         new_bytes = max(sum(year.new_bytes for year in reading.years.values()), 1)
         with duckdb.connect(config=config) as connection:
             connection.execute("SET enable_progress_bar = false")
@@ -153,7 +151,7 @@ def roll_up(
                 progress(done.files, done.files, f"writing {where} ({n} of {len(reading.years)})")
                 seconds = reading.seconds * year.new_bytes / new_bytes
                 stretch_bytes = memory_limit_bytes // _STRETCH_SHARE
-                if year.finish(by_year.get(key, []), connection, stretch_bytes, seconds, before_write):
+                if year.finish(reading.entries[key], connection, stretch_bytes, seconds, before_write):
                     done.built.append(year)
         return done
 
@@ -188,13 +186,20 @@ class _Taken:
 
 
 class _Reading:
-    """Reads the reports that a rollup lacks, and hands their rows to the years that they belong to."""
+    """Reads the reports that a rollup lacks, and hands their rows to the years that they belong to.
+
+    Attributes:
+        years: rollups that are looked at, by dataset and year.
+        entries: label and entry of every report, by dataset and year.
+        seconds: that reading took.
+    """
 
     def __init__(
         self, root: Path, built: Path, scratch: Path, most_waiting: int, asked: Callable[[str, int], bool]
     ) -> None:
-        self.index = ReportIndex(built / INDEX_NAME, root)
+        self._index = ReportIndex(built / INDEX_NAME, root)
         self.years: dict[tuple[str, int], BuiltYear] = {}
+        self.entries: defaultdict[tuple[str, int], list[tuple[str, Entry]]] = defaultdict(list)
         self.seconds = 0.0
         self._root, self._built, self._scratch = root, built, scratch
         self._most_waiting, self._asked = most_waiting, asked
@@ -206,18 +211,21 @@ class _Reading:
         """Read what is new; the years are still to be finished."""
         started = time.perf_counter()
         names = [path.relative_to(self._root).as_posix() for path in report_files(self._root)]
-        self.index.forget_others(names)
+        self._index.forget_others(names)
         for number, name in enumerate(names):
-            entries = self.index.entries(name)
+            entries = self._index.entries(name)
             if entries is None or any(self._wanted(entry, label_of(name, entry)) for entry in entries):
                 progress(number, len(names), name.rsplit("/", 1)[-1])
                 self._take_file(name)
         for key in list(self._batches):
             self._take_held(self._batches.pop(key))
-        self.index.save()
+        self._index.save()
         done = RollUp(files=len(names))
-        for label, entry in self.index.all_entries():
+        for label, entry in self._index.all_entries():
             done.reports += 1
+            for dataset in {entry.get("dataset"), *entry.get("of", ())} - {None}:
+                for year in entry.get("years", ()):
+                    self.entries[str(dataset), year].append((label, entry))
             # years that need no new row are looked at too: a refused file may be new, or gone
             for year in entry.get("years", ()) if entry.get("dataset") else ():
                 if self._asked(entry["dataset"], year):
@@ -244,32 +252,37 @@ class _Reading:
                 problem = str(error) if isinstance(error, RefusedError) else f"cannot be unpacked: {error}"
                 entries.append({"members": list(report.members), "refused": problem, **guess(report.name)})
         digest = digest or next((entry["sha256"] for entry in entries if "sha256" in entry), "")
-        self.index.put(name, Fingerprint(size=size, mtime_ns=mtime_ns, digest=digest), entries)
+        self._index.put(name, Fingerprint(size=size, mtime_ns=mtime_ns, digest=digest), entries)
 
     def _take_report(self, report: Report, open_bytes: Callable[[], IO[bytes]]) -> Entry:
         entry: Entry = {"members": list(report.members), "published_ms": report.published_ms, "bytes": report.bytes}
         with open_bytes() as file:
             chunks = read_chunks(file, _CHUNK_BYTES)
-            first = next(chunks, b"")
-            heading = recognise(report.name, first[: 2**16])
+            data = next(chunks, b"")
+            heading = recognise(report.name, data[: 2**16])
             if heading.dataset is None:
                 return {**entry, "refused" if heading.refused else "other": heading.why_not, **guess(report.name)}
-            second = next(chunks, None)
-            sha256, span = _digest_and_days(heading, chain((first,), (second,) if second else (), chunks))
-        entry |= {"dataset": heading.dataset.name, "sha256": sha256, "published_by": report.published_by}
+            digest, large = hashlib.sha256(data), False
+            first, last = _first_and_last(data[heading.data_starts :])
+            for chunk in chunks:
+                digest.update(chunk)
+                own = _first_and_last(chunk)
+                first, last, large = first or own[0], own[1] or last, True
+        span = day_span(heading, first, last)
+        entry |= {"dataset": heading.dataset.name, "sha256": digest.hexdigest(), "published_by": report.published_by}
         entry["years"] = sorted({int(year) for year in years_of(np.array(span))}) if span else []
-        if not span and heading.data_starts >= len(first.rstrip()):
+        if not span and heading.data_starts >= len(data.rstrip()):
             return {**entry, "refused": "without a single row", **guess(report.name)}
         taken = _Taken(report, report.label(self._root), entry, heading)
         if span and not self._wanted(entry, taken.label):
             return entry
-        if second is not None:
+        if large:
             self._take_large(taken, open_bytes)
             return entry
-        taken.data = first
+        taken.data = data
         key = (heading.dataset.name, heading.headings)
         self._batches.setdefault(key, []).append(taken)
-        self._batch_bytes[key] += len(first)
+        self._batch_bytes[key] += len(data)
         if self._batch_bytes[key] >= _BATCH_BYTES or self._batch_bytes.total() >= self._most_waiting:
             largest = max(self._batches, key=self._batch_bytes.__getitem__)
             del self._batch_bytes[largest]
@@ -364,19 +377,9 @@ class _Reading:
             max(self.years.values(), key=lambda year: year.waiting_bytes).spill()
 
 
-def _digest_and_days(heading: Heading, chunks: Iterable[bytes]) -> tuple[str, tuple[int, int] | None]:
-    """SHA-256 of a report, and days of its first and last row; None if they can't be read."""
-    digest = hashlib.sha256()
-    first = last = b""
-    skip = heading.data_starts
-    for chunk in chunks:
-        digest.update(chunk)
-        body = chunk[skip:].strip()
-        skip = 0
-        if body:
-            first = first or body.split(b"\n", 1)[0]
-            last = body.rsplit(b"\n", 1)[-1]
-    return digest.hexdigest(), day_span(heading, first, last)
+def _first_and_last(lines: bytes) -> tuple[bytes, bytes]:
+    rows = lines.strip()
+    return rows.split(b"\n", 1)[0], rows.rsplit(b"\n", 1)[-1]
 
 
 def _years_in(parsed: Parsed, report: int) -> set[int]:
@@ -402,22 +405,16 @@ def roll_up_reports(
         YearBusyError: another process rolls up, or works on a year that would be written.
     """
     root = reports or settings.reports
-    folder = rollup_folder(settings)
-    with ExitStack() as held:
-        held.enter_context(rollup_lock(settings))
+    with rollup_lock(settings), ExitStack() as held:
         _keep_apart(settings.built, root)
-
-        def before_write(year: int) -> None:
-            held.enter_context(year_lock(settings, year, wait_seconds=_WAIT_SECONDS))
-
         return roll_up(
             root,
             settings.built,
             years=years,
             datasets=datasets,
-            covered=folder.covers,
+            covered=rollup_folder(settings).covers,
             progress=progress,
-            before_write=before_write,
+            before_write=lambda year: held.enter_context(year_lock(settings, year, _WAIT_SECONDS)),
             memory_limit_bytes=settings.memory_limit_bytes,
             threads=settings.threads,
         )

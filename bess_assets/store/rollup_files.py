@@ -1,7 +1,8 @@
 """The folder of built rollups: each is `<Folder>/<year>.parquet` by delivery year with a manifest beside it; an index says what every report file holds.
 
 A report is one CSV file as published, a file of its own or a member of a ZIP; an entry of the index says its dataset, years and digest, or why it is not
-used. The manifest lists the reports in the rollup by content, counts rows, and says what the year lacks.
+used. The manifest lists the reports in the rollup by content, counts rows, and says what the year lacks. Which reports a rollup lacks is found without
+reading rows: the name of a new file says what it holds, or else its first lines do; the next roll-up reads the file and corrects that.
 """
 
 import hashlib
@@ -11,9 +12,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import duckdb
 import numpy as np
@@ -24,11 +28,12 @@ import pyarrow.parquet as pq
 from bess_assets.ercot.calendar import day_of_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import LAYOUT_COLUMN
-from bess_assets.ercot.report_rows import Parsed, years_of
-from bess_assets.ercot.reports import Report
+from bess_assets.ercot.report_rows import Parsed, day_span, years_of
+from bess_assets.ercot.reports import UNPACKING_ERRORS, Report, guess, open_reports, recognise, report_files
 from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, DayFile, Merge, judge, write_rollup, write_scratch
-from bess_assets.errors import InputError, writing
+from bess_assets.errors import BessError, InputError, writing
 from bess_assets.store.fingerprint import Fingerprint, same, stamp
+from bess_assets.store.listing import Mark, mark_of
 from bess_assets.store.whole import whole, write_json
 
 INDEX_NAME = "reports.json"
@@ -37,6 +42,10 @@ INDEX_NAME = "reports.json"
 Entry = dict[str, Any]
 Taken = dict[str, dict[str, int]]
 """The contents in a built rollup: by digest, the files that it was taken from, and when each was published."""
+Target = tuple[str, int]
+"""A dataset and a delivery year."""
+
+_BEGINNING_BYTES = 2**16
 _FORMAT = 1
 
 
@@ -118,15 +127,6 @@ class ReportIndex:
         """Label and entry of every report."""
         return ((label_of(name, entry), entry) for name, known in self.files.items() for entry in known["reports"])
 
-    def by_year(self) -> Mapping[tuple[str, int], list[tuple[str, Entry]]]:
-        """Label and entry of every report, by dataset and year."""
-        found: defaultdict[tuple[str, int], list[tuple[str, Entry]]] = defaultdict(list)
-        for label, entry in self.all_entries():
-            for dataset in {entry.get("dataset"), *entry.get("of", ())} - {None}:
-                for year in entry.get("years", ()):
-                    found[str(dataset), year].append((label, entry))
-        return found
-
     def save(self) -> None:
         """Write it, whole or not at all."""
         if self._changed:
@@ -151,6 +151,103 @@ def is_taken(entry: Entry, label: str, taken: Taken) -> bool:
 def label_of(name: str, entry: Entry) -> str:
     """Name of a report for people: its file, and the members on the way to it in a ZIP."""
     return " > ".join((name, *entry.get("members", ())))
+
+
+# --- what rollups lack ----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ReportNews:
+    """What happened to a folder of reports since the last roll-up.
+
+    Attributes:
+        files: report files that a rollup lacks, by dataset and delivery year; paths below the folder.
+        gone: files that were rolled up and are not there any more; their rows stay in the rollups.
+        unreadable: new files that cannot be opened or unpacked and whose names do not say what they hold; the roll-up says why.
+    """
+
+    files: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+def report_news(
+    reports: Path, built: Path, covered: Callable[[str, int], bool] = lambda _dataset, _year: False
+) -> ReportNews:
+    """What is new in a folder of reports, against the rollups, manifests and index that were built of it; no folder is no news.
+
+    A dataset and year that is covered, because the user's own rollups hold it, needs no build.
+    """
+    if not reports.is_dir():
+        return ReportNews()
+    index = ReportIndex(built / INDEX_NAME, reports)
+    found: defaultdict[Target, list[str]] = defaultdict(list)
+    names = [path.relative_to(reports).as_posix() for path in report_files(reports)]
+    unreadable = []
+    for name in names:
+        try:
+            for target in _lacking(index, built, reports / name, name):
+                if not covered(*target):
+                    found[target].append(name)
+        except UNPACKING_ERRORS as error:
+            if not isinstance(error, FileNotFoundError):  # else it went away after it was listed
+                unreadable.append(name)
+    files = {target: tuple(found[target]) for target in sorted(found)}
+    return ReportNews(files, tuple(sorted(index.files.keys() - names)), tuple(unreadable))
+
+
+def _lacking(index: ReportIndex, built: Path, path: Path, name: str) -> Iterable[Target]:
+    """Datasets and years whose rollup lacks what the file holds."""
+    entries = index.entries(name)
+    if entries is None:
+        return _targets_of(path, *stamp(path))
+
+    def taken(rollup: Path) -> Taken:
+        return _listed(rollup, mark_of(rollup), mark_of(manifest_path(rollup)))
+
+    return {
+        (entry["dataset"], year)
+        for entry in entries
+        if entry.get("dataset") and not entry.get("refused")
+        for year in entry["years"]
+        if not is_taken(entry, label_of(name, entry), taken(built_path(built, entry["dataset"], year)))
+    }
+
+
+@lru_cache(maxsize=256)
+def _listed(rollup: Path, mark: Mark | None, _manifest: Mark | None) -> Taken:
+    """What is in a built rollup; nothing if it or its manifest is gone or cannot be read, which the roll-up will say."""
+    try:
+        manifest = read_manifest(rollup) if mark else None
+    except BessError:
+        manifest = None
+    return taken_of(manifest["reports"] if manifest else ())
+
+
+@lru_cache(maxsize=2**17)
+def _targets_of(path: Path, _size: int, _mtime_ns: int) -> frozenset[Target]:
+    """Datasets and years that the name of a new file, or else its first lines, speak of.
+
+    Raises:
+        BadZipFile: neither does, and a report in the file cannot be opened or unpacked.
+    """
+    named = guess(path.name)
+    targets: set[Target] = {(name, year) for name in named.get("of", ()) for year in named["years"]}
+    problems = []
+    for report, open_bytes in () if targets else open_reports(path):
+        try:
+            with open_bytes() as file:
+                beginning = file.read(_BEGINNING_BYTES)
+        except UNPACKING_ERRORS as error:
+            problems.append(str(error))
+            continue
+        heading = recognise(report.name, beginning)
+        first_row = beginning[heading.data_starts :].strip().split(b"\n")[0]
+        if heading.dataset and first_row and (span := day_span(heading, first_row, first_row)):
+            targets.add((heading.dataset.name, day_of_number(span[0]).year))
+    if problems and not targets:
+        raise BadZipFile("; ".join(problems))
+    return frozenset(targets)
 
 
 # --- a rollup -----------------------------------------------------------------------------------------------------------------------------
@@ -178,7 +275,9 @@ class BuiltYear:
         self.changed = False
         self.new_reports = self.new_bytes = self.waiting_bytes = 0
         self._declared, self._scratch, self._layouts = DATASETS[dataset], scratch, layouts
-        _end_what_was_begun(self.path)
+        # where a new manifest waits until the rollup that it describes is in place
+        self._begun = self.path.with_name(f".{year}.manifest.begun")
+        self._end_what_was_begun()
         manifest = read_manifest(self.path)
         self._before = manifest if self.path.is_file() else None  # a rollup that was removed is built anew
         blank = {"format": _FORMAT, "dataset": dataset, "year": year, "rows": {}, "seconds": 0.0, "reports": []}
@@ -190,6 +289,14 @@ class BuiltYear:
         self._waiting: list[pa.Table] = []
         self._spelled: defaultdict[str, set[str]] = defaultdict(set)
         self._used_layouts: set[int] = set()
+
+    def _end_what_was_begun(self) -> None:
+        """After a process died between putting a rollup in place and its manifest: put the manifest in place too, or forget it if the rollup never came."""
+        if self._begun.is_file():
+            manifest = json.loads(self._begun.read_text(encoding="utf-8"))
+            if self.path.is_file() and manifest.pop("rollup") == _marks_of(self.path):
+                write_json(manifest_path(self.path), manifest)
+            self._begun.unlink()
 
     def take(self, report: Report, entry: Entry, label: str, parsed: Parsed, n: int, rows: int) -> int:
         """Number of a report in the manifest, which lists so many rows more of it; -1 if its content is in already.
@@ -252,7 +359,7 @@ class BuiltYear:
         connection: duckdb.DuckDBPyConnection,
         stretch_bytes: int,
         seconds: float,
-        before_write: Callable[[int], None],
+        before_write: Callable[[int], object],
     ) -> bool:
         """Merge, write and list; returns False, and does nothing, if no report file is of this year.
 
@@ -280,12 +387,12 @@ class BuiltYear:
                 self._merge(temporary, connection, stretch_bytes, seconds)
                 judge(self._declared, self.year, self.manifest)
                 # A process that dies once the rollup is in place has noted its manifest: the next one puts that in place too.
-                write_json(_begun_path(self.path), self.manifest | {"rollup": _marks_of(temporary)})
+                write_json(self._begun, self.manifest | {"rollup": _marks_of(temporary)})
         else:
             judge(self._declared, self.year, self.manifest)
         if self.manifest != self._before:
             write_json(manifest_path(self.path), self.manifest)
-        _begun_path(self.path).unlink(missing_ok=True)
+        self._begun.unlink(missing_ok=True)
         return True
 
     def _merge(
@@ -344,21 +451,6 @@ def _read_back(path: Path, rows: int) -> float:
             remedy="Check the disk, then run bess rollup again.",
         )
     return time.perf_counter() - started
-
-
-def _begun_path(rollup: Path) -> Path:
-    """Where a new manifest waits until the rollup that it describes is in place."""
-    return rollup.with_name(f".{rollup.stem}.manifest.begun")
-
-
-def _end_what_was_begun(rollup: Path) -> None:
-    """After a process died between putting a rollup in place and its manifest: put the manifest in place too, or forget it if the rollup never came."""
-    begun = _begun_path(rollup)
-    if begun.is_file():
-        manifest = json.loads(begun.read_text(encoding="utf-8"))
-        if rollup.is_file() and manifest.pop("rollup") == _marks_of(rollup):
-            write_json(manifest_path(rollup), manifest)
-        begun.unlink()
 
 
 def _marks_of(rollup: Path) -> list[str | int]:

@@ -19,7 +19,7 @@ from bess_assets.store.paths import files_of, recorded_years, rollup_folder
 from bess_assets.tables import TABLES, YEARLY, Table
 
 if TYPE_CHECKING:
-    from bess_assets.store.report_news import ReportNews
+    from bess_assets.store.rollup_files import ReportNews
 
 State = Literal["present", "missing", "failed", "gone", "changed"]
 """present: nothing to do. missing: never made, or its file is gone. failed: the last try failed, or died, or a blocking check of
@@ -46,7 +46,7 @@ class TablePlan:
         table: its name.
         state: see `State`.
         why: plain phrases; empty if present.
-        changed: what it was made from, or failed on, has changed.
+        changed: what it was made from, or failed on, has changed: a failed table may be changed too.
         gone: files that it was made from and that are gone.
         datasets: those whose files are to be looked at before it is made: of a table that was made before, those that have changed.
     """
@@ -57,10 +57,6 @@ class TablePlan:
     changed: bool = False
     gone: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
-
-    def is_in(self, state: State) -> bool:
-        """Whether it is in a state; a failed table whose inputs have changed is in two, and one that was never made is new to what it is made from."""
-        return self.state == state or (state == "changed" and (self.changed or self.state == "missing"))
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,8 @@ class YearPlan:
     def to_refresh(self, only: State | None = None) -> list[str]:
         """Tables to refresh, upstream before downstream: those in this state and all that are made from them, or every table.
 
-        A table waits for an upstream table that is neither present nor refreshed with it, and for a file that is gone.
+        A table that was never made is new to what it is made from, and so changed. A table waits for an upstream table that is neither present nor refreshed
+        with it, and for a file that is gone.
         """
         if only is None:
             return list(self.tables)
@@ -107,7 +104,8 @@ class YearPlan:
                 needed |= {u for u in self._upstream(name) if self.tables[u].state != "present"}
         for name, plan in self.tables.items():
             upstream = self._upstream(name)
-            asked = plan.is_in(only) or name in needed or any(u in wanted for u in upstream)
+            changed = only == "changed" and (plan.changed or plan.state == "missing")
+            asked = changed or plan.state == only or name in needed or any(u in wanted for u in upstream)
             if asked and all(u in wanted or self.tables[u].state == "present" for u in upstream):
                 wanted.append(name)
         return wanted
@@ -123,7 +121,7 @@ class YearPlan:
 
 def new_reports(settings: Settings) -> "ReportNews":
     """Report files that built rollups lack; none where made-up and real ones would be mixed, which the roll-up refuses and says."""
-    from bess_assets.store.report_news import report_news  # noqa: PLC0415  loads pyarrow
+    from bess_assets.store.rollup_files import report_news  # noqa: PLC0415  loads pyarrow
 
     return report_news(settings.reports, settings.built, rollup_folder(settings).covers)
 

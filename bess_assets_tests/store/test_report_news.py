@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bess_assets.store.report_news import report_news
 from bess_assets.store.roll_up import roll_up
+from bess_assets.store.rollup_files import report_news
 from bess_assets_tests.ercot.report_samples import (
     DA_SPP,
     DAM_GEN,
