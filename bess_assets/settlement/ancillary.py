@@ -13,14 +13,7 @@ from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIR
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
 from bess_assets.settlement.grid import each_battery, labels_array, repeated_text
-from bess_assets.settlement.prices import (
-    LOWEST_MCPC,
-    day_ahead_mcpc,
-    highest_mcpc,
-    implausible,
-    product_first_hours,
-    real_time_mcpc,
-)
+from bess_assets.settlement.prices import clearing_prices, implausible, product_first_hours
 
 
 def as_da_usd(award_mw: FloatArray, mcpc: FloatArray) -> FloatArray:
@@ -59,7 +52,7 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     """
     year = inputs.year
     awards, dispatch = inputs.tables["bess_awards"], inputs.tables["bess_dispatch"]
-    mcpc, rt_mcpc = day_ahead_mcpc(inputs, result.findings), real_time_mcpc(inputs, result.findings)
+    mcpc, rt_mcpc = (clearing_prices(inputs, result.findings, dataset) for dataset in ("as_prices", "rt_as_prices"))
     firsts = product_first_hours(year, mcpc)
     rtc_from = year.hour_of_day_number(day_number(RTC_FIRST_DAY))
     later, later_quarters = slice(rtc_from, None), slice(QUARTER_HOURS_PER_HOUR * rtc_from, None)
@@ -68,10 +61,8 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     times = np.tile(year.hour_starts, products)
     operating_days = np.tile((year.first_day + year.hour_day).astype(np.int32), products)
     existing = np.stack([np.arange(year.hours) >= firsts[p] for p in PRODUCTS])
-    high = highest_mcpc(year.year)
-    odd_hours = implausible(mcpc, LOWEST_MCPC, high) | implausible(rt_mcpc, LOWEST_MCPC, high).reshape(
-        products, -1, QUARTER_HOURS_PER_HOUR
-    ).any(axis=2)
+    odd_quarters = implausible("rt_as_prices", year.year, rt_mcpc).reshape(products, -1, QUARTER_HOURS_PER_HOUR)
+    odd_hours = implausible("as_prices", year.year, mcpc) | odd_quarters.any(axis=2)
     rt_columns = [f"{p}_rt_award_mw" for p in PRODUCTS]
 
     def of(n: int, battery: str, days: slice) -> Columns:

@@ -10,8 +10,7 @@ from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.rows import PlacedRows
 from bess_assets.ercot.step import Findings, Inputs, Verdict, some
 from bess_assets.errors import InputError
-from bess_assets.settlement.grid import Scatter
-from bess_assets.settlement.prices import day_ahead_mcpc
+from bess_assets.settlement.prices import clearing_prices
 
 ENERGY_LIMITS_CHECK = "energy_awards_lie_within_the_limits_of_their_resource"
 CAPACITY_CHECK = "ancillary_awards_fit_between_the_limits_of_their_resource"
@@ -32,43 +31,16 @@ DOWNWARD = ("regdn",)
 HOURS_WITHOUT_A_ROW = 24
 """A resource that is not listed has no award; rows missing for longer than a day were perhaps lost."""
 
-_LIMITS = ("lsl_mw", "hsl_mw")
-_PRICE = "settlement_price_usd_per_mwh"
-_MCPC = tuple(f"{product}_mcpc_usd_per_mw" for product in PRODUCTS)
-COMPARED = (*_LIMITS, _PRICE, *_MCPC)
-"""Columns of day-ahead rows that are only compared."""
+STATED_PRICE = "settlement_price_usd_per_mwh"
+LIMITS_AND_PRICE = ("lsl_mw", "hsl_mw", STATED_PRICE)
+"""Columns of day-ahead rows that are only compared: limits, MW, and the settlement point price."""
+STATED_MCPC = tuple(f"{product}_mcpc_usd_per_mw" for product in PRODUCTS)
+"""The same: clearing prices for capacity, in the order of the products; most files have none."""
 
 
 def _worst(counts: Mapping[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return some([f"{name} {count:,}" for name, count in ordered])
-
-
-class StatedPrices:
-    """Limits, MW, and prices, $/MWh, of the last row of each resource and hour, NaN where not stated; shape (resources, hours).
-
-    Clearing prices take memory only where a file has them.
-    """
-
-    def __init__(self, resources: int, hours: int) -> None:
-        """Start without any statement."""
-        self._shape = (resources, hours)
-        self._stated = Scatter(resources, hours, [*_LIMITS, _PRICE])
-        self._mcpc: Scatter | None = None
-        self.lsl, self.hsl, self.price = (self._stated.grids[name] for name in (*_LIMITS, _PRICE))
-
-    def put(self, rows: PlacedRows) -> None:
-        """Put rows in, in file order: the later row of an hour replaces the earlier, as its awards do."""
-        self._stated.put(rows.series, rows.step, {name: rows.numbers[name] for name in (*_LIMITS, _PRICE)})
-        if self._mcpc is None and not rows.columns.isdisjoint(_MCPC):
-            self._mcpc = Scatter(*self._shape, _MCPC)
-        if self._mcpc is not None:
-            self._mcpc.put(rows.series, rows.step, {name: rows.numbers[name] for name in _MCPC})
-
-    @property
-    def mcpc(self) -> list[FloatArray] | None:
-        """Clearing prices, $/MW, in the order of the products, likewise; None where no file states any."""
-        return [*self._mcpc.grids.values()] if self._mcpc else None
 
 
 def outside_limits(award: FloatArray, lsl: FloatArray, hsl: FloatArray) -> BoolArray:
@@ -77,17 +49,13 @@ def outside_limits(award: FloatArray, lsl: FloatArray, hsl: FloatArray) -> BoolA
     return beyond & _some(award) & ~np.isnan(lsl) & ~np.isnan(hsl)
 
 
-def above_range(awards: Sequence[FloatArray], lsl: FloatArray, hsl: FloatArray) -> BoolArray:
-    """True where known awards of one direction together exceed HSL - LSL."""
-    total = np.nansum(np.stack(awards), axis=0)
-    return np.asarray(total > hsl - lsl + LIMIT_TOLERANCE_MW)
-
-
-def _fits(awards: dict[str, FloatArray], lsl: FloatArray, hsl: FloatArray) -> BoolArray:
-    """True where ancillary awards upward, or downward, fit together between LSL and HSL, and none is negative."""
-    up, down = ([awards[f"{product}_award_mw"] for product in products] for products in (UPWARD, DOWNWARD))
-    below_zero = (np.stack([*up, *down]) < -LIMIT_TOLERANCE_MW).any(axis=0)
-    return ~(above_range(up, lsl, hsl) | above_range(down, lsl, hsl) | below_zero)
+def fits(awards: Mapping[str, FloatArray], lsl: FloatArray, hsl: FloatArray) -> BoolArray:
+    """True where ancillary awards upward, or downward, fit together between LSL and HSL, and none is negative; an unknown award or limit fits."""
+    fit = np.ones(lsl.shape, dtype=bool)
+    for products in (UPWARD, DOWNWARD):
+        own = np.stack([awards[f"{product}_award_mw"] for product in products])
+        fit &= ~(np.nansum(own, axis=0) > hsl - lsl + LIMIT_TOLERANCE_MW) & ~(own < -LIMIT_TOLERANCE_MW).any(axis=0)
+    return fit
 
 
 class LoadLimits:
@@ -103,7 +71,7 @@ class LoadLimits:
         """Compare rows; a repeated row counts again."""
         power = rows.numbers["max_power_mw"]
         self._compared += int((~np.isnan(power)).sum())
-        np.add.at(self._beyond, rows.series[~_fits(awards, np.zeros_like(power), power)], 1)
+        np.add.at(self._beyond, rows.series[~fits(awards, np.zeros_like(power), power)], 1)
 
     def verdict(self) -> Verdict:
         """The verdict on all rows."""
@@ -161,46 +129,44 @@ def _limits_verdict(parts: Sequence[Limited], what: str, beyond: str) -> Verdict
 
 
 def award_verdicts(
-    inputs: Inputs, sides: Sequence[tuple[Sequence[str], dict[str, FloatArray], StatedPrices, slice]]
+    inputs: Inputs, sides: Sequence[tuple[Sequence[str], Mapping[str, FloatArray], Mapping[str, FloatArray], slice]]
 ) -> dict[str, Verdict]:
     """Verdicts on the awards of day-ahead rows against the limits and prices of the same rows, by name of the check.
 
     Args:
         inputs: year and rollups, for the published prices.
         sides: of generation and of storage the resources; awards as `award_mw`, `regup_award_mw`, .. by resource and hour, NaN where unknown; what their rows
-            state; and the hours of the year for which their dataset is read.
+            state, by column; and the hours of the year for which their dataset is read.
     """
     energy, services = list[Limited](), list[Limited]()
     for names, awards, stated, part in sides:
         own = {name: grid[:, part] for name, grid in awards.items()}
-        lsl, hsl = stated.lsl[:, part], stated.hsl[:, part]
+        lsl, hsl = stated["lsl_mw"][:, part], stated["hsl_mw"][:, part]
         known = ~np.isnan(lsl) & ~np.isnan(hsl)
         energy.append((names, _some(own["award_mw"]), known, outside_limits(own["award_mw"], lsl, hsl)))
         awarded = np.any([_some(own[f"{product}_award_mw"]) for product in PRODUCTS], axis=0)
-        services.append((names, awarded, known, awarded & ~_fits(own, lsl, hsl)))
+        services.append((names, awarded, known, awarded & ~fits(own, lsl, hsl)))
     return {
         ENERGY_LIMITS_CHECK: _limits_verdict(energy, "hours with an energy award", "outside LSL..HSL"),
         CAPACITY_CHECK: _limits_verdict(services, "hours with an ancillary award", "above HSL - LSL"),
-        MCPC_CHECK: _mcpc_verdict(
-            inputs, [(part, stated.mcpc) for *_, stated, part in sides if stated.mcpc is not None]
-        ),
+        MCPC_CHECK: _mcpc_verdict(inputs, [(part, stated) for *_, stated, part in sides if STATED_MCPC[0] in stated]),
     }
 
 
-def _mcpc_verdict(inputs: Inputs, sides: Sequence[tuple[slice, list[FloatArray]]]) -> Verdict:
+def _mcpc_verdict(inputs: Inputs, sides: Sequence[tuple[slice, Mapping[str, FloatArray]]]) -> Verdict:
     if not sides:
         return Verdict(passed=True, detail="not stated by these files", numbers={"hours_compared": 0})
     try:
         # findings of the price files themselves are those of as_revenue
-        published = day_ahead_mcpc(inputs, Findings())
+        published = clearing_prices(inputs, Findings(), "as_prices")
     except InputError as error:
         return Verdict(passed=False, detail=f"the published prices cannot be read: {error.problem}")
     compared, largest, differing = 0, 0.0, Counter[str]()
     for part, stated in sides:
-        for product, grid, prices in zip(PRODUCTS, stated, published, strict=True):
+        for product, name, prices in zip(PRODUCTS, STATED_MCPC, published, strict=True):
             # of the resources that state a price for an hour the one furthest off
-            gap = np.fmax.reduce(np.abs(grid[:, part] - prices[part]), axis=0, initial=np.nan)
-            count, wrong, most = _differences(gap)
+            gap = np.fmax.reduce(np.abs(stated[name][:, part] - prices[part]), axis=0, initial=np.nan)
+            count, wrong, most = differences(gap)
             compared, largest = compared + count, max(largest, most)
             differing[product] += wrong
     return price_verdict("product hours", compared, +differing, largest)
@@ -224,11 +190,7 @@ def price_verdict(what: str, compared: int, differing: Mapping[str, int], larges
     return Verdict(passed=not count, detail=detail, numbers=numbers)
 
 
-def differs(stated: FloatArray, published: FloatArray) -> tuple[int, int, float]:
-    """Number of pairs of known prices, number that differ by more than a cent, and the largest difference, $."""
-    return _differences(np.abs(stated - published))
-
-
-def _differences(gap: FloatArray) -> tuple[int, int, float]:
+def differences(gap: FloatArray) -> tuple[int, int, float]:
+    """Of how far pairs of statements of one price are apart, $: number of known ones, number over a cent, and the largest."""
     gap = gap[~np.isnan(gap)]
     return len(gap), int((gap > PRICE_TOLERANCE_USD + _ROUNDING).sum()), float(gap.max(initial=0.0))

@@ -14,11 +14,12 @@ from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.rows import Codes, PlacedRows, YearRows
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, step
 from bess_assets.settlement.award_checks import (
-    COMPARED,
+    LIMITS_AND_PRICE,
     LOAD_CHECK,
     ROWS_CHECK,
+    STATED_MCPC,
+    STATED_PRICE,
     LoadLimits,
-    StatedPrices,
     award_verdicts,
     row_gaps,
     rows_verdict,
@@ -26,6 +27,7 @@ from bess_assets.settlement.award_checks import (
 from bess_assets.settlement.battery_table import read_user_table
 from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
 from bess_assets.settlement.nodes import Nodes, battery_nodes, esr_boundary
+from bess_assets.settlement.sides import has_column
 
 LARGEST_AWARD_DIFFERENCE_MW = 0.05
 """Parts and single column of one award that differ by more are a contradiction: parts are taken, and it is counted."""
@@ -40,9 +42,11 @@ _AS_NUMBERS = (
     "ecrssd_award_mw",
     "nspin_award_mw",
 )
+_PRICE = "stated_price_usd_per_mwh"
 SIDE_AWARDS = tuple(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load"))
 """Columns of bess_awards that hold the AS awards of the two sides of a battery."""
-_QUANTITIES = ("award_mw", *(f"{p}_award_mw" for p in PRODUCTS))
+_COLUMNS = {"award_mw": "award_mw", **{f"{p}_award_mw": f"{p}_gen_award_mw" for p in PRODUCTS}}
+"""Column of bess_awards that holds an award of the generation side or the ESR."""
 
 
 def both_sides(generation: FloatArray, load: FloatArray) -> FloatArray:
@@ -118,10 +122,12 @@ class _Side:
             Codes(self.names),
             numbers=[*_AS_NUMBERS, "ecrsmd_award_mw"] if load else ["award_mw", *_AS_NUMBERS],
             texts={} if load else {"settlement_point": self._points},
-            compared=["max_power_mw"] if load else COMPARED,
+            compared=["max_power_mw"] if load else (*LIMITS_AND_PRICE, *STATED_MCPC),
         )
-        scatter = Scatter(len(self.names), year.hours, _QUANTITIES)
-        self.stated = StatedPrices(0 if load else len(self.names), year.hours)
+        scatter = Scatter(len(self.names), year.hours, [*_COLUMNS])
+        has_mcpc = any(has_column(inputs, dataset, name) for name in STATED_MCPC)
+        stated = [] if load else [*LIMITS_AND_PRICE, *(STATED_MCPC if has_mcpc else ())]
+        self.stated = Scatter(len(self.names), year.hours, stated)
         self._nodes = np.full((len(self.names), year.hours), -1, dtype=np.int32)
         self.load_limits = LoadLimits(self.names)
         contradictions = 0
@@ -133,7 +139,7 @@ class _Side:
                 self.load_limits.put(rows, values)
             else:
                 self._nodes[rows.series, rows.step] = rows.texts["settlement_point"]
-                self.stated.put(rows)
+                self.stated.put(rows.series, rows.step, {name: rows.numbers[name] for name in self.stated.grids})
         reader.report(findings)
         findings.add("award_contradiction", dataset, contradictions, "RRS or ECRS: the parts were taken")
         self.gaps = row_gaps(self.names, scatter.present, reader.held)
@@ -145,10 +151,6 @@ class _Side:
     def award(self, quantity: str, name: str | None) -> FloatArray:
         """Awards of a battery's resource."""
         return self.no_award if name is None else self.grids[quantity][self.place[name]]
-
-    def price(self, name: str | None) -> FloatArray:
-        """Settlement point prices that its rows state, NaN where there is none."""
-        return np.full_like(self.no_award, np.nan) if name is None else self.stated.price[self.place[name]]
 
     def nodes(self, name: str | None) -> Nodes | None:
         """Nodes that its rows state."""
@@ -178,7 +180,7 @@ def bess_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     sides = [own for own in (gen, load, esr) if own is not None]
     eras = ((gen, before), (esr, after))
     result.verdicts |= award_verdicts(
-        inputs, [(own.names, own.grids, own.stated, era) for own, era in eras if own is not None]
+        inputs, [(own.names, own.grids, own.stated.grids, era) for own, era in eras if own is not None]
     )
     result.verdicts[LOAD_CHECK] = (load.load_limits if load else LoadLimits([])).verdict()
     result.verdicts[ROWS_CHECK] = rows_verdict(
@@ -188,14 +190,13 @@ def bess_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     ledger = LedgerColumns(year, quarter_hours=False)
     for row in registry.to_pylist():
         # the registry took the keys of the user's table over
-        columns: dict[str, Any] = {"settlement_point": None}
-        columns |= {_column_of(quantity): np.full(year.hours, np.nan) for quantity in _QUANTITIES}
-        price = np.full(year.hours, np.nan)
+        columns: dict[str, Any] = {column: np.full(year.hours, np.nan) for column in (*_COLUMNS.values(), _PRICE)}
         for own, name, era in ((gen, row["gen_resource"], before), (esr, row["esr_resource"], after)):
             if own is not None:
-                price[era] = own.price(name)[era]
-                for quantity in _QUANTITIES:
-                    columns[_column_of(quantity)][era] = own.award(quantity, name)[era]
+                for quantity, column in _COLUMNS.items():
+                    columns[column][era] = own.award(quantity, name)[era]
+                if name:
+                    columns[_PRICE][era] = own.stated.grids[STATED_PRICE][own.place[name], era]
         for product in PRODUCTS:
             columns[f"{product}_load_award_mw"] = np.zeros(year.hours)
             if load and row["load_resource"]:
@@ -208,9 +209,4 @@ def bess_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             [line for line in user if line.battery == row["battery"]],
         )
         columns["settlement_point"] = labels_array(nodes.codes, nodes.texts)
-        yield ledger.chunk(row["battery"], **columns, stated_price_usd_per_mwh=price)
-
-
-def _column_of(quantity: str) -> str:
-    """Column of the table that holds a quantity of the generation side or the ESR."""
-    return quantity if quantity == "award_mw" else quantity.replace("_award", "_gen_award")
+        yield ledger.chunk(row["battery"], **columns)

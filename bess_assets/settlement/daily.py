@@ -12,7 +12,7 @@ from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
 from bess_assets.ercot.step import Columns, Inputs, StepResult, StoredTable, step
-from bess_assets.settlement.award_checks import differs, price_verdict
+from bess_assets.settlement.award_checks import differences, price_verdict
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
 from bess_assets.settlement.energy import UNKNOWN_REASONS, da_energy_usd
 from bess_assets.settlement.grid import each_battery
@@ -86,17 +86,14 @@ def dam_awards_daily(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     days = Days(inputs.year)
     awards = inputs.tables["bess_awards"]
     prices = PriceGrid.of(inputs)
-    quarter_hours = np.arange(inputs.year.quarter_hours)
     compared: dict[int, tuple[int, int, float]] = {}
 
     def of(n: int) -> dict[str, Any]:
         own = awards.numbers(["award_mw", "stated_price_usd_per_mwh", *SIDE_AWARDS], n)
         award = own["award_mw"]
-        nodes = prices.rows(*awards.labels("settlement_point", n))
-        hourly = prices.da[nodes, quarter_hours[::QUARTER_HOURS_PER_HOUR]]
-        compared[n] = differs(own["stated_price_usd_per_mwh"], hourly)
-        point = np.repeat(nodes, QUARTER_HOURS_PER_HOUR)
-        money = da_energy_usd(np.repeat(award, QUARTER_HOURS_PER_HOUR), prices.da[point, quarter_hours])
+        _, price = prices.of_battery(awards, n)
+        compared[n] = differences(np.abs(own["stated_price_usd_per_mwh"] - price[::QUARTER_HOURS_PER_HOUR]))
+        money = da_energy_usd(np.repeat(award, QUARTER_HOURS_PER_HOUR), price)
         return {
             "settlement_point": days.nodes(awards, n),
             "sold_mwh": days.total(np.maximum(award, 0.0)),

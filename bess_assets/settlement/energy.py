@@ -11,7 +11,7 @@ from bess_assets.ercot.arrays import FloatArray
 from bess_assets.ercot.products import QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
 from bess_assets.settlement.grid import LedgerColumns, each_battery, labels_array
-from bess_assets.settlement.prices import LOWEST_DA_PRICE, LOWEST_RT_PRICE, PriceGrid, highest_price, implausible
+from bess_assets.settlement.prices import PriceGrid, implausible
 
 UNKNOWN_REASONS = (
     "award unknown",
@@ -62,14 +62,11 @@ def energy_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     awards, dispatch = inputs.tables["bess_awards"], inputs.tables["bess_dispatch"]
     prices = PriceGrid.of(inputs)
     ledger = LedgerColumns(year, quarter_hours=True)
-    quarter_hours = np.arange(year.quarter_hours)
-    high = highest_price(year.year)
 
     def of(n: int, battery: str, days: slice) -> Columns:
         award = np.repeat(awards.numbers(["award_mw"], n)["award_mw"], QUARTER_HOURS_PER_HOUR)
-        point = np.repeat(prices.rows(*awards.labels("settlement_point", n)), QUARTER_HOURS_PER_HOUR)
         discharge, charge = dispatch.numbers(["discharge_mwh", "charge_mwh"], n).values()
-        rt_price, da_price = prices.rt[point, quarter_hours], prices.da[point, quarter_hours]
+        rt_price, da_price = prices.of_battery(awards, n)
         da = da_energy_usd(award, da_price)
         metered = rt_metered_usd(discharge, charge, rt_price)
         offset = rt_da_offset_usd(award, rt_price)
@@ -94,7 +91,7 @@ def energy_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             - 1
         )
         reason[~expected] = _NOT_EXPECTED
-        odd = implausible(rt_price, LOWEST_RT_PRICE, high) | implausible(da_price, LOWEST_DA_PRICE, high)
+        odd = implausible("rt_prices", year.year, rt_price) | implausible("da_prices", year.year, da_price)
         return ledger.chunk(
             battery,
             **columns,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
@@ -49,25 +50,20 @@ def esr_boundary(year: OperatingYear) -> int:
 def battery_nodes(
     year: OperatingYear, generation: Nodes | None, storage: Nodes | None, user: Sequence[UserRow]
 ) -> Nodes:
-    """Nodes of a battery: those of its generation resource before `esr_boundary`, of its storage resource from there on, carried; the user's over them."""
+    """Nodes of a battery, carried over hours without one; the user's over them on the days for which they are given.
+
+    Before `esr_boundary` those of its generation resource, from there on those of its storage resource.
+    """
     boundary = esr_boundary(year)
     texts = Codes()
     codes = np.full(year.hours, -1, dtype=np.int64)
     for nodes, era in ((generation, slice(0, boundary)), (storage, slice(boundary, None))):
         if nodes is not None:
             codes[era] = texts.translate(nodes.codes[era].astype(np.int64), nodes.texts)
-    return user_nodes(year, Nodes(codes, texts.texts).carried(), user)
-
-
-def user_nodes(year: OperatingYear, nodes: Nodes, rows: Sequence[UserRow]) -> Nodes:
-    """The nodes of a battery with those of the user's rows on the days for which they are given."""
-    codes, texts = nodes.codes.copy(), list(nodes.texts)
-    for row in rows:
-        if row.settlement_point is None:
-            continue
-        if row.settlement_point not in texts:
-            texts.append(row.settlement_point)
-        first = year.hour_of_day_number(day_number(row.valid_from)) if row.valid_from else 0
-        last = year.hour_of_day_number(day_number(row.valid_to) + 1) if row.valid_to else year.hours
-        codes[first:last] = texts.index(row.settlement_point)
-    return Nodes(codes, texts)
+    codes = Nodes(codes, []).carried().codes.astype(np.int64)
+    for row in user:
+        if row.settlement_point is not None:
+            first = year.hour_of_day_number(day_number(row.valid_from or date.min))
+            last = year.hour_of_day_number(day_number(row.valid_to or date.max) + 1)
+            codes[first:last] = texts.translate(np.zeros(1, dtype=np.int64), [row.settlement_point])
+    return Nodes(codes, texts.texts)

@@ -5,7 +5,7 @@ The published real-time price already holds the ORDC and reliability adders: non
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,9 @@ from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.parsing import Rows, read_rows
-from bess_assets.ercot.products import ECRS_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
+from bess_assets.ercot.products import ECRS_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.rows import Codes, YearRows
-from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, Verdict, step
+from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict, step
 from bess_assets.settlement.grid import LedgerColumns, Scatter
 from bess_assets.threads import in_order
 
@@ -25,9 +25,13 @@ LEAST_MOVING = 0.1
 """Of the hours: four equal quarter-hours are common at a floor or at night, and not all year."""
 LEAST_HOURS = 7 * 24
 
-LOWEST_RT_PRICE = -251.0
-LOWEST_DA_PRICE = -1_000.0
-LOWEST_MCPC = 0.0
+_PLAUSIBLE = {
+    "rt_prices": (-251.0, 10_000.0, 6_000.0),
+    "da_prices": (-1_000.0, 10_000.0, 6_000.0),
+    "as_prices": (0.0, 30_000.0, 6_000.0),
+    "rt_as_prices": (0.0, 30_000.0, 6_000.0),
+}
+"""Lowest plausible price by dataset, and the highest to 2021 and later: the offer cap of the time and some room; an MCPC of 25,674.30 was real in 2021."""
 _HIGH_PRICE_LAST_YEAR = 2021
 
 _SECOND_ZONE_TYPE = "LZEW"
@@ -44,19 +48,10 @@ _PRODUCT_LABELS = {
 }
 
 
-def highest_price(year: int) -> float:
-    """Highest plausible settlement point price, $/MWh: the offer cap of the time and some room."""
-    return 10_000.0 if year <= _HIGH_PRICE_LAST_YEAR else 6_000.0
-
-
-def highest_mcpc(year: int) -> float:
-    """Highest plausible MCPC, $/MW: 25,674.30 was real in February 2021."""
-    return 30_000.0 if year <= _HIGH_PRICE_LAST_YEAR else 6_000.0
-
-
-def implausible(prices: FloatArray, lowest: float, highest: float) -> BoolArray:
-    """True for known prices outside the plausible range: used all the same, and marked."""
-    return (prices < lowest) | (prices > highest)
+def implausible(dataset: str, year: int, prices: FloatArray) -> BoolArray:
+    """True for known prices, $/MWh or $/MW, outside the plausible range of their dataset and year: used all the same, and marked."""
+    lowest, highest_once, highest_now = _PLAUSIBLE[dataset]
+    return (prices < lowest) | (prices > (highest_once if year <= _HIGH_PRICE_LAST_YEAR else highest_now))
 
 
 def _is_second_zone_type(rows: Rows) -> BoolArray:
@@ -98,12 +93,9 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     registry = inputs.tables["bess_registry"].read(["settlement_points"])
     nodes = {point for text in registry["settlement_points"].to_pylist() if text for point in text.split(";")}
     points = sorted(nodes | _hubs_and_zones(inputs))
-    high = highest_price(year.year)
     also = ["settlement_point_type"]
     rt_prices = _read(inputs, findings, "rt_prices", Codes(points), leave_out=_is_second_zone_type, also=also)
-    _report_implausible(findings, "rt_prices", points, implausible(rt_prices, LOWEST_RT_PRICE, high))
     da_prices = _read(inputs, findings, "da_prices", Codes(points))
-    _report_implausible(findings, "da_prices", points, implausible(da_prices, LOWEST_DA_PRICE, high))
     result.verdicts[QUARTERS_CHECK] = _quarters_verdict(points, rt_prices)
     unpriced = [
         point
@@ -117,20 +109,27 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
 
 
 def _read(inputs: Inputs, findings: Findings, dataset: str, codes: Codes, **options: Any) -> FloatArray:
-    """Prices of a dataset by known point or product and its hours or quarter-hours, NaN where missing; `options` are further ones of `YearRows`."""
+    """Prices of a dataset by known point or product and its hours or quarter-hours, NaN where missing and before the dataset's first day.
+
+    `options` are further ones of `YearRows`.
+    """
     columns, year = DATASETS[dataset].columns, inputs.year
     key, price = ("product", "mcpc_usd_per_mw") if "product" in columns else ("settlement_point", "price_usd_per_mwh")
-    scatter = Scatter(codes.known, year.quarter_hours if "interval" in columns else year.hours, [price])
-    reader = YearRows(inputs, dataset, key, codes, numbers=[price], **options)
-    for rows in reader:
-        scatter.put(rows.series, rows.step, rows.numbers, reader.counted)
-    reader.report(findings)
-    return scatter.grids[price]
-
-
-def _report_implausible(findings: Findings, dataset: str, names: Sequence[str], odd: BoolArray) -> None:
-    named = [names[n] for n in np.flatnonzero(odd.any(axis=1)).tolist()]
+    per_hour = QUARTER_HOURS_PER_HOUR if "interval" in columns else 1
+    scatter = Scatter(codes.known, per_hour * year.hours, [price])
+    grid = scatter.grids[price]
+    first = year.hour_of_day_number(day_number(DATASETS[dataset].first_day))
+    if first < year.hours:
+        reader = YearRows(inputs, dataset, key, codes, numbers=[price], **options)
+        for rows in reader:
+            scatter.put(rows.series, rows.step, rows.numbers, reader.counted)
+        reader.report(findings)
+    # price files hold stray real-time MCPCs of the day before RTC+B: not a market yet
+    grid[:, : per_hour * first] = np.nan
+    odd = implausible(dataset, year.year, grid)
+    named = [codes.texts[n] for n in np.flatnonzero(odd.any(axis=1)).tolist()]
     findings.add("implausible_price", dataset, int(odd.sum()), ", ".join(named[:12]))
+    return grid
 
 
 @dataclass(frozen=True)
@@ -169,26 +168,20 @@ class PriceGrid:
         table = np.array([*(self.points.get(text, unknown) for text in texts), unknown], dtype=np.int64)
         return np.asarray(table[codes])
 
-
-def day_ahead_mcpc(inputs: Inputs, findings: Findings) -> FloatArray:
-    """Day-ahead market clearing prices for capacity, $/MW for the hour, shape (products, hours), NaN where missing."""
-    grid = _read(inputs, findings, "as_prices", Codes(PRODUCTS, _product))
-    odd = implausible(grid, LOWEST_MCPC, highest_mcpc(inputs.year.year))
-    _report_implausible(findings, "as_prices", PRODUCTS, odd)
-    return grid
+    def of_battery(self, awards: StoredTable, n: int) -> tuple[FloatArray, FloatArray]:
+        """Real-time and day-ahead prices at the node of a battery, the n-th of bess_awards, by quarter-hour."""
+        rows = np.repeat(self.rows(*awards.labels("settlement_point", n)), QUARTER_HOURS_PER_HOUR)
+        quarter_hours = np.arange(len(rows))
+        return self.rt[rows, quarter_hours], self.da[rows, quarter_hours]
 
 
-def real_time_mcpc(inputs: Inputs, findings: Findings) -> FloatArray:
-    """Real-time market clearing prices for capacity, $/MW per hour, shape (products, quarter-hours), NaN where missing and before 2025-12-05."""
-    year, rtc = inputs.year, day_number(RTC_FIRST_DAY)
-    if year.last_day < rtc:
-        return np.full((len(PRODUCTS), year.quarter_hours), np.nan)
-    grid = _read(inputs, findings, "rt_as_prices", Codes(PRODUCTS, _product))
-    # price files hold stray real-time MCPCs of the day before: not a market yet
-    grid[:, : QUARTER_HOURS_PER_HOUR * year.hour_of_day_number(rtc)] = np.nan
-    odd = implausible(grid, LOWEST_MCPC, highest_mcpc(year.year))
-    _report_implausible(findings, "rt_as_prices", PRODUCTS, odd)
-    return grid
+def clearing_prices(inputs: Inputs, findings: Findings, dataset: Literal["as_prices", "rt_as_prices"]) -> FloatArray:
+    """Market clearing prices for capacity, NaN where missing and before their market: day-ahead ones, $/MW for the hour, or real-time ones, $/MW per hour.
+
+    Returns:
+        Shape (products, hours) or (products, quarter-hours).
+    """
+    return _read(inputs, findings, dataset, Codes(PRODUCTS, _product))
 
 
 def _product(label: str) -> str:

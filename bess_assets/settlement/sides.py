@@ -153,7 +153,7 @@ class Side:
     def sced_qse(self) -> list[str]:
         """QSE of each resource in its last SCED row of the year that says one, empty where no row does."""
         dataset = f"sced_{self.kind}_resources"
-        if not _has_column(self.inputs, dataset, "qse"):
+        if not has_column(self.inputs, dataset, "qse"):
             return [""] * len(self.names)
         qses = _LatestTexts(len(self.names))
         codes, texts = Codes(self.names), {"qse": qses.codes}
@@ -261,7 +261,8 @@ class _LatestTexts:
         return [known[code] for code in self._code]
 
 
-def _has_column(inputs: Inputs, dataset: str, column: str) -> bool:
+def has_column(inputs: Inputs, dataset: str, column: str) -> bool:
+    """Whether a file of the dataset has the column."""
     files = (describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year))
     return any(column in file.columns for file in files)
 
@@ -356,7 +357,7 @@ def _run_values(
     """Starts of the runs; telemetered MW and base points, or base points alone, by run and resource, in single precision: they only judge pairs."""
     there = bool(inputs.rollups.files(dataset, inputs.year.year))
     columns = (
-        ["base_point_mw"] if there and not _has_column(inputs, dataset, telemetry) else [telemetry, "base_point_mw"]
+        ["base_point_mw"] if there and not has_column(inputs, dataset, telemetry) else [telemetry, "base_point_mw"]
     )
     reader = RunReader(inputs, dataset, side.names, columns)
     values = [np.full((len(reader.starts), len(side.names)), np.nan, dtype=np.float32) for _ in columns]

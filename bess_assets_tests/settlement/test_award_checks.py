@@ -10,10 +10,9 @@ from bess_assets.settlement.award_checks import (
     ENERGY_LIMITS_CHECK,
     MCPC_CHECK,
     LoadLimits,
-    StatedPrices,
-    above_range,
     award_verdicts,
-    differs,
+    differences,
+    fits,
     outside_limits,
     price_verdict,
     row_gaps,
@@ -137,10 +136,7 @@ def test_resources_with_gaps_are_named_with_their_hours():
 
 
 def test_only_the_hours_for_which_a_dataset_is_read_are_compared():
-    stated = StatedPrices(2, 4)
-    limits = {"lsl_mw": [0.0] * 8, "hsl_mw": [10.0] * 8, "settlement_price_usd_per_mwh": [30.0] * 8}
-    stated.put(_rows([0] * 4 + [1] * 4, [0, 1, 2, 3] * 2, **limits))
-    assert stated.mcpc is None
+    stated = {"lsl_mw": np.zeros((2, 4)), "hsl_mw": np.full((2, 4), 10.0)}
     energy = [[50.0, 10.0, 11.0, 0.0], [50.0, 12.0, -1.0, NAN]]
     down = [[0.0, 0.0, 0.0, 0.0], [50.0, 11.0, -1.0, NAN]]
     awards = _awards((2, 4), award_mw=energy, regdn_award_mw=down)
@@ -155,8 +151,9 @@ def test_only_the_hours_for_which_a_dataset_is_read_are_compared():
 
 def test_prices_a_cent_apart_agree_and_unknown_ones_are_not_compared():
     stated, published = np.array([30.0, 30.0, 30.0, NAN, NAN]), np.array([30.01, 29.98, NAN, 30.0, NAN])
-    assert differs(stated, published) == (2, 1, pytest.approx(0.02))
-    assert differs(stated[2:], published[2:]) == (0, 0, 0.0)
+    gap = np.abs(stated - published)
+    assert differences(gap) == (2, 1, pytest.approx(0.02))
+    assert differences(gap[2:]) == (0, 0, 0.0)
 
 
 def test_five_names_are_shown_the_worst_first():
@@ -169,11 +166,11 @@ def test_five_names_are_shown_the_worst_first():
 
 
 @pytest.mark.parametrize(
-    ("awards", "above"), [((60.0, 80.0), False), ((60.0, 80.1), True), ((NAN, 80.0), False), ((NAN, NAN), False)]
+    ("awards", "fit"), [((60.0, 80.0), True), ((60.0, 80.1), False), ((NAN, 80.0), True), ((NAN, NAN), True)]
 )
-def test_awards_of_one_direction_share_the_range_between_the_limits(awards, above):
-    arrays = [np.array([award]) for award in awards]
-    assert above_range(arrays, np.array([-70.0]), np.array([70.0])).tolist() == [above]
+def test_awards_of_one_direction_share_the_range_between_the_limits(awards, fit):
+    up = {"regup_award_mw": awards[:1], "rrs_award_mw": awards[1:]}
+    assert fits(_awards(1, **up), np.array([-70.0]), np.array([70.0])).tolist() == [fit]
 
 
 def test_an_energy_award_above_the_limit_of_its_row_warns_and_is_counted_by_resource(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bess_assets.settlement.battery_table import UserRow
-from bess_assets.settlement.nodes import Nodes, user_nodes
+from bess_assets.settlement.nodes import Nodes, battery_nodes
 from bess_assets_tests.scenario import hour_of, operating_year
 
 YEAR = operating_year(2024)
@@ -52,25 +52,29 @@ def _year_of(code=0):
     return _nodes(*[code] * YEAR.hours, texts=("A_RN",))
 
 
+def _battery_nodes(nodes, *rows):
+    return battery_nodes(YEAR, nodes, None, rows)
+
+
 def test_the_users_node_wins_on_its_days_first_and_last_included():
-    nodes = user_nodes(YEAR, _year_of(), [_user("MINE_RN", date(2024, 3, 10), date(2024, 11, 3))])
+    nodes = _battery_nodes(_year_of(), _user("MINE_RN", date(2024, 3, 10), date(2024, 11, 3)))
     mine = np.flatnonzero(nodes.codes == nodes.texts.index("MINE_RN"))
     assert (mine[0], mine[-1]) == (hour_of(datetime(2024, 3, 10)), hour_of(datetime(2024, 11, 3, 23)))
     assert len(mine) == mine[-1] - mine[0] + 1
 
 
 def test_a_users_node_without_days_holds_all_year_and_one_of_another_year_nowhere():
-    assert user_nodes(YEAR, _year_of(-1), [_user("MINE_RN")]).distinct() == ["MINE_RN"]
+    assert _battery_nodes(_year_of(-1), _user("MINE_RN")).distinct() == ["MINE_RN"]
     others = [_user("OLD_RN", None, date(2023, 12, 31)), _user("NEW_RN", date(2025, 1, 1), None)]
-    assert user_nodes(YEAR, _year_of(), others).distinct() == ["A_RN"]
+    assert _battery_nodes(_year_of(), *others).distinct() == ["A_RN"]
 
 
 def test_a_users_row_without_a_node_leaves_the_node_of_the_data():
-    assert user_nodes(YEAR, _year_of(), [_user(None)]).distinct() == ["A_RN"]
+    assert _battery_nodes(_year_of(), _user(None)).distinct() == ["A_RN"]
 
 
 def test_a_users_node_that_the_data_have_shares_its_text_and_the_given_nodes_are_not_changed():
     given = _year_of()
-    assert user_nodes(YEAR, given, [_user("A_RN")]).texts == ["A_RN"]
-    assert user_nodes(YEAR, given, [_user("MINE_RN")]).distinct() == ["MINE_RN"]
+    assert _battery_nodes(given, _user("A_RN")).texts == ["A_RN"]
+    assert _battery_nodes(given, _user("MINE_RN")).distinct() == ["MINE_RN"]
     assert (given.texts, given.codes.max()) == (["A_RN"], 0)

@@ -13,12 +13,9 @@ from bess_assets.settlement.prices import (
     QUARTERS_CHECK,
     PriceGrid,
     bess_prices,
-    day_ahead_mcpc,
-    highest_mcpc,
-    highest_price,
+    clearing_prices,
     implausible,
     product_first_hours,
-    real_time_mcpc,
 )
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_PRICES
@@ -184,10 +181,16 @@ def test_an_implausible_price_is_used_all_the_same_and_flagged_with_its_point(tm
     assert [(f.count, f.detail, f.warning) for f in flagged] == ([(1, NODE, True)] if odd else [])
 
 
-def test_the_caps_of_2021_and_before_were_higher():
-    assert [highest_price(year) for year in (2019, 2021, 2022, 2026)] == [10_000, 10_000, 6_000, 6_000]
-    assert [highest_mcpc(year) for year in (2019, 2021, 2022, 2026)] == [30_000, 30_000, 6_000, 6_000]
-    assert implausible(np.array([NAN, -1.0, 0.0, 5.0, 5.1]), 0.0, 5.0).tolist() == [False, True, False, False, True]
+@pytest.mark.parametrize("year", [2019, 2021, 2022, 2026])
+@pytest.mark.parametrize(
+    ("dataset", "lowest", "cap", "cap_now"),
+    [("rt_prices", -251, 10_000, 6_000), ("da_prices", -1_000, 10_000, 6_000)]
+    + [(dataset, 0, 30_000, 6_000) for dataset in ("as_prices", "rt_as_prices")],
+)
+def test_the_caps_of_2021_and_before_were_higher(year, dataset, lowest, cap, cap_now):
+    highest = cap if year <= 2021 else cap_now
+    values = np.array([NAN, lowest - 0.1, lowest, highest, highest + 0.1])
+    assert implausible(dataset, year, values).tolist() == [False, True, False, False, True]
 
 
 def _quarters_verdict(root, *batteries):
@@ -248,8 +251,8 @@ def _mcpc(hour, product, price, day=DAY, **more):
 def _grids(root, year=2024):
     findings = Findings()
     inputs = inputs_of(root, year)
-    da, rt = day_ahead_mcpc(inputs, findings), real_time_mcpc(inputs, findings)
-    known = ({p: _known(grid[n]) for n, p in enumerate(PRODUCTS)} for grid in (da, rt))
+    grids = [clearing_prices(inputs, findings, dataset) for dataset in ("as_prices", "rt_as_prices")]
+    known = ({p: _known(grid[n]) for n, p in enumerate(PRODUCTS)} for grid in grids)
     return *known, findings.items
 
 
