@@ -64,27 +64,24 @@ def refuse_a_home_in_use(settings: Settings) -> None:
     Raises:
         BessError: the home holds results that do not come from the simulated rollups in it.
     """
+    from bess_assets.ercot.datasets import DATASETS  # noqa: PLC0415  loads pyarrow
+
     marker = _read_marker(settings.rollups / MARKER)
     if not (settings.results / RUNS_FOLDER).exists() or (marker and marker["files"] is None):
         return
-    if not marker or not _made_of(settings, marker["files"]):
-        raise BessError(
-            "This home holds results that no demo made.",
-            file=settings.results,
-            remedy="Give the demo a home of its own: bess demo --home demo_home",
-        )
-
-
-def _made_of(settings: Settings, files: Mapping[str, str]) -> bool:
-    """Whether all results were made of these rollups, named by folder and file, with their digests."""
-    from bess_assets.ercot.datasets import DATASETS  # noqa: PLC0415  loads pyarrow
-
-    return all(
+    files = marker["files"] if marker else {}
+    of_these_rollups = marker and all(
         files.get(f"{DATASETS[dataset].folder}/{name}") == entry["fingerprint"]["digest"]
         for year in recorded_years(settings.results)
         for dataset, rollup in read_run(settings.results, year)["rollups"].items()
         for name, entry in rollup["files"].items()
     )
+    if not of_these_rollups:
+        raise BessError(
+            "This home holds results that no demo made.",
+            file=settings.results,
+            remedy="Give the demo a home of its own: bess demo --home demo_home",
+        )
 
 
 def write_market(folder: Path, market: Market, progress: Callable[[str], None] | None = None) -> bool:
@@ -107,7 +104,8 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
         path.unlink()
     written.mkdir(parents=True, exist_ok=True)
     # A marker without a list of files marks a simulation that did not end.
-    _write_marker(marker, market, None)
+    said = {"note": "Made-up data, written by bess simulate or bess demo.", "market": market.described()}
+    write_json(marker, said | {"files": None})
     try:
         if market.scale == "small":
             arguments = (market.years, market.batteries, market.seed, market.hazards)
@@ -118,7 +116,7 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
         marker.unlink()
         raise BessError(f"This market cannot be simulated: {error}.") from error
     digests = {name: content_digest(path) for name, path in _data_files(written, market.form).items()}
-    _write_marker(marker, market, digests)
+    write_json(marker, said | {"files": digests})
     return True
 
 
@@ -184,8 +182,3 @@ def _read_marker(marker: Path) -> dict[str, Any] | None:
             file=marker,
             remedy="Name another folder, or remove this one if all its files are simulated.",
         ) from error
-
-
-def _write_marker(marker: Path, market: Market, files: Mapping[str, str] | None) -> None:
-    note = "Made-up data, written by bess simulate or bess demo."
-    write_json(marker, {"note": note, "market": market.described(), "files": files})

@@ -27,8 +27,18 @@ from bess_assets.settlement import ancillary, awards, board, daily, dispatch, ed
 from bess_assets.store.capacity import lacking_room
 from bess_assets.store.files import ResultTable, not_written, read_kept, write_table
 from bess_assets.store.fingerprint import Fingerprint, fingerprint, same, whole_digest
-from bess_assets.store.inputs import UPSTREAM, in_battery_table, input_files, result_digest, table_inputs
-from bess_assets.store.journal import Journal, RollupEntry, TableEntry, Written, table_entry
+from bess_assets.store.journal import (
+    UPSTREAM,
+    Journal,
+    RollupEntry,
+    TableEntry,
+    Written,
+    in_battery_table,
+    input_files,
+    result_digest,
+    table_entry,
+    table_inputs,
+)
 from bess_assets.store.listing import yearly_files
 from bess_assets.store.locks import year_lock
 from bess_assets.store.made_up import made_up_inputs

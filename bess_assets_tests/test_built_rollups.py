@@ -12,8 +12,7 @@ from bess_assets.ercot.rollup_names import BUILT_FOLDER, rollup_name
 from bess_assets.errors import InputError, YearBusyError
 from bess_assets.run import hold_year, result_table, run_table
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.inputs import input_files
-from bess_assets.store.journal import RollupEntry, read_run
+from bess_assets.store.journal import RollupEntry, input_files, read_run
 from bess_assets.store.locks import rollup_lock
 from bess_assets.store.made_up import MARKER
 from bess_assets.store.paths import rollup_folder

@@ -17,7 +17,7 @@ from bess_assets.second_settlement.compare import COLUMNS, Comparison
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import Journal, read_run, table_entry
 from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, MARKER, NOTE, made_up_inputs, made_up_note, made_up_years
-from bess_assets.store.paths import report_files
+from bess_assets.store.paths import files_of
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.made_home import ALPHA, BOARDS, write_edition, write_home
 
@@ -197,7 +197,7 @@ def test_the_rows_of_real_years_beside_made_up_ones_have_no_mark(tmp_path):
 
 def test_the_page_the_workbook_and_the_csv_beside_them_say_so(home):
     settings, made_up = home
-    page, workbook, yearly, monthly, *_ = report_files(settings.results, LEADERBOARD_REPORT, 2024)
+    page, workbook, yearly, monthly, *_ = files_of(settings.results, LEADERBOARD_REPORT, 2024)
     assert page.read_text(encoding="utf-8").count(f">{NOTE}</p>") == made_up
     book = openpyxl.load_workbook(workbook)
     assert (book.sheetnames[0], book.worksheets[0]["A1"].value) == (

@@ -16,10 +16,9 @@ from bess_assets.results.engine import DUCKDB_TYPES
 from bess_assets.run import result_table
 from bess_assets.settings import Settings
 from bess_assets.settlement.metrics import Period, fleet
-from bess_assets.store.inputs import UPSTREAM
-from bess_assets.store.journal import RollupEntry, TableEntry
+from bess_assets.store.journal import UPSTREAM, RollupEntry, TableEntry
 from bess_assets.store.listing import size_of
-from bess_assets.store.paths import report_files, result_path
+from bess_assets.store.paths import files_of, result_path
 from bess_assets.tables import LEADERBOARD, Table
 from bess_assets.text import Column, markdown_table, number
 
@@ -100,7 +99,7 @@ def materialization_metadata(settings: Settings, table: Table, year: int | None,
     figures = {name: recorded[name] for name in _SHOWN}
     figures["inputs"] = _markdown(_INPUTS, [*entry["inputs"].items()])
     if table.files:
-        paths = report_files(settings.results, table, year or 0)
+        paths = files_of(settings.results, table, year or 0)
         listed = "\n".join(f"* `{path.name}` ({size_of(path):,} bytes)" for path in paths)
         return figures | {
             "batteries": entry["rows"],

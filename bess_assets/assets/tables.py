@@ -17,8 +17,7 @@ from bess_assets.assets.resources import Warehouse
 from bess_assets.checks import checks_of
 from bess_assets.ercot.rollup_names import BATTERY_TABLE
 from bess_assets.run import FILES, MERGES, STEPS
-from bess_assets.store.inputs import in_battery_table
-from bess_assets.store.journal import CheckEntry
+from bess_assets.store.journal import CheckEntry, in_battery_table
 from bess_assets.tables import FILE_SETS, TABLES, Table
 
 

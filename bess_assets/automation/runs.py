@@ -15,7 +15,7 @@ from bess_assets.automation.jobs import checks_with
 from bess_assets.errors import YearBusyError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import fingerprint, stamp
-from bess_assets.store.inputs import input_files
+from bess_assets.store.journal import input_files
 from bess_assets.store.locks import year_is_busy, year_lock
 from bess_assets.store.paths import MERGED, remove_stale_files
 from bess_assets.store.status import YearPlan

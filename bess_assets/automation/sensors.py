@@ -16,7 +16,7 @@ from bess_assets.errors import BessError
 from bess_assets.run import MERGES
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import stamp
-from bess_assets.store.inputs import input_files, table_inputs
+from bess_assets.store.journal import input_files, table_inputs
 from bess_assets.store.status import new_reports, plan_merged, plan_year, years_known
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES
 

@@ -19,7 +19,7 @@ from bess_assets.demo import (
     write_right_answer,
 )
 from bess_assets.simulator import REAL_SIZE_YEARS
-from bess_assets.store.paths import report_files
+from bess_assets.store.paths import files_of
 from bess_assets.store.status import plan_year
 from bess_assets.tables import LEADERBOARD_REPORT
 
@@ -51,7 +51,7 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     bess = "bess" if settings.home == Options().settings().home and not elsewhere else _bess_at(settings.home)
     click.echo(f"\nResults: {settings.results}/<table>/<year>.parquet")
     for year in good[-1:]:
-        click.echo(f"The page, for any browser: {report_files(settings.results, LEADERBOARD_REPORT, year)[0]}")
+        click.echo(f"The page, for any browser: {files_of(settings.results, LEADERBOARD_REPORT, year)[0]}")
     click.echo(f"Another year: {bess} leaderboard {years[0]}\nIn the browser: {bess} ui")
     exit_if_failed(outcomes)
 

@@ -13,7 +13,7 @@ from bess_assets.settings import Settings
 from bess_assets.store.journal import Written
 from bess_assets.store.listing import size_of
 from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN
-from bess_assets.store.paths import report_files, result_path
+from bess_assets.store.paths import files_of, result_path
 from bess_assets.store.whole import whole_set
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, Table
 from bess_assets.text import csv_lines
@@ -31,7 +31,7 @@ def write_report(settings: Settings, year: int) -> Written:
     """
     content = read_content(settings, year)
     html = page_html(content).encode()
-    page, workbook, yearly_csv, monthly_csv, yearly_copy, monthly_copy = report_files(
+    page, workbook, yearly_csv, monthly_csv, yearly_copy, monthly_copy = files_of(
         settings.results, LEADERBOARD_REPORT, year
     )
     yearly, monthly = (result_path(settings.results, table.name, year) for table in (LEADERBOARD, LEADERBOARD_MONTHLY))

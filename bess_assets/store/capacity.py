@@ -1,6 +1,7 @@
 """Whether a year fits into memory and onto the disk: estimated before anything is written, from the footers of its rollups and from earlier refreshes."""
 
 import shutil
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,8 +9,7 @@ from pathlib import Path
 
 from bess_assets.errors import RoomError
 from bess_assets.settings import Settings
-from bess_assets.store.inputs import input_files
-from bess_assets.store.journal import read_run
+from bess_assets.store.journal import input_files, read_run
 from bess_assets.store.listing import size_of
 from bess_assets.store.paths import files_of, recorded_years
 from bess_assets.tables import YEARLY, Table
@@ -65,16 +65,14 @@ def lacking_room(settings: Settings, year: int, tables: Collection[str]) -> Iter
             remedy=f"Set BESS_MEMORY_LIMIT={-(-least // 10**6)}MB or more. Nothing was changed.",
         )
     free = _free_memory()
-    if free is not None and needed.memory_bytes > free:
+    if needed.memory_bytes > free:
         yield RoomError(
             f"{what}, and {_mb(free)} of this machine are free.",
             file=settings.rollups,
             expected="as much free memory as the year takes at the least",
             remedy="End other programs, or use a larger machine. Nothing was changed.",
         )
-    elif (
-        free is not None and min(needed.unbounded_bytes, allowed) > free >= BESIDE_THE_LIMIT_BYTES + _LEAST_LIMIT_BYTES
-    ):
+    elif min(needed.unbounded_bytes, allowed) > free >= BESIDE_THE_LIMIT_BYTES + _LEAST_LIMIT_BYTES:
         smaller = free - BESIDE_THE_LIMIT_BYTES
         yield RoomError(
             f"{year} would not fit into memory as things are set: with BESS_MEMORY_LIMIT={_mb(settings.memory_limit_bytes)} about "
@@ -152,8 +150,8 @@ def _disk(settings: Settings, year: int, tables: Collection[Table], batteries: i
     return sum(missing) + max(size(table, year) for table in tables) + _BESIDE_THE_TABLES_BYTES
 
 
-def _free_memory() -> int | None:
-    """Bytes that the machine, or the container that this runs in, has free; None where the system does not say."""
+def _free_memory() -> int:
+    """Bytes that the machine, or the container that this runs in, has free; no limit where the system does not say."""
     free = []
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
@@ -161,7 +159,7 @@ def _free_memory() -> int | None:
     with suppress(OSError, ValueError):
         # its whole limit: what is used of it counts files in the cache, which give way
         free.append(int((_CGROUP / "memory.max").read_text(encoding="ascii")))
-    return min(free, default=None)
+    return min(free, default=sys.maxsize)
 
 
 def _mb(size: int) -> str:

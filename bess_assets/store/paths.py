@@ -24,16 +24,10 @@ def result_path(results: Path, table: str, year: int | None) -> Path:
     return results / table / f"{year_name(year)}.parquet"
 
 
-def report_files(results: Path, files: Table, year: int) -> tuple[Path, ...]:
-    """Files of a set: `<results>/<name>/<year>/..`, the one to open first."""
-    return tuple(results / files.name / str(year) / name.format(year=year) for name in files.files)
-
-
 def files_of(results: Path, table: Table, year: int | None) -> tuple[Path, ...]:
-    """The files of a table, which is one, or of a set."""
-    if table.files and year is not None:
-        return report_files(results, table, year)
-    return (result_path(results, table.name, year),)
+    """The one file of a table; the files of a set, `<results>/<name>/<year>/..`, the one to open first."""
+    folder = results / table.name / year_name(year)
+    return tuple(folder / name.format(year=year) for name in table.files) or (result_path(results, table.name, year),)
 
 
 def rollup_folder(settings: Settings) -> "RollupFolder":

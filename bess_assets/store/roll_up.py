@@ -75,7 +75,7 @@ class RollUp:
     built: list[BuiltYear] = field(default_factory=list)
     files: int = 0
     reports: int = 0
-    other: dict[str, int] = field(default_factory=dict)
+    other: Counter[str] = field(default_factory=Counter)
     refused: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -232,8 +232,8 @@ class _Reading:
                     self._year(entry["dataset"], year)
             if entry.get("refused") and not ((entry.get("dataset") or entry.get("of")) and entry.get("years")):
                 done.refused.append((label, entry["refused"]))
-            elif other := entry.get("other"):
-                done.other[other] = done.other.get(other, 0) + 1
+            elif "other" in entry:
+                done.other[entry["other"]] += 1
         self.seconds = time.perf_counter() - started
         return done
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER, rollup_name
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import Fingerprint, same
-from bess_assets.store.inputs import UPSTREAM, table_inputs
-from bess_assets.store.journal import DIED, RunRecord, read_run
+from bess_assets.store.journal import DIED, UPSTREAM, RunRecord, read_run, table_inputs
 from bess_assets.store.listing import yearly_files
 from bess_assets.store.locks import year_is_busy
 from bess_assets.store.paths import files_of, recorded_years, rollup_folder

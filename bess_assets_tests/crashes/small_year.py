@@ -15,7 +15,7 @@ from bess_assets.run import STEPS, hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
 from bess_assets.store.journal import read_run
-from bess_assets.store.paths import report_files, result_path
+from bess_assets.store.paths import files_of, result_path
 from bess_assets.tables import LEADERBOARD_HISTORY, LEADERBOARD_REPORT, WHAT_CHANGED, YEARLY
 
 YEAR = 2021
@@ -98,7 +98,7 @@ def look(settings: Settings) -> Lying:
 
 def _result_files(settings: Settings) -> Iterator[Path]:
     tables = (result_path(settings.results, table, YEAR) for table in STEPS)
-    for path in (*tables, *report_files(settings.results, LEADERBOARD_REPORT, YEAR)):
+    for path in (*tables, *files_of(settings.results, LEADERBOARD_REPORT, YEAR)):
         if path.exists():
             yield path
 

@@ -14,7 +14,7 @@ from bess_assets.definitions import build_defs
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.run import MERGES, STEPS
 from bess_assets.settings import load_settings
-from bess_assets.store.inputs import in_battery_table
+from bess_assets.store.journal import in_battery_table
 from bess_assets.tables import ENERGY_REVENUE, FILE_SETS, TABLES
 
 ROOT = Path(__file__).resolve().parents[2]

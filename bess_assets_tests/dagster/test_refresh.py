@@ -21,7 +21,7 @@ from bess_assets.settings import load_settings
 from bess_assets.settlement.editions import FINAL_CHECK
 from bess_assets.store.journal import CheckEntry, read_run
 from bess_assets.store.locks import year_lock
-from bess_assets.store.paths import recorded_years, report_files, result_path
+from bess_assets.store.paths import files_of, recorded_years, result_path
 from bess_assets.store.status import plan_year
 from bess_assets.store.whole import temporary_path
 from bess_assets.tables import FILE_SETS, LEADERBOARD_REPORT, TABLES
@@ -76,7 +76,7 @@ def test_a_materialization_says_rows_coverage_dollars_inputs_and_more(refreshed)
 
 def test_the_page_is_made_after_its_tables_and_says_where_it_is_how_large_and_of_what(refreshed):
     entry = read_run(refreshed.settings.results, YEAR)["tables"]["leaderboard_report"]
-    paths = report_files(refreshed.settings.results, LEADERBOARD_REPORT, YEAR)
+    paths = files_of(refreshed.settings.results, LEADERBOARD_REPORT, YEAR)
     assert all(path.is_file() for path in paths)
     assert entry["bytes"] == sum(path.stat().st_size for path in paths)
     shown = materialization(refreshed, "leaderboard_report")
@@ -203,7 +203,7 @@ def test_a_table_made_again_has_the_same_bytes_and_no_run_of_its_own_is_needed(r
 def test_boards_made_again_without_change_add_no_edition_and_leave_the_page_as_it_is(refreshed):
     results = refreshed.settings.results
     history = result_path(results, "leaderboard_history", YEAR)
-    page = report_files(results, LEADERBOARD_REPORT, YEAR)[0]
+    page = files_of(results, LEADERBOARD_REPORT, YEAR)[0]
     before = (history.read_bytes(), history.stat().st_mtime_ns, page.read_bytes())
     made = read_run(results, YEAR)["tables"]["leaderboard"]["finished"]
     again = ["leaderboard", "leaderboard_history", "what_changed", "leaderboard_report"]

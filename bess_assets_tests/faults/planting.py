@@ -24,8 +24,7 @@ from bess_assets.ercot.step import Inputs, StepResult
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
-from bess_assets.store.inputs import in_battery_table
-from bess_assets.store.journal import read_run
+from bess_assets.store.journal import in_battery_table, read_run
 from bess_assets.store.made_up import MARKER
 from bess_assets.store.status import plan_year
 from bess_assets.tables import TABLES

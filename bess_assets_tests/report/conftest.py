@@ -10,7 +10,7 @@ import pytest
 
 from bess_assets.report.files import write_report
 from bess_assets.settings import Settings
-from bess_assets.store.paths import report_files
+from bess_assets.store.paths import files_of
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.report.made_boards import write_boards
 
@@ -46,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="session")
 def files(home: Settings) -> dict[str, Path]:
     """The files of the report of 2024 by the ends of their names; the monthly ones begin with `monthly`."""
-    paths = report_files(home.results, LEADERBOARD_REPORT, YEAR)
+    paths = files_of(home.results, LEADERBOARD_REPORT, YEAR)
     return {f"{'monthly' if 'monthly' in path.name else ''}{path.suffix}": path for path in paths}
 
 

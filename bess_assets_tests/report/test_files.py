@@ -19,7 +19,7 @@ from bess_assets.report.content import DAY_COLUMNS, STREAMS, read_content
 from bess_assets.report.files import write_report
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
-from bess_assets.store.paths import remove_stale_files, report_files, result_path
+from bess_assets.store.paths import files_of, remove_stale_files, result_path
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT
 from bess_assets_tests.report.conftest import YEAR, program
 from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, write_boards
@@ -133,7 +133,7 @@ def test_the_same_tables_give_the_same_bytes_whenever_they_are_written(files, ho
 def test_a_report_that_cannot_be_finished_leaves_the_one_before_and_no_half_file(tmp_path, monkeypatch):
     settings = write_boards(tmp_path, YEAR, 5)
     write_report(settings, YEAR)
-    page, workbook, *_ = report_files(settings.results, LEADERBOARD_REPORT, YEAR)
+    page, workbook, *_ = files_of(settings.results, LEADERBOARD_REPORT, YEAR)
     before = {path.name: path.read_bytes() for path in page.parent.iterdir()}
 
     def disk_full(_content: Any, path: Path) -> None:

@@ -17,7 +17,7 @@ from bess_assets.report.page import page_html
 from bess_assets.run import run_table
 from bess_assets.settings import Settings
 from bess_assets.store.journal import read_run
-from bess_assets.store.paths import report_files, result_path
+from bess_assets.store.paths import files_of, result_path
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.made_home import record_table
 from bess_assets_tests.report.conftest import YEAR, program
@@ -603,7 +603,7 @@ def test_a_package_that_is_not_installed_is_named_with_what_to_do() -> None:
 def test_a_year_without_a_battery_has_a_page_that_says_so(browser: Any, tmp_path: Path) -> None:
     settings = write_no_board(tmp_path, YEAR)
     assert write_report(settings, YEAR)["rows"] == 0
-    reopen(browser, report_files(settings.results, LEADERBOARD_REPORT, YEAR)[0])
+    reopen(browser, files_of(settings.results, LEADERBOARD_REPORT, YEAR)[0])
     assert texts(browser, "#board tbody") == ["No battery is ranked in this period."]
     assert UNKNOWN in texts(browser, "#tiles .value")
     assert texts(browser, "#edition .badge") == ["Preliminary"]
@@ -617,7 +617,7 @@ def test_a_year_without_a_battery_has_a_page_that_says_so(browser: Any, tmp_path
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = write_boards(tmp_path_factory.mktemp("large"), YEAR, 350)
     write_report(settings, YEAR)
-    return report_files(settings.results, LEADERBOARD_REPORT, YEAR)[0]
+    return files_of(settings.results, LEADERBOARD_REPORT, YEAR)[0]
 
 
 @pytest.mark.slow

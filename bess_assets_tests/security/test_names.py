@@ -25,7 +25,7 @@ from bess_assets.results.engine import literal
 from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import Fingerprint
-from bess_assets.store.paths import report_files
+from bess_assets.store.paths import files_of
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.made_home import ALPHA, BRAVO, _registered, write_rows
 
@@ -116,7 +116,7 @@ def below(home: Path) -> set[str]:
 def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], list[Any]]:
     """Files of a home, and elements of a page, whose names are harmless."""
     made = write_named(tmp_path_factory.mktemp("plain") / "home", PLAIN)
-    page = report_files(made.results, LEADERBOARD_REPORT, YEAR)[0]
+    page = files_of(made.results, LEADERBOARD_REPORT, YEAR)[0]
     return below(made.home), _Elements(page.read_text(encoding="utf-8")).elements
 
 
@@ -146,7 +146,7 @@ def check_names(texts: tuple[str, ...], plain: tuple[set[str], list[Any]], folde
     assert json.loads(bess(made, "leaderboard", str(YEAR), "--format", "json"))[0]["battery"] == batteries[0]
 
     # files
-    page, book, yearly, _monthly, *_ = report_files(made.results, LEADERBOARD_REPORT, YEAR)
+    page, book, yearly, _monthly, *_ = files_of(made.results, LEADERBOARD_REPORT, YEAR)
     with yearly.open(encoding="utf-8", newline="") as file:
         rows += csv.reader(file)
     for cell in (cell for row in rows for cell in row):

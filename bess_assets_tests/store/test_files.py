@@ -23,7 +23,7 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.grid import labels_array
 from bess_assets.store.files import ROW_GROUP_ROWS, ResultTable, conform, write_table
 from bess_assets.store.fingerprint import fingerprint, same
-from bess_assets.store.inputs import input_files
+from bess_assets.store.journal import input_files
 from bess_assets.store.listing import yearly_files
 from bess_assets.store.locks import year_is_busy, year_lock
 from bess_assets.store.paths import RollupFolder, remove_stale_files, result_path

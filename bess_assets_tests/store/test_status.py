@@ -10,10 +10,18 @@ import pytest
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import Fingerprint, fingerprint, whole_digest
-from bess_assets.store.inputs import table_inputs
-from bess_assets.store.journal import DIED, CheckEntry, Journal, RollupEntry, RollupFileEntry, read_run, table_entry
+from bess_assets.store.journal import (
+    DIED,
+    CheckEntry,
+    Journal,
+    RollupEntry,
+    RollupFileEntry,
+    read_run,
+    table_entry,
+    table_inputs,
+)
 from bess_assets.store.locks import year_lock
-from bess_assets.store.paths import report_files, result_path, rollup_folder
+from bess_assets.store.paths import files_of, result_path, rollup_folder
 from bess_assets.store.roll_up import roll_up_reports
 from bess_assets.store.status import plan_merged, plan_year, years_available, years_known
 from bess_assets.tables import TABLES, YEARLY
@@ -49,7 +57,7 @@ def settle(settings: Settings, year: int | None, table: str, *, error: str | Non
     }
     paths = [result_path(settings.results, table, year)]
     if declared.files and year:
-        paths = list(report_files(settings.results, declared, year))
+        paths = list(files_of(settings.results, declared, year))
     for path in paths if error is None else []:
         _file(path, f"{table} {year} from {sorted(map(str, inputs.values()))}")
     record_table(
