@@ -5,6 +5,7 @@ Headings are compared by their letters and digits alone, in lower case, so that 
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -104,11 +105,11 @@ class Dataset:
 
     def places(self, headings: Sequence[str]) -> dict[str, list[int]]:
         """Canonical name -> positions of all headings that stand for it, those of the preferred spelling first."""
-        there = list(map(normal_heading, headings))
-        found = {}
-        for name, column in self.columns.items():
-            normals = dict.fromkeys(map(normal_heading, column.headings))
-            found[name] = [place for normal in normals for place, heading in enumerate(there) if heading == normal]
+        there: defaultdict[str, list[int]] = defaultdict(list)
+        for place, heading in enumerate(headings):
+            there[normal_heading(heading)].append(place)
+        normals = {name: dict.fromkeys(map(normal_heading, column.headings)) for name, column in self.columns.items()}
+        found = {name: [place for normal in own for place in there[normal]] for name, own in normals.items()}
         return {name: places for name, places in found.items() if places}
 
     def canonical(self, headings: Sequence[str]) -> dict[str, str]:
@@ -171,8 +172,8 @@ def _live(name: str, *headings: str, **more: Any) -> DatasetColumn:
     return DatasetColumn(name, "number", headings, never_all_zero=True, **more)
 
 
-def _columns(*columns: DatasetColumn) -> dict[str, DatasetColumn]:
-    return {column.name: column for column in columns}
+def _dataset(folder: str, meaning: str, report: str, *columns: DatasetColumn, **more: Any) -> Dataset:
+    return Dataset(folder, meaning, report, {column.name: column for column in columns}, **more)
 
 
 _DAY = _column("operating_day", "day", "Delivery Date", required=True)
@@ -236,22 +237,20 @@ _SCED_UNREAD = (
 
 
 def _dam(folder: str, what: str, report: str, first_day: date = _ALWAYS) -> Dataset:
-    return Dataset(
+    return _dataset(
         folder,
         f"Day-ahead offers and awards, {what} by hour.",
         report,
-        _columns(
-            *(_DAY, _HOUR_ENDING, _REPEATED_IF_ADDED, _RESOURCE, _TYPE, _QSE),
-            _column("settlement_point", "name", "Settlement Point Name", "Settlement Point"),
-            _live("hsl_mw", "HSL"),
-            _number("lsl_mw", "LSL"),
-            _column("resource_status", "name", "Resource Status"),
-            _live("award_mw", "Awarded Quantity"),
-            _number("settlement_price_usd_per_mwh", "Energy Settlement Point Price"),
-            *_as_awards(load=False),
-            *_STATED_MCPC,
-        ),
-        _DAM_UNREAD,
+        *(_DAY, _HOUR_ENDING, _REPEATED_IF_ADDED, _RESOURCE, _TYPE, _QSE),
+        _column("settlement_point", "name", "Settlement Point Name", "Settlement Point"),
+        _live("hsl_mw", "HSL"),
+        _number("lsl_mw", "LSL"),
+        _column("resource_status", "name", "Resource Status"),
+        _live("award_mw", "Awarded Quantity"),
+        _number("settlement_price_usd_per_mwh", "Energy Settlement Point Price"),
+        *_as_awards(load=False),
+        *_STATED_MCPC,
+        unread=_DAM_UNREAD,
         foreign=("Load Resource Name", "Max Power Consumption for Load Resource", "SCED Time Stamp"),
         first_day=first_day,
         marks=(("Resource Type", "Awarded Quantity"),),
@@ -263,64 +262,57 @@ def _sced(
     folder: str, meaning: str, report: str, marks: tuple[tuple[str, ...], ...], *more: DatasetColumn, **others: Any
 ) -> Dataset:
     """Generation and storage resources by SCED run."""
-    columns = _columns(
+    columns = (
         *(_STAMP, _REPEATED, _RESOURCE, _TYPE, _QSE, _live("hsl_mw", "HSL"), _number("lsl_mw", "LSL"), _SCED_STATUS),
-        _live("base_point_mw", "Base Point"),
-        _live("output_mw", "Telemetered Net Output"),
-        *more,
+        *(_live("base_point_mw", "Base Point"), _live("output_mw", "Telemetered Net Output"), *more),
     )
-    return Dataset(folder, meaning, report, columns, _SCED_UNREAD, marks=marks, key=("resource_name",), **others)
+    others |= {"unread": _SCED_UNREAD, "marks": marks, "key": ("resource_name",)}
+    return _dataset(folder, meaning, report, *columns, **others)
 
 
 _ALL = (
-    Dataset(
+    _dataset(
         "RT_prices",
         "Real-time settlement point prices, point by quarter-hour.",
         "NP6-905-CD",
-        _columns(
-            *(_DAY, _DELIVERY_HOUR, _INTERVAL, _DST_FLAG),
-            _column("settlement_point", "name", "Settlement Point Name", "Settlement Point", required=True),
-            _column("settlement_point_type", "name", "Settlement Point Type"),
-            _live("price_usd_per_mwh", "Settlement Point Price"),
-        ),
+        *(_DAY, _DELIVERY_HOUR, _INTERVAL, _DST_FLAG),
+        _column("settlement_point", "name", "Settlement Point Name", "Settlement Point", required=True),
+        _column("settlement_point_type", "name", "Settlement Point Type"),
+        _live("price_usd_per_mwh", "Settlement Point Price"),
         foreign=("Resource Name", "AS Type", "Ancillary Type"),
         names=(".*spphlznp6905.*", ".*rtmlzhbspp.*", "rtspp.*"),
         marks=(("Settlement Point Price", "Delivery Interval"),),
         key=("settlement_point", "settlement_point_type"),
     ),
-    Dataset(
+    _dataset(
         "DA_prices",
         "Day-ahead settlement point prices, point by hour.",
         "NP4-190-CD",
-        _columns(
-            *(_DAY, _HOUR_ENDING, _DST_FLAG),
-            _column("settlement_point", "name", "Settlement Point", "Settlement Point Name", required=True),
-            _live("price_usd_per_mwh", "Settlement Point Price"),
-        ),
+        *(_DAY, _HOUR_ENDING, _DST_FLAG),
+        _column("settlement_point", "name", "Settlement Point", "Settlement Point Name", required=True),
+        _live("price_usd_per_mwh", "Settlement Point Price"),
         foreign=("Resource Name", "Delivery Interval", "Energy Only Bid Award in MW"),
         names=(".*damspnp4190.*", ".*damlzhbspp.*", "damspp.*"),
         marks=(("Settlement Point Price", "DSTFlag"), ("Settlement Point Price", "Repeated Hour Flag")),
         key=("settlement_point",),
     ),
-    Dataset(
+    _dataset(
         "AS_prices",
         "Day-ahead market clearing prices for capacity, product by hour.",
         "NP4-188-CD",
-        _columns(
-            *(_DAY, _HOUR_ENDING, _DST_FLAG),
-            _column("product", "name", "Ancillary Type", "AS Type", required=True),
-            _live("mcpc_usd_per_mw", "MCPC"),
-        ),
+        *(_DAY, _HOUR_ENDING, _DST_FLAG),
+        _column("product", "name", "Ancillary Type", "AS Type", required=True),
+        _live("mcpc_usd_per_mw", "MCPC"),
         foreign=("Resource Name", "Delivery Interval"),
         names=(".*damcpcnp4188.*", "dammcpc.*"),
         marks=(("Ancillary Type", "MCPC"),),
         key=("product",),
     ),
-    Dataset(
+    _dataset(
         "RT_AS_prices",
         "Real-time market clearing prices for capacity, product by quarter-hour.",
         "NP6-331-CD",
-        _columns(_DAY, _DELIVERY_HOUR, _INTERVAL, _REPEATED, _PRODUCT, _live("mcpc_usd_per_mw", "MCPC")),
+        *(_DAY, _DELIVERY_HOUR, _INTERVAL, _REPEATED, _PRODUCT, _live("mcpc_usd_per_mw", "MCPC")),
         foreign=("Resource Name", "Settlement Point Name"),
         first_day=RTC_FIRST_DAY,
         names=(".*np6331.*", "rtmcpc.*"),
@@ -328,17 +320,15 @@ _ALL = (
         key=("product",),
     ),
     _dam("DAM_Gen_Resources", "generation resource", "60d_DAM_Gen_Resource_Data"),
-    Dataset(
+    _dataset(
         "DAM_Load_Resources",
         "Day-ahead ancillary service awards, load resource by hour (no energy award in any year).",
         "60d_DAM_Load_Resource_Data",
-        _columns(
-            *(_DAY, _HOUR_ENDING, _REPEATED_IF_ADDED),
-            _column("resource_name", "name", "Load Resource Name", "Resource Name", required=True),
-            _live("max_power_mw", "Max Power Consumption for Load Resource", "Max Power Consumption"),
-            *_as_awards(load=True),
-        ),
-        _DAM_UNREAD,
+        *(_DAY, _HOUR_ENDING, _REPEATED_IF_ADDED),
+        _column("resource_name", "name", "Load Resource Name", "Resource Name", required=True),
+        _live("max_power_mw", "Max Power Consumption for Load Resource", "Max Power Consumption"),
+        *_as_awards(load=True),
+        unread=_DAM_UNREAD,
         foreign=("Resource Type", "Awarded Quantity", "SCED Time Stamp"),
         marks=(
             ("Load Resource Name", "Max Power Consumption for Load Resource"),
@@ -354,19 +344,17 @@ _ALL = (
         (("Resource Type", "Base Point"), ("Resource Type", "Telemetered Net Output")),
         foreign=("Real Power Consumption", "Max Power Consumption", "Maximum SOC"),
     ),
-    Dataset(
+    _dataset(
         "SCED_Load_Resources",
         "Telemetry and base points, load resource by SCED run.",
         "60d_Load_Resource_Data_in_SCED",
-        _columns(
-            *(_STAMP, _REPEATED),
-            _column("resource_name", "name", "Resource Name", "Load Resource Name"),
-            *(_QSE, _SCED_STATUS),
-            _live("max_power_mw", "Max Power Consumption"),
-            _live("consumption_mw", "Real Power Consumption"),
-            _live("base_point_mw", "Base Point", first_day=date(2019, 12, 2)),
-        ),
-        _SCED_UNREAD,
+        *(_STAMP, _REPEATED),
+        _column("resource_name", "name", "Resource Name", "Load Resource Name"),
+        *(_QSE, _SCED_STATUS),
+        _live("max_power_mw", "Max Power Consumption"),
+        _live("consumption_mw", "Real Power Consumption"),
+        _live("base_point_mw", "Base Point", first_day=date(2019, 12, 2)),
+        unread=_SCED_UNREAD,
         foreign=("Resource Type", "Telemetered Net Output", "HSL"),
         marks=(("Real Power Consumption",), ("Max Power Consumption", "Base Point")),
         key=("resource_name",),
@@ -381,30 +369,26 @@ _ALL = (
         foreign=("Real Power Consumption", "Max Power Consumption"),
         first_day=RTC_FIRST_DAY,
     ),
-    Dataset(
+    _dataset(
         "SCED_SMNE",
         "Settlement metered net energy, generation resource by quarter-hour.",
         "60d_SCED_SMNE_GEN_RES",
-        _columns(
-            _column("interval_end", "stamp", "Interval Time", required=True),
-            _column("interval_number", "interval", "Interval Number"),
-            _column("resource_name", "name", "Resource Code", "Resource Name", required=True),
-            _live("energy_mwh", "Interval Value"),
-        ),
+        _column("interval_end", "stamp", "Interval Time", required=True),
+        _column("interval_number", "interval", "Interval Number"),
+        _column("resource_name", "name", "Resource Code", "Resource Name", required=True),
+        _live("energy_mwh", "Interval Value"),
         marks=(("Interval Value",),),
         key=("resource_name",),
     ),
-    Dataset(
+    _dataset(
         "COP_Snapshots",
         "Current operating plan at the end of the adjustment period, resource by hour.",
         "60d_COP_Adjustment_Period_Snapshot",
-        _columns(
-            *(_DAY, _HOUR_ENDING, _REPEATED_IF_ADDED, _RESOURCE, _OWN_QSE),
-            _column("resource_status", "name", "Status"),
-            _number("hsl_mw", "High Sustained Limit", "HSL"),
-            _number("max_soc_mwh", "Maximum SOC", "MaxSOC", first_day=_MAX_SOC_FIRST_DAY),
-        ),
-        (
+        *(_DAY, _HOUR_ENDING, _REPEATED_IF_ADDED, _RESOURCE, _OWN_QSE),
+        _column("resource_status", "name", "Status"),
+        _number("hsl_mw", "High Sustained Limit", "HSL"),
+        _number("max_soc_mwh", "Maximum SOC", "MaxSOC", first_day=_MAX_SOC_FIRST_DAY),
+        unread=(
             "regup|regdown|rrs|rrspfr|rrsffr|rrsufr|nspin|ecrs",
             "highemergencylimit|lowemergencylimit|hel|lel|lowsustainedlimit|lsl",
             "minimumsoc|minsoc|hourbeginningplannedsoc|plannedsoc",
@@ -414,64 +398,62 @@ _ALL = (
         marks=(("High Sustained Limit", "QSE Name"),),
         key=("resource_name", "qse"),
     ),
-    Dataset(
+    _dataset(
         "SASM_AS_Offers",
         "Offers into the supplemental AS market; offers, not awards, and in no figure.",
         "60d_SASM_Load_Resource_AS_Offers, 60d_SASM_Generation_Resource_AS_Offers",
-        _columns(_DAY, _HOUR_ENDING, _column("resource_name", "name", "Resource Name", "Load Resource Name")),
-        (".*",),
+        *(_DAY, _HOUR_ENDING, _column("resource_name", "name", "Resource Name", "Load Resource Name")),
+        unread=(".*",),
         last_year=RTC_FIRST_DAY.year,
         names=("60dsasm.*asoffers.*",),
         in_no_figure=True,
     ),
-    Dataset(
+    _dataset(
         "DAM_Energy_Bid_Awards",
         "Day-ahead purchases of a QSE at a settlement point; tied to no resource, and in no figure.",
         "60d_DAM_EnergyBidAwards",
-        _columns(_DAY, _HOUR_ENDING, _POINT, _OWN_QSE, _number("award_mw", "Energy Only Bid Award in MW")),
-        ("bidid", "settlementpointprice"),
+        *(_DAY, _HOUR_ENDING, _POINT, _OWN_QSE, _number("award_mw", "Energy Only Bid Award in MW")),
+        unread=("bidid", "settlementpointprice"),
         marks=(("Energy Only Bid Award in MW",),),
         in_no_figure=True,
     ),
-    Dataset(
+    _dataset(
         "DAM_Energy_Offer_Awards",
         "Day-ahead energy-only sales of a QSE at a settlement point; tied to no resource, and in no figure.",
         "60d_DAM_EnergyOnlyOfferAwards",
-        _columns(_DAY, _HOUR_ENDING, _POINT, _OWN_QSE, _number("award_mw", "Energy Only Offer Award in MW")),
-        ("offerid", "settlementpointprice"),
+        *(_DAY, _HOUR_ENDING, _POINT, _OWN_QSE, _number("award_mw", "Energy Only Offer Award in MW")),
+        unread=("offerid", "settlementpointprice"),
         marks=(("Energy Only Offer Award in MW",),),
         in_no_figure=True,
     ),
-    Dataset(
+    _dataset(
         "DAM_AS_Only_Awards",
         "Day-ahead ancillary services that a QSE sold without a resource; tied to no battery, and in no figure.",
         "60d_DAM_AS_Only_Awards",
-        _columns(
-            *(_DAY, _HOUR_ENDING, replace(_OWN_QSE, required=True)),
-            _column("product", "name", "AS Type", required=True),
-            _number("award_mw", "Total Award"),
-        ),
-        ("offerid", r"quantity\daward", "mcpc"),
+        *(_DAY, _HOUR_ENDING, replace(_OWN_QSE, required=True)),
+        _column("product", "name", "AS Type", required=True),
+        _number("award_mw", "Total Award"),
+        unread=("offerid", r"quantity\daward", "mcpc"),
         first_day=RTC_FIRST_DAY,
         marks=(("Offer ID", "Total Award"),),
         in_no_figure=True,
     ),
-    Dataset(
+    _dataset(
         "DAM_ESR_AS_Offers",
         "Day-ahead ancillary service offers of energy storage resources; offers, not awards, and in no figure.",
         "60d_DAM_ESR_ASOffers",
-        _columns(_DAY, _HOUR_ENDING, _RESOURCE, _QSE),
-        ("dme", "multihourblockflag", r"blockindicator\d", r"price\d[a-z]+", r"quantitymw\d"),
+        *(_DAY, _HOUR_ENDING, _RESOURCE, _QSE),
+        unread=("dme", "multihourblockflag", r"blockindicator\d", r"price\d[a-z]+", r"quantitymw\d"),
         first_day=DAM_ESR_FIRST_DAY,
         marks=(("Multi-Hour Block Flag", "BLOCK INDICATOR1"),),
         in_no_figure=True,
     ),
-    Dataset(
+    _dataset(
         "SCED_AS_prices",
         "Real-time market clearing prices for capacity, product by SCED run; money is settled at the quarter-hour prices, so in no figure.",
         "NP6-332-CD",
-        _columns(_STAMP, _REPEATED, _PRODUCT, _number("mcpc_usd_per_mw", "MCPC", "Capped MCPC")),
-        ("uncappedmcpc",),
+        *(_STAMP, _REPEATED, _PRODUCT, _number("mcpc_usd_per_mw", "MCPC", "Capped MCPC")),
+        unread=("uncappedmcpc",),
         foreign=("Delivery Date", "Delivery Interval"),
         first_day=RTC_FIRST_DAY,
         names=(".*np6332.*",),
@@ -501,8 +483,6 @@ def is_published(column: DatasetColumn, year: int | None) -> bool:
 
     Never of a column that is only compared, whose absence is no finding.
     """
-    if column.only_compared:
-        return False
-    if year is None:
-        return column.first_day < date.max
+    if column.only_compared or year is None:
+        return not column.only_compared and column.first_day < date.max
     return column.first_day < date(year, 11, 1) and column.last_day > date(year, 1, 1)
