@@ -11,11 +11,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from bess_assets.ercot.calendar import CENTRAL
 from bess_assets.ercot.datasets import DATASETS, Dataset, normal_heading
@@ -36,13 +37,13 @@ _MOST_NESTING = 4
 _ALWAYS_ALLOWED_BYTES = 64 * 2**20
 _POST_TIME = re.compile(r"\.(\d{8})\.(\d{6})(\d{3})?\.")
 _NAME_DATES = (
-    re.compile(r"(?<![0-9A-Za-z])(?P<day>\d{1,2})-(?P<month>[A-Za-z]{3})-(?P<year>\d{2}|\d{4})(?![0-9A-Za-z])"),
-    re.compile(r"(?<!\d)(?P<year>20\d{2})(?P<month>\d{2})(?P<day>\d{2})(?!\d)"),
-    re.compile(r"(?<!\d)(?P<year>20\d{2})-(?P<month>\d{2})-(?P<day>\d{2})(?!\d)"),
-    re.compile(r"(?<!\d)(?P<month>\d{2})(?P<day>\d{2})(?P<year>20\d{2})(?!\d)"),
+    (re.compile(r"(?<![0-9A-Za-z])\d{1,2}-[A-Za-z]{3}-\d{2}(?![0-9A-Za-z])"), "%d-%b-%y"),
+    (re.compile(r"(?<![0-9A-Za-z])\d{1,2}-[A-Za-z]{3}-\d{4}(?![0-9A-Za-z])"), "%d-%b-%Y"),
+    (re.compile(r"(?<!\d)20\d{6}(?!\d)"), "%Y%m%d"),
+    (re.compile(r"(?<!\d)20\d{2}-\d{2}-\d{2}(?!\d)"), "%Y-%m-%d"),
+    (re.compile(r"(?<!\d)\d{4}20\d{2}(?!\d)"), "%m%d%Y"),
 )
 _DATE = re.compile(r"\s*\d{1,2}/\d{1,2}/\d{4}")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _OTHER_REPORTS = re.compile(r"^(60d_|60_day|cdr\.|rpt\.)", re.IGNORECASE)
 _COP_HEADINGS = (
     "Delivery Date", "QSE Name", "Resource Name", "Hour Ending", "Status", "High Sustained Limit", "Low Sustained Limit",
@@ -55,16 +56,11 @@ class RefusedError(ValueError):
     """A file, or a member of one, that cannot be used, or not to its end, and what is wrong in one plain sentence."""
 
 
+# fmt: off
 UNPACKING_ERRORS = (
-    OSError,
-    RefusedError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    RuntimeError,
+    OSError, RefusedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError,
 )
+# fmt: on
 """What opening or reading a report may raise: of a ZIP damaged, cut short, encrypted, or packed in a way that Python does not know."""
 
 
@@ -76,20 +72,20 @@ class Report:
         path: the file on disk, a CSV or a ZIP.
         members: names inside of ZIPs, the outermost first; empty for a plain file.
         published_ms: when it was published, UTC milliseconds.
-        published_by: what says so: the post time in a ZIP's name, the member's time in the ZIP, or the file's own time.
+        published_by: what says so: `name`, the post time in a ZIP's name; `member`, the member's time in the ZIP; or `file`, the file's own time.
         bytes: size of the CSV.
     """
 
     path: Path
     members: tuple[str, ...]
     published_ms: int
-    published_by: Literal["name", "member", "file"]
+    published_by: str
     bytes: int
 
     @property
     def name(self) -> str:
         """Name of the CSV itself."""
-        return (self.members[-1] if self.members else self.path.name).rsplit("/", 1)[-1]
+        return _last_part(self.members[-1] if self.members else self.path.name)
 
     def label(self, root: Path) -> str:
         """Where it lies, for people: path below the reports folder, then members."""
@@ -99,6 +95,10 @@ class Report:
 
 Opened = tuple[Report, Callable[[], IO[bytes]]]
 """A report and a way to open its bytes, which may raise `UNPACKING_ERRORS`."""
+
+
+def _last_part(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
 
 
 def _refusal(path: Path, members: tuple[str, ...], problem: str) -> Opened:
@@ -181,8 +181,7 @@ class _OpenZip:
             return
         with archive:
             for info in archive.infolist():
-                members = (*outer, info.filename)
-                own = info.filename.rsplit("/", 1)[-1]
+                members, own = (*outer, info.filename), _last_part(info.filename)
                 left_behind = own.startswith((".", "__MACOSX")) or "__MACOSX/" in info.filename
                 if info.filename and (info.is_dir() or left_behind):
                     continue
@@ -194,10 +193,13 @@ class _OpenZip:
                         content = io.BytesIO(archive.read(info))
                     except UNPACKING_ERRORS as error:
                         yield _refusal(self.path, members, f"cannot be unpacked: {error}")
-                        continue
-                    yield from self.reports(content, members, _member_ms(info) or file_ms)
+                    else:
+                        yield from self.reports(content, members, _member_ms(info) or file_ms)
                 else:
-                    published_ms, by = self._published(members, info, file_ms)
+                    names = map(_last_part, (*reversed(members), self.path.name))
+                    posted = next((time for time in map(post_time_ms, names) if time is not None), None)
+                    times = ((posted, "name"), (_member_ms(info), "member"), (file_ms, "file"))
+                    published_ms, by = next((time, by) for time, by in times if time is not None)
                     report = Report(self.path, members, published_ms, by, info.file_size)
                     yield report, lambda info=info: archive.open(info)  # type: ignore[misc]
 
@@ -222,36 +224,22 @@ class _OpenZip:
         }
         return next((words for words, is_so in problems.items() if is_so), None)
 
-    def _published(
-        self, members: tuple[str, ...], info: zipfile.ZipInfo, file_ms: int
-    ) -> tuple[int, Literal["name", "member", "file"]]:
-        names = (member.rsplit("/", 1)[-1] for member in reversed((self.path.name, *members)))
-        posted = next((time for time in map(post_time_ms, names) if time is not None), None)
-        if posted is not None:
-            return posted, "name"
-        own = _member_ms(info)
-        return (own, "member") if own is not None else (file_ms, "file")
-
 
 def post_time_ms(name: str) -> int | None:
     """UTC milliseconds of the post time in the name of one of ERCOT's ZIP files (`..20260223.050149776..`, Central time); None if there is none."""
     match = _POST_TIME.search(name)
-    if not match:
-        return None
-    try:
-        moment = datetime.strptime(match[1] + match[2], "%Y%m%d%H%M%S").replace(tzinfo=CENTRAL)
-    except ValueError:
-        return None
-    return int(moment.timestamp()) * 1000 + int(match[3] or 0)
+    with suppress(ValueError):
+        if match:
+            moment = datetime.strptime(match[1] + match[2], "%Y%m%d%H%M%S").replace(tzinfo=CENTRAL)
+            return int(moment.timestamp()) * 1000 + int(match[3] or 0)
+    return None
 
 
 def _member_ms(info: zipfile.ZipInfo) -> int | None:
-    if info.date_time <= (1980, 1, 1, 0, 0, 0):
-        return None  # what a writer puts that knows no time
-    try:
-        return int(datetime(*info.date_time, tzinfo=CENTRAL).timestamp()) * 1000
-    except ValueError:
-        return None
+    with suppress(ValueError):
+        if info.date_time > (1980, 1, 1, 0, 0, 0):  # what a writer puts that knows no time
+            return int(datetime(*info.date_time, tzinfo=CENTRAL).timestamp()) * 1000
+    return None
 
 
 def read_chunks(file: IO[bytes], chunk_bytes: int) -> Iterator[bytes]:
@@ -293,16 +281,22 @@ def recognise(name: str, beginning: bytes) -> Heading:
         return Heading(None, why_not=problem, refused=True)
     rows = csv.reader(io.StringIO(beginning[start:].decode("utf-8", errors="replace"), newline=""))
     try:
-        first, second = next(rows, []), next(rows, [])
+        first, second = tuple(next(rows, [])), next(rows, [])
     except csv.Error as error:
         return Heading(None, why_not=f"no CSV: {error}", refused=True)
     if named and named[0].name == "cop_snapshots" and first and _DATE.match(first[0]):
-        if len(first) == len(_COP_HEADINGS):
-            return Heading(named[0], _COP_HEADINGS, start)
         problem = f"no heading line, and {len(first)} columns instead of {len(_COP_HEADINGS)}"
-        return Heading(None, why_not=problem, refused=True)
-    line_end = beginning.find(b"\n", start) + 1 or len(beginning)
-    return _by_headings(name, named, tuple(first), second, line_end)
+        refusal = Heading(None, why_not=problem, refused=True)
+        return Heading(named[0], _COP_HEADINGS, start) if len(first) == len(_COP_HEADINGS) else refusal
+    fitting = _fitting(named, first)
+    if len(fitting) > 1:
+        # the day-ahead files of generation and storage resources have the same headings: the type in the first row decides
+        cells = dict(zip(map(normal_heading, first), second, strict=False))
+        storage = cells.get("resourcetype", "").strip().upper() == "ESR"
+        fitting = [dataset for dataset in fitting if ("_esr_" in dataset.name) == storage]
+    if len(fitting) == 1:
+        return Heading(fitting[0], first, beginning.find(b"\n", start) + 1 or len(beginning))
+    return Heading(None, first, why_not=_why_not(name, named, first), refused=bool(named))
 
 
 @lru_cache(maxsize=64)
@@ -313,45 +307,34 @@ def _named(file_name: str) -> tuple[Dataset, ...]:
     return tuple(dataset for dataset, own in patterns.items() if any(re.fullmatch(pattern, stem) for pattern in own))
 
 
-def _by_headings(
-    name: str, named: tuple[Dataset, ...], headings: tuple[str, ...], second: list[str], data_starts: int
-) -> Heading:
+def _why_not(name: str, named: tuple[Dataset, ...], headings: tuple[str, ...]) -> str:
+    """Why headings are of no dataset."""
     if len({heading.strip() for heading in headings}) != len(headings):
-        return Heading(None, headings, why_not="a heading stands twice", refused=bool(named))
-    fitting = _fitting(named, headings)
-    if len(fitting) > 1:
-        # the day-ahead files of generation and storage resources have the same headings: the type in the first row decides
-        cells = dict(zip(map(normal_heading, headings), second, strict=False))
-        storage = cells.get("resourcetype", "").strip().upper() == "ESR"
-        fitting = [dataset for dataset in fitting if ("_esr_" in dataset.name) == storage]
-    if len(fitting) == 1:
-        return Heading(fitting[0], headings, data_starts)
+        return "a heading stands twice"
     if named:
         lacking = " or ".join(repr(column.headings[0]) for column in named[0].lacking(headings))
         problem = f"without a column {lacking}" if lacking else "with the headings of another report"
-        return Heading(None, headings, why_not=f"named like {named[0].report}, but {problem}", refused=True)
+        return f"named like {named[0].report}, but {problem}"
     if _OTHER_REPORTS.match(name):
-        return Heading(None, headings, why_not="one of ERCOT's reports that nothing here is made of")
-    return Heading(None, headings, why_not=f"no report that is known; its headings are {', '.join(headings[:6])}")
+        return "one of ERCOT's reports that nothing here is made of"
+    return f"no report that is known; its headings are {', '.join(headings[:6])}"
 
 
 @lru_cache(maxsize=4096)
 def _fitting(named: tuple[Dataset, ...], headings: tuple[str, ...]) -> list[Dataset]:
-    """Datasets that headings may be of: those that the name says, if they fit, else those that the headings say."""
-    fitting = [dataset for dataset in named if dataset.fits(headings)]
-    return fitting or [
-        dataset for dataset in DATASETS.values() if dataset.is_marked(headings) and dataset.fits(headings)
-    ]
+    """Datasets that headings may be of: those that the name says, if they fit, else those that the headings say; none if a heading stands twice."""
+    if len({heading.strip() for heading in headings}) != len(headings):
+        return []
+    marked = (dataset for dataset in DATASETS.values() if dataset.is_marked(headings))
+    return [dataset for dataset in named if dataset.fits(headings)] or [d for d in marked if d.fits(headings)]
 
 
 def datasets_named(name: str) -> list[Dataset]:
     """Datasets that a file's name speaks of: one of a report, several of the ZIP of a day's disclosure."""
-    named = list(_named(name))
-    if not named:
-        disclosed = re.search(r"60_?day_?(dam|sced)_?disclosure", name, re.IGNORECASE)
-        market = f"{disclosed[1].lower()}_" if disclosed else None
-        named = [d for d in DATASETS.values() if market and d.sixty_day and d.name.startswith(market)]
-    return named
+    disclosed = re.search(r"60_?day_?(dam|sced)_?disclosure", name, re.IGNORECASE)
+    market = f"{disclosed[1].lower()}_" if disclosed else None
+    disclosing = (d for d in DATASETS.values() if market and d.sixty_day and d.name.startswith(market))
+    return list(_named(name)) or list(disclosing)
 
 
 def guess(name: str) -> dict[str, Any]:
@@ -366,15 +349,13 @@ def guess(name: str) -> dict[str, Any]:
 
 def day_named(name: str, dataset: Dataset | None) -> date | None:
     """The operating day that a file's name speaks of; None if it speaks of none."""
-    for match in filter(None, (pattern.search(name) for pattern in _NAME_DATES)):
-        spelled = not match["month"].isdigit()
-        year = int(match["year"]) + (2000 if len(match["year"]) == 2 else 0)
-        try:
-            month = _MONTHS.index(match["month"].lower()) + 1 if spelled else int(match["month"])
-            day = date(year, month, int(match["day"]))
-        except ValueError:
-            continue
-        # a plan is named after the day that it is for, a 60-day disclosure and its ZIP after the day of publication
-        lag = (spelled or _POST_TIME.search(name)) and (dataset is None or dataset.sixty_day)
-        return day - timedelta(days=PUBLICATION_LAG_DAYS) if lag else day
+    for pattern, spelling in _NAME_DATES:
+        match = pattern.search(name)
+        with suppress(ValueError):
+            if match:
+                day = datetime.strptime(match[0], spelling).replace(tzinfo=CENTRAL).date()
+                # a plan is named after the day that it is for, a 60-day disclosure and its ZIP after the day of publication
+                published = "b" in spelling or _POST_TIME.search(name)
+                lag = published and (dataset is None or dataset.sixty_day)
+                return day - timedelta(days=PUBLICATION_LAG_DAYS) if lag else day
     return None
