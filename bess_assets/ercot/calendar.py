@@ -16,8 +16,8 @@ CENTRAL = ZoneInfo("America/Chicago")
 _EPOCH = date(1970, 1, 1)
 _DAY_SECONDS = 86_400
 _HOUR_SECONDS = 3_600
-_CST = 6 * _HOUR_SECONDS
-_CDT = 5 * _HOUR_SECONDS
+CST_SECONDS = 6 * _HOUR_SECONDS
+"""Central standard time is this far behind UTC."""
 _SPRING_QUARTER = 8
 """Quarter-hours of the spring day before the clocks go forward at 02:00."""
 
@@ -146,7 +146,7 @@ class OperatingYear:
         autumn = (self.first_day + self.autumn_day) * _DAY_SECONDS + _HOUR_SECONDS
         summer = (local >= spring + _HOUR_SECONDS) & (local < autumn + _HOUR_SECONDS)
         twice = (local >= autumn) & (local < autumn + _HOUR_SECONDS)
-        utc = local + np.where(summer & ~(twice & (repeated == 1)), _CDT, _CST)
+        utc = local + CST_SECONDS - _HOUR_SECONDS * (summer & ~(twice & (repeated == 1)))
         utc = np.where((utc < self.start) | (utc >= self.end), NOWHERE, utc)
         utc = np.where((local >= spring) & (local < spring + _HOUR_SECONDS), NOWHERE, utc)
         return np.where(twice & (repeated == -1), AMBIGUOUS, utc)

@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
 from bess_assets.ercot.arrays import BoolArray, IntArray
-from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear
+from bess_assets.ercot.calendar import AMBIGUOUS, CST_SECONDS, NOWHERE, OperatingYear
 from bess_assets.ercot.datasets import Dataset, normal_heading
 from bess_assets.ercot.parsing import NO_VALUE, READERS, TIME_COLUMNS, Rows, RowSource, parse_day, parse_number
+from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.reports import Heading
 from bess_assets.ercot.rows import UNDECIDED, Times, clock_change_starts
 from bess_assets.errors import InputError
@@ -32,9 +33,6 @@ EXTRA = "~"
 NAME_COLUMNS = ("resource_name", "settlement_point", "product", "qse")
 """Columns that name a row where its dataset declares no key."""
 _TEXT = pa.dictionary(pa.int32(), pa.string())
-CST_SECONDS = 6 * 3_600
-"""Central standard time is this far behind UTC."""
-_QUARTER_HOUR = 900
 _EPOCH_YEAR = 1970
 
 
@@ -186,15 +184,16 @@ def _read_carefully(dataset: Dataset, headings: tuple[str, ...], data: bytes) ->
     for at, name in enumerate(names):
         if name in numbers:
             column = table.column(name).combine_chunks()
-            texts = [text.strip() for text in column.dictionary.to_pylist()]
-            parsed = [parse_number(text) if text else float("nan") for text in texts]
+            texts = column.dictionary.to_pylist()
+            # the last is that of a blank
+            parsed = [parse_number(text) if text.strip() else np.nan for text in (*texts, "")]
             bad = np.array([number is None for number in parsed], dtype=bool)
             if bad.any() and _is_needed(dataset, name):
                 raise InputError(f"{headings[at]} holds no number", dataset=dataset.name)
             codes = column.indices.fill_null(len(texts)).to_numpy()
-            unreadable += int(np.r_[bad, False][codes].sum())
-            values = np.array([*parsed, None], dtype=np.float64)
-            table = table.set_column(at, name, pa.array(values[codes], pa.float64(), from_pandas=True))
+            unreadable += int(bad[codes].sum())
+            values = np.array(parsed, dtype=np.float64)[codes]
+            table = table.set_column(at, name, pa.array(values, from_pandas=True))
     return table, unreadable
 
 
@@ -204,42 +203,35 @@ def _is_needed(dataset: Dataset, name: str) -> bool:
 
 
 def _located(dataset: Dataset, headings: tuple[str, ...], part: Part, error: Exception) -> InputError:
-    """The error with the line that causes it."""
-    found = _first_bad_line(dataset, headings, part)
-    if found is None:
-        words = error.problem if isinstance(error, InputError) else str(error).splitlines()[0]
-        return InputError(f"{part.label} cannot be read: {words}", dataset=dataset.name, file=part.label)
-    line, problem, expected = found
-    return InputError(
-        f"line {line} {problem}",
-        dataset=dataset.name,
-        file=part.label,
-        expected=expected,
-        remedy="Bring the file again; until then its rows are missing.",
-    )
+    """The error with the first line that cannot be read, its problem, and what was expected."""
 
+    def of_line(line: int, problem: str, expected: str) -> InputError:
+        remedy = "Bring the file again; until then its rows are missing."
+        problem = f"line {part.first_line + line} {problem}"
+        return InputError(problem, dataset=dataset.name, file=part.label, expected=expected, remedy=remedy)
 
-def _first_bad_line(dataset: Dataset, headings: tuple[str, ...], part: Part) -> tuple[int, str, str] | None:
-    """Number of the first line that cannot be read, its problem, and what was expected."""
     try:
         text = part.data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = part.first_line + part.data[: error.start].count(b"\n")
-        return line, "holds bytes that are no UTF-8 text", "a text file"
+    except UnicodeDecodeError as wrong:
+        line = part.data[: wrong.start].count(b"\n")
+        return of_line(line, "holds bytes that are no UTF-8 text", "a text file")
     names, _ = _plan(dataset, headings)
     rows = csv.reader(io.StringIO(text, newline=""))
     for row in filter(None, rows):
-        line = part.first_line + rows.line_num - 1
         if len(row) != len(names):
-            expected = f"{len(names)} columns, as its headings"
-            return line, f"has {len(row)} columns instead of {len(names)}", expected
+            problem, expected = (
+                f"has {len(row)} columns instead of {len(names)}",
+                f"{len(names)} columns, as its headings",
+            )
+            return of_line(rows.line_num - 1, problem, expected)
         for name, heading, cell in zip(names, headings, row, strict=True):
             kind = dataset.columns[name].kind if _is_needed(dataset, name) else "name"
-            if kind in READERS and cell.strip():
-                value = READERS[kind].parse(cell.strip())
-                if value is None or (kind == "hour" and value == 0):
-                    return line, f"holds {cell!r} in column {heading.strip()!r}", READERS[kind].text
-    return None
+            value = READERS[kind].parse(cell.strip()) if kind in READERS and cell.strip() else NO_VALUE
+            if value is None or (kind == "hour" and value == 0):
+                problem = f"holds {cell!r} in column {heading.strip()!r}"
+                return of_line(rows.line_num - 1, problem, READERS[kind].text)
+    words = error.problem if isinstance(error, InputError) else str(error).splitlines()[0]
+    return InputError(f"{part.label} cannot be read: {words}", dataset=dataset.name, file=part.label)
 
 
 # --- types and times ----------------------------------------------------------------------------------------------------------------------
@@ -288,7 +280,7 @@ def _times(dataset: Dataset, rows: Rows, owner: IntArray) -> tuple[IntArray, Boo
     for year in map(_year, np.unique(years[years > 0]).tolist()):
         utc = np.where(years == year.year, Times.of(rows, year).utc, utc)
         repeated = year.repeated_quarter_hours
-        place = (utc - year.start) // _QUARTER_HOUR
+        place = (utc - year.start) // SECONDS_PER_QUARTER_HOUR
         twice |= (place >= repeated.start) & (place < repeated.stop)
     time, day, clock = utc[times.of_row], times.day[times.of_row], times.clock[times.of_row]
     undecided = time == UNDECIDED
@@ -330,9 +322,7 @@ def day_span(heading: Heading, first: bytes, last: bytes) -> tuple[int, int] | N
     assert heading.dataset is not None  # noqa: S101  others have no rows to speak of
     names, _ = _plan(heading.dataset, heading.headings)
     at = next(names.index(name) for name in TIME_COLUMNS if name in names)
-    days = []
-    for row in (first, last):
-        cells = row.decode("utf-8", errors="replace").split(",")
-        days.append(parse_day(cells[at].strip(' "\r')) if at < len(cells) else None)
+    cells = [row.decode("utf-8", errors="replace").split(",")[at : at + 1] for row in (first, last)]
+    days = [parse_day(cell.strip(' "\r')) for own in cells for cell in own]
     known = [day for day in days if day is not None]
-    return (min(known), max(known)) if len(known) == len(days) else None
+    return (min(known), max(known)) if len(known) == len(cells) else None

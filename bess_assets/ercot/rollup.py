@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bess_assets.ercot.arrays import BoolArray, IntArray
-from bess_assets.ercot.calendar import day_number, day_of_number, day_ranges
+from bess_assets.ercot.calendar import CST_SECONDS, day_number, day_of_number, day_ranges
 from bess_assets.ercot.datasets import Dataset
 from bess_assets.ercot.footers import BUILT_COLUMNS, LAYOUT_COLUMN, METADATA_KEY
-from bess_assets.ercot.report_rows import CST_SECONDS, EXTRA, NAME_COLUMNS, TIME
+from bess_assets.ercot.report_rows import EXTRA, NAME_COLUMNS, TIME
 from bess_assets.ercot.reports import day_named
 
 EXAMPLES = 20

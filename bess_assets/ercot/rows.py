@@ -20,6 +20,7 @@ from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear, day_nu
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, STORED_TIME, Rows, read_rows
+from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.threads import read_ahead
 
@@ -28,7 +29,6 @@ UNDECIDED = -3
 NO_DAY = -(10**6)
 """Day index of a blank date or stamp: outside every year."""
 _HOUR = 3_600
-_QUARTER_HOUR = 900
 _WHOLE_DAY = 23
 _MOST_LABELS = 4_096
 
@@ -123,7 +123,7 @@ def _within(year: OperatingYear, day: IntArray) -> tuple[IntArray, BoolArray]:
 def _start(year: OperatingYear, hour: IntArray, interval: IntArray) -> IntArray:
     """UTC seconds of intervals 1..4 of hours by position; `NOWHERE` where either does not exist."""
     good = (hour >= 0) & (interval >= 1) & (interval <= 4)
-    return np.where(good, year.start + _HOUR * hour + _QUARTER_HOUR * (interval - 1), NOWHERE)
+    return np.where(good, year.start + _HOUR * hour + SECONDS_PER_QUARTER_HOUR * (interval - 1), NOWHERE)
 
 
 def _stored_times(rows: Rows, year: OperatingYear) -> Times:
@@ -160,9 +160,9 @@ def _interval_ends(rows: Rows, year: OperatingYear) -> Times:
     inner = np.where(clock == NO_VALUE, 0, clock - 1)
     day = np.where(clock == NO_VALUE, NO_VALUE, inner // 86_400)
     index, inside = _within(year, day)
-    by_end = year.stamped_numbers(index, inner % 86_400 // _QUARTER_HOUR + 1)
+    by_end = year.stamped_numbers(index, inner % 86_400 // SECONDS_PER_QUARTER_HOUR + 1)
     place = year.numbered_quarter_hours(index, np.where(number == NO_VALUE, by_end, number))
-    start = np.where(place >= 0, year.start + _QUARTER_HOUR * place, NOWHERE)
+    start = np.where(place >= 0, year.start + SECONDS_PER_QUARTER_HOUR * place, NOWHERE)
     ambiguous = (number == NO_VALUE) & (index == year.autumn_day)
     return Times(year, of_row, day, np.where(inside, np.where(ambiguous, AMBIGUOUS, start), NOWHERE), clock)
 
@@ -441,7 +441,7 @@ class YearRows:
         self._reported = [*numbers, *(texts or {}), *({"interval_number"} & self._dataset.columns.keys())]
         self._numbers = [*numbers, *compared]
         self._texts = dict(texts or {})
-        self._step = step_seconds or (_HOUR if "interval" not in self._dataset.columns else _QUARTER_HOUR)
+        self._step = step_seconds or (_HOUR if "interval" not in self._dataset.columns else SECONDS_PER_QUARTER_HOUR)
         self._leave_out = leave_out
         self._also = also
         self._undecided: list[Rows] = []
