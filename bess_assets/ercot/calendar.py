@@ -101,13 +101,9 @@ class OperatingYear:
         A label 24 anywhere means that 3 was skipped, as ERCOT's price files do (01:00, 02:00, 04:00 .. 24:00); otherwise labels 1..23 mean hours in order.
         """
         first = int(self.day_first_hour[self.spring_day])
-        if (hour_ending == 24).any():
-            position = np.where(hour_ending >= 4, hour_ending - 2, hour_ending - 1)
-            good = (hour_ending >= 1) & (hour_ending <= 24) & (hour_ending != 3)
-        else:
-            position = hour_ending - 1
-            good = (hour_ending >= 1) & (hour_ending <= 23)
-        return np.where(good, first + position, NOWHERE)
+        skipped = bool((hour_ending == 24).any())
+        good = (hour_ending >= 1) & (hour_ending <= 23 + skipped) & ~(skipped & (hour_ending == 3))
+        return np.where(good, first + hour_ending - 1 - (skipped & (hour_ending > 3)), NOWHERE)
 
     def autumn_hours(self, series: IntArray, hour_ending: IntArray, repeated: IntArray) -> IntArray:
         """Positions of the labels of the 25-hour day, taken all together and in file order.
@@ -121,14 +117,11 @@ class OperatingYear:
         row the second, and further rows (a republication) begin again.
         """
         first = int(self.day_first_hour[self.autumn_day])
-        if (hour_ending == 25).any():
-            good = (hour_ending >= 1) & (hour_ending <= 25)
-            return np.where(good, first + hour_ending - 1, NOWHERE)
+        in_order = bool((hour_ending == 25).any())
         second = repeated == 1 if (repeated == 1).any() else _even_occurrence(series, hour_ending == 2)
-        position = np.where(hour_ending <= 2, hour_ending - 1, hour_ending)
-        position = np.where((hour_ending == 2) & second, 2, position)
-        good = (hour_ending >= 1) & (hour_ending <= 24)
-        return np.where(good, first + position, NOWHERE)
+        later = (hour_ending > 2) | ((hour_ending == 2) & second)
+        good = (hour_ending >= 1) & (hour_ending <= 24 + in_order)
+        return np.where(good, first + hour_ending - 1 + (later & (not in_order)), NOWHERE)
 
     # --- stamps -> UTC ------------------------------------------------------------------------------------------------
 

@@ -141,17 +141,13 @@ def _encode(column: pa.Array) -> tuple[CodeArray, pa.Array]:
 def _meanings(kind: str, values: pa.Array) -> IntArray | FloatArray:
     """The value of each distinct value of a column, and last that of a blank."""
     how = READERS[kind]
-    if _is_text(values.type) or (kind == "flag" and not pa.types.is_boolean(values.type)):
+    if _is_text(values.type) or pa.types.is_null(values.type) or kind == "flag":
         texts = pc.utf8_trim_whitespace(values.cast(pa.string())).to_pylist()
         found: Any = [how.parse(text) if text else how.blank for text in texts]
         if None in found:
             raise _UnreadableError(texts[found.index(None)], how.text)
-    elif pa.types.is_null(values.type):
-        found = [how.blank] * len(values)
     elif kind in {"day", "stamp", "utc"}:
         found = _typed_time(kind, values)
-    elif pa.types.is_boolean(values.type) and kind == "flag":
-        found = values.cast(pa.int8()).to_numpy()
     elif pa.types.is_integer(values.type) and kind in {"hour", "interval"}:
         found = values.cast(pa.int64()).to_numpy()
     elif (pa.types.is_decimal(values.type) or pa.types.is_floating(values.type)) and kind in {"hour", "interval"}:
@@ -178,13 +174,12 @@ def _typed_time(kind: str, values: pa.Array) -> IntArray:
     return np.asarray(values.cast(pa.timestamp("s", values.type.tz), safe=False).cast(pa.int64()))
 
 
-def _trimmed(values: pa.Array) -> tuple[CodeArray | None, list[str]]:
-    """What each distinct text becomes once trimmed, last a blank; None where each stays as it is. A blank text takes no code, so codes stay dense."""
-    texts: dict[str, int] = {}
-    trimmed = ["" if v is None else str(v).strip() for v in values.to_pylist()]
-    translate = [texts.setdefault(t, len(texts)) if t else -1 for t in trimmed]
-    as_they_are = translate == list(range(len(values)))
-    return None if as_they_are else np.array([*translate, -1], dtype=np.int32), list(texts)
+def _trimmed(values: pa.Array) -> tuple[CodeArray, list[str]]:
+    """Code of each distinct text once trimmed, and last that of a blank, -1; and the text of each code."""
+    trimmed = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    encoded = pc.if_else(pc.equal(trimmed, ""), None, trimmed).dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return np.append(codes, np.int32(-1)), encoded.dictionary.to_pylist()
 
 
 @dataclass
@@ -269,12 +264,9 @@ class Rows:
             return np.full(self.count, -1, dtype=np.int32), []
 
         with self._reading(name, "texts"):
-            column = self._column(name)
-            codes, values = _encode(column)
+            codes, values = _encode(self._column(name))
             translate, texts = self._source.once(name, "texts", values, lambda: _trimmed(values))
-        if translate is not None:
-            return translate[codes], texts
-        return (np.where(codes == len(texts), -1, codes) if column.null_count else codes), texts
+        return translate[codes], texts
 
     def numbers(self, name: str) -> FloatArray:
         """Floats, NaN where blank or absent; infinities and NaN of the file's own are blank and counted."""
@@ -333,20 +325,21 @@ class Rows:
         try:
             yield
         except (_UnreadableError, pa.ArrowException) as error:
-            is_value = isinstance(error, _UnreadableError)
-            text, expected = error.args if is_value else (str(self._batch.column(heading).type), expected)
+            is_type = isinstance(error, pa.ArrowException)
+            text, expected = (str(self._batch.column(heading).type), expected) if is_type else error.args
             raise self.dataset.refusal(
                 self.path,
                 f"holds {text!r} in column {heading!r}.",
                 column=heading,
                 expected=expected,
                 remedy="Correct or leave out the row, or bring the file again from its reports.",
-            ) from (None if is_value else error)
+            ) from error
 
     def _column(self, name: str) -> pa.Array:
         column = self._stored(self._source.found[name])
         # text that a writer did not mark as text
-        return column.cast(pa.string()) if pa.types.is_binary(column.type) else column
+        is_bytes = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+        return column.cast(pa.string()) if is_bytes else column
 
     def _stored(self, heading: str) -> pa.Array:
         column = self._batch.column(heading)
@@ -403,17 +396,16 @@ def read_rows(
             columns = [*(name for name in _TIME_LABELS if name in dataset.columns), *columns]
         found = {name: own[0] for name, own in spelled.items()}
         wanted = {name: found[name] for name in columns if name in found}
-        time_name = next((name for name in TIME_COLUMNS if name in wanted), None)
-        dates = wanted[time_name] if time_name and groups is None else None
-        if time_name and dates and is_blank(plain, schema.get_field_index(dates)):
-            blank = f"column {dates!r} is null or blank in all {plain.metadata.num_rows:,} rows"
-            raise dataset.refusal(
-                path,
-                f"has no {time_name.replace('_', ' ')}: {blank}.",
-                column=dates,
-                expected="a date in every row (the file's datetime column is wrong and is never read instead)",
-                remedy="Build this file again from ERCOT's reports.",
-            )
+        for name in TIME_COLUMNS if groups is None else ():
+            if name in wanted and is_blank(plain, schema.get_field_index(wanted[name])):
+                blank = f"column {wanted[name]!r} is null or blank in all {plain.metadata.num_rows:,} rows"
+                raise dataset.refusal(
+                    path,
+                    f"has no {name.replace('_', ' ')}: {blank}.",
+                    column=wanted[name],
+                    expected="a date in every row (the file's datetime column is wrong and is never read instead)",
+                    remedy="Build this file again from ERCOT's reports.",
+                )
     joined = [spelled[name] for name in wanted if len(spelled[name]) > 1]
     source = RowSource(dataset, path, found, layouts, Counter() if unusable is None else unusable)
     headings = list(dict.fromkeys([*wanted.values(), *(heading for own in joined for heading in own)]))

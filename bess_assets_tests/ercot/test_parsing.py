@@ -116,6 +116,7 @@ MEANINGS = [
     # what no float holds is read as the nearest
     ("award_mw", pa.array([2**53 + 1, 3], pa.int64()), [2.0**53, 3.0]),
     ("award_mw", pa.nulls(2), [np.nan, np.nan]),
+    *(("award_mw", pa.array([b"12", b" "], kind), [12.0, np.nan]) for kind in (pa.binary(), pa.large_binary())),
     ("repeated_hour", ["Y", "N", None, "", " y "], [1, 0, -1, -1, 1]),
     ("repeated_hour", ["true", "FALSE", "1", "0", None], [1, 0, 1, 0, -1]),
     ("repeated_hour", pa.array([True, False, None], pa.bool_()), [1, 0, -1]),
@@ -161,9 +162,10 @@ def test_hazard_5_a_stamp_is_the_same_wall_clock_time_in_every_type(tmp_path, st
     assert seconds.tolist() == [_seconds(stamp) if stamp else NO_VALUE for stamp in stamps]
 
 
-def test_names_are_trimmed_and_a_name_of_blanks_is_none(tmp_path):
-    name, values = "resource_name", [" B_BESS1", "B_BESS1 ", "", "  ", None, "A_BESS1"]
-    codes, texts = _only(tmp_path, name, values).texts(name)
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary(), pa.large_binary()])
+def test_names_are_trimmed_and_a_name_of_blanks_is_none(tmp_path, kind):
+    names = pa.array([" B_BESS1", "B_BESS1 ", "", "  ", None, "A_BESS1"]).cast(kind)
+    codes, texts = _only(tmp_path, "resource_name", names).texts("resource_name")
     assert [texts[code] if code >= 0 else None for code in codes] == ["B_BESS1", "B_BESS1", None, None, None, "A_BESS1"]
     assert len(texts) == 2
 
