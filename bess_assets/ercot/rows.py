@@ -120,7 +120,7 @@ def _within(year: OperatingYear, day: IntArray) -> tuple[IntArray, BoolArray]:
     return np.where(inside, day, year.first_day) - year.first_day, inside
 
 
-def _start(year: OperatingYear, hour: IntArray, interval: IntArray) -> IntArray:
+def _start(year: OperatingYear, hour: IntArray, interval: IntArray | int = 1) -> IntArray:
     """UTC seconds of intervals 1..4 of hours by position; `NOWHERE` where either does not exist."""
     good = (hour >= 0) & (interval >= 1) & (interval <= 4)
     return np.where(good, year.start + _HOUR * hour + SECONDS_PER_QUARTER_HOUR * (interval - 1), NOWHERE)
@@ -136,11 +136,10 @@ def _stored_times(rows: Rows, year: OperatingYear) -> Times:
 
 def _hour_labels(rows: Rows, year: OperatingYear) -> Times:
     """A date and an hour ending, and an interval where the dataset has quarter-hours."""
-    columns = [rows.coded("operating_day"), rows.coded("hour_ending")]
-    quarters = [rows.coded("interval")] if "interval" in rows.dataset.columns else []
-    of_row, (day, hour, *intervals) = _joined(*columns, *quarters)
+    names = [name for name in ("operating_day", "hour_ending", "interval") if name in rows.dataset.columns]
+    of_row, (day, hour, *interval) = _joined(*map(rows.coded, names))
     index, inside = _within(year, day)
-    start = _start(year, year.ordinary_hours(index, hour), intervals[0] if quarters else np.ones_like(day))
+    start = _start(year, year.ordinary_hours(index, hour), *interval)
     utc = np.where(inside, np.where(year.is_clock_change(index), UNDECIDED, start), NOWHERE)
     return Times(year, of_row, day, utc, np.zeros_like(day))
 
@@ -148,9 +147,8 @@ def _hour_labels(rows: Rows, year: OperatingYear) -> Times:
 def _stamps(rows: Rows, year: OperatingYear) -> Times:
     """The wall-clock stamp of a SCED run, and a flag that says which of the two 01:00 hours it lies in."""
     of_row, (clock, flag) = _joined(rows.coded("sced_stamp"), rows.coded("repeated_hour"))
-    known = clock != NO_VALUE
-    utc = np.where(known, year.stamps_to_utc(np.where(known, clock, 0), flag), NOWHERE)
-    return Times(year, of_row, np.where(known, clock // 86_400, NO_VALUE), utc, clock)
+    day = np.where(clock == NO_VALUE, NO_VALUE, clock // 86_400)
+    return Times(year, of_row, day, year.stamps_to_utc(clock, flag), clock)
 
 
 def _interval_ends(rows: Rows, year: OperatingYear) -> Times:
@@ -184,14 +182,16 @@ def clock_change_starts(
         report: the report of each row, where only the labels of its own report tell what a label means; all rows together if not given.
         flagged: whether reports that show a part of the day have a flag to trust: their labels are those of the clock.
     """
-
-    def joined(name: str, absent: int) -> IntArray:
-        return np.concatenate(
-            [rows.values(name) if name in rows.dataset.columns else np.full(rows.count, absent) for rows in parts]
+    columns = parts[0].dataset.columns
+    day, label, interval, repeated = (
+        np.concatenate([rows.values(name) if name in columns else np.full(rows.count, absent) for rows in parts])
+        for name, absent in (
+            ("operating_day", NO_VALUE),
+            ("hour_ending", NO_VALUE),
+            ("interval", 1),
+            ("repeated_hour", -1),
         )
-
-    day, label = joined("operating_day", NO_VALUE), joined("hour_ending", NO_VALUE)
-    interval, repeated = joined("interval", 1), joined("repeated_hour", -1)
+    )
     hour = np.full(len(day), NOWHERE, dtype=np.int64)
     group = np.zeros(len(day), dtype=np.int64) if report is None else report
     # an interval that does not exist is one more
