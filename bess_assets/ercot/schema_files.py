@@ -44,11 +44,11 @@ def listed_columns(folder: Path) -> dict[str, str] | None:
     path = folder / SCHEMA_FILE
     if not path.is_file():
         return None
+    columns, reason = {}, "it lists no columns and their types"
     try:
         columns = _listed(_lenient_json(path.read_text(encoding="utf-8-sig")))
-        reason = "it lists no columns and their types"
     except (OSError, TypeError, ValueError, RecursionError) as error:
-        columns, reason = {}, str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     if not columns:
         raise ValueError(f"{SCHEMA_FILE} cannot be understood: {reason}")
     return columns
@@ -95,39 +95,38 @@ def _listed(value: Any) -> dict[str, str]:
     Raises:
         TypeError, ValueError: it is none of these.
     """
-    if isinstance(value, list):
-        return dict(_item(item) for item in value)
-    if not isinstance(value, dict):
-        raise TypeError(f"expected an object or a list of columns, not {json.dumps(value)[:40]}")
-    for key in _COLUMN_LISTS:
-        if isinstance(value.get(key), dict | list):
-            return _listed(value[key])
-    return {str(name): _type_word(str(name), kind) for name, kind in value.items()}
+    match value:
+        case list():
+            return dict(map(_item, value))
+        case dict():
+            nested = [value[key] for key in _COLUMN_LISTS if isinstance(value.get(key), dict | list)]
+            return _listed(nested[0]) if nested else {str(n): _type_word(str(n), kind) for n, kind in value.items()}
+    raise TypeError(f"expected an object or a list of columns, not {json.dumps(value)[:40]}")
 
 
 def _item(item: Any) -> tuple[str, str]:
-    if isinstance(item, str):
-        return item, "?"
-    if isinstance(item, list) and len(item) == 2 and isinstance(item[0], str):
-        return item[0], _type_word(item[0], item[1])
-    if isinstance(item, dict):
-        name = next((item[key] for key in _NAME_KEYS if isinstance(item.get(key), str)), None)
-        if name is not None:
-            return name, _type_word(name, item)
+    match item:
+        case str():
+            return item, "?"
+        case [str(name), kind]:
+            return name, _type_word(name, kind)
+        case dict():
+            for name in (item[key] for key in _NAME_KEYS if isinstance(item.get(key), str)):
+                return name, _type_word(name, item)
     raise ValueError(f"{json.dumps(item)[:40]} is no column with a name")
 
 
 def _type_word(name: str, kind: Any) -> str:
-    if isinstance(kind, str):
-        return kind
-    if isinstance(kind, list) and kind and all(isinstance(word, str) for word in kind):
-        return next((word for word in kind if word != "null"), "null")  # a JSON schema's ["string", "null"]
-    if isinstance(kind, dict):
-        inner = next((kind[key] for key in _TYPE_KEYS if key in kind), None)
-        if inner is not None:
-            return _type_word(name, inner)
-        if len(kind) == 1 and isinstance(next(iter(kind.values())), list | dict):
-            return str(next(iter(kind)))  # {"Timestamp": ["Microsecond", null]}
-        if any(key in kind for key in _NAME_KEYS):
-            return "?"
+    match kind:
+        case str():
+            return kind
+        case [_, *_] if all(isinstance(word, str) for word in kind):
+            return next((word for word in kind if word != "null"), "null")  # a JSON schema's ["string", "null"]
+        case dict():
+            for inner in (kind[key] for key in _TYPE_KEYS if key in kind):
+                return _type_word(name, inner)
+            if len(kind) == 1 and isinstance(next(iter(kind.values())), list | dict):
+                return str(next(iter(kind)))  # {"Timestamp": ["Microsecond", null]}
+            if any(key in kind for key in _NAME_KEYS):
+                return "?"
     raise ValueError(f"{json.dumps(kind)[:40]} is no type of column {name!r}")
