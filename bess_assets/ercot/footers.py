@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,61 +26,72 @@ _SELL_EVERY_PART = {"dam_gen_resources", "dam_esr_resources", "sced_esr_resource
 """The single column that may stand for a part, and the datasets whose resources sell it in every year."""
 
 
-@dataclass(frozen=True)
-class FileDescription:
-    """What the footer of a rollup file says.
+class Footer:
+    """What the footer of a rollup file says of its dataset's columns; columns are positions in the file's schema, or canonical names.
 
     Attributes:
-        rows: rows.
-        columns: canonical columns that it holds.
+        dataset: what the file is.
+        path: the file.
+        year: year in the file's name; None if there is none.
+        rows: rows of the file.
+        headings: all headings, in order.
+        types: their types.
+        extent: what is said of the values at a position.
+        used: canonical name by position of the columns that are read.
+        unfilled: likewise of those that would be read if they were not blank in every row: as good as absent.
+        columns: canonical columns that the file holds.
         missing: canonical columns that ERCOT publishes in that year and the file lacks or leaves blank in every row.
-        blank: those that are there and blank in every row: as good as absent.
+        blank: those that are there and blank in every row.
         unknown: headings that no era of the dataset has.
         zero_filled: canonical number columns that are zero in every row, as far as the footer's statistics say.
         suspicious: those that no real file leaves zero: absent data filled in.
         partly: canonical columns that ERCOT publishes all year and some reports of a built rollup lack: unknown in their rows.
     """
 
-    rows: int
-    columns: list[str]
-    missing: list[str]
-    blank: list[str]
-    unknown: list[str]
-    zero_filled: list[str]
-    suspicious: list[str]
-    partly: list[str]
+    def __init__(
+        self, dataset: Dataset, path: Path, file: pq.ParquetFile, blank: Callable[[int], bool] | None = None
+    ) -> None:
+        """Describe an open file; `blank` says whether a column is blank in every row: the footer alone, if it is not given."""
+        self.dataset, self.path, self.year = dataset, path, year_of(path)
+        self.rows: int = file.metadata.num_rows
+        self.headings: list[str] = file.schema_arrow.names
+        self.types: list[pa.DataType] = file.schema_arrow.types
+        self.extent = cache(partial(extent, file))
+        self.used, self.unfilled = dict[int, str](), dict[int, str]()
+        for name, places in dataset.places(self.headings).items():
+            own, filled = chosen(self.headings, places, blank or (lambda place: self.extent(place).is_blank))
+            (self.used if filled else self.unfilled).update(dict.fromkeys(own, name))
+        columns, used, unfilled = dataset.columns, set(self.used.values()), set(self.unfilled.values())
+        self.columns = [n for n, column in columns.items() if n in used or (n in unfilled and column.required)]
+        self.missing = [n for n, c in columns.items() if n not in self.columns and is_published(c, self.year)]
+        self.blank = [name for name in self.missing if name in unfilled]
+        added = BUILT_COLUMNS if METADATA_KEY in (file.schema_arrow.metadata or {}) else ()
+        self.unknown = [heading for heading in self.headings if not dataset.knows(heading) and heading not in added]
+        self.zero_filled = list(dict.fromkeys(name for n, name in self.used.items() if self.is_zero(n)))
+        self.suspicious = sorted(filled_with_zeros(dataset, used, set(self.zero_filled), self.year))
+        layouts = report_layouts(file)
+        self.partly = [
+            name
+            for name, column in columns.items()
+            if self.year and column.first_day <= date(self.year, 1, 1) and column.last_day >= date(self.year, 12, 31)
+            if not column.only_compared and 0 < sum(name in layout for layout in layouts) < len(layouts)
+        ]
+
+    def is_zero(self, position: int) -> bool:
+        """Whether a column that is read is one of numbers and zero in every row."""
+        return self.dataset.columns[self.used[position]].kind == "number" and self.extent(position).is_zero
 
 
-def describe_file(dataset: Dataset, path: Path) -> FileDescription:
+def describe_file(dataset: Dataset, path: Path) -> Footer:
     """What a rollup file holds, from its footer alone.
 
     Raises:
         InputError: no Parquet, or a file that lacks the columns without which rows of this dataset mean nothing.
     """
-    year = year_of(path)
     with open_parquet(dataset, path) as file:
-        rows, headings, layouts = file.metadata.num_rows, file.schema_arrow.names, report_layouts(file)
-        added = BUILT_COLUMNS if METADATA_KEY in (file.schema_arrow.metadata or {}) else ()
-        found = find_columns(dataset, path, file)
-        numbers = {name: own[0] for name, own in found.items() if dataset.columns[name].kind == "number"}
-        zero = [name for name, heading in numbers.items() if extent(file, headings.index(heading)).is_zero]
-    missing = [name for name, column in dataset.columns.items() if name not in found and is_published(column, year)]
-    there = dataset.places(headings)
-    return FileDescription(
-        rows=rows,
-        columns=list(found),
-        missing=missing,
-        blank=[name for name in missing if name in there],
-        unknown=[heading for heading in headings if not dataset.knows(heading) and heading not in added],
-        zero_filled=zero,
-        suspicious=sorted(filled_with_zeros(dataset, found.keys(), set(zero), year)),
-        partly=[
-            name
-            for name, column in dataset.columns.items()
-            if year and column.first_day <= date(year, 1, 1) and column.last_day >= date(year, 12, 31)
-            if not column.only_compared and 0 < sum(name in layout for layout in layouts) < len(layouts)
-        ],
-    )
+        blank = cache(partial(is_blank, file))
+        find_columns(dataset, path, file, blank)
+        return Footer(dataset, path, file, blank)
 
 
 def year_of(path: Path) -> int | None:
@@ -128,7 +140,9 @@ def report_layouts(file: pq.ParquetFile) -> list[frozenset[str]]:
     return [frozenset(layout) for layout in json.loads(said)["layouts"]] if said else []
 
 
-def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str, list[str]]:
+def find_columns(
+    dataset: Dataset, path: Path, file: pq.ParquetFile, blank: Callable[[int], bool] | None = None
+) -> dict[str, list[str]]:
     """Canonical name -> the headings of a file that hold it, to be joined row by row where there are several.
 
     Raises:
@@ -156,7 +170,7 @@ def find_columns(dataset: Dataset, path: Path, file: pq.ParquetFile) -> dict[str
         if twice := next((heading for heading in spelled if spelled.count(heading) > 1), None):
             expected = "each heading once: nothing tells which of the two is meant"
             raise refusal(twice, f"has two columns {twice!r}", expected, remedy)
-        own, filled = chosen(headings, places, lambda place: is_blank(file, place))
+        own, filled = chosen(headings, places, blank or partial(is_blank, file))
         if not filled and column.required and column.kind not in {"day", "stamp"} and file.metadata.num_rows:
             problem = f"has a column {spelled[0]!r} that is blank in every row"
             raise refusal(spelled[0], problem, "a value in every row", remedy)

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bess_assets.ercot.calendar import day_of_number
 from bess_assets.ercot.datasets import DATASETS, Dataset, DatasetColumn, Kind, is_published, normal_heading
-from bess_assets.ercot.footers import BUILT_COLUMNS, chosen, extent, filled_with_zeros, open_parquet, year_of
+from bess_assets.ercot.footers import Footer, open_parquet, year_of
 from bess_assets.ercot.parsing import TIME_COLUMNS, day_range
 from bess_assets.ercot.rollup_names import rollup_name
 from bess_assets.ercot.schema_files import SCHEMA_FILE, listed_columns, same_type, spelling_of, type_family
@@ -140,128 +139,108 @@ def _of_file(
     findings: Findings,
     days: tuple[date | None, date | None] | None,
 ) -> list[Row]:
+    """Rows of one file against its dataset's declaration, and against what `schema.json` lists."""
     try:
         with open_parquet(dataset, path) as file:
-            described = _File(dataset, path, file, listed)
-            days = days or described.find_days()
+            footer = Footer(dataset, path, file)
     except InputError as error:
         return [_row(dataset, UNREADABLE, [_Fault(error.problem)])]
-    rows = list(described.rows())
+    (first, last), day_problem = (days, "") if days else _days_of(footer)
+    rows = list(_rows(footer, listed, day_problem))
     odd = [row for row in rows if row["drift"] and SCHEMA_FILE in row["drift"]]
     names = ", ".join(row["canonical_name"] or row["heading"] or row["drift"] for row in odd)
     findings.add("schema_file", dataset.name, len(odd), f"{rollup_name(path)}: {names}", warning=False)
-    return [{**row, "file_rows": described.count, "first_day": days[0], "last_day": days[1]} for row in rows]
+    return [{**row, "file_rows": footer.rows, "first_day": first, "last_day": last} for row in rows]
 
 
-class _File:
-    """One rollup file against its dataset's declaration, and against what `schema.json` lists."""
+def _days_of(footer: Footer) -> tuple[tuple[date | None, date | None], str]:
+    """First and last operating day, from the footer where the column is typed, else by reading that one column; and why they cannot be read."""
+    at = next((n for wanted in TIME_COLUMNS for n, name in footer.used.items() if name == wanted), None)
+    if at is None or not footer.rows:
+        return (None, None), ""
+    heading, said = footer.headings[at], footer.extent(at)
+    ends = pa.array([said.low, said.high], footer.types[at]) if isinstance(said.low, date) else None
+    if ends is None and footer.headings.count(heading) > 1:
+        return (None, None), ""  # a column that cannot be asked for by its name; a row says so
+    try:
+        days = day_range(footer.dataset, footer.path, footer.used[at], heading, ends)
+    except InputError as error:
+        return (None, None), f"its days cannot be read: {error.problem}"
+    return (day_of_number(days[0]), day_of_number(days[1])) if days else (None, None), ""
 
-    def __init__(self, dataset: Dataset, path: Path, file: pq.ParquetFile, listed: Mapping[str, str] | None) -> None:
-        self._dataset, self._path, self._listed = dataset, path, listed
-        self._year = year_of(path)
-        self.count: int = file.metadata.num_rows
-        self._headings: list[str] = file.schema_arrow.names
-        self._types: list[pa.DataType] = file.schema_arrow.types
-        self._extents = [extent(file, position) for position in range(len(self._headings))]
-        # canonical name by position, of columns that are read and of those that would be if they were not blank in every row
-        self._used: dict[int, str] = {}
-        self._blank: dict[int, str] = {}
-        for name, places in dataset.places(self._headings).items():
-            own, filled = chosen(self._headings, places, lambda place: self._extents[place].is_blank)
-            (self._used if filled else self._blank).update(dict.fromkeys(own, name))
-        zero = {name for n, name in self._used.items() if self._is_zero(n)}
-        self._suspicious = filled_with_zeros(dataset, set(self._used.values()), zero, self._year)
-        self._day_problem: str | None = None
 
-    def _is_zero(self, position: int) -> bool:
-        return self._dataset.columns[self._used[position]].kind == "number" and self._extents[position].is_zero
-
-    def find_days(self) -> tuple[date | None, date | None]:
-        """First and last operating day: from the footer where the column is typed, else by reading that one column."""
-        at = next((n for wanted in TIME_COLUMNS for n, name in self._used.items() if name == wanted), None)
-        if at is None or not self.count:
-            return None, None
-        heading, said = self._headings[at], self._extents[at]
-        ends = pa.array([said.low, said.high], self._types[at]) if isinstance(said.low, date) else None
-        if ends is None and self._headings.count(heading) > 1:
-            return None, None  # a column that cannot be asked for by its name; a row says so
-        try:
-            days = day_range(self._dataset, self._path, self._used[at], heading, ends)
-        except InputError as error:
-            self._day_problem, days = f"its days cannot be read: {error.problem}", None
-        return (day_of_number(days[0]), day_of_number(days[1])) if days else (None, None)
-
-    def rows(self) -> Iterator[Row]:
-        """A row for each column that the file has, then for each that it lacks and ERCOT published then, then for each that only `schema.json` has."""
-        for position, (heading, arrow_type) in enumerate(zip(self._headings, self._types, strict=True)):
-            use, drift = self._judge(position)
-            listed_type, differences = _compare(self._listed, heading, arrow_type)
-            yield _row(
-                self._dataset,
-                use,
-                [*drift, *differences],
-                heading=heading,
-                arrow_type=str(arrow_type),
-                canonical_name=self._used.get(position) or self._blank.get(position),
-                listed_type=listed_type,
-                null_count=self._extents[position].nulls,
-            )
-
-        listed = self._listed or {}
-        there = {*self._used.values(), *self._blank.values()}
-        columns = self._dataset.columns.values()
-        lacking = [column for column in columns if column.name not in there and is_published(column, self._year)]
-        for column in lacking:
-            why = "and rows mean nothing without it" if column.required else "though ERCOT published it then"
-            spelled = next(filter(None, (spelling_of(listed, heading) for heading in column.headings)), None)
-            drift = [_Fault(f"absent, {why}"), *([f"{SCHEMA_FILE} lists it"] if spelled else [])]
-            listed_type = listed[spelled] if spelled else None
-            yield _row(self._dataset, ABSENT, drift, canonical_name=column.name, listed_type=listed_type)
-        known = {*map(normal_heading, (*self._headings, *(h for column in lacking for h in column.headings)))}
-        for heading, listed_type in listed.items():
-            if normal_heading(heading) not in known:
-                only_listed = f"{SCHEMA_FILE} lists {heading!r}, which the file lacks"
-                yield _row(self._dataset, ABSENT, [only_listed], listed_type=listed_type)
-
-    def _judge(self, position: int) -> tuple[Use, list[str]]:
-        """The use of a column, and what is odd about it."""
-        heading = self._headings[position]
-        drift: list[str] = [_Fault("its heading stands twice in the file")] if self._headings.count(heading) > 1 else []
-        if self._dataset.is_foreign(heading):
-            elsewhere = "a heading of another dataset: the file lies in the wrong folder, and none of its rows are read"
-            return UNKNOWN, [*drift, _Fault(elsewhere)]
-        if position in self._blank:
-            return ABSENT, [*drift, self._judge_blank(self._dataset.columns[self._blank[position]])]
-        if position in self._used:
-            return USED, [*drift, *self._judge_used(position)]
-        is_built = rollup_name(self._path) != self._path.name
-        if self._dataset.knows(heading) or (is_built and heading in BUILT_COLUMNS):
-            return NOT_USED, drift
-        return UNKNOWN, [*drift, _Fault("a heading that no era of the dataset knows: not read")]
-
-    def _judge_blank(self, column: DatasetColumn) -> str:
-        if column.only_compared:
-            return "blank in every row; no figure is made of it"
-        if not is_published(column, self._year):
-            return "blank in every row, as ERCOT didn't publish it then"
-        return _Fault(
-            f"blank in every row{', and rows mean nothing without it' if column.required else ': as good as absent'}"
+def _rows(footer: Footer, listed: Mapping[str, str] | None, day_problem: str) -> Iterator[Row]:
+    """A row for each column that the file has, then for each that it lacks and ERCOT published then, then for each that only `schema.json` has."""
+    for position, (heading, arrow_type) in enumerate(zip(footer.headings, footer.types, strict=True)):
+        use, drift = _judge(footer, position)
+        name = footer.used.get(position) or footer.unfilled.get(position)
+        if day_problem and name in TIME_COLUMNS:
+            drift.append(_Fault(day_problem))
+        listed_type, differences = _compare(listed, heading, arrow_type)
+        yield _row(
+            footer.dataset,
+            use,
+            [*drift, *differences],
+            heading=heading,
+            arrow_type=str(arrow_type),
+            canonical_name=name,
+            listed_type=listed_type,
+            null_count=footer.extent(position).nulls,
         )
 
-    def _judge_used(self, position: int) -> Iterator[str]:
-        name, arrow_type = self._used[position], str(self._types[position])
-        types = _KINDS[self._dataset.columns[name].kind]
-        family, _ = type_family(arrow_type)
-        words = "text" if family in _TEXT else arrow_type
-        if family in types.readable:
-            yield f"{words} where {types.words} is natural: understood"
-        elif family not in types.natural:
-            yield _Fault(f"{words}, which cannot be read as {types.words}")
-        if self._is_zero(position):
-            suspicious = name in self._suspicious
-            yield _Fault("zero in every row: perhaps absent data filled in") if suspicious else "zero in every row"
-        if self._day_problem and name in TIME_COLUMNS:
-            yield _Fault(self._day_problem)
+    listed = listed or {}
+    lacking = [footer.dataset.columns[name] for name in footer.missing if name not in footer.blank]
+    for column in lacking:
+        why = "and rows mean nothing without it" if column.required else "though ERCOT published it then"
+        spelled = next(filter(None, (spelling_of(listed, heading) for heading in column.headings)), None)
+        drift = [_Fault(f"absent, {why}"), *([f"{SCHEMA_FILE} lists it"] if spelled else [])]
+        listed_type = listed[spelled] if spelled else None
+        yield _row(footer.dataset, ABSENT, drift, canonical_name=column.name, listed_type=listed_type)
+    known = {*map(normal_heading, (*footer.headings, *(h for column in lacking for h in column.headings)))}
+    for heading, listed_type in listed.items():
+        if normal_heading(heading) not in known:
+            only_listed = f"{SCHEMA_FILE} lists {heading!r}, which the file lacks"
+            yield _row(footer.dataset, ABSENT, [only_listed], listed_type=listed_type)
+
+
+def _judge(footer: Footer, position: int) -> tuple[Use, list[str]]:
+    """The use of a column, and what is odd about it."""
+    heading = footer.headings[position]
+    drift: list[str] = [_Fault("its heading stands twice in the file")] if footer.headings.count(heading) > 1 else []
+    if footer.dataset.is_foreign(heading):
+        elsewhere = "a heading of another dataset: the file lies in the wrong folder, and none of its rows are read"
+        return UNKNOWN, [*drift, _Fault(elsewhere)]
+    if position in footer.unfilled:
+        return ABSENT, [*drift, _judge_blank(footer, footer.dataset.columns[footer.unfilled[position]])]
+    if position in footer.used:
+        return USED, [*drift, *_judge_used(footer, position)]
+    if heading in footer.unknown:
+        return UNKNOWN, [*drift, _Fault("a heading that no era of the dataset knows: not read")]
+    return NOT_USED, drift
+
+
+def _judge_blank(footer: Footer, column: DatasetColumn) -> str:
+    if column.only_compared:
+        return "blank in every row; no figure is made of it"
+    if not is_published(column, footer.year):
+        return "blank in every row, as ERCOT didn't publish it then"
+    return _Fault(
+        f"blank in every row{', and rows mean nothing without it' if column.required else ': as good as absent'}"
+    )
+
+
+def _judge_used(footer: Footer, position: int) -> Iterator[str]:
+    name, arrow_type = footer.used[position], str(footer.types[position])
+    types = _KINDS[footer.dataset.columns[name].kind]
+    family, _ = type_family(arrow_type)
+    words = "text" if family in _TEXT else arrow_type
+    if family in types.readable:
+        yield f"{words} where {types.words} is natural: understood"
+    elif family not in types.natural:
+        yield _Fault(f"{words}, which cannot be read as {types.words}")
+    if footer.is_zero(position):
+        suspicious = name in footer.suspicious
+        yield _Fault("zero in every row: perhaps absent data filled in") if suspicious else "zero in every row"
 
 
 def _compare(listed: Mapping[str, str] | None, heading: str, arrow_type: pa.DataType) -> tuple[str | None, list[str]]:
