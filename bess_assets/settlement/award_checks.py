@@ -7,7 +7,6 @@ import numpy as np
 
 from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.products import PRODUCTS
-from bess_assets.ercot.rows import PlacedRows
 from bess_assets.ercot.step import Findings, Inputs, Verdict, some
 from bess_assets.errors import InputError
 from bess_assets.settlement.prices import clearing_prices
@@ -58,28 +57,12 @@ def fits(awards: Mapping[str, FloatArray], lsl: FloatArray, hsl: FloatArray) -> 
     return fit
 
 
-class LoadLimits:
-    """Ancillary awards of load resources against the maximum power consumption of their own row."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        """Start with no row compared."""
-        self._names = names
-        self._beyond = np.zeros(len(names), dtype=np.int64)
-        self._compared = 0
-
-    def put(self, rows: PlacedRows, awards: dict[str, FloatArray]) -> None:
-        """Compare rows; a repeated row counts again."""
-        power = rows.numbers["max_power_mw"]
-        self._compared += int((~np.isnan(power)).sum())
-        np.add.at(self._beyond, rows.series[~fits(awards, np.zeros_like(power), power)], 1)
-
-    def verdict(self) -> Verdict:
-        """The verdict on all rows."""
-        by_name = {self._names[n]: int(self._beyond[n]) for n in np.flatnonzero(self._beyond).tolist()}
-        beyond = sum(by_name.values())
-        detail = f"{f'{beyond:,}' if beyond else 'none'} of {self._compared:,} rows of load resources with a maximum power below 0 or above it"
-        numbers = {"rows_beyond": beyond, "rows_compared": self._compared}
-        return Verdict(not beyond, f"{detail}: {_worst(by_name)}" if beyond else detail, numbers)
+def load_verdict(beyond: Mapping[str, int], compared: int) -> Verdict:
+    """The verdict on rows whose awards do not fit the maximum power of their load resource, by resource, of so many rows with one; repeated rows count."""
+    count = sum(beyond.values())
+    detail = f"{f'{count:,}' if count else 'none'} of {compared:,} rows of load resources with a maximum power below 0 or above it"
+    numbers = {"rows_beyond": count, "rows_compared": compared}
+    return Verdict(not count, f"{detail}: {_worst(beyond)}" if count else detail, numbers)
 
 
 def row_gaps(names: Sequence[str], present: BoolArray, held: BoolArray) -> dict[str, int]:

@@ -3,6 +3,7 @@
 An *award* is day-ahead; its load side belongs to the load resource that the registry accepted. award_checks.py compares rows with what they state themselves.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,8 +20,9 @@ from bess_assets.settlement.award_checks import (
     ROWS_CHECK,
     STATED_MCPC,
     STATED_PRICE,
-    LoadLimits,
     award_verdicts,
+    fits,
+    load_verdict,
     row_gaps,
     rows_verdict,
 )
@@ -129,14 +131,15 @@ class _Side:
         stated = [] if load else [*LIMITS_AND_PRICE, *(STATED_MCPC if has_mcpc else ())]
         self.stated = Scatter(len(self.names), year.hours, stated)
         self._nodes = np.full((len(self.names), year.hours), -1, dtype=np.int32)
-        self.load_limits = LoadLimits(self.names)
-        contradictions = 0
+        self.beyond, self.compared, contradictions = Counter[str](), 0, 0
         for rows in reader:
             values, count = awarded(rows, load=load)
             contradictions += count
             scatter.put(rows.series, rows.step, values, reader.counted)
             if load:
-                self.load_limits.put(rows, values)
+                power = rows.numbers["max_power_mw"]
+                self.compared += int((~np.isnan(power)).sum())
+                self.beyond.update(self.names[n] for n in rows.series[~fits(values, np.zeros_like(power), power)])
             else:
                 self._nodes[rows.series, rows.step] = rows.texts["settlement_point"]
                 self.stated.put(rows.series, rows.step, {name: rows.numbers[name] for name in self.stated.grids})
@@ -182,7 +185,7 @@ def bess_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     result.verdicts |= award_verdicts(
         inputs, [(own.names, own.grids, own.stated.grids, era) for own, era in eras if own is not None]
     )
-    result.verdicts[LOAD_CHECK] = (load.load_limits if load else LoadLimits([])).verdict()
+    result.verdicts[LOAD_CHECK] = load_verdict(load.beyond, load.compared) if load else load_verdict({}, 0)
     result.verdicts[ROWS_CHECK] = rows_verdict(
         sum(len(own.names) for own in sides), {name: hours for own in sides for name, hours in own.gaps.items()}
     )

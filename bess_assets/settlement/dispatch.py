@@ -26,7 +26,7 @@ from bess_assets.ercot.rows import YearRows
 from bess_assets.ercot.step import Columns, Inputs, StepResult, Verdict, some, step
 from bess_assets.settlement.awards import RRS_PARTS, award_of_parts
 from bess_assets.settlement.grid import LedgerColumns, labels_array
-from bess_assets.settlement.runs import Kind, Means, RunReader, Window, read_metering
+from bess_assets.settlement.runs import TELEMETRY, Kind, Means, RunReader, Window, read_metering
 
 METERED_CHECK = "metering_and_telemetry_agree"
 LARGEST_DIFFERENCE = 0.2
@@ -105,9 +105,8 @@ def read_flows(inputs: Inputs, kind: Kind, rows: Iterable[Mapping[str, Any]], er
     """
     wanted = [row for row in rows if kind != "load" or row["charging"] == "load"]
     names = sorted({row[f"{kind}_resource"] for row in wanted if row[f"{kind}_resource"]})
-    telemetry = "consumption_mw" if kind == "load" else "output_mw"
     awards = _RT_AWARDS if kind == "esr" else ()
-    reader = RunReader(inputs, f"sced_{kind}_resources", names, [telemetry, "base_point_mw", *awards])
+    reader = RunReader(inputs, f"sced_{kind}_resources", names, [TELEMETRY[kind], "base_point_mw", *awards])
     shape = (len(names), era.stop - era.start)
     flows = Flows(
         kind,
@@ -128,7 +127,7 @@ def read_flows(inputs: Inputs, kind: Kind, rows: Iterable[Mapping[str, Any]], er
     def settle(window: Window) -> None:
         base_point = window.grids["base_point_mw"]
         here = slice(window.first - era.start, window.last - era.start)
-        means = reader.means(window, window.grids[telemetry], base_point)
+        means = reader.means(window, window.grids[TELEMETRY[kind]], base_point)
         source = np.where(np.isnan(means.positive), _NONE, _TELEMETRY)
         # a base point can help only where it is known and telemetry is not
         if (source == _NONE).any() and not np.isnan(base_point).all():

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from bess_assets.ercot.arrays import CodeArray, FloatArray, IntArray
+from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.rows import Counted
 from bess_assets.ercot.step import Inputs
@@ -29,7 +29,12 @@ class Scatter:
         self.grids = {name: np.full((series, steps), np.nan) for name in names}
 
     def put(
-        self, series: IntArray, step: IntArray, values: Mapping[str, FloatArray], counted: Counted | None = None
+        self,
+        series: IntArray,
+        step: IntArray,
+        values: Mapping[str, FloatArray],
+        counted: Counted | None = None,
+        mine: BoolArray | bool = True,
     ) -> None:
         """Put rows, in file order.
 
@@ -38,6 +43,7 @@ class Scatter:
             step: grid column of each.
             values: by every name of the grid.
             counted: where rows that another one of their cell repeats or overrules are counted.
+            mine: whether a row is counted there.
         """
         cell = series * self.present.shape[1] + step
         if not len(cell):
@@ -54,7 +60,7 @@ class Scatter:
             winner = (len(cell) - 1 - first_from_end)[place[::-1]]
             wins = winner == np.arange(len(cell))
             if counted is not None:
-                self._count(counted, np.flatnonzero(there | ~wins), cell, winner, values)
+                self._count(counted, np.flatnonzero((there | ~wins) & mine), cell, winner, values)
             cell, values = cell[wins], {name: value[wins] for name, value in values.items()}
         for name, value in values.items():
             self.grids[name].reshape(-1)[cell] = value

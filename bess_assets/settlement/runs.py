@@ -28,6 +28,8 @@ LEAST_COVERAGE = 0.5
 """Share of a quarter-hour that must be observed for its energy to be known."""
 Kind = Literal["gen", "load", "esr"]
 """Kind of resource, as in the names of the datasets."""
+TELEMETRY: dict[Kind, str] = {"gen": "output_mw", "load": "consumption_mw", "esr": "output_mw"}
+"""Column of the telemetered MW by kind of resource."""
 LEAST_INSTRUCTION_MW = 1.0
 """A base point over this should show in the readings of a day."""
 
@@ -68,10 +70,10 @@ class Window:
 
 @dataclass(frozen=True)
 class _FileRuns:
-    """What the times of one file say of a year: starts in UTC seconds, ascending; (row group, first start, last start); day indexes of any year; odd rows."""
+    """What the times of one file say of a year: starts in UTC seconds, ascending; row group, first and last start of each batch; day indexes; odd rows."""
 
     starts: IntArray
-    groups: tuple[tuple[int, int, int], ...]
+    groups: list[tuple[int, int, int]]
     days: IntArray
     unusable: int
     ambiguous: int
@@ -82,7 +84,7 @@ def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _Fi
     """Read the times of a file, once for all readers while its mark stays: the registry and the dispatch of a year need them."""
     year = OperatingYear(year_number)
     starts, days = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    groups: dict[int, tuple[int, int]] = {}
+    groups: list[tuple[int, int, int]] = []
     unusable = ambiguous = 0
     for rows in read_rows(DATASETS[dataset], path, [], timed=True):
         times = Times.of(rows, year)
@@ -91,12 +93,11 @@ def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _Fi
         days.append(times.held)
         utc = times.utc[(times.rows > 0) & (times.utc >= 0)]
         if len(utc):
-            low, high = groups.get(rows.group, (year.end, year.start))
-            groups[rows.group] = (min(low, int(utc.min())), max(high, int(utc.max())))
+            groups.append((rows.group, int(utc.min()), int(utc.max())))
             starts.append(utc)
     return _FileRuns(
         starts=np.unique(np.concatenate(starts)),
-        groups=tuple((group, low, high) for group, (low, high) in groups.items()),
+        groups=groups,
         days=np.unique(np.concatenate(days)),
         unusable=unusable,
         ambiguous=ambiguous,
@@ -185,7 +186,7 @@ class RunReader:
         scatter = Scatter(high - low, len(self._names), self._numbers)
         codes, counted = Codes(self._names), Counted()
         for path, file in self._files.items():
-            groups = sorted(group for group, earliest, latest in file.groups if latest >= begin and earliest < end)
+            groups = sorted({group for group, earliest, latest in file.groups if latest >= begin and earliest < end})
             if groups:
                 columns = ["resource_name", *self._numbers]
                 for rows in read_rows(self._dataset, path, columns, counted.numbers, groups, timed=True):
@@ -226,12 +227,7 @@ class RunReader:
         rows, run, series = rows.keep(np.flatnonzero(known)[wanted]), run[wanted], series[wanted]
         values = {name: _value(rows, name) for name in self._numbers}
         # runs that only reach into the window are counted with the window that they are in
-        mine = (run >= own.start) & (run < own.stop)
-        if not mine.all():
-            scatter.put(run[~mine] - low, series[~mine], {name: value[~mine] for name, value in values.items()})
-            run, series = run[mine], series[mine]
-            values = {name: value[mine] for name, value in values.items()}
-        scatter.put(run - low, series, values, counted)
+        scatter.put(run - low, series, values, counted, (run >= own.start) & (run < own.stop))
 
     def means(self, window: Window, values: FloatArray, base_point: FloatArray | None = None) -> Means:
         """Means over a window: of readings on lines, through the base points where they are far apart, or of steps where no base points are given.

@@ -24,7 +24,7 @@ from bess_assets.settlement.grid import Scatter
 from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, Course
 from bess_assets.settlement.nodes import Nodes
 from bess_assets.settlement.pairing import Evidence, Unit, candidates, weigh
-from bess_assets.settlement.runs import Kind, RunReader, Window, hourly_maxima, read_metering
+from bess_assets.settlement.runs import TELEMETRY, Kind, RunReader, Window, hourly_maxima, read_metering
 
 SIZE_RANK = 24
 """Capacity and energy are the 24th largest hourly value of the year: a day's worth of hours may be wrong."""
@@ -193,22 +193,38 @@ class Sides:
         self.load = self._day_ahead("load", loads, exists=combo)
         self.storage = self._day_ahead("esr", esrs, exists=esr)
         if combo:
-            self._common = _CommonRuns(inputs, self.generation, self.load)
+            self._common, self._telemetry = _common_runs(inputs, self.generation, self.load)
             _, meter = read_metering(inputs, self.generation.names)
             self.generation.logs.append(meter.log)
         if esr:
             self.storage.logs.append(self.storage.sced[1].log)
 
     def evidence(self, gen: Resource, load: Resource) -> Evidence:
-        """What the data say of a generation and a load resource being one battery."""
-        together, discharge, charge = self._common.compare(gen.n, load.n)
+        """What the data say of a generation and a load resource being one battery, from the runs in which both are observed."""
+        sides = [[values[own.n] for values in side] for own, side in zip((gen, load), self._telemetry, strict=True)]
+        both = ~np.isnan(sides[0][0]) & ~np.isnan(sides[1][0])
+        discharging, charging = (values[0][both] > TOGETHER_MW for values in sides)
+        discharge_mwh, charge_mwh = (self._mwh(both, values) for values in sides)
         return weigh(
             capacity_mw=gen.size,
             max_power_mw=load.size,
-            together_share=together,
-            charge_mwh=charge,
-            discharge_mwh=discharge,
+            together_share=float((discharging & charging).mean()) if discharging.any() and charging.any() else None,
+            charge_mwh=charge_mwh,
+            discharge_mwh=discharge_mwh,
         )
+
+    def _mwh(self, both: BoolArray, values: Sequence[npt.NDArray[np.float32]]) -> float:
+        """Energy of the positive part of one side.
+
+        Args:
+            both: the common runs in which both sides are observed.
+            values: readings and base points, integrated along lines; or base points alone, which are steps.
+        """
+        year, time = self._inputs.year, self._common[both]
+        held = np.minimum(time + LONGEST_HOLD_SECONDS, np.append(time[1:], year.end))
+        parts = [of_runs[both].astype(np.float64) for of_runs in values]
+        course = Course.of(time, held, year.start, 1, year.end - year.start, lines=len(parts) > 1)
+        return float(course.integrals(*parts)[0][0]) / 3_600
 
     @cached_property
     def plans(self) -> dict[str, dict[str, FloatArray]]:
@@ -309,56 +325,23 @@ def _refuse_other_types(rows: Rows, dataset: str) -> None:
         )
 
 
-class _CommonRuns:
-    """Both sides of possible pairs in the SCED runs that the two datasets have in common."""
-
-    def __init__(self, inputs: Inputs, generation: Side, load: Side) -> None:
-        """Read telemetry, or base points where the files have no telemetry at all; the days held join the sides' logs."""
-        starts, output = _run_values(inputs, "sced_gen_resources", generation, "output_mw")
-        load_starts, consumption = _run_values(inputs, "sced_load_resources", load, "consumption_mw")
-        self._times, gen_runs, load_runs = np.intersect1d(starts, load_starts, assume_unique=True, return_indices=True)
-        self._year = inputs.year
-        # a resource in one piece of memory, for it is taken out once for each pair
-        self._output = [np.ascontiguousarray(values[gen_runs].T) for values in output]
-        self._consumption = [np.ascontiguousarray(values[load_runs].T) for values in consumption]
-
-    def compare(self, gen: int, load: int) -> tuple[float | None, float | None, float | None]:
-        """Share of common runs with both above 1 MW (None unless each is, some time), discharge and charge in MWh (None if never both observed)."""
-        output, consumption = self._output[0][gen], self._consumption[0][load]
-        both = ~np.isnan(output) & ~np.isnan(consumption)
-        if not both.any():
-            return None, None, None
-        discharging, charging = output[both] > TOGETHER_MW, consumption[both] > TOGETHER_MW
-        share = float((discharging & charging).mean()) if discharging.any() and charging.any() else None
-        return (
-            share,
-            self._mwh(both, [values[gen] for values in self._output]),
-            self._mwh(both, [values[load] for values in self._consumption]),
-        )
-
-    def _mwh(self, both: BoolArray, values: Sequence[npt.NDArray[np.float32]]) -> float:
-        """Energy of the positive part of one side, in the runs in which both are observed.
-
-        Args:
-            both: those of the common runs.
-            values: readings and base points, integrated along lines; or base points alone, which are steps.
-        """
-        time = self._times[both]
-        held = np.minimum(time + LONGEST_HOLD_SECONDS, np.append(time[1:], self._year.end))
-        parts = [of_runs[both].astype(np.float64) for of_runs in values]
-        whole = self._year.end - self._year.start
-        course = Course.of(time, held, self._year.start, 1, whole, lines=len(parts) > 1)
-        return float(course.integrals(*parts)[0][0]) / 3_600
+def _common_runs(inputs: Inputs, generation: Side, load: Side) -> tuple[IntArray, list[list[npt.NDArray[np.float32]]]]:
+    """Starts of the runs that the datasets of both sides have, and the values of each side there; shape (resources, runs)."""
+    (starts, output), (load_starts, consumption) = (_run_values(inputs, side) for side in (generation, load))
+    common, *places = np.intersect1d(starts, load_starts, assume_unique=True, return_indices=True)
+    # a resource in one piece of memory, for it is taken out once for each pair
+    sides = zip((output, consumption), places, strict=True)
+    return common, [[np.ascontiguousarray(of_runs[runs].T) for of_runs in values] for values, runs in sides]
 
 
-def _run_values(
-    inputs: Inputs, dataset: str, side: Side, telemetry: str
-) -> tuple[IntArray, list[npt.NDArray[np.float32]]]:
-    """Starts of the runs; telemetered MW and base points, or base points alone, by run and resource, in single precision: they only judge pairs."""
+def _run_values(inputs: Inputs, side: Side) -> tuple[IntArray, list[npt.NDArray[np.float32]]]:
+    """Starts of the runs; telemetered MW and base points by run and resource, or base points alone where the files have no telemetry at all.
+
+    In single precision: they only judge pairs. The days held join the side's logs.
+    """
+    dataset, telemetry = f"sced_{side.kind}_resources", TELEMETRY[side.kind]
     there = bool(inputs.rollups.files(dataset, inputs.year.year))
-    columns = (
-        ["base_point_mw"] if there and not has_column(inputs, dataset, telemetry) else [telemetry, "base_point_mw"]
-    )
+    columns = [*([] if there and not has_column(inputs, dataset, telemetry) else [telemetry]), "base_point_mw"]
     reader = RunReader(inputs, dataset, side.names, columns)
     values = [np.full((len(reader.starts), len(side.names)), np.nan, dtype=np.float32) for _ in columns]
     if side.names and len(reader.starts):

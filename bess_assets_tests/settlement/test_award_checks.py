@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 from bess_assets.ercot.products import PRODUCTS
-from bess_assets.ercot.rows import PlacedRows
 from bess_assets.settlement.award_checks import (
     CAPACITY_CHECK,
     ENERGY_LIMITS_CHECK,
     MCPC_CHECK,
-    LoadLimits,
     award_verdicts,
     differences,
     fits,
+    load_verdict,
     outside_limits,
     price_verdict,
     row_gaps,
@@ -75,41 +74,29 @@ def test_an_energy_award_lies_within_the_limits_that_are_known(award, lsl, hsl, 
     assert outside_limits(np.array([award]), np.array([lsl]), np.array([hsl])).tolist() == [outside]
 
 
-def _rows(series, hours, **numbers):
-    """Rows of resources by number; what is left out of a number is unknown."""
-    numbers = {name: np.array(values, dtype=float) for name, values in numbers.items()}
-    return PlacedRows(np.array(series), np.array(hours), numbers, {}, frozenset(numbers), {})
-
-
 def _awards(shape, **known):
     grids = {f"{product}_award_mw": np.zeros(shape) for product in PRODUCTS} | {"award_mw": np.zeros(shape)}
     return grids | {name: np.array(values, dtype=float) for name, values in known.items()}
 
 
 def test_awards_of_a_load_resource_are_held_against_the_power_of_their_own_row():
-    limits = LoadLimits(["ELM_LD1", "OAK_LD1"])
     # up and down each fill 10 MW: a rounding more is nothing; the third row goes up by too much, the fourth down
-    rows = _rows([0, 0, 0, 1], [1, 2, 3, 1], max_power_mw=[10.0] * 4)
     up, down = {"regup_award_mw": [4.0, 4.0, 4.0, 0.0], "rrs_award_mw": [6.0, 6.05, 6.06, 0.0]}, [10.0, 0.0, 0.0, 10.06]
-    limits.put(rows, _awards(4, **up, regdn_award_mw=down))
-    assert limits.verdict().detail == (
-        "2 of 4 rows of load resources with a maximum power below 0 or above it: ELM_LD1 1, OAK_LD1 1"
-    )
+    awards = _awards(4, **up, regdn_award_mw=down)
+    assert fits(awards, np.zeros(4), np.full(4, 10.0)).tolist() == [True, True, False, False]
     # of unknown power any award fits; of none a negative one does, be it the power or the product
-    rows = _rows([1, 1, 1], [2, 3, 3], max_power_mw=[NAN, 10.0, 10.0])
-    limits.put(rows, _awards(3, ecrs_award_mw=[90.0, -0.06, -0.05], nspin_award_mw=[0.0, 0.0, NAN]))
-    verdict = limits.verdict()
-    assert not verdict.passed
-    assert verdict.detail.endswith("OAK_LD1 2, ELM_LD1 1")
+    awards = _awards(3, ecrs_award_mw=[90.0, -0.06, -0.05], nspin_award_mw=[0.0, 0.0, NAN])
+    assert fits(awards, np.zeros(3), np.array([NAN, 10.0, 10.0])).tolist() == [True, False, True]
+    assert fits(_awards(2, nspin_award_mw=[10.0, 0.0]), np.zeros(2), np.array([10.0, 0.0])).all()
+
+
+def test_load_awards_beyond_their_power_are_counted_by_resource():
+    verdict = load_verdict({"ELM_LD1": 1, "OAK_LD1": 2}, 6)
+    of = "rows of load resources with a maximum power below 0 or above it"
+    assert (verdict.passed, verdict.detail) == (False, f"3 of 6 {of}: OAK_LD1 2, ELM_LD1 1")
     assert verdict.numbers == {"rows_beyond": 3, "rows_compared": 6}
-
-
-def test_load_awards_that_fit_pass():
-    limits = LoadLimits(["ELM_LD1"])
-    limits.put(_rows([0, 0], [1, 2], max_power_mw=[10.0, 0.0]), _awards(2, nspin_award_mw=[10.0, 0.0]))
-    verdict = limits.verdict()
-    assert verdict.passed
-    assert verdict.detail == "none of 2 rows of load resources with a maximum power below 0 or above it"
+    verdict = load_verdict({}, 2)
+    assert (verdict.passed, verdict.detail) == (True, f"none of 2 {of}")
 
 
 def test_a_day_and_an_hour_without_a_row_between_two_rows_is_a_gap_and_the_ends_are_none():
