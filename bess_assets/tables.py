@@ -3,7 +3,7 @@
 Importing this loads no pyarrow.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -82,10 +82,7 @@ class Table:
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(f"{self.name} has no column {name}")
+        return {column.name: column for column in self.columns}[name]
 
     @property
     def column_names(self) -> list[str]:
@@ -126,6 +123,11 @@ def _day(*sources: str) -> Column:
 
 def _interval(what: str) -> Column:
     return Column("interval_start", "time", f"start of the {what}, UTC", required=True)
+
+
+def _carried(table: Table, *names: str) -> Iterator[Column]:
+    """Columns of an upstream table as they are there."""
+    return (replace(table.column(name), sources=_from(table.name, name)) for name in names)
 
 
 def _from(table: str, *columns: str) -> tuple[tuple[str, str], ...]:
@@ -409,15 +411,11 @@ AS_REVENUE = Table(
     ),
 )
 
-
-def _as_money(source: str) -> Iterator[Column]:
-    legs = (("", "revenue_usd", "day-ahead and real-time"), ("_da", "da_usd", "day-ahead leg"), ("_rt", "rt_usd", "real-time leg (from 2025-12-05)"))
-    for leg, of_product, words in legs:
-        for p in PRODUCTS:
-            name = f"as_{p}{leg}_usd"
-            yield Column(name, "number", f"{PRODUCT_NAMES[p]} revenue, {words}", _from(source, of_product if source == "as_revenue" else name))
-
-
+_AS_MONEY = tuple(
+    Column(f"as_{p}{leg}_usd", "number", f"{PRODUCT_NAMES[p]} revenue, {words}", _from("as_revenue", source))
+    for leg, source, words in (("", "revenue_usd", "day-ahead and real-time"), ("_da", "da_usd", "day-ahead leg"), ("_rt", "rt_usd", "real-time leg (from 2025-12-05)"))
+    for p in PRODUCTS
+)
 _AS_PARTS = ("as_usd", tuple(f"as_{p}_usd" for p in PRODUCTS))
 _TOTAL_PARTS = ("total_usd", ("energy_usd", "as_usd"))
 _ENERGY_PARTS = ("energy_usd", ("da_energy_usd", "rt_energy_usd"))
@@ -435,7 +433,7 @@ DAILY_REVENUE = Table(
         Column("da_energy_usd", "number", "day-ahead energy, matched quarter-hours", _from("energy_revenue", "da_usd")),
         Column("rt_energy_usd", "number", "real-time energy, matched quarter-hours", _from("energy_revenue", "rt_usd")),
         Column("energy_usd", "number", "da_energy_usd + rt_energy_usd", _from("daily_revenue", "da_energy_usd", "rt_energy_usd")),
-        *_as_money("as_revenue"),
+        *_AS_MONEY,
         Column("as_usd", "number", "all products that exist; null if one is unknown", _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS))),
         Column("total_usd", "number", "energy_usd + as_usd; null if one is", _from("daily_revenue", "energy_usd", "as_usd")),
         Column("da_unmatched_usd", "number", "day-ahead energy money of quarter-hours without a real-time leg; in no total", _from("energy_revenue", "da_usd", "energy_usd")),
@@ -489,30 +487,22 @@ _BOARD_COLUMNS = (
         ("gen_resource", "generation resource (combo model)"),
         ("load_resource", "accepted load resource (combo model)"),
         ("esr_resource", "energy storage resource (RTC+B)"),
-        ("settlement_point", "node of the last expected hour"),
-        ("qse", "qualified scheduling entity, latest"),
     )),
+    *_carried(BESS_REGISTRY, "settlement_point", "qse"),
     Column("capacity_mw", "number", "MW, see capacity_source", _from("bess_registry", "capacity_mw")),
     Column("energy_mwh", "number", "MWh; empty where unknown", _from("bess_registry", "energy_mwh")),
     Column("duration_hours", "number", "energy_mwh / capacity_mw; 4.0 where assumed", _from("bess_registry", "duration_hours")),
     Column("duration_source", "label", "user, ercot, or assumed (used in no metric)", _from("bess_registry", "duration_source"), required=True),
     Column("first_active_date", "day", "first day of the year with an award > 0 or 0.1 h of discharge", _from("daily_revenue", "award_positive", "discharge_mwh")),
     Column("active_days", "count", "operating days from it to the end of the seen period", (*_from("daily_revenue", "operating_day", "award_positive", "discharge_mwh"), *_from("bess_registry", "expected_last_day")), required=True),
-    *(Column(n, "number", m, _from("daily_revenue", n)) for n, m in (
-        ("da_energy_usd", "day-ahead energy, matched quarter-hours"),
-        ("rt_energy_usd", "real-time energy, matched quarter-hours"),
-        ("energy_usd", "da_energy_usd + rt_energy_usd"),
-        ("charging_cost_usd", "charge x real-time price; a memo, inside rt_energy_usd already"),
-    )),
-    *_as_money("daily_revenue"),
+    *_carried(DAILY_REVENUE, "da_energy_usd", "rt_energy_usd", "energy_usd", "charging_cost_usd", *(column.name for column in _AS_MONEY)),
     Column("as_usd", "number", "all products that exist; empty if one is unknown", _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS))),
     Column("total_usd", "number", "energy_usd + as_usd; empty if one is", _from("daily_revenue", "energy_usd", "as_usd")),
     Column("usd_per_mw", "number", "total_usd / capacity_mw, not annualised", _PER_SIZE),
     Column("usd_per_kw_month", "number", "usd_per_kw_year / 12; on the monthly board scaled from active days to the month", _PER_SIZE),
     Column("usd_per_kw_year", "number", "total_usd / kW scaled from active days to the year; empty under 30 active days (month: 10)", _PER_SIZE),
     Column("usd_per_mwh_discharged", "number", "total_usd / discharge_mwh; empty under 1 MWh", _from("daily_revenue", "total_usd", "discharge_mwh")),
-    Column("discharge_mwh", "number", "energy to the grid, priced or not", _from("daily_revenue", "discharge_mwh")),
-    Column("charge_mwh", "number", "energy from the grid, >= 0", _from("daily_revenue", "charge_mwh")),
+    *_carried(DAILY_REVENUE, "discharge_mwh", "charge_mwh"),
     Column("cycles_per_day", "number", "discharge / energy_mwh per observed day; empty without energy_mwh", _from("daily_revenue", "discharge_mwh", "discharge_quarter_hours")),
     Column("round_trip_efficiency", "number", "discharge / charge where both are known; empty under 5 cycles", _from("daily_revenue", "paired_discharge_mwh", "paired_charge_mwh")),
     Column("tb2_usd", "number", "capacity x sum of TB2 over well-covered active days", _from("daily_revenue", "tb2_usd_per_mw")),
@@ -612,16 +602,12 @@ YEARLY: dict[str, Table] = {name: table for name, table in TABLES.items() if not
 """What a refresh of one year makes, upstream before downstream."""
 
 
-def lineage(table: Table, column: str) -> set[tuple[str, str]]:
-    """(table or dataset, column) pairs that a column comes from, by its declared sources and theirs; itself among them."""
-    found: set[tuple[str, str]] = set()
-    waiting = [(table.name, column)]
-    while waiting:
-        pair = waiting.pop()
-        if pair not in found:
-            found.add(pair)
-            if pair[0] in TABLES:
-                waiting += TABLES[pair[0]].column(pair[1]).sources
+def lineage(table: Table, column: str, through: Collection[str] = TABLES) -> list[tuple[str, str]]:
+    """(table or dataset, column) pairs that a column comes from, itself first: its declared sources, and the sources of those in the tables `through`."""
+    found = [(table.name, column)]
+    for name, of in found:  # grows while it is followed
+        if name in through:
+            found += [pair for pair in TABLES[name].column(of).sources if pair not in found]
     return found
 
 

@@ -19,7 +19,7 @@ from bess_assets.settlement.metrics import Period, fleet
 from bess_assets.store.journal import UPSTREAM, RollupEntry, TableEntry
 from bess_assets.store.listing import size_of
 from bess_assets.store.paths import files_of, result_path
-from bess_assets.tables import LEADERBOARD, Table
+from bess_assets.tables import LEADERBOARD, Table, lineage
 from bess_assets.text import Column, markdown_table, number
 
 OWNERS = ("team:battery-analytics",)
@@ -71,26 +71,15 @@ def dataset_schema(dataset: Dataset) -> dg.TableSchema:
 
 def column_lineage(table: Table) -> dg.TableColumnLineage:
     """Which upstream columns each column comes from; a column of the table itself is followed to its own sources."""
+    followed = {name: lineage(table, name, [table.name]) for name in table.column_names}
+    above = {name: [pair for pair in pairs if pair[0] != table.name] for name, pairs in followed.items()}
     return dg.TableColumnLineage(
         deps_by_column={
-            column.name: [dg.TableColumnDep(asset_key=dg.AssetKey(source), column_name=name) for source, name in above]
-            for column in table.columns
-            if (above := upstream_columns(table, column.name))
+            name: [dg.TableColumnDep(asset_key=dg.AssetKey(source), column_name=column) for source, column in pairs]
+            for name, pairs in above.items()
+            if pairs
         }
     )
-
-
-def upstream_columns(table: Table, column_name: str) -> list[tuple[str, str]]:
-    """(table or dataset, column) pairs outside the table that a column comes from, each once."""
-    found: dict[tuple[str, str], None] = {}
-    own = [column_name]
-    for name in own:  # the table's own columns on the way are followed too
-        for source, column in table.column(name).sources:
-            if source != table.name:
-                found[source, column] = None
-            elif column not in own:
-                own.append(column)
-    return list(found)
 
 
 def materialization_metadata(settings: Settings, table: Table, year: int | None, entry: TableEntry) -> dict[str, Any]:

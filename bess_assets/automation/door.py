@@ -38,8 +38,6 @@ OWN_NAMES = (LOCALHOST, "localhost", "[::1]")
 GRAPHQL = "/graphql"
 
 _ONCE = ("host", "origin", "content-type", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest")
-_FORBIDDEN = 403
-_POLICY_VIOLATION = 1008
 _ENDING_SECONDS = 30
 
 
@@ -60,8 +58,8 @@ class Door:
         """Answer a refused request, hand on any other."""
         answer = self._app
         if scope["type"] != "lifespan" and (refusal := self.refusal(scope)):
-            refused = PlainTextResponse(f"Refused: {refusal}.\n", _FORBIDDEN)
-            answer = WebSocketClose(_POLICY_VIOLATION) if scope["type"] == "websocket" else refused
+            refused = PlainTextResponse(f"Refused: {refusal}.\n", status_code=403)
+            answer = WebSocketClose(code=1008) if scope["type"] == "websocket" else refused
         await answer(scope, receive, send)
 
     def refusal(self, scope: Scope) -> str | None:

@@ -68,30 +68,27 @@ def factor(dataset: str, file_year: int) -> float:
     return CLOSE if file_year == MEASURED_YEAR and dataset not in _ROUGH_ALWAYS else ROUGH
 
 
-def _read_own(path: Path) -> tuple[str, dict[str, dict[int, int]]]:
-    """Version of the user's `expected_rows.json`, and rows by dataset and year of the file: `{"version": "..", "rows": {"rt_prices": {"2024": 123}}}`.
-
-    Raises:
-        ValueError: it cannot be understood.
-    """
+def _read_own(path: Path) -> tuple[str, dict[str, dict[int, int]], list[str]]:
+    """Version, rows by dataset and year, and faults of the user's `expected_rows.json`: `{"version": "..", "rows": {"rt_prices": {"2024": 123}}}`."""
     if not path.is_file():
-        return "", {}
+        return "", {}, []
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         rows = {
-            str(dataset).lower(): {int(year): _whole(count) for year, count in years.items()}
+            str(dataset).lower(): {int(year): count for year, count in years.items()}
             for dataset, years in content["rows"].items()
         }
-        return str(content["version"]), rows
+        for count in (count for years in rows.values() for count in years.values()):
+            if type(count) is not int or count < 0:
+                raise ValueError(f"{json.dumps(count)} is no number of rows")  # noqa: TRY301  said as the others are
+        return (
+            str(content["version"]),
+            rows,
+            [f"{path.name} names no dataset with {name!r}" for name in rows if name not in DATASETS],
+        )
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
-        raise ValueError(f"{path.name} cannot be understood: {reason}") from error
-
-
-def _whole(count: object) -> int:
-    if type(count) is not int or count < 0:
-        raise ValueError(f"{json.dumps(count)} is no number of rows")
-    return count
+        return "", {}, [f"{path.name} cannot be understood: {reason}"]
 
 
 def _row_counts(judged: Judged) -> Verdict:
@@ -99,13 +96,8 @@ def _row_counts(judged: Judged) -> Verdict:
         "SELECT DISTINCT dataset, file, regexp_extract(file, '[0-9]+')::INT, file_rows, first_day, last_day "
         "FROM {rollup_schemas} WHERE file_rows IS NOT NULL ORDER BY dataset, file"
     )
-    version, own, off, compared = "", dict[str, dict[int, int]](), list[str](), 0
-    try:
-        version, own = _read_own(judged.settings.rollups / EXPECTED_ROWS_FILE)
-    except ValueError as error:
-        off.append(str(error))
-    off += [f"{EXPECTED_ROWS_FILE} names no dataset with {name!r}" for name in own if name not in DATASETS]
-    made_up, found = made_up_inputs(judged.settings), set[tuple[str, int]]()
+    version, own, off = _read_own(judged.settings.rollups / EXPECTED_ROWS_FILE)
+    made_up, found, compared = made_up_inputs(judged.settings), set[tuple[str, int]](), 0
     for dataset, name, year, rows, first, last in files:
         is_own = not name.startswith(BUILT_FOLDER)
         if is_own:

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from bess_assets.assets.metadata import upstream_columns
+from bess_assets.assets.metadata import column_lineage
 from bess_assets.assets.partitions import operating_years
 from bess_assets.definitions import build_defs
 from bess_assets.ercot.datasets import DATASETS
@@ -144,14 +144,16 @@ def test_column_lineage_names_only_columns_that_exist() -> None:
     known |= {(t.name, c) for t in TABLES.values() for c in t.column_names}
     for table in TABLES.values():
         above = {*table.datasets, *table.upstream}
-        for column in table.column_names:
-            for source in upstream_columns(table, column):
-                assert source in known, (table.name, column)
-                assert source[0] in above, (table.name, column)
+        for column, deps in column_lineage(table).deps_by_column.items():
+            for dep in deps:
+                source = dep.asset_key.to_user_string()
+                assert (source, dep.column_name) in known, (table.name, column)
+                assert source in above, (table.name, column)
 
 
 def test_lineage_passes_through_columns_of_the_table_itself() -> None:
-    assert set(upstream_columns(ENERGY_REVENUE, "energy_usd")) == {
+    deps = column_lineage(ENERGY_REVENUE).deps_by_column["energy_usd"]
+    assert {(dep.asset_key.to_user_string(), dep.column_name) for dep in deps} == {
         ("bess_awards", "award_mw"), ("bess_prices", "da_price_usd_per_mwh"), ("bess_prices", "rt_price_usd_per_mwh"),
         ("bess_dispatch", "discharge_mwh"), ("bess_dispatch", "charge_mwh"),
     }  # fmt: skip
