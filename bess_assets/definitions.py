@@ -7,8 +7,7 @@ import dagster as dg
 
 from bess_assets.assets import checks, rollups, tables
 from bess_assets.assets.resources import Warehouse
-from bess_assets.automation.jobs import JOBS
-from bess_assets.automation.schedules import schedules
+from bess_assets.automation.jobs import JOBS, schedules
 from bess_assets.automation.sensors import sensors
 from bess_assets.settings import Settings, load_settings
 

@@ -24,8 +24,6 @@ RELEASED = "released"
 DATA_VERSION_TAG = "dagster/data_version"
 """As Dagster writes it for `MaterializeResult(data_version=)`."""
 
-_WAIT_SECONDS = 60.0
-
 
 class Warehouse(dg.ConfigurableResource["Warehouse"]):
     """The settings, and within a run the year held, so that two refreshes cannot mix.
@@ -62,7 +60,7 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
         year = int(partition) if partition else None
         # `bess refresh` has tagged its run, holds the year before it and after it
         launched = HOLDING_TAG not in run.tags
-        with hold_year(self.settings(), year, _WAIT_SECONDS) as self._held:
+        with hold_year(self.settings(), year, wait_seconds=60) as self._held:
             if launched:
                 instance.add_run_tags(run.run_id, {HOLDING_TAG: year_name(year)})
             try:

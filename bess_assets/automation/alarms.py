@@ -10,8 +10,6 @@ from typing import Any
 
 from bess_assets.settings import Settings
 
-_TIMEOUT_SECONDS = 10
-_ERRORS_MODULE = "bess_assets.errors."
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +34,7 @@ def _post(address: str, title: str, details: Mapping[str, str]) -> str:
         address, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310  the same
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  the same
             return f"yes, answered {answer.status}"
     except (OSError, ValueError, HTTPException) as error:  # refusals, slow connections and HTTP statuses are OSErrors
         _log.warning("the webhook did not take an alarm: %s", error)
@@ -52,7 +50,7 @@ def plain_reason(error: Any) -> str:
     message = ""
     while error:
         message = error.message.strip()
-        if message.startswith(_ERRORS_MODULE):
+        if message.startswith("bess_assets.errors."):
             return str(message.split(": ", 1)[1])
         error = error.cause
     return message or "no reason was given"

@@ -5,7 +5,6 @@ The classes here keep them. A power cut may cost the last moments of the history
 """
 
 import os
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,12 +20,10 @@ from sqlalchemy.engine import Connection, Engine
 LOGS_KEPT_OPEN = 4
 """Runs whose logs stay open in a process: each takes three descriptors."""
 
-_BUSY_SECONDS = 60
-
 
 def _lasting_engine(url: str) -> Engine:
     """An engine that keeps one connection, opens more while several threads ask, and commits without waiting for the disk."""
-    engine = create_engine(url, pool_size=1, max_overflow=-1, connect_args={"timeout": _BUSY_SECONDS})
+    engine = create_engine(url, pool_size=1, max_overflow=-1, connect_args={"timeout": 60})
 
     @event.listens_for(engine, "connect")
     def commit_quickly(connection: Any, _record: object) -> None:
@@ -57,7 +54,7 @@ class LastingLogs(SqliteEventLogStorage):
     """The events, one file for each run and one index: the index and the last `LOGS_KEPT_OPEN` runs stay open."""
 
     def __init__(self, base_dir: str) -> None:
-        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._engines: dict[str, Engine] = {}
         super().__init__(base_dir)
 
     @contextmanager

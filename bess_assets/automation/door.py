@@ -38,7 +38,6 @@ OWN_NAMES = (LOCALHOST, "localhost", "[::1]")
 GRAPHQL = "/graphql"
 
 _ONCE = ("host", "origin", "content-type", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest")
-_ENDING_SECONDS = 30
 
 
 class Door:
@@ -146,7 +145,7 @@ def _daemon(workspace: Path) -> Iterator["Popen[Any]"]:
         yield process
     finally:
         if process.poll() is None:
-            interrupt_then_kill_ipc_subprocess(process, _ENDING_SECONDS)
+            interrupt_then_kill_ipc_subprocess(process, 30)
         process.wait()
 
 

@@ -1,14 +1,23 @@
-"""The jobs: one year, the merging of all years, and the three that verify one; each in one process, which holds the year's lock."""
+"""The jobs, one year, the merging of all years, and three that verify one; and their schedules, in Central time.
 
-from collections.abc import Collection
+Each job runs in one process, which holds the year's lock.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
-from bess_assets.assets import rollups, tables
 from bess_assets.assets.checks import data_are_as_recent_as_ercot_discloses, matches_csv
-from bess_assets.assets.partitions import operating_years
+from bess_assets.assets.partitions import operating_years, partition_exists
+from bess_assets.assets.resources import Warehouse
+from bess_assets.automation.runs import is_at_work, refresh_request
+from bess_assets.checks.freshness import CENTRAL, board_dates, is_due, is_final
 from bess_assets.run import MERGES
+from bess_assets.settings import Settings
+from bess_assets.store.status import new_reports, plan_year, years_available
 
 _merged = dg.AssetSelection.assets(*MERGES)
 _second_settlement = dg.AssetSelection.checks(matches_csv)
@@ -45,12 +54,78 @@ check_freshness = _job(
 )
 JOBS = [refresh_year, merge_years, verify_year, validate_year, check_freshness]
 
+Asked = dg.RunRequest | dg.SkipReason
 
-def checks_with(assets: Collection[str]) -> list[dg.AssetCheckKey]:
-    """The checks that a refresh of some assets runs: those that come with their tables and rollups, not the second settlement and freshness.
 
-    A run that names its assets and not its checks would run every check of them.
-    """
-    made = [asset for asset in (*rollups.ASSETS, *tables.ASSETS) if isinstance(asset, dg.AssetsDefinition)]
-    keys = {key for asset in made for key in asset.check_keys if key.asset_key.path[-1] in assets}
-    return sorted(keys, key=lambda key: (key.asset_key.path[-1], key.name))
+def refresh_unless_busy(settings: Settings, instance: dg.DagsterInstance, year: int, moment: datetime) -> Asked:
+    """A request to refresh what of a year has changed or is missing, or why there is none."""
+    news = new_reports(settings)
+    if year not in years_available(settings, news):
+        return dg.SkipReason(f"{year} has neither rollups nor reports yet")
+    if is_at_work(instance, settings, year):
+        return dg.SkipReason(f"another run is at work on {year} already")
+    request = refresh_request(settings, plan_year(settings, year, news), f"{moment:%Y-%m-%d} ")
+    return request or dg.SkipReason(f"nothing of {year} has changed")
+
+
+def current_year_daily(settings: Settings, instance: dg.DagsterInstance, moment: datetime) -> Asked:
+    """The current year, after ERCOT's postings of the night: what has changed or is missing."""
+    return refresh_unless_busy(settings, instance, moment.year, moment)
+
+
+def previous_year_weekly_until_final(settings: Settings, instance: dg.DagsterInstance, moment: datetime) -> Asked:
+    """The year before, every Monday until the disclosure of its last days is there (early March)."""
+    year = moment.year - 1
+    if is_final(settings, year):
+        return dg.SkipReason(f"{year} is final: its data go beyond 31 December. A restated file is seen by the sensor")
+    return refresh_unless_busy(settings, instance, year, moment)
+
+
+def freshness_daily(settings: Settings, _instance: dg.DagsterInstance, moment: datetime) -> Asked:
+    """Whether the data reach the day that ERCOT must have disclosed by now; three quarters of an hour after the refresh."""
+    this, last = moment.year, moment.year - 1
+    has_board = board_dates(settings, this) is not None
+    if not has_board and not board_dates(settings, last):
+        return dg.SkipReason(f"neither {this} nor {last} was ever refreshed")
+    # until a day of the year is due, or there, the year before is checked
+    year = this if has_board or is_due(this, moment.date()) else last
+    return dg.RunRequest(run_key=f"freshness on {moment:%Y-%m-%d}", partition_key=str(year))
+
+
+def full_verification_yearly(
+    settings: Settings, _instance: dg.DagsterInstance, moment: datetime
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """On 15 March, with the year before final: every year from its inputs once more, with every check."""
+    return [
+        dg.RunRequest(run_key=f"verification of {moment:%Y} {year}", partition_key=str(year))
+        for year in years_available(settings)
+        if partition_exists(year)
+    ] or dg.SkipReason("no year has rollups or reports")
+
+
+def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """All schedules; the settings say whether they start switched on (`BESS_AUTOMATION`), and when the day's refresh is (`BESS_DAILY_AT`)."""
+    status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
+    hour, minute = settings.daily_at
+    later = f"{(minute + 45) % 60} {(hour + (minute + 45) // 60) % 24} * * *"
+
+    def schedule(ask: Callable[..., Any], job: Any, cron: str) -> dg.ScheduleDefinition:
+        @dg.schedule(
+            name=ask.__name__,
+            target=job,
+            cron_schedule=cron,
+            execution_timezone="America/Chicago",
+            default_status=status,
+            description=ask.__doc__,
+        )
+        def scheduled(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> Any:
+            return ask(warehouse.settings(), context.instance, context.scheduled_execution_time.astimezone(CENTRAL))
+
+        return scheduled
+
+    return [
+        schedule(current_year_daily, refresh_year, f"{minute} {hour} * * *"),
+        schedule(previous_year_weekly_until_final, refresh_year, f"{minute} {hour} * * 1"),
+        schedule(freshness_daily, check_freshness, later),
+        schedule(full_verification_yearly, verify_year, "0 3 15 3 *"),
+    ]

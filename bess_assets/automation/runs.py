@@ -6,12 +6,12 @@ Dagster does not see that a run is dead; the lock of its year shows it.
 import hashlib
 import json
 import logging
+from collections.abc import Collection
 
 import dagster as dg
 
-from bess_assets.assets.partitions import partition_exists
+from bess_assets.assets import rollups, tables
 from bess_assets.assets.resources import HOLDING_TAG
-from bess_assets.automation.jobs import checks_with
 from bess_assets.errors import YearBusyError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import fingerprint, stamp
@@ -38,6 +38,15 @@ def digest_of(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def checks_with(assets: Collection[str]) -> list[dg.AssetCheckKey]:
+    """The checks that a refresh of some assets runs: those that come with their tables and rollups, not the second settlement and freshness.
+
+    A run that names its assets and not its checks would run every check of them.
+    """
+    made = [asset for asset in (*rollups.ASSETS, *tables.ASSETS) if isinstance(asset, dg.AssetsDefinition)]
+    return [key for asset in made for key in asset.check_keys if key.asset_key.path[-1] in assets]
+
+
 def is_at_work(instance: dg.DagsterInstance, settings: Settings, year: int) -> bool:
     """Whether a run is queued or started for a year, however it was started, or a process holds the year."""
     of_year = dg.RunsFilter(tags={PARTITION_TAG: str(year)}, statuses=[dg.DagsterRunStatus.QUEUED, *_UNFINISHED])
@@ -55,11 +64,11 @@ def refresh_request(settings: Settings, plan: YearPlan, asked_by: str = "") -> d
         plan: of the year.
         asked_by: prefix of the key, for what may be requested again in the same state.
     """
-    tables = plan.to_refresh("changed")
-    if not tables or plan.year is None or not partition_exists(plan.year):
+    changed = plan.to_refresh("changed")
+    if not changed:
         return None
     # The schemas are made of files that cannot be read too, and would give each try a key of its own.
-    judged = [name for name in tables if YEARLY[name].group != "schemas"] or tables
+    judged = [name for name in changed if YEARLY[name].group != "schemas"] or changed
     reports = (file for files in plan.news.values() for file in files)
     state: dict[str, object] = {f"reports/{file}": stamp(settings.reports / file) for file in reports}
     for name in judged:
@@ -67,8 +76,8 @@ def refresh_request(settings: Settings, plan: YearPlan, asked_by: str = "") -> d
         state[name] = [entry["status"], entry["finished"], entry["digest"]] if entry else None
         for label, path in input_files(settings, plan.year, YEARLY[name]).items():
             state[label] = fingerprint(path)["digest"]
-    selected = [*plan.datasets_of(tables), *tables]
-    why = dict.fromkeys(reason for name in tables for reason in plan.tables[name].why)
+    selected = [*plan.datasets_of(changed), *changed]
+    why = dict.fromkeys(reason for name in changed for reason in plan.tables[name].why)
     return dg.RunRequest(
         run_key=f"{asked_by}{plan.year}:{digest_of(state)}",
         partition_key=str(plan.year),

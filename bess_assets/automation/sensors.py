@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
@@ -27,58 +26,51 @@ LOOK_EVERY_SECONDS = 30
 """Seconds between two looks at the files. A year is refreshed once its files are the same at two looks in a row: half-written ones wait."""
 
 
-@dataclass
-class Look:
-    """Result of one look at the files.
-
-    Attributes:
-        requests: runs to start.
-        cursor: memory for the next look: stamps of the files of changed years, and alarms that were raised.
-        waiting: why a changed year is not refreshed yet, a phrase each.
-        alarms: files that are newly gone, or new and cannot be opened.
-    """
-
-    requests: list[dg.RunRequest] = field(default_factory=list)
-    cursor: str = ""
-    waiting: list[str] = field(default_factory=list)
-    alarms: list[str] = field(default_factory=list)
-
-
-def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -> Look:
+def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult:
     """Look at all files once, and request the years whose files have changed and are the same as at the look before, whose cursor is given.
 
-    A year that a run is queued or started for is left alone.
+    A year that a run is queued or started for is left alone. Files that are newly gone, or new and cannot be opened, raise an alarm.
     """
     memory: Mapping[str, Any] = json.loads(cursor) if cursor else {}
-    seen_before = memory.get("seen", [])
-    found, seen = Look(), list[str]()
+    requests, waiting, seen = list[dg.RunRequest](), list[str](), list[str]()
     news = new_reports(settings)
-    years = [year for year in years_known(settings, news) if partition_exists(year)]
     fail_dead_runs(instance, settings)
     gone = {f"reports/{name}" for name in news.gone}
     gone |= {f"reports/{name} (there, but it cannot be opened)" for name in news.unreadable}
-    for year in years:
+    for year in filter(partition_exists, years_known(settings, news)):
         try:
             plan = plan_year(settings, year, news)
             gone |= {f"{year}: {name}" for name in plan.gone}
-            found.waiting += [f"{year}: {name} is gone" for name in plan.gone]
+            waiting += [f"{year}: {name} is gone" for name in plan.gone]
             request = refresh_request(settings, plan)
             files = [stamp(path) for path in input_files(settings, year, ROLLUP_SCHEMAS).values()]
         except (BessError, OSError) as error:
-            found.waiting.append(f"{year}: {error}")
+            waiting.append(f"{year}: {error}")
             continue
         if request is None:
             continue
         if is_at_work(instance, settings, year):
-            found.waiting.append(f"{year}: another run is at work on it")
-        elif (mark := digest_of([request.run_key, files])) not in seen_before:
-            seen.append(mark)
-            found.waiting.append(f"{year}: its files are new, and are looked at once more")
+            waiting.append(f"{year}: another run is at work on it")
+        elif (mark := digest_of([request.run_key, files])) in memory.get("seen", []):
+            requests.append(request)
         else:
-            found.requests.append(request)
-    found.alarms = sorted(gone - set(memory.get("gone", [])))
-    found.cursor = json.dumps({"seen": seen, "gone": sorted(gone)}, sort_keys=True)
-    return found
+            seen.append(mark)
+            waiting.append(f"{year}: its files are new, and are looked at once more")
+    if lost := sorted(gone - set(memory.get("gone", []))):
+        raise_alarm(
+            settings,
+            f"{len(lost)} {'file is' if len(lost) == 1 else 'files are'} gone or cannot be opened.",
+            {
+                "files": ", ".join(lost),
+                "what now": "The results stay as they were. Put the files back, or settle the year without them: bess refresh YEAR. "
+                "bess rollup says what is wrong with a report.",
+            },
+        )
+    return dg.SensorResult(
+        run_requests=requests,
+        skip_reason=None if requests else dg.SkipReason("; ".join(waiting) or "nothing has changed"),
+        cursor=json.dumps({"seen": seen, "gone": sorted(gone)}, sort_keys=True),
+    )
 
 
 def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
@@ -107,20 +99,7 @@ def sensors(*, running: bool) -> list[dg.SensorDefinition]:
         "A file that vanished is an alarm, and refreshes nothing.",
     )
     def refresh_changed_years(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
-        settings = warehouse.settings()
-        found = look(settings, context.instance, context.cursor)
-        if found.alarms:
-            raise_alarm(
-                settings,
-                f"{len(found.alarms)} {'file is' if len(found.alarms) == 1 else 'files are'} gone or cannot be opened.",
-                {
-                    "files": ", ".join(found.alarms),
-                    "what now": "The results stay as they were. Put the files back, or settle the year without them: bess refresh YEAR. "
-                    "bess rollup says what is wrong with a report.",
-                },
-            )
-        reason = None if found.requests else dg.SkipReason("; ".join(found.waiting) or "nothing has changed")
-        return dg.SensorResult(run_requests=found.requests, skip_reason=reason, cursor=found.cursor)
+        return look(warehouse.settings(), context.instance, context.cursor)
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,

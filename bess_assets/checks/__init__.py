@@ -1,7 +1,7 @@
-"""The checks of each result table, and their verdicts once the table is written."""
+"""The checks of each result table, and their verdicts once the table is check."""
 
-from bess_assets.checks import figures, ledgers, plausible, row_counts, written
-from bess_assets.checks.check import Check, Judged
+from bess_assets.checks import figures, ledgers, plausible, row_counts
+from bess_assets.checks.check import CHANGES, COLUMNS, FINDINGS, KEYS, SUMS, Check, Judged
 from bess_assets.ercot.step import StepResult, Verdict
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
@@ -14,8 +14,8 @@ from bess_assets.store.journal import CheckEntry
 from bess_assets.tables import Table
 
 _OWN: dict[str, tuple[Check, ...]] = {
-    "rollup_schemas": (written.COLUMNS, row_counts.ROW_COUNTS),
-    "column_availability": (written.CHANGES,),
+    "rollup_schemas": (COLUMNS, row_counts.ROW_COUNTS),
+    "column_availability": (CHANGES,),
     "bess_awards": (
         ledgers.HOURS,
         Check(
@@ -94,8 +94,8 @@ _OWN: dict[str, tuple[Check, ...]] = {
 
 def checks_of(table: Table) -> list[Check]:
     """The checks reported with a table, in the order shown."""
-    sums = [written.SUMS] if table.sums else []
-    return [written.KEYS, *sums, written.FINDINGS, *_OWN.get(table.name, ())]
+    sums = [SUMS] if table.sums else []
+    return [KEYS, *sums, FINDINGS, *_OWN.get(table.name, ())]
 
 
 def judge_table(settings: Settings, year: int | None, table: Table, result: StepResult, rows: int) -> list[CheckEntry]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from bess_assets.checks.check import Check, Judged
-from bess_assets.checks.published import AVERAGES, TOLERANCE
 from bess_assets.ercot.step import Verdict, some
 from bess_assets.settlement.metrics import (
     OUTLIER_TIMES_FLEET,
@@ -20,6 +19,29 @@ LEAST_PRICED_SHARE = 0.99
 """Of a node's expected quarter-hours, and of the MWh that flowed there: with less, a price file has holes that show in the money."""
 LEAST_EFFICIENCY, MOST_EFFICIENCY = 0.5, 1.0
 """Discharge / charge of a real battery over weeks; typical is 0.65 to 0.90. Above 1 a part of its charging is missing."""
+
+TOLERANCE = 0.30
+"""A correct reconstruction from public data lies 10 to 30 % below a commercial index, with the same order of months."""
+
+_YEARS = {2022: 141.0, 2023: 192.0, 2024: 55.0, 2025: 30.0}
+"""Fleet averages published by a commercial index of ERCOT battery revenue, $/kW-year; none of 2019 to 2021 was found."""
+
+_MONTHS = {(2026, 1): 3.94, (2026, 2): 1.08, (2026, 4): 3.12}
+"""Months as they were published: $/kW-month."""
+
+AVERAGES: dict[tuple[int, int | None], tuple[float, float]] = {
+    **{(year, None): (usd, usd) for year, usd in _YEARS.items()},
+    (2024, 5): (157.0, 162.0),
+    (2024, 6): (45.0, 45.0),
+    (2024, 7): (23.0, 23.0),
+    (2024, 8): (87.0, 87.0),
+    (2024, 9): (22.0, 22.0),
+    (2024, 10): (41.0, 41.0),
+    (2024, 11): (33.0, 33.0),
+    (2024, 12): (16.0, 16.0),
+    **{month: (12 * usd, 12 * usd) for month, usd in _MONTHS.items()},
+}
+"""Lowest and highest published average of a year, or of one of its months scaled to a year."""
 
 
 def _priced(judged: Judged) -> Verdict:

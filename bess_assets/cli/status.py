@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bess_assets.checks.written import CHANGES, FINDINGS
+from bess_assets.checks.check import CHANGES, FINDINGS
 from bess_assets.cli import Options, command
 from bess_assets.cli.render import blocks, bold, echo, echo_warning, gathered, paragraph, table
 from bess_assets.ercot.datasets import DATASETS, find_dataset

@@ -4,8 +4,7 @@ from datetime import date
 
 import pytest
 
-from bess_assets.checks.figures import EFFICIENCY, OUTLIERS, PRICED, PUBLISHED
-from bess_assets.checks.published import AVERAGES
+from bess_assets.checks.figures import AVERAGES, EFFICIENCY, OUTLIERS, PRICED, PUBLISHED
 from bess_assets.settlement.metrics import outlier_note
 from bess_assets.store.made_up import MARKER
 from bess_assets_tests.checks.conftest import numbers_of

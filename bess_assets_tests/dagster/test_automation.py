@@ -16,15 +16,15 @@ import pytest
 
 from bess_assets.assets.resources import HOLDING_TAG, Warehouse
 from bess_assets.automation.alarms import raise_alarm
-from bess_assets.automation.runs import is_at_work, refresh_request
-from bess_assets.automation.schedules import (
+from bess_assets.automation.jobs import (
     current_year_daily,
     freshness_daily,
     full_verification_yearly,
     previous_year_weekly_until_final,
     schedules,
 )
-from bess_assets.automation.sensors import Look, look
+from bess_assets.automation.runs import is_at_work, refresh_request
+from bess_assets.automation.sensors import look
 from bess_assets.checks.freshness import CENTRAL, freshness, is_final
 from bess_assets.definitions import build_defs
 from bess_assets.refresh import materialize, open_instance
@@ -63,15 +63,27 @@ def change(path: Path) -> None:
     pq.write_table(rows.slice(0, rows.num_rows - 1), path)
 
 
-def asked(found: Look) -> dict[str, set[str]]:
+def asked(found: dg.SensorResult) -> dict[str, set[str]]:
     """Assets by year that a look asks for."""
     return {
         str(request.partition_key): {key.to_user_string() for key in request.asset_selection or ()}
-        for request in found.requests
+        for request in found.run_requests or ()
     }
 
 
-def second_look(settings: Settings, instance: dg.DagsterInstance) -> Look:
+def waiting(found: dg.SensorResult) -> str:
+    assert found.skip_reason is not None
+    return found.skip_reason.skip_message or ""
+
+
+def alarms(settings: Settings) -> list[str]:
+    """Files that each alarm names."""
+    if not settings.alarms.exists():
+        return []
+    return [json.loads(line)["files"] for line in settings.alarms.read_text(encoding="utf-8").splitlines()]
+
+
+def second_look(settings: Settings, instance: dg.DagsterInstance) -> dg.SensorResult:
     return look(settings, instance, look(settings, instance, None).cursor)
 
 
@@ -80,22 +92,22 @@ def second_look(settings: Settings, instance: dg.DagsterInstance) -> Look:
 
 def test_a_refreshed_home_asks_for_nothing_and_a_touched_file_neither(settings, own_instance):
     found = look(settings, own_instance, None)
-    assert (found.requests, found.waiting, found.alarms) == ([], [], [])
+    assert (found.run_requests, waiting(found), alarms(settings)) == ([], "nothing has changed", [])
     for path in settings.rollups.rglob("*.parquet"):
         os.utime(path, (1, 1))
-    assert second_look(settings, own_instance).requests == []
+    assert second_look(settings, own_instance).run_requests == []
 
 
 def test_a_changed_price_file_asks_for_its_dependents_at_the_second_look(settings, own_instance):
     change(settings.rollups / PRICES / f"{YEAR}.parquet")
     first = look(settings, own_instance, None)
-    assert first.requests == []
-    assert "looked at once more" in first.waiting[0]
+    assert first.run_requests == []
+    assert "looked at once more" in waiting(first)
     second = look(settings, own_instance, first.cursor)
     (selection,) = asked(second).values()
     assert {"rt_prices", "bess_prices", "energy_revenue", "leaderboard", "leaderboard_report"} <= selection
     assert not {"bess_registry", "bess_awards", "bess_dispatch", "as_revenue", "sced_gen_resources"} & selection
-    assert "rt_prices" in second.requests[0].tags["bess/why"]
+    assert "rt_prices" in second.run_requests[0].tags["bess/why"]
 
 
 def test_a_file_that_still_grows_waits(settings, own_instance):
@@ -105,8 +117,8 @@ def test_a_file_that_still_grows_waits(settings, own_instance):
     with path.open("ab") as file:
         file.write(b"more to come")
     second = look(settings, own_instance, first.cursor)
-    assert second.requests == []
-    assert len(look(settings, own_instance, second.cursor).requests) == 1
+    assert second.run_requests == []
+    assert len(look(settings, own_instance, second.cursor).run_requests) == 1
 
 
 def test_the_same_change_has_the_same_key_and_the_next_change_another(settings, own_instance):
@@ -114,7 +126,7 @@ def test_the_same_change_has_the_same_key_and_the_next_change_another(settings, 
     before = path.read_bytes()
 
     def key() -> str:
-        return str(second_look(settings, own_instance).requests[0].run_key)
+        return str(second_look(settings, own_instance).run_requests[0].run_key)
 
     change(path)
     first = key()
@@ -133,13 +145,15 @@ def test_a_vanished_file_is_one_alarm_and_no_refresh(settings, own_instance):
     content = path.read_bytes()
     path.unlink()
     first = look(settings, own_instance, None)
-    assert first.alarms == [f"{YEAR}: rt_prices/{YEAR}.parquet"]
+    lost = [f"{YEAR}: rt_prices/{YEAR}.parquet"]
+    assert (alarms(settings), waiting(first)) == (lost, f"{YEAR}: rt_prices/{YEAR}.parquet is gone")
     second = look(settings, own_instance, first.cursor)
-    assert (second.alarms, second.requests) == ([], [])
+    assert (alarms(settings), second.run_requests) == (lost, [])
     path.write_bytes(content)
     third = look(settings, own_instance, second.cursor)
     path.unlink()
-    assert look(settings, own_instance, third.cursor).alarms == first.alarms, "gone once more, said once more"
+    look(settings, own_instance, third.cursor)
+    assert alarms(settings) == 2 * lost, "gone once more, said once more"
 
 
 def test_a_new_year_of_new_reports_is_asked_for_and_a_year_without_a_partition_is_not(settings, own_instance):
@@ -165,7 +179,7 @@ def test_a_report_that_was_asked_for_is_rolled_up_by_the_run_and_no_news_after_i
 def test_new_reports_of_equal_number_make_another_key(settings, own_instance):
     def key() -> str:
         found = second_look(settings, own_instance)
-        return next(str(request.run_key) for request in found.requests if request.partition_key == "2022")
+        return next(str(request.run_key) for request in found.run_requests if request.partition_key == "2022")
 
     path = put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2022", h, 20) for h in range(1, 25)]))
     first = key()
@@ -176,8 +190,8 @@ def test_new_reports_of_equal_number_make_another_key(settings, own_instance):
 def test_a_new_report_that_cannot_be_opened_is_one_alarm_and_stops_no_look(settings, own_instance):
     put(settings.reports / "untold.zip", b"PK damaged")
     first = look(settings, own_instance, None)
-    assert first.alarms == ["reports/untold.zip (there, but it cannot be opened)"]
-    assert look(settings, own_instance, first.cursor).alarms == []
+    look(settings, own_instance, first.cursor)
+    assert alarms(settings) == ["reports/untold.zip (there, but it cannot be opened)"]
 
 
 def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(settings, own_instance):
@@ -188,14 +202,14 @@ def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(settings,
     change(settings.rollups / PRICES / f"{YEAR}.parquet")
     cursor = look(settings, own_instance, None).cursor
     with year_lock(settings, YEAR):
-        assert "at work" in look(settings, own_instance, cursor).waiting[0]
+        assert "at work" in waiting(look(settings, own_instance, cursor))
     tags = {"dagster/partition": str(YEAR)}
     run = own_instance.create_run_for_job(some_backfill, tags=tags, status=dg.DagsterRunStatus.NOT_STARTED)
     assert is_at_work(own_instance, settings, YEAR)
     assert not is_at_work(own_instance, settings, YEAR + 1)
-    assert look(settings, own_instance, cursor).requests == []
+    assert look(settings, own_instance, cursor).run_requests == []
     own_instance.report_run_failed(run)
-    assert len(look(settings, own_instance, cursor).requests) == 1
+    assert len(look(settings, own_instance, cursor).run_requests) == 1
 
 
 def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_again(settings, own_instance):
@@ -213,7 +227,7 @@ def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_aga
     assert marked is not None
     assert marked.status == dg.DagsterRunStatus.FAILURE
     assert not half.exists()
-    assert len(found.requests) == 1
+    assert len(found.run_requests) == 1
 
 
 def test_a_file_that_cannot_be_read_is_tried_once_and_again_when_it_changes(settings, own_instance):
@@ -225,34 +239,31 @@ def test_a_file_that_cannot_be_read_is_tried_once_and_again_when_it_changes(sett
         outcome = materialize(instance, settings, YEAR, tables)
     assert outcome.assets["rt_prices"].status == "failed"
     again = second_look(settings, own_instance)
-    assert [request.run_key for request in again.requests] == [request.run_key for request in first.requests]
+    assert [request.run_key for request in again.run_requests] == [request.run_key for request in first.run_requests]
     path.write_bytes(b"PAR1 other garbage")
     other = second_look(settings, own_instance)
-    assert other.requests[0].run_key != first.requests[0].run_key
+    assert other.run_requests[0].run_key != first.run_requests[0].run_key
 
 
 def test_a_year_whose_record_cannot_be_read_holds_no_other_up(settings, own_instance):
     (settings.results / "_runs" / "2020.json").write_text("no JSON", encoding="utf-8")
     change(settings.rollups / PRICES / f"{YEAR}.parquet")
-    found = second_look(settings, own_instance)
-    assert [request.partition_key for request in found.requests] == [str(YEAR)]
-    assert "2020" in found.waiting[0]
+    first = look(settings, own_instance, None)
+    assert waiting(first).startswith("2020: ")
+    assert asked(look(settings, own_instance, first.cursor)).keys() == {str(YEAR)}
 
 
-def test_the_sensor_raises_the_alarm_and_passes_on_what_a_look_found(settings, own_instance):
+def test_the_sensor_looks_and_remembers(settings, own_instance):
     (settings.rollups / PRICES / f"{YEAR}.parquet").unlink()
     defs = build_defs(settings)
     sensor = defs.resolve_sensor_def("refresh_changed_years")
     resources = {"warehouse": Warehouse(environment=settings.environment())}
     with dg.build_sensor_context(own_instance, definitions=defs, resources=resources) as context:
         ticked = sensor.evaluate_tick(context)
-    assert ticked.run_requests == []
-    assert ticked.skip_message == f"{YEAR}: rt_prices/{YEAR}.parquet is gone"
-    (line,) = settings.alarms.read_text(encoding="utf-8").splitlines()
-    assert f"rt_prices/{YEAR}.parquet" in json.loads(line)["files"]
+    assert (ticked.run_requests, ticked.skip_message) == ([], f"{YEAR}: rt_prices/{YEAR}.parquet is gone")
     with dg.build_sensor_context(own_instance, ticked.cursor, definitions=defs, resources=resources) as again:
         sensor.evaluate_tick(again)
-    assert len(settings.alarms.read_text(encoding="utf-8").splitlines()) == 1
+    assert alarms(settings) == [f"{YEAR}: rt_prices/{YEAR}.parquet"]
 
 
 # --- schedules

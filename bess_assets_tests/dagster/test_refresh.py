@@ -11,7 +11,7 @@ import pytest
 from bess_assets.assets.partitions import operating_years
 from bess_assets.assets.resources import HOLDING_TAG, Warehouse
 from bess_assets.automation.sensors import merge_request
-from bess_assets.checks.written import CHANGES, COLUMNS, FINDINGS, KEYS
+from bess_assets.checks.check import CHANGES, COLUMNS, FINDINGS, KEYS
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import NotRefreshedError, SettingsError, YearBusyError
 from bess_assets.refresh import Outcome, materialize, refresh_years

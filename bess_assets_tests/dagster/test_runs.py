@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.assets.resources import Warehouse
-from bess_assets.automation.schedules import schedules
+from bess_assets.automation.jobs import schedules
 from bess_assets.automation.sensors import look
 from bess_assets.checks.freshness import CENTRAL
 from bess_assets.definitions import build_defs
@@ -104,7 +104,7 @@ def test_a_refresh_of_missing_tables_makes_them_and_the_tables_below_them(settin
 def test_the_sensor_asks_for_the_steps_that_a_refresh_of_changes_makes(settings, tmp_path):
     steps = restate_prices(settings)
     with dg.DagsterInstance.ephemeral(str(tmp_path)) as instance:
-        (request,) = look(settings, instance, look(settings, instance, None).cursor).requests
+        (request,) = look(settings, instance, look(settings, instance, None).cursor).run_requests or ()
     assert steps_of_request(settings, "refresh_year", request) == steps
 
 

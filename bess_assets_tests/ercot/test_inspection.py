@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.checks.written import COLUMNS, FINDINGS
+from bess_assets.checks.check import COLUMNS, FINDINGS
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import METADATA_KEY
 from bess_assets.ercot.inspection import availability_rows, column_availability, rollup_schemas

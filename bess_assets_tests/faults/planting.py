@@ -18,7 +18,7 @@ from unittest.mock import patch
 import pyarrow.parquet as pq
 
 from bess_assets import run as pipeline
-from bess_assets.checks.written import FINDINGS
+from bess_assets.checks.check import FINDINGS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE
 from bess_assets.ercot.step import Inputs, StepResult
 from bess_assets.errors import BessError
