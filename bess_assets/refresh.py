@@ -10,11 +10,10 @@ from dagster import DagsterEventType
 
 from bess_assets.assets.partitions import operating_years, partition_exists
 from bess_assets.assets.resources import HOLDING_TAG, show_inputs
-from bess_assets.automation.alarms import plain_reason
 from bess_assets.automation.dagster_home import ensure_dagster_home
 from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.runs import checks_with, fail_dead_runs
-from bess_assets.automation.sensors import STARTED_BY_TAG
+from bess_assets.automation.sensors import STARTED_BY_TAG, plain_reason
 from bess_assets.definitions import build_defs
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import BessError, SettingsError

@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -84,8 +84,7 @@ def column_lineage(table: Table) -> dg.TableColumnLineage:
 
 def materialization_metadata(settings: Settings, table: Table, year: int | None, entry: TableEntry) -> dict[str, Any]:
     """Metadata of a materialization of a result table, or of a set of files."""
-    recorded: Mapping[str, Any] = entry
-    figures = {name: recorded[name] for name in _SHOWN}
+    figures: dict[str, Any] = {name: value for name, value in entry.items() if name in _SHOWN}
     figures["inputs"] = _markdown(_INPUTS, [*entry["inputs"].items()])
     if table.files:
         paths = files_of(settings.results, table, year or 0)

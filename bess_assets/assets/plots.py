@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from bess_assets.text import one_line
 
 _WIDTH, _HEIGHT = 720, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 96, 24, 34, 26
+_LEFT, _TOP, _BOTTOM, _MONTH = 96, 34, 26, 50
 _INK, _SOFT, _LINE, _BAR = "#1f2933", "#9aa5b1", "#2563eb", "#60a5fa"
 _MOST, _STEP, _NAMES = 10, 24, 200
 
@@ -34,18 +34,17 @@ def cumulative_revenue(days: pa.Table) -> str:
     low, high = min(0.0, *sums), max(0.0, *sums)
     first = date(dates[0].year, 1, 1)
 
-    def across(day: date) -> float:
-        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * (day - first).days / 366
-
-    def down(value: float) -> float:
-        return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (value - low) / ((high - low) or 1.0)
-
-    points = " ".join(f"{across(day):.1f},{down(value):.1f}" for day, value in zip(dates, sums, strict=True))
+    scale = (_HEIGHT - _TOP - _BOTTOM) / ((high - low) or 1.0)
+    points = " ".join(
+        f"{_LEFT + 12 * _MONTH * (day - first).days / 366:.1f},{_TOP + (high - value) * scale:.1f}"
+        for day, value in zip(dates, sums, strict=True)
+    )
     shapes = [f'<polyline points="{points}" fill="none" stroke="{_LINE}" stroke-width="2"/>']
     for value in sorted({low, 0.0, high}):
-        line = f'<path d="M{_LEFT} {down(value):.1f}H{_WIDTH - _RIGHT}" stroke="{_SOFT}"/>'
-        shapes += [line, _text(_LEFT - 8, down(value) + 4, dollars(value), "end")]
-    shapes += [_text(across(date(first.year, m, 1)), _HEIGHT - 8, calendar.month_abbr[m]) for m in range(1, 13)]
+        y = _TOP + (high - value) * scale
+        line = f'<path d="M{_LEFT} {y:.1f}h{12 * _MONTH}" stroke="{_SOFT}"/>'
+        shapes += [line, _text(_LEFT - 8, y + 4, dollars(value), "end")]
+    shapes += [_text(_LEFT + m * _MONTH, _HEIGHT - 8, calendar.month_abbr[m + 1]) for m in range(12)]
     return _picture(_HEIGHT, title + (f"; {unknown:.1%} of battery days unknown" if unknown else ""), shapes)
 
 

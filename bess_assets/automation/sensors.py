@@ -1,14 +1,20 @@
-"""Sensors: refresh the years whose files have changed, merge the years after a refresh, raise alarms of failed runs."""
+"""Sensors: refresh the years whose files have changed, merge the years after a refresh, raise alarms of failed runs.
+
+An alarm is a line of JSON in a log file, posted to a webhook if one is set.
+"""
 
 import json
+import logging
+import urllib.request
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from http.client import HTTPException
 from typing import Any
 
 import dagster as dg
 
 from bess_assets.assets.partitions import partition_exists
 from bess_assets.assets.resources import Warehouse
-from bess_assets.automation.alarms import plain_reason, raise_alarm
 from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.runs import PARTITION_TAG, digest_of, fail_dead_runs, is_at_work, refresh_request
 from bess_assets.errors import BessError
@@ -24,6 +30,8 @@ STARTED_BY_TAG = "bess/started_by"
 
 LOOK_EVERY_SECONDS = 30
 """Seconds between two looks at the files. A year is refreshed once its files are the same at two looks in a row: half-written ones wait."""
+
+_log = logging.getLogger(__name__)
 
 
 def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult:
@@ -84,6 +92,49 @@ def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
     files = [table_inputs(settings, None, TABLES[name], merged.record) for name in MERGES]
     before = {name: entry["finished"] for name, entry in merged.record["tables"].items()}
     return dg.RunRequest(run_key=digest_of([files, before]))
+
+
+def raise_alarm(settings: Settings, title: str, details: Mapping[str, str]) -> None:
+    """Append an alarm to the log file, one line of JSON, and post it to the webhook.
+
+    The posted text, the title and the details by name, is under `text`, where chat services look for it, with the details beside it. A failed post
+    raises nothing; the file says so.
+    """
+    entry = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "alarm": title, **details}
+    if settings.webhook:
+        entry["posted"] = _post(settings.webhook, title, details)
+    settings.alarms.parent.mkdir(parents=True, exist_ok=True)
+    with settings.alarms.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    _log.error("%s %s", title, "; ".join(f"{name}: {text}" for name, text in details.items()))
+
+
+def _post(address: str, title: str, details: Mapping[str, str]) -> str:
+    body = {"text": "\n".join([title, *(f"{name}: {text}" for name, text in details.items())]), **details}
+    request = urllib.request.Request(  # noqa: S310  the address was checked when it was read: http or https
+        address, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  the same
+            return f"yes, answered {answer.status}"
+    except (OSError, ValueError, HTTPException) as error:  # refusals, slow connections and HTTP statuses are OSErrors
+        _log.warning("the webhook did not take an alarm: %s", error)
+        return f"no: {error}"
+
+
+def plain_reason(error: Any) -> str:
+    """The words of the outermost error of this package; where there is none, those of the innermost error.
+
+    Args:
+        error: as Dagster records it, with its `message` and its `cause`; or None.
+    """
+    message = ""
+    while error:
+        message = error.message.strip()
+        if message.startswith("bess_assets.errors."):
+            return str(message.split(": ", 1)[1])
+        error = error.cause
+    return message or "no reason was given"
 
 
 def sensors(*, running: bool) -> list[dg.SensorDefinition]:

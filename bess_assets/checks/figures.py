@@ -161,12 +161,11 @@ def _near_published(judged: Judged) -> Verdict:
         label, prefix = (f"{period.first:%Y-%m}", f"month_{month:02d}_") if month else (f"{judged.year}", "")
         numbers[f"{prefix}fleet_usd_per_kw_year"] = average
         figure = AVERAGES.get((judged.year, month))
-        if made_up or figure is None or rows[0]["data_through"] < period.last:
-            continue
-        low, high = figure
-        numbers[f"{prefix}published_usd_per_kw_year"] = (low + high) / 2
-        words = f"{label}: {average:,.1f} $/kW-year, published {low:g}" + (f" to {high:g}" if high > low else "")
-        (near if (1 - TOLERANCE) * low <= average <= (1 + TOLERANCE) * high else far).append(words)
+        if figure and not made_up and rows[0]["data_through"] >= period.last:
+            low, high = figure
+            numbers[f"{prefix}published_usd_per_kw_year"] = (low + high) / 2
+            words = f"{label}: {average:,.1f} $/kW-year, published {low:g}" + (f" to {high:g}" if high > low else "")
+            (near if (1 - TOLERANCE) * low <= average <= (1 + TOLERANCE) * high else far).append(words)
     numbers |= {"compared": len(near) + len(far), "far_from_published": len(far)}
     without = "no published figure, no ranked battery, or data that end before the period does"
     nothing = f"not compared: {'a made-up market' if made_up else without}"

@@ -8,14 +8,11 @@ MOST_TIMES_CAPACITY = 1.5
 _ROUNDING_MWH = 0.1
 LEAST_FOLLOWED = 0.05
 """Least share of the day-ahead dollars sold or bought that flowed the same way: near 1 for most batteries, below this if units or signs are wrong."""
-_LEAST_QUARTER_HOURS = 192
 MOST_TIMES_THE_OTHER = 4.0
 """Average real-time and day-ahead prices of a node over a year differ by far less."""
-_LEAST_DAYS = 20
 _LEAST_MEAN_USD_PER_MWH = 2.0
 _LEAST_BATTERIES = 3
 """One or two batteries may well rest for a day."""
-_LEAST_DAYS_PRICED = 30
 
 _LEAST_AWARD, _MOST_AWARD = (
     f"{function}({', '.join(f'coalesce({p}_rt_award_mw, 0)' for p in PRODUCTS)})" for function in ("least", "greatest")
@@ -62,7 +59,7 @@ FOLLOWED = Check(
         sql=f"SELECT battery, operating_day >= DATE '{DAM_ESR_FIRST_DAY}' AS later, "
         "sum(abs(da_usd) * rt_metered_usd / -rt_da_offset_usd) / sum(abs(da_usd)) "
         "FROM {energy_revenue} WHERE rt_da_offset_usd <> 0 AND da_usd <> 0 AND rt_metered_usd IS NOT NULL "
-        f"GROUP BY ALL HAVING count(*) >= {_LEAST_QUARTER_HOURS} ORDER BY ALL",
+        "GROUP BY ALL HAVING count(*) >= 192 ORDER BY ALL",
         wrong=lambda name, later, share: (
             [f"{name} {share:.3f}" + (f" from {DAM_ESR_FIRST_DAY}" if later else "")] if share < LEAST_FOLLOWED else []
         ),
@@ -96,7 +93,7 @@ ONE_SIZE = Check(
     asking(
         sql="SELECT settlement_point, avg(rt_mean_usd_per_mwh), avg(da_mean_usd_per_mwh) FROM {price_daily} "
         "WHERE rt_mean_usd_per_mwh IS NOT NULL AND da_mean_usd_per_mwh IS NOT NULL "
-        f"GROUP BY ALL HAVING count(*) >= {_LEAST_DAYS} ORDER BY ALL",
+        "GROUP BY ALL HAVING count(*) >= 20 ORDER BY ALL",
         wrong=lambda point, rt, da: (
             [f"{point} {rt:,.2f} $/MWh in real time, {da:,.2f} day-ahead"]
             if max(abs(rt), abs(da)) >= _LEAST_MEAN_USD_PER_MWH
@@ -128,7 +125,7 @@ PRODUCT_PRICES = Check(
     "bring AS_prices again, with all its products",
     asking(
         sql="SELECT product, max(mcpc_usd_per_mw) FROM {as_revenue} WHERE exists AND mcpc_usd_per_mw IS NOT NULL "
-        f"GROUP BY product HAVING max(interval_start) - min(interval_start) >= INTERVAL {_LEAST_DAYS_PRICED} DAY ORDER BY product",
+        "GROUP BY product HAVING max(interval_start) - min(interval_start) >= INTERVAL 30 DAY ORDER BY product",
         wrong=lambda product, highest: [product] if highest <= 0 else [],
         of="{} products priced for a month or more",
         right="each above zero in some hour",

@@ -27,7 +27,6 @@ ROUGH = 2.5
 _ROUGH_ALWAYS = frozenset({"cop_snapshots"})
 """Datasets whose number of resources differs from archive to archive."""
 
-_DAYS_MEASURED = 366
 _ROWS_MEASURED = {
     "rt_prices": 32_600_000,
     "sced_gen_resources": 31_600_000,
@@ -42,7 +41,7 @@ _RUNS_A_DAY_BEFORE, _RUNS_A_DAY = 96, 288
 """SCED runs in the disclosure: one a quarter-hour before RTC+B, one in about five minutes from then on."""
 _STORAGE_RESOURCES = 340
 
-_A_DAY = {name: rows / _DAYS_MEASURED for name, rows in _ROWS_MEASURED.items()}
+_A_DAY = {name: rows / 366 for name, rows in _ROWS_MEASURED.items()}
 _MORE_RUNS = _RUNS_A_DAY / _RUNS_A_DAY_BEFORE - 1
 
 ROWS_A_DAY: dict[str, tuple[tuple[date, float], ...]] = {

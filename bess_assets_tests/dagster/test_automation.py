@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.assets.resources import HOLDING_TAG, Warehouse
-from bess_assets.automation.alarms import raise_alarm
 from bess_assets.automation.jobs import (
     current_year_daily,
     freshness_daily,
@@ -24,7 +23,7 @@ from bess_assets.automation.jobs import (
     schedules,
 )
 from bess_assets.automation.runs import is_at_work, refresh_request
-from bess_assets.automation.sensors import look
+from bess_assets.automation.sensors import look, raise_alarm
 from bess_assets.checks.freshness import CENTRAL, freshness, is_final
 from bess_assets.definitions import build_defs
 from bess_assets.refresh import materialize, open_instance
