@@ -120,12 +120,12 @@ def _fleet_figures(settings: Settings, year: int) -> dict[str, Any]:
     figures = fleet(rows, Period.of(year))
     days = result_table(settings, "daily_revenue", year).read(["operating_day", "total_usd"])
     return {
-        "batteries_ranked": figures.ranked,
-        "batteries_not_ranked": figures.batteries - figures.ranked,
-        "ranked_dollars": figures.usd["total_usd"],
-        "energy_share": figures.energy_share,
-        "fleet_usd_per_kw_year": figures.usd_per_kw_year,
-        "best_battery": rows[0]["battery"] if figures.ranked else None,
+        "batteries_ranked": figures["ranked"],
+        "batteries_not_ranked": figures["batteries"] - figures["ranked"],
+        "ranked_dollars": figures["total_usd"],
+        "energy_share": figures["energy_share"],
+        "fleet_usd_per_kw_year": figures["usd_per_kw_year"],
+        "best_battery": rows[0]["battery"] if figures["ranked"] else None,
         "edition": board["edition"][0].as_py() if board.num_rows else None,
         "revenue": dg.MetadataValue.md(cumulative_revenue(days)),
         "top_ten": dg.MetadataValue.md(top_ten(board)),

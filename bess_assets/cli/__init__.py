@@ -179,12 +179,11 @@ def main(ctx: click.Context) -> None:
 def command(*parameters: Decorator) -> Decorator:
     """Make a function a command of `bess` with these arguments and options; its first argument is `Options`."""
 
-    def decorate(function: Callable[..., None]) -> click.Command:
+    def decorate(function: Callable[..., None]) -> Any:
         decorated: Any = click.pass_obj(function)
         for parameter in reversed((*parameters, _HOME, _DEBUG)):
             decorated = parameter(decorated)
-        made: click.Command = click.command(decorated)
-        return made
+        return click.command(decorated)
 
     return decorate
 

@@ -93,41 +93,50 @@ def _warn_if_older(results: Results, year: int, words: str) -> None:
         echo_warning(f"the last refresh of {year} failed at {problem}; {words}.")
 
 
-_STRATEGIES = {"energy_arbitrage": "energy", "ancillary_services": "ancillary"}
-
-
 def _hours(row: Record) -> str | None:
     hours = row["duration_hours"]
     return None if hours is None else f"{'~' * (row['duration_source'] == 'assumed')}{hours:.1f}"
 
 
-_RANK = number("#", "rank", str)
-_CHANGE = number("+/-", lambda row: row.get("rank_change"), lambda change: f"{change:+d}" if change else "0", keep=10)
-_BATTERY = Column("battery", "battery", widest=24)
-_MW = number("MW", "capacity_mw", decimals(1), keep=60)
-_HOURS = number("hours", _hours, str, keep=40)
-_DA = number("DA energy $", "da_energy_usd", money)
-_RT = number("RT energy $", "rt_energy_usd", money)
-_ENERGY = number("energy $", "energy_usd", money, keep=80)
-_EACH_PRODUCT = tuple(number(f"{p.upper()} $", f"as_{p}_usd", money) for p in PRODUCTS)
-_AS = number("AS $", "as_usd", money, keep=80)
-_TOTAL = number("total $", "total_usd", money)
-_RATE = number("$/kW-mo", "usd_per_kw_month", decimals(2), keep=70)
-_STRATEGY = Column("strategy", "strategy", lambda value: _STRATEGIES.get(value, value), keep=50)
-_COVERAGE = (
-    number("energy cov", "energy_coverage", percent, keep=30),
-    number("AS cov", "as_coverage", percent, keep=20),
-)
-_SIZE = (_BATTERY, _MW, _HOURS)
-_END = (_TOTAL, _RATE, _STRATEGY, *_COVERAGE)
+_STRATEGIES = {"energy_arbitrage": "energy", "ancillary_services": "ancillary"}
+_PRODUCTS = [f"{p.upper()} $" for p in PRODUCTS]
+_COLUMNS = {
+    column.heading: column
+    for column in (
+        number("year", "year", str),
+        Column("month", lambda row: month_abbr[row["month"]]),
+        Column("day", "operating_day"),
+        number("#", "rank", str),
+        number("+/-", lambda row: row.get("rank_change"), lambda change: f"{change:+d}" if change else "0", keep=10),
+        Column("battery", "battery", widest=24),
+        number("MW", "capacity_mw", decimals(1), keep=60),
+        number("hours", _hours, str, keep=40),
+        number("DA energy $", "da_energy_usd", money, keep=55),
+        number("RT energy $", "rt_energy_usd", money, keep=55),
+        number("energy $", "energy_usd", money, keep=80),
+        *(number(heading, f"as_{p}_usd", money) for heading, p in zip(_PRODUCTS, PRODUCTS, strict=True)),
+        number("AS $", "as_usd", money, keep=80),
+        number("total $", "total_usd", money),
+        number("$/kW-mo", "usd_per_kw_month", decimals(2), keep=70),
+        number("cycles/day", "cycles_per_day", decimals(2), keep=35),
+        number("effic.", "round_trip_efficiency", percent, keep=36),
+        number("TB2 capt.", "tb2_capture", percent, keep=34),
+        Column("strategy", "strategy", lambda value: _STRATEGIES.get(value, value), keep=50),
+        number("discharge MWh", "discharge_mwh", decimals(1), keep=40),
+        number("charge MWh", "charge_mwh", decimals(1), keep=40),
+        number("energy cov", "energy_coverage", percent, keep=30),
+        number("AS cov", "as_coverage", percent, keep=20),
+    )
+}
+"""Columns of boards, of a battery and of its days, by their headings."""
+_SIZE = ("battery", "MW", "hours")
+_END = ("total $", "$/kW-mo", "strategy", "energy cov", "AS cov")
 _LAYOUTS = (
-    (_RANK, _CHANGE, *_SIZE, _DA, _RT, *_EACH_PRODUCT, *_END),
-    (_RANK, _CHANGE, *_SIZE, _DA, _RT, _AS, *_END),
-    (_RANK, *_SIZE, _ENERGY, _AS, *_END),
+    ("#", "+/-", *_SIZE, "DA energy $", "RT energy $", *_PRODUCTS, *_END),
+    ("#", "+/-", *_SIZE, "DA energy $", "RT energy $", "AS $", *_END),
+    ("#", *_SIZE, "energy $", "AS $", *_END),
 )
 """Layouts of the leaderboard, widest first; the first that fits is shown."""
-_WANTED = 50
-"""A layout fits if it leaves out no column of this `keep` or more; the last is taken in any case."""
 
 
 def _board_lines(board: Answer, title: str, top: int | None) -> Iterator[str]:
@@ -151,11 +160,12 @@ def _board_lines(board: Answer, title: str, top: int | None) -> Iterator[str]:
 
 
 def _fitting(sections: Sequence[Sequence[Record]]) -> list[str]:
+    """The board in the first layout that leaves out no column that matters, or in the last."""
     rows = [row for section in sections for row in section]
-    unknown = {c for c in (_CHANGE, *_EACH_PRODUCT) if all(c.cell(row) == "-" for row in rows)}
-    for layout in _LAYOUTS[1 if unknown.issuperset(_EACH_PRODUCT) else 0 :]:
-        tried = table([column for column in layout if column not in unknown], sections)
-        if all(column.keep < _WANTED for column in tried.left_out):
+    unknown = {name for name in ("+/-", *_PRODUCTS) if all(_COLUMNS[name].cell(row) == "-" for row in rows)}
+    for layout in _LAYOUTS[1 if unknown.issuperset(_PRODUCTS) else 0 :]:
+        tried = table([_COLUMNS[name] for name in layout if name not in unknown], sections)
+        if all(column.keep < 50 for column in tried.left_out):
             break
     return tried.lines
 
@@ -199,30 +209,8 @@ def battery(options: Options, name: str, year: int | None, form: Format) -> None
     )
 
 
-_DETAIL = (
-    _DA._replace(keep=55),
-    _RT._replace(keep=55),
-    _AS,
-    _TOTAL,
-    _RATE,
-    number("cycles/day", "cycles_per_day", decimals(2), keep=35),
-    number("effic.", "round_trip_efficiency", percent, keep=36),
-    number("TB2 capt.", "tb2_capture", percent, keep=34),
-    _STRATEGY,
-    *_COVERAGE,
-)
-_YEARS = (number("year", "year", str), _RANK, _CHANGE, _MW, _HOURS, *_DETAIL)
-_MONTHS = (Column("month", lambda row: month_abbr[row["month"]]), _RANK, *_DETAIL)
-_DAYS = (
-    Column("day", "operating_day"),
-    _DA,
-    _RT,
-    _AS._replace(keep=ALWAYS),
-    _TOTAL,
-    number("discharge MWh", "discharge_mwh", decimals(1), keep=40),
-    number("charge MWh", "charge_mwh", decimals(1), keep=40),
-    _COVERAGE[0],
-)
+_DETAIL = ("DA energy $", "RT energy $", "AS $", "total $", "$/kW-mo", "cycles/day", "effic.", "TB2 capt.", *_END[2:])
+_DAYS = ("day", "DA energy $", "RT energy $", "AS $", "total $", "discharge MWh", "charge MWh", "energy cov")
 _STREAMS = (
     Column("stream", 0),
     number("$", 1, money),
@@ -257,13 +245,13 @@ def _battery_lines(battery: BatteryAnswer) -> Iterator[str]:
         ("read from", latest["quantity_source"]),
     ):
         yield from paragraph(f"{label:<13} {text}", "  ") if text else ()
-    columns = [column for column in _YEARS if column != _CHANGE or "rank_change" in latest]
-    yield from ("", *table(columns, [years]).lines)
+    change = ["+/-"] if "rank_change" in latest else []
+    yield from ("", *table([_COLUMNS[n] for n in ("year", "#", *change, "MW", "hours", *_DETAIL)], [years]).lines)
     months = [row for row in battery.months.records() if row["year"] == latest["year"]]
     for title, shown, sections in (
         (f"Streams of {latest['year']}", _STREAMS, _streams(latest)),
-        (f"Months of {latest['year']}", _MONTHS, [months]),
-        ("Best days", _DAYS, [days]),
+        (f"Months of {latest['year']}", [_COLUMNS[n] for n in ("month", "#", *_DETAIL)], [months]),
+        ("Best days", [_COLUMNS[n] for n in _DAYS], [days]),
     ):
         if any(sections):
             yield from ("", bold(title), *table(shown, sections).lines)
@@ -328,10 +316,10 @@ _EDITIONS = (
     Column("version", "package_version", keep=30),
     number("batteries", "batteries", keep=60),
     number("ranked", "batteries_ranked", keep=50),
-    _TOTAL,
+    _COLUMNS["total $"],
 )
 _MOVED = (
-    _BATTERY,
+    _COLUMNS["battery"],
     number("# before", "rank_before", keep=60),
     number("# after", "rank_after", keep=60),
     number("total $ before", "total_usd_before", decimals(2), keep=70),

@@ -114,14 +114,14 @@ def _real_size_years(ctx: click.Context, years: tuple[int, ...], form: str, haza
     )
     known = " and ".join(map(str, REAL_SIZE_YEARS))
     years = years if years_given else REAL_SIZE_YEARS[:1]
-    for wrong, words in (
+    problems = (
         (form != "rollups", "writes rollups only, not --format reports."),
         (hazards != "harmless", f"writes files as awkward as --hazards harmless, not {hazards}."),
         (batteries_given, "has as many batteries as ERCOT had: leave out --batteries."),
         (set(years) - set(REAL_SIZE_YEARS), f"knows the size of {known} only: --years {','.join(map(str, years))}."),
-    ):
-        if wrong:
-            raise click.UsageError(f"--scale ercot {words}")
+    )
+    if words := next((words for wrong, words in problems if wrong), None):
+        raise click.UsageError(f"--scale ercot {words}")
     return years
 
 

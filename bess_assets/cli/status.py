@@ -14,7 +14,7 @@ from bess_assets.ercot.datasets import DATASETS, find_dataset
 from bess_assets.ercot.rollup_names import BUILT_FOLDER
 from bess_assets.ercot.step import FINDING_KINDS
 from bess_assets.errors import BessError
-from bess_assets.report.schema_matrix import LEGEND, NO_FILE, Matrix, matrices
+from bess_assets.report.schema_matrix import LEGEND, NO_FILE, matrices
 from bess_assets.settings import FOLDERS, Settings
 from bess_assets.store.journal import CheckEntry
 from bess_assets.store.listing import size_of, sizes_by_year
@@ -38,17 +38,15 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
     DATASET: all its columns; without: the columns that matter, of all datasets.
     """
     settings = options.settings()
-    if columns:
-        echo(_column_lines(settings, [find_dataset(name).name for name in datasets]), made_up_note(settings))
-        return
-    if datasets:
+    if datasets and not columns:
         remedy = f"Run: bess status --columns {' '.join(datasets)}"
         raise BessError("Datasets are named together with --columns.", remedy=remedy)
+    if columns or storage:
+        lines = _column_lines(settings, datasets) if columns else _storage_lines(settings)
+        echo(lines, made_up_note(settings))
+        return
     news = new_reports(settings)
     years = years_known(settings, news)
-    if storage:
-        echo(_storage_lines(settings, years), made_up_note(settings))
-        return
     echo([*_settings_lines(settings), ""])
     if not years:
         click.echo(
@@ -78,7 +76,9 @@ def _settings_lines(settings: Settings) -> Iterator[str]:
     for name, variable in FOLDERS.items():
         path = getattr(settings, name)
         origin = variable if os.environ.get(variable) else f"{variable} not set"
-        said.append((_label(name), path, origin + ("" if path.exists() else ", not there yet")))
+        said.append(
+            (name.replace("dagster_home", "Dagster"), path, origin + ("" if path.exists() else ", not there yet"))
+        )
     memory, timeout = settings.memory_limit_bytes / 1e9, settings.query_timeout_seconds
     daily = "{:02d}:{:02d}".format(*settings.daily_at)
     alarms = f"alarms to {one_line(settings.alarms)}{' and a webhook' if settings.webhook else ''}"
@@ -90,10 +90,6 @@ def _settings_lines(settings: Settings) -> Iterator[str]:
     yield bold("Settings")
     for label, value, remark in said:
         yield f"  {label:<{_LABEL_WIDTH}}{one_line(value)}" + (f"   ({remark})" if remark else "")
-
-
-def _label(folder: str) -> str:
-    return "Dagster" if folder == "dagster_home" else folder
 
 
 def _status_lines(plans: Sequence[YearPlan], merged: YearPlan) -> Iterator[str]:
@@ -131,11 +127,6 @@ def _is_missed(dataset: str, year: int | None) -> bool:
 def _failed_checks(plan: YearPlan, name: str) -> list[CheckEntry]:
     entry = plan.record["tables"].get(name)
     return [check for check in entry["checks"] if not check["passed"]] if entry else []
-
-
-def words_of(check: CheckEntry) -> str:
-    """The name of a check as a sentence."""
-    return check["name"].replace("_", " ")
 
 
 def _state_and_why(plan: TablePlan) -> str:
@@ -190,7 +181,7 @@ def _check_lines(plan: YearPlan) -> Iterator[str]:
         kind = "blocking check failed" if check["blocking"] else "check warned"
         detail = "bess status --columns shows where" if check["name"] == CHANGES.name else check["detail"]
         findings = check["name"] == FINDINGS.name
-        words = f"{kind}, {words_of(check)!r} ({detail})"
+        words = f"{kind}, {check['name'].replace('_', ' ')!r} ({detail})"
         said.append(("warnings above that may affect figures of" if findings else words, name))
     for words, tables in gathered(said).items():
         yield from paragraph(f"{words}: {listed(tables)}", "  ")
@@ -199,49 +190,43 @@ def _check_lines(plan: YearPlan) -> Iterator[str]:
 # --- columns --------------------------------------------------------------------------------------------------------------
 
 _HEADING_WIDEST = 40
-_CELL_WIDTH = 10
 
 
-def _column_lines(settings: Settings, datasets: Collection[str]) -> list[str]:
+def _column_lines(settings: Settings, names: Iterable[str]) -> Iterator[str]:
     from bess_assets.results import Results  # loads DuckDB
 
+    datasets = [find_dataset(name).name for name in names]
     with Results(settings) as results:
         rows = results.column_availability().records()
     plan = plan_merged(settings).tables["column_availability"]
     if plan.state != "present":
         old = f"this matrix is older than the schemas it was merged from ({'; '.join(plan.why)})"
         echo_warning(f"{old}: bess refresh makes it anew.")
-    wanted = [row for row in rows if not datasets or row["dataset"] in datasets]
-    lines = matrix_lines(wanted, every_column=bool(datasets))
+    yield from matrix_lines(
+        [row for row in rows if not datasets or row["dataset"] in datasets], every_column=bool(datasets)
+    )
     for name in datasets:
         if not any(row["dataset"] == name for row in rows):
-            lines += ["", f"{name}: no year that has been refreshed has a file of it, and ERCOT published none then."]
-    return lines
+            yield from ("", f"{name}: no year that has been refreshed has a file of it, and ERCOT published none then.")
 
 
-def matrix_lines(rows: Sequence[Mapping[str, Any]], *, every_column: bool = False) -> list[str]:
+def matrix_lines(rows: Sequence[Mapping[str, Any]], *, every_column: bool = False) -> Iterator[str]:
     """The matrix of dataset, column and year, each dataset in blocks of as many years as fit; arguments as of `matrices`."""
-    lines = paragraph(LEGEND)
+    yield from paragraph(LEGEND)
     found = matrices(rows, every_column=every_column)
     for matrix in found:
-        lines += ["", *_matrix_lines(matrix)]
+        name, *years = matrix.columns(matrix.dataset)
+        widest = min(max(map(len, (matrix.dataset, *matrix.cells))), _HEADING_WIDEST)
+        for some in blocks(years, widest, 10) if matrix.cells else ():
+            yield from ("", *table([name._replace(widest=_HEADING_WIDEST), *some], [matrix.rows]).lines)
+        if not matrix.cells:
+            yield from ("", f"{matrix.dataset}: {NO_FILE}")
+        if matrix.notes:
+            yield ""
+        for note in matrix.notes:
+            yield from paragraph(note.strip(), "  " if note.startswith("!") else "    ")
     if any(matrix.left_out for matrix in found):
-        lines += ["", *paragraph("Every column of a dataset: bess status --columns DATASET")]
-    return lines
-
-
-def _matrix_lines(matrix: Matrix) -> list[str]:
-    if not matrix.cells:
-        return [f"{matrix.dataset}: {NO_FILE}"]
-    name, *years = matrix.columns(matrix.dataset)
-    widest = min(max([len(matrix.dataset), *map(len, matrix.cells)]), _HEADING_WIDEST)
-    lines: list[str] = []
-    for some in blocks(years, widest, _CELL_WIDTH):
-        lines += ["", *table([name._replace(widest=_HEADING_WIDEST), *some], [matrix.rows]).lines]
-    lines += [""] if matrix.notes else []
-    for note in matrix.notes:
-        lines += paragraph(note.strip(), "  " if note.startswith("!") else "    ")
-    return lines[1:]
+        yield from ("", *paragraph("Every column of a dataset: bess status --columns DATASET"))
 
 
 # --- storage --------------------------------------------------------------------------------------------------------------
@@ -260,14 +245,14 @@ _STORAGE = (
 )
 
 
-def _storage_lines(settings: Settings, years: Sequence[int]) -> list[str]:
+def _storage_lines(settings: Settings) -> Iterator[str]:
     """Size and loading time of the rollups beside the CSV they were built from; then megabytes by year, and by folder."""
     from bess_assets.store.rollup_files import read_manifest  # loads pyarrow
 
     folder = rollup_folder(settings)
     rows: list[Sequence[Any]] = []
     manifests: list[Mapping[str, Any]] = []
-    for dataset, year in product(DATASETS, years):
+    for dataset, year in product(DATASETS, years_known(settings, new_reports(settings))):
         found, built = folder.found(dataset, year), folder.built(dataset, year)
         if found is not None:
             rows.append([dataset, year, "found", None, None, size_of(found) / 1e6, None, None, None])
@@ -277,14 +262,14 @@ def _storage_lines(settings: Settings, years: Sequence[int]) -> list[str]:
             rows.append([dataset, year, "built", *_sizes([manifest])])
     if rows:
         total = [["built from reports", None, None, *_sizes(manifests)]] if manifests else []
-        lines = table(_STORAGE, [rows, total]).lines
-        lines += paragraph(
+        yield from table(_STORAGE, [rows, total]).lines
+        yield from paragraph(
             "CSV read: seconds in which the reports were read, typed, sorted and written when they were rolled up. Parquet read: seconds in which the whole "
-            "rollup was read just after. For a rollup of your own nothing is known of the CSV that it was made from.",
+            "rollup was read just after. For a rollup of your own nothing is known of the CSV that it was made from."
         )
     else:
-        lines = ["There are no rollups yet."]
-    return [*lines, "", *_megabyte_lines(settings)]
+        yield "There are no rollups yet."
+    yield from ("", *_megabyte_lines(settings))
 
 
 def _sizes(manifests: Sequence[Mapping[str, Any]]) -> list[float | None]:
@@ -308,7 +293,7 @@ def _megabyte_lines(settings: Settings) -> Iterator[str]:
         yield from (*table(columns, sections).lines, "")
     for name in ("rollups", "built", "results", "reports", "dagster_home"):
         path = getattr(settings, name)
-        yield f"{_label(name):<{_LABEL_WIDTH}}{size_of(path) / 1e6:>12,.1f} MB   {one_line(path)}"
+        yield f"{name.replace('dagster_home', 'Dagster'):<{_LABEL_WIDTH}}{size_of(path) / 1e6:>12,.1f} MB   {one_line(path)}"
 
 
 def _small(size: int) -> str:

@@ -10,7 +10,7 @@ import click
 
 from bess_assets.cli import Options, Years, command, long_work
 from bess_assets.cli.render import echo, echo_warning, paragraph, table
-from bess_assets.cli.status import by_state, words_of
+from bess_assets.cli.status import by_state
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.store.capacity import lacking_room
@@ -45,13 +45,14 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
     from bess_assets.store.roll_up import roll_up_reports  # loads pyarrow
 
     settings = options.settings()
+    folder = None if reports is None else reports.absolute()
     with long_work() as tell:
-
-        def report(done: int, total: int, what: str) -> None:
-            tell(f"{done + 1:,} of {total:,} files: {what}" if done < total else what)
-
-        folder = None if reports is None else reports.absolute()
-        done = roll_up_reports(settings, folder, _flat(years) or None, progress=report)
+        done = roll_up_reports(
+            settings,
+            folder,
+            _flat(years) or None,
+            progress=lambda n, total, what: tell(f"{n + 1:,} of {total:,} files: {what}" if n < total else what),
+        )
     echo(_rollup_lines(done), made_up_note(settings))
     if done.built:
         click.echo(f"Rollups and their manifests: {settings.built}")
@@ -212,7 +213,7 @@ _OUTCOME = (
 )
 _CHECK = (
     number("year", 0, str),
-    Column("failed check", 2, words_of),
+    Column("failed check", 2, lambda check: check["name"].replace("_", " ")),
     Column("of", 1, keep=80),
     Column("so", 2, lambda check: "blocks the next step" if check["blocking"] else "a warning", keep=60),
     Column("found", 2, lambda check: check["detail"], keep=50, widest=70),

@@ -29,36 +29,12 @@ STREAMS = {
 """Columns that add up to total_usd, each with its name and its narrow heading."""
 
 DAY_COLUMNS = (
-    "battery",
-    "operating_day",
-    "da_energy_usd",
-    "rt_energy_usd",
-    "energy_usd",
-    "as_usd",
-    "total_usd",
-    "discharge_mwh",
-    "charge_mwh",
-    "energy_quarter_hours",
-    "expected_quarter_hours",
-)
+    "battery", "operating_day", "da_energy_usd", "rt_energy_usd", "energy_usd", "as_usd", "total_usd", "discharge_mwh",
+    "charge_mwh", "energy_quarter_hours", "expected_quarter_hours",
+)  # fmt: skip
 """Columns of daily_revenue that are shown."""
 
 Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Period:
-    """The board of a year or a month.
-
-    Attributes:
-        month: 1 to 12; None for the whole year.
-        rows: in the order of the board.
-        fleet: figures of all of them, by the names of `metrics.Fleet`, and its dollars by theirs.
-    """
-
-    month: int | None
-    rows: Sequence[Row]
-    fleet: Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -67,15 +43,14 @@ class Content:
 
     Attributes:
         year: the operating year.
+        title: of the page and the workbook.
         made_up: whether it was made of simulated inputs.
-        edition: final or preliminary.
-        edition_number: of the last edition kept, which is the board shown; None if no edition was kept, for want of batteries.
-        data_through: last operating day of the data.
-        made: when that edition was made, ISO in UTC; None without one.
-        version: of the package that made it; empty without one.
+        facts: edition (final or preliminary); edition_number of the last edition kept, which is the board shown; data_through, the last operating day of the
+            data; made, when that edition was made, ISO in UTC; version of the package that made it. A board without batteries has no edition: None, and
+            an empty version.
         board: rows of the leaderboard, in its order.
         monthly: those of its months, month by month.
-        periods: the whole year, then the months that have a board.
+        periods: the whole year, whose month is None, then the months that have a board: month, rows, and figures of the fleet (`metrics.fleet`).
         days: rows of daily_revenue, columns `DAY_COLUMNS`, in order of battery and day.
         start_years: for each battery the first year in which it was active, and whether it may have begun before.
         rank_changes: places gained since the year before, for batteries ranked in both.
@@ -83,24 +58,16 @@ class Content:
     """
 
     year: int
+    title: str
     made_up: bool
-    edition: str
-    edition_number: int | None
-    data_through: date | None
-    made: str | None
-    version: str
+    facts: Mapping[str, Any]
     board: Sequence[Row]
     monthly: Sequence[Row]
-    periods: Sequence[Period]
+    periods: Sequence[tuple[int | None, Sequence[Row], Row]]
     days: Mapping[str, Sequence[Any]]
     start_years: Mapping[str, tuple[int, bool]]
     rank_changes: Mapping[str, int]
     inputs: Sequence[tuple[str, str]]
-
-    @property
-    def title(self) -> str:
-        """Of the page and the workbook."""
-        return f"ERCOT battery leaderboard {self.year}"
 
 
 def read_content(settings: Settings, year: int) -> Content:
@@ -109,11 +76,6 @@ def read_content(settings: Settings, year: int) -> Content:
     Raises:
         NotRefreshedError: one of the tables has not been written.
     """
-
-    def period(month: int | None, rows: Sequence[Row]) -> Period:
-        fleet = metrics.fleet(rows, metrics.Period.of(year, month))
-        figures = {name: value for name, value in vars(fleet).items() if name != "usd"}
-        return Period(month, rows, figures | dict(fleet.usd))
 
     def read(table: str, of_year: int = year, columns: Sequence[str] | None = None) -> pa.Table:
         path = result_path(settings.results, table, of_year)
@@ -125,7 +87,7 @@ def read_content(settings: Settings, year: int) -> Content:
     editions = read("leaderboard_history", columns=columns).to_pylist() if board else []
     edition = max(editions, key=lambda row: row["edition_number"], default=None)
     monthly = sorted(read("leaderboard_monthly").to_pylist(), key=lambda row: row["month"])
-    months = groupby(monthly, key=lambda row: row["month"])
+    boards = [(None, board), *((m, list(rows)) for m, rows in groupby(monthly, key=lambda row: row["month"]))]
     earlier_years = [y for y in yearly_files(settings.results, "leaderboard") if y < year]
     earlier = {y: read("leaderboard", y).to_pylist() for y in earlier_years}
     before, now = (
@@ -134,15 +96,18 @@ def read_content(settings: Settings, year: int) -> Content:
     )
     return Content(
         year=year,
+        title=f"ERCOT battery leaderboard {year}",
         made_up=year in made_up_years(settings),
-        edition=board[0]["edition"] if board else "preliminary",
-        edition_number=edition["edition_number"] if edition else None,
-        data_through=board[0]["data_through"] if board else None,
-        made=edition["made_at"].astimezone(UTC).isoformat(timespec="seconds") if edition else None,
-        version=edition["package_version"] if edition else "",
+        facts={
+            "edition": board[0]["edition"] if board else "preliminary",
+            "edition_number": edition["edition_number"] if edition else None,
+            "data_through": board[0]["data_through"] if board else None,
+            "made": edition["made_at"].astimezone(UTC).isoformat(timespec="seconds") if edition else None,
+            "version": edition["package_version"] if edition else "",
+        },
         board=board,
         monthly=monthly,
-        periods=[period(None, board), *(period(month, list(rows)) for month, rows in months)],
+        periods=[(m, rows, metrics.fleet(rows, metrics.Period.of(year, m))) for m, rows in boards],
         days=read("daily_revenue", columns=DAY_COLUMNS).to_pydict(),
         start_years=_start_years({**earlier, year: board}),
         rank_changes={battery: before[battery] - rank for battery, rank in now.items() if battery in before},

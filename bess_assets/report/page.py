@@ -19,25 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.errors import BessError
-from bess_assets.report.content import STREAMS, Content, Period
+from bess_assets.report.content import STREAMS, Content
 from bess_assets.settlement.metrics import LEAST_ACTIVE_DAYS_MONTH, LEAST_ACTIVE_DAYS_YEAR, LEAST_COVERAGE
 from bess_assets.store.made_up import NOTE
 from bess_assets.tables import LEADERBOARD
 
 _OF_THE_BATTERY = (
-    "battery",
-    "gen_resource",
-    "load_resource",
-    "esr_resource",
-    "settlement_point",
-    "qse",
-    "capacity_mw",
-    "capacity_source",
-    "energy_mwh",
-    "duration_hours",
-    "duration_source",
-    "first_active_date",
-)
+    "battery", "gen_resource", "load_resource", "esr_resource", "settlement_point", "qse", "capacity_mw", "capacity_source",
+    "energy_mwh", "duration_hours", "duration_source", "first_active_date",
+)  # fmt: skip
 _OF_THE_ROW = [c for c in LEADERBOARD.columns if c.name not in {*_OF_THE_BATTERY, "data_through", "edition"}]
 _TEXTS = [c.name for c in _OF_THE_ROW if c.kind in {"text", "label"}]
 """Columns of a board whose few texts are written once."""
@@ -81,11 +71,7 @@ def page_data(content: Content) -> dict[str, Any]:
     starts = [content.start_years.get(name) for name in batteries]
     return {
         "year": content.year,
-        "edition": content.edition,
-        "edition_number": content.edition_number,
-        "data_through": content.data_through,
-        "made": content.made,
-        "version": content.version,
+        **content.facts,
         "streams": [[column, *names] for column, names in STREAMS.items()],
         "batteries": {
             **{name: [row[name] for row in content.board] for name in _OF_THE_BATTERY},
@@ -93,20 +79,19 @@ def page_data(content: Content) -> dict[str, Any]:
             "perhaps_earlier": [bool(start and start[1]) for start in starts],
             "rank_change": [content.rank_changes.get(name) for name in batteries],
         },
-        "periods": [_period(period, batteries, texts) for period in content.periods],
+        "periods": [
+            {
+                "month": month,
+                "fleet": fleet,
+                "battery": [batteries[row["battery"]] for row in rows],
+                **{name: [row[name] for row in rows] for name in _NUMBERS},
+                **{name: [texts.setdefault(row[name], len(texts)) for row in rows] for name in _TEXTS},
+            }
+            for month, rows, fleet in content.periods
+        ],
         "texts": list(texts),
         "days": _days(content.days, batteries),
         "inputs": [[name, "+".join(part[:12] for part in digest.split("+"))] for name, digest in content.inputs],
-    }
-
-
-def _period(period: Period, batteries: Mapping[str, int], texts: dict[str | None, int]) -> dict[str, Any]:
-    return {
-        "month": period.month,
-        "fleet": period.fleet,
-        "battery": [batteries[row["battery"]] for row in period.rows],
-        **{name: [row[name] for row in period.rows] for name in _NUMBERS},
-        **{name: [texts.setdefault(row[name], len(texts)) for row in period.rows] for name in _TEXTS},
     }
 
 

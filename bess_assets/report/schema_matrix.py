@@ -73,7 +73,8 @@ def _matrix(dataset: str, columns: Mapping[str, Sequence[Row]], *, every_column:
         for unexpected in (False, True)
         for text in words_of_changes([row for row in changed if (row["expected_change"] is False) == unexpected])
     ]
-    cells = {_name(name, rows[-1]): [_cell(row) for row in rows] for name, rows in shown.items()}
+    uses = {NOT_USED: " (not used)", UNKNOWN: " (unknown)"}
+    cells = {one_line(name) + uses.get(rows[-1]["use"], ""): [*map(_cell, rows)] for name, rows in shown.items()}
     return Matrix(dataset, years, cells, tuple(sorted(words, key=lambda text: text[2:])), left_out)
 
 
@@ -85,10 +86,6 @@ def _is_uneventful(rows: Sequence[Row]) -> bool:
         and "type changed" not in (row["change"] or "")
         for row in rows
     )
-
-
-def _name(column_name: str, row: Row) -> str:
-    return one_line(column_name) + {NOT_USED: " (not used)", UNKNOWN: " (unknown)"}.get(row["use"], "")
 
 
 def _cell(row: Row) -> str | None:

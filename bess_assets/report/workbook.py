@@ -12,6 +12,7 @@ from typing import Any
 from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Row
 from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, NOTE
 from bess_assets.tables import DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column, Table
+from bess_assets.text import plain
 
 DAYS_A_SHEET = 1_000_000
 """Rows of days on one sheet; a sheet holds 1,048,576."""
@@ -56,14 +57,14 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "share": {"num_format": "0.0%"},
     "day": {"num_format": "yyyy-mm-dd"},
 }
-_DAY_ZERO = date(1899, 12, 30).toordinal()
-"""The day that spreadsheets count as 0."""
-_LONGEST_TEXT = 32_767
-_LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
-
+_ENDINGS = {
+    "share": ("_share", "_coverage", "_capture", "_efficiency"),
+    "money": ("_usd",),
+    "mw": ("_mw", "_mwh"),
+}
+"""Ends of the names of numbers by their format."""
 _WIDTHS = {"text": 18, "label": 16, "day": 12, "number": 14, "count": 10, "time": 20, "flag": 8}
-_LONG = {"notes": 60, "excluded_reason": 44, "battery": 22}
+_WIDTHS_BY_NAME = {"notes": 60, "excluded_reason": 44, "battery": 22}
 
 
 def write_workbook(content: Content, path: Path) -> None:
@@ -84,7 +85,7 @@ def write_workbook(content: Content, path: Path) -> None:
 def _lay_out(book: Any, content: Content) -> dict[str, Sequence[Sequence[Any]]]:
     """Write all sheets, those of tables with one row as a pattern; the rows that belong there, by the name of the sheet inside the workbook."""
     # The library would write the present time otherwise, and no two files would be the same.
-    day = content.data_through or date(content.year, 12, 31)
+    day = content.facts["data_through"] or date(content.year, 12, 31)
     book.set_properties(
         {
             "title": content.title,
@@ -135,7 +136,7 @@ def _table(sheet: Any, formats: Mapping[str, Any], frozen: int, columns: Sequenc
     sheet.repeat_rows(0)
     sheet.autofilter(0, 0, rows, len(columns) - 1)
     for at, column in enumerate(columns):
-        sheet.set_column(at, at, _LONG.get(column.name, _WIDTHS[column.kind]))
+        sheet.set_column(at, at, _WIDTHS_BY_NAME.get(column.name, _WIDTHS[column.kind]))
         sheet.write_string(0, at, column.name, formats["heading"])
     for at, column in enumerate(columns):
         if column.kind in {"text", "label"}:
@@ -145,30 +146,21 @@ def _table(sheet: Any, formats: Mapping[str, Any], frozen: int, columns: Sequenc
 
 
 def _format_of(column: Column) -> str:
-    name = column.name
     if column.kind in {"day", "count"}:
         return column.kind
-    if name.endswith(("_share", "_coverage", "_capture", "_efficiency")):
-        return "share"
-    if name.startswith("usd_per_") or name.endswith("_usd"):
+    if column.name.startswith("usd_per_"):
         return "money"
-    return "mw" if name.endswith(("_mw", "_mwh")) else "ratio"
+    return next((form for form, ends in _ENDINGS.items() if column.name.endswith(ends)), "ratio")
 
 
 def _method(content: Content) -> Iterator[Cells]:
     """Rows of the last sheet, each cell with its format: fleet figures, what is not in the numbers, what the columns mean, and the inputs."""
-    facts = {
-        **({MADE_UP_COLUMN: MADE_UP} if content.made_up else {}),
-        "edition": content.edition,
-        "edition number": "" if content.edition_number is None else str(content.edition_number),
-        "data through": content.data_through.isoformat() if content.data_through else "",
-        "made": content.made or "",
-        "version": content.version,
-    }
+    facts = {MADE_UP_COLUMN: MADE_UP} if content.made_up else {}
+    facts |= {name.replace("_", " "): plain(value) for name, value in content.facts.items()}
     fleet: list[Cells] = [[("period", "heading"), *((heading, "heading") for heading, _, _ in _FLEET)]]
-    for period in content.periods:
-        label = "whole year" if period.month is None else f"{content.year}-{period.month:02d}"
-        fleet.append([(label, ""), *((period.fleet[name], form) for _, form, name in _FLEET)])
+    for month, _, figures in content.periods:
+        label = "whole year" if month is None else f"{content.year}-{month:02d}"
+        fleet.append([(label, ""), *((figures[name], form) for _, form, name in _FLEET)])
     days = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
     yield [(content.title, "title")]
     yield from (_plain(fact) for fact in facts.items())
@@ -220,7 +212,7 @@ def _sheet(xml: str, rows: Sequence[Sequence[Any]]) -> Iterator[bytes]:
             if isinstance(value, str):
                 parts.append(f"{letters}{number}{start}{xml_text(value)}</t></is></c>")
             elif value is not None:
-                shown = value.toordinal() - _DAY_ZERO if isinstance(value, date) else value
+                shown = (value - date(1899, 12, 30)).days if isinstance(value, date) else value  # days since day 0
                 parts.append(f"{letters}{number}{start}{shown!r}</v></c>")
         yield "".join((*parts, "</row>")).encode()
     yield rest.encode()
@@ -228,7 +220,8 @@ def _sheet(xml: str, rows: Sequence[Sequence[Any]]) -> Iterator[bytes]:
 
 def _xml_text(text: str) -> str:
     """Text of a cell: as long as a cell may be, characters that XML cannot hold escaped as spreadsheets escape them."""
-    shown = text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
-    unlike_escapes = _LOOKS_ESCAPED.sub("_x005F_", shown)  # else a spreadsheet would show another text
+    shown = text if len(text) <= 32_767 else text[:32_766] + "…"
+    unlike_escapes = re.sub("_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", shown)  # else a spreadsheet would show another text
     escaped = unlike_escapes.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _NOT_IN_XML.sub(lambda match: f"_x{ord(match[0]):04X}_", escaped)
+    not_in_xml = "[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]"
+    return re.sub(not_in_xml, lambda match: f"_x{ord(match[0]):04X}_", escaped)

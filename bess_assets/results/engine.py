@@ -13,7 +13,7 @@ import duckdb
 from bess_assets.results.answers import Answer, QueryError, StillRunningError, UnansweredError
 from bess_assets.results.cache import of_one_edition
 from bess_assets.settings import Settings
-from bess_assets.store.listing import Marks, marks_of
+from bess_assets.store.listing import Marks, marks_of, table_files
 
 if TYPE_CHECKING:
     from bess_assets.tables import Table
@@ -73,9 +73,7 @@ class Engine:
             return clock.run(lambda cursor: [_answer(cursor.execute(sql), cursor.fetchall) for sql in statements])
 
     @contextmanager
-    def stream(
-        self, sql: str, files_of: "Callable[[Table], list[Path]]"
-    ) -> Iterator[tuple[Answer, Iterator[tuple[Any, ...]]]]:
+    def stream(self, sql: str) -> Iterator[tuple[Answer, Iterator[tuple[Any, ...]]]]:
         """The first rows of one SELECT of a user's, over views of the result tables that it names, and an iterator over all of them.
 
         The timeout counts the time that DuckDB takes, not that of the reader.
@@ -88,10 +86,10 @@ class Engine:
             named = tables_in(text)
 
             def marks_now() -> Marks:
-                return marks_of(file for table in named for file in files_of(table))
+                return marks_of(file for table in named for file in self.files_of(table))
 
             def begin() -> Answer:
-                self._make_views(clock, named, files_of)
+                self._make_views(clock, named)
                 # As a subquery: DuckDB 2.0 takes COPY and INSERT inside the WITH of a top-level SELECT, and refuses them in a nested one.
                 nested = f"SELECT * FROM (\n{text}\n)"
                 return clock.run(lambda cursor: _answer(cursor.execute(nested), lambda: _some_rows(cursor)))
@@ -105,12 +103,15 @@ class Engine:
             begun, marks = of_one_edition(begin, marks_now)
             yield begun, every_row()
 
-    def _make_views(self, clock: "_Clock", named: "Sequence[Table]", files_of: "Callable[[Table], list[Path]]") -> None:
+    def files_of(self, table: "Table") -> list[Path]:
+        """The files of a result table that are there."""
+        return table_files(self._settings.results, table.name, merged=table.merged)
+
+    def _make_views(self, clock: "_Clock", named: "Sequence[Table]") -> None:
         with self._guard:
             for table in named:
-                files = files_of(table)
-                marks = marks_of(files)
-                if self._views.get(table.name) != marks:
+                files = self.files_of(table)
+                if self._views.get(table.name) != (marks := marks_of(files)):
                     view = _view_of(table, files)
                     clock.run(lambda cursor, view=view: cursor.execute(view))  # type: ignore[misc]
                     self._views[table.name] = marks

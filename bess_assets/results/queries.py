@@ -45,10 +45,6 @@ class Results:
 
     Every question raises NotRefreshedError where a table it needs has not been written, and QueryError where it cannot be answered as asked (no such
     battery, month or column, days that run backwards) or takes longer than `query_timeout_seconds`.
-
-    Example:
-        >>> with Results() as results:
-        ...     board = results.leaderboard(2024, sort="usd_per_kw_month", top=10)
     """
 
     def __init__(
@@ -99,8 +95,6 @@ class Results:
             )
         source = read([path], ", file_row_number = true")
         return self._rows(f"SELECT * EXCLUDE (file_row_number) FROM {source} ORDER BY file_row_number", [path])
-
-    # --- boards ---------------------------------------------------------------------------------------------------------------------------
 
     def leaderboard(
         self, year: int, month: int | None = None, *, sort: str | None = None, top: int | None = None
@@ -170,8 +164,6 @@ class Results:
             files,
         )
 
-    # --- one battery ----------------------------------------------------------------------------------------------------------------------
-
     def battery(self, name: str, year: int | None = None) -> BatteryAnswer:
         """One battery: its years with their change of rank, its months, its best days."""
         tables = ("leaderboard", "leaderboard_monthly", "daily_revenue")
@@ -221,8 +213,6 @@ class Results:
             ("product_stack", mine, by, year), files, lambda: sums.streams(self._engine, files, by, mine)
         )
 
-    # --- editions -------------------------------------------------------------------------------------------------------------------------
-
     def editions(self, year: int) -> Answer:
         """The editions of a year's leaderboard that were kept, oldest first.
 
@@ -253,8 +243,6 @@ class Results:
         return self._rows(
             f"SELECT * FROM {read(files)} ORDER BY abs(total_usd_change) DESC NULLS LAST, battery", files, [year]
         )
-
-    # --- the fleet and its nodes ----------------------------------------------------------------------------------------------------------
 
     def fleet(self, by: Step = "month", year: int | None = None) -> Answer:
         """Revenue of all batteries by stream and period, their number, and coverage.
@@ -297,8 +285,6 @@ class Results:
         )
         return self._rows(sql, files)
 
-    # --- SQL ------------------------------------------------------------------------------------------------------------------------------
-
     def query(self, sql: str) -> Answer:
         """Answer one SELECT over views of all result tables; a view of a yearly table has the column `year` in front.
 
@@ -308,10 +294,10 @@ class Results:
         named = tables_in(sql)
 
         def ask() -> list[Answer]:
-            with self._engine.stream(sql, self._files) as (begun, rows):
+            with self._engine.stream(sql) as (begun, rows):
                 return [begun._replace(rows=list(rows))]
 
-        files = [file for table in named for file in self._files(table)]
+        files = [file for table in named for file in self._engine.files_of(table)]
         anew = re.search(_NOT_KEPT, sql, re.IGNORECASE)
         (answer,) = ask() if anew else self._cache.answers(("query", sql), files, ask)
         return marked(answer, self._made_up(named))
@@ -328,13 +314,11 @@ class Results:
             QueryError: as for `query`; also while rows are taken. Only the time that DuckDB takes counts, not that of the reader.
         """
         self._refuse_without_results()
-        with self._engine.stream(sql, self._files) as (begun, rows):
+        with self._engine.stream(sql) as (begun, rows):
             if self._made_up(tables_in(sql)):
                 yield with_mark(begun.columns), ((*row, MADE_UP) for row in rows)
             else:
                 yield begun.columns, rows
-
-    # --- files ----------------------------------------------------------------------------------------------------------------------------
 
     def last_refresh_problem(self, year: int) -> str | None:
         """Why the figures of a year may be older than its last refresh: the first table or rollup that failed in it, or None."""
@@ -344,16 +328,11 @@ class Results:
         """The files of a table for one year, or for every year that has a leaderboard."""
         return list(listing.require(self.folder, table, year).values())
 
-    def _files(self, table: "Table") -> list[Path]:
-        return listing.table_files(self.folder, table.name, merged=table.merged)
-
     def _refuse_without_results(self) -> None:
         from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
 
-        if not any(self._files(table) for table in TABLES.values()):
+        if not any(self._engine.files_of(table) for table in TABLES.values()):
             raise listing.nothing_yet(self.folder)
-
-    # --- answers --------------------------------------------------------------------------------------------------------------------------
 
     def _rows(self, sql: str, files: Iterable[Path], years: Iterable[int] | None = None) -> Answer:
         return self._answer(sql, files, lambda: self._engine.ask(sql)[0], years)
@@ -370,8 +349,6 @@ class Results:
         """Whether a year of one of these tables is made up."""
         made_up = made_up_years(self._settings)
         return any(not made_up.isdisjoint(listing.yearly_files(self.folder, table.name)) for table in tables)
-
-    # --- names ----------------------------------------------------------------------------------------------------------------------------
 
     def _key(self, name: str, year: int | None) -> str:
         """The stable key of the battery that has the name."""
@@ -410,9 +387,6 @@ def _known_name(name: str, names: Iterable[str], problem: str, remedy: str) -> s
     raise QueryError(problem, expected=expected, remedy=remedy)
 
 
-# --- SQL of the questions -----------------------------------------------------------------------------------------------------------------
-
-
 def _best_days(files: Iterable[Path], key: str, count: int) -> str:
     return (
         "SELECT operating_day, da_energy_usd, rt_energy_usd, energy_usd, as_usd, total_usd, discharge_mwh, charge_mwh, "
@@ -429,9 +403,6 @@ def _market(name: str, known: str) -> str:
     )
     ends = (f"{end}({name}_{end}_usd_per_mwh) AS {name}_{end}_usd_per_mwh" for end in ("min", "max"))
     return ", ".join((mean, *ends, share))
-
-
-# --- rows ---------------------------------------------------------------------------------------------------------------------------------
 
 
 def _refuse_no_rows(count: int | None) -> None:

@@ -307,41 +307,26 @@ def outlier_note(times: float) -> str:
 # --- the fleet ----------------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Fleet:
-    """Figures of all batteries in a period, None where unknown.
+def fleet(rows: Sequence[Row], period: Period) -> dict[str, Any]:
+    """Figures of all batteries in a period from the rows of a board, None where unknown.
 
     MW, dollars (each stream and total, summed where known) and $/kW (weighted by size and active days: methodology, section 11) are of the ranked batteries,
     coverage is the mean over all. The energy share is energy_usd / total_usd, None unless total_usd > 0.
     """
-
-    ranked: int
-    batteries: int
-    capacity_mw: float | None
-    usd: Mapping[str, float | None]
-    usd_per_kw_month: float | None
-    usd_per_kw_year: float | None
-    energy_share: float | None
-    energy_coverage: float | None
-    as_coverage: float | None
-
-
-def fleet(rows: Sequence[Row], period: Period) -> Fleet:
-    """Figures of the fleet from the rows of a board."""
     best = ranked(rows)
     usd = {name: _sum(best, name) for name in (*STREAMS, "energy_usd", "as_usd", "total_usd")}
     coverage = {name: _sum(rows, name) for name in ("energy_coverage", "as_coverage")}
     per_year, per_month = usd_per_kw_year_and_month(best, period)
-    return Fleet(
-        ranked=len(best),
-        batteries=len(rows),
-        capacity_mw=_sum(best, "capacity_mw"),
-        usd=usd,
-        usd_per_kw_month=per_month,
-        usd_per_kw_year=per_year,
-        energy_share=_ratio(usd["energy_usd"], usd["total_usd"]),
+    return {
+        "ranked": len(best),
+        "batteries": len(rows),
+        "capacity_mw": _sum(best, "capacity_mw"),
+        "usd_per_kw_month": per_month,
+        "usd_per_kw_year": per_year,
+        "energy_share": _ratio(usd["energy_usd"], usd["total_usd"]),
         **{name: None if total is None else total / len(rows) for name, total in coverage.items()},
-    )
+        **usd,
+    }
 
 
 def _sum(rows: Sequence[Row], column: str) -> float | None:
