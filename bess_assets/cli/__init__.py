@@ -174,6 +174,8 @@ def main(ctx: click.Context) -> None:
     bess demo.
     """
     ctx.ensure_object(Options)
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        ctx.color = False  # elsewhere colours are for terminals (https://no-color.org)
 
 
 def command(*parameters: Decorator) -> Decorator:

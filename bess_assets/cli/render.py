@@ -1,8 +1,6 @@
-"""Lines for a terminal: tables that fit its width, paragraphs, colours, which `echo` leaves out where they are not wanted."""
+"""Lines for a terminal: tables that fit its width, paragraphs, colours, which click leaves out where they are not wanted."""
 
-import os
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -87,26 +85,19 @@ def blocks(items: Sequence[T], width_beside: int, width_of_one: int) -> list[Seq
     return [items[start : start + count] for start in range(0, max(len(items), 1), count)]
 
 
-def _wants_colour(stream: Any) -> bool:
-    """Colours are for terminals whose user has not refused them (https://no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
 def echo(lines: Iterable[str], note: str | None = None) -> None:
-    """Print lines and a note below them, in colour where the terminal wants it."""
+    """Print lines and a note below them."""
     notes = (click.style(line, fg="yellow") for line in paragraph(note or ""))
-    colour = _wants_colour(sys.stdout)
     for line in (*lines, *notes):
-        click.echo(line, color=colour)
+        click.echo(line)
 
 
 def echo_warning(text: str) -> None:
     """Print a warning on the error stream."""
-    line = click.style(one_line(f"warning: {text}"), fg="yellow")
-    click.echo(line, err=True, color=_wants_colour(sys.stderr))
+    click.echo(click.style(one_line(f"warning: {text}"), fg="yellow"), err=True)
 
 
 def echo_error(text: str) -> None:
     """Print an error on the error stream; characters in it that steer a terminal are replaced."""
     lines = "\n".join(map(one_line, text.split("\n")))
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {lines}", err=True, color=_wants_colour(sys.stderr))
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {lines}", err=True)

@@ -32,7 +32,6 @@ _OF_THE_ROW = [c for c in LEADERBOARD.columns if c.name not in {*_OF_THE_BATTERY
 _TEXTS = [c.name for c in _OF_THE_ROW if c.kind in {"text", "label"}]
 """Columns of a board whose few texts are written once."""
 _NUMBERS = [c.name for c in _OF_THE_ROW if c.name not in _TEXTS and not c.name.endswith(("_da_usd", "_rt_usd"))]
-_MARK = re.compile(r"@@(\w+)@@")
 
 
 def page_html(content: Content) -> str:
@@ -61,7 +60,7 @@ def page_html(content: Content) -> str:
         **scripts,
     }
     # In one pass, so that no part is searched for the marks of another.
-    return _MARK.sub(lambda mark: parts[mark[1]], _static("page.html"))
+    return re.sub(r"@@(\w+)@@", lambda mark: parts[mark[1]], _static("page.html"))
 
 
 def page_data(content: Content) -> dict[str, Any]:
@@ -114,9 +113,7 @@ def _days(days: Mapping[str, Sequence[Any]], batteries: Mapping[str, int]) -> li
 def _embedded_json(value: Any) -> str:
     """JSON without a character that could end its block, or begin a comment or a script."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=date.isoformat)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 # --- embedded code ------------------------------------------------------------------------------------------------------------------------
@@ -124,7 +121,7 @@ def _embedded_json(value: Any) -> str:
 
 @lru_cache
 def _static(name: str) -> str:
-    return _one_ending((resources.files("bess_assets.report") / "static" / name).read_text(encoding="utf-8"))
+    return (resources.files("bess_assets.report") / "static" / name).read_text(encoding="utf-8")
 
 
 @lru_cache
@@ -142,21 +139,20 @@ def _tables_code() -> str:
         BessError: the module offers no default export.
     """
     text = _library_text("itables", "html/dt_bundle.js")
-    export = re.search(r"export\s*\{([^{}]*)\}\s*;?", text)
-    default = re.search(r"([\w$]+)\s+as\s+default\b", export[1]) if export else None
-    if export is None or default is None:
+    export = re.search(r"export\s*\{[^{}]*?([\w$]+)\s+as\s+default\b[^{}]*\}\s*;?", text)
+    if export is None:
         raise BessError(
             "The table library cannot be embedded.",
             file="itables/html/dt_bundle.js",
             expected="a module with a default export",
             remedy="Install the version that constraints.txt names.",
         )
-    body = text[: export.start()] + f"globalThis.DataTable={default[1]};" + text[export.end() :]
+    body = text[: export.start()] + f"globalThis.DataTable={export[1]};" + text[export.end() :]
     return _as_script('(()=>{"use strict";' + body + "\n})();")
 
 
 def _library_text(package: str, name: str) -> str:
-    """A file of a package, whose Python is not loaded."""
+    """A file of a package, whose Python is not loaded; every line ending as one character, as a browser takes it for a script's digest."""
     spec = importlib.util.find_spec(package)
     path = Path(spec.origin if spec and spec.origin else package).parent / name
     try:
@@ -171,9 +167,4 @@ def _library_text(package: str, name: str) -> str:
 
 def _as_script(text: str) -> str:
     """Code that a page can hold: text that would end its element, or hide its end, is escaped, as strings and comments allow."""
-    return _one_ending(re.sub(r"<(?=/script|!--|script)", r"\\x3c", text, flags=re.IGNORECASE))
-
-
-def _one_ending(text: str) -> str:
-    # A browser reads every line ending as one character, and takes a script's digest of the text read.
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return re.sub(r"<(?=/script|!--|script)", r"\\x3c", text, flags=re.IGNORECASE)

@@ -1,6 +1,7 @@
 """Rows that answer a question, the same as Arrow or pandas, their mark where they are made up, and the errors of questions without an answer."""
 
 from collections.abc import Collection
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bess_assets.errors import BessError
@@ -118,7 +119,5 @@ def marked(answer: Answer, made_up: Collection[int] | bool) -> Answer:
 
 def with_mark(columns: tuple[str, ...]) -> tuple[str, ...]:
     """Columns with that of the mark, under a name that none of them has."""
-    name = MADE_UP_COLUMN
-    while name in columns:
-        name += "_"
-    return (*columns, name)
+    names = (MADE_UP_COLUMN + "_" * n for n in count())
+    return (*columns, next(name for name in names if name not in columns))

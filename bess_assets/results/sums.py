@@ -66,8 +66,8 @@ def _of_window(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _size(row: Row) -> str:
-    parts = [f"{row[name]:.1f} {unit}" for name, unit in (("capacity_mw", "MW"), ("energy_mwh", "MWh")) if row[name]]
-    return " ".join(parts) or "size unknown"
+    parts = (("capacity_mw", "MW"), ("energy_mwh", "MWh"))
+    return " ".join(f"{row[name]:.1f} {unit}" for name, unit in parts if row[name]) or "size unknown"
 
 
 def streams(engine: Engine, days: Iterable[Path], by: Step, where: str = "true", *, counted: bool = False) -> Answer:
