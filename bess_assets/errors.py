@@ -10,9 +10,8 @@ _CANNOT_GROW = {
     errno.ENOSPC: "the disk is full",
     errno.EFBIG: "a file may not become so large here",
     errno.EROFS: "the file system is read-only",
+    getattr(errno, "EDQUOT", None): "the disk quota is used up",  # not on Windows
 }
-if hasattr(errno, "EDQUOT"):
-    _CANNOT_GROW[errno.EDQUOT] = "the disk quota is used up"
 
 
 class BessError(Exception):

@@ -26,7 +26,10 @@ from bess_assets.store.paths import recorded_years, year_name
 from bess_assets.store.status import State, plan_merged, plan_year
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
 
+Status = Literal["ok", "failed", "skipped"]
+
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_definitions = lru_cache(maxsize=4)(build_defs)
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,12 @@ class AssetOutcome:
     Attributes:
         name: table or dataset.
         status: ok; failed: its step failed, or a check that blocks the tables below; skipped: something it needs failed.
-        error: why it is not ok.
+        error: why it failed.
         checks: those that were evaluated.
     """
 
     name: str
-    status: Literal["ok", "failed", "skipped"]
+    status: Status
     error: str | None = None
     checks: tuple[CheckEntry, ...] = ()
 
@@ -54,7 +57,6 @@ class Outcome:
         year: the operating year; None for the merged tables.
         assets: each asset planned, upstream before downstream; none where there was nothing to do.
         tables: entries of the run record, of the tables made before too.
-        run_id: the run, as the UI shows it.
         failure: why the year failed as a whole, where no single asset says it.
         gone: files that it was made from and that are gone, so that the tables made from them were left as they are.
         seconds: how long it took.
@@ -63,7 +65,6 @@ class Outcome:
     year: int | None
     assets: Mapping[str, AssetOutcome] = field(default_factory=dict)
     tables: Mapping[str, TableEntry] = field(default_factory=dict)
-    run_id: str = ""
     failure: str | None = None
     gone: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -207,11 +208,6 @@ def _run(instance: dg.DagsterInstance, held: HeldYear, selection: Collection[str
     return _of_run(held, result, planned)
 
 
-@lru_cache(maxsize=4)
-def _definitions(settings: Settings) -> dg.Definitions:
-    return build_defs(settings)
-
-
 def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence[str]) -> Outcome:
     """Each asset planned after a run: Dagster says what was made, what failed and what was held back.
 
@@ -235,19 +231,10 @@ def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence
     for name in planned:
         blocking = [f"{c['name']} failed: {c['detail']}" for c in checks[name] if not c["passed"] and c["blocking"]]
         error = "; ".join(blocking) or errors.get(name)
-        if error or name in made:
-            outcomes[name] = AssetOutcome(name, "failed" if error else "ok", error, tuple(checks[name]))
-        else:
-            outcomes[name] = AssetOutcome(name, "skipped", _why_skipped(name, outcomes), tuple(checks[name]))
+        status: Status = "failed" if error else "ok" if name in made else "skipped"
+        outcomes[name] = AssetOutcome(name, status, error, tuple(checks[name]))
     failure = None
     if not result.success and all(outcome.status != "failed" for outcome in outcomes.values()):
         of_run = [e.job_failure_data for e in result.all_events if e.event_type == DagsterEventType.RUN_FAILURE]
         failure = plain_reason(of_run[0].error) if of_run else "the run failed"
-    return Outcome(held.year, outcomes, dict(held.journal.record["tables"]), result.run_id, failure)
-
-
-def _why_skipped(name: str, before: Mapping[str, AssetOutcome]) -> str:
-    table = (TABLES | YEARLY).get(name)
-    needed = (*table.datasets, *table.upstream) if table else ()
-    missing = [n for n in needed if n in before and before[n].status != "ok"]
-    return f"needs {', '.join(missing)}" if missing else "the run ended before it"
+    return Outcome(held.year, outcomes, dict(held.journal.record["tables"]), failure)

@@ -129,8 +129,7 @@ class HeldYear:
         Raises:
             BessError: the run record cannot be read.
         """
-        self.settings = settings
-        self.year = year
+        self.settings, self.year = settings, year
         self.journal = Journal(settings.results, year)
         self.listener: Listener = lambda _progress: None
         self._begun: Collection[str] = ()
@@ -319,9 +318,8 @@ def _known_days(held: HeldYear) -> dict[Path, tuple[date, date]]:
     """First and last day of the rollup files that are as they were when this code made the year's schemas: their stamps need not be read again."""
     entry = held.journal.record["tables"].get(ROLLUP_SCHEMAS.name)
     schemas = held.table(ROLLUP_SCHEMAS.name)
-    if not entry or entry["status"] != "ok" or entry.get("code_version") != ROLLUP_SCHEMAS.code_version:
-        return {}
-    if not schemas.path.is_file() or entry["digest"] != whole_digest(schemas.path):
+    made = entry and entry["status"] == "ok" and entry.get("code_version") == ROLLUP_SCHEMAS.code_version
+    if not (entry and made and schemas.path.is_file() and entry["digest"] == whole_digest(schemas.path)):
         return {}
     rows = schemas.read(["dataset", "file", "first_day", "last_day"])
     days = {

@@ -40,5 +40,4 @@ def in_order(threads: int, work: Callable[[Item], Made], items: Iterable[Item]) 
                 yield waiting.popleft().result()
         finally:
             # after the last taker or an error no further item is begun
-            for future in waiting:
-                future.cancel()
+            pool.shutdown(cancel_futures=True)

@@ -37,8 +37,7 @@ class ResultTable:
 
     def __init__(self, table: Table, path: Path) -> None:
         """A table that lies, or will lie, at this path."""
-        self.table = table
-        self.path = path
+        self.table, self.path = table, path
         # an open Parquet file is for one thread at a time
         self._own = threading.local()
         self._footer: pq.FileMetaData | None = None
@@ -239,23 +238,17 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
 
 
 def _conform_column(table: Table, column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:
-    infinite = False
     try:
         if isinstance(values, pa.ChunkedArray):
             values = values.combine_chunks()
-        if column.kind == "number":
-            numbers = _numbers(values)
-            infinite = bool(np.isinf(numbers).any())
-            array = _nan_as_null(numbers)
-        else:
-            array = _to_arrow(column, arrow_type, values)
+        array = _numbers(values) if column.kind == "number" else _to_arrow(column, arrow_type, values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         problem = f"has values in {column.name} that are not of its kind: {error}"
         raise _broken(table, problem, column.name, column.kind) from error
     if column.required and array.null_count:
         problem = f"has {array.null_count} empty values in {column.name}, which is never empty."
         raise _broken(table, problem, column.name, column.meaning)
-    if infinite:
+    if column.kind == "number" and pc.any(pc.is_inf(array)).as_py():
         expected = "a finite number, or null where it is unknown"
         raise _broken(table, f"has an infinite number in {column.name}.", column.name, expected)
     return array
@@ -272,15 +265,12 @@ def _to_arrow(column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:
     return values.cast(arrow_type) if isinstance(values, pa.Array) else pa.array(values, arrow_type)
 
 
-def _numbers(values: Any) -> np.ndarray:
-    """Numbers as grids hold them, NaN where they are null."""
+def _numbers(values: Any) -> pa.Array:
+    """Numbers that are NaN, as grids say it, or null are null."""
     if not (isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and values.ndim == 1):
         array = values if isinstance(values, pa.Array) else pa.array(values)
         values = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return np.ascontiguousarray(values, dtype=np.float64)
-
-
-def _nan_as_null(numbers: np.ndarray) -> pa.Array:
+    numbers = np.ascontiguousarray(values, dtype=np.float64)
     known = ~np.isnan(numbers)
     nulls = len(numbers) - int(np.count_nonzero(known))
     # a tenth of the time that pa.array takes to find the nulls one by one

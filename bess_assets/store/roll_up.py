@@ -335,7 +335,6 @@ class _Reading:
         """A report that is read in stretches, twice: nothing of it is kept if one of them can't be read."""
         for keep in (False, True):
             lines = 0
-            years: set[int] = set()
             with open_bytes() as file:
                 for chunk in read_chunks(file, _CHUNK_BYTES):
                     try:
@@ -346,13 +345,12 @@ class _Reading:
                     lines += chunk.count(b"\n")
                     if keep:
                         self._spread([taken], parsed)
-                    years |= _years_in(parsed, 0)
-            taken.entry["years"] = sorted(years)
 
     def _spread(self, batch: Sequence[_Taken], parsed: Parsed) -> None:
         """Rows to the years that they belong to."""
         for n, taken in enumerate(batch):
-            taken.entry["years"] = sorted({*taken.entry["years"], *_years_in(parsed, n)})
+            in_years = years_of(np.array(parsed.days.get(n, []), dtype=np.int64)).tolist()
+            taken.entry["years"] = sorted({*taken.entry["years"], *in_years})
             if not parsed.days.get(n) and parsed.untimed.get(n):
                 taken.entry["refused"] = "no row has a date, hour or stamp that exists"
         dataset = batch[0].entry["dataset"]
@@ -380,10 +378,6 @@ class _Reading:
 def _first_and_last(lines: bytes) -> tuple[bytes, bytes]:
     rows = lines.strip()
     return rows.split(b"\n", 1)[0], rows.rsplit(b"\n", 1)[-1]
-
-
-def _years_in(parsed: Parsed, report: int) -> set[int]:
-    return {int(year) for year in years_of(np.array(parsed.days.get(report, []), dtype=np.int64))}
 
 
 # --- the rollups of a home ----------------------------------------------------------------------------------------------------------------

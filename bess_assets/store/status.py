@@ -136,14 +136,12 @@ def years_available(settings: Settings, news: "ReportNews | None" = None) -> lis
     by_delivery: set[int] = set()
     by_publication: set[int] = set()
     folder = rollup_folder(settings)
-    for dataset in DATASETS.values():
-        if dataset.in_no_figure:
-            continue
+    for dataset in (dataset for dataset in DATASETS.values() if not dataset.in_no_figure):
         (by_publication if dataset.sixty_day else by_delivery).update(yearly_files(folder.rollups, dataset.folder))
         if folder.built_root:
             by_delivery.update(yearly_files(folder.built_root, dataset.folder))
-    news = news or new_reports(settings)
-    by_delivery |= {year for dataset, year in news.files if not DATASETS[dataset].in_no_figure}
+    files = (news or new_reports(settings)).files
+    by_delivery |= {year for dataset, year in files if not DATASETS[dataset].in_no_figure}
     last = max(by_delivery, default=9999)
     return sorted(year for year in by_delivery | by_publication if FIRST_YEAR <= year <= last)
 
