@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bess_assets
+from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import Form, Hazards, Scale, ercot_size, pairs, simulate, simulate_real_size
@@ -64,8 +65,6 @@ def refuse_a_home_in_use(settings: Settings) -> None:
     Raises:
         BessError: the home holds results that do not come from the simulated rollups in it.
     """
-    from bess_assets.ercot.datasets import DATASETS  # noqa: PLC0415  loads pyarrow
-
     marker = _read_marker(settings.rollups / MARKER)
     if not (settings.results / RUNS_FOLDER).exists() or (marker and marker["files"] is None):
         return

@@ -23,7 +23,7 @@ from bess_assets.settings import Settings
 from bess_assets.store.journal import CheckEntry, TableEntry, read_run
 from bess_assets.store.listing import yearly_files
 from bess_assets.store.paths import recorded_years, year_name
-from bess_assets.store.status import State, plan_merged, plan_year
+from bess_assets.store.status import State, plan_year
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
 
 Status = Literal["ok", "failed", "skipped"]
@@ -124,7 +124,7 @@ def refresh_years(
         # A year that failed may have made what is merged before it did: the schemas, above all, name what is wrong with its files.
         merged = {above for name in MERGES for above in TABLES[name].upstream}
         there = any(yearly_files(settings.results, name) for name in merged)
-        if tried and there and plan_merged(settings).state != "present":
+        if tried and there and plan_year(settings, None).state != "present":
             yield _refresh(instance, settings, None, None, progress)
         show_inputs(instance, settings, [read_run(settings.results, year) for year in recorded_years(settings.results)])
 
@@ -136,7 +136,7 @@ def _refresh(
     clock = Clock()
     try:
         with hold_year(settings, year) as held:
-            plan = plan_merged(settings) if year is None else plan_year(settings, year)
+            plan = plan_year(settings, year)
             tables = plan.to_refresh(only)
             outcome = Outcome(year, gone=plan.gone)
             if tables:

@@ -22,7 +22,7 @@ from bess_assets.run import MERGES
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import stamp
 from bess_assets.store.journal import input_files, table_inputs
-from bess_assets.store.status import new_reports, plan_merged, plan_year, years_known
+from bess_assets.store.status import new_reports, plan_year, years_known
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES
 
 STARTED_BY_TAG = "bess/started_by"
@@ -86,7 +86,7 @@ def merge_request(settings: Settings) -> dg.RunRequest | dg.SkipReason:
 
     Its key is the digest of the years' files and of the merge before; Dagster takes no key twice, so that a change is merged once.
     """
-    merged = plan_merged(settings)
+    merged = plan_year(settings, None)
     if merged.state == "present":
         return dg.SkipReason("the merged tables are those of the years that there are")
     files = [table_inputs(settings, None, TABLES[name], merged.record) for name in MERGES]

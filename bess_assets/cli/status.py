@@ -20,7 +20,7 @@ from bess_assets.store.journal import CheckEntry
 from bess_assets.store.listing import size_of, sizes_by_year
 from bess_assets.store.made_up import made_up_note
 from bess_assets.store.paths import rollup_folder
-from bess_assets.store.status import TablePlan, YearPlan, new_reports, plan_merged, plan_year, years_known
+from bess_assets.store.status import TablePlan, YearPlan, new_reports, plan_year, years_known
 from bess_assets.text import Column, decimals, listed, number, one_line, percent
 
 
@@ -53,7 +53,7 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
             "No year has rollups or results yet. Name the folder of your rollups in BESS_ROLLUPS, or try a made-up market: bess demo"
         )
         return
-    plans, merged = [plan_year(settings, year, news) for year in years], plan_merged(settings)
+    plans, merged = [plan_year(settings, year, news) for year in years], plan_year(settings, None)
     echo(_status_lines(plans, merged), made_up_note(settings))
     for words, files in (
         ("report files that were rolled up are gone; their rows stay in the rollups", news.gone),
@@ -198,7 +198,7 @@ def _column_lines(settings: Settings, names: Iterable[str]) -> Iterator[str]:
     datasets = [find_dataset(name).name for name in names]
     with Results(settings) as results:
         rows = results.column_availability().records()
-    plan = plan_merged(settings).tables["column_availability"]
+    plan = plan_year(settings, None).tables["column_availability"]
     if plan.state != "present":
         old = f"this matrix is older than the schemas it was merged from ({'; '.join(plan.why)})"
         echo_warning(f"{old}: bess refresh makes it anew.")

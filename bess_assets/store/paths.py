@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from bess_assets.ercot.datasets import DATASETS
 from bess_assets.settings import Settings
 from bess_assets.store.listing import RUNS_FOLDER, mark_of, yearly_files
 from bess_assets.store.made_up import made_up_beside_real
@@ -78,16 +79,12 @@ class RollupFolder:
 
 
 def _file_in(root: Path, dataset: str, year: int) -> Path | None:
-    from bess_assets.ercot.datasets import DATASETS  # noqa: PLC0415  loads pyarrow, which queries do without
-
     path = root / DATASETS[dataset].folder / f"{year}.parquet"
     return path if path.is_file() else None
 
 
 def file_years(dataset: str, year: int) -> tuple[int, ...]:
     """Years in the names of the files that may hold rows of the operating year: 60-day data are grouped by publication year."""
-    from bess_assets.ercot.datasets import DATASETS  # noqa: PLC0415  loads pyarrow, which queries do without
-
     return (year, year + 1) if DATASETS[dataset].sixty_day else (year,)
 
 

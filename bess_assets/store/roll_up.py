@@ -161,15 +161,7 @@ def roll_up(
 
 @dataclass
 class _Taken:
-    """A report that is being read.
-
-    Attributes:
-        report: where it lies and when it was published.
-        label: the same for people.
-        entry: its entry in the index, filled in while it is read.
-        heading: dataset and columns.
-        data: its bytes; empty where they are too many to hold.
-    """
+    """A report that is being read: its entry in the index is filled in meanwhile; `data` are its bytes, none where they are too many to hold."""
 
     report: Report
     label: str

@@ -201,16 +201,13 @@ def _lacking(index: ReportIndex, built: Path, path: Path, name: str) -> Iterable
     entries = index.entries(name)
     if entries is None:
         return _targets_of(path, *stamp(path))
-
-    def taken(rollup: Path) -> Taken:
-        return _listed(rollup, mark_of(rollup), mark_of(manifest_path(rollup)))
-
     return {
         (entry["dataset"], year)
         for entry in entries
         if entry.get("dataset") and not entry.get("refused")
         for year in entry["years"]
-        if not is_taken(entry, label_of(name, entry), taken(built_path(built, entry["dataset"], year)))
+        for rollup in (built_path(built, entry["dataset"], year),)
+        if not is_taken(entry, label_of(name, entry), _listed(rollup, mark_of(rollup), mark_of(manifest_path(rollup))))
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER, rollup_name
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import Fingerprint, same
@@ -131,8 +132,6 @@ def years_available(settings: Settings, news: "ReportNews | None" = None) -> lis
     Prices, and all rollups that were built from reports, are filed by delivery year. The user's 60-day files are filed by publication year, so that the
     last one may hold the end of the year before and nothing else: beyond the last delivery year they make no year of their own.
     """
-    from bess_assets.ercot.datasets import DATASETS  # noqa: PLC0415  loads pyarrow
-
     by_delivery: set[int] = set()
     by_publication: set[int] = set()
     folder = rollup_folder(settings)
@@ -152,31 +151,21 @@ def years_known(settings: Settings, news: "ReportNews | None" = None) -> list[in
     return sorted({*years_available(settings, news), *recorded_years(settings.results), *done})
 
 
-def plan_year(settings: Settings, year: int, news: "ReportNews | None" = None) -> YearPlan:
-    """State of every yearly table of a year; the folder of reports is not looked at again where its news are given.
+def plan_year(settings: Settings, year: int | None, news: "ReportNews | None" = None) -> YearPlan:
+    """State of every yearly table of a year, or of the merged tables where it is None; reports are not looked at again where their news are given.
 
     Raises:
         BessError: the run record of the year cannot be read.
     """
-    from bess_assets.ercot.datasets import DATASETS  # noqa: PLC0415  loads pyarrow
-
+    record = read_run(settings.results, year)
+    if year is None:
+        merged = [table for table in TABLES.values() if table.merged]
+        return YearPlan(None, {}, _plan(settings, None, record, merged, {}), record)
     folder = rollup_folder(settings)
     rollups = {name: tuple(rollup_name(path) for path in folder.files(name, year)) for name in DATASETS}
-    record = read_run(settings.results, year)
     files = (news or new_reports(settings)).files
     own_news = {name: files[name, year] for name in DATASETS if (name, year) in files}
     return YearPlan(year, rollups, _plan(settings, year, record, YEARLY.values(), own_news), record, own_news)
-
-
-def plan_merged(settings: Settings) -> YearPlan:
-    """State of the tables that merge all years.
-
-    Raises:
-        BessError: their run record cannot be read.
-    """
-    record = read_run(settings.results, None)
-    merged = [table for table in TABLES.values() if table.merged]
-    return YearPlan(None, {}, _plan(settings, None, record, merged, {}), record)
 
 
 def _plan(

@@ -21,7 +21,7 @@ from bess_assets.store.files import ResultTable, conform
 from bess_assets.store.journal import read_run
 from bess_assets.store.listing import yearly_files
 from bess_assets.store.paths import RollupFolder, result_path
-from bess_assets.store.status import plan_merged, plan_year
+from bess_assets.store.status import plan_year
 from bess_assets.tables import TABLES
 from bess_assets_tests.made_home import record_table
 from bess_assets_tests.scenario import (
@@ -661,10 +661,10 @@ def test_the_matrix_is_merged_from_the_schemas_of_the_years_that_there_are(setti
     dam(settings.rollups, 2023)
     run_table(settings, 2024, "rollup_schemas")
     run_table(settings, None, "column_availability")
-    assert plan_merged(settings).tables["column_availability"].state == "present"
-    assert plan_merged(settings).tables["bess_fleet"].state == "missing"
+    assert plan_year(settings, None).tables["column_availability"].state == "present"
+    assert plan_year(settings, None).tables["bess_fleet"].state == "missing"
     run_table(settings, 2023, "rollup_schemas")
-    merged = plan_merged(settings).tables["column_availability"]
+    merged = plan_year(settings, None).tables["column_availability"]
     assert (merged.state, merged.why) == ("changed", ("rollup_schemas/2023 has changed",))
     entry = run_table(settings, None, "column_availability")
     assert sorted(name for name in entry["inputs"]) == ["table:rollup_schemas/2023", "table:rollup_schemas/2024"]

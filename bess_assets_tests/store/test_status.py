@@ -23,7 +23,7 @@ from bess_assets.store.journal import (
 from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import files_of, result_path, rollup_folder
 from bess_assets.store.roll_up import roll_up_reports
-from bess_assets.store.status import plan_merged, plan_year, years_available, years_known
+from bess_assets.store.status import plan_year, years_available, years_known
 from bess_assets.tables import TABLES, YEARLY
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.made_home import record_table
@@ -350,19 +350,19 @@ def test_a_year_with_results_and_without_rollups_is_still_known(settings: Settin
 
 
 def test_merged_tables_follow_the_years_that_there_are(settings: Settings) -> None:
-    assert plan_merged(settings).tables["bess_fleet"].state == "missing"
+    assert plan_year(settings, None).tables["bess_fleet"].state == "missing"
     settle(settings, None, "bess_fleet")
     settle(settings, None, "column_availability")
-    assert plan_merged(settings).state == "present"
+    assert plan_year(settings, None).state == "present"
     settle(settings, 2023, "bess_registry")
-    plan = plan_merged(settings)
+    plan = plan_year(settings, None)
     assert plan.tables["bess_fleet"].why == ("bess_registry/2023 has changed",)
     assert plan.tables["column_availability"].state == "present"
 
 
 def test_planning_loads_no_dagster_and_no_pandas(settings: Settings) -> None:
     code = (
-        "import sys; from bess_assets.settings import load_settings; from bess_assets.store.status import plan_year; "
+        "import sys; from bess_assets.settings import load_settings; from bess_assets.store.status import plan_year, plan_year; "
         f"plan_year(load_settings({str(settings.home)!r}, {{}}), 2024); print([m for m in ('dagster', 'pandas') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
