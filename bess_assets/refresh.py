@@ -26,8 +26,6 @@ from bess_assets.store.paths import recorded_years, year_name
 from bess_assets.store.status import State, plan_year
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
 
-Status = Literal["ok", "failed", "skipped"]
-
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _definitions = lru_cache(maxsize=4)(build_defs)
 
@@ -44,7 +42,7 @@ class AssetOutcome:
     """
 
     name: str
-    status: Status
+    status: Literal["ok", "failed", "skipped"]
     error: str | None = None
     checks: tuple[CheckEntry, ...] = ()
 
@@ -231,8 +229,9 @@ def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence
     for name in planned:
         blocking = [f"{c['name']} failed: {c['detail']}" for c in checks[name] if not c["passed"] and c["blocking"]]
         error = "; ".join(blocking) or errors.get(name)
-        status: Status = "failed" if error else "ok" if name in made else "skipped"
-        outcomes[name] = AssetOutcome(name, status, error, tuple(checks[name]))
+        outcomes[name] = AssetOutcome(
+            name, "failed" if error else "ok" if name in made else "skipped", error, tuple(checks[name])
+        )
     failure = None
     if not result.success and all(outcome.status != "failed" for outcome in outcomes.values()):
         of_run = [e.job_failure_data for e in result.all_events if e.event_type == DagsterEventType.RUN_FAILURE]

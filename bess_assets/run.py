@@ -151,9 +151,8 @@ class HeldYear:
         """
         if self._begun or not tables:
             return
-        if self.year is not None:
-            for lack in lacking_room(self.settings, self.year, tables):
-                raise lack
+        for lack in lacking_room(self.settings, self.year, tables) if self.year else ():
+            raise lack
         self.journal.begin(tables)
         self._begun = tables
 
@@ -195,11 +194,7 @@ class HeldYear:
             self._record_failure(table, clock, inputs, error)
             raise
         entry = table_entry(
-            status="ok",
-            seconds=clock.seconds(),
-            peak_memory_mb=clock.peak_memory_mb(),
-            inputs=inputs,
-            **written,
+            status="ok", seconds=clock.seconds(), peak_memory_mb=clock.peak_memory_mb(), inputs=inputs, **written
         )
         self.journal.put_table(name, entry)
         self._done.add(name)

@@ -310,10 +310,8 @@ class _Tally:
         for total, parts in self.table.sums:
             _check_sum(self.table, rows, total, parts)
         self._rows += rows.num_rows
-        if self.table.money:
-            money = pc.sum(rows.column(self.table.money)).as_py()
-            if money is not None:
-                self._money.append(money)
+        if self.table.money and (money := pc.sum(rows.column(self.table.money)).as_py()) is not None:
+            self._money.append(money)
         if self.table.coverage:
             known, expected = self.table.coverage
             self._known += self._amount(rows, known)
@@ -322,9 +320,8 @@ class _Tally:
     def _amount(self, rows: pa.Table, name: str) -> int:
         """The amount of a column of the coverage: a sum of counts or of flags, or how many numbers are known."""
         column = rows.column(name)
-        if self.table.column(name).kind == "number":
-            return len(column) - int(column.null_count)
-        return int(pc.sum(column).as_py() or 0)
+        amount = pc.count(column) if self.table.column(name).kind == "number" else pc.sum(column)
+        return int(amount.as_py() or 0)
 
     def _check_row_group(self, rows: pa.Table) -> None:
         """A ledger is dense: each row group has one battery and the same rest of the key, so that reading it is a reshape."""
@@ -373,8 +370,6 @@ def _check_sum(table: Table, rows: pa.Table, total: str, parts: tuple[str, ...])
     # Most rows agree to the last digits with every part known: only the others are looked at closely.
     near = np.abs(whole - sum(columns)) <= SUM_TOLERANCE
     suspects = np.flatnonzero(~near & ~np.isnan(whole))
-    if not len(suspects):
-        return
     terms = np.stack([column[suspects] for column in columns])
     known = ~np.isnan(terms)
     filled = np.where(known, terms, 0.0)

@@ -164,8 +164,8 @@ class Journal:
         """Record as failed what a dead run was still to make; returns these tables."""
         left = self.record["unfinished"]
         for table in left:
-            before = self.record["tables"].get(table)
-            inputs = before["inputs"] if before else {}
+            tables = self.record["tables"]
+            inputs = tables[table]["inputs"] if table in tables else {}
             self.put_table(
                 table, table_entry(status="failed", inputs=inputs, seconds=0.0, peak_memory_mb=0, error=DIED)
             )

@@ -150,8 +150,8 @@ def roll_up(
                 where = f"{year.path.parent.name}/{year.year}"
                 progress(done.files, done.files, f"writing {where} ({n} of {len(reading.years)})")
                 seconds = reading.seconds * year.new_bytes / new_bytes
-                stretch_bytes = memory_limit_bytes // _STRETCH_SHARE
-                if year.finish(reading.entries[key], connection, stretch_bytes, seconds, before_write):
+                stretch = memory_limit_bytes // _STRETCH_SHARE
+                if year.finish(reading.entries[key], connection, stretch, seconds, before_write):
                     done.built.append(year)
         return done
 

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import duckdb
 import numpy as np
@@ -29,7 +28,15 @@ from bess_assets.ercot.calendar import day_of_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import LAYOUT_COLUMN
 from bess_assets.ercot.report_rows import Parsed, day_span, years_of
-from bess_assets.ercot.reports import UNPACKING_ERRORS, Report, guess, open_reports, recognise, report_files
+from bess_assets.ercot.reports import (
+    UNPACKING_ERRORS,
+    RefusedError,
+    Report,
+    guess,
+    open_reports,
+    recognise,
+    report_files,
+)
 from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, DayFile, Merge, judge, write_rollup, write_scratch
 from bess_assets.errors import BessError, InputError, writing
 from bess_assets.store.fingerprint import Fingerprint, same, stamp
@@ -226,7 +233,7 @@ def _targets_of(path: Path, _size: int, _mtime_ns: int) -> frozenset[Target]:
     """Datasets and years that the name of a new file, or else its first lines, speak of.
 
     Raises:
-        BadZipFile: neither does, and a report in the file cannot be opened or unpacked.
+        RefusedError: neither does, and a report in the file cannot be opened or unpacked.
     """
     named = guess(path.name)
     targets: set[Target] = {(name, year) for name in named.get("of", ()) for year in named["years"]}
@@ -243,7 +250,7 @@ def _targets_of(path: Path, _size: int, _mtime_ns: int) -> frozenset[Target]:
         if heading.dataset and first_row and (span := day_span(heading, first_row, first_row)):
             targets.add((heading.dataset.name, day_of_number(span[0]).year))
     if problems and not targets:
-        raise BadZipFile("; ".join(problems))
+        raise RefusedError("; ".join(problems))
     return frozenset(targets)
 
 

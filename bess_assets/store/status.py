@@ -169,11 +169,7 @@ def plan_year(settings: Settings, year: int | None, news: "ReportNews | None" = 
 
 
 def _plan(
-    settings: Settings,
-    year: int | None,
-    record: RunRecord,
-    tables: Iterable[Table],
-    news: Mapping[str, Sequence[str]],
+    settings: Settings, year: int | None, record: RunRecord, tables: Iterable[Table], news: Mapping[str, Sequence[str]]
 ) -> dict[str, TablePlan]:
     plans: dict[str, TablePlan] = {}
     unfinished = record["unfinished"]
@@ -198,23 +194,18 @@ def _plan(
                 losses += [f"{name} stands on files that are gone" for name in above]
                 changes += _changed_tables(table, entry["inputs"], now, plans)
                 state, why = "gone" if losses else "changed" if changes else "present", [*losses, *changes]
-        if state not in {"present", "gone"} and (unreadable := _unreadable_rollups(record, table)):
+        # Rollups that could not even be registered when they were last looked at; the schemas say so themselves, and fail at none.
+        unreadable = [
+            file["error"].splitlines()[0]
+            for dataset in (table.datasets if table.group != "schemas" else ())
+            for file in record["rollups"].get(dataset, {"files": {}})["files"].values()
+            if file.get("error")
+        ]
+        if state not in {"present", "gone"} and unreadable:
             state, why = "failed", [*unreadable, *changes]
         changed = bool(changes) and not gone and state != "gone"
         plans[table.name] = TablePlan(table.name, state, tuple(why), changed, tuple(gone), datasets)
     return plans
-
-
-def _unreadable_rollups(record: RunRecord, table: Table) -> list[str]:
-    """Why rollups of a table could not even be registered when they were last looked at; the schemas say so themselves, and fail at none."""
-    if table.group == "schemas":
-        return []
-    return [
-        error.splitlines()[0]
-        for dataset in table.datasets
-        for entry in record["rollups"].get(dataset, {"files": {}})["files"].values()
-        if (error := entry.get("error"))
-    ]
 
 
 def _own_state(
