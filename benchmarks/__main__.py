@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,8 +25,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 YEAR, SINGLE_MODEL_YEAR = 2024, 2026
-QUICK_DAYS = 34
-"""Days of a year where only the road is tried."""
+QUICK_END = (2, 3)
+"""Month and day up to which a year is simulated where only the road is tried."""
 QUICK_GROWTH_YEARS = (2022, 2024)
 """Years apart from each other: some days of a year are none of the year before, whose files would hold them."""
 GROWTH_YEARS = tuple(range(2017, 2025))
@@ -144,14 +145,16 @@ class Bench:
     def made(self, name: str, years: Sequence[int], batteries: int | None) -> Path:
         """Simulated years of real size, or with few of everything, in a folder of their own."""
         from bess_assets.second_settlement.answer import write_answer  # noqa: PLC0415
-        from bess_assets.simulator import ercot_size, pairs, simulate_real_size  # noqa: PLC0415
+        from bess_assets.simulator import ercot_size, pairs, simulate  # noqa: PLC0415
         from bess_assets.simulator.real_size import small_size  # noqa: PLC0415
 
         folder = self.folder / (f"{name}_quick" if self.options.quick else name)
         if not (folder / "made").exists():
             folder.mkdir(parents=True, exist_ok=True)
             size = ercot_size if batteries is None else lambda _: small_size(batteries)
-            simulate_real_size(folder, years, size=size, days=QUICK_DAYS if self.options.quick else None)
+            for some in [(year,) for year in years] if self.options.quick else [years]:
+                last_day = date(some[0], *QUICK_END) if self.options.quick else None
+                simulate(folder, some, size=size, last_day=last_day)
             for year in years:
                 write_answer(folder, "rollups", year, pairs(years, size(year).batteries, 1))
             (folder / "made").touch()

@@ -12,7 +12,7 @@ import bess_assets
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings, load_settings
-from bess_assets.simulator import Form, Hazards, Scale, ercot_size, pairs, simulate, simulate_real_size
+from bess_assets.simulator import Form, Hazards, Scale, ercot_size, pairs, simulate
 from bess_assets.store.fingerprint import content_digest
 from bess_assets.store.journal import read_run
 from bess_assets.store.listing import RUNS_FOLDER
@@ -106,11 +106,16 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     said = {"note": "Made-up data, written by bess simulate or bess demo.", "market": market.described()}
     write_json(marker, said | {"files": None})
     try:
-        if market.scale == "small":
-            arguments = (market.years, market.batteries, market.seed, market.hazards)
-            simulate(folder, *arguments, progress, market.form, market.last_day)
-        else:
-            simulate_real_size(folder, market.years, market.seed, progress)
+        arguments = (
+            market.years,
+            market.batteries,
+            market.seed,
+            market.hazards,
+            progress,
+            market.form,
+            market.last_day,
+        )
+        simulate(folder, *arguments, size=None if market.scale == "small" else ercot_size)
     except ValueError as error:
         marker.unlink()
         raise BessError(f"This market cannot be simulated: {error}.") from error

@@ -5,8 +5,8 @@ Of several rows of one key the last counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -96,16 +96,49 @@ def _awarded(piece: Piece, parts: Sequence[str], single: Sequence[str]) -> pd.Se
     return sum(awards, pd.Series(0.0, index=said.index)).where(said, piece.numbers(single).fillna(0.0))
 
 
-class Table:
-    """Rows of one dataset in the scratch database, in the order in which they were read; the key of a row is `name` and `time` (UTC)."""
+class Reading:
+    """One dataset of a year: the rows of the resources, points or products wanted, and the times of which it holds rows of anybody.
 
-    def __init__(self, scratch: duckdb.DuckDBPyConnection, folder: str) -> None:
-        """Make an empty table with the quantities of a dataset."""
-        self._scratch, self._folder = scratch, folder
+    The rows lie in the scratch database in the order in which they were read; the key of a row is `name` and `time` (UTC).
+
+    Attributes:
+        hours: start of each hour of which any resource has a row (hourly datasets).
+        runs: the pieces of SCED runs by quarter-hour: stamp, quarter, seconds (SCED datasets).
+        ambiguous: quarter-hours of the repeated hour, if nothing tells its two halves apart (SCED datasets).
+    """
+
+    def __init__(self, scratch: duckdb.DuckDBPyConnection, folder: str, year: int, wanted: set[str]) -> None:
+        """Begin without rows."""
+        self._scratch, self._folder, self._year, self._wanted = scratch, folder, year, wanted
         self._types = {"name": "object", "time": "datetime64[s]"}
         self._types |= {column: "object" if column == "node" else "float64" for column in _columns(folder)}
         sql = {"object": "VARCHAR", "float64": "DOUBLE", "datetime64[s]": "TIMESTAMP_S"}
         scratch.execute(f"CREATE TABLE {folder} ({', '.join(f'{c} {sql[kind]}' for c, kind in self._types.items())})")
+        self._days, self._seen = [NO_TIMES], [pd.DataFrame({"name": pd.Series([], dtype="object"), "day": NO_TIMES})]
+        self.hours: pd.Series[Any] = NO_TIMES
+        self.runs = pd.DataFrame({"stamp": NO_TIMES, "quarter": NO_TIMES, "seconds": pd.Series([], dtype="float64")})
+        self.ambiguous = pd.DatetimeIndex([])
+
+    @cached_property
+    def days(self) -> Any:
+        """The operating days of which any resource has a row, of any year."""
+        return _distinct(self._days)
+
+    @cached_property
+    def seen(self) -> Any:
+        """Name and day of each resource and operating day among the rows wanted."""
+        return _distinct(self._seen)
+
+    def note(self, rows: pd.DataFrame) -> pd.Series[Any]:
+        """Note the days of some rows, and return which rows are of the year and wanted."""
+        self._days.append(rows["day"].drop_duplicates())
+        mine: pd.Series[Any] = rows["name"].isin(self._wanted) & (rows["day"].dt.year == self._year)
+        self._seen.append(rows.loc[mine, ["name", "day"]].drop_duplicates().astype({"name": "object"}))
+        return mine
+
+    def quantities(self, rows: pd.DataFrame, piece: Piece, some: pd.Series[Any]) -> pd.DataFrame:
+        """Some rows of a piece with their quantities."""
+        return rows[some].reset_index(drop=True).assign(**_quantities(self._folder, piece.where(some)))
 
     def add(self, rows: pd.DataFrame) -> None:
         """Keep the rows whose time is known."""
@@ -130,39 +163,12 @@ class Table:
         return {point for (point,) in self._scratch.execute(query).fetchall()}
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One dataset of a year.
-
-    Attributes:
-        table: rows of the resources, points or products that were wanted.
-        days: the operating days of which any resource has a row, of any year.
-        seen: name and day of each resource and operating day in `table`.
-        hours: start of each hour of which any resource has a row (hourly datasets).
-        runs: the pieces of SCED runs by quarter-hour: stamp, quarter, seconds (SCED datasets).
-        ambiguous: quarter-hours of the repeated hour, if nothing tells its two halves apart (SCED datasets).
-    """
-
-    table: Table
-    days: pd.Series[Any]
-    seen: pd.DataFrame
-    hours: pd.Series[Any]
-    runs: pd.DataFrame
-    ambiguous: pd.DatetimeIndex = field(default_factory=lambda: pd.DatetimeIndex([]))
-
-
 NO_TIMES = pd.Series([], dtype="datetime64[s]")
-_NONE_SEEN = pd.DataFrame({"name": pd.Series([], dtype="object"), "day": NO_TIMES})
-_NO_RUNS = pd.DataFrame({"stamp": NO_TIMES, "quarter": NO_TIMES, "seconds": pd.Series([], dtype="float64")})
 
 
 def _distinct(parts: Sequence[Any]) -> Any:
     """Each row or value once."""
     return pd.concat(parts, ignore_index=True).drop_duplicates(ignore_index=True)
-
-
-def _seen(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[["name", "day"]].drop_duplicates().astype({"name": "object"})
 
 
 def _quarters_later(numbers: pd.Series[Any]) -> pd.Series[Any]:
@@ -172,21 +178,28 @@ def _quarters_later(numbers: pd.Series[Any]) -> pd.Series[Any]:
 
 def read(source: Source, scratch: duckdb.DuckDBPyConnection, folder: str, year: int, wanted: set[str]) -> Reading:
     """Read one dataset, by the folder of its rollups; rows of the resources, settlement points or products wanted are kept in the scratch database."""
-    reader = _metered if folder == "SCED_SMNE" else _runs if folder.startswith("SCED") else _hourly
-    return reader(source, Table(scratch, folder), folder, year, wanted)
+    found = Reading(scratch, folder, year, wanted)
+    # The 60-day disclosure of the end of a year was published in the next.
+    pieces = source.pieces(folder, (year,) if folder.endswith("prices") else (year, year + 1))
+    if folder == "SCED_SMNE":
+        _read_metered(found, pieces)
+    elif folder.startswith("SCED"):
+        _read_runs(found, pieces, year)
+    else:
+        # The labels of a price report that holds one quarter-hour mean something beside those of the whole day only.
+        by_report = source.by_report and folder.startswith("DAM")
+        _read_hours(found, pieces, year, quarter_hours=folder.startswith("RT_"), by_report=by_report)
+    return found
 
 
-def _hourly(source: Source, table: Table, folder: str, year: int, wanted: set[str]) -> Reading:
-    """A dataset with dates and hour labels; prices of real time (RT_..) have intervals within the hour.
+def _read_hours(found: Reading, pieces: Iterator[Piece], year: int, *, quarter_hours: bool, by_report: bool) -> None:
+    """A dataset with dates and hour labels, those of real-time prices with intervals within the hour.
 
     Of the two clock-change days all rows are held until the dataset is read, because what a label means there depends on the labels beside it.
     """
-    quarter_hours, sixty_day = folder.startswith("RT_"), not folder.endswith("prices")
-    # The labels of a price report that holds one quarter-hour mean something beside those of the whole day only.
-    by_report = source.by_report and sixty_day
     odd_days = clock_changes(year)
-    days, seen, labels, later = [NO_TIMES], [_NONE_SEEN], [NO_TIMES], []
-    for piece in source.pieces(folder, (year, year + 1) if sixty_day else (year,)):
+    labels, later = [NO_TIMES], []
+    for piece in pieces:
         rows = pd.DataFrame(
             {
                 "name": piece.texts(NAME),
@@ -199,52 +212,42 @@ def _hourly(source: Source, table: Table, folder: str, year: int, wanted: set[st
                 "scope": piece.reports if by_report else 0,
             }
         )
-        days.append(rows["day"].drop_duplicates())
-        inside = rows["day"].dt.year == year
         # Load zones are twice among the prices; LZ counts (section 2).
-        mine = inside & rows["name"].isin(wanted) & (rows["kind"] != "LZEW") & rows["interval"].isin([1, 2, 3, 4])
-        seen.append(_seen(rows[mine]))
+        mine = found.note(rows) & (rows["kind"] != "LZEW") & rows["interval"].isin([1, 2, 3, 4])
+        inside = rows["day"].dt.year == year
         odd = inside & rows["day"].isin(odd_days)
         if odd.any():
-            held = rows[odd].assign(mine=mine).reset_index(drop=True)
-            later.append(held.assign(**_quantities(folder, piece.where(odd))))
+            later.append(found.quantities(rows.assign(mine=mine), piece, odd))
         labels.append(hour_starts(rows.loc[inside & ~odd & rows["name"].notna()].drop_duplicates(["day", "label"])))
-        some = rows[mine & ~odd].reset_index(drop=True).assign(**_quantities(folder, piece.where(mine & ~odd)))
-        table.add(some.assign(time=hour_starts(some) + _quarters_later(some["interval"])))
+        some = found.quantities(rows, piece, mine & ~odd)
+        found.add(some.assign(time=hour_starts(some) + _quarters_later(some["interval"])))
     if later:
         rows = pd.concat(later, ignore_index=True)
         starts = hour_starts(rows)
         labels.append(starts[rows["name"].notna()])
-        table.add(rows.assign(time=starts + _quarters_later(rows["interval"]))[rows["mine"]])
-    return Reading(table, _distinct(days), _distinct(seen), _distinct(labels), _NO_RUNS)
+        found.add(rows.assign(time=starts + _quarters_later(rows["interval"]))[rows["mine"]])
+    found.hours = _distinct(labels)
 
 
-def _runs(source: Source, table: Table, folder: str, year: int, wanted: set[str]) -> Reading:
+def _read_runs(found: Reading, pieces: Iterator[Piece], year: int) -> None:
     """Telemetry, base points and real-time awards by run, and how long each run holds."""
-    days, seen, stamps = (
-        [NO_TIMES],
-        [_NONE_SEEN],
-        [pd.DataFrame({"time": NO_TIMES, "repeated": pd.Series([], dtype="bool")})],
-    )
-    for piece in source.pieces(folder, (year, year + 1)):
+    stamps = [pd.DataFrame({"time": NO_TIMES, "repeated": pd.Series([], dtype="bool")})]
+    for piece in pieces:
         wall, repeated = piece.wall_times(STAMP), piece.flags()
         rows = pd.DataFrame({"name": piece.texts(NAME), "day": wall.dt.normalize(), "time": to_utc(wall, repeated)})
-        days.append(rows["day"].drop_duplicates())
-        inside = rows["day"].dt.year == year
-        stamps.append(rows[["time"]].assign(repeated=repeated)[inside].drop_duplicates())
-        mine = inside & rows["name"].isin(wanted)
-        seen.append(_seen(rows[mine]))
-        table.add(rows[mine].reset_index(drop=True).assign(**_quantities(folder, piece.where(mine))))
+        stamps.append(rows[["time"]].assign(repeated=repeated)[wall.dt.year == year].drop_duplicates())
+        found.add(found.quantities(rows, piece, found.note(rows)))
     every = _distinct(stamps)
-    one_o_clock = day_start(clock_changes(year)[1]) + HOUR
     runs = every["time"].dropna()
     if every["repeated"].any():
-        return Reading(table, _distinct(days), _distinct(seen), NO_TIMES, _held(runs, year))
+        found.runs = _held(runs, year)
+        return
     # Without flags the stamps 01:xx of the autumn day are no runs, and none holds into them (section 7).
-    table.remove(one_o_clock, one_o_clock + HOUR)
+    one_o_clock = day_start(clock_changes(year)[1]) + HOUR
+    found.remove(one_o_clock, one_o_clock + HOUR)
     held = _held(runs[~runs.between(one_o_clock, one_o_clock + HOUR, inclusive="left")], year)
-    ambiguous = pd.date_range(one_o_clock, one_o_clock + 2 * HOUR, freq=QUARTER, inclusive="left")
-    return Reading(table, _distinct(days), _distinct(seen), NO_TIMES, held[~held["quarter"].isin(ambiguous)], ambiguous)
+    found.ambiguous = pd.date_range(one_o_clock, one_o_clock + 2 * HOUR, freq=QUARTER, inclusive="left")
+    found.runs = held[~held["quarter"].isin(found.ambiguous)]
 
 
 def _held(starts: pd.Series[Any], year: int) -> pd.DataFrame:
@@ -262,17 +265,11 @@ def _held(starts: pd.Series[Any], year: int) -> pd.DataFrame:
     return held[held["seconds"] > 0].sort_values(["stamp", "quarter"], ignore_index=True)
 
 
-def _metered(source: Source, table: Table, folder: str, year: int, wanted: set[str]) -> Reading:
+def _read_metered(found: Reading, pieces: Iterator[Piece]) -> None:
     """Settlement metered net energy (SMNE) in MWh, by quarter-hour; the interval number is the place in the day (section 6)."""
-    days, seen = [NO_TIMES], [_NONE_SEEN]
-    for piece in source.pieces(folder, (year, year + 1)):
+    for piece in pieces:
         end, number = piece.wall_times(("intervaltime",)), ("intervalnumber",)
         rows = pd.DataFrame({"name": piece.texts(NAME), "day": (end - pd.Timedelta(seconds=1)).dt.normalize()})
         rows["number"] = piece.labels(number) if piece.has(number) else np.nan
-        days.append(rows["day"].drop_duplicates())
-        mine = rows["name"].isin(wanted) & (rows["day"].dt.year == year)
-        seen.append(_seen(rows[mine]))
-        mine &= rows["number"].between(1, hours_of(rows["day"]) * 4)
-        some = rows[mine].reset_index(drop=True).assign(**_quantities(folder, piece.where(mine)))
-        table.add(some.assign(time=day_starts(some["day"]) + _quarters_later(some["number"])))
-    return Reading(table, _distinct(days), _distinct(seen), NO_TIMES, _NO_RUNS)
+        some = found.quantities(rows, piece, found.note(rows) & rows["number"].between(1, hours_of(rows["day"]) * 4))
+        found.add(some.assign(time=day_starts(some["day"]) + _quarters_later(some["number"])))

@@ -12,8 +12,7 @@ battery:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +25,7 @@ import pandas as pd
 from bess_assets.second_settlement.board import boards, daily_sums
 from bess_assets.second_settlement.clock import HOUR, QUARTER, day_start, intervals_of, operating_days
 from bess_assets.second_settlement.lines import integrals
-from bess_assets.second_settlement.readings import PRODUCTS, Reading, Table, read
+from bess_assets.second_settlement.readings import PRODUCTS, Reading, read
 from bess_assets.second_settlement.source import Source, UnusableRowsError
 
 Grid = pd.DataFrame
@@ -95,22 +94,49 @@ def settle(
     Raises:
         UnusableRowsError: a file has no usable time column (names file and column), or nothing holds a day of the year.
     """
+    every = batteries.set_index("battery").astype("object")
+    every = every.where(every.notna(), None).astype({"charging_known": "bool", "load_as_only": "bool"})
     days, quarter_hours, hours = [], [pd.DataFrame()], [pd.DataFrame()]
-    with _read(source, year, batteries, user_nodes) as year_read:
-        count = len(year_read.fleet)
-        for first in range(0, max(count, 1), AT_ONCE):
-            fleet = year_read.fleet.iloc[first : first + AT_ONCE]
-            energy, services = _settle(year_read, fleet)
-            expected = [_expected(fleet, intervals_of(year, step)) for step in (QUARTER, HOUR)]
+    times = intervals_of(year, QUARTER), intervals_of(year, HOUR)
+    # Everything is read once, into a scratch database in a folder that is removed afterwards.
+    with (
+        TemporaryDirectory(prefix="bess_second_settlement_") as folder,
+        duckdb.connect(str(Path(folder) / "scratch.duckdb"), config={"memory_limit": "500MB"}) as scratch,
+    ):
+        readings = {
+            name: read(source, scratch, name, year, set(every[side].dropna()))
+            for side, folders in SIDES.items()
+            for name in folders
+        }
+        every, data_through = _expect(source, year, every, readings)
+        points = {point for _, point, *_ in user_nodes}.union(*(reading.points() for reading in readings.values()))
+        readings |= {name: read(source, scratch, name, year, points) for name in ("DA_prices", "RT_prices")}
+        labels = {product.upper() for product in PRODUCTS}
+        clearing_prices = {
+            name: read(source, scratch, name, year, labels)
+            .of(labels)
+            .pivot(index="time", columns="name", values="price")
+            .rename(columns=str.lower)
+            .reindex(columns=list(PRODUCTS))
+            for name in ("AS_prices", "RT_AS_prices")
+        }
+        for first in range(0, max(len(every), 1), AT_ONCE):
+            fleet = every.iloc[first : first + AT_ONCE]
+            rows = {name: _Rows(readings[name], fleet[side]) for side, names in SIDES.items() for name in names}
+            awards = {p: _day_ahead_awards(p, fleet, times[1], rows) for p in ("energy", *PRODUCTS)}
+            nodes = _nodes(times[1], rows, user_nodes)
+            energy = _energy(fleet, times[0], awards["energy"], nodes, rows, readings)
+            services = _services(*times, awards, rows["SCED_ESR_Resources"], clearing_prices)
+            expected = [_expected(fleet, every_time) for every_time in times]
             days.append(daily_sums(energy, services, *expected))
             if intervals:
                 quarter_hours.append(_long(energy, expected[0]))
                 for product, grids in services.items():
                     hours.append(_long(grids, expected[1] & grids["exists"]).assign(product=product))
             if tell:
-                tell(min(first + AT_ONCE, count), count)
+                tell(min(first + AT_ONCE, len(every)), len(every))
     daily, of_energy, of_services = (pd.concat(parts, ignore_index=True) for parts in (days, quarter_hours, hours))
-    return Settlement(*boards(daily, year_read.data_through), daily, of_energy, of_services)
+    return Settlement(*boards(daily, data_through), daily, of_energy, of_services)
 
 
 def _expected(fleet: pd.DataFrame, times: pd.DatetimeIndex) -> Grid:
@@ -131,50 +157,6 @@ def _long(grids: Mapping[str, Grid], inside: Grid) -> pd.DataFrame:
         "operating_day": operating_days(starts),
     }
     return pd.DataFrame({**keys, **{name: grid.to_numpy().T[kept] for name, grid in grids.items()}})
-
-
-@dataclass(frozen=True)
-class _YearRead:
-    """Everything published that a year is settled from; datasets and prices by folder."""
-
-    year: int
-    fleet: pd.DataFrame  # batteries seen in the year, with the days on which each is expected
-    data_through: pd.Timestamp
-    datasets: dict[str, Reading]
-    user_nodes: Sequence[UserNode]
-    point_prices: dict[str, Table]
-    clearing_prices: dict[str, pd.DataFrame]  # $/MW by time, a column a product
-
-
-@contextmanager
-def _read(source: Source, year: int, batteries: pd.DataFrame, user_nodes: Sequence[UserNode]) -> Iterator[_YearRead]:
-    """Read everything once, into a scratch database in a folder that is removed afterwards."""
-    fleet = batteries.set_index("battery").astype("object")
-    fleet = fleet.where(fleet.notna(), None).astype({"charging_known": "bool", "load_as_only": "bool"})
-    with (
-        TemporaryDirectory(prefix="bess_second_settlement_") as folder,
-        duckdb.connect(str(Path(folder) / "scratch.duckdb"), config={"memory_limit": "500MB"}) as scratch,
-    ):
-        datasets = {
-            name: read(source, scratch, name, year, set(fleet[side].dropna()))
-            for side, folders in SIDES.items()
-            for name in folders
-        }
-        fleet, data_through = _expect(source, year, fleet, datasets)
-        points = {point for _, point, *_ in user_nodes}.union(
-            *(reading.table.points() for reading in datasets.values())
-        )
-        at_points = {name: read(source, scratch, name, year, points).table for name in ("DA_prices", "RT_prices")}
-        labels = {product.upper() for product in PRODUCTS}
-        clearing = {
-            name: read(source, scratch, name, year, labels)
-            .table.of(labels)
-            .pivot(index="time", columns="name", values="price")
-            .rename(columns=str.lower)
-            .reindex(columns=list(PRODUCTS))
-            for name in ("AS_prices", "RT_AS_prices")
-        }
-        yield _YearRead(year, fleet, data_through, datasets, user_nodes, at_points, clearing)
 
 
 def _expect(
@@ -212,7 +194,7 @@ class _Rows:
 
     def __init__(self, reading: Reading, names: pd.Series[Any]) -> None:
         known = names.dropna().rename("name").rename_axis("battery").reset_index()
-        self._rows = known.merge(reading.table.of(known["name"]), on="name")
+        self._rows = known.merge(reading.of(known["name"]), on="name")
         self._batteries = names.index
         self.reading = reading
 
@@ -234,9 +216,7 @@ class _Rows:
             found = integrals(rows, runs, self.reading.days, edges)
             seconds = np.where(found["seconds"] >= LEAST_OBSERVED_SECONDS, found["seconds"], np.nan)
             positive[battery], negative[battery] = found["positive"] / seconds, found["negative"] / seconds
-        positive.loc[quarters.isin(self.reading.ambiguous)] = negative.loc[quarters.isin(self.reading.ambiguous)] = (
-            np.nan
-        )
+        positive[quarters.isin(self.reading.ambiguous)] = negative[quarters.isin(self.reading.ambiguous)] = np.nan
         return positive, negative
 
 
@@ -247,15 +227,6 @@ def _chosen(mask: Any, yes: Grid, no: Grid | float) -> Grid:
 
 def _by_quarter(hourly: Grid, quarters: pd.DatetimeIndex) -> Grid:
     return hourly.loc[quarters.floor("h")].set_axis(quarters)
-
-
-def _settle(year: _YearRead, fleet: pd.DataFrame) -> tuple[dict[str, Grid], dict[str, dict[str, Grid]]]:
-    """Grids of energy by quarter-hour, and of each product by hour, of some of the batteries that were read."""
-    quarters, hours = intervals_of(year.year, QUARTER), intervals_of(year.year, HOUR)
-    rows = {name: _Rows(year.datasets[name], fleet[side]) for side, names in SIDES.items() for name in names}
-    awards = {product: _day_ahead_awards(product, fleet, hours, rows) for product in ("energy", *PRODUCTS)}
-    energy = _energy(year, fleet, quarters, awards["energy"], _nodes(hours, rows, year.user_nodes), rows)
-    return energy, _services(year, hours, awards, rows["SCED_ESR_Resources"])
 
 
 def _awards_in(side: _Rows, product: str, hours: pd.DatetimeIndex) -> Grid:
@@ -285,10 +256,10 @@ def _nodes(hours: pd.DatetimeIndex, rows: Mapping[str, _Rows], user_nodes: Seque
     return nodes
 
 
-def _at_nodes(table: Table, nodes: Grid) -> Grid:
+def _at_nodes(reading: Reading, nodes: Grid) -> Grid:
     """$/MWh at each battery's settlement point by interval."""
     points = pd.unique(nodes.to_numpy().ravel())
-    rows = table.of({point for point in points if pd.notna(point)})
+    rows = reading.of({point for point in points if pd.notna(point)})
     prices = rows.pivot(index="time", columns="name", values="price").reindex(nodes.index)
     columns = prices.columns.get_indexer(pd.Index(nodes.to_numpy().ravel())).reshape(nodes.shape)  # -1 without a price
     found = np.column_stack([prices, np.full(len(prices), np.nan)])[np.arange(len(prices))[:, None], columns]
@@ -320,12 +291,12 @@ def _flows(side: _Rows, quarters: pd.DatetimeIndex) -> tuple[Grid, Grid]:
 
 
 def _energy(
-    year: _YearRead,
     fleet: pd.DataFrame,
     quarters: pd.DatetimeIndex,
     award_mw: Grid,
     node: Grid,
     rows: Mapping[str, _Rows],
+    prices: Mapping[str, Reading],
 ) -> dict[str, Grid]:
     """Quantities, prices and money of energy by quarter-hour (sections 3.1, 3.2 and 4); awards and nodes are by hour."""
     settled_mwh = rows["SCED_SMNE"].grid("mwh", quarters)
@@ -339,9 +310,9 @@ def _energy(
     charge = _chosen(fleet["charging_known"] & ~fleet["load_as_only"], charge, np.nan)
     charge = _chosen(combo, charge, storage[1])
 
-    da_price = _by_quarter(_at_nodes(year.point_prices["DA_prices"], node), quarters)
+    da_price = _by_quarter(_at_nodes(prices["DA_prices"], node), quarters)
     award_mw, node = _by_quarter(award_mw, quarters), _by_quarter(node, quarters)
-    rt_price = _at_nodes(year.point_prices["RT_prices"], node)
+    rt_price = _at_nodes(prices["RT_prices"], node)
     da_usd = award_mw / 4 * da_price
     rt_metered_usd = (discharge - charge) * rt_price
     rt_da_offset_usd = -award_mw / 4 * rt_price
@@ -362,12 +333,15 @@ def _energy(
 
 
 def _services(
-    year: _YearRead, hours: pd.DatetimeIndex, awards: Mapping[str, Grid], storage: _Rows
+    quarters: pd.DatetimeIndex,
+    hours: pd.DatetimeIndex,
+    awards: Mapping[str, Grid],
+    storage: _Rows,
+    prices: Mapping[str, pd.DataFrame],
 ) -> dict[str, dict[str, Grid]]:
     """Awards, prices and money of each product by hour (sections 3.1, 3.2 and 4), missing before it exists."""
-    da_mcpc, rt_mcpc = (year.clearing_prices[name] for name in ("AS_prices", "RT_AS_prices"))
+    da_mcpc, rt_mcpc = (prices[name] for name in ("AS_prices", "RT_AS_prices"))
     ecrs_start = min([ECRS, *da_mcpc.index[da_mcpc["ecrs"].notna()][:1]])
-    quarters = intervals_of(year.year, QUARTER)
     rtc = (hours >= RTC)[:, None]
     services = {}
     for product in PRODUCTS:

@@ -8,29 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import date, timedelta
+from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.fleet import make_fleet, roles
 from bess_assets.simulator.market_model import MarketYear
 from bess_assets.simulator.publish import Hazards, publish_year
-from bess_assets.simulator.real_size import Size, ercot_size, real_size_market, write_real_size
+from bess_assets.simulator.real_size import Size, ercot_size, write_real_size
 from bess_assets.simulator.report_files import write_reports
 from bess_assets.simulator.rollup_files import RollupFiles, write_expected_rows, write_rollups
 
-__all__ = [
-    "REAL_SIZE_YEARS",
-    "Form",
-    "Hazards",
-    "Scale",
-    "Size",
-    "ercot_size",
-    "pairs",
-    "roles",
-    "simulate",
-    "simulate_real_size",
-]
+__all__ = ["REAL_SIZE_YEARS", "Form", "Hazards", "Scale", "Size", "ercot_size", "pairs", "roles", "simulate"]
 
 Form = Literal["rollups", "reports"]
 """What published rows are written as: yearly Parquet rollups, or ERCOT's own report files."""
@@ -56,6 +46,7 @@ def simulate(
     progress: Callable[[str], None] | None = None,
     form: Form = "rollups",
     last_day: date | None = None,
+    size: Callable[[int], Size] | None = None,
 ) -> None:
     """Write the files of a made-up market.
 
@@ -70,76 +61,43 @@ def simulate(
         seed: any whole number.
         hazards: `none` for clean files; `harmless` for files as awkward as real ones that still hold everything; `wild` for
             files that lack columns as real ones do.
-        progress: called with a few words on each step that begins.
+        progress: called with a few words on each step that begins or has ended.
         form: `rollups` or `reports`; the published rows are the same.
         last_day: the last operating day of which anything is published; the last day of the last year if not given.
+        size: how many of everything a year has, as ERCOT's own files: then only rollups are written, in the layout that users have them in, and from 2026
+            on no SCED files of generation and load resources, which hold no battery; `batteries`, `hazards` and `form` are ignored.
 
     Raises:
-        ValueError: for years, a number of batteries, hazards or a form that the simulator does not know, or a last day before the last year.
+        ValueError: for years or a number of batteries that the simulator does not know, or a last day before the last year.
     """
     wanted = sorted(set(years))
     if not wanted or wanted[0] < FIRST_YEAR or wanted[-1] > LAST_YEAR:
         raise ValueError(f"years must lie in {FIRST_YEAR}..{LAST_YEAR}, got {list(years)}")
+    if size is not None and SEAM_YEAR in wanted:
+        raise ValueError(f"years of real size lie before or after {SEAM_YEAR}, got {list(years)}")
     if batteries < 1:
         raise ValueError(f"at least one battery is needed, got {batteries}")
-    if hazards not in ("none", "harmless", "wild"):
-        raise ValueError(f"hazards must be none, harmless or wild, got {hazards!r}")
     if last_day is not None and last_day.year < wanted[-1]:
         raise ValueError(f"the last day, {last_day}, lies before {wanted[-1]}")
-    if form not in ("rollups", "reports"):
-        raise ValueError(f"the form must be rollups or reports, got {form!r}")
-    say = progress or _silent
+    say = progress or (lambda _text: None)
     fleet = make_fleet(wanted, batteries, seed)
-    until = midnight(last_day + timedelta(days=1)) if last_day is not None else None
-    with closing(RollupFiles(folder / "rollups", {"compression": "lz4"})) as files:
+    until = inf if last_day is None else midnight(last_day + timedelta(days=1))
+    # Without Arrow's own schema text is plain text to every reader, as in files of another producer.
+    real: dict[str, Any] = {"compression": "snappy", "store_schema": False}
+    with closing(RollupFiles(folder / "rollups", {"compression": "lz4"} if size is None else real)) as files:
         for year in wanted:
             say(f"{year}: making the market")
+            if size is not None:
+                write_real_size(files, year, seed, size(year), wanted, until, say)
+                continue
             published = publish_year(MarketYear(fleet, year, seed), hazards, until)
             say(f"{year}: writing {form}")
             if form == "reports":
                 write_reports(folder / "reports", year, published, hazards)
             else:
                 write_rollups(files, year, published, hazards)
-        if form == "rollups":
+        if form == "rollups" and size is None:
             write_expected_rows(files)
-
-
-def simulate_real_size(
-    folder: Path,
-    years: Sequence[int] = REAL_SIZE_YEARS,
-    seed: int = 1,
-    progress: Callable[[str], None] | None = None,
-    size: Callable[[int], Size] = ercot_size,
-    days: int | None = None,
-) -> None:
-    """Write years with as many rows as ERCOT's own have.
-
-    Only rollups, in the layout that users have them in; the files lie where `simulate` puts them. From 2026 on the SCED files of generation and load
-    resources, which hold no battery, are left out.
-
-    Args:
-        folder: where to write; made if absent.
-        years: operating years, none of them 2025.
-        seed: any whole number; same arguments, same bytes.
-        progress: called with a few words on each step that begins or has ended.
-        size: how many of everything a year has.
-        days: how many days of each year, from 1 January; all if not given.
-
-    Raises:
-        ValueError: for years that cannot be simulated.
-    """
-    wanted = sorted(set(years))
-    if not wanted or SEAM_YEAR in wanted or wanted[-1] > LAST_YEAR:
-        raise ValueError(f"years of real size lie before or after {SEAM_YEAR}, up to {LAST_YEAR}; got {list(years)}")
-    if days is not None and any(year + 1 in wanted for year in wanted):
-        raise ValueError(f"some days of real size only of years apart from each other, got {list(years)}")
-    say = progress or _silent
-    # Without Arrow's own schema text is plain text to every reader, as in files of another producer.
-    with closing(RollupFiles(folder / "rollups", {"compression": "snappy", "store_schema": False})) as files:
-        for year in wanted:
-            say(f"{year}: making the market")
-            end = midnight(date(year, 1, 1) + timedelta(days=days) if days else date(year + 1, 1, 1))
-            write_real_size(files, real_size_market(year, seed, size(year), wanted, end), end, say)
 
 
 def pairs(years: Sequence[int], batteries: int, seed: int) -> list[dict[str, str | bool | None]]:
@@ -164,7 +122,3 @@ def pairs(years: Sequence[int], batteries: int, seed: int) -> list[dict[str, str
         }
         for battery in make_fleet(sorted(set(years)), batteries, seed).batteries
     ]
-
-
-def _silent(text: str) -> None:
-    del text

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from math import inf
 from typing import Any, Literal, TypeVar
 from zlib import crc32
 
@@ -243,15 +244,15 @@ class Period:
         return found
 
 
-def publish_year(market: MarketYear, hazards: Hazards, until: int | None = None) -> dict[str, list[Rows]]:
+def publish_year(market: MarketYear, hazards: Hazards, until: float = inf) -> dict[str, list[Rows]]:
     """All published rows of one operating year by folder: those of each resource, point or product and file, older files first.
 
     Args:
         market: the year.
         hazards: how badly it was published.
-        until: second from which on nothing is published; the end of the year if not given.
+        until: second from which on nothing is published.
     """
-    publisher = _Publisher(market, hazards, market.year.end if until is None else until)
+    publisher = _Publisher(market, hazards, until)
     for sheet in publisher.period.sheets():
         publisher.put(sheet)
     for found in publisher.rows.values():
@@ -262,7 +263,7 @@ def publish_year(market: MarketYear, hazards: Hazards, until: int | None = None)
 class _Publisher:
     """Puts the rows of one year into the files of their publication years, each resource apart."""
 
-    def __init__(self, market: MarketYear, hazards: Hazards, until: int) -> None:
+    def __init__(self, market: MarketYear, hazards: Hazards, until: float) -> None:
         self.year, self.hazards, self._until = market.year, hazards, until
         hours, quarters, runs = market.year.hours, market.year.quarters, market.runs
         self.period = Period(market, hazards, hours, quarters, runs)

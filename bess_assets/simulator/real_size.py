@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bess_assets.simulator.calendar import HOUR_SECONDS, QUARTER_SECONDS, Ints, Moments, midnight
+from bess_assets.simulator.calendar import HOUR_SECONDS, QUARTER_SECONDS, Ints, Moments, midnight, operating_year
 from bess_assets.simulator.fleet import RTC, Battery, Fleet, Resource, make_fleet
 from bess_assets.simulator.layouts import CAMEL_CASE, TIME_COLUMNS, camel_case, rollup_headings
 from bess_assets.simulator.market_model import MarketYear, Operation, operate, rounded
@@ -84,17 +83,12 @@ def small_size(batteries: int) -> Size:
     return Size(batteries, day_ahead, running, day_ahead, running, points=batteries + 45)
 
 
-def real_size_market(year: int, seed: int, size: Size, fleet_years: Sequence[int], end: int) -> MarketYear:
-    """A year of one market design with so many of everything, of which nothing from a second on is published.
+def real_size_market(year: int, seed: int, size: Size, fleet_years: Sequence[int], end: float) -> MarketYear:
+    """A year of one market design with so many of everything, without the batteries that start at a second or later.
 
-    Args:
-        year: any before 2025, or 2026.
-        seed: any whole number.
-        size: how many of everything.
-        fleet_years: all years that are simulated, which decide when mid-year cases happen.
-        end: batteries that start later take no part.
+    All years that are simulated decide when mid-year cases happen.
     """
-    start = midnight(date(year, 1, 1))
+    start = operating_year(year).start
     combo = start < RTC.start
     fleet = make_fleet(fleet_years, size.batteries, seed)
 
@@ -130,29 +124,41 @@ def real_size_market(year: int, seed: int, size: Size, fleet_years: Sequence[int
     return MarketYear(Fleet(batteries, generators, (*decoys, *plants), points), year, seed)
 
 
-def write_real_size(files: RollupFiles, market: MarketYear, end: int, say: Callable[[str], None]) -> None:
-    """Append a year of real size up to a second to its files, two datasets at a time before RTC+B; years must come in ascending order."""
-    year = market.year
-    files.close(before=year.year)
-    did = operate(market, market.fleet.batteries, int(np.searchsorted(year.hours, end)))
-    single_model = year.start >= RTC.start
+def write_real_size(
+    files: RollupFiles,
+    year: int,
+    seed: int,
+    size: Size,
+    fleet_years: Sequence[int],
+    until: float,
+    say: Callable[[str], None],
+) -> None:
+    """Append a year up to a second to its files, two datasets at a time before RTC+B; years must come in ascending order."""
+    files.close(before=year)
+    calendar = operating_year(year)
+    end = min(until, calendar.end)
+    market = real_size_market(year, seed, size, fleet_years, end)
+    did = operate(market, market.fleet.batteries, int(np.searchsorted(calendar.hours, end)))
+    single_model = calendar.start >= RTC.start
 
     def write(dataset: str) -> None:
-        times = market.runs if dataset in STAMPED else year.quarters if dataset in BY_QUARTER_HOUR else year.hours
+        times = (
+            market.runs if dataset in STAMPED else calendar.quarters if dataset in BY_QUARTER_HOUR else calendar.hours
+        )
         # Before RTC+B there is one run a quarter-hour.
         regular = dataset not in STAMPED or single_model or times % QUARTER_SECONDS < 100
         times = times[(times < end) & regular]
         # The 60-day disclosure is filed by the year in which it was published.
-        cut = len(times) if dataset in PRICES else int(np.searchsorted(times, year.day_start(*CUT)))
+        cut = len(times) if dataset in PRICES else int(np.searchsorted(times, calendar.day_start(*CUT)))
         width = sum(len(sheet.who) for sheet in _sheets(market, did, dataset, times[:1]))
         if not width:
             return
         step, written = max(1, GROUP_ROWS // width), 0
-        for file_year, first, last in ((year.year, 0, cut), (year.year + 1, cut, len(times))):
+        for file_year, first, last in ((year, 0, cut), (year + 1, cut, len(times))):
             for begin in range(first, last, step):
                 table = _Block(market, did, dataset, times[begin : min(begin + step, last)]).table()
                 written += files.append(dataset, file_year, table)
-        say(f"{year.year}: {dataset}, {written:,} rows")
+        say(f"{year}: {dataset}, {written:,} rows")
 
     # Five-minute telemetry takes so much memory that only one dataset fits beside it.
     with ThreadPoolExecutor(1 if single_model else 2) as pool:

@@ -35,7 +35,7 @@ def day_ahead(folder: Path, year: int = YEAR) -> pd.DataFrame:
     """The battery's day-ahead rows by time, from the day-ahead report alone: no settlement, which takes a second."""
     reports = ReportFolder(folder, year)
     with duckdb.connect() as scratch:
-        rows = read(reports, scratch, "DAM_Gen_Resources", year, {"OAK_BESS1"}).table.of({"OAK_BESS1"})
+        rows = read(reports, scratch, "DAM_Gen_Resources", year, {"OAK_BESS1"}).of({"OAK_BESS1"})
     assert reports.problems == {}
     return rows
 
@@ -140,7 +140,7 @@ def test_prices_that_come_as_a_file_a_quarter_hour_keep_the_clock_of_the_day(tmp
     write(tmp_path, {f"rt_{h}_{q}": rows for (h, q), rows in prices.groupby(["DeliveryHour", "DeliveryInterval"])})
     with duckdb.connect() as scratch:
         reports = ReportFolder(tmp_path, YEAR)
-        found = read(reports, scratch, "RT_prices", YEAR, {"OAK_RN"}).table.of({"OAK_RN"})
+        found = read(reports, scratch, "RT_prices", YEAR, {"OAK_RN"}).of({"OAK_RN"})
     assert found["price"].tolist() == [float(n) for n in range(96) if n // 4 != 2]
     assert (found["time"].diff().dropna() == pd.Timedelta(minutes=15)).all()
 

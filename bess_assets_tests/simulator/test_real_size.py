@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.cli import main
-from bess_assets.simulator import Size, ercot_size, simulate_real_size
+from bess_assets.simulator import Size, ercot_size, simulate
 from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.fleet import PRODUCTS
 from bess_assets.simulator.market_model import operate
@@ -22,15 +22,15 @@ from bess_assets.simulator.publish import Period
 from bess_assets.simulator.real_size import real_size_market, small_size
 from bess_assets_tests.worlds import Plan, World, board_differences, digests, some
 
-DAYS = 34
+DAYS, LAST_DAY = 34, date(2024, 2, 3)
 
 
 def _size(_: int) -> Size:
     return small_size(12)
 
 
-def _made(folder: Path, years: tuple[int, ...], days: int | None) -> World:
-    simulate_real_size(folder, years, 1, None, _size, days)
+def _made(folder: Path, years: tuple[int, ...], last_day: date | None = None) -> World:
+    simulate(folder, years, last_day=last_day, size=_size)
     return World(folder, Plan(years, 12, 1, "harmless"))
 
 
@@ -47,7 +47,7 @@ def _check(world: World) -> None:
 
 @pytest.fixture(scope="module")
 def month(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return _made(tmp_path_factory.mktemp("month"), (2024,), DAYS)
+    return _made(tmp_path_factory.mktemp("month"), (2024,), LAST_DAY)
 
 
 def test_a_month_settles_as_the_second_settlement_does_to_a_cent(month: World) -> None:
@@ -57,11 +57,11 @@ def test_a_month_settles_as_the_second_settlement_does_to_a_cent(month: World) -
 @pytest.mark.slow
 @pytest.mark.parametrize("years", [(2023, 2024), (2026,)])
 def test_whole_years_settle_as_the_second_settlement_does_to_a_cent(tmp_path: Path, years: tuple[int, ...]) -> None:
-    _check(_made(tmp_path, years, None))
+    _check(_made(tmp_path, years))
 
 
 def test_the_same_arguments_write_the_same_bytes_though_two_threads_write(tmp_path: Path, month: World) -> None:
-    again = _made(tmp_path, (2024,), DAYS)
+    again = _made(tmp_path, (2024,), LAST_DAY)
     assert digests(month.rollups) == digests(again.rollups)
     assert len(digests(month.rollups)) == 8
 
@@ -126,16 +126,11 @@ def test_state_of_charge_and_awards_stay_within_what_a_battery_has() -> None:
     assert not ((output > 1.0) & (consumption > 1.0)).any()
 
 
-@pytest.mark.parametrize("years", [(2025,), (2024, 2025), (2027,), ()])
+@pytest.mark.parametrize("years", [(2025,), (2024, 2025)])
 def test_years_without_one_market_design_are_refused(tmp_path: Path, years: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="real size"):
-        simulate_real_size(tmp_path, years)
+        simulate(tmp_path, years, size=_size)
     assert not list(tmp_path.iterdir())
-
-
-def test_some_days_of_years_in_a_row_are_refused_for_they_would_lie_in_one_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="apart"):
-        simulate_real_size(tmp_path, (2023, 2024), size=_size, days=DAYS)
 
 
 @pytest.mark.parametrize(("option", "said"), [

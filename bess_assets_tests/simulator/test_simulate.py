@@ -132,9 +132,6 @@ def test_every_battery_has_a_row_and_its_parts_are_its_total(clean: Path) -> Non
 
 
 def test_unknown_arguments_are_refused(tmp_path: Path) -> None:
-    for said, argument in (
-        *(("years", {"years": (2012,)}), ("battery", {"batteries": 0})),
-        *(("hazards", {"hazards": "some"}), ("form", {"form": "some"})),
-    ):
+    for said, argument in (("years", {"years": (2012,)}), ("years", {"years": ()}), ("battery", {"batteries": 0})):
         with pytest.raises(ValueError, match=said):
             simulate(tmp_path, **argument)  # type: ignore[arg-type]
