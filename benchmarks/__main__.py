@@ -146,7 +146,7 @@ class Bench:
         """Simulated years of real size, or with few of everything, in a folder of their own."""
         from bess_assets.second_settlement.answer import write_answer  # noqa: PLC0415
         from bess_assets.simulator import ercot_size, pairs, simulate  # noqa: PLC0415
-        from bess_assets.simulator.real_size import small_size  # noqa: PLC0415
+        from bess_assets.simulator.fleet import small_size  # noqa: PLC0415
 
         folder = self.folder / (f"{name}_quick" if self.options.quick else name)
         if not (folder / "made").exists():

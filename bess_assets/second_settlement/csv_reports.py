@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import IO, Any
 
@@ -217,9 +217,7 @@ class ReportFolder:
 
     def _piece(self, waiting: list[tuple[Report, bytes]]) -> Iterator[Piece]:
         """Reports of one layout as one piece, less those that cannot be read; none if nothing is left."""
-        read = _together(waiting) or {
-            report.label: table for report, data in waiting if (table := self._alone(report, data)) is not None
-        }
+        read = self._tables(waiting)
         if not read:
             return
         tables = pa.concat_tables(read.values()).combine_chunks()
@@ -230,17 +228,38 @@ class ReportFolder:
             first if len(read) == 1 else f"{first} .. {last}", tuple(tables.column_names), numbers, tables.column
         )
 
+    def _tables(self, waiting: list[tuple[Report, bytes]]) -> dict[str, pa.Table]:
+        """Rows of reports of one layout as text, by label; without those that break off or whose times cannot be read, whose problems are noted.
+
+        Opening a table takes longer than reading a few hundred rows, and real-time prices are 35,000 reports a year: reports are read in one go, and alone
+        if anything is odd.
+        """
+        # The rows below the headings, each with its end of line.
+        bodies = [data.partition(b"\n")[2] for _, data in waiting]
+        bodies = [body if not body or body.endswith(b"\n") else body + b"\n" for body in bodies]
+        ends = np.cumsum([0, *(body.count(b"\n") for body in bodies)]).tolist()
+        try:
+            table = _cells(waiting[0][0], b"".join(bodies))
+        except ValueError as error:
+            if len(waiting) == 1:
+                self._broken(waiting[0][0].label, error)
+                return {}
+        else:
+            if len(waiting) == 1:
+                return {waiting[0][0].label: table}
+            if table.num_rows == ends[-1]:
+                every = zip(waiting, pairwise(ends), strict=True)
+                return {report.label: table[first:end] for (report, _), (first, end) in every}
+        return {label: table for one in waiting for label, table in self._tables([one]).items()}
+
     def holds_a_day_after(self, folder: str, year: int) -> bool:
         """Whether a report begins with a day of the next year."""
-        return any(str(year + 1) in _first_time(report) for report in self.reports.get(folder, []))
-
-    def _alone(self, report: Report, data: bytes) -> pa.Table | None:
-        """Rows of a report as text; None, and the problem noted, if it breaks off or its times cannot be read."""
-        try:
-            return _cells(report, _body(data))
-        except ValueError as error:
-            self._broken(report.label, error)
-            return None
+        return any(
+            str(year + 1) in cell
+            for report in self.reports.get(folder, [])
+            for heading, cell in zip(report.headings, report.first_row, strict=False)
+            if plain(heading) in _TIMES
+        )
 
     def _bytes(self, report: Report) -> bytes | None:
         """Content of a report; None, and a problem noted, if it cannot be read."""
@@ -300,35 +319,6 @@ def dataset_of(headings: Sequence[str], first_row: Sequence[str], name: str) -> 
         storage = kind == "ESR" if kind else "esr" in name.lower()
         return "DAM_ESR_Resources" if storage else dataset
     return dataset
-
-
-def _first_time(report: Report) -> str:
-    """The date or stamp of a report's first row, as written."""
-    cells = zip(report.headings, report.first_row, strict=False)
-    return next((cell for heading, cell in cells if plain(heading) in _TIMES), "")
-
-
-def _body(data: bytes) -> bytes:
-    """The rows below the headings, each with its end of line."""
-    body = data.partition(b"\n")[2]
-    return body if not body or body.endswith(b"\n") else body + b"\n"
-
-
-def _together(waiting: list[tuple[Report, bytes]]) -> dict[str, pa.Table]:
-    """Rows of reports of one layout by label, read in one go; nothing if anything is odd, which reading each alone then names.
-
-    Opening a table takes longer than reading a few hundred rows, and real-time prices are 35,000 reports a year.
-    """
-    bodies = {report.label: _body(data) for report, data in waiting}
-    rows = [body.count(b"\n") for body in bodies.values()]
-    try:
-        table = _cells(waiting[0][0], b"".join(bodies.values()))
-    except ValueError:
-        return {}
-    ends = np.cumsum(rows).tolist()
-    if table.num_rows != ends[-1]:
-        return {}
-    return {label: table.slice(end - count, count) for label, end, count in zip(bodies, ends, rows, strict=True)}
 
 
 def _cells(report: Report, body: bytes) -> pa.Table:

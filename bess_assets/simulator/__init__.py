@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bess_assets.simulator.calendar import midnight
-from bess_assets.simulator.fleet import make_fleet, roles
+from bess_assets.simulator.fleet import Size, ercot_size, make_fleet, real_size_fleet, roles
 from bess_assets.simulator.market_model import MarketYear
 from bess_assets.simulator.publish import Hazards, publish_year
-from bess_assets.simulator.real_size import Size, ercot_size, write_real_size
 from bess_assets.simulator.report_files import write_reports
-from bess_assets.simulator.rollup_files import RollupFiles, write_expected_rows, write_rollups
+from bess_assets.simulator.rollup_files import RollupFiles, write_expected_rows, write_real_size, write_rollups
 
 __all__ = ["REAL_SIZE_YEARS", "Form", "Hazards", "Scale", "Size", "ercot_size", "pairs", "roles", "simulate"]
 
@@ -88,7 +87,8 @@ def simulate(
         for year in wanted:
             say(f"{year}: making the market")
             if size is not None:
-                write_real_size(files, year, seed, size(year), wanted, until, say)
+                real_fleet = real_size_fleet(year, seed, size(year), wanted, until)
+                write_real_size(files, MarketYear(real_fleet, year, seed), until, say)
                 continue
             published = publish_year(MarketYear(fleet, year, seed), hazards, until)
             say(f"{year}: writing {form}")

@@ -25,6 +25,7 @@ CLOCK_CHANGE_HOUR = 2
 """Both clock changes come two hours after the midnight that begins their day."""
 
 
+@cache
 def midnight(day: date) -> int:
     """Second at which a Central operating day begins."""
     return int(datetime(day.year, day.month, day.day, tzinfo=CENTRAL).timestamp())

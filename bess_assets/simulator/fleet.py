@@ -11,28 +11,16 @@ import numpy as np
 
 from bess_assets.simulator.calendar import midnight
 
-
-@dataclass(frozen=True)
-class RuleChange:
-    """A change of the market's rules or of its reports, by its first operating day."""
-
-    first_day: date
-
-    @property
-    def start(self) -> int:
-        """Second at which it takes effect."""
-        return midnight(self.first_day)
-
-
-RRS_SPLIT = RuleChange(date(2022, 12, 13))
+# Changes of the market's rules or of its reports, by their first operating day.
+RRS_SPLIT = date(2022, 12, 13)
 """Responsive reserve in three parts."""
-ECRS = RuleChange(date(2023, 6, 10))
+ECRS = date(2023, 6, 10)
 """A fifth ancillary service."""
-COP_SOC = RuleChange(date(2024, 6, 28))
+COP_SOC = date(2024, 6, 28)
 """State of charge in the operating plan."""
-RTC = RuleChange(date(2025, 12, 5))
+RTC = date(2025, 12, 5)
 """RTC+B: single-model storage resources and real-time ancillary services."""
-DAM_ESR = RuleChange(date(2025, 12, 6))
+DAM_ESR = date(2025, 12, 6)
 """The day-ahead file of storage resources."""
 
 PRODUCTS = ("regup", "regdn", "rrs", "ecrs", "nspin")
@@ -53,6 +41,10 @@ _SITES = (
 _STYLES = ("BESS", "BESS", "UNIT", "BES", "SAME", "BESS", "UNIT", "BES", "BESS", "UNIT", "SAME", "BESS")
 """How a site names its battery before RTC+B, near the shares of market.md section 8."""
 # fmt: on
+
+_ZONES = ("AEN", "CPS", "HOUSTON", "LCRA", "NORTH", "RAYBN", "SOUTH", "WEST")
+_HUBS = ("BUSAVG", "HUBAVG", "HOUSTON", "NORTH", "PAN", "SOUTH", "WEST")
+_KINDS = ("CCGT90", "WIND", "PVGR", "SCLE90", "GSREH")
 
 _FOREVER = date(2010, 1, 1)
 
@@ -186,8 +178,8 @@ def _battery(
             special = {"last_day": date(first_year, 9, 15)}
         case _ if index >= len(ROLES) and start_chance < 0.35:
             special = dict.fromkeys(("first_day", "first_active"), date(2019, 1, 1) + timedelta(days=start_day))
-    came_late = special.get("first_day", _FOREVER) >= RTC.first_day
-    left_early = special.get("last_day", RTC.first_day) < RTC.first_day
+    came_late = special.get("first_day", _FOREVER) >= RTC
+    left_early = special.get("last_day", RTC) < RTC
     key = f"{site}_{number}"
     gen = f"{site}_{'BESS' if style == 'SAME' else style}{number}"
     load = gen if style == "SAME" else f"{site}_LD{number}"
@@ -217,3 +209,78 @@ def roles(batteries: int = 12, seed: int = 1, years: Sequence[int] = (2024, 2025
     for battery in make_fleet(years, batteries, seed).batteries:
         found.setdefault(battery.role, battery.key)
     return found
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many of everything there are.
+
+    Attributes:
+        batteries: in the fleet; some start later or have left.
+        generation: generation resources in a day-ahead hour, batteries before RTC+B among them.
+        running: of these, in a SCED run.
+        load: load resources in a day-ahead hour, those of batteries among them.
+        consuming: of these, in a SCED run.
+        points: rows of a real-time price interval, two for a load zone.
+    """
+
+    batteries: int
+    generation: int
+    running: int
+    load: int
+    consuming: int
+    points: int
+
+
+def ercot_size(year: int) -> Size:
+    """The size that ERCOT's files had in a year: that of 2024 before RTC+B, that of 2026 after."""
+    if year < RTC.year:
+        return Size(batteries=264, generation=1343, running=900, load=660, consuming=541, points=925)
+    return Size(batteries=345, generation=1060, running=0, load=400, consuming=0, points=925)
+
+
+def small_size(batteries: int) -> Size:
+    """The same shape with few of everything, for tests and for measuring growth."""
+    day_ahead, running = 2 * batteries + 20, 2 * batteries + 10
+    return Size(batteries, day_ahead, running, day_ahead, running, points=batteries + 45)
+
+
+def real_size_fleet(year: int, seed: int, size: Size, fleet_years: Sequence[int], end: float) -> Fleet:
+    """The participants of a year of one market design with so many of everything, without the batteries that start at a second or later.
+
+    All years that are simulated decide when mid-year cases happen.
+    """
+    combo = date(year, 1, 1) < RTC
+    fleet = make_fleet(fleet_years, size.batteries, seed)
+
+    def takes_part(battery: Battery) -> bool:
+        left = battery.last_day is not None and battery.last_day.year < year
+        named = battery.gen if combo else battery.esr
+        starts = battery.first_day.year <= year and midnight(battery.first_day) < end
+        return named is not None and starts and not left
+
+    batteries = tuple(filter(takes_part, fleet.batteries))
+    nodes = dict.fromkeys(node for battery in batteries for node in battery.nodes())
+    hubs = [(f"HB_{hub}", "AH" if hub in {"BUSAVG", "HUBAVG"} else "HU") for hub in _HUBS]
+    zones = [(f"LZ_{zone}", kind) for kind in ("LZ", "LZEW") for zone in _ZONES]
+    sites = [f"SITE{n:04d}_RN" for n in range(max(size.points - len(nodes) - len(hubs) - len(zones), 1))]
+    points = (*((name, "RN") for name in [*nodes, *sites]), *hubs, *zones)
+
+    rng = np.random.default_rng([seed, year, 102])
+    own = len(batteries) if combo else 0
+    count, running = (max(amount - own, 1) for amount in (size.generation, size.running))
+    kinds = [_KINDS[n % len(_KINDS)] for n in range(count)]
+    generators = tuple(
+        Resource(f"UNIT{n:04d}_{kind}1", mw / 10.0, kind, node, telemetered=combo and n < running)
+        for n, (kind, mw, node) in enumerate(
+            zip(kinds, rng.integers(50, 6000, count), rng.choice(sites, count), strict=True)
+        )
+    )
+    decoys = fleet.loads if combo else ()
+    own = len(decoys) + sum(battery.load is not None for battery in batteries if combo)
+    count, consuming = (max(amount - own, 1) for amount in (size.load, size.consuming))
+    plants = (
+        Resource(f"PLANT{n:04d}_LD1", mw, telemetered=combo and n < consuming)
+        for n, mw in enumerate(np.round(rng.uniform(1, 60, count), 1).tolist())
+    )
+    return Fleet(batteries, generators, (*decoys, *plants), points)

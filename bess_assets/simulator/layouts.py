@@ -19,12 +19,12 @@ CAMEL_CASE = ("DAM_Gen_Resources", "SCED_Gen_Resources", "SCED_Load_Resources", 
 """Datasets whose rollups may have the producer's CamelCase headings."""
 
 _ERAS = {
-    "split": RRS_SPLIT.first_day,
+    "split": RRS_SPLIT,
     # A day before the product, as in a yearly file of real data: hazards may price ECRS on that day already.
-    "ecrs_columns": ECRS.first_day - timedelta(days=1),
-    "ecrs": ECRS.first_day,
-    "soc": COP_SOC.first_day,
-    "rtc": RTC.first_day,
+    "ecrs_columns": ECRS - timedelta(days=1),
+    "ecrs": ECRS,
+    "soc": COP_SOC,
+    "rtc": RTC,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 from zlib import crc32
 
@@ -21,15 +22,6 @@ _DAY_SHAPE = (
 _MONTH_LEVEL = (30.0, 28.0, 24.0, 24.0, 32.0, 34.0, 36.0, 46.0, 33.0, 27.0, 25.0, 29.0)
 _ANCILLARY_LEVEL = {"regup": 6.0, "regdn": 4.0, "rrs": 5.0, "ecrs": 5.5, "nspin": 3.0}
 _PRICE_FLOOR = -251.0
-SELLING_PRICE, CHARGING_PRICE = 250.0, -8.0
-"""Real-time prices from which on every battery discharges, and below which every battery charges, $/MWh."""
-AWARD_MIX = (2.0, 1.0, 1.6, 1.4, 0.8)
-"""Weights of PRODUCTS in the ancillary awards of a battery."""
-
-
-def rounded(values: Floats, decimals: int) -> Floats:
-    """Values as published with so many decimals."""
-    return np.round(values, decimals)
 
 
 def splits_rrs(battery: Battery) -> bool:
@@ -53,7 +45,7 @@ class MarketYear:
 
     def published_price(self, values: Floats) -> Floats:
         """Energy prices within the floor and the offer cap of the year, in cents."""
-        return rounded(np.clip(values, _PRICE_FLOOR, self._price_cap), 2)
+        return np.round(values.clip(_PRICE_FLOOR, self._price_cap), 2)
 
     @cached_property
     def system_price(self) -> tuple[Floats, Floats]:
@@ -75,22 +67,16 @@ class MarketYear:
         size = (rng.exponential(350.0, len(year.days)) + 120.0)[days]
         evening = scarce[days] & (wall_hour >= 18) & (wall_hour <= 20)
         day_ahead = expected * np.exp(rng.normal(0.0, 0.06, len(hours))) + np.where(evening, 0.5 * size, 0.0)
-        drift = np.zeros(len(quarters))
-        level = 0.0
-        for position, step in enumerate(rng.normal(0.0, 0.16, len(quarters)).tolist()):
-            level = 0.8 * level + step
-            drift[position] = level
+        steps = rng.normal(0.0, 0.16, len(quarters)).tolist()
+        drift = np.array(list(accumulate(steps, lambda level, step: 0.8 * level + step)))
         surprise = np.repeat(size, 4) * rng.random(len(quarters)) * 1.6
         real = np.repeat(expected, 4) * np.exp(drift) + np.where(np.repeat(evening, 4), surprise, 0.0)
 
-        def set_price(day: int, hour: int, quarters: int, price: float) -> None:
-            first = int((year.day_starts[day] - year.start) // QUARTER_SECONDS) + 4 * hour
-            real[first : first + quarters] = price
-
         summer = [position for position, day in enumerate(year.days) if day.month in (8, 9)]
-        for day in rng.choice(summer, 2, replace=False):
-            set_price(day, 19, 3, self._price_cap)
-        set_price(int(rng.integers(60, 90)), 3, 2, _PRICE_FLOOR)
+        spikes = [(day, 19, 3, self._price_cap) for day in rng.choice(summer, 2, replace=False).tolist()]
+        for day, hour, count, price in [*spikes, (int(rng.integers(60, 90)), 3, 2, _PRICE_FLOOR)]:
+            first = int((year.day_starts[day] - year.start) // QUARTER_SECONDS) + 4 * hour
+            real[first : first + count] = price
         return np.clip(real, _PRICE_FLOOR, self._price_cap), np.clip(day_ahead, _PRICE_FLOOR, self._price_cap)
 
     @cached_property
@@ -116,7 +102,7 @@ class MarketYear:
             rng = self.chance("as price", product)
             tight = np.clip((ahead - 60.0) * 0.25, 0.0, None)
             price = _ANCILLARY_LEVEL[product] * np.exp(rng.normal(0.0, 0.5, len(ahead))) + tight * rng.uniform(0.5, 1.0)
-            made[product] = rounded(np.clip(price, 0.0, 5000.0), 2)
+            made[product] = np.round(price.clip(0.0, 5000.0), 2)
         return made
 
     @cached_property
@@ -128,7 +114,8 @@ class MarketYear:
             rng = self.chance("rt as price", product)
             tight = np.clip((real - 80.0) * 0.2, 0.0, None)
             level = 0.4 * _ANCILLARY_LEVEL[product] * np.exp(rng.normal(0.0, 0.8, len(real)))
-            made[product] = rounded(np.clip(level * (rng.random(len(real)) < 0.7) + tight, 0.0, 5000.0), 2)
+            price = level * (rng.random(len(real)) < 0.7) + tight
+            made[product] = np.round(price.clip(0.0, 5000.0), 2)
         return made
 
     @cached_property
@@ -136,11 +123,11 @@ class MarketYear:
         """Seconds of the SCED runs: one a quarter-hour and some more before RTC+B, about every five minutes after."""
         rng = self.chance("runs")
         year = self.year
-        quarters = year.quarters[year.quarters < RTC.start]
+        quarters = year.quarters[year.quarters < midnight(RTC)]
         ordinary = quarters + rng.integers(9, 22, len(quarters))
         extra = quarters[rng.random(len(quarters)) < 0.02]
         extra = extra + rng.integers(120, 800, len(extra))
-        fives = np.arange(max(year.start, RTC.start), year.end, 300, dtype=np.int64)
+        fives = np.arange(max(year.start, midnight(RTC)), year.end, 300, dtype=np.int64)
         keep = np.ones(len(fives), dtype=bool)
         shift = rng.integers(8, 24, len(fives))
         if len(fives):
@@ -155,7 +142,7 @@ class MarketYear:
 
     def half_of_extra_runs(self) -> Bools:
         """The runs that the load file also holds: all ordinary ones, and half of the extra runs before RTC+B."""
-        extra = (self.runs < RTC.start) & (self.runs % QUARTER_SECONDS >= 100)
+        extra = (self.runs < midnight(RTC)) & (self.runs % QUARTER_SECONDS >= 100)
         return ~extra | (self.chance("extra runs of loads").random(len(self.runs)) < 0.5)
 
 
@@ -191,14 +178,14 @@ def _operate(market: MarketYear, battery: Battery) -> Operation:
     capacity = battery.capacity_mw
     want = _plan(market, battery, rng, running)
     power, soc = _within_energy(want, battery, float(rng.uniform(0.2, 0.6)))
-    power = rounded(power, 2)
+    power = np.round(power, 2)
     # Some days the battery makes no day-ahead offer at all: blank awards.
     offers = (rng.random(len(market.year.days)) < 0.85)[days] & running
     hourly = power.reshape(-1, 4).mean(axis=1)
     share = np.where(rng.random(len(hours)) < 0.75, rng.uniform(0.5, 1.05, len(hours)), 0.0)
-    sold = np.minimum(rounded(np.clip(hourly, 0.0, None) * share, 1), capacity)
-    bought = rounded(np.clip(hourly, None, 0.0) * np.where(rng.random(len(hours)) < 0.5, 0.8, 0.0), 1)
-    energy_award = np.where(offers, sold + np.where(hours >= DAM_ESR.start, bought, 0.0), np.nan)
+    sold = np.minimum(np.round(np.clip(hourly, 0.0, None) * share, 1), capacity)
+    bought = np.round(np.clip(hourly, None, 0.0) * np.where(rng.random(len(hours)) < 0.5, 0.8, 0.0), 1)
+    energy_award = np.where(offers, sold + np.where(hours >= midnight(DAM_ESR), bought, 0.0), np.nan)
     limit = np.where(running, capacity, 0.0)
     awards = _ancillary(hours, battery, rng, offers, sold, hourly)
     # A few hours of an overstated limit, so that the largest is not the capacity.
@@ -211,7 +198,7 @@ def _operate(market: MarketYear, battery: Battery) -> Operation:
         "moved": _since(hours, battery.moves_on),
         "high_limit_mw": limit,
         "power_mw": power,
-        "soc_mwh": rounded(soc, 2),
+        "soc_mwh": np.round(soc, 2),
         "energy_award_mw": energy_award,
         **awards,
     }
@@ -240,7 +227,8 @@ def _plan(market: MarketYear, battery: Battery, rng: np.random.Generator, runnin
         effort[order[: full_hours + 1]] = -1.0
         effort[order[-full_hours:]] = 1.0
     want = np.repeat(effort * rng.uniform(0.8, 1.0, len(price)), 4)
-    want = np.where(real > SELLING_PRICE, 1.0, np.where(real < CHARGING_PRICE, -1.0, want))
+    # Above 250 $/MWh every battery discharges, below -8 $/MWh every battery charges.
+    want = np.where(real > 250.0, 1.0, np.where(real < -8.0, -1.0, want))
     # Regulation moves it a little in between.
     wander = rng.normal(0.0, 0.06 * battery.ancillary_share, len(want))
     want = np.where(want == 0.0, wander, want)
@@ -252,20 +240,21 @@ def _ancillary(
 ) -> Operation:
     spare = np.clip(battery.capacity_mw - sold, 0.0, None) * battery.ancillary_share
     spare = spare * (hourly < 0.5 * battery.capacity_mw)
-    mix = rng.dirichlet(AWARD_MIX)
+    # Weights of the products in the awards of a battery.
+    mix = rng.dirichlet((2.0, 1.0, 1.6, 1.4, 0.8))
     made: Operation = {}
     for product, part in zip(PRODUCTS, mix, strict=True):
         taken = rng.random(len(hours)) < 0.7
-        amount = rounded(spare * part * taken, 1)
+        amount = np.round(spare * part * taken, 1)
         on_gen = np.zeros(len(hours)) if product == "regdn" else amount
-        on_load = rounded(spare * 0.5 * taken, 1) if product == "regdn" else rounded(0.3 * amount, 1)
-        blank = ~offers | (hours < ECRS.start if product == "ecrs" else False)
+        on_load = np.round(spare * 0.5 * taken, 1) if product == "regdn" else np.round(0.3 * amount, 1)
+        blank = ~offers | (hours < midnight(ECRS) if product == "ecrs" else False)
         made[f"gen_{product}"] = np.where(blank, np.nan, on_gen)
         made[f"load_{product}"] = np.where(blank | (rng.random(len(hours)) < 0.1), np.nan, on_load)
         day_ahead = np.repeat(on_gen + on_load, 4)
         way = rng.random(len(day_ahead))
-        moved = np.where(way < 0.7, day_ahead, np.where(way < 0.85, 0.0, rounded(day_ahead * 1.4 + 0.5, 1)))
-        if hours[-1] >= RTC.start:
+        moved = np.where(way < 0.7, day_ahead, np.where(way < 0.85, 0.0, np.round(day_ahead * 1.4 + 0.5, 1)))
+        if hours[-1] >= midnight(RTC):
             made[f"rt_{product}"] = np.where(np.repeat(blank, 4) | (moved == 0.0), np.nan, moved)
     return made
 

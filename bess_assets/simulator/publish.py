@@ -16,10 +16,19 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from bess_assets.simulator.calendar import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS, Bools, Floats, Ints, Year
+from bess_assets.simulator.calendar import (
+    DAY_SECONDS,
+    HOUR_SECONDS,
+    QUARTER_SECONDS,
+    Bools,
+    Floats,
+    Ints,
+    Year,
+    midnight,
+)
 from bess_assets.simulator.fleet import COP_SOC, DAM_ESR, ECRS, PRODUCTS, RRS_SPLIT, RTC, Battery
 from bess_assets.simulator.layouts import TEXT_COLUMNS, TIME_COLUMNS
-from bess_assets.simulator.market_model import MarketYear, Operation, operate, rounded, splits_rrs
+from bess_assets.simulator.market_model import MarketYear, Operation, operate, splits_rrs
 
 Hazards = Literal["none", "harmless", "wild"]
 Texts = npt.NDArray[np.str_]
@@ -31,7 +40,11 @@ Point = tuple[str, str]
 """Name and type of a settlement point."""
 _Item = TypeVar("_Item")
 
-_DISCLOSED_SPOILT = {
+PRICES = ("RT_prices", "DA_prices", "AS_prices", "RT_AS_prices")
+"""Folders of the price datasets: their files are grouped by the year of delivery, those of all others, the 60-day disclosure, by the year of publication."""
+
+_SPOILT = {
+    **dict.fromkeys(PRICES, "price"),
     "DAM_Gen_Resources": "awarded",
     "DAM_Load_Resources": "regdn",
     "DAM_ESR_Resources": "awarded",
@@ -43,11 +56,7 @@ _DISCLOSED_SPOILT = {
     "SASM_AS_Offers": "",
     "DAM_Energy_Bid_Awards": "",
 }
-DISCLOSED = tuple(_DISCLOSED_SPOILT)
-"""Folders of the datasets that ERCOT publishes after 60 days: their files are grouped by the year of publication."""
-
-PRICES = ("RT_prices", "DA_prices", "AS_prices", "RT_AS_prices")
-"""Folders of the price datasets: their files are grouped by the year of delivery."""
+"""Column in which a superseded row differs from the row that replaced it, by folder; none: no row is replaced."""
 
 STAMPED = ("SCED_Gen_Resources", "SCED_Load_Resources", "SCED_ESR_Resources")
 """Folders of the datasets that name a moment by a time stamp."""
@@ -62,11 +71,6 @@ LAG_DAYS = 60
 """Days from an operating day to the publication of its disclosure."""
 CUT = (11, 2)
 """First month and day whose 60-day disclosure is published in the next year."""
-
-_SPOILT = _DISCLOSED_SPOILT | dict.fromkeys(PRICES, "price")
-"""Column in which a superseded row differs from the row that replaced it; none: no row is replaced."""
-
-_RRS_PARTS = ("rrspfr", "rrsffr", "rrsufr")
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def lost_columns(dataset: str, file_year: int, hazards: Hazards) -> set[str]:
     State of charge is in the operating plan from the file of 2024 on. Other columns are lost by `wild` only: by dataset and
     year, so that a year suffers from a few losses and not from all.
     """
-    if dataset == "COP_Snapshots" and file_year < COP_SOC.first_day.year:
+    if dataset == "COP_Snapshots" and file_year < COP_SOC.year:
         return {"min_soc", "max_soc", "planned_soc"}
     if hazards != "wild":
         return set()
@@ -286,7 +290,7 @@ class _Publisher:
         }
         """Moments of which a dataset holds any row."""
         self._clearing_prices = {f"mcpc_{product}": price[:, None] for product, price in market.as_price.items()}
-        self._clearing_prices["mcpc_ecrs"] = np.where(hours < ECRS.start, np.nan, market.as_price["ecrs"])[:, None]
+        self._clearing_prices["mcpc_ecrs"] = np.where(hours < midnight(ECRS), np.nan, market.as_price["ecrs"])[:, None]
 
     def put(self, sheet: Sheet) -> None:
         """Put the rows of one resource into the files of their publication years."""
@@ -326,7 +330,7 @@ class _Publisher:
                 columns |= {} if load else self._clearing_prices
             held = {key: flat(values)[chosen] for key, values in columns.items() if key not in lost}
             if spoil in held:
-                spoilt = rounded(np.nan_to_num(held[spoil]) + 7.5, 3)
+                spoilt = np.round(np.nan_to_num(held[spoil]) + 7.5, 3)
                 held[spoil] = np.where(editions == EARLIER, spoilt, held[spoil])
             words = {key: flat(values)[chosen] for key, values in texts.items() if key not in lost}
             known = "" if "qse" in lost else qse
@@ -352,14 +356,14 @@ def award_columns(awards: Mapping[str, Floats], hours: Ints, file_year: int, loa
     made: dict[str, Floats | float] = {product: awards[product] for product in ("regup", "regdn", "nspin")}
     awkward = not load and hazards != "none"
     total, ecrs = awards["rrs"], awards["ecrs"]
-    primary = rounded(total * 0.6, 1)
-    parts = {"rrspfr": primary, "rrsffr": total * 0.0, "rrsufr": rounded(total - primary, 1)}
+    primary = np.round(total * 0.6, 1)
+    parts = {"rrspfr": primary, "rrsffr": total * 0.0, "rrsufr": np.round(total - primary, 1)}
     if file_year <= 2022:
         made["rrs"] = total
         if awkward and file_year % 2 == 1:
             made.update(dict.fromkeys(parts, 0.0))
     elif file_year == 2023:
-        after = hours >= RRS_SPLIT.start
+        after = hours >= midnight(RRS_SPLIT)
         made["rrs"] = np.where(after, np.nan, total)
         made.update({name: np.where(after, values, np.nan) for name, values in parts.items()})
     else:
@@ -369,8 +373,8 @@ def award_columns(awards: Mapping[str, Floats], hours: Ints, file_year: int, loa
     if file_year >= 2023:
         made["ecrssd"] = ecrs
         if load:
-            made["ecrssd"] = some = rounded(ecrs * 0.5, 1)
-            made["ecrsmd"] = rounded(ecrs - some, 1)
+            made["ecrssd"] = some = np.round(ecrs * 0.5, 1)
+            made["ecrsmd"] = np.round(ecrs - some, 1)
         elif awkward and file_year % 4 == 0:
             made["ecrs"] = 0.0
         elif awkward and file_year % 2 == 0:
@@ -385,7 +389,7 @@ def _row(values: Iterable[Any]) -> npt.NDArray[Any]:
 
 def _day_ahead(to: Period, batteries: Sequence[Battery], did: Operation) -> Iterator[Sheet]:
     hours = to.hours
-    combo = hours < DAM_ESR.start
+    combo = hours < midnight(DAM_ESR)
     # A day without rows of this battery: no award, and the node of the day before.
     here = to.at(did["exists"], hours) & ~(to.on(hours, (7, 4)) & _row(b.role == "ordinary" for b in batteries))
     running, limit = to.at(did["running"], hours), to.at(did["high_limit_mw"], hours)
@@ -405,7 +409,7 @@ def _day_ahead(to: Period, batteries: Sequence[Battery], did: Operation) -> Iter
     yield Sheet("DAM_Gen_Resources", who, numbers, here & combo, running, nodes, gen)
     size: Numbers = {"max_power": _row(round(b.capacity_mw * 1.02, 1) for b in batteries), "low_power": 0.0}
     yield Sheet("DAM_Load_Resources", [(b.load, "", "") for b in batteries], size, here & combo, awards=load)
-    both = {product: rounded(award + np.nan_to_num(load[product]), 1) for product, award in gen.items()}
+    both = {product: np.round(award + np.nan_to_num(load[product]), 1) for product, award in gen.items()}
     who, numbers = [(b.esr, "ESR", b.qse) for b in batteries], {**numbers, "lsl": -limit}
     yield Sheet("DAM_ESR_Resources", who, numbers, here & ~combo, running, nodes, both)
 
@@ -415,16 +419,16 @@ def _telemetry(to: Period, batteries: Sequence[Battery], did: Operation) -> Iter
     rng = to.chance("telemetry", batteries[0].key)
     power = to.at(did["power_mw"], runs)
     wobble = 1.0 + rng.normal(0.0, 0.01, power.shape)
-    output = rounded(power * wobble, 3)
+    output = np.round(power * wobble, 3)
     idle = np.abs(power) < 0.005
     seen = to.at(did["exists"], runs) & (rng.random(power.shape) > 0.002)
     blank = rng.random(power.shape) < 0.001
-    combo = runs < RTC.start
+    combo = runs < midnight(RTC)
     running, limit = to.at(did["running"], runs), to.at(did["high_limit_mw"], runs)
     if combo.any():
         station = np.where(idle & (rng.random(power.shape) < 0.2), -0.1, 0.0)
         numbers: Numbers = {
-            "base_point": rounded(np.clip(power, 0.0, None), 1),
+            "base_point": np.round(np.clip(power, 0.0, None), 1),
             "hsl": limit,
             "lsl": 0.0,
             "net_output": np.where(blank, np.nan, np.clip(output, 0.0, None) + station),
@@ -437,27 +441,27 @@ def _telemetry(to: Period, batteries: Sequence[Battery], did: Operation) -> Iter
         if loses_rows.any():
             lost = (rng.random(power.shape) <= 0.01) | to.year.between(runs, (10, 3), 5)
             kept &= ~(lost & loses_rows)
-        gauge = rounded(drawn * _row(b.load_reads_high for b in batteries) * wobble, 3)
+        gauge = np.round(drawn * _row(b.load_reads_high for b in batteries) * wobble, 3)
         numbers = {
             "max_power": _row(round(b.capacity_mw * 1.02, 1) for b in batteries),
             "low_power": 0.0,
             "real_power": np.where(rng.random(power.shape) < 0.001, np.nan, gauge),
-            "base_point": rounded(drawn, 1),
+            "base_point": np.round(drawn, 1),
         }
         yield Sheet("SCED_Load_Resources", [(b.load, "", b.qse) for b in batteries], numbers, kept, running)
     if not combo.all():
         awards = {product: to.at(did[f"rt_{product}"], runs) for product in PRODUCTS}
         total = awards.pop("rrs")
-        fast = rounded(total * _row(0.4 if splits_rrs(b) else 0.0 for b in batteries), 1)
+        fast = np.round(total * _row(0.4 if splits_rrs(b) else 0.0 for b in batteries), 1)
         numbers = {
-            "base_point": rounded(power, 1),
+            "base_point": np.round(power, 1),
             "hsl": limit,
             "lsl": -limit,
             "net_output": np.where(blank, np.nan, np.where(idle & running, -0.161, output)),
             "soc": to.at(did["soc_mwh"], runs),
             "min_soc": 0.0,
             "max_soc": np.where(running, _row(b.energy_mwh for b in batteries), 0.0),
-            "rrspfr": rounded(total - fast, 1),
+            "rrspfr": np.round(total - fast, 1),
             "rrsffr": fast,
             "rrsufr": total * 0.0,
             **awards,
@@ -471,8 +475,8 @@ def _metered(to: Period, batteries: Sequence[Battery], did: Operation) -> Iterat
     quarters = to.quarters
     power = to.at(did["power_mw"], quarters)
     error = 1.0 + to.chance("metered", batteries[0].key).normal(0.0, 0.004, power.shape)
-    energy = rounded(np.where(power > 0.0, power * 0.25, -0.01) * error, 6)
-    keep = to.at(did["exists"], quarters) & (quarters < RTC.start)
+    energy = np.round(np.where(power > 0.0, power * 0.25, -0.01) * error, 6)
+    keep = to.at(did["exists"], quarters) & (quarters < midnight(RTC))
     keep &= ~to.on(quarters, (3, 19), (6, 3), (6, 4), (9, 12))
     keep &= (quarters < to.year.day_start(*CUT)) == (to.year.year % 2 == 0)
     yield Sheet("SCED_SMNE", [(b.gen, "", "") for b in batteries], {"value": energy}, keep)
@@ -481,14 +485,14 @@ def _metered(to: Period, batteries: Sequence[Battery], did: Operation) -> Iterat
 def _plans(to: Period, batteries: Sequence[Battery], did: Operation) -> Iterator[Sheet]:
     hours = to.hours
     exists, running, limit = (to.at(did[column], hours) for column in ("exists", "running", "high_limit_mw"))
-    top = np.where(running & (hours >= COP_SOC.start), _row(b.energy_mwh for b in batteries), np.nan)
-    soc = {"min_soc": top * 0.0, "max_soc": top, "planned_soc": rounded(top * 0.5, 1)}
+    top = np.where(running & (hours >= midnight(COP_SOC)), _row(b.energy_mwh for b in batteries), np.nan)
+    soc = {"min_soc": top * 0.0, "max_soc": top, "planned_soc": np.round(top * 0.5, 1)}
     numbers: Numbers = {"hsl": limit, "lsl": 0.0, **soc}
     yield Sheet(
-        "COP_Snapshots", [(b.gen, "", b.qse) for b in batteries], numbers, exists & (hours < RTC.start), running
+        "COP_Snapshots", [(b.gen, "", b.qse) for b in batteries], numbers, exists & (hours < midnight(RTC)), running
     )
     yield Sheet(
-        "COP_Snapshots", [(b.esr, "", b.qse) for b in batteries], numbers, exists & (hours >= RTC.start), running
+        "COP_Snapshots", [(b.esr, "", b.qse) for b in batteries], numbers, exists & (hours >= midnight(RTC)), running
     )
 
 
@@ -499,7 +503,7 @@ def _generators(to: Period) -> Iterator[Sheet]:
         rng = to.chance("generator", some[0].name)
         size, plant = _row(g.capacity_mw for g in some), _row(g.kind == "CCGT90" for g in some)
         level = np.clip(0.5 + 0.3 * rng.standard_normal((len(hours), len(some))), 0.0, 1.0)
-        output = rounded(size * level, 1)
+        output = np.round(size * level, 1)
         awards = dict.fromkeys(PRODUCTS, np.where(plant, 0.0, np.nan))
         # A plant that runs at night can go down: no real file holds a whole year without regulation down.
         awards["regdn"] = np.where(plant, np.where(to.hour_of_day < 6, 12.0, 0.0), np.nan)
@@ -511,7 +515,7 @@ def _generators(to: Period) -> Iterator[Sheet]:
         yield Sheet("DAM_Gen_Resources", who, numbers, running=True, nodes=nodes, awards=awards, replaced=False)
         if some[0].telemetered:
             noise = 0.0 if to.apart else rng.uniform(-0.2, 0.2, (len(hour), len(some)))
-            numbers = {**limits, "base_point": output[hour], "net_output": rounded(output[hour] + noise, 3)}
+            numbers = {**limits, "base_point": output[hour], "net_output": np.round(output[hour] + noise, 3)}
             yield Sheet("SCED_Gen_Resources", who, numbers, running=True, replaced=False)
 
 
@@ -519,7 +523,7 @@ def _loads(to: Period) -> Iterator[Sheet]:
     for some in to.groups(to.market.fleet.loads):
         capacity = _row(load.capacity_mw for load in some)
         level = 0.7 + 0.2 * to.chance("load", some[0].name).random((len(to.runs), len(some)))
-        drawn = rounded(capacity * level, 2)
+        drawn = np.round(capacity * level, 2)
         awards = dict.fromkeys(PRODUCTS, capacity * np.nan)
         awards["rrs"] = _row(round(0.3 * load.capacity_mw, 1) for load in some)
         size: Numbers = {"max_power": capacity, "low_power": 0.0}
@@ -535,7 +539,7 @@ def _unused_datasets(to: Period) -> Iterator[Sheet]:
     """Publish a few rows of the datasets that no figure is made from."""
     hours, noon = to.hours, to.hour_of_day == 12
     offer: list[Who] = [("REDBLUFF_CC1_1", "", "QGRID")]
-    yield Sheet("SASM_AS_Offers", offer, {"price": 15.0, "quantity": 20.0}, noon & (hours < RTC.start))
+    yield Sheet("SASM_AS_Offers", offer, {"price": 15.0, "quantity": 20.0}, noon & (hours < midnight(RTC)))
     for point in (("LZ_NORTH", "LZ"), ("HB_WEST", "HU")):
         bid: Numbers = {"award": -25.0, "price": to.prices([point], hours, ahead=True)}
         yield Sheet("DAM_Energy_Bid_Awards", [(point[0], "", "QLONE")], bid, noon)
@@ -558,7 +562,7 @@ def _energy_prices(to: Period) -> Iterator[Sheet]:
 
 def _ancillary_prices(to: Period) -> Iterator[Sheet]:
     market, hours, quarters = to.market, to.hours, to.quarters
-    stray = ECRS.start - DAY_SECONDS if to.hazards == "wild" else ECRS.start
+    stray = midnight(ECRS) - DAY_SECONDS if to.hazards == "wild" else midnight(ECRS)
     for product in PRODUCTS:
         who: list[Who] = [(product.upper(), "", "")]
         keep = hours >= (stray if product == "ecrs" else to.year.start)
@@ -566,7 +570,7 @@ def _ancillary_prices(to: Period) -> Iterator[Sheet]:
             keep &= ~(to.on(hours, (7, 20)) & np.isin(to.hour_of_day, (10, 11)))
         yield Sheet("AS_prices", who, {"price": to.at(market.as_price[product], hours)}, keep)
         # Stray prices of the last hour before the new market.
-        live = quarters >= RTC.start - HOUR_SECONDS
+        live = quarters >= midnight(RTC) - HOUR_SECONDS
         if product == "regup":
             live &= ~(to.on(quarters, (2, 3), (12, 20)) & (quarters % DAY_SECONDS == 18 * HOUR_SECONDS))
         yield Sheet("RT_AS_prices", who, {"price": to.at(market.rt_as_price[product], quarters)}, live)

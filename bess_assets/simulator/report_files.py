@@ -108,13 +108,11 @@ class _Issue:
         if dataset in PRICES:
             return self.named(".csv")
         published = self.day + timedelta(days=LAG_DAYS)
-        if dataset == "COP_Snapshots" and self.day < RRS_SPLIT.first_day:
+        if dataset == "COP_Snapshots" and self.day < RRS_SPLIT:
             return f"CompleteCOP_{published:%m%d%Y}.csv"
         return f"{REPORTS[dataset][1]}-{published:%d}-{_MONTHS[published.month - 1]}-{published:%y}.csv"
 
 
-Edition = tuple[_Issue, dict[str, bytes]]
-"""An issue and the text of its CSV of each dataset."""
 Member = tuple[str, bytes, datetime]
 """A file in a ZIP: name, content and time."""
 
@@ -154,46 +152,37 @@ def write_reports(folder: Path, year: int, published: dict[str, list[Rows]], haz
             _post(folder, editions, hazards, again=(editions[0][0].report, key[1]) in twice)
 
 
-def _post(folder: Path, editions: list[Edition], hazards: Hazards, *, again: bool) -> None:
-    """Post a day of a report; where it has an earlier edition, the rows that count are posted again later."""
+def _post(folder: Path, editions: list[tuple[_Issue, dict[str, bytes]]], hazards: Hazards, *, again: bool) -> None:
+    """Post a day of a report, the text of the CSV of each dataset by issue; where it has an earlier edition, the rows that count are posted again later."""
     if len(editions) == 1:
         # Nothing was replaced: the rows that count are the first edition.
         editions = [(replace(issue, corrected=False), texts) for issue, texts in editions]
-    first = editions[0][0]
-    packing = "zip" if again else _packing(first.report, first.day, len(editions), hazards)
-    if packing == "archive":
+    first, report = editions[0][0], editions[0][0].report
+    packing = "zip" if again else _packing(report, first.day, len(editions), hazards)
+    archived: list[Member] = []
+    for n, (issue, texts) in enumerate(editions, start=1):
+        members = [(issue.csv_name(dataset), text, issue.posted) for dataset, text in texts.items()]
+        place = folder / report.folder / f"{issue.posted:%Y}"
+        place.mkdir(parents=True, exist_ok=True)
+        if packing == "archive":
+            archived += [(f"edition_{n}/{name}", text, posted) for name, text, posted in members]
+            continue
+        if packing == "loose":
+            (place / f"{issue.posted:%m}").mkdir(exist_ok=True)
+            for name, text, _ in members:
+                (place / f"{issue.posted:%m}" / name).write_bytes(text)
+            continue
+        if packing == "nested":
+            members = [(f"{m[0].removesuffix('.csv')}.zip", _zipped([m]), issue.posted) for m in members]
+        packed = _zipped(members, ZIP_STORED if packing == "nested" else ZIP_DEFLATED)
+        path = place / issue.named(".zip" if report.number.startswith("rpt") else "_csv.zip")
+        path.write_bytes(packed)
+        if again:
+            path.with_name(f"{path.stem} (1).zip").write_bytes(packed)
+    if archived:
         # One ZIP of all editions, whose name says nothing of the time of posting.
-        members = [(f"edition_{n}/{m[0]}", *m[1:]) for n, e in enumerate(editions, start=1) for m in _members(e)]
-        (_place(folder, first) / f"{first.report.title}-{first.day:%Y-%m-%d}.zip").write_bytes(_zipped(members))
-        return
-    for edition in editions:
-        _pack(folder, edition, packing, again=again)
-
-
-def _place(folder: Path, issue: _Issue, *more: str) -> Path:
-    path = folder.joinpath(issue.report.folder, f"{issue.posted:%Y}", *more)
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def _pack(folder: Path, edition: Edition, packing: str, *, again: bool) -> None:
-    issue, members = edition[0], _members(edition)
-    if packing == "loose":
-        for name, text, _ in members:
-            (_place(folder, issue, f"{issue.posted:%m}") / name).write_bytes(text)
-        return
-    if packing == "nested":
-        members = [(f"{m[0].removesuffix('.csv')}.zip", _zipped([m]), issue.posted) for m in members]
-    packed = _zipped(members, ZIP_STORED if packing == "nested" else ZIP_DEFLATED)
-    path = _place(folder, issue) / issue.named(".zip" if issue.report.number.startswith("rpt") else "_csv.zip")
-    path.write_bytes(packed)
-    if again:
-        path.with_name(f"{path.stem} (1).zip").write_bytes(packed)
-
-
-def _members(edition: Edition) -> list[Member]:
-    issue, texts = edition
-    return [(issue.csv_name(dataset), text, issue.posted) for dataset, text in texts.items()]
+        path = folder / report.folder / f"{first.posted:%Y}" / f"{report.title}-{first.day:%Y-%m-%d}.zip"
+        path.write_bytes(_zipped(archived))
 
 
 def _zipped(members: Iterable[Member], method: int = ZIP_DEFLATED) -> bytes:

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from bess_assets.simulator.calendar import operating_year
+from bess_assets.simulator.calendar import midnight, operating_year
 from bess_assets.simulator.fleet import RRS_SPLIT, RTC, Battery, make_fleet
 from bess_assets.simulator.market_model import MarketYear, operate
 from bess_assets.simulator.publish import CURRENT, EARLIER, REPEATED, Hazards, Rows, file_columns, publish_year
@@ -33,9 +33,9 @@ def test_batteries_change_from_pairs_to_single_resources() -> None:
     before, after = (
         _times(2025, f"SCED_{side}_Resources", name) for side, name in (("Gen", battery.gen), ("ESR", battery.esr))
     )
-    assert before.max() < RTC.start <= after.min()
-    assert _times(2025, "DAM_Gen_Resources", battery.gen).max() == RTC.start + 23 * 3600
-    assert _times(2025, "DAM_ESR_Resources", battery.esr).min() == RTC.start + 24 * 3600
+    assert before.max() < midnight(RTC) <= after.min()
+    assert _times(2025, "DAM_Gen_Resources", battery.gen).max() == midnight(RTC) + 23 * 3600
+    assert _times(2025, "DAM_ESR_Resources", battery.esr).min() == midnight(RTC) + 24 * 3600
     awards = np.concatenate([rows.numbers["awarded"] for rows in _published(2026)["DAM_ESR_Resources"]])
     assert np.nanmin(awards) < 0 < np.nanmax(awards)
     assert np.isnan(awards).any()
@@ -122,7 +122,7 @@ def test_load_zones_stand_twice_with_different_prices() -> None:
 
 
 def test_stray_real_time_ancillary_prices_precede_the_new_market() -> None:
-    assert _times(2025, "RT_AS_prices", "REGDN").min() == RTC.start - 3600
+    assert _times(2025, "RT_AS_prices", "REGDN").min() == midnight(RTC) - 3600
 
 
 def test_editions_contradict_each_other_within_a_file_and_across_files() -> None:
@@ -162,8 +162,8 @@ def test_ecrs_begins_in_june_2023_and_rrs_is_one_column_before() -> None:
     assert "rrspfr" not in early[0].numbers
     assert "ecrssd" not in early[0].numbers
     later = next(found for found in rows["DAM_Gen_Resources"] if found.file_year == 2023)
-    assert np.isnan(later.numbers["rrs"][later.times >= RRS_SPLIT.start]).all()
-    assert np.isnan(later.numbers["rrspfr"][later.times < RRS_SPLIT.start]).all()
+    assert np.isnan(later.numbers["rrs"][later.times >= midnight(RRS_SPLIT)]).all()
+    assert np.isnan(later.numbers["rrspfr"][later.times < midnight(RRS_SPLIT)]).all()
 
 
 @pytest.mark.parametrize(("year", "dataset", "column"), [

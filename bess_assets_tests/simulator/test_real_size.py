@@ -16,10 +16,9 @@ import pytest
 from bess_assets.cli import main
 from bess_assets.simulator import Size, ercot_size, simulate
 from bess_assets.simulator.calendar import midnight
-from bess_assets.simulator.fleet import PRODUCTS
-from bess_assets.simulator.market_model import operate
+from bess_assets.simulator.fleet import PRODUCTS, real_size_fleet, small_size
+from bess_assets.simulator.market_model import MarketYear, operate
 from bess_assets.simulator.publish import Period
-from bess_assets.simulator.real_size import real_size_market, small_size
 from bess_assets_tests.worlds import Plan, World, board_differences, digests, some
 
 DAYS, LAST_DAY = 34, date(2024, 2, 3)
@@ -101,13 +100,14 @@ def test_a_year_of_ercot_has_as_many_rows_as_the_real_one() -> None:
     assert hours * size.load == pytest.approx(5.8e6, rel=0.01)
     assert hours * (size.generation + size.load) == pytest.approx(17.7e6, rel=0.01)
     end = midnight(date(2026, 1, 3))
-    market = real_size_market(2026, 1, ercot_size(2026), (2026,), end)
+    market = MarketYear(real_size_fleet(2026, 1, ercot_size(2026), (2026,), end), 2026, 1)
     assert 335 <= len(market.fleet.batteries) <= 345
     assert 280 * 2 <= (market.runs < end).sum() <= 300 * 2
 
 
 def test_state_of_charge_and_awards_stay_within_what_a_battery_has() -> None:
-    market = real_size_market(2024, 3, small_size(12), (2024,), midnight(date(2024, 1, 1)) + DAYS * 86400)
+    fleet = real_size_fleet(2024, 3, small_size(12), (2024,), midnight(LAST_DAY))
+    market = MarketYear(fleet, 2024, 3)
     batteries = market.fleet.batteries
     did = operate(market, batteries, 24 * DAYS)
     capacity, energy = (np.array([getattr(b, size) for b in batteries]) for size in ("capacity_mw", "energy_mwh"))

@@ -20,7 +20,7 @@ from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.fleet import make_fleet
 from bess_assets.simulator.layouts import TIME_COLUMNS, published_fields
 from bess_assets.simulator.market_model import MarketYear
-from bess_assets.simulator.publish import DISCLOSED, PRICES, Hazards, Rows, publish_year
+from bess_assets.simulator.publish import PRICES, Hazards, Rows, publish_year
 from bess_assets.simulator.report_files import REPORTS, write_reports
 from bess_assets_tests.worlds import digests
 
@@ -186,7 +186,7 @@ def files(folder: Path) -> list[Csv]:
     return _read(folder)
 
 
-@pytest.mark.parametrize("dataset", [*DISCLOSED, *PRICES])
+@pytest.mark.parametrize("dataset", REPORTS)
 def test_the_newest_publication_of_each_row_carries_the_clean_values_and_nothing_else(files, dataset):
     newest, clean = _newest(_found(files, dataset)), _clean(dataset, DAYS)
     assert newest.keys() == clean.keys()
