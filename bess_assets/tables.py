@@ -559,14 +559,6 @@ LEADERBOARD_HISTORY = Table(
 )
 
 
-def _before_and_after(column: str, kind: Kind, words: str, *, change: bool) -> Iterator[Column]:
-    source = _from("leaderboard_history", column)
-    for when in ("before", "after"):
-        yield Column(f"{column}_{when}", kind, f"{words} in the {'earlier' if when == 'before' else 'later'} edition", source)
-    if change:
-        yield Column(f"{column}_change", kind, f"{words}, later less earlier; empty if one of them is", source)
-
-
 WHAT_CHANGED = Table(
     name="what_changed", group="leaderboard",
     meaning="Which batteries moved between the last two editions of the year's leaderboard, by how much, and because of which input. Empty with one edition.",
@@ -575,8 +567,12 @@ WHAT_CHANGED = Table(
         _battery("leaderboard_history"),
         Column("edition_before", "count", "number of the earlier edition", _from("leaderboard_history", "edition_number"), required=True),
         Column("edition_after", "count", "number of the later edition", _from("leaderboard_history", "edition_number"), required=True),
-        *_before_and_after("rank", "count", "rank", change=False),
-        *(column for name in ("total_usd", "energy_usd", "as_usd") for column in _before_and_after(name, "number", name, change=True)),
+        *(
+            Column(f"{name}_{when}", "count" if name == "rank" else "number", f"{name}{words}", _from("leaderboard_history", name))
+            for name in ("rank", "total_usd", "energy_usd", "as_usd")
+            for when, words in (("before", " in the earlier edition"), ("after", " in the later edition"), ("change", ", later less earlier; empty if one of them is"))
+            if (name, when) != ("rank", "change")
+        ),
         Column("moved", "text", "columns of the board that moved, joined by a comma; or appeared, vanished", tuple(_from("leaderboard_history", *(c.name for c in _BOARD_COLUMNS))), required=True),
         Column("because", "text", "inputs that changed between the editions and feed those columns, joined by a semicolon", _from("leaderboard_history", "inputs", "package_version"), required=True),
     ),

@@ -1,9 +1,8 @@
 """Whether a year is fresh, stale or final, by the clock and by ERCOT's delay of 60 days; the one module that looks at the clock."""
 
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bess_assets.results.engine import Engine, literal
@@ -19,28 +18,6 @@ GRACE_DAYS = 5
 """Days that a disclosure, or its download, may be late before a year counts as stale."""
 
 _DELAY = timedelta(days=DISCLOSURE_LAG_DAYS + GRACE_DAYS)
-
-
-@dataclass(frozen=True)
-class Freshness:
-    """Whether a year holds the days that ERCOT must have published by now.
-
-    Attributes:
-        state: fresh; stale: days are missing that were disclosed; final: the year is complete.
-        data_through: last operating day of the data; None if the year was never refreshed.
-        expected_through: the day that the data should reach by now.
-        words: the same as a sentence.
-    """
-
-    state: Literal["fresh", "stale", "final"]
-    data_through: date | None
-    expected_through: date
-    words: str
-
-    @property
-    def days_behind(self) -> int | None:
-        """Days from the last day of the data to the expected one, at least 0; None if the year was never refreshed."""
-        return max((self.expected_through - self.data_through).days, 0) if self.data_through else None
 
 
 def now_central() -> datetime:
@@ -73,28 +50,32 @@ def is_due(year: int, today: date) -> bool:
     return today - _DELAY >= date(year, 1, 1)
 
 
-def freshness(settings: Settings, year: int, today: date) -> Freshness:
-    """Whether a year holds the days that ERCOT must have published by a day.
+def freshness(settings: Settings, year: int, today: date) -> tuple[str, dict[str, Any]]:
+    """Whether a year holds the days that ERCOT must have published by a day, Central time: as a sentence, and as figures by name.
 
-    Args:
-        settings: where results are.
-        year: the operating year.
-        today: the day, Central time.
+    The state is fresh; stale: days are missing that were disclosed; or final: the year is complete.
     """
     expected = min(today - _DELAY, date(year, 12, 31))
     through, final = board_dates(settings, year) or (None, False)
-    state: Literal["fresh", "stale", "final"] = "stale"
     if final:
         state, words = "final", f"{year} is final: its data go beyond 31 December."
     elif not is_due(year, today):
         state, words = "fresh", f"no day of {year} is due before {date(year, 1, 1) + _DELAY}."
     elif through is None:
-        words = f"{year} was never refreshed; its data should reach {expected}."
-    elif through < expected:
-        words = (
-            f"the data of {year} end on {through}, {(expected - through).days} days short of {expected}: "
-            f"{DISCLOSURE_LAG_DAYS} days of disclosure lag and {GRACE_DAYS} of grace before {today}."
-        )
-    else:
+        state, words = "stale", f"{year} was never refreshed; its data should reach {expected}."
+    elif through >= expected:
         state, words = "fresh", f"the data of {year} reach {through}; {expected} is enough on {today}."
-    return Freshness(state, through, expected, words)
+    else:
+        state, words = (
+            "stale",
+            (
+                f"the data of {year} end on {through}, {(expected - through).days} days short of {expected}: "
+                f"{DISCLOSURE_LAG_DAYS} days of disclosure lag and {GRACE_DAYS} of grace before {today}."
+            ),
+        )
+    return words, {
+        "state": state,
+        "data_through": str(through or "never refreshed"),
+        "expected_through": str(expected),
+        "days_behind": max((expected - through).days, 0) if through else None,
+    }

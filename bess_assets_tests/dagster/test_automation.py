@@ -329,21 +329,22 @@ def board_that_ends(settings: Settings, through: date, edition: str) -> None:
 
 def test_a_final_year_is_never_stale(settings):
     board_that_ends(settings, date(YEAR, 12, 31), "final")
-    assert freshness(settings, YEAR, date(2030, 1, 1)).state == "final"
+    assert freshness(settings, YEAR, date(2030, 1, 1))[1]["state"] == "final"
 
 
 def test_a_year_is_stale_once_its_data_end_before_what_was_disclosed_65_days_later(settings):
     board_that_ends(settings, date(2024, 9, 20), "preliminary")
-    assert freshness(settings, YEAR, date(2024, 11, 24)).state == "fresh"
-    stale = freshness(settings, YEAR, date(2024, 11, 25))
-    assert (stale.state, stale.days_behind) == ("stale", 1)
-    assert freshness(settings, YEAR, date(2025, 6, 1)).expected_through == date(2024, 12, 31)
+    assert freshness(settings, YEAR, date(2024, 11, 24))[1]["state"] == "fresh"
+    words, stale = freshness(settings, YEAR, date(2024, 11, 25))
+    assert (stale["state"], stale["days_behind"]) == ("stale", 1)
+    assert "end on 2024-09-20, 1 days short of 2024-09-21" in words
+    assert freshness(settings, YEAR, date(2025, 6, 1))[1]["expected_through"] == "2024-12-31"
 
 
 def test_a_year_that_was_never_refreshed_is_stale_once_a_day_of_it_is_due(settings):
-    assert freshness(settings, 2025, date(2025, 3, 6)).state == "fresh"
-    never = freshness(settings, 2025, date(2025, 3, 7))
-    assert (never.state, never.data_through, never.days_behind) == ("stale", None, None)
+    assert freshness(settings, 2025, date(2025, 3, 6))[1]["state"] == "fresh"
+    never = freshness(settings, 2025, date(2025, 3, 7))[1]
+    assert (never["state"], never["data_through"], never["days_behind"]) == ("stale", "never refreshed", None)
 
 
 def test_the_freshness_check_warns_with_its_numbers(settings, own_instance):
