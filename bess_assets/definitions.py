@@ -18,7 +18,6 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
     Args:
         settings: where things are; if not given, the environment says it each time it is asked.
     """
-    environment = settings.environment() if settings else {}
     now = settings or load_settings()
     return dg.Definitions(
         assets=[*rollups.ASSETS, *tables.ASSETS],
@@ -26,7 +25,7 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
         jobs=JOBS,
         sensors=sensors(running=now.automation),
         schedules=schedules(now),
-        resources={"warehouse": Warehouse(environment=environment)},
+        resources={"warehouse": Warehouse(environment=settings.environment() if settings else {})},
         executor=dg.in_process_executor,
     )
 

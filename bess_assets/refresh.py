@@ -8,8 +8,7 @@ from typing import Literal
 import dagster as dg
 from dagster import DagsterEventType
 
-from bess_assets.assets.partitions import operating_years, partition_exists
-from bess_assets.assets.resources import HOLDING_TAG, show_inputs
+from bess_assets.assets.resources import HOLDING_TAG, operating_years, partition_exists, show_inputs
 from bess_assets.automation.dagster_home import ensure_dagster_home
 from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.runs import checks_with, fail_dead_runs

@@ -8,8 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from bess_assets.assets.partitions import check_spec
-from bess_assets.assets.resources import Warehouse
+from bess_assets.assets.resources import Warehouse, check_spec
 from bess_assets.checks.freshness import DISCLOSURE_LAG_DAYS, GRACE_DAYS, freshness, now_central
 from bess_assets.errors import InputError
 from bess_assets.second_settlement import compare

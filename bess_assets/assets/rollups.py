@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from bess_assets.assets.metadata import OWNERS, code_references, dataset_schema, rollup_metadata
-from bess_assets.assets.partitions import check_spec, operating_years
-from bess_assets.assets.resources import Warehouse
+from bess_assets.assets.resources import Warehouse, check_spec, operating_years
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER
 from bess_assets.store.journal import RollupEntry

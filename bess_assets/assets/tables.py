@@ -12,12 +12,11 @@ from bess_assets.assets.metadata import (
     materialization_metadata,
     table_schema,
 )
-from bess_assets.assets.partitions import check_spec, operating_years
-from bess_assets.assets.resources import Warehouse
+from bess_assets.assets.resources import Warehouse, check_spec, operating_years
 from bess_assets.checks import checks_of
 from bess_assets.ercot.rollup_names import BATTERY_TABLE
 from bess_assets.run import FILES, MERGES, STEPS
-from bess_assets.store.journal import CheckEntry, in_battery_table
+from bess_assets.store.journal import in_battery_table
 from bess_assets.tables import FILE_SETS, TABLES, Table
 
 
@@ -52,21 +51,19 @@ def table_asset(table: Table) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata=materialization_metadata(warehouse.settings(), table, warehouse.held.year, entry),
             data_version=dg.DataVersion(entry["digest"] or ""),
-            check_results=[_check_result(check) for check in entry["checks"]],
+            check_results=[  # of the run record; one that blocks withholds the tables below
+                dg.AssetCheckResult(
+                    check_name=check["name"],
+                    passed=check["passed"],
+                    severity=dg.AssetCheckSeverity.ERROR if check["blocking"] else dg.AssetCheckSeverity.WARN,
+                    description=check["detail"],
+                    metadata=check.get("numbers", {}),
+                )
+                for check in entry["checks"]
+            ],
         )
 
     return make
-
-
-def _check_result(check: CheckEntry) -> dg.AssetCheckResult:
-    """A check of a table as the run record has it; one that blocks withholds the tables below."""
-    return dg.AssetCheckResult(
-        check_name=check["name"],
-        passed=check["passed"],
-        severity=dg.AssetCheckSeverity.ERROR if check["blocking"] else dg.AssetCheckSeverity.WARN,
-        description=check["detail"],
-        metadata=check.get("numbers", {}),
-    )
 
 
 ASSETS = [table_asset((TABLES | FILE_SETS)[name]) for name in [*STEPS, *MERGES, *FILES]]

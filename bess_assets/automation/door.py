@@ -105,7 +105,13 @@ def serve(settings: Settings, port: int) -> None:
     Raises:
         SettingsError: something else listens at that port, or the daemon ended by itself.
     """
-    _check_port(port)
+    try:
+        socket.create_server((LOCALHOST, port)).close()
+    except OSError as error:
+        raise SettingsError(
+            f"Port {port} is taken by another program, perhaps by an earlier bess ui.",
+            remedy=f"Name another: bess ui --port {port + 1}",
+        ) from error
     home = ensure_dagster_home(settings)
     os.environ.update(settings.environment())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -152,13 +158,3 @@ def _daemon(workspace: Path) -> Iterator["Popen[Any]"]:
 def _end_with(daemon: "Popen[Any]", server: uvicorn.Server) -> None:
     daemon.wait()
     server.should_exit = True
-
-
-def _check_port(port: int) -> None:
-    try:
-        socket.create_server((LOCALHOST, port)).close()
-    except OSError as error:
-        raise SettingsError(
-            f"Port {port} is taken by another program, perhaps by an earlier bess ui.",
-            remedy=f"Name another: bess ui --port {port + 1}",
-        ) from error

@@ -11,8 +11,7 @@ from typing import Any
 import dagster as dg
 
 from bess_assets.assets.checks import data_are_as_recent_as_ercot_discloses, matches_csv
-from bess_assets.assets.partitions import operating_years, partition_exists
-from bess_assets.assets.resources import Warehouse
+from bess_assets.assets.resources import Warehouse, operating_years, partition_exists
 from bess_assets.automation.runs import is_at_work, refresh_request
 from bess_assets.checks.freshness import CENTRAL, board_dates, is_due, is_final
 from bess_assets.run import MERGES
@@ -54,7 +53,7 @@ check_freshness = _job(
 )
 JOBS = [refresh_year, merge_years, verify_year, validate_year, check_freshness]
 
-Asked = dg.RunRequest | dg.SkipReason
+Asked = dg.RunRequest | dg.SkipReason | list[dg.RunRequest]
 
 
 def refresh_unless_busy(settings: Settings, instance: dg.DagsterInstance, year: int, moment: datetime) -> Asked:
@@ -92,9 +91,7 @@ def freshness_daily(settings: Settings, _instance: dg.DagsterInstance, moment: d
     return dg.RunRequest(run_key=f"freshness on {moment:%Y-%m-%d}", partition_key=str(year))
 
 
-def full_verification_yearly(
-    settings: Settings, _instance: dg.DagsterInstance, moment: datetime
-) -> list[dg.RunRequest] | dg.SkipReason:
+def full_verification_yearly(settings: Settings, _instance: dg.DagsterInstance, moment: datetime) -> Asked:
     """On 15 March, with the year before final: every year from its inputs once more, with every check."""
     return [
         dg.RunRequest(run_key=f"verification of {moment:%Y} {year}", partition_key=str(year))
@@ -109,7 +106,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     hour, minute = settings.daily_at
     later = f"{(minute + 45) % 60} {(hour + (minute + 45) // 60) % 24} * * *"
 
-    def schedule(ask: Callable[..., Any], job: Any, cron: str) -> dg.ScheduleDefinition:
+    def schedule(ask: Callable[..., Asked], job: Any, cron: str) -> dg.ScheduleDefinition:
         @dg.schedule(
             name=ask.__name__,
             target=job,
@@ -118,7 +115,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             default_status=status,
             description=ask.__doc__,
         )
-        def scheduled(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> Any:
+        def scheduled(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> Asked:
             return ask(warehouse.settings(), context.instance, context.scheduled_execution_time.astimezone(CENTRAL))
 
         return scheduled

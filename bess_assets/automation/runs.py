@@ -69,8 +69,9 @@ def refresh_request(settings: Settings, plan: YearPlan, asked_by: str = "") -> d
         return None
     # The schemas are made of files that cannot be read too, and would give each try a key of its own.
     judged = [name for name in changed if YEARLY[name].group != "schemas"] or changed
-    reports = (file for files in plan.news.values() for file in files)
-    state: dict[str, object] = {f"reports/{file}": stamp(settings.reports / file) for file in reports}
+    state: dict[str, object] = {
+        f"reports/{file}": stamp(settings.reports / file) for files in plan.news.values() for file in files
+    }
     for name in judged:
         entry = plan.record["tables"].get(name)
         state[name] = [entry["status"], entry["finished"], entry["digest"]] if entry else None

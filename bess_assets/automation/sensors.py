@@ -13,8 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from bess_assets.assets.partitions import partition_exists
-from bess_assets.assets.resources import Warehouse
+from bess_assets.assets.resources import Warehouse, partition_exists
 from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.runs import PARTITION_TAG, digest_of, fail_dead_runs, is_at_work, refresh_request
 from bess_assets.errors import BessError

@@ -29,16 +29,11 @@ SIZE = Check(
         f"count(*) FILTER (greatest(coalesce(discharge_mwh, 0), coalesce(charge_mwh, 0)) > {MOST_TIMES_CAPACITY} * capacity_mw / 4 + {_ROUNDING_MWH}), "
         f"count(*) FILTER ({_MOST_AWARD} > 2 * {MOST_TIMES_CAPACITY} * capacity_mw OR {_LEAST_AWARD} < -{_ROUNDING_MWH}) "
         "FROM {bess_dispatch} d JOIN {bess_registry} r USING (battery) WHERE capacity_mw > 0 GROUP BY ALL ORDER BY ALL",
-        wrong=lambda name, *counts: (
+        wrong=lambda name, flow, awards: (
             [
-                f"{name} "
-                + ", ".join(
-                    f"{count:,} quarter-hours of {what}"
-                    for count, what in zip(counts, ("flow", "real-time awards"), strict=True)
-                    if count
-                )
+                f"{name} {', '.join(f'{count:,} quarter-hours of {what}' for count, what in ((flow, 'flow'), (awards, 'real-time awards')) if count)}"
             ]
-            * any(counts)
+            * bool(flow or awards)
         ),
         of="{} batteries with a known capacity",
         right="none beyond it",

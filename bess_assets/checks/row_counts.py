@@ -124,13 +124,8 @@ def _row_counts(judged: Judged) -> Verdict:
         detail = (some(off) or f"{compared} files as expected") + f" ({source})"
     else:
         detail = "not compared: " + ("a made-up market" if made_up else "no file has an expectation")
-    numbers = {
-        "files_compared": compared,
-        "files_off": len(off),
-        "files_without_an_expectation": left,
-        "rows": sum(file[3] for file in files),
-    }
-    return Verdict(passed=not off, detail=detail, numbers=numbers)
+    numbers = {"files_compared": compared, "files_off": len(off), "files_without_an_expectation": left}
+    return Verdict(not off, detail, numbers | {"rows": sum(file[3] for file in files)})
 
 
 ROW_COUNTS = Check(

@@ -9,7 +9,7 @@ import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from bess_assets.assets.metadata import column_lineage
-from bess_assets.assets.partitions import operating_years
+from bess_assets.assets.resources import operating_years
 from bess_assets.definitions import build_defs
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.run import MERGES, STEPS

@@ -8,8 +8,7 @@ import time
 import dagster as dg
 import pytest
 
-from bess_assets.assets.partitions import operating_years
-from bess_assets.assets.resources import HOLDING_TAG, Warehouse
+from bess_assets.assets.resources import HOLDING_TAG, Warehouse, operating_years
 from bess_assets.automation.sensors import merge_request
 from bess_assets.checks.check import CHANGES, COLUMNS, FINDINGS, KEYS
 from bess_assets.ercot.datasets import DATASETS
