@@ -288,10 +288,8 @@ class DayLog:
     def saw(self, day_index: IntArray, series: IntArray) -> None:
         """Record rows by day index (may lie outside the year) and code of a known series."""
         inside = (day_index >= 0) & (day_index < self.year.days)
-        if not inside.all():
-            self.beyond |= bool((day_index >= self.year.days).any())
-            series, day_index = series[inside], day_index[inside]
-        self._held.reshape(-1)[series * self.year.days + day_index] = True
+        self.beyond |= bool((day_index >= self.year.days).any())
+        self._held[series[inside], day_index[inside]] = True
 
     def report(self, findings: Findings, dataset: Dataset) -> None:
         """Add the days that are missing between the first day on which the dataset is published and the last day held."""
@@ -409,41 +407,35 @@ class YearRows:
         self,
         inputs: Inputs,
         dataset: str,
-        key: str,
         codes: Codes,
         *,
         numbers: Sequence[str],
         texts: Mapping[str, Codes] | None = None,
         step_seconds: int = 0,
-        leave_out: Callable[[Rows], BoolArray] | None = None,
-        also: Sequence[str] = (),
+        leave_out: tuple[str, str] = ("", ""),
         compared: Sequence[str] = (),
     ) -> None:
         """Say what is read.
 
         Args:
             inputs: year and rollups.
-            dataset: canonical dataset name.
-            key: column that names the series.
+            dataset: canonical dataset name; the first column of its key names the series.
             codes: the known series.
             numbers: number columns wanted.
             texts: text columns wanted, each with its codes.
             step_seconds: length of the steps that rows are placed at; an hour or a quarter-hour, as the dataset has them, if not given.
-            leave_out: rows to pass over, judged on a batch.
-            also: further columns that `leave_out` needs.
+            leave_out: a column and the text in it of rows to pass over.
             compared: number columns wanted that no figure is made of: what is odd about them is no finding.
         """
         self._year = inputs.year
         self._dataset = DATASETS[dataset]
         self._paths = inputs.rollups.files(dataset, inputs.year.year)
-        self._key = key
-        self._codes = codes
+        self._key, self._codes = self._dataset.key[0], codes
         self._reported = [*numbers, *(texts or {}), *({"interval_number"} & self._dataset.columns.keys())]
         self._numbers = [*numbers, *compared]
         self._texts = dict(texts or {})
         self._step = step_seconds or (_HOUR if "interval" not in self._dataset.columns else SECONDS_PER_QUARTER_HOUR)
         self._leave_out = leave_out
-        self._also = also
         self._undecided: list[Rows] = []
         self.held = np.zeros(inputs.year.hours, dtype=bool)
         self.log = DayLog(inputs.year, codes.known, beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
@@ -457,10 +449,12 @@ class YearRows:
             yield from self._decided()
 
     def _batches(self) -> Iterator[PlacedRows]:
-        columns = [self._key, *self._numbers, *self._texts, *self._also]
+        column, left_out = self._leave_out
+        columns = [self._key, *self._numbers, *self._texts, column]
         for path in self._paths:
             for rows in read_rows(self._dataset, path, columns, self.counted.numbers, timed=True):
-                yield self._batch(rows if self._leave_out is None else rows.keep(~self._leave_out(rows)))
+                codes, texts = rows.texts(column)
+                yield self._batch(rows.keep(codes != texts.index(left_out)) if left_out in texts else rows)
 
     def _batch(self, rows: Rows) -> PlacedRows:
         times = Times.of(rows, self._year)

@@ -120,7 +120,6 @@ class _Side:
         reader = YearRows(
             inputs,
             dataset,
-            "resource_name",
             Codes(self.names),
             numbers=[*_AS_NUMBERS, "ecrsmd_award_mw"] if load else ["award_mw", *_AS_NUMBERS],
             texts={} if load else {"settlement_point": self._points},

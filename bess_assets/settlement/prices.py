@@ -13,7 +13,7 @@ import numpy.typing as npt
 from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.ercot.parsing import Rows, read_rows
+from bess_assets.ercot.parsing import read_rows
 from bess_assets.ercot.products import ECRS_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.rows import Codes, YearRows
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict, step
@@ -34,7 +34,7 @@ _PLAUSIBLE = {
 """Lowest plausible price by dataset, and the highest to 2021 and later: the offer cap of the time and some room; an MCPC of 25,674.30 was real in 2021."""
 _HIGH_PRICE_LAST_YEAR = 2021
 
-_SECOND_ZONE_TYPE = "LZEW"
+_SECOND_ZONE_TYPE = ("settlement_point_type", "LZEW")
 _HUB_OR_ZONE = ("HB_", "LZ_")
 _PRODUCT_LABELS = {
     "REGUP": "regup",
@@ -52,13 +52,6 @@ def implausible(dataset: str, year: int, prices: FloatArray) -> BoolArray:
     """True for known prices, $/MWh or $/MW, outside the plausible range of their dataset and year: used all the same, and marked."""
     lowest, highest_once, highest_now = _PLAUSIBLE[dataset]
     return (prices < lowest) | (prices > (highest_once if year <= _HIGH_PRICE_LAST_YEAR else highest_now))
-
-
-def _is_second_zone_type(rows: Rows) -> BoolArray:
-    codes, texts = rows.texts("settlement_point_type")
-    if _SECOND_ZONE_TYPE not in texts:
-        return np.zeros(rows.count, dtype=bool)
-    return np.asarray(codes == texts.index(_SECOND_ZONE_TYPE))
 
 
 def _hubs_and_zones(inputs: Inputs) -> set[str]:
@@ -93,8 +86,7 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     registry = inputs.tables["bess_registry"].read(["settlement_points"])
     nodes = {point for text in registry["settlement_points"].to_pylist() if text for point in text.split(";")}
     points = sorted(nodes | _hubs_and_zones(inputs))
-    also = ["settlement_point_type"]
-    rt_prices = _read(inputs, findings, "rt_prices", Codes(points), leave_out=_is_second_zone_type, also=also)
+    rt_prices = _read(inputs, findings, "rt_prices", Codes(points), leave_out=_SECOND_ZONE_TYPE)
     da_prices = _read(inputs, findings, "da_prices", Codes(points))
     result.verdicts[QUARTERS_CHECK] = _quarters_verdict(points, rt_prices)
     unpriced = [
@@ -114,13 +106,13 @@ def _read(inputs: Inputs, findings: Findings, dataset: str, codes: Codes, **opti
     `options` are further ones of `YearRows`.
     """
     columns, year = DATASETS[dataset].columns, inputs.year
-    key, price = ("product", "mcpc_usd_per_mw") if "product" in columns else ("settlement_point", "price_usd_per_mwh")
+    price = "mcpc_usd_per_mw" if "product" in columns else "price_usd_per_mwh"
     per_hour = QUARTER_HOURS_PER_HOUR if "interval" in columns else 1
     scatter = Scatter(codes.known, per_hour * year.hours, [price])
     grid = scatter.grids[price]
     first = year.hour_of_day_number(day_number(DATASETS[dataset].first_day))
     if first < year.hours:
-        reader = YearRows(inputs, dataset, key, codes, numbers=[price], **options)
+        reader = YearRows(inputs, dataset, codes, numbers=[price], **options)
         for rows in reader:
             scatter.put(rows.series, rows.step, rows.numbers, reader.counted)
         reader.report(findings)

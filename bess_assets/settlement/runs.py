@@ -285,7 +285,7 @@ def hourly_maxima(
 ) -> tuple[dict[str, FloatArray], YearRows]:
     """Largest value of the rows of each hour by number column, NaN where none, shape (series, hours); and the reader, which has what was odd."""
     maxima = {name: np.full((len(names), inputs.year.hours), np.nan) for name in numbers}
-    reader = YearRows(inputs, dataset, "resource_name", Codes(names), numbers=numbers, step_seconds=3_600)
+    reader = YearRows(inputs, dataset, Codes(names), numbers=numbers, step_seconds=3_600)
     for rows in reader:
         for name, grid in maxima.items():
             np.fmax.at(grid, (rows.series, rows.step), rows.numbers[name])
@@ -311,7 +311,6 @@ def read_metering(inputs: Inputs, names: Sequence[str]) -> tuple[FloatArray, Yea
     reader = YearRows(
         inputs,
         "sced_smne",
-        "resource_name",
         Codes(names),
         numbers=["energy_mwh"],
         step_seconds=SECONDS_PER_QUARTER_HOUR,

@@ -157,7 +157,7 @@ class Side:
             return [""] * len(self.names)
         qses = _LatestTexts(len(self.names))
         codes, texts = Codes(self.names), {"qse": qses.codes}
-        for rows in YearRows(self.inputs, dataset, "resource_name", codes, numbers=[], texts=texts, step_seconds=1):
+        for rows in YearRows(self.inputs, dataset, codes, numbers=[], texts=texts, step_seconds=1):
             qses.put(rows.series, rows.step, rows.texts["qse"])
         return qses.texts
 
@@ -244,7 +244,7 @@ class Sides:
         points, qses = Codes(), _LatestTexts(len(names))
         nodes = np.full((0 if kind == "load" else len(names), year.hours), -1, dtype=np.int32)
         texts = {} if kind == "load" else {"settlement_point": points, "qse": qses.codes}
-        reader = YearRows(inputs, dataset, "resource_name", Codes(names), numbers=[size], texts=texts)
+        reader = YearRows(inputs, dataset, Codes(names), numbers=[size], texts=texts)
         for rows in reader:
             scatter.put(rows.series, rows.step, rows.numbers, reader.counted)
             if texts:

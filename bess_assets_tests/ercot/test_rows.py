@@ -42,9 +42,8 @@ class Read:
     def __init__(
         self, root, dataset="dam_gen_resources", known=(GEN,), *, year=2024, value="award_mw", per_hour=1, **more
     ):
-        key = {"dam_gen_resources": "resource_name", "as_prices": "product"}.get(dataset, "settlement_point")
         inputs = inputs_of(root, year)
-        self.reader = YearRows(inputs, dataset, key, Codes(known), numbers=[value], **more)
+        self.reader = YearRows(inputs, dataset, Codes(known), numbers=[value], **more)
         self.scatter = Scatter(len(known), inputs.year.hours * per_hour, [value])
         for rows in self.reader:
             self.scatter.put(rows.series, rows.step, rows.numbers, self.reader.counted)
@@ -351,9 +350,9 @@ def test_a_row_has_a_column_that_its_file_has_unless_its_own_report_lacked_it():
 
 
 def test_rows_left_out_are_neither_read_nor_held(tmp_path):
-    rows = _prices(JANUARY_1, [1, 2])
-    read = read_prices(tmp_path, "da_prices", rows, leave_out=lambda rows: rows.values("hour_ending") == 1)
-    assert read.known() == {1: 101.0}
+    rows = [price | {"settlement_point": point} for price, point in zip(_prices(JANUARY_1, [1, 2]), "AB", strict=True)]
+    read = read_prices(tmp_path, "da_prices", rows, known="AB", leave_out=("settlement_point", "A"))
+    assert (read.known(0), read.known(1)) == ({}, {1: 101.0})
     assert np.flatnonzero(read.reader.held).tolist() == [1]
 
 
