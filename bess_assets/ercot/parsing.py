@@ -260,9 +260,6 @@ class Rows:
 
     def texts(self, name: str) -> tuple[CodeArray, list[str]]:
         """Codes (-1 where blank) and the trimmed text of each code."""
-        if not self.has(name):
-            return np.full(self.count, -1, dtype=np.int32), []
-
         with self._reading(name, "texts"):
             codes, values = _encode(self._column(name))
             translate, texts = self._source.once(name, "texts", values, lambda: _trimmed(values))
@@ -270,8 +267,6 @@ class Rows:
 
     def numbers(self, name: str) -> FloatArray:
         """Floats, NaN where blank or absent; infinities and NaN of the file's own are blank and counted."""
-        if not self.has(name):
-            return np.full(self.count, np.nan)
         with self._reading(name, READERS["number"].column):
             column = self._column(name)
             if _is_text(column.type) or pa.types.is_boolean(column.type):
@@ -301,8 +296,6 @@ class Rows:
             InputError: a value that can't be read, or an hour 0.
         """
         kind = kind or self.dataset.columns[name].kind
-        if not self.has(name):
-            return np.zeros(self.count, dtype=np.int32), np.array([READERS[kind].blank])
         with self._reading(name, READERS[kind].column):
             column = self._column(name)
             if kind == "day" and pa.types.is_date32(column.type):
@@ -321,7 +314,7 @@ class Rows:
     @contextmanager
     def _reading(self, name: str, expected: str) -> Iterator[None]:
         """Turn a value, or a type, that can't be read into an error that names file and column."""
-        heading = self._source.found[name]
+        heading = self._source.found.get(name, name)
         try:
             yield
         except (_UnreadableError, pa.ArrowException) as error:
@@ -336,7 +329,7 @@ class Rows:
             ) from error
 
     def _column(self, name: str) -> pa.Array:
-        column = self._stored(self._source.found[name])
+        column = self._stored(self._source.found[name]) if self.has(name) else pa.nulls(self.count)
         # text that a writer did not mark as text
         is_bytes = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
         return column.cast(pa.string()) if is_bytes else column

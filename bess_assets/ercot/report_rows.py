@@ -78,16 +78,11 @@ class Parsed:
 def _plan(dataset: Dataset, headings: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
     """Name in the table of each column of a report, and the names of those that hold numbers."""
     own = {heading: name for name, heading in dataset.canonical(headings).items()}
-    names: list[str] = []
-    numbers: set[str] = set()
-    for at, heading in enumerate(headings):
-        name = own.get(heading) or f"{EXTRA}{normal_heading(heading) or at}"
-        if name in names:
-            name = f"{name}~{at}"
-        names.append(name)
-        is_number = dataset.columns[name].kind == "number" if heading in own else not dataset.holds_text(heading)
-        numbers |= {name} if is_number else set()
-    return tuple(names), frozenset(numbers)
+    plain = [own.get(heading) or f"{EXTRA}{normal_heading(heading) or at}" for at, heading in enumerate(headings)]
+    names = tuple(f"{name}~{at}" if name in plain[:at] else name for at, name in enumerate(plain))
+    kinds = {heading: dataset.columns[name].kind for heading, name in own.items()}
+    texts = {h for h in headings if kinds.get(h, "name" if dataset.holds_text(h) else "number") != "number"}
+    return names, frozenset(name for name, heading in zip(names, headings, strict=True) if heading not in texts)
 
 
 def layout_of(dataset: Dataset, headings: tuple[str, ...]) -> tuple[str, ...]:
@@ -112,14 +107,13 @@ def parse(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], la
     except (InputError, pa.ArrowInvalid, UnicodeDecodeError) as error:
         if len(parts) == 1:
             raise _located(dataset, headings, parts[0], error) from error
-        if isinstance(error, InputError):
-            raise
-        raise InputError("One of several reports cannot be read.", dataset=dataset.name) from error
+        problem = error.problem if isinstance(error, InputError) else "One of several reports cannot be read."
+        raise InputError(problem, dataset=dataset.name) from error
 
 
 def _parsed(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], layout: int) -> Parsed:
     names, numbers = _plan(dataset, headings)
-    bodies = [_whole_lines(part.data) for part in parts]
+    bodies = [body + b"\n" if (body := part.data.rstrip(b"\r\n \t\x00\x1a")) else b"" for part in parts]
     bounds = np.cumsum([0, *(body.count(b"\n") for body in bodies)])
     unreadable = 0
     try:
@@ -132,8 +126,7 @@ def _parsed(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], 
         if len(parts) > 1:
             raise InputError("One of several reports has blank or broken lines.", dataset=dataset.name)
         bounds = np.array([0, table.num_rows])
-    batch = table.combine_chunks().to_batches()
-    whole = batch[0] if batch else pa.RecordBatch.from_pylist([], schema=table.schema)
+    whole = pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
     rows = Rows(RowSource(dataset, Path(parts[0].label), {name: name for name in names}), whole, 0)
     owner = np.repeat(np.arange(len(parts)), np.diff(bounds))
     time, certain, day = _times(dataset, rows, owner)
@@ -157,11 +150,6 @@ def _parsed(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], 
     if parsed.untimed:
         parsed.table = parsed.table.filter(pa.array(day != NO_VALUE))
     return parsed
-
-
-def _whole_lines(data: bytes) -> bytes:
-    data = data.rstrip(b"\r\n \t\x00\x1a")
-    return data + b"\n" if data else b""
 
 
 def _read(names: Sequence[str], numbers: Collection[str], data: bytes) -> pa.Table:
