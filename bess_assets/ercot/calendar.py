@@ -140,8 +140,8 @@ class OperatingYear:
         summer = (local >= spring + _HOUR_SECONDS) & (local < autumn + _HOUR_SECONDS)
         twice = (local >= autumn) & (local < autumn + _HOUR_SECONDS)
         utc = local + CST_SECONDS - _HOUR_SECONDS * (summer & ~(twice & (repeated == 1)))
-        utc = np.where((utc < self.start) | (utc >= self.end), NOWHERE, utc)
-        utc = np.where((local >= spring) & (local < spring + _HOUR_SECONDS), NOWHERE, utc)
+        skipped = (local >= spring) & (local < spring + _HOUR_SECONDS)
+        utc = np.where((utc < self.start) | (utc >= self.end) | skipped, NOWHERE, utc)
         return np.where(twice & (repeated == -1), AMBIGUOUS, utc)
 
     def numbered_quarter_hours(self, day_index: IntArray, number: IntArray) -> IntArray:

@@ -16,7 +16,7 @@ from bess_assets.ercot.footers import Footer, open_parquet, year_of
 from bess_assets.ercot.parsing import TIME_COLUMNS, day_range
 from bess_assets.ercot.rollup_names import rollup_name
 from bess_assets.ercot.schema_files import SCHEMA_FILE, listed_columns, same_type, spelling_of, type_family
-from bess_assets.ercot.step import Findings, Inputs, StepResult, StoredTable
+from bess_assets.ercot.step import Findings, Inputs, StepResult, StoredTable, in_columns
 from bess_assets.errors import InputError
 
 Row = dict[str, Any]
@@ -34,10 +34,6 @@ NO_FILE = "no file"
 _ROW: Row = dict.fromkeys((
     "heading", "arrow_type", "canonical_name", "expected", "listed_type", "file_rows", "null_count", "first_day", "last_day", "drift",
 ))
-_AVAILABILITY = (
-    "dataset", "position", "column_name", "year", "use", "present", "published", "heading", "arrow_type", "files", "file_share",
-    "change", "expected_change",
-)
 # fmt: on
 
 
@@ -70,8 +66,7 @@ def rollup_schemas(inputs: Inputs) -> StepResult:
     """Each column of each rollup file that the year reads, and each that ERCOT published and a file lacks."""
     findings = Findings()
     rows = [row for dataset in DATASETS.values() for row in _of_dataset(dataset, inputs, findings)]
-    names = ("dataset", "file", "position", *_ROW, "use", "mismatch")
-    return StepResult(iter([{name: [row[name] for row in rows] for name in names}]), findings, _mismatches(rows))
+    return StepResult(in_columns(rows), findings, _mismatches(rows))
 
 
 def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> Iterator[Row]:
@@ -271,7 +266,7 @@ def column_availability(schemas: Mapping[int, StoredTable]) -> StepResult:
     for dataset in dict.fromkeys(row["dataset"] for row in rows):
         unexpected = [row for row in rows if row["dataset"] == dataset and row["expected_change"] is False]
         mismatches += [f"{dataset} {words}" for words in words_of_changes(unexpected)]
-    return StepResult(iter([{name: [row[name] for row in rows] for name in _AVAILABILITY}]), mismatches=mismatches)
+    return StepResult(in_columns(rows), mismatches=mismatches)
 
 
 def availability_rows(years: Mapping[int, Sequence[Row]]) -> list[Row]:

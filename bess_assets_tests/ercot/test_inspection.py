@@ -63,8 +63,7 @@ class Stored:
 
 
 def taken(result: StepResult, table: str) -> list[dict[str, Any]]:
-    (chunk,) = result.chunks
-    return conform(TABLES[table], chunk).to_pylist()
+    return [row for chunk in result.chunks for row in conform(TABLES[table], chunk).to_pylist()]
 
 
 def schemas(root: Path, year: int = 2024) -> tuple[list[dict[str, Any]], StepResult]:
