@@ -7,7 +7,7 @@ batch: a year of SCED holds 35,000 stamps in 31 million rows.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial, reduce
@@ -56,15 +56,12 @@ def parse_wall_clock(text: str) -> int | None:
 
     Reads `MM/DD/YYYY` and `YYYY-MM-DD`, each with an optional `HH:MM` or `HH:MM:SS`. All stamps of a year are remembered: batches repeat them.
     """
-    match = next(filter(None, (pattern.match(text) for pattern in _DATES)), None)
-    if match is None:
-        return None
-    parts = ("year", "month", "day", "hour", "minute", "second")
-    year, month, day, hour, minute, second = (int(match[part] or 0) for part in parts)
-    try:
-        return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
-    except ValueError:
-        return None
+    for match in filter(None, (pattern.match(text) for pattern in _DATES)):
+        parts = ("year", "month", "day", "hour", "minute", "second")
+        year, month, day, hour, minute, second = (int(match[part] or 0) for part in parts)
+        with suppress(ValueError):
+            return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
+    return None
 
 
 def parse_day(text: str) -> int | None:

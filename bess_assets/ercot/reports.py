@@ -144,18 +144,17 @@ def open_reports(path: Path) -> Iterator[Opened]:
     The bytes of a report must be read before the next one is asked for.
     """
     suffix = path.suffix.lower()
-    if suffix in {".xls", ".xlsx"}:
-        yield _refusal(path, (), "an Excel workbook: save its sheets as CSV")
-        return
     try:
         status = path.stat()
-        if suffix != ".zip":
-            report = Report(path, (), status.st_mtime_ns // 10**6, "file", status.st_size)
-            yield report, lambda: path.open("rb")
-            return
-        with path.open("rb") as file:
-            opened = _OpenZip(path, _ALWAYS_ALLOWED_BYTES + LARGEST_RATIO * status.st_size)
-            yield from opened.reports(file, (), status.st_mtime_ns // 10**6)
+        file_ms = status.st_mtime_ns // 10**6
+        if suffix in {".xls", ".xlsx"}:
+            yield _refusal(path, (), "an Excel workbook: save its sheets as CSV")
+        elif suffix != ".zip":
+            yield Report(path, (), file_ms, "file", status.st_size), lambda: path.open("rb")
+        else:
+            with path.open("rb") as file:
+                opened = _OpenZip(path, _ALWAYS_ALLOWED_BYTES + LARGEST_RATIO * status.st_size)
+                yield from opened.reports(file, (), file_ms)
     except OSError as error:
         yield _refusal(path, (), f"cannot be read: {error.strerror or error}")
 

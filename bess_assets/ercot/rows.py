@@ -217,9 +217,7 @@ class Codes:
 
     def __init__(self, known: Iterable[str] = (), normal: Callable[[str], str] | None = None) -> None:
         self._normal = normal
-        self._codes: dict[str, int] = {}
-        for text in known:
-            self._codes.setdefault(text, len(self._codes))
+        self._codes = {text: n for n, text in enumerate(dict.fromkeys(known))}
         self.known = len(self._codes)
         self._last: tuple[Sequence[str], IntArray] = ((), np.array([-1], dtype=np.int64))
 
