@@ -16,7 +16,7 @@ from bess_assets.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_QUESTIONS = {
-    "cache_info", "close", "column_availability", "folder", "last_refresh_problem", "stream", "years",
+    "cache_info", "close", "column_availability", "folder", "stream", "years",
 }  # fmt: skip
 
 

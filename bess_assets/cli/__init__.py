@@ -37,7 +37,6 @@ _COMMANDS = {
     "ui": ("years", "Open Dagster's UI on this machine."),
 }
 """Commands in the order of use: the module of each, whose function has its name, and what the help of `bess` says of it."""
-_YEAR_RANGE = re.compile(r"(\d{4})(?:-(\d{4}))?")
 
 
 @dataclass
@@ -79,9 +78,8 @@ class _Bess(click.Group):
             ctx.exit(130)
         return result
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """Commands in the order of use."""
-        del ctx
         return list(_COMMANDS)
 
     def resolve_command(
@@ -94,25 +92,18 @@ class _Bess(click.Group):
         return name, command, rest
 
 
-class Years(click.ParamType[tuple[int, ...]]):
-    """`2024`, `2021-2024` or `2024,2025` as years, ascending."""
-
-    name = "years"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Years of one word of the command line."""
-        if isinstance(value, tuple):
-            return value
-        years: set[int] = set()
-        for part in str(value).split(","):
-            match = _YEAR_RANGE.fullmatch(part.strip())
-            if not match:
-                self.fail(f"{part!r} is no year; write 2024, 2021-2024 or 2024,2025.", param, ctx)
-            first, last = int(match[1]), int(match[2] or match[1])
-            if first > last:
-                self.fail(f"{part!r} runs backwards; write {last}-{first}.", param, ctx)
-            years.update(range(first, last + 1))
-        return tuple(sorted(years))
+def parse_years(text: str) -> tuple[int, ...]:
+    """Years of one word of the command line, `2024`, `2021-2024` or `2024,2025`, ascending."""
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", part.strip())
+        if not match:
+            raise click.BadParameter(f"{part!r} is no year; write 2024, 2021-2024 or 2024,2025.")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if first > last:
+            raise click.BadParameter(f"{part!r} runs backwards; write {last}-{first}.")
+        found.update(range(first, last + 1))
+    return tuple(sorted(found))
 
 
 YEAR = click.IntRange(1000, 9999)

@@ -18,6 +18,7 @@ from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
 from bess_assets.errors import BessError
 from bess_assets.results import Answer, BatteryAnswer, Results
 from bess_assets.settings import Settings
+from bess_assets.store.listing import last_problem
 from bess_assets.store.made_up import made_up_note
 from bess_assets.text import ALWAYS, Column, any_value, decimals, listed, money, number, one_line, percent
 
@@ -82,14 +83,14 @@ def show_leaderboard(
         else:
             board = results.leaderboard_of_days(*period, sort=sort, top=most)
             years = range(int(period[0][:4]), int(period[1][:4]) + 1)
-        for year in years:
-            _warn_if_older(results, year, "these figures are older (bess status says more)")
+    for year in years:
+        _warn_if_older(settings, year, "these figures are older (bess status says more)")
     title = f"Leaderboard {month_name[month]} {title}" if month else f"Leaderboard {title}"
     show(form, _board_lines(board, title, top), made_up_note(settings, years), board.columns, board.rows)
 
 
-def _warn_if_older(results: Results, year: int, words: str) -> None:
-    if problem := results.last_refresh_problem(year):
+def _warn_if_older(settings: Settings, year: int, words: str) -> None:
+    if problem := last_problem(settings.results, year):
         echo_warning(f"the last refresh of {year} failed at {problem}; {words}.")
 
 
@@ -296,7 +297,7 @@ def changes(options: Options, year: int, form: Format) -> None:
     settings = options.settings()
     with Results(settings) as results:
         editions, changed = results.editions(year), results.what_changed(year)
-        _warn_if_older(results, year, "these editions are older")
+    _warn_if_older(settings, year, "these editions are older")
     kept = [{**row, "inputs": json.loads(row["inputs"])} for row in editions.records()]
     show(
         form,

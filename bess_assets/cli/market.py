@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bess_assets.cli import Decorator, Options, Years, command, long_work
+from bess_assets.cli import Decorator, Options, command, long_work, parse_years
 from bess_assets.cli.answers import show_leaderboard
 from bess_assets.cli.years import exit_if_failed, refresh_and_show
 from bess_assets.demo import (
@@ -24,7 +24,9 @@ from bess_assets.store.status import plan_year
 from bess_assets.tables import LEADERBOARD_REPORT
 
 _SEED = 1
-_YEARS = click.option("--years", type=Years(), default="2024,2025,2026", help="Years from 2019 to 2026.")
+_YEARS = click.option(
+    "--years", type=parse_years, metavar="YEARS", default="2024,2025,2026", help="Years from 2019 to 2026."
+)
 
 
 def _batteries(text: str) -> Decorator:
@@ -84,7 +86,7 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     ),
 )
 @click.pass_context
-def simulate(ctx: click.Context, /, options: Options, folder: Path, **market: Any) -> None:
+def simulate(ctx: click.Context, _options: Options, /, folder: Path, **market: Any) -> None:
     """Write the rollups or reports of a made-up market, and the right answer for them.
 
     Rollups go to DIR/rollups, reports to DIR/reports, the answer to DIR/truth/leaderboard_<year>.csv and leaderboard_monthly_<year>.csv: dollars,
@@ -93,7 +95,6 @@ def simulate(ctx: click.Context, /, options: Options, folder: Path, **market: An
     --scale ercot writes rollups only, of 2024, 2026 or both (2024 if --years is not given), in time order and with harmless hazards; it takes neither
     --batteries nor --hazards. The SCED files of 2026 hold storage only.
     """
-    del options
     folder, form = folder.absolute(), market["form"]
     if market["scale"] == "ercot":
         market["years"] = _real_size_years(ctx, **market)

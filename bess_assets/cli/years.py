@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from bess_assets.cli import Options, Years, command, long_work
+from bess_assets.cli import Options, command, long_work, parse_years
 from bess_assets.cli.render import echo, echo_warning, paragraph, table
 from bess_assets.cli.status import by_state
 from bess_assets.errors import BessError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bess_assets.refresh import Outcome
     from bess_assets.run import Progress
     from bess_assets.store.roll_up import RollUp
-    from bess_assets.store.rollup_files import BuiltYear
 
 Only = Literal["missing", "failed", "changed"]
 
@@ -32,7 +31,7 @@ Only = Literal["missing", "failed", "changed"]
 @command(
     click.argument("reports", required=False, type=click.Path(file_okay=False, path_type=Path)),
     click.option(
-        "--year", "years", type=Years(), multiple=True, metavar="YEAR", help="Only these years: 2024, 2021-2024."
+        "--year", "years", type=parse_years, multiple=True, metavar="YEAR", help="Only these years: 2024, 2021-2024."
     ),
 )
 def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...], ...]) -> None:
@@ -64,11 +63,6 @@ def _flat(years: Iterable[Iterable[int]]) -> list[int]:
     return sorted({year for group in years for year in group})
 
 
-def _built_state(built: "BuiltYear") -> str:
-    complete = "complete" if built.manifest["complete"] else "incomplete"
-    return (complete if built.manifest["rows"] else "nothing usable") + (", written" if built.changed else "")
-
-
 _DROPPED = ("same", "superseded", "contradicting")
 _BUILT = (
     Column("rollup", lambda b: b.dataset),
@@ -79,7 +73,13 @@ _BUILT = (
     number("dropped", lambda b: sum(b.manifest["rows"].get(key, 0) for key in _DROPPED), keep=50),
     Column("first day", lambda b: b.manifest["first_day"], keep=40),
     Column("last day", lambda b: b.manifest["last_day"]),
-    Column("state", _built_state),
+    Column(
+        "state",
+        lambda b: (
+            ("nothing usable" if not b.manifest["rows"] else "complete" if b.manifest["complete"] else "incomplete")
+            + ", written" * b.changed
+        ),
+    ),
 )
 _NOTED = 20
 
@@ -109,7 +109,7 @@ def _first(notes: Sequence[str], rest: str) -> list[str]:
 
 
 @command(
-    click.argument("years", metavar="[YEAR]...", type=Years(), nargs=-1),
+    click.argument("years", metavar="[YEAR]...", type=parse_years, nargs=-1),
     click.option(
         "--only",
         type=click.Choice(["missing", "failed", "changed"]),
@@ -177,11 +177,9 @@ def refresh_and_show(settings: Settings, years: Sequence[int], only: Only | None
     with long_work() as tell:
 
         def report(step: "Progress") -> None:
-            where = f"{step.year or 'all years'}: {step.table}"
-            if step.rows is None:
-                tell(f"{where}, {step.done} of {step.total} tables done", finished=False)
-            else:
-                tell(f"{where}, {step.rows:,} rows, {step.seconds:.1f} s")
+            made = None if step.rows is None else f"{step.rows:,} rows, {step.seconds:.1f} s"
+            so_far = made or f"{step.done} of {step.total} tables done"
+            tell(f"{step.year or 'all years'}: {step.table}, {so_far}", finished=made is not None)
 
         outcomes = list(refresh_years(settings, years, only, report))
     click.echo("")

@@ -320,10 +320,6 @@ class Results:
             else:
                 yield begun.columns, rows
 
-    def last_refresh_problem(self, year: int) -> str | None:
-        """Why the figures of a year may be older than its last refresh: the first table or rollup that failed in it, or None."""
-        return listing.last_problem(self.folder, year)
-
     def _required(self, table: str, year: int | None) -> list[Path]:
         """The files of a table for one year, or for every year that has a leaderboard."""
         return list(listing.require(self.folder, table, year).values())

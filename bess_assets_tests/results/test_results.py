@@ -11,6 +11,7 @@ from bess_assets.errors import NotRefreshedError
 from bess_assets.results import BEST_DAYS, QueryError, Results
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import table_entry
+from bess_assets.store.listing import last_problem
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES
 from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition
@@ -135,13 +136,11 @@ def test_a_query_of_too_much_memory_is_stopped_and_writes_no_temporary_file(sett
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_refresh_is_known_to_those_who_read_older_figures(settings: Settings, tmp_path: Path) -> None:
-    moved = replace(settings, results=tmp_path)
+def test_a_failed_refresh_is_known_to_those_who_read_older_figures(tmp_path: Path) -> None:
     entry = table_entry(status="failed", seconds=0.1, peak_memory_mb=1, inputs={}, error="no such column")
     record_table(tmp_path, 2024, "bess_awards", entry)
-    with Results(moved) as results:
-        assert results.last_refresh_problem(2024) == "bess_awards"
-        assert results.last_refresh_problem(2023) is None
+    assert last_problem(tmp_path, 2024) == "bess_awards"
+    assert last_problem(tmp_path, 2023) is None
 
 
 def test_editions_and_what_changed_are_those_of_the_files_largest_change_first(tmp_path: Path) -> None:
