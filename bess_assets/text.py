@@ -5,7 +5,7 @@ Text from data reaches a terminal or a spreadsheet through these functions alone
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from math import floor, isfinite
 from typing import Any, NamedTuple
 
@@ -79,7 +79,7 @@ def any_value(value: Any) -> str:
 
 def plain(value: Any) -> str:
     """A value at full precision: the shortest text that reads back as the same number, dates in ISO form, null empty."""
-    if isinstance(value, datetime | date):
+    if isinstance(value, date):
         return value.isoformat()
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 

@@ -200,13 +200,15 @@ def battery(options: Options, name: str, year: int | None, form: Format) -> None
     settings = options.settings()
     with Results(settings) as results:
         found = results.battery(name, year)
-    parts = {"years": found.years, "months": found.months, "best_days": found.best_days}
+    years, months, best_days = (part.records() for part in (found.years, found.months, found.best_days))
+    rows = sorted([*years, *months], key=lambda row: (row["year"], row.get("month") or 0))
     show(
         form,
         _battery_lines(found),
         made_up_note(settings, found.years.column("year")),
-        *_years_and_months(found),
-        {"battery": found.battery, **{name: part.records() for name, part in parts.items()}},
+        found.months.columns,
+        [tuple(row.get(name) for name in found.months.columns) for row in rows],
+        {"battery": found.battery, "years": years, "months": months, "best_days": best_days},
     )
 
 
@@ -246,8 +248,7 @@ def _battery_lines(battery: BatteryAnswer) -> Iterator[str]:
         ("read from", latest["quantity_source"]),
     ):
         yield from paragraph(f"{label:<13} {text}", "  ") if text else ()
-    change = ["+/-"] if "rank_change" in latest else []
-    yield from ("", *table([_COLUMNS[n] for n in ("year", "#", *change, "MW", "hours", *_DETAIL)], [years]).lines)
+    yield from ("", *table([_COLUMNS[n] for n in ("year", "#", "+/-", "MW", "hours", *_DETAIL)], [years]).lines)
     months = [row for row in battery.months.records() if row["year"] == latest["year"]]
     for title, shown, sections in (
         (f"Streams of {latest['year']}", _STREAMS, _streams(latest)),
@@ -274,14 +275,6 @@ def _streams(row: Record) -> list[list[Any]]:
     gains = sum(max(usd, 0.0) for _, usd, _ in known)
     rows = [(name, usd, real_time, max(usd, 0.0) / gains if gains else None) for name, usd, real_time in known]
     return [rows, [("total", row["total_usd"], None, None)]] if rows else []
-
-
-def _years_and_months(battery: BatteryAnswer) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns and rows of a battery's years and months in one table; `month` is empty in the row of a year."""
-    columns = battery.months.columns or ("year", "month", *battery.years.columns[1:])
-    records = [*battery.years.records(), *battery.months.records()]
-    records.sort(key=lambda row: (row["year"], row.get("month") or 0))
-    return columns, [tuple(row.get(name) for name in columns) for row in records]
 
 
 # --- editions ---------------------------------------------------------------------------------------------------------

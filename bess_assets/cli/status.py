@@ -112,8 +112,7 @@ def _status_lines(plans: Sequence[YearPlan], merged: YearPlan) -> Iterator[str]:
 
 
 def _rollup_cell(plan: YearPlan, dataset: str) -> str | None:
-    files = plan.rollups[dataset]
-    if files:
+    if files := plan.rollups[dataset]:
         return "built" if all(name.startswith(BUILT_FOLDER) for name in files) else "found"
     return "absent" if _is_missed(dataset, plan.year) else None
 

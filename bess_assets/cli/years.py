@@ -124,9 +124,8 @@ def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: Only | N
     instance as the UI. A year that fails does not stop the next; the exit code is then 1.
     """
     settings, wanted, last = options.settings(), _flat(years), datetime.now(tz=UTC).year
-    for year in wanted:
-        if not FIRST_YEAR <= year <= last:
-            raise BessError(f"{year} is no year that can be settled.", expected=f"{FIRST_YEAR} to {last}")
+    if others := [year for year in wanted if not FIRST_YEAR <= year <= last]:
+        raise BessError(f"{others[0]} is no year that can be settled.", expected=f"{FIRST_YEAR} to {last}")
     wanted = wanted or (years_known(settings) if only in {"failed", "changed"} else years_available(settings))
     if not wanted:
         raise BessError(

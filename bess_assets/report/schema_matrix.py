@@ -100,8 +100,7 @@ def matrix_markdown(rows: Sequence[Row]) -> str:
     """The matrix as Markdown, a table for each dataset; `rows` as of `matrices`."""
     parts = [LEGEND]
     for matrix in matrices(rows):
-        parts.append(f"### {matrix.dataset}")
-        parts.append(markdown_table(matrix.columns("column"), matrix.rows) if matrix.cells else NO_FILE)
-        if matrix.notes:
-            parts.append("\n".join(f"* {markdown_text(note.strip())}" for note in matrix.notes))
-    return "\n\n".join(parts)
+        rows_shown = markdown_table(matrix.columns("column"), matrix.rows) if matrix.cells else NO_FILE
+        notes = "\n".join(f"* {markdown_text(note.strip())}" for note in matrix.notes)
+        parts += [f"### {matrix.dataset}", rows_shown, notes]
+    return "\n\n".join(filter(None, parts))

@@ -161,14 +161,13 @@ def _method(content: Content) -> Iterator[Cells]:
     for month, _, figures in content.periods:
         label = "whole year" if month is None else f"{content.year}-{month:02d}"
         fleet.append([(label, ""), *((figures[name], form) for _, form, name in _FLEET)])
-    days = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
     yield [(content.title, "title")]
     yield from (_plain(fact) for fact in facts.items())
     for title, lines in (
         ("Fleet: sums of the ranked batteries of each period", fleet),
         ("What is and is not in the numbers", [_plain([text]) for text in WHAT_IS_NOT_IN_THE_NUMBERS]),
         ("Columns", [_plain([column.name, column.meaning]) for column in LEADERBOARD.columns]),
-        ("Columns of the sheet Daily", [_plain([column.name, column.meaning]) for column in days]),
+        ("Columns of the sheet Daily", [_plain([name, DAILY_REVENUE.column(name).meaning]) for name in DAY_COLUMNS]),
         ("Made of these inputs, with their SHA-256", [_plain(named) for named in content.inputs]),
     ):
         yield []

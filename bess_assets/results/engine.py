@@ -13,7 +13,7 @@ import duckdb
 from bess_assets.results.answers import Answer, QueryError, StillRunningError, UnansweredError
 from bess_assets.results.cache import of_one_edition
 from bess_assets.settings import Settings
-from bess_assets.store.listing import Marks, marks_of, table_files
+from bess_assets.store.listing import Marks, marks_of, nothing_yet, table_files
 
 if TYPE_CHECKING:
     from bess_assets.tables import Table
@@ -79,8 +79,13 @@ class Engine:
         The timeout counts the time that DuckDB takes, not that of the reader.
 
         Raises:
+            NotRefreshedError: there is no result table at all.
             QueryError: not one SELECT, one that DuckDB refuses, or one that took too long.
         """
+        from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
+
+        if not any(map(self.files_of, TABLES.values())):
+            raise nothing_yet(self._settings.results)
         with closing(self._clock()) as clock:
             text = clock.run(lambda cursor: _one_select(cursor, sql))
             named = tables_in(text)

@@ -158,16 +158,17 @@ class Results:
             raise QueryError("No battery was named.", expected="one name or more")
         listed = ", ".join(map(literal, dict.fromkeys(self._key(name, year) for name in names)))
         files = self._required("leaderboard" if by == "year" else "leaderboard_monthly", year)
-        order = "year" if by == "year" else "year, month"
+        period = "year, month" if by == "month" else "year"
         return self._rows(
-            f"{with_year(files)} WHERE battery IN ({listed}) ORDER BY {order}, list_position([{listed}], battery)",
+            f"{with_year(files)} WHERE battery IN ({listed}) ORDER BY {period}, list_position([{listed}], battery)",
             files,
         )
 
     def battery(self, name: str, year: int | None = None) -> BatteryAnswer:
         """One battery: its years with their change of rank, its months, its best days."""
-        tables = ("leaderboard", "leaderboard_monthly", "daily_revenue")
-        boards, months, days = (self._required(table, year) for table in tables)
+        boards, months, days = (
+            self._required(table, year) for table in ("leaderboard", "leaderboard_monthly", "daily_revenue")
+        )
         key = self._key(name, year)
         every = listing.yearly_files(self.folder, "leaderboard")
         earlier = [every[year - 1]] if year is not None and year - 1 in every else []
@@ -290,7 +291,6 @@ class Results:
 
         Nothing but the result tables can be read, and nothing written. Whatever else is asked, and all that DuckDB refuses, is a QueryError.
         """
-        self._refuse_without_results()
         named = tables_in(sql)
 
         def ask() -> list[Answer]:
@@ -313,7 +313,6 @@ class Results:
             NotRefreshedError: there is no result table at all.
             QueryError: as for `query`; also while rows are taken. Only the time that DuckDB takes counts, not that of the reader.
         """
-        self._refuse_without_results()
         with self._engine.stream(sql) as (begun, rows):
             if self._made_up(tables_in(sql)):
                 yield with_mark(begun.columns), ((*row, MADE_UP) for row in rows)
@@ -323,12 +322,6 @@ class Results:
     def _required(self, table: str, year: int | None) -> list[Path]:
         """The files of a table for one year, or for every year that has a leaderboard."""
         return list(listing.require(self.folder, table, year).values())
-
-    def _refuse_without_results(self) -> None:
-        from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
-
-        if not any(self._engine.files_of(table) for table in TABLES.values()):
-            raise listing.nothing_yet(self.folder)
 
     def _rows(self, sql: str, files: Iterable[Path], years: Iterable[int] | None = None) -> Answer:
         return self._answer(sql, files, lambda: self._engine.ask(sql)[0], years)
