@@ -64,9 +64,8 @@ def write_home(home: Path) -> Settings:
 def _day(row: Mapping[str, Any], day: date) -> dict[str, Any]:
     """A day of a battery, worth as many dollars as its number in the month, half of them of energy where the year's are known."""
     dollars = float(day.day)
-    energy, total = (
-        None if row[name] is None else usd for name, usd in (("energy_usd", dollars / 2), ("total_usd", dollars))
-    )
+    energy = None if row["energy_usd"] is None else dollars / 2
+    total = None if row["total_usd"] is None else dollars
     return {
         **row, "operating_day": day, "total_usd": total, "energy_usd": energy, "as_usd": dollars / 2,
         "da_energy_usd": None if energy is None else 0.0, "rt_energy_usd": energy,
@@ -117,9 +116,8 @@ def write_columns(
     path = result_path(settings.results, name, year)
     path.parent.mkdir(parents=True, exist_ok=True)
     written = write_table(table, path, StepResult(iter([complete])))
-    entry = table_entry(
-        status="ok", seconds=0.1, peak_memory_mb=1, inputs=inputs or {}, rows=written["rows"], digest=written["digest"]
-    )
+    made = {"rows": written["rows"], "digest": written["digest"]}
+    entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs=inputs or {}, **made)
     record_table(settings.results, year, name, entry | recorded)  # type: ignore[typeddict-item]
 
 

@@ -1,99 +1,21 @@
 """Awkward values, each there for a reason, and builders that write them as tiny rollup files in every spelling and type that rollups have had."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bess_assets.ercot.calendar import OperatingYear
 from bess_assets.ercot.footers import METADATA_KEY
-from bess_assets.ercot.step import Finding, Inputs, StepResult
-from bess_assets.store.paths import RollupFolder
-
-CENTRAL = ZoneInfo("America/Chicago")
-
-# --- the calendar -----------------------------------------------------------------------------------------------------------------------------
-
-SPRING_AND_AUTUMN = {
-    2019: (date(2019, 3, 10), date(2019, 11, 3)), 2020: (date(2020, 3, 8), date(2020, 11, 1)),
-    2021: (date(2021, 3, 14), date(2021, 11, 7)), 2022: (date(2022, 3, 13), date(2022, 11, 6)),
-    2023: (date(2023, 3, 12), date(2023, 11, 5)), 2024: (date(2024, 3, 10), date(2024, 11, 3)),
-    2025: (date(2025, 3, 9), date(2025, 11, 2)), 2026: (date(2026, 3, 8), date(2026, 11, 1)),
-}  # fmt: skip
-"""Clock changes as section 7 of the market reference lists them."""
-
-
-@lru_cache(maxsize=64)
-def operating_year(year: int) -> OperatingYear:
-    """One year for all tests: making its midnights takes longer than most of them."""
-    return OperatingYear(year)
-
-
-def utc_seconds(local: datetime, fold: int = 0) -> int:
-    """UTC seconds of a Central wall clock; fold 1 is the second 01:00 hour."""
-    return int(local.replace(tzinfo=CENTRAL, fold=fold).timestamp())
-
-
-def hour_of(local: datetime, fold: int = 0) -> int:
-    """Position of the hour in its operating year, by the standard library's calendar alone."""
-    return (utc_seconds(local, fold) - utc_seconds(datetime(local.year, 1, 1))) // 3_600
-
-
-def quarter_hour_of(local: datetime, fold: int = 0) -> int:
-    """Position of the quarter-hour in its operating year."""
-    return (utc_seconds(local, fold) - utc_seconds(datetime(local.year, 1, 1))) // 900
-
-
-# --- awkward values: what a cell may hold -----------------------------------------------------------------------------------------------------
-
-DAY_SPELLINGS = {
-    "03/09/2025": date(2025, 3, 9),  # ERCOT's own
-    "3/9/2025": date(2025, 3, 9),  # saved again by a spreadsheet
-    "2025-03-09": date(2025, 3, 9),  # a database's
-    "03/09/2025 00:00:00": date(2025, 3, 9),  # a date with its midnight
-    "2025-03-09T00:00:00": date(2025, 3, 9),  # ISO with a T
-    " 03/09/2025": date(2025, 3, 9),  # a few values carry a leading space
-    "02/29/2024": date(2024, 2, 29),  # a leap day
-}
-NOT_DAYS = ("02/29/2025", "13/01/2025", "2025/03/09", "09-MAR-25", "yesterday", "03/09/25")
-
-HOUR_SPELLINGS = {"1": 1, "01:00": 1, "1.0": 1, "01:00:00": 1, "24:00": 24, "24": 24, "25": 25, " 02:00": 2}
-NOT_HOURS = ("01:15", "one", "1.5", "HE01", "0100")
-
-STAMP_SPELLINGS = {
-    "03/09/2025 00:15:13": datetime(2025, 3, 9, 0, 15, 13),  # ERCOT's own
-    "3/9/2025 0:15": datetime(2025, 3, 9, 0, 15),  # a spreadsheet loses seconds and zeros
-    "2025-03-09 00:15:13": datetime(2025, 3, 9, 0, 15, 13),
-    "2025-03-09T00:15:13.000": datetime(2025, 3, 9, 0, 15, 13),
-    "12/31/2025 23:59:59": datetime(2025, 12, 31, 23, 59, 59),
-}
-NOT_STAMPS = ("03/09/2025 24:00:00", "03/09/2025 12:60:00", "03/09/2025 1 PM", "now")
-
-NUMBER_SPELLINGS = {
-    "12.5": 12.5, "-0.161": -0.161, "1e-3": 0.001, "": None, "   ": None,
-    " 7": 7.0,  # a few values carry a leading space
-    "25,674.30": 25_674.30,  # thousands as a spreadsheet prints them
-}  # fmt: skip
-NOT_NUMBERS = ("n/a", "12.5 MW", "--", "#REF!", "1.2.3", "12,5", "1_000")
+from bess_assets_tests.resources import GEN, Row
+from bess_assets_tests.steps import CENTRAL
 
 BATCAVE_RUNS = ((19, -0.161), (5 * 60 + 18, -18.455), (10 * 60 + 17, -16.036), (15 * 60 + 17, -8.273))
 """Seconds after midnight of 2026-03-19 and telemetered MW: the worked example of section 3.3, and the run that ends it."""
-
-# --- names ------------------------------------------------------------------------------------------------------------------------------------
-
-GEN, LOAD, ESR = "ALPHA_BESS1", "ALPHA_LD1", "ALPHA_ESR1"
-KEY = "ALPHA_1"
-NODE = "ALPHA_RN"
-WIND = "WINDY_UNIT1"
-"""Somebody else's resource: its row makes an hour held and a stamp a run."""
 
 # --- headings: as the rollups' producer spells them, and as ERCOT does --------------------------------------------------------------------------
 
@@ -205,8 +127,6 @@ _KINDS = {
 
 
 # --- eras: how a producer stored them -----------------------------------------------------------------------------------------------------------
-
-
 def _same(value: Any) -> Any:
     return value
 
@@ -266,9 +186,6 @@ ERAS = (TYPED, CAMEL_TEXT, TIMESTAMPS, RAW, ISO)
 
 # --- writing ------------------------------------------------------------------------------------------------------------------------------------
 
-Row = dict[str, Any]
-"""Values by canonical column; a column that no row has is absent from the file, one that some rows lack is blank in those."""
-
 
 def write_columns(root: Path, dataset: str, file_year: int | str, columns: Mapping[str, Any], **options: Any) -> Path:
     """A rollup file with just these headings; `options` go to Parquet's writer."""
@@ -294,9 +211,8 @@ def write_rollup(
         blank = era.blank_number if name not in _KINDS else None
         cells = [blank if (value := row.get(name)) is None else convert(value) for row in rows]
         array = pa.array(cells, kind.value_type if pa.types.is_dictionary(kind) else kind)
-        columns[HEADINGS[dataset][name][era.spelling]] = (
-            array.dictionary_encode() if pa.types.is_dictionary(kind) else array
-        )
+        heading = HEADINGS[dataset][name][era.spelling]
+        columns[heading] = array.dictionary_encode() if pa.types.is_dictionary(kind) else array
     return write_columns(root, dataset, file_year, {**columns, **(extra or {})}, **options)
 
 
@@ -330,65 +246,3 @@ def runs_of_day(day: date, minutes: int = 15, name: str = GEN, flag: str | None 
     """A run every so many minutes of one 24-hour day, all with the same values."""
     midnight = _midnight(day)
     return [run(midnight + timedelta(minutes=m), name, flag, **values) for m in range(0, 24 * 60, minutes)]
-
-
-# --- calling a step -----------------------------------------------------------------------------------------------------------------------------
-
-
-class RegistryTable:
-    """Stands for the stored `bess_registry`: the columns that the extracts read."""
-
-    def __init__(self, *batteries: Row) -> None:
-        """One dictionary a battery; what is left out is null, the key ALPHA_1."""
-        defaults: Row = {
-            "battery": KEY, "gen_resource": None, "load_resource": None, "esr_resource": None, "charging": "unknown",
-            "settlement_points": None,
-        }  # fmt: skip
-        rows = [{**defaults, **battery} for battery in batteries]
-        self._table = pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in defaults})
-
-    def read(self, columns: list[str] | None = None) -> pa.Table:
-        """Those columns."""
-        return self._table.select(columns) if columns else self._table
-
-
-COMBO: Row = {"gen_resource": GEN, "load_resource": LOAD, "charging": "load", "settlement_points": NODE}
-ALONE: Row = {"gen_resource": GEN, "settlement_points": NODE}
-USER_SAYS_NONE: Row = {"gen_resource": GEN, "charging": "generation", "settlement_points": NODE}
-STORAGE: Row = {"esr_resource": ESR, "charging": "esr", "settlement_points": NODE}
-RENAMED: Row = {**COMBO, "esr_resource": ESR}
-
-
-def inputs_of(root: Path, year: int, *batteries: Row, **more: Any) -> Inputs:
-    """What a step reads: the rollups under a folder, and a registry of these batteries."""
-    return Inputs(operating_year(year), RollupFolder(root), {"bess_registry": RegistryTable(*batteries)}, **more)
-
-
-def take(result: StepResult, key: str = "battery") -> dict[str, dict[str, Any]]:
-    """All chunks of a ledger by their first key, numbers as arrays and labels as lists."""
-    chunks = {}
-    for chunk in result.chunks:
-        columns = {
-            name: column if isinstance(column, np.ndarray) else _listed(pa.array(column))
-            for name, column in chunk.items()
-        }
-        chunks[columns[key][0]] = columns
-    return chunks
-
-
-def _listed(column: pa.Array) -> list[Any]:
-    """The values of a column; a year of labels much faster than Arrow makes the list."""
-    if not isinstance(column, pa.DictionaryArray):
-        return column.to_pylist()
-    texts = np.array([*column.dictionary.to_pylist(), None], dtype=object)
-    return texts[column.indices.fill_null(-1).to_numpy()].tolist()
-
-
-def found(findings: Iterable[Finding], kind: str, subject: str | None = None) -> list[Finding]:
-    """Findings of a kind, about a subject if one is given."""
-    return [f for f in findings if f.kind == kind and (subject is None or f.subject == subject)]
-
-
-def count_of(findings: Iterable[Finding], kind: str, subject: str | None = None) -> int:
-    """How many rows, days or columns those findings count."""
-    return sum(f.count for f in found(findings, kind, subject))

@@ -30,9 +30,8 @@ def test_every_question_of_the_query_api_is_measured() -> None:
 @pytest.mark.alone
 def test_the_measurement_of_queries_runs_from_a_made_fleet_to_a_verdict(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.queries", "--home", str(tmp_path), "--batteries", "4", "--rounds", "1"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
     assert done.stderr == ""
     assert "targets (cold 300 ms, kept 50 ms" in done.stdout
     assert "hit rate where every question is asked twice" in done.stdout

@@ -77,8 +77,6 @@ def in_a_process(*arguments: str | Path, ends: int = 0, **environment: str) -> s
 
 
 # --- leaderboard
-
-
 @pytest.mark.parametrize(("arguments", "width"), [
     *((("leaderboard", "2024"), width) for width in (60, 80, 100, 120, 140, 200)),
     *((("battery", "BRAVO"), width) for width in (80, 140)),
@@ -124,8 +122,7 @@ def test_csv_holds_every_column_and_unknown_as_an_empty_cell(bess) -> None:
     assert list(rows[0]) == [*TABLES["leaderboard"].column_names, "rank_change"]
     alpha, bravo, zulu = rows
     assert float(alpha["as_usd"]) == 1_000_000.1 + 2_000_000.2 + 3.3
-    assert alpha["da_energy_usd"] == "1250000.125"
-    assert alpha["data_through"] == "2024-12-31"
+    assert (alpha["da_energy_usd"], alpha["data_through"]) == ("1250000.125", "2024-12-31")
     assert bravo["settlement_point"] == """'=HYPERLINK("http://x"), "B\""""
     assert zulu["rank"] == zulu["total_usd"] == zulu["as_regup_da_usd"] == ""
     assert zulu["as_usd"] == "500000.0"
@@ -135,8 +132,7 @@ def test_json_holds_every_column_and_unknown_as_null(bess) -> None:
     rows = json.loads(bess("leaderboard", "2024", "--format", "json").stdout)
     assert list(rows[0]) == [*TABLES["leaderboard"].column_names, "rank_change"]
     assert rows[2]["total_usd"] is None
-    assert rows[0]["first_active_date"] == "2024-01-01"
-    assert rows[0]["rank_change"] == 1
+    assert (rows[0]["first_active_date"], rows[0]["rank_change"]) == ("2024-01-01", 1)
 
 
 @pytest.mark.parametrize(
@@ -345,8 +341,6 @@ def test_changes_older_than_a_failed_refresh_come_with_a_warning(changes, restat
 
 
 # --- battery and sql
-
-
 def test_a_battery_is_shown_with_its_years_months_and_best_days(bess) -> None:
     lines = bess("battery", "alpha_ld1").stdout.splitlines()
     assert lines[0] == "ALPHA_1"
@@ -394,8 +388,6 @@ def test_sql_shows_the_first_rows_of_many_and_says_so(bess) -> None:
 
 
 # --- a simulated year, settled
-
-
 @pytest.fixture(scope="module")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home made by the demo itself, in a process, as a user would: two batteries, one year."""
@@ -557,8 +549,7 @@ def test_status_shows_the_columns_of_each_dataset_by_year(demo_home: Path) -> No
     start = next(i for i, line in enumerate(lines) if line.startswith("sced_gen_resources "))
     assert lines[start].split() == ["sced_gen_resources", "2021"]
     cells = {line.split()[0]: line.split()[-1] for line in lines[start + 2 : start + 12] if line}
-    assert cells["output_mw"] == "yes"
-    assert cells["resource_name"] == "yes"
+    assert (cells["output_mw"], cells["resource_name"]) == ("yes", "yes")
     assert any(line.split()[:2] == ['"producer_build"', "(unknown)"] for line in lines)
     assert "known, not used, and there in every year: " in " ".join(lines)
     assert "bess status --columns DATASET" in lines[-2]
@@ -645,9 +636,8 @@ def test_an_interrupted_refresh_stops_and_goes_on_to_no_other_year(demo_home: Pa
     board = demo_home / "results" / "leaderboard" / "2021.parquet"
     before = board.read_bytes()
     command = [sys.executable, "-m", "bess_assets.cli", "--home", str(demo_home), "refresh", "2021", "2022"]
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
-    ) as stopped:
+    how = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL, "text": True, "start_new_session": True}
+    with subprocess.Popen(command, **how) as stopped:
         assert stopped.stderr
         assert stopped.stderr.readline().startswith("2021: ")
         stopped.send_signal(signal.SIGINT)
@@ -727,8 +717,6 @@ def test_a_killed_refresh_is_cleaned_up_by_the_next(demo_home: Path) -> None:
 
 
 # --- the UI
-
-
 def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -737,8 +725,6 @@ def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
 
 
 # --- settings
-
-
 @pytest.mark.parametrize(("variable", "values"), [
     ("BESS_MEMORY_LIMIT", ["2", "0GB"]), ("BESS_THREADS", ["0", "two"]),
     ("BESS_QUERY_TIMEOUT", ["0", "inf", "nan", "soon"]), ("BESS_AUTOMATION", ["maybe"]),
@@ -752,8 +738,6 @@ def test_a_setting_that_cannot_be_read_is_named(variable: str, values: list[str]
 
 
 # --- the process
-
-
 def loaded_by(settings: Settings, *arguments: str) -> set[str]:
     """Modules that a command loads."""
     code = (
@@ -810,8 +794,6 @@ def test_the_version_is_that_of_the_package() -> None:
 
 
 # --- reports
-
-
 def test_reports_become_rollups_and_what_cannot_be_used_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     reports = tmp_path / "reports"

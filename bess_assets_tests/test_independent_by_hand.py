@@ -144,8 +144,7 @@ def test_a_combo_day_is_settled_by_the_formula_of_section_3_1(tmp_path: Path) ->
     assert day["rt_energy_usd"] == pytest.approx(24 * (6 - 2 - 8) * 40)
     assert day["rt_metered_usd"] == pytest.approx(24 * (6 - 2) * 40)
     assert day["charging_cost_usd"] == pytest.approx(24 * 2 * 40)
-    assert day["as_regup_usd"] == pytest.approx(24 * (3 + 1) * 5)
-    assert day["as_usd"] == pytest.approx(480)
+    assert (day["as_regup_usd"], day["as_usd"]) == (pytest.approx(24 * (3 + 1) * 5), pytest.approx(480))
     assert day["total_usd"] == pytest.approx(5760 - 3840 + 480)
     assert pd.isna(day["as_ecrs_usd"])
     assert pd.isna(day["as_regup_rt_usd"])
@@ -156,8 +155,7 @@ def test_the_year_of_one_known_day_counts_the_days_before_it_as_expected_when_th
     board = settle(one_day(tmp_path), 2022, COMBO).leaderboard.iloc[0]
     # 1 January to 10 May is 130 days, one of them 23 hours long.
     assert board["energy_coverage"] == pytest.approx(96 / (130 * 96 - 4))
-    assert board["as_coverage"] == pytest.approx(24 / (130 * 24 - 1))
-    assert board["data_through"] == pd.Timestamp(DAY)
+    assert (board["as_coverage"], board["data_through"]) == (pytest.approx(24 / (130 * 24 - 1)), pd.Timestamp(DAY))
 
 
 @pytest.mark.slow
@@ -165,8 +163,7 @@ def test_a_row_in_a_later_year_closes_the_year(tmp_path: Path) -> None:
     one_day(tmp_path)
     write(tmp_path, "DAM_Gen_Resources", 2023, dam("2023-01-01", HOURS, name="OTHER_GAS"))
     board = settle(tmp_path, 2022, COMBO).leaderboard.iloc[0]
-    assert board["data_through"] == pd.Timestamp("2022-12-31")
-    assert board["energy_coverage"] == pytest.approx(96 / 35040)
+    assert (board["data_through"], board["energy_coverage"]) == (pd.Timestamp("2022-12-31"), pytest.approx(96 / 35040))
 
 
 def test_a_row_absent_in_a_known_hour_is_no_award_and_in_an_unknown_hour_an_unknown_one(tmp_path: Path) -> None:
@@ -186,8 +183,7 @@ def test_a_battery_without_an_accepted_load_resource_sells_on_the_generation_sid
     day = on(settlement, DAY)
     assert day["as_regup_usd"] == pytest.approx(24 * 3 * 5)
     assert pd.isna(day["rt_energy_usd"])
-    assert day["discharge_mwh"] == pytest.approx(144)
-    assert day["da_unmatched_usd"] == pytest.approx(5760)
+    assert (day["discharge_mwh"], day["da_unmatched_usd"]) == (pytest.approx(144), pytest.approx(5760))
     assert pd.isna(day["da_energy_usd"])
 
 
@@ -247,8 +243,7 @@ def test_power_is_a_line_to_the_next_reading_and_the_last_is_held_to_the_next_ru
     settlement = settle(tmp_path, 2026, ESR)
     first = quarter(settlement, "2026-03-19 05:00")
     megawatts = (299 * (0.161 + 18.455) / 2 + 299 * (18.455 + 16.036) / 2 + 283 * 16.036) / 881
-    assert first["charge_mwh"] == pytest.approx(megawatts * 0.25)
-    assert first["discharge_mwh"] == 0.0
+    assert (first["charge_mwh"], first["discharge_mwh"]) == (pytest.approx(megawatts * 0.25), 0.0)
     assert pd.isna(quarter(settlement, "2026-03-19 05:15")["charge_mwh"])
 
 
@@ -305,8 +300,7 @@ def test_real_time_ancillary_awards_are_settled_against_the_day_ahead_ones(tmp_p
     # Hour 3 lacks one real-time price, so that hour is unknown: 23 hours.
     assert settled["as_regup_da_usd"] == pytest.approx(23 * 10 * 5)
     assert settled["as_regup_rt_usd"] == pytest.approx(23 * (12 - 10) * 8)
-    assert settled["as_regup_usd"] == pytest.approx(23 * (50 + 16))
-    assert settled["as_ecrs_usd"] == 0.0
+    assert (settled["as_regup_usd"], settled["as_ecrs_usd"]) == (pytest.approx(23 * (50 + 16)), 0.0)
     assert settled["as_da_unmatched_usd"] == pytest.approx(10 * 5)
 
 
@@ -403,10 +397,8 @@ def test_charging_known_half_the_day_settles_that_half_and_the_second_row_of_a_z
     day = on(settle(one_day(tmp_path, **changes), 2022, COMBO), DAY)
     assert day["da_energy_usd"] == pytest.approx(12 * 4 * 20)
     assert day["rt_energy_usd"] == pytest.approx(12 * (6 - 1 - 4) * 30)
-    assert day["da_unmatched_usd"] == pytest.approx(12 * 4 * 20)
-    assert day["rt_metered_usd"] == pytest.approx(12 * 5 * 30)
-    assert day["charging_cost_usd"] == pytest.approx(12 * 30)
-    assert day["discharge_mwh"] == pytest.approx(24 * 6)
+    assert (day["da_unmatched_usd"], day["rt_metered_usd"]) == (pytest.approx(12 * 4 * 20), pytest.approx(12 * 5 * 30))
+    assert (day["charging_cost_usd"], day["discharge_mwh"]) == (pytest.approx(12 * 30), pytest.approx(24 * 6))
     assert day["energy_coverage"] == 0.5
 
 

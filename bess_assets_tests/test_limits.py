@@ -46,8 +46,6 @@ def settings_with(home: Path, rollups: Path, **limits: str) -> Settings:
 
 
 # --- memory and threads ------------------------------------------------------------------------------------------------------------------------
-
-
 def test_the_memory_limit_bounds_the_blocks_that_a_year_is_worked_in_and_changes_no_byte(rollups, tmp_path):
     made = {}
     for limit in ("1GB", "20KB"):
@@ -75,8 +73,6 @@ def test_the_thread_limit_holds_for_arrow_too_and_changes_no_byte(rollups, tmp_p
 
 
 # --- a year that does not fit ------------------------------------------------------------------------------------------------------------------
-
-
 def many_rows(rollups: Path, folder: Path, rows: int) -> Path:
     """The rollups, with a day-ahead file of so many rows: what the footer of a market of many batteries says."""
     shutil.copytree(rollups, folder)
@@ -93,9 +89,8 @@ def check_room(settings: Settings, tables: Collection[str] = tuple(YEARLY)) -> N
 def test_a_year_that_does_not_fit_into_memory_is_refused_before_anything_is_written(rollups, tmp_path):
     crowded = many_rows(rollups, tmp_path / "crowded", 24_000_000)
     settings = settings_with(tmp_path / "home", crowded)
-    with pytest.raises(
-        RoomError, match=rf"{YEAR} would not fit into memory: about 685 batteries take at least 1,6\d\d MB"
-    ) as caught:
+    said = rf"{YEAR} would not fit into memory: about 685 batteries take at least 1,6\d\d MB"
+    with pytest.raises(RoomError, match=said) as caught:
         check_room(settings)
     assert "Set BESS_MEMORY_LIMIT=1" in str(caught.value)
     assert not settings.results.exists()
@@ -209,7 +204,6 @@ def test_a_year_of_real_size_finishes_right_under_1_gb_with_a_limit_of_512_mb(tm
     assert {table: peak for table, peak in peaks.items() if peak >= 1_000} == {}
     truth = pd.read_csv(folder / "truth" / f"leaderboard_{year}.csv")
     found = pq.read_table(result_path(tmp_path / "home" / "results", "leaderboard", year)).to_pandas()
-    odd = differences(
-        truth, found, KEYS["leaderboard"], ["total_usd", "da_energy_usd", "rt_energy_usd", "as_usd", "discharge_mwh"]
-    )
+    columns = ["total_usd", "da_energy_usd", "rt_energy_usd", "as_usd", "discharge_mwh"]
+    odd = differences(truth, found, KEYS["leaderboard"], columns)
     assert not odd, some(odd)

@@ -42,8 +42,6 @@ def record(settings: Settings, table: str, *, failed: bool = False, **made_up: b
 
 
 # --- which years are made up
-
-
 def test_results_carried_away_from_their_inputs_still_say_what_they_are(settings):
     mark(settings.rollups)
     write_edition(settings, 2024, [{**ALPHA, "rank": 1, "qse": "QOTHER"}], {"rt_prices/2024.parquet": "2" * 64})
@@ -91,8 +89,6 @@ def test_a_record_that_does_not_say_is_judged_by_the_folder_of_rollups(tmp_path)
 
 
 # --- surfaces
-
-
 @pytest.fixture(scope="module", params=[True, False], ids=["made-up", "real"])
 def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, bool]:
     """A home with results, report and reports to roll up, and whether its inputs are simulated."""
@@ -135,9 +131,8 @@ def printed(settings: Settings, *arguments: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _reports_that_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    differing = pd.DataFrame(
-        [("ALPHA_1", 1, "total_usd", 1.0, 3.0, 2.0, 0.5, True, 2.0)], columns=[*COLUMNS, "year_usd"]
-    )
+    row = ("ALPHA_1", 1, "total_usd", 1.0, 3.0, 2.0, 0.5, True, 2.0)
+    differing = pd.DataFrame([row], columns=[*COLUMNS, "year_usd"])
     compared = Comparison(2024, 1, 1, 1, 0, 0, 2.0, differing, {}, 0.1)
     monkeypatch.setattr("bess_assets.second_settlement.compare.compare_reports", lambda *_: compared)
 
@@ -200,9 +195,8 @@ def test_the_page_the_workbook_and_the_csv_beside_them_say_so(home):
     page, workbook, yearly, monthly, *_ = files_of(settings.results, LEADERBOARD_REPORT, 2024)
     assert page.read_text(encoding="utf-8").count(f">{NOTE}</p>") == made_up
     book = openpyxl.load_workbook(workbook)
-    assert (book.sheetnames[0], book.worksheets[0]["A1"].value) == (
-        ("Made-up data", NOTE) if made_up else ("Leaderboard", "rank")
-    )
+    first = (book.sheetnames[0], book.worksheets[0]["A1"].value)
+    assert first == (("Made-up data", NOTE) if made_up else ("Leaderboard", "rank"))
     for sheet in ("Leaderboard", "Months", "Daily"):
         last = [row[-1] for row in book[sheet].iter_rows(values_only=True)]
         assert (last[0] == MADE_UP_COLUMN and set(last[1:]) == {MADE_UP}) == made_up

@@ -54,18 +54,15 @@ def test_tools_for_testing_and_linting_stay_out_of_the_base_install() -> None:
     assert base.isdisjoint(tools)
 
 
-@pytest.mark.parametrize(
-    ("module", "unwanted"),
-    [
-        ("bess_assets", {"pyarrow", "pandas", "numpy", "duckdb", "dagster", "importlib.metadata"}),
-        ("bess_assets.tables", {"pyarrow", "pandas", "duckdb", "dagster"}),
-        ("bess_assets.results", {"pyarrow", "pandas", "numpy", "dagster", "rich", "bess_assets.tables"}),
-        ("bess_assets.results.sums", {"pyarrow", "pandas", "numpy", "dagster"}),
-        ("bess_assets.settlement.metrics", {"pyarrow", "pandas", "numpy", "duckdb"}),
-        ("bess_assets.store.status", {"pyarrow", "pandas", "dagster"}),
-        ("bess_assets.cli", {"pyarrow", "pandas", "dagster"}),
-    ],
-)
+@pytest.mark.parametrize(("module", "unwanted"), [
+    ("bess_assets", {"pyarrow", "pandas", "numpy", "duckdb", "dagster", "importlib.metadata"}),
+    ("bess_assets.tables", {"pyarrow", "pandas", "duckdb", "dagster"}),
+    ("bess_assets.results", {"pyarrow", "pandas", "numpy", "dagster", "rich", "bess_assets.tables"}),
+    ("bess_assets.results.sums", {"pyarrow", "pandas", "numpy", "dagster"}),
+    ("bess_assets.settlement.metrics", {"pyarrow", "pandas", "numpy", "duckdb"}),
+    ("bess_assets.store.status", {"pyarrow", "pandas", "dagster"}),
+    ("bess_assets.cli", {"pyarrow", "pandas", "dagster"}),
+])  # fmt: skip
 def test_a_module_starts_without_what_its_users_should_not_wait_for(module: str, unwanted: set[str]) -> None:
     code = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -110,8 +107,6 @@ def test_the_project_names_no_folder_outside_itself_but_the_optional_real_data()
 
 
 # --- dependencies
-
-
 def pinned(name: str) -> dict[str, set[tuple[str, str]]]:
     """Versions, each with its condition, by the normal name of a package."""
     found: dict[str, set[tuple[str, str]]] = {}

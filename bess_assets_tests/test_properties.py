@@ -170,8 +170,6 @@ def test_coverage_counts_what_is_known_of_what_is_expected(market: Market) -> No
 
 
 # --- shifted prices -----------------------------------------------------------------------------------------------------------------------
-
-
 def _shifted(source: Path, target: Path, dollars: float) -> None:
     """A copy of a price file with every price higher."""
     table = pq.read_table(source)

@@ -105,12 +105,13 @@ def test_a_board_names_sizes_and_ranks_the_batteries_that_the_simulator_made(set
     assert totals == sorted(totals, reverse=True)
 
 
-def test_the_markets_hold_what_could_go_wrong(worlds: Worlds) -> None:
-    boards = {year: worlds.of(year).table("leaderboard", year) for year in YEARS}
+@pytest.mark.parametrize("years", [range(2021, 2027), pytest.param(YEARS, marks=pytest.mark.slow)], ids=["few", "all"])
+def test_the_markets_hold_what_could_go_wrong(worlds: Worlds, years: range) -> None:
+    boards = {year: worlds.of(year).table("leaderboard", year) for year in years}
     for year, board in boards.items():
         assert board["rank"].notna().sum() >= 3, year
         assert board["excluded_reason"].notna().any(), year
-    assert all(boards[year]["as_ecrs_usd"].isna().all() for year in range(2019, 2023))
+    assert all(boards[year]["as_ecrs_usd"].isna().all() for year in boards if year < 2023)
     assert boards[2023]["as_ecrs_usd"].notna().any()
     for year, board in boards.items():
         assert (board["as_regup_rt_usd"].fillna(0.0).abs() > 1).any() == (year >= 2025), year

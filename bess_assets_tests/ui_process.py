@@ -45,9 +45,8 @@ def bess_ui(settings: Settings, log: Path, end_with: signal.Signals = signal.SIG
     command = [sys.executable, "-m", "bess_assets.cli", "ui", "--port", str(port)]
     environment = {**os.environ, **settings.environment()}
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        how = {"stdout": output, "stderr": subprocess.STDOUT, "start_new_session": True}
+        process = subprocess.Popen(command, env=environment, **how)
     try:
         deadline = time.monotonic() + START_SECONDS
         while not _answers(port):

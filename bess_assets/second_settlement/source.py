@@ -109,8 +109,11 @@ class Piece:
         """
         codes, values = self._coded(spellings, required=True)
         series = pd.Series(values, dtype="object")
-        parsed = [pd.to_datetime(series, format=form, errors="coerce") for form in _TIMES_AS_WRITTEN]
-        times = pd.concat(parsed, axis=1).bfill(axis=1).iloc[:, 0].to_numpy().astype("datetime64[s]")
+        times = np.full(len(series), np.datetime64("NaT", "s"))
+        for form in _TIMES_AS_WRITTEN:
+            unread = np.isnat(times)
+            parsed = pd.to_datetime(series[unread], format=form, errors="coerce")
+            times[unread] = parsed.to_numpy().astype("datetime64[s]")
         if self.rows and np.isnat(times).all():
             raise UnusableRowsError(f"{self.name}: every value of column {' or '.join(spellings)} is null")
         return pd.Series(np.append(times, np.datetime64("NaT", "s"))[codes])

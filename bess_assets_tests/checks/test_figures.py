@@ -32,8 +32,6 @@ def _row(battery, usd_per_kw, *, rank=1, active_days=365, capacity_mw=1.0, notes
 
 
 # --- prices -------------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_a_node_is_priced_if_nearly_all_of_its_quarter_hours_and_mwh_are(found):
     days = [_day(day=date(2022, 5, n)) for n in range(1, 11)]
     days[0] = _day(day=date(2022, 5, 1), unpriced=9)
@@ -71,13 +69,10 @@ def test_mwh_without_a_price_count_however_few_quarter_hours_they_take(found):
 def test_a_node_where_nothing_flowed_is_judged_by_its_intervals_alone(found):
     verdict = found(2022, "daily_revenue", [_day(mwh=None)], PRICED)
     assert verdict.passed
-    assert verdict.numbers["lowest_share_of_mwh"] is None
-    assert verdict.numbers["share_of_fleet_mwh_priced"] is None
+    assert (verdict.numbers["lowest_share_of_mwh"], verdict.numbers["share_of_fleet_mwh_priced"]) == (None, None)
 
 
 # --- efficiency ---------------------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("efficiency", "passes"), [(0.5, True), (1.0, True), (None, True), (0.49, False), (1.01, False)]
 )
@@ -137,8 +132,6 @@ def test_without_a_ranked_battery_nothing_stands_above_anything(found):
 
 
 # --- published figures --------------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("usd_per_kw", "passes"), [(141.0, True), (99.0, True), (98.0, False), (183.0, True), (184.0, False)]
 )

@@ -100,8 +100,6 @@ def test_a_file_that_cannot_be_read_has_not_passed_and_the_record_says_why(setti
 
 
 # --- sums ---------------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_the_board_of_one_battery_is_its_ledgers_sum_by_hand(settled):
     (check,) = (c for c in settled["leaderboard"]["checks"] if c["name"] == LEDGERS.name)
     # energy: 8 x 24 x 30 day-ahead, (6 - 1 - 8) x 24 x 40 in real time; regulation up: (3 + 1) x 24 x 5

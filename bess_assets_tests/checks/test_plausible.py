@@ -33,17 +33,14 @@ def _registry(settings, capacity_mw):
     write_rows(settings, YEAR, "bess_registry", [row])
 
 
-@pytest.mark.parametrize(
-    ("columns", "beyond"),
-    [
-        ({"discharge_mwh": 37.5, "charge_mwh": 37.5}, False),  # 150 MW of a battery of 100
-        ({"discharge_mwh": 37.7}, True),
-        ({"charge_mwh": 37.7}, True),
-        ({"regup_rt_award_mw": 200.0, "nspin_rt_award_mw": -0.05}, False),
-        ({"ecrs_rt_award_mw": 301.0}, True),
-        ({"rrs_rt_award_mw": -1.0}, True),
-    ],
-)
+@pytest.mark.parametrize(("columns", "beyond"), [
+    ({"discharge_mwh": 37.5, "charge_mwh": 37.5}, False),  # 150 MW of a battery of 100
+    ({"discharge_mwh": 37.7}, True),
+    ({"charge_mwh": 37.7}, True),
+    ({"regup_rt_award_mw": 200.0, "nspin_rt_award_mw": -0.05}, False),
+    ({"ecrs_rt_award_mw": 301.0}, True),
+    ({"rrs_rt_award_mw": -1.0}, True),
+])  # fmt: skip
 def test_flows_and_real_time_awards_of_more_than_the_battery_can_do_are_named(settings, found, columns, beyond):
     _registry(settings, 100.0)
     verdict = found(YEAR, "bess_dispatch", _quarter_hours(2, **columns), SIZE)

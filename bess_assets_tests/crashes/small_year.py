@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,7 +31,7 @@ _TIMED = {LEADERBOARD_HISTORY.name, WHAT_CHANGED.name}
 
 def make_editions(folder: Path) -> None:
     """Write the rollups of both editions: the first days of a simulated year, and the same with every figure 2 % higher and a column more in each file."""
-    simulate(folder / "whole", (YEAR,), 2, 1, "harmless")
+    simulate(folder / "whole", (YEAR,), 2, 1, "harmless", last_day=date(YEAR, 1, 31))
     for path in sorted((folder / "whole" / "rollups").glob(f"*/{YEAR}.parquet")):
         with pq.ParquetFile(path) as file:
             january = file.read_row_group(0)
@@ -66,8 +67,6 @@ def refresh(settings: Settings, wait_seconds: float = 0.0) -> None:
 
 
 # --- what lies there ------------------------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Lying:
     """The results of a home at one moment.

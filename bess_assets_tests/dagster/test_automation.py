@@ -87,8 +87,6 @@ def second_look(settings: Settings, instance: dg.DagsterInstance) -> dg.SensorRe
 
 
 # --- looking at the files
-
-
 def test_a_refreshed_home_asks_for_nothing_and_a_touched_file_neither(settings, own_instance):
     found = look(settings, own_instance, None)
     assert (found.run_requests, waiting(found), alarms(settings)) == ([], "nothing has changed", [])
@@ -266,8 +264,6 @@ def test_the_sensor_looks_and_remembers(settings, own_instance):
 
 
 # --- schedules
-
-
 def test_the_current_year_is_asked_for_where_something_changed_and_nobody_is_at_it(settings, own_instance):
     nothing = current_year_daily(settings, own_instance, MOMENT)
     assert isinstance(nothing, dg.SkipReason)
@@ -314,8 +310,6 @@ def test_schedules_keep_central_time_and_the_hour_that_is_set(tmp_path):
 
 
 # --- freshness
-
-
 def board_that_ends(settings: Settings, through: date, edition: str) -> None:
     """Make the board of the year one that goes as far as a day."""
     path = result_path(settings.results, "leaderboard", YEAR)
@@ -368,8 +362,6 @@ def test_the_freshness_check_warns_with_its_numbers(settings, own_instance):
 
 
 # --- alarms
-
-
 @pytest.fixture
 def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
     """A real server that takes what is posted, and what it took."""

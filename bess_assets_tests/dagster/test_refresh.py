@@ -61,8 +61,7 @@ def test_a_materialization_says_rows_coverage_dollars_inputs_and_more(refreshed)
     assert shown.partition == str(YEAR)
     values = {name: value.value for name, value in shown.metadata.items()}
     assert values["rows"] == values["dagster/partition_row_count"] == entry["rows"]
-    assert values["coverage"] == entry["coverage"]
-    assert values["dollars"] == entry["money_usd"]
+    assert (values["coverage"], values["dollars"]) == (entry["coverage"], entry["money_usd"])
     assert values["digest"] == entry["digest"]
     assert values["seconds"] > 0
     assert values["peak_memory_mb"] > 0
@@ -164,9 +163,8 @@ def test_a_60_day_file_of_a_year_without_a_partition_is_noted_all_the_same(insta
     last = int(operating_years.get_last_partition_key() or 0)
     folder = settings.rollups / "DAM_Gen_Resources"
     folder.mkdir(parents=True)
-    (folder / f"{last + 1}.parquet").write_bytes(
-        (market / "rollups" / "DAM_Gen_Resources" / f"{YEAR + 1}.parquet").read_bytes()
-    )
+    theirs = market / "rollups" / "DAM_Gen_Resources" / f"{YEAR + 1}.parquet"
+    (folder / f"{last + 1}.parquet").write_bytes(theirs.read_bytes())
     assert materialize(instance, settings, last, ["dam_gen_resources"]).ok
     assert list(read_run(settings.results, last)["rollups"]["dam_gen_resources"]["files"]) == [f"{last + 1}.parquet"]
     assert str(last + 1) not in instance.get_materialized_partitions(dg.AssetKey("dam_gen_resources"))
@@ -185,9 +183,8 @@ def test_whoever_asked_is_told_of_each_table_as_it_happens(refreshed):
     for name in YEARLY:
         assert told.index((name, False)) < told.index((name, True))
     assert told.count(("energy_revenue", False)) > 1
-    assert [event.done for event in refreshed.events if event.rows is not None] == list(
-        range(1, len(YEARLY) + len(FILE_SETS) + 1)
-    )
+    done = [event.done for event in refreshed.events if event.rows is not None]
+    assert done == list(range(1, len(YEARLY) + len(FILE_SETS) + 1))
     assert {event.total for event in refreshed.events} == {len(YEARLY) + len(FILE_SETS)}
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, day_number, day_of_number, day_ranges
-from bess_assets_tests.scenario import CENTRAL, SPRING_AND_AUTUMN, hour_of, operating_year, quarter_hour_of
+from bess_assets_tests.steps import CENTRAL, SPRING_AND_AUTUMN, hour_of, operating_year, quarter_hour_of
 
 YEARS = range(2010, 2031)
 years = st.sampled_from(YEARS)
@@ -49,8 +49,6 @@ def _positions_in_file_order(year, day, label, flag):
 
 
 # --- the year -------------------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("number", YEARS)
 def test_a_year_has_one_day_of_23_hours_and_one_of_25_and_all_others_have_24(number):
     year = operating_year(number)
@@ -96,8 +94,6 @@ def test_hours_and_quarter_hours_start_one_after_another_from_the_years_first_se
 
 
 # --- hour labels ----------------------------------------------------------------------------------------------------------------------------
-
-
 @given(years)
 def test_every_hour_of_a_year_goes_to_its_printed_label_and_back(number):
     year = operating_year(number)
@@ -146,19 +142,16 @@ def _within_day(first, positions):
 
 
 @pytest.mark.parametrize("number", [2010, 2024, 2030])
-@pytest.mark.parametrize(
-    ("labels", "hours"),
-    [
-        # a label 24 anywhere means that 3 was skipped
-        ([1, 2, *range(4, 25)], range(23)),
-        ([3, 24], [NOWHERE, 22]),
-        ([0, 24, 25, 26], [NOWHERE, 22, NOWHERE, NOWHERE]),
-        # without it labels are hours in order
-        (range(1, 24), range(23)),
-        ([0, 3, 23], [NOWHERE, 2, 22]),
-        ([], []),
-    ],
-)
+@pytest.mark.parametrize(("labels", "hours"), [
+    # a label 24 anywhere means that 3 was skipped
+    ([1, 2, *range(4, 25)], range(23)),
+    ([3, 24], [NOWHERE, 22]),
+    ([0, 24, 25, 26], [NOWHERE, 22, NOWHERE, NOWHERE]),
+    # without it labels are hours in order
+    (range(1, 24), range(23)),
+    ([0, 3, 23], [NOWHERE, 2, 22]),
+    ([], []),
+])  # fmt: skip
 def test_labels_of_the_23_hour_day(number, labels, hours):
     year = operating_year(number)
     positions = year.spring_hours(_ints(*labels))
@@ -166,22 +159,19 @@ def test_labels_of_the_23_hour_day(number, labels, hours):
 
 
 @pytest.mark.parametrize("number", [2010, 2024, 2030])
-@pytest.mark.parametrize(
-    ("labels", "flags", "series", "hours"),
-    [
-        # both hours, the second one printed first: with a flag the order of the file says nothing
-        ([2, 2, 1, *range(3, 25)], [1, 0, *([0] * 23)], 0, [2, 1, 0, *range(3, 25)]),
-        # without a flag, or with one that is N all day, a doubled label 2 is the two hours in file order
-        ([1, 2, 2, *range(3, 25)], -1, 0, range(25)),
-        ([1, 2, 2, *range(3, 25)], 0, 0, range(25)),
-        # file order is counted for each series by itself, and a third row is a republication that begins again
-        ([2] * 5, -1, [7, 3, 3, 7, 5], [1, 1, 2, 2, 1]),
-        ([2] * 4, -1, 0, [1, 2, 1, 2]),
-        ([0, 24], -1, 0, [NOWHERE, 24]),
-        ([0, 25, 26], -1, 0, [NOWHERE, 24, NOWHERE]),
-        ([], -1, 0, []),
-    ],
-)
+@pytest.mark.parametrize(("labels", "flags", "series", "hours"), [
+    # both hours, the second one printed first: with a flag the order of the file says nothing
+    ([2, 2, 1, *range(3, 25)], [1, 0, *([0] * 23)], 0, [2, 1, 0, *range(3, 25)]),
+    # without a flag, or with one that is N all day, a doubled label 2 is the two hours in file order
+    ([1, 2, 2, *range(3, 25)], -1, 0, range(25)),
+    ([1, 2, 2, *range(3, 25)], 0, 0, range(25)),
+    # file order is counted for each series by itself, and a third row is a republication that begins again
+    ([2] * 5, -1, [7, 3, 3, 7, 5], [1, 1, 2, 2, 1]),
+    ([2] * 4, -1, 0, [1, 2, 1, 2]),
+    ([0, 24], -1, 0, [NOWHERE, 24]),
+    ([0, 25, 26], -1, 0, [NOWHERE, 24, NOWHERE]),
+    ([], -1, 0, []),
+])  # fmt: skip
 def test_labels_of_the_25_hour_day(number, labels, flags, series, hours):
     year = operating_year(number)
     rows = len(labels)
@@ -190,8 +180,6 @@ def test_labels_of_the_25_hour_day(number, labels, flags, series, hours):
 
 
 # --- stamps ---------------------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("change", [0, 1], ids=["spring", "autumn"])
 def test_every_quarter_hour_of_a_clock_change_goes_to_its_stamp_and_back(change):
     year, day = operating_year(2024), SPRING_AND_AUTUMN[2024][change]
@@ -240,8 +228,6 @@ def test_stamps_of_other_years_are_nowhere(number, away):
 
 
 # --- numbered quarter-hours -----------------------------------------------------------------------------------------------------------------
-
-
 @given(years)
 def test_interval_numbers_1_to_92_96_or_100_are_the_quarter_hours_of_the_day_in_order(number):
     year = operating_year(number)

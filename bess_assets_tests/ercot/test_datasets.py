@@ -55,10 +55,7 @@ WITHOUT_A_FLAG = {"repeated_hour"}
 def _layouts():
     layouts = json.loads(LAYOUTS.read_text(encoding="utf-8"))
     # the ESR file is described as "= 60d_DAM_Gen_Resource_Data__2026-07-09 (identical 48 columns)"
-    return {
-        name: layouts[headings.split()[1]] if isinstance(headings, str) else headings
-        for name, headings in layouts.items()
-    }
+    return {name: layouts[h.split()[1]] if isinstance(h, str) else h for name, h in layouts.items()}
 
 
 def _report(layout):
@@ -67,9 +64,7 @@ def _report(layout):
 
 # --- ERCOT's own headings, every era ---------------------------------------------------------------------------------------------------------
 
-LAYOUT_NAMES = (
-    [layout for layout in _layouts() if _report(layout) in DATASET_OF_REPORT] if LAYOUTS.is_file() else ["no layouts"]
-)
+LAYOUT_NAMES = [n for n in _layouts() if _report(n) in DATASET_OF_REPORT] if LAYOUTS.is_file() else ["no layouts"]
 
 
 @pytest.mark.real
@@ -103,8 +98,6 @@ def test_only_the_hourly_60_day_reports_and_settlement_metering_lack_a_repeated_
 
 
 # --- heading drift ----------------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", HEADINGS)
 @pytest.mark.parametrize("spelling", [0, 1], ids=["rollup", "ercot"])
 def test_hazard_6_both_spellings_of_a_heading_are_one_column(name, spelling):
@@ -160,16 +153,12 @@ def test_every_product_has_its_award_columns_in_the_day_ahead_datasets():
 
 
 # --- what a footer says -----------------------------------------------------------------------------------------------------------------------
-
-
 def test_a_description_says_which_columns_are_there_missing_and_unknown(tmp_path):
     rows = [{"operating_day": date(2024, 1, 1), "hour_ending": h, "product": "RRS"} for h in (1, 2)]
     path = write_rollup(tmp_path, "as_prices", 2024, rows, extra={"Carbon Intensity": [1.5, 2.5]})
     description = describe_file(DATASETS["as_prices"], path)
-    assert description.rows == 2
-    assert description.columns == ["operating_day", "hour_ending", "product"]
-    assert description.missing == ["repeated_hour", "mcpc_usd_per_mw"]
-    assert description.unknown == ["Carbon Intensity"]
+    assert (description.rows, description.columns) == (2, ["operating_day", "hour_ending", "product"])
+    assert (description.missing, description.unknown) == (["repeated_hour", "mcpc_usd_per_mw"], ["Carbon Intensity"])
 
 
 PARTS = {"rrspfr_award_mw", "rrsffr_award_mw", "rrsufr_award_mw", "ecrssd_award_mw"}
@@ -259,9 +248,8 @@ def test_a_column_is_blank_if_no_row_has_more_than_spaces_whether_or_not_the_foo
 ):
     rows = [hourly(date(2024, 1, 1), hour, qse=value) for hour, value in enumerate(values, start=1)]
     for size in (1, 2):
-        path = write_rollup(
-            tmp_path / str(size), "dam_gen_resources", 2024, rows, row_group_size=size, write_statistics=statistics
-        )
+        options = {"row_group_size": size, "write_statistics": statistics}
+        path = write_rollup(tmp_path / str(size), "dam_gen_resources", 2024, rows, **options)
         description = describe_file(DATASETS["dam_gen_resources"], path)
         assert ("qse" in description.blank, "qse" in description.missing) == (blank, blank)
 
@@ -288,8 +276,6 @@ def test_what_some_reports_of_a_built_rollup_lack_counts_where_ercot_published_i
 
 
 # --- reports ----------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_headings_fit_a_dataset_if_all_that_rows_need_is_there_and_nothing_of_another():
     dataset, headings = DATASETS["dam_gen_resources"], ["delivery date", "HourEnding", "Resource Name"]
     assert dataset.fits(headings) is True
@@ -313,8 +299,6 @@ def test_a_dataset_is_found_by_its_name_or_its_folders():
 
 
 # --- files that are none ----------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "content", [b"", b"PAR1", b"not a Parquet file at all, but longer than a footer", b"PK\x03\x04" * 10]
 )

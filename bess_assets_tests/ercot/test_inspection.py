@@ -24,20 +24,8 @@ from bess_assets.store.paths import RollupFolder, result_path
 from bess_assets.store.status import plan_year
 from bess_assets.tables import TABLES
 from bess_assets_tests.made_home import record_table
-from bess_assets_tests.scenario import (
-    CAMEL_TEXT,
-    ERAS,
-    FOLDERS,
-    TYPED,
-    Era,
-    count_of,
-    found,
-    hourly,
-    operating_year,
-    run,
-    write_columns,
-    write_rollup,
-)
+from bess_assets_tests.scenario import CAMEL_TEXT, ERAS, FOLDERS, TYPED, Era, hourly, run, write_columns, write_rollup
+from bess_assets_tests.steps import count_of, found, operating_year
 
 DAM: dict[str, Any] = {
     "resource_type": "PWRSTR", "qse": "QALPHA", "settlement_point": "ALPHA_RN", "hsl_mw": 10.0, "award_mw": 5.0,
@@ -89,8 +77,6 @@ def mismatches(rows: dict[str, dict[str, Any]]) -> set[str]:
 
 
 # --- one file -----------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_a_file_as_ercot_published_it_has_a_row_for_each_column_and_nothing_odd(tmp_path):
     dam(tmp_path)
     rows = of_file(tmp_path, "dam_gen_resources")
@@ -392,8 +378,7 @@ def test_a_schema_file_that_lies_is_named_and_changes_nothing(tmp_path):
     rows, result = listed_as(tmp_path, text)
     by_heading = {row["heading"]: row for row in rows}
     assert by_heading["DeliveryDate"]["drift"].endswith("understood; schema.json says Date")
-    assert by_heading["DeliveryDate"]["arrow_type"] == "string"
-    assert by_heading["DeliveryDate"]["listed_type"] == "Date"
+    assert (by_heading["DeliveryDate"]["arrow_type"], by_heading["DeliveryDate"]["listed_type"]) == ("string", "Date")
     assert by_heading["HourEnding"]["drift"].endswith("schema.json spells it 'Hour Ending'; schema.json says Int64")
     assert by_heading["MCPC"]["drift"] == "schema.json says Float32"
     assert by_heading["AncillaryType"]["drift"] == "not in schema.json"
@@ -461,8 +446,6 @@ def test_a_folder_without_a_schema_file_lists_nothing(tmp_path):
 
 
 # --- all years -----------------------------------------------------------------------------------------------------------------------------------
-
-
 def availability(*years: tuple[int, Path]) -> tuple[dict[tuple[str, int], dict[str, Any]], StepResult]:
     """Rows of the day-ahead generation dataset by column and year."""
     result = column_availability({year: Stored(schemas(root, year)[0]) for year, root in years})
@@ -582,8 +565,6 @@ def test_clearing_prices_that_are_blank_in_every_row_are_noted(tmp_path):
 
 
 # --- as a step -----------------------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     settings = load_settings(tmp_path, {})

@@ -15,27 +15,44 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import METADATA_KEY
 from bess_assets.ercot.parsing import NO_VALUE, day_range, parse_wall_clock, read_rows
 from bess_assets.errors import InputError
-from bess_assets_tests.scenario import (
-    DAY_SPELLINGS,
-    ERAS,
-    GEN,
-    HEADINGS,
-    HOUR_SPELLINGS,
-    NOT_DAYS,
-    NOT_HOURS,
-    NOT_NUMBERS,
-    NOT_STAMPS,
-    NUMBER_SPELLINGS,
-    STAMP_SPELLINGS,
-    hourly,
-    run,
-    write_columns,
-    write_rollup,
-)
+from bess_assets_tests.resources import GEN
+from bess_assets_tests.scenario import ERAS, HEADINGS, hourly, run, write_columns, write_rollup
 
 DAY = date(2025, 3, 9)
 FLAG = {"repeated_hour": ("DSTFlag", "DSTFlag")}
 HOURLY = ["operating_day", "hour_ending", "resource_name", "award_mw", "repeated_hour"]
+
+# --- awkward values: what a cell may hold -----------------------------------------------------------------------------------------------------
+
+DAY_SPELLINGS = {
+    "03/09/2025": date(2025, 3, 9),  # ERCOT's own
+    "3/9/2025": date(2025, 3, 9),  # saved again by a spreadsheet
+    "2025-03-09": date(2025, 3, 9),  # a database's
+    "03/09/2025 00:00:00": date(2025, 3, 9),  # a date with its midnight
+    "2025-03-09T00:00:00": date(2025, 3, 9),  # ISO with a T
+    " 03/09/2025": date(2025, 3, 9),  # a few values carry a leading space
+    "02/29/2024": date(2024, 2, 29),  # a leap day
+}
+NOT_DAYS = ("02/29/2025", "13/01/2025", "2025/03/09", "09-MAR-25", "yesterday", "03/09/25")
+
+HOUR_SPELLINGS = {"1": 1, "01:00": 1, "1.0": 1, "01:00:00": 1, "24:00": 24, "24": 24, "25": 25, " 02:00": 2}
+NOT_HOURS = ("01:15", "one", "1.5", "HE01", "0100")
+
+STAMP_SPELLINGS = {
+    "03/09/2025 00:15:13": datetime(2025, 3, 9, 0, 15, 13),  # ERCOT's own
+    "3/9/2025 0:15": datetime(2025, 3, 9, 0, 15),  # a spreadsheet loses seconds and zeros
+    "2025-03-09 00:15:13": datetime(2025, 3, 9, 0, 15, 13),
+    "2025-03-09T00:15:13.000": datetime(2025, 3, 9, 0, 15, 13),
+    "12/31/2025 23:59:59": datetime(2025, 12, 31, 23, 59, 59),
+}
+NOT_STAMPS = ("03/09/2025 24:00:00", "03/09/2025 12:60:00", "03/09/2025 1 PM", "now")
+
+NUMBER_SPELLINGS = {
+    "12.5": 12.5, "-0.161": -0.161, "1e-3": 0.001, "": None, "   ": None,
+    " 7": 7.0,  # a few values carry a leading space
+    "25,674.30": 25_674.30,  # thousands as a spreadsheet prints them
+}  # fmt: skip
+NOT_NUMBERS = ("n/a", "12.5 MW", "--", "#REF!", "1.2.3", "12,5", "1_000")
 
 
 def _seconds(stamp):
@@ -60,8 +77,6 @@ def _only(tmp_path, name, values):
 
 
 # --- hazard 5: one meaning, many types --------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
 def test_hazard_5_days_hours_names_and_numbers_are_the_same_in_every_era(tmp_path, era):
     rows = [
@@ -139,22 +154,19 @@ FIRST, LAST_CENTURY = datetime(2025, 3, 9, 0, 15, 13), datetime(1999, 12, 31, 23
 UTC_STAMPS = pa.array([datetime(2025, 3, 9, 5, 30), datetime(2025, 3, 9, 6, 30)], pa.timestamp("us", "UTC"))
 
 
-@pytest.mark.parametrize(
-    ("stored", "stamps"),
-    [
-        *(
-            (pa.array([FIRST, None, LAST_CENTURY], pa.timestamp(unit)), [FIRST, None, LAST_CENTURY])
-            for unit in ("s", "ms", "us", "ns")
-        ),
-        (pa.array([FIRST.replace(microsecond=999_000)], pa.timestamp("ms")), [FIRST]),
-        (["03/09/2025 00:15:13", "", None, "03/09/2025 00:15:13"], [FIRST, None, None, FIRST]),
-        # a time zone other than UTC is taken at its word
-        (
-            UTC_STAMPS.cast(pa.timestamp("us", "America/Chicago")),
-            [datetime(2025, 3, 8, 23, 30), datetime(2025, 3, 9, 0, 30)],
-        ),
-    ],
-)
+@pytest.mark.parametrize(("stored", "stamps"), [
+    *(
+        (pa.array([FIRST, None, LAST_CENTURY], pa.timestamp(unit)), [FIRST, None, LAST_CENTURY])
+        for unit in ("s", "ms", "us", "ns")
+    ),
+    (pa.array([FIRST.replace(microsecond=999_000)], pa.timestamp("ms")), [FIRST]),
+    (["03/09/2025 00:15:13", "", None, "03/09/2025 00:15:13"], [FIRST, None, None, FIRST]),
+    # a time zone other than UTC is taken at its word
+    (
+        UTC_STAMPS.cast(pa.timestamp("us", "America/Chicago")),
+        [datetime(2025, 3, 8, 23, 30), datetime(2025, 3, 9, 0, 30)],
+    ),
+])  # fmt: skip
 def test_hazard_5_a_stamp_is_the_same_wall_clock_time_in_every_type(tmp_path, stored, stamps):
     columns = {"SCEDTimeStamp": stored, "ResourceName": [GEN] * len(stored)}
     path = write_columns(tmp_path, "sced_gen_resources", 2025, columns)
@@ -171,8 +183,6 @@ def test_names_are_trimmed_and_a_name_of_blanks_is_none(tmp_path, kind):
 
 
 # --- absent is not blank ------------------------------------------------------------------------------------------------------------------------
-
-
 def test_an_absent_column_is_unknown_in_every_row_and_says_that_it_is_absent(tmp_path):
     rows = _read(_dam(tmp_path, resource_name=[GEN, GEN]))
     assert rows.has("resource_name")
@@ -211,8 +221,6 @@ def test_rows_come_in_file_order_over_row_groups_and_some_groups_can_be_asked_fo
 
 
 # --- hazard 1 and 3 -------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_hazard_1_the_datetime_column_is_not_among_the_columns_of_any_dataset():
     for dataset in DATASETS.values():
         headings = [heading for column in dataset.columns.values() for heading in column.headings]
@@ -359,8 +367,6 @@ def test_what_names_no_day_or_time_is_not_read(text):
 
 
 # --- from batch to batch ------------------------------------------------------------------------------------------------------------------------
-
-
 def test_values_mean_in_each_row_group_what_they_say_there(tmp_path):
     """What a column's texts mean is kept from one group to the next, for they are mostly the same."""
     path = write_columns(tmp_path, "dam_gen_resources", 2025, {
@@ -406,8 +412,6 @@ def test_a_group_without_a_date_is_no_file_without_one(tmp_path):
 
 
 # --- one column under several headings ------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("one", "other", "joined"), [
     ([1.0, None, 3.0], [9.0, 2.0, None], [1.0, 2.0, 3.0]), ([1, None, 3], [9.5, 2.5, None], [1.0, 2.5, 3.0]),
     (["1", " ", None], ["9", "2", "3"], [1.0, 2.0, 3.0]), ([1.0, None, None], ["9", "2", " 3"], [1.0, 2.0, 3.0]),
@@ -420,8 +424,6 @@ def test_two_spellings_of_a_column_are_joined_row_by_row(tmp_path, one, other, j
 
 
 # --- rollups that were built from reports -----------------------------------------------------------------------------------------------------------
-
-
 def test_only_a_built_rollup_knows_in_which_rows_a_column_was_not_published(tmp_path):
     columns = {
         "DeliveryDate": [DAY] * 3, "HourEnding": [1] * 3, "ResourceName": [GEN] * 3, "AwardedQuantity": [1.0, None, None],

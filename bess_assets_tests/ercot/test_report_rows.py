@@ -28,7 +28,7 @@ from bess_assets_tests.ercot.report_samples import (
     run,
     text,
 )
-from bess_assets_tests.scenario import CENTRAL
+from bess_assets_tests.steps import CENTRAL
 
 SPRING, AUTUMN, FIFTH = "03/10/2024", "11/03/2024", "01/05/2024"
 
@@ -146,8 +146,6 @@ def test_a_row_of_every_real_layout_lands_in_its_canonical_columns(layout, real_
 
 
 # --- values -----------------------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("quote", ["", '"'])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_quotes_line_ends_spaces_and_blanks_are_spellings_and_no_values(quote, end):
@@ -264,8 +262,6 @@ def test_the_span_of_days_of_a_report_is_told_from_two_rows_in_either_order():
 
 
 # --- times ------------------------------------------------------------------------------------------------------------------------------------
-
-
 def hours(first: datetime, count: int) -> list[str]:
     return [f"{first + timedelta(hours=n):%m-%d %H:%M:%S}" for n in range(count)]
 
@@ -446,8 +442,6 @@ def test_meters_without_a_stamp_or_with_a_number_that_the_day_lacks_are_left_out
 
 
 # --- several files, and bad ones --------------------------------------------------------------------------------------------------------------
-
-
 def test_reports_without_a_row_come_to_a_table_without_one():
     parsed = read("a.csv", DA_SPP + "\n", DA_SPP + "\n\n")
     assert (parsed.table.num_rows, parsed.days, parsed.untimed) == (0, {}, {})

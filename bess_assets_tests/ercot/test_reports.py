@@ -92,28 +92,25 @@ MEMBERS, POSTED_AT, OF_FILE = (
 NAME = POSTED.format(day="20260223", time="050149776")
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "moment", "by"),
-    [
-        (NAME, zipped({"a.csv": PLAIN}), POSTED_AT, "name"),
-        (NAME, zipped({"c.zip": zipped({"c.csv": PLAIN})}), POSTED_AT, "name"),
-        # the innermost post time counts
-        (
-            NAME,
-            zipped({POSTED.format(day="20260101", time="000000"): INNER}),
-            datetime(2026, 1, 1, 6, tzinfo=UTC),
-            "name",
-        ),
-        ("a.zip", zipped({"a.csv": PLAIN}, (2024, 3, 1, 5, 1, 0)), MEMBERS, "member"),
-        # only the very first moment stands for no time
-        ("a.zip", zipped({"a.csv": PLAIN}, (1980, 1, 1, 0, 0, 2)), datetime(1980, 1, 1, 6, 0, 2, tzinfo=UTC), "member"),
-        # the innermost member that has a time
-        ("a.zip", zipped({"b.zip": INNER}, (2024, 3, 1, 5, 1, 0)), MEMBERS, "file"),
-        ("a.zip", INNER, OF_FILE, "file"),
-        ("a.zip", zipped({"a.csv": PLAIN}, (2024, 15, 3, 0, 0, 0)), OF_FILE, "file"),
-        ("a.csv", PLAIN, OF_FILE, "file"),
-    ],
-)
+@pytest.mark.parametrize(("name", "content", "moment", "by"), [
+    (NAME, zipped({"a.csv": PLAIN}), POSTED_AT, "name"),
+    (NAME, zipped({"c.zip": zipped({"c.csv": PLAIN})}), POSTED_AT, "name"),
+    # the innermost post time counts
+    (
+        NAME,
+        zipped({POSTED.format(day="20260101", time="000000"): INNER}),
+        datetime(2026, 1, 1, 6, tzinfo=UTC),
+        "name",
+    ),
+    ("a.zip", zipped({"a.csv": PLAIN}, (2024, 3, 1, 5, 1, 0)), MEMBERS, "member"),
+    # only the very first moment stands for no time
+    ("a.zip", zipped({"a.csv": PLAIN}, (1980, 1, 1, 0, 0, 2)), datetime(1980, 1, 1, 6, 0, 2, tzinfo=UTC), "member"),
+    # the innermost member that has a time
+    ("a.zip", zipped({"b.zip": INNER}, (2024, 3, 1, 5, 1, 0)), MEMBERS, "file"),
+    ("a.zip", INNER, OF_FILE, "file"),
+    ("a.zip", zipped({"a.csv": PLAIN}, (2024, 15, 3, 0, 0, 0)), OF_FILE, "file"),
+    ("a.csv", PLAIN, OF_FILE, "file"),
+])  # fmt: skip
 def test_a_report_was_published_when_a_name_its_member_or_the_file_says(tmp_path, name, content, moment, by):
     ((report, _),) = open_reports(put(tmp_path / name, content, seconds=1_000_000_000))
     assert (report.published_ms, report.published_by) == (moment.timestamp() * 1000, by)
@@ -242,8 +239,6 @@ def test_a_line_longer_than_any_reports_is_an_error_before_it_is_read_to_its_end
 
 
 # --- recognising ------------------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.real
 @pytest.mark.parametrize(
     "layout", list(json.loads(LAYOUTS.read_text(encoding="utf-8"))) if LAYOUTS.is_file() else ["no layouts"]

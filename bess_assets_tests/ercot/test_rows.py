@@ -12,24 +12,17 @@ from bess_assets.ercot.rows import Codes, DayLog, PlacedRows, YearRows, report_d
 from bess_assets.ercot.step import Findings
 from bess_assets.errors import InputError
 from bess_assets.settlement.grid import Scatter
-from bess_assets_tests.scenario import (
-    ERAS,
-    GEN,
-    NODE,
+from bess_assets_tests.resources import GEN, NODE, WIND
+from bess_assets_tests.scenario import ERAS, TYPED, hourly, mark_as_built, write_columns, write_rollup
+from bess_assets_tests.steps import (
     SPRING_AND_AUTUMN,
-    TYPED,
-    WIND,
     count_of,
     found,
     hour_of,
-    hourly,
     inputs_of,
-    mark_as_built,
     operating_year,
     quarter_hour_of,
     utc_seconds,
-    write_columns,
-    write_rollup,
 )
 
 JANUARY_1 = date(2024, 1, 1)
@@ -82,8 +75,6 @@ def _prices(day, labels, flags=None, point=NODE, price=100.0):
 
 
 # --- places -------------------------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
 def test_hour_24_is_the_last_hour_of_its_own_day_in_every_era(tmp_path, era):
     read = read_prices(tmp_path, "da_prices", _prices(JANUARY_1, [1, 24]), era)
@@ -207,8 +198,6 @@ def test_rows_of_another_year_in_a_built_rollup_are_not_of_the_year(tmp_path):
 
 
 # --- hazard 2 and 7: files and rows -----------------------------------------------------------------------------------------------------------
-
-
 def test_hazard_2_a_delivery_year_of_60_day_data_is_read_from_its_own_and_the_next_publication_year(tmp_path):
     # 2024.parquet holds deliveries from about 2 November 2023 to 1 November 2024
     early = [
@@ -222,12 +211,8 @@ def test_hazard_2_a_delivery_year_of_60_day_data_is_read_from_its_own_and_the_ne
         hourly(date(2025, 1, 1), 1, award_mw=9.0),
     ]
     read = read_awards(tmp_path, early, late)
-    assert read.known() == {
-        0: 1.0,
-        hour_of(datetime(2024, 11, 1, 23)): 2.0,
-        hour_of(datetime(2024, 11, 2)): 3.0,
-        8_783: 4.0,
-    }
+    seam = hour_of(datetime(2024, 11, 2))
+    assert read.known() == {0: 1.0, seam - 1: 2.0, seam: 3.0, 8_783: 4.0}
     assert read.reader.log.beyond
     assert count_of(read.findings.items, "unusable_time") == 0
     assert Read(tmp_path, year=2023).known() == {8_759: 9.0}
@@ -267,8 +252,6 @@ def test_hazard_7_a_later_row_wins_whole_and_takes_its_blanks_with_it(tmp_path):
 
 
 # --- what a dataset holds -----------------------------------------------------------------------------------------------------------------------
-
-
 def test_an_hour_is_held_if_any_resource_has_a_row_in_it(tmp_path):
     rows = [
         hourly(JANUARY_1, 1, award_mw=1.0),
@@ -365,8 +348,6 @@ def test_infinite_values_are_counted_by_column(tmp_path):
 
 
 # --- what footers say -----------------------------------------------------------------------------------------------------------------------------
-
-
 def test_an_absent_dataset_is_reported_by_name_and_nothing_else_of_it(tmp_path):
     read = Read(tmp_path)
     (finding,) = read.findings.items
@@ -397,8 +378,6 @@ def test_a_column_that_may_well_be_zero_all_year_is_told_without_a_warning(tmp_p
 
 
 # --- codes --------------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_known_texts_have_the_first_codes_and_new_ones_the_next():
     codes = Codes(["B", "A", "B"])
     assert codes.known == 2

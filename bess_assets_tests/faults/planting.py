@@ -30,6 +30,7 @@ from bess_assets.store.status import plan_year
 from bess_assets.tables import TABLES
 from bess_assets_tests.faults.sheets import Folder
 
+Figures = dict[str, Any]
 YEAR = 2025
 """The year of both market designs: either one's faults can be planted in it."""
 BATTERIES = 5
@@ -214,9 +215,8 @@ class Market:
 
     def _compare(self, board: str, found: dict[tuple[Any, ...], dict[str, Any]], planted: Planted) -> None:
         clean = self.boards[board]
-        renamed = {
-            row["gen_resource"]: key for key, row in found.items() if row["gen_resource"] and board == "leaderboard"
-        }
+        named = found.items() if board == "leaderboard" else ()
+        renamed = {row["gen_resource"]: key for key, row in named if row["gen_resource"]}
         taken = set()
         for key, before in clean.items():
             place = key if key in found else renamed.get(before["gen_resource"])
@@ -229,9 +229,7 @@ class Market:
             self._compare_row(board, key, before, found[place], planted)
         planted.signs += [Sign("rows", f"{key[-1]} is new") for key in found if key not in taken and key not in clean]
 
-    def _compare_row(
-        self, board: str, key: tuple[Any, ...], before: dict[str, Any], after: dict[str, Any], planted: Planted
-    ) -> None:
+    def _compare_row(self, board: str, key: tuple[Any, ...], before: Figures, after: Figures, planted: Planted) -> None:
         marks = list(_marks(before, after))
         planted.signs += [sign for sign in marks if sign not in planted.signs]
         words = tuple(sign.where for sign in marks if sign.where != "unknown")

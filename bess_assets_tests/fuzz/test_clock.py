@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, day_number
-from bess_assets_tests.scenario import CENTRAL, operating_year
+from bess_assets_tests.steps import CENTRAL, operating_year
 
 pytestmark = pytest.mark.slow
 

@@ -98,9 +98,10 @@ class _Draw:
                         continue
                     label = {"product": product.upper()}
                     made["as_prices"].append({**when, **label, MCPC: self._maybe(self.rng.gamma(1, 8))})
-                    made["rt_as_prices"] += [
-                        {**q, **label, MCPC: self._maybe(self.rng.gamma(1, 8))} for q in quarters if day >= RTC
-                    ]
+                    if day >= RTC:
+                        made["rt_as_prices"] += [
+                            {**q, **label, MCPC: self._maybe(self.rng.gamma(1, 8))} for q in quarters
+                        ]
         return {dataset: self._kept(rows) for dataset, rows in made.items() if rows}
 
     def _awards(self, names: list[str], most: float) -> Row:

@@ -49,9 +49,8 @@ def settled(pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Settled:
         ("AS_prices", [reports / "dam_mcpc.csv"]),
     ):
         write_text_rollup(folder / "rollups" / name / "2026.parquet", files)
-    (folder / "batteries.csv").write_text(
-        "battery,esr_resource,settlement_point\nBATCAVE_1,BATCAVE_ESR1,HB_HUBAVG\n", encoding="utf-8"
-    )
+    table = "battery,esr_resource,settlement_point\nBATCAVE_1,BATCAVE_ESR1,HB_HUBAVG\n"
+    (folder / "batteries.csv").write_text(table, encoding="utf-8")
     return settle(folder / "home", 2026, folder / "rollups", BESS_REGISTRY=str(folder / "batteries.csv"))
 
 
@@ -92,8 +91,7 @@ def test_the_year_is_worth_9400_71_dollars_in_real_time_and_its_energy_revenue_i
     assert row["rt_metered_usd"] == pytest.approx(METERED_USD, abs=0.01)
     for column in ("da_energy_usd", "rt_energy_usd", "energy_usd", "as_usd", "total_usd", "rank", "da_unmatched_usd"):
         assert row[column] is None, column
-    assert row["energy_coverage"] == 0.0
-    assert row["as_coverage"] == 0.0
+    assert (row["energy_coverage"], row["as_coverage"]) == (0.0, 0.0)
 
 
 def test_the_first_quarter_of_the_year_is_expected_and_thirteen_days_are_observed(settled, row):
@@ -123,8 +121,7 @@ def test_the_board_says_why_it_is_not_ranked(row: dict[str, Any]) -> None:
 def test_the_worked_quarter_hour_of_the_methodology(settled: Settled) -> None:
     flows = settled.table("bess_dispatch")
     first = flows[flows["interval_start"] == pd.Timestamp("2026-03-19 05:00", tz="UTC")].iloc[0]
-    assert first["charge_mwh"] == pytest.approx(3.2467, abs=5e-5)
-    assert first["discharge_mwh"] == 0.0
+    assert (first["charge_mwh"], first["discharge_mwh"]) == (pytest.approx(3.2467, abs=5e-5), 0.0)
     assert first["charge_coverage"] == pytest.approx(881 / 900)
 
 

@@ -94,8 +94,7 @@ def test_the_steps_give_each_row_its_value_from_the_file_as_it_is(rows: pd.DataF
 
     days = settled.table("dam_awards_daily")
     antl = days[(days["battery"] == "ANTL_ESS_1") & (days["operating_day"] == date(2025, 12, 6))].iloc[0]
-    assert antl["bought_mwh"] == pytest.approx(34.2 + 26.4)
-    assert antl["sold_mwh"] == pytest.approx(28.1 + 28.0)
+    assert (antl["bought_mwh"], antl["sold_mwh"]) == (pytest.approx(34.2 + 26.4), pytest.approx(28.1 + 28.0))
     board = settled.table("leaderboard")
     assert board["total_usd"].isna().all()
     assert board["as_usd"].isna().all(), "day-ahead money alone is no revenue once real time settles against it"

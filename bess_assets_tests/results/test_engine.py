@@ -67,9 +67,8 @@ def test_one_slow_question_holds_up_no_other(settings: Settings) -> None:
     rows = 300_000_000
     with Results(settings) as results:
         slow: list[object] = []
-        other = threading.Thread(
-            target=lambda: slow.append(results.query(f"SELECT sum(range) FROM range({rows})").rows)
-        )
+        sql = f"SELECT sum(range) FROM range({rows})"
+        other = threading.Thread(target=lambda: slow.append(results.query(sql).rows))
         other.start()
         assert results.query("SELECT 1").rows == [(1,)]
         other.join()

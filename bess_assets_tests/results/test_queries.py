@@ -29,8 +29,6 @@ def close(expected: Any, found: Any) -> bool:
 
 
 # --- one battery
-
-
 def test_the_days_of_a_battery_are_its_rows_of_daily_revenue(late: World) -> None:
     table = late.table("daily_revenue", 2024)
     name = table["battery"].iloc[-1]
@@ -105,8 +103,6 @@ def test_comparing_a_stranger_or_nobody_is_refused(results: Results) -> None:
 
 
 # --- the fleet
-
-
 @pytest.mark.parametrize("by", ["day", "month", "year"])
 def test_the_fleet_is_the_sum_of_its_batteries_and_says_how_much_is_known(late: World, by: Step) -> None:
     with Results(late.settings) as results:
@@ -118,9 +114,8 @@ def test_the_fleet_is_the_sum_of_its_batteries_and_says_how_much_is_known(late: 
     assert len(fleet) == len(sums)
     for column in STREAMS:
         assert [close(a, b) for a, b in zip(sums[column], fleet[column], strict=True)] == [True] * len(sums), column
-    assert list(fleet["energy_coverage"]) == pytest.approx(
-        list(sums["energy_quarter_hours"] / sums["expected_quarter_hours"])
-    )
+    covered = sums["energy_quarter_hours"] / sums["expected_quarter_hours"]
+    assert list(fleet["energy_coverage"]) == pytest.approx(list(covered))
     assert list(fleet["as_coverage"]) == pytest.approx(list(sums["as_hours"] / sums["expected_hours"]))
     assert list(fleet["batteries"]) == list(days.groupby(key)["battery"].nunique())
     known = fleet.dropna(subset=["total_usd"])
@@ -156,8 +151,6 @@ def test_a_product_that_does_not_exist_yet_is_in_no_total_and_stays_unknown(worl
 
 
 # --- nodes
-
-
 @pytest.mark.parametrize("by", ["month", "year"])
 def test_prices_of_a_node_weigh_days_by_their_known_prices(late: World, by: Step) -> None:
     days = late.table("price_daily", 2024)
@@ -175,8 +168,7 @@ def test_prices_of_a_node_weigh_days_by_their_known_prices(late: World, by: Step
         assert first[f"{market}_max_usd_per_mwh"] == days[f"{market}_max_usd_per_mwh"].max()
         assert first[f"{market}_min_usd_per_mwh"] == days[f"{market}_min_usd_per_mwh"].min()
     assert first["tb2_usd_per_mw"] == pytest.approx(days["tb2_usd_per_mw"].mean())
-    assert first["tb_days"] == days["tb2_usd_per_mw"].notna().sum()
-    assert first["days"] == len(days)
+    assert (first["tb_days"], first["days"]) == (days["tb2_usd_per_mw"].notna().sum(), len(days))
     assert first["da_coverage"] == pytest.approx(days["da_known_hours"].sum() / days["expected_hours"].sum())
 
 
@@ -192,8 +184,6 @@ def test_days_of_a_node_are_its_days_and_of_all_nodes_are_refused(late: World) -
 
 
 # --- Arrow and pandas
-
-
 def test_an_answer_is_an_arrow_table_whose_unknown_columns_keep_their_type(results: Results) -> None:
     table = results.leaderboard(2024).to_arrow()
     assert table.schema.field("rank").type == pa.int64()

@@ -101,9 +101,8 @@ def test_a_name_of_two_batteries_is_not_guessed_but_the_key_itself_is_taken(sett
         target.parent.mkdir()
         target.write_bytes(result_path(settings.results, table, 2024).read_bytes())
     board = result_path(tmp_path, "leaderboard", 2024)
-    duckdb.sql(
-        f"COPY (SELECT * REPLACE ('SHARED' AS gen_resource, 'BRAVO' AS load_resource) FROM '{board}') TO '{tmp_path}/b.parquet'"
-    )
+    changed = f"SELECT * REPLACE ('SHARED' AS gen_resource, 'BRAVO' AS load_resource) FROM '{board}'"
+    duckdb.sql(f"COPY ({changed}) TO '{tmp_path}/b.parquet'")
     (tmp_path / "b.parquet").replace(board)
     with Results(moved) as results:
         with pytest.raises(QueryError, match="3 batteries"):

@@ -132,9 +132,8 @@ def test_a_run_is_launched_from_the_ui_and_not_from_a_page_elsewhere(tmp_path: P
         address = f"http://127.0.0.1:{ui.port}"
         browser.set_script_timeout(60)
         browser.get(f"http://localhost:{elsewhere.server_port}/")
-        tried = browser.execute_async_script(
-            ATTACK, address, json.dumps({"query": RUN_OF_ALL_YEARS, "variables": {"how": HOW}})
-        )
+        asked = json.dumps({"query": RUN_OF_ALL_YEARS, "variables": {"how": HOW}})
+        tried = browser.execute_async_script(ATTACK, address, asked)
         assert tried[4] == "closed", tried
         refused = _refused(browser, address)
         assert len(refused) >= 3

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,6 @@ def test_a_link_in_a_zip_is_no_way_out(tmp_path: Path) -> None:
 
 
 # --- bombs --------------------------------------------------------------------------------------------------------------------------------------
-
-
 def overlapping(kernel: bytes, members: int) -> bytes:
     """A ZIP whose members are all one and the same packed content: it grows by the names alone."""
     buffer = io.BytesIO()
@@ -77,6 +76,7 @@ def overlapping(kernel: bytes, members: int) -> bytes:
     return content[:start] + entry * members + tail
 
 
+@cache
 def bombs() -> dict[str, bytes]:
     zeros = bytes(50 * 2**20)
     dense = packed({REPORT: zeros})

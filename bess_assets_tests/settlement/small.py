@@ -1,7 +1,7 @@
 """Markets of a few days that a reader can settle by hand, and the short way from their rows to every result table."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,29 +10,29 @@ import pyarrow.parquet as pq
 
 from bess_assets.ercot.step import Finding, Inputs
 from bess_assets.run import STEPS, run_table
-from bess_assets.settings import load_settings
+from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.registry import bess_registry
 from bess_assets.store.journal import TableEntry
 from bess_assets.store.paths import RollupFolder
 from bess_assets.tables import TABLES
-from bess_assets_tests.scenario import Row, hourly, operating_year, runs_of_day, write_rollup
+from bess_assets_tests.scenario import Row, hourly, runs_of_day, write_rollup
+from bess_assets_tests.steps import operating_year
 
 GEN, LOAD, ESR, NODE = "OAK_BESS1", "OAK_LD1", "OAK_ESR1", "OAK_RN"
 HOURS = range(1, 25)
 NO_AWARDS = {f"{product}_award_mw": 0.0 for product in ("regup", "regdn", "rrs", "nspin")}
-ESR_AWARDS = {
-    f"{product}_award_mw": 0.0 for product in ("regup", "regdn", "rrspfr", "rrsffr", "rrsufr", "ecrssd", "nspin")
-}
+ESR_AWARDS = {f"{p}_award_mw": 0.0 for p in ("regup", "regdn", "rrspfr", "rrsffr", "rrsufr", "ecrssd", "nspin")}
 RT_AWARDS = {f"{part}_award_mw": 0.0 for part in ("regup", "regdn", "rrspfr", "rrsffr", "rrsufr", "ecrs", "nspin")}
 Market = dict[str, list[Row]]
 
 
 def _day_ahead(day: date, name: str, hours: Sequence[int], row: Row) -> list[Row]:
     """Rows of some hours; values may be one an hour."""
-    return [
-        hourly(day, hour, name, **{k: v[hour] if isinstance(v, Mapping) else v for k, v in row.items()})
-        for hour in hours
-    ]
+
+    def of(hour: int) -> Row:
+        return {k: v[hour] if isinstance(v, Mapping) else v for k, v in row.items()}
+
+    return [hourly(day, hour, name, **of(hour)) for hour in hours]
 
 
 def dam(day: date, name: str = GEN, hours: Sequence[int] = HOURS, **values: Any) -> list[Row]:
@@ -142,13 +142,24 @@ def days(first: date, count: int) -> list[date]:
 class Settled:
     """A market's results."""
 
-    results: Path
+    settings: Settings
     year: int
-    entries: dict[str, TableEntry]
+    entries: dict[str, TableEntry] = field(default_factory=dict)
+
+    @property
+    def results(self) -> Path:
+        """Where they lie."""
+        return self.settings.results
+
+    def settle(self, wanted: Collection[str]) -> "Settled":
+        """Run the steps of these tables that were not run yet."""
+        missing = [name for name in STEPS if name in wanted and name not in self.entries]
+        self.entries.update({name: run_table(self.settings, self.year, name) for name in missing})
+        return self
 
     def rows(self, table: str, **wanted: Any) -> list[Row]:
-        """Rows of a result table that have these values."""
-        path = self.results / table / f"{self.year}.parquet"
+        """Rows of a result table that have these values; the table is made if it was not."""
+        path = self.settle(_leading_to(table)).results / table / f"{self.year}.parquet"
         found = pq.read_table(path, filters=[(name, "=", value) for name, value in wanted.items()] or None)
         rows: list[Row] = found.to_pylist()
         return rows
@@ -185,16 +196,13 @@ def settle(
         year: the operating year.
         market: rows by dataset.
         table: text of the user's battery table.
-        until: the table wanted; all if not given.
+        until: the table wanted first; all if not given.
     """
     environment = {"BESS_ROLLUPS": str(write(folder, year, market))}
     if table is not None:
         (folder / "batteries.csv").write_text(table, encoding="utf-8")
         environment["BESS_REGISTRY"] = str(folder / "batteries.csv")
-    settings = load_settings(folder / "home", environment)
-    wanted = _leading_to(until) if until else set(STEPS)
-    entries = {name: run_table(settings, year, name) for name in STEPS if name in wanted}
-    return Settled(settings.results, year, entries)
+    return Settled(load_settings(folder / "home", environment), year).settle(_leading_to(until) if until else STEPS)
 
 
 def registry(

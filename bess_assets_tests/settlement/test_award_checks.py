@@ -52,24 +52,19 @@ def _checks(folder, market, table="bess_awards", year=2022):
 
 
 # --- limits -------------------------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("award", "lsl", "hsl", "outside"),
-    [
-        (8.0, 0.0, 10.0, False),
-        (10.05, 0.0, 10.0, False),  # a rounding apart
-        (10.06, 0.0, 10.0, True),
-        (2.0, 5.0, 10.0, True),
-        (0.0, 5.0, 10.0, False),  # no award
-        (-70.0, -70.0, 70.0, False),  # a purchase of a storage resource
-        (-70.06, -70.0, 70.0, True),
-        (8.0, NAN, 10.0, False),
-        (80.0, NAN, 10.0, False),
-        (-8.0, 0.0, NAN, False),
-        (NAN, 0.0, 10.0, False),
-    ],
-)
+@pytest.mark.parametrize(("award", "lsl", "hsl", "outside"), [
+    (8.0, 0.0, 10.0, False),
+    (10.05, 0.0, 10.0, False),  # a rounding apart
+    (10.06, 0.0, 10.0, True),
+    (2.0, 5.0, 10.0, True),
+    (0.0, 5.0, 10.0, False),  # no award
+    (-70.0, -70.0, 70.0, False),  # a purchase of a storage resource
+    (-70.06, -70.0, 70.0, True),
+    (8.0, NAN, 10.0, False),
+    (80.0, NAN, 10.0, False),
+    (-8.0, 0.0, NAN, False),
+    (NAN, 0.0, 10.0, False),
+])  # fmt: skip
 def test_an_energy_award_lies_within_the_limits_that_are_known(award, lsl, hsl, outside):
     assert outside_limits(np.array([award]), np.array([lsl]), np.array([hsl])).tolist() == [outside]
 
@@ -190,14 +185,11 @@ def test_without_limits_nothing_is_compared_and_no_figure_is_said_to_be_affected
     assert not [f for f in entry["findings"] if "lsl_mw" in f["detail"] or "settlement_price" in f["detail"]]
 
 
-@pytest.mark.parametrize(
-    ("products", "beyond"),
-    [
-        ({"regup": 4.0, "rrs": 3.0, "nspin": 3.0, "regdn": 10.0}, 0),  # 10 MW up and 10 MW down
-        ({"regup": 4.0, "rrs": 3.0, "nspin": 3.1}, 24),
-        ({"regdn": 10.1}, 24),
-    ],
-)
+@pytest.mark.parametrize(("products", "beyond"), [
+    ({"regup": 4.0, "rrs": 3.0, "nspin": 3.0, "regdn": 10.0}, 0),  # 10 MW up and 10 MW down
+    ({"regup": 4.0, "rrs": 3.0, "nspin": 3.1}, 24),
+    ({"regdn": 10.1}, 24),
+])  # fmt: skip
 def test_ancillary_awards_up_and_down_are_held_against_the_range_each_on_its_own(tmp_path, products, beyond):
     awards = {f"{product}_award_mw": mw for product, mw in products.items()}
     checks, _ = _checks(tmp_path, _market(lsl_mw=0.0, **awards))
@@ -225,8 +217,6 @@ def test_a_storage_resource_is_held_to_its_own_limits_from_its_first_day_on(tmp_
 
 
 # --- clearing prices ----------------------------------------------------------------------------------------------------------------------------
-
-
 def test_stated_clearing_prices_that_agree_to_a_cent_pass(tmp_path):
     check = _checks(tmp_path, _market(**_mcpc(**{**STATED, "rrs": 7.01})))[0][MCPC_CHECK]
     assert (check["passed"], check["detail"]) == (True, "96 product hours agree to 0.01 $")
@@ -263,8 +253,6 @@ def test_a_price_file_that_cannot_be_read_fails_the_check_and_not_the_awards(tmp
 
 
 # --- settlement prices --------------------------------------------------------------------------------------------------------------------------
-
-
 def test_the_price_that_a_row_states_stands_beside_its_award(tmp_path):
     market = _market(hours=range(1, 24), settlement_price_usd_per_mwh={hour: float(hour) for hour in HOURS})
     rows = settle(tmp_path, 2022, market, until="bess_awards").rows("bess_awards", operating_day=MAY)

@@ -15,28 +15,9 @@ from bess_assets.settlement.awards import award_of_parts, bess_awards, both_side
 from bess_assets.settlement.nodes import esr_boundary
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_AWARDS
-from bess_assets_tests.scenario import (
-    ALONE,
-    COMBO,
-    ERAS,
-    ESR,
-    GEN,
-    KEY,
-    LOAD,
-    NODE,
-    RENAMED,
-    SPRING_AND_AUTUMN,
-    STORAGE,
-    WIND,
-    count_of,
-    found,
-    hour_of,
-    hourly,
-    inputs_of,
-    operating_year,
-    take,
-    write_rollup,
-)
+from bess_assets_tests.resources import ALONE, COMBO, ESR, GEN, KEY, LOAD, NODE, RENAMED, STORAGE, WIND
+from bess_assets_tests.scenario import ERAS, hourly, write_rollup
+from bess_assets_tests.steps import SPRING_AND_AUTUMN, count_of, found, hour_of, inputs_of, operating_year, take
 
 DAY = date(2024, 1, 1)
 _, AUTUMN = SPRING_AND_AUTUMN[2024]
@@ -74,8 +55,6 @@ def _equal(values, expected):
 
 
 # --- unknown, none and zero ---------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
 def test_awards_of_both_sides_are_the_same_in_every_era(tmp_path, era):
     def row(names, mw, name):
@@ -167,24 +146,19 @@ def test_duplicates_are_dropped_and_counted_and_the_later_publication_wins(tmp_p
 
 
 # --- RRS and ECRS -------------------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("parts", "single", "award"),
-    [
-        ((1.0, 2.0, 3.0), None, 6.0),
-        ((1.0, None, None), None, 1.0),  # a blank part is no part
-        ((1.0, 2.0, 3.0), 6.0, 6.0),  # never both
-        ((None, None, None), 6.0, 6.0),  # before the split
-        ((0.0, 0.0, 0.0), 6.0, 6.0),  # absent parts filled with zeros
-        ((0.0, None, 0.0), 6.0, 6.0),
-        ((0.0, 0.0, 0.0), 0.0, 0.0),
-        ((0.0, 0.0, 0.0), None, 0.0),
-        ((4.0, 0.0, 0.0), 6.0, 4.0),  # a contradiction: the parts
-        ((4.0, 0.0, 0.0), 0.0, 4.0),  # the single column filled with zeros
-        ((None, None, None), None, 0.0),  # blank all over: no award
-    ],
-)
+@pytest.mark.parametrize(("parts", "single", "award"), [
+    ((1.0, 2.0, 3.0), None, 6.0),
+    ((1.0, None, None), None, 1.0),  # a blank part is no part
+    ((1.0, 2.0, 3.0), 6.0, 6.0),  # never both
+    ((None, None, None), 6.0, 6.0),  # before the split
+    ((0.0, 0.0, 0.0), 6.0, 6.0),  # absent parts filled with zeros
+    ((0.0, None, 0.0), 6.0, 6.0),
+    ((0.0, 0.0, 0.0), 0.0, 0.0),
+    ((0.0, 0.0, 0.0), None, 0.0),
+    ((4.0, 0.0, 0.0), 6.0, 4.0),  # a contradiction: the parts
+    ((4.0, 0.0, 0.0), 0.0, 4.0),  # the single column filled with zeros
+    ((None, None, None), None, 0.0),  # blank all over: no award
+])  # fmt: skip
 def test_rrs_is_its_parts_or_else_the_old_single_column(tmp_path, parts, single, award):
     pfr, ffr, ufr = parts
     row = hourly(DAY, 1, rrspfr_award_mw=pfr, rrsffr_award_mw=ffr, rrsufr_award_mw=ufr, rrs_award_mw=single)
@@ -255,8 +229,6 @@ def test_parts_and_single_column_are_never_added(parts, single):
 
 
 # --- which dataset an hour is read from -----------------------------------------------------------------------------------------------------------
-
-
 def test_awards_come_from_the_combo_files_through_2025_12_05_and_from_the_esr_file_after(tmp_path):
     days = [date(2025, 12, d) for d in (4, 5, 6)]
     gen = [hourly(day, 24, award_mw=1.0, regup_award_mw=1.0, settlement_point="OLD_RN") for day in days]
@@ -314,8 +286,6 @@ def test_a_battery_without_a_generation_resource_has_no_award_in_the_hours_that_
 
 
 # --- the ledger ---------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_the_node_is_carried_over_hours_without_a_row_and_a_blank_node_is_no_node(tmp_path):
     rows = [
         hourly(DAY, 3, award_mw=1.0, settlement_point="A_RN"),
@@ -324,8 +294,7 @@ def test_the_node_is_carried_over_hours_without_a_row_and_a_blank_node_is_no_nod
     ]
     _gen(tmp_path, *rows)
     nodes = _awards(tmp_path, ALONE)[0][KEY]["settlement_point"]
-    assert nodes[:8] == ["A_RN"] * 6 + ["B_RN"] * 2
-    assert nodes[-1] == "B_RN"
+    assert (nodes[:8], nodes[-1]) == (["A_RN"] * 6 + ["B_RN"] * 2, "B_RN")
 
 
 def test_the_users_node_wins_on_its_days(tmp_path):

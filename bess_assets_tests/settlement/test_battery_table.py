@@ -33,31 +33,28 @@ def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_heading(tmp_path: Path
     assert _read(tmp_path, "battery,capacity_mw\nOAK,10\n", "utf-8-sig")[0].capacity_mw == 10.0
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("battery,note\nOAK,sold, then bought back\n", ("Line 2", "more cells")),
-        ("battery,mw\nOAK,5\n", ("'mw'", "capacity_mw")),
-        ("gen_resource\nOAK_BESS1\n", ("no column battery",)),
-        ("battery,capacity_mw\n,5\n", ("Line 2", "no battery")),
-        ("battery,capacity_mw\nOAK,five\n", ("Line 2", "capacity_mw", "'five'", "above zero")),
-        ("battery,energy_mwh\nOAK,1\nELM,-2\n", ("Line 3", "energy_mwh", "'-2'")),
-        ("battery,capacity_mw\nOAK,nan\n", ("Line 2", "'nan'")),
-        ("battery,capacity_mw\nOAK,inf\n", ("Line 2", "'inf'")),
-        ("battery,capacity_mw\nOAK,0\n", ("Line 2", "'0'")),
-        ("battery,valid_from\nOAK,12/05/2025\n", ("Line 2", "valid_from", "'12/05/2025'", "2025-12-05")),
-        ("battery,valid_from,valid_to\nOAK,2025-02-01,2025-01-31\n", ("Line 2", "ends before it begins")),
-        ("battery\nOAK\nOAK\n", ("Lines 2 and 3", "battery 'OAK'", "valid_from")),
-        ("battery,gen_resource\nOAK,G1\nELM,G1\n", ("Lines 2 and 3", "gen_resource 'G1'", "column: gen_resource")),
-        (
-            "battery,valid_from,valid_to\nOAK,,2025-06-30\nELM,,\nOAK,2025-06-30,\n",
-            ("Lines 2 and 4", "do not overlap"),
-        ),
-        ("battery,valid_from,valid_to\nOAK,2025-06-30,\nOAK,,2025-06-30\n", ("Lines 2 and 3", "do not overlap")),
-        ("battery,valid_to,valid_from\nOAK,2025-06-30,\nOAK,2025-12-31,2025-01-01\n", ("Lines 2 and 3",)),
-        ("battery,valid_to,valid_from\nOAK,,2025-01-01\nOAK,2025-12-31,2025-06-01\n", ("Lines 2 and 3",)),
-    ],
-)
+@pytest.mark.parametrize(("text", "words"), [
+    ("battery,note\nOAK,sold, then bought back\n", ("Line 2", "more cells")),
+    ("battery,mw\nOAK,5\n", ("'mw'", "capacity_mw")),
+    ("gen_resource\nOAK_BESS1\n", ("no column battery",)),
+    ("battery,capacity_mw\n,5\n", ("Line 2", "no battery")),
+    ("battery,capacity_mw\nOAK,five\n", ("Line 2", "capacity_mw", "'five'", "above zero")),
+    ("battery,energy_mwh\nOAK,1\nELM,-2\n", ("Line 3", "energy_mwh", "'-2'")),
+    ("battery,capacity_mw\nOAK,nan\n", ("Line 2", "'nan'")),
+    ("battery,capacity_mw\nOAK,inf\n", ("Line 2", "'inf'")),
+    ("battery,capacity_mw\nOAK,0\n", ("Line 2", "'0'")),
+    ("battery,valid_from\nOAK,12/05/2025\n", ("Line 2", "valid_from", "'12/05/2025'", "2025-12-05")),
+    ("battery,valid_from,valid_to\nOAK,2025-02-01,2025-01-31\n", ("Line 2", "ends before it begins")),
+    ("battery\nOAK\nOAK\n", ("Lines 2 and 3", "battery 'OAK'", "valid_from")),
+    ("battery,gen_resource\nOAK,G1\nELM,G1\n", ("Lines 2 and 3", "gen_resource 'G1'", "column: gen_resource")),
+    (
+        "battery,valid_from,valid_to\nOAK,,2025-06-30\nELM,,\nOAK,2025-06-30,\n",
+        ("Lines 2 and 4", "do not overlap"),
+    ),
+    ("battery,valid_from,valid_to\nOAK,2025-06-30,\nOAK,,2025-06-30\n", ("Lines 2 and 3", "do not overlap")),
+    ("battery,valid_to,valid_from\nOAK,2025-06-30,\nOAK,2025-12-31,2025-01-01\n", ("Lines 2 and 3",)),
+    ("battery,valid_to,valid_from\nOAK,,2025-01-01\nOAK,2025-12-31,2025-06-01\n", ("Lines 2 and 3",)),
+])  # fmt: skip
 def test_what_cannot_be_meant_is_an_error_that_names_line_and_remedy(tmp_path, text, words):
     with pytest.raises(RegistryTableError) as error:
         _read(tmp_path, text)

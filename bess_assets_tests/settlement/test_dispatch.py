@@ -9,29 +9,9 @@ from bess_assets.ercot.products import PRODUCTS
 from bess_assets.settlement.dispatch import METERED_CHECK, _parts, bess_dispatch
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_DISPATCH
-from bess_assets_tests.scenario import (
-    ALONE,
-    COMBO,
-    ERAS,
-    ESR,
-    GEN,
-    KEY,
-    LOAD,
-    RENAMED,
-    SPRING_AND_AUTUMN,
-    STORAGE,
-    USER_SAYS_NONE,
-    WIND,
-    count_of,
-    found,
-    inputs_of,
-    operating_year,
-    quarter_hour_of,
-    run,
-    runs_of_day,
-    take,
-    write_rollup,
-)
+from bess_assets_tests.resources import ALONE, COMBO, ESR, GEN, KEY, LOAD, RENAMED, STORAGE, USER_SAYS_NONE, WIND
+from bess_assets_tests.scenario import ERAS, run, runs_of_day, write_rollup
+from bess_assets_tests.steps import SPRING_AND_AUTUMN, count_of, found, inputs_of, operating_year, quarter_hour_of, take
 
 DAY = date(2024, 1, 1)
 MIDNIGHT, NEW_YEAR = datetime(2024, 1, 1), datetime(2026, 1, 1)
@@ -93,9 +73,8 @@ def _quarters(own, side, count=4, first=0):
 
 UNKNOWN = (pytest.approx(NAN, nan_ok=True), None, 0.0)
 
+
 # --- quantities -----------------------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
 def test_discharge_is_the_generation_sides_output_and_charge_the_load_sides_consumption_in_every_era(tmp_path, era):
     write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, output_mw=8.0), era)
@@ -179,8 +158,6 @@ def test_a_run_without_a_load_row_leaves_charge_unknown_and_discharge_known(tmp_
 
 
 # --- the generation side's negative values --------------------------------------------------------------------------------------------------------
-
-
 def _negative(root):
     _gen(root, (0, -4.0), (15, -4.0), (30, 8.0))
     _load(root, (0, 0.0), (15, 1.0), (30, 2.0), (45, 3.0))
@@ -282,8 +259,6 @@ def test_metering_that_telemetry_of_a_day_contradicts_is_named(tmp_path, mwh, ag
 
 
 # --- the repeated hour ------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_settlement_metering_fills_the_repeated_hours_by_its_interval_numbers(tmp_path):
     _gen(tmp_path, *runs_of_day(AUTUMN, flag=None, output_mw=8.0))
     _metering(tmp_path, *(_meter(n, n / 100, day=AUTUMN) for n in range(1, 101)))
@@ -293,8 +268,6 @@ def test_settlement_metering_fills_the_repeated_hours_by_its_interval_numbers(tm
 
 
 # --- RTC+B --------------------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_energy_storage_is_one_signed_output_from_2025_12_05_and_the_combo_files_end_there(tmp_path):
     seam = datetime(2025, 12, 5)
     minutes = [timedelta(minutes=15 * n) for n in range(-4, 4)]
@@ -382,16 +355,12 @@ def test_there_are_no_real_time_awards_before_rtc_b(tmp_path):
 
 
 def test_a_year_of_one_era_does_not_ask_for_the_files_of_the_other(tmp_path):
-    absent = {
-        year: {f.subject for f in found(_dispatch(tmp_path, RENAMED, year=year)[1], "dataset_absent")}
-        for year in (2024, 2026)
-    }
+    said = {year: _dispatch(tmp_path, RENAMED, year=year)[1] for year in (2024, 2026)}
+    absent = {year: {f.subject for f in found(findings, "dataset_absent")} for year, findings in said.items()}
     assert absent == {2024: {"sced_gen_resources", "sced_load_resources", "sced_smne"}, 2026: {"sced_esr_resources"}}
 
 
 # --- the ledger ---------------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_nothing_of_a_battery_goes_to_another(tmp_path):
     others = (("BRAVO_BESS1", 0, 4.0), (WIND, 15, 99.0), ("BRAVO_BESS1", 30, 2.0))
     _gen(tmp_path, (0, 8.0), *(_at(minute, name, output_mw=mw) for name, minute, mw in others))
@@ -496,9 +465,8 @@ def test_as_many_parts_are_read_as_the_memory_limit_asks_for(tmp_path):
 def test_the_ledger_has_every_quarter_hour_of_the_year_and_may_be_written(tmp_path):
     _negative(tmp_path)
     path = tmp_path / "bess_dispatch" / "2024.parquet"
-    assert (
-        write_table(BESS_DISPATCH, path, bess_dispatch(inputs_of(tmp_path, 2024, COMBO)))["rows"] == YEAR.quarter_hours
-    )
+    written = write_table(BESS_DISPATCH, path, bess_dispatch(inputs_of(tmp_path, 2024, COMBO)))
+    assert written["rows"] == YEAR.quarter_hours
     row = ResultTable(BESS_DISPATCH, path).read().slice(2, 1).to_pylist()[0]
     assert (row["discharge_mwh"], row["discharge_source"]) == (1.75, "smne")
     assert (row["charge_mwh"], row["charge_source"]) == (pytest.approx(0.625), "telemetry")

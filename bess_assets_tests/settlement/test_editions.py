@@ -57,17 +57,13 @@ def with_other(market: Market, other: Market) -> Market:
 
 
 # --- one day, settled by hand
-
-
 def test_the_first_edition_is_the_board_with_its_time_version_and_the_digest_of_every_file_it_was_made_of(tmp_path):
     settled = settle(tmp_path, 2022, may_market())
     (edition,), (board,) = settled.rows("leaderboard_history"), settled.rows("leaderboard")
     assert {name: edition[name] for name in LEADERBOARD.column_names} == board
     entry = settled.entries["leaderboard"]
-    assert edition["edition_number"] == 1
-    assert edition["made_at"] == datetime.fromisoformat(entry["finished"])
-    assert edition["package_version"] == entry["package_version"]
-    assert edition["board_digest"] == entry["digest"]
+    assert (edition["edition_number"], edition["made_at"]) == (1, datetime.fromisoformat(entry["finished"]))
+    assert (edition["package_version"], edition["board_digest"]) == (entry["package_version"], entry["digest"])
     folders = {dataset.folder: name for name, dataset in DATASETS.items()}
     files = {
         f"{folders[path.parent.name]}/{path.name}": fingerprint(path)["digest"]
@@ -134,8 +130,6 @@ def test_a_capacity_changed_through_the_battery_table_is_named_as_such(tmp_path:
 
 
 # --- hand-written boards
-
-
 def test_an_edition_keeps_the_order_of_its_board_and_comes_after_the_earlier_ones(settings: Settings) -> None:
     write_edition(settings, YEAR, [TWO, ONE], FILES)
     write_edition(settings, YEAR, [ONE, TWO], FILES)
@@ -186,15 +180,10 @@ def test_batteries_that_appear_and_vanish_are_named_with_what_the_board_gains_an
     write_edition(settings, YEAR, [ONE], FILES)
     entries = write_edition(settings, YEAR, [{**TWO, "rank": 1}], {**FILES, "sced_gen_resources/2024.parquet": "other"})
     gained, lost = {r["battery"]: r for r in rows(settings, "what_changed")}.values()
-    assert (gained["battery"], gained["moved"], gained["rank_before"], gained["rank_after"]) == (
-        "ALPHA_1",
-        "vanished",
-        1,
-        None,
-    )
+    told = [gained[name] for name in ("battery", "moved", "rank_before", "rank_after")]
+    assert told == ["ALPHA_1", "vanished", 1, None]
     assert (lost["battery"], lost["moved"], lost["total_usd_before"]) == ("BRAVO", "appeared", None)
-    assert lost["total_usd_change"] is None
-    assert lost["because"] == "sced_gen_resources/2024.parquet has changed"
+    assert (lost["total_usd_change"], lost["because"]) == (None, "sced_gen_resources/2024.parquet has changed")
     verdict = check(entries["what_changed"])
     assert "BRAVO (appeared +500,000.00 $)" in verdict["detail"]
     assert verdict["numbers"]["dollars_moved"] == pytest.approx(ALPHA["total_usd"] + BRAVO["total_usd"])
@@ -268,8 +257,6 @@ def test_tables_that_saw_different_contents_of_a_file_have_both_named(settings: 
 
 
 # --- what is never lost
-
-
 @pytest.mark.parametrize("content", [b"half a file", b"", "another table"])
 def test_a_history_that_cannot_be_read_is_named_and_never_written_over(settings, content):
     write_edition(settings, YEAR, [ONE], FILES)
@@ -278,8 +265,7 @@ def test_a_history_that_cannot_be_read_is_named_and_never_written_over(settings,
     path.write_bytes(damaged)
     with pytest.raises(InputError, match=r"cannot be read(.|\n)*backup") as raised:
         write_edition(settings, YEAR, [{**ONE, "qse": "ANOTHER"}], FILES)
-    assert raised.value.file == str(path)
-    assert raised.value.dataset == "leaderboard_history"
+    assert (raised.value.file, raised.value.dataset) == (str(path), "leaderboard_history")
     assert path.read_bytes() == damaged
     entry = read_run(settings.results, YEAR)["tables"]["leaderboard_history"]
     assert entry["status"] == "failed"
@@ -378,8 +364,6 @@ def test_a_board_that_no_record_knows_is_kept_by_nobody(settings: Settings) -> N
 
 
 # --- declarations
-
-
 def test_every_column_of_a_board_comes_from_datasets() -> None:
     for column in LEADERBOARD.column_names:
         assert {source for source, _ in lineage(LEADERBOARD, column)} & set(DATASETS), column

@@ -41,12 +41,10 @@ def test_a_combo_quarter_hour_sells_day_ahead_and_settles_the_difference_in_real
     rows = _quarter_hours(may, MAY)
     assert len(rows) == 96
     for row in rows:
-        assert row["da_usd"] == pytest.approx(8 / 4 * 30)
-        assert row["rt_metered_usd"] == pytest.approx((6 - 1) / 4 * 40)
+        assert (row["da_usd"], row["rt_metered_usd"]) == (pytest.approx(8 / 4 * 30), pytest.approx((6 - 1) / 4 * 40))
         assert row["rt_da_offset_usd"] == pytest.approx(-8 / 4 * 40)
         assert row["rt_usd"] == pytest.approx((6 / 4 - 1 / 4 - 8 / 4) * 40)
-        assert row["energy_usd"] == pytest.approx(60 - 30)
-        assert row["charging_cost_usd"] == pytest.approx(1 / 4 * 40)
+        assert (row["energy_usd"], row["charging_cost_usd"]) == (pytest.approx(60 - 30), pytest.approx(1 / 4 * 40))
         assert row["unknown_reason"] is None
 
 
@@ -59,16 +57,14 @@ def test_on_the_day_of_the_seam_real_time_settles_telemetry_of_the_new_name_agai
     *usual, last = _quarter_hours(seam, SEAM)
     # the last goes from -3 to 2 MW, the first reading of the day after: zero after 0.6 of it
     for row, output, charge in [*((row, -3, 3) for row in usual), (last, -0.5, 0.6 * 1.5)]:
-        assert row["da_usd"] == pytest.approx(8 / 4 * 30)
-        assert row["rt_metered_usd"] == pytest.approx(output / 4 * 40)
+        assert (row["da_usd"], row["rt_metered_usd"]) == (pytest.approx(8 / 4 * 30), pytest.approx(output / 4 * 40))
         assert row["rt_usd"] == pytest.approx((output - 8) / 4 * 40)
         assert row["charging_cost_usd"] == pytest.approx(charge / 4 * 40)
 
 
 def test_after_the_seam_a_negative_award_is_a_purchase(seam: Settled) -> None:
     for row in _quarter_hours(seam, AFTER):
-        assert row["da_usd"] == pytest.approx(-4 / 4 * 30)
-        assert row["rt_usd"] == pytest.approx((2 + 4) / 4 * 40)
+        assert (row["da_usd"], row["rt_usd"]) == (pytest.approx(-4 / 4 * 30), pytest.approx((2 + 4) / 4 * 40))
         assert row["charging_cost_usd"] == 0.0
 
 
@@ -80,8 +76,7 @@ def test_a_quarter_hour_without_telemetry_is_unknown_and_not_minus_the_award(tmp
     assert all(row["energy_usd"] is not None for row in morning)
     for row in evening:
         assert (row["rt_usd"], row["energy_usd"]) == (None, None)
-        assert row["da_usd"] == pytest.approx(60.0)
-        assert row["rt_da_offset_usd"] == pytest.approx(-80.0)
+        assert (row["da_usd"], row["rt_da_offset_usd"]) == (pytest.approx(60.0), pytest.approx(-80.0))
         assert row["unknown_reason"] == "unobserved"
 
 
@@ -106,8 +101,7 @@ def test_every_reason_for_an_unknown_is_named(tmp_path: Path) -> None:
     reasons = [row["unknown_reason"] for row in rows[::4]]
     assert reasons[:16] == [None] * 16, "a row absent in an hour that others have is no award"
     # A value holds for 15 minutes at most: from 16:00 on nothing is left of 15:45's.
-    assert reasons[16:18] == ["unobserved"] * 2
-    assert reasons[18:20] == ["award unknown+unobserved+unpriced"] * 2
+    assert (reasons[16:18], reasons[18:20]) == (["unobserved"] * 2, ["award unknown+unobserved+unpriced"] * 2)
     assert reasons[20:] == ["award unknown+unpriced"] * 4
     assert rows[13 * 4]["da_usd"] == 0.0
 

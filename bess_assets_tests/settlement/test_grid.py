@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bess_assets.ercot.rows import Counted
 from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
-from bess_assets_tests.scenario import NODE, SPRING_AND_AUTUMN, operating_year, quarter_hour_of
+from bess_assets_tests.resources import NODE
+from bess_assets_tests.steps import SPRING_AND_AUTUMN, operating_year, quarter_hour_of
 
 SPRING, _ = SPRING_AND_AUTUMN[2024]
 

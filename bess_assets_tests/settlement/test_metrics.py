@@ -54,8 +54,6 @@ def row_of(**known: Any) -> Row:
 
 
 # --- any days in a row ----------------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("first", "last", "days", "months"), [
     (date(2022, 2, 1), date(2022, 2, 28), 28, 1), (date(2024, 2, 29), date(2024, 2, 29), 1, 1 / 29),
     (date(2022, 1, 1), date(2022, 12, 31), 365, 12),
@@ -64,8 +62,7 @@ def row_of(**known: Any) -> Row:
 ])  # fmt: skip
 def test_part_of_a_month_is_the_share_of_its_days(first: date, last: date, days: int, months: float) -> None:
     window = Period(first, last)
-    assert window.days == days
-    assert window.months == pytest.approx(months)
+    assert (window.days, window.months) == (days, pytest.approx(months))
 
 
 def test_a_short_window_ranks_who_was_active_on_all_its_days_and_gives_nobody_a_rate() -> None:
@@ -80,8 +77,6 @@ def test_a_short_window_ranks_who_was_active_on_all_its_days_and_gives_nobody_a_
 
 
 # --- at a threshold, and unknown ------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("leg", ["da_energy_usd", "rt_energy_usd"])
 def test_energy_with_one_leg_unknown_is_unknown(leg: str) -> None:
     row = row_of(**{leg: None})

@@ -150,15 +150,12 @@ def test_more_evidence_beats_less_and_the_same_number_beats_the_same_prefix() ->
     assert pairs["OAK_BESS1"].load == "OAK_LD1"
 
 
-@pytest.mark.parametrize(
-    ("loads", "taken"),
-    [
-        (("OAK_BESS1", "OAK_LD1"), "OAK_BESS1"),  # the same name before the same number
-        (("OAK_BESS1", "OAK_BESS1_LD1"), "OAK_BESS1"),
-        (("OAK_BESS1_LD1", "OAK_LD2"), "OAK_BESS1_LD1"),  # named after it before the same prefix
-        (("OAK_BESS1_LD1", "OAK_LD1"), None),  # as good as each other
-    ],
-)
+@pytest.mark.parametrize(("loads", "taken"), [
+    (("OAK_BESS1", "OAK_LD1"), "OAK_BESS1"),  # the same name before the same number
+    (("OAK_BESS1", "OAK_BESS1_LD1"), "OAK_BESS1"),
+    (("OAK_BESS1_LD1", "OAK_LD2"), "OAK_BESS1_LD1"),  # named after it before the same prefix
+    (("OAK_BESS1_LD1", "OAK_LD1"), None),  # as good as each other
+])  # fmt: skip
 @pytest.mark.parametrize("evidence", [NOTHING, FITS])
 def test_of_loads_with_equal_evidence_the_one_with_the_nearest_name_is_taken(loads, taken, evidence):
     pairs = choose_pairs({"OAK_BESS1": loads}, lambda _gen, _load: evidence)

@@ -19,10 +19,9 @@ from bess_assets.settlement.prices import (
 )
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_PRICES
-from bess_assets_tests.scenario import (
-    ALONE,
-    ERAS,
-    NODE,
+from bess_assets_tests.resources import ALONE, NODE
+from bess_assets_tests.scenario import ERAS, write_columns, write_rollup
+from bess_assets_tests.steps import (
     SPRING_AND_AUTUMN,
     count_of,
     found,
@@ -31,8 +30,6 @@ from bess_assets_tests.scenario import (
     operating_year,
     quarter_hour_of,
     take,
-    write_columns,
-    write_rollup,
 )
 
 DAY = date(2024, 1, 1)
@@ -62,8 +59,6 @@ def _known(values):
 
 
 # --- settlement point prices ----------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
 def test_the_day_ahead_price_of_an_hour_stands_in_its_four_quarter_hours_and_the_real_time_price_in_its_own(
     tmp_path, era
@@ -199,16 +194,13 @@ def _quarters_verdict(root, *batteries):
     return result.verdicts[QUARTERS_CHECK]
 
 
-@pytest.mark.parametrize(
-    ("hours", "moving", "halved", "passes"),
-    [
-        (7 * 24, 16, 0, False),
-        (7 * 24, 17, 0, True),
-        (7 * 24 - 1, 0, 0, True),  # under a week says nothing
-        (170, 17, 0, True),  # just a tenth
-        (170 + 17, 16, 17, False),  # an hour that lacks a quarter neither counts nor moves
-    ],
-)
+@pytest.mark.parametrize(("hours", "moving", "halved", "passes"), [
+    (7 * 24, 16, 0, False),
+    (7 * 24, 17, 0, True),
+    (7 * 24 - 1, 0, 0, True),  # under a week says nothing
+    (170, 17, 0, True),  # just a tenth
+    (170 + 17, 16, 17, False),  # an hour that lacks a quarter neither counts nor moves
+])  # fmt: skip
 def test_a_price_that_moves_with_the_hour_alone_for_a_week_is_named(tmp_path, hours, moving, halved, passes):
     labels = [(date(2024, 1, 1 + n // 24), n % 24 + 1, n) for n in range(hours)]
     rows = [
@@ -242,8 +234,6 @@ def test_the_grid_of_stored_prices_gives_each_node_its_row_and_an_unknown_node_n
 
 
 # --- market clearing prices for capacity --------------------------------------------------------------------------------------------------------
-
-
 def _mcpc(hour, product, price, day=DAY, **more):
     return {"operating_day": day, "hour_ending": hour, "product": product, "mcpc_usd_per_mw": price, **more}
 
@@ -341,8 +331,6 @@ def test_before_rtc_b_real_time_mcpc_is_neither_read_nor_reported_absent(tmp_pat
 
 
 # --- which product exists when ------------------------------------------------------------------------------------------------------------------
-
-
 def _first_hours(year, ecrs_priced_from=None):
     calendar = operating_year(year)
     mcpc = np.full((len(PRODUCTS), calendar.hours), NAN)

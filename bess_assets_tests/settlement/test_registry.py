@@ -14,7 +14,7 @@ from bess_assets.run import result_table
 from bess_assets.settings import load_settings
 from bess_assets.settlement.registry import bess_fleet
 from bess_assets.settlement.sides import sized
-from bess_assets_tests.scenario import Row, count_of, found, hourly, run, runs_of_day, write_rollup
+from bess_assets_tests.scenario import Row, hourly, run, runs_of_day, write_rollup
 from bess_assets_tests.settlement.small import (
     AFTER,
     BEFORE,
@@ -41,6 +41,7 @@ from bess_assets_tests.settlement.small import (
     telemetry,
     together,
 )
+from bess_assets_tests.steps import count_of, found
 
 OTHER_GAS = dam(date(2022, 1, 1), "GAS_CC1", resource_type="CCGT90", settlement_point="GAS_RN")
 """Somebody's row on the first day of the year: the year's data begin there."""
@@ -52,8 +53,6 @@ def _oak(folder: Path, year: int, market: Market, *, table: str | None = None) -
 
 
 # --- pairs --------------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_a_pair_that_passes_a_test_is_confirmed_and_says_on_what(tmp_path: Path) -> None:
     oak = _oak(tmp_path, 2022, may_market())
     assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == (LOAD, "confirmed", "load")
@@ -70,8 +69,7 @@ def test_a_pair_by_name_with_nothing_to_test_counts_in_ancillary_services_and_no
     assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == (LOAD, "name_only", "unknown")
     assert "its AS is counted, charging is not" in oak["notes"]
     board = settled.row("leaderboard")
-    assert board["as_regup_usd"] == pytest.approx(24 * (3 + 1) * 5)
-    assert board["charge_mwh"] is None
+    assert (board["as_regup_usd"], board["charge_mwh"]) == (pytest.approx(24 * (3 + 1) * 5), None)
     assert "charging unknown" in board["excluded_reason"]
     assert "paired by name only" in board["notes"]
 
@@ -152,8 +150,6 @@ def test_a_year_without_a_battery_is_an_error_that_says_where_one_was_looked_for
 
 
 # --- sizes --------------------------------------------------------------------------------------------------------------------------------------
-
-
 @given(st.lists(st.floats(0.1, 500.0), max_size=60))
 def test_a_size_is_the_24th_largest_hour_or_the_largest_of_fewer(values: list[float]) -> None:
     size = sized(np.array([*values, 0.0, -5.0, np.nan]))
@@ -208,8 +204,6 @@ def test_megawatt_hours_come_from_the_maximum_state_of_charge_or_are_assumed(tmp
 
 
 # --- the rename ---------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_a_battery_renamed_in_december_2025_is_one_battery_with_its_evidence(tmp_path: Path) -> None:
     rows, findings = registry(tmp_path, 2025, seam_market())
     assert list(rows) == ["OAK_1"]
@@ -229,8 +223,6 @@ def test_a_battery_that_took_a_wholly_new_name_is_known_by_node_and_size(tmp_pat
 
 
 # --- days -----------------------------------------------------------------------------------------------------------------------------------------
-
-
 def _expected(row: dict) -> tuple[date, date]:
     return row["expected_first_day"], row["expected_last_day"]
 
@@ -283,14 +275,10 @@ def test_the_node_of_the_last_expected_hour_stands_for_the_year_and_all_are_list
         ]
     }
     oak = _oak(tmp_path, 2022, market)
-    assert oak["settlement_point"] == "B_RN"
-    assert oak["settlement_points"] == "A_RN;B_RN"
-    assert oak["qse"] == "QNEW"
+    assert (oak["settlement_point"], oak["settlement_points"], oak["qse"]) == ("B_RN", "A_RN;B_RN", "QNEW")
 
 
 # --- who schedules it -----------------------------------------------------------------------------------------------------------------------------
-
-
 def _qse(folder: Path, market: Market, year: int = 2022) -> str | None:
     oak = _oak(folder, year, {"dam_gen_resources": dam(MAY), **market})
     return oak["qse"]
@@ -325,8 +313,6 @@ def test_where_no_day_ahead_row_says_a_qse_the_last_sced_row_of_the_year_does(tm
 
 
 # --- what the registry counts -----------------------------------------------------------------------------------------------------------------------
-
-
 def test_day_ahead_rows_out_of_the_calendar_and_said_twice_are_counted(tmp_path: Path) -> None:
     market = may_market()
     market["dam_gen_resources"] += [hourly(MAY, 25, resource_type="PWRSTR"), market["dam_gen_resources"][0]]
@@ -355,8 +341,6 @@ def test_the_users_rows_of_the_year_are_counted_with_the_batteries_that_they_nam
 
 
 # --- the edges of the year, and of the two eras -----------------------------------------------------------------------------------------------------
-
-
 def test_a_battery_of_the_first_day_of_the_year_alone_is_one(tmp_path: Path) -> None:
     day = date(2022, 1, 1)
     market = {"dam_gen_resources": dam(day), "dam_load_resources": dam_load(day)}
@@ -385,8 +369,6 @@ def test_names_of_the_other_era_say_nothing_in_a_year_without_it(tmp_path: Path)
 
 
 # --- the user's table -----------------------------------------------------------------------------------------------------------------------------
-
-
 def test_the_user_overrides_key_size_and_node_within_the_days_given(tmp_path: Path) -> None:
     market = together(may_market(), {"dam_gen_resources": dam(MAY + timedelta(days=1), award_mw=8.0)})
     table = (
@@ -399,8 +381,7 @@ def test_the_user_overrides_key_size_and_node_within_the_days_given(tmp_path: Pa
     assert (oak["capacity_mw"], oak["capacity_source"]) == (9.5, "user")
     assert (oak["energy_mwh"], oak["energy_source"]) == (19.0, "user")
     assert (oak["duration_hours"], oak["duration_source"]) == (2.0, "user")
-    assert oak["settlement_points"] == f"{NODE};HERE_RN"
-    assert oak["settlement_point"] == "HERE_RN"
+    assert (oak["settlement_points"], oak["settlement_point"]) == (f"{NODE};HERE_RN", "HERE_RN")
     assert "measured" in settled.row("leaderboard")["notes"]
     nodes = {row["operating_day"]: row["settlement_point"] for row in settled.rows("bess_awards")}
     assert (nodes[MAY], nodes[MAY + timedelta(days=1)], nodes[MAY + timedelta(days=2)]) == (NODE, "HERE_RN", NODE)
@@ -422,8 +403,7 @@ def test_the_user_names_a_pair_that_evidence_would_reject(tmp_path: Path) -> Non
     oak = settled.row("bess_registry")
     assert (oak["load_resource"], oak["pair_status"], oak["charging"]) == ("ELSEWHERE", "user", "load")
     board = settled.row("leaderboard")
-    assert board["charge_mwh"] == pytest.approx(24 * 2)
-    assert board["as_regup_usd"] == pytest.approx(24 * (3 + 1) * 5)
+    assert (board["charge_mwh"], board["as_regup_usd"]) == (pytest.approx(24 * 2), pytest.approx(24 * (3 + 1) * 5))
 
 
 def test_a_load_that_the_user_names_in_a_year_without_load_files_is_unobserved(tmp_path: Path) -> None:
@@ -482,10 +462,8 @@ def test_the_user_may_join_an_esr_to_a_battery_named_by_its_key_alone(tmp_path: 
 
 def test_the_user_may_join_names_in_two_rows_one_for_each_time(tmp_path: Path) -> None:
     market = renamed(seam_market(), "FAR_ESR9", "FAR_RN")
-    table = (
-        "battery,gen_resource,esr_resource,valid_from,valid_to\n"
-        f"OAK_1,{GEN},,,2025-12-04\nOAK_1,,FAR_ESR9,2025-12-05,\n"
-    )
+    rows = f"OAK_1,{GEN},,,2025-12-04\nOAK_1,,FAR_ESR9,2025-12-05,\n"
+    table = f"battery,gen_resource,esr_resource,valid_from,valid_to\n{rows}"
     rows, _ = registry(tmp_path, 2025, market, table=table)
     assert list(rows) == ["OAK_1"]
     assert (rows["OAK_1"]["gen_resource"], rows["OAK_1"]["esr_resource"]) == (GEN, "FAR_ESR9")
@@ -523,8 +501,6 @@ def test_two_batteries_under_one_key_of_the_user_are_an_error(tmp_path: Path) ->
 
 
 # --- all years ------------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_the_fleet_joins_the_years_of_a_battery(tmp_path: Path) -> None:
     may = settle(tmp_path, 2022, may_market(), until="bess_registry")
     settle(tmp_path, 2025, seam_market(), until="bess_registry")

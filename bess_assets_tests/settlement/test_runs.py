@@ -15,22 +15,16 @@ from bess_assets.ercot.step import Findings
 from bess_assets.settlement import runs as runs_module
 from bess_assets.settlement.lines import Course
 from bess_assets.settlement.runs import RunReader, hourly_maxima, read_metering
-from bess_assets_tests.scenario import (
-    ERAS,
-    GEN,
+from bess_assets_tests.resources import GEN, WIND
+from bess_assets_tests.scenario import ERAS, mark_as_built, run, runs_of_day, write_columns, write_rollup
+from bess_assets_tests.steps import (
     SPRING_AND_AUTUMN,
-    WIND,
     count_of,
     found,
     inputs_of,
-    mark_as_built,
     operating_year,
     quarter_hour_of,
-    run,
-    runs_of_day,
     utc_seconds,
-    write_columns,
-    write_rollup,
 )
 
 YEAR = operating_year(2024)
@@ -49,8 +43,6 @@ def _steps(starts, values, quarter_hours=4):
 
 
 # --- steps --------------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_a_run_that_spans_two_quarter_hours_is_split_at_the_boundary():
     positive, _, seconds = _steps([0, 600, 1_200, 1_800], [10.0, 40.0, 0.0, 0.0], 2)
     assert seconds.tolist() == [900, 900]
@@ -99,8 +91,6 @@ def test_steps_are_what_counting_second_by_second_gives(gap, data):
 
 
 # --- reading runs -------------------------------------------------------------------------------------------------------------------------------
-
-
 def _write(root, *rows, file_year=2024, **options):
     """A file of runs of generation resources: as rows, or as stamp and output."""
     made = [row if isinstance(row, dict) else run(row[0], output_mw=row[1]) for row in rows]
@@ -169,8 +159,7 @@ def test_hazard_2_runs_of_a_year_are_read_from_two_publication_years(tmp_path):
     _write(tmp_path, *runs_of_day(date(2024, 1, 1), output_mw=1.0))
     _write(tmp_path, *runs_of_day(date(2024, 12, 31), output_mw=2.0), file_year=2025)
     read = Read(tmp_path)
-    assert read.positive[0, 0] == 1.0
-    assert read.positive[0, -1] == 2.0
+    assert (read.positive[0, 0], read.positive[0, -1]) == (1.0, 2.0)
 
 
 def test_hazard_7_of_two_rows_of_a_resource_and_stamp_the_later_wins_and_both_kinds_are_counted(tmp_path):
@@ -319,8 +308,6 @@ def test_a_blank_award_is_none_unless_its_own_report_lacked_the_column(tmp_path)
 
 
 # --- windows ------------------------------------------------------------------------------------------------------------------------------------
-
-
 def _march(root):
     """Irregular runs, blanks and repeated rows around midnights, where windows are cut, and in row groups that windows share."""
     rows = []
@@ -433,8 +420,6 @@ def test_a_row_group_is_decoded_for_its_times_and_for_each_window_that_it_touche
 
 
 # --- settlement metering --------------------------------------------------------------------------------------------------------------------------
-
-
 def _smne(day, numbers, name=GEN, value=1.0, stamps=None):
     """Intervals of a day by number; each stamped with its last second, as ERCOT does, unless stamps are given."""
     midnight = datetime(day.year, day.month, day.day)
@@ -475,9 +460,8 @@ def test_without_a_number_the_stamp_decides_except_on_the_25_hour_day(tmp_path):
     labels = [
         "01-01", "00:14", "03-10", "01:59", "03-10", "03:14", "11-03", "01:14", "03-10", "02:14", "03-10", "02:44",
     ]  # fmt: skip
-    ends = [
-        datetime.fromisoformat(f"2024-{day} {clock}:59") for day, clock in zip(labels[::2], labels[1::2], strict=True)
-    ]
+    stamps = zip(labels[::2], labels[1::2], strict=True)
+    ends = [datetime.fromisoformat(f"2024-{day} {clock}:59") for day, clock in stamps]
     rows = [{"interval_end": end, "resource_name": GEN, "energy_mwh": float(n)} for n, end in enumerate(ends)]
     values, findings, _ = _metered(tmp_path, *rows)
     spring = quarter_hour_of(datetime(2024, 3, 10))
@@ -520,8 +504,6 @@ def test_without_metering_every_quarter_hour_is_unknown(tmp_path):
 
 
 # --- lines between readings ---------------------------------------------------------------------------------------------------------------------
-
-
 def _line_quarters(root, *rows, year=2024, first=JANUARY_1, count=2, **more):
     """(mean MW, known seconds) of the generation resource's quarter-hours from a moment on."""
     write_rollup(root, "sced_gen_resources", year, list(rows))

@@ -22,39 +22,25 @@ def test_a_battery_is_hybrid_from_a_fifth_to_four_fifths_of_energy(energy: float
     assert _share(energy, other) == label
 
 
-@pytest.mark.parametrize(
-    ("capacity", "months", "usd", "label"),
-    [
-        (100.0, 12, 11_999.0, "inactive"),
-        (100.0, 12, 12_000.0, "energy_arbitrage"),
-        (100.0, 1, 999.0, "inactive"),
-        (100.0, 1, 1_000.0, "energy_arbitrage"),
-        (None, 12, 99.0, "inactive"),
-        (None, 12, 100.0, "energy_arbitrage"),
-        (None, 1, 99.0, "inactive"),
-    ],
-)
-def test_under_ten_dollars_a_megawatt_and_month_a_battery_is_inactive(
-    capacity: float | None, months: int, usd: float, label: str
-) -> None:
+@pytest.mark.parametrize(("capacity", "months", "usd", "label"), [
+    (100.0, 12, 11_999.0, "inactive"), (100.0, 12, 12_000.0, "energy_arbitrage"), (100.0, 1, 999.0, "inactive"),
+    (100.0, 1, 1_000.0, "energy_arbitrage"), (None, 12, 99.0, "inactive"), (None, 12, 100.0, "energy_arbitrage"),
+    (None, 1, 99.0, "inactive"),
+])  # fmt: skip
+def test_under_ten_dollars_a_megawatt_and_month_a_battery_is_inactive(capacity, months, usd, label):
     assert classify(usd, NO_AS, capacity, months).strategy == label
 
 
 def test_losses_count_as_nothing_in_the_shares() -> None:
     strategy = classify(6_000.0, {"regup": -1_000.0, "regdn": 0.0, "rrs": 4_000.0, "nspin": 1.0}, 1.0, 12)
-    assert strategy.energy_share == pytest.approx(6_000 / 10_001)
-    assert strategy.top_as_product == "rrs"
+    assert (strategy.energy_share, strategy.top_as_product) == (pytest.approx(6_000 / 10_001), "rrs")
 
 
 def test_an_unknown_component_leaves_no_label_and_no_share() -> None:
     unknown_energy = classify(None, {**NO_AS, "rrs": 5.0}, 1.0, 12)
     assert (unknown_energy.strategy, unknown_energy.energy_share, unknown_energy.top_as_product) == (None, None, "rrs")
     unknown_product = classify(5_000.0, {**NO_AS, "rrs": 5.0, "regup": None}, 1.0, 12)
-    assert (unknown_product.strategy, unknown_product.energy_share, unknown_product.top_as_product) == (
-        None,
-        None,
-        None,
-    )
+    assert unknown_product.strategy is unknown_product.energy_share is unknown_product.top_as_product is None
 
 
 def test_a_battery_that_earned_nothing_has_no_share_and_no_top_product() -> None:

@@ -171,8 +171,9 @@ def test_ecrs_begins_in_june_2023_and_rrs_is_one_column_before() -> None:
     (2024, "COP_Snapshots", "max_soc"), (2026, "SCED_ESR_Resources", "flag"), (2019, "SCED_Load_Resources", "name"),
 ])  # fmt: skip
 def test_wild_files_lack_columns_that_harmless_ones_have(year: int, dataset: str, column: str) -> None:
+    market = MarketYear(make_fleet((year,), 1, 1), year, 1)
     both: tuple[tuple[Hazards, bool], ...] = (("harmless", True), ("wild", False))
     for hazards, there in both:
-        found = [rows for rows in _published(year, hazards)[dataset] if rows.file_year == year]
+        found = [rows for rows in publish_year(market, hazards)[dataset] if rows.file_year == year]
         assert found
         assert all((column in file_columns(rows, hazards)) is there for rows in found)

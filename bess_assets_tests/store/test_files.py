@@ -92,8 +92,6 @@ def settings(tmp_path: Path) -> Settings:
 
 
 # --- what is written ----------------------------------------------------------------------------------------------------------------------
-
-
 def test_a_ledger_comes_back_as_grids_labels_and_batteries(tmp_path):
     path = tmp_path / "money" / "2024.parquet"
     written = write(
@@ -105,9 +103,8 @@ def test_a_ledger_comes_back_as_grids_labels_and_batteries(tmp_path):
     table = ResultTable(MONEY, path)
 
     assert table.batteries() == ["A", "B"]
-    first, second = (
-        table.numbers(["da_usd", "rt_usd", "interval_start", "operating_day", "known", "exists"], n) for n in (0, 1)
-    )
+    columns = ["da_usd", "rt_usd", "interval_start", "operating_day", "known", "exists"]
+    first, second = (table.numbers(columns, n) for n in (0, 1))
     np.testing.assert_array_equal(first["da_usd"], [1.0, 2.0, -3.5])
     np.testing.assert_array_equal(second["da_usd"], [9.0, 8.0, 7.0])
     for grids in (first, second):
@@ -127,8 +124,7 @@ def test_times_are_stored_as_utc_and_days_as_dates(tmp_path):
     path = tmp_path / "2024.parquet"
     write(MONEY, path, hours_of("A"))
     first = pq.read_table(path).slice(0, 1).to_pylist()[0]
-    assert first["interval_start"] == datetime(2024, 1, 1, 6, tzinfo=UTC)
-    assert first["operating_day"] == date(2024, 1, 1)
+    assert (first["interval_start"], first["operating_day"]) == (datetime(2024, 1, 1, 6, tzinfo=UTC), date(2024, 1, 1))
 
 
 def test_the_same_rows_give_the_same_bytes_whatever_they_come_as(tmp_path):
@@ -231,8 +227,6 @@ def test_any_finite_numbers_and_nulls_come_back_unchanged(tmp_path_factory, valu
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("table", "chunks", "said"), [
     (MONEY, [hours_of("A", da_usd=np.array([1.0, np.inf, 0.0]))], "infinite number in da_usd"),
     (MONEY, [hours_of("A", source=None) | {"other": [1, 2, 3]}], "columns it declares"),
@@ -334,8 +328,6 @@ def test_only_ledgers_have_grids_and_text_is_no_number(tmp_path):
 
 
 # --- fingerprints and files ---------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("size", [100, 20_000_000])
 def test_a_touched_file_is_the_same_and_a_changed_one_is_not(tmp_path, size):
     path = tmp_path / "2024.parquet"

@@ -83,8 +83,6 @@ def awards(*rows: str) -> str:
 
 
 # --- what is written --------------------------------------------------------------------------------------------------------------------------
-
-
 def test_rows_go_to_the_year_of_delivery_whatever_the_file_is_called(reports, built):
     put(reports / "60d_DAM_Gen_Resource_Data-29-FEB-24.csv", awards(award("12/31/2023", 24), award("01/01/2024", 1)))
     done = roll_up(reports, built)
@@ -164,8 +162,6 @@ def test_clearing_prices_that_some_reports_lack_are_nothing_to_report(reports, b
 
 
 # --- which row stands -------------------------------------------------------------------------------------------------------------------------
-
-
 def post(reports: Path, time: str, content: str, name: str = GEN, day: str = "20240305") -> Path:
     """A ZIP that was posted at a time of day."""
     return put(reports / POSTED.format(day=day, time=time), zipped({name: content}))
@@ -261,8 +257,6 @@ def test_the_repeated_hour_is_not_taken_for_a_duplicate(reports, built):
 
 
 # --- adding to what is there ------------------------------------------------------------------------------------------------------------------
-
-
 def test_a_new_day_is_added_without_reading_the_old_reports_again(reports, built):
     old = post(reports, "050000000", awards(award(DAY, 1, mw=1), award(DAY, 2, mw=2)))
     roll_up(reports, built)
@@ -458,8 +452,6 @@ def test_a_rollup_says_how_long_it_took_to_build_and_takes_to_read(reports, buil
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------------------------------
-
-
 def test_many_scratch_files_little_memory_and_more_threads_change_no_byte(reports, built, tmp_path, monkeypatch):
     for n in range(12):
         day = f"01/{n % 10 + 1:02d}/2024"
@@ -570,8 +562,6 @@ def test_the_line_of_a_large_plan_without_headings_is_named_too(reports, built, 
 
 
 # --- bad files --------------------------------------------------------------------------------------------------------------------------------
-
-
 def bad_files(reports: Path) -> dict[str, str]:
     """A folder with one good report and every bad one; what is said of each bad one."""
     put(reports / GEN, awards(award(DAY, 1)))
@@ -719,15 +709,12 @@ def test_every_report_is_told_to_who_listens_and_a_missing_folder_is_an_error(re
     put(reports / GEN, awards(award(DAY, 1)))
     told: list[tuple[int, int, str]] = []
     roll_up(reports, built, progress=lambda done, total, what: told.append((done, total, what)))
-    assert told[0] == (0, 1, GEN)
-    assert told[-1] == (1, 1, "writing DAM_Gen_Resources/2024 (1 of 1)")
+    assert (told[0], told[-1]) == ((0, 1, GEN), (1, 1, "writing DAM_Gen_Resources/2024 (1 of 1)"))
     with pytest.raises(InputError, match="no folder of reports"):
         roll_up(reports / "nowhere", built)
 
 
 # --- laws -------------------------------------------------------------------------------------------------------------------------------------
-
-
 @settings(max_examples=25)
 @given(
     st.lists(
