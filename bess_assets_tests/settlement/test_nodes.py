@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bess_assets.settlement.battery_table import UserRow
 from bess_assets.settlement.nodes import Nodes, battery_nodes
-from bess_assets_tests.scenario import hour_of, operating_year
+from bess_assets_tests.steps import hour_of, operating_year
 
 YEAR = operating_year(2024)
 
