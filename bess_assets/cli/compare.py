@@ -23,9 +23,8 @@ def compare_csv(options: Options, year: int, form: Format) -> None:
     settings = options.settings()
     with long_work() as tell:
         comparison = compare.compare_reports(settings, year, tell)
-    differing = [tuple(row.values()) for row in compare.figures(comparison)]
     made_up = year in made_up_years(settings)
-    answer = marked(Answer(compare.COLUMNS, differing), made_up)
+    answer = marked(Answer(compare.COLUMNS, [tuple(row.values()) for row in compare.figures(comparison)]), made_up)
     if form == "csv":
         click.echo(compare.verdict(comparison), err=True)
     show(

@@ -188,8 +188,6 @@ def _check_lines(plan: YearPlan) -> Iterator[str]:
 
 # --- columns --------------------------------------------------------------------------------------------------------------
 
-_HEADING_WIDEST = 40
-
 
 def _column_lines(settings: Settings, names: Iterable[str]) -> Iterator[str]:
     from bess_assets.results import Results  # loads DuckDB
@@ -215,9 +213,9 @@ def matrix_lines(rows: Sequence[Mapping[str, Any]], *, every_column: bool = Fals
     found = matrices(rows, every_column=every_column)
     for matrix in found:
         name, *years = matrix.columns(matrix.dataset)
-        widest = min(max(map(len, (matrix.dataset, *matrix.cells))), _HEADING_WIDEST)
+        widest = min(max(map(len, (matrix.dataset, *matrix.cells))), 40)
         for some in blocks(years, widest, 10) if matrix.cells else ():
-            yield from ("", *table([name._replace(widest=_HEADING_WIDEST), *some], [matrix.rows]).lines)
+            yield from ("", *table([name._replace(widest=40), *some], [matrix.rows]).lines)
         if not matrix.cells:
             yield from ("", f"{matrix.dataset}: {NO_FILE}")
         if matrix.notes:
@@ -230,14 +228,13 @@ def matrix_lines(rows: Sequence[Mapping[str, Any]], *, every_column: bool = Fals
 
 # --- storage --------------------------------------------------------------------------------------------------------------
 
-_MEGABYTES = decimals(1)
 _STORAGE = (
     Column("rollup", 0),
     number("year", 1, str),
     Column("from", 2, keep=40),
     number("reports", 3, keep=50),
-    number("CSV MB", 4, _MEGABYTES),
-    number("Parquet MB", 5, _MEGABYTES),
+    number("CSV MB", 4, decimals(1)),
+    number("Parquet MB", 5, decimals(1)),
     number("smaller by", 6, percent),
     number("CSV read s", 7, decimals(1)),
     number("Parquet read s", 8, decimals(2)),
@@ -296,4 +293,4 @@ def _megabyte_lines(settings: Settings) -> Iterator[str]:
 
 
 def _small(size: int) -> str:
-    return "< 0.1" if 0 < size < 50_000 else _MEGABYTES(size / 1e6)
+    return "< 0.1" if 0 < size < 50_000 else f"{size / 1e6:,.1f}"

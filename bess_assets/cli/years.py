@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,15 +15,13 @@ from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.store.capacity import lacking_room
 from bess_assets.store.made_up import made_up_note
-from bess_assets.store.status import FIRST_YEAR, YearPlan, new_reports, plan_year, years_available, years_known
+from bess_assets.store.status import FIRST_YEAR, State, YearPlan, new_reports, plan_year, years_available, years_known
 from bess_assets.text import Column, decimals, listed, money, number, percent
 
 if TYPE_CHECKING:
     from bess_assets.refresh import Outcome
     from bess_assets.run import Progress
     from bess_assets.store.roll_up import RollUp
-
-Only = Literal["missing", "failed", "changed"]
 
 # --- rollups ----------------------------------------------------------------------------------------------------------
 
@@ -84,9 +82,9 @@ _BUILT = (
 _NOTED = 20
 
 
-def _rollup_lines(done: "RollUp") -> list[str]:
+def _rollup_lines(done: "RollUp") -> Iterator[str]:
     """A row for each dataset and year rolled up; then why some are incomplete, and which files could not be used."""
-    lines = table(_BUILT, [done.built]).lines if done.built else []
+    yield from table(_BUILT, [done.built]).lines if done.built else ()
     notes = [f"{b.dataset} {b.year}: {reason}" for b in done.built for reason in b.manifest["incomplete_because"]]
     for b in done.built:
         refused = [f"not used: {item['file']}: {item['problem']}" for item in b.manifest["refused"]]
@@ -95,8 +93,8 @@ def _rollup_lines(done: "RollUp") -> list[str]:
     notes += _first(unknown, "that could not be used")
     others = sorted(done.other.items(), key=lambda item: (-item[1], item[0]))
     notes += [f"left aside, {count:,}: {why}" for why, count in others[:_NOTED]]
-    lines += [line for note in notes for line in paragraph(note, "  ")]
-    return [*lines, f"{done.files:,} files, {done.reports:,} reports in them."]
+    yield from (line for note in notes for line in paragraph(note, "  "))
+    yield f"{done.files:,} files, {done.reports:,} reports in them."
 
 
 def _first(notes: Sequence[str], rest: str) -> list[str]:
@@ -117,7 +115,7 @@ def _first(notes: Sequence[str], rest: str) -> list[str]:
     ),
     click.option("--dry-run", is_flag=True, help="Say which tables would be refreshed, and why; refresh nothing."),
 )
-def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: Only | None, dry_run: bool) -> None:
+def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: State | None, dry_run: bool) -> None:
     """Settle years from their rollups: 2024, 2021-2024; without a year, all years that have rollups.
 
     Makes the result tables and, from them, each year's page and workbook at <results>/leaderboard_report/<year>. Uses the same Dagster jobs and
@@ -146,7 +144,7 @@ def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: Only | N
             echo_warning(lack.problem)
 
 
-def _plan_lines(plans: Sequence[YearPlan], only: Only | None) -> Iterator[str]:
+def _plan_lines(plans: Sequence[YearPlan], only: State | None) -> Iterator[str]:
     """The tables that a refresh would make, and why."""
     for plan in plans:
         names = plan.to_refresh(only)
@@ -169,7 +167,7 @@ def _gone(year: object, gone: Sequence[str]) -> str:
     )
 
 
-def refresh_and_show(settings: Settings, years: Sequence[int], only: Only | None = None) -> "list[Outcome]":
+def refresh_and_show(settings: Settings, years: Sequence[int], only: State | None = None) -> "list[Outcome]":
     """Refresh years and print the outcome of each."""
     from bess_assets.refresh import refresh_years  # loads Dagster
 
@@ -228,8 +226,7 @@ def _outcome_lines(outcomes: "Sequence[Outcome]") -> Iterator[str]:
             yield from paragraph(f"{outcome.name} failed: {text}" if n == 0 else text.strip(), "  " * (n > 0))
         yield from paragraph(_gone(outcome.name, outcome.gone))
     if failed:
-        harmless = not any(check["blocking"] for _, _, check in failed)
-        nature = "No warning held anything back. " if harmless else ""
+        nature = "" if any(check["blocking"] for _, _, check in failed) else "No warning held anything back. "
         yield from paragraph(f"{nature}bess status says more of them, and what is missing from the data.")
 
 

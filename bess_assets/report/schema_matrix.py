@@ -18,7 +18,6 @@ LEGEND = (
 )
 """Meaning of the cells."""
 NO_FILE = "no file in any of these years"
-_LEFT_OUT_NAMED = 12
 
 
 class Matrix(NamedTuple):
@@ -49,7 +48,7 @@ class Matrix(NamedTuple):
     def notes(self) -> list[str]:
         """The changes in words, then the columns left out."""
         what = "1 more column that is" if len(self.left_out) == 1 else f"{len(self.left_out)} more columns that are"
-        words = f"  {what} known, not used, and there in every year: {listed(self.left_out, _LEFT_OUT_NAMED)}"
+        words = f"  {what} known, not used, and there in every year: {listed(self.left_out, 12)}"
         return [*self.changes, *([words] if self.left_out else [])]
 
 
