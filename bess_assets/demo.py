@@ -15,8 +15,7 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import Form, Hazards, Scale, ercot_size, pairs, simulate
 from bess_assets.store.fingerprint import content_digest
 from bess_assets.store.journal import read_run
-from bess_assets.store.listing import RUNS_FOLDER
-from bess_assets.store.made_up import MARKER
+from bess_assets.store.listing import MARKER, RUNS_FOLDER
 from bess_assets.store.paths import recorded_years
 from bess_assets.store.whole import write_json
 

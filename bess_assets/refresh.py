@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Literal
 
 import dagster as dg
-from dagster import DagsterEventType
 
 from bess_assets.assets.resources import HOLDING_TAG, operating_years, partition_exists, show_inputs
 from bess_assets.automation.dagster_home import ensure_dagster_home
@@ -212,7 +211,7 @@ def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence
         KeyboardInterrupt: Ctrl-C or a request to end, which Dagster takes for the failure of a step.
     """
     made = {e.asset_key.path[-1] for e in result.all_events if e.is_step_materialization and e.asset_key}
-    failures = [e for e in result.all_events if e.event_type == DagsterEventType.STEP_FAILURE]
+    failures = [e for e in result.all_events if e.event_type == dg.DagsterEventType.STEP_FAILURE]
     errors = {str(e.step_key): plain_reason(e.step_failure_data.error) for e in failures}
     for cause in (e.step_failure_data.error for e in failures):
         while cause:
@@ -233,6 +232,6 @@ def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence
         )
     failure = None
     if not result.success and all(outcome.status != "failed" for outcome in outcomes.values()):
-        of_run = [e.job_failure_data for e in result.all_events if e.event_type == DagsterEventType.RUN_FAILURE]
+        of_run = [e.job_failure_data for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE]
         failure = plain_reason(of_run[0].error) if of_run else "the run failed"
     return Outcome(held.year, outcomes, dict(held.journal.record["tables"]), failure)

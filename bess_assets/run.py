@@ -39,9 +39,8 @@ from bess_assets.store.journal import (
     table_entry,
     table_inputs,
 )
-from bess_assets.store.listing import yearly_files
+from bess_assets.store.listing import made_up_inputs, yearly_files
 from bess_assets.store.locks import year_lock
-from bess_assets.store.made_up import made_up_inputs
 from bess_assets.store.paths import remove_stale_files, result_path, rollup_folder, run_record_path
 from bess_assets.store.roll_up import describe_rollups
 from bess_assets.tables import (

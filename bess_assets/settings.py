@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from bess_assets.errors import SettingsError
-
-T = TypeVar("T")
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(KB|MB|GB|KIB|MIB|GIB)", re.IGNORECASE)
 _UNITS = {"KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
@@ -103,7 +101,7 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
     def folder(variable: str, default: str) -> Path:
         return _path(env.get(variable) or root / default, variable)
 
-    def read(variable: str, default: str, parse: Callable[[str], T | None], expected: str) -> T:
+    def read(variable: str, default: str, parse: Callable[[str], Any], expected: str) -> Any:
         text = env.get(variable) or ""
         value = parse(text.strip() or default)
         if value is None:

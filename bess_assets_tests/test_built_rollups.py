@@ -13,8 +13,8 @@ from bess_assets.errors import InputError, YearBusyError
 from bess_assets.run import hold_year, result_table, run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import RollupEntry, input_files, read_run
+from bess_assets.store.listing import MARKER
 from bess_assets.store.locks import rollup_lock
-from bess_assets.store.made_up import MARKER
 from bess_assets.store.paths import rollup_folder
 from bess_assets.store.roll_up import build_rollup, roll_up_reports
 from bess_assets.store.status import plan_year, years_available

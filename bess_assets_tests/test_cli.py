@@ -24,7 +24,7 @@ from bess_assets.demo import Market, write_market, write_right_answer
 from bess_assets.errors import BessError, SettingsError
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import read_run
-from bess_assets.store.made_up import MARKER
+from bess_assets.store.listing import MARKER
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition, write_home
@@ -761,7 +761,7 @@ def test_a_leaderboard_loads_click_and_duckdb_and_nothing_heavy(made: Settings, 
     modules = loaded_by(made, "leaderboard", "2024", "--format", form)
     assert modules & HEAVY == set()
     ours = {name.removeprefix("bess_assets.") for name in modules if name.startswith("bess_assets.")}
-    assert " ".join(sorted(ours - {"store", "store.listing", "store.made_up"})) == (
+    assert " ".join(sorted(ours - {"store", "store.listing"})) == (
         "cli cli.answers cli.render ercot ercot.products errors results "
         "results.answers results.cache results.engine results.queries settings text"
     )

@@ -16,7 +16,7 @@ from bess_assets.run import run_table
 from bess_assets.second_settlement.compare import COLUMNS, Comparison
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import Journal, read_run, table_entry
-from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, MARKER, NOTE, made_up_inputs, made_up_note, made_up_years
+from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN, MARKER, NOTE, made_up_inputs, made_up_note, made_up_years
 from bess_assets.store.paths import files_of
 from bess_assets.tables import LEADERBOARD_REPORT
 from bess_assets_tests.made_home import ALPHA, BOARDS, write_edition, write_home

@@ -13,7 +13,7 @@ from bess_assets.settlement.metrics import (
     usd_per_kw,
     usd_per_kw_year_and_month,
 )
-from bess_assets.store.made_up import made_up_inputs
+from bess_assets.store.listing import made_up_inputs
 
 LEAST_PRICED_SHARE = 0.99
 """Of a node's expected quarter-hours, and of the MWh that flowed there: with less, a price file has holes that show in the money."""

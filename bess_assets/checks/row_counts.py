@@ -12,7 +12,7 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS, RTC_FIRST_DAY
 from bess_assets.ercot.rollup_names import BUILT_FOLDER
 from bess_assets.ercot.step import Verdict, some
-from bess_assets.store.made_up import made_up_inputs
+from bess_assets.store.listing import made_up_inputs
 from bess_assets.store.paths import EXPECTED_ROWS_FILE, file_years
 
 VERSION = "2026-11"

@@ -18,8 +18,7 @@ from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
 from bess_assets.errors import BessError
 from bess_assets.results import Answer, BatteryAnswer, Results
 from bess_assets.settings import Settings
-from bess_assets.store.listing import last_problem
-from bess_assets.store.made_up import made_up_note
+from bess_assets.store.listing import last_problem, made_up_note
 from bess_assets.text import ALWAYS, Column, any_value, decimals, listed, money, number, one_line, percent
 
 _WHAT_DOLLARS_ARE = (

@@ -9,7 +9,7 @@ from bess_assets.cli import FORMAT, YEAR, Format, Options, command, long_work, s
 from bess_assets.cli.render import table
 from bess_assets.results.answers import Answer, marked
 from bess_assets.second_settlement import compare
-from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, made_up_note, made_up_years
+from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN, made_up_note, made_up_years
 from bess_assets.text import one_line
 
 

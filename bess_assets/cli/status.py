@@ -17,8 +17,7 @@ from bess_assets.errors import BessError
 from bess_assets.report.schema_matrix import LEGEND, NO_FILE, matrices
 from bess_assets.settings import FOLDERS, Settings
 from bess_assets.store.journal import CheckEntry
-from bess_assets.store.listing import size_of, sizes_by_year
-from bess_assets.store.made_up import made_up_note
+from bess_assets.store.listing import made_up_note, size_of, sizes_by_year
 from bess_assets.store.paths import rollup_folder
 from bess_assets.store.status import TablePlan, YearPlan, new_reports, plan_year, years_known
 from bess_assets.text import Column, decimals, listed, number, one_line, percent

@@ -14,7 +14,7 @@ from bess_assets.cli.status import by_state
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.store.capacity import lacking_room
-from bess_assets.store.made_up import made_up_note
+from bess_assets.store.listing import made_up_note
 from bess_assets.store.status import FIRST_YEAR, State, YearPlan, new_reports, plan_year, years_available, years_known
 from bess_assets.text import Column, decimals, listed, money, number, percent
 

@@ -15,8 +15,7 @@ from bess_assets.settings import Settings
 from bess_assets.settlement import metrics
 from bess_assets.store.files import ResultTable
 from bess_assets.store.journal import read_run
-from bess_assets.store.listing import yearly_files
-from bess_assets.store.made_up import made_up_years
+from bess_assets.store.listing import made_up_years, yearly_files
 from bess_assets.store.paths import result_path
 from bess_assets.tables import LEADERBOARD_REPORT, TABLES
 

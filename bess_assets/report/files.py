@@ -11,8 +11,7 @@ from bess_assets.report.page import page_html
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
 from bess_assets.store.journal import Written
-from bess_assets.store.listing import size_of
-from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN
+from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN, size_of
 from bess_assets.store.paths import files_of, result_path
 from bess_assets.store.whole import whole_set
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, Table

@@ -21,7 +21,7 @@ from typing import Any
 from bess_assets.errors import BessError
 from bess_assets.report.content import STREAMS, Content
 from bess_assets.settlement.metrics import LEAST_ACTIVE_DAYS_MONTH, LEAST_ACTIVE_DAYS_YEAR, LEAST_COVERAGE
-from bess_assets.store.made_up import NOTE
+from bess_assets.store.listing import NOTE
 from bess_assets.tables import LEADERBOARD
 
 _OF_THE_BATTERY = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Row
-from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN, NOTE
+from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN, NOTE
 from bess_assets.tables import DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column, Table
 from bess_assets.text import plain
 

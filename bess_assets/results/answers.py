@@ -5,7 +5,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bess_assets.errors import BessError
-from bess_assets.store.made_up import MADE_UP, MADE_UP_COLUMN
+from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from bess_assets.results.cache import AnswerCache, CacheInfo
 from bess_assets.results.engine import PERIODS, Engine, Step, literal, read, tables_in, with_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store import listing
-from bess_assets.store.made_up import MADE_UP, made_up_years
+from bess_assets.store.listing import MADE_UP, made_up_years
 
 if TYPE_CHECKING:
     from bess_assets.tables import Table

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.settings import Settings
-from bess_assets.store.listing import RUNS_FOLDER, mark_of, yearly_files
-from bess_assets.store.made_up import made_up_beside_real
+from bess_assets.store.listing import RUNS_FOLDER, made_up_beside_real, mark_of, yearly_files
 from bess_assets.tables import Table
 
 MERGED = "all"

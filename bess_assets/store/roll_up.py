@@ -39,8 +39,8 @@ from bess_assets.errors import BessError, InputError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import Fingerprint, content_digest, fingerprint, same, stamp
 from bess_assets.store.journal import RollupEntry, RollupFileEntry
+from bess_assets.store.listing import MARKER
 from bess_assets.store.locks import rollup_lock, year_lock
-from bess_assets.store.made_up import MARKER
 from bess_assets.store.paths import rollup_folder
 from bess_assets.store.rollup_files import INDEX_NAME, BuiltYear, Entry, ReportIndex, is_taken, label_of, read_manifest
 

@@ -6,7 +6,7 @@ import pytest
 
 from bess_assets.checks.figures import AVERAGES, EFFICIENCY, OUTLIERS, PRICED, PUBLISHED
 from bess_assets.settlement.metrics import outlier_note
-from bess_assets.store.made_up import MARKER
+from bess_assets.store.listing import MARKER
 from bess_assets_tests.checks.conftest import numbers_of
 from bess_assets_tests.made_home import ALPHA, write_rows
 

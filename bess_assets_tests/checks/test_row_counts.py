@@ -8,7 +8,7 @@ import pytest
 from bess_assets.checks.row_counts import ROW_COUNTS, ROWS_A_DAY, expected_between, factor
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.run import run_table
-from bess_assets.store.made_up import MARKER
+from bess_assets.store.listing import MARKER
 from bess_assets.store.paths import EXPECTED_ROWS_FILE
 from bess_assets.store.status import plan_year
 from bess_assets_tests.scenario import write_rollup

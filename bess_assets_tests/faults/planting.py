@@ -25,7 +25,7 @@ from bess_assets.errors import BessError
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
 from bess_assets.store.journal import in_battery_table, read_run
-from bess_assets.store.made_up import MARKER
+from bess_assets.store.listing import MARKER
 from bess_assets.store.status import plan_year
 from bess_assets.tables import TABLES
 from bess_assets_tests.faults.sheets import Folder
