@@ -54,8 +54,8 @@ class Market:
 
 def demo_settings(home: str | Path | None, environ: Mapping[str, str] | None = None) -> Settings:
     """Settings of a demo: all folders inside its home."""
-    env = os.environ if environ is None else environ
-    return load_settings(home, {name: value for name, value in env.items() if name not in _OUTSIDE_A_DEMO})
+    env = (os.environ if environ is None else environ).items()
+    return load_settings(home, {name: value for name, value in env if name not in _OUTSIDE_A_DEMO})
 
 
 def refuse_a_home_in_use(settings: Settings) -> None:
@@ -105,16 +105,9 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     said = {"note": "Made-up data, written by bess simulate or bess demo.", "market": market.described()}
     write_json(marker, said | {"files": None})
     try:
-        arguments = (
-            market.years,
-            market.batteries,
-            market.seed,
-            market.hazards,
-            progress,
-            market.form,
-            market.last_day,
-        )
-        simulate(folder, *arguments, size=None if market.scale == "small" else ercot_size)
+        made = (market.years, market.batteries, market.seed, market.hazards)
+        size = None if market.scale == "small" else ercot_size
+        simulate(folder, *made, progress, market.form, market.last_day, size=size)
     except ValueError as error:
         marker.unlink()
         raise BessError(f"This market cannot be simulated: {error}.") from error
@@ -130,9 +123,7 @@ def write_right_answer(folder: Path, market: Market, progress: Callable[[str], N
     """
     from bess_assets.second_settlement.answer import answer_files, write_answer  # noqa: PLC0415  loads pandas
 
-    for year in market.years:
-        if all(path.is_file() for path in answer_files(folder, year)):
-            continue
+    for year in (y for y in market.years if not all(path.is_file() for path in answer_files(folder, y))):
         count = market.batteries if market.scale == "small" else ercot_size(year).batteries
         write_answer(folder, market.form, year, pairs(market.years, count, market.seed))
         if progress:

@@ -95,14 +95,12 @@ def writing(path: Path) -> Iterator[None]:
         raise WriteError(
             f"{path.name} cannot be written: {_CANNOT_GROW[error.errno]}.",
             file=path,
-            expected=f"room on the disk; {_free(path)} is left",
+            expected=f"room on the disk; {free_bytes(path.parent) / 1e6:,.1f} MB is left",
             remedy="Make room there, or name another folder (BESS_HOME, BESS_RESULTS), and run the command again. The file that was there before is as it was.",
         ) from error
 
 
-def _free(path: Path) -> str:
-    there = next((folder for folder in path.parents if folder.is_dir()), None)
-    try:
-        return f"{shutil.disk_usage(there or path.anchor).free / 1e6:,.1f} MB"
-    except OSError:
-        return "an unknown size"
+def free_bytes(folder: Path) -> int:
+    """Bytes that are free on the disk of a folder, which may not be there yet."""
+    there = next((parent for parent in (folder, *folder.parents) if parent.is_dir()), folder.anchor)
+    return shutil.disk_usage(there).free

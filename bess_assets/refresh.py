@@ -220,9 +220,14 @@ def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence
             cause = cause.cause
     checks: dict[str, list[CheckEntry]] = {name: [] for name in planned}
     for found in result.get_asset_check_evaluations():
-        name, detail = found.check_name, found.description or ""
-        check = CheckEntry(name=name, passed=found.passed, blocking=found.blocking or False, detail=detail)
-        checks[found.asset_key.path[-1]].append(check)
+        checks[found.asset_key.path[-1]].append(
+            CheckEntry(
+                name=found.check_name,
+                passed=found.passed,
+                blocking=found.blocking or False,
+                detail=found.description or "",
+            )
+        )
     outcomes: dict[str, AssetOutcome] = {}
     for name in planned:
         blocking = [f"{c['name']} failed: {c['detail']}" for c in checks[name] if not c["passed"] and c["blocking"]]

@@ -186,8 +186,7 @@ class HeldYear:
             give_back_freed_memory()
             written["made_up"] = made_up_inputs(self.settings)
             if result:
-                findings = result.findings.items
-                written["findings"] = [{**asdict(finding), "count": int(finding.count)} for finding in findings]
+                written["findings"] = [{**asdict(f), "count": int(f.count)} for f in result.findings.items]
                 written["checks"] = judge_table(self.settings, self.year, table, result, written["rows"] or 0)
         except BaseException as error:
             self._record_failure(table, clock, inputs, error)

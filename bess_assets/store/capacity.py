@@ -1,13 +1,12 @@
 """Whether a year fits into memory and onto the disk: estimated before anything is written, from the footers of its rollups and from earlier refreshes."""
 
-import shutil
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bess_assets.errors import RoomError
+from bess_assets.errors import RoomError, free_bytes
 from bess_assets.settings import Settings
 from bess_assets.store.journal import input_files, read_run
 from bess_assets.store.listing import size_of
@@ -73,16 +72,14 @@ def lacking_room(settings: Settings, year: int, tables: Collection[str]) -> Iter
             remedy="End other programs, or use a larger machine. Nothing was changed.",
         )
     elif min(needed.unbounded_bytes, allowed) > free >= BESIDE_THE_LIMIT_BYTES + _LEAST_LIMIT_BYTES:
-        smaller = free - BESIDE_THE_LIMIT_BYTES
         yield RoomError(
             f"{year} would not fit into memory as things are set: with BESS_MEMORY_LIMIT={_mb(settings.memory_limit_bytes)} about "
             f"{needed.batteries:,} batteries take up to {_mb(min(needed.unbounded_bytes, allowed))}, and {_mb(free)} of this machine are free.",
             file=settings.rollups,
             expected="as much free memory as the limit lets the year take",
-            remedy=f"Set BESS_MEMORY_LIMIT={smaller // 10**6}MB: the year is then worked on in smaller blocks. Nothing was changed.",
+            remedy=f"Set BESS_MEMORY_LIMIT={(free - BESIDE_THE_LIMIT_BYTES) // 10**6}MB: the year is then worked on in smaller blocks. Nothing was changed.",
         )
-    there = next(folder for folder in (settings.results, *settings.results.parents) if folder.is_dir())
-    left = shutil.disk_usage(there).free
+    left = free_bytes(settings.results)
     if needed.disk_bytes > left:
         yield RoomError(
             f"{year} would not fit on the disk: its results take about {_mb(needed.disk_bytes)} more, and {_mb(left)} are free.",

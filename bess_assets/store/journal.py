@@ -151,8 +151,7 @@ class Journal:
         before = self.record["tables"].get(name)
         if entry["status"] == "failed" and before and "made_up" in before:
             entry["made_up"] = before["made_up"]
-        version = (YEARLY.get(name) or TABLES[name]).code_version
-        self.record["tables"][name] = {"code_version": version, **entry}
+        self.record["tables"][name] = {"code_version": (YEARLY.get(name) or TABLES[name]).code_version, **entry}
         self.record["unfinished"] = [table for table in self.record["unfinished"] if table != name]
         self._write()
 

@@ -136,9 +136,8 @@ def made_up_inputs(settings: Settings) -> bool:
 
 def made_up_beside_real(settings: Settings) -> bool:
     """Whether the built rollups are made up and the user's own are real: the built ones are then not used, for they would fill the gaps of real data."""
-    if not (settings.built / MARKER).is_file() or (settings.rollups / MARKER).is_file():
-        return False
-    return any(settings.rollups.glob("*/*.parquet"))
+    own, built = ((folder / MARKER).is_file() for folder in (settings.rollups, settings.built))
+    return built and not own and any(settings.rollups.glob("*/*.parquet"))
 
 
 def made_up_years(settings: Settings) -> frozenset[int]:

@@ -73,8 +73,8 @@ class RollupFolder:
 
     def goes_beyond(self, dataset: str, year: int) -> bool:
         """Whether a file that need not be read for the year holds later days: a built one of the next delivery year."""
-        later = (file_year for file_year in file_years(dataset, year) if file_year > year)
-        return any(self.built(dataset, file_year) for file_year in later) and not self.covers(dataset, year)
+        later = any(self.built(dataset, file_year) for file_year in file_years(dataset, year) if file_year > year)
+        return later and not self.covers(dataset, year)
 
 
 def _file_in(root: Path, dataset: str, year: int) -> Path | None:

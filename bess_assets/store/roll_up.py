@@ -143,6 +143,7 @@ def roll_up(
             "threads": threads or os.cpu_count() or 1,
             "temp_directory": f"{scratch}/duckdb",
         }
+        stretch_bytes = memory_limit_bytes // _STRETCH_SHARE
         new_bytes = max(sum(year.new_bytes for year in reading.years.values()), 1)
         with duckdb.connect(config=config) as connection:
             connection.execute("SET enable_progress_bar = false")
@@ -150,8 +151,7 @@ def roll_up(
                 where = f"{year.path.parent.name}/{year.year}"
                 progress(done.files, done.files, f"writing {where} ({n} of {len(reading.years)})")
                 seconds = reading.seconds * year.new_bytes / new_bytes
-                stretch = memory_limit_bytes // _STRETCH_SHARE
-                if year.finish(reading.entries[key], connection, stretch, seconds, before_write):
+                if year.finish(reading.entries[key], connection, stretch_bytes, seconds, before_write):
                     done.built.append(year)
         return done
 
@@ -479,12 +479,9 @@ def version_now(settings: Settings, dataset: str, year: int, recorded: RollupEnt
     """The content of the files that an operating year would read now; of a file that is as it was recorded only size and time are looked at."""
     folder = rollup_folder(settings)
     seen = {name: entry["fingerprint"] for name, entry in recorded["files"].items()}
-    digests = {}
-    for path in folder.files(dataset, year):
-        name = rollup_name(path)
-        known = name in seen and same(seen[name], path)
-        digests[name] = seen[name]["digest"] if known else fingerprint(path)["digest"]
-    return _version(digests, closed=folder.goes_beyond(dataset, year))
+    paths = {rollup_name(path): path for path in folder.files(dataset, year)}
+    now = {n: seen[n] if n in seen and same(seen[n], path) else fingerprint(path) for n, path in paths.items()}
+    return _version({name: file["digest"] for name, file in now.items()}, closed=folder.goes_beyond(dataset, year))
 
 
 def _version(digests: Mapping[str, str], *, closed: bool) -> str:

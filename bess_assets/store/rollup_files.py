@@ -199,8 +199,11 @@ def report_news(
         except UNPACKING_ERRORS as error:
             if not isinstance(error, FileNotFoundError):  # else it went away after it was listed
                 unreadable.append(name)
-    files = {target: tuple(found[target]) for target in sorted(found)}
-    return ReportNews(files, tuple(sorted(index.files.keys() - names)), tuple(unreadable))
+    return ReportNews(
+        {target: tuple(found[target]) for target in sorted(found)},
+        tuple(sorted(index.files.keys() - names)),
+        tuple(unreadable),
+    )
 
 
 def _lacking(index: ReportIndex, built: Path, path: Path, name: str) -> Iterable[Target]:
@@ -314,13 +317,13 @@ class BuiltYear:
             self._numbers[key] = len(self._reports)
             self.new_reports += 1
             self.new_bytes += report.bytes
-            published = datetime.fromtimestamp(report.published_ms / 1000, UTC)
+            moment = datetime.fromtimestamp(report.published_ms / 1000, UTC)
             self._reports.append(
                 {
                     "file": label,
                     "sha256": entry["sha256"],
                     "published_ms": report.published_ms,
-                    "published": published.isoformat(timespec="milliseconds"),
+                    "published": moment.isoformat(timespec="milliseconds"),
                     "published_by": report.published_by,
                     "bytes": report.bytes,
                     "rows": 0,
