@@ -43,9 +43,15 @@ class Market:
 
     def answered(self) -> dict[str, Any]:
         """The arguments that the right answer depends on: all but the form."""
-        known = {"years": list(self.years), "batteries": self.batteries, "seed": self.seed, "hazards": self.hazards}
-        known |= {"last_day": self.last_day.isoformat()} if self.last_day else {}
-        return known if self.scale == "small" else {**known, "batteries": None, "scale": self.scale}
+        small = self.scale == "small"
+        return {
+            "years": list(self.years),
+            "batteries": self.batteries if small else None,
+            "seed": self.seed,
+            "hazards": self.hazards,
+            **({"last_day": self.last_day.isoformat()} if self.last_day else {}),
+            **({} if small else {"scale": self.scale}),
+        }
 
     def described(self) -> dict[str, Any]:
         """The market as the marker names it, with the version of the package."""

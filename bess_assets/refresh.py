@@ -33,13 +33,11 @@ class AssetOutcome:
     """One asset after a run.
 
     Attributes:
-        name: table or dataset.
         status: ok; failed: its step failed, or a check that blocks the tables below; skipped: something it needs failed.
         error: why it failed.
         checks: those that were evaluated.
     """
 
-    name: str
     status: Literal["ok", "failed", "skipped"]
     error: str | None = None
     checks: tuple[CheckEntry, ...] = ()
@@ -87,15 +85,15 @@ class Outcome:
     @property
     def failed_checks(self) -> tuple[tuple[str, CheckEntry], ...]:
         """Each check that failed, with its table; those that block first."""
-        failed = [(a.name, check) for a in self.assets.values() for check in a.checks if not check["passed"]]
+        failed = [(name, check) for name, a in self.assets.items() for check in a.checks if not check["passed"]]
         return tuple(sorted(failed, key=lambda item: not item[1]["blocking"]))
 
     @property
     def error(self) -> str | None:
         """Why it failed, a line for each asset."""
-        reasons = [f"{a.name}: {a.error}" for a in self.assets.values() if a.status == "failed"]
+        reasons = [f"{name}: {a.error}" for name, a in self.assets.items() if a.status == "failed"]
         reasons += [self.failure] if self.failure else []
-        skipped = [a.name for a in self.assets.values() if a.status == "skipped"]
+        skipped = [name for name, a in self.assets.items() if a.status == "skipped"]
         reasons += [f"not made, for want of these: {', '.join(skipped)}"] if skipped else []
         return "\n".join(reasons) or None
 
@@ -118,8 +116,7 @@ def refresh_years(
             tried = tried or outcome.state != "nothing to do"
             yield outcome
         # A year that failed may have made what is merged before it did: the schemas, above all, name what is wrong with its files.
-        merged = {above for name in MERGES for above in TABLES[name].upstream}
-        there = any(yearly_files(settings.results, name) for name in merged)
+        there = any(yearly_files(settings.results, above) for name in MERGES for above in TABLES[name].upstream)
         if tried and there and plan_year(settings, None).state != "present":
             yield _refresh(instance, settings, None, None, progress)
         show_inputs(instance, settings, [read_run(settings.results, year) for year in recorded_years(settings.results)])
@@ -233,7 +230,7 @@ def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence
         blocking = [f"{c['name']} failed: {c['detail']}" for c in checks[name] if not c["passed"] and c["blocking"]]
         error = "; ".join(blocking) or errors.get(name)
         outcomes[name] = AssetOutcome(
-            name, "failed" if error else "ok" if name in made else "skipped", error, tuple(checks[name])
+            "failed" if error else "ok" if name in made else "skipped", error, tuple(checks[name])
         )
     failure = None
     if not result.success and all(outcome.status != "failed" for outcome in outcomes.values()):

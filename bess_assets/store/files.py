@@ -365,8 +365,7 @@ def _check_ascending(table: Table, rows: pa.Table, key: tuple[str, ...]) -> None
 
 def _check_sum(table: Table, rows: pa.Table, total: str, parts: tuple[str, ...]) -> None:
     """Where the total is known, some part is, and the known parts add up to it."""
-    whole = _floats(rows, total)
-    columns = [_floats(rows, part) for part in parts]
+    whole, *columns = (np.asarray(rows.column(name).to_numpy()) for name in (total, *parts))
     # Most rows agree to the last digits with every part known: only the others are looked at closely.
     near = np.abs(whole - sum(columns)) <= SUM_TOLERANCE
     suspects = np.flatnonzero(~near & ~np.isnan(whole))
@@ -391,10 +390,6 @@ def _key(table: Table, rows: pa.Table, row: int) -> str:
 
 def _broken(table: Table, problem: str, column: str, expected: str) -> InvariantError:
     return InvariantError(f"{table.name} {problem}", dataset=table.name, column=column, expected=expected)
-
-
-def _floats(rows: pa.Table, name: str) -> np.ndarray:
-    return np.asarray(rows.column(name).to_numpy())
 
 
 # --- reading --------------------------------------------------------------------------------------------------------------------------------

@@ -38,13 +38,12 @@ def fingerprint(path: Path) -> Fingerprint:
     Raises:
         OSError: the file is not there or cannot be read.
     """
-    size, mtime_ns = stamp(path)
-    return Fingerprint(size=size, mtime_ns=mtime_ns, digest=_known_digest(path, size, mtime_ns))
+    return _fingerprint(path, *stamp(path))
 
 
 @cache
-def _known_digest(path: Path, _size: int, _mtime_ns: int) -> str:
-    return content_digest(path)
+def _fingerprint(path: Path, size: int, mtime_ns: int) -> Fingerprint:
+    return Fingerprint(size=size, mtime_ns=mtime_ns, digest=content_digest(path))
 
 
 def same(old: Fingerprint, path: Path) -> bool:

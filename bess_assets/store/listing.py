@@ -73,8 +73,11 @@ def require(results: Path, table: str, year: int | None) -> Files:
 
 def nothing_yet(results: Path) -> NotRefreshedError:
     """The error of a home without results."""
-    remedy = f"Run: bess refresh{_OR_DEMO}. Another home is named by --home or BESS_HOME."
-    return NotRefreshedError("Nothing has been refreshed yet.", file=results, remedy=remedy)
+    return NotRefreshedError(
+        "Nothing has been refreshed yet.",
+        file=results,
+        remedy=f"Run: bess refresh{_OR_DEMO}. Another home is named by --home or BESS_HOME.",
+    )
 
 
 def last_problem(results: Path, year: int) -> str | None:

@@ -462,8 +462,7 @@ def _described(dataset: str, name: str, path: Path) -> RollupFileEntry:
         manifest = read_manifest(path) if name.startswith(f"{BUILT_FOLDER}/") else None
     except BessError as error:
         return {**entry, "error": str(error)}
-    entry["rows"], entry["missing"] = found.rows, found.missing
-    entry["unknown"], entry["zero_filled"] = found.unknown, found.zero_filled
+    entry |= {"rows": found.rows, "missing": found.missing, "unknown": found.unknown, "zero_filled": found.zero_filled}
     if manifest is not None:
         entry["built"] = {"reports": len(manifest["reports"]), **{name: manifest[name] for name in _IN_BRIEF}}
     return entry
@@ -471,8 +470,8 @@ def _described(dataset: str, name: str, path: Path) -> RollupFileEntry:
 
 def recorded_version(recorded: RollupEntry) -> str:
     """The content of the files of a dataset as recorded: a touched, unchanged file has the same."""
-    digests = {name: entry["fingerprint"]["digest"] for name, entry in recorded["files"].items()}
-    return _version(digests, closed=recorded.get("closed", False))
+    seen = {name: entry["fingerprint"] for name, entry in recorded["files"].items()}
+    return _version(seen, closed=recorded.get("closed", False))
 
 
 def version_now(settings: Settings, dataset: str, year: int, recorded: RollupEntry) -> str:
@@ -481,9 +480,9 @@ def version_now(settings: Settings, dataset: str, year: int, recorded: RollupEnt
     seen = {name: entry["fingerprint"] for name, entry in recorded["files"].items()}
     paths = {rollup_name(path): path for path in folder.files(dataset, year)}
     now = {n: seen[n] if n in seen and same(seen[n], path) else fingerprint(path) for n, path in paths.items()}
-    return _version({name: file["digest"] for name, file in now.items()}, closed=folder.goes_beyond(dataset, year))
+    return _version(now, closed=folder.goes_beyond(dataset, year))
 
 
-def _version(digests: Mapping[str, str], *, closed: bool) -> str:
-    parts = [digests[name] for name in sorted(digests)]
+def _version(files: Mapping[str, Fingerprint], *, closed: bool) -> str:
+    parts = [files[name]["digest"] for name in sorted(files)]
     return "+".join([*parts, "closed"] if closed else parts) or "absent"

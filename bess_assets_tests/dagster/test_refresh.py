@@ -44,7 +44,7 @@ def failed_checks(outcome: Outcome, name: str) -> list[CheckEntry]:
 
 def test_a_year_makes_every_table_and_registers_every_rollup(refreshed):
     outcome = refreshed.year
-    assert outcome.ok, {a.name: a.error for a in outcome.assets.values() if a.error}
+    assert outcome.ok, {name: a.error for name, a in outcome.assets.items() if a.error}
     assert list(outcome.assets) == [*DATASETS, *YEARLY, *FILE_SETS]
     assert refreshed.merged.ok
     for name in YEARLY:
