@@ -108,8 +108,7 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
             raise SettingsError(f"{variable} cannot be read: {text!r}.", expected=expected)
         return value
 
-    registry = env.get("BESS_REGISTRY")
-    registry_csv = _path(registry, "BESS_REGISTRY") if registry else None
+    registry_csv = _path(registry, "BESS_REGISTRY") if (registry := env.get("BESS_REGISTRY")) else None
     if registry_csv and not registry_csv.is_file():
         raise SettingsError(
             "BESS_REGISTRY names a file that does not exist.",

@@ -178,13 +178,7 @@ class _Taken:
 
 
 class _Reading:
-    """Reads the reports that a rollup lacks, and hands their rows to the years that they belong to.
-
-    Attributes:
-        years: rollups that are looked at, by dataset and year.
-        entries: label and entry of every report, by dataset and year.
-        seconds: that reading took.
-    """
+    """Reads the reports that a rollup lacks, and hands their rows to the years that they belong to: `entries` are all reports by dataset and year."""
 
     def __init__(
         self, root: Path, built: Path, scratch: Path, most_waiting: int, asked: Callable[[str, int], bool]

@@ -193,7 +193,15 @@ def report_news(
     unreadable = []
     for name in names:
         try:
-            for target in _lacking(index, built, reports / name, name):
+            entries = index.entries(name)
+            targets: Iterable[Target] = {
+                (entry["dataset"], year)
+                for entry in entries or ()
+                if entry.get("dataset") and not entry.get("refused")
+                for year in entry["years"]
+                if not is_taken(entry, label_of(name, entry), _taken(built_path(built, entry["dataset"], year)))
+            }
+            for target in _targets_of(reports / name, *stamp(reports / name)) if entries is None else targets:
                 if not covered(*target):
                     found[target].append(name)
         except UNPACKING_ERRORS as error:
@@ -206,19 +214,8 @@ def report_news(
     )
 
 
-def _lacking(index: ReportIndex, built: Path, path: Path, name: str) -> Iterable[Target]:
-    """Datasets and years whose rollup lacks what the file holds."""
-    entries = index.entries(name)
-    if entries is None:
-        return _targets_of(path, *stamp(path))
-    return {
-        (entry["dataset"], year)
-        for entry in entries
-        if entry.get("dataset") and not entry.get("refused")
-        for year in entry["years"]
-        for rollup in (built_path(built, entry["dataset"], year),)
-        if not is_taken(entry, label_of(name, entry), _listed(rollup, mark_of(rollup), mark_of(manifest_path(rollup))))
-    }
+def _taken(rollup: Path) -> Taken:
+    return _listed(rollup, mark_of(rollup), mark_of(manifest_path(rollup)))
 
 
 @lru_cache(maxsize=256)
