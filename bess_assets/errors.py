@@ -10,7 +10,7 @@ _CANNOT_GROW = {
     errno.ENOSPC: "the disk is full",
     errno.EFBIG: "a file may not become so large here",
     errno.EROFS: "the file system is read-only",
-    getattr(errno, "EDQUOT", None): "the disk quota is used up",  # not on Windows
+    getattr(errno, "EDQUOT", -1): "the disk quota is used up",  # not on Windows
 }
 
 

@@ -60,8 +60,9 @@ class Clock:
     def peak_memory_mb(self) -> int:
         """The most memory that the process took so far, in MB."""
         if self._own_peak:
-            lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-            return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM:"))
+            for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) // 1024
         if sys.platform == "win32":
             return 0
         import resource  # noqa: PLC0415  not on every platform

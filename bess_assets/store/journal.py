@@ -163,8 +163,7 @@ class Journal:
         """Record as failed what a dead run was still to make; returns these tables."""
         left = self.record["unfinished"]
         for table in left:
-            tables = self.record["tables"]
-            inputs = tables[table]["inputs"] if table in tables else {}
+            inputs = self.record["tables"][table]["inputs"] if table in self.record["tables"] else {}
             self.put_table(
                 table, table_entry(status="failed", inputs=inputs, seconds=0.0, peak_memory_mb=0, error=DIED)
             )
@@ -216,9 +215,6 @@ def table_entry(
         **blank,
         **written,
     }
-
-
-# --- inputs -------------------------------------------------------------------------------------------------------------------------------
 
 
 def table_inputs(settings: Settings, year: int | None, table: Table, record: RunRecord) -> dict[str, Path | str | None]:

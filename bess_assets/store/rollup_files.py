@@ -88,9 +88,6 @@ def read_manifest(rollup: Path) -> dict[str, Any] | None:
     return manifest
 
 
-# --- what report files hold ---------------------------------------------------------------------------------------------------------------
-
-
 class ReportIndex:
     """Entries of every report file, by its name: the path below the folder of reports. A file that has not changed is not opened again.
 

@@ -189,14 +189,8 @@ def _plan(
             if state == "present":
                 touched = {dataset for dataset, _, _, lost in of_files if not lost}
                 datasets = tuple(dataset for dataset in table.datasets if dataset in touched)
-                losses = [
-                    *(f"{name} is gone" for name in gone),
-                    *(
-                        f"{u} stands on files that are gone"
-                        for u in table.upstream
-                        if u in plans and plans[u].state == "gone"
-                    ),
-                ]
+                above = [u for u in table.upstream if u in plans and plans[u].state == "gone"]
+                losses = [*(f"{name} is gone" for name in gone), *(f"{u} stands on files that are gone" for u in above)]
                 changes += _changed_tables(table, entry["inputs"], now, plans)
                 state, why = "gone" if losses else "changed" if changes else "present", [*losses, *changes]
         # Rollups that could not even be registered when they were last looked at; the schemas say so themselves, and fail at none.
