@@ -36,7 +36,8 @@ def board_dates(settings: Settings, year: int) -> tuple[date, bool] | None:
         return None
     with closing(Engine(settings)) as engine:
         sql = f"SELECT max(data_through), bool_and(edition = 'final') FROM read_parquet({literal(path)})"
-        (((data_through, final),),) = (answer.rows for answer in engine.ask(sql))
+        (answer,) = engine.ask(sql)
+    ((data_through, final),) = answer.rows
     return None if data_through is None else (data_through, bool(final))
 
 

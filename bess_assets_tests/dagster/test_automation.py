@@ -38,7 +38,6 @@ from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.made_home import record_table
 
 MOMENT = datetime(YEAR, 11, 24, 7, 0, tzinfo=CENTRAL)
-PRICES = "RT_prices"
 
 
 @pytest.fixture
@@ -56,10 +55,26 @@ def own_instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+@pytest.fixture
+def prices(settings: Settings) -> Path:
+    """The rollup of real-time prices."""
+    return settings.rollups / "RT_prices" / f"{YEAR}.parquet"
+
+
 def change(path: Path) -> None:
     """Another content of a rollup: its last row is gone."""
     rows = pq.read_table(path)
     pq.write_table(rows.slice(0, rows.num_rows - 1), path)
+
+
+def report_of(settings: Settings, year: int, name: str) -> Path:
+    """A report of a day of a year."""
+    return put(settings.reports / name, text(DA_SPP, [price(f"01/02/{year}", h, 20) for h in range(1, 25)]))
+
+
+@dg.job
+def empty() -> None:
+    pass
 
 
 def asked(found: dg.SensorResult) -> dict[str, set[str]]:
@@ -77,13 +92,18 @@ def waiting(found: dg.SensorResult) -> str:
 
 def alarms(settings: Settings) -> list[str]:
     """Files that each alarm names."""
-    if not settings.alarms.exists():
-        return []
-    return [json.loads(line)["files"] for line in settings.alarms.read_text(encoding="utf-8").splitlines()]
+    lines = settings.alarms.read_text(encoding="utf-8").splitlines() if settings.alarms.exists() else []
+    return [json.loads(line)["files"] for line in lines]
 
 
 def second_look(settings: Settings, instance: dg.DagsterInstance) -> dg.SensorResult:
     return look(settings, instance, look(settings, instance, None).cursor)
+
+
+def key(settings: Settings, instance: dg.DagsterInstance, year: int = YEAR) -> str | None:
+    """Key of the run of a year that a second look asks for."""
+    found = second_look(settings, instance).run_requests or ()
+    return next(request.run_key for request in found if request.partition_key == str(year))
 
 
 # --- looking at the files
@@ -95,8 +115,8 @@ def test_a_refreshed_home_asks_for_nothing_and_a_touched_file_neither(settings, 
     assert second_look(settings, own_instance).run_requests == []
 
 
-def test_a_changed_price_file_asks_for_its_dependents_at_the_second_look(settings, own_instance):
-    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+def test_a_changed_price_file_asks_for_its_dependents_at_the_second_look(settings, own_instance, prices):
+    change(prices)
     first = look(settings, own_instance, None)
     assert first.run_requests == []
     assert "looked at once more" in waiting(first)
@@ -107,66 +127,56 @@ def test_a_changed_price_file_asks_for_its_dependents_at_the_second_look(setting
     assert "rt_prices" in second.run_requests[0].tags["bess/why"]
 
 
-def test_a_file_that_still_grows_waits(settings, own_instance):
-    path = settings.rollups / PRICES / f"{YEAR}.parquet"
-    change(path)
+def test_a_file_that_still_grows_waits(settings, own_instance, prices):
+    change(prices)
     first = look(settings, own_instance, None)
-    with path.open("ab") as file:
+    with prices.open("ab") as file:
         file.write(b"more to come")
     second = look(settings, own_instance, first.cursor)
     assert second.run_requests == []
     assert len(look(settings, own_instance, second.cursor).run_requests) == 1
 
 
-def test_the_same_change_has_the_same_key_and_the_next_change_another(settings, own_instance):
-    path = settings.rollups / PRICES / f"{YEAR}.parquet"
-    before = path.read_bytes()
-
-    def key() -> str:
-        return str(second_look(settings, own_instance).run_requests[0].run_key)
-
-    change(path)
-    first = key()
-    assert key() == first
-    change(path)
-    assert key() != first
+def test_the_same_change_has_the_same_key_and_the_next_change_another(settings, own_instance, prices):
+    before = prices.read_bytes()
+    change(prices)
+    first = key(settings, own_instance)
+    assert key(settings, own_instance) == first
+    change(prices)
+    assert key(settings, own_instance) != first
     with open_instance(settings) as instance:
         assert materialize(instance, settings, YEAR, ["rt_prices", "bess_prices"]).ok
-    path.write_bytes(before)
-    back = key()
-    assert back != first, "a file that is as it was before is a change again"
+    prices.write_bytes(before)
+    assert key(settings, own_instance) != first, "a file that is as it was before is a change again"
 
 
-def test_a_vanished_file_is_one_alarm_and_no_refresh(settings, own_instance):
-    path = settings.rollups / PRICES / f"{YEAR}.parquet"
-    content = path.read_bytes()
-    path.unlink()
+def test_a_vanished_file_is_one_alarm_and_no_refresh(settings, own_instance, prices):
+    content = prices.read_bytes()
+    prices.unlink()
     first = look(settings, own_instance, None)
     lost = [f"{YEAR}: rt_prices/{YEAR}.parquet"]
     assert (alarms(settings), waiting(first)) == (lost, f"{YEAR}: rt_prices/{YEAR}.parquet is gone")
     second = look(settings, own_instance, first.cursor)
     assert (alarms(settings), second.run_requests) == (lost, [])
-    path.write_bytes(content)
+    prices.write_bytes(content)
     third = look(settings, own_instance, second.cursor)
-    path.unlink()
+    prices.unlink()
     look(settings, own_instance, third.cursor)
     assert alarms(settings) == 2 * lost, "gone once more, said once more"
 
 
 def test_a_new_year_of_new_reports_is_asked_for_and_a_year_without_a_partition_is_not(settings, own_instance):
     for year in (2023, 2035):
-        put(settings.reports / f"{year}.csv", text(DA_SPP, [price(f"01/02/{year}", h, 20) for h in range(1, 25)]))
+        report_of(settings, year, f"{year}.csv")
     found = second_look(settings, own_instance)
     assert "2035" not in asked(found)
     assert {"da_prices", "bess_registry", "leaderboard"} <= asked(found)["2023"]
 
 
 def test_a_report_that_was_asked_for_is_rolled_up_by_the_run_and_no_news_after_it(settings, instance, own_instance):
-    report = put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2022", h, 20) for h in range(1, 25)]))
-    found = second_look(settings, own_instance)
-    assert "da_prices" in asked(found)["2022"]
-    outcome = materialize(instance, settings, 2022, ["da_prices"])
-    assert outcome.ok
+    report = report_of(settings, 2022, "a.csv")
+    assert "da_prices" in asked(second_look(settings, own_instance))["2022"]
+    assert materialize(instance, settings, 2022, ["da_prices"]).ok
     assert plan_year(settings, 2022).news == {}
     assert (settings.built / "DA_prices" / "2022.parquet").is_file()
     put(report, report.read_text(encoding="utf-8").replace(",20,", ",21,"))
@@ -174,34 +184,25 @@ def test_a_report_that_was_asked_for_is_rolled_up_by_the_run_and_no_news_after_i
 
 
 def test_new_reports_of_equal_number_make_another_key(settings, own_instance):
-    def key() -> str:
-        found = second_look(settings, own_instance)
-        return next(str(request.run_key) for request in found.run_requests if request.partition_key == "2022")
-
-    path = put(settings.reports / "a.csv", text(DA_SPP, [price("01/02/2022", h, 20) for h in range(1, 25)]))
-    first = key()
+    path = report_of(settings, 2022, "a.csv")
+    first = key(settings, own_instance, 2022)
     path.rename(settings.reports / "b.csv")
-    assert key() != first
+    assert key(settings, own_instance, 2022) != first
 
 
 def test_a_new_report_that_cannot_be_opened_is_one_alarm_and_stops_no_look(settings, own_instance):
     put(settings.reports / "untold.zip", b"PK damaged")
-    first = look(settings, own_instance, None)
-    look(settings, own_instance, first.cursor)
+    second_look(settings, own_instance)
     assert alarms(settings) == ["reports/untold.zip (there, but it cannot be opened)"]
 
 
-def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(settings, own_instance):
-    @dg.job
-    def some_backfill() -> None:
-        pass
-
-    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(settings, own_instance, prices):
+    change(prices)
     cursor = look(settings, own_instance, None).cursor
     with year_lock(settings, YEAR):
         assert "at work" in waiting(look(settings, own_instance, cursor))
     tags = {"dagster/partition": str(YEAR)}
-    run = own_instance.create_run_for_job(some_backfill, tags=tags, status=dg.DagsterRunStatus.NOT_STARTED)
+    run = own_instance.create_run_for_job(empty, tags=tags, status=dg.DagsterRunStatus.NOT_STARTED)
     assert is_at_work(own_instance, settings, YEAR)
     assert not is_at_work(own_instance, settings, YEAR + 1)
     assert look(settings, own_instance, cursor).run_requests == []
@@ -209,16 +210,12 @@ def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(settings,
     assert len(look(settings, own_instance, cursor).run_requests) == 1
 
 
-def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_again(settings, own_instance):
-    @dg.job
-    def killed() -> None:
-        pass
-
+def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_again(settings, own_instance, prices):
     tags = {"dagster/partition": str(YEAR), HOLDING_TAG: str(YEAR)}
-    run = own_instance.create_run_for_job(killed, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    run = own_instance.create_run_for_job(empty, tags=tags, status=dg.DagsterRunStatus.STARTED)
     half = result_path(settings.results, "leaderboard", YEAR).with_name(f".{YEAR}.parquet.1-ab.tmp")
     half.write_bytes(b"half")
-    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+    change(prices)
     found = second_look(settings, own_instance)
     marked = own_instance.get_run_by_id(run.run_id)
     assert marked is not None
@@ -227,31 +224,28 @@ def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_aga
     assert len(found.run_requests) == 1
 
 
-def test_a_file_that_cannot_be_read_is_tried_once_and_again_when_it_changes(settings, own_instance):
-    path = settings.rollups / PRICES / f"{YEAR}.parquet"
-    path.write_bytes(b"PAR1 garbage")
-    first = second_look(settings, own_instance)
-    tables = sorted(key for key in asked(first)[str(YEAR)] if key in YEARLY or key == "rt_prices")
+def test_a_file_that_cannot_be_read_is_tried_once_and_again_when_it_changes(settings, own_instance, prices):
+    prices.write_bytes(b"PAR1 garbage")
+    first = key(settings, own_instance)
+    selection = asked(second_look(settings, own_instance))[str(YEAR)]
     with open_instance(settings) as instance:
-        outcome = materialize(instance, settings, YEAR, tables)
+        outcome = materialize(instance, settings, YEAR, sorted(selection & {*YEARLY, "rt_prices"}))
     assert outcome.assets["rt_prices"].status == "failed"
-    again = second_look(settings, own_instance)
-    assert [request.run_key for request in again.run_requests] == [request.run_key for request in first.run_requests]
-    path.write_bytes(b"PAR1 other garbage")
-    other = second_look(settings, own_instance)
-    assert other.run_requests[0].run_key != first.run_requests[0].run_key
+    assert key(settings, own_instance) == first
+    prices.write_bytes(b"PAR1 other garbage")
+    assert key(settings, own_instance) != first
 
 
-def test_a_year_whose_record_cannot_be_read_holds_no_other_up(settings, own_instance):
+def test_a_year_whose_record_cannot_be_read_holds_no_other_up(settings, own_instance, prices):
     (settings.results / "_runs" / "2020.json").write_text("no JSON", encoding="utf-8")
-    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+    change(prices)
     first = look(settings, own_instance, None)
     assert waiting(first).startswith("2020: ")
     assert asked(look(settings, own_instance, first.cursor)).keys() == {str(YEAR)}
 
 
-def test_the_sensor_looks_and_remembers(settings, own_instance):
-    (settings.rollups / PRICES / f"{YEAR}.parquet").unlink()
+def test_the_sensor_looks_and_remembers(settings, own_instance, prices):
+    prices.unlink()
     defs = build_defs(settings)
     sensor = defs.resolve_sensor_def("refresh_changed_years")
     resources = {"warehouse": Warehouse(environment=settings.environment())}
@@ -264,11 +258,9 @@ def test_the_sensor_looks_and_remembers(settings, own_instance):
 
 
 # --- schedules
-def test_the_current_year_is_asked_for_where_something_changed_and_nobody_is_at_it(settings, own_instance):
-    nothing = current_year_daily(settings, own_instance, MOMENT)
-    assert isinstance(nothing, dg.SkipReason)
-    assert nothing.skip_message == f"nothing of {YEAR} has changed"
-    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+def test_the_current_year_is_asked_for_where_something_changed_and_nobody_is_at_it(settings, own_instance, prices):
+    assert current_year_daily(settings, own_instance, MOMENT) == dg.SkipReason(f"nothing of {YEAR} has changed")
+    change(prices)
     request = current_year_daily(settings, own_instance, MOMENT)
     assert isinstance(request, dg.RunRequest)
     assert request.partition_key == str(YEAR)
@@ -277,10 +269,10 @@ def test_the_current_year_is_asked_for_where_something_changed_and_nobody_is_at_
     assert "neither" in str(current_year_daily(settings, own_instance, MOMENT.replace(year=2022)))
 
 
-def test_a_final_year_is_left_alone_by_the_weekly_schedule(settings, own_instance):
+def test_a_final_year_is_left_alone_by_the_weekly_schedule(settings, own_instance, prices):
     board_that_ends(settings, date(YEAR, 12, 31), "final")
     assert is_final(settings, YEAR)
-    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+    change(prices)
     skipped = previous_year_weekly_until_final(settings, own_instance, MOMENT.replace(year=YEAR + 1))
     assert isinstance(skipped, dg.SkipReason)
     assert "final" in (skipped.skip_message or "")
@@ -423,9 +415,9 @@ def test_a_failed_run_raises_an_alarm_that_names_the_file(settings, webhook):
     assert taken[0]["failed steps"] == "as_prices"
 
 
-def test_a_request_is_none_where_nothing_is_due(settings):
+def test_a_request_is_none_where_nothing_is_due(settings, prices):
     assert refresh_request(settings, plan_year(settings, YEAR)) is None
-    change(settings.rollups / PRICES / f"{YEAR}.parquet")
+    change(prices)
     first = refresh_request(settings, plan_year(settings, YEAR))
     entry = read_run(settings.results, YEAR)["tables"]["leaderboard"]
     record_table(settings.results, YEAR, "leaderboard", {**entry, "finished": "later"})
