@@ -154,9 +154,9 @@ class _Side:
         """Awards of a battery's resource."""
         return self.no_award if name is None else self.grids[quantity][self.place[name]]
 
-    def nodes(self, name: str | None) -> Nodes | None:
-        """Nodes that its rows state."""
-        return None if name is None else Nodes(self._nodes[self.place[name]], self._points.texts)
+    def nodes(self, name: str) -> Nodes:
+        """Nodes that the rows of a resource state."""
+        return Nodes(self._nodes[self.place[name]], self._points.texts)
 
 
 @step
@@ -170,45 +170,42 @@ def bess_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     """
     year = inputs.year
     registry = inputs.tables["bess_registry"].read(["battery", "gen_resource", "load_resource", "esr_resource"])
-    boundary = esr_boundary(year)
-
-    def side(kind: str, *, exists: bool) -> _Side | None:
-        resources = registry[f"{kind}_resource"]
-        return _Side(inputs, f"dam_{kind}_resources", resources, result.findings) if exists else None
-
-    gen, load = side("gen", exists=boundary > 0), side("load", exists=boundary > 0)
-    esr = side("esr", exists=boundary < year.hours)
-    before, after = slice(0, boundary), slice(boundary, None)
-    sides = [own for own in (gen, load, esr) if own is not None]
-    eras = ((gen, before), (esr, after))
+    combo, rtc = slice(0, esr_boundary(year)), slice(esr_boundary(year), year.hours)
+    eras = {"gen": combo, "load": combo, "esr": rtc}
+    sides = {
+        kind: _Side(inputs, f"dam_{kind}_resources", registry[f"{kind}_resource"], result.findings)
+        for kind, era in eras.items()
+        if era.start < era.stop
+    }
+    load = sides.get("load")
+    selling = {kind: own for kind, own in sides.items() if kind != "load"}
     result.verdicts |= award_verdicts(
-        inputs, [(own.names, own.grids, own.stated.grids, era) for own, era in eras if own is not None]
+        inputs, [(own.names, own.grids, own.stated.grids, eras[kind]) for kind, own in selling.items()]
     )
     result.verdicts[LOAD_CHECK] = load_verdict(load.beyond, load.compared) if load else load_verdict({}, 0)
     result.verdicts[ROWS_CHECK] = rows_verdict(
-        sum(len(own.names) for own in sides), {name: hours for own in sides for name, hours in own.gaps.items()}
+        sum(len(own.names) for own in sides.values()),
+        {name: hours for own in sides.values() for name, hours in own.gaps.items()},
     )
     user = read_user_table(inputs.registry_csv) if inputs.registry_csv else []
     ledger = LedgerColumns(year, quarter_hours=False)
     for row in registry.to_pylist():
-        # the registry took the keys of the user's table over
         columns: dict[str, Any] = {column: np.full(year.hours, np.nan) for column in (*_COLUMNS.values(), _PRICE)}
-        for own, name, era in ((gen, row["gen_resource"], before), (esr, row["esr_resource"], after)):
-            if own is not None:
-                for quantity, column in _COLUMNS.items():
-                    columns[column][era] = own.award(quantity, name)[era]
-                if name:
-                    columns[_PRICE][era] = own.stated.grids[STATED_PRICE][own.place[name], era]
+        nodes = dict[str, Nodes]()
+        for kind, own in selling.items():
+            name, era = row[f"{kind}_resource"], eras[kind]
+            for quantity, column in _COLUMNS.items():
+                columns[column][era] = own.award(quantity, name)[era]
+            if name:
+                columns[_PRICE][era] = own.stated.grids[STATED_PRICE][own.place[name], era]
+                nodes[kind] = own.nodes(name)
         for product in PRODUCTS:
             columns[f"{product}_load_award_mw"] = np.zeros(year.hours)
             if load and row["load_resource"]:
                 own_load = load.award(f"{product}_award_mw", row["load_resource"])
-                columns[f"{product}_load_award_mw"][before] = own_load[before]
-        nodes = battery_nodes(
-            year,
-            gen.nodes(row["gen_resource"]) if gen else None,
-            esr.nodes(row["esr_resource"]) if esr else None,
-            [line for line in user if line.battery == row["battery"]],
-        )
-        columns["settlement_point"] = labels_array(nodes.codes, nodes.texts)
+                columns[f"{product}_load_award_mw"][combo] = own_load[combo]
+        # the registry took the keys of the user's table over
+        lines = [line for line in user if line.battery == row["battery"]]
+        of_hours = battery_nodes(year, nodes.get("gen"), nodes.get("esr"), lines)
+        columns["settlement_point"] = labels_array(of_hours.codes, of_hours.texts)
         yield ledger.chunk(row["battery"], **columns)

@@ -4,6 +4,7 @@ import csv
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date
+from itertools import combinations
 from pathlib import Path
 
 from bess_assets.errors import RegistryTableError
@@ -115,17 +116,15 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> UserRow:
 
 
 def _check_overlaps(path: Path, rows: list[UserRow]) -> None:
-    for n, row in enumerate(rows):
-        for other in rows[:n]:
-            if not row.overlaps(other.valid_from or date.min, other.valid_to or date.max):
-                continue
-            for column in ("battery", "gen_resource", "load_resource", "esr_resource"):
-                value = getattr(row, column)
-                if value and value == getattr(other, column) and value != NO_LOAD:
-                    raise RegistryTableError(
-                        f"Lines {other.line} and {row.line} of the battery table both speak of {column} {value!r} on the same days.",
-                        file=path,
-                        column=column,
-                        expected="rows of one battery or resource that do not overlap",
-                        remedy="Set valid_from and valid_to, or join the rows.",
-                    )
+    for other, row in combinations(rows, 2):
+        for column in ("battery", "gen_resource", "load_resource", "esr_resource"):
+            value, same = getattr(row, column), getattr(row, column) == getattr(other, column)
+            overlap = row.overlaps(other.valid_from or date.min, other.valid_to or date.max)
+            if value and same and overlap and value != NO_LOAD:
+                raise RegistryTableError(
+                    f"Lines {other.line} and {row.line} of the battery table both speak of {column} {value!r} on the same days.",
+                    file=path,
+                    column=column,
+                    expected="rows of one battery or resource that do not overlap",
+                    remedy="Set valid_from and valid_to, or join the rows.",
+                )

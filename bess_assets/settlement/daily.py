@@ -205,9 +205,7 @@ def _statistics(market: str, days: Days, prices: FloatArray) -> dict[str, FloatA
 
 def total_of(components: Sequence[FloatArray], exists: Sequence[BoolArray]) -> FloatArray:
     """Sum of the components that exist; NaN where one of them is unknown or none exists."""
-    total = np.zeros_like(components[0])
-    for values, there in zip(components, exists, strict=True):
-        total = total + np.where(there, values, 0.0)
+    total = np.where(exists, components, 0.0).sum(axis=0)
     return np.where(np.any(exists, axis=0), total, np.nan)
 
 

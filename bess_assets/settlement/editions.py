@@ -60,13 +60,11 @@ def leaderboard_history(inputs: Inputs) -> StepResult:
     number = max((row["edition_number"] for row in kept), default=0)
     last = [row for row in kept if row["edition_number"] == number]
     result = StepResult(iter(()))
-    if kept and not board:
-        detail = "the board has no battery: an edition of none cannot be kept, and the last one stays"
-        result.findings.add("empty_board", "leaderboard", 1, detail)
-        result.unchanged = True
-    elif origin.kept is not None and _are_of(last, board, origin.board_digest):
-        result.unchanged = True
-    elif board:
+    vanished = bool(kept) and not board
+    detail = "the board has no battery: an edition of none cannot be kept, and the last one stays"
+    result.findings.add("empty_board", "leaderboard", int(vanished), detail)
+    result.unchanged = vanished or (origin.kept is not None and _are_of(last, board, origin.board_digest))
+    if board and not result.unchanged:
         own = {
             "edition_number": number + 1,
             "made_at": origin.made_at,

@@ -123,10 +123,10 @@ class RunReader:
         self._dataset = DATASETS[dataset]
         self._names = list(names)
         self._numbers = list(numbers)
-        self._paths = inputs.rollups.files(dataset, inputs.year.year)
         self.log = DayLog(inputs.year, len(self._names), beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
         self._files = {
-            path: _file_runs(inputs.year.year, dataset, path, inputs.rollups.mark(path)) for path in self._paths
+            path: _file_runs(inputs.year.year, dataset, path, inputs.rollups.mark(path))
+            for path in inputs.rollups.files(dataset, inputs.year.year)
         }
         found = self._files.values()
         for file in found:
@@ -273,7 +273,7 @@ class RunReader:
 
     def report(self, findings: Findings) -> None:
         """Add what is absent or could not be used; call after the windows were read."""
-        report_dataset(findings, self._dataset, self._paths, ["resource_name", *self._numbers])
+        report_dataset(findings, self._dataset, [*self._files], ["resource_name", *self._numbers])
         self.counted.report(findings, self._dataset, self._numbers)
         idle = np.array(sorted(self.counted.instructed - self.counted.moving), dtype=np.int64)
         findings.add("zero_readings", self._dataset.name, len(idle), day_ranges(self._year.first_day + idle))
