@@ -16,8 +16,7 @@ from bess_assets.second_settlement.source import RollupFiles
 
 def answer_files(folder: Path, year: int) -> tuple[Path, Path]:
     """The CSV files of a year's board and of its monthly boards in the folder of a market."""
-    truth = folder / "truth"
-    return truth / f"leaderboard_{year}.csv", truth / f"leaderboard_monthly_{year}.csv"
+    return folder / "truth" / f"leaderboard_{year}.csv", folder / "truth" / f"leaderboard_monthly_{year}.csv"
 
 
 def write_answer(folder: Path, form: str, year: int, batteries: Sequence[Mapping[str, Any]]) -> None:

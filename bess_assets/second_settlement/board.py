@@ -1,7 +1,5 @@
 """From intervals to days, months and the year: dollars, MWh and known intervals of each battery (section 4)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

@@ -3,8 +3,6 @@
 A file that cannot be read is left out and named in `ReportFolder.problems`; no comparison agrees then.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

@@ -13,12 +13,11 @@ from bess_assets.second_settlement.clock import QUARTER, day_start, operating_da
 STRAIGHT, LONGEST, TO_BASE_POINT, HELD = 600, 1_200, 300, 900
 """Seconds: up to the first a line is straight, up to the second there is one, a base point is reached after the third, a reading is held for the fourth."""
 
-Integrals = dict[str, "np.ndarray[Any, Any]"]
-"""By quarter-hour: `positive` and `negative` parts in MW x seconds, and the known `seconds`."""
 
-
-def integrals(rows: pd.DataFrame, runs: pd.Series[Any], days: pd.Series[Any], edges: list[pd.Timestamp]) -> Integrals:
-    """Integrals over the quarter-hours from the first edge to the last.
+def integrals(
+    rows: pd.DataFrame, runs: pd.Series[Any], days: pd.Series[Any], edges: list[pd.Timestamp]
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Integrals over each quarter-hour from the first edge to the last: `positive` and `negative` parts in MW x seconds, and the known `seconds`.
 
     Args:
         rows: of one resource by time: time (UTC), output (MW) and base_point (MW); a blank output is no reading.

@@ -147,7 +147,7 @@ class Piece:
 class Source(Protocol):
     """Where the second settlement reads an operating year from."""
 
-    by_report: bool
+    by_report: bool = False
     """Whether an hour's label on a clock-change day is judged report by report, and not over the whole day."""
 
     def pieces(self, folder: str, years: Sequence[int]) -> Iterator[Piece]:
@@ -157,13 +157,13 @@ class Source(Protocol):
         """
 
     def holds_a_day_after(self, folder: str, year: int) -> bool:
-        """Whether a piece that was not handed out holds an operating day after the year."""
+        """Whether a piece that was not handed out holds an operating day after the year; never where every row is handed out."""
+        del folder, year
+        return False
 
 
-class RollupFiles:
+class RollupFiles(Source):
     """Rollup files, laid out in a folder as ``<Folder>/<year>.parquet``."""
-
-    by_report = False
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -181,11 +181,6 @@ class RollupFiles:
                 for group in range(file.num_row_groups):
                     rows = np.full(file.metadata.row_group(group).num_rows, number)
                     yield Piece(str(path), tuple(file.schema_arrow.names), rows, partial(_read_column, file, group))
-
-    def holds_a_day_after(self, folder: str, year: int) -> bool:
-        """Never: every row of the files is handed out."""
-        del folder, year
-        return False
 
 
 def _read_column(file: pq.ParquetFile, group: int, heading: str) -> pa.ChunkedArray:

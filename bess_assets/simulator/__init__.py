@@ -3,8 +3,6 @@
 The simulator settles nothing and imports no other part of this package.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import date, timedelta

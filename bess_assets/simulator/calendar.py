@@ -1,8 +1,5 @@
 """Operating years of the made-up market, in seconds since 1970 (UTC), and the labels by which files name a moment."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -21,8 +18,6 @@ QUARTER_SECONDS = 900
 HOUR_SECONDS = 3600
 DAY_SECONDS = 24 * HOUR_SECONDS
 STANDARD_OFFSET_SECONDS = -6 * HOUR_SECONDS
-CLOCK_CHANGE_HOUR = 2
-"""Both clock changes come two hours after the midnight that begins their day."""
 
 
 @cache
@@ -31,17 +26,17 @@ def midnight(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=CENTRAL).timestamp())
 
 
-@dataclass(frozen=True)
 class Year:
     """One operating year, from a second to before another, with the seconds at which its days, hours and quarter-hours begin; `day_starts` ends with `end`."""
 
-    year: int
-    start: int
-    end: int
-    days: list[date]
-    day_starts: Ints
-    hours: Ints
-    quarters: Ints
+    def __init__(self, year: int) -> None:
+        """Count the days, which differ in length."""
+        first, after = date(year, 1, 1), date(year + 1, 1, 1)
+        self.year, self.start, self.end = year, midnight(first), midnight(after)
+        self.days = [first + timedelta(days=n) for n in range((after - first).days)]
+        self.day_starts: Ints = np.array([midnight(day) for day in [*self.days, after]], dtype=np.int64)
+        self.hours: Ints = np.arange(self.start, self.end, HOUR_SECONDS, dtype=np.int64)
+        self.quarters: Ints = np.arange(self.start, self.end, QUARTER_SECONDS, dtype=np.int64)
 
     def months(self) -> list[tuple[int, int]]:
         """First second of each month and first second after it."""
@@ -70,7 +65,8 @@ class Year:
         """Second of the clock change in spring and in autumn: on the day of 23 hours and on that of 25."""
         lengths = np.diff(self.day_starts)
         spring, autumn = self.day_starts[[int(np.argmin(lengths)), int(np.argmax(lengths))]]
-        return int(spring) + CLOCK_CHANGE_HOUR * HOUR_SECONDS, int(autumn) + CLOCK_CHANGE_HOUR * HOUR_SECONDS
+        # Both come two hours after the midnight that begins their day.
+        return int(spring) + 2 * HOUR_SECONDS, int(autumn) + 2 * HOUR_SECONDS
 
     def wall(self, seconds: Ints) -> Ints:
         """Time on the wall clock, as if it were UTC."""
@@ -83,15 +79,8 @@ class Year:
         return (seconds >= autumn) & (seconds < autumn + HOUR_SECONDS)
 
 
-@cache
-def operating_year(year: int) -> Year:
-    """The calendar of one operating year."""
-    first, after = date(year, 1, 1), date(year + 1, 1, 1)
-    days = [first + timedelta(days=n) for n in range((after - first).days)]
-    day_starts = np.array([midnight(day) for day in [*days, after]], dtype=np.int64)
-    start, end = midnight(first), midnight(after)
-    hours, quarters = (np.arange(start, end, step, dtype=np.int64) for step in (HOUR_SECONDS, QUARTER_SECONDS))
-    return Year(year, start, end, days, day_starts, hours, quarters)
+operating_year = cache(Year)
+"""The calendar of one operating year."""
 
 
 class Moments:

@@ -1,7 +1,5 @@
 """The rules and participants of the made-up market: batteries and their roles, other resources, settlement points."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -4,8 +4,6 @@ The reports of the years between two known layouts have the earlier layout with 
 the layout of 2014 lacks it.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import date, timedelta
 from functools import cache

@@ -1,7 +1,5 @@
 """The facts of a made-up year: prices, SCED runs, and the operation and awards of each battery, complete and without flaw."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import cached_property
@@ -43,10 +41,6 @@ class MarketYear:
         """A stream of chance of its own for each purpose, so that no part of the market shifts another."""
         return np.random.default_rng([self.seed, self.year.year, crc32("/".join(purpose).encode())])
 
-    def published_price(self, values: Floats) -> Floats:
-        """Energy prices within the floor and the offer cap of the year, in cents."""
-        return np.round(values.clip(_PRICE_FLOOR, self._price_cap), 2)
-
     @cached_property
     def system_price(self) -> tuple[Floats, Floats]:
         """System-wide energy price: real time by quarter-hour and day ahead by hour, $/MWh."""
@@ -87,10 +81,12 @@ class MarketYear:
         for name, kind in self.fleet.points:
             rng = self.chance("basis", name, kind)
             scale, tilt = 1.0 + rng.normal(0.0, 0.04), rng.normal(0.0, 1.5)
-            made[name, kind] = (
-                self.published_price(real * scale + tilt + rng.normal(0.0, 1.2, len(real))),
-                self.published_price(ahead * scale + tilt + rng.normal(0.0, 0.6, len(ahead))),
+            exact = (
+                price * scale + tilt + rng.normal(0.0, noise, len(price))
+                for price, noise in ((real, 1.2), (ahead, 0.6))
             )
+            of_quarters, of_hours = (np.round(price.clip(_PRICE_FLOOR, self._price_cap), 2) for price in exact)
+            made[name, kind] = of_quarters, of_hours
         return made
 
     @cached_property

@@ -4,13 +4,11 @@ Gaps, superseded editions, repeated rows and columns that a file lacks are decid
 spell the rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import inf
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from zlib import crc32
 
 import numpy as np
@@ -97,7 +95,7 @@ class Rows:
     numbers: dict[str, Floats]
     texts: dict[str, Texts]
 
-    def part(self, chosen: Any) -> Rows:
+    def part(self, chosen: Any) -> Self:
         """Some of the rows, by mask or position."""
         return replace(
             self,
@@ -180,8 +178,8 @@ class Period:
         market: its year.
         hazards: how badly it is published.
         hours, quarters, runs: its moments.
-        did: the operation of all batteries, of the year or its first hours: then all resources of a kind are published side by side, and everybody has
-            rows of every day once. If not given, each resource is published apart.
+        did: the operation of all batteries, of the year or its first hours: then all resources of a kind are published side by side, every day once. If not
+            given, each resource is published apart, with gaps and second editions.
     """
 
     def __init__(

@@ -5,13 +5,11 @@ file, or in a copy of it. Columns that the rollups do not hold are blank, but th
 name is for a report whose type number is not known here.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -113,10 +111,6 @@ class _Issue:
         return f"{REPORTS[dataset][1]}-{published:%d}-{_MONTHS[published.month - 1]}-{published:%y}.csv"
 
 
-Member = tuple[str, bytes, datetime]
-"""A file in a ZIP: name, content and time."""
-
-
 def _packing(report: _Report, day: date, editions: int, hazards: Hazards) -> str:
     """How one day of a report reaches the reader's folder: as a ZIP, a ZIP of ZIPs, bare files or an archive of all editions."""
     if hazards == "none":
@@ -159,7 +153,7 @@ def _post(folder: Path, editions: list[tuple[_Issue, dict[str, bytes]]], hazards
         editions = [(replace(issue, corrected=False), texts) for issue, texts in editions]
     first, report = editions[0][0], editions[0][0].report
     packing = "zip" if again else _packing(report, first.day, len(editions), hazards)
-    archived: list[Member] = []
+    archived: list[tuple[str, bytes, datetime]] = []
     for n, (issue, texts) in enumerate(editions, start=1):
         members = [(issue.csv_name(dataset), text, issue.posted) for dataset, text in texts.items()]
         place = folder / report.folder / f"{issue.posted:%Y}"
@@ -185,7 +179,7 @@ def _post(folder: Path, editions: list[tuple[_Issue, dict[str, bytes]]], hazards
         path.write_bytes(_zipped(archived))
 
 
-def _zipped(members: Iterable[Member], method: int = ZIP_DEFLATED) -> bytes:
+def _zipped(members: Iterable[tuple[str, bytes, datetime]], method: int = ZIP_DEFLATED) -> bytes:
     """A ZIP whose bytes depend on nothing but its members: name, content and time of each."""
     held = io.BytesIO()
     with ZipFile(held, "w") as file:
@@ -222,6 +216,9 @@ def _style(dataset: str, day: date, hazards: Hazards) -> _Style:
         # The order of time, never lost within a resource, tells two rows with the same hour label apart.
         by_resource=dataset not in PRICES and turn % 4 == 1,
     )
+
+
+_text = partial(pa.scalar, type=pa.large_string())
 
 
 class _Block:
@@ -333,7 +330,3 @@ class _Block:
         distinct = pa.array(held[self._order], from_pandas=True).dictionary_encode()
         texts = pa.concat_arrays([distinct.dictionary.cast(pa.large_string()), pa.array([""], pa.large_string())])
         return texts, distinct.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
-
-
-def _text(value: str) -> pa.Scalar:
-    return pa.scalar(value, pa.large_string())

@@ -4,10 +4,8 @@ Files of real size have the layout of those that users have: the producer's head
 which no figure needs, have the size that they have in ERCOT's files, and arbitrary values.
 """
 
-from __future__ import annotations
-
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -80,7 +78,7 @@ class RollupFiles:
 
     folder: Path
     options: dict[str, Any]
-    rows: Counter[tuple[str, int]] = field(default_factory=Counter)
+    rows: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     _open: dict[tuple[str, int], pq.ParquetWriter] = field(default_factory=dict)
 
     def append(self, dataset: str, file_year: int, table: pa.Table) -> int:
@@ -91,7 +89,7 @@ class RollupFiles:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._open[key] = pq.ParquetWriter(path, table.schema, **self.options)
         self._open[key].write_table(table, row_group_size=max(table.num_rows, 1))
-        self.rows[key] += table.num_rows
+        self.rows[dataset.lower()][str(file_year)] += table.num_rows
         return int(table.num_rows)
 
     def close(self, before: int = 10_000) -> None:
@@ -111,10 +109,7 @@ def write_rollups(files: RollupFiles, year: int, published: dict[str, list[Rows]
 
 def write_expected_rows(files: RollupFiles) -> None:
     """Write how many rows each file has, so that a reader can check that all were read."""
-    rows: dict[str, dict[str, int]] = {}
-    for (dataset, file_year), count in files.rows.items():
-        rows.setdefault(dataset.lower(), {})[str(file_year)] = count
-    expected = {"version": "as simulated", "rows": rows}
+    expected = {"version": "as simulated", "rows": files.rows}
     files.folder.mkdir(parents=True, exist_ok=True)
     path = files.folder / "expected_rows.json"
     path.write_text(json.dumps(expected, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -213,15 +208,11 @@ def _table(parts: list[Rows], year: Year, how: _Spelling) -> pa.Table:
 
 def _useless_columns(moments: Moments, place: pa.Array, how: _Spelling) -> dict[str, pa.Array]:
     """Columns that real rollups have and no reader needs."""
-
-    def same(value: float) -> pa.Array:
-        return pa.array(np.full(len(place), value))
-
     made = {}
     if how.dataset in ("DAM_Gen_Resources", "DAM_ESR_Resources"):
         for number in (1, 2):
-            made[f"QSE submitted Curve-MW{number}"] = same(10.0 * number)
-            made[f"QSE submitted Curve-Price{number}"] = same(25.0 * number)
+            made[f"QSE submitted Curve-MW{number}"] = pa.repeat(10.0 * number, len(place))
+            made[f"QSE submitted Curve-Price{number}"] = pa.repeat(25.0 * number, len(place))
     if how.dataset in ("DAM_Gen_Resources", "COP_Snapshots", "DA_prices", "AS_prices"):
         made["hour"] = how.time("hour", moments).take(place)
     if how.dataset != "SCED_SMNE":
@@ -229,7 +220,7 @@ def _useless_columns(moments: Moments, place: pa.Array, how: _Spelling) -> dict[
         kind = pa.timestamp("us", "UTC" if stamped else None)
         made["datetime"] = pa.array(moments.producer_time(stamped=stamped)).cast(kind).take(place)
     if how.dataset == "SCED_Gen_Resources":
-        made["AS_NSRS" if how.camel else "Ancillary Service NSRS"] = same(0.0)
+        made["AS_NSRS" if how.camel else "Ancillary Service NSRS"] = pa.repeat(0.0, len(place))
         made["producer_build"] = pa.repeat("r7", len(place))
     return made
 
@@ -273,7 +264,7 @@ def _sheets(market: MarketYear, did: Operation, dataset: str, times: Ints) -> li
     hours = np.unique(times - (times - market.year.start) % HOUR_SECONDS)
     quarters, runs = (times if dataset in some else times[:0] for some in (BY_QUARTER_HOUR, STAMPED))
     found = [*Period(market, "harmless", hours, quarters, runs, did).sheets()]
-    # Plans of everybody are there, not only of batteries.
+    # The users' rollups hold the plans of all resources, not only of batteries.
     others = [(other.name, other.capacity_mw) for other in (*market.fleet.generators, *market.fleet.loads)]
     if market.year.start < midnight(RTC):
         others += [(b.load, round(b.capacity_mw * 1.02, 1)) for b in market.fleet.batteries if b.load]
