@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cache, cached_property, partial
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
@@ -138,12 +139,10 @@ def write_reports(folder: Path, year: int, published: dict[str, list[Rows]], haz
             twice |= {(block.report, day) for day in block.copied_days}
             for issue, text in block.texts():
                 issues.setdefault(issue, {})[block.dataset] = text
-        days: dict[tuple[str, date, int], list[_Issue]] = {}
-        for issue in sorted(issues, key=lambda issue: issue.corrected):
-            days.setdefault((issue.report.folder, issue.day, issue.quarter), []).append(issue)
-        for key in sorted(days):
-            editions = [(issue, issues[issue]) for issue in days[key]]
-            _post(folder, editions, hazards, again=(editions[0][0].report, key[1]) in twice)
+        ordered = sorted(issues, key=attrgetter("report.folder", "day", "quarter", "corrected"))
+        for (_, day, _), same in groupby(ordered, attrgetter("report.folder", "day", "quarter")):
+            editions = [(issue, issues[issue]) for issue in same]
+            _post(folder, editions, hazards, again=(editions[0][0].report, day) in twice)
 
 
 def _post(folder: Path, editions: list[tuple[_Issue, dict[str, bytes]]], hazards: Hazards, *, again: bool) -> None:
