@@ -87,8 +87,7 @@ def read_content(settings: Settings, year: int) -> Content:
     edition = max(editions, key=lambda row: row["edition_number"], default=None)
     monthly = sorted(read("leaderboard_monthly").to_pylist(), key=lambda row: row["month"])
     boards = [(None, board), *((m, list(rows)) for m, rows in groupby(monthly, key=lambda row: row["month"]))]
-    earlier_years = [y for y in yearly_files(settings.results, "leaderboard") if y < year]
-    earlier = {y: read("leaderboard", y).to_pylist() for y in earlier_years}
+    earlier = {y: read("leaderboard", y).to_pylist() for y in yearly_files(settings.results, "leaderboard") if y < year}
     before, now = (
         {row["battery"]: row["rank"] for row in rows if row["rank"] is not None}
         for rows in (earlier.get(year - 1, []), board)

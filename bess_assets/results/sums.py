@@ -94,8 +94,9 @@ def fleet(engine: Engine, days: Iterable[Path], boards: Iterable[Path], by: Step
     keys = _KEYS[by]
     needed = ", ".join((*keys[1:], "rank", "total_usd", "capacity_mw", "active_days"))
     (found,) = engine.ask(f"{with_year(boards, needed)} ORDER BY {', '.join(keys)}")
-    groups = groupby(found.records(), lambda row: tuple(row[name] for name in keys))
-    by_period = {key: list(rows) for key, rows in groups}
+    by_period = {
+        key: list(rows) for key, rows in groupby(found.records(), lambda row: tuple(row[name] for name in keys))
+    }
     of_boards = {
         key: (
             len(rows),
