@@ -81,8 +81,7 @@ def _text(x: float, y: float, text: str, anchor: str = "start", size: int = 12) 
 
 
 def _picture(height: int, title: str, shapes: Iterable[str]) -> str:
+    parts = ['<rect width="100%" height="100%" fill="white"/>', _text(12, 22, title, size=15), *shapes]
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" font-family="sans-serif" fill="{_INK}">'
-    svg = "".join(
-        [head, '<rect width="100%" height="100%" fill="white"/>', _text(12, 22, title, size=15), *shapes, "</svg>"]
-    )
+    svg = f"{head}{''.join(parts)}</svg>"
     return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

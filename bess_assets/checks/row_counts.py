@@ -80,11 +80,8 @@ def _read_own(path: Path) -> tuple[str, dict[str, dict[int, int]], list[str]]:
         for count in (count for years in rows.values() for count in years.values()):
             if type(count) is not int or count < 0:
                 raise ValueError(f"{json.dumps(count)} is no number of rows")  # noqa: TRY301  said as the others are
-        return (
-            str(content["version"]),
-            rows,
-            [f"{path.name} names no dataset with {name!r}" for name in rows if name not in DATASETS],
-        )
+        strangers = [f"{path.name} names no dataset with {name!r}" for name in rows if name not in DATASETS]
+        return str(content["version"]), rows, strangers
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
         return "", {}, [f"{path.name} cannot be understood: {reason}"]
@@ -96,12 +93,10 @@ def _row_counts(judged: Judged) -> Verdict:
         "FROM {rollup_schemas} WHERE file_rows IS NOT NULL ORDER BY dataset, file"
     )
     version, own, off = _read_own(judged.settings.rollups / EXPECTED_ROWS_FILE)
-    made_up, found, compared = made_up_inputs(judged.settings), set[tuple[str, int]](), 0
+    found = {(dataset, year) for dataset, name, year, *_ in files if not name.startswith(BUILT_FOLDER)}
+    made_up, compared = made_up_inputs(judged.settings), 0
     for dataset, name, year, rows, first, last in files:
-        is_own = not name.startswith(BUILT_FOLDER)
-        if is_own:
-            found.add((dataset, year))
-        if is_own and year in own.get(dataset, {}):
+        if year in own.get(dataset, {}) and not name.startswith(BUILT_FOLDER):
             low = high = float(own[dataset][year])
             words = f"rows, {low:,.0f} expected"
         elif not made_up and first and (expected := expected_between(dataset, first, last)):
