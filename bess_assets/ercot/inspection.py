@@ -342,9 +342,9 @@ def _published(dataset: Dataset, column: DatasetColumn | None, year: int, files:
     """Whether ERCOT published a column in the rows of these files; None of a heading that is no canonical column, or of one that is only compared."""
     if column is None or column.only_compared:
         return None
-    if not files:
-        return dataset.first_year <= year <= dataset.last_year and is_published(column, year)
-    return any(is_published(column, year_of(Path(file))) for file in files)
+    named = [year_of(Path(file)) for file in files]
+    own = [year] if dataset.first_year <= year <= dataset.last_year else []
+    return any(is_published(column, number) for number in named or own)
 
 
 def _change(now: Sequence[Row], before: Sequence[Row]) -> str | None:
@@ -356,10 +356,8 @@ def _change(now: Sequence[Row], before: Sequence[Row]) -> str | None:
 
 def _is_expected(change: str, use: Use, published: bool | None, was_published: bool | None) -> bool | None:
     """Whether ERCOT made a change; None of a column that is not used, whose days are not declared."""
-    if use == NOT_USED:
-        return None
     by_ercot = {"appeared": published and not was_published, "vanished": was_published and not published}
-    return bool(by_ercot.get(change))
+    return None if use == NOT_USED else bool(by_ercot.get(change))
 
 
 def words_of_changes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
