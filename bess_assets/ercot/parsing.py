@@ -173,10 +173,10 @@ def _typed_time(kind: str, values: pa.Array) -> IntArray:
 
 def _trimmed(values: pa.Array) -> tuple[CodeArray, list[str]]:
     """Code of each distinct text once trimmed, and last that of a blank, -1; and the text of each code."""
-    trimmed = pc.utf8_trim_whitespace(values.cast(pa.string()))
-    encoded = pc.if_else(pc.equal(trimmed, ""), None, trimmed).dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return np.append(codes, np.int32(-1)), encoded.dictionary.to_pylist()
+    texts: dict[str, int] = {}
+    trimmed = ["" if value is None else str(value).strip() for value in values.to_pylist()]
+    codes = [texts.setdefault(text, len(texts)) if text else -1 for text in trimmed]
+    return np.array([*codes, -1], dtype=np.int32), list(texts)
 
 
 @dataclass
