@@ -1,6 +1,6 @@
 """A home with a few hand-written boards, whose every row is there for being awkward: for tests of answers and of what is printed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -93,22 +93,13 @@ def record_table(results: Path, year: int | None, table: str, entry: TableEntry)
 Inputs = Mapping[str, Fingerprint | str]
 
 
-def write_rows(
-    settings: Settings,
-    year: int,
-    name: str,
-    rows: Sequence[Mapping[str, Any]],
-    inputs: Inputs | None = None,
-    **recorded: Any,
-) -> None:
+def write_rows(settings: Settings, year: int, name: str, rows, inputs=None, **recorded) -> None:
     """Write rows as `write_columns` does; a row without a value is null there, or zero in a count that must be there."""
     columns = {c.name: [row.get(c.name, _absent(c)) for row in rows] for c in TABLES[name].columns}
     write_columns(settings, year, name, columns, inputs, **recorded)
 
 
-def write_columns(
-    settings: Settings, year: int, name: str, columns: Mapping[str, Any], inputs: Inputs | None = None, **recorded: Any
-) -> None:
+def write_columns(settings: Settings, year: int, name: str, columns, inputs=None, **recorded) -> None:
     """Write a result table, and record it as a refresh does; absent columns are null, or zero where a count must be there."""
     table = TABLES[name]
     rows = len(next(iter(columns.values())))
@@ -121,9 +112,7 @@ def write_columns(
     record_table(settings.results, year, name, entry | recorded)  # type: ignore[typeddict-item]
 
 
-def write_edition(
-    settings: Settings, year: int, rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, str], **recorded: Any
-) -> dict[str, TableEntry]:
+def write_edition(settings: Settings, year: int, rows, inputs, **recorded) -> dict[str, TableEntry]:
     """Write a board, made from files of these digests, and let the steps keep it and compare it; returns their entries."""
     files = {name: Fingerprint(size=1, mtime_ns=1, digest=digest) for name, digest in inputs.items()}
     whole = [{"data_through": date(year, 12, 31), "edition": "final", **row} for row in rows]

@@ -18,7 +18,6 @@ BATCAVE_RUNS = ((19, -0.161), (5 * 60 + 18, -18.455), (10 * 60 + 17, -16.036), (
 """Seconds after midnight of 2026-03-19 and telemetered MW: the worked example of section 3.3, and the run that ends it."""
 
 # --- headings: as the rollups' producer spells them, and as ERCOT does --------------------------------------------------------------------------
-
 _AWARDS = {
     "regup_award_mw": ("RegUpAwarded", "RegUp Awarded"), "regdn_award_mw": ("RegDownAwarded", "RegDown Awarded"),
     "rrs_award_mw": ("RRSAwarded", "RRS Awarded"), "rrspfr_award_mw": ("RRSPFRAwarded", "RRSPFR Awarded"),
@@ -28,10 +27,8 @@ _AWARDS = {
 }  # fmt: skip
 _HOURLY = {"operating_day": ("DeliveryDate", "Delivery Date"), "hour_ending": ("HourEnding", "Hour Ending")}
 _RESOURCE = {
-    "resource_name": ("ResourceName", "Resource Name"),
-    "resource_type": ("ResourceType", "Resource Type"),
-    "qse": ("QSE", "QSE"),
-}
+    "resource_name": ("ResourceName", "Resource Name"), "resource_type": ("ResourceType", "Resource Type"), "qse": ("QSE", "QSE"),
+}  # fmt: skip
 _DAM_UNIT = {
     **_HOURLY, **_RESOURCE, "settlement_point": ("SettlementPointName", "Settlement Point Name"), "lsl_mw": ("LSL", "LSL"), "hsl_mw": ("HSL", "HSL"),
     "award_mw": ("AwardedQuantity", "Awarded Quantity"), **_AWARDS,
@@ -145,18 +142,11 @@ def _us_stamp(stamp: datetime) -> str:
 
 @dataclass(frozen=True)
 class Era:
-    """One producer's spelling and types.
-
-    Attributes:
-        name: shown in test ids.
-        spelling: 0 for the rollups' headings, 1 for ERCOT's own.
-        types: Arrow type and conversion by kind of value; `number` if a column is none of `_KINDS`.
-        blank_number: how a blank number is stored.
-    """
+    """One producer's spelling and types."""
 
     name: str
-    spelling: int
-    types: Mapping[str, tuple[pa.DataType, Callable[[Any], Any]]]
+    spelling: int  # 0 for the rollups' headings, 1 for ERCOT's own
+    types: Mapping[str, tuple[pa.DataType, Callable[[Any], Any]]]  # by kind of value: `number` if none of `_KINDS`
     blank_number: str | None = None
 
 
@@ -184,9 +174,8 @@ ISO = Era("iso_text", 0, {
 })  # fmt: skip
 ERAS = (TYPED, CAMEL_TEXT, TIMESTAMPS, RAW, ISO)
 
+
 # --- writing ------------------------------------------------------------------------------------------------------------------------------------
-
-
 def write_columns(root: Path, dataset: str, file_year: int | str, columns: Mapping[str, Any], **options: Any) -> Path:
     """A rollup file with just these headings; `options` go to Parquet's writer."""
     path = root / FOLDERS[dataset] / f"{file_year}.parquet"
@@ -195,15 +184,7 @@ def write_columns(root: Path, dataset: str, file_year: int | str, columns: Mappi
     return path
 
 
-def write_rollup(
-    root: Path,
-    dataset: str,
-    file_year: int,
-    rows: Sequence[Row],
-    era: Era = TYPED,
-    extra: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> Path:
+def write_rollup(root: Path, dataset: str, file_year: int, rows, era=TYPED, extra=None, **options) -> Path:
     """A rollup file of these rows in an era's spelling and types; `extra` headings with their values, and options for Parquet's writer."""
     columns = {}
     for name in dict.fromkeys(name for row in rows for name in row):
@@ -223,11 +204,8 @@ def mark_as_built(path: Path, starts: Sequence[int | None], day: date | None = N
     table = table.append_column("interval_start", pa.array(starts, pa.timestamp("s", "UTC")))
     table = table.append_column("operating_day", pa.array(days, pa.date32()))
     groups = pq.ParquetFile(path).metadata
-    pq.write_table(
-        table.replace_schema_metadata({METADATA_KEY: json.dumps({"layouts": []})}),
-        path,
-        row_group_size=groups.row_group(0).num_rows,
-    )
+    marked = table.replace_schema_metadata({METADATA_KEY: json.dumps({"layouts": []})})
+    pq.write_table(marked, path, row_group_size=groups.row_group(0).num_rows)
     return path
 
 

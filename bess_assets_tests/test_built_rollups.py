@@ -79,20 +79,16 @@ def test_the_users_files_come_first_and_what_they_cover_is_never_built(settings)
     done = roll_up_reports(settings)
     assert {built.dataset for built in done.built} == {"sced_gen_resources"}
     assert names(settings, "da_prices", 2024) == ["theirs/DA_prices/2024.parquet"]
-    assert names(settings, "dam_gen_resources", 2024) == [
-        "theirs/DAM_Gen_Resources/2024.parquet",
-        "theirs/DAM_Gen_Resources/2025.parquet",
-    ]
+    read = [f"theirs/DAM_Gen_Resources/{year}.parquet" for year in (2024, 2025)]
+    assert names(settings, "dam_gen_resources", 2024) == read
 
 
 @pytest.mark.parametrize("brought", [2024, 2025])
 def test_half_of_a_delivery_year_brought_by_the_user_is_completed_from_reports(settings, brought):
     theirs(settings, "dam_gen_resources", brought)
     roll_up_reports(settings)
-    assert names(settings, "dam_gen_resources", 2024) == [
-        f"theirs/DAM_Gen_Resources/{brought}.parquet",
-        "home/built/DAM_Gen_Resources/2024.parquet",
-    ]
+    read = [f"theirs/DAM_Gen_Resources/{brought}.parquet", "home/built/DAM_Gen_Resources/2024.parquet"]
+    assert names(settings, "dam_gen_resources", 2024) == read
 
 
 def test_a_year_is_closed_by_a_built_rollup_of_the_next_without_reading_it(settings):
@@ -192,7 +188,6 @@ def test_two_processes_do_not_roll_up_at_once(settings, monkeypatch):
     command = [sys.executable, "-c", HOLD, str(settings.home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         try:
-            assert holder.stdout is not None
             assert holder.stdout.readline().strip() == "held"
             with pytest.raises(YearBusyError, match="Another process is working on rollup"):
                 roll_up_reports(settings)

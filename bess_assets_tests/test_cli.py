@@ -269,7 +269,6 @@ def test_figures_older_than_a_failed_refresh_come_with_a_warning_on_the_error_st
 
 
 # --- editions
-
 FORMULA_AND_ESCAPE = "=1+1\x1b[31m"
 
 
@@ -622,7 +621,6 @@ def test_a_year_that_another_process_holds_is_said_to_be_busy(demo_home: Path) -
         f"with year_lock(load_settings({str(demo_home)!r}), 2021): print('held', flush=True); time.sleep(100)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout
         assert holder.stdout.readline() == "held\n"
         try:
             result = at_home(demo_home, "refresh", "2021", exit_code=1)
@@ -638,7 +636,6 @@ def test_an_interrupted_refresh_stops_and_goes_on_to_no_other_year(demo_home: Pa
     command = [sys.executable, "-m", "bess_assets.cli", "--home", str(demo_home), "refresh", "2021", "2022"]
     how = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL, "text": True, "start_new_session": True}
     with subprocess.Popen(command, **how) as stopped:
-        assert stopped.stderr
         assert stopped.stderr.readline().startswith("2021: ")
         stopped.send_signal(signal.SIGINT)
         rest = stopped.stderr.read()
@@ -655,7 +652,6 @@ def test_a_failed_check_is_a_row_of_the_table_and_only_one_that_blocks_makes_the
     board = home / "results" / "leaderboard" / "2021.parquet"
     board.unlink()
     in_a_process("--home", home, "refresh", "2021", "--only", "missing")
-
     ledger = home / "results" / "energy_revenue" / "2021.parquet"
     rows = pq.read_table(ledger)
     column = rows.schema.get_field_index("rt_usd")
@@ -666,7 +662,6 @@ def test_a_failed_check_is_a_row_of_the_table_and_only_one_that_blocks_makes_the
     assert ["leaderboard" in row for row in rows if "blocks" in row] == [True]
     status = at_home(home, "status").stdout
     assert "its check 'fleet sums equal those of the ledgers' failed" in " ".join(status.split())
-
     warning = in_a_process("--home", home, "refresh", "2021", COLUMNS="200")
     rows_of_checks = [line for line in warning.stdout.splitlines() if "a warning" in line]
     assert any("no figure is affected by a finding" in line for line in rows_of_checks)
@@ -697,13 +692,11 @@ def test_a_killed_refresh_is_cleaned_up_by_the_next(demo_home: Path) -> None:
     before = board.read_bytes()
     command = [sys.executable, "-m", "bess_assets.cli", "--home", str(demo_home), "refresh", "2021"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as dying:
-        assert dying.stderr
         assert dying.stderr.readline().startswith("2021: ")
         dying.kill()
     half_written = demo_home / "results" / "bess_awards" / ".2021.parquet.1-abc.tmp"
     half_written.write_text("half", encoding="utf-8")
     assert board.read_bytes() == before
-
     status = at_home(demo_home, "status").stdout
     assert "The process of its last run ended before it was made" in status
     finished = in_a_process("--home", demo_home, "refresh", "2021", "--only", "failed")
@@ -777,13 +770,8 @@ def test_an_error_has_no_traceback_unless_asked_for(made: Settings) -> None:
 
 def test_a_reader_that_goes_away_is_no_error(made: Settings) -> None:
     command = f"{sys.executable} -m bess_assets.cli --home '{made.home}' sql 'SELECT * FROM range(200000)' --format csv"
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {command} | head -1"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
+    piped = ["bash", "-c", f"set -o pipefail; {command} | head -1"]
+    done = subprocess.run(piped, capture_output=True, text=True, check=False, timeout=100)
     assert (done.returncode, done.stdout, done.stderr) == (0, "range\n", "")
 
 

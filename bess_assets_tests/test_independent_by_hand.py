@@ -177,17 +177,6 @@ def test_a_row_absent_in_a_known_hour_is_no_award_and_in_an_unknown_hour_an_unkn
 
 
 @pytest.mark.slow
-def test_a_battery_without_an_accepted_load_resource_sells_on_the_generation_side_alone(tmp_path: Path) -> None:
-    fleet = COMBO.assign(load_resource=None, charging_known=False)
-    settlement = settle(one_day(tmp_path), 2022, fleet)
-    day = on(settlement, DAY)
-    assert day["as_regup_usd"] == pytest.approx(24 * 3 * 5)
-    assert pd.isna(day["rt_energy_usd"])
-    assert (day["discharge_mwh"], day["da_unmatched_usd"]) == (pytest.approx(144), pytest.approx(5760))
-    assert pd.isna(day["da_energy_usd"])
-
-
-@pytest.mark.slow
 def test_settlement_metering_comes_before_telemetry_and_telemetry_before_base_points(tmp_path: Path) -> None:
     smne = pd.DataFrame({
         "IntervalTime": ["05/10/2022 00:14:59", "05/10/2022 00:29:59"], "IntervalNumber": ["1", "2"],
@@ -202,6 +191,9 @@ def test_settlement_metering_comes_before_telemetry_and_telemetry_before_base_po
 UNKNOWN = None
 RRS_PARTS = {"RRSPFRAwarded": [2.0] * 12 + [0.0] * 12, "RRSFFRAwarded": [1.0] * 12 + [0.0] * 12, "RRSUFRAwarded": None}
 DAYS_BY_HAND: dict[str, tuple[dict[str, pd.DataFrame], pd.DataFrame, dict[str, float | None]]] = {
+    "a battery without an accepted load resource sells on the generation side alone": (
+        {}, COMBO.assign(load_resource=None, charging_known=False),
+        {"as_regup_usd": 24 * 3 * 5, "rt_energy_usd": UNKNOWN, "discharge_mwh": 144, "da_unmatched_usd": 5760, "da_energy_usd": UNKNOWN}),
     "a blank award is zero and an absent column is unknown": (
         {"DAM_Gen_Resources": dam(DAY, HOURS, energy=8.0, RegUpAwarded=None).drop(columns="NonSpinAwarded")}, COMBO,
         {"as_regup_usd": 24 * 1 * 5, "as_nspin_usd": UNKNOWN, "as_usd": UNKNOWN, "total_usd": UNKNOWN, "as_coverage": 0}),
@@ -514,7 +506,6 @@ def test_the_real_storage_awards_of_2025_12_06_are_worth_their_published_rows(tm
     resources = rows["Resource Name"].unique()
     fleet = pd.DataFrame({"battery": resources, "gen_resource": None, "load_resource": None, "esr_resource": resources})
     settlement = settle(tmp_path, 2025, fleet.assign(charging_known=True, load_as_only=False))
-
     # 6 December is on standard time: hour ending h begins at h + 5 UTC.
     starts = pd.Timestamp("2025-12-06 05:00", tz="UTC") + pd.to_timedelta(rows["Hour Ending"], unit="h")
     quarters = settlement.quarter_hours.assign(hour=settlement.quarter_hours["interval_start"].dt.floor("h"))

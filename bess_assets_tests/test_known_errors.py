@@ -92,10 +92,8 @@ def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Settled:
     """Two batteries at one node, at which 50 MW were bought day-ahead; the second has awards and no telemetry."""
     folder = tmp_path_factory.mktemp("neighbours")
     _write_bids(folder, -50.0)
-    market = together(
-        may_market(),
-        {"dam_gen_resources": dam(MAY, NEIGHBOUR, award_mw=2.0), "dam_load_resources": dam_load(MAY, NEIGHBOURS_LOAD)},
-    )
+    gen, load = dam(MAY, NEIGHBOUR, award_mw=2.0), dam_load(MAY, NEIGHBOURS_LOAD)
+    market = together(may_market(), {"dam_gen_resources": gen, "dam_load_resources": load})
     return settle(folder, 2022, market)
 
 
@@ -114,11 +112,8 @@ def test_a_battery_that_could_not_be_settled_is_not_ranked_at_zero_dollars(neigh
 
 
 def test_hour_24_belongs_to_its_own_day(tmp_path: Path) -> None:
-    market = together(
-        {"dam_gen_resources": [*dam(MAY, award_mw={**dict.fromkeys(HOURS, 0.0), 24: 12.0}), *dam(NEXT)]},
-        prices(MAY, 30.0, 40.0),
-        prices(NEXT, 1_000.0, 2_000.0),
-    )
+    awards = [*dam(MAY, award_mw={**dict.fromkeys(HOURS, 0.0), 24: 12.0}), *dam(NEXT)]
+    market = together({"dam_gen_resources": awards}, prices(MAY, 30.0, 40.0), prices(NEXT, 1_000.0, 2_000.0))
     settled = settle(tmp_path, 2022, market, until="dam_awards_daily")
     own, later = (settled.row("dam_awards_daily", operating_day=day) for day in (MAY, NEXT))
     assert (own["sold_mwh"], own["da_energy_usd"]) == pytest.approx((12.0, 360.0))

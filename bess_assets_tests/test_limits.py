@@ -174,7 +174,6 @@ def test_the_command_says_that_a_year_does_not_fit_and_a_dry_run_warns_of_it(rol
 
 
 # --- real size ----------------------------------------------------------------------------------------------------------------------------------
-
 AT_REAL_SIZE = """
 import json, sys
 from bess_assets.run import STEPS, hold_year, run_table

@@ -248,8 +248,6 @@ def test_shifting_every_clearing_price_moves_ancillary_revenue_by_the_award_held
 
 
 # --- repeats --------------------------------------------------------------------------------------------------------------------------------
-
-
 BUT_FOR_THEIR_TIME = [name for name in STEPS if TABLES[name].append_only]
 
 
@@ -283,7 +281,6 @@ def _without_time(settings: Settings, year: int) -> pa.Table:
 
 
 # --- unknown is not money ---------------------------------------------------------------------------------------------------------------------
-
 numbers = st.floats(-1e5, 1e5)
 maybe = st.one_of(numbers, st.just(math.nan))
 

@@ -85,9 +85,8 @@ def test_a_rolled_up_year_is_at_least_nine_tenths_smaller_than_its_csv(reported)
 
 def test_rolling_up_again_reads_nothing_and_changes_nothing(reported):
     read: list[str] = []
-    again = roll_up_reports(
-        reported.from_reports.settings, progress=lambda done, total, what: read.append(what) if done < total else None
-    )
+    settings = reported.from_reports.settings
+    again = roll_up_reports(settings, progress=lambda done, total, what: read.append(what) if done < total else None)
     assert read == []
     assert not any(built.changed for built in again.built)
 
@@ -120,10 +119,6 @@ def test_reports_that_lack_columns_are_worth_what_the_second_settlement_makes_of
     for year in plan.years:
         wrong = board_differences(world, year, world.settled_again(year))
         assert not wrong, f"{year}: {some(wrong)}"
-    kinds = {
-        f["kind"]
-        for year in plan.years
-        for table in pipeline.STEPS
-        for f in read_run(world.settings.results, year)["tables"][table]["findings"]
-    }
+    tables = [read_run(world.settings.results, year)["tables"] for year in plan.years]
+    kinds = {f["kind"] for made in tables for table in pipeline.STEPS for f in made[table]["findings"]}
     assert "missing_columns" in kinds

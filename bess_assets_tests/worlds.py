@@ -144,9 +144,7 @@ def make_all(folder: Path, groups: Sequence[Sequence[Plan]]) -> list[World]:
     return worlds
 
 
-def differences(
-    expected: pd.DataFrame, found: pd.DataFrame, keys: list[str], columns: Sequence[str], tolerance: float = 1e-6
-) -> list[str]:
+def differences(expected: pd.DataFrame, found: pd.DataFrame, keys: list[str], columns, tolerance=1e-6) -> list[str]:
     """Cells that differ, as sentences: texts exactly, numbers by more than `tolerance` relative (below 1, absolute), unknown against known.
 
     Rows that only one of the two has are differences too.

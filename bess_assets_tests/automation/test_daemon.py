@@ -155,7 +155,6 @@ def board_total(settings: Settings, year: int) -> float:
 def test_a_running_daemon_refreshes_what_changed_and_nothing_else(dev: Dev) -> None:
     settings = dev.settings
     dev.quiet()
-
     # A closed year's prices are restated.
     before, total = dev.runs(), board_total(settings, 2024)
     raise_prices(settings.rollups / "RT_prices" / "2024.parquet", 1.01)
@@ -167,19 +166,16 @@ def test_a_running_daemon_refreshes_what_changed_and_nothing_else(dev: Dev) -> N
     assert not {"bess_registry", "bess_awards", "bess_dispatch", "as_revenue"} & first["assets"]
     # The pages of later years show changes of rank against this one: they alone are made anew.
     assert sorted((run["year"], *run["assets"]) for run in later) == [
-        ("2025", "leaderboard_report"),
-        ("2026", "leaderboard_report"),
+        *((year, "leaderboard_report") for year in ("2025", "2026"))
     ]
     assert {run["status"] for run in dev.since(before)} == {"SUCCESS"}
     assert board_total(settings, 2024) != total
-
     # Files are touched, and hold what they held.
     before = dev.runs()
     for path in settings.rollups.rglob("*.parquet"):
         os.utime(path)
     dev.quiet()
     assert dev.since(before) == []
-
     # The 60-day file of 2025 holds the end of 2024 and most of 2025.
     before = dev.runs()
     drop_last_row(settings.rollups / "DAM_Gen_Resources" / "2025.parquet")
@@ -190,7 +186,6 @@ def test_a_running_daemon_refreshes_what_changed_and_nothing_else(dev: Dev) -> N
     for run in whole:
         assert {"dam_gen_resources", "bess_registry", "bess_awards", "leaderboard"} <= run["assets"]
         assert not {"rt_prices", "as_prices"} & run["assets"]
-
     # A schedule ticks.
     ticks = dev.until("a tick of the schedule", lambda: dev.ticks("current_year_daily"), 300)
     assert ticks[0]["status"] in {"SKIPPED", "SUCCESS"}, ticks[0]
@@ -229,7 +224,6 @@ def test_a_backfill_fails_the_year_of_a_bad_file_and_no_other(dev: Dev) -> None:
     bad = settings.rollups / "AS_prices" / "2025.parquet"
     good = bad.read_bytes()
     bad.write_bytes(good[:-100])
-
     begun = time.time()
     job = {"partitionSetName": "refresh_year_partition_set", "repositorySelector": dev.selector()}
     runs = backfill(dev, selector=job)

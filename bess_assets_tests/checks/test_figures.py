@@ -89,16 +89,13 @@ def test_an_efficiency_outside_a_half_to_one_is_named_ranked_or_not(settings, fo
 
 def test_the_efficiency_of_the_fleet_is_that_of_all_its_mwh(settings, judge):
     write_rows(settings, 2022, "leaderboard", [_row("GOOD", 100.0)])
-    days = [
-        {**_day("A"), "paired_discharge_mwh": 80.0, "paired_charge_mwh": 100.0},
-        {**_day("B"), "paired_discharge_mwh": 10.0, "paired_charge_mwh": 50.0},
-    ]
+    pairs = (("A", 80.0, 100.0), ("B", 10.0, 50.0))
+    days = [{**_day(n), "paired_discharge_mwh": out, "paired_charge_mwh": into} for n, out, into in pairs]
     write_rows(settings, 2022, "daily_revenue", days)
     assert judge(2022, "leaderboard", EFFICIENCY).numbers["fleet_efficiency"] == pytest.approx(0.6)
 
 
 # --- outliers -----------------------------------------------------------------------------------------------------------------------------------
-
 FLEET = [_row(f"B{n}", 100.0, capacity_mw=10.0) for n in range(10)]
 """1000 $ for each 10 kW; one small battery hardly moves the average."""
 
@@ -111,10 +108,8 @@ def test_a_battery_far_above_the_fleet_has_a_note_or_is_named(found):
     assert (verdict.passed, verdict.detail) == (False, f"without a note: FAR {times:.1f} times")
     verdict = found(2022, "leaderboard", [*FLEET, {**far, "notes": f"name_only pair; {outlier_note(times)}"}], OUTLIERS)
     assert (verdict.passed, verdict.detail) == (True, f"noted: FAR {times:.1f} times")
-    assert numbers_of(verdict, "batteries_above", "batteries_above_without_a_note") == {
-        "batteries_above": 1,
-        "batteries_above_without_a_note": 0,
-    }
+    counts = {"batteries_above": 1, "batteries_above_without_a_note": 0}
+    assert numbers_of(verdict, *counts) == counts
     assert verdict.numbers["fleet_usd_per_kw"] == pytest.approx(average)
 
 

@@ -114,10 +114,8 @@ def test_a_few_days_say_nothing_of_the_size_of_prices(found):
 
 @pytest.mark.parametrize(("batteries", "passes"), [(2, True), (3, False)])
 def test_a_whole_fleet_does_not_rest_for_a_day(found, batteries, passes):
-    rows = [
-        {"battery": f"B{n}", "operating_day": DAY, "discharge_mwh": 0.0, "expected_quarter_hours": 96}
-        for n in range(batteries)
-    ]
+    still = {"operating_day": DAY, "discharge_mwh": 0.0, "expected_quarter_hours": 96}
+    rows = [{"battery": f"B{n}", **still} for n in range(batteries)]
     verdict = found(YEAR, "rt_dispatch_daily", rows, DISCHARGES)
     assert (verdict.passed, "2022-05-10" in verdict.detail) == (passes, not passes)
 

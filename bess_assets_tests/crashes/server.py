@@ -1,8 +1,4 @@
-"""A process that has loaded everything and forks a child for each refresh, so that a kill costs no start of Python.
-
-Belongs here: forking, waiting for the moment, killing the child and nobody else, saying how it ended; talking to such a process from a test.
-Does not: what a refresh is (small_year.py). Pyarrow starts no thread before it is used, and this process uses it in its children only.
-"""
+"""A process that has loaded everything and forks a child for each refresh, so that a kill costs no start of Python."""
 
 import json
 import os
@@ -42,7 +38,6 @@ class Server:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         """End it."""
-        assert self._process.stdin
         self._process.stdin.close()
         self._process.wait(timeout=60)
         assert self._process.stdout

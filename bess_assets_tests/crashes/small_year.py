@@ -55,11 +55,7 @@ def settings_of(folder: Path, home: Path, edition: str) -> Settings:
 
 
 def refresh(settings: Settings, wait_seconds: float = 0.0) -> None:
-    """Refresh the year as a run does, without Dagster.
-
-    Raises:
-        YearBusyError: another process holds the year.
-    """
+    """Refresh the year as a run does, without Dagster."""
     with hold_year(settings, YEAR, wait_seconds) as held:
         held.journal.begin(list(YEARLY))  # and not whether the year fits: that would stop it before the disk is full
         for name in YEARLY:
@@ -69,17 +65,11 @@ def refresh(settings: Settings, wait_seconds: float = 0.0) -> None:
 # --- what lies there ------------------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Lying:
-    """The results of a home at one moment.
+    """The results of a home at one moment."""
 
-    Attributes:
-        digests: of every file of every table and of the report, by its path below the results; temporary and lock files left out.
-        editions: rows of the table of editions, each as JSON, in order.
-        temporary: names of temporary files.
-    """
-
-    digests: dict[str, str]
-    editions: list[str]
-    temporary: list[str]
+    digests: dict[str, str]  # of every file of every table and of the report, by its path below the results
+    editions: list[str]  # rows of the table of editions, each as JSON, in order
+    temporary: list[str]  # names of temporary files
 
 
 def look(settings: Settings) -> Lying:
@@ -119,19 +109,11 @@ def timeless(path: str) -> bool:
 
 
 def wrong(before: Lying, after: Lying, expected: Mapping[str, str]) -> list[str]:
-    """What must not lie there after a crash of a refresh: neither what lay there before nor what the refresh makes.
-
-    Args:
-        before: what lay there before the refresh.
-        after: what lies there now.
-        expected: digests of the files that the refresh makes.
-    """
+    """What must not lie there after a crash of a refresh: neither what lay there before nor what is expected of the refresh."""
     gone = [f"{path} is gone" for path in before.digests if path not in after.digests]
-    mixed = [
-        f"{path} is neither the old nor the new edition"
-        for path, digest in after.digests.items()
-        if timeless(path) and digest not in {before.digests.get(path), expected[path]}
-    ]
+    made = ((path, digest) for path, digest in after.digests.items() if timeless(path))
+    odd = [path for path, digest in made if digest not in {before.digests.get(path), expected[path]}]
+    mixed = [f"{path} is neither the old nor the new edition" for path in odd]
     kept = after.editions[: len(before.editions)]
     lost = [] if kept == before.editions else ["an edition kept was lost or altered"]
     return gone + mixed + lost

@@ -86,9 +86,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
 
 @pytest.mark.slow
-def test_a_disk_that_fills_up_is_an_error_with_the_file_and_what_is_left_and_the_old_year_stays(
-    expected, server, editions, small_disk
-):
+def test_a_disk_that_fills_up_is_an_error_with_the_file_and_the_old_year_stays(expected, server, editions, small_disk):
     disk = small_disk(64_000_000)
     home = disk / "home"
     assert server.order(home=str(home), edition=OLD) == 0
@@ -113,9 +111,7 @@ def test_a_disk_that_fills_up_is_an_error_with_the_file_and_what_is_left_and_the
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full_from_the_start_is_said_at_the_first_note_and_nothing_is_touched(
-    server, editions, small_disk
-):
+def test_a_disk_that_is_full_from_the_start_is_said_at_once_and_nothing_is_touched(server, editions, small_disk):
     disk = small_disk(64_000_000)
     home = disk / "home"
     assert server.order(home=str(home), edition=OLD) == 0

@@ -61,9 +61,7 @@ def test_hundreds_of_kills_at_random_moments_lose_nothing_and_mix_nothing(expect
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_kill_before_any_rename_leaves_the_file_before_it_and_the_next_run_ends_right(
-    expected, home, editions, server
-):
+def test_a_kill_before_any_rename_leaves_the_file_before_it_and_the_next_ends_right(expected, home, editions, server):
     where = home(OLD)
     now, target = OLD, NEW
     kills = 0

@@ -48,10 +48,8 @@ def test_refreshes_that_meet_at_any_moment_never_mix(expected, home, editions):
                 endings[edition] = server.order(home=str(where), edition=edition)
 
             delays = (0.0, number / ROUNDS) if number % 2 else (number / ROUNDS, 0.0)
-            threads = [
-                threading.Thread(target=order, args=arguments)
-                for arguments in zip((one, other), EDITIONS, delays, strict=True)
-            ]
+            orders = zip((one, other), EDITIONS, delays, strict=True)
+            threads = [threading.Thread(target=order, args=arguments) for arguments in orders]
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -113,9 +111,7 @@ def _alternate(server: Server, home: Path, refreshes: int) -> None:
         assert server.order(home=str(home), edition=EDITIONS[(number + 1) % 2]) == 0
 
 
-def _read_while(
-    settings: Settings, of_old: Mapping[str, Any], of_new: Mapping[str, Any], work: Callable[[], None]
-) -> tuple[dict[str, set[str]], list[str]]:
+def _read_while(settings: Settings, of_old: Mapping[str, Any], of_new, work) -> tuple[dict[str, set[str]], list[str]]:
     """Ask in a loop while some work goes on; which editions each question saw, and every answer that was neither."""
     seen: dict[str, set[str]] = {name: set() for name in QUESTIONS}
     problems: list[str] = []

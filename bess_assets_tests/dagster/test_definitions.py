@@ -176,6 +176,5 @@ def test_automation_is_off_unless_asked_for(tmp_path: Path) -> None:
 
 def test_importing_the_definitions_reads_no_setting() -> None:
     code = "import bess_assets.definitions"
-    subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], check=True, cwd=ROOT, env={"BESS_REGISTRY": "/nowhere", "PATH": ""}
-    )
+    nowhere = {"BESS_REGISTRY": "/nowhere", "PATH": ""}
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=ROOT, env=nowhere)

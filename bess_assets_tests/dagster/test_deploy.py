@@ -21,7 +21,6 @@ def test_the_shipped_configuration_makes_an_instance(tmp_path: Path, monkeypatch
         assert instance.run_retries_max_retries == 0
         assert instance.run_monitoring_enabled
         queue = instance.get_concurrency_config().run_queue_config
-        assert queue is not None
         assert queue.max_concurrent_runs == 1
         one_a_year = {"key": "dagster/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
         assert queue.tag_concurrency_limits == [one_a_year]

@@ -33,7 +33,6 @@ MERGED = [name for name, table in TABLES.items() if table.merged]
 
 def materialization(refreshed: Refreshed, name: str) -> dg.AssetMaterialization:
     event = refreshed.instance.get_latest_materialization_event(dg.AssetKey(name))
-    assert event is not None
     assert event.asset_materialization is not None
     return event.asset_materialization
 
@@ -135,8 +134,6 @@ def test_a_rollup_is_built_from_reports_and_shows_what_it_was_made_of(instance, 
     outcome = materialize(instance, settings, 2023, ["da_prices", "as_prices"])
     assert [outcome.assets[name].status for name in ("da_prices", "as_prices")] == ["ok", "ok"]
     event = instance.get_latest_materialization_event(dg.AssetKey("da_prices"))
-    assert event is not None
-    assert event.asset_materialization is not None
     shown = {name: value.value for name, value in event.asset_materialization.metadata.items()}
     assert (shown["origin"], shown["rows"], shown["reports"], shown["complete"]) == ("built", 24, 1, False)
     assert shown["csv_bytes"] == (settings.reports / "a.csv").stat().st_size
@@ -273,7 +270,6 @@ with year_lock(load_settings(sys.argv[1], environ={}), int(sys.argv[2])):
 def test_two_refreshes_of_a_year_cannot_mix(instance, home):
     command = [sys.executable, "-c", HOLD, str(home.home), "2021"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         with pytest.raises(YearBusyError, match=str(process.pid)):
             materialize(instance, home, 2021)
@@ -305,12 +301,10 @@ def test_after_a_kill_the_old_year_is_whole_and_the_next_refresh_cleans_up(refre
     assert path.read_bytes() == before
     left = [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))]
     assert len(left) == 1
-
     outcome, *_ = refresh_years(settings, [YEAR], only="failed")
     assert outcome.ok
     assert "leaderboard_monthly" in outcome.assets
     run = instance.get_run_by_id(left[0])
-    assert run is not None
     assert run.status == dg.DagsterRunStatus.FAILURE
     assert sorted(p.name for p in (settings.results / "leaderboard_monthly").iterdir()) == [f"{YEAR}.parquet"]
 
@@ -327,7 +321,6 @@ def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_
 
     def status(run_id: str) -> dg.DagsterRunStatus:
         run = instance.get_run_by_id(run_id)
-        assert run is not None
         return run.status
 
     of_year, of_merging, released, alive = started(str(YEAR)), started("all"), started("released"), started("2019")
@@ -361,17 +354,12 @@ def test_a_run_from_the_ui_holds_the_year_itself_and_gives_it_back(refreshed):
 
     stale = temporary_path(result_path(settings.results, "leaderboard", YEAR))
     stale.write_bytes(b"half")
-    result = dg.materialize(
-        [probe],
-        instance=instance,
-        resources={"warehouse": Warehouse(environment=settings.environment())},
-        tags={"dagster/partition": str(YEAR)},
-    )
+    tags, resources = {"dagster/partition": str(YEAR)}, {"warehouse": Warehouse(environment=settings.environment())}
+    result = dg.materialize([probe], instance=instance, resources=resources, tags=tags)
     assert "YearBusyError" in seen[0]
     assert seen[1] == str(YEAR)
     assert not stale.exists()
     run = instance.get_run_by_id(result.run_id)
-    assert run is not None
     assert run.tags[HOLDING_TAG] == "released"
     started = time.monotonic()
     with year_lock(settings, YEAR):

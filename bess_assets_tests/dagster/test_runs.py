@@ -140,7 +140,6 @@ def test_a_backfill_of_a_job_makes_the_steps_of_that_job(settings):
 
 
 # --- one owner ----------------------------------------------------------------------------------------------------------------------------
-
 _counting: list[Counter[tuple[str, str]]] = []
 
 

@@ -64,9 +64,7 @@ def refresh(settings: Settings, years: Collection[int], only: State | None = Non
         assert outcome.state != "failed", outcome.error
 
 
-def stale(
-    settings: Settings, assets: Collection[dg.AssetsDefinition | dg.AssetSpec] | None = None
-) -> set[tuple[int, str]]:
+def stale(settings: Settings, assets=None) -> set[tuple[int, str]]:
     """Years and tables that Dagster calls stale or missing, and all that is made from them: its own status does not say that of them."""
     graph = dg.Definitions(
         assets=assets or [*rollups.ASSETS, *tables.ASSETS], resources={"warehouse": Warehouse()}
@@ -121,7 +119,6 @@ def test_what_changes_makes_stale_each_year_that_reads_it_until_it_is_refreshed_
     awarded(home, YEAR, SHARED)
     refresh(home, [REPORTED], "failed")
     assert changed(home) == stale(home) == before, "the file is as it was when it was read"
-
     assert home.registry_csv
     home.registry_csv.write_text("battery,gen_resource,capacity_mw\nOAK,OAK_BESS1,50\n", encoding="utf-8")
     new = write_rollup(home.rollups, "as_prices", BEFORE, [AS_PRICE])
@@ -132,7 +129,6 @@ def test_what_changes_makes_stale_each_year_that_reads_it_until_it_is_refreshed_
     assert changed(home) == stale_now > before
     assert {(BEFORE, name) for name in ("bess_registry", "bess_awards", "as_revenue", "leaderboard")} <= stale_now
     assert {year for year, _ in stale_now} == {REPORTED, BEFORE}
-
     new.unlink()  # as_revenue is stale still, by the battery table
     refresh(home, [BEFORE], "changed")
     assert changed(home) == stale(home) == before

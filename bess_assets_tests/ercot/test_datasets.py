@@ -63,7 +63,6 @@ def _report(layout):
 
 
 # --- ERCOT's own headings, every era ---------------------------------------------------------------------------------------------------------
-
 LAYOUT_NAMES = [n for n in _layouts() if _report(n) in DATASET_OF_REPORT] if LAYOUTS.is_file() else ["no layouts"]
 
 
@@ -229,9 +228,7 @@ def test_a_column_is_zero_filled_only_if_no_value_lies_above_or_below(tmp_path, 
     ({"rrspfr_award_mw": 2.0, "rrsffr_award_mw": 0.0}, False),
     ({"rrspfr_award_mw": 0.0, "rrsffr_award_mw": 2.0}, "rrspfr_award_mw"),
 ])  # fmt: skip
-def test_hazard_4_rrs_is_suspicious_if_all_of_it_is_zero_or_the_part_that_somebody_always_sells(
-    tmp_path, parts, suspicious
-):
+def test_hazard_4_rrs_is_suspicious_if_all_is_zero_or_the_part_that_somebody_always_sells(tmp_path, parts, suspicious):
     path = write_rollup(tmp_path, "dam_gen_resources", 2024, [hourly(date(2024, 1, 1), 1, **parts)])
     dataset = DATASETS["dam_gen_resources"]
     expected = sorted(parts) if suspicious is True else [suspicious] if suspicious else []
@@ -243,9 +240,7 @@ def test_hazard_4_rrs_is_suspicious_if_all_of_it_is_zero_or_the_part_that_somebo
     ("values", "blank"),
     [([None, None], True), (["", "  "], True), ([None, " "], True), (["", "QA"], False), ([None, "QA"], False)],
 )
-def test_a_column_is_blank_if_no_row_has_more_than_spaces_whether_or_not_the_footer_says_so(
-    tmp_path, values, blank, statistics
-):
+def test_a_column_is_blank_if_no_row_has_more_than_spaces_whatever_the_footer_says(tmp_path, values, blank, statistics):
     rows = [hourly(date(2024, 1, 1), hour, qse=value) for hour, value in enumerate(values, start=1)]
     for size in (1, 2):
         options = {"row_group_size": size, "write_statistics": statistics}

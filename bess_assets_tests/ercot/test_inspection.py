@@ -31,11 +31,7 @@ DAM: dict[str, Any] = {
     "resource_type": "PWRSTR", "qse": "QALPHA", "settlement_point": "ALPHA_RN", "hsl_mw": 10.0, "award_mw": 5.0,
     **{f"{p}_award_mw": 1.0 for p in ("regup", "regdn", "rrspfr", "rrsffr", "rrsufr", "ecrssd", "nspin")},
 }  # fmt: skip
-ALSO = {
-    "LSL": pa.array([0.5, 1.0]),
-    "Resource Status": pa.array(["ON", "OFF"]),
-    "Energy Settlement Point Price": pa.array([20.0, 21.0]),
-}
+ALSO = {"LSL": [0.5, 1.0], "Resource Status": ["ON", "OFF"], "Energy Settlement Point Price": [20.0, 21.0]}
 """The rest of what ERCOT publishes of a day-ahead row."""
 
 
@@ -338,7 +334,6 @@ def test_an_absent_dataset_has_rows_from_its_first_to_its_last_year(tmp_path, da
 
 
 # --- schema.json ---------------------------------------------------------------------------------------------------------------------------------
-
 PRICES = {
     "DeliveryDate": pa.array(["01/01/2024"]), "HourEnding": pa.array(["01:00"]), "AncillaryType": pa.array(["RRS"]),
     "MCPC": pa.array([1.5]), "DSTFlag": pa.array(["N"]),
@@ -621,9 +616,7 @@ def test_stamps_are_read_again_only_of_files_that_changed(settings, read_again):
     assert days["dam_gen_resources"][0] == date(2024, 1, 1)
 
 
-def test_stamps_are_read_again_where_another_version_made_the_schemas_or_their_file_is_not_as_it_was_written(
-    settings, read_again
-):
+def test_stamps_are_read_again_where_another_version_made_the_schemas_or_their_file_changed(settings, read_again):
     _runs(settings.rollups, 3, 5)
     path = result_path(settings.results, "rollup_schemas", 2024)
     assert read_again() == ["SCEDTimeStamp"]

@@ -23,7 +23,6 @@ FLAG = {"repeated_hour": ("DSTFlag", "DSTFlag")}
 HOURLY = ["operating_day", "hour_ending", "resource_name", "award_mw", "repeated_hour"]
 
 # --- awkward values: what a cell may hold -----------------------------------------------------------------------------------------------------
-
 DAY_SPELLINGS = {
     "03/09/2025": date(2025, 3, 9),  # ERCOT's own
     "3/9/2025": date(2025, 3, 9),  # saved again by a spreadsheet
@@ -79,11 +78,8 @@ def _only(tmp_path, name, values):
 # --- hazard 5: one meaning, many types --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
 def test_hazard_5_days_hours_names_and_numbers_are_the_same_in_every_era(tmp_path, era):
-    rows = [
-        hourly(date(2024, 2, 29), 1, award_mw=3.0),
-        hourly(date(2024, 12, 31), 24, award_mw=None),
-        hourly(date(2025, 11, 2), 25, award_mw=-7.0),
-    ]
+    labels = ((date(2024, 2, 29), 1, 3.0), (date(2024, 12, 31), 24, None), (date(2025, 11, 2), 25, -7.0))
+    rows = [hourly(day, hour, award_mw=mw) for day, hour, mw in labels]
     read = _read(write_rollup(tmp_path, "dam_gen_resources", 2024, rows, era))
     assert read.values("operating_day").tolist() == [day_number(row["operating_day"]) for row in rows]
     assert read.values("hour_ending").tolist() == [1, 24, 25]
@@ -279,8 +275,6 @@ def test_hazard_3_one_date_among_nulls_is_enough_and_so_is_an_empty_file(tmp_pat
 
 
 # --- what cannot be read ------------------------------------------------------------------------------------------------------------------------
-
-
 DAM, SCED = "dam_gen_resources", "sced_gen_resources"
 UNREADABLE = [
     *((DAM, "award_mw", ["1.5", text], repr(text), "a number") for text in NOT_NUMBERS),
@@ -307,16 +301,12 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(("dataset", "name", "stored", "shown", "expected"), UNREADABLE)
-def test_what_cannot_be_read_is_an_error_that_names_the_column_and_shows_the_value_or_its_type(
-    tmp_path, dataset, name, stored, shown, expected
-):
+def test_what_cannot_be_read_is_an_error_that_names_column_and_value(tmp_path, dataset, name, stored, shown, expected):
     if dataset == DAM:
         path, heading = _dam(tmp_path, **{name: stored}), {**HEADINGS[DAM], **FLAG}[name][0]
     else:
-        others = {
-            SCED: {"ResourceName": [GEN]},
-            "sced_smne": {"IntervalTime": [datetime(2025, 3, 9, 0, 14, 59)], "ResourceCode": [GEN]},
-        }[dataset]
+        meters = {"IntervalTime": [datetime(2025, 3, 9, 0, 14, 59)], "ResourceCode": [GEN]}
+        others = {SCED: {"ResourceName": [GEN]}, "sced_smne": meters}[dataset]
         heading = HEADINGS[dataset][name][0]
         path = write_columns(tmp_path, dataset, 2025, {**others, heading: stored})
     rows = _read(path, dataset, [name])
@@ -380,11 +370,8 @@ def test_values_mean_in_each_row_group_what_they_say_there(tmp_path):
     first, second = day_number(date(2025, 3, 9)), day_number(date(2025, 3, 10))
     assert [rows.values("operating_day").tolist() for rows in groups] == [[first, NO_VALUE]] * 2 + [[second] * 2]
     assert [rows.values("hour_ending").tolist() for rows in groups] == [[1, 2], [1, 2], [3, 4]]
-    assert [[texts[code] for code in codes] for codes, texts in (rows.texts("resource_name") for rows in groups)] == [
-        ["A", "B"],
-        ["A", "B"],
-        ["B", "C"],
-    ]
+    names = (rows.texts("resource_name") for rows in groups)
+    assert ["".join(texts[code] for code in codes) for codes, texts in names] == ["AB", "AB", "BC"]
     assert [rows.numbers("award_mw").tolist() for rows in groups[:2]] == [[1.0, 2.0]] * 2
     assert np.array_equal(groups[2].numbers("award_mw"), [np.nan, 4.5], equal_nan=True)
     assert [rows.values("repeated_hour").tolist() for rows in groups] == [[0, 1], [0, 0], [1, -1]]
@@ -440,7 +427,6 @@ def test_only_a_built_rollup_knows_in_which_rows_a_column_was_not_published(tmp_
 
 
 # --- the days of a file -----------------------------------------------------------------------------------------------------------------------------
-
 STAMPS = [datetime(2025, 3, 11), None, datetime(2025, 3, 9, 23, 59, 59), datetime(2025, 3, 10)]
 
 

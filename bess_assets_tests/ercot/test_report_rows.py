@@ -60,7 +60,6 @@ def starts(parsed: Parsed) -> list[str]:
 
 
 # --- real layouts -----------------------------------------------------------------------------------------------------------------------------
-
 SAMPLES = {
     "60_dam_energy_bid_awards-history-current.csv": ("dam_energy_bid_awards", {"operating_day": date(2026, 7, 9), "hour_ending": 1, "settlement_point": "LZ_HOUSTON", "qse": "QAFFOR", "award_mw": -54.0, "~settlementpointprice": 26.02, "~bidid": "ETAFYB3"}, "2026-07-09T05:00:00"),
     "60_dam_energy_only_offer_awards-history-current.csv": ("dam_energy_offer_awards", {"settlement_point": "7RNCHSLR_ALL", "award_mw": 0.2, "~offerid": "BVXBRVRBJQDP"}, "2026-07-09T05:00:00"),
@@ -320,23 +319,16 @@ def test_the_flag_tells_the_two_hours_apart_also_in_a_file_of_one_interval():
     first, second = (text(RT_SPP, [rt_price(AUTUMN, 2, 1, 9, flag=flag)] * 2) for flag in "NY")
     parsed = read("cdr.SPPHLZNP6905_20241103_0100.csv", first, second)
     assert starts(parsed) == ["11-03 06:00:00"] * 2 + ["11-03 07:00:00"] * 2
-    whole = [
-        rt_price(AUTUMN, hour, i, 9, flag=flag)
-        for hour, flag in [(1, "N"), (2, "N"), (2, "Y"), *((h, "N") for h in range(3, 25))]
-        for i in (1, 2, 3, 4)
-    ]
+    labels = [(1, "N"), (2, "N"), (2, "Y"), *((hour, "N") for hour in range(3, 25))]
+    whole = [rt_price(AUTUMN, hour, i, 9, flag=flag) for hour, flag in labels for i in (1, 2, 3, 4)]
     parsed = read("a.csv", text(RT_SPP, whole))
     assert len(set(starts(parsed))) == 100
 
 
 def test_prices_of_the_long_day_without_a_flag_are_told_apart_point_by_point_and_quarter_by_quarter():
     points = (("A_RN", "RN"), ("B_RN", "RN"), ("LZ_WEST", "LZ"), ("LZ_WEST", "LZEW"))
-    rows = [
-        rt_price(AUTUMN, hour, interval, 9, point=point, kind=kind, flag="")
-        for hour in (1, 2, 2, *range(3, 25))
-        for interval in (1, 2, 3, 4)
-        for point, kind in points
-    ]
+    labels = [(hour, interval) for hour in (1, 2, 2, *range(3, 25)) for interval in (1, 2, 3, 4)]
+    rows = [rt_price(AUTUMN, *label, 9, *point, flag="") for label in labels for point in points]
     parsed = read("a.csv", text(RT_SPP, rows))
     first = int(datetime(2024, 11, 3, 5, tzinfo=UTC).timestamp())
     assert column(parsed, TIME) == [first + 900 * quarter for quarter in range(100) for _ in points]

@@ -200,16 +200,9 @@ def test_rows_of_another_year_in_a_built_rollup_are_not_of_the_year(tmp_path):
 # --- hazard 2 and 7: files and rows -----------------------------------------------------------------------------------------------------------
 def test_hazard_2_a_delivery_year_of_60_day_data_is_read_from_its_own_and_the_next_publication_year(tmp_path):
     # 2024.parquet holds deliveries from about 2 November 2023 to 1 November 2024
-    early = [
-        hourly(date(2023, 12, 31), 24, award_mw=9.0),
-        hourly(JANUARY_1, 1, award_mw=1.0),
-        hourly(date(2024, 11, 1), 24, award_mw=2.0),
-    ]
-    late = [
-        hourly(date(2024, 11, 2), 1, award_mw=3.0),
-        hourly(date(2024, 12, 31), 24, award_mw=4.0),
-        hourly(date(2025, 1, 1), 1, award_mw=9.0),
-    ]
+    before = ((date(2023, 12, 31), 24, 9.0), (JANUARY_1, 1, 1.0), (date(2024, 11, 1), 24, 2.0))
+    after = ((date(2024, 11, 2), 1, 3.0), (date(2024, 12, 31), 24, 4.0), (date(2025, 1, 1), 1, 9.0))
+    early, late = ([hourly(day, hour, award_mw=mw) for day, hour, mw in labels] for labels in (before, after))
     read = read_awards(tmp_path, early, late)
     seam = hour_of(datetime(2024, 11, 2))
     assert read.known() == {0: 1.0, seam - 1: 2.0, seam: 3.0, 8_783: 4.0}
@@ -234,11 +227,8 @@ def test_hazard_7_equal_rows_collapse_and_are_counted_without_a_warning(tmp_path
 
 
 def test_hazard_7_of_differing_rows_the_later_publication_wins_and_within_a_file_the_later_row(tmp_path):
-    read = read_awards(
-        tmp_path,
-        [hourly(JANUARY_1, 1, award_mw=1.0), hourly(JANUARY_1, 2, award_mw=1.0), hourly(JANUARY_1, 2, award_mw=2.0)],
-        [hourly(JANUARY_1, 1, award_mw=3.0)],
-    )
+    first = [hourly(JANUARY_1, hour, award_mw=mw) for hour, mw in ((1, 1.0), (2, 1.0), (2, 2.0))]
+    read = read_awards(tmp_path, first, [hourly(JANUARY_1, 1, award_mw=3.0)])
     assert read.known() == {0: 3.0, 1: 2.0}
     (finding,) = found(read.findings.items, "contradicting_rows", "dam_gen_resources")
     assert (finding.count, finding.warning) == (2, True)
@@ -253,12 +243,8 @@ def test_hazard_7_a_later_row_wins_whole_and_takes_its_blanks_with_it(tmp_path):
 
 # --- what a dataset holds -----------------------------------------------------------------------------------------------------------------------
 def test_an_hour_is_held_if_any_resource_has_a_row_in_it(tmp_path):
-    rows = [
-        hourly(JANUARY_1, 1, award_mw=1.0),
-        hourly(JANUARY_1, 2, WIND, award_mw=1.0),
-        hourly(AUTUMN, 3, WIND, award_mw=1.0),
-        hourly(AUTUMN, 4, GEN, award_mw=3.0),
-    ]
+    labels = ((JANUARY_1, 1, GEN, 1.0), (JANUARY_1, 2, WIND, 1.0), (AUTUMN, 3, WIND, 1.0), (AUTUMN, 4, GEN, 3.0))
+    rows = [hourly(day, hour, name, award_mw=mw) for day, hour, name, mw in labels]
     read = read_awards(tmp_path, rows)
     two = hour_of(datetime(2024, 11, 3, 2))
     assert np.flatnonzero(read.reader.held).tolist() == [0, 1, two, two + 1]

@@ -1,8 +1,4 @@
-"""Plant every fault, say which came out otherwise than declared, and write the tables of the pages: `python -m bess_assets_tests.faults`.
-
-Belongs here: the command.
-Does not: the tests (test_faults.py).
-"""
+"""Plant every fault, say which came out otherwise than declared, and write the tables of the pages: `python -m bess_assets_tests.faults`."""
 
 import argparse
 import sys

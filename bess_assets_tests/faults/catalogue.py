@@ -1,8 +1,4 @@
-"""Every fault: what is done to the inputs, what must come of it, and where it must be seen.
-
-Belongs here: the catalogue, one declaration a fault.
-Does not: how a fault is planted and judged (planting.py), editing files (sheets.py).
-"""
+"""Every fault: what is done to the inputs, what must come of it, and where it must be seen."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,25 +26,15 @@ KILO = 1_000.0
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault.
-
-    Attributes:
-        name: what is wrong, in a few words.
-        done: what is done to otherwise right inputs.
-        plant: does it.
-        outcome: what must come of it.
-        seen: where it must be seen: place and words, each of which must be among the signs.
-        size: how far it moves the figures, where it can't be seen.
-        fast: whether it belongs to the tests that always run.
-    """
+    """One fault: what is wrong, what is done to otherwise right inputs, and what must come of it."""
 
     name: str
     done: str
     plant: Plant
     outcome: Outcome
-    seen: tuple[tuple[str, str], ...] = ()
-    size: str = ""
-    fast: bool = False
+    seen: tuple[tuple[str, str], ...] = ()  # place and words, each of which must be among the signs
+    size: str = ""  # how far it moves the figures, where it can't be seen
+    fast: bool = False  # it belongs to the tests that always run
 
 
 def edit(dataset: str, change: Edit) -> Plant:

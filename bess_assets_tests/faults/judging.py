@@ -1,8 +1,4 @@
-"""Whether a fault came out as declared.
-
-Belongs here: comparing what came of a fault with its declaration, in sentences.
-Does not: planting it (planting.py).
-"""
+"""Whether a fault came out as declared."""
 
 from bess_assets_tests.faults.catalogue import Fault
 from bess_assets_tests.faults.planting import Planted
@@ -13,11 +9,11 @@ def differences(fault: Fault, planted: Planted) -> list[str]:
     said = []
     if planted.outcome != fault.outcome:
         said.append(f"outcome {planted.outcome}, declared {fault.outcome}")
-    said += [
-        f"not seen: {text!r} in {where}"
-        for where, text in fault.seen
-        if not any(sign.where == where and text in sign.text for sign in planted.signs)
-    ]
+
+    def seen(where: str, text: str) -> bool:
+        return any(sign.where == where and text in sign.text for sign in planted.signs)
+
+    said += [f"not seen: {text!r} in {where}" for where, text in fault.seen if not seen(where, text)]
     if fault.outcome == "cannot be seen" and planted.size != fault.size:
         said.append(f"moves {planted.size}, declared {fault.size or 'nothing'}")
     if said:

@@ -1,8 +1,4 @@
-"""Planting one fault in an otherwise right market, settling the year, and saying what changed and what was said of it.
-
-Belongs here: the market that all faults share, running the steps that a change reaches, collecting signs, comparing boards, the law.
-Does not: which faults there are (catalogue.py), editing files (sheets.py).
-"""
+"""Planting one fault in an otherwise right market, settling the year, and saying what changed and what was said of it."""
 
 import math
 import os
@@ -48,12 +44,7 @@ with another figure says so itself, and no check more fails. cannot be seen: fig
 
 @dataclass(frozen=True)
 class Sign:
-    """Something that is said with the fault and not without it.
-
-    Attributes:
-        where: `error`, a check and its table, or a column of the board.
-        text: what is said.
-    """
+    """Something that is said with the fault and not without it, in an error, by a check of a table or in a column of the board."""
 
     where: str
     text: str
@@ -61,15 +52,7 @@ class Sign:
 
 @dataclass(frozen=True)
 class Changed:
-    """A dollar figure of a board that is not what it was.
-
-    Attributes:
-        row: board and key.
-        column: which.
-        before: dollars without the fault.
-        after: dollars with it.
-        marked: what the row itself says, besides its figures, that it didn't say before.
-    """
+    """A dollar figure of a board that is not what it was; `marked` is what its row says, besides its figures, that it didn't say before."""
 
     row: tuple[Any, ...]
     column: str
@@ -80,23 +63,14 @@ class Changed:
 
 @dataclass
 class Planted:
-    """What came of a fault.
-
-    Attributes:
-        signs: what is said with it and not without it.
-        changed: dollar figures that are not what they were; a figure that became unknown says so itself and is not among them.
-        fleet_usd: sum of total_usd of the year without the fault.
-        moved_usd: sum over the batteries of how far total_usd of the year moved.
-        most_moved: the largest move of a battery's total_usd, as a share of it.
-        marks: what rows of the year say that they didn't say before, by battery.
-    """
+    """What came of a fault; a figure that became unknown says so itself and is not among the changed."""
 
     signs: list[Sign] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
-    fleet_usd: float = 0.0
-    moved_usd: float = 0.0
-    most_moved: float = 0.0
-    marks: dict[str, tuple[Sign, ...]] = field(default_factory=dict)
+    fleet_usd: float = 0.0  # total_usd of the year without the fault
+    moved_usd: float = 0.0  # how far total_usd moved, over the batteries
+    most_moved: float = 0.0  # the largest move of a battery's, as a share of it
+    marks: dict[str, tuple[Sign, ...]] = field(default_factory=dict)  # what rows say that they didn't say before
 
     @property
     def outcome(self) -> Outcome:
@@ -160,12 +134,7 @@ class Market:
         return list(self.boards["leaderboard"].values())
 
     def plant(self, folder: Path, plant: Callable[["Plot"], None]) -> Planted:
-        """Plant a fault in a copy of the market, settle what it reaches, and say what came of it.
-
-        Args:
-            folder: where the copy goes.
-            plant: does it.
-        """
+        """Plant a fault in a copy of the market, settle what it reaches, and say what came of it."""
         rollups = folder / "rollups"
         shutil.copytree(self.rollups, rollups, copy_function=os.link)
         shutil.copytree(self.settings.results, folder / "home" / "results", copy_function=os.link)
@@ -237,11 +206,8 @@ class Market:
             planted.marks[key[-1]] = tuple(marks)
         if before["battery"] != after["battery"]:
             planted.marks[before["battery"]] = planted.marks[after["battery"]] = tuple(marks)
-        planted.changed += [
-            Changed((board, *key), column, before[column], after[column], words)
-            for column in before
-            if _differs(column, before[column], after[column])
-        ]
+        differing = [column for column in before if _differs(column, before[column], after[column])]
+        planted.changed += [Changed((board, *key), c, before[c], after[c], words) for c in differing]
         if board == "leaderboard" and before["total_usd"] is not None and after["total_usd"] is not None:
             moved = abs(after["total_usd"] - before["total_usd"])
             planted.moved_usd += moved
@@ -260,14 +226,7 @@ def _interrupted(step: pipeline.Step, happening: Callable[[], None]) -> pipeline
 
 
 class Plot:
-    """What a fault is given to plant itself in.
-
-    Attributes:
-        market: without the fault.
-        rollups: the copies of its files.
-        folder: of the copy.
-        year: the operating year that is settled.
-    """
+    """What a fault is given to plant itself in: a market without it, and a copy of its files in a folder, of which a year is settled."""
 
     def __init__(self, market: Market, rollups: Folder, folder: Path) -> None:
         """Nothing planted yet."""

@@ -1,8 +1,4 @@
-"""A rollup file while a fault is planted in it: columns under canonical names, written back as another program would write them.
-
-Belongs here: reading, changing and writing one file, and finding its rows by resource, point and day.
-Does not: which faults there are (catalogue.py).
-"""
+"""A rollup file while a fault is planted in it: columns under canonical names, written back as another program would write them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,12 +20,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Sheet:
-    """All rows of a rollup file.
-
-    Attributes:
-        dataset: canonical name of the dataset.
-        table: its columns, under the headings of the file.
-    """
+    """All rows of a rollup file, under its headings."""
 
     dataset: str
     table: pa.Table

@@ -1,8 +1,4 @@
-"""The catalogue as the tables of docs/reliability.md and docs/methodology.md.
-
-Belongs here: laying the declarations out, and putting them between the marks of a page.
-Does not: whether they hold (test_faults.py), what else the pages say.
-"""
+"""The catalogue as the tables of docs/reliability.md and docs/methodology.md."""
 
 from collections import Counter
 from pathlib import Path
@@ -71,18 +67,13 @@ def catalogue() -> str:
 
 def unseen() -> str:
     """The faults that nobody can see, with the size of their effect."""
-    lines = [
-        "| what is wrong | planted as | moves |",
-        "|---|---|---|",
-        *(f"| {f.name} | {f.done} | {f.size} |" for f in FAULTS if f.outcome == "cannot be seen"),
-    ]
+    rows = (f"| {f.name} | {f.done} | {f.size} |" for f in FAULTS if f.outcome == "cannot be seen")
+    lines = ["| what is wrong | planted as | moves |", "|---|---|---|", *rows]
     return "\n".join(lines)
 
 
-PAGES = {
-    "reliability.md": ("the catalogue of faults", catalogue),
-    "methodology.md": ("faults that cannot be seen", unseen),
-}
+CATALOGUE, UNSEEN = ("the catalogue of faults", catalogue), ("faults that cannot be seen", unseen)
+PAGES = {"reliability.md": CATALOGUE, "methodology.md": UNSEEN}
 
 
 def written(page: str) -> str:

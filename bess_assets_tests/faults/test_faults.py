@@ -1,8 +1,4 @@
-"""No planted fault changes a published dollar figure without a sign, and each comes out as the catalogue says.
-
-Belongs here: the law, fault by fault, and that the pages show the catalogue.
-Does not: the catalogue (catalogue.py), how a fault is planted and what counts as a sign (planting.py).
-"""
+"""No planted fault changes a published dollar figure without a sign, and each comes out as the catalogue says."""
 
 import re
 import shutil

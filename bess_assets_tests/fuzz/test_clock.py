@@ -26,12 +26,10 @@ def test_every_quarter_hour_of_twenty_years_goes_by_the_standard_librarys_calend
     fold = np.array([t.fold for t in locals_])
     assert len(utc) == year.quarter_hours
     assert (np.array([day_number(t.date()) for t in locals_]) - year.first_day == year.quarter_hour_day).all()
-
     assert (year.stamps_to_utc(wall, fold) == utc).all()
     unsaid = year.stamps_to_utc(wall, np.full(len(wall), -1))
     assert ((unsaid == AMBIGUOUS) == (np.isin(wall, wall[fold == 1]))).all()
     assert (unsaid[unsaid != AMBIGUOUS] == utc[unsaid != AMBIGUOUS]).all()
-
     # Interval Number of settlement metering: the position in the day
     index = year.quarter_hour_day
     position = np.arange(year.quarter_hours) - 4 * year.day_first_hour[index] + 1

@@ -231,8 +231,9 @@ def test_the_order_of_rows_their_row_groups_and_rows_written_twice_change_nothin
 
 def test_doubled_prices_double_every_dollar(drawn: tuple[Settled, Market, Path], tmp_path: Path) -> None:
     settled, market, _ = drawn
-    doubled = {
-        dataset: [row | {name: 2 * row[name] for name in (PRICE, MCPC) if row.get(name)} for row in rows]
-        for dataset, rows in market.items()
-    }
+
+    def twice(row: Row) -> Row:
+        return row | {name: 2 * row[name] for name in (PRICE, MCPC) if row.get(name)}
+
+    doubled = {dataset: [twice(row) for row in rows] for dataset, rows in market.items()}
     _assert_same_money(settled, _settle(tmp_path, settled.year, doubled), times=2.0)

@@ -25,12 +25,8 @@ class Settled:
 
     def findings(self, kind: str) -> dict[str, str]:
         """Detail of each warning of a kind, by dataset or table."""
-        return {
-            finding["subject"]: finding["detail"]
-            for entry in self.entries.values()
-            for finding in entry["findings"]
-            if finding["kind"] == kind and finding["warning"]
-        }
+        every = [finding for entry in self.entries.values() for finding in entry["findings"]]
+        return {f["subject"]: f["detail"] for f in every if f["kind"] == kind and f["warning"]}
 
 
 def settle(home: Path, year: int, rollups: Path, **environment: str) -> Settled:

@@ -1,8 +1,4 @@
-"""Half of 2021, real awards and prices, the February storm included: ancillary revenue to the cent, and everything else unknown.
-
-Belongs here: the pack `2021-ancillary`, rollups as a user has them, from files to board.
-Does not: other years' layouts.
-"""
+"""Half of 2021, real awards and prices, the February storm included: ancillary revenue to the cent, and everything else unknown."""
 
 import csv
 import io

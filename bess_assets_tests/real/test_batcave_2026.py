@@ -1,8 +1,4 @@
-"""Thirteen days of a real battery's telemetry at a real hub's prices: energy, its real-time value, and nothing more.
-
-Belongs here: the pack `2026-esr-batcave`, its reports laid out as rollups with every cell as text.
-Does not: awards, of which the pack has none.
-"""
+"""Thirteen days of a real battery's telemetry at a real hub's prices: energy, its real-time value, and nothing more."""
 
 from collections.abc import Callable, Iterable
 from datetime import date

@@ -1,8 +1,4 @@
-"""Eleven real day-ahead rows of storage resources, purchases among them, at the prices that stand in the same rows.
-
-Belongs here: the pack `2025-12-06-dam-esr`, by the formulas and by the steps.
-Does not: real time, of which the pack has nothing.
-"""
+"""Eleven real day-ahead rows of storage resources, purchases among them, at the prices that stand in the same rows."""
 
 from collections.abc import Callable
 from datetime import date
@@ -91,7 +87,6 @@ def test_the_steps_give_each_row_its_value_from_the_file_as_it_is(rows: pd.DataF
         key = (name.replace("_ESR", "_"), midnight + pd.Timedelta(hours=int(ending) - 1))
         found.append(da[key] + ancillary[key])
     assert found == pytest.approx(ROW_VALUES, abs=0.01)
-
     days = settled.table("dam_awards_daily")
     antl = days[(days["battery"] == "ANTL_ESS_1") & (days["operating_day"] == date(2025, 12, 6))].iloc[0]
     assert (antl["bought_mwh"], antl["sold_mwh"]) == (pytest.approx(34.2 + 26.4), pytest.approx(28.1 + 28.0))

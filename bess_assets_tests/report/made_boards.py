@@ -59,9 +59,7 @@ def _size(random: np.random.Generator) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _board(
-    random: np.random.Generator, names: Sequence[str], sizes: Mapping[str, Any], year: int, month: int | None
-) -> list[dict[str, Any]]:
+def _board(random: np.random.Generator, names: Sequence[str], sizes, year, month) -> list[dict[str, Any]]:
     days = calendar.monthrange(year, month)[1] if month else 366 if calendar.isleap(year) else 365
     rows = [_row(random, name, sizes[name], days, year, known=name != names[-1]) for name in names]
     ranked = sorted((row for row in rows if "total_usd" in row), key=lambda row: -row["total_usd"])
@@ -70,9 +68,7 @@ def _board(
     return [*ranked, *(row for row in rows if "total_usd" not in row)]
 
 
-def _row(
-    random: np.random.Generator, name: str, size: Mapping[str, Any], days: int, year: int, *, known: bool
-) -> dict[str, Any]:
+def _row(random: np.random.Generator, name: str, size: Mapping[str, Any], days: int, year, *, known) -> dict[str, Any]:
     scale = size["capacity_mw"] * days
     day_ahead, real_time = (float(value) * scale for value in random.normal([70, 40], [30, 60]))
     products = {f"as_{p}_usd": abs(float(random.normal(25, 15))) * scale for p in PRODUCTS}

@@ -38,9 +38,8 @@ def test_the_days_of_a_battery_are_its_rows_of_daily_revenue(late: World) -> Non
     assert list(some.columns) == TABLES["daily_revenue"].column_names
     expected = table[(table["battery"] == name) & (pd.to_datetime(table["operating_day"]).dt.month == 3)]
     assert some.column("operating_day") == list(expected["operating_day"])
-    assert [str(value) for value in some.column("rt_energy_usd")] == [
-        "None" if pd.isna(value) else str(value) for value in expected["rt_energy_usd"]
-    ]
+    texts = ["None" if pd.isna(value) else str(value) for value in expected["rt_energy_usd"]]
+    assert [str(value) for value in some.column("rt_energy_usd")] == texts
     assert every.column("operating_day") == sorted(every.column("operating_day"))
     assert {day.year for day in every.column("operating_day")} == {2023, 2024, 2025, 2026}
 

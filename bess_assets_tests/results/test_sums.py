@@ -145,9 +145,7 @@ def test_dollars_a_month_of_a_window_do_not_depend_on_its_length() -> None:
         assert usd_per_kw_year_and_month([row], period) == pytest.approx((36.0, 3.0))
 
 
-def _with_registry(
-    settings: Settings, folder: Path, year: int, changes: dict[str, Any], only: int | None = None
-) -> Settings:
+def _with_registry(settings: Settings, folder: Path, year: int, changes: dict[str, Any], only=None) -> Settings:
     """The same home with other values in the registry of a year, and of it only the first rows."""
     other = replace(load_settings(folder, {}), results=folder)
     for table in ("daily_revenue", "leaderboard", "leaderboard_monthly", "bess_registry"):

@@ -83,9 +83,7 @@ def test_planted_faults_are_found_in_a_whole_market(worlds: Worlds, tmp_path: Pa
     assert seller in set(found.differing.loc[found.differing["fails"], "battery"])
 
 
-def rewrite(
-    folder: Path, dataset: str, change: Callable[[pd.DataFrame], pd.DataFrame], *, one_only: bool = False
-) -> None:
+def rewrite(folder: Path, dataset: str, change: Callable[[pd.DataFrame], pd.DataFrame], *, one_only=False) -> None:
     """Put changed copies of the reports of a dataset into the folder, as published years later: of all, or of the one in the middle of the year."""
     found = ReportFolder(folder, 2023).reports[dataset]
     for number, report in enumerate([found[len(found) // 2]] if one_only else found):

@@ -17,9 +17,7 @@ JSON = ("content-type", "application/json")
 Header = tuple[str, str]
 
 
-def asked(
-    method: str, target: str, *headers: Header, host: str | None = HERE, further: tuple[str, ...] = ()
-) -> tuple[int, bool]:
+def asked(method: str, target: str, *headers: Header, host: str | None = HERE, further=()) -> tuple[int, bool]:
     """Status of the answer, and whether Dagster's app was asked."""
     path, _, query = target.partition("?")
     every = [*([("Host", host)] if host is not None else []), *headers]

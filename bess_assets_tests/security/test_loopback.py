@@ -137,7 +137,6 @@ def test_a_run_is_launched_from_the_ui_and_not_from_a_page_elsewhere(tmp_path: P
         assert tried[4] == "closed", tried
         refused = _refused(browser, address)
         assert len(refused) >= 3
-
         browser.get(f"{address}/jobs")
         WebDriverWait(browser, 90).until(lambda b: "refresh_year" in b.find_element("tag name", "body").text)
         assert browser.execute_async_script(POST, COUNT_RUNS, {}) == {"runsOrError": {"count": 0}}

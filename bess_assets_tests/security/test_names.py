@@ -125,7 +125,6 @@ def check_names(texts: tuple[str, ...], plain: tuple[set[str], list[Any]], folde
     assert below(made.home) == plain[0], "a name became a path"
     assert {path.name for path in folder.iterdir()} == {"home"}
     batteries = list(texts[:2])
-
     # SQL
     with Results(made) as results:
         assert results.leaderboard(YEAR).column("battery") == batteries
@@ -135,7 +134,6 @@ def check_names(texts: tuple[str, ...], plain: tuple[set[str], list[Any]], folde
             assert results.query(f"SELECT battery FROM leaderboard WHERE battery = {literal(name)}").rows == [(name,)]
         if all(_askable(name) for name in batteries):
             assert results.compare(batteries, YEAR).column("battery") == batteries
-
     # the terminal
     asked = [["battery", "--", name] for name in batteries[:1] if _askable(name)]
     for arguments in (["leaderboard", str(YEAR)], *asked):
@@ -144,7 +142,6 @@ def check_names(texts: tuple[str, ...], plain: tuple[set[str], list[Any]], folde
     rows = list(csv.reader(io.StringIO(bess(made, "leaderboard", str(YEAR), "--format", "csv"), newline="")))
     assert {len(row) for row in rows} == {len(rows[0])}
     assert json.loads(bess(made, "leaderboard", str(YEAR), "--format", "json"))[0]["battery"] == batteries[0]
-
     # files
     page, book, yearly, _monthly, *_ = files_of(made.results, LEADERBOARD_REPORT, YEAR)
     with yearly.open(encoding="utf-8", newline="") as file:

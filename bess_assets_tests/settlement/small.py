@@ -186,18 +186,8 @@ def _leading_to(table: str) -> set[str]:
     return {table}.union(*(_leading_to(name) for name in TABLES[table].upstream))
 
 
-def settle(
-    folder: Path, year: int, market: Mapping[str, Sequence[Row]], *, table: str | None = None, until: str | None = None
-) -> Settled:
-    """Every step of a year, or only those that lead to one table.
-
-    Args:
-        folder: for rollups and results.
-        year: the operating year.
-        market: rows by dataset.
-        table: text of the user's battery table.
-        until: the table wanted first; all if not given.
-    """
+def settle(folder: Path, year: int, market: Mapping[str, Sequence[Row]], *, table=None, until=None) -> Settled:
+    """Every step of a year, or only those that lead to the table wanted first; `table` is the text of the user's battery table."""
     environment = {"BESS_ROLLUPS": str(write(folder, year, market))}
     if table is not None:
         (folder / "batteries.csv").write_text(table, encoding="utf-8")
@@ -205,9 +195,7 @@ def settle(
     return Settled(load_settings(folder / "home", environment), year).settle(_leading_to(until) if until else STEPS)
 
 
-def registry(
-    folder: Path, year: int, market: Mapping[str, Sequence[Row]], *, table: str | None = None
-) -> tuple[dict[str, Row], list[Finding]]:
+def registry(folder: Path, year: int, market, *, table=None) -> tuple[dict[str, Row], list[Finding]]:
     """The registry's rows by battery, without writing it, and its findings."""
     rollups = write(folder, year, market)
     user = None

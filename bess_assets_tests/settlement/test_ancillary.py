@@ -86,43 +86,6 @@ def test_one_unknown_quarter_hour_makes_the_hour_unknown(tmp_path: Path) -> None
     assert (row["da_usd"], row["rt_usd"]) == (pytest.approx(25.0), None)
 
 
-def test_blank_real_time_awards_are_no_award_and_absent_ones_unknown(tmp_path: Path) -> None:
-    market = seam_market()
-    for row in market["sced_esr_resources"]:
-        row["regdn_award_mw"] = None if row["sced_stamp"].date() == AFTER else 0.0
-        del row["nspin_award_mw"]
-    settled = settle(tmp_path, 2025, market, until="as_revenue")
-    assert {row["rt_usd"] for row in _hours(settled, AFTER, "regdn")} == {0.0}
-    assert {row["rt_usd"] for row in _hours(settled, AFTER, "nspin")} == {None}
-    assert {row["revenue_usd"] for row in _hours(settled, AFTER, "nspin")} == {None}
-
-
-def test_an_unknown_price_times_no_award_is_unknown(tmp_path: Path) -> None:
-    market = may_market()
-    market["as_prices"] = [row for row in market["as_prices"] if row["product"] != "NSPIN" or row["hour_ending"] > 1]
-    rows = _hours(settle(tmp_path, 2022, market, until="as_revenue"), MAY, "nspin")
-    assert rows[0]["revenue_usd"] is None
-    assert {row["revenue_usd"] for row in rows[1:]} == {0.0}
-
-
-def test_an_hour_that_the_load_file_lacks_is_unknown_if_the_battery_has_a_load_resource(tmp_path: Path) -> None:
-    market = may_market()
-    market["dam_load_resources"] = [row for row in market["dam_load_resources"] if row["hour_ending"] > 10]
-    rows = _hours(settle(tmp_path, 2022, market, until="as_revenue"), MAY)
-    assert [row["revenue_usd"] for row in rows] == [None] * 10 + [20.0] * 14
-
-
-def test_rrs_is_the_sum_of_its_parts_or_the_old_single_column(tmp_path: Path) -> None:
-    parts = {"rrspfr_award_mw": 2.0, "rrsffr_award_mw": None, "rrsufr_award_mw": 1.0}
-    market = may_market()
-    for row in market["dam_gen_resources"]:
-        new = row["hour_ending"] <= 12
-        row |= parts if new else dict.fromkeys(parts)
-        row["rrs_award_mw"] = None if new else 4.0
-    rows = _hours(settle(tmp_path, 2022, market, until="as_revenue"), MAY, "rrs")
-    assert [row["revenue_usd"] for row in rows] == [3 * 7.0] * 12 + [4 * 7.0] * 12
-
-
 def _ecrs(day: date, *, column: bool, price: bool) -> dict:
     awards = {"ecrssd_award_mw": 2.0} if column else {}
     return together(
@@ -136,11 +99,8 @@ def _ecrs(day: date, *, column: bool, price: bool) -> dict:
 
 def test_ecrs_exists_from_its_day_on_and_a_missing_column_or_price_is_unknown_then(tmp_path: Path) -> None:
     eve, first = date(2023, 6, 9), date(2023, 6, 10)
-    for name, column, price, revenue in (
-        ("known", True, True, (2 + 2 + 1) * 6.0),
-        ("no_column", False, True, None),
-        ("no_price", True, False, None),
-    ):
+    cases = (("known", True, True, 5 * 6.0), ("no_column", False, True, None), ("no_price", True, False, None))
+    for name, column, price, revenue in cases:
         market = together(_ecrs(eve, column=column, price=False), _ecrs(first, column=column, price=price))
         settled = settle(tmp_path / name, 2023, market, until="as_revenue")
         assert {row["exists"] for row in _hours(settled, eve, "ecrs")} == {False}
@@ -170,12 +130,8 @@ def test_a_battery_seen_on_one_of_three_days_has_no_ancillary_money_on_the_other
     eve, after = date(2022, 5, 9), date(2022, 5, 11)
     others = [row for day in (eve, MAY, after) for row in dam(day, "ELM_BESS1", settlement_point="ELM_RN")]
     loads = [row for day in (eve, MAY, after) for row in dam_load(day, "ELM_LD1")]
-    market = together(
-        may_market(),
-        {"dam_gen_resources": others, "dam_load_resources": loads},
-        clearing(eve, **NO_ECRS),
-        clearing(after, **NO_ECRS),
-    )
+    more = {"dam_gen_resources": others, "dam_load_resources": loads}
+    market = together(may_market(), more, clearing(eve, **NO_ECRS), clearing(after, **NO_ECRS))
     settled = settle(tmp_path, 2022, market, until="as_revenue")
     for day, exists, usd in ((eve, False, None), (MAY, True, 20.0), (after, False, None)):
         rows = settled.rows("as_revenue", battery="OAK_1", operating_day=day, product="regup")

@@ -140,9 +140,8 @@ def test_prices_a_cent_apart_agree_and_unknown_ones_are_not_compared():
 
 def test_five_names_are_shown_the_worst_first():
     verdict = price_verdict("hours", 1_000, {"A": 1, "B": 2, "C": 3, "D": 3, "E": 1, "F": 2_000, "G": 9}, 12.5)
-    assert verdict.detail == (
-        "2,019 of 1,000 hours differ by more than 0.01 $, at most 12.50 $: F 2,000, G 9, C 3, D 3, B 2 and 2 more"
-    )
+    worst = "F 2,000, G 9, C 3, D 3, B 2 and 2 more"
+    assert verdict.detail == f"2,019 of 1,000 hours differ by more than 0.01 $, at most 12.50 $: {worst}"
     five = dict.fromkeys("ABCDE", 1)
     assert price_verdict("hours", 9, five, 1.0).detail.endswith(": A 1, B 1, C 1, D 1, E 1")
 

@@ -250,15 +250,10 @@ def test_awards_come_from_the_combo_files_through_2025_12_05_and_from_the_esr_fi
 
 
 def test_a_year_of_one_era_does_not_ask_for_the_files_of_the_other(tmp_path):
-    absent = {
-        year: {f.subject for f in found(_awards(tmp_path, RENAMED, year=year)[1], "dataset_absent")}
-        for year in (2024, 2025, 2026)
-    }
-    assert absent == {
-        2024: {"dam_gen_resources", "dam_load_resources"},
-        2025: {"dam_gen_resources", "dam_load_resources", "dam_esr_resources"},
-        2026: {"dam_esr_resources"},
-    }
+    said = {year: _awards(tmp_path, RENAMED, year=year)[1] for year in (2024, 2025, 2026)}
+    absent = {year: {f.subject for f in found(findings, "dataset_absent")} for year, findings in said.items()}
+    combo, esr = {"dam_gen_resources", "dam_load_resources"}, {"dam_esr_resources"}
+    assert absent == {2024: combo, 2025: combo | esr, 2026: esr}
 
 
 def test_days_before_the_first_esr_file_are_not_missing_from_it(tmp_path):
@@ -287,11 +282,8 @@ def test_a_battery_without_a_generation_resource_has_no_award_in_the_hours_that_
 
 # --- the ledger ---------------------------------------------------------------------------------------------------------------------------------
 def test_the_node_is_carried_over_hours_without_a_row_and_a_blank_node_is_no_node(tmp_path):
-    rows = [
-        hourly(DAY, 3, award_mw=1.0, settlement_point="A_RN"),
-        hourly(DAY, 5, award_mw=1.0, settlement_point=None),
-        hourly(DAY, 7, award_mw=1.0, settlement_point="B_RN"),
-    ]
+    nodes = ((3, "A_RN"), (5, None), (7, "B_RN"))
+    rows = [hourly(DAY, hour, award_mw=1.0, settlement_point=node) for hour, node in nodes]
     _gen(tmp_path, *rows)
     nodes = _awards(tmp_path, ALONE)[0][KEY]["settlement_point"]
     assert (nodes[:8], nodes[-1]) == (["A_RN"] * 6 + ["B_RN"] * 2, "B_RN")

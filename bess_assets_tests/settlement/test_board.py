@@ -222,12 +222,8 @@ def test_a_product_that_exists_in_part_of_the_year_counts_from_then() -> None:
 
 # --- who ranks ------------------------------------------------------------------------------------------------------------------------------------
 def test_each_reason_has_its_phrase_and_all_stand_in_order() -> None:
-    row = board(
-        days_of(count=29, **UNKNOWN_ENERGY, **{k: v for k, v in UNKNOWN_AS.items() if k not in UNKNOWN_ENERGY}),
-        settlement_point=None,
-        charging="unknown",
-        capacity_mw=None,
-    )
+    known = {"settlement_point": None, "charging": "unknown", "capacity_mw": None}
+    row = board(days_of(count=29, **(UNKNOWN_ENERGY | UNKNOWN_AS)), **known)
     assert row["excluded_reason"] == (
         "settlement point unknown; charging unknown; energy coverage 0.000 below 0.95; AS coverage 0.000 below 0.95; "
         "capacity unknown; active 29 days, under 30"
@@ -349,12 +345,8 @@ def test_a_month_needs_ten_active_days() -> None:
         days_of(first=start, count=20) + days_of("ELM_1", first=date(2022, 5, 23), count=19),
         leaderboard_monthly,
     )
-    assert [(row["month"], row["battery"], row["active_days"], row["rank"]) for row in rows] == [
-        (5, "OAK_1", 10, 1),
-        (5, "ELM_1", 9, None),
-        (6, "ELM_1", 10, 1),
-        (6, "OAK_1", 10, 2),
-    ]
+    listed = [(row["month"], row["battery"], row["active_days"], row["rank"]) for row in rows]
+    assert listed == [(5, "OAK_1", 10, 1), (5, "ELM_1", 9, None), (6, "ELM_1", 10, 1), (6, "OAK_1", 10, 2)]
     assert rows[1]["excluded_reason"] == "active 9 days, under 10"
     assert rows[0]["usd_per_kw_month"] == pytest.approx(1_000 / 10_000 * 31 / 10)
     assert rows[1]["usd_per_kw_month"] is None

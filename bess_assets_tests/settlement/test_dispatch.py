@@ -123,12 +123,6 @@ def test_where_neither_quantity_reaches_a_half_the_better_coverage_is_said(tmp_p
     assert np.isnan(own[KEY]["discharge_mwh"][0])
 
 
-def test_a_line_over_two_quarter_hours_is_cut_between_them(tmp_path):
-    _gen(tmp_path, (0, 10.0), (10, 40.0), (20, 0.0), (30, 0.0))
-    own, _ = _dispatch(tmp_path)
-    assert own[KEY]["discharge_mwh"][:2].tolist() == pytest.approx([(10 * 25 + 5 * 30) / 60, 5 * 10 / 60])
-
-
 def test_without_a_telemetry_column_base_points_are_what_is_left(tmp_path):
     write_rollup(tmp_path, "sced_gen_resources", 2024, runs_of_day(DAY, base_point_mw=4.0))
     write_rollup(tmp_path, "sced_load_resources", 2024, runs_of_day(DAY, name=LOAD, base_point_mw=2.0))
@@ -304,15 +298,8 @@ def test_a_quarter_hour_that_turns_from_charging_to_discharging_has_both(tmp_pat
 def test_real_time_awards_are_averaged_as_output_is(tmp_path):
     parts = ("regup", "regdn", "rrspfr", "rrsffr", "rrsufr", "ecrs", "nspin")
     awards = {0: (30.0, 1.0, 1.0, 2.0, 3.0, 5.0, 7.0), 5: (0.0, 1.0, 1.0, 2.0, None, 5.0, None), 15: (None,) * 7}
-    rows = [
-        run(
-            NEW_YEAR + timedelta(minutes=m),
-            ESR,
-            output_mw=0.0,
-            **{f"{p}_award_mw": mw for p, mw in zip(parts, values, strict=True)},
-        )
-        for m, values in awards.items()
-    ]
+    held = {m: {f"{p}_award_mw": mw for p, mw in zip(parts, values, strict=True)} for m, values in awards.items()}
+    rows = [run(NEW_YEAR + timedelta(minutes=m), ESR, output_mw=0.0, **values) for m, values in held.items()]
     rows.append(run(NEW_YEAR + timedelta(minutes=30), WIND, output_mw=0.0))
     write_rollup(tmp_path, "sced_esr_resources", 2026, rows)
     own = _dispatch(tmp_path, STORAGE, year=2026)[0][KEY]
@@ -455,11 +442,9 @@ def test_batteries_in_parts_give_bit_for_bit_the_dispatch_and_the_findings_of_al
 def test_as_many_parts_are_read_as_the_memory_limit_asks_for(tmp_path):
     batteries = _three_batteries(tmp_path)
     held = 3 * (4 * 24 * 338 * 38 + 4 * 24 * 27 * 59)
-    counted = {
-        blocks: len(list(_parts(inputs_of(tmp_path, 2025, block_bytes=blocks), batteries, 4 * 24 * 338)))
-        for blocks in (held // 3, held // 3 - 1, held // 6, held // 6 - 1, 1)
-    }
-    assert list(counted.values()) == [1, 2, 2, 3, 3]
+    limits = [inputs_of(tmp_path, 2025, block_bytes=n) for n in (held // 3, held // 3 - 1, held // 6, held // 6 - 1, 1)]
+    counted = [len(list(_parts(inputs, batteries, 4 * 24 * 338))) for inputs in limits]
+    assert counted == [1, 2, 2, 3, 3]
 
 
 def test_the_ledger_has_every_quarter_hour_of_the_year_and_may_be_written(tmp_path):

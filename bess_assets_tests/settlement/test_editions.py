@@ -65,10 +65,8 @@ def test_the_first_edition_is_the_board_with_its_time_version_and_the_digest_of_
     assert (edition["edition_number"], edition["made_at"]) == (1, datetime.fromisoformat(entry["finished"]))
     assert (edition["package_version"], edition["board_digest"]) == (entry["package_version"], entry["digest"])
     folders = {dataset.folder: name for name, dataset in DATASETS.items()}
-    files = {
-        f"{folders[path.parent.name]}/{path.name}": fingerprint(path)["digest"]
-        for path in (tmp_path / "rollups").glob("*/*.parquet")
-    }
+    paths = (tmp_path / "rollups").glob("*/*.parquet")
+    files = {f"{folders[path.parent.name]}/{path.name}": fingerprint(path)["digest"] for path in paths}
     assert len(files) == 7
     assert json.loads(edition["inputs"]) == files
     assert settled.rows("what_changed") == []

@@ -128,15 +128,6 @@ def test_a_battery_seen_on_one_of_three_days_has_neither_money_nor_marks_on_the_
     assert {row["energy_usd"] for row in settled.rows("energy_revenue", battery="OAK_1", operating_day=MAY)} == {30.0}
 
 
-def test_implausible_prices_are_used_and_marked(tmp_path: Path) -> None:
-    day = date(2022, 6, 1)
-    june = {"dam_gen_resources": dam(day, award_mw=8.0), "sced_gen_resources": telemetry(day, 6.0)}
-    market = together(may_market(), june, prices(day, 30.0, 6_001.0))
-    rows = _quarter_hours(settle(tmp_path, 2022, market, until="energy_revenue"), day)
-    assert all(row["implausible_price"] for row in rows)
-    assert all(row["rt_da_offset_usd"] == pytest.approx(-2 * 6_001.0) for row in rows)
-
-
 def test_a_users_none_takes_the_negative_part_of_the_generation_side_as_charging(tmp_path: Path) -> None:
     market = {**may_market(), "dam_load_resources": [], "sced_load_resources": []}
     market["sced_gen_resources"] = telemetry(MAY, -2.0)

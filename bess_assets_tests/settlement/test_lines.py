@@ -86,7 +86,6 @@ def test_readings_outside_the_quarter_hours_reach_into_them():
 
 
 # --- laws -----------------------------------------------------------------------------------------------------------------------------------------
-
 _times = st.lists(st.integers(0, 6 * 3_600), min_size=2, max_size=12, unique=True).map(sorted)
 
 

@@ -42,9 +42,8 @@ def sums_of(name: str = "OAK_1", **known: Any) -> Row:
 def board_of(*sums: Row) -> list[Row]:
     """Rows of 2022 of batteries of 10 MW and 20 MWh."""
     blank = dict.fromkeys((*FROM_REGISTRY, "charging", "notes"))
-    registry = {
-        row["battery"]: {**blank, "battery": row["battery"], "capacity_mw": 10.0, "energy_mwh": 20.0} for row in sums
-    }
+    size = {"capacity_mw": 10.0, "energy_mwh": 20.0}
+    registry = {row["battery"]: {**blank, "battery": row["battery"], **size} for row in sums}
     return board(sums, registry, YEAR)
 
 

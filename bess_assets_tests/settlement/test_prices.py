@@ -60,9 +60,7 @@ def _known(values):
 
 # --- settlement point prices ----------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
-def test_the_day_ahead_price_of_an_hour_stands_in_its_four_quarter_hours_and_the_real_time_price_in_its_own(
-    tmp_path, era
-):
+def test_the_day_ahead_price_of_an_hour_stands_in_its_four_quarter_hours_and_a_real_time_price_in_one(tmp_path, era):
     write_rollup(tmp_path, "da_prices", 2024, [_da(1, 20.0), _da(24, 30.0)], era)
     write_rollup(tmp_path, "rt_prices", 2024, [_rt(1, 2, -5.0), _rt(24, 4, 40.0)], era)
     prices, _ = _prices(tmp_path)
@@ -203,11 +201,8 @@ def _quarters_verdict(root, *batteries):
 ])  # fmt: skip
 def test_a_price_that_moves_with_the_hour_alone_for_a_week_is_named(tmp_path, hours, moving, halved, passes):
     labels = [(date(2024, 1, 1 + n // 24), n % 24 + 1, n) for n in range(hours)]
-    rows = [
-        _rt(hour, i, 20.0 + hour + i * (n < moving), day=day)
-        for day, hour, n in labels
-        for i in ((1, 2, 3) if n >= hours - halved else (1, 2, 3, 4))
-    ]
+    there = [(*label, i) for label in labels for i in range(1, 4 if label[2] >= hours - halved else 5)]
+    rows = [_rt(hour, i, 20.0 + hour + i * (n < moving), day=day) for day, hour, n, i in there]
     write_rollup(tmp_path, "rt_prices", 2024, rows)
     verdict = _quarters_verdict(tmp_path, ALONE)
     assert (verdict.passed, verdict.detail.endswith(NODE)) == (passes, not passes)
@@ -287,29 +282,16 @@ def test_real_time_mcpc_of_2025_12_04_is_a_stray_ignored_and_not_flagged_as_used
     assert not found(findings, "implausible_price")
 
 
-def test_an_mcpc_of_zero_is_plausible(tmp_path):
-    write_rollup(tmp_path, "as_prices", 2024, [_mcpc(1, "NSPIN", 0.0)])
-    da, _, findings = _grids(tmp_path)
-    assert (da["nspin"], found(findings, "implausible_price")) == ({0: 0.0}, [])
-
-
-def test_days_before_the_first_real_time_mcpc_are_not_missing(tmp_path):
-    rows = [_mcpc(1, "RRS", 2.0, date(2025, 12, d), interval=1) for d in range(5, 32) if d != 7]
-    write_rollup(tmp_path, "rt_as_prices", 2025, rows)
-    (missing,) = found(_grids(tmp_path, 2025)[2], "missing_days", "rt_as_prices")
-    assert missing.detail == "2025-12-07"
-
-
-def test_1_january_2026_without_a_real_time_mcpc_is_missing(tmp_path):
-    write_rollup(tmp_path, "rt_as_prices", 2026, [_mcpc(1, "RRS", 2.0, date(2026, 1, 2), interval=1)])
-    missing = found(_grids(tmp_path, 2026)[2], "missing_days", "rt_as_prices")
-    assert [f.detail for f in missing if f.warning] == ["2026-01-01"]
-
-
-def test_a_day_without_day_ahead_mcpc_is_missing_also_in_the_year_of_rtc_b(tmp_path):
-    write_rollup(tmp_path, "as_prices", 2025, [_mcpc(1, "RRS", 2.0, date(2025, 1, d)) for d in (2, 4)])
-    missing = found(_grids(tmp_path, 2025)[2], "missing_days", "as_prices")
-    assert [f.detail for f in missing if f.warning] == ["2025-01-01, 2025-01-03"]
+@pytest.mark.parametrize(("dataset", "more", "days", "missing"), [
+    ("rt_as_prices", {"interval": 1}, [date(2025, 12, d) for d in range(5, 32) if d != 7], "2025-12-07"),
+    ("rt_as_prices", {"interval": 1}, [date(2026, 1, 2)], "2026-01-01"),
+    ("as_prices", {}, [date(2025, 1, 2), date(2025, 1, 4)], "2025-01-01, 2025-01-03"),
+], ids=["from the first on", "1 January 2026", "also in the year of RTC+B"])  # fmt: skip
+def test_a_day_without_an_mcpc_is_missing(tmp_path, dataset, more, days, missing):
+    year = days[0].year
+    write_rollup(tmp_path, dataset, year, [_mcpc(1, "RRS", 2.0, day, **more) for day in days])
+    findings = found(_grids(tmp_path, year)[2], "missing_days", dataset)
+    assert [finding.detail for finding in findings if finding.warning] == [missing]
 
 
 def test_mcpcs_that_contradict_or_are_implausible_are_counted_in_either_market(tmp_path):
@@ -339,18 +321,10 @@ def _first_hours(year, ecrs_priced_from=None):
     return product_first_hours(calendar, mcpc)
 
 
-def test_ecrs_exists_from_2023_06_10_also_where_no_price_is_known():
-    start = hour_of(datetime(2023, 6, 10))
+def test_ecrs_exists_from_2023_06_10_or_from_where_the_data_price_it_earlier():
+    start, day_before = hour_of(datetime(2023, 6, 10)), hour_of(datetime(2023, 6, 9))
     assert _first_hours(2023) == {"regup": 0, "regdn": 0, "rrs": 0, "nspin": 0, "ecrs": start}
     assert _first_hours(2023, ecrs_priced_from=start + 50)["ecrs"] == start
-
-
-def test_ecrs_exists_earlier_where_the_data_price_it_earlier():
     # one yearly file shows a day more than the calendar does
-    day_before = hour_of(datetime(2023, 6, 9))
     assert _first_hours(2023, ecrs_priced_from=day_before)["ecrs"] == day_before
-
-
-def test_ecrs_does_not_exist_in_the_years_before_and_all_year_after():
-    assert _first_hours(2022)["ecrs"] == operating_year(2022).hours
-    assert _first_hours(2024)["ecrs"] == 0
+    assert (_first_hours(2022)["ecrs"], _first_hours(2024)["ecrs"]) == (operating_year(2022).hours, 0)

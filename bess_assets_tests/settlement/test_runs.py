@@ -424,10 +424,8 @@ def _smne(day, numbers, name=GEN, value=1.0, stamps=None):
     """Intervals of a day by number; each stamped with its last second, as ERCOT does, unless stamps are given."""
     midnight = datetime(day.year, day.month, day.day)
     ends = stamps or [midnight + timedelta(seconds=900 * n - 1) for n in numbers]
-    return [
-        {"interval_end": end, "interval_number": n, "resource_name": name, "energy_mwh": value + n}
-        for n, end in zip(numbers, ends, strict=True)
-    ]
+    labels = [{"interval_end": end, "interval_number": n} for n, end in zip(numbers, ends, strict=True)]
+    return [row | {"resource_name": name, "energy_mwh": value + row["interval_number"]} for row in labels]
 
 
 def _metered(root, *rows):
@@ -531,9 +529,7 @@ def test_runs_of_others_and_blanks_between_two_readings_change_nothing(tmp_path)
 
 
 @pytest.mark.parametrize(("minutes", "seconds"), [(8, [480, 0]), (18, [900, 0])])
-def test_a_reading_without_a_next_one_is_held_to_the_next_run_of_any_resource_at_most_900_seconds(
-    tmp_path, minutes, seconds
-):
+def test_a_reading_without_a_next_one_is_held_to_the_next_run_of_any_at_most_900_seconds(tmp_path, minutes, seconds):
     rows = [_on(JANUARY_1, 0, 6.0, point=99.0), _on(JANUARY_1, minutes, 1.0, WIND), _on(JANUARY_1, 60, 1.0)]
     mean, known = _line_quarters(tmp_path, *rows)
     assert known == seconds

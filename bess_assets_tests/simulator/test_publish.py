@@ -30,9 +30,8 @@ def _times(year: int, dataset: str, name: str | None, hazards: Hazards = "harmle
 
 def test_batteries_change_from_pairs_to_single_resources() -> None:
     battery = _battery("ordinary")
-    before, after = (
-        _times(2025, f"SCED_{side}_Resources", name) for side, name in (("Gen", battery.gen), ("ESR", battery.esr))
-    )
+    before = _times(2025, "SCED_Gen_Resources", battery.gen)
+    after = _times(2025, "SCED_ESR_Resources", battery.esr)
     assert before.max() < midnight(RTC) <= after.min()
     assert _times(2025, "DAM_Gen_Resources", battery.gen).max() == midnight(RTC) + 23 * 3600
     assert _times(2025, "DAM_ESR_Resources", battery.esr).min() == midnight(RTC) + 24 * 3600

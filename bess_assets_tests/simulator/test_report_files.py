@@ -36,12 +36,8 @@ DAYS = [
 STEMS = {begins or report.title: dataset for dataset, (report, begins) in REPORTS.items()}
 STEMS["CompleteCOP"] = "COP_Snapshots"
 """Dataset of each CSV, by what is left of its name without times."""
-COLUMNS = {
-    field.heading: field.column
-    for dataset in set(STEMS.values())
-    for field in published_fields(dataset)
-    if field.column and field.column not in TIME_COLUMNS
-}
+_FIELDS = [field for dataset in set(STEMS.values()) for field in published_fields(dataset)]
+COLUMNS = {field.heading: field.column for field in _FIELDS if field.column and field.column not in TIME_COLUMNS}
 """Canonical column of each heading; the headings themselves are held to the real ones below."""
 LABELS = ("Delivery Date", "DeliveryDate", "Hour Ending", "HourEnding", "DeliveryHour", "DeliveryInterval", "DSTFlag")
 LABELS += ("RepeatedHourFlag", "Repeated Hour Flag", "SCED Time Stamp", "Interval Time", "Interval Number")
@@ -305,7 +301,6 @@ def test_headings_are_the_real_ones_of_their_era(files, tmp_path, real_pack):
     early = _read(_write(tmp_path / "early", 2022, [date(2022, 12, 12)]))
     middle = _read(_write(tmp_path / "middle", 2023, [date(2023, 7, 2)]))
     late = _read(_write(tmp_path / "late", 2026, [date(2026, 7, 8)]))
-
     gen, load = "60d_DAM_Gen_Resource_Data", "60d_DAM_Load_Resource_Data"
     for place, dataset, name in (
         (early, "DAM_Gen_Resources", f"{gen}__2014-03-02"),

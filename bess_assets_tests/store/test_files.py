@@ -94,14 +94,9 @@ def settings(tmp_path: Path) -> Settings:
 # --- what is written ----------------------------------------------------------------------------------------------------------------------
 def test_a_ledger_comes_back_as_grids_labels_and_batteries(tmp_path):
     path = tmp_path / "money" / "2024.parquet"
-    written = write(
-        MONEY,
-        path,
-        hours_of("A"),
-        hours_of("B", da_usd=np.array([9.0, 8.0, 7.0]), total_usd=np.array([9.25, np.nan, 7.0])),
-    )
+    other = hours_of("B", da_usd=np.array([9.0, 8.0, 7.0]), total_usd=np.array([9.25, np.nan, 7.0]))
+    written = write(MONEY, path, hours_of("A"), other)
     table = ResultTable(MONEY, path)
-
     assert table.batteries() == ["A", "B"]
     columns = ["da_usd", "rt_usd", "interval_start", "operating_day", "known", "exists"]
     first, second = (table.numbers(columns, n) for n in (0, 1))
@@ -173,14 +168,8 @@ def test_a_column_that_is_the_same_object_in_every_chunk_is_made_once():
 def test_a_table_may_be_read_by_several_threads_at_once(tmp_path):
     path = tmp_path / "2024.parquet"
     names = [f"B{n:03}" for n in range(60)]
-    write(
-        MONEY,
-        path,
-        *(
-            hours_of(name, da_usd=np.full(3, float(n)), total_usd=n + np.array([0.25, np.nan, 0.0]))
-            for n, name in enumerate(names)
-        ),
-    )
+    money = [{"da_usd": np.full(3, float(n)), "total_usd": n + np.array([0.25, np.nan, 0.0])} for n in range(60)]
+    write(MONEY, path, *(hours_of(name, **usd) for name, usd in zip(names, money, strict=True)))
     table = ResultTable(MONEY, path)
 
     def read(n: int) -> tuple[float, str]:
@@ -401,7 +390,6 @@ def test_results_lie_by_table_and_year_and_merged_ones_under_all(tmp_path):
 
 
 # --- one writer a year ----------------------------------------------------------------------------------------------------------------------
-
 HOLD = """
 import sys, time
 from bess_assets.store.listing import yearly_files
@@ -422,7 +410,6 @@ with year_lock(settings, 2024):
 def test_a_year_held_by_another_process_is_busy_until_that_process_dies(settings):
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(settings.home)], stdout=subprocess.PIPE, text=True)
     try:
-        assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         with pytest.raises(YearBusyError, match=f"process {process.pid}"), year_lock(settings, 2024):
             pass

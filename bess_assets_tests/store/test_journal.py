@@ -15,14 +15,8 @@ def entry_of(rows: int) -> Any:
 
 
 def rollup_of(rows: int) -> RollupEntry:
-    file = RollupFileEntry(
-        rows=rows,
-        bytes=3,
-        fingerprint={"size": 3, "mtime_ns": 1, "digest": "d"},
-        missing=['QSE "x"\n'],
-        unknown=[],
-        zero_filled=[],
-    )
+    lacks = {"missing": ['QSE "x"\n'], "unknown": [], "zero_filled": []}
+    file = RollupFileEntry(rows=rows, bytes=3, fingerprint={"size": 3, "mtime_ns": 1, "digest": "d"}, **lacks)
     return RollupEntry(origin="found", files={"2024.parquet": file})
 
 
@@ -52,7 +46,6 @@ def test_a_journal_has_a_line_for_each_dataset_and_table_and_is_not_written_wher
         '"year"', '"rollups"', '"cop_snapshots"', '"tables"', '"bess_registry"', '"leaderboard"', '"unfinished"'
     ]  # fmt: skip
     assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"] == rollup_of(2)
-
     written = path.stat()  # a file written anew has another number
     journal.put_rollup("cop_snapshots", rollup_of(2))
     journal.end()

@@ -264,11 +264,8 @@ def test_a_new_day_is_added_without_reading_the_old_reports_again(reports, built
     post(reports, "050000000", awards(award(NEXT, 1, mw=3), award(DAY, 2, mw=8)), day="20240306")
     done = roll_up(reports, built)
     assert one(done).new_reports == 1
-    assert rows_of(built, "Delivery Date", "Hour Ending", "Awarded Quantity") == [
-        (date(2024, 1, 5), 1, 1.0),
-        (date(2024, 1, 5), 2, 8.0),
-        (date(2024, 1, 6), 1, 3.0),
-    ]
+    rows = [(day.day, hour, mw) for day, hour, mw in rows_of(built, "Delivery Date", "Hour Ending", "Awarded Quantity")]
+    assert rows == [(5, 1, 1.0), (5, 2, 8.0), (6, 1, 3.0)]
     found = manifest(built)
     assert [r["days"] for r in found["reports"]] == [["2024-01-05"], ["2024-01-05", "2024-01-06"]]
     assert found["rows"]["superseded"] == 1
@@ -290,11 +287,8 @@ def test_day_by_day_comes_to_the_same_bytes_as_all_at_once(reports, built, tmp_p
 def three_days(reports: Path, days: Iterable[int] = (1, 2, 3)) -> Path:
     """A report for each day, of two batteries whose names are in the opposite order of their types."""
     for n in days:
-        rows = [
-            award(f"01/{n:02d}/2024", hour, name, kind, mw=n + hour)
-            for name, kind in (("A_BESS1", "PWRSTR"), ("B_CC1", "CCGT90"))
-            for hour in ALL_HOURS
-        ]
+        names = (("A_BESS1", "PWRSTR"), ("B_CC1", "CCGT90"))
+        rows = [award(f"01/{n:02d}/2024", hour, *name, mw=n + hour) for name in names for hour in ALL_HOURS]
         put(reports / f"{n}.csv", awards(*rows), seconds=1_000 + n)
     return reports
 
@@ -363,10 +357,7 @@ def test_only_the_years_and_datasets_asked_for_are_built_and_the_others_come_whe
     done = roll_up(reports, built, years=[2024], datasets=["dam_gen_resources"])
     assert [(b.dataset, b.year) for b in done.built] == [("dam_gen_resources", 2024)]
     done = roll_up(reports, built, covered=lambda dataset, year: (dataset, year) == ("da_prices", 2024))
-    assert [(b.dataset, b.year, b.changed) for b in done.built] == [
-        ("dam_gen_resources", 2023, True),
-        ("dam_gen_resources", 2024, False),
-    ]
+    assert [(b.dataset, b.year, b.changed) for b in done.built] == [(GENERATION, 2023, True), (GENERATION, 2024, False)]
     done = roll_up(reports, built)
     assert [(b.dataset, b.changed) for b in done.built if b.changed] == [("da_prices", True)]
 
@@ -553,12 +544,8 @@ def test_the_line_of_a_large_plan_without_headings_is_named_too(reports, built, 
     assert found == [(hour, 300.0 + hour) for hour in ALL_HOURS]
     put(reports / "CompleteCOP_09112014.csv", "\n".join([*rows[:2], row.format(3, "abc")]).replace("09/10", "09/11"))
     (done,) = roll_up(reports, built).built
-    assert done.manifest["refused"] == [
-        {
-            "file": "CompleteCOP_09112014.csv",
-            "problem": "line 3 holds 'abc' in column 'High Sustained Limit' (expected: a number)",
-        }
-    ]
+    problem = "line 3 holds 'abc' in column 'High Sustained Limit' (expected: a number)"
+    assert done.manifest["refused"] == [{"file": "CompleteCOP_09112014.csv", "problem": problem}]
 
 
 # --- bad files --------------------------------------------------------------------------------------------------------------------------------
@@ -689,7 +676,7 @@ def test_a_day_of_another_year_goes_to_that_year_and_its_file_is_named(reports, 
     ("any name.csv", awards(award("01/21/2024", 1)), "dam_gen_resources", False),
     ("prices 20240101.csv", text(DA_SPP, [price("01/21/2024", 1, 9)]), "da_prices", False),
 ])  # fmt: skip
-def test_a_60_day_report_may_hold_days_half_a_month_from_the_one_that_its_name_says(
+def test_a_60_day_report_may_hold_days_half_a_month_from_that_of_its_name(
     reports, built, name, content, dataset, other
 ):
     put(reports / name, content)
