@@ -20,7 +20,7 @@ storage:
 """
 """Of `dagster.yaml`: the storage of `automation.dagster_storage`, in the folder where Dagster's own would be."""
 
-_OTHERS_YAML = """\
+DAGSTER_YAML = f"""\
 # Written by bess_assets when it made this folder; yours to change, and never written again.
 telemetry:
   enabled: false
@@ -47,8 +47,7 @@ compute_logs:
   # what steps have to say goes through logging; capturing their output besides would take it away from the terminal, and two processes a run
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
-"""
-DAGSTER_YAML = _OTHERS_YAML + HISTORY_YAML
+{HISTORY_YAML}"""
 """What a new home gets."""
 
 LOCATION = "bess_assets"
@@ -63,7 +62,6 @@ load_from:
       location_name: {LOCATION}
 """
 
-_STORAGE_NAMED = re.compile(r"^(storage|run_storage|event_log_storage)\s*:", re.MULTILINE)
 _log = logging.getLogger(__name__)
 
 
@@ -79,7 +77,7 @@ def ensure_dagster_home(settings: Settings) -> Path:
         if not path.exists():
             with whole(path) as temporary:
                 temporary.write_text(text, encoding="utf-8")
-    if not _STORAGE_NAMED.search(configuration.read_text(encoding="utf-8")):
+    if not re.search(r"(?m)^(storage|run_storage|event_log_storage)\s*:", configuration.read_text(encoding="utf-8")):
         _log.warning(
             "Dagster writes its history slowly here: %s names no storage. Add these lines to it; the history there is read on:\n%s",
             configuration,

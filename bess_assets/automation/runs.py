@@ -102,8 +102,9 @@ def fail_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> None:
                 still = dg.RunsFilter(tags={HOLDING_TAG: tag}, statuses=_UNFINISHED)
                 dead = instance.get_runs(still) if first else []
                 for run in dead:
-                    gone = "The process of this run is gone: it no longer holds the lock of its year."
-                    instance.report_run_failed(run, gone)
+                    instance.report_run_failed(
+                        run, "The process of this run is gone: it no longer holds the lock of its year."
+                    )
                 if dead:
                     remove_stale_files(settings, year)
         except YearBusyError:

@@ -94,8 +94,7 @@ _OWN: dict[str, tuple[Check, ...]] = {
 
 def checks_of(table: Table) -> list[Check]:
     """The checks reported with a table, in the order shown."""
-    sums = [SUMS] if table.sums else []
-    return [KEYS, *sums, FINDINGS, *_OWN.get(table.name, ())]
+    return [KEYS, *([SUMS] if table.sums else []), FINDINGS, *_OWN.get(table.name, ())]
 
 
 def judge_table(settings: Settings, year: int | None, table: Table, result: StepResult, rows: int) -> list[CheckEntry]:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bess_assets.results.engine import Engine, literal
+from bess_assets.results.engine import Engine, read
 from bess_assets.settings import Settings
 from bess_assets.store.paths import result_path
 
@@ -35,8 +35,7 @@ def board_dates(settings: Settings, year: int) -> tuple[date, bool] | None:
     if not path.is_file():
         return None
     with closing(Engine(settings)) as engine:
-        sql = f"SELECT max(data_through), bool_and(edition = 'final') FROM read_parquet({literal(path)})"
-        (answer,) = engine.ask(sql)
+        (answer,) = engine.ask(f"SELECT max(data_through), bool_and(edition = 'final') FROM {read([path])}")
     ((data_through, final),) = answer.rows
     return None if data_through is None else (data_through, bool(final))
 

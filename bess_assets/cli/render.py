@@ -87,8 +87,7 @@ def blocks(items: Sequence[T], width_beside: int, width_of_one: int) -> list[Seq
 
 def echo(lines: Iterable[str], note: str | None = None) -> None:
     """Print lines and a note below them."""
-    notes = (click.style(line, fg="yellow") for line in paragraph(note or ""))
-    for line in (*lines, *notes):
+    for line in (*lines, *(click.style(line, fg="yellow") for line in paragraph(note or ""))):
         click.echo(line)
 
 

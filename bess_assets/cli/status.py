@@ -41,8 +41,7 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
         remedy = f"Run: bess status --columns {' '.join(datasets)}"
         raise BessError("Datasets are named together with --columns.", remedy=remedy)
     if columns or storage:
-        lines = _column_lines(settings, datasets) if columns else _storage_lines(settings)
-        echo(lines, made_up_note(settings))
+        echo(_column_lines(settings, datasets) if columns else _storage_lines(settings), made_up_note(settings))
         return
     news = new_reports(settings)
     years = years_known(settings, news)
@@ -146,8 +145,7 @@ def _year_lines(plan: YearPlan) -> Iterator[str]:
     for dataset, entry in plan.record["rollups"].items():
         for file, described in entry["files"].items():
             if described.get("error"):
-                problem = described["error"].splitlines()[0]
-                yield from paragraph(f"{dataset}/{file} cannot be read: {problem}", "  ")
+                yield from paragraph(f"{dataset}/{file} cannot be read: {described['error'].splitlines()[0]}", "  ")
     yield from _finding_lines(plan, absent)
     yield from _check_lines(plan)
 
@@ -168,8 +166,7 @@ def _finding_lines(plan: YearPlan, absent: Collection[str]) -> Iterator[str]:
             effect = "" if warning else ", no figure affected"
             yield from paragraph(f"{kind.replace('_', ' ')}{effect} ({meaning})", "  ")
         for detail, subjects in found.items():
-            words = listed(subjects, len(subjects)) + (f": {detail}" if detail else "")
-            yield from paragraph(words, "    ")
+            yield from paragraph(listed(subjects, len(subjects)) + (f": {detail}" if detail else ""), "    ")
 
 
 def _check_lines(plan: YearPlan) -> Iterator[str]:

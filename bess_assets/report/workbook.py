@@ -77,7 +77,8 @@ def write_workbook(content: Content, path: Path) -> None:
 
     skeleton = io.BytesIO()
     # constant_memory writes texts into their cells, as `_sheet` does, and not into a list of their own.
-    with xlsxwriter.Workbook(skeleton, {"constant_memory": True, "strings_to_numbers": False}) as book:
+    texts = dict.fromkeys(("strings_to_numbers", "strings_to_formulas", "strings_to_urls"), False)
+    with xlsxwriter.Workbook(skeleton, {"constant_memory": True, **texts}) as book:
         rows = _lay_out(book, content)
     _fill(skeleton, path, rows)
 
@@ -108,10 +109,8 @@ def _lay_out(book: Any, content: Content) -> dict[str, Sequence[Sequence[Any]]]:
     sheet.set_column(1, 12, 16)
     for at, cells in enumerate(_method(content)):
         for column, (value, form) in enumerate(cells):
-            if isinstance(value, str):
-                sheet.write_string(at, column, value, formats.get(form))
-            elif value is not None:
-                sheet.write_number(at, column, value, formats[form])
+            if value is not None:
+                sheet.write(at, column, value, formats.get(form))
     return rows_of_sheets
 
 
@@ -137,15 +136,15 @@ def _table(sheet: Any, formats: Mapping[str, Any], frozen: int, columns: Sequenc
     sheet.autofilter(0, 0, rows, len(columns) - 1)
     for at, column in enumerate(columns):
         sheet.set_column(at, at, _WIDTHS_BY_NAME.get(column.name, _WIDTHS[column.kind]))
-        sheet.write_string(0, at, column.name, formats["heading"])
-    for at, column in enumerate(columns):
-        if column.kind in {"text", "label"}:
-            sheet.write_string(1, at, "pattern")
-        else:
-            sheet.write_number(1, at, 0, formats[_format_of(column)])
+        sheet.write(0, at, column.name, formats["heading"])
+    for at, form in enumerate(map(_format_of, columns)):
+        sheet.write(1, at, 0 if form else "pattern", formats.get(form))
 
 
 def _format_of(column: Column) -> str:
+    """Name of the format of a column; none for texts."""
+    if column.kind in {"text", "label"}:
+        return ""
     if column.kind in {"day", "count"}:
         return column.kind
     if column.name.startswith("usd_per_"):
@@ -222,5 +221,4 @@ def _xml_text(text: str) -> str:
     shown = text if len(text) <= 32_767 else text[:32_766] + "…"
     unlike_escapes = re.sub("_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", shown)  # else a spreadsheet would show another text
     escaped = unlike_escapes.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    not_in_xml = "[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]"
-    return re.sub(not_in_xml, lambda match: f"_x{ord(match[0]):04X}_", escaped)
+    return re.sub("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]", lambda match: f"_x{ord(match[0]):04X}_", escaped)

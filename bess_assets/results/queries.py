@@ -194,8 +194,7 @@ class Results:
         files = [file for year, file in every.items() if begin.year <= year <= end.year]
         if not files:
             self._required("daily_revenue", begin.year if first else end.year)
-        mine = f"battery = {literal(self._key(name, None))}"
-        where = f"{mine} AND operating_day BETWEEN DATE '{begin}' AND DATE '{end}'"
+        where = f"battery = {literal(self._key(name, None))} AND operating_day BETWEEN DATE '{begin}' AND DATE '{end}'"
         return self._rows(f"SELECT * FROM {read(files)} WHERE {where} ORDER BY operating_day", files)
 
     def best_days(self, name: str, year: int | None = None, count: int = BEST_DAYS) -> Answer:

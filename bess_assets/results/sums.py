@@ -94,17 +94,11 @@ def fleet(engine: Engine, days: Iterable[Path], boards: Iterable[Path], by: Step
     keys = _KEYS[by]
     needed = ", ".join((*keys[1:], "rank", "total_usd", "capacity_mw", "active_days"))
     (found,) = engine.ask(f"{with_year(boards, needed)} ORDER BY {', '.join(keys)}")
-    by_period = {
-        key: list(rows) for key, rows in groupby(found.records(), lambda row: tuple(row[name] for name in keys))
-    }
-    of_boards = {
-        key: (
-            len(rows),
-            len(ranked(rows)),
-            usd_per_kw_year_and_month(ranked(rows), Period.of(*key))[1],
-        )
-        for key, rows in by_period.items()
-    }
+    of_boards: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for key, group in groupby(found.records(), lambda row: tuple(row[name] for name in keys)):
+        batteries = list(group)
+        best = ranked(batteries)
+        of_boards[key] = len(batteries), len(best), usd_per_kw_year_and_month(best, Period.of(*key))[1]
     money = streams(engine, days, by)
     at = len(keys)
     rows = [(*row[:at], *of_boards[row[:at]], *row[at:]) for row in money.rows if row[:at] in of_boards]

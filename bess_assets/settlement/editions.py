@@ -7,7 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
@@ -97,16 +97,6 @@ def _former_columns(row: Row, columns: Sequence[str]) -> str | None:
 # --- what changed -------------------------------------------------------------------------------------------------------------------------
 
 
-class _Edition(NamedTuple):
-    """One edition of a year's board: digests of its inputs by name; final, preliminary or, where that was not kept, None; rows by battery."""
-
-    number: int
-    package_version: str
-    inputs: Mapping[str, str]
-    label: str | None
-    rows: Mapping[str, Row]
-
-
 @step
 def what_changed(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     """The batteries that moved between the last two editions, with the inputs that moved them; none with one edition."""
@@ -117,36 +107,34 @@ def what_changed(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         figures = {"batteries_moved": 0, "dollars_moved": 0.0, "editions": len(numbers)}
         result.verdicts[FINAL_CHECK] = Verdict(passed=True, detail=detail, numbers=figures)
         return
-    before, after = (_edition([row for row in history if row["edition_number"] == n]) for n in numbers[-2:])
+    before, after = ([row for row in history if row["edition_number"] == n] for n in numbers[-2:])
     rows = list(_changes(before, after, inputs.feeds))
-    result.verdicts[FINAL_CHECK] = _verdict(before, after, rows, len(numbers))
+    result.verdicts[FINAL_CHECK] = _verdict(before[0], after[0], rows, len(numbers))
     yield from in_columns(rows)
 
 
-def _edition(board: Sequence[Row]) -> _Edition:
-    first = board[0]
-    inputs, rows = json.loads(first["inputs"]), {row["battery"]: row for row in board}
-    return _Edition(first["edition_number"], first["package_version"], inputs, first.get("edition"), rows)
-
-
-def _changes(before: _Edition, after: _Edition, feeds: Mapping[str, frozenset[str]]) -> Iterator[dict[str, Any]]:
-    """A row of `what_changed` for each battery that moved, by name."""
-    for battery in sorted({*before.rows, *after.rows}):
-        old, new = before.rows.get(battery), after.rows.get(battery)
+def _changes(
+    before: Sequence[Row], after: Sequence[Row], feeds: Mapping[str, frozenset[str]]
+) -> Iterator[dict[str, Any]]:
+    """A row of `what_changed` for each battery that moved between two editions, by name."""
+    olds, news = ({row["battery"]: row for row in edition} for edition in (before, after))
+    numbers = {"edition_before": before[0]["edition_number"], "edition_after": after[0]["edition_number"]}
+    for battery in sorted({*olds, *news}):
+        old, new = olds.get(battery), news.get(battery)
         if old and new:
             moved = columns = [name for name in feeds if name not in _OF_THE_EDITION and _moved(name, old, new)]
         else:
             moved, columns = [APPEARED if new else VANISHED], list(feeds)
         if not moved:
             continue
-        row: dict[str, Any] = {"battery": battery, "edition_before": before.number, "edition_after": after.number}
+        row: dict[str, Any] = {"battery": battery, **numbers}
         for name in ("rank", "total_usd", "energy_usd", "as_usd"):
             was, is_now = (old or {}).get(name), (new or {}).get(name)
             row |= {f"{name}_before": was, f"{name}_after": is_now}
             if name != "rank":
                 row[f"{name}_change"] = None if was is None or is_now is None else is_now - was
         row["moved"] = ", ".join(moved)
-        row["because"] = _because(columns, feeds, before, after)
+        row["because"] = _because(columns, feeds, before[0], after[0])
         yield row
 
 
@@ -176,23 +164,25 @@ def _changed_inputs(before: Mapping[str, str], after: Mapping[str, str]) -> dict
     return words
 
 
-def _because(columns: Sequence[str], feeds: Mapping[str, frozenset[str]], before: _Edition, after: _Edition) -> str:
-    causes = _changed_inputs(before.inputs, after.inputs)
+def _because(columns: Sequence[str], feeds: Mapping[str, frozenset[str]], before: Row, after: Row) -> str:
+    """The inputs that changed between two editions, each given by one of its rows, and feed some columns."""
+    causes = _changed_inputs(json.loads(before["inputs"]), json.loads(after["inputs"]))
     first = [name for name in columns if name not in _FOLLOWING] or columns
     fed_by = frozenset[str]().union(*(feeds[name] for name in first))
     parts = [words for name, words in causes.items() if name.removeprefix(LATER).split("/")[0] in fed_by]
     if not parts and causes:
         parts = [f"no input that feeds these columns; of the others: {'; '.join(causes.values())}"]
-    if before.package_version != after.package_version:
-        parts.append(f"bess-assets {before.package_version} -> {after.package_version}")
+    if before["package_version"] != after["package_version"]:
+        parts.append(f"bess-assets {before['package_version']} -> {after['package_version']}")
     return "; ".join(parts) or "neither an input nor the version of bess-assets has changed"
 
 
-def _verdict(before: _Edition, after: _Edition, rows: Sequence[Row], editions: int) -> Verdict:
+def _verdict(before: Row, after: Row, rows: Sequence[Row], editions: int) -> Verdict:
     amounts = {row["battery"]: _dollars(row) for row in rows}
     dollars = math.fsum(abs(amount) for amount in amounts.values() if amount is not None)
     numbers = {"batteries_moved": len(rows), "dollars_moved": dollars, "editions": editions}
-    pair = f"edition {after.number} against edition {before.number}, which was {before.label or 'neither final nor preliminary'}"
+    label = before.get("edition")
+    pair = f"edition {after['edition_number']} against edition {before['edition_number']}, which was {label or 'neither final nor preliminary'}"
     if not rows:
         return Verdict(passed=True, detail=f"{pair}: no battery moved", numbers=numbers)
     largest = sorted(rows, key=lambda row: (-abs(amounts[row["battery"]] or 0.0), row["battery"]))
@@ -202,7 +192,7 @@ def _verdict(before: _Edition, after: _Edition, rows: Sequence[Row], editions: i
     reasons = Counter(row["because"] for row in rows).most_common(_NAMED)
     moved = f"{len(rows)} batter{'y' if len(rows) == 1 else 'ies'} moved, {dollars:,.2f} $ in all: {', '.join(most)}"
     because = "; or: ".join(reason for reason, _ in reasons)
-    return Verdict(before.label != "final", f"{pair}: {moved}; because: {because}", numbers)
+    return Verdict(label != "final", f"{pair}: {moved}; because: {because}", numbers)
 
 
 def _dollars(row: Row) -> float | None:
