@@ -145,7 +145,14 @@ _SCED = ("sced_gen_resources", "sced_load_resources", "sced_esr_resources")
 _NAMES = tuple((dataset, "resource_name") for dataset in (*_DAM, *_SCED, "sced_smne"))
 _SEEN = (*_NAMES, *((dataset, "operating_day") for dataset in _DAM), *((dataset, "sced_stamp") for dataset in _SCED), ("sced_smne", "interval_end"))
 
-_DATASETS = ("rt_prices", "da_prices", "as_prices", "rt_as_prices", *_DAM, *_SCED, "sced_smne", "cop_snapshots", "sasm_as_offers", "dam_energy_bid_awards")
+_ROWS_AND_WORK = (*((dataset, "resource_name") for dataset in _DAM), *((dataset, "base_point_mw") for dataset in _SCED), ("sced_smne", "energy_mwh"))
+_STATED_POINT_PRICE = tuple((dataset, "settlement_price_usd_per_mwh") for dataset in ("dam_gen_resources", "dam_esr_resources"))
+_STATED_MCPC = tuple((dataset, f"{p}_mcpc_usd_per_mw") for dataset in _DAM for p in PRODUCTS)
+
+_RT_MCPC = tuple((dataset, "mcpc_usd_per_mw") for dataset in ("rt_as_prices", "sced_as_prices"))
+_RUN_PRICES = ("sced_as_prices", "sced_as_adders")
+
+_DATASETS = ("rt_prices", "da_prices", "as_prices", "rt_as_prices", *_RUN_PRICES, *_DAM, *_SCED, "sced_smne", "cop_snapshots", "sasm_as_offers", "dam_energy_bid_awards")
 
 ROLLUP_SCHEMAS = Table(
     name="rollup_schemas", group="schemas",
@@ -246,7 +253,8 @@ BESS_FLEET = Table(
 BESS_AWARDS = Table(
     name="bess_awards", group="extracts",
     meaning="Day-ahead awards, battery by hour of the year. 0 is no award; null is unknown.",
-    key=("battery", "interval_start"), ledger=True, coverage=("award_mw", None), datasets=(*_DAM, "as_prices"), upstream=("bess_registry",),
+    key=("battery", "interval_start"), ledger=True, coverage=("award_mw", None), code_version="2",
+    datasets=(*_DAM, *_SCED, "sced_smne", "as_prices"), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
         _interval("hour"),
@@ -261,6 +269,7 @@ BESS_AWARDS = Table(
             Column(f"{p}_load_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, load side", tuple(("dam_load_resources", c) for c in (*_AWARD_COLUMNS.get(p, (f"{p}_award_mw",)), *(("ecrsmd_award_mw",) if p == "ecrs" else ()))))
             for p in PRODUCTS
         ),
+        Column("row_gap", "label", "over 24 hours in a row without a row of the battery in a file that has rows of others: 'no award', or 'unknown' where the battery was at work", _ROWS_AND_WORK),
         Column("stated_price_usd_per_mwh", "number", "settlement point price that the day-ahead row itself states; compared with the price files, and in no figure", (("dam_gen_resources", "settlement_price_usd_per_mwh"), ("dam_esr_resources", "settlement_price_usd_per_mwh"))),
     ),
 )
@@ -269,7 +278,7 @@ BESS_DISPATCH = Table(
     name="bess_dispatch", group="extracts",
     meaning="Energy that flowed, battery by quarter-hour of the year, and the real-time AS award held. Null is unknown.",
     code_version="2",
-    key=("battery", "interval_start"), ledger=True, coverage=("discharge_mwh", None), datasets=(*_SCED, "sced_smne"), upstream=("bess_registry",),
+    key=("battery", "interval_start"), ledger=True, coverage=("discharge_mwh", None), datasets=(*_SCED, "sced_smne", *_RUN_PRICES), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
         _interval("quarter-hour"),
@@ -284,20 +293,27 @@ BESS_DISPATCH = Table(
             Column(f"{p}_rt_award_mw", "number", f"real-time {PRODUCT_NAMES[p]} award, mean of the quarter-hour (from 2025-12-05)", tuple(("sced_esr_resources", f"{part}_award_mw") for part in (("rrspfr", "rrsffr", "rrsufr") if p == "rrs" else (p,))))
             for p in PRODUCTS
         ),
+        *(
+            Column(f"{p}_rt_price_usd_per_mw", "number", f"run prices of {PRODUCT_NAMES[p]} and their adders, weighted by the real-time award; null without an award, or where a second of it has no run price", (("sced_as_prices", "mcpc_usd_per_mw"), ("sced_as_adders", f"{p}_adder_usd_per_mw")))
+            for p in PRODUCTS
+        ),
     ),
 )
 
 BESS_PRICES = Table(
     name="bess_prices", group="extracts",
     meaning="Settlement point prices of battery nodes, hubs and load zones, point by quarter-hour of the year.",
-    key=("settlement_point", "interval_start"), ledger=True, coverage=("rt_price_usd_per_mwh", None), datasets=("rt_prices", "da_prices"),
+    key=("settlement_point", "interval_start"), ledger=True, coverage=("rt_price_usd_per_mwh", None), code_version="2",
+    datasets=("rt_prices", "da_prices", "dam_gen_resources", "dam_esr_resources"),
     upstream=("bess_registry",),
     columns=(
         Column("settlement_point", "text", "node, hub or load zone", (("rt_prices", "settlement_point"), ("da_prices", "settlement_point")), required=True),
         _interval("quarter-hour"),
         _day(),
         Column("rt_price_usd_per_mwh", "number", "real-time settlement point price", (("rt_prices", "price_usd_per_mwh"),)),
-        Column("da_price_usd_per_mwh", "number", "day-ahead settlement point price of the hour", (("da_prices", "price_usd_per_mwh"),)),
+        Column("da_price_usd_per_mwh", "number", "day-ahead settlement point price of the hour", (("da_prices", "price_usd_per_mwh"), *_STATED_POINT_PRICE)),
+        Column("rt_price_source", "label", "where the real-time price comes from: report", _from("bess_prices", "rt_price_usd_per_mwh")),
+        Column("da_price_source", "label", "where the day-ahead price comes from: report, or stated in award rows", _from("bess_prices", "da_price_usd_per_mwh")),
     ),
 )
 
@@ -385,6 +401,8 @@ ENERGY_REVENUE = Table(
         Column("rt_usd", "number", "(discharge - charge - award / 4) x real-time price", _from("energy_revenue", "rt_metered_usd", "rt_da_offset_usd")),
         Column("energy_usd", "number", "da_usd + rt_usd", _from("energy_revenue", "da_usd", "rt_usd")),
         Column("charging_cost_usd", "number", "charge x real-time price; a memo, inside rt_usd already", (*_from("bess_dispatch", "charge_mwh"), *_from("bess_prices", "rt_price_usd_per_mwh"))),
+        Column("da_price_source", "label", "source of the day-ahead price", _from("bess_prices", "da_price_source")),
+        Column("rt_price_source", "label", "source of the real-time price", _from("bess_prices", "rt_price_source")),
         Column("implausible_price", "flag", "True if a price lies outside the plausible range; it is used all the same", _from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh"), required=True),
         Column("expected", "flag", "True on the days for which the battery's figures are expected", _from("bess_registry", "expected_first_day", "expected_last_day"), required=True),
         Column("unknown_reason", "label", "why energy_usd is null: not expected, award unknown, unobserved, unpriced; joined by +"),
@@ -394,7 +412,7 @@ ENERGY_REVENUE = Table(
 AS_REVENUE = Table(
     name="as_revenue", group="revenue",
     meaning="The ancillary service ledger: battery by product and hour of the year. Null is unknown or, before a product exists, nothing.",
-    key=("battery", "product", "interval_start"), ledger=True, datasets=("as_prices", "rt_as_prices"),
+    key=("battery", "product", "interval_start"), ledger=True, code_version="2", datasets=("as_prices", "rt_as_prices", *_RUN_PRICES, "sced_esr_resources", *_DAM),
     upstream=("bess_registry", "bess_awards", "bess_dispatch"), money="revenue_usd", coverage=("revenue_usd", "exists"),
     columns=(
         _battery("bess_registry"),
@@ -402,9 +420,13 @@ AS_REVENUE = Table(
         _interval("hour"),
         _day(),
         Column("award_mw", "number", "day-ahead award, both sides", _from("bess_awards", *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load")))),
-        Column("mcpc_usd_per_mw", "number", "day-ahead market clearing price for capacity, $/MW for the hour", (("as_prices", "mcpc_usd_per_mw"),)),
+        Column("mcpc_usd_per_mw", "number", "day-ahead market clearing price for capacity, $/MW for the hour", (("as_prices", "mcpc_usd_per_mw"), *_STATED_MCPC)),
+        Column("mcpc_source", "label", "where that price comes from: report, or stated in award rows", _from("as_revenue", "mcpc_usd_per_mw")),
         Column("da_usd", "number", "award x day-ahead MCPC", _from("as_revenue", "award_mw", "mcpc_usd_per_mw")),
-        Column("rt_usd", "number", "sum over quarter-hours of (real-time award - day-ahead award) x real-time MCPC / 4; null before 2025-12-05", (*_from("bess_dispatch", *(f"{p}_rt_award_mw" for p in PRODUCTS)), ("rt_as_prices", "mcpc_usd_per_mw"))),
+        Column("rt_usd", "number", "sum over quarter-hours of (real-time award x its price - day-ahead award x real-time MCPC) / 4; null before 2025-12-05", (*_from("as_revenue", "rt_award_usd", "award_mw"), *_RT_MCPC)),
+        Column("rt_award_usd", "number", "of it the real-time award: at run prices where every second of it has one, else at the quarter-hour's MCPC", (*_from("bess_dispatch", *(f"{p}_{name}" for name in ("rt_award_mw", "rt_price_usd_per_mw") for p in PRODUCTS)), *_RT_MCPC)),
+        Column("rt_run_price_share", "number", "share of that at run prices, 0 to 1; null without a real-time award", _from("bess_dispatch", *(f"{p}_rt_price_usd_per_mw" for p in PRODUCTS))),
+        Column("rt_mcpc_source", "label", "where the real-time MCPC of the hour's first quarter-hour comes from: report, or run_mean, the mean of the run prices", _RT_MCPC),
         Column("revenue_usd", "number", "da_usd, and from 2025-12-05 + rt_usd; null if either is", _from("as_revenue", "da_usd", "rt_usd")),
         Column("exists", "flag", "True if the product exists in this hour and the battery is expected", required=True),
         Column("implausible_price", "flag", "True if there is an award and its MCPC lies outside the plausible range; it is used all the same", _from("as_revenue", "mcpc_usd_per_mw"), required=True),
@@ -446,6 +468,8 @@ DAILY_REVENUE = Table(
         Column("paired_charge_mwh", "number", "charge of quarter-hours where discharge is known too", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
         Column("unpriced_mwh", "number", "discharge + charge of quarter-hours without a real-time price", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
         Column("tb2_usd_per_mw", "number", "TB2 of the node and day", _from("price_daily", "tb2_usd_per_mw")),
+        Column("as_rt_award_usd", "number", "real-time AS awards at their prices; a part of the real-time legs", _from("as_revenue", "rt_award_usd")),
+        Column("as_rt_run_usd", "number", "of it at run prices", _from("as_revenue", "rt_award_usd", "rt_run_price_share")),
         Column("award_positive", "flag", "True if any day-ahead award of the day is > 0", _from("bess_awards", "award_mw"), required=True),
         Column("expected_quarter_hours", "count", "quarter-hours of the day", required=True),
         Column("energy_quarter_hours", "count", "quarter-hours with energy_usd known", _from("energy_revenue", "energy_usd"), required=True),
@@ -454,6 +478,10 @@ DAILY_REVENUE = Table(
         Column("unpriced_quarter_hours", "count", "quarter-hours without a real-time or day-ahead price", required=True),
         Column("implausible_quarter_hours", "count", "quarter-hours with an implausible price, used all the same", _from("energy_revenue", "implausible_price"), required=True),
         Column("implausible_as_hours", "count", "product hours with an award and an implausible MCPC, used all the same", _from("as_revenue", "implausible_price"), required=True),
+        Column("gap_hours", "count", "hours in which a day-ahead file lacks rows of the battery for over a day", _from("bess_awards", "row_gap"), required=True),
+        Column("gap_unknown_hours", "count", "those of them in which the award is unknown", _from("bess_awards", "row_gap"), required=True),
+        Column("stated_quarter_hours", "count", "quarter-hours whose day-ahead price is that of award rows", _from("energy_revenue", "da_price_source"), required=True),
+        Column("stated_as_hours", "count", "product hours with an award whose day-ahead MCPC is that of award rows", _from("as_revenue", "mcpc_source"), required=True),
         Column("combo_quarter_hours", "count", "quarter-hours settled by the combo model", required=True),
         *(
             Column(f"{side}_{source}_quarter_hours", "count", f"quarter-hours whose {side} comes from {source}", _from("bess_dispatch", f"{side}_source"), required=True)
@@ -517,6 +545,7 @@ _BOARD_COLUMNS = (
     Column("capacity_source", "label", "user, dam, sced, cop, load", _from("bess_registry", "capacity_source")),
     Column("da_unmatched_usd", "number", "day-ahead energy money without a real-time leg; in no total", _from("daily_revenue", "da_unmatched_usd")),
     Column("as_da_unmatched_usd", "number", "day-ahead AS money without a real-time leg; in no total", _from("daily_revenue", "as_da_unmatched_usd")),
+    Column("rt_as_run_price_share", "number", "share of the real-time AS awards' dollars that is at run prices; the rest is at the prices of quarter-hours", _from("daily_revenue", "as_rt_award_usd", "as_rt_run_usd")),
     Column("rt_metered_usd", "number", "real-time value of the energy that flowed", _from("daily_revenue", "rt_metered_usd")),
     Column("data_through", "day", "last operating day of the data", _from("bess_registry", "data_through"), required=True),
     Column("edition", "label", "final or preliminary", _from("bess_registry", "edition"), required=True),

@@ -18,12 +18,15 @@ BATCAVE_RUNS = ((19, -0.161), (5 * 60 + 18, -18.455), (10 * 60 + 17, -16.036), (
 """Seconds after midnight of 2026-03-19 and telemetered MW: the worked example of section 3.3, and the run that ends it."""
 
 # --- headings: as the rollups' producer spells them, and as ERCOT does --------------------------------------------------------------------------
-_AWARDS = {
+_AWARDS_AND_MCPC = {
     "regup_award_mw": ("RegUpAwarded", "RegUp Awarded"), "regdn_award_mw": ("RegDownAwarded", "RegDown Awarded"),
     "rrs_award_mw": ("RRSAwarded", "RRS Awarded"), "rrspfr_award_mw": ("RRSPFRAwarded", "RRSPFR Awarded"),
     "rrsffr_award_mw": ("RRSFFRAwarded", "RRSFFR Awarded"), "rrsufr_award_mw": ("RRSUFRAwarded", "RRSUFR Awarded"),
     "ecrs_award_mw": ("ECRSAwarded", "ECRS Awarded"), "ecrssd_award_mw": ("ECRSSDAwarded", "ECRSSD Awarded"),
     "nspin_award_mw": ("NonSpinAwarded", "NonSpin Awarded"),
+    "regup_mcpc_usd_per_mw": ("RegUpMCPC", "RegUp MCPC"), "regdn_mcpc_usd_per_mw": ("RegDownMCPC", "RegDown MCPC"),
+    "rrs_mcpc_usd_per_mw": ("RRSMCPC", "RRS MCPC"), "ecrs_mcpc_usd_per_mw": ("ECRSMCPC", "ECRS MCPC"),
+    "nspin_mcpc_usd_per_mw": ("NonSpinMCPC", "NonSpin MCPC"),
 }  # fmt: skip
 _HOURLY = {"operating_day": ("DeliveryDate", "Delivery Date"), "hour_ending": ("HourEnding", "Hour Ending")}
 _RESOURCE = {
@@ -31,11 +34,8 @@ _RESOURCE = {
 }  # fmt: skip
 _DAM_UNIT = {
     **_HOURLY, **_RESOURCE, "settlement_point": ("SettlementPointName", "Settlement Point Name"), "lsl_mw": ("LSL", "LSL"), "hsl_mw": ("HSL", "HSL"),
-    "award_mw": ("AwardedQuantity", "Awarded Quantity"), **_AWARDS,
+    "award_mw": ("AwardedQuantity", "Awarded Quantity"), **_AWARDS_AND_MCPC,
     "settlement_price_usd_per_mwh": ("EnergySettlementPointPrice", "Energy Settlement Point Price"),
-    "regup_mcpc_usd_per_mw": ("RegUpMCPC", "RegUp MCPC"), "regdn_mcpc_usd_per_mw": ("RegDownMCPC", "RegDown MCPC"),
-    "rrs_mcpc_usd_per_mw": ("RRSMCPC", "RRS MCPC"), "ecrs_mcpc_usd_per_mw": ("ECRSMCPC", "ECRS MCPC"),
-    "nspin_mcpc_usd_per_mw": ("NonSpinMCPC", "NonSpin MCPC"),
 }  # fmt: skip
 _RUN = {
     "sced_stamp": ("SCEDTimeStamp", "SCED Time Stamp"), "repeated_hour": ("RepeatedHourFlag", "Repeated Hour Flag"), **_RESOURCE,
@@ -65,7 +65,7 @@ HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
     "dam_gen_resources": _DAM_UNIT,
     "dam_esr_resources": _DAM_UNIT,
     "dam_load_resources": {
-        **_HOURLY, "resource_name": ("LoadResourceName", "Load Resource Name"), **_AWARDS, "ecrsmd_award_mw": ("ECRSMDAwarded", "ECRSMD Awarded"),
+        **_HOURLY, "resource_name": ("LoadResourceName", "Load Resource Name"), **_AWARDS_AND_MCPC, "ecrsmd_award_mw": ("ECRSMDAwarded", "ECRSMD Awarded"),
         "max_power_mw": ("MaxPowerConsumption", "Max Power Consumption for Load Resource"),
     },
     # ERCOT's own heading carries a space at its end until 2025
@@ -82,6 +82,14 @@ HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
         "interval_end": ("IntervalTime", "Interval Time"), "interval_number": ("IntervalNumber", "Interval Number"),
         "resource_name": ("ResourceCode", "Resource Code"), "energy_mwh": ("IntervalValue", "Interval Value"),
     },
+    "sced_as_prices": {
+        "sced_stamp": ("SCEDTimestamp", "SCEDTimestamp"), "repeated_hour": ("RepeatedHourFlag", "RepeatedHourFlag"), "product": ("ASType", "ASType"),
+        "mcpc_usd_per_mw": ("CappedMCPC", "MCPC"),
+    },
+    "sced_as_adders": {
+        "sced_stamp": ("SCEDTimestamp", "SCED Timestamp"), "repeated_hour": ("RepeatedHourFlag", "Repeated Hour Flag"),
+        **{f"{p}_adder_usd_per_mw": (f"RTRDPA{label}", f"RTRDPA{label}") for p, label in (("regup", "RUS"), ("regdn", "RDS"), ("rrs", "RRS"), ("ecrs", "ECRS"), ("nspin", "NSS"))},
+    },
     "cop_snapshots": {
         **_HOURLY, "resource_name": ("ResourceName", "Resource Name"), "resource_status": ("Status", "Status"),
         "hsl_mw": ("HSL", "High Sustained Limit"), "max_soc_mwh": ("MaxSOC", "Maximum SOC"),
@@ -93,7 +101,7 @@ FOLDERS = {
     "sced_gen_resources": "SCED_Gen_Resources", "sced_load_resources": "SCED_Load_Resources", "sced_esr_resources": "SCED_ESR_Resources",
     "sced_smne": "SCED_SMNE", "cop_snapshots": "COP_Snapshots", "sasm_as_offers": "SASM_AS_Offers",
     "dam_energy_bid_awards": "DAM_Energy_Bid_Awards", "dam_energy_offer_awards": "DAM_Energy_Offer_Awards",
-    "dam_as_only_awards": "DAM_AS_Only_Awards", "dam_esr_as_offers": "DAM_ESR_AS_Offers", "sced_as_prices": "SCED_AS_prices",
+    "dam_as_only_awards": "DAM_AS_Only_Awards", "dam_esr_as_offers": "DAM_ESR_AS_Offers", "sced_as_prices": "SCED_AS_prices", "sced_as_adders": "SCED_AS_adders",
 }  # fmt: skip
 ROLLUP_HEADINGS_OF_2024 = {
     "rt_prices": "DeliveryDate DeliveryHour DeliveryInterval SettlementPointName SettlementPointType SettlementPointPrice DSTFlag datetime",

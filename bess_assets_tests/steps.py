@@ -54,10 +54,11 @@ class RegistryTable:
         """One dictionary a battery; what is left out is null, the key ALPHA_1."""
         defaults: Row = {
             "battery": KEY, "gen_resource": None, "load_resource": None, "esr_resource": None, "charging": "unknown",
-            "settlement_points": None,
+            "settlement_points": None, "expected_first_day": date(2010, 1, 1), "expected_last_day": date(2030, 12, 31),
         }  # fmt: skip
         rows = [{**defaults, **battery} for battery in batteries]
-        self._table = pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in defaults})
+        kinds = {name: pa.date32() if name.endswith("_day") else pa.string() for name in defaults}
+        self._table = pa.table({name: pa.array([row[name] for row in rows], kind) for name, kind in kinds.items()})
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """Those columns."""

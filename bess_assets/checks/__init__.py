@@ -5,11 +5,12 @@ from bess_assets.checks.check import CHANGES, COLUMNS, FINDINGS, KEYS, SUMS, Che
 from bess_assets.ercot.step import StepResult, Verdict
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
-from bess_assets.settlement.award_checks import CAPACITY_CHECK, ENERGY_LIMITS_CHECK, LOAD_CHECK, MCPC_CHECK, ROWS_CHECK
+from bess_assets.settlement.award_checks import CAPACITY_CHECK, ENERGY_LIMITS_CHECK, LOAD_CHECK, MCPC_CHECK
 from bess_assets.settlement.daily import STATED_PRICE_CHECK
 from bess_assets.settlement.dispatch import METERED_CHECK
 from bess_assets.settlement.editions import FINAL_CHECK
 from bess_assets.settlement.prices import QUARTERS_CHECK
+from bess_assets.settlement.row_gaps import ROWS_CHECK
 from bess_assets.store.journal import CheckEntry
 from bess_assets.tables import Table
 
@@ -37,9 +38,8 @@ _OWN: dict[str, tuple[Check, ...]] = {
         ),
         Check(
             ROWS_CHECK,
-            "No battery's resource lacks day-ahead rows for more than 24 hours, between its first and its last, in hours that the dataset holds. A warning: "
-            "without a row there is no award.",
-            "bring the day-ahead file again; if the resource was not listed then, nothing",
+            "No battery at work lacks day-ahead rows for over 24 hours in a row, in hours that the dataset holds. A warning: its award is unknown there.",
+            "bring the day-ahead file again, whole",
         ),
         Check(
             MCPC_CHECK,

@@ -43,7 +43,7 @@ class DatasetColumn:
         first_day: first operating day on which ERCOT publishes it; absent before is no finding. `date.max`: ERCOT never does, a rollup's producer may.
         last_day: last operating day on which ERCOT publishes it.
         never_all_zero: True if no real file holds zeros alone, so that such a file had absent data filled in.
-        only_compared: True if no figure is made of it, and it is compared with another dataset where a file has it: its absence is no finding.
+        only_compared: True if it is compared with another dataset where a file has it, or stands in for it: its absence is no finding.
     """
 
     name: str
@@ -328,6 +328,7 @@ _ALL = (
         _column("resource_name", "name", "Load Resource Name", "Resource Name", required=True),
         _live("max_power_mw", "Max Power Consumption for Load Resource", "Max Power Consumption"),
         *_as_awards(load=True),
+        *_STATED_MCPC,
         unread=_DAM_UNREAD,
         foreign=("Resource Type", "Awarded Quantity", "SCED Time Stamp"),
         marks=(
@@ -355,7 +356,7 @@ _ALL = (
         _live("consumption_mw", "Real Power Consumption"),
         _live("base_point_mw", "Base Point", first_day=date(2019, 12, 2)),
         unread=_SCED_UNREAD,
-        foreign=("Resource Type", "Telemetered Net Output", "HSL"),
+        foreign=("Resource Type", "Telemetered Net Output", "HSL", "AS Type", "RTRDPARUS"),
         marks=(("Real Power Consumption",), ("Max Power Consumption", "Base Point")),
         key=("resource_name",),
     ),
@@ -450,16 +451,31 @@ _ALL = (
     ),
     _dataset(
         "SCED_AS_prices",
-        "Real-time market clearing prices for capacity, product by SCED run; money is settled at the quarter-hour prices, so in no figure.",
+        "Real-time market clearing prices for capacity, product by SCED run.",
         "NP6-332-CD",
-        *(_STAMP, _REPEATED, _PRODUCT, _number("mcpc_usd_per_mw", "MCPC", "Capped MCPC")),
+        *(_STAMP, _REPEATED, _PRODUCT, _live("mcpc_usd_per_mw", "MCPC", "Capped MCPC")),
         unread=("uncappedmcpc",),
         foreign=("Delivery Date", "Delivery Interval"),
         first_day=RTC_FIRST_DAY,
         names=(".*np6332.*",),
         marks=(("AS Type", "MCPC"), ("AS Type", "Capped MCPC")),
         key=("product",),
-        in_no_figure=True,
+    ),
+    _dataset(
+        "SCED_AS_adders",
+        "Reliability deployment adders to the clearing prices for capacity, by SCED run.",
+        "NP6-323-CD",
+        *(_STAMP, _REPEATED),
+        *(
+            _number(f"{product}_adder_usd_per_mw", f"RTRDPA{label}", required=True)
+            for product, label in zip(PRODUCTS, ("RUS", "RDS", "RRS", "ECRS", "NSS"), strict=True)
+        ),
+        unread=("batchid", "systemlambda", "prc", "rt.*"),
+        foreign=("Delivery Date", "Delivery Interval"),
+        first_day=RTC_FIRST_DAY,
+        names=(".*np6323.*",),
+        marks=(("RTRDPARUS", "RTRDPANSS"),),
+        key=("sced_stamp",),
     ),
 )
 

@@ -52,6 +52,8 @@ FINDING_KINDS = {
     "ambiguous_hour": "rows of the repeated autumn hour that nothing tells apart: left unknown",
     "unusable_numbers": "infinite numbers and NaN, taken for blank",
     "implausible_price": "prices outside the plausible range: used, and flagged",
+    "stated_prices": "prices of day-ahead award rows, where no price file has them: used, and labelled",
+    "stated_prices_differ": "hours whose award rows state different prices: the most frequent one was taken",
     "award_contradiction": "awards whose parts and single column differ by more than 0.05 MW: parts taken",
     "negative_consumption": "MWh of negative consumption of load resources: a load resource does not discharge; left out",
     "generation_side_charging": "MWh of negative generation-side values left out of charging",

@@ -13,7 +13,9 @@ from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIR
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
 from bess_assets.settlement.grid import each_battery, labels_array, repeated_text
-from bess_assets.settlement.prices import clearing_prices, implausible, product_first_hours
+from bess_assets.settlement.prices import PRICE_SOURCES, day_ahead_mcpc, implausible, product_first_hours
+from bess_assets.settlement.run_prices import RT_MCPC_SOURCES, real_time_mcpc
+from bess_assets.settlement.runs import RunReader
 
 
 def as_da_usd(award_mw: FloatArray, mcpc: FloatArray) -> FloatArray:
@@ -28,19 +30,38 @@ def as_da_usd(award_mw: FloatArray, mcpc: FloatArray) -> FloatArray:
     return award_mw * mcpc
 
 
-def as_rt_usd(rt_award_mw: FloatArray, award_mw: FloatArray, rt_mcpc: FloatArray) -> FloatArray:
-    """Real-time AS of each hour, $: sum over its quarter-hours of `(R - A) * MCPC_RT / 4`; NaN if one of the four is unknown.
+def as_rt_usd(rt_award_mw: FloatArray, own_price: FloatArray, award_mw: FloatArray, rt_mcpc: FloatArray) -> FloatArray:
+    """Real-time AS of each hour, $: sum over its quarter-hours of `(R * P - A * MCPC_RT) / 4`; NaN if one of the four is unknown.
 
     Args:
         rt_award_mw: real-time award by quarter-hour, MW; shape (.., 4 x hours).
+        own_price: price of that award, $/MW per hour, as `own_price_usd_per_mw` gives it; same shape.
         award_mw: day-ahead award by hour, MW; shape (.., hours).
         rt_mcpc: real-time market clearing price for capacity by quarter-hour, $/MW per hour; shape (.., 4 x hours).
 
-    Source: ERCOT Nodal Protocols 6.7 as of RTC+B (2025-12-05): real-time awards settle against the day-ahead position.
+    Source: ERCOT Nodal Protocols 6.7.2.2: the real-time award is paid, and the day-ahead position bought back.
     """
-    imbalance = rt_award_mw - np.repeat(award_mw, QUARTER_HOURS_PER_HOUR, axis=-1)
-    amounts = imbalance * rt_mcpc / QUARTER_HOURS_PER_HOUR
-    return np.asarray(amounts.reshape(*award_mw.shape, QUARTER_HOURS_PER_HOUR).sum(axis=-1))
+    bought_back = np.repeat(award_mw, QUARTER_HOURS_PER_HOUR, axis=-1) * rt_mcpc
+    return by_hour((rt_award_mw * own_price - bought_back) / QUARTER_HOURS_PER_HOUR)
+
+
+def own_price_usd_per_mw(run_price: FloatArray, rest: FloatArray, rt_mcpc: FloatArray) -> FloatArray:
+    """Price of a real-time award, $/MW per hour: its own run price and the rest of the quarter-hour's price, else the quarter-hour's.
+
+    Args:
+        run_price: run prices and adders weighted by the award, NaN where a second of it has none.
+        rest: what MCPC_RT is above the mean of run prices and adders.
+        rt_mcpc: real-time market clearing price for capacity of the quarter-hour.
+
+    Source: ERCOT Nodal Protocols 6.7.2.2.
+    """
+    return np.where(np.isnan(run_price), rt_mcpc, run_price + rest)
+
+
+def by_hour(quarter_hours: FloatArray) -> FloatArray:
+    """Sums of the four quarter-hours of each hour, over the last axis."""
+    shape = (*quarter_hours.shape[:-1], -1, QUARTER_HOURS_PER_HOUR)
+    return np.asarray(quarter_hours.reshape(shape).sum(axis=-1))
 
 
 @step
@@ -52,33 +73,43 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     """
     year = inputs.year
     awards, dispatch = inputs.tables["bess_awards"], inputs.tables["bess_dispatch"]
-    mcpc, rt_mcpc = (clearing_prices(inputs, result.findings, dataset) for dataset in ("as_prices", "rt_as_prices"))
+    mcpc, mcpc_source = day_ahead_mcpc(inputs, result.findings)
+    runs = RunReader(inputs, "sced_esr_resources", [], []).starts
+    rt_mcpc, rest, rt_source = real_time_mcpc(inputs, result.findings, runs)
     firsts = product_first_hours(year, mcpc)
     rtc_from = year.hour_of_day_number(day_number(RTC_FIRST_DAY))
     later, later_quarters = slice(rtc_from, None), slice(QUARTER_HOURS_PER_HOUR * rtc_from, None)
     products = len(PRODUCTS)
     product_codes = labels_array(np.repeat(np.arange(products), year.hours), PRODUCTS)
+    source_codes = labels_array(mcpc_source.ravel(), PRICE_SOURCES)
     times = np.tile(year.hour_starts, products)
     operating_days = np.tile((year.first_day + year.hour_day).astype(np.int32), products)
     existing = np.stack([np.arange(year.hours) >= firsts[p] for p in PRODUCTS])
     odd_quarters = implausible("rt_as_prices", year.year, rt_mcpc).reshape(products, -1, QUARTER_HOURS_PER_HOUR)
     odd_hours = implausible("as_prices", year.year, mcpc) | odd_quarters.any(axis=2)
-    rt_columns = [f"{p}_rt_award_mw" for p in PRODUCTS]
+    rt_source_codes = labels_array(rt_source[:, ::QUARTER_HOURS_PER_HOUR].ravel(), RT_MCPC_SOURCES)
+    rt_columns = [f"{p}_{name}" for name in ("rt_award_mw", "rt_price_usd_per_mw") for p in PRODUCTS]
 
     def of(n: int, battery: str, days: slice) -> Columns:
         own = awards.numbers(list(SIDE_AWARDS), n)
         award = np.stack([both_sides(own[f"{p}_gen_award_mw"], own[f"{p}_load_award_mw"]) for p in PRODUCTS])
         da = as_da_usd(award, mcpc)
         rt = np.full_like(da, np.nan)
-        revenue = da.copy()
+        revenue, rt_award_usd, run_share = da.copy(), rt.copy(), rt.copy()
         if rtc_from < year.hours:
-            rt_award = np.stack([*dispatch.numbers(rt_columns, n).values()])
-            rt[:, later] = as_rt_usd(rt_award[:, later_quarters], award[:, later], rt_mcpc[:, later_quarters])
+            own_rt = np.stack([*dispatch.numbers(rt_columns, n).values()])[:, later_quarters]
+            rt_award, run_price = own_rt[:products], own_rt[products:]
+            price = own_price_usd_per_mw(run_price, rest[:, later_quarters], rt_mcpc[:, later_quarters])
+            rt[:, later] = as_rt_usd(rt_award, price, award[:, later], rt_mcpc[:, later_quarters])
             revenue[:, later] += rt[:, later]
+            paid = rt_award * price / QUARTER_HOURS_PER_HOUR
+            rt_award_usd[:, later] = by_hour(paid)
+            at_run_prices, in_all = by_hour(np.abs(np.where(np.isnan(run_price), 0.0, paid))), by_hour(np.abs(paid))
+            run_share[:, later] = np.divide(at_run_prices, in_all, where=in_all > 0, out=np.full_like(in_all, np.nan))
         first, end = year.day_first_hour[[days.start, days.stop]]
         exists = existing.copy()
         exists[:, :first] = exists[:, end:] = False
-        for values in (da, rt, revenue):
+        for values in (da, rt, revenue, rt_award_usd, run_share):
             values[~exists] = np.nan
         return {
             "battery": repeated_text(battery, len(times)),
@@ -87,8 +118,12 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             "operating_day": operating_days,
             "award_mw": np.where(exists, award, np.nan).ravel(),
             "mcpc_usd_per_mw": np.where(exists, mcpc, np.nan).ravel(),
+            "mcpc_source": source_codes,
             "da_usd": da.ravel(),
             "rt_usd": rt.ravel(),
+            "rt_award_usd": rt_award_usd.ravel(),
+            "rt_run_price_share": run_share.ravel(),
+            "rt_mcpc_source": rt_source_codes,
             "revenue_usd": revenue.ravel(),
             "exists": exists.ravel(),
             "implausible_price": (odd_hours & exists & (award != 0)).ravel(),

@@ -10,11 +10,11 @@ from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import Findings, Inputs, Verdict, some
 from bess_assets.errors import InputError
 from bess_assets.settlement.prices import clearing_prices
+from bess_assets.settlement.stated import STATED_MCPC, STATED_PRICE
 
 ENERGY_LIMITS_CHECK = "energy_awards_lie_within_the_limits_of_their_resource"
 CAPACITY_CHECK = "ancillary_awards_fit_between_the_limits_of_their_resource"
 LOAD_CHECK = "load_side_awards_fit_the_power_of_their_resource"
-ROWS_CHECK = "batteries_have_day_ahead_rows_throughout"
 MCPC_CHECK = "day_ahead_files_state_the_published_clearing_prices"
 
 LIMIT_TOLERANCE_MW = 0.05
@@ -27,14 +27,8 @@ _ROUNDING = 1e-9
 UPWARD = ("regup", "rrs", "ecrs", "nspin")
 DOWNWARD = ("regdn",)
 
-HOURS_WITHOUT_A_ROW = 24
-"""A resource that is not listed has no award; rows missing for longer than a day were perhaps lost."""
-
-STATED_PRICE = "settlement_price_usd_per_mwh"
 LIMITS_AND_PRICE = ("lsl_mw", "hsl_mw", STATED_PRICE)
 """Columns of day-ahead rows that are only compared: limits, MW, and the settlement point price."""
-STATED_MCPC = tuple(f"{product}_mcpc_usd_per_mw" for product in PRODUCTS)
-"""The same: clearing prices for capacity, in the order of the products; most files have none."""
 
 
 def _worst(counts: Mapping[str, int]) -> str:
@@ -63,24 +57,6 @@ def load_verdict(beyond: Mapping[str, int], compared: int) -> Verdict:
     detail = f"{f'{count:,}' if count else 'none'} of {compared:,} rows of load resources with a maximum power below 0 or above it"
     numbers = {"rows_beyond": count, "rows_compared": compared}
     return Verdict(not count, f"{detail}: {_worst(beyond)}" if count else detail, numbers)
-
-
-def row_gaps(names: Sequence[str], present: BoolArray, held: BoolArray) -> dict[str, int]:
-    """By resource the hours, of those the dataset holds, without a row between its first and last row; only where they are more than a day."""
-    begun = np.logical_or.accumulate(present, axis=1)
-    goes_on = np.logical_or.accumulate(present[:, ::-1], axis=1)[:, ::-1]
-    gaps = (begun & goes_on & held & ~present).sum(axis=1)
-    return {names[n]: int(gaps[n]) for n in np.flatnonzero(gaps > HOURS_WITHOUT_A_ROW).tolist()}
-
-
-def rows_verdict(resources: int, gaps: dict[str, int]) -> Verdict:
-    """The verdict on the `row_gaps` of all datasets."""
-    detail = (
-        f"{len(gaps)} of {resources} resources: no row, and so no award, in {_worst(gaps)} hours"
-        if gaps
-        else f"{resources} resources, none without a row for more than {HOURS_WITHOUT_A_ROW} hours"
-    )
-    return Verdict(not gaps, detail, {"resources": resources, "resources_with_gaps": len(gaps)})
 
 
 Limited = tuple[Sequence[str], BoolArray, BoolArray, BoolArray]

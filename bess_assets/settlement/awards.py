@@ -4,32 +4,30 @@ An *award* is day-ahead; its load side belongs to the load resource that the reg
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from bess_assets.ercot.arrays import FloatArray
+from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
+from bess_assets.ercot.calendar import day_number
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.rows import Codes, PlacedRows, YearRows
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, step
 from bess_assets.settlement.award_checks import (
     LIMITS_AND_PRICE,
     LOAD_CHECK,
-    ROWS_CHECK,
-    STATED_MCPC,
-    STATED_PRICE,
     award_verdicts,
     fits,
     load_verdict,
-    row_gaps,
-    rows_verdict,
 )
 from bess_assets.settlement.battery_table import read_user_table
 from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
 from bess_assets.settlement.nodes import Nodes, battery_nodes, esr_boundary
+from bess_assets.settlement.row_gaps import GAP_WORDS, ROWS_CHECK, Gap, gaps_in, judged, names_at_work, rows_verdict
 from bess_assets.settlement.sides import has_column
+from bess_assets.settlement.stated import STATED_MCPC, STATED_PRICE
 
 LARGEST_AWARD_DIFFERENCE_MW = 0.05
 """Parts and single column of one award that differ by more are a contradiction: parts are taken, and it is counted."""
@@ -111,10 +109,10 @@ class _Side:
     hour. A battery without a resource has `no_award`: 0 in the hours that the dataset holds, else NaN.
     """
 
-    def __init__(self, inputs: Inputs, dataset: str, resources: pa.ChunkedArray, findings: Findings) -> None:
-        year = inputs.year
-        load = dataset == "dam_load_resources"
-        self.names: list[str] = resources.drop_null().to_pylist()
+    def __init__(self, inputs: Inputs, kind: str, registry: pa.Table, findings: Findings) -> None:
+        year, load = inputs.year, kind == "load"
+        self.kind, self._column, dataset = kind, f"{kind}_resource", f"dam_{kind}_resources"
+        self.names: list[str] = registry[self._column].drop_null().to_pylist()
         self.place = {name: n for n, name in enumerate(self.names)}
         self._points = Codes()
         reader = YearRows(
@@ -144,11 +142,30 @@ class _Side:
                 self.stated.put(rows.series, rows.step, {name: rows.numbers[name] for name in self.stated.grids})
         reader.report(findings)
         findings.add("award_contradiction", dataset, contradictions, "RRS or ECRS: the parts were taken")
-        self.gaps = row_gaps(self.names, scatter.present, reader.held)
+        self.present, self.held = scatter.present, reader.held
         for grid in scatter.grids.values():
             grid[~scatter.present & reader.held] = 0.0
         self.no_award = np.where(reader.held, 0.0, np.nan)
         self.grids = scatter.grids
+
+    def gaps(self, row: Mapping[str, Any], seen: BoolArray, other: "_Side | None" = None) -> Iterator[Gap]:
+        """Gaps of a battery of the registry in some hours; `other` is the other side of the combo model."""
+        name = row[self._column]
+        expected = self.held & seen
+        for hours in gaps_in(self.present[self.place[name]], expected) if name else ():
+            elsewhere = other is not None and other.awarded(row, hours)
+            yield Gap(row["battery"], self.kind, name, hours, elsewhere, names_at_work(row, self.kind))
+
+    def awarded(self, row: Mapping[str, Any], hours: IntArray) -> bool:
+        """Whether a battery of the registry has an award in any of some hours."""
+        name = row[self._column]
+        own = [grid[self.place[name]][hours] for grid in self.grids.values()] if name else []
+        return any(bool((np.nan_to_num(values) != 0).any()) for values in own)
+
+    def forget(self, gap: Gap) -> None:
+        """The awards of a gap are unknown."""
+        for grid in self.grids.values():
+            grid[self.place[gap.resource], gap.hours] = np.nan
 
     def award(self, quantity: str, name: str | None) -> FloatArray:
         """Awards of a battery's resource."""
@@ -169,24 +186,20 @@ def bess_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         InputError: a file cannot be read.
     """
     year = inputs.year
-    registry = inputs.tables["bess_registry"].read(["battery", "gen_resource", "load_resource", "esr_resource"])
+    registry = inputs.tables["bess_registry"].read(
+        ["battery", "gen_resource", "load_resource", "esr_resource", "first_seen_day", "last_seen_day"]
+    )
     combo, rtc = slice(0, esr_boundary(year)), slice(esr_boundary(year), year.hours)
     eras = {"gen": combo, "load": combo, "esr": rtc}
-    sides = {
-        kind: _Side(inputs, f"dam_{kind}_resources", registry[f"{kind}_resource"], result.findings)
-        for kind, era in eras.items()
-        if era.start < era.stop
-    }
+    sides = {kind: _Side(inputs, kind, registry, result.findings) for kind, era in eras.items() if era.start < era.stop}
     load = sides.get("load")
     selling = {kind: own for kind, own in sides.items() if kind != "load"}
     result.verdicts |= award_verdicts(
         inputs, [(own.names, own.grids, own.stated.grids, eras[kind]) for kind, own in selling.items()]
     )
     result.verdicts[LOAD_CHECK] = load_verdict(load.beyond, load.compared) if load else load_verdict({}, 0)
-    result.verdicts[ROWS_CHECK] = rows_verdict(
-        sum(len(own.names) for own in sides.values()),
-        {name: hours for own in sides.values() for name, hours in own.gaps.items()},
-    )
+    gaps, unknown = _gaps(inputs, registry, sides, eras)
+    result.verdicts[ROWS_CHECK] = rows_verdict(sum(len(own.names) for own in sides.values()), gaps, unknown)
     user = read_user_table(inputs.registry_csv) if inputs.registry_csv else []
     ledger = LedgerColumns(year, quarter_hours=False)
     for row in registry.to_pylist():
@@ -208,4 +221,28 @@ def bess_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         lines = [line for line in user if line.battery == row["battery"]]
         of_hours = battery_nodes(year, nodes.get("gen"), nodes.get("esr"), lines)
         columns["settlement_point"] = labels_array(of_hours.codes, of_hours.texts)
-        yield ledger.chunk(row["battery"], **columns)
+        row_gap = np.full(year.hours, -1)
+        for gap, is_unknown in zip(gaps, unknown, strict=True):
+            if gap.battery == row["battery"]:
+                row_gap[gap.hours] = np.maximum(row_gap[gap.hours], int(is_unknown))
+        yield ledger.chunk(row["battery"], **columns, row_gap=labels_array(row_gap, GAP_WORDS))
+
+
+def _gaps(
+    inputs: Inputs, registry: pa.Table, sides: Mapping[str, _Side], eras: Mapping[str, slice]
+) -> tuple[list[Gap], list[bool]]:
+    """Gaps of all batteries and whether the award is unknown in each; unknown ones are forgotten by their side."""
+    year, gaps = inputs.year, list[Gap]()
+    day = year.first_day + year.hour_day
+    others = {"gen": sides.get("load"), "load": sides.get("gen")}
+    for row in registry.to_pylist():
+        seen = (day >= day_number(row["first_seen_day"])) & (day <= day_number(row["last_seen_day"]))
+        for kind, own in sides.items():
+            of_era = np.zeros(year.hours, dtype=bool)
+            of_era[eras[kind]] = seen[eras[kind]]
+            gaps += own.gaps(row, of_era, others.get(kind))
+    unknown = judged(inputs, gaps)
+    for gap, is_unknown in zip(gaps, unknown, strict=True):
+        if is_unknown:
+            sides[gap.kind].forget(gap)
+    return gaps, unknown

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
+from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
 from bess_assets.ercot.step import Columns, Inputs, StepResult, StoredTable, step
@@ -16,7 +16,8 @@ from bess_assets.settlement.award_checks import differences, price_verdict
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
 from bess_assets.settlement.energy import UNKNOWN_REASONS, da_energy_usd
 from bess_assets.settlement.grid import each_battery
-from bess_assets.settlement.prices import PriceGrid
+from bess_assets.settlement.prices import PRICE_SOURCES, STATED, PriceGrid
+from bess_assets.settlement.row_gaps import GAP_WORDS
 from bess_assets.threads import in_order
 
 TB_HOURS = (1, 2, 4)
@@ -91,8 +92,9 @@ def dam_awards_daily(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     def of(n: int) -> dict[str, Any]:
         own = awards.numbers(["award_mw", "stated_price_usd_per_mwh", *SIDE_AWARDS], n)
         award = own["award_mw"]
-        _, price = prices.of_battery(awards, n)
-        compared[n] = differences(np.abs(own["stated_price_usd_per_mwh"] - price[::QUARTER_HOURS_PER_HOUR]))
+        _, price, _, source = prices.of_battery(awards, n)
+        reported = np.where(source == STATED, np.nan, price)[::QUARTER_HOURS_PER_HOUR]
+        compared[n] = differences(np.abs(own["stated_price_usd_per_mwh"] - reported))
         money = da_energy_usd(np.repeat(award, QUARTER_HOURS_PER_HOUR), price)
         return {
             "settlement_point": days.nodes(awards, n),
@@ -260,6 +262,7 @@ def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
         "charging_cost_usd": days.total(usd["charging_cost_usd"]),
         "energy_quarter_hours": days.count(matched),
         "implausible_quarter_hours": days.count(usd["implausible_price"] > 0),
+        "stated_quarter_hours": days.count(_is_stated(*ledger.labels("da_price_source", n))),
         "discharge_mwh": days.total(discharge),
         "charge_mwh": days.total(charge),
         "paired_discharge_mwh": days.total(discharge, both),
@@ -276,28 +279,49 @@ def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
     }
 
 
+def _is_stated(codes: CodeArray, texts: Sequence[str]) -> BoolArray:
+    """True where a price is that of award rows."""
+    return np.isin(codes, [n for n, text in enumerate(texts) if text == PRICE_SOURCES[STATED]])
+
+
 def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
     """Sums of the AS ledger of a battery, and whether a day has an award that exists."""
-    names = ["da_usd", "rt_usd", "revenue_usd", "exists", "implausible_price"]
-    ledger = inputs.tables["as_revenue"].numbers(names, n)
-    da, rt, revenue, exists, implausible = (ledger[name].reshape(len(PRODUCTS), days.year.hours) for name in names)
+    names = ["award_mw", "da_usd", "rt_usd", "revenue_usd", "rt_award_usd", "rt_run_price_share", "exists"]
+    names += ["implausible_price"]
+    ledger, shape = inputs.tables["as_revenue"], (len(PRODUCTS), days.year.hours)
+    award, da, rt, revenue, rt_award, share, exists, implausible = (
+        v.reshape(shape) for v in ledger.numbers(names, n).values()
+    )
     exists = exists > 0
+    stated = _is_stated(*ledger.labels("mcpc_source", n)).reshape(shape) & (np.nan_to_num(award) != 0)
     known = ~np.isnan(revenue)
     sums = {"": days.total(revenue), "_da": days.total(da, known), "_rt": days.total(rt, known)}
     unmatched = days.total(da, ~known)
+    codes, texts = inputs.tables["bess_awards"].labels("row_gap", n)
+    unknown = np.isin(codes, [k for k, text in enumerate(texts) if text == GAP_WORDS[True]])
     awards = inputs.tables["bess_awards"].numbers(["award_mw", *SIDE_AWARDS], n)
     positive = awards["award_mw"] > 0
     for k, p in enumerate(PRODUCTS):
         positive |= ((awards[f"{p}_gen_award_mw"] > 0) | (awards[f"{p}_load_award_mw"] > 0)) & exists[k]
     return {
         **{f"as_{p}{leg}_usd": sums[leg][k] for leg in sums for k, p in enumerate(PRODUCTS)},
-        "as_da_unmatched_usd": np.where(np.isnan(unmatched).all(axis=0), np.nan, np.nansum(unmatched, axis=0)),
+        "as_da_unmatched_usd": _sum_of_products(unmatched),
+        "as_rt_award_usd": _sum_of_products(days.total(rt_award)),
+        "as_rt_run_usd": _sum_of_products(days.total(rt_award * share)),
         "as_hours": days.count((known | ~exists).all(axis=0) & exists.any(axis=0)),
         **{f"{p}_expected_hours": days.count(exists)[k] for k, p in enumerate(PRODUCTS)},
         **{f"{p}_hours": days.count(known)[k] for k, p in enumerate(PRODUCTS)},
         "implausible_as_hours": days.count(implausible > 0).sum(axis=0),
+        "stated_as_hours": days.count(stated).sum(axis=0),
+        "gap_hours": days.count(codes >= 0),
+        "gap_unknown_hours": days.count(unknown),
         "award_positive": days.count(positive) > 0,
     }
+
+
+def _sum_of_products(values: FloatArray) -> FloatArray:
+    """Sum over products of what is known, NaN where nothing is."""
+    return np.where(np.isnan(values).all(axis=0), np.nan, np.nansum(values, axis=0))
 
 
 def _top_less_bottom_2(inputs: Inputs) -> dict[str | None, FloatArray]:

@@ -26,6 +26,7 @@ from bess_assets.ercot.rows import YearRows
 from bess_assets.ercot.step import Columns, Inputs, StepResult, Verdict, some, step
 from bess_assets.settlement.awards import RRS_PARTS, award_of_parts
 from bess_assets.settlement.grid import LedgerColumns, labels_array
+from bess_assets.settlement.run_prices import RunPrices, read_run_prices
 from bess_assets.settlement.runs import TELEMETRY, Kind, Means, RunReader, Window, read_metering
 
 METERED_CHECK = "metering_and_telemetry_agree"
@@ -38,12 +39,14 @@ NOISE_SHARE = 0.01
 
 _COMBO_BYTES = 8 + 8 + 1 + 2 + 8 + 8 + 1 + 2
 """Held of a battery in a quarter-hour: both parts, source and seconds of generation, metering, and of a load resource's consumption."""
-_STORAGE_BYTES = 8 + 8 + 1 + 2 + 8 * len(PRODUCTS)
-"""The same of an ESR, with its awards."""
+_STORAGE_BYTES = 8 + 8 + 1 + 2 + 2 * 8 * len(PRODUCTS)
+"""The same of an ESR, with its awards and their prices."""
 _HELD_BLOCKS = 3
 """What is held of the batteries takes at most so many blocks; the windows that are read take one more."""
 
 _METER, _TELEMETRY, _BASE_POINT, _NONE = 0, 1, 2, -1
+
+_RT_COLUMNS = tuple(f"{p}_{name}" for name in ("rt_award_mw", "rt_price_usd_per_mw") for p in PRODUCTS)
 
 _RUNS_AT_A_TIME = 1_024
 _RT_AWARDS = ("regup_award_mw", "regdn_award_mw", *RRS_PARTS, "ecrs_award_mw", "nspin_award_mw")
@@ -64,6 +67,7 @@ class Flows:
         source: index into `SOURCES`, -1 where unknown; same shape.
         seconds: how long the source was observed in the quarter-hour; same shape.
         awards: real-time AS awards by product, MW; same shape; of storage resources alone.
+        prices: run prices of these awards, weighted by them, $/MW per hour, NaN where not every second has one; likewise.
     """
 
     kind: Kind
@@ -76,6 +80,7 @@ class Flows:
     source: SourceArray
     seconds: SecondsArray
     awards: dict[str, FloatArray]
+    prices: dict[str, FloatArray]
 
     def fill(self, columns: dict[str, Any], row: Mapping[str, Any]) -> None:
         """Fill in what is known of a battery in this era: of discharge, charge and real-time awards what its resource of this kind says."""
@@ -89,12 +94,15 @@ class Flows:
             columns[f"{side}_mwh"][self.era] = mwh[n]
             columns[f"{side}_source"][self.era] = self.source[n]
             columns[f"{side}_coverage"][self.era] = self.seconds[n] / float(SECONDS_PER_QUARTER_HOUR)
-        for p, awards in self.awards.items():
-            columns[f"{p}_rt_award_mw"] = np.full(len(columns["discharge_mwh"]), np.nan)
-            columns[f"{p}_rt_award_mw"][self.era] = awards[n]
+        for name, grids in (("rt_award_mw", self.awards), ("rt_price_usd_per_mw", self.prices)):
+            for p, values in grids.items():
+                columns[f"{p}_{name}"] = np.full(len(columns["discharge_mwh"]), np.nan)
+                columns[f"{p}_{name}"][self.era] = values[n]
 
 
-def read_flows(inputs: Inputs, kind: Kind, rows: Iterable[Mapping[str, Any]], era: slice) -> Flows:
+def read_flows(
+    inputs: Inputs, kind: Kind, rows: Iterable[Mapping[str, Any]], era: slice, prices: RunPrices | None = None
+) -> Flows:
     """Energy of the resources of one kind that batteries have; of the load resources those that are a battery's charging.
 
     Args:
@@ -102,6 +110,7 @@ def read_flows(inputs: Inputs, kind: Kind, rows: Iterable[Mapping[str, Any]], er
         kind: as in the names of the datasets.
         rows: the batteries, rows of the registry.
         era: the quarter-hours wanted, whole days.
+        prices: run prices of the awards of storage resources.
     """
     wanted = [row for row in rows if kind != "load" or row["charging"] == "load"]
     names = sorted({row[f"{kind}_resource"] for row in wanted if row[f"{kind}_resource"]})
@@ -118,7 +127,7 @@ def read_flows(inputs: Inputs, kind: Kind, rows: Iterable[Mapping[str, Any]], er
         0.0,
         np.full(shape, _NONE, dtype=np.int8),
         np.zeros(shape, dtype=np.int16),
-        {p: np.full(shape, np.nan) for p in (PRODUCTS if awards else ())},
+        *({p: np.full(shape, np.nan) for p in (PRODUCTS if awards else ())} for _ in range(2)),
     )
     if not names or not len(reader.starts):
         return flows
@@ -139,8 +148,11 @@ def read_flows(inputs: Inputs, kind: Kind, rows: Iterable[Mapping[str, Any]], er
         flows.source[:, here] = source
         flows.seconds[:, here] = means.seconds
         for product, values in (_real_time_awards(window.grids) if awards else {}).items():
-            award = reader.means(window, values)
-            flows.awards[product][:, here] = award.positive - award.negative
+            award = reader.means(window, values, prices=(prices, PRODUCTS.index(product)) if prices else None)
+            flows.awards[product][:, here] = mean = award.positive - award.negative
+            if award.paid is not None:
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    flows.prices[product][:, here] = np.where(mean > 0, award.paid / mean, np.nan)
 
     reader.each_window(settle, era.start, era.stop)
     flows.negative_of_all_mwh = float(negative_mwh.sum())
@@ -232,8 +244,12 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     left_out = negative_mwh = charged_mwh = 0.0
     readers: dict[str, RunReader | YearRows] = {}
     compared: dict[str, tuple[float, float]] = {}
+    disclosed = RunReader(inputs, "sced_esr_resources", [], []).starts
+    prices = read_run_prices(inputs, findings, disclosed) if rtc.start < rtc.stop else None
     for part in _parts(inputs, registry.to_pylist(), boundary):
-        flows = {kind: read_flows(inputs, kind, part, era) for kind, era in eras.items() if era.start < era.stop}
+        flows = {
+            kind: read_flows(inputs, kind, part, era, prices) for kind, era in eras.items() if era.start < era.stop
+        }
         read: dict[str, RunReader | YearRows] = {f"sced_{kind}_resources": own.reader for kind, own in flows.items()}
         if boundary:
             metered_mwh, read["sced_smne"] = read_metering(inputs, [*flows["gen"].place])
@@ -245,7 +261,7 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             if readers.setdefault(dataset, reader) is not reader:
                 readers[dataset].counted.add(reader.counted)
         for row in part:
-            columns: dict[str, Any] = dict.fromkeys((f"{p}_rt_award_mw" for p in PRODUCTS), no_award)
+            columns: dict[str, Any] = dict.fromkeys(_RT_COLUMNS, no_award)
             for side in ("discharge", "charge"):
                 columns[f"{side}_mwh"] = np.full(year.quarter_hours, np.nan)
                 columns[f"{side}_source"] = np.full(year.quarter_hours, _NONE, dtype=np.int8)

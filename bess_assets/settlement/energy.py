@@ -11,7 +11,7 @@ from bess_assets.ercot.arrays import FloatArray
 from bess_assets.ercot.products import QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
 from bess_assets.settlement.grid import LedgerColumns, each_battery, labels_array
-from bess_assets.settlement.prices import PriceGrid, implausible
+from bess_assets.settlement.prices import PRICE_SOURCES, PriceGrid, implausible
 
 UNKNOWN_REASONS = (
     "award unknown",
@@ -66,7 +66,7 @@ def energy_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     def of(n: int, battery: str, days: slice) -> Columns:
         award = np.repeat(awards.numbers(["award_mw"], n)["award_mw"], QUARTER_HOURS_PER_HOUR)
         discharge, charge = dispatch.numbers(["discharge_mwh", "charge_mwh"], n).values()
-        rt_price, da_price = prices.of_battery(awards, n)
+        rt_price, da_price, rt_source, da_source = prices.of_battery(awards, n)
         da = da_energy_usd(award, da_price)
         metered = rt_metered_usd(discharge, charge, rt_price)
         offset = rt_da_offset_usd(award, rt_price)
@@ -95,6 +95,8 @@ def energy_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         return ledger.chunk(
             battery,
             **columns,
+            da_price_source=labels_array(da_source, PRICE_SOURCES),
+            rt_price_source=labels_array(rt_source, PRICE_SOURCES),
             implausible_price=odd & expected,
             expected=expected,
             unknown_reason=labels_array(reason, UNKNOWN_REASONS),

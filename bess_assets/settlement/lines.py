@@ -36,6 +36,8 @@ class Course:
         end: point to which it goes, the same for a value that holds.
         from_share: how far on that way the piece begins, 0 to 1.
         to_share: how far on that way it ends.
+        first: begin of each piece, UTC seconds.
+        last: end of each piece.
         length: seconds of each piece.
         cell: cell of each piece.
         seconds: known seconds of each cell; shape (cells,).
@@ -48,6 +50,8 @@ class Course:
     end: IntArray
     from_share: FloatArray
     to_share: FloatArray
+    first: IntArray
+    last: IntArray
     length: FloatArray
     cell: IntArray
     seconds: FloatArray
@@ -100,6 +104,8 @@ class Course:
             end=target[begin],
             from_share=(low - points[begin]) / way,
             to_share=(high - points[begin]) / way,
+            first=low,
+            last=high,
             length=length,
             cell=cell,
             seconds=np.bincount(cell, length, cells).astype(np.float64, copy=False),
@@ -136,3 +142,8 @@ class Course:
             above[maybe[crosses]] = self.length[maybe[crosses]] * top * top / (2 * over)
         positive, negative = (np.bincount(self.cell, part, len(self.seconds)) for part in (above, above - net))
         return positive.astype(np.float64, copy=False), negative.astype(np.float64, copy=False)
+
+    def weighted(self, values: FloatArray, weight: FloatArray) -> FloatArray:
+        """Sums of steps times the weight of each piece; shape (cells,)."""
+        found = np.bincount(self.cell, values[self.begin] * weight, len(self.seconds))
+        return found.astype(np.float64, copy=False)

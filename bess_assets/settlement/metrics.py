@@ -42,6 +42,8 @@ MONEY = (
     "charge_mwh",
     "paired_discharge_mwh",
     "paired_charge_mwh",
+    "as_rt_award_usd",
+    "as_rt_run_usd",
 )
 """Columns of daily_revenue that a board sums over the known days; null where no day is known."""
 COUNTS = (
@@ -51,6 +53,10 @@ COUNTS = (
     "unpriced_quarter_hours",
     "implausible_quarter_hours",
     "implausible_as_hours",
+    "stated_quarter_hours",
+    "stated_as_hours",
+    "gap_hours",
+    "gap_unknown_hours",
     "combo_quarter_hours",
     *(f"{side}_{source}_quarter_hours" for side in ("discharge", "charge") for source in SOURCES),
     "expected_hours",
@@ -130,7 +136,8 @@ def sums_of_days(days: str, registry: str, by: str = "", where: str = "true") ->
 
     Returns:
         SELECT of the period, battery, first_active_date, `MONEY` and `COUNTS` summed, settlement_point (of the last day), active_days, best_day_usd
-        (largest total_usd of a day), tb2_usd_per_mw and tb2_energy_usd (null without a day that counts), ordered by period and battery.
+        (largest total_usd of a day), first_gap_day, last_gap_day (with gap_hours), tb2_usd_per_mw and tb2_energy_usd (null without a day that
+        counts), ordered by period and battery.
     """
     active = "operating_day >= first_active_date"
     covered = f"energy_quarter_hours >= {LEAST_COVERAGE!r}::DOUBLE * expected_quarter_hours"
@@ -141,6 +148,7 @@ def sums_of_days(days: str, registry: str, by: str = "", where: str = "true") ->
         f"WHERE award_positive OR discharge_mwh >= {FIRST_ACTIVE_HOURS!r}::DOUBLE * nullif(capacity_mw, 0) GROUP BY days.battery) "
         f"SELECT {by}battery, first_active_date, {sum_columns((*MONEY, *COUNTS))}, arg_max_null(settlement_point, operating_day) AS settlement_point, "
         f"count(*) FILTER ({active}) AS active_days, max(total_usd) AS best_day_usd, "
+        "min(operating_day) FILTER (gap_hours > 0) AS first_gap_day, max(operating_day) FILTER (gap_hours > 0) AS last_gap_day, "
         f"sum(tb2_usd_per_mw) FILTER ({counted}) AS tb2_usd_per_mw, sum(energy_usd) FILTER ({counted}) AS tb2_energy_usd "
         f"FROM {days} LEFT JOIN firsts USING (battery) WHERE {where} GROUP BY ALL ORDER BY ALL"
     )
@@ -226,7 +234,8 @@ def _row(sums: Row, registry: Row, period: Period) -> dict[str, Any]:
         "rank": None,
         **{name: registry[name] for name in FROM_REGISTRY},
         **{name: sums[name] for name in ("settlement_point", "first_active_date", "active_days")},
-        **{name: sums[name] for name in MONEY if not name.startswith("paired_")},
+        **{name: sums[name] for name in MONEY if not name.startswith(("paired_", "as_rt_"))},
+        "rt_as_run_price_share": _ratio(sums["as_rt_run_usd"], sums["as_rt_award_usd"]),
         **of_period,
         "usd_per_mw": _ratio(total, capacity),
         "usd_per_kw_month": per_month,
@@ -294,6 +303,16 @@ def _notes(row: Row, sums: Row, registry: Row) -> Iterator[str]:
         yield (
             f"implausible prices used: {sums['implausible_quarter_hours']} quarter-hours of energy, "
             f"{sums['implausible_as_hours']} product hours of AS"
+        )
+    if sums["stated_quarter_hours"] or sums["stated_as_hours"]:
+        yield (
+            f"day-ahead prices as award rows state them: {sums['stated_quarter_hours']} quarter-hours of energy, "
+            f"{sums['stated_as_hours']} product hours of AS"
+        )
+    if sums["gap_hours"]:
+        yield (
+            f"no day-ahead row in {sums['gap_hours']} hours from {sums['first_gap_day']} to {sums['last_gap_day']}, "
+            f"the award unknown in {sums['gap_unknown_hours']} of them and none in the others"
         )
     if sums["unpriced_quarter_hours"] and row["settlement_point"] is not None:
         yield f"{sums['unpriced_quarter_hours']} quarter-hours unpriced"

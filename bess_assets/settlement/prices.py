@@ -10,15 +10,20 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from bess_assets.ercot.arrays import BoolArray, FloatArray
+from bess_assets.ercot.arrays import BoolArray, FloatArray, SourceArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.parsing import read_rows
 from bess_assets.ercot.products import ECRS_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.rows import Codes, YearRows
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict, step
-from bess_assets.settlement.grid import LedgerColumns, Scatter
+from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
+from bess_assets.settlement.stated import stated_mcpc, stated_point_prices
 from bess_assets.threads import in_order
+
+PRICE_SOURCES = ("report", "stated")
+"""Where a price comes from, best first: a price report; award rows of the day-ahead disclosure."""
+STATED = PRICE_SOURCES.index("stated")
 
 QUARTERS_CHECK = "real_time_prices_move_within_the_hour"
 LEAST_MOVING = 0.1
@@ -87,7 +92,10 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     nodes = {point for text in registry["settlement_points"].to_pylist() if text for point in text.split(";")}
     points = sorted(nodes | _hubs_and_zones(inputs))
     rt_prices = _read(inputs, findings, "rt_prices", Codes(points), leave_out=_SECOND_ZONE_TYPE)
-    da_prices = _read(inputs, findings, "da_prices", Codes(points))
+    reported = _read(inputs, findings, "da_prices", Codes(points))
+    at_nodes = np.isin(points, [*nodes])[:, None]
+    lacking = np.isnan(reported) & at_nodes & _expected_hours(inputs)
+    da_prices, da_source = ranked(reported, stated_point_prices(inputs, findings, points, lacking))
     result.verdicts[QUARTERS_CHECK] = _quarters_verdict(points, rt_prices)
     unpriced = [
         point
@@ -97,7 +105,33 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     findings.add("unpriced", "bess_prices", len(unpriced), ", ".join(unpriced[:12]))
     ledger = LedgerColumns(year, quarter_hours=True, key="settlement_point")
     for n, point in enumerate(points):
-        yield ledger.chunk(point, rt_price_usd_per_mwh=rt_prices[n], da_price_usd_per_mwh=np.repeat(da_prices[n], 4))
+        _, rt_source = ranked(rt_prices[n])
+        yield ledger.chunk(
+            point,
+            rt_price_usd_per_mwh=rt_prices[n],
+            da_price_usd_per_mwh=np.repeat(da_prices[n], QUARTER_HOURS_PER_HOUR),
+            rt_price_source=labels_array(rt_source, PRICE_SOURCES),
+            da_price_source=labels_array(np.repeat(da_source[n], QUARTER_HOURS_PER_HOUR), PRICE_SOURCES),
+        )
+
+
+def ranked(*prices: FloatArray) -> tuple[FloatArray, SourceArray]:
+    """Of prices by source, as `PRICE_SOURCES` ranks them, the best that is known, and the index of its source, -1 where none is."""
+    best, source = prices[0], np.where(np.isnan(prices[0]), -1, 0).astype(np.int8)
+    for n, other in enumerate(prices[1:], start=1):
+        source[np.isnan(best) & ~np.isnan(other)] = n
+        best = np.where(source == n, other, best)
+    return best, source
+
+
+def _expected_hours(inputs: Inputs) -> BoolArray:
+    """True from the first to the last expected day of any battery."""
+    year = inputs.year
+    days = inputs.tables["bess_registry"].read(["expected_first_day", "expected_last_day"]).to_pylist()
+    first = min((day_number(row["expected_first_day"]) for row in days), default=0)
+    last = max((day_number(row["expected_last_day"]) for row in days), default=0)
+    day = year.first_day + year.hour_day
+    return np.asarray((day >= first) & (day <= last))
 
 
 def _read(inputs: Inputs, findings: Findings, dataset: str, codes: Codes, **options: Any) -> FloatArray:
@@ -132,11 +166,14 @@ class PriceGrid:
         points: position of each settlement point.
         rt: real-time prices, NaN where missing; shape (points + 1, quarter-hours), the last row all NaN.
         da: day-ahead prices, likewise, by quarter-hour.
+        rt_source, da_source: index into `PRICE_SOURCES`, -1 where missing; same shape.
     """
 
     points: dict[str, int]
     rt: FloatArray
     da: FloatArray
+    rt_source: SourceArray
+    da_source: SourceArray
 
     @staticmethod
     def of(inputs: Inputs) -> "PriceGrid":
@@ -146,13 +183,17 @@ class PriceGrid:
         shape = (len(points) + 1, inputs.year.quarter_hours)
         rt, da = np.empty(shape), np.empty(shape)
         rt[-1] = da[-1] = np.nan
+        sources = {name: np.full(shape, -1, dtype=np.int8) for name in ("rt_price_source", "da_price_source")}
 
         def read(n: int) -> None:
             rt[n], da[n] = table.numbers(["rt_price_usd_per_mwh", "da_price_usd_per_mwh"], n).values()
+            for name, source in sources.items():
+                codes, texts = table.labels(name, n)
+                source[n] = np.array([*map(PRICE_SOURCES.index, texts), -1], dtype=np.int8)[codes]
 
         for _ in in_order(inputs.threads, read, range(len(points))):
             pass
-        return PriceGrid({point: n for n, point in enumerate(points)}, rt, da)
+        return PriceGrid({point: n for n, point in enumerate(points)}, rt, da, *sources.values())
 
     def rows(self, codes: npt.NDArray[np.integer], texts: list[str]) -> npt.NDArray[np.int64]:
         """Rows of the grids for node codes; the last, unknown row for a node without prices or an unknown node."""
@@ -160,23 +201,32 @@ class PriceGrid:
         table = np.array([*(self.points.get(text, unknown) for text in texts), unknown], dtype=np.int64)
         return np.asarray(table[codes])
 
-    def of_battery(self, awards: StoredTable, n: int) -> tuple[FloatArray, FloatArray]:
-        """Real-time and day-ahead prices at the node of a battery, the n-th of bess_awards, by quarter-hour."""
+    def of_battery(self, awards: StoredTable, n: int) -> tuple[FloatArray, FloatArray, SourceArray, SourceArray]:
+        """Real-time and day-ahead prices at the node of a battery, the n-th of bess_awards, by quarter-hour, and the sources of both."""
         rows = np.repeat(self.rows(*awards.labels("settlement_point", n)), QUARTER_HOURS_PER_HOUR)
-        quarter_hours = np.arange(len(rows))
-        return self.rt[rows, quarter_hours], self.da[rows, quarter_hours]
+        at = rows, np.arange(len(rows))
+        return self.rt[at], self.da[at], self.rt_source[at], self.da_source[at]
 
 
 def clearing_prices(inputs: Inputs, findings: Findings, dataset: Literal["as_prices", "rt_as_prices"]) -> FloatArray:
-    """Market clearing prices for capacity, NaN where missing and before their market: day-ahead ones, $/MW for the hour, or real-time ones, $/MW per hour.
+    """Market clearing prices for capacity of the price reports, NaN where missing and before their market.
 
     Returns:
-        Shape (products, hours) or (products, quarter-hours).
+        Day-ahead ones, $/MW for the hour, shape (products, hours); or real-time ones, $/MW per hour, shape (products, quarter-hours).
     """
-    return _read(inputs, findings, dataset, Codes(PRODUCTS, _product))
+    return _read(inputs, findings, dataset, Codes(PRODUCTS, product_of))
 
 
-def _product(label: str) -> str:
+def day_ahead_mcpc(inputs: Inputs, findings: Findings) -> tuple[FloatArray, SourceArray]:
+    """Day-ahead market clearing prices for capacity and their sources, as `ranked` gives them; shape (products, hours)."""
+    reported = clearing_prices(inputs, findings, "as_prices")
+    lacking = np.isnan(reported) & _expected_hours(inputs)
+    ecrs_begins = inputs.year.hour_of_day_number(day_number(ECRS_FIRST_DAY))
+    lacking[PRODUCTS.index("ecrs"), :ecrs_begins] = False
+    return ranked(reported, stated_mcpc(inputs, findings, lacking))
+
+
+def product_of(label: str) -> str:
     """The product of a price file's label, whatever its spelling."""
     return _PRODUCT_LABELS.get(label.upper().replace("-", "").replace(" ", ""), label)
 

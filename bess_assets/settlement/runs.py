@@ -22,6 +22,7 @@ from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows, repo
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.settlement.grid import Scatter
 from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, LONGEST_LINE_SECONDS, Course
+from bess_assets.settlement.run_prices import RunPrices, hold_ends
 from bess_assets.threads import in_order
 
 LEAST_COVERAGE = 0.5
@@ -33,6 +34,8 @@ TELEMETRY: dict[Kind, str] = {"gen": "output_mw", "load": "consumption_mw", "esr
 LEAST_INSTRUCTION_MW = 1.0
 """A base point over this should show in the readings of a day."""
 
+_NO_RUNS = np.empty(0, dtype=np.int64)
+
 
 @dataclass(frozen=True)
 class Means:
@@ -42,11 +45,13 @@ class Means:
         positive: mean of its positive part, NaN below the least coverage.
         negative: mean of its negative part, >= 0, NaN likewise.
         seconds: how long it is known.
+        paid: mean of quantity x run price, NaN where not every known second has a price; None where none were given.
     """
 
     positive: FloatArray
     negative: FloatArray
     seconds: SecondsArray
+    paid: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -229,22 +234,29 @@ class RunReader:
         # runs that only reach into the window are counted with the window that they are in
         scatter.put(run - low, series, values, counted, (run >= own.start) & (run < own.stop))
 
-    def means(self, window: Window, values: FloatArray, base_point: FloatArray | None = None) -> Means:
+    def means(
+        self,
+        window: Window,
+        values: FloatArray,
+        base_point: FloatArray | None = None,
+        prices: tuple[RunPrices, int] | None = None,
+    ) -> Means:
         """Means over a window: of readings on lines, through the base points where they are far apart, or of steps where no base points are given.
 
-        The repeated hour is unobserved where nothing tells its two halves apart.
+        The repeated hour is unobserved where nothing tells its two halves apart. Steps of an award may have prices, of a product given by its position.
         """
         shape = (values.shape[1], window.last - window.first)
         time = self.starts[window.runs]
         start = self._year.start + window.first * SECONDS_PER_QUARTER_HOUR
         known = ~np.isnan(values)
         if base_point is None:
-            next_run = np.append(self.starts, self._year.end)[window.runs.start + 1 : window.runs.stop + 1]
-            until, grids = np.minimum(next_run, time + LONGEST_HOLD_SECONDS), [values]
+            others = prices[0].only_here if prices else _NO_RUNS
+            until, grids = hold_ends(self.starts, others, self._year.end)[window.runs], [values]
         else:
             self._note_days(time, known, values, base_point)
             until, grids = window.hold_until, [values, base_point]
-        found = Means(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int16))
+        paid = np.full(shape, np.nan) if prices else None
+        found = Means(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int16), paid)
         by_series = np.ascontiguousarray(known.T)
         alike = defaultdict[bytes, list[int]](list)
         for n, of_series in enumerate(by_series):
@@ -258,10 +270,16 @@ class RunReader:
                 seconds[max(twice.start - window.first, 0) : max(twice.stop - window.first, 0)] = 0
             found.seconds[group] = seconds
             enough = np.flatnonzero(seconds >= LEAST_COVERAGE * SECONDS_PER_QUARTER_HOUR)
+            if prices and paid is not None:
+                weight, priced = prices[0].integrals(prices[1], course.first, course.last)
+                all_priced = enough[np.bincount(course.cell, priced, shape[1])[enough] >= seconds[enough]]
             for n in group:
                 integrals = course.integrals(*(grid[:, n].take(run) for grid in grids))
                 for means, integral in zip((found.positive, found.negative), integrals, strict=True):
                     means[n, enough] = integral[enough] / seconds[enough]
+                if paid is not None:
+                    of_prices = course.weighted(values[:, n].take(run), weight)
+                    paid[n, all_priced] = of_prices[all_priced] / seconds[all_priced]
         return found
 
     def _note_days(self, time: IntArray, known: BoolArray, values: FloatArray, base_point: FloatArray) -> None:

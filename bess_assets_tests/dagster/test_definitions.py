@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLLUPS = {
     "rt_prices", "da_prices", "as_prices", "rt_as_prices", "dam_gen_resources", "dam_load_resources", "dam_esr_resources", "sced_gen_resources",
     "sced_load_resources", "sced_esr_resources", "sced_smne", "cop_snapshots", "sasm_as_offers", "dam_as_only_awards", "dam_energy_bid_awards",
-    "dam_energy_offer_awards", "dam_esr_as_offers", "sced_as_prices",
+    "dam_energy_offer_awards", "dam_esr_as_offers", "sced_as_prices", "sced_as_adders",
 }  # fmt: skip
 TABLES_BY_GROUP = {
     "schemas": {"rollup_schemas", "column_availability"},

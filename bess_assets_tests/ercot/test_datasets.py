@@ -44,7 +44,7 @@ ERA_LACKS = {
     "60d_DAM_Gen_Resource_Data__2014-03-02": {*SPLIT, "qse", "ecrs_mcpc_usd_per_mw"},
     "60d_DAM_Gen_Resource_Data__2026-07-09": {"rrs_award_mw"},
     "60d_DAM_ESR_Data__2025-12-06..2026-07-09": {"rrs_award_mw"},
-    "60d_DAM_Load_Resource_Data__2014-03-02": {*SPLIT, "ecrsmd_award_mw"},
+    "60d_DAM_Load_Resource_Data__2014-03-02": {*SPLIT, "ecrsmd_award_mw", "ecrs_mcpc_usd_per_mw"},
     "60d_DAM_Load_Resource_Data__2026-07-09": {"rrs_award_mw"},
     "CompleteCOP / 60d_COP_Adjustment_Period_Snapshot__2014-03-02": {"max_soc_mwh"},
 }
@@ -142,7 +142,7 @@ def test_a_heading_of_no_era_is_unknown(name):
 
 def test_every_dataset_lies_in_its_folder_and_60_day_data_are_grouped_by_publication_year():
     assert {name: dataset.folder for name, dataset in DATASETS.items()} == FOLDERS
-    prices = {"rt_prices", "da_prices", "as_prices", "rt_as_prices", "sced_as_prices"}
+    prices = {"rt_prices", "da_prices", "as_prices", "rt_as_prices", "sced_as_prices", "sced_as_adders"}
     assert {name for name, dataset in DATASETS.items() if not dataset.sixty_day} == prices
 
 

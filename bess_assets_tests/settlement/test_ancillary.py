@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bess_assets.settlement.ancillary import as_da_usd, as_rt_usd
+from bess_assets.settlement.ancillary import as_da_usd, as_rt_usd, own_price_usd_per_mw
 from bess_assets_tests.settlement.small import (
     AFTER,
     BEFORE,
@@ -34,9 +34,15 @@ def test_the_formulas_of_one_hour() -> None:
     assert as_da_usd(np.array([4.0]), np.array([5.0])) == [20.0]
     # 10 MW sold; 12, 10, 8 and 0 MW held: 2, 0, -2 and -10 MW at 4 $/MW for a quarter of an hour.
     held, price = np.array([12.0, 10.0, 8.0, 0.0]), np.full(4, 4.0)
-    assert as_rt_usd(held, np.array([10.0]), price) == pytest.approx([(2 + 0 - 2 - 10) * 4 / 4])
+    assert as_rt_usd(held, price, np.array([10.0]), price) == pytest.approx([(2 + 0 - 2 - 10) * 4 / 4])
     dear_last = np.array([4.0, 4.0, 4.0, 8.0])
-    assert as_rt_usd(held, np.array([10.0]), dear_last) == pytest.approx([(2 * 4 - 2 * 4 - 10 * 8) / 4])
+    assert as_rt_usd(held, dear_last, np.array([10.0]), dear_last) == pytest.approx([(2 * 4 - 2 * 4 - 10 * 8) / 4])
+    # its own price is that of the runs in which it was held, and the day-ahead position is bought back at the quarter-hour's
+    own = own_price_usd_per_mw(np.array([5.0, 3.0, 4.0, np.nan]), np.array([0.5, 0.5, 0.0, 0.5]), price)
+    assert own.tolist() == [5.5, 3.5, 4.0, 4.0]
+    assert as_rt_usd(held, own, np.array([10.0]), price) == pytest.approx(
+        [(12 * 5.5 + 10 * 3.5 + 8 * 4 - 4 * 10 * 4) / 4]
+    )
 
 
 def test_before_rtc_both_sides_are_paid_the_day_ahead_price_and_nothing_in_real_time(may: Settled) -> None:

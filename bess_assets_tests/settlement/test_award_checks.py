@@ -14,8 +14,6 @@ from bess_assets.settlement.award_checks import (
     load_verdict,
     outside_limits,
     price_verdict,
-    row_gaps,
-    rows_verdict,
 )
 from bess_assets.settlement.daily import STATED_PRICE_CHECK
 from bess_assets_tests.settlement.small import (
@@ -92,29 +90,6 @@ def test_load_awards_beyond_their_power_are_counted_by_resource():
     assert verdict.numbers == {"rows_beyond": 3, "rows_compared": 6}
     verdict = load_verdict({}, 2)
     assert (verdict.passed, verdict.detail) == (True, f"none of 2 {of}")
-
-
-def test_a_day_and_an_hour_without_a_row_between_two_rows_is_a_gap_and_the_ends_are_none():
-    present = np.zeros((2, 100), dtype=bool)
-    present[:, [10, 36, 80]] = True
-    present[1, 20] = present[1, 60] = True
-    held = np.ones(100, dtype=bool)
-    assert row_gaps(["LONG", "SHORT"], present, held) == {"LONG": 25 + 43, "SHORT": 9 + 15 + 23 + 19}
-    held[11:80] = False
-    assert row_gaps(["LONG", "SHORT"], present, held) == {}
-    held[11:35] = True
-    assert row_gaps(["LONG", "SHORT"], present, held) == {}, "a day is none"
-    held[35] = True
-    assert row_gaps(["LONG", "SHORT"], present, held) == {"LONG": 25}
-
-
-def test_resources_with_gaps_are_named_with_their_hours():
-    verdict = rows_verdict(3, {"SHORT": 25, "LONG": 68})
-    assert not verdict.passed
-    assert verdict.detail == "2 of 3 resources: no row, and so no award, in LONG 68, SHORT 25 hours"
-    assert verdict.numbers == {"resources": 3, "resources_with_gaps": 2}
-    verdict = rows_verdict(3, {})
-    assert (verdict.passed, verdict.detail) == (True, "3 resources, none without a row for more than 24 hours")
 
 
 def test_only_the_hours_for_which_a_dataset_is_read_are_compared():

@@ -424,8 +424,8 @@ def _three_batteries(root):
 @pytest.mark.parametrize("battery_blocks", [3, 2, 1])
 def test_batteries_in_parts_give_bit_for_bit_the_dispatch_and_the_findings_of_all_at_once(tmp_path, battery_blocks):
     batteries = _three_batteries(tmp_path)
-    # what is observed of a battery takes just under 1.4 MB in this year, and has three blocks
-    small = {"block_bytes": -(-1_400_000 * battery_blocks // 3)}
+    # what is observed of a battery takes just under 1.5 MB in this year, and has three blocks
+    small = {"block_bytes": -(-1_500_000 * battery_blocks // 3)}
     one, said = _dispatch(tmp_path, *batteries, year=2025, block_bytes=10**9)
     many, also_said = _dispatch(tmp_path, *batteries, year=2025, **small)
     assert said == also_said
@@ -441,7 +441,7 @@ def test_batteries_in_parts_give_bit_for_bit_the_dispatch_and_the_findings_of_al
 
 def test_as_many_parts_are_read_as_the_memory_limit_asks_for(tmp_path):
     batteries = _three_batteries(tmp_path)
-    held = 3 * (4 * 24 * 338 * 38 + 4 * 24 * 27 * 59)
+    held = 3 * (4 * 24 * 338 * 38 + 4 * 24 * 27 * 99)
     limits = [inputs_of(tmp_path, 2025, block_bytes=n) for n in (held // 3, held // 3 - 1, held // 6, held // 6 - 1, 1)]
     counted = [len(list(_parts(inputs, batteries, 4 * 24 * 338))) for inputs in limits]
     assert counted == [1, 2, 2, 3, 3]

@@ -14,6 +14,7 @@ from bess_assets.settlement.prices import (
     PriceGrid,
     bess_prices,
     clearing_prices,
+    day_ahead_mcpc,
     implausible,
     product_first_hours,
 )
@@ -236,7 +237,7 @@ def _mcpc(hour, product, price, day=DAY, **more):
 def _grids(root, year=2024):
     findings = Findings()
     inputs = inputs_of(root, year)
-    grids = [clearing_prices(inputs, findings, dataset) for dataset in ("as_prices", "rt_as_prices")]
+    grids = [day_ahead_mcpc(inputs, findings)[0], clearing_prices(inputs, findings, "rt_as_prices")]
     known = ({p: _known(grid[n]) for n, p in enumerate(PRODUCTS)} for grid in grids)
     return *known, findings.items
 

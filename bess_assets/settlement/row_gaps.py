@@ -1,0 +1,113 @@
+"""Gaps: over 24 hours in a row which a day-ahead file holds and one battery lacks, in its seen period (methodology, section 4).
+
+A resource that is not listed has no award; that of a battery at work is unknown, since its rows were perhaps lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
+from bess_assets.ercot.products import QUARTER_HOURS_PER_HOUR
+from bess_assets.ercot.rows import Codes, YearRows
+from bess_assets.ercot.step import Inputs, Verdict, some
+
+ROWS_CHECK = "batteries_have_day_ahead_rows_throughout"
+LONGEST_UNLISTED_HOURS = 24
+"""So many hours without a row are no gap: single days of 2021 without a load row are known to have had no award."""
+ACTIVE_MW = 1.0
+"""A run with more than this, to or from the grid, shows a battery at work."""
+LEAST_ACTIVE_SHARE = 0.01
+"""Of the runs in a gap: from this share on the battery was at work."""
+GAP_WORDS = ("no award", "unknown")
+"""How a gap is judged."""
+
+_TELEMETRY = {
+    "sced_gen_resources": ("output_mw", "base_point_mw"),
+    "sced_load_resources": ("consumption_mw", "base_point_mw"),
+    "sced_esr_resources": ("output_mw", "base_point_mw"),
+    "sced_smne": ("energy_mwh",),
+}
+"""Quantities that show a battery at work, the better one first."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A gap of one battery.
+
+    Attributes:
+        battery: its key.
+        kind: gen, load or esr: which day-ahead dataset lacks rows.
+        resource: the name that lacks rows.
+        hours: positions in the year.
+        awarded_elsewhere: whether the battery's other side has an award meanwhile.
+        names: its resource in each dataset that may show it at work.
+    """
+
+    battery: str
+    kind: str
+    resource: str
+    hours: IntArray
+    awarded_elsewhere: bool
+    names: Mapping[str, str]
+
+
+def gaps_in(present: BoolArray, expected: BoolArray) -> list[IntArray]:
+    """Positions of each stretch of over `LONGEST_UNLISTED_HOURS` expected hours in a row without a row; both arguments by hour."""
+    hours = np.flatnonzero(expected)
+    edges = np.flatnonzero(np.diff(~present[hours], prepend=False, append=False)).reshape(-1, 2)
+    return [hours[first:end] for first, end in edges.tolist() if end - first > LONGEST_UNLISTED_HOURS]
+
+
+def names_at_work(row: Mapping[str, Any], kind: str) -> dict[str, str]:
+    """The resource of a battery of the registry in each dataset of a kind's market design that may show it at work."""
+    sides = {"esr": ["sced_esr_resources"]}
+    if kind != "esr":
+        sides = {"gen": ["sced_gen_resources", "sced_smne"], "load": ["sced_load_resources"]}
+    return {name: row[f"{side}_resource"] for side, names in sides.items() for name in names if row[f"{side}_resource"]}
+
+
+def judged(inputs: Inputs, gaps: Sequence[Gap]) -> list[bool]:
+    """Whether the award is unknown in each gap: True where the other side has an award or a dataset shows the battery at work."""
+    asked: dict[str, set[str]] = {}
+    for gap in gaps:
+        for dataset, name in gap.names.items() if not gap.awarded_elsewhere else ():
+            asked.setdefault(dataset, set()).add(name)
+    work = {dataset: _work(inputs, dataset, sorted(names)) for dataset, names in asked.items()}
+
+    def at_work(gap: Gap) -> bool:
+        for dataset, name in gap.names.items():
+            runs, active = (grid[gap.hours].sum() for grid in work[dataset][name])
+            if active and active >= LEAST_ACTIVE_SHARE * runs:
+                return True
+        return False
+
+    return [gap.awarded_elsewhere or at_work(gap) for gap in gaps]
+
+
+def _work(inputs: Inputs, dataset: str, names: list[str]) -> dict[str, tuple[IntArray, IntArray]]:
+    """By resource its known runs in each hour of the year, and those of them that show it at work."""
+    columns = _TELEMETRY[dataset]
+    runs, active = (np.zeros((len(names), inputs.year.hours), dtype=np.int64) for _ in range(2))
+    least = ACTIVE_MW / QUARTER_HOURS_PER_HOUR if dataset == "sced_smne" else ACTIVE_MW
+    reader = YearRows(inputs, dataset, Codes(names), numbers=columns, step_seconds=3_600)
+    for rows in reader:
+        values: FloatArray = rows.numbers[columns[0]]
+        for column in columns[1:]:
+            values = np.where(np.isnan(values), rows.numbers[column], values)
+        np.add.at(runs, (rows.series, rows.step), ~np.isnan(values))
+        np.add.at(active, (rows.series, rows.step), np.abs(values) > least)
+    return {name: (runs[n], active[n]) for n, name in enumerate(names)}
+
+
+def rows_verdict(resources: int, gaps: Sequence[Gap], unknown: Sequence[bool]) -> Verdict:
+    """The verdict on the gaps of so many resources: none may leave an award unknown."""
+    lost = [gap for gap, is_lost in zip(gaps, unknown, strict=True) if is_lost]
+    idle = len(gaps) - len(lost)
+    words = [f"{gap.resource} {len(gap.hours):,} hours of dam_{gap.kind}_resources" for gap in lost]
+    detail = f"{resources} resources, {idle} gaps of over a day in which no award is missed"
+    if lost:
+        detail = f"{len(lost)} gaps of {resources} resources although the battery is at work, its award unknown: {some(words)}"
+    return Verdict(not lost, detail, {"resources": resources, "gaps_unknown": len(lost), "gaps_without_award": idle})

@@ -1,0 +1,186 @@
+"""Prices of ancillary services by SCED run: the clearing price of each run and the reliability deployment adder of that run, as steps in time.
+
+ERCOT pays a resource's real-time award at the run prices weighted by its awards (ancillary.py); prices of the quarter-hour are in prices.py.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray, SourceArray
+from bess_assets.ercot.calendar import OperatingYear, day_number
+from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.parsing import read_rows
+from bess_assets.ercot.products import PRODUCTS, RTC_FIRST_DAY, SECONDS_PER_QUARTER_HOUR
+from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, report_dataset
+from bess_assets.ercot.step import Findings, Inputs
+from bess_assets.settlement.grid import Scatter
+from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS
+from bess_assets.settlement.prices import clearing_prices, product_of, ranked
+
+RT_MCPC_SOURCES = ("report", "run_mean")
+"""Where the real-time clearing price of a quarter-hour comes from: its report, or the mean of the run prices and adders."""
+
+SAME_RUN_SECONDS = 30
+"""Stamps of two datasets at most this far apart are one run."""
+LONGEST_HOLD_PAST_A_RUN_SECONDS = 300
+"""A step holds at most this long where the other dataset shows a run that its own lacks."""
+_NO_RUNS = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class RunPrices:
+    """Prices of all products by run.
+
+    Attributes:
+        starts: start of each run, UTC seconds, ascending.
+        until: end of the step of each run, UTC seconds.
+        usd_per_mw: clearing price and adder, $/MW per hour, NaN where no price is known; shape (products, runs).
+        only_here: starts of the runs that the disclosure lacks.
+        only_there: starts of the runs of the disclosure without a price.
+    """
+
+    starts: IntArray
+    until: IntArray
+    usd_per_mw: FloatArray
+    only_here: IntArray
+    only_there: IntArray
+
+    def integrals(self, product: int, first: IntArray, last: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Price x seconds of stretches of time, and how many of their seconds have a price.
+
+        Args:
+            product: position in `PRODUCTS`.
+            first: begin of each stretch, UTC seconds.
+            last: end of each.
+        """
+        price = self.usd_per_mw[product]
+        known = np.flatnonzero(~np.isnan(price))
+        starts, until, price = self.starts[known], self.until[known], price[known]
+        before = np.concatenate(
+            [np.zeros((2, 1)), np.cumsum([price * (until - starts), until - starts], axis=1)], axis=1
+        )
+
+        def up_to(time: IntArray) -> FloatArray:
+            step = np.searchsorted(starts, time, side="right") - 1
+            held = np.where(step < 0, 0, np.minimum(time, until[step]) - starts[step]) if len(starts) else 0 * time
+            of_step = np.where(step < 0, 0.0, price[step]) if len(starts) else 0.0 * time
+            return np.asarray(before[:, np.maximum(step, 0)] + np.stack([of_step * held, held]))
+
+        value, seconds = up_to(last) - up_to(first)
+        return value, seconds
+
+    def quarter_hour_means(self, year: OperatingYear) -> tuple[FloatArray, FloatArray]:
+        """Time-weighted mean of the known prices of each quarter-hour, NaN where none is, and how many of its seconds have one.
+
+        Both of the shape (products, quarter-hours).
+        """
+        first = year.start + SECONDS_PER_QUARTER_HOUR * np.arange(year.quarter_hours)
+        found = [self.integrals(n, first, first + SECONDS_PER_QUARTER_HOUR) for n in range(len(PRODUCTS))]
+        value, seconds = (np.stack(part) for part in zip(*found, strict=True))
+        return np.where(seconds > 0, value / np.where(seconds > 0, seconds, 1.0), np.nan), seconds
+
+
+def real_time_mcpc(
+    inputs: Inputs, findings: Findings, disclosed: IntArray
+) -> tuple[FloatArray, FloatArray, SourceArray]:
+    """Real-time clearing prices of quarter-hours, $/MW per hour, the mean of the run prices of the whole where a report has none.
+
+    Returns:
+        MCPC_RT, NaN where missing and before 2025-12-05; what it is above the mean of run prices and adders, 0 where no run price is known; and its source,
+        index into `RT_MCPC_SOURCES`, -1 where missing; shape (products, quarter-hours).
+    """
+    reported = clearing_prices(inputs, findings, "rt_as_prices")
+    # findings of the run prices themselves are those of bess_dispatch
+    mean, seconds = read_run_prices(inputs, Findings(), disclosed).quarter_hour_means(inputs.year)
+    whole = np.where(seconds >= SECONDS_PER_QUARTER_HOUR, mean, np.nan)
+    price, source = ranked(reported, whole)
+    return price, np.nan_to_num(price - mean), source
+
+
+def hold_ends(starts: IntArray, others: IntArray, end: int) -> IntArray:
+    """End of the step of each run: the next run, at most 900 s later; at most 300 s where another dataset shows a run in between.
+
+    Args:
+        starts: UTC seconds, ascending.
+        others: runs that only the other dataset shows, ascending.
+        end: no step goes beyond it.
+    """
+    next_run = np.append(starts, end)[1:]
+    until: IntArray = np.minimum(next_run, starts + LONGEST_HOLD_SECONDS)
+    next_other = np.append(others, end)[np.searchsorted(others, starts, side="right")]
+    passed = next_other < next_run
+    until[passed] = np.minimum(until, starts + LONGEST_HOLD_PAST_A_RUN_SECONDS)[passed]
+    return until
+
+
+def same_runs(stamps: IntArray, runs: IntArray) -> IntArray:
+    """Position in `runs` of the run that each stamp is, nearest first, -1 where none is within 30 s; both ascending."""
+    match = np.full(len(stamps), -1)
+    near = np.searchsorted(runs, stamps)
+    pairs = np.concatenate([np.stack([np.arange(len(stamps)), near + side]) for side in (-2, -1, 0, 1)], axis=1)
+    pairs = pairs[:, (pairs[1] >= 0) & (pairs[1] < len(runs))]
+    distance = np.abs(stamps[pairs[0]] - runs[pairs[1]])
+    order = np.argsort(distance, kind="stable")
+    taken = np.zeros(len(runs), dtype=bool)
+    for n in order[distance[order] <= SAME_RUN_SECONDS].tolist():
+        stamp, run = pairs[:, n]
+        if match[stamp] < 0 and not taken[run]:
+            match[stamp], taken[run] = run, True
+    return match
+
+
+def read_run_prices(inputs: Inputs, findings: Findings, disclosed: IntArray) -> RunPrices:
+    """Prices of the year's runs from 2025-12-05 on, under the stamps of the disclosure.
+
+    Args:
+        inputs: year and rollups.
+        findings: where odd rows are noted.
+        disclosed: starts of the runs of the 60-day disclosure, UTC seconds, ascending.
+    """
+    year = inputs.year
+    capped, (price,) = _by_run(inputs, findings, "sced_as_prices", ["mcpc_usd_per_mw"])
+    run = same_runs(capped, disclosed)
+    starts = np.where(run >= 0, disclosed[run] if len(disclosed) else capped, capped)
+    added, adders = _by_run(inputs, findings, "sced_as_adders", [f"{p}_adder_usd_per_mw" for p in PRODUCTS])
+    of_run = same_runs(added, capped)
+    for n, adder in enumerate(adders):
+        price[n, of_run[of_run >= 0]] += np.nan_to_num(adder[0, of_run >= 0])
+    only_there = np.setdiff1d(disclosed, starts)
+    order = np.argsort(starts, kind="stable")
+    starts = starts[order]
+    only_here = np.setdiff1d(starts, disclosed)
+    return RunPrices(starts, hold_ends(starts, only_there, year.end), price[:, order], only_here, only_there)
+
+
+def _by_run(inputs: Inputs, findings: Findings, name: str, numbers: list[str]) -> tuple[IntArray, list[FloatArray]]:
+    """Stamps of a dataset from 2025-12-05 on, UTC seconds, ascending, and a grid of each number by product, where rows have one, and run."""
+    year, dataset = inputs.year, DATASETS[name]
+    begin = year.start + 3_600 * year.hour_of_day_number(day_number(RTC_FIRST_DAY))
+    paths, counted = inputs.rollups.files(name, year.year), Counted()
+    log = DayLog(year, 0, beyond=inputs.rollups.goes_beyond(name, year.year))
+    by_product = "product" in dataset.columns
+    codes = Codes(PRODUCTS, product_of)
+    parts = [(_NO_RUNS, _NO_RUNS, np.empty((len(numbers), 0)))]
+    for path in paths:
+        for rows in read_rows(
+            dataset, path, [*(("product",) if by_product else ()), *numbers], counted.numbers, timed=True
+        ):
+            times = Times.of(rows, year)
+            log.saw_days(times.held)
+            counted.unusable_time += times.unusable
+            counted.ambiguous += times.ambiguous
+            utc = times.utc[times.of_row]
+            series = codes.translate(*rows.texts("product")) if by_product else np.zeros(rows.count, dtype=np.int64)
+            kept: BoolArray = (utc >= begin) & (series >= 0) & (series < codes.known)
+            values = np.stack([rows.numbers(number)[kept] for number in numbers])
+            parts.append((utc[kept], series[kept], values))
+    utc, series, values = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+    stamps, run = np.unique(utc, return_inverse=True)
+    scatter = Scatter(len(PRODUCTS) if by_product else 1, len(stamps), numbers)
+    scatter.put(series, run, dict(zip(numbers, values, strict=True)), counted)
+    if year.last_day >= day_number(RTC_FIRST_DAY):
+        report_dataset(findings, dataset, paths, [*numbers, *(("product",) if by_product else ())])
+        counted.report(findings, dataset, numbers)
+        log.report(findings, dataset)
+    return stamps, [*scatter.grids.values()]
