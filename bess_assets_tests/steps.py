@@ -55,6 +55,7 @@ class RegistryTable:
         defaults: Row = {
             "battery": KEY, "gen_resource": None, "load_resource": None, "esr_resource": None, "charging": "unknown",
             "settlement_points": None, "expected_first_day": date(2010, 1, 1), "expected_last_day": date(2030, 12, 31),
+            "first_seen_day": date(2010, 1, 1), "last_seen_day": date(2030, 12, 31),
         }  # fmt: skip
         rows = [{**defaults, **battery} for battery in batteries]
         kinds = {name: pa.date32() if name.endswith("_day") else pa.string() for name in defaults}

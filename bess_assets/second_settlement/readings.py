@@ -42,8 +42,15 @@ NUMBERS = {
     "output": ("telemeterednetoutput", "realpowerconsumption"),
     "base_point": ("basepoint",),
     "mwh": ("intervalvalue",),
-    "price": ("settlementpointprice", "mcpc"),
+    "price": ("settlementpointprice", "cappedmcpc", "mcpc"),
 }
+ADDERS = {"regup": "rtrdparus", "regdn": "rtrdpards", "rrs": "rtrdparrs", "ecrs": "rtrdpaecrs", "nspin": "rtrdpanss"}
+"""Reliability deployment adders of a run by product (section 2)."""
+STATED = {
+    "stated_energy": "energysettlementpointprice", "stated_regup": "regupmcpc", "stated_regdn": "regdownmcpc", "stated_rrs": "rrsmcpc",
+    "stated_ecrs": "ecrsmcpc", "stated_nspin": "nonspinmcpc",
+}  # fmt: skip
+"""Prices that day-ahead rows state."""
 AWARDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "energy": ((), ("awardedquantity",)),
     "regup": ((), ("regupawarded",)),
@@ -67,6 +74,8 @@ DATASET_AWARDS = {
 
 def _columns(folder: str) -> list[str]:
     """Quantities of a dataset; `node` is text, the others are numbers."""
+    if folder == "SCED_AS_adders":
+        return [*ADDERS]
     if folder.endswith("prices"):
         return ["price"]
     if folder == "SCED_SMNE":
@@ -75,11 +84,20 @@ def _columns(folder: str) -> list[str]:
     return [*awards, "node"] if folder.startswith("DAM") else ["output", "base_point", *awards]
 
 
-def _quantities(folder: str, piece: Piece) -> dict[str, pd.Series[Any]]:
-    """Quantities of the rows of a piece, as `_columns` names them."""
-    awards = {product: _awarded(piece, *headings) for product, headings in DATASET_AWARDS.get(folder, {}).items()}
-    numbers = {column: piece.numbers(NUMBERS[column]) for column in _columns(folder) if column in NUMBERS}
-    return awards | numbers | ({"node": piece.texts(POINT)} if folder.startswith("DAM") else {})
+def _quantities(folder: str, piece: Piece, columns: Iterable[str]) -> dict[str, pd.Series[Any]]:
+    """Quantities of the rows of a piece."""
+    if folder == "SCED_AS_adders":
+        return {product: piece.numbers([heading]) for product, heading in ADDERS.items()}
+    awards = DATASET_AWARDS.get(folder, {})
+    found = {}
+    for column in columns:
+        if column in awards:
+            found[column] = _awarded(piece, *awards[column])
+        elif column == "node":
+            found[column] = piece.texts(POINT)
+        else:
+            found[column] = piece.numbers(NUMBERS[column] if column in NUMBERS else [STATED[column]])
+    return found
 
 
 def _awarded(piece: Piece, parts: Sequence[str], single: Sequence[str]) -> pd.Series[Any]:
@@ -107,13 +125,18 @@ class Reading:
         ambiguous: quarter-hours of the repeated hour, if nothing tells its two halves apart (SCED datasets).
     """
 
-    def __init__(self, scratch: duckdb.DuckDBPyConnection, folder: str, year: int, wanted: set[str]) -> None:
-        """Begin without rows."""
+    def __init__(
+        self, scratch: duckdb.DuckDBPyConnection, folder: str, year: int, wanted: set[str] | None, columns: list[str]
+    ) -> None:
+        """Begin without rows; without names wanted the rows of all are kept."""
         self._scratch, self._folder, self._year, self._wanted = scratch, folder, year, wanted
+        self._columns, self._table = columns, folder if wanted is not None else f"every_{folder}"
         self._types = {"name": "object", "time": "datetime64[s]"}
-        self._types |= {column: "object" if column == "node" else "float64" for column in _columns(folder)}
+        self._types |= {column: "object" if column == "node" else "float64" for column in columns}
         sql = {"object": "VARCHAR", "float64": "DOUBLE", "datetime64[s]": "TIMESTAMP_S"}
-        scratch.execute(f"CREATE TABLE {folder} ({', '.join(f'{c} {sql[kind]}' for c, kind in self._types.items())})")
+        scratch.execute(
+            f"CREATE TABLE {self._table} ({', '.join(f'{c} {sql[kind]}' for c, kind in self._types.items())})"
+        )
         self._days, self._seen = [NO_TIMES], [pd.DataFrame({"name": pd.Series([], dtype="object"), "day": NO_TIMES})]
         self.hours: pd.Series[Any] = NO_TIMES
         self.runs = pd.DataFrame({"stamp": NO_TIMES, "quarter": NO_TIMES, "seconds": pd.Series([], dtype="float64")})
@@ -132,34 +155,44 @@ class Reading:
     def note(self, rows: pd.DataFrame) -> pd.Series[Any]:
         """Note the days of some rows, and return which rows are of the year and wanted."""
         self._days.append(rows["day"].drop_duplicates())
-        mine: pd.Series[Any] = rows["name"].isin(self._wanted) & (rows["day"].dt.year == self._year)
+        mine: pd.Series[Any] = rows["day"].dt.year == self._year
+        mine &= rows["name"].notna() if self._wanted is None else rows["name"].isin(self._wanted)
         self._seen.append(rows.loc[mine, ["name", "day"]].drop_duplicates().astype({"name": "object"}))
         return mine
 
     def quantities(self, rows: pd.DataFrame, piece: Piece, some: pd.Series[Any]) -> pd.DataFrame:
         """Some rows of a piece with their quantities."""
-        return rows[some].reset_index(drop=True).assign(**_quantities(self._folder, piece.where(some)))
+        return rows[some].reset_index(drop=True).assign(**_quantities(self._folder, piece.where(some), self._columns))
 
     def add(self, rows: pd.DataFrame) -> None:
         """Keep the rows whose time is known."""
         known = rows.loc[rows["time"].notna(), list(self._types)]
-        self._scratch.from_arrow(pa.Table.from_pandas(known, preserve_index=False)).insert_into(self._folder)
+        self._scratch.from_arrow(pa.Table.from_pandas(known, preserve_index=False)).insert_into(self._table)
 
     def remove(self, first: pd.Timestamp, end: pd.Timestamp) -> None:
         """Drop the rows from a time to before another."""
-        self._scratch.execute(f"DELETE FROM {self._folder} WHERE time >= ? AND time < ?", [first, end])
+        self._scratch.execute(f"DELETE FROM {self._table} WHERE time >= ? AND time < ?", [first, end])
 
     def of(self, names: Iterable[str]) -> pd.DataFrame:
         """Rows of some resources, points or products, the last of each key, by name and time."""
-        query = f"SELECT * FROM {self._folder} WHERE name IN (SELECT unnest(?)) ORDER BY rowid"
+        query = f"SELECT * FROM {self._table} WHERE name IN (SELECT unnest(?)) ORDER BY rowid"
         rows = self._scratch.execute(query, [sorted(names)]).df().astype(self._types)
         return rows.drop_duplicates(["name", "time"], keep="last").sort_values(["name", "time"], ignore_index=True)
+
+    def rows_of_every_point(self, hours: pd.DatetimeIndex) -> bool:
+        """Whether each settlement point wanted has a price in each of some hours in a row."""
+        query = (
+            f"SELECT count(*) FROM (SELECT name FROM {self._table} WHERE time BETWEEN ? AND ? AND price + 0 IS NOT NULL "
+            "GROUP BY name HAVING count(DISTINCT time) = ?)"
+        )
+        ((whole,),) = self._scratch.execute(query, [hours[0], hours[-1], len(hours)]).fetchall()
+        return bool(whole == len(self._wanted or ()))
 
     def points(self) -> set[str]:
         """Settlement points in the column `node`, if the dataset has one."""
         if "node" not in self._types:
             return set()
-        query = f"SELECT DISTINCT node FROM {self._folder} WHERE node IS NOT NULL"
+        query = f"SELECT DISTINCT node FROM {self._table} WHERE node IS NOT NULL"
         return {point for (point,) in self._scratch.execute(query).fetchall()}
 
 
@@ -176,11 +209,18 @@ def _quarters_later(numbers: pd.Series[Any]) -> pd.Series[Any]:
     return pd.to_timedelta((numbers - 1) * 900, unit="s").dt.as_unit("s")
 
 
-def read(source: Source, scratch: duckdb.DuckDBPyConnection, folder: str, year: int, wanted: set[str]) -> Reading:
+def read(
+    source: Source,
+    scratch: duckdb.DuckDBPyConnection,
+    folder: str,
+    year: int,
+    wanted: set[str] | None,
+    columns: list[str] | None = None,
+) -> Reading:
     """Read one dataset, by the folder of its rollups; rows of the resources, settlement points or products wanted are kept in the scratch database."""
-    found = Reading(scratch, folder, year, wanted)
+    found = Reading(scratch, folder, year, wanted, columns or _columns(folder))
     # The 60-day disclosure of the end of a year was published in the next.
-    pieces = source.pieces(folder, (year,) if folder.endswith("prices") else (year, year + 1))
+    pieces = source.pieces(folder, (year,) if folder.endswith(("prices", "adders")) else (year, year + 1))
     if folder == "SCED_SMNE":
         _read_metered(found, pieces)
     elif folder.startswith("SCED"):
@@ -235,6 +275,8 @@ def _read_runs(found: Reading, pieces: Iterator[Piece], year: int) -> None:
     for piece in pieces:
         wall, repeated = piece.wall_times(STAMP), piece.flags()
         rows = pd.DataFrame({"name": piece.texts(NAME), "day": wall.dt.normalize(), "time": to_utc(wall, repeated)})
+        if not piece.has(NAME):  # adders are one row a run
+            rows["name"] = "adders"
         stamps.append(rows[["time"]].assign(repeated=repeated)[wall.dt.year == year].drop_duplicates())
         found.add(found.quantities(rows, piece, found.note(rows)))
     every = _distinct(stamps)

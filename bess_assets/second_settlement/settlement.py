@@ -24,9 +24,12 @@ import pandas as pd
 
 from bess_assets.second_settlement.board import boards, daily_sums
 from bess_assets.second_settlement.clock import HOUR, QUARTER, day_start, intervals_of, operating_days
+from bess_assets.second_settlement.gaps import unknown_hours
 from bess_assets.second_settlement.lines import integrals
 from bess_assets.second_settlement.readings import PRODUCTS, Reading, read
+from bess_assets.second_settlement.run_prices import pieces, real_time_money, run_prices
 from bess_assets.second_settlement.source import Source, UnusableRowsError
+from bess_assets.second_settlement.stated import read_stated
 
 Grid = pd.DataFrame
 """One quantity: a row an interval, a column a battery."""
@@ -120,13 +123,22 @@ def settle(
             .reindex(columns=list(PRODUCTS))
             for name in ("AS_prices", "RT_AS_prices")
         }
+        stated = _stated(source, scratch, year, every, readings["DA_prices"], clearing_prices["AS_prices"])
+        clearing_prices["AS_prices"] = clearing_prices["AS_prices"].combine_first(stated[1])
+        runs = readings["SCED_ESR_Resources"].runs["stamp"].drop_duplicates()
+        of_runs = run_prices(
+            read(source, scratch, "SCED_AS_prices", year, labels).of(labels),
+            read(source, scratch, "SCED_AS_adders", year, {"adders"}).of({"adders"}),
+            runs,
+        )
+        cut = pieces(runs, of_runs.index, times[0])
         for first in range(0, max(len(every), 1), AT_ONCE):
             fleet = every.iloc[first : first + AT_ONCE]
             rows = {name: _Rows(readings[name], fleet[side]) for side, names in SIDES.items() for name in names}
-            awards = {p: _day_ahead_awards(p, fleet, times[1], rows) for p in ("energy", *PRODUCTS)}
+            awards = _day_ahead_awards(fleet, times[1], rows)
             nodes = _nodes(times[1], rows, user_nodes)
-            energy = _energy(fleet, times[0], awards["energy"], nodes, rows, readings)
-            services = _services(*times, awards, rows["SCED_ESR_Resources"], clearing_prices)
+            energy = _energy(fleet, times[0], awards["energy"], nodes, rows, readings, stated[0])
+            services = _services(*times, awards, rows["SCED_ESR_Resources"], clearing_prices, cut, of_runs)
             expected = [_expected(fleet, every_time) for every_time in times]
             days.append(daily_sums(energy, services, *expected))
             if intervals:
@@ -184,6 +196,8 @@ def _expect(
         {
             "first_expected": first.where(first != inside.min(), pd.Timestamp(year, 1, 1)),
             "last_expected": last.where(last != inside.max(), data_through),
+            "first_seen": first,
+            "last_seen": last,
         }
     )
     return fleet.join(expected, how="inner"), data_through
@@ -202,6 +216,12 @@ class _Rows:
         """One column as a grid, missing where there is no row."""
         grid = self._rows.pivot(index="time", columns="battery", values=column)
         return grid.reindex(index=pd.DatetimeIndex(times), columns=self._batteries)
+
+    def at_work(self) -> pd.DataFrame:
+        """Battery, time and MW of each row that says how much flows: telemetry, else base point; metering as MW."""
+        rows = self._rows
+        mw = rows["mwh"] * 4 if "mwh" in rows else rows["output"].fillna(rows["base_point"])
+        return rows[["battery", "time"]].assign(mw=mw)
 
     def lines(self, quarters: pd.DatetimeIndex) -> tuple[Grid, Grid]:
         """Mean MW of the positive and of the negative part of telemetry by quarter-hour, on lines between readings (section 3.3).
@@ -235,13 +255,33 @@ def _awards_in(side: _Rows, product: str, hours: pd.DatetimeIndex) -> Grid:
     return side.grid(product, hours).mask(rowless, 0.0)
 
 
-def _day_ahead_awards(product: str, fleet: pd.DataFrame, hours: pd.DatetimeIndex, rows: Mapping[str, _Rows]) -> Grid:
-    """Day-ahead awards in MW, of generation and load files to 2025-12-05 and of the ESR file after (section 3)."""
-    generation, storage = (_awards_in(rows[f"DAM_{side}_Resources"], product, hours) for side in ("Gen", "ESR"))
-    if product != "energy":  # a load has no energy award
-        load = _awards_in(rows["DAM_Load_Resources"], product, hours)
-        generation = generation + load.mask(np.broadcast_to(fleet["load_resource"].isna(), load.shape), 0.0)
-    return _chosen((hours < DAM_ESR)[:, None], generation, storage)
+def _day_ahead_awards(fleet: pd.DataFrame, hours: pd.DatetimeIndex, rows: Mapping[str, _Rows]) -> dict[str, Grid]:
+    """Day-ahead awards in MW of energy and each product, of generation and load files to 2025-12-05 and of the ESR file after (section 3)."""
+    sides = {"gen": rows["DAM_Gen_Resources"], "load": rows["DAM_Load_Resources"], "esr": rows["DAM_ESR_Resources"]}
+    every = {
+        side: {p: _awards_in(own, p, hours) for p in ("energy", *PRODUCTS) if (side, p) != ("load", "energy")}
+        for side, own in sides.items()
+    }
+    unknown = unknown_hours(
+        {side: own.grid("name", hours).notna() for side, own in sides.items()},
+        {side: own.reading.hours for side, own in sides.items()},
+        {
+            side: pd.concat([grid.fillna(0.0).abs() for grid in grids.values()]).groupby(level=0).sum() > 0
+            for side, grids in every.items()
+        },
+        {name: own.at_work() for name, own in rows.items() if name.startswith("SCED")},
+        fleet,
+        hours < DAM_ESR,
+    )
+    every = {side: {p: grid.mask(unknown[side]) for p, grid in grids.items()} for side, grids in every.items()}
+    awards = {}
+    for product in ("energy", *PRODUCTS):
+        generation = every["gen"][product]
+        if product != "energy":  # a load has no energy award
+            load = every["load"][product]
+            generation = generation + load.mask(np.broadcast_to(fleet["load_resource"].isna(), load.shape), 0.0)
+        awards[product] = _chosen((hours < DAM_ESR)[:, None], generation, every["esr"][product])
+    return awards
 
 
 def _nodes(hours: pd.DatetimeIndex, rows: Mapping[str, _Rows], user_nodes: Sequence[UserNode]) -> Grid:
@@ -256,14 +296,41 @@ def _nodes(hours: pd.DatetimeIndex, rows: Mapping[str, _Rows], user_nodes: Seque
     return nodes
 
 
-def _at_nodes(reading: Reading, nodes: Grid) -> Grid:
-    """$/MWh at each battery's settlement point by interval."""
+def _published(reading: Reading, nodes: Grid) -> pd.DataFrame:
+    """Prices of the settlement points of some batteries: a row an interval, a column a point."""
     points = pd.unique(nodes.to_numpy().ravel())
     rows = reading.of({point for point in points if pd.notna(point)})
-    prices = rows.pivot(index="time", columns="name", values="price").reindex(nodes.index)
+    return rows.pivot(index="time", columns="name", values="price")
+
+
+def _at_nodes(by_point: pd.DataFrame, nodes: Grid) -> Grid:
+    """$/MWh at each battery's settlement point by interval."""
+    prices = by_point.reindex(nodes.index)
     columns = prices.columns.get_indexer(pd.Index(nodes.to_numpy().ravel())).reshape(nodes.shape)  # -1 without a price
     found = np.column_stack([prices, np.full(len(prices), np.nan)])[np.arange(len(prices))[:, None], columns]
     return pd.DataFrame(found, nodes.index, nodes.columns)
+
+
+def _stated(
+    source: Source,
+    scratch: duckdb.DuckDBPyConnection,
+    year: int,
+    fleet: pd.DataFrame,
+    published: Reading,
+    clearing: pd.DataFrame,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Prices that award rows state, by settlement point and by product; empty where no expected hour lacks a price (section 2)."""
+    hours = intervals_of(year, HOUR)
+    days = operating_days(hours)
+    hours = hours[(days >= fleet["first_expected"].min()) & (days <= fleet["last_expected"].max())]
+    reported = clearing.reindex(hours)
+    reported.loc[hours < ECRS, "ecrs"] = 0.0
+    if published.rows_of_every_point(hours) and reported.notna().all(axis=None):
+        return pd.DataFrame(), pd.DataFrame(columns=list(PRODUCTS), dtype="float64")
+    points, products = read_stated(source, scratch, year)
+    products.loc[products.index < ECRS, "ecrs"] = np.nan
+    inside = [frame[frame.index.isin(hours)] for frame in (points, products)]
+    return inside[0], inside[1]
 
 
 def _means(side: _Rows, column: str, quarters: pd.DatetimeIndex) -> tuple[Grid, Grid]:
@@ -297,6 +364,7 @@ def _energy(
     node: Grid,
     rows: Mapping[str, _Rows],
     prices: Mapping[str, Reading],
+    stated: pd.DataFrame,
 ) -> dict[str, Grid]:
     """Quantities, prices and money of energy by quarter-hour (sections 3.1, 3.2 and 4); awards and nodes are by hour."""
     settled_mwh = rows["SCED_SMNE"].grid("mwh", quarters)
@@ -310,9 +378,10 @@ def _energy(
     charge = _chosen(fleet["charging_known"] & ~fleet["load_as_only"], charge, np.nan)
     charge = _chosen(combo, charge, storage[1])
 
-    da_price = _by_quarter(_at_nodes(prices["DA_prices"], node), quarters)
+    da_price = _at_nodes(_published(prices["DA_prices"], node), node).fillna(_at_nodes(stated, node))
+    da_price = _by_quarter(da_price, quarters)
     award_mw, node = _by_quarter(award_mw, quarters), _by_quarter(node, quarters)
-    rt_price = _at_nodes(prices["RT_prices"], node)
+    rt_price = _at_nodes(_published(prices["RT_prices"], node), node)
     da_usd = award_mw / 4 * da_price
     rt_metered_usd = (discharge - charge) * rt_price
     rt_da_offset_usd = -award_mw / 4 * rt_price
@@ -338,8 +407,12 @@ def _services(
     awards: Mapping[str, Grid],
     storage: _Rows,
     prices: Mapping[str, pd.DataFrame],
+    cut: pd.DataFrame,
+    of_runs: pd.DataFrame,
 ) -> dict[str, dict[str, Grid]]:
     """Awards, prices and money of each product by hour (sections 3.1, 3.2 and 4), missing before it exists."""
+    cut = cut[~cut["quarter"].isin(storage.reading.ambiguous)]
+    rt_quarters = quarters[quarters >= RTC]
     da_mcpc, rt_mcpc = (prices[name] for name in ("AS_prices", "RT_AS_prices"))
     ecrs_start = min([ECRS, *da_mcpc.index[da_mcpc["ecrs"].notna()][:1]])
     rtc = (hours >= RTC)[:, None]
@@ -350,8 +423,11 @@ def _services(
         da_usd = award_mw * mcpc
         rt_usd = award_mw * np.nan
         if rtc.any():
-            surplus_mw = _means(storage, product, quarters)[0] - _by_quarter(award_mw, quarters)
-            legs = surplus_mw.mul(rt_mcpc[product].reindex(quarters), axis=0) / 4
+            held, run_price = storage.grid(product, cut["award"]), of_runs[product].reindex(cut["price"])
+            own, clearing = real_time_money(
+                cut, held, run_price, rt_mcpc[product].reindex(rt_quarters), LEAST_OBSERVED_SECONDS
+            )
+            legs = (own - _by_quarter(award_mw, quarters).mul(clearing, axis=0)).reindex(quarters) / 4
             rt_usd = _chosen(rtc, legs.groupby(quarters.floor("h")).sum(min_count=4), np.nan)
         grids = {
             "award_mw": award_mw,

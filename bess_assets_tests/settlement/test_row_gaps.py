@@ -71,7 +71,7 @@ def test_the_award_of_a_battery_at_work_without_rows_for_over_a_day_is_unknown_w
     (check,) = [c for c in settled.entries["bess_awards"]["checks"] if c["name"] == ROWS_CHECK]
     assert not check["passed"]
     assert f"{GEN} {hours:,} hours of dam_gen_resources" in check["detail"]
-    monthly = settled.row("leaderboard_monthly", battery="OAK_1")
+    monthly = settled.row("leaderboard_monthly", battery="OAK_1", month=5)
     assert note in monthly["notes"]
 
 
