@@ -344,7 +344,10 @@ def test_there_are_no_real_time_awards_before_rtc_b(tmp_path):
 def test_a_year_of_one_era_does_not_ask_for_the_files_of_the_other(tmp_path):
     said = {year: _dispatch(tmp_path, RENAMED, year=year)[1] for year in (2024, 2026)}
     absent = {year: {f.subject for f in found(findings, "dataset_absent")} for year, findings in said.items()}
-    assert absent == {2024: {"sced_gen_resources", "sced_load_resources", "sced_smne"}, 2026: {"sced_esr_resources", "sced_as_prices", "sced_as_adders"}}
+    assert absent == {
+        2024: {"sced_gen_resources", "sced_load_resources", "sced_smne"},
+        2026: {"sced_esr_resources", "sced_as_prices", "sced_as_adders"},
+    }
 
 
 # --- the ledger ---------------------------------------------------------------------------------------------------------------------------------------
