@@ -44,12 +44,12 @@ from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import remove_stale_files, result_path, rollup_folder, run_record_path
 from bess_assets.store.roll_up import describe_rollups
 from bess_assets.tables import (
+    EVERY_TABLE,
     LEADERBOARD,
     LEADERBOARD_HISTORY,
     LEADERBOARD_REPORT,
     ROLLUP_SCHEMAS,
     TABLES,
-    YEARLY,
     Table,
     lineage,
     tables_above,
@@ -135,13 +135,6 @@ class HeldYear:
         self._done: set[str] = set()
         self._opened: dict[str, ResultTable] = {}
 
-    @property
-    def operating_year(self) -> int:
-        """The year, where it is not the merged tables that are held."""
-        if self.year is None:
-            raise TypeError("the merged tables have no year of their own")
-        return self.year
-
     def begin(self, tables: Collection[str]) -> None:
         """Check that these tables fit, and note that they are about to be made; done once, however often it is called.
 
@@ -161,7 +154,8 @@ class HeldYear:
         Raises:
             InputError: a file is no Parquet, or not of this dataset; recorded too.
         """
-        entry = describe_rollups(self.settings, dataset, self.operating_year)
+        assert self.year is not None  # noqa: S101  the merged tables read no rollups
+        entry = describe_rollups(self.settings, dataset, self.year)
         self.journal.put_rollup(dataset, entry)
         for file in entry["files"].values():
             if "error" in file:
@@ -174,7 +168,7 @@ class HeldYear:
         Raises:
             BessError: an input cannot be used or the result breaks an invariant; recorded as failed, and the old file stays.
         """
-        table = YEARLY.get(name) or TABLES[name]
+        table = EVERY_TABLE[name]
         clock = Clock()
         keep_freed_memory()
         pa.set_cpu_count(self.settings.threads)
@@ -202,9 +196,10 @@ class HeldYear:
 
     def inputs_of(self, table: Table) -> Inputs:
         """All that the step of a table may read: rollup files, its upstream tables, the user's battery table."""
-        settings, year = self.settings, self.operating_year
+        assert self.year is not None  # noqa: S101  the merged tables have no inputs of a year
+        settings = self.settings
         return Inputs(
-            year=OperatingYear(year),
+            year=OperatingYear(self.year),
             rollups=rollup_folder(settings),
             tables={name: self.table(name) for name in table.upstream},
             registry_csv=settings.registry_csv,
@@ -237,12 +232,12 @@ class HeldYear:
                 upstream = name.removeprefix(UPSTREAM)
                 raise not_written(upstream, result_path(results, upstream, self.year))
             inputs[name] = fingerprint(value) if isinstance(value, Path) else value
-        if table.files:
-            return None, FILES[table.name](self.settings, self.operating_year)
         if self.year is None:
             (upstream,) = table.upstream
             years = yearly_files(results, upstream)
             result = MERGES[table.name]({year: result_table(self.settings, upstream, year) for year in years})
+        elif table.files:
+            return None, FILES[table.name](self.settings, self.year)
         else:
             result = STEPS[table.name](self.inputs_of(table))
         path = result_path(results, table.name, self.year)
@@ -293,7 +288,7 @@ def hold_year(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
             yield held
         finally:
             del _held[path]
-            held.journal.end()
+            held.journal.begin([])  # what it did not make was held back
 
 
 def run_table(settings: Settings, year: int | None, name: str) -> TableEntry:

@@ -620,10 +620,10 @@ LEADERBOARD_REPORT = Table(
     ),
 )
 
-FILE_SETS = {LEADERBOARD_REPORT.name: LEADERBOARD_REPORT}
-"""All tables of files by name."""
+EVERY_TABLE = TABLES | {LEADERBOARD_REPORT.name: LEADERBOARD_REPORT}
+"""All tables of rows, and those of files, by name."""
 
-YEARLY: dict[str, Table] = {name: table for name, table in TABLES.items() if not table.merged} | FILE_SETS
+YEARLY = {name: table for name, table in EVERY_TABLE.items() if not table.merged}
 """What a refresh of one year makes, upstream before downstream."""
 
 

@@ -17,7 +17,7 @@ from bess_assets.checks import checks_of
 from bess_assets.ercot.rollup_names import BATTERY_TABLE
 from bess_assets.run import FILES, MERGES, STEPS
 from bess_assets.store.journal import in_battery_table
-from bess_assets.tables import FILE_SETS, TABLES, Table
+from bess_assets.tables import EVERY_TABLE, Table
 
 
 def table_asset(table: Table) -> dg.AssetsDefinition:
@@ -66,4 +66,4 @@ def table_asset(table: Table) -> dg.AssetsDefinition:
     return make
 
 
-ASSETS = [table_asset((TABLES | FILE_SETS)[name]) for name in [*STEPS, *MERGES, *FILES]]
+ASSETS = [table_asset(EVERY_TABLE[name]) for name in [*STEPS, *MERGES, *FILES]]

@@ -5,8 +5,10 @@ Nothing here stops a year: a file that cannot be read is a row that says so. Onl
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import pyarrow as pa
 
@@ -22,11 +24,7 @@ from bess_assets.errors import InputError
 Row = dict[str, Any]
 Use = Literal["used", "known, not used", "unknown", "absent", "unreadable"]
 
-USED: Final = "used"
-NOT_USED: Final = "known, not used"
-UNKNOWN: Final = "unknown"
-ABSENT: Final = "absent"
-UNREADABLE: Final = "unreadable"
+USED, NOT_USED, UNKNOWN, ABSENT, UNREADABLE = get_args(Use)
 NO_FILE = "no file"
 """Stands for the file's name where a dataset has none for the year."""
 
@@ -75,8 +73,11 @@ def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> Iterato
     by_file: dict[str, list[Row]] = {}
     if not paths and dataset.first_year <= year <= dataset.last_year:
         drift = "no file for the year" if dataset.in_no_figure else _Fault("no file for the year")
-        expected = (name for name, column in dataset.columns.items() if is_published(column, year))
-        by_file[NO_FILE] = [_row(dataset, ABSENT, [drift], canonical_name=name) for name in expected]
+        by_file[NO_FILE] = [
+            _row(dataset, ABSENT, [drift], canonical_name=name)
+            for name, column in dataset.columns.items()
+            if is_published(column, year)
+        ]
     for folder in dict.fromkeys(path.parent for path in paths):
         try:
             listed = listed_columns(folder)
@@ -84,12 +85,13 @@ def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> Iterato
             listed = None
             by_file[rollup_name(folder / SCHEMA_FILE)] = [_row(dataset, UNREADABLE, [str(error)])]
             findings.add("schema_file", dataset.name, 1, str(error), warning=False)
-        for path in paths:
-            if path.parent == folder:
-                by_file[rollup_name(path)] = _of_file(dataset, path, listed, findings, inputs.known_days.get(path))
+        by_file |= {
+            rollup_name(path): _of_file(dataset, path, listed, findings, inputs.known_days.get(path))
+            for path in paths
+            if path.parent == folder
+        }
     for label, rows in sorted(by_file.items()):
-        for position, row in enumerate(rows, start=1):
-            yield {**row, "dataset": dataset.name, "file": label, "position": position}
+        yield from ({**row, "dataset": dataset.name, "file": label, "position": n} for n, row in enumerate(rows, 1))
 
 
 def _mismatches(rows: Iterable[Row]) -> list[str]:
@@ -261,11 +263,9 @@ def column_availability(schemas: Mapping[int, StoredTable]) -> StepResult:
     Args:
         schemas: `rollup_schemas` by year.
     """
-    rows = availability_rows({year: schemas[year].read().to_pylist() for year in sorted(schemas)})
-    mismatches = []
-    for dataset in dict.fromkeys(row["dataset"] for row in rows):
-        unexpected = [row for row in rows if row["dataset"] == dataset and row["expected_change"] is False]
-        mismatches += [f"{dataset} {words}" for words in words_of_changes(unexpected)]
+    rows = availability_rows({year: schema.read().to_pylist() for year, schema in schemas.items()})
+    unexpected = groupby((row for row in rows if row["expected_change"] is False), itemgetter("dataset"))
+    mismatches = [f"{dataset} {words}" for dataset, of_it in unexpected for words in words_of_changes(of_it)]
     return StepResult(in_columns(rows), mismatches=mismatches)
 
 
@@ -275,32 +275,29 @@ def availability_rows(years: Mapping[int, Sequence[Row]]) -> list[Row]:
     Args:
         years: rows of `rollup_schemas` by year.
     """
-    return [
-        row
-        for dataset in DATASETS.values()
-        for row in _dataset_availability(
-            dataset, {year: [row for row in years[year] if row["dataset"] == dataset.name] for year in sorted(years)}
-        )
-    ]
+    return [row for dataset in DATASETS.values() for row in _dataset_availability(dataset, years)]
 
 
-def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]) -> Iterator[Row]:
-    found = {year: (_files(rows), _cells(year, rows)) for year, rows in by_year.items()}
+def _dataset_availability(dataset: Dataset, years: Mapping[int, Sequence[Row]]) -> Iterator[Row]:
+    by_year = {year: [row for row in years[year] if row["dataset"] == dataset.name] for year in sorted(years)}
+    readable = {year: [row for row in rows if row["use"] != UNREADABLE] for year, rows in by_year.items()}
+    files = {year: {row["file"]: None for row in rows if row["file"] != NO_FILE} for year, rows in readable.items()}
+    cells = {year: _cells(year, rows) for year, rows in readable.items()}
     rows = [row for of_year in by_year.values() for row in of_year if row["canonical_name"] or row["heading"]]
     names = {_identity(row): row["canonical_name"] or f'"{row["heading"]}"' for row in rows}
     in_order = {name: name for name in dataset.columns if name in names} | names
     for position, (identity, name) in enumerate(in_order.items(), start=1):
         column = dataset.columns.get(identity)
-        uses = [cells[identity][0]["use"] for _, cells in found.values() if identity in cells]
-        before: tuple[Sequence[Row], bool | None] | None = None
-        for year, (files, cells) in found.items():
-            cell = cells.get(identity, ())
-            published = _published(dataset, column, year, files)
-            change, expected = None, None
-            if before and files:
-                change = _change(cell, before[0])
-                if change and (column is None or not column.only_compared):
-                    expected = _is_expected(change, (cell or before[0])[0]["use"], published, before[1])
+        uses = [of_year[identity][0]["use"] for of_year in cells.values() if identity in of_year]
+        before: Sequence[Row] | None = None
+        was_published = None
+        for year, of_year in cells.items():
+            cell, count = of_year.get(identity, ()), len(files[year])
+            published = _published(dataset, column, year, files[year])
+            change = _change(cell, before) if before is not None and count else None
+            by_ercot = {"appeared": published and not was_published, "vanished": was_published and not published}
+            # of a column that is not used, or only compared, no days are declared
+            undeclared = (cell or before or [_ROW])[0].get("use") == NOT_USED or (column and column.only_compared)
             yield {
                 "dataset": dataset.name,
                 "position": position,
@@ -311,23 +308,18 @@ def _dataset_availability(dataset: Dataset, by_year: Mapping[int, Sequence[Row]]
                 "published": published,
                 "heading": cell[0]["heading"] if cell else None,
                 "arrow_type": cell[0]["arrow_type"] if cell else None,
-                "files": len(files),
-                "file_share": len(cell) / len(files) if files else None,
+                "files": count,
+                "file_share": len(cell) / count if count else None,
                 "change": change,
-                "expected_change": expected,
+                "expected_change": bool(by_ercot.get(change)) if change and not undeclared else None,
             }
-            before = (cell, published) if files else before
+            before, was_published = (cell, published) if count else (before, was_published)
 
 
-def _files(rows: Sequence[Row]) -> list[str]:
-    """The files of a year that could be read."""
-    return list(dict.fromkeys(r["file"] for r in rows if r["use"] != UNREADABLE and r["file"] != NO_FILE))
-
-
-def _cells(year: int, rows: Sequence[Row]) -> dict[str, list[Row]]:
+def _cells(year: int, rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Rows of each column that a file of a year has, one a file, first that of the file named by the year: its heading and type are shown."""
     found: dict[str, dict[str, Row]] = {}
-    present = [row for row in rows if row["use"] not in {ABSENT, UNREADABLE}]
+    present = [row for row in rows if row["use"] != ABSENT]
     for row in sorted(present, key=lambda row: year_of(Path(row["file"])) != year):
         found.setdefault(_identity(row), {}).setdefault(row["file"], row)
     return {identity: list(cell.values()) for identity, cell in found.items()}
@@ -338,13 +330,12 @@ def _identity(row: Row) -> str:
     return str(row["canonical_name"] or f'"{normal_heading(row["heading"]) or row["heading"]}"')
 
 
-def _published(dataset: Dataset, column: DatasetColumn | None, year: int, files: Sequence[str]) -> bool | None:
+def _published(dataset: Dataset, column: DatasetColumn | None, year: int, files: Iterable[str]) -> bool | None:
     """Whether ERCOT published a column in the rows of these files; None of a heading that is no canonical column, or of one that is only compared."""
     if column is None or column.only_compared:
         return None
-    named = [year_of(Path(file)) for file in files]
     own = [year] if dataset.first_year <= year <= dataset.last_year else []
-    return any(is_published(column, number) for number in named or own)
+    return any(is_published(column, number) for number in [year_of(Path(file)) for file in files] or own)
 
 
 def _change(now: Sequence[Row], before: Sequence[Row]) -> str | None:
@@ -354,13 +345,7 @@ def _change(now: Sequence[Row], before: Sequence[Row]) -> str | None:
     return "; ".join(f"{what} changed from {before[0][n]}" for what, n in named if now[0][n] != before[0][n]) or None
 
 
-def _is_expected(change: str, use: Use, published: bool | None, was_published: bool | None) -> bool | None:
-    """Whether ERCOT made a change; None of a column that is not used, whose days are not declared."""
-    by_ercot = {"appeared": published and not was_published, "vanished": was_published and not published}
-    return None if use == NOT_USED else bool(by_ercot.get(change))
-
-
-def words_of_changes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def words_of_changes(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Changes of one dataset in words, by year and nature: `2024: type changed: hour_ending from int64, interval from string`.
 
     Args:

@@ -15,6 +15,7 @@ _NAME_KEYS = ("name", "column", "column_name", "field")
 _TYPE_KEYS = ("type", "data_type", "dtype", "datatype")
 _COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _LAST_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
+"""Of texts and comments, or texts and a comma after the last item: the texts stay, and people write the others though JSON has none."""
 
 _SIZED = re.compile(r"(u?int|i|u|float|f)(8|16|32|64)(\[pyarrow\])?")
 _FAMILIES: tuple[tuple[str, str, int | None], ...] = (
@@ -46,7 +47,8 @@ def listed_columns(folder: Path) -> dict[str, str] | None:
         return None
     columns, reason = {}, "it lists no columns and their types"
     try:
-        columns = _listed(_lenient_json(path.read_text(encoding="utf-8-sig")))
+        text = _COMMENT.sub(lambda found: found[1] or "", path.read_text(encoding="utf-8-sig"))
+        columns = _listed(json.loads(_LAST_COMMA.sub(lambda found: found[1] or "", text)))
     except (OSError, TypeError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     if not columns:
@@ -62,12 +64,9 @@ def spelling_of(listed: Iterable[str], heading: str) -> str | None:
 
 def same_type(listed: str, arrow_type: str) -> bool:
     """Whether a word for a type, of Polars, pandas, SQL or Arrow, may stand for an Arrow type; a word that says no size fits any."""
-    if listed == "?":
-        return True
-    family, size = type_family(listed)
     # to Arrow alone, float says a size
-    true_family, true_size = type_family("float32" if arrow_type == "float" else arrow_type)
-    return family == true_family and (size is None or true_size is None or size == true_size)
+    one, other = type_family(listed), type_family("float32" if arrow_type == "float" else arrow_type)
+    return listed == "?" or one == other or (one[0] == other[0] and None in {one[1], other[1]})
 
 
 def type_family(word: str) -> tuple[str, int | None]:
@@ -78,15 +77,6 @@ def type_family(word: str) -> tuple[str, int | None]:
     if sized := _SIZED.fullmatch(word):
         return sized[1][0], int(sized[2])
     return next(((family, bits) for words, family, bits in _FAMILIES if re.fullmatch(words, word)), (word, None))
-
-
-def _lenient_json(text: str) -> Any:
-    """JSON, also with comments and a comma after the last item, as people write it."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        plain = _COMMENT.sub(lambda match: match[1] or "", text)
-        return json.loads(_LAST_COMMA.sub(lambda match: match[1] or "", plain))
 
 
 def _listed(value: Any) -> dict[str, str]:

@@ -17,7 +17,7 @@ from bess_assets.store.fingerprint import Fingerprint, whole_digest
 from bess_assets.store.listing import yearly_files
 from bess_assets.store.paths import EXPECTED_ROWS_FILE, result_path, rollup_folder, run_record_path
 from bess_assets.store.whole import whole
-from bess_assets.tables import TABLES, YEARLY, Table
+from bess_assets.tables import EVERY_TABLE, Table
 
 UPSTREAM = "table:"
 """Begins the name of an input that is a result table: `table:<name>`, of another year `table:<name>/<year>`."""
@@ -139,7 +139,7 @@ class Journal:
         self._written = _record_text(self.record)
 
     def begin(self, tables: Collection[str]) -> None:
-        """Note the tables that a run is about to make, so that its death will be seen."""
+        """Note the tables that a run is about to make, so that its death will be seen; at its end, that there are none."""
         self.record["unfinished"] = list(tables)
         self._write()
 
@@ -151,7 +151,7 @@ class Journal:
         before = self.record["tables"].get(name)
         if entry["status"] == "failed" and before and "made_up" in before:
             entry["made_up"] = before["made_up"]
-        self.record["tables"][name] = {"code_version": (YEARLY.get(name) or TABLES[name]).code_version, **entry}
+        self.record["tables"][name] = {"code_version": EVERY_TABLE[name].code_version, **entry}
         self.record["unfinished"] = [table for table in self.record["unfinished"] if table != name]
         self._write()
 
@@ -168,10 +168,6 @@ class Journal:
                 table, table_entry(status="failed", inputs=inputs, seconds=0.0, peak_memory_mb=0, error=DIED)
             )
         return left
-
-    def end(self) -> None:
-        """Note that the run has ended, well or not: the tables that it did not make were held back."""
-        self.begin([])
 
     def _write(self) -> None:
         text = _record_text(self.record)

@@ -43,14 +43,12 @@ def rollup_lock(settings: Settings) -> AbstractContextManager[bool]:
 def year_is_busy(settings: Settings, year: int | None) -> bool:
     """Whether some process, this one or another, holds the year right now."""
     path = settings.locks / year_name(year)
-    if not path.exists():
-        return False
-    try:
+    with suppress(YearBusyError):
+        if not path.exists():
+            return False
         with _held(path, 0.0) as free:
-            pass
-    except YearBusyError:
-        free = False
-    return not free
+            return not free
+    return True
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from bess_assets.store.journal import DIED, UPSTREAM, RunRecord, read_run, table
 from bess_assets.store.listing import yearly_files
 from bess_assets.store.locks import year_is_busy
 from bess_assets.store.paths import files_of, recorded_years, rollup_folder
-from bess_assets.tables import TABLES, YEARLY, Table
+from bess_assets.tables import EVERY_TABLE, TABLES, YEARLY, Table
 
 if TYPE_CHECKING:
     from bess_assets.store.rollup_files import ReportNews
@@ -116,7 +116,7 @@ class YearPlan:
 
     def _upstream(self, name: str) -> list[str]:
         """The tables of this year that a table is made from."""
-        return [u for u in (YEARLY.get(name) or TABLES[name]).upstream if u in self.tables]
+        return [u for u in EVERY_TABLE[name].upstream if u in self.tables]
 
 
 def new_reports(settings: Settings) -> "ReportNews":

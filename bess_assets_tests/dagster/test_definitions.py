@@ -15,7 +15,7 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.run import MERGES, STEPS
 from bess_assets.settings import load_settings
 from bess_assets.store.journal import in_battery_table
-from bess_assets.tables import ENERGY_REVENUE, FILE_SETS, TABLES
+from bess_assets.tables import ENERGY_REVENUE, EVERY_TABLE, TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLLUPS = {
@@ -88,7 +88,7 @@ def test_every_asset_says_what_it_is_and_who_owns_it_and_its_columns(graph: Asse
             decorator_and_first = lines[source.line_number - 1 : source.line_number + 1]
             assert any(line.startswith(f"def {name}(") for line in decorator_and_first), key
             assert module.startswith("bess_assets."), key
-        if node.is_materializable and key.to_user_string() not in FILE_SETS:
+        if node.is_materializable and not EVERY_TABLE[key.to_user_string()].files:
             assert node.metadata["dagster/column_schema"].columns, key
 
 
@@ -123,7 +123,7 @@ def test_a_refresh_does_not_settle_a_year_twice_and_checks_alone_are_jobs_of_the
 
 
 def test_tables_have_the_upstream_that_they_declare(graph: AssetGraph) -> None:
-    for name, table in (TABLES | FILE_SETS).items():
+    for name, table in EVERY_TABLE.items():
         parents = {key.to_user_string() for key in graph.get(dg.AssetKey(name)).parent_keys}
         battery_table = {"registry_csv"} if in_battery_table(table) and name not in MERGED else set()
         assert parents == {*table.datasets, *table.upstream} | battery_table, name

@@ -23,7 +23,7 @@ from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import files_of, recorded_years, result_path
 from bess_assets.store.status import plan_year
 from bess_assets.store.whole import temporary_path
-from bess_assets.tables import FILE_SETS, LEADERBOARD_REPORT, TABLES
+from bess_assets.tables import LEADERBOARD_REPORT, TABLES
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 
@@ -44,7 +44,7 @@ def failed_checks(outcome: Outcome, name: str) -> list[CheckEntry]:
 def test_a_year_makes_every_table_and_registers_every_rollup(refreshed):
     outcome = refreshed.year
     assert outcome.ok, {name: a.error for name, a in outcome.assets.items() if a.error}
-    assert list(outcome.assets) == [*DATASETS, *YEARLY, *FILE_SETS]
+    assert list(outcome.assets) == [*DATASETS, *YEARLY, LEADERBOARD_REPORT.name]
     assert refreshed.merged.ok
     for name in YEARLY:
         assert result_path(refreshed.settings.results, name, YEAR).is_file()
@@ -181,8 +181,8 @@ def test_whoever_asked_is_told_of_each_table_as_it_happens(refreshed):
         assert told.index((name, False)) < told.index((name, True))
     assert told.count(("energy_revenue", False)) > 1
     done = [event.done for event in refreshed.events if event.rows is not None]
-    assert done == list(range(1, len(YEARLY) + len(FILE_SETS) + 1))
-    assert {event.total for event in refreshed.events} == {len(YEARLY) + len(FILE_SETS)}
+    assert done == list(range(1, len(YEARLY) + 2))
+    assert {event.total for event in refreshed.events} == {len(YEARLY) + 1}
 
 
 def test_a_table_made_again_has_the_same_bytes_and_no_run_of_its_own_is_needed(refreshed):

@@ -28,7 +28,7 @@ def test_a_journal_is_on_the_disk_after_each_table_and_another_reads_it(tmp_path
     record = read_run(tmp_path, 2024)
     assert (record["unfinished"], list(record["tables"])) == (["leaderboard"], ["bess_registry"])
     assert record == Journal(tmp_path, 2024).record == journal.record
-    journal.end()
+    journal.begin([])
     assert read_run(tmp_path, 2024)["unfinished"] == []
     assert recorded_years(tmp_path) == [2024]
     assert read_run(tmp_path, 2025) == {"year": 2025, "rollups": {}, "tables": {}, "unfinished": []}
@@ -48,10 +48,10 @@ def test_a_journal_has_a_line_for_each_dataset_and_table_and_is_not_written_wher
     assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"] == rollup_of(2)
     written = path.stat()  # a file written anew has another number
     journal.put_rollup("cop_snapshots", rollup_of(2))
-    journal.end()
+    journal.begin([])
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
     journal.put_rollup("cop_snapshots", rollup_of(4))
-    journal.end()
+    journal.begin([])
     assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"] == rollup_of(4)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 

@@ -24,7 +24,7 @@ from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import files_of, result_path, rollup_folder
 from bess_assets.store.roll_up import roll_up_reports
 from bess_assets.store.status import plan_year, years_available, years_known
-from bess_assets.tables import TABLES, YEARLY
+from bess_assets.tables import EVERY_TABLE, TABLES, YEARLY
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.made_home import record_table
 
@@ -49,7 +49,7 @@ def _file(path: Path, content: str) -> Path:
 
 def settle(settings: Settings, year: int | None, table: str, *, error: str | None = None) -> None:
     """What a refresh of a table leaves behind: a file, and a record of what it was made from."""
-    declared = YEARLY.get(table) or TABLES[table]
+    declared = EVERY_TABLE[table]
     record = read_run(settings.results, year)
     inputs: dict[str, Fingerprint | str] = {
         name: fingerprint(value) if isinstance(value, Path) else value or ""
@@ -180,7 +180,7 @@ def test_a_rollup_that_could_not_be_registered_fails_its_readers_until_it_is_as_
     broken = RollupFileEntry(rows=0, bytes=1, fingerprint=fingerprint(path), **nothing, error="No Parquet.\n x")
     journal = Journal(settings.results, 2024)
     journal.put_rollup("rt_as_prices", RollupEntry(origin="found", files={"2024.parquet": broken}))
-    journal.end()
+    journal.begin([])
     plan = plan_year(settings, 2024)
     assert (plan.tables["as_revenue"].state, plan.tables["as_revenue"].why[0]) == ("failed", "No Parquet.")
     assert {"as_revenue", "leaderboard"} <= set(plan.to_refresh("failed")) & set(plan.to_refresh("changed"))
@@ -271,7 +271,7 @@ def test_a_failed_check_that_blocks_is_a_failure_and_a_warning_is_none(settings:
 def test_a_run_that_ended_leaves_nothing_unfinished(settings: Settings) -> None:
     journal = Journal(settings.results, 2024)
     journal.begin(["bess_prices"])
-    journal.end()
+    journal.begin([])
     assert Journal(settings.results, 2024).fail_unfinished() == []
     assert plan_year(settings, 2024).state == "present"
 
