@@ -24,7 +24,7 @@ from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import files_of, result_path, rollup_folder
 from bess_assets.store.roll_up import roll_up_reports
 from bess_assets.store.status import plan_year, years_available, years_known
-from bess_assets.tables import EVERY_TABLE, TABLES, YEARLY
+from bess_assets.tables import EVERY_TABLE, YEARLY
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.made_home import record_table
 
