@@ -91,11 +91,10 @@ class Outcome:
     @property
     def error(self) -> str | None:
         """Why it failed, a line for each asset."""
-        reasons = [f"{name}: {a.error}" for name, a in self.assets.items() if a.status == "failed"]
-        reasons += [self.failure] if self.failure else []
-        skipped = [name for name, a in self.assets.items() if a.status == "skipped"]
-        reasons += [f"not made, for want of these: {', '.join(skipped)}"] if skipped else []
-        return "\n".join(reasons) or None
+        failed = [f"{name}: {a.error}" for name, a in self.assets.items() if a.status == "failed"]
+        skipped = ", ".join(name for name, a in self.assets.items() if a.status == "skipped")
+        held_back = f"not made, for want of these: {skipped}" if skipped else None
+        return "\n".join(filter(None, [*failed, self.failure, held_back])) or None
 
 
 def refresh_years(
@@ -215,23 +214,17 @@ def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence
             if cause.cls_name in {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}:
                 raise KeyboardInterrupt
             cause = cause.cause
-    checks: dict[str, list[CheckEntry]] = {name: [] for name in planned}
-    for found in result.get_asset_check_evaluations():
-        checks[found.asset_key.path[-1]].append(
-            CheckEntry(
-                name=found.check_name,
-                passed=found.passed,
-                blocking=found.blocking or False,
-                detail=found.description or "",
-            )
-        )
+    evaluated = result.get_asset_check_evaluations()
     outcomes: dict[str, AssetOutcome] = {}
     for name in planned:
-        blocking = [f"{c['name']} failed: {c['detail']}" for c in checks[name] if not c["passed"] and c["blocking"]]
-        error = "; ".join(blocking) or errors.get(name)
-        outcomes[name] = AssetOutcome(
-            "failed" if error else "ok" if name in made else "skipped", error, tuple(checks[name])
+        checks = tuple(
+            CheckEntry(name=e.check_name, passed=e.passed, blocking=e.blocking or False, detail=e.description or "")
+            for e in evaluated
+            if e.asset_key.path[-1] == name
         )
+        blocking = [f"{c['name']} failed: {c['detail']}" for c in checks if not c["passed"] and c["blocking"]]
+        error = "; ".join(blocking) or errors.get(name)
+        outcomes[name] = AssetOutcome("failed" if error else "ok" if name in made else "skipped", error, checks)
     failure = None
     if not result.success and all(outcome.status != "failed" for outcome in outcomes.values()):
         of_run = [e.job_failure_data for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE]

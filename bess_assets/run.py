@@ -359,9 +359,9 @@ def _origin(held: HeldYear) -> Origin:
 @lru_cache(maxsize=1)
 def _feeds() -> Mapping[str, frozenset[str]]:
     """For each column of the leaderboard the datasets that it comes from, and the battery table if a table on the way looks into it."""
-    feeds = {}
-    for column in LEADERBOARD.column_names:
-        names = {source for source, _ in lineage(LEADERBOARD, column)}
-        table_read = any(in_battery_table(TABLES[name]) for name in names if name in TABLES)
-        feeds[column] = frozenset(names - set(TABLES)) | ({BATTERY_TABLE} if table_read else set())
-    return feeds
+    in_it = {name for name, table in TABLES.items() if in_battery_table(table)}
+    above = {column: {name for name, _ in lineage(LEADERBOARD, column)} for column in LEADERBOARD.column_names}
+    return {
+        column: frozenset(names - set(TABLES)) | ({BATTERY_TABLE} if names & in_it else set())
+        for column, names in above.items()
+    }

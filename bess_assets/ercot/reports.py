@@ -226,9 +226,8 @@ class _OpenZip:
 
 def post_time_ms(name: str) -> int | None:
     """UTC milliseconds of the post time in the name of one of ERCOT's ZIP files (`..20260223.050149776..`, Central time); None if there is none."""
-    match = _POST_TIME.search(name)
     with suppress(ValueError):
-        if match:
+        if match := _POST_TIME.search(name):
             moment = datetime.strptime(match[1] + match[2], "%Y%m%d%H%M%S").replace(tzinfo=CENTRAL)
             return int(moment.timestamp()) * 1000 + int(match[3] or 0)
     return None
@@ -349,9 +348,8 @@ def guess(name: str) -> dict[str, Any]:
 def day_named(name: str, dataset: Dataset | None) -> date | None:
     """The operating day that a file's name speaks of; None if it speaks of none."""
     for pattern, spelling in _NAME_DATES:
-        match = pattern.search(name)
         with suppress(ValueError):
-            if match:
+            if match := pattern.search(name):
                 day = datetime.strptime(match[0], spelling).replace(tzinfo=CENTRAL).date()
                 # a plan is named after the day that it is for, a 60-day disclosure and its ZIP after the day of publication
                 published = "b" in spelling or _POST_TIME.search(name)

@@ -186,14 +186,9 @@ def parquet_writer(table: Table, path: Path) -> Iterator[pq.ParquetWriter]:
 @cache
 def _written_schema(table: Table) -> pa.Schema:
     """The schema of what is handed to the writer: in a ledger, texts are dictionaries."""
-    schema = arrow_schema(table)
-    if not table.ledger:
-        return schema
-    coded = [
-        field.with_type(pa.dictionary(pa.int32(), pa.string())) if pa.types.is_string(field.type) else field
-        for field in schema
-    ]
-    return pa.schema(coded, metadata=schema.metadata)
+    schema, coded = arrow_schema(table), pa.dictionary(pa.int32(), pa.string())
+    fields = [field.with_type(coded) if table.ledger and pa.types.is_string(field.type) else field for field in schema]
+    return pa.schema(fields, metadata=schema.metadata)
 
 
 def _chunks(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:

@@ -8,6 +8,7 @@ its inputs were simulated, so that results carried away from their inputs still 
 
 import json
 import os
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -103,14 +104,12 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def sizes_by_year(folder: Path) -> dict[str, dict[int | None, int]]:
+def sizes_by_year(folder: Path) -> Mapping[str, Mapping[int | None, int]]:
     """Bytes below a folder of rollups or results, by its folders and the year in a file's name; under None where the name has no year."""
-    sizes: dict[str, dict[int | None, int]] = {}
+    sizes: defaultdict[str, Counter[int | None]] = defaultdict(Counter)
     for path in folder.glob("*/*"):
         if path.parent.name != RUNS_FOLDER and not path.name.startswith("."):
-            year = int(path.stem) if path.stem.isdigit() else None
-            of_folder = sizes.setdefault(path.parent.name, {})
-            of_folder[year] = of_folder.get(year, 0) + size_of(path)
+            sizes[path.parent.name][int(path.stem) if path.stem.isdigit() else None] += size_of(path)
     return sizes
 
 
