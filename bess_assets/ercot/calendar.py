@@ -85,8 +85,7 @@ class OperatingYear:
 
     def hour_of_day_number(self, number: int) -> int:
         """Position of the first hour of a day, clipped to the year."""
-        index = min(max(number - self.first_day, 0), self.days)
-        return int(self.day_first_hour[index])
+        return int(self.day_first_hour[min(max(number - self.first_day, 0), self.days)])
 
     # --- hour labels -> positions -------------------------------------------------------------------------------------
 

@@ -191,7 +191,7 @@ def _rows(footer: Footer, listed: Mapping[str, str] | None, day_problem: str) ->
         why = "and rows mean nothing without it" if column.required else "though ERCOT published it then"
         spelled = next(filter(None, (spelling_of(listed, heading) for heading in column.headings)), None)
         drift = [_Fault(f"absent, {why}"), *([f"{SCHEMA_FILE} lists it"] if spelled else [])]
-        listed_type = listed[spelled] if spelled else None
+        listed_type = listed.get(spelled or "")
         yield _row(footer.dataset, ABSENT, drift, canonical_name=column.name, listed_type=listed_type)
     known = {*map(normal_heading, (*footer.headings, *(h for column in lacking for h in column.headings)))}
     for heading, listed_type in listed.items():
@@ -242,16 +242,12 @@ def _judge_used(footer: Footer, position: int) -> Iterator[str]:
 
 def _compare(listed: Mapping[str, str] | None, heading: str, arrow_type: pa.DataType) -> tuple[str | None, list[str]]:
     """Type that `schema.json` gives a column, and where it differs from the file."""
-    if listed is None:
-        return None, []
-    spelled = spelling_of(listed, heading)
-    if spelled is None:
-        return None, [f"not in {SCHEMA_FILE}"]
-    listed_type = listed[spelled]
-    drift = [f"{SCHEMA_FILE} spells it {spelled!r}"] if spelled != heading else []
-    if not same_type(listed_type, str(arrow_type)):
-        drift.append(f"{SCHEMA_FILE} says {listed_type}")
-    return listed_type, drift
+    spelled = spelling_of(listed or (), heading)
+    if listed is None or spelled is None:
+        return None, [f"not in {SCHEMA_FILE}"] if listed else []
+    spelling = [f"{SCHEMA_FILE} spells it {spelled!r}"] if spelled != heading else []
+    fits = same_type(listed[spelled], str(arrow_type))
+    return listed[spelled], spelling + ([] if fits else [f"{SCHEMA_FILE} says {listed[spelled]}"])
 
 
 # --- all years --------------------------------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from pyarrow import csv as pa_csv
 from bess_assets.ercot.arrays import BoolArray, IntArray
 from bess_assets.ercot.calendar import AMBIGUOUS, CST_SECONDS, NOWHERE, OperatingYear
 from bess_assets.ercot.datasets import Dataset, normal_heading
+from bess_assets.ercot.footers import LAYOUT_COLUMN
 from bess_assets.ercot.parsing import NO_VALUE, READERS, TIME_COLUMNS, Rows, RowSource, parse_day, parse_number
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.reports import Heading
@@ -130,14 +131,16 @@ def _parsed(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], 
     rows = Rows(RowSource(dataset, Path(parts[0].label), {name: name for name in names}), whole, 0)
     owner = np.repeat(np.arange(len(parts)), np.diff(bounds))
     time, certain, day = _times(dataset, rows, owner)
-    columns = {name: _column(rows, whole, name) for name in names}
-    columns["interval_start"] = pa.array(time, mask=~certain).cast(pa.timestamp("s", "UTC"))
-    columns["operating_day"] = pa.array(day.astype(np.int32)).cast(pa.date32())
     published = np.array([part.published_ms for part in parts], dtype=np.int64)
-    columns["published"] = pa.array(published[owner]).cast(pa.timestamp("ms", "UTC"))
-    columns["report"] = pa.array(np.array([part.report for part in parts], dtype=np.int32)[owner])
-    columns["report_layout"] = pa.array(np.full(len(owner), layout, dtype=np.int32))
-    columns[TIME] = pa.array(time)
+    report = np.array([part.report for part in parts], dtype=np.int32)
+    columns = {name: _column(rows, whole, name) for name in names} | {
+        "interval_start": pa.array(time, mask=~certain).cast(pa.timestamp("s", "UTC")),
+        "operating_day": pa.array(day.astype(np.int32)).cast(pa.date32()),
+        "published": pa.array(published[owner]).cast(pa.timestamp("ms", "UTC")),
+        "report": pa.array(report[owner]),
+        LAYOUT_COLUMN: pa.array(np.full(len(owner), layout, dtype=np.int32)),
+        TIME: pa.array(time),
+    }
     spelled = {name: heading.strip() for name, heading in zip(names, headings, strict=True)}
     parsed = Parsed(pa.table(columns), spelled, unreadable={parts[0].report: unreadable} if unreadable else {})
     for n, part in enumerate(parts):
@@ -201,17 +204,13 @@ def _located(dataset: Dataset, headings: tuple[str, ...], part: Part, error: Exc
     try:
         text = part.data.decode("utf-8")
     except UnicodeDecodeError as wrong:
-        line = part.data[: wrong.start].count(b"\n")
-        return of_line(line, "holds bytes that are no UTF-8 text", "a text file")
+        return of_line(part.data.count(b"\n", 0, wrong.start), "holds bytes that are no UTF-8 text", "a text file")
     names, _ = _plan(dataset, headings)
     rows = csv.reader(io.StringIO(text, newline=""))
     for row in filter(None, rows):
         if len(row) != len(names):
-            problem, expected = (
-                f"has {len(row)} columns instead of {len(names)}",
-                f"{len(names)} columns, as its headings",
-            )
-            return of_line(rows.line_num - 1, problem, expected)
+            problem = f"has {len(row)} columns instead of {len(names)}"
+            return of_line(rows.line_num - 1, problem, f"{len(names)} columns, as its headings")
         for name, heading, cell in zip(names, headings, row, strict=True):
             kind = dataset.columns[name].kind if _is_needed(dataset, name) else "name"
             value = READERS[kind].parse(cell.strip()) if kind in READERS and cell.strip() else NO_VALUE

@@ -421,7 +421,7 @@ class YearRows:
             codes: the known series.
             numbers: number columns wanted.
             texts: text columns wanted, each with its codes.
-            step_seconds: length of the steps that rows are placed at; an hour or a quarter-hour, as the dataset has them, if not given.
+            step_seconds: length of the steps that rows are placed at; an hour or a quarter-hour, as the dataset has them, if not given; an hour for runs.
             leave_out: a column and the text in it of rows to pass over.
             compared: number columns wanted that no figure is made of: what is odd about them is no finding.
         """
@@ -432,7 +432,8 @@ class YearRows:
         self._reported = [*numbers, *(texts or {}), *({"interval_number"} & self._dataset.columns.keys())]
         self._numbers = [*numbers, *compared]
         self._texts = dict(texts or {})
-        self._step = step_seconds or (_HOUR if "interval" not in self._dataset.columns else SECONDS_PER_QUARTER_HOUR)
+        quarters = {"interval", INTERVAL_END} & self._dataset.columns.keys()
+        self._step = step_seconds or (SECONDS_PER_QUARTER_HOUR if quarters else _HOUR)
         self._leave_out = leave_out
         self._undecided: list[Rows] = []
         self.held = np.zeros(inputs.year.hours, dtype=bool)

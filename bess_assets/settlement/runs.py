@@ -303,7 +303,7 @@ def hourly_maxima(
 ) -> tuple[dict[str, FloatArray], YearRows]:
     """Largest value of the rows of each hour by number column, NaN where none, shape (series, hours); and the reader, which has what was odd."""
     maxima = {name: np.full((len(names), inputs.year.hours), np.nan) for name in numbers}
-    reader = YearRows(inputs, dataset, Codes(names), numbers=numbers, step_seconds=3_600)
+    reader = YearRows(inputs, dataset, Codes(names), numbers=numbers)
     for rows in reader:
         for name, grid in maxima.items():
             np.fmax.at(grid, (rows.series, rows.step), rows.numbers[name])
@@ -326,13 +326,7 @@ def read_metering(inputs: Inputs, names: Sequence[str]) -> tuple[FloatArray, Yea
     Returns:
         MWh by quarter-hour, positive to the grid, NaN where there is no row, shape (series, quarter-hours); and the reader, which has what was odd.
     """
-    reader = YearRows(
-        inputs,
-        "sced_smne",
-        Codes(names),
-        numbers=["energy_mwh"],
-        step_seconds=SECONDS_PER_QUARTER_HOUR,
-    )
+    reader = YearRows(inputs, "sced_smne", Codes(names), numbers=["energy_mwh"])
     scatter = Scatter(len(names), inputs.year.quarter_hours, ["energy_mwh"])
     for rows in reader:
         scatter.put(rows.series, rows.step, rows.numbers, reader.counted)

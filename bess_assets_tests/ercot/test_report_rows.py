@@ -63,7 +63,7 @@ def starts(parsed: Parsed) -> list[str]:
 SAMPLES = {
     "60_dam_energy_bid_awards-history-current.csv": ("dam_energy_bid_awards", {"operating_day": date(2026, 7, 9), "hour_ending": 1, "settlement_point": "LZ_HOUSTON", "qse": "QAFFOR", "award_mw": -54.0, "~settlementpointprice": 26.02, "~bidid": "ETAFYB3"}, "2026-07-09T05:00:00"),
     "60_dam_energy_only_offer_awards-history-current.csv": ("dam_energy_offer_awards", {"settlement_point": "7RNCHSLR_ALL", "award_mw": 0.2, "~offerid": "BVXBRVRBJQDP"}, "2026-07-09T05:00:00"),
-    "60_dam_load_res_data-history-current.csv": ("dam_load_resources", {"resource_name": "AAPIPLNC_LD3", "max_power_mw": 24.0, "regup_award_mw": 0.0, "rrsufr_award_mw": 2.6, "~regupmcpc": 0.38}, "2026-07-09T05:00:00"),
+    "60_dam_load_res_data-history-current.csv": ("dam_load_resources", {"resource_name": "AAPIPLNC_LD3", "max_power_mw": 24.0, "regup_award_mw": 0.0, "rrsufr_award_mw": 2.6, "regup_mcpc_usd_per_mw": 0.38}, "2026-07-09T05:00:00"),
     "60_dam_load_res_data-history-samples.csv": ("dam_load_resources", {"resource_name": "ACRLY_LD1", "max_power_mw": 2.0, "regup_award_mw": None, "rrs_award_mw": None}, "2014-03-02T06:00:00"),
     "60d_dam_as_only_awards-history-current.csv": ("dam_as_only_awards", {"qse": "QBTU", "product": "NSPIN", "award_mw": 0.0, "~mcpc": 2.0}, "2026-07-09T05:00:00"),
     "60d_dam_esr_data-history-current.csv": ("dam_esr_resources", {"resource_name": "ABINDUST_ESR1", "resource_type": "ESR", "hsl_mw": 9.9, "lsl_mw": -8.5, "award_mw": 1.6, "settlement_price_usd_per_mwh": 25.69}, "2026-07-09T05:00:00"),
