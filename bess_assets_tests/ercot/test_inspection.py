@@ -297,7 +297,7 @@ def test_a_dataset_that_is_absent_has_rows_only_if_ercot_published_it_then(tmp_p
     rows, result = schemas(tmp_path, 2024)
     absent = {row["dataset"] for row in rows}
     later = {"rt_as_prices", "dam_esr_resources", "sced_esr_resources", "dam_as_only_awards", "dam_esr_as_offers"}
-    assert absent == set(DATASETS) - later - {"sced_as_prices"}
+    assert absent == set(DATASETS) - later - {"sced_as_prices", "sced_as_adders"}
     assert {(row["file"], row["use"]) for row in rows} == {("no file", "absent")}
     assert all(row["mismatch"] != DATASETS[row["dataset"]].in_no_figure for row in rows)
     assert "rt_prices: no file for the year" in result.mismatches
