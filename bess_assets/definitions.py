@@ -5,7 +5,7 @@ Settings are read when a run uses them; only whether automation starts switched 
 
 import dagster as dg
 
-from bess_assets.assets import checks, rollups, tables
+from bess_assets.assets import checks, data
 from bess_assets.assets.resources import Warehouse
 from bess_assets.automation.jobs import JOBS, schedules
 from bess_assets.automation.sensors import sensors
@@ -20,7 +20,7 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
     """
     now = settings or load_settings()
     return dg.Definitions(
-        assets=[*rollups.ASSETS, *tables.ASSETS],
+        assets=data.ASSETS,
         asset_checks=checks.CHECKS,
         jobs=JOBS,
         sensors=sensors(running=now.automation),

@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 import dagster as dg
 
-from bess_assets.assets import rollups, tables
+from bess_assets.assets.data import ASSETS
 from bess_assets.assets.resources import HOLDING_TAG
 from bess_assets.errors import YearBusyError
 from bess_assets.settings import Settings
@@ -43,7 +43,7 @@ def checks_with(assets: Collection[str]) -> list[dg.AssetCheckKey]:
 
     A run that names its assets and not its checks would run every check of them.
     """
-    made = [asset for asset in (*rollups.ASSETS, *tables.ASSETS) if isinstance(asset, dg.AssetsDefinition)]
+    made = [asset for asset in ASSETS if isinstance(asset, dg.AssetsDefinition)]
     return [key for asset in made for key in asset.check_keys if key.asset_key.path[-1] in assets]
 
 

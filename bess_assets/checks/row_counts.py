@@ -42,12 +42,11 @@ _RUNS_A_DAY_BEFORE, _RUNS_A_DAY = 96, 288
 _STORAGE_RESOURCES = 340
 
 _A_DAY = {name: rows / 366 for name, rows in _ROWS_MEASURED.items()}
-_MORE_RUNS = _RUNS_A_DAY / _RUNS_A_DAY_BEFORE - 1
 
 ROWS_A_DAY: dict[str, tuple[tuple[date, float], ...]] = {
     **{name: ((date.min, rows),) for name, rows in _A_DAY.items()},
     **{
-        name: ((date.min, _A_DAY[name]), (RTC_FIRST_DAY, _A_DAY[name] * _MORE_RUNS))
+        name: ((date.min, _A_DAY[name]), (RTC_FIRST_DAY, _A_DAY[name] * (_RUNS_A_DAY / _RUNS_A_DAY_BEFORE - 1)))
         for name in ("sced_gen_resources", "sced_load_resources")
     },
     "sced_esr_resources": ((RTC_FIRST_DAY, _STORAGE_RESOURCES * _RUNS_A_DAY),),

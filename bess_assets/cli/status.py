@@ -208,11 +208,12 @@ def matrix_lines(rows: Sequence[Mapping[str, Any]], *, every_column: bool = Fals
     yield from paragraph(LEGEND)
     found = matrices(rows, every_column=every_column)
     for matrix in found:
-        name, *years = matrix.columns(matrix.dataset)
-        widest = min(max(map(len, (matrix.dataset, *matrix.cells))), 40)
-        for some in blocks(years, widest, 10) if matrix.cells else ():
-            yield from ("", *table([name._replace(widest=40), *some], [matrix.rows]).lines)
-        if not matrix.cells:
+        name, *years = matrix.columns
+        name = name._replace(heading=matrix.dataset, widest=40)
+        widest = max(map(len, (matrix.dataset, *map(name.cell, matrix.rows))))
+        for some in blocks(years, widest, 10) if matrix.rows else ():
+            yield from ("", *table([name, *some], [matrix.rows]).lines)
+        if not matrix.rows:
             yield from ("", f"{matrix.dataset}: {NO_FILE}")
         if matrix.notes:
             yield ""

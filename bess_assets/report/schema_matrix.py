@@ -24,32 +24,17 @@ class Matrix(NamedTuple):
     """The matrix of one dataset.
 
     Attributes:
-        cells: by column name, one a year; None where the dataset has no file; empty if it has none in any year.
-        changes: in words, by year; those that ERCOT did not make begin with `!`.
+        columns: of the table, the name and the years.
+        rows: a name and its cells, one a year, None where the dataset has no file; no rows if it has none in any year.
+        notes: the changes in words, by year, those that ERCOT did not make beginning with `!`; then the columns left out.
         left_out: columns not shown: known, not used, and the same in every year.
     """
 
     dataset: str
-    years: tuple[int, ...]
-    cells: dict[str, list[str | None]]
-    changes: tuple[str, ...]
-    left_out: tuple[str, ...]
-
-    @property
-    def rows(self) -> list[list[str | None]]:
-        """Rows of the table: a name and its cells."""
-        return [[name, *cells] for name, cells in self.cells.items()]
-
-    def columns(self, heading: str) -> list[Column]:
-        """Columns of the table, the first of them with this heading."""
-        return [Column(heading, 0), *(Column(str(year), 1 + i) for i, year in enumerate(self.years))]
-
-    @property
-    def notes(self) -> list[str]:
-        """The changes in words, then the columns left out."""
-        what = "1 more column that is" if len(self.left_out) == 1 else f"{len(self.left_out)} more columns that are"
-        words = f"  {what} known, not used, and there in every year: {listed(self.left_out, 12)}"
-        return [*self.changes, *([words] if self.left_out else [])]
+    columns: list[Column]
+    rows: list[list[str | None]]
+    notes: list[str]
+    left_out: list[str]
 
 
 def matrices(rows: Sequence[Row], *, every_column: bool = False) -> list[Matrix]:
@@ -61,10 +46,11 @@ def matrices(rows: Sequence[Row], *, every_column: bool = False) -> list[Matrix]
 
 
 def _matrix(dataset: str, columns: Mapping[str, Sequence[Row]], *, every_column: bool) -> Matrix:
-    years = tuple(row["year"] for row in next(iter(columns.values())))
+    years = (Column(str(row["year"]), n) for n, row in enumerate(next(iter(columns.values())), start=1))
+    headings = [Column("column", 0), *years]
     if not any(row["files"] for rows in columns.values() for row in rows):
-        return Matrix(dataset, years, {}, (), ())
-    left_out = tuple(name for name, rows in columns.items() if not every_column and _is_uneventful(rows))
+        return Matrix(dataset, headings, [], [], [])
+    left_out = [name for name, rows in columns.items() if not every_column and _is_uneventful(rows)]
     shown = {name: rows for name, rows in columns.items() if name not in left_out}
     changed = [row for rows in shown.values() for row in rows if row["change"]]
     words = [
@@ -73,8 +59,12 @@ def _matrix(dataset: str, columns: Mapping[str, Sequence[Row]], *, every_column:
         for text in words_of_changes([row for row in changed if (row["expected_change"] is False) == unexpected])
     ]
     uses = {NOT_USED: " (not used)", UNKNOWN: " (unknown)"}
-    cells = {one_line(name) + uses.get(rows[-1]["use"], ""): [*map(_cell, rows)] for name, rows in shown.items()}
-    return Matrix(dataset, years, cells, tuple(sorted(words, key=lambda text: text[2:])), left_out)
+    cells = [[one_line(name) + uses.get(rows[-1]["use"], ""), *map(_cell, rows)] for name, rows in shown.items()]
+    notes = sorted(words, key=lambda text: text[2:])
+    if left_out:
+        what = "1 more column that is" if len(left_out) == 1 else f"{len(left_out)} more columns that are"
+        notes.append(f"  {what} known, not used, and there in every year: {listed(left_out, 12)}")
+    return Matrix(dataset, headings, cells, notes, left_out)
 
 
 def _is_uneventful(rows: Sequence[Row]) -> bool:
@@ -99,7 +89,7 @@ def matrix_markdown(rows: Sequence[Row]) -> str:
     """The matrix as Markdown, a table for each dataset; `rows` as of `matrices`."""
     parts = [LEGEND]
     for matrix in matrices(rows):
-        rows_shown = markdown_table(matrix.columns("column"), matrix.rows) if matrix.cells else NO_FILE
+        rows_shown = markdown_table(matrix.columns, matrix.rows) if matrix.rows else NO_FILE
         notes = "\n".join(f"* {markdown_text(note.strip())}" for note in matrix.notes)
         parts += [f"### {matrix.dataset}", rows_shown, notes]
     return "\n\n".join(filter(None, parts))

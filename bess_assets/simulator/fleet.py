@@ -203,10 +203,7 @@ def _battery(
 
 def roles(batteries: int = 12, seed: int = 1, years: Sequence[int] = (2024, 2025, 2026)) -> dict[str, str]:
     """Stable battery key of each awkward case, the first where several batteries have it; arguments as given to `simulate`."""
-    found: dict[str, str] = {}
-    for battery in make_fleet(years, batteries, seed).batteries:
-        found.setdefault(battery.role, battery.key)
-    return found
+    return {battery.role: battery.key for battery in reversed(make_fleet(years, batteries, seed).batteries)}
 
 
 @dataclass(frozen=True)

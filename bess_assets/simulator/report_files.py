@@ -245,8 +245,7 @@ class _Block:
         if self.dataset == "RT_prices":
             starts = [year.day_start(month, day) for month, day in _BY_QUARTER_HOUR]
             split = np.isin(self._days, year.day_number(np.array(starts, dtype=np.int64)))
-            numbers = Moments(year, self._times, shown=True).counts("interval_number") - 1
-            self._quarters[split] = numbers[split]
+            self._quarters[split] = Moments(year, self._times[split], shown=True).counts("interval_number") - 1
 
     def texts(self) -> Iterator[tuple[_Issue, bytes]]:
         """Every CSV of the block."""

@@ -11,9 +11,8 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
-from bess_assets.assets import rollups, tables
+from bess_assets.assets.data import ASSETS, table_asset
 from bess_assets.assets.resources import Warehouse
-from bess_assets.assets.tables import table_asset
 from bess_assets.refresh import open_instance, refresh_years
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.status import OTHER_CODE, State, plan_year
@@ -66,9 +65,7 @@ def refresh(settings: Settings, years: Collection[int], only: State | None = Non
 
 def stale(settings: Settings, assets=None) -> set[tuple[int, str]]:
     """Years and tables that Dagster calls stale or missing, and all that is made from them: its own status does not say that of them."""
-    graph = dg.Definitions(
-        assets=assets or [*rollups.ASSETS, *tables.ASSETS], resources={"warehouse": Warehouse()}
-    ).resolve_asset_graph()
+    graph = dg.Definitions(assets=assets or ASSETS, resources={"warehouse": Warehouse()}).resolve_asset_graph()
     found = set()
     with open_instance(settings) as instance:
         resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
@@ -153,6 +150,6 @@ def test_another_version_of_a_tables_code_makes_stale_that_table_alone(home, mon
     plan = plan_year(home, YEAR)
     assert plan.tables["as_revenue"].why == (OTHER_CODE,)
     assert plan.tables["daily_revenue"].why == ("as_revenue has changed",)
-    others = [a for a in tables.ASSETS if a.key != dg.AssetKey("as_revenue")]
-    assert changed(home) == stale(home, [*rollups.ASSETS, *others, table_asset(upgraded)]) > before
+    others = [a for a in ASSETS if a.key != dg.AssetKey("as_revenue")]
+    assert changed(home) == stale(home, [*others, table_asset(upgraded)]) > before
     assert (YEAR, "energy_revenue") not in changed(home)

@@ -43,18 +43,18 @@ ROWS = [
 
 def test_a_cell_says_whether_a_column_is_there_and_what_changed() -> None:
     (matrix,) = matrices(ROWS)
-    assert matrix.years == (2022, 2023, 2024)
-    assert matrix.cells == {
-        "price": ["yes", "yes th!", "no x!"],
-        "qse": [".", "part +", None],
-        '"x|<y>_*" (unknown)': ["yes", "yes", "yes"],
-        '"hour" (not used)': ["yes", "yes t", "yes h"],
-    }
+    assert [column.heading for column in matrix.columns] == ["column", "2022", "2023", "2024"]
+    assert matrix.rows == [
+        ["price", "yes", "yes th!", "no x!"],
+        ["qse", ".", "part +", None],
+        ['"x|<y>_*" (unknown)', "yes", "yes", "yes"],
+        ['"hour" (not used)', "yes", "yes t", "yes h"],
+    ]
 
 
 def test_changes_stand_in_words_in_the_order_of_years_and_those_not_of_ercots_doing_are_marked() -> None:
     (matrix,) = matrices(ROWS)
-    assert [words.strip() for words in matrix.changes] == [
+    assert [words.strip() for words in matrix.notes[:-1]] == [
         "2023: appeared: qse", "! 2023: heading changed: price from Price", '2023: type changed: "hour" from int64',
         "! 2023: type changed: price from string", '2024: heading changed: "hour" from HOUR',
         "! 2024: vanished: price",
@@ -62,10 +62,10 @@ def test_changes_stand_in_words_in_the_order_of_years_and_those_not_of_ercots_do
 
 
 def test_a_column_that_is_not_used_and_always_there_is_named_and_not_shown_unless_asked_for() -> None:
-    assert matrices(ROWS)[0].left_out == ('"datetime"',)
+    assert matrices(ROWS)[0].left_out == ['"datetime"']
     everything = matrices(ROWS, every_column=True)[0]
-    assert everything.left_out == ()
-    assert everything.cells['"datetime" (not used)'] == ["yes", "yes", "yes"]
+    assert everything.left_out == []
+    assert ['"datetime" (not used)', "yes", "yes", "yes"] in everything.rows
     lines = lines_of(ROWS, 100)
     assert '    1 more column that is known, not used, and there in every year: "datetime"' in lines
     assert lines[-1] == "Every column of a dataset: bess status --columns DATASET"
