@@ -149,8 +149,7 @@ def _path(value: str | Path, variable: str) -> Path:
 
 def _size(text: str) -> int | None:
     match = _SIZE.fullmatch(text)
-    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
-    return size or None
+    return int(float(match[1]) * _UNITS[match[2].upper()]) or None if match else None
 
 
 def _positive(text: str) -> int | None:
@@ -166,9 +165,8 @@ def _seconds(text: str) -> float | None:
 
 
 def _time_of_day(text: str) -> tuple[int, int] | None:
-    match = re.fullmatch(r"(\d{1,2}):(\d{2})", text)
-    hour, minute = (int(match[1]), int(match[2])) if match else (24, 60)
-    return (hour, minute) if hour < 24 and minute < 60 else None
+    match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def _address(text: str) -> str | None:

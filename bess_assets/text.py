@@ -6,6 +6,7 @@ Text from data reaches a terminal or a spreadsheet through these functions alone
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from itertools import chain
 from math import floor, isfinite
 from typing import Any, NamedTuple
 
@@ -102,15 +103,8 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator
     Numbers are exact. A text that a spreadsheet would take for a formula gets a single quote in front, and a character that steers a terminal
     becomes `?`; JSON keeps texts as they are in the data.
     """
-    yield ",".join(_quoted(_harmless(column)) for column in columns)
-    for row in rows:
-        yield ",".join(_csv_cell(value) for value in row)
-
-
-def _csv_cell(value: Any) -> str:
-    if isinstance(value, str):
-        return _quoted(_harmless(value))
-    return plain(value) if value is None or isinstance(value, float) else _quoted(plain(value))
+    for row in chain([columns], rows):
+        yield ",".join(_quoted(_harmless(cell) if isinstance(cell, str) else plain(cell)) for cell in row)
 
 
 def _harmless(text: str) -> str:

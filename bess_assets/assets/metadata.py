@@ -24,7 +24,6 @@ from bess_assets.text import Column, markdown_table, number
 
 OWNERS = ("team:battery-analytics",)
 
-_DIGEST_SHOWN = 12
 _SHOWN = ("bytes", "seconds", "peak_memory_mb", "package_version", "digest")
 
 
@@ -171,7 +170,7 @@ _INPUTS = (
     Column("input", lambda named: named[0].removeprefix(UPSTREAM)),
     number("size", lambda named: None if isinstance(named[1], str) else named[1]["size"]),
     Column("modified", lambda named: None if isinstance(named[1], str) else _time(named[1]["mtime_ns"])),
-    Column("digest", lambda named: (named[1] if isinstance(named[1], str) else named[1]["digest"])[:_DIGEST_SHOWN]),
+    Column("digest", lambda named: (named[1] if isinstance(named[1], str) else named[1]["digest"])[:12]),
 )
 """Of a pair of the name of an input and its fingerprint or digest."""
 _FINDINGS = (

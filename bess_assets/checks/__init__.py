@@ -1,4 +1,4 @@
-"""The checks of each result table, and their verdicts once the table is check."""
+"""The checks of each result table, and their verdicts once it is written."""
 
 from bess_assets.checks import figures, ledgers, plausible, row_counts
 from bess_assets.checks.check import CHANGES, COLUMNS, FINDINGS, KEYS, SUMS, Check, Judged

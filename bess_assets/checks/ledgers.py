@@ -60,7 +60,6 @@ QUARTER_HOURS = _complete(
 
 _LEGS = [(product, leg) for product in PRODUCTS for leg in ("da", "rt")]
 _COMPONENTS = ["da_energy_usd", "rt_energy_usd", *(f"as_{product}_{leg}_usd" for product, leg in _LEGS)]
-_ON_THE_BOARD = ", ".join(f"sum({name})" for name in _COMPONENTS)
 _OF_PRODUCTS = ", ".join(
     f"sum({leg}_usd) FILTER (revenue_usd IS NOT NULL AND product = '{product}')" for product, leg in _LEGS
 )
@@ -71,7 +70,7 @@ def _ledger_sums(judged: Judged) -> Verdict:
     if not all(judged.path(name).is_file() for name in ledgers):
         return Verdict(passed=True, detail=f"not compared: {' or '.join(ledgers)} is not there")
     (sums,) = judged.ask(
-        f"SELECT * FROM (SELECT {_ON_THE_BOARD} FROM {{leaderboard}}), "
+        f"SELECT * FROM (SELECT {', '.join(f'sum({name})' for name in _COMPONENTS)} FROM {{leaderboard}}), "
         "(SELECT sum(da_usd) FILTER (energy_usd IS NOT NULL), sum(rt_usd) FILTER (energy_usd IS NOT NULL) FROM {energy_revenue}), "
         f"(SELECT {_OF_PRODUCTS} FROM {{as_revenue}})"
     )
