@@ -306,12 +306,10 @@ class _Reading:
         """Rows of reports with the same headings, or of a stretch of one that has so many lines before it."""
         heading = batch[0].heading
         assert heading.dataset is not None  # noqa: S101  others are not taken
-        starts, first_line = (
-            (0, lines_before + 1) if lines_before else (heading.data_starts, 1 + bool(heading.data_starts))
-        )
         parts = [
-            Part(n, taken.label, taken.report.published_ms, first_line, own[starts:])
+            Part(n, taken.label, taken.report.published_ms, lines_before + 1 + bool(starts), own[starts:])
             for n, (taken, own) in enumerate(zip(batch, data, strict=True))
+            for starts in [0 if lines_before else taken.heading.data_starts]  # each has its own quotes and line ends
         ]
         layouts = self._layouts[heading.dataset.name]
         layout = layout_of(heading.dataset, heading.headings)

@@ -138,6 +138,13 @@ def test_spellings_of_several_eras_meet_in_one_column(reports, built):
     assert rows_of(built, "Telemetered Net Output", "QSE", dataset="sced_gen_resources") == [(1.0, "QOAK"), (2.0, None)]
 
 
+def test_reports_read_together_may_end_their_lines_differently(reports, built):
+    put(reports / "a.csv", awards(award("11/05/2024", 1)).replace("\n", "\r\n"))
+    put(reports / "b.csv", awards(award("11/06/2024", 1)))
+    roll_up(reports, built)
+    assert rows_of(built, "Delivery Date") == [(date(2024, 11, 5),), (date(2024, 11, 6),)]
+
+
 def test_a_blank_of_a_report_that_has_the_column_and_a_column_that_a_report_lacks_are_told_apart(reports, built):
     lacking = DAM_GEN.replace(",RegUp Awarded", "")
     put(reports / "a.csv", text(DAM_GEN, [award(DAY, 1, regup=""), award(DAY, 2, regup=3)]))
