@@ -223,7 +223,6 @@ _RT_AS_AWARDS = tuple(
 _DAM_UNREAD = (
     r"qsesubmittedcurve(mw|price)\d+",
     r"startup(hot|inter|cold)|mingencost|dme",
-    r"(regup|regdown|rrs|ecrs|nonspin)mcpc",
     "lowpowerconsumption(forloadresource)?",
 )
 _SCED_UNREAD = (
