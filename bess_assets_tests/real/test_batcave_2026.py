@@ -122,7 +122,12 @@ def test_the_worked_quarter_hour_of_the_methodology(settled: Settled) -> None:
 
 
 def test_findings_name_the_hours_that_clearing_prices_lack_and_the_datasets_that_are_absent(settled: Settled) -> None:
-    assert set(settled.findings("dataset_absent")) == {"dam_esr_resources", "rt_as_prices"}
+    assert set(settled.findings("dataset_absent")) == {
+        "dam_esr_resources",
+        "rt_as_prices",
+        "sced_as_prices",
+        "sced_as_adders",
+    }
     as_ledger = settled.table("as_revenue")
     last = as_ledger[(as_ledger["operating_day"] == date(2026, 3, 31)) & as_ledger["exists"]]
     assert last.groupby("product")["mcpc_usd_per_mw"].count().unique().tolist() == [19]
