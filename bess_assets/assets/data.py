@@ -6,6 +6,7 @@ Each table asset has the run that holds the year make its table, and shows what 
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 
 import dagster as dg
 
@@ -29,22 +30,15 @@ from bess_assets.tables import EVERY_TABLE, Table
 
 _log = logging.getLogger(__name__)
 
-ercot_reports = dg.AssetSpec(
+_input = partial(dg.AssetSpec, group_name="rollups", owners=list(OWNERS), kinds={"csv"})
+ercot_reports = _input(
     "ercot_reports",
-    group_name="rollups",
     description="ERCOT's public market reports and 60-day disclosures, as published.",
-    owners=list(OWNERS),
-    kinds={"csv"},
     metadata={"published at": dg.MetadataValue.url("https://www.ercot.com/mp/data-products")},
 )
-
-
-battery_table = dg.AssetSpec(
+battery_table = _input(
     BATTERY_TABLE,
-    group_name="rollups",
     description="The user's table of batteries (`BESS_REGISTRY`). Each run notes its content first, so that a change of it makes its readers stale.",
-    owners=list(OWNERS),
-    kinds={"csv"},
 )
 
 
