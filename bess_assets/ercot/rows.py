@@ -396,7 +396,7 @@ class YearRows:
     Rows of the two clock-change days of hour labels come last, since what a label means there depends on all labels of the day.
 
     Attributes:
-        held: True for hours of which the dataset holds a row of any series; complete after iterating.
+        rows: number of rows of any series by hour; complete after iterating.
         log: days held, by series.
         counted: what was odd about the rows.
     """
@@ -436,7 +436,7 @@ class YearRows:
         self._step = step_seconds or (SECONDS_PER_QUARTER_HOUR if quarters else _HOUR)
         self._leave_out = leave_out
         self._undecided: list[Rows] = []
-        self.held = np.zeros(inputs.year.hours, dtype=bool)
+        self.rows = np.zeros(inputs.year.hours, dtype=np.int64)
         self.log = DayLog(inputs.year, codes.known, beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
         self.counted = Counted()
 
@@ -462,7 +462,7 @@ class YearRows:
         self.counted.unusable_time += times.unusable
         self.counted.ambiguous += times.ambiguous
         named = np.bincount(times.of_row[names >= 0], minlength=len(times.rows))
-        self._hold(times.utc[named > 0])
+        self._hold(times.utc, named)
         if times.rows[times.utc == UNDECIDED].any():
             self._undecided.append(rows.keep(times.utc[times.of_row] == UNDECIDED).copied())
         known, series = self._codes.find(names, texts)
@@ -472,8 +472,9 @@ class YearRows:
         placed = utc >= 0
         return self._placed(rows.keep(np.flatnonzero(known)[placed]), series[placed], utc[placed])
 
-    def _hold(self, utc: IntArray) -> None:
-        self.held[(utc[utc >= 0] - self._year.start) // _HOUR] = True
+    def _hold(self, utc: IntArray, rows: IntArray) -> None:
+        placed = (utc >= 0) & (rows > 0)
+        np.add.at(self.rows, (utc[placed] - self._year.start) // _HOUR, rows[placed])
 
     def _placed(self, rows: Rows, series: IntArray, utc: IntArray) -> PlacedRows:
         return PlacedRows(
@@ -492,7 +493,7 @@ class YearRows:
         every = np.concatenate(series)
         utc = clock_change_starts(parts, self._year, every)
         self.counted.unusable_time += int((utc < 0).sum())
-        self._hold(utc[every >= 0])
+        self._hold(utc, (every >= 0).astype(np.int64))
         ends = np.cumsum([rows.count for rows in parts])[:-1]
         for rows, own, starts in zip(parts, series, np.split(utc, ends), strict=True):
             wanted = (starts >= 0) & (own >= 0) & (own < self._codes.known)

@@ -57,6 +57,8 @@ FINDING_KINDS = {
     "award_contradiction": "awards whose parts and single column differ by more than 0.05 MW: parts taken",
     "negative_consumption": "MWh of negative consumption of load resources: a load resource does not discharge; left out",
     "generation_side_charging": "MWh of negative generation-side values left out of charging",
+    "telemetry_error": "quarter-hours of telemetry held against settlement metering: mean absolute error of each way to read it, MWh a quarter-hour",
+    "metering_after_go_live": "rows of settlement metering from the first day of RTC+B: compared with telemetry, they settle nothing",
     "unpaired": "batteries without an accepted load resource",
     "rejected_pair": "load resources that a name suggests and the evidence rejects",
     "bridged": "batteries whose combo and ESR names were joined into one",

@@ -142,10 +142,10 @@ class _Side:
                 self.stated.put(rows.series, rows.step, {name: rows.numbers[name] for name in self.stated.grids})
         reader.report(findings)
         findings.add("award_contradiction", dataset, contradictions, "RRS or ECRS: the parts were taken")
-        self.present, self.held = scatter.present, reader.held
+        self.present, self.held = scatter.present, reader.rows > 0
         for grid in scatter.grids.values():
-            grid[~scatter.present & reader.held] = 0.0
-        self.no_award = np.where(reader.held, 0.0, np.nan)
+            grid[~scatter.present & self.held] = 0.0
+        self.no_award = np.where(self.held, 0.0, np.nan)
         self.grids = scatter.grids
 
     def gaps(self, row: Mapping[str, Any], seen: BoolArray, other: "_Side | None" = None) -> Iterator[Gap]:

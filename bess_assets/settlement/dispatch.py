@@ -4,7 +4,7 @@ Settlement metering comes before telemetry, telemetry before base points. runs.p
 and awards held from run to run.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from bess_assets.ercot.arrays import FloatArray, IntArray, SecondsArray, SourceArray
-from bess_assets.ercot.calendar import day_number
+from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import (
     HOURS_PER_QUARTER_HOUR,
     PRODUCTS,
@@ -23,9 +23,10 @@ from bess_assets.ercot.products import (
     SOURCES,
 )
 from bess_assets.ercot.rows import YearRows
-from bess_assets.ercot.step import Columns, Inputs, StepResult, Verdict, some, step
+from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, Verdict, some, step
 from bess_assets.settlement.awards import RRS_PARTS, award_of_parts
 from bess_assets.settlement.grid import LedgerColumns, labels_array
+from bess_assets.settlement.pairing import battery_key, unique_keys
 from bess_assets.settlement.run_prices import RunPrices, read_run_prices
 from bess_assets.settlement.runs import TELEMETRY, Kind, Means, RunReader, Window, read_metering
 
@@ -39,8 +40,8 @@ NOISE_SHARE = 0.01
 
 _COMBO_BYTES = 8 + 8 + 1 + 2 + 8 + 8 + 1 + 2
 """Held of a battery in a quarter-hour: both parts, source and seconds of generation, metering, and of a load resource's consumption."""
-_STORAGE_BYTES = 8 + 8 + 1 + 2 + 2 * 8 * len(PRODUCTS)
-"""The same of an ESR, with its awards and their prices."""
+_STORAGE_BYTES = 8 + 8 + 1 + 2 + 8 + 2 * 8 * len(PRODUCTS)
+"""The same of an ESR and its metering, with its awards and their prices."""
 _HELD_BLOCKS = 3
 """What is held of the batteries takes at most so many blocks; the windows that are read take one more."""
 
@@ -101,7 +102,12 @@ class Flows:
 
 
 def read_flows(
-    inputs: Inputs, kind: Kind, rows: Iterable[Mapping[str, Any]], era: slice, prices: RunPrices | None = None
+    inputs: Inputs,
+    kind: Kind,
+    rows: Iterable[Mapping[str, Any]],
+    era: slice,
+    prices: RunPrices | None = None,
+    metering: tuple[FloatArray, FloatArray] | None = None,
 ) -> Flows:
     """Energy of the resources of one kind that batteries have; of the load resources those that are a battery's charging.
 
@@ -111,9 +117,10 @@ def read_flows(
         rows: the batteries, rows of the registry.
         era: the quarter-hours wanted, whole days.
         prices: run prices of the awards of storage resources.
+        metering: settlement metering of the generation resources in the order of their names, MWh; and sums over resources by quarter-hour, to which
+            |discharge by telemetry - by meter| is added, for telemetry held, on straight lines and through the base point, and the number of resources.
     """
-    wanted = [row for row in rows if kind != "load" or row["charging"] == "load"]
-    names = sorted({row[f"{kind}_resource"] for row in wanted if row[f"{kind}_resource"]})
+    names = _names(row[f"{kind}_resource"] for row in rows if kind != "load" or row["charging"] == "load")
     awards = _RT_AWARDS if kind == "esr" else ()
     reader = RunReader(inputs, f"sced_{kind}_resources", names, [TELEMETRY[kind], "base_point_mw", *awards])
     shape = (len(names), era.stop - era.start)
@@ -137,6 +144,8 @@ def read_flows(
         base_point = window.grids["base_point_mw"]
         here = slice(window.first - era.start, window.last - era.start)
         means = reader.means(window, window.grids[TELEMETRY[kind]], base_point)
+        if metering:
+            metering[1][:, here] += _errors(reader, window, means, metering[0][:, here])
         source = np.where(np.isnan(means.positive), _NONE, _TELEMETRY)
         # a base point can help only where it is known and telemetry is not
         if (source == _NONE).any() and not np.isnan(base_point).all():
@@ -157,6 +166,22 @@ def read_flows(
     reader.each_window(settle, era.start, era.stop)
     flows.negative_of_all_mwh = float(negative_mwh.sum())
     return flows
+
+
+def _names(names: Iterable[str | None]) -> list[str]:
+    return sorted({name for name in names if name})
+
+
+def _errors(reader: RunReader, window: Window, lines: Means, metered_mwh: FloatArray) -> FloatArray:
+    """Errors of telemetry in a window, as `read_flows` adds them; the rules that are not in use are tried on metered resources alone."""
+    there = ~np.isnan(metered_mwh).all(axis=1)
+    output = window.grids["output_mw"] if there.all() else window.grids["output_mw"][:, there]
+    held = reader.means(window, output)
+    straight = reader.means(window, output, np.broadcast_to(np.nan, output.shape))
+    mwh = np.stack([held.positive, straight.positive, lines.positive[there]]) * HOURS_PER_QUARTER_HOUR
+    error = np.abs(mwh - np.maximum(metered_mwh[there], 0.0))
+    known = ~np.isnan(error).any(axis=0)
+    return np.vstack([np.where(known, error, 0.0).sum(axis=1), known.sum(axis=0)])
 
 
 def _fall_back(best: Means, source: IntArray, last: Means) -> None:
@@ -240,6 +265,7 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     combo, rtc = slice(0, boundary), slice(boundary, year.quarter_hours)
     eras: dict[Kind, slice] = {"gen": combo, "load": combo, "esr": rtc}
     ledger = LedgerColumns(year, quarter_hours=True)
+    errors, later = np.zeros((4, boundary)), np.zeros(12)
     no_award = pa.nulls(year.quarter_hours, pa.float64())
     left_out = negative_mwh = charged_mwh = 0.0
     readers: dict[str, RunReader | YearRows] = {}
@@ -247,16 +273,25 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     disclosed = RunReader(inputs, "sced_esr_resources", [], []).starts
     prices = read_run_prices(inputs, findings, disclosed) if rtc.start < rtc.stop else None
     for part in _parts(inputs, registry.to_pylist(), boundary):
+        gens = _names(row["gen_resource"] for row in part)
+        esrs = _names(row["esr_resource"] for row in part if not row["gen_resource"])
+        metered_mwh, meter = read_metering(inputs, gens + esrs, _resource_of_meter(registry.to_pylist()))
         flows = {
-            kind: read_flows(inputs, kind, part, era, prices) for kind, era in eras.items() if era.start < era.stop
+            kind: read_flows(
+                inputs, kind, part, era, prices, (metered_mwh[: len(gens), combo], errors) if kind == "gen" else None
+            )
+            for kind, era in eras.items()
+            if era.start < era.stop
         }
         read: dict[str, RunReader | YearRows] = {f"sced_{kind}_resources": own.reader for kind, own in flows.items()}
+        if "esr" in flows:
+            later += _later_sums(flows["esr"], part, dict(zip(gens + esrs, metered_mwh[:, rtc], strict=True)))
         if boundary:
-            metered_mwh, read["sced_smne"] = read_metering(inputs, [*flows["gen"].place])
+            read["sced_smne"] = meter
             left_out += _settle_metered(flows["gen"], metered_mwh, part, compared)
             negative_mwh += flows["load"].negative_of_all_mwh
             charged_mwh += float(np.nansum(flows["load"].positive_mwh))
-            del metered_mwh
+        del metered_mwh
         for dataset, reader in read.items():
             if readers.setdefault(dataset, reader) is not reader:
                 readers[dataset].counted.add(reader.counted)
@@ -278,8 +313,57 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     much = negative_mwh > NOISE_SHARE * charged_mwh
     findings.add("negative_consumption", "sced_load_resources", round(negative_mwh), words, warning=much)
     result.verdicts[METERED_CHECK] = _metered_verdict(compared)
+    _report_errors(findings, year, errors)
+    _report_later(findings, int(meter.rows[boundary // QUARTER_HOURS_PER_HOUR :].sum()), later)
     words = "MWh: station use, or the load side's charging seen twice"
     findings.add("generation_side_charging", "bess_dispatch", round(left_out), words, warning=False)
+
+
+def _report_errors(findings: Findings, year: OperatingYear, errors: FloatArray) -> None:
+    """Add the mean absolute errors of telemetry by month, of sums by quarter-hour as `read_flows` makes them."""
+    months = (year.first_day + year.quarter_hour_day[: errors.shape[1]]).astype("M8[D]").astype("M8[M]").astype(str)
+    words = []
+    for month in np.unique(months[errors[-1] > 0]).tolist():
+        *sums, count = errors[:, months == month].sum(axis=1).tolist()
+        held, straight, in_use = (total / count for total in sums)
+        words.append(
+            f"{month} held {held:.3f}, straight lines {straight:.3f}, through the base point {in_use:.3f} ({count:,.0f})"
+        )
+    findings.add("telemetry_error", "sced_gen_resources", int(errors[-1].sum()), "; ".join(words), warning=False)
+
+
+def _later_sums(esr: Flows, rows: Iterable[Mapping[str, Any]], metered: Mapping[str, FloatArray]) -> FloatArray:
+    """Sums over batteries: 1, quarter-hours metered, with telemetry too; there of net meter x and telemetry y, their products, and discharge and charge."""
+    sums = np.zeros(12)
+    for row in (row for row in rows if row["esr_resource"]):
+        n, meter = esr.place[row["esr_resource"]], metered[row["gen_resource"] or row["esr_resource"]]
+        there = ~np.isnan(meter)
+        both = there & (esr.source[n] == _TELEMETRY)
+        x, discharge, charge = meter[both], esr.positive_mwh[n, both], esr.negative_mwh[n, both]
+        y = discharge - charge
+        terms = (there.any(), there, both, x, y, x * x, y * y, x * y, x.clip(0.0), discharge, (-x).clip(0.0), charge)
+        sums += [np.sum(term) for term in terms]
+    return sums
+
+
+def _report_later(findings: Findings, rows: int, sums: FloatArray) -> None:
+    """Add the rows of settlement metering from 2025-12-05, of any resource, and how those of batteries compare with telemetry."""
+    batteries, there, count, x, y, xx, yy, xy, *mwh = sums.tolist()
+    scale = max((count * xx - x * x) * (count * yy - y * y), 0.0) ** 0.5
+    detail = (
+        f"{there:,.0f} rows of {batteries:.0f} batteries, {rows - there:,.0f} others; {count:,.0f} quarter-hours with telemetry: "
+        f"{mwh[0]:,.1f} MWh discharged by meter, {mwh[1]:,.1f} by telemetry; {mwh[2]:,.1f} MWh charged by meter, {mwh[3]:,.1f} by telemetry; "
+        f"correlation {f'{(count * xy - x * y) / scale:.3f}' if scale else 'unknown'}"
+    )
+    findings.add("metering_after_go_live", "sced_smne", rows, detail, warning=False)
+
+
+def _resource_of_meter(registry: Sequence[Mapping[str, Any]]) -> Callable[[str], str]:
+    """The resource that the name of a meter means: a generation resource of a battery; else, by the stable key, a storage resource without one."""
+    gens = {row["gen_resource"] for row in registry}
+    alone = (row["esr_resource"] for row in registry if not row["gen_resource"])
+    esrs = {key: name for name, key in unique_keys(filter(None, alone)).items()}
+    return lambda meter: meter if meter in gens else esrs.get(battery_key(meter), "")
 
 
 def _metered_verdict(compared: Mapping[str, tuple[float, float]]) -> Verdict:

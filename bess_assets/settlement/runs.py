@@ -320,13 +320,15 @@ def _value(rows: Rows, name: str) -> FloatArray:
     return values
 
 
-def read_metering(inputs: Inputs, names: Sequence[str]) -> tuple[FloatArray, YearRows]:
-    """Settlement metered net energy (SMNE) of some generation resources.
+def read_metering(
+    inputs: Inputs, names: Sequence[str], normal: Callable[[str], str] | None = None
+) -> tuple[FloatArray, YearRows]:
+    """Settlement metered net energy (SMNE) of some resources; `normal` says which of them the name of a meter means.
 
     Returns:
         MWh by quarter-hour, positive to the grid, NaN where there is no row, shape (series, quarter-hours); and the reader, which has what was odd.
     """
-    reader = YearRows(inputs, "sced_smne", Codes(names), numbers=["energy_mwh"])
+    reader = YearRows(inputs, "sced_smne", Codes(names, normal), numbers=["energy_mwh"])
     scatter = Scatter(len(names), inputs.year.quarter_hours, ["energy_mwh"])
     for rows in reader:
         scatter.put(rows.series, rows.step, rows.numbers, reader.counted)

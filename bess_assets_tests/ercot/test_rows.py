@@ -154,7 +154,7 @@ def test_a_row_without_an_hour_that_exists_is_counted_and_put_nowhere(tmp_path, 
     # a file without a single date is refused
     read = read_prices(tmp_path, "da_prices", [*_prices(day, labels), *_prices(date(2023, 12, 31), [1], price=9.0)])
     assert set(read.known().values()) == held
-    assert read.reader.held.sum() == len(held)
+    assert np.count_nonzero(read.reader.rows) == len(held)
     assert count_of(read.findings.items, "unusable_time", "da_prices") == 1
 
 
@@ -182,7 +182,7 @@ def test_a_built_rollup_is_read_by_the_time_it_stores_whatever_its_labels_say(tm
     read = read_prices(tmp_path, "rt_prices")
     first = quarter_hour_of(datetime(day.year, day.month, day.day)) + 4 * hour
     assert read.known() == {first: 100.0, first + 1: 101.0}
-    assert np.flatnonzero(read.reader.held).tolist() == [first // 4]
+    assert np.flatnonzero(read.reader.rows).tolist() == [first // 4]
     assert np.flatnonzero(read.reader.log.days).tolist() == [(day - JANUARY_1).days]
     assert not found(read.findings.items, "unusable_time")
 
@@ -247,14 +247,14 @@ def test_an_hour_is_held_if_any_resource_has_a_row_in_it(tmp_path):
     rows = [hourly(day, hour, name, award_mw=mw) for day, hour, name, mw in labels]
     read = read_awards(tmp_path, rows)
     two = hour_of(datetime(2024, 11, 3, 2))
-    assert np.flatnonzero(read.reader.held).tolist() == [0, 1, two, two + 1]
+    assert np.flatnonzero(read.reader.rows).tolist() == [0, 1, two, two + 1]
     assert read.known() == {0: 1.0, two + 1: 3.0}
     assert np.flatnonzero(read.reader.log.days).tolist() == [0, (AUTUMN - JANUARY_1).days]
 
 
 def test_an_hour_of_which_only_a_row_without_a_name_is_there_is_not_held(tmp_path):
     rows = [hourly(JANUARY_1, hour, name) for hour, name in ((1, GEN), (2, None), (3, None), (3, WIND))]
-    assert np.flatnonzero(read_awards(tmp_path, rows).reader.held).tolist() == [0, 2]
+    assert np.flatnonzero(read_awards(tmp_path, rows).reader.rows).tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("see", [lambda log, days: log.saw_days(days), lambda log, days: log.saw(days, days * 0)])
@@ -322,7 +322,7 @@ def test_rows_left_out_are_neither_read_nor_held(tmp_path):
     rows = [price | {"settlement_point": point} for price, point in zip(_prices(JANUARY_1, [1, 2]), "AB", strict=True)]
     read = read_prices(tmp_path, "da_prices", rows, known="AB", leave_out=("settlement_point", "A"))
     assert (read.known(0), read.known(1)) == ({}, {1: 101.0})
-    assert np.flatnonzero(read.reader.held).tolist() == [1]
+    assert np.flatnonzero(read.reader.rows).tolist() == [1]
 
 
 def test_infinite_values_are_counted_by_column(tmp_path):

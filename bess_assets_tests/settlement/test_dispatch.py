@@ -252,6 +252,28 @@ def test_metering_that_telemetry_of_a_day_contradicts_is_named(tmp_path, mwh, ag
     assert verdict.numbers["batteries"] == 1
 
 
+def test_ways_to_read_telemetry_are_held_against_metering_by_month_only_where_both_are_known(tmp_path):
+    feb = 31 * 24 * 60
+    _gen(tmp_path, (0, 0.0, 12.0), (15, 0.0, 0.0), (30, None, None), (feb, 8.0, 8.0), (feb + 15, 4.0, 4.0))
+    meter = [_meter(number, mwh) for number, mwh in ((1, 2.0), (3, 9.0))]
+    _metering(
+        tmp_path,
+        *meter,
+        _meter(1, 1.75, day=date(2024, 2, 1)),
+        _meter(2, -1.0, day=date(2024, 2, 1)),
+        _meter(1, 9.0, WIND),
+    )
+    _, findings = _dispatch(tmp_path)
+    (found_,) = found(findings, "telemetry_error")
+    assert (found_.count, found_.subject, found_.warning) == (3, "sced_gen_resources", False)
+    # 1 January, of 2 MWh: held and straight 0 MWh; 0 to 12 MW in 300 s and back in 600 s are 1.5 MWh. 1 February, of 1.75 MWh: held 8 MW are 2 MWh;
+    # straight 1.5 MWh; 8 to 8 MW in 300 s, to 4 MW in 600 s 1.667 MWh; and of 0 MWh the last reading, 4 MW, held for 1 MWh by all
+    assert found_.detail == (
+        "2024-01 held 2.000, straight lines 2.000, through the base point 0.500 (1); "
+        "2024-02 held 0.625, straight lines 0.625, through the base point 0.542 (2)"
+    )
+
+
 # --- the repeated hour ------------------------------------------------------------------------------------------------------------------------------
 def test_settlement_metering_fills_the_repeated_hours_by_its_interval_numbers(tmp_path):
     _gen(tmp_path, *runs_of_day(AUTUMN, flag=None, output_mw=8.0))
@@ -277,6 +299,33 @@ def test_energy_storage_is_one_signed_output_from_2025_12_05_and_the_combo_files
     assert _quarters(own[KEY], "discharge", 4, after) == [(0.0, "telemetry", 1.0)] * 4
     assert _quarters(own[KEY], "charge", 4, after) == [(5.0, "telemetry", 1.0)] * 4
     assert np.isnan(own[KEY]["discharge_mwh"][after + 4 :]).all()
+
+
+@pytest.mark.parametrize(
+    ("battery", "year"), [(RENAMED, 2025), (STORAGE, 2026)], ids=["generation resource", "stable key"]
+)
+def test_metering_after_go_live_is_compared_and_settles_nothing(tmp_path, battery, year):
+    day = date(2025, 12, 31) if year == 2025 else date(2026, 1, 1)
+    stamps = [datetime(day.year, day.month, day.day) + timedelta(minutes=15 * n) for n in range(4)]
+    write_rollup(
+        tmp_path,
+        "sced_esr_resources",
+        2026,
+        [run(at, ESR, output_mw=mw) for at, mw in zip(stamps, (8.0, 8.0, -8.0, -8.0), strict=True)],
+    )
+    without, nothing = _dispatch(tmp_path, battery, year=year)
+    meter = [_meter(number, mwh, day=day) for number, mwh in ((1, 1.75), (3, -2.5), (4, -2.5), (5, 1.0))]
+    write_rollup(tmp_path, "sced_smne", 2026, [*meter, _meter(1, 50.0, WIND, day=day), _meter(2, 50.0, WIND, day=day)])
+    own, said = _dispatch(tmp_path, battery, year=year)
+    assert np.array_equal(own[KEY]["discharge_mwh"], without[KEY]["discharge_mwh"], equal_nan=True)
+    assert not found(nothing, "metering_after_go_live")
+    (finding,) = found(said, "metering_after_go_live")
+    assert (finding.count, finding.subject, finding.warning) == (6, "sced_smne", False)
+    # telemetry of 2, -2 and -2 MWh in the first, third and fourth quarter-hour, all on one straight line with the meter
+    assert finding.detail == (
+        "4 rows of 1 batteries, 2 others; 3 quarter-hours with telemetry: 1.8 MWh discharged by meter, 2.0 by telemetry; "
+        "5.0 MWh charged by meter, 4.0 by telemetry; correlation 1.000"
+    )
 
 
 def test_energy_storage_falls_back_to_its_base_point_on_both_sides(tmp_path):
@@ -444,7 +493,7 @@ def test_batteries_in_parts_give_bit_for_bit_the_dispatch_and_the_findings_of_al
 
 def test_as_many_parts_are_read_as_the_memory_limit_asks_for(tmp_path):
     batteries = _three_batteries(tmp_path)
-    held = 3 * (4 * 24 * 338 * 38 + 4 * 24 * 27 * 99)
+    held = 3 * (4 * 24 * 338 * 38 + 4 * 24 * 27 * 107)
     limits = [inputs_of(tmp_path, 2025, block_bytes=n) for n in (held // 3, held // 3 - 1, held // 6, held // 6 - 1, 1)]
     counted = [len(list(_parts(inputs, batteries, 4 * 24 * 338))) for inputs in limits]
     assert counted == [1, 2, 2, 3, 3]
