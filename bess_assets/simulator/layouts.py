@@ -23,6 +23,7 @@ _ERAS = {
     "ecrs": ECRS,
     "soc": COP_SOC,
     "rtc": RTC,
+    "capped": date(2026, 9, 1),
 }
 
 
@@ -86,6 +87,10 @@ _LAYOUTS = {
     "AS_prices": "DeliveryDate=date, HourEnding=hour_ending, AncillaryType=name, MCPC=price, DSTFlag=flag",
     "RT_AS_prices": "DeliveryDate=date, DeliveryHour=hour, DeliveryInterval=interval, RepeatedHourFlag=flag, ASType=name, "
     "MCPC=price",
+    "SCED_AS_prices": "SCEDTimestamp=stamp, RepeatedHourFlag=flag, ASType=name, !CappedMCPC=price, MCPC=price<capped, "
+    "CappedMCPC=price>capped, UncappedMCPC=price>capped",
+    "SCED_AS_adders": "SCEDTimestamp=stamp, RepeatedHourFlag=flag, RTRDPARUS=regup, RTRDPARDS=regdn, RTRDPARRS=rrs, "
+    "RTRDPAECRS=ecrs, RTRDPANSS=nspin",
     "DAM_Gen_Resources": _GEN_DAY_AHEAD,
     "DAM_ESR_Resources": _GEN_DAY_AHEAD,
     "DAM_Load_Resources": (

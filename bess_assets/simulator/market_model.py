@@ -102,17 +102,35 @@ class MarketYear:
         return made
 
     @cached_property
-    def rt_as_price(self) -> dict[str, Floats]:
-        """Real-time clearing price of each ancillary service by quarter-hour, $/MW per hour."""
+    def rt_as_price(self) -> dict[str, tuple[Floats, Floats, Floats]]:
+        """Real-time price of each ancillary service, $/MW per hour: by quarter-hour, and the clearing price and the adder of each run of RTC+B.
+
+        From RTC+B on, the price of a quarter-hour is the time-weighted mean of the sums of the runs.
+        """
         real, _ = self.system_price
-        made: dict[str, Floats] = {}
+        runs, _ = self.rtc_runs
+        quarters, end = self.year.quarters, self.year.end
+        steps = np.append(runs, end)
+        steps[:1] = max(self.year.start, midnight(RTC))
+        made: dict[str, tuple[Floats, Floats, Floats]] = {}
         for product in PRODUCTS:
             rng = self.chance("rt as price", product)
             tight = np.clip((real - 80.0) * 0.2, 0.0, None)
             level = 0.4 * _ANCILLARY_LEVEL[product] * np.exp(rng.normal(0.0, 0.8, len(real)))
-            price = level * (rng.random(len(real)) < 0.7) + tight
-            made[product] = np.round(price.clip(0.0, 5000.0), 2)
+            price = (level * (rng.random(len(real)) < 0.7) + tight).clip(0.0, 5000.0)
+            of_runs = price[(runs - self.year.start) // QUARTER_SECONDS] * np.exp(rng.normal(0.0, 0.15, len(runs)))
+            adder = of_runs * 0.3 * ((rng.random(len(runs)) < 0.22) & (product != "regdn"))
+            clearing, adder = np.round(of_runs, 2), np.round(adder, 2)
+            paid = np.append(0.0, np.cumsum((clearing + adder) * np.diff(steps)))
+            mean = np.diff(np.interp(np.append(quarters, end), steps, paid)) / QUARTER_SECONDS
+            made[product] = np.round(np.where(quarters < midnight(RTC), price, mean), 2), clearing, adder
         return made
+
+    @cached_property
+    def rtc_runs(self) -> tuple[Ints, Ints]:
+        """Seconds of the runs of RTC+B, as the 60-day disclosure stamps them and as the reports of their prices do."""
+        runs = self.runs[self.runs >= midnight(RTC)]
+        return runs, runs + self.chance("stamps of prices").integers(-7, 8, len(runs))
 
     @cached_property
     def runs(self) -> Ints:
@@ -148,7 +166,7 @@ Operation = dict[str, npt.NDArray[Any]]
 * by hour: exists, running, moved (it has rows, is available, is at its later settlement point), high_limit_mw (HSL), energy_award_mw (day-ahead), and
   gen_regup to load_nspin, the day-ahead ancillary awards of each side;
 * by quarter-hour: power_mw (output, negative when charging), soc_mwh (energy held at its end), and from RTC+B on
-  rt_regup to rt_nspin, the real-time ancillary awards.
+  rt_regup to rt_nspin, the real-time ancillary awards from which those of single runs depart.
 """
 
 

@@ -38,11 +38,14 @@ Point = tuple[str, str]
 """Name and type of a settlement point."""
 _Item = TypeVar("_Item")
 
-PRICES = ("RT_prices", "DA_prices", "AS_prices", "RT_AS_prices")
+RUN_PRICES = ("SCED_AS_prices", "SCED_AS_adders")
+"""Folders of the clearing prices of SCED runs and of the adders to them, whose stamps lie some seconds beside those of the disclosure."""
+PRICES = ("RT_prices", "DA_prices", "AS_prices", "RT_AS_prices", *RUN_PRICES)
 """Folders of the price datasets: their files are grouped by the year of delivery, those of all others, the 60-day disclosure, by the year of publication."""
 
 _SPOILT = {
     **dict.fromkeys(PRICES, "price"),
+    "SCED_AS_adders": "rrs",
     "DAM_Gen_Resources": "awarded",
     "DAM_Load_Resources": "regdn",
     "DAM_ESR_Resources": "awarded",
@@ -56,7 +59,7 @@ _SPOILT = {
 }
 """Column in which a superseded row differs from the row that replaced it, by folder; none: no row is replaced."""
 
-STAMPED = ("SCED_Gen_Resources", "SCED_Load_Resources", "SCED_ESR_Resources")
+STAMPED = ("SCED_Gen_Resources", "SCED_Load_Resources", "SCED_ESR_Resources", *RUN_PRICES)
 """Folders of the datasets that name a moment by a time stamp."""
 
 BY_QUARTER_HOUR = ("SCED_SMNE", "RT_prices", "RT_AS_prices")
@@ -206,6 +209,8 @@ class Period:
                     yield from of_batteries(self, batteries, did)
         for of_others in (_generators, _loads, _unused_datasets, _energy_prices, _ancillary_prices):
             yield from of_others(self)
+        if self.apart:
+            yield from run_prices(self.market, self.hazards, self.market.rtc_runs[1])
 
     def groups(self, items: Sequence[_Item]) -> list[Sequence[_Item]]:
         """Batteries, other resources or settlement points in groups that are published side by side."""
@@ -274,16 +279,20 @@ class _Publisher:
             **dict.fromkeys(_SPOILT, hours),
             **dict.fromkeys(BY_QUARTER_HOUR, quarters),
             **dict.fromkeys(STAMPED, runs),
+            **dict.fromkeys(RUN_PRICES, market.rtc_runs[1]),
         }
         """Moments of each dataset."""
         hour_of_day = market.year.hour_of_day(hours)
         listed = ~(self.period.on(hours, (6, 9)) & (hour_of_day == 4))
         load_listed = listed & ~(self.period.on(hours, (4, 14)) & np.isin(hour_of_day, (6, 7, 8)))
         sced = ~self.period.on(runs, (3, 19), (8, 21))
+        # A few runs of RTC+B of which only the prices are published.
+        kept = market.chance("lost runs").random(len(runs)) >= 0.0005
         self._there = {
             **dict.fromkeys(("DAM_Gen_Resources", "DAM_ESR_Resources"), listed),
             "DAM_Load_Resources": load_listed,
-            **dict.fromkeys(("SCED_Gen_Resources", "SCED_ESR_Resources"), sced),
+            "SCED_Gen_Resources": sced,
+            "SCED_ESR_Resources": sced & kept,
             "SCED_Load_Resources": sced & market.half_of_extra_runs(),
         }
         """Moments of which a dataset holds any row."""
@@ -448,7 +457,9 @@ def _telemetry(to: Period, batteries: Sequence[Battery], did: Operation) -> Iter
         }
         yield Sheet("SCED_Load_Resources", [(b.load, "", b.qse) for b in batteries], numbers, kept, running)
     if not combo.all():
-        awards = {product: to.at(did[f"rt_{product}"], runs) for product in PRODUCTS}
+        # One run in four gives less than the award of its quarter-hour.
+        share = np.clip(4.0 * rng.random(power.shape), None, 1.0)
+        awards = {product: np.round(to.at(did[f"rt_{product}"], runs) * share, 1) for product in PRODUCTS}
         total = awards.pop("rrs")
         fast = np.round(total * _row(0.4 if splits_rrs(b) else 0.0 for b in batteries), 1)
         numbers = {
@@ -571,4 +582,18 @@ def _ancillary_prices(to: Period) -> Iterator[Sheet]:
         live = quarters >= midnight(RTC) - HOUR_SECONDS
         if product == "regup":
             live &= ~(to.on(quarters, (2, 3), (12, 20)) & (quarters % DAY_SECONDS == 18 * HOUR_SECONDS))
-        yield Sheet("RT_AS_prices", who, {"price": to.at(market.rt_as_price[product], quarters)}, live)
+        yield Sheet("RT_AS_prices", who, {"price": to.at(market.rt_as_price[product][0], quarters)}, live)
+
+
+def run_prices(market: MarketYear, hazards: Hazards, stamps: Ints) -> Iterator[Sheet]:
+    """Publish clearing prices and adders of the runs with some stamps; a few lack one or both, wild files also the prices of days or every adder."""
+    place = np.searchsorted(market.rtc_runs[1], stamps)[:, None]
+    lost = market.chance("lost run prices").random(len(market.rtc_runs[1]))[place]
+    of_days = market.year.between(stamps[:, None], (2, 2), 3) & (hazards == "wild")
+    for product in PRODUCTS:
+        _, clearing, _ = market.rt_as_price[product]
+        who: list[Who] = [(product.upper(), "", "")]
+        yield Sheet("SCED_AS_prices", who, {"price": clearing[place]}, (lost >= 0.002) & ~of_days)
+    adders: Numbers = {product: market.rt_as_price[product][2][place] for product in PRODUCTS}
+    kept = ((lost < 0.001) | (lost >= 0.003)) & (hazards != "wild" or market.year.year != RTC.year)
+    yield Sheet("SCED_AS_adders", [("", "", "")], adders, kept)

@@ -65,6 +65,8 @@ REPORTS: dict[str, tuple[_Report, str]] = {
     "AS_prices": (_Report("DAM_Clearing_Prices_for_Capacity", "cdr.00012329", "DAMCPCNP4188", time(12, 32), -1, 3), ""),
     "RT_prices": (_RT_PRICES, ""),
     "RT_AS_prices": (_Report("RT_Clearing_Prices_for_Capacity", "cdr.00000000", "RTMCPCNP6331", time(0, 1), 1, 3), ""),
+    "SCED_AS_prices": (_Report("RT_Clearing_Prices_by_SCED", "cdr.00000000", "RTMCPCNP6332", time(0, 1), 1, 3), ""),
+    "SCED_AS_adders": (_Report("RT_Price_Adders_by_SCED", "cdr.00000000", "RTADDERNP6323", time(0, 1), 1, 3), ""),
 }
 """Report of each dataset, and how the name of its CSV begins in a disclosure."""
 

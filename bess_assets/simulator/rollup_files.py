@@ -37,6 +37,7 @@ from bess_assets.simulator.publish import (
     BY_QUARTER_HOUR,
     CUT,
     PRICES,
+    RUN_PRICES,
     STAMPED,
     Hazards,
     Numbers,
@@ -46,6 +47,7 @@ from bess_assets.simulator.publish import (
     award_columns,
     file_columns,
     monthly,
+    run_prices,
 )
 
 _ABSENT = {
@@ -65,6 +67,7 @@ _CURVES = {
 _DATASETS = (
     *("SCED_ESR_Resources", "SCED_Gen_Resources", "SCED_Load_Resources", "DAM_Gen_Resources", "RT_prices"),
     *("COP_Snapshots", "DA_prices", "DAM_Load_Resources", "DAM_ESR_Resources", "AS_prices", "RT_AS_prices"),
+    *RUN_PRICES,
 )
 """Datasets of which there are rows, the longest to write first."""
 GROUP_ROWS = 1_000_000
@@ -234,9 +237,8 @@ def write_real_size(files: RollupFiles, market: MarketYear, until: float, say: C
     single_model = calendar.start >= midnight(RTC)
 
     def write(dataset: str) -> None:
-        times = (
-            market.runs if dataset in STAMPED else calendar.quarters if dataset in BY_QUARTER_HOUR else calendar.hours
-        )
+        runs = market.rtc_runs[1] if dataset in RUN_PRICES else market.runs
+        times = runs if dataset in STAMPED else calendar.quarters if dataset in BY_QUARTER_HOUR else calendar.hours
         # Before RTC+B there is one run a quarter-hour.
         regular = dataset not in STAMPED or single_model or times % QUARTER_SECONDS < 100
         times = times[(times < end) & regular]
@@ -261,6 +263,8 @@ def write_real_size(files: RollupFiles, market: MarketYear, until: float, say: C
 
 def _sheets(market: MarketYear, did: Operation, dataset: str, times: Ints) -> list[Sheet]:
     """What is published in a dataset of some moments."""
+    if dataset in RUN_PRICES:
+        return [sheet for sheet in run_prices(market, "harmless", times) if sheet.dataset == dataset and len(times)]
     hours = np.unique(times - (times - market.year.start) % HOUR_SECONDS)
     quarters, runs = (times if dataset in some else times[:0] for some in (BY_QUARTER_HOUR, STAMPED))
     found = [*Period(market, "harmless", hours, quarters, runs, did).sheets()]

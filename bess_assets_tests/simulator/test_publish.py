@@ -124,6 +124,27 @@ def test_stray_real_time_ancillary_prices_precede_the_new_market() -> None:
     assert _times(2025, "RT_AS_prices", "REGDN").min() == midnight(RTC) - 3600
 
 
+def test_prices_and_adders_of_runs_make_the_price_of_a_quarter_hour() -> None:
+    market = MarketYear(FLEET, 2025, 1)
+    runs, stamps = market.rtc_runs
+    assert 0 < np.abs(stamps - runs).max() <= 30
+    for product, (price, clearing, adder) in market.rt_as_price.items():
+        held = np.repeat(clearing + adder, np.diff([midnight(RTC), *runs[1:], market.year.end]))
+        means = held.reshape(-1, 900).mean(axis=1)
+        assert np.allclose(price[-len(means) :], means, atol=0.00501)
+        assert 0.04 < adder.sum() / (clearing + adder).sum() < 0.1 or product == "regdn"
+
+
+def test_a_few_runs_lack_their_prices_their_adders_or_their_telemetry() -> None:
+    prices, adders = (_times(2026, *named) for named in (("SCED_AS_prices", "RRS"), ("SCED_AS_adders", "")))
+    stamps = MarketYear(FLEET, 2026, 1).rtc_runs[1]
+    lost = [~np.isin(stamps, found) for found in (prices, adders)]
+    assert all(0 < some.sum() < 0.01 * len(stamps) for some in (*lost, lost[0] & lost[1], lost[0] ^ lost[1]))
+    days = operating_year(2026).day_number(_times(2026, "SCED_AS_prices", "RRS", "wild"))
+    assert 365 - len(np.unique(days)) == 3
+    assert not len(_times(2025, "SCED_AS_adders", "", "wild"))
+
+
 def test_editions_contradict_each_other_within_a_file_and_across_files() -> None:
     battery = _battery("ordinary")
     plain, awkward = (_times(2024, "DAM_Gen_Resources", battery.gen, hazards) for hazards in ("none", "harmless"))

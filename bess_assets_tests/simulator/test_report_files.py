@@ -40,7 +40,8 @@ _FIELDS = [field for dataset in set(STEMS.values()) for field in published_field
 COLUMNS = {field.heading: field.column for field in _FIELDS if field.column and field.column not in TIME_COLUMNS}
 """Canonical column of each heading; the headings themselves are held to the real ones below."""
 LABELS = ("Delivery Date", "DeliveryDate", "Hour Ending", "HourEnding", "DeliveryHour", "DeliveryInterval", "DSTFlag")
-LABELS += ("RepeatedHourFlag", "Repeated Hour Flag", "SCED Time Stamp", "Interval Time", "Interval Number")
+LABELS += ("RepeatedHourFlag", "Repeated Hour Flag", "SCED Time Stamp", "SCEDTimestamp", "Interval Time")
+LABELS += ("Interval Number",)
 
 
 @cache
@@ -162,13 +163,13 @@ def _clean(dataset: str, days: Sequence[date]) -> dict[tuple[str, ...], dict[str
     for whole in _published(2025, "none")[dataset]:
         rows = _on(whole, days)
         for position, seconds in enumerate(rows.times.tolist()):
-            key = (*_labels(dataset, seconds), rows.name, *([rows.kind] if rows.kind else []))
+            key = (*_labels(dataset, seconds), *filter(None, (rows.name, rows.kind)))
             if key in made:
                 assert dataset == "COP_Snapshots"
                 key = (*key, "second")
             values: dict[str, float | str] = {what: float(found[position]) for what, found in rows.numbers.items()}
             values |= {what: str(found[position]) for what, found in rows.texts.items()}
-            made[key] = values | {"name": rows.name} | {k: v for k, v in (("kind", rows.kind), ("qse", rows.qse)) if v}
+            made[key] = values | {what: getattr(rows, what) for what in ("name", "kind", "qse") if getattr(rows, what)}
     return made
 
 
@@ -301,6 +302,7 @@ def test_headings_are_the_real_ones_of_their_era(files, tmp_path, real_pack):
     early = _read(_write(tmp_path / "early", 2022, [date(2022, 12, 12)]))
     middle = _read(_write(tmp_path / "middle", 2023, [date(2023, 7, 2)]))
     late = _read(_write(tmp_path / "late", 2026, [date(2026, 7, 8)]))
+    latest = _read(_write(tmp_path / "latest", 2026, [date(2026, 9, 7)]))
     gen, load = "60d_DAM_Gen_Resource_Data", "60d_DAM_Load_Resource_Data"
     for place, dataset, name in (
         (early, "DAM_Gen_Resources", f"{gen}__2014-03-02"),
@@ -323,6 +325,8 @@ def test_headings_are_the_real_ones_of_their_era(files, tmp_path, real_pack):
         (late, "AS_prices", "NP4-188-CD__2014"),
         (late, "RT_prices", "NP6-905-CD__2014"),
         (late, "RT_AS_prices", "NP6-331-CD__2025-12-05 (15-min RT MCPC)"),
+        (late, "SCED_AS_prices", "NP6-332-CD__2025-12-05 (SCED RT MCPC)"),
+        (latest, "SCED_AS_prices", "NP6-332-CD__2026-09-07 (SCED RT MCPC)"),
     ):
         # QSE is in all years here, and not in ERCOT's oldest.
         heading = _found(place, dataset)[-1].heading
