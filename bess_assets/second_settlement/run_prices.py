@@ -35,19 +35,17 @@ def run_prices(clearing: pd.DataFrame, adders: pd.DataFrame, runs: pd.Series[Any
 
 def _as_runs(stamps: Any, runs: Any) -> list[pd.Timestamp]:
     """Stamps, each replaced by the run within 30 seconds of it, nearest pairs first."""
-    known = np.sort(np.asarray(runs, dtype="datetime64[s]"))
-    own = [pd.Timestamp(stamp) for stamp in stamps]
-    pairs = []
-    for place, stamp in enumerate(own):
-        low, high = np.searchsorted(
-            known, [np.datetime64(stamp - ONE_RUN), np.datetime64(stamp + ONE_RUN + pd.Timedelta(seconds=1))]
-        )
-        pairs += [(abs(stamp - pd.Timestamp(run)), place, pd.Timestamp(run)) for run in known[low:high]]
-    taken: dict[int, pd.Timestamp] = {}
-    for _, place, run in sorted(pairs):
-        if place not in taken and run not in taken.values():
+    own, known = (np.asarray(found, dtype="datetime64[s]") for found in (stamps, np.sort(np.asarray(runs))))
+    low = np.searchsorted(known, own - ONE_RUN.to_numpy())
+    high = np.searchsorted(known, own + ONE_RUN.to_numpy(), side="right")
+    near = [(place, run) for place in range(len(own)) for run in range(low[place], high[place])]
+    taken: dict[int, int] = {}
+    used: set[int] = set()
+    for place, run in sorted(near, key=lambda pair: (abs(own[pair[0]] - known[pair[1]]), *pair)):
+        if place not in taken and run not in used:
             taken[place] = run
-    return [taken.get(place, stamp) for place, stamp in enumerate(own)]
+            used.add(run)
+    return [pd.Timestamp(known[taken[place]] if place in taken else stamp) for place, stamp in enumerate(own)]
 
 
 def _steps(own: Any, others: Any, end: pd.Timestamp) -> pd.DataFrame:
