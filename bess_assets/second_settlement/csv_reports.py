@@ -301,6 +301,9 @@ _SIGNS: tuple[tuple[str | None, set[str]], ...] = (
     ("AS_prices", _HOURLY | {"ancillarytype", "mcpc"}),
     ("RT_prices", _BY_INTERVAL | {"settlementpointname", "settlementpointprice"}),
     ("RT_AS_prices", _BY_INTERVAL | {"astype", "mcpc"}),
+    ("SCED_AS_prices", {"scedtimestamp", "astype", "mcpc"}),
+    ("SCED_AS_prices", {"scedtimestamp", "astype", "cappedmcpc"}),
+    ("SCED_AS_adders", {"scedtimestamp", "rtrdparus", "rtrdpanss"}),
 )
 """Datasets with headings that they have; the first that fits is it."""
 

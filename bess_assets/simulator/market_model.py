@@ -119,7 +119,7 @@ class MarketYear:
             level = 0.4 * _ANCILLARY_LEVEL[product] * np.exp(rng.normal(0.0, 0.8, len(real)))
             price = (level * (rng.random(len(real)) < 0.7) + tight).clip(0.0, 5000.0)
             of_runs = price[(runs - self.year.start) // QUARTER_SECONDS] * np.exp(rng.normal(0.0, 0.15, len(runs)))
-            adder = of_runs * 0.3 * ((rng.random(len(runs)) < 0.22) & (product != "regdn"))
+            adder = of_runs * 0.3 * (rng.random(len(runs)) < (0.02 if product == "regdn" else 0.22))
             clearing, adder = np.round(of_runs, 2), np.round(adder, 2)
             paid = np.append(0.0, np.cumsum((clearing + adder) * np.diff(steps)))
             mean = np.diff(np.interp(np.append(quarters, end), steps, paid)) / QUARTER_SECONDS

@@ -219,6 +219,7 @@ def test_every_genuine_layout_is_told_by_its_headings(real_pack: Callable[[str],
         "60d_Load_Resource_Data_in_SCED": "SCED_Load_Resources", "60d_SCED_SMNE_GEN_RES": "SCED_SMNE",
         "60d_DAM_Gen_Resource_Data": "DAM_Gen_Resources", "60d_DAM_Load_Resource_Data": "DAM_Load_Resources",
         "NP4-190-CD": "DA_prices", "NP4-188-CD": "AS_prices", "NP6-905-CD": "RT_prices", "NP6-331-CD": "RT_AS_prices",
+        "NP6-332-CD": "SCED_AS_prices",
     }  # fmt: skip
     found: set[str] = set()
     for name, headings in layouts.items():
