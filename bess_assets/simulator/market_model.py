@@ -123,7 +123,8 @@ class MarketYear:
             clearing, adder = np.round(of_runs, 2), np.round(adder, 2)
             paid = np.append(0.0, np.cumsum((clearing + adder) * np.diff(steps)))
             mean = np.diff(np.interp(np.append(quarters, end), steps, paid)) / QUARTER_SECONDS
-            made[product] = np.round(np.where(quarters < midnight(RTC), price, mean), 2), clearing, adder
+            by_quarter: Floats = np.where(quarters < midnight(RTC), price, mean)
+            made[product] = by_quarter.round(2), clearing, adder
         return made
 
     @cached_property
