@@ -201,7 +201,7 @@ COLUMN_AVAILABILITY = Table(
 BESS_REGISTRY = Table(
     name="bess_registry", group="registry",
     meaning="One row per battery seen in the year: its names, nodes, size, and the days on which it is expected.",
-    code_version="2",
+    code_version="3",
     key=("battery",), datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"), coverage=("capacity_mw", None),
     columns=(
         Column("battery", "text", "stable key: the resource name without its technology suffix", (("dam_gen_resources", "resource_name"), ("dam_esr_resources", "resource_name")), required=True),
@@ -217,8 +217,8 @@ BESS_REGISTRY = Table(
         Column("qse", "text", "qualified scheduling entity, latest", (("dam_gen_resources", "qse"), ("dam_esr_resources", "qse"))),
         Column("capacity_mw", "number", "MW: the 24th largest hourly high sustained limit", (*((dataset, "hsl_mw") for dataset in ("dam_gen_resources", "dam_esr_resources", "sced_gen_resources", "sced_esr_resources", "cop_snapshots")), ("dam_load_resources", "max_power_mw"), ("sced_load_resources", "max_power_mw"))),
         Column("capacity_source", "label", "user, dam, sced, cop, load", _from("bess_registry", "capacity_mw")),
-        Column("energy_mwh", "number", "MWh: the 24th largest hourly maximum state of charge", (("sced_esr_resources", "max_soc_mwh"), ("cop_snapshots", "max_soc_mwh"))),
-        Column("energy_source", "label", "user, sced, cop", _from("bess_registry", "energy_mwh")),
+        Column("energy_mwh", "number", "MWh: the 24th largest hourly maximum state of charge, else of the states of charge themselves", (("sced_esr_resources", "max_soc_mwh"), ("cop_snapshots", "max_soc_mwh"), ("sced_esr_resources", "soc_mwh"))),
+        Column("energy_source", "label", "user, sced, cop, or soc (state of charge: a lower bound)", _from("bess_registry", "energy_mwh")),
         Column("duration_hours", "number", "energy_mwh / capacity_mw; 4.0 where assumed", _from("bess_registry", "energy_mwh", "capacity_mw")),
         Column("duration_source", "label", "user, ercot, assumed (no metric uses an assumed duration)", _from("bess_registry", "energy_mwh"), required=True),
         Column("first_seen_day", "day", "first operating day with a row in a DAM, SCED or SMNE dataset", _SEEN, required=True),
@@ -277,7 +277,7 @@ BESS_AWARDS = Table(
 BESS_DISPATCH = Table(
     name="bess_dispatch", group="extracts",
     meaning="Energy that flowed, battery by quarter-hour of the year, and the real-time AS award held. Null is unknown.",
-    code_version="2",
+    code_version="3",
     key=("battery", "interval_start"), ledger=True, coverage=("discharge_mwh", None), datasets=(*_SCED, "sced_smne", *_RUN_PRICES), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
@@ -289,6 +289,7 @@ BESS_DISPATCH = Table(
         Column("charge_source", "label", "smne, telemetry or base_point", _from("bess_dispatch", "charge_mwh")),
         Column("discharge_coverage", "number", "share of the quarter-hour's 900 s in which the source is known, 0 to 1", required=True),
         Column("charge_coverage", "number", "the same for the charging side", required=True),
+        Column("soc_mwh", "number", "state of charge at the quarter-hour's end, on the line between two readings at most 1,200 s apart (from 2025-12-05)", (("sced_esr_resources", "soc_mwh"),)),
         *(
             Column(f"{p}_rt_award_mw", "number", f"real-time {PRODUCT_NAMES[p]} award, mean of the quarter-hour (from 2025-12-05)", tuple(("sced_esr_resources", f"{part}_award_mw") for part in (("rrspfr", "rrsffr", "rrsufr") if p == "rrs" else (p,))))
             for p in PRODUCTS

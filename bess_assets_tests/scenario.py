@@ -76,6 +76,7 @@ HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "sced_esr_resources": {
         **_RUN, "output_mw": ("TelemeteredNetOutput", "Telemetered Net Output"), "max_soc_mwh": ("MaxSOC", "Maximum SOC"),
+        "soc_mwh": ("StateOfCharge", "State of Charge"),
         **{f"{part}_award_mw": (f"ASAwards{part.upper()}", f"AS Awards {part.upper()}") for part in ("regup", "regdn", "rrspfr", "rrsffr", "rrsufr", "ecrs", "nspin")},
     },
     "sced_smne": {

@@ -11,6 +11,7 @@ from bess_assets.settlement.dispatch import METERED_CHECK
 from bess_assets.settlement.editions import FINAL_CHECK
 from bess_assets.settlement.prices import QUARTERS_CHECK
 from bess_assets.settlement.row_gaps import ROWS_CHECK
+from bess_assets.settlement.state_of_charge import SOC_CHECK
 from bess_assets.store.journal import CheckEntry
 from bess_assets.tables import Table
 
@@ -55,6 +56,12 @@ _OWN: dict[str, tuple[Check, ...]] = {
             "Where settlement metering and telemetry both say what a battery discharged, they agree within a fifth over the year. A warning: the metered "
             "one is used.",
             "look at the unit and the sign of both files; bring the wrong one again",
+        ),
+        Check(
+            SOC_CHECK,
+            "In every month, a MWh charged raises a battery's state of charge by 0.8 to 1.3 MWh and a MWh discharged lowers it by as much, jumps left out. "
+            "A warning: beyond it a sign or a unit is wrong, or flows are missing. Files without State of Charge pass.",
+            "look at the signs and units of the named battery's telemetry, and for days that lack its charging; bring the file again",
         ),
     ),
     "bess_prices": (

@@ -231,7 +231,7 @@ _SCED_UNREAD = (
     r"asresponsibilityfor(rrs|rrsffr|nonspin|regup|regdown|ecrs)|selfprovided(rrsffr|rrsufr|ecrs)",
     r"ascapability[a-z]+|asawards(nspin|rrsffr|rrspfr|rrsufr|ecrs|regup|regdn)",
     r"startup(hot|inter|cold)offer|mingencost|outputschedule|proxyextension|dme|bidtype",
-    r"hdl|ldl|hasl|lasl|ramprate(up|down)|lowpowerconsumption|stateofcharge|minimumsoc|minsoc",
+    r"hdl|ldl|hasl|lasl|ramprate(up|down)|lowpowerconsumption|minimumsoc|minsoc",
 )
 
 
@@ -365,6 +365,7 @@ _ALL = (
         "60d_ESR_Data_in_SCED",
         (("Base Point", "State of Charge"), ("Base Point", "Maximum SOC"), ("Telemetered Net Output", "Maximum SOC")),
         _number("max_soc_mwh", "Maximum SOC", "MaxSOC"),
+        _number("soc_mwh", "State of Charge", only_compared=True),
         *_RT_AS_AWARDS,
         foreign=("Real Power Consumption", "Max Power Consumption"),
         first_day=RTC_FIRST_DAY,

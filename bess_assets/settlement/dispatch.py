@@ -29,6 +29,7 @@ from bess_assets.settlement.grid import LedgerColumns, labels_array
 from bess_assets.settlement.pairing import battery_key, unique_keys
 from bess_assets.settlement.run_prices import RunPrices, read_run_prices
 from bess_assets.settlement.runs import TELEMETRY, Kind, Means, RunReader, Window, read_metering
+from bess_assets.settlement.state_of_charge import SOC_CHECK, MonthFit, fit_months, soc_verdict
 
 METERED_CHECK = "metering_and_telemetry_agree"
 LARGEST_DIFFERENCE = 0.2
@@ -40,14 +41,14 @@ NOISE_SHARE = 0.01
 
 _COMBO_BYTES = 8 + 8 + 1 + 2 + 8 + 8 + 1 + 2
 """Held of a battery in a quarter-hour: both parts, source and seconds of generation, metering, and of a load resource's consumption."""
-_STORAGE_BYTES = 8 + 8 + 1 + 2 + 8 + 2 * 8 * len(PRODUCTS)
-"""The same of an ESR and its metering, with its awards and their prices."""
+_STORAGE_BYTES = 8 + 8 + 1 + 2 + 8 + 8 + 2 * 8 * len(PRODUCTS)
+"""The same of an ESR and its metering, with its state of charge, its awards and their prices."""
 _HELD_BLOCKS = 3
 """What is held of the batteries takes at most so many blocks; the windows that are read take one more."""
 
 _METER, _TELEMETRY, _BASE_POINT, _NONE = 0, 1, 2, -1
 
-_RT_COLUMNS = tuple(f"{p}_{name}" for name in ("rt_award_mw", "rt_price_usd_per_mw") for p in PRODUCTS)
+_RT_COLUMNS = ("soc_mwh", *(f"{p}_{name}" for name in ("rt_award_mw", "rt_price_usd_per_mw") for p in PRODUCTS))
 
 _RUNS_AT_A_TIME = 1_024
 _RT_AWARDS = ("regup_award_mw", "regdn_award_mw", *RRS_PARTS, "ecrs_award_mw", "nspin_award_mw")
@@ -67,8 +68,8 @@ class Flows:
         negative_of_all_mwh: sum of the known negative parts.
         source: index into `SOURCES`, -1 where unknown; same shape.
         seconds: how long the source was observed in the quarter-hour; same shape.
-        awards: real-time AS awards by product, MW; same shape; of storage resources alone.
-        prices: run prices of these awards, weighted by them, $/MW per hour, NaN where not every second has one; likewise.
+        of_storage: of storage resources alone, by column; same shape: state of charge at the quarter-hour's end, MWh; real-time AS awards, MW; run prices of
+            these awards, weighted by them, $/MW per hour, NaN where not every second has one.
     """
 
     kind: Kind
@@ -80,8 +81,7 @@ class Flows:
     negative_of_all_mwh: float
     source: SourceArray
     seconds: SecondsArray
-    awards: dict[str, FloatArray]
-    prices: dict[str, FloatArray]
+    of_storage: dict[str, FloatArray]
 
     def fill(self, columns: dict[str, Any], row: Mapping[str, Any]) -> None:
         """Fill in what is known of a battery in this era: of discharge, charge and real-time awards what its resource of this kind says."""
@@ -95,10 +95,9 @@ class Flows:
             columns[f"{side}_mwh"][self.era] = mwh[n]
             columns[f"{side}_source"][self.era] = self.source[n]
             columns[f"{side}_coverage"][self.era] = self.seconds[n] / float(SECONDS_PER_QUARTER_HOUR)
-        for name, grids in (("rt_award_mw", self.awards), ("rt_price_usd_per_mw", self.prices)):
-            for p, values in grids.items():
-                columns[f"{p}_{name}"] = np.full(len(columns["discharge_mwh"]), np.nan)
-                columns[f"{p}_{name}"][self.era] = values[n]
+        for name, values in self.of_storage.items():
+            columns[name] = np.full(len(columns["discharge_mwh"]), np.nan)
+            columns[name][self.era] = values[n]
 
 
 def read_flows(
@@ -122,7 +121,8 @@ def read_flows(
     """
     names = _names(row[f"{kind}_resource"] for row in rows if kind != "load" or row["charging"] == "load")
     awards = _RT_AWARDS if kind == "esr" else ()
-    reader = RunReader(inputs, f"sced_{kind}_resources", names, [TELEMETRY[kind], "base_point_mw", *awards])
+    columns = [TELEMETRY[kind], "base_point_mw", *awards, *(["soc_mwh"] if awards else [])]
+    reader = RunReader(inputs, f"sced_{kind}_resources", names, columns)
     shape = (len(names), era.stop - era.start)
     flows = Flows(
         kind,
@@ -134,7 +134,7 @@ def read_flows(
         0.0,
         np.full(shape, _NONE, dtype=np.int8),
         np.zeros(shape, dtype=np.int16),
-        *({p: np.full(shape, np.nan) for p in (PRODUCTS if awards else ())} for _ in range(2)),
+        {name: np.full(shape, np.nan) for name in (_RT_COLUMNS if awards else ())},
     )
     if not names or not len(reader.starts):
         return flows
@@ -156,12 +156,16 @@ def read_flows(
             flows.negative_mwh[:, here] = means.negative * HOURS_PER_QUARTER_HOUR
         flows.source[:, here] = source
         flows.seconds[:, here] = means.seconds
+        if awards:
+            flows.of_storage["soc_mwh"][:, here] = reader.at_ends(window, window.grids["soc_mwh"])
         for product, values in (_real_time_awards(window.grids) if awards else {}).items():
             award = reader.means(window, values, prices=(prices, PRODUCTS.index(product)) if prices else None)
-            flows.awards[product][:, here] = mean = award.positive - award.negative
+            flows.of_storage[f"{product}_rt_award_mw"][:, here] = mean = award.positive - award.negative
             if award.paid is not None:
                 with np.errstate(invalid="ignore", divide="ignore"):
-                    flows.prices[product][:, here] = np.where(mean > 0, award.paid / mean, np.nan)
+                    flows.of_storage[f"{product}_rt_price_usd_per_mw"][:, here] = np.where(
+                        mean > 0, award.paid / mean, np.nan
+                    )
 
     reader.each_window(settle, era.start, era.stop)
     flows.negative_of_all_mwh = float(negative_mwh.sum())
@@ -270,6 +274,7 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     left_out = negative_mwh = charged_mwh = 0.0
     readers: dict[str, RunReader | YearRows] = {}
     compared: dict[str, tuple[float, float]] = {}
+    months: list[MonthFit] = []
     disclosed = RunReader(inputs, "sced_esr_resources", [], []).starts
     prices = read_run_prices(inputs, findings, disclosed) if rtc.start < rtc.stop else None
     for part in _parts(inputs, registry.to_pylist(), boundary):
@@ -303,6 +308,10 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
                 columns[f"{side}_coverage"] = np.zeros(year.quarter_hours)
             for own in flows.values():
                 own.fill(columns, row)
+            if columns["soc_mwh"] is not no_award:
+                months += fit_months(
+                    year, row["battery"], columns["soc_mwh"], columns["charge_mwh"], columns["discharge_mwh"]
+                )
             for side in ("discharge", "charge"):
                 columns[f"{side}_source"] = labels_array(columns[f"{side}_source"], SOURCES)
             yield ledger.chunk(row["battery"], **columns)
@@ -313,6 +322,7 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     much = negative_mwh > NOISE_SHARE * charged_mwh
     findings.add("negative_consumption", "sced_load_resources", round(negative_mwh), words, warning=much)
     result.verdicts[METERED_CHECK] = _metered_verdict(compared)
+    result.verdicts[SOC_CHECK] = soc_verdict(months)
     _report_errors(findings, year, errors)
     _report_later(findings, int(meter.rows[boundary // QUARTER_HOURS_PER_HOUR :].sum()), later)
     words = "MWh: station use, or the load side's charging seen twice"

@@ -408,11 +408,13 @@ def _capacity(sides: Sides, b: Battery) -> tuple[float | None, str | None]:
 
 
 def _energy(sides: Sides, b: Battery) -> tuple[float | None, str | None]:
-    """Energy in MWh and its source: Maximum SOC of SCED, else of the plans."""
+    """Energy in MWh and its source: Maximum SOC of SCED, else of the plans; else the largest state of charge, which is a lower bound."""
     if b.esr and (size := sized(sides.storage.sced[0]["max_soc_mwh"][b.esr.n])):
         return size, "sced"
-    size = _planned(sides, b, "max_soc_mwh")
-    return (size, "cop") if size else (None, None)
+    if size := _planned(sides, b, "max_soc_mwh"):
+        return size, "cop"
+    size = sized(sides.storage.hourly_soc[b.esr.n]) if b.esr else None
+    return (size, "soc") if size else (None, None)
 
 
 def _planned(sides: Sides, b: Battery, column: str) -> float | None:

@@ -4,7 +4,7 @@ A run is one solution of SCED. Its readings lie on lines (lines.py); its base po
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -257,12 +257,7 @@ class RunReader:
             until, grids = window.hold_until, [values, base_point]
         paid = np.full(shape, np.nan) if prices else None
         found = Means(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int16), paid)
-        by_series = np.ascontiguousarray(known.T)
-        alike = defaultdict[bytes, list[int]](list)
-        for n, of_series in enumerate(by_series):
-            alike[of_series.tobytes()].append(n)
-        for group in alike.values():
-            run = np.flatnonzero(by_series[group[0]])
+        for run, group in _alike(known):
             course = Course.of(time[run], until[run], start, shape[1], lines=base_point is not None)
             seconds = course.seconds
             if self.flagless:
@@ -280,6 +275,19 @@ class RunReader:
                 if paid is not None:
                     of_prices = course.weighted(values[:, n].take(run), weight)
                     paid[n, all_priced] = of_prices[all_priced] / seconds[all_priced]
+        return found
+
+    def at_ends(self, window: Window, values: FloatArray) -> FloatArray:
+        """Readings at the ends of the window's quarter-hours, on lines; NaN where none passes; shape (series, quarter-hours)."""
+        time = self.starts[window.runs]
+        ends = self._year.start + SECONDS_PER_QUARTER_HOUR * np.arange(window.first + 1, window.last + 1)
+        found = np.full((values.shape[1], len(ends)), np.nan)
+        for run, group in _alike(~np.isnan(values)):
+            around = np.pad(time[run], 1, constant_values=(0, 2**62))
+            gap = around[np.searchsorted(around, ends)] - around[np.searchsorted(around, ends, side="right") - 1]
+            for n in group:
+                on_line = np.interp(ends, time[run], values[:, n].take(run))
+                found[n] = np.where(gap > LONGEST_LINE_SECONDS, np.nan, on_line)
         return found
 
     def _note_days(self, time: IntArray, known: BoolArray, values: FloatArray, base_point: FloatArray) -> None:
@@ -308,6 +316,17 @@ def hourly_maxima(
         for name, grid in maxima.items():
             np.fmax.at(grid, (rows.series, rows.step), rows.numbers[name])
     return maxima, reader
+
+
+def _alike(known: BoolArray) -> Iterator[tuple[IntArray, list[int]]]:
+    """Runs of the known values, and the series that have values in just these, where there are any; shape of known (runs, series)."""
+    by_series = np.ascontiguousarray(known.T)
+    alike = defaultdict[bytes, list[int]](list)
+    for n, of_series in enumerate(by_series):
+        alike[of_series.tobytes()].append(n)
+    for group in alike.values():
+        if len(run := np.flatnonzero(by_series[group[0]])):
+            yield run, group
 
 
 def _value(rows: Rows, name: str) -> FloatArray:

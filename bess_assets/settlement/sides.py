@@ -150,6 +150,11 @@ class Side:
         return hourly_maxima(self.inputs, f"sced_{self.kind}_resources", self.names, columns)
 
     @cached_property
+    def hourly_soc(self) -> FloatArray:
+        """Largest state of charge of each hour by SCED, MWh; shape (resources, hours); of storage resources."""
+        return hourly_maxima(self.inputs, "sced_esr_resources", self.names, ["soc_mwh"])[0]["soc_mwh"]
+
+    @cached_property
     def sced_qse(self) -> list[str]:
         """QSE of each resource in its last SCED row of the year that says one, empty where no row does."""
         dataset = f"sced_{self.kind}_resources"

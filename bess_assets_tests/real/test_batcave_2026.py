@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bess_assets.ercot.calendar import OperatingYear
+from bess_assets.settlement.state_of_charge import fit_changes, fit_months, soc_verdict
 from bess_assets_tests.real import Settled, settle
 
 pytestmark = pytest.mark.real
@@ -119,6 +121,17 @@ def test_the_worked_quarter_hour_of_the_methodology(settled: Settled) -> None:
     first = flows[flows["interval_start"] == pd.Timestamp("2026-03-19 05:00", tz="UTC")].iloc[0]
     assert (first["charge_mwh"], first["discharge_mwh"]) == (pytest.approx(3.2467, abs=5e-5), 0.0)
     assert first["charge_coverage"] == pytest.approx(881 / 900)
+
+
+def test_state_of_charge_follows_what_flowed_and_jumps_are_left_out(settled: Settled) -> None:
+    flows = settled.table("bess_dispatch")
+    course = (flows[f"{name}_mwh"].to_numpy() for name in ("soc", "charge", "discharge"))
+    verdict = soc_verdict([*fit_months(OperatingYear(2026), "BATCAVE_1", *course)])
+    assert verdict.passed
+    assert (verdict.numbers["months"], verdict.numbers["quarter_hours_left_out"]) == (1, 35)
+    known = flows.assign(change=flows["soc_mwh"].diff()).dropna(subset=["change", "discharge_mwh"])
+    fitted, _, _ = fit_changes(*(known[name].to_numpy() for name in ("change", "charge_mwh", "discharge_mwh")))
+    assert fitted.tolist() == pytest.approx([1.13, 1.22, 1.22], abs=0.01)
 
 
 def test_findings_name_the_hours_that_clearing_prices_lack_and_the_datasets_that_are_absent(settled: Settled) -> None:

@@ -493,7 +493,7 @@ def test_batteries_in_parts_give_bit_for_bit_the_dispatch_and_the_findings_of_al
 
 def test_as_many_parts_are_read_as_the_memory_limit_asks_for(tmp_path):
     batteries = _three_batteries(tmp_path)
-    held = 3 * (4 * 24 * 338 * 38 + 4 * 24 * 27 * 107)
+    held = 3 * (4 * 24 * 338 * 38 + 4 * 24 * 27 * 115)
     limits = [inputs_of(tmp_path, 2025, block_bytes=n) for n in (held // 3, held // 3 - 1, held // 6, held // 6 - 1, 1)]
     counted = [len(list(_parts(inputs, batteries, 4 * 24 * 338))) for inputs in limits]
     assert counted == [1, 2, 2, 3, 3]
