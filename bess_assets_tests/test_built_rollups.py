@@ -62,7 +62,8 @@ def test_what_the_user_did_not_bring_is_built_and_read(settings):
     assert not settings.rollups.exists(), "nothing is ever written among the user's own"
     run_table(settings, 2024, "bess_registry")
     entry = run_table(settings, 2024, "bess_awards")
-    assert list(entry["inputs"]) == ["dam_gen_resources/built/2024.parquet", "table:bess_registry"]
+    built = [f"{dataset}/built/2024.parquet" for dataset in ("dam_gen_resources", "sced_gen_resources")]
+    assert list(entry["inputs"]) == [*built, "table:bess_registry"]
     assert entry["coverage"] is not None
 
 
