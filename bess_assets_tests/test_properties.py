@@ -171,16 +171,19 @@ def test_coverage_counts_what_is_known_of_what_is_expected(market: Market) -> No
 
 # --- shifted prices -----------------------------------------------------------------------------------------------------------------------
 def _shifted(source: Path, target: Path, dollars: float) -> None:
-    """A copy of a price file with every price higher."""
+    """A copy of a price file, or of day-ahead rows that state prices, with every price higher."""
     table = pq.read_table(source)
-    names = [name for name in table.column_names if name.replace(" ", "").lower() in {"settlementpointprice", "mcpc"}]
-    assert len(names) == 1
-    column = table[names[0]]
-    if not pa.types.is_floating(column.type):
-        column = pc.cast(pc.utf8_trim_whitespace(pc.cast(column, pa.string())), pa.float64())
-    column = pc.add(pc.cast(column, pa.float64()), dollars)
-    target.parent.mkdir(parents=True)
-    pq.write_table(table.set_column(table.column_names.index(names[0]), names[0], column), target)
+    names = [name for name in table.column_names if name.replace(" ", "").lower().endswith(("pointprice", "mcpc"))]
+    assert names
+    for name in names:
+        column = table[name]
+        if not pa.types.is_floating(column.type):
+            blank = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+            column = pc.cast(pc.if_else(pc.equal(blank, ""), None, blank), pa.float64())
+        column = pc.add(pc.cast(column, pa.float64()), dollars)
+        table = table.set_column(table.column_names.index(name), name, column)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, target)
 
 
 @pytest.fixture(scope="module")
@@ -190,8 +193,10 @@ def shifted(worlds: Worlds, tmp_path_factory: pytest.TempPathFactory) -> tuple[W
     folder = tmp_path_factory.mktemp("shifted")
     (folder / "rollups").mkdir()
     for source in world.rollups.iterdir():
-        if source.name.endswith("prices"):
-            _shifted(source / f"{year}.parquet", folder / "rollups" / source.name / f"{year}.parquet", SHIFT)
+        if source.name.endswith("prices") or source.name in {"DAM_Gen_Resources", "DAM_ESR_Resources"}:
+            for name in (f"{year}.parquet", f"{year + 1}.parquet"):
+                if (source / name).exists():
+                    _shifted(source / name, folder / "rollups" / source.name / name, SHIFT)
         else:
             (folder / "rollups" / source.name).symlink_to(source)
     higher = World(folder, replace(world.plan, years=(year,)))
@@ -300,7 +305,7 @@ def test_an_unknown_factor_makes_an_unknown_leg_even_times_zero(award, discharge
 
 @given(_array(8), _array(2), _array(8))
 def test_an_hour_of_real_time_ancillary_service_is_unknown_if_one_of_its_quarter_hours_is(held, award, price):
-    found = as_rt_usd(held, award, price)
+    found = as_rt_usd(held, price, award, price)
     by_quarter = np.isnan(held) | np.isnan(price) | np.repeat(np.isnan(award), 4)
     assert (np.isnan(found) == by_quarter.reshape(2, 4).any(axis=1)).all()
 

@@ -325,7 +325,7 @@ def _stated(
     hours = hours[(days >= fleet["first_expected"].min()) & (days <= fleet["last_expected"].max())]
     reported = clearing.reindex(hours)
     reported.loc[hours < ECRS, "ecrs"] = 0.0
-    if published.rows_of_every_point(hours) and reported.notna().all(axis=None):
+    if hours.empty or (published.rows_of_every_point(hours) and reported.notna().all(axis=None)):
         return pd.DataFrame(), pd.DataFrame(columns=list(PRODUCTS), dtype="float64")
     points, products = read_stated(source, scratch, year)
     products.loc[products.index < ECRS, "ecrs"] = np.nan
