@@ -302,6 +302,12 @@ class DayLog:
         findings.add("missing_days", dataset.name, len(after), detail, warning=False)
 
 
+def has_column(inputs: Inputs, dataset: str, column: str) -> bool:
+    """Whether a file of the dataset has the column."""
+    files = (describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year))
+    return any(column in file.columns for file in files)
+
+
 def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], used: Sequence[str]) -> None:
     """Add what the footers of a dataset's files say: absent, missing columns, unknown headings, zero-filled columns."""
     if not paths:

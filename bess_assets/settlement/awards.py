@@ -13,7 +13,7 @@ import pyarrow as pa
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import day_number
 from bess_assets.ercot.products import PRODUCTS
-from bess_assets.ercot.rows import Codes, PlacedRows, YearRows
+from bess_assets.ercot.rows import Codes, PlacedRows, YearRows, has_column
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, step
 from bess_assets.settlement.award_checks import (
     LIMITS_AND_PRICE,
@@ -26,7 +26,6 @@ from bess_assets.settlement.battery_table import read_user_table
 from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
 from bess_assets.settlement.nodes import Nodes, battery_nodes, esr_boundary
 from bess_assets.settlement.row_gaps import GAP_WORDS, ROWS_CHECK, Gap, gaps_in, judged, names_at_work, rows_verdict
-from bess_assets.settlement.sides import has_column
 from bess_assets.settlement.stated import STATED_MCPC, STATED_PRICE
 
 LARGEST_AWARD_DIFFERENCE_MW = 0.05

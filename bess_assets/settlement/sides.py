@@ -13,10 +13,9 @@ import numpy.typing as npt
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.parsing import Rows, read_rows
 from bess_assets.ercot.products import RTC_FIRST_DAY
-from bess_assets.ercot.rows import Codes, DayLog, YearRows
+from bess_assets.ercot.rows import Codes, DayLog, YearRows, has_column
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.errors import InputError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow
@@ -280,12 +279,6 @@ class _LatestTexts:
         """By series, empty where no row has one."""
         known = [*self.codes.texts, ""]
         return [known[code] for code in self._code]
-
-
-def has_column(inputs: Inputs, dataset: str, column: str) -> bool:
-    """Whether a file of the dataset has the column."""
-    files = (describe_file(DATASETS[dataset], path) for path in inputs.rollups.files(dataset, inputs.year.year))
-    return any(column in file.columns for file in files)
 
 
 def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_type: str | None = None) -> set[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.products import PRODUCTS
-from bess_assets.ercot.rows import Codes, YearRows
+from bess_assets.ercot.rows import Codes, YearRows, has_column
 from bess_assets.ercot.step import Findings, Inputs
 
 STATED_PRICE = "settlement_price_usd_per_mwh"
@@ -45,7 +45,9 @@ def _stated(
     prices = np.full(lacking.shape, np.nan)
     votes = [np.empty((2, 0), dtype=np.int64)]
     datasets = _WITH_POINTS if points else (*_WITH_POINTS, "dam_load_resources")
-    for dataset in datasets if lacking.any() else ():
+    # found rollups hardly ever state clearing prices: their rows need not be read
+    states = [name for name in datasets if any(has_column(inputs, name, column) for column in columns)]
+    for dataset in states if lacking.any() else ():
         texts = {"settlement_point": Codes(points)} if points else {}
         codes = Codes([_EVERY], lambda _: _EVERY)
         for rows in YearRows(inputs, dataset, codes, numbers=(), texts=texts, compared=columns):
