@@ -298,6 +298,8 @@ class _Publisher:
         """Moments of which a dataset holds any row."""
         self._clearing_prices = {f"mcpc_{product}": price[:, None] for product, price in market.as_price.items()}
         self._clearing_prices["mcpc_ecrs"] = np.where(hours < midnight(ECRS), np.nan, market.as_price["ecrs"])[:, None]
+        unpriced = without_nspin_price(self.period, hours, hour_of_day)
+        self._clearing_prices["mcpc_nspin"] = np.where(unpriced, np.nan, market.as_price["nspin"])[:, None]
 
     def put(self, sheet: Sheet) -> None:
         """Put the rows of one resource into the files of their publication years."""
@@ -587,13 +589,18 @@ def _ancillary_prices(to: Period) -> Iterator[Sheet]:
         who: list[Who] = [(product.upper(), "", "")]
         keep = hours >= (stray if product == "ecrs" else to.year.start)
         if product == "nspin":
-            keep &= ~(to.on(hours, (7, 20)) & np.isin(to.hour_of_day, (10, 11)))
+            keep &= ~without_nspin_price(to, hours, to.hour_of_day)
         yield Sheet("AS_prices", who, {"price": to.at(market.as_price[product], hours)}, keep)
         # Stray prices of the last hour before the new market.
         live = quarters >= midnight(RTC) - HOUR_SECONDS
         if product == "regup":
             live &= ~(to.on(quarters, (2, 3), (12, 20)) & (quarters % DAY_SECONDS == 18 * HOUR_SECONDS))
         yield Sheet("RT_AS_prices", who, {"price": to.at(market.rt_as_price[product][0], quarters)}, live)
+
+
+def without_nspin_price(period: Period, hours: Ints, hour_of_day: Ints) -> Bools:
+    """True in the two hours whose clearing price of non-spinning reserve nobody publishes, nor states in an award row."""
+    return period.on(hours, (7, 20)) & np.isin(hour_of_day, (10, 11))
 
 
 def run_prices(market: MarketYear, hazards: Hazards, stamps: Ints) -> Iterator[Sheet]:

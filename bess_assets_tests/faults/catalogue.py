@@ -919,8 +919,8 @@ FAULTS: tuple[Fault, ...] = (
         "a node's day-ahead prices missing",
         "one node missing in DA_prices",
         of_battery(0, "settlement_point", DA, lambda s, m: s.drop(m)),
-        CHECK,
-        ((_PRICED, "0.00% of intervals"), _COVERAGE),
+        MARKED,
+        (("notes", "as award rows state them"),),
     ),
     Fault(
         "a node's prices frozen",
@@ -1066,7 +1066,7 @@ FAULTS: tuple[Fault, ...] = (
         "awards without rows",
         "DAM_Gen_Resources with its columns and no row",
         edit(GEN, _no_rows),
-        MARKED,
+        CHECK,
         (_COVERAGE, _AS_COVERAGE),
     ),
     Fault(
