@@ -390,7 +390,8 @@ PRICE_DAILY = Table(
 ENERGY_REVENUE = Table(
     name="energy_revenue", group="revenue",
     meaning="The energy ledger: battery by quarter-hour of the year. Null is unknown, and money is null outside the expected days.",
-    key=("battery", "interval_start"), ledger=True, upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices"), money="energy_usd",
+    key=("battery", "interval_start"), ledger=True, code_version="2",
+    upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices"), money="energy_usd",
     coverage=("energy_usd", "expected"), sums=(("rt_usd", ("rt_metered_usd", "rt_da_offset_usd")), ("energy_usd", ("da_usd", "rt_usd"))),
     columns=(
         _battery("bess_registry"),
@@ -446,7 +447,7 @@ _ENERGY_PARTS = ("energy_usd", ("da_energy_usd", "rt_energy_usd"))
 DAILY_REVENUE = Table(
     name="daily_revenue", group="leaderboard",
     meaning="What each battery earned on each expected day, with the counts that say how much of the day is known.",
-    code_version="2",
+    code_version="3",
     key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
     money="total_usd", coverage=("energy_quarter_hours", "expected_quarter_hours"), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(
@@ -557,7 +558,7 @@ _BOARD_COLUMNS = (
 LEADERBOARD = Table(
     name="leaderboard", group="leaderboard",
     meaning="Every battery seen in the year, ranked by what it earned; those that can't be ranked fairly follow, with the reason.",
-    code_version="2",
+    code_version="3",
     key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
     sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=_BOARD_COLUMNS,
@@ -566,7 +567,7 @@ LEADERBOARD = Table(
 LEADERBOARD_MONTHLY = Table(
     name="leaderboard_monthly", group="leaderboard",
     meaning="The leaderboard of each month of the year.",
-    code_version="2",
+    code_version="3",
     key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
     coverage=("total_usd", None), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(Column("month", "count", "1 to 12", required=True), *_BOARD_COLUMNS),

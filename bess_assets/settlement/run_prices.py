@@ -37,14 +37,12 @@ class RunPrices:
         until: end of the step of each run, UTC seconds.
         usd_per_mw: clearing price and adder, $/MW per hour, NaN where no price is known; shape (products, runs).
         only_here: starts of the runs that the disclosure lacks.
-        only_there: starts of the runs of the disclosure without a price.
     """
 
     starts: IntArray
     until: IntArray
     usd_per_mw: FloatArray
     only_here: IntArray
-    only_there: IntArray
 
     def integrals(self, product: int, first: IntArray, last: IntArray) -> tuple[FloatArray, FloatArray]:
         """Price x seconds of stretches of time, and how many of their seconds have a price.
@@ -150,7 +148,7 @@ def read_run_prices(inputs: Inputs, findings: Findings, disclosed: IntArray) -> 
     order = np.argsort(starts, kind="stable")
     starts = starts[order]
     only_here = np.setdiff1d(starts, disclosed)
-    return RunPrices(starts, hold_ends(starts, only_there, year.end), price[:, order], only_here, only_there)
+    return RunPrices(starts, hold_ends(starts, only_there, year.end), price[:, order], only_here)
 
 
 def _by_run(inputs: Inputs, findings: Findings, name: str, numbers: list[str]) -> tuple[IntArray, list[FloatArray]]:

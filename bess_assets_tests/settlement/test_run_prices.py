@@ -167,7 +167,7 @@ def test_a_step_holds_to_the_next_run_at_most_900_seconds_and_300_past_a_run_of_
 )
 def test_run_prices_move_money_only_as_far_as_awards_and_prices_move_together(held, price, mcpc):
     starts = np.array([0, 300, 600])
-    of_runs = RunPrices(starts, starts + 300, np.tile(price, (5, 1)), starts[:0], starts[:0])
+    of_runs = RunPrices(starts, starts + 300, np.tile(price, (5, 1)), starts[:0])
     value, seconds = of_runs.integrals(0, starts, starts + 300)
     assert seconds.tolist() == [300.0] * 3
     rest = mcpc - value.sum() / 900
