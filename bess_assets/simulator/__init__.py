@@ -13,9 +13,10 @@ from typing import Any, Literal
 from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.fleet import Size, ercot_size, make_fleet, real_size_fleet, roles
 from bess_assets.simulator.market_model import MarketYear
-from bess_assets.simulator.publish import Hazards, publish_year
+from bess_assets.simulator.publish import publish_year
 from bess_assets.simulator.report_files import write_reports
 from bess_assets.simulator.rollup_files import RollupFiles, write_expected_rows, write_real_size, write_rollups
+from bess_assets.simulator.sheets import Hazards
 
 __all__ = ["REAL_SIZE_YEARS", "Form", "Hazards", "Scale", "Size", "ercot_size", "pairs", "roles", "simulate"]
 

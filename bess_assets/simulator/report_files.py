@@ -24,7 +24,8 @@ import pyarrow.compute as pc
 from bess_assets.simulator.calendar import Ints, Moments, Year, operating_year
 from bess_assets.simulator.fleet import RRS_SPLIT
 from bess_assets.simulator.layouts import TEXT_COLUMNS, TIME_COLUMNS, Field, report_fields
-from bess_assets.simulator.publish import EARLIER, LAG_DAYS, PRICES, REPEATED, Hazards, Rows, file_columns, monthly
+from bess_assets.simulator.publish import EARLIER, LAG_DAYS, REPEATED, Rows, file_columns, monthly
+from bess_assets.simulator.sheets import PRICES, Hazards
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 

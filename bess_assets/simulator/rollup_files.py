@@ -33,7 +33,8 @@ from bess_assets.simulator.calendar import (
 from bess_assets.simulator.fleet import RTC
 from bess_assets.simulator.layouts import CAMEL_CASE, TEXT_COLUMNS, TIME_COLUMNS, camel_case, rollup_headings
 from bess_assets.simulator.market_model import MarketYear, Operation, operate
-from bess_assets.simulator.publish import (
+from bess_assets.simulator.publish import Rows, award_columns, file_columns, monthly
+from bess_assets.simulator.sheets import (
     BY_QUARTER_HOUR,
     CUT,
     PRICES,
@@ -42,11 +43,7 @@ from bess_assets.simulator.publish import (
     Hazards,
     Numbers,
     Period,
-    Rows,
     Sheet,
-    award_columns,
-    file_columns,
-    monthly,
     run_prices,
 )
 

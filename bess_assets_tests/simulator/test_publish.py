@@ -8,7 +8,8 @@ import pytest
 from bess_assets.simulator.calendar import midnight, operating_year
 from bess_assets.simulator.fleet import RRS_SPLIT, RTC, Battery, make_fleet
 from bess_assets.simulator.market_model import MarketYear, operate
-from bess_assets.simulator.publish import CURRENT, EARLIER, REPEATED, Hazards, Rows, file_columns, publish_year
+from bess_assets.simulator.publish import CURRENT, EARLIER, REPEATED, Rows, file_columns, publish_year
+from bess_assets.simulator.sheets import Hazards
 
 YEARS = (2024, 2025, 2026)
 FLEET = make_fleet(YEARS, 12, 1)

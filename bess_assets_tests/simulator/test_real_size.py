@@ -18,7 +18,7 @@ from bess_assets.simulator import Size, ercot_size, simulate
 from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.fleet import PRODUCTS, real_size_fleet, small_size
 from bess_assets.simulator.market_model import MarketYear, operate
-from bess_assets.simulator.publish import Period
+from bess_assets.simulator.sheets import Period
 from bess_assets_tests.worlds import Plan, World, board_differences, digests, some
 
 DAYS, LAST_DAY = 34, date(2024, 2, 3)

@@ -20,8 +20,9 @@ from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.fleet import make_fleet
 from bess_assets.simulator.layouts import TIME_COLUMNS, published_fields
 from bess_assets.simulator.market_model import MarketYear
-from bess_assets.simulator.publish import PRICES, Hazards, Rows, publish_year
+from bess_assets.simulator.publish import Rows, publish_year
 from bess_assets.simulator.report_files import REPORTS, write_reports
+from bess_assets.simulator.sheets import PRICES, Hazards
 from bess_assets_tests.worlds import digests
 
 CENTRAL = ZoneInfo("America/Chicago")
