@@ -7,7 +7,7 @@ takes milliseconds.
 
 import calendar
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -64,13 +64,17 @@ COUNTS = (
     *(f"{p}_expected_hours" for p in PRODUCTS),
 )
 """Columns of daily_revenue that a board adds up."""
-_NAMES = ("battery", "gen_resource", "load_resource", "esr_resource", "qse")
-_SIZE = ("capacity_mw", "capacity_source", "energy_mwh", "duration_hours", "duration_source")
-FROM_REGISTRY = (*_NAMES, *_SIZE, "data_through", "edition")
+FROM_REGISTRY = (
+    *("battery", "gen_resource", "load_resource", "esr_resource", "qse"),
+    *("capacity_mw", "capacity_source", "energy_mwh", "duration_hours", "duration_source"),
+    *("data_through", "edition"),
+)
 """Columns of bess_registry that a board shows as they are."""
 
-_KNOWN_AND_EXPECTED = ("energy_quarter_hours", "expected_quarter_hours", "as_hours", "expected_hours")
-PARTS = (*STREAMS, *_KNOWN_AND_EXPECTED, *(f"{p}_expected_hours" for p in PRODUCTS))
+PARTS = (
+    *(*STREAMS, "energy_quarter_hours", "expected_quarter_hours", "as_hours", "expected_hours"),
+    *(f"{p}_expected_hours" for p in PRODUCTS),
+)
 """Columns that `totals` reads."""
 
 Row = Mapping[str, Any]
@@ -252,9 +256,9 @@ def _row(sums: Row, registry: Row, period: Period) -> dict[str, Any]:
         "quantity_source": _quantity_source(sums),
     }
     # A product unknown in the few hours in which it exists leaves no total at full coverage: without a total there is no rank.
-    reasons = _exclusions(row, sums, registry, period) or (["total unknown"] if total is None else [])
+    reasons = _exclusions(row, sums, registry, period) or ["total unknown"] * (total is None)
     row["excluded_reason"] = "; ".join(reasons)
-    row["notes"] = list(_notes(row, sums, registry))
+    row["notes"] = _notes(row, sums, registry)
     return row
 
 
@@ -293,29 +297,23 @@ def _exclusions(row: Row, sums: Row, registry: Row, period: Period) -> list[str]
     return [words for broken, words in rules if broken]
 
 
-def _notes(row: Row, sums: Row, registry: Row) -> Iterator[str]:
-    if registry["notes"]:
-        yield registry["notes"]
-    efficiency = row["round_trip_efficiency"]
-    if efficiency is not None and efficiency > 1:
-        yield f"round-trip efficiency {efficiency:.2f} is above 1: charging is missing"
-    if sums["implausible_quarter_hours"] or sums["implausible_as_hours"]:
-        yield (
-            f"implausible prices used: {sums['implausible_quarter_hours']} quarter-hours of energy, "
-            f"{sums['implausible_as_hours']} product hours of AS"
-        )
-    if sums["stated_quarter_hours"] or sums["stated_as_hours"]:
-        yield (
-            f"day-ahead prices as award rows state them: {sums['stated_quarter_hours']} quarter-hours of energy, "
-            f"{sums['stated_as_hours']} product hours of AS"
-        )
-    if sums["gap_hours"]:
-        yield (
-            f"no day-ahead row in {sums['gap_hours']} hours from {sums['first_gap_day']} to {sums['last_gap_day']}, "
-            f"the award unknown in {sums['gap_unknown_hours']} of them and none in the others"
-        )
-    if sums["unpriced_quarter_hours"] and row["settlement_point"] is not None:
-        yield f"{sums['unpriced_quarter_hours']} quarter-hours unpriced"
+def _notes(row: Row, sums: Row, registry: Row) -> list[str]:
+    efficiency, unpriced = row["round_trip_efficiency"] or 0.0, sums["unpriced_quarter_hours"]
+    hours = {
+        kind: f"{energy} quarter-hours of energy, {services} product hours of AS"
+        for kind in ("implausible", "stated")
+        if (energy := sums[f"{kind}_quarter_hours"]) + (services := sums[f"{kind}_as_hours"])
+    }
+    gaps = f"from {sums['first_gap_day']} to {sums['last_gap_day']}, the award unknown in {sums['gap_unknown_hours']} of them and none in the others"
+    said = (
+        (registry["notes"], registry["notes"]),
+        (efficiency > 1, f"round-trip efficiency {efficiency:.2f} is above 1: charging is missing"),
+        ("implausible" in hours, f"implausible prices used: {hours.get('implausible')}"),
+        ("stated" in hours, f"day-ahead prices as award rows state them: {hours.get('stated')}"),
+        (sums["gap_hours"], f"no day-ahead row in {sums['gap_hours']} hours {gaps}"),
+        (unpriced and row["settlement_point"] is not None, f"{unpriced} quarter-hours unpriced"),
+    )
+    return [words for holds, words in said if holds]
 
 
 def outlier_note(times: float) -> str:

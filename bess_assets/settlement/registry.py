@@ -5,14 +5,15 @@ The rules of pairing and bridging are in pairing.py.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NoReturn
 
 import numpy as np
 
+from bess_assets.ercot.arrays import FloatArray
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import describe_file
@@ -41,8 +42,8 @@ BESS_DATASETS = ("dam_gen_resources", "sced_gen_resources", "dam_esr_resources",
 USER_TABLE = "user's table"
 
 _RESOURCE_DATASETS = (*BESS_DATASETS, "dam_load_resources", "sced_load_resources", "sced_smne")
+# where a battery's charging is metered, by the status of its pair; unknown for every other status
 _CHARGING = {"confirmed": "load", "same_name": "load", "user": "load", "none": "generation"}
-"""Where a paired battery's charging is metered, by the status of its pair; unknown for every other status."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,16 @@ class Battery:
     """One battery of the year under its stable key, with its resources, None where it has none.
 
     Attributes:
-        pair: its load resource and why; None for a battery that has no generation resource.
+        pair: its load resource and why.
         load: the load resource, if that has rows in the year.
         bridge: why generation and storage resource are one battery.
         user: its rows of the user's table.
     """
 
     key: str
+    pair: Pair
     gen: Resource | None = None
     esr: Resource | None = None
-    pair: Pair | None = None
     load: Resource | None = None
     bridge: str | None = None
     user: tuple[UserRow, ...] = ()
@@ -68,15 +69,6 @@ class Battery:
     def members(self) -> list[Resource]:
         """Its generation and its storage resource."""
         return [resource for resource in (self.gen, self.esr) if resource is not None]
-
-
-@dataclass(frozen=True)
-class UserTable:
-    """The rows of the user's battery table that touch the year, in file order, and the generation and storage resources that they mean, by battery."""
-
-    rows: list[UserRow]
-    gens: dict[str, str]
-    esrs: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -103,7 +95,8 @@ def bess_registry(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     rows = read_user_table(inputs.registry_csv) if inputs.registry_csv else []
     rows = [row for row in rows if row.overlaps(first, last)]
     sides = Sides(inputs, rows, findings)
-    user = _user_table(inputs, sides, rows)
+    _check_names(inputs, sides, rows)
+    user = _with_resources(sides, rows)
     pairs = _pairs(inputs, sides, user, findings)
     batteries = _joined(sides, pairs, _bridges(sides, user, findings))
     batteries = _corrected(inputs, sides, user, batteries, findings)
@@ -116,12 +109,11 @@ def bess_registry(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
 # --- the user's table -------------------------------------------------------------------------------------------------
 
 
-def _user_table(inputs: Inputs, sides: Sides, rows: list[UserRow]) -> UserTable:
-    """Resources that the rows mean, from all rows of a battery together; a battery named by its key alone is the one whose names give that key."""
-    _check_names(inputs, sides, rows)
+def _with_resources(sides: Sides, rows: Sequence[UserRow]) -> list[UserRow]:
+    """The rows with the generation and the storage resource that all rows of a battery together mean; a key alone means those whose names give that key."""
     by_gen, by_esr = sides.generation.seen, sides.storage.seen
-    gens = {row.battery: row.gen_resource for row in rows if row.gen_resource and row.gen_resource in by_gen}
-    esrs = {row.battery: row.esr_resource for row in rows if row.esr_resource and row.esr_resource in by_esr}
+    gens = {row.battery: row.gen_resource for row in rows if row.gen_resource in by_gen}
+    esrs = {row.battery: row.esr_resource for row in rows if row.esr_resource in by_esr}
     gen_of_key = {key: name for name, key in unique_keys(by_gen).items() if name not in gens.values()}
     esr_of_key = {key: name for name, key in unique_keys(by_esr).items() if name not in esrs.values()}
     for row in rows:
@@ -129,7 +121,14 @@ def _user_table(inputs: Inputs, sides: Sides, rows: list[UserRow]) -> UserTable:
             gens[row.battery] = gen_of_key[row.battery]
         elif row.battery not in gens and row.battery not in esrs and row.battery in esr_of_key:
             esrs[row.battery] = esr_of_key[row.battery]
-    return UserTable(rows, gens, esrs)
+    return [
+        replace(
+            row,
+            gen_resource=gens.get(row.battery, row.gen_resource),
+            esr_resource=esrs.get(row.battery, row.esr_resource),
+        )
+        for row in rows
+    ]
 
 
 def _check_names(inputs: Inputs, sides: Sides, rows: Sequence[UserRow]) -> None:
@@ -157,13 +156,12 @@ def _check_names(inputs: Inputs, sides: Sides, rows: Sequence[UserRow]) -> None:
 
 
 def _corrected(
-    inputs: Inputs, sides: Sides, user: UserTable, batteries: list[Battery], findings: Findings
+    inputs: Inputs, sides: Sides, user: Sequence[UserRow], batteries: list[Battery], findings: Findings
 ) -> list[Battery]:
     """The batteries with the user's rows and keys, in order of their keys."""
-    for row in user.rows:
-        gen = sides.generation.seen.get(user.gens.get(row.battery, ""))
-        esr = sides.storage.seen.get(user.esrs.get(row.battery, ""))
-        mine = [any(member in (gen, esr) for member in b.members) for b in batteries]
+    for row in user:
+        own = (sides.generation.seen.get(row.gen_resource or ""), sides.storage.seen.get(row.esr_resource or ""))
+        mine = [any(member in own for member in b.members) for b in batteries]
         if not any(mine) and not row.gen_resource and not row.esr_resource:
             raise RegistryTableError(
                 f"Line {row.line} of the battery table speaks of {row.battery!r}, which {inputs.year.year} does not know.",
@@ -176,8 +174,8 @@ def _corrected(
             replace(b, key=row.battery, user=(*b.user, row)) if matches else b
             for b, matches in zip(batteries, mine, strict=True)
         ]
-    named = ", ".join(sorted({row.battery for row in user.rows})[:12])
-    findings.add("user_table", "bess_registry", len(user.rows), named, warning=False)
+    named = ", ".join(sorted({row.battery for row in user})[:12])
+    findings.add("user_table", "bess_registry", len(user), named, warning=False)
     batteries = sorted(batteries, key=lambda battery: battery.key)
     for battery, after in pairwise(batteries):
         if battery.key == after.key:
@@ -193,12 +191,12 @@ def _corrected(
 # --- putting batteries together ---------------------------------------------------------------------------------------
 
 
-def _pairs(inputs: Inputs, sides: Sides, user: UserTable, findings: Findings) -> dict[str, Pair]:
+def _pairs(inputs: Inputs, sides: Sides, user: Sequence[UserRow], findings: Findings) -> dict[str, Pair]:
     """The load resource of each generation resource, by the user's table, else by names and evidence."""
     by_gen, by_load = sides.generation.seen, sides.load.seen
-    decided = {user.gens[row.battery]: row for row in user.rows if row.load_resource and row.battery in user.gens}
-    for row in user.rows:
-        chosen = decided.get(user.gens.get(row.battery, ""))
+    decided = {row.gen_resource: row for row in user if row.load_resource and row.gen_resource in by_gen}
+    for row in user:
+        chosen = decided.get(row.gen_resource or "")
         if chosen and row.load_resource and row.load_resource != chosen.load_resource:
             raise RegistryTableError(
                 f"Lines {row.line} and {chosen.line} of the battery table give {row.battery} two load resources in {inputs.year.year}.",
@@ -235,15 +233,15 @@ def _user_evidence(sides: Sides, gen: Resource, load: str | None) -> str:
     return f"{USER_TABLE}{', against the evidence' if evidence.failed else ''} ({evidence.text})"
 
 
-def _bridges(sides: Sides, user: UserTable, findings: Findings) -> dict[str, tuple[str, str]]:
+def _bridges(sides: Sides, user: Sequence[UserRow], findings: Findings) -> dict[str, tuple[str, str]]:
     """Storage resource and evidence by generation resource, for batteries renamed at RTC+B."""
     gens, esrs = sides.generation.seen, sides.storage.seen
     if not gens or not esrs:
         return {}
     bridges = {
         gen: (esr, ", ".join(filter(None, (USER_TABLE, likeness(gens[gen].unit, esrs[esr].unit)[1]))))
-        for battery, gen in user.gens.items()
-        if (esr := user.esrs.get(battery))
+        for row in user
+        if (gen := row.gen_resource) in gens and (esr := row.esr_resource) in esrs
     }
     decided = {esr for esr, _ in bridges.values()}
     bridges |= bridge_names(
@@ -260,12 +258,11 @@ def _joined(sides: Sides, pairs: Mapping[str, Pair], bridges: Mapping[str, tuple
     gens, esrs = sides.generation.seen, sides.storage.seen
     alone = esrs.keys() - {esr for esr, _ in bridges.values()}
     keys = unique_keys([*(bridges[gen][0] if gen in bridges else gen for gen in gens), *alone])
-    batteries = [Battery(keys[esr], esr=esrs[esr]) for esr in alone]
+    batteries = [Battery(keys[esr], Pair(None, None, ""), esr=esrs[esr]) for esr in alone]
     for name, gen in gens.items():
         esr, words = bridges.get(name, (None, None))
-        pair = pairs[name]
-        load = sides.load.seen.get(pair.load or "")
-        batteries.append(Battery(keys[esr or name], gen, esrs[esr] if esr else None, pair, load, words))
+        load = sides.load.seen.get(pairs[name].load or "")
+        batteries.append(Battery(keys[esr or name], pairs[name], gen, esrs[esr] if esr else None, load, words))
     return batteries
 
 
@@ -299,23 +296,20 @@ def _horizon(inputs: Inputs, sides: Sides) -> Horizon:
 
 
 def _row(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> dict[str, object]:
-    status = b.pair.status if b.pair else None
-    charging = _CHARGING.get(status or "", "unknown") if b.pair else "esr"
+    charging = _CHARGING.get(b.pair.status or "", "unknown") if b.gen else "esr"
     seen = [*b.members, *([b.load] if charging == "load" and b.load else [])]
     first, last = min(resource.first for resource in seen), max(resource.last for resource in seen)
     expected_last = horizon.through if last == horizon.last else last
-    capacity, capacity_source = _capacity(sides, b)
-    energy, energy_source = _energy(sides, b)
-    for row in b.user:
-        if row.capacity_mw:
-            capacity, capacity_source = row.capacity_mw, "user"
-        if row.energy_mwh:
-            energy, energy_source = row.energy_mwh, "user"
+    sizes = _sizes(sides, b)
+    (capacity, capacity_source), (energy, energy_source) = sizes.values()
     duration, duration_source = ASSUMED_DURATION_HOURS, "assumed"
     if energy and capacity:
         duration = energy / capacity
         duration_source = "user" if "user" in (energy_source, capacity_source) else "ercot"
     nodes = battery_nodes(year, b.gen.nodes if b.gen else None, b.esr.nodes if b.esr else None, b.user)
+    # QSE of the last day-ahead row that says one, else of the last SCED row, which is read only then; the storage resource's rows first
+    own = b.members[::-1]
+    qses = chain((r.side.qse[r.n] for r in own), (r.side.sced_qse[r.n] for r in own))
 
     def day(index: int) -> date:
         return day_of_number(year.first_day + index)
@@ -323,15 +317,15 @@ def _row(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> dic
     return {
         "battery": b.key,
         "gen_resource": b.gen and b.gen.name,
-        "load_resource": b.pair and b.pair.load,
+        "load_resource": b.pair.load,
         "esr_resource": b.esr and b.esr.name,
-        "pair_status": status,
-        "pair_evidence": (b.pair.evidence or None) if b.pair else None,
+        "pair_status": b.pair.status,
+        "pair_evidence": b.pair.evidence or None,
         "charging": charging,
         "bridge_evidence": b.bridge,
         "settlement_point": nodes.at(int(year.day_first_hour[expected_last + 1]) - 1),
         "settlement_points": ";".join(nodes.distinct()) or None,
-        "qse": _qse(b),
+        "qse": next(filter(None, qses), None),
         "capacity_mw": capacity,
         "capacity_source": capacity_source,
         "energy_mwh": energy,
@@ -348,38 +342,38 @@ def _row(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> dic
     }
 
 
-def _notes(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> Iterator[str]:
-    if b.pair and b.pair.status == "name_only":
-        yield f"load resource {b.pair.load} paired by name only: its AS is counted, charging is not"
-    if b.pair and b.pair.status in {"rejected", None}:
-        yield "no accepted load resource: AS of a load side is not counted"
-    if b.esr:
-        # of two sizes that differ, one has another unit or is another resource's
-        day_ahead, telemetered = b.esr.size, sized(b.esr.sced_hsl)
-        if day_ahead and telemetered and abs(telemetered - day_ahead) > SIZE_TOLERANCE * day_ahead:
-            yield f"its size is {day_ahead:g} MW in dam_esr_resources and {telemetered:g} MW in sced_esr_resources"
-    if b.pair and b.pair.status == "user" and "against the evidence" in b.pair.evidence:
-        yield f"load resource {b.pair.load} by the user's table, against the evidence"
-    if has_combo_era(year) and has_esr_era(year) and (note := _bridge_note(year, sides, b)):
-        yield note
-    if b.user and b.user[-1].note:
-        yield b.user[-1].note
+def _notes(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> list[str]:
+    by_name, without_load = b.pair.status == "name_only", b.gen and b.pair.status in {"rejected", None}
+    against = b.pair.status == "user" and "against the evidence" in b.pair.evidence
+    # of two sizes that differ, one has another unit or is another resource's
+    day_ahead, telemetered = (b.esr.size or 0.0, sized(b.esr.sced_hsl) or 0.0) if b.esr else (0.0, 0.0)
+    differ = day_ahead and telemetered and abs(telemetered - day_ahead) > SIZE_TOLERANCE * day_ahead
+    both_eras = has_combo_era(year) and has_esr_era(year)
+    said: list[tuple[object, str | None]] = [
+        (by_name, f"load resource {b.pair.load} paired by name only: its AS is counted, charging is not"),
+        (without_load, "no accepted load resource: AS of a load side is not counted"),
+        (differ, f"its size is {day_ahead:g} MW in dam_esr_resources and {telemetered:g} MW in sced_esr_resources"),
+        (against, f"load resource {b.pair.load} by the user's table, against the evidence"),
+        (both_eras, _bridge_note(year, sides, b)),
+        (b.user, b.user[-1].note if b.user else None),
+    ]
     for kind, resource in (("gen", b.gen), ("load", b.load), ("esr", b.esr)):
-        for dataset, columns in horizon.zeros.items():
+        for dataset, columns in horizon.zeros.items() if resource else ():
             of_side = f"_{kind}_" in dataset or (kind == "gen" and dataset == "sced_smne")
-            if resource and columns and of_side:
-                yield f"all zero in {dataset}, perhaps absent data filled in: {', '.join(columns)}"
+            zeros = f"all zero in {dataset}, perhaps absent data filled in: {', '.join(columns)}"
+            said.append((columns and of_side, zeros))
+    return [words for holds, words in said if holds and words]
 
 
 def _bridge_note(year: OperatingYear, sides: Sides, b: Battery) -> str | None:
     """What is doubtful about the battery being one before and after the renaming at RTC+B."""
     words = (b.bridge or "").split(", ")
     against = [word for word in (OTHER_NODE, OTHER_SIZE) if word in words]
+    first_day = day_number(RTC_FIRST_DAY) - year.first_day
     if b.esr and against:
         return f"joined with {b.esr.name} against the evidence: {' and '.join(against)}"
     if b.esr and b.bridge and not {SAME_KEY, USER_TABLE} & set(words):
         return f"joined with {b.esr.name} by {' and '.join(words)}, not by its name"
-    first_day = day_number(RTC_FIRST_DAY) - year.first_day
     if not b.esr and b.gen and b.gen.last >= first_day - 1 and sides.storage.names:
         return f"no storage resource follows it: nothing is known from {RTC_FIRST_DAY}"
     if not b.gen and b.esr and b.esr.first == first_day:
@@ -387,38 +381,34 @@ def _bridge_note(year: OperatingYear, sides: Sides, b: Battery) -> str | None:
     return None
 
 
-def _qse(b: Battery) -> str | None:
-    """QSE of the last day-ahead row that says one, else of the last SCED row; the storage resource's rows first."""
-    later_first = b.members[::-1]
-    day_ahead = (resource.side.qse[resource.n] for resource in later_first)
-    telemetered = (resource.side.sced_qse[resource.n] for resource in later_first)
-    return next((qse for source in (day_ahead, telemetered) for qse in source if qse), None)
+def _sizes(sides: Sides, b: Battery) -> dict[str, tuple[float | None, str | None]]:
+    """Capacity in MW and energy in MWh with their sources: the user's, else the first that is known (methodology, section 11).
 
+    Sources are read only where they are asked for. The largest state of charge is a lower bound of the energy.
+    """
 
-def _capacity(sides: Sides, b: Battery) -> tuple[float | None, str | None]:
-    """Capacity in MW and its source: the first of day-ahead rows, SCED rows, plans and the load side that has one (methodology, section 11)."""
-    if size := sized(np.fmax.reduce([resource.hsl for resource in b.members])):
-        return size, "dam"
-    if size := sized(np.fmax.reduce([resource.sced_hsl for resource in b.members])):
-        return size, "sced"
-    if size := _planned(sides, b, "hsl_mw"):
-        return size, "cop"
-    size = (b.load.size or sized(b.load.sced_hsl)) if b.load else None
-    return (size, "load") if size else (None, None)
+    def of_members(hourly: Callable[[Resource], FloatArray]) -> float | None:
+        return sized(np.fmax.reduce([hourly(resource) for resource in b.members]))
 
+    def first(**measures: Callable[[], float | None]) -> tuple[float | None, str | None]:
+        return next(((size, source) for source, measure in measures.items() if (size := measure())), (None, None))
 
-def _energy(sides: Sides, b: Battery) -> tuple[float | None, str | None]:
-    """Energy in MWh and its source: Maximum SOC of SCED, else of the plans; else the largest state of charge, which is a lower bound."""
-    if b.esr and (size := sized(sides.storage.sced[0]["max_soc_mwh"][b.esr.n])):
-        return size, "sced"
-    if size := _planned(sides, b, "max_soc_mwh"):
-        return size, "cop"
-    size = sized(sides.storage.hourly_soc[b.esr.n]) if b.esr else None
-    return (size, "soc") if size else (None, None)
-
-
-def _planned(sides: Sides, b: Battery, column: str) -> float | None:
-    return sized(np.fmax.reduce([sides.plans[column][resource.name] for resource in b.members]))
+    sizes = {
+        "capacity_mw": first(
+            dam=lambda: of_members(lambda resource: resource.hsl),
+            sced=lambda: of_members(lambda resource: resource.sced_hsl),
+            cop=lambda: of_members(lambda resource: sides.plans["hsl_mw"][resource.name]),
+            load=lambda: (b.load.size or sized(b.load.sced_hsl)) if b.load else None,
+        ),
+        "energy_mwh": first(
+            sced=lambda: sized(sides.storage.sced[0]["max_soc_mwh"][b.esr.n]) if b.esr else None,
+            cop=lambda: of_members(lambda resource: sides.plans["max_soc_mwh"][resource.name]),
+            soc=lambda: sized(sides.storage.hourly_soc[b.esr.n]) if b.esr else None,
+        ),
+    }
+    for row in b.user:
+        sizes |= {name: (size, "user") for name in sizes if (size := getattr(row, name))}
+    return sizes
 
 
 # --- all years -------------------------------------------------------------------------------------------------------

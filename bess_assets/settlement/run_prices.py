@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray, SourceArray
+from bess_assets.ercot.arrays import FloatArray, IntArray, SourceArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.ercot.parsing import read_rows
 from bess_assets.ercot.products import PRODUCTS, RTC_FIRST_DAY, SECONDS_PER_QUARTER_HOUR
-from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, report_dataset
+from bess_assets.ercot.rows import Codes, YearRows
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.settlement.grid import Scatter
 from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS
@@ -26,6 +25,7 @@ SAME_RUN_SECONDS = 30
 LONGEST_HOLD_PAST_A_RUN_SECONDS = 300
 """A step holds at most this long where the other dataset shows a run that its own lacks."""
 _NO_RUNS = np.empty(0, dtype=np.int64)
+_EVERY = ""  # the one series of a dataset of a row a run
 
 
 @dataclass(frozen=True)
@@ -151,34 +151,20 @@ def read_run_prices(inputs: Inputs, findings: Findings, disclosed: IntArray) -> 
     return RunPrices(starts, hold_ends(starts, only_there, year.end), price[:, order], only_here)
 
 
-def _by_run(inputs: Inputs, findings: Findings, name: str, numbers: list[str]) -> tuple[IntArray, list[FloatArray]]:
+def _by_run(inputs: Inputs, findings: Findings, dataset: str, numbers: list[str]) -> tuple[IntArray, list[FloatArray]]:
     """Stamps of a dataset from 2025-12-05 on, UTC seconds, ascending, and a grid of each number by product, where rows have one, and run."""
-    year, dataset = inputs.year, DATASETS[name]
-    begin = year.start + 3_600 * year.hour_of_day_number(day_number(RTC_FIRST_DAY))
-    paths, counted = inputs.rollups.files(name, year.year), Counted()
-    log = DayLog(year, 0, beyond=inputs.rollups.goes_beyond(name, year.year))
-    by_product = "product" in dataset.columns
-    codes = Codes(PRODUCTS, product_of)
+    year = inputs.year
+    texts = {"product": Codes()} if "product" in DATASETS[dataset].columns else {}
+    codes = Codes(PRODUCTS, product_of) if texts else Codes([_EVERY], lambda _: _EVERY)
+    reader = YearRows(inputs, dataset, codes, numbers=numbers, texts=texts, step_seconds=1)
     parts = [(_NO_RUNS, _NO_RUNS, np.empty((len(numbers), 0)))]
-    for path in paths:
-        for rows in read_rows(
-            dataset, path, [*(("product",) if by_product else ()), *numbers], counted.numbers, timed=True
-        ):
-            times = Times.of(rows, year)
-            log.saw_days(times.held)
-            counted.unusable_time += times.unusable
-            counted.ambiguous += times.ambiguous
-            utc = times.utc[times.of_row]
-            series = codes.translate(*rows.texts("product")) if by_product else np.zeros(rows.count, dtype=np.int64)
-            kept: BoolArray = (utc >= begin) & (series >= 0) & (series < codes.known)
-            values = np.stack([rows.numbers(number)[kept] for number in numbers])
-            parts.append((utc[kept], series[kept], values))
-    utc, series, values = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
-    stamps, run = np.unique(utc, return_inverse=True)
-    scatter = Scatter(len(PRODUCTS) if by_product else 1, len(stamps), numbers)
-    scatter.put(series, run, dict(zip(numbers, values, strict=True)), counted)
+    for rows in reader:
+        kept = rows.step >= 3_600 * year.hour_of_day_number(day_number(RTC_FIRST_DAY))
+        parts.append((rows.step[kept], rows.series[kept], np.stack([rows.numbers[name][kept] for name in numbers])))
+    step, series, values = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+    stamps, run = np.unique(step, return_inverse=True)
+    scatter = Scatter(codes.known, len(stamps), numbers)
+    scatter.put(series, run, dict(zip(numbers, values, strict=True)), reader.counted)
     if year.last_day >= day_number(RTC_FIRST_DAY):
-        report_dataset(findings, dataset, paths, [*numbers, *(("product",) if by_product else ())])
-        counted.report(findings, dataset, numbers)
-        log.report(findings, dataset)
-    return stamps, [*scatter.grids.values()]
+        reader.report(findings)
+    return year.start + stamps, [*scatter.grids.values()]

@@ -33,7 +33,7 @@ def sums_of(name: str = "OAK_1", **known: Any) -> Row:
         **dict.fromkeys(MONEY), "da_energy_usd": 1_000.0, "rt_energy_usd": 0.0,
         **{f"as_{p}_usd": 0.0 for p in PRODUCTS if p != "ecrs"}, **dict.fromkeys(COUNTS, 0), **FULL, "battery": name,
         "settlement_point": "OAK_RN", "first_active_date": date(2022, 1, 1), "active_days": 365,
-        **dict.fromkeys(("tb2_usd_per_mw", "tb2_energy_usd", "best_day_usd")),
+        **dict.fromkeys(("tb2_usd_per_mw", "tb2_energy_usd", "best_day_usd", "first_gap_day", "last_gap_day")),
     }  # fmt: skip
     assert known.keys() <= row.keys()
     return row | known
