@@ -175,8 +175,7 @@ def materialize(
         schemas = outcome.assets.get(ROLLUP_SCHEMAS.name)
         if schemas and schemas.status == "skipped":
             # Dagster withholds the tables below a rollup that failed; the schemas say of every file what is wrong with it, so they are made all the same.
-            alone = _run(instance, held, [ROLLUP_SCHEMAS.name])
-            outcome = replace(outcome, assets={**outcome.assets, **alone.assets})
+            outcome = replace(outcome, assets={**outcome.assets, **_run(instance, held, [ROLLUP_SCHEMAS.name]).assets})
     return outcome
 
 

@@ -309,10 +309,9 @@ def _known_days(held: HeldYear) -> dict[Path, tuple[date, date]]:
     made = entry and entry["status"] == "ok" and entry.get("code_version") == ROLLUP_SCHEMAS.code_version
     if not (entry and made and schemas.path.is_file() and entry["digest"] == whole_digest(schemas.path)):
         return {}
-    rows = schemas.read(["dataset", "file", "first_day", "last_day"])
     days = {
         f"{row['dataset']}/{row['file']}": (row["first_day"], row["last_day"])
-        for row in rows.to_pylist()
+        for row in schemas.read(["dataset", "file", "first_day", "last_day"]).to_pylist()
         if row["first_day"] and row["last_day"]
     }
     return {

@@ -91,12 +91,10 @@ def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
 def file_oddities(dataset: Dataset, year: int, registered: RollupEntry) -> Iterator[str]:
     """Phrases that warn of a rollup, or of its absence; the 60-day file of the next year may still be to come."""
-    of_year = {f"{year}.parquet", f"{BUILT_FOLDER}/{year}.parquet"}
-    if not of_year & registered["files"].keys() and not dataset.in_no_figure:
-        # By publication, two months after delivery: a dataset that began in December has its first rows in the file of the year after.
-        first = dataset.first_year + 1 if dataset.sixty_day else dataset.first_year
-        if first <= year <= dataset.last_year:
-            yield f"no file {dataset.folder}/{year}.parquet, and no reports to build it from: its figures are unknown, not zero"
+    of_year = {f"{year}.parquet", f"{BUILT_FOLDER}/{year}.parquet"} & registered["files"].keys()
+    # By publication, two months after delivery: a dataset that began in December has its first rows in the file of the year after.
+    if not of_year and not dataset.in_no_figure and dataset.first_year + dataset.sixty_day <= year <= dataset.last_year:
+        yield f"no file {dataset.folder}/{year}.parquet, and no reports to build it from: its figures are unknown, not zero"
     for name, entry in sorted(registered["files"].items()):
         where = f"{name}: " if len(registered["files"]) > 1 else ""
         for words, columns in (

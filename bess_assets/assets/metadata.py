@@ -87,11 +87,10 @@ def materialization_metadata(settings: Settings, table: Table, year: int | None,
     figures["inputs"] = _markdown(_INPUTS, [*entry["inputs"].items()])
     if table.files:
         paths = files_of(settings.results, table, year or 0)
-        listed = "\n".join(f"* `{path.name}` ({size_of(path):,} bytes)" for path in paths)
         return figures | {
             "batteries": entry["rows"],
             "path": dg.MetadataValue.path(str(paths[0])),
-            "files": dg.MetadataValue.md(listed),
+            "files": dg.MetadataValue.md("\n".join(f"* `{path.name}` ({size_of(path):,} bytes)" for path in paths)),
         }
     figures |= {
         "dagster/row_count" if year is None else "dagster/partition_row_count": entry["rows"],

@@ -99,8 +99,7 @@ def fail_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> None:
         try:
             with year_lock(settings, year) as first:
                 # asked again while the lock is held: a run that lives may have given the year back meanwhile
-                still = dg.RunsFilter(tags={HOLDING_TAG: tag}, statuses=_UNFINISHED)
-                dead = instance.get_runs(still) if first else []
+                dead = instance.get_runs(dg.RunsFilter(tags={HOLDING_TAG: tag}, statuses=_UNFINISHED)) if first else []
                 for run in dead:
                     instance.report_run_failed(
                         run, "The process of this run is gone: it no longer holds the lock of its year."

@@ -90,6 +90,7 @@ def asking(
     of: str,
     right: str,
     numbers: Callable[[list[tuple[Any, ...]], list[str]], dict[str, float | None]],
+    beyond: str = "",
 ) -> Callable[[Judged], Verdict]:
     """The judge of a check that asks one question and lists the rows that are wrong.
 
@@ -99,14 +100,15 @@ def asking(
         of: words for the rows, with `{}` for their number.
         right: words for no row being wrong.
         numbers: the numbers of the verdict, from the rows and the phrases.
+        beyond: words for the rows that are wrong.
     """
 
     def judge(judged: Judged) -> Verdict:
         rows = judged.ask(sql)
         phrases = [phrase for row in rows for phrase in wrong(*row)]
         known = of.format(len(rows))
-        detail = f"{len(phrases)} of {known}: {some(phrases)}" if phrases else f"{known}, {right}"
-        return Verdict(passed=not phrases, detail=detail, numbers=numbers(rows, phrases))
+        detail = f"{len(phrases)} of {known}{beyond}: {some(phrases)}" if phrases else f"{known}, {right}"
+        return Verdict(not phrases, detail, numbers(rows, phrases))
 
     return judge
 
@@ -129,8 +131,8 @@ def _findings(judged: Judged) -> Verdict:
 
 
 def _mismatches(judged: Judged) -> Verdict:
-    mismatches = judged.result.mismatches
-    return Verdict(not mismatches, "; ".join(mismatches) or "no mismatch", {"mismatches": len(mismatches)})
+    found = judged.result.mismatches
+    return Verdict(not found, "; ".join(found) or "no mismatch", {"mismatches": len(found)})
 
 
 KEYS = _held(

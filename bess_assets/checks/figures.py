@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bess_assets.checks.check import Check, Judged
+from bess_assets.checks.check import Check, Judged, asking
 from bess_assets.ercot.step import Verdict, some
 from bess_assets.settlement.metrics import (
     OUTLIER_TIMES_FLEET,
@@ -58,12 +58,10 @@ def _priced(judged: Judged) -> Verdict:
         "share_of_fleet_mwh_priced": 1 - sum(row[3] for row in rows) / mwh if mwh else None,
         "quarter_hours_without_a_node": nowhere,
     }
-    detail = f"{len(nodes)} nodes, each priced in at least {LEAST_PRICED_SHARE:.0%} of its quarter-hours and MWh"
-    if wrong:
-        detail = f"{len(wrong)} of {len(nodes)} nodes below {LEAST_PRICED_SHARE:.0%}: {some(wrong)}"
-    if nowhere:
-        detail += f"; {nowhere:,} quarter-hours of batteries without a node"
-    return Verdict(not wrong, detail, numbers)
+    right = f"{len(nodes)} nodes, each priced in at least {LEAST_PRICED_SHARE:.0%} of its quarter-hours and MWh"
+    detail = f"{len(wrong)} of {len(nodes)} nodes below {LEAST_PRICED_SHARE:.0%}: {some(wrong)}" if wrong else right
+    without = f"; {nowhere:,} quarter-hours of batteries without a node" if nowhere else ""
+    return Verdict(not wrong, detail + without, numbers)
 
 
 PRICED = Check(
@@ -75,41 +73,35 @@ PRICED = Check(
 )
 
 
-def _efficiency(judged: Judged) -> Verdict:
-    rows = judged.ask(
-        "SELECT battery, round_trip_efficiency FROM {leaderboard} WHERE round_trip_efficiency IS NOT NULL ORDER BY ALL"
-    )
-    ((fleet,),) = judged.ask(
-        "SELECT sum(paired_discharge_mwh) / nullif(sum(paired_charge_mwh), 0) FROM {daily_revenue}"
-    )
-    values = [value for _, value in rows]
-    wrong = [f"{name} {value:.3f}" for name, value in rows if not LEAST_EFFICIENCY <= value <= MOST_EFFICIENCY]
-    known, bounds = f"{len(rows)} batteries with a known efficiency", f"{LEAST_EFFICIENCY} to {MOST_EFFICIENCY}"
-    numbers = {
-        "batteries": len(rows),
-        "batteries_outside": len(wrong),
-        "lowest_efficiency": min(values, default=None),
-        "highest_efficiency": max(values, default=None),
-        "fleet_efficiency": fleet,
-    }
-    detail = f"{len(wrong)} of {known} outside {bounds}: {some(wrong)}" if wrong else f"{known}, all within {bounds}"
-    return Verdict(not wrong, detail, numbers)
-
-
 EFFICIENCY = Check(
     "no_battery_gives_more_than_it_takes_or_less_than_half",
     f"Round-trip efficiency, ranked or not, lies between {LEAST_EFFICIENCY} and {MOST_EFFICIENCY}. A warning: above it charging is missing, below it "
     "charging of something else is counted.",
     "look at the battery's load resource (`bess battery NAME`); give the right one in your battery table",
-    _efficiency,
+    asking(
+        sql="SELECT battery, round_trip_efficiency, "
+        "(SELECT sum(paired_discharge_mwh) / nullif(sum(paired_charge_mwh), 0) FROM {daily_revenue}) "
+        "FROM {leaderboard} WHERE round_trip_efficiency IS NOT NULL ORDER BY ALL",
+        wrong=lambda name, own, _: [f"{name} {own:.3f}"] if not LEAST_EFFICIENCY <= own <= MOST_EFFICIENCY else [],
+        of="{} batteries with a known efficiency",
+        beyond=f" outside {LEAST_EFFICIENCY} to {MOST_EFFICIENCY}",
+        right=f"all within {LEAST_EFFICIENCY} to {MOST_EFFICIENCY}",
+        numbers=lambda rows, wrong: {
+            "batteries": len(rows),
+            "batteries_outside": len(wrong),
+            "lowest_efficiency": min((row[1] for row in rows), default=None),
+            "highest_efficiency": max((row[1] for row in rows), default=None),
+            "fleet_efficiency": rows[0][2] if rows else None,
+        },
+    ),
 )
 
 
 def _board(judged: Judged, *more: str) -> list[dict[str, Any]]:
     """Rows of the board: the columns of a fleet average, and more."""
     names = ("battery", "rank", "capacity_mw", "active_days", "total_usd", "data_through", *more)
-    rows = judged.ask(f"SELECT {', '.join(names)} FROM {{{judged.table.name}}} ORDER BY battery")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    sql = f"SELECT {', '.join(names)} FROM {{{judged.table.name}}} ORDER BY battery"
+    return [dict(zip(names, row, strict=True)) for row in judged.ask(sql)]
 
 
 def _outliers(judged: Judged) -> Verdict:
@@ -120,16 +112,15 @@ def _outliers(judged: Judged) -> Verdict:
     noted: dict[bool, list[str]] = {False: [], True: []}
     for row in rows:
         if (own := times.get(row["battery"], 0.0)) > OUTLIER_TIMES_FLEET:
-            has_note = outlier_note(own) in (row["notes"] or "").split("; ")
-            noted[has_note].append(f"{row['battery']} {own:.1f} times")
+            noted[outlier_note(own) in (row["notes"] or "").split("; ")].append(f"{row['battery']} {own:.1f} times")
     phrases = [f"{'noted' if note else 'without a note'}: {some(names)}" for note, names in noted.items() if names]
-    detail = "; ".join(phrases) or f"no battery above {OUTLIER_TIMES_FLEET:g} times the fleet's {average:,.2f} $/kW"
     numbers = {
         "batteries_above": len(noted[True]) + len(noted[False]),
         "batteries_above_without_a_note": len(noted[False]),
         "fleet_usd_per_kw": average,
     }
-    return Verdict(passed=not noted[False], detail=detail, numbers=numbers)
+    nobody = f"no battery above {OUTLIER_TIMES_FLEET:g} times the fleet's {average:,.2f} $/kW"
+    return Verdict(not noted[False], "; ".join(phrases) or nobody, numbers)
 
 
 OUTLIERS = Check(
@@ -152,17 +143,15 @@ def _near_published(judged: Judged) -> Verdict:
             continue
         label, prefix = (f"{period.first:%Y-%m}", f"month_{month:02d}_") if month else (f"{judged.year}", "")
         numbers[f"{prefix}fleet_usd_per_kw_year"] = average
-        figure = AVERAGES.get((judged.year, month))
-        if figure and not made_up and rows[0]["data_through"] >= period.last:
-            low, high = figure
+        low, high = AVERAGES.get((judged.year, month), (None, None))
+        if low and high and not made_up and rows[0]["data_through"] >= period.last:
             numbers[f"{prefix}published_usd_per_kw_year"] = (low + high) / 2
             words = f"{label}: {average:,.1f} $/kW-year, published {low:g}" + (f" to {high:g}" if high > low else "")
             (near if (1 - TOLERANCE) * low <= average <= (1 + TOLERANCE) * high else far).append(words)
     numbers |= {"compared": len(near) + len(far), "far_from_published": len(far)}
     without = "no published figure, no ranked battery, or data that end before the period does"
-    nothing = f"not compared: {'a made-up market' if made_up else without}"
-    detail = f"more than {TOLERANCE:.0%} away: {'; '.join(far)}" if far else "; ".join(near) or nothing
-    return Verdict(passed=not far, detail=detail, numbers=numbers)
+    detail = "; ".join(near) or f"not compared: {'a made-up market' if made_up else without}"
+    return Verdict(not far, f"more than {TOLERANCE:.0%} away: {'; '.join(far)}" if far else detail, numbers)
 
 
 PUBLISHED = Check(

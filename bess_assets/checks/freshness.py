@@ -36,8 +36,8 @@ def board_dates(settings: Settings, year: int) -> tuple[date, bool] | None:
         return None
     with closing(Engine(settings)) as engine:
         (answer,) = engine.ask(f"SELECT max(data_through), bool_and(edition = 'final') FROM {read([path])}")
-    ((data_through, final),) = answer.rows
-    return None if data_through is None else (data_through, bool(final))
+    (dates,) = answer.rows
+    return None if dates[0] is None else dates
 
 
 def is_final(settings: Settings, year: int) -> bool:
@@ -57,21 +57,19 @@ def freshness(settings: Settings, year: int, today: date) -> tuple[str, dict[str
     """
     expected = min(today - _DELAY, date(year, 12, 31))
     through, final = board_dates(settings, year) or (None, False)
+    state = "stale"
     if final:
         state, words = "final", f"{year} is final: its data go beyond 31 December."
     elif not is_due(year, today):
         state, words = "fresh", f"no day of {year} is due before {date(year, 1, 1) + _DELAY}."
     elif through is None:
-        state, words = "stale", f"{year} was never refreshed; its data should reach {expected}."
+        words = f"{year} was never refreshed; its data should reach {expected}."
     elif through >= expected:
         state, words = "fresh", f"the data of {year} reach {through}; {expected} is enough on {today}."
     else:
-        state, words = (
-            "stale",
-            (
-                f"the data of {year} end on {through}, {(expected - through).days} days short of {expected}: "
-                f"{DISCLOSURE_LAG_DAYS} days of disclosure lag and {GRACE_DAYS} of grace before {today}."
-            ),
+        words = (
+            f"the data of {year} end on {through}, {(expected - through).days} days short of {expected}: "
+            f"{DISCLOSURE_LAG_DAYS} days of disclosure lag and {GRACE_DAYS} of grace before {today}."
         )
     return words, {
         "state": state,

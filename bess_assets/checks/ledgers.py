@@ -9,9 +9,8 @@ from bess_assets.ercot.calendar import OperatingYear, day_of_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Verdict, some
 
-RELATIVE_TOLERANCE = 1e-6
+RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE_USD = 1e-6, 0.01
 """The board and the ledgers add the same numbers in different orders."""
-ABSOLUTE_TOLERANCE_USD = 0.01
 
 
 def _complete(name: str, per_hour: int, unit: str, counts: str) -> Check:
@@ -25,12 +24,9 @@ def _complete(name: str, per_hour: int, unit: str, counts: str) -> Check:
             f"SELECT day, steps, count(*), min({judged.table.key[0]}), (SELECT count(*) FROM (SELECT DISTINCT {series} FROM counted)) "
             "FROM counted GROUP BY day, steps ORDER BY day, steps"
         )
-        total = rows[0][4] if rows else 0
-        steps_of = {
-            day_of_number(year.first_day + n): hours * per_hour for n, hours in enumerate(year.day_hours.tolist())
-        }
-        held = Counter[date]()
-        phrases, wrong = [], 0
+        total, first = rows[0][4] if rows else 0, year.first_day
+        steps_of = {day_of_number(day): hours * per_hour for day, hours in enumerate(year.day_hours.tolist(), first)}
+        held, phrases, wrong = Counter[date](), list[str](), 0
         for day, steps, count, example, _ in rows:
             held[day] += count
             if steps != (expected := steps_of.get(day)):
@@ -42,7 +38,7 @@ def _complete(name: str, per_hour: int, unit: str, counts: str) -> Check:
         wrong += sum(lacking.values())
         detail = some(phrases) or f"{total:,} series of {len(steps_of)} days, {sum(steps_of.values()):,} {unit} each"
         numbers = {"series": total, "days": len(steps_of), "days_of_series_wrong": wrong, "rows": judged.rows}
-        return Verdict(passed=not wrong, detail=detail, numbers=numbers)
+        return Verdict(not wrong, detail, numbers)
 
     return Check(
         name,
@@ -75,21 +71,21 @@ def _ledger_sums(judged: Judged) -> Verdict:
         f"(SELECT {_OF_PRODUCTS} FROM {{as_revenue}})"
     )
     board, ledger = sums[: len(_COMPONENTS)], sums[len(_COMPONENTS) :]
-    phrases, largest = [], 0.0
-    for name, shown, summed in zip(_COMPONENTS, board, ledger, strict=True):
-        gap = 0.0 if shown is None or summed is None else abs(shown - summed)
-        largest = max(largest, gap)
-        allowed = max(ABSOLUTE_TOLERANCE_USD, RELATIVE_TOLERANCE * abs(summed or 0.0))
-        if (shown is None) != (summed is None) or gap > allowed:
-            phrases.append(f"{name} is {_money(shown)} on the board and {_money(summed)} in the ledger")
+    gaps = [0.0 if None in pair else abs(pair[0] - pair[1]) for pair in zip(board, ledger, strict=True)]
+    phrases = [
+        f"{name} is {_money(shown)} on the board and {_money(summed)} in the ledger"
+        for name, shown, summed, gap in zip(_COMPONENTS, board, ledger, gaps, strict=True)
+        if (shown is None) != (summed is None)
+        or gap > max(ABSOLUTE_TOLERANCE_USD, RELATIVE_TOLERANCE * abs(summed or 0.0))
+    ]
     numbers = {
         "fleet_usd_on_the_board": _total(board),
         "fleet_usd_in_the_ledgers": _total(ledger),
-        "largest_difference_usd": largest,
+        "largest_difference_usd": max(gaps),
         "components_differing": len(phrases),
     }
     detail = "; ".join(phrases) or f"{_money(_total(ledger))} in all; {len(_COMPONENTS)} components agree"
-    return Verdict(passed=not phrases, detail=detail, numbers=numbers)
+    return Verdict(not phrases, detail, numbers)
 
 
 def _total(components: Sequence[float | None]) -> float | None:

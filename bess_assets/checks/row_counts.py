@@ -112,12 +112,11 @@ def _row_counts(judged: Judged) -> Verdict:
         if dataset in DATASETS and year in file_years(dataset, judged.year) and (dataset, year) not in found
     ]
     left = len(files) - compared
+    detail = "not compared: " + ("a made-up market" if made_up else "no file has an expectation")
     if off or compared:
         source = f"version {version} of your {EXPECTED_ROWS_FILE}" if version else f"version {VERSION}"
         source += f"; {left} without an expectation" if left else ""
-        detail = (some(off) or f"{compared} files as expected") + f" ({source})"
-    else:
-        detail = "not compared: " + ("a made-up market" if made_up else "no file has an expectation")
+        detail = f"{some(off) or f'{compared} files as expected'} ({source})"
     numbers = {"files_compared": compared, "files_off": len(off), "files_without_an_expectation": left}
     return Verdict(not off, detail, numbers | {"rows": sum(file[3] for file in files)})
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from importlib import import_module
 from typing import Any, Literal
 
@@ -171,14 +172,8 @@ def main(ctx: click.Context) -> None:
 
 def command(*parameters: Decorator) -> Decorator:
     """Make a function a command of `bess` with these arguments and options; its first argument is `Options`."""
-
-    def decorate(function: Callable[..., None]) -> Any:
-        decorated: Any = click.pass_obj(function)
-        for parameter in reversed((*parameters, _HOME, _DEBUG)):
-            decorated = parameter(decorated)
-        return click.command(decorated)
-
-    return decorate
+    last_first = (_DEBUG, _HOME, *reversed(parameters))
+    return lambda function: click.command(reduce(lambda made, add: add(made), last_first, click.pass_obj(function)))
 
 
 def show(

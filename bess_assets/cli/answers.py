@@ -84,8 +84,8 @@ def show_leaderboard(
             years = range(int(period[0][:4]), int(period[1][:4]) + 1)
     for year in years:
         _warn_if_older(settings, year, "these figures are older (bess status says more)")
-    title = f"Leaderboard {month_name[month]} {title}" if month else f"Leaderboard {title}"
-    show(form, _board_lines(board, title, top), made_up_note(settings, years), board.columns, board.rows)
+    lines = _board_lines(board, f"Leaderboard {f'{month_name[month]} ' if month else ''}{title}", top)
+    show(form, lines, made_up_note(settings, years), board.columns, board.rows)
 
 
 def _warn_if_older(settings: Settings, year: int, words: str) -> None:
@@ -260,8 +260,7 @@ def _battery_lines(battery: BatteryAnswer) -> Iterator[str]:
         yield from paragraph(
             "Before 2025-12-05 charging is known from one reading a quarter-hour: months are meaningful, single days indicative."
         )
-    notes = [f"{row['year']}: {row[name]}" for row in years for name in ("excluded_reason", "notes") if row[name]]
-    if notes:
+    if notes := [f"{row['year']}: {row[name]}" for row in years for name in ("excluded_reason", "notes") if row[name]]:
         yield from ("", bold("Notes"), *(line for note in notes for line in paragraph(note, "  ")))
     yield from ("", *paragraph(_WHAT_DOLLARS_ARE))
 
@@ -347,8 +346,7 @@ def _changes_lines(year: int, editions: Answer, changed: Answer) -> Iterator[str
 
 # --- any answer -------------------------------------------------------------------------------------------------------
 
-_ROWS_SHOWN = 1000
-"""Rows of an SQL answer that a table shows; CSV and JSON hold all."""
+_ROWS_SHOWN = 1000  # of an SQL answer in a table; CSV and JSON hold all
 
 
 @command(click.argument("query"), FORMAT)

@@ -3,7 +3,7 @@
 import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple, TypeVar
 
 import click
@@ -75,8 +75,7 @@ def gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def reasons(pairs: Iterable[tuple[str, str]]) -> list[str]:
     """Paragraphs `names: reason`, one for each reason."""
-    texts = (f"{listed(names)}: {words}" for words, names in gathered(pairs).items())
-    return [line for text in texts for line in paragraph(text, "  ")]
+    return [line for words, names in gathered(pairs).items() for line in paragraph(f"{listed(names)}: {words}", "  ")]
 
 
 def blocks(items: Sequence[T], width_beside: int, width_of_one: int) -> list[Sequence[T]]:
@@ -86,8 +85,8 @@ def blocks(items: Sequence[T], width_beside: int, width_of_one: int) -> list[Seq
 
 
 def echo(lines: Iterable[str], note: str | None = None) -> None:
-    """Print lines and a note below them."""
-    for line in (*lines, *(click.style(line, fg="yellow") for line in paragraph(note or ""))):
+    """Print lines as they come, and a note below them."""
+    for line in chain(lines, (click.style(line, fg="yellow") for line in paragraph(note or ""))):
         click.echo(line)
 
 
@@ -98,5 +97,6 @@ def echo_warning(text: str) -> None:
 
 def echo_error(text: str) -> None:
     """Print an error on the error stream; characters in it that steer a terminal are replaced."""
-    lines = "\n".join(map(one_line, text.split("\n")))
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {lines}", err=True)
+    click.echo(
+        " ".join((click.style("error:", fg="red", bold=True), "\n".join(map(one_line, text.split("\n"))))), err=True
+    )

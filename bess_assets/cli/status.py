@@ -70,23 +70,18 @@ _LABEL_WIDTH = 15
 
 def _settings_lines(settings: Settings) -> Iterator[str]:
     """The settings, the variable of each, and whether a folder exists."""
-    said: list[tuple[str, object, str]] = []
-    for name, variable in FOLDERS.items():
-        path = getattr(settings, name)
-        origin = variable if os.environ.get(variable) else f"{variable} not set"
-        said.append(
-            (name.replace("dagster_home", "Dagster"), path, origin + ("" if path.exists() else ", not there yet"))
-        )
     memory, timeout = settings.memory_limit_bytes / 1e9, settings.query_timeout_seconds
     daily = "{:02d}:{:02d}".format(*settings.daily_at)
     alarms = f"alarms to {one_line(settings.alarms)}{' and a webhook' if settings.webhook else ''}"
-    said += [
+    yield bold("Settings")
+    for label, value, remark in (
+        *((name.replace("dagster_home", "Dagster"), getattr(settings, name), name) for name in FOLDERS),
         ("battery table", settings.registry_csv or "none", "" if settings.registry_csv else "BESS_REGISTRY not set"),
         ("limits", f"{memory:g} GB, {settings.threads} threads, queries {timeout:g} s", ""),
         ("automation", "on" if settings.automation else "off", f"BESS_AUTOMATION; daily at {daily} Central; {alarms}"),
-    ]
-    yield bold("Settings")
-    for label, value, remark in said:
+    ):
+        if variable := FOLDERS.get(remark):
+            remark = f"{variable}{'' if os.environ.get(variable) else ' not set'}{'' if value.exists() else ', not there yet'}"
         yield f"  {label:<{_LABEL_WIDTH}}{one_line(value)}" + (f"   ({remark})" if remark else "")
 
 
@@ -105,8 +100,10 @@ def _status_lines(plans: Sequence[YearPlan], merged: YearPlan) -> Iterator[str]:
     yield from (f"{name} (all years): {_state_and_why(plan)}" for name, plan in merged.tables.items())
     yield from _check_lines(merged)
     for plan in plans:
-        nothing = ["  nothing to say: every table present, no check warned or failed, no finding"]
-        yield from ("", bold(str(plan.year)), *(list(_year_lines(plan)) or nothing))
+        lines = list(_year_lines(plan)) or [
+            "  nothing to say: every table present, no check warned or failed, no finding"
+        ]
+        yield from ("", bold(str(plan.year)), *lines)
 
 
 def _rollup_cell(plan: YearPlan, dataset: str) -> str | None:
@@ -139,8 +136,7 @@ def by_state(tables: Iterable[TablePlan], every: int) -> Iterator[str]:
 
 def _year_lines(plan: YearPlan) -> Iterator[str]:
     yield from by_state([item for item in plan.tables.values() if item.state != "present"], len(plan.tables))
-    absent = [name for name, files in plan.rollups.items() if not files and _is_missed(name, plan.year)]
-    if absent:
+    if absent := [name for name, files in plan.rollups.items() if not files and _is_missed(name, plan.year)]:
         yield from paragraph(f"no rollup file: {listed(absent, len(absent))}", "  ")
     for dataset, entry in plan.record["rollups"].items():
         for file, described in entry["files"].items():
@@ -161,8 +157,7 @@ def _finding_lines(plan: YearPlan, absent: Collection[str]) -> Iterator[str]:
                 # Two tables that read the same rows count them each: the larger count is of the table that read more of them.
                 counts[key] = max(counts.get(key, 0), f["count"])
     for warning, (kind, meaning) in product((True, False), FINDING_KINDS.items()):
-        found = gathered((key[2], f"{key[3]} {n:,}") for key, n in counts.items() if key[:2] == (warning, kind))
-        if found:
+        if found := gathered((key[2], f"{key[3]} {n:,}") for key, n in counts.items() if key[:2] == (warning, kind)):
             effect = "" if warning else ", no figure affected"
             yield from paragraph(f"{kind.replace('_', ' ')}{effect} ({meaning})", "  ")
         for detail, subjects in found.items():
@@ -175,9 +170,8 @@ def _check_lines(plan: YearPlan) -> Iterator[str]:
     for name, check in ((of, check) for of in plan.tables for check in _failed_checks(plan, of)):
         kind = "blocking check failed" if check["blocking"] else "check warned"
         detail = "bess status --columns shows where" if check["name"] == CHANGES.name else check["detail"]
-        findings = check["name"] == FINDINGS.name
         words = f"{kind}, {check['name'].replace('_', ' ')!r} ({detail})"
-        said.append(("warnings above that may affect figures of" if findings else words, name))
+        said.append(("warnings above that may affect figures of" if check["name"] == FINDINGS.name else words, name))
     for words, tables in gathered(said).items():
         yield from paragraph(f"{words}: {listed(tables)}", "  ")
 
@@ -191,13 +185,11 @@ def _column_lines(settings: Settings, names: Iterable[str]) -> Iterator[str]:
     datasets = [find_dataset(name).name for name in names]
     with Results(settings) as results:
         rows = results.column_availability().records()
-    plan = plan_year(settings, None).tables["column_availability"]
-    if plan.state != "present":
-        old = f"this matrix is older than the schemas it was merged from ({'; '.join(plan.why)})"
+    if why := plan_year(settings, None).tables["column_availability"].why:
+        old = f"this matrix is older than the schemas it was merged from ({'; '.join(why)})"
         echo_warning(f"{old}: bess refresh makes it anew.")
-    yield from matrix_lines(
-        [row for row in rows if not datasets or row["dataset"] in datasets], every_column=bool(datasets)
-    )
+    shown = [row for row in rows if not datasets or row["dataset"] in datasets]
+    yield from matrix_lines(shown, every_column=bool(datasets))
     for name in datasets:
         if not any(row["dataset"] == name for row in rows):
             yield from ("", f"{name}: no year that has been refreshed has a file of it, and ERCOT published none then.")
@@ -246,11 +238,9 @@ def _storage_lines(settings: Settings) -> Iterator[str]:
     rows: list[Sequence[Any]] = []
     manifests: list[Mapping[str, Any]] = []
     for dataset, year in product(DATASETS, years_known(settings, new_reports(settings))):
-        found, built = folder.found(dataset, year), folder.built(dataset, year)
-        if found is not None:
+        if found := folder.found(dataset, year):
             rows.append([dataset, year, "found", None, None, size_of(found) / 1e6, None, None, None])
-        manifest = read_manifest(built) if built is not None else None
-        if manifest is not None:
+        if (built := folder.built(dataset, year)) and (manifest := read_manifest(built)):
             manifests.append(manifest)
             rows.append([dataset, year, "built", *_sizes([manifest])])
     if rows:

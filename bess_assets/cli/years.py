@@ -61,14 +61,15 @@ def _flat(years: Iterable[Iterable[int]]) -> list[int]:
     return sorted({year for group in years for year in group})
 
 
-_DROPPED = ("same", "superseded", "contradicting")
 _BUILT = (
     Column("rollup", lambda b: b.dataset),
     number("year", lambda b: b.year, str),
     number("reports", lambda b: len(b.manifest["reports"])),
     number("new", lambda b: b.new_reports, keep=60),
     number("rows", lambda b: b.manifest["rows"].get("kept")),
-    number("dropped", lambda b: sum(b.manifest["rows"].get(key, 0) for key in _DROPPED), keep=50),
+    number(
+        "dropped", lambda b: sum(n for key, n in b.manifest["rows"].items() if key not in {"read", "kept"}), keep=50
+    ),
     Column("first day", lambda b: b.manifest["first_day"], keep=40),
     Column("last day", lambda b: b.manifest["last_day"]),
     Column(
@@ -91,8 +92,8 @@ def _rollup_lines(done: "RollUp") -> Iterator[str]:
         notes += _first(refused, f"of {b.dataset} {b.year}: see its manifest")
     unknown = [f"not used, of no dataset and year that is known: {file}: {why}" for file, why in done.refused]
     notes += _first(unknown, "that could not be used")
-    others = sorted(done.other.items(), key=lambda item: (-item[1], item[0]))
-    notes += [f"left aside, {count:,}: {why}" for why, count in others[:_NOTED]]
+    others = sorted((-count, why) for why, count in done.other.items())[:_NOTED]
+    notes += [f"left aside, {-negative:,}: {why}" for negative, why in others]
     yield from (line for note in notes for line in paragraph(note, "  "))
     yield f"{done.files:,} files, {done.reports:,} reports in them."
 
@@ -137,14 +138,13 @@ def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: State | 
         exit_if_failed(refresh_and_show(settings, wanted, only))
         return
     news = new_reports(settings)
-    plans = [plan_year(settings, year, news) for year in wanted]
-    echo(_plan_lines(plans, only), made_up_note(settings))
-    for year, plan in zip(wanted, plans, strict=True):
-        for lack in lacking_room(settings, year, plan.to_refresh(only)):
-            echo_warning(lack.problem)
+    plans = {year: plan_year(settings, year, news) for year in wanted}
+    echo(_plan_lines(plans.values(), only), made_up_note(settings))
+    for lack in (lack for year, plan in plans.items() for lack in lacking_room(settings, year, plan.to_refresh(only))):
+        echo_warning(lack.problem)
 
 
-def _plan_lines(plans: Sequence[YearPlan], only: State | None) -> Iterator[str]:
+def _plan_lines(plans: Iterable[YearPlan], only: State | None) -> Iterator[str]:
     """The tables that a refresh would make, and why."""
     for plan in plans:
         names = plan.to_refresh(only)

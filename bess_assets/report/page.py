@@ -104,8 +104,7 @@ def _days(days: Mapping[str, Sequence[Any]], batteries: Mapping[str, int]) -> li
     for battery, group in groupby(rows, key=lambda row: row[0]):
         by_day = {day.toordinal(): usd for _, day, *usd in group}
         first = min(by_day)
-        every = [by_day.get(day, (None, None)) for day in range(first, max(by_day) + 1)]
-        energy, service = zip(*every, strict=True)
+        energy, service = zip(*[by_day.get(day, (None, None)) for day in range(first, max(by_day) + 1)], strict=True)
         found[batteries[battery]] = {"first": date.fromordinal(first), "energy": energy, "as": service}
     return found
 

@@ -119,5 +119,4 @@ def marked(answer: Answer, made_up: Collection[int] | bool) -> Answer:
 
 def with_mark(columns: tuple[str, ...]) -> tuple[str, ...]:
     """Columns with that of the mark, under a name that none of them has."""
-    names = (MADE_UP_COLUMN + "_" * n for n in count())
-    return (*columns, next(name for name in names if name not in columns))
+    return (*columns, next(name for name in (MADE_UP_COLUMN + "_" * n for n in count()) if name not in columns))

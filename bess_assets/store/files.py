@@ -315,8 +315,7 @@ class _Tally:
     def _amount(self, rows: pa.Table, name: str) -> int:
         """The amount of a column of the coverage: a sum of counts or of flags, or how many numbers are known."""
         column = rows.column(name)
-        amount = pc.count(column) if self.table.column(name).kind == "number" else pc.sum(column)
-        return int(amount.as_py() or 0)
+        return int((pc.count(column) if self.table.column(name).kind == "number" else pc.sum(column)).as_py() or 0)
 
     def _check_row_group(self, rows: pa.Table) -> None:
         """A ledger is dense: each row group has one battery and the same rest of the key, so that reading it is a reshape."""

@@ -100,8 +100,7 @@ def last_problem(results: Path, year: int) -> str | None:
 
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files below a folder; 0 where there is neither."""
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(file.stat().st_size for file in files if file.is_file())
+    return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
 
 
 def sizes_by_year(folder: Path) -> Mapping[str, Mapping[int | None, int]]:
