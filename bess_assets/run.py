@@ -156,7 +156,7 @@ class HeldYear:
         """
         assert self.year is not None  # noqa: S101  the merged tables read no rollups
         entry = describe_rollups(self.settings, dataset, self.year)
-        self.journal.put_rollup(dataset, entry)
+        self.journal.record["rollups"][dataset] = entry  # written with the next table, or at the end of the run
         for file in entry["files"].values():
             if "error" in file:
                 raise InputError(file["error"])

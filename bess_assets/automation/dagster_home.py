@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from bess_assets.settings import Settings
-from bess_assets.store.whole import whole
+from bess_assets.store.whole import write_text
 
 HISTORY_YAML = """\
 storage:
@@ -75,8 +75,7 @@ def ensure_dagster_home(settings: Settings) -> Path:
     configuration = home / "dagster.yaml"
     for path, text in ((configuration, DAGSTER_YAML), (home / WORKSPACE_FILE, _WORKSPACE_YAML)):
         if not path.exists():
-            with whole(path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+            write_text(path, text)
     if not re.search(r"(?m)^(storage|run_storage|event_log_storage)\s*:", configuration.read_text(encoding="utf-8")):
         _log.warning(
             "Dagster writes its history slowly here: %s names no storage. Add these lines to it; the history there is read on:\n%s",

@@ -118,13 +118,13 @@ def _start_years(boards: Mapping[int, Sequence[Row]]) -> dict[str, tuple[int, bo
 
     One that was active from the first day on of the first year there is cannot be distinguished from one that began earlier.
     """
-    starts: dict[str, tuple[int, bool]] = {}
-    first_year = min(boards)
-    for year, rows in sorted(boards.items()):
-        for row in rows:
-            if first := row["first_active_date"]:
-                starts.setdefault(row["battery"], (year, year == first_year and first == date(year, 1, 1)))
-    return starts
+    first_day = date(min(boards), 1, 1)
+    return {
+        row["battery"]: (year, row["first_active_date"] == first_day)
+        for year, rows in sorted(boards.items(), reverse=True)
+        for row in rows
+        if row["first_active_date"]
+    }
 
 
 def _inputs(settings: Settings, year: int, edition: Row | None) -> Iterator[tuple[str, str]]:

@@ -54,32 +54,32 @@ def lacking_room(settings: Settings, year: int, tables: Collection[str]) -> Iter
     """Why some tables of a year would not fit, by estimate; nothing where they do."""
     needed = needed_room(settings, year, tables)
     what = f"{year} would not fit into memory: about {needed.batteries:,} batteries take at least {_mb(needed.memory_bytes)}"
-    allowed = settings.memory_limit_bytes + BESIDE_THE_LIMIT_BYTES
-    if needed.memory_bytes > allowed:
-        least = needed.memory_bytes - BESIDE_THE_LIMIT_BYTES
-        yield RoomError(
+    limit, free, left = settings.memory_limit_bytes, _free_memory(), free_bytes(settings.results)
+    allowed = limit + BESIDE_THE_LIMIT_BYTES
+    most = min(needed.unbounded_bytes, allowed)
+    as_set = f"{year} would not fit into memory as things are set: with BESS_MEMORY_LIMIT={_mb(limit)}"
+    for lacks, problem, expected, remedy in (
+        (
+            needed.memory_bytes > allowed,
             f"{what}.",
-            file=settings.rollups,
-            expected=f"at most {_mb(allowed)}: BESS_MEMORY_LIMIT and {_mb(BESIDE_THE_LIMIT_BYTES)} for everything else",
-            remedy=f"Set BESS_MEMORY_LIMIT={-(-least // 10**6)}MB or more. Nothing was changed.",
-        )
-    free = _free_memory()
-    if needed.memory_bytes > free:
-        yield RoomError(
+            f"at most {_mb(allowed)}: BESS_MEMORY_LIMIT and {_mb(BESIDE_THE_LIMIT_BYTES)} for everything else",
+            f"Set BESS_MEMORY_LIMIT={-((BESIDE_THE_LIMIT_BYTES - needed.memory_bytes) // 10**6)}MB or more.",
+        ),
+        (
+            needed.memory_bytes > free,
             f"{what}, and {_mb(free)} of this machine are free.",
-            file=settings.rollups,
-            expected="as much free memory as the year takes at the least",
-            remedy="End other programs, or use a larger machine. Nothing was changed.",
-        )
-    elif min(needed.unbounded_bytes, allowed) > free >= BESIDE_THE_LIMIT_BYTES + _LEAST_LIMIT_BYTES:
-        yield RoomError(
-            f"{year} would not fit into memory as things are set: with BESS_MEMORY_LIMIT={_mb(settings.memory_limit_bytes)} about "
-            f"{needed.batteries:,} batteries take up to {_mb(min(needed.unbounded_bytes, allowed))}, and {_mb(free)} of this machine are free.",
-            file=settings.rollups,
-            expected="as much free memory as the limit lets the year take",
-            remedy=f"Set BESS_MEMORY_LIMIT={(free - BESIDE_THE_LIMIT_BYTES) // 10**6}MB: the year is then worked on in smaller blocks. Nothing was changed.",
-        )
-    left = free_bytes(settings.results)
+            "as much free memory as the year takes at the least",
+            "End other programs, or use a larger machine.",
+        ),
+        (
+            most > free >= max(needed.memory_bytes, BESIDE_THE_LIMIT_BYTES + _LEAST_LIMIT_BYTES),
+            f"{as_set} about {needed.batteries:,} batteries take up to {_mb(most)}, and {_mb(free)} of this machine are free.",
+            "as much free memory as the limit lets the year take",
+            f"Set BESS_MEMORY_LIMIT={(free - BESIDE_THE_LIMIT_BYTES) // 10**6}MB: the year is then worked on in smaller blocks.",
+        ),
+    ):
+        if lacks:
+            yield RoomError(problem, file=settings.rollups, expected=expected, remedy=f"{remedy} Nothing was changed.")
     if needed.disk_bytes > left:
         yield RoomError(
             f"{year} would not fit on the disk: its results take about {_mb(needed.disk_bytes)} more, and {_mb(left)} are free.",
@@ -112,12 +112,12 @@ def _footers(files: dict[str, Path]) -> Iterator[tuple[str, int, int]]:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     for name, path in files.items():
-        if path.suffix == ".parquet":
-            with suppress(OSError, pa.ArrowException):
-                metadata = pq.read_metadata(path)
-                groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
+        with suppress(OSError, pa.ArrowException):
+            if path.suffix == ".parquet":
+                footer = pq.read_metadata(path)
+                groups = map(footer.row_group, range(footer.num_row_groups))
                 sizes = [sum(g.column(n).total_compressed_size for n in range(g.num_columns)) for g in groups]
-                yield name, metadata.num_rows, max(sizes, default=0)
+                yield name, footer.num_rows, max(sizes, default=0)
 
 
 def _batteries(settings: Settings, year: int, footers: Collection[tuple[str, int, int]]) -> int:

@@ -219,8 +219,7 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
     if lacking or extra:
         expected = [f"{name} present" for name in lacking] + [f"{name} declared in tables.py" for name in extra]
         raise _broken(table, "does not have the columns it declares.", ", ".join(lacking + extra), "; ".join(expected))
-    schema = _written_schema(table)
-    kept = {} if kept is None else kept
+    schema, kept = _written_schema(table), {} if kept is None else kept
     for c in table.columns:
         if c.name not in kept or kept[c.name][0] is not chunk[c.name]:
             kept[c.name] = chunk[c.name], _conform_column(table, c, schema.field(c.name).type, chunk[c.name])
@@ -282,7 +281,7 @@ class _Tally:
     def __init__(self, table: Table) -> None:
         self.table = table
         self._rows = self._known = self._expected = 0
-        self._money: list[float] = []
+        self._money = list[float]()
         self._last: str | None = None
         self._shape: list[pa.ChunkedArray] | None = None
 
@@ -314,8 +313,8 @@ class _Tally:
 
     def _amount(self, rows: pa.Table, name: str) -> int:
         """The amount of a column of the coverage: a sum of counts or of flags, or how many numbers are known."""
-        column = rows.column(name)
-        return int((pc.count(column) if self.table.column(name).kind == "number" else pc.sum(column)).as_py() or 0)
+        amount = pc.count if self.table.column(name).kind == "number" else pc.sum
+        return int(amount(rows.column(name)).as_py() or 0)
 
     def _check_row_group(self, rows: pa.Table) -> None:
         """A ledger is dense: each row group has one battery and the same rest of the key, so that reading it is a reshape."""
@@ -339,8 +338,7 @@ def _check_ascending(table: Table, rows: pa.Table, key: tuple[str, ...]) -> None
     """The key ascends strictly. A label's values may come in any order of their own, such as that of the products, but each in one piece."""
     if rows.num_rows < 2:
         return
-    undecided = np.ones(rows.num_rows - 1, dtype=bool)
-    wrong = np.zeros(rows.num_rows - 1, dtype=bool)
+    undecided, wrong = np.ones(rows.num_rows - 1, dtype=bool), np.zeros(rows.num_rows - 1, dtype=bool)
     for name in key:
         values = rows.column(name).combine_chunks()
         if table.column(name).kind == "label":
@@ -352,8 +350,8 @@ def _check_ascending(table: Table, rows: pa.Table, key: tuple[str, ...]) -> None
     if wrong.any():
         row = int(np.argmax(wrong))
         here, following = _key(table, rows, row), _key(table, rows, row + 1)
-        twice, unordered = f"a key twice: {here}", f"not in the order of its key: {following} comes after {here}"
-        problem = f"has {twice}." if here == following else f"is {unordered}."
+        unordered = f"is not in the order of its key: {following} comes after {here}."
+        problem = f"has a key twice: {here}." if here == following else unordered
         raise _broken(table, problem, ", ".join(table.key), "unique, ascending keys")
 
 
@@ -371,10 +369,8 @@ def _check_sum(table: Table, rows: pa.Table, total: str, parts: tuple[str, ...])
     if wrong.any():
         first = int(np.argmax(wrong))
         row = int(suspects[first])
-        problem = (
-            f"has a {total} that is not the sum of its parts, at {_key(table, rows, row)}: "
-            f"{whole[row]:.6f} and {filled[:, first].sum():.6f}."
-        )
+        values = f"{whole[row]:.6f} and {filled[:, first].sum():.6f}"
+        problem = f"has a {total} that is not the sum of its parts, at {_key(table, rows, row)}: {values}."
         raise _broken(table, problem, total, " + ".join(parts))
 
 

@@ -16,7 +16,7 @@ from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import Fingerprint, whole_digest
 from bess_assets.store.listing import yearly_files
 from bess_assets.store.paths import EXPECTED_ROWS_FILE, result_path, rollup_folder, run_record_path
-from bess_assets.store.whole import whole
+from bess_assets.store.whole import write_text
 from bess_assets.tables import EVERY_TABLE, Table
 
 UPSTREAM = "table:"
@@ -155,10 +155,6 @@ class Journal:
         self.record["unfinished"] = [table for table in self.record["unfinished"] if table != name]
         self._write()
 
-    def put_rollup(self, dataset: str, entry: RollupEntry) -> None:
-        """Record the rollup files of a dataset that the year reads; they are written with the next table, or at the end of the run."""
-        self.record["rollups"][dataset] = entry
-
     def fail_unfinished(self) -> list[str]:
         """Record as failed what a dead run was still to make; returns these tables."""
         left = self.record["unfinished"]
@@ -172,8 +168,7 @@ class Journal:
     def _write(self) -> None:
         text = _record_text(self.record)
         if text != self._written:
-            with whole(self.path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+            write_text(self.path, text)
             self._written = text
 
 

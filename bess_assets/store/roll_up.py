@@ -183,10 +183,9 @@ class _Reading:
     def __init__(
         self, root: Path, built: Path, scratch: Path, most_waiting: int, asked: Callable[[str, int], bool]
     ) -> None:
-        self._index = ReportIndex(built / INDEX_NAME, root)
+        self._index, self.seconds = ReportIndex(built / INDEX_NAME, root), 0.0
         self.years: dict[tuple[str, int], BuiltYear] = {}
         self.entries: defaultdict[tuple[str, int], list[tuple[str, Entry]]] = defaultdict(list)
-        self.seconds = 0.0
         self._root, self._built, self._scratch = root, built, scratch
         self._most_waiting, self._asked = most_waiting, asked
         self._batches: dict[tuple[str, tuple[str, ...]], list[_Taken]] = {}
@@ -197,7 +196,7 @@ class _Reading:
         """Read what is new; the years are still to be finished."""
         started = time.perf_counter()
         names = [path.relative_to(self._root).as_posix() for path in report_files(self._root)]
-        self._index.forget_others(names)
+        self._index.files = {name: self._index.files[name] for name in self._index.files if name in set(names)}
         for number, name in enumerate(names):
             entries = self._index.entries(name)
             if entries is None or any(self._wanted(entry, label_of(name, entry)) for entry in entries):
@@ -225,11 +224,9 @@ class _Reading:
 
     def _take_file(self, name: str) -> None:
         path = self._root / name
-        size, mtime_ns = stamp(path)
-        digest = ""
-        if path.suffix.lower() == ".zip":
-            with suppress(OSError):
-                digest = content_digest(path)
+        (size, mtime_ns), digest = stamp(path), ""
+        with suppress(OSError):
+            digest = content_digest(path) if path.suffix.lower() == ".zip" else ""
         entries: list[Entry] = []
         for report, open_bytes in open_reports(path):
             try:
@@ -280,8 +277,10 @@ class _Reading:
         dataset = entry.get("dataset")
         if not dataset or entry.get("refused"):
             return False
-        asked = (year for year in entry["years"] if self._asked(dataset, year))
-        return any(not is_taken(entry, label, self._year(dataset, year).taken) for year in asked)
+        return any(
+            self._asked(dataset, year) and not is_taken(entry, label, self._year(dataset, year).taken)
+            for year in entry["years"]
+        )
 
     def _year(self, dataset: str, year: int) -> BuiltYear:
         key = (dataset, year)
@@ -343,13 +342,11 @@ class _Reading:
         for number in (number for number in distinct(years) if self._asked(dataset, number)):
             year = self._year(dataset, number)
             rows = np.bincount(owner[years == number], minlength=len(batch)).tolist()
-            numbers = np.array(
-                [
-                    year.take(taken.report, taken.entry, taken.label, parsed, n, rows[n]) if rows[n] else -1
-                    for n, taken in enumerate(batch)
-                ],
-                dtype=np.int32,
-            )
+            taken_as = [
+                year.take(taken.report, taken.entry, taken.label, parsed, n, rows[n]) if rows[n] else -1
+                for n, taken in enumerate(batch)
+            ]
+            numbers = np.array(taken_as, dtype=np.int32)
             chosen = (years == number) & (numbers[owner] >= 0)
             if chosen.any():
                 table = parsed.table if chosen.all() else parsed.table.filter(pa.array(chosen))

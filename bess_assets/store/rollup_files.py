@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, DayFile, Merge, judge,
 from bess_assets.errors import BessError, InputError, writing
 from bess_assets.store.fingerprint import Fingerprint, same, stamp
 from bess_assets.store.listing import Mark, mark_of
-from bess_assets.store.whole import whole, write_json
+from bess_assets.store.whole import whole, write_json, write_text
 
 INDEX_NAME = "reports.json"
 """The index in the folder of built rollups: made anew when it is gone."""
@@ -97,10 +97,11 @@ class ReportIndex:
 
     def __init__(self, path: Path, root: Path) -> None:
         """Read the index of a folder of reports; what cannot be read, or is of another folder, is empty."""
-        self._path, self._root, self._changed = path, root, False
+        self._path, self._root, self._before = path, root, ""
         self.files: dict[str, dict[str, Any]] = {}
         with suppress(OSError, ValueError, KeyError, TypeError):
-            content = json.loads(path.read_text(encoding="utf-8"))
+            self._before = path.read_text(encoding="utf-8")
+            content = json.loads(self._before)
             if content["format"] == _FORMAT and content["root"] == str(root):
                 self.files = dict(content["files"])
 
@@ -111,30 +112,22 @@ class ReportIndex:
             Fingerprint(size=known["size"], mtime_ns=known["mtime_ns"], digest=known.get("digest", "")), path
         ):
             return None
-        _, mtime_ns = stamp(path)
-        self._changed |= mtime_ns != known["mtime_ns"]
-        known["mtime_ns"] = mtime_ns
+        known["mtime_ns"] = stamp(path)[1]
         return list(known["reports"])
 
     def put(self, name: str, seen: Fingerprint, entries: list[Entry]) -> None:
         """Note what a file holds; the entries may still be filled in."""
         self.files[name] = {**seen, "reports": entries}
-        self._changed = True
-
-    def forget_others(self, names: Collection[str]) -> None:
-        """Drop files that are gone."""
-        for name in self.files.keys() - names:
-            del self.files[name]
-            self._changed = True
 
     def all_entries(self) -> Iterator[tuple[str, Entry]]:
         """Label and entry of every report."""
         return ((label_of(name, entry), entry) for name, known in self.files.items() for entry in known["reports"])
 
     def save(self) -> None:
-        """Write it, whole or not at all."""
-        if self._changed:
-            write_json(self._path, {"format": _FORMAT, "root": str(self._root), "files": self.files}, indent=None)
+        """Write it, whole or not at all, if it has changed."""
+        text = json.dumps({"format": _FORMAT, "root": str(self._root), "files": self.files}) + "\n"
+        if text != self._before:
+            write_text(self._path, text)
 
 
 def taken_of(reports: Iterable[Mapping[str, Any]]) -> Taken:
@@ -279,15 +272,14 @@ class BuiltYear:
         # where a new manifest waits until the rollup that it describes is in place
         self._begun = self.path.with_name(f".{year}.manifest.begun")
         self._end_what_was_begun()
-        manifest = read_manifest(self.path)
-        self._before = manifest if self.path.is_file() else None  # a rollup that was removed is built anew
+        # a rollup that was removed is built anew
+        self._before = read_manifest(self.path) if self.path.is_file() else None
         blank = {"format": _FORMAT, "dataset": dataset, "year": year, "rows": {}, "seconds": 0.0, "reports": []}
         self.manifest: dict[str, Any] = {**blank, **(self._before or {})}
         self._reports: list[dict[str, Any]] = [*self.manifest["reports"]]
         self.taken = taken_of(self._reports)
         self._numbers: dict[tuple[str, str], int] = {}
-        self._new: list[DayFile] = []
-        self._waiting: list[pa.Table] = []
+        self._new, self._waiting = list[DayFile](), list[pa.Table]()
         self._spelled: defaultdict[str, set[str]] = defaultdict(set)
         self._used_layouts: set[int] = set()
 
@@ -347,12 +339,9 @@ class BuiltYear:
         """Put the rows that wait into a scratch file."""
         if self._waiting:
             waiting, self._waiting, self.waiting_bytes = self._waiting, [], 0
-            self._write_scratch(waiting)
-
-    def _write_scratch(self, tables: Sequence[pa.Table]) -> None:
-        path = self._scratch / f"{self.dataset}_{self.year}_{len(self._new)}.parquet"
-        with writing(self.path):  # else a full disk would pass for a report that cannot be unpacked
-            self._new.append(write_scratch(path, tables))
+            path = self._scratch / f"{self.dataset}_{self.year}_{len(self._new)}.parquet"
+            with writing(self.path):  # else a full disk would pass for a report that cannot be unpacked
+                self._new.append(write_scratch(path, waiting))
 
     def finish(
         self,
@@ -378,9 +367,8 @@ class BuiltYear:
         refused = sorted((label, entry["refused"]) for label, entry in unused if entry.get("refused"))
         if not (self._new or self._before or refused):
             return False
-        self.manifest["also"] = also
-        self.manifest["refused"] = [{"file": label, "problem": problem} for label, problem in refused]
-        self.manifest["reports"] = self._reports
+        problems = [{"file": label, "problem": problem} for label, problem in refused]
+        self.manifest |= {"also": also, "refused": problems, "reports": self._reports}
         self.changed = bool(self._new)
         if self.changed:
             before_write(self.year)
@@ -400,26 +388,27 @@ class BuiltYear:
         self, temporary: Path, connection: duckdb.DuckDBPyConnection, stretch_bytes: int, seconds: float
     ) -> None:
         """Write the rollup under another name, and say in the manifest what it holds."""
-        started = time.perf_counter()
+        started, manifest = time.perf_counter(), self.manifest
         merge = Merge(self._declared, self._built_before(), self._new, self._reports, stretch_bytes)
         layouts = {layout: number for layout, number in self._layouts.items() if number in self._used_layouts}
         tables = merge.tables(connection)
         rows = write_rollup(temporary, self._declared, self.year, merge.schema, tables, self._spelled, layouts)
-        seconds += time.perf_counter() - started
+        seconds += manifest["seconds"] + time.perf_counter() - started
         read_back_seconds = _read_back(temporary, rows)
         for file in self._new:
             file.path.unlink()
-        manifest, kinds = self.manifest, ("same", "superseded", "contradicting")
-        manifest["rows"] = {
-            "read": sum(report["rows"] for report in self._reports),
-            "kept": rows,
-            **{kind: manifest["rows"].get(kind, 0) + merge.dropped[kind] for kind in kinds},
+        dropped = {
+            kind: manifest["rows"].get(kind, 0) + merge.dropped[kind]
+            for kind in ("same", "superseded", "contradicting")
         }
-        manifest["contradictions"] = [*manifest.get("contradictions", []), *merge.examples][:EXAMPLES]
-        manifest["csv_bytes"] = sum(report["bytes"] for report in self._reports)
-        manifest["parquet_bytes"] = temporary.stat().st_size
-        manifest["seconds"] = round(float(manifest["seconds"]) + seconds, 3)
-        manifest["read_back_seconds"] = round(read_back_seconds, 3)
+        manifest |= {
+            "rows": {"read": sum(report["rows"] for report in self._reports), "kept": rows, **dropped},
+            "contradictions": [*manifest.get("contradictions", []), *merge.examples][:EXAMPLES],
+            "csv_bytes": sum(report["bytes"] for report in self._reports),
+            "parquet_bytes": temporary.stat().st_size,
+            "seconds": round(seconds, 3),
+            "read_back_seconds": round(read_back_seconds, 3),
+        }
 
     def _built_before(self) -> BuiltFile | None:
         """The rollup that is there; one of an older version, whose rows are not in order of time, is taken apart like new reports."""
@@ -432,7 +421,8 @@ class BuiltYear:
         if built.in_order:
             return built
         for table in built.groups():
-            self._write_scratch([table])
+            self._waiting = [table]
+            self.spill()
         return None
 
 

@@ -132,9 +132,7 @@ def years_available(settings: Settings, news: "ReportNews | None" = None) -> lis
     Prices, and all rollups that were built from reports, are filed by delivery year. The user's 60-day files are filed by publication year, so that the
     last one may hold the end of the year before and nothing else: beyond the last delivery year they make no year of their own.
     """
-    by_delivery: set[int] = set()
-    by_publication: set[int] = set()
-    folder = rollup_folder(settings)
+    by_delivery, by_publication, folder = set[int](), set[int](), rollup_folder(settings)
     for dataset in (dataset for dataset in DATASETS.values() if not dataset.in_no_figure):
         (by_publication if dataset.sixty_day else by_delivery).update(yearly_files(folder.rollups, dataset.folder))
         if folder.built_root:
@@ -176,9 +174,7 @@ def _plan(
     dead = unfinished if unfinished and not year_is_busy(settings, year) else ()
     for table in tables:
         state, why = _own_state(settings, year, record, table, dead)
-        changes: list[str] = []
-        gone: list[str] = []
-        datasets = table.datasets
+        changes, gone, datasets = list[str](), list[str](), table.datasets
         entry = record["tables"].get(table.name)
         if entry and state in {"present", "failed"}:
             now = table_inputs(settings, year, table, record)
@@ -189,8 +185,12 @@ def _plan(
             if state == "present":
                 touched = {dataset for dataset, _, _, lost in of_files if not lost}
                 datasets = tuple(dataset for dataset in table.datasets if dataset in touched)
-                above = [u for u in table.upstream if u in plans and plans[u].state == "gone"]
-                losses = [*(f"{name} is gone" for name in gone), *(f"{u} stands on files that are gone" for u in above)]
+                losses = [f"{name} is gone" for name in gone]
+                losses += [
+                    f"{u} stands on files that are gone"
+                    for u in table.upstream
+                    if u in plans and plans[u].state == "gone"
+                ]
                 changes += _changed_tables(table, entry["inputs"], now, plans)
                 state, why = "gone" if losses else "changed" if changes else "present", [*losses, *changes]
         # Rollups that could not even be registered when they were last looked at; the schemas say so themselves, and fail at none.

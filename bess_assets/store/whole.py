@@ -22,10 +22,15 @@ def whole(path: Path) -> Iterator[Path]:
         yield temporary
 
 
-def write_json(path: Path, content: Mapping[str, Any], indent: int | None = 1) -> None:
-    """Write a JSON file, whole or not at all."""
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
     with whole(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file, whole or not at all."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 @contextmanager

@@ -179,7 +179,7 @@ def test_a_rollup_that_could_not_be_registered_fails_its_readers_until_it_is_as_
     nothing = {"missing": [], "unknown": [], "zero_filled": []}
     broken = RollupFileEntry(rows=0, bytes=1, fingerprint=fingerprint(path), **nothing, error="No Parquet.\n x")
     journal = Journal(settings.results, 2024)
-    journal.put_rollup("rt_as_prices", RollupEntry(origin="found", files={"2024.parquet": broken}))
+    journal.record["rollups"]["rt_as_prices"] = RollupEntry(origin="found", files={"2024.parquet": broken})
     journal.begin([])
     plan = plan_year(settings, 2024)
     assert (plan.tables["as_revenue"].state, plan.tables["as_revenue"].why[0]) == ("failed", "No Parquet.")
