@@ -9,11 +9,6 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-# numbers of mallopt(3)
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
-_NEVER = 2**31 - 1
-_STEP_BYTES = 64 * 2**20
-
 
 @cache
 def keep_freed_memory() -> bool:
@@ -27,9 +22,9 @@ def keep_freed_memory() -> bool:
     """
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
         return False
-    library = ctypes.CDLL(None)
-    wanted = ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, _NEVER), (_TOP_PAD, _STEP_BYTES))
-    taken = [library.mallopt(name, value) for name, value in wanted]
+    # mallopt(3): one arena, no mapping of its own for a large array, no trimming, and 64 MiB more at a time
+    wanted = {-8: 1, -4: 0, -1: 2**31 - 1, -2: 64 * 2**20}
+    taken = [ctypes.CDLL(None).mallopt(name, value) for name, value in wanted.items()]
     return all(taken)
 
 

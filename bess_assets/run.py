@@ -24,21 +24,11 @@ from bess_assets.process_memory import Clock, give_back_freed_memory, keep_freed
 from bess_assets.report.files import write_report
 from bess_assets.settings import Settings
 from bess_assets.settlement import ancillary, awards, board, daily, dispatch, editions, energy, prices, registry
+from bess_assets.store import journal
 from bess_assets.store.capacity import lacking_room
 from bess_assets.store.files import ResultTable, not_written, read_kept, write_table
 from bess_assets.store.fingerprint import Fingerprint, fingerprint, same, whole_digest
-from bess_assets.store.journal import (
-    UPSTREAM,
-    Journal,
-    RollupEntry,
-    TableEntry,
-    Written,
-    in_battery_table,
-    input_files,
-    result_digest,
-    table_entry,
-    table_inputs,
-)
+from bess_assets.store.journal import UPSTREAM, Journal, RollupEntry, TableEntry, Written, table_entry, table_inputs
 from bess_assets.store.listing import made_up_inputs, yearly_files
 from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import remove_stale_files, result_path, rollup_folder, run_record_path
@@ -316,7 +306,7 @@ def _known_days(held: HeldYear) -> dict[Path, tuple[date, date]]:
     }
     return {
         file: days[name]
-        for name, file in input_files(held.settings, held.year, ROLLUP_SCHEMAS).items()
+        for name, file in journal.input_files(held.settings, held.year, ROLLUP_SCHEMAS).items()
         if name in days and isinstance(seen := entry["inputs"].get(name), dict) and same(seen, file)
     }
 
@@ -348,7 +338,7 @@ def _origin(held: HeldYear) -> Origin:
     return Origin(
         made_at=datetime.fromisoformat(made["finished"]),
         package_version=made["package_version"],
-        board_digest=result_digest(results, LEADERBOARD.name, year, held.journal.record) or "",
+        board_digest=journal.result_digest(results, LEADERBOARD.name, year, held.journal.record) or "",
         # Tables refreshed at different times may have seen different contents of one file: then both are named.
         files={file: "+".join(sorted(digests)) for file, digests in seen.items()},
         kept=read_kept(LEADERBOARD_HISTORY, result_path(results, LEADERBOARD_HISTORY.name, year)),
@@ -358,7 +348,7 @@ def _origin(held: HeldYear) -> Origin:
 @lru_cache(maxsize=1)
 def _feeds() -> Mapping[str, frozenset[str]]:
     """For each column of the leaderboard the datasets that it comes from, and the battery table if a table on the way looks into it."""
-    in_it = {name for name, table in TABLES.items() if in_battery_table(table)}
+    in_it = {name for name, table in TABLES.items() if journal.in_battery_table(table)}
     above = {column: {name for name, _ in lineage(LEADERBOARD, column)} for column in LEADERBOARD.column_names}
     return {
         column: frozenset(names - set(TABLES)) | ({BATTERY_TABLE} if names & in_it else set())

@@ -70,8 +70,8 @@ def dataset_schema(dataset: Dataset) -> dg.TableSchema:
 
 def column_lineage(table: Table) -> dg.TableColumnLineage:
     """Which upstream columns each column comes from; a column of the table itself is followed to its own sources."""
-    followed = {name: lineage(table, name, [table.name]) for name in table.column_names}
-    above = {name: [pair for pair in pairs if pair[0] != table.name] for name, pairs in followed.items()}
+    of = table.name
+    above = {name: [p for p in lineage(table, name, [of]) if p[0] != of] for name in table.column_names}
     return dg.TableColumnLineage(
         deps_by_column={
             name: [dg.TableColumnDep(asset_key=dg.AssetKey(source), column_name=column) for source, column in pairs]

@@ -4,15 +4,8 @@ from typing import Any
 
 from bess_assets.checks.check import Check, Judged, asking
 from bess_assets.ercot.step import Verdict, some
-from bess_assets.settlement.metrics import (
-    OUTLIER_TIMES_FLEET,
-    Period,
-    outlier_note,
-    ranked,
-    times_fleet,
-    usd_per_kw,
-    usd_per_kw_year_and_month,
-)
+from bess_assets.settlement import metrics
+from bess_assets.settlement.metrics import OUTLIER_TIMES_FLEET, Period, ranked
 from bess_assets.store.listing import made_up_inputs
 
 LEAST_PRICED_SHARE = 0.99
@@ -106,13 +99,14 @@ def _board(judged: Judged, *more: str) -> list[dict[str, Any]]:
 
 def _outliers(judged: Judged) -> Verdict:
     rows, days = _board(judged, "notes"), Period.of(judged.year).days
-    average, times = usd_per_kw(ranked(rows), days), times_fleet(rows, days)
+    average, times = metrics.usd_per_kw(ranked(rows), days), metrics.times_fleet(rows, days)
     if not average or average <= 0:
         return Verdict(passed=True, detail="the fleet has no average above zero", numbers={"batteries_above": 0})
     noted: dict[bool, list[str]] = {False: [], True: []}
     for row in rows:
         if (own := times.get(row["battery"], 0.0)) > OUTLIER_TIMES_FLEET:
-            noted[outlier_note(own) in (row["notes"] or "").split("; ")].append(f"{row['battery']} {own:.1f} times")
+            has_note = metrics.outlier_note(own) in (row["notes"] or "").split("; ")
+            noted[has_note].append(f"{row['battery']} {own:.1f} times")
     phrases = [f"{'noted' if note else 'without a note'}: {some(names)}" for note, names in noted.items() if names]
     numbers = {
         "batteries_above": len(noted[True]) + len(noted[False]),
@@ -138,7 +132,7 @@ def _near_published(judged: Judged) -> Verdict:
     near, far = list[str](), list[str]()
     for month in range(1, 13) if monthly else [None]:
         rows, period = [row for row in board if row.get("month") == month], Period.of(judged.year, month)
-        average, _ = usd_per_kw_year_and_month(ranked(rows), period)
+        average, _ = metrics.usd_per_kw_year_and_month(ranked(rows), period)
         if average is None:
             continue
         label, prefix = (f"{period.first:%Y-%m}", f"month_{month:02d}_") if month else (f"{judged.year}", "")

@@ -28,8 +28,7 @@ class CacheInfo(NamedTuple):
     @property
     def hit_rate(self) -> float | None:
         """Share of questions answered from memory; None before the first."""
-        asked = self.hits + self.misses
-        return self.hits / asked if asked else None
+        return self.hits / (self.hits + self.misses) if self.hits or self.misses else None
 
 
 class AnswerCache:

@@ -11,17 +11,8 @@ from typing import Any
 
 from bess_assets.results.answers import Answer, QueryError
 from bess_assets.results.engine import DUCKDB_TYPES, PERIODS, Engine, Step, read, with_year
-from bess_assets.settlement.metrics import (
-    PARTS,
-    STREAMS,
-    Period,
-    board,
-    ranked,
-    sum_columns,
-    sums_of_days,
-    totals,
-    usd_per_kw_year_and_month,
-)
+from bess_assets.settlement import metrics
+from bess_assets.settlement.metrics import Period
 from bess_assets.tables import LEADERBOARD
 
 _KEYS: dict[Step, tuple[str, ...]] = {"day": ("operating_day",), "month": ("year", "month"), "year": ("year",)}
@@ -39,7 +30,7 @@ def board_of_days(engine: Engine, days: Sequence[Path], registry: Sequence[Path]
     """
     where = f"operating_day BETWEEN DATE '{first}' AND DATE '{last}'"
     sums, batteries = engine.ask(
-        sums_of_days(read(days), f"({with_year(registry)})", where=where),
+        metrics.sums_of_days(read(days), f"({with_year(registry)})", where=where),
         f"{with_year(registry)} ORDER BY battery, year",
     )
     by_battery = groupby(batteries.records(), lambda row: row["battery"])
@@ -49,7 +40,7 @@ def board_of_days(engine: Engine, days: Sequence[Path], registry: Sequence[Path]
             f"{stranger} has days from {first} to {last} and no row in bess_registry.",
             remedy=f"The tables are of different refreshes: bess refresh {first.year}-{last.year}",
         )
-    rows = board(sums.records(), known, Period(first, last))
+    rows = metrics.board(sums.records(), known, Period(first, last))
     shown = [(first, last, *(row[name] for name in LEADERBOARD.column_names), None) for row in rows]
     types = ("DATE", "DATE", *(DUCKDB_TYPES[column.kind] for column in LEADERBOARD.columns), "BIGINT")
     return Answer(("first_day", "last_day", *LEADERBOARD.column_names, "rank_change"), shown, types)
@@ -75,11 +66,13 @@ def streams(engine: Engine, days: Iterable[Path], by: Step, where: str = "true",
 
     Where counted, the number of the rows summed is before the streams, as `batteries`.
     """
+    sums = metrics.sum_columns((*metrics.PARTS, *_MEMOS))
     (found,) = engine.ask(
-        f"SELECT {PERIODS[by]}, count(*) AS batteries, {sum_columns((*PARTS, *_MEMOS))} FROM {read(days)} WHERE {where} GROUP BY ALL ORDER BY ALL"
+        f"SELECT {PERIODS[by]}, count(*) AS batteries, {sums} FROM {read(days)} WHERE {where} GROUP BY ALL ORDER BY ALL"
     )
-    columns = (*_KEYS[by], *(["batteries"] if counted else ()), *STREAMS, *_MEMOS)
-    rows = [(*map(row.__getitem__, columns), *map(totals(row).__getitem__, _TOTALS)) for row in found.records()]
+    columns = (*_KEYS[by], *(["batteries"] if counted else ()), *metrics.STREAMS, *_MEMOS)
+    both = [(row, metrics.totals(row)) for row in found.records()]
+    rows = [(*map(row.__getitem__, columns), *map(totals.__getitem__, _TOTALS)) for row, totals in both]
     types = dict(zip(found.columns, found.types, strict=True))
     return Answer((*columns, *_TOTALS), rows, (*map(types.__getitem__, columns), *["DOUBLE"] * len(_TOTALS)))
 
@@ -97,8 +90,8 @@ def fleet(engine: Engine, days: Iterable[Path], boards: Iterable[Path], by: Step
     of_boards: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for key, group in groupby(found.records(), lambda row: tuple(row[name] for name in keys)):
         batteries = list(group)
-        best = ranked(batteries)
-        of_boards[key] = len(batteries), len(best), usd_per_kw_year_and_month(best, Period.of(*key))[1]
+        best = metrics.ranked(batteries)
+        of_boards[key] = len(batteries), len(best), metrics.usd_per_kw_year_and_month(best, Period.of(*key))[1]
     money = streams(engine, days, by)
     at = len(keys)
     rows = [(*row[:at], *of_boards[row[:at]], *row[at:]) for row in money.rows if row[:at] in of_boards]

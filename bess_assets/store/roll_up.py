@@ -50,7 +50,6 @@ _WAITING_SHARE, _STRETCH_SHARE, _QUERY_SHARE = 5, 16, 4
 """Parsed rows that wait for a scratch file, the rows that are merged at a time, and DuckDB take at most these parts of the memory limit."""
 
 _LEAST_QUERY_BYTES = 2**27
-_WAIT_SECONDS = 60.0
 _IN_BRIEF = ("csv_bytes", "seconds", "read_back_seconds", "complete", "incomplete_because")
 """Of a manifest, beside the number of reports."""
 _log = logging.getLogger(__name__)
@@ -96,8 +95,8 @@ def roll_up(
     Args:
         reports: searched with all its subfolders and ZIPs.
         built: where rollups and manifests go.
-        years: delivery years wanted; all that the reports hold if not given.
-        datasets: wanted; all if not given.
+        years: delivery years wanted; all that the reports hold if not given; so are the datasets.
+        datasets: wanted.
         covered: whether a dataset and year need no build, because the user's own rollups hold them.
         progress: called for each report file.
         before_write: called with a year before a rollup of it is replaced.
@@ -143,14 +142,14 @@ def roll_up(
             "threads": threads or os.cpu_count() or 1,
             "temp_directory": f"{scratch}/duckdb",
         }
-        stretch_bytes = memory_limit_bytes // _STRETCH_SHARE
-        new_bytes = max(sum(year.new_bytes for year in reading.years.values()), 1)
+        stretch_bytes, years_read = memory_limit_bytes // _STRETCH_SHARE, reading.years
+        seconds_a_byte = reading.seconds / max(sum(year.new_bytes for year in years_read.values()), 1)
         with duckdb.connect(config=config) as connection:
             connection.execute("SET enable_progress_bar = false")
-            for n, (key, year) in enumerate(sorted(reading.years.items(), key=lambda item: item[0]), start=1):
-                where = f"{year.path.parent.name}/{year.year}"
-                progress(done.files, done.files, f"writing {where} ({n} of {len(reading.years)})")
-                seconds = reading.seconds * year.new_bytes / new_bytes
+            for n, (key, year) in enumerate(sorted(years_read.items(), key=lambda item: item[0]), start=1):
+                what = f"writing {year.path.parent.name}/{year.year} ({n} of {len(years_read)})"
+                progress(done.files, done.files, what)
+                seconds = seconds_a_byte * year.new_bytes
                 if year.finish(reading.entries[key], connection, stretch_bytes, seconds, before_write):
                     done.built.append(year)
         return done
@@ -295,9 +294,8 @@ class _Reading:
         except InputError as error:
             if len(batch) == 1:
                 batch[0].refuse(error)
-            else:
-                for taken in batch:
-                    self._take_held([taken])
+            for taken in batch if len(batch) > 1 else ():
+                self._take_held([taken])
         else:
             self._spread(batch, parsed)
 
@@ -311,8 +309,8 @@ class _Reading:
             for starts in [0 if lines_before else taken.heading.data_starts]  # each has its own quotes and line ends
         ]
         layouts = self._layouts[heading.dataset.name]
-        layout = layout_of(heading.dataset, heading.headings)
-        return parse(heading.dataset, heading.headings, parts, layouts.setdefault(layout, len(layouts)))
+        number = layouts.setdefault(layout_of(heading.dataset, heading.headings), len(layouts))
+        return parse(heading.dataset, heading.headings, parts, number)
 
     def _take_large(self, taken: _Taken, open_bytes: Callable[[], IO[bytes]]) -> None:
         """A report that is read in stretches, twice: nothing of it is kept if one of them can't be read."""
@@ -389,7 +387,7 @@ def roll_up_reports(
             datasets=datasets,
             covered=rollup_folder(settings).covers,
             progress=progress,
-            before_write=lambda year: held.enter_context(year_lock(settings, year, _WAIT_SECONDS)),
+            before_write=lambda year: held.enter_context(year_lock(settings, year, wait_seconds=60)),
             memory_limit_bytes=settings.memory_limit_bytes,
             threads=settings.threads,
         )
@@ -459,19 +457,19 @@ def _described(dataset: str, name: str, path: Path) -> RollupFileEntry:
 
 def recorded_version(recorded: RollupEntry) -> str:
     """The content of the files of a dataset as recorded: a touched, unchanged file has the same."""
-    seen = {name: entry["fingerprint"] for name, entry in recorded["files"].items()}
-    return _version(seen, closed=recorded.get("closed", False))
+    digests = {name: entry["fingerprint"]["digest"] for name, entry in recorded["files"].items()}
+    return _version(digests, closed=recorded.get("closed", False))
 
 
 def version_now(settings: Settings, dataset: str, year: int, recorded: RollupEntry) -> str:
     """The content of the files that an operating year would read now; of a file that is as it was recorded only size and time are looked at."""
-    folder = rollup_folder(settings)
-    seen = {name: entry["fingerprint"] for name, entry in recorded["files"].items()}
-    paths = {rollup_name(path): path for path in folder.files(dataset, year)}
-    now = {n: seen[n] if n in seen and same(seen[n], path) else fingerprint(path) for n, path in paths.items()}
+    folder, now = rollup_folder(settings), dict[str, str]()
+    for path in folder.files(dataset, year):
+        entry = recorded["files"].get(name := rollup_name(path))
+        seen = entry["fingerprint"] if entry and same(entry["fingerprint"], path) else fingerprint(path)
+        now[name] = seen["digest"]
     return _version(now, closed=folder.goes_beyond(dataset, year))
 
 
-def _version(files: Mapping[str, Fingerprint], *, closed: bool) -> str:
-    parts = [files[name]["digest"] for name in sorted(files)]
-    return "+".join([*parts, "closed"] if closed else parts) or "absent"
+def _version(digests: Mapping[str, str], *, closed: bool) -> str:
+    return "+".join([digests[name] for name in sorted(digests)] + ["closed"] * closed) or "absent"

@@ -5,9 +5,7 @@ used. The manifest lists the reports in the rollup by content, counts rows, and 
 reading rows: the name of a new file says what it holds, or else its first lines do; the next roll-up reads the file and corrects that.
 """
 
-import hashlib
 import json
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,7 +37,7 @@ from bess_assets.ercot.reports import (
 )
 from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, DayFile, Merge, judge, write_rollup, write_scratch
 from bess_assets.errors import BessError, InputError, writing
-from bess_assets.store.fingerprint import Fingerprint, same, stamp
+from bess_assets.store.fingerprint import Fingerprint, content_digest, same, stamp
 from bess_assets.store.listing import Mark, mark_of
 from bess_assets.store.whole import whole, write_json, write_text
 
@@ -287,7 +285,7 @@ class BuiltYear:
         """After a process died between putting a rollup in place and its manifest: put the manifest in place too, or forget it if the rollup never came."""
         if self._begun.is_file():
             manifest = json.loads(self._begun.read_text(encoding="utf-8"))
-            if self.path.is_file() and manifest.pop("rollup") == _marks_of(self.path):
+            if self.path.is_file() and manifest.pop("rollup") == content_digest(self.path):
                 write_json(manifest_path(self.path), manifest)
             self._begun.unlink()
 
@@ -376,7 +374,7 @@ class BuiltYear:
                 self._merge(temporary, connection, stretch_bytes, seconds)
                 judge(self._declared, self.year, self.manifest)
                 # A process that dies once the rollup is in place has noted its manifest: the next one puts that in place too.
-                write_json(self._begun, self.manifest | {"rollup": _marks_of(temporary)})
+                write_json(self._begun, self.manifest | {"rollup": content_digest(temporary)})
         else:
             judge(self._declared, self.year, self.manifest)
         if self.manifest != self._before:
@@ -442,11 +440,3 @@ def _read_back(path: Path, rows: int) -> float:
             remedy="Check the disk, then run bess rollup again.",
         )
     return time.perf_counter() - started
-
-
-def _marks_of(rollup: Path) -> list[str | int]:
-    """Size of a rollup and digest of its end, where the footer says where each page lies and what it holds."""
-    with rollup.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 2**16))
-        return [size, hashlib.sha256(file.read()).hexdigest()]

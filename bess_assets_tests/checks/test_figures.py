@@ -33,8 +33,7 @@ def _row(battery, usd_per_kw, *, rank=1, active_days=365, capacity_mw=1.0, notes
 
 # --- prices -------------------------------------------------------------------------------------------------------------------------------------
 def test_a_node_is_priced_if_nearly_all_of_its_quarter_hours_and_mwh_are(found):
-    days = [_day(day=date(2022, 5, n)) for n in range(1, 11)]
-    days[0] = _day(day=date(2022, 5, 1), unpriced=9)
+    days = [_day(day=date(2022, 5, n), unpriced=9 * (n == 1)) for n in range(1, 11)]
     verdict = found(2022, "daily_revenue", days, PRICED)
     assert verdict.passed
     assert numbers_of(verdict, "nodes", "nodes_below") == {"nodes": 1, "nodes_below": 0}
@@ -153,17 +152,14 @@ def test_a_made_up_market_is_compared_with_no_real_one(settings, judge, found, f
     assert verdict.numbers["compared"] == 0
 
 
-@pytest.mark.parametrize("row", [
-    _row("A", 1.0, data_through=date(2022, 12, 30)), _row("A", 1.0, rank=None),
-], ids=["data that end early", "nobody ranked"])  # fmt: skip
-def test_a_year_that_the_data_do_not_cover_and_a_board_without_ranks_are_not_compared(found, row):
-    verdict = found(2022, "leaderboard", [row], PUBLISHED)
+@pytest.mark.parametrize(("year", "row"), [
+    (2022, _row("A", 1.0, data_through=date(2022, 12, 30))), (2022, _row("A", 1.0, rank=None)),
+    (2021, _row("A", 1.0, data_through=date(2021, 12, 31))),
+], ids=["data that end early", "nobody ranked", "no figure"])  # fmt: skip
+def test_what_no_figure_or_data_of_the_whole_year_can_be_held_against_is_not_compared(found, year, row):
+    verdict = found(year, "leaderboard", [row], PUBLISHED)
     assert (verdict.passed, verdict.numbers["compared"]) == (True, 0)
     assert verdict.detail.startswith("not compared: no published figure")
-
-
-def test_a_year_without_a_figure_is_not_compared(found):
-    assert found(2021, "leaderboard", [_row("A", 1.0, data_through=date(2021, 12, 31))], PUBLISHED).passed
 
 
 def test_months_are_scaled_to_a_year_and_compared_one_by_one(found):

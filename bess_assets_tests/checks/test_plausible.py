@@ -4,14 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bess_assets.checks.plausible import (
-    DISCHARGES,
-    FOLLOWED,
-    ONE_SIZE,
-    PRODUCT_PRICES,
-    SIZE,
-    STILL,
-)
+from bess_assets.checks.plausible import DISCHARGES, FOLLOWED, ONE_SIZE, PRODUCT_PRICES, SIZE, STILL
 from bess_assets_tests.checks.conftest import numbers_of
 from bess_assets_tests.made_home import write_rows
 

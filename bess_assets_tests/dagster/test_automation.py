@@ -15,13 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.assets.resources import HOLDING_TAG, Warehouse
-from bess_assets.automation.jobs import (
-    current_year_daily,
-    freshness_daily,
-    full_verification_yearly,
-    previous_year_weekly_until_final,
-    schedules,
-)
+from bess_assets.automation.jobs import current_year_daily, freshness_daily, previous_year_weekly_until_final, schedules
 from bess_assets.automation.runs import is_at_work, refresh_request
 from bess_assets.automation.sensors import look, raise_alarm
 from bess_assets.checks.freshness import CENTRAL, freshness, is_final
@@ -257,9 +251,7 @@ def test_the_sensor_looks_and_remembers(settings, own_instance, prices):
 def test_the_current_year_is_asked_for_where_something_changed_and_nobody_is_at_it(settings, own_instance, prices):
     assert current_year_daily(settings, own_instance, MOMENT) == dg.SkipReason(f"nothing of {YEAR} has changed")
     change(prices)
-    request = current_year_daily(settings, own_instance, MOMENT)
-    assert isinstance(request, dg.RunRequest)
-    assert request.partition_key == str(YEAR)
+    assert current_year_daily(settings, own_instance, MOMENT).partition_key == str(YEAR)
     with year_lock(settings, YEAR):
         assert isinstance(current_year_daily(settings, own_instance, MOMENT), dg.SkipReason)
     assert "neither" in str(current_year_daily(settings, own_instance, MOMENT.replace(year=2022)))
@@ -269,19 +261,10 @@ def test_a_final_year_is_left_alone_by_the_weekly_schedule(settings, own_instanc
     board_that_ends(settings, date(YEAR, 12, 31), "final")
     assert is_final(settings, YEAR)
     change(prices)
-    skipped = previous_year_weekly_until_final(settings, own_instance, MOMENT.replace(year=YEAR + 1))
-    assert isinstance(skipped, dg.SkipReason)
-    assert "final" in (skipped.skip_message or "")
+    moment = MOMENT.replace(year=YEAR + 1)
+    assert "final" in previous_year_weekly_until_final(settings, own_instance, moment).skip_message
     result_path(settings.results, "leaderboard", YEAR).unlink()
-    assert isinstance(
-        previous_year_weekly_until_final(settings, own_instance, MOMENT.replace(year=YEAR + 1)), dg.RunRequest
-    )
-
-
-def test_a_verification_asks_for_every_table_of_every_year(settings, own_instance):
-    requests = full_verification_yearly(settings, own_instance, MOMENT)
-    assert isinstance(requests, list)
-    assert [(request.partition_key, request.asset_selection) for request in requests] == [(str(YEAR), None)]
+    assert isinstance(previous_year_weekly_until_final(settings, own_instance, moment), dg.RunRequest)
 
 
 def test_schedules_keep_central_time_and_the_hour_that_is_set(tmp_path):
@@ -338,10 +321,8 @@ def test_the_freshness_check_warns_with_its_numbers(settings, own_instance):
     assert evaluation.severity == dg.AssetCheckSeverity.WARN
     assert evaluation.metadata["days_behind"].value == 102
     request = freshness_daily(settings, own_instance, MOMENT.replace(year=YEAR + 1, month=3, day=6))
-    assert isinstance(request, dg.RunRequest)
     assert request.partition_key == str(YEAR), "in its first weeks a year has no board"
     due = freshness_daily(settings, own_instance, MOMENT.replace(year=YEAR + 1, month=3, day=7))
-    assert isinstance(due, dg.RunRequest)
     assert due.partition_key == str(YEAR + 1), "a day of it is due, board or not"
     assert isinstance(freshness_daily(settings, own_instance, MOMENT.replace(year=2022)), dg.SkipReason)
 

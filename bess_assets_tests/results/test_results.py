@@ -122,11 +122,6 @@ def test_a_table_without_files_is_an_empty_view_with_its_columns(results: Result
     assert list(answer.columns) == ["year", *TABLES["energy_revenue"].column_names]
 
 
-def test_the_order_of_a_query_survives(results: Results) -> None:
-    days = results.query("SELECT total_usd FROM daily_revenue WHERE total_usd > 0 ORDER BY total_usd DESC").rows
-    assert days == sorted(days, reverse=True)
-
-
 def test_a_query_of_too_much_memory_is_stopped_and_writes_no_temporary_file(settings, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     little = replace(settings, memory_limit_bytes=20_000_000)

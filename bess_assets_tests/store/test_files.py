@@ -32,14 +32,8 @@ from bess_assets.tables import BESS_AWARDS, Column, Table, arrow_schema
 from bess_assets.threads import in_order
 
 MONEY = Table(
-    name="money",
-    group="revenue",
-    meaning="Made up.",
-    key=("battery", "interval_start"),
-    ledger=True,
-    money="total_usd",
-    coverage=("known", "expected"),
-    sums=(("total_usd", ("da_usd", "rt_usd")),),
+    name="money", group="revenue", meaning="Made up.", key=("battery", "interval_start"), ledger=True,
+    money="total_usd", coverage=("known", "expected"), sums=(("total_usd", ("da_usd", "rt_usd")),),
     columns=(
         Column("battery", "text", "key", required=True), Column("interval_start", "time", "hour", required=True),
         Column("operating_day", "day", "day", required=True), Column("da_usd", "number", "day-ahead"),
@@ -48,25 +42,14 @@ MONEY = Table(
         Column("expected", "count", "expected", required=True), Column("exists", "flag", "exists", required=True),
     ),
 )  # fmt: skip
+BATTERY, USD = Column("battery", "text", "key", required=True), Column("usd", "number", "dollars")
 SUMMARY = Table(
-    name="summary",
-    group="daily",
-    meaning="Made up.",
-    key=("battery", "product"),
-    columns=(
-        Column("battery", "text", "key", required=True),
-        Column("product", "label", "key", required=True),
-        Column("usd", "number", "dollars"),
-    ),
-)
+    name="summary", group="daily", meaning="Made up.", key=("battery", "product"),
+    columns=(BATTERY, Column("product", "label", "key", required=True), USD),
+)  # fmt: skip
 BOARD = Table(
-    name="board",
-    group="leaderboard",
-    meaning="Made up.",
-    key=("battery",),
-    sort=("board_order",),
-    columns=(Column("battery", "text", "key", required=True), Column("usd", "number", "dollars")),
-)
+    name="board", group="leaderboard", meaning="Made up.", key=("battery",), sort=("board_order",), columns=(BATTERY, USD)
+)  # fmt: skip
 HOURS = np.array([1704088800, 1704092400, 1704096000], dtype=np.int64)
 DAYS = np.array([19723, 19723, 19723], dtype=np.int32)
 UNKNOWN = np.full(3, np.nan)
@@ -124,23 +107,18 @@ def test_times_are_stored_as_utc_and_days_as_dates(tmp_path):
 
 def test_the_same_rows_give_the_same_bytes_whatever_they_come_as(tmp_path):
     one, two = tmp_path / "one" / "2024.parquet", tmp_path / "two" / "2024.parquet"
-    first = write(MONEY, one, hours_of("A"))
-    second = write(
-        MONEY,
-        two,
-        hours_of(
-            "A",
-            battery=pa.array(["A"] * 3).dictionary_encode(),
-            da_usd=[1, 2, -3.5],
-            rt_usd=pa.array([0.25, None, 0.0]),
-            total_usd=pa.chunked_array([[1.25], [float("nan"), -3.5]]),
-            operating_day=pa.array([date(2024, 1, 1)] * 3),
-            interval_start=HOURS.astype("datetime64[s]"),
-            source=np.array(["smne", None, "telemetry"], dtype=object),
-        ),
+    otherwise = hours_of(
+        "A",
+        battery=pa.array(["A"] * 3).dictionary_encode(),
+        da_usd=[1, 2, -3.5],
+        rt_usd=pa.array([0.25, None, 0.0]),
+        total_usd=pa.chunked_array([[1.25], [float("nan"), -3.5]]),
+        operating_day=pa.array([date(2024, 1, 1)] * 3),
+        interval_start=HOURS.astype("datetime64[s]"),
+        source=np.array(["smne", None, "telemetry"], dtype=object),
     )
+    assert write(MONEY, one, hours_of("A"))["digest"] == write(MONEY, two, otherwise)["digest"]
     assert one.read_bytes() == two.read_bytes()
-    assert first["digest"] == second["digest"]
 
 
 def test_text_is_told_by_codes_on_the_page_and_readers_see_plain_text(tmp_path):

@@ -162,10 +162,9 @@ def test_clearing_prices_that_some_reports_lack_are_nothing_to_report(reports, b
     put(reports / "a.csv", text(f"{DAM_GEN},RegUp MCPC", [f"{award(DAY, 1)},5.25"]))
     put(reports / "b.csv", text(DAM_GEN, [award(NEXT, 1)]))
     roll_up(reports, built)
-    path = path_in(built)
-    (rows,) = read_rows(DATASETS["dam_gen_resources"], path, ["regup_mcpc_usd_per_mw"])
+    (rows,) = read_rows(DATASETS[GENERATION], path_in(built), ["regup_mcpc_usd_per_mw"])
     assert rows.numbers("regup_mcpc_usd_per_mw").tolist() == pytest.approx([5.25, float("nan")], nan_ok=True)
-    assert describe_file(DATASETS["dam_gen_resources"], path).partly == []
+    assert describe_file(DATASETS[GENERATION], path_in(built)).partly == []
 
 
 # --- which row stands -------------------------------------------------------------------------------------------------------------------------
@@ -177,20 +176,17 @@ def post(reports: Path, time: str, content: str, name: str = GEN, day: str = "20
 def test_the_newest_publication_of_a_row_stands_whatever_its_file_is_called(reports, built):
     post(reports / "z", "050000000", awards(award(DAY, 1, mw=1), award(DAY, 2, mw=2)))
     post(reports / "a", "060000000", awards(award(DAY, 1, mw=9)))
-    done = roll_up(reports, built)
+    found = one(roll_up(reports, built)).manifest
     assert rows_of(built, "Hour Ending", "Awarded Quantity") == [(1, 9.0), (2, 2.0)]
-    assert one(done).manifest["rows"] == {
-        "read": 3, "kept": 2, "same": 0, "superseded": 1, "contradicting": 0,
-    }  # fmt: skip
-    assert one(done).manifest["complete"] is False, "days before are missing"
-    assert "contradict" not in " ".join(one(done).manifest["incomplete_because"])
+    assert found["rows"] == {"read": 3, "kept": 2, "same": 0, "superseded": 1, "contradicting": 0}
+    assert found["complete"] is False, "days before are missing"
+    assert "contradict" not in " ".join(found["incomplete_because"])
 
 
 def test_equal_rows_collapse_and_are_counted(reports, built):
     post(reports, "050000000", awards(award(DAY, 1), award(DAY, 1), award(DAY, 2)))
     post(reports, "060000000", awards(award(DAY, 1)))
-    done = roll_up(reports, built)
-    counts = one(done).manifest["rows"]
+    counts = one(roll_up(reports, built)).manifest["rows"]
     assert (counts["kept"], counts["same"], counts["superseded"]) == (2, 2, 0)
 
 
@@ -198,13 +194,11 @@ def test_the_same_content_under_two_names_is_taken_once(reports, built):
     content = awards(award(DAY, 1))
     put(reports / GEN, content, seconds=1_000)
     put(reports / "copies" / "download (1).csv", content, seconds=900)
-    done = roll_up(reports, built)
-    found = one(done).manifest
+    found = one(roll_up(reports, built)).manifest
     assert found["rows"]["read"] == 1
     assert [report["file"] for report in found["reports"]] == [GEN]
     assert found["also"] == ["copies/download (1).csv"]
-    again = roll_up(reports, built)
-    assert not one(again).changed
+    assert not one(roll_up(reports, built)).changed
 
 
 def test_content_that_is_published_again_after_a_correction_stands_again(reports, built):
@@ -220,8 +214,7 @@ def test_content_that_is_published_again_after_a_correction_stands_again(reports
 def test_two_files_of_one_time_that_contradict_each_other_are_named(reports, built):
     put(reports / "one.csv", awards(award(DAY, 1, mw=1)), seconds=1_000)
     put(reports / "two.csv", awards(award(DAY, 1, mw=2)), seconds=1_000)
-    done = roll_up(reports, built)
-    found = one(done).manifest
+    found = one(roll_up(reports, built)).manifest
     assert found["rows"]["contradicting"] == 1
     assert found["contradictions"] == ["one.csv and two.csv, day 2024-01-05: the later row was taken"]
     assert found["complete"] is False
@@ -402,8 +395,7 @@ def test_a_killed_roll_up_leaves_the_old_rollup_and_its_leftovers_are_removed(re
         roll_up(reports, built, before_write=killed)
     assert path_in(built).read_bytes() == before
     (built / ".rolling-dead").mkdir()
-    done = roll_up(reports, built)
-    assert one(done).manifest["rows"]["kept"] == 2
+    assert one(roll_up(reports, built)).manifest["rows"]["kept"] == 2
     assert not list(built.glob(".rolling-*"))
 
 
@@ -647,8 +639,7 @@ def test_a_bad_file_that_is_brought_again_is_no_complaint_any_more(reports, buil
         if path.name != GEN:
             path.unlink()
     put(reports / "60d_DAM_Gen_Resource_Data-09-MAR-24.csv", awards(award("01/09/2024", 1)))
-    done = roll_up(reports, built)
-    found = one(done).manifest
+    found = one(roll_up(reports, built)).manifest
     assert found["refused"] == []
     assert [report["days"] for report in found["reports"]] == [["2024-01-05"], ["2024-01-09"]]
 
@@ -740,16 +731,8 @@ def test_the_newest_publication_of_each_key_stands_however_rows_are_spread_over_
         done = roll_up(part, folder / "built")
     (found,) = done.built
     table = pq.read_table(found.path)
-    got = {
-        (name, day.day - 1, hour): mw
-        for name, day, hour, mw in zip(
-            *(
-                table.column(c).to_pylist()
-                for c in ("Resource Name", "operating_day", "Hour Ending", "Awarded Quantity")
-            ),
-            strict=True,
-        )
-    }
-    assert got == wanted
+    columns = ("Resource Name", "operating_day", "Hour Ending", "Awarded Quantity")
+    found_rows = zip(*(table.column(name).to_pylist() for name in columns), strict=True)
+    assert {(name, day.day - 1, hour): mw for name, day, hour, mw in found_rows} == wanted
     counts = json.loads(manifest_path(found.path).read_text(encoding="utf-8"))["rows"]
     assert counts["read"] == counts["kept"] + counts["same"] + counts["superseded"] + counts["contradicting"]
