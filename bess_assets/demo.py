@@ -74,13 +74,12 @@ def refuse_a_home_in_use(settings: Settings) -> None:
     if not (settings.results / RUNS_FOLDER).exists() or (marker and marker["files"] is None):
         return
     files = marker["files"] if marker else {}
-    of_these_rollups = marker and all(
-        files.get(f"{DATASETS[dataset].folder}/{name}") == entry["fingerprint"]["digest"]
+    if not marker or any(
+        files.get(f"{DATASETS[dataset].folder}/{name}") != entry["fingerprint"]["digest"]
         for year in recorded_years(settings.results)
         for dataset, rollup in read_run(settings.results, year)["rollups"].items()
         for name, entry in rollup["files"].items()
-    )
-    if not of_these_rollups:
+    ):
         raise BessError(
             "This home holds results that no demo made.",
             file=settings.results,
@@ -96,8 +95,7 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     Raises:
         BessError: the folder holds files that the simulator did not write, or another market in the other form; or the market cannot be simulated.
     """
-    written = folder / market.form
-    marker = written / MARKER
+    written, marker = folder / market.form, folder / market.form / MARKER
     earlier = _read_marker(marker)
     _refuse_foreign_files(written, market.form, earlier)
     _refuse_another_market(folder, market)
@@ -137,24 +135,20 @@ def write_right_answer(folder: Path, market: Market, progress: Callable[[str], N
 
 
 def _refuse_foreign_files(written: Path, form: Form, marker: Mapping[str, Any] | None) -> None:
-    if marker is not None and marker["files"] is None:
-        return
     known = {} if marker is None else marker["files"]
-    setting = "BESS_ROLLUPS" if form == "rollups" else "BESS_REPORTS"
-    for name, path in _data_files(written, form).items():
+    for name, path in _data_files(written, form).items() if known is not None else ():
         if known.get(name) != content_digest(path):
             raise BessError(
                 f"The folder holds a {form.removesuffix('s')} that the simulator did not write; nothing was touched.",
                 file=path,
-                remedy=f"Name another folder, or set {setting} to your {form} and keep them outside of a demo's home.",
+                remedy=f"Name another folder, or set BESS_{form.upper()} to your {form} and keep them outside of a demo's home.",
             )
 
 
 def _refuse_another_market(folder: Path, market: Market) -> None:
     """Keep the right answer of a market of the other form: both forms share one."""
     form = "reports" if market.form == "rollups" else "rollups"
-    marker = folder / form / MARKER
-    other = _read_marker(marker)
+    other = _read_marker(marker := folder / form / MARKER)
     if other is not None and any(other["market"].get(what) != value for what, value in market.answered().items()):
         raise BessError(
             f"The folder holds the {form} of another made-up market, whose right answer would be lost; nothing was touched.",

@@ -200,11 +200,7 @@ def _run(instance: dg.DagsterInstance, held: HeldYear, selection: Collection[str
 
 
 def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence[str]) -> Outcome:
-    """Each asset planned after a run: Dagster says what was made, what failed and what was held back.
-
-    Raises:
-        KeyboardInterrupt: Ctrl-C or a request to end, which Dagster takes for the failure of a step.
-    """
+    """Each asset planned after a run: Dagster says what was made, what failed and what was held back; Ctrl-C, which it takes for a failure, is raised."""
     made = {e.asset_key.path[-1] for e in result.all_events if e.is_step_materialization and e.asset_key}
     failures = [e for e in result.all_events if e.event_type == dg.DagsterEventType.STEP_FAILURE]
     errors = {str(e.step_key): plain_reason(e.step_failure_data.error) for e in failures}

@@ -113,17 +113,12 @@ class HeldYear:
     """
 
     def __init__(self, settings: Settings, year: int | None) -> None:
-        """Read its journal.
-
-        Raises:
-            BessError: the run record cannot be read.
-        """
+        """Read its journal; BessError if the run record cannot be read."""
         self.settings, self.year = settings, year
         self.journal = Journal(settings.results, year)
         self.listener: Listener = lambda _progress: None
         self._begun: Collection[str] = ()
-        self._done: set[str] = set()
-        self._opened: dict[str, ResultTable] = {}
+        self._done, self._opened = set[str](), dict[str, ResultTable]()
 
     def begin(self, tables: Collection[str]) -> None:
         """Check that these tables fit, and note that they are about to be made; done once, however often it is called.
@@ -312,12 +307,7 @@ def _known_days(held: HeldYear) -> dict[Path, tuple[date, date]]:
 
 
 def _origin(held: HeldYear) -> Origin:
-    """The origin of the leaderboard by the run record, and the editions of it that were kept.
-
-    Raises:
-        NotRefreshedError: the record has no leaderboard, or a table that it is made from has failed since.
-        InputError: the editions kept cannot be read.
-    """
+    """The origin of the leaderboard by the run record, and the editions of it that were kept; InputError if these cannot be read."""
     results, year, recorded = held.settings.results, held.year, held.journal.record["tables"]
     above = [*tables_above(LEADERBOARD), LEADERBOARD.name]
     failed = [name for name in above if name in recorded and recorded[name]["status"] != "ok"]

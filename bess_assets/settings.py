@@ -103,8 +103,7 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
 
     def read(variable: str, default: str, parse: Callable[[str], Any], expected: str) -> Any:
         text = env.get(variable) or ""
-        value = parse(text.strip() or default)
-        if value is None:
+        if (value := parse(text.strip() or default)) is None:
             raise SettingsError(f"{variable} cannot be read: {text!r}.", expected=expected)
         return value
 

@@ -201,8 +201,7 @@ COLUMN_AVAILABILITY = Table(
 BESS_REGISTRY = Table(
     name="bess_registry", group="registry",
     meaning="One row per battery seen in the year: its names, nodes, size, and the days on which it is expected.",
-    code_version="3",
-    key=("battery",), datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"), coverage=("capacity_mw", None),
+    code_version="3", key=("battery",), datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"), coverage=("capacity_mw", None),
     columns=(
         Column("battery", "text", "stable key: the resource name without its technology suffix", (("dam_gen_resources", "resource_name"), ("dam_esr_resources", "resource_name")), required=True),
         Column("gen_resource", "text", "generation resource of the combo model (before 2025-12-05)", (("dam_gen_resources", "resource_name"), ("sced_gen_resources", "resource_name"))),
@@ -261,14 +260,8 @@ BESS_AWARDS = Table(
         _day(),
         Column("settlement_point", "label", "node of the hour, carried over hours without a row", (("dam_gen_resources", "settlement_point"), ("dam_esr_resources", "settlement_point"))),
         Column("award_mw", "number", "day-ahead energy award; negative is a purchase", (("dam_gen_resources", "award_mw"), ("dam_esr_resources", "award_mw"))),
-        *(
-            Column(f"{p}_gen_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, generation side or ESR", tuple((d, c) for d in ("dam_gen_resources", "dam_esr_resources") for c in _AWARD_COLUMNS.get(p, (f"{p}_award_mw",))))
-            for p in PRODUCTS
-        ),
-        *(
-            Column(f"{p}_load_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, load side", tuple(("dam_load_resources", c) for c in (*_AWARD_COLUMNS.get(p, (f"{p}_award_mw",)), *(("ecrsmd_award_mw",) if p == "ecrs" else ()))))
-            for p in PRODUCTS
-        ),
+        *(Column(f"{p}_gen_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, generation side or ESR", tuple((d, c) for d in ("dam_gen_resources", "dam_esr_resources") for c in _AWARD_COLUMNS.get(p, (f"{p}_award_mw",)))) for p in PRODUCTS),
+        *(Column(f"{p}_load_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, load side", tuple(("dam_load_resources", c) for c in (*_AWARD_COLUMNS.get(p, (f"{p}_award_mw",)), *(("ecrsmd_award_mw",) if p == "ecrs" else ())))) for p in PRODUCTS),
         Column("row_gap", "label", "over 24 hours in a row without a row of the battery in a file that has rows of others: 'no award', or 'unknown' where the battery was at work", _ROWS_AND_WORK),
         Column("stated_price_usd_per_mwh", "number", "settlement point price that the day-ahead row itself states; compared with the price files, and in no figure", (("dam_gen_resources", "settlement_price_usd_per_mwh"), ("dam_esr_resources", "settlement_price_usd_per_mwh"))),
     ),
@@ -277,8 +270,7 @@ BESS_AWARDS = Table(
 BESS_DISPATCH = Table(
     name="bess_dispatch", group="extracts",
     meaning="Energy that flowed, battery by quarter-hour of the year, and the real-time AS award held. Null is unknown.",
-    code_version="3",
-    key=("battery", "interval_start"), ledger=True, coverage=("discharge_mwh", None), datasets=(*_SCED, "sced_smne", *_RUN_PRICES), upstream=("bess_registry",),
+    code_version="3", key=("battery", "interval_start"), ledger=True, coverage=("discharge_mwh", None), datasets=(*_SCED, "sced_smne", *_RUN_PRICES), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
         _interval("quarter-hour"),
@@ -290,14 +282,8 @@ BESS_DISPATCH = Table(
         Column("discharge_coverage", "number", "share of the quarter-hour's 900 s in which the source is known, 0 to 1", required=True),
         Column("charge_coverage", "number", "the same for the charging side", required=True),
         Column("soc_mwh", "number", "state of charge at the quarter-hour's end, on the line between two readings at most 1,200 s apart (from 2025-12-05)", (("sced_esr_resources", "soc_mwh"),)),
-        *(
-            Column(f"{p}_rt_award_mw", "number", f"real-time {PRODUCT_NAMES[p]} award, mean of the quarter-hour (from 2025-12-05)", tuple(("sced_esr_resources", f"{part}_award_mw") for part in (("rrspfr", "rrsffr", "rrsufr") if p == "rrs" else (p,))))
-            for p in PRODUCTS
-        ),
-        *(
-            Column(f"{p}_rt_price_usd_per_mw", "number", f"run prices of {PRODUCT_NAMES[p]} and their adders, weighted by the real-time award; null without an award, or where a second of it has no run price", (("sced_as_prices", "mcpc_usd_per_mw"), ("sced_as_adders", f"{p}_adder_usd_per_mw")))
-            for p in PRODUCTS
-        ),
+        *(Column(f"{p}_rt_award_mw", "number", f"real-time {PRODUCT_NAMES[p]} award, mean of the quarter-hour (from 2025-12-05)", tuple(("sced_esr_resources", f"{part}_award_mw") for part in (("rrspfr", "rrsffr", "rrsufr") if p == "rrs" else (p,)))) for p in PRODUCTS),
+        *(Column(f"{p}_rt_price_usd_per_mw", "number", f"run prices of {PRODUCT_NAMES[p]} and their adders, weighted by the real-time award; null without an award, or where a second of it has no run price", (("sced_as_prices", "mcpc_usd_per_mw"), ("sced_as_adders", f"{p}_adder_usd_per_mw"))) for p in PRODUCTS),
     ),
 )
 
@@ -330,10 +316,7 @@ DAM_AWARDS_DAILY = Table(
         Column("sold_mwh", "number", "day-ahead energy sold", _from("bess_awards", "award_mw")),
         Column("bought_mwh", "number", "day-ahead energy bought, >= 0", _from("bess_awards", "award_mw")),
         Column("da_energy_usd", "number", "award x day-ahead price over hours where both are known", (*_from("bess_awards", "award_mw"), *_from("bess_prices", "da_price_usd_per_mwh"))),
-        *(
-            Column(f"{p}_award_mwh", "number", f"{PRODUCT_NAMES[p]} award, MW summed over known hours, both sides", _from("bess_awards", f"{p}_gen_award_mw", f"{p}_load_award_mw"))
-            for p in PRODUCTS
-        ),
+        *(Column(f"{p}_award_mwh", "number", f"{PRODUCT_NAMES[p]} award, MW summed over known hours, both sides", _from("bess_awards", f"{p}_gen_award_mw", f"{p}_load_award_mw")) for p in PRODUCTS),
         Column("expected_hours", "count", "hours of the day", required=True),
         Column("known_hours", "count", "hours with a known energy award", required=True),
         Column("priced_hours", "count", "hours with a known energy award and day-ahead price", required=True),
@@ -376,10 +359,7 @@ PRICE_DAILY = Table(
                 ("negative_share", "share of known prices below zero"),
             )
         ),
-        *(
-            Column(f"tb{n}_usd_per_mw", "number", f"sum of the {n} highest less sum of the {n} lowest hourly day-ahead prices; null if an hour is missing", _from("bess_prices", "da_price_usd_per_mwh"))
-            for n in (1, 2, 4)
-        ),
+        *(Column(f"tb{n}_usd_per_mw", "number", f"sum of the {n} highest less sum of the {n} lowest hourly day-ahead prices; null if an hour is missing", _from("bess_prices", "da_price_usd_per_mwh")) for n in (1, 2, 4)),
         Column("expected_hours", "count", "hours of the day", required=True),
         Column("da_known_hours", "count", "hours with a day-ahead price", required=True),
         Column("expected_quarter_hours", "count", "quarter-hours of the day", required=True),
@@ -447,8 +427,7 @@ _ENERGY_PARTS = ("energy_usd", ("da_energy_usd", "rt_energy_usd"))
 DAILY_REVENUE = Table(
     name="daily_revenue", group="leaderboard",
     meaning="What each battery earned on each expected day, with the counts that say how much of the day is known.",
-    code_version="3",
-    key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
+    code_version="3", key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
     money="total_usd", coverage=("energy_quarter_hours", "expected_quarter_hours"), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(
         _battery("energy_revenue"),
@@ -492,14 +471,8 @@ DAILY_REVENUE = Table(
         ),
         Column("expected_hours", "count", "hours of the day", required=True),
         Column("as_hours", "count", "hours with AS known for every product that exists", _from("as_revenue", "revenue_usd"), required=True),
-        *(
-            Column(f"{p}_expected_hours", "count", f"hours of the day in which {PRODUCT_NAMES[p]} exists", _from("as_revenue", "exists"), required=True)
-            for p in PRODUCTS
-        ),
-        *(
-            Column(f"{p}_hours", "count", f"hours with {PRODUCT_NAMES[p]} revenue known", _from("as_revenue", "revenue_usd"), required=True)
-            for p in PRODUCTS
-        ),
+        *(Column(f"{p}_expected_hours", "count", f"hours of the day in which {PRODUCT_NAMES[p]} exists", _from("as_revenue", "exists"), required=True) for p in PRODUCTS),
+        *(Column(f"{p}_hours", "count", f"hours with {PRODUCT_NAMES[p]} revenue known", _from("as_revenue", "revenue_usd"), required=True) for p in PRODUCTS),
     ),
 )
 
@@ -558,8 +531,7 @@ _BOARD_COLUMNS = (
 LEADERBOARD = Table(
     name="leaderboard", group="leaderboard",
     meaning="Every battery seen in the year, ranked by what it earned; those that can't be ranked fairly follow, with the reason.",
-    code_version="3",
-    key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
+    code_version="3", key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
     sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=_BOARD_COLUMNS,
 )
@@ -567,8 +539,7 @@ LEADERBOARD = Table(
 LEADERBOARD_MONTHLY = Table(
     name="leaderboard_monthly", group="leaderboard",
     meaning="The leaderboard of each month of the year.",
-    code_version="3",
-    key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
+    code_version="3", key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
     coverage=("total_usd", None), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(Column("month", "count", "1 to 12", required=True), *_BOARD_COLUMNS),
 )

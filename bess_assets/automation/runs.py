@@ -57,15 +57,10 @@ def refresh_request(settings: Settings, plan: YearPlan, asked_by: str = "") -> d
     """The run that makes what of a year has changed or is missing; None if nothing has.
 
     Its key is the digest of what the tables were made from before and of what they would be made from now. Dagster takes no key twice, so that a run that
-    changed nothing, because a file cannot be read, is not repeated until a file changes.
-
-    Args:
-        settings: of the home.
-        plan: of the year.
-        asked_by: prefix of the key, for what may be requested again in the same state.
+    changed nothing, because a file cannot be read, is not repeated until a file changes. `asked_by` begins the key of what may be requested again in the
+    same state.
     """
-    changed = plan.to_refresh("changed")
-    if not changed:
+    if not (changed := plan.to_refresh("changed")):
         return None
     # The schemas are made of files that cannot be read too, and would give each try a key of its own.
     judged = [name for name in changed if YEARLY[name].group != "schemas"] or changed

@@ -95,10 +95,9 @@ class _Bess(click.Group):
 
 def parse_years(text: str) -> tuple[int, ...]:
     """Years of one word of the command line, `2024`, `2021-2024` or `2024,2025`, ascending."""
-    found: set[int] = set()
+    found = set[int]()
     for part in text.split(","):
-        match = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", part.strip())
-        if not match:
+        if not (match := re.fullmatch(r"(\d{4})(?:-(\d{4}))?", part.strip())):
             raise click.BadParameter(f"{part!r} is no year; write 2024, 2021-2024 or 2024,2025.")
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last:

@@ -147,8 +147,7 @@ def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: State | 
 def _plan_lines(plans: Iterable[YearPlan], only: State | None) -> Iterator[str]:
     """The tables that a refresh would make, and why."""
     for plan in plans:
-        names = plan.to_refresh(only)
-        if names:
+        if names := plan.to_refresh(only):
             count = "every table" if len(names) == len(plan.tables) else f"{len(names)} of {len(plan.tables)} tables"
             yield f"{plan.year}: would refresh {count}"
             yield from by_state([plan.tables[name] for name in names], len(plan.tables))

@@ -132,11 +132,7 @@ def _charts_code() -> str:
 
 @lru_cache
 def _tables_code() -> str:
-    """DataTables as the package itables brings it: a module, made a plain script that leaves the one name `DataTable`.
-
-    Raises:
-        BessError: the module offers no default export.
-    """
+    """DataTables as the package itables brings it: a module, made a plain script that leaves the one name `DataTable`."""
     text = _library_text("itables", "html/dt_bundle.js")
     export = re.search(r"export\s*\{[^{}]*?([\w$]+)\s+as\s+default\b[^{}]*\}\s*;?", text)
     if export is None:

@@ -57,12 +57,8 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "share": {"num_format": "0.0%"},
     "day": {"num_format": "yyyy-mm-dd"},
 }
-_ENDINGS = {
-    "share": ("_share", "_coverage", "_capture", "_efficiency"),
-    "money": ("_usd",),
-    "mw": ("_mw", "_mwh"),
-}
-"""Ends of the names of numbers by their format."""
+_NAMED = {"share": "_(share|coverage|capture|efficiency)$", "money": "_usd$|^usd_per_", "mw": "_mwh?$"}
+"""Patterns of the names of numbers by their format."""
 _WIDTHS = {"text": 18, "label": 16, "day": 12, "number": 14, "count": 10, "time": 20, "flag": 8}
 _WIDTHS_BY_NAME = {"notes": 60, "excluded_reason": 44, "battery": 22}
 
@@ -143,13 +139,8 @@ def _table(sheet: Any, formats: Mapping[str, Any], frozen: int, columns: Sequenc
 
 def _format_of(column: Column) -> str:
     """Name of the format of a column; none for texts."""
-    if column.kind in {"text", "label"}:
-        return ""
-    if column.kind in {"day", "count"}:
-        return column.kind
-    if column.name.startswith("usd_per_"):
-        return "money"
-    return next((form for form, ends in _ENDINGS.items() if column.name.endswith(ends)), "ratio")
+    named = next((form for form, pattern in _NAMED.items() if re.search(pattern, column.name)), "ratio")
+    return {"text": "", "label": "", "day": "day", "count": "count"}.get(column.kind, named)
 
 
 def _method(content: Content) -> Iterator[Cells]:

@@ -67,13 +67,10 @@ class Answer(NamedTuple):
         values = list(zip(*self.rows, strict=True)) or [()] * len(self.columns)
         arrays = []
         for column, name in zip(values, self.types or [""] * len(self.columns), strict=True):
+            kind = pa.type_for_alias(_ARROW[name]) if name in _ARROW else None
             if name == "HUGEINT" and any(value is not None and abs(value) >= 2**63 for value in column):
                 kind = pa.decimal256(39, 0)
-            elif name == "TIMESTAMP WITH TIME ZONE":
-                kind = pa.timestamp("us", tz="UTC")
-            else:
-                kind = pa.type_for_alias(_ARROW[name]) if name in _ARROW else None
-            arrays.append(pa.array(column, kind))
+            arrays.append(pa.array(column, pa.timestamp("us", "UTC") if name == "TIMESTAMP WITH TIME ZONE" else kind))
         return pa.Table.from_arrays(arrays, names=list(self.columns))
 
     def to_pandas(self) -> "pd.DataFrame":

@@ -13,7 +13,7 @@ import duckdb
 from bess_assets.results.answers import Answer, QueryError, StillRunningError, UnansweredError
 from bess_assets.results.cache import of_one_edition
 from bess_assets.settings import Settings
-from bess_assets.store.listing import Marks, marks_of, nothing_yet, table_files
+from bess_assets.store.listing import Marks, marks_of, nothing_yet, yearly_files
 
 if TYPE_CHECKING:
     from bess_assets.tables import Table
@@ -109,8 +109,10 @@ class Engine:
             yield begun, every_row()
 
     def files_of(self, table: "Table") -> list[Path]:
-        """The files of a result table that are there."""
-        return table_files(self._settings.results, table.name, merged=table.merged)
+        """The files of a result table that are there, in the order of their years; of a merged table its one file."""
+        results = self._settings.results
+        merged = results / table.name / "all.parquet"
+        return [merged] * merged.is_file() if table.merged else list(yearly_files(results, table.name).values())
 
     def _make_views(self, clock: "_Clock", named: "Sequence[Table]") -> None:
         with self._guard:
@@ -170,8 +172,7 @@ class _Clock:
             QueryError: the question took too long or too much memory, is wrong, or a file is damaged.
             StillRunningError: the time is over and DuckDB did not heed the interrupt; no later question waits for it.
         """
-        result: list[T] = []
-        failure: list[BaseException] = []
+        result, failure = list[T](), list[BaseException]()
 
         def do() -> None:
             try:
@@ -203,10 +204,8 @@ class _Clock:
         return result[0]
 
     def _too_long(self, kind: type[QueryError] = QueryError) -> QueryError:
-        return kind(
-            f"The query was stopped after {self._seconds:g} seconds.",
-            remedy="Ask for less, or raise BESS_QUERY_TIMEOUT.",
-        )
+        remedy = "Ask for less, or raise BESS_QUERY_TIMEOUT."
+        return kind(f"The query was stopped after {self._seconds:g} seconds.", remedy=remedy)
 
     def _translated(self, error: duckdb.Error) -> QueryError:
         if isinstance(error, duckdb.InterruptException):
@@ -231,11 +230,7 @@ def tables_in(sql: str) -> "list[Table]":
 
 
 def _one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
-    """The statement without what follows it.
-
-    Raises:
-        QueryError: it is not one SELECT.
-    """
+    """The statement without what follows it; QueryError if it is not one SELECT."""
     statements = cursor.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError(

@@ -305,12 +305,7 @@ class Results:
     def stream(self, sql: str) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]]:
         """The same as `query`, its rows made into Python values some thousand at a time: for answers of millions of rows. Nothing is kept in memory.
 
-        Yields:
-            The names of the columns, and the rows.
-
-        Raises:
-            NotRefreshedError: there is no result table at all.
-            QueryError: as for `query`; also while rows are taken. Only the time that DuckDB takes counts, not that of the reader.
+        The names of the columns and the rows are yielded; errors may come while rows are taken. Only the time that DuckDB takes counts, not that of the reader.
         """
         with self._engine.stream(sql) as (begun, rows):
             if self._made_up(tables_in(sql)):
@@ -360,8 +355,7 @@ class Results:
 def _known_name(name: str, names: Iterable[str], problem: str, remedy: str) -> str:
     """The one of some names that differs from the name asked for by case at most.
 
-    Raises:
-        QueryError: there is none; up to five names are said that are like it: the most alike, then those that hold it, then others alike.
+    The error of none names up to five that are like it: the most alike, then those that hold it, then others alike.
     """
     spelling = {known.upper(): known for known in sorted(names)}
     wanted = name.strip().upper()

@@ -129,11 +129,7 @@ class Journal:
     """The run record of a year in memory, for the one process that holds the year; written whole, by a rename, whenever a table is finished."""
 
     def __init__(self, results: Path, year: int | None) -> None:
-        """Read what was recorded.
-
-        Raises:
-            BessError: the file is there and is no run record.
-        """
+        """Read what was recorded; the errors are those of `read_run`."""
         self.path = run_record_path(results, year)
         self.record = read_run(results, year)
         self._written = _record_text(self.record)
@@ -157,12 +153,10 @@ class Journal:
 
     def fail_unfinished(self) -> list[str]:
         """Record as failed what a dead run was still to make; returns these tables."""
-        left = self.record["unfinished"]
-        for table in left:
-            inputs = self.record["tables"][table]["inputs"] if table in self.record["tables"] else {}
-            self.put_table(
-                table, table_entry(status="failed", inputs=inputs, seconds=0.0, peak_memory_mb=0, error=DIED)
-            )
+        left, tables = self.record["unfinished"], self.record["tables"]
+        for name in left:
+            inputs = tables[name]["inputs"] if name in tables else {}
+            self.put_table(name, table_entry(status="failed", inputs=inputs, seconds=0.0, peak_memory_mb=0, error=DIED))
         return left
 
     def _write(self) -> None:
@@ -193,9 +187,7 @@ def table_entry(
     **written: Unpack[Written],
 ) -> TableEntry:
     """An entry finished now, by this version of the package."""
-    blank = Written(
-        rows=None, money_usd=None, coverage=None, bytes=None, digest=None, findings=[], checks=[], error=None
-    )
+    nothing: Any = dict.fromkeys(("rows", "money_usd", "coverage", "bytes", "digest", "error"))
     return {
         "status": status,
         "seconds": round(seconds, 3),
@@ -203,7 +195,9 @@ def table_entry(
         "inputs": dict(inputs),
         "package_version": bess_assets.__version__,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        **blank,
+        **nothing,
+        "findings": [],
+        "checks": [],
         **written,
     }
 

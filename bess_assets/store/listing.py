@@ -45,12 +45,6 @@ def yearly_files(results: Path, table: str, suffix: str = ".parquet") -> Files:
     return {year: folder / f"{year}{suffix}" for year in sorted(int(year) for year in years if year.isdigit())}
 
 
-def table_files(results: Path, table: str, *, merged: bool) -> list[Path]:
-    """Files of a table, in the order of their years; of a merged table its one file."""
-    merged_file = results / table / "all.parquet"
-    return ([merged_file] if merged_file.is_file() else []) if merged else list(yearly_files(results, table).values())
-
-
 def require(results: Path, table: str, year: int | None) -> Files:
     """The files of a table for one year, or for every year that has a leaderboard.
 
@@ -89,8 +83,7 @@ def last_problem(results: Path, year: int) -> str | None:
         record: dict[str, Any] = json.loads(text) if '"failed"' in text or '"error": "' in text else {}
     except (OSError, ValueError):
         return None
-    failed = [name for name, entry in record.get("tables", {}).items() if entry.get("status") == "failed"]
-    if failed:
+    if failed := [name for name, entry in record.get("tables", {}).items() if entry.get("status") == "failed"]:
         from bess_assets.tables import TABLES  # noqa: PLC0415  loads more, and only failures need it
 
         return next(str(name) for name in (*TABLES, *failed) if name in failed)

@@ -22,8 +22,7 @@ _guard = threading.Lock()
 def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -> AbstractContextManager[bool]:
     """Hold the year, None for the merged tables, for this process; the kernel frees the lock when the process dies, however it dies.
 
-    Yields:
-        True if the year was free before, False if this process held it already: it may take it again.
+    True is yielded if the year was free before, False if this process held it already: it may take it again.
 
     Raises:
         YearBusyError: another process holds the year.
@@ -32,11 +31,7 @@ def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
 
 
 def rollup_lock(settings: Settings) -> AbstractContextManager[bool]:
-    """Hold the folder of built rollups for this process.
-
-    Raises:
-        YearBusyError: another process builds rollups.
-    """
+    """Hold the folder of built rollups for this process; YearBusyError if another one builds rollups."""
     return _held(settings.locks / "rollup", _ROLLUP_WAIT_SECONDS)
 
 

@@ -273,12 +273,10 @@ class _Reading:
 
     def _wanted(self, entry: Entry, label: str) -> bool:
         """Whether a year that is asked for lacks a report."""
-        dataset = entry.get("dataset")
-        if not dataset or entry.get("refused"):
-            return False
+        dataset = "" if entry.get("refused") else entry.get("dataset", "")
         return any(
             self._asked(dataset, year) and not is_taken(entry, label, self._year(dataset, year).taken)
-            for year in entry["years"]
+            for year in (entry["years"] if dataset else ())
         )
 
     def _year(self, dataset: str, year: int) -> BuiltYear:
@@ -394,11 +392,7 @@ def roll_up_reports(
 
 
 def _keep_apart(built: Path, reports: Path) -> None:
-    """Note that rollups are built from made-up reports, and never mix them with real ones.
-
-    Raises:
-        InputError: the reports are of the other kind than those that rollups were built from.
-    """
+    """Note that rollups are built from made-up reports, and never mix them with real ones."""
     if not reports.is_dir():
         return
     made_up, marked = (reports / MARKER).is_file(), (built / MARKER).is_file()

@@ -218,11 +218,7 @@ def _listed(rollup: Path, mark: Mark | None, _manifest: Mark | None) -> Taken:
 
 @lru_cache(maxsize=2**17)
 def _targets_of(path: Path, _size: int, _mtime_ns: int) -> frozenset[Target]:
-    """Datasets and years that the name of a new file, or else its first lines, speak of.
-
-    Raises:
-        RefusedError: neither does, and a report in the file cannot be opened or unpacked.
-    """
+    """Datasets and years that the name of a new file, or else its first lines, speak of; RefusedError if neither does and a report cannot be unpacked."""
     named = guess(path.name)
     targets: set[Target] = {(name, year) for name in named.get("of", ()) for year in named["years"]}
     problems = []
@@ -425,11 +421,7 @@ class BuiltYear:
 
 
 def _read_back(path: Path, rows: int) -> float:
-    """Seconds that it takes to read a rollup whole: what was written can be read, and has the rows that it should.
-
-    Raises:
-        InputError: it has other rows.
-    """
+    """Seconds that it takes to read a rollup whole: what was written can be read, and has the rows that it should."""
     started = time.perf_counter()
     with pq.ParquetFile(path) as file:
         found = sum(batch.num_rows for batch in file.iter_batches(batch_size=2**17))

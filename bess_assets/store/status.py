@@ -98,7 +98,7 @@ class YearPlan:
             return list(self.tables)
         wanted: list[str] = []
         # Tables above a failed one that are not present either: the failed one can't be made without them.
-        needed: set[str] = set()
+        needed = set[str]()
         for name in reversed(self.tables) if only == "failed" else ():
             if self.tables[name].state == "failed" or name in needed:
                 needed |= {u for u in self._upstream(name) if self.tables[u].state != "present"}
@@ -157,7 +157,7 @@ def plan_year(settings: Settings, year: int | None, news: "ReportNews | None" = 
     """
     record = read_run(settings.results, year)
     if year is None:
-        merged = [table for table in TABLES.values() if table.merged]
+        merged = (table for table in TABLES.values() if table.merged)
         return YearPlan(None, {}, _plan(settings, None, record, merged, {}), record)
     folder = rollup_folder(settings)
     rollups = {name: tuple(rollup_name(path) for path in folder.files(name, year)) for name in DATASETS}
@@ -217,13 +217,10 @@ def _own_state(
         return "missing", ["never refreshed"]
     if entry["status"] == "failed":
         return "failed", [(entry["error"] or "no reason was recorded").splitlines()[0]]
-    blocking = [c["name"].replace("_", " ") for c in entry["checks"] if c["blocking"] and not c["passed"]]
-    if blocking:
+    if blocking := [c["name"].replace("_", " ") for c in entry["checks"] if c["blocking"] and not c["passed"]]:
         return "failed", [f"its check '{name}' failed" for name in blocking]
-    gone = [path.name for path in files_of(settings.results, table, year) if not path.is_file()]
-    if not gone:
-        return "present", []
-    return "missing", [f"gone: {', '.join(gone)}" if table.files else "its file is gone"]
+    gone = ", ".join(path.name for path in files_of(settings.results, table, year) if not path.is_file())
+    return ("missing", [f"gone: {gone}" if table.files else "its file is gone"]) if gone else ("present", [])
 
 
 def _changed_files(

@@ -73,11 +73,13 @@ def test_a_touched_file_is_no_news_is_read_once_for_one_size_and_time_and_is_new
     assert list(report_news(*folders).files) == [("da_prices", 2024)]
 
 
-def test_a_zip_is_told_by_its_members_where_its_own_name_says_nothing(folders):
+@pytest.mark.parametrize("other", [{"empty.csv": ""}, {"a picture.png": b"PNG"}])
+def test_a_zip_is_told_by_its_members_where_its_own_name_says_nothing(folders, other):
     roll_up(*folders)
     inner = text(SCED_GEN, [run("07/06/2022 00:00:10", 5)])
-    put(folders[0] / "of a day.zip", zipped({"whatever.csv": inner, "empty.csv": ""}))
-    assert report_news(*folders).files == {("sced_gen_resources", 2022): ("of a day.zip",)}
+    put(folders[0] / "of a day.zip", zipped({"whatever.csv": inner, **other}))
+    news = report_news(*folders)
+    assert (news.files, news.unreadable) == ({("sced_gen_resources", 2022): ("of a day.zip",)}, ())
 
 
 def test_the_zip_of_a_days_disclosure_is_news_of_all_that_it_may_hold_until_it_was_opened(folders):
@@ -114,14 +116,6 @@ def test_a_new_file_that_cannot_be_unpacked_is_named_and_holds_no_other_up(folde
     assert news.files == {("dam_gen_resources", 2024): (GEN,), ("da_prices", 2024): ("prices.csv",)}
 
 
-def test_a_member_that_cannot_be_read_hides_no_other(folders):
-    roll_up(*folders)
-    inner = text(SCED_GEN, [run("07/06/2022 00:00:10", 5)])
-    put(folders[0] / "of a day.zip", zipped({"whatever.csv": inner, "a picture.png": b"PNG"}))
-    news = report_news(*folders)
-    assert (list(news.files), news.unreadable) == ([("sced_gen_resources", 2022)], ())
-
-
 def test_a_touched_zip_is_no_news_though_nothing_is_made_of_some_of_its_members(folders):
     inner = text(DAM_GEN, [award("01/10/2024", hour) for hour in HOURS])
     members: dict[str, str | bytes] = {"gen.csv": inner, "other.csv": "a,b\n1,2\n", "a picture.png": b"PNG"}
@@ -130,16 +124,6 @@ def test_a_touched_zip_is_no_news_though_nothing_is_made_of_some_of_its_members(
     later = time.time_ns() + 5_000_000_000
     os.utime(path, ns=(later, later))
     assert report_news(*folders).files == {}
-
-
-def test_a_touched_zip_that_was_damaged_at_equal_size_is_told_anew(folders):
-    inner = text(SCED_GEN, [run(f"07/06/2022 00:00:{second:02d}", 5) for second in range(60)])
-    path = put(folders[0] / "of a day.zip", zipped({"whatever.csv": inner}))
-    roll_up(*folders)
-    later = time.time_ns() + 5_000_000_000
-    path.write_bytes(broken(path.read_bytes()))
-    os.utime(path, ns=(later, later))
-    assert report_news(*folders).unreadable == ("of a day.zip",)
 
 
 def test_reports_of_another_kind_are_no_news(folders):
@@ -162,22 +146,24 @@ def test_a_report_that_is_gone_is_named_until_the_next_roll_up(folders):
     assert (news.files, news.gone) == ({}, ("prices.csv",))
 
 
-def test_a_rollup_that_was_removed_makes_its_reports_news_again(folders):
+@pytest.mark.parametrize(("file", "content"), [("2024.parquet", None), ("2024.manifest.json", b"{}")])
+def test_a_rollup_that_was_removed_or_whose_manifest_is_unreadable_makes_its_reports_news(folders, file, content):
     roll_up(*folders)
-    (folders[1] / "DA_prices" / "2024.parquet").unlink()
+    path = folders[1] / "DA_prices" / file
+    path.unlink() if content is None else path.write_bytes(content)
     assert list(report_news(*folders).files) == [("da_prices", 2024)]
 
 
-def test_an_unreadable_manifest_makes_its_reports_news_and_stops_nothing(folders):
-    roll_up(*folders)
-    (folders[1] / "DA_prices" / "2024.manifest.json").write_text("{}", encoding="utf-8")
-    assert list(report_news(*folders).files) == [("da_prices", 2024)]
+LONG = [price("12/31/2023", 24, 20, point=f"POINT_{n:05d}_RN") for n in range(3_000)]
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_a_report_of_one_row_is_told_whether_or_not_its_line_ends(tmp_path, end):
-    put(tmp_path / "reports" / "a.csv", text(DA_SPP, [price("01/05/2024", 1, 20)]).rstrip("\n") + end)
-    assert list(report_news(tmp_path / "reports", tmp_path / "built").files) == [("da_prices", 2024)]
+@pytest.mark.parametrize(("content", "year"), [
+    *((text(DA_SPP, [price("01/05/2024", 1, 20)]).rstrip("\n") + end, 2024) for end in ("", "\n", "\r\n")),
+    (text(DA_SPP, [*LONG, price("01/01/2024", 1, 20)]), 2023),
+], ids=["no end of line", "an end", "that of Windows", "a long report"])  # fmt: skip
+def test_the_first_lines_of_a_report_are_enough_whether_or_not_its_only_one_ends(tmp_path, content, year):
+    put(tmp_path / "reports" / "a.csv", content)
+    assert list(report_news(tmp_path / "reports", tmp_path / "built").files) == [("da_prices", year)]
 
 
 def test_a_report_in_quotes_is_told_and_one_whose_first_row_has_no_day_is_nothing_to_tell(tmp_path):
@@ -191,12 +177,6 @@ def test_a_report_in_quotes_is_told_and_one_whose_first_row_has_no_day_is_nothin
     assert (dict(news.files), news.unreadable) == ({("da_prices", 2023): ("quoted.csv",)}, ())
 
 
-def test_the_first_lines_of_a_long_report_are_enough(tmp_path):
-    rows = [price("12/31/2023", 24, 20, point=f"POINT_{n:05d}_RN") for n in range(3_000)]
-    put(tmp_path / "reports" / "long.csv", text(DA_SPP, [*rows, price("01/01/2024", 1, 20)]))
-    assert list(report_news(tmp_path / "reports", tmp_path / "built").files) == [("da_prices", 2023)]
-
-
 def test_files_are_listed_by_dataset_year_and_name(tmp_path):
     for name, day in (("b.csv", "01/05/2024"), ("a.csv", "01/06/2024"), ("c.csv", "01/05/2022")):
         put(tmp_path / "reports" / name, text(DA_SPP, [price(day, 1, 20)]))
@@ -204,16 +184,19 @@ def test_files_are_listed_by_dataset_year_and_name(tmp_path):
     assert news.files == {("da_prices", 2022): ("c.csv",), ("da_prices", 2024): ("a.csv", "b.csv")}
 
 
-def test_a_damaged_zip_that_was_mended_at_equal_size_is_told_anew(folders):
+def test_a_zip_that_was_mended_or_damaged_at_equal_size_is_told_anew(folders):
     inner = text(SCED_GEN, [run(f"07/06/2022 00:00:{second:02d}", 5) for second in range(60)])
-    whole = zipped({"whatever.csv": inner})
+    whole, later = zipped({"whatever.csv": inner}), time.time_ns() + 5_000_000_000
     path = put(folders[0] / "of a day.zip", broken(whole))
     roll_up(*folders)
     assert report_news(*folders).files == {}
-    later = time.time_ns() + 5_000_000_000
     path.write_bytes(whole)
     os.utime(path, ns=(later, later))
     assert report_news(*folders).files == {("sced_gen_resources", 2022): ("of a day.zip",)}
+    roll_up(*folders)
+    path.write_bytes(broken(whole))
+    os.utime(path, ns=(later + 1, later + 1))
+    assert report_news(*folders).unreadable == ("of a day.zip",)
 
 
 def test_a_file_that_goes_away_while_news_are_told_is_none(folders):

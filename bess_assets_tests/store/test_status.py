@@ -55,24 +55,12 @@ def settle(settings: Settings, year: int | None, table: str, *, error: str | Non
         name: fingerprint(value) if isinstance(value, Path) else value or ""
         for name, value in table_inputs(settings, year, declared, record).items()
     }
-    paths = [result_path(settings.results, table, year)]
-    if declared.files and year:
-        paths = list(files_of(settings.results, declared, year))
+    paths = files_of(settings.results, declared, year)
     for path in paths if error is None else []:
         _file(path, f"{table} {year} from {sorted(map(str, inputs.values()))}")
-    record_table(
-        settings.results,
-        year,
-        table,
-        table_entry(
-            status="failed" if error else "ok",
-            seconds=0.1,
-            peak_memory_mb=1,
-            inputs=inputs,
-            digest=None if error else whole_digest(paths[0]),
-            error=error,
-        ),
-    )
+    status, digest = ("failed", None) if error else ("ok", whole_digest(paths[0]))
+    entry = table_entry(status=status, seconds=0.1, peak_memory_mb=1, inputs=inputs, digest=digest, error=error)
+    record_table(settings.results, year, table, entry)
 
 
 def states(settings: Settings, year: int = 2024) -> dict[str, str]:
@@ -184,9 +172,8 @@ def test_a_rollup_that_could_not_be_registered_fails_its_readers_until_it_is_as_
     plan = plan_year(settings, 2024)
     assert (plan.tables["as_revenue"].state, plan.tables["as_revenue"].why[0]) == ("failed", "No Parquet.")
     assert {"as_revenue", "leaderboard"} <= set(plan.to_refresh("failed")) & set(plan.to_refresh("changed"))
-    assert (
-        plan.tables["rollup_schemas"].state == "changed"
-    )  # what cannot be read is no failure there, it is what they say
+    # what cannot be read is no failure there, it is what they say
+    assert plan.tables["rollup_schemas"].state == "changed"
     _file(path, good)
     assert plan_year(settings, 2024).state == "present"
 
