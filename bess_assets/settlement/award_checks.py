@@ -21,8 +21,7 @@ LIMIT_TOLERANCE_MW = 0.05
 """An award may go beyond a limit by this much: ERCOT publishes both to a tenth of a megawatt."""
 PRICE_TOLERANCE_USD = 0.01
 """Two statements of one price may differ by a cent: each is rounded to one."""
-_ROUNDING = 1e-9
-"""Error of binary fractions in a difference of exactly a cent."""
+_ROUNDING = 1e-9  # error of binary fractions in a difference of exactly a cent
 
 UPWARD = ("regup", "rrs", "ecrs", "nspin")
 DOWNWARD = ("regdn",)
@@ -65,26 +64,23 @@ Limited = tuple[Sequence[str], BoolArray, BoolArray, BoolArray]
 
 def _limits_verdict(parts: Sequence[Limited], what: str, beyond: str) -> Verdict:
     """The verdict on hours in which awards are beyond a limit."""
-    compared = sum(int((awarded & known).sum()) for _, awarded, known, _ in parts)
-    unknown = sum(int((awarded & ~known).sum()) for _, awarded, known, _ in parts)
+    compared, unknown = (
+        sum(int((awarded & (known == there)).sum()) for _, awarded, known, _ in parts) for there in (True, False)
+    )
     by_name = Counter[str]()
     for names, _, _, outside in parts:
         by_name.update(dict(zip(names, outside.sum(axis=1).tolist(), strict=True)))
     hours = by_name.total()
-    detail = f"{f'{hours:,}' if hours else 'none'} of {compared:,} {what} {beyond}"
+    detail = f"none of {compared:,} {what} {beyond}" if compared else f"no {what} to compare"
     if hours:
-        detail += f": {_worst(+by_name)}"
-    elif not compared:
-        detail = f"no {what} to compare"
-    if unknown:
-        detail += f"; limits not stated in {unknown:,}"
+        detail = f"{hours:,} of {compared:,} {what} {beyond}: {_worst(+by_name)}"
     numbers = {
         "hours_beyond": hours,
         "hours_compared": compared,
         "hours_without_limits": unknown,
         "resources_beyond": len(+by_name),
     }
-    return Verdict(passed=not hours, detail=detail, numbers=numbers)
+    return Verdict(not hours, f"{detail}; limits not stated in {unknown:,}" if unknown else detail, numbers)
 
 
 def award_verdicts(
@@ -139,14 +135,15 @@ def _some(award: FloatArray) -> BoolArray:
 def price_verdict(what: str, compared: int, differing: Mapping[str, int], largest: float) -> Verdict:
     """The verdict on so many pairs of statements of one price: numbers that differ by more than a cent, by product or battery; the largest difference, $."""
     count = sum(differing.values())
-    if not compared:
-        detail = "not stated together with a published price"
-    elif count:
+    detail = (
+        f"{compared:,} {what} agree to {PRICE_TOLERANCE_USD} $"
+        if compared
+        else "not stated together with a published price"
+    )
+    if count:
         detail = f"{count:,} of {compared:,} {what} differ by more than {PRICE_TOLERANCE_USD} $, at most {largest:,.2f} $: {_worst(differing)}"
-    else:
-        detail = f"{compared:,} {what} agree to {PRICE_TOLERANCE_USD} $"
     numbers = {"hours_compared": compared, "hours_differing": count, "largest_difference_usd": largest}
-    return Verdict(passed=not count, detail=detail, numbers=numbers)
+    return Verdict(not count, detail, numbers)
 
 
 def differences(gap: FloatArray) -> tuple[int, int, float]:

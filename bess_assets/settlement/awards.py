@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
+from bess_assets.ercot.arrays import FloatArray, IntArray
 from bess_assets.ercot.calendar import day_number
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.rows import Codes, PlacedRows, YearRows, has_column
@@ -44,8 +44,8 @@ _AS_NUMBERS = (
 _PRICE = "stated_price_usd_per_mwh"
 SIDE_AWARDS = tuple(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load"))
 """Columns of bess_awards that hold the AS awards of the two sides of a battery."""
+# column of bess_awards that holds an award of the generation side or the ESR
 _COLUMNS = {"award_mw": "award_mw", **{f"{p}_award_mw": f"{p}_gen_award_mw" for p in PRODUCTS}}
-"""Column of bess_awards that holds an award of the generation side or the ESR."""
 
 
 def both_sides(generation: FloatArray, load: FloatArray) -> FloatArray:
@@ -64,17 +64,13 @@ def award_of_parts(parts: list[FloatArray], single: FloatArray) -> tuple[FloatAr
         The sum of the parts where one of them is known, unless all are 0 while the single column is above 0; else the single column; and the number of
         rows in which both are above 0 and differ by more than 0.05 MW.
     """
-    any_part = np.zeros(single.shape, dtype=bool)
-    all_zero = np.ones(single.shape, dtype=bool)
-    total = np.zeros(single.shape)
-    for part in parts:
-        known = ~np.isnan(part)
-        total += np.where(known, part, 0.0)
-        any_part |= known
-        all_zero &= ~known | (part == 0)
+    known = [~np.isnan(part) for part in parts]
+    added = [np.where(there, part, 0.0) for there, part in zip(known, parts, strict=True)]
+    total = sum(added, np.zeros(single.shape))
+    all_zero = ~np.any(added, axis=0)
     filled = all_zero & (single > 0)
     contradicts = (total > 0) & (single > 0) & (np.abs(total - single) > LARGEST_AWARD_DIFFERENCE_MW)
-    return np.where(any_part & ~filled, total, single), int(contradicts.sum())
+    return np.where(np.any(known, axis=0) & ~filled, total, single), int(contradicts.sum())
 
 
 def awarded(rows: PlacedRows, *, load: bool) -> tuple[dict[str, FloatArray], int]:
@@ -110,23 +106,23 @@ class _Side:
 
     def __init__(self, inputs: Inputs, kind: str, registry: pa.Table, findings: Findings) -> None:
         year, load = inputs.year, kind == "load"
-        self.kind, self._column, dataset = kind, f"{kind}_resource", f"dam_{kind}_resources"
-        self.names: list[str] = registry[self._column].drop_null().to_pylist()
+        dataset = f"dam_{kind}_resources"
+        self.names: list[str] = registry[f"{kind}_resource"].drop_null().to_pylist()
         self.place = {name: n for n, name in enumerate(self.names)}
-        self._points = Codes()
+        self.points = Codes()
         reader = YearRows(
             inputs,
             dataset,
             Codes(self.names),
             numbers=[*_AS_NUMBERS, "ecrsmd_award_mw"] if load else ["award_mw", *_AS_NUMBERS],
-            texts={} if load else {"settlement_point": self._points},
+            texts={} if load else {"settlement_point": self.points},
             compared=["max_power_mw"] if load else (*LIMITS_AND_PRICE, *STATED_MCPC),
         )
         scatter = Scatter(len(self.names), year.hours, [*_COLUMNS])
         has_mcpc = any(has_column(inputs, dataset, name) for name in STATED_MCPC)
         stated = [] if load else [*LIMITS_AND_PRICE, *(STATED_MCPC if has_mcpc else ())]
         self.stated = Scatter(len(self.names), year.hours, stated)
-        self._nodes = np.full((len(self.names), year.hours), -1, dtype=np.int32)
+        self.nodes = np.full((len(self.names), year.hours), -1, dtype=np.int32)
         self.beyond, self.compared, contradictions = Counter[str](), 0, 0
         for rows in reader:
             values, count = awarded(rows, load=load)
@@ -137,7 +133,7 @@ class _Side:
                 self.compared += int((~np.isnan(power)).sum())
                 self.beyond.update(self.names[n] for n in rows.series[~fits(values, np.zeros_like(power), power)])
             else:
-                self._nodes[rows.series, rows.step] = rows.texts["settlement_point"]
+                self.nodes[rows.series, rows.step] = rows.texts["settlement_point"]
                 self.stated.put(rows.series, rows.step, {name: rows.numbers[name] for name in self.stated.grids})
         reader.report(findings)
         findings.add("award_contradiction", dataset, contradictions, "RRS or ECRS: the parts were taken")
@@ -147,32 +143,10 @@ class _Side:
         self.no_award = np.where(self.held, 0.0, np.nan)
         self.grids = scatter.grids
 
-    def gaps(self, row: Mapping[str, Any], seen: BoolArray, other: "_Side | None" = None) -> Iterator[Gap]:
-        """Gaps of a battery of the registry in some hours; `other` is the other side of the combo model."""
-        name = row[self._column]
-        expected = self.held & seen
-        for hours in gaps_in(self.present[self.place[name]], expected) if name else ():
-            elsewhere = other is not None and other.awarded(row, hours)
-            yield Gap(row["battery"], self.kind, name, hours, elsewhere, names_at_work(row, self.kind))
-
-    def awarded(self, row: Mapping[str, Any], hours: IntArray) -> bool:
-        """Whether a battery of the registry has an award in any of some hours."""
-        name = row[self._column]
+    def awarded(self, name: str | None, hours: IntArray) -> bool:
+        """Whether a resource has an award in any of some hours."""
         own = [grid[self.place[name]][hours] for grid in self.grids.values()] if name else []
         return any(bool((np.nan_to_num(values) != 0).any()) for values in own)
-
-    def forget(self, gap: Gap) -> None:
-        """The awards of a gap are unknown."""
-        for grid in self.grids.values():
-            grid[self.place[gap.resource], gap.hours] = np.nan
-
-    def award(self, quantity: str, name: str | None) -> FloatArray:
-        """Awards of a battery's resource."""
-        return self.no_award if name is None else self.grids[quantity][self.place[name]]
-
-    def nodes(self, name: str) -> Nodes:
-        """Nodes that the rows of a resource state."""
-        return Nodes(self._nodes[self.place[name]], self._points.texts)
 
 
 @step
@@ -207,14 +181,14 @@ def bess_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         for kind, own in selling.items():
             name, era = row[f"{kind}_resource"], eras[kind]
             for quantity, column in _COLUMNS.items():
-                columns[column][era] = own.award(quantity, name)[era]
+                columns[column][era] = (own.grids[quantity][own.place[name]] if name else own.no_award)[era]
             if name:
                 columns[_PRICE][era] = own.stated.grids[STATED_PRICE][own.place[name], era]
-                nodes[kind] = own.nodes(name)
+                nodes[kind] = Nodes(own.nodes[own.place[name]], own.points.texts)
         for product in PRODUCTS:
             columns[f"{product}_load_award_mw"] = np.zeros(year.hours)
             if load and row["load_resource"]:
-                own_load = load.award(f"{product}_award_mw", row["load_resource"])
+                own_load = load.grids[f"{product}_award_mw"][load.place[row["load_resource"]]]
                 columns[f"{product}_load_award_mw"][combo] = own_load[combo]
         # the registry took the keys of the user's table over
         lines = [line for line in user if line.battery == row["battery"]]
@@ -230,18 +204,21 @@ def bess_awards(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
 def _gaps(
     inputs: Inputs, registry: pa.Table, sides: Mapping[str, _Side], eras: Mapping[str, slice]
 ) -> tuple[list[Gap], list[bool]]:
-    """Gaps of all batteries and whether the award is unknown in each; unknown ones are forgotten by their side."""
+    """Gaps of all batteries and whether the award is unknown in each; unknown ones become unknown in their side."""
     year, gaps = inputs.year, list[Gap]()
     day = year.first_day + year.hour_day
-    others = {"gen": sides.get("load"), "load": sides.get("gen")}
+    others = {"gen": "load", "load": "gen"}
     for row in registry.to_pylist():
         seen = (day >= day_number(row["first_seen_day"])) & (day <= day_number(row["last_seen_day"]))
         for kind, own in sides.items():
-            of_era = np.zeros(year.hours, dtype=bool)
-            of_era[eras[kind]] = seen[eras[kind]]
-            gaps += own.gaps(row, of_era, others.get(kind))
+            expected = np.zeros(year.hours, dtype=bool)
+            expected[eras[kind]] = (own.held & seen)[eras[kind]]
+            name, other = row[f"{kind}_resource"], others.get(kind, "")
+            for hours in gaps_in(own.present[own.place[name]], expected) if name else ():
+                elsewhere = other in sides and sides[other].awarded(row[f"{other}_resource"], hours)
+                gaps.append(Gap(row["battery"], kind, name, hours, elsewhere, names_at_work(row, kind)))
     unknown = judged(inputs, gaps)
     for gap, is_unknown in zip(gaps, unknown, strict=True):
-        if is_unknown:
-            sides[gap.kind].forget(gap)
+        for grid in sides[gap.kind].grids.values() if is_unknown else ():
+            grid[sides[gap.kind].place[gap.resource], gap.hours] = np.nan
     return gaps, unknown

@@ -27,16 +27,15 @@ FORMER_COLUMNS = "former_columns"
 
 APPEARED, VANISHED = "appeared", "vanished"
 
+# columns of the board whose change is no move of a battery: the key, and those that all rows share
 _OF_THE_EDITION = frozenset({"battery", "data_through", "edition"})
-"""Columns of the board whose change is no move of a battery: the key, and those that all rows share."""
+# columns that follow from others of the board: they point to a cause only where no other column moved
 _FOLLOWING = frozenset(
     {"rank", "energy_usd", "as_usd", "total_usd", "usd_per_mw", "usd_per_kw_month", "usd_per_kw_year"}
     | {"usd_per_mwh_discharged", "tb2_capture", "energy_share", "top_as_product", "strategy", "best_day_share"}
     | {"notes", "excluded_reason", *(f"as_{p}_usd" for p in PRODUCTS)}
 )
-"""Columns that follow from others of the board: they point to a cause only where no other column moved."""
-_NAMED = 5
-"""How many batteries a verdict names."""
+_NAMED = 5  # batteries in a verdict
 
 Row = Mapping[str, Any]
 
@@ -61,9 +60,13 @@ def leaderboard_history(inputs: Inputs) -> StepResult:
     last = [row for row in kept if row["edition_number"] == number]
     result = StepResult(iter(()))
     vanished = bool(kept) and not board
-    detail = "the board has no battery: an edition of none cannot be kept, and the last one stays"
-    result.findings.add("empty_board", "leaderboard", int(vanished), detail)
-    result.unchanged = vanished or (origin.kept is not None and _are_of(last, board, origin.board_digest))
+    words = "the board has no battery: an edition of none cannot be kept, and the last one stays"
+    result.findings.add("empty_board", "leaderboard", int(vanished), words)
+    # of the same file, or of another one with the same rows
+    of_file = bool(last) and all(row["board_digest"] == origin.board_digest for row in last)
+    names = board[0].keys() if board else ()
+    same = of_file or [{name: row.get(name) for name in names} for row in last] == board
+    result.unchanged = vanished or (origin.kept is not None and same)
     if board and not result.unchanged:
         own = {
             "edition_number": number + 1,
@@ -77,13 +80,6 @@ def leaderboard_history(inputs: Inputs) -> StepResult:
         rows += [{**row, **own} for row in board]
         result.chunks = iter([{name: [row.get(name) for row in rows] for name in (*columns, FORMER_COLUMNS)}])
     return result
-
-
-def _are_of(last: Sequence[Row], board: Sequence[Row], digest: str) -> bool:
-    """Whether the last edition is this board: of the same file, or of another one with the same rows."""
-    same_file = bool(last) and all(row["board_digest"] == digest for row in last)
-    names = board[0].keys() if board else ()
-    return same_file or [{name: row.get(name) for name in names} for row in last] == list(board)
 
 
 def _former_columns(row: Row, columns: Sequence[str]) -> str | None:
@@ -103,9 +99,11 @@ def what_changed(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     history = inputs.tables["leaderboard_history"].read().to_pylist()
     numbers = sorted({row["edition_number"] for row in history})
     if len(numbers) < 2:
-        detail = f"{len(numbers)} edition: there is no earlier one to compare it with"
-        figures = {"batteries_moved": 0, "dollars_moved": 0.0, "editions": len(numbers)}
-        result.verdicts[FINAL_CHECK] = Verdict(passed=True, detail=detail, numbers=figures)
+        result.verdicts[FINAL_CHECK] = Verdict(
+            passed=True,
+            detail=f"{len(numbers)} edition: there is no earlier one to compare it with",
+            numbers={"batteries_moved": 0, "dollars_moved": 0.0, "editions": len(numbers)},
+        )
         return
     before, after = ([row for row in history if row["edition_number"] == n] for n in numbers[-2:])
     rows = list(_changes(before, after, inputs.feeds))
@@ -122,7 +120,11 @@ def _changes(
     for battery in sorted({*olds, *news}):
         old, new = olds.get(battery), news.get(battery)
         if old and new:
-            moved = columns = [name for name in feeds if name not in _OF_THE_EDITION and _moved(name, old, new)]
+            moved = columns = [
+                name
+                for name in feeds
+                if name not in _OF_THE_EDITION and _moved(old.get(name), new.get(name), usd=name.endswith("_usd"))
+            ]
         else:
             moved, columns = [APPEARED if new else VANISHED], list(feeds)
         if not moved:
@@ -138,30 +140,22 @@ def _changes(
         yield row
 
 
-def _moved(name: str, old: Row, new: Row) -> bool:
-    was, is_now = old.get(name), new.get(name)
-    if was is None or is_now is None:
-        return was is not is_now
+def _moved(was: Any, is_now: Any, *, usd: bool) -> bool:
     if not isinstance(was, float) or not isinstance(is_now, float):
         return bool(was != is_now)
-    if name.endswith("_usd"):
-        return abs(is_now - was) >= HALF_A_CENT
-    return not math.isclose(was, is_now, rel_tol=RELATIVE_TOLERANCE)
+    return abs(is_now - was) >= HALF_A_CENT if usd else not math.isclose(was, is_now, rel_tol=RELATIVE_TOLERANCE)
 
 
 def _changed_inputs(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
     """The change of each input that differs, in words, by its name."""
-    words = {}
-    for name in sorted({*before, *after}):
-        if before.get(name) == after.get(name):
-            continue
+
+    def words(name: str) -> str:
         if name.startswith(LATER):
-            has = "has days of the next year now" if name in after else "has days of the next year no more"
-            words[name] = f"{name.removeprefix(LATER)} {has}"
-        else:
-            change = "is new" if name not in before else "is gone" if name not in after else "has changed"
-            words[name] = f"{'the battery table (BESS_REGISTRY)' if name == BATTERY_TABLE else name} {change}"
-    return words
+            return f"{name.removeprefix(LATER)} has days of the next year {'now' if name in after else 'no more'}"
+        change = "is new" if name not in before else "is gone" if name not in after else "has changed"
+        return f"{'the battery table (BESS_REGISTRY)' if name == BATTERY_TABLE else name} {change}"
+
+    return {name: words(name) for name in sorted({*before, *after}) if before.get(name) != after.get(name)}
 
 
 def _because(columns: Sequence[str], feeds: Mapping[str, frozenset[str]], before: Row, after: Row) -> str:
@@ -197,10 +191,9 @@ def _verdict(before: Row, after: Row, rows: Sequence[Row], editions: int) -> Ver
 
 def _dollars(row: Row) -> float | None:
     """By how much a battery moved the sum of the board; None where its total is unknown in an edition that has it."""
-    sign, column = {APPEARED: (1, "total_usd_after"), VANISHED: (-1, "total_usd_before")}.get(
-        row["moved"], (1, "total_usd_change")
-    )
-    return None if row[column] is None else sign * float(row[column])
+    ends = {APPEARED: (1, "after"), VANISHED: (-1, "before")}
+    sign, end = ends.get(row["moved"], (1, "change"))
+    return None if (usd := row[f"total_usd_{end}"]) is None else sign * float(usd)
 
 
 def _amount(row: Row, dollars: float | None) -> str:
