@@ -12,7 +12,7 @@ from bess_assets.ercot.calendar import day_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
-from bess_assets.settlement.grid import each_battery, labels_array, repeated_text
+from bess_assets.settlement.grid import LedgerColumns, each_battery, labels_array
 from bess_assets.settlement.prices import PRICE_SOURCES, day_ahead_mcpc, implausible, product_first_hours
 from bess_assets.settlement.run_prices import RT_MCPC_SOURCES, real_time_mcpc
 from bess_assets.settlement.runs import RunReader
@@ -82,8 +82,7 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     products = len(PRODUCTS)
     product_codes = labels_array(np.repeat(np.arange(products), year.hours), PRODUCTS)
     source_codes = labels_array(mcpc_source.ravel(), PRICE_SOURCES)
-    times = np.tile(year.hour_starts, products)
-    operating_days = np.tile((year.first_day + year.hour_day).astype(np.int32), products)
+    ledger = LedgerColumns(year, quarter_hours=False, times=products)
     existing = np.stack([np.arange(year.hours) >= firsts[p] for p in PRODUCTS])
     odd_quarters = implausible("rt_as_prices", year.year, rt_mcpc).reshape(products, -1, QUARTER_HOURS_PER_HOUR)
     odd_hours = implausible("as_prices", year.year, mcpc) | odd_quarters.any(axis=2)
@@ -111,22 +110,20 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         exists[:, :first] = exists[:, end:] = False
         for values in (da, rt, revenue, rt_award_usd, run_share):
             values[~exists] = np.nan
-        return {
-            "battery": repeated_text(battery, len(times)),
-            "product": product_codes,
-            "interval_start": times,
-            "operating_day": operating_days,
-            "award_mw": np.where(exists, award, np.nan).ravel(),
-            "mcpc_usd_per_mw": np.where(exists, mcpc, np.nan).ravel(),
-            "mcpc_source": source_codes,
-            "da_usd": da.ravel(),
-            "rt_usd": rt.ravel(),
-            "rt_award_usd": rt_award_usd.ravel(),
-            "rt_run_price_share": run_share.ravel(),
-            "rt_mcpc_source": rt_source_codes,
-            "revenue_usd": revenue.ravel(),
-            "exists": exists.ravel(),
-            "implausible_price": (odd_hours & exists & (award != 0)).ravel(),
-        }
+        return ledger.chunk(
+            battery,
+            product=product_codes,
+            award_mw=np.where(exists, award, np.nan).ravel(),
+            mcpc_usd_per_mw=np.where(exists, mcpc, np.nan).ravel(),
+            mcpc_source=source_codes,
+            da_usd=da.ravel(),
+            rt_usd=rt.ravel(),
+            rt_award_usd=rt_award_usd.ravel(),
+            rt_run_price_share=run_share.ravel(),
+            rt_mcpc_source=rt_source_codes,
+            revenue_usd=revenue.ravel(),
+            exists=exists.ravel(),
+            implausible_price=(odd_hours & exists & (award != 0)).ravel(),
+        )
 
     yield from each_battery(inputs, of)

@@ -3,7 +3,7 @@
 Components skip what is unknown and are null where nothing is known; totals are formed from the components of the same row. metrics.py sums the days.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from bess_assets.settlement.row_gaps import GAP_WORDS
 from bess_assets.threads import in_order
 
 TB_HOURS = (1, 2, 4)
+_STATED = [PRICE_SOURCES[STATED]]
 STATED_PRICE_CHECK = "day_ahead_files_state_the_published_settlement_prices"
 
 
@@ -55,8 +56,14 @@ class Days:
 
     def sources(self, dispatch: StoredTable, side: str, n: int) -> dict[str, IntArray]:
         """Quarter-hours of a battery's discharge or charge by source."""
-        codes, texts = dispatch.labels(f"{side}_source", n)
-        return {source: self.count(codes == (texts.index(source) if source in texts else -2)) for source in SOURCES}
+        labels = dispatch.labels(f"{side}_source", n)
+        return {source: self.count(_is_one_of(labels, [source])) for source in SOURCES}
+
+
+def _is_one_of(labels: tuple[CodeArray, Sequence[str]], wanted: Collection[str]) -> BoolArray:
+    """True where a text column says one of some texts."""
+    codes, texts = labels
+    return np.isin(codes, [code for code, text in enumerate(texts) if text in wanted])
 
 
 def _one_chunk(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
@@ -215,7 +222,9 @@ def total_of(components: Sequence[FloatArray], exists: Sequence[BoolArray]) -> F
 def daily_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """What each battery earned on each expected day, summed from the ledgers."""
     days = Days(inputs.year)
-    tb2 = _top_less_bottom_2(inputs)
+    table = inputs.tables["price_daily"].read(["settlement_point", "tb2_usd_per_mw"])
+    spreads = table["tb2_usd_per_mw"].to_numpy().reshape(-1, inputs.year.days)
+    tb2 = dict(zip(table["settlement_point"].to_pylist()[:: inputs.year.days], spreads, strict=True))
     unknown = np.full(inputs.year.days, np.nan)
     combo = days.numbers < day_number(RTC_FIRST_DAY)
 
@@ -240,7 +249,6 @@ def daily_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
 
 
 def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
-    """Sums of the energy ledger and of the dispatch of a battery."""
     ledger, dispatch = inputs.tables["energy_revenue"], inputs.tables["bess_dispatch"]
     money = ["da_usd", "rt_usd", "energy_usd", "rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd"]
     usd = ledger.numbers([*money, "implausible_price"], n)
@@ -248,8 +256,7 @@ def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
     da, rt = days.total(usd["da_usd"], matched), days.total(usd["rt_usd"], matched)
     discharge, charge = dispatch.numbers(["discharge_mwh", "charge_mwh"], n).values()
     both = ~np.isnan(discharge) & ~np.isnan(charge)
-    codes, texts = ledger.labels("unknown_reason", n)
-    unpriced = np.isin(codes, [k for k, text in enumerate(texts) if "unpriced" in text and text in UNKNOWN_REASONS])
+    unpriced = _is_one_of(ledger.labels("unknown_reason", n), [why for why in UNKNOWN_REASONS if "unpriced" in why])
     # a real-time price that is there shows in one of its products at least; a missing day-ahead price alone leaves no MWh unpriced
     priced = ~np.isnan([usd[name] for name in ("rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd")]).all(axis=0)
     moved = np.where(np.isnan(discharge) & np.isnan(charge), np.nan, np.nan_to_num(discharge) + np.nan_to_num(charge))
@@ -262,7 +269,7 @@ def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
         "charging_cost_usd": days.total(usd["charging_cost_usd"]),
         "energy_quarter_hours": days.count(matched),
         "implausible_quarter_hours": days.count(usd["implausible_price"] > 0),
-        "stated_quarter_hours": days.count(_is_stated(*ledger.labels("da_price_source", n))),
+        "stated_quarter_hours": days.count(_is_one_of(ledger.labels("da_price_source", n), _STATED)),
         "discharge_mwh": days.total(discharge),
         "charge_mwh": days.total(charge),
         "paired_discharge_mwh": days.total(discharge, both),
@@ -279,26 +286,19 @@ def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
     }
 
 
-def _is_stated(codes: CodeArray, texts: Sequence[str]) -> BoolArray:
-    """True where a price is that of award rows."""
-    return np.isin(codes, [n for n, text in enumerate(texts) if text == PRICE_SOURCES[STATED]])
-
-
 def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
     """Sums of the AS ledger of a battery, and whether a day has an award that exists."""
-    names = ["award_mw", "da_usd", "rt_usd", "revenue_usd", "rt_award_usd", "rt_run_price_share", "exists"]
-    names += ["implausible_price"]
+    names = ["award_mw", "da_usd", "rt_usd", "revenue_usd", "rt_award_usd", "rt_run_price_share"]
     ledger, shape = inputs.tables["as_revenue"], (len(PRODUCTS), days.year.hours)
     award, da, rt, revenue, rt_award, share, exists, implausible = (
-        v.reshape(shape) for v in ledger.numbers(names, n).values()
+        v.reshape(shape) for v in ledger.numbers([*names, "exists", "implausible_price"], n).values()
     )
     exists = exists > 0
-    stated = _is_stated(*ledger.labels("mcpc_source", n)).reshape(shape) & (np.nan_to_num(award) != 0)
+    stated = _is_one_of(ledger.labels("mcpc_source", n), _STATED).reshape(shape) & (np.nan_to_num(award) != 0)
     known = ~np.isnan(revenue)
     sums = {"": days.total(revenue), "_da": days.total(da, known), "_rt": days.total(rt, known)}
     unmatched = days.total(da, ~known)
-    codes, texts = inputs.tables["bess_awards"].labels("row_gap", n)
-    unknown = np.isin(codes, [k for k, text in enumerate(texts) if text == GAP_WORDS[True]])
+    gaps = inputs.tables["bess_awards"].labels("row_gap", n)
     awards = inputs.tables["bess_awards"].numbers(["award_mw", *SIDE_AWARDS], n)
     positive = awards["award_mw"] > 0
     for k, p in enumerate(PRODUCTS):
@@ -313,8 +313,8 @@ def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
         **{f"{p}_hours": days.count(known)[k] for k, p in enumerate(PRODUCTS)},
         "implausible_as_hours": days.count(implausible > 0).sum(axis=0),
         "stated_as_hours": days.count(stated).sum(axis=0),
-        "gap_hours": days.count(codes >= 0),
-        "gap_unknown_hours": days.count(unknown),
+        "gap_hours": days.count(gaps[0] >= 0),
+        "gap_unknown_hours": days.count(_is_one_of(gaps, [GAP_WORDS[True]])),
         "award_positive": days.count(positive) > 0,
     }
 
@@ -322,10 +322,3 @@ def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
 def _sum_of_products(values: FloatArray) -> FloatArray:
     """Sum over products of what is known, NaN where nothing is."""
     return np.where(np.isnan(values).all(axis=0), np.nan, np.nansum(values, axis=0))
-
-
-def _top_less_bottom_2(inputs: Inputs) -> dict[str | None, FloatArray]:
-    """TB2 of each day of the year by node, $/MW, NaN where unknown."""
-    table = inputs.tables["price_daily"].read(["settlement_point", "tb2_usd_per_mw"])
-    points = table["settlement_point"].to_pylist()[:: inputs.year.days]
-    return dict(zip(points, table["tb2_usd_per_mw"].to_numpy().reshape(-1, inputs.year.days), strict=True))

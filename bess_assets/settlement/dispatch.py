@@ -39,12 +39,11 @@ LEAST_COMPARED = 96
 NOISE_SHARE = 0.01
 """Negative consumption up to this share of what was charged is the noise of a meter at rest."""
 
+# held of a battery in a quarter-hour: both parts, source and seconds of generation, metering, and of a load resource's consumption
 _COMBO_BYTES = 8 + 8 + 1 + 2 + 8 + 8 + 1 + 2
-"""Held of a battery in a quarter-hour: both parts, source and seconds of generation, metering, and of a load resource's consumption."""
+# the same of an ESR and its metering, with its state of charge, its awards and their prices
 _STORAGE_BYTES = 8 + 8 + 1 + 2 + 8 + 8 + 2 * 8 * len(PRODUCTS)
-"""The same of an ESR and its metering, with its state of charge, its awards and their prices."""
-_HELD_BLOCKS = 3
-"""What is held of the batteries takes at most so many blocks; the windows that are read take one more."""
+_HELD_BLOCKS = 3  # that what is held of the batteries takes at most; the windows that are read take one more
 
 _METER, _TELEMETRY, _BASE_POINT, _NONE = 0, 1, 2, -1
 
@@ -162,10 +161,8 @@ def read_flows(
             award = reader.means(window, values, prices=(prices, PRODUCTS.index(product)) if prices else None)
             flows.of_storage[f"{product}_rt_award_mw"][:, here] = mean = award.positive - award.negative
             if award.paid is not None:
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    flows.of_storage[f"{product}_rt_price_usd_per_mw"][:, here] = np.where(
-                        mean > 0, award.paid / mean, np.nan
-                    )
+                of_product = flows.of_storage[f"{product}_rt_price_usd_per_mw"]
+                np.divide(award.paid, mean, where=mean > 0, out=of_product[:, here])
 
     reader.each_window(settle, era.start, era.stop)
     flows.negative_of_all_mwh = float(negative_mwh.sum())
@@ -318,9 +315,13 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         del flows  # before the next part is read
     for reader in readers.values():
         reader.report(findings)
-    words = "MWh: a load resource does not discharge"
-    much = negative_mwh > NOISE_SHARE * charged_mwh
-    findings.add("negative_consumption", "sced_load_resources", round(negative_mwh), words, warning=much)
+    findings.add(
+        "negative_consumption",
+        "sced_load_resources",
+        round(negative_mwh),
+        "MWh: a load resource does not discharge",
+        warning=negative_mwh > NOISE_SHARE * charged_mwh,
+    )
     result.verdicts[METERED_CHECK] = _metered_verdict(compared)
     result.verdicts[SOC_CHECK] = soc_verdict(months)
     _report_errors(findings, year, errors)
@@ -371,9 +372,9 @@ def _report_later(findings: Findings, rows: int, sums: FloatArray) -> None:
 def _resource_of_meter(registry: Sequence[Mapping[str, Any]]) -> Callable[[str], str]:
     """The resource that the name of a meter means: a generation resource of a battery; else, by the stable key, a storage resource without one."""
     gens = {row["gen_resource"] for row in registry}
-    alone = (row["esr_resource"] for row in registry if not row["gen_resource"])
-    esrs = {key: name for name, key in unique_keys(filter(None, alone)).items()}
-    return lambda meter: meter if meter in gens else esrs.get(battery_key(meter), "")
+    esrs = unique_keys(row["esr_resource"] for row in registry if row["esr_resource"] and not row["gen_resource"])
+    by_key = {key: name for name, key in esrs.items()}
+    return lambda meter: meter if meter in gens else by_key.get(battery_key(meter), "")
 
 
 def _metered_verdict(compared: Mapping[str, tuple[float, float]]) -> Verdict:

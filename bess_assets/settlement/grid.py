@@ -24,7 +24,6 @@ class Scatter:
     """
 
     def __init__(self, series: int, steps: int, names: Sequence[str]) -> None:
-        """Make empty grids."""
         self.present = np.zeros((series, steps), dtype=bool)
         self.grids = {name: np.full((series, steps), np.nan) for name in names}
 
@@ -81,26 +80,21 @@ class Scatter:
 class LedgerColumns:
     """The columns that every chunk of a ledger shares: key, time and day."""
 
-    def __init__(self, year: OperatingYear, *, quarter_hours: bool, key: str = "battery") -> None:
-        """Make the time columns once."""
+    def __init__(self, year: OperatingYear, *, quarter_hours: bool, key: str = "battery", times: int = 1) -> None:
         self._key = key
-        self._time = year.quarter_hour_starts if quarter_hours else year.hour_starts
+        self._time = np.tile(year.quarter_hour_starts if quarter_hours else year.hour_starts, times)
         day = year.quarter_hour_day if quarter_hours else year.hour_day
-        self._day = (year.first_day + day).astype(np.int32)
+        self._day = np.tile((year.first_day + day).astype(np.int32), times)
+        self._same = np.zeros_like(self._day)
 
     def chunk(self, name: str, **columns: Any) -> dict[str, Any]:
-        """One chunk: the named series at every step of the year."""
+        """One chunk: the named series at every step of the year, so many times over."""
         return {
-            self._key: repeated_text(name, len(self._time)),
+            self._key: pa.DictionaryArray.from_arrays(self._same, pa.array([name], pa.string())),
             "interval_start": self._time,
             "operating_day": self._day,
             **columns,
         }
-
-
-def repeated_text(text: str, rows: int) -> pa.Array:
-    """A text column that says the same in every row."""
-    return pa.DictionaryArray.from_arrays(np.zeros(rows, dtype=np.int32), pa.array([text], pa.string()))
 
 
 def labels_array(codes: CodeArray, texts: Sequence[str]) -> pa.Array:
@@ -117,13 +111,12 @@ def each_battery(inputs: Inputs, work: Callable[[int, str, slice], Made]) -> Ite
     The work is given the battery's row group in the ledgers, its name, and its expected days as positions in the year; it must not touch what the work on
     another battery changes.
     """
-    registry = inputs.tables["bess_registry"].read(["battery", "expected_first_day", "expected_last_day"]).to_pylist()
+    columns = ["battery", "expected_first_day", "expected_last_day"]
+    rows = zip(*inputs.tables["bess_registry"].read(columns).to_pydict().values(), strict=True)
 
-    def of(numbered: tuple[int, dict[str, Any]]) -> Made:
-        n, row = numbered
-        first, last = (
-            day_number(row[name]) - inputs.year.first_day for name in ("expected_first_day", "expected_last_day")
-        )
-        return work(n, row["battery"], slice(first, last + 1))
+    def of(numbered: tuple[int, tuple[Any, ...]]) -> Made:
+        n, (battery, *ends) = numbered
+        first, last = (day_number(day) - inputs.year.first_day for day in ends)
+        return work(n, battery, slice(first, last + 1))
 
-    return in_order(inputs.threads, of, enumerate(registry))
+    return in_order(inputs.threads, of, enumerate(rows))

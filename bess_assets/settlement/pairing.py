@@ -127,22 +127,15 @@ def candidates(generations: Sequence[str], loads: Sequence[str]) -> dict[str, li
     by_prefix: dict[str, list[str]] = {}
     for load in loads:
         by_prefix.setdefault(name_parts(load).prefix, []).append(load)
-    found = {}
-    for generation in generations:
-        near = {*by_prefix.get(name_parts(generation).prefix, []), *by_prefix.get(generation, [])}
-        found[generation] = sorted(load for load in near if name_rule(generation, load))
-    return found
+    near = {g: {*by_prefix.get(name_parts(g).prefix, []), *by_prefix.get(g, [])} for g in generations}
+    return {g: sorted(load for load in loads if name_rule(g, load)) for g, loads in near.items()}
 
 
 def _status(rule: Rule, evidence: Evidence) -> Status:
-    if evidence.failed:
-        return "rejected"
-    if evidence.passed:
-        return "confirmed"
-    if rule == "same_name":
-        return "same_name"
+    if evidence.failed or evidence.passed:
+        return "rejected" if evidence.failed else "confirmed"
     # a shared prefix alone says nothing: one site has several load resources
-    return "rejected" if rule == "same_prefix" else "name_only"
+    return "same_name" if rule == "same_name" else "rejected" if rule == "same_prefix" else "name_only"
 
 
 def choose_pairs(suggested: Mapping[str, Sequence[str]], judge: Callable[[str, str], Evidence]) -> dict[str, Pair]:
@@ -154,25 +147,20 @@ def choose_pairs(suggested: Mapping[str, Sequence[str]], judge: Callable[[str, s
         suggested: load resources by generation resource, from names.
         judge: measures and weighs a pair.
     """
-    texts: dict[str, list[str]] = {g: [] for g in suggested}
-    ranks: dict[tuple[str, str], tuple[int, int]] = {}
-    statuses: dict[tuple[str, str], Status] = {}
-    for generation, loads in suggested.items():
-        for load in loads:
-            rule = name_rule(generation, load) or "same_prefix"
-            evidence = judge(generation, load)
-            status = _status(rule, evidence)
-            texts[generation].append(f"{load}: {status} ({rule.replace('_', ' ')}; {evidence.text})")
-            if status != "rejected":
-                ranks[generation, load] = (-evidence.passed, _RULE_ORDER[rule])
-                statuses[generation, load] = status
-    accepted = mutual_best(ranks)
-    return {
-        g: Pair(accepted[g], statuses[g, accepted[g]], "; ".join(texts[g]))
-        if g in accepted
-        else Pair(None, "rejected" if loads else None, "; ".join(texts[g]))
-        for g, loads in suggested.items()
-    }
+    evidence = {(g, load): judge(g, load) for g, loads in suggested.items() for load in loads}
+    rules = {pair: name_rule(*pair) or "same_prefix" for pair in evidence}
+    statuses = {pair: _status(rules[pair], own) for pair, own in evidence.items()}
+    left = [pair for pair, status in statuses.items() if status != "rejected"]
+    accepted = mutual_best({pair: (-evidence[pair].passed, _RULE_ORDER[rules[pair]]) for pair in left})
+
+    def chosen(g: str, loads: Sequence[str]) -> Pair:
+        words = (f"{x}: {statuses[g, x]} ({rules[g, x].replace('_', ' ')}; {evidence[g, x].text})" for x in loads)
+        text = "; ".join(words)
+        if g in accepted:
+            return Pair(accepted[g], statuses[g, accepted[g]], text)
+        return Pair(None, "rejected" if loads else None, text)
+
+    return {g: chosen(g, loads) for g, loads in suggested.items()}
 
 
 def mutual_best(ranks: Mapping[tuple[str, str], tuple[int, ...]]) -> dict[str, str]:
@@ -210,11 +198,9 @@ def likeness(combo: Unit, esr: Unit) -> tuple[tuple[int, int] | None, str]:
     Returns:
         The rank of the two, the lowest first, None if they are not one battery; and what names, nodes and sizes say for and against it in words.
     """
-    node = size = None
-    if combo.nodes and esr.nodes:
-        node = bool(combo.nodes & esr.nodes)
-    if combo.capacity_mw and esr.capacity_mw:
-        size = abs(esr.capacity_mw - combo.capacity_mw) <= SIZE_TOLERANCE * combo.capacity_mw
+    sizes = combo.capacity_mw, esr.capacity_mw
+    node = bool(combo.nodes & esr.nodes) if combo.nodes and esr.nodes else None
+    size = abs(sizes[1] - sizes[0]) <= SIZE_TOLERANCE * sizes[0] if sizes[0] and sizes[1] else None
     same_key = battery_key(combo.name) == battery_key(esr.name)
     same_prefix = name_parts(combo.name).prefix == name_parts(esr.name).prefix
     said = (
@@ -226,13 +212,9 @@ def likeness(combo: Unit, esr: Unit) -> tuple[tuple[int, int] | None, str]:
         (OTHER_SIZE, size is False),
     )
     words = ", ".join(word for word, holds in said if holds)
-    if same_key and not (node is False and size is False):
-        by_name = 0
-    elif node and size:
-        by_name = 1 if same_prefix else 2
-    else:
+    if not (node and size) and (not same_key or node is size is False):
         return None, words
-    return (by_name, -(node, size).count(True)), words
+    return (0 if same_key else 1 if same_prefix else 2, -(node, size).count(True)), words
 
 
 def bridge_names(combos: Sequence[Unit], esrs: Sequence[Unit]) -> dict[str, tuple[str, str]]:

@@ -425,18 +425,21 @@ def bess_fleet(registries: Mapping[int, StoredTable]) -> StepResult:
         for row in registries[year].read().to_pylist():
             own = known.setdefault(row["battery"], defaultdict(list))
             for name, value in {**row, "year": str(year)}.items():
-                if value is not None:
-                    own[name].append(value)
-    columns: dict[str, list[Any]] = {"battery": sorted(known)}
-    batteries = [known[battery] for battery in columns["battery"]]
-    for name, source in _FLEET_LISTS.items():
-        parts = [dict.fromkeys(part for text in own[source] for part in text.split(";")) for own in batteries]
-        columns[name] = [";".join(names) or None for names in parts]
-    for name in ("qse", "capacity_mw", "energy_mwh"):
-        columns[name] = [own[name][-1] if own[name] else None for own in batteries]
-    columns["first_seen_day"] = [own["first_seen_day"][0] for own in batteries]
-    columns["last_seen_day"] = [own["last_seen_day"][-1] for own in batteries]
-    return StepResult(iter([columns]))
+                own[name] += [] if value is None else [value]
+
+    def of_battery(battery: str, own: Mapping[str, list[Any]]) -> dict[str, Any]:
+        return {
+            "battery": battery,
+            **{
+                name: ";".join(dict.fromkeys(part for text in own[source] for part in text.split(";"))) or None
+                for name, source in _FLEET_LISTS.items()
+            },
+            **{name: own[name][-1] if own[name] else None for name in ("qse", "capacity_mw", "energy_mwh")},
+            "first_seen_day": own["first_seen_day"][0],
+            "last_seen_day": own["last_seen_day"][-1],
+        }
+
+    return StepResult(in_columns([of_battery(battery, known[battery]) for battery in sorted(known)]))
 
 
 _FLEET_LISTS = {

@@ -24,13 +24,19 @@ LEAST_ACTIVE_SHARE = 0.01
 GAP_WORDS = ("no award", "unknown")
 """How a gap is judged."""
 
+# quantities that show a battery at work, the better one first
 _TELEMETRY = {
     "sced_gen_resources": ("output_mw", "base_point_mw"),
     "sced_load_resources": ("consumption_mw", "base_point_mw"),
     "sced_esr_resources": ("output_mw", "base_point_mw"),
     "sced_smne": ("energy_mwh",),
 }
-"""Quantities that show a battery at work, the better one first."""
+_COMBO = {
+    "sced_gen_resources": "gen_resource",
+    "sced_smne": "gen_resource",
+    "sced_load_resources": "load_resource",
+}
+_SHOWN_IN = {"gen": _COMBO, "load": _COMBO, "esr": {"sced_esr_resources": "esr_resource"}}
 
 
 @dataclass(frozen=True)
@@ -63,10 +69,7 @@ def gaps_in(present: BoolArray, expected: BoolArray) -> list[IntArray]:
 
 def names_at_work(row: Mapping[str, Any], kind: str) -> dict[str, str]:
     """The resource of a battery of the registry in each dataset of a kind's market design that may show it at work."""
-    sides = {"esr": ["sced_esr_resources"]}
-    if kind != "esr":
-        sides = {"gen": ["sced_gen_resources", "sced_smne"], "load": ["sced_load_resources"]}
-    return {name: row[f"{side}_resource"] for side, names in sides.items() for name in names if row[f"{side}_resource"]}
+    return {dataset: row[column] for dataset, column in _SHOWN_IN[kind].items() if row[column]}
 
 
 def judged(inputs: Inputs, gaps: Sequence[Gap]) -> list[bool]:
@@ -78,11 +81,10 @@ def judged(inputs: Inputs, gaps: Sequence[Gap]) -> list[bool]:
     work = {dataset: _work(inputs, dataset, sorted(names)) for dataset, names in asked.items()}
 
     def at_work(gap: Gap) -> bool:
-        for dataset, name in gap.names.items():
-            runs, active = (grid[gap.hours].sum() for grid in work[dataset][name])
-            if active and active >= LEAST_ACTIVE_SHARE * runs:
-                return True
-        return False
+        of_datasets = [
+            [of_hours[gap.hours].sum() for of_hours in work[dataset][name]] for dataset, name in gap.names.items()
+        ]
+        return any(active and active >= LEAST_ACTIVE_SHARE * runs for runs, active in of_datasets)
 
     return [gap.awarded_elsewhere or at_work(gap) for gap in gaps]
 

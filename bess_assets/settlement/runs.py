@@ -80,33 +80,24 @@ class _FileRuns:
     starts: IntArray
     groups: list[tuple[int, int, int]]
     days: IntArray
-    unusable: int
-    ambiguous: int
+    counted: Counted
 
 
 @lru_cache(maxsize=8)
 def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _FileRuns:
     """Read the times of a file, once for all readers while its mark stays: the registry and the dispatch of a year need them."""
     year = OperatingYear(year_number)
-    starts, days = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    groups: list[tuple[int, int, int]] = []
-    unusable = ambiguous = 0
+    starts, days, groups, counted = [_NO_RUNS], [_NO_RUNS], list[tuple[int, int, int]](), Counted()
     for rows in read_rows(DATASETS[dataset], path, [], timed=True):
         times = Times.of(rows, year)
-        unusable += times.unusable
-        ambiguous += times.ambiguous
+        counted.unusable_time += times.unusable
+        counted.ambiguous += times.ambiguous
         days.append(times.held)
         utc = times.utc[(times.rows > 0) & (times.utc >= 0)]
         if len(utc):
             groups.append((rows.group, int(utc.min()), int(utc.max())))
             starts.append(utc)
-    return _FileRuns(
-        starts=np.unique(np.concatenate(starts)),
-        groups=groups,
-        days=np.unique(np.concatenate(days)),
-        unusable=unusable,
-        ambiguous=ambiguous,
-    )
+    return _FileRuns(np.unique(np.concatenate(starts)), groups, np.unique(np.concatenate(days)), counted)
 
 
 class RunReader:
@@ -122,32 +113,27 @@ class RunReader:
     """
 
     def __init__(self, inputs: Inputs, dataset: str, names: Sequence[str], numbers: Sequence[str]) -> None:
-        """Take the first pass."""
-        self._inputs = inputs
-        self._year = inputs.year
-        self._dataset = DATASETS[dataset]
-        self._names = list(names)
-        self._numbers = list(numbers)
+        self._inputs, self._year, self._dataset = inputs, inputs.year, DATASETS[dataset]
+        self._names, self._numbers = list(names), list(numbers)
         self.log = DayLog(inputs.year, len(self._names), beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
+        self.counted, starts = Counted(), [_NO_RUNS]
         self._files = {
             path: _file_runs(inputs.year.year, dataset, path, inputs.rollups.mark(path))
             for path in inputs.rollups.files(dataset, inputs.year.year)
         }
-        found = self._files.values()
-        for file in found:
+        for file in self._files.values():
             self.log.saw_days(file.days)
-        self.counted = Counted(
-            unusable_time=sum(file.unusable for file in found), ambiguous=sum(file.ambiguous for file in found)
-        )
-        starts = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(file.starts for file in found)]))
+            self.counted.unusable_time += file.counted.unusable_time
+            self.counted.ambiguous += file.counted.ambiguous
+            starts.append(file.starts)
+        self.starts = np.unique(np.concatenate(starts))
         first_hour = self._year.start + self._year.repeated_quarter_hours.start * SECONDS_PER_QUARTER_HOUR
-        first, second, end = np.searchsorted(starts, [first_hour, first_hour + 3_600, first_hour + 7_200])
+        first, second, end = np.searchsorted(self.starts, np.add(first_hour, [0, 3_600, 7_200]))
         # a flag that is N all day tells as little as no flag
         self.flagless = self.counted.ambiguous > 0 or (second > first and second == end)
         if self.flagless:
             self.counted.ambiguous += int(second - first)
-            starts = np.delete(starts, slice(first, second))
-        self.starts = starts
+            self.starts = np.delete(self.starts, slice(first, second))
 
     def each_window(self, work: Callable[[Window], None], begin: int = 0, end: int | None = None) -> None:
         """Read the days from one quarter-hour to another in windows, and do some work on each.
@@ -291,7 +277,6 @@ class RunReader:
         return found
 
     def _note_days(self, time: IntArray, known: BoolArray, values: FloatArray, base_point: FloatArray) -> None:
-        """Note the days on which a reading is not 0, and those on which a resource with a reading has a base point over 1 MW."""
         day = np.searchsorted(self._year.start + 3_600 * self._year.day_first_hour, time, side="right") - 1
         self.counted.moving.update(day[(known & (values != 0)).any(axis=1)].tolist())
         far = (base_point > LEAST_INSTRUCTION_MW) | (base_point < -LEAST_INSTRUCTION_MW)
@@ -332,11 +317,10 @@ def _alike(known: BoolArray) -> Iterator[tuple[IntArray, list[int]]]:
 def _value(rows: Rows, name: str) -> FloatArray:
     """A number column; a blank award is no award, where the file has the column at all."""
     values = rows.numbers(name)
-    if name.endswith("_award_mw") and rows.has(name):
-        blank = np.isnan(values)
-        absent = rows.absent([name]).get(name)
-        return np.where(blank if absent is None else blank & ~absent, 0.0, values)
-    return values
+    if not name.endswith("_award_mw") or not rows.has(name):
+        return values
+    absent = rows.absent([name]).get(name, np.zeros(1, dtype=bool))
+    return np.where(np.isnan(values) & ~absent, 0.0, values)
 
 
 def read_metering(

@@ -30,25 +30,10 @@ SIZE_RANK = 24
 TOGETHER_MW = 1.0
 """Both sides above this in one run counts against a pair."""
 COMBO_TYPE, ESR_TYPE = "PWRSTR", "ESR"
+# ERCOT's types of generation resources that are no storage: a row of one of them proves a file to be another dataset's
 _OTHER_TYPES = frozenset(
-    [
-        "CCGT90",
-        "CCLE90",
-        "CLLIG",
-        "DSL",
-        "GSNONR",
-        "GSREH",
-        "GSSUP",
-        "HYDRO",
-        "NUC",
-        "PVGR",
-        "RENEW",
-        "SCGT90",
-        "SCLE90",
-        "WIND",
-    ]
+    "CCGT90 CCLE90 CLLIG DSL GSNONR GSREH GSSUP HYDRO NUC PVGR RENEW SCGT90 SCLE90 WIND".split()  # noqa: SIM905
 )
-"""ERCOT's types of generation resources that are no storage: a row of one of them proves a file to be another dataset's."""
 _ESR_DATASETS = ("dam_esr_resources", "sced_esr_resources")
 
 
@@ -255,10 +240,11 @@ class Sides:
                 nodes[rows.series, rows.step] = rows.texts["settlement_point"]
                 qses.put(rows.series, rows.step, rows.texts["qse"])
         reader.report(self._findings)
-        names_of_points = points.texts
-        by_resource: list[Nodes | None] = [Nodes(row, names_of_points) for row in nodes]
-        by_resource = by_resource or [None] * len(names)
-        return Side(inputs, kind, names, scatter.grids[size], by_resource, qses.texts, [reader.log])
+        known = points.texts
+        by_resource: list[Nodes | None] = [Nodes(row, known) for row in nodes]
+        return Side(
+            inputs, kind, names, scatter.grids[size], by_resource or [None] * len(names), qses.texts, [reader.log]
+        )
 
 
 class _LatestTexts:
@@ -298,11 +284,9 @@ def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_ty
             if resource_type is not None and rows.has("resource_type"):
                 kinds, kind_texts = rows.texts("resource_type")
                 # the last place answers for a blank, which has the code -1
-                wanted = np.array([text.upper() == resource_type for text in kind_texts] + [False])
-                codes = codes[wanted[kinds]]
-            elif resource_type == COMBO_TYPE:
-                continue
-            names.update(texts[code] for code in np.flatnonzero(np.bincount(codes + 1)[1:]))
+                codes = codes[np.array([text.upper() == resource_type for text in kind_texts] + [False])[kinds]]
+            if resource_type != COMBO_TYPE or rows.has("resource_type"):
+                names.update(texts[code] for code in np.flatnonzero(np.bincount(codes + 1)[1:]))
     findings.add("unnamed_rows", dataset, unnamed, "no resource name: not used")
     return names
 
@@ -339,15 +323,17 @@ def _run_values(inputs: Inputs, side: Side) -> tuple[IntArray, list[npt.NDArray[
     """
     dataset, telemetry = f"sced_{side.kind}_resources", TELEMETRY[side.kind]
     there = bool(inputs.rollups.files(dataset, inputs.year.year))
-    columns = [*([] if there and not has_column(inputs, dataset, telemetry) else [telemetry]), "base_point_mw"]
+    columns = (
+        ["base_point_mw"] if there and not has_column(inputs, dataset, telemetry) else [telemetry, "base_point_mw"]
+    )
     reader = RunReader(inputs, dataset, side.names, columns)
     values = [np.full((len(reader.starts), len(side.names)), np.nan, dtype=np.float32) for _ in columns]
+
+    def keep(window: Window) -> None:
+        for kept, column in zip(values, columns, strict=True):
+            kept[window.runs] = window.grids[column]
+
     if side.names and len(reader.starts):
-
-        def keep(window: Window) -> None:
-            for kept, column in zip(values, columns, strict=True):
-                kept[window.runs] = window.grids[column]
-
         reader.each_window(keep)
     side.logs.append(reader.log)
     return reader.starts, values
