@@ -22,8 +22,8 @@ from bess_assets.store.whole import write_json
 DEMO_LAST_DAY = date(2026, 8, 31)
 """The last day of a demo: past, and so long past that ERCOT would have disclosed it."""
 
+# Settings that may name real data; a demo ignores them.
 _OUTSIDE_A_DEMO = ("BESS_ROLLUPS", "BESS_RESULTS", "BESS_REPORTS", "BESS_REGISTRY", "DAGSTER_HOME")
-"""Settings that may name real data; a demo ignores them."""
 
 
 @dataclass(frozen=True)

@@ -41,9 +41,7 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        """Begin to measure."""
-        self._start = time.perf_counter()
-        self._own_peak = False
+        self._start, self._own_peak = time.perf_counter(), False
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
             self._own_peak = True

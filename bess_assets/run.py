@@ -75,8 +75,7 @@ MERGES: dict[str, Callable[[Mapping[int, StoredTable]], StepResult]] = {
 FILES: dict[str, Callable[[Settings, int], Written]] = {LEADERBOARD_REPORT.name: write_report}
 """The function that writes each set of files of a year."""
 
-_BLOCK_SHARE = 4
-"""One block of grids takes at most this part of the memory limit: a step holds a few blocks at once."""
+_BLOCK_SHARE = 4  # of the memory limit, which a block of grids takes at most: a step holds a few blocks at once
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +112,6 @@ class HeldYear:
     """
 
     def __init__(self, settings: Settings, year: int | None) -> None:
-        """Read its journal; BessError if the run record cannot be read."""
         self.settings, self.year = settings, year
         self.journal = Journal(settings.results, year)
         self.listener: Listener = lambda _progress: None

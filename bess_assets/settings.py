@@ -147,8 +147,7 @@ def _path(value: str | Path, variable: str) -> Path:
 
 
 def _size(text: str) -> int | None:
-    match = _SIZE.fullmatch(text)
-    return int(float(match[1]) * _UNITS[match[2].upper()]) or None if match else None
+    return int(float(match[1]) * _UNITS[match[2].upper()]) or None if (match := _SIZE.fullmatch(text)) else None
 
 
 def _positive(text: str) -> int | None:
@@ -164,8 +163,7 @@ def _seconds(text: str) -> float | None:
 
 
 def _time_of_day(text: str) -> tuple[int, int] | None:
-    match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text)
-    return (int(match[1]), int(match[2])) if match else None
+    return (int(at[1]), int(at[2])) if (at := re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text)) else None
 
 
 def _address(text: str) -> str | None:

@@ -15,10 +15,10 @@ UNKNOWN = "-"
 ALWAYS = 100
 """`keep` of a column that is never left out."""
 
+# Characters that steer a terminal, or turn the direction of the text after them.
 _NOT_PRINTABLE = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-"""Characters that steer a terminal, or turn the direction of the text after them."""
+# Spreadsheets take a cell that begins so for a formula; the last four are the first four at full width.
 _FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Spreadsheets take a cell that begins so for a formula; the last four are the first four at full width."""
 
 
 class Column(NamedTuple):

@@ -1,7 +1,5 @@
 """Rollups built from reports beside those that a user brings: which are read, what is recorded, what makes a year changed, what is kept apart."""
 
-import subprocess
-import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -20,6 +18,7 @@ from bess_assets.store.roll_up import build_rollup, roll_up_reports
 from bess_assets.store.status import plan_year, years_available
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, DAM_GEN, SCED_GEN, award, price, put, run, text
+from bess_assets_tests.held import held_elsewhere
 from bess_assets_tests.scenario import Row, write_rollup
 
 GEN = "60d_DAM_Gen_Resource_Data-05-MAR-24.csv"
@@ -174,26 +173,11 @@ def test_made_up_and_real_reports_are_never_mixed(settings, tmp_path):
     assert rollup_folder(other).files("dam_gen_resources", 2024) == [], "made-up rows fill no gap in real rollups"
 
 
-HOLD = """
-import sys, time
-from bess_assets.store.locks import rollup_lock
-from bess_assets.settings import load_settings
-with rollup_lock(load_settings(sys.argv[1], {})):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
 def test_two_processes_do_not_roll_up_at_once(settings, monkeypatch):
     monkeypatch.setattr("bess_assets.store.locks._ROLLUP_WAIT_SECONDS", 0.2)
-    command = [sys.executable, "-c", HOLD, str(settings.home)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
-        try:
-            assert holder.stdout.readline().strip() == "held"
-            with pytest.raises(YearBusyError, match="Another process is working on rollup"):
-                roll_up_reports(settings)
-        finally:
-            holder.kill()
+    busy = pytest.raises(YearBusyError, match="Another process is working on rollup")
+    with held_elsewhere(settings.home, "rollup"), busy:
+        roll_up_reports(settings)
     started = time.perf_counter()
     with rollup_lock(settings):
         assert time.perf_counter() - started < 5

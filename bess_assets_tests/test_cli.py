@@ -27,6 +27,7 @@ from bess_assets.store.journal import read_run
 from bess_assets.store.listing import MARKER
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
+from bess_assets_tests.held import held_elsewhere
 from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition, write_home
 
 
@@ -616,17 +617,8 @@ def test_a_bad_year_does_not_stop_the_next_and_the_exit_code_is_1(demo_home: Pat
 
 
 def test_a_year_that_another_process_holds_is_said_to_be_busy(demo_home: Path) -> None:
-    code = (
-        "import sys, time; from bess_assets.store.locks import year_lock; from bess_assets.settings import load_settings\n"
-        f"with year_lock(load_settings({str(demo_home)!r}), 2021): print('held', flush=True); time.sleep(100)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout.readline() == "held\n"
-        try:
-            result = at_home(demo_home, "refresh", "2021", exit_code=1)
-        finally:
-            holder.kill()
-    assert f"process {holder.pid}" in result.stdout
+    with held_elsewhere(demo_home, 2021) as process:
+        assert f"process {process} " in at_home(demo_home, "refresh", "2021", exit_code=1).stdout
 
 
 @pytest.mark.slow

@@ -163,16 +163,10 @@ def test_answers_in_python_have_the_column_and_one_of_sql_takes_no_other_columns
     with Results(settings) as results:
         battery = results.battery("ALPHA_1")
         for answer in (
-            results.leaderboard(2024),
-            results.leaderboard_of_days("2023-12-30", "2024-01-05"),
-            results.compare(["ALPHA_1"]),
-            *(battery.years, battery.months, battery.best_days),
-            results.battery_days("ALPHA_1"),
-            results.product_stack("ALPHA_1", "day"),
-            results.fleet("month"),
-            results.editions(2024),
-            results.what_changed(2024),
-        ):
+            results.leaderboard(2024), results.leaderboard_of_days("2023-12-30", "2024-01-05"), results.compare(["ALPHA_1"]),
+            battery.years, battery.months, battery.best_days, results.battery_days("ALPHA_1"),
+            results.product_stack("ALPHA_1", "day"), results.fleet("month"), results.editions(2024), results.what_changed(2024),
+        ):  # fmt: skip
             assert (MADE_UP_COLUMN in answer.columns) == made_up
             assert not made_up or set(answer.to_pandas()[MADE_UP_COLUMN]) == {MADE_UP}
         taken = results.query(f"SELECT battery AS {MADE_UP_COLUMN} FROM leaderboard")

@@ -165,13 +165,13 @@ def _time(mtime_ns: int) -> str:
     return datetime.fromtimestamp(mtime_ns / 1e9, UTC).isoformat(timespec="seconds")
 
 
+# Of a pair of the name of an input and its fingerprint or digest.
 _INPUTS = (
     Column("input", lambda named: named[0].removeprefix(UPSTREAM)),
     number("size", lambda named: None if isinstance(named[1], str) else named[1]["size"]),
     Column("modified", lambda named: None if isinstance(named[1], str) else _time(named[1]["mtime_ns"])),
     Column("digest", lambda named: (named[1] if isinstance(named[1], str) else named[1]["digest"])[:12]),
 )
-"""Of a pair of the name of an input and its fingerprint or digest."""
 _FINDINGS = (
     Column("finding", "kind"),
     Column("about", "subject"),

@@ -15,6 +15,7 @@ from bess_assets.settlement.state_of_charge import SOC_CHECK
 from bess_assets.store.journal import CheckEntry
 from bess_assets.tables import Table
 
+# Checks of one table or a few, by table.
 _OWN: dict[str, tuple[Check, ...]] = {
     "rollup_schemas": (COLUMNS, row_counts.ROW_COUNTS),
     "column_availability": (CHANGES,),
@@ -96,7 +97,6 @@ _OWN: dict[str, tuple[Check, ...]] = {
         ),
     ),
 }
-"""Checks of one table or a few, by table."""
 
 
 def checks_of(table: Table) -> list[Check]:

@@ -105,8 +105,7 @@ def asking(
 
     def judge(judged: Judged) -> Verdict:
         rows = judged.ask(sql)
-        phrases = [phrase for row in rows for phrase in wrong(*row)]
-        known = of.format(len(rows))
+        phrases, known = [phrase for row in rows for phrase in wrong(*row)], of.format(len(rows))
         detail = f"{len(phrases)} of {known}{beyond}: {some(phrases)}" if phrases else f"{known}, {right}"
         return Verdict(not phrases, detail, numbers(rows, phrases))
 

@@ -11,8 +11,7 @@ LEAST_FOLLOWED = 0.05
 MOST_TIMES_THE_OTHER = 4.0
 """Average real-time and day-ahead prices of a node over a year differ by far less."""
 _LEAST_MEAN_USD_PER_MWH = 2.0
-_LEAST_BATTERIES = 3
-"""One or two batteries may well rest for a day."""
+_LEAST_BATTERIES = 3  # one or two may well rest for a day
 
 _LEAST_AWARD, _MOST_AWARD = (
     f"{function}({', '.join(f'coalesce({p}_rt_award_mw, 0)' for p in PRODUCTS)})" for function in ("least", "greatest")

@@ -24,8 +24,7 @@ CLOSE = 1.1
 """Factor by which the rows of a file of the measured year may differ."""
 ROUGH = 2.5
 """Factor for other years: the market grows, and real files repeat rows or lack days."""
-_ROUGH_ALWAYS = frozenset({"cop_snapshots"})
-"""Datasets whose number of resources differs from archive to archive."""
+_ROUGH_ALWAYS = frozenset({"cop_snapshots"})  # the number of resources differs from archive to archive
 
 _ROWS_MEASURED = {
     "rt_prices": 32_600_000,
@@ -37,8 +36,8 @@ _ROWS_MEASURED = {
     "dam_load_resources": 5_800_000,
     "as_prices": 43_920,
 }
+# SCED runs in the disclosure: one a quarter-hour before RTC+B, one in about five minutes from then on.
 _RUNS_A_DAY_BEFORE, _RUNS_A_DAY = 96, 288
-"""SCED runs in the disclosure: one a quarter-hour before RTC+B, one in about five minutes from then on."""
 _STORAGE_RESOURCES = 340
 
 _A_DAY = {name: rows / 366 for name, rows in _ROWS_MEASURED.items()}

@@ -24,6 +24,7 @@ from bess_assets.text import csv_lines, json_text
 Format = Literal["table", "csv", "json"]
 Decorator = Callable[[Any], Any]
 
+# Commands in the order of use: the module of each, whose function has its name, and what the help of `bess` says of it.
 _COMMANDS = {
     "demo": ("market", "Try it with made-up data: simulate, settle, show."),
     "simulate": ("market", "Write the rollups or reports of a made-up market."),
@@ -37,7 +38,6 @@ _COMMANDS = {
     "sql": ("answers", "Answer one SELECT over the result tables."),
     "ui": ("years", "Open Dagster's UI on this machine."),
 }
-"""Commands in the order of use: the module of each, whose function has its name, and what the help of `bess` says of it."""
 
 
 @dataclass

@@ -53,20 +53,17 @@ def leaderboard(
     spreadsheet would take for a formula. Days (--from, --to) are ranked by the rules of a month.
     """
     days = "bess leaderboard --from 2024-08-19 --to 2024-08-21"
-    if first is None and last is None:
-        if year is None:
-            remedy = f"For example: bess leaderboard 2024, or: {days}"
-            raise BessError("Which year?", expected="a year, or --from and --to", remedy=remedy)
-        show_leaderboard(options.settings(), str(year), year, month, **shown)
-    elif first is None or last is None or year is not None or month is not None:
+    period = year if first is None or last is None else (first, last)
+    if (first is None) != (last is None) or (first is not None and (year, month) != (None, None)):
         raise BessError("--from and --to go together, without a year or month.", remedy=f"For example: {days}")
-    else:
-        show_leaderboard(options.settings(), " to ".join(dict.fromkeys((first, last))), (first, last), **shown)
+    if period is None:
+        remedy = f"For example: bess leaderboard 2024, or: {days}"
+        raise BessError("Which year?", expected="a year, or --from and --to", remedy=remedy)
+    show_leaderboard(options.settings(), period, month, **shown)
 
 
 def show_leaderboard(
     settings: Settings,
-    title: str,
     period: int | tuple[str, str],
     month: int | None = None,
     sort: str | None = None,
@@ -75,16 +72,17 @@ def show_leaderboard(
 ) -> None:
     """Print the leaderboard of a year, one of its months, or the days from one to another."""
     most = None if form == "table" else top
+    first, last = (str(period), str(period)) if isinstance(period, int) else period
     with Results(settings) as results:
         if isinstance(period, int):
             board = results.leaderboard(period, month, sort=sort, top=most)
-            years = range(period, period + 1)
         else:
-            board = results.leaderboard_of_days(*period, sort=sort, top=most)
-            years = range(int(period[0][:4]), int(period[1][:4]) + 1)
+            board = results.leaderboard_of_days(first, last, sort=sort, top=most)
+    years = range(int(first[:4]), int(last[:4]) + 1)
     for year in years:
         _warn_if_older(settings, year, "these figures are older (bess status says more)")
-    lines = _board_lines(board, f"Leaderboard {f'{month_name[month]} ' if month else ''}{title}", top)
+    named = f"{month_name[month]} {first}" if month else " to ".join(dict.fromkeys((first, last)))
+    lines = _board_lines(board, f"Leaderboard {named}", top)
     show(form, lines, made_up_note(settings, years), board.columns, board.rows)
 
 
@@ -100,7 +98,7 @@ def _hours(row: Record) -> str | None:
 
 _STRATEGIES = {"energy_arbitrage": "energy", "ancillary_services": "ancillary"}
 _PRODUCTS = [f"{p.upper()} $" for p in PRODUCTS]
-_COLUMNS = {
+_COLUMNS = {  # of boards, of a battery and of its days, by their headings
     column.heading: column
     for column in (
         number("year", "year", str),
@@ -128,15 +126,13 @@ _COLUMNS = {
         number("AS cov", "as_coverage", percent, keep=20),
     )
 }
-"""Columns of boards, of a battery and of its days, by their headings."""
 _SIZE = ("battery", "MW", "hours")
 _END = ("total $", "$/kW-mo", "strategy", "energy cov", "AS cov")
-_LAYOUTS = (
+_LAYOUTS = (  # of the leaderboard, widest first; the first that fits is shown
     ("#", "+/-", *_SIZE, "DA energy $", "RT energy $", *_PRODUCTS, *_END),
     ("#", "+/-", *_SIZE, "DA energy $", "RT energy $", "AS $", *_END),
     ("#", *_SIZE, "energy $", "AS $", *_END),
 )
-"""Layouts of the leaderboard, widest first; the first that fits is shown."""
 
 
 def _board_lines(board: Answer, title: str, top: int | None) -> Iterator[str]:

@@ -48,7 +48,7 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     good = [year for year in years if not any(o.year == year and o.state == "failed" for o in outcomes)]
     for year in good[-1:]:
         click.echo("")
-        show_leaderboard(settings, str(year), year)
+        show_leaderboard(settings, year)
     elsewhere = any(os.environ.get(name) for name in ("BESS_ROLLUPS", "BESS_RESULTS", "DAGSTER_HOME"))
     bess = "bess" if settings.home == Options().settings().home and not elsewhere else _bess_at(settings.home)
     click.echo(f"\nResults: {settings.results}/<table>/<year>.parquet")

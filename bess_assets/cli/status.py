@@ -207,8 +207,7 @@ def matrix_lines(rows: Sequence[Mapping[str, Any]], *, every_column: bool = Fals
             yield from ("", *table([name, *some], [matrix.rows]).lines)
         if not matrix.rows:
             yield from ("", f"{matrix.dataset}: {NO_FILE}")
-        if matrix.notes:
-            yield ""
+        yield from [""] * bool(matrix.notes)
         for note in matrix.notes:
             yield from paragraph(note.strip(), "  " if note.startswith("!") else "    ")
     if any(matrix.left_out for matrix in found):

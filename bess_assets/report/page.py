@@ -29,8 +29,7 @@ _OF_THE_BATTERY = (
     "energy_mwh", "duration_hours", "duration_source", "first_active_date",
 )  # fmt: skip
 _OF_THE_ROW = [c for c in LEADERBOARD.columns if c.name not in {*_OF_THE_BATTERY, "data_through", "edition"}]
-_TEXTS = [c.name for c in _OF_THE_ROW if c.kind in {"text", "label"}]
-"""Columns of a board whose few texts are written once."""
+_TEXTS = [c.name for c in _OF_THE_ROW if c.kind in {"text", "label"}]  # few ones, each written once
 _NUMBERS = [c.name for c in _OF_THE_ROW if c.name not in _TEXTS and not c.name.endswith(("_da_usd", "_rt_usd"))]
 
 
@@ -126,8 +125,8 @@ def _static(name: str) -> str:
 @lru_cache
 def _charts_code() -> str:
     """BokehJS and its plotting interface, as the package bokeh brings them."""
-    names = ("bokeh.min.js", "bokeh-api.min.js")
-    return _as_script("\n".join(_library_text("bokeh", f"server/static/js/{name}") for name in names))
+    parts = (_library_text("bokeh", f"server/static/js/{name}.min.js") for name in ("bokeh", "bokeh-api"))
+    return _as_script("\n".join(parts))
 
 
 @lru_cache

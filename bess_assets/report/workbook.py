@@ -32,7 +32,7 @@ WHAT_IS_NOT_IN_THE_NUMBERS = (
     ),
 )
 
-_FLEET = (
+_FLEET = (  # figures of the fleet: heading, number format, and name
     ("ranked", "count", "ranked"),
     ("batteries", "count", "batteries"),
     ("ranked MW", "mw", "capacity_mw"),
@@ -42,7 +42,6 @@ _FLEET = (
     ("mean energy coverage", "share", "energy_coverage"),
     ("mean AS coverage", "share", "as_coverage"),
 )
-"""Figures of the fleet: heading, number format, and name."""
 Cells = list[tuple[str | float | None, str]]
 """Values of a row, each with the name of its format."""
 
@@ -57,8 +56,8 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "share": {"num_format": "0.0%"},
     "day": {"num_format": "yyyy-mm-dd"},
 }
+# Patterns of the names of numbers by their format.
 _NAMED = {"share": "_(share|coverage|capture|efficiency)$", "money": "_usd$|^usd_per_", "mw": "_mwh?$"}
-"""Patterns of the names of numbers by their format."""
 _WIDTHS = {"text": 18, "label": 16, "day": 12, "number": 14, "count": 10, "time": 20, "flag": 8}
 _WIDTHS_BY_NAME = {"notes": 60, "excluded_reason": 44, "battery": 22}
 

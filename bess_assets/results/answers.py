@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-_ARROW = {
+_ARROW = {  # Arrow's name of DuckDB's types; another type is that of the values
     "VARCHAR": "string",
     "DOUBLE": "double",
     "FLOAT": "float",
@@ -23,7 +23,6 @@ _ARROW = {
     "DATE": "date32",
     "TIMESTAMP": "timestamp[us]",
 }
-"""Arrow's name of DuckDB's types; another type is that of the values."""
 
 
 class QueryError(BessError):

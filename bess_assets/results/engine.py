@@ -31,8 +31,8 @@ PERIODS: dict[Step, str] = {
     "year": "year(operating_day)::INTEGER AS year",
 }
 """Columns of the period that an operating day belongs to."""
+# The year in the name of the file that a row comes from; a filter on it leaves other files unread.
 _YEAR_OF_FILE = r"CAST(regexp_extract(filename, '(\d+)\.parquet$', 1) AS INTEGER) AS year"
-"""The year in the name of the file that a row comes from; a filter on it leaves other files unread."""
 DUCKDB_TYPES = {
     "text": "VARCHAR",
     "label": "VARCHAR",
@@ -82,9 +82,7 @@ class Engine:
             NotRefreshedError: there is no result table at all.
             QueryError: not one SELECT, one that DuckDB refuses, or one that took too long.
         """
-        from bess_assets.tables import TABLES  # noqa: PLC0415  a leaderboard is shown without it
-
-        if not any(map(self.files_of, TABLES.values())):
+        if not any(self._settings.results.glob("*/*.parquet")):
             raise nothing_yet(self._settings.results)
         with closing(self._clock()) as clock:
             text = clock.run(lambda cursor: _one_select(cursor, sql))

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 BEST_DAYS = 10
 """How many of a battery's best days `Results.battery` returns."""
 
+# SQL that may be answered differently next time although no table of ours has changed: it is asked anew each time.
 _NOT_KEPT = (
     r"\b(random|\w*uuid\w*|now|today|age|(?:get_)?current_\w+|transaction_timestamp|localtime\w*|\w*nextval|currval|setseed|txid\w*|sample|tablesample"
     r"|query|query_table|glob|read_\w+|sniff_\w+|\w*parquet\w*|json_execute\w*|duckdb_\w+|pragma_\w+|information_schema|show|stats)\b|(?:\bfrom|\bjoin|,)\s*'"
 )
-"""SQL that may be answered differently next time although no table of ours has changed: it is asked anew each time."""
 
 
 class Results:
@@ -58,8 +58,7 @@ class Results:
             cache_entries: how many are kept; 0 keeps none.
         """
         self._settings = settings or load_settings()
-        self._engine = Engine(self._settings)
-        self._cache = AnswerCache(cache_bytes, cache_entries)
+        self._engine, self._cache = Engine(self._settings), AnswerCache(cache_bytes, cache_entries)
 
     def __enter__(self) -> Self:
         return self
@@ -357,8 +356,7 @@ def _known_name(name: str, names: Iterable[str], problem: str, remedy: str) -> s
 
     The error of none names up to five that are like it: the most alike, then those that hold it, then others alike.
     """
-    spelling = {known.upper(): known for known in sorted(names)}
-    wanted = name.strip().upper()
+    spelling, wanted = {known.upper(): known for known in sorted(names)}, name.strip().upper()
     if wanted in spelling:
         return spelling[wanted]
     import difflib  # noqa: PLC0415  needed for errors alone

@@ -26,8 +26,8 @@ DISK_BYTES_PER_BATTERY = 4 * 10**6
 BATTERY_SHARE = 0.25
 """Share of batteries among the generation resources of the day-ahead disclosure, where no registry is known: a fifth in 2024, and more each year."""
 
+# Below it no limit is named: a year that small may begin where the least that it takes is free.
 _LEAST_LIMIT_BYTES = 64 * 10**6
-"""Below it no limit is named: a year that small may begin where the least that it takes is free."""
 _HOURS = 8_760
 _BESIDE_THE_TABLES_BYTES = 20 * 10**6
 _CGROUP = Path("/sys/fs/cgroup")

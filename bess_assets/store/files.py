@@ -22,8 +22,7 @@ from bess_assets.store.whole import whole
 from bess_assets.tables import Column, Table, arrow_schema
 from bess_assets.threads import in_order
 
-_NUMPY_UNITS = {"time": "datetime64[s]", "day": "datetime64[D]"}
-"""What whole numbers count in a column of times or days."""
+_NUMPY_UNITS = {"time": "datetime64[s]", "day": "datetime64[D]"}  # what whole numbers count in such a column
 SUM_TOLERANCE = 1e-8
 """A total may differ from the sum of its parts by a cent in a million dollars."""
 
@@ -36,7 +35,6 @@ class ResultTable:
     """A result table of an earlier step, read lazily: opening it reads nothing, and a grid reads its row groups and columns only."""
 
     def __init__(self, table: Table, path: Path) -> None:
-        """A table that lies, or will lie, at this path."""
         self.table, self.path = table, path
         # an open Parquet file is for one thread at a time
         self._own = threading.local()
@@ -62,8 +60,7 @@ class ResultTable:
         key = self.table.key[0]
         if not self.table.ledger:
             return [str(value) for value in pc.unique(self.read([key]).column(0)).to_pylist()]
-        metadata = self._open().metadata
-        index = self._open().schema_arrow.names.index(key)
+        metadata, index = self._open().metadata, self._open().schema_arrow.names.index(key)
         return [str(metadata.row_group(g).column(index).statistics.min) for g in range(metadata.num_row_groups)]
 
     def numbers(self, columns: list[str], n: int) -> dict[str, np.ndarray]:

@@ -129,9 +129,7 @@ class Journal:
     """The run record of a year in memory, for the one process that holds the year; written whole, by a rename, whenever a table is finished."""
 
     def __init__(self, results: Path, year: int | None) -> None:
-        """Read what was recorded; the errors are those of `read_run`."""
-        self.path = run_record_path(results, year)
-        self.record = read_run(results, year)
+        self.path, self.record = run_record_path(results, year), read_run(results, year)
         self._written = _record_text(self.record)
 
     def begin(self, tables: Collection[str]) -> None:

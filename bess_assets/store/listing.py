@@ -124,8 +124,8 @@ def mark_of(file: Path) -> Mark | None:
 
 def made_up_inputs(settings: Settings) -> bool:
     """Whether the rollups in use are simulated, or built from simulated reports."""
-    own, built = ((folder / MARKER).is_file() for folder in (settings.rollups, settings.built))
-    return own or (built and not made_up_beside_real(settings))
+    marked = any((folder / MARKER).is_file() for folder in (settings.rollups, settings.built))
+    return marked and not made_up_beside_real(settings)
 
 
 def made_up_beside_real(settings: Settings) -> bool:

@@ -46,12 +46,10 @@ from bess_assets.store.rollup_files import INDEX_NAME, BuiltYear, Entry, ReportI
 
 _CHUNK_BYTES = 48 * 2**20
 _BATCH_BYTES = 24 * 2**20
+# Parsed rows that wait for a scratch file, the rows that are merged at a time, and DuckDB take at most these parts of the memory limit.
 _WAITING_SHARE, _STRETCH_SHARE, _QUERY_SHARE = 5, 16, 4
-"""Parsed rows that wait for a scratch file, the rows that are merged at a time, and DuckDB take at most these parts of the memory limit."""
-
 _LEAST_QUERY_BYTES = 2**27
-_IN_BRIEF = ("csv_bytes", "seconds", "read_back_seconds", "complete", "incomplete_because")
-"""Of a manifest, beside the number of reports."""
+_IN_BRIEF = ("csv_bytes", "seconds", "read_back_seconds", "complete", "incomplete_because")  # of a manifest
 _log = logging.getLogger(__name__)
 
 

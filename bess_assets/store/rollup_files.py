@@ -89,12 +89,13 @@ def read_manifest(rollup: Path) -> dict[str, Any] | None:
 class ReportIndex:
     """Entries of every report file, by its name: the path below the folder of reports. A file that has not changed is not opened again.
 
+    An index that cannot be read, or is of another folder, is empty.
+
     Attributes:
         files: fingerprint and entries of every file that was opened.
     """
 
     def __init__(self, path: Path, root: Path) -> None:
-        """Read the index of a folder of reports; what cannot be read, or is of another folder, is empty."""
         self._path, self._root, self._before = path, root, ""
         self.files: dict[str, dict[str, Any]] = {}
         with suppress(OSError, ValueError, KeyError, TypeError):

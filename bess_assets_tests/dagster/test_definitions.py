@@ -41,15 +41,11 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> AssetGraph:
     return defs.resolve_asset_graph()
 
 
-def by_group(graph: AssetGraph) -> dict[str, set[str]]:
+def test_the_graph_holds_every_asset_of_the_design_in_its_group(graph: AssetGraph) -> None:
     groups: dict[str, set[str]] = {}
     for key in graph.get_all_asset_keys():
         groups.setdefault(str(graph.get(key).group_name), set()).add(key.to_user_string())
-    return groups
-
-
-def test_the_graph_holds_every_asset_of_the_design_in_its_group(graph: AssetGraph) -> None:
-    assert by_group(graph) == {"rollups": ROLLUPS | {"ercot_reports", "registry_csv"}} | TABLES_BY_GROUP
+    assert groups == {"rollups": ROLLUPS | {"ercot_reports", "registry_csv"}} | TABLES_BY_GROUP
 
 
 def test_reports_and_the_battery_table_are_external_and_all_else_can_be_materialized(graph: AssetGraph) -> None:

@@ -26,6 +26,7 @@ from bess_assets.store.whole import temporary_path
 from bess_assets.tables import LEADERBOARD_REPORT, TABLES
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
+from bess_assets_tests.held import holder
 
 YEARLY = [name for name, table in TABLES.items() if not table.merged]
 MERGED = [name for name, table in TABLES.items() if table.merged]
@@ -253,16 +254,6 @@ def test_a_year_without_a_partition_is_refused_in_plain_words(instance, home):
         materialize(instance, home, 2018)
 
 
-HOLD = """
-import sys, time
-from bess_assets.store.locks import year_lock
-from bess_assets.settings import load_settings
-with year_lock(load_settings(sys.argv[1], environ={}), int(sys.argv[2])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
 KILLED = """
 import os, sys
 from bess_assets.refresh import materialize, open_instance
@@ -335,7 +326,7 @@ def test_a_run_from_the_ui_holds_the_year_itself_and_gives_it_back(refreshed):
 
     @dg.asset
     def probe(context: dg.AssetExecutionContext, warehouse: Warehouse) -> None:
-        command = [sys.executable, "-c", HOLD, str(warehouse.settings().home), str(YEAR)]
+        command = holder(warehouse.settings().home, YEAR)
         seen.append(subprocess.run(command, check=False, capture_output=True, text=True).stderr)
         seen.append(context.instance.get_run_by_id(context.run.run_id).tags[HOLDING_TAG])  # type: ignore[union-attr]
 

@@ -155,10 +155,6 @@ def test_a_year_without_a_board_has_no_report(tmp_path: Path) -> None:
         write_report(settings, YEAR - 1)
 
 
-def _spelt(cell: str) -> float:
-    return float(cell.removesuffix("%")) / (100 if cell.endswith("%") else 1)
-
-
 @pytest.mark.slow
 def test_libreoffice_opens_the_workbook_and_its_totals_are_those_of_the_tables(files, home, tmp_path):
     every_sheet = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,-1"
@@ -174,7 +170,8 @@ def test_libreoffice_opens_the_workbook_and_its_totals_are_those_of_the_tables(f
         for name in rows[0]:
             right = [row[name] for row in expected]
             if any(isinstance(value, float) for value in right):
-                total = math.fsum(_spelt(row[name]) for row in rows if row[name])
+                cells = [row[name] for row in rows if row[name]]
+                total = math.fsum(float(cell.removesuffix("%")) / (100 if cell[-1] == "%" else 1) for cell in cells)
                 assert total == pytest.approx(math.fsum(value for value in right if value is not None), rel=1e-9), name
                 assert [row[name] == "" for row in rows] == [value is None for value in right], name
         assert {row["battery"] for row in rows} == {row["battery"] for row in expected}

@@ -1,9 +1,6 @@
 """Result files, fingerprints, locks and run records, on a disk."""
 
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -30,6 +27,7 @@ from bess_assets.store.paths import RollupFolder, remove_stale_files, result_pat
 from bess_assets.store.whole import temporary_path
 from bess_assets.tables import BESS_AWARDS, Column, Table, arrow_schema
 from bess_assets.threads import in_order
+from bess_assets_tests.held import held_elsewhere
 
 MONEY = Table(
     name="money", group="revenue", meaning="Made up.", key=("battery", "interval_start"), ledger=True,
@@ -368,43 +366,17 @@ def test_results_lie_by_table_and_year_and_merged_ones_under_all(tmp_path):
 
 
 # --- one writer a year ----------------------------------------------------------------------------------------------------------------------
-HOLD = """
-import sys, time
-from bess_assets.store.listing import yearly_files
-from bess_assets.store.locks import year_lock
-from bess_assets.store.paths import result_path
-from bess_assets.store.whole import temporary_path
-from bess_assets.settings import load_settings
-settings = load_settings(sys.argv[1], environ={})
-with year_lock(settings, 2024):
-    path = result_path(settings.results, "bess_awards", 2024)
-    path.parent.mkdir(parents=True)
-    temporary_path(path).write_bytes(b"half")
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
 def test_a_year_held_by_another_process_is_busy_until_that_process_dies(settings):
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(settings.home)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout.readline() == "held\n"
-        with pytest.raises(YearBusyError, match=f"process {process.pid}"), year_lock(settings, 2024):
+    half, other = (touch(temporary_path(result_path(settings.results, "bess_awards", year))) for year in (2024, 2025))
+    with held_elsewhere(settings.home, 2024) as process:
+        with pytest.raises(YearBusyError, match=f"process {process} "), year_lock(settings, 2024):
             pass
         assert year_is_busy(settings, 2024)
         with year_lock(settings, 2025):
             pass
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        stale = list((settings.results / "bess_awards").iterdir())
-        other = touch(temporary_path(result_path(settings.results, "bess_awards", 2025)))
-        with year_lock(settings, 2024, wait_seconds=5):
-            assert remove_stale_files(settings, 2024) == stale
-        assert list((settings.results / "bess_awards").iterdir()) == [other]
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()  # type: ignore[union-attr]
+    with year_lock(settings, 2024, wait_seconds=5):
+        assert remove_stale_files(settings, 2024) == [half]
+    assert list((settings.results / "bess_awards").iterdir()) == [other]
     assert not year_is_busy(settings, 2024)
 
 

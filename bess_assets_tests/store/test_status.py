@@ -291,21 +291,14 @@ def test_a_built_rollup_that_was_removed_is_built_anew_from_its_reports_and_gone
     assert plan_year(settings, 2023).gone == ("da_prices/built/2023.parquet",)
 
 
-def test_an_upstream_table_refreshed_alone_changes_what_stands_on_it(settings: Settings) -> None:
+def test_an_upstream_table_refreshed_alone_changes_what_stands_on_it_unless_its_bytes_are_the_same(settings) -> None:
+    settle(settings, 2024, "as_revenue")
+    assert states(settings) == {}
     _file(settings.rollups / "RT_AS_prices" / "2024.parquet", "restated prices")
     settle(settings, 2024, "as_revenue")
     plan = plan_year(settings, 2024)
     assert plan.tables["as_revenue"].state == "present"
     assert plan.tables["daily_revenue"].why == ("as_revenue has been refreshed since",)
-
-
-def test_an_upstream_refreshed_to_the_same_bytes_changes_nothing(settings: Settings) -> None:
-    settle(settings, 2024, "as_revenue")
-    assert states(settings) == {}
-
-
-def test_the_years_available_are_those_of_the_price_files(settings: Settings) -> None:
-    assert years_available(settings) == [2024]
 
 
 def test_a_sixty_day_file_alone_makes_a_year_where_there_are_no_prices(tmp_path: Path) -> None:
@@ -325,8 +318,9 @@ def test_what_the_named_folder_lacks_is_not_taken_from_the_homes_own(tmp_path: P
     assert rollup_folder(settings).files("as_prices", 2022) == []
 
 
-def test_a_year_with_results_and_without_rollups_is_still_known(settings: Settings) -> None:
+def test_a_year_with_results_and_without_rollups_is_still_known_but_not_available(settings: Settings) -> None:
     settle(settings, 2020, "bess_registry")
+    assert years_available(settings) == [2024]
     assert years_known(settings) == [2020, 2024]
     assert plan_year(settings, 2020).rollups["rt_prices"] == ()
 
