@@ -109,9 +109,8 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     said = {"note": "Made-up data, written by bess simulate or bess demo.", "market": market.described()}
     write_json(marker, said | {"files": None})
     try:
-        made = (market.years, market.batteries, market.seed, market.hazards)
-        size = None if market.scale == "small" else ercot_size
-        simulate(folder, *made, progress, market.form, market.last_day, size=size)
+        made = (market.years, market.batteries, market.seed, market.hazards, progress, market.form, market.last_day)
+        simulate(folder, *made, size=None if market.scale == "small" else ercot_size)
     except ValueError as error:
         marker.unlink()
         raise BessError(f"This market cannot be simulated: {error}.") from error

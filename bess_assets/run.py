@@ -151,8 +151,7 @@ class HeldYear:
         Raises:
             BessError: an input cannot be used or the result breaks an invariant; recorded as failed, and the old file stays.
         """
-        table = EVERY_TABLE[name]
-        clock = Clock()
+        table, clock = EVERY_TABLE[name], Clock()
         keep_freed_memory()
         pa.set_cpu_count(self.settings.threads)
         self._report(name, clock)

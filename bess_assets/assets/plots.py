@@ -57,8 +57,7 @@ def top_ten(board: pa.Table) -> str:
     rows = board.filter(pc.is_valid(board["rank"])).slice(0, _MOST).to_pylist()
     if not rows:
         return ""
-    most = max(abs(row["total_usd"]) for row in rows) or 1.0
-    shapes = []
+    most, shapes = max(abs(row["total_usd"]) for row in rows) or 1.0, list[str]()
     for place, row in enumerate(rows):
         y, length = _TOP + _STEP * place, (_WIDTH - _NAMES - 110) * max(row["total_usd"], 0.0) / most
         bar = f'<rect x="{_NAMES}" y="{y + 4}" width="{length:.1f}" height="{_STEP - 8}" fill="{_BAR}"/>'

@@ -23,8 +23,7 @@ HOLDING_TAG = "bess/holds_year"
 An unfinished run that says so while another process holds the lock is dead: see `automation.runs`.
 """
 RELEASED = "released"
-DATA_VERSION_TAG = "dagster/data_version"
-"""As Dagster writes it for `MaterializeResult(data_version=)`."""
+_DATA_VERSION_TAG = "dagster/data_version"  # as Dagster writes it for `MaterializeResult(data_version=)`
 
 operating_years = dg.TimeWindowPartitionsDefinition(
     start=str(FIRST_YEAR),
@@ -113,7 +112,7 @@ def show_inputs(instance: dg.DagsterInstance, settings: Settings, records: Itera
     """
     battery_table = fingerprint(settings.registry_csv)["digest"] if settings.registry_csv else "absent"
     instance.report_runless_asset_event(
-        dg.AssetMaterialization(asset_key=BATTERY_TABLE, tags={DATA_VERSION_TAG: battery_table})
+        dg.AssetMaterialization(asset_key=BATTERY_TABLE, tags={_DATA_VERSION_TAG: battery_table})
     )
     for record in records:
         for dataset, recorded in record["rollups"].items() if record["year"] else ():
@@ -122,9 +121,9 @@ def show_inputs(instance: dg.DagsterInstance, settings: Settings, records: Itera
             shown = instance.fetch_materializations(latest, limit=1).records
             event = shown[0].asset_materialization if shown else None
             version = version_now(settings, dataset, year, recorded)
-            if event and (event.tags or {}).get(DATA_VERSION_TAG) != version:
+            if event and (event.tags or {}).get(_DATA_VERSION_TAG) != version:
                 instance.report_runless_asset_event(
-                    dg.AssetMaterialization(key, partition=str(year), tags={DATA_VERSION_TAG: version})
+                    dg.AssetMaterialization(key, partition=str(year), tags={_DATA_VERSION_TAG: version})
                 )
 
 

@@ -17,8 +17,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import Connection, Engine
 
-LOGS_KEPT_OPEN = 4
-"""Runs whose logs stay open in a process: each takes three descriptors."""
+_LOGS_KEPT_OPEN = 4  # runs whose logs stay open in a process: each takes three descriptors
 
 
 def _lasting_engine(url: str) -> Engine:
@@ -51,7 +50,7 @@ class LastingRuns(SqliteRunStorage):
 
 
 class LastingLogs(SqliteEventLogStorage):
-    """The events, one file for each run and one index: the index and the last `LOGS_KEPT_OPEN` runs stay open."""
+    """The events, one file for each run and one index: the index and the last `_LOGS_KEPT_OPEN` runs stay open."""
 
     def __init__(self, base_dir: str) -> None:
         self._engines: dict[str, Engine] = {}
@@ -64,7 +63,7 @@ class LastingLogs(SqliteEventLogStorage):
                 self._close(shard)
             engine = self._engines.pop(shard, None) or _lasting_engine(self.conn_string_for_shard(shard))
             self._engines[shard] = engine
-            for oldest in [name for name in self._engines if name != INDEX_SHARD_NAME][:-LOGS_KEPT_OPEN]:
+            for oldest in [name for name in self._engines if name != INDEX_SHARD_NAME][:-_LOGS_KEPT_OPEN]:
                 self._close(oldest)
             if shard not in self._initialized_dbs:
                 # The last table that is made. Looking for it takes 2 ms, having Alembic compare revisions 60.

@@ -68,9 +68,8 @@ class Door:
             scope: of the request, as ASGI describes it.
         """
         given = Headers(scope=scope)
-        for name in _ONCE:
-            if len(given.getlist(name)) > 1:
-                return f"the header {name} is there twice"
+        if twice := [name for name in _ONCE if len(given.getlist(name)) > 1]:
+            return f"the header {twice[0]} is there twice"
         headers = {name: value.strip().lower() for name, value in given.items()}
         if headers.get("host") not in self._hosts:
             return "the host is not this machine; BESS_UI_HOSTS names others"

@@ -27,8 +27,8 @@ from bess_assets.tables import ROLLUP_SCHEMAS, TABLES
 STARTED_BY_TAG = "bess/started_by"
 """On runs that this package starts itself: `bess refresh` merges the years at its end, so no sensor needs to."""
 
-LOOK_EVERY_SECONDS = 30
-"""Seconds between two looks at the files. A year is refreshed once its files are the same at two looks in a row: half-written ones wait."""
+# Seconds between two looks at the files. A year is refreshed once its files are the same at two looks in a row: half-written ones wait.
+_LOOK_EVERY_SECONDS = 30
 
 _log = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ def sensors(*, running: bool) -> list[dg.SensorDefinition]:
     @dg.sensor(
         name="refresh_changed_years",
         job=refresh_year,
-        minimum_interval_seconds=LOOK_EVERY_SECONDS,
+        minimum_interval_seconds=_LOOK_EVERY_SECONDS,
         default_status=status,
         description="Looks at rollups, reports and the battery table, and refreshes what new and changed files touch, each change once. "
         "A file that vanished is an alarm, and refreshes nothing.",
@@ -156,7 +156,7 @@ def sensors(*, running: bool) -> list[dg.SensorDefinition]:
         request_job=merge_years,
         name="merge_years_after_a_refresh",
         default_status=status,
-        minimum_interval_seconds=LOOK_EVERY_SECONDS,
+        minimum_interval_seconds=_LOOK_EVERY_SECONDS,
     )
     def merge_years_after_a_refresh(context: dg.RunStatusSensorContext, warehouse: Warehouse) -> Any:
         """Merges the years once one of them has been refreshed."""
@@ -170,7 +170,7 @@ def sensors(*, running: bool) -> list[dg.SensorDefinition]:
     @dg.run_failure_sensor(
         name="raise_an_alarm_for_failed_runs",
         default_status=status,
-        minimum_interval_seconds=LOOK_EVERY_SECONDS,
+        minimum_interval_seconds=_LOOK_EVERY_SECONDS,
         description="Writes failed runs to <home>/logs/alarms.log, and posts them to BESS_WEBHOOK if it is set.",
     )
     def raise_an_alarm_for_failed_runs(context: dg.RunFailureSensorContext, warehouse: Warehouse) -> None:

@@ -106,8 +106,7 @@ def checks_of(table: Table) -> list[Check]:
 
 def judge_table(settings: Settings, year: int | None, table: Table, result: StepResult, rows: int) -> list[CheckEntry]:
     """The verdict of each check of a table that was just written, as entries of the run record."""
-    judged = Judged(settings, year or 0, table, rows, result)
-    entries = []
+    judged, entries = Judged(settings, year or 0, table, rows, result), list[CheckEntry]()
     for check in checks_of(table):
         try:
             verdict = check.verdict(judged)

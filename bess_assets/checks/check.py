@@ -14,8 +14,8 @@ from bess_assets.tables import TABLES, Table
 if TYPE_CHECKING:
     from bess_assets.results.engine import Engine
 
-QUESTION_SECONDS = 600.0
-"""Timeout of a check's question: that of the user's queries would fail a year of real size on a busy machine."""
+# Timeout of a check's question: that of the user's queries would fail a year of real size on a busy machine.
+_QUESTION_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _engine(settings: Settings) -> "Engine":
     # One for all tables of a refresh: opening DuckDB takes longer than most questions.
     from bess_assets.results.engine import Engine  # noqa: PLC0415
 
-    return Engine(replace(settings, query_timeout_seconds=max(settings.query_timeout_seconds, QUESTION_SECONDS)))
+    return Engine(replace(settings, query_timeout_seconds=max(settings.query_timeout_seconds, _QUESTION_SECONDS)))
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from bess_assets.settlement import metrics
 from bess_assets.settlement.metrics import OUTLIER_TIMES_FLEET, Period, ranked
 from bess_assets.store.listing import made_up_inputs
 
-LEAST_PRICED_SHARE = 0.99
-"""Of a node's expected quarter-hours, and of the MWh that flowed there: with less, a price file has holes that show in the money."""
-LEAST_EFFICIENCY, MOST_EFFICIENCY = 0.5, 1.0
-"""Discharge / charge of a real battery over weeks; typical is 0.65 to 0.90. Above 1 a part of its charging is missing."""
+# Of a node's expected quarter-hours, and of the MWh that flowed there: with less, a price file has holes that show in the money.
+_LEAST_PRICED_SHARE = 0.99
+# Discharge / charge of a real battery over weeks; typical is 0.65 to 0.90. Above 1 a part of its charging is missing.
+_LEAST_EFFICIENCY, _MOST_EFFICIENCY = 0.5, 1.0
 
-TOLERANCE = 0.30
-"""A correct reconstruction from public data lies 10 to 30 % below a commercial index, with the same order of months."""
+# A correct reconstruction from public data lies 10 to 30 % below a commercial index, with the same order of months.
+_TOLERANCE = 0.30
 
 AVERAGES: dict[tuple[int, int | None], tuple[float, float]] = {
     **{(year, None): (usd, usd) for year, usd in {2022: 141.0, 2023: 192.0, 2024: 55.0, 2025: 30.0}.items()},
@@ -40,7 +40,7 @@ def _priced(judged: Judged) -> Verdict:
     wrong = [
         f"{point} {share:.2%} of intervals" + ("" if by_mwh is None else f", {by_mwh:.2%} of MWh")
         for point, _, _, _, share, by_mwh, worst in nodes
-        if worst < LEAST_PRICED_SHARE
+        if worst < _LEAST_PRICED_SHARE
     ]
     nowhere, mwh = sum(row[1] for row in rows if row[0] is None), sum(row[2] for row in rows)
     numbers = {
@@ -51,15 +51,15 @@ def _priced(judged: Judged) -> Verdict:
         "share_of_fleet_mwh_priced": 1 - sum(row[3] for row in rows) / mwh if mwh else None,
         "quarter_hours_without_a_node": nowhere,
     }
-    right = f"{len(nodes)} nodes, each priced in at least {LEAST_PRICED_SHARE:.0%} of its quarter-hours and MWh"
-    detail = f"{len(wrong)} of {len(nodes)} nodes below {LEAST_PRICED_SHARE:.0%}: {some(wrong)}" if wrong else right
+    right = f"{len(nodes)} nodes, each priced in at least {_LEAST_PRICED_SHARE:.0%} of its quarter-hours and MWh"
+    detail = f"{len(wrong)} of {len(nodes)} nodes below {_LEAST_PRICED_SHARE:.0%}: {some(wrong)}" if wrong else right
     without = f"; {nowhere:,} quarter-hours of batteries without a node" if nowhere else ""
     return Verdict(not wrong, detail + without, numbers)
 
 
 PRICED = Check(
     "every_node_is_priced_in_almost_all_intervals",
-    f"Each node has both prices in at least {LEAST_PRICED_SHARE:.0%} of the quarter-hours expected there, and a real-time price for as much of the MWh. "
+    f"Each node has both prices in at least {_LEAST_PRICED_SHARE:.0%} of the quarter-hours expected there, and a real-time price for as much of the MWh. "
     "A warning: unpriced money is unknown, never a hub's.",
     "look for the named nodes in the price files; a renamed node can be given in your battery table",
     _priced,
@@ -68,17 +68,17 @@ PRICED = Check(
 
 EFFICIENCY = Check(
     "no_battery_gives_more_than_it_takes_or_less_than_half",
-    f"Round-trip efficiency, ranked or not, lies between {LEAST_EFFICIENCY} and {MOST_EFFICIENCY}. A warning: above it charging is missing, below it "
+    f"Round-trip efficiency, ranked or not, lies between {_LEAST_EFFICIENCY} and {_MOST_EFFICIENCY}. A warning: above it charging is missing, below it "
     "charging of something else is counted.",
     "look at the battery's load resource (`bess battery NAME`); give the right one in your battery table",
     asking(
         sql="SELECT battery, round_trip_efficiency, "
         "(SELECT sum(paired_discharge_mwh) / nullif(sum(paired_charge_mwh), 0) FROM {daily_revenue}) "
         "FROM {leaderboard} WHERE round_trip_efficiency IS NOT NULL ORDER BY ALL",
-        wrong=lambda name, own, _: [f"{name} {own:.3f}"] if not LEAST_EFFICIENCY <= own <= MOST_EFFICIENCY else [],
+        wrong=lambda name, own, _: [f"{name} {own:.3f}"] if not _LEAST_EFFICIENCY <= own <= _MOST_EFFICIENCY else [],
         of="{} batteries with a known efficiency",
-        beyond=f" outside {LEAST_EFFICIENCY} to {MOST_EFFICIENCY}",
-        right=f"all within {LEAST_EFFICIENCY} to {MOST_EFFICIENCY}",
+        beyond=f" outside {_LEAST_EFFICIENCY} to {_MOST_EFFICIENCY}",
+        right=f"all within {_LEAST_EFFICIENCY} to {_MOST_EFFICIENCY}",
         numbers=lambda rows, wrong: {
             "batteries": len(rows),
             "batteries_outside": len(wrong),
@@ -141,16 +141,16 @@ def _near_published(judged: Judged) -> Verdict:
         if low and high and not made_up and rows[0]["data_through"] >= period.last:
             numbers[f"{prefix}published_usd_per_kw_year"] = (low + high) / 2
             words = f"{label}: {average:,.1f} $/kW-year, published {low:g}" + (f" to {high:g}" if high > low else "")
-            (near if (1 - TOLERANCE) * low <= average <= (1 + TOLERANCE) * high else far).append(words)
+            (near if (1 - _TOLERANCE) * low <= average <= (1 + _TOLERANCE) * high else far).append(words)
     numbers |= {"compared": len(near) + len(far), "far_from_published": len(far)}
     without = "no published figure, no ranked battery, or data that end before the period does"
     detail = "; ".join(near) or f"not compared: {'a made-up market' if made_up else without}"
-    return Verdict(not far, f"more than {TOLERANCE:.0%} away: {'; '.join(far)}" if far else detail, numbers)
+    return Verdict(not far, f"more than {_TOLERANCE:.0%} away: {'; '.join(far)}" if far else detail, numbers)
 
 
 PUBLISHED = Check(
     "the_fleet_average_is_near_the_published_one",
-    f"The ranked fleet's average $/kW lies within {TOLERANCE:.0%} of the one that a commercial index published. Information: public data miss some "
+    f"The ranked fleet's average $/kW lies within {_TOLERANCE:.0%} of the one that a commercial index published. Information: public data miss some "
     "revenue, and made-up markets, periods without a figure and periods that the data do not cover whole pass.",
     "look for what is missing or paired wrongly in many batteries at once: coverage first, then prices; one battery alone can't move it",
     _near_published,

@@ -89,8 +89,7 @@ def _ledger_sums(judged: Judged) -> Verdict:
 
 
 def _total(components: Sequence[float | None]) -> float | None:
-    known = [value for value in components if value is not None]
-    return sum(known) if known else None
+    return sum(known) if (known := [value for value in components if value is not None]) else None
 
 
 def _money(value: float | None) -> str:

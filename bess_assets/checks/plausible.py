@@ -3,13 +3,12 @@
 from bess_assets.checks.check import Check, asking
 from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, PRODUCTS
 
-MOST_TIMES_CAPACITY = 1.5
-"""A battery charges somewhat faster than it discharges, and telemetry reads some percent high; a wrong unit is a factor of a thousand."""
+# A battery charges somewhat faster than it discharges, and telemetry reads some percent high; a wrong unit is a factor of a thousand.
+_MOST_TIMES_CAPACITY = 1.5
 _ROUNDING_MWH = 0.1
-LEAST_FOLLOWED = 0.05
-"""Least share of the day-ahead dollars sold or bought that flowed the same way: near 1 for most batteries, below this if units or signs are wrong."""
-MOST_TIMES_THE_OTHER = 4.0
-"""Average real-time and day-ahead prices of a node over a year differ by far less."""
+# Least share of the day-ahead dollars sold or bought that flowed the same way: near 1 for most batteries, below this if units or signs are wrong.
+_LEAST_FOLLOWED = 0.05
+_MOST_TIMES_THE_OTHER = 4.0  # average real-time and day-ahead prices of a node over a year differ by far less
 _LEAST_MEAN_USD_PER_MWH = 2.0
 _LEAST_BATTERIES = 3  # one or two may well rest for a day
 
@@ -19,14 +18,14 @@ _LEAST_AWARD, _MOST_AWARD = (
 
 SIZE = Check(
     "flows_and_real_time_awards_fit_the_size_of_their_battery",
-    f"No quarter-hour's energy is above {MOST_TIMES_CAPACITY:g} times the battery's capacity, no real-time award is negative or above twice that. A warning: "
+    f"No quarter-hour's energy is above {_MOST_TIMES_CAPACITY:g} times the battery's capacity, no real-time award is negative or above twice that. A warning: "
     "beyond it a unit, a sign or a name is wrong.",
     "look at the units of the named batteries' telemetry and at their capacity; bring the file again or correct the battery table",
     # from full charge to full discharge is twice the capacity
     asking(
         sql="SELECT d.battery, "
-        f"count(*) FILTER (greatest(coalesce(discharge_mwh, 0), coalesce(charge_mwh, 0)) > {MOST_TIMES_CAPACITY} * capacity_mw / 4 + {_ROUNDING_MWH}), "
-        f"count(*) FILTER ({_MOST_AWARD} > 2 * {MOST_TIMES_CAPACITY} * capacity_mw OR {_LEAST_AWARD} < -{_ROUNDING_MWH}) "
+        f"count(*) FILTER (greatest(coalesce(discharge_mwh, 0), coalesce(charge_mwh, 0)) > {_MOST_TIMES_CAPACITY} * capacity_mw / 4 + {_ROUNDING_MWH}), "
+        f"count(*) FILTER ({_MOST_AWARD} > 2 * {_MOST_TIMES_CAPACITY} * capacity_mw OR {_LEAST_AWARD} < -{_ROUNDING_MWH}) "
         "FROM {bess_dispatch} d JOIN {bess_registry} r USING (battery) WHERE capacity_mw > 0 GROUP BY ALL ORDER BY ALL",
         wrong=lambda name, flow, awards: (
             [
@@ -46,7 +45,7 @@ SIZE = Check(
 # -rt_metered / -offset is the energy that flowed as a multiple of the energy sold; each quarter-hour weighs its day-ahead dollars.
 FOLLOWED = Check(
     "what_was_sold_a_day_ahead_shows_in_what_flowed",
-    f"Of what each battery sold and bought a day ahead, by value, at least {LEAST_FOLLOWED:.0%} flowed, before and after RTC+B. A warning: below it, awards "
+    f"Of what each battery sold and bought a day ahead, by value, at least {_LEAST_FOLLOWED:.0%} flowed, before and after RTC+B. A warning: below it, awards "
     "or telemetry have a wrong unit or sign, or are not the same battery's; or the battery buys back what it sells.",
     "compare the named battery's awards with its telemetry (`bess battery NAME`): units, signs and names",
     asking(
@@ -55,7 +54,7 @@ FOLLOWED = Check(
         "FROM {energy_revenue} WHERE rt_da_offset_usd <> 0 AND da_usd <> 0 AND rt_metered_usd IS NOT NULL "
         "GROUP BY ALL HAVING count(*) >= 192 ORDER BY ALL",
         wrong=lambda name, later, share: (
-            [f"{name} {share:.3f}" + (f" from {DAM_ESR_FIRST_DAY}" if later else "")] if share < LEAST_FOLLOWED else []
+            [f"{name} {share:.3f}" + (f" from {DAM_ESR_FIRST_DAY}" if later else "")] if share < _LEAST_FOLLOWED else []
         ),
         of="{} series of batteries with day-ahead energy",
         right="all flowed the way they were sold",
@@ -81,7 +80,7 @@ STILL = Check(
 )
 ONE_SIZE = Check(
     "day_ahead_and_real_time_prices_are_of_one_size",
-    f"Each settlement point's average real-time price lies within a factor of {MOST_TIMES_THE_OTHER:g} of its day-ahead one and has the same sign. A warning: "
+    f"Each settlement point's average real-time price lies within a factor of {_MOST_TIMES_THE_OTHER:g} of its day-ahead one and has the same sign. A warning: "
     "beyond it one of the two has another unit.",
     "look at the units of the price files; one node alone may be a new or a renamed one",
     asking(
@@ -91,7 +90,7 @@ ONE_SIZE = Check(
         wrong=lambda point, rt, da: (
             [f"{point} {rt:,.2f} $/MWh in real time, {da:,.2f} day-ahead"]
             if max(abs(rt), abs(da)) >= _LEAST_MEAN_USD_PER_MWH
-            and not 1 / MOST_TIMES_THE_OTHER <= (rt / da if da else 0.0) <= MOST_TIMES_THE_OTHER
+            and not 1 / _MOST_TIMES_THE_OTHER <= (rt / da if da else 0.0) <= _MOST_TIMES_THE_OTHER
             else []
         ),
         of="{} settlement points with both prices",

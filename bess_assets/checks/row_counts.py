@@ -15,15 +15,12 @@ from bess_assets.ercot.step import Verdict, some
 from bess_assets.store.listing import made_up_inputs
 from bess_assets.store.paths import EXPECTED_ROWS_FILE, file_years
 
-VERSION = "2026-11"
-"""Name of this expectation: a new one when a number below changes."""
+_VERSION = "2026-11"  # name of this expectation: a new one when a number below changes
 
-MEASURED_YEAR = 2024
-"""The year whose files were counted."""
+_MEASURED_YEAR = 2024  # the year whose files were counted
 CLOSE = 1.1
 """Factor by which the rows of a file of the measured year may differ."""
-ROUGH = 2.5
-"""Factor for other years: the market grows, and real files repeat rows or lack days."""
+_ROUGH = 2.5  # factor for other years: the market grows, and real files repeat rows or lack days
 _ROUGH_ALWAYS = frozenset({"cop_snapshots"})  # the number of resources differs from archive to archive
 
 _ROWS_MEASURED = {
@@ -62,7 +59,7 @@ def expected_between(dataset: str, first: date, last: date) -> float:
 
 def factor(dataset: str, file_year: int) -> float:
     """Factor by which the rows of a file of that year may differ from the expectation."""
-    return CLOSE if file_year == MEASURED_YEAR and dataset not in _ROUGH_ALWAYS else ROUGH
+    return CLOSE if file_year == _MEASURED_YEAR and dataset not in _ROUGH_ALWAYS else _ROUGH
 
 
 def _read_own(path: Path) -> tuple[str, dict[str, dict[int, int]], list[str]]:
@@ -113,7 +110,7 @@ def _row_counts(judged: Judged) -> Verdict:
     left = len(files) - compared
     detail = "not compared: " + ("a made-up market" if made_up else "no file has an expectation")
     if off or compared:
-        source = f"version {version} of your {EXPECTED_ROWS_FILE}" if version else f"version {VERSION}"
+        source = f"version {version} of your {EXPECTED_ROWS_FILE}" if version else f"version {_VERSION}"
         source += f"; {left} without an expectation" if left else ""
         detail = f"{some(off) or f'{compared} files as expected'} ({source})"
     numbers = {"files_compared": compared, "files_off": len(off), "files_without_an_expectation": left}

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
         done = roll_up_reports(
             settings,
             folder,
-            _flat(years) or None,
+            sorted({*chain(*years)}) or None,
             progress=lambda n, total, what: tell(f"{n + 1:,} of {total:,} files: {what}" if n < total else what),
         )
     echo(_rollup_lines(done), made_up_note(settings))
@@ -55,10 +56,6 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
         click.echo(f"Rollups and their manifests: {settings.built}")
     if done.refused or any(built.manifest["refused"] for built in done.built):
         sys.exit(1)
-
-
-def _flat(years: Iterable[Iterable[int]]) -> list[int]:
-    return sorted({year for group in years for year in group})
 
 
 _BUILT = (
@@ -122,7 +119,7 @@ def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: State | 
     Makes the result tables and, from them, each year's page and workbook at <results>/leaderboard_report/<year>. Uses the same Dagster jobs and
     instance as the UI. A year that fails does not stop the next; the exit code is then 1.
     """
-    settings, wanted, last = options.settings(), _flat(years), datetime.now(tz=UTC).year
+    settings, wanted, last = options.settings(), sorted({*chain(*years)}), datetime.now(tz=UTC).year
     if others := [year for year in wanted if not FIRST_YEAR <= year <= last]:
         raise BessError(f"{others[0]} is no year that can be settled.", expected=f"{FIRST_YEAR} to {last}")
     wanted = wanted or (years_known(settings) if only in {"failed", "changed"} else years_available(settings))

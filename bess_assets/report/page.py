@@ -4,15 +4,15 @@ Text from the data is in the page as JSON in a block that no browser runs; page.
 request, and every script but the three that are named by their digests.
 """
 
-import base64
-import hashlib
 import html
 import importlib.util
 import json
 import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from hashlib import sha256
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
@@ -40,11 +40,13 @@ def page_html(content: Content) -> str:
         BessError: a library that it embeds is not installed, or not as it is expected.
     """
     scripts = {"charts": _charts_code(), "tables": _tables_code(), "code": _static("page.js")}
-    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts.values())
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    allowed = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in scripts.values())
     policy = (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
+    )
+    data = json.dumps(
+        page_data(content), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=date.isoformat
     )
     parts = {
         "title": content.title,
@@ -55,7 +57,8 @@ def page_html(content: Content) -> str:
         "least_coverage": f"{LEAST_COVERAGE:.0%}".rstrip("%"),
         "days_year": str(LEAST_ACTIVE_DAYS_YEAR),
         "days_month": str(LEAST_ACTIVE_DAYS_MONTH),
-        "data": _embedded_json(page_data(content)),
+        # without a character that could end its block, or begin a comment or a script
+        "data": re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", data),
         **scripts,
     }
     # In one pass, so that no part is searched for the marks of another.
@@ -106,12 +109,6 @@ def _days(days: Mapping[str, Sequence[Any]], batteries: Mapping[str, int]) -> li
         energy, service = zip(*[by_day.get(day, (None, None)) for day in range(first, max(by_day) + 1)], strict=True)
         found[batteries[battery]] = {"first": date.fromordinal(first), "energy": energy, "as": service}
     return found
-
-
-def _embedded_json(value: Any) -> str:
-    """JSON without a character that could end its block, or begin a comment or a script."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=date.isoformat)
-    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 # --- embedded code ------------------------------------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class Engine:
         Raises:
             QueryError: they took too long or too much memory, or a file is damaged.
         """
-        with closing(self._clock()) as clock:
+        with closing(_Clock(self._connect(), self._settings)) as clock:
             return clock.run(lambda cursor: [_answer(cursor.execute(sql), cursor.fetchall) for sql in statements])
 
     @contextmanager
@@ -84,7 +84,7 @@ class Engine:
         """
         if not any(self._settings.results.glob("*/*.parquet")):
             raise nothing_yet(self._settings.results)
-        with closing(self._clock()) as clock:
+        with closing(_Clock(self._connect(), self._settings)) as clock:
             text = clock.run(lambda cursor: _one_select(cursor, sql))
             named = tables_in(text)
 
@@ -121,9 +121,6 @@ class Engine:
                     clock.run(lambda cursor, view=view: cursor.execute(view))  # type: ignore[misc]
                     self._views[table.name] = marks
 
-    def _clock(self) -> "_Clock":
-        return _Clock(self._connect().cursor(), self._settings.query_timeout_seconds)
-
     def _connect(self) -> duckdb.DuckDBPyConnection:
         """A database that reads the results folder and nothing else, writes nothing, and lets no statement change that."""
         with self._guard:
@@ -153,10 +150,9 @@ class Engine:
 class _Clock:
     """A cursor that works in a thread of its own, so that its caller has an answer in time whatever DuckDB does."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, seconds: float) -> None:
-        self._cursor = cursor
-        self._seconds = self._left = seconds
-        self._abandoned = False
+    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+        self._cursor, self._abandoned = connection.cursor(), False
+        self._seconds = self._left = settings.query_timeout_seconds
 
     def close(self) -> None:
         """Close the cursor; one that was given up is still busy, and closes itself when its thread forgets it."""

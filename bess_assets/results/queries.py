@@ -168,8 +168,7 @@ class Results:
         boards, months, days = (
             self._required(table, year) for table in ("leaderboard", "leaderboard_monthly", "daily_revenue")
         )
-        key = self._key(name, year)
-        every = listing.yearly_files(self.folder, "leaderboard")
+        key, every = self._key(name, year), listing.yearly_files(self.folder, "leaderboard")
         earlier = [every[year - 1]] if year is not None and year - 1 in every else []
 
         mine = f"WHERE battery = {literal(key)}"

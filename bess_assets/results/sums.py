@@ -92,8 +92,7 @@ def fleet(engine: Engine, days: Iterable[Path], boards: Iterable[Path], by: Step
         batteries = list(group)
         best = metrics.ranked(batteries)
         of_boards[key] = len(batteries), len(best), metrics.usd_per_kw_year_and_month(best, Period.of(*key))[1]
-    money = streams(engine, days, by)
-    at = len(keys)
+    money, at = streams(engine, days, by), len(keys)
     rows = [(*row[:at], *of_boards[row[:at]], *row[at:]) for row in money.rows if row[:at] in of_boards]
     columns, types = ("batteries", "batteries_ranked", "usd_per_kw_month"), ("BIGINT", "BIGINT", "DOUBLE")
     return Answer((*keys, *columns, *money.columns[at:]), rows, (*money.types[:at], *types, *money.types[at:]))

@@ -13,18 +13,17 @@ from bess_assets.store.listing import size_of
 from bess_assets.store.paths import files_of, recorded_years
 from bess_assets.tables import YEARLY, Table
 
-LIBRARIES_BYTES = 250 * 10**6
-"""Memory of Python, the libraries and the definitions before a year is read."""
-HELD_BYTES_PER_BATTERY = 2 * 10**6
-"""Memory of a step for each battery whatever the limit: a year of hours, of some thirty quantities."""
-TAKEN_BYTES_PER_BATTERY = 3_500_000
-"""Memory of the process for each battery where the limit allows: 2.8 MB were seen in 2024, 3.3 MB in 2026 with its runs of five minutes."""
-BESIDE_THE_LIMIT_BYTES = 500 * 10**6
-"""Memory that a process may take beside `BESS_MEMORY_LIMIT`, which bounds DuckDB and the blocks: under 1 GB in all at 512MB."""
-DISK_BYTES_PER_BATTERY = 4 * 10**6
-"""Result files of a battery and year, the page and workbook included, where no earlier year has any."""
-BATTERY_SHARE = 0.25
-"""Share of batteries among the generation resources of the day-ahead disclosure, where no registry is known: a fifth in 2024, and more each year."""
+_LIBRARIES_BYTES = 250 * 10**6  # Memory of Python, the libraries and the definitions before a year is read
+# Memory of a step for each battery whatever the limit: a year of hours, of some thirty quantities.
+_HELD_BYTES_PER_BATTERY = 2 * 10**6
+# Memory of the process for each battery where the limit allows: 2.8 MB were seen in 2024, 3.3 MB in 2026 with its runs of five minutes.
+_TAKEN_BYTES_PER_BATTERY = 3_500_000
+# Memory that a process may take beside `BESS_MEMORY_LIMIT`, which bounds DuckDB and the blocks: under 1 GB in all at 512MB.
+_BESIDE_THE_LIMIT_BYTES = 500 * 10**6
+# Result files of a battery and year, the page and workbook included, where no earlier year has any.
+_DISK_BYTES_PER_BATTERY = 4 * 10**6
+# Share of batteries among the generation resources of the day-ahead disclosure, where no registry is known: a fifth in 2024, and more each year.
+_BATTERY_SHARE = 0.25
 
 # Below it no limit is named: a year that small may begin where the least that it takes is free.
 _LEAST_LIMIT_BYTES = 64 * 10**6
@@ -55,15 +54,15 @@ def lacking_room(settings: Settings, year: int, tables: Collection[str]) -> Iter
     needed = needed_room(settings, year, tables)
     what = f"{year} would not fit into memory: about {needed.batteries:,} batteries take at least {_mb(needed.memory_bytes)}"
     limit, free, left = settings.memory_limit_bytes, _free_memory(), free_bytes(settings.results)
-    allowed = limit + BESIDE_THE_LIMIT_BYTES
+    allowed = limit + _BESIDE_THE_LIMIT_BYTES
     most = min(needed.unbounded_bytes, allowed)
     as_set = f"{year} would not fit into memory as things are set: with BESS_MEMORY_LIMIT={_mb(limit)}"
     for lacks, problem, expected, remedy in (
         (
             needed.memory_bytes > allowed,
             f"{what}.",
-            f"at most {_mb(allowed)}: BESS_MEMORY_LIMIT and {_mb(BESIDE_THE_LIMIT_BYTES)} for everything else",
-            f"Set BESS_MEMORY_LIMIT={-((BESIDE_THE_LIMIT_BYTES - needed.memory_bytes) // 10**6)}MB or more.",
+            f"at most {_mb(allowed)}: BESS_MEMORY_LIMIT and {_mb(_BESIDE_THE_LIMIT_BYTES)} for everything else",
+            f"Set BESS_MEMORY_LIMIT={-((_BESIDE_THE_LIMIT_BYTES - needed.memory_bytes) // 10**6)}MB or more.",
         ),
         (
             needed.memory_bytes > free,
@@ -72,10 +71,10 @@ def lacking_room(settings: Settings, year: int, tables: Collection[str]) -> Iter
             "End other programs, or use a larger machine.",
         ),
         (
-            most > free >= max(needed.memory_bytes, BESIDE_THE_LIMIT_BYTES + _LEAST_LIMIT_BYTES),
+            most > free >= max(needed.memory_bytes, _BESIDE_THE_LIMIT_BYTES + _LEAST_LIMIT_BYTES),
             f"{as_set} about {needed.batteries:,} batteries take up to {_mb(most)}, and {_mb(free)} of this machine are free.",
             "as much free memory as the limit lets the year take",
-            f"Set BESS_MEMORY_LIMIT={(free - BESIDE_THE_LIMIT_BYTES) // 10**6}MB: the year is then worked on in smaller blocks.",
+            f"Set BESS_MEMORY_LIMIT={(free - _BESIDE_THE_LIMIT_BYTES) // 10**6}MB: the year is then worked on in smaller blocks.",
         ),
     ):
         if lacks:
@@ -96,12 +95,12 @@ def needed_room(settings: Settings, year: int, tables: Collection[str]) -> Neede
     footers = list(_footers(files))
     batteries = _batteries(settings, year, footers)
     # One row group is read while the one before is worked on.
-    fixed = LIBRARIES_BYTES + 2 * max((largest for _, _, largest in footers), default=0)
+    fixed = _LIBRARIES_BYTES + 2 * max((largest for _, _, largest in footers), default=0)
     held = batteries if files else 0
     return Needed(
         batteries,
-        memory_bytes=fixed + held * HELD_BYTES_PER_BATTERY,
-        unbounded_bytes=fixed + held * TAKEN_BYTES_PER_BATTERY,
+        memory_bytes=fixed + held * _HELD_BYTES_PER_BATTERY,
+        unbounded_bytes=fixed + held * _TAKEN_BYTES_PER_BATTERY,
         disk_bytes=_disk(settings, year, chosen, batteries),
     )
 
@@ -130,7 +129,7 @@ def _batteries(settings: Settings, year: int, footers: Collection[tuple[str, int
         max((rows for name, rows, _ in footers if name.startswith(f"{dataset}/")), default=0)
         for dataset in ("dam_gen_resources", "dam_esr_resources")
     )
-    return max(round(generation / _HOURS * BATTERY_SHARE), round(storage / _HOURS))
+    return max(round(generation / _HOURS * _BATTERY_SHARE), round(storage / _HOURS))
 
 
 def _disk(settings: Settings, year: int, tables: Collection[Table], batteries: int) -> int:
@@ -142,7 +141,7 @@ def _disk(settings: Settings, year: int, tables: Collection[Table], batteries: i
         return sum(size_of(path) for path in files_of(settings.results, table, of_year))
 
     others = [other for other in recorded_years(settings.results) if other != year]
-    usual = round(batteries * DISK_BYTES_PER_BATTERY / len(YEARLY))
+    usual = round(batteries * _DISK_BYTES_PER_BATTERY / len(YEARLY))
     missing = [max((size(t, other) for other in others), default=usual) for t in tables if not size(t, year)]
     return sum(missing) + max(size(table, year) for table in tables) + _BESIDE_THE_TABLES_BYTES
 

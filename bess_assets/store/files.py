@@ -23,8 +23,7 @@ from bess_assets.tables import Column, Table, arrow_schema
 from bess_assets.threads import in_order
 
 _NUMPY_UNITS = {"time": "datetime64[s]", "day": "datetime64[D]"}  # what whole numbers count in such a column
-SUM_TOLERANCE = 1e-8
-"""A total may differ from the sum of its parts by a cent in a million dollars."""
+_SUM_TOLERANCE = 1e-8  # A total may differ from the sum of its parts by a cent in a million dollars
 
 ROW_GROUP_ROWS = 32_768
 """Rows of a row group where a table is no ledger: sorted by battery or node, so that a question about one of them reads a part of the file. Smaller ones
@@ -230,8 +229,7 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
 
 def _conform_column(table: Table, column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:
     try:
-        if isinstance(values, pa.ChunkedArray):
-            values = values.combine_chunks()
+        values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
         array = _numbers(values) if column.kind == "number" else _to_arrow(column, arrow_type, values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         problem = f"has values in {column.name} that are not of its kind: {error}"
@@ -356,13 +354,13 @@ def _check_sum(table: Table, rows: pa.Table, total: str, parts: tuple[str, ...])
     """Where the total is known, some part is, and the known parts add up to it."""
     whole, *columns = (np.asarray(rows.column(name).to_numpy()) for name in (total, *parts))
     # Most rows agree to the last digits with every part known: only the others are looked at closely.
-    near = np.abs(whole - sum(columns)) <= SUM_TOLERANCE
+    near = np.abs(whole - sum(columns)) <= _SUM_TOLERANCE
     suspects = np.flatnonzero(~near & ~np.isnan(whole))
     terms = np.stack([column[suspects] for column in columns])
     known = ~np.isnan(terms)
     filled = np.where(known, terms, 0.0)
     off = np.abs(whole[suspects] - filled.sum(axis=0))
-    wrong = ~known.any(axis=0) | (off > SUM_TOLERANCE * np.maximum(1.0, np.abs(filled).sum(axis=0)))
+    wrong = ~known.any(axis=0) | (off > _SUM_TOLERANCE * np.maximum(1.0, np.abs(filled).sum(axis=0)))
     if wrong.any():
         first = int(np.argmax(wrong))
         row = int(suspects[first])

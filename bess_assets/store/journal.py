@@ -244,8 +244,5 @@ def in_battery_table(table: Table) -> bool:
 
 def result_digest(results: Path, table: str, year: int, record: RunRecord) -> str | None:
     """Digest of a result file that is there: as recorded, or of its bytes where the record has none; None if it is absent."""
-    path = result_path(results, table, year)
-    if not path.is_file():
-        return None
-    entry = record["tables"].get(table)
-    return (entry["digest"] if entry else None) or whole_digest(path)
+    path, entry = result_path(results, table, year), record["tables"].get(table)
+    return ((entry["digest"] if entry else None) or whole_digest(path)) if path.is_file() else None

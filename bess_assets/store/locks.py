@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,11 +38,8 @@ def rollup_lock(settings: Settings) -> AbstractContextManager[bool]:
 def year_is_busy(settings: Settings, year: int | None) -> bool:
     """Whether some process, this one or another, holds the year right now."""
     path = settings.locks / year_name(year)
-    with suppress(YearBusyError):
-        if not path.exists():
-            return False
-        with _held(path, 0.0) as free:
-            return not free
+    with suppress(YearBusyError), _held(path, 0.0) if path.exists() else nullcontext(enter_result=True) as free:
+        return not free
     return True
 
 

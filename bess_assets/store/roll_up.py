@@ -330,8 +330,7 @@ class _Reading:
             taken.entry["years"] = sorted({*taken.entry["years"], *in_years})
             if not parsed.days.get(n) and parsed.untimed.get(n):
                 taken.entry["refused"] = "no row has a date, hour or stamp that exists"
-        dataset = batch[0].entry["dataset"]
-        owner = parsed.table.column("report").to_numpy()
+        dataset, owner = batch[0].entry["dataset"], parsed.table.column("report").to_numpy()
         years = years_of(parsed.table.column("operating_day").cast(pa.int32()).to_numpy().astype(np.int64))
         for number in (number for number in distinct(years) if self._asked(dataset, number)):
             year = self._year(dataset, number)

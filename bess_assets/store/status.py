@@ -80,8 +80,7 @@ class YearPlan:
     @property
     def state(self) -> State:
         """The worst state of its tables; failed is worst, then missing, gone and changed."""
-        states = {table.state for table in self.tables.values()}
-        return next((state for state in _WORST_FIRST if state in states), "present")
+        return min((table.state for table in self.tables.values()), key=_WORST_FIRST.index, default="present")
 
     @property
     def gone(self) -> tuple[str, ...]:
