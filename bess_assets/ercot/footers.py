@@ -246,4 +246,4 @@ def is_blank(file: pq.ParquetFile, position: int) -> bool:
         return said.is_blank
     batches = file.iter_batches(columns=[file.schema_arrow.names[position]])
     values = (value for batch in batches for value in batch.column(0).drop_null().unique().to_pylist())
-    return said.rows > 0 and all(isinstance(value, str) and not value.strip() for value in values)
+    return said.rows > 0 and all(isinstance(value, str | bytes) and not value.strip() for value in values)

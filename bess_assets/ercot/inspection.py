@@ -49,7 +49,7 @@ _TEXT = {"text", "binary"}
 _KINDS: dict[Kind, _Types] = {
     "name": _Types("text", {"text"}, {"binary", *_INTEGER, *_BROKEN, "date", "timestamp", "boolean"}),
     "day": _Types("a date", {"date"}, {*_TEXT, "timestamp"}),
-    "hour": _Types("a whole number, 1 to 25", _INTEGER, {*_TEXT, *_BROKEN}),
+    "hour": _Types("a whole number, 1 to 25", _INTEGER, {*_TEXT, *_BROKEN, "time of day"}),
     "interval": _Types("a whole number", _INTEGER, {*_TEXT, *_BROKEN}),
     "flag": _Types("text, Y or N", {"text"}, {"binary", *_INTEGER, "boolean"}),
     "stamp": _Types("a timestamp", {"timestamp"}, _TEXT),

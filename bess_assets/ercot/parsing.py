@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial, reduce
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
 from bess_assets.ercot.datasets import Dataset
@@ -82,10 +83,12 @@ parse_interval = partial(_whole, re.compile(r"(\d{1,3})(?:\.0+)?$"))
 
 
 def parse_number(text: str) -> float | None:
-    """Number of a text, with or without commas between thousands; None if it is none.
+    """Number of a text, with or without commas between thousands, NaN of a database's NULL; None if it is none.
 
     Stricter than Python's own reading, which takes 1_000 for a thousand; and 12,5 is not 125.
     """
+    if text.strip().upper() == "NULL":
+        return float("nan")
     return float(text.replace(",", "")) if _NUMBER.match(text.strip()) else None
 
 
@@ -145,6 +148,8 @@ def _meanings(kind: str, values: pa.Array) -> IntArray | FloatArray:
             raise _UnreadableError(texts[found.index(None)], how.text)
     elif kind in {"day", "stamp", "utc"}:
         found = _typed_time(kind, values)
+    elif kind == "hour" and (pa.types.is_time(values.type) or pa.types.is_duration(values.type)):
+        found = _clock_hours(values)
     elif pa.types.is_integer(values.type) and kind in {"hour", "interval"}:
         found = values.cast(pa.int64()).to_numpy()
     elif (pa.types.is_decimal(values.type) or pa.types.is_floating(values.type)) and kind in {"hour", "interval"}:
@@ -156,6 +161,16 @@ def _meanings(kind: str, values: pa.Array) -> IntArray | FloatArray:
     else:
         raise _UnreadableError(str(values.type), how.column)
     return np.append(np.asarray(found, dtype=np.float64 if kind == "number" else np.int64), how.blank)
+
+
+def _clock_hours(values: pa.Array) -> IntArray:
+    """Hour labels of times of the day: 24:00 is the last."""
+    whole = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[values.type.unit] * 3_600
+    ticks: IntArray = values.cast(f"int{values.type.bit_width}").to_numpy().astype(np.int64)
+    hours, rest = np.divmod(ticks, whole)
+    if rest.any():
+        raise _UnreadableError(str(timedelta(hours=float((hours + rest / whole)[rest > 0][0]))), READERS["hour"].text)
+    return hours
 
 
 def _typed_time(kind: str, values: pa.Array) -> IntArray:
@@ -326,10 +341,7 @@ class Rows:
             ) from error
 
     def _column(self, name: str) -> pa.Array:
-        column = self._stored(self._source.found[name]) if self.has(name) else pa.nulls(self.count)
-        # text that a writer did not mark as text
-        is_bytes = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
-        return column.cast(pa.string()) if is_bytes else column
+        return _as_text(self._stored(self._source.found[name])) if self.has(name) else pa.nulls(self.count)
 
     def _stored(self, heading: str) -> pa.Array:
         column = self._batch.column(heading)
@@ -342,13 +354,28 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
+def _as_text(column: pa.Array) -> pa.Array:
+    """Text that a writer marked as bytes or as a view as plain text, without the zero bytes that fill it up; any other column as it is.
+
+    Raises:
+        pa.ArrowInvalid: bytes that are no UTF-8 text.
+    """
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_string_view(kind):
+        return column.cast(pa.string())
+    is_bytes = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    if any(test(kind) for test in is_bytes):
+        return pc.utf8_rtrim(column.cast(pa.string()), characters="\0")
+    return column
+
+
 def _join_spellings(batch: pa.RecordBatch, headings: Sequence[str]) -> pa.RecordBatch:
     """The batch with several spellings of one column joined under the first: the first value in each row that is not blank."""
     columns = [batch.column(heading) for heading in headings]
     if all(pa.types.is_integer(c.type) or pa.types.is_floating(c.type) for c in columns):
         values = pc.coalesce(*(c.cast(pa.float64()) for c in columns))
     else:
-        texts = [c.cast(pa.string()) for c in columns]
+        texts = [_as_text(c).cast(pa.string()) for c in columns]
         values = pc.coalesce(*(pc.if_else(pc.equal(pc.utf8_trim_whitespace(t), ""), None, t) for t in texts))
     return batch.set_column(batch.schema.get_field_index(headings[0]), headings[0], values)
 
@@ -418,7 +445,7 @@ def _rows(
     """
     dataset, path = source.dataset, source.path
     with open_parquet(dataset, path) as plain:
-        text = [heading for heading in headings if _is_text(plain.schema_arrow.field(heading).type)]
+        text = [heading for heading in headings if _reads_as_dictionary(plain, heading)]
     with open_parquet(dataset, path, text) as file:
         try:
             for group in range(file.num_row_groups) if groups is None else groups:
@@ -434,6 +461,15 @@ def _rows(
                 expected="a whole Parquet file that stays as it is while it is read",
                 remedy="Bring the file again, then refresh the year.",
             ) from error
+
+
+def _reads_as_dictionary(file: pq.ParquetFile, heading: str) -> bool:
+    """Whether Arrow can read a column as a dictionary: text whose pages are not encoded as differences."""
+    at = file.schema_arrow.get_field_index(heading)
+    if not _is_text(file.schema_arrow.field(at).type) or file.metadata.num_columns != len(file.schema_arrow):
+        return False
+    chunks = (file.metadata.row_group(group).column(at) for group in range(file.num_row_groups))
+    return not any(encoding.startswith("DELTA") for chunk in chunks for encoding in chunk.encodings)
 
 
 def day_range(

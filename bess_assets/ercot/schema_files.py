@@ -32,6 +32,8 @@ _FAMILIES: tuple[tuple[str, str, int | None], ...] = (
     ("(timestamp|datetime).*", "timestamp", None),
     (r"date(32|64)?(\[.*\])?", "date", None),
     ("bool(ean)?", "boolean", None),
+    (r"(large_|fixed_size_)?binary(_?view)?(\[.*\])?", "binary", None),
+    (r"(time(32|64)|duration)(\[.*\])?", "time of day", None),
 )
 """Pattern of words, their family, and its bits where the words say them."""
 

@@ -50,6 +50,8 @@ ODD_TYPES = {
     "decimal hours": ("dam_gen_resources", column("HourEnding", lambda c: c.cast("int64").cast(pa.decimal128(20, 0)))),
     "decimal awards": ("dam_gen_resources", column("AwardedQuantity", lambda c: c.cast(pa.decimal128(12, 3)))),
     "names without a text mark": ("dam_gen_resources", column("ResourceName", lambda c: c.cast(pa.binary()))),
+    "names as large bytes": ("dam_gen_resources", column("ResourceName", lambda c: c.cast(pa.large_binary()))),
+    "products as large bytes": ("as_prices", column("AncillaryType", lambda c: c.cast(pa.large_binary()))),
     "large text names": ("dam_gen_resources", column("ResourceName", lambda c: c.cast(pa.large_string()))),
     "lower-case types": ("dam_gen_resources", column("ResourceType", pc.utf8_lower)),
 }

@@ -50,6 +50,7 @@ NUMBER_SPELLINGS = {
     "12.5": 12.5, "-0.161": -0.161, "1e-3": 0.001, "": None, "   ": None,
     " 7": 7.0,  # a few values carry a leading space
     "25,674.30": 25_674.30,  # thousands as a spreadsheet prints them
+    "NULL": None,  # a database's word
 }  # fmt: skip
 NOT_NUMBERS = ("n/a", "12.5 MW", "--", "#REF!", "1.2.3", "12,5", "1_000")
 
@@ -116,6 +117,12 @@ MEANINGS = [
     ("hour_ending", pa.array([-3, 4, 4], pa.int64()), [-3, 4, 4]),
     ("hour_ending", pa.array([Decimal(7), None], pa.decimal128(4, 1)), [7, NO_VALUE]),
     ("hour_ending", pa.array([2.0**53], pa.float64()), [2**53]),
+    # DuckDB takes 01:00 to 24:00 for times of the day
+    *(
+        ("hour_ending", pa.array([3_600, 86_400, None], pa.int32()).view(pa.time32("s")).cast(kind), [1, 24, NO_VALUE])
+        for kind in (pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns"))
+    ),
+    ("hour_ending", pa.array([timedelta(hours=1), timedelta(hours=24), None]), [1, 24, NO_VALUE]),
     *(
         ("award_mw", [text, None], [np.nan if number is None else number, np.nan])
         for text, number in NUMBER_SPELLINGS.items()
@@ -170,12 +177,43 @@ def test_hazard_5_a_stamp_is_the_same_wall_clock_time_in_every_type(tmp_path, st
     assert seconds.tolist() == [_seconds(stamp) if stamp else NO_VALUE for stamp in stamps]
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary(), pa.large_binary()])
+TEXTS = [
+    pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view(),
+    pa.dictionary(pa.int16(), pa.string()), pa.dictionary(pa.int8(), pa.large_string()),
+    pa.dictionary(pa.int32(), pa.binary()), pa.dictionary(pa.int32(), pa.large_binary()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TEXTS, ids=str)
 def test_names_are_trimmed_and_a_name_of_blanks_is_none(tmp_path, kind):
     names = pa.array([" B_BESS1", "B_BESS1 ", "", "  ", None, "A_BESS1"]).cast(kind)
     codes, texts = _only(tmp_path, "resource_name", names).texts("resource_name")
     assert [texts[code] if code >= 0 else None for code in codes] == ["B_BESS1", "B_BESS1", None, None, None, "A_BESS1"]
     assert len(texts) == 2
+
+
+def test_a_name_of_fixed_width_ends_before_the_zeros_that_fill_it_up(tmp_path):
+    names = pa.array([b"A_BESS1".ljust(9, b"\0"), b"LONG_BESS"], pa.binary(9))
+    codes, texts = _only(tmp_path, "resource_name", names).texts("resource_name")
+    assert [texts[code] for code in codes] == ["A_BESS1", "LONG_BESS"]
+
+
+def test_bytes_that_are_no_text_are_an_error_that_names_the_column(tmp_path):
+    with pytest.raises(InputError, match="ResourceName"):
+        _only(tmp_path, "resource_name", pa.array([b"A\xff"], pa.binary())).texts("resource_name")
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.6"])
+@pytest.mark.parametrize("encoding", ["PLAIN", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"])
+def test_text_means_the_same_in_every_encoding_of_its_pages(tmp_path, encoding, version):
+    columns = {"DeliveryDate": ["03/09/2025"] * 2, "HourEnding": ["01:00", "02:00"], "ResourceName": [GEN] * 2}
+    encodings = dict.fromkeys(columns, encoding)
+    options = {"use_dictionary": False, "version": version, "data_page_version": version[0] + ".0"}
+    path = write_columns(tmp_path, DAM, 2025, columns, column_encoding=encodings, **options)
+    rows = _read(path)
+    assert rows.values("operating_day").tolist() == [day_number(DAY)] * 2
+    assert rows.values("hour_ending").tolist() == [1, 2]
+    assert rows.texts("resource_name")[1] == [GEN]
 
 
 # --- absent is not blank ------------------------------------------------------------------------------------------------------------------------
