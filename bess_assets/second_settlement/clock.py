@@ -13,6 +13,8 @@ import pandas as pd
 CENTRAL = ZoneInfo("America/Chicago")
 QUARTER = pd.Timedelta(minutes=15)
 HOUR = pd.Timedelta(hours=1)
+Grid = pd.DataFrame
+"""One quantity: a row an interval, a column a battery."""
 
 
 def to_utc(wall: pd.Series[Any], repeated: pd.Series[Any]) -> pd.Series[Any]:

@@ -136,12 +136,9 @@ def handed_in(registry: pd.DataFrame) -> pd.DataFrame:
 
 def _user_nodes(settings: Settings) -> list[UserNode]:
     """Nodes of the user's battery table, with the days for which they hold."""
-    nodes: list[UserNode] = []
-    for row in read_user_table(settings.registry_csv) if settings.registry_csv else []:
-        if row.settlement_point:
-            first, last = row.valid_from or "2000-01-01", row.valid_to or "2199-12-31"
-            nodes.append((row.battery, row.settlement_point, pd.Timestamp(first), pd.Timestamp(last)))
-    return nodes
+    rows = read_user_table(settings.registry_csv) if settings.registry_csv else []
+    days = [(pd.Timestamp(row.valid_from or "2000-01-01"), pd.Timestamp(row.valid_to or "2199-12-31")) for row in rows]
+    return [(r.battery, r.settlement_point, *own) for r, own in zip(rows, days, strict=True) if r.settlement_point]
 
 
 def _results(settings: Settings, table: str, year: int) -> pd.DataFrame:
@@ -209,15 +206,16 @@ def verdict(comparison: Comparison) -> str:
     """One sentence: equal, within bounds, or not."""
     c = comparison
     batteries = f"{c.batteries} {'battery' if c.batteries == 1 else 'batteries'}"
+    differing = c.differing.drop_duplicates("battery")
+    text = (
+        f"{len(differing)} of {batteries} differ by over {SHOWN_USD} $ or in what is known, {differing['fails'].sum()} of them by over "
+        f"{FAILING_SHARE:.1%} of their revenue; the largest difference of one figure is {c.worst_usd:,.2f} $"
+    )
     if c.exact:
         text = (
             f"exactly equal: {c.figures:,} monthly figures of {batteries}, to a millionth of a dollar (the two settlements add in different orders; "
             f"the largest difference is {c.worst_usd:.1g} $)"
         )
-    else:
-        differing = c.differing.drop_duplicates("battery")
-        text = f"{len(differing)} of {batteries} differ by over {SHOWN_USD} $ or in what is known, "
-        text += f"{differing['fails'].sum()} of them by over {FAILING_SHARE:.1%} of their revenue; the largest difference of one figure is {c.worst_usd:,.2f} $"
     if c.problems:
         text += f"; {len(c.problems)} {'file' if len(c.problems) == 1 else 'files'} could not be read"
     return f"{c.year}, results against reports: {text}."

@@ -29,21 +29,21 @@ from bess_assets.second_settlement.source import FLAG, Piece, plain
 BYTES_AT_ONCE = 30_000_000
 """Reports with the same headings are read together up to about this size: real-time prices come as a file a quarter-hour."""
 
+# post time in ERCOT's names: rpt.00013052.0000000000000000.20260223.050149776.60_Day_..zip
 _POSTED = re.compile(r"\.(\d{8})\.(\d{6})(\d{3})\.")
-"""Post time in ERCOT's names: rpt.00013052.0000000000000000.20260223.050149776.60_Day_..zip"""
 _NO_MEMBER_TIME = datetime(1980, 1, 1)  # noqa: DTZ001  the time of a ZIP's member that has none; wall clock like all others
 _TIMES = ("deliverydate", "scedtimestamp", "intervaltime")
+# offer curves are most of a disclosure's columns, and nothing is settled by them
 _CURVE = re.compile(r"(mw|price)\d+$")
-"""Offer curves are most of a disclosure's columns, and nothing is settled by them."""
 _LARGEST_BYTES = 4 * 2**30
 _LARGEST_RATIO = 1_000
 _DEEPEST = 4
 _LONGEST_LINE = 2**16
+# whatever reading a damaged file raises; NotImplementedError and pyarrow's errors are among them
 _UNREADABLE = (
     *(OSError, EOFError, RuntimeError, ValueError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
 )
-"""Whatever reading a damaged file raises; NotImplementedError and pyarrow's errors are among them."""
 
 Tell = Callable[[str, bool], None]
 """Called with what is being done, and whether something is finished."""
@@ -101,13 +101,10 @@ class ReportFolder:
 
     def __init__(self, folder: Path, year: int, tell: Tell | None = None) -> None:
         """Find the reports of an operating year; nothing but their first rows is read."""
-        self._folder = folder
-        self._year = year
+        self._folder, self._year = folder, year
         self._tell: Tell = tell or (lambda _text, _finished: None)
-        self._number = 0
+        self._number = self.copies = self.others = 0
         self.problems: dict[str, str] = {}
-        self.copies = 0
-        self.others = 0
         found: list[Report] = []
         for path in sorted(folder.rglob("*")):
             if path.suffix.lower() in {".csv", ".zip"} and path.is_file():
@@ -243,9 +240,8 @@ class ReportFolder:
                 self._broken(waiting[0][0].label, error)
                 return {}
         else:
-            if len(waiting) == 1:
-                return {waiting[0][0].label: table}
-            if table.num_rows == ends[-1]:
+            # one report may have blank lines, which are no rows; of several nothing would say whose they are
+            if len(waiting) == 1 or table.num_rows == ends[-1]:
                 every = zip(waiting, pairwise(ends), strict=True)
                 return {report.label: table[first:end] for (report, _), (first, end) in every}
         return {label: table for one in waiting for label, table in self._tables([one]).items()}
@@ -286,6 +282,7 @@ def _refuse_explosives(info: zipfile.ZipInfo, depth: int) -> None:
 
 _HOURLY = {"deliverydate", "hourending"}
 _BY_INTERVAL = {"deliverydate", "deliveryhour", "deliveryinterval"}
+# datasets with headings that they have; the first that fits is it
 _SIGNS: tuple[tuple[str | None, set[str]], ...] = (
     ("SCED_ESR_Resources", {"scedtimestamp", "basepoint", "maximumsoc"}),
     ("SCED_ESR_Resources", {"scedtimestamp", "basepoint", "stateofcharge"}),
@@ -305,7 +302,6 @@ _SIGNS: tuple[tuple[str | None, set[str]], ...] = (
     ("SCED_AS_prices", {"scedtimestamp", "astype", "cappedmcpc"}),
     ("SCED_AS_adders", {"scedtimestamp", "rtrdparus", "rtrdpanss"}),
 )
-"""Datasets with headings that they have; the first that fits is it."""
 
 
 def dataset_of(headings: Sequence[str], first_row: Sequence[str], name: str) -> str | None:
@@ -354,9 +350,9 @@ def _cells(report: Report, body: bytes) -> pa.Table:
 
 _TIME = re.compile(r"(\d\d?/\d\d?/\d{4}|\d{4}-\d\d-\d\d)([ T]\d\d?:\d\d(:\d\d)?)?")
 _LABEL = re.compile(r"\d{1,3}(\.0)?(:\d\d)?")
+# columns that are made into times, and what every cell must be
 _CHECKED = {
     **dict.fromkeys(_TIMES, _TIME),
     **dict.fromkeys(("hourending", "deliveryhour", "deliveryinterval", "intervalnumber"), _LABEL),
     **dict.fromkeys(FLAG, re.compile(r"[YyNn]?")),
 }
-"""Columns that are made into times, and what every cell must be."""

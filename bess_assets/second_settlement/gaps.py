@@ -8,13 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from bess_assets.second_settlement.clock import HOUR, operating_days
+from bess_assets.second_settlement.clock import HOUR, Grid, operating_days
 
-Grid = pd.DataFrame
-LONGEST_WITHOUT_ROWS = 24
-"""Hours without a row that are no gap."""
-AT_WORK = 0.01
-"""Share of runs over 1 MW from which a battery was at work."""
+LONGEST_WITHOUT_ROWS = 24  # hours without a row that are no gap
+AT_WORK = 0.01  # share of runs over 1 MW from which a battery was at work
 
 
 def unknown_hours(

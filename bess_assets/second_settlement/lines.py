@@ -10,8 +10,8 @@ import pandas as pd
 
 from bess_assets.second_settlement.clock import QUARTER, day_start, operating_days
 
+# seconds: up to the first a line is straight, up to the second there is one, a base point is reached after the third, a reading is held for the fourth
 STRAIGHT, LONGEST, TO_BASE_POINT, HELD = 600, 1_200, 300, 900
-"""Seconds: up to the first a line is straight, up to the second there is one, a base point is reached after the third, a reading is held for the fourth."""
 
 
 def integrals(

@@ -5,8 +5,8 @@ Of several rows of one key the last counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import duckdb
@@ -27,8 +27,7 @@ from bess_assets.second_settlement.clock import (
 from bess_assets.second_settlement.source import Piece, Source
 
 PRODUCTS = ("regup", "regdn", "rrs", "ecrs", "nspin")
-LONGEST_HOLD = pd.Timedelta(seconds=900)
-"""A SCED run holds until the next, at most this long (section 3.3)."""
+LONGEST_HOLD = pd.Timedelta(seconds=900)  # a SCED run holds until the next, at most this long (section 3.3)
 
 # Headings with everything but letters and digits left out, in small letters, best first (sections 5 and 6).
 DATE = ("deliverydate",)
@@ -44,8 +43,8 @@ NUMBERS = {
     "mwh": ("intervalvalue",),
     "price": ("settlementpointprice", "cappedmcpc", "mcpc"),
 }
+# reliability deployment adders of a run by product (section 2)
 ADDERS = {"regup": "rtrdparus", "regdn": "rtrdpards", "rrs": "rtrdparrs", "ecrs": "rtrdpaecrs", "nspin": "rtrdpanss"}
-"""Reliability deployment adders of a run by product (section 2)."""
 STATED = {
     "stated_energy": "energysettlementpointprice", "stated_regup": "regupmcpc", "stated_regdn": "regdownmcpc", "stated_rrs": "rrsmcpc",
     "stated_ecrs": "ecrsmcpc", "stated_nspin": "nonspinmcpc",
@@ -72,32 +71,29 @@ DATASET_AWARDS = {
 }
 
 
-def _columns(folder: str) -> list[str]:
-    """Quantities of a dataset; `node` is text, the others are numbers."""
-    if folder == "SCED_AS_adders":
-        return [*ADDERS]
-    if folder.endswith("prices"):
-        return ["price"]
-    if folder == "SCED_SMNE":
-        return ["mwh"]
-    awards = DATASET_AWARDS.get(folder, {})
-    return [*awards, "node"] if folder.startswith("DAM") else ["output", "base_point", *awards]
+Quantities = Mapping[str, Callable[[Piece], "pd.Series[Any]"]]
+"""How each quantity of a dataset is read from a piece: `node` is text, the others are numbers."""
 
 
-def _quantities(folder: str, piece: Piece, columns: Iterable[str]) -> dict[str, pd.Series[Any]]:
-    """Quantities of the rows of a piece."""
+def number(*headings: str) -> Callable[[Piece], pd.Series[Any]]:
+    """Reads the column of the first of these headings that exists."""
+    return lambda piece: piece.numbers(headings)
+
+
+NODE: Quantities = {"node": lambda piece: piece.texts(POINT)}
+_NUMBERS = {name: number(*headings) for name, headings in NUMBERS.items()}
+
+
+def _quantities(folder: str) -> Quantities:
     if folder == "SCED_AS_adders":
-        return {product: piece.numbers([heading]) for product, heading in ADDERS.items()}
-    awards = DATASET_AWARDS.get(folder, {})
-    found = {}
-    for column in columns:
-        if column in awards:
-            found[column] = _awarded(piece, *awards[column])
-        elif column == "node":
-            found[column] = piece.texts(POINT)
-        else:
-            found[column] = piece.numbers(NUMBERS[column] if column in NUMBERS else [STATED[column]])
-    return found
+        return {product: number(heading) for product, heading in ADDERS.items()}
+    if folder.endswith("prices") or folder == "SCED_SMNE":
+        name = "mwh" if folder == "SCED_SMNE" else "price"
+        return {name: _NUMBERS[name]}
+    awards = {
+        name: partial(_awarded, parts=own[0], single=own[1]) for name, own in DATASET_AWARDS.get(folder, {}).items()
+    }
+    return {**awards, **(NODE if folder.startswith("DAM") else {n: _NUMBERS[n] for n in ("output", "base_point")})}
 
 
 def _awarded(piece: Piece, parts: Sequence[str], single: Sequence[str]) -> pd.Series[Any]:
@@ -107,11 +103,8 @@ def _awarded(piece: Piece, parts: Sequence[str], single: Sequence[str]) -> pd.Se
     """
     if not any(piece.has([heading]) for heading in (*parts, *single)):
         return pd.Series(np.nan, index=range(piece.rows))
-    awards = [piece.numbers([part]).fillna(0.0) for part in parts]
-    said = pd.Series(False, index=range(piece.rows))
-    for award in awards:
-        said |= award != 0.0
-    return sum(awards, pd.Series(0.0, index=said.index)).where(said, piece.numbers(single).fillna(0.0))
+    awards = pd.DataFrame({part: piece.numbers([part]).fillna(0.0) for part in parts}, range(piece.rows))
+    return awards.sum(axis=1).where((awards != 0.0).any(axis=1), piece.numbers(single).fillna(0.0))
 
 
 class Reading:
@@ -126,11 +119,11 @@ class Reading:
     """
 
     def __init__(
-        self, scratch: duckdb.DuckDBPyConnection, folder: str, year: int, wanted: set[str] | None, columns: list[str]
+        self, scratch: duckdb.DuckDBPyConnection, folder: str, year: int, wanted: set[str] | None, columns: Quantities
     ) -> None:
         """Begin without rows; without names wanted the rows of all are kept."""
-        self._scratch, self._folder, self._year, self._wanted = scratch, folder, year, wanted
-        self._columns, self._table = columns, folder if wanted is not None else f"every_{folder}"
+        self._scratch, self._year, self._wanted, self._columns = scratch, year, wanted, columns
+        self._table = folder if wanted is not None else f"every_{folder}"
         self._types = {"name": "object", "time": "datetime64[s]"}
         self._types |= {column: "object" if column == "node" else "float64" for column in columns}
         sql = {"object": "VARCHAR", "float64": "DOUBLE", "datetime64[s]": "TIMESTAMP_S"}
@@ -162,7 +155,8 @@ class Reading:
 
     def quantities(self, rows: pd.DataFrame, piece: Piece, some: pd.Series[Any]) -> pd.DataFrame:
         """Some rows of a piece with their quantities."""
-        return rows[some].reset_index(drop=True).assign(**_quantities(self._folder, piece.where(some), self._columns))
+        own = piece.where(some)
+        return rows[some].reset_index(drop=True).assign(**{name: of(own) for name, of in self._columns.items()})
 
     def add(self, rows: pd.DataFrame) -> None:
         """Keep the rows whose time is known."""
@@ -190,10 +184,9 @@ class Reading:
 
     def points(self) -> set[str]:
         """Settlement points in the column `node`, if the dataset has one."""
-        if "node" not in self._types:
-            return set()
         query = f"SELECT DISTINCT node FROM {self._table} WHERE node IS NOT NULL"
-        return {point for (point,) in self._scratch.execute(query).fetchall()}
+        found = self._scratch.execute(query).fetchall() if "node" in self._types else []
+        return {point for (point,) in found}
 
 
 NO_TIMES = pd.Series([], dtype="datetime64[s]")
@@ -215,10 +208,10 @@ def read(
     folder: str,
     year: int,
     wanted: set[str] | None,
-    columns: list[str] | None = None,
+    columns: Quantities | None = None,
 ) -> Reading:
     """Read one dataset, by the folder of its rollups; rows of the resources, settlement points or products wanted are kept in the scratch database."""
-    found = Reading(scratch, folder, year, wanted, columns or _columns(folder))
+    found = Reading(scratch, folder, year, wanted, columns or _quantities(folder))
     # The 60-day disclosure of the end of a year was published in the next.
     pieces = source.pieces(folder, (year,) if folder.endswith(("prices", "adders")) else (year, year + 1))
     if folder == "SCED_SMNE":
@@ -299,11 +292,11 @@ def _held(starts: pd.Series[Any], year: int) -> pd.DataFrame:
     end = stamp.shift(-1).fillna(last).clip(upper=stamp + LONGEST_HOLD)
     quarter = stamp.dt.floor("15min")
     boundary = quarter + QUARTER
-    pieces = [
-        pd.DataFrame({"stamp": stamp, "quarter": quarter, "seconds": end.clip(upper=boundary) - stamp}),
-        pd.DataFrame({"stamp": stamp, "quarter": boundary, "seconds": end - boundary}),
-    ]
-    held = pd.concat(pieces).assign(seconds=lambda pieces: pieces["seconds"].dt.total_seconds())
+    pieces = [(quarter, end.clip(upper=boundary) - stamp), (boundary, end - boundary)]
+    held = pd.concat(
+        pd.DataFrame({"stamp": stamp, "quarter": begin, "seconds": length.dt.total_seconds()})
+        for begin, length in pieces
+    )
     return held[held["seconds"] > 0].sort_values(["stamp", "quarter"], ignore_index=True)
 
 

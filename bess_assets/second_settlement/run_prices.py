@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bess_assets.second_settlement.clock import QUARTER, day_start
+from bess_assets.second_settlement.clock import QUARTER, Grid, day_start
 from bess_assets.second_settlement.readings import LONGEST_HOLD, PRODUCTS
 
-Grid = pd.DataFrame
 LONGEST_PAST_A_RUN = pd.Timedelta(seconds=300)
 ONE_RUN = pd.Timedelta(seconds=30)
 

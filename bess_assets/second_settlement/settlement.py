@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from bess_assets.second_settlement.board import boards, daily_sums
-from bess_assets.second_settlement.clock import HOUR, QUARTER, day_start, intervals_of, operating_days
+from bess_assets.second_settlement.clock import HOUR, QUARTER, Grid, day_start, intervals_of, operating_days
 from bess_assets.second_settlement.gaps import unknown_hours
 from bess_assets.second_settlement.lines import integrals
 from bess_assets.second_settlement.readings import PRODUCTS, Reading, read
@@ -31,19 +31,11 @@ from bess_assets.second_settlement.run_prices import pieces, real_time_money, ru
 from bess_assets.second_settlement.source import Source, UnusableRowsError
 from bess_assets.second_settlement.stated import read_stated
 
-Grid = pd.DataFrame
-"""One quantity: a row an interval, a column a battery."""
-
-RTC = day_start("2025-12-05")
-"""Real time follows RTC+B from here (section 3.2)."""
-DAM_ESR = day_start("2025-12-06")
-"""First hour of the day-ahead file of storage resources (section 1)."""
-ECRS = day_start("2023-06-10")
-"""ECRS exists from here, or from its first price if that is earlier (section 4)."""
-LEAST_OBSERVED_SECONDS = 450
-"""Coverage of 0.5 of a quarter-hour (section 3.3)."""
-AT_ONCE = 16
-"""Batteries settled together, so that a year of real size fits in memory."""
+RTC = day_start("2025-12-05")  # real time follows RTC+B from here (section 3.2)
+DAM_ESR = day_start("2025-12-06")  # first hour of the day-ahead file of storage resources (section 1)
+ECRS = day_start("2023-06-10")  # ECRS exists from here, or from its first price if that is earlier (section 4)
+LEAST_OBSERVED_SECONDS = 450  # coverage of 0.5 of a quarter-hour (section 3.3)
+AT_ONCE = 16  # batteries settled together, so that a year of real size fits in memory
 
 SIDES = {
     "gen_resource": ("DAM_Gen_Resources", "SCED_Gen_Resources", "SCED_SMNE"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
-from bess_assets.second_settlement.readings import PRODUCTS, STATED, read
+from bess_assets.second_settlement.readings import NODE, PRODUCTS, STATED, number, read
 from bess_assets.second_settlement.source import Source
 
 
@@ -15,8 +15,9 @@ def read_stated(source: Source, scratch: duckdb.DuckDBPyConnection, year: int) -
     Of rows that differ the most frequent price counts, of equally frequent ones the lowest.
     """
     folders = ("DAM_Gen_Resources", "DAM_Load_Resources", "DAM_ESR_Resources")
+    columns = {**{name: number(heading) for name, heading in STATED.items()}, **NODE}
     for folder in folders:
-        read(source, scratch, folder, year, None, columns=[*STATED, "node"])
+        read(source, scratch, folder, year, None, columns=columns)
     rows = " UNION ALL ".join(f"SELECT * FROM every_{folder}" for folder in folders)
     points = _most_frequent(scratch, f"SELECT node AS name, time, stated_energy AS price FROM ({rows})")
     products = " UNION ALL ".join(f"SELECT '{p}' AS name, time, stated_{p} AS price FROM ({rows})" for p in PRODUCTS)

@@ -31,11 +31,6 @@ class Nodes:
         latest = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
         return Nodes(self.codes[np.where(latest >= 0, latest, known.argmax())], self.texts)
 
-    def at(self, hour: int) -> str | None:
-        """Node of an hour."""
-        code = int(self.codes[hour])
-        return self.texts[code] if code >= 0 else None
-
     def distinct(self) -> list[str]:
         """All nodes in order of their first hour."""
         codes, first = np.unique(self.codes, return_index=True)

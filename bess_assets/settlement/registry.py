@@ -323,7 +323,7 @@ def _row(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> dic
         "pair_evidence": b.pair.evidence or None,
         "charging": charging,
         "bridge_evidence": b.bridge,
-        "settlement_point": nodes.at(int(year.day_first_hour[expected_last + 1]) - 1),
+        "settlement_point": [*nodes.texts, None][nodes.codes[year.day_first_hour[expected_last + 1] - 1]],
         "settlement_points": ";".join(nodes.distinct()) or None,
         "qse": next(filter(None, qses), None),
         "capacity_mw": capacity,
