@@ -19,8 +19,7 @@ MCPC_CHECK = "day_ahead_files_state_the_published_clearing_prices"
 
 LIMIT_TOLERANCE_MW = 0.05
 """An award may go beyond a limit by this much: ERCOT publishes both to a tenth of a megawatt."""
-PRICE_TOLERANCE_USD = 0.01
-"""Two statements of one price may differ by a cent: each is rounded to one."""
+PRICE_TOLERANCE_USD = 0.01  # two statements of one price may differ by a cent: each is rounded to one
 _ROUNDING = 1e-9  # error of binary fractions in a difference of exactly a cent
 
 UPWARD = ("regup", "rrs", "ecrs", "nspin")

@@ -32,12 +32,9 @@ from bess_assets.settlement.runs import TELEMETRY, Kind, Means, RunReader, Windo
 from bess_assets.settlement.state_of_charge import SOC_CHECK, MonthFit, fit_months, soc_verdict
 
 METERED_CHECK = "metering_and_telemetry_agree"
-LARGEST_DIFFERENCE = 0.2
-"""Of the larger: real ones lie within some percent of each other."""
-LEAST_COMPARED = 96
-"""Quarter-hours, a day."""
-NOISE_SHARE = 0.01
-"""Negative consumption up to this share of what was charged is the noise of a meter at rest."""
+LARGEST_DIFFERENCE = 0.2  # of the larger: real ones lie within some percent of each other
+LEAST_COMPARED = 96  # quarter-hours, a day
+NOISE_SHARE = 0.01  # negative consumption up to this share of what was charged is the noise of a meter at rest
 
 # held of a battery in a quarter-hour: both parts, source and seconds of generation, metering, and of a load resource's consumption
 _COMBO_BYTES = 8 + 8 + 1 + 2 + 8 + 8 + 1 + 2
@@ -62,8 +59,7 @@ class Flows:
         reader: what was read.
         era: quarter-hours of the year; those of the arrays.
         place: series of each resource.
-        positive_mwh: positive part, NaN where unknown; shape (series, quarter-hours).
-        negative_mwh: negative part, >= 0, NaN where unknown; same shape; empty for load resources.
+        mwh: discharge and charge, both >= 0, NaN where unknown; shape (series, quarter-hours); of load resources only the charge.
         negative_of_all_mwh: sum of the known negative parts.
         source: index into `SOURCES`, -1 where unknown; same shape.
         seconds: how long the source was observed in the quarter-hour; same shape.
@@ -75,8 +71,7 @@ class Flows:
     reader: RunReader
     era: slice
     place: dict[str, int]
-    positive_mwh: FloatArray
-    negative_mwh: FloatArray
+    mwh: dict[str, FloatArray]
     negative_of_all_mwh: float
     source: SourceArray
     seconds: SecondsArray
@@ -87,10 +82,9 @@ class Flows:
         n = self.place.get(row[f"{self.kind}_resource"])
         if n is None:
             return
-        sides = {"charge": self.positive_mwh} if self.kind == "load" else {"discharge": self.positive_mwh}
-        if self.kind == "esr" or (self.kind == "gen" and row["charging"] == "generation"):
-            sides["charge"] = self.negative_mwh
-        for side, mwh in sides.items():
+        for side, mwh in self.mwh.items():
+            if self.kind == "gen" and side == "charge" and row["charging"] != "generation":
+                continue
             columns[f"{side}_mwh"][self.era] = mwh[n]
             columns[f"{side}_source"][self.era] = self.source[n]
             columns[f"{side}_coverage"][self.era] = self.seconds[n] / float(SECONDS_PER_QUARTER_HOUR)
@@ -122,14 +116,14 @@ def read_flows(
     awards = _RT_AWARDS if kind == "esr" else ()
     columns = [TELEMETRY[kind], "base_point_mw", *awards, *(["soc_mwh"] if awards else [])]
     reader = RunReader(inputs, f"sced_{kind}_resources", names, columns)
+    sides = ("charge",) if kind == "load" else ("discharge", "charge")
     shape = (len(names), era.stop - era.start)
     flows = Flows(
         kind,
         reader,
         era,
         {name: n for n, name in enumerate(names)},
-        np.full(shape, np.nan),
-        np.full((0, 0) if kind == "load" else shape, np.nan),
+        {side: np.full(shape, np.nan) for side in sides},
         0.0,
         np.full(shape, _NONE, dtype=np.int8),
         np.zeros(shape, dtype=np.int16),
@@ -149,12 +143,10 @@ def read_flows(
         # a base point can help only where it is known and telemetry is not
         if (source == _NONE).any() and not np.isnan(base_point).all():
             _fall_back(means, source, reader.means(window, base_point))
-        flows.positive_mwh[:, here] = means.positive * HOURS_PER_QUARTER_HOUR
+        for side, mean in zip(sides, (means.positive, means.negative), strict=False):
+            flows.mwh[side][:, here] = mean * HOURS_PER_QUARTER_HOUR
         negative_mwh[here] = np.nansum(means.negative, axis=0) * HOURS_PER_QUARTER_HOUR
-        if kind != "load":
-            flows.negative_mwh[:, here] = means.negative * HOURS_PER_QUARTER_HOUR
-        flows.source[:, here] = source
-        flows.seconds[:, here] = means.seconds
+        flows.source[:, here], flows.seconds[:, here] = source, means.seconds
         if awards:
             flows.of_storage["soc_mwh"][:, here] = reader.at_ends(window, window.grids["soc_mwh"])
         for product, values in (_real_time_awards(window.grids) if awards else {}).items():
@@ -225,14 +217,14 @@ def _settle_metered(
         there = np.flatnonzero(~np.isnan(meter))
         both = there[generation.source[n, there] == _TELEMETRY]
         if len(both) >= LEAST_COMPARED:
-            metered, measured = np.maximum(meter[both], 0.0), generation.positive_mwh[n, both]
+            metered, measured = np.maximum(meter[both], 0.0), generation.mwh["discharge"][n, both]
             compared[row["battery"]] = float(metered.sum()), float(measured.sum())
-        generation.positive_mwh[n, there] = np.maximum(meter[there], 0.0)
-        generation.negative_mwh[n, there] = np.maximum(-meter[there], 0.0)
+        for side, sign in (("discharge", 1), ("charge", -1)):
+            generation.mwh[side][n, there] = np.maximum(sign * meter[there], 0.0)
         generation.source[n, there] = _METER
         generation.seconds[n, there] = SECONDS_PER_QUARTER_HOUR
         if row["charging"] != "generation":
-            left_out += float(np.nansum(generation.negative_mwh[n]))
+            left_out += float(np.nansum(generation.mwh["charge"][n]))
     return left_out
 
 
@@ -292,7 +284,7 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             read["sced_smne"] = meter
             left_out += _settle_metered(flows["gen"], metered_mwh, part, compared)
             negative_mwh += flows["load"].negative_of_all_mwh
-            charged_mwh += float(np.nansum(flows["load"].positive_mwh))
+            charged_mwh += float(np.nansum(flows["load"].mwh["charge"]))
         del metered_mwh
         for dataset, reader in read.items():
             if readers.setdefault(dataset, reader) is not reader:
@@ -350,7 +342,7 @@ def _later_sums(esr: Flows, rows: Iterable[Mapping[str, Any]], metered: Mapping[
         n, meter = esr.place[row["esr_resource"]], metered[row["gen_resource"] or row["esr_resource"]]
         there = ~np.isnan(meter)
         both = there & (esr.source[n] == _TELEMETRY)
-        x, discharge, charge = meter[both], esr.positive_mwh[n, both], esr.negative_mwh[n, both]
+        x, discharge, charge = meter[both], *(esr.mwh[side][n, both] for side in ("discharge", "charge"))
         y = discharge - charge
         terms = (there.any(), there, both, x, y, x * x, y * y, x * y, x.clip(0.0), discharge, (-x).clip(0.0), charge)
         sums += [np.sum(term) for term in terms]

@@ -16,10 +16,8 @@ from bess_assets.ercot.step import Columns, Inputs, StepResult, Verdict, in_colu
 FINAL_CHECK = "no_battery_moved_once_the_year_was_final"
 """Name of the check whose verdict `what_changed` gives."""
 
-HALF_A_CENT = 0.005
-"""Dollars that differ by less have not moved."""
-RELATIVE_TOLERANCE = 1e-6
-"""Other numbers that differ by a smaller part have not moved."""
+HALF_A_CENT = 0.005  # dollars that differ by less have not moved
+RELATIVE_TOLERANCE = 1e-6  # other numbers that differ by a smaller part have not moved
 
 OWN_COLUMNS = ("edition_number", "made_at", "package_version", "board_digest", "inputs")
 """Columns of an edition that are not the board's."""

@@ -12,12 +12,10 @@ import numpy as np
 from bess_assets.ercot.arrays import FloatArray, IntArray
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 
-LONGEST_STRAIGHT_SECONDS = 600
-"""Between readings at most this far apart power is the straight line."""
+LONGEST_STRAIGHT_SECONDS = 600  # between readings at most this far apart power is the straight line
 LONGEST_LINE_SECONDS = 1_200
 """Between readings further apart than this no line is drawn."""
-BASE_POINT_SECONDS = 300
-"""A resource is at the base point of a run so long after it."""
+BASE_POINT_SECONDS = 300  # a resource is at the base point of a run so long after it
 LONGEST_HOLD_SECONDS = 900
 """A reading without a next one, a base point and an award hold at most this long."""
 

@@ -17,14 +17,12 @@ from bess_assets.ercot.products import PRODUCTS, SOURCES
 from bess_assets.settlement.pairing import CYCLES_FOR_EVIDENCE, HOURS_IF_ENERGY_UNKNOWN
 from bess_assets.settlement.strategy import classify
 
-FIRST_ACTIVE_HOURS = 0.1
-"""A day with this many hours of discharge at capacity counts as active without an award."""
+FIRST_ACTIVE_HOURS = 0.1  # a day with this many hours of discharge at capacity counts as active without an award
 LEAST_COVERAGE = 0.95
 """Share of expected intervals that must be known for a battery to be ranked, and for a day to count in TB2 capture."""
 LEAST_ACTIVE_DAYS_YEAR = 30
 LEAST_ACTIVE_DAYS_MONTH = 10
-LEAST_DISCHARGE_MWH = 1.0
-"""Discharge from which $/MWh is shown."""
+LEAST_DISCHARGE_MWH = 1.0  # discharge from which $/MWh is shown
 OUTLIER_TIMES_FLEET = 3.0
 """$/kW above this many times the fleet's average is noted."""
 QUARTER_HOURS_PER_DAY = 96

@@ -35,8 +35,7 @@ from bess_assets.settlement.pairing import (
 )
 from bess_assets.settlement.sides import COMBO_TYPE, ESR_TYPE, Resource, Sides, has_combo_era, has_esr_era, sized
 
-ASSUMED_DURATION_HOURS = 4.0
-"""Shown, labelled `assumed`, where no MWh is known; no metric uses it."""
+ASSUMED_DURATION_HOURS = 4.0  # shown, labelled `assumed`, where no MWh is known; no metric uses it
 BESS_DATASETS = ("dam_gen_resources", "sced_gen_resources", "dam_esr_resources", "sced_esr_resources")
 """Datasets in which a battery may show up; a year in which none has one is an error, not an empty board."""
 USER_TABLE = "user's table"

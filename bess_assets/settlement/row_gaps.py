@@ -17,10 +17,8 @@ from bess_assets.ercot.step import Inputs, Verdict, some
 ROWS_CHECK = "batteries_have_day_ahead_rows_throughout"
 LONGEST_UNLISTED_HOURS = 24
 """So many hours without a row are no gap: single days of 2021 without a load row are known to have had no award."""
-ACTIVE_MW = 1.0
-"""A run with more than this, to or from the grid, shows a battery at work."""
-LEAST_ACTIVE_SHARE = 0.01
-"""Of the runs in a gap: from this share on the battery was at work."""
+ACTIVE_MW = 1.0  # a run with more than this, to or from the grid, shows a battery at work
+LEAST_ACTIVE_SHARE = 0.01  # of the runs in a gap: from this share on the battery was at work
 GAP_WORDS = ("no award", "unknown")
 """How a gap is judged."""
 

@@ -20,8 +20,7 @@ from bess_assets.settlement.prices import clearing_prices, product_of, ranked
 RT_MCPC_SOURCES = ("report", "run_mean")
 """Where the real-time clearing price of a quarter-hour comes from: its report, or the mean of the run prices and adders."""
 
-SAME_RUN_SECONDS = 30
-"""Stamps of two datasets at most this far apart are one run."""
+SAME_RUN_SECONDS = 30  # stamps of two datasets at most this far apart are one run
 LONGEST_HOLD_PAST_A_RUN_SECONDS = 300
 """A step holds at most this long where the other dataset shows a run that its own lacks."""
 _NO_RUNS = np.empty(0, dtype=np.int64)

@@ -31,8 +31,7 @@ Kind = Literal["gen", "load", "esr"]
 """Kind of resource, as in the names of the datasets."""
 TELEMETRY: dict[Kind, str] = {"gen": "output_mw", "load": "consumption_mw", "esr": "output_mw"}
 """Column of the telemetered MW by kind of resource."""
-LEAST_INSTRUCTION_MW = 1.0
-"""A base point over this should show in the readings of a day."""
+LEAST_INSTRUCTION_MW = 1.0  # a base point over this should show in the readings of a day
 
 _NO_RUNS = np.empty(0, dtype=np.int64)
 

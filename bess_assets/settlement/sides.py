@@ -27,8 +27,7 @@ from bess_assets.settlement.runs import TELEMETRY, Kind, RunReader, Window, hour
 
 SIZE_RANK = 24
 """Capacity and energy are the 24th largest hourly value of the year: a day's worth of hours may be wrong."""
-TOGETHER_MW = 1.0
-"""Both sides above this in one run counts against a pair."""
+TOGETHER_MW = 1.0  # both sides above this in one run counts against a pair
 COMBO_TYPE, ESR_TYPE = "PWRSTR", "ESR"
 # ERCOT's types of generation resources that are no storage: a row of one of them proves a file to be another dataset's
 _OTHER_TYPES = frozenset(

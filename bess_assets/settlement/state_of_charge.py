@@ -17,8 +17,7 @@ from bess_assets.ercot.step import Verdict, some
 SOC_CHECK = "state_of_charge_follows_what_flowed"
 LEAST_PER_MWH, MOST_PER_MWH = 0.8, 1.3
 """Change of state of charge, MWh, by a MWh charged or discharged: 1.1 and 1.2 of a real battery."""
-JUMP_MWH = 1.0
-"""A change further than this from the fitted one is a jump of the telemetry, and left out."""
+JUMP_MWH = 1.0  # a change further than this from the fitted one is a jump of the telemetry, and left out
 LEAST_MOVES, _MOVE_MWH = 48, 0.25
 """A month is compared if state of charge rises by over 0.25 MWh in at least so many quarter-hours and falls in so many."""
 MonthFit = tuple[str, int, str | None]

@@ -3,14 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-ENERGY_ABOVE = 0.8
-"""Energy share above which a battery is an energy arbitrageur."""
-ANCILLARY_BELOW = 0.2
-"""Energy share below which a battery lives on ancillary services."""
-INACTIVE_USD_PER_MW_MONTH = 10.0
-"""Positive revenue per MW of capacity and month below which a battery is inactive."""
-INACTIVE_USD = 100.0
-"""The same for the whole period where the capacity is unknown."""
+ENERGY_ABOVE = 0.8  # energy share above which a battery is an energy arbitrageur
+ANCILLARY_BELOW = 0.2  # energy share below which a battery lives on ancillary services
+INACTIVE_USD_PER_MW_MONTH = 10.0  # positive revenue per MW of capacity and month below which a battery is inactive
+INACTIVE_USD = 100.0  # the same for the whole period where the capacity is unknown
 
 
 class Strategy(NamedTuple):
