@@ -24,12 +24,9 @@ PARTS = ("da_energy_usd", "rt_energy_usd", *(f"as_{product}_usd" for product in 
 REVENUE = ("da_energy_usd", "rt_energy_usd", "energy_usd", *PARTS[2:], "as_usd", "total_usd")
 """What is compared, of each battery and month."""
 
-EXACT_USD = 1e-6
-"""The two settlements add in different orders, so that equal figures may differ in their last digits."""
-SHOWN_USD = 0.01
-"""A battery whose year differs by more is shown."""
-FAILING_SHARE = 0.001
-"""A battery whose year differs by more than this part of its revenue fails the comparison."""
+EXACT_USD = 1e-6  # the two settlements add in different orders, so that equal figures may differ in their last digits
+SHOWN_USD = 0.01  # a battery whose year differs by more is shown
+FAILING_SHARE = 0.001  # a battery whose year differs by more than this part of its revenue fails the comparison
 
 COLUMNS = ("battery", "month", "column", "results_usd", "reports_usd", "difference_usd", "battery_share", "fails")
 """Columns of a figure that differs, as `figures` has them."""

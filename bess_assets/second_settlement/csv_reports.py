@@ -26,8 +26,8 @@ import pyarrow.csv as pa_csv
 from bess_assets.second_settlement.clock import CENTRAL
 from bess_assets.second_settlement.source import FLAG, Piece, plain
 
+# reports with the same headings are read together up to about this size: real-time prices come as a file a quarter-hour
 BYTES_AT_ONCE = 30_000_000
-"""Reports with the same headings are read together up to about this size: real-time prices come as a file a quarter-hour."""
 
 # post time in ERCOT's names: rpt.00013052.0000000000000000.20260223.050149776.60_Day_..zip
 _POSTED = re.compile(r"\.(\d{8})\.(\d{6})(\d{3})\.")

@@ -71,8 +71,8 @@ DATASET_AWARDS = {
 }
 
 
+# how each quantity of a dataset is read from a piece: `node` is text, the others are numbers
 Quantities = Mapping[str, Callable[[Piece], "pd.Series[Any]"]]
-"""How each quantity of a dataset is read from a piece: `node` is text, the others are numbers."""
 
 
 def number(*headings: str) -> Callable[[Piece], pd.Series[Any]]:

@@ -57,12 +57,11 @@ def load_verdict(beyond: Mapping[str, int], compared: int) -> Verdict:
     return Verdict(not count, f"{detail}: {_worst(beyond)}" if count else detail, numbers)
 
 
+# resources; by resource and hour whether there is an award, a known limit, and an award beyond it
 Limited = tuple[Sequence[str], BoolArray, BoolArray, BoolArray]
-"""Resources; by resource and hour whether there is an award, a known limit, and an award beyond it."""
 
 
 def _limits_verdict(parts: Sequence[Limited], what: str, beyond: str) -> Verdict:
-    """The verdict on hours in which awards are beyond a limit."""
     compared, unknown = (
         sum(int((awarded & (known == there)).sum()) for _, awarded, known, _ in parts) for there in (True, False)
     )

@@ -287,7 +287,6 @@ def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
 
 
 def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
-    """Sums of the AS ledger of a battery, and whether a day has an award that exists."""
     names = ["award_mw", "da_usd", "rt_usd", "revenue_usd", "rt_award_usd", "rt_run_price_share"]
     ledger, shape = inputs.tables["as_revenue"], (len(PRODUCTS), days.year.hours)
     award, da, rt, revenue, rt_award, share, exists, implausible = (

@@ -260,6 +260,8 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     ledger = LedgerColumns(year, quarter_hours=True)
     errors, later = np.zeros((4, boundary)), np.zeros(12)
     no_award = pa.nulls(year.quarter_hours, pa.float64())
+    unknown = {"mwh": np.full(len(no_award), np.nan), "coverage": np.zeros(len(no_award))}
+    unknown["source"] = np.full(len(no_award), _NONE, dtype=np.int8)
     left_out = negative_mwh = charged_mwh = 0.0
     readers: dict[str, RunReader | YearRows] = {}
     compared: dict[str, tuple[float, float]] = {}
@@ -291,19 +293,15 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
                 readers[dataset].counted.add(reader.counted)
         for row in part:
             columns: dict[str, Any] = dict.fromkeys(_RT_COLUMNS, no_award)
-            for side in ("discharge", "charge"):
-                columns[f"{side}_mwh"] = np.full(year.quarter_hours, np.nan)
-                columns[f"{side}_source"] = np.full(year.quarter_hours, _NONE, dtype=np.int8)
-                columns[f"{side}_coverage"] = np.zeros(year.quarter_hours)
+            columns |= {f"{side}_{name}": of.copy() for side in ("discharge", "charge") for name, of in unknown.items()}
             for own in flows.values():
                 own.fill(columns, row)
             if columns["soc_mwh"] is not no_award:
                 months += fit_months(
                     year, row["battery"], columns["soc_mwh"], columns["charge_mwh"], columns["discharge_mwh"]
                 )
-            for side in ("discharge", "charge"):
-                columns[f"{side}_source"] = labels_array(columns[f"{side}_source"], SOURCES)
-            yield ledger.chunk(row["battery"], **columns)
+            sources = {name: labels_array(columns[name], SOURCES) for name in ("discharge_source", "charge_source")}
+            yield ledger.chunk(row["battery"], **columns | sources)
         del flows  # before the next part is read
     for reader in readers.values():
         reader.report(findings)

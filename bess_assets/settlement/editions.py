@@ -145,8 +145,6 @@ def _moved(was: Any, is_now: Any, *, usd: bool) -> bool:
 
 
 def _changed_inputs(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
-    """The change of each input that differs, in words, by its name."""
-
     def words(name: str) -> str:
         if name.startswith(LATER):
             return f"{name.removeprefix(LATER)} has days of the next year {'now' if name in after else 'no more'}"

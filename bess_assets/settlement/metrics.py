@@ -282,7 +282,6 @@ def _cut(share: float) -> str:
 
 
 def _exclusions(row: Row, sums: Row, registry: Row, period: Period) -> list[str]:
-    """Why a battery can't be ranked fairly, in the order of the rules."""
     energy, services, days = row["energy_coverage"], row["as_coverage"], row["active_days"]
     rules = (
         (row["settlement_point"] is None, "settlement point unknown"),

@@ -27,8 +27,7 @@ from bess_assets.threads import in_order
 
 LEAST_COVERAGE = 0.5
 """Share of a quarter-hour that must be observed for its energy to be known."""
-Kind = Literal["gen", "load", "esr"]
-"""Kind of resource, as in the names of the datasets."""
+Kind = Literal["gen", "load", "esr"]  # of resource, as in the names of the datasets
 TELEMETRY: dict[Kind, str] = {"gen": "output_mw", "load": "consumption_mw", "esr": "output_mw"}
 """Column of the telemetered MW by kind of resource."""
 LEAST_INSTRUCTION_MW = 1.0  # a base point over this should show in the readings of a day
@@ -152,9 +151,8 @@ class RunReader:
         low, high = np.searchsorted(
             self.starts, self._year.start + SECONDS_PER_QUARTER_HOUR * bounds[[first_day, last_day]]
         )
-        run_bytes = 8 * max(len(self._names), 1) * max(len(self._numbers), 1)
         threads = self._inputs.threads
-        total = int(high - low) * run_bytes
+        total = int(high - low) * 8 * max(len(self._names), 1) * max(len(self._numbers), 1)
         count = min(max(threads, -(-total * threads // self._inputs.block_bytes)), last_day - first_day)
         edges = 4 * self._year.day_first_hour[np.linspace(first_day, last_day, count + 1).astype(np.int64)]
 
@@ -174,15 +172,14 @@ class RunReader:
         low, high = (int(n) for n in np.searchsorted(self.starts, [begin, end]))
         own = slice(*(int(n) for n in np.searchsorted(self.starts, [own_from, own_to])))
         scatter = Scatter(high - low, len(self._names), self._numbers)
-        codes, counted = Codes(self._names), Counted()
+        codes, counted, columns = Codes(self._names), Counted(), ["resource_name", *self._numbers]
         for path, file in self._files.items():
             groups = sorted({group for group, earliest, latest in file.groups if latest >= begin and earliest < end})
             if groups:
-                columns = ["resource_name", *self._numbers]
                 for rows in read_rows(self._dataset, path, columns, counted.numbers, groups, timed=True):
                     self._put(scatter, codes, rows, low, own, high, counted)
-        held = self._hold_until(slice(low, high), era_end)
-        return Window(first, last, slice(low, high), held, scatter.grids), counted
+        runs = slice(low, high)
+        return Window(first, last, runs, self._hold_until(runs, era_end), scatter.grids), counted
 
     def _hold_until(self, runs: slice, edge: int) -> IntArray:
         """Ends of readings that no line leaves: the next run of any resource, at most 900 s, never in a day without rows.

@@ -202,12 +202,7 @@ class Sides:
         )
 
     def _mwh(self, both: BoolArray, values: Sequence[npt.NDArray[np.float32]]) -> float:
-        """Energy of the positive part of one side.
-
-        Args:
-            both: the common runs in which both sides are observed.
-            values: readings and base points, integrated along lines; or base points alone, which are steps.
-        """
+        """Energy of the positive part of a side in some common runs, of readings and base points, on lines, or of base points alone, which are steps."""
         year, time = self._inputs.year, self._common[both]
         held = np.minimum(time + LONGEST_HOLD_SECONDS, np.append(time[1:], year.end))
         parts = [of_runs[both].astype(np.float64) for of_runs in values]
@@ -223,7 +218,6 @@ class Sides:
         return {column: dict(zip(names, grid, strict=True)) for column, grid in maxima.items()}
 
     def _day_ahead(self, kind: Kind, found: set[str], *, exists: bool) -> Side:
-        """Size, node, QSE and days of resources, from one day-ahead dataset."""
         inputs, year, names = self._inputs, self._inputs.year, sorted(found)
         if not exists:
             return Side(inputs, kind, [], np.empty((0, year.hours)), [], [], [])
