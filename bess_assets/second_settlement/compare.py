@@ -243,19 +243,18 @@ def worst(comparison: Comparison) -> list[dict[str, Any]]:
 
 def as_record(comparison: Comparison) -> dict[str, Any]:
     """The whole comparison, for JSON."""
-    c = comparison
     return {
-        "year": c.year,
-        "agrees": c.agrees,
-        "exact": c.exact,
+        "year": comparison.year,
+        "agrees": comparison.agrees,
+        "exact": comparison.exact,
         "exact_to_usd": EXACT_USD,
-        "batteries": c.batteries,
-        "figures": c.figures,
-        "worst_usd": c.worst_usd,
-        "reports": c.reports,
-        "copies_left_out": c.copies,
-        "other_csvs": c.others,
-        "problems": c.problems,
-        "seconds": c.seconds,
-        "differences": figures(c),
+        "batteries": comparison.batteries,
+        "figures": comparison.figures,
+        "worst_usd": comparison.worst_usd,
+        "reports": comparison.reports,
+        "copies_left_out": comparison.copies,
+        "other_csvs": comparison.others,
+        "problems": comparison.problems,
+        "seconds": comparison.seconds,
+        "differences": figures(comparison),
     }

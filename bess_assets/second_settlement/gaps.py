@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bess_assets.second_settlement.clock import HOUR, Grid, operating_days
+from bess_assets.second_settlement.clock import Grid, operating_days
 
 LONGEST_WITHOUT_ROWS = 24  # hours without a row that are no gap
 AT_WORK = 0.01  # share of runs over 1 MW from which a battery was at work
@@ -51,10 +51,6 @@ def unknown_hours(
 
 
 def _at_work(telemetry: Mapping[str, pd.DataFrame], battery: Any, gap: pd.DatetimeIndex, *, esr: bool) -> bool:
-    for dataset, rows in telemetry.items():
-        if ("ESR" in dataset) == esr:
-            runs = rows[(rows["battery"] == battery) & rows["time"].between(gap[0], gap[-1] + HOUR, inclusive="left")]
-            mw = runs.loc[runs["time"].dt.floor("h").isin(gap), "mw"].dropna().abs()
-            if len(mw) and (mw > 1).any() and (mw > 1).mean() >= AT_WORK:
-                return True
-    return False
+    own = [rows[rows["battery"] == battery] for dataset, rows in telemetry.items() if ("ESR" in dataset) == esr]
+    active = [rows.loc[rows["time"].dt.floor("h").isin(gap), "mw"].dropna().abs() > 1 for rows in own]
+    return any(bool(runs.any()) and runs.mean() >= AT_WORK for runs in active)

@@ -319,10 +319,8 @@ def _stated(
     reported.loc[hours < ECRS, "ecrs"] = 0.0
     if hours.empty or (published.rows_of_every_point(hours) and reported.notna().all(axis=None)):
         return pd.DataFrame(), pd.DataFrame(columns=list(PRODUCTS), dtype="float64")
-    points, products = read_stated(source, scratch, year)
-    products.loc[products.index < ECRS, "ecrs"] = np.nan
-    inside = [frame[frame.index.isin(hours)] for frame in (points, products)]
-    return inside[0], inside[1]
+    points, products = (frame[frame.index.isin(hours)] for frame in read_stated(source, scratch, year))
+    return points, products.assign(ecrs=products["ecrs"].where(products.index >= ECRS))
 
 
 def _means(side: _Rows, column: str, quarters: pd.DatetimeIndex) -> tuple[Grid, Grid]:
