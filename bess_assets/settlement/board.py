@@ -11,8 +11,10 @@ from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
 from bess_assets.settlement.metrics import COUNTS, MONEY, Period, board, sums_of_days
 
 _REGISTRY_READ = ["battery", "capacity_mw"]
-_DAYS_READ = ["battery", "operating_day", "settlement_point", *MONEY, *COUNTS]
-_DAYS_READ += ["energy_usd", "total_usd", "tb2_usd_per_mw", "award_positive"]
+_DAYS_READ = [
+    *("battery", "operating_day", "settlement_point", *MONEY, *COUNTS),
+    *("energy_usd", "total_usd", "tb2_usd_per_mw", "award_positive"),
+]
 
 
 @step

@@ -267,12 +267,12 @@ def _joined(sides: Sides, pairs: Mapping[str, Pair], bridges: Mapping[str, tuple
 
 def _refuse_empty_year(inputs: Inputs) -> NoReturn:
     year = inputs.year.year
-    looked_in = [path for dataset in BESS_DATASETS for path in inputs.rollups.files(dataset, year)]
+    looked_in = [str(path) for dataset in BESS_DATASETS for path in inputs.rollups.files(dataset, year)]
     folders = ", ".join(f"{DATASETS[dataset].folder}/{year}.parquet" for dataset in BESS_DATASETS)
     raise InputError(
         f"No battery has a row in {year}.",
         dataset="bess_registry",
-        file=", ".join(map(str, looked_in)) or None,
+        file=", ".join(looked_in) or None,
         expected=f"rows of type {COMBO_TYPE} or {ESR_TYPE} on days of {year} in one of {folders} (or the file of {year + 1})",
         remedy="Put the year's 60-day rollups into the rollup folder (BESS_ROLLUPS), or name the batteries in BESS_REGISTRY.",
     )

@@ -107,7 +107,12 @@ def rows_verdict(resources: int, gaps: Sequence[Gap], unknown: Sequence[bool]) -
     lost = [gap for gap, is_lost in zip(gaps, unknown, strict=True) if is_lost]
     idle = len(gaps) - len(lost)
     words = [f"{gap.resource} {len(gap.hours):,} hours of dam_{gap.kind}_resources" for gap in lost]
-    detail = f"{resources} resources, {idle} gaps of over a day in which no award is missed"
-    if lost:
-        detail = f"{len(lost)} gaps of {resources} resources although the battery is at work, its award unknown: {some(words)}"
-    return Verdict(not lost, detail, {"resources": resources, "gaps_unknown": len(lost), "gaps_without_award": idle})
+    none = f"{resources} resources, {idle} gaps of over a day in which no award is missed"
+    at_work = (
+        f"{len(lost)} gaps of {resources} resources although the battery is at work, its award unknown: {some(words)}"
+    )
+    return Verdict(
+        not lost,
+        at_work if lost else none,
+        {"resources": resources, "gaps_unknown": len(lost), "gaps_without_award": idle},
+    )
