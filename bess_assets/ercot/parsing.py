@@ -7,10 +7,10 @@ batch: a year of SCED holds 35,000 stamps in 31 million rows.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial, reduce
+from datetime import timedelta
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +36,7 @@ STORED_TIME = "interval_start"
 _TIME_LABELS = (*TIME_COLUMNS, "hour_ending", "interval", "interval_number", "repeated_hour")
 
 _DATES = tuple(
-    re.compile(rf"{day}(?:[ T](?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?(?:\.\d+)?)?$")
+    rf"^{day}(?:[ T](?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}}))?(?:\.\d+)?)?$"
     for day in (
         r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})",
         r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})",
@@ -51,18 +51,36 @@ _MOST_CODES = 4_096
 """Integers that lie closer together than this are codes already."""
 
 
-@lru_cache(maxsize=2**16)
-def parse_wall_clock(text: str) -> int | None:
-    """Wall-clock seconds of a date with or without time, as if it were UTC; None if it is neither.
+def wall_clocks(texts: pa.Array) -> IntArray:
+    """Wall-clock seconds of dates with or without time, as if they were UTC; `NO_VALUE` where a text is neither.
 
-    Reads `MM/DD/YYYY` and `YYYY-MM-DD`, each with an optional `HH:MM` or `HH:MM:SS`. All stamps of a year are remembered: batches repeat them.
+    Reads `MM/DD/YYYY` and `YYYY-MM-DD`, each with an optional `HH:MM` or `HH:MM:SS`.
     """
-    for match in filter(None, (pattern.match(text) for pattern in _DATES)):
-        parts = ("year", "month", "day", "hour", "minute", "second")
-        year, month, day, hour, minute, second = (int(match[part] or 0) for part in parts)
-        with suppress(ValueError):
-            return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
-    return None
+    seconds = np.full(len(texts), NO_VALUE)
+    for pattern in _DATES:
+        parts = pc.extract_regex(texts, pattern)
+        at = np.flatnonzero(parts.is_valid())
+        cells = parts.take(pa.array(at)).flatten()
+        part = {
+            field.name: pc.if_else(pc.equal(cell, ""), "0", cell).cast(pa.int64()).to_numpy()
+            for field, cell in zip(parts.type, cells, strict=True)
+        }
+        # a month is counted from January 1970; the 31st of April lies in another month than April
+        month = ((part["year"] - 1970) * 12 + part["month"] - 1).astype("datetime64[M]")
+        day = month.astype("datetime64[D]") + (part["day"] - 1)
+        is_day = (
+            (part["year"] > 0) & (part["month"] >= 1) & (part["month"] <= 12) & (day.astype("datetime64[M]") == month)
+        )
+        good = is_day & (part["hour"] < 24) & (part["minute"] < 60) & (part["second"] < 60)
+        time = 3_600 * part["hour"] + 60 * part["minute"] + part["second"]
+        seconds[at[good]] = (86_400 * day.astype(np.int64) + time)[good]
+    return seconds
+
+
+def parse_wall_clock(text: str) -> int | None:
+    """`wall_clocks` of one text; None if it is neither a date nor a stamp."""
+    seconds = int(wall_clocks(pa.array([text]))[0])
+    return None if seconds == NO_VALUE else seconds
 
 
 def parse_day(text: str) -> int | None:
@@ -119,6 +137,9 @@ READERS = {
 }
 
 
+_TIMES = ("day", "stamp", "utc")
+
+
 class _UnreadableError(ValueError):
     """A value, and what was expected instead."""
 
@@ -142,11 +163,18 @@ def _meanings(kind: str, values: pa.Array) -> IntArray | FloatArray:
     """The value of each distinct value of a column, and last that of a blank."""
     how = READERS[kind]
     if _is_text(values.type) or pa.types.is_null(values.type) or kind == "flag":
-        texts = pc.utf8_trim_whitespace(values.cast(pa.string())).to_pylist()
-        found: Any = [how.parse(text) if text else how.blank for text in texts]
-        if None in found:
-            raise _UnreadableError(texts[found.index(None)], how.text)
-    elif kind in {"day", "stamp", "utc"}:
+        texts = pc.utf8_trim_whitespace(values.cast(pa.string()))
+        found: Any
+        if kind in _TIMES:
+            found = wall_clocks(texts)
+            unreadable = (found == NO_VALUE) & np.asarray(pc.fill_null(pc.not_equal(texts, ""), fill_value=False))
+            found = np.where(found == NO_VALUE, NO_VALUE, found // 86_400) if kind == "day" else found
+        else:
+            found = [how.parse(text) if text else how.blank for text in texts.to_pylist()]
+            unreadable = np.array([value is None for value in found], dtype=bool)
+        if unreadable.any():
+            raise _UnreadableError(texts[int(unreadable.argmax())].as_py(), how.text)
+    elif kind in _TIMES:
         found = _typed_time(kind, values)
     elif kind == "hour" and (pa.types.is_time(values.type) or pa.types.is_duration(values.type)):
         found = _clock_hours(values)
