@@ -57,10 +57,12 @@ def wall_clocks(texts: pa.Array) -> IntArray:
     Reads `MM/DD/YYYY` and `YYYY-MM-DD`, each with an optional `HH:MM` or `HH:MM:SS`.
     """
     seconds = np.full(len(texts), NO_VALUE)
+    rest = np.arange(len(texts))
     for pattern in _DATES:
-        parts = pc.extract_regex(texts, pattern)
-        at = np.flatnonzero(parts.is_valid())
-        cells = parts.take(pa.array(at)).flatten()
+        parts = pc.extract_regex(texts.take(pa.array(rest)), pattern)
+        matched = np.asarray(parts.is_valid())
+        at, rest = rest[matched], rest[~matched]
+        cells = parts.filter(pa.array(matched)).flatten()
         part = {
             field.name: pc.if_else(pc.equal(cell, ""), "0", cell).cast(pa.int64()).to_numpy()
             for field, cell in zip(parts.type, cells, strict=True)
