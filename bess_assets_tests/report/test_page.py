@@ -92,8 +92,15 @@ def reopen(browser: Any, html: Path, fragment: str = "") -> Any:
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     browser.get(html.as_uri() + fragment)
-    assert browser.execute_script("return document.documentElement.dataset.ready") == "true", browser.get_log("browser")
+    wait_until(browser, "document.documentElement.dataset.ready === 'true'")
     return browser
+
+
+def wait_until(browser: Any, condition: str, *arguments: Any) -> None:
+    """Wait for a condition of the page: what a script, a click or a key starts may end after the answer to it."""
+    look = "(function look() { CONDITION ? arguments[arguments.length - 1]() : setTimeout(() => look(...arguments), 5); })(...arguments);"
+    browser.set_script_timeout(20)
+    browser.execute_async_script(look.replace("CONDITION", condition), *arguments)
 
 
 def choose(browser: Any, control: str, value: str) -> None:
@@ -361,6 +368,7 @@ def test_a_board_longer_than_its_box_scrolls_there_and_leaves_the_page_no_longer
 
 
 def test_headings_order_the_board_by_mouse_and_by_keyboard_with_unknown_last(opened: Any, home: Settings) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
 
     def heading(label: str) -> Any:
@@ -374,10 +382,7 @@ def test_headings_order_the_board_by_mouse_and_by_keyboard_with_unknown_last(ope
         return texts(opened, f"#board tbody tr > :nth-child({at + 1})")
 
     def wait_for(label: str, direction: str) -> None:
-        """The board is ordered by a timer after the click or the key, so that an answer may come before it."""
-        wait = "const [th, wanted, done] = arguments; (function look() { th.ariaSort === wanted ? done() : setTimeout(look, 5); })();"
-        opened.set_script_timeout(20)
-        opened.execute_async_script(wait, heading(label), direction)
+        wait_until(opened, "arguments[0].ariaSort === arguments[1]", heading(label), direction)
 
     values = [r["cycles_per_day"] for r in board(home) if r["rank"] is not None]
     assert None in values
@@ -386,10 +391,10 @@ def test_headings_order_the_board_by_mouse_and_by_keyboard_with_unknown_last(ope
         opened.execute_script("arguments[0].click()", cycles)
         wait_for("Cycles/d", direction)
         assert order("Cycles/d")[-1] == UNKNOWN
-    control = opened.execute_script(
-        "return arguments[0].querySelector('[tabindex=\"0\"], button') ?? arguments[0]", heading("RT energy")
+    opened.execute_script(
+        "(arguments[0].querySelector('[tabindex=\"0\"], button') ?? arguments[0]).focus()", heading("RT energy")
     )
-    control.send_keys(Keys.ENTER)
+    ActionChains(opened).send_keys(Keys.ENTER).perform()
     wait_for("RT energy", "descending")
     shown = [float(text.replace(",", "").replace(MINUS, "-")) for text in order("RT energy")]
     assert shown == sorted(shown, reverse=True)
