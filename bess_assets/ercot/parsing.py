@@ -5,7 +5,7 @@ batch: a year of SCED holds 35,000 stamps in 31 million rows.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -234,6 +234,7 @@ class RowSource:
         found: heading by canonical name.
         layouts: canonical columns of each layout of the reports that a rollup was built from; empty where it does not say.
         unusable_numbers: infinities and NaN by canonical name, counted while rows are read.
+        spellings: by canonical name of a column of dates the separators between their parts, each with a date that has it.
     """
 
     dataset: Dataset
@@ -241,6 +242,7 @@ class RowSource:
     found: dict[str, str]
     layouts: list[frozenset[str]] = field(default_factory=list)
     unusable_numbers: Counter[str] = field(default_factory=Counter)
+    spellings: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     _known: dict[tuple[str, str], tuple[pa.Array, Any]] = field(default_factory=dict)
 
     def once(self, name: str, kind: str, values: pa.Array, parse: Callable[[], Any]) -> Any:
@@ -343,10 +345,33 @@ class Rows:
             if kind == "day" and pa.types.is_date32(column.type):
                 column, kind = column.cast(pa.int32()), "interval"
             codes, distinct = _encode(column)
-            values = self._source.once(name, kind, distinct, lambda: _meanings(kind, distinct))
+            values = self._source.once(name, kind, distinct, lambda: self._meanings(name, kind, distinct))
             if kind == "hour" and (values == 0).any() and (values[codes] == 0).any():
                 raise _UnreadableError("0", READERS[kind].text)
         return codes, values
+
+    def _meanings(self, name: str, kind: str, distinct: pa.Array) -> IntArray | FloatArray:
+        """The value of each distinct value; dates of a file that are text are all spelled one way.
+
+        Raises:
+            InputError: they are spelled two ways.
+        """
+        found = _meanings(kind, distinct)
+        if kind in {"day", "stamp"} and _is_text(distinct.type):
+            known = self._source.spellings[name]
+            for mark in "/-":
+                own = distinct.filter(pc.match_substring(distinct.cast(pa.string()), mark))
+                known |= {mark: own[0].as_py().strip()} if len(own) and mark not in known else {}
+            if len(known) > 1:
+                heading = self._source.found[name]
+                raise self.dataset.refusal(
+                    self.path,
+                    f"spells dates two ways in column {heading!r}: {known['/']!r} and {known['-']!r}.",
+                    column=heading,
+                    expected="one spelling; of two, one may have had days and months exchanged by a program that guessed",
+                    remedy="Read the reports with the format MM/DD/YYYY given, never guessed, and write the file again.",
+                )
+        return found
 
     def values(self, name: str) -> Any:
         """`coded`, row by row."""

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear, day_number, day_ranges
 from bess_assets.ercot.datasets import DATASETS, Dataset
+from bess_assets.ercot.evidence import TimeEvidence
 from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, STORED_TIME, Rows, read_rows
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
@@ -30,6 +31,7 @@ NO_DAY = -(10**6)
 """Day index of a blank date or stamp: outside every year."""
 _HOUR = 3_600
 _WHOLE_DAY = 23
+_LONGEST_DAY = 25
 _MOST_LABELS = 4_096
 
 _ODD_TIMES = {
@@ -55,7 +57,8 @@ class Times:
         of_row: label of each row; shape (rows,).
         day: day number of each label, of any year, `NO_VALUE` where blank; shape (labels,).
         utc: start of each label's interval or run, UTC seconds; below zero `NOWHERE`, `AMBIGUOUS` or `UNDECIDED`; shape (labels,).
-        clock: wall-clock seconds of each label, as if they were UTC, where there is a stamp; shape (labels,).
+        clock: wall-clock seconds of each label's stamp, or of its hour's beginning, as if they were UTC; shape (labels,).
+        labelled: False if the file states UTC.
     """
 
     year: OperatingYear
@@ -63,6 +66,7 @@ class Times:
     day: IntArray
     utc: IntArray
     clock: IntArray
+    labelled: bool = True
 
     @staticmethod
     def of(rows: Rows, year: OperatingYear) -> "Times":
@@ -93,6 +97,11 @@ class Times:
         """Rows without a date, or of a time that the year does not have."""
         ours = _within(self.year, self.day)[1] | (self.index == NO_DAY)
         return int(self.rows[ours & (self.utc == NOWHERE)].sum())
+
+    def add_to(self, evidence: TimeEvidence) -> None:
+        """Add the labels of a found rollup to what its file says of its clock; a built one states UTC."""
+        if self.labelled:
+            evidence.add(self.day, self.clock, self.rows, self.of_row)
 
     @property
     def ambiguous(self) -> int:
@@ -131,7 +140,7 @@ def _stored_times(rows: Rows, year: OperatingYear) -> Times:
     of_row, (day, start) = _joined(rows.coded("operating_day", "day"), rows.coded(STORED_TIME, "utc"))
     _, inside = _within(year, day)
     utc = np.where(inside, np.where(start == NO_VALUE, AMBIGUOUS, start), NOWHERE)
-    return Times(year, of_row, day, utc, start)
+    return Times(year, of_row, day, utc, start, labelled=False)
 
 
 def _hour_labels(rows: Rows, year: OperatingYear) -> Times:
@@ -141,7 +150,9 @@ def _hour_labels(rows: Rows, year: OperatingYear) -> Times:
     index, inside = _within(year, day)
     start = _start(year, year.ordinary_hours(index, hour), *interval)
     utc = np.where(inside, np.where(year.is_clock_change(index), UNDECIDED, start), NOWHERE)
-    return Times(year, of_row, day, utc, np.zeros_like(day))
+    # a 25th label says that the second hour stands twice
+    clock = 86_400 * day + _HOUR * (np.where(hour == _LONGEST_DAY, 2, hour) - 1)
+    return Times(year, of_row, day, utc, clock)
 
 
 def _stamps(rows: Rows, year: OperatingYear) -> Times:
@@ -365,6 +376,7 @@ class Counted:
         ambiguous: rows of any series in the repeated hour that nothing tells apart.
         repeats: rows of the known series that say the same as a later one.
         contradictions: rows of the known series that a later one overrules.
+        whole_minutes: stamps of SCED runs in files in which no stamp has seconds.
         moving: days on which a reading of a known series is not 0.
         instructed: days on which a known series has a reading and a base point of over 1 MW.
     """
@@ -374,6 +386,7 @@ class Counted:
     ambiguous: int = 0
     repeats: int = 0
     contradictions: int = 0
+    whole_minutes: int = 0
     moving: set[int] = field(default_factory=set)
     instructed: set[int] = field(default_factory=set)
 
@@ -390,6 +403,8 @@ class Counted:
         unusable, ambiguous = next(words for name, words in _ODD_TIMES.items() if name in dataset.columns)
         findings.add("unusable_time", dataset.name, self.unusable_time, unusable)
         findings.add("ambiguous_hour", dataset.name, self.ambiguous, ambiguous)
+        minutes = "each run is moved by up to 59 s: write the stamps with their seconds"
+        findings.add("stamps_without_seconds", dataset.name, self.whole_minutes, minutes)
         for name in names:
             findings.add("unusable_numbers", dataset.name, self.numbers[name], name)
         findings.add("duplicate_rows", dataset.name, self.repeats, "equal rows", warning=False)
@@ -457,12 +472,16 @@ class YearRows:
         column, left_out = self._leave_out
         columns = [self._key, *self._numbers, *self._texts, column]
         for path in self._paths:
+            evidence = TimeEvidence(self._dataset, path)
             for rows in read_rows(self._dataset, path, columns, self.counted.numbers, timed=True):
                 codes, texts = rows.texts(column)
-                yield self._batch(rows.keep(codes != texts.index(left_out)) if left_out in texts else rows)
+                yield self._batch(rows.keep(codes != texts.index(left_out)) if left_out in texts else rows, evidence)
+            evidence.judge()
+            self.counted.whole_minutes += evidence.whole_minutes
 
-    def _batch(self, rows: Rows) -> PlacedRows:
+    def _batch(self, rows: Rows, evidence: TimeEvidence) -> PlacedRows:
         times = Times.of(rows, self._year)
+        times.add_to(evidence)
         names, texts = rows.texts(self._key)
         self.log.saw_days(times.held)
         self.counted.unusable_time += times.unusable

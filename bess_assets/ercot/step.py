@@ -48,6 +48,7 @@ FINDING_KINDS = {
     "duplicate_rows": "rows dropped because an equal row with the same key was kept",
     "contradicting_rows": "rows dropped because a later row with the same key says something else",
     "unusable_time": "rows whose date, hour or stamp does not exist in the calendar",
+    "stamps_without_seconds": "stamps of SCED runs in files in which no stamp has seconds, as a spreadsheet writes them",
     "unnamed_rows": "rows without a resource name",
     "ambiguous_hour": "rows of the repeated autumn hour that nothing tells apart: left unknown",
     "unusable_numbers": "infinite numbers and NaN, taken for blank",

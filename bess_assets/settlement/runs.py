@@ -16,6 +16,7 @@ import numpy as np
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray, SecondsArray
 from bess_assets.ercot.calendar import OperatingYear, day_ranges
 from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.evidence import TimeEvidence
 from bess_assets.ercot.parsing import NO_VALUE, Rows, read_rows
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows, report_dataset
@@ -86,8 +87,10 @@ def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _Fi
     """Read the times of a file, once for all readers while its mark stays: the registry and the dispatch of a year need them."""
     year = OperatingYear(year_number)
     starts, days, groups, counted = [_NO_RUNS], [_NO_RUNS], list[tuple[int, int, int]](), Counted()
+    evidence = TimeEvidence(DATASETS[dataset], path)
     for rows in read_rows(DATASETS[dataset], path, [], timed=True):
         times = Times.of(rows, year)
+        times.add_to(evidence)
         counted.unusable_time += times.unusable
         counted.ambiguous += times.ambiguous
         days.append(times.held)
@@ -95,6 +98,8 @@ def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _Fi
         if len(utc):
             groups.append((rows.group, int(utc.min()), int(utc.max())))
             starts.append(utc)
+    evidence.judge()
+    counted.whole_minutes = evidence.whole_minutes
     return _FileRuns(np.unique(np.concatenate(starts)), groups, np.unique(np.concatenate(days)), counted)
 
 
@@ -123,6 +128,7 @@ class RunReader:
             self.log.saw_days(file.days)
             self.counted.unusable_time += file.counted.unusable_time
             self.counted.ambiguous += file.counted.ambiguous
+            self.counted.whole_minutes += file.counted.whole_minutes
             starts.append(file.starts)
         self.starts = np.unique(np.concatenate(starts))
         first_hour = self._year.start + self._year.repeated_quarter_hours.start * SECONDS_PER_QUARTER_HOUR

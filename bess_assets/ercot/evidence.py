@@ -1,0 +1,189 @@
+"""Whether the times of a rollup file are those of ERCOT's clock, judged by the file alone.
+
+Clock hours are counted as the file labels them. On ERCOT's clock 02:00 to 03:00 of the spring day does not exist and 01:00 to 02:00 of the autumn day stands
+twice; a file of another clock shows the first and not the second, or its days begin and end at another hour than midnight. A date whose day and month were
+exchanged breaks the order of days, which exchanging them back restores.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from bess_assets.ercot.arrays import BoolArray, IntArray
+from bess_assets.ercot.calendar import OperatingYear, day_of_number
+from bess_assets.ercot.datasets import Dataset
+from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, TIME_COLUMNS
+from bess_assets.errors import InputError
+
+_LEAST_STAMPS = 1_000
+"""Distinct stamps from which on their seconds say something."""
+_LEAST_EXCHANGED = 5
+_LEAST_DAYS = 60
+_EXCHANGED_SHARE = 0.15
+"""Of a file in order of time, two fifths of the steps from one day to the next look so once days and months were exchanged."""
+_MOST_HOURS = 3 * 8_784
+_MOST_SHIFT_HOURS = 12
+_LEAST_WHOLE_DAYS = 7
+"""Days of a file from which on a row in an hour that does not exist is more than a stray row."""
+_TWICE = 1.6
+"""Rows of an hour in which two hours lie, against those of an ordinary hour of the day, at least."""
+_FULL = 0.9
+"""Share of the hours of a file that hold rows, where its first and last hour say something."""
+_MONTHS = 12
+
+_year = cache(OperatingYear)
+
+
+class TimeEvidence:
+    """Times of the rows of one file, added batch by batch and judged once all are in."""
+
+    def __init__(self, dataset: Dataset, path: Path) -> None:
+        self._dataset, self._path = dataset, path
+        self._column = next(name for name in TIME_COLUMNS if name in dataset.columns)
+        self._hours, self._rows, self._stamps = list[IntArray](), list[IntArray](), list[IntArray]()
+        self._steps = np.zeros(2, dtype=np.int64)
+
+    def add(self, day: IntArray, clock: IntArray, rows: IntArray, of_row: IntArray) -> None:
+        """Add a batch.
+
+        Args:
+            day: day number of each label, `NO_VALUE` where blank; shape (labels,).
+            clock: wall-clock seconds of each label, as if they were UTC; shape (labels,).
+            rows: number of rows of each label; shape (labels,).
+            of_row: label of each row, in file order; shape (rows,).
+        """
+        # a blank hour has no clock
+        held = (rows > 0) & (day != NO_VALUE) & (np.abs(clock // 86_400 - day) <= 1)
+        # the end of an interval is the first second of the next
+        hours, at = np.unique((clock[held] - (self._column == INTERVAL_END)) // 3_600, return_inverse=True)
+        self._hours.append(hours)
+        self._rows.append(np.bincount(at, rows[held], minlength=len(hours)).astype(np.int64))
+        if self._column == "sced_stamp":
+            self._stamps.append(clock[held])
+        in_order = day[of_row]
+        steps = np.flatnonzero(
+            (in_order[1:] != in_order[:-1]) & (in_order[1:] != NO_VALUE) & (in_order[:-1] != NO_VALUE)
+        )
+        before, after = in_order[steps], in_order[steps + 1]
+        looks_exchanged = (_exchanged(after) - _exchanged(before) == 1) & (after - before != 1)
+        self._steps += [len(steps), int(looks_exchanged.sum())]
+
+    @property
+    def whole_minutes(self) -> int:
+        """Number of the stamps of SCED runs where every one is a whole minute, as in no file of ERCOT's; else 0."""
+        stamps = np.unique(np.concatenate(self._stamps)) if self._stamps else np.empty(0, dtype=np.int64)
+        return len(stamps) if len(stamps) >= _LEAST_STAMPS and not (stamps % 60).any() else 0
+
+    def judge(self) -> None:
+        """Refuse the file if its times contradict ERCOT's clock.
+
+        Raises:
+            InputError: what the file seems to be, and how to mend it.
+        """
+        if not sum(map(len, self._hours)):
+            return
+        hours, at = np.unique(np.concatenate(self._hours), return_inverse=True)
+        rows = np.bincount(at, np.concatenate(self._rows))
+        self._judge_order(np.unique(hours // 24))
+        first = int(hours[0]) // 24 * 24
+        if hours[-1] - first >= _MOST_HOURS:
+            return  # a stray date: its rows are counted elsewhere
+        by_hour = np.zeros((int(hours[-1]) // 24 - first // 24 + 1, 24))
+        by_hour.ravel()[hours - first] = rows
+        first_hour = int(hours[0]) % 24
+        whole = by_hour.any(axis=1).sum() >= _LEAST_WHOLE_DAYS
+        if spring := whole and self._impossible_hour(by_hour, first // 24):
+            clock = {0: "Central standard time all year", 5: "UTC", 6: "UTC"}.get(
+                first_hour, "another clock that never changes"
+            )
+            raise self._refusal(
+                f"holds 02:00 to 03:00 of {spring}, which does not exist, and no autumn hour twice: it seems to be in {clock}."
+            )
+        if shift := _shift(by_hour, edges=self._dataset.sixty_day):
+            day, hour = shift
+            raise self._refusal(
+                f"seems to be in another time zone from {day_of_number(first // 24 + day)} on: its days begin and end {hour} hours off midnight."
+            )
+
+    def _judge_order(self, days: IntArray) -> None:
+        steps, looks_exchanged = self._steps.tolist()
+        back = np.unique(_exchanged(days))
+        gaps, gaps_back = (int(d[-1] - d[0] + 1 - len(d)) for d in (days, back))
+        by_days = len(days) >= _LEAST_DAYS and gaps >= _LEAST_EXCHANGED and not gaps_back
+        if by_days or looks_exchanged >= max(_LEAST_EXCHANGED, _EXCHANGED_SHARE * steps):
+            raise self._refusal(
+                "seems to have days and months exchanged where a day is 12 or less: its days follow one another only once they are exchanged back.",
+                expected="days in order, such as 2026-01-02 after 2026-01-01",
+                remedy="Read the reports with the format MM/DD/YYYY given, never guessed, and write the file again.",
+            )
+
+    def _impossible_hour(self, by_hour: np.ndarray, first_day: int) -> str | None:
+        """The spring day whose skipped hour holds rows, where no autumn day has its repeated hour twice."""
+        found: str | None = None
+        for year in range(day_of_number(first_day).year, day_of_number(first_day + len(by_hour) - 1).year + 1):
+            spring, autumn = (
+                _year(year).first_day + at - first_day for at in (_year(year).spring_day, _year(year).autumn_day)
+            )
+            if 0 <= autumn < len(by_hour):
+                before, twice, after = by_hour[autumn, :3]
+                if twice >= _TWICE * max(before, after) > 0:
+                    return None
+            if 0 <= spring < len(by_hour):
+                one, skipped, three = by_hour[spring, 1:4]
+                # of hour labels 1 to 23 in order the third is an hour that exists
+                if skipped >= min(one, three) > 0 and by_hour[spring, 23]:
+                    found = str(day_of_number(first_day + spring))
+        return found
+
+    def _refusal(self, problem: str, expected: str = "", remedy: str = "") -> InputError:
+        return self._dataset.refusal(
+            self._path,
+            problem,
+            column=self._dataset.columns[self._column].headings[0],
+            expected=expected or "Central prevailing time as ERCOT publishes it, whole days from midnight to midnight",
+            remedy=remedy
+            or "Convert the column to the wall clock of America/Chicago, with the repeated-hour flag, or build the file again from ERCOT's reports.",
+        )
+
+
+def _exchanged(days: IntArray) -> IntArray:
+    """Day numbers with day and month exchanged, where the day is 12 or less."""
+    dates = days.astype("datetime64[D]")
+    months, years = dates.astype("datetime64[M]"), dates.astype("datetime64[Y]")
+    day, month = (dates - months).astype(np.int64), (months - years).astype(np.int64)
+    other = (years.astype("datetime64[M]") + day).astype("datetime64[D]") + month
+    return np.where(day < _MONTHS, other.astype(np.int64), days)
+
+
+def _shift(by_hour: np.ndarray, *, edges: bool) -> tuple[int, int] | None:
+    """Position of the first day of a stretch in another time zone, and by how many hours; None if there is none.
+
+    A stretch that is late leaves its first day's first hours empty, and its last hours lie upon those of the day after it; one that is early does the
+    same the other way round in time.
+
+    Args:
+        by_hour: rows by day and hour; shape (days, 24).
+        edges: whether the file should begin and end at midnight.
+    """
+    days = len(by_hour)
+    for hours in (by_hour, by_hour[::-1, ::-1]):
+        filled = hours > 0
+        usual = np.array([np.median(day[day > 0]) if day.any() else np.inf for day in hours])
+        empty = np.where(filled.any(axis=1), filled.argmax(axis=1), 0)
+        over = _leading(hours >= _TWICE * usual[:, None])
+        if edges and not filled[-1, -1] and filled.mean() >= _FULL:
+            over[-1] = _leading(filled)[-1]
+        if not edges:
+            empty[0] = 0
+        for begin in np.flatnonzero((empty > 0) & (empty <= _MOST_SHIFT_HOURS)).tolist():
+            ends = np.flatnonzero((np.abs(over - empty[begin]) <= 1) & (over > 0))
+            if (ends >= begin + 2).any() and filled[begin : ends[-1]].mean() >= _FULL / 2:
+                first = begin if hours is by_hour else days - 1 - int(ends[-1])
+                return first, int(empty[begin])
+    return None
+
+
+def _leading(flags: BoolArray) -> IntArray:
+    """Number of leading True of each row; 0 where all are."""
+    return np.where(flags.all(axis=1), 0, (~flags).argmax(axis=1))
