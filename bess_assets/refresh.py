@@ -24,7 +24,6 @@ from bess_assets.store.paths import recorded_years, year_name
 from bess_assets.store.status import State, plan_year
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _definitions = lru_cache(maxsize=4)(build_defs)
 
 
@@ -193,7 +192,7 @@ def _run(instance: dg.DagsterInstance, held: HeldYear, selection: Collection[str
         instance=instance,
         partition_key=None if year is None else str(year),
         tags={STARTED_BY_TAG: "bess", HOLDING_TAG: year_name(year)},
-        run_config=_QUIET,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
     return _of_run(held, result, planned)

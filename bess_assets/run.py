@@ -75,8 +75,6 @@ MERGES: dict[str, Callable[[Mapping[int, StoredTable]], StepResult]] = {
 FILES: dict[str, Callable[[Settings, int], Written]] = {LEADERBOARD_REPORT.name: write_report}
 """The function that writes each set of files of a year."""
 
-_BLOCK_SHARE = 4  # of the memory limit, which a block of grids takes at most: a step holds a few blocks at once
-
 _log = logging.getLogger(__name__)
 
 
@@ -185,7 +183,7 @@ class HeldYear:
             rollups=rollup_folder(settings),
             tables={name: self.table(name) for name in table.upstream},
             registry_csv=settings.registry_csv,
-            block_bytes=settings.memory_limit_bytes // _BLOCK_SHARE,
+            block_bytes=settings.memory_limit_bytes // 4,  # a step holds a few blocks of grids at once
             threads=settings.threads,
             known_days=_known_days(self) if table.name == ROLLUP_SCHEMAS.name else {},
             origin=_origin(self) if table.append_only else None,

@@ -48,7 +48,6 @@ _CHUNK_BYTES = 48 * 2**20
 _BATCH_BYTES = 24 * 2**20
 # Parsed rows that wait for a scratch file, the rows that are merged at a time, and DuckDB take at most these parts of the memory limit.
 _WAITING_SHARE, _STRETCH_SHARE, _QUERY_SHARE = 5, 16, 4
-_LEAST_QUERY_BYTES = 2**27
 _IN_BRIEF = ("csv_bytes", "seconds", "read_back_seconds", "complete", "incomplete_because")  # of a manifest
 _log = logging.getLogger(__name__)
 
@@ -136,7 +135,7 @@ def roll_up(
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
-            "memory_limit": f"{max(memory_limit_bytes // _QUERY_SHARE, _LEAST_QUERY_BYTES)}B",
+            "memory_limit": f"{max(memory_limit_bytes // _QUERY_SHARE, 2**27)}B",
             "threads": threads or os.cpu_count() or 1,
             "temp_directory": f"{scratch}/duckdb",
         }
