@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
+from bess_assets.ercot.products import PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -299,8 +299,8 @@ BESS_PRICES = Table(
         _day(),
         Column("rt_price_usd_per_mwh", "number", "real-time settlement point price", (("rt_prices", "price_usd_per_mwh"),)),
         Column("da_price_usd_per_mwh", "number", "day-ahead settlement point price of the hour", (("da_prices", "price_usd_per_mwh"), *_STATED_POINT_PRICE)),
-        Column("rt_price_source", "label", "where the real-time price comes from: report", _from("bess_prices", "rt_price_usd_per_mwh")),
-        Column("da_price_source", "label", "where the day-ahead price comes from: report, or stated in award rows", _from("bess_prices", "da_price_usd_per_mwh")),
+        Column("rt_price_source", "label", "where the real-time price comes from: correction, report or history", _from("bess_prices", "rt_price_usd_per_mwh")),
+        Column("da_price_source", "label", "where the day-ahead price comes from: correction, report, history, or stated in award rows", _from("bess_prices", "da_price_usd_per_mwh")),
     ),
 )
 
@@ -403,12 +403,12 @@ AS_REVENUE = Table(
         _day(),
         Column("award_mw", "number", "day-ahead award, both sides", _from("bess_awards", *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load")))),
         Column("mcpc_usd_per_mw", "number", "day-ahead market clearing price for capacity, $/MW for the hour", (("as_prices", "mcpc_usd_per_mw"), *_STATED_MCPC)),
-        Column("mcpc_source", "label", "where that price comes from: report, or stated in award rows", _from("as_revenue", "mcpc_usd_per_mw")),
+        Column("mcpc_source", "label", "where that price comes from: correction, report, history, or stated in award rows", _from("as_revenue", "mcpc_usd_per_mw")),
         Column("da_usd", "number", "award x day-ahead MCPC", _from("as_revenue", "award_mw", "mcpc_usd_per_mw")),
         Column("rt_usd", "number", "sum over quarter-hours of (real-time award x its price - day-ahead award x real-time MCPC) / 4; null before 2025-12-05", (*_from("as_revenue", "rt_award_usd", "award_mw"), *_RT_MCPC)),
         Column("rt_award_usd", "number", "of it the real-time award: at run prices where every second of it has one, else at the quarter-hour's MCPC", (*_from("bess_dispatch", *(f"{p}_{name}" for name in ("rt_award_mw", "rt_price_usd_per_mw") for p in PRODUCTS)), *_RT_MCPC)),
         Column("rt_run_price_share", "number", "share of that at run prices, 0 to 1; null without a real-time award", _from("bess_dispatch", *(f"{p}_rt_price_usd_per_mw" for p in PRODUCTS))),
-        Column("rt_mcpc_source", "label", "where the real-time MCPC of the hour's first quarter-hour comes from: report, or run_mean, the mean of the run prices", _RT_MCPC),
+        Column("rt_mcpc_source", "label", "where the real-time MCPC of the hour's first quarter-hour comes from: correction, report, history, or run_mean, the mean of the run prices", _RT_MCPC),
         Column("revenue_usd", "number", "da_usd, and from 2025-12-05 + rt_usd; null if either is", _from("as_revenue", "da_usd", "rt_usd")),
         Column("exists", "flag", "True if the product exists in this hour and the battery is expected", required=True),
         Column("implausible_price", "flag", "True if there is an award and its MCPC lies outside the plausible range; it is used all the same", _from("as_revenue", "mcpc_usd_per_mw"), required=True),
@@ -422,12 +422,13 @@ _AS_MONEY = tuple(
 )
 _AS_PARTS = ("as_usd", tuple(f"as_{p}_usd" for p in PRODUCTS))
 _TOTAL_PARTS = ("total_usd", ("energy_usd", "as_usd"))
+_PRICED = {"day-ahead energy": _from("energy_revenue", "da_price_source"), "real-time energy": _from("energy_revenue", "rt_price_source"), "day-ahead AS": _from("as_revenue", "mcpc_source")}
 _ENERGY_PARTS = ("energy_usd", ("da_energy_usd", "rt_energy_usd"))
 
 DAILY_REVENUE = Table(
     name="daily_revenue", group="leaderboard",
     meaning="What each battery earned on each expected day, with the counts that say how much of the day is known.",
-    code_version="3", key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
+    code_version="4", key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
     money="total_usd", coverage=("energy_quarter_hours", "expected_quarter_hours"), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(
         _battery("energy_revenue"),
@@ -461,8 +462,11 @@ DAILY_REVENUE = Table(
         Column("implausible_as_hours", "count", "product hours with an award and an implausible MCPC, used all the same", _from("as_revenue", "implausible_price"), required=True),
         Column("gap_hours", "count", "hours in which a day-ahead file lacks rows of the battery for over a day", _from("bess_awards", "row_gap"), required=True),
         Column("gap_unknown_hours", "count", "those of them in which the award is unknown", _from("bess_awards", "row_gap"), required=True),
-        Column("stated_quarter_hours", "count", "quarter-hours whose day-ahead price is that of award rows", _from("energy_revenue", "da_price_source"), required=True),
-        Column("stated_as_hours", "count", "product hours with an award whose day-ahead MCPC is that of award rows", _from("as_revenue", "mcpc_source"), required=True),
+        *(
+            Column(name, "count", f"{'product hours with an award' if market == 'day-ahead AS' else 'quarter-hours'} whose price of {market} has the source {source}", _PRICED[market], required=True)
+            for market, counts in PRICE_COUNTS.items()
+            for source, name in counts.items()
+        ),
         Column("combo_quarter_hours", "count", "quarter-hours settled by the combo model", required=True),
         *(
             Column(f"{side}_{source}_quarter_hours", "count", f"quarter-hours whose {side} comes from {source}", _from("bess_dispatch", f"{side}_source"), required=True)
@@ -531,7 +535,7 @@ _BOARD_COLUMNS = (
 LEADERBOARD = Table(
     name="leaderboard", group="leaderboard",
     meaning="Every battery seen in the year, ranked by what it earned; those that can't be ranked fairly follow, with the reason.",
-    code_version="3", key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
+    code_version="4", key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
     sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=_BOARD_COLUMNS,
 )
@@ -539,7 +543,7 @@ LEADERBOARD = Table(
 LEADERBOARD_MONTHLY = Table(
     name="leaderboard_monthly", group="leaderboard",
     meaning="The leaderboard of each month of the year.",
-    code_version="3", key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
+    code_version="4", key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
     coverage=("total_usd", None), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(Column("month", "count", "1 to 12", required=True), *_BOARD_COLUMNS),
 )

@@ -20,6 +20,9 @@ Kind = Literal["name", "day", "hour", "interval", "flag", "stamp", "number"]
 """name: trimmed text. day: delivery date. hour: hour ending or delivery hour, 1..25. interval: whole number. flag: Y or N.
 stamp: wall-clock time. number: float."""
 
+PRICE_SOURCE = "price_source"
+"""Column of rollups of prices that says where a row is from, `correction` or `history`; blank for a price report."""
+_PRICES = ("price_usd_per_mwh", "mcpc_usd_per_mw")
 _MAX_SOC_FIRST_DAY = date(2024, 6, 28)
 _RRS_SPLIT_FIRST_DAY = date(2022, 12, 13)
 _ALWAYS = date(2000, 1, 1)
@@ -70,6 +73,8 @@ class Dataset:
         first_day: first operating day that has rows.
         last_year: last delivery year that has rows.
         names: patterns of the names of ERCOT's report files, letters and digits alone in lower case; if empty, names begin with `report`.
+        histories: such patterns of the price histories and corrections that hold the same prices: yearly files, and old beside new prices.
+        wide: products, as normal headings, that may be columns of their own in a price history.
         marks: alternatives of headings; a report file that has all headings of one of them is this dataset's, whatever its name; empty: by name alone.
         key: canonical columns that, with the time, name one row of a report; empty where nothing does, and the newest publication of a day is taken whole.
         in_no_figure: True if no figure is made of it, so that its absence means nothing.
@@ -84,6 +89,8 @@ class Dataset:
     first_day: date = _ALWAYS
     last_year: int = 9999
     names: tuple[str, ...] = ()
+    histories: tuple[str, ...] = ()
+    wide: tuple[str, ...] = ()
     marks: tuple[tuple[str, ...], ...] = ()
     key: tuple[str, ...] = ()
     in_no_figure: bool = False
@@ -120,7 +127,8 @@ class Dataset:
         """Whether the heading is one that some era of the dataset has."""
         normal = normal_heading(heading)
         read = (normal == normal_heading(own) for column in self.columns.values() for own in column.headings)
-        return any(read) or any(re.fullmatch(pattern, normal) for pattern in (*_ROLLUP_EXTRAS, *self.unread))
+        known = (*_ROLLUP_EXTRAS, *self.unread, *self.wide)
+        return any(read) or any(re.fullmatch(pattern, normal) for pattern in known)
 
     def holds_text(self, heading: str) -> bool:
         """Whether a heading that is not read holds text: one of the known text columns, or one that no era of the dataset has."""
@@ -135,9 +143,31 @@ class Dataset:
         there = self.places(headings)
         return [column for name, column in self.columns.items() if column.required and name not in there]
 
+    def melted(self, headings: Sequence[str]) -> list[int]:
+        """Positions of the headings that are products, each column of which becomes rows of its product; none where a column names the product."""
+        wide = [n for n, heading in enumerate(headings) if normal_heading(heading) in self.wide]
+        return [] if "product" in self.places(headings) else wide
+
+    def columns_of_report(self, headings: Sequence[str]) -> set[str]:
+        """Canonical columns that the rows of a report with these headings have."""
+        return {*self.places(headings), *(("product", "mcpc_usd_per_mw") if self.melted(headings) else ())}
+
+    def lacking_in_report(self, headings: Sequence[str]) -> list[DatasetColumn]:
+        """Columns, the required ones and the price, without which a file is no report of this dataset."""
+        there = self.columns_of_report(headings)
+        return [own for name, own in self.columns.items() if (own.required or name in _PRICES) and name not in there]
+
     def fits(self, headings: Sequence[str]) -> bool:
-        """Whether a file with these headings can be one of this dataset's: every required column, and none that is another's."""
-        return not any(map(self.is_foreign, headings)) and not self.lacking(headings)
+        """Whether a report with these headings can be one of this dataset's: it lacks no column, and has none that is another's."""
+        return not any(map(self.is_foreign, headings)) and not self.lacking_in_report(headings)
+
+    def price_source(self, name: str, headings: Sequence[str]) -> str | None:
+        """Which source of prices a report is, `correction` or `history`, by its name in letters and digits and its headings; None for any other report."""
+        price = next((own for own in self.canonical(headings).items() if own[0] in _PRICES), ("", ""))[1]
+        if normal_heading(price).endswith("corrected"):
+            return "correction"
+        is_history = self.melted(headings) or "xlsx" in name or any(re.fullmatch(p, name) for p in self.histories)
+        return "history" if is_history and PRICE_SOURCE in self.columns else None
 
     def is_marked(self, headings: Sequence[str]) -> bool:
         """Whether the headings alone say that a file is one of this dataset's."""
@@ -153,7 +183,7 @@ class Dataset:
 # fmt: off
 _ROLLUP_EXTRAS = ("datetime", "hour", "deliverydatestr", "year", "month")
 _UNREAD_TEXTS = (
-    "qse", "qsename", "dme", "sasmid", "bidtype", "proxyextension", "bidid", "offerid", "multihourblockflag", r"blockindicator\d+",
+    "qse", "qsename", "dme", "pricecorrectiontime", "sasmid", "bidtype", "proxyextension", "bidid", "offerid", "multihourblockflag", r"blockindicator\d+",
 )
 """Headings that are known, not used, and hold text; the other unused ones hold numbers."""
 # fmt: on
@@ -178,6 +208,7 @@ def _dataset(folder: str, meaning: str, report: str, *columns: DatasetColumn, **
 
 _DAY = _column("operating_day", "day", "Delivery Date", required=True)
 _HOUR_ENDING = _column("hour_ending", "hour", "Hour Ending", "hour", required=True)
+_PRICED_HOUR = replace(_HOUR_ENDING, headings=("Hour Ending", "Delivery Hour", "hour"))
 _DELIVERY_HOUR = _column("hour_ending", "hour", "Delivery Hour", "Hour Ending", "hour", required=True)
 _INTERVAL = _column("interval", "interval", "Delivery Interval", required=True)
 _DST_FLAG = _column("repeated_hour", "flag", "DSTFlag", "Repeated Hour Flag")
@@ -191,6 +222,12 @@ _OWN_QSE = _column("qse", "name", "QSE Name", "QSE")
 _SCED_STATUS = _column("resource_status", "name", "Telemetered Resource Status", "Resource Status")
 _PRODUCT = _column("product", "name", "AS Type", "Ancillary Type", required=True)
 _POINT = _column("settlement_point", "name", "Settlement Point", required=True)
+_SOURCE = _column(PRICE_SOURCE, "name", "Price Source", first_day=date.max)
+_SPP = _live("price_usd_per_mwh", "Settlement Point Price", "SPP Corrected")
+_CORRECTED = ("(spp|mcpc|cappedmcpc)original", "uncappedmcpc(original|corrected)?", "pricecorrectiontime")
+"""Headings of price corrections that are not used."""
+_WIDE = ("regup", "regdn", "regdown", "rrs", "ecrs", "nspin", "nonspin")
+_DAM_CORRECTIONS, _RT_CORRECTIONS = ".*np4196.*", ".*np4197.*"
 
 
 _RRS_PARTS = ("RRSPFR", "RRSFFR", "RRSUFR")
@@ -277,46 +314,61 @@ _ALL = (
         *(_DAY, _DELIVERY_HOUR, _INTERVAL, _DST_FLAG),
         _column("settlement_point", "name", "Settlement Point Name", "Settlement Point", required=True),
         _column("settlement_point_type", "name", "Settlement Point Type"),
-        _live("price_usd_per_mwh", "Settlement Point Price"),
+        *(_SPP, _SOURCE),
+        unread=_CORRECTED,
         foreign=("Resource Name", "AS Type", "Ancillary Type"),
-        names=(".*spphlznp6905.*", ".*rtmlzhbspp.*", "rtspp.*"),
-        marks=(("Settlement Point Price", "Delivery Interval"),),
-        key=("settlement_point", "settlement_point_type"),
+        names=(".*spphlznp6905.*", "rtspp.*"),
+        histories=(".*rtmlzhbspp.*", ".*np6785.*", _RT_CORRECTIONS),
+        marks=(("Settlement Point Price", "Delivery Interval"), ("SPP Corrected",)),
+        key=("settlement_point", "settlement_point_type", PRICE_SOURCE),
     ),
     _dataset(
         "DA_prices",
         "Day-ahead settlement point prices, point by hour.",
         "NP4-190-CD",
-        *(_DAY, _HOUR_ENDING, _DST_FLAG),
+        *(_DAY, _PRICED_HOUR, _DST_FLAG),
         _column("settlement_point", "name", "Settlement Point", "Settlement Point Name", required=True),
-        _live("price_usd_per_mwh", "Settlement Point Price"),
+        *(_SPP, _SOURCE),
+        unread=(*_CORRECTED, "settlementpointtype"),
         foreign=("Resource Name", "Delivery Interval", "Energy Only Bid Award in MW"),
-        names=(".*damspnp4190.*", ".*damlzhbspp.*", "damspp.*"),
-        marks=(("Settlement Point Price", "DSTFlag"), ("Settlement Point Price", "Repeated Hour Flag")),
-        key=("settlement_point",),
+        names=(".*damspnp4190.*", "damspp.*"),
+        histories=(".*damlzhbspp.*", ".*np4180.*", _DAM_CORRECTIONS),
+        marks=(
+            ("Settlement Point Price", "DSTFlag"),
+            ("Settlement Point Price", "Repeated Hour Flag"),
+            ("SPP Corrected",),
+        ),
+        key=("settlement_point", PRICE_SOURCE),
     ),
     _dataset(
         "AS_prices",
         "Day-ahead market clearing prices for capacity, product by hour.",
         "NP4-188-CD",
-        *(_DAY, _HOUR_ENDING, _DST_FLAG),
+        *(_DAY, _PRICED_HOUR, _DST_FLAG),
         _column("product", "name", "Ancillary Type", "AS Type", required=True),
-        _live("mcpc_usd_per_mw", "MCPC"),
+        *(_live("mcpc_usd_per_mw", "MCPC", "MCPC Corrected"), _SOURCE),
+        unread=_CORRECTED,
         foreign=("Resource Name", "Delivery Interval"),
         names=(".*damcpcnp4188.*", "dammcpc.*"),
-        marks=(("Ancillary Type", "MCPC"),),
-        key=("product",),
+        histories=(".*damasmcpc.*", ".*np4181.*", _DAM_CORRECTIONS),
+        wide=_WIDE,
+        marks=(("Ancillary Type", "MCPC"), ("MCPC Corrected",), ("Hour Ending", "REGUP", "REGDN", "NSPIN")),
+        key=("product", PRICE_SOURCE),
     ),
     _dataset(
         "RT_AS_prices",
         "Real-time market clearing prices for capacity, product by quarter-hour.",
         "NP6-331-CD",
-        *(_DAY, _DELIVERY_HOUR, _INTERVAL, _REPEATED, _PRODUCT, _live("mcpc_usd_per_mw", "MCPC")),
+        *(_DAY, _DELIVERY_HOUR, _INTERVAL, _REPEATED, _PRODUCT, _live("mcpc_usd_per_mw", "MCPC", "MCPC Corrected")),
+        _SOURCE,
+        unread=_CORRECTED,
         foreign=("Resource Name", "Settlement Point Name"),
         first_day=RTC_FIRST_DAY,
         names=(".*np6331.*", "rtmcpc.*"),
-        marks=(("AS Type", "MCPC", "Delivery Interval"),),
-        key=("product",),
+        histories=(".*np6796.*", _RT_CORRECTIONS),
+        wide=_WIDE,
+        marks=(("AS Type", "MCPC", "Delivery Interval"), ("MCPC Corrected",)),
+        key=("product", PRICE_SOURCE),
     ),
     _dam("DAM_Gen_Resources", "generation resource", "60d_DAM_Gen_Resource_Data"),
     _dataset(
@@ -453,19 +505,22 @@ _ALL = (
         "SCED_AS_prices",
         "Real-time market clearing prices for capacity, product by SCED run.",
         "NP6-332-CD",
-        *(_STAMP, _REPEATED, _PRODUCT, _live("mcpc_usd_per_mw", "MCPC", "Capped MCPC")),
-        unread=("uncappedmcpc",),
+        *(_STAMP, _REPEATED, _PRODUCT, _SOURCE),
+        _live("mcpc_usd_per_mw", "MCPC", "Capped MCPC", "MCPC Corrected", "Capped MCPC Corrected"),
+        unread=_CORRECTED,
         foreign=("Delivery Date", "Delivery Interval"),
         first_day=RTC_FIRST_DAY,
         names=(".*np6332.*",),
-        marks=(("AS Type", "MCPC"), ("AS Type", "Capped MCPC")),
-        key=("product",),
+        histories=(".*np6795.*", _RT_CORRECTIONS),
+        wide=_WIDE,
+        marks=(("AS Type", "MCPC"), ("AS Type", "Capped MCPC"), ("MCPC Corrected",), ("Capped MCPC Corrected",)),
+        key=("product", PRICE_SOURCE),
     ),
     _dataset(
         "SCED_AS_adders",
         "Reliability deployment adders to the clearing prices for capacity, by SCED run.",
         "NP6-323-CD",
-        *(_STAMP, _REPEATED),
+        *(_STAMP, _REPEATED, _SOURCE),
         *(
             _number(f"{product}_adder_usd_per_mw", f"RTRDPA{label}", required=True)
             for product, label in zip(PRODUCTS, ("RUS", "RDS", "RRS", "ECRS", "NSS"), strict=True)
@@ -474,8 +529,9 @@ _ALL = (
         foreign=("Delivery Date", "Delivery Interval"),
         first_day=RTC_FIRST_DAY,
         names=(".*np6323.*",),
+        histories=(".*np6792.*",),
         marks=(("RTRDPARUS", "RTRDPANSS"),),
-        key=("sced_stamp",),
+        key=("sced_stamp", PRICE_SOURCE),
     ),
 )
 

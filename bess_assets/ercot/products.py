@@ -17,6 +17,16 @@ PRODUCT_NAMES = {
 SOURCES = ("smne", "telemetry", "base_point")
 """Where a quantity of energy is read, best first: settlement metered, measured, instructed."""
 
+PRICE_SOURCES = ("correction", "report", "history", "stated")
+"""Where a price comes from, best first: a price correction; a price report; a price history; award rows of the day-ahead disclosure."""
+
+PRICE_COUNTS = {
+    "day-ahead energy": {source: f"da_{source}_price_quarter_hours" for source in PRICE_SOURCES},
+    "real-time energy": {source: f"rt_{source}_price_quarter_hours" for source in PRICE_SOURCES[:-1]},
+    "day-ahead AS": {source: f"as_{source}_price_hours" for source in PRICE_SOURCES},
+}
+"""Columns of daily_revenue that count prices by market and source."""
+
 ECRS_FIRST_DAY = date(2023, 6, 10)
 """First operating day of ECRS; an earlier MCPC in the data moves it forward (methodology, section on unknowns)."""
 

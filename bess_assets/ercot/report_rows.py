@@ -6,7 +6,7 @@ file costs itself only, and its line is named.
 
 import csv
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from pyarrow import csv as pa_csv
 
 from bess_assets.ercot.arrays import BoolArray, IntArray
 from bess_assets.ercot.calendar import AMBIGUOUS, CST_SECONDS, NOWHERE, OperatingYear
-from bess_assets.ercot.datasets import Dataset, normal_heading
+from bess_assets.ercot.datasets import PRICE_SOURCE, Dataset, normal_heading
 from bess_assets.ercot.footers import LAYOUT_COLUMN
 from bess_assets.ercot.parsing import NO_VALUE, READERS, TIME_COLUMNS, Rows, RowSource, parse_day, parse_number
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
@@ -88,10 +88,12 @@ def _plan(dataset: Dataset, headings: tuple[str, ...]) -> tuple[tuple[str, ...],
 
 def layout_of(dataset: Dataset, headings: tuple[str, ...]) -> tuple[str, ...]:
     """Canonical columns that reports with these headings have, sorted."""
-    return tuple(sorted(dataset.canonical(headings)))
+    return tuple(sorted(dataset.columns_of_report(headings)))
 
 
-def parse(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], layout: int) -> Parsed:
+def parse(
+    dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], layout: int, source: str | None = None
+) -> Parsed:
     """Rows of parts with the same headings.
 
     Args:
@@ -99,12 +101,13 @@ def parse(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], la
         headings: their columns as spelled.
         parts: their bytes.
         layout: number that stands for `layout_of` these headings.
+        source: of the prices, for the column `PRICE_SOURCE`; no such column for a price report.
 
     Raises:
         InputError: a part cannot be read; of several parts it is not said which, so read them one by one then.
     """
     try:
-        return _parsed(dataset, headings, parts, layout)
+        return _parsed(dataset, headings, parts, layout, source)
     except (InputError, pa.ArrowInvalid, UnicodeDecodeError) as error:
         if len(parts) == 1:
             raise _located(dataset, headings, parts[0], error) from error
@@ -112,7 +115,9 @@ def parse(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], la
         raise InputError(problem, dataset=dataset.name) from error
 
 
-def _parsed(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], layout: int) -> Parsed:
+def _parsed(
+    dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], layout: int, source: str | None
+) -> Parsed:
     names, numbers = _plan(dataset, headings)
     bodies = [body + b"\n" if (body := part.data.rstrip(b"\r\n \t\x00\x1a")) else b"" for part in parts]
     bounds = np.cumsum([0, *(body.count(b"\n") for body in bodies)])
@@ -127,13 +132,21 @@ def _parsed(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], 
         if len(parts) > 1:
             raise InputError("One of several reports has blank or broken lines.", dataset=dataset.name)
         bounds = np.array([0, table.num_rows])
+    spelled = {name: heading.strip() for name, heading in zip(names, headings, strict=True)}
+    if melted := dataset.melted(headings):
+        table = _long(table, {headings[at].strip(): names[at] for at in melted})
+        bounds *= len(melted)
+    if source:
+        said = pa.DictionaryArray.from_arrays(np.zeros(table.num_rows, dtype=np.int32), pa.array([source]))
+        table = table.append_column(PRICE_SOURCE, said)
+    spelled |= {n: dataset.columns[n].headings[0] for n in table.schema.names if n not in spelled}
     whole = pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
-    rows = Rows(RowSource(dataset, Path(parts[0].label), {name: name for name in names}), whole, 0)
+    rows = Rows(RowSource(dataset, Path(parts[0].label), {name: name for name in table.schema.names}), whole, 0)
     owner = np.repeat(np.arange(len(parts)), np.diff(bounds))
     time, certain, day = _times(dataset, rows, owner)
     published = np.array([part.published_ms for part in parts], dtype=np.int64)
     report = np.array([part.report for part in parts], dtype=np.int32)
-    columns = {name: _column(rows, whole, name) for name in names} | {
+    columns = {name: _column(rows, whole, name) for name in table.schema.names} | {
         "interval_start": pa.array(time, mask=~certain).cast(pa.timestamp("s", "UTC")),
         "operating_day": pa.array(day.astype(np.int32)).cast(pa.date32()),
         "published": pa.array(published[owner]).cast(pa.timestamp("ms", "UTC")),
@@ -141,7 +154,6 @@ def _parsed(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], 
         LAYOUT_COLUMN: pa.array(np.full(len(owner), layout, dtype=np.int32)),
         TIME: pa.array(time),
     }
-    spelled = {name: heading.strip() for name, heading in zip(names, headings, strict=True)}
     parsed = Parsed(pa.table(columns), spelled, unreadable={parts[0].report: unreadable} if unreadable else {})
     for n, part in enumerate(parts):
         own = day[bounds[n] : bounds[n + 1]]
@@ -153,6 +165,16 @@ def _parsed(dataset: Dataset, headings: tuple[str, ...], parts: Sequence[Part], 
     if parsed.untimed:
         parsed.table = parsed.table.filter(pa.array(day != NO_VALUE))
     return parsed
+
+
+def _long(table: pa.Table, products: Mapping[str, str]) -> pa.Table:
+    """Rows with a price for each of some products, by label the name of its column, as a row for each product, in the order of the file."""
+    count = len(products)
+    prices = np.stack([table.column(name).to_numpy() for name in products.values()], axis=1).ravel()
+    labels = np.tile(np.arange(count, dtype=np.int32), table.num_rows)
+    rest = table.drop_columns([*products.values()]).take(pa.array(np.repeat(np.arange(table.num_rows), count)))
+    rest = rest.append_column("product", pa.DictionaryArray.from_arrays(labels, pa.array([*products])))
+    return rest.append_column("mcpc_usd_per_mw", pa.array(prices, from_pandas=True))
 
 
 def _read(names: Sequence[str], numbers: Collection[str], data: bytes) -> pa.Table:

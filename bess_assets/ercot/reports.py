@@ -1,6 +1,6 @@
 """ERCOT's report files in a folder: which are there, when each was published, which dataset each holds.
 
-A report is one CSV file as ERCOT published it: a file of its own, or a member of a ZIP, which may itself lie in a ZIP.
+A report is one CSV file as ERCOT published it: a file of its own, or a member of a ZIP, which may itself lie in a ZIP; or one sheet of a workbook.
 """
 
 import csv
@@ -11,12 +11,14 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
+from xml.etree.ElementTree import ParseError
 
 from bess_assets.ercot.calendar import CENTRAL
 from bess_assets.ercot.datasets import DATASETS, Dataset, normal_heading
@@ -50,6 +52,17 @@ _COP_HEADINGS = (
     "High Emergency Limit", "Low Emergency Limit", "Reg Up", "Reg Down", "RRS", "NSPIN",
 )  # fmt: skip
 """Headings of the current operating plans of late 2014, which were published without."""
+_CORRECTIONS = re.compile("np419[67]")
+_UNUSED = {
+    "lmpcorrected": "corrections of locational marginal prices, of which nothing here is made",
+    "rtorpa": "price adders before 2025-12-05, which settlement point prices hold already",
+    "rtrdpa": "price adders to energy, which settlement point prices hold already",
+}
+"""Headings of reports that are named like those of a dataset, and in no figure."""
+_LEAST_HEADINGS = 3
+_FIRST_EXCEL_YEAR = 1900
+_XML_ERRORS = (ParseError, KeyError, ValueError, TypeError)
+"""What openpyxl raises, beside errors of the ZIP, where XML is broken, absent or not of a workbook."""
 
 
 class RefusedError(ValueError):
@@ -73,7 +86,8 @@ class Report:
         members: names inside of ZIPs, the outermost first; empty for a plain file.
         published_ms: when it was published, UTC milliseconds.
         published_by: what says so: `name`, the post time in a ZIP's name; `member`, the member's time in the ZIP; or `file`, the file's own time.
-        bytes: size of the CSV.
+        bytes: size of the CSV; of a sheet its share of the workbook.
+        workbook: name of the workbook whose sheet it is; empty for a CSV.
     """
 
     path: Path
@@ -81,11 +95,12 @@ class Report:
     published_ms: int
     published_by: str
     bytes: int
+    workbook: str = ""
 
     @property
     def name(self) -> str:
-        """Name of the CSV itself."""
-        return _last_part(self.members[-1] if self.members else self.path.name)
+        """Name of the CSV itself, or of workbook and sheet."""
+        return f"{self.workbook} {_last_part(self.members[-1] if self.members else self.path.name)}".strip()
 
     def label(self, root: Path) -> str:
         """Where it lies, for people: path below the reports folder, then members."""
@@ -118,6 +133,7 @@ class Heading:
         data_starts: position of the first byte after the heading line; 0 where there is none.
         why_not: why there is no dataset; None where there is one.
         refused: True if the file should be a dataset's and can't be.
+        price_source: `correction` or `history`, see `Dataset.price_source`.
     """
 
     dataset: Dataset | None
@@ -125,10 +141,11 @@ class Heading:
     data_starts: int = 0
     why_not: str | None = None
     refused: bool = False
+    price_source: str | None = None
 
 
 def report_files(folder: Path) -> list[Path]:
-    """Every CSV and ZIP file below a folder, by path; hidden and temporary files are left out."""
+    """Every CSV, ZIP and XLSX file below a folder, by path; hidden and temporary files are left out."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -147,14 +164,15 @@ def open_reports(path: Path) -> Iterator[Opened]:
     try:
         status = path.stat()
         file_ms = status.st_mtime_ns // 10**6
-        if suffix in {".xls", ".xlsx"}:
-            yield _refusal(path, (), "an Excel workbook: save its sheets as CSV")
-        elif suffix != ".zip":
+        if suffix == ".xls":
+            yield _refusal(path, (), "a workbook of an old Excel: save it as XLSX, or its sheets as CSV")
+        elif suffix not in {".zip", ".xlsx"}:
             yield Report(path, (), file_ms, "file", status.st_size), lambda: path.open("rb")
         else:
             with path.open("rb") as file:
                 opened = _OpenZip(path, _ALWAYS_ALLOWED_BYTES + LARGEST_RATIO * status.st_size)
-                yield from opened.reports(file, (), file_ms)
+                whole = Report(path, (), file_ms, "file", status.st_size, path.name)
+                yield from opened.sheets(file, whole) if suffix == ".xlsx" else opened.reports(file, (), file_ms)
     except OSError as error:
         yield _refusal(path, (), f"cannot be read: {error.strerror or error}")
 
@@ -186,31 +204,54 @@ class _OpenZip:
                     continue
                 if problem := self._problem(info, depth=len(members)):
                     yield _refusal(self.path, members, problem)
-                elif own.lower().endswith(".zip"):
-                    try:
-                        # a ZIP's directory is at its end, so that an inner one has to be there whole
-                        content = io.BytesIO(archive.read(info))
-                    except UNPACKING_ERRORS as error:
-                        yield _refusal(self.path, members, f"cannot be unpacked: {error}")
-                    else:
-                        yield from self.reports(content, members, _member_ms(info) or file_ms)
-                else:
-                    names = map(_last_part, (*reversed(members), self.path.name))
-                    posted = next((time for time in map(post_time_ms, names) if time is not None), None)
-                    times = ((posted, "name"), (_member_ms(info), "member"), (file_ms, "file"))
-                    published_ms, by = next((time, by) for time, by in times if time is not None)
-                    report = Report(self.path, members, published_ms, by, info.file_size)
+                    continue
+                names = map(_last_part, (*reversed(members), self.path.name))
+                posted = next((time for time in map(post_time_ms, names) if time is not None), None)
+                times = ((posted, "name"), (_member_ms(info), "member"), (file_ms, "file"))
+                published_ms, by = next((time, by) for time, by in times if time is not None)
+                report = Report(self.path, members, published_ms, by, info.file_size)
+                if not own.lower().endswith((".zip", ".xlsx")):
                     yield report, lambda info=info: archive.open(info)  # type: ignore[misc]
+                    continue
+                try:
+                    # the directory of a ZIP, and of the ZIP that a workbook is, is at its end: an inner one has to be there whole
+                    content = io.BytesIO(archive.read(info))
+                except UNPACKING_ERRORS as error:
+                    yield _refusal(self.path, members, f"cannot be unpacked: {error}")
+                    continue
+                if own.lower().endswith(".zip"):
+                    yield from self.reports(content, members, _member_ms(info) or file_ms)
+                else:
+                    yield from self.sheets(content, replace(report, workbook=own))
 
-    def _problem(self, info: zipfile.ZipInfo, depth: int) -> str | None:
-        """Why a member is not opened."""
+    def sheets(self, file: IO[bytes], book: Report) -> Iterator[Opened]:
+        """Sheets of a workbook, each as CSV that is made while it is read; one without a row below its headings is left out."""
+        import openpyxl  # noqa: PLC0415  only where there is a workbook
+
+        try:
+            with zipfile.ZipFile(file) as parts:
+                problems = [self._problem(info, 0, parts=True) for info in parts.infolist()]
+                if problem := next(filter(None, problems), None):
+                    raise RefusedError(problem)
+            with closing(openpyxl.load_workbook(file, read_only=True, data_only=True)) as opened:
+                for sheet in opened.worksheets:
+                    sheet.reset_dimensions()  # which a writer may have stated wrong
+                    if len(list(islice(_lines_of(sheet), 2))) > 1:
+                        share = book.bytes // len(opened.worksheets)
+                        report = replace(book, members=(*book.members, sheet.title), bytes=share)
+                        yield report, lambda sheet=sheet: io.BufferedReader(_Text(_lines_of(sheet)))  # type: ignore[misc]
+        except (*UNPACKING_ERRORS, *_XML_ERRORS) as error:
+            yield _refusal(self.path, book.members, f"no workbook that can be read: {error}")
+
+    def _problem(self, info: zipfile.ZipInfo, depth: int, *, parts: bool = False) -> str | None:
+        """Why a member is not opened; `parts` for one of a workbook, which may be of any type."""
         if info.filename:
             self.left -= info.file_size
         suffix = Path(info.filename).suffix.lower()
         ratio = info.file_size // max(info.compress_size, 1)
         too_dense = info.file_size > 2**20 and info.file_size > LARGEST_RATIO * max(info.compress_size, 1)
         too_large = f"unpacks to {info.file_size:,} bytes, more than any report has"
-        inner_too_large = f"a ZIP in a ZIP of {info.file_size:,} bytes: unpack the outer one"
+        inner_too_large = f"a ZIP or workbook in a ZIP of {info.file_size:,} bytes: unpack the outer one"
         problems = {
             "a member without a name: the ZIP is damaged": not info.filename,
             f"the file unpacks to over {LARGEST_RATIO:,} times its size, as no report does": self.left < 0,
@@ -218,10 +259,56 @@ class _OpenZip:
             f"unpacks to {ratio:,} times its size, as no report does": too_dense,
             "is encrypted": info.flag_bits & 1,
             f"ZIPs in ZIPs, more than {_MOST_NESTING} deep": suffix == ".zip" and depth >= _MOST_NESTING,
-            inner_too_large: suffix == ".zip" and info.file_size > LARGEST_INNER_ZIP_BYTES,
-            "neither a CSV nor a ZIP": suffix not in {".zip", ".csv", ".txt", ".html"},
+            inner_too_large: suffix in {".zip", ".xlsx"} and info.file_size > LARGEST_INNER_ZIP_BYTES,
+            "neither a CSV nor a ZIP": not parts and suffix not in {".zip", ".csv", ".txt", ".html", ".xlsx"},
         }
         return next((words for words, is_so in problems.items() if is_so), None)
+
+
+class _Text(io.RawIOBase):
+    """A file of bytes that some lines are, one after another, each made when it is read."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines, self._rest = lines, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._rest = self._rest or next(self._lines, "").encode()
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+
+def _lines_of(sheet: Any) -> Iterator[str]:
+    """CSV lines of a sheet from its headings on, the first row of three cells or more: titles may stand above.
+
+    Raises:
+        RefusedError: the sheet breaks off.
+    """
+    text, width = io.StringIO(), 0
+    write = csv.writer(text, lineterminator="\n").writerow
+    try:
+        for row in sheet.iter_rows(values_only=True):
+            filled = [n for n, cell in enumerate(row, start=1) if cell is not None]
+            width = width or (filled[-1] if len(filled) >= _LEAST_HEADINGS else 0)
+            if width and filled:
+                write([_cell_text(cell) for cell in (*row[:width], *[None] * (width - len(row)))])
+                yield text.getvalue()
+                text.seek(text.truncate(0))
+    except _XML_ERRORS as error:
+        raise RefusedError(f"a sheet that breaks off: {error}") from error
+
+
+def _cell_text(cell: Any) -> str:
+    if isinstance(cell, datetime) and cell.year == _FIRST_EXCEL_YEAR:  # 24:00, shown as a time of day
+        cell -= datetime(_FIRST_EXCEL_YEAR - 1, 12, 31)  # noqa: DTZ001  as the cell has none
+    if isinstance(cell, timedelta):
+        return f"{cell / timedelta(hours=1):g}"
+    if isinstance(cell, datetime):  # a fraction of a day, off by microseconds
+        return (cell + timedelta(milliseconds=500)).replace(microsecond=0).isoformat(" ")
+    return "" if cell is None else " ".join(str(cell).split())
 
 
 def post_time_ms(name: str) -> int | None:
@@ -293,16 +380,24 @@ def recognise(name: str, beginning: bytes) -> Heading:
         storage = cells.get("resourcetype", "").strip().upper() == "ESR"
         fitting = [dataset for dataset in fitting if ("_esr_" in dataset.name) == storage]
     if len(fitting) == 1:
-        return Heading(fitting[0], first, beginning.find(b"\n", start) + 1 or len(beginning))
-    return Heading(None, first, why_not=_why_not(name, named, first), refused=bool(named))
+        source = fitting[0].price_source(_stem(name), first)
+        if source == "correction" or not _CORRECTIONS.search(_stem(name)):
+            return Heading(fitting[0], first, beginning.find(b"\n", start) + 1 or len(beginning), price_source=source)
+    unused = next((words for normal, words in _UNUSED.items() if normal in map(normal_heading, first)), None)
+    return Heading(None, first, why_not=unused or _why_not(name, named, first), refused=bool(named) and not unused)
+
+
+def _stem(file_name: str) -> str:
+    return normal_heading(re.sub(r"(?i)\.(csv|txt)$", "", file_name))
 
 
 @lru_cache(maxsize=64)
 def _named(file_name: str) -> tuple[Dataset, ...]:
-    """Datasets whose reports ERCOT names so."""
-    stem = normal_heading(re.sub(r"(?i)\.(csv|txt)$", "", file_name))
-    patterns = {dataset: dataset.names or (f"{normal_heading(dataset.report)}.*",) for dataset in DATASETS.values()}
-    return tuple(dataset for dataset, own in patterns.items() if any(re.fullmatch(pattern, stem) for pattern in own))
+    """Datasets whose reports, histories and corrections ERCOT names so."""
+    patterns = {d: d.names or (f"{normal_heading(d.report)}.*",) for d in DATASETS.values()}
+    return tuple(
+        d for d, own in patterns.items() if any(re.fullmatch(p, _stem(file_name)) for p in (*own, *d.histories))
+    )
 
 
 def _why_not(name: str, named: tuple[Dataset, ...], headings: tuple[str, ...]) -> str:
@@ -310,9 +405,11 @@ def _why_not(name: str, named: tuple[Dataset, ...], headings: tuple[str, ...]) -
     if len({heading.strip() for heading in headings}) != len(headings):
         return "a heading stands twice"
     if named:
-        lacking = " or ".join(repr(column.headings[0]) for column in named[0].lacking(headings))
+        nearest = min(named, key=lambda dataset: len(dataset.lacking_in_report(headings)))
+        lacking = " or ".join(repr(h) for column in nearest.lacking_in_report(headings) for h in column.headings)
+        lacking = lacking or ("of corrected prices" if _CORRECTIONS.search(_stem(name)) else "")
         problem = f"without a column {lacking}" if lacking else "with the headings of another report"
-        return f"named like {named[0].report}, but {problem}"
+        return f"named like {nearest.report}, but {problem}; its headings are {', '.join(headings[:12])}"
     if _OTHER_REPORTS.match(name):
         return "one of ERCOT's reports that nothing here is made of"
     return f"no report that is known; its headings are {', '.join(headings[:6])}"

@@ -53,6 +53,8 @@ FINDING_KINDS = {
     "ambiguous_hour": "rows of the repeated autumn hour that nothing tells apart: left unknown",
     "unusable_numbers": "infinite numbers and NaN, taken for blank",
     "implausible_price": "prices outside the plausible range: used, and flagged",
+    "other_price_sources": "prices used that are corrections or of price histories: labelled",
+    "price_sources_differ": "prices of a lower source over a cent off the one used",
     "stated_prices": "prices of day-ahead award rows, where no price file has them: used, and labelled",
     "stated_prices_differ": "hours whose award rows state different prices: the most frequent one was taken",
     "award_contradiction": "awards whose parts and single column differ by more than 0.05 MW: parts taken",

@@ -8,8 +8,9 @@ from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
+from bess_assets.ercot.products import PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
 from bess_assets.settings import Settings
 from bess_assets.settlement import metrics
@@ -53,6 +54,7 @@ class Content:
         days: rows of daily_revenue, columns `DAY_COLUMNS`, in order of battery and day.
         start_years: for each battery the first year in which it was active, and whether it may have begun before.
         rank_changes: places gained since the year before, for batteries ranked in both.
+        price_shares: of which sources the prices of the year are, in words; empty where all are of price reports.
         inputs: (file, digest) of each rollup file and of the battery table that the edition was made of, then (table, digest) of each result table shown.
     """
 
@@ -66,6 +68,7 @@ class Content:
     days: Mapping[str, Sequence[Any]]
     start_years: Mapping[str, tuple[int, bool]]
     rank_changes: Mapping[str, int]
+    price_shares: str
     inputs: Sequence[tuple[str, str]]
 
 
@@ -92,6 +95,7 @@ def read_content(settings: Settings, year: int) -> Content:
         {row["battery"]: row["rank"] for row in rows if row["rank"] is not None}
         for rows in (earlier.get(year - 1, []), board)
     )
+    counts = read("daily_revenue", columns=[name for own in PRICE_COUNTS.values() for name in own.values()])
     return Content(
         year=year,
         title=f"ERCOT battery leaderboard {year}",
@@ -109,6 +113,7 @@ def read_content(settings: Settings, year: int) -> Content:
         days=read("daily_revenue", columns=DAY_COLUMNS).to_pydict(),
         start_years=_start_years({**earlier, year: board}),
         rank_changes={battery: before[battery] - rank for battery, rank in now.items() if battery in before},
+        price_shares=metrics.price_shares({name: pc.sum(counts[name]).as_py() for name in counts.column_names}),
         inputs=list(_inputs(settings, year, edition)),
     )
 

@@ -51,6 +51,7 @@ def page_html(content: Content) -> str:
     parts = {
         "title": content.title,
         "made_up": f'<p class="notice made-up" role="note">{html.escape(NOTE)}</p>\n' if content.made_up else "",
+        "prices": f'<p class="remark">Prices of {html.escape(shares)}.</p>' if (shares := content.price_shares) else "",
         "year": str(content.year),
         "policy": html.escape(policy),
         "style": _static("page.css"),

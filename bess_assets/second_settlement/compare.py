@@ -82,7 +82,7 @@ def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> 
         raise InputError(
             "There are no reports to compare with.",
             file=settings.reports,
-            expected="ERCOT's report files, CSV or ZIP, in any subfolder",
+            expected="ERCOT's report files, CSV, ZIP or XLSX, in any subfolder",
             remedy="Name their folder in BESS_REPORTS.",
         )
     folder = ReportFolder(settings.reports, year, say)
@@ -120,7 +120,7 @@ def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> 
 
 def has_reports(folder: Path) -> bool:
     """Whether a folder holds anything that may be a report."""
-    return folder.is_dir() and any(path.suffix.lower() in {".csv", ".zip"} for path in folder.rglob("*"))
+    return folder.is_dir() and any(path.suffix.lower() in {".csv", ".zip", ".xlsx"} for path in folder.rglob("*"))
 
 
 def handed_in(registry: pd.DataFrame) -> pd.DataFrame:

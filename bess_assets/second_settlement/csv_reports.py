@@ -1,4 +1,6 @@
-"""ERCOT's report files as a source of the second settlement: CSV, ZIP or ZIP in ZIP in any folder, the newest publication last.
+"""ERCOT's report files as a source of the second settlement: CSV, workbooks, ZIP or ZIP in ZIP in any folder, the newest publication last.
+
+Price histories come before price reports, and price corrections after them, so that the best source of a price is the last (section 2).
 
 A file that cannot be read is left out and named in `ReportFolder.problems`; no comparison agrees then.
 """
@@ -14,13 +16,15 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import pairwise, zip_longest
+from datetime import datetime, time, timedelta
+from itertools import islice, pairwise, zip_longest
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from bess_assets.second_settlement.clock import CENTRAL
@@ -60,6 +64,8 @@ class Report:
         published: when ERCOT published it, Central wall clock.
         certainty: where that is from: 2 a post time in a name, 1 a time in a ZIP, 0 the file's own time.
         dataset: folder of the dataset's rollups.
+        rank: of its source of prices: 0 a history, 1 a report, 2 a correction.
+        sheet: of the workbook that it is; empty for a CSV.
     """
 
     label: str
@@ -71,6 +77,8 @@ class Report:
     headings: tuple[str, ...]
     first_row: tuple[str, ...]
     size: int
+    rank: int = 1
+    sheet: str = ""
 
     def content(self) -> bytes:
         """All bytes; raises one of `_UNREADABLE`."""
@@ -80,7 +88,7 @@ class Report:
             with zipfile.ZipFile(outer) as archive:
                 content = archive.read(member)
             outer = io.BytesIO(content)
-        return content
+        return "".join(_sheet_lines(content, self.sheet)).encode() if self.sheet else content
 
 
 def _label(path: Path, members: Sequence[str]) -> str:
@@ -107,7 +115,7 @@ class ReportFolder:
         self.problems: dict[str, str] = {}
         found: list[Report] = []
         for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in {".csv", ".zip"} and path.is_file():
+            if path.suffix.lower() in {".csv", ".zip", ".xlsx"} and path.is_file():
                 found += self._look_into(path)
                 self._tell(f"{len(found):,} reports found", False)
         self.reports: dict[str, list[Report]] = {}
@@ -127,7 +135,7 @@ class ReportFolder:
                     yield from self._members(path, (), archive, on_disk)
             else:
                 with path.open("rb") as file:
-                    yield from self._recognised(path, (), file, (on_disk, 0), path.stat().st_size)
+                    yield from self._sheets_or_csv(path, (), file, (on_disk, 0), path.stat().st_size)
         except _UNREADABLE as error:
             self._broken(str(path), error)
 
@@ -138,7 +146,7 @@ class ReportFolder:
         for info in archive.infolist():
             members = (*above, info.filename)
             suffix = Path(info.filename).suffix.lower()
-            if suffix not in {".zip", ".csv"}:
+            if suffix not in {".zip", ".csv", ".xlsx"}:
                 continue
             try:
                 _refuse_explosives(info, len(members))
@@ -149,12 +157,31 @@ class ReportFolder:
                 time = datetime(*info.date_time)  # noqa: DTZ001  wall clock, as ZIPs have it
                 packed = (on_disk, 0) if time == _NO_MEMBER_TIME else (time, 1)
                 with archive.open(info) as file:
-                    yield from self._recognised(path, members, file, packed, info.file_size)
+                    yield from self._sheets_or_csv(path, members, file, packed, info.file_size)
             except _UNREADABLE as error:
                 self._broken(_label(path, members), error)
 
-    def _recognised(
+    def _sheets_or_csv(
         self, path: Path, members: tuple[str, ...], file: IO[bytes], published: tuple[datetime, int], size: int
+    ) -> Iterator[Report]:
+        """The report that a CSV is, or those that the sheets of a workbook are."""
+        if not (members[-1] if members else path.name).lower().endswith(".xlsx"):
+            yield from self._recognised(path, members, file, published, size)
+            return
+        content = file.read()
+        for sheet in _opened(content).sheetnames:
+            start = "".join(islice(_sheet_lines(content, sheet), 2)).encode()
+            if start.count(b"\n") > 1:
+                yield from self._recognised(path, members, io.BytesIO(start), published, size, sheet)
+
+    def _recognised(
+        self,
+        path: Path,
+        members: tuple[str, ...],
+        file: IO[bytes],
+        published: tuple[datetime, int],
+        size: int,
+        sheet: str = "",
     ) -> Iterator[Report]:
         """The report, if it is of a dataset that is read."""
         if not size:
@@ -171,13 +198,15 @@ class ReportFolder:
         for match in list(posted)[:1]:
             second = datetime.strptime(match[1] + match[2], "%Y%m%d%H%M%S")  # noqa: DTZ007  Central wall clock
             published = second.replace(microsecond=int(match[3]) * 1000), 2
-        yield Report(_label(path, members), path, members, *published, dataset, headings, first_row, size)
+        rank = rank_of(headings, Path(members[-1] if members else path.name).name)
+        label = _label(path, (*members, sheet) if sheet else members)
+        yield Report(label, path, members, *published, dataset, headings, first_row, size, rank, sheet)
 
     def _once(self, found: list[Report]) -> list[Report]:
-        """Oldest publication first; of equal contents the one whose time of publication is surest, then the latest."""
+        """By source of prices, then oldest publication first; of equal contents the one whose time of publication is surest, then the latest."""
 
         def start(report: Report) -> tuple[Any, ...]:
-            return report.dataset, report.size, report.headings, report.first_row
+            return report.dataset, report.size, report.headings, report.first_row, report.rank
 
         # Only reports that begin alike are read to their end.
         alike = Counter(map(start, found))
@@ -187,7 +216,7 @@ class ReportFolder:
             key = hashlib.sha256(report.dataset.encode() + data).digest() if data else report.label
             self.copies += key in contents
             contents[key] = report
-        return sorted(contents.values(), key=lambda report: (report.published, report.label))
+        return sorted(contents.values(), key=lambda report: (report.rank, report.published, report.label))
 
     def pieces(self, folder: str, years: Sequence[int]) -> Iterator[Piece]:
         """Rows of the reports that may hold the operating year; reports with the same headings together."""
@@ -212,7 +241,7 @@ class ReportFolder:
 
     def _piece(self, waiting: list[tuple[Report, bytes]]) -> Iterator[Piece]:
         """Reports of one layout as one piece, less those that cannot be read; none if nothing is left."""
-        read = self._tables(waiting)
+        read = {label: _long(table) for label, table in self._tables(waiting).items()}
         if not read:
             return
         tables = pa.concat_tables(read.values()).combine_chunks()
@@ -281,6 +310,16 @@ def _refuse_explosives(info: zipfile.ZipInfo, depth: int) -> None:
 
 
 _HOURLY = {"deliverydate", "hourending"}
+_HOUR_LABELS, _AS_TYPES = ("hourending", "deliveryhour"), ("ancillarytype", "astype")
+_CORRECTED = {
+    "sppcorrected": "settlementpointprice",
+    "mcpccorrected": "mcpc",
+    "cappedmcpccorrected": "cappedmcpc",
+}
+"""New prices of NP4-196 and NP4-197, by the heading that a price has elsewhere (section 6)."""
+_HISTORY = re.compile(r"(rtm|dam)lzhbspp|damasmcpc|np4-?18[01]|np6-?(785|792|795|796)|\.xlsx$", re.IGNORECASE)
+"""Names of price histories; ERCOT's price reports are never workbooks."""
+_WIDE = {"regup", "regdn", "regdown", "rrs", "ecrs", "nspin", "nonspin"}
 _BY_INTERVAL = {"deliverydate", "deliveryhour", "deliveryinterval"}
 # datasets with headings that they have; the first that fits is it
 _SIGNS: tuple[tuple[str | None, set[str]], ...] = (
@@ -294,10 +333,12 @@ _SIGNS: tuple[tuple[str | None, set[str]], ...] = (
     ("DAM_Load_Resources", _HOURLY | {"maxpowerconsumptionforloadresource"}),
     ("DAM_Gen_Resources", _HOURLY | {"resourcename", "settlementpointname"}),
     (None, _HOURLY | {"settlementpoint", "settlementpointprice", "qsename"}),  # energy bids
-    ("DA_prices", _HOURLY | {"settlementpoint", "settlementpointprice"}),
-    ("AS_prices", _HOURLY | {"ancillarytype", "mcpc"}),
+    (None, _HOURLY | {"astype", "qsename"}),  # awards without a resource
     ("RT_prices", _BY_INTERVAL | {"settlementpointname", "settlementpointprice"}),
     ("RT_AS_prices", _BY_INTERVAL | {"astype", "mcpc"}),
+    *(("DA_prices", {"deliverydate", hour, "settlementpoint", "settlementpointprice"}) for hour in _HOUR_LABELS),
+    *(("AS_prices", {"deliverydate", hour, kind, "mcpc"}) for hour in _HOUR_LABELS for kind in _AS_TYPES),
+    ("AS_prices", _HOURLY | {"regup", "regdn", "nspin"}),
     ("SCED_AS_prices", {"scedtimestamp", "astype", "mcpc"}),
     ("SCED_AS_prices", {"scedtimestamp", "astype", "cappedmcpc"}),
     ("SCED_AS_adders", {"scedtimestamp", "rtrdparus", "rtrdpanss"}),
@@ -310,12 +351,76 @@ def dataset_of(headings: Sequence[str], first_row: Sequence[str], name: str) -> 
     Generators and storage resources have the same day-ahead headings: the type in the first row tells them apart, or without a row the file's name.
     """
     cells = dict(zip_longest(map(plain, headings), first_row[: len(headings)], fillvalue=""))
-    dataset = next((folder for folder, signs in _SIGNS if signs <= cells.keys()), None)
+    there = {_CORRECTED.get(heading, heading) for heading in cells}
+    dataset = next((folder for folder, signs in _SIGNS if signs <= there), None)
     if dataset == "DAM_Gen_Resources":
         kind = cells.get("resourcetype", "").strip()
         storage = kind == "ESR" if kind else "esr" in name.lower()
         return "DAM_ESR_Resources" if storage else dataset
     return dataset
+
+
+def rank_of(headings: Sequence[str], name: str) -> int:
+    """Rank of a source of prices, the best last (section 2): 0 a history, 1 a report, 2 a correction."""
+    known = set(map(plain, headings))
+    if known & _CORRECTED.keys():
+        return 2
+    wide = _WIDE & known and not known & {*_AS_TYPES, "resourcename", "loadresourcename"}
+    return 0 if wide or _HISTORY.search(name) else 1
+
+
+def _long(table: pa.Table) -> pa.Table:
+    """A price history with a column a product, as a row a product; any other table as it is."""
+    wide = [heading for heading in table.column_names if plain(heading) in _WIDE]
+    if not wide or {*map(plain, table.column_names)} & {*_AS_TYPES, "resourcename", "loadresourcename"}:
+        return table
+    rest = table.drop_columns(wide)
+    parts = [
+        rest.append_column("AS Type", pa.array([heading.strip()] * table.num_rows, pa.string())).append_column(
+            "MCPC", table[heading]
+        )
+        for heading in wide
+    ]
+    found = pa.concat_tables(parts)
+    return found.filter(pc.not_equal(pc.utf8_trim_whitespace(found["MCPC"]), ""))
+
+
+def _opened(content: bytes) -> Any:
+    """A workbook, read row by row.
+
+    Raises:
+        ValueError: it is none.
+    """
+    import openpyxl  # noqa: PLC0415  only where there is a workbook
+
+    try:
+        return openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+    except (KeyError, SyntaxError) as error:
+        raise ValueError(f"no workbook: {error}") from error
+
+
+def _sheet_lines(content: bytes, sheet: str) -> Iterator[str]:
+    """A sheet as lines of CSV, headings first; titles above them have fewer than three cells."""
+    rows = _opened(content)[sheet]
+    rows.reset_dimensions()
+    width = 0
+    for row in rows.iter_rows(values_only=True):
+        texts = [_cell(value) for value in row]
+        while texts and not texts[-1]:
+            texts.pop()
+        width = width or (len(texts) if sum(map(bool, texts)) > 2 else 0)
+        if width and texts:
+            line = io.StringIO()
+            csv.writer(line, lineterminator="\n").writerow([*texts, *[""] * (width - len(texts))][:width])
+            yield line.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, timedelta) or (isinstance(value, datetime) and value.year < 1901):
+        return "24:00"  # the one label of an hour that is no time of day
+    if isinstance(value, datetime):
+        return f"{pd.Timestamp(value).round('s'):%Y-%m-%d %H:%M:%S}"
+    return "" if value is None else f"{value:%H:%M}" if isinstance(value, time) else " ".join(str(value).split())
 
 
 def _cells(report: Report, body: bytes) -> pa.Table:

@@ -41,7 +41,7 @@ NUMBERS = {
     "output": ("telemeterednetoutput", "realpowerconsumption"),
     "base_point": ("basepoint",),
     "mwh": ("intervalvalue",),
-    "price": ("settlementpointprice", "cappedmcpc", "mcpc"),
+    "price": ("sppcorrected", "cappedmcpccorrected", "mcpccorrected", "settlementpointprice", "cappedmcpc", "mcpc"),
 }
 # reliability deployment adders of a run by product (section 2)
 ADDERS = {"regup": "rtrdparus", "regdn": "rtrdpards", "rrs": "rtrdparrs", "ecrs": "rtrdpaecrs", "nspin": "rtrdpanss"}

@@ -9,11 +9,11 @@ import numpy as np
 
 from bess_assets.ercot.arrays import FloatArray
 from bess_assets.ercot.calendar import day_number
-from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
+from bess_assets.ercot.products import PRICE_SOURCES, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
 from bess_assets.settlement.grid import LedgerColumns, each_battery, labels_array
-from bess_assets.settlement.prices import PRICE_SOURCES, day_ahead_mcpc, implausible, product_first_hours
+from bess_assets.settlement.prices import day_ahead_mcpc, implausible, product_first_hours
 from bess_assets.settlement.run_prices import RT_MCPC_SOURCES, real_time_mcpc
 from bess_assets.settlement.runs import RunReader
 

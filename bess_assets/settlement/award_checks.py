@@ -9,7 +9,7 @@ from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import Findings, Inputs, Verdict, some
 from bess_assets.errors import InputError
-from bess_assets.settlement.prices import clearing_prices
+from bess_assets.settlement.prices import PRICE_TOLERANCE_USD, ROUNDING, clearing_prices, ranked
 from bess_assets.settlement.stated import STATED_MCPC, STATED_PRICE
 
 ENERGY_LIMITS_CHECK = "energy_awards_lie_within_the_limits_of_their_resource"
@@ -19,8 +19,6 @@ MCPC_CHECK = "day_ahead_files_state_the_published_clearing_prices"
 
 LIMIT_TOLERANCE_MW = 0.05
 """An award may go beyond a limit by this much: ERCOT publishes both to a tenth of a megawatt."""
-PRICE_TOLERANCE_USD = 0.01  # two statements of one price may differ by a cent: each is rounded to one
-_ROUNDING = 1e-9  # error of binary fractions in a difference of exactly a cent
 
 UPWARD = ("regup", "rrs", "ecrs", "nspin")
 DOWNWARD = ("regdn",)
@@ -111,7 +109,7 @@ def _mcpc_verdict(inputs: Inputs, sides: Sequence[tuple[slice, Mapping[str, Floa
         return Verdict(passed=True, detail="not stated by these files", numbers={"hours_compared": 0})
     try:
         # findings of the price files themselves are those of as_revenue
-        published = clearing_prices(inputs, Findings(), "as_prices")
+        published, _ = ranked(clearing_prices(inputs, Findings(), "as_prices"))
     except InputError as error:
         return Verdict(passed=False, detail=f"the published prices cannot be read: {error.problem}")
     compared, largest, differing = 0, 0.0, Counter[str]()
@@ -147,4 +145,4 @@ def price_verdict(what: str, compared: int, differing: Mapping[str, int], larges
 def differences(gap: FloatArray) -> tuple[int, int, float]:
     """Of how far pairs of statements of one price are apart, $: number of known ones, number over a cent, and the largest."""
     gap = gap[~np.isnan(gap)]
-    return len(gap), int((gap > PRICE_TOLERANCE_USD + _ROUNDING).sum()), float(gap.max(initial=0.0))
+    return len(gap), int((gap > PRICE_TOLERANCE_USD + ROUNDING).sum()), float(gap.max(initial=0.0))

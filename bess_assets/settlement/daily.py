@@ -10,18 +10,17 @@ import numpy as np
 
 from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
-from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
+from bess_assets.ercot.products import PRICE_COUNTS, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
 from bess_assets.ercot.step import Columns, Inputs, StepResult, StoredTable, step
 from bess_assets.settlement.award_checks import differences, price_verdict
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
 from bess_assets.settlement.energy import UNKNOWN_REASONS, da_energy_usd
 from bess_assets.settlement.grid import each_battery
-from bess_assets.settlement.prices import PRICE_SOURCES, STATED, PriceGrid
+from bess_assets.settlement.prices import STATED, PriceGrid
 from bess_assets.settlement.row_gaps import GAP_WORDS
 from bess_assets.threads import in_order
 
 TB_HOURS = (1, 2, 4)
-_STATED = [PRICE_SOURCES[STATED]]
 STATED_PRICE_CHECK = "day_ahead_files_state_the_published_settlement_prices"
 
 
@@ -54,10 +53,11 @@ class Days:
         codes, texts = awards.labels("settlement_point", n)
         return [texts[code] if code >= 0 else None for code in codes[self.year.day_first_hour[:-1]]]
 
-    def sources(self, dispatch: StoredTable, side: str, n: int) -> dict[str, IntArray]:
-        """Quarter-hours of a battery's discharge or charge by source."""
-        labels = dispatch.labels(f"{side}_source", n)
-        return {source: self.count(_is_one_of(labels, [source])) for source in SOURCES}
+    def sources(
+        self, ledger: StoredTable, column: str, n: int, words: Collection[str] = SOURCES
+    ) -> dict[str, IntArray]:
+        """Intervals of a battery by the word that a column says."""
+        return {word: self.count(_is_one_of(ledger.labels(column, n), [word])) for word in words}
 
 
 def _is_one_of(labels: tuple[CodeArray, Sequence[str]], wanted: Collection[str]) -> BoolArray:
@@ -134,7 +134,7 @@ def rt_dispatch_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     dispatch = inputs.tables["bess_dispatch"]
 
     def sources(side: str, n: int) -> list[str | None]:
-        counts = days.sources(dispatch, side, n)
+        counts = days.sources(dispatch, f"{side}_source", n)
         return ["+".join(s for s in SOURCES if counts[s][day]) or None for day in range(inputs.year.days)]
 
     def of(n: int) -> dict[str, Any]:
@@ -269,7 +269,11 @@ def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
         "charging_cost_usd": days.total(usd["charging_cost_usd"]),
         "energy_quarter_hours": days.count(matched),
         "implausible_quarter_hours": days.count(usd["implausible_price"] > 0),
-        "stated_quarter_hours": days.count(_is_one_of(ledger.labels("da_price_source", n), _STATED)),
+        **{
+            name: days.sources(ledger, f"{market}_price_source", n, [source])[source]
+            for market, words in (("da", "day-ahead energy"), ("rt", "real-time energy"))
+            for source, name in PRICE_COUNTS[words].items()
+        },
         "discharge_mwh": days.total(discharge),
         "charge_mwh": days.total(charge),
         "paired_discharge_mwh": days.total(discharge, both),
@@ -281,7 +285,7 @@ def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
         **{
             f"{side}_{source}_quarter_hours": counts
             for side in ("discharge", "charge")
-            for source, counts in days.sources(dispatch, side, n).items()
+            for source, counts in days.sources(dispatch, f"{side}_source", n).items()
         },
     }
 
@@ -293,7 +297,11 @@ def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
         v.reshape(shape) for v in ledger.numbers([*names, "exists", "implausible_price"], n).values()
     )
     exists = exists > 0
-    stated = _is_one_of(ledger.labels("mcpc_source", n), _STATED).reshape(shape) & (np.nan_to_num(award) != 0)
+    source, awarded = ledger.labels("mcpc_source", n), np.nan_to_num(award) != 0
+    priced = {
+        name: days.count(_is_one_of(source, [word]).reshape(shape) & awarded).sum(axis=0)
+        for word, name in PRICE_COUNTS["day-ahead AS"].items()
+    }
     known = ~np.isnan(revenue)
     sums = {"": days.total(revenue), "_da": days.total(da, known), "_rt": days.total(rt, known)}
     unmatched = days.total(da, ~known)
@@ -311,7 +319,7 @@ def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
         **{f"{p}_expected_hours": days.count(exists)[k] for k, p in enumerate(PRODUCTS)},
         **{f"{p}_hours": days.count(known)[k] for k, p in enumerate(PRODUCTS)},
         "implausible_as_hours": days.count(implausible > 0).sum(axis=0),
-        "stated_as_hours": days.count(stated).sum(axis=0),
+        **priced,
         "gap_hours": days.count(gaps[0] >= 0),
         "gap_unknown_hours": days.count(_is_one_of(gaps, [GAP_WORDS[True]])),
         "award_positive": days.count(positive) > 0,

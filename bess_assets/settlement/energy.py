@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from bess_assets.ercot.arrays import FloatArray
-from bess_assets.ercot.products import QUARTER_HOURS_PER_HOUR
+from bess_assets.ercot.products import PRICE_SOURCES, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
 from bess_assets.settlement.grid import LedgerColumns, each_battery, labels_array
-from bess_assets.settlement.prices import PRICE_SOURCES, PriceGrid, implausible
+from bess_assets.settlement.prices import PriceGrid, implausible
 
 UNKNOWN_REASONS = (
     "award unknown",

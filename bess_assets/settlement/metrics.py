@@ -13,7 +13,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from bess_assets.ercot.products import PRODUCTS, SOURCES
+from bess_assets.ercot.products import PRICE_COUNTS, PRODUCTS, SOURCES
 from bess_assets.settlement.pairing import CYCLES_FOR_EVIDENCE, HOURS_IF_ENERGY_UNKNOWN
 from bess_assets.settlement.strategy import classify
 
@@ -51,8 +51,7 @@ COUNTS = (
     "unpriced_quarter_hours",
     "implausible_quarter_hours",
     "implausible_as_hours",
-    "stated_quarter_hours",
-    "stated_as_hours",
+    *(name for counts in PRICE_COUNTS.values() for name in counts.values()),
     "gap_hours",
     "gap_unknown_hours",
     "combo_quarter_hours",
@@ -296,21 +295,29 @@ def _exclusions(row: Row, sums: Row, registry: Row, period: Period) -> list[str]
 
 def _notes(row: Row, sums: Row, registry: Row) -> list[str]:
     efficiency, unpriced = row["round_trip_efficiency"] or 0.0, sums["unpriced_quarter_hours"]
-    hours = {
-        kind: f"{energy} quarter-hours of energy, {services} product hours of AS"
-        for kind in ("implausible", "stated")
-        if (energy := sums[f"{kind}_quarter_hours"]) + (services := sums[f"{kind}_as_hours"])
-    }
+    odd, odd_as = sums["implausible_quarter_hours"], sums["implausible_as_hours"]
+    shares = price_shares(sums)
     gaps = f"from {sums['first_gap_day']} to {sums['last_gap_day']}, the award unknown in {sums['gap_unknown_hours']} of them and none in the others"
     said = (
         (registry["notes"], registry["notes"]),
         (efficiency > 1, f"round-trip efficiency {efficiency:.2f} is above 1: charging is missing"),
-        ("implausible" in hours, f"implausible prices used: {hours.get('implausible')}"),
-        ("stated" in hours, f"day-ahead prices as award rows state them: {hours.get('stated')}"),
+        (odd or odd_as, f"implausible prices used: {odd} quarter-hours of energy, {odd_as} product hours of AS"),
+        (shares, f"prices of {shares}"),
         (sums["gap_hours"], f"no day-ahead row in {sums['gap_hours']} hours {gaps}"),
         (unpriced and row["settlement_point"] is not None, f"{unpriced} quarter-hours unpriced"),
     )
     return [words for holds, words in said if holds]
+
+
+def price_shares(sums: Row) -> str:
+    """Of which sources prices are, from their counts: a market with its shares, market by market; empty where all are of price reports."""
+    parts = []
+    for market, counts in PRICE_COUNTS.items():
+        total = sum(sums[name] or 0 for name in counts.values())
+        if total > (sums[counts["report"]] or 0):
+            shares = [f"{sums[n] / total:.2%} {source}" for source, n in counts.items() if sums[n]]
+            parts.append(f"{market} ({', '.join(shares)})")
+    return ", ".join(parts)
 
 
 def outlier_note(times: float) -> str:

@@ -10,20 +10,26 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from bess_assets.ercot.arrays import BoolArray, FloatArray, SourceArray
+from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray, SourceArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
-from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.datasets import DATASETS, PRICE_SOURCE
 from bess_assets.ercot.parsing import read_rows
-from bess_assets.ercot.products import ECRS_FIRST_DAY, PRODUCTS, QUARTER_HOURS_PER_HOUR
+from bess_assets.ercot.products import ECRS_FIRST_DAY, PRICE_SOURCES, PRODUCTS, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.rows import Codes, YearRows
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict, step
 from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
 from bess_assets.settlement.stated import stated_mcpc, stated_point_prices
 from bess_assets.threads import in_order
 
-PRICE_SOURCES = ("report", "stated")
-"""Where a price comes from, best first: a price report; award rows of the day-ahead disclosure."""
-STATED = PRICE_SOURCES.index("stated")
+_CORRECTION, _REPORT, _, STATED = range(len(PRICE_SOURCES))
+FILE_SOURCES = PRICE_SOURCES[:STATED]
+"""Sources that rows of a dataset of prices have."""
+BySource = dict[int, FloatArray]
+"""Prices by source, as its place in `PRICE_SOURCES`; NaN where unknown."""
+PRICE_TOLERANCE_USD = 0.01
+"""Two statements of one price may differ by a cent: each is rounded to one."""
+ROUNDING = 1e-9
+"""Error of binary fractions in a difference of exactly a cent."""
 
 QUARTERS_CHECK = "real_time_prices_move_within_the_hour"
 LEAST_MOVING = 0.1
@@ -91,11 +97,11 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     registry = inputs.tables["bess_registry"].read(["settlement_points"])
     nodes = {point for text in registry["settlement_points"].to_pylist() if text for point in text.split(";")}
     points = sorted(nodes | _hubs_and_zones(inputs))
-    rt_prices = _read(inputs, findings, "rt_prices", Codes(points), leave_out=_SECOND_ZONE_TYPE)
-    reported = _read(inputs, findings, "da_prices", Codes(points))
+    rt_prices, rt_source = ranked(_read(inputs, findings, "rt_prices", Codes(points), leave_out=_SECOND_ZONE_TYPE))
+    published = _read(inputs, findings, "da_prices", Codes(points))
     at_nodes = np.isin(points, [*nodes])[:, None]
-    lacking = np.isnan(reported) & at_nodes & _expected_hours(inputs)
-    da_prices, da_source = ranked(reported, stated_point_prices(inputs, findings, points, lacking))
+    lacking = np.isnan(ranked(published)[0]) & at_nodes & _expected_hours(inputs)
+    da_prices, da_source = ranked(published | {STATED: stated_point_prices(inputs, findings, points, lacking)})
     result.verdicts[QUARTERS_CHECK] = _quarters_verdict(points, rt_prices)
     unpriced = [
         point
@@ -105,23 +111,50 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     findings.add("unpriced", "bess_prices", len(unpriced), ", ".join(unpriced[:12]))
     ledger = LedgerColumns(year, quarter_hours=True, key="settlement_point")
     for n, point in enumerate(points):
-        _, rt_source = ranked(rt_prices[n])
         yield ledger.chunk(
             point,
             rt_price_usd_per_mwh=rt_prices[n],
             da_price_usd_per_mwh=np.repeat(da_prices[n], QUARTER_HOURS_PER_HOUR),
-            rt_price_source=labels_array(rt_source, PRICE_SOURCES),
+            rt_price_source=labels_array(rt_source[n], PRICE_SOURCES),
             da_price_source=labels_array(np.repeat(da_source[n], QUARTER_HOURS_PER_HOUR), PRICE_SOURCES),
         )
 
 
-def ranked(*prices: FloatArray) -> tuple[FloatArray, SourceArray]:
-    """Of prices by source, as `PRICE_SOURCES` ranks them, the best that is known, and the index of its source, -1 where none is."""
-    best, source = prices[0], np.where(np.isnan(prices[0]), -1, 0).astype(np.int8)
-    for n, other in enumerate(prices[1:], start=1):
-        source[np.isnan(best) & ~np.isnan(other)] = n
-        best = np.where(source == n, other, best)
+def ranked(prices: BySource) -> tuple[FloatArray, SourceArray]:
+    """The best price that is known, and the place of its source in `PRICE_SOURCES`, -1 where none is."""
+    first, *others = sorted(prices)
+    best, source = prices[first], np.where(np.isnan(prices[first]), -1, first).astype(np.int8)
+    for n in others:
+        source[np.isnan(best) & ~np.isnan(prices[n])] = n
+        best = np.where(source == n, prices[n], best)
     return best, source
+
+
+def source_codes(codes: IntArray) -> IntArray:
+    """Places in `FILE_SOURCES` for codes of `Codes(FILE_SOURCES)`: a blank, or another word, is a price report."""
+    return np.where((codes < 0) | (codes >= len(FILE_SOURCES)), _REPORT, codes)
+
+
+def report_sources(findings: Findings, dataset: str, prices: BySource, names: Sequence[str]) -> None:
+    """Count prices of a dataset that are not of its reports, and those of a lower source that differ from the price used by over a cent.
+
+    Args:
+        findings: where they are noted.
+        dataset: canonical name.
+        prices: by source; shape (names, steps).
+        names: points or products.
+    """
+    best, source = ranked(prices)
+    for n in sorted(prices) if len(prices) > 1 else ():
+        used = source == n
+        if n != _REPORT:
+            findings.add("other_price_sources", dataset, int(used.sum()), PRICE_SOURCES[n], warning=False)
+        apart = np.abs(prices[n] - best) > PRICE_TOLERANCE_USD + ROUNDING
+        for better in range(n):
+            differs = apart & (source == better)
+            where = ", ".join([names[k] for k in np.flatnonzero(differs.any(axis=1)).tolist()][:12])
+            words = f"{PRICE_SOURCES[better]} used, {PRICE_SOURCES[n]} differs: {where}"
+            findings.add("price_sources_differ", dataset, int(differs.sum()), words, warning=better != _CORRECTION)
 
 
 def _expected_hours(inputs: Inputs) -> BoolArray:
@@ -134,7 +167,7 @@ def _expected_hours(inputs: Inputs) -> BoolArray:
     return np.asarray((day >= first) & (day <= last))
 
 
-def _read(inputs: Inputs, findings: Findings, dataset: str, codes: Codes, **options: Any) -> FloatArray:
+def _read(inputs: Inputs, findings: Findings, dataset: str, codes: Codes, **options: Any) -> BySource:
     """Prices of a dataset by known point or product and its hours or quarter-hours, NaN where missing and before the dataset's first day.
 
     `options` are further ones of `YearRows`.
@@ -142,20 +175,29 @@ def _read(inputs: Inputs, findings: Findings, dataset: str, codes: Codes, **opti
     columns, year = DATASETS[dataset].columns, inputs.year
     price = "mcpc_usd_per_mw" if "product" in columns else "price_usd_per_mwh"
     per_hour = QUARTER_HOURS_PER_HOUR if "interval" in columns else 1
-    scatter = Scatter(codes.known, per_hour * year.hours, [price])
-    grid = scatter.grids[price]
+    shape = codes.known, per_hour * year.hours
+    grids = {_REPORT: Scatter(*shape, [price])}
     first = year.hour_of_day_number(day_number(DATASETS[dataset].first_day))
     if first < year.hours:
-        reader = YearRows(inputs, dataset, codes, numbers=[price], **options)
+        texts = {PRICE_SOURCE: Codes(FILE_SOURCES)}
+        reader = YearRows(inputs, dataset, codes, numbers=[price], texts=texts, **options)
         for rows in reader:
-            scatter.put(rows.series, rows.step, rows.numbers, reader.counted)
+            source = source_codes(rows.texts[PRICE_SOURCE])
+            for n in np.unique(source).tolist():
+                own = source == n
+                if n not in grids:
+                    grids[n] = Scatter(*shape, [price])
+                grids[n].put(rows.series[own], rows.step[own], {price: rows.numbers[price][own]}, reader.counted)
         reader.report(findings)
-    # price files hold stray real-time MCPCs of the day before RTC+B: not a market yet
-    grid[:, : per_hour * first] = np.nan
-    odd = implausible(dataset, year.year, grid)
+    prices = {n: scatter.grids[price] for n, scatter in grids.items()}
+    for grid in prices.values():
+        # price files hold stray real-time MCPCs of the day before RTC+B: not a market yet
+        grid[:, : per_hour * first] = np.nan
+    report_sources(findings, dataset, prices, codes.texts)
+    odd = implausible(dataset, year.year, ranked(prices)[0])
     named = [codes.texts[n] for n in np.flatnonzero(odd.any(axis=1)).tolist()]
     findings.add("implausible_price", dataset, int(odd.sum()), ", ".join(named[:12]))
-    return grid
+    return prices
 
 
 @dataclass(frozen=True)
@@ -208,8 +250,8 @@ class PriceGrid:
         return self.rt[at], self.da[at], self.rt_source[at], self.da_source[at]
 
 
-def clearing_prices(inputs: Inputs, findings: Findings, dataset: Literal["as_prices", "rt_as_prices"]) -> FloatArray:
-    """Market clearing prices for capacity of the price reports, NaN where missing and before their market.
+def clearing_prices(inputs: Inputs, findings: Findings, dataset: Literal["as_prices", "rt_as_prices"]) -> BySource:
+    """Market clearing prices for capacity that ERCOT published, by source, NaN where missing and before their market.
 
     Returns:
         Day-ahead ones, $/MW for the hour, shape (products, hours); or real-time ones, $/MW per hour, shape (products, quarter-hours).
@@ -219,11 +261,11 @@ def clearing_prices(inputs: Inputs, findings: Findings, dataset: Literal["as_pri
 
 def day_ahead_mcpc(inputs: Inputs, findings: Findings) -> tuple[FloatArray, SourceArray]:
     """Day-ahead market clearing prices for capacity and their sources, as `ranked` gives them; shape (products, hours)."""
-    reported = clearing_prices(inputs, findings, "as_prices")
-    lacking = np.isnan(reported) & _expected_hours(inputs)
+    published = clearing_prices(inputs, findings, "as_prices")
+    lacking = np.isnan(ranked(published)[0]) & _expected_hours(inputs)
     ecrs_begins = inputs.year.hour_of_day_number(day_number(ECRS_FIRST_DAY))
     lacking[PRODUCTS.index("ecrs"), :ecrs_begins] = False
-    return ranked(reported, stated_mcpc(inputs, findings, lacking))
+    return ranked(published | {STATED: stated_mcpc(inputs, findings, lacking)})
 
 
 def product_of(label: str) -> str:

@@ -9,16 +9,23 @@ import numpy as np
 
 from bess_assets.ercot.arrays import FloatArray, IntArray, SourceArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
-from bess_assets.ercot.datasets import DATASETS
+from bess_assets.ercot.datasets import DATASETS, PRICE_SOURCE
 from bess_assets.ercot.products import PRODUCTS, RTC_FIRST_DAY, SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rows import Codes, YearRows
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.settlement.grid import Scatter
 from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS
-from bess_assets.settlement.prices import clearing_prices, product_of, ranked
+from bess_assets.settlement.prices import (
+    FILE_SOURCES,
+    clearing_prices,
+    product_of,
+    ranked,
+    report_sources,
+    source_codes,
+)
 
-RT_MCPC_SOURCES = ("report", "run_mean")
-"""Where the real-time clearing price of a quarter-hour comes from: its report, or the mean of the run prices and adders."""
+RT_MCPC_SOURCES = (*FILE_SOURCES, "run_mean")
+"""Where the real-time clearing price of a quarter-hour comes from, best first: files of it, or the mean of the run prices and adders."""
 
 SAME_RUN_SECONDS = 30  # stamps of two datasets at most this far apart are one run
 LONGEST_HOLD_PAST_A_RUN_SECONDS = 300
@@ -87,11 +94,11 @@ def real_time_mcpc(
         MCPC_RT, NaN where missing and before 2025-12-05; what it is above the mean of run prices and adders, 0 where no run price is known; and its source,
         index into `RT_MCPC_SOURCES`, -1 where missing; shape (products, quarter-hours).
     """
-    reported = clearing_prices(inputs, findings, "rt_as_prices")
+    published = clearing_prices(inputs, findings, "rt_as_prices")
     # findings of the run prices themselves are those of bess_dispatch
     mean, seconds = read_run_prices(inputs, Findings(), disclosed).quarter_hour_means(inputs.year)
     whole = np.where(seconds >= SECONDS_PER_QUARTER_HOUR, mean, np.nan)
-    price, source = ranked(reported, whole)
+    price, source = ranked(published | {RT_MCPC_SOURCES.index("run_mean"): whole})
     return price, np.nan_to_num(price - mean), source
 
 
@@ -153,17 +160,23 @@ def read_run_prices(inputs: Inputs, findings: Findings, disclosed: IntArray) -> 
 def _by_run(inputs: Inputs, findings: Findings, dataset: str, numbers: list[str]) -> tuple[IntArray, list[FloatArray]]:
     """Stamps of a dataset from 2025-12-05 on, UTC seconds, ascending, and a grid of each number by product, where rows have one, and run."""
     year = inputs.year
-    texts = {"product": Codes()} if "product" in DATASETS[dataset].columns else {}
-    codes = Codes(PRODUCTS, product_of) if texts else Codes([_EVERY], lambda _: _EVERY)
+    texts = {PRICE_SOURCE: Codes(FILE_SOURCES)} | (
+        {"product": Codes()} if "product" in DATASETS[dataset].columns else {}
+    )
+    codes = Codes(PRODUCTS, product_of) if "product" in texts else Codes([_EVERY], lambda _: _EVERY)
     reader = YearRows(inputs, dataset, codes, numbers=numbers, texts=texts, step_seconds=1)
     parts = [(_NO_RUNS, _NO_RUNS, np.empty((len(numbers), 0)))]
     for rows in reader:
         kept = rows.step >= 3_600 * year.hour_of_day_number(day_number(RTC_FIRST_DAY))
-        parts.append((rows.step[kept], rows.series[kept], np.stack([rows.numbers[name][kept] for name in numbers])))
+        series = rows.series + codes.known * source_codes(rows.texts[PRICE_SOURCE])
+        parts.append((rows.step[kept], series[kept], np.stack([rows.numbers[name][kept] for name in numbers])))
     step, series, values = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
     stamps, run = np.unique(step, return_inverse=True)
-    scatter = Scatter(codes.known, len(stamps), numbers)
+    scatter = Scatter(codes.known * len(FILE_SOURCES), len(stamps), numbers)
     scatter.put(series, run, dict(zip(numbers, values, strict=True)), reader.counted)
+    found = {name: dict(enumerate(np.split(grid, len(FILE_SOURCES)))) for name, grid in scatter.grids.items()}
+    for name, prices in found.items():
+        report_sources(findings, dataset, prices, PRODUCTS if "product" in texts else [name])
     if year.last_day >= day_number(RTC_FIRST_DAY):
         reader.report(findings)
-    return year.start + stamps, [*scatter.grids.values()]
+    return year.start + stamps, [ranked(prices)[0] for prices in found.values()]

@@ -110,7 +110,7 @@ def roll_up(
         raise InputError(
             "There is no folder of reports.",
             file=reports,
-            expected="a folder with ERCOT's report files, CSV or ZIP",
+            expected="a folder with ERCOT's report files, CSV, ZIP or XLSX",
             remedy="Name it: bess rollup FOLDER, or set BESS_REPORTS.",
         )
     built.mkdir(parents=True, exist_ok=True)
@@ -184,8 +184,8 @@ class _Reading:
         self.entries: defaultdict[tuple[str, int], list[tuple[str, Entry]]] = defaultdict(list)
         self._root, self._built, self._scratch = root, built, scratch
         self._most_waiting, self._asked = most_waiting, asked
-        self._batches: dict[tuple[str, tuple[str, ...]], list[_Taken]] = {}
-        self._batch_bytes: Counter[tuple[str, tuple[str, ...]]] = Counter()
+        self._batches: dict[tuple[str, tuple[str, ...], str | None], list[_Taken]] = {}
+        self._batch_bytes: Counter[tuple[str, tuple[str, ...], str | None]] = Counter()
         self._layouts: defaultdict[str, dict[tuple[str, ...], int]] = defaultdict(dict)
 
     def read(self, progress: Progress) -> RollUp:
@@ -222,7 +222,7 @@ class _Reading:
         path = self._root / name
         (size, mtime_ns), digest = stamp(path), ""
         with suppress(OSError):
-            digest = content_digest(path) if path.suffix.lower() == ".zip" else ""
+            digest = content_digest(path) if path.suffix.lower() in {".zip", ".xlsx"} else ""
         entries: list[Entry] = []
         for report, open_bytes in open_reports(path):
             try:
@@ -259,7 +259,7 @@ class _Reading:
             self._take_large(taken, open_bytes)
             return entry
         taken.data = data
-        key = (heading.dataset.name, heading.headings)
+        key = (heading.dataset.name, heading.headings, heading.price_source)
         self._batches.setdefault(key, []).append(taken)
         self._batch_bytes[key] += len(data)
         if self._batch_bytes[key] >= _BATCH_BYTES or self._batch_bytes.total() >= self._most_waiting:
@@ -305,7 +305,7 @@ class _Reading:
         ]
         layouts = self._layouts[heading.dataset.name]
         number = layouts.setdefault(layout_of(heading.dataset, heading.headings), len(layouts))
-        return parse(heading.dataset, heading.headings, parts, number)
+        return parse(heading.dataset, heading.headings, parts, number, heading.price_source)
 
     def _take_large(self, taken: _Taken, open_bytes: Callable[[], IO[bytes]]) -> None:
         """A report that is read in stretches, twice: nothing of it is kept if one of them can't be read."""

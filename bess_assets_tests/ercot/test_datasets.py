@@ -48,7 +48,7 @@ ERA_LACKS = {
     "60d_DAM_Load_Resource_Data__2026-07-09": {"rrs_award_mw"},
     "CompleteCOP / 60d_COP_Adjustment_Period_Snapshot__2014-03-02": {"max_soc_mwh"},
 }
-ONLY_IN_ROLLUPS = {"ecrs_award_mw"}
+ONLY_IN_ROLLUPS = {"ecrs_award_mw", "price_source"}
 WITHOUT_A_FLAG = {"repeated_hour"}
 
 

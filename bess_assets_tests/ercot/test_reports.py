@@ -125,7 +125,11 @@ def test_what_cannot_be_opened_is_refused_and_its_neighbours_are_not(tmp_path):
     assert members[0] == ("a.csv", PLAIN, "member")
     assert members[1][:2] == ("b.zip", "no whole ZIP file: File is not a zip file")
     assert members[2][:2] == ("c.pdf", "neither a CSV nor a ZIP")
-    assert found(put(tmp_path / "a.xlsx", "x")) == [("", "an Excel workbook: save its sheets as CSV", "refused")]
+    assert found(put(tmp_path / "a.xlsx", "x")) == [
+        ("", "no workbook that can be read: File is not a zip file", "refused")
+    ]
+    old = "a workbook of an old Excel: save it as XLSX, or its sheets as CSV"
+    assert found(put(tmp_path / "a.xls", "x")) == [("", old, "refused")]
 
 
 def test_chunks_end_at_line_ends_and_lose_nothing(tmp_path):
@@ -218,7 +222,7 @@ def test_all_members_together_unpack_to_a_thousand_times_the_file_and_64_megabyt
 
 @pytest.mark.parametrize(("name", "most", "problem"), [
     ("a.csv", 16 * 2**30, "unpacks to 17,179,869,185 bytes, more than any report has"),
-    ("a.zip", 2 * 2**30, "a ZIP in a ZIP of 2,147,483,649 bytes: unpack the outer one"),
+    ("a.zip", 2 * 2**30, "a ZIP or workbook in a ZIP of 2,147,483,649 bytes: unpack the outer one"),
 ])  # fmt: skip
 def test_no_member_is_larger_than_any_report_and_no_inner_zip_larger_than_memory(tmp_path, name, most, problem):
     """The file is large enough to hold what its directory claims."""

@@ -920,7 +920,7 @@ FAULTS: tuple[Fault, ...] = (
         "one node missing in DA_prices",
         of_battery(0, "settlement_point", DA, lambda s, m: s.drop(m)),
         MARKED,
-        (("notes", "as award rows state them"),),
+        (("notes", "% stated"),),
     ),
     Fault(
         "a node's prices frozen",

@@ -148,7 +148,7 @@ def test_a_zip_in_a_zip_that_would_fill_the_memory_is_refused_before_it_is_unpac
     monkeypatch.setattr(reports_module, "LARGEST_INNER_ZIP_BYTES", 100)
     problems = refusals(put(tmp_path / "a.zip", packed({"b.zip": zipped({"a.csv": DAY})})))
     assert len(problems) == 1
-    assert "a ZIP in a ZIP of " in problems[0]
+    assert "a ZIP or workbook in a ZIP of " in problems[0]
     assert "unpack the outer one" in problems[0]
 
 

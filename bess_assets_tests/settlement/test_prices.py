@@ -17,6 +17,7 @@ from bess_assets.settlement.prices import (
     day_ahead_mcpc,
     implausible,
     product_first_hours,
+    ranked,
 )
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_PRICES
@@ -237,7 +238,7 @@ def _mcpc(hour, product, price, day=DAY, **more):
 def _grids(root, year=2024):
     findings = Findings()
     inputs = inputs_of(root, year)
-    grids = [day_ahead_mcpc(inputs, findings)[0], clearing_prices(inputs, findings, "rt_as_prices")]
+    grids = [day_ahead_mcpc(inputs, findings)[0], ranked(clearing_prices(inputs, findings, "rt_as_prices"))[0]]
     known = ({p: _known(grid[n]) for n, p in enumerate(PRODUCTS)} for grid in grids)
     return *known, findings.items
 

@@ -22,7 +22,7 @@ def test_a_market_without_day_ahead_price_files_is_settled_at_the_prices_that_it
     reported = settle(tmp_path / "reported", 2022, may_market()).row("leaderboard")
     figures = ("da_energy_usd", "rt_energy_usd", "as_usd", "total_usd", "energy_coverage", "as_coverage")
     assert {name: board[name] for name in figures} == {name: reported[name] for name in figures}
-    note = "day-ahead prices as award rows state them: 96 quarter-hours of energy, 24 product hours of AS"
+    note = "prices of day-ahead energy (100.00% stated), day-ahead AS (100.00% stated)"
     assert note in board["notes"]
     assert "award rows" not in "".join(reported["notes"])
 
