@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 FLAG = ("dstflag", "repeatedhourflag")
+PIECE_ROWS = 2**20
 
 _TIMES_AS_WRITTEN = (
     "%m/%d/%Y",
@@ -172,16 +173,18 @@ class RollupFiles(Source):
         return str(self._root)
 
     def pieces(self, folder: str, years: Sequence[int]) -> Iterator[Piece]:
-        """Each row group of the files of a dataset, those of the earlier year first."""
+        """Row groups of the files of a dataset, as many at a time as hold some `PIECE_ROWS` rows, those of the earlier year first."""
         for number, path in enumerate(self._root / folder / f"{year}.parquet" for year in years):
             if not path.exists():
                 continue
             texts = [field.name for field in pq.read_schema(path) if pa.types.is_string(field.type)]
             with pq.ParquetFile(path, read_dictionary=texts) as file:
-                for group in range(file.num_row_groups):
-                    rows = np.full(file.metadata.row_group(group).num_rows, number)
-                    yield Piece(str(path), tuple(file.schema_arrow.names), rows, partial(_read_column, file, group))
+                sizes = np.array([file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)])
+                part = np.cumsum(sizes) // PIECE_ROWS
+                for groups in (np.flatnonzero(part == own) for own in np.unique(part)):
+                    rows = np.full(sizes[groups].sum(), number)
+                    yield Piece(str(path), tuple(file.schema_arrow.names), rows, partial(_read_column, file, groups))
 
 
-def _read_column(file: pq.ParquetFile, group: int, heading: str) -> pa.ChunkedArray:
-    return file.read_row_group(group, [heading]).column(0)
+def _read_column(file: pq.ParquetFile, groups: npt.NDArray[np.int64], heading: str) -> pa.ChunkedArray:
+    return file.read_row_groups(groups.tolist(), [heading]).column(0)
