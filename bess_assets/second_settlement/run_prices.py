@@ -26,25 +26,27 @@ def run_prices(clearing: pd.DataFrame, adders: pd.DataFrame, runs: pd.Series[Any
     prices = prices.reindex(columns=list(PRODUCTS))
     prices = prices[prices.index >= day_start("2025-12-05")]
     own = adders.set_index("time")[list(PRODUCTS)]
-    own.index = pd.DatetimeIndex(_as_runs(own.index, prices.index))
+    own.index = _as_runs(own.index, prices.index)
     prices = prices + own.reindex(prices.index).fillna(0.0)
-    prices.index = pd.DatetimeIndex(_as_runs(prices.index, runs))
+    prices.index = _as_runs(prices.index, runs)
     return prices.sort_index()
 
 
-def _as_runs(stamps: Any, runs: Any) -> list[pd.Timestamp]:
+def _as_runs(stamps: Any, runs: Any) -> pd.DatetimeIndex:
     """Stamps, each replaced by the run within 30 seconds of it, nearest pairs first."""
-    own, known = (np.asarray(found, dtype="datetime64[s]") for found in (stamps, np.sort(np.asarray(runs))))
+    own, known = (np.array(found, dtype="datetime64[s]") for found in (stamps, np.sort(np.asarray(runs))))
     low = np.searchsorted(known, own - ONE_RUN.to_numpy())
     high = np.searchsorted(known, own + ONE_RUN.to_numpy(), side="right")
-    near = [(place, run) for place in range(len(own)) for run in range(low[place], high[place])]
+    place = np.repeat(np.arange(len(own)), high - low)
+    run = np.concatenate([np.arange(*ends) for ends in zip(low, high, strict=True)]) if len(own) else place
     taken: dict[int, int] = {}
     used: set[int] = set()
-    for place, run in sorted(near, key=lambda pair: (abs(own[pair[0]] - known[pair[1]]), *pair)):
-        if place not in taken and run not in used:
-            taken[place] = run
-            used.add(run)
-    return [pd.Timestamp(known[taken[place]] if place in taken else stamp) for place, stamp in enumerate(own)]
+    for pair in np.lexsort((run, place, abs(own[place] - known[run]))):
+        if place[pair] not in taken and run[pair] not in used:
+            taken[place[pair]] = run[pair]
+            used.add(run[pair])
+    own[list(taken)] = known[list(taken.values())]
+    return pd.DatetimeIndex(own)
 
 
 def _steps(own: Any, others: Any, end: pd.Timestamp) -> pd.DataFrame:
