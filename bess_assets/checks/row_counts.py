@@ -84,8 +84,10 @@ def _read_own(path: Path) -> tuple[str, dict[str, dict[int, int]], list[str]]:
 
 def _row_counts(judged: Judged) -> Verdict:
     files = judged.ask(
-        "SELECT DISTINCT dataset, file, regexp_extract(file, '[0-9]+')::INT, file_rows, first_day, last_day "
-        "FROM {rollup_schemas} WHERE file_rows IS NOT NULL ORDER BY dataset, file"
+        "SELECT dataset, min(file), year, sum(file_rows)::BIGINT, min(first_day), max(last_day) FROM ("  # of all parts of a year
+        "SELECT DISTINCT dataset, file, regexp_extract(file, '(19|20)[0-9][0-9]')::INT AS year, file_rows, first_day, last_day "
+        "FROM {rollup_schemas} WHERE file_rows IS NOT NULL"
+        f") GROUP BY dataset, year, starts_with(file, '{BUILT_FOLDER}/') ORDER BY ALL"
     )
     version, own, off = _read_own(judged.settings.rollups / EXPECTED_ROWS_FILE)
     found = {(dataset, year) for dataset, name, year, *_ in files if not name.startswith(BUILT_FOLDER)}

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ from bess_assets.settings import FOLDERS, Settings
 from bess_assets.store.journal import CheckEntry
 from bess_assets.store.listing import made_up_note, size_of, sizes_by_year
 from bess_assets.store.paths import rollup_folder
+from bess_assets.store.rollup_layouts import unused_entries
 from bess_assets.store.status import TablePlan, YearPlan, new_reports, plan_year, years_known
 from bess_assets.text import Column, decimals, listed, number, one_line, percent
 
@@ -46,6 +48,7 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
     news = new_reports(settings)
     years = years_known(settings, news)
     echo([*_settings_lines(settings), ""])
+    warn_of_unused(settings.rollups)
     if not years:
         click.echo(
             "No year has rollups or results yet. Name the folder of your rollups in BESS_ROLLUPS, or try a made-up market: bess demo"
@@ -59,6 +62,18 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
     ):
         if files:
             echo_warning(f"{len(files)} {words}: {listed(files)}")
+
+
+_MOST_UNUSED = 20
+
+
+def warn_of_unused(rollups: Path) -> None:
+    """Warn of the entries of the folder of rollups that are not read."""
+    unused = list(unused_entries(rollups))
+    for entry in unused[:_MOST_UNUSED]:
+        echo_warning(f"not read: {rollups.name}/{entry}")
+    if len(unused) > _MOST_UNUSED:
+        echo_warning(f"and {len(unused) - _MOST_UNUSED:,} more entries of {rollups} are not read")
 
 
 # --- settings and tables ------------------------------------------------------------------------------------------------
@@ -238,7 +253,7 @@ def _storage_lines(settings: Settings) -> Iterator[str]:
     manifests: list[Mapping[str, Any]] = []
     for dataset, year in product(DATASETS, years_known(settings, new_reports(settings))):
         if found := folder.found(dataset, year):
-            rows.append([dataset, year, "found", None, None, size_of(found) / 1e6, None, None, None])
+            rows.append([dataset, year, "found", None, None, sum(map(size_of, found)) / 1e6, None, None, None])
         if (built := folder.built(dataset, year)) and (manifest := read_manifest(built)):
             manifests.append(manifest)
             rows.append([dataset, year, "built", *_sizes([manifest])])

@@ -11,7 +11,7 @@ import click
 
 from bess_assets.cli import Options, command, long_work, parse_years
 from bess_assets.cli.render import echo, echo_warning, paragraph, table
-from bess_assets.cli.status import by_state
+from bess_assets.cli.status import by_state, warn_of_unused
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.store.capacity import lacking_room
@@ -124,6 +124,7 @@ def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: State | 
         raise BessError(f"{others[0]} is no year that can be settled.", expected=f"{FIRST_YEAR} to {last}")
     wanted = wanted or (years_known(settings) if only in {"failed", "changed"} else years_available(settings))
     if not wanted:
+        warn_of_unused(settings.rollups)
         raise BessError(
             "There are no rollups to settle.",
             file=settings.rollups,
@@ -132,7 +133,9 @@ def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: State | 
             "or try a made-up market: bess demo",
         )
     if not dry_run:
-        exit_if_failed(refresh_and_show(settings, wanted, only))
+        outcomes = refresh_and_show(settings, wanted, only)
+        warn_of_unused(settings.rollups)
+        exit_if_failed(outcomes)
         return
     news = new_reports(settings)
     plans = {year: plan_year(settings, year, news) for year in wanted}

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bess_assets.ercot.datasets import Dataset, is_published, normal_heading
+from bess_assets.ercot.rollup_names import year_of
 from bess_assets.errors import InputError
 
 METADATA_KEY = b"bess_rollup"
@@ -92,11 +93,6 @@ def describe_file(dataset: Dataset, path: Path) -> Footer:
         blank = cache(partial(is_blank, file))
         find_columns(dataset, path, file, blank)
         return Footer(dataset, path, file, blank)
-
-
-def year_of(path: Path) -> int | None:
-    """Year in the name of a rollup file; None if there is none."""
-    return int(path.stem) if path.stem.isdigit() else None
 
 
 def filled_with_zeros(dataset: Dataset, there: Collection[str], zero: set[str], year: int | None) -> set[str]:

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from bess_assets.ercot.calendar import day_of_number
 from bess_assets.ercot.datasets import DATASETS, Dataset, DatasetColumn, Kind, is_published, normal_heading
-from bess_assets.ercot.footers import Footer, open_parquet, year_of
+from bess_assets.ercot.footers import Footer, open_parquet
 from bess_assets.ercot.parsing import TIME_COLUMNS, day_range
-from bess_assets.ercot.rollup_names import rollup_name
+from bess_assets.ercot.rollup_names import rollup_name, year_of
 from bess_assets.ercot.schema_files import SCHEMA_FILE, listed_columns, same_type, spelling_of, type_family
 from bess_assets.ercot.step import Findings, Inputs, StepResult, StoredTable, in_columns
 from bess_assets.errors import InputError

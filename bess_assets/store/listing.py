@@ -131,7 +131,7 @@ def made_up_inputs(settings: Settings) -> bool:
 def made_up_beside_real(settings: Settings) -> bool:
     """Whether the built rollups are made up and the user's own are real: the built ones are then not used, for they would fill the gaps of real data."""
     own, built = ((folder / MARKER).is_file() for folder in (settings.rollups, settings.built))
-    return built and not own and any(settings.rollups.glob("*/*.parquet"))
+    return built and not own and any(settings.rollups.rglob("*.parquet"))
 
 
 def made_up_years(settings: Settings) -> frozenset[int]:

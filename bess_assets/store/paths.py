@@ -1,11 +1,13 @@
 """Where rollups, results and run records lie, by table, dataset and year."""
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.settings import Settings
 from bess_assets.store.listing import RUNS_FOLDER, made_up_beside_real, mark_of, yearly_files
+from bess_assets.store.rollup_layouts import found_files
 from bess_assets.tables import Table
 
 MERGED = "all"
@@ -48,9 +50,10 @@ class RollupFolder:
     rollups: Path
     built_root: Path | None = None
 
-    def found(self, dataset: str, file_year: int) -> Path | None:
-        """The user's file `<rollups>/<Folder>/<file_year>.parquet`, if it is there."""
-        return _file_in(self.rollups, dataset, file_year)
+    def found(self, dataset: str, file_year: int) -> tuple[Path, ...]:
+        """The user's file `<rollups>/<Folder>/<file_year>.parquet` if it is there, else its parts (rollup_layouts.py)."""
+        file = _file_in(self.rollups, dataset, file_year)
+        return (file,) if file else found_files(self.rollups, dataset).get(file_year, ())
 
     def built(self, dataset: str, year: int) -> Path | None:
         """The rollup that was built of a delivery year, if it is there."""
@@ -62,10 +65,9 @@ class RollupFolder:
 
     def files(self, dataset: str, year: int) -> list[Path]:
         """Existing files that may hold rows of the operating year, oldest publication first, and a built one, if it is needed, last."""
-        files = [self.found(dataset, file_year) for file_year in file_years(dataset, year)]
-        if not all(files):
-            files.append(self.built(dataset, year))
-        return [path for path in files if path is not None]
+        found = [self.found(dataset, file_year) for file_year in file_years(dataset, year)]
+        built = None if all(found) else self.built(dataset, year)
+        return [*chain(*found), *([built] if built else [])]
 
     def mark(self, path: Path) -> object:
         """Size, modification time and inode of a file: its content stays as long as they do."""

@@ -16,6 +16,7 @@ from bess_assets.store.journal import DIED, UPSTREAM, RunRecord, read_run, table
 from bess_assets.store.listing import yearly_files
 from bess_assets.store.locks import year_is_busy
 from bess_assets.store.paths import files_of, recorded_years, rollup_folder
+from bess_assets.store.rollup_layouts import found_files
 from bess_assets.tables import EVERY_TABLE, TABLES, YEARLY, Table
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def years_available(settings: Settings, news: "ReportNews | None" = None) -> lis
     """
     by_delivery, by_publication, folder = set[int](), set[int](), rollup_folder(settings)
     for dataset in (dataset for dataset in DATASETS.values() if not dataset.in_no_figure):
-        (by_publication if dataset.sixty_day else by_delivery).update(yearly_files(folder.rollups, dataset.folder))
+        (by_publication if dataset.sixty_day else by_delivery).update(found_files(folder.rollups, dataset.name))
         if folder.built_root:
             by_delivery.update(yearly_files(folder.built_root, dataset.folder))
     files = (news or new_reports(settings)).files
