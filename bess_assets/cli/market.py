@@ -74,9 +74,10 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     ),
     click.option(
         "--hazards",
-        type=click.Choice(["none", "harmless", "wild"]),
+        type=click.Choice(["flawless", "none", "harmless", "wild"]),
         default="harmless",
-        help="none: clean files. harmless: awkward ones in which nothing is missing. wild: files that lack columns, as real ones do.",
+        help="none: clean files. flawless: clean ones without gaps and blanks. harmless: awkward ones that lack no column. wild: files that lack "
+        "columns, as real ones do.",
     ),
     click.option(
         "--scale",

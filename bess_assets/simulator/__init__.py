@@ -57,8 +57,8 @@ def simulate(
         years: operating years.
         batteries: how many; from 12 up every awkward case is there.
         seed: any whole number.
-        hazards: `none` for clean files; `harmless` for files as awkward as real ones that still hold everything; `wild` for
-            files that lack columns as real ones do.
+        hazards: `none` for clean files; `flawless` for clean ones of which no row or reading was lost; `harmless` for files as awkward as real ones that
+            still hold everything; `wild` for files that lack columns as real ones do.
         progress: called with a few words on each step that begins or has ended.
         form: `rollups` or `reports`; the published rows are the same.
         last_day: the last operating day of which anything is published; the last day of the last year if not given.
@@ -77,6 +77,7 @@ def simulate(
         raise ValueError(f"at least one battery is needed, got {batteries}")
     if last_day is not None and last_day.year < wanted[-1]:
         raise ValueError(f"the last day, {last_day}, lies before {wanted[-1]}")
+    spelling = "none" if hazards == "flawless" else hazards
     say = progress or (lambda _text: None)
     fleet = make_fleet(wanted, batteries, seed)
     until = inf if last_day is None else midnight(last_day + timedelta(days=1))
@@ -89,12 +90,13 @@ def simulate(
                 real_fleet = real_size_fleet(year, seed, size(year), wanted, until)
                 write_real_size(files, MarketYear(real_fleet, year, seed), until, say)
                 continue
-            published = publish_year(MarketYear(fleet, year, seed), hazards, until)
+            market = MarketYear(fleet, year, seed, flawless=hazards == "flawless")
+            published = publish_year(market, spelling, until)
             say(f"{year}: writing {form}")
             if form == "reports":
-                write_reports(folder / "reports", year, published, hazards)
+                write_reports(folder / "reports", year, published, spelling)
             else:
-                write_rollups(files, year, published, hazards)
+                write_rollups(files, year, published, spelling)
         if form == "rollups" and size is None:
             write_expected_rows(files)
 

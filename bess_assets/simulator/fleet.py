@@ -61,6 +61,7 @@ class Battery:
         load_reads_high: factor by which the telemetry of the load side overstates.
         ancillary_share: share of its power that it offers as ancillary services.
         first_day, last_day: days with rows.
+        first_listed, last_listed: the same of its day-ahead rows, which begin later or end sooner.
         first_active: first day of operation.
         outages: first and last day of each outage.
     """
@@ -82,6 +83,8 @@ class Battery:
     first_day: date = _FOREVER
     first_active: date = _FOREVER
     last_day: date | None = None
+    first_listed: date = _FOREVER
+    last_listed: date | None = None
     outages: tuple[tuple[date, date], ...] = ()
 
     def nodes(self) -> list[str]:
@@ -165,15 +168,17 @@ def _battery(
             capacity = round(1.45 * first.capacity_mw, 1)
         case "starts_mid_year":
             special = {"first_day": date(first_year, 5, 20), "first_active": date(first_year, 6, 12)}
+            special["first_listed"] = date(first_year, 5, 29)
         case "out_for_weeks":
             years = range(first_year, first_year + 12)
             special = {"outages": tuple((date(year, 2, 11), date(year, 3, 14)) for year in years)}
         case "new_esr_2026":
             special = {"first_day": date(2026, 2, 17), "first_active": date(2026, 3, 1)}
+            special["first_listed"] = date(2026, 3, 4)
         case "changes_node":
             special = {"later_node": f"{site}_EAST_RN", "moves_on": date(first_year, 8, 6)}
         case "retires":
-            special = {"last_day": date(first_year, 9, 15)}
+            special = {"last_day": date(first_year, 9, 15), "last_listed": date(first_year, 9, 12)}
         case _ if index >= len(ROLES) and start_chance < 0.35:
             special = dict.fromkeys(("first_day", "first_active"), date(2019, 1, 1) + timedelta(days=start_day))
     came_late = special.get("first_day", _FOREVER) >= RTC

@@ -28,13 +28,14 @@ def splits_rrs(battery: Battery) -> bool:
 
 
 class MarketYear:
-    """One year of the market of a fleet."""
+    """One year of the market of a fleet; a `flawless` one has no gap between its runs, and nothing of it is lost or misread."""
 
-    def __init__(self, fleet: Fleet, year: int, seed: int) -> None:
+    def __init__(self, fleet: Fleet, year: int, seed: int, *, flawless: bool = False) -> None:
         """Keep the arguments; everything is computed when first asked for."""
         self.fleet = fleet
         self.year = operating_year(year)
         self.seed = seed
+        self.flawless = flawless
         self._price_cap = 9000.0 if year <= 2021 else 5000.0
 
     def chance(self, *purpose: str) -> np.random.Generator:
@@ -145,15 +146,23 @@ class MarketYear:
         fives = np.arange(max(year.start, midnight(RTC)), year.end, 300, dtype=np.int64)
         keep = np.ones(len(fives), dtype=bool)
         shift = rng.integers(8, 24, len(fives))
-        if len(fives):
-            # Two runs left out and the next one late: gaps of 900 to 1003 s.
-            gaps = rng.choice(len(fives) - 4, max(1, len(fives) // 4000), replace=False)
+        if len(fives) and not self.flawless:
+            # Two runs left out and the next one late: gaps of 900 to 1003 s. Three left out: gaps on both sides of the longest line, 1200 s.
+            gaps = rng.choice(len(fives) // 6 - 1, max(2, len(fives) // 4000), replace=False) * 6
             keep[gaps + 1] = keep[gaps + 2] = False
             shift[gaps + 3] = shift[gaps] + rng.integers(0, 104, len(gaps))
+            gaps = gaps[::2]
+            keep[gaps + 3] = False
+            shift[gaps + 4] = shift[gaps] + rng.integers(-60, 61, len(gaps))
         more = fives[(rng.random(len(fives)) < 0.02) & (shift < 24) & keep]
         more = more + 24 + rng.integers(39, 200, len(more))
         runs: Ints = np.unique(np.concatenate([ordinary, extra, (fives + shift)[keep], more]))
         return runs[runs < year.end]
+
+    @cached_property
+    def regulation(self) -> Floats:
+        """The regulation signal that all batteries follow at each run, about 1."""
+        return self.chance("regulation").normal(0.0, 1.0, len(self.runs))
 
     def half_of_extra_runs(self) -> Bools:
         """The runs that the load file also holds: all ordinary ones, and half of the extra runs before RTC+B."""
@@ -164,8 +173,8 @@ class MarketYear:
 Operation = dict[str, npt.NDArray[Any]]
 """The operation of some batteries in a year, a column each; awards are NaN where blank.
 
-* by hour: exists, running, moved (it has rows, is available, is at its later settlement point), high_limit_mw (HSL), energy_award_mw (day-ahead), and
-  gen_regup to load_nspin, the day-ahead ancillary awards of each side;
+* by hour: exists, listed, running, moved (it has rows, day-ahead rows, is available, is at its later settlement point), high_limit_mw (HSL),
+  energy_award_mw (day-ahead), and gen_regup to load_nspin, the day-ahead ancillary awards of each side;
 * by quarter-hour: power_mw (output, negative when charging), soc_mwh (energy held at its end), and from RTC+B on
   rt_regup to rt_nspin, the real-time ancillary awards from which those of single runs depart.
 """
@@ -209,6 +218,7 @@ def _operate(market: MarketYear, battery: Battery) -> Operation:
         limit[rng.choice(running_hours, 12, replace=False)] = round(1.1 * capacity, 1)
     return {
         "exists": exists,
+        "listed": exists & _since(hours, battery.first_listed) & ~_after(hours, battery.last_listed),
         "running": running,
         "moved": _since(hours, battery.moves_on),
         "high_limit_mw": limit,

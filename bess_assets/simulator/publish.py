@@ -173,7 +173,7 @@ class _Publisher:
         load_listed = listed & ~(self.period.on(hours, (4, 14)) & np.isin(hour_of_day, (6, 7, 8)))
         sced = ~self.period.on(runs, (3, 19), (8, 21))
         # A few runs of RTC+B of which only the prices are published.
-        kept = market.chance("lost runs").random(len(runs)) >= 0.0005
+        kept = market.chance("lost runs").random(len(runs)) >= 0.0005 * self.period.lossy
         self._there = {
             **dict.fromkeys(("DAM_Gen_Resources", "DAM_ESR_Resources"), listed),
             "DAM_Load_Resources": load_listed,

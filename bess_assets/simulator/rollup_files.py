@@ -166,14 +166,14 @@ class _Spelling:
             return pa.array(moments.texts(column, "{:02d}:00" if clock else "{}"))
         return pa.array(moments.counts(column)).cast(kind)
 
-    def text(self, column: str, rows: Rows) -> pa.Array:
-        """A text column of some rows."""
-        if column in rows.texts:
-            return pa.array(rows.texts[column])
-        value = {"name": rows.name, "kind": rows.kind, "qse": rows.qse}[column]
-        if column == "name" and self.leading_space:
-            return pa.array(np.where(rows.times // DAY_SECONDS % 5 == 0, f" {value}", value))
-        return pa.repeat(pa.scalar(value or None, pa.string()), len(rows.times))
+    def text(self, column: str, parts: list[Rows], owner: Ints, times: Ints) -> pa.Array:
+        """A text column; `owner` is the place among the parts of each row."""
+        if column in parts[0].texts:
+            return pa.array(np.concatenate([rows.texts[column] for rows in parts]))
+        values = [{"name": rows.name, "kind": rows.kind, "qse": rows.qse}[column] or None for rows in parts]
+        spaced = column == "name" and self.leading_space
+        places = owner + len(parts) * (spaced & (times // DAY_SECONDS % 5 == 0))
+        return pa.array([*values, *(f" {value}" for value in values)], pa.string()).take(pa.array(places))
 
 
 def _table(parts: list[Rows], year: Year, how: _Spelling) -> pa.Table:
@@ -194,7 +194,7 @@ def _table(parts: list[Rows], year: Year, how: _Spelling) -> pa.Table:
         if column in TIME_COLUMNS:
             made = how.time(column, moments).take(place)
         elif column in TEXT_COLUMNS:
-            made = pa.concat_arrays([how.text(column, rows) for rows in parts]).take(chosen)
+            made = how.text(column, parts, owner, times).take(chosen)
         else:
             values = np.concatenate([rows.numbers[column] for rows in parts])[order]
             made = pa.array(values, pa.float64(), from_pandas=True)

@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bess_assets.simulator.calendar import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS, Bools, Floats, Ints, midnight
+from bess_assets.simulator.courses import mwh_above_zero
 from bess_assets.simulator.fleet import COP_SOC, DAM_ESR, ECRS, PRODUCTS, RTC, Battery
 from bess_assets.simulator.market_model import MarketYear, Operation, operate, splits_rrs
 
-Hazards = Literal["none", "harmless", "wild"]
+Hazards = Literal["flawless", "none", "harmless", "wild"]
+"""How badly a market is published; `flawless` is a `none` of which nothing is lost or misread."""
 Numbers = Mapping[str, Floats | float]
 """Values by canonical column."""
 Who = tuple[str | None, str, str]
@@ -85,14 +87,15 @@ class Period:
         self.hours, self.quarters, self.runs = hours[:, None], quarters[:, None], runs[:, None]
         self.hour_of_day = self.year.hour_of_day(self.hours)
         self._did = did
-        self._unpriced = [b.node for b in market.fleet.batteries if b.role == "missing_node_price"]
+        self.lossy = not market.flawless
+        self._unpriced = [b.node for b in market.fleet.batteries if b.role == "missing_node_price" and self.lossy]
 
     def sheets(self) -> Iterator[Sheet]:
         """All rows."""
         for batteries in self.groups(self.market.fleet.batteries):
             did = operate(self.market, batteries) if self._did is None else self._did
             if did["exists"].any():
-                for of_batteries in (_day_ahead, _telemetry, _metered, _plans):
+                for of_batteries in (_day_ahead, _telemetry, _plans):
                     yield from of_batteries(self, batteries, did)
         for of_others in (_generators, _loads, _unused_datasets, _energy_prices, _ancillary_prices):
             yield from of_others(self)
@@ -112,7 +115,7 @@ class Period:
 
     def on(self, times: Ints, *days: tuple[int, int]) -> Bools:
         """Which times lie in one of the days, given as month and day, of which files lack something or hold too much."""
-        found: Bools = np.any([self.year.between(times, day) & self.apart for day in days], axis=0)
+        found: Bools = np.any([self.year.between(times, day) & (self.apart and self.lossy) for day in days], axis=0)
         return found
 
     def at(self, values: npt.NDArray[Any], times: Ints) -> npt.NDArray[Any]:
@@ -147,7 +150,8 @@ def _day_ahead(to: Period, batteries: Sequence[Battery], did: Operation) -> Iter
     hours = to.hours
     combo = hours < midnight(DAM_ESR)
     # A day without rows of this battery: no award, and the node of the day before.
-    here = to.at(did["exists"], hours) & ~(to.on(hours, (7, 4)) & _row(b.role == "ordinary" for b in batteries))
+    here = to.at(did["listed" if to.lossy else "exists"], hours)
+    here = here & ~(to.on(hours, (7, 4)) & _row(b.role == "ordinary" for b in batteries))
     running, limit = to.at(did["running"], hours), to.at(did["high_limit_mw"], hours)
     points = [b.node for b in batteries] + [b.later_node or b.node for b in batteries]
     place = np.arange(len(batteries)) + len(batteries) * to.at(did["moved"], hours)
@@ -170,53 +174,76 @@ def _day_ahead(to: Period, batteries: Sequence[Battery], did: Operation) -> Iter
     yield Sheet("DAM_ESR_Resources", who, numbers, here & ~combo, running, nodes, both)
 
 
+def outputs(to: Period, batteries: Sequence[Battery], did: Operation) -> dict[str, tuple[Floats, Floats]]:
+    """Telemetered MW and base point at each run of the generation, load and storage resources of batteries.
+
+    Output lags: at a run it is where the plan was 5 minutes ago, but for a fifth of what it was 10 minutes ago. Regulation moves it around that.
+    """
+    runs, market = to.runs, to.market
+    rng = to.chance("outputs", batteries[0].key)
+    plan, before, earlier = (to.at(did["power_mw"], np.maximum(runs - ago, to.year.start)) for ago in (0, 300, 600))
+    size, running = _row(b.capacity_mw for b in batteries), to.at(did["running"], runs)
+    reached = (0.8 * before + 0.2 * earlier) * (1.0 + rng.normal(0.0, 0.01, plan.shape))
+    swing = np.where(reached == 0.0, 0.0, size * _row(0.02 * b.ancillary_share for b in batteries))
+    signal = market.regulation[np.searchsorted(market.runs, runs)]
+    net = np.clip(reached + swing * signal, -size, size).round(3)
+    idle = net == 0.0
+    found: dict[str, tuple[Floats, Floats]] = {}
+    if runs.size and runs[0, 0] < midnight(RTC):
+        station = np.where(idle & (rng.random(plan.shape) < 0.2), -0.1, 0.0)
+        drawn = np.clip(-net, 0.0, None) * _row(b.load_reads_high for b in batteries)
+        found["gen"] = np.clip(net, 0.0, None) + station, np.clip(plan, 0.0, None).round(1)
+        found["load"] = drawn.round(3), np.clip(-plan, 0.0, None).round(1)
+    if runs.size and runs[-1, 0] >= midnight(RTC):
+        found["esr"] = np.where(idle & running, -0.161, net), plan.round(1)
+    return found
+
+
 def _telemetry(to: Period, batteries: Sequence[Battery], did: Operation) -> Iterator[Sheet]:
     runs = to.runs
     rng = to.chance("telemetry", batteries[0].key)
-    power = to.at(did["power_mw"], runs)
-    wobble = 1.0 + rng.normal(0.0, 0.01, power.shape)
-    output = np.round(power * wobble, 3)
-    idle = np.abs(power) < 0.005
-    seen = to.at(did["exists"], runs) & (rng.random(power.shape) > 0.002)
-    blank = rng.random(power.shape) < 0.001
-    combo = runs < midnight(RTC)
+    shape = len(runs), len(batteries)
+    seen, told = (rng.random(shape) >= share * to.lossy for share in (0.002, 0.001))
+    seen &= to.at(did["exists"], runs)
     running, limit = to.at(did["running"], runs), to.at(did["high_limit_mw"], runs)
-    if combo.any():
-        station = np.where(idle & (rng.random(power.shape) < 0.2), -0.1, 0.0)
+    made = outputs(to, batteries, did)
+    if "gen" in made:
+        output, base_point = made["gen"]
+        combo = seen & (runs < midnight(RTC))
         numbers: Numbers = {
-            "base_point": np.round(np.clip(power, 0.0, None), 1),
+            "base_point": base_point,
             "hsl": limit,
             "lsl": 0.0,
-            "net_output": np.where(blank, np.nan, np.clip(output, 0.0, None) + station),
+            "net_output": np.where(told, output, np.nan),
         }
         who: list[Who] = [(b.gen, "PWRSTR", b.qse) for b in batteries]
-        yield Sheet("SCED_Gen_Resources", who, numbers, seen & combo, running)
-        drawn = np.clip(-power, 0.0, None)
-        kept = seen & combo
-        loses_rows = _row(b.role == "missing_load_rows" for b in batteries)
-        if loses_rows.any():
-            lost = (rng.random(power.shape) <= 0.01) | to.year.between(runs, (10, 3), 5)
-            kept &= ~(lost & loses_rows)
-        gauge = np.round(drawn * _row(b.load_reads_high for b in batteries) * wobble, 3)
+        yield Sheet("SCED_Gen_Resources", who, numbers, combo, running)
+        if to.apart:
+            yield from _metered(to, batteries[0], did, made["gen"])
+        loses_rows = _row(b.role == "missing_load_rows" for b in batteries) & to.lossy
+        lost = ((rng.random(shape) <= 0.01) | to.year.between(runs, (10, 3), 5)) & loses_rows
+        drawn, base_point = made["load"]
         numbers = {
             "max_power": _row(round(b.capacity_mw * 1.02, 1) for b in batteries),
             "low_power": 0.0,
-            "real_power": np.where(rng.random(power.shape) < 0.001, np.nan, gauge),
-            "base_point": np.round(drawn, 1),
+            "real_power": np.where(rng.random(shape) >= 0.001 * to.lossy, drawn, np.nan),
+            "base_point": base_point,
         }
-        yield Sheet("SCED_Load_Resources", [(b.load, "", b.qse) for b in batteries], numbers, kept, running)
-    if not combo.all():
-        # One run in four gives less than the award of its quarter-hour.
-        share = np.clip(4.0 * rng.random(power.shape), None, 1.0)
-        awards = {product: np.round(to.at(did[f"rt_{product}"], runs) * share, 1) for product in PRODUCTS}
+        yield Sheet("SCED_Load_Resources", [(b.load, "", b.qse) for b in batteries], numbers, combo & ~lost, running)
+    if "esr" in made:
+        output, base_point = made["esr"]
+        awards = rt_awards(to, batteries, did)
         total = awards.pop("rrs")
         fast = np.round(total * _row(0.4 if splits_rrs(b) else 0.0 for b in batteries), 1)
+        stored = _stored(runs, output, to.at(did["soc_mwh"], runs), _row(b.efficiency for b in batteries))
+        if to.lossy:
+            stored = np.where(rng.random(shape) < 0.002, 0.0, stored + rng.normal(0.0, 0.02, shape).clip(0.0))
         numbers = {
-            "base_point": np.round(power, 1),
+            "base_point": base_point,
             "hsl": limit,
             "lsl": -limit,
-            "net_output": np.where(blank, np.nan, np.where(idle & running, -0.161, output)),
-            "soc": _stored(runs, output, to.at(did["soc_mwh"], runs), _row(b.efficiency for b in batteries)),
+            "net_output": np.where(told, output, np.nan),
+            "soc": stored.round(2),
             "min_soc": 0.0,
             "max_soc": np.where(running, _row(b.energy_mwh for b in batteries), 0.0),
             "rrspfr": np.round(total - fast, 1),
@@ -225,7 +252,13 @@ def _telemetry(to: Period, batteries: Sequence[Battery], did: Operation) -> Iter
             **awards,
         }
         who = [(b.esr, "ESR", b.qse) for b in batteries]
-        yield Sheet("SCED_ESR_Resources", who, numbers, seen & ~combo, running)
+        yield Sheet("SCED_ESR_Resources", who, numbers, seen & (runs >= midnight(RTC)), running)
+
+
+def rt_awards(to: Period, batteries: Sequence[Battery], did: Operation) -> dict[str, Floats]:
+    """Real-time award of each product at each run, MW; one run in four gives less than the award of its quarter-hour."""
+    share = np.clip(4.0 * to.chance("awards", batteries[0].key).random((len(to.runs), len(batteries))), None, 1.0)
+    return {product: np.round(to.at(did[f"rt_{product}"], to.runs) * share, 1) for product in PRODUCTS}
 
 
 def _stored(runs: Ints, output: Floats, held: Floats, efficiency: Floats) -> Floats:
@@ -235,20 +268,33 @@ def _stored(runs: Ints, output: Floats, held: Floats, efficiency: Floats) -> Flo
     stored = np.cumsum((power + np.roll(power, 1, axis=0)) / 2 * hours, axis=0)
     days = (runs[:, 0] - 6 * HOUR_SECONDS) // (24 * HOUR_SECONDS)
     first = np.searchsorted(days, days)
-    read: Floats = np.maximum(held[first] + stored - stored[first], 0.0).round(2)
+    read: Floats = np.maximum(held[first] + stored - stored[first], 0.0)
     return read
 
 
-def _metered(to: Period, batteries: Sequence[Battery], did: Operation) -> Iterator[Sheet]:
-    """Publish the settlement-metered energy of the generation side, which files of even years have."""
+def moved_mwh(to: Period, course: tuple[Floats, Floats], there: Bools) -> tuple[Floats, Floats]:
+    """MWh out and in of one resource by quarter-hour, from its readings and base points at the runs of which it has rows."""
+    runs, until = to.runs[there, 0], to.year.day_starts[to.year.day_number(to.runs[there, 0][-1:]) + 1]
+    reading, base_point = (mw[there, 0] for mw in course)
+    out, into = (mwh_above_zero(runs, sign * reading, sign * base_point, until, to.quarters[:, 0]) for sign in (1, -1))
+    return out, into
+
+
+def is_metered(to: Period) -> Bools:
+    """Whether a file has the settlement metering of each quarter-hour, as those of even years have."""
     quarters = to.quarters
-    power = to.at(did["power_mw"], quarters)
-    error = 1.0 + to.chance("metered", batteries[0].key).normal(0.0, 0.004, power.shape)
-    energy = np.round(np.where(power > 0.0, power * 0.25, -0.01) * error, 6)
-    keep = to.at(did["exists"], quarters) & (quarters < midnight(RTC))
-    keep &= ~to.on(quarters, (3, 19), (6, 3), (6, 4), (9, 12))
-    keep &= (quarters < to.year.day_start(*CUT)) == (to.year.year % 2 == 0)
-    yield Sheet("SCED_SMNE", [(b.gen, "", "") for b in batteries], {"value": energy}, keep)
+    in_even_file: Bools = (quarters < to.year.day_start(*CUT)) == (to.year.year % 2 == 0)
+    return in_even_file & (quarters < midnight(RTC)) & ~to.on(quarters, (3, 19), (6, 3), (6, 4), (9, 12))
+
+
+def _metered(to: Period, battery: Battery, did: Operation, course: tuple[Floats, Floats]) -> Iterator[Sheet]:
+    """Publish the settlement-metered energy of the generation side."""
+    there = (to.at(did["exists"], to.runs) & (to.runs < midnight(RTC)))[:, 0]
+    if there.any():
+        out, into = moved_mwh(to, course, there)
+        error = 1.0 + to.lossy * to.chance("metered", battery.key).normal(0.0, 0.004, out.shape)
+        energy = np.round((out - into) * error, 6)[:, None]
+        yield Sheet("SCED_SMNE", [(battery.gen, "", "")], {"value": energy}, is_metered(to) & ~np.isnan(energy))
 
 
 def _plans(to: Period, batteries: Sequence[Battery], did: Operation) -> Iterator[Sheet]:
@@ -353,7 +399,7 @@ def without_nspin_price(period: Period, hours: Ints, hour_of_day: Ints) -> Bools
 def run_prices(market: MarketYear, hazards: Hazards, stamps: Ints) -> Iterator[Sheet]:
     """Publish clearing prices and adders of the runs with some stamps; a few lack one or both, wild files also the prices of days or every adder."""
     place = np.searchsorted(market.rtc_runs[1], stamps)[:, None]
-    lost = market.chance("lost run prices").random(len(market.rtc_runs[1]))[place]
+    lost = market.chance("lost run prices").random(len(market.rtc_runs[1]))[place] + market.flawless
     of_days = market.year.between(stamps[:, None], (2, 2), 3) & (hazards == "wild")
     for product in PRODUCTS:
         _, clearing, _ = market.rt_as_price[product]

@@ -1,0 +1,40 @@
+"""A third opinion: what the simulator's generator knows of its own ramps, awards and prices, against both settlements of the files that it wrote."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from bess_assets.simulator.closed_form import earned
+from bess_assets.simulator.fleet import make_fleet
+from bess_assets.simulator.market_model import MarketYear
+from bess_assets_tests.worlds import Plan, make
+
+FAST = {2023, 2026}
+"""Combo model, most of it by telemetry and half with ECRS; RTC+B alone."""
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "year", [year if year in FAST else pytest.param(year, marks=pytest.mark.slow) for year in range(2019, 2027)]
+)
+def test_a_flawless_year_is_worth_what_its_generator_knows_in_closed_form(tmp_path: Path, year: int) -> None:
+    batteries = 4 if year in FAST else 12
+    world = make(tmp_path, Plan((year,), batteries, seed=1, hazards="flawless"))
+    known = earned(MarketYear(make_fleet((year,), batteries, 1), year, 1, flawless=True))
+    boards = world.table("leaderboard", year), world.settled_again(year).leaderboard
+    for board in (board.set_index("battery").astype(object) for board in boards):
+        assert set(board.index) == set(known)
+        for battery, figures in known.items():
+            unknown = {column for column, value in figures.items() if math.isnan(value)}
+            assert unknown in (set(), {"charge_mwh", "da_energy_usd", "rt_energy_usd"})
+            assert figures["discharge_mwh"] > 100
+            for column in figures.keys() - unknown:
+                if column != "as_ecrs_usd" or year >= 2023:
+                    assert float(board.loc[battery, column]) == pytest.approx(figures[column], rel=1e-9), column
+        assert sum(math.isnan(figures["charge_mwh"]) for figures in known.values()) == (year < 2026)
+
+
+def test_only_a_flawless_market_is_known_in_closed_form() -> None:
+    with pytest.raises(ValueError, match="flawless"):
+        earned(MarketYear(make_fleet((2023,), 1, 1), 2023, 1))
