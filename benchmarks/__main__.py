@@ -35,8 +35,8 @@ HAS_POLARS = find_spec("polars") is not None
 """Polars is no part of the package, and not installed with it: pip install ".[bench]"."""
 CLOSE = 1e-6
 """Money of two roads is the same up to this share."""
-NEAR = {"polars": 0.05, "plan": 0.05, "csv": 1e-3}
-"""The same of roads that take a shorter way: two hold each reading until the next, and the last of some days of CSV has no next one."""
+NEAR = {"polars": 0.01, "csv": 1e-3}
+"""The same of roads that take a shorter way: a script draws every line from quarter-hour to quarter-hour, and the last of some days of CSV has no next one."""
 MOST_OF_FLOOR = {YEAR: 4.0, SINGLE_MODEL_YEAR: 6.0}
 MOST_MEMORY_MB = {YEAR: 1_000, SINGLE_MODEL_YEAR: 1_500}
 LEAST_OVER = {"plan": 20.0, "csv": 100.0}
@@ -95,7 +95,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="keep the markets here, and use them again")
     parser.add_argument("--year", type=int, action="append", choices=[YEAR, SINGLE_MODEL_YEAR], help="default: both")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--sample", type=int, default=6, help="batteries that the plan's method is timed on")
+    parser.add_argument("--sample", type=int, default=6, help="batteries that reading one by one is timed on")
     parser.add_argument("--csv-days", type=int, default=31, help="days that the CSV road is timed on")
     parser.add_argument("--only", action="append", choices=list(PARTS), help="parts to measure; default: all")
     parser.add_argument("--quick", action="store_true", help="few batteries, one round: to see that everything runs")
@@ -419,7 +419,11 @@ def measure_others(bench: Bench) -> None:
     for name, label, more in (
         ("polars", "Polars: our extract and join", []),
         ("pandas", "the second settlement: pandas on rollups", []),
-        ("plan", "the plan's method: filtered reads by battery, pandas", ["--sample", str(bench.options.sample)]),
+        (
+            "plan",
+            "the plan's method, its reads alone: filtered, battery by battery, into pandas",
+            ["--sample", str(bench.options.sample)],
+        ),
         ("csv", "the second settlement: pandas on CSV", days),
     ):
         if name == "polars" and not HAS_POLARS:
@@ -433,7 +437,10 @@ def measure_others(bench: Bench) -> None:
             line.note = f"scaled from {answer['scaled']}" if "scaled" in answer else "no tables written"
         right = settled(home, year, answer["days"]) if "days" in answer else truth(folder, year)
         try:
-            check_money(answer["money"], right, NEAR.get(name, CLOSE))
+            if "money" in answer:
+                check_money(answer["money"], right, NEAR.get(name, CLOSE))
+            else:
+                line.note += f"; {answer['rows']:,} rows, nothing settled"
         except WrongMoneyError as error:
             line.wrong = str(error)
         if name in NEAR:

@@ -59,7 +59,7 @@ def main() -> int:
     )
     parser.add_argument("--year", type=int, action="append", default=[])
     parser.add_argument("--columns", type=Path, help="what ours reads, as JSON")
-    parser.add_argument("--sample", type=int, default=4, help="batteries of the plan's method")
+    parser.add_argument("--sample", type=int, default=4, help="batteries that are read one by one")
     parser.add_argument("--days", type=int, default=31, help="days of CSV")
     options = parser.parse_args()
     answer = contenders[options.name](options)

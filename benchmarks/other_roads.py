@@ -1,28 +1,23 @@
-"""What a user would do without this package, to the same money: the plan's method (pandas by battery), Polars, and the second settlement on rollups or CSV.
+"""What a user would do without this package: the second settlement on rollups or CSV, reading battery by battery, and Polars.
 
-All of them settle the combo model (a year before RTC+B) of rollups in the layout of `bess simulate --scale ercot`, and are handed who is a battery and its
-load resource. The plan's method and Polars need files clean enough that nothing must be judged: no superseded rows, no missing columns; they leave out the
-tables of every quarter-hour, checks and records that ours writes.
+All of them take the combo model (a year before RTC+B) of rollups in the layout of `bess simulate --scale ercot`, and are handed who is a battery and its
+load resource. What must be right to the dollar is the second settlement. Reading battery by battery settles nothing: it is the least that the plan's method
+takes. Polars is a script as a user would write it for files clean enough that nothing must be judged, and no closer to the right money than its tolerance.
 """
 
 import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
-
-import numpy as np
-import numpy.typing as npt
 
 Answer = dict[str, Any]
 Frame = Any
 
 CENTRAL = "America/Chicago"
 PRODUCTS = ("regup", "regdn", "rrs", "ecrs", "nspin")
-HOLD_SECONDS = QUARTER = 900
 
 COLUMNS = {
     "DAM_Gen_Resources": [
@@ -106,248 +101,33 @@ def files(folder: Path, dataset: str, year: int) -> list[Path]:
     return [path for path in (folder / "rollups" / dataset / f"{y}.parquet" for y in years) if path.exists()]
 
 
-# --- time ---------------------------------------------------------------------------------------------------------------------------------
-
-
-class Times:
-    """Seconds of hours, quarter-hours and runs from what the files say, each distinct spelling worked out once."""
-
-    def __init__(self, year: int) -> None:
-        """The year."""
-        zone = ZoneInfo(CENTRAL)
-        count = (date(year + 1, 1, 1) - date(year, 1, 1)).days
-        every = [date(year, 1, 1) + timedelta(days=n) for n in range(count + 1)]
-        midnights = [int(datetime(d.year, d.month, d.day, tzinfo=zone).timestamp()) for d in every]
-        self.start, self.end = midnights[0], midnights[-1]
-        self.hours = (self.end - self.start) // 3600
-        self.midnight = {d.strftime("%m/%d/%Y"): at for d, at in zip(every, midnights, strict=True)}
-
-    def counted(self, frame: Frame) -> npt.NDArray[np.int64]:
-        """Position of the hour of rows whose hours are counted through the day; -1 outside the year."""
-        midnight = frame["DeliveryDate"].astype(str).map(self.midnight).fillna(-1).to_numpy().astype(np.int64)
-        hour = frame["HourEnding"].astype(np.int64).to_numpy()
-        return self._inside(midnight + 3600 * (hour - 1), midnight >= 0, 3600)
-
-    def shown(self, frame: Frame, step: int) -> npt.NDArray[np.int64]:
-        """Position of the step of rows whose hours are those of the clock, with a flag for the second 01:00."""
-        import pandas as pd  # noqa: PLC0415
-
-        if "HourEnding" in frame:
-            hour = frame["HourEnding"].astype(str).str.slice(0, 2).astype(np.int64)
-            within = 3600 * (hour - 1)
-        else:
-            within = 3600 * (frame["DeliveryHour"].astype(np.int64) - 1) + QUARTER * (
-                frame["DeliveryInterval"].astype(np.int64) - 1
-            )
-        wall = pd.to_datetime(frame["DeliveryDate"], format="%m/%d/%Y") + pd.to_timedelta(within, unit="s")
-        return self._inside(self._utc(wall, frame["DSTFlag"]), True, step)
-
-    def runs(self, frame: Frame) -> npt.NDArray[np.int64]:
-        """Seconds of the runs of SCED rows."""
-        import pandas as pd  # noqa: PLC0415
-
-        wall = pd.to_datetime(frame["SCEDTimeStamp"], format="%m/%d/%Y %H:%M:%S")
-        return self._utc(wall, frame["RepeatedHourFlag"])
-
-    @staticmethod
-    def _utc(wall: Frame, flag: Frame) -> npt.NDArray[np.int64]:
-        first = (flag != "Y").to_numpy(dtype=bool)
-        zoned = wall.dt.tz_localize(CENTRAL, ambiguous=first)
-        return np.asarray(
-            zoned.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[s]").astype(np.int64)
-        )
-
-    def _inside(self, seconds: Any, good: Any, step: int) -> npt.NDArray[np.int64]:
-        inside = good & (seconds >= self.start) & (seconds < self.end)
-        return np.asarray(np.where(inside, (seconds - self.start) // step, -1))
-
-
-def pieces_of(runs: npt.NDArray[np.int64], times: Times) -> Frame:
-    """The seconds that each run lasts into each quarter-hour: at most two pieces, since a run lasts 900 s at most."""
-    import pandas as pd  # noqa: PLC0415
-
-    ends = np.minimum(np.r_[runs[1:], times.end], runs + HOLD_SECONDS)
-    quarter = (runs - times.start) // QUARTER
-    boundary = np.minimum(times.start + QUARTER * (quarter + 1), ends)
-    run = np.arange(len(runs))
-    pieces = pd.concat(
-        [
-            pd.DataFrame({"run": run, "quarter": quarter, "seconds": boundary - runs}),
-            pd.DataFrame({"run": run, "quarter": quarter + 1, "seconds": ends - boundary}),
-        ]
-    )
-    return pieces[(pieces["seconds"] > 0) & (pieces["quarter"] >= 0) & (pieces["quarter"] < 4 * times.hours)]
-
-
 # --- pandas -------------------------------------------------------------------------------------------------------------------------------
 
 
-def energy(frame: Frame, runs: npt.NDArray[np.int64], pieces: Frame, times: Times, telemetry: str) -> Frame:
-    """MWh of the positive part by quarter-hour: telemetry held from run to run, base points where less than half of it is known."""
-    import pandas as pd  # noqa: PLC0415
-
-    rows = pd.DataFrame(
-        {
-            "run": np.searchsorted(runs, times.runs(frame)),
-            "telemetry": frame[telemetry].to_numpy(dtype=float),
-            "base": frame["BasePoint"].to_numpy(dtype=float),
-        }
-    ).merge(pieces, on="run")
-    found = None
-    for quantity in ("telemetry", "base"):
-        known = rows[rows[quantity].notna()]
-        amount = (known[quantity].clip(lower=0.0) * known["seconds"]).groupby(known["quarter"]).sum()
-        seconds = known["seconds"].groupby(known["quarter"]).sum()
-        mean = (amount / seconds)[seconds >= QUARTER / 2] / 4.0
-        found = mean if found is None else found.combine_first(mean)
-    return found.reindex(range(4 * times.hours))  # type: ignore[union-attr]
-
-
-def settle(frames: dict[str, Frame], shared: dict[str, Any], times: Times) -> float:
-    """Money of one battery, from its own rows: energy of the quarter-hours known throughout, and ancillary services."""
-    import pandas as pd  # noqa: PLC0415
-
-    dam = frames["DAM_Gen_Resources"]
-    dam = dam.assign(hour=times.counted(dam)).query("hour >= 0").set_index("hour")
-    load = frames["DAM_Load_Resources"]
-    load = load.assign(hour=times.counted(load)).query("hour >= 0").set_index("hour").reindex(dam.index)
-    generation = {
-        "regup": dam["RegUpAwarded"],
-        "regdn": dam["RegDownAwarded"],
-        "rrs": dam["RRSPFRAwarded"] + dam["RRSFFRAwarded"] + dam["RRSUFRAwarded"],
-        "ecrs": dam["ECRSSDAwarded"],
-        "nspin": dam["NonSpinAwarded"],
-    }
-    consumption = {
-        "regup": load["RegUp Awarded"],
-        "regdn": load["RegDown Awarded"],
-        "rrs": load["RRSPFR Awarded"] + load["RRSFFR Awarded"] + load["RRSUFR Awarded"],
-        "ecrs": load["ECRSSD Awarded"] + load["ECRSMD Awarded"],
-        "nspin": load["NonSpin Awarded"],
-    }
-    services = 0.0
-    for product in PRODUCTS:
-        award = generation[product].fillna(0.0) + consumption[product].fillna(0.0)
-        services += float((award * shared["mcpc"][product].reindex(dam.index)).sum())
-    hours = np.repeat(dam.index.to_numpy(), 4)
-    ledger = pd.DataFrame(
-        {
-            "hour": hours,
-            "quarter": 4 * hours + np.tile(np.arange(4), len(dam)),
-            "node": np.repeat(dam["SettlementPointName"].astype(str).to_numpy(), 4),
-            "award": np.repeat(dam["AwardedQuantity"].to_numpy(dtype=float), 4),
-        }
-    )
-    rt, da = frames["RT_prices"], frames["DA_prices"]
-    rt = pd.DataFrame(
-        {
-            "quarter": times.shown(rt, QUARTER),
-            "node": rt["SettlementPointName"].astype(str).to_numpy(),
-            "rt_price": rt["SettlementPointPrice"].to_numpy(dtype=float),
-        }
-    )
-    da = pd.DataFrame(
-        {
-            "hour": times.shown(da, 3600),
-            "node": da["SettlementPoint"].astype(str).to_numpy(),
-            "da_price": da["SettlementPointPrice"].to_numpy(dtype=float),
-        }
-    )
-    ledger = ledger.merge(rt, on=["quarter", "node"], how="left").merge(da, on=["hour", "node"], how="left")
-    sides = []
-    for dataset, telemetry in (
-        ("SCED_Gen_Resources", "TelemeteredNetOutput"),
-        ("SCED_Load_Resources", "RealPowerConsumption"),
-    ):
-        runs, pieces = shared[dataset]
-        sides.append(energy(frames[dataset], runs, pieces, times, telemetry))
-    discharge, charge = sides
-    flow = (discharge - charge).reindex(ledger["quarter"]).to_numpy()
-    quarter_award = ledger["award"] / 4.0
-    usd = quarter_award * ledger["da_price"] + (flow - quarter_award) * ledger["rt_price"]
-    return float(usd.sum()) + services
-
-
-def clearing_prices(frame: Frame, times: Times) -> dict[str, Frame]:
-    """Clearing price of each product by hour."""
-    frame = frame.assign(hour=times.shown(frame, 3600), product=frame["AncillaryType"].astype(str).str.lower())
-    frame = frame[frame["hour"] >= 0]
-    return {p: frame[frame["product"] == p].set_index("hour")["MCPC"] for p in PRODUCTS}
-
-
-def run_starts(frame: Frame, times: Times) -> npt.NDArray[np.int64]:
-    """Distinct runs of a dataset."""
-    distinct = frame[["SCEDTimeStamp", "RepeatedHourFlag"]].drop_duplicates()
-    return np.asarray(np.unique(times.runs(distinct)))
-
-
-def _wanted(unit: Unit) -> dict[str, list[str]]:
-    return {
-        "DAM_Gen_Resources": [unit.generation],
-        "DAM_Load_Resources": [unit.load],
-        "SCED_Gen_Resources": [unit.generation],
-        "SCED_Load_Resources": [unit.load],
-        "RT_prices": unit.nodes,
-        "DA_prices": unit.nodes,
-    }
-
-
-def plans_method(options: argparse.Namespace) -> Answer:
-    """Per battery a filtered read of every rollup, then pandas; the runs of the year are read once before."""
+def plans_reads(options: argparse.Namespace) -> Answer:
+    """A filtered read of every rollup for each battery, into pandas, as the plan's method begins; nothing is settled."""
     import pandas as pd  # noqa: F401, PLC0415  loaded before the clock starts
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     (year,) = options.year
     every = units(options.home, year)
-    step = max(1, len(every) // options.sample)
-    sample = every[::step][: options.sample]
-    times = Times(year)
-    started = time.perf_counter()
-    shared: dict[str, Any] = {"mcpc": clearing_prices(_read(options.folder, "AS_prices", year), times)}
-    for dataset in _STAMPED:
-        runs = run_starts(_read(options.folder, dataset, year, COLUMNS[dataset][:2], dictionaries=True), times)
-        shared[dataset] = (runs, pieces_of(runs, times))
-    once = time.perf_counter() - started
-    money = {}
+    sample = every[:: max(1, len(every) // options.sample)][: options.sample]
+    rows = 0
     started = time.perf_counter()
     for unit in sample:
-        frames = {}
-        for dataset, names in _wanted(unit).items():
-            tables = [
-                pq.read_table(path, columns=COLUMNS[dataset], filters=[(_NAMES[dataset], "in", names)])
-                for path in files(options.folder, dataset, year)
-            ]
-            frames[dataset] = _concat([table.to_pandas() for table in tables])
-        money[unit.battery] = settle(frames, shared, times)
+        sides = {"Gen": [unit.generation], "Load": [unit.load]}
+        for dataset, column in _NAMES.items():
+            names = sides.get(dataset.split("_")[1], unit.nodes)
+            filters = [(column, "in", names)] if dataset != "AS_prices" else None
+            for path in files(options.folder, dataset, year):
+                rows += len(pq.read_table(path, columns=COLUMNS[dataset], filters=filters).to_pandas())
     each = (time.perf_counter() - started) / len(sample)
     return {
-        "seconds": once + each * len(every),
+        "seconds": each * len(every),
         "seconds_each": each,
-        "seconds_once": once,
+        "rows": rows,
         "scaled": f"{len(sample)} of {len(every)} batteries",
-        "money": money,
     }
-
-
-def _read(
-    folder: Path, dataset: str, year: int, columns: list[str] | None = None, *, dictionaries: bool = False
-) -> Frame:
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    columns = columns or COLUMNS[dataset]
-    texts = columns[:2] if dictionaries else []
-    return _concat(
-        [
-            pq.read_table(path, columns=columns, read_dictionary=texts).to_pandas()
-            for path in files(folder, dataset, year)
-        ]
-    )
-
-
-def _concat(frames: list[Frame]) -> Frame:
-    import pandas as pd  # noqa: PLC0415
-
-    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
 def handed_in(home: Path, year: int) -> Frame:
@@ -437,32 +217,34 @@ def polars(options: argparse.Namespace) -> Answer:
 
     (year,) = options.year
     every = units(options.home, year)
-    times = Times(year)
-    roads = _Polars(pl, options.folder, year, times)
+    script = _Polars(pl, options.folder, year)
     started = time.perf_counter()
-    money = roads.settle(every)
+    money = script.settle(every)
     return {"seconds": time.perf_counter() - started, "money": money, "version": pl.__version__}
 
 
 class _Polars:
-    """The combo model in Polars."""
+    """The combo model in Polars; hours and quarter-hours are counted since 1970."""
 
-    def __init__(self, pl: Any, folder: Path, year: int, times: Times) -> None:
-        self.pl, self.folder, self.year, self.times = pl, folder, year, times
+    def __init__(self, pl: Any, folder: Path, year: int) -> None:
+        self.pl, self.folder, self.year = pl, folder, year
 
     def scan(self, dataset: str, names: list[str] | None = None) -> Any:
         pl = self.pl
         frame = pl.concat(
             [pl.scan_parquet(path).select(COLUMNS[dataset]) for path in files(self.folder, dataset, self.year)]
         )
+        if "DeliveryDate" in COLUMNS[dataset]:
+            frame = frame.filter(pl.col("DeliveryDate").str.ends_with(str(self.year)))
         return frame if names is None else frame.filter(pl.col(_NAMES[dataset]).is_in(names))
 
     def _counted(self, frame: Any) -> Any:
         pl = self.pl
-        midnight = pl.col("DeliveryDate").replace_strict(self.times.midnight, default=None, return_dtype=pl.Int64)
-        at = midnight + 3600 * (pl.col("HourEnding").cast(pl.Int64) - 1)
-        hour = (at - self.times.start) // 3600
-        return frame.with_columns(hour=hour).filter((pl.col("hour") >= 0) & (pl.col("hour") < self.times.hours))
+        midnight = self._date().dt.replace_time_zone(CENTRAL).dt.epoch("s")
+        return frame.with_columns(hour=midnight // 3600 + pl.col("HourEnding").cast(pl.Int64) - 1)
+
+    def _date(self) -> Any:
+        return self.pl.col("DeliveryDate").str.to_datetime("%m/%d/%Y", time_unit="ms")
 
     def _utc(self, wall: Any, flag: str) -> Any:
         pl = self.pl
@@ -470,37 +252,21 @@ class _Polars:
         return wall.dt.replace_time_zone(CENTRAL, ambiguous=which).dt.epoch("s")
 
     def _shown(self, within: Any) -> Any:
-        pl = self.pl
-        wall = pl.col("DeliveryDate").str.to_datetime("%m/%d/%Y", time_unit="ms") + pl.duration(seconds=within)
-        return self._utc(wall, "DSTFlag") - self.times.start
-
-    def _stamp(self) -> Any:
-        pl = self.pl
-        return self._utc(
-            pl.col("SCEDTimeStamp").str.to_datetime("%m/%d/%Y %H:%M:%S", time_unit="ms"), "RepeatedHourFlag"
-        )
+        return self._utc(self._date() + self.pl.duration(seconds=within), "DSTFlag")
 
     def _energy(self, dataset: str, names: list[str], telemetry: str, what: str) -> Any:
+        """MWh of the quarter-hour in which each run lies: to the base point in five minutes, and to the next reading in ten."""
         pl = self.pl
-        stamps = self.scan(dataset).select("SCEDTimeStamp", "RepeatedHourFlag").unique().collect(engine="streaming")
-        stamps = stamps.with_columns(at=self._stamp()).sort("at")
-        pieces = pl.from_pandas(pieces_of(stamps["at"].to_numpy(), self.times)).lazy()
-        runs = stamps.lazy().with_row_index("run").with_columns(pl.col("run").cast(pl.Int64))
-        pieces = runs.join(pieces, on="run").select("SCEDTimeStamp", "RepeatedHourFlag", "quarter", "seconds")
-        rows = self.scan(dataset, names).join(pieces, on=["SCEDTimeStamp", "RepeatedHourFlag"])
-        sums = []
-        for column in (telemetry, "BasePoint"):
-            known = pl.when(pl.col(column).is_not_null()).then(pl.col("seconds"))
-            sums += [
-                (pl.col(column).clip(lower_bound=0.0) * pl.col("seconds")).sum().alias(f"{column} sum"),
-                known.sum().alias(f"{column} seconds"),
-            ]
-        grouped = rows.group_by("ResourceName", "quarter").agg(sums)
-        means = [
-            pl.when(pl.col(f"{c} seconds") >= QUARTER / 2).then(pl.col(f"{c} sum") / pl.col(f"{c} seconds") / 4.0)
-            for c in (telemetry, "BasePoint")
-        ]
-        return grouped.select(pl.col("ResourceName").alias(f"{what} name"), "quarter", pl.coalesce(means).alias(what))
+        stamp = self._utc(
+            pl.col("SCEDTimeStamp").str.to_datetime("%m/%d/%Y %H:%M:%S", time_unit="ms"), "RepeatedHourFlag"
+        )
+        reading, base_point = pl.coalesce(telemetry, "BasePoint").clip(lower_bound=0.0), pl.col("BasePoint")
+        following = reading.shift(-1).over("ResourceName").fill_null(reading)
+        mwh = (300 * (reading + base_point) / 2 + 600 * (base_point + following) / 2) / 3600
+        rows = self.scan(dataset, names).select(
+            pl.col("ResourceName").alias(f"{what} name"), stamp // 900, mwh.alias(what)
+        )
+        return rows.rename({"SCEDTimeStamp": "quarter"}).unique([f"{what} name", "quarter"])
 
     def settle(self, every: list[Unit]) -> dict[str, float]:
         pl = self.pl
@@ -520,7 +286,7 @@ class _Polars:
             pl.col("DeliveryInterval").cast(pl.Int64) - 1
         )
         rt = rt.select(
-            (self._shown(within) // QUARTER).alias("quarter"),
+            (self._shown(within) // 900).alias("quarter"),
             pl.col("SettlementPointName").alias("node"),
             pl.col("SettlementPointPrice").alias("rt_price"),
         )
@@ -579,7 +345,7 @@ class _Polars:
 
 
 CONTENDERS: dict[str, Callable[[argparse.Namespace], Answer]] = {
-    "plan": plans_method,
+    "plan": plans_reads,
     "pandas": whole_files,
     "write-csv": write_csv,
     "csv": csv,

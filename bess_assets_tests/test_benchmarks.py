@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import WrongMoneyError, check_money
-from benchmarks.other_roads import Times
 from benchmarks.queries import kinds
-from bess_assets.ercot.calendar import OperatingYear
 from bess_assets.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,11 +46,6 @@ def test_a_contender_that_settles_nothing_or_other_money_is_found_out(found: dic
     check_money({"B": 20.0 + 1e-9}, right)
     with pytest.raises(WrongMoneyError, match=said):
         check_money(found, right)
-
-
-def test_the_other_roads_know_the_same_hours_as_ours() -> None:
-    ours, theirs = OperatingYear(2024), Times(2024)
-    assert (theirs.start, theirs.end, theirs.hours) == (ours.start, ours.end, ours.hours)
 
 
 @pytest.mark.slow
