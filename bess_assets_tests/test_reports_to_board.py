@@ -1,5 +1,7 @@
 """Made-up years published as ERCOT's report files, rolled up and settled: the boards are those of rollups, to the byte, and of the second settlement."""
 
+import shutil
+from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -8,10 +10,11 @@ import pytest
 from bess_assets import run as pipeline
 from bess_assets.settlement.award_checks import MCPC_CHECK
 from bess_assets.simulator import simulate
+from bess_assets.simulator.report_files import REPORTS
 from bess_assets.store.journal import CheckEntry, read_run
 from bess_assets.store.roll_up import RollUp, roll_up_reports
 from bess_assets.store.rollup_files import read_manifest
-from bess_assets_tests.worlds import EARLY, FIRST, KEYS, LATE, Plan, World, board_differences, some
+from bess_assets_tests.worlds import EARLY, FIRST, KEYS, LATE, Plan, World, board_differences, nothing_before, some
 
 pytestmark = pytest.mark.timeout(1_800)
 """The first test to ask for the made-up market, the last quarter of a year, waits for it; the slow ones make eight whole years."""
@@ -74,6 +77,23 @@ def test_every_row_that_was_published_is_kept_or_counted_and_no_file_is_refused(
         assert pq.ParquetFile(built.path).metadata.num_rows == counts["kept"]
         dropped += counts["same"] + counts["superseded"]
     assert dropped > 1_000, "the market holds editions and repeats"
+
+
+def test_without_price_files_no_hour_is_unpriced_in_which_single_batteries_are_out_and_state_no_price(tmp_path):
+    plan = Plan((2024,), batteries=6, seed=1, hazards="flawless")
+    with nothing_before(date(2024, 2, 8)):
+        simulate(tmp_path, plan.years, 6, 1, "flawless", form="reports", last_day=date(2024, 2, 16))
+    for dataset in ("DA_prices", "AS_prices"):
+        shutil.rmtree(tmp_path / "reports" / REPORTS[dataset][0].folder)
+    world = World(tmp_path, plan, form="reports")
+    roll_up_reports(world.settings)
+    world.settle()
+    days = world.table("daily_revenue", 2024)
+    days = days[days["operating_day"] >= date(2024, 2, 8)]
+    assert (days["as_hours"] == days["expected_hours"]).all()
+    assert len(days) == 9 * days["battery"].nunique()
+    ledger = world.table("as_revenue", 2024).query("exists").dropna(subset="mcpc_usd_per_mw")
+    assert set(ledger["mcpc_source"]) == {"stated"}
 
 
 def test_a_rolled_up_year_is_at_least_nine_tenths_smaller_than_its_csv(reported):

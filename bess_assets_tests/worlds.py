@@ -8,8 +8,8 @@ import hashlib
 import math
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -101,16 +101,22 @@ class World:
 
 
 @contextmanager
-def nothing_before(first: date) -> Iterator[None]:
-    """The simulator publishes nothing of the days before one: what is left out costs most of the time of a year of reports."""
-    moment, whole = midnight(first), simulator.publish_year
+def published(kept: Callable[[Rows], Any]) -> Iterator[None]:
+    """The simulator publishes only some rows, by a mask over those of each resource."""
+    whole = simulator.publish_year
 
     def publish(*given: Any) -> dict[str, list[Rows]]:
-        cut = {dataset: [rows.part(rows.times >= moment) for rows in found] for dataset, found in whole(*given).items()}
+        cut = {dataset: [rows.part(kept(rows)) for rows in found] for dataset, found in whole(*given).items()}
         return {dataset: [rows for rows in found if len(rows.times)] for dataset, found in cut.items()}
 
     with patch.object(simulator, "publish_year", publish):
         yield
+
+
+def nothing_before(first: date) -> AbstractContextManager[None]:
+    """The simulator publishes nothing of the days before one: what is left out costs most of the time of a year of reports."""
+    moment = midnight(first)
+    return published(lambda rows: rows.times >= moment)
 
 
 def make(folder: Path, plan: Plan) -> World:

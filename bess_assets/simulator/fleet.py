@@ -174,7 +174,7 @@ def _battery(
             special = {"outages": tuple((date(year, 2, 11), date(year, 3, 14)) for year in years)}
         case "new_esr_2026":
             special = {"first_day": date(2026, 2, 17), "first_active": date(2026, 3, 1)}
-            special["first_listed"] = date(2026, 3, 4)
+            special["first_listed"] = date(2026, 2, 22)
         case "changes_node":
             special = {"later_node": f"{site}_EAST_RN", "moves_on": date(first_year, 8, 6)}
         case "retires":

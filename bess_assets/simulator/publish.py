@@ -222,7 +222,9 @@ class _Publisher:
             if sheet.awards is not None:
                 load = dataset == "DAM_Load_Resources"
                 columns |= award_columns(sheet.awards, times[:, None], file_year, load, self.hazards)
-                columns |= {} if load else self._clearing_prices
+                # What is out of service states no clearing price.
+                prices = {} if load else self._clearing_prices
+                columns |= {name: np.where(sheet.running, price, np.nan) for name, price in prices.items()}
             held = {key: flat(values)[chosen] for key, values in columns.items() if key not in lost}
             if spoil in held:
                 spoilt = np.round(np.nan_to_num(held[spoil]) + 7.5, 3)

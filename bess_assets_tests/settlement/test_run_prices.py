@@ -3,10 +3,13 @@
 from datetime import date, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bess_assets.second_settlement.run_prices import pieces, real_time_money
+from bess_assets.settlement.ancillary import as_rt_usd, own_price_usd_per_mw
 from bess_assets.settlement.run_prices import RunPrices, hold_ends, same_runs
 from bess_assets_tests.scenario import run
 from bess_assets_tests.settlement.small import (
@@ -174,3 +177,31 @@ def test_run_prices_move_money_only_as_far_as_awards_and_prices_move_together(he
     paid = (np.array(held) * value).sum() / 900 + np.mean(held) * rest
     moved_together = np.mean((np.array(held) - np.mean(held)) * (np.array(price) - np.mean(price)))
     assert paid == pytest.approx(np.mean(held) * mcpc + moved_together, rel=1e-9, abs=1e-6)
+
+
+_runs = st.lists(st.integers(1, 899), max_size=5, unique=True).map(lambda stamps: np.array(sorted({0, *stamps})))
+_usd = st.floats(0, 5_000)
+
+
+@given(awarded=_runs, priced=_runs, price=st.lists(_usd, min_size=6, max_size=6), mcpc=_usd, held=st.floats(0, 500))
+def test_an_award_constant_in_the_quarter_hour_is_worth_its_difference_to_the_day_ahead_one_at_the_quarter_hours_price(
+    awarded, priced, price, mcpc, held
+):
+    of_runs = RunPrices(
+        priced, np.append(priced, 900)[1:], np.tile(price[: len(priced)], (5, 1)), np.setdiff1d(priced, awarded)
+    )
+    value, seconds = of_runs.integrals(0, awarded, np.append(awarded, 900)[1:])
+    assert seconds.sum() == 900
+    run_price, rest = value.sum() / 900, mcpc - of_runs.integrals(0, np.array([0]), np.array([900]))[0] / 900
+    own = own_price_usd_per_mw(np.full(4, run_price), np.repeat(rest, 4), np.full(4, mcpc))
+    product = as_rt_usd(np.full(4, held), own, np.array([A]), np.full(4, mcpc))
+    assert product == pytest.approx([4 * (held - A) * mcpc / 4], abs=1e-6)
+    quarters = pd.DatetimeIndex(["2026-05-11 05:00"])
+    stamps = [quarters[0] + pd.to_timedelta(runs, unit="s") for runs in (awarded, priced)]
+    cut = pieces(*stamps, quarters)
+    cut = cut.assign(award=cut["award"].ffill(), price=cut["price"].ffill())
+    of_price = pd.Series(price[: len(priced)], stamps[1]).reindex(cut["price"])
+    paid, clearing = real_time_money(
+        cut, pd.DataFrame({"OAK_1": held}, cut.index), of_price, pd.Series([mcpc], quarters), 450
+    )
+    assert (paid["OAK_1"] - A * clearing).tolist() == pytest.approx([(held - A) * mcpc], abs=1e-6)
