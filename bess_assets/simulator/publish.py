@@ -224,7 +224,8 @@ class _Publisher:
                 columns |= award_columns(sheet.awards, times[:, None], file_year, load, self.hazards)
                 # What is out of service states no clearing price.
                 prices = {} if load else self._clearing_prices
-                columns |= {name: np.where(sheet.running, price, np.nan) for name, price in prices.items()}
+                running = np.asarray(sheet.running, dtype=bool)
+                columns |= {name: np.where(running, price, np.nan) for name, price in prices.items()}
             held = {key: flat(values)[chosen] for key, values in columns.items() if key not in lost}
             if spoil in held:
                 spoilt = np.round(np.nan_to_num(held[spoil]) + 7.5, 3)
