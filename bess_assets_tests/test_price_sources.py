@@ -97,12 +97,12 @@ def test_prices_of_no_figure_are_no_refusal(name, headings, words):
 
 # --- workbooks --------------------------------------------------------------------------------------------------------
 def built(folder: Path, files: Mapping[str, str | bytes], dataset: str = "AS_prices") -> list[dict[str, Any]]:
-    """Rows of the rollup of 2024 that a folder of reports gives, in its order."""
+    """Rows of the rollup of 2024 that reports give, each rolled up when it comes, in its order."""
+    settings = load_settings(folder / "home", {"BESS_REPORTS": str(folder / "reports")})
     for n, (name, content) in enumerate(files.items()):
         put(folder / "reports" / name, content, 1_700_000_000 + n)
-    settings = load_settings(folder / "home", {"BESS_REPORTS": str(folder / "reports")})
-    done = roll_up_reports(settings)
-    assert [own.manifest["refused"] for own in done.built] == [[]] * len(done.built)
+        (own,) = roll_up_reports(settings).built
+        assert own.manifest["refused"] == []
     assert report_news(settings.reports, settings.built).files == {}
     rows: list[dict[str, Any]] = pq.read_table(settings.built / dataset / "2024.parquet").to_pylist()
     return rows
@@ -186,6 +186,9 @@ def test_a_sheet_that_breaks_off_is_refused(tmp_path):
     ((_, opened),) = open_reports(put(tmp_path / "DAMASMCPC_2024.xlsx", cut))
     with pytest.raises(ValueError, match="a sheet that breaks off"):
         opened().read()
+    folder = ReportFolder(tmp_path, 2024)
+    assert list(folder.pieces("AS_prices", [2024])) == []
+    assert [*folder.problems] == [f"{tmp_path / 'DAMASMCPC_2024.xlsx'} > 2024"]
 
 
 # --- which price is used ----------------------------------------------------------------------------------------------
@@ -197,7 +200,8 @@ class Oak:
     ) -> None:
         reports = small.write(folder / "reports", {k: v for k, v in small.market().items() if k not in without})
         for name, content in (extra or {}).items():
-            put(reports / name, content)
+            # neither a correction stands nor a history falls by its time
+            put(reports / name, content, 1_500_000_000 if "NP4" in name else 2_000_000_000)
         pair = put(folder / "batteries.csv", "battery,gen_resource,load_resource\nOAK,OAK_BESS1,OAK_LD1\n")
         self.settings = load_settings(folder / "home", {"BESS_REPORTS": str(reports), "BESS_REGISTRY": str(pair)})
         done = roll_up_reports(self.settings)

@@ -47,6 +47,7 @@ _LONGEST_LINE = 2**16
 _UNREADABLE = (
     *(OSError, EOFError, RuntimeError, ValueError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(KeyError, SyntaxError),  # parts of a workbook that are absent, or no XML
 )
 
 Tell = Callable[[str, bool], None]
@@ -386,17 +387,10 @@ def _long(table: pa.Table) -> pa.Table:
 
 
 def _opened(content: bytes) -> Any:
-    """A workbook, read row by row.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """A workbook, read row by row."""
     import openpyxl  # noqa: PLC0415  only where there is a workbook
 
-    try:
-        return openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-    except (KeyError, SyntaxError) as error:
-        raise ValueError(f"no workbook: {error}") from error
+    return openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
 
 
 def _sheet_lines(content: bytes, sheet: str) -> Iterator[str]:
