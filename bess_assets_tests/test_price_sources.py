@@ -331,3 +331,31 @@ def test_histories_alone_give_the_dollars_of_reports_labelled_and_both_settlemen
     assert world.table("leaderboard", 2025)["notes"].str.contains(shares, regex=False).all()
     assert f'<p class="remark">Prices of {shares}.</p>' in page_html(read_content(world.settings, 2025))
     assert "Prices of" not in page_html(read_content(market.settings, 2025))
+
+
+@pytest.mark.timeout(600)
+def test_corrected_run_prices_and_real_time_clearing_prices_are_used_by_both_settlements(market, tmp_path):
+    shutil.copytree(market.folder / "reports", tmp_path / "reports")
+    found, day = ReportFolder(tmp_path / "reports", 2025).reports, "12/08/2025"
+    for dataset in ("SCED_AS_prices", "RT_AS_prices"):
+        parts = [pd.read_csv(io.BytesIO(report.content()), dtype=str) for report in found[dataset]]
+        rows = pd.concat([part[part.iloc[:, 0].str.startswith(day)] for part in parts], ignore_index=True)
+        rows["MCPCCorrected"] = rows["MCPC"].astype(float) + 10.0
+        rows.rename(columns={"MCPC": "MCPCOriginal"}).to_csv(tmp_path / f"reports/NP4-197_{dataset}.csv", index=False)
+    world = rolled_up(replace(market, folder=tmp_path))
+    assert board_differences(world, 2025, world.settled_again(2025)) == []
+    keys = ["battery", "product", "interval_start"]
+    both = market.table("as_revenue", 2025).merge(world.table("as_revenue", 2025), on=keys, suffixes=("", "_new"))
+    corrected = both["operating_day"] == date(2025, 12, 8)
+    assert set(both["rt_mcpc_source_new"][corrected]) == {"correction"}
+    assert "correction" not in set(both["rt_mcpc_source_new"][~corrected])
+    moved = (both["rt_usd_new"] - both["rt_usd"]).fillna(0.0)
+    # a run goes on beyond midnight: only what lies between 01:00 and 23:00 has corrected prices alone
+    first, last = pd.Timestamp("2025-12-08 07:00", tz="UTC"), pd.Timestamp("2025-12-09 05:00", tz="UTC")
+    hour = pd.Timedelta(hours=1)
+    assert moved[~both["interval_start"].between(first - hour, last + hour)].abs().max() < 1e-6
+    # 10 $ more for what real time awarded, and 10 $ more to buy the day-ahead award back
+    inside, runs = both["interval_start"].between(first, last, inclusive="left"), market.table("bess_dispatch", 2025)
+    runs = runs[runs["interval_start"].between(first, last, inclusive="left")]
+    awarded = sum(runs[f"{p}_rt_award_mw"].sum() for p in ("regup", "regdn", "rrs", "ecrs", "nspin")) / 4
+    assert moved[inside].sum() == pytest.approx(10.0 * (awarded - both["award_mw"][inside].sum()))
