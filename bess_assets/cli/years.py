@@ -54,6 +54,13 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
     echo(_rollup_lines(done), made_up_note(settings))
     if done.built:
         click.echo(f"Rollups and their manifests: {settings.built}")
+    if not done.reports:
+        raise BessError(
+            "There is no report to roll up.",
+            file=folder or settings.reports,
+            expected="ERCOT's report files: CSV or XLSX, plain or in ZIP, GZ or TAR files",
+            remedy="Name the folder that holds them: bess rollup FOLDER",
+        )
     if done.refused or any(built.manifest["refused"] for built in done.built):
         sys.exit(1)
 
@@ -91,6 +98,7 @@ def _rollup_lines(done: "RollUp") -> Iterator[str]:
     notes += _first(unknown, "that could not be used")
     others = sorted((-count, why) for why, count in done.other.items())[:_NOTED]
     notes += [f"left aside, {-negative:,}: {why}" for negative, why in others]
+    notes += _first([f"not read: {file}: {why}" for file, why in done.unused.items()], "that are no reports")
     yield from (line for note in notes for line in paragraph(note, "  "))
     yield f"{done.files:,} files, {done.reports:,} reports in them."
 

@@ -127,11 +127,17 @@ class Reader(NamedTuple):
 
 
 READERS = {
-    "day": Reader(parse_day, "a date such as 03/09/2025 or 2025-03-09", "dates, or text that holds dates"),
+    "day": Reader(
+        parse_day,
+        "a date such as 03/09/2025 or 2025-03-09, not as a spreadsheet shows it",
+        "dates, or text that holds dates",
+    ),
     "stamp": Reader(parse_wall_clock, "a stamp such as 03/09/2025 00:15:13", "timestamps, or text that holds them"),
     "utc": Reader(parse_wall_clock, "", "timestamps with the time zone UTC"),
     "hour": Reader(
-        parse_hour, "an hour ending 1, or 01:00, to 24 (25 on the autumn day), not 0 to 23", "hours such as 1 or 01:00"
+        parse_hour,
+        "an hour ending 1, or 01:00, to 24 (25 on the autumn day), not 0 to 23, and not 0:00, as a spreadsheet shows 24:00",
+        "hours such as 1 or 01:00",
     ),
     "interval": Reader(parse_interval, "a whole number", "whole numbers"),
     "flag": Reader(parse_flag, "Y or N", "Y or N", -1),

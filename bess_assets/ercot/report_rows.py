@@ -192,6 +192,9 @@ def _read(names: Sequence[str], numbers: Collection[str], data: bytes) -> pa.Tab
 def _read_carefully(dataset: Dataset, headings: tuple[str, ...], data: bytes) -> tuple[pa.Table, int]:
     """Rows whose numbers are read as text first: 1,234.5 is a number, and what is none in a column that no figure needs is blank and counted."""
     names, numbers = _plan(dataset, headings)
+    heading_line = ",".join(headings).encode()
+    if heading_line in data:  # files that were joined
+        data = b"".join(line for line in data.splitlines(keepends=True) if line.rstrip() != heading_line.rstrip())
     table = _read(names, (), data)
     unreadable = 0
     for at, name in enumerate(names):

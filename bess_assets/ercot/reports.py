@@ -4,10 +4,13 @@ A report is one CSV file as ERCOT published it: a file of its own, or a member o
 """
 
 import csv
+import gzip
 import io
 import lzma
+import os
 import re
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,6 +25,7 @@ from xml.etree.ElementTree import ParseError
 
 from bess_assets.ercot.calendar import CENTRAL
 from bess_assets.ercot.datasets import DATASETS, Dataset, normal_heading
+from bess_assets.ercot.spreadsheets import plain_csv
 
 PUBLICATION_LAG_DAYS = 60
 """A 60-day disclosure is named after the day of its publication: delivery and 60 days."""
@@ -71,7 +75,7 @@ class RefusedError(ValueError):
 
 # fmt: off
 UNPACKING_ERRORS = (
-    OSError, RefusedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError,
+    OSError, RefusedError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError,
 )
 # fmt: on
 """What opening or reading a report may raise: of a ZIP damaged, cut short, encrypted, or packed in a way that Python does not know."""
@@ -144,28 +148,60 @@ class Heading:
     price_source: str | None = None
 
 
+_PACKED = {".gz", ".tgz", ".tar"}
+_SUFFIXES = {".csv", ".zip", ".txt", ".xls", ".xlsx", ".html", *_PACKED}
+
+
 def report_files(folder: Path) -> list[Path]:
-    """Every CSV, ZIP and XLSX file below a folder, by path; hidden and temporary files are left out."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in {".csv", ".zip", ".txt", ".xls", ".xlsx", ".html"}
-        and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
-        and path.is_file()
+    """Every CSV, ZIP and XLSX file below a folder, and every packed one, by path; hidden and temporary files are left out."""
+    return [path for path in _files_below(folder) if path.suffix.lower() in _SUFFIXES]
+
+
+def other_files(folder: Path) -> dict[str, str]:
+    """Files below a folder that are no reports by their names, each with the reason."""
+    others = (
+        path for path in _files_below(folder) if path.suffix.lower() not in _SUFFIXES and path.name != "SIMULATED.json"
     )
+    return {
+        path.relative_to(folder).as_posix(): "a download that has not ended"
+        if path.suffix.lower() in {".crdownload", ".part", ".partial", ".download"}
+        else f"no CSV, ZIP, XLSX, GZ or TAR file{': put it among the rollups' if path.suffix == '.parquet' else ''}"
+        for path in others
+    }
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Files below a folder by path, those in linked folders too, but for what systems leave behind."""
+    files, seen = list[Path](), set[str]()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        # a link may lead to a folder above it
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        files += [Path(place, name) for name in names if not name.startswith((".", "__MACOSX"))]
+    return sorted(path for path in files if path.is_file())
 
 
 def open_reports(path: Path) -> Iterator[Opened]:
     """The reports that a file holds, each with a way to open its bytes; one that can't be used raises `RefusedError` there, and the others come all the same.
 
-    The bytes of a report must be read before the next one is asked for.
+    The bytes of a report must be read before the next one is asked for. A CSV that a spreadsheet saved is mended.
     """
+    for report, open_bytes in _open_files(path):
+        yield report, lambda open_bytes=open_bytes: plain_csv(open_bytes())  # type: ignore[misc]
+
+
+def _open_files(path: Path) -> Iterator[Opened]:
     suffix = path.suffix.lower()
     try:
         status = path.stat()
         file_ms = status.st_mtime_ns // 10**6
         if suffix == ".xls":
             yield _refusal(path, (), "a workbook of an old Excel: save it as XLSX, or its sheets as CSV")
+        elif suffix in _PACKED:
+            yield from _open_packed(path, _ALWAYS_ALLOWED_BYTES + LARGEST_RATIO * status.st_size, file_ms)
         elif suffix not in {".zip", ".xlsx"}:
             yield Report(path, (), file_ms, "file", status.st_size), lambda: path.open("rb")
         else:
@@ -175,6 +211,40 @@ def open_reports(path: Path) -> Iterator[Opened]:
                 yield from opened.sheets(file, whole) if suffix == ".xlsx" else opened.reports(file, (), file_ms)
     except OSError as error:
         yield _refusal(path, (), f"cannot be read: {error.strerror or error}")
+
+
+def _open_packed(path: Path, most_bytes: int, file_ms: int) -> Iterator[Opened]:
+    """The report in a gzip file, and those in a tar file, also in a packed one, which may unpack to so many bytes."""
+    posted = post_time_ms(path.name)
+    published = (file_ms, "file") if posted is None else (posted, "name")
+    most_bytes = min(most_bytes, LARGEST_INNER_ZIP_BYTES)
+    try:
+        if path.suffix.lower() == ".gz" and not path.stem.lower().endswith(".tar"):
+            with gzip.open(path) as packed:
+                content = packed.read(most_bytes + 1)
+            if len(content) > most_bytes:
+                raise RefusedError(f"unpacks to more than {most_bytes:,} bytes: unpack it")
+            yield Report(path, (path.stem,), *published, len(content)), lambda: io.BytesIO(content)
+            return
+        with tarfile.open(path) as archive:
+            opened = _OpenZip(path, most_bytes)
+            for member in archive:
+                own, members = _last_part(member.name), (member.name,)
+                if not member.isfile() or own.startswith("."):
+                    continue
+                opened.left -= member.size
+                member_ms = (int(member.mtime) * 1000, "member") if posted is None else published
+                if opened.left < 0:
+                    raise RefusedError(f"unpacks to more than {most_bytes:,} bytes: unpack it")
+                file = archive.extractfile(member)
+                if own.lower().endswith(".zip") and file:
+                    yield from opened.reports(io.BytesIO(file.read()), members, member_ms[0])
+                elif own.lower().endswith((".csv", ".txt")) and file:
+                    yield Report(path, members, *member_ms, member.size), lambda file=file: file  # type: ignore[misc]
+                else:
+                    yield _refusal(path, members, "neither a CSV nor a ZIP")
+    except UNPACKING_ERRORS as error:
+        yield _refusal(path, (), str(error) if isinstance(error, RefusedError) else f"cannot be unpacked: {error}")
 
 
 @dataclass

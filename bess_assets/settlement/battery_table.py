@@ -1,12 +1,16 @@
 """The user's battery table (BESS_REGISTRY), read and checked: what a person knows better than the data. registry.py and awards.py apply it."""
 
 import csv
-from contextlib import suppress
+import io
+import re
 from dataclasses import dataclass, fields
 from datetime import date
 from itertools import combinations
 from pathlib import Path
 
+from bess_assets.ercot.calendar import day_of_number
+from bess_assets.ercot.parsing import parse_day, parse_number
+from bess_assets.ercot.spreadsheets import plain_text
 from bess_assets.errors import RegistryTableError
 
 NO_LOAD = "none"
@@ -36,6 +40,8 @@ class UserRow:
         return (self.valid_from or date.min) <= last and (self.valid_to or date.max) >= first
 
 
+_MONTHS = 12
+_SLASHED = re.compile(r"\b(\d{1,2})/(\d{1,2})/\d{4}\b")
 COLUMNS = tuple(field.name for field in fields(UserRow) if field.name != "line")
 
 
@@ -45,7 +51,12 @@ def read_user_table(path: Path) -> list[UserRow]:
     Raises:
         RegistryTableError: unknown or missing column, a cell that cannot be read, or two rows that speak of one battery or resource on one day.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    try:
+        content = plain_text(path.read_bytes())
+    except (UnicodeError, csv.Error) as error:
+        problem, expected = f"The battery table is no CSV text: {error}.", "a table with commas, in UTF-8"
+        raise RegistryTableError(problem, file=path, expected=expected) from error
+    with io.StringIO(content, newline="") as file:
         reader = csv.DictReader(file)
         headings = [h.strip() for h in reader.fieldnames or []]
         unknown = [h for h in headings if h not in COLUMNS]
@@ -56,8 +67,11 @@ def read_user_table(path: Path) -> list[UserRow]:
                 expected=", ".join(COLUMNS),
             )
         reader.fieldnames = headings
+        slashed = [pair for pair in _SLASHED.findall(content) if pair[0] != pair[1]]
+        # a spreadsheet writes dates as its country does: a day after the 12th shows which part is the month
+        month_first = any(int(day) > _MONTHS for _, day in slashed) and all(int(m) <= _MONTHS for m, _ in slashed)
         rows = [
-            _row(path, reader.line_num, cells)
+            _row(path, reader.line_num, cells, month_first=month_first or not slashed)
             for cells in reader
             if any((v or "").strip() for v in cells.values() if isinstance(v, str))
         ]
@@ -65,7 +79,7 @@ def read_user_table(path: Path) -> list[UserRow]:
     return rows
 
 
-def _row(path: Path, line: int, cells: dict[str, str | None]) -> UserRow:
+def _row(path: Path, line: int, cells: dict[str, str | None], *, month_first: bool) -> UserRow:
     def refusal(
         problem: str, expected: str, column: str | None = None, remedy: str | None = None
     ) -> RegistryTableError:
@@ -82,17 +96,20 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> UserRow:
 
     def number(column: str) -> float | None:
         value = text(column)
-        with suppress(ValueError):
-            if value is None or 0 < float(value) < float("inf"):
-                return None if value is None else float(value)
+        found = parse_number(value) if value else None
+        if value is None or (found is not None and 0 < found < float("inf")):
+            return found
         raise refusal(f": {column} is {value!r}", "a number above zero, or empty", column)
 
     def day(column: str) -> date | None:
         value = text(column)
-        try:
-            return date.fromisoformat(value) if value else None
-        except ValueError:
-            raise refusal(f": {column} is {value!r}", "a date such as 2025-12-05, or empty", column) from None
+        found = parse_day(value) if value and (month_first or "/" not in value) else None
+        if value and found is None:
+            expected = (
+                "a date such as 2025-12-05, or empty; of 12/5/2025 it must show elsewhere that the month is first"
+            )
+            raise refusal(f": {column} is {value!r}", expected, column)
+        return None if found is None else day_of_number(found)
 
     battery, load = text("battery"), text("load_resource")
     if battery is None:

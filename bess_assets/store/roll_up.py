@@ -30,6 +30,7 @@ from bess_assets.ercot.reports import (
     Report,
     guess,
     open_reports,
+    other_files,
     read_chunks,
     recognise,
     report_files,
@@ -66,6 +67,7 @@ class RollUp:
         reports: CSV files in them.
         other: number of reports that no dataset is made of, by reason.
         refused: files that could not be used and whose dataset and year are unknown, with the problem.
+        unused: files that are no reports by their names, with the reason.
     """
 
     built: list[BuiltYear] = field(default_factory=list)
@@ -73,6 +75,7 @@ class RollUp:
     reports: int = 0
     other: Counter[str] = field(default_factory=Counter)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    unused: dict[str, str] = field(default_factory=dict)
 
 
 def roll_up(
@@ -201,7 +204,7 @@ class _Reading:
         for key in list(self._batches):
             self._take_held(self._batches.pop(key))
         self._index.save()
-        done = RollUp(files=len(names))
+        done = RollUp(files=len(names), unused=other_files(self._root))
         for label, entry in self._index.all_entries():
             done.reports += 1
             for dataset in {entry.get("dataset"), *entry.get("of", ())} - {None}:

@@ -33,6 +33,37 @@ def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_heading(tmp_path: Path
     assert _read(tmp_path, "battery,capacity_mw\nOAK,10\n", "utf-8-sig")[0].capacity_mw == 10.0
 
 
+SAVED = 'battery,capacity_mw,valid_from,valid_to\nOAK,"1,040.5",1/1/2026,12/31/2026\n'
+SAVED_BY_SPREADSHEETS = {
+    "as CSV": SAVED.encode(),
+    "with semicolons": SAVED.replace(",", ";").replace('"1;040.5"', "1,040.5").encode(),
+    "as Unicode text": SAVED.replace(",", "\t").replace('"1\t040.5"', "1,040.5").encode("utf-16"),
+    "with empty columns": "".join(f"{line},,\n" for line in SAVED.splitlines()).encode(),
+    "with a title": b"My batteries,,,\n" + SAVED.encode(),
+    "in the characters of Windows": SAVED.replace("OAK", "N\u00d1U").encode("cp1252"),
+}
+
+
+@pytest.mark.parametrize("content", SAVED_BY_SPREADSHEETS.values(), ids=SAVED_BY_SPREADSHEETS)
+def test_a_table_that_a_spreadsheet_saved_is_read_as_it_was(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "batteries.csv").write_bytes(content)
+    (row,) = read_user_table(tmp_path / "batteries.csv")
+    assert row.battery in {"OAK", "N\u00d1U"}
+    assert (row.capacity_mw, row.valid_from, row.valid_to) == (1_040.5, date(2026, 1, 1), date(2026, 12, 31))
+
+
+@pytest.mark.parametrize("other", ["31/12/2026", "1/2/2026"])
+def test_a_slashed_date_is_read_only_where_the_table_shows_that_the_month_is_first(tmp_path: Path, other: str) -> None:
+    with pytest.raises(RegistryTableError, match="the month is first"):
+        _read(tmp_path, f"battery,valid_from,valid_to\nOAK,3/4/2026,{other}\n")
+
+
+def test_a_workbook_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "batteries.csv").write_bytes(b"PK\x03\x04\x81\x00")
+    with pytest.raises(RegistryTableError, match="no CSV text"):
+        read_user_table(tmp_path / "batteries.csv")
+
+
 @pytest.mark.parametrize(("text", "words"), [
     ("battery,note\nOAK,sold, then bought back\n", ("Line 2", "more cells")),
     ("battery,mw\nOAK,5\n", ("'mw'", "capacity_mw")),
