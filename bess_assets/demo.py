@@ -13,7 +13,7 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import Form, Hazards, Scale, ercot_size, pairs, simulate
-from bess_assets.store.fingerprint import content_digest
+from bess_assets.store.fingerprint import whole_digest
 from bess_assets.store.journal import read_run
 from bess_assets.store.listing import MARKER, RUNS_FOLDER
 from bess_assets.store.paths import recorded_years
@@ -114,7 +114,7 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     except ValueError as error:
         marker.unlink()
         raise BessError(f"This market cannot be simulated: {error}.") from error
-    digests = {name: content_digest(path) for name, path in _data_files(written, market.form).items()}
+    digests = {name: whole_digest(path) for name, path in _data_files(written, market.form).items()}
     write_json(marker, said | {"files": digests})
     return True
 
@@ -136,7 +136,7 @@ def write_right_answer(folder: Path, market: Market, progress: Callable[[str], N
 def _refuse_foreign_files(written: Path, form: Form, marker: Mapping[str, Any] | None) -> None:
     known = {} if marker is None else marker["files"]
     for name, path in _data_files(written, form).items() if known is not None else ():
-        if known.get(name) != content_digest(path):
+        if known.get(name) != whole_digest(path):
             raise BessError(
                 f"The folder holds a {form.removesuffix('s')} that the simulator did not write; nothing was touched.",
                 file=path,

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_CANNOT_GROW = {
+_CANNOT_WRITE = {
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
     errno.ENOSPC: "the disk is full",
     errno.EFBIG: "a file may not become so large here",
     errno.EROFS: "the file system is read-only",
     getattr(errno, "EDQUOT", -1): "the disk quota is used up",  # not on Windows
 }
+NOT_AS_WRITTEN = "is not as it was written"
+"""What is said of a damaged or foreign file in the place of one of this package's."""
 
 
 class BessError(Exception):
@@ -65,12 +69,16 @@ class NotRefreshedError(BessError):
     """No refresh has written this result yet."""
 
 
+class DamagedError(BessError):
+    """A file that this package wrote is not as it was written."""
+
+
 class YearBusyError(BessError):
     """Another process is refreshing this year."""
 
 
 class WriteError(BessError):
-    """A file cannot be written: the disk is full, or a quota or limit of the system is reached."""
+    """A file cannot be written: the disk is full or read-only, permission is denied, or a quota or limit of the system is reached."""
 
 
 class RoomError(BessError):
@@ -79,24 +87,25 @@ class RoomError(BessError):
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn a full disk into an error that names the file and a remedy; other errors pass.
+    """Turn a full or read-only disk, or a folder of somebody else, into an error that names the file and a remedy; other errors pass.
 
     Args:
         path: the file that is being made, under this or a temporary name.
 
     Raises:
-        WriteError: the disk is full, or a quota or limit of the system is reached.
+        WriteError: the disk is full or read-only, permission is denied, or a quota or limit of the system is reached.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in _CANNOT_GROW:
+        if error.errno not in _CANNOT_WRITE:
             raise
         raise WriteError(
-            f"{path.name} cannot be written: {_CANNOT_GROW[error.errno]}.",
+            f"{path.name} cannot be written: {_CANNOT_WRITE[error.errno]}.",
             file=path,
-            expected=f"room on the disk; {free_bytes(path.parent) / 1e6:,.1f} MB is left",
-            remedy="Make room there, or name another folder (BESS_HOME, BESS_RESULTS), and run the command again. The file that was there before is as it was.",
+            expected=f"a folder that may be written to, and room on its disk; {free_bytes(path.parent) / 1e6:,.1f} MB is left",
+            remedy="Give the permission or make room there, or name another folder (BESS_HOME, BESS_RESULTS), and run the command again. "
+            "The file that was there before is as it was.",
         ) from error
 
 

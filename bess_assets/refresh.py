@@ -115,7 +115,7 @@ def refresh_years(
             yield outcome
         # A year that failed may have made what is merged before it did: the schemas, above all, name what is wrong with its files.
         there = any(yearly_files(settings.results, above) for name in MERGES for above in TABLES[name].upstream)
-        if tried and there and plan_year(settings, None).state != "present":
+        if (tried or only == "failed") and there and plan_year(settings, None).state != "present":
             yield _refresh(instance, settings, None, None, progress)
         show_inputs(instance, settings, [read_run(settings.results, year) for year in recorded_years(settings.results)])
 

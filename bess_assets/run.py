@@ -27,12 +27,21 @@ from bess_assets.settlement import ancillary, awards, board, daily, dispatch, ed
 from bess_assets.store import journal
 from bess_assets.store.capacity import lacking_room
 from bess_assets.store.files import ResultTable, not_written, read_kept, write_table
-from bess_assets.store.fingerprint import Fingerprint, fingerprint, same, whole_digest
+from bess_assets.store.fingerprint import Fingerprint, fingerprint, recorded_as, same, whole_digest
 from bess_assets.store.journal import UPSTREAM, Journal, RollupEntry, TableEntry, Written, table_entry, table_inputs
 from bess_assets.store.listing import made_up_inputs, yearly_files
 from bess_assets.store.locks import year_lock
-from bess_assets.store.paths import remove_stale_files, result_path, rollup_folder, run_record_path
+from bess_assets.store.paths import (
+    file_before,
+    files_of,
+    remove_stale_files,
+    result_path,
+    rollup_folder,
+    run_record_path,
+)
 from bess_assets.store.roll_up import describe_rollups
+from bess_assets.store.verify import hold_against_records
+from bess_assets.store.whole import copy_whole
 from bess_assets.tables import (
     EVERY_TABLE,
     LEADERBOARD,
@@ -159,6 +168,9 @@ class HeldYear:
             self._opened.pop(name, None)
             give_back_freed_memory()
             written["made_up"] = made_up_inputs(self.settings)
+            first, *others = files_of(self.settings.results, table, self.year)
+            written["files"] = {first.name: recorded_as(first, written["digest"])}
+            written["files"] |= {path.name: recorded_as(path) for path in others}
             if result:
                 written["findings"] = [{**asdict(f), "count": int(f.count)} for f in result.findings.items]
                 written["checks"] = judge_table(self.settings, self.year, table, result, written["rows"] or 0)
@@ -219,9 +231,16 @@ class HeldYear:
         elif table.files:
             return None, FILES[table.name](self.settings, self.year)
         else:
+            if table.name == LEADERBOARD.name:
+                hold_against_records(self.settings, self.year, {*tables_above(table)} - self._done)
             result = STEPS[table.name](self.inputs_of(table))
         path = result_path(results, table.name, self.year)
-        return result, write_table(table, path, result, lambda: self._report(table.name, clock))
+        if table.append_only and path.exists() and not result.unchanged:
+            copy_whole(path, file_before(path))
+        written = write_table(table, path, result, lambda: self._report(table.name, clock))
+        if table.append_only and not file_before(path).exists():
+            copy_whole(path, file_before(path))
+        return result, written
 
     def _record_failure(
         self, table: Table, clock: Clock, inputs: Mapping[str, Fingerprint | str], error: BaseException
@@ -251,7 +270,6 @@ def hold_year(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
 
     Raises:
         YearBusyError: another process holds the year.
-        BessError: the run record cannot be read.
     """
     with year_lock(settings, year, wait_seconds=wait_seconds):
         path = run_record_path(settings.results, year)
@@ -326,7 +344,11 @@ def _origin(held: HeldYear) -> Origin:
         board_digest=journal.result_digest(results, LEADERBOARD.name, year, held.journal.record) or "",
         # Tables refreshed at different times may have seen different contents of one file: then both are named.
         files={file: "+".join(sorted(digests)) for file, digests in seen.items()},
-        kept=read_kept(LEADERBOARD_HISTORY, result_path(results, LEADERBOARD_HISTORY.name, year)),
+        kept=read_kept(
+            LEADERBOARD_HISTORY,
+            result_path(results, LEADERBOARD_HISTORY.name, year),
+            recorded[LEADERBOARD_HISTORY.name].get("files", {}) if LEADERBOARD_HISTORY.name in recorded else {},
+        ),
     )
 
 

@@ -558,6 +558,7 @@ LEADERBOARD_HISTORY = Table(
         Column("package_version", "text", "version of bess-assets that made it", required=True),
         Column("board_digest", "text", "SHA-256 of the leaderboard's file", required=True),
         Column("inputs", "text", "JSON: name of each rollup file that the board was made of, and registry_csv for the battery table, each with its digest", required=True),
+        Column("before_digest", "text", "SHA-256 of the rows of the edition before, so that a past that was changed is seen; empty in the first edition, and in those made before it was kept"),
         # Earlier versions may not have had a column that is required now.
         *(replace(column, sources=_from("leaderboard", column.name), required=column.name == "battery") for column in _BOARD_COLUMNS),
         Column("former_columns", "text", "JSON: what the edition has in columns that boards no longer have; empty if there are none"),

@@ -25,6 +25,8 @@ from bess_assets.errors import BessError, SettingsError
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import read_run
 from bess_assets.store.listing import MARKER
+from bess_assets.store.paths import run_record_path
+from bess_assets.store.whole import read_sealed, write_json
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.held import held_elsewhere
@@ -251,11 +253,11 @@ def test_what_the_user_can_put_right_ends_with_exit_code_2_and_a_message_on_the_
 @contextmanager
 def changed_record(settings: Settings, year: int, table: str, **values: str):
     """Another value in a table's entry of a run record."""
-    record = settings.results / "_runs" / f"{year}.json"
+    record = run_record_path(settings.results, year)
     before = record.read_text(encoding="utf-8")
-    content = json.loads(before)
+    content = read_sealed(record)
     content["tables"][table] |= values
-    record.write_text(json.dumps(content), encoding="utf-8")
+    write_json(record, content)
     try:
         yield
     finally:
@@ -748,7 +750,7 @@ def test_a_leaderboard_loads_click_and_duckdb_and_nothing_heavy(made: Settings, 
     ours = {name.removeprefix("bess_assets.") for name in modules if name.startswith("bess_assets.")}
     assert " ".join(sorted(ours - {"store", "store.listing"})) == (
         "cli cli.answers cli.render ercot ercot.products errors results "
-        "results.answers results.cache results.engine results.queries settings text"
+        "results.answers results.cache results.engine results.queries settings store.fingerprint store.whole text"
     )
 
 

@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult:
     """Look at all files once, and request the years whose files have changed and are the same as at the look before, whose cursor is given.
 
-    A year that a run is queued or started for is left alone. Files that are newly gone, or new and cannot be opened, raise an alarm.
+    A year that a run is queued or started for is left alone. Files that are newly gone or damaged, or new and cannot be opened, raise an alarm.
     """
     memory: Mapping[str, Any] = json.loads(cursor) if cursor else {}
     requests, waiting, seen = list[dg.RunRequest](), list[str](), list[str]()
@@ -47,7 +47,7 @@ def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -
     for year in filter(partition_exists, years_known(settings, news)):
         try:
             plan = plan_year(settings, year, news)
-            gone |= {f"{year}: {name}" for name in plan.gone}
+            gone |= {f"{year}: {name}" for name in (*plan.gone, *plan.damaged)}
             waiting += [f"{year}: {name} is gone" for name in plan.gone]
             request = refresh_request(settings, plan)
             files = [stamp(path) for path in input_files(settings, year, ROLLUP_SCHEMAS).values()]
@@ -66,11 +66,11 @@ def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -
     if lost := sorted(gone - set(memory.get("gone", []))):
         raise_alarm(
             settings,
-            f"{len(lost)} {'file is' if len(lost) == 1 else 'files are'} gone or cannot be opened.",
+            f"{len(lost)} {'file is' if len(lost) == 1 else 'files are'} gone, damaged or cannot be opened.",
             {
                 "files": ", ".join(lost),
                 "what now": "The results stay as they were. Put the files back, or settle the year without them: bess refresh YEAR. "
-                "bess rollup says what is wrong with a report.",
+                "What is damaged: bess refresh --only failed. bess rollup says what is wrong with a report.",
             },
         )
     return dg.SensorResult(

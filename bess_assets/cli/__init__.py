@@ -31,6 +31,7 @@ _COMMANDS = {
     "rollup": ("years", "Turn ERCOT's report files into annual rollups."),
     "refresh": ("years", "Settle years from their rollups."),
     "status": ("status", "Show settings, the state of each table, gaps in the data."),
+    "verify": ("status", "Compare every file of results and built rollups with its digest."),
     "compare-csv": ("compare", "Settle a year again straight from the CSV reports, and compare."),
     "leaderboard": ("answers", "Show which batteries earned most."),
     "battery": ("answers", "Show one battery."),

@@ -1,6 +1,7 @@
 """`bess status`: settings, the state of each table, findings, failed checks, columns by year, what rollups and results take on disk."""
 
 import os
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 
 from bess_assets.checks.check import CHANGES, FINDINGS
 from bess_assets.cli import Options, command
-from bess_assets.cli.render import blocks, bold, echo, echo_warning, gathered, paragraph, table
+from bess_assets.cli.render import blocks, bold, echo, echo_error, echo_warning, gathered, paragraph, table
 from bess_assets.ercot.datasets import DATASETS, find_dataset
 from bess_assets.ercot.rollup_names import BUILT_FOLDER
 from bess_assets.ercot.step import FINDING_KINDS
@@ -74,6 +75,25 @@ def warn_of_unused(rollups: Path) -> None:
         echo_warning(f"not read: {rollups.name}/{entry}")
     if len(unused) > _MOST_UNUSED:
         echo_warning(f"and {len(unused) - _MOST_UNUSED:,} more entries of {rollups} are not read")
+
+
+@command()
+def verify(options: Options) -> None:
+    """Compare the digest of every file of results and built rollups with the one noted when it was written, and the editions of boards with one another.
+
+    Each file that is not as it was written is named with the command that mends it; the exit code is then 1.
+    """
+    from bess_assets.store.verify import verify as verify_files  # loads pyarrow
+
+    looked = verify_files(options.settings())
+    for damage in looked.damage:
+        echo_error(f"{damage.file}: {damage.problem}\n  remedy: {damage.remedy}")
+    unknown = (
+        f"; {looked.unknown:,} of an earlier version have no digest: bess refresh notes it" if looked.unknown else ""
+    )
+    click.echo(f"{looked.files:,} files, {len(looked.damage):,} damaged{unknown}.")
+    if looked.damage:
+        sys.exit(1)
 
 
 # --- settings and tables ------------------------------------------------------------------------------------------------

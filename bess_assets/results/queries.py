@@ -114,6 +114,8 @@ class Results:
             raise QueryError(f"There is no month {month}.", expected="a month from 1 to 12")
         (board,) = self._required("leaderboard" if month is None else "leaderboard_monthly", year)
         earlier = board.with_name(f"{year - 1}.parquet")
+        if earlier.is_file():
+            self._required(board.parent.name, year - 1)
         where = "" if month is None else f" WHERE month = {int(month)}"
         before = f"{read([earlier])}{where}" if earlier.is_file() else f"{read([board])} WHERE false"
         sql = (
@@ -169,7 +171,7 @@ class Results:
             self._required(table, year) for table in ("leaderboard", "leaderboard_monthly", "daily_revenue")
         )
         key, every = self._key(name, year), listing.yearly_files(self.folder, "leaderboard")
-        earlier = [every[year - 1]] if year is not None and year - 1 in every else []
+        earlier = self._required("leaderboard", year - 1) if year is not None and year - 1 in every else []
 
         mine = f"WHERE battery = {literal(key)}"
         ranks = f"{with_year([*earlier, *boards], 'rank')} {mine}"

@@ -3,6 +3,8 @@
 An *edition* is a board that differed from the one before when it was made; its rows carry the digests of its inputs.
 """
 
+import hashlib
+import itertools
 import json
 import math
 from collections import Counter
@@ -19,7 +21,7 @@ FINAL_CHECK = "no_battery_moved_once_the_year_was_final"
 HALF_A_CENT = 0.005  # dollars that differ by less have not moved
 RELATIVE_TOLERANCE = 1e-6  # other numbers that differ by a smaller part have not moved
 
-OWN_COLUMNS = ("edition_number", "made_at", "package_version", "board_digest", "inputs")
+OWN_COLUMNS = ("edition_number", "made_at", "package_version", "board_digest", "inputs", "before_digest")
 """Columns of an edition that are not the board's."""
 FORMER_COLUMNS = "former_columns"
 
@@ -72,12 +74,33 @@ def leaderboard_history(inputs: Inputs) -> StepResult:
             "package_version": origin.package_version,
             "board_digest": origin.board_digest,
             "inputs": json.dumps(dict(sorted(origin.files.items())), ensure_ascii=False),
+            "before_digest": edition_digest(last) if last else None,
         }
         columns = [*OWN_COLUMNS, *inputs.feeds]
         rows = [{**row, FORMER_COLUMNS: _former_columns(row, columns)} for row in kept]
         rows += [{**row, **own} for row in board]
         result.chunks = iter([{name: [row.get(name) for row in rows] for name in (*columns, FORMER_COLUMNS)}])
     return result
+
+
+def edition_digest(rows: Sequence[Row]) -> str:
+    """SHA-256 of the rows of an edition: of every value by its column, those of former columns too, so that a new version of the table keeps it."""
+    known = [
+        json.loads(row.get(FORMER_COLUMNS) or "{}")
+        | {name: value for name, value in row.items() if value is not None and name != FORMER_COLUMNS}
+        for row in rows
+    ]
+    return hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def broken_links(history: Sequence[Row]) -> list[int]:
+    """Numbers of the editions that have changed since the next one was made, which says what their digest was."""
+    editions: dict[int, list[Row]] = {}
+    for row in history:
+        editions.setdefault(row["edition_number"], []).append(row)
+    pairs = itertools.pairwise(sorted(editions))
+    said = [(n, {row.get("before_digest") for row in editions[following]}) for n, following in pairs]
+    return [n for n, digests in said if digests not in ({None}, {edition_digest(editions[n])})]
 
 
 def _former_columns(row: Row, columns: Sequence[str]) -> str | None:

@@ -1,9 +1,10 @@
 """Result tables as Parquet files: of the declared schema, their invariants checked, whole or not at all, the same bytes for the same rows."""
 
+import logging
 import math
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -16,9 +17,10 @@ import pyarrow.parquet as pq
 
 from bess_assets.ercot.step import Columns, StepResult
 from bess_assets.errors import InputError, InvariantError, NotRefreshedError
-from bess_assets.store.fingerprint import whole_digest
+from bess_assets.store.fingerprint import Fingerprint, whole_digest
 from bess_assets.store.journal import Written
-from bess_assets.store.whole import whole
+from bess_assets.store.paths import file_before
+from bess_assets.store.whole import copy_whole, whole
 from bess_assets.tables import Column, Table, arrow_schema
 from bess_assets.threads import in_order
 
@@ -28,6 +30,9 @@ _SUM_TOLERANCE = 1e-8  # A total may differ from the sum of its parts by a cent 
 ROW_GROUP_ROWS = 32_768
 """Rows of a row group where a table is no ledger: sorted by battery or node, so that a question about one of them reads a part of the file. Smaller ones
 cost more to open than they spare."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class ResultTable:
@@ -128,12 +133,30 @@ def write_table(table: Table, path: Path, result: StepResult, progress: Callable
         return tally.written(temporary)
 
 
-def read_kept(table: Table, path: Path) -> pa.Table | None:
+def read_kept(table: Table, path: Path, written: Mapping[str, Fingerprint]) -> pa.Table | None:
     """A table that only grows, as its file holds it, perhaps with the columns of an earlier version; None if there is no file.
+
+    A file that is not one of those written, or is gone, is put aside, and the one before it put in its place where that is one of them.
+
+    Args:
+        table: the declaration.
+        path: its file.
+        written: fingerprints of the file and the one before it, by name; none where no record has them.
 
     Raises:
         InputError: the file is there and cannot be read as that table. Nothing can make it again, so that it must not be written over.
     """
+    before, digests = file_before(path), {seen["digest"] for seen in written.values()}
+    written_so = [file for file in (path, before) if file.is_file() and whole_digest(file) in digests]
+    if written_so == [before]:
+        if path.is_file():
+            copy_whole(path, path.with_suffix(".damaged"))
+        copy_whole(before, path)
+        _log.warning("%s is not as it was written: the file before it, %s, is in its place now", path, before.name)
+    return _read_kept(table, path)
+
+
+def _read_kept(table: Table, path: Path) -> pa.Table | None:
     required = [column.name for column in table.columns if column.required]
     try:
         if not path.exists():
@@ -152,7 +175,7 @@ def read_kept(table: Table, path: Path) -> pa.Table | None:
         dataset=table.name,
         file=path,
         expected="the Parquet file as it was written",
-        remedy="It is left as it is, for nothing can make it again. Put a backup in its place; or move it away, and it begins anew.",
+        remedy="It is left as it is, for nothing can make it again. Put a backup in its place; or move it and the file before it away, and it begins anew.",
     )
 
 

@@ -4,6 +4,7 @@ It names the inputs of each table: a run notes them, and the status compares the
 """
 
 import json
+import logging
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,17 +12,21 @@ from typing import Any, Literal, NotRequired, TypedDict, Unpack
 
 import bess_assets
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER, rollup_name
-from bess_assets.errors import BessError
+from bess_assets.errors import NOT_AS_WRITTEN
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import Fingerprint, whole_digest
 from bess_assets.store.listing import yearly_files
-from bess_assets.store.paths import EXPECTED_ROWS_FILE, result_path, rollup_folder, run_record_path
-from bess_assets.store.whole import write_text
+from bess_assets.store.paths import EXPECTED_ROWS_FILE, result_path, rollup_folder, run_record_path, year_name
+from bess_assets.store.whole import read_sealed, sealed, write_text
 from bess_assets.tables import EVERY_TABLE, Table
 
 UPSTREAM = "table:"
 """Begins the name of an input that is a result table: `table:<name>`, of another year `table:<name>/<year>`."""
+_FORMAT = 2
+"""Of run records: the first that are sealed."""
 DIED = "The process of its last run ended before it was made."
+
+_log = logging.getLogger(__name__)
 
 
 class RollupFileEntry(TypedDict):
@@ -59,7 +64,7 @@ class CheckEntry(TypedDict):
 
 
 class Written(TypedDict, total=False):
-    """What is known of a table that was made, or why it was not.
+    """What is known of a table that was made, or why it was not; `files` has a fingerprint of each of its files by name.
 
     `money_usd` is the sum of its money column, `coverage` the ratio of its two coverage columns, `digest` the SHA-256 of its file, each None where it has
     none; `made_up` says whether the rollups in use were simulated when its file was made.
@@ -70,6 +75,7 @@ class Written(TypedDict, total=False):
     coverage: float | None
     bytes: int | None
     digest: str | None
+    files: dict[str, Fingerprint]
     findings: list[dict[str, Any]]
     checks: list[CheckEntry]
     error: str | None
@@ -92,37 +98,32 @@ class RunRecord(TypedDict):
     """All that is recorded of a year; `year` is None in the record of the merged tables.
 
     `unfinished` are the tables that the run under way has still to make. A run that ends leaves none, one that is killed leaves those it did not make.
+    `damaged` says why the file of a record could not be read, in words; the record is empty then.
     """
 
     year: int | None
     rollups: dict[str, RollupEntry]
     tables: dict[str, TableEntry]
     unfinished: list[str]
+    damaged: NotRequired[str]
 
 
 def read_run(results: Path, year: int | None) -> RunRecord:
-    """The run record of a year; an empty one if nothing was recorded yet.
-
-    Raises:
-        BessError: the file is there and is no run record.
-    """
+    """The run record of a year; an empty one if nothing was recorded yet, or if the file is not as it was written."""
     path = run_record_path(results, year)
+    empty = RunRecord(year=year, rollups={}, tables={}, unfinished=[])
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_sealed(path, year=year)
         return RunRecord(
-            year=record["year"],
+            year=year,
             rollups=record["rollups"],
             tables=record["tables"],
             unfinished=record.get("unfinished", []),
         )
     except FileNotFoundError:
-        return RunRecord(year=year, rollups={}, tables={}, unfinished=[])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BessError(
-            "The run record cannot be read.",
-            file=path,
-            remedy="Remove it; the next refresh of the year writes it anew.",
-        ) from error
+        return empty
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return {**empty, "damaged": f"its run record {path.name} {NOT_AS_WRITTEN}: {error}"}
 
 
 class Journal:
@@ -130,7 +131,10 @@ class Journal:
 
     def __init__(self, results: Path, year: int | None) -> None:
         self.path, self.record = run_record_path(results, year), read_run(results, year)
-        self._written = _record_text(self.record)
+        damage = self.record.pop("damaged", None)
+        if damage:
+            _log.warning("%s: %s; it is made anew of what is refreshed now", year_name(year), damage)
+        self._written = "" if damage else _record_text(self.record)
 
     def begin(self, tables: Collection[str]) -> None:
         """Note the tables that a run is about to make, so that its death will be seen; at its end, that there are none."""
@@ -140,11 +144,12 @@ class Journal:
     def put_table(self, name: str, entry: TableEntry) -> None:
         """Record how a table was made, or why it was not.
 
-        Every entry has the version of its code, that of a failed table whether the file that is still there is made up.
+        Every entry has the version of its code; that of a failed table says of the files that are still there whether they are made up, and their digests.
         """
         before = self.record["tables"].get(name)
-        if entry["status"] == "failed" and before and "made_up" in before:
-            entry["made_up"] = before["made_up"]
+        if entry["status"] == "failed" and before:
+            kept = {key: before[key] for key in ("made_up", "files") if key in before}
+            entry.update(kept)  # type: ignore[typeddict-item]
         self.record["tables"][name] = {"code_version": EVERY_TABLE[name].code_version, **entry}
         self.record["unfinished"] = [table for table in self.record["unfinished"] if table != name]
         self._write()
@@ -173,7 +178,8 @@ def _record_text(record: RunRecord) -> str:
         lines = (f"  {json.dumps(name)}: {json.dumps(entry, allow_nan=False)}" for name, entry in value.items())
         return "{\n" + ",\n".join(lines) + "\n }"
 
-    return "{\n" + ",\n".join(f" {json.dumps(name)}: {text(value)}" for name, value in record.items()) + "\n}\n"
+    entries = {"format": _FORMAT, **record}.items()
+    return sealed("{\n" + ",\n".join(f" {json.dumps(name)}: {text(value)}" for name, value in entries) + "\n}\n")
 
 
 def table_entry(

@@ -8,14 +8,17 @@ its inputs were simulated, so that results carried away from their inputs still 
 
 import json
 import os
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bess_assets.errors import NotRefreshedError
+from bess_assets.errors import DamagedError, NotRefreshedError
 from bess_assets.settings import Settings
+from bess_assets.store.fingerprint import whole_digest
+from bess_assets.store.whole import read_sealed
 
 MARKER = "SIMULATED.json"
 """File in a folder of simulated rollups or reports, or of rollups built from such reports."""
@@ -31,6 +34,8 @@ Mark = tuple[int, int, int]
 Marks = tuple[tuple[str, Mark | None], ...]
 """Path and mark of each file; None where it is absent."""
 
+_LOOKS, _LOOK_SECONDS = 40, 0.1
+"""How often, and how far apart, a file that a run is making is held against its record."""
 _OR_DEMO = "   (or, for a simulated market: bess demo)"
 
 
@@ -50,6 +55,7 @@ def require(results: Path, table: str, year: int | None) -> Files:
 
     Raises:
         NotRefreshedError: a file has not been written yet, or no leaderboard.
+        DamagedError: a file is not as it was written.
     """
     years = list(yearly_files(results, "leaderboard"))
     if year is None and not years:
@@ -63,7 +69,50 @@ def require(results: Path, table: str, year: int | None) -> Files:
                 expected=f"one of the refreshed years: {', '.join(map(str, years))}" if years else None,
                 remedy=f"Run: bess refresh {absent}" + ("" if years else _OR_DEMO),
             )
+        _hold_against_record(results, table, absent, path)
     return files
+
+
+def _hold_against_record(results: Path, table: str, year: int, path: Path) -> None:
+    """Compare the digest of a result file with the one that the run record has of it; where there is no record, nothing is known.
+
+    Raises:
+        DamagedError: it is another, or the record cannot be read.
+    """
+    record = results / RUNS_FOLDER / f"{year}.json"
+    for _ in range(_LOOKS):
+        digest, being_made = _digest_recorded(record, mark_of(record), table)
+        if digest is None or _digest_of(path, mark_of(path)) == digest:
+            return
+        if not being_made:
+            break
+        time.sleep(_LOOK_SECONDS)  # the file of a table takes its place a moment before its record
+    raise DamagedError(
+        f"{table} of {year} is not the file that was written: its dollars are not shown.",
+        dataset=table,
+        file=path,
+        expected=f"the digest in {record.name}",
+        remedy=f"Run: bess refresh {year} --only failed   (bess verify says what else is damaged)",
+    )
+
+
+@lru_cache(maxsize=64)
+def _digest_recorded(record: Path, mark: Mark | None, table: str) -> tuple[str | None, bool]:
+    """Digest of a table's file by the run record, "" if that cannot be read, and whether a run has still to make the table."""
+    try:
+        content = read_sealed(record) if mark else {"tables": {}}
+        entry = content["tables"].get(table, {})
+        written = entry.get("files", {}).get(record.with_suffix(".parquet").name, entry)
+        return written.get("digest"), table in content.get("unfinished", ())
+    except FileNotFoundError:
+        return None, False
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "", False
+
+
+@lru_cache(maxsize=256)
+def _digest_of(path: Path, _mark: Mark | None) -> str:
+    return whole_digest(path)
 
 
 def nothing_yet(results: Path) -> NotRefreshedError:
@@ -151,10 +200,10 @@ def made_up_note(settings: Settings, years: Iterable[int] | None = None) -> str 
 
 @lru_cache(maxsize=64)
 def _recorded(record: Path, _mark: Mark | None) -> bool | None:
-    """Whether any table of a run record was made of simulated inputs; None where the record is of a version that did not say."""
+    """Whether any table of a run record was made of simulated inputs; None where the record does not say or cannot be read."""
     try:
         tables = json.loads(record.read_text(encoding="utf-8"))["tables"]
         said = [entry["made_up"] for entry in tables.values() if "made_up" in entry]
     except (OSError, ValueError, KeyError, TypeError):
-        return False  # a record that cannot be read is an error of whatever needs it
+        return None
     return any(said) if said else None

@@ -27,9 +27,15 @@ def result_path(results: Path, table: str, year: int | None) -> Path:
 
 
 def files_of(results: Path, table: Table, year: int | None) -> tuple[Path, ...]:
-    """The one file of a table; the files of a set, `<results>/<name>/<year>/..`, the one to open first."""
-    folder = results / table.name / year_name(year)
-    return tuple(folder / name.format(year=year) for name in table.files) or (result_path(results, table.name, year),)
+    """The one file of a table, and the second one of a table that only grows; the files of a set, `<results>/<name>/<year>/..`, the one to open first."""
+    path = result_path(results, table.name, year)
+    files = tuple(path.with_suffix("") / name.format(year=year) for name in table.files)
+    return files or ((path, file_before(path)) if table.append_only else (path,))
+
+
+def file_before(path: Path) -> Path:
+    """The second file of a table that only grows: its file as it was before the last edition, or a copy of it while there is one edition."""
+    return path.with_suffix(".before.parquet")
 
 
 def rollup_folder(settings: Settings) -> "RollupFolder":

@@ -38,12 +38,21 @@ from bess_assets.ercot.reports import (
 from bess_assets.ercot.rollup_names import BUILT_FOLDER, rollup_name
 from bess_assets.errors import BessError, InputError
 from bess_assets.settings import Settings
-from bess_assets.store.fingerprint import Fingerprint, content_digest, fingerprint, same, stamp
+from bess_assets.store.fingerprint import Fingerprint, fingerprint, same, stamp, whole_digest
 from bess_assets.store.journal import RollupEntry, RollupFileEntry
 from bess_assets.store.listing import MARKER
 from bess_assets.store.locks import rollup_lock, year_lock
 from bess_assets.store.paths import rollup_folder
-from bess_assets.store.rollup_files import INDEX_NAME, BuiltYear, Entry, ReportIndex, is_taken, label_of, read_manifest
+from bess_assets.store.rollup_files import (
+    INDEX_NAME,
+    BuiltYear,
+    Entry,
+    ReportIndex,
+    hold_against_manifest,
+    is_taken,
+    label_of,
+    read_manifest,
+)
 
 _CHUNK_BYTES = 48 * 2**20
 _BATCH_BYTES = 24 * 2**20
@@ -107,7 +116,7 @@ def roll_up(
         what was built; a file that cannot be used is named there and never stops the rest.
 
     Raises:
-        InputError: there is no such folder, or a built rollup or manifest cannot be read.
+        InputError: there is no such folder.
     """
     if not reports.is_dir():
         raise InputError(
@@ -225,7 +234,7 @@ class _Reading:
         path = self._root / name
         (size, mtime_ns), digest = stamp(path), ""
         with suppress(OSError):
-            digest = content_digest(path) if path.suffix.lower() in {".zip", ".xlsx"} else ""
+            digest = whole_digest(path) if path.suffix.lower() in {".zip", ".xlsx"} else ""
         entries: list[Entry] = []
         for report, open_bytes in open_reports(path):
             try:
@@ -412,7 +421,7 @@ def build_rollup(settings: Settings, dataset: str, year: int) -> None:
     """Build the rollup of a dataset and delivery year from reports, if there are any and the user's own rollups do not hold it.
 
     Raises:
-        InputError: a built rollup or manifest cannot be read. A report that cannot be used is in the manifest, and no error.
+        WriteError: the disk takes no more. A report that cannot be used is in the manifest, and no error.
     """
     if not settings.reports.is_dir() or rollup_folder(settings).covers(dataset, year):
         return
@@ -440,6 +449,7 @@ def _described(dataset: str, name: str, path: Path) -> RollupFileEntry:
     try:
         found = describe_file(DATASETS[dataset], path)
         manifest = read_manifest(path) if name.startswith(f"{BUILT_FOLDER}/") else None
+        hold_against_manifest(path, manifest, seen["digest"])
     except BessError as error:
         return {**entry, "error": str(error)}
     entry |= {"rows": found.rows, "missing": found.missing, "unknown": found.unknown, "zero_filled": found.zero_filled}

@@ -6,6 +6,7 @@ reading rows: the name of a new file says what it holds, or else its first lines
 """
 
 import json
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,10 +37,10 @@ from bess_assets.ercot.reports import (
     report_files,
 )
 from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, DayFile, Merge, judge, write_rollup, write_scratch
-from bess_assets.errors import BessError, InputError, writing
-from bess_assets.store.fingerprint import Fingerprint, content_digest, same, stamp
+from bess_assets.errors import NOT_AS_WRITTEN, DamagedError, InputError, writing
+from bess_assets.store.fingerprint import Fingerprint, recorded_as, same, stamp
 from bess_assets.store.listing import Mark, mark_of
-from bess_assets.store.whole import whole, write_json, write_text
+from bess_assets.store.whole import copy_whole, read_sealed, sealed, whole, write_json, write_text
 
 INDEX_NAME = "reports.json"
 """The index in the folder of built rollups: made anew when it is gone."""
@@ -51,7 +52,10 @@ Target = tuple[str, int]
 """A dataset and a delivery year."""
 
 _BEGINNING_BYTES = 2**16
-_FORMAT = 1
+_FORMAT = 2
+"""Of index and manifests: the first that are sealed."""
+_BUILD = "Build it again from its reports: bess rollup, or bess refresh YEAR"
+_log = logging.getLogger(__name__)
 
 
 def built_path(built: Path, dataset: str, year: int) -> Path:
@@ -68,22 +72,38 @@ def read_manifest(rollup: Path) -> dict[str, Any] | None:
     """The manifest of a built rollup; None if there is none.
 
     Raises:
-        InputError: it is there and cannot be read.
+        DamagedError: it is there and is not as it was written.
     """
     path = manifest_path(rollup)
     try:
-        manifest = dict(json.loads(path.read_text(encoding="utf-8")))
+        of = {dataset.folder: name for name, dataset in DATASETS.items()}
+        return read_sealed(path, dataset=of[rollup.parent.name], year=int(rollup.stem))
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError):
-        manifest = {}
-    if manifest.get("format") != _FORMAT:
-        raise InputError(
-            "The manifest of a built rollup cannot be read.",
-            file=path,
-            remedy="Remove it and the rollup beside it; bess rollup builds both again from the reports.",
-        )
-    return manifest
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError(
+            f"The manifest of a built rollup {NOT_AS_WRITTEN}: {error}", file=path, remedy=_BUILD
+        ) from error
+
+
+def hold_against_manifest(rollup: Path, manifest: Mapping[str, Any] | None, digest: str | None = None) -> None:
+    """Compare a built rollup with what its manifest says of it: size and time, or its digest where that is given.
+
+    Raises:
+        DamagedError: it is another file. A manifest of an earlier version says nothing of it.
+    """
+    said = manifest.get("rollup") if manifest else None
+    if said and not (same(said, rollup) if digest is None else said["digest"] == digest):
+        raise DamagedError(f"A built rollup {NOT_AS_WRITTEN}.", file=rollup, remedy=_BUILD)
+
+
+def whole_manifest(rollup: Path) -> dict[str, Any] | None:
+    """The manifest of a built rollup if both are as they were written, else None."""
+    with suppress(DamagedError):
+        manifest = read_manifest(rollup)
+        hold_against_manifest(rollup, manifest)
+        return manifest
+    return None
 
 
 class ReportIndex:
@@ -99,9 +119,9 @@ class ReportIndex:
         self._path, self._root, self._before = path, root, ""
         self.files: dict[str, dict[str, Any]] = {}
         with suppress(OSError, ValueError, KeyError, TypeError):
+            content = read_sealed(path)
             self._before = path.read_text(encoding="utf-8")
-            content = json.loads(self._before)
-            if content["format"] == _FORMAT and content["root"] == str(root):
+            if content["root"] == str(root):
                 self.files = dict(content["files"])
 
     def entries(self, name: str) -> list[Entry] | None:
@@ -124,7 +144,7 @@ class ReportIndex:
 
     def save(self) -> None:
         """Write it, whole or not at all, if it has changed."""
-        text = json.dumps({"format": _FORMAT, "root": str(self._root), "files": self.files}) + "\n"
+        text = sealed(json.dumps({"format": _FORMAT, "root": str(self._root), "files": self.files}))
         if text != self._before:
             write_text(self._path, text)
 
@@ -160,11 +180,13 @@ class ReportNews:
         files: report files that a rollup lacks, by dataset and delivery year; paths below the folder.
         gone: files that were rolled up and are not there any more; their rows stay in the rollups.
         unreadable: new files that cannot be opened or unpacked and whose names do not say what they hold; the roll-up says why.
+        damaged: datasets and years whose built rollup, or its manifest, is not as it was written, and is to be built again from these files.
     """
 
     files: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
     gone: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    damaged: frozenset[Target] = frozenset()
 
 
 def report_news(
@@ -196,10 +218,12 @@ def report_news(
         except UNPACKING_ERRORS as error:
             if not isinstance(error, FileNotFoundError):  # else it went away after it was listed
                 unreadable.append(name)
+    rollups = {target: built_path(built, *target) for target in found}
     return ReportNews(
         {target: tuple(found[target]) for target in sorted(found)},
         tuple(sorted(index.files.keys() - names)),
         tuple(unreadable),
+        frozenset(t for t, path in rollups.items() if path.is_file() and not whole_manifest(path)),
     )
 
 
@@ -210,10 +234,7 @@ def _taken(rollup: Path) -> Taken:
 @lru_cache(maxsize=256)
 def _listed(rollup: Path, mark: Mark | None, _manifest: Mark | None) -> Taken:
     """What is in a built rollup; nothing if it or its manifest is gone or cannot be read, which the roll-up will say."""
-    try:
-        manifest = read_manifest(rollup) if mark else None
-    except BessError:
-        manifest = None
+    manifest = whole_manifest(rollup) if mark else None
     return taken_of(manifest["reports"] if manifest else ())
 
 
@@ -267,10 +288,10 @@ class BuiltYear:
         # where a new manifest waits until the rollup that it describes is in place
         self._begun = self.path.with_name(f".{year}.manifest.begun")
         self._end_what_was_begun()
-        # a rollup that was removed is built anew
-        self._before = read_manifest(self.path) if self.path.is_file() else None
+        # a rollup that was removed is built anew, and so is one that is not as it was written
+        self._before = whole_manifest(self.path) if self.path.is_file() else None
         blank = {"format": _FORMAT, "dataset": dataset, "year": year, "rows": {}, "seconds": 0.0, "reports": []}
-        self.manifest: dict[str, Any] = {**blank, **(self._before or {})}
+        self.manifest: dict[str, Any] = {**blank, **(self._before or {}), "format": _FORMAT}
         self._reports: list[dict[str, Any]] = [*self.manifest["reports"]]
         self.taken = taken_of(self._reports)
         self._numbers: dict[tuple[str, str], int] = {}
@@ -281,8 +302,9 @@ class BuiltYear:
     def _end_what_was_begun(self) -> None:
         """After a process died between putting a rollup in place and its manifest: put the manifest in place too, or forget it if the rollup never came."""
         if self._begun.is_file():
-            manifest = json.loads(self._begun.read_text(encoding="utf-8"))
-            if self.path.is_file() and manifest.pop("rollup") == content_digest(self.path):
+            with suppress(ValueError, TypeError, DamagedError):
+                manifest = read_sealed(self._begun)
+                hold_against_manifest(self.path, manifest)
                 write_json(manifest_path(self.path), manifest)
             self._begun.unlink()
 
@@ -367,11 +389,15 @@ class BuiltYear:
         self.changed = bool(self._new)
         if self.changed:
             before_write(self.year)
+            if self._before is None and self.path.is_file():
+                copy_whole(self.path, self.path.with_suffix(".damaged"))  # reports of it may be gone
+                _log.warning("%s is built again: it or its manifest %s", self.path, NOT_AS_WRITTEN)
             with whole(self.path) as temporary:
                 self._merge(temporary, connection, stretch_bytes, seconds)
                 judge(self._declared, self.year, self.manifest)
                 # A process that dies once the rollup is in place has noted its manifest: the next one puts that in place too.
-                write_json(self._begun, self.manifest | {"rollup": content_digest(temporary)})
+                self.manifest["rollup"] = recorded_as(temporary)
+                write_json(self._begun, self.manifest)
         else:
             judge(self._declared, self.year, self.manifest)
         if self.manifest != self._before:

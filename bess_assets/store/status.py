@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER, rollup_name
+from bess_assets.errors import NOT_AS_WRITTEN
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import Fingerprint, same
 from bess_assets.store.journal import DIED, UPSTREAM, RunRecord, read_run, table_inputs
@@ -84,6 +85,12 @@ class YearPlan:
         return min((table.state for table in self.tables.values()), key=_WORST_FIRST.index, default="present")
 
     @property
+    def damaged(self) -> tuple[str, ...]:
+        """What is not as it was written, in words: result files, built rollups, the run record."""
+        every = {why for table in self.tables.values() for why in table.why if NOT_AS_WRITTEN in why}
+        return tuple(sorted(every))
+
+    @property
     def gone(self) -> tuple[str, ...]:
         """Files that tables of the year were made from and that are gone."""
         return tuple(sorted({file for table in self.tables.values() for file in table.gone}))
@@ -150,24 +157,26 @@ def years_known(settings: Settings, news: "ReportNews | None" = None) -> list[in
 
 
 def plan_year(settings: Settings, year: int | None, news: "ReportNews | None" = None) -> YearPlan:
-    """State of every yearly table of a year, or of the merged tables where it is None; reports are not looked at again where their news are given.
-
-    Raises:
-        BessError: the run record of the year cannot be read.
-    """
+    """State of every yearly table of a year, or of the merged tables where it is None; reports are not looked at again where their news are given."""
     record = read_run(settings.results, year)
     if year is None:
         merged = (table for table in TABLES.values() if table.merged)
         return YearPlan(None, {}, _plan(settings, None, record, merged, {}), record)
     folder = rollup_folder(settings)
     rollups = {name: tuple(rollup_name(path) for path in folder.files(name, year)) for name in DATASETS}
-    files = (news or new_reports(settings)).files
-    own_news = {name: files[name, year] for name in DATASETS if (name, year) in files}
-    return YearPlan(year, rollups, _plan(settings, year, record, YEARLY.values(), own_news), record, own_news)
+    news = news or new_reports(settings)
+    own_news = {name: news.files[name, year] for name in DATASETS if (name, year) in news.files}
+    damaged = {dataset for dataset, of_year in news.damaged if of_year == year}
+    return YearPlan(year, rollups, _plan(settings, year, record, YEARLY.values(), own_news, damaged), record, own_news)
 
 
 def _plan(
-    settings: Settings, year: int | None, record: RunRecord, tables: Iterable[Table], news: Mapping[str, Sequence[str]]
+    settings: Settings,
+    year: int | None,
+    record: RunRecord,
+    tables: Iterable[Table],
+    news: Mapping[str, Sequence[str]],
+    damaged: Collection[str] = (),
 ) -> dict[str, TablePlan]:
     plans: dict[str, TablePlan] = {}
     unfinished = record["unfinished"]
@@ -200,6 +209,9 @@ def _plan(
             for file in record["rollups"].get(dataset, {"files": {}})["files"].values()
             if file.get("error")
         ]
+        unreadable += [
+            f"{dataset}, its built rollup, {NOT_AS_WRITTEN}" for dataset in table.datasets if dataset in damaged
+        ]
         if state not in {"present", "gone"} and unreadable:
             state, why = "failed", [*unreadable, *changes]
         changed = bool(changes) and not gone and state != "gone"
@@ -210,8 +222,8 @@ def _plan(
 def _own_state(
     settings: Settings, year: int | None, record: RunRecord, table: Table, dead: Collection[str]
 ) -> tuple[State, list[str]]:
-    if table.name in dead:
-        return "failed", [DIED]
+    if "damaged" in record or table.name in dead:
+        return "failed", [record.get("damaged", DIED)]
     entry = record["tables"].get(table.name)
     if entry is None:
         return "missing", ["never refreshed"]
@@ -219,8 +231,14 @@ def _own_state(
         return "failed", [(entry["error"] or "no reason was recorded").splitlines()[0]]
     if blocking := [c["name"].replace("_", " ") for c in entry["checks"] if c["blocking"] and not c["passed"]]:
         return "failed", [f"its check '{name}' failed" for name in blocking]
-    gone = ", ".join(path.name for path in files_of(settings.results, table, year) if not path.is_file())
-    return ("missing", [f"gone: {gone}" if table.files else "its file is gone"]) if gone else ("present", [])
+    files = files_of(settings.results, table, year)
+    if gone := [path.name for path in files if not path.is_file()]:
+        return "missing", [
+            "its file is gone" if files[0].name in gone and not table.files else f"gone: {', '.join(gone)}"
+        ]
+    written = entry.get("files", {})
+    foreign = [path.name for path in files if path.name in written and not same(written[path.name], path)]
+    return ("failed", [f"{table.name}/{name} {NOT_AS_WRITTEN}" for name in foreign]) if foreign else ("present", [])
 
 
 def _changed_files(

@@ -1,7 +1,12 @@
-"""Files that appear whole or not at all: written under a temporary name in the same folder, then renamed."""
+"""Files that appear whole or not at all: written under a temporary name in the same folder, brought to the disk, then renamed.
 
+A *sealed* JSON file ends with the SHA-256 of the rest, so that any change of it by another hand is seen when it is read.
+"""
+
+import hashlib
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.errors import writing
+
+SEAL = "sha256"
+"""Last entry of a sealed file."""
 
 
 @contextmanager
@@ -22,6 +30,12 @@ def whole(path: Path) -> Iterator[Path]:
         yield temporary
 
 
+def copy_whole(path: Path, to: Path) -> None:
+    """Copy a file, whole or not at all."""
+    with whole(to) as temporary:
+        shutil.copyfile(path, temporary)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with whole(path) as temporary:
@@ -29,23 +43,68 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file, whole or not at all."""
-    write_text(path, json.dumps(content, indent=1) + "\n")
+    """Write a sealed JSON file, whole or not at all."""
+    write_text(path, sealed(json.dumps(content, indent=1) + "\n"))
+
+
+def sealed(text: str) -> str:
+    """The text of a JSON object with the digest of all before it as its last entry."""
+    head = text.rstrip()[:-1].rstrip()
+    return f'{head},\n "{SEAL}": "{hashlib.sha256(head.encode()).hexdigest()}"\n}}\n'
+
+
+def read_sealed(path: Path, **of: object) -> dict[str, Any]:
+    """The content of a sealed JSON file with these values by key, or of one of an earlier version, which had no seal and whose `format` was 1 or not named.
+
+    Raises:
+        OSError: the file is not there or cannot be read.
+        ValueError: it is not as it was written, or has other values.
+    """
+    text = path.read_bytes().decode("utf-8")
+    head, mark, _ = text.rpartition(f',\n "{SEAL}": ')
+    content = json.loads(text)
+    if mark and sealed(head + "}") != text:
+        raise ValueError("its seal is not that of its text")
+    if not isinstance(content, dict) or (not mark and content.get("format", 1) != 1):
+        raise ValueError("it has no seal")
+    if any(content.get(name) != value for name, value in of.items()):
+        raise ValueError("it is that of another file")
+    content.pop(SEAL, None)
+    return content
 
 
 @contextmanager
 def whole_set(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """Names to write several files under; they take their places in the order given when the block ends, or all stay as they were where it fails."""
+    """Names to write several files under; they take their places in the order given when the block ends, or all stay as they were where it fails.
+
+    Their content is on the disk before the first takes its place, and the new names are when the block has ended: a power cut leaves whole files too.
+    """
     for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
     temporaries = [temporary_path(path) for path in paths]
     try:
         yield temporaries
+        for temporary in temporaries:
+            _to_disk(temporary)
         for path, temporary in zip(paths, temporaries, strict=True):
             temporary.replace(path)
+        for folder in {path.parent for path in paths}:
+            _to_disk(folder)
     finally:
         for temporary in temporaries:
             temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until the content of a file, or the names in a folder, are on the disk; Windows keeps names by itself."""
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def temporary_path(path: Path) -> Path:

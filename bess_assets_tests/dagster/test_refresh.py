@@ -1,6 +1,5 @@
 """A year through Dagster: what is written, recorded and shown, and what a failure leaves behind."""
 
-import json
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ from bess_assets.store.journal import CheckEntry, read_run
 from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import files_of, recorded_years, result_path
 from bess_assets.store.status import plan_year
-from bess_assets.store.whole import temporary_path
+from bess_assets.store.whole import read_sealed, temporary_path, write_json
 from bess_assets.tables import LEADERBOARD_REPORT, TABLES
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
@@ -352,9 +351,10 @@ def test_years_are_merged_once_for_the_same_files(refreshed):
     keys = set()
     try:
         for upstream in ("bess_registry", "rollup_schemas"):
-            changed = json.loads(before)
+            record.write_text(before)
+            changed = read_sealed(record)
             changed["tables"][upstream]["digest"] = "0" * 64
-            record.write_text(json.dumps(changed))
+            write_json(record, changed)
             first, again = merge_request(settings), merge_request(settings)
             assert isinstance(first, dg.RunRequest)
             assert isinstance(again, dg.RunRequest)

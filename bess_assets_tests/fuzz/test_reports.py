@@ -1,6 +1,5 @@
 """Damaged report files (bytes, ZIPs, delimiters, quotes, cells): what cannot be used is refused by name and never stops the rest; every row is kept or counted."""
 
-import json
 import random
 import shutil
 
@@ -14,7 +13,7 @@ from bess_assets.ercot.report_rows import Part, parse
 from bess_assets.ercot.reports import recognise
 from bess_assets.errors import BessError
 from bess_assets.store.roll_up import roll_up
-from bess_assets.store.rollup_files import manifest_path
+from bess_assets.store.rollup_files import read_manifest
 from bess_assets_tests.ercot.report_samples import (
     BIDS,
     DA_SPP,
@@ -165,7 +164,7 @@ def test_damaged_files_are_named_and_the_right_one_beside_them_is_read_whole(tmp
         counts = built.manifest["rows"]
         assert counts["kept"] == pq.ParquetFile(built.path).metadata.num_rows
         assert counts["read"] == counts["kept"] + counts["same"] + counts["superseded"] + counts["contradicting"]
-        assert json.loads(manifest_path(built.path).read_text(encoding="utf-8")) == built.manifest
+        assert read_manifest(built.path) == built.manifest
         assert built.dataset in DATASETS
     again = roll_up(folder / "reports", folder / "built")
     assert not any(built.changed for built in again.built), "nothing is new the second time"

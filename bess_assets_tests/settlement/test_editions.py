@@ -15,10 +15,10 @@ from bess_assets.ercot.step import Columns, Inputs, StepResult
 from bess_assets.errors import InputError, NotRefreshedError
 from bess_assets.run import STEPS, run_table
 from bess_assets.settings import Settings, load_settings
-from bess_assets.settlement.editions import FINAL_CHECK, leaderboard_history
+from bess_assets.settlement.editions import FINAL_CHECK, broken_links, leaderboard_history
 from bess_assets.store.fingerprint import fingerprint
-from bess_assets.store.journal import CheckEntry, TableEntry, read_run, table_entry
-from bess_assets.store.paths import result_path
+from bess_assets.store.journal import CheckEntry, Journal, TableEntry, read_run, table_entry
+from bess_assets.store.paths import file_before, result_path
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_HISTORY, TABLES, lineage
 from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition
 from bess_assets_tests.settlement.small import MAY, Market, clearing, may_market, prices, settle
@@ -248,6 +248,7 @@ def test_tables_that_saw_different_contents_of_a_file_have_both_named(settings: 
     entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs=earlier)  # type: ignore[arg-type]
     record_table(settings.results, YEAR, "bess_prices", entry)
     record_table(settings.results, YEAR, "rollup_schemas", entry | {"inputs": {"schema": "feeds no figure"}})  # type: ignore[typeddict-item]
+    forget(settings)
     history(settings).unlink()
     run_table(settings, YEAR, "leaderboard_history")
     edition = rows(settings, "leaderboard_history")[0]
@@ -255,9 +256,51 @@ def test_tables_that_saw_different_contents_of_a_file_have_both_named(settings: 
 
 
 # --- what is never lost
+def forget(settings: Settings) -> None:
+    """Leave the history as a version did that kept neither its second file nor their digests."""
+    journal = Journal(settings.results, YEAR)
+    del journal.record["tables"]["leaderboard_history"]["files"]
+    journal.begin([])
+    file_before(history(settings)).unlink()
+
+
+@pytest.mark.parametrize("content", [b"half a file", b"", "another table", None])
+def test_a_damaged_or_vanished_history_is_restored_from_the_file_before_it_and_the_damaged_one_is_kept(
+    settings, content
+):
+    for qse in ("ONE", "TWO", "THREE"):
+        write_edition(settings, YEAR, [{**ONE, "qse": qse}], FILES)
+    path, whole = history(settings), rows(settings, "leaderboard_history")
+    before = pq.ParquetFile(file_before(path)).read().to_pylist()
+    assert before == whole[:2], "the second file has the editions before the last"
+    if content == "another table":
+        content = result_path(settings.results, "leaderboard", YEAR).read_bytes()
+    path.unlink() if content is None else path.write_bytes(content)
+    run_table(settings, YEAR, "leaderboard_history")
+    assert rows(settings, "leaderboard_history") == whole, "the board is the last edition"
+    aside = path.with_suffix(".damaged")
+    assert (aside.read_bytes() if aside.exists() else None) == content
+
+
+def test_each_edition_has_the_digest_of_the_one_before_so_that_a_changed_past_is_seen(settings: Settings) -> None:
+    for qse in ("ONE", "TWO", "THREE"):
+        write_edition(settings, YEAR, [{**ONE, "qse": qse}, TWO], FILES)
+    kept = rows(settings, "leaderboard_history")
+    assert [row["before_digest"] is None for row in kept] == [True] * 2 + [False] * 4
+    assert broken_links(kept) == []
+    for at, number in ((0, [1]), (3, [2]), (5, [])):
+        changed = [{**row, "total_usd": 7.0} if n == at else row for n, row in enumerate(kept)]
+        assert broken_links(changed) == number, "the last edition has the digest of its file alone"
+    dropped = [
+        {k: v for k, v in row.items() if k != "qse"} | {"former_columns": f'{{"qse": "{row["qse"]}"}}'} for row in kept
+    ]
+    assert broken_links([{**row, "new_column": None} for row in dropped]) == [], "another version keeps the digests"
+
+
 @pytest.mark.parametrize("content", [b"half a file", b"", "another table"])
 def test_a_history_that_cannot_be_read_is_named_and_never_written_over(settings, content):
     write_edition(settings, YEAR, [ONE], FILES)
+    forget(settings)
     path = history(settings)
     damaged = content if isinstance(content, bytes) else result_path(settings.results, "leaderboard", YEAR).read_bytes()
     path.write_bytes(damaged)
@@ -287,7 +330,7 @@ def test_a_write_that_is_killed_leaves_the_editions_kept_whole(settings, monkeyp
     monkeypatch.setitem(STEPS, "leaderboard_history", killed)
     with pytest.raises(KeyboardInterrupt):
         run_table(settings, YEAR, "leaderboard_history")
-    assert [path.name for path in history(settings).parent.iterdir()] == [f"{YEAR}.parquet"]
+    assert {path.name for path in history(settings).parent.iterdir()} == {f"{YEAR}.parquet", f"{YEAR}.before.parquet"}
     assert history(settings).read_bytes() == before
 
 
@@ -303,6 +346,7 @@ def test_a_history_of_an_earlier_version_keeps_every_row_and_value(settings: Set
     kept = pq.ParquetFile(history(settings)).read()
     old = kept.drop_columns(["tb2_capture", "as_coverage", "former_columns"])
     old = old.append_column("score", pa.array([7.5, None]))
+    forget(settings)
     pq.write_table(old, history(settings))
     # Another file, with figures in columns that edition 1 did not have: it is another board.
     write_edition(settings, YEAR, [ONE, TWO], FILES, digest="of this version")
@@ -319,6 +363,7 @@ def test_a_history_of_an_earlier_version_keeps_every_row_and_value(settings: Set
 def test_a_history_of_an_earlier_version_stays_as_it_is_while_the_board_does(settings: Settings) -> None:
     write_edition(settings, YEAR, [ONE, TWO], FILES)
     kept = pq.ParquetFile(history(settings)).read().drop_columns(["tb2_usd"])  # empty in both rows
+    forget(settings)
     pq.write_table(kept, history(settings))
     before = history(settings).read_bytes()
     entries = write_edition(settings, YEAR, [ONE, TWO], FILES, digest="another")
@@ -340,6 +385,7 @@ def test_a_board_without_a_battery_is_no_edition_and_is_said_where_there_were_so
 def test_a_history_that_is_gone_begins_again_with_edition_1(settings: Settings) -> None:
     for qse in ("ONE", "TWO"):
         write_edition(settings, YEAR, [{**ONE, "qse": qse}], FILES)
+    forget(settings)
     history(settings).unlink()
     run_table(settings, YEAR, "leaderboard_history")
     assert numbers(settings) == [(1, "ALPHA_1")]

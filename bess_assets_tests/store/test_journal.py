@@ -1,11 +1,11 @@
 """The run record: written whole once a table, by the one process that holds the year."""
 
 import json
+import shutil
 from typing import Any
 
 import pytest
 
-from bess_assets.errors import BessError
 from bess_assets.store.journal import Journal, RollupEntry, RollupFileEntry, read_run, table_entry
 from bess_assets.store.paths import recorded_years
 
@@ -43,7 +43,7 @@ def test_a_journal_has_a_line_for_each_dataset_and_table_and_is_not_written_wher
         journal.put_table(name, entry_of(1))
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [line.split(":")[0].strip(" {}[],") for line in lines if ":" in line] == [
-        '"year"', '"rollups"', '"cop_snapshots"', '"tables"', '"bess_registry"', '"leaderboard"', '"unfinished"'
+        '"format"', '"year"', '"rollups"', '"cop_snapshots"', '"tables"', '"bess_registry"', '"leaderboard"', '"unfinished"', '"sha256"'
     ]  # fmt: skip
     assert read_run(tmp_path, 2024)["rollups"]["cop_snapshots"] == rollup_of(2)
     written = path.stat()  # a file written anew has another number
@@ -56,10 +56,25 @@ def test_a_journal_has_a_line_for_each_dataset_and_table_and_is_not_written_wher
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
-def test_a_spoilt_run_record_is_an_error_that_names_it(tmp_path):
+@pytest.mark.parametrize(
+    "spoil", [lambda _: b"", lambda text: text[:-9], lambda text: text.replace(b": 1,", b": 3,", 1), lambda _: b"[1]"]
+)
+def test_a_spoilt_run_record_is_empty_says_why_and_is_begun_anew(tmp_path, spoil):
     Journal(tmp_path, 2024).put_table("leaderboard", entry_of(1))
     path = tmp_path / "_runs" / "2024.json"
-    path.write_text(json.dumps([1]))
-    with pytest.raises(BessError, match="run record") as caught:
-        read_run(tmp_path, 2024)
-    assert caught.value.file == str(path)
+    path.write_bytes(spoil(path.read_bytes()))
+    record = read_run(tmp_path, 2024)
+    assert record["damaged"].startswith("its run record 2024.json is not as it was written: ")
+    assert (record["tables"], record["rollups"], record["unfinished"]) == ({}, {}, [])
+    Journal(tmp_path, 2024).begin([])
+    assert "damaged" not in read_run(tmp_path, 2024)
+
+
+def test_a_record_of_another_year_is_not_taken_for_that_of_the_year_and_one_of_an_earlier_version_is_read(tmp_path):
+    Journal(tmp_path, 2024).put_table("leaderboard", entry_of(1))
+    path = tmp_path / "_runs" / "2024.json"
+    shutil.copyfile(path, tmp_path / "_runs" / "2025.json")
+    assert "that of another file" in read_run(tmp_path, 2025)["damaged"]
+    old = {"year": 2024, "rollups": {}, "tables": {}, "unfinished": ["leaderboard"]}
+    path.write_text(json.dumps(old), encoding="utf-8")
+    assert read_run(tmp_path, 2024) == old

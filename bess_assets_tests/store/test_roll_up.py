@@ -1,7 +1,6 @@
 """Reports become annual rollups: which row is kept, order, manifests, a new day, bad files; small folders of reports written by hand."""
 
 import hashlib
-import json
 import os
 import tracemalloc
 from collections.abc import Iterable
@@ -399,13 +398,24 @@ def test_a_killed_roll_up_leaves_the_old_rollup_and_its_leftovers_are_removed(re
     assert not list(built.glob(".rolling-*"))
 
 
-def test_a_manifest_that_cannot_be_read_is_an_error_that_says_what_to_do(reports, built):
+@pytest.mark.parametrize("damaged", [manifest_path, lambda rollup: rollup])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"format": 99}', b"[]", None])
+def test_a_rollup_or_manifest_that_is_not_as_it_was_written_is_built_again_from_its_reports_and_kept_aside(
+    reports, built, damaged, content
+):
     put(reports / GEN, awards(award(DAY, 1)))
-    roll_up(reports, built)
-    for content in ("{", '{"format": 99}', "[]"):
-        manifest_path(path_in(built)).write_text(content, encoding="utf-8")
-        with pytest.raises(InputError, match="manifest of a built rollup cannot be read"):
-            roll_up(reports, built)
+    whole = manifest(built) if roll_up(reports, built) else {}
+    path, rollup = damaged(path_in(built)), path_in(built).read_bytes()
+    other = bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:]
+    path.write_bytes(other if content is None else content)
+    assert one(roll_up(reports, built)).changed
+    assert path_in(built).read_bytes() == rollup
+    timed = ("rollup", "seconds", "read_back_seconds")
+    assert [manifest(built)[name] for name in whole if name not in timed] == [
+        whole[name] for name in whole if name not in timed
+    ]
+    assert path_in(built).with_suffix(".damaged").exists()
+    assert not one(roll_up(reports, built)).changed
 
 
 def test_a_row_of_equal_time_that_comes_later_stands_whether_or_not_the_other_was_built_before(reports, built):
@@ -734,5 +744,5 @@ def test_the_newest_publication_of_each_key_stands_however_rows_are_spread_over_
     columns = ("Resource Name", "operating_day", "Hour Ending", "Awarded Quantity")
     found_rows = zip(*(table.column(name).to_pylist() for name in columns), strict=True)
     assert {(name, day.day - 1, hour): mw for name, day, hour, mw in found_rows} == wanted
-    counts = json.loads(manifest_path(found.path).read_text(encoding="utf-8"))["rows"]
+    counts = (read_manifest(found.path) or {})["rows"]
     assert counts["read"] == counts["kept"] + counts["same"] + counts["superseded"] + counts["contradicting"]
