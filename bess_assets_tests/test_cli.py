@@ -816,7 +816,10 @@ def test_a_roll_up_without_reports_says_what_to_do(tmp_path: Path) -> None:
 def test_help_lists_the_commands_in_the_order_of_use_and_each_has_its_own() -> None:
     text = click.testing.CliRunner().invoke(main, ["--help"]).stdout
     commands = [line.split()[0] for line in text.split("Commands:")[1].splitlines() if line.strip()]
-    assert " ".join(commands) == "demo simulate rollup refresh status verify compare-csv leaderboard battery changes sql ui"
+    assert (
+        " ".join(commands)
+        == "demo simulate rollup refresh status verify compare-csv leaderboard battery changes sql ui"
+    )
     for command in commands:
         assert click.testing.CliRunner().invoke(main, [command, "--help"]).exit_code == 0, command
 
