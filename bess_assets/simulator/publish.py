@@ -37,7 +37,8 @@ from bess_assets.simulator.sheets import (
     without_nspin_price,
 )
 
-Texts = npt.NDArray[np.str_]
+Texts = npt.NDArray[np.object_]
+"""Texts as objects, which Arrow takes five times as fast as those of a fixed width."""
 
 _SPOILT = {
     **dict.fromkeys(PRICES, "price"),
@@ -207,10 +208,10 @@ class _Publisher:
             files.append((year, keep & self.period.on(times, (11, 10)), EARLIER))
         texts: dict[str, Any] = {}
         if sheet.nodes is not None:
-            texts["node"] = np.array([name for name, _ in self.period.market.fleet.points])[sheet.nodes]
+            texts["node"] = np.array([name for name, _ in self.period.market.fleet.points], object)[sheet.nodes]
         if sheet.running is not None:
             on, out = ("ONRGL", "OUTL") if dataset == "SCED_Load_Resources" else ("ON", "OUT")
-            texts["status"] = np.where(sheet.running, on, out)
+            texts["status"] = np.array([out, on], object)[np.asarray(sheet.running, np.int64)]
         for file_year, mask, edition in files:
             if not mask.any():
                 continue

@@ -169,7 +169,7 @@ class _Spelling:
     def text(self, column: str, parts: list[Rows], owner: Ints, times: Ints) -> pa.Array:
         """A text column; `owner` is the place among the parts of each row."""
         if column in parts[0].texts:
-            return pa.array(np.concatenate([rows.texts[column] for rows in parts]))
+            return pa.array(np.concatenate([rows.texts[column] for rows in parts]), pa.string())
         values = [{"name": rows.name, "kind": rows.kind, "qse": rows.qse}[column] or None for rows in parts]
         spaced = column == "name" and self.leading_space
         places = owner + len(parts) * (spaced & (times // DAY_SECONDS % 5 == 0))
