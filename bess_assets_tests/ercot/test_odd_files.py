@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from bess_assets.errors import InputError
 from bess_assets_tests.scenario import FOLDERS, run
 from bess_assets_tests.settlement.small import Settled, may_market, registry, seam_market, settle, write
 
@@ -103,3 +104,27 @@ def test_a_qse_that_the_day_ahead_file_does_not_say_is_taken_from_the_last_run(t
     del market["sced_gen_resources"]
     rows, _ = registry(tmp_path, 2022, market)
     assert rows["OAK_1"]["qse"] == "QNEW"
+
+
+GHOSTS = {
+    "bytes as text": lambda name: f"b'{name}'",
+    "small letters": str.lower,
+    "quotes": lambda name: f'"{name}"',
+    "names of others": lambda name: f"OTHER_{name}",
+}
+
+
+@pytest.mark.parametrize("dataset", ["dam_gen_resources", "sced_gen_resources"])
+@pytest.mark.parametrize("respelled", GHOSTS.values(), ids=GHOSTS)
+def test_resources_that_the_other_dataset_does_not_know_are_refused_and_settle_nothing(tmp_path, dataset, respelled):
+    market = may_market()
+    for own in ("dam_gen_resources", "sced_gen_resources"):
+        market[own] = [
+            row | {"resource_name": name} for name in ("ELM_BESS1", "FIR_BESS1", "OAK_BESS1") for row in market[own]
+        ]
+    assert len(registry(tmp_path / "clean", 2022, market)[0]) == 3
+    market[dataset] = [row | {"resource_name": respelled(row["resource_name"])} for row in market[dataset]]
+    with pytest.raises(InputError, match="None of the 3 resources") as refused:
+        registry(tmp_path / "ghosts", 2022, market)
+    assert f"{respelled('ELM_BESS1')!r}" in refused.value.problem
+    assert "'ELM_BESS1'" in refused.value.problem
