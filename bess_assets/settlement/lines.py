@@ -91,7 +91,7 @@ class Course:
         cell = first[begin] + np.arange(len(begin)) - np.repeat(np.cumsum(parts) - parts, parts)
         low = np.maximum(points[begin], start + cell_seconds * cell)
         high = np.minimum(until[begin], start + cell_seconds * (cell + 1))
-        kept = np.flatnonzero((low < high) & (cell >= 0) & (cell < cells))
+        kept = np.flatnonzero((cell >= 0) & (cell < cells))
         begin, cell, low, high = begin[kept], cell[kept], low[kept], high[kept]
         way, length = (until - points)[begin], (high - low).astype(np.float64)
         return Course(
