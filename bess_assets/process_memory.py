@@ -34,6 +34,22 @@ def give_back_freed_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def resident_bytes() -> int:
+    """Memory of this process now; where the system does not tell, its peak so far; 0 on Windows."""
+    with suppress(OSError):
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return _peak_bytes()
+
+
+def _peak_bytes() -> int:
+    if sys.platform == "win32":
+        return 0
+    import resource  # noqa: PLC0415  not on every platform
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
 class Clock:
     """Seconds and peak memory of the work on one table, from when it is made.
 
@@ -56,9 +72,4 @@ class Clock:
             for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) // 1024
-        if sys.platform == "win32":
-            return 0
-        import resource  # noqa: PLC0415  not on every platform
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak // 2**20 if sys.platform == "darwin" else peak // 1024
+        return _peak_bytes() // 2**20

@@ -23,6 +23,12 @@ T = TypeVar("T")
 Step = Literal["day", "month", "year"]
 """Length of the periods that an answer has rows of."""
 
+LONGEST_SQL = 100_000
+"""Characters of a user's question: parsing heeds no interrupt, and 10 million of them take it 20 s."""
+LOOK_SECONDS = 0.02
+"""Between two looks at the memory of this process while a user's question is worked on."""
+_ROWS_AT_ONCE, _FETCHED = 8192, 256
+"""Rows given to the reader at once, and those that become Python values before the memory can be looked at: DuckDB counts no Python value."""
 GRACE_SECONDS = 0.5
 """How long DuckDB may take to heed an interrupt: it looks between blocks of rows, so that one slow call of a function on one row delays it."""
 PERIODS: dict[Step, str] = {
@@ -86,7 +92,9 @@ class Engine:
 
         if not any(map(self.files_of, TABLES.values())):
             raise nothing_yet(self._settings.results)
-        with closing(_Clock(self._connect(), self._settings)) as clock:
+        if len(sql) > LONGEST_SQL:
+            raise QueryError(f"The query has {len(sql):,} characters.", expected=f"at most {LONGEST_SQL:,}")
+        with closing(_Clock(self._connect(), self._settings, self._settings.memory_limit_bytes)) as clock:
             text = clock.run(lambda cursor: _one_select(cursor, sql))
             named = tables_in(text)
 
@@ -150,10 +158,17 @@ class Engine:
 
 
 class _Clock:
-    """A cursor that works in a thread of its own, so that its caller has an answer in time whatever DuckDB does."""
+    """A cursor that works in a thread of its own, so that its caller has an answer in time whatever DuckDB does.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    DuckDB counts what its buffers hold, and neither long texts nor lists that a function makes: where a limit is given, the memory of the process is
+    watched too, and may grow by that much.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, settings: Settings, most_bytes: int | None = None
+    ) -> None:
         self._cursor, self._abandoned = connection.cursor(), False
+        self._too_much = _watch(most_bytes) if most_bytes else None
         self._seconds = self._left = settings.query_timeout_seconds
 
     def close(self) -> None:
@@ -166,7 +181,7 @@ class _Clock:
 
         Raises:
             QueryError: the question took too long or too much memory, is wrong, or a file is damaged.
-            StillRunningError: the time is over and DuckDB did not heed the interrupt; no later question waits for it.
+            StillRunningError: the time or the memory is over and DuckDB did not heed the interrupt; no later question waits for it.
         """
         result, failure = list[T](), list[BaseException]()
 
@@ -177,19 +192,24 @@ class _Clock:
                 failure.append(error)
 
         thread = threading.Thread(target=do, name="query", daemon=True)
-        started = time.monotonic()
+        started, too_much = time.monotonic(), False
         thread.start()
         try:
-            thread.join(self._left)
+            while thread.is_alive() and not too_much and (left := self._left - (time.monotonic() - started)) > 0:
+                thread.join(min(left, LOOK_SECONDS) if self._too_much else left)
+                too_much = self._too_much is not None and self._too_much()
             if thread.is_alive():
                 self._cursor.interrupt()
-                thread.join(GRACE_SECONDS)
+                # what grows is not waited for: it would take gigabytes more in that time
+                thread.join(0 if too_much else GRACE_SECONDS)
         except KeyboardInterrupt:
             with suppress(duckdb.Error):
                 self._cursor.interrupt()
             raise
         finally:
             self._abandoned = thread.is_alive()
+        if too_much:
+            raise _too_large(StillRunningError if self._abandoned else QueryError)
         if self._abandoned:
             raise self._too_long(StillRunningError)
         self._left = max(self._left - (time.monotonic() - started), 0.0)
@@ -207,14 +227,24 @@ class _Clock:
         if isinstance(error, duckdb.InterruptException):
             return self._too_long()
         if isinstance(error, duckdb.OutOfMemoryException):
-            return QueryError(
-                "The query needs more memory than it may take.", remedy="Ask for less, or raise BESS_MEMORY_LIMIT."
-            )
+            return _too_large()
         damaged = "magic bytes" in str(error) or "footer" in str(error).lower()
         return UnansweredError(
             f"DuckDB cannot answer this. {str(error).strip()}",
             remedy="A result file is damaged: bess refresh YEAR makes it again." if damaged else None,
         )
+
+
+def _watch(most_bytes: int) -> Callable[[], bool]:
+    """A function that says whether this process has grown by more than so many bytes since now."""
+    from bess_assets.process_memory import resident_bytes  # noqa: PLC0415  a leaderboard is shown without it
+
+    limit = resident_bytes() + most_bytes
+    return lambda: resident_bytes() > limit
+
+
+def _too_large(kind: type[QueryError] = QueryError) -> QueryError:
+    return kind("The query needs more memory than it may take.", remedy="Ask for less, or raise BESS_MEMORY_LIMIT.")
 
 
 def tables_in(sql: str) -> "list[Table]":
@@ -266,4 +296,7 @@ def _answer(cursor: duckdb.DuckDBPyConnection, fetch: Callable[[], list[tuple[An
 
 
 def _some_rows(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
-    return cursor.fetchmany(8192)
+    rows: list[tuple[Any, ...]] = []
+    while len(rows) < _ROWS_AT_ONCE and (more := cursor.fetchmany(_FETCHED)):
+        rows += more
+    return rows

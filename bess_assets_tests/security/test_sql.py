@@ -1,5 +1,8 @@
 """`bess sql` and the query API read the result tables: they write nothing, look nowhere else and change no setting, however the question is put."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,3 +174,34 @@ def test_a_question_sees_no_secret_no_path_outside_and_no_other_database(results
     assert results.query("SELECT * FROM duckdb_variables()").rows == []
     assert results.query("SELECT DISTINCT path FROM duckdb_databases()").rows == [(None,)]
     assert results.query("SELECT current_setting('temp_directory')").rows == [("",)]
+
+
+# --- memory that DuckDB does not count
+GROWING = (
+    "SELECT repeat('x', 1000000) FROM range(100000)",
+    "SELECT range(1000000) FROM range(10000)",
+    "SELECT repeat('ab', 2000000000)",
+    "SELECT list_transform(range(30000000), lambda x: repeat('x', 100))",
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a child's peak memory is counted as Linux does")
+@pytest.mark.parametrize("sql", GROWING)
+def test_a_question_takes_no_more_memory_than_its_limit_though_duckdb_counts_none_of_it(
+    settings: Settings, sql: str
+) -> None:
+    command = [sys.executable, "-m", "bess_assets.cli", "--home", str(settings.home), "sql", sql, "--format", "csv"]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "BESS_MEMORY_LIMIT": "256MB"}
+    ) as running:
+        assert running.stderr
+        printed = running.stderr.read().decode()
+        _, status, used = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    assert (running.returncode, "more memory than it may take" in printed) == (2, True), printed
+    assert used.ru_maxrss < 512 * 1024
+
+
+def test_a_question_that_is_too_long_to_be_parsed_in_time_is_refused_unread(results: Results) -> None:
+    with pytest.raises(QueryError, match=r"has 10,000,007 characters(.|\n)*at most 100,000"):
+        results.query("SELECT " + "1" * 10_000_000)
