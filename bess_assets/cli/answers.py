@@ -7,7 +7,7 @@ import json
 from calendar import month_abbr, month_name
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import click
@@ -18,7 +18,7 @@ from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
 from bess_assets.errors import BessError
 from bess_assets.results import Answer, BatteryAnswer, Results
 from bess_assets.settings import Settings
-from bess_assets.store.listing import last_problem, made_up_note
+from bess_assets.store.listing import last_problem, made_up_note, superseded_reports
 from bess_assets.text import ALWAYS, Column, any_value, decimals, listed, money, number, one_line, percent
 
 _WHAT_DOLLARS_ARE = (
@@ -279,23 +279,25 @@ def changes(options: Options, year: int, form: Format) -> None:
     """Show which batteries moved between the last two editions of a year's leaderboard, by how much, and because of which input.
 
     A board that differs from the last edition becomes a new one. The table also lists all editions kept; csv has a row for each battery that moved;
-    json has both.
+    json has both. Below them: which reports superseded which in the rollups built for the year.
     """
     settings = options.settings()
     with Results(settings) as results:
         editions, changed = results.editions(year), results.what_changed(year)
     _warn_if_older(settings, year, "these editions are older")
+    superseded = superseded_reports(settings.built, year)
     kept = [{**row, "inputs": json.loads(row["inputs"])} for row in editions.records()]
     show(
         form,
-        _changes_lines(year, editions, changed),
+        chain(_changes_lines(year, editions, changed), _superseded_lines(year, superseded)),
         made_up_note(settings, [year]),
         changed.columns,
         changed.rows,
-        {"year": year, "editions": kept, "what_changed": changed.records()},
+        {"year": year, "editions": kept, "what_changed": changed.records(), "superseded": superseded},
     )
 
 
+_PAIRS_SHOWN = 20
 _EDITIONS = (
     number("#", "edition_number"),
     Column("made (UTC)", lambda row: f"{row['made_at']:%Y-%m-%d %H:%M}"),
@@ -338,6 +340,15 @@ def _changes_lines(year: int, editions: Answer, changed: Answer) -> Iterator[str
         yield from (bold(f"What moved from edition {before} to {after}"), "", *table(_MOVED, [rows]).lines, "")
         yield from reasons((f"{row['moved']}; because: {row['because']}", row["battery"]) for row in rows)
         yield from ("", *paragraph(_WHAT_DOLLARS_ARE))
+
+
+def _superseded_lines(year: int, superseded: Sequence[str]) -> Iterator[str]:
+    if superseded:
+        yield from ("", bold(f"Reports superseded in the built rollups of {year}"))
+    for words in superseded[:_PAIRS_SHOWN]:
+        yield from paragraph(words, "  ")
+    if len(superseded) > _PAIRS_SHOWN:
+        yield f"  and {len(superseded) - _PAIRS_SHOWN:,} more: see the manifests, or --format json"
 
 
 # --- any answer -------------------------------------------------------------------------------------------------------

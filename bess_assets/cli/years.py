@@ -15,7 +15,7 @@ from bess_assets.cli.status import by_state, warn_of_unused
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.store.capacity import lacking_room
-from bess_assets.store.listing import made_up_note
+from bess_assets.store.listing import made_up_note, superseded_in
 from bess_assets.store.status import FIRST_YEAR, State, YearPlan, new_reports, plan_year, years_available, years_known
 from bess_assets.text import Column, decimals, listed, money, number, percent
 
@@ -94,6 +94,8 @@ def _rollup_lines(done: "RollUp") -> Iterator[str]:
     for b in done.built:
         refused = [f"not used: {item['file']}: {item['problem']}" for item in b.manifest["refused"]]
         notes += _first(refused, f"of {b.dataset} {b.year}: see its manifest")
+        pairs = [f"{b.dataset} {b.year}: {words}" for words in superseded_in(b.manifest)]
+        notes += _first(pairs, f"superseded in {b.dataset} {b.year}: see its manifest")
     unknown = [f"not used, of no dataset and year that is known: {file}: {why}" for file, why in done.refused]
     notes += _first(unknown, "that could not be used")
     others = sorted((-count, why) for why, count in done.other.items())[:_NOTED]

@@ -89,7 +89,7 @@ class Report:
         path: the file on disk, a CSV or a ZIP.
         members: names inside of ZIPs, the outermost first; empty for a plain file.
         published_ms: when it was published, UTC milliseconds.
-        published_by: what says so: `name`, the post time in a ZIP's name; `member`, the member's time in the ZIP; or `file`, the file's own time.
+        published_by: what says so: `name`, the post time in any name on the way; `member`, the member's time in the ZIP; or `file`, the file's own time.
         bytes: size of the CSV; of a sheet its share of the workbook.
         workbook: name of the workbook whose sheet it is; empty for a CSV.
     """
@@ -203,11 +203,11 @@ def _open_files(path: Path) -> Iterator[Opened]:
         elif suffix in _PACKED:
             yield from _open_packed(path, _ALWAYS_ALLOWED_BYTES + LARGEST_RATIO * status.st_size, file_ms)
         elif suffix not in {".zip", ".xlsx"}:
-            yield Report(path, (), file_ms, "file", status.st_size), lambda: path.open("rb")
+            yield Report(path, (), *_dated(path, file_ms), status.st_size), lambda: path.open("rb")
         else:
             with path.open("rb") as file:
                 opened = _OpenZip(path, _ALWAYS_ALLOWED_BYTES + LARGEST_RATIO * status.st_size)
-                whole = Report(path, (), file_ms, "file", status.st_size, path.name)
+                whole = Report(path, (), *_dated(path, file_ms), status.st_size, path.name)
                 yield from opened.sheets(file, whole) if suffix == ".xlsx" else opened.reports(file, (), file_ms)
     except OSError as error:
         yield _refusal(path, (), f"cannot be read: {error.strerror or error}")
@@ -215,8 +215,7 @@ def _open_files(path: Path) -> Iterator[Opened]:
 
 def _open_packed(path: Path, most_bytes: int, file_ms: int) -> Iterator[Opened]:
     """The report in a gzip file, and those in a tar file, also in a packed one, which may unpack to so many bytes."""
-    posted = post_time_ms(path.name)
-    published = (file_ms, "file") if posted is None else (posted, "name")
+    published = _dated(path, file_ms)
     most_bytes = min(most_bytes, LARGEST_INNER_ZIP_BYTES)
     try:
         if path.suffix.lower() == ".gz" and not path.stem.lower().endswith(".tar"):
@@ -233,7 +232,7 @@ def _open_packed(path: Path, most_bytes: int, file_ms: int) -> Iterator[Opened]:
                 if not member.isfile() or own.startswith("."):
                     continue
                 opened.left -= member.size
-                member_ms = (int(member.mtime) * 1000, "member") if posted is None else published
+                member_ms = (int(member.mtime) * 1000, "member") if published[1] == "file" else published
                 if opened.left < 0:
                     raise RefusedError(f"unpacks to more than {most_bytes:,} bytes: unpack it")
                 file = archive.extractfile(member)
@@ -388,6 +387,12 @@ def post_time_ms(name: str) -> int | None:
             moment = datetime.strptime(match[1] + match[2], "%Y%m%d%H%M%S").replace(tzinfo=CENTRAL)
             return int(moment.timestamp()) * 1000 + int(match[3] or 0)
     return None
+
+
+def _dated(path: Path, file_ms: int) -> tuple[int, str]:
+    """Publication of what lies in a file of this name, and what says so."""
+    posted = post_time_ms(path.name)
+    return (file_ms, "file") if posted is None else (posted, "name")
 
 
 def _member_ms(info: zipfile.ZipInfo) -> int | None:

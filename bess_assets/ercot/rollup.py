@@ -42,14 +42,15 @@ _WRITTEN_AS_DICTIONARY = {"report", LAYOUT_COLUMN, "published"}
 
 _NEWEST_OF_EACH = """
     SELECT n, first_value(n) OVER (
-        PARTITION BY {key}, "{time}", CASE WHEN {first_of_key} IS NULL THEN n END ORDER BY published DESC, report DESC, n DESC
+        PARTITION BY {key}, "{time}", CASE WHEN {first_of_key} IS NULL THEN n END ORDER BY dated DESC, published DESC, report DESC, n DESC
     ) AS kept
     FROM rows ORDER BY "{time}", {order}, published, report, n
 """
 """Number of each row, and of the row kept of its key and time: itself, where nothing names it."""
 _NEWEST_OF_DAY = """
-    SELECT n, CASE WHEN published = max(published) OVER (PARTITION BY operating_day, {layout}) THEN n ELSE -1 END AS kept
-    FROM rows ORDER BY "{time}", {order}, published, report, n
+    SELECT n, CASE WHEN rank() OVER days = 1 THEN n ELSE first_value(n) OVER days END AS kept
+    FROM rows WINDOW days AS (PARTITION BY operating_day, {layout} ORDER BY dated DESC, published DESC)
+    ORDER BY "{time}", {order}, published, report, n
 """
 """The same where no columns name a row: all rows of a day's newest publication are kept."""
 
@@ -181,6 +182,7 @@ class Merge:
         schema: columns of the rows.
         dropped: rows dropped for another of the same key and time, once `tables` were taken: `same`, equal to the row kept; `superseded`, different and
             published before it; `contradicting`, different and published at the same time.
+        superseded: rows that a report lost to another one, published later, by the numbers of both.
         examples: pairs of reports that contradict each other, in words.
     """
 
@@ -206,7 +208,10 @@ class Merge:
         self._touched = {day for file in new for day in file.counts}
         self.schema = _common(file.schema for file in self._files)
         self._most = max(stretch_bytes // (_VALUE_BYTES * len(self.schema)), 1)
+        # an edition that only the time of its file dates stands behind every other: unpacking or copying makes that time anew
+        self._dated = np.array([report.get("published_by") != "file" for report in reports], dtype=bool)
         self.dropped: Counter[str] = Counter()
+        self.superseded: Counter[tuple[int, int]] = Counter()
         self.examples: list[str] = []
 
     def tables(self, connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
@@ -243,25 +248,31 @@ class Merge:
         query = (_NEWEST_OF_EACH if key else _NEWEST_OF_DAY).format(
             key=", ".join(own), first_of_key=own[0], time=TIME, layout=LAYOUT_COLUMN, order=", ".join(order) or "n"
         )
-        connection.register("rows", table.append_column("n", pa.array(np.arange(table.num_rows))))
+        dated = self._dated[table.column("report").to_numpy()]
+        numbered = table.append_column("n", pa.array(np.arange(table.num_rows))).append_column("dated", pa.array(dated))
+        connection.register("rows", numbered)
         found = connection.sql(query).to_arrow_table()
         connection.unregister("rows")
         rows, winner = (found.column(name).to_numpy() for name in ("n", "kept"))
         kept = winner == rows
-        if key:
-            self._count(table, rows[~kept], winner[~kept])
-        else:
-            self.dropped["superseded"] += int((~kept).sum())
+        self._count(table, rows[~kept], winner[~kept], dated)
         in_order: IntArray = rows[kept]
         return in_order
 
-    def _count(self, table: pa.Table, dropped: IntArray, winner: IntArray) -> None:
+    def _count(self, table: pa.Table, dropped: IntArray, winner: IntArray, dated: BoolArray) -> None:
         published = table.column("published").cast(pa.int64()).to_numpy()
-        differs, older = _differs(table, dropped, winner), published[dropped] < published[winner]
+        older = (dated[dropped] < dated[winner]) | (
+            (dated[dropped] == dated[winner]) & (published[dropped] < published[winner])
+        )
+        # where no columns name a row, the rows of two editions are not the same ones
+        differs = _differs(table, dropped, winner) if self._dataset.key else np.ones(len(dropped), dtype=bool)
         contradicting = differs & ~older
         kinds = {"same": ~differs, "superseded": differs & older, "contradicting": contradicting}
         self.dropped.update({kind: int(rows.sum()) for kind, rows in kinds.items()})
-        report, lost, kept = table.column("report").to_numpy(), dropped[contradicting], winner[contradicting]
+        report = table.column("report").to_numpy()
+        older &= differs
+        self.superseded.update(zip(report[dropped[older]].tolist(), report[winner[older]].tolist(), strict=True))
+        lost, kept = dropped[contradicting], winner[contradicting]
         pairs = sorted(
             set(zip(*(part.tolist() for part in (_days(table)[lost], report[lost], report[kept])), strict=True))
         )

@@ -204,7 +204,7 @@ class ReportFolder:
         yield Report(label, path, members, *published, dataset, headings, first_row, size, rank, sheet)
 
     def _once(self, found: list[Report]) -> list[Report]:
-        """By source of prices, then oldest publication first; of equal contents the one whose time of publication is surest, then the latest."""
+        """By source of prices, those dated by a file alone first, then oldest publication first; of equal contents the surest."""
 
         def start(report: Report) -> tuple[Any, ...]:
             return report.dataset, report.size, report.headings, report.first_row, report.rank
@@ -217,7 +217,7 @@ class ReportFolder:
             key = hashlib.sha256(report.dataset.encode() + data).digest() if data else report.label
             self.copies += key in contents
             contents[key] = report
-        return sorted(contents.values(), key=lambda report: (report.rank, report.published, report.label))
+        return sorted(contents.values(), key=lambda r: (r.rank, r.certainty > 0, r.published, r.label))
 
     def pieces(self, folder: str, years: Sequence[int]) -> Iterator[Piece]:
         """Rows of the reports that may hold the operating year; reports with the same headings together."""

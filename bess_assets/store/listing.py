@@ -11,6 +11,7 @@ import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,24 @@ def mark_of(file: Path) -> Mark | None:
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def superseded_in(manifest: Mapping[str, Any]) -> list[str]:
+    """What superseded what in a built rollup, in words, the last first."""
+    why = "; only the time of a file dates one of them, and the dated one stands, else the later file"
+    return [
+        f"{pair['by']} superseded {pair['file']}: {pair['rows']:,} rows{why if pair['by_file_time'] else ''}"
+        for pair in manifest.get("superseded", ())
+    ]
+
+
+def superseded_reports(built: Path, year: int) -> list[str]:
+    """What superseded what in the built rollups of a year, in words; a manifest that cannot be read is an error of the roll-up."""
+    words: list[str] = []
+    for path in sorted(built.glob(f"*/{year}.manifest.json")):
+        with suppress(OSError, ValueError):
+            words += [f"{path.parent.name}: {pair}" for pair in superseded_in(read_sealed(path))]
+    return words
 
 
 # --- made-up data ------------------------------------------------------------------------------------------------------------------------

@@ -46,12 +46,14 @@ INDEX_NAME = "reports.json"
 """The index in the folder of built rollups: made anew when it is gone."""
 
 Entry = dict[str, Any]
-Taken = dict[str, dict[str, int]]
-"""The contents in a built rollup: by digest, the files that it was taken from, and when each was published."""
+Taken = dict[str, dict[str, tuple[bool, int]]]
+"""The contents in a built rollup: by digest, the files that it was taken from, and the publication of each, see `_publication`."""
 Target = tuple[str, int]
 """A dataset and a delivery year."""
 
 _BEGINNING_BYTES = 2**16
+_SUPERSEDED = 500
+"""Superseded reports named in a manifest, at most: the last ones."""
 _FORMAT = 2
 """Of index and manifests: the first that are sealed."""
 _BUILD = "Build it again from its reports: bess rollup, or bess refresh YEAR"
@@ -153,7 +155,7 @@ def taken_of(reports: Iterable[Mapping[str, Any]]) -> Taken:
     """The contents that a manifest lists."""
     taken: Taken = {}
     for report in reports:
-        taken.setdefault(report["sha256"], {})[report["file"]] = report["published_ms"]
+        taken.setdefault(report["sha256"], {})[report["file"]] = _publication(report)
     return taken
 
 
@@ -161,7 +163,12 @@ def is_taken(entry: Entry, label: str, taken: Taken) -> bool:
     """Whether a report is in a rollup, in this or a later publication; a file that was merely touched is no publication."""
     files = taken.get(entry["sha256"], {})
     touched = entry["published_by"] == "file" and label in files
-    return touched or max(files.values(), default=-1) >= entry["published_ms"]
+    return touched or max(files.values(), default=(False, -1)) >= _publication(entry)
+
+
+def _publication(entry: Mapping[str, Any]) -> tuple[bool, int]:
+    """When a report was published, in the order in which reports supersede each other: the time of a file alone is behind all others."""
+    return entry["published_by"] != "file", entry["published_ms"]
 
 
 def label_of(name: str, entry: Entry) -> str:
@@ -333,7 +340,7 @@ class BuiltYear:
                     "days": [],
                 }
             )
-            self.taken.setdefault(entry["sha256"], {})[label] = report.published_ms
+            self.taken.setdefault(entry["sha256"], {})[label] = _publication(self._reports[-1])
         listed = self._reports[self._numbers[key]]
         listed["rows"] += rows
         days = np.array(parsed.days.get(n, []), dtype=np.int64)
@@ -424,12 +431,26 @@ class BuiltYear:
         }
         manifest |= {
             "rows": {"read": sum(report["rows"] for report in self._reports), "kept": rows, **dropped},
+            "superseded": self._superseded(merge.superseded),
             "contradictions": [*manifest.get("contradictions", []), *merge.examples][:EXAMPLES],
             "csv_bytes": sum(report["bytes"] for report in self._reports),
             "parquet_bytes": temporary.stat().st_size,
             "seconds": round(seconds, 3),
             "read_back_seconds": round(read_back_seconds, 3),
         }
+
+    def _superseded(self, new: Mapping[tuple[int, int], int]) -> list[dict[str, Any]]:
+        """Pairs of reports of which one superseded rows of the other; `by_file_time` where only the time of a file dates one of them."""
+        pairs = [
+            {
+                "file": self._reports[lost]["file"],
+                "by": self._reports[kept]["file"],
+                "rows": rows,
+                "by_file_time": "file" in {self._reports[n]["published_by"] for n in (lost, kept)},
+            }
+            for (lost, kept), rows in sorted(new.items())
+        ]
+        return [*pairs, *self.manifest.get("superseded", [])][:_SUPERSEDED]
 
     def _built_before(self) -> BuiltFile | None:
         """The rollup that is there; one of an older version, whose rows are not in order of time, is taken apart like new reports."""

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tracemalloc
+import zipfile
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -18,6 +19,7 @@ from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.parsing import read_rows
 from bess_assets.errors import InputError
 from bess_assets.store import roll_up as rolling
+from bess_assets.store.listing import superseded_reports
 from bess_assets.store.roll_up import RollUp, roll_up
 from bess_assets.store.rollup_files import INDEX_NAME, BuiltYear, built_path, manifest_path, read_manifest
 from bess_assets_tests.ercot.report_samples import (
@@ -416,6 +418,35 @@ def test_a_rollup_or_manifest_that_is_not_as_it_was_written_is_built_again_from_
     ]
     assert path_in(built).with_suffix(".damaged").exists()
     assert not one(roll_up(reports, built)).changed
+
+
+@pytest.mark.parametrize("order", [("dated", "unpacked"), ("unpacked", "dated"), ("both",)])
+def test_an_edition_that_only_its_files_time_dates_stands_behind_a_dated_one_and_both_are_named(reports, built, order):
+    dated = "cdr.00012331.0000000000000000.20240520.123000000.DAMSPNP4190_csv.zip"
+    reports.mkdir(exist_ok=True)
+    for step in order:
+        if step != "unpacked":
+            with zipfile.ZipFile(reports / dated, "w") as archive:
+                archive.writestr("DAMSPNP4190.csv", text(DA_SPP, [price("05/08/2024", 1, 130)]))
+        if step != "dated":
+            put(reports / "DAMSPNP4190_20240508.csv", text(DA_SPP, [price("05/08/2024", 1, 30)]), seconds=2_000_000_000)
+        roll_up(reports, built)
+    assert rows_of(built, "SettlementPointPrice", dataset="da_prices") == [(130.0,)]
+    (pair,) = manifest(built, "da_prices")["superseded"]
+    assert pair == {
+        "file": "DAMSPNP4190_20240508.csv", "by": f"{dated} > DAMSPNP4190.csv", "rows": 1, "by_file_time": True
+    }  # fmt: skip
+    (words,) = superseded_reports(built, 2024)
+    assert words.startswith(f"DA_prices: {pair['by']} superseded {pair['file']}: 1 rows; only the time of a file dates")
+
+
+def test_the_post_time_in_the_name_of_an_unpacked_report_comes_before_its_files_time(reports, built):
+    for posted, value, seconds in (("20240520", 130, 1_000), ("20240510", 30, 2_000_000_000)):
+        name = f"cdr.00012331.0000000000000000.{posted}.123000000.DAMSPNP4190.csv"
+        put(reports / name, text(DA_SPP, [price("05/08/2024", 1, value)]), seconds=seconds)
+    roll_up(reports, built)
+    assert rows_of(built, "SettlementPointPrice", dataset="da_prices") == [(130.0,)]
+    assert [pair["by_file_time"] for pair in manifest(built, "da_prices")["superseded"]] == [False]
 
 
 def test_a_row_of_equal_time_that_comes_later_stands_whether_or_not_the_other_was_built_before(reports, built):
