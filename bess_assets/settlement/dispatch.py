@@ -142,7 +142,7 @@ def read_flows(
         source = np.where(np.isnan(means.positive), _NONE, _TELEMETRY)
         # a base point can help only where it is known and telemetry is not
         if (source == _NONE).any() and not np.isnan(base_point).all():
-            _fall_back(means, source, reader.means(window, base_point))
+            _fall_back(means, source, reader.held_means(window, base_point))
         for side, mean in zip(sides, (means.positive, means.negative), strict=False):
             flows.mwh[side][:, here] = mean * HOURS_PER_QUARTER_HOUR
         negative_mwh[here] = np.nansum(means.negative, axis=0) * HOURS_PER_QUARTER_HOUR
@@ -150,7 +150,7 @@ def read_flows(
         if awards:
             flows.of_storage["soc_mwh"][:, here] = reader.at_ends(window, window.grids["soc_mwh"])
         for product, values in (_real_time_awards(window.grids) if awards else {}).items():
-            award = reader.means(window, values, prices=(prices, PRODUCTS.index(product)) if prices else None)
+            award = reader.held_means(window, values, (prices, PRODUCTS.index(product)) if prices else None)
             flows.of_storage[f"{product}_rt_award_mw"][:, here] = mean = award.positive - award.negative
             if award.paid is not None:
                 of_product = flows.of_storage[f"{product}_rt_price_usd_per_mw"]
@@ -169,7 +169,7 @@ def _errors(reader: RunReader, window: Window, lines: Means, metered_mwh: FloatA
     """Errors of telemetry in a window, as `read_flows` adds them; the rules that are not in use are tried on metered resources alone."""
     there = ~np.isnan(metered_mwh).all(axis=1)
     output = window.grids["output_mw"] if there.all() else window.grids["output_mw"][:, there]
-    held = reader.means(window, output)
+    held = reader.held_means(window, output)
     straight = reader.means(window, output, np.broadcast_to(np.nan, output.shape))
     mwh = np.stack([held.positive, straight.positive, lines.positive[there]]) * HOURS_PER_QUARTER_HOUR
     error = np.abs(mwh - np.maximum(metered_mwh[there], 0.0))

@@ -140,8 +140,3 @@ class Course:
             above[maybe[crosses]] = self.length[maybe[crosses]] * top * top / (2 * over)
         positive, negative = (np.bincount(self.cell, part, len(self.seconds)) for part in (above, above - net))
         return positive.astype(np.float64, copy=False), negative.astype(np.float64, copy=False)
-
-    def weighted(self, values: FloatArray, weight: FloatArray) -> FloatArray:
-        """Sums of steps times the weight of each piece; shape (cells,)."""
-        found = np.bincount(self.cell, values[self.begin] * weight, len(self.seconds))
-        return found.astype(np.float64, copy=False)

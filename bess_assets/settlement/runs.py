@@ -6,7 +6,7 @@ A run is one solution of SCED. Its readings lie on lines (lines.py); its base po
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -26,8 +26,9 @@ from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, LONGEST_LINE_SECO
 from bess_assets.settlement.run_prices import RunPrices, hold_ends
 from bess_assets.threads import in_order
 
-LEAST_COVERAGE = 0.5
-"""Share of a quarter-hour that must be observed for its energy to be known."""
+LEAST_SECONDS = 0.5 * SECONDS_PER_QUARTER_HOUR
+"""How long a quarter-hour must be observed for its energy to be known."""
+_STEPS_AT_A_TIME = 2**18
 Kind = Literal["gen", "load", "esr"]  # of resource, as in the names of the datasets
 TELEMETRY: dict[Kind, str] = {"gen": "output_mw", "load": "consumption_mw", "esr": "output_mw"}
 """Column of the telemetered MW by kind of resource."""
@@ -222,48 +223,71 @@ class RunReader:
         # runs that only reach into the window are counted with the window that they are in
         scatter.put(run - low, series, values, counted, (run >= own.start) & (run < own.stop))
 
-    def means(
-        self,
-        window: Window,
-        values: FloatArray,
-        base_point: FloatArray | None = None,
-        prices: tuple[RunPrices, int] | None = None,
-    ) -> Means:
-        """Means over a window: of readings on lines, through the base points where they are far apart, or of steps where no base points are given.
+    def means(self, window: Window, readings: FloatArray, base_point: FloatArray) -> Means:
+        """Means over a window of readings on lines, through the base points where they are far apart.
 
-        The repeated hour is unobserved where nothing tells its two halves apart. Steps of an award may have prices, of a product given by its position.
+        The repeated hour is unobserved where nothing tells its two halves apart.
         """
-        shape = (values.shape[1], window.last - window.first)
-        time = self.starts[window.runs]
-        start = self._year.start + window.first * SECONDS_PER_QUARTER_HOUR
-        known = ~np.isnan(values)
-        if base_point is None:
-            others = prices[0].only_here if prices else _NO_RUNS
-            until, grids = hold_ends(self.starts, others, self._year.end)[window.runs], [values]
-        else:
-            self._note_days(time, known, values, base_point)
-            until, grids = window.hold_until, [values, base_point]
+        time, known = self.starts[window.runs], ~np.isnan(readings)
+        self._note_days(time, known, readings, base_point)
+        shape = (readings.shape[1], window.last - window.first)
+        found = Means(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int16))
+        for run, group in _alike(known):
+            course = Course.of(time[run], window.hold_until[run], self._begin(window), shape[1])
+            found.seconds[group] = course.seconds * self._told_apart(window)
+            enough = np.flatnonzero(found.seconds[group[0]] >= LEAST_SECONDS)
+            for n in group:
+                integrals = course.integrals(*(grid[:, n].take(run) for grid in (readings, base_point)))
+                for means, integral in zip((found.positive, found.negative), integrals, strict=True):
+                    means[n, enough] = integral[enough] / course.seconds[enough]
+        return found
+
+    def held_means(self, window: Window, values: FloatArray, prices: tuple[RunPrices, int] | None = None) -> Means:
+        """Means over a window of steps: each value holds until the next run of any resource, or of the prices of a product, given by its position.
+
+        The repeated hour is unobserved where nothing tells its two halves apart.
+        """
+        others = prices[0].only_here if prices else _NO_RUNS
+        until = hold_ends(self.starts, others, self._year.end)[window.runs]
+        cells = window.last - window.first
+        # a step ends at the same time for all resources: one course cuts those of all
+        course = Course.of(self.starts[window.runs], until, self._begin(window), cells, lines=False)
+        shape = (values.shape[1], cells)
         paid = np.full(shape, np.nan) if prices else None
         found = Means(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int16), paid)
-        for run, group in _alike(known):
-            course = Course.of(time[run], until[run], start, shape[1], lines=base_point is not None)
-            seconds = course.seconds
-            if self.flagless:
-                twice = self._year.repeated_quarter_hours
-                seconds[max(twice.start - window.first, 0) : max(twice.stop - window.first, 0)] = 0
-            found.seconds[group] = seconds
-            enough = np.flatnonzero(seconds >= LEAST_COVERAGE * SECONDS_PER_QUARTER_HOUR)
-            if prices and paid is not None:
-                weight, priced = prices[0].integrals(prices[1], course.first, course.last)
-                all_priced = enough[np.bincount(course.cell, priced, shape[1])[enough] >= seconds[enough]]
-            for n in group:
-                integrals = course.integrals(*(grid[:, n].take(run) for grid in grids))
-                for means, integral in zip((found.positive, found.negative), integrals, strict=True):
-                    means[n, enough] = integral[enough] / seconds[enough]
-                if paid is not None:
-                    of_prices = course.weighted(values[:, n].take(run), weight)
-                    paid[n, all_priced] = of_prices[all_priced] / seconds[all_priced]
+        if not len(course.cell):
+            return found
+        edges = np.flatnonzero(np.diff(course.cell, prepend=-1))
+        here, length = course.cell[edges], course.length[:, None]
+        weight, priced = prices[0].integrals(prices[1], course.first, course.last) if prices else (length, length)
+        told_apart = self._told_apart(window)[here, None]
+        total = partial(np.add.reduceat, indices=edges, axis=0)
+        width = max(_STEPS_AT_A_TIME // len(course.cell), 1)
+        for first in range(0, shape[0], width):
+            own = slice(first, first + width)
+            step = values[:, own].take(course.begin, axis=0)
+            known = ~np.isnan(step)
+            step[~known] = 0.0
+            seconds = total(known * length)
+            enough = seconds * told_apart >= LEAST_SECONDS
+            found.seconds[own, here] = (seconds * told_apart).T
+            positive, net = total(np.maximum(step, 0.0) * length), total(step * length)
+            parts = [(found.positive, positive), (found.negative, positive - net)]
+            if paid is not None:
+                all_priced = enough & (total(known * priced[:, None]) >= seconds)
+                parts.append((paid, np.where(all_priced, total(step * weight[:, None]), np.nan)))
+            for means, integral in parts:
+                means[own, here] = np.where(enough, integral / np.maximum(seconds, 1.0), np.nan).T
         return found
+
+    def _begin(self, window: Window) -> int:
+        return self._year.start + window.first * SECONDS_PER_QUARTER_HOUR
+
+    def _told_apart(self, window: Window) -> BoolArray:
+        """Whether each quarter-hour of a window lies outside the repeated hour, or something tells its two halves apart."""
+        place = np.arange(window.first, window.last)
+        twice = self._year.repeated_quarter_hours
+        return ~(self.flagless & (place >= twice.start) & (place < twice.stop))
 
     def at_ends(self, window: Window, values: FloatArray) -> FloatArray:
         """Readings at the ends of the window's quarter-hours, on lines; NaN where none passes; shape (series, quarter-hours)."""

@@ -108,7 +108,7 @@ class Read:
         windows = []
         self.reader.each_window(windows.append)
         self.windows = sorted(windows, key=lambda window: window.first)
-        parts = [self.reader.means(w, w.grids["output_mw"]) for w in self.windows]
+        parts = [self.reader.held_means(w, w.grids["output_mw"]) for w in self.windows]
         self.positive, self.negative, self.seconds = (
             np.concatenate([getattr(p, name) for p in parts], axis=1) for name in ("positive", "negative", "seconds")
         )
@@ -340,7 +340,7 @@ def test_rows_that_reach_over_midnight_into_a_window_are_counted_with_their_own_
     reader = RunReader(inputs_of(tmp_path, 2024, threads=YEAR.days), "sced_gen_resources", [GEN], ["output_mw"])
     reader.each_window(windows.append)
     (window,) = (window for window in windows if window.first == midnight)
-    means = reader.means(window, window.grids["output_mw"])
+    means = reader.held_means(window, window.grids["output_mw"])
     assert means.positive[0, 0] == pytest.approx((300 * 2 + 300 * 3) / 600)
     reader.report(findings)
     assert (count_of(findings.items, "duplicate_rows"), count_of(findings.items, "contradicting_rows")) == (0, 2)
