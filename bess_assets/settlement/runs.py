@@ -271,7 +271,8 @@ class RunReader:
             seconds = total(known * length)
             enough = seconds * told_apart >= LEAST_SECONDS
             found.seconds[own, here] = (seconds * told_apart).T
-            positive, net = total(np.maximum(step, 0.0) * length), total(step * length)
+            net = total(step * length)
+            positive = total(np.maximum(step, 0.0) * length) if step.min() < 0 else net
             parts = [(found.positive, positive), (found.negative, positive - net)]
             if paid is not None:
                 all_priced = enough & (total(known * priced[:, None]) >= seconds)
