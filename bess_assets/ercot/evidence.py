@@ -14,6 +14,7 @@ from bess_assets.ercot.arrays import BoolArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_of_number
 from bess_assets.ercot.datasets import Dataset
 from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, TIME_COLUMNS
+from bess_assets.ercot.rollup_names import year_of
 from bess_assets.errors import InputError
 
 _LEAST_STAMPS = 1_000
@@ -31,6 +32,10 @@ _TWICE = 1.6
 _FULL = 0.9
 """Share of the hours of a file that hold rows, where its first and last hour say something."""
 _MONTHS = 12
+_OTHER_CLOCK_REMEDY = (
+    "Convert the column to the wall clock of America/Chicago, with the repeated-hour flag, and leave out hours that do not exist; "
+    "or build the file again from ERCOT's reports."
+)
 
 _year = cache(OperatingYear)
 
@@ -91,20 +96,23 @@ class TimeEvidence:
             return  # a stray date: its rows are counted elsewhere
         by_hour = np.zeros((int(hours[-1]) // 24 - first // 24 + 1, 24))
         by_hour.ravel()[hours - first] = rows
-        first_hour = int(hours[0]) % 24
         whole = by_hour.any(axis=1).sum() >= _LEAST_WHOLE_DAYS
-        if spring := whole and self._impossible_hour(by_hour, first // 24):
+        if whole and (spring := self._impossible_hour(by_hour, first // 24)) is not None:
             clock = {0: "Central standard time all year", 5: "UTC", 6: "UTC"}.get(
-                first_hour, "another clock that never changes"
+                int(hours[0]) % 24, "another time zone"
             )
-            raise self._refusal(
-                f"holds 02:00 to 03:00 of {spring}, which does not exist, and no autumn hour twice: it seems to be in {clock}."
-            )
-        if shift := _shift(by_hour, edges=self._dataset.sixty_day):
+            # of hour labels in order the last is skipped
+            skipped = by_hour[[max(spring - 1, 0), min(spring + 1, len(by_hour) - 1)]][:, [2, 23]] == 0
+            seems = "its days seem to be a day off" if skipped.any() else f"it seems to be in {clock}"
+            does_not_exist = f"02:00 to 03:00 of {day_of_number(first // 24 + spring)}, which does not exist"
+            raise self._refusal(f"holds {does_not_exist}, and 01:00 to 02:00 of no autumn day twice: {seems}.")
+        # a part of a year, or prices up to now, may begin and end at any hour
+        of_a_year = self._path.stem.endswith(str(year_of(self._path)))
+        if shift := _shift(by_hour, edges=of_a_year and self._dataset.sixty_day):
             day, hour = shift
-            raise self._refusal(
-                f"seems to be in another time zone from {day_of_number(first // 24 + day)} on: its days begin and end {hour} hours off midnight."
-            )
+            off = f"{hour} hour{'s' if hour > 1 else ''} off midnight"
+            since = day_of_number(first // 24 + day)
+            raise self._refusal(f"seems to be in another time zone from {since} on: its days begin and end {off}.")
 
     def _judge_order(self, days: IntArray) -> None:
         steps, looks_exchanged = self._steps.tolist()
@@ -118,9 +126,9 @@ class TimeEvidence:
                 remedy="Read the reports with the format MM/DD/YYYY given, never guessed, and write the file again.",
             )
 
-    def _impossible_hour(self, by_hour: np.ndarray, first_day: int) -> str | None:
-        """The spring day whose skipped hour holds rows, where no autumn day has its repeated hour twice."""
-        found: str | None = None
+    def _impossible_hour(self, by_hour: np.ndarray, first_day: int) -> int | None:
+        """Position of the spring day whose skipped hour holds rows, where no autumn day has its repeated hour twice."""
+        found: int | None = None
         for year in range(day_of_number(first_day).year, day_of_number(first_day + len(by_hour) - 1).year + 1):
             spring, autumn = (
                 _year(year).first_day + at - first_day for at in (_year(year).spring_day, _year(year).autumn_day)
@@ -132,8 +140,8 @@ class TimeEvidence:
             if 0 <= spring < len(by_hour):
                 one, skipped, three = by_hour[spring, 1:4]
                 # of hour labels 1 to 23 in order the third is an hour that exists
-                if skipped >= min(one, three) > 0 and by_hour[spring, 23]:
-                    found = str(day_of_number(first_day + spring))
+                if 2 * skipped >= max(one, three) > 0 and by_hour[spring, 23]:
+                    found = spring
         return found
 
     def _refusal(self, problem: str, expected: str = "", remedy: str = "") -> InputError:
@@ -142,8 +150,7 @@ class TimeEvidence:
             problem,
             column=self._dataset.columns[self._column].headings[0],
             expected=expected or "Central prevailing time as ERCOT publishes it, whole days from midnight to midnight",
-            remedy=remedy
-            or "Convert the column to the wall clock of America/Chicago, with the repeated-hour flag, or build the file again from ERCOT's reports.",
+            remedy=remedy or _OTHER_CLOCK_REMEDY,
         )
 
 

@@ -41,12 +41,12 @@ def moments(first: date = JANUARY_1, last: date = date(2024, 12, 31), minutes: i
     return [start + timedelta(minutes=minutes) * n for n in range(count)]
 
 
-def read_runs(root, clock: Clock, utc: Sequence[datetime], *, flag: bool = True, text: bool = False) -> Read:
+def read_runs(root, clock: Clock, utc: Sequence[datetime], *, flag=True, text=False, file="2024") -> Read:
     stamps = [clock(moment) for moment in utc]
     values = pa.array([f"{s:%m/%d/%Y %H:%M:%S}" for s in stamps]) if text else pa.array(stamps, pa.timestamp("us"))
     flags = ["NY"[bool(moment.astimezone(CENTRAL).fold)] for moment in utc]
     columns = {"SCEDTimeStamp": values, "ResourceName": [GEN] * len(stamps), "HSL": [1.0] * len(stamps)}
-    write_columns(root, "sced_gen_resources", 2024, columns | ({"RepeatedHourFlag": flags} if flag else {}))
+    write_columns(root, "sced_gen_resources", file, columns | ({"RepeatedHourFlag": flags} if flag else {}))
     return Read(root, "sced_gen_resources", value="hsl_mw", step_seconds=3_600)
 
 
@@ -98,6 +98,13 @@ def test_hours_without_rows_here_and_rows_twice_there_are_no_other_clock(tmp_pat
     assert len(read.known()) == 366 * 24 - 9
 
 
+def test_a_part_of_a_year_may_begin_and_end_at_any_hour(tmp_path):
+    whole = moments(date(2024, 5, 1), date(2024, 6, 30))[13:-35]
+    assert len(read_runs(tmp_path / "part", zone("America/Chicago"), whole, file="2024_1").known()) > 1_000
+    with pytest.raises(InputError, match="another time zone"):
+        read_runs(tmp_path / "year", zone("America/Chicago"), whole)
+
+
 def read_prices(root, hours: Sequence[tuple[date, int]], days: Callable[[date], object] = lambda day: day) -> Read:
     """Day-ahead prices labelled with a day, as it is stored, and an hour ending."""
     columns = {
@@ -131,6 +138,12 @@ def test_hour_labels_of_24_hours_on_every_day_are_another_clock(tmp_path):
     hours = sorted([*IN_ORDER, *((day, hour) for day in (SPRING, AUTUMN) for hour in range(1, 25))])
     with pytest.raises(InputError, match="02:00 to 03:00 of 2024-03-10, which does not exist"):
         read_prices(tmp_path, hours)
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_days_that_are_a_day_off_show_in_the_hour_that_spring_skips(tmp_path, days):
+    with pytest.raises(InputError, match=r"2024-03-10, which does not exist, .* its days seem to be a day off"):
+        read_prices(tmp_path, [(day + timedelta(days=days), hour) for day, hour in year_of_hours()])
 
 
 # --- dates ------------------------------------------------------------------------------------------------------------------------------------
