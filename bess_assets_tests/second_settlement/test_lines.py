@@ -32,7 +32,7 @@ MINE = [
     (75, 0, 12.0, 90.0),
     (80, 0, None, 48.0),
     (170, 0, 5.0, 90.0),
-    (175, 0, 8.0, 90.0),
+    (174, 0, 8.0, 90.0),
     (185, 0, 6.0, 90.0),  # in the new year
     (190, 0, 6.0, 90.0),
     (195, 0, 12.0, 90.0),
@@ -59,8 +59,8 @@ BY_HAND = {
     3: (250 * (AT_BOUNDARY + 30) / 2 + 530 * 30, 0.0, 780),
     # 300 s are too few, but its base points are known: 90 MW, and 48 MW from 22:20 to the other's run at 22:30
     5: (300 * 90 + 600 * 48, 0.0, 300),
-    # to 23:55, and held to the end of the year, past the other's run
-    11: (300 * 6.5 + 300 * 8, 0.0, 600),
+    # to 23:54, and held to the end of the year, past the other's run
+    11: (240 * 6.5 + 360 * 8, 0.0, 600),
     # nothing is known of the new year before its first reading; the line after it goes on
     12: (300 * 6 + 300 * 9, 0.0, 600),
 }
