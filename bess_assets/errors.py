@@ -73,6 +73,10 @@ class DamagedError(BessError):
     """A file that this package wrote is not as it was written."""
 
 
+class HistoryError(BessError):
+    """Dagster's history is damaged, held by another program, or cannot be written."""
+
+
 class YearBusyError(BessError):
     """Another process is refreshing this year."""
 
@@ -98,15 +102,22 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _CANNOT_WRITE:
-            raise
-        raise WriteError(
-            f"{path.name} cannot be written: {_CANNOT_WRITE[error.errno]}.",
-            file=path,
-            expected=f"a folder that may be written to, and room on its disk; {free_bytes(path.parent) / 1e6:,.1f} MB is left",
-            remedy="Give the permission or make room there, or name another folder (BESS_HOME, BESS_RESULTS), and run the command again. "
-            "The file that was there before is as it was.",
-        ) from error
+        if cannot := write_error(error, path):
+            raise cannot from error
+        raise
+
+
+def write_error(error: OSError, path: Path) -> WriteError | None:
+    """The error of a file that the system does not let us write; None if that is not what it says."""
+    if error.errno not in _CANNOT_WRITE:
+        return None
+    return WriteError(
+        f"{path.name} cannot be written: {_CANNOT_WRITE[error.errno]}.",
+        file=path,
+        expected=f"a folder that may be written to, and room on its disk; {free_bytes(path.parent) / 1e6:,.1f} MB is left",
+        remedy="Give the permission or make room there, or name another folder (BESS_HOME, BESS_RESULTS), and run the command again. "
+        "The file that was there before is as it was.",
+    )
 
 
 def free_bytes(folder: Path) -> int:

@@ -3,18 +3,19 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 import dagster as dg
 
 from bess_assets.assets.resources import HOLDING_TAG, operating_years, partition_exists, show_inputs
-from bess_assets.automation.dagster_home import ensure_dagster_home
+from bess_assets.automation.dagster_home import ensure_dagster_home, using_history
 from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.runs import checks_with, fail_dead_runs
 from bess_assets.automation.sensors import STARTED_BY_TAG, plain_reason
 from bess_assets.definitions import build_defs
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.errors import BessError, SettingsError
+from bess_assets.errors import BessError, SettingsError, write_error
 from bess_assets.process_memory import Clock
 from bess_assets.run import MERGES, HeldYear, Listener, hold_year
 from bess_assets.settings import Settings
@@ -107,7 +108,7 @@ def refresh_years(
     if not years:
         return
     tried = False
-    with open_instance(settings) as instance:
+    with using_history(settings), open_instance(settings) as instance:
         fail_dead_runs(instance, settings)
         for year in years:
             outcome = _refresh(instance, settings, year, only, progress)
@@ -126,7 +127,7 @@ def _refresh(
     """The outcome of a year, or of the merging, and how long it took; an error becomes a failed outcome, so that the next year has its turn."""
     clock = Clock()
     try:
-        with hold_year(settings, year) as held:
+        with using_history(settings), hold_year(settings, year) as held:
             plan = plan_year(settings, year)
             tables = plan.to_refresh(only)
             outcome = Outcome(year, gone=plan.gone)
@@ -138,7 +139,8 @@ def _refresh(
     except BessError as error:
         outcome = Outcome(year, failure=str(error))
     except Exception as error:  # noqa: BLE001  no error of one year may stop the next
-        outcome = Outcome(year, failure=f"{type(error).__name__}: {error}")
+        told = write_error(error, Path(error.filename or settings.results)) if isinstance(error, OSError) else None
+        outcome = Outcome(year, failure=str(told) if told else f"{type(error).__name__}: {error}")
     return replace(outcome, seconds=clock.seconds())
 
 

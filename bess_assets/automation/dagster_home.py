@@ -3,8 +3,12 @@
 import logging
 import os
 import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from bess_assets.errors import HistoryError
 from bess_assets.settings import Settings
 from bess_assets.store.whole import write_text
 
@@ -62,7 +66,47 @@ load_from:
       location_name: {LOCATION}
 """
 
+_AWAY = "Move the file away, or the whole folder: Dagster begins another, and forgets its runs."
+_HISTORY_PROBLEMS = {
+    "not a database": ("it is damaged", _AWAY),
+    "malformed": ("it is damaged", _AWAY),
+    "locked": ("another program holds it", "Try again when that has ended."),
+    "": ("it cannot be written", "Make room or give the permission there, or name another folder (DAGSTER_HOME)."),
+}
+"""Words in SQLite's errors, with what they mean and what to do; the last ones stand for all others."""
 _log = logging.getLogger(__name__)
+
+
+@contextmanager
+def using_history(settings: Settings) -> Iterator[None]:
+    """Turn what SQLite says against Dagster's history into an error that names the file and a remedy; other errors pass.
+
+    Raises:
+        HistoryError: the history is damaged, another program holds it, or it cannot be written.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause and not isinstance(cause, sqlite3.Error):
+            cause = getattr(cause, "orig", None) or cause.__cause__ or cause.__context__
+        if cause is None:
+            raise
+        folder = settings.dagster_home / "history"
+        odd = [path for path in sorted(folder.rglob("*.db")) if not _begins_like_sqlite(path)]
+        problem, remedy = next(words for part, words in _HISTORY_PROBLEMS.items() if part in str(cause))
+        raise HistoryError(
+            f"Dagster's history cannot be used: {problem} ({cause}).",
+            file=odd[0] if odd else folder,
+            expected="SQLite files that this process alone writes at a time, on a disk with room",
+            remedy=f"{remedy} Results are whole, and stay.",
+        ) from error
+
+
+def _begins_like_sqlite(path: Path) -> bool:
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(16) in {b"", b"SQLite format 3\x00"}
+    return False
 
 
 def ensure_dagster_home(settings: Settings) -> Path:

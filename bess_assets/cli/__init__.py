@@ -4,6 +4,7 @@ The module of a command is loaded when the command runs: `bess leaderboard` load
 the user can correct, 130 stopped by Ctrl-C.
 """
 
+import logging
 import os
 import re
 import sys
@@ -12,14 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from bess_assets.cli.render import echo, echo_error
-from bess_assets.errors import BessError
+from bess_assets.errors import BessError, write_error
 from bess_assets.settings import Settings, load_settings
-from bess_assets.text import csv_lines, json_text
+from bess_assets.text import csv_lines, json_text, one_line
 
 Format = Literal["table", "csv", "json"]
 Decorator = Callable[[Any], Any]
@@ -63,18 +65,19 @@ class _Bess(click.Group):
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except BessError as error:
-            if ctx.ensure_object(Options).debug:
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+        except (BessError, OSError) as error:
+            told = error if isinstance(error, BessError) else write_error(error, Path(str(error.filename or "a file")))
+            if told is None or ctx.ensure_object(Options).debug:
                 raise
-            echo_error(str(error))
+            echo_error(str(told))
             if type(error).__name__ == "StillRunningError":
                 # DuckDB is busy in a thread that nothing can stop: an orderly end would wait for it.
                 sys.stderr.flush()
                 os._exit(2)
             ctx.exit(2)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(0)
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
             ctx.exit(130)
@@ -110,14 +113,21 @@ def parse_years(text: str) -> tuple[int, ...]:
 YEAR = click.IntRange(1000, 9999)
 
 
+class _Harmless(logging.Formatter):
+    """Messages name files of others: what steers a terminal is replaced in them as everywhere."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message, and where an error arose, line by line."""
+        return "\n".join(map(one_line, super().format(record).split("\n")))
+
+
 def _keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:
     """Keep the value of an option in `Options`: it is accepted before and after the name of a command."""
     if value:
         setattr(ctx.ensure_object(Options), str(option.name), value)
         if option.name == "debug":
-            import logging
-
             logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+            logging.getLogger().handlers[0].setFormatter(_Harmless("%(levelname)s %(name)s: %(message)s"))
             logging.getLogger("bess_assets").setLevel(logging.DEBUG)
 
 
@@ -166,6 +176,8 @@ def main(ctx: click.Context) -> None:
     bess demo.
     """
     ctx.ensure_object(Options)
+    if logging.lastResort:
+        logging.lastResort.setFormatter(_Harmless())
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         ctx.color = False  # elsewhere colours are for terminals (https://no-color.org)
 
@@ -197,9 +209,10 @@ def show(
 def long_work() -> Iterator[Callable[..., None]]:
     """Progress on the error stream: a function of a text, on a terminal one changing line; elsewhere a line unless `finished` is False."""
     if not sys.stderr.isatty():
-        yield lambda text, finished=True: click.echo(text, err=True) if finished else None
+        yield lambda text, finished=True: click.echo(one_line(text), err=True) if finished else None
         return
     from rich.console import Console
+    from rich.markup import escape
 
     with Console(stderr=True).status("starting", spinner="line") as line:
-        yield lambda text, finished=True: line.update(text)  # noqa: ARG005  a line that changes shows all
+        yield lambda text, finished=True: line.update(escape(one_line(text)))  # noqa: ARG005  a line that changes shows all

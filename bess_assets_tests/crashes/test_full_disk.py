@@ -9,7 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from bess_assets.cli import main
 from bess_assets.errors import WriteError
 from bess_assets.settings import load_settings
 from bess_assets.store.journal import read_run
@@ -18,6 +20,7 @@ from bess_assets.store.roll_up import roll_up_reports
 from bess_assets.store.rollup_files import INDEX_NAME
 from bess_assets_tests.crashes.small_year import NEW, OLD, YEAR, look, refresh, settings_of, unfinished, wrong
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
+from bess_assets_tests.made_home import write_home
 
 IN_A_CHILD = """
 import resource, sys
@@ -145,3 +148,17 @@ def test_a_full_disk_is_no_refused_report_and_the_next_roll_up_ends_right(tmp_pa
     assert [path.name for path in settings.built.rglob("*") if path.is_file()] == [INDEX_NAME]
     done = roll_up_reports(settings)
     assert [(b.year, b.manifest["rows"]["kept"], b.manifest["refused"]) for b in done.built] == [(2024, 4_000, [])]
+
+
+@pytest.mark.parametrize("words", [["refresh", str(YEAR)], ["rollup"], ["demo"]])
+def test_a_read_only_home_is_an_error_with_the_file_and_a_remedy_and_what_is_there_is_shown(small_disk, words):
+    home = small_disk(4_000_000) / "home"
+    settings = write_home(home)
+    put(settings.reports / "prices.csv", text(DA_SPP, [price("01/05/2024", 1, 20)]))
+    put(settings.rollups / "DA_prices" / f"{YEAR}.parquet", b"there")
+    subprocess.run(["mount", "-o", "remount,ro", str(home.parent)], check=True)
+    refused = CliRunner().invoke(main, ["--home", str(home), *words])
+    assert refused.exit_code == 2, refused.output
+    if words != ["demo"]:
+        assert "cannot be written: the file system is read-only." in refused.stderr
+    assert CliRunner().invoke(main, ["--home", str(home), "leaderboard", "2024"]).exit_code == 0

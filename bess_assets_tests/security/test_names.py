@@ -5,6 +5,8 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 import unicodedata
 import zipfile
@@ -27,6 +29,7 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import Fingerprint
 from bess_assets.store.paths import files_of
 from bess_assets.tables import LEADERBOARD_REPORT
+from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.made_home import ALPHA, BRAVO, _registered, write_rows
 
 YEAR = 2024
@@ -191,3 +194,25 @@ def test_hundreds_of_names_from_the_data_stay_text_wherever_they_are_shown(texts
 def test_each_known_attack_stays_text_as_the_name_of_a_battery(plain: tuple[set[str], list[Any]]) -> None:
     for n in range(0, len(ATTACKS), 2):
         _fuzz((ATTACKS[n], ATTACKS[(n + 1) % len(ATTACKS)], *ATTACKS[: len(PLAIN) - 2]), plain)
+
+
+STEERING = "\x1b[2J\x1b]0;title\x07\u202e"
+
+
+@pytest.mark.parametrize("command", [("rollup",), ("status",), ("refresh", "--dry-run"), ("--debug", "rollup")])
+def test_names_of_report_files_and_of_members_of_zips_steer_no_terminal(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    reports = tmp_path / "reports"
+    put(reports / f"good{STEERING}.csv", text(DA_SPP, [price("01/05/2024", 1, 20)]))
+    put(reports / f"bad{STEERING}.csv", text(DA_SPP, [price("13/35/2024", 1, 20)]))
+    put(reports / f"no{STEERING}.zip", b"no ZIP")
+    with zipfile.ZipFile(reports / "members.zip", "w") as archive:
+        archive.writestr(f"60d_DAM_Gen_Resource_Data-05-MAR-24{STEERING}.csv", "Delivery Date,Other\n1,2\n")
+    # in a process of its own: what logging says by itself goes to its error stream
+    done = subprocess.run(
+        [sys.executable, "-m", "bess_assets.cli", "--home", str(tmp_path), *command], capture_output=True, check=False
+    )
+    printed = (done.stdout + done.stderr).decode()
+    assert "Traceback" not in printed
+    assert not set(printed) & set(STEERING) - set("[2J]0;title"), printed
