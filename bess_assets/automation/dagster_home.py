@@ -93,7 +93,8 @@ def using_history(settings: Settings) -> Iterator[None]:
         if cause is None:
             raise
         folder = settings.dagster_home / "history"
-        odd = [path for path in sorted(folder.rglob("*.db")) if not _begins_like_sqlite(path)]
+        files = folder / "runs.db", folder / "runs" / "index.db", settings.dagster_home / "schedules" / "schedules.db"
+        odd = [path for path in files if path.is_file() and not _begins_like_sqlite(path)]
         problem, remedy = next(words for part, words in _HISTORY_PROBLEMS.items() if part in str(cause))
         raise HistoryError(
             f"Dagster's history cannot be used: {problem} ({cause}).",
