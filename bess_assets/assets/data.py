@@ -7,6 +7,7 @@ Each table asset has the run that holds the year make its table, and shows what 
 import logging
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import dagster as dg
 
@@ -22,7 +23,7 @@ from bess_assets.assets.metadata import (
 from bess_assets.assets.resources import Warehouse, check_spec, operating_years
 from bess_assets.checks import checks_of
 from bess_assets.ercot.datasets import DATASETS, Dataset
-from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER
+from bess_assets.ercot.rollup_names import BATTERY_TABLE, year_of
 from bess_assets.run import FILES, MERGES, STEPS
 from bess_assets.store.journal import RollupEntry, in_battery_table
 from bess_assets.store.roll_up import build_rollup, recorded_version
@@ -91,7 +92,7 @@ def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
 def file_oddities(dataset: Dataset, year: int, registered: RollupEntry) -> Iterator[str]:
     """Phrases that warn of a rollup, or of its absence; the 60-day file of the next year may still be to come."""
-    of_year = {f"{year}.parquet", f"{BUILT_FOLDER}/{year}.parquet"} & registered["files"].keys()
+    of_year = any(year_of(Path(name)) == year for name in registered["files"])
     # By publication, two months after delivery: a dataset that began in December has its first rows in the file of the year after.
     if not of_year and not dataset.in_no_figure and dataset.first_year + dataset.sixty_day <= year <= dataset.last_year:
         yield f"no file {dataset.folder}/{year}.parquet, and no reports to build it from: its figures are unknown, not zero"

@@ -1004,8 +1004,8 @@ FAULTS: tuple[Fault, ...] = (
         "names in lower case",
         "resource names of SCED_Gen_Resources in lower case",
         edit(SGEN, lambda s: s.put("resource_name", [str(name).lower() for name in s.values("resource_name")])),
-        CHECK,
-        ((f"{FINDING} bess_registry", "unpaired"), _COVERAGE),
+        ERROR,
+        (("error", "None of the"),),
     ),
     Fault(
         "a battery called wind",

@@ -9,8 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from bess_assets.assets.data import file_oddities
 from bess_assets.cli import main
+from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rollup_names import rollup_name, year_of
+from bess_assets.store.fingerprint import Fingerprint
+from bess_assets.store.journal import RollupEntry, RollupFileEntry
 from bess_assets.store.paths import RollupFolder
 from bess_assets.store.rollup_layouts import found_files, unused_entries
 from bess_assets_tests.settlement.small import may_market, settle, write
@@ -91,6 +95,15 @@ def test_a_year_is_worth_the_same_in_every_layout(tmp_path, lay):
     assert len({rollup_name(path) for path in files}) == len(files), "each has a name of its own in the records"
     assert {year_of(path) for path in files} == {2022}
     assert list(unused_entries(root)) == []
+
+
+@pytest.mark.parametrize("name", ["2024.parquet/part-0.parquet", "year=2024/0.parquet", "RT_prices_2024.parquet"])
+def test_the_parts_of_a_year_are_its_file_in_the_checks_of_rollups(name):
+    entry = RollupFileEntry(
+        rows=1, bytes=1, fingerprint=Fingerprint(size=1, mtime_ns=1, digest=""), missing=[], unknown=[], zero_filled=[]
+    )
+    assert list(file_oddities(DATASETS["rt_prices"], 2024, RollupEntry(origin="found", files={name: entry}))) == []
+    assert list(file_oddities(DATASETS["rt_prices"], 2025, RollupEntry(origin="found", files={name: entry}))) != []
 
 
 def _put(root: Path, *names: str) -> None:
