@@ -47,6 +47,7 @@ _NUMBER = re.compile(
 )
 _LARGEST_WHOLE = 2.0**53
 """Above it a float is no whole number in particular."""
+_NOON_SECONDS = 43_200
 _MOST_CODES = 4_096
 """Integers that lie closer together than this are codes already."""
 
@@ -218,7 +219,10 @@ def _typed_time(kind: str, values: pa.Array) -> IntArray:
         as_if = values.type.tz in {"UTC", "Etc/UTC", "GMT", "Z", "+00:00"}
         values = values.cast(pa.timestamp(values.type.unit)) if as_if else pc.local_timestamp(values)
     if kind == "day":
-        return np.asarray(values.cast(pa.date32(), safe=False).cast(pa.int32()))
+        seconds = np.asarray(values.cast(pa.timestamp("s"), safe=False).cast(pa.int64()))
+        if len(seconds) and (seconds % 86_400 >= _NOON_SECONDS).all():  # midnights of a zone to the east
+            raise _UnreadableError(str(values[0]), "days, or their midnights in Central time")
+        return seconds // 86_400
     return np.asarray(values.cast(pa.timestamp("s", values.type.tz), safe=False).cast(pa.int64()))
 
 

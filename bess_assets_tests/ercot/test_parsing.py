@@ -192,6 +192,15 @@ def test_names_are_trimmed_and_a_name_of_blanks_is_none(tmp_path, kind):
     assert len(texts) == 2
 
 
+def test_days_that_are_midnights_of_another_time_zone_are_refused_and_those_in_utc_are_read(tmp_path):
+    utc = pa.array([datetime(2025, 1, 9, 6), datetime(2025, 7, 9, 5)], pa.timestamp("us"))
+    days = [day_number(date(2025, 1, 9)), day_number(date(2025, 7, 9))]
+    assert _only(tmp_path, "operating_day", utc).values("operating_day").tolist() == days
+    berlin = pa.array([datetime(2025, 1, 8, 23), datetime(2025, 7, 8, 22)], pa.timestamp("us"))
+    with pytest.raises(InputError, match="2025-01-08 23:00:00"):
+        _only(tmp_path, "operating_day", berlin).values("operating_day")
+
+
 def test_a_name_of_fixed_width_ends_before_the_zeros_that_fill_it_up(tmp_path):
     names = pa.array([b"A_BESS1".ljust(9, b"\0"), b"LONG_BESS"], pa.binary(9))
     codes, texts = _only(tmp_path, "resource_name", names).texts("resource_name")
