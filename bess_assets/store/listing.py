@@ -12,6 +12,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,28 @@ Mark = tuple[int, int, int]
 Marks = tuple[tuple[str, Mark | None], ...]
 """Path and mark of each file; None where it is absent."""
 
+Target = tuple[str, int]
+"""A dataset and a delivery year."""
 _LOOKS, _LOOK_SECONDS = 40, 0.1
 """How often, and how far apart, a file that a run is making is held against its record."""
 _OR_DEMO = "   (or, for a simulated market: bess demo)"
+
+
+@dataclass(frozen=True)
+class ReportNews:
+    """What happened to a folder of reports since the last roll-up.
+
+    Attributes:
+        files: report files that a rollup lacks, by dataset and delivery year; paths below the folder.
+        gone: files that were rolled up and are not there any more; their rows stay in the rollups.
+        unreadable: new files that cannot be opened or unpacked and whose names do not say what they hold; the roll-up says why.
+        damaged: datasets and years whose built rollup, or its manifest, is not as it was written, and is to be built again from these files.
+    """
+
+    files: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    damaged: frozenset[Target] = frozenset()
 
 
 def yearly_files(results: Path, table: str, suffix: str = ".parquet") -> Files:

@@ -11,7 +11,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -39,7 +38,7 @@ from bess_assets.ercot.reports import (
 from bess_assets.ercot.rollup import EXAMPLES, BuiltFile, DayFile, Merge, judge, write_rollup, write_scratch
 from bess_assets.errors import NOT_AS_WRITTEN, DamagedError, InputError, writing
 from bess_assets.store.fingerprint import Fingerprint, recorded_as, same, stamp
-from bess_assets.store.listing import Mark, mark_of
+from bess_assets.store.listing import Mark, ReportNews, Target, mark_of
 from bess_assets.store.whole import copy_whole, read_sealed, sealed, whole, write_json, write_text
 
 INDEX_NAME = "reports.json"
@@ -48,8 +47,6 @@ INDEX_NAME = "reports.json"
 Entry = dict[str, Any]
 Taken = dict[str, dict[str, tuple[bool, int]]]
 """The contents in a built rollup: by digest, the files that it was taken from, and the publication of each, see `_publication`."""
-Target = tuple[str, int]
-"""A dataset and a delivery year."""
 
 _BEGINNING_BYTES = 2**16
 _SUPERSEDED = 500
@@ -177,23 +174,6 @@ def label_of(name: str, entry: Entry) -> str:
 
 
 # --- what rollups lack ----------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ReportNews:
-    """What happened to a folder of reports since the last roll-up.
-
-    Attributes:
-        files: report files that a rollup lacks, by dataset and delivery year; paths below the folder.
-        gone: files that were rolled up and are not there any more; their rows stay in the rollups.
-        unreadable: new files that cannot be opened or unpacked and whose names do not say what they hold; the roll-up says why.
-        damaged: datasets and years whose built rollup, or its manifest, is not as it was written, and is to be built again from these files.
-    """
-
-    files: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
-    gone: tuple[str, ...] = ()
-    unreadable: tuple[str, ...] = ()
-    damaged: frozenset[Target] = frozenset()
 
 
 def report_news(

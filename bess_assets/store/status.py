@@ -6,7 +6,7 @@ The one answer that refresh, status, sensors and schedules use; it loads no Dags
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, BUILT_FOLDER, LATER, rollup_name
@@ -14,14 +14,11 @@ from bess_assets.errors import NOT_AS_WRITTEN
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import Fingerprint, same
 from bess_assets.store.journal import DIED, UPSTREAM, RunRecord, read_run, table_inputs
-from bess_assets.store.listing import yearly_files
+from bess_assets.store.listing import ReportNews, yearly_files
 from bess_assets.store.locks import year_is_busy
 from bess_assets.store.paths import files_of, recorded_years, rollup_folder
 from bess_assets.store.rollup_layouts import found_files
 from bess_assets.tables import EVERY_TABLE, TABLES, YEARLY, Table
-
-if TYPE_CHECKING:
-    from bess_assets.store.rollup_files import ReportNews
 
 State = Literal["present", "missing", "failed", "gone", "changed"]
 """present: nothing to do. missing: never made, or its file is gone. failed: the last try failed, or died, or a blocking check of
@@ -126,14 +123,16 @@ class YearPlan:
         return [u for u in EVERY_TABLE[name].upstream if u in self.tables]
 
 
-def new_reports(settings: Settings) -> "ReportNews":
+def new_reports(settings: Settings) -> ReportNews:
     """Report files that built rollups lack; none where made-up and real ones would be mixed, which the roll-up refuses and says."""
+    if not settings.reports.is_dir():
+        return ReportNews()
     from bess_assets.store.rollup_files import report_news  # noqa: PLC0415  loads pyarrow
 
     return report_news(settings.reports, settings.built, rollup_folder(settings).covers)
 
 
-def years_available(settings: Settings, news: "ReportNews | None" = None) -> list[int]:
+def years_available(settings: Settings, news: ReportNews | None = None) -> list[int]:
     """Years that the rollup files and new reports allow, ascending.
 
     Prices, and all rollups that were built from reports, are filed by delivery year. The user's 60-day files are filed by publication year, so that the
@@ -150,13 +149,13 @@ def years_available(settings: Settings, news: "ReportNews | None" = None) -> lis
     return sorted(year for year in by_delivery | by_publication if FIRST_YEAR <= year <= last)
 
 
-def years_known(settings: Settings, news: "ReportNews | None" = None) -> list[int]:
+def years_known(settings: Settings, news: ReportNews | None = None) -> list[int]:
     """Years that can be refreshed or have been, ascending."""
     done = {year for name in TABLES for year in yearly_files(settings.results, name)}
     return sorted({*years_available(settings, news), *recorded_years(settings.results), *done})
 
 
-def plan_year(settings: Settings, year: int | None, news: "ReportNews | None" = None) -> YearPlan:
+def plan_year(settings: Settings, year: int | None, news: ReportNews | None = None) -> YearPlan:
     """State of every yearly table of a year, or of the merged tables where it is None; reports are not looked at again where their news are given."""
     record = read_run(settings.results, year)
     if year is None:

@@ -17,6 +17,7 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.simulator import simulate
 from bess_assets.store.journal import read_run
 from bess_assets.store.paths import files_of, result_path
+from bess_assets.store.verify import verify
 from bess_assets.tables import LEADERBOARD_HISTORY, LEADERBOARD_REPORT, WHAT_CHANGED, YEARLY
 
 YEAR = 2021
@@ -86,7 +87,7 @@ def look(settings: Settings) -> Lying:
 
 
 def _result_files(settings: Settings) -> Iterator[Path]:
-    tables = (result_path(settings.results, table, YEAR) for table in STEPS)
+    tables = (path for table in STEPS for path in files_of(settings.results, YEARLY[table], YEAR))
     for path in (*tables, *files_of(settings.results, LEADERBOARD_REPORT, YEAR)):
         if path.exists():
             yield path
@@ -133,4 +134,5 @@ def unfinished(settings: Settings, lying: Lying, expected: Mapping[str, str]) ->
     board = pq.read_table(result_path(settings.results, "leaderboard", YEAR)).column("total_usd").to_pylist()
     last = [json.loads(row)["total_usd"] for row in lying.editions[-len(board) :]]
     edition = [] if last == board else ["the last edition kept is not the board"]
-    return differing + recorded + stale + record["unfinished"] + lying.temporary + edition
+    damaged = [f"{found.file} {found.problem}" for found in verify(settings).damage]
+    return differing + recorded + stale + record["unfinished"] + lying.temporary + edition + damaged

@@ -156,6 +156,16 @@ def test_a_vanished_file_is_one_alarm_and_no_refresh(settings, own_instance, pri
     assert alarms(settings) == 2 * lost, "gone once more, said once more"
 
 
+def test_a_damaged_result_is_one_alarm_with_its_name_and_stops_no_other_year(settings, own_instance):
+    board = result_path(settings.results, "leaderboard", YEAR)
+    board.write_bytes(board.read_bytes()[:-1])
+    first = look(settings, own_instance, None)
+    damaged = [f"{YEAR}: leaderboard/{YEAR}.parquet is not as it was written"]
+    assert alarms(settings) == damaged
+    look(settings, own_instance, first.cursor)
+    assert alarms(settings) == damaged
+
+
 def test_a_new_year_of_new_reports_is_asked_for_and_a_year_without_a_partition_is_not(settings, own_instance):
     for year in (2023, 2035):
         report_of(settings, year, f"{year}.csv")
