@@ -7,11 +7,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from bess_assets.checks import judge_table
 from bess_assets.checks.ledgers import HOURS, LEDGERS, QUARTER_HOURS
+from bess_assets.ercot.step import StepResult
+from bess_assets.errors import DamagedError
 from bess_assets.run import run_table
+from bess_assets.tables import TABLES
 from bess_assets_tests.settlement.small import may_market, settle
 
-TABLES = {
+CASES = {
     "bess_awards": (HOURS, 24, 1), "as_revenue": (HOURS, 24, 5), "bess_dispatch": (QUARTER_HOURS, 96, 1),
     "bess_prices": (QUARTER_HOURS, 96, 1), "energy_revenue": (QUARTER_HOURS, 96, 1),
 }  # fmt: skip
@@ -48,7 +52,7 @@ def _first_of(day):
 
 
 def test_every_interval_of_every_day_is_counted_and_one_that_is_lost_is_named(settled, judge, spoil):
-    for table, (check, steps, series) in TABLES.items():
+    for table, (check, steps, series) in CASES.items():
         (entry,) = (c for c in settled[table]["checks"] if c["name"] == check.name)
         assert entry["passed"], table
         assert entry["blocking"], table
@@ -92,11 +96,13 @@ def test_a_day_of_another_year_is_no_day_of_this_one(judge, spoil):
     assert verdict.detail == "2023-01-01 is no day of 2022 (1 series, OAK_1 for one)"
 
 
-def test_a_file_that_cannot_be_read_has_not_passed_and_the_record_says_why(settings):
+def test_a_file_that_cannot_be_read_has_not_passed_and_no_board_is_made_from_it(settings):
     (settings.results / "energy_revenue" / "2022.parquet").write_bytes(b"half a file")
-    checks = {c["name"]: c for c in run_table(settings, 2022, "leaderboard")["checks"]}
-    assert not checks[LEDGERS.name]["passed"]
-    assert checks[LEDGERS.name]["detail"].startswith("could not be judged: DuckDB cannot answer this.")
+    judged = {c["name"]: c for c in judge_table(settings, 2022, TABLES["leaderboard"], StepResult(iter(())), 1)}
+    assert not judged[LEDGERS.name]["passed"]
+    assert judged[LEDGERS.name]["detail"].startswith("could not be judged: DuckDB cannot answer this.")
+    with pytest.raises(DamagedError, match=r"energy_revenue/2022\.parquet is not as it was written"):
+        run_table(settings, 2022, "leaderboard")
 
 
 # --- sums ---------------------------------------------------------------------------------------------------------------------------------------
@@ -114,7 +120,7 @@ def test_the_board_of_one_battery_is_its_ledgers_sum_by_hand(settled):
     ("energy_revenue", "da_usd", "da_energy_usd"), ("energy_revenue", "rt_usd", "rt_energy_usd"),
     ("as_revenue", "da_usd", "as_regup_da_usd"),
 ])  # fmt: skip
-def test_a_ledger_that_the_board_was_not_made_from_is_noticed(settings, spoil, table, column, component):
+def test_a_ledger_that_the_board_was_not_made_from_is_noticed(judge, spoil, table, column, component):
     def a_dollar_more(rows: pa.Table) -> pa.Table:
         values = rows[column].to_pylist()
         first = next(n for n, value in enumerate(values) if value)
@@ -122,11 +128,11 @@ def test_a_ledger_that_the_board_was_not_made_from_is_noticed(settings, spoil, t
         return rows.set_column(rows.schema.get_field_index(column), column, pa.array(values, pa.float64()))
 
     spoil(2022, table, a_dollar_more)
-    (check,) = (c for c in run_table(settings, 2022, "leaderboard")["checks"] if c["name"] == LEDGERS.name)
-    assert (check["passed"], check["blocking"]) == (False, True)
-    assert check["numbers"]["components_differing"] == 1
-    assert check["numbers"]["largest_difference_usd"] == pytest.approx(1.0)
-    assert check["detail"].startswith(f"{component} is ")
+    verdict = judge(2022, "leaderboard", LEDGERS)
+    assert not verdict.passed
+    assert verdict.numbers["components_differing"] == 1
+    assert verdict.numbers["largest_difference_usd"] == pytest.approx(1.0)
+    assert verdict.detail.startswith(f"{component} is ")
 
 
 def test_money_that_the_board_knows_and_the_ledger_does_not_is_noticed(judge, spoil):

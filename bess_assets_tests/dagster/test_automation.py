@@ -240,7 +240,8 @@ def test_a_year_whose_record_cannot_be_read_holds_no_other_up(settings, own_inst
     (settings.results / "_runs" / "2020.json").write_text("no JSON", encoding="utf-8")
     change(prices)
     first = look(settings, own_instance, None)
-    assert waiting(first).startswith("2020: ")
+    (alarm,) = alarms(settings)
+    assert alarm.startswith("2020: its run record 2020.json is not as it was written")
     assert asked(look(settings, own_instance, first.cursor)).keys() == {str(YEAR)}
 
 

@@ -312,7 +312,7 @@ def _march(root):
     """Irregular runs, blanks and repeated rows around midnights, where windows are cut, and in row groups that windows share."""
     rows = []
     for n in range(0, 20 * 86_400, 421):
-        stamp = datetime(2024, 3, 1) + timedelta(seconds=n)
+        stamp = datetime(2024, 5, 1) + timedelta(seconds=n)
         rows.append(run(stamp, output_mw=None if n % 5 == 0 else (n % 97) - 48.0, base_point_mw=1.0))
         rows.append(run(stamp, WIND, output_mw=n % 13))
         if n % 7 == 0:
