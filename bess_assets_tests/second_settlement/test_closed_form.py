@@ -10,8 +10,8 @@ from bess_assets.simulator.fleet import make_fleet
 from bess_assets.simulator.market_model import MarketYear
 from bess_assets_tests.worlds import Plan, make
 
-FAST = {2023, 2026}
-"""Combo model, most of it by telemetry and half with ECRS; RTC+B alone."""
+FAST = {2023}
+"""Combo model, most of it by telemetry and half with ECRS."""
 
 
 @pytest.mark.timeout(600)
