@@ -12,7 +12,7 @@ import bess_assets
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings, load_settings
-from bess_assets.simulator import Form, Hazards, Scale, ercot_size, pairs, simulate
+from bess_assets.simulator import Form, Hazards, Prices, Scale, ercot_size, pairs, simulate
 from bess_assets.store.fingerprint import whole_digest
 from bess_assets.store.journal import read_run
 from bess_assets.store.listing import MARKER, RUNS_FOLDER
@@ -40,6 +40,7 @@ class Market:
     form: Form = "rollups"
     scale: Scale = "small"
     last_day: date | None = None
+    prices: Prices = "reports"
 
     def answered(self) -> dict[str, Any]:
         """The arguments that the right answer depends on: all but the form."""
@@ -55,7 +56,8 @@ class Market:
 
     def described(self) -> dict[str, Any]:
         """The market as the marker names it, with the version of the package."""
-        return {**self.answered(), "form": self.form, "version": bess_assets.__version__}
+        prices = {} if self.prices == "reports" else {"prices": self.prices}
+        return {**self.answered(), "form": self.form, **prices, "version": bess_assets.__version__}
 
 
 def demo_settings(home: str | Path | None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -110,7 +112,7 @@ def write_market(folder: Path, market: Market, progress: Callable[[str], None] |
     write_json(marker, said | {"files": None})
     try:
         made = (market.years, market.batteries, market.seed, market.hazards, progress, market.form, market.last_day)
-        simulate(folder, *made, size=None if market.scale == "small" else ercot_size)
+        simulate(folder, *made, None if market.scale == "small" else ercot_size, market.prices)
     except ValueError as error:
         marker.unlink()
         raise BessError(f"This market cannot be simulated: {error}.") from error

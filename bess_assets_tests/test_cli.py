@@ -11,7 +11,8 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click.testing
@@ -473,6 +474,17 @@ def test_a_file_that_the_simulator_did_not_write_is_never_touched(tmp_path, monk
         assert all(text in result.stderr for text in words)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [theirs]
     assert theirs.read_text(encoding="utf-8") == "real prices"
+
+
+def test_a_market_whose_prices_are_histories_is_another_one_and_has_no_price_reports(tmp_path: Path) -> None:
+    daily = Market((2021,), 1, 1, "none", "reports", last_day=date(2021, 1, 3))
+    yearly = replace(daily, prices="histories")
+    assert [write_market(tmp_path, market) for market in (daily, yearly, yearly)] == [True, True, False]
+    folders = {path.relative_to(tmp_path / "reports").parts[0] for path in (tmp_path / "reports").rglob("*.zip")}
+    assert {name for name in folders if "Price" in name} == {"Price_Histories"}
+    titles = {path.name.split("_")[0] for path in (tmp_path / "reports" / "Price_Histories").iterdir()}
+    assert titles == {"DAMASMCPC", "DAMLZHBSPP", "RTMLZHBSPP"}
+    assert "goes with --format reports" in refused(tmp_path, "simulate", str(tmp_path), "--prices", "histories")
 
 
 @pytest.mark.slow

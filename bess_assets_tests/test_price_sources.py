@@ -359,3 +359,20 @@ def test_corrected_run_prices_and_real_time_clearing_prices_are_used_by_both_set
     runs = runs[runs["interval_start"].between(first, last, inclusive="left")]
     awarded = sum(runs[f"{p}_rt_award_mw"].sum() for p in ("regup", "regdn", "rrs", "ecrs", "nspin")) / 4
     assert moved[inside].sum() == pytest.approx(10.0 * (awarded - both["award_mw"][inside].sum()))
+
+
+def test_a_made_up_market_of_histories_and_corrections_is_settled_alike_by_both_and_as_if_it_had_reports(tmp_path):
+    plan, days = Plan((2025,), 4, 3, "harmless"), {"form": "reports", "last_day": date(2025, 11, 21)}
+    worlds = {prices: World(tmp_path / prices, plan, "reports") for prices in ("reports", "histories")}
+    for prices, world in worlds.items():
+        with nothing_before(date(2025, 11, 19)):
+            simulate(world.folder, plan.years, plan.batteries, plan.seed, "harmless", prices=prices, **days)
+        rolled_up(world)
+    world = worlds["histories"]
+    found = world.table("bess_prices", 2025)
+    labels = {column: set(found[column].dropna()) for column in found if column.endswith("_source")}
+    assert labels["da_price_source"] == labels["rt_price_source"] == {"history", "correction"}
+    assert board_differences(world, 2025, world.settled_again(2025)) == []
+    for name in ("leaderboard", "leaderboard_monthly"):
+        plain = [w.table(name, 2025).drop(columns=["notes"]) for w in worlds.values()]
+        assert plain[0].equals(plain[1])

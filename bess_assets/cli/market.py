@@ -73,6 +73,12 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
         help="rollups: annual Parquet files. reports: ERCOT's own files, CSV and ZIP, one a day. Both hold the same rows.",
     ),
     click.option(
+        "--prices",
+        type=click.Choice(["reports", "histories"]),
+        default="reports",
+        help="histories: reports whose prices lie in yearly histories and price corrections, not in a report a day.",
+    ),
+    click.option(
         "--hazards",
         type=click.Choice(["flawless", "none", "harmless", "wild"]),
         default="harmless",
@@ -97,6 +103,8 @@ def simulate(ctx: click.Context, _options: Options, /, folder: Path, **market: A
     --batteries nor --hazards. The SCED files of 2026 hold storage only.
     """
     folder, form = folder.absolute(), market["form"]
+    if form == "rollups" and market["prices"] == "histories":
+        raise click.UsageError("--prices histories goes with --format reports.")
     if market["scale"] == "ercot":
         market["years"] = _real_size_years(ctx, **market)
     made_up = Market(**market)

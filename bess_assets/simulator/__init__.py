@@ -14,13 +14,14 @@ from bess_assets.simulator.calendar import midnight
 from bess_assets.simulator.fleet import Size, ercot_size, make_fleet, real_size_fleet, roles
 from bess_assets.simulator.market_model import MarketYear
 from bess_assets.simulator.publish import publish_year
-from bess_assets.simulator.report_files import write_reports
+from bess_assets.simulator.report_files import write_histories, write_reports
 from bess_assets.simulator.rollup_files import RollupFiles, write_expected_rows, write_real_size, write_rollups
-from bess_assets.simulator.sheets import Hazards
+from bess_assets.simulator.sheets import PRICES, Hazards
 
-__all__ = ["REAL_SIZE_YEARS", "Form", "Hazards", "Scale", "Size", "ercot_size", "pairs", "roles", "simulate"]
+__all__ = ["REAL_SIZE_YEARS", "Form", "Hazards", "Prices", "Scale", "Size", "ercot_size", "pairs", "roles", "simulate"]
 
 Form = Literal["rollups", "reports"]
+Prices = Literal["reports", "histories"]
 """What published rows are written as: yearly Parquet rollups, or ERCOT's own report files."""
 
 Scale = Literal["small", "ercot"]
@@ -45,6 +46,7 @@ def simulate(
     form: Form = "rollups",
     last_day: date | None = None,
     size: Callable[[int], Size] | None = None,
+    prices: Prices = "reports",
 ) -> None:
     """Write the files of a made-up market.
 
@@ -64,6 +66,7 @@ def simulate(
         last_day: the last operating day of which anything is published; the last day of the last year if not given.
         size: how many of everything a year has, as ERCOT's own files: then only rollups are written, in the layout that users have them in, and from 2026
             on no SCED files of generation and load resources, which hold no battery; `batteries`, `hazards` and `form` are ignored.
+        prices: whether reports have the prices of each day, or yearly histories and corrections hold them.
 
     Raises:
         ValueError: for years or a number of batteries that the simulator does not know, or a last day before the last year.
@@ -94,6 +97,9 @@ def simulate(
             published = publish_year(market, spelling, until)
             say(f"{year}: writing {form}")
             if form == "reports":
+                if prices == "histories":
+                    write_histories(folder / "reports" / "Price_Histories", year, published)
+                    published = {dataset: rows for dataset, rows in published.items() if dataset not in PRICES}
                 write_reports(folder / "reports", year, published, spelling)
             else:
                 write_rollups(files, year, published, spelling)

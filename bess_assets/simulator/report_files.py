@@ -71,6 +71,16 @@ REPORTS: dict[str, tuple[_Report, str]] = {
 }
 """Report of each dataset, and how the name of its CSV begins in a disclosure."""
 
+_HISTORIES = {
+    "AS_prices": ("DAMASMCPC", "NP4-196_AS"),
+    "DA_prices": ("DAMLZHBSPP", "NP4-196_SPP"),
+    "RT_prices": ("RTMLZHBSPP", "NP4-197_SPP"),
+    "RT_AS_prices": ("NP6-796-ER", "NP4-197_AS"),
+    "SCED_AS_prices": ("NP6-795-ER", "NP4-197_SCED_AS"),
+    "SCED_AS_adders": ("NP6-792-ER", ""),
+}
+"""How the names of the yearly history of each price dataset and of its corrections begin."""
+
 _BY_QUARTER_HOUR = ((3, 5), (6, 18), (10, 8))
 """Ordinary days whose real-time prices come as ERCOT publishes them, a file a quarter-hour; a year of such days would be 35,000 files."""
 
@@ -146,6 +156,37 @@ def write_reports(folder: Path, year: int, published: dict[str, list[Rows]], haz
         for (_, day, _), same in groupby(ordered, attrgetter("report.folder", "day", "quarter")):
             editions = [(issue, issues[issue]) for issue in same]
             _post(folder, editions, hazards, again=(editions[0][0].report, day) in twice)
+
+
+def write_histories(folder: Path, year: int, published: dict[str, list[Rows]]) -> None:
+    """Write the published prices of one operating year as yearly histories: what was replaced stands in them, what replaced it in files of corrections."""
+    calendar = operating_year(year)
+    for dataset, (history, corrections) in _HISTORIES.items():
+        found: dict[str, list[Rows]] = {history: [], corrections: []}
+        for rows in published.get(dataset, []):
+            replaced = np.isin(rows.times, rows.times[rows.editions == EARLIER]) & (rows.editions != EARLIER)
+            found[history].append(rows.part((rows.editions != REPEATED) & ~replaced))
+            found[corrections].append(rows.part(replaced & (rows.editions != REPEATED)))
+        for title, own in found.items():
+            by_heading: dict[bytes, list[bytes]] = {}
+            for blocks in monthly({dataset: own}, calendar):
+                for parts in blocks:
+                    plain = [replace(rows, editions=np.zeros_like(rows.editions)) for rows in parts]
+                    for _, text in _Block(plain, calendar, "none").texts():
+                        heading, _, lines = text.partition(b"\n")
+                        by_heading.setdefault(heading, []).append(lines)
+            for n, (heading, texts) in enumerate(by_heading.items(), start=1):
+                if title == corrections:
+                    heading = heading.replace(b"MCPC", b"MCPCCorrected").replace(
+                        b"SettlementPointPrice", b"SPPCorrected"
+                    )
+                member = (
+                    f"{title}_{year}_{n}.csv",
+                    b"\n".join([heading, b"".join(texts)]),
+                    datetime.combine(date(year + 1, 1, 10), time(5, 5)),
+                )
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / f"{title}_{year}_{n}.zip").write_bytes(_zipped([member]))
 
 
 def _post(folder: Path, editions: list[tuple[_Issue, dict[str, bytes]]], hazards: Hazards, *, again: bool) -> None:
