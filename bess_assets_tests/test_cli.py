@@ -24,6 +24,7 @@ from bess_assets.cli import main
 from bess_assets.demo import Market, write_market, write_right_answer
 from bess_assets.errors import BessError, SettingsError
 from bess_assets.settings import Settings, load_settings
+from bess_assets.store.fingerprint import fingerprint
 from bess_assets.store.journal import read_run
 from bess_assets.store.listing import MARKER
 from bess_assets.store.paths import run_record_path
@@ -662,6 +663,9 @@ def test_a_failed_check_is_a_row_of_the_table_and_only_one_that_blocks_makes_the
     rows = pq.read_table(ledger)
     column = rows.schema.get_field_index("rt_usd")
     pq.write_table(rows.set_column(column, rows.schema.field(column), pc.add(rows.column(column), 1.0)), ledger)
+    # as if the ledger had been written so, and the days been made from it
+    entry = read_run(home / "results", 2021)["tables"]["energy_revenue"]
+    record_table(home / "results", 2021, "energy_revenue", {**entry, "files": {ledger.name: fingerprint(ledger)}})
     board.unlink()
     blocked = in_a_process("--home", home, "refresh", "2021", "--only", "missing", COLUMNS="200", ends=1)
     rows = [line for line in blocked.stdout.splitlines() if "fleet sums equal those of the ledgers" in line]
