@@ -361,6 +361,7 @@ def test_corrected_run_prices_and_real_time_clearing_prices_are_used_by_both_set
     assert moved[inside].sum() == pytest.approx(10.0 * (awarded - both["award_mw"][inside].sum()))
 
 
+@pytest.mark.slow
 def test_a_made_up_market_of_histories_and_corrections_is_settled_alike_by_both_and_as_if_it_had_reports(tmp_path):
     plan, days = Plan((2025,), 4, 3, "harmless"), {"form": "reports", "last_day": date(2025, 11, 21)}
     worlds = {prices: World(tmp_path / prices, plan, "reports") for prices in ("reports", "histories")}
