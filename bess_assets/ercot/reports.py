@@ -148,6 +148,7 @@ class Heading:
     price_source: str | None = None
 
 
+_LONGEST_HEADINGS = 400
 _PACKED = {".gz", ".tgz", ".tar"}
 _SUFFIXES = {".csv", ".zip", ".txt", ".xls", ".xlsx", ".html", *_PACKED}
 
@@ -484,10 +485,16 @@ def _why_not(name: str, named: tuple[Dataset, ...], headings: tuple[str, ...]) -
         lacking = " or ".join(repr(h) for column in nearest.lacking_in_report(headings) for h in column.headings)
         lacking = lacking or ("of corrected prices" if _CORRECTIONS.search(_stem(name)) else "")
         problem = f"without a column {lacking}" if lacking else "with the headings of another report"
-        return f"named like {nearest.report}, but {problem}; its headings are {', '.join(headings[:12])}"
+        return f"named like {nearest.report}, but {problem}; its headings are {_some_of(headings)}"
     if _OTHER_REPORTS.match(name):
         return "one of ERCOT's reports that nothing here is made of"
-    return f"no report that is known; its headings are {', '.join(headings[:6])}"
+    return f"no report that is known; its headings are {_some_of(headings[:6])}"
+
+
+def _some_of(headings: tuple[str, ...]) -> str:
+    """The first headings, so many as a line of text holds: a file that is no table has one heading of any length."""
+    words = ", ".join(headings[:12])
+    return words if len(words) <= _LONGEST_HEADINGS else f"{words[:_LONGEST_HEADINGS]} .."
 
 
 @lru_cache(maxsize=4096)

@@ -8,8 +8,8 @@ from itertools import chain, islice
 from typing import IO
 
 _BEGINNING_BYTES = 2**16
-_MOST_BYTES = 2**29
-"""A larger file is not mended: it is held in memory as a whole."""
+_MOST_BYTES = 2**27
+"""A larger file is not mended: it is held in memory as a whole, several times over. A spreadsheet holds no more than 1,048,576 rows."""
 _TITLE_LINES = 12
 _LEAST_HEADINGS = 3
 
@@ -20,7 +20,7 @@ def plain_csv(file: IO[bytes]) -> IO[bytes]:
         return file
     beginning = file.read(_BEGINNING_BYTES)
     file.seek(0)
-    if _is_plain(beginning):
+    if _is_plain(beginning) or not _is_table(beginning):
         return file
     content = file.read(_MOST_BYTES + 1)
     file.seek(0)
@@ -73,6 +73,14 @@ def _is_plain(beginning: bytes) -> bool:
     if commas < _LEAST_HEADINGS - 1 or first.rstrip().endswith(b","):
         return False
     return not second or b'"' in first + second or commas == second.count(b",")
+
+
+def _is_table(beginning: bytes) -> bool:
+    """Whether a file begins as a table that can be mended."""
+    try:
+        return plain_text(beginning).partition("\n")[0].count(",") >= _LEAST_HEADINGS - 1
+    except (UnicodeError, csv.Error):
+        return False
 
 
 def _decoded(content: bytes) -> str:
