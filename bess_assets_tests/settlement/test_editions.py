@@ -1,6 +1,7 @@
 """Editions of a board: when one is added, what is never lost, what moved between the last two, and because of which input."""
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from bess_assets.settlement.editions import FINAL_CHECK, broken_links, leaderboa
 from bess_assets.store.fingerprint import fingerprint
 from bess_assets.store.journal import CheckEntry, Journal, TableEntry, read_run, table_entry
 from bess_assets.store.paths import file_before, result_path
+from bess_assets.store.verify import verify
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_HISTORY, TABLES, lineage
 from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition
 from bess_assets_tests.settlement.small import MAY, Market, clearing, may_market, prices, settle
@@ -295,6 +297,28 @@ def test_each_edition_has_the_digest_of_the_one_before_so_that_a_changed_past_is
         {k: v for k, v in row.items() if k != "qse"} | {"former_columns": f'{{"qse": "{row["qse"]}"}}'} for row in kept
     ]
     assert broken_links([{**row, "new_column": None} for row in dropped]) == [], "another version keeps the digests"
+
+
+def test_verify_names_a_changed_past_and_the_file_that_has_it_as_it_was(settings: Settings) -> None:
+    for qse in ("ONE", "TWO", "THREE"):
+        write_edition(settings, YEAR, [{**ONE, "qse": qse}], FILES)
+    path, before = history(settings), file_before(history(settings))
+    kept = pq.read_table(path)
+    changed = pa.array([7.0, *kept["total_usd"].to_pylist()[1:]])
+    pq.write_table(kept.set_column(kept.schema.get_field_index("total_usd"), "total_usd", changed), path)
+    found = [damage for damage in verify(settings).damage if "edition" in damage.problem]
+    assert [damage.problem for damage in found] == ["edition 1 has changed since the next one was made"]
+    assert found[0].remedy == (
+        f"{before.name} has them as they were: put it in the place of {path.name}, then: bess refresh {YEAR} --only failed"
+    )
+    shutil.copyfile(before, path)
+    assert [damage for damage in verify(settings).damage if "edition" in damage.problem] == []
+    run_table(settings, YEAR, "leaderboard_history")
+    assert rows(settings, "leaderboard_history") == kept.to_pylist(), "the board is the last edition"
+    before.unlink()
+    pq.write_table(kept.set_column(kept.schema.get_field_index("total_usd"), "total_usd", changed), path)
+    (lost,) = [damage for damage in verify(settings).damage if "edition" in damage.problem]
+    assert lost.remedy == f"put a backup of it in its place, then: bess refresh {YEAR} --only failed"
 
 
 @pytest.mark.parametrize("content", [b"half a file", b"", "another table"])
