@@ -163,11 +163,13 @@ class Dataset:
 
     def price_source(self, name: str, headings: Sequence[str]) -> str | None:
         """Which source of prices a report is, `correction` or `history`, by its name in letters and digits and its headings; None for any other report."""
+        if PRICE_SOURCE not in self.columns:
+            return None
         price = next((own for own in self.canonical(headings).items() if own[0] in _PRICES), ("", ""))[1]
         if normal_heading(price).endswith("corrected"):
             return "correction"
         is_history = self.melted(headings) or "xlsx" in name or any(re.fullmatch(p, name) for p in self.histories)
-        return "history" if is_history and PRICE_SOURCE in self.columns else None
+        return "history" if is_history else None
 
     def is_marked(self, headings: Sequence[str]) -> bool:
         """Whether the headings alone say that a file is one of this dataset's."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,8 +80,9 @@ def wall_clocks(texts: pa.Array) -> IntArray:
     return seconds
 
 
+@lru_cache(maxsize=2**12)
 def parse_wall_clock(text: str) -> int | None:
-    """`wall_clocks` of one text; None if it is neither a date nor a stamp."""
+    """`wall_clocks` of one text, remembered, for reports repeat it; None if it is neither a date nor a stamp."""
     seconds = int(wall_clocks(pa.array([text]))[0])
     return None if seconds == NO_VALUE else seconds
 

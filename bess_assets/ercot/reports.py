@@ -149,6 +149,10 @@ class Heading:
 
 
 _LONGEST_HEADINGS = 400
+# how the names of the reports, histories and corrections of each dataset are built, in letters and digits
+_NAMES = {
+    d: re.compile("|".join([*(d.names or (f"{normal_heading(d.report)}.*",)), *d.histories])) for d in DATASETS.values()
+}
 _PACKED = {".gz", ".tgz", ".tar"}
 _SUFFIXES = {".csv", ".zip", ".txt", ".xls", ".xlsx", ".html", *_PACKED}
 
@@ -470,10 +474,8 @@ def _stem(file_name: str) -> str:
 @lru_cache(maxsize=64)
 def _named(file_name: str) -> tuple[Dataset, ...]:
     """Datasets whose reports, histories and corrections ERCOT names so."""
-    patterns = {d: d.names or (f"{normal_heading(d.report)}.*",) for d in DATASETS.values()}
-    return tuple(
-        d for d, own in patterns.items() if any(re.fullmatch(p, _stem(file_name)) for p in (*own, *d.histories))
-    )
+    stem = _stem(file_name)
+    return tuple(dataset for dataset, pattern in _NAMES.items() if pattern.fullmatch(stem))
 
 
 def _why_not(name: str, named: tuple[Dataset, ...], headings: tuple[str, ...]) -> str:
