@@ -66,13 +66,13 @@ class TimeEvidence:
         self._rows.append(np.bincount(at, rows[held], minlength=len(hours)).astype(np.int64))
         if self._column == "sced_stamp":
             self._stamps.append(clock[held])
-        in_order = day[of_row]
-        steps = np.flatnonzero(
-            (in_order[1:] != in_order[:-1]) & (in_order[1:] != NO_VALUE) & (in_order[:-1] != NO_VALUE)
-        )
-        before, after = in_order[steps], in_order[steps + 1]
+        # most rows say the same time as the row before
+        turns = np.flatnonzero(of_row[1:] != of_row[:-1])
+        before, after = day[of_row[turns]], day[of_row[turns + 1]]
+        steps = (before != after) & (before != NO_VALUE) & (after != NO_VALUE)
+        before, after = before[steps], after[steps]
         looks_exchanged = (_exchanged(after) - _exchanged(before) == 1) & (after - before != 1)
-        self._steps += [len(steps), int(looks_exchanged.sum())]
+        self._steps += [len(after), int(looks_exchanged.sum())]
 
     @property
     def whole_minutes(self) -> int:
