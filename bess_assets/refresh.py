@@ -53,6 +53,7 @@ class Outcome:
         tables: entries of the run record, of the tables made before too.
         failure: why the year failed as a whole, where no single asset says it.
         gone: files that it was made from and that are gone, so that the tables made from them were left as they are.
+        waiting: tables asked for that wait for tables not asked for.
         seconds: how long it took.
     """
 
@@ -61,6 +62,7 @@ class Outcome:
     tables: Mapping[str, TableEntry] = field(default_factory=dict)
     failure: str | None = None
     gone: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -141,6 +143,8 @@ def _refresh(
     except Exception as error:  # noqa: BLE001  no error of one year may stop the next
         told = write_error(error, Path(error.filename or settings.results)) if isinstance(error, OSError) else None
         outcome = Outcome(year, failure=str(told) if told else f"{type(error).__name__}: {error}")
+    else:
+        outcome = replace(outcome, waiting=plan.waiting(only))
     return replace(outcome, seconds=clock.seconds())
 
 

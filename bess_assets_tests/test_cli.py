@@ -677,6 +677,16 @@ def test_a_failed_check_is_a_row_of_the_table_and_only_one_that_blocks_makes_the
     assert any("no figure is affected by a finding" in line for line in rows_of_checks)
 
 
+def test_a_missing_board_that_waits_for_a_damaged_ledger_is_named(demo_home: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo_home, home)
+    (home / "results" / "energy_revenue" / "2021.parquet").write_bytes(b"half a file")
+    (home / "results" / "leaderboard" / "2021.parquet").unlink()
+    words = "2021: leaderboard waits for tables in another state: bess refresh 2021"
+    for options in (["--dry-run"], []):
+        assert words in at_home(home, "refresh", "2021", "--only", "missing", *options).stdout
+
+
 @pytest.mark.parametrize("year", ["2018", "2999"])
 @pytest.mark.parametrize("options", [[], ["--dry-run"], ["--only", "changed"]])
 def test_a_year_that_cannot_be_settled_is_refused_at_once(demo_home: Path, year: str, options: list[str]) -> None:

@@ -164,6 +164,7 @@ def _plan_lines(plans: Iterable[YearPlan], only: State | None) -> Iterator[str]:
         else:
             yield f"{plan.year}: nothing to do" + (f" for --only {only}" if only else "")
             yield from paragraph(_gone(plan.year, plan.gone), "  ")
+        yield from paragraph(_waiting(plan.year, plan.waiting(only)), "  ")
 
 
 def _gone(year: object, gone: Sequence[str]) -> str:
@@ -174,6 +175,11 @@ def _gone(year: object, gone: Sequence[str]) -> str:
         f"{year}: {listed(gone)} {are} gone. The tables made from {them} were kept as they are; "
         f"put back what is missing, or settle the year without it: bess refresh {year}"
     )
+
+
+def _waiting(year: object, tables: Sequence[str]) -> str:
+    wait = "waits" if len(tables) == 1 else "wait"
+    return f"{year}: {listed(tables)} {wait} for tables in another state: bess refresh {year}" if tables else ""
 
 
 def refresh_and_show(settings: Settings, years: Sequence[int], only: State | None = None) -> "list[Outcome]":
@@ -234,6 +240,7 @@ def _outcome_lines(outcomes: "Sequence[Outcome]") -> Iterator[str]:
         for n, text in enumerate((outcome.error or "").splitlines()):
             yield from paragraph(f"{outcome.name} failed: {text}" if n == 0 else text.strip(), "  " * (n > 0))
         yield from paragraph(_gone(outcome.name, outcome.gone))
+        yield from paragraph(_waiting(outcome.name, outcome.waiting))
     if failed:
         nature = "" if any(check["blocking"] for _, _, check in failed) else "No warning held anything back. "
         yield from paragraph(f"{nature}bess status says more of them, and what is missing from the data.")

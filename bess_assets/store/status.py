@@ -114,6 +114,11 @@ class YearPlan:
                 wanted.append(name)
         return wanted
 
+    def waiting(self, only: State | None) -> tuple[str, ...]:
+        """Tables in this state that are not refreshed, for they wait for an upstream table in another one."""
+        wanted = self.to_refresh(only)
+        return tuple(name for name, plan in self.tables.items() if plan.state == only and name not in wanted)
+
     def datasets_of(self, tables: Iterable[str]) -> list[str]:
         """Datasets whose rollups are to be registered, or built, before these tables are made."""
         return list(dict.fromkeys(dataset for name in tables for dataset in self.tables[name].datasets))
