@@ -43,7 +43,7 @@ _LARGEST_BYTES = 4 * 2**30
 _LARGEST_RATIO = 1_000
 _DEEPEST = 4
 _LONGEST_LINE = 2**16
-# whatever reading a damaged file raises; NotImplementedError and pyarrow's errors are among them
+# what reading a damaged file raises: a RuntimeError of a way to pack that Python lacks, a ValueError of pyarrow
 _UNREADABLE = (
     *(OSError, EOFError, RuntimeError, ValueError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
