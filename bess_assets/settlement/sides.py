@@ -3,10 +3,8 @@
 A *side* is one class of resources: generation (type PWRSTR), load, or storage (type ESR). registry.py decides which of them are one battery.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +21,7 @@ from bess_assets.errors import InputError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow
 from bess_assets.settlement.grid import Scatter
 from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, Course
+from bess_assets.settlement.names import refuse_other_names
 from bess_assets.settlement.nodes import Nodes
 from bess_assets.settlement.pairing import Evidence, Unit, candidates, weigh
 from bess_assets.settlement.runs import TELEMETRY, Kind, RunReader, Window, hourly_maxima, read_metering
@@ -35,8 +34,6 @@ COMBO_TYPE, ESR_TYPE = "PWRSTR", "ESR"
 _OTHER_TYPES = frozenset(
     "CCGT90 CCLE90 CLLIG DSL GSNONR GSREH GSSUP HYDRO NUC PVGR RENEW SCGT90 SCLE90 WIND".split()  # noqa: SIM905
 )
-_ERCOT_NAME = re.compile(r"[A-Z0-9_]+")
-_LEAST_NAMES = 3  # of fewer resources each may lack rows in one of two datasets
 _ESR_DATASETS = ("dam_esr_resources", "sced_esr_resources")
 
 
@@ -172,7 +169,7 @@ class Sides:
         def names(kind: Kind, resource_type: str | None = None) -> set[str]:
             datasets = (f"dam_{kind}_resources", f"sced_{kind}_resources")
             found = {dataset: distinct_names(inputs, dataset, findings, resource_type) for dataset in datasets}
-            _refuse_other_names(inputs, found)
+            refuse_other_names(inputs, found)
             return set().union(*found.values())
 
         def by_user(column: str) -> set[str]:
@@ -288,30 +285,6 @@ def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_ty
                 names.update(texts[code] for code in np.flatnonzero(np.bincount(codes + 1)[1:]))
     findings.add("unnamed_rows", dataset, unnamed, "no resource name: not used")
     return names
-
-
-def _refuse_other_names(inputs: Inputs, names: Mapping[str, set[str]]) -> None:
-    """Refuse day-ahead and SCED files of which one spells the resources of the other differently: each would be a battery of its own.
-
-    Raises:
-        InputError: names of both datasets, and that none of one is known to the other.
-    """
-    one, other = names
-    if min(map(len, names.values())) < _LEAST_NAMES or not names[one].isdisjoint(names[other]):
-        return
-    # ERCOT writes capitals, digits and underscores
-    odd = max(names, key=lambda dataset: sum(not _ERCOT_NAME.fullmatch(name) for name in names[dataset]))
-    known = other if odd == one else one
-    near = ((name, match) for name in sorted(names[odd]) for match in get_close_matches(name.upper(), names[known], 1))
-    name, match = next(near, (min(names[odd]), min(names[known])))
-    raise InputError(
-        f"None of the {len(names[odd])} resources of {DATASETS[odd].folder} is known to {DATASETS[known].folder}: {name!r} is perhaps {match!r}.",
-        dataset=odd,
-        file=inputs.rollups.files(odd, inputs.year.year)[-1],
-        column=DATASETS[odd].columns["resource_name"].headings[0],
-        expected="names as ERCOT writes them, the same in every dataset of a year",
-        remedy="Write the file again from ERCOT's reports, names as text and unchanged.",
-    )
 
 
 def _refuse_other_types(rows: Rows, dataset: str) -> None:
