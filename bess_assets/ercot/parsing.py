@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache, partial, reduce
 from pathlib import Path
+from string import whitespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,7 @@ _NUMBER = re.compile(
 _LARGEST_WHOLE = 2.0**53
 """Above it a float is no whole number in particular."""
 _NOON_SECONDS = 43_200
+_PADDING = f"{whitespace}\0\xa0\u200b\ufeff"
 _MOST_CODES = 4_096
 """Integers that lie closer together than this are codes already."""
 
@@ -230,7 +232,7 @@ def _typed_time(kind: str, values: pa.Array) -> IntArray:
 def _trimmed(values: pa.Array) -> tuple[CodeArray, list[str]]:
     """Code of each distinct text once trimmed, and last that of a blank, -1; and the text of each code."""
     texts: dict[str, int] = {}
-    trimmed = ["" if value is None else str(value).strip() for value in values.to_pylist()]
+    trimmed = ["" if value is None else str(value).strip(_PADDING) for value in values.to_pylist()]
     codes = [texts.setdefault(text, len(texts)) if text else -1 for text in trimmed]
     return np.array([*codes, -1], dtype=np.int32), list(texts)
 

@@ -279,15 +279,20 @@ class DayLog:
         return np.asarray(self._held.any(axis=0))
 
     @property
+    def of_series(self) -> BoolArray:
+        """True for days with a row of each known series; shape (series, days)."""
+        return self._held[: self._series]
+
+    @property
     def first(self) -> IntArray:
         """First day index with a row, by known series; a large number where none."""
-        held = self._held[: self._series]
+        held = self.of_series
         return np.where(held.any(axis=1), held.argmax(axis=1), self.year.days)
 
     @property
     def last(self) -> IntArray:
         """Last day index with a row, by known series; -1 where none."""
-        held = self._held[: self._series, ::-1]
+        held = self.of_series[:, ::-1]
         return np.where(held.any(axis=1), self.year.days - 1 - held.argmax(axis=1), -1)
 
     def saw_days(self, day_index: IntArray) -> None:

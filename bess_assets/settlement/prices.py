@@ -3,7 +3,8 @@
 The published real-time price already holds the ORDC and reliability adders: none is ever added. A missing node price stays missing: never a hub's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from bess_assets.ercot.products import ECRS_FIRST_DAY, PRICE_SOURCES, PRODUCTS, 
 from bess_assets.ercot.rows import Codes, YearRows
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict, step
 from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
+from bess_assets.settlement.names import as_ercot, nearest, refuse_odd_names
 from bess_assets.settlement.stated import stated_mcpc, stated_point_prices
 from bess_assets.threads import in_order
 
@@ -97,8 +99,12 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     registry = inputs.tables["bess_registry"].read(["settlement_points"])
     nodes = {point for text in registry["settlement_points"].to_pylist() if text for point in text.split(";")}
     points = sorted(nodes | _hubs_and_zones(inputs))
-    rt_prices, rt_source = ranked(_read(inputs, findings, "rt_prices", Codes(points), leave_out=_SECOND_ZONE_TYPE))
-    published = _read(inputs, findings, "da_prices", Codes(points))
+    rt_codes, da_codes = Codes(points), Codes(points)
+    rt_prices, rt_source = ranked(_read(inputs, findings, "rt_prices", rt_codes, leave_out=_SECOND_ZONE_TYPE))
+    published = _read(inputs, findings, "da_prices", da_codes)
+    _check_points(
+        inputs, findings, nodes, {"rt_prices": (rt_codes, rt_prices), "da_prices": (da_codes, ranked(published)[0])}
+    )
     at_nodes = np.isin(points, [*nodes])[:, None]
     lacking = np.isnan(ranked(published)[0]) & at_nodes & _expected_hours(inputs)
     da_prices, da_source = ranked(published | {STATED: stated_point_prices(inputs, findings, points, lacking)})
@@ -118,6 +124,30 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             rt_price_source=labels_array(rt_source[n], PRICE_SOURCES),
             da_price_source=labels_array(np.repeat(da_source[n], QUARTER_HOURS_PER_HOUR), PRICE_SOURCES),
         )
+
+
+def _check_points(
+    inputs: Inputs, findings: Findings, nodes: AbstractSet[str], read: Mapping[str, tuple[Codes, FloatArray]]
+) -> None:
+    """Add the nodes of batteries that a price file does not know.
+
+    Args:
+        inputs: year and rollups.
+        findings: where they are noted.
+        nodes: settlement points of batteries.
+        read: by dataset of prices its settlement points, and the prices of the known ones.
+
+    Raises:
+        InputError: a price file spells a node in other letters or signs.
+    """
+    for dataset, (codes, prices) in read.items():
+        known, others = codes.texts[: codes.known], codes.texts[codes.known :]
+        own = [point for point, of_point in zip(known, prices, strict=True) if not np.isnan(of_point).all()]
+        respelled = [point for point in others if as_ercot(point) in nodes]
+        refuse_odd_names(inputs, "settlement_point", {dataset: [*respelled, *map(as_ercot, respelled)]})
+        unknown = sorted(nodes - {*own}) if own or others else []
+        words = ", ".join(nearest(point, [*own, *others]) for point in unknown[:12])
+        findings.add("unknown_points", dataset, len(unknown), words)
 
 
 def ranked(prices: BySource) -> tuple[FloatArray, SourceArray]:
@@ -256,7 +286,11 @@ def clearing_prices(inputs: Inputs, findings: Findings, dataset: Literal["as_pri
     Returns:
         Day-ahead ones, $/MW for the hour, shape (products, hours); or real-time ones, $/MW per hour, shape (products, quarter-hours).
     """
-    return _read(inputs, findings, dataset, Codes(PRODUCTS, product_of))
+    codes = Codes(PRODUCTS, product_of)
+    prices = _read(inputs, findings, dataset, codes)
+    unknown = codes.texts[codes.known :]
+    findings.add("unknown_products", dataset, len(unknown), ", ".join(sorted(unknown)[:12]))
+    return prices
 
 
 def day_ahead_mcpc(inputs: Inputs, findings: Findings) -> tuple[FloatArray, SourceArray]:

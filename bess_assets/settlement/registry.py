@@ -99,6 +99,7 @@ def bess_registry(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     pairs = _pairs(inputs, sides, user, findings)
     batteries = _joined(sides, pairs, _bridges(sides, user, findings))
     batteries = _corrected(inputs, sides, user, batteries, findings)
+    _report_one_sided(batteries, findings)
     if not batteries:
         _refuse_empty_year(inputs)
     horizon = _horizon(inputs, sides)
@@ -265,6 +266,18 @@ def _joined(sides: Sides, pairs: Mapping[str, Pair], bridges: Mapping[str, tuple
     return batteries
 
 
+def _report_one_sided(batteries: Sequence[Battery], findings: Findings) -> None:
+    """Add the resources that one dataset alone knows; a figure may be affected where one is perhaps another's misspelt name."""
+    for warning in (True, False):
+        words = [
+            said[0]
+            for battery in batteries
+            for member in battery.members
+            if (said := member.side.one_sided.get(member.name)) and bool(said[1]) == warning
+        ]
+        findings.add("one_sided", "bess_registry", len(words), "; ".join(words[:6]), warning=warning)
+
+
 def _refuse_empty_year(inputs: Inputs) -> NoReturn:
     year = inputs.year.year
     looked_in = [str(path) for dataset in BESS_DATASETS for path in inputs.rollups.files(dataset, year)]
@@ -356,6 +369,10 @@ def _notes(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> l
         (both_eras, _bridge_note(year, sides, b)),
         (b.user, b.user[-1].note if b.user else None),
     ]
+    for member in b.members:
+        alone = member.side.one_sided
+        of_others = ((near == member.name, words) for words, near in alone.values())
+        said += [(True, alone[member.name][0])] if member.name in alone else of_others
     for kind, resource in (("gen", b.gen), ("load", b.load), ("esr", b.esr)):
         for dataset, columns in horizon.zeros.items() if resource else ():
             of_side = f"_{kind}_" in dataset or (kind == "gen" and dataset == "sced_smne")

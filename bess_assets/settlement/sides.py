@@ -21,7 +21,7 @@ from bess_assets.errors import InputError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow
 from bess_assets.settlement.grid import Scatter
 from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, Course
-from bess_assets.settlement.names import refuse_other_names
+from bess_assets.settlement.names import one_sided, refuse_odd_names, refuse_other_names
 from bess_assets.settlement.nodes import Nodes
 from bess_assets.settlement.pairing import Evidence, Unit, candidates, weigh
 from bess_assets.settlement.runs import TELEMETRY, Kind, RunReader, Window, hourly_maxima, read_metering
@@ -128,6 +128,13 @@ class Side:
         }
 
     @cached_property
+    def one_sided(self) -> dict[str, tuple[str, str | None]]:
+        """Resources that only one of its datasets knows, as `names.one_sided` says it; to be asked for once all datasets were read."""
+        datasets = (f"dam_{self.kind}_resources", f"sced_{self.kind}_resources")
+        held = {dataset: log.of_series for dataset, log in zip(datasets, self.logs, strict=False)}
+        return one_sided(self.names, held) if len(held) > 1 else {}
+
+    @cached_property
     def sced(self) -> tuple[dict[str, FloatArray], YearRows]:
         """Hourly maxima by SCED of the size, MW, and of Maximum SOC, MWh, where the rows have it; shape (resources, hours); and their reader."""
         columns = {"gen": ["hsl_mw"], "load": ["max_power_mw"], "esr": ["hsl_mw", "max_soc_mwh"]}[self.kind]
@@ -170,6 +177,7 @@ class Sides:
             datasets = (f"dam_{kind}_resources", f"sced_{kind}_resources")
             found = {dataset: distinct_names(inputs, dataset, findings, resource_type) for dataset in datasets}
             refuse_other_names(inputs, found)
+            refuse_odd_names(inputs, "resource_name", found)
             return set().union(*found.values())
 
         def by_user(column: str) -> set[str]:
@@ -237,6 +245,7 @@ class Sides:
                 qses.put(rows.series, rows.step, rows.texts["qse"])
         reader.report(self._findings)
         known = points.texts
+        refuse_odd_names(inputs, "settlement_point", {dataset: known})
         by_resource: list[Nodes | None] = [Nodes(row, known) for row in nodes]
         return Side(
             inputs, kind, names, scatter.grids[size], by_resource or [None] * len(names), qses.texts, [reader.log]
