@@ -631,8 +631,8 @@ FAULTS: tuple[Fault, ...] = (
         "a product under another label",
         "RRS of AS_prices called RESPONSIVE",
         edit(AS, lambda s: s.change("product", s.where("product", "RRS"), "RESPONSIVE")),
-        MARKED,
-        (_AS_COVERAGE, ("unknown", "as_rrs_usd")),
+        CHECK,
+        ((f"{FINDING} as_revenue", "unknown_products"), ("unknown", "as_rrs_usd")),
         fast=True,
     ),
     Fault(
