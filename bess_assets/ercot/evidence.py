@@ -2,9 +2,11 @@
 
 Clock hours are counted as the file labels them. On ERCOT's clock 02:00 to 03:00 of the spring day does not exist and 01:00 to 02:00 of the autumn day stands
 twice; a file of another clock shows the first and not the second, or its days begin and end at another hour than midnight. A date whose day and month were
-exchanged breaks the order of days, which exchanging them back restores.
+exchanged breaks the order of days, which exchanging them back restores. Of a whole year that was sorted afterwards the days held are the same: there the
+hours of the clock-change days lie on other days, as 25 hours on 11 July 2021, which was 7 November.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -96,6 +98,7 @@ class TimeEvidence:
             return  # a stray date: its rows are counted elsewhere
         by_hour = np.zeros((int(hours[-1]) // 24 - first // 24 + 1, 24))
         by_hour.ravel()[hours - first] = rows
+        self._judge_change_days(by_hour, first // 24)
         whole = by_hour.any(axis=1).sum() >= _LEAST_WHOLE_DAYS
         if whole and (spring := self._impossible_hour(by_hour, first // 24)) is not None:
             clock = {0: "Central standard time all year", 5: "UTC", 6: "UTC"}.get(
@@ -120,23 +123,41 @@ class TimeEvidence:
         gaps, gaps_back = (int(d[-1] - d[0] + 1 - len(d)) for d in (days, back))
         by_days = len(days) >= _LEAST_DAYS and gaps >= _LEAST_EXCHANGED and not gaps_back
         if by_days or looks_exchanged >= max(_LEAST_EXCHANGED, _EXCHANGED_SHARE * steps):
-            raise self._refusal(
-                "seems to have days and months exchanged where a day is 12 or less: its days follow one another only once they are exchanged back.",
-                expected="days in order, such as 2026-01-02 after 2026-01-01",
-                remedy="Read the reports with the format MM/DD/YYYY given, never guessed, and write the file again.",
-            )
+            raise self._exchange("its days follow one another only once they are exchanged back")
+
+    def _judge_change_days(self, by_hour: np.ndarray, first_day: int) -> None:
+        """Refuse the file if another day is as long or as short as a clock-change day should be, and would be that day with day and month exchanged."""
+        for spring, autumn in self._change_days(by_hour, first_day):
+            for change, odd, hour in (
+                (autumn, _has_hour_twice, "01:00 to 02:00 stands twice"),
+                (spring, _lacks_third_hour, "02:00 to 03:00 is lacking"),
+            ):
+                other = int(_exchanged(np.array([first_day + change]))[0]) - first_day
+                held = 0 <= change < len(by_hour) and 0 <= other < len(by_hour)
+                if held and by_hour[change].any() and odd(by_hour[other]) and not odd(by_hour[change]):
+                    days = day_of_number(first_day + other), day_of_number(first_day + change)
+                    raise self._exchange(f"{hour} on {days[0]}, and not on {days[1]}")
+
+    def _exchange(self, shown: str) -> InputError:
+        return self._refusal(
+            f"seems to have days and months exchanged where a day is 12 or less: {shown}.",
+            expected="the day of each row as ERCOT published it, such as 2026-01-02 after 2026-01-01",
+            remedy="Read the reports with the format MM/DD/YYYY given, never guessed, and write the file again.",
+        )
+
+    @staticmethod
+    def _change_days(by_hour: np.ndarray, first_day: int) -> Iterator[tuple[int, int]]:
+        """Positions of the spring and the autumn day of each year that the days touch; they may lie outside."""
+        for year in range(day_of_number(first_day).year, day_of_number(first_day + len(by_hour) - 1).year + 1):
+            of = _year(year)
+            yield of.first_day + of.spring_day - first_day, of.first_day + of.autumn_day - first_day
 
     def _impossible_hour(self, by_hour: np.ndarray, first_day: int) -> int | None:
         """Position of the spring day whose skipped hour holds rows, where no autumn day has its repeated hour twice."""
         found: int | None = None
-        for year in range(day_of_number(first_day).year, day_of_number(first_day + len(by_hour) - 1).year + 1):
-            spring, autumn = (
-                _year(year).first_day + at - first_day for at in (_year(year).spring_day, _year(year).autumn_day)
-            )
-            if 0 <= autumn < len(by_hour):
-                before, twice, after = by_hour[autumn, :3]
-                if twice >= _TWICE * max(before, after) > 0:
-                    return None
+        for spring, autumn in self._change_days(by_hour, first_day):
+            if 0 <= autumn < len(by_hour) and _has_hour_twice(by_hour[autumn]):
+                return None
             if 0 <= spring < len(by_hour):
                 one, skipped, three = by_hour[spring, 1:4]
                 # of hour labels 1 to 23 in order the third is an hour that exists
@@ -152,6 +173,17 @@ class TimeEvidence:
             expected=expected or "Central prevailing time as ERCOT publishes it, whole days from midnight to midnight",
             remedy=remedy or _OTHER_CLOCK_REMEDY,
         )
+
+
+def _has_hour_twice(by_hour: np.ndarray) -> bool:
+    """Whether 01:00 to 02:00 stands twice on a day, by its rows of each hour."""
+    before, twice, after = by_hour[:3]
+    return bool(twice >= _TWICE * max(before, after) > 0)
+
+
+def _lacks_third_hour(by_hour: np.ndarray) -> bool:
+    """Whether a day lacks 02:00 to 03:00 between hours that it has."""
+    return bool(by_hour[2] == 0 and by_hour[1] and by_hour[3])
 
 
 def _exchanged(days: IntArray) -> IntArray:

@@ -105,20 +105,23 @@ def test_a_part_of_a_year_may_begin_and_end_at_any_hour(tmp_path):
         read_runs(tmp_path / "year", zone("America/Chicago"), whole)
 
 
-def read_prices(root, hours: Sequence[tuple[date, int]], days: Callable[[date], object] = lambda day: day) -> Read:
+def read_prices(
+    root, hours: Sequence[tuple[date, int]], days: Callable[[date], object] = lambda day: day, year=2024
+) -> Read:
     """Day-ahead prices labelled with a day, as it is stored, and an hour ending."""
     columns = {
         "DeliveryDate": [days(day) for day, _ in hours], "HourEnding": [hour for _, hour in hours],
         "SettlementPoint": ["OAK_RN"] * len(hours), "SettlementPointPrice": [1.0] * len(hours),
     }  # fmt: skip
-    write_columns(root, "da_prices", 2024, columns)
-    return Read(root, "da_prices", ["OAK_RN"], value="price_usd_per_mwh")
+    write_columns(root, "da_prices", year, columns)
+    return Read(root, "da_prices", ["OAK_RN"], year=year, value="price_usd_per_mwh")
 
 
 def year_of_hours(first: date = JANUARY_1, last: date = date(2024, 12, 31)) -> list[tuple[date, int]]:
     """A day and an hour ending for each hour, as ERCOT labels them: no third in spring, the second twice in autumn."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    odd = {SPRING: [1, 2, *range(4, 25)], AUTUMN: [1, 2, 2, *range(3, 25)]}
+    spring, autumn = SPRING_AND_AUTUMN[first.year]
+    odd = {spring: [1, 2, *range(4, 25)], autumn: [1, 2, 2, *range(3, 25)]}
     return [(day, hour) for day in days for hour in odd.get(day, range(1, 25))]
 
 
@@ -162,6 +165,55 @@ def test_days_and_months_that_were_exchanged_show_in_the_days_of_a_part_of_a_yea
     hours = sorted(year_of_hours(last=date(2024, 10, 20)), key=lambda label: guessed(label[0]))
     with pytest.raises(InputError, match="days and months exchanged"):
         read_prices(tmp_path, hours, guessed)
+
+
+YEARS = sorted(SPRING_AND_AUTUMN)
+
+
+def sorted_exchange(year: int, labels: Sequence[int] = (2, 2)) -> list[tuple[date, int]]:
+    """Labels of a year whose days and months were exchanged, sorted afterwards; the autumn day's second hour is spelled so."""
+    spring, autumn = SPRING_AND_AUTUMN[year]
+    days = [date(year, 1, 1) + timedelta(days=n) for n in range((date(year + 1, 1, 1) - date(year, 1, 1)).days)]
+    odd = {spring: [1, 2, *range(4, 25)], autumn: sorted([1, *labels, *range(3, 25)])}
+    return sorted((guessed(day), hour) for day in days for hour in odd.get(day, range(1, 25)))
+
+
+@pytest.mark.parametrize("year", YEARS)
+@pytest.mark.parametrize("labels", [(2, 2), (2, 25)], ids=["twice", "25th"])
+def test_a_sorted_year_of_exchanged_days_and_months_shows_in_the_hours_of_the_clock_change_days(tmp_path, year, labels):
+    autumn = SPRING_AND_AUTUMN[year][1]
+    with pytest.raises(InputError, match="days and months exchanged") as refused:
+        read_prices(tmp_path, sorted_exchange(year, labels), year=year)
+    assert f"twice on {guessed(autumn)}, and not on {autumn}" in refused.value.problem
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_without_the_second_autumn_hour_a_sorted_year_shows_in_spring_unless_that_is_the_13th_or_14th(tmp_path, year):
+    """Where it is, nothing in the times of the file differs: each day has the 24 hours of another."""
+    spring = SPRING_AND_AUTUMN[year][0]
+    if spring.day > 12:
+        assert read_prices(tmp_path, sorted_exchange(year, (2,)), year=year)
+        return
+    with pytest.raises(InputError, match=f"lacking on {guessed(spring)}, and not on {spring}"):
+        read_prices(tmp_path, sorted_exchange(year, (2,)), year=year)
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_sorted_year_of_exchanged_stamps_is_refused(tmp_path, flag):
+    def exchanged(moment: datetime) -> datetime:
+        local = zone("America/Chicago")(moment)
+        return datetime.combine(guessed(local.date()), local.time())
+
+    with pytest.raises(InputError, match=r"twice on 2024-03-11, and not on 2024-11-03"):
+        read_runs(tmp_path, exchanged, sorted(moments(), key=exchanged), flag=flag)
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_an_hour_that_a_day_lacks_or_has_twice_is_no_exchange_where_the_clock_change_days_are_right(tmp_path, year):
+    hours = year_of_hours(date(year, 1, 1), date(year, 12, 31))
+    hours.remove((guessed(SPRING_AND_AUTUMN[year][0]), 3)) if SPRING_AND_AUTUMN[year][0].day <= 12 else None
+    hours.append((guessed(SPRING_AND_AUTUMN[year][1]), 2))
+    assert read_prices(tmp_path, sorted(hours), year=year).known()
 
 
 def test_days_in_no_order_are_read(tmp_path):
