@@ -16,7 +16,7 @@ from bess_assets.ercot.arrays import BoolArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_of_number
 from bess_assets.ercot.datasets import Dataset
 from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, TIME_COLUMNS
-from bess_assets.ercot.rollup_names import year_of
+from bess_assets.ercot.rollup_names import year_file, year_of
 from bess_assets.errors import InputError
 
 _LEAST_STAMPS = 1_000
@@ -32,7 +32,7 @@ _LEAST_WHOLE_DAYS = 7
 _TWICE = 1.6
 """Rows of an hour in which two hours lie, against those of an ordinary hour of the day, at least."""
 _FULL = 0.9
-"""Share of the hours of a file that hold rows, where its first and last hour say something."""
+"""Share of the hours from first to last that hold rows, where first and last say something."""
 _MONTHS = 12
 _OTHER_CLOCK_REMEDY = (
     "Convert the column to the wall clock of America/Chicago, with the repeated-hour flag, and leave out hours that do not exist; "
@@ -43,13 +43,22 @@ _year = cache(OperatingYear)
 
 
 class TimeEvidence:
-    """Times of the rows of one file, added batch by batch and judged once all are in."""
+    """Times of the rows of one file, or of all parts of one year, added batch by batch and judged once all are in.
+
+    Attributes:
+        hours: clock hours of rows, as hours since 1970, by batch.
+        rows: rows of each of those hours.
+        stamps: stamps of SCED runs, by batch.
+        steps: number of steps from one day to another, and of those that look as if day and month were exchanged.
+    """
 
     def __init__(self, dataset: Dataset, path: Path) -> None:
-        self._dataset, self._path = dataset, path
+        """Begin with a file, or with the first part of a year."""
+        self._dataset, self._path = dataset, year_file(path)
+        self._of_a_year = self._path != path or path.stem.endswith(str(year_of(path)))
         self._column = next(name for name in TIME_COLUMNS if name in dataset.columns)
-        self._hours, self._rows, self._stamps = list[IntArray](), list[IntArray](), list[IntArray]()
-        self._steps = np.zeros(2, dtype=np.int64)
+        self.hours, self.rows, self.stamps = list[IntArray](), list[IntArray](), list[IntArray]()
+        self.steps = np.zeros(2, dtype=np.int64)
 
     def add(self, day: IntArray, clock: IntArray, rows: IntArray, of_row: IntArray) -> None:
         """Add a batch.
@@ -64,22 +73,38 @@ class TimeEvidence:
         held = (rows > 0) & (day != NO_VALUE) & (np.abs(clock // 86_400 - day) <= 1)
         # the end of an interval is the first second of the next
         hours, at = np.unique((clock[held] - (self._column == INTERVAL_END)) // 3_600, return_inverse=True)
-        self._hours.append(hours)
-        self._rows.append(np.bincount(at, rows[held], minlength=len(hours)).astype(np.int64))
+        self.hours.append(hours)
+        self.rows.append(np.bincount(at, rows[held], minlength=len(hours)).astype(np.int64))
         if self._column == "sced_stamp":
-            self._stamps.append(clock[held])
+            self.stamps.append(clock[held])
         # most rows say the same time as the row before
         turns = np.flatnonzero(of_row[1:] != of_row[:-1])
         before, after = day[of_row[turns]], day[of_row[turns + 1]]
         steps = (before != after) & (before != NO_VALUE) & (after != NO_VALUE)
         before, after = before[steps], after[steps]
         looks_exchanged = (_exchanged(after) - _exchanged(before) == 1) & (after - before != 1)
-        self._steps += [len(after), int(looks_exchanged.sum())]
+        self.steps += [len(after), int(looks_exchanged.sum())]
+
+    def join(self, other: "TimeEvidence") -> None:
+        """Add the times of another part."""
+        self.hours += other.hours
+        self.rows += other.rows
+        self.stamps += other.stamps
+        self.steps += other.steps
+
+    def compact(self) -> None:
+        """Keep each hour and each stamp once."""
+        if self.hours:
+            hours, at = np.unique(np.concatenate(self.hours), return_inverse=True)
+            self.hours, self.rows = [hours], [np.bincount(at, np.concatenate(self.rows)).astype(np.int64)]
+        if self.stamps:
+            self.stamps = [np.unique(np.concatenate(self.stamps))]
 
     @property
     def whole_minutes(self) -> int:
         """Number of the stamps of SCED runs where every one is a whole minute, as in no file of ERCOT's; else 0."""
-        stamps = np.unique(np.concatenate(self._stamps)) if self._stamps else np.empty(0, dtype=np.int64)
+        self.compact()
+        stamps = self.stamps[0] if self.stamps else np.empty(0, dtype=np.int64)
         return len(stamps) if len(stamps) >= _LEAST_STAMPS and not (stamps % 60).any() else 0
 
     def judge(self) -> None:
@@ -88,10 +113,10 @@ class TimeEvidence:
         Raises:
             InputError: what the file seems to be, and how to mend it.
         """
-        if not sum(map(len, self._hours)):
+        if not sum(map(len, self.hours)):
             return
-        hours, at = np.unique(np.concatenate(self._hours), return_inverse=True)
-        rows = np.bincount(at, np.concatenate(self._rows))
+        self.compact()
+        (hours,), (rows,) = self.hours, self.rows
         self._judge_order(np.unique(hours // 24))
         first = int(hours[0]) // 24 * 24
         if hours[-1] - first >= _MOST_HOURS:
@@ -110,15 +135,14 @@ class TimeEvidence:
             does_not_exist = f"02:00 to 03:00 of {day_of_number(first // 24 + spring)}, which does not exist"
             raise self._refusal(f"holds {does_not_exist}, and 01:00 to 02:00 of no autumn day twice: {seems}.")
         # a part of a year, or prices up to now, may begin and end at any hour
-        of_a_year = self._path.stem.endswith(str(year_of(self._path)))
-        if shift := _shift(by_hour, edges=of_a_year and self._dataset.sixty_day):
+        if shift := _shift(by_hour, edges=self._of_a_year and self._dataset.sixty_day):
             day, hour = shift
             off = f"{hour} hour{'s' if hour > 1 else ''} off midnight"
             since = day_of_number(first // 24 + day)
             raise self._refusal(f"seems to be in another time zone from {since} on: its days begin and end {off}.")
 
     def _judge_order(self, days: IntArray) -> None:
-        steps, looks_exchanged = self._steps.tolist()
+        steps, looks_exchanged = self.steps.tolist()
         back = np.unique(_exchanged(days))
         gaps, gaps_back = (int(d[-1] - d[0] + 1 - len(d)) for d in (days, back))
         by_days = len(days) >= _LEAST_DAYS and gaps >= _LEAST_EXCHANGED and not gaps_back
@@ -211,7 +235,8 @@ def _shift(by_hour: np.ndarray, *, edges: bool) -> tuple[int, int] | None:
         usual = np.array([np.median(day[day > 0]) if day.any() else np.inf for day in hours])
         empty = np.where(filled.any(axis=1), filled.argmax(axis=1), 0)
         over = _leading(hours >= _TWICE * usual[:, None])
-        if edges and not filled[-1, -1] and filled.mean() >= _FULL:
+        between = np.flatnonzero(filled)
+        if edges and not filled[-1, -1] and len(between) >= _FULL * (between[-1] - between[0] + 1):
             over[-1] = _leading(filled)[-1]
         if not edges:
             empty[0] = 0

@@ -30,6 +30,18 @@ def year_of(path: Path) -> int | None:
     return place[1] if place else None
 
 
+def year_file(path: Path) -> Path:
+    """The file itself, or the folder of the parts of its year."""
+    place = _year_at(path)
+    return path.parents[place[0] - 1] if place and place[0] else path
+
+
+def parts_of_one(path: Path) -> tuple[Path, int | None]:
+    """The same for all parts of one year, in a folder or numbered: their folder's place, and the year."""
+    place = _year_at(path)
+    return path.parents[place[0] if place else 0], place[1] if place else None
+
+
 def rollup_name(path: Path) -> str:
     """Name of a rollup file in records and tables: `2024.parquet`, of a part `2024.parquet/part-0.parquet`, or `built/2024.parquet`."""
     if path.parent.parent.name == BUILT_FOLDER:

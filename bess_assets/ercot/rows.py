@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, groupby
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from bess_assets.ercot.evidence import TimeEvidence
 from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, STORED_TIME, Rows, read_rows
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
+from bess_assets.ercot.rollup_names import parts_of_one
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.threads import read_ahead
 
@@ -476,9 +478,12 @@ class YearRows:
     def _batches(self) -> Iterator[PlacedRows]:
         column, left_out = self._leave_out
         columns = [self._key, *self._numbers, *self._texts, column]
-        for path in self._paths:
-            evidence = TimeEvidence(self._dataset, path)
-            for rows in read_rows(self._dataset, path, columns, self.counted.numbers, timed=True):
+        for _, parts in groupby(self._paths, parts_of_one):
+            paths = list(parts)
+            evidence = TimeEvidence(self._dataset, paths[0])
+            for rows in chain.from_iterable(
+                read_rows(self._dataset, path, columns, self.counted.numbers, timed=True) for path in paths
+            ):
                 codes, texts = rows.texts(column)
                 yield self._batch(rows.keep(codes != texts.index(left_out)) if left_out in texts else rows, evidence)
             evidence.judge()

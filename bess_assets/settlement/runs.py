@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,7 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.evidence import TimeEvidence
 from bess_assets.ercot.parsing import NO_VALUE, Rows, read_rows
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
+from bess_assets.ercot.rollup_names import parts_of_one
 from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows, report_dataset
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.settlement.grid import Scatter
@@ -75,12 +76,13 @@ class Window:
 
 @dataclass(frozen=True)
 class _FileRuns:
-    """What the times of one file say of a year: starts in UTC seconds, ascending; row group, first and last start of each batch; day indexes; odd rows."""
+    """What the times of one file say of a year: starts in UTC seconds, ascending; row group, first and last start of each batch; days; odd rows; clock."""
 
     starts: IntArray
     groups: list[tuple[int, int, int]]
     days: IntArray
     counted: Counted
+    evidence: TimeEvidence
 
 
 @lru_cache(maxsize=8)
@@ -99,9 +101,8 @@ def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _Fi
         if len(utc):
             groups.append((rows.group, int(utc.min()), int(utc.max())))
             starts.append(utc)
-    evidence.judge()
-    counted.whole_minutes = evidence.whole_minutes
-    return _FileRuns(np.unique(np.concatenate(starts)), groups, np.unique(np.concatenate(days)), counted)
+    evidence.compact()
+    return _FileRuns(np.unique(np.concatenate(starts)), groups, np.unique(np.concatenate(days)), counted, evidence)
 
 
 class RunReader:
@@ -129,8 +130,14 @@ class RunReader:
             self.log.saw_days(file.days)
             self.counted.unusable_time += file.counted.unusable_time
             self.counted.ambiguous += file.counted.ambiguous
-            self.counted.whole_minutes += file.counted.whole_minutes
             starts.append(file.starts)
+        for _, parts in groupby(self._files, parts_of_one):
+            paths = list(parts)
+            evidence = TimeEvidence(self._dataset, paths[0])
+            for path in paths:
+                evidence.join(self._files[path].evidence)
+            evidence.judge()
+            self.counted.whole_minutes += evidence.whole_minutes
         self.starts = np.unique(np.concatenate(starts))
         first_hour = self._year.start + self._year.repeated_quarter_hours.start * SECONDS_PER_QUARTER_HOUR
         first, second, end = np.searchsorted(self.starts, np.add(first_hour, [0, 3_600, 7_200]))

@@ -8,10 +8,11 @@ import pyarrow as pa
 import pytest
 
 from bess_assets.errors import InputError
+from bess_assets.settlement.runs import RunReader
 from bess_assets_tests.ercot.test_rows import Read
 from bess_assets_tests.resources import GEN
 from bess_assets_tests.scenario import write_columns
-from bess_assets_tests.steps import CENTRAL, SPRING_AND_AUTUMN, count_of
+from bess_assets_tests.steps import CENTRAL, SPRING_AND_AUTUMN, count_of, inputs_of
 
 SPRING, AUTUMN = SPRING_AND_AUTUMN[2024]
 JANUARY_1 = date(2024, 1, 1)
@@ -47,6 +48,10 @@ def read_runs(root, clock: Clock, utc: Sequence[datetime], *, flag=True, text=Fa
     flags = ["NY"[bool(moment.astimezone(CENTRAL).fold)] for moment in utc]
     columns = {"SCEDTimeStamp": values, "ResourceName": [GEN] * len(stamps), "HSL": [1.0] * len(stamps)}
     write_columns(root, "sced_gen_resources", file, columns | ({"RepeatedHourFlag": flags} if flag else {}))
+    return read_runs_of(root)
+
+
+def read_runs_of(root) -> Read:
     return Read(root, "sced_gen_resources", value="hsl_mw", step_seconds=3_600)
 
 
@@ -103,6 +108,26 @@ def test_a_part_of_a_year_may_begin_and_end_at_any_hour(tmp_path):
     assert len(read_runs(tmp_path / "part", zone("America/Chicago"), whole, file="2024_1").known()) > 1_000
     with pytest.raises(InputError, match="another time zone"):
         read_runs(tmp_path / "year", zone("America/Chicago"), whole)
+
+
+def write_runs(root, clock: Clock, utc: Sequence[datetime], file: str) -> None:
+    stamps = [clock(moment) for moment in utc]
+    values = pa.array(stamps, pa.timestamp("us"))
+    columns = {"SCEDTimeStamp": values, "ResourceName": [GEN] * len(stamps), "HSL": [1.0] * len(stamps)}
+    write_columns(root, "sced_gen_resources", file, columns)
+
+
+@pytest.mark.parametrize("file", ["2024.parquet/part-{:05d}", "year=2024/data_{}", "2024_{:02d}"])
+def test_parts_of_a_year_are_judged_together(tmp_path, file):
+    utc, size = moments(), 3 * 48
+    for clock in ("America/Chicago", "UTC"):
+        for n in range(-(-len(utc) // size)):
+            write_runs(tmp_path / clock, zone(clock), utc[n * size : (n + 1) * size], file.format(n))
+    central, other = tmp_path / "America/Chicago", tmp_path / "UTC"
+    for read in (read_runs_of, lambda root: RunReader(inputs_of(root, 2024), "sced_gen_resources", [GEN], ["hsl_mw"])):
+        read(central)
+        with pytest.raises(InputError, match=r"2024-03-10, which does not exist, .* it seems to be in UTC"):
+            read(other)
 
 
 def read_prices(
