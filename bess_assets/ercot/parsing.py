@@ -46,6 +46,8 @@ _DATES = tuple(
 _NUMBER = re.compile(
     r"[+-]?((\d{1,3}(,\d{3})+|\d+)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|[+-]?inf(inity)?$|nan$", re.IGNORECASE
 )
+_HOUR = re.compile(r"(\d{1,2})(?::00(?::00)?|\.0+)?$")
+_HALF_DAY = re.compile(r"(0?[1-9]|1[0-2]):00(?::00)? ?([AP])M", re.IGNORECASE)
 _LARGEST_WHOLE = 2.0**53
 """Above it a float is no whole number in particular."""
 _NOON_SECONDS = 43_200
@@ -100,8 +102,13 @@ def _whole(pattern: re.Pattern[str], text: str) -> int | None:
     return int(match[1]) if match else None
 
 
-parse_hour = partial(_whole, re.compile(r"(\d{1,2})(?::00(?::00)?|\.0+)?$"))
-"""Hour label of `1`, `01:00`, `24:00` or `1.0`; None if a text is none of them."""
+def parse_hour(text: str) -> int | None:
+    """Hour label of `1`, `01:00`, `24:00`, `1.0` or, as a spreadsheet in US English has it, `01:00:00 PM`; None if a text is none of them."""
+    if half := _HALF_DAY.fullmatch(text):
+        return int(half[1]) % 12 + 12 * (half[2].upper() == "P")
+    return _whole(_HOUR, text)
+
+
 parse_interval = partial(_whole, re.compile(r"(\d{1,3})(?:\.0+)?$"))
 """Interval number of `1`, `100` or `1.0`; None if a text is none of them."""
 

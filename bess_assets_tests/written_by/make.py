@@ -4,10 +4,15 @@ Run in an environment of its own, once with each version of DuckDB:
 
     pip install "duckdb<2" polars "pandas<3" fastparquet pyarrow openpyxl xlsxwriter && python make.py
     pip install "duckdb>=2" && python make.py duckdb_2
+    pip install pyspark && python make.py spark          (needs Java 17)
+    apt-get install libreoffice-calc && python make.py libreoffice
 
-The programs read the CSV files as they do without being told anything, but where a folder's name says otherwise.
+Excel itself ran for none of them: it needs Windows or macOS. `excel_reports` imitates what it saves, as its documentation and bug reports show it;
+`calc_reports` are what LibreOffice Calc saved, in three locales. The programs read the CSV files as they do without being told anything, but where a folder's name says otherwise.
 """
 
+import shutil
+import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +21,8 @@ from zoneinfo import ZoneInfo
 
 HERE = Path(__file__).parent
 CENTRAL = ZoneInfo("America/Chicago")
+REPORTS = {"DA_prices": "DAMSPNP4190", "SCED_Gen_Resources": "60d_SCED_Gen_Resource_Data-02-JAN-25"}
+"""The name of a report of each dataset."""
 
 
 def prices_csv() -> str:
@@ -78,34 +85,59 @@ def with_pandas(csv: str, dataset: str) -> None:
     encoded.to_parquet(place("fastparquet_bytes", dataset), engine="fastparquet", object_encoding=texts)
 
 
-def as_spark(csv: str, dataset: str) -> None:
-    """As Spark lays a table out: a folder of parts, Snappy, stamps as INT96."""
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def with_spark(csvs: dict[str, str]) -> None:
+    """By Spark: a folder of two shuffled parts; stamps of a session in UTC, as INT96; folders named year=2024; and stamps of a session in Central time."""
+    from pyspark.sql import SparkSession
+    from pyspark.sql.functions import col, lit, to_date, to_timestamp
 
-    frame = pd.read_csv(csv)
-    if "SCED" in dataset:
-        frame[frame.columns[0]] = pd.to_datetime(frame[frame.columns[0]], format="%m/%d/%Y %H:%M:%S")
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    folder = Path(place("spark", dataset))
-    folder.mkdir(exist_ok=True)
-    half = table.num_rows // 2
-    for n, part in enumerate((table.slice(0, half), table.slice(half))):
-        pq.write_table(
-            part,
-            folder / f"part-0000{n}-6a1f.c000.snappy.parquet",
-            flavor="spark",
-            use_deprecated_int96_timestamps=True,
+    spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+
+    def save(frame, tool: str, dataset: str, **more) -> None:
+        path = Path(place(tool, dataset))
+        frame.repartition(2).write.mode("overwrite").parquet(str(path.parent if more else path), **more)
+
+    for dataset, csv in csvs.items():
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+        frame = spark.read.csv(csv, header=True, inferSchema=True)
+        save(frame, "spark", dataset)
+        save(frame.withColumn("year", lit(2024)), "spark_hive", dataset, partitionBy="year")
+        stamp = frame.columns[0]
+        typed = {
+            "DA_prices": to_date(col(stamp), "MM/dd/yyyy"),
+            "SCED_Gen_Resources": to_timestamp(col(stamp), "MM/dd/yyyy HH:mm:ss"),
+        }[dataset]
+        save(frame.withColumn(stamp, typed), "spark_typed", dataset)
+        spark.conf.set("spark.sql.session.timeZone", "America/Chicago")
+        if dataset == "SCED_Gen_Resources":
+            save(frame.withColumn(stamp, typed), "spark_central", dataset)
+
+
+def with_libreoffice(csvs: dict[str, str], scratch: Path) -> None:
+    """As reports that Calc opened and saved as CSV, cells as shown: in US English, in German, and by a German Calc that reads them as US English."""
+    for locale, mark, reads_as in (("en-US", 44, 0), ("de-DE", 59, 0), ("de-DE-shown", 59, 1033)):
+        user = scratch / locale / "user"
+        user.mkdir(parents=True)
+        setting = f'<prop oor:name="ooSetupSystemLocale" oor:op="fuse"><value>{locale[:5]}</value></prop>'
+        (user / "registrymodifications.xcu").write_text(
+            '<?xml version="1.0"?><oor:items xmlns:oor="http://openoffice.org/2001/registry">'
+            f'<item oor:path="/org.openoffice.Setup/L10N">{setting}</item></oor:items>'
         )
-    (folder / "_SUCCESS").touch()
+        for dataset, csv in csvs.items():
+            saved = f"csv:Text - txt - csv (StarCalc):{mark},34,76,1,,0,false,true,false"
+            opened = f"--infilter=CSV:44,34,76,1,,{reads_as},false,true"
+            profile = f"-env:UserInstallation={user.parent.as_uri()}"
+            to = ["--convert-to", saved, "--outdir", str(scratch / "saved"), csv]
+            subprocess.run(["soffice", profile, "--headless", opened, *to], check=True)
+            target = HERE / "calc_reports" / f"{REPORTS[dataset]}_{locale}.csv"
+            target.parent.mkdir(exist_ok=True)
+            shutil.move(scratch / "saved" / Path(csv).name, target)
 
 
-def with_excel(csv: str, dataset: str) -> None:
-    """As reports: a workbook, and the CSV files that Excel saves of it."""
+def like_excel(csv: str, dataset: str) -> None:
+    """As reports: a workbook, and CSV files as Excel saves them of it; Excel itself did not run."""
     import pandas as pd
 
-    name = "60d_SCED_Gen_Resource_Data-02-JAN-25" if "SCED" in dataset else "DAMSPNP4190"
+    name = REPORTS[dataset]
     folder = HERE / "excel_reports"
     folder.mkdir(exist_ok=True)
     content = Path(csv).read_text(encoding="utf-8")
@@ -115,18 +147,24 @@ def with_excel(csv: str, dataset: str) -> None:
 
 
 def main(only: str = "") -> None:
-    """Write everything, or the folders of one version of DuckDB."""
-    with TemporaryDirectory() as scratch:
+    """Write everything that Python packages write, or the folders of one program."""
+    with TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        csvs = {dataset: str(scratch / f"{dataset}.csv") for dataset in REPORTS}
         for dataset, content in (("DA_prices", prices_csv()), ("SCED_Gen_Resources", runs_csv())):
-            csv = Path(scratch, "report.csv")
-            csv.write_text(content, encoding="utf-8")
-            with_duckdb(only or "duckdb_1", str(csv), dataset)
-            with_duckdb(f"{only or 'duckdb_1'}_v2", str(csv), dataset, ", PARQUET_VERSION v2, COMPRESSION zstd")
-            if not only:
-                with_polars(str(csv), dataset)
-                with_pandas(str(csv), dataset)
-                as_spark(str(csv), dataset)
-                with_excel(str(csv), dataset)
+            Path(csvs[dataset]).write_text(content, encoding="utf-8")
+        if only == "spark":
+            with_spark(csvs)
+        elif only == "libreoffice":
+            with_libreoffice(csvs, scratch)
+        else:
+            for dataset, csv in csvs.items():
+                with_duckdb(only or "duckdb_1", csv, dataset)
+                with_duckdb(f"{only or 'duckdb_1'}_v2", csv, dataset, ", PARQUET_VERSION v2, COMPRESSION zstd")
+                if not only:
+                    with_polars(csv, dataset)
+                    with_pandas(csv, dataset)
+                    like_excel(csv, dataset)
 
 
 if __name__ == "__main__":
