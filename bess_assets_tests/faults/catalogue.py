@@ -633,7 +633,6 @@ FAULTS: tuple[Fault, ...] = (
         edit(AS, lambda s: s.change("product", s.where("product", "RRS"), "RESPONSIVE")),
         CHECK,
         ((f"{FINDING} as_revenue", "unknown_products"), ("unknown", "as_rrs_usd")),
-        fast=True,
     ),
     Fault(
         "hourly prices in every quarter-hour",
@@ -977,6 +976,7 @@ FAULTS: tuple[Fault, ...] = (
         together(swap(SESR, "esr_resource", "resource_name", 1, 2), swap(ESR, "esr_resource", "resource_name", 1, 2)),
         MARKED,
         (("notes", "not by its name"),),
+        fast=True,
     ),
     Fault(
         "telemetry of another's storage resource",
