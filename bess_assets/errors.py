@@ -85,6 +85,16 @@ class WriteError(BessError):
     """A file cannot be written: the disk is full or read-only, permission is denied, or a quota or limit of the system is reached."""
 
 
+class FetchError(BessError):
+    """ERCOT's server refuses, answers otherwise than described, or cannot be reached; `status` is that of its answer, 0 where there is none."""
+
+    def __init__(
+        self, problem: str, *, status: int = 200, expected: str | None = None, remedy: str | None = None
+    ) -> None:
+        self.status = status
+        super().__init__(problem, expected=expected, remedy=remedy)
+
+
 class RoomError(BessError):
     """A year would not fit into memory or onto the disk; raised before it is begun."""
 

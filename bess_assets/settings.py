@@ -15,6 +15,9 @@ _UNITS = {"KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2,
 _HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _SWITCH = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
 
+CREDENTIALS = ("ERCOT_API_USERNAME", "ERCOT_API_PASSWORD", "ERCOT_PUBLIC_API_SUBSCRIPTION_KEY")
+"""Variables of a user of ERCOT's public API. They are read when reports are fetched, and are no settings: nothing keeps or shows them."""
+
 FOLDERS = {
     "home": "BESS_HOME",
     "rollups": "BESS_ROLLUPS",
@@ -43,6 +46,9 @@ class Settings:
         daily_at: hour and minute, Central time, of the daily refresh of the current year (`BESS_DAILY_AT`).
         webhook: address to which alarms are posted, if set (`BESS_WEBHOOK`).
         ui_hosts: hosts that `bess ui` is reached as besides this machine, such as a reverse proxy's (`BESS_UI_HOSTS`).
+        fetch: True if Dagster fetches reports (`BESS_FETCH`); if not set, where `CREDENTIALS` are.
+        ercot_quota: requests that ERCOT allows, and in how many seconds (`BESS_ERCOT_QUOTA`).
+        ercot_url: another server that answers like ERCOT's, if set (`BESS_ERCOT_URL`).
     """
 
     home: Path
@@ -58,6 +64,9 @@ class Settings:
     daily_at: tuple[int, int]
     webhook: str | None
     ui_hosts: tuple[str, ...]
+    fetch: bool
+    ercot_quota: tuple[int, float]
+    ercot_url: str | None
 
     @property
     def alarms(self) -> Path:
@@ -85,6 +94,9 @@ class Settings:
             "BESS_DAILY_AT": "{:02d}:{:02d}".format(*self.daily_at),
             "BESS_WEBHOOK": self.webhook or "",
             "BESS_UI_HOSTS": ",".join(self.ui_hosts),
+            "BESS_FETCH": "on" if self.fetch else "off",
+            "BESS_ERCOT_QUOTA": "{}/{:g}".format(*self.ercot_quota),
+            "BESS_ERCOT_URL": self.ercot_url or "",
             "BESS_REGISTRY": str(self.registry_csv or ""),
         }
 
@@ -124,7 +136,7 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
         memory_limit_bytes=read("BESS_MEMORY_LIMIT", "1GB", _size, "a size such as 512MB or 2GB"),
         threads=read("BESS_THREADS", str(os.cpu_count() or 1), _positive, "a whole number from 1"),
         query_timeout_seconds=read("BESS_QUERY_TIMEOUT", "30", _seconds, "seconds above zero"),
-        automation=read("BESS_AUTOMATION", "off", lambda text: _SWITCH.get(text.lower()), "on or off"),
+        automation=read("BESS_AUTOMATION", "off", _switch, "on or off"),
         daily_at=read("BESS_DAILY_AT", "07:00", _time_of_day, "an hour and minute such as 07:00"),
         webhook=read("BESS_WEBHOOK", "", _address, "an address that begins with https://") or None,
         ui_hosts=read(
@@ -133,6 +145,10 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
             _hosts,
             "host names with a comma between two, such as bess.example.com or localhost:8080",
         ),
+        fetch=read("BESS_FETCH", "on" if all(map(env.get, CREDENTIALS)) else "off", _switch, "on or off"),
+        ercot_quota=read("BESS_ERCOT_QUOTA", "30/60", _quota, "requests and seconds, such as 30/60"),
+        ercot_url=read("BESS_ERCOT_URL", "", _server, "an address of this machine, such as http://127.0.0.1:8900")
+        or None,
     )
 
 
@@ -168,6 +184,21 @@ def _time_of_day(text: str) -> tuple[int, int] | None:
 
 def _address(text: str) -> str | None:
     return text if not text or text.startswith(("http://", "https://")) else None
+
+
+def _switch(text: str) -> bool | None:
+    return _SWITCH.get(text.lower())
+
+
+def _quota(text: str) -> tuple[int, float] | None:
+    requests, _, seconds = text.partition("/")
+    number, period = _positive(requests), _seconds(seconds)
+    return (number, period) if number and period else None
+
+
+def _server(text: str) -> str | None:
+    # passwords are sent there: to this machine, or to ERCOT
+    return text if not text or re.fullmatch(r"http://(127\.0\.0\.1|localhost):\d{1,5}", text) else None
 
 
 def _hosts(text: str) -> tuple[str, ...] | None:

@@ -30,6 +30,8 @@ Decorator = Callable[[Any], Any]
 _COMMANDS = {
     "demo": ("market", "Try it with made-up data: simulate, settle, show."),
     "simulate": ("market", "Write the rollups or reports of a made-up market."),
+    "start": ("fetch", "From ERCOT's site to the page: fetch, roll up, refresh."),
+    "fetch": ("fetch", "Fetch ERCOT's report files."),
     "rollup": ("years", "Turn ERCOT's report files into annual rollups."),
     "refresh": ("years", "Settle years from their rollups."),
     "status": ("status", "Show settings, the state of each table, gaps in the data."),

@@ -35,6 +35,16 @@ def rollup_lock(settings: Settings) -> AbstractContextManager[bool]:
     return _held(settings.locks / "rollup", _ROLLUP_WAIT_SECONDS)
 
 
+def fetch_lock(settings: Settings) -> AbstractContextManager[bool]:
+    """Hold the folder of reports for what this process fetches; YearBusyError if another one fetches."""
+    return _held(settings.locks / "fetch", 0.0)
+
+
+def requests_lock(settings: Settings) -> AbstractContextManager[bool]:
+    """Hold the times of requests to ERCOT, for the moment in which they are read and written."""
+    return _held(settings.locks / "ercot_requests", _ROLLUP_WAIT_SECONDS)
+
+
 def year_is_busy(settings: Settings, year: int | None) -> bool:
     """Whether some process, this one or another, holds the year right now."""
     path = settings.locks / year_name(year)

@@ -204,7 +204,7 @@ class _Reading:
         """Read what is new; the years are still to be finished."""
         started = time.perf_counter()
         names = [path.relative_to(self._root).as_posix() for path in report_files(self._root)]
-        self._index.files = {name: self._index.files[name] for name in self._index.files if name in set(names)}
+        self._index.drop_absent(set(names))
         for number, name in enumerate(names):
             entries = self._index.entries(name)
             if entries is None or any(self._wanted(entry, label_of(name, entry)) for entry in entries):

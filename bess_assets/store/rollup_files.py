@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -137,6 +137,19 @@ class ReportIndex:
         """Note what a file holds; the entries may still be filled in."""
         self.files[name] = {**seen, "reports": entries}
 
+    def drop_absent(self, there: Collection[str]) -> None:
+        """Forget files that are not there any more, but for those that were removed once they were rolled up."""
+        self.files = {n: known for n, known in self.files.items() if n in there or known.get("removed")}
+        for name in there:
+            self.files.get(name, {}).pop("removed", None)
+
+    def rolled_up(self, built: Path) -> Iterator[tuple[str, bool]]:
+        """Files all of whose reports are in rollups, or of no dataset, and whether each was removed; a file without a dataset is none of them."""
+        for name, known in self.files.items():
+            used = [entry for entry in known["reports"] if "other" not in entry]
+            if used and all(_is_in(entry, label_of(name, entry), built) for entry in used):
+                yield name, known.get("removed", False)
+
     def all_entries(self) -> Iterator[tuple[str, Entry]]:
         """Label and entry of every report."""
         return ((label_of(name, entry), entry) for name, known in self.files.items() for entry in known["reports"])
@@ -154,6 +167,14 @@ def taken_of(reports: Iterable[Mapping[str, Any]]) -> Taken:
     for report in reports:
         taken.setdefault(report["sha256"], {})[report["file"]] = _publication(report)
     return taken
+
+
+def _is_in(entry: Entry, label: str, built: Path) -> bool:
+    """Whether all rows of a report are in rollups as they are now."""
+    dataset, years = entry.get("dataset"), entry.get("years")
+    return bool(dataset and years and not entry.get("refused")) and all(
+        is_taken(entry, label, _taken(built_path(built, str(dataset), year))) for year in years or ()
+    )
 
 
 def is_taken(entry: Entry, label: str, taken: Taken) -> bool:
@@ -208,7 +229,7 @@ def report_news(
     rollups = {target: built_path(built, *target) for target in found}
     return ReportNews(
         {target: tuple(found[target]) for target in sorted(found)},
-        tuple(sorted(index.files.keys() - names)),
+        tuple(sorted(name for name in index.files.keys() - names if not index.files[name].get("removed"))),
         tuple(unreadable),
         frozenset(t for t, path in rollups.items() if path.is_file() and not whole_manifest(path)),
     )
