@@ -130,7 +130,7 @@ def write_right_answer(folder: Path, market: Market, progress: Callable[[str], N
 
     for year in (y for y in market.years if not all(path.is_file() for path in answer_files(folder, y))):
         count = market.batteries if market.scale == "small" else ercot_size(year).batteries
-        write_answer(folder, market.form, year, pairs(market.years, count, market.seed))
+        write_answer(folder, market.form, year, pairs(market.years, count, market.seed, market.hazards))
         if progress:
             progress(f"{year}: the right answer")
 

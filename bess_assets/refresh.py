@@ -13,6 +13,7 @@ from bess_assets.automation.dagster_home import ensure_dagster_home, using_histo
 from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.runs import checks_with, fail_dead_runs
 from bess_assets.automation.sensors import STARTED_BY_TAG, plain_reason
+from bess_assets.checks.figures import COVERED
 from bess_assets.definitions import build_defs
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import BessError, SettingsError, write_error
@@ -23,7 +24,7 @@ from bess_assets.store.journal import CheckEntry, TableEntry, read_run
 from bess_assets.store.listing import yearly_files
 from bess_assets.store.paths import recorded_years, year_name
 from bess_assets.store.status import State, plan_year
-from bess_assets.tables import ROLLUP_SCHEMAS, TABLES, YEARLY
+from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
 
 _definitions = lru_cache(maxsize=4)(build_defs)
 
@@ -85,18 +86,12 @@ class Outcome:
         return self.tables[table].get(name) if self.state == "refreshed" and table in self.tables else None
 
     @property
-    def failed_checks(self) -> tuple[tuple[str, CheckEntry], ...]:
-        """Each check that failed, with its table; those that block first."""
-        failed = [(name, check) for name, a in self.assets.items() for check in a.checks if not check["passed"]]
-        return tuple(sorted(failed, key=lambda item: not item[1]["blocking"]))
-
-    @property
-    def error(self) -> str | None:
-        """Why it failed, a line for each asset."""
+    def errors(self) -> list[str]:
+        """Why it failed: a text for each asset that did, why the year did as a whole, and what was not made."""
         failed = [f"{name}: {a.error}" for name, a in self.assets.items() if a.status == "failed"]
         skipped = ", ".join(name for name, a in self.assets.items() if a.status == "skipped")
         held_back = f"not made, for want of these: {skipped}" if skipped else None
-        return "\n".join(filter(None, [*failed, self.failure, held_back])) or None
+        return [text for text in (*failed, self.failure, held_back) if text]
 
 
 def refresh_years(
@@ -225,7 +220,9 @@ def _of_run(held: HeldYear, result: dg.ExecuteInProcessResult, planned: Sequence
         blocking = [f"{c['name']} failed: {c['detail']}" for c in checks if not c["passed"] and c["blocking"]]
         error = "; ".join(blocking) or errors.get(name)
         outcomes[name] = AssetOutcome("failed" if error else "ok" if name in made else "skipped", error, checks)
-    failure = None
+    of_board = outcomes[LEADERBOARD.name].checks if LEADERBOARD.name in outcomes else ()
+    uncovered = next((c["detail"] for c in of_board if c["name"] == COVERED.name and not c["passed"]), None)
+    failure = f"no battery can be ranked: {uncovered}" if uncovered else None
     if not result.success and all(outcome.status != "failed" for outcome in outcomes.values()):
         of_run = [e.job_failure_data for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE]
         failure = plain_reason(of_run[0].error) if of_run else "the run failed"

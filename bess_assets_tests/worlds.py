@@ -81,7 +81,7 @@ class World:
     @cached_property
     def pairs(self) -> pd.DataFrame:
         """Which resources form each battery, as the simulator made them."""
-        return pd.DataFrame(pairs(self.plan.years, self.plan.batteries, self.plan.seed))
+        return pd.DataFrame(pairs(self.plan.years, self.plan.batteries, self.plan.seed, self.plan.hazards))
 
     def settled_again(self, year: int) -> Settlement:
         """What the second settlement makes of the published files."""

@@ -94,17 +94,15 @@ def file_oddities(dataset: Dataset, year: int, registered: RollupEntry) -> Itera
     """Phrases that warn of a rollup, or of its absence; the 60-day file of the next year may still be to come."""
     of_year = any(year_of(Path(name)) == year for name in registered["files"])
     # By publication, two months after delivery: a dataset that began in December has its first rows in the file of the year after.
-    if not of_year and not dataset.in_no_figure and dataset.first_year + dataset.sixty_day <= year <= dataset.last_year:
+    figures = not (dataset.in_no_figure or dataset.stood_in_for)
+    if not of_year and figures and dataset.first_year + dataset.sixty_day <= year <= dataset.last_year:
         yield f"no file {dataset.folder}/{year}.parquet, and no reports to build it from: its figures are unknown, not zero"
     for name, entry in sorted(registered["files"].items()):
         where = f"{name}: " if len(registered["files"]) > 1 else ""
-        for words, columns in (
-            ("without", entry["missing"]),
-            ("unknown headings, not read:", entry["unknown"]),
-            ("zero in every row:", entry["zero_filled"]),
-        ):
-            if columns:
-                yield f"{where}{words} {', '.join(columns)}"
+        if entry["missing"]:
+            yield f"{where}without {', '.join(entry['missing'])}"
+            if entry["unknown"]:
+                yield f"{where}unknown headings, not read: {', '.join(entry['unknown'])}"
         if "built" in entry and not entry["built"]["complete"]:
             yield f"{where}incomplete: {'; '.join(entry['built']['incomplete_because'])}"
 

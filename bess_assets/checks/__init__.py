@@ -2,7 +2,7 @@
 
 from bess_assets.checks import figures, ledgers, plausible, row_counts
 from bess_assets.checks.check import CHANGES, COLUMNS, FINDINGS, KEYS, SUMS, Check, Judged
-from bess_assets.ercot.step import StepResult, Verdict
+from bess_assets.ercot.step import Cause, StepResult, Verdict
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.settlement.award_checks import CAPACITY_CHECK, ENERGY_LIMITS_CHECK, LOAD_CHECK, MCPC_CHECK
@@ -86,7 +86,7 @@ _OWN: dict[str, tuple[Check, ...]] = {
     "energy_revenue": (ledgers.QUARTER_HOURS, plausible.FOLLOWED),
     "as_revenue": (ledgers.HOURS, plausible.PRODUCT_PRICES),
     "daily_revenue": (figures.PRICED,),
-    "leaderboard": (ledgers.LEDGERS, figures.EFFICIENCY, figures.OUTLIERS, figures.PUBLISHED),
+    "leaderboard": (ledgers.LEDGERS, figures.COVERED, figures.EFFICIENCY, figures.OUTLIERS, figures.PUBLISHED),
     "leaderboard_monthly": (figures.PUBLISHED,),
     "what_changed": (
         Check(
@@ -112,13 +112,15 @@ def judge_table(settings: Settings, year: int | None, table: Table, result: Step
             verdict = check.verdict(judged)
         except BessError as error:  # a table that cannot be examined has not passed; it is written all the same
             verdict = Verdict(passed=False, detail=f"could not be judged: {error.problem}")
-        entries.append(
-            CheckEntry(
-                name=check.name,
-                passed=verdict.passed,
-                blocking=check.blocking,
-                detail=verdict.detail,
-                numbers=dict(verdict.numbers),
-            )
+        entry = CheckEntry(
+            name=check.name,
+            passed=verdict.passed,
+            blocking=check.blocking,
+            detail=verdict.detail,
+            numbers=dict(verdict.numbers),
         )
+        if not verdict.passed:
+            known = verdict.causes or [Cause(f"{table.name}: {verdict.detail}", check.remedy)]
+            entry["causes"] = [cause._asdict() for cause in known]
+        entries.append(entry)
     return entries

@@ -131,7 +131,8 @@ def _findings(judged: Judged) -> Verdict:
 
 def _mismatches(judged: Judged) -> Verdict:
     found = judged.result.mismatches
-    return Verdict(not found, "; ".join(found) or "no mismatch", {"mismatches": len(found)})
+    words = "; ".join(cause.words for cause in found)
+    return Verdict(not found, words or "no mismatch", {"mismatches": len(found)}, found)
 
 
 KEYS = _held(

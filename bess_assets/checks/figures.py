@@ -66,6 +66,38 @@ PRICED = Check(
 )
 
 
+_WHY_UNKNOWN = ("award_unknown", "unobserved", "unpriced")
+"""Numbers of the check COVERED: shares of the expected quarter-hours."""
+
+
+def _covered(judged: Judged) -> Verdict:
+    unknown_in = [f"{why}_quarter_hours" for why in _WHY_UNKNOWN]
+    names = ("expected_quarter_hours", "energy_quarter_hours", "expected_hours", "as_hours", *unknown_in)
+    ((expected, known, hours, known_hours, *unknown),) = judged.ask(
+        f"SELECT {', '.join(f'coalesce(sum({name}), 0)::BIGINT' for name in names)} FROM {{daily_revenue}}"
+    )
+    shares = {name: n / expected if expected else None for name, n in zip(_WHY_UNKNOWN, unknown, strict=True)}
+    shares |= {
+        "as_unknown": 1 - known_hours / hours if hours else None,
+        "coverage": known / expected if expected else 0.0,
+    }
+    why = ", ".join(
+        f"{name.replace('_', ' ')} in {share:.1%}" for name, share in shares.items() if share and name != "coverage"
+    )
+    detail = f"energy money is known in {shares['coverage']:.1%} of {expected:,} quarter-hours of batteries" + (
+        f" ({why})" if why else ""
+    )
+    return Verdict(bool(known), detail if expected else "there is no battery", shares)
+
+
+COVERED = Check(
+    "some_energy_money_is_known",
+    "The energy money of at least one quarter-hour of one battery is known. If not, the year has failed: no battery can be ranked.",
+    "mend the causes named beside it, those with the largest share first",
+    _covered,
+)
+
+
 EFFICIENCY = Check(
     "no_battery_gives_more_than_it_takes_or_less_than_half",
     f"Round-trip efficiency, ranked or not, lies between {_LEAST_EFFICIENCY} and {_MOST_EFFICIENCY}. A warning: above it charging is missing, below it "

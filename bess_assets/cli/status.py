@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from bess_assets.checks.causes import CauseOfYear, causes_of_years
 from bess_assets.checks.check import CHANGES, FINDINGS
 from bess_assets.cli import Options, command
 from bess_assets.cli.render import blocks, bold, echo, echo_error, echo_warning, gathered, paragraph, table
@@ -20,7 +21,7 @@ from bess_assets.report.schema_matrix import LEGEND, NO_FILE, matrices
 from bess_assets.settings import FOLDERS, Settings
 from bess_assets.store.journal import CheckEntry
 from bess_assets.store.listing import made_up_note, size_of, sizes_by_year
-from bess_assets.store.paths import rollup_folder
+from bess_assets.store.paths import recorded_years, rollup_folder
 from bess_assets.store.rollup_layouts import unused_entries
 from bess_assets.store.status import TablePlan, YearPlan, new_reports, plan_year, years_known
 from bess_assets.text import Column, decimals, listed, number, one_line, percent
@@ -32,8 +33,11 @@ from bess_assets.text import Column, decimals, listed, number, one_line, percent
     click.option(
         "--storage", is_flag=True, help="Show instead the size of the rollups beside their CSV, and how fast both load."
     ),
+    click.option(
+        "--causes", is_flag=True, help="Show instead every cause of unknown or doubtful figures, worst first."
+    ),
 )
-def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: bool) -> None:
+def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: bool, causes: bool) -> None:
     """Show the settings, the state of every table of every year, and what is missing from the data.
 
     --columns shows a matrix of dataset, column and year, and the year in which a column appeared, vanished, or changed its type or heading. With
@@ -45,6 +49,13 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
         raise BessError("Datasets are named together with --columns.", remedy=remedy)
     if columns or storage:
         echo(_column_lines(settings, datasets) if columns else _storage_lines(settings), made_up_note(settings))
+        return
+    if causes:
+        every = causes_of_years(settings, [*recorded_years(settings.results), None])
+        echo(
+            cause_lines(every) if every else ["No figure is unknown or doubtful for a cause that is known."],
+            made_up_note(settings),
+        )
         return
     news = new_reports(settings)
     years = years_known(settings, news)
@@ -75,6 +86,17 @@ def warn_of_unused(rollups: Path) -> None:
         echo_warning(f"not read: {rollups.name}/{entry}")
     if len(unused) > _MOST_UNUSED:
         echo_warning(f"and {len(unused) - _MOST_UNUSED:,} more entries of {rollups} are not read")
+
+
+def cause_lines(causes: Sequence[CauseOfYear], most: int | None = None) -> Iterator[str]:
+    """Causes as numbered paragraphs, `most` at most, and how many more there are."""
+    if causes:
+        yield from ("", bold("Why figures are unknown or doubtful, worst first:"))
+    for n, (year, cause) in enumerate(causes[:most], start=1):
+        share = f" ({cause.share:.1%} of the fleet)" if cause.share and 0.0005 <= cause.share <= 1 else ""
+        yield from paragraph(f"{n}. {year}: {cause.words}{share}. To do: {cause.remedy or 'see bess status'}.", " ")
+    if most and len(causes) > most:
+        yield f"and {len(causes) - most:,} more: bess status --causes"
 
 
 @command()
@@ -150,7 +172,8 @@ def _rollup_cell(plan: YearPlan, dataset: str) -> str | None:
 def _is_missed(dataset: str, year: int | None) -> bool:
     """Whether a figure of the year needs the dataset, and ERCOT published it then."""
     declared = DATASETS[dataset]
-    return year is not None and not declared.in_no_figure and declared.first_year <= year <= declared.last_year
+    figures = not (declared.in_no_figure or declared.stood_in_for)
+    return year is not None and figures and declared.first_year <= year <= declared.last_year
 
 
 def _failed_checks(plan: YearPlan, name: str) -> list[CheckEntry]:

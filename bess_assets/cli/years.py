@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bess_assets.checks.causes import MOST_SHOWN, causes_of_years
 from bess_assets.cli import Options, command, long_work, parse_years
 from bess_assets.cli.render import echo, echo_warning, paragraph, table
-from bess_assets.cli.status import by_state, warn_of_unused
+from bess_assets.cli.status import by_state, cause_lines, warn_of_unused
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.store.capacity import lacking_room
@@ -143,9 +144,7 @@ def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: State | 
             "or try a made-up market: bess demo",
         )
     if not dry_run:
-        outcomes = refresh_and_show(settings, wanted, only)
-        warn_of_unused(settings.rollups)
-        exit_if_failed(outcomes)
+        show_outcomes(settings, refresh_with_progress(settings, wanted, only))
         return
     news = new_reports(settings)
     plans = {year: plan_year(settings, year, news) for year in wanted}
@@ -182,8 +181,8 @@ def _waiting(year: object, tables: Sequence[str]) -> str:
     return f"{year}: {listed(tables)} {wait} for tables in another state: bess refresh {year}" if tables else ""
 
 
-def refresh_and_show(settings: Settings, years: Sequence[int], only: State | None = None) -> "list[Outcome]":
-    """Refresh years and print the outcome of each."""
+def refresh_with_progress(settings: Settings, years: Sequence[int], only: State | None = None) -> "list[Outcome]":
+    """The outcome of each year refreshed, and of the merging."""
     from bess_assets.refresh import refresh_years  # loads Dagster
 
     with long_work() as tell:
@@ -193,23 +192,15 @@ def refresh_and_show(settings: Settings, years: Sequence[int], only: State | Non
             so_far = made or f"{step.done} of {step.total} tables done"
             tell(f"{step.year or 'all years'}: {step.table}, {so_far}", finished=made is not None)
 
-        outcomes = list(refresh_years(settings, years, only, report))
+        return list(refresh_years(settings, years, only, report))
+
+
+def show_outcomes(settings: Settings, outcomes: "Sequence[Outcome]") -> None:
+    """Print what came of a refresh and the causes of what is unknown or doubtful; end with exit code 1 if a year failed."""
     click.echo("")
-    echo(_outcome_lines(outcomes), made_up_note(settings))
-    return outcomes
-
-
-def exit_if_failed(outcomes: "Iterable[Outcome]") -> None:
-    """End with exit code 1 if a year failed."""
+    echo(_outcome_lines(settings, outcomes), made_up_note(settings))
     if any(outcome.state == "failed" for outcome in outcomes):
         sys.exit(1)
-
-
-def _checks_in_short(outcome: "Outcome") -> str | None:
-    if outcome.failed_checks:
-        blocking = any(check["blocking"] for _, check in outcome.failed_checks)
-        return f"{len(outcome.failed_checks)} {'failed' if blocking else 'warned'}"
-    return "passed" if outcome.state == "refreshed" else None
 
 
 _OUTCOME = (
@@ -219,31 +210,27 @@ _OUTCOME = (
     number("total $", lambda o: o.figure("leaderboard", "money_usd"), money),
     number("coverage", lambda o: o.figure("daily_revenue", "coverage"), percent),
     number("seconds", lambda o: o.seconds, decimals(1), keep=60),
-    number("checks", _checks_in_short, str, keep=50),
-)
-_CHECK = (
-    number("year", 0, str),
-    Column("failed check", 2, lambda check: check["name"].replace("_", " ")),
-    Column("of", 1, keep=80),
-    Column("so", 2, lambda check: "blocks the next step" if check["blocking"] else "a warning", keep=60),
-    Column("found", 2, lambda check: check["detail"], keep=50, widest=70),
 )
 
 
-def _outcome_lines(outcomes: "Sequence[Outcome]") -> Iterator[str]:
-    """A row for each year refreshed and for each failed check; then errors, and files that are gone."""
+def _outcome_lines(settings: Settings, outcomes: "Sequence[Outcome]") -> Iterator[str]:
+    """A row for each year refreshed; then errors, files that are gone, and the causes of what is unknown or doubtful."""
     yield from table(_OUTCOME, [outcomes]).lines
-    failed = [(outcome.name, name, check) for outcome in outcomes for name, check in outcome.failed_checks]
-    if failed:
-        yield from ("", *table(_CHECK, [failed]).lines)
+    tried = [outcome.year for outcome in outcomes if outcome.state != "nothing to do"]
+    causes = causes_of_years(settings, tried)
+    said = " ".join(cause.words for _, cause in causes)
     for outcome in outcomes:
-        for n, text in enumerate((outcome.error or "").splitlines()):
+        told = [text for text in outcome.errors if _problem(text) not in said]
+        for n, text in enumerate("\n".join(told).splitlines()):
             yield from paragraph(f"{outcome.name} failed: {text}" if n == 0 else text.strip(), "  " * (n > 0))
         yield from paragraph(_gone(outcome.name, outcome.gone))
         yield from paragraph(_waiting(outcome.name, outcome.waiting))
-    if failed:
-        nature = "" if any(check["blocking"] for _, _, check in failed) else "No warning held anything back. "
-        yield from paragraph(f"{nature}bess status says more of them, and what is missing from the data.")
+    yield from cause_lines(causes, MOST_SHOWN)
+
+
+def _problem(error: str) -> str:
+    """The problem that the text of an error of a table begins with."""
+    return error.splitlines()[0].split(": ", 1)[-1].rstrip(".")
 
 
 # --- the UI -----------------------------------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ class Dataset:
         marks: alternatives of headings; a report file that has all headings of one of them is this dataset's, whatever its name; empty: by name alone.
         key: canonical columns that, with the time, name one row of a report; empty where nothing does, and the newest publication of a day is taken whole.
         in_no_figure: True if no figure is made of it, so that its absence means nothing.
+        stood_in_for: True if another dataset's quantity stands in for rows that it lacks, named on the board: a hole in it costs no figure.
     """
 
     folder: str
@@ -94,6 +95,7 @@ class Dataset:
     marks: tuple[tuple[str, ...], ...] = ()
     key: tuple[str, ...] = ()
     in_no_figure: bool = False
+    stood_in_for: bool = False
 
     @property
     def name(self) -> str:
@@ -434,6 +436,7 @@ _ALL = (
         _live("energy_mwh", "Interval Value"),
         marks=(("Interval Value",),),
         key=("resource_name",),
+        stood_in_for=True,
     ),
     _dataset(
         "COP_Snapshots",

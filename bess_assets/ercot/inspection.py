@@ -3,6 +3,7 @@
 Nothing here stops a year: a file that cannot be read is a row that says so. Only footers are read, and of a file whose days are text that one column.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
@@ -16,15 +17,21 @@ from bess_assets.ercot.calendar import day_of_number
 from bess_assets.ercot.datasets import DATASETS, Dataset, DatasetColumn, Kind, is_published, normal_heading
 from bess_assets.ercot.footers import Footer, open_parquet
 from bess_assets.ercot.parsing import TIME_COLUMNS, day_range
+from bess_assets.ercot.products import RTC_FIRST_DAY
 from bess_assets.ercot.rollup_names import rollup_name, year_of
 from bess_assets.ercot.schema_files import SCHEMA_FILE, listed_columns, same_type, spelling_of, type_family
-from bess_assets.ercot.step import Findings, Inputs, StepResult, StoredTable, in_columns
+from bess_assets.ercot.step import ANY_DATASET, Cause, Findings, Inputs, StepResult, StoredTable, in_columns
 from bess_assets.errors import InputError
 
 Row = dict[str, Any]
 Use = Literal["used", "known, not used", "unknown", "absent", "unreadable"]
 
 USED, NOT_USED, UNKNOWN, ABSENT, UNREADABLE = get_args(Use)
+_OF_COMBO = {"dam_gen_resources", "dam_load_resources", "sced_gen_resources", "sced_load_resources"}
+"""Datasets in which no battery has rows after the year of RTC+B."""
+_FEW = 4  # headings that a remedy names
+_OF_MONEY = re.compile("award|mcpc|price", re.IGNORECASE)
+"""Unknown headings that may be of a new product, whose money would be missed; others are additions that no figure needs."""
 NO_FILE = "no file"
 """Stands for the file's name where a dataset has none for the year."""
 
@@ -64,7 +71,7 @@ def rollup_schemas(inputs: Inputs) -> StepResult:
     """Each column of each rollup file that the year reads, and each that ERCOT published and a file lacks."""
     findings = Findings()
     rows = [row for dataset in DATASETS.values() for row in _of_dataset(dataset, inputs, findings)]
-    return StepResult(in_columns(rows), findings, _mismatches(rows))
+    return StepResult(in_columns(rows), findings, _mismatches(rows, inputs.year.year))
 
 
 def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> Iterator[Row]:
@@ -72,7 +79,8 @@ def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> Iterato
     paths = inputs.rollups.files(dataset.name, year)
     by_file: dict[str, list[Row]] = {}
     if not paths and dataset.first_year <= year <= dataset.last_year:
-        drift = "no file for the year" if dataset.in_no_figure else _Fault("no file for the year")
+        optional = dataset.in_no_figure or dataset.stood_in_for
+        drift = "no file for the year" if optional else _Fault("no file for the year")
         by_file[NO_FILE] = [
             _row(dataset, ABSENT, [drift], canonical_name=name)
             for name, column in dataset.columns.items()
@@ -91,20 +99,55 @@ def _of_dataset(dataset: Dataset, inputs: Inputs, findings: Findings) -> Iterato
             if path.parent == folder
         }
     for label, rows in sorted(by_file.items()):
-        yield from ({**row, "dataset": dataset.name, "file": label, "position": n} for n, row in enumerate(rows, 1))
+        for n, row in enumerate(rows, 1):
+            row["mismatch"] &= dataset.name not in _OF_COMBO or year <= RTC_FIRST_DAY.year
+            yield {**row, "dataset": dataset.name, "file": label, "position": n}
 
 
-def _mismatches(rows: Iterable[Row]) -> list[str]:
-    """A phrase for each file and each thing that is wrong in it, naming the columns; of a dataset without a file one for all its columns."""
-    grouped: dict[tuple[str, str, str], list[str]] = {}
+def _mismatches(rows: Sequence[Row], year: int) -> list[Cause]:
+    """A cause for each thing that is wrong in some files of a dataset, naming the columns; one for all files that are not there."""
+    strangers: dict[tuple[str, str], list[str]] = {}
+    lacking = {(row["dataset"], row["file"]) for row in rows if row["mismatch"] and row["use"] == ABSENT}
+    grouped: dict[tuple[str, str], dict[str, list[str]]] = {}
+    absent: dict[str, str] = {}
     for row in rows:
-        if row["mismatch"]:
-            columns = grouped.setdefault((row["dataset"], row["file"], row["drift"]), [])
-            columns += [] if row["file"] == NO_FILE else [row["canonical_name"] or row["heading"] or ""]
-    return [
-        f"{dataset}{'' if file == NO_FILE else f' {file}'}: {', '.join(filter(None, columns))}{' ' if any(columns) else ''}{drift}"
-        for (dataset, file, drift), columns in grouped.items()
-    ]
+        dataset, file, folder = row["dataset"], row["file"], DATASETS[row["dataset"]].folder
+        if row["use"] == UNKNOWN:
+            strangers.setdefault((dataset, file), []).append(row["heading"])
+        if not row["mismatch"] or (row["use"] == UNKNOWN and (dataset, file) in lacking):
+            continue  # what a file lacks names its unknown headings
+        if file == NO_FILE:
+            absent[f"{folder}/{year}.parquet"] = dataset
+        else:
+            grouped.setdefault((dataset, row["drift"]), {}).setdefault(file, []).append(_column_label(row))
+    causes = [
+        Cause(
+            f"no file for the year: {', '.join(absent)}",
+            "bring it, or ERCOT's reports and `bess rollup FOLDER`",
+            dataset=next(iter(absent.values())) if len(absent) == 1 else ANY_DATASET,
+        )
+    ] * bool(absent)
+    for (dataset, drift), files in grouped.items():
+        columns = ", ".join(filter(None, dict.fromkeys(label for labels in files.values() for label in labels)))
+        words = f"{DATASETS[dataset].folder}/{' and '.join(files)}: {columns}{' ' if columns else ''}{drift}"
+        unknown = dict.fromkeys(name for file in files for name in strangers.get((dataset, file), []))
+        causes.append(Cause(words, _remedy([*unknown] if columns else []), dataset=dataset))
+    return causes
+
+
+def _column_label(row: Row) -> str:
+    """A column as a user knows it: the heading of its file or else ERCOT's, and the canonical name."""
+    column = DATASETS[row["dataset"]].columns.get(row["canonical_name"] or "")
+    if column is None:
+        return str(row["heading"] or "")
+    return f"{row['heading'] or column.headings[0]!r} ({column.name})"
+
+
+def _remedy(unknown: Sequence[str]) -> str:
+    if unknown:
+        few = ", ".join(map(repr, unknown[:_FEW])) + (" .." if len(unknown) > _FEW else "")
+        return f"if an unknown heading of it ({few}) is that column, rename it in the file; else build the file again from ERCOT's reports"
+    return "build the file again from ERCOT's reports"
 
 
 # --- one file ---------------------------------------------------------------------------------------------------------------------------------
@@ -212,7 +255,8 @@ def _judge(footer: Footer, position: int) -> tuple[Use, list[str]]:
     if position in footer.used:
         return USED, [*drift, *_judge_used(footer, position)]
     if heading in footer.unknown:
-        return UNKNOWN, [*drift, _Fault("a heading that no era of the dataset knows: not read")]
+        stranger = "a heading that no era of the dataset knows: not read"
+        return UNKNOWN, [*drift, _Fault(stranger) if footer.missing or _OF_MONEY.search(heading) else stranger]
     return NOT_USED, drift
 
 
@@ -260,9 +304,16 @@ def column_availability(schemas: Mapping[int, StoredTable]) -> StepResult:
         schemas: `rollup_schemas` by year.
     """
     rows = availability_rows({year: schema.read().to_pylist() for year, schema in schemas.items()})
-    unexpected = groupby((row for row in rows if row["expected_change"] is False), itemgetter("dataset"))
-    mismatches = [f"{dataset} {words}" for dataset, of_it in unexpected for words in words_of_changes(of_it)]
-    return StepResult(in_columns(rows), mismatches=mismatches)
+    unexpected = groupby((row for row in rows if _matters(row)), itemgetter("dataset"))
+    words = [f"{DATASETS[name].folder} {words}" for name, of_it in unexpected for words in words_of_changes(of_it)]
+    remedy = "compare the file of that year with its neighbours (bess status --columns)"
+    return StepResult(in_columns(rows), mismatches=[Cause(told, remedy) for told in words])
+
+
+def _matters(row: Row) -> bool:
+    """Whether a change may cost a figure: a column that is read, or that may be of a new product, appeared or vanished though ERCOT changed nothing."""
+    read = row["use"] == USED or _OF_MONEY.search(row["column_name"])
+    return row["expected_change"] is False and row["change"] in {"appeared", "vanished"} and bool(read)
 
 
 def availability_rows(years: Mapping[int, Sequence[Row]]) -> list[Row]:

@@ -314,7 +314,10 @@ class DayLog:
             return
         first = max(day_number(dataset.first_day) - self.year.first_day, 0)
         missing = np.setdiff1d(np.arange(first, held[-1]), held)
-        findings.add("missing_days", dataset.name, len(missing), day_ranges(self.year.first_day + missing))
+        before = missing[missing < held[0]] if dataset.stood_in_for else missing[:0]
+        for days, warning in ((before, False), (np.setdiff1d(missing, before), True)):
+            ranges = day_ranges(self.year.first_day + days)
+            findings.add("missing_days", dataset.name, len(days), ranges, warning=warning)
         after = np.arange(held[-1] + 1, 0 if self.beyond else self.year.days)
         detail = f"after the last day held: {day_ranges(self.year.first_day + after)}"
         findings.add("missing_days", dataset.name, len(after), detail, warning=False)
@@ -329,7 +332,8 @@ def has_column(inputs: Inputs, dataset: str, column: str) -> bool:
 def report_dataset(findings: Findings, dataset: Dataset, paths: Sequence[Path], used: Sequence[str]) -> None:
     """Add what the footers of a dataset's files say: absent, missing columns, unknown headings, zero-filled columns."""
     if not paths:
-        findings.add("dataset_absent", dataset.name, 1, f"no file {dataset.folder}/<year>.parquet for the year")
+        words = f"no file {dataset.folder}/<year>.parquet for the year"
+        findings.add("dataset_absent", dataset.name, 1, words, warning=not dataset.stood_in_for)
         return
     for path in paths:
         said = describe_file(dataset, path)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -89,6 +89,26 @@ class Findings:
             self.items.append(Finding(kind, subject, count, detail, warning))
 
 
+ANY_DATASET = "any"
+"""Stands for the dataset where a cause is a hole in several."""
+
+
+class Cause(NamedTuple):
+    """Why figures of a year are unknown or doubtful.
+
+    Attributes:
+        words: one sentence that names dataset, file or column, and days or batteries.
+        remedy: what to do.
+        share: share of the fleet's dollars, or of its expected intervals, that it touches, if known.
+        dataset: where a hole in a dataset is the cause, that dataset, or `ANY_DATASET`: the cause touches no more than the coverage lost for want of it.
+    """
+
+    words: str
+    remedy: str
+    share: float | None = None
+    dataset: str | None = None
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a check found.
@@ -97,11 +117,13 @@ class Verdict:
         passed: whether all is as it should be.
         detail: what was found, in plain words.
         numbers: figures of it by name, which a reader may follow over the years; None where a figure is not known.
+        causes: of a check that did not pass, each with its own share; where there is none, the detail and the check's remedy are the one cause.
     """
 
     passed: bool
     detail: str
     numbers: Mapping[str, float | None] = field(default_factory=dict)
+    causes: Sequence[Cause] = ()
 
 
 _NAMES_SHOWN = 5
@@ -120,14 +142,14 @@ class StepResult:
     Attributes:
         chunks: parts of the table in key order, each a mapping of columns; a ledger yields one chunk per battery (its row group).
         findings: filled while the chunks are taken.
-        mismatches: what the table's own check has to name, a phrase each; filled while the chunks are taken.
+        mismatches: what the table's own check has to name, each with its remedy; filled while the chunks are taken.
         verdicts: of checks that only the step can make, since what they compare is not kept, by name; filled while the chunks are taken.
         unchanged: True if the file that is there holds what it should: it is kept as it is, and there are no chunks.
     """
 
     chunks: Iterator[Columns]
     findings: Findings = field(default_factory=Findings)
-    mismatches: list[str] = field(default_factory=list)
+    mismatches: list[Cause] = field(default_factory=list)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     unchanged: bool = False
 

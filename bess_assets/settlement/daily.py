@@ -256,7 +256,10 @@ def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
     da, rt = days.total(usd["da_usd"], matched), days.total(usd["rt_usd"], matched)
     discharge, charge = dispatch.numbers(["discharge_mwh", "charge_mwh"], n).values()
     both = ~np.isnan(discharge) & ~np.isnan(charge)
-    unpriced = _is_one_of(ledger.labels("unknown_reason", n), [why for why in UNKNOWN_REASONS if "unpriced" in why])
+    unpriced, no_award = (
+        _is_one_of(ledger.labels("unknown_reason", n), [why for why in UNKNOWN_REASONS if word in why])
+        for word in ("unpriced", "award unknown")
+    )
     # a real-time price that is there shows in one of its products at least; a missing day-ahead price alone leaves no MWh unpriced
     priced = ~np.isnan([usd[name] for name in ("rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd")]).all(axis=0)
     moved = np.where(np.isnan(discharge) & np.isnan(charge), np.nan, np.nan_to_num(discharge) + np.nan_to_num(charge))
@@ -281,6 +284,7 @@ def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
         "discharge_quarter_hours": days.count(~np.isnan(discharge)),
         "unobserved_quarter_hours": days.count(~both),
         "unpriced_quarter_hours": days.count(unpriced),
+        "award_unknown_quarter_hours": days.count(no_award),
         "unpriced_mwh": days.total(moved, unpriced & ~priced),
         **{
             f"{side}_{source}_quarter_hours": counts

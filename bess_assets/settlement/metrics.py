@@ -13,7 +13,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from bess_assets.ercot.products import PRICE_COUNTS, PRODUCTS, SOURCES
+from bess_assets.ercot.products import PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS, SOURCES
 from bess_assets.settlement.pairing import CYCLES_FOR_EVIDENCE, HOURS_IF_ENERGY_UNKNOWN
 from bess_assets.settlement.strategy import classify
 
@@ -49,6 +49,8 @@ COUNTS = (
     "energy_quarter_hours",
     "discharge_quarter_hours",
     "unpriced_quarter_hours",
+    "unobserved_quarter_hours",
+    "award_unknown_quarter_hours",
     "implausible_quarter_hours",
     "implausible_as_hours",
     *(name for counts in PRICE_COUNTS.values() for name in counts.values()),
@@ -59,6 +61,7 @@ COUNTS = (
     "expected_hours",
     "as_hours",
     *(f"{p}_expected_hours" for p in PRODUCTS),
+    *(f"{p}_hours" for p in PRODUCTS),
 )
 """Columns of daily_revenue that a board adds up."""
 FROM_REGISTRY = (
@@ -285,12 +288,36 @@ def _exclusions(row: Row, sums: Row, registry: Row, period: Period) -> list[str]
     rules = (
         (row["settlement_point"] is None, "settlement point unknown"),
         (sums["combo_quarter_hours"] and registry["charging"] == "unknown", "charging unknown"),
-        (energy < LEAST_COVERAGE, f"energy coverage {_cut(energy)} below {LEAST_COVERAGE}"),
-        (services < LEAST_COVERAGE, f"AS coverage {_cut(services)} below {LEAST_COVERAGE}"),
+        (energy < LEAST_COVERAGE, f"energy coverage {_cut(energy)} below {LEAST_COVERAGE}{_of(_energy_lost(sums))}"),
+        (services < LEAST_COVERAGE, f"AS coverage {_cut(services)} below {LEAST_COVERAGE}{_of(_services_lost(sums))}"),
         (row["capacity_mw"] is None, "capacity unknown"),
         (days < period.active_days_to_rank, f"active {days} days, under {period.active_days_to_rank}"),
     )
     return [words for broken, words in rules if broken]
+
+
+def _energy_lost(sums: Row) -> dict[str, float]:
+    """Shares of the expected quarter-hours by what is unknown in them; one may lack more than one thing."""
+    unknown = {
+        "discharge or charge": sums["unobserved_quarter_hours"],
+        f"price at {sums['settlement_point'] or 'an unknown node'}": sums["unpriced_quarter_hours"],
+        "day-ahead award": sums["award_unknown_quarter_hours"],
+    }
+    return {name: count / sums["expected_quarter_hours"] for name, count in unknown.items()}
+
+
+def _services_lost(sums: Row) -> dict[str, float]:
+    """Shares of the hours of each product in which its award or price is unknown."""
+    return {PRODUCT_NAMES[p]: 1 - sums[f"{p}_hours"] / sums[f"{p}_expected_hours"] for p in _existing(sums)}
+
+
+def _of(lost: Mapping[str, float]) -> str:
+    """What is unknown for how long, as a phrase in brackets, the longest first."""
+    names: dict[str, list[str]] = {}
+    for name, share in sorted(lost.items(), key=lambda item: -item[1]):
+        names.setdefault(f"{share:.1%}", []).extend([name] * bool(share))
+    parts = [f"{' and '.join(own)} unknown in {share}" for share, own in names.items() if own]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _notes(row: Row, sums: Row, registry: Row) -> list[str]:

@@ -114,7 +114,7 @@ def bess_prices(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         for n, point in enumerate(points)
         if point in nodes and (np.isnan(rt_prices[n]).any() or np.isnan(da_prices[n]).any())
     ]
-    findings.add("unpriced", "bess_prices", len(unpriced), ", ".join(unpriced[:12]))
+    findings.add("unpriced", "bess_prices", len(unpriced), ", ".join(unpriced[:12]), warning=False)
     ledger = LedgerColumns(year, quarter_hours=True, key="settlement_point")
     for n, point in enumerate(points):
         yield ledger.chunk(

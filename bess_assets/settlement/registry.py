@@ -16,7 +16,7 @@ import numpy as np
 from bess_assets.ercot.arrays import FloatArray
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.ercot.footers import describe_file
+from bess_assets.ercot.footers import describe_file, open_parquet
 from bess_assets.ercot.products import RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, in_columns, step
 from bess_assets.errors import InputError, RegistryTableError
@@ -282,13 +282,35 @@ def _refuse_empty_year(inputs: Inputs) -> NoReturn:
     year = inputs.year.year
     looked_in = [str(path) for dataset in BESS_DATASETS for path in inputs.rollups.files(dataset, year)]
     folders = ", ".join(f"{DATASETS[dataset].folder}/{year}.parquet" for dataset in BESS_DATASETS)
+    types = _resource_types(inputs)
+    held = (
+        f"Its column Resource Type holds {', '.join(map(repr, types))}: write {COMBO_TYPE} for batteries. Or p"
+        if types
+        else "P"
+    )
     raise InputError(
         f"No battery has a row in {year}.",
         dataset="bess_registry",
         file=", ".join(looked_in) or None,
+        column="Resource Type" if types else None,
         expected=f"rows of type {COMBO_TYPE} or {ESR_TYPE} on days of {year} in one of {folders} (or the file of {year + 1})",
-        remedy="Put the year's 60-day rollups into the rollup folder (BESS_ROLLUPS), or name the batteries in BESS_REGISTRY.",
+        remedy=f"{held}ut the year's 60-day rollups into the rollup folder (BESS_ROLLUPS), or name the batteries in BESS_REGISTRY.",
     )
+
+
+def _resource_types(inputs: Inputs) -> list[str]:
+    """The distinct types of generation resources in the day-ahead files, in which no battery was found."""
+    dataset, found = DATASETS["dam_gen_resources"], set[str]()
+    for path in inputs.rollups.files(dataset.name, inputs.year.year):
+        headings = [
+            heading
+            for name, heading in dataset.canonical(describe_file(dataset, path).headings).items()
+            if name == "resource_type"
+        ]
+        with open_parquet(dataset, path, headings) as file:
+            for batch in file.iter_batches(columns=headings) if headings else ():
+                found.update(str(value) for value in batch.column(0).unique().to_pylist() if value is not None)
+    return sorted(found)
 
 
 def _horizon(inputs: Inputs, sides: Sides) -> Horizon:

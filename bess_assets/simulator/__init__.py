@@ -59,8 +59,8 @@ def simulate(
         years: operating years.
         batteries: how many; from 12 up every awkward case is there.
         seed: any whole number.
-        hazards: `none` for clean files; `flawless` for clean ones of which no row or reading was lost; `harmless` for files as awkward as real ones that
-            still hold everything; `wild` for files that lack columns as real ones do.
+        hazards: `none` for clean files; `flawless` for clean ones of which no row or reading was lost, and in which every battery has its load
+            resource; `harmless` for files as awkward as real ones that still hold everything; `wild` for files that lack columns as real ones do.
         progress: called with a few words on each step that begins or has ended.
         form: `rollups` or `reports`; the published rows are the same.
         last_day: the last operating day of which anything is published; the last day of the last year if not given.
@@ -82,7 +82,7 @@ def simulate(
         raise ValueError(f"the last day, {last_day}, lies before {wanted[-1]}")
     spelling = "none" if hazards == "flawless" else hazards
     say = progress or (lambda _text: None)
-    fleet = make_fleet(wanted, batteries, seed)
+    fleet = make_fleet(wanted, batteries, seed, flawless=hazards == "flawless")
     until = inf if last_day is None else midnight(last_day + timedelta(days=1))
     # Without Arrow's own schema text is plain text to every reader, as in files of another producer.
     real: dict[str, Any] = {"compression": "snappy", "store_schema": False}
@@ -107,13 +107,14 @@ def simulate(
             write_expected_rows(files)
 
 
-def pairs(years: Sequence[int], batteries: int, seed: int) -> list[dict[str, str | bool | None]]:
+def pairs(years: Sequence[int], batteries: int, seed: int, hazards: Hazards) -> list[dict[str, str | bool | None]]:
     """Which resources form each battery of a market.
 
     Args:
         years: all years that are simulated together.
         batteries: how many; of a market of real size those of the `Size` of a year.
         seed: as given to `simulate`.
+        hazards: likewise.
 
     Returns:
         Of each battery: battery, gen_resource, load_resource, esr_resource (None where there is none), charging_known, load_as_only.
@@ -127,5 +128,5 @@ def pairs(years: Sequence[int], batteries: int, seed: int) -> list[dict[str, str
             "charging_known": battery.load is not None,
             "load_as_only": False,
         }
-        for battery in make_fleet(sorted(set(years)), batteries, seed).batteries
+        for battery in make_fleet(sorted(set(years)), batteries, seed, flawless=hazards == "flawless").batteries
     ]

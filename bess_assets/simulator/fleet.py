@@ -113,8 +113,11 @@ class Fleet:
     points: tuple[tuple[str, str], ...]
 
 
-def make_fleet(years: Sequence[int], batteries: int, seed: int) -> Fleet:
-    """The fleet of a market, the same for the same arguments; mid-year cases happen in the first of the simulated years."""
+def make_fleet(years: Sequence[int], batteries: int, seed: int, *, flawless: bool = False) -> Fleet:
+    """The fleet of a market, the same for the same arguments; mid-year cases happen in the first of the simulated years.
+
+    In a `flawless` market every battery has its load resource.
+    """
     rng = np.random.default_rng([seed, 101])
     sites = [_SITES[n] for n in rng.permutation(len(_SITES))]
     first_year = min(years)
@@ -122,6 +125,7 @@ def make_fleet(years: Sequence[int], batteries: int, seed: int) -> Fleet:
     loads = [Resource("OLDMILL_LD1", 12.0)]
     for index in range(batteries):
         role = ROLES[index] if index < len(ROLES) else "ordinary"
+        role = "ordinary" if flawless and role == "without_load_resource" else role
         cycle, place = divmod(index, len(sites))
         site = sites[place] + (str(cycle + 1) if cycle else "")
         made.append(_battery(role, index, site, first_year, rng, made))

@@ -54,13 +54,14 @@ class RollupEntry(TypedDict):
 
 
 class CheckEntry(TypedDict):
-    """One check; `numbers` are figures of it by name."""
+    """One check; `numbers` are figures of it by name, `causes` the fields of each `Cause` that one which did not pass has found."""
 
     name: str
     passed: bool
     blocking: bool
     detail: str
     numbers: NotRequired[dict[str, float | None]]
+    causes: NotRequired[list[dict[str, Any]]]
 
 
 class Written(TypedDict, total=False):

@@ -100,6 +100,9 @@ def unused_entries(root: Path) -> Iterator[str]:
 
 def _why_not(entry: Path, years: Collection[int]) -> str:
     """Why an entry that is named after a dataset is not read; other files hold some years of it."""
+    year = re.search(r"(?<!\d)20[1-9]\d", entry.name)
+    if year and int(year[0]) in years:
+        return f"another file is read for {year[0]}"
     if entry.is_dir():
         if (entry / "_delta_log").exists():
             return "a Delta table, whose log says which files count: write it as plain Parquet"
@@ -107,7 +110,4 @@ def _why_not(entry: Path, years: Collection[int]) -> str:
             return "a folder without a Parquet file"
     elif entry.suffix != _SUFFIX:
         return "no Parquet file"
-    year = re.search(r"(?<!\d)20[1-9]\d", entry.name)
-    if year and int(year[0]) in years:
-        return f"another file is read for {year[0]}"
     return "named otherwise than <year>.parquet, such as 2024.parquet"

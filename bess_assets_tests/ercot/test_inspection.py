@@ -161,16 +161,14 @@ def test_rows_mean_nothing_without_a_required_column(tmp_path):
 
 
 def test_an_unknown_heading_is_a_mismatch_and_a_known_one_that_nobody_reads_is_none(tmp_path):
-    dam(tmp_path, **{"Carbon Intensity": pa.array([1, 2]), "datetime": pa.array([1, 2]), "hour": pa.array([1, 2])})
+    dam(tmp_path, **{"Carbon Price": pa.array([1, 2]), "datetime": pa.array([1, 2]), "hour": pa.array([1, 2])})
     rows, result = schemas(tmp_path)
     by_heading = {row["heading"]: row for row in rows if row["dataset"] == "dam_gen_resources"}
-    assert by_heading["Carbon Intensity"]["use"] == "unknown"
+    assert by_heading["Carbon Price"]["use"] == "unknown"
     assert by_heading["datetime"]["use"] == by_heading["hour"]["use"] == "known, not used"
     assert by_heading["hour"]["canonical_name"] is None
-    (mine,) = (phrase for phrase in result.mismatches if phrase.startswith("dam_gen_resources"))
-    assert (
-        mine == "dam_gen_resources 2024.parquet: Carbon Intensity a heading that no era of the dataset knows: not read"
-    )
+    (mine,) = (cause.words for cause in result.mismatches if cause.words.startswith("DAM_Gen_Resources"))
+    assert mine == "DAM_Gen_Resources/2024.parquet: Carbon Price a heading that no era of the dataset knows: not read"
 
 
 def test_a_file_in_the_wrong_folder_is_told_by_its_headings(tmp_path):
@@ -202,7 +200,7 @@ def test_a_file_that_cannot_be_read_is_a_row_that_says_so(tmp_path):
     assert (broken["use"], broken["mismatch"], broken["heading"]) == ("unreadable", True, None)
     assert "cannot be read as Parquet" in broken["drift"]
     assert any(row["file"] == "2025.parquet" and row["use"] == "used" for row in rows)
-    assert any(m.startswith("dam_gen_resources 2024.parquet: 2024.parquet of") for m in result.mismatches)
+    assert any(m.words.startswith("DAM_Gen_Resources/2024.parquet: 2024.parquet of") for m in result.mismatches)
 
 
 def test_days_that_cannot_be_read_are_said_of_their_column(tmp_path):
@@ -290,7 +288,7 @@ def test_a_column_of_columns_is_an_unknown_heading(tmp_path):
     dam(tmp_path, Blob=nested)
     rows = of_file(tmp_path, "dam_gen_resources")
     assert rows["Blob"]["arrow_type"] == "struct<a: int64>"
-    assert mismatches(rows) == {"Blob"}
+    assert (rows["Blob"]["use"], mismatches(rows)) == ("unknown", set())
 
 
 def test_a_dataset_that_is_absent_has_rows_only_if_ercot_published_it_then(tmp_path):
@@ -299,8 +297,9 @@ def test_a_dataset_that_is_absent_has_rows_only_if_ercot_published_it_then(tmp_p
     later = {"rt_as_prices", "dam_esr_resources", "sced_esr_resources", "dam_as_only_awards", "dam_esr_as_offers"}
     assert absent == set(DATASETS) - later - {"sced_as_prices", "sced_as_adders"}
     assert {(row["file"], row["use"]) for row in rows} == {("no file", "absent")}
-    assert all(row["mismatch"] != DATASETS[row["dataset"]].in_no_figure for row in rows)
-    assert "rt_prices: no file for the year" in result.mismatches
+    harmless = {name for name, dataset in DATASETS.items() if dataset.in_no_figure or dataset.stood_in_for}
+    assert all(row["mismatch"] != (row["dataset"] in harmless) for row in rows)
+    assert result.mismatches[0].words.startswith("no file for the year: RT_prices/2024.parquet, ")
     price = next(row for row in rows if row["dataset"] == "rt_prices" and row["canonical_name"] == "price_usd_per_mwh")
     assert price["drift"] == "no file for the year"
     assert {row["dataset"] for row in schemas(tmp_path, 2026)[0]} >= {"rt_as_prices", "dam_esr_resources"}
@@ -500,21 +499,21 @@ def test_what_ercot_began_or_ended_is_expected_and_what_a_file_lost_is_not(tmp_p
         "rrs_award_mw": ("vanished", True),
         "hsl_mw": ("vanished", False),
     }
-    mine = [m for m in result.mismatches if m.startswith("dam_gen_resources")]
-    assert mine == ["dam_gen_resources 2023: vanished: hsl_mw"]
+    assert [cause.words for cause in result.mismatches] == ["DAM_Gen_Resources 2023: vanished: hsl_mw"]
     assert rows["hsl_mw", 2023]["published"] is True
     assert rows["rrs_award_mw", 2023]["published"] is False
 
 
-def test_a_heading_that_is_not_used_comes_and_goes_unjudged_and_an_unknown_one_is_judged(tmp_path):
+def test_a_heading_that_is_not_used_comes_and_goes_unjudged_and_an_unknown_one_of_money_is_judged(tmp_path):
+    one_two = pa.array([1, 2])
     dam(tmp_path / "23", 2023)
-    dam(tmp_path / "24", 2024, datetime=pa.array([1, 2]), Carbon=pa.array([1, 2]))
+    dam(tmp_path / "24", 2024, datetime=pa.array([1, 2]), **{"Carbon": one_two, "Carbon Award": one_two})
     rows, result = availability((2023, tmp_path / "23"), (2024, tmp_path / "24"))
     used_nowhere, unknown = rows['"datetime"', 2024], rows['"Carbon"', 2024]
     assert (used_nowhere["change"], used_nowhere["expected_change"]) == ("appeared", None)
     assert (unknown["change"], unknown["expected_change"], unknown["use"]) == ("appeared", False, "unknown")
     assert unknown["published"] is None
-    assert 'dam_gen_resources 2024: appeared: "Carbon"' in result.mismatches
+    assert [cause.words for cause in result.mismatches] == ['DAM_Gen_Resources 2024: appeared: "Carbon Award"']
 
 
 def test_a_year_without_a_file_is_passed_over(tmp_path):
@@ -572,7 +571,9 @@ def test_the_check_names_each_mismatch_and_no_figure_is_said_to_be_affected(sett
     checks = {check["name"]: check for check in run_table(settings, 2024, "rollup_schemas")["checks"]}
     columns = checks[COLUMNS.name]
     assert (columns["passed"], columns["blocking"]) == (False, False)
-    assert "dam_gen_resources 2024.parquet: award_mw absent, though ERCOT published it then" in columns["detail"]
+    words = "DAM_Gen_Resources/2024.parquet: 'Awarded Quantity' (award_mw) absent, though ERCOT published it then"
+    assert words in columns["detail"]
+    assert words in [cause["words"] for cause in columns["causes"]]
     assert checks[FINDINGS.name]["passed"]
 
 

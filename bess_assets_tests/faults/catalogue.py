@@ -14,7 +14,7 @@ from bess_assets_tests.faults.sheets import Edit, Mask, Sheet
 Plant = Callable[[Plot], None]
 
 ERROR: Outcome = "error"
-CHECK: Outcome = "failed check"
+CHECK: Outcome = "a cause"
 MARKED: Outcome = "marked"
 UNSEEN: Outcome = "cannot be seen"
 NOTHING: Outcome = "no figure changes"
@@ -384,7 +384,7 @@ FAULTS: tuple[Fault, ...] = (
         "repeated hour dropped from prices",
         "second 01:00 hour of 2 November missing in RT_prices",
         edit(RT, lambda s: s.drop(_repeated_hour(s))),
-        CHECK,
+        MARKED,
         (_COVERAGE, ("notes", "unpriced")),
     ),
     Fault(
@@ -469,8 +469,8 @@ FAULTS: tuple[Fault, ...] = (
         "no metering",
         "no file of SCED_SMNE",
         lambda plot: plot.rollups.remove(SMNE),
-        CHECK,
-        ((f"{FINDING} bess_dispatch", "dataset_absent sced_smne"), ("quantity_source", "telemetry")),
+        MARKED,
+        (("quantity_source", "telemetry"),),
     ),
     Fault(
         "the next year's 60-day files missing",
@@ -540,14 +540,14 @@ FAULTS: tuple[Fault, ...] = (
         "a heading nobody knows over the output of SCED_Gen_Resources",
         edit(SGEN, lambda s: s.renamed(output_mw="Output")),
         CHECK,
-        ((_COLUMNS, "output_mw absent"), ("quantity_source", "base_point")),
+        ((_COLUMNS, "(output_mw) absent"), ("quantity_source", "base_point")),
     ),
     Fault(
         "an award renamed",
         "a heading nobody knows over RegUp of DAM_Gen_Resources",
         edit(GEN, lambda s: s.renamed(regup_award_mw="REGUP_MW")),
         CHECK,
-        ((_COLUMNS, "regup_award_mw absent"), _AS_COVERAGE),
+        ((_COLUMNS, "(regup_award_mw) absent"), _AS_COVERAGE),
     ),
     Fault(
         "telemetry dropped",

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +15,14 @@ from unittest.mock import patch
 import pyarrow.parquet as pq
 
 from bess_assets import run as pipeline
+from bess_assets.checks.causes import MOST_SHOWN, causes_of
 from bess_assets.checks.check import FINDINGS
+from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE
 from bess_assets.ercot.step import Inputs, StepResult
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings, load_settings
-from bess_assets.simulator import simulate
+from bess_assets.simulator import Hazards, simulate
 from bess_assets.store.journal import in_battery_table, read_run
 from bess_assets.store.listing import MARKER
 from bess_assets.store.status import plan_year
@@ -37,14 +40,19 @@ STEPS = [name for name in pipeline.STEPS if name not in {"leaderboard_history", 
 """Editions are left out: that a board differs from an earlier right one is no sign, for nobody need have seen the right one."""
 REGISTRY_CSV = "battery_table.csv"
 
-Outcome = Literal["error", "failed check", "marked", "cannot be seen", "no figure changes"]
-"""error: no board is made, and the error names what is wrong. failed check: a check fails that passes without the fault, or counts more. marked: every row
-with another figure says so itself, and no check more fails. cannot be seen: figures change without a sign. no figure changes: to a cent."""
+Outcome = Literal["error", "a cause", "marked", "cannot be seen", "no figure changes"]
+"""error: no board is made, and the error names what is wrong. a cause: `bess refresh` prints a cause that it does not print without the fault, numbers apart.
+marked: every row with another figure says so itself, and there is no cause more. cannot be seen: figures change without a sign. no figure changes: to a cent."""
+
+
+CAUSE = "cause"
+"""Where a sign is that stands among the first causes that a refresh prints."""
+_NUMBERS = re.compile(r"[\d.,]+")
 
 
 @dataclass(frozen=True)
 class Sign:
-    """Something that is said with the fault and not without it, in an error, by a check of a table or in a column of the board."""
+    """Something that is said with the fault and not without it: an error, a cause, in a column of the board; or, telling where, by a check of a table."""
 
     where: str
     text: str
@@ -77,8 +85,8 @@ class Planted:
         """What kind of sign there is."""
         if any(sign.where == "error" for sign in self.signs):
             return "error"
-        if any(" of " in sign.where for sign in self.signs):
-            return "failed check"
+        if any(sign.where == CAUSE for sign in self.signs):
+            return "a cause"
         if self.unmarked:
             return "cannot be seen"
         if self.signs or self.changed:
@@ -101,17 +109,20 @@ class Planted:
 class Market:
     """A small market, simulated and settled once without a fault."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hazards: Hazards = "none") -> None:
         """Simulate it in a folder."""
         self.folder = folder
         self.rollups = folder / "rollups"
-        simulate(folder, [YEAR], BATTERIES, SEED, "none")
+        simulate(folder, [YEAR], BATTERIES, SEED, hazards)
         # the simulator's own counts of rows would betray any row that is missing: real rollups come without
         (self.rollups / "expected_rows.json").unlink()
         (self.rollups / MARKER).write_text("{}\n", encoding="utf-8")
         self.settings = load_settings(folder / "home", {"BESS_ROLLUPS": str(self.rollups)})
-        for name in STEPS:
-            pipeline.run_table(self.settings, YEAR, name)
+        with pipeline.hold_year(self.settings, YEAR) as held:
+            for dataset in DATASETS:
+                held.register(dataset)
+            for name in STEPS:
+                held.run_table(name)
 
     @cached_property
     def said(self) -> set[tuple[str, str, str, int]]:
@@ -122,6 +133,11 @@ class Market:
     def failed(self) -> set[tuple[str, str]]:
         """Checks that fail in the clean year."""
         return {(table, check) for table, check, _ in _failed_checks(self.settings)}
+
+    @cached_property
+    def causes(self) -> set[str]:
+        """Every cause of the clean year, without its numbers."""
+        return {_NUMBERS.sub("#", cause.words) for cause in causes_of(read_run(self.settings.results, YEAR))}
 
     @cached_property
     def boards(self) -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:
@@ -150,11 +166,22 @@ class Market:
             return Planted([Sign("error", str(error))])
         return self._judge(settings, plot)
 
+    def settled_with(self, folder: Path, slip: Callable[[Folder], None]) -> Settings:
+        """The settings of a home whose rollups a slip has changed, once the year was tried."""
+        shutil.copytree(self.rollups, folder / "rollups", copy_function=os.link)
+        shutil.copytree(self.settings.results, folder / "results", copy_function=os.link)
+        plot = Plot(self, Folder(folder / "rollups", YEAR), folder)
+        slip(plot.rollups)
+        settings = load_settings(folder, {})
+        with suppress(BessError):
+            self._settle(settings, plot)
+        return settings
+
     def _settle(self, settings: Settings, plot: "Plot") -> None:
         changed = plot.rollups.changed
-        for dataset in sorted(changed - {BATTERY_TABLE}):
-            # as the job does: rollup files are registered before anything reads them
-            with pipeline.hold_year(settings, plot.year) as held:
+        with pipeline.hold_year(settings, plot.year) as held:
+            for dataset in sorted(changed - {BATTERY_TABLE}):
+                # as the job does: rollup files are registered before anything reads them
                 held.register(dataset)
         made: set[str] = set()
         for name in STEPS:
@@ -177,6 +204,9 @@ class Market:
         for table, check, detail in _failed_checks(settings):
             if (table, check) not in self.failed and check != FINDINGS.name:
                 planted.signs.append(Sign(f"{check} of {table}", detail))
+        for cause in causes_of(read_run(settings.results, plot.year))[:MOST_SHOWN]:
+            if _NUMBERS.sub("#", cause.words) not in self.causes:
+                planted.signs.append(Sign(CAUSE, cause.words))
         for board in BOARDS:
             self._compare(board, _board(settings, board), planted)
         planted.fleet_usd = sum(row["total_usd"] or 0.0 for row in self.batteries)
@@ -292,7 +322,6 @@ def _differs(column: str, before: float | None, after: float | None) -> bool:
 
 
 _SAID_OF_A_ROW = ("quantity_source", "capacity_source", "edition", "data_through")
-_NUMBERS = re.compile(r"[\d.,]+")
 
 
 def _marks(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Sign]:

@@ -10,14 +10,14 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 WORDS: dict[Outcome, str] = {
     "error": "error",
-    "failed check": "failed check",
+    "a cause": "a cause",
     "marked": "counted, and the rows marked",
     "cannot be seen": "cannot be seen",
     "no figure changes": "no figure changes",
 }
 _MEANING: dict[Outcome, str] = {
     "error": "stop with an error that names the file and what is wrong with it; no board is made of it",
-    "failed check": "fail a check that passes without them, or count more in one",
+    "a cause": "are named among the causes that `bess refresh` prints at its end, and are not without them",
     "marked": "lower the coverage, null the figure or stand in the notes of every row that they change",
     "no figure changes": "change no figure by a cent: they are understood",
     "cannot be seen": "cannot be seen",

@@ -44,7 +44,7 @@ def test_the_fast_faults_are_of_every_outcome_there_is() -> None:
 def test_each_fault_has_a_name_of_its_own_and_a_place_where_it_is_seen_or_a_size() -> None:
     assert len({_id(fault) for fault in FAULTS}) == len(FAULTS) >= 40
     for fault in FAULTS:
-        seen = fault.outcome in {"error", "failed check", "marked"}
+        seen = fault.outcome in {"error", "a cause", "marked"}
         assert (bool(fault.seen), bool(fault.size)) == (seen, fault.outcome == "cannot be seen"), fault.name
 
 

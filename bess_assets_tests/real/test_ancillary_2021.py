@@ -129,7 +129,7 @@ def test_findings_name_the_missing_columns_datasets_and_days(settled: Settled) -
     assert any("hsl_mw" in detail and "settlement_point" in detail for detail in registry)
     assert any("award_mw" in detail and detail.startswith("2021.parquet") for detail in awards)
     absent = settled.findings("dataset_absent")
-    sced = {"sced_gen_resources", "sced_load_resources", "sced_smne"}
+    sced = {"sced_gen_resources", "sced_load_resources"}
     assert set(absent) == sced | {"cop_snapshots", "rt_prices", "da_prices"}
     missing_days = settled.findings("missing_days")
     assert "2021-03-14" in missing_days["dam_gen_resources"]
@@ -160,7 +160,7 @@ def test_the_command_line_gives_the_board_as_csv_with_empty_cells_for_the_unknow
 def test_status_says_which_columns_datasets_and_days_are_missing(settled, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     text = " ".join(_bess(settled, monkeypatch, "status").split())
-    absent = "no rollup file: rt_prices, da_prices, sced_gen_resources, sced_load_resources, sced_smne"
+    absent = "no rollup file: rt_prices, da_prices, sced_gen_resources, sced_load_resources"
     days = "dam_gen_resources 1, dam_load_resources 1, as_prices 1: 2021-03-14"
     for part in (absent, days, "settlement_point", "hsl_mw", "award_mw"):
         assert part in text, part

@@ -112,8 +112,13 @@ def test_size_and_efficiency_are_those_of_the_battery(row: dict[str, Any]) -> No
 
 
 def test_the_board_says_why_it_is_not_ranked(row: dict[str, Any]) -> None:
-    reasons = ["energy coverage 0.000 below 0.95", "AS coverage 0.000 below 0.95", "active 13 days, under 30"]
-    assert row["excluded_reason"] == "; ".join(reasons)
+    awards = "day-ahead award unknown in 100.0%, discharge or charge and price at HB_HUBAVG unknown in 85.5%"
+    products = "regulation up and regulation down and responsive reserve and ECRS and non-spinning reserve"
+    assert row["excluded_reason"].split("; ") == [
+        f"energy coverage 0.000 below 0.95 ({awards})",
+        f"AS coverage 0.000 below 0.95 ({products} unknown in 100.0%)",
+        "active 13 days, under 30",
+    ]
 
 
 def test_the_worked_quarter_hour_of_the_methodology(settled: Settled) -> None:

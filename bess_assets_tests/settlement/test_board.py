@@ -73,7 +73,7 @@ def day(when: date, name: str = "OAK_1", **known: Any) -> Row:
 
 
 UNKNOWN_ENERGY: Row = dict.fromkeys(("da_energy_usd", "rt_energy_usd", "energy_usd", "total_usd"))
-UNKNOWN_ENERGY["energy_quarter_hours"] = 0
+UNKNOWN_ENERGY |= {"energy_quarter_hours": 0, "award_unknown_quarter_hours": 96}
 UNKNOWN_AS: Row = {**{f"as_{p}_usd": None for p in PRODUCTS}, "as_usd": None, "total_usd": None, "as_hours": 0}
 
 
@@ -225,7 +225,8 @@ def test_each_reason_has_its_phrase_and_all_stand_in_order() -> None:
     known = {"settlement_point": None, "charging": "unknown", "capacity_mw": None}
     row = board(days_of(count=29, **(UNKNOWN_ENERGY | UNKNOWN_AS)), **known)
     assert row["excluded_reason"] == (
-        "settlement point unknown; charging unknown; energy coverage 0.000 below 0.95; AS coverage 0.000 below 0.95; "
+        "settlement point unknown; charging unknown; energy coverage 0.000 below 0.95 (day-ahead award unknown in 100.0%); "
+        "AS coverage 0.000 below 0.95; "
         "capacity unknown; active 29 days, under 30"
     )
     assert row["rank"] is None
@@ -249,8 +250,12 @@ def test_charging_of_the_combo_era_matters_only_where_the_row_has_such_quarter_h
     ({"energy_quarter_hours": 91}, "energy coverage 0.947 below 0.95"),  # 0.94792, which rounds to 0.948
     ({"energy_quarter_hours": 0}, "energy coverage 0.000 below 0.95"),
     ({"as_hours": 22}, "AS coverage 0.916 below 0.95"),  # 0.91667
+    ({"energy_quarter_hours": 72, "unpriced_quarter_hours": 24, "unobserved_quarter_hours": 12},
+     "energy coverage 0.750 below 0.95 (price at OAK_RN unknown in 25.0%, discharge or charge unknown in 12.5%)"),
+    ({"as_hours": 12, "regup_hours": 12, "rrs_hours": 12},
+     "AS coverage 0.500 below 0.95 (regulation up and responsive reserve unknown in 50.0%)"),
 ])  # fmt: skip
-def test_coverage_is_cut_and_not_rounded(known: Row, reason: str | None) -> None:
+def test_coverage_is_cut_and_not_rounded_and_what_it_lacks_is_named(known: Row, reason: str | None) -> None:
     assert board(days_of(**known))["excluded_reason"] == reason
 
 
