@@ -267,7 +267,7 @@ def refresh(options: argparse.Namespace) -> Answer:
     started = time.perf_counter()
     outcomes = list(refresh_years(settings, options.year))
     seconds = time.perf_counter() - started
-    failed = [f"{o.name}: {o.error}" for o in outcomes if o.state != "refreshed"]
+    failed = [f"{o.name}: {o.errors}" for o in outcomes if o.state != "refreshed"]
     if failed:
         raise SystemExit("\n".join(failed))
     tables = [entry for year in options.year for entry in read_run(settings.results, year)["tables"].values()]
@@ -299,7 +299,7 @@ def price_only(options: argparse.Namespace) -> Answer:
     finally:
         kept.replace(path)
     list(refresh_years(settings, [year], only="changed"))
-    failed = [f"{o.name}: {o.error}" for o in outcomes if o.state != "refreshed"]
+    failed = [f"{o.name}: {o.errors}" for o in outcomes if o.state != "refreshed"]
     if failed:
         raise SystemExit("\n".join(failed))
     rollups = sorted({"/".join(Path(file).parts[-2:]) for file in read if "/rollups/" in file})

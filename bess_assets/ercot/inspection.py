@@ -311,9 +311,10 @@ def column_availability(schemas: Mapping[int, StoredTable]) -> StepResult:
 
 
 def _matters(row: Row) -> bool:
-    """Whether a change may cost a figure: a column that is read, or that may be of a new product, appeared or vanished though ERCOT changed nothing."""
-    read = row["use"] == USED or _OF_MONEY.search(row["column_name"])
-    return row["expected_change"] is False and row["change"] in {"appeared", "vanished"} and bool(read)
+    """Whether a change may cost a figure: a column that ERCOT publishes vanished, or one appeared that may be of a new product."""
+    if row["use"] == USED:
+        return row["change"] == "vanished" and row["expected_change"] is False and row["published"] is True
+    return row["change"] == "appeared" and row["use"] == UNKNOWN and bool(_OF_MONEY.search(row["column_name"]))
 
 
 def availability_rows(years: Mapping[int, Sequence[Row]]) -> list[Row]:
