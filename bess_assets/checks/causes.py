@@ -10,7 +10,7 @@ from typing import NamedTuple
 from bess_assets.checks.check import FINDINGS
 from bess_assets.checks.figures import COVERED
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.ercot.step import ANY_DATASET, Cause
+from bess_assets.ercot.step import ANY_DATASET, FINDING_KINDS, Cause
 from bess_assets.settings import Settings
 from bess_assets.store.journal import RunRecord, read_run
 from bess_assets.store.paths import year_name
@@ -63,6 +63,11 @@ _WORDS = {
     "negative_consumption": _Words("{files}: {count} {detail} were left out", "look at the sign of Real Power Consumption", "rows"),
     "unpaired": _Words("{count} batteries have no load resource, their charging is unknown: {detail}", _NAME_IT, "batteries"),
     "rejected_pair": _Words("charging of {count} batteries is unknown, the load resource that a name suggests being {detail}", _NAME_IT, "batteries"),
+    "one_sided": _Words(
+        "{count} resources stand in only one of the day-ahead and the SCED file: {detail}", "look at the spelling of these names", "batteries"
+    ),
+    "unknown_points": _Words("{files} name no price of {detail}", "look at the spelling of these settlement points", "batteries"),
+    "unknown_products": _Words("{files} have prices of unknown products: {detail}", "name the products as ERCOT does", "batteries"),
     "empty_board": _Words("the leaderboard has no battery: {detail}", "look at the resource types of the day-ahead files"),
 }
 # fmt: on
@@ -144,7 +149,10 @@ def _findings(record: RunRecord) -> Iterator[Cause]:
                 key = (f["kind"], f["subject"], f["detail"])
                 counts[key] = max(counts.get(key, 0), f["count"])
     for (kind, subject, detail), count in counts.items():
-        said, files = _WORDS[kind], _files(record, subject)
+        said, files = (
+            _WORDS.get(kind) or _Words(f"{{files}}: {FINDING_KINDS[kind]}: {{detail}}", _AGAIN),
+            _files(record, subject),
+        )
         words = said.words.format(subject=subject, files=files, count=f"{count:,}", detail=detail)
         yield Cause(
             words, said.remedy, count / _whole(record, subject, said.per), subject if said.per == "days" else None
