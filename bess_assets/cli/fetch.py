@@ -11,7 +11,7 @@ import click
 
 from bess_assets.cli import Decorator, Options, command, long_work, parse_years
 from bess_assets.cli.render import echo, paragraph, table
-from bess_assets.cli.years import exit_if_failed, refresh_and_show
+from bess_assets.cli.years import exit_if_failed, refresh_with_progress, show_outcomes
 from bess_assets.errors import BessError, free_bytes
 from bess_assets.settings import Settings
 from bess_assets.store.paths import files_of
@@ -97,7 +97,8 @@ def start(options: Options, years: tuple[tuple[int, ...], ...], keep_reports: st
     if keep_reports == "no":
         files, size = remove_rolled_up(settings)
         click.echo(f"Removed {files:,} report files, {size / 1e6:,.0f} MB: their rows are in the rollups.")
-    outcomes = refresh_and_show(settings, wanted)
+    outcomes = refresh_with_progress(settings, wanted)
+    show_outcomes(settings, outcomes)
     for year in [o.year for o in outcomes if o.year and o.state == "refreshed"][-1:]:
         page = files_of(settings.results, LEADERBOARD_REPORT, year)[0]
         click.echo(f"\nThe page, for any browser: {page}")

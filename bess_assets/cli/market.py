@@ -9,7 +9,7 @@ import click
 
 from bess_assets.cli import Decorator, Options, command, long_work, parse_years
 from bess_assets.cli.answers import show_leaderboard
-from bess_assets.cli.years import refresh_with_progress, show_outcomes
+from bess_assets.cli.years import exit_if_failed, refresh_with_progress, show_outcomes
 from bess_assets.demo import (
     DEMO_LAST_DAY,
     Market,
@@ -57,6 +57,7 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     click.echo(f"Another year: {bess} leaderboard {years[0]}\nIn the browser: {bess} ui")
     if outcomes:
         show_outcomes(settings, outcomes)
+        exit_if_failed(outcomes)
 
 
 @command(

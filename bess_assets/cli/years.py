@@ -144,7 +144,9 @@ def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: State | 
             "or try a made-up market: bess demo",
         )
     if not dry_run:
-        show_outcomes(settings, refresh_with_progress(settings, wanted, only))
+        outcomes = refresh_with_progress(settings, wanted, only)
+        show_outcomes(settings, outcomes)
+        exit_if_failed(outcomes)
         return
     news = new_reports(settings)
     plans = {year: plan_year(settings, year, news) for year in wanted}
@@ -196,9 +198,13 @@ def refresh_with_progress(settings: Settings, years: Sequence[int], only: State 
 
 
 def show_outcomes(settings: Settings, outcomes: "Sequence[Outcome]") -> None:
-    """Print what came of a refresh and the causes of what is unknown or doubtful; end with exit code 1 if a year failed."""
+    """Print what came of a refresh, and the causes of what is unknown or doubtful."""
     click.echo("")
     echo(_outcome_lines(settings, outcomes), made_up_note(settings))
+
+
+def exit_if_failed(outcomes: "Iterable[Outcome]") -> None:
+    """End with exit code 1 if a year failed."""
     if any(outcome.state == "failed" for outcome in outcomes):
         sys.exit(1)
 
