@@ -286,7 +286,8 @@ def hold_year(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
             yield held
         finally:
             del _held[path]
-            held.journal.begin([])  # what it did not make was held back
+            if any(held.journal.record[part] for part in ("tables", "rollups", "unfinished")):
+                held.journal.begin([])  # what it did not make was held back
 
 
 def run_table(settings: Settings, year: int | None, name: str) -> TableEntry:

@@ -75,6 +75,7 @@ class Faults:
         refused: every request is answered 403.
         renamed: ids that the server does not know any more.
         unlisted: documents, by number, that the API does not list, and the public list shows.
+        shown_days: how many days the public list goes back.
     """
 
     cut: Counter[int] = field(default_factory=Counter)
@@ -87,6 +88,7 @@ class Faults:
     refused: bool = False
     renamed: frozenset[str] = frozenset()
     unlisted: frozenset[int] = frozenset()
+    shown_days: int = 10_000
 
 
 class Server:
@@ -253,6 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({"_meta": meta, "archives": rows} if rows else {"_meta": meta})
 
     def _shown(self, type_id: int) -> None:
+        since = datetime.now() - timedelta(days=self.server_of.faults.shown_days)
         emil = next(emil for emil, number in REPORT_OF_FOLDER.values() if number == type_id)
         documents = [
             {
@@ -266,7 +269,7 @@ class _Handler(BaseHTTPRequestHandler):
                 }
             }
             for document in self.server_of.documents
-            if document.emil == emil
+            if document.emil == emil and document.posted > since
             for ending in ("csv", "xml")
         ]
         self._json({"ListDocsByRptTypeRes": {"DocumentList": documents}})

@@ -17,6 +17,7 @@ from bess_assets.assets.metadata import (
     column_lineage,
     dataset_schema,
     materialization_metadata,
+    report_metadata,
     rollup_metadata,
     table_schema,
 )
@@ -25,6 +26,7 @@ from bess_assets.checks import checks_of
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, year_of
 from bess_assets.run import FILES, MERGES, STEPS
+from bess_assets.store.fetching import documents_there, fetch
 from bess_assets.store.journal import RollupEntry, in_battery_table
 from bess_assets.store.roll_up import build_rollup, recorded_version
 from bess_assets.tables import EVERY_TABLE, Table
@@ -32,15 +34,40 @@ from bess_assets.tables import EVERY_TABLE, Table
 _log = logging.getLogger(__name__)
 
 _input = partial(dg.AssetSpec, group_name="rollups", owners=list(OWNERS), kinds={"csv"})
-ercot_reports = _input(
-    "ercot_reports",
-    description="ERCOT's public market reports and 60-day disclosures, as published.",
-    metadata={"published at": dg.MetadataValue.url("https://www.ercot.com/mp/data-products")},
-)
 battery_table = _input(
     BATTERY_TABLE,
     description="The user's table of batteries (`BESS_REGISTRY`). Each run notes its content first, so that a change of it makes its readers stale.",
 )
+
+
+@dg.asset(
+    group_name="rollups",
+    description="ERCOT's public market reports and 60-day disclosures, as published. Materializing a year fetches those that it needs and that are not there, "
+    "where `BESS_FETCH` is on; where it is off, it shows what is there.",
+    partitions_def=operating_years,
+    pool="ercot",
+    owners=list(OWNERS),
+    kinds={"csv"},
+    metadata={
+        "published at": dg.MetadataValue.url("https://www.ercot.com/mp/data-products"),
+        **code_references(fetch),
+    },
+)
+def ercot_reports(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster looks for the bare class
+    """Fetch the reports of a year, and show what is there."""
+    settings, year = warehouse.settings(), int(context.partition_key)
+    failed = 0
+    if settings.fetch:
+        done = fetch(settings, [year])
+        failed = len(done.failed) + len(done.problems)
+        for error in done.problems:
+            _log.warning("%s", error.problem)
+    there = documents_there(settings, year)
+    # Always one version: which rollups new reports change is found by looking at them, not all of the year
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion("as posted"),
+        metadata=report_metadata(there, failed),
+    )
 
 
 def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:

@@ -16,6 +16,7 @@ from bess_assets.results.engine import DUCKDB_TYPES
 from bess_assets.run import result_table
 from bess_assets.settings import Settings
 from bess_assets.settlement.metrics import Period, fleet
+from bess_assets.store.fetching import There
 from bess_assets.store.journal import UPSTREAM, RollupEntry, TableEntry
 from bess_assets.store.listing import size_of
 from bess_assets.store.paths import files_of, result_path
@@ -35,6 +36,32 @@ def code_references(function: Callable[..., object]) -> dict[str, Any]:
         name = f"{function.__module__}.{function.__name__}"
         at = dg.LocalFileCodeReference(file_path=code.co_filename, line_number=code.co_firstlineno, label=name)
         return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[at])}
+
+
+def report_metadata(there: Sequence[There], failed: int) -> dict[str, Any]:
+    """Documents of a year: how many, how large, posted until when, which days are missing; `failed` could not be fetched."""
+    days = [day for own in there for day in own.missing]
+    posted = [own.documents[-1].posted for own in there if own.documents]
+    rows = markdown_table(
+        [
+            Column("report", lambda t: t.publication.emil),
+            Column("name", lambda t: t.publication.title),
+            number("documents", lambda t: len(t.documents)),
+            number("MB", lambda t: t.bytes / 1e6, "{:,.1f}".format),
+            Column("last posted", lambda t: f"{t.documents[-1].posted:%Y-%m-%d %H:%M}" if t.documents else None),
+            number("missing days", lambda t: len(t.missing)),
+            Column("first missing", lambda t: str(t.missing[0]) if t.missing else None),
+        ],
+        there,
+    )
+    return {
+        "documents": sum(len(own.documents) for own in there),
+        "bytes": sum(own.bytes for own in there),
+        "last posted": f"{max(posted):%Y-%m-%d %H:%M}" if posted else "never",
+        "missing days": len(days),
+        "not fetched": failed,
+        "reports": dg.MetadataValue.md(rows),
+    }
 
 
 def table_schema(table: Table) -> dg.TableSchema:

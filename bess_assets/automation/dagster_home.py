@@ -42,6 +42,9 @@ concurrency:
         value:
           applyLimitPerUniqueValue: true
         limit: 1
+  pools:
+    granularity: run  # so that a run that was killed leaves its pool
+    default_limit: 1  # ercot: one run fetches at a time
 code_servers:
   wait_for_local_processes_on_shutdown: true  # so that bess ui leaves no process behind
 run_retries:

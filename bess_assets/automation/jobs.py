@@ -1,4 +1,4 @@
-"""The jobs, one year, the merging of all years, and three that verify one; and their schedules, in Central time.
+"""The jobs: fetching, one year, the merging of all years, and three that verify one; and their schedules, in Central time.
 
 Each job runs in one process, which holds the year's lock.
 """
@@ -11,13 +11,15 @@ from typing import Any
 import dagster as dg
 
 from bess_assets.assets.checks import data_are_as_recent_as_ercot_discloses, matches_csv
+from bess_assets.assets.data import ercot_reports
 from bess_assets.assets.resources import Warehouse, operating_years, partition_exists
 from bess_assets.automation.runs import is_at_work, refresh_request
 from bess_assets.checks.freshness import CENTRAL, board_dates, is_due, is_final
 from bess_assets.run import MERGES
 from bess_assets.settings import Settings
-from bess_assets.store.status import new_reports, plan_year, years_available
+from bess_assets.store.status import new_reports, plan_year, years_available, years_known
 
+_reports = dg.AssetSelection.assets(ercot_reports)
 _merged = dg.AssetSelection.assets(*MERGES)
 _second_settlement = dg.AssetSelection.checks(matches_csv)
 _freshness = dg.AssetSelection.checks(data_are_as_recent_as_ercot_discloses)
@@ -29,13 +31,13 @@ _of_a_year = dg.PartitionedConfig(partitions_def=operating_years, run_config_for
 
 refresh_year = _job(
     "refresh_year",
-    selection=dg.AssetSelection.all() - _merged - _second_settlement - _freshness,
+    selection=dg.AssetSelection.all() - _reports - _merged - _second_settlement - _freshness,
     description="One year: registers or builds its rollups, then every table from the registry to the leaderboards.",
 )
 merge_years = _job("merge_years", selection=_merged, description="Merges the tables of all years that there are.")
 verify_year = _job(
     "verify_year",
-    selection=dg.AssetSelection.all() - _merged - _freshness,
+    selection=dg.AssetSelection.all() - _reports - _merged - _freshness,
     description="One year from its rollups once more, every table and every check, the second settlement from CSV reports included. "
     "The same inputs give the same bytes: what differs becomes a new edition.",
 )
@@ -51,7 +53,12 @@ check_freshness = _job(
     config=_of_a_year,
     description="Says whether a year's data reach the day that ERCOT must have disclosed by now.",
 )
-JOBS = [refresh_year, merge_years, verify_year, validate_year, check_freshness]
+fetch_reports = _job(
+    "fetch_reports",
+    selection=_reports,
+    description="Fetches the ERCOT reports that a year needs and that are not there, where `BESS_FETCH` is on. The sensor sees what came.",
+)
+JOBS = [fetch_reports, refresh_year, merge_years, verify_year, validate_year, check_freshness]
 
 Asked = dg.RunRequest | dg.SkipReason | list[dg.RunRequest]
 
@@ -65,6 +72,19 @@ def refresh_unless_busy(settings: Settings, instance: dg.DagsterInstance, year: 
         return dg.SkipReason(f"another run is at work on {year} already")
     request = refresh_request(settings, plan_year(settings, year, news), f"{moment:%Y-%m-%d} ")
     return request or dg.SkipReason(f"nothing of {year} has changed")
+
+
+def fetch_daily(settings: Settings, instance: dg.DagsterInstance, moment: datetime) -> Asked:
+    """Fetches the reports of the current year, and of the year before until it is final; an hour before the refresh."""
+    if not settings.fetch:
+        return dg.SkipReason("fetching is off: set ERCOT's credentials, or BESS_FETCH=on")
+    last = moment.year - 1
+    years = [moment.year, *([last] if last in years_known(settings) and not is_final(settings, last) else [])]
+    return [
+        dg.RunRequest(run_key=f"fetching on {moment:%Y-%m-%d} {year}", partition_key=str(year))
+        for year in years
+        if not is_at_work(instance, settings, year)
+    ] or dg.SkipReason("another run is at work on these years")
 
 
 def current_year_daily(settings: Settings, instance: dg.DagsterInstance, moment: datetime) -> Asked:
@@ -121,6 +141,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         return scheduled
 
     return [
+        schedule(fetch_daily, fetch_reports, f"{minute} {(hour - 1) % 24} * * *"),
         schedule(current_year_daily, refresh_year, f"{minute} {hour} * * *"),
         schedule(previous_year_weekly_until_final, refresh_year, f"{minute} {hour} * * 1"),
         schedule(freshness_daily, check_freshness, later),

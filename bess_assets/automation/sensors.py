@@ -21,6 +21,7 @@ from bess_assets.run import MERGES
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import stamp
 from bess_assets.store.journal import input_files, table_inputs
+from bess_assets.store.locks import is_fetching
 from bess_assets.store.status import new_reports, plan_year, years_known
 from bess_assets.tables import ROLLUP_SCHEMAS, TABLES
 
@@ -36,8 +37,11 @@ _log = logging.getLogger(__name__)
 def look(settings: Settings, instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult:
     """Look at all files once, and request the years whose files have changed and are the same as at the look before, whose cursor is given.
 
-    A year that a run is queued or started for is left alone. Files that are newly gone or damaged, or new and cannot be opened, raise an alarm.
+    A year that a run is queued or started for is left alone, and all years are while reports are fetched.
+    Files that are newly gone or damaged, or new and cannot be opened, raise an alarm.
     """
+    if is_fetching(settings):
+        return dg.SensorResult(skip_reason=dg.SkipReason("reports are being fetched: their years wait"), cursor=cursor)
     memory: Mapping[str, Any] = json.loads(cursor) if cursor else {}
     requests, waiting, seen = list[dg.RunRequest](), list[str](), list[str]()
     news = new_reports(settings)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from bess_assets.ercot.datasets import DATASETS
@@ -149,6 +150,13 @@ def publications_of(years: Iterable[int], datasets: Collection[str] = ()) -> lis
     return [
         p for p in PUBLICATIONS if p.first_day <= last and (not datasets or not set(datasets).isdisjoint(p.datasets))
     ]
+
+
+def tells_its_year(path: Path) -> bool:
+    """Whether the name of a file among the reports speaks of the year that it holds: that of a fetched document of a day says when it was posted."""
+    publication = next((p for p in PUBLICATIONS if p.emil == path.parent.parent.name), None)
+    posted_alone = publication is not None and publication.kind == "day" and publication.a_day == 1
+    return not posted_alone or document_of(path.name) is None
 
 
 def day_of(publication: Publication, document: Document) -> date:

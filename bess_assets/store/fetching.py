@@ -230,11 +230,12 @@ def fetch(
             _remove_half_written(settings.reports)
             _keep_apart(settings)
         found, state = Fetched(), _State(settings)
-        known, sizes = known_documents(settings)
+        known = known_documents(settings)
         for publication in publications_of(years, datasets):
             own = [year for year in years if publication.first_day.year <= year]
-            need = Need(publication, tuple(own), known[publication.emil])
-            need.document_bytes = sizes.get(publication.emil, publication.document_bytes)
+            sizes = known[publication.emil]
+            need = Need(publication, tuple(own), list(sizes))
+            need.document_bytes = _mean(sizes.values()) or publication.document_bytes
             found.needs.append(need)
             tell(f"{publication.emil}: listing its documents")
             try:
@@ -264,17 +265,44 @@ def fetch(
         return found
 
 
-def known_documents(settings: Settings) -> tuple[defaultdict[str, list[Document]], dict[str, int]]:
-    """Documents that were fetched, by report, and the mean size of those that lie in the folder."""
-    known, sizes = defaultdict[str, list[Document]](list), defaultdict[str, list[int]](list)
+def known_documents(settings: Settings) -> defaultdict[str, dict[Document, int]]:
+    """Documents that were fetched, by report, with the size of their files; 0 where it was removed once it was rolled up."""
+    known = defaultdict[str, dict[Document, int]](dict)
     for path in settings.reports.glob("*/*/*"):
         if document := document_of(path.name):
-            known[path.parts[-3]].append(document)
-            sizes[path.parts[-3]].append(path.stat().st_size)
+            known[path.parts[-3]][document] = path.stat().st_size
     for name, removed in ReportIndex(settings.built / INDEX_NAME, settings.reports).rolled_up(settings.built):
         if removed and (document := document_of(name.rsplit("/", 1)[-1])):
-            known[name.split("/", 1)[0]].append(document)
-    return known, {emil: sum(own) // len(own) for emil, own in sizes.items()}
+            known[name.split("/", 1)[0]].setdefault(document, 0)
+    return known
+
+
+@dataclass(frozen=True)
+class There:
+    """The documents of one report that are there for a year.
+
+    Attributes:
+        publication: the report.
+        documents: those that the year needs, in the order of posting.
+        bytes: of their files; those that were removed have none.
+        missing: days of which no document was posted when it was due.
+    """
+
+    publication: Publication
+    documents: list[Document]
+    bytes: int
+    missing: list[date]
+
+
+def documents_there(settings: Settings, year: int) -> list[There]:
+    """The documents that are there for a year, by report."""
+    known, now, found = known_documents(settings), datetime.now(CENTRAL).replace(tzinfo=None), []
+    for publication in publications_of([year]):
+        sizes = known[publication.emil]
+        documents = documents_of_year(publication, year, list(sizes))
+        missing = missing_days(publication, year, documents, now)
+        found.append(There(publication, documents, sum(sizes[d] for d in documents), missing))
+    return found
 
 
 def remove_rolled_up(settings: Settings) -> tuple[int, int]:
@@ -303,6 +331,11 @@ def ending_of(file: IO[bytes]) -> str:
         if not packed.namelist() or packed.testzip() is not None:
             raise zipfile.BadZipFile("it holds nothing, or not what was packed")
         return "xlsx" if "[Content_Types].xml" in packed.namelist() else "zip"
+
+
+def _mean(sizes: Iterable[int]) -> int:
+    there = [size for size in sizes if size]
+    return sum(there) // len(there) if there else 0
 
 
 class _State:

@@ -47,7 +47,15 @@ def requests_lock(settings: Settings) -> AbstractContextManager[bool]:
 
 def year_is_busy(settings: Settings, year: int | None) -> bool:
     """Whether some process, this one or another, holds the year right now."""
-    path = settings.locks / year_name(year)
+    return _is_busy(settings.locks / year_name(year))
+
+
+def is_fetching(settings: Settings) -> bool:
+    """Whether some process fetches reports right now."""
+    return _is_busy(settings.locks / "fetch")
+
+
+def _is_busy(path: Path) -> bool:
     with suppress(YearBusyError), _held(path, 0.0) if path.exists() else nullcontext(enter_result=True) as free:
         return not free
     return True

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from bess_assets.ercot.calendar import day_of_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import LAYOUT_COLUMN
+from bess_assets.ercot.publications import tells_its_year
 from bess_assets.ercot.report_rows import Parsed, day_span, years_of
 from bess_assets.ercot.reports import (
     UNPACKING_ERRORS,
@@ -249,7 +250,7 @@ def _listed(rollup: Path, mark: Mark | None, _manifest: Mark | None) -> Taken:
 @lru_cache(maxsize=2**17)
 def _targets_of(path: Path, _size: int, _mtime_ns: int) -> frozenset[Target]:
     """Datasets and years that the name of a new file, or else its first lines, speak of; RefusedError if neither does and a report cannot be unpacked."""
-    named = guess(path.name)
+    named = guess(path.name) if tells_its_year(path) else {"years": []}
     targets: set[Target] = {(name, year) for name in named.get("of", ()) for year in named["years"]}
     problems = []
     for report, open_bytes in () if targets else open_reports(path):

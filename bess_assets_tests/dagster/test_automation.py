@@ -5,6 +5,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,15 +16,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.assets.resources import HOLDING_TAG, Warehouse
-from bess_assets.automation.jobs import current_year_daily, freshness_daily, previous_year_weekly_until_final, schedules
+from bess_assets.automation.jobs import (
+    current_year_daily,
+    fetch_daily,
+    freshness_daily,
+    previous_year_weekly_until_final,
+    schedules,
+)
 from bess_assets.automation.runs import is_at_work, refresh_request
 from bess_assets.automation.sensors import look, raise_alarm
 from bess_assets.checks.freshness import CENTRAL, freshness, is_final
 from bess_assets.definitions import build_defs
 from bess_assets.refresh import materialize, open_instance
-from bess_assets.settings import Settings, load_settings
+from bess_assets.settings import CREDENTIALS, Settings, load_settings
 from bess_assets.store.journal import read_run
-from bess_assets.store.locks import year_lock
+from bess_assets.store.locks import fetch_lock, year_lock
 from bess_assets.store.paths import result_path
 from bess_assets.store.status import plan_year
 from bess_assets.tables import YEARLY
@@ -104,6 +111,15 @@ def test_a_refreshed_home_asks_for_nothing_and_a_touched_file_neither(settings, 
     for path in settings.rollups.rglob("*.parquet"):
         os.utime(path, (1, 1))
     assert second_look(settings, own_instance).run_requests == []
+
+
+def test_files_are_looked_at_once_a_fetch_has_ended(settings, own_instance, prices):
+    change(prices)
+    first = look(settings, own_instance, None)
+    with fetch_lock(settings):
+        meanwhile = look(settings, own_instance, first.cursor)
+    assert (meanwhile.run_requests, waiting(meanwhile)) == ([], "reports are being fetched: their years wait")
+    assert asked(look(settings, own_instance, meanwhile.cursor)).keys() == {str(YEAR)}
 
 
 def test_a_changed_price_file_asks_for_its_dependents_at_the_second_look(settings, own_instance, prices):
@@ -284,11 +300,28 @@ def test_schedules_keep_central_time_and_the_hour_that_is_set(tmp_path):
         assert {s.execution_timezone for s in made} == {"America/Chicago"}
         assert {s.default_status.value for s in made} == {status}
         assert {s.name: s.cron_schedule for s in made} == {
+            "fetch_daily": "20 22 * * *",
             "current_year_daily": "20 23 * * *",
             "previous_year_weekly_until_final": "20 23 * * 1",
             "freshness_daily": "5 0 * * *",
             "full_verification_yearly": "0 3 15 3 *",
         }
+
+
+def test_reports_are_fetched_daily_where_credentials_or_a_setting_say_so(settings, own_instance, tmp_path):
+    assert "fetching is off" in fetch_daily(settings, own_instance, MOMENT).skip_message
+    secrets = dict.fromkeys(CREDENTIALS, "secret")
+    assert load_settings(tmp_path, secrets).fetch
+    assert not load_settings(tmp_path, {**secrets, "BESS_FETCH": "off"}).fetch
+    settings = replace(settings, fetch=True)
+    years = [request.partition_key for request in fetch_daily(settings, own_instance, MOMENT)]
+    assert years == [str(YEAR)]
+    next_year = MOMENT.replace(year=YEAR + 1)
+    assert {r.partition_key for r in fetch_daily(settings, own_instance, next_year)} == {str(YEAR), str(YEAR + 1)}
+    with year_lock(settings, YEAR + 1):
+        assert [r.partition_key for r in fetch_daily(settings, own_instance, next_year)] == [str(YEAR)]
+    board_that_ends(settings, date(YEAR, 12, 31), "final")
+    assert [r.partition_key for r in fetch_daily(settings, own_instance, next_year)] == [str(YEAR + 1)]
 
 
 # --- freshness

@@ -48,9 +48,9 @@ def test_the_graph_holds_every_asset_of_the_design_in_its_group(graph: AssetGrap
     assert groups == {"rollups": ROLLUPS | {"ercot_reports", "registry_csv"}} | TABLES_BY_GROUP
 
 
-def test_reports_and_the_battery_table_are_external_and_all_else_can_be_materialized(graph: AssetGraph) -> None:
+def test_the_battery_table_is_external_and_all_else_can_be_materialized(graph: AssetGraph) -> None:
     external = {k.to_user_string() for k in graph.get_all_asset_keys() if not graph.get(k).is_materializable}
-    assert external == {"ercot_reports", "registry_csv"}
+    assert external == {"registry_csv"}
 
 
 MERGED = {"bess_fleet", "column_availability"}
@@ -84,7 +84,7 @@ def test_every_asset_says_what_it_is_and_who_owns_it_and_its_columns(graph: Asse
             decorator_and_first = lines[source.line_number - 1 : source.line_number + 1]
             assert any(line.startswith(f"def {name}(") for line in decorator_and_first), key
             assert module.startswith("bess_assets."), key
-        if node.is_materializable and key.to_user_string() != LEADERBOARD_REPORT.name:
+        if node.is_materializable and key.to_user_string() not in {LEADERBOARD_REPORT.name, "ercot_reports"}:
             assert node.metadata["dagster/column_schema"].columns, key
 
 

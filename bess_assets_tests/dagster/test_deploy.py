@@ -24,6 +24,8 @@ def test_the_shipped_configuration_makes_an_instance(tmp_path: Path, monkeypatch
         assert queue.max_concurrent_runs == 1
         one_a_year = {"key": "dagster/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
         assert queue.tag_concurrency_limits == [one_a_year]
+        pools = instance.get_concurrency_config().pool_config
+        assert (pools.pool_granularity.value, pools.default_pool_limit) == ("run", 1)
 
 
 def test_what_is_written_for_a_new_home_is_part_of_it() -> None:

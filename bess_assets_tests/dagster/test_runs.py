@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -110,7 +111,9 @@ def test_the_sensor_asks_for_the_steps_that_a_refresh_of_changes_makes(settings,
 
 def test_each_schedule_asks_for_its_steps(settings):
     changes = restate_prices(settings)
+    settings = replace(settings, fetch=True)
     expected = {
+        "fetch_daily": ("fetch_reports", MOMENT, {"ercot_reports"}),
         "freshness_daily": ("check_freshness", MOMENT, {FRESHNESS}),
         "full_verification_yearly": ("verify_year", MOMENT, EVERY | {SECOND_SETTLEMENT}),
         "current_year_daily": ("refresh_year", MOMENT, changes),

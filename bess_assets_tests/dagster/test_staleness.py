@@ -13,11 +13,14 @@ from dagster._core.loader import LoadingContextForTest
 
 from bess_assets.assets.data import ASSETS, table_asset
 from bess_assets.assets.resources import Warehouse
+from bess_assets.definitions import build_defs
+from bess_assets.ercot.datasets import DATASETS
 from bess_assets.refresh import open_instance, refresh_years
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.status import OTHER_CODE, State, plan_year
 from bess_assets.tables import TABLES, YEARLY
 from bess_assets_tests.ercot.report_samples import DA_SPP, DAM_GEN, award, price, put, text
+from bess_assets_tests.ercot_server import zipped
 from bess_assets_tests.scenario import hourly, write_rollup
 
 REPORTED, BEFORE, YEAR = 2022, 2023, 2024
@@ -140,6 +143,30 @@ def test_a_year_built_from_reports_is_fresh_after_its_refresh_and_after_new_repo
     assert (REPORTED, "bess_prices") in changed(home)
     refresh(home, [REPORTED], "changed")
     assert changed(home) == stale(home) == set()
+
+
+def test_new_reports_make_stale_only_what_is_made_of_them(home):
+    def look_at_reports() -> None:
+        with open_instance(home) as instance:
+            job = build_defs(home).resolve_job_def("fetch_reports")
+            assert job.execute_in_process(instance=instance, partition_key=str(REPORTED)).success
+
+    before = stale(home)
+    look_at_reports()
+    assert stale(home) == before
+    put(home.reports / AWARDS, text(DAM_GEN, [award(f"01/02/{REPORTED}", hour) for hour in range(1, 25)]))
+    refresh(home, [REPORTED])
+    fetched = f"cdr.00012331.0000000000000077.{REPORTED}0102.123100000.DAMSPNP4190_csv"
+    rows = text(DA_SPP, [price(f"01/03/{REPORTED}", hour, 20) for hour in range(1, 25)])
+    put(home.reports / "NP4-190-CD" / str(REPORTED) / f"{fetched}.zip", zipped({"a.csv": rows}))
+    look_at_reports()
+    refresh(home, [REPORTED], "changed")
+    assert changed(home) == stale(home) == set()
+    graph = dg.Definitions(assets=ASSETS, resources={"warehouse": Warehouse()}).resolve_asset_graph()
+    with open_instance(home) as instance:
+        resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+        rollups = {name: resolver.get_status(dg.AssetKey(name), str(REPORTED)) for name in DATASETS}
+    assert set(rollups.values()) == {StaleStatus.FRESH}
 
 
 def test_another_version_of_a_tables_code_makes_stale_that_table_alone(home, monkeypatch):
