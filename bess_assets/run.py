@@ -197,6 +197,7 @@ class HeldYear:
             registry_csv=settings.registry_csv,
             block_bytes=settings.memory_limit_bytes // 4,  # a step holds a few blocks of grids at once
             threads=settings.threads,
+            scratch=settings.results,
             known_days=_known_days(self) if table.name == ROLLUP_SCHEMAS.name else {},
             origin=_origin(self) if table.append_only else None,
             feeds=_feeds() if LEADERBOARD_HISTORY.name in {table.name, *table.upstream} else {},

@@ -25,7 +25,7 @@ from bess_assets.ercot.datasets import Dataset
 from bess_assets.ercot.footers import LAYOUT_COLUMN, METADATA_KEY, find_columns, is_blank, open_parquet, report_layouts
 from bess_assets.threads import read_ahead
 
-BATCH_ROWS = 2**18
+BATCH_ROWS = 2**17
 NO_VALUE = np.iinfo(np.int64).min
 """A blank in integer columns."""
 
@@ -340,7 +340,7 @@ class Rows:
                 values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         # a NaN that is no null: a computation failed before the file was written
         blank = column.null_count if pa.types.is_floating(column.type) else np.isnan(values).sum()
-        if unusable := int((~np.isfinite(values)).sum() - blank):
+        if unusable := int(len(values) - np.count_nonzero(np.isfinite(values)) - blank):
             self._source.unusable_numbers[name] += unusable
             values = np.where(np.isinf(values), np.nan, values)
         return np.asarray(values, dtype=np.float64)

@@ -213,6 +213,7 @@ class Inputs:
         registry_csv: the user's battery table, if any.
         block_bytes: how much one block of grids may take in memory.
         threads: how many parts of the year may be worked on at a time.
+        scratch: folder for what does not fit in memory; that of the system if not given.
         known_days: first and last operating day of rollup files that are as they were when the schemas of the year were last made; given to that table.
         origin: where the leaderboard comes from; given to the table that keeps its editions.
         feeds: for each column of the leaderboard the datasets, and `registry_csv` for the battery table, that it is made from; given to the tables of
@@ -225,6 +226,7 @@ class Inputs:
     registry_csv: Path | None = None
     block_bytes: int = 256 * 2**20
     threads: int = 1
+    scratch: Path | None = None
     known_days: Mapping[Path, tuple[date, date]] = field(default_factory=dict)
     origin: Origin | None = None
     feeds: Mapping[str, frozenset[str]] = field(default_factory=dict)

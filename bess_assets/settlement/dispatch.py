@@ -5,14 +5,13 @@ and awards held from run to run.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from bess_assets.ercot.arrays import FloatArray, IntArray, SecondsArray, SourceArray
+from bess_assets.ercot.arrays import FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import (
     HOURS_PER_QUARTER_HOUR,
@@ -22,29 +21,29 @@ from bess_assets.ercot.products import (
     SECONDS_PER_QUARTER_HOUR,
     SOURCES,
 )
-from bess_assets.ercot.rows import YearRows
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, Verdict, some, step
 from bess_assets.settlement.awards import RRS_PARTS, award_of_parts
-from bess_assets.settlement.grid import LedgerColumns, labels_array
+from bess_assets.settlement.grid import LedgerColumns, Spool, labels_array
 from bess_assets.settlement.pairing import battery_key, unique_keys
 from bess_assets.settlement.run_prices import RunPrices, read_run_prices
 from bess_assets.settlement.runs import TELEMETRY, Kind, Means, RunReader, Window, read_metering
 from bess_assets.settlement.state_of_charge import SOC_CHECK, MonthFit, fit_months, soc_verdict
+from bess_assets.threads import in_order
 
 METERED_CHECK = "metering_and_telemetry_agree"
 LARGEST_DIFFERENCE = 0.2  # of the larger: real ones lie within some percent of each other
 LEAST_COMPARED = 96  # quarter-hours, a day
 NOISE_SHARE = 0.01  # negative consumption up to this share of what was charged is the noise of a meter at rest
 
-# held of a battery in a quarter-hour: both parts, source and seconds of generation, metering, and of a load resource's consumption
-_COMBO_BYTES = 8 + 8 + 1 + 2 + 8 + 8 + 1 + 2
-# the same of an ESR and its metering, with its state of charge, its awards and their prices
-_STORAGE_BYTES = 8 + 8 + 1 + 2 + 8 + 8 + 2 * 8 * len(PRODUCTS)
-_HELD_BLOCKS = 3  # that what is held of the batteries takes at most; the windows that are read take one more
-
 _METER, _TELEMETRY, _BASE_POINT, _NONE = 0, 1, 2, -1
 
-_RT_COLUMNS = ("soc_mwh", *(f"{p}_{name}" for name in ("rt_award_mw", "rt_price_usd_per_mw") for p in PRODUCTS))
+
+def _rt_columns(product: str) -> tuple[str, str]:
+    """Columns of the real-time award of a product and of its own price."""
+    return f"{product}_rt_award_mw", f"{product}_rt_price_usd_per_mw"
+
+
+_RT_COLUMNS = ("soc_mwh", *(column for product in PRODUCTS for column in _rt_columns(product)))
 
 _RUNS_AT_A_TIME = 1_024
 _RT_AWARDS = ("regup_award_mw", "regdn_award_mw", *RRS_PARTS, "ecrs_award_mw", "nspin_award_mw")
@@ -57,40 +56,25 @@ class Flows:
     Attributes:
         kind: as in the names of the datasets.
         reader: what was read.
-        era: quarter-hours of the year; those of the arrays.
+        era: quarter-hours of the year.
         place: series of each resource.
-        mwh: discharge and charge, both >= 0, NaN where unknown; shape (series, quarter-hours); of load resources only the charge.
+        kept: by series and quarter-hour of the era: `discharge` and `charge`, both >= 0, MWh, NaN where unknown, of load resources only the charge; `source`,
+            index into `SOURCES`, -1 where unknown; and how many `seconds` it was observed. Of storage resources too: state of charge at the quarter-hour's
+            end, MWh; real-time AS awards, MW; run prices of these awards, weighted by them, $/MW per hour, NaN where not every second has one.
         negative_of_all_mwh: sum of the known negative parts.
-        source: index into `SOURCES`, -1 where unknown; same shape.
-        seconds: how long the source was observed in the quarter-hour; same shape.
-        of_storage: of storage resources alone, by column; same shape: state of charge at the quarter-hour's end, MWh; real-time AS awards, MW; run prices of
-            these awards, weighted by them, $/MW per hour, NaN where not every second has one.
     """
 
     kind: Kind
     reader: RunReader
     era: slice
     place: dict[str, int]
-    mwh: dict[str, FloatArray]
-    negative_of_all_mwh: float
-    source: SourceArray
-    seconds: SecondsArray
-    of_storage: dict[str, FloatArray]
+    kept: Spool
+    negative_of_all_mwh: float = 0.0
 
-    def fill(self, columns: dict[str, Any], row: Mapping[str, Any]) -> None:
-        """Fill in what is known of a battery in this era: of discharge, charge and real-time awards what its resource of this kind says."""
+    def of(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What was observed of a battery's resource of this kind; None where it has none."""
         n = self.place.get(row[f"{self.kind}_resource"])
-        if n is None:
-            return
-        for side, mwh in self.mwh.items():
-            if self.kind == "gen" and side == "charge" and row["charging"] != "generation":
-                continue
-            columns[f"{side}_mwh"][self.era] = mwh[n]
-            columns[f"{side}_source"][self.era] = self.source[n]
-            columns[f"{side}_coverage"][self.era] = self.seconds[n] / float(SECONDS_PER_QUARTER_HOUR)
-        for name, values in self.of_storage.items():
-            columns[name] = np.full(len(columns["discharge_mwh"]), np.nan)
-            columns[name][self.era] = values[n]
+        return None if n is None else self.kept.take(n)
 
 
 def read_flows(
@@ -115,23 +99,14 @@ def read_flows(
     names = _names(row[f"{kind}_resource"] for row in rows if kind != "load" or row["charging"] == "load")
     awards = _RT_AWARDS if kind == "esr" else ()
     columns = [TELEMETRY[kind], "base_point_mw", *awards, *(["soc_mwh"] if awards else [])]
-    reader = RunReader(inputs, f"sced_{kind}_resources", names, columns)
+    reader = RunReader(inputs, f"sced_{kind}_resources", names, columns, prices)
     sides = ("charge",) if kind == "load" else ("discharge", "charge")
-    shape = (len(names), era.stop - era.start)
-    flows = Flows(
-        kind,
-        reader,
-        era,
-        {name: n for n, name in enumerate(names)},
-        {side: np.full(shape, np.nan) for side in sides},
-        0.0,
-        np.full(shape, _NONE, dtype=np.int8),
-        np.zeros(shape, dtype=np.int16),
-        {name: np.full(shape, np.nan) for name in (_RT_COLUMNS if awards else ())},
-    )
+    empty = dict.fromkeys([*sides, *(_RT_COLUMNS if awards else ())], np.float64("nan"))
+    kept = Spool(inputs.scratch, era.stop - era.start, empty | {"source": np.int8(_NONE), "seconds": np.int16(0)})
+    flows = Flows(kind, reader, era, {name: n for n, name in enumerate(names)}, kept)
     if not names or not len(reader.starts):
         return flows
-    negative_mwh = np.zeros(shape[1])
+    negative_mwh = np.zeros(era.stop - era.start)
 
     def settle(window: Window) -> None:
         base_point = window.grids["base_point_mw"]
@@ -143,18 +118,17 @@ def read_flows(
         # a base point can help only where it is known and telemetry is not
         if (source == _NONE).any() and not np.isnan(base_point).all():
             _fall_back(means, source, reader.held_means(window, base_point))
-        for side, mean in zip(sides, (means.positive, means.negative), strict=False):
-            flows.mwh[side][:, here] = mean * HOURS_PER_QUARTER_HOUR
         negative_mwh[here] = np.nansum(means.negative, axis=0) * HOURS_PER_QUARTER_HOUR
-        flows.source[:, here], flows.seconds[:, here] = source, means.seconds
+        found: dict[str, Any] = {
+            side: mean * HOURS_PER_QUARTER_HOUR
+            for side, mean in zip(sides, (means.positive, means.negative), strict=False)
+        }
+        found |= {"source": source, "seconds": means.seconds}
         if awards:
-            flows.of_storage["soc_mwh"][:, here] = reader.at_ends(window, window.grids["soc_mwh"])
-        for product, values in (_real_time_awards(window.grids) if awards else {}).items():
-            award = reader.held_means(window, values, (prices, PRODUCTS.index(product)) if prices else None)
-            flows.of_storage[f"{product}_rt_award_mw"][:, here] = mean = award.positive - award.negative
-            if award.paid is not None:
-                of_product = flows.of_storage[f"{product}_rt_price_usd_per_mw"]
-                np.divide(award.paid, mean, where=mean > 0, out=of_product[:, here])
+            found["soc_mwh"] = reader.at_ends(window, window.grids["soc_mwh"])
+            for product, columns in reader.award_means(window, _real_time_awards(window.grids)).items():
+                found |= zip(_rt_columns(product), columns, strict=True)
+        kept.put(here.start, found)
 
     reader.each_window(settle, era.start, era.stop)
     flows.negative_of_all_mwh = float(negative_mwh.sum())
@@ -198,45 +172,73 @@ def _real_time_awards(grids: dict[str, FloatArray]) -> dict[str, FloatArray]:
 
 
 def _settle_metered(
-    generation: Flows,
-    metered_mwh: FloatArray,
-    rows: Iterable[Mapping[str, Any]],
-    compared: dict[str, tuple[float, float]],
+    own: dict[str, Any], meter: FloatArray, row: Mapping[str, Any], compared: dict[str, tuple[float, float]]
 ) -> float:
-    """Put settlement metering in the place of telemetry and base points wherever there is any.
+    """Put settlement metering in the place of a battery's telemetry and base points wherever there is any.
 
     MWh discharged by metering and by telemetry are added to those compared, by battery, where there is a day or more of both.
 
     Returns:
-        MWh of negative values that are no charging of their battery.
+        MWh of negative values that are no charging of the battery.
     """
-    left_out = 0.0
-    for row in (row for row in rows if row["gen_resource"]):
-        n = generation.place[row["gen_resource"]]
-        meter = metered_mwh[n, generation.era]
-        there = np.flatnonzero(~np.isnan(meter))
-        both = there[generation.source[n, there] == _TELEMETRY]
-        if len(both) >= LEAST_COMPARED:
-            metered, measured = np.maximum(meter[both], 0.0), generation.mwh["discharge"][n, both]
-            compared[row["battery"]] = float(metered.sum()), float(measured.sum())
-        for side, sign in (("discharge", 1), ("charge", -1)):
-            generation.mwh[side][n, there] = np.maximum(sign * meter[there], 0.0)
-        generation.source[n, there] = _METER
-        generation.seconds[n, there] = SECONDS_PER_QUARTER_HOUR
-        if row["charging"] != "generation":
-            left_out += float(np.nansum(generation.mwh["charge"][n]))
-    return left_out
+    there = np.flatnonzero(~np.isnan(meter))
+    both = there[own["source"][there] == _TELEMETRY]
+    if len(both) >= LEAST_COMPARED:
+        compared[row["battery"]] = float(np.maximum(meter[both], 0.0).sum()), float(own["discharge"][both].sum())
+    for side, sign in (("discharge", 1), ("charge", -1)):
+        own[side][there] = np.maximum(sign * meter[there], 0.0)
+    own["source"][there], own["seconds"][there] = _METER, SECONDS_PER_QUARTER_HOUR
+    return 0.0 if row["charging"] == "generation" else float(np.nansum(own["charge"]))
 
 
-def _parts(inputs: Inputs, rows: Sequence[Mapping[str, Any]], boundary: int) -> Iterator[Sequence[Mapping[str, Any]]]:
-    """The registry in as many parts as the memory limit asks for: what is observed of the batteries of one is held at a time.
+@dataclass
+class _Settled:
+    """A battery's columns, and what was noted of it: MWh left out and charged by the load side, metering held against telemetry, months of state of charge."""
 
-    Each part reads the files again, so that one that fits is taken whole.
-    """
-    held = len(rows) * (boundary * _COMBO_BYTES + (inputs.year.quarter_hours - boundary) * _STORAGE_BYTES)
-    count = max(min(-(-held // (_HELD_BLOCKS * inputs.block_bytes)), len(rows)), 1)
-    for first, last in pairwise(len(rows) * n // count for n in range(count + 1)):
-        yield rows[first:last]
+    columns: dict[str, Any]
+    left_out: float = 0.0
+    charged_mwh: float = 0.0
+    compared: dict[str, tuple[float, float]] = field(default_factory=dict)
+    later: FloatArray = field(default_factory=lambda: np.zeros(12))
+    months: list[MonthFit] = field(default_factory=list)
+
+
+def _settle_battery(
+    year: OperatingYear,
+    row: Mapping[str, Any],
+    observed: Mapping[Kind, tuple[slice, dict[str, Any]]],
+    meter: FloatArray | None,
+) -> _Settled:
+    """The columns of a battery from what was observed of its resources, by kind, in each one's era, and its settlement metering, MWh."""
+    quarter_hours = year.quarter_hours
+    columns: dict[str, Any] = dict.fromkeys(_RT_COLUMNS, pa.nulls(quarter_hours, pa.float64()))
+    for side in ("discharge", "charge"):
+        columns[f"{side}_mwh"] = np.full(quarter_hours, np.nan)
+        columns[f"{side}_source"] = np.full(quarter_hours, _NONE, dtype=np.int8)
+        columns[f"{side}_coverage"] = np.zeros(quarter_hours)
+    made = _Settled(columns)
+    for kind, (era, own) in observed.items():
+        if kind == "gen" and meter is not None:
+            made.left_out = _settle_metered(own, meter[era], row, made.compared)
+        elif kind == "esr" and meter is not None:
+            made.later = _later_sums(own, meter[era])
+        elif kind == "load":
+            made.charged_mwh = float(np.nansum(own["charge"]))
+        for side in own.keys() & {"discharge", "charge"}:
+            if kind == "gen" and side == "charge" and row["charging"] != "generation":
+                continue
+            columns[f"{side}_mwh"][era] = own[side]
+            columns[f"{side}_source"][era] = own["source"]
+            columns[f"{side}_coverage"][era] = own["seconds"] / float(SECONDS_PER_QUARTER_HOUR)
+        for name in own.keys() & set(_RT_COLUMNS):
+            columns[name] = np.full(quarter_hours, np.nan)
+            columns[name][era] = own[name]
+    if "esr" in observed:
+        flows = (columns[name] for name in ("soc_mwh", "charge_mwh", "discharge_mwh"))
+        made.months = [*fit_months(year, row["battery"], *flows)]
+    for name in ("discharge_source", "charge_source"):
+        columns[name] = labels_array(columns[name], SOURCES)
+    return made
 
 
 @step
@@ -251,73 +253,62 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         InputError: a file cannot be read.
     """
     year, findings = inputs.year, result.findings
-    registry = inputs.tables["bess_registry"].read(
-        ["battery", "gen_resource", "load_resource", "esr_resource", "charging"]
-    )
+    columns = ["battery", "gen_resource", "load_resource", "esr_resource", "charging"]
+    registry = inputs.tables["bess_registry"].read(columns).to_pylist()
     boundary = QUARTER_HOURS_PER_HOUR * year.hour_of_day_number(day_number(RTC_FIRST_DAY))
     combo, rtc = slice(0, boundary), slice(boundary, year.quarter_hours)
     eras: dict[Kind, slice] = {"gen": combo, "load": combo, "esr": rtc}
-    ledger = LedgerColumns(year, quarter_hours=True)
-    errors, later = np.zeros((4, boundary)), np.zeros(12)
-    no_award = pa.nulls(year.quarter_hours, pa.float64())
-    unknown = {"mwh": np.full(len(no_award), np.nan), "coverage": np.zeros(len(no_award))}
-    unknown["source"] = np.full(len(no_award), _NONE, dtype=np.int8)
-    left_out = negative_mwh = charged_mwh = 0.0
-    readers: dict[str, RunReader | YearRows] = {}
-    compared: dict[str, tuple[float, float]] = {}
-    months: list[MonthFit] = []
     disclosed = RunReader(inputs, "sced_esr_resources", [], []).starts
     prices = read_run_prices(inputs, findings, disclosed) if rtc.start < rtc.stop else None
-    for part in _parts(inputs, registry.to_pylist(), boundary):
-        gens = _names(row["gen_resource"] for row in part)
-        esrs = _names(row["esr_resource"] for row in part if not row["gen_resource"])
-        metered_mwh, meter = read_metering(inputs, gens + esrs, _resource_of_meter(registry.to_pylist()))
-        flows = {
-            kind: read_flows(
-                inputs, kind, part, era, prices, (metered_mwh[: len(gens), combo], errors) if kind == "gen" else None
-            )
-            for kind, era in eras.items()
-            if era.start < era.stop
-        }
-        read: dict[str, RunReader | YearRows] = {f"sced_{kind}_resources": own.reader for kind, own in flows.items()}
-        if "esr" in flows:
-            later += _later_sums(flows["esr"], part, dict(zip(gens + esrs, metered_mwh[:, rtc], strict=True)))
-        if boundary:
-            read["sced_smne"] = meter
-            left_out += _settle_metered(flows["gen"], metered_mwh, part, compared)
-            negative_mwh += flows["load"].negative_of_all_mwh
-            charged_mwh += float(np.nansum(flows["load"].mwh["charge"]))
-        del metered_mwh
-        for dataset, reader in read.items():
-            if readers.setdefault(dataset, reader) is not reader:
-                readers[dataset].counted.add(reader.counted)
-        for row in part:
-            columns: dict[str, Any] = dict.fromkeys(_RT_COLUMNS, no_award)
-            columns |= {f"{side}_{name}": of.copy() for side in ("discharge", "charge") for name, of in unknown.items()}
-            for own in flows.values():
-                own.fill(columns, row)
-            if columns["soc_mwh"] is not no_award:
-                months += fit_months(
-                    year, row["battery"], columns["soc_mwh"], columns["charge_mwh"], columns["discharge_mwh"]
-                )
-            sources = {name: labels_array(columns[name], SOURCES) for name in ("discharge_source", "charge_source")}
-            yield ledger.chunk(row["battery"], **columns | sources)
-        del flows  # before the next part is read
-    for reader in readers.values():
-        reader.report(findings)
-    findings.add(
-        "negative_consumption",
-        "sced_load_resources",
-        round(negative_mwh),
-        "MWh: a load resource does not discharge",
-        warning=negative_mwh > NOISE_SHARE * charged_mwh,
-    )
-    result.verdicts[METERED_CHECK] = _metered_verdict(compared)
-    result.verdicts[SOC_CHECK] = soc_verdict(months)
+    gens = _names(row["gen_resource"] for row in registry)
+    meters = [*gens, *_names(row["esr_resource"] for row in registry if not row["gen_resource"])]
+    metered_mwh, meter = read_metering(inputs, meters, _resource_of_meter(registry))
+    errors = np.zeros((4, boundary))
+    flows = {
+        kind: read_flows(
+            inputs, kind, registry, era, prices, (metered_mwh[: len(gens), combo], errors) if kind == "gen" else None
+        )
+        for kind, era in eras.items()
+        if era.start < era.stop
+    }
+    places = {name: n for n, name in enumerate(meters)}
+
+    def observed() -> Iterator[tuple[Mapping[str, Any], dict[Kind, tuple[slice, dict[str, Any]]]]]:
+        for row in registry:
+            of_kinds = {kind: (own.era, seen) for kind, own in flows.items() if (seen := own.of(row)) is not None}
+            yield row, of_kinds
+
+    def settle(seen: tuple[Mapping[str, Any], dict[Kind, tuple[slice, dict[str, Any]]]]) -> tuple[str, _Settled]:
+        row, of_kinds = seen
+        n = places.get(row["gen_resource"] or row["esr_resource"])
+        return row["battery"], _settle_battery(year, row, of_kinds, None if n is None else metered_mwh[n])
+
+    ledger, total = LedgerColumns(year, quarter_hours=True), _Settled({})
+    for battery, own in in_order(inputs.threads, settle, observed()):
+        total.left_out += own.left_out
+        total.charged_mwh += own.charged_mwh
+        total.compared |= own.compared
+        total.later += own.later
+        total.months += own.months
+        yield ledger.chunk(battery, **own.columns)
+    for flow in flows.values():
+        flow.reader.report(findings)
+    if boundary:
+        meter.report(findings)
+        _report_negative(findings, flows["load"].negative_of_all_mwh, total.charged_mwh)
+    result.verdicts[METERED_CHECK] = _metered_verdict(total.compared)
+    result.verdicts[SOC_CHECK] = soc_verdict(total.months)
     _report_errors(findings, year, errors)
-    _report_later(findings, int(meter.rows[boundary // QUARTER_HOURS_PER_HOUR :].sum()), later)
+    _report_later(findings, int(meter.rows[boundary // QUARTER_HOURS_PER_HOUR :].sum()), total.later)
     words = "MWh: station use, or the load side's charging seen twice"
-    findings.add("generation_side_charging", "bess_dispatch", round(left_out), words, warning=False)
+    findings.add("generation_side_charging", "bess_dispatch", round(total.left_out), words, warning=False)
+
+
+def _report_negative(findings: Findings, negative_mwh: float, charged_mwh: float) -> None:
+    """Add negative consumption of load resources."""
+    words = "MWh: a load resource does not discharge"
+    warning = negative_mwh > NOISE_SHARE * charged_mwh
+    findings.add("negative_consumption", "sced_load_resources", round(negative_mwh), words, warning=warning)
 
 
 def _report_errors(findings: Findings, year: OperatingYear, errors: FloatArray) -> None:
@@ -333,18 +324,14 @@ def _report_errors(findings: Findings, year: OperatingYear, errors: FloatArray) 
     findings.add("telemetry_error", "sced_gen_resources", int(errors[-1].sum()), "; ".join(words), warning=False)
 
 
-def _later_sums(esr: Flows, rows: Iterable[Mapping[str, Any]], metered: Mapping[str, FloatArray]) -> FloatArray:
-    """Sums over batteries: 1, quarter-hours metered, with telemetry too; there of net meter x and telemetry y, their products, and discharge and charge."""
-    sums = np.zeros(12)
-    for row in (row for row in rows if row["esr_resource"]):
-        n, meter = esr.place[row["esr_resource"]], metered[row["gen_resource"] or row["esr_resource"]]
-        there = ~np.isnan(meter)
-        both = there & (esr.source[n] == _TELEMETRY)
-        x, discharge, charge = meter[both], *(esr.mwh[side][n, both] for side in ("discharge", "charge"))
-        y = discharge - charge
-        terms = (there.any(), there, both, x, y, x * x, y * y, x * y, x.clip(0.0), discharge, (-x).clip(0.0), charge)
-        sums += [np.sum(term) for term in terms]
-    return sums
+def _later_sums(own: Mapping[str, Any], meter: FloatArray) -> FloatArray:
+    """Sums of a battery: 1, quarter-hours metered, with telemetry too; there of net meter x and telemetry y, their products, and discharge and charge."""
+    there = ~np.isnan(meter)
+    both = there & (own["source"] == _TELEMETRY)
+    x, discharge, charge = meter[both], own["discharge"][both], own["charge"][both]
+    y = discharge - charge
+    terms = (there.any(), there, both, x, y, x * x, y * y, x * y, x.clip(0.0), discharge, (-x).clip(0.0), charge)
+    return np.array([np.sum(term) for term in terms], dtype=np.float64)
 
 
 def _report_later(findings: Findings, rows: int, sums: FloatArray) -> None:

@@ -1,9 +1,14 @@
 """Rows placed in dense grids of one operating year, grids as the columns of a ledger, and work on each battery of the registry."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Lock
 from typing import Any, TypeVar
+from weakref import finalize
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
@@ -64,6 +69,15 @@ class Scatter:
         for name, value in values.items():
             self.grids[name].reshape(-1)[cell] = value
 
+    def part(self, series: slice) -> "Scatter":
+        """A grid of other series: those that are here too as they are here, and the others empty."""
+        other = Scatter(series.stop - series.start, self.present.shape[1], list(self.grids))
+        there = self.present[series]
+        other.present[: len(there)] = there
+        for name, grid in self.grids.items():
+            other.grids[name][: len(there)] = grid[series]
+        return other
+
     def _count(
         self, counted: Counted, rows: IntArray, cell: IntArray, winner: IntArray, values: Mapping[str, FloatArray]
     ) -> None:
@@ -75,6 +89,40 @@ class Scatter:
             differs |= ~((mine == other) | (np.isnan(mine) & np.isnan(other)))
         counted.contradictions += int(differs.sum())
         counted.repeats += int((~differs).sum())
+
+
+class Spool:
+    """Columns of series by step, put a stretch of steps at a time and taken a series at a time; in a file without a name, for they are more than memory."""
+
+    def __init__(self, folder: Path | None, steps: int, empty: Mapping[str, np.generic]) -> None:
+        """Say the columns, each with its value where nothing is put, whose kind of number they have."""
+        self._steps, self._empty, self._lock = steps, dict(empty), Lock()
+        self._file = TemporaryFile(dir=folder)  # noqa: SIM115  as long as the spool is there
+        finalize(self, self._file.close)
+        self._blocks: list[tuple[int, int, int]] = []
+
+    def put(self, first: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Put the values of every column, of the shape (series, steps), from a step on; in the end every step is put or none."""
+        made = [np.ascontiguousarray(values[name], dtype=empty.dtype) for name, empty in self._empty.items()]
+        block = np.concatenate([part.view(np.uint8) for part in made], axis=1)
+        with self._lock:
+            self._blocks.append((first, made[0].shape[1], self._file.tell()))
+            self._file.write(block.data)
+
+    def take(self, series: int) -> dict[str, npt.NDArray[Any]]:
+        """All columns of a series; nothing is put any more."""
+        whole = {
+            name: np.empty(self._steps, empty.dtype) if self._blocks else np.full(self._steps, empty)
+            for name, empty in self._empty.items()
+        }
+        width = sum(empty.itemsize for empty in self._empty.values())
+        for first, count, offset in self._blocks:
+            self._file.seek(offset + series * width * count)
+            block, at = self._file.read(width * count), 0
+            for name, empty in self._empty.items():
+                whole[name][first : first + count] = np.frombuffer(block, empty.dtype, count, at)
+                at += empty.itemsize * count
+        return whole
 
 
 class LedgerColumns:

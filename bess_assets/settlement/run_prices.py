@@ -4,6 +4,7 @@ ERCOT pays a resource's real-time award at the run prices weighted by its awards
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -50,6 +51,11 @@ class RunPrices:
     usd_per_mw: FloatArray
     only_here: IntArray
 
+    @staticmethod
+    def none() -> "RunPrices":
+        """Prices of no run."""
+        return RunPrices(_NO_RUNS, _NO_RUNS, np.empty((len(PRODUCTS), 0)), _NO_RUNS)
+
     def integrals(self, product: int, first: IntArray, last: IntArray) -> tuple[FloatArray, FloatArray]:
         """Price x seconds of stretches of time, and how many of their seconds have a price.
 
@@ -58,12 +64,7 @@ class RunPrices:
             first: begin of each stretch, UTC seconds.
             last: end of each.
         """
-        price = self.usd_per_mw[product]
-        known = np.flatnonzero(~np.isnan(price))
-        starts, until, price = self.starts[known], self.until[known], price[known]
-        before = np.concatenate(
-            [np.zeros((2, 1)), np.cumsum([price * (until - starts), until - starts], axis=1)], axis=1
-        )
+        starts, until, price, before = self._steps[product]
 
         def up_to(time: IntArray) -> FloatArray:
             step = np.searchsorted(starts, time, side="right") - 1
@@ -73,6 +74,17 @@ class RunPrices:
 
         value, seconds = up_to(last) - up_to(first)
         return value, seconds
+
+    @cached_property
+    def _steps(self) -> list[tuple[IntArray, IntArray, FloatArray, FloatArray]]:
+        """The steps of each product whose price is known: begin, end, price, and sums of price x seconds and of seconds before each."""
+        found = []
+        for price in self.usd_per_mw:
+            known = np.flatnonzero(~np.isnan(price))
+            starts, until, own = self.starts[known], self.until[known], price[known]
+            sums = np.cumsum([own * (until - starts), until - starts], axis=1)
+            found.append((starts, until, own, np.concatenate([np.zeros((2, 1)), sums], axis=1)))
+        return found
 
     def quarter_hour_means(self, year: OperatingYear) -> tuple[FloatArray, FloatArray]:
         """Time-weighted mean of the known prices of each quarter-hour, NaN where none is, and how many of its seconds have one.

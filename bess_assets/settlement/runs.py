@@ -3,13 +3,12 @@
 A run is one solution of SCED. Its readings lie on lines (lines.py); its base points and awards hold until the next run of the dataset, at most 900 s.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from itertools import groupby, pairwise
+from functools import cached_property, lru_cache
+from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -17,19 +16,26 @@ from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray, SecondsArr
 from bess_assets.ercot.calendar import OperatingYear, day_ranges
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.evidence import TimeEvidence
-from bess_assets.ercot.parsing import NO_VALUE, Rows, read_rows
-from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
+from bess_assets.ercot.parsing import BATCH_ROWS, NO_VALUE, Rows, read_rows
+from bess_assets.ercot.products import PRODUCTS, SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rollup_names import parts_of_one
 from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows, report_dataset
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.settlement.grid import Scatter
-from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, LONGEST_LINE_SECONDS, Course
+from bess_assets.settlement.lines import (
+    LONGEST_HOLD_SECONDS,
+    LONGEST_LINE_SECONDS,
+    Cells,
+    Course,
+    at_times,
+)
 from bess_assets.settlement.run_prices import RunPrices, hold_ends
 from bess_assets.threads import in_order
 
 LEAST_SECONDS = 0.5 * SECONDS_PER_QUARTER_HOUR
 """How long a quarter-hour must be observed for its energy to be known."""
-_STEPS_AT_A_TIME = 2**18
+_LEAST_WINDOW_BYTES = 2**24  # smaller ones cost more to begin than they spare
+_NEVER = 2**62
 Kind = Literal["gen", "load", "esr"]  # of resource, as in the names of the datasets
 TELEMETRY: dict[Kind, str] = {"gen": "output_mw", "load": "consumption_mw", "esr": "output_mw"}
 """Column of the telemetered MW by kind of resource."""
@@ -46,13 +52,11 @@ class Means:
         positive: mean of its positive part, NaN below the least coverage.
         negative: mean of its negative part, >= 0, NaN likewise.
         seconds: how long it is known.
-        paid: mean of quantity x run price, NaN where not every known second has a price; None where none were given.
     """
 
     positive: FloatArray
     negative: FloatArray
     seconds: SecondsArray
-    paid: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,31 @@ class Window:
     grids: dict[str, FloatArray]
 
 
+class _Span(NamedTuple):
+    """A batch of rows of a file: how many, and their first and last run, UTC seconds."""
+
+    path: Path
+    group: int
+    rows: int
+    earliest: int
+    latest: int
+
+
+class _Part(NamedTuple):
+    """A window that is complete once so many spans were read, and the runs that its grids need: those of all rows read by then."""
+
+    spans: int
+    first: int
+    last: int
+    runs: slice
+
+
 @dataclass(frozen=True)
 class _FileRuns:
-    """What the times of one file say of a year: starts in UTC seconds, ascending; row group, first and last start of each batch; days; odd rows; clock."""
+    """What the times of one file say of a year: starts in UTC seconds, ascending; spans in file order; day indexes; odd rows; clock."""
 
     starts: IntArray
-    groups: list[tuple[int, int, int]]
+    spans: list[_Span]
     days: IntArray
     counted: Counted
     evidence: TimeEvidence
@@ -89,7 +112,7 @@ class _FileRuns:
 def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _FileRuns:
     """Read the times of a file, once for all readers while its mark stays: the registry and the dispatch of a year need them."""
     year = OperatingYear(year_number)
-    starts, days, groups, counted = [_NO_RUNS], [_NO_RUNS], list[tuple[int, int, int]](), Counted()
+    starts, days, spans, counted = [_NO_RUNS], [_NO_RUNS], list[_Span](), Counted()
     evidence = TimeEvidence(DATASETS[dataset], path)
     for rows in read_rows(DATASETS[dataset], path, [], timed=True):
         times = Times.of(rows, year)
@@ -98,11 +121,10 @@ def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _Fi
         counted.ambiguous += times.ambiguous
         days.append(times.held)
         utc = times.utc[(times.rows > 0) & (times.utc >= 0)]
-        if len(utc):
-            groups.append((rows.group, int(utc.min()), int(utc.max())))
-            starts.append(utc)
+        spans.append(_Span(path, rows.group, rows.count, int(utc.min(initial=_NEVER)), int(utc.max(initial=-1))))
+        starts.append(utc)
     evidence.compact()
-    return _FileRuns(np.unique(np.concatenate(starts)), groups, np.unique(np.concatenate(days)), counted, evidence)
+    return _FileRuns(np.unique(np.concatenate(starts)), spans, np.unique(np.concatenate(days)), counted, evidence)
 
 
 class RunReader:
@@ -117,7 +139,16 @@ class RunReader:
         counted: what was odd about the rows of the resources.
     """
 
-    def __init__(self, inputs: Inputs, dataset: str, names: Sequence[str], numbers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        inputs: Inputs,
+        dataset: str,
+        names: Sequence[str],
+        numbers: Sequence[str],
+        prices: RunPrices | None = None,
+    ) -> None:
+        """Read the times; the prices are those of the awards among the numbers."""
+        self._prices = prices or RunPrices.none()
         self._inputs, self._year, self._dataset = inputs, inputs.year, DATASETS[dataset]
         self._names, self._numbers = list(names), list(numbers)
         self.log = DayLog(inputs.year, len(self._names), beyond=inputs.rollups.goes_beyond(dataset, inputs.year.year))
@@ -126,6 +157,7 @@ class RunReader:
             path: _file_runs(inputs.year.year, dataset, path, inputs.rollups.mark(path))
             for path in inputs.rollups.files(dataset, inputs.year.year)
         }
+        self._spans = [span for file in self._files.values() for span in file.spans]
         for file in self._files.values():
             self.log.saw_days(file.days)
             self.counted.unusable_time += file.counted.unusable_time
@@ -148,52 +180,105 @@ class RunReader:
             self.starts = np.delete(self.starts, slice(first, second))
 
     def each_window(self, work: Callable[[Window], None], begin: int = 0, end: int | None = None) -> None:
-        """Read the days from one quarter-hour to another in windows, and do some work on each.
+        """Read the days from one quarter-hour to another, and do some work on each window of them.
 
-        Windows are read and worked on in as many threads as `Inputs.threads`; all that are in memory together take `Inputs.block_bytes`. Each file's row
-        groups are read for the windows they touch.
+        Rows that are about in order of time are decoded once, and a window is worked on as soon as no row of it can follow. Rows in another order are
+        decoded once for each stretch of the year whose grids fit in memory. Several windows are worked on at a time.
 
         Args:
             work: what to do with a window; it must not touch what the work on another window does.
             begin: first quarter-hour wanted, a midnight.
             end: one past the last, a midnight; the year's end if not given.
         """
-        bounds = 4 * self._year.day_first_hour
-        first_day, last_day = (
-            int(np.searchsorted(bounds, at)) for at in (begin, self._year.quarter_hours if end is None else end)
-        )
-        low, high = np.searchsorted(
-            self.starts, self._year.start + SECONDS_PER_QUARTER_HOUR * bounds[[first_day, last_day]]
-        )
-        threads = self._inputs.threads
-        total = int(high - low) * 8 * max(len(self._names), 1) * max(len(self._numbers), 1)
-        count = min(max(threads, -(-total * threads // self._inputs.block_bytes)), last_day - first_day)
-        edges = 4 * self._year.day_first_hour[np.linspace(first_day, last_day, count + 1).astype(np.int64)]
+        era = (begin, self._year.quarter_hours if end is None else end)
+        for _ in in_order(self._inputs.threads, work, self._windows(era)):
+            pass
 
-        def read(stretch: tuple[int, int]) -> Counted:
-            window, counted = self._window(*stretch, edges[[0, -1]])
-            work(window)
-            return counted
+    def _windows(self, era: tuple[int, int]) -> Iterator[Window]:
+        """The windows of an era in order of time; no line crosses its ends."""
+        for stretch in self._stretches(era, era):
+            yield from self._read(stretch, era)
 
-        for counted in in_order(threads, read, pairwise(edges.tolist())):
-            self.counted.add(counted)
+    def _stretches(self, stretch: tuple[int, int], era: tuple[int, int]) -> Iterator[tuple[int, int]]:
+        """The parts of a stretch whose windows fit in memory, each halved at a midnight until they do."""
+        most_runs = max((part.runs.stop - part.runs.start for part in self._plan(stretch, era)[1]), default=0)
+        midnights = 4 * self._year.day_first_hour
+        inner = midnights[(midnights > stretch[0]) & (midnights < stretch[1])]
+        # one window is filled while others are worked on
+        held = self._inputs.threads + 2
+        if most_runs * self._run_bytes * held <= self._inputs.block_bytes or not len(inner):
+            yield stretch
+        else:
+            middle = int(inner[len(inner) // 2])
+            yield from self._stretches((stretch[0], middle), era)
+            yield from self._stretches((middle, stretch[1]), era)
 
-    def _window(self, first: int, last: int, era: IntArray) -> tuple[Window, Counted]:
-        """A window, and what was odd about its rows; no line crosses the ends of the era, given as quarter-hours."""
-        own_from, own_to = (self._year.start + n * SECONDS_PER_QUARTER_HOUR for n in (first, last))
-        era_begin, era_end = (int(at) for at in self._year.start + era * SECONDS_PER_QUARTER_HOUR)
+    @property
+    def _run_bytes(self) -> int:
+        return max(len(self._names), 1) * (8 * max(len(self._numbers), 1) + 1)
+
+    def _plan(self, stretch: tuple[int, int], era: tuple[int, int]) -> tuple[list[_Span], list[_Part]]:
+        """The spans that reach into a stretch, with all of their row groups, and the windows that they make."""
+        own_from, own_to, era_begin, era_end = map(self._second_of, (*stretch, *era))
         begin, end = max(own_from - LONGEST_LINE_SECONDS, era_begin), min(own_to + LONGEST_LINE_SECONDS, era_end)
+        groups = {(s.path, s.group) for s in self._spans if s.latest >= begin and s.earliest < end}
+        spans = [s for s in self._spans if (s.path, s.group) in groups]
         low, high = (int(n) for n in np.searchsorted(self.starts, [begin, end]))
-        own = slice(*(int(n) for n in np.searchsorted(self.starts, [own_from, own_to])))
-        scatter = Scatter(high - low, len(self._names), self._numbers)
-        codes, counted, columns = Codes(self._names), Counted(), ["resource_name", *self._numbers]
-        for path, file in self._files.items():
-            groups = sorted({group for group, earliest, latest in file.groups if latest >= begin and earliest < end})
-            if groups:
-                for rows in read_rows(self._dataset, path, columns, counted.numbers, groups, timed=True):
-                    self._put(scatter, codes, rows, low, own, high, counted)
-        runs = slice(low, high)
-        return Window(first, last, runs, self._hold_until(runs, era_end), scatter.grids), counted
+        # no row of a run before it follows
+        to_come = np.minimum.accumulate([_NEVER, *(s.earliest for s in reversed(spans))])[::-1]
+        # batches of a row group may be cut elsewhere when values are read
+        ends = np.cumsum([0, *(s.rows for s in spans)])
+        ends_of_groups = {(s.path, s.group): n for n, s in enumerate(spans, start=1)}
+        groups_read = [0, *(ends_of_groups[s.path, s.group] for s in spans)]
+        touched = np.minimum(np.searchsorted(ends, ends + BATCH_ROWS), groups_read)
+        reach = [low, *np.searchsorted(self.starts, [s.latest for s in spans], side="right").clip(low, high).tolist()]
+        parts, done = list[_Part](), stretch[0]
+        for n in range(len(spans) + 1):
+            at_end = n == len(spans)
+            settled = (int(to_come[n]) - LONGEST_LINE_SECONDS - self._year.start) // SECONDS_PER_QUARTER_HOUR
+            last = stretch[1] if at_end else min(settled, stretch[1])
+            first_run = int(np.searchsorted(self.starts, max(self._second_of(done) - LONGEST_LINE_SECONDS, era_begin)))
+            read = max(reach[: touched[n] + 1])
+            if last > done and (at_end or (read - first_run) * self._run_bytes >= _LEAST_WINDOW_BYTES):
+                parts.append(_Part(n, done, last, slice(first_run, max(read, first_run))))
+                done = last
+        return spans, parts
+
+    def _second_of(self, quarter_hour: int) -> int:
+        return self._year.start + SECONDS_PER_QUARTER_HOUR * quarter_hour
+
+    def _read(self, stretch: tuple[int, int], era: tuple[int, int]) -> Iterator[Window]:
+        """Read the row groups of a stretch once."""
+        spans, parts = self._plan(stretch, era)
+        own = slice(*(int(n) for n in np.searchsorted(self.starts, [*map(self._second_of, stretch)])))
+        era_end, codes, read = self._second_of(era[1]), Codes(self._names), self._batches(spans)
+        runs, done = parts[0].runs, 0
+        scatter = Scatter(runs.stop - runs.start, len(self._names), self._numbers)
+        for n, part in enumerate(parts):
+            while done < part.spans:
+                done, rows = next(read)
+                self._put(scatter, codes, rows, runs.start, own)
+            following = parts[n + 1].runs if n + 1 < len(parts) else slice(runs.stop, runs.stop)
+            later = scatter.part(slice(following.start - runs.start, following.stop - runs.start))
+            yield self._window(part, scatter, runs, era_end)
+            runs, scatter = following, later
+
+    def _batches(self, spans: Sequence[_Span]) -> Iterator[tuple[int, Rows]]:
+        """Rows of the row groups of some spans, with the number of spans that were read by then."""
+        columns, ends = ["resource_name", *self._numbers], np.cumsum([s.rows for s in spans])
+        seen = 0
+        for path in dict.fromkeys(s.path for s in spans):
+            groups = list(dict.fromkeys(s.group for s in spans if s.path == path))
+            for rows in read_rows(self._dataset, path, columns, self.counted.numbers, groups, timed=True):
+                seen += rows.count
+                yield int(np.searchsorted(ends, seen, side="right")), rows
+
+    def _window(self, part: _Part, scatter: Scatter, runs: slice, era_end: int) -> Window:
+        """A part as a window of those runs that its lines need."""
+        last = int(np.searchsorted(self.starts, min(self._second_of(part.last) + LONGEST_LINE_SECONDS, era_end)))
+        own = slice(runs.start, max(min(last, runs.stop), runs.start))
+        grids = {name: grid[: own.stop - own.start] for name, grid in scatter.grids.items()}
+        return Window(part.first, part.last, own, self._hold_until(own, era_end), grids)
 
     def _hold_until(self, runs: slice, edge: int) -> IntArray:
         """Ends of readings that no line leaves: the next run of any resource, at most 900 s, never in a day without rows.
@@ -212,84 +297,95 @@ class RunReader:
         end[last] = np.minimum(longest, edge)[last]
         return end
 
-    def _put(
-        self, scatter: Scatter, codes: Codes, rows: Rows, low: int, own: slice, high: int, counted: Counted
-    ) -> None:
+    def _put(self, scatter: Scatter, codes: Codes, rows: Rows, first_run: int, own: slice) -> None:
+        """Put rows into grids that begin with a run; runs outside the stretch are counted with the stretch that they are in."""
         known, series = codes.find(*rows.texts("resource_name"))
         if not len(series):
             return
         times = Times.of(rows, self._year)
         label = times.of_row[known]
         self.log.saw(times.index[label], series)
-        place = np.searchsorted(self.starts[low:high], times.utc)
-        there = np.append(self.starts[low:high], NO_VALUE)[place] == times.utc
-        run = np.where(there, low + place, -1)[label]
-        wanted = run >= 0
-        rows, run, series = rows.keep(np.flatnonzero(known)[wanted]), run[wanted], series[wanted]
+        starts = self.starts[first_run : first_run + len(scatter.present)]
+        place = np.searchsorted(starts, times.utc)
+        there = np.append(starts, NO_VALUE)[place] == times.utc
+        run = np.where(there, place, -1)[label]
+        if (run < 0).any():
+            kept = np.flatnonzero(run >= 0)
+            rows, run, series = rows.keep(np.flatnonzero(known)[kept]), run[kept], series[kept]
+        else:
+            rows = rows.keep(known)
         values = {name: _value(rows, name) for name in self._numbers}
-        # runs that only reach into the window are counted with the window that they are in
-        scatter.put(run - low, series, values, counted, (run >= own.start) & (run < own.stop))
+        mine = (run >= own.start - first_run) & (run < own.stop - first_run)
+        scatter.put(run, series, values, self.counted, mine)
 
     def means(self, window: Window, readings: FloatArray, base_point: FloatArray) -> Means:
         """Means over a window of readings on lines, through the base points where they are far apart.
 
         The repeated hour is unobserved where nothing tells its two halves apart.
         """
-        time, known = self.starts[window.runs], ~np.isnan(readings)
-        self._note_days(time, known, readings, base_point)
-        shape = (readings.shape[1], window.last - window.first)
-        found = Means(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int16))
-        for run, group in _alike(known):
-            course = Course.of(time[run], window.hold_until[run], self._begin(window), shape[1])
-            found.seconds[group] = course.seconds * self._told_apart(window)
-            enough = np.flatnonzero(found.seconds[group[0]] >= LEAST_SECONDS)
-            for n in group:
-                integrals = course.integrals(*(grid[:, n].take(run) for grid in (readings, base_point)))
-                for means, integral in zip((found.positive, found.negative), integrals, strict=True):
-                    means[n, enough] = integral[enough] / course.seconds[enough]
-        return found
+        time = self.starts[window.runs]
+        self._note_days(time, readings, base_point)
+        course = Course.of_readings(time, window.hold_until, self._cells(window))
+        positive, negative, seconds = (part.T for part in course.integrals(readings, base_point))
+        return self._known(window, positive, negative, seconds)
 
-    def held_means(self, window: Window, values: FloatArray, prices: tuple[RunPrices, int] | None = None) -> Means:
-        """Means over a window of steps: each value holds until the next run of any resource, or of the prices of a product, given by its position.
+    def held_means(self, window: Window, values: FloatArray) -> Means:
+        """Means over a window of steps: each value holds until the next run of any resource.
 
         The repeated hour is unobserved where nothing tells its two halves apart.
         """
-        others = prices[0].only_here if prices else _NO_RUNS
-        until = hold_ends(self.starts, others, self._year.end)[window.runs]
-        cells = window.last - window.first
-        # a step ends at the same time for all resources: one course cuts those of all
-        course = Course.of(self.starts[window.runs], until, self._begin(window), cells, lines=False)
-        shape = (values.shape[1], cells)
-        paid = np.full(shape, np.nan) if prices else None
-        found = Means(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=np.int16), paid)
-        if not len(course.cell):
-            return found
-        edges = np.flatnonzero(np.diff(course.cell, prepend=-1))
-        here, length = course.cell[edges], course.length[:, None]
-        weight, priced = prices[0].integrals(prices[1], course.first, course.last) if prices else (length, length)
-        told_apart = self._told_apart(window)[here, None]
-        total = partial(np.add.reduceat, indices=edges, axis=0)
-        width = max(_STEPS_AT_A_TIME // len(course.cell), 1)
-        for first in range(0, shape[0], width):
-            own = slice(first, first + width)
-            step = values[:, own].take(course.begin, axis=0)
-            known = ~np.isnan(step)
-            step[~known] = 0.0
-            seconds = total(known * length)
-            enough = seconds * told_apart >= LEAST_SECONDS
-            found.seconds[own, here] = (seconds * told_apart).T
-            net = total(step * length)
-            positive = total(np.maximum(step, 0.0) * length) if step.min() < 0 else net
-            parts = [(found.positive, positive), (found.negative, positive - net)]
-            if paid is not None:
-                all_priced = enough & (total(known * priced[:, None]) >= seconds)
-                parts.append((paid, np.where(all_priced, total(step * weight[:, None]), np.nan)))
-            for means, integral in parts:
-                means[own, here] = np.where(enough, integral / np.maximum(seconds, 1.0), np.nan).T
+        course = Course.of_steps(self.starts[window.runs], self._ends[window.runs], self._cells(window))
+        positive, seconds, _ = (part.T for part in course.totals(np.maximum(values, 0.0), course.length))
+        negative, *_ = (part.T for part in course.totals(np.maximum(-values, 0.0), course.length))
+        return self._known(window, positive, negative, seconds)
+
+    def award_means(self, window: Window, awards: Mapping[str, FloatArray]) -> dict[str, tuple[FloatArray, FloatArray]]:
+        """Means over a window of awards, and their own price, weighted by them; each award holds until the next run of any resource or of the prices.
+
+        Args:
+            window: the window.
+            awards: by product, MW; shape (runs of the window, series).
+
+        Returns:
+            By product: MW, NaN below the least coverage; and $/MW per hour, NaN where a second has no price or the award is 0; shape (series, quarter-hours).
+        """
+        course = Course.of_steps(self.starts[window.runs], self._award_ends[window.runs], self._cells(window))
+        found = {}
+        for product, values in awards.items():
+            weight, priced = self._prices.integrals(PRODUCTS.index(product), course.first, course.last)
+            total, seconds, paid = (part.T for part in course.totals(values, weight))
+            mean = self._known(window, total, total, seconds).positive
+            all_priced = mean > 0
+            unpriced = np.flatnonzero(priced < course.length)
+            for cell, known in zip(
+                course.cell[unpriced].tolist(), ~np.isnan(values[course.point[unpriced]]), strict=True
+            ):
+                all_priced[known, cell] = False
+            price = np.divide(paid, total, where=all_priced, out=np.full_like(mean, np.nan))
+            found[product] = mean, price
         return found
 
-    def _begin(self, window: Window) -> int:
-        return self._year.start + window.first * SECONDS_PER_QUARTER_HOUR
+    @cached_property
+    def _ends(self) -> IntArray:
+        """End of each run's step, which is the same for all resources."""
+        return hold_ends(self.starts, _NO_RUNS, self._year.end)
+
+    @cached_property
+    def _award_ends(self) -> IntArray:
+        """End of each run's step of awards: where the prices show a run that the dataset lacks, the awards may have changed."""
+        return hold_ends(self.starts, self._prices.only_here, self._year.end)
+
+    def _cells(self, window: Window) -> Cells:
+        """The quarter-hours of a window."""
+        return Cells(self._second_of(window.first), window.last - window.first)
+
+    def _known(self, window: Window, positive: FloatArray, negative: FloatArray, seconds: FloatArray) -> Means:
+        """Means of integrals over known seconds; all of the shape (series, quarter-hours)."""
+        seconds = seconds * self._told_apart(window)
+        unknown, divisor = seconds < LEAST_SECONDS, np.maximum(seconds, 1.0)
+        above, below = positive / divisor, negative / divisor
+        above[unknown] = below[unknown] = np.nan
+        return Means(above, below, seconds.astype(np.int16))
 
     def _told_apart(self, window: Window) -> BoolArray:
         """Whether each quarter-hour of a window lies outside the repeated hour, or something tells its two halves apart."""
@@ -299,19 +395,12 @@ class RunReader:
 
     def at_ends(self, window: Window, values: FloatArray) -> FloatArray:
         """Readings at the ends of the window's quarter-hours, on lines; NaN where none passes; shape (series, quarter-hours)."""
-        time = self.starts[window.runs]
         ends = self._year.start + SECONDS_PER_QUARTER_HOUR * np.arange(window.first + 1, window.last + 1)
-        found = np.full((values.shape[1], len(ends)), np.nan)
-        for run, group in _alike(~np.isnan(values)):
-            around = np.pad(time[run], 1, constant_values=(0, 2**62))
-            gap = around[np.searchsorted(around, ends)] - around[np.searchsorted(around, ends, side="right") - 1]
-            for n in group:
-                on_line = np.interp(ends, time[run], values[:, n].take(run))
-                found[n] = np.where(gap > LONGEST_LINE_SECONDS, np.nan, on_line)
-        return found
+        return np.ascontiguousarray(at_times(self.starts[window.runs], values, ends).T)
 
-    def _note_days(self, time: IntArray, known: BoolArray, values: FloatArray, base_point: FloatArray) -> None:
+    def _note_days(self, time: IntArray, values: FloatArray, base_point: FloatArray) -> None:
         day = np.searchsorted(self._year.start + 3_600 * self._year.day_first_hour, time, side="right") - 1
+        known = ~np.isnan(values)
         self.counted.moving.update(day[(known & (values != 0)).any(axis=1)].tolist())
         far = (base_point > LEAST_INSTRUCTION_MW) | (base_point < -LEAST_INSTRUCTION_MW)
         self.counted.instructed.update(day[(known & far).any(axis=1)].tolist())
@@ -337,24 +426,15 @@ def hourly_maxima(
     return maxima, reader
 
 
-def _alike(known: BoolArray) -> Iterator[tuple[IntArray, list[int]]]:
-    """Runs of the known values, and the series that have values in just these, where there are any; shape of known (runs, series)."""
-    by_series = np.ascontiguousarray(known.T)
-    alike = defaultdict[bytes, list[int]](list)
-    for n, of_series in enumerate(by_series):
-        alike[of_series.tobytes()].append(n)
-    for group in alike.values():
-        if len(run := np.flatnonzero(by_series[group[0]])):
-            yield run, group
-
-
 def _value(rows: Rows, name: str) -> FloatArray:
     """A number column; a blank award is no award, where the file has the column at all."""
     values = rows.numbers(name)
     if not name.endswith("_award_mw") or not rows.has(name):
         return values
-    absent = rows.absent([name]).get(name, np.zeros(1, dtype=bool))
-    return np.where(np.isnan(values) & ~absent, 0.0, values)
+    blank = np.isnan(values)
+    if blank.any():
+        values = np.where(blank & ~rows.absent([name]).get(name, np.zeros(1, dtype=bool)), 0.0, values)
+    return values
 
 
 def read_metering(

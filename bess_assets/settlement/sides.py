@@ -20,7 +20,7 @@ from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.errors import InputError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow
 from bess_assets.settlement.grid import Scatter
-from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, Course
+from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, Cells, Course
 from bess_assets.settlement.names import one_sided, refuse_odd_names, refuse_other_names
 from bess_assets.settlement.nodes import Nodes
 from bess_assets.settlement.pairing import Evidence, Unit, candidates, weigh
@@ -216,9 +216,14 @@ class Sides:
         """Energy of the positive part of a side in some common runs, of readings and base points, on lines, or of base points alone, which are steps."""
         year, time = self._inputs.year, self._common[both]
         held = np.minimum(time + LONGEST_HOLD_SECONDS, np.append(time[1:], year.end))
-        parts = [of_runs[both].astype(np.float64) for of_runs in values]
-        course = Course.of(time, held, year.start, 1, year.end - year.start, lines=len(parts) > 1)
-        return float(course.integrals(*parts)[0][0]) / 3_600
+        parts = [of_runs[both, None].astype(np.float64) for of_runs in values]
+        cells = Cells(year.start, year.hours, 3_600)
+        if len(parts) == 1:
+            steps = Course.of_steps(time, held, cells)
+            above, *_ = steps.totals(np.maximum(parts[0], 0.0), steps.length)
+        else:
+            above, *_ = Course.of_readings(time, held, cells).integrals(*parts)
+        return float(above.sum()) / 3_600
 
     @cached_property
     def plans(self) -> dict[str, dict[str, FloatArray]]:

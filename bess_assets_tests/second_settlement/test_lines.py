@@ -13,7 +13,7 @@ from bess_assets.second_settlement.compare import handed_in
 from bess_assets.second_settlement.lines import integrals
 from bess_assets.second_settlement.settlement import settle as settle_again
 from bess_assets.second_settlement.source import RollupFiles
-from bess_assets.settlement.lines import Course
+from bess_assets.settlement.lines import Cells, Course
 from bess_assets_tests.scenario import run
 from bess_assets_tests.settlement.small import ESR, RT_AWARDS, settle
 
@@ -111,13 +111,14 @@ def _seconds(rows, others=()):
     time, mw, point = (np.array(values) for values in zip(*rows, strict=True))
     stamps = np.unique(np.concatenate([time, np.array(others, dtype=np.int64)]))
     following = np.append(stamps, 10**9)[np.searchsorted(stamps, time, side="right")]
-    course = Course.of(time, np.minimum(time + 900, following), 0, QUARTERS)
+    course = Course.of_readings(time, np.minimum(time + 900, following), Cells(0, QUARTERS))
     frame = pd.DataFrame(
         {"time": MORNING + pd.to_timedelta(time, unit="s"), "output": mw, "base_point": point.astype(float)}
     )
     days, edges = pd.Series([MORNING.normalize()]), [MORNING, MORNING + pd.Timedelta(minutes=15 * QUARTERS)]
     again = integrals(frame, pd.Series(MORNING + pd.to_timedelta(stamps, unit="s")), days, edges)
-    return [*course.integrals(mw, point.astype(float)), course.seconds], list(again.values())
+    product = course.integrals(mw[:, None], point[:, None].astype(float))
+    return [part[:, 0] for part in product], list(again.values())
 
 
 def _readings(most_apart: int):

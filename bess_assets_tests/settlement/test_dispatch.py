@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bess_assets.ercot.products import PRODUCTS
-from bess_assets.settlement.dispatch import METERED_CHECK, _parts, bess_dispatch
+from bess_assets.settlement.dispatch import METERED_CHECK, bess_dispatch
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_DISPATCH
 from bess_assets_tests.resources import ALONE, COMBO, ESR, GEN, KEY, LOAD, RENAMED, STORAGE, USER_SAYS_NONE, WIND
@@ -473,11 +473,10 @@ def _three_batteries(root):
     return batteries
 
 
-@pytest.mark.parametrize("battery_blocks", [3, 2, 1])
-def test_batteries_in_parts_give_bit_for_bit_the_dispatch_and_the_findings_of_all_at_once(tmp_path, battery_blocks):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_year_in_small_windows_gives_bit_for_bit_the_dispatch_and_the_findings_of_one(tmp_path, threads):
     batteries = _three_batteries(tmp_path)
-    # what is observed of a battery takes just under 1.5 MB in this year, and has three blocks
-    small = {"block_bytes": -(-1_500_000 * battery_blocks // 3)}
+    small = {"block_bytes": 20_000, "threads": threads, "scratch": tmp_path}
     one, said = _dispatch(tmp_path, *batteries, year=2025, block_bytes=10**9)
     many, also_said = _dispatch(tmp_path, *batteries, year=2025, **small)
     assert said == also_said
@@ -489,14 +488,6 @@ def test_batteries_in_parts_give_bit_for_bit_the_dispatch_and_the_findings_of_al
     for battery, columns in one.items():
         for name, values in columns.items():
             assert np.array_equal(values, many[battery][name], equal_nan=isinstance(values, np.ndarray)), name
-
-
-def test_as_many_parts_are_read_as_the_memory_limit_asks_for(tmp_path):
-    batteries = _three_batteries(tmp_path)
-    held = 3 * (4 * 24 * 338 * 38 + 4 * 24 * 27 * 115)
-    limits = [inputs_of(tmp_path, 2025, block_bytes=n) for n in (held // 3, held // 3 - 1, held // 6, held // 6 - 1, 1)]
-    counted = [len(list(_parts(inputs, batteries, 4 * 24 * 338))) for inputs in limits]
-    assert counted == [1, 2, 2, 3, 3]
 
 
 def test_the_ledger_has_every_quarter_hour_of_the_year_and_may_be_written(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bess_assets.settlement.lines import Course
+from bess_assets.settlement.lines import Cells, Course
 from bess_assets_tests.scenario import BATCAVE_RUNS
 
 NAN = float("nan")
@@ -14,14 +14,15 @@ NAN = float("nan")
 def _course(rows, start=0, cells=2, cell_seconds=900, *, hold_until=None):
     time = np.array([row[0] for row in rows], dtype=np.int64)
     held = time + 900 if hold_until is None else np.array(hold_until, dtype=np.int64)
-    return Course.of(time, held, start, cells, cell_seconds)
+    return Course.of_readings(time, held, Cells(start, cells, cell_seconds))
 
 
 def _integrals(rows, *cells, **more):
     """Positive and negative integral and known seconds of rows of (second, MW) or (second, MW, base point), held for 900 s unless said otherwise."""
     course = _course(rows, *cells, **more)
     points = np.array([row[2] if len(row) > 2 else NAN for row in rows])
-    return *course.integrals(np.array([row[1] for row in rows], dtype=float), points), course.seconds
+    mw = np.array([row[1] for row in rows], dtype=float)
+    return [part[:, 0] for part in course.integrals(mw[:, None], points[:, None])]
 
 
 def _quarters(*rows, count=2, hold_until):
