@@ -60,14 +60,14 @@ class TimeEvidence:
         self.hours, self.rows, self.stamps = list[IntArray](), list[IntArray](), list[IntArray]()
         self.steps = np.zeros(2, dtype=np.int64)
 
-    def add(self, day: IntArray, clock: IntArray, rows: IntArray, of_row: IntArray) -> None:
+    def add(self, day: IntArray, clock: IntArray, rows: IntArray, of_stretch: IntArray) -> None:
         """Add a batch.
 
         Args:
             day: day number of each label, `NO_VALUE` where blank; shape (labels,).
             clock: wall-clock seconds of each label, as if they were UTC; shape (labels,).
             rows: number of rows of each label; shape (labels,).
-            of_row: label of each row, in file order; shape (rows,).
+            of_stretch: label of each stretch of rows that state one time, in file order; shape (stretches,).
         """
         # a blank hour has no clock
         held = (rows > 0) & (day != NO_VALUE) & (np.abs(clock // 86_400 - day) <= 1)
@@ -77,9 +77,7 @@ class TimeEvidence:
         self.rows.append(np.bincount(at, rows[held], minlength=len(hours)).astype(np.int64))
         if self._column == "sced_stamp":
             self.stamps.append(clock[held])
-        # most rows say the same time as the row before
-        turns = np.flatnonzero(of_row[1:] != of_row[:-1])
-        before, after = day[of_row[turns]], day[of_row[turns + 1]]
+        before, after = day[of_stretch[:-1]], day[of_stretch[1:]]
         steps = (before != after) & (before != NO_VALUE) & (after != NO_VALUE)
         before, after = before[steps], after[steps]
         looks_exchanged = (_exchanged(after) - _exchanged(before) == 1) & (after - before != 1)

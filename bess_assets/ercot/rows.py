@@ -54,9 +54,12 @@ _ODD_TIMES = {
 class Times:
     """The times that the rows of a batch state, in an operating year; each distinct combination of their labels is one label here.
 
+    Most rows state the time of the row before: rows in a row that do are a stretch.
+
     Attributes:
         year: the operating year.
-        of_row: label of each row; shape (rows,).
+        of_stretch: label of each stretch; shape (stretches,).
+        lengths: number of its rows; same shape.
         day: day number of each label, of any year, `NO_VALUE` where blank; shape (labels,).
         utc: start of each label's interval or run, UTC seconds; below zero `NOWHERE`, `AMBIGUOUS` or `UNDECIDED`; shape (labels,).
         clock: wall-clock seconds of each label's stamp, or of its hour's beginning, as if they were UTC; shape (labels,).
@@ -64,7 +67,8 @@ class Times:
     """
 
     year: OperatingYear
-    of_row: IntArray
+    of_stretch: IntArray
+    lengths: IntArray
     day: IntArray
     utc: IntArray
     clock: IntArray
@@ -82,7 +86,12 @@ class Times:
     @cached_property
     def rows(self) -> IntArray:
         """Number of rows of each label."""
-        return np.bincount(self.of_row, minlength=len(self.day))
+        return np.bincount(self.of_stretch, self.lengths, len(self.day)).astype(np.int64)
+
+    @cached_property
+    def of_row(self) -> IntArray:
+        """Label of each row; shape (rows,)."""
+        return np.repeat(self.of_stretch, self.lengths)
 
     @cached_property
     def index(self) -> IntArray:
@@ -103,7 +112,7 @@ class Times:
     def add_to(self, evidence: TimeEvidence) -> None:
         """Add the labels of a found rollup to what its file says of its clock; a built one states UTC."""
         if self.labelled:
-            evidence.add(self.day, self.clock, self.rows, self.of_row)
+            evidence.add(self.day, self.clock, self.rows, self.of_stretch)
 
     @property
     def ambiguous(self) -> int:
@@ -111,18 +120,26 @@ class Times:
         return int(self.rows[self.utc == AMBIGUOUS].sum())
 
 
-def _joined(*columns: tuple[CodeArray, IntArray]) -> tuple[IntArray, list[IntArray]]:
-    """A label for each row's combination of values of several columns, and each column's values by label; of few labels one need not occur."""
-    sizes = [len(values) for _, values in columns]
-    of_row = columns[0][0].astype(np.int64)
-    for (codes, _), size in zip(columns[1:], sizes[1:], strict=True):
-        of_row = of_row * size + codes
-    labels = np.arange(count) if (count := int(np.prod(sizes))) <= max(_MOST_LABELS, len(of_row)) else None
+def _joined(*columns: tuple[CodeArray, IntArray]) -> tuple[tuple[IntArray, IntArray], list[IntArray]]:
+    """A label for each stretch of rows with one combination of values of several columns, and the lengths of the stretches; each column's values by label.
+
+    Of few labels one need not occur.
+    """
+    rows, sizes = len(columns[0][0]), [len(values) for _, values in columns]
+    differs = np.zeros(max(rows - 1, 0), dtype=bool)
+    for codes, _ in columns:
+        differs |= codes[1:] != codes[:-1]
+    first = np.append(np.zeros(min(rows, 1), dtype=np.int64), np.flatnonzero(differs) + 1)
+    of_stretch = np.zeros(len(first), dtype=np.int64)
+    for (codes, _), size in zip(columns, sizes, strict=True):
+        of_stretch = of_stretch * size + codes[first]
+    labels = np.arange(count) if (count := int(np.prod(sizes))) <= max(_MOST_LABELS, len(first)) else None
     if labels is None:
-        encoded = pc.dictionary_encode(pa.array(of_row))
-        of_row, labels = encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_numpy()
+        encoded = pc.dictionary_encode(pa.array(of_stretch))
+        of_stretch, labels = encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_numpy()
     codes_of = np.unravel_index(labels, sizes)
-    return of_row, [values[codes] for (_, values), codes in zip(columns, codes_of, strict=True)]
+    values_of = [values[codes] for (_, values), codes in zip(columns, codes_of, strict=True)]
+    return (of_stretch, np.diff(first, append=rows)), values_of
 
 
 def _within(year: OperatingYear, day: IntArray) -> tuple[IntArray, BoolArray]:
@@ -139,34 +156,34 @@ def _start(year: OperatingYear, hour: IntArray, interval: IntArray | int = 1) ->
 
 def _stored_times(rows: Rows, year: OperatingYear) -> Times:
     """UTC of a built rollup; blank where nothing tells two hours apart."""
-    of_row, (day, start) = _joined(rows.coded("operating_day", "day"), rows.coded(STORED_TIME, "utc"))
+    stretches, (day, start) = _joined(rows.coded("operating_day", "day"), rows.coded(STORED_TIME, "utc"))
     _, inside = _within(year, day)
     utc = np.where(inside, np.where(start == NO_VALUE, AMBIGUOUS, start), NOWHERE)
-    return Times(year, of_row, day, utc, start, labelled=False)
+    return Times(year, *stretches, day, utc, start, labelled=False)
 
 
 def _hour_labels(rows: Rows, year: OperatingYear) -> Times:
     """A date and an hour ending, and an interval where the dataset has quarter-hours."""
     names = [name for name in ("operating_day", "hour_ending", "interval") if name in rows.dataset.columns]
-    of_row, (day, hour, *interval) = _joined(*map(rows.coded, names))
+    stretches, (day, hour, *interval) = _joined(*map(rows.coded, names))
     index, inside = _within(year, day)
     start = _start(year, year.ordinary_hours(index, hour), *interval)
     utc = np.where(inside, np.where(year.is_clock_change(index), UNDECIDED, start), NOWHERE)
     # a 25th label says that the second hour stands twice
     clock = 86_400 * day + _HOUR * (np.where(hour == _LONGEST_DAY, 2, hour) - 1)
-    return Times(year, of_row, day, utc, clock)
+    return Times(year, *stretches, day, utc, clock)
 
 
 def _stamps(rows: Rows, year: OperatingYear) -> Times:
     """The wall-clock stamp of a SCED run, and a flag that says which of the two 01:00 hours it lies in."""
-    of_row, (clock, flag) = _joined(rows.coded("sced_stamp"), rows.coded("repeated_hour"))
+    stretches, (clock, flag) = _joined(rows.coded("sced_stamp"), rows.coded("repeated_hour"))
     day = np.where(clock == NO_VALUE, NO_VALUE, clock // 86_400)
-    return Times(year, of_row, day, year.stamps_to_utc(clock, flag), clock)
+    return Times(year, *stretches, day, year.stamps_to_utc(clock, flag), clock)
 
 
 def _interval_ends(rows: Rows, year: OperatingYear) -> Times:
     """The end of a metered quarter-hour and its number in the day; without a number the end decides, except on the 25-hour day."""
-    of_row, (clock, number) = _joined(rows.coded(INTERVAL_END), rows.coded("interval_number"))
+    stretches, (clock, number) = _joined(rows.coded(INTERVAL_END), rows.coded("interval_number"))
     # the end of a day's last interval is midnight, or a second before it
     inner = np.where(clock == NO_VALUE, 0, clock - 1)
     day = np.where(clock == NO_VALUE, NO_VALUE, inner // 86_400)
@@ -175,7 +192,7 @@ def _interval_ends(rows: Rows, year: OperatingYear) -> Times:
     place = year.numbered_quarter_hours(index, np.where(number == NO_VALUE, by_end, number))
     start = np.where(place >= 0, year.start + SECONDS_PER_QUARTER_HOUR * place, NOWHERE)
     ambiguous = (number == NO_VALUE) & (index == year.autumn_day)
-    return Times(year, of_row, day, np.where(inside, np.where(ambiguous, AMBIGUOUS, start), NOWHERE), clock)
+    return Times(year, *stretches, day, np.where(inside, np.where(ambiguous, AMBIGUOUS, start), NOWHERE), clock)
 
 
 def clock_change_starts(
@@ -303,9 +320,11 @@ class DayLog:
 
     def saw(self, day_index: IntArray, series: IntArray) -> None:
         """Record rows by day index (may lie outside the year) and code of a known series."""
-        inside = (day_index >= 0) & (day_index < self.year.days)
-        self.beyond |= bool((day_index >= self.year.days).any())
-        self._held[series[inside], day_index[inside]] = True
+        if len(day_index) and (day_index.min() < 0 or day_index.max() >= self.year.days):
+            self.beyond |= bool((day_index >= self.year.days).any())
+            inside = (day_index >= 0) & (day_index < self.year.days)
+            day_index, series = day_index[inside], series[inside]
+        self._held.reshape(-1)[series * self.year.days + day_index] = True
 
     def report(self, findings: Findings, dataset: Dataset) -> None:
         """Add the days that are missing between the first day on which the dataset is published and the last day held."""
@@ -500,7 +519,8 @@ class YearRows:
         self.log.saw_days(times.held)
         self.counted.unusable_time += times.unusable
         self.counted.ambiguous += times.ambiguous
-        named = np.bincount(times.of_row[names >= 0], minlength=len(times.rows))
+        blank = names < 0
+        named = times.rows - np.bincount(times.of_row[blank], minlength=len(times.rows)) if blank.any() else times.rows
         self._hold(times.utc, named)
         if times.rows[times.utc == UNDECIDED].any():
             self._undecided.append(rows.keep(times.utc[times.of_row] == UNDECIDED).copied())
