@@ -138,16 +138,19 @@ def _status(rule: Rule, evidence: Evidence) -> Status:
     return "same_name" if rule == "same_name" else "rejected" if rule == "same_prefix" else "name_only"
 
 
-def choose_pairs(suggested: Mapping[str, Sequence[str]], judge: Callable[[str, str], Evidence]) -> dict[str, Pair]:
+def choose_pairs(
+    suggested: Mapping[str, Sequence[str]], judge: Callable[[list[tuple[str, str]]], list[Evidence]]
+) -> dict[str, Pair]:
     """Accept for each generation resource its one best load resource.
 
     A pair is accepted if it is strictly the best for both its sides among the pairs that no test rejects; where two remain equal, neither is used.
 
     Args:
         suggested: load resources by generation resource, from names.
-        judge: measures and weighs a pair.
+        judge: measures and weighs pairs.
     """
-    evidence = {(g, load): judge(g, load) for g, loads in suggested.items() for load in loads}
+    pairs = [(g, load) for g, loads in suggested.items() for load in loads]
+    evidence = dict(zip(pairs, judge(pairs), strict=True))
     rules = {pair: name_rule(*pair) or "same_prefix" for pair in evidence}
     statuses = {pair: _status(rules[pair], own) for pair, own in evidence.items()}
     left = [pair for pair, status in statuses.items() if status != "rejected"]

@@ -211,7 +211,7 @@ def _pairs(inputs: Inputs, sides: Sides, user: Sequence[UserRow], findings: Find
         for gen in by_gen
         if gen not in decided
     }
-    pairs = choose_pairs(suggested, lambda gen, load: sides.evidence(by_gen[gen], by_load[load]))
+    pairs = choose_pairs(suggested, lambda named: sides.evidence([(by_gen[gen], by_load[load]) for gen, load in named]))
     for gen, row in decided.items():
         if row.load_resource == NO_LOAD:
             pairs[gen] = Pair(None, "none", f"{USER_TABLE}: no load resource")
@@ -229,7 +229,7 @@ def _user_evidence(sides: Sides, gen: Resource, load: str | None) -> str:
     """What the data say of a pair that the user decided; the pair holds all the same."""
     if load not in sides.load.seen:
         return USER_TABLE
-    evidence = sides.evidence(gen, sides.load.seen[load])
+    (evidence,) = sides.evidence([(gen, sides.load.seen[load])])
     return f"{USER_TABLE}{', against the evidence' if evidence.failed else ''} ({evidence.text})"
 
 

@@ -3,7 +3,7 @@
 A *side* is one class of resources: generation (type PWRSTR), load, or storage (type ESR). registry.py decides which of them are one battery.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,6 +34,7 @@ COMBO_TYPE, ESR_TYPE = "PWRSTR", "ESR"
 _OTHER_TYPES = frozenset(
     "CCGT90 CCLE90 CLLIG DSL GSNONR GSREH GSSUP HYDRO NUC PVGR RENEW SCGT90 SCLE90 WIND".split()  # noqa: SIM905
 )
+_PAIRS_AT_A_TIME = 32
 _ESR_DATASETS = ("dam_esr_resources", "sced_esr_resources")
 
 
@@ -192,38 +193,50 @@ class Sides:
         self.load = self._day_ahead("load", loads, exists=combo)
         self.storage = self._day_ahead("esr", esrs, exists=esr)
         if combo:
-            self._common, self._telemetry = _common_runs(inputs, self.generation, self.load)
+            self._common = _common_runs(inputs, self.generation, self.load)
             _, meter = read_metering(inputs, self.generation.names)
             self.generation.logs.append(meter.log)
         if esr:
             self.storage.logs.append(self.storage.sced[1].log)
 
-    def evidence(self, gen: Resource, load: Resource) -> Evidence:
-        """What the data say of a generation and a load resource being one battery, from the runs in which both are observed."""
-        sides = [[values[own.n] for values in side] for own, side in zip((gen, load), self._telemetry, strict=True)]
-        both = ~np.isnan(sides[0][0]) & ~np.isnan(sides[1][0])
-        discharging, charging = (values[0][both] > TOGETHER_MW for values in sides)
-        discharge_mwh, charge_mwh = (self._mwh(both, values) for values in sides)
-        return weigh(
-            capacity_mw=gen.size,
-            max_power_mw=load.size,
-            together_share=float((discharging & charging).mean()) if discharging.any() and charging.any() else None,
-            charge_mwh=charge_mwh,
-            discharge_mwh=discharge_mwh,
-        )
+    def evidence(self, pairs: Sequence[tuple[Resource, Resource]]) -> list[Evidence]:
+        """What the data say of generation and load resources being one battery, from the runs in which both are observed."""
+        return [
+            one
+            for n in range(0, len(pairs), _PAIRS_AT_A_TIME)
+            for one in self._evidence(pairs[n : n + _PAIRS_AT_A_TIME])
+        ]
 
-    def _mwh(self, both: BoolArray, values: Sequence[npt.NDArray[np.float32]]) -> float:
-        """Energy of the positive part of a side in some common runs, of readings and base points, on lines, or of base points alone, which are steps."""
-        year, time = self._inputs.year, self._common[both]
-        held = np.minimum(time + LONGEST_HOLD_SECONDS, np.append(time[1:], year.end))
-        parts = [of_runs[both, None].astype(np.float64) for of_runs in values]
-        cells = Cells(year.start, year.hours, 3_600)
-        if len(parts) == 1:
-            steps = Course.of_steps(time, held, cells)
-            above, *_ = steps.totals(np.maximum(parts[0], 0.0), steps.length)
+    def _evidence(self, pairs: Sequence[tuple[Resource, Resource]]) -> Iterator[Evidence]:
+        time, *sides = self._common
+        values = [
+            [of_runs[:, [own.n for own in side]].astype(np.float64) for of_runs in columns]
+            for side, columns in zip(zip(*pairs, strict=True), sides, strict=True)
+        ]
+        both = ~np.isnan(values[0][0]) & ~np.isnan(values[1][0])
+        discharging, charging = ((columns[0] > TOGETHER_MW) & both for columns in values)
+        together = (discharging & charging).sum(axis=0) / np.maximum(both.sum(axis=0), 1)
+        both_ways = np.minimum(discharging.sum(axis=0), charging.sum(axis=0))
+        discharged, charged = (self._mwh(time, both, columns) for columns in values)
+        for n, (gen, load) in enumerate(pairs):
+            yield weigh(
+                capacity_mw=gen.size,
+                max_power_mw=load.size,
+                together_share=float(together[n]) if both_ways[n] else None,
+                charge_mwh=float(charged[n]),
+                discharge_mwh=float(discharged[n]),
+            )
+
+    def _mwh(self, time: IntArray, both: BoolArray, columns: Sequence[FloatArray]) -> FloatArray:
+        """Energy of the positive part in some runs, of readings and base points, on lines, or of base points alone, which are steps; shape (pairs,)."""
+        year, readings = self._inputs.year, np.where(both, columns[0], np.nan)
+        held, cells = time + LONGEST_HOLD_SECONDS, Cells(year.start, year.hours, 3_600)
+        if len(columns) == 1:
+            steps = Course.of_steps(time, np.minimum(held, np.append(time[1:], year.end)), cells)
+            above, *_ = steps.totals(np.maximum(readings, 0.0), steps.length)
         else:
-            above, *_ = Course.of_readings(time, held, cells).integrals(*parts)
-        return float(above.sum()) / 3_600
+            above, *_ = Course.of_readings(time, held, cells).integrals(readings, columns[1])
+        return np.asarray(above.sum(axis=0)) / 3_600
 
     @cached_property
     def plans(self) -> dict[str, dict[str, FloatArray]]:
@@ -317,13 +330,14 @@ def _refuse_other_types(rows: Rows, dataset: str) -> None:
         )
 
 
-def _common_runs(inputs: Inputs, generation: Side, load: Side) -> tuple[IntArray, list[list[npt.NDArray[np.float32]]]]:
-    """Starts of the runs that the datasets of both sides have, and the values of each side there; shape (resources, runs)."""
+_Runs = tuple[IntArray, list[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]
+
+
+def _common_runs(inputs: Inputs, generation: Side, load: Side) -> _Runs:
+    """Starts of the runs that the datasets of both sides have, and the values of each side there; shape (runs, resources)."""
     (starts, output), (load_starts, consumption) = (_run_values(inputs, side) for side in (generation, load))
-    common, *places = np.intersect1d(starts, load_starts, assume_unique=True, return_indices=True)
-    # a resource in one piece of memory, for it is taken out once for each pair
-    sides = zip((output, consumption), places, strict=True)
-    return common, [[np.ascontiguousarray(of_runs[runs].T) for of_runs in values] for values, runs in sides]
+    common, own, other = np.intersect1d(starts, load_starts, assume_unique=True, return_indices=True)
+    return common, [of_runs[own] for of_runs in output], [of_runs[other] for of_runs in consumption]
 
 
 def _run_values(inputs: Inputs, side: Side) -> tuple[IntArray, list[npt.NDArray[np.float32]]]:

@@ -23,6 +23,11 @@ FITS_TWICE = Evidence(2, 0, "size agrees, apart")
 FAILS = Evidence(2, 1, "size differs")
 
 
+def _each(judge):
+    """Judges pairs one by one."""
+    return lambda pairs: [judge(*pair) for pair in pairs]
+
+
 @pytest.mark.parametrize(("name", "key"), [
     ("MESQUITE_BESS1", "MESQUITE_1"), ("MESQUITE_UNIT1", "MESQUITE_1"), ("MESQUITE_ESR1", "MESQUITE_1"),
     ("BATCAVE_BES1", "BATCAVE_1"), ("BATCAVE_ESR1", "BATCAVE_1"), ("ANEM_ESS_BESS2", "ANEM_ESS_2"),
@@ -116,7 +121,7 @@ def test_evidence_that_the_data_cannot_give_is_absent_and_not_against() -> None:
     ("OAK_BESS1", "OAK_BESS1", FAILS, "rejected"), ("OAK_BESS1", "OAK_LD2", NOTHING, "rejected"),
 ])  # fmt: skip
 def test_a_pair_has_the_status_that_its_name_and_evidence_give(generation, load, evidence, status):
-    pair = choose_pairs({generation: [load]}, lambda _gen, _load: evidence)[generation]
+    pair = choose_pairs({generation: [load]}, _each(lambda _gen, _load: evidence))[generation]
     assert pair.status == status
     assert pair.load == (None if status == "rejected" else load)
     assert load in pair.evidence
@@ -124,12 +129,12 @@ def test_a_pair_has_the_status_that_its_name_and_evidence_give(generation, load,
 
 
 def test_a_battery_that_no_name_suggests_a_load_for_has_no_status() -> None:
-    pair = choose_pairs({"OAK_BESS1": []}, lambda _gen, _load: FITS)["OAK_BESS1"]
+    pair = choose_pairs({"OAK_BESS1": []}, _each(lambda _gen, _load: FITS))["OAK_BESS1"]
     assert (pair.load, pair.status) == (None, None)
 
 
 def test_two_equal_candidates_leave_neither() -> None:
-    pair = choose_pairs({"OAK_BESS1": ["OAK_LD2", "OAK_LD3"]}, lambda _gen, _load: FITS)["OAK_BESS1"]
+    pair = choose_pairs({"OAK_BESS1": ["OAK_LD2", "OAK_LD3"]}, _each(lambda _gen, _load: FITS))["OAK_BESS1"]
     assert (pair.load, pair.status) == (None, "rejected")
     assert "OAK_LD2" in pair.evidence
     assert "OAK_LD3" in pair.evidence
@@ -137,16 +142,16 @@ def test_two_equal_candidates_leave_neither() -> None:
 
 def test_two_batteries_that_want_one_load_equally_get_none() -> None:
     suggested = {"OAK_BESS1": ["OAK_LD9"], "OAK_BESS2": ["OAK_LD9"]}
-    pairs = choose_pairs(suggested, lambda _gen, _load: FITS)
+    pairs = choose_pairs(suggested, _each(lambda _gen, _load: FITS))
     assert [pair.load for pair in pairs.values()] == [None, None]
     assert [pair.status for pair in pairs.values()] == ["rejected", "rejected"]
 
 
 def test_more_evidence_beats_less_and_the_same_number_beats_the_same_prefix() -> None:
     loads = {"OAK_LD1": FITS, "OAK_LD2": FITS_TWICE}
-    pairs = choose_pairs({"OAK_BESS1": [*loads]}, lambda _gen, load: loads[load])
+    pairs = choose_pairs({"OAK_BESS1": [*loads]}, _each(lambda _gen, load: loads[load]))
     assert pairs["OAK_BESS1"].load == "OAK_LD2"
-    pairs = choose_pairs({"OAK_BESS1": ["OAK_LD1", "OAK_LD2"]}, lambda _gen, _load: FITS)
+    pairs = choose_pairs({"OAK_BESS1": ["OAK_LD1", "OAK_LD2"]}, _each(lambda _gen, _load: FITS))
     assert pairs["OAK_BESS1"].load == "OAK_LD1"
 
 
@@ -158,19 +163,19 @@ def test_more_evidence_beats_less_and_the_same_number_beats_the_same_prefix() ->
 ])  # fmt: skip
 @pytest.mark.parametrize("evidence", [NOTHING, FITS])
 def test_of_loads_with_equal_evidence_the_one_with_the_nearest_name_is_taken(loads, taken, evidence):
-    pairs = choose_pairs({"OAK_BESS1": loads}, lambda _gen, _load: evidence)
+    pairs = choose_pairs({"OAK_BESS1": loads}, _each(lambda _gen, _load: evidence))
     assert pairs["OAK_BESS1"].load == taken
 
 
 def test_one_test_passed_beats_the_same_name_with_nothing_to_test() -> None:
     suggested = {"OAK_BESS1": ["OAK_BESS1", "OAK_LD2"]}
-    pairs = choose_pairs(suggested, lambda _gen, load: FITS if load == "OAK_LD2" else NOTHING)
+    pairs = choose_pairs(suggested, _each(lambda _gen, load: FITS if load == "OAK_LD2" else NOTHING))
     assert (pairs["OAK_BESS1"].load, pairs["OAK_BESS1"].status) == ("OAK_LD2", "confirmed")
 
 
 def test_a_load_taken_by_its_better_battery_leaves_the_other_its_second_best() -> None:
     suggested = {"OAK_BESS1": ["OAK_LD1"], "OAK_BESS2": ["OAK_LD1", "OAK_LD3"]}
-    pairs = choose_pairs(suggested, lambda gen, _load: FITS_TWICE if gen == "OAK_BESS1" else FITS)
+    pairs = choose_pairs(suggested, _each(lambda gen, _load: FITS_TWICE if gen == "OAK_BESS1" else FITS))
     assert (pairs["OAK_BESS1"].load, pairs["OAK_BESS2"].load) == ("OAK_LD1", "OAK_LD3")
 
 
