@@ -324,6 +324,8 @@ class Rows:
 
     def texts(self, name: str) -> tuple[CodeArray, list[str]]:
         """Codes (-1 where blank) and the trimmed text of each code."""
+        if not self.has(name):
+            return np.full(self.count, -1, dtype=np.int32), []
         with self._reading(name, "texts"):
             codes, values = _encode(self._column(name))
             translate, texts = self._source.once(name, "texts", values, lambda: _trimmed(values))
@@ -360,6 +362,8 @@ class Rows:
             InputError: a value that can't be read, or an hour 0.
         """
         kind = kind or self.dataset.columns[name].kind
+        if not self.has(name):
+            return np.zeros(self.count, dtype=np.int8), np.array([READERS[kind].blank]).astype(np.int64)
         with self._reading(name, READERS[kind].column):
             column = self._column(name)
             if kind == "day" and pa.types.is_date32(column.type):

@@ -213,8 +213,8 @@ def _read(inputs: Inputs, findings: Findings, dataset: str, codes: Codes, **opti
         reader = YearRows(inputs, dataset, codes, numbers=[price], texts=texts, **options)
         for rows in reader:
             source = source_codes(rows.texts[PRICE_SOURCE])
-            for n in np.unique(source).tolist():
-                own = source == n
+            for n in np.flatnonzero(np.bincount(source)).tolist():
+                own = np.flatnonzero(source == n) if (source != n).any() else slice(None)
                 if n not in grids:
                     grids[n] = Scatter(*shape, [price])
                 grids[n].put(rows.series[own], rows.step[own], {price: rows.numbers[price][own]}, reader.counted)
