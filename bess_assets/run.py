@@ -124,6 +124,7 @@ class HeldYear:
         self.listener: Listener = lambda _progress: None
         self._begun: Collection[str] = ()
         self._done, self._opened = set[str](), dict[str, ResultTable]()
+        self._shared: dict[str, tuple[object, object]] = {}
 
     def begin(self, tables: Collection[str]) -> None:
         """Check that these tables fit, and note that they are about to be made; done once, however often it is called.
@@ -200,6 +201,7 @@ class HeldYear:
             scratch=settings.results,
             known_days=_known_days(self) if table.name == ROLLUP_SCHEMAS.name else {},
             origin=_origin(self) if table.append_only else None,
+            shared=self._shared,
             feeds=_feeds() if LEADERBOARD_HISTORY.name in {table.name, *table.upstream} else {},
         )
 

@@ -6,7 +6,7 @@ batch: a year of SCED holds 35,000 stamps in 31 million rows.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -43,6 +43,7 @@ _DATES = tuple(
         r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})",
     )
 )
+_STAMP = "00/00/0000 00:00:00"
 _NUMBER = re.compile(
     r"[+-]?((\d{1,3}(,\d{3})+|\d+)(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|[+-]?inf(inity)?$|nan$", re.IGNORECASE
 )
@@ -61,6 +62,8 @@ def wall_clocks(texts: pa.Array) -> IntArray:
 
     Reads `MM/DD/YYYY` and `YYYY-MM-DD`, each with an optional `HH:MM` or `HH:MM:SS`.
     """
+    if (part := _stamp_parts(texts)) is not None:
+        return _clock_seconds(part)
     seconds = np.full(len(texts), NO_VALUE)
     rest = np.arange(len(texts))
     for pattern in _DATES:
@@ -68,20 +71,44 @@ def wall_clocks(texts: pa.Array) -> IntArray:
         matched = np.asarray(parts.is_valid())
         at, rest = rest[matched], rest[~matched]
         cells = parts.filter(pa.array(matched)).flatten()
-        part = {
-            field.name: pc.if_else(pc.equal(cell, ""), "0", cell).cast(pa.int64()).to_numpy()
-            for field, cell in zip(parts.type, cells, strict=True)
-        }
-        # a month is counted from January 1970; the 31st of April lies in another month than April
-        month = ((part["year"] - 1970) * 12 + part["month"] - 1).astype("datetime64[M]")
-        day = month.astype("datetime64[D]") + (part["day"] - 1)
-        is_day = (
-            (part["year"] > 0) & (part["month"] >= 1) & (part["month"] <= 12) & (day.astype("datetime64[M]") == month)
+        seconds[at] = _clock_seconds(
+            {
+                field.name: pc.if_else(pc.equal(cell, ""), "0", cell).cast(pa.int64()).to_numpy()
+                for field, cell in zip(parts.type, cells, strict=True)
+            }
         )
-        good = is_day & (part["hour"] < 24) & (part["minute"] < 60) & (part["second"] < 60)
-        time = 3_600 * part["hour"] + 60 * part["minute"] + part["second"]
-        seconds[at[good]] = (86_400 * day.astype(np.int64) + time)[good]
     return seconds
+
+
+def _stamp_parts(texts: pa.Array) -> dict[str, IntArray] | None:
+    """The parts of texts that are all ERCOT's own stamps, `MM/DD/YYYY HH:MM:SS`: digits at fixed places; None if one is not."""
+    width, count = len(_STAMP), len(texts)
+    if not count or texts.null_count or texts.type != pa.string():
+        return None
+    _, offsets, characters = texts.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[texts.offset : texts.offset + count + 1]
+    if (np.diff(ends) != width).any():
+        return None
+    grid = np.frombuffer(characters, dtype=np.uint8)[ends[0] : ends[-1]].reshape(count, width)
+    is_digit = np.array([character == "0" for character in _STAMP])
+    digits = grid[:, is_digit] - ord("0")
+    if (digits > 9).any() or (grid[:, ~is_digit] != [ord(c) for c in _STAMP if c != "0"]).any():
+        return None
+    pairs = digits[:, ::2].astype(np.int64) * 10 + digits[:, 1::2]
+    month, day, century, year, hour, minute, second = pairs.T
+    names = ("month", "day", "year", "hour", "minute", "second")
+    return dict(zip(names, (month, day, 100 * century + year, hour, minute, second), strict=True))
+
+
+def _clock_seconds(part: Mapping[str, IntArray]) -> IntArray:
+    """Wall-clock seconds of year, month, day, hour, minute and second; `NO_VALUE` where there is no such time."""
+    # a month is counted from January 1970; the 31st of April lies in another month than April
+    month = ((part["year"] - 1970) * 12 + part["month"] - 1).astype("datetime64[M]")
+    day = month.astype("datetime64[D]") + (part["day"] - 1)
+    is_day = (part["year"] > 0) & (part["month"] >= 1) & (part["month"] <= 12) & (day.astype("datetime64[M]") == month)
+    good = is_day & (part["hour"] < 24) & (part["minute"] < 60) & (part["second"] < 60)
+    time = 3_600 * part["hour"] + 60 * part["minute"] + part["second"]
+    return np.where(good, 86_400 * day.astype(np.int64) + time, NO_VALUE)
 
 
 @lru_cache(maxsize=2**12)

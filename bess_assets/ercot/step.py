@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from bess_assets.ercot.calendar import OperatingYear
 
+Made = TypeVar("Made")
 Columns = Mapping[str, Any]
 """Columns by name, all of one length: numpy arrays (NaN is null in floats), pyarrow arrays, or lists (None is null)."""
 
@@ -218,6 +219,7 @@ class Inputs:
         origin: where the leaderboard comes from; given to the table that keeps its editions.
         feeds: for each column of the leaderboard the datasets, and `registry_csv` for the battery table, that it is made from; given to the tables of
             editions.
+        shared: what steps of one run made of the same contents, see `once`.
     """
 
     year: OperatingYear
@@ -230,6 +232,19 @@ class Inputs:
     known_days: Mapping[Path, tuple[date, date]] = field(default_factory=dict)
     origin: Origin | None = None
     feeds: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    shared: dict[str, tuple[object, Any]] = field(default_factory=dict)
+
+    def once(self, name: str, source: StoredTable | Sequence[str], make: Callable[[], Made]) -> Made:
+        """What is made of a stored table, or of the files of some datasets: made again only once their contents are others."""
+        if isinstance(source, Sequence):
+            files = [path for dataset in source for path in self.rollups.files(dataset, self.year.year)]
+            contents: object = [(path, self.rollups.mark(path)) for path in files]
+        else:
+            contents = source  # a table made anew is another object
+        if name not in self.shared or self.shared[name][0] != contents:
+            self.shared[name] = contents, make()
+        made: Made = self.shared[name][1]
+        return made
 
 
 def step(columns: Callable[[Inputs, StepResult], Iterator[Columns]]) -> Callable[[Inputs], StepResult]:

@@ -249,8 +249,13 @@ class PriceGrid:
 
     @staticmethod
     def of(inputs: Inputs) -> "PriceGrid":
-        """All of `bess_prices`, some settlement points at a time."""
+        """All of `bess_prices`, read once a run."""
         table = inputs.tables["bess_prices"]
+        return inputs.once("price grid", table, lambda: PriceGrid._read(inputs, table))
+
+    @staticmethod
+    def _read(inputs: Inputs, table: StoredTable) -> "PriceGrid":
+        """All of the table, some settlement points at a time."""
         points = table.batteries()
         shape = (len(points) + 1, inputs.year.quarter_hours)
         rt, da = np.empty(shape), np.empty(shape)

@@ -13,7 +13,7 @@ from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS, PRICE_SOURCE
 from bess_assets.ercot.products import PRODUCTS, RTC_FIRST_DAY, SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rows import Codes, YearRows
-from bess_assets.ercot.step import Findings, Inputs
+from bess_assets.ercot.step import Finding, Findings, Inputs
 from bess_assets.settlement.grid import Scatter
 from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS
 from bess_assets.settlement.prices import (
@@ -138,11 +138,14 @@ def same_runs(stamps: IntArray, runs: IntArray) -> IntArray:
     pairs = pairs[:, (pairs[1] >= 0) & (pairs[1] < len(runs))]
     distance = np.abs(stamps[pairs[0]] - runs[pairs[1]])
     order = np.argsort(distance, kind="stable")
+    pairs = pairs[:, order[distance[order] <= SAME_RUN_SECONDS]]
     taken = np.zeros(len(runs), dtype=bool)
-    for n in order[distance[order] <= SAME_RUN_SECONDS].tolist():
-        stamp, run = pairs[:, n]
-        if match[stamp] < 0 and not taken[run]:
-            match[stamp], taken[run] = run, True
+    while pairs.shape[1]:
+        # a pair that is the nearest left of both its stamp and its run
+        firsts = [np.isin(np.arange(len(side)), np.unique(side, return_index=True)[1]) for side in pairs]
+        stamp, run = pairs[:, firsts[0] & firsts[1]]
+        match[stamp], taken[run] = run, True
+        pairs = pairs[:, (match[pairs[0]] < 0) & ~taken[pairs[1]]]
     return match
 
 
@@ -154,6 +157,18 @@ def read_run_prices(inputs: Inputs, findings: Findings, disclosed: IntArray) -> 
         findings: where odd rows are noted.
         disclosed: starts of the runs of the 60-day disclosure, UTC seconds, ascending.
     """
+
+    def read() -> tuple[RunPrices, list[Finding]]:
+        odd = Findings()
+        return _read_run_prices(inputs, odd, disclosed), odd.items
+
+    datasets = ("sced_as_prices", "sced_as_adders", "sced_esr_resources")
+    prices, odd = inputs.once("run prices", datasets, read)
+    findings.items += odd
+    return prices
+
+
+def _read_run_prices(inputs: Inputs, findings: Findings, disclosed: IntArray) -> RunPrices:
     year = inputs.year
     capped, (price,) = _by_run(inputs, findings, "sced_as_prices", ["mcpc_usd_per_mw"])
     run = same_runs(capped, disclosed)
