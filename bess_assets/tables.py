@@ -18,7 +18,6 @@ Kind = Literal["text", "label", "day", "time", "number", "count", "flag"]
 
 Group = Literal["schemas", "registry", "extracts", "daily", "revenue", "leaderboard"]
 
-
 @dataclass(frozen=True)
 class Column:
     """One column.
@@ -119,13 +118,7 @@ def _battery(source: str) -> Column:
 
 
 def _day(*sources: str) -> Column:
-    return Column(
-        "operating_day",
-        "day",
-        "operating day, Central time",
-        tuple((source, "operating_day") for source in sources),
-        required=True,
-    )
+    return Column("operating_day", "day", "operating day, Central time", tuple((source, "operating_day") for source in sources), required=True)
 
 
 def _interval(what: str) -> Column:
@@ -150,73 +143,29 @@ _SCED = ("sced_gen_resources", "sced_load_resources", "sced_esr_resources")
 
 # Where the resources and days of a year are read from: whatever rests on which batteries there are, and on which days, rests on these.
 _NAMES = tuple((dataset, "resource_name") for dataset in (*_DAM, *_SCED, "sced_smne"))
-_SEEN = (
-    *_NAMES,
-    *((dataset, "operating_day") for dataset in _DAM),
-    *((dataset, "sced_stamp") for dataset in _SCED),
-    ("sced_smne", "interval_end"),
-)
+_SEEN = (*_NAMES, *((dataset, "operating_day") for dataset in _DAM), *((dataset, "sced_stamp") for dataset in _SCED), ("sced_smne", "interval_end"))
 
-_ROWS_AND_WORK = (
-    *((dataset, "resource_name") for dataset in _DAM),
-    *((dataset, "base_point_mw") for dataset in _SCED),
-    ("sced_smne", "energy_mwh"),
-)
-_STATED_POINT_PRICE = tuple(
-    (dataset, "settlement_price_usd_per_mwh") for dataset in ("dam_gen_resources", "dam_esr_resources")
-)
+_ROWS_AND_WORK = (*((dataset, "resource_name") for dataset in _DAM), *((dataset, "base_point_mw") for dataset in _SCED), ("sced_smne", "energy_mwh"))
+_STATED_POINT_PRICE = tuple((dataset, "settlement_price_usd_per_mwh") for dataset in ("dam_gen_resources", "dam_esr_resources"))
 _STATED_MCPC = tuple((dataset, f"{p}_mcpc_usd_per_mw") for dataset in _DAM for p in PRODUCTS)
 
 _RT_MCPC = tuple((dataset, "mcpc_usd_per_mw") for dataset in ("rt_as_prices", "sced_as_prices"))
 _RUN_PRICES = ("sced_as_prices", "sced_as_adders")
 
-_DATASETS = (
-    "rt_prices",
-    "da_prices",
-    "as_prices",
-    "rt_as_prices",
-    *_RUN_PRICES,
-    *_DAM,
-    *_SCED,
-    "sced_smne",
-    "cop_snapshots",
-    "sasm_as_offers",
-    "dam_energy_bid_awards",
-)
+_DATASETS = ("rt_prices", "da_prices", "as_prices", "rt_as_prices", *_RUN_PRICES, *_DAM, *_SCED, "sced_smne", "cop_snapshots", "sasm_as_offers", "dam_energy_bid_awards")
 
 ROLLUP_SCHEMAS = Table(
-    name="rollup_schemas",
-    group="schemas",
+    name="rollup_schemas", group="schemas",
     meaning="One row per dataset, rollup file that the year reads, and column: what it is, its type, and what is odd about it. Affects no figure.",
-    key=("dataset", "file", "position"),
-    datasets=_DATASETS,
+    key=("dataset", "file", "position"), datasets=_DATASETS,
     columns=(
         Column("dataset", "label", "dataset", required=True),
-        Column(
-            "file",
-            "text",
-            "name of the file, built/<name> where this package built it; 'no file' where the dataset has none for the year",
-            required=True,
-        ),
-        Column(
-            "position",
-            "count",
-            "place of the column in the file, from 1; columns that the file lacks follow",
-            required=True,
-        ),
+        Column("file", "text", "name of the file, built/<name> where this package built it; 'no file' where the dataset has none for the year", required=True),
+        Column("position", "count", "place of the column in the file, from 1; columns that the file lacks follow", required=True),
         Column("heading", "text", "heading as the file spells it; empty for a column that it lacks"),
         Column("arrow_type", "label", "type as the file holds it"),
-        Column(
-            "canonical_name",
-            "label",
-            "canonical column that it is read as; empty if it is known and not used, or unknown",
-        ),
-        Column(
-            "use",
-            "label",
-            "used; known, not used; unknown; absent (no such heading, or blank in every row); unreadable (the file)",
-            required=True,
-        ),
+        Column("canonical_name", "label", "canonical column that it is read as; empty if it is known and not used, or unknown"),
+        Column("use", "label", "used; known, not used; unknown; absent (no such heading, or blank in every row); unreadable (the file)", required=True),
         Column("expected", "label", "what a canonical column should hold, in words"),
         Column("listed_type", "label", "type that the schema.json beside the file gives it; compared, never trusted"),
         Column("file_rows", "count", "rows of the file"),
@@ -224,245 +173,75 @@ ROLLUP_SCHEMAS = Table(
         Column("first_day", "day", "first operating day of the file"),
         Column("last_day", "day", "last operating day of the file"),
         Column("drift", "text", "what is odd about the column, joined by a semicolon; empty if nothing is"),
-        Column(
-            "mismatch",
-            "flag",
-            "True if it is not as ERCOT published it then; a drift that is understood is none",
-            required=True,
-        ),
+        Column("mismatch", "flag", "True if it is not as ERCOT published it then; a drift that is understood is none", required=True),
     ),
 )
 
 COLUMN_AVAILABILITY = Table(
-    name="column_availability",
-    group="schemas",
+    name="column_availability", group="schemas",
     meaning="The matrix of dataset by column by year: in which years there is a column, how spelled and typed, and what changed since the year before.",
-    key=("dataset", "column_name", "year"),
-    sort=("dataset", "position", "year"),
-    upstream=("rollup_schemas",),
-    merged=True,
+    key=("dataset", "column_name", "year"), sort=("dataset", "position", "year"), upstream=("rollup_schemas",), merged=True,
     columns=(
         Column("dataset", "label", "dataset", _from("rollup_schemas", "dataset"), required=True),
         Column("position", "count", "place in the matrix: canonical columns first, then other headings", required=True),
-        Column(
-            "column_name",
-            "text",
-            "canonical name; in quotes the heading of a column that has none",
-            _from("rollup_schemas", "canonical_name", "heading"),
-            required=True,
-        ),
+        Column("column_name", "text", "canonical name; in quotes the heading of a column that has none", _from("rollup_schemas", "canonical_name", "heading"), required=True),
         Column("year", "count", "operating year", required=True),
         Column("use", "label", "used; known, not used; unknown", _from("rollup_schemas", "use"), required=True),
-        Column(
-            "present",
-            "flag",
-            "True if at least one file of the year has it and holds a value in it",
-            _from("rollup_schemas", "use"),
-            required=True,
-        ),
-        Column(
-            "published",
-            "flag",
-            "True if ERCOT published it in the rows of these files; empty for a heading that is no canonical column, and for a column that is only compared",
-        ),
-        Column(
-            "heading",
-            "text",
-            "how the file named by the year spells it, or else the first file that has it",
-            _from("rollup_schemas", "heading"),
-        ),
+        Column("present", "flag", "True if at least one file of the year has it and holds a value in it", _from("rollup_schemas", "use"), required=True),
+        Column("published", "flag", "True if ERCOT published it in the rows of these files; empty for a heading that is no canonical column, and for a column that is only compared"),
+        Column("heading", "text", "how the file named by the year spells it, or else the first file that has it", _from("rollup_schemas", "heading")),
         Column("arrow_type", "label", "its type there", _from("rollup_schemas", "arrow_type")),
-        Column(
-            "files",
-            "count",
-            "files of the dataset that the year reads and that can be read",
-            _from("rollup_schemas", "file"),
-            required=True,
-        ),
-        Column(
-            "file_share",
-            "number",
-            "share of them that have the column; empty without a file",
-            _from("rollup_schemas", "file"),
-        ),
-        Column(
-            "change",
-            "text",
-            "against the year before that has the dataset: appeared, vanished, type changed from .., heading changed from ..",
-        ),
-        Column(
-            "expected_change",
-            "flag",
-            "True if ERCOT made that change; empty without a change, and for columns that are not used or only compared",
-        ),
+        Column("files", "count", "files of the dataset that the year reads and that can be read", _from("rollup_schemas", "file"), required=True),
+        Column("file_share", "number", "share of them that have the column; empty without a file", _from("rollup_schemas", "file")),
+        Column("change", "text", "against the year before that has the dataset: appeared, vanished, type changed from .., heading changed from .."),
+        Column("expected_change", "flag", "True if ERCOT made that change; empty without a change, and for columns that are not used or only compared"),
     ),
 )
 
 BESS_REGISTRY = Table(
-    name="bess_registry",
-    group="registry",
+    name="bess_registry", group="registry",
     meaning="One row per battery seen in the year: its names, nodes, size, and the days on which it is expected.",
-    code_version="3",
-    key=("battery",),
-    datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"),
-    coverage=("capacity_mw", None),
+    code_version="3", key=("battery",), datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"), coverage=("capacity_mw", None),
     columns=(
-        Column(
-            "battery",
-            "text",
-            "stable key: the resource name without its technology suffix",
-            (("dam_gen_resources", "resource_name"), ("dam_esr_resources", "resource_name")),
-            required=True,
-        ),
-        Column(
-            "gen_resource",
-            "text",
-            "generation resource of the combo model (before 2025-12-05)",
-            (("dam_gen_resources", "resource_name"), ("sced_gen_resources", "resource_name")),
-        ),
-        Column(
-            "load_resource",
-            "text",
-            "accepted load resource, the charging side of the combo model",
-            (("dam_load_resources", "resource_name"), ("sced_load_resources", "resource_name")),
-        ),
-        Column(
-            "esr_resource",
-            "text",
-            "energy storage resource (from 2025-12-05)",
-            (("dam_esr_resources", "resource_name"), ("sced_esr_resources", "resource_name")),
-        ),
-        Column(
-            "pair_status",
-            "label",
-            "how the load resource was found: confirmed, same_name, name_only, rejected, user, none; empty without a combo era",
-            _from("bess_registry", "load_resource"),
-        ),
-        Column(
-            "pair_evidence",
-            "text",
-            "tests passed and failed by the candidates",
-            _from("bess_registry", "gen_resource", "load_resource"),
-        ),
-        Column(
-            "charging",
-            "label",
-            "where charging is read: load (load resource), generation (user said none), esr, unknown",
-            _from("bess_registry", "load_resource", "esr_resource"),
-            required=True,
-        ),
-        Column(
-            "bridge_evidence",
-            "text",
-            "why combo and ESR names are one battery",
-            _from("bess_registry", "gen_resource", "esr_resource"),
-        ),
-        Column(
-            "settlement_point",
-            "text",
-            "node of the last expected hour",
-            (("dam_gen_resources", "settlement_point"), ("dam_esr_resources", "settlement_point")),
-        ),
+        Column("battery", "text", "stable key: the resource name without its technology suffix", (("dam_gen_resources", "resource_name"), ("dam_esr_resources", "resource_name")), required=True),
+        Column("gen_resource", "text", "generation resource of the combo model (before 2025-12-05)", (("dam_gen_resources", "resource_name"), ("sced_gen_resources", "resource_name"))),
+        Column("load_resource", "text", "accepted load resource, the charging side of the combo model", (("dam_load_resources", "resource_name"), ("sced_load_resources", "resource_name"))),
+        Column("esr_resource", "text", "energy storage resource (from 2025-12-05)", (("dam_esr_resources", "resource_name"), ("sced_esr_resources", "resource_name"))),
+        Column("pair_status", "label", "how the load resource was found: confirmed, same_name, name_only, rejected, user, none; empty without a combo era", _from("bess_registry", "load_resource")),
+        Column("pair_evidence", "text", "tests passed and failed by the candidates", _from("bess_registry", "gen_resource", "load_resource")),
+        Column("charging", "label", "where charging is read: load (load resource), generation (user said none), esr, unknown", _from("bess_registry", "load_resource", "esr_resource"), required=True),
+        Column("bridge_evidence", "text", "why combo and ESR names are one battery", _from("bess_registry", "gen_resource", "esr_resource")),
+        Column("settlement_point", "text", "node of the last expected hour", (("dam_gen_resources", "settlement_point"), ("dam_esr_resources", "settlement_point"))),
         Column("settlement_points", "text", "all its nodes of the year, joined by a semicolon"),
-        Column(
-            "qse",
-            "text",
-            "qualified scheduling entity, latest",
-            (("dam_gen_resources", "qse"), ("dam_esr_resources", "qse")),
-        ),
-        Column(
-            "capacity_mw",
-            "number",
-            "MW: the 24th largest hourly high sustained limit",
-            (
-                *(
-                    (dataset, "hsl_mw")
-                    for dataset in (
-                        "dam_gen_resources",
-                        "dam_esr_resources",
-                        "sced_gen_resources",
-                        "sced_esr_resources",
-                        "cop_snapshots",
-                    )
-                ),
-                ("dam_load_resources", "max_power_mw"),
-                ("sced_load_resources", "max_power_mw"),
-            ),
-        ),
+        Column("qse", "text", "qualified scheduling entity, latest", (("dam_gen_resources", "qse"), ("dam_esr_resources", "qse"))),
+        Column("capacity_mw", "number", "MW: the 24th largest hourly high sustained limit", (*((dataset, "hsl_mw") for dataset in ("dam_gen_resources", "dam_esr_resources", "sced_gen_resources", "sced_esr_resources", "cop_snapshots")), ("dam_load_resources", "max_power_mw"), ("sced_load_resources", "max_power_mw"))),
         Column("capacity_source", "label", "user, dam, sced, cop, load", _from("bess_registry", "capacity_mw")),
-        Column(
-            "energy_mwh",
-            "number",
-            "MWh: the 24th largest hourly maximum state of charge, else of the states of charge themselves",
-            (
-                ("sced_esr_resources", "max_soc_mwh"),
-                ("cop_snapshots", "max_soc_mwh"),
-                ("sced_esr_resources", "soc_mwh"),
-            ),
-        ),
-        Column(
-            "energy_source",
-            "label",
-            "user, sced, cop, or soc (state of charge: a lower bound)",
-            _from("bess_registry", "energy_mwh"),
-        ),
-        Column(
-            "duration_hours",
-            "number",
-            "energy_mwh / capacity_mw; 4.0 where assumed",
-            _from("bess_registry", "energy_mwh", "capacity_mw"),
-        ),
-        Column(
-            "duration_source",
-            "label",
-            "user, ercot, assumed (no metric uses an assumed duration)",
-            _from("bess_registry", "energy_mwh"),
-            required=True,
-        ),
-        Column(
-            "first_seen_day",
-            "day",
-            "first operating day with a row in a DAM, SCED or SMNE dataset",
-            _SEEN,
-            required=True,
-        ),
+        Column("energy_mwh", "number", "MWh: the 24th largest hourly maximum state of charge, else of the states of charge themselves", (("sced_esr_resources", "max_soc_mwh"), ("cop_snapshots", "max_soc_mwh"), ("sced_esr_resources", "soc_mwh"))),
+        Column("energy_source", "label", "user, sced, cop, or soc (state of charge: a lower bound)", _from("bess_registry", "energy_mwh")),
+        Column("duration_hours", "number", "energy_mwh / capacity_mw; 4.0 where assumed", _from("bess_registry", "energy_mwh", "capacity_mw")),
+        Column("duration_source", "label", "user, ercot, assumed (no metric uses an assumed duration)", _from("bess_registry", "energy_mwh"), required=True),
+        Column("first_seen_day", "day", "first operating day with a row in a DAM, SCED or SMNE dataset", _SEEN, required=True),
         Column("last_seen_day", "day", "last operating day with such a row", _SEEN, required=True),
         Column("expected_first_day", "day", "first day for which figures are expected", _SEEN, required=True),
         Column("expected_last_day", "day", "last day for which figures are expected", _SEEN, required=True),
         Column("data_through", "day", "last operating day of the year's 60-day data", _SEEN, required=True),
         Column("edition", "label", "final if the data go beyond 31 December, else preliminary", _SEEN, required=True),
-        Column(
-            "notes",
-            "text",
-            "what a reader should know",
-            _from("bess_registry", "pair_evidence", "bridge_evidence", "capacity_mw", "energy_mwh"),
-        ),
+        Column("notes", "text", "what a reader should know", _from("bess_registry", "pair_evidence", "bridge_evidence", "capacity_mw", "energy_mwh")),
     ),
 )
 
 BESS_FLEET = Table(
-    name="bess_fleet",
-    group="registry",
+    name="bess_fleet", group="registry",
     meaning="One row per battery over all years: its names by era, its latest size, and when it was seen.",
-    key=("battery",),
-    upstream=("bess_registry",),
-    merged=True,
-    coverage=("capacity_mw", None),
+    key=("battery",), upstream=("bess_registry",), merged=True, coverage=("capacity_mw", None),
     columns=(
         _battery("bess_registry"),
-        Column(
-            "gen_resources",
-            "text",
-            "generation resources, joined by a semicolon",
-            _from("bess_registry", "gen_resource"),
-        ),
+        Column("gen_resources", "text", "generation resources, joined by a semicolon", _from("bess_registry", "gen_resource")),
         Column("load_resources", "text", "load resources", _from("bess_registry", "load_resource")),
         Column("esr_resources", "text", "energy storage resources", _from("bess_registry", "esr_resource")),
         Column("settlement_points", "text", "all nodes", _from("bess_registry", "settlement_points")),
         Column("qse", "text", "latest qualified scheduling entity", _from("bess_registry", "qse")),
-        Column(
-            "capacity_mw", "number", "capacity of the latest year that knows it", _from("bess_registry", "capacity_mw")
-        ),
+        Column("capacity_mw", "number", "capacity of the latest year that knows it", _from("bess_registry", "capacity_mw")),
         Column("energy_mwh", "number", "energy of the latest year that knows it", _from("bess_registry", "energy_mwh")),
         Column("first_seen_day", "day", "first day seen", _from("bess_registry", "first_seen_day"), required=True),
         Column("last_seen_day", "day", "last day seen", _from("bess_registry", "last_seen_day"), required=True),
@@ -471,202 +250,64 @@ BESS_FLEET = Table(
 )
 
 BESS_AWARDS = Table(
-    name="bess_awards",
-    group="extracts",
+    name="bess_awards", group="extracts",
     meaning="Day-ahead awards, battery by hour of the year. 0 is no award; null is unknown.",
-    key=("battery", "interval_start"),
-    ledger=True,
-    coverage=("award_mw", None),
-    code_version="2",
-    datasets=(*_DAM, *_SCED, "sced_smne", "as_prices"),
-    upstream=("bess_registry",),
+    key=("battery", "interval_start"), ledger=True, coverage=("award_mw", None), code_version="2",
+    datasets=(*_DAM, *_SCED, "sced_smne", "as_prices"), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
         _interval("hour"),
         _day(),
-        Column(
-            "settlement_point",
-            "label",
-            "node of the hour, carried over hours without a row",
-            (("dam_gen_resources", "settlement_point"), ("dam_esr_resources", "settlement_point")),
-        ),
-        Column(
-            "award_mw",
-            "number",
-            "day-ahead energy award; negative is a purchase",
-            (("dam_gen_resources", "award_mw"), ("dam_esr_resources", "award_mw")),
-        ),
-        *(
-            Column(
-                f"{p}_gen_award_mw",
-                "number",
-                f"day-ahead {PRODUCT_NAMES[p]} award, generation side or ESR",
-                tuple(
-                    (d, c)
-                    for d in ("dam_gen_resources", "dam_esr_resources")
-                    for c in _AWARD_COLUMNS.get(p, (f"{p}_award_mw",))
-                ),
-            )
-            for p in PRODUCTS
-        ),
-        *(
-            Column(
-                f"{p}_load_award_mw",
-                "number",
-                f"day-ahead {PRODUCT_NAMES[p]} award, load side",
-                tuple(
-                    ("dam_load_resources", c)
-                    for c in (
-                        *_AWARD_COLUMNS.get(p, (f"{p}_award_mw",)),
-                        *(("ecrsmd_award_mw",) if p == "ecrs" else ()),
-                    )
-                ),
-            )
-            for p in PRODUCTS
-        ),
-        Column(
-            "row_gap",
-            "label",
-            "over 24 hours in a row without a row of the battery in a file that has rows of others: 'no award', or 'unknown' where the battery was at work",
-            _ROWS_AND_WORK,
-        ),
-        Column(
-            "stated_price_usd_per_mwh",
-            "number",
-            "settlement point price that the day-ahead row itself states; compared with the price files, and in no figure",
-            (
-                ("dam_gen_resources", "settlement_price_usd_per_mwh"),
-                ("dam_esr_resources", "settlement_price_usd_per_mwh"),
-            ),
-        ),
+        Column("settlement_point", "label", "node of the hour, carried over hours without a row", (("dam_gen_resources", "settlement_point"), ("dam_esr_resources", "settlement_point"))),
+        Column("award_mw", "number", "day-ahead energy award; negative is a purchase", (("dam_gen_resources", "award_mw"), ("dam_esr_resources", "award_mw"))),
+        *(Column(f"{p}_gen_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, generation side or ESR", tuple((d, c) for d in ("dam_gen_resources", "dam_esr_resources") for c in _AWARD_COLUMNS.get(p, (f"{p}_award_mw",)))) for p in PRODUCTS),
+        *(Column(f"{p}_load_award_mw", "number", f"day-ahead {PRODUCT_NAMES[p]} award, load side", tuple(("dam_load_resources", c) for c in (*_AWARD_COLUMNS.get(p, (f"{p}_award_mw",)), *(("ecrsmd_award_mw",) if p == "ecrs" else ())))) for p in PRODUCTS),
+        Column("row_gap", "label", "over 24 hours in a row without a row of the battery in a file that has rows of others: 'no award', or 'unknown' where the battery was at work", _ROWS_AND_WORK),
+        Column("stated_price_usd_per_mwh", "number", "settlement point price that the day-ahead row itself states; compared with the price files, and in no figure", (("dam_gen_resources", "settlement_price_usd_per_mwh"), ("dam_esr_resources", "settlement_price_usd_per_mwh"))),
     ),
 )
 
 BESS_DISPATCH = Table(
-    name="bess_dispatch",
-    group="extracts",
+    name="bess_dispatch", group="extracts",
     meaning="Energy that flowed, battery by quarter-hour of the year, and the real-time AS award held. Null is unknown.",
-    code_version="3",
-    key=("battery", "interval_start"),
-    ledger=True,
-    coverage=("discharge_mwh", None),
-    datasets=(*_SCED, "sced_smne", *_RUN_PRICES),
-    upstream=("bess_registry",),
+    code_version="3", key=("battery", "interval_start"), ledger=True, coverage=("discharge_mwh", None), datasets=(*_SCED, "sced_smne", *_RUN_PRICES), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
         _interval("quarter-hour"),
         _day(),
-        Column(
-            "discharge_mwh",
-            "number",
-            "energy to the grid, >= 0",
-            (
-                ("sced_smne", "energy_mwh"),
-                ("sced_gen_resources", "output_mw"),
-                ("sced_gen_resources", "base_point_mw"),
-                ("sced_esr_resources", "output_mw"),
-            ),
-        ),
-        Column(
-            "charge_mwh",
-            "number",
-            "energy from the grid, >= 0",
-            (
-                ("sced_load_resources", "consumption_mw"),
-                ("sced_load_resources", "base_point_mw"),
-                ("sced_esr_resources", "output_mw"),
-            ),
-        ),
+        Column("discharge_mwh", "number", "energy to the grid, >= 0", (("sced_smne", "energy_mwh"), ("sced_gen_resources", "output_mw"), ("sced_gen_resources", "base_point_mw"), ("sced_esr_resources", "output_mw"))),
+        Column("charge_mwh", "number", "energy from the grid, >= 0", (("sced_load_resources", "consumption_mw"), ("sced_load_resources", "base_point_mw"), ("sced_esr_resources", "output_mw"))),
         Column("discharge_source", "label", "smne, telemetry or base_point", _from("bess_dispatch", "discharge_mwh")),
         Column("charge_source", "label", "smne, telemetry or base_point", _from("bess_dispatch", "charge_mwh")),
-        Column(
-            "discharge_coverage",
-            "number",
-            "share of the quarter-hour's 900 s in which the source is known, 0 to 1",
-            required=True,
-        ),
+        Column("discharge_coverage", "number", "share of the quarter-hour's 900 s in which the source is known, 0 to 1", required=True),
         Column("charge_coverage", "number", "the same for the charging side", required=True),
-        Column(
-            "soc_mwh",
-            "number",
-            "state of charge at the quarter-hour's end, on the line between two readings at most 1,200 s apart (from 2025-12-05)",
-            (("sced_esr_resources", "soc_mwh"),),
-        ),
-        *(
-            Column(
-                f"{p}_rt_award_mw",
-                "number",
-                f"real-time {PRODUCT_NAMES[p]} award, mean of the quarter-hour (from 2025-12-05)",
-                tuple(
-                    ("sced_esr_resources", f"{part}_award_mw")
-                    for part in (("rrspfr", "rrsffr", "rrsufr") if p == "rrs" else (p,))
-                ),
-            )
-            for p in PRODUCTS
-        ),
-        *(
-            Column(
-                f"{p}_rt_price_usd_per_mw",
-                "number",
-                f"run prices of {PRODUCT_NAMES[p]} and their adders, weighted by the real-time award; null without an award, or where a second of it has no run price",
-                (("sced_as_prices", "mcpc_usd_per_mw"), ("sced_as_adders", f"{p}_adder_usd_per_mw")),
-            )
-            for p in PRODUCTS
-        ),
+        Column("soc_mwh", "number", "state of charge at the quarter-hour's end, on the line between two readings at most 1,200 s apart (from 2025-12-05)", (("sced_esr_resources", "soc_mwh"),)),
+        *(Column(f"{p}_rt_award_mw", "number", f"real-time {PRODUCT_NAMES[p]} award, mean of the quarter-hour (from 2025-12-05)", tuple(("sced_esr_resources", f"{part}_award_mw") for part in (("rrspfr", "rrsffr", "rrsufr") if p == "rrs" else (p,)))) for p in PRODUCTS),
+        *(Column(f"{p}_rt_price_usd_per_mw", "number", f"run prices of {PRODUCT_NAMES[p]} and their adders, weighted by the real-time award; null without an award, or where a second of it has no run price", (("sced_as_prices", "mcpc_usd_per_mw"), ("sced_as_adders", f"{p}_adder_usd_per_mw"))) for p in PRODUCTS),
     ),
 )
 
 BESS_PRICES = Table(
-    name="bess_prices",
-    group="extracts",
+    name="bess_prices", group="extracts",
     meaning="Settlement point prices of battery nodes, hubs and load zones, point by quarter-hour of the year.",
-    key=("settlement_point", "interval_start"),
-    ledger=True,
-    coverage=("rt_price_usd_per_mwh", None),
-    code_version="2",
+    key=("settlement_point", "interval_start"), ledger=True, coverage=("rt_price_usd_per_mwh", None), code_version="2",
     datasets=("rt_prices", "da_prices", "dam_gen_resources", "dam_esr_resources"),
     upstream=("bess_registry",),
     columns=(
-        Column(
-            "settlement_point",
-            "text",
-            "node, hub or load zone",
-            (("rt_prices", "settlement_point"), ("da_prices", "settlement_point")),
-            required=True,
-        ),
+        Column("settlement_point", "text", "node, hub or load zone", (("rt_prices", "settlement_point"), ("da_prices", "settlement_point")), required=True),
         _interval("quarter-hour"),
         _day(),
-        Column(
-            "rt_price_usd_per_mwh", "number", "real-time settlement point price", (("rt_prices", "price_usd_per_mwh"),)
-        ),
-        Column(
-            "da_price_usd_per_mwh",
-            "number",
-            "day-ahead settlement point price of the hour",
-            (("da_prices", "price_usd_per_mwh"), *_STATED_POINT_PRICE),
-        ),
-        Column(
-            "rt_price_source",
-            "label",
-            "where the real-time price comes from: correction, report or history",
-            _from("bess_prices", "rt_price_usd_per_mwh"),
-        ),
-        Column(
-            "da_price_source",
-            "label",
-            "where the day-ahead price comes from: correction, report, history, or stated in award rows",
-            _from("bess_prices", "da_price_usd_per_mwh"),
-        ),
+        Column("rt_price_usd_per_mwh", "number", "real-time settlement point price", (("rt_prices", "price_usd_per_mwh"),)),
+        Column("da_price_usd_per_mwh", "number", "day-ahead settlement point price of the hour", (("da_prices", "price_usd_per_mwh"), *_STATED_POINT_PRICE)),
+        Column("rt_price_source", "label", "where the real-time price comes from: correction, report or history", _from("bess_prices", "rt_price_usd_per_mwh")),
+        Column("da_price_source", "label", "where the day-ahead price comes from: correction, report, history, or stated in award rows", _from("bess_prices", "da_price_usd_per_mwh")),
     ),
 )
 
 DAM_AWARDS_DAILY = Table(
-    name="dam_awards_daily",
-    group="daily",
+    name="dam_awards_daily", group="daily",
     meaning="Day-ahead awards, battery by expected day. Shows all day-ahead money, matched by real time or not.",
-    key=("battery", "operating_day"),
-    upstream=("bess_registry", "bess_awards", "bess_prices"),
-    money="da_energy_usd",
+    key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_prices"), money="da_energy_usd",
     coverage=("known_hours", "expected_hours"),
     columns=(
         _battery("bess_awards"),
@@ -674,21 +315,8 @@ DAM_AWARDS_DAILY = Table(
         Column("settlement_point", "text", "node of the day's first hour", _from("bess_awards", "settlement_point")),
         Column("sold_mwh", "number", "day-ahead energy sold", _from("bess_awards", "award_mw")),
         Column("bought_mwh", "number", "day-ahead energy bought, >= 0", _from("bess_awards", "award_mw")),
-        Column(
-            "da_energy_usd",
-            "number",
-            "award x day-ahead price over hours where both are known",
-            (*_from("bess_awards", "award_mw"), *_from("bess_prices", "da_price_usd_per_mwh")),
-        ),
-        *(
-            Column(
-                f"{p}_award_mwh",
-                "number",
-                f"{PRODUCT_NAMES[p]} award, MW summed over known hours, both sides",
-                _from("bess_awards", f"{p}_gen_award_mw", f"{p}_load_award_mw"),
-            )
-            for p in PRODUCTS
-        ),
+        Column("da_energy_usd", "number", "award x day-ahead price over hours where both are known", (*_from("bess_awards", "award_mw"), *_from("bess_prices", "da_price_usd_per_mwh"))),
+        *(Column(f"{p}_award_mwh", "number", f"{PRODUCT_NAMES[p]} award, MW summed over known hours, both sides", _from("bess_awards", f"{p}_gen_award_mw", f"{p}_load_award_mw")) for p in PRODUCTS),
         Column("expected_hours", "count", "hours of the day", required=True),
         Column("known_hours", "count", "hours with a known energy award", required=True),
         Column("priced_hours", "count", "hours with a known energy award and day-ahead price", required=True),
@@ -696,32 +324,17 @@ DAM_AWARDS_DAILY = Table(
 )
 
 RT_DISPATCH_DAILY = Table(
-    name="rt_dispatch_daily",
-    group="daily",
+    name="rt_dispatch_daily", group="daily",
     meaning="Energy that flowed, battery by expected day, over the quarter-hours where it is known.",
-    key=("battery", "operating_day"),
-    upstream=("bess_registry", "bess_dispatch"),
-    coverage=("known_quarter_hours", "expected_quarter_hours"),
+    key=("battery", "operating_day"), upstream=("bess_registry", "bess_dispatch"), coverage=("known_quarter_hours", "expected_quarter_hours"),
     columns=(
         _battery("bess_dispatch"),
         _day("bess_dispatch"),
-        Column(
-            "net_mwh",
-            "number",
-            "discharge less charge over quarter-hours where both are known",
-            _from("bess_dispatch", "discharge_mwh", "charge_mwh"),
-        ),
+        Column("net_mwh", "number", "discharge less charge over quarter-hours where both are known", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
         Column("discharge_mwh", "number", "energy to the grid", _from("bess_dispatch", "discharge_mwh")),
         Column("charge_mwh", "number", "energy from the grid, >= 0", _from("bess_dispatch", "charge_mwh")),
-        Column(
-            "discharge_source",
-            "text",
-            "sources used for discharge, joined by +",
-            _from("bess_dispatch", "discharge_source"),
-        ),
-        Column(
-            "charge_source", "text", "sources used for charge, joined by +", _from("bess_dispatch", "charge_source")
-        ),
+        Column("discharge_source", "text", "sources used for discharge, joined by +", _from("bess_dispatch", "discharge_source")),
+        Column("charge_source", "text", "sources used for charge, joined by +", _from("bess_dispatch", "charge_source")),
         Column("expected_quarter_hours", "count", "quarter-hours of the day", required=True),
         Column("discharge_quarter_hours", "count", "quarter-hours with known discharge", required=True),
         Column("charge_quarter_hours", "count", "quarter-hours with known charge", required=True),
@@ -730,28 +343,14 @@ RT_DISPATCH_DAILY = Table(
 )
 
 PRICE_DAILY = Table(
-    name="price_daily",
-    group="daily",
+    name="price_daily", group="daily",
     meaning="Prices of a settlement point and operating day, and what a perfect one-cycle day-ahead trade was worth.",
-    key=("settlement_point", "operating_day"),
-    upstream=("bess_prices",),
-    coverage=("rt_known_quarter_hours", "expected_quarter_hours"),
+    key=("settlement_point", "operating_day"), upstream=("bess_prices",), coverage=("rt_known_quarter_hours", "expected_quarter_hours"),
     columns=(
-        Column(
-            "settlement_point",
-            "text",
-            "node, hub or load zone",
-            _from("bess_prices", "settlement_point"),
-            required=True,
-        ),
+        Column("settlement_point", "text", "node, hub or load zone", _from("bess_prices", "settlement_point"), required=True),
         _day("bess_prices"),
         *(
-            Column(
-                f"{market}_{statistic}",
-                "number",
-                f"{name} {words}",
-                _from("bess_prices", f"{market}_price_usd_per_mwh"),
-            )
+            Column(f"{market}_{statistic}", "number", f"{name} {words}", _from("bess_prices", f"{market}_price_usd_per_mwh"))
             for market, name in (("da", "day-ahead"), ("rt", "real-time"))
             for statistic, words in (
                 ("mean_usd_per_mwh", "mean of the known prices"),
@@ -760,15 +359,7 @@ PRICE_DAILY = Table(
                 ("negative_share", "share of known prices below zero"),
             )
         ),
-        *(
-            Column(
-                f"tb{n}_usd_per_mw",
-                "number",
-                f"sum of the {n} highest less sum of the {n} lowest hourly day-ahead prices; null if an hour is missing",
-                _from("bess_prices", "da_price_usd_per_mwh"),
-            )
-            for n in (1, 2, 4)
-        ),
+        *(Column(f"tb{n}_usd_per_mw", "number", f"sum of the {n} highest less sum of the {n} lowest hourly day-ahead prices; null if an hour is missing", _from("bess_prices", "da_price_usd_per_mwh")) for n in (1, 2, 4)),
         Column("expected_hours", "count", "hours of the day", required=True),
         Column("da_known_hours", "count", "hours with a day-ahead price", required=True),
         Column("expected_quarter_hours", "count", "quarter-hours of the day", required=True),
@@ -777,374 +368,120 @@ PRICE_DAILY = Table(
 )
 
 ENERGY_REVENUE = Table(
-    name="energy_revenue",
-    group="revenue",
+    name="energy_revenue", group="revenue",
     meaning="The energy ledger: battery by quarter-hour of the year. Null is unknown, and money is null outside the expected days.",
-    key=("battery", "interval_start"),
-    ledger=True,
-    code_version="2",
-    upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices"),
-    money="energy_usd",
-    coverage=("energy_usd", "expected"),
-    sums=(("rt_usd", ("rt_metered_usd", "rt_da_offset_usd")), ("energy_usd", ("da_usd", "rt_usd"))),
+    key=("battery", "interval_start"), ledger=True, code_version="2",
+    upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices"), money="energy_usd",
+    coverage=("energy_usd", "expected"), sums=(("rt_usd", ("rt_metered_usd", "rt_da_offset_usd")), ("energy_usd", ("da_usd", "rt_usd"))),
     columns=(
         _battery("bess_registry"),
         _interval("quarter-hour"),
         _day(),
-        Column(
-            "da_usd",
-            "number",
-            "award / 4 x day-ahead price",
-            (*_from("bess_awards", "award_mw"), *_from("bess_prices", "da_price_usd_per_mwh")),
-        ),
-        Column(
-            "rt_metered_usd",
-            "number",
-            "(discharge - charge) x real-time price",
-            (*_from("bess_dispatch", "discharge_mwh", "charge_mwh"), *_from("bess_prices", "rt_price_usd_per_mwh")),
-        ),
-        Column(
-            "rt_da_offset_usd",
-            "number",
-            "-award / 4 x real-time price",
-            (*_from("bess_awards", "award_mw"), *_from("bess_prices", "rt_price_usd_per_mwh")),
-        ),
-        Column(
-            "rt_usd",
-            "number",
-            "(discharge - charge - award / 4) x real-time price",
-            _from("energy_revenue", "rt_metered_usd", "rt_da_offset_usd"),
-        ),
+        Column("da_usd", "number", "award / 4 x day-ahead price", (*_from("bess_awards", "award_mw"), *_from("bess_prices", "da_price_usd_per_mwh"))),
+        Column("rt_metered_usd", "number", "(discharge - charge) x real-time price", (*_from("bess_dispatch", "discharge_mwh", "charge_mwh"), *_from("bess_prices", "rt_price_usd_per_mwh"))),
+        Column("rt_da_offset_usd", "number", "-award / 4 x real-time price", (*_from("bess_awards", "award_mw"), *_from("bess_prices", "rt_price_usd_per_mwh"))),
+        Column("rt_usd", "number", "(discharge - charge - award / 4) x real-time price", _from("energy_revenue", "rt_metered_usd", "rt_da_offset_usd")),
         Column("energy_usd", "number", "da_usd + rt_usd", _from("energy_revenue", "da_usd", "rt_usd")),
-        Column(
-            "charging_cost_usd",
-            "number",
-            "charge x real-time price; a memo, inside rt_usd already",
-            (*_from("bess_dispatch", "charge_mwh"), *_from("bess_prices", "rt_price_usd_per_mwh")),
-        ),
+        Column("charging_cost_usd", "number", "charge x real-time price; a memo, inside rt_usd already", (*_from("bess_dispatch", "charge_mwh"), *_from("bess_prices", "rt_price_usd_per_mwh"))),
         Column("da_price_source", "label", "source of the day-ahead price", _from("bess_prices", "da_price_source")),
         Column("rt_price_source", "label", "source of the real-time price", _from("bess_prices", "rt_price_source")),
-        Column(
-            "implausible_price",
-            "flag",
-            "True if a price lies outside the plausible range; it is used all the same",
-            _from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh"),
-            required=True,
-        ),
-        Column(
-            "expected",
-            "flag",
-            "True on the days for which the battery's figures are expected",
-            _from("bess_registry", "expected_first_day", "expected_last_day"),
-            required=True,
-        ),
-        Column(
-            "unknown_reason",
-            "label",
-            "why energy_usd is null: not expected, award unknown, unobserved, unpriced; joined by +",
-        ),
+        Column("implausible_price", "flag", "True if a price lies outside the plausible range; it is used all the same", _from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh"), required=True),
+        Column("expected", "flag", "True on the days for which the battery's figures are expected", _from("bess_registry", "expected_first_day", "expected_last_day"), required=True),
+        Column("unknown_reason", "label", "why energy_usd is null: not expected, award unknown, unobserved, unpriced; joined by +"),
     ),
 )
 
 AS_REVENUE = Table(
-    name="as_revenue",
-    group="revenue",
+    name="as_revenue", group="revenue",
     meaning="The ancillary service ledger: battery by product and hour of the year. Null is unknown or, before a product exists, nothing.",
-    key=("battery", "product", "interval_start"),
-    ledger=True,
-    code_version="2",
-    datasets=("as_prices", "rt_as_prices", *_RUN_PRICES, "sced_esr_resources", *_DAM),
-    upstream=("bess_registry", "bess_awards", "bess_dispatch"),
-    money="revenue_usd",
-    coverage=("revenue_usd", "exists"),
+    key=("battery", "product", "interval_start"), ledger=True, code_version="2", datasets=("as_prices", "rt_as_prices", *_RUN_PRICES, "sced_esr_resources", *_DAM),
+    upstream=("bess_registry", "bess_awards", "bess_dispatch"), money="revenue_usd", coverage=("revenue_usd", "exists"),
     columns=(
         _battery("bess_registry"),
         Column("product", "label", "regup, regdn, rrs, ecrs or nspin", required=True),
         _interval("hour"),
         _day(),
-        Column(
-            "award_mw",
-            "number",
-            "day-ahead award, both sides",
-            _from("bess_awards", *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load"))),
-        ),
-        Column(
-            "mcpc_usd_per_mw",
-            "number",
-            "day-ahead market clearing price for capacity, $/MW for the hour",
-            (("as_prices", "mcpc_usd_per_mw"), *_STATED_MCPC),
-        ),
-        Column(
-            "mcpc_source",
-            "label",
-            "where that price comes from: correction, report, history, or stated in award rows",
-            _from("as_revenue", "mcpc_usd_per_mw"),
-        ),
+        Column("award_mw", "number", "day-ahead award, both sides", _from("bess_awards", *(f"{p}_{side}_award_mw" for p in PRODUCTS for side in ("gen", "load")))),
+        Column("mcpc_usd_per_mw", "number", "day-ahead market clearing price for capacity, $/MW for the hour", (("as_prices", "mcpc_usd_per_mw"), *_STATED_MCPC)),
+        Column("mcpc_source", "label", "where that price comes from: correction, report, history, or stated in award rows", _from("as_revenue", "mcpc_usd_per_mw")),
         Column("da_usd", "number", "award x day-ahead MCPC", _from("as_revenue", "award_mw", "mcpc_usd_per_mw")),
-        Column(
-            "rt_usd",
-            "number",
-            "sum over quarter-hours of (real-time award x its price - day-ahead award x real-time MCPC) / 4; null before 2025-12-05",
-            (*_from("as_revenue", "rt_award_usd", "award_mw"), *_RT_MCPC),
-        ),
-        Column(
-            "rt_award_usd",
-            "number",
-            "of it the real-time award: at run prices where every second of it has one, else at the quarter-hour's MCPC",
-            (
-                *_from(
-                    "bess_dispatch",
-                    *(f"{p}_{name}" for name in ("rt_award_mw", "rt_price_usd_per_mw") for p in PRODUCTS),
-                ),
-                *_RT_MCPC,
-            ),
-        ),
-        Column(
-            "rt_run_price_share",
-            "number",
-            "share of that at run prices, 0 to 1; null without a real-time award",
-            _from("bess_dispatch", *(f"{p}_rt_price_usd_per_mw" for p in PRODUCTS)),
-        ),
-        Column(
-            "rt_mcpc_source",
-            "label",
-            "where the real-time MCPC of the hour's first quarter-hour comes from: correction, report, history, or run_mean, the mean of the run prices",
-            _RT_MCPC,
-        ),
-        Column(
-            "revenue_usd",
-            "number",
-            "da_usd, and from 2025-12-05 + rt_usd; null if either is",
-            _from("as_revenue", "da_usd", "rt_usd"),
-        ),
+        Column("rt_usd", "number", "sum over quarter-hours of (real-time award x its price - day-ahead award x real-time MCPC) / 4; null before 2025-12-05", (*_from("as_revenue", "rt_award_usd", "award_mw"), *_RT_MCPC)),
+        Column("rt_award_usd", "number", "of it the real-time award: at run prices where every second of it has one, else at the quarter-hour's MCPC", (*_from("bess_dispatch", *(f"{p}_{name}" for name in ("rt_award_mw", "rt_price_usd_per_mw") for p in PRODUCTS)), *_RT_MCPC)),
+        Column("rt_run_price_share", "number", "share of that at run prices, 0 to 1; null without a real-time award", _from("bess_dispatch", *(f"{p}_rt_price_usd_per_mw" for p in PRODUCTS))),
+        Column("rt_mcpc_source", "label", "where the real-time MCPC of the hour's first quarter-hour comes from: correction, report, history, or run_mean, the mean of the run prices", _RT_MCPC),
+        Column("revenue_usd", "number", "da_usd, and from 2025-12-05 + rt_usd; null if either is", _from("as_revenue", "da_usd", "rt_usd")),
         Column("exists", "flag", "True if the product exists in this hour and the battery is expected", required=True),
-        Column(
-            "implausible_price",
-            "flag",
-            "True if there is an award and its MCPC lies outside the plausible range; it is used all the same",
-            _from("as_revenue", "mcpc_usd_per_mw"),
-            required=True,
-        ),
+        Column("implausible_price", "flag", "True if there is an award and its MCPC lies outside the plausible range; it is used all the same", _from("as_revenue", "mcpc_usd_per_mw"), required=True),
     ),
 )
 
 _AS_MONEY = tuple(
     Column(f"as_{p}{leg}_usd", "number", f"{PRODUCT_NAMES[p]} revenue, {words}", _from("as_revenue", source))
-    for leg, source, words in (
-        ("", "revenue_usd", "day-ahead and real-time"),
-        ("_da", "da_usd", "day-ahead leg"),
-        ("_rt", "rt_usd", "real-time leg (from 2025-12-05)"),
-    )
+    for leg, source, words in (("", "revenue_usd", "day-ahead and real-time"), ("_da", "da_usd", "day-ahead leg"), ("_rt", "rt_usd", "real-time leg (from 2025-12-05)"))
     for p in PRODUCTS
 )
 _AS_PARTS = ("as_usd", tuple(f"as_{p}_usd" for p in PRODUCTS))
 _TOTAL_PARTS = ("total_usd", ("energy_usd", "as_usd"))
-_PRICED = {
-    "day-ahead energy": _from("energy_revenue", "da_price_source"),
-    "real-time energy": _from("energy_revenue", "rt_price_source"),
-    "day-ahead AS": _from("as_revenue", "mcpc_source"),
-}
+_PRICED = {"day-ahead energy": _from("energy_revenue", "da_price_source"), "real-time energy": _from("energy_revenue", "rt_price_source"), "day-ahead AS": _from("as_revenue", "mcpc_source")}
 _ENERGY_PARTS = ("energy_usd", ("da_energy_usd", "rt_energy_usd"))
 
 DAILY_REVENUE = Table(
-    name="daily_revenue",
-    group="leaderboard",
+    name="daily_revenue", group="leaderboard",
     meaning="What each battery earned on each expected day, with the counts that say how much of the day is known.",
-    code_version="5",
-    key=("battery", "operating_day"),
-    upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
-    money="total_usd",
-    coverage=("energy_quarter_hours", "expected_quarter_hours"),
-    sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
+    code_version="5", key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
+    money="total_usd", coverage=("energy_quarter_hours", "expected_quarter_hours"), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(
         _battery("energy_revenue"),
         _day("energy_revenue"),
         Column("settlement_point", "text", "node of the day's first hour", _from("bess_awards", "settlement_point")),
         Column("da_energy_usd", "number", "day-ahead energy, matched quarter-hours", _from("energy_revenue", "da_usd")),
         Column("rt_energy_usd", "number", "real-time energy, matched quarter-hours", _from("energy_revenue", "rt_usd")),
-        Column(
-            "energy_usd",
-            "number",
-            "da_energy_usd + rt_energy_usd",
-            _from("daily_revenue", "da_energy_usd", "rt_energy_usd"),
-        ),
+        Column("energy_usd", "number", "da_energy_usd + rt_energy_usd", _from("daily_revenue", "da_energy_usd", "rt_energy_usd")),
         *_AS_MONEY,
-        Column(
-            "as_usd",
-            "number",
-            "all products that exist; null if one is unknown",
-            _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS)),
-        ),
-        Column(
-            "total_usd", "number", "energy_usd + as_usd; null if one is", _from("daily_revenue", "energy_usd", "as_usd")
-        ),
-        Column(
-            "da_unmatched_usd",
-            "number",
-            "day-ahead energy money of quarter-hours without a real-time leg; in no total",
-            _from("energy_revenue", "da_usd", "energy_usd"),
-        ),
-        Column(
-            "as_da_unmatched_usd",
-            "number",
-            "day-ahead AS money of hours without a real-time leg; in no total",
-            _from("as_revenue", "da_usd", "revenue_usd"),
-        ),
-        Column(
-            "rt_metered_usd",
-            "number",
-            "real-time value of the energy that flowed, known without awards",
-            _from("energy_revenue", "rt_metered_usd"),
-        ),
-        Column(
-            "charging_cost_usd",
-            "number",
-            "charge x real-time price; a memo, inside rt_energy_usd already",
-            _from("energy_revenue", "charging_cost_usd"),
-        ),
+        Column("as_usd", "number", "all products that exist; null if one is unknown", _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS))),
+        Column("total_usd", "number", "energy_usd + as_usd; null if one is", _from("daily_revenue", "energy_usd", "as_usd")),
+        Column("da_unmatched_usd", "number", "day-ahead energy money of quarter-hours without a real-time leg; in no total", _from("energy_revenue", "da_usd", "energy_usd")),
+        Column("as_da_unmatched_usd", "number", "day-ahead AS money of hours without a real-time leg; in no total", _from("as_revenue", "da_usd", "revenue_usd")),
+        Column("rt_metered_usd", "number", "real-time value of the energy that flowed, known without awards", _from("energy_revenue", "rt_metered_usd")),
+        Column("charging_cost_usd", "number", "charge x real-time price; a memo, inside rt_energy_usd already", _from("energy_revenue", "charging_cost_usd")),
         Column("discharge_mwh", "number", "energy to the grid, priced or not", _from("bess_dispatch", "discharge_mwh")),
         Column("charge_mwh", "number", "energy from the grid, >= 0", _from("bess_dispatch", "charge_mwh")),
-        Column(
-            "paired_discharge_mwh",
-            "number",
-            "discharge of quarter-hours where charge is known too",
-            _from("bess_dispatch", "discharge_mwh", "charge_mwh"),
-        ),
-        Column(
-            "paired_charge_mwh",
-            "number",
-            "charge of quarter-hours where discharge is known too",
-            _from("bess_dispatch", "discharge_mwh", "charge_mwh"),
-        ),
-        Column(
-            "unpriced_mwh",
-            "number",
-            "discharge + charge of quarter-hours without a real-time price",
-            _from("bess_dispatch", "discharge_mwh", "charge_mwh"),
-        ),
+        Column("paired_discharge_mwh", "number", "discharge of quarter-hours where charge is known too", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
+        Column("paired_charge_mwh", "number", "charge of quarter-hours where discharge is known too", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
+        Column("unpriced_mwh", "number", "discharge + charge of quarter-hours without a real-time price", _from("bess_dispatch", "discharge_mwh", "charge_mwh")),
         Column("tb2_usd_per_mw", "number", "TB2 of the node and day", _from("price_daily", "tb2_usd_per_mw")),
-        Column(
-            "as_rt_award_usd",
-            "number",
-            "real-time AS awards at their prices; a part of the real-time legs",
-            _from("as_revenue", "rt_award_usd"),
-        ),
-        Column(
-            "as_rt_run_usd", "number", "of it at run prices", _from("as_revenue", "rt_award_usd", "rt_run_price_share")
-        ),
-        Column(
-            "award_positive",
-            "flag",
-            "True if any day-ahead award of the day is > 0",
-            _from("bess_awards", "award_mw"),
-            required=True,
-        ),
+        Column("as_rt_award_usd", "number", "real-time AS awards at their prices; a part of the real-time legs", _from("as_revenue", "rt_award_usd")),
+        Column("as_rt_run_usd", "number", "of it at run prices", _from("as_revenue", "rt_award_usd", "rt_run_price_share")),
+        Column("award_positive", "flag", "True if any day-ahead award of the day is > 0", _from("bess_awards", "award_mw"), required=True),
         Column("expected_quarter_hours", "count", "quarter-hours of the day", required=True),
-        Column(
-            "energy_quarter_hours",
-            "count",
-            "quarter-hours with energy_usd known",
-            _from("energy_revenue", "energy_usd"),
-            required=True,
-        ),
+        Column("energy_quarter_hours", "count", "quarter-hours with energy_usd known", _from("energy_revenue", "energy_usd"), required=True),
         Column("discharge_quarter_hours", "count", "quarter-hours with discharge known", required=True),
         Column("unobserved_quarter_hours", "count", "quarter-hours with discharge or charge unknown", required=True),
-        Column(
-            "unpriced_quarter_hours", "count", "quarter-hours without a real-time or day-ahead price", required=True
-        ),
-        Column(
-            "award_unknown_quarter_hours",
-            "count",
-            "quarter-hours whose day-ahead award is unknown",
-            _from("energy_revenue", "unknown_reason"),
-            required=True,
-        ),
-        Column(
-            "implausible_quarter_hours",
-            "count",
-            "quarter-hours with an implausible price, used all the same",
-            _from("energy_revenue", "implausible_price"),
-            required=True,
-        ),
-        Column(
-            "implausible_as_hours",
-            "count",
-            "product hours with an award and an implausible MCPC, used all the same",
-            _from("as_revenue", "implausible_price"),
-            required=True,
-        ),
-        Column(
-            "gap_hours",
-            "count",
-            "hours in which a day-ahead file lacks rows of the battery for over a day",
-            _from("bess_awards", "row_gap"),
-            required=True,
-        ),
-        Column(
-            "gap_unknown_hours",
-            "count",
-            "those of them in which the award is unknown",
-            _from("bess_awards", "row_gap"),
-            required=True,
-        ),
+        Column("unpriced_quarter_hours", "count", "quarter-hours without a real-time or day-ahead price", required=True),
+        Column("award_unknown_quarter_hours", "count", "quarter-hours whose day-ahead award is unknown", _from("energy_revenue", "unknown_reason"), required=True),
+        Column("implausible_quarter_hours", "count", "quarter-hours with an implausible price, used all the same", _from("energy_revenue", "implausible_price"), required=True),
+        Column("implausible_as_hours", "count", "product hours with an award and an implausible MCPC, used all the same", _from("as_revenue", "implausible_price"), required=True),
+        Column("gap_hours", "count", "hours in which a day-ahead file lacks rows of the battery for over a day", _from("bess_awards", "row_gap"), required=True),
+        Column("gap_unknown_hours", "count", "those of them in which the award is unknown", _from("bess_awards", "row_gap"), required=True),
         *(
-            Column(
-                name,
-                "count",
-                f"{'product hours with an award' if market == 'day-ahead AS' else 'quarter-hours'} whose price of {market} has the source {source}",
-                _PRICED[market],
-                required=True,
-            )
+            Column(name, "count", f"{'product hours with an award' if market == 'day-ahead AS' else 'quarter-hours'} whose price of {market} has the source {source}", _PRICED[market], required=True)
             for market, counts in PRICE_COUNTS.items()
             for source, name in counts.items()
         ),
         Column("combo_quarter_hours", "count", "quarter-hours settled by the combo model", required=True),
         *(
-            Column(
-                f"{side}_{source}_quarter_hours",
-                "count",
-                f"quarter-hours whose {side} comes from {source}",
-                _from("bess_dispatch", f"{side}_source"),
-                required=True,
-            )
+            Column(f"{side}_{source}_quarter_hours", "count", f"quarter-hours whose {side} comes from {source}", _from("bess_dispatch", f"{side}_source"), required=True)
             for side in ("discharge", "charge")
             for source in ("smne", "telemetry", "base_point")
         ),
         Column("expected_hours", "count", "hours of the day", required=True),
-        Column(
-            "as_hours",
-            "count",
-            "hours with AS known for every product that exists",
-            _from("as_revenue", "revenue_usd"),
-            required=True,
-        ),
-        *(
-            Column(
-                f"{p}_expected_hours",
-                "count",
-                f"hours of the day in which {PRODUCT_NAMES[p]} exists",
-                _from("as_revenue", "exists"),
-                required=True,
-            )
-            for p in PRODUCTS
-        ),
-        *(
-            Column(
-                f"{p}_hours",
-                "count",
-                f"hours with {PRODUCT_NAMES[p]} revenue known",
-                _from("as_revenue", "revenue_usd"),
-                required=True,
-            )
-            for p in PRODUCTS
-        ),
+        Column("as_hours", "count", "hours with AS known for every product that exists", _from("as_revenue", "revenue_usd"), required=True),
+        *(Column(f"{p}_expected_hours", "count", f"hours of the day in which {PRODUCT_NAMES[p]} exists", _from("as_revenue", "exists"), required=True) for p in PRODUCTS),
+        *(Column(f"{p}_hours", "count", f"hours with {PRODUCT_NAMES[p]} revenue known", _from("as_revenue", "revenue_usd"), required=True) for p in PRODUCTS),
     ),
 )
 
-_PER_SIZE = (
-    *_from("daily_revenue", "total_usd", "award_positive", "discharge_mwh"),
-    *_from("bess_registry", "capacity_mw"),
-)
+_PER_SIZE = (*_from("daily_revenue", "total_usd", "award_positive", "discharge_mwh"), *_from("bess_registry", "capacity_mw"))
 _COMPONENTS = _from("daily_revenue", "da_energy_usd", "rt_energy_usd", *(f"as_{p}_usd" for p in PRODUCTS))
 _RANKED_BY = (
     *_from("daily_revenue", "total_usd", "energy_quarter_hours", "as_hours", "award_positive"),
@@ -1154,307 +491,98 @@ _RANKED_BY = (
 _BOARD_COLUMNS = (
     Column("rank", "count", "1 is the highest total_usd among ranked batteries; empty if not ranked", _RANKED_BY),
     _battery("bess_registry"),
-    *(
-        Column(n, "text", m, _from("bess_registry", n))
-        for n, m in (
-            ("gen_resource", "generation resource (combo model)"),
-            ("load_resource", "accepted load resource (combo model)"),
-            ("esr_resource", "energy storage resource (RTC+B)"),
-        )
-    ),
+    *(Column(n, "text", m, _from("bess_registry", n)) for n, m in (
+        ("gen_resource", "generation resource (combo model)"),
+        ("load_resource", "accepted load resource (combo model)"),
+        ("esr_resource", "energy storage resource (RTC+B)"),
+    )),
     *_carried(BESS_REGISTRY, "settlement_point", "qse"),
     Column("capacity_mw", "number", "MW, see capacity_source", _from("bess_registry", "capacity_mw")),
     Column("energy_mwh", "number", "MWh; empty where unknown", _from("bess_registry", "energy_mwh")),
-    Column(
-        "duration_hours",
-        "number",
-        "energy_mwh / capacity_mw; 4.0 where assumed",
-        _from("bess_registry", "duration_hours"),
-    ),
-    Column(
-        "duration_source",
-        "label",
-        "user, ercot, or assumed (used in no metric)",
-        _from("bess_registry", "duration_source"),
-        required=True,
-    ),
-    Column(
-        "first_active_date",
-        "day",
-        "first day of the year with an award > 0 or 0.1 h of discharge",
-        _from("daily_revenue", "award_positive", "discharge_mwh"),
-    ),
-    Column(
-        "active_days",
-        "count",
-        "operating days from it to the end of the seen period",
-        (
-            *_from("daily_revenue", "operating_day", "award_positive", "discharge_mwh"),
-            *_from("bess_registry", "expected_last_day"),
-        ),
-        required=True,
-    ),
-    *_carried(
-        DAILY_REVENUE,
-        "da_energy_usd",
-        "rt_energy_usd",
-        "energy_usd",
-        "charging_cost_usd",
-        *(column.name for column in _AS_MONEY),
-    ),
-    Column(
-        "as_usd",
-        "number",
-        "all products that exist; empty if one is unknown",
-        _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS)),
-    ),
-    Column(
-        "total_usd", "number", "energy_usd + as_usd; empty if one is", _from("daily_revenue", "energy_usd", "as_usd")
-    ),
+    Column("duration_hours", "number", "energy_mwh / capacity_mw; 4.0 where assumed", _from("bess_registry", "duration_hours")),
+    Column("duration_source", "label", "user, ercot, or assumed (used in no metric)", _from("bess_registry", "duration_source"), required=True),
+    Column("first_active_date", "day", "first day of the year with an award > 0 or 0.1 h of discharge", _from("daily_revenue", "award_positive", "discharge_mwh")),
+    Column("active_days", "count", "operating days from it to the end of the seen period", (*_from("daily_revenue", "operating_day", "award_positive", "discharge_mwh"), *_from("bess_registry", "expected_last_day")), required=True),
+    *_carried(DAILY_REVENUE, "da_energy_usd", "rt_energy_usd", "energy_usd", "charging_cost_usd", *(column.name for column in _AS_MONEY)),
+    Column("as_usd", "number", "all products that exist; empty if one is unknown", _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS))),
+    Column("total_usd", "number", "energy_usd + as_usd; empty if one is", _from("daily_revenue", "energy_usd", "as_usd")),
     Column("usd_per_mw", "number", "total_usd / capacity_mw, not annualised", _PER_SIZE),
-    Column(
-        "usd_per_kw_month",
-        "number",
-        "usd_per_kw_year / 12; on the monthly board scaled from active days to the month",
-        _PER_SIZE,
-    ),
-    Column(
-        "usd_per_kw_year",
-        "number",
-        "total_usd / kW scaled from active days to the year; empty under 30 active days (month: 10)",
-        _PER_SIZE,
-    ),
-    Column(
-        "usd_per_mwh_discharged",
-        "number",
-        "total_usd / discharge_mwh; empty under 1 MWh",
-        _from("daily_revenue", "total_usd", "discharge_mwh"),
-    ),
+    Column("usd_per_kw_month", "number", "usd_per_kw_year / 12; on the monthly board scaled from active days to the month", _PER_SIZE),
+    Column("usd_per_kw_year", "number", "total_usd / kW scaled from active days to the year; empty under 30 active days (month: 10)", _PER_SIZE),
+    Column("usd_per_mwh_discharged", "number", "total_usd / discharge_mwh; empty under 1 MWh", _from("daily_revenue", "total_usd", "discharge_mwh")),
     *_carried(DAILY_REVENUE, "discharge_mwh", "charge_mwh"),
-    Column(
-        "cycles_per_day",
-        "number",
-        "discharge / energy_mwh per observed day; empty without energy_mwh",
-        _from("daily_revenue", "discharge_mwh", "discharge_quarter_hours"),
-    ),
-    Column(
-        "round_trip_efficiency",
-        "number",
-        "discharge / charge where both are known; empty under 5 cycles",
-        _from("daily_revenue", "paired_discharge_mwh", "paired_charge_mwh"),
-    ),
-    Column(
-        "tb2_usd",
-        "number",
-        "capacity x sum of TB2 over well-covered active days",
-        _from("daily_revenue", "tb2_usd_per_mw"),
-    ),
-    Column(
-        "tb2_capture",
-        "number",
-        "energy_usd of those days / tb2_usd; may be negative or above 1",
-        _from("daily_revenue", "energy_usd"),
-    ),
+    Column("cycles_per_day", "number", "discharge / energy_mwh per observed day; empty without energy_mwh", _from("daily_revenue", "discharge_mwh", "discharge_quarter_hours")),
+    Column("round_trip_efficiency", "number", "discharge / charge where both are known; empty under 5 cycles", _from("daily_revenue", "paired_discharge_mwh", "paired_charge_mwh")),
+    Column("tb2_usd", "number", "capacity x sum of TB2 over well-covered active days", _from("daily_revenue", "tb2_usd_per_mw")),
+    Column("tb2_capture", "number", "energy_usd of those days / tb2_usd; may be negative or above 1", _from("daily_revenue", "energy_usd")),
     Column("energy_share", "number", "share of energy in the positive components", _COMPONENTS),
-    Column(
-        "top_as_product",
-        "label",
-        "ancillary service of largest positive revenue",
-        _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS)),
-    ),
-    Column(
-        "strategy",
-        "label",
-        "energy_arbitrage, hybrid, ancillary_services or inactive",
-        (*_COMPONENTS, *_from("bess_registry", "capacity_mw")),
-    ),
+    Column("top_as_product", "label", "ancillary service of largest positive revenue", _from("daily_revenue", *(f"as_{p}_usd" for p in PRODUCTS))),
+    Column("strategy", "label", "energy_arbitrage, hybrid, ancillary_services or inactive", (*_COMPONENTS, *_from("bess_registry", "capacity_mw"))),
     Column("best_day_share", "number", "largest day's total_usd / total_usd", _from("daily_revenue", "total_usd")),
-    Column(
-        "energy_coverage",
-        "number",
-        "share of expected quarter-hours with energy_usd known",
-        _from("daily_revenue", "energy_quarter_hours", "expected_quarter_hours"),
-        required=True,
-    ),
-    Column(
-        "as_coverage",
-        "number",
-        "share of expected hours with every product known",
-        _from("daily_revenue", "as_hours", "expected_hours"),
-        required=True,
-    ),
-    Column(
-        "quantity_source",
-        "text",
-        "sources of discharge/charge",
-        _from(
-            "daily_revenue",
-            *(
-                f"{side}_{source}_quarter_hours"
-                for side in ("discharge", "charge")
-                for source in ("smne", "telemetry", "base_point")
-            ),
-        ),
-    ),
+    Column("energy_coverage", "number", "share of expected quarter-hours with energy_usd known", _from("daily_revenue", "energy_quarter_hours", "expected_quarter_hours"), required=True),
+    Column("as_coverage", "number", "share of expected hours with every product known", _from("daily_revenue", "as_hours", "expected_hours"), required=True),
+    Column("quantity_source", "text", "sources of discharge/charge", _from("daily_revenue", *(f"{side}_{source}_quarter_hours" for side in ("discharge", "charge") for source in ("smne", "telemetry", "base_point")))),
     Column("capacity_source", "label", "user, dam, sced, cop, load", _from("bess_registry", "capacity_source")),
-    Column(
-        "da_unmatched_usd",
-        "number",
-        "day-ahead energy money without a real-time leg; in no total",
-        _from("daily_revenue", "da_unmatched_usd"),
-    ),
-    Column(
-        "as_da_unmatched_usd",
-        "number",
-        "day-ahead AS money without a real-time leg; in no total",
-        _from("daily_revenue", "as_da_unmatched_usd"),
-    ),
-    Column(
-        "rt_as_run_price_share",
-        "number",
-        "share of the real-time AS awards' dollars that is at run prices; the rest is at the prices of quarter-hours",
-        _from("daily_revenue", "as_rt_award_usd", "as_rt_run_usd"),
-    ),
-    Column(
-        "rt_metered_usd",
-        "number",
-        "real-time value of the energy that flowed",
-        _from("daily_revenue", "rt_metered_usd"),
-    ),
-    Column(
-        "data_through", "day", "last operating day of the data", _from("bess_registry", "data_through"), required=True
-    ),
+    Column("da_unmatched_usd", "number", "day-ahead energy money without a real-time leg; in no total", _from("daily_revenue", "da_unmatched_usd")),
+    Column("as_da_unmatched_usd", "number", "day-ahead AS money without a real-time leg; in no total", _from("daily_revenue", "as_da_unmatched_usd")),
+    Column("rt_as_run_price_share", "number", "share of the real-time AS awards' dollars that is at run prices; the rest is at the prices of quarter-hours", _from("daily_revenue", "as_rt_award_usd", "as_rt_run_usd")),
+    Column("rt_metered_usd", "number", "real-time value of the energy that flowed", _from("daily_revenue", "rt_metered_usd")),
+    Column("data_through", "day", "last operating day of the data", _from("bess_registry", "data_through"), required=True),
     Column("edition", "label", "final or preliminary", _from("bess_registry", "edition"), required=True),
-    Column(
-        "notes",
-        "text",
-        "what a reader should know, joined by a semicolon",
-        (
-            *_from("bess_registry", "notes"),
-            *_from("daily_revenue", "total_usd", "implausible_quarter_hours", "implausible_as_hours"),
-        ),
-    ),
+    Column("notes", "text", "what a reader should know, joined by a semicolon", (*_from("bess_registry", "notes"), *_from("daily_revenue", "total_usd", "implausible_quarter_hours", "implausible_as_hours"))),
     Column("excluded_reason", "text", "why it is not ranked, joined by a semicolon", _RANKED_BY),
 )
 
 LEADERBOARD = Table(
-    name="leaderboard",
-    group="leaderboard",
+    name="leaderboard", group="leaderboard",
     meaning="Every battery seen in the year, ranked by what it earned; those that can't be ranked fairly follow, with the reason.",
-    code_version="5",
-    key=("battery",),
-    sort=("board_order",),
-    upstream=("bess_registry", "daily_revenue"),
-    money="total_usd",
-    coverage=("total_usd", None),
+    code_version="5", key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
     sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=_BOARD_COLUMNS,
 )
 
 LEADERBOARD_MONTHLY = Table(
-    name="leaderboard_monthly",
-    group="leaderboard",
+    name="leaderboard_monthly", group="leaderboard",
     meaning="The leaderboard of each month of the year.",
-    code_version="5",
-    key=("month", "battery"),
-    sort=("month", "board_order"),
-    upstream=("bess_registry", "daily_revenue"),
-    money="total_usd",
-    coverage=("total_usd", None),
-    sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
+    code_version="5", key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
+    coverage=("total_usd", None), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(Column("month", "count", "1 to 12", required=True), *_BOARD_COLUMNS),
 )
 
 LEADERBOARD_HISTORY = Table(
-    name="leaderboard_history",
-    group="leaderboard",
+    name="leaderboard_history", group="leaderboard",
     meaning="Every edition of the year's leaderboard, oldest first. A board is added if it differs from the last one kept; nothing makes this table again.",
-    key=("edition_number", "battery"),
-    sort=("edition_number", "board_order"),
-    upstream=("leaderboard",),
-    append_only=True,
+    key=("edition_number", "battery"), sort=("edition_number", "board_order"), upstream=("leaderboard",), append_only=True,
     columns=(
         Column("edition_number", "count", "1 is the first edition of the year", required=True),
         Column("made_at", "time", "when the leaderboard was made, UTC", required=True),
         Column("package_version", "text", "version of bess-assets that made it", required=True),
         Column("board_digest", "text", "SHA-256 of the leaderboard's file", required=True),
-        Column(
-            "inputs",
-            "text",
-            "JSON: name of each rollup file that the board was made of, and registry_csv for the battery table, each with its digest",
-            required=True,
-        ),
-        Column(
-            "before_digest",
-            "text",
-            "SHA-256 of the rows of the edition before, so that a past that was changed is seen; empty in the first edition, and in those made before it was kept",
-        ),
+        Column("inputs", "text", "JSON: name of each rollup file that the board was made of, and registry_csv for the battery table, each with its digest", required=True),
+        Column("before_digest", "text", "SHA-256 of the rows of the edition before, so that a past that was changed is seen; empty in the first edition, and in those made before it was kept"),
         # Earlier versions may not have had a column that is required now.
-        *(
-            replace(column, sources=_from("leaderboard", column.name), required=column.name == "battery")
-            for column in _BOARD_COLUMNS
-        ),
-        Column(
-            "former_columns",
-            "text",
-            "JSON: what the edition has in columns that boards no longer have; empty if there are none",
-        ),
+        *(replace(column, sources=_from("leaderboard", column.name), required=column.name == "battery") for column in _BOARD_COLUMNS),
+        Column("former_columns", "text", "JSON: what the edition has in columns that boards no longer have; empty if there are none"),
     ),
 )
 
 
 WHAT_CHANGED = Table(
-    name="what_changed",
-    group="leaderboard",
+    name="what_changed", group="leaderboard",
     meaning="Which batteries moved between the last two editions of the year's leaderboard, by how much, and because of which input. Empty with one edition.",
-    key=("battery",),
-    upstream=("leaderboard_history",),
-    money="total_usd_change",
+    key=("battery",), upstream=("leaderboard_history",), money="total_usd_change",
     columns=(
         _battery("leaderboard_history"),
-        Column(
-            "edition_before",
-            "count",
-            "number of the earlier edition",
-            _from("leaderboard_history", "edition_number"),
-            required=True,
-        ),
-        Column(
-            "edition_after",
-            "count",
-            "number of the later edition",
-            _from("leaderboard_history", "edition_number"),
-            required=True,
-        ),
+        Column("edition_before", "count", "number of the earlier edition", _from("leaderboard_history", "edition_number"), required=True),
+        Column("edition_after", "count", "number of the later edition", _from("leaderboard_history", "edition_number"), required=True),
         *(
-            Column(
-                f"{name}_{when}",
-                "count" if name == "rank" else "number",
-                f"{name}{words}",
-                _from("leaderboard_history", name),
-            )
+            Column(f"{name}_{when}", "count" if name == "rank" else "number", f"{name}{words}", _from("leaderboard_history", name))
             for name in ("rank", "total_usd", "energy_usd", "as_usd")
-            for when, words in (
-                ("before", " in the earlier edition"),
-                ("after", " in the later edition"),
-                ("change", ", later less earlier; empty if one of them is"),
-            )
+            for when, words in (("before", " in the earlier edition"), ("after", " in the later edition"), ("change", ", later less earlier; empty if one of them is"))
             if (name, when) != ("rank", "change")
         ),
-        Column(
-            "moved",
-            "text",
-            "columns of the board that moved, joined by a comma; or appeared, vanished",
-            tuple(_from("leaderboard_history", *(c.name for c in _BOARD_COLUMNS))),
-            required=True,
-        ),
-        Column(
-            "because",
-            "text",
-            "inputs that changed between the editions and feed those columns, joined by a semicolon",
-            _from("leaderboard_history", "inputs", "package_version"),
-            required=True,
-        ),
+        Column("moved", "text", "columns of the board that moved, joined by a comma; or appeared, vanished", tuple(_from("leaderboard_history", *(c.name for c in _BOARD_COLUMNS))), required=True),
+        Column("because", "text", "inputs that changed between the editions and feed those columns, joined by a semicolon", _from("leaderboard_history", "inputs", "package_version"), required=True),
     ),
 )
 
@@ -1462,18 +590,12 @@ TABLES = {table.name: table for table in list(globals().values()) if isinstance(
 """All tables of rows, those declared above, by name, upstream before downstream."""
 
 LEADERBOARD_REPORT = Table(
-    name="leaderboard_report",
-    group="leaderboard",
+    name="leaderboard_report", group="leaderboard",
     meaning="The year for people: one page that opens by double click, a workbook, and the boards as CSV and Parquet.",
-    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history"),
-    earlier=("leaderboard",),
+    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history"), earlier=("leaderboard",),
     files=(
-        "leaderboard_{year}.html",
-        "leaderboard_{year}.xlsx",
-        "leaderboard_{year}.csv",
-        "leaderboard_monthly_{year}.csv",
-        "leaderboard_{year}.parquet",
-        "leaderboard_monthly_{year}.parquet",
+        "leaderboard_{year}.html", "leaderboard_{year}.xlsx", "leaderboard_{year}.csv", "leaderboard_monthly_{year}.csv",
+        "leaderboard_{year}.parquet", "leaderboard_monthly_{year}.parquet",
     ),
 )
 
