@@ -66,6 +66,8 @@ class Faults:
 
     Attributes:
         cut: how many more times a document, by number, comes cut short.
+        spoiled: how many more times it comes with a byte that is another.
+        moved: address to which requests to the API are sent on.
         missing: how many more times it is not in a batch.
         broken_batches: how many more batches end before their end.
         empty_lists: how many more lists answer 200 without a row.
@@ -79,6 +81,8 @@ class Faults:
     """
 
     cut: Counter[int] = field(default_factory=Counter)
+    spoiled: Counter[int] = field(default_factory=Counter)
+    moved: str | None = None
     missing: Counter[int] = field(default_factory=Counter)
     broken_batches: int = 0
     empty_lists: int = 0
@@ -89,6 +93,15 @@ class Faults:
     renamed: frozenset[str] = frozenset()
     unlisted: frozenset[int] = frozenset()
     shown_days: int = 10_000
+
+
+class _Quiet(ThreadingHTTPServer):
+    """A client that was killed is no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass
 
 
 class Server:
@@ -120,8 +133,7 @@ class Server:
         class Handler(_Handler):
             server_of = owner
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._http.daemon_threads = True
+        self._http = _Quiet(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -177,6 +189,11 @@ class _Handler(BaseHTTPRequestHandler):
         number = server.count(self.command, self.path)
         if faults.refused:
             self._send(403, b"<html>Access Denied</html>", "text/html")
+        elif faults.moved and address.path.startswith("/api/"):
+            self.send_response(302)
+            self.send_header("Location", f"{faults.moved}{self.path}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         elif number == 0 or number in faults.too_many:
             self._send(429, b'{"statusCode": 429, "message": "Rate limit is exceeded."}')
         elif number in faults.fails:
@@ -260,7 +277,7 @@ class _Handler(BaseHTTPRequestHandler):
         documents = [
             {
                 "Document": {
-                    "DocID": str(document.number),
+                    "DocID": str(document.number + (9_000_000 if ending == "xml" else 0)),
                     "ReportTypeID": str(type_id),
                     "FriendlyName": document.name if ending == "csv" else document.name.replace("_csv", "_xml"),
                     "Extension": "zip" if ending == "csv" else "xml",
@@ -300,6 +317,10 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server_of.lock:
             self.server_of.downloads[document.number] += 1
         cut = self._counted_down(self.server_of.faults.cut, document.number)
+        if self._counted_down(self.server_of.faults.spoiled, document.number):
+            place = document.content.index(b".csv") + 8  # in the first member, packed
+            spoiled = bytes([document.content[place] ^ 255])
+            return document.content[:place] + spoiled + document.content[place + 1 :]
         return document.content[: len(document.content) // 2] if cut else document.content
 
     def _counted_down(self, planted: Counter[int], number: int) -> bool:

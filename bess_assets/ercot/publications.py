@@ -70,10 +70,6 @@ class Publication:
         first, last = max(date(year, 1, 1), self.first_day), (now - self.lag - _DISCLOSED_LATE).date()
         return [first + timedelta(days=n) for n in range((min(date(year, 12, 31), last) - first).days + 1)]
 
-    def documents_a_year(self, year: int, now: datetime) -> int:
-        """About how many documents a year has by now."""
-        return len(self.days_due(year, now)) * self.a_day if self.kind == "day" else 4
-
 
 _DAY_AHEAD, _SIXTY_DAYS, _INTERVAL = timedelta(days=-1), timedelta(days=60), timedelta(minutes=15)
 PUBLICATIONS = (

@@ -24,7 +24,7 @@ from bess_assets.store.fetching import Quota, fetch, remove_rolled_up
 from bess_assets.store.roll_up import roll_up_reports
 from bess_assets.store.status import new_reports
 from bess_assets_tests.ercot.report_samples import MCPC, RT_MCPC
-from bess_assets_tests.ercot_server import MOST_ROWS, USER, Faults, Posted, zipped
+from bess_assets_tests.ercot_server import MOST_ROWS, USER, Faults, Posted, Server, zipped
 from bess_assets_tests.fetching.conftest import YEARS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,6 +151,7 @@ def test_every_fault_at_once_costs_requests_and_no_document(market, served, sett
     some = [document.number for document in documents]
     faults = Faults(
         cut=Counter({some[1]: 1, some[7]: 2}),
+        spoiled=Counter({some[5]: 1, some[60]: 1}),
         missing=Counter({some[3]: 1, some[20]: 3}),
         broken_batches=1,
         empty_lists=1,
@@ -278,6 +279,13 @@ def test_an_address_outside_the_united_states_is_refused_with_what_to_do(served,
     with served([], Faults(refused=True)), pytest.raises(FetchError, match="refuses this address") as caught:
         fetch(settings_here(), [2025], AS)
     assert "inside the United States" in str(caught.value)
+
+
+def test_credentials_are_not_sent_on_to_another_server(served, settings_here):
+    with Server([]) as elsewhere, served([], Faults(moved=elsewhere.url)):
+        with pytest.raises(FetchError, match="status 302"):
+            fetch(settings_here(), [2025], AS)
+        assert elsewhere.requests == []
 
 
 def test_a_report_that_ercot_renamed_is_named_and_the_others_come(market, served, settings_here):
