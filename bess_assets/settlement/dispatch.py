@@ -231,8 +231,10 @@ def _settle_battery(
             columns[f"{side}_source"][era] = own["source"]
             columns[f"{side}_coverage"][era] = own["seconds"] / float(SECONDS_PER_QUARTER_HOUR)
         for name in own.keys() & set(_RT_COLUMNS):
-            columns[name] = np.full(quarter_hours, np.nan)
-            columns[name][era] = own[name]
+            columns[name] = own[name]
+            if len(own[name]) < quarter_hours:
+                columns[name] = np.full(quarter_hours, np.nan)
+                columns[name][era] = own[name]
     if "esr" in observed:
         flows = (columns[name] for name in ("soc_mwh", "charge_mwh", "discharge_mwh"))
         made.months = [*fit_months(year, row["battery"], *flows)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 from threading import Lock
 from typing import Any, TypeVar
 from weakref import finalize
@@ -15,6 +15,7 @@ from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.rows import Counted
 from bess_assets.ercot.step import Inputs
+from bess_assets.errors import writing
 from bess_assets.threads import in_order
 
 Made = TypeVar("Made")
@@ -95,19 +96,30 @@ class Spool:
     """Columns of series by step, put a stretch of steps at a time and taken a series at a time; in a file without a name, for they are more than memory."""
 
     def __init__(self, folder: Path | None, steps: int, empty: Mapping[str, np.generic]) -> None:
-        """Say the columns, each with its value where nothing is put, whose kind of number they have."""
+        """Say the columns, each with its value where nothing is put, whose kind of number they have.
+
+        Raises:
+            WriteError: the folder takes no file.
+        """
         self._steps, self._empty, self._lock = steps, dict(empty), Lock()
-        self._file = TemporaryFile(dir=folder)  # noqa: SIM115  as long as the spool is there
+        self._folder = folder or Path(gettempdir())
+        with writing(self._folder):
+            self._file = TemporaryFile(dir=self._folder)  # noqa: SIM115  as long as the spool is there
         finalize(self, self._file.close)
         self._blocks: list[tuple[int, int, int]] = []
 
     def put(self, first: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Put the values of every column, of the shape (series, steps), from a step on; in the end every step is put or none."""
+        """Put the values of every column, of the shape (series, steps), from a step on; in the end every step is put or none.
+
+        Raises:
+            WriteError: the disk takes no more.
+        """
         made = [np.ascontiguousarray(values[name], dtype=empty.dtype) for name, empty in self._empty.items()]
         block = np.concatenate([part.view(np.uint8) for part in made], axis=1)
-        with self._lock:
+        with self._lock, writing(self._folder):
             self._blocks.append((first, made[0].shape[1], self._file.tell()))
             self._file.write(block.data)
+            self._file.flush()
 
     def take(self, series: int) -> dict[str, npt.NDArray[Any]]:
         """All columns of a series; nothing is put any more."""

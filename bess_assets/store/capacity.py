@@ -11,7 +11,7 @@ from bess_assets.settings import Settings
 from bess_assets.store.journal import input_files, read_run
 from bess_assets.store.listing import size_of
 from bess_assets.store.paths import files_of, recorded_years
-from bess_assets.tables import YEARLY, Table
+from bess_assets.tables import BESS_DISPATCH, YEARLY, Table
 
 _LIBRARIES_BYTES = 250 * 10**6  # Memory of Python, the libraries and the definitions before a year is read
 # Memory of a step for each battery whatever the limit: a year of hours, of some thirty quantities.
@@ -22,6 +22,8 @@ _TAKEN_BYTES_PER_BATTERY = 3_500_000
 _BESIDE_THE_LIMIT_BYTES = 500 * 10**6
 # Result files of a battery and year, the page and workbook included, where no earlier year has any.
 _DISK_BYTES_PER_BATTERY = 4 * 10**6
+# What is observed of a battery in a year waits in a file for its turn to be written: 3.7 MB with the runs and awards of 2026.
+_SCRATCH_BYTES_PER_BATTERY = 4 * 10**6
 # Share of batteries among the generation resources of the day-ahead disclosure, where no registry is known: a fifth in 2024, and more each year.
 _BATTERY_SHARE = 0.25
 
@@ -143,7 +145,8 @@ def _disk(settings: Settings, year: int, tables: Collection[Table], batteries: i
     others = [other for other in recorded_years(settings.results) if other != year]
     usual = round(batteries * _DISK_BYTES_PER_BATTERY / len(YEARLY))
     missing = [max((size(t, other) for other in others), default=usual) for t in tables if not size(t, year)]
-    return sum(missing) + max(size(table, year) for table in tables) + _BESIDE_THE_TABLES_BYTES
+    scratch = batteries * _SCRATCH_BYTES_PER_BATTERY if BESS_DISPATCH in tables else 0
+    return sum(missing) + max(size(table, year) for table in tables) + scratch + _BESIDE_THE_TABLES_BYTES
 
 
 def _free_memory() -> int:

@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bess_assets.ercot.calendar import day_number, day_of_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import METADATA_KEY
-from bess_assets.ercot.parsing import NO_VALUE, day_range, parse_wall_clock, read_rows
+from bess_assets.ercot.parsing import NO_VALUE, day_range, parse_wall_clock, read_rows, wall_clocks
 from bess_assets.errors import InputError
 from bess_assets_tests.resources import GEN
 from bess_assets_tests.scenario import ERAS, HEADINGS, hourly, run, write_columns, write_rollup
@@ -413,6 +415,19 @@ def test_the_first_and_the_last_day_that_can_be_are_read(text):
 )  # fmt: skip
 def test_what_names_no_day_or_time_is_not_read(text):
     assert parse_wall_clock(text) is None
+
+
+_likely = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.strftime("%m/%d/%Y %H:%M:%S"))
+_any = st.from_regex(r"[0-9]{2}/[0-9]{2}/[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2}", fullmatch=True)
+_odd = st.text("0123456789/: aé\0", min_size=19, max_size=19)
+
+
+@given(st.lists(st.one_of(_likely, _any, _odd), min_size=1, max_size=5))
+def test_stamps_at_fixed_places_are_those_that_a_pattern_finds(texts):
+    # one date of another width makes all of them go through the patterns
+    by_pattern = wall_clocks(pa.array([*texts, "1/2/2024"]))
+    for column in (pa.array(texts), pa.array(["x", *texts, "y"]).slice(1, len(texts))):
+        assert wall_clocks(column).tolist() == by_pattern[:-1].tolist()
 
 
 # --- from batch to batch ------------------------------------------------------------------------------------------------------------------------

@@ -1,15 +1,19 @@
 """Which of several rows a cell of a grid keeps, and grids as the columns of a ledger."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bess_assets.ercot.rows import Counted
-from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
+from bess_assets.errors import WriteError
+from bess_assets.settlement.grid import LedgerColumns, Scatter, Spool, labels_array
 from bess_assets_tests.resources import NODE
 from bess_assets_tests.steps import SPRING_AND_AUTUMN, operating_year, quarter_hour_of
 
@@ -71,3 +75,46 @@ def test_the_dictionary_of_a_label_column_holds_the_texts_that_occur():
     column = labels_array(np.array([2, -1, 0, 2]), ["a", "b", "c"])
     assert column.to_pylist() == ["c", None, "a", "c"]
     assert column.dictionary.to_pylist() == ["a", "c"]
+
+
+# --- what waits in a file -------------------------------------------------------------------------------------------------------------------------
+EMPTY = {"mwh": np.float64("nan"), "source": np.int8(-1)}
+
+
+def _stretch(first, count, series=3):
+    """Values of which each says its series and its step."""
+    places = 100.0 * np.arange(series)[:, None] + first + np.arange(count)
+    return {"mwh": places, "source": (places % 7).astype(np.int8)}
+
+
+def test_what_was_put_a_stretch_at_a_time_by_several_threads_is_taken_a_series_at_a_time(tmp_path):
+    spool = Spool(tmp_path, 40, EMPTY)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda first: spool.put(first, _stretch(first, 10)), (20, 0, 30, 10)))
+    for series in (2, 0, 1):
+        taken = spool.take(series)
+        assert taken["mwh"].tolist() == [100.0 * series + step for step in range(40)]
+        assert taken["source"].tolist() == [(100 * series + step) % 7 for step in range(40)]
+        taken["mwh"][:] = 0.0
+    assert not list(tmp_path.iterdir()), "its file has no name: nothing is left of a process that dies"
+
+
+def test_where_nothing_was_put_every_step_is_empty():
+    taken = Spool(None, 5, EMPTY).take(0)
+    assert np.isnan(taken["mwh"]).all()
+    assert taken["source"].tolist() == [-1] * 5
+    assert taken["source"].dtype == np.int8
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes there")
+def test_a_disk_that_takes_no_more_is_an_error_that_names_the_folder(tmp_path):
+    resource = pytest.importorskip("resource")
+    spool = Spool(tmp_path, 10_000, EMPTY)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
+    try:
+        with pytest.raises(WriteError, match="a file may not become so large here") as caught:
+            spool.put(0, _stretch(0, 10_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.file == str(tmp_path)

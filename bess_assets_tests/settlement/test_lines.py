@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bess_assets.settlement.lines import Cells, Course
+from bess_assets.settlement.lines import Cells, Course, at_times
 from bess_assets_tests.scenario import BATCAVE_RUNS
 
 NAN = float("nan")
@@ -137,3 +137,45 @@ def test_the_integral_over_all_time_is_the_sum_of_the_quarter_hours(rows):
 def test_quarter_hours_are_the_same_whichever_stretch_of_them_is_asked_for(rows):
     for whole, part in zip(_all(rows), _integrals(rows, 5 * 900, 7), strict=True):
         assert (part == whole[5:12]).all()
+
+
+@st.composite
+def _some_resources(draw):
+    """Runs, and readings of three resources, some of them unknown, with base points; shape (runs, resources)."""
+    times = draw(_times)
+    cells = st.one_of(st.just(NAN), st.floats(-100, 100))
+    values, points = (
+        np.array(draw(st.lists(cells, min_size=3 * len(times), max_size=3 * len(times)))).reshape(-1, 3)
+        for _ in range(2)
+    )
+    return np.array(times, dtype=np.int64), values, points
+
+
+@given(_some_resources())
+def test_resources_together_give_what_each_gives_alone_with_none_but_its_own_readings(drawn):
+    time, values, points = drawn
+    until, cells = time + 900, Cells(0, 30)
+    together = Course.of_readings(time, until, cells).integrals(values, points)
+    for n in range(3):
+        own = np.flatnonzero(~np.isnan(values[:, n]))
+        alone = Course.of_readings(time[own], until[own], cells).integrals(
+            values[own, n : n + 1], points[own, n : n + 1]
+        )
+        for whole, part in zip(together, alone, strict=True):
+            assert np.allclose(whole[:, n], part[:, 0], rtol=1e-12, atol=1e-7)
+
+
+@given(_some_resources(), st.lists(st.integers(0, 6 * 3_600), max_size=8, unique=True).map(sorted))
+def test_a_reading_at_a_time_lies_on_the_line_between_the_known_ones_around_it(drawn, at):
+    time, values, _ = drawn
+    found = at_times(time, values, np.array(at, dtype=np.int64))
+    for k, second in enumerate(at):
+        for n in range(3):
+            known = np.flatnonzero(~np.isnan(values[:, n]))
+            before, after = known[time[known] <= second], known[time[known] >= second]
+            if not len(before) or not len(after) or time[after[0]] - time[before[-1]] > 1_200:
+                assert np.isnan(found[k, n])
+            else:
+                a, b = before[-1], after[0]
+                share = (second - time[a]) / max(time[b] - time[a], 1)
+                assert found[k, n] == pytest.approx(values[a, n] + share * (values[b, n] - values[a, n]), abs=1e-9)
