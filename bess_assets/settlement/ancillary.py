@@ -60,8 +60,10 @@ def own_price_usd_per_mw(run_price: FloatArray, rest: FloatArray, rt_mcpc: Float
 
 def by_hour(quarter_hours: FloatArray) -> FloatArray:
     """Sums of the four quarter-hours of each hour, over the last axis."""
-    shape = (*quarter_hours.shape[:-1], -1, QUARTER_HOURS_PER_HOUR)
-    return np.asarray(quarter_hours.reshape(shape).sum(axis=-1))
+    first, second, third, fourth = (
+        quarter_hours[..., n::QUARTER_HOURS_PER_HOUR] for n in range(QUARTER_HOURS_PER_HOUR)
+    )
+    return np.asarray(first + second + third + fourth)
 
 
 @step

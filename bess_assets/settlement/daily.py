@@ -40,7 +40,9 @@ class Days:
 
     def count(self, flags: BoolArray) -> IntArray:
         """How many are True."""
-        return np.asarray(np.add.reduceat(flags.astype(np.int64), self.first(flags.shape[-1]), axis=-1))
+        # a day of 100 quarter-hours is counted in a byte
+        counts = np.add.reduceat(flags.view(np.uint8), self.first(flags.shape[-1]), axis=-1, dtype=np.uint8)
+        return np.asarray(counts.astype(np.int64))
 
     def total(self, values: FloatArray, where: BoolArray | None = None) -> FloatArray:
         """Sum of what is known, and True in `where`; NaN where nothing is."""
@@ -63,7 +65,8 @@ class Days:
 def _is_one_of(labels: tuple[CodeArray, Sequence[str]], wanted: Collection[str]) -> BoolArray:
     """True where a text column says one of some texts."""
     codes, texts = labels
-    return np.isin(codes, [code for code, text in enumerate(texts) if text in wanted])
+    # the last place answers for a null, which has the code -1
+    return np.array([*(text in wanted for text in texts), False])[codes]
 
 
 def _one_chunk(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
@@ -261,7 +264,8 @@ def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
         for word in ("unpriced", "award unknown")
     )
     # a real-time price that is there shows in one of its products at least; a missing day-ahead price alone leaves no MWh unpriced
-    priced = ~np.isnan([usd[name] for name in ("rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd")]).all(axis=0)
+    unknown = [np.isnan(usd[name]) for name in ("rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd")]
+    priced = ~(unknown[0] & unknown[1] & unknown[2])
     moved = np.where(np.isnan(discharge) & np.isnan(charge), np.nan, np.nan_to_num(discharge) + np.nan_to_num(charge))
     return {
         "da_energy_usd": da,

@@ -409,5 +409,5 @@ def _as_numpy(table: Table, declared: Column, column: pa.ChunkedArray) -> np.nda
         raise TypeError(f"{name} is text: ask for its labels()")
     if kind != "number" and column.null_count:
         raise TypeError(f"{name} has nulls and is no number: read() it")
-    values = np.asarray(column.to_numpy())
+    values = np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False))
     return values.astype(_NUMPY_UNITS[kind]).astype(np.int64) if kind in _NUMPY_UNITS else values
