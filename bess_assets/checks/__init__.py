@@ -1,7 +1,7 @@
 """The checks of each result table, and their verdicts once it is written."""
 
-from bess_assets.checks import figures, ledgers, plausible, row_counts
-from bess_assets.checks.check import CHANGES, COLUMNS, FINDINGS, KEYS, SUMS, Check, Judged
+from bess_assets.checks import comparisons, figures, ledgers, plausible, row_counts
+from bess_assets.checks.check import CHANGES, COLUMNS, DOUBTFUL, FINDINGS, KEYS, SUMS, Check, Judged
 from bess_assets.ercot.step import Cause, StepResult, Verdict
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
@@ -82,11 +82,11 @@ _OWN: dict[str, tuple[Check, ...]] = {
         ),
     ),
     "rt_dispatch_daily": (plausible.DISCHARGES,),
-    "price_daily": (plausible.STILL, plausible.ONE_SIZE),
+    "price_daily": (plausible.STILL,),
     "energy_revenue": (ledgers.QUARTER_HOURS, plausible.FOLLOWED),
-    "as_revenue": (ledgers.HOURS, plausible.PRODUCT_PRICES),
-    "daily_revenue": (figures.PRICED,),
-    "leaderboard": (ledgers.LEDGERS, figures.COVERED, figures.EFFICIENCY, figures.OUTLIERS, figures.PUBLISHED),
+    "as_revenue": (ledgers.HOURS,),
+    "daily_revenue": (figures.PRICED, comparisons.AGREE),
+    "leaderboard": (ledgers.LEDGERS, figures.COVERED, figures.OUTLIERS, figures.PUBLISHED),
     "leaderboard_monthly": (figures.PUBLISHED,),
     "what_changed": (
         Check(
@@ -120,7 +120,9 @@ def judge_table(settings: Settings, year: int | None, table: Table, result: Step
             numbers=dict(verdict.numbers),
         )
         if not verdict.passed:
-            known = verdict.causes or [Cause(f"{table.name}: {verdict.detail}", check.remedy)]
+            known = verdict.causes or [
+                Cause(f"{table.name}: {verdict.detail}", check.remedy, verdict.share or DOUBTFUL)
+            ]
             entry["causes"] = [cause._asdict() for cause in known]
         entries.append(entry)
     return entries

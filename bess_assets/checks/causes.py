@@ -21,6 +21,7 @@ MOST_SHOWN = 7
 
 _FAILED = 100.0  # share of a table that could not be made, and of a check that holds tables back: above all shares of the fleet
 _UNREAD = 50.0  # of a file that is not read: it is the first thing to look at
+_MANY = 0.03  # of the rows of a dataset: more than single reports of a year that ERCOT published again
 _LEAST = 1e-4  # share of a hole that costs no coverage, since another quantity stands in
 
 # What is lost where rows, columns or files of a dataset are missing: a number of the check COVERED.
@@ -153,10 +154,10 @@ def _findings(record: RunRecord) -> Iterator[Cause]:
             _WORDS.get(kind) or _Words(f"{{files}}: {FINDING_KINDS[kind]}: {{detail}}", _AGAIN),
             _files(record, subject),
         )
-        words = said.words.format(subject=subject, files=files, count=f"{count:,}", detail=detail)
-        yield Cause(
-            words, said.remedy, count / _whole(record, subject, said.per), subject if said.per == "days" else None
-        )
+        part = count / _whole(record, subject, said.per)
+        many = "many, " if said.per == "rows" and part >= _MANY else ""
+        words = said.words.format(subject=subject, files=files, count=f"{many}{count:,}", detail=detail)
+        yield Cause(words, said.remedy, part, subject if said.per == "days" else None)
 
 
 def _files(record: RunRecord, dataset: str) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Timeout of a check's question: that of the user's queries would fail a year of real size on a busy machine.
 _QUESTION_SECONDS = 600.0
+DOUBTFUL = 0.01
+"""Share of the fleet that a check which did not pass casts doubt on, where it does not say its own."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def asking(
         rows = judged.ask(sql)
         phrases, known = [phrase for row in rows for phrase in wrong(*row)], of.format(len(rows))
         detail = f"{len(phrases)} of {known}{beyond}: {some(phrases)}" if phrases else f"{known}, {right}"
-        return Verdict(not phrases, detail, numbers(rows, phrases))
+        return Verdict(not phrases, detail, numbers(rows, phrases), share=len(phrases) / max(len(rows), 1))
 
     return judge
 

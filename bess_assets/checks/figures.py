@@ -1,8 +1,8 @@
-"""Checks of the figures of a year: prices that are missing, efficiency, batteries far above the fleet, and the fleet average that others published."""
+"""Checks of the figures of a year: prices that are missing, batteries far above the fleet, and the fleet average that others published."""
 
 from typing import Any
 
-from bess_assets.checks.check import Check, Judged, asking
+from bess_assets.checks.check import Check, Judged
 from bess_assets.ercot.step import Verdict, some
 from bess_assets.settlement import metrics
 from bess_assets.settlement.metrics import OUTLIER_TIMES_FLEET, Period, ranked
@@ -10,8 +10,6 @@ from bess_assets.store.listing import made_up_inputs
 
 # Of a node's expected quarter-hours, and of the MWh that flowed there: with less, a price file has holes that show in the money.
 _LEAST_PRICED_SHARE = 0.99
-# Discharge / charge of a real battery over weeks; typical is 0.65 to 0.90. Above 1 a part of its charging is missing.
-_LEAST_EFFICIENCY, _MOST_EFFICIENCY = 0.5, 1.0
 
 # A correct reconstruction from public data lies 10 to 30 % below a commercial index, with the same order of months.
 _TOLERANCE = 0.30
@@ -54,7 +52,7 @@ def _priced(judged: Judged) -> Verdict:
     right = f"{len(nodes)} nodes, each priced in at least {_LEAST_PRICED_SHARE:.0%} of its quarter-hours and MWh"
     detail = f"{len(wrong)} of {len(nodes)} nodes below {_LEAST_PRICED_SHARE:.0%}: {some(wrong)}" if wrong else right
     without = f"; {nowhere:,} quarter-hours of batteries without a node" if nowhere else ""
-    return Verdict(not wrong, detail + without, numbers)
+    return Verdict(not wrong, detail + without, numbers, share=len(wrong) / max(len(nodes), 1))
 
 
 PRICED = Check(
@@ -95,30 +93,6 @@ COVERED = Check(
     "The energy money of at least one quarter-hour of one battery is known. If not, the year has failed: no battery can be ranked.",
     "mend the causes named beside it, those with the largest share first",
     _covered,
-)
-
-
-EFFICIENCY = Check(
-    "no_battery_gives_more_than_it_takes_or_less_than_half",
-    f"Round-trip efficiency, ranked or not, lies between {_LEAST_EFFICIENCY} and {_MOST_EFFICIENCY}. A warning: above it charging is missing, below it "
-    "charging of something else is counted.",
-    "look at the battery's load resource (`bess battery NAME`); give the right one in your battery table",
-    asking(
-        sql="SELECT battery, round_trip_efficiency, "
-        "(SELECT sum(paired_discharge_mwh) / nullif(sum(paired_charge_mwh), 0) FROM {daily_revenue}) "
-        "FROM {leaderboard} WHERE round_trip_efficiency IS NOT NULL ORDER BY ALL",
-        wrong=lambda name, own, _: [f"{name} {own:.3f}"] if not _LEAST_EFFICIENCY <= own <= _MOST_EFFICIENCY else [],
-        of="{} batteries with a known efficiency",
-        beyond=f" outside {_LEAST_EFFICIENCY} to {_MOST_EFFICIENCY}",
-        right=f"all within {_LEAST_EFFICIENCY} to {_MOST_EFFICIENCY}",
-        numbers=lambda rows, wrong: {
-            "batteries": len(rows),
-            "batteries_outside": len(wrong),
-            "lowest_efficiency": min((row[1] for row in rows), default=None),
-            "highest_efficiency": max((row[1] for row in rows), default=None),
-            "fleet_efficiency": rows[0][2] if rows else None,
-        },
-    ),
 )
 
 

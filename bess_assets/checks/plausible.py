@@ -8,8 +8,6 @@ _MOST_TIMES_CAPACITY = 1.5
 _ROUNDING_MWH = 0.1
 # Least share of the day-ahead dollars sold or bought that flowed the same way: near 1 for most batteries, below this if units or signs are wrong.
 _LEAST_FOLLOWED = 0.05
-_MOST_TIMES_THE_OTHER = 4.0  # average real-time and day-ahead prices of a node over a year differ by far less
-_LEAST_MEAN_USD_PER_MWH = 2.0
 _LEAST_BATTERIES = 3  # one or two may well rest for a day
 
 _LEAST_AWARD, _MOST_AWARD = (
@@ -78,26 +76,6 @@ STILL = Check(
         numbers=lambda rows, _: {"settlement_points": len(rows), "days_still": sum(da + rt for _, da, rt in rows)},
     ),
 )
-ONE_SIZE = Check(
-    "day_ahead_and_real_time_prices_are_of_one_size",
-    f"Each settlement point's average real-time price lies within a factor of {_MOST_TIMES_THE_OTHER:g} of its day-ahead one and has the same sign. A warning: "
-    "beyond it one of the two has another unit.",
-    "look at the units of the price files; one node alone may be a new or a renamed one",
-    asking(
-        sql="SELECT settlement_point, avg(rt_mean_usd_per_mwh), avg(da_mean_usd_per_mwh) FROM {price_daily} "
-        "WHERE rt_mean_usd_per_mwh IS NOT NULL AND da_mean_usd_per_mwh IS NOT NULL "
-        "GROUP BY ALL HAVING count(*) >= 20 ORDER BY ALL",
-        wrong=lambda point, rt, da: (
-            [f"{point} {rt:,.2f} $/MWh in real time, {da:,.2f} day-ahead"]
-            if max(abs(rt), abs(da)) >= _LEAST_MEAN_USD_PER_MWH
-            and not 1 / _MOST_TIMES_THE_OTHER <= (rt / da if da else 0.0) <= _MOST_TIMES_THE_OTHER
-            else []
-        ),
-        of="{} settlement points with both prices",
-        right="both of one size",
-        numbers=lambda rows, wrong: {"settlement_points": len(rows), "settlement_points_off": len(wrong)},
-    ),
-)
 DISCHARGES = Check(
     "somebody_discharges_on_every_day",
     f"On each day for which the output of at least {_LEAST_BATTERIES} batteries is known, one of them discharges. A warning: a whole fleet does not rest, and "
@@ -110,18 +88,5 @@ DISCHARGES = Check(
         of=f"{{}} days with {_LEAST_BATTERIES} batteries or more",
         right="some discharge on each",
         numbers=lambda rows, wrong: {"days": len(rows), "days_without_discharge": len(wrong)},
-    ),
-)
-PRODUCT_PRICES = Check(
-    "every_product_has_a_price_above_zero",
-    "Each ancillary service product has a day-ahead clearing price above zero in some hour. A warning: a year of zeros is absent data filled in.",
-    "bring AS_prices again, with all its products",
-    asking(
-        sql="SELECT product, max(mcpc_usd_per_mw) FROM {as_revenue} WHERE exists AND mcpc_usd_per_mw IS NOT NULL "
-        "GROUP BY product HAVING max(interval_start) - min(interval_start) >= INTERVAL 30 DAY ORDER BY product",
-        wrong=lambda product, highest: [product] if highest <= 0 else [],
-        of="{} products priced for a month or more",
-        right="each above zero in some hour",
-        numbers=lambda rows, wrong: {"products": len(rows), "products_without_a_price_above_zero": len(wrong)},
     ),
 )

@@ -119,12 +119,14 @@ class Verdict:
         detail: what was found, in plain words.
         numbers: figures of it by name, which a reader may follow over the years; None where a figure is not known.
         causes: of a check that did not pass, each with its own share; where there is none, the detail and the check's remedy are the one cause.
+        share: of that one cause, if known: the share of what was examined that is wrong.
     """
 
     passed: bool
     detail: str
     numbers: Mapping[str, float | None] = field(default_factory=dict)
     causes: Sequence[Cause] = ()
+    share: float | None = None
 
 
 _NAMES_SHOWN = 5

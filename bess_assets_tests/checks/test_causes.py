@@ -58,8 +58,13 @@ def test_a_hole_touches_no_more_than_the_coverage_lost_for_want_of_it(lost, shar
 def test_repeated_rows_touch_their_share_of_the_files_and_are_named_once_however_many_tables_read_them():
     twice = [finding("contradicting_rows", "rt_prices", count, "the later row was taken") for count in (20, 50)]
     (cause,) = causes_of(record(twice))
-    assert cause.words.startswith("50 rows of RT_prices/2024.parquet contradict")
+    assert cause.words.startswith("many, 50 rows of RT_prices/2024.parquet contradict")
     assert cause.share == 0.05
+
+
+def test_few_repeated_rows_are_not_called_many():
+    (cause,) = causes_of(record([finding("contradicting_rows", "rt_prices", 29, "the later row was taken")]))
+    assert cause.words.startswith("29 rows of RT_prices/2024.parquet contradict")
 
 
 def test_batteries_touch_their_share_of_the_fleet():

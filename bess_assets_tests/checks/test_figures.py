@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
-from bess_assets.checks.figures import AVERAGES, EFFICIENCY, OUTLIERS, PRICED, PUBLISHED
+from bess_assets.checks.figures import AVERAGES, OUTLIERS, PRICED, PUBLISHED
 from bess_assets.settlement.metrics import outlier_note
 from bess_assets.store.listing import MARKER
 from bess_assets_tests.checks.conftest import numbers_of
-from bess_assets_tests.made_home import ALPHA, write_rows
+from bess_assets_tests.made_home import ALPHA
 
 SEEN = {"data_through": date(2022, 12, 31), "edition": "final"}
 
@@ -69,29 +69,6 @@ def test_a_node_where_nothing_flowed_is_judged_by_its_intervals_alone(found):
     verdict = found(2022, "daily_revenue", [_day(mwh=None)], PRICED)
     assert verdict.passed
     assert (verdict.numbers["lowest_share_of_mwh"], verdict.numbers["share_of_fleet_mwh_priced"]) == (None, None)
-
-
-# --- efficiency ---------------------------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("efficiency", "passes"), [(0.5, True), (1.0, True), (None, True), (0.49, False), (1.01, False)]
-)
-def test_an_efficiency_outside_a_half_to_one_is_named_ranked_or_not(settings, found, efficiency, passes):
-    write_rows(settings, 2022, "daily_revenue", [_day()])
-    board = [_row("GOOD", 100.0), _row("ODD", None, rank=None, efficiency=efficiency)]
-    verdict = found(2022, "leaderboard", board, EFFICIENCY)
-    assert verdict.passed == passes
-    assert ("ODD" in verdict.detail) == (not passes)
-    assert verdict.numbers["batteries_outside"] == int(not passes)
-    assert verdict.numbers["batteries"] == 2 - (efficiency is None)
-    assert verdict.numbers["fleet_efficiency"] is None
-
-
-def test_the_efficiency_of_the_fleet_is_that_of_all_its_mwh(settings, judge):
-    write_rows(settings, 2022, "leaderboard", [_row("GOOD", 100.0)])
-    pairs = (("A", 80.0, 100.0), ("B", 10.0, 50.0))
-    days = [{**_day(n), "paired_discharge_mwh": out, "paired_charge_mwh": into} for n, out, into in pairs]
-    write_rows(settings, 2022, "daily_revenue", days)
-    assert judge(2022, "leaderboard", EFFICIENCY).numbers["fleet_efficiency"] == pytest.approx(0.6)
 
 
 # --- outliers -----------------------------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bess_assets.checks.plausible import DISCHARGES, FOLLOWED, ONE_SIZE, PRODUCT_PRICES, SIZE, STILL
+from bess_assets.checks.plausible import DISCHARGES, FOLLOWED, SIZE, STILL
 from bess_assets_tests.checks.conftest import numbers_of
 from bess_assets_tests.made_home import write_rows
 
@@ -94,29 +94,9 @@ def test_a_day_of_which_one_price_is_known_has_not_stood_still(found):
     assert found(YEAR, "price_daily", rows, STILL).passed
 
 
-@pytest.mark.parametrize(
-    ("rt", "passes"), [(30.0, True), (120.0, True), (130.0, False), (8.0, True), (0.03, False), (-30.0, False)]
-)
-def test_day_ahead_and_real_time_prices_are_of_one_size_and_sign(found, rt, passes):
-    assert found(YEAR, "price_daily", _prices(rt=(rt - 1, rt, rt + 1)), ONE_SIZE).passed is passes
-
-
-def test_a_few_days_say_nothing_of_the_size_of_prices(found):
-    assert found(YEAR, "price_daily", _prices(19, rt=(0.02, 0.03, 0.04)), ONE_SIZE).passed
-
-
 @pytest.mark.parametrize(("batteries", "passes"), [(2, True), (3, False)])
 def test_a_whole_fleet_does_not_rest_for_a_day(found, batteries, passes):
     still = {"operating_day": DAY, "discharge_mwh": 0.0, "expected_quarter_hours": 96}
     rows = [{"battery": f"B{n}", **still} for n in range(batteries)]
     verdict = found(YEAR, "rt_dispatch_daily", rows, DISCHARGES)
     assert (verdict.passed, "2022-05-10" in verdict.detail) == (passes, not passes)
-
-
-@pytest.mark.parametrize(("price", "passes"), [(0.0, False), (0.01, True)])
-def test_a_product_without_a_price_above_zero_is_named(found, price, passes):
-    known = {"battery": "ALPHA_1", "product": "rrs", "operating_day": DAY, "exists": True, "implausible_price": False}
-    rows = [{**known, "interval_start": MIDNIGHT + timedelta(hours=n), "mcpc_usd_per_mw": 0.0} for n in range(721)]
-    rows[500]["mcpc_usd_per_mw"] = price
-    verdict = found(YEAR, "as_revenue", rows, PRODUCT_PRICES)
-    assert (verdict.passed, verdict.detail.endswith(": rrs")) == (passes, not passes)

@@ -36,7 +36,7 @@ def main() -> int:
         print(f"{wrong} came out otherwise than declared; nothing was written")
         return int(bool(wrong))
     for page in tables.PAGES:
-        tables.write(page)
+        tables.write(*page)
     return 0
 
 

@@ -259,12 +259,10 @@ _SIZE = "flows_and_real_time_awards_fit_the_size_of_their_battery of bess_dispat
 _METERED = "metering_and_telemetry_agree of bess_dispatch"
 _FOLLOWED = "what_was_sold_a_day_ahead_shows_in_what_flowed of energy_revenue"
 _STILL = "no_price_stands_still_for_a_day of price_daily"
-_ONE_SIZE = "day_ahead_and_real_time_prices_are_of_one_size of price_daily"
+_AGREE = "cause"  # of the comparisons, of which some fail without a fault too
 _SOMEBODY = "somebody_discharges_on_every_day of rt_dispatch_daily"
 _QUARTERS = "real_time_prices_move_within_the_hour of bess_prices"
-_PRODUCT_PRICES = "every_product_has_a_price_above_zero of as_revenue"
 _PRICED = "every_node_is_priced_in_almost_all_intervals of daily_revenue"
-_EFFICIENCY = "no_battery_gives_more_than_it_takes_or_less_than_half of leaderboard"
 
 FAULTS: tuple[Fault, ...] = (
     # --- nothing wrong: what must not disturb anything
@@ -603,7 +601,7 @@ FAULTS: tuple[Fault, ...] = (
         "RRS of AS_prices 0 all year",
         edit(AS, lambda s: s.scale(MCPC, 0.0, s.where("product", "RRS"))),
         CHECK,
-        ((_PRODUCT_PRICES, "rrs"),),
+        ((_AGREE, "zeros among clearing prices"),),
         fast=True,
     ),
     Fault(
@@ -712,7 +710,7 @@ FAULTS: tuple[Fault, ...] = (
         "sizes in kW",
         "HSL of DAM_ESR_Resources in kW",
         scaled(ESR, "hsl_mw", KILO),
-        MARKED,
+        CHECK,
         (("notes", "MW in sced_esr_resources"),),
     ),
     Fault(
@@ -762,7 +760,7 @@ FAULTS: tuple[Fault, ...] = (
         "RT_prices divided by 1000",
         scaled(RT, PRICE, 1 / KILO),
         CHECK,
-        ((_ONE_SIZE, "in real time"),),
+        ((_AGREE, "mean real-time price over the day-ahead one"),),
         fast=True,
     ),
     Fault(
@@ -798,7 +796,7 @@ FAULTS: tuple[Fault, ...] = (
         "output of SCED_ESR_Resources with the other sign",
         scaled(SESR, "output_mw", -1.0),
         CHECK,
-        ((_FOLLOWED, "from 2025-12-06"), (_EFFICIENCY, "outside")),
+        ((_FOLLOWED, "from 2025-12-06"), (_AGREE, "round-trip efficiency")),
     ),
     Fault(
         "consumption with the other sign",
@@ -819,7 +817,10 @@ FAULTS: tuple[Fault, ...] = (
         "RT_prices with the other sign",
         scaled(RT, PRICE, -1.0),
         CHECK,
-        ((_ONE_SIZE, "in real time"), (f"{FINDING} bess_prices", "implausible_price rt_prices")),
+        (
+            (_AGREE, "mean real-time price over the day-ahead one"),
+            (f"{FINDING} bess_prices", "implausible_price rt_prices"),
+        ),
     ),
     Fault(
         "clearing prices with the other sign",
@@ -961,7 +962,7 @@ FAULTS: tuple[Fault, ...] = (
         "the battery table gives a battery another's load resource",
         _user(1, load_resource=(2, "load_resource")),
         CHECK,
-        (("notes", "against the evidence"), (_EFFICIENCY, "1.8")),
+        (("notes", "against the evidence"), (_AGREE, "round-trip efficiency of the year")),
     ),
     Fault(
         "renamed to another's storage resource, by hand",

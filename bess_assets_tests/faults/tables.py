@@ -1,10 +1,12 @@
 """The catalogue as the tables of docs/reliability.md and docs/methodology.md."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+from bess_assets.checks.comparisons import COMPARISONS
 from bess_assets_tests.faults.catalogue import FAULTS, FINDING, Fault
-from bess_assets_tests.faults.planting import BATTERIES, YEAR, Outcome
+from bess_assets_tests.faults.planting import BATTERIES, CAUSE, YEAR, Outcome
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -42,6 +44,8 @@ def _place(where: str, text: str) -> str:
     words = f"`{text}`"
     if where == "error":
         return f"the error says {words}"
+    if where == CAUSE:
+        return f"the cause says {words}"
     if where.startswith(FINDING):
         return f"findings of `{where.removeprefix(FINDING).strip()}`: {words}"
     if " of " in where:
@@ -72,20 +76,33 @@ def unseen() -> str:
     return "\n".join(lines)
 
 
-CATALOGUE, UNSEEN = ("the catalogue of faults", catalogue), ("faults that cannot be seen", unseen)
-PAGES = {"reliability.md": CATALOGUE, "methodology.md": UNSEEN}
+def comparisons() -> str:
+    """The table of comparisons."""
+    rows = (
+        f"| {row.meaning} | {row.against or '-'} | {row.low:g} | {row.high:g} | {row.unit} | {row.source} |"
+        for row in COMPARISONS
+    )
+    return "\n".join(
+        ["| what is compared | held against | from | to | unit | doubtful |", "|---|---|---|---|---|---|", *rows]
+    )
 
 
-def written(page: str) -> str:
-    """What stands between the marks of a page."""
-    name, _ = PAGES[page]
+PAGES: tuple[tuple[str, str, Callable[[], str]], ...] = (
+    ("reliability.md", "the catalogue of faults", catalogue),
+    ("reliability.md", "the comparisons", comparisons),
+    ("methodology.md", "faults that cannot be seen", unseen),
+)
+"""Each generated table: its page, its name there, and the function that writes it."""
+
+
+def written(page: str, name: str) -> str:
+    """What stands between the marks of a table."""
     text = (DOCS / page).read_text(encoding="utf-8")
     return text.split(_begin(name))[1].split(_end(name))[0].strip()
 
 
-def write(page: str) -> None:
-    """Put a page's table between its marks."""
-    name, table = PAGES[page]
+def write(page: str, name: str, table: Callable[[], str]) -> None:
+    """Put a table between its marks."""
     path = DOCS / page
     before, rest = path.read_text(encoding="utf-8").split(_begin(name))
     after = rest.split(_end(name))[1]
