@@ -27,6 +27,7 @@ _LEAST_CAP_USD = 1_900  # ERCOT's own caps, at which prices do stand, were 2,000
 _LEAST_CYCLES = 15  # of a month or year: what is stored at its ends counts for less than a fifteenth
 _LEAST_AWARDS = 100  # of a month: with fewer, whole numbers may be chance
 _HOURS_OF_A_MONTH = 730
+_COVERAGE = {"unobserved", "unpriced", "award_unknown", "as_unknown"}  # shares of what is unknown
 _LOAD_SIDE = " load side"
 _AT_WORK = 0.2  # of what a battery does in its other months: from this share on it is at work
 
@@ -485,7 +486,10 @@ def _judge(judged: Judged) -> Verdict:
             measured = measures[comparison.measure]
             subjects = len({subject for subject, _ in measured})
             part = sum(1 / 12 if month else 1 for _, month in found) / subjects
-            causes.append(Cause(words, _REMEDY, min(max(sum(share(*place) for place in found), part), 1.0)))
+            touched = min(max(sum(share(*place) for place in found), part), 1.0)
+            if comparison.measure in _COVERAGE:  # what is unknown follows from another cause, which comes first
+                touched = 0.9 * sum(found.values()) / 12
+            causes.append(Cause(words, _REMEDY, touched))
     compared = {f"{name}_compared": len(values) for name, values in measures.items()}
     detail = "; ".join(cause.words for cause in causes) or f"{sum(compared.values()):,} measures within their bounds"
     return Verdict(not causes, detail, {**numbers, **compared}, causes)
