@@ -3,7 +3,8 @@
 A run is one solution of SCED. Its readings lie on lines (lines.py); its base points and awards hold until the next run of the dataset, at most 900 s.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
@@ -204,9 +205,7 @@ class RunReader:
         most_runs = max((part.runs.stop - part.runs.start for part in self._plan(stretch, era)[1]), default=0)
         midnights = 4 * self._year.day_first_hour
         inner = midnights[(midnights > stretch[0]) & (midnights < stretch[1])]
-        # one window is filled while others are worked on
-        held = self._inputs.threads + 2
-        if most_runs * self._run_bytes * held <= self._inputs.block_bytes or not len(inner):
+        if most_runs * self._run_bytes <= self._window_bytes or not len(inner):
             yield stretch
         else:
             middle = int(inner[len(inner) // 2])
@@ -214,7 +213,13 @@ class RunReader:
             yield from self._stretches((middle, stretch[1]), era)
 
     @property
+    def _window_bytes(self) -> int:
+        """What a window may take: one is filled while others are worked on."""
+        return self._inputs.block_bytes // (self._inputs.threads + 2)
+
+    @property
     def _run_bytes(self) -> int:
+        """What the values of a run take."""
         return max(len(self._names), 1) * (8 * max(len(self._numbers), 1) + 1)
 
     def _plan(self, stretch: tuple[int, int], era: tuple[int, int]) -> tuple[list[_Span], list[_Part]]:
@@ -232,6 +237,7 @@ class RunReader:
         groups_read = [0, *(ends_of_groups[s.path, s.group] for s in spans)]
         touched = np.minimum(np.searchsorted(ends, ends + BATCH_ROWS), groups_read)
         reach = [low, *np.searchsorted(self.starts, [s.latest for s in spans], side="right").clip(low, high).tolist()]
+        least = min(_LEAST_WINDOW_BYTES, self._window_bytes // 4)
         parts, done = list[_Part](), stretch[0]
         for n in range(len(spans) + 1):
             at_end = n == len(spans)
@@ -239,7 +245,7 @@ class RunReader:
             last = stretch[1] if at_end else min(settled, stretch[1])
             first_run = int(np.searchsorted(self.starts, max(self._second_of(done) - LONGEST_LINE_SECONDS, era_begin)))
             read = max(reach[: touched[n] + 1])
-            if last > done and (at_end or (read - first_run) * self._run_bytes >= _LEAST_WINDOW_BYTES):
+            if last > done and (at_end or (read - first_run) * self._run_bytes >= least):
                 parts.append(_Part(n, done, last, slice(first_run, max(read, first_run))))
                 done = last
         return spans, parts
@@ -251,19 +257,20 @@ class RunReader:
         """Read the row groups of a stretch once."""
         spans, parts = self._plan(stretch, era)
         own = slice(*(int(n) for n in np.searchsorted(self.starts, [*map(self._second_of, stretch)])))
-        era_end, codes, read = self._second_of(era[1]), Codes(self._names), self._batches(spans)
+        era_end, codes = self._second_of(era[1]), Codes(self._names)
         runs, done = parts[0].runs, 0
         scatter = Scatter(runs.stop - runs.start, len(self._names), self._numbers)
-        for n, part in enumerate(parts):
-            while done < part.spans:
-                done, rows = next(read)
-                self._put(scatter, codes, rows, runs.start, own)
-            following = parts[n + 1].runs if n + 1 < len(parts) else slice(runs.stop, runs.stop)
-            later = scatter.part(slice(following.start - runs.start, following.stop - runs.start))
-            yield self._window(part, scatter, runs, era_end)
-            runs, scatter = following, later
+        with closing(self._batches(spans)) as read:
+            for n, part in enumerate(parts):
+                while done < part.spans:
+                    done, rows = next(read)
+                    self._put(scatter, codes, rows, runs.start, own)
+                following = parts[n + 1].runs if n + 1 < len(parts) else slice(runs.stop, runs.stop)
+                later = scatter.part(slice(following.start - runs.start, following.stop - runs.start))
+                yield self._window(part, scatter, runs, era_end)
+                runs, scatter = following, later
 
-    def _batches(self, spans: Sequence[_Span]) -> Iterator[tuple[int, Rows]]:
+    def _batches(self, spans: Sequence[_Span]) -> Generator[tuple[int, Rows], None, None]:
         """Rows of the row groups of some spans, with the number of spans that were read by then."""
         columns, ends = ["resource_name", *self._numbers], np.cumsum([s.rows for s in spans])
         seen = 0
