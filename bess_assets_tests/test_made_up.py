@@ -138,7 +138,14 @@ def _reports_that_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_command_is_among_those_looked_at():
-    assert set(main.commands) == {arguments[0] for arguments in TABLES.values()} | {"demo", "simulate", "ui", "verify"}
+    assert set(main.commands) == {arguments[0] for arguments in TABLES.values()} | {
+        "demo",
+        "fetch",
+        "simulate",
+        "start",
+        "ui",
+        "verify",
+    }
 
 
 @pytest.mark.parametrize("command", TABLES)
