@@ -4,12 +4,14 @@ __version__: str
 
 
 def __getattr__(name: str) -> str:
-    """`__version__`, read from the package's metadata when asked for and not at import."""
+    """`__version__`, read from the package's metadata when first asked for and not at import."""
     if name == "__version__":
         from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  50 ms that no query should pay
 
         try:
-            return version("bess-assets")
+            found = version("bess-assets")
         except PackageNotFoundError:
-            return "0+uninstalled"  # a source tree on the path, as workspace.yaml allows
+            found = "0+uninstalled"  # a source tree on the path, as workspace.yaml allows
+        globals()[name] = found
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

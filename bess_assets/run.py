@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from bess_assets.checks import judge_table
 from bess_assets.ercot import inspection
-from bess_assets.ercot.calendar import OperatingYear
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
 from bess_assets.ercot.step import Inputs, Origin, StepResult, StoredTable
 from bess_assets.errors import BessError, InputError, NotRefreshedError
@@ -192,7 +192,7 @@ class HeldYear:
         assert self.year is not None  # noqa: S101  the merged tables have no inputs of a year
         settings = self.settings
         return Inputs(
-            year=OperatingYear(self.year),
+            year=operating_year(self.year),
             rollups=rollup_folder(settings),
             tables={name: self.table(name) for name in table.upstream},
             registry_csv=settings.registry_csv,

@@ -85,23 +85,39 @@ def real_pack() -> Callable[[str], Path]:
 
 @dataclass(frozen=True)
 class Worlds:
-    """The made-up markets that all tests of whole years share: 2019 to 2026 without loss, and one year with columns missing."""
+    """The made-up markets that all tests of whole years share: 2019 to 2026 without loss, and one year with columns missing.
+
+    Those of 2019 to 2024 are made when they are first asked for, by slow tests alone.
+    """
 
     folder: Path
-    early: "World"
     late: "World"
     wild: "World"
 
     @cached_property
     def first(self) -> "World":
-        """That of the two years that only slow tests ask for."""
+        """That of 2019 and 2020."""
         from bess_assets_tests.worlds import FIRST, make
 
         return make(self.folder / "first", FIRST)
 
+    @cached_property
+    def early(self) -> "World":
+        """That of 2021 and 2022."""
+        from bess_assets_tests.worlds import EARLY, make
+
+        return make(self.folder / "early", EARLY)
+
+    @cached_property
+    def middle(self) -> "World":
+        """That of 2023 and 2024."""
+        from bess_assets_tests.worlds import MIDDLE, make
+
+        return make(self.folder / "middle", MIDDLE)
+
     def of(self, year: int) -> "World":
         """The market that has the year."""
-        return self.first if year < 2021 else self.early if year < 2023 else self.late
+        return self.first if year < 2021 else self.early if year < 2023 else self.middle if year < 2025 else self.late
 
 
 @dataclass(frozen=True)
@@ -130,9 +146,9 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reported]:
 @pytest.fixture(scope="session")
 def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
     """Simulated and settled once, in two processes side by side; it takes most of the time that the tests take."""
-    from bess_assets_tests.worlds import EARLY, LATE, WILD, make_all
+    from bess_assets_tests.worlds import LATE, WILD, make_all
 
     folder = tmp_path_factory.mktemp("worlds")
-    early, wild, late = make_all(folder, [[EARLY, WILD], [LATE]])
-    yield Worlds(folder, early, late, wild)
-    shutil.rmtree(folder)  # some 250 MB
+    wild, late = make_all(folder, [[WILD], [LATE]])
+    yield Worlds(folder, late, wild)
+    shutil.rmtree(folder)  # some 150 MB

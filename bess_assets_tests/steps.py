@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
-from bess_assets.ercot.calendar import OperatingYear
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.step import Finding, Inputs, StepResult
 from bess_assets.store.paths import RollupFolder
 from bess_assets_tests.resources import KEY, Row
@@ -24,12 +23,6 @@ SPRING_AND_AUTUMN = {
     2025: (date(2025, 3, 9), date(2025, 11, 2)), 2026: (date(2026, 3, 8), date(2026, 11, 1)),
 }  # fmt: skip
 """Clock changes as section 7 of the market reference lists them."""
-
-
-@lru_cache(maxsize=64)
-def operating_year(year: int) -> OperatingYear:
-    """One year for all tests: making its midnights takes longer than most of them."""
-    return OperatingYear(year)
 
 
 def utc_seconds(local: datetime, fold: int = 0) -> int:

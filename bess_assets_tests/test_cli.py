@@ -615,11 +615,12 @@ def test_a_dry_run_says_what_and_why_and_does_nothing(demo_home: Path) -> None:
     assert "2021: nothing to do for --only changed" in unchanged
 
 
-def test_a_bad_year_does_not_stop_the_next_and_the_exit_code_is_1(demo_home: Path) -> None:
+def test_a_bad_year_does_not_stop_the_next_and_the_exit_code_is_1(demo_home: Path, monkeypatch) -> None:
     board = demo_home / "results" / "leaderboard" / "2021.parquet"
     before = board.read_bytes()
     board.unlink()
-    done = in_a_process("--home", demo_home, "refresh", "2019", "2021", "--only", "missing", COLUMNS="100", ends=1)
+    monkeypatch.setenv("COLUMNS", "100")
+    done = at_home(demo_home, "refresh", "2019", "2021", "--only", "missing", exit_code=1)
     rows = [line.split()[:2] for line in done.stdout.splitlines()]
     assert ["2019", "failed"] in rows
     assert ["2021", "refreshed"] in rows

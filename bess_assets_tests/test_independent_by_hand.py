@@ -442,6 +442,7 @@ def test_a_full_month_is_the_sum_of_its_days(tmp_path: Path) -> None:
     assert (may["energy_coverage"], may["as_coverage"]) == (1.0, 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_the_ancillary_revenue_of_2021_agrees_with_the_published_one_to_the_cent(real_pack) -> None:
     pack = real_pack("2021-ancillary")

@@ -14,7 +14,18 @@ from bess_assets.simulator.report_files import REPORTS
 from bess_assets.store.journal import CheckEntry, read_run
 from bess_assets.store.roll_up import RollUp, roll_up_reports
 from bess_assets.store.rollup_files import read_manifest
-from bess_assets_tests.worlds import EARLY, FIRST, KEYS, LATE, Plan, World, board_differences, nothing_before, some
+from bess_assets_tests.worlds import (
+    EARLY,
+    FIRST,
+    KEYS,
+    LATE,
+    MIDDLE,
+    Plan,
+    World,
+    board_differences,
+    nothing_before,
+    some,
+)
 
 pytestmark = pytest.mark.timeout(1_800)
 """The first test to ask for the made-up market, the last quarter of a year, waits for it; the slow ones make eight whole years."""
@@ -79,6 +90,7 @@ def test_every_row_that_was_published_is_kept_or_counted_and_no_file_is_refused(
     assert dropped > 1_000, "the market holds editions and repeats"
 
 
+@pytest.mark.slow
 def test_without_price_files_no_hour_is_unpriced_in_which_single_batteries_are_out_and_state_no_price(tmp_path):
     plan = Plan((2024,), batteries=6, seed=1, hazards="flawless")
     with nothing_before(date(2024, 2, 8)):
@@ -119,7 +131,7 @@ def test_the_run_record_names_built_rollups_as_inputs(reported):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plan", [FIRST, EARLY, LATE], ids=lambda plan: f"{plan.years[0]}_{plan.years[-1]}")
+@pytest.mark.parametrize("plan", [FIRST, EARLY, MIDDLE, LATE], ids=lambda plan: f"{plan.years[0]}_{plan.years[-1]}")
 def test_every_year_gives_the_same_boards_from_reports_as_from_rollups(worlds, tmp_path, plan):
     world, rolled = from_reports(tmp_path, plan)
     assert rolled.refused == []

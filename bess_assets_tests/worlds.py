@@ -52,7 +52,8 @@ class Plan:
 
 FIRST = Plan((2019, 2020), batteries=5, seed=1, hazards="harmless")
 EARLY = Plan((2021, 2022), batteries=5, seed=1, hazards="harmless")
-LATE = Plan((2023, 2024, 2025, 2026), batteries=9, seed=1, hazards="harmless")
+MIDDLE = Plan((2023, 2024), batteries=9, seed=1, hazards="harmless")
+LATE = Plan((2025, 2026), batteries=9, seed=1, hazards="harmless")
 REPORTED = Plan((2025,), batteries=4, seed=3, hazards="harmless")
 """The year of both market designs, published both as rollups and as reports; its last quarter."""
 WILD = Plan((2023,), batteries=12, seed=2, hazards="wild")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from bess_assets.checks.check import Check, Judged
-from bess_assets.ercot.calendar import OperatingYear, day_of_number
+from bess_assets.ercot.calendar import day_of_number, operating_year
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Verdict, some
 
@@ -17,7 +17,7 @@ def _complete(name: str, per_hour: int, unit: str, counts: str) -> Check:
     """A check that every series has a row for each hour, or quarter-hour, of each day."""
 
     def judge(judged: Judged) -> Verdict:
-        year, series = OperatingYear(judged.year), ", ".join(judged.table.key[:-1])
+        year, series = operating_year(judged.year), ", ".join(judged.table.key[:-1])
         rows = judged.ask(
             f"WITH counted AS MATERIALIZED (SELECT {series}, operating_day AS day, count(*) AS steps "
             f"FROM {{{judged.table.name}}} GROUP BY ALL) "

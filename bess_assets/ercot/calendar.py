@@ -6,6 +6,7 @@ Source: ERCOT Nodal Protocols section 2 (operating day, operating hour).
 """
 
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -162,6 +163,12 @@ class OperatingYear:
         spring = day_index == self.spring_day
         skipped = spring & (quarter > _SPRING_QUARTER) & (quarter < _SPRING_QUARTER + 4)
         return np.where(skipped, 0, quarter - 4 * (spring & (quarter > _SPRING_QUARTER)))
+
+
+@lru_cache(maxsize=8)
+def operating_year(year: int) -> OperatingYear:
+    """The hours of a year, made once a process: its midnights take milliseconds to find."""
+    return OperatingYear(year)
 
 
 def _even_occurrence(series: IntArray, counted: BoolArray) -> BoolArray:

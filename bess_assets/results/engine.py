@@ -92,8 +92,7 @@ class Engine:
 
         if not any(map(self.files_of, TABLES.values())):
             raise nothing_yet(self._settings.results)
-        if len(sql) > LONGEST_SQL:
-            raise QueryError(f"The query has {len(sql):,} characters.", expected=f"at most {LONGEST_SQL:,}")
+        refuse_long(sql)
         with closing(_Clock(self._connect(), self._settings, self._settings.memory_limit_bytes)) as clock:
             text = clock.run(lambda cursor: _one_select(cursor, sql))
             named = tables_in(text)
@@ -245,6 +244,12 @@ def _watch(most_bytes: int) -> Callable[[], bool]:
 
 def _too_large(kind: type[QueryError] = QueryError) -> QueryError:
     return kind("The query needs more memory than it may take.", remedy="Ask for less, or raise BESS_MEMORY_LIMIT.")
+
+
+def refuse_long(sql: str) -> None:
+    """QueryError if a statement is longer than any that is read: to parse it or to search it for names would take seconds."""
+    if len(sql) > LONGEST_SQL:
+        raise QueryError(f"The query has {len(sql):,} characters.", expected=f"at most {LONGEST_SQL:,}")
 
 
 def tables_in(sql: str) -> "list[Table]":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results.answers import Answer, BatteryAnswer, QueryError, marked, with_mark
 from bess_assets.results.cache import AnswerCache, CacheInfo
-from bess_assets.results.engine import PERIODS, Engine, Step, literal, read, tables_in, with_year
+from bess_assets.results.engine import PERIODS, Engine, Step, literal, read, refuse_long, tables_in, with_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store import listing
 from bess_assets.store.listing import MADE_UP, made_up_years
@@ -290,6 +290,7 @@ class Results:
 
         Nothing but the result tables can be read, and nothing written. Whatever else is asked, and all that DuckDB refuses, is a QueryError.
         """
+        refuse_long(sql)
         named = tables_in(sql)
 
         def ask() -> list[Answer]:

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray, SecondsArray
-from bess_assets.ercot.calendar import OperatingYear, day_ranges
+from bess_assets.ercot.calendar import day_ranges, operating_year
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.evidence import TimeEvidence
 from bess_assets.ercot.parsing import BATCH_ROWS, NO_VALUE, Rows, read_rows
@@ -112,7 +112,7 @@ class _FileRuns:
 @lru_cache(maxsize=8)
 def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _FileRuns:
     """Read the times of a file, once for all readers while its mark stays: the registry and the dispatch of a year need them."""
-    year = OperatingYear(year_number)
+    year = operating_year(year_number)
     starts, days, spans, counted = [_NO_RUNS], [_NO_RUNS], list[_Span](), Counted()
     evidence = TimeEvidence(DATASETS[dataset], path)
     for rows in read_rows(DATASETS[dataset], path, [], timed=True):

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -86,7 +86,9 @@ def _home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_refresh_of_changes_makes_the_changed_rollup_and_the_tables_below_it(settings):
     steps = restate_prices(settings)
-    assert steps_of_refresh(settings, "changed") == [steps, MERGED]
+    with file_events() as counts:
+        assert steps_of_refresh(settings, "changed") == [steps, MERGED]
+    owned(settings, counts, steps & set(YEARLY))
 
 
 def test_a_refresh_of_failures_makes_them_and_the_tables_below_them(settings):
@@ -170,11 +172,17 @@ def file_events() -> Iterator[Counter[tuple[str, str]]]:
         _counting.pop()
 
 
+def owned(settings: Settings, counts: Counter[tuple[str, str]], tables: Collection[str]) -> None:
+    """The refresh of these tables took one lock, and read and wrote the journal seldom."""
+    journal = str(settings.results / "_runs" / f"{YEAR}.json")
+    assert counts["open", str(settings.locks / str(YEAR))] == 1
+    assert 0 < counts["open", journal] <= 20
+    assert len(tables) <= counts["rename", journal] <= 40
+
+
+@pytest.mark.slow
 def test_a_years_refresh_makes_every_table_takes_one_lock_and_reads_and_writes_its_journal_seldom(market, tmp_path):
     settings = load_settings(tmp_path, environ={"BESS_ROLLUPS": str(market / "rollups")})
     with file_events() as counts:
         assert steps_of_refresh(settings, None) == [EVERY, MERGED]
-    journal = str(settings.results / "_runs" / f"{YEAR}.json")
-    assert counts["open", str(settings.locks / str(YEAR))] == 1
-    assert 0 < counts["open", journal] <= 20
-    assert len(YEARLY) <= counts["rename", journal] <= 40
+    owned(settings, counts, YEARLY)

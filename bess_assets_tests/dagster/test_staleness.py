@@ -134,6 +134,7 @@ def test_what_changes_makes_stale_each_year_that_reads_it_until_it_is_refreshed_
     assert changed(home) == stale(home) == before
 
 
+@pytest.mark.slow
 def test_a_year_built_from_reports_is_fresh_after_its_refresh_and_after_new_reports_too(home):
     put(home.reports / AWARDS, text(DAM_GEN, [award(f"01/02/{REPORTED}", hour) for hour in range(1, 25)]))
     put(home.reports / "a.csv", text(DA_SPP, [price(f"01/02/{REPORTED}", hour, 20) for hour in range(1, 25)]))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, day_number, day_of_number, day_ranges
-from bess_assets_tests.steps import CENTRAL, SPRING_AND_AUTUMN, hour_of, operating_year, quarter_hour_of
+from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, day_number, day_of_number, day_ranges, operating_year
+from bess_assets_tests.steps import CENTRAL, SPRING_AND_AUTUMN, hour_of, quarter_hour_of
 
 YEARS = range(2010, 2031)
 years = st.sampled_from(YEARS)

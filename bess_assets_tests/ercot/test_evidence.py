@@ -117,7 +117,13 @@ def write_runs(root, clock: Clock, utc: Sequence[datetime], file: str) -> None:
     write_columns(root, "sced_gen_resources", file, columns)
 
 
-@pytest.mark.parametrize("file", ["2024.parquet/part-{:05d}", "year=2024/data_{}", "2024_{:02d}"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "2024_{:02d}",
+        *(pytest.param(f, marks=pytest.mark.slow) for f in ("2024.parquet/part-{:05d}", "year=2024/data_{}")),
+    ],
+)
 def test_parts_of_a_year_are_judged_together(tmp_path, file):
     utc, size = moments(), 3 * 48
     for clock in ("America/Chicago", "UTC"):

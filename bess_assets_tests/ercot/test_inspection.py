@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.checks.check import COLUMNS, FINDINGS
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import METADATA_KEY
 from bess_assets.ercot.inspection import availability_rows, column_availability, rollup_schemas
@@ -25,7 +26,7 @@ from bess_assets.store.status import plan_year
 from bess_assets.tables import TABLES
 from bess_assets_tests.made_home import record_table
 from bess_assets_tests.scenario import CAMEL_TEXT, ERAS, FOLDERS, TYPED, Era, hourly, run, write_columns, write_rollup
-from bess_assets_tests.steps import count_of, found, operating_year
+from bess_assets_tests.steps import count_of, found
 
 DAM: dict[str, Any] = {
     "resource_type": "PWRSTR", "qse": "QALPHA", "settlement_point": "ALPHA_RN", "hsl_mw": 10.0, "award_mw": 5.0,

@@ -63,7 +63,7 @@ def test_an_odd_type_changes_no_money(tmp_path, dataset, change):
     assert board(settle_changed(tmp_path, 2022, may_market(), **{dataset: change})) == pytest.approx(RIGHT)
 
 
-@pytest.mark.parametrize("blank", ["", "OTHER", None])
+@pytest.mark.parametrize("blank", ["OTHER", *(pytest.param(b, marks=pytest.mark.slow) for b in ("", None))])
 def test_the_type_column_of_the_esr_files_decides_nothing(tmp_path, blank):
     right = board(settle(tmp_path / "right", 2025, seam_market(), until="leaderboard"))
 

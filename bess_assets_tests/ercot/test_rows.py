@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.rows import Codes, DayLog, PlacedRows, YearRows, report_dataset
 from bess_assets.ercot.step import Findings
@@ -14,16 +15,7 @@ from bess_assets.errors import InputError
 from bess_assets.settlement.grid import Scatter
 from bess_assets_tests.resources import GEN, NODE, WIND
 from bess_assets_tests.scenario import ERAS, TYPED, hourly, mark_as_built, write_columns, write_rollup
-from bess_assets_tests.steps import (
-    SPRING_AND_AUTUMN,
-    count_of,
-    found,
-    hour_of,
-    inputs_of,
-    operating_year,
-    quarter_hour_of,
-    utc_seconds,
-)
+from bess_assets_tests.steps import SPRING_AND_AUTUMN, count_of, found, hour_of, inputs_of, quarter_hour_of, utc_seconds
 
 JANUARY_1 = date(2024, 1, 1)
 SPRING, AUTUMN = SPRING_AND_AUTUMN[2024]

@@ -497,7 +497,6 @@ FAULTS: tuple[Fault, ...] = (
         of_battery(0, "gen_resource", GEN, lambda s, m: s.drop(m & _june(s))),
         CHECK,
         ((_ROWS, "719 hours"),),
-        fast=True,
     ),
     Fault(
         "one battery's load-side awards missing",
@@ -761,7 +760,6 @@ FAULTS: tuple[Fault, ...] = (
         scaled(RT, PRICE, 1 / KILO),
         CHECK,
         ((_AGREE, "mean real-time price over the day-ahead one"),),
-        fast=True,
     ),
     Fault(
         "prices in cents",
@@ -894,7 +892,6 @@ FAULTS: tuple[Fault, ...] = (
         ),
         CHECK,
         ((f"{FINDING} bess_prices", "implausible_price rt_prices: 4"), ("notes", "implausible prices used")),
-        fast=True,
     ),
     Fault(
         "a clearing price of ten million",

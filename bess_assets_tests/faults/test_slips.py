@@ -125,9 +125,8 @@ SLIPS: dict[str, tuple[Slip, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n == "a renamed award column" else pytest.mark.slow) for n in SLIPS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLIPS)
 def test_a_slip_ends_with_a_first_cause_that_names_the_place_and_what_to_do(
     market: Market, tmp_path: Path, name: str
 ) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, day_number
-from bess_assets_tests.steps import CENTRAL, operating_year
+from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, day_number, operating_year
+from bess_assets_tests.steps import CENTRAL
 
 pytestmark = pytest.mark.slow
 

@@ -41,7 +41,7 @@ def test_the_year_of_the_seam_is_exactly_equal_from_reports_and_from_rollups(rep
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["first", "early", "late", "wild"])
+@pytest.mark.parametrize("name", ["first", "early", "middle", "late", "wild"])
 def test_every_year_of_every_market_is_exactly_equal(name: str, worlds: Worlds, tmp_path: Path) -> None:
     world: World = getattr(worlds, name)
     folder = publish(tmp_path, world.plan)

@@ -194,7 +194,7 @@ sys.exit(done.returncode)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a child's peak memory is counted as Linux does")
-@pytest.mark.parametrize("sql", GROWING)
+@pytest.mark.parametrize("sql", [GROWING[0], *(pytest.param(sql, marks=pytest.mark.slow) for sql in GROWING[1:])])
 def test_a_question_takes_no_more_memory_than_its_limit_though_duckdb_counts_none_of_it(
     settings: Settings, sql: str
 ) -> None:

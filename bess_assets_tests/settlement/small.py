@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.step import Finding, Inputs
 from bess_assets.run import STEPS, run_table
 from bess_assets.settings import Settings, load_settings
@@ -16,7 +17,6 @@ from bess_assets.store.journal import TableEntry
 from bess_assets.store.paths import RollupFolder
 from bess_assets.tables import TABLES
 from bess_assets_tests.scenario import Row, hourly, runs_of_day, write_rollup
-from bess_assets_tests.steps import operating_year
 
 GEN, LOAD, ESR, NODE = "OAK_BESS1", "OAK_LD1", "OAK_ESR1", "OAK_RN"
 HOURS = range(1, 25)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import StepResult
 from bess_assets.settlement.awards import award_of_parts, bess_awards, both_sides
@@ -17,7 +18,7 @@ from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_AWARDS
 from bess_assets_tests.resources import ALONE, COMBO, ESR, GEN, KEY, LOAD, NODE, RENAMED, STORAGE, WIND
 from bess_assets_tests.scenario import ERAS, hourly, write_rollup
-from bess_assets_tests.steps import SPRING_AND_AUTUMN, count_of, found, hour_of, inputs_of, operating_year, take
+from bess_assets_tests.steps import SPRING_AND_AUTUMN, count_of, found, hour_of, inputs_of, take
 
 DAY = date(2024, 1, 1)
 _, AUTUMN = SPRING_AND_AUTUMN[2024]

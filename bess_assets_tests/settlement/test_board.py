@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import Inputs
 from bess_assets.settlement.board import leaderboard, leaderboard_monthly
@@ -17,7 +18,6 @@ from bess_assets.settlement.metrics import _cut, rank, ranked, usd_per_kw
 from bess_assets.store.files import conform
 from bess_assets.store.paths import RollupFolder
 from bess_assets.tables import TABLES, arrow_schema
-from bess_assets_tests.steps import operating_year
 
 Row = dict[str, Any]
 

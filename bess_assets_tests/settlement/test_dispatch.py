@@ -5,13 +5,14 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pytest
 
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.settlement.dispatch import METERED_CHECK, bess_dispatch
 from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_DISPATCH
 from bess_assets_tests.resources import ALONE, COMBO, ESR, GEN, KEY, LOAD, RENAMED, STORAGE, USER_SAYS_NONE, WIND
 from bess_assets_tests.scenario import ERAS, run, runs_of_day, write_rollup
-from bess_assets_tests.steps import SPRING_AND_AUTUMN, count_of, found, inputs_of, operating_year, quarter_hour_of, take
+from bess_assets_tests.steps import SPRING_AND_AUTUMN, count_of, found, inputs_of, quarter_hour_of, take
 
 DAY = date(2024, 1, 1)
 MIDNIGHT, NEW_YEAR = datetime(2024, 1, 1), datetime(2026, 1, 1)

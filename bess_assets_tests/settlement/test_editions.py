@@ -23,7 +23,7 @@ from bess_assets.store.paths import file_before, result_path
 from bess_assets.store.verify import verify
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_HISTORY, TABLES, lineage
 from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition
-from bess_assets_tests.settlement.small import MAY, Market, clearing, may_market, prices, settle
+from bess_assets_tests.settlement.small import MAY, Market, Settled, clearing, may_market, prices, settle
 
 YEAR = 2024
 ONE, TWO = {**ALPHA, "rank": 1}, {**BRAVO, "rank": 2}
@@ -58,9 +58,14 @@ def with_other(market: Market, other: Market) -> Market:
     return {**market, **other}
 
 
+def made(folder: Path, market: Market | None = None, table: str | None = None) -> Settled:
+    """A day as far as its editions: of the market of May or another."""
+    return settle(folder, 2022, market or may_market(), table=table, until="what_changed")
+
+
 # --- one day, settled by hand
 def test_the_first_edition_is_the_board_with_its_time_version_and_the_digest_of_every_file_it_was_made_of(tmp_path):
-    settled = settle(tmp_path, 2022, may_market())
+    settled = made(tmp_path)
     (edition,), (board,) = settled.rows("leaderboard_history"), settled.rows("leaderboard")
     assert {name: edition[name] for name in LEADERBOARD.column_names} == board
     entry = settled.entries["leaderboard"]
@@ -78,10 +83,10 @@ def test_the_first_edition_is_the_board_with_its_time_version_and_the_digest_of_
 
 
 def test_a_refresh_without_change_adds_no_edition_and_leaves_the_file_untouched(tmp_path: Path) -> None:
-    first = settle(tmp_path, 2022, may_market())
+    first = made(tmp_path)
     path = first.results / "leaderboard_history" / "2022.parquet"
     before = (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
-    again = settle(tmp_path, 2022, may_market())
+    again = made(tmp_path)
     assert (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino) == before
     for part in ("status", "rows", "digest", "bytes"):
         assert again.entries["leaderboard_history"][part] == first.entries["leaderboard_history"][part]  # type: ignore[literal-required]
@@ -89,12 +94,12 @@ def test_a_refresh_without_change_adds_no_edition_and_leaves_the_file_untouched(
 
 
 def test_a_price_that_changes_makes_an_edition_and_is_named_with_the_dollars_and_no_other_file(tmp_path: Path) -> None:
-    settle(tmp_path, 2022, may_market())
+    made(tmp_path)
     # 6 MW delivered less 1 MW charged less 8 MW sold is -3 MW; for 24 hours 1 $/MWh more each.
     dearer = with_other(may_market(), prices(MAY, 30.0, 41.0))
     # Nobody was awarded this product: the file is another, and no figure comes of it.
     dearer |= clearing(MAY, REGUP=5.0, REGDN=3.0, RRS=8.0, NSPIN=2.0)
-    settled = settle(tmp_path, 2022, dearer)
+    settled = made(tmp_path, dearer)
     assert [row["edition_number"] for row in settled.rows("leaderboard_history")] == [1, 2]
     moved = settled.row("what_changed")
     assert (moved["battery"], moved["edition_before"], moved["edition_after"]) == ("OAK_1", 1, 2)
@@ -107,24 +112,24 @@ def test_a_price_that_changes_makes_an_edition_and_is_named_with_the_dollars_and
 
 
 def test_an_ancillary_price_is_no_reason_of_the_energy_files(tmp_path: Path) -> None:
-    settle(tmp_path, 2022, may_market())
+    made(tmp_path)
     # 3 MW on the generation side and 1 MW on the load side, 24 hours, half a dollar more.
     other = with_other(may_market(), clearing(MAY, REGUP=5.5, REGDN=3.0, RRS=7.0, NSPIN=2.0))
     other["sced_gen_resources"] = [{**row, "hsl_mw": 10.0} for row in other["sced_gen_resources"]]
-    moved = settle(tmp_path, 2022, other).row("what_changed")
+    moved = made(tmp_path, other).row("what_changed")
     assert moved["total_usd_change"] == moved["as_usd_change"] == pytest.approx(48.0)
     assert moved["because"] == "as_prices/2022.parquet has changed"
 
 
 def test_a_capacity_changed_through_the_battery_table_is_named_as_such(tmp_path: Path) -> None:
-    settle(tmp_path, 2022, may_market())
-    new = settle(tmp_path, 2022, may_market(), table="battery,capacity_mw\nOAK_1,12\n")
+    made(tmp_path)
+    new = made(tmp_path, table="battery,capacity_mw\nOAK_1,12\n")
     assert new.row("what_changed")["because"] == "the battery table (BESS_REGISTRY) is new"
-    changed = settle(tmp_path, 2022, may_market(), table="battery,capacity_mw\nOAK_1,14\n").row("what_changed")
+    changed = made(tmp_path, table="battery,capacity_mw\nOAK_1,14\n").row("what_changed")
     assert changed["because"] == "the battery table (BESS_REGISTRY) has changed"
     assert {"capacity_mw", "usd_per_mw"} <= set(changed["moved"].split(", "))
     assert changed["total_usd_change"] == 0.0
-    gone = settle(tmp_path, 2022, may_market()).row("what_changed")
+    gone = made(tmp_path).row("what_changed")
     assert gone["because"] == "the battery table (BESS_REGISTRY) is gone"
     assert (gone["edition_before"], gone["edition_after"]) == (3, 4)
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.rows import Counted
 from bess_assets.errors import WriteError
 from bess_assets.settlement.grid import LedgerColumns, Scatter, Spool, labels_array
 from bess_assets_tests.resources import NODE
-from bess_assets_tests.steps import SPRING_AND_AUTUMN, operating_year, quarter_hour_of
+from bess_assets_tests.steps import SPRING_AND_AUTUMN, quarter_hour_of
 
 SPRING, _ = SPRING_AND_AUTUMN[2024]
 

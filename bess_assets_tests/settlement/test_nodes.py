@@ -6,9 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.settlement.battery_table import UserRow
 from bess_assets.settlement.nodes import Nodes, battery_nodes
-from bess_assets_tests.steps import hour_of, operating_year
+from bess_assets_tests.steps import hour_of
 
 YEAR = operating_year(2024)
 

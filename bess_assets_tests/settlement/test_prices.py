@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import Findings
 from bess_assets.settlement.prices import (
@@ -23,16 +24,7 @@ from bess_assets.store.files import ResultTable, write_table
 from bess_assets.tables import BESS_PRICES
 from bess_assets_tests.resources import ALONE, NODE
 from bess_assets_tests.scenario import ERAS, write_columns, write_rollup
-from bess_assets_tests.steps import (
-    SPRING_AND_AUTUMN,
-    count_of,
-    found,
-    hour_of,
-    inputs_of,
-    operating_year,
-    quarter_hour_of,
-    take,
-)
+from bess_assets_tests.steps import SPRING_AND_AUTUMN, count_of, found, hour_of, inputs_of, quarter_hour_of, take
 
 DAY = date(2024, 1, 1)
 SPRING, AUTUMN = SPRING_AND_AUTUMN[2024]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.footers import LAYOUT_COLUMN, METADATA_KEY
 from bess_assets.ercot.step import Findings
 from bess_assets.settlement import runs as runs_module
@@ -17,15 +18,7 @@ from bess_assets.settlement.lines import Cells, Course
 from bess_assets.settlement.runs import RunReader, hourly_maxima, read_metering
 from bess_assets_tests.resources import GEN, WIND
 from bess_assets_tests.scenario import ERAS, mark_as_built, run, runs_of_day, write_columns, write_rollup
-from bess_assets_tests.steps import (
-    SPRING_AND_AUTUMN,
-    count_of,
-    found,
-    inputs_of,
-    operating_year,
-    quarter_hour_of,
-    utc_seconds,
-)
+from bess_assets_tests.steps import SPRING_AND_AUTUMN, count_of, found, inputs_of, quarter_hour_of, utc_seconds
 
 YEAR = operating_year(2024)
 JANUARY_1 = datetime(2024, 1, 1)

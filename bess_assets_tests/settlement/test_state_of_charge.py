@@ -5,12 +5,13 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pytest
 
+from bess_assets.ercot.calendar import operating_year
 from bess_assets.settlement.dispatch import bess_dispatch
 from bess_assets.settlement.registry import bess_registry
 from bess_assets.settlement.state_of_charge import SOC_CHECK, fit_changes, fit_months, soc_verdict
 from bess_assets_tests.resources import ESR, STORAGE
 from bess_assets_tests.scenario import run, runs_of_day, write_rollup
-from bess_assets_tests.steps import inputs_of, operating_year, take
+from bess_assets_tests.steps import inputs_of, take
 
 NEW_YEAR = datetime(2026, 1, 1)
 

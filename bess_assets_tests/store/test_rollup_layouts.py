@@ -84,16 +84,30 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("lay", LAYOUTS.values(), ids=LAYOUTS)
+FAST = {"Spark", "hive by month", "numbered parts", "flat, other case", "a link"}
+"""Layouts of each kind that are settled in every run of the tests."""
+
+
+@pytest.mark.parametrize(
+    "lay",
+    [pytest.param(lay, id=name, marks=() if name in FAST else pytest.mark.slow) for name, lay in LAYOUTS.items()],
+)
 def test_a_year_is_worth_the_same_in_every_layout(tmp_path, lay):
     market = may_market()
-    root = write(tmp_path, 2022, {"dam_gen_resources": market.pop("dam_gen_resources")})
-    lay(root)
+    lay(write(tmp_path, 2022, {"dam_gen_resources": market.pop("dam_gen_resources")}))
     row = settle(tmp_path, 2022, market, until="leaderboard").row("leaderboard")
     assert (row["energy_usd"], row["as_usd"]) == pytest.approx(RIGHT)
+
+
+@pytest.mark.parametrize("lay", LAYOUTS.values(), ids=LAYOUTS)
+def test_all_files_of_a_year_are_found_in_every_layout(tmp_path, lay):
+    root = write(tmp_path, 2022, {"dam_gen_resources": may_market()["dam_gen_resources"]})
+    rows = pq.read_table(root / FOLDER / "2022.parquet").num_rows
+    lay(root)
     files = RollupFolder(root).files("dam_gen_resources", 2022)
     assert len({rollup_name(path) for path in files}) == len(files), "each has a name of its own in the records"
     assert {year_of(path) for path in files} == {2022}
+    assert sum(pq.ParquetFile(path).metadata.num_rows for path in files) == rows
     assert list(unused_entries(root)) == []
 
 
