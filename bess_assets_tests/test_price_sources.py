@@ -323,8 +323,9 @@ def rolled_up(world: World) -> World:
     return world
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("form", ["csv", pytest.param("xlsx", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
 def test_histories_alone_give_the_dollars_of_reports_labelled_and_both_settlements_agree(market, tmp_path, form):
     shutil.copytree(market.folder / "reports", tmp_path / "reports")
     as_histories(tmp_path / "reports", 2025, form)

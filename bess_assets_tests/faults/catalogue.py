@@ -327,7 +327,6 @@ FAULTS: tuple[Fault, ...] = (
         edit(RT, _labels_from_zero),
         ERROR,
         (("error", "not 0 to 23"),),
-        fast=True,
     ),
     Fault(
         "real-time prices an hour off",
@@ -922,7 +921,6 @@ FAULTS: tuple[Fault, ...] = (
         of_battery(0, "settlement_point", RT, lambda s, m: s.change(PRICE, m & _june(s), 31.5)),
         CHECK,
         ((_STILL, "30 days real-time"),),
-        fast=True,
     ),
     Fault(
         "a node's day-ahead prices frozen",

@@ -63,9 +63,19 @@ def made(folder: Path, market: Market | None = None, table: str | None = None) -
     return settle(folder, 2022, market or may_market(), table=table, until="what_changed")
 
 
+@pytest.fixture
+def first(may: Settled, tmp_path: Path) -> Settled:
+    """The first edition of the day of May, in a home of the test."""
+    shutil.copytree(may.settings.home.parent, tmp_path, dirs_exist_ok=True)
+    settings = load_settings(tmp_path / "home", {"BESS_ROLLUPS": str(tmp_path / "rollups")})
+    return Settled(settings, may.year, dict(may.entries))
+
+
 # --- one day, settled by hand
-def test_the_first_edition_is_the_board_with_its_time_version_and_the_digest_of_every_file_it_was_made_of(tmp_path):
-    settled = made(tmp_path)
+def test_the_first_edition_is_the_board_with_its_time_version_and_the_digest_of_every_file_it_was_made_of(
+    first, tmp_path
+):
+    settled = first
     (edition,), (board,) = settled.rows("leaderboard_history"), settled.rows("leaderboard")
     assert {name: edition[name] for name in LEADERBOARD.column_names} == board
     entry = settled.entries["leaderboard"]
@@ -82,8 +92,7 @@ def test_the_first_edition_is_the_board_with_its_time_version_and_the_digest_of_
     assert verdict["numbers"] == {"batteries_moved": 0, "dollars_moved": 0.0, "editions": 1}
 
 
-def test_a_refresh_without_change_adds_no_edition_and_leaves_the_file_untouched(tmp_path: Path) -> None:
-    first = made(tmp_path)
+def test_a_refresh_without_change_adds_no_edition_and_leaves_the_file_untouched(first: Settled, tmp_path: Path) -> None:
     path = first.results / "leaderboard_history" / "2022.parquet"
     before = (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
     again = made(tmp_path)
@@ -93,8 +102,8 @@ def test_a_refresh_without_change_adds_no_edition_and_leaves_the_file_untouched(
     assert again.entries["leaderboard_history"]["rows"] == 1
 
 
+@pytest.mark.usefixtures("first")
 def test_a_price_that_changes_makes_an_edition_and_is_named_with_the_dollars_and_no_other_file(tmp_path: Path) -> None:
-    made(tmp_path)
     # 6 MW delivered less 1 MW charged less 8 MW sold is -3 MW; for 24 hours 1 $/MWh more each.
     dearer = with_other(may_market(), prices(MAY, 30.0, 41.0))
     # Nobody was awarded this product: the file is another, and no figure comes of it.
@@ -111,8 +120,8 @@ def test_a_price_that_changes_makes_an_edition_and_is_named_with_the_dollars_and
     assert moved["because"] == "rt_prices/2022.parquet has changed"
 
 
+@pytest.mark.usefixtures("first")
 def test_an_ancillary_price_is_no_reason_of_the_energy_files(tmp_path: Path) -> None:
-    made(tmp_path)
     # 3 MW on the generation side and 1 MW on the load side, 24 hours, half a dollar more.
     other = with_other(may_market(), clearing(MAY, REGUP=5.5, REGDN=3.0, RRS=7.0, NSPIN=2.0))
     other["sced_gen_resources"] = [{**row, "hsl_mw": 10.0} for row in other["sced_gen_resources"]]
@@ -121,8 +130,8 @@ def test_an_ancillary_price_is_no_reason_of_the_energy_files(tmp_path: Path) -> 
     assert moved["because"] == "as_prices/2022.parquet has changed"
 
 
+@pytest.mark.usefixtures("first")
 def test_a_capacity_changed_through_the_battery_table_is_named_as_such(tmp_path: Path) -> None:
-    made(tmp_path)
     new = made(tmp_path, table="battery,capacity_mw\nOAK_1,12\n")
     assert new.row("what_changed")["because"] == "the battery table (BESS_REGISTRY) is new"
     changed = made(tmp_path, table="battery,capacity_mw\nOAK_1,14\n").row("what_changed")

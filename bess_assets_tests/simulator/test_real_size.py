@@ -49,6 +49,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> World:
     return _made(tmp_path_factory.mktemp("month"), (2024,), LAST_DAY)
 
 
+@pytest.mark.slow
 def test_a_month_settles_as_the_second_settlement_does_to_a_cent(month: World) -> None:
     _check(month)
 
