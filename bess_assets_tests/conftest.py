@@ -136,7 +136,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reported]:
     from bess_assets_tests.worlds import REPORTED, make, nothing_before
 
     folder = tmp_path_factory.mktemp("reported")
-    with nothing_before(date(2025, 10, 27)):
+    with nothing_before(date(2025, 10, 1)):
         world, rolled = from_reports(folder / "reports", REPORTED)
         rollups = make(folder / "rollups", REPORTED)
     yield Reported(rollups, world, rolled)

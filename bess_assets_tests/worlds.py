@@ -55,7 +55,7 @@ EARLY = Plan((2021, 2022), batteries=5, seed=1, hazards="harmless")
 MIDDLE = Plan((2023, 2024), batteries=9, seed=1, hazards="harmless")
 LATE = Plan((2025, 2026), batteries=9, seed=1, hazards="harmless")
 REPORTED = Plan((2025,), batteries=4, seed=3, hazards="harmless")
-"""The year of both market designs, published both as rollups and as reports; its last days from the end of October on."""
+"""The year of both market designs, published both as rollups and as reports; its last quarter."""
 WILD = Plan((2023,), batteries=12, seed=2, hazards="wild")
 """Files that lack columns, as real ones do, in the year that has the most of them: half of it with ECRS."""
 
