@@ -14,3 +14,5 @@ SecondsArray = npt.NDArray[np.int16]
 """Observed seconds of quarter-hours, up to 900."""
 SourceArray = npt.NDArray[np.int8]
 """Places in `products.SOURCES`, -1 where unknown."""
+NO_VALUE = np.iinfo(np.int64).min
+"""A blank in integer columns."""

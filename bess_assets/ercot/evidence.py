@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bess_assets.ercot.arrays import BoolArray, IntArray
+from bess_assets.ercot.arrays import NO_VALUE, BoolArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_of_number
 from bess_assets.ercot.datasets import Dataset
-from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, TIME_COLUMNS
+from bess_assets.ercot.parsing import INTERVAL_END, TIME_COLUMNS
 from bess_assets.ercot.rollup_names import year_file, year_of
 from bess_assets.errors import InputError
 

@@ -16,14 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
-from bess_assets.ercot.arrays import BoolArray, IntArray
+from bess_assets.ercot.arrays import NO_VALUE, BoolArray, IntArray
 from bess_assets.ercot.calendar import AMBIGUOUS, CST_SECONDS, NOWHERE, OperatingYear
 from bess_assets.ercot.datasets import PRICE_SOURCE, Dataset, normal_heading
 from bess_assets.ercot.footers import LAYOUT_COLUMN
-from bess_assets.ercot.parsing import NO_VALUE, READERS, TIME_COLUMNS, Rows, RowSource, parse_day, parse_number
+from bess_assets.ercot.parsing import READERS, TIME_COLUMNS, Rows, RowSource
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.reports import Heading
 from bess_assets.ercot.rows import UNDECIDED, Times, clock_change_starts
+from bess_assets.ercot.text_values import parse_day, parse_number
 from bess_assets.errors import InputError
 
 TIME = "~time"

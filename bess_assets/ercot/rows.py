@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
+from bess_assets.ercot.arrays import NO_VALUE, BoolArray, CodeArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear, day_number, day_ranges
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.evidence import TimeEvidence
 from bess_assets.ercot.footers import describe_file
-from bess_assets.ercot.parsing import INTERVAL_END, NO_VALUE, STORED_TIME, Rows, read_rows
+from bess_assets.ercot.parsing import INTERVAL_END, STORED_TIME, Rows, read_rows
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rollup_names import parts_of_one
 from bess_assets.ercot.step import Findings, Inputs

@@ -9,8 +9,8 @@ from itertools import combinations
 from pathlib import Path
 
 from bess_assets.ercot.calendar import day_of_number
-from bess_assets.ercot.parsing import parse_day, parse_number
 from bess_assets.ercot.spreadsheets import plain_text
+from bess_assets.ercot.text_values import parse_day, parse_number
 from bess_assets.errors import RegistryTableError
 
 NO_LOAD = "none"

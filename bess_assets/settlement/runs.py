@@ -13,11 +13,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray, SecondsArray
+from bess_assets.ercot.arrays import NO_VALUE, BoolArray, FloatArray, IntArray, SecondsArray
 from bess_assets.ercot.calendar import day_ranges, operating_year
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.evidence import TimeEvidence
-from bess_assets.ercot.parsing import BATCH_ROWS, NO_VALUE, Rows, read_rows
+from bess_assets.ercot.parsing import BATCH_ROWS, Rows, read_rows
 from bess_assets.ercot.products import PRODUCTS, SECONDS_PER_QUARTER_HOUR
 from bess_assets.ercot.rollup_names import parts_of_one
 from bess_assets.ercot.rows import Codes, Counted, DayLog, Times, YearRows, report_dataset

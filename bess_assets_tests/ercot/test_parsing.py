@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bess_assets.ercot.arrays import NO_VALUE
 from bess_assets.ercot.calendar import day_number, day_of_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import METADATA_KEY
-from bess_assets.ercot.parsing import NO_VALUE, day_range, parse_wall_clock, read_rows, wall_clocks
+from bess_assets.ercot.parsing import day_range, read_rows
+from bess_assets.ercot.text_values import parse_wall_clock, wall_clocks
 from bess_assets.errors import InputError
 from bess_assets_tests.resources import GEN
 from bess_assets_tests.scenario import ERAS, HEADINGS, hourly, run, write_columns, write_rollup
