@@ -312,6 +312,8 @@ def column_availability(schemas: Mapping[int, StoredTable]) -> StepResult:
 
 def _matters(row: Row) -> bool:
     """Whether a change may cost a figure: a column that ERCOT publishes vanished, or one appeared that may be of a new product."""
+    if row["dataset"] in _OF_COMBO and row["year"] > RTC_FIRST_DAY.year:
+        return False
     if row["use"] == USED:
         return row["change"] == "vanished" and row["expected_change"] is False and row["published"] is True
     return row["change"] == "appeared" and row["use"] == UNKNOWN and bool(_OF_MONEY.search(row["column_name"]))

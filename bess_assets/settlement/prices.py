@@ -16,7 +16,7 @@ from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS, PRICE_SOURCE
 from bess_assets.ercot.parsing import read_rows
 from bess_assets.ercot.products import ECRS_FIRST_DAY, PRICE_SOURCES, PRODUCTS, QUARTER_HOURS_PER_HOUR
-from bess_assets.ercot.rows import Codes, YearRows
+from bess_assets.ercot.rows import Codes, YearRows, has_column
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, Verdict, step
 from bess_assets.settlement.grid import LedgerColumns, Scatter, labels_array
 from bess_assets.settlement.names import as_ercot, nearest, refuse_odd_names
@@ -145,7 +145,9 @@ def _check_points(
         own = [point for point, of_point in zip(known, prices, strict=True) if not np.isnan(of_point).all()]
         respelled = [point for point in others if as_ercot(point) in nodes]
         refuse_odd_names(inputs, "settlement_point", {dataset: [*respelled, *map(as_ercot, respelled)]})
-        unknown = sorted(nodes - {*own}) if own or others else []
+        # a file without prices is named by its missing column
+        priced = (own or others) and has_column(inputs, dataset, "price_usd_per_mwh")
+        unknown = sorted(nodes - {*own}) if priced else []
         words = ", ".join(nearest(point, [*own, *others]) for point in unknown[:12])
         findings.add("unknown_points", dataset, len(unknown), words)
 

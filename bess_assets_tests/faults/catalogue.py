@@ -1169,8 +1169,8 @@ FAULTS: tuple[Fault, ...] = (
         "clearing prices in $/kW",
         "AS_prices divided by 1000, in day-ahead files that state no MCPC",
         scaled(AS, MCPC, 1 / KILO),
-        UNSEEN,
-        size="26.80% of the fleet's total, at most 59.88% of a battery's",
+        CHECK,
+        ((_AGREE, "sum of the mean clearing prices"),),
     ),
     Fault(
         "two products' prices exchanged",
@@ -1204,7 +1204,7 @@ FAULTS: tuple[Fault, ...] = (
         "a month of blank awards",
         "energy awards of DAM_Gen_Resources blank in June",
         edit(GEN, lambda s: s.put("award_mw", np.where(_june(s), np.nan, s.values("award_mw")))),
-        UNSEEN,
-        size="0.89% of the fleet's total, at most 1.32% of a battery's",
+        CHECK,
+        ((_AGREE, "day-ahead energy awards"),),
     ),
 )
