@@ -54,20 +54,14 @@ battery_table = _input(
     },
 )
 def ercot_reports(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster looks for the bare class
-    """Fetch the reports of a year, and show what is there."""
+    """Fetch the reports of a year, and show what is there; what came stays where others could not be fetched."""
     settings, year = warehouse.settings(), int(context.partition_key)
-    failed = 0
-    if settings.fetch:
-        done = fetch(settings, [year])
-        failed = len(done.failed) + len(done.problems)
-        for error in done.problems:
-            _log.warning("%s", error.problem)
-    there = documents_there(settings, year)
+    failure = fetch(settings, [year]).failure if settings.fetch else None
+    metadata = report_metadata(documents_there(settings, year))
+    if failure:
+        raise dg.Failure("not all reports could be fetched", metadata=metadata) from failure
     # Always one version: which rollups new reports change is found by looking at them, not all of the year
-    return dg.MaterializeResult(
-        data_version=dg.DataVersion("as posted"),
-        metadata=report_metadata(there, failed),
-    )
+    return dg.MaterializeResult(data_version=dg.DataVersion("as posted"), metadata=metadata)
 
 
 def rollup_asset(dataset: Dataset) -> dg.AssetsDefinition:

@@ -38,8 +38,8 @@ def code_references(function: Callable[..., object]) -> dict[str, Any]:
         return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[at])}
 
 
-def report_metadata(there: Sequence[There], failed: int) -> dict[str, Any]:
-    """Documents of a year: how many, how large, posted until when, which days are missing; `failed` could not be fetched."""
+def report_metadata(there: Sequence[There]) -> dict[str, Any]:
+    """Documents of a year: how many, how large, posted until when, and which days are missing."""
     days = [day for own in there for day in own.missing]
     posted = [own.documents[-1].posted for own in there if own.documents]
     rows = markdown_table(
@@ -59,7 +59,6 @@ def report_metadata(there: Sequence[There], failed: int) -> dict[str, Any]:
         "bytes": sum(own.bytes for own in there),
         "last posted": f"{max(posted):%Y-%m-%d %H:%M}" if posted else "never",
         "missing days": len(days),
-        "not fetched": failed,
         "reports": dg.MetadataValue.md(rows),
     }
 

@@ -134,7 +134,7 @@ COMPARISONS = (
     Comparison("seen_before", 1, 1, "year", "seen to the end of the year before, and seen this year", "DAM and SCED files, Resource Name"),
 )
 # fmt: on
-"""Every comparison; `docs/reliability.md` has how often each fails on clean markets."""
+"""Every comparison; `docs/reliability.md` shows them. Clean markets lie within the bounds (`bess_assets_tests.faults.clean_markets`)."""
 
 
 # --- measures -----------------------------------------------------------------------------------------------------------------------------------

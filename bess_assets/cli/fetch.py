@@ -143,7 +143,7 @@ def fetch_and_show(
 
 def exit_if_incomplete(done: "Fetched") -> None:
     """End with exit code 1 if a document or a report could not be fetched."""
-    if done.failed or done.problems:
+    if done.failure:
         sys.exit(1)
 
 
@@ -170,6 +170,10 @@ def _needed_lines(settings: Settings, needed: "Fetched", *, to_the_end: bool) ->
 
 def _done_lines(settings: Settings, done: "Fetched") -> Iterator[str]:
     """What came, what did not, which days are missing and what to do."""
+    import numpy as np
+
+    from bess_assets.ercot.calendar import day_number, day_ranges
+
     yield f"Fetched {done.brought['documents']:,} documents, {done.brought['bytes'] / 1e6:,.1f} MB: {settings.reports}"
     for error in done.problems:
         yield from paragraph(f"Not listed: {error.problem} {error.remedy or ''}", "  ")
@@ -183,21 +187,10 @@ def _done_lines(settings: Settings, done: "Fetched") -> Iterator[str]:
             f"{len(done.failed):,} documents did not come whole. Run the command again: it asks for these alone."
         )
     for (emil, year), days in done.missing.items():
-        yield from paragraph(f"{emil} {year}: {len(days)} days without a document: {_day_ranges(days)}", "  ")
+        ranges = day_ranges(np.array([day_number(day) for day in days]))
+        yield from paragraph(f"{emil} {year}: no document of {ranges}", "  ")
     if done.missing:
         yield from paragraph(
             "A day may have been posted late, under another date: bess rollup says which days have no rows. For what is missing run bess fetch again, which "
             "lists those reports from the beginning of the year; or look for it at www.ercot.com/mp/data-products and put it into BESS_REPORTS."
         )
-
-
-def _day_ranges(days: Sequence[date]) -> str:
-    """Days, those in a row as first and last."""
-    ranges: list[list[date]] = []
-    for day in days:
-        if ranges and (day - ranges[-1][-1]).days == 1:
-            ranges[-1] = [ranges[-1][0], day]
-        else:
-            ranges.append([day])
-    texts = [" to ".join(map(str, own)) for own in ranges]
-    return ", ".join(texts[:_SHOWN]) + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")

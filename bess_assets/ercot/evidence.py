@@ -7,13 +7,12 @@ hours of the clock-change days lie on other days, as 25 hours on 11 July 2021, w
 """
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from bess_assets.ercot.arrays import NO_VALUE, BoolArray, IntArray
-from bess_assets.ercot.calendar import OperatingYear, day_of_number
+from bess_assets.ercot.calendar import day_of_number, operating_year
 from bess_assets.ercot.datasets import Dataset
 from bess_assets.ercot.parsing import INTERVAL_END, TIME_COLUMNS
 from bess_assets.ercot.rollup_names import year_file, year_of
@@ -38,8 +37,6 @@ _OTHER_CLOCK_REMEDY = (
     "Convert the column to the wall clock of America/Chicago, with the repeated-hour flag, and leave out hours that do not exist; "
     "or build the file again from ERCOT's reports."
 )
-
-_year = cache(OperatingYear)
 
 
 class TimeEvidence:
@@ -171,7 +168,7 @@ class TimeEvidence:
     def _change_days(by_hour: np.ndarray, first_day: int) -> Iterator[tuple[int, int]]:
         """Positions of the spring and the autumn day of each year that the days touch; they may lie outside."""
         for year in range(day_of_number(first_day).year, day_of_number(first_day + len(by_hour) - 1).year + 1):
-            of = _year(year)
+            of = operating_year(year)
             yield of.first_day + of.spring_day - first_day, of.first_day + of.autumn_day - first_day
 
     def _impossible_hour(self, by_hour: np.ndarray, first_day: int) -> int | None:

@@ -8,7 +8,7 @@ import csv
 import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
 from bess_assets.ercot.arrays import NO_VALUE, BoolArray, IntArray
-from bess_assets.ercot.calendar import AMBIGUOUS, CST_SECONDS, NOWHERE, OperatingYear
+from bess_assets.ercot.calendar import AMBIGUOUS, CST_SECONDS, NOWHERE, operating_year
 from bess_assets.ercot.datasets import PRICE_SOURCE, Dataset, normal_heading
 from bess_assets.ercot.footers import LAYOUT_COLUMN
 from bess_assets.ercot.parsing import READERS, TIME_COLUMNS, Rows, RowSource
@@ -266,9 +266,6 @@ def _column(rows: Rows, batch: pa.RecordBatch, name: str) -> pa.Array:
     )
 
 
-_year = cache(OperatingYear)
-
-
 def years_of(days: IntArray) -> IntArray:
     """Year of each day number."""
     return days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + _EPOCH_YEAR
@@ -287,10 +284,10 @@ def _times(dataset: Dataset, rows: Rows, owner: IntArray) -> tuple[IntArray, Boo
         rows: rows of some reports.
         owner: number of the report of each row.
     """
-    times = Times.of(rows, _year(_EPOCH_YEAR))
+    times = Times.of(rows, operating_year(_EPOCH_YEAR))
     years = np.where(times.day == NO_VALUE, 0, years_of(times.day))
     utc, twice = np.full(len(years), NOWHERE), np.zeros(len(years), dtype=bool)
-    for year in map(_year, np.unique(years[years > 0]).tolist()):
+    for year in map(operating_year, np.unique(years[years > 0]).tolist()):
         utc = np.where(years == year.year, Times.of(rows, year).utc, utc)
         repeated = year.repeated_quarter_hours
         place = (utc - year.start) // SECONDS_PER_QUARTER_HOUR
@@ -301,7 +298,7 @@ def _times(dataset: Dataset, rows: Rows, owner: IntArray) -> tuple[IntArray, Boo
         own = np.flatnonzero(undecided & (years[times.of_row] == number))
         few = rows.keep(own)
         series, flagged = _series(dataset, few), rows.has("repeated_hour")
-        time[own] = clock_change_starts([few], _year(number), series, owner[own], flagged=flagged)
+        time[own] = clock_change_starts([few], operating_year(number), series, owner[own], flagged=flagged)
     ambiguous = time == AMBIGUOUS
     if rows.has("sced_stamp"):
         ambiguous |= _never_said(rows, clock, ambiguous | twice[times.of_row], owner)

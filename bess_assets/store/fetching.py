@@ -32,6 +32,7 @@ from bess_assets.ercot.publications import (
     publications_of,
 )
 from bess_assets.ercot.reports import UNPACKING_ERRORS
+from bess_assets.ercot.step import some
 from bess_assets.errors import FetchError, InputError, RoomError, SettingsError, free_bytes, writing
 from bess_assets.settings import CREDENTIALS, Settings
 from bess_assets.store.listing import MARKER
@@ -192,6 +193,25 @@ class Fetched:
     def problems(self) -> list[FetchError]:
         """Why reports could not be listed."""
         return [need.problem for need in self.needs if need.problem]
+
+    @property
+    def failure(self) -> FetchError | None:
+        """The one error of all that could not be fetched; None where everything came."""
+        lacking = [f"{emil} document {document.number}, {document.name}" for emil, document in self.failed]
+        if not (lacking or self.problems):
+            return None
+        return FetchError(
+            " ".join(
+                [*(error.problem for error in self.problems), f"Not fetched: {some(lacking)}." if lacking else ""]
+            ).strip(),
+            expected="every document that the years need",
+            remedy=" ".join(
+                [
+                    *(error.remedy or "" for error in self.problems),
+                    "Run bess fetch again: what is there is not fetched again.",
+                ]
+            ),
+        )
 
 
 Tell = Callable[[str], None]

@@ -513,7 +513,7 @@ def test_bess_fetch_says_what_is_needed_and_what_came_and_shows_no_secret_anywhe
         done = runner.invoke(main, ["--home", str(home), "--debug", "fetch", "2025", "--only", "AS_prices"])
         assert done.exit_code == 0, done.output
         assert "Room on the disk: about" in done.output
-        assert "days without a document: 2025-01-01 to 2025-11-27" in done.output
+        assert "no document of 2025-01-01..2025-11-27" in done.output
         texts = [
             dry.output,
             done.output,

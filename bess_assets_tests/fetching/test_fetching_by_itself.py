@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from bess_assets.automation.sensors import look
+from bess_assets.automation.sensors import look, plain_reason
 from bess_assets.definitions import build_defs
 from bess_assets.refresh import open_instance, refresh_years
 from bess_assets.settings import Settings
@@ -46,9 +46,27 @@ def test_the_asset_of_the_reports_fetches_where_it_may_and_shows_what_is_there(m
     assert shown["bytes"] == sum(len(d.content) for d in needed)
     assert shown["last posted"] == f"{max(d.posted for d in needed):%Y-%m-%d %H:%M}"
     assert shown["missing days"] > 500
-    assert shown["not fetched"] == 0
     assert "| NP4-188-CD | DAM Clearing Prices for Capacity |" in str(shown["reports"])
     assert recorded_years(settings.results) == [], "a year of which only reports were fetched was not refreshed"
+
+
+def test_a_run_in_which_a_report_could_not_be_fetched_fails_with_its_name_and_what_came_is_there(
+    market: Market, served, settings_here
+):
+    documents = market.of("NP4-188-CD")
+    with served(documents, Faults(renamed=frozenset({"NP4-181-ER"}))):
+        settings = replace(settings_here(), fetch=True)
+        with open_instance(settings) as instance:
+            job = build_defs(settings).resolve_job_def("fetch_reports")
+            done = job.execute_in_process(instance=instance, partition_key="2026", raise_on_error=False)
+    assert not done.success
+    (event,) = [event for event in done.all_node_events if event.is_step_failure]
+    assert "ERCOT has no report NP4-181-ER" in plain_reason(event.step_failure_data.error)
+    assert (
+        event.step_failure_data.user_failure_data.metadata["documents"].value
+        == len(list(settings.reports.glob("*/*/*.zip")))
+        > 0
+    )
 
 
 def restated(document: Posted, number: int, posted: datetime, name: str) -> Posted:
@@ -69,7 +87,7 @@ def test_a_restatement_and_a_supplement_posted_later_change_exactly_their_years_
             found = look(settings, instance, look(settings, instance, None).cursor)
             for request in found.run_requests or ():
                 for outcome in refresh_years(settings, [int(str(request.partition_key))], "changed"):
-                    assert outcome.ok, outcome.error
+                    assert outcome.ok, outcome.errors
             return {str(request.partition_key) for request in found.run_requests or ()}
 
     def prices(year: int) -> Posted:
