@@ -296,11 +296,16 @@ def _clearing(judged: Judged) -> Rows:
 
 
 def _of_side(side: str) -> str:
-    """Columns that describe the AS awards of one side: mean of their sum, largest, how many there are, and how many of them are no whole number."""
-    awards = [f"coalesce({p}_{side}_award_mw, 0)" for p in PRODUCTS]
+    """Columns that describe the AS awards of one side: mean of their sum, largest, how many there are, and how many of them are no whole number.
+
+    A product of which nothing is known counts for none; an hour of which no product is known does not count.
+    """
+    said = [f"{p}_{side}_award_mw" for p in PRODUCTS]
+    awards = [f"coalesce({award}, 0)" for award in said]
+    known = f"coalesce({', '.join(said)}) IS NOT NULL"
     there = " + ".join(f"({award} <> 0)::INT" for award in awards)
     odd = " + ".join(f"({award} <> round({award}))::INT" for award in awards)
-    return f"avg({' + '.join(awards)}), max(greatest({', '.join(awards)})), sum({there})::BIGINT, sum({odd})::BIGINT"
+    return f"avg({' + '.join(awards)}) FILTER ({known}), max(greatest({', '.join(awards)})), sum({there})::BIGINT, sum({odd})::BIGINT"
 
 
 def _awards(judged: Judged) -> Rows:
@@ -321,9 +326,11 @@ def _awards(judged: Judged) -> Rows:
         for of_side, top in ((battery, top_gen), (f"{battery}{_LOAD_SIDE}", top_load)):
             yield "as_largest", of_side, month, top / capacity if top else None
         yield "energy_largest", battery, month, largest / capacity if largest else None
+        if None in (by_gen, by_load, energy):
+            continue  # what is unknown is the coverage's to say
         if not comes and not leaves:
-            whole[battery][month] = (by_gen, by_load, energy or 0.0, mwh)
-        added = (capacity, energy or 0.0, *counts[:3], *counts[4:7], *counts[8:], mwh)
+            whole[battery][month] = (by_gen, by_load, energy, mwh)
+        added = (capacity, energy, *counts[:3], *counts[4:7], *counts[8:], mwh)
         of_fleet[month] = [before + more for before, more in zip(of_fleet[month], (*added, 1), strict=True)]
     for month, own in of_fleet.items():
         yield from _of_fleet(month, own)
@@ -452,9 +459,9 @@ def breaches(comparison: Comparison, measures: Measures) -> dict[Place, float]:
         if comparison.against:
             others = _others(own, place, comparison.against)
             middle = median(others) if others else 0.0
-            if middle <= 0 and comparison.measure != "rt_over_da":
+            if middle <= 0:
                 continue
-            compared = value / middle if middle else _INFINITE
+            compared = value / middle
         if not comparison.low <= compared <= comparison.high:
             found[place] = compared
     return found
@@ -480,8 +487,8 @@ def _judge(judged: Judged) -> Verdict:
                 f"{subject}{f' {judged.year}-{month:02d}' if month else ''} {value:.3g}"
                 for (subject, month), value in sorted(found.items(), key=lambda item: -share(*item[0]))
             ]
-            bounds = f"outside {comparison.low:g} to {comparison.high:g} {comparison.unit}"
-            words = f"{comparison.source}: {comparison.meaning} {bounds}: {some(places)}"
+            bounds = f"right would be {comparison.low:g} to {comparison.high:g} {comparison.unit}"
+            words = f"{comparison.source}: {comparison.meaning}: {some(places)}; {bounds}"
             # What is too small has few dollars: its part of all subjects and months counts, too.
             measured = measures[comparison.measure]
             subjects = len({subject for subject, _ in measured})
