@@ -421,6 +421,7 @@ def test_a_fetch_that_is_killed_at_ten_random_points_loses_nothing_and_asks_for_
     market, served, tmp_path
 ):
     import random
+    import shutil
     import time
 
     moments, home = random.Random(2_025_12_05), tmp_path / "home"
@@ -435,7 +436,10 @@ def test_a_fetch_that_is_killed_at_ten_random_points_loses_nothing_and_asks_for_
                 time.sleep(0.01)
             time.sleep(moments.uniform(0, 0.25))
             process.kill()
-            assert process.wait() == -9, "it ended before it was killed"
+            if process.wait() == 0:
+                # all that was left came before the kill: begin anew
+                shutil.rmtree(home)
+                continue
             killed += 1
             settings = load_settings(home)
             there = set(numbers(settings))
