@@ -4,6 +4,7 @@ A *measure* is a figure by subject (node, product, battery, or the fleet) and mo
 Each question to the ledgers gives several measures at once, so that a ledger is read once.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -453,27 +454,29 @@ def _fleet_before(judged: Judged) -> Rows:
 def breaches(comparison: Comparison, measures: Measures) -> dict[Place, float]:
     """Places whose measure lies outside the bounds of a comparison, each with what was compared."""
     own = measures.get(comparison.measure, {})
+    if comparison.against:
+        own = _over_others(own, comparison.against)
+    return {place: value for place, value in own.items() if not comparison.low <= value <= comparison.high}
+
+
+def _over_others(own: Mapping[Place, float], against: Against) -> dict[Place, float]:
+    """Each value over the median of its subject's other months, or of all subjects in its month; without places where that says nothing."""
+    groups: defaultdict[str | int, list[Place]] = defaultdict(list)
+    for subject, month in own:
+        groups[month if against == "fleet" else subject].append((subject, month))
     found = {}
-    for place, value in own.items():
-        compared = value
-        if comparison.against:
-            others = _others(own, place, comparison.against)
-            middle = median(others) if others else 0.0
-            if middle <= 0:
-                continue
-            compared = value / middle
-        if not comparison.low <= compared <= comparison.high:
-            found[place] = compared
+    for places in groups.values():
+        if len(places) < (_LEAST_SUBJECTS if against == "fleet" else _LEAST_MONTHS):
+            continue
+        ordered = sorted(own[place] for place in places)
+        middle = median(ordered)
+        for place in places:
+            if against == "own year":
+                n = bisect_left(ordered, own[place])
+                middle = median([*ordered[:n], *ordered[n + 1 :]])
+            if middle > 0:
+                found[place] = own[place] / middle
     return found
-
-
-def _others(own: Mapping[Place, float], place: Place, against: Against) -> list[float]:
-    subject, month = place
-    if against == "fleet":
-        values = [value for (_, when), value in own.items() if when == month]
-        return values if len(values) >= _LEAST_SUBJECTS else []
-    values = [value for (of, when), value in own.items() if of == subject and when != month]
-    return values if len(values) >= _LEAST_MONTHS - 1 else []
 
 
 def _judge(judged: Judged) -> Verdict:
