@@ -46,6 +46,8 @@ def _rt_columns(product: str) -> tuple[str, str]:
 _RT_COLUMNS = ("soc_mwh", *(column for product in PRODUCTS for column in _rt_columns(product)))
 
 _RUNS_AT_A_TIME = 1_024
+_MOST_TRIED = 32
+_NO_RESOURCES = np.empty(0, dtype=np.int64)
 _RT_AWARDS = ("regup_award_mw", "regdn_award_mw", *RRS_PARTS, "ecrs_award_mw", "nspin_award_mw")
 
 
@@ -94,7 +96,7 @@ def read_flows(
         era: the quarter-hours wanted, whole days.
         prices: run prices of the awards of storage resources.
         metering: settlement metering of the generation resources in the order of their names, MWh; and sums over resources by quarter-hour, to which
-            |discharge by telemetry - by meter| is added, for telemetry held, on straight lines and through the base point, and the number of resources.
+            |discharge by telemetry - by meter| of some of them is added, for telemetry held, on straight lines and through the base point, and their number.
     """
     names = _names(row[f"{kind}_resource"] for row in rows if kind != "load" or row["charging"] == "load")
     awards = _RT_AWARDS if kind == "esr" else ()
@@ -107,17 +109,16 @@ def read_flows(
     if not names or not len(reader.starts):
         return flows
     negative_mwh = np.zeros(era.stop - era.start)
+    tried = _some_metered(metering[0]) if metering else _NO_RESOURCES
 
     def settle(window: Window) -> None:
         base_point = window.grids["base_point_mw"]
         here = slice(window.first - era.start, window.last - era.start)
         means = reader.means(window, window.grids[TELEMETRY[kind]], base_point)
         if metering:
-            metering[1][:, here] += _errors(reader, window, means, metering[0][:, here])
+            metering[1][:, here] += _errors(reader, window, tried, means, metering[0][tried, here])
         source = np.where(np.isnan(means.positive), _NONE, _TELEMETRY)
-        # a base point can help only where it is known and telemetry is not
-        if (source == _NONE).any() and not np.isnan(base_point).all():
-            _fall_back(means, source, reader.held_means(window, base_point))
+        _fall_back(reader, window, means, source)
         negative_mwh[here] = np.nansum(means.negative, axis=0) * HOURS_PER_QUARTER_HOUR
         found: dict[str, Any] = {
             side: mean * HOURS_PER_QUARTER_HOUR
@@ -139,26 +140,37 @@ def _names(names: Iterable[str | None]) -> list[str]:
     return sorted({name for name in names if name})
 
 
-def _errors(reader: RunReader, window: Window, lines: Means, metered_mwh: FloatArray) -> FloatArray:
-    """Errors of telemetry in a window, as `read_flows` adds them; the rules that are not in use are tried on metered resources alone."""
-    there = ~np.isnan(metered_mwh).all(axis=1)
-    output = window.grids["output_mw"] if there.all() else window.grids["output_mw"][:, there]
+def _some_metered(metered_mwh: FloatArray) -> IntArray:
+    """Resources on which the rules that are not in use are tried: at most 32 of those with metering, evenly from all of them."""
+    there = np.flatnonzero(~np.isnan(metered_mwh).all(axis=1))
+    return there[:: len(there) // (_MOST_TRIED + 1) + 1]
+
+
+def _errors(reader: RunReader, window: Window, own: IntArray, lines: Means, metered_mwh: FloatArray) -> FloatArray:
+    """Errors of telemetry of some metered resources in a window, as `read_flows` adds them."""
+    output = window.grids["output_mw"][:, own]
     held = reader.held_means(window, output)
     straight = reader.means(window, output, np.broadcast_to(np.nan, output.shape))
-    mwh = np.stack([held.positive, straight.positive, lines.positive[there]]) * HOURS_PER_QUARTER_HOUR
-    error = np.abs(mwh - np.maximum(metered_mwh[there], 0.0))
+    mwh = np.stack([held.positive, straight.positive, lines.positive[own]]) * HOURS_PER_QUARTER_HOUR
+    error = np.abs(mwh - np.maximum(metered_mwh, 0.0))
     known = ~np.isnan(error).any(axis=0)
     return np.vstack([np.where(known, error, 0.0).sum(axis=1), known.sum(axis=0)])
 
 
-def _fall_back(best: Means, source: IntArray, last: Means) -> None:
+def _fall_back(reader: RunReader, window: Window, best: Means, source: IntArray) -> None:
     """Take base points where telemetry is unknown; where neither is known, the better coverage."""
-    unknown = np.isnan(best.positive)
-    best.seconds[unknown] = np.maximum(best.seconds, last.seconds)[unknown]
-    use = unknown & ~np.isnan(last.positive)
-    source[use] = _BASE_POINT
+    series, place = np.nonzero(source == _NONE)
+    base_point = window.grids["base_point_mw"]
+    if not len(series) or np.isnan(base_point).all():
+        return
+    own, row = np.unique(series, return_inverse=True)
+    last = reader.held_means(window, base_point[:, own])
+    best.seconds[series, place] = np.maximum(best.seconds[series, place], last.seconds[row, place])
+    use = ~np.isnan(last.positive[row, place])
+    series, place, row = series[use], place[use], row[use]
+    source[series, place] = _BASE_POINT
     for taken, other in ((best.positive, last.positive), (best.negative, last.negative), (best.seconds, last.seconds)):
-        taken[use] = other[use]
+        taken[series, place] = other[row, place]
 
 
 def _real_time_awards(grids: dict[str, FloatArray]) -> dict[str, FloatArray]:

@@ -158,20 +158,23 @@ class Course:
         self._add_loose_ends(values, base_point, above, below, seconds)
         return above, below, seconds
 
-    def totals(self, values: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def totals(
+        self, values: FloatArray, weight: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Integrals of steps, MW x seconds, their known seconds, and sums of steps x weight; shape (cells, series).
 
         Args:
             values: MW, NaN where unknown; shape (runs, series).
-            weight: of each piece; shape (pieces,).
+            weight: of each piece; shape (pieces,); 0 if not given.
         """
         total, seconds, weighted = (np.zeros((self.cells.count, values.shape[1])) for _ in range(3))
         for own in self._narrow(values):
             step = values[:, own].take(self.point, axis=0)
             seconds[:, own] = self._known_seconds(step)
             total[:, own] = self.by_cell(step * self.length[:, None])
-            step *= weight[:, None]
-            weighted[:, own] = self.by_cell(step)
+            if weight is not None:
+                step *= weight[:, None]
+                weighted[:, own] = self.by_cell(step)
         return total, seconds, weighted
 
     def _narrow(self, values: FloatArray) -> Iterator[slice]:

@@ -342,9 +342,10 @@ class RunReader:
         The repeated hour is unobserved where nothing tells its two halves apart.
         """
         course = Course.of_steps(self.starts[window.runs], self._ends[window.runs], self._cells(window))
-        positive, seconds, _ = (part.T for part in course.totals(np.maximum(values, 0.0), course.length))
-        negative, *_ = (part.T for part in course.totals(np.maximum(-values, 0.0), course.length))
-        return self._known(window, positive, negative, seconds)
+        positive, seconds, _ = course.totals(np.maximum(values, 0.0))
+        below = (values < 0).any()  # as a rule none is
+        negative = course.totals(np.maximum(-values, 0.0))[0] if below else np.zeros_like(positive)
+        return self._known(window, positive.T, negative.T, seconds.T)
 
     def award_means(self, window: Window, awards: Mapping[str, FloatArray]) -> dict[str, tuple[FloatArray, FloatArray]]:
         """Means over a window of awards, and their own price, weighted by them; each award holds until the next run of any resource or of the prices.

@@ -233,7 +233,7 @@ class Sides:
         held, cells = time + LONGEST_HOLD_SECONDS, Cells(year.start, year.hours, 3_600)
         if len(columns) == 1:
             steps = Course.of_steps(time, np.minimum(held, np.append(time[1:], year.end)), cells)
-            above, *_ = steps.totals(np.maximum(readings, 0.0), steps.length)
+            above, *_ = steps.totals(np.maximum(readings, 0.0))
         else:
             above, *_ = Course.of_readings(time, held, cells).integrals(readings, columns[1])
         return np.asarray(above.sum(axis=0)) / 3_600
