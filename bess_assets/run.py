@@ -24,6 +24,7 @@ from bess_assets.process_memory import Clock, give_back_freed_memory, keep_freed
 from bess_assets.report.files import write_report
 from bess_assets.settings import Settings
 from bess_assets.settlement import ancillary, awards, board, daily, dispatch, editions, energy, prices, registry
+from bess_assets.settlement.days import days_name
 from bess_assets.store import journal
 from bess_assets.store.capacity import lacking_room
 from bess_assets.store.files import ResultTable, not_written, read_kept, write_table
@@ -173,6 +174,8 @@ class HeldYear:
             written["files"] = {first.name: recorded_as(first, written["digest"])}
             written["files"] |= {path.name: recorded_as(path) for path in others}
             if result:
+                if result.days:
+                    self._shared[days_name(name)] = self.table(name), [result.days[n] for n in sorted(result.days)]
                 written["findings"] = [{**asdict(f), "count": int(f.count)} for f in result.findings.items]
                 written["checks"] = judge_table(self.settings, self.year, table, result, written["rows"] or 0)
         except BaseException as error:

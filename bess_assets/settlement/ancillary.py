@@ -1,19 +1,21 @@
 """Ancillary service revenue: what a battery's capacity awards were worth, hour by hour and product by product; the AS formulas of both market designs.
 
-Awards come from awards.py and dispatch.py, clearing prices from prices.py; daily.py sums the ledger.
+Awards come from awards.py and dispatch.py, clearing prices from prices.py; daily.py makes a table of the day sums.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from bess_assets.ercot.arrays import FloatArray
 from bess_assets.ercot.calendar import day_number
-from bess_assets.ercot.products import PRICE_SOURCES, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
+from bess_assets.ercot.products import PRICE_COUNTS, PRICE_SOURCES, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
+from bess_assets.settlement.days import Chunk, Days, Labels, Ledger, is_one_of
 from bess_assets.settlement.grid import LedgerColumns, each_battery, labels_array
 from bess_assets.settlement.prices import day_ahead_mcpc, implausible, product_first_hours
+from bess_assets.settlement.row_gaps import GAP_WORDS
 from bess_assets.settlement.run_prices import RT_MCPC_SOURCES, real_time_mcpc
 from bess_assets.settlement.runs import RunReader
 
@@ -84,15 +86,15 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     products = len(PRODUCTS)
     product_codes = labels_array(np.repeat(np.arange(products), year.hours), PRODUCTS)
     source_codes = labels_array(mcpc_source.ravel(), PRICE_SOURCES)
-    ledger = LedgerColumns(year, quarter_hours=False, times=products)
+    ledger, days = LedgerColumns(year, quarter_hours=False, times=products), Days(year)
     existing = np.stack([np.arange(year.hours) >= firsts[p] for p in PRODUCTS])
     odd_quarters = implausible("rt_as_prices", year.year, rt_mcpc).reshape(products, -1, QUARTER_HOURS_PER_HOUR)
     odd_hours = implausible("as_prices", year.year, mcpc) | odd_quarters.any(axis=2)
     rt_source_codes = labels_array(rt_source[:, ::QUARTER_HOURS_PER_HOUR].ravel(), RT_MCPC_SOURCES)
     rt_columns = [f"{p}_{name}" for name in ("rt_award_mw", "rt_price_usd_per_mw") for p in PRODUCTS]
 
-    def of(n: int, battery: str, days: slice) -> Columns:
-        own = awards.numbers(list(SIDE_AWARDS), n)
+    def of(n: int, battery: str, expected_days: slice) -> Columns:
+        own = awards.numbers(["award_mw", *SIDE_AWARDS], n)
         award = np.stack([both_sides(own[f"{p}_gen_award_mw"], own[f"{p}_load_award_mw"]) for p in PRODUCTS])
         da = as_da_usd(award, mcpc)
         rt = np.full_like(da, np.nan)
@@ -107,12 +109,12 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             rt_award_usd[:, later] = by_hour(paid)
             at_run_prices, in_all = by_hour(np.abs(np.where(np.isnan(run_price), 0.0, paid))), by_hour(np.abs(paid))
             run_share[:, later] = np.divide(at_run_prices, in_all, where=in_all > 0, out=np.full_like(in_all, np.nan))
-        first, end = year.day_first_hour[[days.start, days.stop]]
+        first, end = year.day_first_hour[[expected_days.start, expected_days.stop]]
         exists = existing.copy()
         exists[:, :first] = exists[:, end:] = False
         for values in (da, rt, revenue, rt_award_usd, run_share):
             values[~exists] = np.nan
-        return ledger.chunk(
+        chunk = ledger.chunk(
             battery,
             product=product_codes,
             award_mw=np.where(exists, award, np.nan).ravel(),
@@ -127,5 +129,55 @@ def as_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             exists=exists.ravel(),
             implausible_price=(odd_hours & exists & (award != 0)).ravel(),
         )
+        result.days[n] = as_days(days, Chunk(chunk), n, own, awards.labels("row_gap", n))
+        return chunk
 
     yield from each_battery(inputs, of)
+
+
+def as_days(days: Days, ledger: Ledger, n: int, awards: Mapping[str, FloatArray], gaps: Labels) -> Columns:
+    """Day sums of the n-th battery's AS money by product, and counts of the hours by what is known.
+
+    Args:
+        days: the days.
+        ledger: the AS ledger, or the battery's chunk of it.
+        n: place of the battery.
+        awards: its day-ahead awards of energy and, by side, of AS, MW; shape (hours,).
+        gaps: its `row_gap` by hour.
+    """
+    names = ["award_mw", "da_usd", "rt_usd", "revenue_usd", "rt_award_usd", "rt_run_price_share"]
+    shape = (len(PRODUCTS), days.year.hours)
+    award, da, rt, revenue, rt_award, share, exists, implausible = (
+        v.reshape(shape) for v in ledger.numbers([*names, "exists", "implausible_price"], n).values()
+    )
+    exists = exists > 0
+    source, awarded = ledger.labels("mcpc_source", n), np.nan_to_num(award) != 0
+    priced = {
+        name: days.count(is_one_of(source, [word]).reshape(shape) & awarded).sum(axis=0)
+        for word, name in PRICE_COUNTS["day-ahead AS"].items()
+    }
+    known = ~np.isnan(revenue)
+    sums = {"": days.total(revenue), "_da": days.total(da, known), "_rt": days.total(rt, known)}
+    unmatched = days.total(da, ~known)
+    positive = awards["award_mw"] > 0
+    for k, p in enumerate(PRODUCTS):
+        positive |= ((awards[f"{p}_gen_award_mw"] > 0) | (awards[f"{p}_load_award_mw"] > 0)) & exists[k]
+    return {
+        **{f"as_{p}{leg}_usd": sums[leg][k] for leg in sums for k, p in enumerate(PRODUCTS)},
+        "as_da_unmatched_usd": _sum_of_products(unmatched),
+        "as_rt_award_usd": _sum_of_products(days.total(rt_award)),
+        "as_rt_run_usd": _sum_of_products(days.total(rt_award * share)),
+        "as_hours": days.count((known | ~exists).all(axis=0) & exists.any(axis=0)),
+        **{f"{p}_expected_hours": days.count(exists)[k] for k, p in enumerate(PRODUCTS)},
+        **{f"{p}_hours": days.count(known)[k] for k, p in enumerate(PRODUCTS)},
+        "implausible_as_hours": days.count(implausible > 0).sum(axis=0),
+        **priced,
+        "gap_hours": days.count(gaps[0] >= 0),
+        "gap_unknown_hours": days.count(is_one_of(gaps, [GAP_WORDS[True]])),
+        "award_positive": days.count(positive) > 0,
+    }
+
+
+def _sum_of_products(values: FloatArray) -> FloatArray:
+    """Sum over products of what is known, NaN where nothing is."""
+    return np.where(np.isnan(values).all(axis=0), np.nan, np.nansum(values, axis=0))

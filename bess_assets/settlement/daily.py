@@ -3,70 +3,28 @@
 Components skip what is unknown and are null where nothing is known; totals are formed from the components of the same row. metrics.py sums the days.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
+from bess_assets.ercot.arrays import BoolArray, FloatArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
-from bess_assets.ercot.products import PRICE_COUNTS, PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
-from bess_assets.ercot.step import Columns, Inputs, StepResult, StoredTable, step
+from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
+from bess_assets.ercot.step import Columns, Inputs, StepResult, step
+from bess_assets.settlement.ancillary import as_days
 from bess_assets.settlement.award_checks import differences, price_verdict
 from bess_assets.settlement.awards import SIDE_AWARDS, both_sides
-from bess_assets.settlement.energy import UNKNOWN_REASONS, da_energy_usd
+from bess_assets.settlement.days import Days, days_of
+from bess_assets.settlement.dispatch import flow_days
+from bess_assets.settlement.energy import da_energy_usd, energy_days
 from bess_assets.settlement.grid import each_battery
 from bess_assets.settlement.prices import STATED, PriceGrid
-from bess_assets.settlement.row_gaps import GAP_WORDS
 from bess_assets.threads import in_order
 
 TB_HOURS = (1, 2, 4)
+_OF_FLOWS_ALONE = ("net_mwh", "charge_quarter_hours")  # in rt_dispatch_daily, and not in daily_revenue
 STATED_PRICE_CHECK = "day_ahead_files_state_the_published_settlement_prices"
-
-
-class Days:
-    """Sums and counts of a year's hours or quarter-hours by operating day, over the last axis."""
-
-    def __init__(self, year: OperatingYear) -> None:
-        """Work out the days once."""
-        self.year = year
-        self.numbers = (year.first_day + np.arange(year.days)).astype(np.int32)
-        self.hours = year.day_hours
-        self.quarter_hours = QUARTER_HOURS_PER_HOUR * year.day_hours
-
-    def first(self, steps: int) -> IntArray:
-        """Position of each day's first of so many steps of the year."""
-        return self.year.day_first_hour[:-1] * (steps // self.year.hours)
-
-    def count(self, flags: BoolArray) -> IntArray:
-        """How many are True."""
-        # a day of 100 quarter-hours is counted in a byte
-        counts = np.add.reduceat(flags.view(np.uint8), self.first(flags.shape[-1]), axis=-1, dtype=np.uint8)
-        return np.asarray(counts.astype(np.int64))
-
-    def total(self, values: FloatArray, where: BoolArray | None = None) -> FloatArray:
-        """Sum of what is known, and True in `where`; NaN where nothing is."""
-        counted = ~np.isnan(values) if where is None else ~np.isnan(values) & where
-        sums = np.add.reduceat(np.where(counted, values, 0.0), self.first(values.shape[-1]), axis=-1)
-        return np.where(self.count(counted) > 0, sums, np.nan)
-
-    def nodes(self, awards: StoredTable, n: int) -> list[str | None]:
-        """Settlement point of a battery in each day's first hour."""
-        codes, texts = awards.labels("settlement_point", n)
-        return [texts[code] if code >= 0 else None for code in codes[self.year.day_first_hour[:-1]]]
-
-    def sources(
-        self, ledger: StoredTable, column: str, n: int, words: Collection[str] = SOURCES
-    ) -> dict[str, IntArray]:
-        """Intervals of a battery by the word that a column says."""
-        return {word: self.count(_is_one_of(ledger.labels(column, n), [word])) for word in words}
-
-
-def _is_one_of(labels: tuple[CodeArray, Sequence[str]], wanted: Collection[str]) -> BoolArray:
-    """True where a text column says one of some texts."""
-    codes, texts = labels
-    # the last place answers for a null, which has the code -1
-    return np.array([*(text in wanted for text in texts), False])[codes]
 
 
 def _one_chunk(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
@@ -133,27 +91,28 @@ def dam_awards_daily(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
 @step
 def rt_dispatch_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """Energy of each battery and expected day, over the quarter-hours where it is known."""
-    days = Days(inputs.year)
-    dispatch = inputs.tables["bess_dispatch"]
+    days, flows = Days(inputs.year), _flow_days(inputs)
 
-    def sources(side: str, n: int) -> list[str | None]:
-        counts = days.sources(dispatch, f"{side}_source", n)
+    def sources(own: Columns, side: str) -> list[str | None]:
+        counts = {source: own[f"{side}_{source}_quarter_hours"] for source in SOURCES}
         return ["+".join(s for s in SOURCES if counts[s][day]) or None for day in range(inputs.year.days)]
 
     def of(n: int) -> dict[str, Any]:
-        discharge, charge = dispatch.numbers(["discharge_mwh", "charge_mwh"], n).values()
+        own = flows[n]
+        same = ("net_mwh", "discharge_mwh", "charge_mwh", "discharge_quarter_hours", "charge_quarter_hours")
         return {
-            "net_mwh": days.total(discharge - charge),
-            "discharge_mwh": days.total(discharge),
-            "charge_mwh": days.total(charge),
-            **{f"{side}_source": sources(side, n) for side in ("discharge", "charge")},
+            **{name: own[name] for name in same},
+            **{f"{side}_source": sources(own, side) for side in ("discharge", "charge")},
             "expected_quarter_hours": days.quarter_hours,
-            "discharge_quarter_hours": days.count(~np.isnan(discharge)),
-            "charge_quarter_hours": days.count(~np.isnan(charge)),
-            "known_quarter_hours": days.count(~np.isnan(discharge - charge)),
+            "known_quarter_hours": days.quarter_hours - own["unobserved_quarter_hours"],
         }
 
     yield from _expected_days(inputs, days, of)
+
+
+def _flow_days(inputs: Inputs) -> list[Columns]:
+    dispatch = inputs.tables["bess_dispatch"]
+    return days_of(inputs, "bess_dispatch", lambda days, n: flow_days(days, dispatch, n))
 
 
 def top_less_bottom(hourly: FloatArray, hours: int) -> FloatArray:
@@ -231,12 +190,24 @@ def daily_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     unknown = np.full(inputs.year.days, np.nan)
     combo = days.numbers < day_number(RTC_FIRST_DAY)
 
+    awards, dispatch = inputs.tables["bess_awards"], inputs.tables["bess_dispatch"]
+    ledger, services = inputs.tables["energy_revenue"], inputs.tables["as_revenue"]
+    flows = _flow_days(inputs)
+    energy = days_of(inputs, "energy_revenue", lambda days, n: energy_days(days, ledger, dispatch, n))
+
+    def ancillary_days(days: Days, n: int) -> Columns:
+        own = awards.numbers(["award_mw", *SIDE_AWARDS], n)
+        return as_days(days, services, n, own, awards.labels("row_gap", n))
+
+    ancillary = days_of(inputs, "as_revenue", ancillary_days)
+
     def of(n: int) -> dict[str, Any]:
-        points = days.nodes(inputs.tables["bess_awards"], n)
+        points = days.nodes(awards, n)
         columns = {
             "settlement_point": points,
-            **_energy_and_flows(days, inputs, n),
-            **_ancillary(days, inputs, n),
+            **{name: values for name, values in flows[n].items() if name not in _OF_FLOWS_ALONE},
+            **energy[n],
+            **ancillary[n],
             "tb2_usd_per_mw": np.array([tb2.get(point, unknown)[day] for day, point in enumerate(points)]),
             "expected_quarter_hours": days.quarter_hours,
             "combo_quarter_hours": np.where(combo, days.quarter_hours, 0),
@@ -249,91 +220,3 @@ def daily_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         return columns
 
     yield from _expected_days(inputs, days, of)
-
-
-def _energy_and_flows(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
-    ledger, dispatch = inputs.tables["energy_revenue"], inputs.tables["bess_dispatch"]
-    money = ["da_usd", "rt_usd", "energy_usd", "rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd"]
-    usd = ledger.numbers([*money, "implausible_price"], n)
-    matched = ~np.isnan(usd["energy_usd"])
-    da, rt = days.total(usd["da_usd"], matched), days.total(usd["rt_usd"], matched)
-    discharge, charge = dispatch.numbers(["discharge_mwh", "charge_mwh"], n).values()
-    both = ~np.isnan(discharge) & ~np.isnan(charge)
-    unpriced, no_award = (
-        _is_one_of(ledger.labels("unknown_reason", n), [why for why in UNKNOWN_REASONS if word in why])
-        for word in ("unpriced", "award unknown")
-    )
-    # a real-time price that is there shows in one of its products at least; a missing day-ahead price alone leaves no MWh unpriced
-    unknown = [np.isnan(usd[name]) for name in ("rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd")]
-    priced = ~(unknown[0] & unknown[1] & unknown[2])
-    moved = np.where(np.isnan(discharge) & np.isnan(charge), np.nan, np.nan_to_num(discharge) + np.nan_to_num(charge))
-    return {
-        "da_energy_usd": da,
-        "rt_energy_usd": rt,
-        "energy_usd": da + rt,
-        "da_unmatched_usd": days.total(usd["da_usd"], ~matched),
-        "rt_metered_usd": days.total(usd["rt_metered_usd"]),
-        "charging_cost_usd": days.total(usd["charging_cost_usd"]),
-        "energy_quarter_hours": days.count(matched),
-        "implausible_quarter_hours": days.count(usd["implausible_price"] > 0),
-        **{
-            name: days.sources(ledger, f"{market}_price_source", n, [source])[source]
-            for market, words in (("da", "day-ahead energy"), ("rt", "real-time energy"))
-            for source, name in PRICE_COUNTS[words].items()
-        },
-        "discharge_mwh": days.total(discharge),
-        "charge_mwh": days.total(charge),
-        "paired_discharge_mwh": days.total(discharge, both),
-        "paired_charge_mwh": days.total(charge, both),
-        "discharge_quarter_hours": days.count(~np.isnan(discharge)),
-        "unobserved_quarter_hours": days.count(~both),
-        "unpriced_quarter_hours": days.count(unpriced),
-        "award_unknown_quarter_hours": days.count(no_award),
-        "unpriced_mwh": days.total(moved, unpriced & ~priced),
-        **{
-            f"{side}_{source}_quarter_hours": counts
-            for side in ("discharge", "charge")
-            for source, counts in days.sources(dispatch, f"{side}_source", n).items()
-        },
-    }
-
-
-def _ancillary(days: Days, inputs: Inputs, n: int) -> dict[str, Any]:
-    names = ["award_mw", "da_usd", "rt_usd", "revenue_usd", "rt_award_usd", "rt_run_price_share"]
-    ledger, shape = inputs.tables["as_revenue"], (len(PRODUCTS), days.year.hours)
-    award, da, rt, revenue, rt_award, share, exists, implausible = (
-        v.reshape(shape) for v in ledger.numbers([*names, "exists", "implausible_price"], n).values()
-    )
-    exists = exists > 0
-    source, awarded = ledger.labels("mcpc_source", n), np.nan_to_num(award) != 0
-    priced = {
-        name: days.count(_is_one_of(source, [word]).reshape(shape) & awarded).sum(axis=0)
-        for word, name in PRICE_COUNTS["day-ahead AS"].items()
-    }
-    known = ~np.isnan(revenue)
-    sums = {"": days.total(revenue), "_da": days.total(da, known), "_rt": days.total(rt, known)}
-    unmatched = days.total(da, ~known)
-    gaps = inputs.tables["bess_awards"].labels("row_gap", n)
-    awards = inputs.tables["bess_awards"].numbers(["award_mw", *SIDE_AWARDS], n)
-    positive = awards["award_mw"] > 0
-    for k, p in enumerate(PRODUCTS):
-        positive |= ((awards[f"{p}_gen_award_mw"] > 0) | (awards[f"{p}_load_award_mw"] > 0)) & exists[k]
-    return {
-        **{f"as_{p}{leg}_usd": sums[leg][k] for leg in sums for k, p in enumerate(PRODUCTS)},
-        "as_da_unmatched_usd": _sum_of_products(unmatched),
-        "as_rt_award_usd": _sum_of_products(days.total(rt_award)),
-        "as_rt_run_usd": _sum_of_products(days.total(rt_award * share)),
-        "as_hours": days.count((known | ~exists).all(axis=0) & exists.any(axis=0)),
-        **{f"{p}_expected_hours": days.count(exists)[k] for k, p in enumerate(PRODUCTS)},
-        **{f"{p}_hours": days.count(known)[k] for k, p in enumerate(PRODUCTS)},
-        "implausible_as_hours": days.count(implausible > 0).sum(axis=0),
-        **priced,
-        "gap_hours": days.count(gaps[0] >= 0),
-        "gap_unknown_hours": days.count(_is_one_of(gaps, [GAP_WORDS[True]])),
-        "award_positive": days.count(positive) > 0,
-    }
-
-
-def _sum_of_products(values: FloatArray) -> FloatArray:
-    """Sum over products of what is known, NaN where nothing is."""
-    return np.where(np.isnan(values).all(axis=0), np.nan, np.nansum(values, axis=0))

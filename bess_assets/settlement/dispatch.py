@@ -23,6 +23,7 @@ from bess_assets.ercot.products import (
 )
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, Verdict, some, step
 from bess_assets.settlement.awards import RRS_PARTS, award_of_parts
+from bess_assets.settlement.days import Chunk, Days, Ledger
 from bess_assets.settlement.grid import LedgerColumns, Spool, labels_array
 from bess_assets.settlement.pairing import battery_key, unique_keys
 from bess_assets.settlement.run_prices import RunPrices, read_run_prices
@@ -297,14 +298,16 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
         n = places.get(row["gen_resource"] or row["esr_resource"])
         return row["battery"], _settle_battery(year, row, of_kinds, None if n is None else metered_mwh[n])
 
-    ledger, total = LedgerColumns(year, quarter_hours=True), _Settled({})
+    ledger, days, total = LedgerColumns(year, quarter_hours=True), Days(year), _Settled({})
     for battery, own in in_order(inputs.threads, settle, observed()):
         total.left_out += own.left_out
         total.charged_mwh += own.charged_mwh
         total.compared |= own.compared
         total.later += own.later
         total.months += own.months
-        yield ledger.chunk(battery, **own.columns)
+        chunk = ledger.chunk(battery, **own.columns)
+        result.days[len(result.days)] = flow_days(days, Chunk(chunk), len(result.days))
+        yield chunk
     for flow in flows.values():
         flow.reader.report(findings)
     if boundary:
@@ -316,6 +319,27 @@ def bess_dispatch(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     _report_later(findings, int(meter.rows[boundary // QUARTER_HOURS_PER_HOUR :].sum()), total.later)
     words = "MWh: station use, or the load side's charging seen twice"
     findings.add("generation_side_charging", "bess_dispatch", round(total.left_out), words, warning=False)
+
+
+def flow_days(days: Days, ledger: Ledger, n: int) -> Columns:
+    """Day sums of the n-th battery's flows, and counts of the quarter-hours by what is known."""
+    discharge, charge = ledger.numbers(["discharge_mwh", "charge_mwh"], n).values()
+    both = ~np.isnan(discharge) & ~np.isnan(charge)
+    return {
+        "net_mwh": days.total(discharge - charge),
+        "discharge_mwh": days.total(discharge),
+        "charge_mwh": days.total(charge),
+        "paired_discharge_mwh": days.total(discharge, both),
+        "paired_charge_mwh": days.total(charge, both),
+        "discharge_quarter_hours": days.count(~np.isnan(discharge)),
+        "charge_quarter_hours": days.count(~np.isnan(charge)),
+        "unobserved_quarter_hours": days.count(~both),
+        **{
+            f"{side}_{source}_quarter_hours": counts
+            for side in ("discharge", "charge")
+            for source, counts in days.sources(ledger, f"{side}_source", n).items()
+        },
+    }
 
 
 def _report_negative(findings: Findings, negative_mwh: float, charged_mwh: float) -> None:

@@ -1,6 +1,6 @@
 """Energy revenue: what a battery's awards and flows were worth, quarter-hour by quarter-hour; the energy formulas of both market designs.
 
-Awards come from awards.py, flows from dispatch.py, prices from prices.py; daily.py sums the ledger.
+Awards come from awards.py, flows from dispatch.py, prices from prices.py; daily.py makes a table of the day sums.
 """
 
 from collections.abc import Iterator
@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from bess_assets.ercot.arrays import FloatArray
-from bess_assets.ercot.products import PRICE_SOURCES, QUARTER_HOURS_PER_HOUR
+from bess_assets.ercot.products import PRICE_COUNTS, PRICE_SOURCES, QUARTER_HOURS_PER_HOUR
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
+from bess_assets.settlement.days import Chunk, Days, Ledger, is_one_of
 from bess_assets.settlement.grid import LedgerColumns, each_battery, labels_array
 from bess_assets.settlement.prices import PriceGrid, implausible
 
@@ -56,16 +57,17 @@ def rt_da_offset_usd(award_mw: FloatArray, rt_price: FloatArray) -> FloatArray:
 
 
 @step
-def energy_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
+def energy_revenue(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
     """The energy ledger of every battery of the registry."""
     year = inputs.year
     awards, dispatch = inputs.tables["bess_awards"], inputs.tables["bess_dispatch"]
     prices = PriceGrid.of(inputs)
-    ledger = LedgerColumns(year, quarter_hours=True)
+    ledger, days = LedgerColumns(year, quarter_hours=True), Days(year)
 
-    def of(n: int, battery: str, days: slice) -> Columns:
+    def of(n: int, battery: str, expected_days: slice) -> Columns:
         award = np.repeat(awards.numbers(["award_mw"], n)["award_mw"], QUARTER_HOURS_PER_HOUR)
-        discharge, charge = dispatch.numbers(["discharge_mwh", "charge_mwh"], n).values()
+        flows = dispatch.numbers(["discharge_mwh", "charge_mwh"], n)
+        discharge, charge = flows.values()
         rt_price, da_price, rt_source, da_source = prices.of_battery(awards, n)
         da = da_energy_usd(award, da_price)
         metered = rt_metered_usd(discharge, charge, rt_price)
@@ -80,7 +82,7 @@ def energy_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             "charging_cost_usd": charge * rt_price,
         }
         expected = np.zeros(year.quarter_hours, dtype=bool)
-        first, end = QUARTER_HOURS_PER_HOUR * year.day_first_hour[[days.start, days.stop]]
+        first, end = QUARTER_HOURS_PER_HOUR * year.day_first_hour[[expected_days.start, expected_days.stop]]
         expected[first:end] = True
         for values in columns.values():
             values[~expected] = np.nan
@@ -92,7 +94,7 @@ def energy_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         )
         reason[~expected] = _NOT_EXPECTED
         odd = implausible("rt_prices", year.year, rt_price) | implausible("da_prices", year.year, da_price)
-        return ledger.chunk(
+        chunk = ledger.chunk(
             battery,
             **columns,
             da_price_source=labels_array(da_source, PRICE_SOURCES),
@@ -101,5 +103,42 @@ def energy_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             expected=expected,
             unknown_reason=labels_array(reason, UNKNOWN_REASONS),
         )
+        result.days[n] = energy_days(days, Chunk(chunk), Chunk(flows), n)
+        return chunk
 
     yield from each_battery(inputs, of)
+
+
+def energy_days(days: Days, ledger: Ledger, dispatch: Ledger, n: int) -> Columns:
+    """Day sums of the n-th battery's energy: money of the quarter-hours in which both legs are known, and what is not known of the others."""
+    money = ["da_usd", "rt_usd", "energy_usd", "rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd"]
+    usd = ledger.numbers([*money, "implausible_price"], n)
+    matched = ~np.isnan(usd["energy_usd"])
+    da, rt = days.total(usd["da_usd"], matched), days.total(usd["rt_usd"], matched)
+    discharge, charge = dispatch.numbers(["discharge_mwh", "charge_mwh"], n).values()
+    reasons = ledger.labels("unknown_reason", n)
+    unpriced, no_award = (
+        is_one_of(reasons, [why for why in UNKNOWN_REASONS if word in why]) for word in ("unpriced", "award unknown")
+    )
+    # a real-time price that is there shows in one of its products at least; a missing day-ahead price alone leaves no MWh unpriced
+    unknown = [np.isnan(usd[name]) for name in ("rt_metered_usd", "rt_da_offset_usd", "charging_cost_usd")]
+    priced = ~(unknown[0] & unknown[1] & unknown[2])
+    moved = np.where(np.isnan(discharge) & np.isnan(charge), np.nan, np.nan_to_num(discharge) + np.nan_to_num(charge))
+    return {
+        "da_energy_usd": da,
+        "rt_energy_usd": rt,
+        "energy_usd": da + rt,
+        "da_unmatched_usd": days.total(usd["da_usd"], ~matched),
+        "rt_metered_usd": days.total(usd["rt_metered_usd"]),
+        "charging_cost_usd": days.total(usd["charging_cost_usd"]),
+        "energy_quarter_hours": days.count(matched),
+        "implausible_quarter_hours": days.count(usd["implausible_price"] > 0),
+        **{
+            name: days.sources(ledger, f"{market}_price_source", n, [source])[source]
+            for market, words in (("da", "day-ahead energy"), ("rt", "real-time energy"))
+            for source, name in PRICE_COUNTS[words].items()
+        },
+        "unpriced_quarter_hours": days.count(unpriced),
+        "award_unknown_quarter_hours": days.count(no_award),
+        "unpriced_mwh": days.total(moved, unpriced & ~priced),
+    }

@@ -158,9 +158,7 @@ class Course:
         self._add_loose_ends(values, base_point, above, below, seconds)
         return above, below, seconds
 
-    def totals(
-        self, values: FloatArray, weight: FloatArray | None = None
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def totals(self, values: FloatArray, weight: FloatArray | None = None) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Integrals of steps, MW x seconds, their known seconds, and sums of steps x weight; shape (cells, series).
 
         Args:

@@ -4,9 +4,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from bess_assets.run import hold_year
+from bess_assets.settings import load_settings
 from bess_assets.settlement.daily import top_less_bottom, total_of
+from bess_assets.store.files import ResultTable
 from bess_assets_tests.settlement.small import (
     AFTER,
     BEFORE,
@@ -241,3 +245,22 @@ def test_sources_of_a_day_are_named(tmp_path: Path) -> None:
     # 6 to 5 MW at the base point and back is 5.5 MW; the last reading is held
     assert day["discharge_mwh"] == pytest.approx(1.25 + 46 * 1.375 + 1.5 + 48 * 1.25)
     assert settled.row("leaderboard")["quantity_source"] == "smne+telemetry+base_point/telemetry"
+
+
+def test_one_run_sums_the_days_while_it_makes_the_ledgers_and_gives_the_bytes_of_tables_made_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = settle(tmp_path / "alone", 2025, seam_market(), until="daily_revenue")
+    settings = load_settings(tmp_path / "home", {"BESS_ROLLUPS": str(tmp_path / "alone" / "rollups")})
+    read, as_it_is = [], ResultTable._row_group
+
+    def spy(self: ResultTable, columns: list[str], n: int, **more: bool) -> pa.Table:
+        read.append((self.table.name, *columns))
+        return as_it_is(self, columns, n, **more)
+
+    with hold_year(settings, 2025) as held:
+        for name in alone.entries:
+            if name == "daily_revenue":
+                monkeypatch.setattr(ResultTable, "_row_group", spy)
+            assert held.run_table(name)["digest"] == alone.entries[name]["digest"], name
+    assert set(read) == {("bess_awards", "settlement_point")}

@@ -32,9 +32,7 @@ def _steps(starts, values, quarter_hours=4):
     at, value = np.array(starts, dtype=np.int64), np.array(values, dtype=float)
     until = np.minimum(np.r_[at[1:], quarter_hours * 900], at + 900)
     course = Course.of_steps(at, until, Cells(0, quarter_hours))
-    (above, seconds, _), (below, *_) = (
-        course.totals(np.maximum(sign * value[:, None], 0.0)) for sign in (1, -1)
-    )
+    (above, seconds, _), (below, *_) = (course.totals(np.maximum(sign * value[:, None], 0.0)) for sign in (1, -1))
     return [part[:, 0] for part in (above, below, seconds)]
 
 
