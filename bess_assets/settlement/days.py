@@ -77,8 +77,12 @@ class Days:
 
     def sources(self, ledger: Ledger, column: str, n: int, words: Collection[str] = SOURCES) -> dict[str, IntArray]:
         """Intervals of a battery by the word that a column says."""
-        labels = ledger.labels(column, n)
-        return {word: self.count(is_one_of(labels, [word])) for word in words}
+        codes, texts = ledger.labels(column, n)
+        width = len(texts) + 1
+        day = np.repeat(np.arange(self.year.days) * width, np.diff(self.first(len(codes)), append=len(codes)))
+        counts = np.bincount(day + codes + 1, minlength=self.year.days * width).reshape(self.year.days, width)
+        none = np.zeros(self.year.days, dtype=np.int64)
+        return {word: counts[:, 1 + texts.index(word)] if word in texts else none for word in words}
 
 
 def is_one_of(labels: Labels, wanted: Collection[str]) -> BoolArray:

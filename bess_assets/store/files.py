@@ -253,16 +253,13 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
 def _conform_column(table: Table, column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:
     try:
         values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-        array = _numbers(values) if column.kind == "number" else _to_arrow(column, arrow_type, values)
+        array = _numbers(table, column, values) if column.kind == "number" else _to_arrow(column, arrow_type, values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         problem = f"has values in {column.name} that are not of its kind: {error}"
         raise _broken(table, problem, column.name, column.kind) from error
     if column.required and array.null_count:
         problem = f"has {array.null_count} empty values in {column.name}, which is never empty."
         raise _broken(table, problem, column.name, column.meaning)
-    if column.kind == "number" and pc.any(pc.is_inf(array)).as_py():
-        expected = "a finite number, or null where it is unknown"
-        raise _broken(table, f"has an infinite number in {column.name}.", column.name, expected)
     return array
 
 
@@ -277,16 +274,19 @@ def _to_arrow(column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:
     return values.cast(arrow_type) if isinstance(values, pa.Array) else pa.array(values, arrow_type)
 
 
-def _numbers(values: Any) -> pa.Array:
-    """Numbers that are NaN, as grids say it, or null are null."""
+def _numbers(table: Table, column: Column, values: Any) -> pa.Array:
+    """Numbers that are NaN, as grids say it, or null are null; none is infinite."""
     if not (isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and values.ndim == 1):
         array = values if isinstance(values, pa.Array) else pa.array(values)
         values = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
     numbers = np.ascontiguousarray(values, dtype=np.float64)
-    known = ~np.isnan(numbers)
-    nulls = len(numbers) - int(np.count_nonzero(known))
+    finite = np.isfinite(numbers)
+    nulls = len(numbers) - int(np.count_nonzero(finite))
+    if nulls and np.isinf(numbers).any():
+        expected = "a finite number, or null where it is unknown"
+        raise _broken(table, f"has an infinite number in {column.name}.", column.name, expected)
     # a tenth of the time that pa.array takes to find the nulls one by one
-    bits = pa.py_buffer(np.packbits(known, bitorder="little")) if nulls else None
+    bits = pa.py_buffer(np.packbits(finite, bitorder="little")) if nulls else None
     return pa.Array.from_buffers(pa.float64(), len(numbers), [bits, pa.py_buffer(numbers)], nulls)
 
 
@@ -409,5 +409,19 @@ def _as_numpy(table: Table, declared: Column, column: pa.ChunkedArray) -> np.nda
         raise TypeError(f"{name} is text: ask for its labels()")
     if kind != "number" and column.null_count:
         raise TypeError(f"{name} has nulls and is no number: read() it")
-    values = np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False))
+    whole = column.combine_chunks()
+    if kind == "number":
+        return _floats(whole)
+    values = np.asarray(whole.to_numpy(zero_copy_only=False))
     return values.astype(_NUMPY_UNITS[kind]).astype(np.int64) if kind in _NUMPY_UNITS else values
+
+
+def _floats(column: pa.DoubleArray) -> np.ndarray:
+    """Numbers, NaN where null: a third of the time that Arrow takes to look at the nulls one by one."""
+    validity, values = column.buffers()
+    there = slice(column.offset, column.offset + len(column))
+    numbers = np.frombuffer(values, np.float64)[there] if values else np.full(len(column), np.nan)
+    if not column.null_count:
+        return numbers
+    known = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[there].view(np.bool_)
+    return np.where(known, numbers, np.nan)
