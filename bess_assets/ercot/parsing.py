@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bess_assets.ercot.arrays import NO_VALUE, BoolArray, CodeArray, FloatArray, IntArray
+from bess_assets.ercot.arrays import NO_VALUE, BoolArray, CodeArray, FloatArray, IntArray, floats
 from bess_assets.ercot.datasets import Dataset
 from bess_assets.ercot.footers import LAYOUT_COLUMN, METADATA_KEY, find_columns, is_blank, open_parquet, report_layouts
 from bess_assets.ercot.text_values import (
@@ -253,20 +253,23 @@ class Rows:
             translate, texts = self._source.once(name, "texts", values, lambda: _trimmed(values))
         return translate[codes], texts
 
-    def numbers(self, name: str) -> FloatArray:
-        """Floats, NaN where blank or absent; infinities and NaN of the file's own are blank and counted."""
+    def numbers(self, name: str, blank: float = np.nan) -> FloatArray:
+        """Floats, NaN or another value where blank or absent; infinities and NaN of the file's own are blank and counted."""
         with self._reading(name, READERS["number"].column):
             column = self._column(name)
             if _is_text(column.type) or pa.types.is_boolean(column.type):
                 codes, distinct = self.coded(name, "number")
                 values = distinct[codes]
+                blanks = np.isnan(values).sum()
+                values = values if np.isnan(blank) else np.where(np.isnan(values), blank, values)
             else:
-                values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+                values = floats(pc.cast(column, pa.float64(), safe=False), blank)
+                blanks = column.null_count
         # a NaN that is no null: a computation failed before the file was written
-        blank = column.null_count if pa.types.is_floating(column.type) else np.isnan(values).sum()
-        if unusable := int(len(values) - np.count_nonzero(np.isfinite(values)) - blank):
+        odd = len(values) - int(np.count_nonzero(np.isfinite(values)))
+        if unusable := odd - (int(blanks) if np.isnan(blank) else 0):
             self._source.unusable_numbers[name] += unusable
-            values = np.where(np.isinf(values), np.nan, values)
+            values = np.where(np.isfinite(values), values, blank)
         return np.asarray(values, dtype=np.float64)
 
     def coded(self, name: str, kind: str = "") -> tuple[CodeArray, Any]:

@@ -435,14 +435,11 @@ def hourly_maxima(
 
 
 def _value(rows: Rows, name: str) -> FloatArray:
-    """A number column; a blank award is no award, where the file has the column at all."""
-    values = rows.numbers(name)
+    """A number column; a blank award is no award, where the file, or the report that a row is of, has the column at all."""
     if not name.endswith("_award_mw") or not rows.has(name):
-        return values
-    blank = np.isnan(values)
-    if blank.any():
-        values = np.where(blank & ~rows.absent([name]).get(name, np.zeros(1, dtype=bool)), 0.0, values)
-    return values
+        return rows.numbers(name)
+    values, absent = rows.numbers(name, 0.0), rows.absent([name])
+    return np.where(absent[name], np.nan, values) if absent else values
 
 
 def read_metering(
