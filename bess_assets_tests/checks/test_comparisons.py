@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from bess_assets.checks.check import Judged
-from bess_assets.checks.comparisons import COMPARISONS, FLEET, YEAR, Comparison, _awards, breaches
+from bess_assets.checks.comparisons import COMPARISONS, Comparison, breaches
+from bess_assets.checks.measures import FLEET, YEAR, _awards, _basis, _real_time_as
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import StepResult
 from bess_assets.tables import DAILY_REVENUE
@@ -59,6 +60,14 @@ def test_the_year_and_the_fleet_are_places_of_their_own():
     assert FLEET.upper() != FLEET  # no settlement point or battery is called so
 
 
+def measured(ask, settings, year):
+    """Values of each measure by subject and month."""
+    found = defaultdict(dict)
+    for name, subject, month, value in ask(Judged(settings, year, DAILY_REVENUE, 0, StepResult(iter(())))):
+        found[name][subject, month] = value
+    return found
+
+
 def _month(month, award_mw, **more):
     side = {f"{p}_{of}_award_mw": award_mw for p in PRODUCTS for of in ("gen", "load")} | more
     start = datetime(2022, month, 10, 12, tzinfo=UTC)
@@ -75,8 +84,43 @@ def test_awards_of_which_nothing_is_known_are_compared_with_nothing_and_not_take
     months = [_month(3, 2.0), _month(4, None), _month(5, 2.0, ecrs_gen_award_mw=None, ecrs_load_award_mw=None)]
     write_rows(settings, 2022, "bess_awards", months)
     write_rows(settings, 2022, "daily_revenue", [])
-    found = defaultdict(dict)
-    for name, subject, month, value in _awards(Judged(settings, 2022, DAILY_REVENUE, 0, StepResult(iter(())))):
-        found[name][subject, month] = value
+    found = measured(_awards, settings, 2022)
     # all five of both sides; April is unknown; before ECRS the other four
     assert found["fleet_as"] == {(FLEET, 3): 2.0, (FLEET, 5): 1.6}
+
+
+def test_two_nodes_under_each_others_names_fit_each_other_better_than_themselves(settings):
+    day_ahead = {"ASH": 30.0, "ELM": 33.0, "FIR": 36.0, "OAK": 39.0}
+    real_time = day_ahead | {"ASH": 39.5, "OAK": 30.5}
+    days = [date(2025, 7, day) for day in range(1, 12)]
+    rows = [
+        {"settlement_point": p, "operating_day": day, "da_mean_usd_per_mwh": usd, "rt_mean_usd_per_mwh": real_time[p]}
+        for p, usd in day_ahead.items()
+        for day in days
+    ]
+    write_rows(settings, 2025, "price_daily", rows)
+    found = measured(_basis, settings, 2025)["rt_of_another"]
+    assert found["ASH", 7] == found["OAK", 7] > 10
+    assert max(found["ELM", 7], found["FIR", 7]) < 2
+
+
+def test_real_time_services_are_held_against_day_ahead_ones(settings):
+    hour = {"battery": "OAK", "operating_day": date(2026, 3, 4), "exists": True, "implausible_price": False}
+    start = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    # 200 $ a day ahead, bought back for 50 $; what was awarded in real time was worth 60 $
+    sold = {"interval_start": start, "da_usd": 200.0, "rt_award_usd": 60.0, "rt_usd": 10.0}
+    unknown = {"interval_start": start.replace(hour=13), "da_usd": 900.0}
+    write_rows(settings, 2026, "as_revenue", [hour | {"product": "rrs"} | more for more in (sold, unknown)])
+    day = {
+        "battery": "OAK",
+        "operating_day": date(2026, 3, 4),
+        "award_positive": False,
+        "as_rt_award_usd": 300.0,
+    }
+    write_rows(settings, 2026, "daily_revenue", [day | dict.fromkeys((f"as_{p}_rt_usd" for p in PRODUCTS), 10.0)])
+    assert dict(measured(_real_time_as, settings, 2026)) == {
+        "rt_mcpc_over_da": {("rrs", 3): 0.25},
+        "fleet_rt_mcpc_over_da": {(FLEET, 3): 0.25},
+        "rt_award_over_da": {("OAK", 3): 1.2},
+        "fleet_rt_award_over_da": {(FLEET, 3): 1.2},
+    }

@@ -930,6 +930,13 @@ FAULTS: tuple[Fault, ...] = (
         ((_STILL, "30 days day-ahead"), (_STATED, "differ")),
     ),
     Fault(
+        "two nodes' real-time prices exchanged",
+        "two nodes' names exchanged in RT_prices",
+        swap(RT, "settlement_point", "settlement_point", 0, 1),
+        CHECK,
+        ((_AGREE, "real-time basis"),),
+    ),
+    Fault(
         "two nodes' day-ahead prices exchanged",
         "two nodes' names exchanged in DA_prices",
         swap(DA, "settlement_point", "settlement_point", 0, 1),
@@ -1139,19 +1146,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # --- what nobody can see
     Fault(
-        "two nodes' real-time prices exchanged",
-        "two nodes' names exchanged in RT_prices",
-        swap(RT, "settlement_point", "settlement_point", 0, 1),
-        UNSEEN,
-        size="0.62% of the fleet's total, at most 0.84% of a battery's",
-        fast=True,
-    ),
-    Fault(
         "a price shift",
         "every price of RT_prices 1 $/MWh higher",
         edit(RT, lambda s: s.put(PRICE, s.values(PRICE) + 1.0)),
         UNSEEN,
         size="0.64% of the fleet's total, at most 0.73% of a battery's",
+        fast=True,
     ),
     Fault(
         "a plausible price spike",
