@@ -99,7 +99,7 @@ COMPARISONS = (
     Comparison("rt_mcpc_over_da", 0.1, 10, "times the others'", "real-time clearing price over the day-ahead one, by day-ahead awards", _RT_MCPC, "fleet"),
     # awards
     Comparison("fleet_rt_award_over_da", 0.2, 5, "times", "real-time AS awards over day-ahead ones, at real-time prices", f"{_RT_AWARDS}, or {_AWARDS}"),
-    Comparison("rt_award_over_da", 0.05, 50, "times", "real-time AS awards over day-ahead ones, at real-time prices", f"{_RT_AWARDS}, or {_AWARDS}"),
+    Comparison("rt_award_over_da", 0.05, 10_000, "times", "real-time AS awards over day-ahead ones, at real-time prices", f"{_RT_AWARDS}, or {_AWARDS}"),
     Comparison("row_lacking", 0, 0.01, "of the hours", "hours without a day-ahead row between two hours with one", "DAM files, rows"),
     Comparison("flow_over_award", 0.05, 8, "times", "MWh discharged in hours sold a day ahead over MWh sold", f"{_ENERGY}; or {_FLOWS}"),
     Comparison("as_largest", 0.004, 3, "times capacity", "largest AS award on one side, where there is any", _AWARDS),
