@@ -52,6 +52,25 @@ def test_a_refresh_waits_45_seconds_for_a_history_that_another_process_holds(edi
     assert look(settings_of(editions, refreshed, NEW)).digests.keys() == expected[NEW].keys()
 
 
+def test_a_history_held_longer_than_a_minute_is_an_error_with_a_remedy_after_which_the_refresh_ends_right(
+    editions, expected, refreshed
+):
+    before = look(settings_of(editions, refreshed, NEW)).digests
+    started = time.monotonic()
+    with held(refreshed / "dagster" / RUNS, 300):
+        with bess(editions, refreshed, NEW, "refresh", str(YEAR)) as process:
+            output, _ = process.communicate(timeout=280)
+        assert time.monotonic() - started > 60
+    said = " ".join(output.split())
+    assert process.returncode == 1, output
+    assert f"{YEAR} failed: Dagster's history cannot be used: another program holds it (database is locked)." in said
+    assert f"file: {refreshed / 'dagster' / 'history'}" in output
+    assert "remedy: Try again when that has ended. Results are whole, and stay." in said
+    assert look(settings_of(editions, refreshed, NEW)).digests == before
+    finish(bess(editions, refreshed, NEW, "refresh", str(YEAR)))
+    assert look(settings_of(editions, refreshed, NEW)).digests.keys() == expected[NEW].keys()
+
+
 @pytest.mark.parametrize(("file", "how"), [(RUNS, "other bytes"), (RUNS, "cut off"), (INDEX, "broken pages")])
 def test_a_damaged_history_is_an_error_with_a_remedy_that_mends_it_or_is_not_needed(editions, refreshed, file, how):
     path = refreshed / "dagster" / file
