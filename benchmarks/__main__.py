@@ -1,92 +1,43 @@
 """All measurements side by side: `python -m benchmarks`.
 
-Belongs here: which contender runs when, whether its money is right, medians and ratios, the table.
-Does not: what a contender does (children.py, other_roads.py), how long answers take (queries.py), rolling up (rollup.py).
+Belongs here: which contender runs when, whether its money is right, what is judged.
+Does not: what a contender does (children.py, other_roads.py), the machine beside it (machine.py), what lies in the folder (markets.py), the text (page.py).
 
-Each contender runs in a process of its own, in turn, as many rounds as asked for; the floor before and after ours in each round, so that both meet the same
+Each contender runs in a process of its own, in turn, as many rounds as asked for, and each beside the floor of its own round, so that both meet the same
 machine. A contender whose money is not that of the second settlement is reported as wrong and its time is not shown.
 """
 
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.machine import BUSY, HAS_POLARS, ROOT, Answer, Line, child, described, environment
+from benchmarks.markets import LAYOUTS, in_layout, right_money, simulated, with_days
+from benchmarks.page import page
+
 YEAR, SINGLE_MODEL_YEAR = 2024, 2026
-QUICK_END = (2, 3)
-"""Month and day up to which a year is simulated where only the road is tried."""
 QUICK_GROWTH_YEARS = (2022, 2024)
 """Years apart from each other: some days of a year are none of the year before, whose files would hold them."""
 GROWTH_YEARS = tuple(range(2017, 2025))
 """Years of one market design, so that each holds as much as the others."""
-HAS_POLARS = find_spec("polars") is not None
-"""Polars is no part of the package, and not installed with it: pip install ".[bench]"."""
 CLOSE = 1e-6
 """Money of two roads is the same up to this share."""
-NEAR = {"polars": 0.01, "csv": 1e-3}
+NEAR = {"polars": 0.01, "plan": 0.01, "csv": 1e-3}
 """The same of roads that take a shorter way: a script draws every line from quarter-hour to quarter-hour, and the last of some days of CSV has no next one."""
-MOST_OF_FLOOR = {YEAR: 4.0, SINGLE_MODEL_YEAR: 6.0}
-MOST_MEMORY_MB = {YEAR: 1_000, SINGLE_MODEL_YEAR: 1_500}
-LEAST_OVER = {"plan": 20.0, "csv": 100.0}
-MOST_GROWTH = {"years": 8.4, "batteries": 4.4}
-
-Answer = dict[str, Any]
+MOST_WORK, MOST_WALL = {YEAR: 7.0, SINGLE_MODEL_YEAR: 8.5}, {YEAR: 7.5, SINGLE_MODEL_YEAR: 9.0}
+MOST_MEMORY_MB = {YEAR: 900, SINGLE_MODEL_YEAR: 1_200}
+SMALL_MEMORY, MOST_OF_SMALL_MB = "512MB", 900
 
 
 class WrongMoneyError(Exception):
     """A contender has other money than the second settlement."""
-
-
-@dataclass
-class Line:
-    """One line of the table.
-
-    Attributes:
-        name: contender.
-        seconds: of each round.
-        note: what must be said with it.
-        wrong: why its time does not count.
-    """
-
-    name: str
-    seconds: list[float] = field(default_factory=list)
-    peak_mb: int = 0
-    rows: int = 0
-    note: str = ""
-    wrong: str = ""
-
-    @property
-    def median(self) -> float:
-        """Median of the rounds."""
-        return statistics.median(self.seconds)
-
-
-def child(name: str, folder: Path, *more: str) -> Answer:
-    """Run one contender in a process of its own and return what it says."""
-    command = [sys.executable, "-m", "benchmarks.children", name, str(folder), *more]
-    done = subprocess.run(command, cwd=ROOT, env=_environment(), check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
-    answer: Answer = json.loads(done.stdout.splitlines()[-1])
-    return answer
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BESS_", "DAGSTER_"))}
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "POLARS_MAX_THREADS"), "2")
-    return {**kept, **limits, "PYTHONPATH": str(ROOT)}
 
 
 def main() -> int:
@@ -99,137 +50,91 @@ def main() -> int:
     parser.add_argument("--csv-days", type=int, default=31, help="days that the CSV road is timed on")
     parser.add_argument("--only", action="append", choices=list(PARTS), help="parts to measure; default: all")
     parser.add_argument("--quick", action="store_true", help="few batteries, one round: to see that everything runs")
-    parser.add_argument("--save", type=Path, help="write FILE.md and FILE.json", metavar="FILE")
+    parser.add_argument("--save", type=Path, help="write all figures to FILE, as JSON", metavar="FILE")
+    parser.add_argument(
+        "--write", type=Path, help="write the page FILE from this run, docs/performance.md", metavar="FILE"
+    )
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.sample, options.csv_days = 1, 2, 3
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(options, options.folder or Path(scratch))
         for part in options.only or PARTS:
+            print(f"measuring: {part}", flush=True)
             PARTS[part](bench)
-        bench.finish()
+    text = page(bench.figures)
+    print(text)
+    if options.write:
+        options.write.write_text(text, encoding="utf-8")
+    if options.save:
+        options.save.parent.mkdir(parents=True, exist_ok=True)
+        options.save.write_text(json.dumps(bench.figures, indent=1) + "\n", encoding="utf-8")
     return 0 if bench.good else 1
 
 
 class Bench:
-    """One run of the benchmarks: what was measured and said.
+    """One run of the benchmarks: what was measured.
 
     Attributes:
+        figures: all of it, as the page takes it.
         good: nothing was wrong and no target missed; at `--quick` size no target is judged.
     """
 
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         """Say what this runs on."""
-        self.options = options
-        self.folder = folder
-        self.good = True
-        self.lines: list[str] = []
-        self.figures: dict[str, Any] = {"machine": _machine()}
-        self.floors: dict[int, float] = {}
-        self.settled: dict[int, float] = {}
-        self.say("# Benchmarks", "", *(f"* {name}: {value}" for name, value in _machine().items()), "")
-
-    def say(self, *lines: str) -> None:
-        """Print lines and keep them for the file."""
-        self.lines += lines
-        print("\n".join(lines), flush=True)
+        self.options, self.folder, self.good = options, folder, True
+        load = [round(load, 1) for load in os.getloadavg()] if hasattr(os, "getloadavg") else []
+        self.figures: dict[str, Any] = {
+            "machine": described(), "load": load, "rounds": options.rounds, "quick": options.quick,
+            "tables": {}, "targets": [], "busy": [], "most_busy": BUSY, "facts": {},
+        }  # fmt: skip
 
     def years(self) -> list[int]:
         """Years of real size that are asked for."""
         return self.options.year or [YEAR, SINGLE_MODEL_YEAR]
 
     def market(self, year: int) -> Path:
-        """A simulated year, made if it is not there."""
+        """A simulated year of real size."""
         return self.made(f"market_{year}", (year,), 6 if self.options.quick else None)
 
     def made(self, name: str, years: Sequence[int], batteries: int | None) -> Path:
-        """Simulated years of real size, or with few of everything, in a folder of their own."""
-        from bess_assets.second_settlement.answer import write_answer  # noqa: PLC0415
-        from bess_assets.simulator import ercot_size, pairs, simulate  # noqa: PLC0415
-        from bess_assets.simulator.fleet import small_size  # noqa: PLC0415
+        """Simulated years, or with few of everything."""
+        quick = self.options.quick
+        return simulated(self.folder / (f"{name}_quick" if quick else name), years, batteries, quick=quick)
 
-        folder = self.folder / (f"{name}_quick" if self.options.quick else name)
-        if not (folder / "made").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            size = ercot_size if batteries is None else lambda _: small_size(batteries)
-            for some in [(year,) for year in years] if self.options.quick else [years]:
-                last_day = date(some[0], *QUICK_END) if self.options.quick else None
-                simulate(folder, some, size=size, last_day=last_day)
-            for year in years:
-                write_answer(folder, "rollups", year, pairs(years, size(year).batteries, 1, "harmless"))
-            (folder / "made").touch()
-        return folder
-
-    def home(self, year: int) -> Path:
-        """Where results of a year go."""
-        return self.market(year) / "home"
+    def run(self, line: Line, name: str, folder: Path, *more: str, floor: Answer | None = None) -> Answer:
+        """A round of a contender, kept in its line; what the machine did beside it is noted."""
+        answer = line.add(child(name, folder, *more), floor)
+        self.figures["busy"].append([line.name, answer["load"], answer["stolen"], answer["others"]])
+        return answer
 
     def judge(self, what: str, value: float, *, most: float | None = None, least: float | None = None) -> None:
-        """Say a figure beside its target."""
+        """Keep a figure beside its target."""
         met = (most is None or value <= most) and (least is None or value >= least)
-        target = f"at most {most:g}" if most is not None else f"at least {least:g}"
-        verdict = "not judged at this size" if self.options.quick else "met" if met else "MISSED"
         self.good &= met or self.options.quick
-        self.say(f"* {what}: {value:.2f} (target {target}: {verdict})")
-        self.figures.setdefault("targets", []).append({"what": what, "value": value, "met": met})
+        target = f"at most {most:,g}" if most is not None else f"at least {least:,g}"
+        self.figures["targets"].append({"what": what, "value": value, "target": target, "met": met})
 
-    def table(self, title: str, lines: Sequence[Line], base: float | None, base_name: str) -> None:
-        """Show contenders, each beside the same measure of this very run."""
-        self.say(
-            f"## {title}",
-            "",
-            f"| contender | seconds, median (range) | / {base_name} | peak MB | note |",
-            "|---|---|---|---|---|",
-        )
-        for line in lines:
-            if line.wrong:
-                self.good = False
-                self.say(f"| {line.name} | wrong money: does not count | | | {line.wrong} |")
-                continue
-            spread = f"{line.median:.2f} ({min(line.seconds):.2f} to {max(line.seconds):.2f})"
-            ratio = f"{line.median / base:.2f}" if base else ""
-            self.say(f"| {line.name} | {spread} | {ratio} | {line.peak_mb:,} | {line.note} |")
-        self.say("")
-        self.figures[title] = [vars(line) for line in lines]
+    def check(self, line: Line, found: Mapping[str, float], right: Mapping[str, float], close: float = CLOSE) -> None:
+        """Whether a contender came to the right money; its line says so where it did not."""
+        try:
+            check_money(found, right, close)
+        except WrongMoneyError as error:
+            line.wrong, self.good = str(error), False
 
-    def finish(self) -> None:
-        """How busy the machine was, and the files."""
-        if hasattr(os, "getloadavg"):
-            busy = ", ".join(f"{load:.1f}" for load in os.getloadavg())
-            self.say(f"Load of the machine at the end, mean of 1, 5 and 15 minutes: {busy} on {os.cpu_count()} cores.")
-        save = self.options.save
-        if save:
-            save.parent.mkdir(parents=True, exist_ok=True)
-            save.with_suffix(".md").write_text("\n".join(self.lines) + "\n", encoding="utf-8")
-            save.with_suffix(".json").write_text(json.dumps(self.figures, indent=1) + "\n", encoding="utf-8")
+    def table(self, title: str, lines: Sequence[Line]) -> None:
+        """Keep the lines of a table, below those that it has."""
+        self.figures["tables"].setdefault(title, []).extend(vars(line) for line in lines if line.seconds)
 
-
-def _machine() -> dict[str, str]:
-    packages = ["duckdb", "pyarrow", "numpy", "pandas", *(["polars"] if HAS_POLARS else []), "dagster"]
-    return {
-        "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.release()}",
-        "Python": platform.python_version(),
-        **{name: version(name) for name in packages},
-    }
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    named = (
-        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
-    )
-    return named[0].split(":")[1].strip() if named else platform.processor() or "unknown processor"
+    def columns(self, year: int) -> list[str]:
+        """Options of a floor: the columns that ours reads, by a run of it that fills the page cache too."""
+        folder = self.market(year)
+        first = child("ours", folder, "--fresh", "--home", str(folder / "home"), "--year", str(year))
+        (folder / "columns.json").write_text(json.dumps(first["read"]), encoding="utf-8")
+        return ["--columns", str(folder / "columns.json")]
 
 
 # --- is the money right -------------------------------------------------------------------------------------------------------------------
-
-
-def truth(folder: Path, year: int) -> dict[str, float]:
-    """Total of each battery whose total is known, by the second settlement."""
-    import csv  # noqa: PLC0415
-
-    with (folder / "truth" / f"leaderboard_{year}.csv").open(encoding="utf-8", newline="") as file:
-        return {row["battery"]: float(row["total_usd"]) for row in csv.DictReader(file) if row["total_usd"]}
 
 
 def settled(home: Path, year: int, days: int | None = None) -> dict[str, float]:
@@ -239,11 +144,18 @@ def settled(home: Path, year: int, days: int | None = None) -> dict[str, float]:
     if days is None:
         board = pq.read_table(home / "results" / "leaderboard" / f"{year}.parquet", columns=["battery", "total_usd"])
         return {row["battery"]: row["total_usd"] for row in board.to_pylist() if row["total_usd"] is not None}
-    columns = ["battery", "operating_day", "energy_usd", "as_usd"]
+    return of_days(home, year, days, "energy_usd", "as_usd")
+
+
+def of_days(home: Path, year: int, days: int, *columns: str) -> dict[str, float]:
+    """Sum of some columns over the first days of a year, by battery, as ours wrote it."""
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    path = home / "results" / "daily_revenue" / f"{year}.parquet"
     found: dict[str, float] = {}
-    for row in pq.read_table(home / "results" / "daily_revenue" / f"{year}.parquet", columns=columns).to_pylist():
+    for row in pq.read_table(path, columns=["battery", "operating_day", *columns]).to_pylist():
         if row["operating_day"].timetuple().tm_yday <= days:
-            found[row["battery"]] = found.get(row["battery"], 0.0) + (row["energy_usd"] or 0.0) + (row["as_usd"] or 0.0)
+            found[row["battery"]] = found.get(row["battery"], 0.0) + sum(row[column] or 0.0 for column in columns)
     return found
 
 
@@ -266,275 +178,206 @@ def check_money(found: Mapping[str, float], right: Mapping[str, float], close: f
 
 
 def measure_years(bench: Bench) -> None:
-    """Floor and ours, round by round; where the time of ours goes."""
+    """Floor, least, ours and Polars, round by round; where the time of ours goes."""
     for year in bench.years():
-        folder, home = bench.market(year), bench.home(year)
-        columns = folder / "columns.json"
-        floor, ours = (
-            Line("floor: DuckDB sums the columns that ours reads"),
-            Line("ours: rollups to leaderboard, all tables written"),
-        )
-        after, imports = Line("of it, after the extracts"), Line("imports of ours, not in it")
-        least = Line("least: Arrow decodes those columns once, in two threads, and encodes the tables once, in one")
-        least_work = Line("processor time of that, all threads")
-        work, own_work = Line("processor time of the floor, all threads"), Line("processor time of ours, all threads")
-        rounds: list[Answer] = []
-        for turn in range(bench.options.rounds + 1):
-            answer = child("ours", folder, "--fresh", "--home", str(home), "--year", str(year))
-            columns.write_text(json.dumps(answer["read"]), encoding="utf-8")
-            if turn == 0 and bench.options.rounds > 1:
-                continue  # fills the page cache
-            if not rounds:
-                child("floor", folder, "--columns", str(columns))
-            rounds.append(answer)
-            low = child("floor", folder, "--columns", str(columns))
-            floor.seconds.append(low["seconds"])
-            floor.peak_mb, floor.rows = max(floor.peak_mb, low["peak_mb"]), low["rows"]
-            work.seconds.append(low["cpu_seconds"])
-            own_work.seconds.append(sum(step["cpu_seconds"] for step in answer["steps"]))
-            ours.seconds.append(answer["seconds"])
-            ours.peak_mb = max(ours.peak_mb, *(step["peak_mb"] for step in answer["steps"]))
-            after.seconds.append(answer["after_extracts_seconds"])
-            imports.seconds.append(answer["import_seconds"])
-            once = child("least", folder, "--columns", str(columns), "--home", str(home), "--year", str(year))
-            least.seconds.append(once["seconds"])
-            least_work.seconds.append(once["cpu_seconds"])
-            least.note = f"decoding {once['decoding_seconds']:.1f} s, encoding {once['encoding_seconds']:.1f} s"
-            if turn == bench.options.rounds - 1 and bench.options.rounds == 1:
-                break
-        floor.note = f"{floor.rows:,} rows"
-        right = truth(folder, year)
-        found = settled(home, year)
-        try:
-            check_money(found, right)
-            ours.note = f"{len(found)} batteries, {sum(found.values()):,.2f} $"
-        except WrongMoneyError as error:
-            ours.wrong = str(error)
-        bench.floors[year], bench.settled[year] = floor.median, ours.median
-        bench.table(
-            f"{year}: ours and the floor",
-            [floor, least, ours, after, imports, work, least_work, own_work],
-            floor.median,
-            "floor",
-        )
-        _steps(bench, year, rounds, floor.rows)
-        _columns(bench, year, rounds[-1]["read"])
-        bench.judge(f"{year}: ours / floor", ours.median / floor.median, most=MOST_OF_FLOOR[year])
-        bench.say(f"* {year}: the same in processor time: {own_work.median / work.median:.2f}")
-        bench.say(f"* {year}: processor time of least / floor: {least_work.median / work.median:.2f}")
+        folder = bench.market(year)
+        home, columns = folder / "home", bench.columns(year)
+        of_year = ["--home", str(home), "--year", str(year)]
+        floor, least, ours = Line("floor"), Line("least"), Line("ours")
+        polars, writing = Line("Polars, writing nothing"), Line("Polars, writing the same tables")
+        small = Line(f"ours with BESS_MEMORY_LIMIT={SMALL_MEMORY}, once")
+        answers: list[Answer] = []
+        right = right_money(folder, year)
+        for _ in range(bench.options.rounds):
+            low = bench.run(floor, "floor", folder, *columns)
+            answers.append(bench.run(ours, "ours", folder, "--fresh", *of_year, floor=low))
+            bench.run(least, "least", folder, *columns, *of_year, floor=low)
+            bench.check(ours, settled(home, year), right)
+            for line, more in ((polars, []), (writing, ["--tables", str(folder / "polars")])):
+                if HAS_POLARS and year == YEAR:
+                    answer = bench.run(line, "polars", folder, *of_year, *more, floor=low)
+                    bench.check(line, answer["money"], right, NEAR["polars"])
+        tight = bench.run(small, "ours", folder, "--fresh", "--memory-limit", SMALL_MEMORY, *of_year, floor=low)
+        bench.check(small, settled(home, year), right)
+        child("ours", folder, "--fresh", *of_year)  # its tables are those that the other parts meet
+        bench.table(str(year), [floor, least, ours, small, polars, writing])
+        bench.figures["facts"][str(year)] = {
+            "millions": low["rows"] / 1e6, "batteries": len(right), "usd": sum(settled(home, year).values()),
+        }  # fmt: skip
+        bench.figures["facts"][f"steps {year}"] = [
+            {
+                "table": steps[0]["table"], "rows": steps[0]["rows"], "peak_mb": max(step["peak_mb"] for step in steps),
+                "used": statistics.median(step["cpu_seconds"] for step in steps),
+            } for steps in zip(*(answer["steps"] for answer in answers), strict=True)
+        ]  # fmt: skip
+        bench.judge(f"{year}: processor time of ours / floor", ours.work, most=MOST_WORK[year])
+        bench.judge(f"{year}: wall of ours / floor", ours.wall, most=MOST_WALL[year])
         bench.judge(f"{year}: peak memory of ours, MB", ours.peak_mb, most=MOST_MEMORY_MB[year])
-        bench.say("")
-
-
-def _steps(bench: Bench, year: int, rounds: Sequence[Answer], rows_in: int) -> None:
-    bench.say(
-        f"### {year}: step by step",
-        "",
-        "| table | rows written | seconds | processor seconds | peak MB |",
-        "|---|---|---|---|---|",
-    )
-    for steps in zip(*(answer["steps"] for answer in rounds), strict=True):
-        seconds, used = (statistics.median(step[name] for step in steps) for name in ("seconds", "cpu_seconds"))
-        bench.say(
-            f"| {steps[0]['table']} | {steps[0]['rows']:,} | {seconds:.2f} | {used:.2f} | {max(s['peak_mb'] for s in steps):,} |"
-        )
-    total = statistics.median(answer["seconds"] for answer in rounds)
-    bench.say("", f"{rows_in / total / 1e6:.2f} million rows of rollups a second.", "")
-
-
-def _columns(bench: Bench, year: int, read: Mapping[str, Mapping[str, float]]) -> None:
-    bench.say(f"### {year}: what ours reads, and the floor sums (times over, where more than once)", "")
-    for path, columns in read.items():
-        name = "/".join(Path(path).parts[-2:])
-        listed = [column if times <= 1.01 else f"{column} x{times:.1f}" for column, times in columns.items()]
-        bench.say(f"* {name}: {', '.join(listed)}")
-    bench.say("")
-
-
-def measure_dagster(bench: Bench) -> None:
-    """The same year through Dagster on a home that exists, and what Dagster costs by itself."""
-    year = bench.years()[0]
-    folder, home = bench.market(year), bench.home(year)
-    with_home = ["--home", str(home), "--year", str(year)]
-    child("refresh", folder, *with_home)
-    through, alone, steps = (
-        Line("through Dagster: bess refresh"),
-        Line("the same tables, page and workbook without Dagster"),
-        Line("of it, the steps"),
-    )
-    empty, quick, imports, instance = (
-        Line("as many empty assets and checks, Dagster as it comes"),
-        Line("the same, its history written as ours does"),
-        Line("import of Dagster and definitions"),
-        Line("opening the instance"),
-    )
-    repriced = Line("one price file changed: bess refresh --only changed")
-    for _ in range(bench.options.rounds):
-        answer = child("refresh", folder, *with_home)
-        through.seconds.append(answer["seconds"])
-        through.peak_mb = max(through.peak_mb, answer["peak_mb"])
-        steps.seconds.append(answer["steps_seconds"])
-        answer = child("ours", folder, "--report", *with_home)
-        alone.seconds.append(answer["seconds"])
-        alone.peak_mb = max(alone.peak_mb, answer["peak_mb"])
-        answer = child("empty", folder, *with_home)
-        empty.seconds.append(answer["seconds"])
-        empty.note = f"{answer['assets']} assets, {answer['checks']} checks"
-        quick.seconds.append(child("empty", folder, "--quick-history", *with_home)["seconds"])
-        answer = child("imports", folder, *with_home)
-        imports.seconds.append(answer["seconds"])
-        instance.seconds.append(answer["instance_seconds"])
-    answer = child("price-only", folder, *with_home)
-    repriced.seconds.append(answer["seconds"])
-    repriced.note = f"{len(answer['made'])} tables made"
-    try:
-        check_money(settled(home, year), truth(folder, year))
-    except WrongMoneyError as error:
-        through.wrong = str(error)
-    lines = [alone, through, steps, empty, quick, imports, instance, repriced]
-    bench.table(f"{year}: through Dagster", lines, alone.median, "ours")
-    bench.say(
-        f"Made again after a change of DA_prices: {', '.join(answer['made'])}; rollups read: {', '.join(answer['rollups'])}.",
-        "",
-    )
-    if any("SCED" in file for file in answer["rollups"]):
-        bench.good = False
-        bench.say("* a changed price reads SCED again: WRONG", "")
-    if not through.wrong:
-        added = (through.median - alone.median) / empty.median
-        bench.judge("what Dagster adds / as many empty assets and checks, Dagster as it comes", added, most=2.0)
-    bench.say("")
+        if year == SINGLE_MODEL_YEAR:
+            bench.judge(f"{year}: peak with {SMALL_MEMORY}, MB", small.peak_mb, most=MOST_OF_SMALL_MB)
+            of_sced = [times for path, read in tight["read"].items() if "SCED_ESR" in path for times in read.values()]
+            bench.judge(f"{year}: times that SCED is decoded, with {SMALL_MEMORY}", max(of_sced), most=2.01)
+        if polars.used and not (polars.wrong or writing.wrong):
+            bench.judge("processor time of ours / Polars writing nothing", ours.work / polars.work, most=0.75)
+            bench.judge("wall of ours / Polars writing nothing", ours.wall / polars.wall, most=0.9)
+            bench.judge("processor time of ours / Polars writing tables", ours.work / writing.work, most=0.5)
 
 
 def measure_others(bench: Bench) -> None:
-    """Other roads to the same money, of the year before RTC+B."""
-    year = YEAR
-    folder, home = bench.market(year), bench.home(year)
-    with_home = ["--home", str(home), "--year", str(year)]
-    days = ["--days", str(bench.options.csv_days)]
-    ours = Line("ours, in turn with them")
-    ours.seconds = [child("ours", folder, "--fresh", *with_home)["seconds"]]
-    csv_bytes = child("write-csv", folder, *with_home, *days)["bytes"]
-    lines = [ours]
-    for name, label, more in (
-        ("polars", "Polars: our extract and join", []),
-        ("pandas", "the second settlement: pandas on rollups", []),
-        (
-            "plan",
-            "the plan's method, its reads alone: filtered, battery by battery, into pandas",
-            ["--sample", str(bench.options.sample)],
-        ),
-        ("csv", "the second settlement: pandas on CSV", days),
-    ):
-        if name == "polars" and not HAS_POLARS:
-            bench.say('Polars is not installed and was not measured: pip install ".[bench]"', "")
-            continue
-        line = Line(label)
-        for _ in range(bench.options.rounds if name == "polars" else 1):
-            answer = child(name, folder, *with_home, *more)
-            line.seconds.append(answer["seconds"])
-            line.peak_mb = max(line.peak_mb, answer["peak_mb"])
-            line.note = f"scaled from {answer['scaled']}" if "scaled" in answer else "no tables written"
-        right = settled(home, year, answer["days"]) if "days" in answer else truth(folder, year)
-        try:
-            if "money" in answer:
-                check_money(answer["money"], right, NEAR.get(name, CLOSE))
-            else:
-                line.note += f"; {answer['rows']:,} rows, nothing settled"
-        except WrongMoneyError as error:
-            line.wrong = str(error)
-        if name in NEAR:
-            line.note += f"; money to {NEAR[name]:.1%}"
-        lines.append(line)
-        if name in LEAST_OVER and not line.wrong:
-            bench.figures.setdefault("over", {})[name] = line.median / ours.median
-    ours.seconds.append(child("ours", folder, "--fresh", *with_home)["seconds"])
-    bench.table(f"{year}: other roads to the same money", lines, ours.median, "ours")
-    for name, ratio in bench.figures.get("over", {}).items():
-        bench.judge(f"{name} / ours", ratio, least=LEAST_OVER[name])
-    bench.figures["csv_bytes"] = csv_bytes
-    _storage(bench, folder, home, csv_bytes)
-
-
-def _storage(bench: Bench, folder: Path, home: Path, csv_bytes: int) -> None:
-    year_days, days = 366, bench.options.csv_days
-    rollups = {
-        path.name: sum(f.stat().st_size for f in path.glob("*.parquet"))
-        for path in sorted((folder / "rollups").iterdir())
+    """Slow roads to the same money, of the year before RTC+B, between two rounds of ours; the reads that the plan promises times of; storage."""
+    folder = bench.market(YEAR)
+    home, days = folder / "home", ["--days", str(bench.options.csv_days)]
+    of_year = ["--home", str(home), "--year", str(YEAR)]
+    ours, columns = Line("ours"), bench.columns(YEAR)
+    sizes = child("write-csv", folder, *of_year, *days)["bytes"]
+    lines = {
+        "pandas": Line("pandas on rollups"),
+        "plan": Line("the plan's method"),
+        "csv": Line("pandas on CSV"),
     }
-    used = sum(size for name, size in rollups.items() if name != "COP_Snapshots")
-    results = sum(f.stat().st_size for f in (home / "results").glob(f"*/{YEAR}.parquet"))
-    scaled = csv_bytes * year_days / days
-    bench.say(
-        f"## {YEAR}: storage",
-        "",
-        "| what | MB |",
-        "|---|---|",
-        f"| CSV of the same datasets (scaled from {days} of {year_days} days) | {scaled / 1e6:,.0f} |",
-        f"| their rollups, plain Parquet | {used / 1e6:,.0f} |",
-        f"| our result tables | {results / 1e6:,.0f} |",
-        "",
+    for name, line in lines.items():
+        low = bench.run(Line("floor"), "floor", folder, *columns)
+        answer = bench.run(line, name, folder, *of_year, *days, "--sample", str(bench.options.sample), floor=low)
+        line.note = f"scaled from {answer['scaled']}" if "scaled" in answer else ""
+        right = settled(home, YEAR, answer["days"]) if "days" in answer else right_money(folder, YEAR)
+        if answer["money"] or name != "plan" or HAS_POLARS:
+            bench.check(line, answer["money"], right, NEAR.get(name, CLOSE))
+        bench.run(ours, "ours", folder, "--fresh", *of_year, floor=low)
+    reads_line = Line("single reads")
+    reads = bench.run(reads_line, "single-reads", folder, *of_year, *days)
+    for form, last in (("csv", reads["days"]), ("rollups", 366)):
+        right = of_days(home, YEAR, last, "da_energy_usd")
+        bench.check(reads_line, {reads["battery"]: reads[form]["usd"]}, right, NEAR["plan"])
+    bench.table(str(YEAR), list(lines.values()))
+    facts = bench.figures["facts"]
+    facts["promises"] = {form: dict(reads[form]) for form in ("csv", "rollups")}
+    for form, line in (("csv", lines["csv"]), ("rollups", ours)):
+        facts["promises"][form]["board"] = statistics.median(line.seconds)
+    facts["promises"]["wrong"] = reads_line.wrong
+    facts["storage"] = {
+        name: [size * 366 / bench.options.csv_days, _bytes(folder / "rollups" / name)] for name, size in sizes.items()
+    }
+    facts["results_bytes"] = sum(_bytes(path) for path in (home / "results").iterdir() if path.is_dir())
+    facts["csv_days"] = bench.options.csv_days
+    for name, what, least in (
+        ("csv", "CSV / ours, wall", 20.0),
+        ("plan", "the plan's filtered reads / ours, wall", 100.0),
+    ):
+        if not lines[name].wrong:
+            bench.judge(what, lines[name].wall / ours.wall, least=least)
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*.parquet"))
+
+
+def measure_dagster(bench: Bench) -> None:
+    """The same year through Dagster on a home that exists, what Dagster costs by itself, and a price that changed."""
+    year = bench.years()[0]
+    folder = bench.market(year)
+    home = folder / "home"
+    of_year = ["--home", str(home), "--year", str(year)]
+    child("refresh", folder, *of_year)
+    through, alone = Line(f"`bess refresh {year}`, on a home that exists"), Line("its tables, page and workbook alone")
+    empty = Line("as many empty assets and checks")
+    repriced = Line("a price file changed: `--only changed`, once")
+    for _ in range(bench.options.rounds):
+        bench.run(alone, "ours", folder, "--report", *of_year)
+        bench.run(through, "refresh", folder, *of_year)
+        answer = bench.run(empty, "empty", folder, *of_year)
+    empty.note = f"{answer['assets']} assets, {answer['checks']} checks"
+    bench.check(through, settled(home, year), right_money(folder, year))
+    answer = bench.run(repriced, "price-only", folder, *of_year)
+    sced = [name for name in answer["rollups"] if name.startswith(("SCED_Gen", "SCED_ESR"))]
+    repriced.note = f"{len(answer['made'])} tables made, {', '.join(sced) or 'no SCED'} read"
+    bench.table("through Dagster", [alone, through, empty, repriced])
+    added = statistics.median(
+        (with_it - without) / idle
+        for with_it, without, idle in zip(through.seconds, alone.seconds, empty.seconds, strict=True)
     )
-    bench.figures["storage"] = {"csv": scaled, "rollups": rollups, "results": results}
+    bench.judge("what `bess refresh` adds / as many empty assets and checks", added, most=2.2)
+    bench.judge("SCED files read again where a price changed", len(sced), most=0)
+
+
+def measure_layouts(bench: Bench) -> None:
+    """The rollups of the year before RTC+B written in other ways, and with one more day."""
+    folder = bench.market(YEAR)
+    right, lines = right_money(folder, YEAR), []
+    for layout in LAYOUTS:
+        lines.append(Line(layout))
+        written = in_layout(folder, layout)
+        bench.run(lines[-1], "ours", written, "--fresh", "--home", str(written / "home"), "--year", str(YEAR))
+        bench.check(lines[-1], settled(written / "home", YEAR), right)
+    grown, whole = Line("one more day: `--only changed`"), Line("all of it in a new home")
+    for one_less in (True, False):
+        with_days(folder, YEAR, one_less=one_less)
+    answer = bench.run(grown, "one-day", folder, "--home", str(folder / "home_of_days"), "--year", str(YEAR))
+    whole.add({**answer["whole"], "stolen": 0.0, "others": 0.0})
+    grown.note = f"{len(answer['made'])} tables made"
+    if answer["differing"]:
+        grown.wrong, bench.good = f"other bytes in {', '.join(answer['differing'])}", False
+    bench.check(whole, settled(folder / "home_of_days" / "whole", YEAR, 30), settled(folder / "home", YEAR, 30))
+    bench.table("layouts", [*lines, whole, grown])
+    bench.judge("processor time of one more day / all of it", grown.work / whole.work, most=0.65)
 
 
 def measure_growth(bench: Bench) -> None:
-    """1, 2, 4 and 8 years; 60, 240 and 960 batteries: small markets of the same shape, imports left out."""
-    quick = bench.options.quick
-    counts = (4, 8) if quick else (60, 240, 960)
-    years = QUICK_GROWTH_YEARS if quick else GROWTH_YEARS
-    folder = bench.made("growth_years", years, counts[0])
-    lines = []
-    taken: dict[tuple[str, int], float] = {}
-    for count in [n for n in (1, 2, 4, 8) if n <= len(years)]:
-        line = Line(f"{count} years of {counts[0]} batteries")
-        wanted = [argument for year in years[-count:] for argument in ("--year", str(year))]
-        for _ in range(bench.options.rounds):
-            answer = child("ours", folder, "--fresh", "--home", str(folder / "home"), *wanted)
-            line.seconds.append(answer["seconds"])
-            line.peak_mb = max(line.peak_mb, *(step["peak_mb"] for step in answer["steps"]))
-        for year in years[-count:]:
-            check_money(settled(folder / "home", year), truth(folder, year))
-        taken["years", count] = line.median
-        lines.append(line)
-    for count in counts:
-        folder = bench.made(f"growth_{count}", (YEAR,), count)
-        line = Line(f"1 year of {count} batteries")
-        for _ in range(bench.options.rounds):
-            answer = child("ours", folder, "--fresh", "--home", str(folder / "home"), "--year", str(YEAR))
-            line.seconds.append(answer["seconds"])
-            line.peak_mb = max(line.peak_mb, *(step["peak_mb"] for step in answer["steps"]))
-        check_money(settled(folder / "home", YEAR), truth(folder, YEAR))
-        taken["batteries", count] = line.median
-        lines.append(line)
-    bench.table("Growth", lines, taken["years", 1], "1 year")
-    bench.judge(
-        f"{len(years)} years / 1 year", taken["years", len(years)] / taken["years", 1], most=MOST_GROWTH["years"]
-    )
+    """1, 2, 4 and 8 years; 60, 240 and 960 batteries: small markets of the same shape, imports left out; and `bess demo`."""
+    counts = (4, 8) if bench.options.quick else (60, 240, 960)
+    years = QUICK_GROWTH_YEARS if bench.options.quick else GROWTH_YEARS
+    of_years = bench.made("growth_years", years, counts[0])
+    by_years = {n: _grown(bench, of_years, years[-n:]) for n in (1, 2, 4, 8) if n <= len(years)}
+    by_batteries = {n: _grown(bench, bench.made(f"growth_{n}", (YEAR,), n), (YEAR,)) for n in counts}
+    demo = Line("`bess demo`")
+    answer = bench.run(demo, "demo", bench.folder)
+    for year in answer["years"]:
+        bench.check(demo, settled(bench.folder / "demo", year), right_money(bench.folder / "demo", year))
+    demo.note = f"{len(answer['years'])} years of {answer['batteries']} batteries, simulated and settled"
+    bench.table("demo", [demo])
+    bench.figures["facts"]["growth"] = {
+        f"years of {counts[0]} batteries": {str(count): vars(line) for count, line in by_years.items()},
+        "batteries in a year": {str(count): vars(line) for count, line in by_batteries.items()},
+    }
+    bench.judge(f"{len(years)} years / 1, wall", by_years[len(years)].wall / by_years[1].wall, most=8.3)
     most, fewer = counts[-1], counts[-2]
-    bench.judge(
-        f"{most} batteries / {fewer}",
-        taken["batteries", most] / taken["batteries", fewer],
-        most=MOST_GROWTH["batteries"],
-    )
-    bench.say("")
+    bench.judge(f"{most} batteries / {fewer}, wall", by_batteries[most].wall / by_batteries[fewer].wall, most=4.3)
+
+
+def _grown(bench: Bench, folder: Path, years: Sequence[int]) -> Line:
+    line = Line(folder.name)
+    wanted = [argument for year in years for argument in ("--year", str(year))]
+    for _ in range(bench.options.rounds):
+        bench.run(line, "ours", folder, "--fresh", "--home", str(folder / "home"), *wanted)
+    for year in years:
+        bench.check(line, settled(folder / "home", year), right_money(folder, year))
+    return line
 
 
 def measure_queries(bench: Bench) -> None:
     """How long answers take, as `python -m benchmarks.queries` says it."""
-    command = [sys.executable, "-m", "benchmarks.queries"]
+    figures = bench.folder / "queries.json"
+    command = [sys.executable, "-m", "benchmarks.queries", "--figures", str(figures)]
     command += ["--batteries", "4", "--rounds", "1"] if bench.options.quick else []
-    done = subprocess.run(command, cwd=ROOT, env=_environment(), check=False, capture_output=True, text=True)
+    bench.folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment(), check=False, capture_output=True, text=True)
     if done.returncode not in {0, 1} or done.stderr:
         raise SystemExit(done.stderr or "the measurement of queries failed")
-    bench.good &= done.returncode == 0 or bench.options.quick
-    bench.say("## Queries", "", "```", done.stdout.rstrip(), "```", "")
+    found = json.loads(figures.read_text(encoding="utf-8"))
+    bench.judge("slowest kind of question, 95th percentile, ms", found["cold_ms"], most=300)
+    bench.judge("the same asked again, ms", found["kept_ms"], most=50)
+    bench.judge(
+        f"`bess leaderboard 2024` ({found['board_ms']:.0f} ms) / importing its libraries",
+        found["times_imports"],
+        most=1.5,
+    )
+    bench.judge("`bess status` of 8 years, processor ms", found["status_ms"], most=600)
 
 
 PARTS: dict[str, Callable[[Bench], None]] = {
     "years": measure_years,
-    "dagster": measure_dagster,
     "others": measure_others,
+    "dagster": measure_dagster,
+    "layouts": measure_layouts,
     "growth": measure_growth,
     "queries": measure_queries,
 }

@@ -15,6 +15,7 @@ Targets at the 95th percentile: cold 300 ms, kept 50 ms; the process 1.5 times `
 """
 
 import argparse
+import json
 import os
 import random
 import statistics
@@ -45,6 +46,7 @@ def main() -> int:
     parser.add_argument("--batteries", type=int, default=350)
     parser.add_argument("--ledger-years", type=int, default=1, help="how many years get the quarter-hour ledger")
     parser.add_argument("--rounds", type=int, default=20, help="questions of each kind, and processes")
+    parser.add_argument("--figures", type=Path, help="write the slowest figures here, as JSON")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         settings = load_settings(options.home or scratch, {})
@@ -58,10 +60,17 @@ def main() -> int:
             f"{options.batteries} batteries, {len(YEARS)} years, {size_on_disk(settings.results) / 1e6:,.0f} MB of result tables; "
             f"{settings.threads} threads, Python {sys.version.split()[0]}\n"
         )
-        good = [questions(settings, options.batteries, options.rounds), process(settings, options.rounds)]
+        asked, started_anew = questions(settings, options.batteries, options.rounds), process(settings, options.rounds)
+        if options.figures:
+            options.figures.write_text(json.dumps({**asked, **started_anew}), encoding="utf-8")
         busy = ", ".join(f"{load:.1f}" for load in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
         print(f"load of the machine, mean of 1, 5 and 15 minutes: {busy} on {os.cpu_count()} cores")
-    return 0 if all(good) else 1
+    met = (
+        asked["cold_ms"] < COLD_TARGET_MS
+        and asked["kept_ms"] < KEPT_TARGET_MS
+        and started_anew["times_imports"] <= PROCESS_TARGET
+    )
+    return 0 if met and started_anew["status_ms"] <= STATUS_TARGET_MS else 1
 
 
 # --- questions ----------------------------------------------------------------------------------------------------------------------------
@@ -183,11 +192,11 @@ def _sql(names: Sequence[str]) -> dict[str, Kind]:
     return {"query: boards of all years": boards, "query: ledger of a battery": ledger}
 
 
-def questions(settings: Settings, batteries: int, rounds: int) -> bool:
-    """Measure every call of the API; True if the targets are met."""
+def questions(settings: Settings, batteries: int, rounds: int) -> dict[str, float]:
+    """Measure every call of the API; returns the largest 95th percentiles."""
     heading = f"{'milliseconds: median, 95th percentile':<40}{'cold':>16}{'cpu':>16}{'open':>16}{'kept':>16}"
     print(f"{heading}\n{'-' * len(heading)}")
-    met = True
+    slowest = {"cold_ms": 0.0, "kept_ms": 0.0}
     hits: list[float] = []
     for name, kind in kinds(names_of(batteries)).items():
         chance = random.Random(name)  # noqa: S311  which battery is asked about is no secret
@@ -204,16 +213,18 @@ def questions(settings: Settings, batteries: int, rounds: int) -> bool:
             opened = [_milliseconds(question, results) for question in asked]
             kept = [_milliseconds(question, results) for question in asked]
             hits.append(results.cache_info().hit_rate or 0.0)
-        met &= _percentile(cold) < COLD_TARGET_MS and _percentile(kept) < KEPT_TARGET_MS
+        for situation, times in (("cold_ms", cold), ("kept_ms", kept)):
+            slowest[situation] = max(slowest[situation], _percentile(times))
         print(
             f"{name:<40}"
             + "".join(f"{statistics.median(t):>8.1f}{_percentile(t):>8.1f}" for t in (cold, cpu, opened, kept))
         )
     print(f"\nhit rate where every question is asked twice: {statistics.mean(hits):.0%}")
+    met = slowest["cold_ms"] < COLD_TARGET_MS and slowest["kept_ms"] < KEPT_TARGET_MS
     print(
         f"targets (cold {COLD_TARGET_MS:g} ms, kept {KEPT_TARGET_MS:g} ms at the 95th percentile): {'met' if met else 'MISSED'}\n"
     )
-    return met
+    return slowest
 
 
 def _milliseconds(question: Question, results: Results) -> float:
@@ -231,8 +242,8 @@ def _percentile(values: Sequence[float]) -> float:
 # --- the process --------------------------------------------------------------------------------------------------------------------------
 
 
-def process(settings: Settings, rounds: int) -> bool:
-    """Measure `bess leaderboard 2024` against the start of its libraries, turn by turn; True if the target is met."""
+def process(settings: Settings, rounds: int) -> dict[str, float]:
+    """Measure `bess leaderboard 2024` against the start of its libraries, turn by turn; returns the figures that have a target."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), "COLUMNS": "140"}
     # As for a user, whose interpreter compiles a module once.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -259,11 +270,13 @@ def process(settings: Settings, rounds: int) -> bool:
         median = statistics.median(times)
         used = 1_000 * statistics.median(of_processor[name])
         print(f"{name:<40}{1_000 * median:>8.0f} ms, {median / base:.2f} times; {used:.0f} ms of processor time")
-    met = statistics.median(seconds["bess leaderboard 2024"]) <= PROCESS_TARGET * base
-    print(f"target ({PROCESS_TARGET} times): {'met' if met else 'MISSED'}")
-    in_time = 1_000 * statistics.median(of_processor["bess status"]) <= STATUS_TARGET_MS
+    times_imports = statistics.median(seconds["bess leaderboard 2024"]) / base
+    status_ms = 1_000 * statistics.median(of_processor["bess status"])
+    print(f"target ({PROCESS_TARGET} times): {'met' if times_imports <= PROCESS_TARGET else 'MISSED'}")
+    in_time = status_ms <= STATUS_TARGET_MS
     print(f"target (bess status {STATUS_TARGET_MS:g} ms of processor time): {'met' if in_time else 'MISSED'}")
-    return met and in_time
+    board_ms = 1_000 * statistics.median(seconds["bess leaderboard 2024"])
+    return {"times_imports": times_imports, "status_ms": status_ms, "board_ms": board_ms}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import WrongMoneyError, check_money
+from benchmarks.machine import Line
+from benchmarks.page import page
 from benchmarks.queries import kinds
 from bess_assets.results import Results
 
@@ -48,21 +50,50 @@ def test_a_contender_that_settles_nothing_or_other_money_is_found_out(found: dic
         check_money(found, right)
 
 
+def answer(seconds: float, others: float = 0.0, stolen: float = 0.0) -> dict[str, float]:
+    return {"seconds": seconds, "cpu_seconds": 2 * seconds, "peak_mb": 100, "others": others, "stolen": stolen}
+
+
+def test_a_contender_is_a_multiple_of_the_floor_of_its_own_round_and_a_busy_machine_is_marked() -> None:
+    floor, ours, wrong = Line("floor"), Line("ours"), Line("a script", wrong="A: 1.00 and not 2.00")
+    for low, high, others in ((2.0, 8.0, 0.0), (4.0, 20.0, 0.06), (3.0, 18.0, 0.0)):
+        floor.add(answer(low))
+        ours.add(answer(high, others), answer(low))
+        wrong.add(answer(high), answer(low))
+    figures = {
+        "machine": {"machine": "2 cores"},
+        "rounds": 3,
+        "quick": False,
+        "load": [0.1],
+        "most_busy": 0.05,
+        "facts": {},
+        "busy": [["ours", 0.1, 0.0, 0.06], ["ours", 0.1, 0.0, 0.0]],
+        "tables": {"2024": [vars(line) for line in (floor, ours, wrong)]},
+        "targets": [{"what": "ours / floor", "value": 5.0, "target": "at most 4", "met": False}],
+    }
+    text = page(figures)
+    assert "| ours (busy machine in 1 of 3) | 36.0 | 5.0 (4.0 to 6.0) | 18.0 | 5.0 (4.0 to 6.0) | 100 |" in text
+    assert "| a script | wrong money: A: 1.00 and not 2.00 |  |  |  |  |" in text
+    assert "**The machine was busy** in 1 of 2 runs: at most 0% of its processor time was stolen" in text
+    assert "**Missed.** ours / floor: 5.00 (at most 4)." in text
+
+
 @pytest.mark.slow
 @pytest.mark.alone
+@pytest.mark.timeout(3600)
 def test_the_whole_comparison_runs_and_every_contender_comes_to_the_right_money(tmp_path: Path) -> None:
-    parts = [word for part in ("years", "dagster", "others", "growth") for word in ("--only", part)]
-    save = tmp_path / "saved" / "result"
-    where = ["--folder", str(tmp_path / "markets"), "--save", str(save)]
-    command = [sys.executable, "-m", "benchmarks", "--quick", *where]
+    written, saved = tmp_path / "performance.md", tmp_path / "saved" / "result.json"
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--folder", str(tmp_path / "markets")]
+    where = ["--write", str(written), "--save", str(saved)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([*command, *parts], capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
+    done = subprocess.run([*command, *where], capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
     assert (done.stderr, done.returncode) == ("", 0)
-    text = save.with_suffix(".md").read_text(encoding="utf-8")
+    text = written.read_text(encoding="utf-8")
     assert text in done.stdout
-    assert "wrong money" not in text
-    headings = ("2024: ours and the floor", "2026: step by step", "through Dagster", "other roads", "storage", "Growth")
-    for heading in headings:
-        assert heading in text
-    figures = json.loads(save.with_suffix(".json").read_text(encoding="utf-8"))
-    assert {"machine", "targets", "2024: ours and the floor", "Growth"} <= set(figures)
+    assert "wrong" not in text
+    assert len(text.splitlines()) <= 120
+    figures = json.loads(saved.read_text(encoding="utf-8"))
+    assert {"2024", "2026", "through Dagster", "layouts", "demo"} == set(figures["tables"])
+    judged = {target["what"] for target in figures["targets"]}
+    assert {"CSV / ours, wall", "processor time of one more day / all of it"} <= judged
+    assert len(judged) >= 20
