@@ -18,7 +18,7 @@ from bess_assets.checks import judge_table
 from bess_assets.ercot import inspection
 from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
-from bess_assets.ercot.step import Inputs, Origin, StepResult, StoredTable
+from bess_assets.ercot.step import Inputs, LeftOut, Origin, StepResult, StoredTable
 from bess_assets.errors import BessError, InputError, NotRefreshedError
 from bess_assets.process_memory import Clock, give_back_freed_memory, keep_freed_memory
 from bess_assets.report.files import write_report
@@ -48,6 +48,7 @@ from bess_assets.tables import (
     LEADERBOARD,
     LEADERBOARD_HISTORY,
     LEADERBOARD_REPORT,
+    LEFT_OUT_ROWS,
     ROLLUP_SCHEMAS,
     TABLES,
     Table,
@@ -68,6 +69,7 @@ STEPS: dict[str, Step] = {
     "price_daily": daily.price_daily,
     "energy_revenue": energy.energy_revenue,
     "as_revenue": ancillary.as_revenue,
+    "left_out_rows": inspection.left_out_rows,
     "daily_revenue": daily.daily_revenue,
     "leaderboard": board.leaderboard,
     "leaderboard_monthly": board.leaderboard_monthly,
@@ -177,6 +179,8 @@ class HeldYear:
                 if result.days:
                     self._shared[days_name(name)] = self.table(name), [result.days[n] for n in sorted(result.days)]
                 written["findings"] = [{**asdict(f), "count": int(f.count)} for f in result.findings.items]
+                if result.findings.left_out:
+                    written["left_out"] = [*dict.fromkeys(result.findings.left_out)]
                 written["checks"] = judge_table(self.settings, self.year, table, result, written["rows"] or 0)
         except BaseException as error:
             self._record_failure(table, clock, inputs, error)
@@ -205,6 +209,7 @@ class HeldYear:
             known_days=_known_days(self) if table.name == ROLLUP_SCHEMAS.name else {},
             origin=_origin(self) if table.append_only else None,
             shared=self._shared,
+            left_out=_left_out(self) if table.name == LEFT_OUT_ROWS.name else (),
             feeds=_feeds() if LEADERBOARD_HISTORY.name in {table.name, *table.upstream} else {},
         )
 
@@ -357,6 +362,12 @@ def _origin(held: HeldYear) -> Origin:
             recorded[LEADERBOARD_HISTORY.name].get("files", {}) if LEADERBOARD_HISTORY.name in recorded else {},
         ),
     )
+
+
+def _left_out(held: HeldYear) -> list[LeftOut]:
+    """Rows that the tables above the table of such rows have left out or doubted, by the run record."""
+    entries = (held.journal.record["tables"][name] for name in LEFT_OUT_ROWS.upstream)
+    return [LeftOut._make(row) for entry in entries for row in entry.get("left_out", ())]
 
 
 @lru_cache(maxsize=1)

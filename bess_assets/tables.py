@@ -415,6 +415,20 @@ AS_REVENUE = Table(
     ),
 )
 
+LEFT_OUT_ROWS = Table(
+    name="left_out_rows", group="extracts",
+    meaning="Rows of the rollups that were left out, doubted, or taken for blank in part: of each dataset and kind the first hundred. Affects no figure.",
+    key=("dataset", "file", "row", "kind"), datasets=_DATASETS, upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices", "as_revenue"),
+    columns=(
+        Column("dataset", "label", "dataset", required=True),
+        Column("file", "text", "name of the file, built/<name> where this package built it", required=True),
+        Column("row", "count", "place of the row in the file, from 1", required=True),
+        Column("kind", "label", "finding that counts such rows, as unusable_time or contradicting_rows", required=True),
+        Column("detail", "text", "what became of the row", required=True),
+        Column("says", "text", "what the row says in the columns that were read, as heading=value", required=True),
+    ),
+)
+
 _AS_MONEY = tuple(
     Column(f"as_{p}{leg}_usd", "number", f"{PRODUCT_NAMES[p]} revenue, {words}", _from("as_revenue", source))
     for leg, source, words in (("", "revenue_usd", "day-ahead and real-time"), ("_da", "da_usd", "day-ahead leg"), ("_rt", "rt_usd", "real-time leg (from 2025-12-05)"))

@@ -43,20 +43,21 @@ class _Words(NamedTuple):
 
 _NAME_IT = "name the load resource in your battery table (BESS_REGISTRY)"
 _AGAIN = "bring these files again, whole"
+_LISTED = "bess rows YEAR --left-out lists them"
 # fmt: off
 _WORDS = {
     "missing_days": _Words("{files} hold no row on {detail}", "bring the reports of these days", "days"),
     "zero_readings": _Words("{files} say 0 for every battery on {detail}, although base points are not 0", "bring these days again", "days"),
     "contradicting_rows": _Words(
         "{count} rows of {files} contradict a later row with the same key, which was taken",
-        "find out which row is right and remove the other",
+        f"find out which row is right and remove the other ({_LISTED})",
         "rows",
     ),
-    "unusable_time": _Words("{count} rows of {files} were left out: {detail}", "correct the dates and hours there, or " + _AGAIN, "rows"),
+    "unusable_time": _Words("{count} rows of {files} were left out: {detail}", f"correct the dates and hours there ({_LISTED}), or {_AGAIN}", "rows"),
     "ambiguous_hour": _Words("{count} rows of {files} were left out: {detail}", "bring the files with their flag of the repeated hour", "rows"),
     "stamps_without_seconds": _Words("{count} stamps of {files} have no seconds; {detail}", _AGAIN, "rows"),
-    "unnamed_rows": _Words("{count} rows of {files} were left out: {detail}", "bring the files with the column Resource Name filled", "rows"),
-    "unusable_numbers": _Words("{count} values of {detail} of {files} are infinite or no number: taken for blank", _AGAIN, "rows"),
+    "unnamed_rows": _Words("{count} rows of {files} were left out: {detail}", f"bring the files with the column Resource Name filled ({_LISTED})", "rows"),
+    "unusable_numbers": _Words("{count} values of {detail} of {files} are infinite or no number: taken for blank", f"{_AGAIN} ({_LISTED})", "rows"),
     "implausible_price": _Words("{count} prices of {files} lie outside the plausible range and were used: {detail}", "look at the unit of the prices", "rows"),
     "price_sources_differ": _Words("{count} prices of {files} are over a cent off a better source: {detail}", "bring the later edition of both", "rows"),
     "stated_prices_differ": _Words("award rows state different prices in {count} hours in place of {subject}: {detail}", _AGAIN, "rows"),

@@ -40,6 +40,7 @@ _COMMANDS = {
     "leaderboard": ("answers", "Show which batteries earned most."),
     "battery": ("answers", "Show one battery."),
     "changes": ("answers", "Show what moved between the last two editions of a year."),
+    "rows": ("answers", "Show the rows that were left out or doubted."),
     "sql": ("answers", "Answer one SELECT over the result tables."),
     "ui": ("years", "Open Dagster's UI on this machine."),
 }

@@ -351,6 +351,40 @@ def _superseded_lines(year: int, superseded: Sequence[str]) -> Iterator[str]:
         yield f"  and {len(superseded) - _PAIRS_SHOWN:,} more: see the manifests, or --format json"
 
 
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+_LEFT_OUT = (
+    Column("dataset", "dataset"),
+    Column("file", "file", keep=50),
+    Column("row", "row", "{:,}".format, right=True),
+    Column("kind", "kind", keep=40),
+    Column("what became of it", "detail", keep=60),
+    Column("what it says", "says", keep=10, widest=100),
+)
+
+
+@command(
+    click.argument("year", type=YEAR),
+    click.option("--left-out", is_flag=True, help="Those that were left out, doubted, or taken for blank in part."),
+    click.option("--dataset", metavar="NAME", help="Only rows of this dataset, as dam_gen_resources."),
+    FORMAT,
+)
+def rows(options: Options, year: int, left_out: bool, dataset: str | None, form: Format) -> None:
+    """Show rows of a year's rollups that no figure is made of, or not as they are: with file, place, why, and what they say.
+
+    Of each dataset and kind they are the first hundred; `bess status --causes` counts all.
+    """
+    if not left_out:
+        raise BessError("Only rows that were left out can be shown.", remedy=f"Run: bess rows {year} --left-out")
+    settings = options.settings()
+    with Results(settings) as results:
+        answer = results.left_out_rows(year)
+    found = [row for row in answer.records() if dataset in {None, row["dataset"]}]
+    none = f"No row of {year}{f' of {dataset}' if dataset else ''} was left out or doubted."
+    lines = table(_LEFT_OUT, [found]).lines if found else [none]
+    show(form, lines, made_up_note(settings), answer.columns, [[*row.values()] for row in found])
+
+
 # --- any answer -------------------------------------------------------------------------------------------------------
 
 _ROWS_SHOWN = 1000  # of an SQL answer in a table; CSV and JSON hold all

@@ -4,6 +4,7 @@ Nothing here stops a year: a file that cannot be read is a row that says so. Onl
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
@@ -20,7 +21,17 @@ from bess_assets.ercot.parsing import TIME_COLUMNS, day_range
 from bess_assets.ercot.products import RTC_FIRST_DAY
 from bess_assets.ercot.rollup_names import rollup_name, year_of
 from bess_assets.ercot.schema_files import SCHEMA_FILE, listed_columns, same_type, spelling_of, type_family
-from bess_assets.ercot.step import ANY_DATASET, Cause, Findings, Inputs, StepResult, StoredTable, in_columns
+from bess_assets.ercot.step import (
+    ANY_DATASET,
+    Cause,
+    Columns,
+    Findings,
+    Inputs,
+    StepResult,
+    StoredTable,
+    in_columns,
+    step,
+)
 from bess_assets.errors import InputError
 
 Row = dict[str, Any]
@@ -65,6 +76,27 @@ _KINDS: dict[Kind, _Types] = {
 
 
 # --- the year ---------------------------------------------------------------------------------------------------------------------------------
+
+
+@step
+def left_out_rows(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
+    """The rows that the tables above have left out or doubted, each once for a kind; several tables may have read it.
+
+    A row that equals another one in the columns of one table, and contradicts it in those of another, contradicts it.
+    """
+    details: defaultdict[tuple[str, str, int, str], dict[str, str]] = defaultdict(dict)
+    for dataset, file, row, kind, detail, says in inputs.left_out:
+        details[dataset, file, row, kind].setdefault(detail, says)
+    for dataset, file, row, kind in [*details]:
+        if kind == "contradicting_rows":
+            details.pop((dataset, file, row, "duplicate_rows"), None)
+    names = ("dataset", "file", "row", "kind")
+    yield from in_columns(
+        [
+            {**dict(zip(names, key, strict=True)), "detail": "; ".join(said), "says": max(said.values(), key=len)}
+            for key, said in sorted(details.items())
+        ]
+    )
 
 
 def rollup_schemas(inputs: Inputs) -> StepResult:

@@ -4,7 +4,7 @@ A column of few distinct values is read as codes and the value of each code; the
 batch: a year of SCED holds 35,000 stamps in 31 million rows.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -46,6 +46,7 @@ _LARGEST_WHOLE = 2.0**53
 """Above it a float is no whole number in particular."""
 _NOON_SECONDS = 43_200
 _PADDING = f"{whitespace}\0\xa0\u200b\ufeff"
+_LONGEST_VALUE = 60  # characters of a value that a row is shown with
 _MOST_CODES = 4_096
 """Integers that lie closer together than this are codes already."""
 
@@ -166,6 +167,13 @@ def _trimmed(values: pa.Array) -> tuple[CodeArray, list[str]]:
     return np.array([*codes, -1], dtype=np.int32), list(texts)
 
 
+Unusable = Callable[[str, "Rows", IntArray], None]
+
+
+def _unheard(_name: str, _rows: "Rows", _which: IntArray) -> None:
+    """Count nothing."""
+
+
 @dataclass
 class RowSource:
     """What all batches of one file share.
@@ -175,7 +183,7 @@ class RowSource:
         path: the file.
         found: heading by canonical name.
         layouts: canonical columns of each layout of the reports that a rollup was built from; empty where it does not say.
-        unusable_numbers: infinities and NaN by canonical name, counted while rows are read.
+        unusable: told of infinities and NaN while rows are read: canonical column, rows, and which of them.
         spellings: by canonical name of a column of dates the separators between their parts, each with a date that has it.
     """
 
@@ -183,7 +191,7 @@ class RowSource:
     path: Path
     found: dict[str, str]
     layouts: list[frozenset[str]] = field(default_factory=list)
-    unusable_numbers: Counter[str] = field(default_factory=Counter)
+    unusable: Unusable = _unheard
     spellings: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     _known: dict[tuple[str, str], tuple[pa.Array, Any]] = field(default_factory=dict)
 
@@ -205,15 +213,28 @@ class Rows:
         dataset: what the file is.
     """
 
-    def __init__(self, source: RowSource, batch: pa.RecordBatch, group: int, at: IntArray | None = None) -> None:
-        """Wrap the rows `at` of a batch whose columns have the file's headings; all of them if not given."""
+    def __init__(
+        self,
+        source: RowSource,
+        batch: pa.RecordBatch,
+        group: int,
+        first: int,
+        at: IntArray | None = None,
+        places: IntArray | None = None,
+    ) -> None:
+        """Wrap the rows `at` of a batch whose columns have the file's headings; all of them if not given.
+
+        The batch begins with the file's row `first`, counted from 1, or its rows have places of their own.
+        """
         self.group = group
         self.path = source.path
         self.dataset = source.dataset
         self.count: int = batch.num_rows if at is None else len(at)
         self._source = source
         self._batch = batch
+        self._first = first
         self._at = at
+        self._places = places
 
     def has(self, name: str) -> bool:
         """Whether the file has the column, and it was asked for."""
@@ -237,12 +258,31 @@ class Rows:
         at: IntArray = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.int64, copy=False)
         if len(at) == self.count:
             return self
-        return Rows(self._source, self._batch, self.group, at if self._at is None else self._at[at])
+        return Rows(
+            self._source,
+            self._batch,
+            self.group,
+            self._first,
+            at if self._at is None else self._at[at],
+            None if self._places is None else self._places[at],
+        )
 
     def copied(self) -> "Rows":
         """The same rows without the batch that they are a part of, which memory need not hold any longer."""
         batch = self._batch if self._at is None else self._batch.take(pa.array(self._at))
-        return Rows(self._source, batch, self.group)
+        return Rows(self._source, batch, self.group, self._first, None, self.places(np.arange(self.count)))
+
+    def places(self, which: IntArray) -> IntArray:
+        """Places of some of the rows in the file, from 1."""
+        if self._places is not None:
+            return self._places[which]
+        return self._first + (which if self._at is None else self._at[which])
+
+    def says(self, which: int) -> str:
+        """What one of the rows says in the columns that were read."""
+        n = which if self._at is None else int(self._at[which])
+        values = ((name, self._batch.column(name)[n].as_py()) for name in self._batch.schema.names)
+        return ", ".join(f"{name}={str(value)[:_LONGEST_VALUE]}" for name, value in values if value is not None)
 
     def texts(self, name: str) -> tuple[CodeArray, list[str]]:
         """Codes (-1 where blank) and the trimmed text of each code."""
@@ -260,15 +300,13 @@ class Rows:
             if _is_text(column.type) or pa.types.is_boolean(column.type):
                 codes, distinct = self.coded(name, "number")
                 values = distinct[codes]
-                blanks = np.isnan(values).sum()
-                values = values if np.isnan(blank) else np.where(np.isnan(values), blank, values)
-            else:
-                values = floats(pc.cast(column, pa.float64(), safe=False), blank)
-                blanks = column.null_count
+                column = pa.array(values, mask=np.isnan(values))
+            values = floats(pc.cast(column, pa.float64(), safe=False), blank)
         # a NaN that is no null: a computation failed before the file was written
         odd = len(values) - int(np.count_nonzero(np.isfinite(values)))
-        if unusable := odd - (int(blanks) if np.isnan(blank) else 0):
-            self._source.unusable_numbers[name] += unusable
+        if odd - (column.null_count if np.isnan(blank) else 0):
+            there = column.is_valid().to_numpy(zero_copy_only=False) & ~np.isfinite(values)
+            self._source.unusable(name, self, np.flatnonzero(there))
             values = np.where(np.isfinite(values), values, blank)
         return np.asarray(values, dtype=np.float64)
 
@@ -388,7 +426,7 @@ def read_rows(
     dataset: Dataset,
     path: Path,
     columns: Sequence[str],
-    unusable: Counter[str] | None = None,
+    unusable: Unusable = _unheard,
     groups: Sequence[int] | None = None,
     *,
     timed: bool = False,
@@ -399,7 +437,7 @@ def read_rows(
         dataset: what the file is.
         path: the file.
         columns: canonical names.
-        unusable: infinities and NaN of the numbers taken, by canonical column: added to.
+        unusable: told of infinities and NaN of the numbers taken: canonical column, rows, and which of them.
         groups: row groups to read; all if not given.
         timed: whether the columns that say the time of a row are wanted too: `STORED_TIME` and its day where a file has them, else its labels.
 
@@ -428,7 +466,7 @@ def read_rows(
                     remedy="Build this file again from ERCOT's reports.",
                 )
     joined = [spelled[name] for name in wanted if len(spelled[name]) > 1]
-    source = RowSource(dataset, path, found, layouts, Counter() if unusable is None else unusable)
+    source = RowSource(dataset, path, found, layouts, unusable)
     headings = list(dict.fromkeys([*wanted.values(), *(heading for own in joined for heading in own)]))
     # the layout is asked for only where it can say something
     if any(name not in layout for layout in layouts for name in wanted if name in dataset.columns):
@@ -452,12 +490,15 @@ def _rows(
         text = [heading for heading in headings if _reads_as_dictionary(plain, heading)]
     with open_parquet(dataset, path, text) as file:
         try:
+            firsts = np.cumsum([1, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
             for group in range(file.num_row_groups) if groups is None else groups:
+                first = int(firsts[group])
                 batches = file.iter_batches(batch_size=BATCH_ROWS, columns=headings, row_groups=[group])
                 # closed before the file is, whenever rows are no longer taken: a batch that is still being read needs it open
                 with closing(read_ahead(batches)) as ahead:
                     for batch in ahead:
-                        yield Rows(source, reduce(_join_spellings, joined, batch), group)
+                        yield Rows(source, reduce(_join_spellings, joined, batch), group, first)
+                        first += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             raise dataset.refusal(
                 path,
@@ -495,7 +536,7 @@ def day_range(
         InputError: the file is no Parquet or breaks off, or the column holds a value that cannot be read.
     """
     source = RowSource(dataset, path, {name: heading})
-    known_ends = None if ends is None else [Rows(source, pa.record_batch([ends], [heading]), 0)]
+    known_ends = None if ends is None else [Rows(source, pa.record_batch([ends], [heading]), 0, 1)]
     found: list[int] = []
     for rows in known_ends or _rows(source, [heading]):
         _, values = rows.coded(name)

@@ -142,7 +142,7 @@ def _parsed(
         table = table.append_column(PRICE_SOURCE, said)
     spelled |= {n: dataset.columns[n].headings[0] for n in table.schema.names if n not in spelled}
     whole = pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
-    rows = Rows(RowSource(dataset, Path(parts[0].label), {name: name for name in table.schema.names}), whole, 0)
+    rows = Rows(RowSource(dataset, Path(parts[0].label), {name: name for name in table.schema.names}), whole, 0, 1)
     owner = np.repeat(np.arange(len(parts)), np.diff(bounds))
     time, certain, day = _times(dataset, rows, owner)
     published = np.array([part.published_ms for part in parts], dtype=np.int64)

@@ -23,8 +23,8 @@ from bess_assets.ercot.evidence import TimeEvidence
 from bess_assets.ercot.footers import describe_file
 from bess_assets.ercot.parsing import INTERVAL_END, STORED_TIME, Rows, read_rows
 from bess_assets.ercot.products import SECONDS_PER_QUARTER_HOUR
-from bess_assets.ercot.rollup_names import parts_of_one
-from bess_assets.ercot.step import Findings, Inputs
+from bess_assets.ercot.rollup_names import parts_of_one, rollup_name
+from bess_assets.ercot.step import Findings, Inputs, LeftOut
 from bess_assets.threads import read_ahead
 
 UNDECIDED = -3
@@ -35,6 +35,9 @@ _HOUR = 3_600
 _WHOLE_DAY = 23
 _LONGEST_DAY = 25
 _MOST_LABELS = 4_096
+_NO_ROWS = np.empty(0, dtype=np.int64)
+MOST_LEFT_OUT = 100
+"""So many rows of a dataset that are left out or doubted for one reason are kept with their place; all are counted."""
 
 _ODD_TIMES = {
     "hour_ending": ("no such date, hour or interval", ""),
@@ -104,10 +107,10 @@ class Times:
         return np.unique(self.index[(self.rows > 0) & (self.index != NO_DAY)])
 
     @property
-    def unusable(self) -> int:
-        """Rows without a date, or of a time that the year does not have."""
+    def unusable(self) -> IntArray:
+        """Places of the rows without a date, or of a time that the year does not have."""
         ours = _within(self.year, self.day)[1] | (self.index == NO_DAY)
-        return int(self.rows[ours & (self.utc == NOWHERE)].sum())
+        return self._of_labels(ours & (self.utc == NOWHERE))
 
     def add_to(self, evidence: TimeEvidence) -> None:
         """Add the labels of a found rollup to what its file says of its clock; a built one states UTC."""
@@ -115,9 +118,13 @@ class Times:
             evidence.add(self.day, self.clock, self.rows, self.of_stretch)
 
     @property
-    def ambiguous(self) -> int:
-        """Rows of the repeated hour that nothing tells apart."""
-        return int(self.rows[self.utc == AMBIGUOUS].sum())
+    def ambiguous(self) -> IntArray:
+        """Places of the rows of the repeated hour that nothing tells apart."""
+        return self._of_labels(self.utc == AMBIGUOUS)
+
+    def _of_labels(self, labels: BoolArray) -> IntArray:
+        # as a rule there are none
+        return np.flatnonzero(labels[self.of_row]) if (self.rows[labels] > 0).any() else _NO_ROWS
 
 
 def _joined(*columns: tuple[CodeArray, IntArray]) -> tuple[tuple[IntArray, IntArray], list[IntArray]]:
@@ -379,6 +386,7 @@ class PlacedRows:
         texts: codes by canonical name, -1 where blank or absent.
         columns: canonical columns that the file has.
         absent: by canonical name, True for rows whose own report lacked a column that the file has; only where there are such rows.
+        rows: the rows themselves.
     """
 
     series: IntArray
@@ -387,6 +395,7 @@ class PlacedRows:
     texts: dict[str, IntArray]
     columns: frozenset[str]
     absent: dict[str, BoolArray]
+    rows: Rows = field(repr=False)
 
     def has_any(self, columns: Sequence[str]) -> BoolArray:
         """True for rows whose file, or report, has one of the columns."""
@@ -409,6 +418,7 @@ class Counted:
         whole_minutes: stamps of SCED runs in files in which no stamp has seconds.
         moving: days on which a reading of a known series is not 0.
         instructed: days on which a known series has a reading and a base point of over 1 MW.
+        left_out: the first rows of each kind of finding that counts them.
     """
 
     numbers: Counter[str] = field(default_factory=Counter)
@@ -419,6 +429,28 @@ class Counted:
     whole_minutes: int = 0
     moving: set[int] = field(default_factory=set)
     instructed: set[int] = field(default_factory=set)
+    left_out: dict[str, list[LeftOut]] = field(default_factory=dict)
+
+    def odd_times(self, rows: Rows, times: Times) -> None:
+        """Count rows without a place in the calendar, or that nothing tells apart."""
+        unusable, ambiguous = times.unusable, times.ambiguous
+        self.unusable_time += len(unusable)
+        self.ambiguous += len(ambiguous)
+        self.note("unusable_time", rows, unusable, "left out")
+        self.note("ambiguous_hour", rows, ambiguous, "left out")
+
+    def unusable(self, name: str, rows: Rows, which: IntArray) -> None:
+        """Count numbers that cannot be used, of a column."""
+        self.numbers[name] += len(which)
+        self.note("unusable_numbers", rows, which, f"{name} was taken for blank")
+
+    def note(self, kind: str, rows: Rows, which: IntArray, detail: str) -> None:
+        """Keep rows that are counted as a kind, as long as few of it are kept."""
+        kept = self.left_out.setdefault(kind, []) if len(which) else []
+        which = which[: MOST_LEFT_OUT - len(kept)]
+        name, file = rows.dataset.name, rollup_name(rows.path)
+        for place, n in zip(rows.places(which).tolist(), which.tolist(), strict=True):
+            kept.append(LeftOut(name, file, place, kind, detail, rows.says(n)))
 
     def add(self, other: "Counted") -> None:
         """Count other known series of the same files, too."""
@@ -427,6 +459,8 @@ class Counted:
         self.contradictions += other.contradictions
         self.moving |= other.moving
         self.instructed |= other.instructed
+        for kind, rows in other.left_out.items():
+            self.left_out[kind] = [*self.left_out.get(kind, []), *rows][:MOST_LEFT_OUT]
 
     def report(self, findings: Findings, dataset: Dataset, names: Sequence[str]) -> None:
         """Add times that do not exist, numbers that cannot be used in the order of the columns, and repeated rows."""
@@ -439,6 +473,8 @@ class Counted:
             findings.add("unusable_numbers", dataset.name, self.numbers[name], name)
         findings.add("duplicate_rows", dataset.name, self.repeats, "equal rows", warning=False)
         findings.add("contradicting_rows", dataset.name, self.contradictions, "the later row was taken")
+        for rows in self.left_out.values():
+            findings.left_out += rows
 
 
 class YearRows:
@@ -505,7 +541,7 @@ class YearRows:
             paths = list(parts)
             evidence = TimeEvidence(self._dataset, paths[0])
             for rows in chain.from_iterable(
-                read_rows(self._dataset, path, columns, self.counted.numbers, timed=True) for path in paths
+                read_rows(self._dataset, path, columns, self.counted.unusable, timed=True) for path in paths
             ):
                 codes, texts = rows.texts(column)
                 yield self._batch(rows.keep(codes != texts.index(left_out)) if left_out in texts else rows, evidence)
@@ -517,8 +553,7 @@ class YearRows:
         times.add_to(evidence)
         names, texts = rows.texts(self._key)
         self.log.saw_days(times.held)
-        self.counted.unusable_time += times.unusable
-        self.counted.ambiguous += times.ambiguous
+        self.counted.odd_times(rows, times)
         blank = names < 0
         named = times.rows - np.bincount(times.of_row[blank], minlength=len(times.rows)) if blank.any() else times.rows
         self._hold(times.utc, named)
@@ -543,6 +578,7 @@ class YearRows:
             texts={name: codes.translate(*rows.texts(name)) for name, codes in self._texts.items()},
             columns=frozenset(name for name in (*self._numbers, *self._texts) if rows.has(name)),
             absent=rows.absent(self._numbers),
+            rows=rows,
         )
 
     def _decided(self) -> Iterator[PlacedRows]:
@@ -555,6 +591,7 @@ class YearRows:
         self._hold(utc, (every >= 0).astype(np.int64))
         ends = np.cumsum([rows.count for rows in parts])[:-1]
         for rows, own, starts in zip(parts, series, np.split(utc, ends), strict=True):
+            self.counted.note("unusable_time", rows, np.flatnonzero(starts < 0), "left out")
             wanted = (starts >= 0) & (own >= 0) & (own < self._codes.known)
             yield self._placed(rows.keep(wanted), own[wanted], starts[wanted])
 

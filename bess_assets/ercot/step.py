@@ -76,11 +76,32 @@ FINDING_KINDS = {
 }
 
 
+class LeftOut(NamedTuple):
+    """A row of a rollup that was left out, or doubted, or a part of which was taken for blank.
+
+    Attributes:
+        dataset: its dataset.
+        file: the file's name as the run record has it.
+        row: its place in the file, from 1.
+        kind: the finding that counts it.
+        detail: what became of it.
+        says: what the row says in the columns that were read, as `heading=value`.
+    """
+
+    dataset: str
+    file: str
+    row: int
+    kind: str
+    detail: str
+    says: str
+
+
 @dataclass
 class Findings:
-    """Findings of one step, complete once its columns have all been taken."""
+    """Findings of one step, complete once its columns have all been taken; and of the rows that they count the first ones of each kind and dataset."""
 
     items: list[Finding] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def add(self, kind: str, subject: str, count: int, detail: str = "", *, warning: bool = True) -> None:
         """Record a finding; nothing is recorded for a count of zero."""
@@ -221,6 +242,7 @@ class Inputs:
         scratch: folder for what does not fit in memory; that of the system if not given.
         known_days: first and last operating day of rollup files that are as they were when the schemas of the year were last made; given to that table.
         origin: where the leaderboard comes from; given to the table that keeps its editions.
+        left_out: rows that the tables above have left out or doubted; given to the table of these rows.
         feeds: for each column of the leaderboard the datasets, and `registry_csv` for the battery table, that it is made from; given to the tables of
             editions.
         shared: what steps of one run made of the same contents, see `once`.
@@ -235,6 +257,7 @@ class Inputs:
     scratch: Path | None = None
     known_days: Mapping[Path, tuple[date, date]] = field(default_factory=dict)
     origin: Origin | None = None
+    left_out: Sequence[LeftOut] = ()
     feeds: Mapping[str, frozenset[str]] = field(default_factory=dict)
     shared: dict[str, tuple[object, Any]] = field(default_factory=dict)
 

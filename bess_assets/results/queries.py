@@ -234,6 +234,14 @@ class Results:
             [year],
         )
 
+    def left_out_rows(self, year: int) -> Answer:
+        """Rows of the rollups of a year that were left out, doubted, or taken for blank in part, with the file and the place of each.
+
+        Columns: those of the table left_out_rows. Of each dataset and kind they are the first hundred; the findings of `bess status --causes` count all.
+        """
+        files = self._required("left_out_rows", year)
+        return self._rows(f"SELECT * FROM {read(files)} ORDER BY dataset, kind, file, row", files, [year])
+
     def what_changed(self, year: int) -> Answer:
         """The batteries that moved between the last two editions of a year, largest change of total_usd first, unknown ones last.
 

@@ -127,7 +127,7 @@ class _Side:
         for rows in reader:
             values, count = awarded(rows, load=load)
             contradictions += count
-            scatter.put(rows.series, rows.step, values, reader.counted)
+            scatter.put(rows.series, rows.step, values, reader.counted, rows.rows)
             if load:
                 power = rows.numbers["max_power_mw"]
                 self.compared += int((~np.isnan(power)).sum())

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from bess_assets.ercot.arrays import BoolArray, CodeArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number
+from bess_assets.ercot.parsing import Rows
 from bess_assets.ercot.rows import Counted
 from bess_assets.ercot.step import Inputs
 from bess_assets.errors import writing
@@ -39,6 +40,7 @@ class Scatter:
         step: IntArray,
         values: Mapping[str, FloatArray],
         counted: Counted | None = None,
+        rows: Rows | None = None,
         mine: BoolArray | bool = True,
     ) -> None:
         """Put rows, in file order.
@@ -48,6 +50,7 @@ class Scatter:
             step: grid column of each.
             values: by every name of the grid.
             counted: where rows that another one of their cell repeats or overrules are counted.
+            rows: the rows themselves, that are kept there with their place in the file.
             mine: whether a row is counted there.
         """
         cell = series * self.present.shape[1] + step
@@ -65,7 +68,7 @@ class Scatter:
             winner = (len(cell) - 1 - first_from_end)[place[::-1]]
             wins = winner == np.arange(len(cell))
             if counted is not None:
-                self._count(counted, np.flatnonzero((there | ~wins) & mine), cell, winner, values)
+                self._count(counted, rows, np.flatnonzero((there | ~wins) & mine), cell, winner, values)
             cell, values = cell[wins], {name: value[wins] for name, value in values.items()}
         for name, value in values.items():
             self.grids[name].reshape(-1)[cell] = value
@@ -80,16 +83,26 @@ class Scatter:
         return other
 
     def _count(
-        self, counted: Counted, rows: IntArray, cell: IntArray, winner: IntArray, values: Mapping[str, FloatArray]
+        self,
+        counted: Counted,
+        rows: Rows | None,
+        which: IntArray,
+        cell: IntArray,
+        winner: IntArray,
+        values: Mapping[str, FloatArray],
     ) -> None:
         """Compare rows with the last row of their cell, and a last row with what its cell holds."""
-        differs = np.zeros(len(rows), dtype=bool)
+        differs, last = np.zeros(len(which), dtype=bool), winner[which] == which
         for name, value in values.items():
-            mine, held = value[rows], self.grids[name].reshape(-1)[cell[rows]]
-            other = np.where(winner[rows] == rows, held, value[winner[rows]])
+            mine, held = value[which], self.grids[name].reshape(-1)[cell[which]]
+            other = np.where(last, held, value[winner[which]])
             differs |= ~((mine == other) | (np.isnan(mine) & np.isnan(other)))
         counted.contradictions += int(differs.sum())
         counted.repeats += int((~differs).sum())
+        if rows is not None:
+            counted.note("contradicting_rows", rows, which[differs & ~last], "left out: a later row was taken")
+            counted.note("contradicting_rows", rows, which[differs & last], "taken, in place of an earlier row")
+            counted.note("duplicate_rows", rows, which[~differs], "says what another row says")
 
 
 class Spool:

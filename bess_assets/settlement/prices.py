@@ -219,7 +219,8 @@ def _read(inputs: Inputs, findings: Findings, dataset: str, codes: Codes, **opti
                 own = np.flatnonzero(source == n) if (source != n).any() else slice(None)
                 if n not in grids:
                     grids[n] = Scatter(*shape, [price])
-                grids[n].put(rows.series[own], rows.step[own], {price: rows.numbers[price][own]}, reader.counted)
+                there = rows.rows if isinstance(own, slice) else rows.rows.keep(own)
+                grids[n].put(rows.series[own], rows.step[own], {price: rows.numbers[price][own]}, reader.counted, there)
         reader.report(findings)
     prices = {n: scatter.grids[price] for n, scatter in grids.items()}
     for grid in prices.values():

@@ -192,15 +192,16 @@ def _by_run(inputs: Inputs, findings: Findings, dataset: str, numbers: list[str]
     )
     codes = Codes(PRODUCTS, product_of) if "product" in texts else Codes([_EVERY], lambda _: _EVERY)
     reader = YearRows(inputs, dataset, codes, numbers=numbers, texts=texts, step_seconds=1)
-    parts = [(_NO_RUNS, _NO_RUNS, np.empty((len(numbers), 0)))]
+    parts = []
     for rows in reader:
         kept = rows.step >= 3_600 * year.hour_of_day_number(day_number(RTC_FIRST_DAY))
         series = rows.series + codes.known * source_codes(rows.texts[PRICE_SOURCE])
-        parts.append((rows.step[kept], series[kept], np.stack([rows.numbers[name][kept] for name in numbers])))
-    step, series, values = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
-    stamps, run = np.unique(step, return_inverse=True)
+        values = {name: rows.numbers[name][kept] for name in numbers}
+        parts.append((rows.step[kept], series[kept], values, rows.rows.keep(kept)))
+    stamps = np.unique(np.concatenate([_NO_RUNS, *(step for step, *_ in parts)]))
     scatter = Scatter(codes.known * len(FILE_SOURCES), len(stamps), numbers)
-    scatter.put(series, run, dict(zip(numbers, values, strict=True)), reader.counted)
+    for step, series, values, own in parts:
+        scatter.put(series, np.searchsorted(stamps, step), values, reader.counted, own)
     found = {name: dict(enumerate(np.split(grid, len(FILE_SOURCES)))) for name, grid in scatter.grids.items()}
     for name, prices in found.items():
         report_sources(findings, dataset, prices, PRODUCTS if "product" in texts else [name])

@@ -118,8 +118,7 @@ def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _Fi
     for rows in read_rows(DATASETS[dataset], path, [], timed=True):
         times = Times.of(rows, year)
         times.add_to(evidence)
-        counted.unusable_time += times.unusable
-        counted.ambiguous += times.ambiguous
+        counted.odd_times(rows, times)
         days.append(times.held)
         utc = times.utc[(times.rows > 0) & (times.utc >= 0)]
         spans.append(_Span(path, rows.group, rows.count, int(utc.min(initial=_NEVER)), int(utc.max(initial=-1))))
@@ -163,6 +162,7 @@ class RunReader:
             self.log.saw_days(file.days)
             self.counted.unusable_time += file.counted.unusable_time
             self.counted.ambiguous += file.counted.ambiguous
+            self.counted.add(file.counted)
             starts.append(file.starts)
         for _, parts in groupby(self._files, parts_of_one):
             paths = list(parts)
@@ -276,7 +276,7 @@ class RunReader:
         seen = 0
         for path in dict.fromkeys(s.path for s in spans):
             groups = list(dict.fromkeys(s.group for s in spans if s.path == path))
-            for rows in read_rows(self._dataset, path, columns, self.counted.numbers, groups, timed=True):
+            for rows in read_rows(self._dataset, path, columns, self.counted.unusable, groups, timed=True):
                 seen += rows.count
                 yield int(np.searchsorted(ends, seen, side="right")), rows
 
@@ -323,7 +323,7 @@ class RunReader:
             rows = rows.keep(known)
         values = {name: _value(rows, name) for name in self._numbers}
         mine = (run >= own.start - first_run) & (run < own.stop - first_run)
-        scatter.put(run, series, values, self.counted, mine)
+        scatter.put(run, series, values, self.counted, rows, mine)
 
     def means(self, window: Window, readings: FloatArray, base_point: FloatArray) -> Means:
         """Means over a window of readings on lines, through the base points where they are far apart.
@@ -453,5 +453,5 @@ def read_metering(
     reader = YearRows(inputs, "sced_smne", Codes(names, normal), numbers=["energy_mwh"])
     scatter = Scatter(len(names), inputs.year.quarter_hours, ["energy_mwh"])
     for rows in reader:
-        scatter.put(rows.series, rows.step, rows.numbers, reader.counted)
+        scatter.put(rows.series, rows.step, rows.numbers, reader.counted, rows.rows)
     return scatter.grids["energy_mwh"], reader

@@ -15,7 +15,7 @@ from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.parsing import Rows, read_rows
 from bess_assets.ercot.products import RTC_FIRST_DAY
-from bess_assets.ercot.rows import Codes, DayLog, YearRows, has_column
+from bess_assets.ercot.rows import Codes, Counted, DayLog, YearRows, has_column
 from bess_assets.ercot.step import Findings, Inputs
 from bess_assets.errors import InputError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow
@@ -257,7 +257,7 @@ class Sides:
         texts = {} if kind == "load" else {"settlement_point": points, "qse": qses.codes}
         reader = YearRows(inputs, dataset, Codes(names), numbers=[size], texts=texts)
         for rows in reader:
-            scatter.put(rows.series, rows.step, rows.numbers, reader.counted)
+            scatter.put(rows.series, rows.step, rows.numbers, reader.counted, rows.rows)
             if texts:
                 nodes[rows.series, rows.step] = rows.texts["settlement_point"]
                 qses.put(rows.series, rows.step, rows.texts["qse"])
@@ -297,11 +297,14 @@ def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_ty
         InputError: a storage dataset holds rows of resources that are no storage.
     """
     names: set[str] = set()
-    unnamed = 0
+    counted, unnamed = Counted(), 0
     for path in inputs.rollups.files(dataset, inputs.year.year):
         for rows in read_rows(DATASETS[dataset], path, ["resource_name", "resource_type"]):
             codes, texts = rows.texts("resource_name")
-            unnamed += int(np.count_nonzero(codes < 0)) if rows.has("resource_name") else 0
+            if rows.has("resource_name"):
+                blank = np.flatnonzero(codes < 0)
+                unnamed += len(blank)
+                counted.note("unnamed_rows", rows, blank, "left out")
             if dataset in _ESR_DATASETS:
                 _refuse_other_types(rows, dataset)
             if resource_type is not None and rows.has("resource_type"):
@@ -311,6 +314,7 @@ def distinct_names(inputs: Inputs, dataset: str, findings: Findings, resource_ty
             if resource_type != COMBO_TYPE or rows.has("resource_type"):
                 names.update(texts[code] for code in np.flatnonzero(np.bincount(codes + 1)[1:]))
     findings.add("unnamed_rows", dataset, unnamed, "no resource name: not used")
+    findings.left_out += counted.left_out.get("unnamed_rows", [])
     return names
 
 

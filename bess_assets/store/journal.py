@@ -5,7 +5,7 @@ It names the inputs of each table: a run notes them, and the status compares the
 
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict, Unpack
@@ -68,7 +68,7 @@ class Written(TypedDict, total=False):
     """What is known of a table that was made, or why it was not; `files` has a fingerprint of each of its files by name.
 
     `money_usd` is the sum of its money column, `coverage` the ratio of its two coverage columns, `digest` the SHA-256 of its file, each None where it has
-    none; `made_up` says whether the rollups in use were simulated when its file was made.
+    none; `made_up` says whether the rollups in use were simulated when its file was made; `left_out` has the fields of each `LeftOut` of its findings.
     """
 
     rows: int | None
@@ -82,6 +82,7 @@ class Written(TypedDict, total=False):
     error: str | None
     code_version: str
     made_up: bool
+    left_out: Sequence[Sequence[str | int]]
 
 
 class TableEntry(Written):

@@ -26,7 +26,7 @@ ROLLUPS = {
 TABLES_BY_GROUP = {
     "schemas": {"rollup_schemas", "column_availability"},
     "registry": {"bess_registry", "bess_fleet"},
-    "extracts": {"bess_awards", "bess_dispatch", "bess_prices"},
+    "extracts": {"bess_awards", "bess_dispatch", "bess_prices", "left_out_rows"},
     "daily": {"dam_awards_daily", "rt_dispatch_daily", "price_daily"},
     "revenue": {"energy_revenue", "as_revenue"},
     "leaderboard": {"daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history", "what_changed"}

@@ -17,6 +17,7 @@ from bess_assets.ercot.calendar import day_number, day_of_number
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import METADATA_KEY
 from bess_assets.ercot.parsing import day_range, read_rows
+from bess_assets.ercot.rows import Counted
 from bess_assets.ercot.text_values import parse_wall_clock, wall_clocks
 from bess_assets.errors import InputError
 from bess_assets_tests.resources import GEN
@@ -83,8 +84,8 @@ def _dam(tmp_path, **columns):
     return write_columns(tmp_path, DAM, 2025, {headings[name][0]: values for name, values in given.items()})
 
 
-def _read(path, dataset="dam_gen_resources", columns=HOURLY, count=None):
-    (rows,) = read_rows(DATASETS[dataset], path, columns, count)
+def _read(path, dataset="dam_gen_resources", columns=HOURLY):
+    (rows,) = read_rows(DATASETS[dataset], path, columns)
     return rows
 
 
@@ -384,10 +385,11 @@ def test_what_cannot_be_read_is_an_error_that_names_column_and_value(tmp_path, d
     "values", [[1.0, float("inf"), float("-inf")], ["1", "inf", "-Infinity"]], ids=["float", "text"]
 )
 def test_infinite_numbers_are_taken_for_blank_and_counted(tmp_path, values):
-    count = Counter()
-    for rows in read_rows(DATASETS["dam_gen_resources"], _dam(tmp_path, award_mw=values), HOURLY, count):
+    count = Counted()
+    for rows in read_rows(DATASETS["dam_gen_resources"], _dam(tmp_path, award_mw=values), HOURLY, count.unusable):
         assert np.array_equal(rows.numbers("award_mw"), [1.0, np.nan, np.nan], equal_nan=True)
-    assert count == {"award_mw": 2}
+    assert count.numbers == {"award_mw": 2}
+    assert [row.row for row in count.left_out["unusable_numbers"]] == [2, 3]
 
 
 def test_a_file_that_breaks_off_inside_is_an_error_that_names_it(tmp_path):
@@ -454,14 +456,15 @@ def test_values_mean_in_each_row_group_what_they_say_there(tmp_path):
 
 
 def test_a_nan_of_the_files_own_is_counted_and_a_blank_is_not_in_all_row_groups_together(tmp_path):
-    count = Counter({"award_mw": 1, "hsl_mw": 1})
+    count = Counted(Counter({"award_mw": 1, "hsl_mw": 1}))
     values = pa.array([1.0, float("nan"), None, float("inf")], pa.float64())
     path = write_columns(tmp_path, "dam_gen_resources", 2025, {
         "DeliveryDate": [DAY] * 4, "HourEnding": [1] * 4, "ResourceName": [GEN] * 4, "AwardedQuantity": values,
     }, row_group_size=2)  # fmt: skip
-    read = [rows.numbers("award_mw") for rows in read_rows(DATASETS["dam_gen_resources"], path, HOURLY, count)]
+    read = [rows.numbers("award_mw") for rows in read_rows(DATASETS["dam_gen_resources"], path, HOURLY, count.unusable)]
     assert np.array_equal(np.concatenate(read), [1.0, np.nan, np.nan, np.nan], equal_nan=True)
-    assert count == {"award_mw": 3, "hsl_mw": 1}
+    assert count.numbers == {"award_mw": 3, "hsl_mw": 1}
+    assert [row.row for row in count.left_out["unusable_numbers"]] == [2, 4]
 
 
 def test_a_group_without_a_date_is_no_file_without_one(tmp_path):

@@ -306,7 +306,7 @@ def test_days_before_a_dataset_was_published_are_not_missing():
 def test_a_row_has_a_column_that_its_file_has_unless_its_own_report_lacked_it():
     nothing = np.zeros(3, dtype=np.int64)
     lacked = {"a": np.array([True, False, True]), "b": np.array([True, True, False])}
-    rows = PlacedRows(nothing, nothing, {}, {}, frozenset({"a", "b", "c"}), lacked)
+    rows = PlacedRows(nothing, nothing, {}, {}, frozenset({"a", "b", "c"}), lacked, rows=None)
     assert rows.has_any(["a"]).tolist() == [False, True, False]
     assert rows.has_any(["a", "b"]).tolist() == [False, True, True]
     assert rows.has_any(["c", "d"]).tolist() == [True] * 3
