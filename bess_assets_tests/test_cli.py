@@ -608,7 +608,7 @@ def test_a_dry_run_says_what_and_why_and_does_nothing(demo_home: Path) -> None:
         text = at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
     finally:
         changed.write_bytes(content)
-    assert "2021: would refresh 11 of 16 tables" in text
+    assert "2021: would refresh 12 of 17 tables" in text
     assert "changed (as_prices/2021.parquet has changed): rollup_schemas, bess_awards" in text
     assert record.read_bytes() == before
     unchanged = at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
@@ -841,7 +841,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_each_has_its_own() -> N
     commands = [line.split()[0] for line in text.split("Commands:")[1].splitlines() if line.strip()]
     assert (
         " ".join(commands)
-        == "demo simulate start fetch rollup refresh status verify compare-csv leaderboard battery changes sql ui"
+        == "demo simulate start fetch rollup refresh status verify compare-csv leaderboard battery changes rows sql ui"
     )
     for command in commands:
         assert click.testing.CliRunner().invoke(main, [command, "--help"]).exit_code == 0, command

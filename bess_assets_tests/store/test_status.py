@@ -88,7 +88,7 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
     assert plan.tables["as_revenue"].why == ("rt_as_prices/2024.parquet has changed",)
     assert plan.tables["daily_revenue"].why == ("as_revenue has changed",)
     below = [
-        "rollup_schemas", "as_revenue", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history",
+        "rollup_schemas", "as_revenue", "left_out_rows", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history",
         "what_changed", "leaderboard_report",
     ]  # fmt: skip
     assert states(settings) == dict.fromkeys(below, "changed")
