@@ -1,5 +1,7 @@
 """The catalogue as the tables of docs/reliability.md and docs/methodology.md."""
 
+import json
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,8 @@ from bess_assets_tests.faults.catalogue import FAULTS, FINDING, Fault
 from bess_assets_tests.faults.planting import BATTERIES, CAUSE, YEAR, Outcome
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+CLEAN = Path(__file__).with_name("clean_markets.json")
+"""What the comparisons said of clean markets, and the commit that they ran on."""
 
 WORDS: dict[Outcome, str] = {
     "error": "error",
@@ -77,14 +81,25 @@ def unseen() -> str:
 
 
 def comparisons() -> str:
-    """The table of comparisons."""
-    rows = (
-        f"| {row.meaning} | {row.against or '-'} | {row.low:g} | {row.high:g} | {row.unit} | {row.source} |"
-        for row in COMPARISONS
-    )
-    return "\n".join(
-        ["| what is compared | held against | from | to | unit | doubtful |", "|---|---|---|---|---|---|", *rows]
-    )
+    """The table of comparisons, with what they said of clean markets."""
+    kept = json.loads(CLEAN.read_text(encoding="utf-8"))
+    lines = [
+        f"False alarms of {kept['markets']} clean markets of {kept['seeds']} seeds, {kept['years']}, at commit {kept['commit']}: {kept['causes']} causes in all.",
+        "",
+        "| what is compared | held against | from | to | unit | false alarms | doubtful |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in COMPARISONS:
+        alarms, compared = kept["comparisons"].get(row.name, (0, 0))
+        bounds = f"{row.low:g} | {row.high:g} | {row.unit}"
+        lines.append(f"| {row.meaning} | {row.against or '-'} | {bounds} | {alarms:,} of {compared:,} | {row.source} |")
+    return "\n".join(lines)
+
+
+def commit() -> str:
+    """The commit of the package that runs."""
+    git = ["git", "log", "-1", "--format=%h", "--", "bess_assets"]
+    return subprocess.run(git, capture_output=True, text=True, check=True, cwd=DOCS.parent).stdout.strip()
 
 
 PAGES: tuple[tuple[str, str, Callable[[], str]], ...] = (
