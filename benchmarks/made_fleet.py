@@ -51,6 +51,7 @@ def write_fleet(
         _write(settings, year, "bess_registry", iter([_registry(year, batteries, random)]))
         _write(settings, year, "price_daily", iter([_prices(year, batteries, random)]))
         _write(settings, year, "daily_revenue", iter([_days(year, batteries, random)]))
+        _write(settings, year, "left_out_rows", iter([_left_out(year)]))
         tables = {
             name: ResultTable(TABLES[name], result_path(settings.results, name, year))
             for name in ("bess_registry", "daily_revenue")
@@ -178,6 +179,13 @@ def _prices(year: int, batteries: int, random: np.random.Generator) -> Columns:
             **{name: np.full(rows, 96) for name in ("expected_quarter_hours", "rt_known_quarter_hours")},
         },
     )
+
+
+def _left_out(year: int) -> Columns:
+    rows = 700  # a hundred of each of seven kinds
+    texts = {"dataset": "sced_gen_resources", "file": f"{year}.parquet", "kind": "unusable_time", "detail": "left out"}
+    of_rows = {"row": np.arange(1, rows + 1), "says": [f"Resource Name=SITE{n:03d}" for n in range(rows)]}
+    return _filled(TABLES["left_out_rows"], rows, {name: [text] * rows for name, text in texts.items()} | of_rows)
 
 
 def _ledger(year: int, batteries: int, random: np.random.Generator) -> Iterator[Columns]:

@@ -116,6 +116,10 @@ def _boards(names: Sequence[str]) -> dict[str, Kind]:
         year = chance.choice(YEARS)
         return lambda results: results.what_changed(year)
 
+    def left_out_rows(chance: random.Random) -> Question:
+        year = chance.choice(YEARS)
+        return lambda results: results.left_out_rows(year)
+
     return {
         "leaderboard(year)": leaderboard,
         "leaderboard(year, month)": monthly,
@@ -125,6 +129,7 @@ def _boards(names: Sequence[str]) -> dict[str, Kind]:
         "compare(three, year), months": compare_months,
         "editions(year)": editions,
         "what_changed(year)": what_changed,
+        "left_out_rows(year)": left_out_rows,
     }
 
 
