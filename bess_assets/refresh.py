@@ -22,8 +22,8 @@ from bess_assets.run import MERGES, HeldYear, Listener, hold_year
 from bess_assets.settings import Settings
 from bess_assets.store.journal import CheckEntry, TableEntry, read_run
 from bess_assets.store.listing import yearly_files
-from bess_assets.store.paths import recorded_years, year_name
-from bess_assets.store.status import State, plan_year
+from bess_assets.store.paths import recorded_years, rollup_folder, year_name
+from bess_assets.store.status import State, plan_year, years_available
 from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
 
 _definitions = lru_cache(maxsize=4)(build_defs)
@@ -124,6 +124,7 @@ def _refresh(
     """The outcome of a year, or of the merging, and how long it took; an error becomes a failed outcome, so that the next year has its turn."""
     clock = Clock()
     try:
+        _refuse_year_without_files(settings, year)
         with using_history(settings), hold_year(settings, year) as held:
             plan = plan_year(settings, year)
             tables = plan.to_refresh(only)
@@ -141,6 +142,19 @@ def _refresh(
     else:
         outcome = replace(outcome, waiting=plan.waiting(only))
     return replace(outcome, seconds=clock.seconds())
+
+
+def _refuse_year_without_files(settings: Settings, year: int | None) -> None:
+    """Refuse a year of which there is no file and no result, so that nothing of it is left behind."""
+    folder = rollup_folder(settings)
+    files = year is None or any(folder.files(dataset, year) for dataset in DATASETS)
+    if not files and year not in {*years_available(settings), *recorded_years(settings.results)}:
+        raise BessError(
+            f"There is no rollup of {year}.",
+            file=settings.rollups,
+            expected=f"files such as DAM_Gen_Resources/{year}.parquet",
+            remedy="Put them there, name another folder in BESS_ROLLUPS, or build them from ERCOT's reports: bess rollup FOLDER.",
+        )
 
 
 # --- through Dagster --------------------------------------------------------------------------------------------------------------------------

@@ -417,7 +417,7 @@ AS_REVENUE = Table(
 
 LEFT_OUT_ROWS = Table(
     name="left_out_rows", group="extracts",
-    meaning="Rows of the rollups that were left out, doubted, or taken for blank in part: of each dataset and kind the first hundred. Affects no figure.",
+    meaning="Rows of the rollups that were left out, doubted, or taken for blank in part: of each dataset and kind the first 25. Affects no figure.",
     key=("dataset", "file", "row", "kind"), datasets=_DATASETS, upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices", "as_revenue"),
     columns=(
         Column("dataset", "label", "dataset", required=True),

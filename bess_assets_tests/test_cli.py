@@ -236,7 +236,7 @@ def test_a_month_is_named_in_the_title_and_one_without_rows_is_said_to_be_so(bes
 @pytest.mark.parametrize(("arguments", "words"), [
     (["leaderboard", "2022"], "Run: bess refresh 2022"), (["leaderboard", "2024", "--sort", "totl_usd"], "total_usd"),
     (["leaderboard", "2024", "--month", "13"], "13 is not in the range"), (["leaderboard", "twenty"], "twenty"),
-    (["leaderboard"], "bess leaderboard 2024"), (["leaderboard", "--from", "2024-01-03"], "go together"),
+    (["leaderboard", "--from", "2024-01-03"], "go together"),
     (["leaderboard", "2024", "--from", "2024-01-03", "--to", "2024-01-04"], "go together"),
     (["leaderboard", "--from", "2024-01-03", "--to", "2025-01-04"], "Run: bess refresh 2025"),
     (["leaderboard", "--from", "2024-13-03", "--to", "2025-01-04"], "no day"), (["battery", "ALPHA"], "ALPHA_1"),
@@ -624,7 +624,8 @@ def test_a_bad_year_does_not_stop_the_next_and_the_exit_code_is_1(demo_home: Pat
     rows = [line.split()[:2] for line in done.stdout.splitlines()]
     assert ["2019", "failed"] in rows
     assert ["2021", "refreshed"] in rows
-    assert "1. 2019: No battery has a row in 2019 (dataset bess_registry" in done.stdout
+    assert "2019 failed: There is no rollup of 2019." in done.stdout
+    assert not [*(demo_home / "results").rglob("2019*")], "nothing of it is left behind"
     assert "Traceback" not in done.stderr
     assert board.read_bytes() == before
 
@@ -834,6 +835,22 @@ def test_a_roll_up_without_reports_says_what_to_do(tmp_path: Path) -> None:
     result = at_home(tmp_path, "rollup", exit_code=2)
     assert "There is no folder of reports." in result.stderr
     assert "BESS_REPORTS" in result.stderr
+
+
+def test_a_folder_without_a_report_that_is_known_fails_and_names_its_files(tmp_path: Path) -> None:
+    put(tmp_path / "reports" / "mine.csv", "a,b\n1,2\n")
+    result = at_home(tmp_path, "rollup", exit_code=2)
+    assert "left aside, 1 (mine.csv): no report that is known; its headings are a, b" in result.stdout
+    assert "There is no report to roll up among 1 files." in result.stderr
+
+
+def test_without_a_year_the_latest_board_is_shown_and_an_unknown_column_names_the_known_ones(
+    demo_home: Path, tmp_path: Path
+) -> None:
+    years = sorted(int(path.stem) for path in (demo_home / "results" / "leaderboard").glob("*.parquet"))
+    assert f"Leaderboard {years[-1]}" in at_home(demo_home, "leaderboard").stdout
+    assert "Its columns: rank, battery, " in refused(demo_home, "leaderboard", "--sort", "foo").replace("\n", " ")
+    assert "Nothing has been refreshed yet." in refused(tmp_path, "leaderboard")
 
 
 def test_help_lists_the_commands_in_the_order_of_use_and_each_has_its_own() -> None:

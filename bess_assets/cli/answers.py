@@ -18,7 +18,7 @@ from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
 from bess_assets.errors import BessError
 from bess_assets.results import Answer, BatteryAnswer, Results
 from bess_assets.settings import Settings
-from bess_assets.store.listing import last_problem, made_up_note, superseded_reports
+from bess_assets.store.listing import last_problem, made_up_note, nothing_yet, superseded_reports
 from bess_assets.text import ALWAYS, Column, any_value, decimals, listed, money, number, one_line, percent
 
 _WHAT_DOLLARS_ARE = (
@@ -47,7 +47,7 @@ Record = Mapping[str, Any]
 def leaderboard(
     options: Options, year: int | None, month: int | None, first: str | None, last: str | None, **shown: Any
 ) -> None:
-    """Show which batteries earned most in a year, in one of its months, or from one day to another.
+    """Show which batteries earned most in a year (the latest one, if none is named), in one of its months, or from one day to another.
 
     Batteries that cannot be ranked fairly follow below a rule, with the reason. json holds texts exactly; csv puts a single quote before a text that a
     spreadsheet would take for a formula. Days (--from, --to) are ranked by the rules of a month.
@@ -57,8 +57,10 @@ def leaderboard(
     if (first is None) != (last is None) or (first is not None and (year, month) != (None, None)):
         raise BessError("--from and --to go together, without a year or month.", remedy=f"For example: {days}")
     if period is None:
-        remedy = f"For example: bess leaderboard 2024, or: {days}"
-        raise BessError("Which year?", expected="a year, or --from and --to", remedy=remedy)
+        with Results(options.settings()) as results:
+            period = max(results.years(), default=None)
+        if period is None:
+            raise nothing_yet(options.settings().results)
     show_leaderboard(options.settings(), period, month, **shown)
 
 
@@ -372,7 +374,7 @@ _LEFT_OUT = (
 def rows(options: Options, year: int, left_out: bool, dataset: str | None, form: Format) -> None:
     """Show rows of a year's rollups that no figure is made of, or not as they are: with file, place, why, and what they say.
 
-    Of each dataset and kind they are the first hundred; `bess status --causes` counts all.
+    Of each dataset and kind they are the first 25; `bess status --causes` counts all.
     """
     if not left_out:
         raise BessError("Only rows that were left out can be shown.", remedy=f"Run: bess rows {year} --left-out")

@@ -13,6 +13,7 @@ from bess_assets.checks.causes import MOST_SHOWN, causes_of_years
 from bess_assets.cli import Options, command, long_work, parse_years
 from bess_assets.cli.render import echo, echo_warning, paragraph, table
 from bess_assets.cli.status import by_state, cause_lines, warn_of_unused
+from bess_assets.ercot.step import some
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings
 from bess_assets.store.capacity import lacking_room
@@ -55,9 +56,10 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
     echo(_rollup_lines(done), made_up_note(settings))
     if done.built:
         click.echo(f"Rollups and their manifests: {settings.built}")
-    if not done.reports:
+    if sum(map(len, done.other.values())) == done.reports:
+        of = f" among {done.files:,} files" if done.files else ""
         raise BessError(
-            "There is no report to roll up.",
+            f"There is no report to roll up{of}.",
             file=folder or settings.reports,
             expected="ERCOT's report files: CSV or XLSX, plain or in ZIP, GZ or TAR files",
             remedy="Name the folder that holds them: bess rollup FOLDER",
@@ -99,8 +101,8 @@ def _rollup_lines(done: "RollUp") -> Iterator[str]:
         notes += _first(pairs, f"superseded in {b.dataset} {b.year}: see its manifest")
     unknown = [f"not used, of no dataset and year that is known: {file}: {why}" for file, why in done.refused]
     notes += _first(unknown, "that could not be used")
-    others = sorted((-count, why) for why, count in done.other.items())[:_NOTED]
-    notes += [f"left aside, {-negative:,}: {why}" for negative, why in others]
+    others = sorted(done.other.items(), key=lambda item: (-len(item[1]), item[0]))[:_NOTED]
+    notes += [f"left aside, {len(files):,} ({some(files)}): {why}" for why, files in others]
     notes += _first([f"not read: {file}: {why}" for file, why in done.unused.items()], "that are no reports")
     yield from (line for note in notes for line in paragraph(note, "  "))
     yield f"{done.files:,} files, {done.reports:,} reports in them."

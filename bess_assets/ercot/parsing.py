@@ -46,7 +46,7 @@ _LARGEST_WHOLE = 2.0**53
 """Above it a float is no whole number in particular."""
 _NOON_SECONDS = 43_200
 _PADDING = f"{whitespace}\0\xa0\u200b\ufeff"
-_LONGEST_VALUE = 60  # characters of a value that a row is shown with
+_LONGEST_ROW = 200  # characters of what a row says
 _MOST_CODES = 4_096
 """Integers that lie closer together than this are codes already."""
 
@@ -282,7 +282,8 @@ class Rows:
         """What one of the rows says in the columns that were read."""
         n = which if self._at is None else int(self._at[which])
         values = ((name, self._batch.column(name)[n].as_py()) for name in self._batch.schema.names)
-        return ", ".join(f"{name}={str(value)[:_LONGEST_VALUE]}" for name, value in values if value is not None)
+        said = ", ".join(f"{name}={value}" for name, value in values if value is not None)
+        return said if len(said) <= _LONGEST_ROW else f"{said[:_LONGEST_ROW]} .."
 
     def texts(self, name: str) -> tuple[CodeArray, list[str]]:
         """Codes (-1 where blank) and the trimmed text of each code."""

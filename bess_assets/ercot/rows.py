@@ -36,7 +36,7 @@ _WHOLE_DAY = 23
 _LONGEST_DAY = 25
 _MOST_LABELS = 4_096
 _NO_ROWS = np.empty(0, dtype=np.int64)
-MOST_LEFT_OUT = 100
+MOST_LEFT_OUT = 25
 """So many rows of a dataset that are left out or doubted for one reason are kept with their place; all are counted."""
 
 _ODD_TIMES = {

@@ -237,7 +237,7 @@ class Results:
     def left_out_rows(self, year: int) -> Answer:
         """Rows of the rollups of a year that were left out, doubted, or taken for blank in part, with the file and the place of each.
 
-        Columns: those of the table left_out_rows. Of each dataset and kind they are the first hundred; the findings of `bess status --causes` count all.
+        Columns: those of the table left_out_rows. Of each dataset and kind they are the first 25; the findings of `bess status --causes` count all.
         """
         files = self._required("left_out_rows", year)
         return self._rows(f"SELECT * FROM {read(files)} ORDER BY dataset, kind, file, row", files, [year])
@@ -419,7 +419,7 @@ def _shown(board: Answer, sort: str | None, top: int | None) -> Answer:
     _refuse_no_rows(top)
     if sort is None:
         return board._replace(rows=board.rows[:top])
-    remedy = "All columns: the heading of bess leaderboard YEAR --format csv"
+    remedy = f"Its columns: {', '.join(board.columns)}"
     column = _known_name(sort, board.columns, f"The leaderboard has no column {sort}.", remedy)
     value = itemgetter(board.columns.index(column))
     known = [row for row in board.rows if value(row) is not None]

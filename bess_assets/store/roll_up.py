@@ -74,7 +74,7 @@ class RollUp:
         built: every dataset and year that was looked at and has a rollup, or a file that should be in one.
         files: report files below the folder.
         reports: CSV files in them.
-        other: number of reports that no dataset is made of, by reason.
+        other: reports that no dataset is made of, by reason.
         refused: files that could not be used and whose dataset and year are unknown, with the problem.
         unused: files that are no reports by their names, with the reason.
     """
@@ -82,7 +82,7 @@ class RollUp:
     built: list[BuiltYear] = field(default_factory=list)
     files: int = 0
     reports: int = 0
-    other: Counter[str] = field(default_factory=Counter)
+    other: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     refused: list[tuple[str, str]] = field(default_factory=list)
     unused: dict[str, str] = field(default_factory=dict)
 
@@ -226,7 +226,7 @@ class _Reading:
             if entry.get("refused") and not ((entry.get("dataset") or entry.get("of")) and entry.get("years")):
                 done.refused.append((label, entry["refused"]))
             elif "other" in entry:
-                done.other[entry["other"]] += 1
+                done.other[entry["other"]].append(label)
         self.seconds = time.perf_counter() - started
         return done
 

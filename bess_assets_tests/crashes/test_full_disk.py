@@ -49,7 +49,7 @@ def test_a_file_that_may_not_grow_is_an_error_with_its_name_and_remedy_and_the_o
     settings = settings_of(editions, where, NEW)
     before = look(settings)
     run_record_path(settings.results, YEAR).unlink()  # it begins small again, so that a table is what does not fit
-    done = in_a_child(editions, where, NEW, 20_000)
+    done = in_a_child(editions, where, NEW, 21_000)
     assert done.returncode == 2, done.stderr
     first, *rest = done.stdout.splitlines()
     assert first == f"{YEAR}.parquet cannot be written: a file may not become so large here."

@@ -55,7 +55,7 @@ def test_a_market_in_order_has_none(may: Settled) -> None:
     assert may.rows("left_out_rows") == []
 
 
-def test_of_a_kind_the_first_hundred_are_kept_and_all_are_counted(tmp_path: Path) -> None:
+def test_of_a_kind_the_first_25_are_kept_and_all_are_counted(tmp_path: Path) -> None:
     market = may_market()
     market[LOAD] += [{**market[LOAD][0], "sced_stamp": None}] * (MOST_LEFT_OUT + 20)
     settled = settle(tmp_path, 2022, market)

@@ -694,7 +694,7 @@ def test_a_bad_file_of_no_dataset_that_could_be_told_is_named_too(reports, built
         "what.zip": "no whole ZIP file: File is not a zip file",
         "sheet.xlsx": "no workbook that can be read: File is not a zip file",
     }
-    assert done.other == {"no report that is known; its headings are a, b": 1}
+    assert done.other == {"no report that is known; its headings are a, b": ["mine.csv"]}
     assert (done.files, done.reports, done.built) == (3, 3, [])
 
 
