@@ -107,7 +107,7 @@ COMPARISONS = (
     Comparison("fleet_as", 0.4, 2.5, "times its other months", "AS awards of the fleet per MW of capacity", _AWARDS, "own year"),
     Comparison("fleet_energy", 0.2, 5, "times its other months", "day-ahead energy awards of the fleet per MW of capacity", _ENERGY, "own year"),
     Comparison("fleet_award_over_flow", 0.1, 3, "times", "MWh awarded day-ahead over MWh discharged", _ENERGY),
-    Comparison("as_mean", 0.1, 10, "times its other months", "AS awards while the battery is at work", _AWARDS, "own year"),
+    Comparison("as_mean", 0.05, 20, "times its other months", "AS awards while the battery is at work", _AWARDS, "own year"),
     Comparison("energy_mean", 0.05, 20, "times its other months", "day-ahead energy awards while the battery is at work", _ENERGY, "own year"),
     Comparison("fleet_as_whole", 0, 0.9, "of the awards", "whole numbers among AS awards of the fleet", _AWARDS),
     Comparison("fleet_energy_whole", 0, 0.9, "of the awards", "whole numbers among day-ahead energy awards of the fleet", _ENERGY),
