@@ -345,7 +345,9 @@ def _flow_times(judged: Judged) -> Rows:
         f"WHERE {_FIRST} AND {_ONE_POINT}), "
         f"awards AS (SELECT battery, {_HOUR} AS h, day(operating_day) <= {_DAYS_OF_BATTERIES} AS near, award_mw AS award, "
         "stated_price_usd_per_mwh IS NOT NULL AS there FROM {bess_awards}), "
-        f"flows AS MATERIALIZED (SELECT battery, {_HOUR} AS h, discharge_mwh - charge_mwh AS flow FROM {{bess_dispatch}} WHERE {_FIRST}), "
+        # read twice, each time to be summed at once: all of a year's flows are a third of a gigabyte
+        f"flows AS (SELECT battery, {_HOUR} AS h, day(operating_day) <= {_DAYS_OF_BATTERIES} AS near, discharge_mwh - charge_mwh AS flow "
+        f"FROM {{bess_dispatch}} WHERE {_FIRST}), "
         "award AS (SELECT h, sum(award) AS award FROM awards GROUP BY h), flow AS (SELECT h, sum(flow) AS flow, count(flow) AS known FROM flows GROUP BY h), "
         f"lagged AS (SELECT h, d, {lagged} FROM price LEFT JOIN award USING (h) WINDOW w AS (ORDER BY h)), "
         "of_fleet AS MATERIALIZED (SELECT * FROM lagged JOIN flow USING (h)), "
@@ -357,7 +359,7 @@ def _flow_times(judged: Judged) -> Rows:
         f"UNION ALL SELECT '', m, [{_gain_of_days('alike')}], NULL FROM days GROUP BY m "
         f"UNION ALL SELECT battery, {YEAR}, [{near}], [sum(award) FILTER (award > 0 AND flow IS NOT NULL), 4 * sum(greatest(flow, 0)) FILTER (award > 0), "
         "avg(lacking::INT)] "
-        "FROM own JOIN flows USING (battery, h) GROUP BY battery ORDER BY ALL"
+        "FROM own JOIN (SELECT * EXCLUDE near FROM flows WHERE near) USING (battery, h) GROUP BY battery ORDER BY ALL"
     )
     for battery, month, with_price, with_award in rows:
         if battery:
