@@ -253,6 +253,21 @@ def test_metering_that_telemetry_of_a_day_contradicts_is_named(tmp_path, mwh, ag
     assert verdict.numbers["batteries"] == 1
 
 
+@pytest.mark.parametrize(("metered", "tried"), [(32, 32), (33, 17), (40, 20)])
+def test_ways_to_read_telemetry_are_tried_on_at_most_32_resources_taken_evenly(tmp_path, metered, tried):
+    names = [f"OAK{n:02}_BESS1" for n in range(metered)]
+    _gen(tmp_path, *(_at(0, name, output_mw=8.0) for name in names))
+    # half a MWh more for each name
+    _metering(tmp_path, *(_meter(1, 2.0 + n / 2, name) for n, name in enumerate(names)))
+    registry = [{"battery": f"{name[:5]}_1", "gen_resource": name} for name in names]
+    _, findings = _dispatch(tmp_path, *registry)
+    (found_,) = found(findings, "telemetry_error")
+    every = -(-metered // tried)
+    mean = sum(range(0, every * tried, every)) / 2 / tried
+    assert found_.count == tried
+    assert found_.detail.startswith(f"2024-01 held {mean:.3f},")
+
+
 def test_ways_to_read_telemetry_are_held_against_metering_by_month_only_where_both_are_known(tmp_path):
     feb = 31 * 24 * 60
     _gen(tmp_path, (0, 0.0, 12.0), (15, 0.0, 0.0), (30, None, None), (feb, 8.0, 8.0), (feb + 15, 4.0, 4.0))
