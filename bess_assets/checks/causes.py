@@ -47,7 +47,9 @@ _LISTED = "bess rows YEAR --left-out lists them"
 # fmt: off
 _WORDS = {
     "missing_days": _Words("{files} hold no row on {detail}", "bring the reports of these days", "days"),
-    "zero_readings": _Words("{files} say 0 for every battery on {detail}, although base points are not 0", "bring these days again", "days"),
+    "off_base_points": _Words(
+        "telemetry of {files} does not follow the base points on {detail}: it is 0, or of another sign, size or time", "bring these days again", "days"
+    ),
     "contradicting_rows": _Words(
         "{count} rows of {files} contradict a later row with the same key, which was taken",
         f"find out which row is right and remove the other ({_LISTED})",

@@ -416,8 +416,7 @@ class Counted:
         repeats: rows of the known series that say the same as a later one.
         contradictions: rows of the known series that a later one overrules.
         whole_minutes: stamps of SCED runs in files in which no stamp has seconds.
-        moving: days on which a reading of a known series is not 0.
-        instructed: days on which a known series has a reading and a base point of over 1 MW.
+        followed: of runs their day's index, and sums over the known series: reading x base point, the squares of both, and 1 if any is known.
         left_out: the first rows of each kind of finding that counts them.
     """
 
@@ -427,8 +426,7 @@ class Counted:
     repeats: int = 0
     contradictions: int = 0
     whole_minutes: int = 0
-    moving: set[int] = field(default_factory=set)
-    instructed: set[int] = field(default_factory=set)
+    followed: list[tuple[IntArray, FloatArray]] = field(default_factory=list)
     left_out: dict[str, list[LeftOut]] = field(default_factory=dict)
 
     def odd_times(self, rows: Rows, times: Times) -> None:
@@ -457,8 +455,7 @@ class Counted:
         self.numbers += other.numbers
         self.repeats += other.repeats
         self.contradictions += other.contradictions
-        self.moving |= other.moving
-        self.instructed |= other.instructed
+        self.followed += other.followed
         for kind, rows in other.left_out.items():
             self.left_out[kind] = [*self.left_out.get(kind, []), *rows][:MOST_LEFT_OUT]
 

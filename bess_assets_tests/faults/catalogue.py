@@ -585,7 +585,7 @@ FAULTS: tuple[Fault, ...] = (
         "output of SCED_Gen_Resources 0 in June",
         edit(SGEN, lambda s: s.scale("output_mw", 0.0, _june(s))),
         CHECK,
-        ((f"{FINDING} bess_dispatch", "zero_readings sced_gen_resources: 30"),),
+        ((f"{FINDING} bess_dispatch", "off_base_points sced_gen_resources: 30"),),
     ),
     Fault(
         "a month of prices filled with zeros",

@@ -579,8 +579,21 @@ def test_lines_reach_over_the_edges_of_windows(tmp_path):
     assert one[1][1:-2] == [900] * (3 * 96 - 3)
 
 
-@pytest.mark.parametrize(("reading", "days"), [(0.0, "2024-01-01"), (0.1, None), (None, None)])
-def test_days_on_which_every_reading_is_zero_although_base_points_are_not_are_named(tmp_path, reading, days):
+@pytest.mark.parametrize(
+    ("reading", "days"),
+    [
+        (0.0, "2024-01-01"),
+        (0.9, "2024-01-01"),
+        (1.1, None),
+        (24.0, None),
+        (26.0, "2024-01-01"),
+        (-5.0, "2024-01-01"),
+        (None, None),
+    ],
+)
+def test_days_on_which_readings_are_zero_or_of_another_size_or_sign_than_their_base_points_are_named(
+    tmp_path, reading, days
+):
     rows = runs_of_day(date(2024, 1, 1), output_mw=reading, base_point_mw=5.0)
     rows += runs_of_day(date(2024, 1, 2), output_mw=0.0, base_point_mw=1.0)
     write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
@@ -588,7 +601,22 @@ def test_days_on_which_every_reading_is_zero_although_base_points_are_not_are_na
     reader.each_window(lambda window: reader.means(window, *(window.grids[n] for n in ("output_mw", "base_point_mw"))))
     findings = Findings()
     reader.report(findings)
-    assert [finding.detail for finding in found(findings.items, "zero_readings")] == ([days] if days else [])
+    assert [finding.detail for finding in found(findings.items, "off_base_points")] == ([days] if days else [])
+
+
+@pytest.mark.parametrize(("late", "named"), [(0, False), (1, False), (12, True)])
+def test_a_day_of_readings_an_hour_late_does_not_follow_its_base_points(tmp_path, late, named):
+    points = [float(20 * (-1) ** (n // 12)) for n in range(288)]
+    rows = [
+        run(JANUARY_1 + timedelta(minutes=5 * n), output_mw=points[n - late], base_point_mw=points[n])
+        for n in range(288)
+    ]
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw", "base_point_mw"])
+    reader.each_window(lambda window: reader.means(window, *(window.grids[n] for n in ("output_mw", "base_point_mw"))))
+    findings = Findings()
+    reader.report(findings)
+    assert bool(found(findings.items, "off_base_points")) == named
 
 
 def test_readings_of_the_repeated_hour_that_nothing_tells_apart_are_unknown(tmp_path):
