@@ -19,7 +19,7 @@ from bess_assets.store.journal import Journal, read_run, table_entry
 from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN, MARKER, NOTE, made_up_inputs, made_up_note, made_up_years
 from bess_assets.store.paths import files_of
 from bess_assets.tables import LEADERBOARD_REPORT
-from bess_assets_tests.made_home import ALPHA, BOARDS, write_edition, write_home
+from bess_assets_tests.made_home import ALPHA, BOARDS, write_edition, write_home, write_rows
 
 
 @pytest.fixture
@@ -103,6 +103,15 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     for rows, digest in ((board, "1" * 64), (BOARDS[2024], "2" * 64)):
         write_edition(settings, 2024, rows, {"rt_prices/2024.parquet": digest})
     write_report(settings, 2024)
+    row = {
+        "dataset": "rt_prices",
+        "file": "2024.parquet",
+        "row": 1,
+        "kind": "unusable_time",
+        "detail": "left out",
+        "says": "",
+    }
+    write_rows(settings, 2024, "left_out_rows", [row])
     run_table(settings, None, "column_availability")
     return settings, made_up
 
@@ -114,6 +123,7 @@ FIGURES = {
     "changes": ["changes", "2024"],
     "sql": ["sql", "SELECT battery, total_usd FROM leaderboard WHERE year = 2024"],
     "compare-csv": ["compare-csv", "2024"],
+    "rows": ["rows", "2024", "--left-out"],
 }
 TABLES = {
     **FIGURES, "status": ["status"], "status --columns": ["status", "--columns"],
@@ -125,7 +135,7 @@ TABLES = {
 
 def printed(settings: Settings, *arguments: str) -> str:
     result = click.testing.CliRunner().invoke(main, ["--home", str(settings.home), *arguments])
-    assert result.exit_code in {0, 1}, result.output
+    assert result.exit_code in ({2} if arguments[0] == "rollup" else {0, 1}), result.output
     return result.stdout
 
 
@@ -171,7 +181,7 @@ def test_answers_in_python_have_the_column_and_one_of_sql_takes_no_other_columns
         battery = results.battery("ALPHA_1")
         for answer in (
             results.leaderboard(2024), results.leaderboard_of_days("2023-12-30", "2024-01-05"), results.compare(["ALPHA_1"]),
-            battery.years, battery.months, battery.best_days, results.battery_days("ALPHA_1"),
+            battery.years, battery.months, battery.best_days, results.battery_days("ALPHA_1"), results.left_out_rows(2024),
             results.product_stack("ALPHA_1", "day"), results.fleet("month"), results.editions(2024), results.what_changed(2024),
         ):  # fmt: skip
             assert (MADE_UP_COLUMN in answer.columns) == made_up
