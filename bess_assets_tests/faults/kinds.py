@@ -205,8 +205,6 @@ UNSEEABLE: dict[tuple[str, str], str] = {
     ("AS awards of loads", "0"): _ONE_SIDED,
     ("output at another hour", "an hour late"): _OF_A_DAY,
     ("output at another hour", "five hours late"): _OF_A_DAY,
-    ("output", "/ 1000"): _OF_A_DAY,
-    ("output", "the other sign"): _OF_A_DAY,
     ("output", "20 % high"): "seen by the efficiency, but not where the charging of some batteries is unknown",
     ("consumption", "20 % low"): "the efficiencies of two batteries may differ as much; loads have no state of charge",
 }
