@@ -69,7 +69,7 @@ def _named(folder: Path, market: str, name: str) -> str:
 def table(found: Outcomes, commit: str) -> str:
     """What came of every kind, for the page."""
     lines = [
-        f"{len(cases())} faults of {len(KINDS)} kinds, at commit {commit}; in the dirty market in the extent {', '.join(TRIED['dirty'])}:",
+        f"{len(cases())} faults of {len(KINDS)} kinds, planted in stretches up to commit {commit}; in the dirty market in the extent {', '.join(TRIED['dirty'])}:",
         "",
     ]
     for name in MARKETS:
