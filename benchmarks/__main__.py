@@ -62,6 +62,7 @@ def main() -> int:
         for part in options.only or PARTS:
             print(f"measuring: {part}", flush=True)
             PARTS[part](bench)
+    bench.figures["left_out"] = [part for part in PARTS if options.only and part not in options.only]
     text = page(bench.figures)
     print(text)
     if options.write:

@@ -61,6 +61,8 @@ def page(figures: Figures) -> str:
     if various:
         said += ["## 2024 through Dagster, in other layouts, with a day more; growth of small markets\n"]
         said += [_table(["", "processor s", "wall s", "peak MB"], various)]
+    if figures["left_out"]:
+        said += [f"Not measured in this run: {', '.join(figures['left_out'])} (`--only`).\n"]
     return "\n".join([*said, *_targets(figures), _WHY])
 
 

@@ -64,6 +64,7 @@ def test_a_contender_is_a_multiple_of_the_floor_of_its_own_round_and_a_busy_mach
         "machine": {"machine": "2 cores"},
         "rounds": 3,
         "quick": False,
+        "left_out": ["layouts", "growth"],
         "load": [0.1],
         "most_busy": 0.05,
         "facts": {},
@@ -72,6 +73,7 @@ def test_a_contender_is_a_multiple_of_the_floor_of_its_own_round_and_a_busy_mach
         "targets": [{"what": "ours / floor", "value": 5.0, "target": "at most 4", "met": False}],
     }
     text = page(figures)
+    assert "Not measured in this run: layouts, growth" in text
     assert "| ours (busy machine in 1 of 3) | 36.0 | 5.0 (4.0 to 6.0) | 18.0 | 5.0 (4.0 to 6.0) | 100 |" in text
     assert "| a script | wrong money: A: 1.00 and not 2.00 |  |  |  |  |" in text
     assert "**The machine was busy** in 1 of 2 runs: at most 0% of its processor time was stolen" in text
