@@ -48,7 +48,7 @@ _LISTED = "bess rows YEAR --left-out lists them"
 _WORDS = {
     "missing_days": _Words("{files} hold no row on {detail}", "bring the reports of these days", "days"),
     "off_base_points": _Words(
-        "telemetry of {files} does not follow the base points on {detail}: it is 0, or of another sign, size or time", "bring these days again", "days"
+        "telemetry of {files} does not follow the base points on {detail}: it is 0, or of another sign or size", "bring these days again", "days"
     ),
     "contradicting_rows": _Words(
         "{count} rows of {files} contradict a later row with the same key, which was taken",

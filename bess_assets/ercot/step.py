@@ -45,7 +45,7 @@ FINDING_KINDS = {
     "unknown_headings": "headings that no era of the dataset knows; not read",
     "missing_days": "operating days of the year for which the dataset holds no row",
     "zero_filled": "a column that is zero in every row it has: perhaps absent data filled in",
-    "off_base_points": "days on which telemetry of the fleet does not follow its base points: it is 0, or of another sign, size or time",
+    "off_base_points": "days on which telemetry of the fleet does not follow its base points: it is 0, or of another sign or size",
     "duplicate_rows": "rows dropped because an equal row with the same key was kept",
     "contradicting_rows": "rows dropped because a later row with the same key says something else",
     "unusable_time": "rows whose date, hour or stamp does not exist in the calendar",

@@ -64,7 +64,7 @@ def test_a_history_held_longer_than_a_minute_is_an_error_with_a_remedy_after_whi
     said = " ".join(output.split())
     assert process.returncode == 1, output
     assert f"{YEAR} failed: Dagster's history cannot be used: another program holds it (database is locked)." in said
-    assert f"file: {refreshed / 'dagster' / 'history'}" in output
+    assert f"file: {refreshed / 'dagster' / 'history'}" in said
     assert "remedy: Try again when that has ended. Results are whole, and stay." in said
     assert look(settings_of(editions, refreshed, NEW)).digests == before
     finish(bess(editions, refreshed, NEW, "refresh", str(YEAR)))

@@ -583,10 +583,10 @@ def test_lines_reach_over_the_edges_of_windows(tmp_path):
     ("reading", "days"),
     [
         (0.0, "2024-01-01"),
-        (0.9, "2024-01-01"),
-        (1.1, None),
-        (24.0, None),
-        (26.0, "2024-01-01"),
+        (0.09, "2024-01-01"),
+        (0.11, None),
+        (249.0, None),
+        (251.0, "2024-01-01"),
         (-5.0, "2024-01-01"),
         (None, None),
     ],
@@ -605,7 +605,7 @@ def test_days_on_which_readings_are_zero_or_of_another_size_or_sign_than_their_b
 
 
 @pytest.mark.parametrize(("late", "named"), [(0, False), (1, False), (12, True)])
-def test_a_day_of_readings_an_hour_late_does_not_follow_its_base_points(tmp_path, late, named):
+def test_a_day_of_readings_against_their_base_points_is_named_and_of_late_ones_not(tmp_path, late, named):
     points = [float(20 * (-1) ** (n // 12)) for n in range(288)]
     rows = [
         run(JANUARY_1 + timedelta(minutes=5 * n), output_mw=points[n - late], base_point_mw=points[n])
