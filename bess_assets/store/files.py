@@ -137,7 +137,8 @@ def write_table(table: Table, path: Path, result: StepResult, progress: Callable
 def read_kept(table: Table, path: Path, written: Mapping[str, Fingerprint]) -> pa.Table | None:
     """A table that only grows, as its file holds it, perhaps with the columns of an earlier version; None if there is no file.
 
-    A file that is not one of those written, or is gone, is put aside, and the one before it put in its place where that is one of them.
+    A file that is not one of those written, or is gone, is put aside, and the one before it put in its place where that is one of them; but one that goes on
+    from the file that was written last is that of a run which died before it could be recorded.
 
     Args:
         table: the declaration.
@@ -149,12 +150,22 @@ def read_kept(table: Table, path: Path, written: Mapping[str, Fingerprint]) -> p
     """
     before, digests = file_before(path), {seen["digest"] for seen in written.values()}
     written_so = [file for file in (path, before) if file.is_file() and whole_digest(file) in digests]
-    if written_so == [before]:
+    recorded = written[path.name]["digest"] if path.name in written else None
+    if written_so == [before] and not (whole_digest(before) == recorded and _goes_on_from(path, before)):
         if path.is_file():
             copy_whole(path, path.with_suffix(".damaged"))
         copy_whole(before, path)
         _log.warning("%s is not as it was written: the file before it, %s, is in its place now", path, before.name)
     return _read_kept(table, path)
+
+
+def _goes_on_from(path: Path, before: Path) -> bool:
+    """Whether a file can be read and begins with all rows of another."""
+    try:
+        rows, earlier = pq.read_table(path), pq.read_table(before)
+    except (OSError, pa.ArrowException):
+        return False
+    return bool(rows.schema.equals(earlier.schema) and rows.slice(0, earlier.num_rows).equals(earlier))
 
 
 def _read_kept(table: Table, path: Path) -> pa.Table | None:

@@ -298,6 +298,18 @@ def test_a_damaged_or_vanished_history_is_restored_from_the_file_before_it_and_t
     assert (aside.read_bytes() if aside.exists() else None) == content
 
 
+def test_an_edition_that_a_killed_run_wrote_and_could_not_record_is_kept_with_its_time(settings: Settings) -> None:
+    for qse in ("ONE", "TWO"):
+        write_edition(settings, YEAR, [{**ONE, "qse": qse}], FILES)
+    recorded = read_run(settings.results, YEAR)["tables"]["leaderboard_history"]
+    write_edition(settings, YEAR, [{**ONE, "qse": "THREE"}], FILES)
+    whole = rows(settings, "leaderboard_history")
+    Journal(settings.results, YEAR).put_table("leaderboard_history", recorded)
+    write_edition(settings, YEAR, [{**ONE, "qse": "FOUR"}], FILES)
+    assert rows(settings, "leaderboard_history")[:3] == whole
+    assert not history(settings).with_suffix(".damaged").exists()
+
+
 def test_each_edition_has_the_digest_of_the_one_before_so_that_a_changed_past_is_seen(settings: Settings) -> None:
     for qse in ("ONE", "TWO", "THREE"):
         write_edition(settings, YEAR, [{**ONE, "qse": qse}, TWO], FILES)
