@@ -179,8 +179,7 @@ class HeldYear:
                 if result.days:
                     self._shared[days_name(name)] = self.table(name), [result.days[n] for n in sorted(result.days)]
                 written["findings"] = [{**asdict(f), "count": int(f.count)} for f in result.findings.items]
-                if result.findings.left_out:
-                    written["left_out"] = [*dict.fromkeys(result.findings.left_out)]
+                written["left_out"] = [*dict.fromkeys(result.findings.left_out)]
                 written["checks"] = judge_table(self.settings, self.year, table, result, written["rows"] or 0)
         except BaseException as error:
             self._record_failure(table, clock, inputs, error)
@@ -365,9 +364,19 @@ def _origin(held: HeldYear) -> Origin:
 
 
 def _left_out(held: HeldYear) -> list[LeftOut]:
-    """Rows that the tables above the table of such rows have left out or doubted, by the run record."""
-    entries = (held.journal.record["tables"][name] for name in LEFT_OUT_ROWS.upstream)
-    return [LeftOut._make(row) for entry in entries for row in entry.get("left_out", ())]
+    """Rows that the tables above the table of such rows have left out or doubted, by the run record; NotRefreshedError where it does not say."""
+    found = []
+    for name in LEFT_OUT_ROWS.upstream:
+        entry = held.journal.record["tables"].get(name)
+        if entry is None or "left_out" not in entry:
+            raise NotRefreshedError(
+                f"Nobody knows which rows {name} left out: the run record of {held.year} does not say.",
+                dataset=LEFT_OUT_ROWS.name,
+                file=held.journal.path,
+                remedy=f"Refresh the whole year: bess refresh {held.year}",
+            )
+        found += [LeftOut._make(row) for row in entry["left_out"]]
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -93,7 +93,7 @@ COMPARISONS = (
     Comparison("mcpc_at_bound", 0, 3, "hours", "clearing prices at one whole highest value", _MCPC),
     Comparison("mcpc_of_a_day", 0, 8, "times the month's", "highest of the days' median clearing prices over the median of the days", _MCPC),
     Comparison("mcpc_lag", -1, 0.45, "correlation", "gain by moving clearing prices some hours against day-ahead energy prices", f"{_MCPC}: time"),
-    Comparison("mcpc_of_year", 0.3, 100, "$/MW", "median of the months' mean clearing prices; yearly means were some 2 to 80 $/MW but for 2021", _MCPC),
+    Comparison("mcpc_of_year", 0.3, 100, "$/MW", "median of the months' mean clearing prices", _MCPC),
     Comparison("fleet_rt_mcpc_over_da", 0.03, 2.5, "times", "real-time clearing prices over day-ahead ones, by day-ahead awards", _RT_MCPC),
     Comparison("rt_mcpc_over_da", 0.005, 4, "times", "real-time clearing price over the day-ahead one, by day-ahead awards", _RT_MCPC),
     Comparison("rt_mcpc_over_da", 0.1, 10, "times the others'", "real-time clearing price over the day-ahead one, by day-ahead awards", _RT_MCPC, "fleet"),

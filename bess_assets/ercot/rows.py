@@ -416,7 +416,8 @@ class Counted:
         repeats: rows of the known series that say the same as a later one.
         contradictions: rows of the known series that a later one overrules.
         whole_minutes: stamps of SCED runs in files in which no stamp has seconds.
-        followed: of runs their day's index, and sums over the known series: reading x base point, the squares of both, and 1 if any is known.
+        followed: of runs their day's index, and sums over the known series: reading x base point, the squares of both; 1 if any is known, and 1 if
+            a base point is over 1 MW.
         left_out: the first rows of each kind of finding that counts them.
     """
 

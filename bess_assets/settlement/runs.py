@@ -40,7 +40,7 @@ _NEVER = 2**62
 Kind = Literal["gen", "load", "esr"]  # of resource, as in the names of the datasets
 TELEMETRY: dict[Kind, str] = {"gen": "output_mw", "load": "consumption_mw", "esr": "output_mw"}
 """Column of the telemetered MW by kind of resource."""
-LEAST_INSTRUCTION_MW = 1.0  # base points of a day whose squares add up to more of a run should show in its readings
+LEAST_INSTRUCTION_MW = 1.0  # a base point over this should show in the readings of a day
 LEAST_ALIKE = -0.2
 """Correlation about zero of a day's readings with their base points: below it they have the other sign. 0.57 to 0.90 on thirteen days of a real battery in
 March 2026; from 0.07 on in simulated fleets of two batteries that are hardly instructed, else from 0.36 on."""
@@ -416,17 +416,20 @@ class RunReader:
         known = ~(np.isnan(values) | np.isnan(base_point))
         reading, point = np.where(known, values, 0.0), np.where(known, base_point, 0.0)
         sums = [np.einsum("ij,ij->i", *pair) for pair in ((reading, point), (reading, reading), (point, point))]
-        self.counted.followed.append((day, np.stack([*sums, known.any(axis=1)])))
+        instructed = (np.abs(point) > LEAST_INSTRUCTION_MW).any(axis=1)
+        self.counted.followed.append((day, np.stack([*sums, known.any(axis=1), instructed])))
 
     def _days_off_base_points(self) -> IntArray:
         """Indexes of the days on which the readings of all series do not follow their base points: they are 0, or of another sign or size."""
-        both, readings, points, runs = sums = np.zeros((4, self._year.days))
+        both, readings, points, runs, instructed = sums = np.zeros((5, self._year.days))
         for day, own in self.counted.followed:
             np.add.at(sums.T, day, own.T)
         alike = both / np.sqrt(np.maximum(readings * points, 1e-9))
         size = both / np.maximum(points, 1e-9)
         right = (alike >= LEAST_ALIKE) & (size >= RIGHT_SIZE[0]) & (size <= RIGHT_SIZE[1])
-        return np.flatnonzero(~right & (points > LEAST_INSTRUCTION_MW**2 * runs))
+        # of readings that are all 0 one base point is enough, else there must be many
+        told = np.where(readings > 0, points > LEAST_INSTRUCTION_MW**2 * runs, instructed > 0)
+        return np.flatnonzero(~right & told)
 
     def report(self, findings: Findings) -> None:
         """Add what is absent or could not be used; call after the windows were read."""

@@ -9,6 +9,9 @@ from click.testing import CliRunner
 
 from bess_assets.cli import main
 from bess_assets.ercot.rows import MOST_LEFT_OUT
+from bess_assets.errors import NotRefreshedError
+from bess_assets.run import run_table
+from bess_assets.store.journal import Journal
 from bess_assets_tests.scenario import write_rollup
 from bess_assets_tests.settlement.small import Market, Settled, may_market, settle
 
@@ -106,3 +109,18 @@ def test_rows_that_were_not_left_out_are_not_shown(odd: Settled) -> None:
     result = CliRunner().invoke(main, ["--home", str(odd.settings.home), "rows", "2022"])
     assert result.exit_code == 2
     assert "bess rows 2022 --left-out" in result.output
+
+
+def test_a_dataset_that_is_none_is_refused_and_not_said_to_have_no_such_rows(odd: Settled) -> None:
+    command = ["--home", str(odd.settings.home), "rows", "2022", "--left-out", "--dataset", "rt_price"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2
+    assert "rt_prices" in result.output
+
+
+def test_tables_whose_record_does_not_say_what_they_left_out_are_named(tmp_path: Path) -> None:
+    settled = settle(tmp_path, 2022, may_market())
+    entry = {name: value for name, value in settled.entries["bess_awards"].items() if name != "left_out"}
+    Journal(settled.results, 2022).put_table("bess_awards", entry)
+    with pytest.raises(NotRefreshedError, match=r"(?s)which rows bess_awards left out.*bess refresh 2022"):
+        run_table(settled.settings, 2022, "left_out_rows")

@@ -604,6 +604,18 @@ def test_days_on_which_readings_are_zero_or_of_another_size_or_sign_than_their_b
     assert [finding.detail for finding in found(findings.items, "off_base_points")] == ([days] if days else [])
 
 
+@pytest.mark.parametrize(("reading", "named"), [(0.0, True), (0.001, False)])
+def test_of_a_day_of_zeros_one_base_point_is_enough_and_else_there_must_be_many(tmp_path, reading, named):
+    rows = runs_of_day(date(2024, 1, 1), output_mw=reading, base_point_mw=0.0)
+    rows[40] = {**rows[40], "base_point_mw": 5.0}
+    write_rollup(tmp_path, "sced_gen_resources", 2024, rows)
+    reader = RunReader(inputs_of(tmp_path, 2024), "sced_gen_resources", [GEN], ["output_mw", "base_point_mw"])
+    reader.each_window(lambda window: reader.means(window, *(window.grids[n] for n in ("output_mw", "base_point_mw"))))
+    findings = Findings()
+    reader.report(findings)
+    assert bool(found(findings.items, "off_base_points")) == named
+
+
 @pytest.mark.parametrize(("late", "named"), [(0, False), (1, False), (12, True)])
 def test_a_day_of_readings_against_their_base_points_is_named_and_of_late_ones_not(tmp_path, late, named):
     points = [float(20 * (-1) ** (n // 12)) for n in range(288)]
