@@ -14,7 +14,6 @@ import click
 
 from bess_assets.cli import FORMAT, YEAR, Format, Options, command, show
 from bess_assets.cli.render import bold, echo_warning, paragraph, reasons, table
-from bess_assets.ercot.datasets import find_dataset
 from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
 from bess_assets.errors import BessError
 from bess_assets.results import Answer, BatteryAnswer, Results
@@ -379,6 +378,8 @@ def rows(options: Options, year: int, left_out: bool, dataset: str | None, form:
     """
     if not left_out:
         raise BessError("Only rows that were left out can be shown.", remedy=f"Run: bess rows {year} --left-out")
+    from bess_assets.ercot.datasets import find_dataset  # a leaderboard is shown without it
+
     settings, dataset = options.settings(), find_dataset(dataset).name if dataset else None
     with Results(settings) as results:
         answer = results.left_out_rows(year)
