@@ -515,6 +515,7 @@ _BOARD_COLUMNS = (
     Column("energy_mwh", "number", "MWh; empty where unknown", _from("bess_registry", "energy_mwh")),
     Column("duration_hours", "number", "energy_mwh / capacity_mw; 4.0 where assumed", _from("bess_registry", "duration_hours")),
     Column("duration_source", "label", "user, ercot, or assumed (used in no metric)", _from("bess_registry", "duration_source"), required=True),
+    Column("duration_class", "label", "class of duration_hours, bounds 1.25, 1.75 and 2.5 h, a bound belonging to the class above; empty where assumed", _from("bess_registry", "duration_hours", "duration_source")),
     Column("first_active_date", "day", "first day of the year with an award > 0 or 0.1 h of discharge", _from("daily_revenue", "award_positive", "discharge_mwh")),
     Column("active_days", "count", "operating days from it to the end of the seen period", (*_from("daily_revenue", "operating_day", "award_positive", "discharge_mwh"), *_from("bess_registry", "expected_last_day")), required=True),
     *_carried(DAILY_REVENUE, "da_energy_usd", "rt_energy_usd", "energy_usd", "charging_cost_usd", *(column.name for column in _AS_MONEY)),
@@ -522,6 +523,8 @@ _BOARD_COLUMNS = (
     Column("total_usd", "number", "energy_usd + as_usd; empty if one is", _from("daily_revenue", "energy_usd", "as_usd")),
     Column("usd_per_mw", "number", "total_usd / capacity_mw, not annualised", _PER_SIZE),
     Column("usd_per_kw_month", "number", "usd_per_kw_year / 12; on the monthly board scaled from active days to the month", _PER_SIZE),
+    Column("usd_per_kw_month_percentile", "number", "share of the other ranked batteries with a lower usd_per_kw_month, equal ones counting half; 0 to 1, empty if not ranked", _PER_SIZE),
+    Column("class_median_usd_per_kw_month", "number", "median usd_per_kw_month of the ranked batteries of its duration class, itself included", (*_PER_SIZE, *_from("bess_registry", "duration_hours", "duration_source"))),
     Column("usd_per_kw_year", "number", "total_usd / kW scaled from active days to the year; empty under 30 active days (month: 10)", _PER_SIZE),
     Column("usd_per_mwh_discharged", "number", "total_usd / discharge_mwh; empty under 1 MWh", _from("daily_revenue", "total_usd", "discharge_mwh")),
     *_carried(DAILY_REVENUE, "discharge_mwh", "charge_mwh"),
@@ -550,7 +553,7 @@ _BOARD_COLUMNS = (
 LEADERBOARD = Table(
     name="leaderboard", group="leaderboard",
     meaning="Every battery seen in the year, ranked by what it earned; those that can't be ranked fairly follow, with the reason.",
-    code_version="5", key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
+    code_version="6", key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
     sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=_BOARD_COLUMNS,
 )
@@ -558,7 +561,7 @@ LEADERBOARD = Table(
 LEADERBOARD_MONTHLY = Table(
     name="leaderboard_monthly", group="leaderboard",
     meaning="The leaderboard of each month of the year.",
-    code_version="5", key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
+    code_version="6", key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
     coverage=("total_usd", None), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(Column("month", "count", "1 to 12", required=True), *_BOARD_COLUMNS),
 )

@@ -15,7 +15,7 @@ from bess_assets.report.schema_matrix import matrix_markdown
 from bess_assets.results.engine import DUCKDB_TYPES
 from bess_assets.run import result_table
 from bess_assets.settings import Settings
-from bess_assets.settlement.metrics import Period, fleet
+from bess_assets.settlement.metrics import FLEET_TOTALS, Period, fleet
 from bess_assets.store.fetching import There
 from bess_assets.store.journal import UPSTREAM, RollupEntry, TableEntry
 from bess_assets.store.listing import size_of
@@ -146,7 +146,7 @@ def _fleet_figures(settings: Settings, year: int) -> dict[str, Any]:
     return {
         "batteries_ranked": figures["ranked"],
         "batteries_not_ranked": figures["batteries"] - figures["ranked"],
-        "ranked_dollars": figures["total_usd"],
+        **{name: figures[name] for name in FLEET_TOTALS},
         "energy_share": figures["energy_share"],
         "fleet_usd_per_kw_year": figures["usd_per_kw_year"],
         "best_battery": rows[0]["battery"] if figures["ranked"] else None,

@@ -108,6 +108,9 @@ _COLUMNS = {  # of boards, of a battery and of its days, by their headings
         Column("day", "operating_day"),
         number("#", "rank", str),
         number("+/-", lambda row: row.get("rank_change"), lambda change: f"{change:+d}" if change else "0", keep=10),
+        number(
+            "+/-mo", lambda row: row.get("rank_change_month"), lambda change: f"{change:+d}" if change else "0", keep=25
+        ),
         Column("battery", "battery", widest=24),
         number("MW", "capacity_mw", decimals(1), keep=60),
         number("hours", _hours, str, keep=40),
@@ -128,11 +131,12 @@ _COLUMNS = {  # of boards, of a battery and of its days, by their headings
         number("AS cov", "as_coverage", percent, keep=20),
     )
 }
+_CHANGES = {"+/-": "since the year before", "+/-mo": "since the month before"}
 _SIZE = ("battery", "MW", "hours")
 _END = ("total $", "$/kW-mo", "strategy", "energy cov", "AS cov")
 _LAYOUTS = (  # of the leaderboard, widest first; the first that fits is shown
-    ("#", "+/-", *_SIZE, "DA energy $", "RT energy $", *_PRODUCTS, *_END),
-    ("#", "+/-", *_SIZE, "DA energy $", "RT energy $", "AS $", *_END),
+    ("#", *_CHANGES, *_SIZE, "DA energy $", "RT energy $", *_PRODUCTS, *_END),
+    ("#", *_CHANGES, *_SIZE, "DA energy $", "RT energy $", "AS $", *_END),
     ("#", *_SIZE, "energy $", "AS $", *_END),
 )
 
@@ -153,14 +157,14 @@ def _board_lines(board: Answer, title: str, top: int | None) -> Iterator[str]:
         yield from reasons((row["excluded_reason"] or "no reason recorded", row["battery"]) for row in others)
     if len(rows) < len(every):
         yield f"The first {len(rows)} of {len(every)} batteries. Of all of them:"
-    legend = " +/- is the change of rank since the year before." if " +/- " in shown[0] else ""
-    yield from (*paragraph(_summary(every) + legend), *paragraph(_WHAT_DOLLARS_ARE))
+    legends = [f"{name} is the change of rank {since}." for name, since in _CHANGES.items() if f" {name} " in shown[0]]
+    yield from (*paragraph(" ".join((_summary(every), *legends))), *paragraph(_WHAT_DOLLARS_ARE))
 
 
 def _fitting(sections: Sequence[Sequence[Record]]) -> list[str]:
     """The board in the first layout that leaves out no column that matters, or in the last."""
     rows = [row for section in sections for row in section]
-    unknown = {name for name in ("+/-", *_PRODUCTS) if all(_COLUMNS[name].cell(row) == "-" for row in rows)}
+    unknown = {name for name in (*_CHANGES, *_PRODUCTS) if all(_COLUMNS[name].cell(row) == "-" for row in rows)}
     for layout in _LAYOUTS[1 if unknown.issuperset(_PRODUCTS) else 0 :]:
         tried = table([_COLUMNS[name] for name in layout if name not in unknown], sections)
         if all(column.keep < 50 for column in tried.left_out):
@@ -169,12 +173,20 @@ def _fitting(sections: Sequence[Sequence[Record]]) -> list[str]:
 
 
 def _summary(rows: Sequence[Record]) -> str:
-    ranked = [row["total_usd"] for row in rows if row["rank"] is not None]
+    from bess_assets.settlement.metrics import FLEET_TOTALS, totals_of_fleet
+
+    ranked = sum(row["rank"] is not None for row in rows)
+    totals = totals_of_fleet(rows)
+    said = {name: f"{money(usd)} $" for column, name in FLEET_TOTALS.items() if (usd := totals[column]) is not None}
+    sums = [f"{name} {usd}" for name, usd in said.items()]
+    if len(said) == len(FLEET_TOTALS) and len(set(said.values())) == 1:
+        sums = sums[:1]  # of a fleet that is wholly known and ranked the three are one
     energy, services = (sum(row[name] for row in rows) / len(rows) for name in ("energy_coverage", "as_coverage"))
     noted = sum(row["notes"] is not None for row in rows)
     parts = (
-        f"{len(ranked)} ranked" + (f" (sum {money(sum(ranked))} $)" if ranked else ""),
-        f"{len(rows) - len(ranked)} not ranked" if len(rows) > len(ranked) else "",
+        f"{ranked} ranked",
+        f"{len(rows) - ranked} not ranked" if len(rows) > ranked else "",
+        ", ".join(sums),
         f"mean energy coverage {percent(energy)}; mean AS coverage {percent(services)}",
         f"{noted} with notes (bess battery NAME shows them)" if noted else "",
         "~ marks an assumed duration, used in no figure"
@@ -308,7 +320,7 @@ _EDITIONS = (
     Column("version", "package_version", keep=30),
     number("batteries", "batteries", keep=60),
     number("ranked", "batteries_ranked", keep=50),
-    _COLUMNS["total $"],
+    number("known total $", "known_total_usd", money),
 )
 _MOVED = (
     _COLUMNS["battery"],

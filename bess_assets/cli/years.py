@@ -215,7 +215,7 @@ _OUTCOME = (
     number("year", lambda o: o.name, str),
     Column("state", lambda o: o.state),
     number("batteries", lambda o: o.figure("leaderboard", "rows"), keep=40),
-    number("total $", lambda o: o.figure("leaderboard", "money_usd"), money),
+    number("known total $", lambda o: o.figure("leaderboard", "money_usd"), money),
     number("coverage", lambda o: o.figure("daily_revenue", "coverage"), percent),
     number("seconds", lambda o: o.seconds, decimals(1), keep=60),
 )

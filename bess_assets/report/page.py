@@ -20,7 +20,12 @@ from typing import Any
 
 from bess_assets.errors import BessError
 from bess_assets.report.content import STREAMS, Content
-from bess_assets.settlement.metrics import LEAST_ACTIVE_DAYS_MONTH, LEAST_ACTIVE_DAYS_YEAR, LEAST_COVERAGE
+from bess_assets.settlement.metrics import (
+    DURATION_LIMITS_HOURS,
+    LEAST_ACTIVE_DAYS_MONTH,
+    LEAST_ACTIVE_DAYS_YEAR,
+    LEAST_COVERAGE,
+)
 from bess_assets.store.listing import NOTE
 from bess_assets.tables import LEADERBOARD
 
@@ -74,6 +79,7 @@ def page_data(content: Content) -> dict[str, Any]:
     return {
         "year": content.year,
         **content.facts,
+        "duration_limits_hours": DURATION_LIMITS_HOURS,
         "streams": [[column, *names] for column, names in STREAMS.items()],
         "batteries": {
             **{name: [row[name] for row in content.board] for name in _OF_THE_BATTERY},

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Row
+from bess_assets.settlement.metrics import FLEET_TOTALS
 from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN, NOTE
 from bess_assets.tables import DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column, Table
 from bess_assets.text import plain
@@ -36,7 +37,8 @@ _FLEET = (  # figures of the fleet: heading, number format, and name
     ("ranked", "count", "ranked"),
     ("batteries", "count", "batteries"),
     ("ranked MW", "mw", "capacity_mw"),
-    *((name, "money", name) for name in (*STREAMS, "total_usd")),
+    *((name, "money", name) for name in STREAMS),
+    *((name, "money", column) for column, name in FLEET_TOTALS.items()),
     ("$/kW-month", "money", "usd_per_kw_month"),
     ("$/kW-year", "money", "usd_per_kw_year"),
     ("mean energy coverage", "share", "energy_coverage"),
@@ -153,7 +155,7 @@ def _method(content: Content) -> Iterator[Cells]:
     yield [(content.title, "title")]
     yield from (_plain(fact) for fact in facts.items())
     for title, lines in (
-        ("Fleet: sums of the ranked batteries of each period", fleet),
+        ("Fleet: streams of the ranked batteries of each period, and the three totals", fleet),
         ("What is and is not in the numbers", [_plain([text]) for text in WHAT_IS_NOT_IN_THE_NUMBERS]),
         ("Columns", [_plain([column.name, column.meaning]) for column in LEADERBOARD.columns]),
         ("Columns of the sheet Daily", [_plain([name, DAILY_REVENUE.column(name).meaning]) for name in DAY_COLUMNS]),

@@ -101,7 +101,7 @@ class Results:
         """The leaderboard of a year, or of one of its months.
 
         Every column of the stored table, then `rank_change`: places gained since the same board a year earlier, negative if lost, null where either
-        rank or the earlier board is absent.
+        rank or the earlier board is absent; of a month also `rank_change_month`, the same since the board of the month before.
 
         Args:
             year: operating year.
@@ -117,11 +117,25 @@ class Results:
         if earlier.is_file():
             self._required(board.parent.name, year - 1)
         where = "" if month is None else f" WHERE month = {int(month)}"
-        before = f"{read([earlier])}{where}" if earlier.is_file() else f"{read([board])} WHERE false"
+
+        def ranks(file: Path, of: str) -> str:
+            return (
+                f"(SELECT battery, rank FROM {read([file])}{of})"
+                if file.is_file()
+                else "(SELECT '' AS battery, 0 AS rank)"
+            )
+
+        changes, joins = (
+            "before.rank - board.rank AS rank_change",
+            f"LEFT JOIN {ranks(earlier, where)} AS before USING (battery) ",
+        )
+        if month is not None:
+            last = ranks(board if month > 1 else earlier, f" WHERE month = {(month - 2) % 12 + 1}")
+            changes += ", last.rank - board.rank AS rank_change_month"
+            joins += f"LEFT JOIN {last} AS last USING (battery) "
         sql = (
-            "SELECT board.* EXCLUDE (file_row_number), before.rank - board.rank AS rank_change "
-            f"FROM (FROM {read([board], ', file_row_number = true')}{where}) AS board "
-            f"LEFT JOIN (SELECT battery, rank FROM {before}) AS before USING (battery) ORDER BY board.file_row_number"
+            f"SELECT board.* EXCLUDE (file_row_number), {changes} FROM (FROM {read([board], ', file_row_number = true')}{where}) AS board "
+            f"{joins}ORDER BY board.file_row_number"
         )
         return _shown(self._rows(sql, [board, earlier], [year]), sort, top)
 
@@ -216,7 +230,7 @@ class Results:
     def editions(self, year: int) -> Answer:
         """The editions of a year's leaderboard that were kept, oldest first.
 
-        Columns: edition_number, made_at (UTC), package_version, edition (final or preliminary), data_through, batteries, batteries_ranked, total_usd (sum
+        Columns: edition_number, made_at (UTC), package_version, edition (final or preliminary), data_through, batteries, batteries_ranked, known_total_usd (sum
         of those that are known), changed_inputs (names of the inputs that are not those of the edition before, joined by a semicolon; null in the
         first), inputs (JSON: digest by name).
         """
@@ -224,7 +238,7 @@ class Results:
         shared = ("made_at", "package_version", "edition", "data_through", "inputs")
         editions = (
             f"SELECT edition_number, {', '.join(f'any_value({name}) AS {name}' for name in shared)}, count(*) AS batteries, count(rank) AS batteries_ranked, "
-            f"sum(total_usd) AS total_usd, any_value(inputs)::JSON::MAP(VARCHAR, VARCHAR) AS made_of FROM {read(files)} GROUP BY edition_number"
+            f"sum(total_usd) AS known_total_usd, any_value(inputs)::JSON::MAP(VARCHAR, VARCHAR) AS made_of FROM {read(files)} GROUP BY edition_number"
         )
         changed = "list_filter(list_distinct(map_keys(made_of) || map_keys(earlier)), lambda name: made_of[name] IS DISTINCT FROM earlier[name])"
         return self._rows(
@@ -255,9 +269,10 @@ class Results:
     def fleet(self, by: Step = "month", year: int | None = None) -> Answer:
         """Revenue of all batteries by stream and period, their number, and coverage.
 
-        Streams add what is known over batteries and days; `energy_usd`, `as_usd` and `total_usd` are formed from the streams of the same row, and
-        coverage says how much is missing: nothing is scaled up. By month and year also `batteries_ranked` and `usd_per_kw_month`, the fleet's average over
-        ranked batteries (methodology, section 11).
+        Streams add what is known over batteries and days; `energy_usd` and `as_usd` are formed from the streams of the same row and unknown where one
+        is, and coverage says how much is missing: nothing is scaled up. `stream_total_usd` adds all known streams. By month and year also
+        `batteries_ranked` and `usd_per_kw_month`, the fleet's average over ranked batteries, `ranked_total_usd`, the ranked batteries' totals, and
+        `known_total_usd`, all known totals (methodology, section 11).
         """
         from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
 

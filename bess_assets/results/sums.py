@@ -78,12 +78,19 @@ def streams(engine: Engine, days: Iterable[Path], by: Step, where: str = "true",
 
 
 def fleet(engine: Engine, days: Iterable[Path], boards: Iterable[Path], by: Step) -> Answer:
-    """Streams of the fleet by period after the number of batteries; by month and year also how many are ranked and their average $/kW-month.
+    """Streams of the fleet by period after the number of batteries, and the stream total at the end.
 
-    These come from the boards, leaderboard_monthly or leaderboard of the same years; there are none of days.
+    By month and year also how many are ranked, their average $/kW-month, the ranked and the known total. These come from the boards, leaderboard_monthly or
+    leaderboard of the same years; there are none of days.
     """
+    money = streams(engine, days, by, counted=by == "day")
+    money = Answer(  # the total of one battery's streams is unknown where one is: a fleet has three totals with names of their own
+        (*money.columns[:-1], "stream_total_usd"),
+        [(*row[:-1], metrics.stream_total([of])) for row, of in zip(money.rows, money.records(), strict=True)],
+        money.types,
+    )
     if by == "day":
-        return streams(engine, days, by, counted=True)
+        return money
     keys = _KEYS[by]
     needed = ", ".join((*keys[1:], "rank", "total_usd", "capacity_mw", "active_days"))
     (found,) = engine.ask(f"{with_year(boards, needed)} ORDER BY {', '.join(keys)}")
@@ -91,8 +98,22 @@ def fleet(engine: Engine, days: Iterable[Path], boards: Iterable[Path], by: Step
     for key, group in groupby(found.records(), lambda row: tuple(row[name] for name in keys)):
         batteries = list(group)
         best = metrics.ranked(batteries)
-        of_boards[key] = len(batteries), len(best), metrics.usd_per_kw_year_and_month(best, Period.of(*key))[1]
-    money, at = streams(engine, days, by), len(keys)
-    rows = [(*row[:at], *of_boards[row[:at]], *row[at:]) for row in money.rows if row[:at] in of_boards]
+        rate = metrics.usd_per_kw_year_and_month(best, Period.of(*key))[1]
+        of_boards[key] = (
+            len(batteries),
+            len(best),
+            rate,
+            *(metrics.sum_known(some, "total_usd") for some in (best, batteries)),
+        )
+    at = len(keys)
+    rows = [
+        (*row[:at], *of_board[:3], *row[at:-1], *of_board[3:], row[-1])
+        for row in money.rows
+        if (of_board := of_boards.get(row[:at]))
+    ]
     columns, types = ("batteries", "batteries_ranked", "usd_per_kw_month"), ("BIGINT", "BIGINT", "DOUBLE")
-    return Answer((*keys, *columns, *money.columns[at:]), rows, (*money.types[:at], *types, *money.types[at:]))
+    return Answer(
+        (*keys, *columns, *money.columns[at:-1], *metrics.FLEET_TOTALS),
+        rows,
+        (*money.types[:at], *types, *money.types[at:-1], *["DOUBLE"] * len(metrics.FLEET_TOTALS)),
+    )

@@ -27,12 +27,22 @@ FORMER_COLUMNS = "former_columns"
 
 APPEARED, VANISHED = "appeared", "vanished"
 
-# columns of the board whose change is no move of a battery: the key, and those that all rows share
-_OF_THE_EDITION = frozenset({"battery", "data_through", "edition"})
+# columns of the board whose change is no move of a battery: the key, those that all rows share, and those that move with other batteries
+_OF_THE_EDITION = frozenset(
+    {"battery", "data_through", "edition", "usd_per_kw_month_percentile", "class_median_usd_per_kw_month"}
+)
 # columns that follow from others of the board: they point to a cause only where no other column moved
 _FOLLOWING = frozenset(
     {"rank", "energy_usd", "as_usd", "total_usd", "usd_per_mw", "usd_per_kw_month", "usd_per_kw_year"}
-    | {"usd_per_mwh_discharged", "tb2_capture", "energy_share", "top_as_product", "strategy", "best_day_share"}
+    | {
+        "duration_class",
+        "usd_per_mwh_discharged",
+        "tb2_capture",
+        "energy_share",
+        "top_as_product",
+        "strategy",
+        "best_day_share",
+    }
     | {"notes", "excluded_reason", *(f"as_{p}_usd" for p in PRODUCTS)}
 )
 _NAMED = 5  # batteries in a verdict

@@ -7,10 +7,12 @@ takes milliseconds.
 
 import calendar
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import chain, pairwise
 from typing import Any
 
 from bess_assets.ercot.products import PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS, SOURCES
@@ -26,6 +28,13 @@ LEAST_DISCHARGE_MWH = 1.0  # discharge from which $/MWh is shown
 OUTLIER_TIMES_FLEET = 3.0
 """$/kW above this many times the fleet's average is noted."""
 QUARTER_HOURS_PER_DAY = 96
+DURATION_LIMITS_HOURS = (1.25, 1.75, 2.5)
+"""Bounds between duration classes; a battery at a bound is in the class above it."""
+DURATION_CLASSES = (
+    f"under {DURATION_LIMITS_HOURS[0]:g} h",
+    *(f"{low:g} to {high:g} h" for low, high in pairwise(DURATION_LIMITS_HOURS)),
+    f"{DURATION_LIMITS_HOURS[-1]:g} h and more",
+)
 
 STREAMS = ("da_energy_usd", "rt_energy_usd", *(f"as_{p}_usd" for p in PRODUCTS))
 """Columns that add up to total_usd."""
@@ -168,6 +177,7 @@ def board(sums: Iterable[Row], registry: Mapping[str, Row], period: Period) -> l
     """
     rows = [_row(of_battery, registry[of_battery["battery"]], period) for of_battery in sums]
     rank(rows)
+    add_peers(rows)
     times = times_fleet(rows, period.days)
     for row in rows:
         if times.get(row["battery"], 0.0) > OUTLIER_TIMES_FLEET:
@@ -196,6 +206,40 @@ def rank(rows: list[dict[str, Any]]) -> None:
     )
     for n, row in enumerate(rows):
         row["rank"] = None if row["excluded_reason"] else n + 1
+
+
+def duration_class(row: Row) -> str | None:
+    """The duration class of a row of a board or the registry; None where the duration is assumed or unknown."""
+    hours = row["duration_hours"]
+    known = hours is not None and row["duration_source"] != "assumed"
+    return DURATION_CLASSES[bisect_right(DURATION_LIMITS_HOURS, hours)] if known else None
+
+
+def add_peers(rows: Iterable[dict[str, Any]]) -> None:
+    """Add to each row of a board its duration class, its percentile among the ranked batteries, and the median of the ranked batteries of its class.
+
+    The percentile is the share of the other ranked batteries whose $/kW-month is lower, those with the same one counting half.
+    """
+    rates: dict[str | None, list[float]] = {}
+    rows = list(rows)
+    for row in rows:
+        row["duration_class"] = duration_class(row)
+        if row["rank"] is not None and row["usd_per_kw_month"] is not None:
+            rates.setdefault(row["duration_class"], []).append(row["usd_per_kw_month"])
+    every = sorted(chain.from_iterable(rates.values()))
+    medians = {name: median(of_class) for name, of_class in rates.items() if name is not None}
+    for row in rows:
+        own = row["usd_per_kw_month"]
+        compared = row["rank"] is not None and own is not None and len(every) > 1
+        lower = (bisect_left(every, own) + bisect_right(every, own) - 1) / 2 if compared else None
+        row["usd_per_kw_month_percentile"] = None if lower is None else lower / (len(every) - 1)
+        row["class_median_usd_per_kw_month"] = medians.get(row["duration_class"])
+
+
+def median(values: Iterable[float]) -> float:
+    """The middle one of some values, or the mean of the two in the middle."""
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def totals(sums: Row) -> dict[str, float | None]:
@@ -355,29 +399,60 @@ def outlier_note(times: float) -> str:
 # --- the fleet ----------------------------------------------------------------------------------------------------------------------------
 
 
+FLEET_TOTALS = {
+    "ranked_total_usd": "ranked total",
+    "known_total_usd": "known total",
+    "stream_total_usd": "stream total",
+}
+"""The name of each total of a fleet on every surface (docs/glossary.md)."""
+
+
 def fleet(rows: Sequence[Row], period: Period) -> dict[str, Any]:
     """Figures of all batteries in a period from the rows of a board, None where unknown.
 
-    MW, dollars (each stream and total, summed where known) and $/kW (weighted by size and active days: methodology, section 11) are of the ranked batteries,
-    coverage is the mean over all. The energy share is energy_usd / total_usd, None unless total_usd > 0.
+    MW, dollars (each stream, energy and services, summed where known) and $/kW (weighted by size and active days: methodology, section 11) are of the ranked
+    batteries, coverage is the mean over all; `totals_of_fleet` defines the three totals. The energy share is energy_usd / ranked_total_usd, None unless that
+    is above zero.
     """
     best = ranked(rows)
-    usd = {name: _sum(best, name) for name in (*STREAMS, "energy_usd", "as_usd", "total_usd")}
-    coverage = {name: _sum(rows, name) for name in ("energy_coverage", "as_coverage")}
+    usd = {name: sum_known(best, name) for name in (*STREAMS, "energy_usd", "as_usd")} | totals_of_fleet(rows)
+    coverage = {name: sum_known(rows, name) for name in ("energy_coverage", "as_coverage")}
     per_year, per_month = usd_per_kw_year_and_month(best, period)
     return {
         "ranked": len(best),
         "batteries": len(rows),
-        "capacity_mw": _sum(best, "capacity_mw"),
+        "capacity_mw": sum_known(best, "capacity_mw"),
         "usd_per_kw_month": per_month,
         "usd_per_kw_year": per_year,
-        "energy_share": _ratio(usd["energy_usd"], usd["total_usd"]),
+        "energy_share": _ratio(usd["energy_usd"], usd["ranked_total_usd"]),
         **{name: None if total is None else total / len(rows) for name, total in coverage.items()},
         **usd,
     }
 
 
-def _sum(rows: Sequence[Row], column: str) -> float | None:
+def totals_of_fleet(rows: Sequence[Row]) -> dict[str, float | None]:
+    """The three totals of a board, None where nothing is known.
+
+    Returns:
+        ranked_total_usd: total_usd of the ranked batteries.
+        known_total_usd: total_usd of all batteries that have one.
+        stream_total_usd: every known stream of all batteries, those without a total included.
+    """
+    return {
+        "ranked_total_usd": sum_known(ranked(rows), "total_usd"),
+        "known_total_usd": sum_known(rows, "total_usd"),
+        "stream_total_usd": stream_total(rows),
+    }
+
+
+def stream_total(rows: Sequence[Row]) -> float | None:
+    """Sum of the known streams of some rows; None where none is known."""
+    streams = [usd for name in STREAMS if (usd := sum_known(rows, name)) is not None]
+    return math.fsum(streams) if streams else None
+
+
+def sum_known(rows: Iterable[Row], column: str) -> float | None:
+    """Sum of the known values of a column; None where none is known."""
     known = [row[column] for row in rows if row[column] is not None]
     return math.fsum(known) if known else None
 

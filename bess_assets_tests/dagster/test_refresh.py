@@ -97,7 +97,7 @@ def test_the_leaderboard_shows_what_the_fleet_came_to_in_numbers_and_pictures(re
     ranked = [row for row in board if row["rank"] is not None]
     assert shown["batteries_ranked"].value == len(ranked) > 0
     assert shown["batteries_not_ranked"].value == len(board) - len(ranked)
-    assert shown["ranked_dollars"].value == pytest.approx(sum(row["total_usd"] for row in ranked))
+    assert shown["ranked_total_usd"].value == pytest.approx(sum(row["total_usd"] for row in ranked))
     weight = sum(1000 * row["capacity_mw"] * row["active_days"] / 366 for row in ranked)
     assert shown["fleet_usd_per_kw_year"].value == pytest.approx(sum(row["total_usd"] for row in ranked) / weight)
     assert shown["best_battery"].value == ranked[0]["battery"]

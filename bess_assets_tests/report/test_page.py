@@ -252,7 +252,7 @@ def test_the_fleets_figures_are_sums_and_averages_of_the_ranked(opened: Any, hom
     total, energy = (sum(row[name] for row in ranked) for name in ("total_usd", "energy_usd"))
     tiles = tiles_shown(opened, "#tiles")
     assert tiles["Fleet average"] == ["$" + number(per_year, 2), f"per kW-year · ${number(per_month, 2)} per kW-month"]
-    assert tiles["Revenue of ranked batteries"][1].startswith(dollars(total))
+    assert tiles["Ranked total"][1].startswith(dollars(total))
     mw = number(sum(row["capacity_mw"] for row in ranked), 1)
     assert tiles["Ranked"] == [f"{len(ranked)} of {len(rows)}", f"{mw} MW ranked"]
     assert tiles["Energy share"][0] == percent(energy / total)

@@ -117,9 +117,7 @@ def test_the_fleet_is_the_sum_of_its_batteries_and_says_how_much_is_known(late: 
     assert list(fleet["energy_coverage"]) == pytest.approx(list(covered))
     assert list(fleet["as_coverage"]) == pytest.approx(list(sums["as_hours"] / sums["expected_hours"]))
     assert list(fleet["batteries"]) == list(days.groupby(key)["battery"].nunique())
-    known = fleet.dropna(subset=["total_usd"])
-    assert len(known)
-    assert list(known["total_usd"]) == pytest.approx(list(known[list(STREAMS)].sum(axis=1)))
+    assert list(fleet["stream_total_usd"]) == pytest.approx(list(fleet[list(STREAMS)].sum(axis=1)))
 
 
 @pytest.mark.parametrize("by", ["month", "year"])
@@ -131,6 +129,8 @@ def test_the_fleets_dollars_a_kilowatt_are_those_of_ranked_batteries(results: Re
     days = 31 if by == "month" else 366
     average = rows["total_usd"].sum() / (1_000 * rows["capacity_mw"] * rows["active_days"] / days).sum() / months
     assert last["batteries_ranked"] == len(rows) > 0
+    assert last["ranked_total_usd"] == pytest.approx(rows["total_usd"].sum())
+    assert last["known_total_usd"] == pytest.approx(board["total_usd"].sum())
     assert last["usd_per_kw_month"] == pytest.approx(average)
 
 

@@ -1,6 +1,7 @@
 """Answers from result tables: what is found, in which order, and what a question may not do."""
 
 from dataclasses import replace
+from datetime import date
 from itertools import product
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bess_assets.store.journal import table_entry
 from bess_assets.store.listing import last_problem
 from bess_assets.store.paths import result_path
 from bess_assets.tables import TABLES
-from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition
+from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition, write_home, write_rows
 
 
 def test_the_leaderboard_has_the_columns_rows_and_order_of_its_file_and_then_the_change_of_rank(results):
@@ -35,6 +36,26 @@ def test_a_month_is_compared_with_the_same_month_a_year_earlier(results: Results
     assert board.columns[0] == "month"
     assert set(board.column("month")) == {2}
     assert board.column("rank_change") == [1, -1, None]
+
+
+def test_a_month_is_compared_with_the_month_before_and_january_with_december(tmp_path: Path) -> None:
+    home = write_home(tmp_path)
+    boards = {
+        (2023, 12): ("ALPHA_1", "BRAVO"),
+        (2024, 1): ("BRAVO", "ALPHA_1"),
+        (2024, 2): ("BRAVO", "ALPHA_1"),
+        (2024, 3): ("ALPHA_1",),
+    }
+    known = {"data_through": date(2024, 3, 31), "edition": "preliminary"}
+    for year in (2023, 2024):
+        write_rows(home, year, "leaderboard_monthly", [
+            {**ALPHA, **known, "battery": name, "month": month, "rank": n + 1}
+            for (of, month), names in boards.items() for n, name in enumerate(names) if of == year
+        ])  # fmt: skip
+    with Results(home) as results:
+        changes = {month: results.leaderboard(2024, month).column("rank_change_month") for month in (1, 2, 3)}
+        assert results.leaderboard(2023, 12).column("rank_change_month") == [None, None]
+    assert changes == {1: [1, -1], 2: [0, 0], 3: [1]}
 
 
 def test_numbers_sort_highest_first_ranks_and_texts_ascending_and_unknown_ones_last(results: Results) -> None:
@@ -155,7 +176,7 @@ def test_editions_and_what_changed_are_those_of_the_files_largest_change_first(t
         assert editions.column("batteries_ranked") == [3, 2]
         changed = [f"{kind}_prices/2024.parquet" for kind in ("as", "da", "rt")]
         assert editions.column("changed_inputs")[1] == "; ".join(changed)
-        assert editions.column("total_usd")[0] == pytest.approx(ALPHA["total_usd"] + 2 * BRAVO["total_usd"])
+        assert editions.column("known_total_usd")[0] == pytest.approx(ALPHA["total_usd"] + 2 * BRAVO["total_usd"])
         assert str(editions.to_pandas()["made_at"].dt.tz) == "UTC"
         changed = results.what_changed(2024)
         assert list(changed.columns) == TABLES["what_changed"].column_names

@@ -11,6 +11,7 @@ from bess_assets.settlement.metrics import (
     FROM_REGISTRY,
     MONEY,
     Period,
+    add_peers,
     board,
     ranked,
     usd_per_kw,
@@ -73,6 +74,41 @@ def test_a_short_window_ranks_who_was_active_on_all_its_days_and_gives_nobody_a_
     # 0.1 $/kW in 10 of 30 days: 0.3 in the window, which is 30/31 of a month
     found = usd_per_kw_year_and_month([row | {"active_days": 10}], thirty)
     assert found == pytest.approx((0.3 * 12 * 31 / 30, 0.3 * 31 / 30))
+
+
+# --- beside the others ----------------------------------------------------------------------------------------------------------------------------
+def peer(usd: float | None, hours: float | None, rank: int | None = 1, source: str = "ercot") -> Row:
+    return {"rank": rank, "usd_per_kw_month": usd, "duration_hours": hours, "duration_source": source}
+
+
+def test_a_percentile_is_among_the_ranked_and_equal_ones_count_half() -> None:
+    rows = [peer(2.0, 1.0), peer(4.0, 1.0), peer(4.0, 1.2), peer(6.0, 2.0), peer(9.0, 1.0, rank=None), peer(None, 1.0)]
+    add_peers(rows)
+    assert [row["usd_per_kw_month_percentile"] for row in rows] == [0.0, 0.5, 0.5, 1.0, None, None]
+    alone = [peer(2.0, 1.0)]
+    add_peers(alone)
+    assert alone[0]["usd_per_kw_month_percentile"] is None
+
+
+def test_a_class_has_its_ranked_batteries_median_and_an_assumed_duration_has_no_class() -> None:
+    rows = [
+        peer(2.0, 1.0),
+        peer(5.0, 1.24),
+        peer(3.0, 1.25),
+        peer(50.0, 1.0, rank=None),
+        peer(7.0, 4.0, source="assumed"),
+        peer(1.0, None),
+    ]
+    add_peers(rows)
+    assert [row["duration_class"] for row in rows] == [
+        "under 1.25 h",
+        "under 1.25 h",
+        "1.25 to 1.75 h",
+        "under 1.25 h",
+        None,
+        None,
+    ]
+    assert [row["class_median_usd_per_kw_month"] for row in rows] == [3.5, 3.5, 3.0, 3.5, None, None]
 
 
 # --- at a threshold, and unknown ------------------------------------------------------------------------------------------------------------------

@@ -69,7 +69,9 @@ print(
 # %%
 fleet = results.fleet(by="month", year=year).to_pandas()
 print(
-    fleet[["month", "batteries", "batteries_ranked", "usd_per_kw_month", "total_usd"]].round(2).to_string(index=False)
+    fleet[["month", "batteries", "batteries_ranked", "usd_per_kw_month", "ranked_total_usd"]]
+    .round(2)
+    .to_string(index=False)
 )
 
 two = results.compare(board.column("battery")[:2], year)

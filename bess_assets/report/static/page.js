@@ -17,7 +17,7 @@
   };
   const STRATEGIES = { energy_arbitrage: "energy", ancillary_services: "ancillary", hybrid: "hybrid", inactive: "inactive" };
   const BANDS = {
-    duration: { column: "duration_hours", unit: "h", limits: [1.25, 1.75, 2.5] },
+    duration: { column: "duration_hours", unit: "h", limits: data.duration_limits_hours },
     size: { column: "capacity_mw", unit: "MW", limits: [10, 50, 100, 200] },
   };
   const at = (id) => document.getElementById(id);
@@ -303,7 +303,7 @@
     const fleet = period().fleet;
     at("tiles").replaceChildren(
       tile("Fleet average", `${fleet.usd_per_kw_year === null ? UNKNOWN : "$" + number(fleet.usd_per_kw_year, 2)}`, `per kW-year · ${fleet.usd_per_kw_month === null ? UNKNOWN : "$" + number(fleet.usd_per_kw_month, 2)} per kW-month`),
-      tile("Revenue of ranked batteries", largeDollars(fleet.total_usd), `${dollars(fleet.total_usd)} in ${periodName(period())}`),
+      tile("Ranked total", largeDollars(fleet.ranked_total_usd), `${dollars(fleet.ranked_total_usd)} in ${periodName(period())} · known total ${largeDollars(fleet.known_total_usd)} · stream total ${largeDollars(fleet.stream_total_usd)}`),
       tile("Ranked", `${number(fleet.ranked)} of ${number(fleet.batteries)}`, `${number(fleet.capacity_mw, 1)} MW ranked`),
       tile("Energy share", percent(fleet.energy_share), `energy ${largeDollars(fleet.energy_usd)} · ancillary ${largeDollars(fleet.as_usd)}`),
       tile("Mean coverage", percent(fleet.energy_coverage), `of energy · ${percent(fleet.as_coverage)} of ancillary services`),
@@ -316,11 +316,11 @@
     const streams = existing(months.map((p) => p.fleet));
     at("months-title").textContent = `Revenue of ranked batteries by month, ${data.year}`;
     at("stream-legend").replaceChildren(...legend(streams));
-    const headings = [{ label: "Month", text: true }, { label: "Ranked" }, ...streams.map((s) => ({ label: `${s.short} $` })), { label: "Total $" }, { label: "$/kW-month" }];
-    const rows = months.map((p) => [MONTHS[p.month - 1], number(p.fleet.ranked), ...streams.map((s) => number(p.fleet[s.column])), number(p.fleet.total_usd), number(p.fleet.usd_per_kw_month, 2)]);
+    const headings = [{ label: "Month", text: true }, { label: "Ranked" }, ...streams.map((s) => ({ label: `${s.short} $` })), { label: "Ranked total $" }, { label: "$/kW-month" }];
+    const rows = months.map((p) => [MONTHS[p.month - 1], number(p.fleet.ranked), ...streams.map((s) => number(p.fleet[s.column])), number(p.fleet.ranked_total_usd), number(p.fleet.usd_per_kw_month, 2)]);
     at("months-table").replaceChildren(table(headings, rows, `Revenue of the batteries ranked in each month of ${data.year}`));
-    const most = months.reduce((best, p) => ((p.fleet.total_usd ?? -Infinity) > (best.fleet.total_usd ?? -Infinity) ? p : best), months[0]);
-    const said = most ? `Stacked bars of monthly revenue by stream. The best month is ${MONTHS[most.month - 1]} with ${dollars(most.fleet.total_usd)}. The table below the charts holds the figures.` : "No month has data.";
+    const most = months.reduce((best, p) => ((p.fleet.ranked_total_usd ?? -Infinity) > (best.fleet.ranked_total_usd ?? -Infinity) ? p : best), months[0]);
+    const said = most ? `Stacked bars of monthly revenue by stream. The best month is ${MONTHS[most.month - 1]} with ${dollars(most.fleet.ranked_total_usd)}. The table below the charts holds the figures.` : "No month has data.";
     draw(at("months-chart"), said, () => stack(months.map((p) => p.month), months.map((p) => p.fleet), streams, 214));
   }
   function legend(streams) {
