@@ -70,12 +70,14 @@ def test_a_module_starts_without_what_its_users_should_not_wait_for(module: str,
 
 
 def test_the_documents_name_every_setting_rollup_folder_and_result_table() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    operations, files, tables = (
+        (ROOT / "docs" / name).read_text(encoding="utf-8")
+        for name in ("operations.md", "files.md", "data-dictionary.md")
+    )
     settings = set(re.findall(r"BESS_[A-Z_]+[A-Z]", (ROOT / "bess_assets" / "settings.py").read_text(encoding="utf-8")))
     assert {name for name in settings if f"`{name}`" not in operations} == set()
-    assert {dataset.folder for dataset in DATASETS.values() if f"`{dataset.folder}`" not in readme} == set()
-    assert {name for name in TABLES if f"`{name}`" not in readme} == set()
+    assert {dataset.folder for dataset in DATASETS.values() if f"`{dataset.folder}`" not in files} == set()
+    assert {name for name in TABLES if f"`{name}`" not in tables} == set()
 
 
 def test_the_example_runs_on_results_as_they_are(worlds: Worlds) -> None:
@@ -92,9 +94,17 @@ def test_the_example_runs_on_results_as_they_are(worlds: Worlds) -> None:
     assert float(ledger) == pytest.approx(float(daily), abs=0.02)
 
 
-def test_the_readme_names_every_command() -> None:
+def test_the_documents_name_every_command() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert {name for name in main.commands if f"| `bess {name}" not in page} == set()
+
+
+def test_the_readme_is_short_and_its_links_lead_to_files() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert {name for name in main.commands if f"| `bess {name}" not in readme} == set()
+    assert len(readme.splitlines()) <= 150
+    links = [link for link in re.findall(r"\]\(([^)#]+)", readme) if "://" not in link]
+    assert len(links) >= 10
+    assert [link for link in links if not (ROOT / link).is_file()] == []
 
 
 def test_the_project_names_no_folder_outside_itself_but_the_optional_real_data() -> None:

@@ -23,6 +23,7 @@ LINTS = {
     "format": ["ruff", "format", "--check", "."],
     "types": ["mypy"],
     "import contracts": ["lint-imports"],
+    "documents": ["mkdocs", "build", "--quiet", "--strict"],
 }
 TESTS = {"tests": ["pytest", "-q"]}
 
@@ -33,7 +34,7 @@ def run(name: str, command: list[str]) -> bool:
     started = time.monotonic()
     tool = shutil.which(command[0], path=str(Path(sys.executable).parent))
     if tool is None:
-        print(f'    not installed: {sys.executable} -m pip install --editable ".[test,lint]"')
+        print(f'    not installed: {sys.executable} -m pip install --editable ".[test,lint,docs]"')
         return False
     done = subprocess.run([tool, *command[1:]], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
     print(f"    {'ok' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - started:.1f} s", flush=True)
