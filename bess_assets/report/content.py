@@ -56,6 +56,7 @@ class Content:
         rank_changes: places gained since the year before, for batteries ranked in both.
         price_shares: of which sources the prices of the year are, in words; empty where all are of price reports.
         inputs: (file, digest) of each rollup file and of the battery table that the edition was made of, then (table, digest) of each result table shown.
+        earlier_years: years before that have a board.
     """
 
     year: int
@@ -70,6 +71,7 @@ class Content:
     rank_changes: Mapping[str, int]
     price_shares: str
     inputs: Sequence[tuple[str, str]]
+    earlier_years: Sequence[int]
 
 
 def read_content(settings: Settings, year: int) -> Content:
@@ -115,6 +117,7 @@ def read_content(settings: Settings, year: int) -> Content:
         rank_changes={battery: before[battery] - rank for battery, rank in now.items() if battery in before},
         price_shares=metrics.price_shares({name: pc.sum(counts[name]).as_py() for name in counts.column_names}),
         inputs=list(_inputs(settings, year, edition)),
+        earlier_years=list(earlier),
     )
 
 

@@ -1,7 +1,7 @@
 """The page: one HTML file with its data, its code and its style, which requests nothing from any server.
 
-Text from the data is in the page as JSON in a block that no browser runs; page.js makes text nodes of it. The content security policy forbids every
-request, and every script but the three that are named by their digests.
+Text from the data is in the page as JSON in a block that no browser runs; the scripts make text nodes of it. The content security policy forbids every
+request, and every script but those that are named by their digests.
 """
 
 import html
@@ -27,13 +27,19 @@ from bess_assets.settlement.metrics import (
     LEAST_COVERAGE,
 )
 from bess_assets.store.listing import NOTE
-from bess_assets.tables import LEADERBOARD
+from bess_assets.tables import LEADERBOARD, LEADERBOARD_REPORT
 
 _OF_THE_BATTERY = (
     "battery", "gen_resource", "load_resource", "esr_resource", "settlement_point", "qse", "capacity_mw", "capacity_source",
     "energy_mwh", "duration_hours", "duration_source", "first_active_date",
 )  # fmt: skip
 _OF_THE_ROW = [c for c in LEADERBOARD.columns if c.name not in {*_OF_THE_BATTERY, "data_through", "edition"}]
+_FILES = {"Workbook": 1, "CSV": 2, "CSV of months": 3}
+"""Files beside the page that it leads to, by their places in `LEADERBOARD_REPORT.files`."""
+CODE = ("d3", "plot", "tables", "base", "charts", "board")
+"""Scripts of the page, in their order."""
+_VENDORED = {"d3": "vendor/d3-7.9.2.min.js", "plot": "vendor/plot-0.6.17.min.js"}
+"""Libraries kept in this package as published on npm; vendor/LICENSES.txt has their licences."""
 _TEXTS = [c.name for c in _OF_THE_ROW if c.kind in {"text", "label"}]  # few ones, each written once
 _NUMBERS = [c.name for c in _OF_THE_ROW if c.name not in _TEXTS and not c.name.endswith(("_da_usd", "_rt_usd"))]
 
@@ -44,18 +50,19 @@ def page_html(content: Content) -> str:
     Raises:
         BessError: a library that it embeds is not installed, or not as it is expected.
     """
-    scripts = {"charts": _charts_code(), "tables": _tables_code(), "code": _static("page.js")}
-    allowed = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in scripts.values())
-    policy = (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    data = json.dumps(
-        page_data(content), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=date.isoformat
-    )
+    code = [_code(name) for name in CODE]
+    allowed = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in code)
+    scripts = [f'<script type="application/json" id="data">{script_data(page_data(content))}</script>']
+    scripts += [f"<script>{text}</script>" for text in code]
+    return _page(content, "", f"script-src {allowed}", scripts)
+
+
+def _page(content: Content, shows: str, script_policy: str, scripts: Sequence[str]) -> str:
+    policy = f"default-src 'none'; {script_policy}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     parts = {
         "title": content.title,
-        "made_up": f'<p class="notice made-up" role="note">{html.escape(NOTE)}</p>\n' if content.made_up else "",
+        "shows": shows,
+        "made_up": made_up_mark(content.made_up),
         "prices": f'<p class="remark">Prices of {html.escape(shares)}.</p>' if (shares := content.price_shares) else "",
         "year": str(content.year),
         "policy": html.escape(policy),
@@ -63,12 +70,21 @@ def page_html(content: Content) -> str:
         "least_coverage": f"{LEAST_COVERAGE:.0%}".rstrip("%"),
         "days_year": str(LEAST_ACTIVE_DAYS_YEAR),
         "days_month": str(LEAST_ACTIVE_DAYS_MONTH),
-        # without a character that could end its block, or begin a comment or a script
-        "data": re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", data),
-        **scripts,
+        "scripts": "\n".join(scripts),
     }
     # In one pass, so that no part is searched for the marks of another.
     return re.sub(r"@@(\w+)@@", lambda mark: parts[mark[1]], _static("page.html"))
+
+
+def made_up_mark(made_up: bool) -> str:
+    """The line at the top of a page that says its data are made up; empty where they are not."""
+    return f'<p class="notice made-up" role="note">{html.escape(NOTE)}</p>\n' if made_up else ""
+
+
+def script_data(value: Any) -> str:
+    """A value as JSON without a character that could end its block, or begin a comment or a script."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=date.isoformat)
+    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def page_data(content: Content) -> dict[str, Any]:
@@ -100,6 +116,10 @@ def page_data(content: Content) -> dict[str, Any]:
         "texts": list(texts),
         "days": _days(content.days, batteries),
         "inputs": [[name, "+".join(part[:12] for part in digest.split("+"))] for name, digest in content.inputs],
+        "years": [
+            [year, f"../{year}/{LEADERBOARD_REPORT.files[0].format(year=year)}"] for year in content.earlier_years
+        ],
+        "files": [[label, LEADERBOARD_REPORT.files[n].format(year=content.year)] for label, n in _FILES.items()],
     }
 
 
@@ -127,10 +147,9 @@ def _static(name: str) -> str:
 
 
 @lru_cache
-def _charts_code() -> str:
-    """BokehJS and its plotting interface, as the package bokeh brings them."""
-    parts = (_library_text("bokeh", f"server/static/js/{name}.min.js") for name in ("bokeh", "bokeh-api"))
-    return _as_script("\n".join(parts))
+def _code(name: str) -> str:
+    """A script of `CODE`, as a page can hold it."""
+    return _tables_code() if name == "tables" else _as_script(_static(_VENDORED.get(name, f"{name}.js")))
 
 
 @lru_cache
