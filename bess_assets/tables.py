@@ -201,7 +201,7 @@ COLUMN_AVAILABILITY = Table(
 BESS_REGISTRY = Table(
     name="bess_registry", group="registry",
     meaning="One row per battery seen in the year: its names, nodes, size, and the days on which it is expected.",
-    code_version="3", key=("battery",), datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"), coverage=("capacity_mw", None),
+    code_version="4", key=("battery",), datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"), coverage=("capacity_mw", None),
     columns=(
         Column("battery", "text", "stable key: the resource name without its technology suffix", (("dam_gen_resources", "resource_name"), ("dam_esr_resources", "resource_name")), required=True),
         Column("gen_resource", "text", "generation resource of the combo model (before 2025-12-05)", (("dam_gen_resources", "resource_name"), ("sced_gen_resources", "resource_name"))),
@@ -226,6 +226,7 @@ BESS_REGISTRY = Table(
         Column("expected_last_day", "day", "last day for which figures are expected", _SEEN, required=True),
         Column("data_through", "day", "last operating day of the year's 60-day data", _SEEN, required=True),
         Column("edition", "label", "final if the data go beyond 31 December, else preliminary", _SEEN, required=True),
+        Column("attributes", "text", "JSON: further columns of the battery table with their last value of the year; empty without one"),
         Column("notes", "text", "what a reader should know", _from("bess_registry", "pair_evidence", "bridge_evidence", "capacity_mw", "energy_mwh")),
     ),
 )
@@ -233,7 +234,7 @@ BESS_REGISTRY = Table(
 BESS_FLEET = Table(
     name="bess_fleet", group="registry",
     meaning="One row per battery over all years: its names by era, its latest size, and when it was seen.",
-    key=("battery",), upstream=("bess_registry",), merged=True, coverage=("capacity_mw", None),
+    key=("battery",), upstream=("bess_registry",), merged=True, code_version="2", coverage=("capacity_mw", None),
     columns=(
         _battery("bess_registry"),
         Column("gen_resources", "text", "generation resources, joined by a semicolon", _from("bess_registry", "gen_resource")),
@@ -246,6 +247,7 @@ BESS_FLEET = Table(
         Column("first_seen_day", "day", "first day seen", _from("bess_registry", "first_seen_day"), required=True),
         Column("last_seen_day", "day", "last day seen", _from("bess_registry", "last_seen_day"), required=True),
         Column("years", "text", "years with a row, joined by a semicolon", required=True),
+        Column("attributes", "text", "JSON: further columns of the battery table, of the latest year that has one", _from("bess_registry", "attributes")),
     ),
 )
 
@@ -546,6 +548,7 @@ _BOARD_COLUMNS = (
     Column("rt_metered_usd", "number", "real-time value of the energy that flowed", _from("daily_revenue", "rt_metered_usd")),
     Column("data_through", "day", "last operating day of the data", _from("bess_registry", "data_through"), required=True),
     Column("edition", "label", "final or preliminary", _from("bess_registry", "edition"), required=True),
+    Column("attributes", "text", "JSON: further columns of the battery table, such as owner or contract, with their last value of the year", _from("bess_registry", "attributes")),
     Column("notes", "text", "what a reader should know, joined by a semicolon", (*_from("bess_registry", "notes"), *_from("daily_revenue", "total_usd", "implausible_quarter_hours", "implausible_as_hours"))),
     Column("excluded_reason", "text", "why it is not ranked, joined by a semicolon", _RANKED_BY),
 )
@@ -553,7 +556,7 @@ _BOARD_COLUMNS = (
 LEADERBOARD = Table(
     name="leaderboard", group="leaderboard",
     meaning="Every battery seen in the year, ranked by what it earned; those that can't be ranked fairly follow, with the reason.",
-    code_version="6", key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
+    code_version="7", key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
     sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=_BOARD_COLUMNS,
 )
@@ -561,7 +564,7 @@ LEADERBOARD = Table(
 LEADERBOARD_MONTHLY = Table(
     name="leaderboard_monthly", group="leaderboard",
     meaning="The leaderboard of each month of the year.",
-    code_version="6", key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
+    code_version="7", key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
     coverage=("total_usd", None), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(Column("month", "count", "1 to 12", required=True), *_BOARD_COLUMNS),
 )

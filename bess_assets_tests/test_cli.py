@@ -32,7 +32,7 @@ from bess_assets.store.whole import read_sealed, write_json
 from bess_assets.tables import TABLES
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.held import held_elsewhere
-from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition, write_home
+from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition, write_home, write_rows
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +94,24 @@ def test_a_wide_terminal_shows_each_product_and_both_coverages(bess) -> None:
     heading = bess("leaderboard", "2024", width=200).stdout.splitlines()[2].split("  ")
     wanted = "#|+/-|MW|DA energy $|RT energy $|REGUP $|NSPIN $|total $|$/kW-mo|energy cov|AS cov"
     assert set(wanted.split("|")) <= {text.strip() for text in heading}
+
+
+def test_tolled_batteries_are_listed_and_groups_say_how_many_they_have(tmp_path: Path) -> None:
+    settings = write_home(tmp_path / "home")
+    own = '{"contract": "tolled", "contract_source": "10-K 2025", "owner": "Oak"}'
+    seen = {"data_through": date(2024, 12, 31), "edition": "final"}
+    write_rows(
+        settings, 2024, "leaderboard", [{**ALPHA, **seen, "rank": 1, "attributes": own}, {**BRAVO, **seen, "rank": 2}]
+    )
+    board = at_home(settings.home, "leaderboard", "2024").stdout
+    assert "Tolled: the owner does not earn what the board says." in board
+    assert "ALPHA_1: tolled, 10-K 2025" in board
+    assert "BRAVO" not in at_home(settings.home, "leaderboard", "2024", "--only", "owner=oak").stdout
+    groups = rows_of(at_home(settings.home, "leaderboard", "2024", "--by", "owner", "--format", "csv"))
+    assert [(row["group"], row["batteries_tolled"]) for row in groups] == [("Oak", "1"), ("unknown", "0")]
+    assert "Oak" in at_home(settings.home, "leaderboard", "2024", "--by", "owner").stdout
+    assert "contract_source" in at_home(settings.home, "battery", "ALPHA_1").stdout
+    assert "owner=NAME" in refused(settings.home, "leaderboard", "2024", "--only", "owner")
 
 
 def test_money_has_thousands_separators_and_unknown_is_a_dash(bess) -> None:
@@ -772,12 +790,8 @@ def test_a_leaderboard_loads_click_and_duckdb_and_nothing_heavy(made: Settings, 
     modules = loaded_by(made, "leaderboard", "2024", "--format", form)
     assert modules & HEAVY == set()
     ours = {name.removeprefix("bess_assets.") for name in modules if name.startswith("bess_assets.")}
-    totals = {
-        "settlement",
-        "settlement.metrics",
-        "settlement.pairing",
-        "settlement.strategy",
-    }  # of the line below the table
+    parts = ("groups", "metrics", "pairing", "strategy")
+    totals = {"settlement", *(f"settlement.{name}" for name in parts)}  # of the line below the table
     assert (totals & ours == totals) == (form == "table")
     assert " ".join(sorted(ours - {"store", "store.listing"} - totals)) == (
         "cli cli.answers cli.render ercot ercot.products errors results "

@@ -99,6 +99,11 @@ def test_the_documents_name_every_command() -> None:
     assert {name for name in main.commands if f"| `bess {name}" not in page} == set()
 
 
+def test_the_example_of_a_row_has_every_column_of_the_board_in_order() -> None:
+    lines = (ROOT / "docs" / "examples" / "board_row.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",", 1)[0] for line in lines] == TABLES["leaderboard"].column_names
+
+
 def test_the_readme_is_short_and_its_links_lead_to_files() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(readme.splitlines()) <= 150

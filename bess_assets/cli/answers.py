@@ -42,6 +42,17 @@ Record = Mapping[str, Any]
         help="Order by this column: numbers highest first, rank lowest first, texts and days ascending. Default: by rank, batteries without a rank last.",
     ),
     click.option("--top", type=click.IntRange(1), metavar="N", help="Only the first N."),
+    click.option(
+        "--by",
+        metavar="COLUMN",
+        help="Groups of batteries: qse, node, duration, strategy, site, or a further column of the battery table, as owner, operator, zone or contract.",
+    ),
+    click.option(
+        "--only",
+        multiple=True,
+        metavar="COLUMN=VALUE",
+        help="Only batteries with this value, as owner=NAME or duration=unknown; ranks stay those of all.",
+    ),
     FORMAT,
 )
 def leaderboard(
@@ -71,20 +82,33 @@ def show_leaderboard(
     sort: str | None = None,
     top: int | None = None,
     form: Format = "table",
+    by: str | None = None,
+    only: Sequence[str] = (),
 ) -> None:
-    """Print the leaderboard of a year, one of its months, or the days from one to another."""
+    """Print the leaderboard of a year, one of its months, or the days from one to another, or its groups by some column."""
+    if by and only:
+        raise BessError("--by and --only do not go together.", remedy="Leave one out.")
+    pairs = [text.partition("=") for text in only]
+    if not all(is_equal for _, is_equal, _ in pairs):
+        raise BessError("--only names no value.", expected="COLUMN=VALUE, as owner=NAME")
+    where = {column.strip(): value.strip() for column, _, value in pairs}
     most = None if form == "table" else top
     first, last = (str(period), str(period)) if isinstance(period, int) else period
     with Results(settings) as results:
-        if isinstance(period, int):
-            board = results.leaderboard(period, month, sort=sort, top=most)
+        if by and isinstance(period, int):
+            board = results.groups(by, period, month, sort=sort, top=most)
+        elif by:
+            board = results.groups_of_days(by, first, last, sort=sort, top=most)
+        elif isinstance(period, int):
+            board = results.leaderboard(period, month, where=where, sort=sort, top=most)
         else:
-            board = results.leaderboard_of_days(first, last, sort=sort, top=most)
+            board = results.leaderboard_of_days(first, last, where=where, sort=sort, top=most)
     years = range(int(first[:4]), int(last[:4]) + 1)
     for year in years:
         _warn_if_older(settings, year, "these figures are older (bess status says more)")
     named = f"{month_name[month]} {first}" if month else " to ".join(dict.fromkeys((first, last)))
-    lines = _board_lines(board, f"Leaderboard {named}", top)
+    title = f"Leaderboard {named}{''.join(f', {text}' for text in only)}"
+    lines = _group_lines(board, f"{title} by {by}", by, top) if by else _board_lines(board, title, top)
     show(form, lines, made_up_note(settings, years), board.columns, board.rows)
 
 
@@ -155,10 +179,46 @@ def _board_lines(board: Answer, title: str, top: int | None) -> Iterator[str]:
     if others:
         yield click.style("Not ranked:", fg="cyan")
         yield from reasons((row["excluded_reason"] or "no reason recorded", row["battery"]) for row in others)
+    yield from _tolled_lines(rows)
     if len(rows) < len(every):
         yield f"The first {len(rows)} of {len(every)} batteries. Of all of them:"
     legends = [f"{name} is the change of rank {since}." for name, since in _CHANGES.items() if f" {name} " in shown[0]]
     yield from (*paragraph(" ".join((_summary(every), *legends))), *paragraph(_WHAT_DOLLARS_ARE))
+
+
+def _tolled_lines(rows: Iterable[Record]) -> Iterator[str]:
+    """The tolled batteries, each with the source of that, where the battery table has one."""
+    from bess_assets.settlement.groups import attributes, is_tolled
+
+    tolled = [(attributes(row), row["battery"]) for row in rows if is_tolled(row)]
+    if tolled:
+        yield click.style("Tolled: the owner does not earn what the board says.", fg="cyan")
+        yield from reasons(
+            (", ".join(v for c, v in own.items() if c.startswith("contract")), name) for own, name in tolled
+        )
+
+
+def _group_lines(groups: Answer, title: str, by: str, top: int | None) -> Iterator[str]:
+    """Groups of a board, of which `top` are shown."""
+    every = groups.records()
+    tolled = any(row["batteries_tolled"] for row in every)
+    columns = [
+        Column(by, "group", widest=40),
+        number("batteries", "batteries"),
+        number("ranked", "batteries_ranked", keep=60),
+        *([number("tolled", "batteries_tolled", keep=60)] if tolled else []),
+        number("ranked MW", "capacity_mw", decimals(1), keep=60),
+        *(_COLUMNS[name] for name in ("DA energy $", "RT energy $", "AS $")),
+        number("ranked total $", "ranked_total_usd", money),
+        number("known total $", "known_total_usd", money, keep=32),
+        number("stream total $", "stream_total_usd", money, keep=31),
+        *(_COLUMNS[name] for name in ("$/kW-mo", "energy cov", "AS cov")),
+    ]
+    yield from (bold(title), "", *table(columns, [every[:top]]).lines, "")
+    legend = "Streams, MW and $/kW are of the ranked batteries; coverage is the mean of all."
+    if tolled:
+        legend += " Owners of tolled batteries do not earn what the board says."
+    yield from (*paragraph(legend), *paragraph(_WHAT_DOLLARS_ARE))
 
 
 def _fitting(sections: Sequence[Sequence[Record]]) -> list[str]:
@@ -232,7 +292,9 @@ _STREAMS = (
 
 
 def _battery_lines(battery: BatteryAnswer) -> Iterator[str]:
-    """One battery: names and size, its years, the streams and months of its latest year, its best days, and notes."""
+    """One battery: names, size and what the battery table says of it, its years, the streams and months of its latest year, its best days, and notes."""
+    from bess_assets.settlement.groups import attributes
+
     years, days = battery.years.records(), battery.best_days.records()
     latest = years[-1]
     mw, mwh = latest["capacity_mw"], latest["energy_mwh"]
@@ -255,6 +317,7 @@ def _battery_lines(battery: BatteryAnswer) -> Iterator[str]:
         ("first active", min((row["first_active_date"] for row in years if row["first_active_date"]), default=None)),
         ("data through", f"{latest['data_through']} ({latest['edition']})"),
         ("read from", latest["quantity_source"]),
+        *attributes(latest).items(),
     ):
         yield from paragraph(f"{label:<13} {text}", "  ") if text else ()
     yield from ("", *table([_COLUMNS[n] for n in ("year", "#", "+/-", "MW", "hours", *_DETAIL)], [years]).lines)

@@ -4,7 +4,7 @@ engine.py limits what DuckDB may do, cache.py keeps answers in memory, sums.py a
 """
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from operator import itemgetter
@@ -96,7 +96,13 @@ class Results:
         return self._rows(f"SELECT * EXCLUDE (file_row_number) FROM {source} ORDER BY file_row_number", [path])
 
     def leaderboard(
-        self, year: int, month: int | None = None, *, sort: str | None = None, top: int | None = None
+        self,
+        year: int,
+        month: int | None = None,
+        *,
+        where: Mapping[str, str] | None = None,
+        sort: str | None = None,
+        top: int | None = None,
     ) -> Answer:
         """The leaderboard of a year, or of one of its months.
 
@@ -106,6 +112,8 @@ class Results:
         Args:
             year: operating year.
             month: 1 to 12, or None for the whole year.
+            where: only batteries with these values, such as {"owner": "Oak Storage", "duration": "unknown"}; ranks stay those of the whole board. Columns
+                are those of `groups`.
             sort: a column; numbers highest first (rank and month lowest first), texts and days ascending, nulls last. None keeps the board's own order:
                 ranked batteries, then those that cannot be ranked.
             top: only the first rows.
@@ -116,7 +124,7 @@ class Results:
         earlier = board.with_name(f"{year - 1}.parquet")
         if earlier.is_file():
             self._required(board.parent.name, year - 1)
-        where = "" if month is None else f" WHERE month = {int(month)}"
+        of_month = "" if month is None else f" WHERE month = {int(month)}"
 
         def ranks(file: Path, of: str) -> str:
             return (
@@ -127,27 +135,33 @@ class Results:
 
         changes, joins = (
             "before.rank - board.rank AS rank_change",
-            f"LEFT JOIN {ranks(earlier, where)} AS before USING (battery) ",
+            f"LEFT JOIN {ranks(earlier, of_month)} AS before USING (battery) ",
         )
         if month is not None:
             last = ranks(board if month > 1 else earlier, f" WHERE month = {(month - 2) % 12 + 1}")
             changes += ", last.rank - board.rank AS rank_change_month"
             joins += f"LEFT JOIN {last} AS last USING (battery) "
         sql = (
-            f"SELECT board.* EXCLUDE (file_row_number), {changes} FROM (FROM {read([board], ', file_row_number = true')}{where}) AS board "
+            f"SELECT board.* EXCLUDE (file_row_number), {changes} FROM (FROM {read([board], ', file_row_number = true')}{of_month}) AS board "
             f"{joins}ORDER BY board.file_row_number"
         )
-        return _shown(self._rows(sql, [board, earlier], [year]), sort, top)
+        return _shown(self._rows(sql, [board, earlier], [year]), sort, top, where)
 
     def leaderboard_of_days(
-        self, first: date | str, last: date | str, *, sort: str | None = None, top: int | None = None
+        self,
+        first: date | str,
+        last: date | str,
+        *,
+        where: Mapping[str, str] | None = None,
+        sort: str | None = None,
+        top: int | None = None,
     ) -> Answer:
         """The leaderboard of any days in a row, summed from daily_revenue by the rules of a month.
 
         Columns: `first_day` and `last_day` as asked, then those of the leaderboard. Exactly the days of a month give the figures of that month's board.
         Ranked is who was active on 10 days, or on every day of a shorter window; $/kW needs 10 active days whatever the window. Names and size are those
         of the window's latest year; a note says where an earlier year had another size. `rank_change` is null: a window has no board a year earlier.
-        `sort` is as for `leaderboard`.
+        `where` and `sort` are as for `leaderboard`.
         """
         from bess_assets.results import sums  # noqa: PLC0415  the board of a year is stored and needs no formulas
 
@@ -163,7 +177,35 @@ class Results:
             lambda: sums.board_of_days(self._engine, days, registry, begin, end),
             years,
         )
-        return _shown(answer, sort, top)
+        return _shown(answer, sort, top, where)
+
+    def groups(
+        self, by: str, year: int, month: int | None = None, *, sort: str | None = None, top: int | None = None
+    ) -> Answer:
+        """The batteries of the board of a year or month in groups: their number, MW, streams, the three totals, the average $/kW, coverage.
+
+        Streams, MW and averages are of the ranked batteries, so that the groups add up to the fleet (methodology, section 11). Batteries without a value are
+        the group "unknown", the last one.
+
+        Args:
+            by: qse, node, duration (class), strategy, site, or a further column of the battery table (BESS_REGISTRY) such as owner, operator, zone or contract.
+            year: operating year.
+            month: 1 to 12, or None for the whole year.
+            sort: a column, as for `leaderboard`; None is the largest ranked total first.
+            top: only the first rows.
+        """
+        from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
+
+        return _shown(sums.groups(self.leaderboard(year, month), by, year, month), sort, top)
+
+    def groups_of_days(
+        self, by: str, first: date | str, last: date | str, *, sort: str | None = None, top: int | None = None
+    ) -> Answer:
+        """The same of the board of any days in a row (`leaderboard_of_days`)."""
+        from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
+
+        board = self.leaderboard_of_days(first, last)
+        return _shown(sums.groups_of_days(board, by, *_days(first, last)), sort, top)
 
     def compare(
         self, names: Sequence[str], year: int | None = None, *, by: Literal["month", "year"] = "year"
@@ -429,9 +471,13 @@ def _day(day: date | str) -> date:
         raise QueryError(f"{day!r} is no day.", expected="a day such as 2024-08-20") from error
 
 
-def _shown(board: Answer, sort: str | None, top: int | None) -> Answer:
-    """The first rows of a board in the order asked for."""
+def _shown(board: Answer, sort: str | None, top: int | None, where: Mapping[str, str] | None = None) -> Answer:
+    """The first rows of a board with the values asked for, in the order asked for."""
     _refuse_no_rows(top)
+    if where:
+        from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
+
+        board = sums.only(board, where)
     if sort is None:
         return board._replace(rows=board.rows[:top])
     remedy = f"Its columns: {', '.join(board.columns)}"

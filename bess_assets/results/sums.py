@@ -9,10 +9,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from bess_assets.results.answers import Answer, QueryError
+from bess_assets.results.answers import Answer, QueryError, marked
 from bess_assets.results.engine import DUCKDB_TYPES, PERIODS, Engine, Step, read, with_year
+from bess_assets.settlement import groups as grouping
 from bess_assets.settlement import metrics
 from bess_assets.settlement.metrics import Period
+from bess_assets.store.listing import MADE_UP_COLUMN
 from bess_assets.tables import LEADERBOARD
 
 _KEYS: dict[Step, tuple[str, ...]] = {"day": ("operating_day",), "month": ("year", "month"), "year": ("year",)}
@@ -44,6 +46,58 @@ def board_of_days(engine: Engine, days: Sequence[Path], registry: Sequence[Path]
     shown = [(first, last, *(row[name] for name in LEADERBOARD.column_names), None) for row in rows]
     types = ("DATE", "DATE", *(DUCKDB_TYPES[column.kind] for column in LEADERBOARD.columns), "BIGINT")
     return Answer(("first_day", "last_day", *LEADERBOARD.column_names, "rank_change"), shown, types)
+
+
+def groups(board: Answer, by: str, year: int, month: int | None) -> Answer:
+    """The groups of the batteries of a year's or month's board.
+
+    Raises:
+        QueryError: no battery has such a column.
+    """
+    return _groups(board, by, Period.of(year, month))
+
+
+def groups_of_days(board: Answer, by: str, first: date, last: date) -> Answer:
+    """The same of the board of any days."""
+    return _groups(board, by, Period(first, last))
+
+
+def _groups(board: Answer, by: str, period: Period) -> Answer:
+    """The groups of a board's batteries.
+
+    Raises:
+        QueryError: no battery has such a column.
+    """
+    rows = board.records()
+    _require(rows, by)
+    found = grouping.groups(rows, by, period)
+    groups = [tuple(group[name] for name in grouping.COLUMNS) for group in found]
+    answer = Answer(tuple(grouping.COLUMNS), groups, tuple(grouping.COLUMNS.values()))
+    return marked(answer, MADE_UP_COLUMN in board.columns)
+
+
+def only(board: Answer, where: Mapping[str, str]) -> Answer:
+    """The rows of a board whose batteries have these values, in any case."""
+    rows = board.records()
+    wanted = [(by, value.casefold()) for by, value in where.items()]
+    for by in where:
+        _require(rows, by)
+    kept = [
+        row
+        for row, of in zip(board.rows, rows, strict=True)
+        if all((grouping.value_of(of, by) or grouping.UNKNOWN).casefold() == value for by, value in wanted)
+    ]
+    return board._replace(rows=kept)
+
+
+def _require(rows: Iterable[Row], by: str) -> None:
+    """QueryError unless batteries can be grouped by the word."""
+    if by not in (known := grouping.groupings(rows)):
+        raise QueryError(
+            f"No battery has a column {by}.",
+            expected=f"one of {', '.join(known)}",
+            remedy=f"Owner, zone and the like come from the battery table (BESS_REGISTRY): give it a column {by}, and refresh.",
+        )
 
 
 def _of_window(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

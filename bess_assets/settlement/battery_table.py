@@ -5,6 +5,7 @@ import io
 import re
 from dataclasses import dataclass, fields
 from datetime import date
+from difflib import get_close_matches
 from itertools import combinations
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from bess_assets.ercot.calendar import day_of_number
 from bess_assets.ercot.spreadsheets import plain_text
 from bess_assets.ercot.text_values import parse_day, parse_number
 from bess_assets.errors import RegistryTableError
+from bess_assets.settlement.groups import OF_THE_BOARD
 
 NO_LOAD = "none"
 
@@ -21,6 +23,7 @@ class UserRow:
     """One row, with its line of the file; None where the cell is empty and overrides nothing.
 
     The load resource is "none" for a battery that charges on its generation side. The node holds on the valid days, the first and the last included.
+    `attributes` are the filled cells of further columns, by heading in lower case.
     """
 
     line: int
@@ -34,6 +37,7 @@ class UserRow:
     valid_from: date | None
     valid_to: date | None
     note: str | None
+    attributes: tuple[tuple[str, str], ...] = ()
 
     def overlaps(self, first: date, last: date) -> bool:
         """Whether the row is valid on some day from first to last."""
@@ -42,14 +46,16 @@ class UserRow:
 
 _MONTHS = 12
 _SLASHED = re.compile(r"\b(\d{1,2})/(\d{1,2})/\d{4}\b")
-COLUMNS = tuple(field.name for field in fields(UserRow) if field.name != "line")
+COLUMNS = tuple(field.name for field in fields(UserRow) if field.name not in {"line", "attributes"})
+_WORDS = {word for column in COLUMNS for word in column.split("_")}
 
 
 def read_user_table(path: Path) -> list[UserRow]:
     """All rows of the table, checked.
 
     Raises:
-        RegistryTableError: unknown or missing column, a cell that cannot be read, or two rows that speak of one battery or resource on one day.
+        RegistryTableError: a missing column, a heading like a known one or there twice, a cell that cannot be read, or two rows that speak of one battery
+            or resource on one day.
     """
     try:
         content = plain_text(path.read_bytes())
@@ -58,15 +64,7 @@ def read_user_table(path: Path) -> list[UserRow]:
         raise RegistryTableError(problem, file=path, expected=expected) from error
     with io.StringIO(content, newline="") as file:
         reader = csv.DictReader(file)
-        headings = [h.strip() for h in reader.fieldnames or []]
-        unknown = [h for h in headings if h not in COLUMNS]
-        if unknown or "battery" not in headings:
-            raise RegistryTableError(
-                f"The battery table has {'unknown columns ' + ', '.join(map(repr, unknown)) if unknown else 'no column battery'}.",
-                file=path,
-                expected=", ".join(COLUMNS),
-            )
-        reader.fieldnames = headings
+        reader.fieldnames = _headings(path, [h.strip() for h in reader.fieldnames or []])
         slashed = [pair for pair in _SLASHED.findall(content) if pair[0] != pair[1]]
         # a spreadsheet writes dates as its country does: a day after the 12th shows which part is the month
         month_first = any(int(day) > _MONTHS for _, day in slashed) and all(int(m) <= _MONTHS for m, _ in slashed)
@@ -77,6 +75,26 @@ def read_user_table(path: Path) -> list[UserRow]:
         ]
     _check_overlaps(path, rows)
     return rows
+
+
+def _headings(path: Path, headings: list[str]) -> list[str]:
+    """The known columns as they are, further ones in lower case with underscores; a heading that may be meant for a known one is refused."""
+    names = [h if h in COLUMNS else re.sub(r"\W+", "_", h.lower()).strip("_") for h in headings]
+    for heading, name in zip(headings, names, strict=True):
+        alike = get_close_matches(name, COLUMNS, n=1, cutoff=0.8)
+        problem = None
+        if heading not in COLUMNS and (alike or name in _WORDS):
+            problem = f"a column {heading!r}, which may be meant for a known one"
+        elif name in OF_THE_BOARD:
+            problem = f"a column {heading!r}, which public data give"
+        elif names.count(name) > 1:
+            problem = f"the column {heading!r} twice"
+        if problem:
+            expected = f"{', '.join(COLUMNS)}; further columns under names of their own, such as owner"
+            raise RegistryTableError(f"The battery table has {problem}.", file=path, column=name, expected=expected)
+    if "battery" not in names:
+        raise RegistryTableError("The battery table has no column battery.", file=path, expected=", ".join(COLUMNS))
+    return names
 
 
 def _row(path: Path, line: int, cells: dict[str, str | None], *, month_first: bool) -> UserRow:
@@ -126,6 +144,7 @@ def _row(path: Path, line: int, cells: dict[str, str | None], *, month_first: bo
         valid_from=day("valid_from"),
         valid_to=day("valid_to"),
         note=text("note"),
+        attributes=tuple((name, value) for name in cells if name and name not in COLUMNS and (value := text(name))),
     )
     if row.valid_from and row.valid_to and row.valid_to < row.valid_from:
         raise refusal(" ends before it begins", "a day from valid_from on", "valid_to")

@@ -76,7 +76,7 @@ COUNTS = (
 FROM_REGISTRY = (
     *("battery", "gen_resource", "load_resource", "esr_resource", "qse"),
     *("capacity_mw", "capacity_source", "energy_mwh", "duration_hours", "duration_source"),
-    *("data_through", "edition"),
+    *("data_through", "edition", "attributes"),
 )
 """Columns of bess_registry that a board shows as they are."""
 
@@ -280,7 +280,7 @@ def _row(sums: Row, registry: Row, period: Period) -> dict[str, Any]:
     tb2_usd = capacity * sums["tb2_usd_per_mw"] if capacity and sums["tb2_usd_per_mw"] is not None else None
     row = {
         "rank": None,
-        **{name: registry[name] for name in FROM_REGISTRY},
+        **{name: registry.get(name) for name in FROM_REGISTRY},  # one made before a column was added lacks it
         **{name: sums[name] for name in ("settlement_point", "first_active_date", "active_days")},
         **{name: sums[name] for name in MONEY if not name.startswith(("paired_", "as_rt_"))},
         "rt_as_run_price_share": _ratio(sums["as_rt_run_usd"], sums["as_rt_award_usd"]),

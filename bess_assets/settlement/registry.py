@@ -4,6 +4,7 @@ Sides of resources (sides.py) are paired, bridged across RTC+B, joined into batt
 The rules of pairing and bridging are in pairing.py.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -372,8 +373,16 @@ def _row(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> dic
         "expected_last_day": day(expected_last),
         "data_through": day(horizon.through),
         "edition": horizon.edition,
+        "attributes": _attributes(b.user),
         "notes": "; ".join(_notes(year, sides, horizon, b)) or None,
     }
+
+
+def _attributes(rows: Sequence[UserRow]) -> str | None:
+    """Further columns of a battery's rows of the user's table, as JSON: of each the last value of the year."""
+    in_order = sorted(rows, key=lambda row: row.valid_from or date.min)
+    found = dict(chain.from_iterable(row.attributes for row in in_order))
+    return json.dumps(found, ensure_ascii=False, sort_keys=True) if found else None
 
 
 def _notes(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> list[str]:
@@ -472,7 +481,10 @@ def bess_fleet(registries: Mapping[int, StoredTable]) -> StepResult:
                 name: ";".join(dict.fromkeys(part for text in own[source] for part in text.split(";"))) or None
                 for name, source in _FLEET_LISTS.items()
             },
-            **{name: own[name][-1] if own[name] else None for name in ("qse", "capacity_mw", "energy_mwh")},
+            **{
+                name: own[name][-1] if own[name] else None
+                for name in ("qse", "capacity_mw", "energy_mwh", "attributes")
+            },
             "first_seen_day": own["first_seen_day"][0],
             "last_seen_day": own["last_seen_day"][-1],
         }

@@ -1,5 +1,6 @@
 """Answers from result tables: what is found, in which order, and what a question may not do."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from itertools import product
@@ -65,6 +66,47 @@ def test_numbers_sort_highest_first_ranks_and_texts_ascending_and_unknown_ones_l
     assert results.leaderboard(2024, sort="rank").column("rank") == [1, 2, None]
     assert results.leaderboard(2023, sort="battery").column("battery") == ["ALPHA_1", "BRAVO"]
     assert results.leaderboard(2023, sort="battery", top=1).column("battery") == ["ALPHA_1"]
+
+
+@pytest.fixture
+def owned(tmp_path: Path) -> Iterator[Results]:
+    """A board of 2024 whose first battery has an owner and a toll."""
+    home = write_home(tmp_path)
+    seen = {"data_through": date(2024, 12, 31), "edition": "final"}
+    own = '{"contract": "tolled", "owner": "Oak"}'
+    rows = [
+        {**ALPHA, **seen, "rank": 1, "attributes": own},
+        {**BRAVO, **seen, "rank": 2},
+        {**BRAVO, **seen, "battery": "C", "total_usd": None},
+    ]
+    write_rows(home, 2024, "leaderboard", rows)
+    write_rows(home, 2024, "leaderboard_monthly", [{**row, "month": 2} for row in rows])
+    with Results(home) as opened:
+        yield opened
+
+
+def test_groups_of_a_year_and_a_month_hold_every_battery_and_dollar(owned: Results) -> None:
+    for month in (None, 2):
+        groups = owned.groups("owner", 2024, month).records()
+        assert [
+            (row["group"], row["batteries"], row["batteries_ranked"], row["batteries_tolled"]) for row in groups
+        ] == [("Oak", 1, 1, 1), ("unknown", 2, 1, 0)]
+        assert [row["known_total_usd"] for row in groups] == [ALPHA["total_usd"], BRAVO["total_usd"]]
+    assert owned.groups("owner", 2024, sort="as_rrs_usd", top=1).column("group") == ["Oak"]
+    assert owned.groups_of_days("qse", "2024-01-01", "2024-01-14").column("group") == ["QALPHA"]
+
+
+def test_a_column_that_no_battery_has_is_refused_with_those_that_there_are(owned: Results) -> None:
+    with pytest.raises(QueryError, match="No battery has a column zone") as error:
+        owned.groups("zone", 2024)
+    assert "owner" in str(error.value)
+    with pytest.raises(QueryError, match="No battery has a column zone"):
+        owned.leaderboard(2024, where={"zone": "West"})
+
+
+def test_a_board_may_be_cut_to_some_values_and_keeps_its_ranks(owned: Results) -> None:
+    assert owned.leaderboard(2024, where={"owner": "unknown", "qse": "qalpha"}).column("rank") == [2, None]
+    assert owned.leaderboard(2024, 2, where={"owner": "oak"}).column("battery") == ["ALPHA_1"]
 
 
 def test_an_unknown_column_suggests_near_names_and_cannot_carry_sql(results: Results) -> None:

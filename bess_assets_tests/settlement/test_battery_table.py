@@ -29,6 +29,12 @@ def test_every_column_is_read_and_an_empty_cell_overrides_nothing(tmp_path: Path
     assert empty == [None] * 6
 
 
+def test_further_columns_are_kept_in_lower_case_where_a_cell_is_filled(tmp_path: Path) -> None:
+    oak, elm = _read(tmp_path, "battery,Owner,Contract source,latitude\nOAK, Oak Storage ,10-K 2025,31.5\nELM,,,\n")
+    assert dict(oak.attributes) == {"owner": "Oak Storage", "contract_source": "10-K 2025", "latitude": "31.5"}
+    assert elm.attributes == ()
+
+
 def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_heading(tmp_path: Path) -> None:
     assert _read(tmp_path, "battery,capacity_mw\nOAK,10\n", "utf-8-sig")[0].capacity_mw == 10.0
 
@@ -67,6 +73,10 @@ def test_a_workbook_is_no_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "words"), [
     ("battery,note\nOAK,sold, then bought back\n", ("Line 2", "more cells")),
     ("battery,mw\nOAK,5\n", ("'mw'", "capacity_mw")),
+    ("battery,capacty_mw\nOAK,5\n", ("'capacty_mw'", "capacity_mw")),
+    ("battery,Capacity\nOAK,5\n", ("'Capacity'", "capacity_mw")),
+    ("battery,QSE\nOAK,Q1\n", ("'QSE'", "public data")),
+    ("battery,owner,Owner\nOAK,a,b\n", ("twice",)),
     ("gen_resource\nOAK_BESS1\n", ("no column battery",)),
     ("battery,capacity_mw\n,5\n", ("Line 2", "no battery")),
     ("battery,capacity_mw\nOAK,five\n", ("Line 2", "capacity_mw", "'five'", "above zero")),

@@ -392,6 +392,16 @@ def test_an_empty_cell_overrides_nothing(tmp_path: Path) -> None:
     assert with_table == plain
 
 
+def test_a_further_column_has_its_last_value_of_the_year_on_every_board(tmp_path: Path) -> None:
+    table = (
+        "battery,owner,zone,valid_from,valid_to\n"
+        "OAK_1,Elm,,2022-07-01,2022-12-31\nOAK_1,Ash,West,2022-01-01,2022-06-30\nOAK_1,Later,Later,2023-01-01,\n"
+    )
+    settled = settle(tmp_path, 2022, may_market(), table=table)
+    for name in ("bess_registry", "leaderboard", "leaderboard_monthly"):
+        assert {row["attributes"] for row in settled.rows(name)} == {'{"owner": "Elm", "zone": "West"}'}, name
+
+
 def test_the_user_names_a_pair_that_evidence_would_reject(tmp_path: Path) -> None:
     market = may_market()
     market["dam_load_resources"] = dam_load(MAY, "ELSEWHERE", max_power_mw=99.0, regup_award_mw=1.0)
