@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.cli import main
+from bess_assets.cli import long_work, main
 from bess_assets.demo import Market, write_market, write_right_answer
 from bess_assets.errors import BessError, SettingsError
 from bess_assets.settings import Settings, load_settings
@@ -424,7 +424,14 @@ def test_the_demo_ends_with_a_leaderboard_and_says_where_to_go_on(demo_home: Pat
     printed = (demo_home / "printed.txt").read_text(encoding="utf-8")
     page = demo_home / "results" / "leaderboard_report" / "2021" / "leaderboard_2021.html"
     tables = f"{demo_home}/results/<table>/<year>.parquet"
-    for words in ("Leaderboard 2021", "Made-up data", f"bess --home {demo_home} ui", str(page), tables):
+    for words in (
+        "Leaderboard 2021",
+        "Made-up data",
+        f"bess --home {demo_home} ui",
+        str(page),
+        tables,
+        "takes about 10 s",
+    ):
         assert words in printed
     assert "<title>ERCOT battery leaderboard 2021</title>" in page.read_text(encoding="utf-8")
 
@@ -434,11 +441,19 @@ def test_a_demo_ends_at_a_fixed_day_that_is_past(demo_home: Path) -> None:
     assert last_day == "2026-08-31" < datetime.now(tz=UTC).date().isoformat()
 
 
-def test_without_a_terminal_progress_is_a_line_for_each_table_on_the_error_stream(demo_home: Path) -> None:
-    progress = (demo_home / "progress.txt").read_text(encoding="utf-8")
-    assert "2021: leaderboard, 2 rows" in progress
-    assert "\x1b" not in progress
-    assert "Traceback" not in progress
+def test_without_a_terminal_progress_is_a_line_now_and_then_on_the_error_stream(demo_home: Path) -> None:
+    progress = (demo_home / "progress.txt").read_text(encoding="utf-8").splitlines()
+    assert progress[0].startswith("simulating ")
+    assert any(line.startswith("2021: ") and "tables done" in line for line in progress)
+    assert len(progress) < 20, "not one a table"
+    assert not any("\x1b" in line or "Traceback" in line for line in progress)
+
+
+def test_progress_says_the_time_that_is_left_once_some_of_the_work_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    with long_work() as tell:
+        tell("1 of 10 files", 0.1)
+        tell("2 of 10 files", 0.2)
+    assert capsys.readouterr().err == "1 of 10 files, about 0 s left\n"
 
 
 def test_the_demos_leaderboard_is_the_right_answer_to_a_cent(demo_home: Path, tmp_path: Path) -> None:

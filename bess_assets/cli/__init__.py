@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -208,14 +209,39 @@ def show(
         echo(lines, note)
 
 
+_QUIET_SECONDS = 5.0
+"""Between two lines of progress where they are not written over."""
+_FORESEEN = 0.05
+"""Share of the work that must be done before the time left is said."""
+
+
 @contextmanager
 def long_work() -> Iterator[Callable[..., None]]:
-    """Progress on the error stream: a function of a text, on a terminal one changing line; elsewhere a line unless `finished` is False."""
-    if not sys.stderr.isatty():
-        yield lambda text, finished=True: click.echo(one_line(text), err=True) if finished else None
-        return
-    from rich.console import Console
-    from rich.markup import escape
+    """Progress on the error stream: a function of a text and, where it is known, of the share of the work that is done, from 0 to 1.
 
-    with Console(stderr=True).status("starting", spinner="line") as line:
-        yield lambda text, finished=True: line.update(escape(one_line(text)))  # noqa: ARG005  a line that changes shows all
+    On a terminal it is one line that changes; elsewhere a line at first, and one every five seconds. The time left is said once some of the work is done.
+    """
+    begun = time.monotonic()
+
+    def line(text: str, done: float | None) -> str:
+        if done is None or not _FORESEEN <= done < 1:
+            return one_line(text)
+        left = (time.monotonic() - begun) * (1 - done) / done
+        return one_line(f"{text}, about {f'{left / 60:,.0f} min' if left >= 90 else f'{left:.0f} s'} left")
+
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.markup import escape
+
+        with Console(stderr=True).status("starting", spinner="line") as status:
+            yield lambda text, done=None: status.update(escape(line(text, done)))
+        return
+    said = -_QUIET_SECONDS
+
+    def tell(text: str, done: float | None = None) -> None:
+        nonlocal said
+        if (now := time.monotonic() - begun) - said >= _QUIET_SECONDS:
+            said = now
+            click.echo(line(text, done), err=True)
+
+    yield tell

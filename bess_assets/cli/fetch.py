@@ -11,7 +11,7 @@ import click
 
 from bess_assets.cli import Decorator, Options, command, long_work, parse_years
 from bess_assets.cli.render import echo, paragraph, table
-from bess_assets.cli.years import exit_if_failed, refresh_with_progress, show_outcomes
+from bess_assets.cli.years import exit_if_failed, files_read, refresh_with_progress, show_outcomes
 from bess_assets.errors import BessError, free_bytes
 from bess_assets.settings import Settings
 from bess_assets.store.paths import files_of
@@ -91,7 +91,7 @@ def start(options: Options, years: tuple[tuple[int, ...], ...], keep_reports: st
         rolled = roll_up_reports(
             settings,
             years=wanted,
-            progress=lambda n, total, what: tell(f"{n:,} of {total:,} files: {what}", finished=False),
+            progress=lambda n, total, what: tell(*files_read(n, total, what)),
         )
     click.echo(f"Rolled up {rolled.reports:,} reports of {rolled.files:,} files: {settings.built}")
     if keep_reports == "no":
@@ -134,7 +134,7 @@ def fetch_and_show(
             since,
             dry_run=dry_run,
             before=lambda needed: echo(_needed_lines(settings, needed, to_the_end=to_the_end)),
-            tell=lambda text: tell(text, finished=False),
+            tell=tell,
         )
     if not dry_run:
         echo(_done_lines(settings, done))

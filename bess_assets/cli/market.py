@@ -18,7 +18,9 @@ from bess_assets.demo import (
     write_market,
     write_right_answer,
 )
+from bess_assets.results import Results
 from bess_assets.simulator import REAL_SIZE_YEARS
+from bess_assets.store.listing import yearly_files
 from bess_assets.store.paths import files_of
 from bess_assets.store.status import plan_year
 from bess_assets.tables import LEADERBOARD_REPORT
@@ -42,6 +44,9 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     """
     settings = demo_settings(options.home)
     refuse_a_home_in_use(settings)
+    if not yearly_files(settings.results, "leaderboard").keys() >= set(years):
+        seconds = max(batteries * len(years), 10)
+        click.echo(f"A market of {batteries} batteries over {len(years)} years takes about {seconds} s on two cores.")
     _simulate(settings.home, Market(years, batteries, _SEED, "flawless", last_day=DEMO_LAST_DAY))
     waiting = [year for year in years if plan_year(settings, year).state != "present"]
     outcomes = refresh_with_progress(settings, waiting) if waiting else []
@@ -53,8 +58,12 @@ def demo(options: Options, batteries: int, years: tuple[int, ...]) -> None:
     bess = "bess" if settings.home == Options().settings().home and not elsewhere else _bess_at(settings.home)
     click.echo(f"\nResults: {settings.results}/<table>/<year>.parquet")
     for year in good[-1:]:
-        click.echo(f"The page, for any browser: {files_of(settings.results, LEADERBOARD_REPORT, year)[0]}")
-    click.echo(f"Another year: {bess} leaderboard {years[0]}\nIn the browser: {bess} ui")
+        with Results(settings) as results:
+            (best,) = results.leaderboard(year, top=1).column("battery")
+        click.echo("Three things to try:")
+        click.echo(f"  {'the page, by double click':<28}{files_of(settings.results, LEADERBOARD_REPORT, year)[0]}")
+        click.echo(f"  {'one battery':<28}{bess} battery {best}")
+        click.echo(f"  {'Dagster, in the browser':<28}{bess} ui")
     if outcomes:
         show_outcomes(settings, outcomes)
         exit_if_failed(outcomes)

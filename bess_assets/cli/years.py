@@ -51,7 +51,7 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
             settings,
             folder,
             sorted({*chain(*years)}) or None,
-            progress=lambda n, total, what: tell(f"{n + 1:,} of {total:,} files: {what}" if n < total else what),
+            progress=lambda n, total, what: tell(*files_read(n, total, what)),
         )
     echo(_rollup_lines(done), made_up_note(settings))
     if done.built:
@@ -66,6 +66,11 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
         )
     if done.refused or any(built.manifest["refused"] for built in done.built):
         sys.exit(1)
+
+
+def files_read(done: int, total: int, what: str) -> tuple[str, float | None]:
+    """The progress of a roll-up: words, and the share of its files that was read."""
+    return (f"{done + 1:,} of {total:,} files: {what}", done / total) if done < total else (what, None)
 
 
 _BUILT = (
@@ -192,9 +197,9 @@ def refresh_with_progress(settings: Settings, years: Sequence[int], only: State 
     with long_work() as tell:
 
         def report(step: "Progress") -> None:
-            made = None if step.rows is None else f"{step.rows:,} rows, {step.seconds:.1f} s"
-            so_far = made or f"{step.done} of {step.total} tables done"
-            tell(f"{step.year or 'all years'}: {step.table}, {so_far}", finished=made is not None)
+            before = sorted(years).index(step.year) if step.year else len(years)
+            done = (before + step.done / max(step.total, 1)) / (len(years) + 1)
+            tell(f"{step.year or 'all years'}: {step.table}, {step.done} of {step.total} tables done", done)
 
         return list(refresh_years(settings, years, only, report))
 

@@ -76,7 +76,7 @@ def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> 
         InputError: there are no reports, or none of a 60-day dataset holds a day of the year.
     """
     started = time.monotonic()
-    say: Tell = tell or (lambda _text, _finished: None)
+    say: Tell = tell or (lambda _text, _done: None)
     registry, board = (_results(settings, table, year) for table in ("bess_registry", "leaderboard_monthly"))
     if not has_reports(settings.reports):
         raise InputError(
@@ -93,7 +93,7 @@ def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> 
             handed_in(registry),
             _user_nodes(settings),
             intervals=False,
-            tell=lambda done, of: say(f"{done} of {of} batteries settled", done == of),
+            tell=lambda done, of: say(f"{done} of {of} batteries settled", done / of),
         ).leaderboard_monthly
     except UnusableRowsError as error:
         problems = "; ".join(f"{file}: {problem}" for file, problem in folder.problems.items())

@@ -50,8 +50,8 @@ _UNREADABLE = (
     *(KeyError, SyntaxError),  # parts of a workbook that are absent, or no XML
 )
 
-Tell = Callable[[str, bool], None]
-"""Called with what is being done, and whether something is finished."""
+Tell = Callable[[str, float | None], None]
+"""Called with what is being done and, where it is known, the share of it that is done."""
 
 
 @dataclass(frozen=True)
@@ -111,18 +111,18 @@ class ReportFolder:
     def __init__(self, folder: Path, year: int, tell: Tell | None = None) -> None:
         """Find the reports of an operating year; nothing but their first rows is read."""
         self._folder, self._year = folder, year
-        self._tell: Tell = tell or (lambda _text, _finished: None)
+        self._tell: Tell = tell or (lambda _text, _done: None)
         self._number = self.copies = self.others = 0
         self.problems: dict[str, str] = {}
         found: list[Report] = []
         for path in sorted(folder.rglob("*")):
             if path.suffix.lower() in {".csv", ".zip", ".xlsx"} and path.is_file():
                 found += self._look_into(path)
-                self._tell(f"{len(found):,} reports found", False)
+                self._tell(f"{len(found):,} reports found", None)
         self.reports: dict[str, list[Report]] = {}
         for report in self._once(found):
             self.reports.setdefault(report.dataset, []).append(report)
-        self._tell(f"{sum(map(len, self.reports.values())):,} reports found in {folder}", True)
+        self._tell(f"{sum(map(len, self.reports.values())):,} reports found in {folder}", None)
 
     def __str__(self) -> str:
         return str(self._folder)
@@ -226,7 +226,7 @@ class ReportFolder:
         size = 0
         reports = self.reports.get(folder, [])
         for done, report in enumerate(reports, start=1):
-            self._tell(f"{folder}: report {done:,} of {len(reports):,}", False)
+            self._tell(f"{folder}: report {done:,} of {len(reports):,}", done / len(reports))
             data = self._bytes(report)
             # Cheap first: a year that is nowhere among the bytes is in no date.
             if data is None or str(self._year).encode() not in data:
@@ -238,7 +238,7 @@ class ReportFolder:
             size += len(data)
         if waiting:
             yield from self._piece(waiting)
-        self._tell(f"{folder}: {len(reports):,} reports read", True)
+        self._tell(f"{folder}: {len(reports):,} reports read", None)
 
     def _piece(self, waiting: list[tuple[Report, bytes]]) -> Iterator[Piece]:
         """Reports of one layout as one piece, less those that cannot be read; none if nothing is left."""
