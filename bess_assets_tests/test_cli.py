@@ -114,6 +114,16 @@ def test_tolled_batteries_are_listed_and_groups_say_how_many_they_have(tmp_path:
     assert "owner=NAME" in refused(settings.home, "leaderboard", "2024", "--only", "owner")
 
 
+def test_a_board_may_be_shown_as_if_a_battery_had_another_size(bess) -> None:
+    (row,) = [
+        row
+        for row in rows_of(bess("leaderboard", "2024", "--size", "ALPHA_1=50/75", "--format", "csv"))
+        if row["battery"] == "ALPHA_1"
+    ]
+    assert (row["capacity_mw"], row["energy_mwh"], row["duration_hours"]) == ("50.0", "75.0", "1.5")
+    assert "as if ALPHA_1=50" in bess("leaderboard", "2024", "--size", "ALPHA_1=50").stdout
+
+
 def test_money_has_thousands_separators_and_unknown_is_a_dash(bess) -> None:
     lines = bess("leaderboard", "2024", width=80).stdout.splitlines()
     assert "4,000,003" in next(line for line in lines if "ALPHA_1" in line)

@@ -53,6 +53,11 @@ Record = Mapping[str, Any]
         metavar="COLUMN=VALUE",
         help="Only batteries with this value, as owner=NAME or duration=unknown; ranks stay those of all.",
     ),
+    click.option(
+        "--size",
+        metavar="NAME=MW[/MWH]",
+        help="The board as if a battery had this size, as FLINT_1=200/400; its dollars stay.",
+    ),
     FORMAT,
 )
 def leaderboard(
@@ -84,10 +89,11 @@ def show_leaderboard(
     form: Format = "table",
     by: str | None = None,
     only: Sequence[str] = (),
+    size: str | None = None,
 ) -> None:
-    """Print the leaderboard of a year, one of its months, or the days from one to another, or its groups by some column."""
-    if by and only:
-        raise BessError("--by and --only do not go together.", remedy="Leave one out.")
+    """Print the leaderboard of a year, one of its months, or the days from one to another, its groups by some column, or the board with another size."""
+    if sum(map(bool, (by, only, size))) > 1 or (size and not isinstance(period, int)):
+        raise BessError("--by, --only and --size do not go together, nor --size with days.", remedy="Leave one out.")
     pairs = [text.partition("=") for text in only]
     if not all(is_equal for _, is_equal, _ in pairs):
         raise BessError("--only names no value.", expected="COLUMN=VALUE, as owner=NAME")
@@ -99,6 +105,9 @@ def show_leaderboard(
             board = results.groups(by, period, month, sort=sort, top=most)
         elif by:
             board = results.groups_of_days(by, first, last, sort=sort, top=most)
+        elif size and isinstance(period, int):
+            name, mw, mwh = _size_of(size)
+            board = results.what_if(name, period, month, capacity_mw=mw, energy_mwh=mwh, sort=sort, top=most)
         elif isinstance(period, int):
             board = results.leaderboard(period, month, where=where, sort=sort, top=most)
         else:
@@ -107,9 +116,23 @@ def show_leaderboard(
     for year in years:
         _warn_if_older(settings, year, "these figures are older (bess status says more)")
     named = f"{month_name[month]} {first}" if month else " to ".join(dict.fromkeys((first, last)))
-    title = f"Leaderboard {named}{''.join(f', {text}' for text in only)}"
+    title = f"Leaderboard {named}{''.join(f', {text}' for text in only)}{f', as if {size}' if size else ''}"
     lines = _group_lines(board, f"{title} by {by}", by, top) if by else _board_lines(board, title, top)
     show(form, lines, made_up_note(settings, years), board.columns, board.rows)
+
+
+def _size_of(text: str) -> tuple[str, float | None, float | None]:
+    """Name, MW and MWh of `NAME=MW/MWH`; either may be left out."""
+    name, _, size = text.rpartition("=")
+    try:
+        mw, mwh = (float(part) if part.strip() else None for part in f"{size}/".split("/")[:2])
+    except ValueError:
+        name = ""
+    if not name:
+        raise BessError(
+            f"--size cannot be read: {text}.", expected="NAME=MW, NAME=MW/MWH or NAME=/MWH, as FLINT_1=200/400"
+        )
+    return name, mw, mwh
 
 
 def _warn_if_older(settings: Settings, year: int, words: str) -> None:

@@ -25,6 +25,9 @@ _ARROW = {  # Arrow's name of DuckDB's types; another type is that of the values
 }
 
 
+ROWS_IN_NOTEBOOKS = 60
+
+
 class QueryError(BessError):
     """A question that cannot be answered as it was asked."""
 
@@ -77,6 +80,22 @@ class Answer(NamedTuple):
         frame: pd.DataFrame = self.to_arrow().to_pandas(date_as_object=False)
         return frame
 
+    def _repr_html_(self) -> str:
+        """The first rows as a table, for notebooks."""
+        from html import escape  # noqa: PLC0415  for notebooks alone
+
+        from bess_assets.text import UNKNOWN, any_value, one_line  # noqa: PLC0415
+
+        def cell(value: Any) -> str:
+            align = "left" if value is None or isinstance(value, str) else "right"
+            return f'<td style="text-align:{align}">{UNKNOWN if value is None else escape(one_line(any_value(value)))}</td>'
+
+        heading = "".join(f"<th>{escape(one_line(name))}</th>" for name in self.columns)
+        lines = [f"<tr>{''.join(map(cell, row))}</tr>" for row in self.rows[:ROWS_IN_NOTEBOOKS]]
+        shown = "" if len(lines) == len(self.rows) else f"the first {len(lines)} of "
+        count = f"{shown}{len(self.rows):,} row{'s' * (len(self.rows) != 1)}"
+        return f"<table><thead><tr>{heading}</tr></thead><tbody>{''.join(lines)}</tbody></table><p>{count}</p>"
+
 
 class BatteryAnswer(NamedTuple):
     """What is known of one battery.
@@ -92,6 +111,13 @@ class BatteryAnswer(NamedTuple):
     years: Answer
     months: Answer
     best_days: Answer
+
+    def _repr_html_(self) -> str:
+        """Its years, months and best days as tables, for notebooks."""
+        from html import escape  # noqa: PLC0415  for notebooks alone
+
+        parts = (("years", self.years), ("months", self.months), ("best days", self.best_days))
+        return "".join(f"<h4>{escape(self.battery)}: {name}</h4>{part._repr_html_()}" for name, part in parts)
 
 
 def marked(answer: Answer, made_up: Collection[int] | bool) -> Answer:

@@ -38,7 +38,11 @@ class AnswerCache:
         self._most_bytes, self._most_entries = most_bytes, most_entries
         self._entries: OrderedDict[Hashable, tuple[Marks, list[Answer], int]] = OrderedDict()
         self._hits = self._misses = 0
-        self._guard = threading.Lock()
+        self._guard, self._thread = threading.Lock(), threading.local()
+
+    def missed_here(self) -> int:
+        """Questions of this thread that were not answered from memory."""
+        return getattr(self._thread, "missed", 0)
 
     def answers(self, key: Hashable, files: Iterable[Path], ask: Callable[[], list[Answer]]) -> list[Answer]:
         """The answers kept under the key if these files are as they were when they were read, else new ones; the caller may change their rows.
@@ -56,6 +60,7 @@ class AnswerCache:
                 self._hits += 1
                 return _copies(kept)
             self._misses += 1
+        self._thread.missed = self.missed_here() + 1
         answers, marks = of_one_edition(ask, lambda: marks_of(files))
         size = sum(map(size_of, answers))
         with self._guard:

@@ -15,6 +15,7 @@ from bess_assets.errors import NotRefreshedError
 from bess_assets.results.answers import Answer, BatteryAnswer, QueryError, marked, with_mark
 from bess_assets.results.cache import AnswerCache, CacheInfo
 from bess_assets.results.engine import PERIODS, Engine, Step, literal, read, refuse_long, tables_in, with_year
+from bess_assets.results.watch import Watch, watched
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store import listing
 from bess_assets.store.listing import MADE_UP, made_up_years
@@ -22,6 +23,8 @@ from bess_assets.store.listing import MADE_UP, made_up_years
 if TYPE_CHECKING:
     from bess_assets.tables import Table
 
+Year = int | str
+"""An operating year as a number or its text."""
 BEST_DAYS = 10
 """How many of a battery's best days `Results.battery` returns."""
 
@@ -36,29 +39,31 @@ class Results:
     """The result tables of one home, read-only.
 
     It sees the files that exist when a question is asked, so a refresh is seen at once. Answers are kept in memory until a file they were read from
-    changes; `cache_info` counts hits. Several threads may use one object. Answers of years made of simulated inputs have a last column `data`, made-up
-    in the rows of those years.
+    changes; `cache_info` counts hits, `statistics` the questions. Several threads may use one object. Answers of years made of simulated inputs have a
+    last column `data`, made-up in the rows of those years.
 
-    In all questions a battery's `name` is its stable key or the name of its generation, load or storage resource, in any case; `year` None stands for
-    every year that has a leaderboard; `by` says whether a row is a day, a month or a year; days are dates or their ISO texts, the last one itself
-    included; `top` cuts the answer to its first rows.
+    In all questions a battery's `name` is its stable key or the name of its generation, load or storage resource, in any case; a `year` is a number or
+    its text, and None stands for every year that has a leaderboard; `by` says whether a row is a day, a month or a year; days are dates or their ISO
+    texts, the last one itself included; `top` cuts the answer to its first rows.
 
     Every question raises NotRefreshedError where a table it needs has not been written, and QueryError where it cannot be answered as asked (no such
     battery, month or column, days that run backwards) or takes longer than `query_timeout_seconds`.
     """
 
     def __init__(
-        self, settings: Settings | None = None, *, cache_bytes: int = 256_000_000, cache_entries: int = 256
+        self, home: Settings | str | Path | None = None, *, cache_bytes: int = 256_000_000, cache_entries: int = 256
     ) -> None:
         """Open nothing yet.
 
         Args:
-            settings: where the results are, and limits of memory, threads and time; from the environment if not given.
+            home: the folder in which a refresh keeps all it makes, as BESS_HOME names it, which is used if none is given; or settings, with limits of memory,
+                threads and time.
             cache_bytes: what answers kept in memory may take, about.
             cache_entries: how many are kept; 0 keeps none.
         """
-        self._settings = settings or load_settings()
+        self._settings = home if isinstance(home, Settings) else load_settings(home)
         self._engine, self._cache = Engine(self._settings), AnswerCache(cache_bytes, cache_entries)
+        self._watch = Watch(self._cache)
 
     def __enter__(self) -> Self:
         return self
@@ -74,6 +79,14 @@ class Results:
         """Hits, misses and hit rate of the answers kept in memory, how many there are and what they take."""
         return self._cache.info()
 
+    def statistics(self) -> Answer:
+        """How often each kind of question was asked and answered from memory, with how many rows, and how long it took.
+
+        Columns: question (the method), asked, from_memory, rows, median_seconds, p95_seconds, longest_seconds (of the last 1,000). One that takes over a
+        second is logged with its text, at level INFO of the logger `bess_assets.results.watch`.
+        """
+        return self._watch.statistics()
+
     @property
     def folder(self) -> Path:
         """Where the result tables are."""
@@ -83,6 +96,7 @@ class Results:
         """Years that have a leaderboard, ascending."""
         return list(listing.yearly_files(self.folder, "leaderboard"))
 
+    @watched
     def column_availability(self) -> Answer:
         """The matrix of columns, in the order in which it is shown: dataset by column by year."""
         path = self.folder / "column_availability" / "all.parquet"
@@ -95,9 +109,10 @@ class Results:
         source = read([path], ", file_row_number = true")
         return self._rows(f"SELECT * EXCLUDE (file_row_number) FROM {source} ORDER BY file_row_number", [path])
 
+    @watched
     def leaderboard(
         self,
-        year: int,
+        year: Year,
         month: int | None = None,
         *,
         where: Mapping[str, str] | None = None,
@@ -118,6 +133,7 @@ class Results:
                 ranked batteries, then those that cannot be ranked.
             top: only the first rows.
         """
+        year = _year(year)
         if month is not None and not 1 <= month <= 12:
             raise QueryError(f"There is no month {month}.", expected="a month from 1 to 12")
         (board,) = self._required("leaderboard" if month is None else "leaderboard_monthly", year)
@@ -147,6 +163,7 @@ class Results:
         )
         return _shown(self._rows(sql, [board, earlier], [year]), sort, top, where)
 
+    @watched
     def leaderboard_of_days(
         self,
         first: date | str,
@@ -179,8 +196,9 @@ class Results:
         )
         return _shown(answer, sort, top, where)
 
+    @watched
     def groups(
-        self, by: str, year: int, month: int | None = None, *, sort: str | None = None, top: int | None = None
+        self, by: str, year: Year, month: int | None = None, *, sort: str | None = None, top: int | None = None
     ) -> Answer:
         """The batteries of the board of a year or month in groups: their number, MW, streams, the three totals, the average $/kW, coverage.
 
@@ -196,8 +214,9 @@ class Results:
         """
         from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
 
-        return _shown(sums.groups(self.leaderboard(year, month), by, year, month), sort, top)
+        return _shown(sums.groups(self.leaderboard(year, month), by, _year(year), month), sort, top)
 
+    @watched
     def groups_of_days(
         self, by: str, first: date | str, last: date | str, *, sort: str | None = None, top: int | None = None
     ) -> Answer:
@@ -207,8 +226,9 @@ class Results:
         board = self.leaderboard_of_days(first, last)
         return _shown(sums.groups_of_days(board, by, *_days(first, last)), sort, top)
 
+    @watched
     def compare(
-        self, names: Sequence[str], year: int | None = None, *, by: Literal["month", "year"] = "year"
+        self, names: Sequence[str], year: Year | None = None, *, by: Literal["month", "year"] = "year"
     ) -> Answer:
         """Batteries side by side: their rows of the yearly or monthly leaderboards, with the year in front, by period and then in the order named."""
         if not names:
@@ -221,8 +241,10 @@ class Results:
             files,
         )
 
-    def battery(self, name: str, year: int | None = None) -> BatteryAnswer:
+    @watched
+    def battery(self, name: str, year: Year | None = None) -> BatteryAnswer:
         """One battery: its years with their change of rank, its months, its best days."""
+        year = None if year is None else _year(year)
         boards, months, days = (
             self._required(table, year) for table in ("leaderboard", "leaderboard_monthly", "daily_revenue")
         )
@@ -243,6 +265,7 @@ class Results:
         made_up = made_up_years(self._settings)
         return BatteryAnswer(key, *(marked(part, made_up) for part in found))
 
+    @watched
     def battery_days(self, name: str, first: date | str | None = None, last: date | str | None = None) -> Answer:
         """A battery's expected days, from the beginning and to the end where no day is given: every column of daily_revenue."""
         begin, end = _days(first or date.min, last or date.max)
@@ -253,13 +276,62 @@ class Results:
         where = f"battery = {literal(self._key(name, None))} AND operating_day BETWEEN DATE '{begin}' AND DATE '{end}'"
         return self._rows(f"SELECT * FROM {read(files)} WHERE {where} ORDER BY operating_day", files)
 
-    def best_days(self, name: str, year: int | None = None, count: int = BEST_DAYS) -> Answer:
+    @watched
+    def battery_intervals(self, name: str, day: date | str) -> Answer:
+        """A battery's quarter-hours of one day, 92, 96 or 100: time in UTC and Central, prices, awards, flows, state of charge and dollars.
+
+        Ancillary services are settled by hour: each quarter-hour has a quarter of its hour's `as_usd`. `net_mw` is the mean power, discharge positive.
+        """
+        from bess_assets.results import intervals  # noqa: PLC0415  boards are shown without it
+
+        of_day = _day(day)
+        files = {table: self._required(table, of_day.year)[0] for table in intervals.TABLES_READ}
+        sql = intervals.statement(files, self._key(name, of_day.year), of_day)
+        return intervals.with_central_time(self._rows(sql, files.values(), [of_day.year]))
+
+    @watched
+    def what_if(
+        self,
+        name: str,
+        year: Year,
+        month: int | None = None,
+        *,
+        capacity_mw: float | None = None,
+        energy_mwh: float | None = None,
+        sort: str | None = None,
+        top: int | None = None,
+    ) -> Answer:
+        """The leaderboard of a year or month as if a battery had another size; nothing is written.
+
+        Its flows and dollars stay those of the battery as it ran; what is per MW or MWh, its class, its active days and whether it is ranked follow from the
+        size, and with them percentiles and medians of others. Columns are those of the stored table.
+        """
+        from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
+
+        given = {"capacity_mw": capacity_mw, "energy_mwh": energy_mwh}
+        size = {column: float(value) for column, value in given.items() if value is not None}
+        if not size or not all(0 < value < float("inf") for value in size.values()):
+            raise QueryError("A size is MW, MWh or both.", expected="capacity_mw or energy_mwh above zero")
+        year, key = _year(year), self._key(name, year)
+        self.leaderboard(year, month)  # refuses a month that is none, and a year that was not refreshed
+        (days,), (registry,) = (self._required(table, year) for table in ("daily_revenue", "bess_registry"))
+        answer = self._answer(
+            ("what_if", key, year, month, *sorted(size.items())),
+            [days, registry],
+            lambda: sums.board_of_size(self._engine, days, registry, year, month, key, size),
+            [year],
+        )
+        return _shown(answer, sort, top)
+
+    @watched
+    def best_days(self, name: str, year: Year | None = None, count: int = BEST_DAYS) -> Answer:
         """A battery's days of highest total_usd, highest first; days whose total is unknown are left out."""
         _refuse_no_rows(count)
         files = self._required("daily_revenue", year)
         return self._rows(_best_days(files, self._key(name, year), count), files)
 
-    def product_stack(self, name: str, by: Step = "month", year: int | None = None) -> Answer:
+    @watched
+    def product_stack(self, name: str, by: Step = "month", year: Year | None = None) -> Answer:
         """Revenue of a battery by stream and period: day-ahead and real-time energy, each ancillary service, their totals, and coverage."""
         from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
 
@@ -269,7 +341,8 @@ class Results:
             ("product_stack", mine, by, year), files, lambda: sums.streams(self._engine, files, by, mine)
         )
 
-    def editions(self, year: int) -> Answer:
+    @watched
+    def editions(self, year: Year) -> Answer:
         """The editions of a year's leaderboard that were kept, oldest first.
 
         Columns: edition_number, made_at (UTC), package_version, edition (final or preliminary), data_through, batteries, batteries_ranked, known_total_usd (sum
@@ -287,28 +360,31 @@ class Results:
             f"SELECT * EXCLUDE (inputs, made_of, earlier), array_to_string(list_sort({changed}), '; ') AS changed_inputs, inputs "
             f"FROM (SELECT *, lag(made_of) OVER (ORDER BY edition_number) AS earlier FROM ({editions})) ORDER BY edition_number",
             files,
-            [year],
+            [_year(year)],
         )
 
-    def left_out_rows(self, year: int) -> Answer:
+    @watched
+    def left_out_rows(self, year: Year) -> Answer:
         """Rows of the rollups of a year that were left out, doubted, or taken for blank in part, with the file and the place of each.
 
         Columns: those of the table left_out_rows. Of each dataset and kind they are the first 25; the findings of `bess status --causes` count all.
         """
         files = self._required("left_out_rows", year)
-        return self._rows(f"SELECT * FROM {read(files)} ORDER BY dataset, kind, file, row", files, [year])
+        return self._rows(f"SELECT * FROM {read(files)} ORDER BY dataset, kind, file, row", files, [_year(year)])
 
-    def what_changed(self, year: int) -> Answer:
+    @watched
+    def what_changed(self, year: Year) -> Answer:
         """The batteries that moved between the last two editions of a year, largest change of total_usd first, unknown ones last.
 
         Columns: those of the table what_changed. `because` names the inputs that changed and feed the columns that moved.
         """
         files = self._required("what_changed", year)
         return self._rows(
-            f"SELECT * FROM {read(files)} ORDER BY abs(total_usd_change) DESC NULLS LAST, battery", files, [year]
+            f"SELECT * FROM {read(files)} ORDER BY abs(total_usd_change) DESC NULLS LAST, battery", files, [_year(year)]
         )
 
-    def fleet(self, by: Step = "month", year: int | None = None) -> Answer:
+    @watched
+    def fleet(self, by: Step = "month", year: Year | None = None) -> Answer:
         """Revenue of all batteries by stream and period, their number, and coverage.
 
         Streams add what is known over batteries and days; `energy_usd` and `as_usd` are formed from the streams of the same row and unknown where one
@@ -323,7 +399,8 @@ class Results:
         boards = self._required(board, year) if board else ()
         return self._answer(("fleet", by, year), [*days, *boards], lambda: sums.fleet(self._engine, days, boards, by))
 
-    def node_prices(self, points: Sequence[str] | None = None, by: Step = "month", year: int | None = None) -> Answer:
+    @watched
+    def node_prices(self, points: Sequence[str] | None = None, by: Step = "month", year: Year | None = None) -> Answer:
         """Prices of settlement points by period: mean, minimum, maximum and negative share of each market, mean TB1, TB2, TB4 of a day, and coverage.
 
         Means and shares weigh days by their known prices. TBn is null where no day has all its hours; `tb_days` says how many have. `points` are names
@@ -350,6 +427,7 @@ class Results:
         )
         return self._rows(sql, files)
 
+    @watched
     def query(self, sql: str) -> Answer:
         """Answer one SELECT over views of all result tables; a view of a yearly table has the column `year` in front.
 
@@ -379,9 +457,9 @@ class Results:
             else:
                 yield begun.columns, rows
 
-    def _required(self, table: str, year: int | None) -> list[Path]:
+    def _required(self, table: str, year: Year | None) -> list[Path]:
         """The files of a table for one year, or for every year that has a leaderboard."""
-        return list(listing.require(self.folder, table, year).values())
+        return list(listing.require(self.folder, table, None if year is None else _year(year)).values())
 
     def _rows(self, sql: str, files: Iterable[Path], years: Iterable[int] | None = None) -> Answer:
         return self._answer(sql, files, lambda: self._engine.ask(sql)[0], years)
@@ -399,7 +477,7 @@ class Results:
         made_up = made_up_years(self._settings)
         return any(not made_up.isdisjoint(listing.yearly_files(self.folder, table.name)) for table in tables)
 
-    def _key(self, name: str, year: int | None) -> str:
+    def _key(self, name: str, year: Year | None) -> str:
         """The stable key of the battery that has the name."""
         names = self._names("battery, gen_resource, load_resource, esr_resource", self._required("leaderboard", year))
         remedy = "All names: bess leaderboard YEAR --format csv"
@@ -455,6 +533,13 @@ def _market(name: str, known: str) -> str:
 def _refuse_no_rows(count: int | None) -> None:
     if count is not None and count < 1:
         raise QueryError(f"The first {count} rows are none.", expected="a whole number from 1")
+
+
+def _year(year: Year) -> int:
+    try:
+        return int(year)
+    except ValueError as error:
+        raise QueryError(f"{year!r} is no year.", expected="a year such as 2024") from error
 
 
 def _days(first: date | str, last: date | str) -> tuple[date, date]:

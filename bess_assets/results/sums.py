@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bess_assets.results.answers import Answer, QueryError, marked
-from bess_assets.results.engine import DUCKDB_TYPES, PERIODS, Engine, Step, read, with_year
+from bess_assets.results.engine import DUCKDB_TYPES, PERIODS, Engine, Step, literal, read, with_year
 from bess_assets.settlement import groups as grouping
 from bess_assets.settlement import metrics
 from bess_assets.settlement.metrics import Period
@@ -30,22 +31,72 @@ def board_of_days(engine: Engine, days: Sequence[Path], registry: Sequence[Path]
     Raises:
         QueryError: the tables of a year contradict each other.
     """
-    where = f"operating_day BETWEEN DATE '{first}' AND DATE '{last}'"
+    rows = _board(engine, days, registry, Period(first, last))
+    shown = [(first, last, *(row[name] for name in LEADERBOARD.column_names), None) for row in rows]
+    return Answer(
+        ("first_day", "last_day", *LEADERBOARD.column_names, "rank_change"), shown, ("DATE", "DATE", *_TYPES, "BIGINT")
+    )
+
+
+def board_of_size(
+    engine: Engine, days: Path, registry: Path, year: int, month: int | None, battery: str, size: Mapping[str, float]
+) -> Answer:
+    """Rows of the board of a year or month as if a battery had another capacity_mw or energy_mwh; its flows and dollars are as they are."""
+    rows = _board(engine, [days], [registry], Period.of(year, month), {battery: size}, whole_year=month is None)
+    shown = [tuple(row[name] for name in LEADERBOARD.column_names) for row in rows]
+    if month is None:
+        return Answer(tuple(LEADERBOARD.column_names), shown, _TYPES)
+    return Answer(("month", *LEADERBOARD.column_names), [(month, *row) for row in shown], ("BIGINT", *_TYPES))
+
+
+_TYPES = tuple(DUCKDB_TYPES[column.kind] for column in LEADERBOARD.columns)
+
+
+def _board(
+    engine: Engine,
+    days: Sequence[Path],
+    registry: Sequence[Path],
+    period: Period,
+    sizes: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
+    *,
+    whole_year: bool = False,
+) -> list[dict[str, Any]]:
+    """Rows of a board; of a whole year the node is that of the registry, as on the stored board, else of the last day."""
+    capacity = "".join(
+        f"WHEN {literal(battery)} THEN {float(size['capacity_mw'])!r}::DOUBLE "
+        for battery, size in sizes.items()
+        if "capacity_mw" in size
+    )
+    sized = f"CASE battery {capacity}ELSE capacity_mw END AS capacity_mw" if capacity else "capacity_mw"
     sums, batteries = engine.ask(
-        metrics.sums_of_days(read(days), f"({with_year(registry)})", where=where),
+        metrics.sums_of_days(
+            read(days),
+            f"(SELECT year, battery, {sized} FROM ({with_year(registry)}))",
+            where=f"operating_day BETWEEN DATE '{period.first}' AND DATE '{period.last}'",
+        ),
         f"{with_year(registry)} ORDER BY battery, year",
     )
     by_battery = groupby(batteries.records(), lambda row: row["battery"])
     known = {battery: _of_window(list(rows)) for battery, rows in by_battery}
+    known |= {battery: _of_size(known[battery], size) for battery, size in sizes.items() if battery in known}
     if stranger := next((battery for battery in sums.column("battery") if battery not in known), None):
         raise QueryError(
-            f"{stranger} has days from {first} to {last} and no row in bess_registry.",
-            remedy=f"The tables are of different refreshes: bess refresh {first.year}-{last.year}",
+            f"{stranger} has days from {period.first} to {period.last} and no row in bess_registry.",
+            remedy=f"The tables are of different refreshes: bess refresh {period.first.year}-{period.last.year}",
         )
-    rows = metrics.board(sums.records(), known, Period(first, last))
-    shown = [(first, last, *(row[name] for name in LEADERBOARD.column_names), None) for row in rows]
-    types = ("DATE", "DATE", *(DUCKDB_TYPES[column.kind] for column in LEADERBOARD.columns), "BIGINT")
-    return Answer(("first_day", "last_day", *LEADERBOARD.column_names, "rank_change"), shown, types)
+    rows = sums.records()
+    if whole_year:
+        rows = [{**row, "settlement_point": known[row["battery"]]["settlement_point"]} for row in rows]
+    return metrics.board(rows, known, period)
+
+
+def _of_size(row: Row, size: Mapping[str, float]) -> dict[str, Any]:
+    """A row of the registry with another size, which its notes name."""
+    sized = {**row, **size, **({"capacity_source": "user"} if "capacity_mw" in size else {})}
+    if sized["energy_mwh"] and sized["capacity_mw"]:
+        sized |= {"duration_hours": sized["energy_mwh"] / sized["capacity_mw"], "duration_source": "user"}
+    note = f"as if its size were {_size(sized)}, and not {_size(row)}"
+    return {**sized, "notes": "; ".join(filter(None, (row["notes"], note)))}
 
 
 def groups(board: Answer, by: str, year: int, month: int | None) -> Answer:

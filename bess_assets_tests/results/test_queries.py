@@ -1,6 +1,7 @@
 """Questions about batteries, the fleet and nodes, held against the tables that they are answered from."""
 
-from itertools import product
+from datetime import date, datetime, timedelta
+from itertools import pairwise, product
 from typing import Any
 
 import pandas as pd
@@ -84,6 +85,72 @@ def test_the_streams_of_a_day_are_those_of_the_day(late: World) -> None:
     for day, row in zip(days, stack, strict=True):
         assert day["operating_day"] == row["operating_day"]
         assert all(close(day[column], row[column]) for column in (*STREAMS, *TOTALS))
+
+
+# --- a day by quarter-hour, another size
+@pytest.mark.parametrize(("day", "count"), [("2025-03-09", 92), ("2025-11-02", 100), ("2026-05-01", 96)])
+def test_the_quarter_hours_of_a_day_add_up_to_the_day_in_utc_and_central_time(
+    late: World, day: str, count: int
+) -> None:
+    with Results(late.settings) as results:
+        board = results.leaderboard(day[:4]).records()
+        name = next(
+            row["battery"] for row in board if row["rank"] and row["first_active_date"] <= date.fromisoformat(day)
+        )
+        rows = results.battery_intervals(name, day).records()
+        (of_day,) = results.battery_days(name, day, day).records()
+    assert len(rows) == count
+    for column in (
+        "da_energy_usd",
+        "rt_energy_usd",
+        "energy_usd",
+        "as_usd",
+        "total_usd",
+        "discharge_mwh",
+        "charge_mwh",
+    ):
+        known = [row[column] for row in rows if row[column] is not None]
+        assert sum(known) == pytest.approx(of_day[column] or 0.0, abs=0.01), column
+    central = [datetime.fromisoformat(row["interval_start_central"]) for row in rows]
+    assert central == [row["interval_start"] for row in rows]
+    assert {moment.date().isoformat() for moment in central} == {day}
+    assert [b - a for a, b in pairwise(row["interval_start"] for row in rows)] == [timedelta(minutes=15)] * (count - 1)
+    priced = [row for row in rows if row["rt_energy_usd"] is not None]
+    assert priced
+    for row in priced:
+        net = row["discharge_mwh"] - row["charge_mwh"] - row["da_award_mw"] / 4
+        assert row["rt_energy_usd"] == pytest.approx(net * row["rt_price_usd_per_mwh"], abs=1e-6)
+        assert row["net_mw"] == pytest.approx(4 * (row["discharge_mwh"] - row["charge_mwh"]))
+
+
+@pytest.mark.parametrize("month", [None, 6])
+def test_a_board_as_if_of_the_same_size_is_the_board(late: World, month: int | None) -> None:
+    with Results(late.settings) as results:
+        board = results.leaderboard(2025, month).records()
+        known = next(row for row in board if row["rank"] and row["energy_mwh"])
+        same = results.what_if(
+            known["battery"], 2025, month, capacity_mw=known["capacity_mw"], energy_mwh=known["energy_mwh"]
+        ).records()
+    size = {"capacity_source", "duration_source", "notes"}
+    for found, right in zip(same, board, strict=True):
+        for column in found.keys() - (size if found["battery"] == known["battery"] else set()):
+            assert right[column] == found[column] or close(right[column], found[column]), (found["battery"], column)
+
+
+def test_a_battery_of_half_the_size_earns_the_same_dollars_and_twice_as_many_a_kilowatt(late: World) -> None:
+    with Results(late.settings) as results:
+        known = next(row for row in results.leaderboard(2025).records() if row["rank"] and row["energy_mwh"])
+        name, mw = known["battery"], known["capacity_mw"]
+        found = next(
+            row for row in results.what_if(name, "2025", capacity_mw=mw / 2).records() if row["battery"] == name
+        )
+        with pytest.raises(QueryError, match="A size is MW"):
+            results.what_if(name, 2025, capacity_mw=0)
+        assert results.leaderboard(2025).column("capacity_mw").count(mw / 2) == 0
+    assert (found["total_usd"], found["cycles_per_day"]) == (known["total_usd"], known["cycles_per_day"])
+    assert found["usd_per_mw"] == pytest.approx(2 * known["usd_per_mw"])
+    assert found["duration_hours"] == pytest.approx(2 * known["duration_hours"])
+    assert "as if its size were" in found["notes"]
 
 
 def test_batteries_are_compared_in_the_order_named_and_once_each(results: Results) -> None:

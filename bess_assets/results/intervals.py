@@ -1,0 +1,50 @@
+"""One battery on one day by quarter-hour: prices, awards, flows, state of charge and dollars in one row, from the extracts and the ledgers."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from bess_assets.results.answers import Answer
+from bess_assets.results.engine import literal, read
+
+TABLES_READ = ("energy_revenue", "as_revenue", "bess_dispatch", "bess_awards", "bess_prices")
+_CENTRAL = ZoneInfo("America/Chicago")
+_OF_THE_DISPATCH = ("discharge_mwh", "charge_mwh", "discharge_source", "charge_source", "soc_mwh")
+
+
+def statement(files: Mapping[str, Path], battery: str, day: date) -> str:
+    """The statement that gives the quarter-hours of a battery's day, by the files of `TABLES_READ`.
+
+    Ancillary services are settled by hour: each quarter-hour has a quarter of the dollars of its hour, unknown where a product that exists is.
+    """
+
+    def of_day(table: str) -> str:
+        return f"(FROM {read([files[table]])} WHERE battery = {literal(battery)} AND operating_day = DATE '{day}')"
+
+    services = (
+        f"SELECT interval_start AS hour, CASE WHEN count(*) = count(revenue_usd) THEN sum(revenue_usd) / 4 END AS as_usd, "
+        f'CASE WHEN count(*) = count(award_mw) THEN sum(award_mw) END AS as_award_mw FROM {of_day("as_revenue")} WHERE "exists" GROUP BY hour'
+    )
+    prices = f"SELECT * FROM {read([files['bess_prices']])} WHERE operating_day = DATE '{day}'"
+    return (
+        f"SELECT money.interval_start, awards.settlement_point, da_price_usd_per_mwh, rt_price_usd_per_mwh, award_mw AS da_award_mw, as_award_mw, "
+        f"{', '.join(_OF_THE_DISPATCH)}, 4 * (discharge_mwh - charge_mwh) AS net_mw, da_usd AS da_energy_usd, rt_usd AS rt_energy_usd, energy_usd, as_usd, "
+        f"energy_usd + as_usd AS total_usd, unknown_reason FROM {of_day('energy_revenue')} AS money "
+        f"LEFT JOIN {of_day('bess_dispatch')} AS flows USING (interval_start) "
+        f"LEFT JOIN {of_day('bess_awards')} AS awards ON awards.interval_start = date_trunc('hour', money.interval_start) "
+        f"LEFT JOIN ({services}) AS services ON services.hour = awards.interval_start "
+        f"LEFT JOIN ({prices}) AS prices ON prices.settlement_point = awards.settlement_point AND prices.interval_start = money.interval_start "
+        "ORDER BY money.interval_start"
+    )
+
+
+def with_central_time(answer: Answer) -> Answer:
+    """The same with Central prevailing time after UTC: a text with its distance from UTC, which tells the two 01:00 hours of the autumn day apart."""
+    columns = (answer.columns[0], "interval_start_central", *answer.columns[1:])
+    types = (answer.types[0], "VARCHAR", *answer.types[1:]) if answer.types else ()
+    return Answer(columns, [(row[0], _central(row[0]), *row[1:]) for row in answer.rows], types)
+
+
+def _central(moment: datetime) -> str:
+    return moment.astimezone(_CENTRAL).isoformat(sep=" ", timespec="minutes")
