@@ -5,19 +5,21 @@ A battery is *tolled* if its contract says so: its owner is paid a toll, and not
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bess_assets.settlement import metrics
 from bess_assets.settlement.metrics import FLEET_TOTALS, STREAMS, Period
 
-OF_THE_BOARD = {
-    "qse": "qse",
-    "node": "settlement_point",
-    "duration": "duration_class",
-    "strategy": "strategy",
+Row = Mapping[str, Any]
+
+OF_THE_BOARD: dict[str, Callable[[Row], str | None]] = {
+    "qse": lambda row: row["qse"],
+    "node": lambda row: row["settlement_point"],
+    "duration": metrics.duration_class,
+    "strategy": lambda row: row["strategy"],
 }
-"""Columns of a board by which its batteries are grouped, by the word for it."""
+"""Values of a row of a board by which batteries are grouped, by the word for it."""
 SITE = "site"
 UNKNOWN = "unknown"
 """The group of batteries without a value."""
@@ -29,8 +31,6 @@ COLUMNS = {
     **dict.fromkeys(("energy_coverage", "as_coverage"), "DOUBLE"),
 }
 """Columns of a group with DuckDB's types."""
-
-Row = Mapping[str, Any]
 
 
 def attributes(row: Row) -> dict[str, str]:
@@ -44,7 +44,7 @@ def value_of(row: Row, by: str) -> str | None:
     A battery without a site in the battery table has the name of its node before the last underscore: ERCOT's public data name no sites.
     """
     if by in OF_THE_BOARD:
-        return row[OF_THE_BOARD[by]] or None
+        return OF_THE_BOARD[by](row) or None
     own = attributes(row).get(by)
     if own is None and by == SITE and (node := row["settlement_point"]):
         return node.rpartition("_")[0] or str(node)
