@@ -39,6 +39,7 @@ SHARING = {
         "test_project.py",
         "results/test_queries.py",
         "results/test_sums.py",
+        "results/test_questions.py",
     ),
     "reported": ("test_reports_to_board.py", "second_settlement/test_parity.py"),
     "one right market": ("faults/",),

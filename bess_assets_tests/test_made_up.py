@@ -11,7 +11,7 @@ import pytest
 
 from bess_assets.cli import main
 from bess_assets.report.files import write_report
-from bess_assets.results import Results
+from bess_assets.results import Results, plots
 from bess_assets.run import run_table
 from bess_assets.second_settlement.compare import COLUMNS, Comparison
 from bess_assets.settings import Settings, load_settings
@@ -119,6 +119,8 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 FIGURES = {
     "leaderboard": ["leaderboard", "2024"],
     "leaderboard of days": ["leaderboard", "--from", "2024-01-03", "--to", "2024-01-05"],
+    "groups": ["leaderboard", "2024", "--by", "qse"],
+    "another size": ["leaderboard", "2024", "--size", "ALPHA_1=50"],
     "battery": ["battery", "ALPHA_1"],
     "changes": ["changes", "2024"],
     "sql": ["sql", "SELECT battery, total_usd FROM leaderboard WHERE year = 2024"],
@@ -151,6 +153,7 @@ def test_every_command_is_among_those_looked_at():
     assert set(main.commands) == {arguments[0] for arguments in TABLES.values()} | {
         "demo",
         "fetch",
+        "plot",
         "simulate",
         "start",
         "ui",
@@ -189,6 +192,13 @@ def test_answers_in_python_have_the_column_and_one_of_sql_takes_no_other_columns
         taken = results.query(f"SELECT battery AS {MADE_UP_COLUMN} FROM leaderboard")
         assert taken.columns == (MADE_UP_COLUMN, *([f"{MADE_UP_COLUMN}_"] if made_up else []))
         assert results.query("SELECT 1 AS one").columns == ("one",)
+
+
+def test_a_picture_says_so(home):
+    settings, made_up = home
+    with Results(settings) as results:
+        texts = [text.get_text() for text in plots.stack(results, "ALPHA_1", 2024).texts]
+    assert (NOTE in texts) == made_up
 
 
 def test_the_rows_of_real_years_beside_made_up_ones_have_no_mark(tmp_path):

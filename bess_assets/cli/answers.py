@@ -282,14 +282,25 @@ def _summary(rows: Sequence[Record]) -> str:
 # --- one battery ------------------------------------------------------------------------------------------------------
 
 
-@command(click.argument("name"), click.argument("year", type=YEAR, required=False), FORMAT)
-def battery(options: Options, name: str, year: int | None, form: Format) -> None:
-    """Show one battery: its years, the months of one of them, its best days.
+@command(
+    click.argument("name"),
+    click.argument("year", type=YEAR, required=False),
+    click.option("--day", metavar="DAY", help="Its quarter-hours of one day instead, as 2024-08-20."),
+    FORMAT,
+)
+def battery(options: Options, name: str, year: int | None, day: str | None, form: Format) -> None:
+    """Show one battery: its years, the months of one of them, its best days; or one day by quarter-hour.
 
     NAME is its key on the leaderboard or any of its resource names. The table shows the months of YEAR, or of its latest year; csv has a row for each
     year and month; json has years, months and best days.
     """
     settings = options.settings()
+    if day:
+        with Results(settings) as results:
+            answer = results.battery_intervals(name, day)
+        lines, note = _day_lines(answer, name, day), made_up_note(settings, [int(day[:4])])
+        show(form, lines, note, answer.columns, answer.rows)
+        return
     with Results(settings) as results:
         found = results.battery(name, year)
     years, months, best_days = (part.records() for part in (found.years, found.months, found.best_days))
@@ -312,6 +323,33 @@ _STREAMS = (
     number("of it real-time $", 2, money, keep=20),
     number("share of gains", 3, percent, keep=30),
 )
+
+
+_QUARTER_HOUR = (
+    Column("Central", lambda row: row["interval_start_central"][11:]),
+    number("DA $/MWh", "da_price_usd_per_mwh", decimals(2), keep=70),
+    number("RT $/MWh", "rt_price_usd_per_mwh", decimals(2)),
+    number("DA MW", "da_award_mw", decimals(1), keep=60),
+    number("AS MW", "as_award_mw", decimals(1), keep=50),
+    number("net MW", "net_mw", decimals(1)),
+    number("SOC MWh", "soc_mwh", decimals(1), keep=55),
+    number("DA energy $", "da_energy_usd", money, keep=40),
+    number("RT energy $", "rt_energy_usd", money, keep=40),
+    _COLUMNS["energy $"],
+    number("AS $", "as_usd", money),
+    _COLUMNS["total $"],
+)
+
+
+def _day_lines(day: Answer, name: str, operating_day: str) -> Iterator[str]:
+    """A battery's quarter-hours of one day."""
+    rows = day.records()
+    node = next((row["settlement_point"] for row in rows if row["settlement_point"]), "unknown")
+    yield from (bold(one_line(f"{name} on {operating_day}, node {node}")), "", *table(_QUARTER_HOUR, [rows]).lines, "")
+    yield from paragraph(
+        "Time is Central with its distance from UTC; net MW is the mean of the quarter-hour, discharge positive; AS $ is a quarter of the hour's."
+    )
+    yield from paragraph(_WHAT_DOLLARS_ARE)
 
 
 def _battery_lines(battery: BatteryAnswer) -> Iterator[str]:
