@@ -151,6 +151,7 @@ def _reports_that_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_command_is_among_those_looked_at():
     assert set(main.commands) == {arguments[0] for arguments in TABLES.values()} | {
+        "battery-table",
         "demo",
         "fetch",
         "plot",

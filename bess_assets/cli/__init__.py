@@ -40,6 +40,7 @@ _COMMANDS = {
     "compare-csv": ("compare", "Settle a year again straight from the CSV reports, and compare."),
     "leaderboard": ("answers", "Show which batteries earned most."),
     "battery": ("answers", "Show one battery."),
+    "battery-table": ("table", "Print a battery table with zones and sites to start from."),
     "plot": ("plot", "Write a picture: stack, cumulative, day, duration, compare."),
     "changes": ("answers", "Show what moved between the last two editions of a year."),
     "rows": ("answers", "Show the rows that were left out or doubted."),

@@ -5,7 +5,7 @@ engine.py limits what DuckDB may do, cache.py keeps answers in memory, sums.py a
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from operator import itemgetter
 from pathlib import Path
@@ -451,7 +451,10 @@ class Results:
 
         The names of the columns and the rows are yielded; errors may come while rows are taken. Only the time that DuckDB takes counts, not that of the reader.
         """
-        with self._engine.stream(sql) as (begun, rows):
+        with ExitStack() as opened:
+            begun, rows = self._watch.time(
+                "stream", lambda: opened.enter_context(self._engine.stream(sql)), lambda: f"stream({sql!r})"
+            )
             if self._made_up(tables_in(sql)):
                 yield with_mark(begun.columns), ((*row, MADE_UP) for row in rows)
             else:

@@ -10,7 +10,7 @@ from functools import wraps
 from time import perf_counter
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from bess_assets.results.answers import Answer, BatteryAnswer
+from bess_assets.results.answers import Answer
 from bess_assets.results.cache import AnswerCache
 
 SLOW_SECONDS = 1.0
@@ -97,7 +97,8 @@ def watched(method: Callable[Concatenate[W, P], T]) -> Callable[Concatenate[W, P
 
 
 def _rows(answer: Any) -> int:
-    parts = (answer.years, answer.months, answer.best_days) if isinstance(answer, BatteryAnswer) else (answer,)
+    """Rows of an answer, of its parts, or of those that a stream begins with."""
+    parts = [answer] if isinstance(answer, Answer) else [part for part in answer if isinstance(part, Answer)]
     return sum(len(part.rows) for part in parts)
 
 

@@ -77,6 +77,19 @@ def read_user_table(path: Path) -> list[UserRow]:
     return rows
 
 
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The cells of a table that can be read, row by row under its headings; a blank row is none.
+
+    Raises:
+        RegistryTableError: as `read_user_table` does.
+    """
+    read_user_table(path)
+    heading, *rows = csv.reader(io.StringIO(plain_text(path.read_bytes()), newline=""))
+    names = _headings(path, [name.strip() for name in heading])
+    padded = ([*map(str.strip, row), *[""] * len(names)][: len(names)] for row in rows)
+    return [dict(zip(names, row, strict=True)) for row in padded if any(row)]
+
+
 def _headings(path: Path, headings: list[str]) -> list[str]:
     """The known columns as they are, further ones in lower case with underscores; a heading that may be meant for a known one is refused."""
     names = [h if h in COLUMNS else re.sub(r"\W+", "_", h.lower()).strip("_") for h in headings]

@@ -22,6 +22,7 @@ from bess_assets.ercot.products import RTC_FIRST_DAY
 from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, StoredTable, in_columns, step
 from bess_assets.errors import InputError, RegistryTableError
 from bess_assets.settlement.battery_table import NO_LOAD, UserRow, read_user_table
+from bess_assets.settlement.groups import is_tolled
 from bess_assets.settlement.nodes import battery_nodes
 from bess_assets.settlement.pairing import (
     OTHER_NODE,
@@ -399,6 +400,7 @@ def _notes(year: OperatingYear, sides: Sides, horizon: Horizon, b: Battery) -> l
         (against, f"load resource {b.pair.load} by the user's table, against the evidence"),
         (both_eras, _bridge_note(year, sides, b)),
         (b.user, b.user[-1].note if b.user else None),
+        (is_tolled({"attributes": _attributes(b.user)}), "tolled: its owner does not earn what the board says"),
     ]
     for member in b.members:
         alone = member.side.one_sided

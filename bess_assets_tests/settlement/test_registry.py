@@ -402,6 +402,11 @@ def test_a_further_column_has_its_last_value_of_the_year_on_every_board(tmp_path
         assert {row["attributes"] for row in settled.rows(name)} == {'{"owner": "Elm", "zone": "West"}'}, name
 
 
+def test_a_tolled_battery_says_so_in_its_notes(tmp_path: Path) -> None:
+    oak = _oak(tmp_path, 2022, may_market(), table="battery,contract\nOAK_1,Tolled\n")
+    assert "tolled: its owner does not earn what the board says" in oak["notes"]
+
+
 def test_the_user_names_a_pair_that_evidence_would_reject(tmp_path: Path) -> None:
     market = may_market()
     market["dam_load_resources"] = dam_load(MAY, "ELSEWHERE", max_power_mw=99.0, regup_award_mw=1.0)
