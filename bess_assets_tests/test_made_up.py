@@ -11,6 +11,7 @@ import pytest
 
 from bess_assets.cli import main
 from bess_assets.report.files import write_report
+from bess_assets.report.site import PAGES, Site
 from bess_assets.results import Results, plots
 from bess_assets.run import run_table
 from bess_assets.second_settlement.compare import COLUMNS, Comparison
@@ -102,6 +103,7 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     board = [{**row, "notes": "restated"} for row in BOARDS[2024]]
     for rows, digest in ((board, "1" * 64), (BOARDS[2024], "2" * 64)):
         write_edition(settings, 2024, rows, {"rt_prices/2024.parquet": digest})
+    write_edition(settings, 2023, BOARDS[2023], {"rt_prices/2023.parquet": "3" * 64})
     write_report(settings, 2024)
     row = {
         "dataset": "rt_prices",
@@ -131,6 +133,7 @@ TABLES = {
     **FIGURES, "status": ["status"], "status --columns": ["status", "--columns"],
     "status --storage": ["status", "--storage"], "refresh --dry-run": ["refresh", "2024", "--dry-run"],
     "refresh": ["refresh", "2024", "--only", "failed"], "rollup": ["rollup"],
+    "site": ["site"],
 }  # fmt: skip
 """Every command that prints a table; a demo is such a home, simulate and ui print none."""
 
@@ -224,4 +227,21 @@ def test_the_page_the_workbook_and_the_csv_beside_them_say_so(home):
         assert (last[0] == MADE_UP_COLUMN and set(last[1:]) == {MADE_UP}) == made_up
     for path in (yearly, monthly):
         with path.open(encoding="utf-8", newline="") as file:
+            assert {row.get(MADE_UP_COLUMN) for row in csv.DictReader(file)} == {MADE_UP if made_up else None}
+
+
+def test_every_page_of_the_site_and_its_files_say_so_and_of_which_editions_they_are(home, tmp_path):
+    settings, made_up = home
+    Site(settings).write(tmp_path, lambda *_: None)
+    pages = sorted(tmp_path.glob("*.html"))
+    assert len(pages) == len(PAGES) + 2
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert text.count(f">{NOTE}</p>") == made_up, page
+        if page.stem in PAGES:
+            assert "2024: final edition 2, data through 2024-12-31, version " in text
+    for year in (2023, 2024):
+        book = openpyxl.load_workbook(tmp_path / "files" / f"leaderboard_{year}.xlsx")
+        assert (book.worksheets[0]["A1"].value == NOTE) == made_up
+        with (tmp_path / "files" / f"leaderboard_{year}.csv").open(encoding="utf-8", newline="") as file:
             assert {row.get(MADE_UP_COLUMN) for row in csv.DictReader(file)} == {MADE_UP if made_up else None}

@@ -45,6 +45,7 @@ _COMMANDS = {
     "changes": ("answers", "Show what moved between the last two editions of a year."),
     "rows": ("answers", "Show the rows that were left out or doubted."),
     "sql": ("answers", "Answer one SELECT over the result tables."),
+    "site": ("site", "Write all years as static pages."),
     "ui": ("years", "Open Dagster's UI on this machine."),
 }
 

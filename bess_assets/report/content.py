@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from bess_assets.ercot.products import PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
+from bess_assets.errors import NotRefreshedError
 from bess_assets.settings import Settings
 from bess_assets.settlement import metrics
 from bess_assets.store.files import ResultTable
@@ -19,6 +20,7 @@ from bess_assets.store.journal import read_run
 from bess_assets.store.listing import made_up_years, yearly_files
 from bess_assets.store.paths import result_path
 from bess_assets.tables import LEADERBOARD_REPORT, TABLES
+from bess_assets.text import listed
 
 _SHORT = {"regup": "RegUp", "regdn": "RegDown", "rrs": "RRS", "ecrs": "ECRS", "nspin": "Non-spin"}
 STREAMS = {
@@ -78,12 +80,19 @@ def read_content(settings: Settings, year: int) -> Content:
     """Everything shown of a year. The same tables give the same content whenever it is read.
 
     Raises:
-        NotRefreshedError: one of the tables has not been written.
+        NotRefreshedError: one of the tables has not been written, or was written by a version that did not know a column.
     """
 
     def read(table: str, of_year: int = year, columns: Sequence[str] | None = None) -> pa.Table:
         path = result_path(settings.results, table, of_year)
-        return ResultTable(TABLES[table], path).read(None if columns is None else list(columns))
+        found = ResultTable(TABLES[table], path).read(None if columns is None else list(columns))
+        if of_year == year and (lacking := set(columns or TABLES[table].column_names).difference(found.column_names)):
+            raise NotRefreshedError(
+                f"{table} of {year} was made by an earlier version, and lacks {listed(sorted(lacking))}.",
+                file=path,
+                remedy=f"Run: bess refresh {year} --only changed",
+            )
+        return found
 
     board = read("leaderboard").to_pylist()
     # A board without batteries is no edition, whatever was kept before.

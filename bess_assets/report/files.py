@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bess_assets.errors import writing
@@ -56,9 +56,13 @@ def write_report(settings: Settings, year: int) -> Written:
     )
 
 
-def _write_csv(path: Path, table: Table, rows: Iterable[Row], made_up: bool) -> None:
-    """A board for spreadsheets: full precision, no text that one of them would take for a formula, a last column that says made-up data are."""
+def board_csv(table: Table, rows: Iterable[Row], made_up: bool) -> Iterator[str]:
+    """Lines of a board for spreadsheets: full precision, no text that one of them would take for a formula, a last column that says made-up data are."""
     mark = {MADE_UP_COLUMN: MADE_UP} if made_up else {}
     cells = ([*(row[name] for name in table.column_names), *mark.values()] for row in rows)
+    return (f"{line}\n" for line in csv_lines([*table.column_names, *mark], cells))
+
+
+def _write_csv(path: Path, table: Table, rows: Iterable[Row], made_up: bool) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in csv_lines([*table.column_names, *mark], cells))
+        file.writelines(board_csv(table, rows, made_up))

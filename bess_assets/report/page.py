@@ -31,7 +31,7 @@ from bess_assets.tables import LEADERBOARD, LEADERBOARD_REPORT
 
 _OF_THE_BATTERY = (
     "battery", "gen_resource", "load_resource", "esr_resource", "settlement_point", "qse", "capacity_mw", "capacity_source",
-    "energy_mwh", "duration_hours", "duration_source", "first_active_date",
+    "energy_mwh", "duration_hours", "duration_source", "first_active_date", "attributes",
 )  # fmt: skip
 _OF_THE_ROW = [c for c in LEADERBOARD.columns if c.name not in {*_OF_THE_BATTERY, "data_through", "edition"}]
 _FILES = {"Workbook": 1, "CSV": 2, "CSV of months": 3}
@@ -50,30 +50,60 @@ def page_html(content: Content) -> str:
     Raises:
         BessError: a library that it embeds is not installed, or not as it is expected.
     """
-    code = [_code(name) for name in CODE]
-    allowed = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in code)
-    scripts = [f'<script type="application/json" id="data">{script_data(page_data(content))}</script>']
-    scripts += [f"<script>{text}</script>" for text in code]
-    return _page(content, "", f"script-src {allowed}", scripts)
+    texts = [code(name) for name in CODE]
+    allowed = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in texts)
+    data = {**page_data(content), **_links(content)}
+    scripts = [f'<script type="application/json" id="data">{script_data(data)}</script>']
+    scripts += [f"<script>{text}</script>" for text in texts]
+    return year_page(content, "", f"script-src {allowed}", scripts)
 
 
-def _page(content: Content, shows: str, script_policy: str, scripts: Sequence[str]) -> str:
-    policy = f"default-src 'none'; {script_policy}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-    parts = {
-        "title": content.title,
-        "shows": shows,
-        "made_up": made_up_mark(content.made_up),
-        "prices": f'<p class="remark">Prices of {html.escape(shares)}.</p>' if (shares := content.price_shares) else "",
-        "year": str(content.year),
-        "policy": html.escape(policy),
-        "style": _static("page.css"),
-        "least_coverage": f"{LEAST_COVERAGE:.0%}".rstrip("%"),
-        "days_year": str(LEAST_ACTIVE_DAYS_YEAR),
-        "days_month": str(LEAST_ACTIVE_DAYS_MONTH),
-        "scripts": "\n".join(scripts),
-    }
+def year_page(content: Content, shows: str, script_policy: str, scripts: Sequence[str], site: str = "") -> str:
+    """The page of a year with these scripts.
+
+    Args:
+        content: of the year.
+        shows: attributes of the root element, which name the data shown.
+        script_policy: what the content security policy says of scripts.
+        scripts: elements that bring data and code.
+        site: links to the other pages of a site; empty where the page is alone.
+    """
+    shares = content.price_shares
+    return fill(
+        "page.html",
+        title=content.title,
+        shows=shows,
+        site=site,
+        made_up=made_up_mark(content.made_up),
+        prices=f'<p class="remark">Prices of {html.escape(shares)}.</p>' if shares else "",
+        year=str(content.year),
+        policy=script_policy,
+        method=method(),
+        scripts="\n".join(scripts),
+    )
+
+
+def method() -> str:
+    """What the figures are and are not, as HTML."""
+    return _filled(
+        _static("method.html"),
+        least_coverage=f"{LEAST_COVERAGE:.0%}".rstrip("%"),
+        days_year=str(LEAST_ACTIVE_DAYS_YEAR),
+        days_month=str(LEAST_ACTIVE_DAYS_MONTH),
+    )
+
+
+def fill(template: str, *, policy: str, **parts: str) -> str:
+    """A page of a template with its style and a policy that allows these scripts and connections, and else nothing."""
+    whole_policy = (
+        f"default-src 'none'; {policy}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return _filled(_static(template), style=_static("page.css"), policy=html.escape(whole_policy), **parts)
+
+
+def _filled(template: str, **parts: str) -> str:
     # In one pass, so that no part is searched for the marks of another.
-    return re.sub(r"@@(\w+)@@", lambda mark: parts[mark[1]], _static("page.html"))
+    return re.sub(r"@@(\w+)@@", lambda mark: parts[mark[1]], template)
 
 
 def made_up_mark(made_up: bool) -> str:
@@ -123,6 +153,15 @@ def page_data(content: Content) -> dict[str, Any]:
     }
 
 
+def _links(content: Content) -> dict[str, Any]:
+    """Where the page leads: to the pages of the years before, and to the files beside it."""
+    names = LEADERBOARD_REPORT.files
+    return {
+        "years": [[year, f"../{year}/{names[0].format(year=year)}"] for year in content.earlier_years],
+        "files": [[label, names[n].format(year=content.year)] for label, n in _FILES.items()],
+    }
+
+
 def _days(days: Mapping[str, Sequence[Any]], batteries: Mapping[str, int]) -> list[dict[str, Any] | None]:
     """For each battery its first day, and dollars of energy and of ancillary services from it on, to the cent; None on a day without a row."""
     found: list[dict[str, Any] | None] = [None] * len(batteries)
@@ -147,8 +186,8 @@ def _static(name: str) -> str:
 
 
 @lru_cache
-def _code(name: str) -> str:
-    """A script of `CODE`, as a page can hold it."""
+def code(name: str) -> str:
+    """A script of the page or the site, as a page can hold it."""
     return _tables_code() if name == "tables" else _as_script(_static(_VENDORED.get(name, f"{name}.js")))
 
 

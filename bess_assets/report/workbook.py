@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Row
 from bess_assets.settlement.metrics import FLEET_TOTALS
@@ -64,8 +64,8 @@ _WIDTHS = {"text": 18, "label": 16, "day": 12, "number": 14, "count": 10, "time"
 _WIDTHS_BY_NAME = {"notes": 60, "excluded_reason": 44, "battery": 22}
 
 
-def write_workbook(content: Content, path: Path) -> None:
-    """Write the workbook of a year; the same content gives the same bytes.
+def write_workbook(content: Content, file: Path | IO[bytes], *, days: bool = True) -> None:
+    """Write the workbook of a year, with or without its days; the same content gives the same bytes.
 
     The library lays out every sheet with one row of each table as a pattern, and `_fill` puts the rest in: cell by cell the library alone takes some
     twenty seconds for a year of 350 batteries.
@@ -76,11 +76,11 @@ def write_workbook(content: Content, path: Path) -> None:
     # constant_memory writes texts into their cells, as `_sheet` does, and not into a list of their own.
     texts = dict.fromkeys(("strings_to_numbers", "strings_to_formulas", "strings_to_urls"), False)
     with xlsxwriter.Workbook(skeleton, {"constant_memory": True, **texts}) as book:
-        rows = _lay_out(book, content)
-    _fill(skeleton, path, rows)
+        rows = _lay_out(book, content, days)
+    _fill(skeleton, file, rows)
 
 
-def _lay_out(book: Any, content: Content) -> dict[str, Sequence[Sequence[Any]]]:
+def _lay_out(book: Any, content: Content, with_days: bool) -> dict[str, Sequence[Sequence[Any]]]:
     """Write all sheets, those of tables with one row as a pattern; the rows that belong there, by the name of the sheet inside the workbook."""
     # The library would write the present time otherwise, and no two files would be the same.
     day = content.facts["data_through"] or date(content.year, 12, 31)
@@ -95,7 +95,7 @@ def _lay_out(book: Any, content: Content) -> dict[str, Sequence[Sequence[Any]]]:
     if content.made_up:
         book.add_worksheet("Made-up data").write_string(0, 0, NOTE, formats["title"])
     rows_of_sheets = {}
-    for name, frozen, columns, rows in _tables(content):
+    for name, frozen, columns, rows in _tables(content, with_days):
         if content.made_up:
             columns = [*columns, Column(MADE_UP_COLUMN, "label", "made-up: the market is simulated")]
             rows = [(*row, MADE_UP) for row in rows]
@@ -111,10 +111,12 @@ def _lay_out(book: Any, content: Content) -> dict[str, Sequence[Sequence[Any]]]:
     return rows_of_sheets
 
 
-def _tables(content: Content) -> Iterator[tuple[str, int, Sequence[Column], Sequence[Sequence[Any]]]]:
+def _tables(content: Content, with_days: bool) -> Iterator[tuple[str, int, Sequence[Column], Sequence[Sequence[Any]]]]:
     """Name of each sheet of a table, how many of its columns stay in view, its columns and rows."""
     yield "Leaderboard", 2, LEADERBOARD.columns, _values(content.board, LEADERBOARD)
     yield "Months", 3, LEADERBOARD_MONTHLY.columns, _values(content.monthly, LEADERBOARD_MONTHLY)
+    if not with_days:
+        return
     columns = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
     days = list(zip(*(content.days[name] for name in DAY_COLUMNS), strict=True))
     for n, first in enumerate(range(0, max(len(days), 1), DAYS_A_SHEET), start=1):
@@ -173,18 +175,18 @@ def _plain(texts: Iterable[str]) -> Cells:
 # --- rows -----------------------------------------------------------------------------------------------------------------------------------
 
 
-def _fill(skeleton: io.BytesIO, path: Path, sheets: Mapping[str, Sequence[Sequence[Any]]]) -> None:
+def _fill(skeleton: io.BytesIO, file: Path | IO[bytes], sheets: Mapping[str, Sequence[Sequence[Any]]]) -> None:
     """Copy a workbook, with rows in the place of the pattern row of some sheets, which go by their names inside the workbook."""
-    with zipfile.ZipFile(skeleton) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+    with zipfile.ZipFile(skeleton) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
         for name in source.namelist():
             # A fixed time, the first that a ZIP can hold: with the present time no two files would be the same.
             member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             member.compress_type = zipfile.ZIP_DEFLATED
-            with target.open(member, "w") as file:
+            with target.open(member, "w") as written:
                 if name in sheets:
-                    file.writelines(_sheet(source.read(name).decode(), sheets[name]))
+                    written.writelines(_sheet(source.read(name).decode(), sheets[name]))
                 else:
-                    file.write(source.read(name))
+                    written.write(source.read(name))
 
 
 def _sheet(xml: str, rows: Sequence[Sequence[Any]]) -> Iterator[bytes]:

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.run import run_table
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import Fingerprint
+from bess_assets.store.paths import result_path
+from bess_assets.tables import TABLES, arrow_schema
 from bess_assets_tests.made_home import write_columns
 
 SCRIPT = "<script>document.title='run'</script>"
@@ -21,6 +25,7 @@ FORMULA = '=HYPERLINK("http://example.invalid","open")'
 CLOSING = "</script><b>&amp;"
 AWKWARD = (SCRIPT, IMAGE, FORMULA, CLOSING)
 """Names that must stay text wherever they are shown."""
+NODE = "NODE_RN"
 AWKWARD_FILES = {f"rt_prices/{name}.parquet": Fingerprint(size=1, mtime_ns=1, digest=64 * "a") for name in AWKWARD}
 """Files of such names, that the boards are said to be made of."""
 
@@ -38,6 +43,32 @@ def write_boards(home: Path, year: int, batteries: int, seed: int = 1) -> Settin
     write_columns(settings, year, "daily_revenue", _days(random, names, year))
     run_table(settings, year, "leaderboard_history")
     return settings
+
+
+def write_quarter_hours(settings: Settings, year: int, seed: int = 1) -> None:
+    """Write ledgers, flows and prices of three best and worst days of each battery; a state of charge is known from 2026 on."""
+    random = np.random.default_rng([seed, year])
+    days = pq.read_table(result_path(settings.results, "daily_revenue", year)).to_pandas()
+    known = days[days.total_usd.notna()].sort_values(["battery", "total_usd"])
+    shown = pd.concat([known.groupby("battery").head(3), known.groupby("battery").tail(3)]).drop_duplicates()
+    shown = shown.sort_values(["battery", "operating_day"])
+    midnights = pd.to_datetime(shown.operating_day).dt.tz_localize("America/Chicago").dt.tz_convert("UTC")
+    starts = np.add.outer(midnights.to_numpy("datetime64[us]"), np.arange(96) * np.timedelta64(15, "m")).ravel()
+    where = {name: np.repeat(shown[name].to_numpy(), 96) for name in ("battery", "operating_day")}
+    rows = len(starts)
+    flow, soc = random.normal(0, 5, rows), random.uniform(0, 200, rows) if year >= 2026 else np.full(rows, np.nan)
+    node = pd.DataFrame({"interval_start": starts, "operating_day": where["operating_day"]}).drop_duplicates()
+    priced = {name: random.normal(40, 60, len(node)) for name in ("rt_price_usd_per_mwh", "da_price_usd_per_mwh")}
+    tables = {
+        "energy_revenue": {**where, "interval_start": starts, "energy_usd": random.normal(50, 400, rows)},
+        "bess_dispatch": {**where, "interval_start": starts, "discharge_mwh": np.maximum(flow, 0), "charge_mwh": np.maximum(-flow, 0), "soc_mwh": soc},
+        "bess_prices": {"settlement_point": NODE, **node.to_dict("series"), **priced},
+    }  # fmt: skip
+    for name, columns in tables.items():
+        path = result_path(settings.results, name, year)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [field for field in arrow_schema(TABLES[name]) if field.name in columns]
+        pq.write_table(pa.Table.from_pandas(pd.DataFrame(columns), pa.schema(kept), preserve_index=False), path)
 
 
 def write_no_board(home: Path, year: int) -> Settings:
@@ -87,7 +118,7 @@ def _row(random: np.random.Generator, name: str, size: Mapping[str, Any], days: 
     if not known:
         money = {"da_energy_usd": day_ahead, "as_regup_usd": products["as_regup_usd"]}
     return {
-        **size, **money, "battery": name, "gen_resource": f"{name}_UNIT1", "settlement_point": "NODE_RN", "qse": "QSE1",
+        **size, **money, "battery": name, "gen_resource": f"{name}_UNIT1", "settlement_point": NODE, "qse": "QSE1",
         "first_active_date": date(year, 1, 1), "active_days": days, "charging_cost_usd": 20.0 * scale,
         "discharge_mwh": discharge, "charge_mwh": discharge / 0.86, "round_trip_efficiency": 0.8599,
         "cycles_per_day": 0.9456 if size["energy_mwh"] else None,
@@ -113,7 +144,7 @@ def _days(random: np.random.Generator, names: Sequence[str], year: int) -> dict[
     services = np.abs(random.normal(3_000, 1_000, rows))
     energy = day_ahead + real_time
     return {
-        "battery": pa.array(np.repeat(names, len(every)).tolist()), "operating_day": pa.array(every * len(names)),
+        "battery": pa.array(np.repeat(names, len(every)).tolist()), "settlement_point": [NODE] * rows, "operating_day": pa.array(every * len(names)),
         "da_energy_usd": day_ahead, "rt_energy_usd": real_time, "energy_usd": energy,
         "as_regup_usd": services, "as_usd": services, "total_usd": energy + services,
         "discharge_mwh": np.full(rows, 80.5), "charge_mwh": np.full(rows, 93.1),

@@ -74,6 +74,8 @@ const bess = (() => {
       return node("li", {}, mark, s.name);
     });
   }
+  /** Further columns of the battery table as pairs of name and value. */
+  const attributes = (text) => Object.entries(JSON.parse(text || "{}"));
   const link = (text, href, properties = {}) => node("a", { ...properties, href }, text);
   const streamsOf = (named) => named.map(([column, name, short], n) => ({ column, name, short, colour: `--s${n}` }));
   /** The streams of which some row knows dollars. */
@@ -133,6 +135,6 @@ const bess = (() => {
 
   return {
     MONTHS, UNKNOWN, UNITS, STRATEGIES, at, absent, number, dollars, largeDollars, percent, words, spell, median, ascending, node, table, boxed, tile, legend,
-    link, streamsOf, existing, stateOfAddress, hashOf, keepInAddress, put, here, load,
+    link, attributes, streamsOf, existing, stateOfAddress, hashOf, keepInAddress, put, here, load,
   };
 })();

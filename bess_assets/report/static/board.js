@@ -94,7 +94,7 @@
       at(name).replaceChildren(node("option", { value: "" }, "any"), ...values.map((value) => node("option", { value }, filterNames[name](value))));
     }
   }
-  const SEARCHED = ["battery", "gen_resource", "load_resource", "esr_resource", "settlement_point", "qse"];
+  const SEARCHED = ["battery", "gen_resource", "load_resource", "esr_resource", "settlement_point", "qse", "attributes"];
   const searchTexts = data.batteries.battery.map((_, n) => SEARCHED.map((column) => fixed(column, n) ?? "").join("\n").toUpperCase());
   function wanted(row) {
     if (!searchTexts[row.battery].includes(at("search").value.trim().toUpperCase())) return false;
@@ -338,7 +338,7 @@
     const known = rows.map((row) => ({ row, value: row.get(unit) })).filter((point) => point.value !== null);
     const placed = known.filter(({ row }) => fixed("duration_hours", row.battery) !== null && fixed("duration_source", row.battery) !== "assumed");
     at("duration-title").textContent = `${label} against duration, ${periodName(period())}`;
-    at("duration-remark").textContent = placed.length < rows.length ? `${rows.length - placed.length} of ${rows.length} batteries not drawn: duration or ${label} unknown.` : "A dot is a battery, larger ones are larger; a click opens it.";
+    at("duration-remark").textContent = placed.length < rows.length ? `${rows.length - placed.length} of ${rows.length} batteries not drawn: duration or ${label} unknown.` : "A dot is a battery; a larger dot, a larger battery. A click opens it.";
     const largest = Math.max(...placed.map(({ row }) => fixed("capacity_mw", row.battery) ?? 0));
     const points = placed.map(({ row, value }) => {
       const hours = fixed("duration_hours", row.battery);
@@ -389,7 +389,7 @@
       get("energy_mwh") === null ? null : `${number(get("energy_mwh"), 1)} MWh`,
       get("duration_hours") === null ? null : `${durationText(battery)} h (${assumed ? "assumed" : get("duration_source")})`,
     ].filter(Boolean);
-    const facts = [["Resources", names.join(", ")], ["Node", get("settlement_point")], ["QSE", get("qse")], ["Size", size.join(", ")], ["Active since", startText(battery)], [`First active in ${data.year}`, get("first_active_date")]];
+    const facts = [["Resources", names.join(", ")], ["Node", get("settlement_point")], ["QSE", get("qse")], ["Size", size.join(", ")], ["Active since", startText(battery)], [`First active in ${data.year}`, get("first_active_date")], ...bess.attributes(get("attributes"))];
     return node("dl", { class: "identity" }, ...facts.map(([term, value]) => node("div", {}, node("dt", {}, term), node("dd", {}, words(value)))));
   }
   function figuresOf(row) {
@@ -453,8 +453,7 @@
     const first = Date.parse(`${days.first}T00:00:00Z`);
     const times = days.energy.map((_, n) => first + n * 86400000);
     const when = (n) => new Date(times[n]).toISOString().slice(0, 10);
-    const sums = (values) => { let total = 0; return values.map((value) => (value === null ? null : (total += value))); };
-    const line = (values, label, colour) => ({ values: sums(values), colour, said: (value, n) => `${label} ${dollars(value)}, ${when(n)}` });
+    const line = (values, label, colour) => ({ values: charts.sums(values), colour, said: (value, n) => `${label} ${dollars(value)}, ${when(n)}` });
     return charts.chart("Day by day, cumulative $", `Cumulative dollars of energy and ancillary services from ${days.first} on. A day that is unknown leaves a gap and adds nothing.`,
       charts.lines({ times, series: [line(days.energy, "Energy", "--s0"), line(days.as, "Ancillary", "--s2")], format: charts.short }), legendOf);
   }

@@ -117,7 +117,7 @@ bess.charts = (() => {
     const every = drawn.flat().filter((point) => point.said);
     const most = Math.max(0, ...every.map((point) => point.value));
     return plot(width, {
-      height, x: { type: "utc", tickFormat, ticks: Math.max(2, Math.floor(width / 70)) }, y: { tickFormat: format, ...(points ? { domain: [Math.min(0, ...every.map((point) => point.value)), top ?? (most || 1)], nice: true } : {}) },
+      height, x: { type: "utc", tickFormat, ticks: points ? times.map((time) => new Date(time)) : Math.max(2, Math.floor(width / 70)) }, y: { tickFormat: format, ...(points ? { domain: [Math.min(0, ...every.map((point) => point.value)), top ?? (most || 1)], nice: true } : {}) },
       marks: [
         ...drawn.map((line, n) => Plot.lineY(line, { x: "time", y: "value", stroke: `var(${shown[n].colour})`, strokeWidth: 1.8 })),
         ...(points ? [Plot.dot(every, { x: "time", y: "value", r: 3, fill: "colour" })] : []),
@@ -126,7 +126,9 @@ bess.charts = (() => {
       ],
     });
   };
+  /** What is known added up from the first on; what is unknown leaves a gap and adds nothing. */
+  const sums = (values) => { let total = 0; return values.map((value) => (absent(value) ? null : (total += value))); };
   const monthLabels = (months) => months.map((month) => MONTHS[month - 1].slice(0, 3));
 
-  return { draw, chart, stack, bars, scatter, histogram, lines, short, monthLabels };
+  return { draw, chart, stack, bars, scatter, histogram, lines, short, sums, monthLabels };
 })();

@@ -1,0 +1,231 @@
+"""The site: all years as static files that open by double click and lie on any web server. `bess site` writes them, `bess serve` makes them when asked.
+
+The page of a year is that of report/page.py; the other pages share its scripts, style and formats. Data are in script files, each of which hands its content
+to `bess.put`, and are loaded when they are looked at: from a file no page can fetch anything else.
+"""
+
+import html
+import io
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from bess_assets.report import site_data
+from bess_assets.report.content import Content, read_content
+from bess_assets.report.files import board_csv
+from bess_assets.report.page import CODE, code, fill, made_up_mark, method, page_data, script_data, year_page
+from bess_assets.report.workbook import write_workbook
+from bess_assets.settings import Settings
+from bess_assets.store.listing import nothing_yet, yearly_files
+from bess_assets.store.paths import result_path
+from bess_assets.store.whole import whole
+from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY
+
+PAGES = {
+    "index": "ERCOT battery leaderboard: all years",
+    "battery": "One battery over all years",
+    "compare": "Batteries compared",
+    "groups": "Groups of batteries",
+    "method": "Method, and what is not in the numbers",
+    "dictionary": "Data dictionary and downloads",
+}
+"""Pages of the site beside those of the years, with their titles."""
+_NAV = {
+    "index": "Years",
+    "battery": "Batteries",
+    "compare": "Compare",
+    "groups": "Groups",
+    "method": "Method",
+    "dictionary": "Data",
+}
+_AT_ONCE = 50  # batteries read in one go: more would take more memory and little less time
+
+
+class Site:
+    """The files of the site by their names, each made when it is asked for.
+
+    Args:
+        settings: where the results are.
+        served: whether a server of ours answers questions beside the files.
+
+    Raises:
+        NotRefreshedError: there is no board of any year.
+    """
+
+    def __init__(self, settings: Settings, *, served: bool = False) -> None:
+        self._settings, self._served = settings, served
+        self.years = list(yearly_files(settings.results, "leaderboard"))
+        if not self.years:
+            raise nothing_yet(settings.results)
+        self._makers: dict[str, Callable[[], str | bytes]] = {
+            **{f"{name}.html": partial(self._page, name) for name in PAGES},
+            **{f"{year}.html": partial(self._year_page, year) for year in self.years},
+            **{f"code/{name}.js": partial(code, name) for name in (*CODE, "site")},
+            "data/site.js": lambda: _put("site", site_data.all_years(self._contents)),
+            "data/groups.js": lambda: _put("groups", site_data.groups_of_years(self._contents)),
+            "data/dictionary.js": lambda: _put(
+                "dictionary", {"tables": site_data.dictionary(), "files": self._downloads()}
+            ),
+            **{f"data/{year}.js": partial(self._year_data, year) for year in self.years},
+            **{name: make for year in self.years for name, make in self._files(year).items()},
+        }
+
+    def content(self, name: str) -> bytes | None:
+        """The content of a file of the site; None if it has none of that name."""
+        if make := self._makers.get(name):
+            made = make()
+            return made.encode() if isinstance(made, str) else made
+        battery = {self._file_of(n): battery for n, battery in enumerate(self._batteries)}.get(name)
+        return None if battery is None else next(self._battery_files([battery]))[1].encode()
+
+    def write(self, folder: Path, tell: Callable[[str, float], object]) -> tuple[int, int]:
+        """Write all files into a folder, each whole before it replaces its predecessor; `tell` hears of each, and of the share that is done.
+
+        Returns:
+            how many files they are, and their bytes.
+        """
+        files = bytes_written = 0
+        every = len(self._makers) + len(self._batteries)
+        for name, made in self._every_file():
+            content = made.encode() if isinstance(made, str) else made
+            path = folder / name
+            with whole(path) as temporary:
+                temporary.write_bytes(content)
+            files, bytes_written = files + 1, bytes_written + len(content)
+            tell(f"{files:,} of {every:,} files, {bytes_written / 1e6:,.0f} MB: {name}", files / every)
+        return files, bytes_written
+
+    def _every_file(self) -> Iterator[tuple[str, str | bytes]]:
+        # The pages last: where a page is new, its data are.
+        yield from ((name, make()) for name, make in self._makers.items() if not name.endswith(".html"))
+        yield from self._battery_files(self._batteries)
+        yield from ((name, make()) for name, make in self._makers.items() if name.endswith(".html"))
+
+    # --- contents ---------------------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _contents(self) -> list[Content]:
+        return [read_content(self._settings, year) for year in self.years]
+
+    @cached_property
+    def _batteries(self) -> list[str]:
+        return sorted({row["battery"] for content in self._contents for row in content.board})
+
+    def _content(self, year: int) -> Content:
+        return self._contents[self.years.index(year)]
+
+    @property
+    def _made_up(self) -> bool:
+        return any(content.made_up for content in self._contents)
+
+    # --- data -------------------------------------------------------------------------------------------------------------------------------
+
+    def _year_data(self, year: int) -> str:
+        others = [[other, f"{other}.html"] for other in self.years if other != year]
+        files = [[label, name] for label, name in self._downloads()[str(year)]]
+        links = {"years": others, "files": files, "battery_page": "battery.html"}
+        return _put(str(year), {**page_data(self._content(year)), **links})
+
+    def _file_of(self, n: int) -> str:
+        # A number, and not the battery's name: names come from the data.
+        return f"data/batteries/{n:04d}.js"
+
+    def _battery_files(self, batteries: list[str]) -> Iterator[tuple[str, str]]:
+        for first in range(0, len(batteries), _AT_ONCE):
+            some = batteries[first : first + _AT_ONCE]
+            found = site_data.batteries_over_years(self._settings, self._contents, some)
+            for battery in some:
+                name = self._file_of(self._batteries.index(battery))
+                yield (
+                    name,
+                    _put(
+                        name.removeprefix("data/").removesuffix(".js"),
+                        {**found[battery], "columns": site_data.columns_of_batteries()},
+                    ),
+                )
+
+    def _downloads(self) -> dict[str, list[tuple[str, str]]]:
+        """Label and name of the files that people take away, by year."""
+        return {
+            str(year): [
+                ("Workbook", f"files/leaderboard_{year}.xlsx"),
+                ("CSV", f"files/leaderboard_{year}.csv"),
+                ("Parquet", f"files/leaderboard_{year}.parquet"),
+                ("Parquet of months", f"files/leaderboard_monthly_{year}.parquet"),
+            ]
+            for year in self.years
+        }
+
+    def _files(self, year: int) -> dict[str, Callable[[], str | bytes]]:
+        results = self._settings.results
+        makers: tuple[Callable[[], str | bytes], ...] = (
+            lambda: self._workbook(year),
+            lambda: "".join(board_csv(LEADERBOARD, self._content(year).board, self._content(year).made_up)),
+            result_path(results, LEADERBOARD.name, year).read_bytes,
+            result_path(results, LEADERBOARD_MONTHLY.name, year).read_bytes,
+        )
+        return {name: make for (_, name), make in zip(self._downloads()[str(year)], makers, strict=True)}
+
+    def _workbook(self, year: int) -> bytes:
+        file = io.BytesIO()
+        # The days of a year take ten times the rest.
+        write_workbook(self._content(year), file, days=False)
+        return file.getvalue()
+
+    # --- pages ------------------------------------------------------------------------------------------------------------------------------
+
+    def _page(self, name: str) -> str:
+        main = method() if name == "method" else ""
+        return fill(
+            "site.html",
+            title=PAGES[name],
+            shows=f' data-shows="{name}"{self._marks()}',
+            policy=self._policy(),
+            made_up=made_up_mark(self._made_up),
+            nav=self._nav(name),
+            main=main,
+            provenance=html.escape(self._provenance()),
+            scripts="\n".join(_scripts([*CODE[:-1], "site"], ["site"])),
+        )
+
+    def _year_page(self, year: int) -> str:
+        scripts = _scripts(CODE, [str(year)])
+        return year_page(
+            self._content(year), f' data-shows="{year}"{self._marks()}', self._policy(), scripts, self._nav("")
+        )
+
+    def _marks(self) -> str:
+        return ' data-served="true"' if self._served else ""
+
+    def _policy(self) -> str:
+        return "script-src 'self'; connect-src 'self'" if self._served else "script-src 'self' file:"
+
+    def _nav(self, current: str) -> str:
+        links = (
+            f'<a href="{name}.html"{" aria-current=page" if name == current else ""}>{label}</a>'
+            for name, label in _NAV.items()
+        )
+        return f'<nav class="site" aria-label="The site">{"".join(links)}</nav>'
+
+    def _provenance(self) -> str:
+        """Editions and versions that the site was made of, in words."""
+        parts = []
+        for content in self._contents:
+            facts = content.facts
+            edition = "" if facts["edition_number"] is None else f" edition {facts['edition_number']}"
+            parts.append(
+                f"{content.year}: {facts['edition']}{edition}, data through {facts['data_through'] or 'no day'}, version {facts['version'] or 'unknown'}"
+            )
+        return "; ".join(parts)
+
+
+def _scripts(names: Any, data: list[str]) -> list[str]:
+    """Elements that load scripts: the first ones, the data, and last the one that shows them."""
+    *first, last = names
+    sources = [*(f"code/{name}.js" for name in first), *(f"data/{name}.js" for name in data), f"code/{last}.js"]
+    return [f'<script src="{source}"></script>' for source in sources]
+
+
+def _put(name: str, value: Any) -> str:
+    return f"bess.put({script_data(name)}, {script_data(value)});\n"

@@ -1,0 +1,193 @@
+"""Data of the site that one year's page does not have: batteries over all years with their best and worst days by quarter-hour, groups, the dictionary.
+
+A *class* is the duration class of a battery. Money, coverage and medians are those of the boards; the groups those of `Results.groups`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import duckdb
+
+from bess_assets.report.content import STREAMS, Content, Row
+from bess_assets.results.engine import literal, read
+from bess_assets.settings import Settings
+from bess_assets.settlement import groups, metrics
+from bess_assets.store.listing import yearly_files
+from bess_assets.tables import EVERY_TABLE, LEADERBOARD
+
+DAYS_SHOWN = 3
+"""Best days, and worst days, of a battery and year that are shown by quarter-hour."""
+
+_MONTH = (
+    "month", "rank", *STREAMS, "energy_usd", "as_usd", "total_usd", "usd_per_kw_month", "class_median_usd_per_kw_month", "cycles_per_day",
+    "round_trip_efficiency", "tb2_capture", "energy_coverage", "as_coverage",
+)  # fmt: skip
+_DAY = ("total_usd", "energy_usd", "as_usd", "discharge_mwh", "charge_mwh")
+_INTERVAL = {"rt_price": 2, "da_price": 2, "mw": 1, "soc": 1, "usd": 1}
+"""Series of a day by quarter-hour, with the decimals that are shown; the day-ahead price is by hour."""
+_LISTED = (
+    "battery",
+    "qse",
+    "settlement_point",
+    "capacity_mw",
+    "energy_mwh",
+    "duration_hours",
+    "duration_source",
+    "duration_class",
+)
+_FLEET = ("ranked", "batteries", "capacity_mw", "usd_per_kw_month", "usd_per_kw_year", "energy_share", "energy_coverage", "as_coverage", *STREAMS,
+          "energy_usd", "as_usd", *metrics.FLEET_TOTALS)  # fmt: skip
+
+
+def all_years(contents: Sequence[Content]) -> dict[str, Any]:
+    """What every page of the site knows: each year's edition and fleet, and each battery's place and dollars by year."""
+    batteries: dict[str, dict[str, Any]] = {}
+    for content in contents:
+        for row in content.board:
+            own = batteries.setdefault(row["battery"], {"years": {}})
+            own |= {name: row[name] for name in _LISTED}
+            own["years"][content.year] = [row[name] for name in ("rank", "total_usd", "usd_per_kw_month")]
+    names = sorted(batteries)
+    return {
+        "streams": [[column, *said] for column, said in STREAMS.items()],
+        "years": [_year(content) for content in contents],
+        "batteries": {name: [batteries[battery][name] for battery in names] for name in (*_LISTED, "years")},
+    }
+
+
+def _year(content: Content) -> dict[str, Any]:
+    fleet = content.periods[0][2]
+    best = content.board[0]["battery"] if content.board and content.board[0]["rank"] else None
+    return {
+        "year": content.year,
+        **content.facts,
+        "made_up": content.made_up,
+        "best": best,
+        "fleet": {name: fleet[name] for name in _FLEET},
+    }
+
+
+def groups_of_years(contents: Sequence[Content]) -> dict[str, Any]:
+    """The groups of each year's board by each word that batteries can be grouped by."""
+    kinds = dict.fromkeys(by for content in contents for by in groups.groupings(content.board))
+    rows = [
+        {"year": content.year, "by": by, **group}
+        for content in contents
+        for by in kinds
+        for group in groups.groups(content.board, by, metrics.Period.of(content.year))
+    ]
+    return {"kinds": list(kinds), "rows": rows}
+
+
+def dictionary() -> list[dict[str, Any]]:
+    """Every result table with its columns, as tables.py declares them."""
+    return [
+        {"name": table.name, "meaning": table.meaning, "columns": [[c.name, c.kind, c.meaning] for c in table.columns]}
+        for table in EVERY_TABLE.values()
+    ]
+
+
+def batteries_over_years(settings: Settings, contents: Sequence[Content], names: Iterable[str]) -> dict[str, Any]:
+    """For each of these batteries its years: the row of the board, its place in its class, months, best and worst days by quarter-hour."""
+    wanted = dict.fromkeys(names)
+    found: dict[str, Any] = {name: {"battery": name, "years": []} for name in wanted}
+    with duckdb.connect(config={"threads": settings.threads, "memory_limit": f"{settings.memory_limit_bytes}B"}) as db:
+        db.execute("SET TimeZone = 'UTC'")
+        for content in contents:
+            places = _places_in_class(content.board)
+            days = _days_by_battery(db, settings, content.year, wanted)
+            months: dict[str, list[list[Any]]] = {}
+            for row in content.monthly:
+                if row["battery"] in wanted:
+                    months.setdefault(row["battery"], []).append([row[name] for name in _MONTH])
+            for row in content.board:
+                if row["battery"] in wanted:
+                    place, of_class = places.get(row["battery"], (None, None))
+                    found[row["battery"]]["years"].append(
+                        {
+                            "year": content.year,
+                            "row": [row[name] for name in LEADERBOARD.column_names],
+                            "rank_change": content.rank_changes.get(row["battery"]),
+                            "ranked": content.periods[0][2]["ranked"],
+                            "class_rank": place,
+                            "class_ranked": of_class,
+                            "months": months.get(row["battery"], []),
+                            "days": days.get(row["battery"], []),
+                        }
+                    )
+    return found
+
+
+def columns_of_batteries() -> dict[str, Any]:
+    """Names of the places in what `batteries_over_years` gives."""
+    return {"row": LEADERBOARD.column_names, "month": _MONTH, "day": _DAY, "interval": list(_INTERVAL)}
+
+
+def _places_in_class(board: Sequence[Row]) -> dict[str, tuple[int, int]]:
+    """For each ranked battery with a duration class its place in it by the board's order, and how many are ranked there."""
+    by_class: dict[str, list[str]] = {}
+    for row in metrics.ranked(board):
+        if row["duration_class"]:
+            by_class.setdefault(row["duration_class"], []).append(row["battery"])
+    return {name: (place, len(own)) for own in by_class.values() for place, name in enumerate(own, start=1)}
+
+
+def _days_by_battery(
+    db: duckdb.DuckDBPyConnection, settings: Settings, year: int, names: Iterable[str]
+) -> dict[str, list[Any]]:
+    """Best and worst days of each battery: kind, day, dollars and MWh, then its quarter-hours where the ledgers are there."""
+    files = {
+        name: path
+        for name in ("daily_revenue", "energy_revenue", "bess_dispatch", "bess_prices")
+        if (path := yearly_files(settings.results, name).get(year))
+    }
+    mine = f"battery IN ({', '.join(map(literal, names))})"
+    chosen = (
+        f"SELECT battery, operating_day, settlement_point, {', '.join(_DAY)}, "
+        "row_number() OVER (PARTITION BY battery ORDER BY total_usd DESC, operating_day) AS best, "
+        f"row_number() OVER (PARTITION BY battery ORDER BY total_usd, operating_day) AS worst FROM {read([files['daily_revenue']])} "
+        f"WHERE {mine} AND total_usd IS NOT NULL QUALIFY best <= {DAYS_SHOWN} OR worst <= {DAYS_SHOWN}"
+    )
+    db.execute(f"CREATE OR REPLACE TEMP TABLE chosen AS {chosen}")
+    intervals: dict[tuple[str, Any], list[tuple[Any, ...]]] = {}
+    if len(files) == 4:
+        for key, rows in groupby(db.execute(_intervals(files, mine)).fetchall(), key=lambda row: row[:2]):
+            intervals[key] = [row[2:] for row in rows]
+    found: dict[str, list[Any]] = {}
+    for battery, day, _, *rest in db.execute("FROM chosen ORDER BY battery, best").fetchall():
+        *money, best, worst = rest
+        quarter_hours = intervals.get((battery, day))
+        series = None
+        if quarter_hours:
+            series = _series(quarter_hours)
+        shown = [None if usd is None else round(usd, 2) for usd in money]
+        found.setdefault(battery, []).append(
+            [best if best <= DAYS_SHOWN else None, worst if worst <= DAYS_SHOWN else None, day, *shown, series]
+        )
+    return found
+
+
+def _series(quarter_hours: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Start of the first quarter-hour, then the series of `_INTERVAL`; None in the place of one that is wholly unknown."""
+    starts, *columns = zip(*quarter_hours, strict=True)
+    series = [starts[0].isoformat()]
+    for (name, digits), column in zip(_INTERVAL.items(), columns, strict=True):
+        values = column[::4] if name == "da_price" else column
+        known = any(value is not None for value in values)
+        series.append([None if value is None else round(value, digits) for value in values] if known else None)
+    return series
+
+
+def _intervals(files: Mapping[str, Any], mine: str) -> str:
+    """The statement that reads the quarter-hours of the days chosen: MW is the mean of the quarter-hour, discharge positive; dollars are those of energy."""
+    return (
+        "SELECT e.battery, e.operating_day, e.interval_start, p.rt_price_usd_per_mwh, p.da_price_usd_per_mwh, "
+        "4 * (d.discharge_mwh - d.charge_mwh), d.soc_mwh, e.energy_usd "
+        f"FROM (SELECT battery, interval_start, operating_day, energy_usd FROM {read([files['energy_revenue']])} WHERE {mine}) AS e "
+        "JOIN chosen USING (battery, operating_day) "
+        f"LEFT JOIN (SELECT battery, interval_start, discharge_mwh, charge_mwh, soc_mwh FROM {read([files['bess_dispatch']])} WHERE {mine}) AS d "
+        "ON d.battery = e.battery AND d.interval_start = e.interval_start "
+        f"LEFT JOIN (SELECT * FROM {read([files['bess_prices']])} WHERE settlement_point IN (SELECT settlement_point FROM chosen)) AS p "
+        "ON p.settlement_point = chosen.settlement_point AND p.interval_start = e.interval_start ORDER BY ALL"
+    )

@@ -1,0 +1,291 @@
+"""The site as its reader has it: all years in a real Chromium, from files, every figure held against the tables, nothing in the data executed."""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import click.testing
+import pyarrow.parquet as pq
+import pytest
+
+from bess_assets.cli import main
+from bess_assets.errors import NotRefreshedError
+from bess_assets.report.site import PAGES, Site
+from bess_assets.results import Results
+from bess_assets.settings import Settings, load_settings
+from bess_assets.store.paths import result_path
+from bess_assets_tests.report.accessibility import serious_findings
+from bess_assets_tests.report.made_boards import AWKWARD, write_boards, write_quarter_hours
+from bess_assets_tests.report.test_page import (
+    SCREENS,
+    UNKNOWN,
+    number,
+    percent,
+    reopen,
+    rows_shown,
+    severe,
+    texts,
+    tiles_shown,
+    wait_for_charts,
+    wait_until,
+)
+
+YEARS = (2023, 2024, 2026)
+NAME = "BATTERY_001"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Three years of eight batteries, with the quarter-hours of their best and worst days."""
+    folder = tmp_path_factory.mktemp("years")
+    for year in YEARS:
+        settings = write_boards(folder, year, 8)
+        write_quarter_hours(settings, year)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def folder(home: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of that home."""
+    target: Path = tmp_path_factory.mktemp("site") / "site"
+    done = click.testing.CliRunner().invoke(main, ["--home", str(home.home), "site", str(target)])
+    assert done.exit_code == 0, done.output
+    assert str(target / "index.html") in done.output
+    return target
+
+
+def show(browser: Any, folder: Path, page: str, **state: object) -> Any:
+    """Open a page of the site at a state of its address."""
+    fragment = "&".join(f"{name}={value}" for name, value in state.items())
+    return reopen(browser, folder / f"{page}.html", f"#{fragment}" if fragment else "")
+
+
+def table(home: Settings, name: str, year: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(result_path(home.results, name, year)).to_pylist()
+    return rows
+
+
+def row_of(home: Settings, year: int, battery: str = NAME) -> dict[str, Any]:
+    return next(row for row in table(home, "leaderboard", year) if row["battery"] == battery)
+
+
+def rows_of(browser: Any, caption: str) -> list[dict[str, str]]:
+    """Rows of the table of a caption, by heading."""
+    script = """
+    const table = [...document.querySelectorAll("table")].find((t) => t.caption?.textContent === arguments[0]);
+    const headings = [...table.tHead.rows[0].cells].map((c) => c.textContent);
+    return [...table.tBodies[0].rows].map((row) => Object.fromEntries([...row.cells].map((c, n) => [headings[n], c.textContent])));
+    """
+    return list(browser.execute_script(script, caption))
+
+
+@pytest.mark.parametrize("page", [*PAGES, "2024"])
+def test_each_page_opens_from_a_file_without_an_error_and_asks_for_files_of_the_site_only(browser, folder, page):
+    show(browser, folder, page, **({"battery": NAME} if page == "battery" else {}))
+    if page not in {"method", "dictionary", "compare"}:
+        wait_for_charts(browser, 2)
+    assert [entry for entry in browser.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}] == []
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    assert {url for url in asked if not url.startswith(folder.as_uri())} <= {"about:blank"}
+    data = {url.rpartition("/data/")[2] for url in asked if "/data/" in url}
+    expected = {"2024": {"2024.js"}, "groups": {"site.js", "groups.js"}, "dictionary": {"site.js", "dictionary.js"}}
+    expected["battery"] = {"site.js", "batteries/0005.js"}
+    assert data == expected.get(page, {"site.js"})  # what is not looked at is not loaded
+
+
+def test_the_index_has_each_years_edition_fleet_and_first_battery(browser: Any, folder: Path, home: Settings) -> None:
+    show(browser, folder, "index")
+    shown = rows_of(browser, "Years")
+    assert [row["Year"] for row in shown] == [str(year) for year in reversed(YEARS)]
+    for row, year in zip(shown, reversed(YEARS), strict=True):
+        board = table(home, "leaderboard", year)
+        ranked = [r for r in board if r["rank"] is not None]
+        assert row["Ranked total $"] == number(sum(r["total_usd"] for r in ranked), 0)
+        assert row["Ranked"] == f"{len(ranked)} of {len(board)}"
+        assert row["Edition"] == "final 1"
+        assert row["First"] == board[0]["battery"]
+    batteries = {row["Battery"]: row for row in rows_of(browser, "Batteries of all years")}
+    assert len(batteries) == 8
+    assert batteries[NAME]["2024 $/kW-mo"] == number(row_of(home, 2024)["usd_per_kw_month"], 2)
+
+
+def test_a_battery_has_its_years_its_class_and_its_months(browser: Any, folder: Path, home: Settings) -> None:
+    show(browser, folder, "battery", battery=NAME, year=2024)
+    shown = {row["Year"]: row for row in rows_of(browser, f"Years of {NAME}")}
+    assert set(shown) == set(map(str, YEARS))
+    for year in YEARS:
+        row, of = shown[str(year)], row_of(home, year)
+        ranked = [r for r in table(home, "leaderboard", year) if r["rank"] is not None]
+        own = [r["battery"] for r in ranked if r["duration_class"] and r["duration_class"] == of["duration_class"]]
+        place = f"{own.index(NAME) + 1} of {len(own)}" if NAME in own else UNKNOWN
+        assert row["Rank"] == f"{of['rank']} of {len(ranked)}"
+        assert row["Rank in class"] == place
+        assert row["Total $"] == number(of["total_usd"], 0)
+        assert row["Class median"] == number(of["class_median_usd_per_kw_month"], 2)
+        assert row["TB2 capture"] == percent(of["tb2_capture"])
+    months = rows_of(browser, f"Months of {NAME}, 2024")
+    stored = [r for r in table(home, "leaderboard_monthly", 2024) if r["battery"] == NAME]
+    assert [row["Total $"] for row in months] == [number(r["total_usd"], 0) for r in stored]
+
+
+def test_its_best_and_worst_days_are_shown_by_quarter_hour_from_the_ledgers(browser, folder, home):
+    days = [r for r in table(home, "daily_revenue", 2026) if r["battery"] == NAME and r["total_usd"] is not None]
+    days.sort(key=lambda r: -r["total_usd"])
+    show(browser, folder, "battery", battery=NAME, year=2026, day=days[-1]["operating_day"])
+    assert [row["Day"] for row in rows_of(browser, "Best days")] == [str(r["operating_day"]) for r in days[:3]]
+    worst = rows_of(browser, "Worst days")
+    assert [row["Day"] for row in worst] == [str(r["operating_day"]) for r in reversed(days[-3:])]
+    assert worst[0]["Total $"] == number(days[-1]["total_usd"], 0)
+    shown = rows_of(browser, f"Quarter-hours of {days[-1]['operating_day']}")
+
+    def of(name: str) -> list[dict[str, Any]]:
+        mine = [r for r in table(home, name, 2026) if r.get("battery", NAME) == NAME]
+        return [r for r in mine if r["operating_day"] == days[-1]["operating_day"]]
+
+    prices = {r["interval_start"]: r for r in of("bess_prices")}
+    assert len(shown) == 96
+    assert [row["Central time"] for row in shown[:2]] == ["00:00", "00:15"]
+    for row, energy, flow in zip(shown, of("energy_revenue"), of("bess_dispatch"), strict=True):
+        mw = 4 * (flow["discharge_mwh"] - flow["charge_mwh"])
+        assert row["Energy $"] == number(round(energy["energy_usd"], 1), 1)
+        assert row["MW"] == number(round(mw, 1), 1)
+        assert row["State of charge MWh"] == number(round(flow["soc_mwh"], 1), 1)
+        assert row["RT $/MWh"] == number(round(prices[energy["interval_start"]]["rt_price_usd_per_mwh"], 2), 2)
+
+
+def test_groups_are_those_of_the_results(browser: Any, folder: Path, home: Settings) -> None:
+    with Results(home) as results:
+        expected = results.groups("duration", 2024).records()
+    show(browser, folder, "groups", by="duration", year=2024)
+    shown = rows_of(browser, "Groups by Duration class, 2024")
+    assert [row["Duration class"] for row in shown] == [group["group"] for group in expected]
+    assert [row["Ranked total $"] for row in shown] == [number(group["ranked_total_usd"], 0) for group in expected]
+    assert [row["$/kW-month"] for row in shown] == [number(group["usd_per_kw_month"], 2) for group in expected]
+
+
+def test_batteries_compared_stand_side_by_side_and_the_address_names_them(browser, folder, home):
+    show(browser, folder, "compare", **{"1": NAME, "2": "BATTERY_002"})
+    wait_for_charts(browser, 3)
+    shown = {row["Figure"]: row for row in rows_of(browser, "Figures of 2024")}
+    for name in (NAME, "BATTERY_002"):
+        assert shown["Total $"][name] == number(row_of(home, 2024, name)["total_usd"], 0)
+    browser.execute_script(
+        "const s = document.querySelectorAll('select')[2]; s.value = 'BATTERY_003'; s.dispatchEvent(new Event('change'));"
+    )
+    wait_until(browser, "document.querySelectorAll('select').length === 4")
+    assert browser.current_url.endswith("#1=BATTERY_001&2=BATTERY_002&3=BATTERY_003")
+
+
+def test_the_year_of_the_site_is_the_page_of_the_year_with_links_to_all_years_and_downloads(browser, folder, home):
+    show(browser, folder, "2024")
+    ranked = [row for row in table(home, "leaderboard", 2024) if row["rank"] is not None]
+    assert texts(browser, "#board tbody th") == [row["battery"] for row in ranked]
+    middle = statistics.median(row["total_usd"] for row in ranked)
+    assert tiles_shown(browser, "#tiles")["Median $"][0].startswith("$" + number(middle / 1e6, 2))
+    script = "return [...document.querySelectorAll('#links a')].map((a) => a.getAttribute('href'))"
+    links = [href.partition("#")[0] for href in browser.execute_script(script)]
+    assert {"2023.html", "2026.html"} <= set(links)
+    assert all((folder / href).is_file() for href in links)
+
+
+def test_names_that_look_like_markup_stay_text_on_every_page(browser: Any, folder: Path) -> None:
+    for page, state in (("index", {}), ("groups", {"by": "node"}), ("2024", {})):
+        show(browser, folder, page, **state)
+        assert browser.execute_script("return document.querySelectorAll('main img, main b, main script').length") == 0
+    show(browser, folder, "index")
+    assert set(AWKWARD) <= set(texts(browser, "main td a, main th a"))
+    for place, name in enumerate(sorted(AWKWARD)):
+        link = "[...document.querySelectorAll('main th a')].find((a) => a.textContent === arguments[0])"
+        show(browser, folder, "index")
+        browser.execute_script(f"{link}.click()", name)
+        wait_until(browser, "document.getElementById('heading')?.textContent === arguments[0]", name)
+        assert browser.execute_script("return document.querySelectorAll('main img, main b, main script').length") == 0
+        assert (folder / "data" / "batteries" / f"{place:04d}.js").is_file()
+    assert severe(browser) == []
+
+
+def test_the_dictionary_has_every_column_and_the_downloads_are_there(browser: Any, folder: Path) -> None:
+    show(browser, folder, "dictionary")
+    shown = rows_shown(browser, "main details table")
+    assert ["total_usd", "number", "energy_usd + as_usd; empty if one is"] in shown
+    hrefs = browser.execute_script(
+        "return [...document.querySelectorAll('a[download]')].map((a) => a.getAttribute('href'))"
+    )
+    assert len(hrefs) == 4 * len(YEARS)
+    assert all((folder / href).is_file() for href in hrefs)
+
+
+def test_the_same_tables_give_the_same_site(folder: Path, home: Settings, tmp_path: Path) -> None:
+    before = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files, size = Site(home).write(tmp_path, lambda *_: None)
+    after = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
+    assert (files, size) == (len(after), sum(map(len, after.values())))
+
+
+def test_a_home_without_a_board_has_no_site(tmp_path: Path) -> None:
+    with pytest.raises(NotRefreshedError, match="Nothing has been refreshed"):
+        Site(load_settings(tmp_path, {}))
+
+
+def test_a_year_made_by_an_earlier_version_is_named_with_what_to_do(tmp_path: Path) -> None:
+    settings = write_boards(tmp_path, 2024, 5)
+    path = result_path(settings.results, "leaderboard", 2024)
+    pq.write_table(pq.read_table(path).drop_columns(["duration_class"]), path)
+    with pytest.raises(NotRefreshedError, match=r"earlier version, and lacks duration_class(.|\n)*--only changed"):
+        Site(settings).content("data/site.js")
+
+
+# --- real size
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """The site of eight years of 350 batteries, and its bytes."""
+    home, target = tmp_path_factory.mktemp("large"), tmp_path_factory.mktemp("site")
+    for year in range(2019, 2027):
+        settings = write_boards(home, year, 350)
+        write_quarter_hours(settings, year)
+    return target, Site(settings).write(target, lambda *_: None)[1]
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.timeout(900)
+def test_eight_years_of_350_batteries_are_under_120_mb_and_every_page_opens_in_under_two_seconds(large, start_browser):
+    folder, size = large
+    browser = start_browser()
+    took = {}
+    for page, state in (("index", {}), ("2026", {}), ("battery", {"battery": NAME}), ("groups", {}), ("compare", {"1": NAME, "2": "BATTERY_002"})):  # fmt: skip
+        seconds = []
+        for _ in range(3):
+            browser.execute_cdp_cmd("Network.clearBrowserCache", {})
+            show(browser, folder, page, **state)
+            # when its charts and tables were there, from the click on
+            seconds.append(browser.execute_script("return performance.now()") / 1000)
+        took[page] = min(seconds)
+    print(f"{size / 1e6:.1f} MB; {', '.join(f'{page} {value:.2f} s' for page, value in took.items())}")
+    assert size < 120_000_000
+    assert max(took.values()) < 2, took
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SCREENS)
+def test_every_page_fits_every_screen_and_an_accessibility_checker_finds_nothing_serious(browser, folder, size, scheme):
+    width, height, mobile = SCREENS[size]
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
+    colours = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", colours)
+    try:
+        for page in (*PAGES, "2024"):
+            state = {"battery": {"battery": NAME}, "compare": {"1": NAME, "2": "BATTERY_002"}}.get(page, {})
+            show(browser, folder, page, **state)
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= width, page
+            assert serious_findings(browser) == [], page
+        assert severe(browser) == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
