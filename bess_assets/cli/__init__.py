@@ -46,6 +46,7 @@ _COMMANDS = {
     "rows": ("answers", "Show the rows that were left out or doubted."),
     "sql": ("answers", "Answer one SELECT over the result tables."),
     "site": ("site", "Write all years as static pages."),
+    "serve": ("site", "Show all years on this machine, with a JSON API."),
     "ui": ("years", "Open Dagster's UI on this machine."),
 }
 

@@ -1,5 +1,6 @@
 """Commands that show all years in a browser: `bess site` writes static files, `bess serve` answers on this machine."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -23,3 +24,21 @@ def site(options: Options, folder: Path | None) -> None:
     with long_work() as tell:
         files, size = Site(settings).write(target, tell)
     echo([f"{files:,} files, {size / 1e6:,.1f} MB. Open it: {target / 'index.html'}"], made_up_note(settings))
+
+
+@command(click.option("--port", type=click.IntRange(1, 65535), default=3001, help="Port on 127.0.0.1."))
+def serve(options: Options, port: int) -> None:
+    """Show the same site on this machine, made from the tables as they are, and answer questions.
+
+    The server adds the board of any days, any day of a battery by quarter-hour, and a JSON API whose addresses are the methods of Results.
+    It listens on 127.0.0.1 alone, changes nothing, and refuses what pages elsewhere in the browser send (BESS_UI_HOSTS names further hosts).
+    """
+    from bess_assets.report.serve import serve as serve_site  # loads pyarrow and the server
+
+    settings = options.settings()
+    echo(
+        [f"The site: http://127.0.0.1:{port}   its API: http://127.0.0.1:{port}/api.html   (Ctrl-C stops it)"],
+        made_up_note(settings),
+    )
+    sys.stdout.flush()
+    serve_site(settings, port)

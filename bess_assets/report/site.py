@@ -31,6 +31,8 @@ PAGES = {
     "dictionary": "Data dictionary and downloads",
 }
 """Pages of the site beside those of the years, with their titles."""
+SERVED = {"days": "Leaderboard of any days", "api": "Questions as an API"}
+"""Pages that ask a server of ours, with their titles."""
 _NAV = {
     "index": "Years",
     "battery": "Batteries",
@@ -39,6 +41,7 @@ _NAV = {
     "method": "Method",
     "dictionary": "Data",
 }
+_SERVED_NAV = {"days": "Any days", "api": "API"}
 _AT_ONCE = 50  # batteries read in one go: more would take more memory and little less time
 
 
@@ -55,11 +58,12 @@ class Site:
 
     def __init__(self, settings: Settings, *, served: bool = False) -> None:
         self._settings, self._served = settings, served
+        self._pages = {**PAGES, **(SERVED if served else {})}
         self.years = list(yearly_files(settings.results, "leaderboard"))
         if not self.years:
             raise nothing_yet(settings.results)
         self._makers: dict[str, Callable[[], str | bytes]] = {
-            **{f"{name}.html": partial(self._page, name) for name in PAGES},
+            **{f"{name}.html": partial(self._page, name) for name in self._pages},
             **{f"{year}.html": partial(self._year_page, year) for year in self.years},
             **{f"code/{name}.js": partial(code, name) for name in (*CODE, "site")},
             "data/site.js": lambda: _put("site", site_data.all_years(self._contents)),
@@ -179,7 +183,7 @@ class Site:
         main = method() if name == "method" else ""
         return fill(
             "site.html",
-            title=PAGES[name],
+            title=self._pages[name],
             shows=f' data-shows="{name}"{self._marks()}',
             policy=self._policy(),
             made_up=made_up_mark(self._made_up),
@@ -204,7 +208,7 @@ class Site:
     def _nav(self, current: str) -> str:
         links = (
             f'<a href="{name}.html"{" aria-current=page" if name == current else ""}>{label}</a>'
-            for name, label in _NAV.items()
+            for name, label in {**_NAV, **(_SERVED_NAV if self._served else {})}.items()
         )
         return f'<nav class="site" aria-label="The site">{"".join(links)}</nav>'
 

@@ -11,6 +11,7 @@ import duckdb
 
 from bess_assets.report.content import STREAMS, Content, Row
 from bess_assets.results.engine import literal, read
+from bess_assets.results.intervals import NET_MW
 from bess_assets.settings import Settings
 from bess_assets.settlement import groups, metrics
 from bess_assets.store.listing import yearly_files
@@ -183,10 +184,10 @@ def _intervals(files: Mapping[str, Any], mine: str) -> str:
     """The statement that reads the quarter-hours of the days chosen: MW is the mean of the quarter-hour, discharge positive; dollars are those of energy."""
     return (
         "SELECT e.battery, e.operating_day, e.interval_start, p.rt_price_usd_per_mwh, p.da_price_usd_per_mwh, "
-        "4 * (d.discharge_mwh - d.charge_mwh), d.soc_mwh, e.energy_usd "
+        "d.net_mw, d.soc_mwh, e.energy_usd "
         f"FROM (SELECT battery, interval_start, operating_day, energy_usd FROM {read([files['energy_revenue']])} WHERE {mine}) AS e "
         "JOIN chosen USING (battery, operating_day) "
-        f"LEFT JOIN (SELECT battery, interval_start, discharge_mwh, charge_mwh, soc_mwh FROM {read([files['bess_dispatch']])} WHERE {mine}) AS d "
+        f"LEFT JOIN (SELECT battery, interval_start, {NET_MW} AS net_mw, soc_mwh FROM {read([files['bess_dispatch']])} WHERE {mine}) AS d "
         "ON d.battery = e.battery AND d.interval_start = e.interval_start "
         f"LEFT JOIN (SELECT * FROM {read([files['bess_prices']])} WHERE settlement_point IN (SELECT settlement_point FROM chosen)) AS p "
         "ON p.settlement_point = chosen.settlement_point AND p.interval_start = e.interval_start ORDER BY ALL"

@@ -9,6 +9,8 @@ from bess_assets.results.answers import Answer
 from bess_assets.results.engine import literal, read
 
 TABLES_READ = ("energy_revenue", "as_revenue", "bess_dispatch", "bess_awards", "bess_prices")
+NET_MW = "4 * (discharge_mwh - charge_mwh)"
+"""Mean power of a quarter-hour, discharge positive, as SQL."""
 _CENTRAL = ZoneInfo("America/Chicago")
 _OF_THE_DISPATCH = ("discharge_mwh", "charge_mwh", "discharge_source", "charge_source", "soc_mwh")
 
@@ -29,7 +31,7 @@ def statement(files: Mapping[str, Path], battery: str, day: date) -> str:
     prices = f"SELECT * FROM {read([files['bess_prices']])} WHERE operating_day = DATE '{day}'"
     return (
         f"SELECT money.interval_start, awards.settlement_point, da_price_usd_per_mwh, rt_price_usd_per_mwh, award_mw AS da_award_mw, as_award_mw, "
-        f"{', '.join(_OF_THE_DISPATCH)}, 4 * (discharge_mwh - charge_mwh) AS net_mw, da_usd AS da_energy_usd, rt_usd AS rt_energy_usd, energy_usd, as_usd, "
+        f"{', '.join(_OF_THE_DISPATCH)}, {NET_MW} AS net_mw, da_usd AS da_energy_usd, rt_usd AS rt_energy_usd, energy_usd, as_usd, "
         f"energy_usd + as_usd AS total_usd, unknown_reason FROM {of_day('energy_revenue')} AS money "
         f"LEFT JOIN {of_day('bess_dispatch')} AS flows USING (interval_start) "
         f"LEFT JOIN {of_day('bess_awards')} AS awards ON awards.interval_start = date_trunc('hour', money.interval_start) "

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from bess_assets.automation.door import Door
 from bess_assets.errors import SettingsError
+from bess_assets.report.door import Door
 from bess_assets.settings import load_settings
 
 HERE = "127.0.0.1:3000"

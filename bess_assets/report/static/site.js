@@ -197,6 +197,66 @@
     ];
   }
 
+  // --- what a server adds -----------------------------------------------------------------------------------------------------------------
+
+  /** Rows of an answer of the API by column. */
+  async function ask(question, parameters = {}) {
+    const response = await fetch(`api/${question}?${new URLSearchParams(parameters)}`);
+    const said = await response.json();
+    if (!response.ok) throw new Error([said.problem, said.expected && `Expected: ${said.expected}.`, said.remedy].filter(Boolean).join(" "));
+    return said.rows.map((row) => byName(said.columns, row));
+  }
+  /** A form of fields whose answer appears below it. */
+  function asking(fields, button, show) {
+    const place = node("div", { role: "status" });
+    const form = node("form", { class: "controls" }, ...fields.map(([, label]) => label), node("button", { class: "quiet" }, button));
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      try { place.replaceChildren(...(await show(...fields.map(([field]) => field.value)))); } catch (error) { place.replaceChildren(node("p", { class: "notice" }, error.message)); }
+    });
+    return [form, place];
+  }
+  function dayField(label, value) {
+    const field = node("input", { type: "date", required: true, value });
+    field.value = value;
+    return [field, node("label", {}, label, field)];
+  }
+  /** Any day of the battery by quarter-hour. */
+  function askedDays(name, year) {
+    const day = dayField("Day", year.days[0]?.day ?? `${year.year}-01-01`);
+    return [node("h2", {}, "Any day"), ...asking([day], "Show the day", async (chosen) => {
+      const rows = await ask("battery_intervals", { name, day: chosen });
+      const of = (column) => rows.map((row) => row[column]);
+      const prices = of("da_price_usd_per_mwh").filter((_, n) => n % 4 === 0);
+      return dayByQuarterHour(chosen, rows.length ? { start: rows[0].interval_start, rt_price: of("rt_price_usd_per_mwh"), da_price: prices, mw: of("net_mw"), soc: of("soc_mwh"), usd: of("energy_usd") } : null);
+    })];
+  }
+  /** The board of any days in a row. */
+  function showDays() {
+    const end = String(site.years.at(-1).data_through);
+    const fields = [dayField("First day", `${end.slice(0, 8)}01`), dayField("Last day", end)];
+    main.replaceChildren(remark("The leaderboard of any days in a row, by the rules of a month."), ...asking(fields, "Show the board", async (first, last) => {
+      const rows = await ask("leaderboard_of_days", { first, last });
+      const headings = [{ label: "Battery", text: true }, { label: "Rank" }, { label: "MW" }, { label: "Total $" }, { label: "$/kW-month" }, { label: "DA energy $" }, { label: "RT energy $" }, { label: "Ancillary $" }, { label: "Energy cov." }, { label: "AS cov." }, { label: "Not ranked, or to know", text: true, wrap: true }];
+      return searchable("Search", headings, rows.map((row) => [
+        link(row.battery, pageOf(row.battery), { class: "name-button", title: row.battery }), words(row.rank), number(row.capacity_mw, 1), number(row.total_usd), number(row.usd_per_kw_month, 2), number(row.da_energy_usd), number(row.rt_energy_usd), number(row.as_usd),
+        percent(row.energy_coverage), percent(row.as_coverage), words([row.excluded_reason, row.notes].filter(Boolean).join("; ")),
+      ]), `Leaderboard from ${first} to ${last}`);
+    }));
+  }
+  /** The questions of the API, and how long those asked so far took. */
+  async function showApi() {
+    const [described, asked] = await Promise.all([fetch("api/openapi.json").then((response) => response.json()), ask("statistics")]);
+    const rows = Object.entries(described.paths).map(([path, { get }]) => [path, get.parameters.map((own) => own.name + (own.required ? "" : "?")).join(", ") || UNKNOWN, get.summary]);
+    const seconds = (value) => number(value, 3);
+    main.replaceChildren(
+      node("p", {}, "Each address is a method of Results; the answer is JSON, with columns and rows, and null where a figure is unknown. ", link("OpenAPI", "api/openapi.json")),
+      boxed([{ label: "Address", text: true }, { label: "Parameters", text: true, wrap: true }, { label: "Answers", text: true, wrap: true }], rows, "Questions of the API"),
+      node("h2", {}, "Questions asked so far"),
+      boxed([{ label: "Question", text: true }, { label: "Asked" }, { label: "From memory" }, { label: "Rows" }, { label: "Median s" }, { label: "95th percentile s" }, { label: "Longest s" }],
+        asked.map((row) => [row.question, number(row.asked), number(row.from_memory), number(row.rows), seconds(row.median_seconds), seconds(row.p95_seconds), seconds(row.longest_seconds)]), "Questions asked so far"));
+  }
+
   // --- compare ----------------------------------------------------------------------------------------------------------------------------
 
   async function showCompare() {
@@ -288,7 +348,7 @@
         own.columns.length ? boxed([{ label: "Column", text: true }, { label: "Kind", text: true }, { label: "Meaning", text: true, wrap: true }], own.columns, `Columns of ${own.name}`) : null)));
   }
 
-  const VIEWS = { index: showIndex, battery: showBattery, compare: showCompare, groups: showGroups, dictionary: showDictionary, method: () => {} };
+  const VIEWS = { index: showIndex, battery: showBattery, compare: showCompare, groups: showGroups, dictionary: showDictionary, method: () => {}, days: showDays, api: showApi };
   const LOADED = { groups: "groups", dictionary: "dictionary" };
   let turn = 0;
   async function show() {
