@@ -78,7 +78,13 @@ def main() -> int:
 
 def kinds(names: Sequence[str]) -> dict[str, Kind]:
     """Every call of the API, as a function from random choices to a question."""
-    return {**_boards(names), **_one_battery(names), **_fleet_and_nodes(names), **_sql(names)}
+    return {
+        **_boards(names),
+        **_groups_and_sizes(names),
+        **_one_battery(names),
+        **_fleet_and_nodes(names),
+        **_sql(names),
+    }
 
 
 def _boards(names: Sequence[str]) -> dict[str, Kind]:
@@ -130,6 +136,26 @@ def _boards(names: Sequence[str]) -> dict[str, Kind]:
         "editions(year)": editions,
         "what_changed(year)": what_changed,
         "left_out_rows(year)": left_out_rows,
+    }
+
+
+def _groups_and_sizes(names: Sequence[str]) -> dict[str, Kind]:
+    def groups(chance: random.Random) -> Question:
+        year = chance.choice(YEARS)
+        return lambda results: results.groups("qse", year)
+
+    def groups_of_days(chance: random.Random) -> Question:
+        first = date(chance.choice(YEARS), chance.randrange(1, 13), 1)
+        return lambda results: results.groups_of_days("duration", first, first + timedelta(chance.randrange(20, 65)))
+
+    def what_if(chance: random.Random) -> Question:
+        year, name, mw = chance.choice(YEARS), chance.choice(names), chance.randrange(10, 300)
+        return lambda results: results.what_if(name, year, capacity_mw=mw)
+
+    return {
+        "groups(qse, year)": groups,
+        "groups_of_days, up to 65 days": groups_of_days,
+        "what_if(name, year)": what_if,
     }
 
 

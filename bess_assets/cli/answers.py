@@ -168,6 +168,8 @@ _COLUMNS = {  # of boards, of a battery and of its days, by their headings
         number("AS $", "as_usd", money, keep=80),
         number("total $", "total_usd", money),
         number("$/kW-mo", "usd_per_kw_month", decimals(2), keep=70),
+        number("class $/kW-mo", lambda row: row.get("class_median_usd_per_kw_month"), decimals(2), keep=33),
+        number("percentile", lambda row: row.get("usd_per_kw_month_percentile"), percent, keep=32),
         number("cycles/day", "cycles_per_day", decimals(2), keep=35),
         number("effic.", "round_trip_efficiency", percent, keep=36),
         number("TB2 capt.", "tb2_capture", percent, keep=34),
@@ -315,7 +317,10 @@ def battery(options: Options, name: str, year: int | None, day: str | None, form
     )
 
 
-_DETAIL = ("DA energy $", "RT energy $", "AS $", "total $", "$/kW-mo", "cycles/day", "effic.", "TB2 capt.", *_END[2:])
+_DETAIL = (
+    *("DA energy $", "RT energy $", "AS $", "total $", "$/kW-mo", "class $/kW-mo", "percentile"),
+    *("cycles/day", "effic.", "TB2 capt.", *_END[2:]),
+)
 _DAYS = ("day", "DA energy $", "RT energy $", "AS $", "total $", "discharge MWh", "charge MWh", "energy cov")
 _STREAMS = (
     Column("stream", 0),

@@ -28,7 +28,9 @@ def statement(files: Mapping[str, Path], battery: str, day: date) -> str:
         f"SELECT interval_start AS hour, CASE WHEN count(*) = count(revenue_usd) THEN sum(revenue_usd) / 4 END AS as_usd, "
         f'CASE WHEN count(*) = count(award_mw) THEN sum(award_mw) END AS as_award_mw FROM {of_day("as_revenue")} WHERE "exists" GROUP BY hour'
     )
-    prices = f"SELECT * FROM {read([files['bess_prices']])} WHERE operating_day = DATE '{day}'"
+    # prices are in order of their points: those of other nodes are left unread
+    node = f"settlement_point IN (SELECT settlement_point FROM {of_day('bess_awards')})"
+    prices = f"SELECT * FROM {read([files['bess_prices']])} WHERE operating_day = DATE '{day}' AND {node}"
     return (
         f"SELECT money.interval_start, awards.settlement_point, da_price_usd_per_mwh, rt_price_usd_per_mwh, award_mw AS da_award_mw, as_award_mw, "
         f"{', '.join(_OF_THE_DISPATCH)}, {NET_MW} AS net_mw, da_usd AS da_energy_usd, rt_usd AS rt_energy_usd, energy_usd, as_usd, "

@@ -27,22 +27,15 @@ FORMER_COLUMNS = "former_columns"
 
 APPEARED, VANISHED = "appeared", "vanished"
 
-# columns of the board whose change is no move of a battery: the key, those that all rows share, and those that move with other batteries
+# columns of the board whose change is no move of a battery: the key, those that all rows share, those that move with other batteries, and names of groups
 _OF_THE_EDITION = frozenset(
     {"battery", "data_through", "edition", "usd_per_kw_month_percentile", "class_median_usd_per_kw_month"}
+    | {"duration_class", "attributes"}
 )
 # columns that follow from others of the board: they point to a cause only where no other column moved
 _FOLLOWING = frozenset(
     {"rank", "energy_usd", "as_usd", "total_usd", "usd_per_mw", "usd_per_kw_month", "usd_per_kw_year"}
-    | {
-        "duration_class",
-        "usd_per_mwh_discharged",
-        "tb2_capture",
-        "energy_share",
-        "top_as_product",
-        "strategy",
-        "best_day_share",
-    }
+    | {"usd_per_mwh_discharged", "tb2_capture", "energy_share", "top_as_product", "strategy", "best_day_share"}
     | {"notes", "excluded_reason", *(f"as_{p}_usd" for p in PRODUCTS)}
 )
 _NAMED = 5  # batteries in a verdict

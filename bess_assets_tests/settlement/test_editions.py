@@ -239,6 +239,18 @@ def test_a_year_that_only_became_final_moved_no_battery(settings: Settings) -> N
     assert check(entries["what_changed"])["detail"].endswith("no battery moved")
 
 
+def test_another_owner_and_a_rate_of_others_move_no_battery(settings: Settings) -> None:
+    write_edition(settings, YEAR, [ONE], FILES)
+    beside = {
+        "usd_per_kw_month_percentile": 0.5,
+        "class_median_usd_per_kw_month": 4.0,
+        "duration_class": "under 1.25 h",
+    }
+    write_edition(settings, YEAR, [{**ONE, **beside, "attributes": '{"owner": "Oak"}'}], FILES)
+    assert [number for number, _ in numbers(settings)] == [1, 2]
+    assert rows(settings, "what_changed") == []
+
+
 def test_without_a_changed_input_the_version_of_the_package_is_the_reason(settings: Settings) -> None:
     write_edition(settings, YEAR, [ONE], FILES, package_version="0.1.0")
     write_edition(settings, YEAR, [{**ONE, "cycles_per_day": 0.5}], FILES, package_version="0.2.0")
