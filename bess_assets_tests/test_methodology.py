@@ -44,3 +44,14 @@ def test_every_metric_of_the_leaderboard_is_explained() -> None:
     money = {f"as_{p}{leg}_usd" for p in PRODUCTS for leg in ("", "_da", "_rt")}
     unexplained = [c for c in LEADERBOARD.column_names if c not in plain | money and c not in text]
     assert unexplained == []
+
+
+def test_the_duration_classes_are_named_as_they_are_on_the_boards() -> None:
+    from bess_assets.settlement.metrics import DURATION_CLASSES, DURATION_LIMITS_HOURS
+    from bess_assets.tables import LEADERBOARD
+
+    text = PAGE.read_text(encoding="utf-8")
+    assert [name for name in DURATION_CLASSES if name not in text] == []
+    assert [
+        limit for limit in DURATION_LIMITS_HOURS if f"{limit:g}" not in LEADERBOARD.column("duration_class").meaning
+    ] == []

@@ -40,9 +40,13 @@ class AnswerCache:
         self._hits = self._misses = 0
         self._guard, self._thread = threading.Lock(), threading.local()
 
-    def missed_here(self) -> int:
-        """Questions of this thread that were not answered from memory."""
-        return getattr(self._thread, "missed", 0)
+    def counts_here(self) -> tuple[int, int]:
+        """Questions of this thread answered from memory, and those that were not."""
+        return getattr(self._thread, "counts", (0, 0))
+
+    def _count_here(self, *, hit: bool) -> None:
+        hits, misses = self.counts_here()
+        self._thread.counts = (hits + hit, misses + (not hit))
 
     def answers(self, key: Hashable, files: Iterable[Path], ask: Callable[[], list[Answer]]) -> list[Answer]:
         """The answers kept under the key if these files are as they were when they were read, else new ones; the caller may change their rows.
@@ -58,9 +62,10 @@ class AnswerCache:
             if marks == marks_of(files):
                 self._entries.move_to_end(key)
                 self._hits += 1
+                self._count_here(hit=True)
                 return _copies(kept)
             self._misses += 1
-        self._thread.missed = self.missed_here() + 1
+        self._count_here(hit=False)
         answers, marks = of_one_edition(ask, lambda: marks_of(files))
         size = sum(map(size_of, answers))
         with self._guard:

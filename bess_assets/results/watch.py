@@ -46,16 +46,17 @@ class Watch:
         """The answer of a question, which is counted if it has one."""
         if getattr(self._thread, "busy", False):
             return ask()
-        self._thread.busy, missed, started = True, self._cache.missed_here(), perf_counter()
+        self._thread.busy, (hits, misses), started = True, self._cache.counts_here(), perf_counter()
         try:
             answer = ask()
         finally:
             self._thread.busy = False
         seconds, rows = perf_counter() - started, _rows(answer)
+        hits_now, misses_now = self._cache.counts_here()
         with self._guard:
             own = self._kinds.setdefault(kind, _Kind())
             own.asked += 1
-            own.from_memory += self._cache.missed_here() == missed
+            own.from_memory += hits_now > hits and misses_now == misses
             own.rows += rows
             own.seconds.append(seconds)
         if seconds > SLOW_SECONDS:
