@@ -158,6 +158,7 @@ def test_every_command_is_among_those_looked_at():
         "demo",
         "fetch",
         "plot",
+        "serve",
         "simulate",
         "start",
         "ui",
