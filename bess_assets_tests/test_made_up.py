@@ -11,7 +11,8 @@ import pytest
 
 from bess_assets.cli import main
 from bess_assets.report.files import write_report
-from bess_assets.report.site import PAGES, Site
+from bess_assets.report.serve import answer
+from bess_assets.report.site import PAGES, SERVED, Site
 from bess_assets.results import Results, plots
 from bess_assets.run import run_table
 from bess_assets.second_settlement.compare import COLUMNS, Comparison
@@ -221,14 +222,26 @@ def test_the_page_the_workbook_and_the_csv_beside_them_say_so(home):
     page, workbook, yearly, monthly, *_ = files_of(settings.results, LEADERBOARD_REPORT, 2024)
     assert page.read_text(encoding="utf-8").count(f">{NOTE}</p>") == made_up
     book = openpyxl.load_workbook(workbook)
-    first = (book.sheetnames[0], book.worksheets[0]["A1"].value)
-    assert first == (("Made-up data", NOTE) if made_up else ("Leaderboard", "rank"))
+    for sheet in ("Summary", "Board", "Fleet by month", "Classes"):
+        assert book[sheet]["A1"].value == (NOTE if made_up else None), sheet
+        assert (NOTE in (book[sheet].oddFooter.left.text or "")) == made_up
     for sheet in ("Leaderboard", "Months", "Daily"):
         last = [row[-1] for row in book[sheet].iter_rows(values_only=True)]
         assert (last[0] == MADE_UP_COLUMN and set(last[1:]) == {MADE_UP}) == made_up
     for path in (yearly, monthly):
         with path.open(encoding="utf-8", newline="") as file:
             assert {row.get(MADE_UP_COLUMN) for row in csv.DictReader(file)} == {MADE_UP if made_up else None}
+
+
+def test_every_page_and_every_answer_of_rows_that_is_served_says_so(home):
+    settings, made_up = home
+    files = Site(settings, served=True)
+    for page in (*PAGES, *SERVED, 2024):
+        assert (files.content(f"{page}.html") or b"").decode().count(f">{NOTE}</p>") == made_up, page
+    with Results(settings) as results:
+        for question, given in (("leaderboard", "2024"), ("editions", "2024"), ("fleet", "2024")):
+            said = answer(results, question, [("year", given)])
+            assert (MADE_UP_COLUMN in said["columns"]) == made_up, question
 
 
 def test_every_page_of_the_site_and_its_files_say_so_and_of_which_editions_they_are(home, tmp_path):
@@ -240,7 +253,7 @@ def test_every_page_of_the_site_and_its_files_say_so_and_of_which_editions_they_
         text = page.read_text(encoding="utf-8")
         assert text.count(f">{NOTE}</p>") == made_up, page
         if page.stem in PAGES:
-            assert "2024: final edition 2, data through 2024-12-31, version " in text
+            assert "2024: Final edition 2, made " in text
     for year in (2023, 2024):
         book = openpyxl.load_workbook(tmp_path / "files" / f"leaderboard_{year}.xlsx")
         assert (book.worksheets[0]["A1"].value == NOTE) == made_up

@@ -130,6 +130,22 @@ def read_content(settings: Settings, year: int) -> Content:
     )
 
 
+def edition_parts(facts: Mapping[str, Any]) -> list[str]:
+    """What an edition is, when it was made, through which day its data go, and by which version it was made: for every surface."""
+    label = facts["edition"][0].upper() + facts["edition"][1:]
+    return [
+        label if facts["edition_number"] is None else f"{label} edition {facts['edition_number']}",
+        *([f"made {facts['made'][:16].replace('T', ' ')} UTC"] if facts["made"] else []),
+        f"data through {facts['data_through'] or 'no day'}",
+        *([f"version {facts['version']}"] if facts["version"] else []),
+    ]
+
+
+def edition_words(facts: Mapping[str, Any]) -> str:
+    """The same as one phrase."""
+    return ", ".join(edition_parts(facts))
+
+
 def _start_years(boards: Mapping[int, Sequence[Row]]) -> dict[str, tuple[int, bool]]:
     """First year in which a battery was active, and whether it may have begun before.
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.errors import BessError
-from bess_assets.report.content import STREAMS, Content
+from bess_assets.report.content import STREAMS, Content, edition_parts
 from bess_assets.settlement.metrics import (
     DURATION_LIMITS_HOURS,
     LEAST_ACTIVE_DAYS_MONTH,
@@ -125,6 +125,7 @@ def page_data(content: Content) -> dict[str, Any]:
     return {
         "year": content.year,
         **content.facts,
+        "edition_parts": edition_parts(content.facts),
         "duration_limits_hours": DURATION_LIMITS_HOURS,
         "streams": [[column, *names] for column, names in STREAMS.items()],
         "batteries": {

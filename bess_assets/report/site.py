@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.report import site_data
-from bess_assets.report.content import Content, read_content
+from bess_assets.report.content import Content, edition_words, read_content
 from bess_assets.report.files import board_csv
 from bess_assets.report.page import CODE, code, fill, made_up_mark, method, page_data, script_data, year_page
 from bess_assets.report.workbook import write_workbook
@@ -214,14 +214,7 @@ class Site:
 
     def _provenance(self) -> str:
         """Editions and versions that the site was made of, in words."""
-        parts = []
-        for content in self._contents:
-            facts = content.facts
-            edition = "" if facts["edition_number"] is None else f" edition {facts['edition_number']}"
-            parts.append(
-                f"{content.year}: {facts['edition']}{edition}, data through {facts['data_through'] or 'no day'}, version {facts['version'] or 'unknown'}"
-            )
-        return "; ".join(parts)
+        return "; ".join(f"{content.year}: {edition_words(content.facts)}" for content in self._contents)
 
 
 def _scripts(names: Any, data: list[str]) -> list[str]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Row
+from bess_assets.report.workbook_front import write_front
 from bess_assets.settlement.metrics import FLEET_TOTALS
-from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN, NOTE
+from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN
 from bess_assets.tables import DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column, Table
 from bess_assets.text import plain
 
@@ -49,7 +50,26 @@ Cells = list[tuple[str | float | None, str]]
 
 _FORMATS: dict[str, dict[str, Any]] = {
     "heading": {"bold": True, "bg_color": "#F1F3F3", "bottom": 1, "text_wrap": True, "valign": "top"},
-    "title": {"bold": True, "font_size": 14},
+    "title": {"bold": True, "font_size": 16},
+    "made_up": {"bold": True, "font_color": "#B3392C"},
+    "soft": {"font_color": "#5A646E"},
+    "label": {"font_color": "#5A646E", "font_size": 9, "text_wrap": True, "valign": "top"},
+    "wrapped": {"text_wrap": True, "valign": "top", "font_size": 9},
+    "heading_right": {
+        "bold": True,
+        "bg_color": "#F1F3F3",
+        "bottom": 1,
+        "text_wrap": True,
+        "valign": "top",
+        "align": "right",
+    },
+    "indented": {"indent": 1},
+    "dollars": {"num_format": "#,##0"},
+    "hours": {"num_format": "0.0"},
+    "big_money": {"num_format": "#,##0.00", "bold": True, "font_size": 16, "align": "left"},
+    "big_dollars": {"num_format": "#,##0", "bold": True, "font_size": 16, "align": "left"},
+    "big_count": {"num_format": "0", "bold": True, "font_size": 16, "align": "left"},
+    "big_share": {"num_format": "0.0%", "bold": True, "font_size": 16, "align": "left"},
     "bold": {"bold": True},
     "money": {"num_format": "#,##0.00"},
     "count": {"num_format": "0"},
@@ -92,8 +112,7 @@ def _lay_out(book: Any, content: Content, with_days: bool) -> dict[str, Sequence
         }
     )
     formats = {name: book.add_format(properties) for name, properties in _FORMATS.items()}
-    if content.made_up:
-        book.add_worksheet("Made-up data").write_string(0, 0, NOTE, formats["title"])
+    write_front(book, formats, content)
     rows_of_sheets = {}
     for name, frozen, columns, rows in _tables(content, with_days):
         if content.made_up:
@@ -101,6 +120,7 @@ def _lay_out(book: Any, content: Content, with_days: bool) -> dict[str, Sequence
             rows = [(*row, MADE_UP) for row in rows]
         _table(book.add_worksheet(name), formats, frozen, columns, len(rows))
         rows_of_sheets[f"xl/worksheets/sheet{len(book.worksheets())}.xml"] = rows
+    _dictionary(book.add_worksheet("Dictionary"), formats)
     sheet = book.add_worksheet("Method and coverage")
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 12, 16)
@@ -109,6 +129,23 @@ def _lay_out(book: Any, content: Content, with_days: bool) -> dict[str, Sequence
             if value is not None:
                 sheet.write(at, column, value, formats.get(form))
     return rows_of_sheets
+
+
+def _dictionary(sheet: Any, formats: Mapping[str, Any]) -> None:
+    """What each column of the sheets of tables means."""
+    of_days = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
+    sheets = (("Leaderboard", LEADERBOARD.columns), ("Months", LEADERBOARD_MONTHLY.columns[:1]), ("Daily", of_days))
+    for at, (heading, width) in enumerate((("sheet", 14), ("column", 30), ("kind", 10), ("meaning", 110))):
+        sheet.set_column(at, at, width, formats["wrapped"] if heading == "meaning" else None)
+        sheet.write_string(0, at, heading, formats["heading"])
+    rows = [(name, column.name, column.kind, column.meaning) for name, columns in sheets for column in columns]
+    for number, row in enumerate(rows, start=1):
+        for at, text in enumerate(row):
+            sheet.write_string(number, at, text)
+    sheet.freeze_panes(1, 2)
+    sheet.set_landscape()
+    sheet.repeat_rows(0)
+    sheet.fit_to_pages(1, 0)
 
 
 def _tables(content: Content, with_days: bool) -> Iterator[tuple[str, int, Sequence[Column], Sequence[Sequence[Any]]]]:
@@ -159,8 +196,6 @@ def _method(content: Content) -> Iterator[Cells]:
     for title, lines in (
         ("Fleet: streams of the ranked batteries of each period, and the three totals", fleet),
         ("What is and is not in the numbers", [_plain([text]) for text in WHAT_IS_NOT_IN_THE_NUMBERS]),
-        ("Columns", [_plain([column.name, column.meaning]) for column in LEADERBOARD.columns]),
-        ("Columns of the sheet Daily", [_plain([name, DAILY_REVENUE.column(name).meaning]) for name in DAY_COLUMNS]),
         ("Made of these inputs, with their SHA-256", [_plain(named) for named in content.inputs]),
     ):
         yield []

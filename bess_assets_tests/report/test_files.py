@@ -18,12 +18,14 @@ from bess_assets.report import workbook as workbook_module
 from bess_assets.report.content import DAY_COLUMNS, STREAMS, read_content
 from bess_assets.report.files import write_report
 from bess_assets.report.workbook import write_workbook
+from bess_assets.results import Results
 from bess_assets.settings import Settings
 from bess_assets.store.paths import files_of, remove_stale_files, result_path
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT
 from bess_assets_tests.report.conftest import YEAR, program
 from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, write_boards
 
+FRONT = ("Summary", "Board", "Fleet by month", "Classes")
 SHEETS = {"Leaderboard": "leaderboard", "Months": "leaderboard_monthly", "Daily": "daily_revenue"}
 
 
@@ -83,17 +85,77 @@ def test_the_last_sheet_says_the_fleets_figures_what_columns_mean_and_what_is_le
     assert ("edition", "final") in {row[:2] for row in rows}
     assert ("edition number", "1") in {row[:2] for row in rows}
     assert ("data through", f"{YEAR}-12-31") in {row[:2] for row in rows}
-    assert {(column.name, column.meaning) for column in LEADERBOARD.columns} <= {row[:2] for row in rows}
     everything = "\n".join(str(row[0]) for row in rows)
     for words in ("no settlement statement", "self-arranged", "make-whole", "never zero"):
         assert words in everything
+
+
+def test_the_first_sheet_is_the_top_of_the_page_with_three_charts(book: Any, home: Settings) -> None:
+    sheet = book["Summary"]
+    assert book.sheetnames[0] == "Summary"
+    assert sheet["A2"].value == f"ERCOT battery leaderboard {YEAR}"
+    assert sheet["A3"].value.startswith("Final edition 1, made ")
+    shown = {sheet.cell(5, column).value: sheet.cell(6, column).value for column in range(1, 7)}
+    fleet = read_content(home, YEAR).periods[0][2]
+    assert shown == {
+        "Fleet average ($/kW-month)": pytest.approx(fleet["usd_per_kw_month"]),
+        "Fleet average ($/kW-year)": pytest.approx(fleet["usd_per_kw_year"]),
+        "Ranked total ($)": pytest.approx(fleet["ranked_total_usd"]), "Ranked batteries": fleet["ranked"],
+        "Energy share": pytest.approx(fleet["energy_share"]), "Mean energy coverage": pytest.approx(fleet["energy_coverage"]),
+    }  # fmt: skip
+    assert len(sheet._charts) == 3
+    assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (None, None)  # one page each way
+
+
+def test_the_board_for_readers_has_twelve_columns_with_units_and_numbers_that_are_numbers(
+    book: Any, home: Settings
+) -> None:
+    heading, *rows = book["Board"].iter_rows(min_row=5, values_only=True)
+    assert heading == (
+        "Rank", "Battery", "Power (MW)", "Duration (h)", "Total ($)", "$/kW-month", "Day-ahead energy ($)", "Real-time energy ($)",
+        "Ancillary services ($)", "Strategy", "Energy coverage", "Not ranked, or to know",
+    )  # fmt: skip
+    names = ("rank", "battery", "capacity_mw", "total_usd", "usd_per_kw_month", "da_energy_usd", "rt_energy_usd", "as_usd", "energy_coverage")  # fmt: skip
+    for row, right in zip(rows, stored(home, "leaderboard"), strict=True):
+        shown = [row[at] for at in (0, 1, 2, 4, 5, 6, 7, 8, 10)]
+        assert shown == [pytest.approx(right[name], rel=1e-14) if isinstance(right[name], float) else right[name] for name in names]  # fmt: skip
+        assert row[3] == (None if right["duration_source"] == "assumed" else right["duration_hours"])
+
+
+def test_months_and_classes_for_readers_are_those_of_the_fleet_and_its_groups(book: Any, home: Settings) -> None:
+    content = read_content(home, YEAR)
+    heading, *months = book["Fleet by month"].iter_rows(min_row=5, values_only=True)
+    assert [row[0] for row in months] == [f"{YEAR}-{month:02d}" for month in range(1, 13)]
+    total = heading.index("Ranked total ($)")
+    assert [row[total] for row in months] == [pytest.approx(figures["ranked_total_usd"]) for _, _, figures in content.periods[1:]]  # fmt: skip
+    with Results(home) as results:
+        groups = results.groups("duration", YEAR).records()
+    heading, *classes = book["Classes"].iter_rows(min_row=5, values_only=True)
+    assert [(row[0], row[5]) for row in classes] == [(g["group"], pytest.approx(g["usd_per_kw_month"])) for g in groups]
+
+
+def test_sheets_for_readers_print_across_one_page_with_their_headings_repeated(book: Any) -> None:
+    for name in FRONT:
+        sheet = book[name]
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage, name
+        assert sheet.page_setup.orientation == "landscape"
+        assert sheet.print_area
+        if name != "Summary":
+            assert sheet.print_title_rows == "$5:$5"
+            assert sheet.page_setup.fitToHeight == 0
+
+
+def test_the_dictionary_says_what_every_column_of_the_tables_means(book: Any) -> None:
+    rows = {row[:4] for row in book["Dictionary"].iter_rows(min_row=2, values_only=True)}
+    assert {("Leaderboard", c.name, c.kind, c.meaning) for c in LEADERBOARD.columns} <= rows
+    assert {name for sheet, name, *_ in rows if sheet == "Daily"} == set(DAY_COLUMNS)
 
 
 def test_more_days_than_a_sheet_holds_go_on_the_next(home, tmp_path, monkeypatch):
     monkeypatch.setattr(workbook_module, "DAYS_A_SHEET", 2_000)
     write_workbook(read_content(home, YEAR), tmp_path / "small.xlsx")
     book = openpyxl.load_workbook(tmp_path / "small.xlsx", read_only=True)
-    assert book.sheetnames == ["Leaderboard", "Months", "Daily", "Daily 2", "Method and coverage"]
+    assert book.sheetnames == [*FRONT, "Leaderboard", "Months", "Daily", "Daily 2", "Dictionary", "Method and coverage"]
     assert [book[name].max_row - 1 for name in ("Daily", "Daily 2")] == [2_000, 366 * 8 - 2_000]
     book.close()
 

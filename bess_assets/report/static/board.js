@@ -252,13 +252,8 @@
   // --- the fleet --------------------------------------------------------------------------------------------------------------------------
 
   function showEdition() {
-    const label = data.edition[0].toUpperCase() + data.edition.slice(1);
-    const said = [];
-    if (data.made) said.push(`made ${data.made.slice(0, 16).replace("T", " ")} UTC`);
-    said.push(`data through ${words(data.data_through)}`);
-    if (data.version) said.push(`version ${data.version}`);
-    const edition = data.edition_number === null ? label : `${label} edition ${data.edition_number}`;
-    at("edition").replaceChildren(node("span", { class: "badge" }, edition), ` ${said.join(" · ")}`);
+    const [edition, ...more] = data.edition_parts;
+    at("edition").replaceChildren(node("span", { class: "badge" }, edition), ` ${more.join(" · ")}`);
     at("inputs-title").textContent = `From ${data.inputs.length} inputs`;
     at("inputs").replaceChildren(table([{ label: "Input", text: true }, { label: "SHA-256", text: true }], data.inputs, "Inputs and their digests"));
   }
