@@ -15,7 +15,7 @@ from bess_assets.report.schema_matrix import matrix_markdown
 from bess_assets.results.engine import DUCKDB_TYPES
 from bess_assets.run import result_table
 from bess_assets.settings import Settings
-from bess_assets.settlement.metrics import FLEET_TOTALS, Period, fleet
+from bess_assets.settlement.metrics import FLEET_TOTALS, STREAMS, Period, fleet
 from bess_assets.store.fetching import There
 from bess_assets.store.journal import UPSTREAM, RollupEntry, TableEntry
 from bess_assets.store.listing import size_of
@@ -142,7 +142,7 @@ def _fleet_figures(settings: Settings, year: int) -> dict[str, Any]:
     board = result_table(settings, LEADERBOARD.name, year).read()
     rows = board.to_pylist()
     figures = fleet(rows, Period.of(year))
-    days = result_table(settings, "daily_revenue", year).read(["operating_day", "total_usd"])
+    days = result_table(settings, "daily_revenue", year).read(["operating_day", "total_usd", *STREAMS])
     return {
         "batteries_ranked": figures["ranked"],
         "batteries_not_ranked": figures["batteries"] - figures["ranked"],

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bess_assets.settlement.metrics import STREAMS
 from bess_assets.text import one_line
 
 _WIDTH, _HEIGHT = 720, 260
@@ -19,18 +20,19 @@ _MOST, _STEP, _NAMES = 10, 24, 200
 
 
 def cumulative_revenue(days: pa.Table) -> str:
-    """The fleet's revenue summed up to each day, as Markdown.
+    """The fleet's stream total up to each day, as Markdown.
 
     Args:
-        days: `daily_revenue` with operating_day and total_usd; what is unknown adds nothing, and the title says how much that is.
+        days: `daily_revenue` with operating_day, the streams and total_usd; an unknown stream adds nothing, and the title says how many totals are unknown.
     """
-    grouped = days.group_by("operating_day").aggregate([("total_usd", "sum")]).sort_by("operating_day")
+    grouped = days.group_by("operating_day").aggregate([(name, "sum") for name in STREAMS]).sort_by("operating_day")
     dates: list[date] = grouped["operating_day"].to_pylist()
     if not dates:
         return ""
-    sums: list[float] = np.cumsum(pc.fill_null(grouped["total_usd_sum"], 0.0).to_numpy()).tolist()
+    of_days = sum(pc.fill_null(grouped[f"{name}_sum"], 0.0).to_numpy() for name in STREAMS)
+    sums: list[float] = np.cumsum(of_days).tolist()
     unknown = days["total_usd"].null_count / days.num_rows
-    title = f"Fleet revenue of {dates[0].year}, cumulative: {dollars(sums[-1])} by {dates[-1]}"
+    title = f"Stream total of {dates[0].year}, cumulative: {dollars(sums[-1])} by {dates[-1]}"
     low, high = min(0.0, *sums), max(0.0, *sums)
     first = date(dates[0].year, 1, 1)
 

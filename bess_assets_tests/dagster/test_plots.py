@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from bess_assets.assets.plots import cumulative_revenue, dollars, top_ten
+from bess_assets.settlement.metrics import STREAMS
 
 DAYS = [date(2024, 1, 1), date(2024, 1, 1), date(2024, 6, 1), date(2024, 12, 31)]
 
@@ -26,7 +27,9 @@ def words(image: ET.Element) -> list[str]:
 
 
 def days(totals: list[float | None]) -> pa.Table:
-    return pa.table({"operating_day": pa.array(DAYS), "total_usd": pa.array(totals, pa.float64())})
+    known = pa.array(totals, pa.float64())
+    others = {name: pa.nulls(len(DAYS), pa.float64()) for name in STREAMS[1:]}
+    return pa.table({"operating_day": pa.array(DAYS), "total_usd": known, STREAMS[0]: known, **others})
 
 
 def test_the_line_rises_from_the_first_day_to_the_last() -> None:
@@ -42,9 +45,16 @@ def test_unknown_nought_and_negative_revenue_can_be_drawn(totals: list[float | N
     assert (image.attrib["width"], image.attrib["height"]) == ("720", "260")
 
 
+def test_a_day_without_a_total_adds_the_streams_that_are_known() -> None:
+    table = days([1e6, 1e6, None, 1e6])
+    place = table.column_names.index("as_rrs_usd")
+    table = table.set_column(place, "as_rrs_usd", pa.array([None, None, 2e6, None], pa.float64()))
+    assert "5.0 M$ by 2024-12-31" in words(picture(cumulative_revenue(table)))[0]
+
+
 def test_a_year_of_which_a_part_is_unknown_says_so() -> None:
     title = words(picture(cumulative_revenue(days([1.0, 1.0, 5e6, None]))))[0]
-    assert title == "Fleet revenue of 2024, cumulative: 5.0 M$ by 2024-12-31; 25.0% of battery days unknown"
+    assert title == "Stream total of 2024, cumulative: 5.0 M$ by 2024-12-31; 25.0% of battery days unknown"
 
 
 def test_the_best_ten_are_drawn_and_nobody_who_is_not_ranked() -> None:
