@@ -1,10 +1,12 @@
 """Pictures of answers: what they show, and what is unknown in them."""
 
 import math
+import sys
 from pathlib import Path
 
 import pytest
 
+from bess_assets.errors import BessError
 from bess_assets.results import QueryError, Results, plots
 from bess_assets_tests.made_home import ALPHA
 from bess_assets_tests.test_cli import at_home, refused
@@ -40,6 +42,13 @@ def test_an_assumed_duration_is_no_dot(results: Results) -> None:
 def test_a_name_with_dollar_signs_is_no_formula(results: Results) -> None:
     figure = plots.compare(results, ["ALPHA_1"], 2024)
     assert not any(text.get_parse_math() for text in (*figure.axes[0].texts, *figure.axes[0].get_legend().get_texts()))
+
+
+def test_without_matplotlib_the_extra_is_named(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(BessError, match="Pictures need matplotlib") as error:
+        plots.duration(results, 2024)
+    assert "bess-assets[plot]" in str(error.value)
 
 
 def test_what_cannot_be_drawn_is_refused_with_an_example(settings, results: Results, tmp_path: Path) -> None:
