@@ -206,6 +206,23 @@ def test_names_that_look_like_markup_stay_text_on_every_page(browser: Any, folde
     assert severe(browser) == []
 
 
+def test_on_paper_no_table_and_no_chart_is_cut(browser: Any, folder: Path) -> None:
+    paper = {"width": 1032, "height": 700, "deviceScaleFactor": 1, "mobile": False}  # A4 across, less its margins
+    try:
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", paper)
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
+        for page, state in (("index", {}), ("battery", {"battery": NAME}), ("groups", {}), ("2024", {})):
+            show(browser, folder, page, **state)
+            wait_for_charts(browser, 2)
+            cut = browser.execute_script(
+                "return [...document.querySelectorAll('.scroll, .chart')].filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.textContent.slice(0, 60))"
+            )
+            assert cut == [], page
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_the_dictionary_has_every_column_and_the_downloads_are_there(browser: Any, folder: Path) -> None:
     show(browser, folder, "dictionary")
     shown = rows_shown(browser, "main details table")
