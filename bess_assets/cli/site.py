@@ -36,9 +36,11 @@ def serve(options: Options, port: int) -> None:
     from bess_assets.report.serve import serve as serve_site  # loads pyarrow and the server
 
     settings = options.settings()
-    echo(
-        [f"The site: http://127.0.0.1:{port}   its API: http://127.0.0.1:{port}/api.html   (Ctrl-C stops it)"],
-        made_up_note(settings),
-    )
-    sys.stdout.flush()
-    serve_site(settings, port)
+
+    def ready() -> None:
+        address = f"http://127.0.0.1:{port}"
+        echo([f"The site: {address}   its API: {address}/api.html   (Ctrl-C stops it)"], made_up_note(settings))
+        sys.stdout.flush()
+
+    click.echo("Reading the years ..", err=True)
+    serve_site(settings, port, ready)

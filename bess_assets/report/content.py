@@ -76,8 +76,8 @@ class Content:
     earlier_years: Sequence[int]
 
 
-def read_content(settings: Settings, year: int) -> Content:
-    """Everything shown of a year. The same tables give the same content whenever it is read.
+def read_content(settings: Settings, year: int, *, with_days: bool = True) -> Content:
+    """Everything shown of a year, its days only if asked for. The same tables give the same content whenever it is read.
 
     Raises:
         NotRefreshedError: one of the tables has not been written, or was written by a version that did not know a column.
@@ -121,7 +121,9 @@ def read_content(settings: Settings, year: int) -> Content:
         board=board,
         monthly=monthly,
         periods=[(m, rows, metrics.fleet(rows, metrics.Period.of(year, m))) for m, rows in boards],
-        days=read("daily_revenue", columns=DAY_COLUMNS).to_pydict(),
+        days=read("daily_revenue", columns=DAY_COLUMNS).to_pydict()
+        if with_days
+        else {name: [] for name in DAY_COLUMNS},
         start_years=_start_years({**earlier, year: board}),
         rank_changes={battery: before[battery] - rank for battery, rank in now.items() if battery in before},
         price_shares=metrics.price_shares({name: pc.sum(counts[name]).as_py() for name in counts.column_names}),

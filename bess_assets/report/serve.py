@@ -9,6 +9,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
+from threading import Lock
 from typing import Any, Literal, Union, get_args, get_origin
 
 import uvicorn
@@ -48,8 +49,8 @@ HEADERS = {
 """Headers of every answer."""
 
 
-def serve(settings: Settings, port: int) -> None:
-    """Serve the site and the API at this port of 127.0.0.1 until Ctrl-C.
+def serve(settings: Settings, port: int, ready: Callable[[], object]) -> None:
+    """Serve the site and the API at this port of 127.0.0.1 until Ctrl-C; `ready` is called when all years are read.
 
     Raises:
         NotRefreshedError: there is no board of any year.
@@ -63,8 +64,10 @@ def serve(settings: Settings, port: int) -> None:
             remedy=f"Name another: bess serve --port {port + 1}",
         ) from error
     with Results(settings) as results:
+        served = Door(application(settings, results), port, settings.ui_hosts)
+        ready()
         uvicorn.run(
-            Door(application(settings, results), port, settings.ui_hosts),
+            served,
             host=LOCALHOST,
             port=port,
             log_level="warning",
@@ -115,16 +118,18 @@ class _Files:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._guard = Lock()
         self._made: tuple[Marks, Site, dict[str, bytes | None]] | None = None
 
     def content(self, name: str) -> bytes | None:
         marks = marks_of(file for table in _READ for file in yearly_files(self._settings.results, table).values())
-        if self._made is None or self._made[0] != marks:
-            self._made = marks, Site(self._settings, served=True), {}
-        _, site, kept = self._made
-        if name not in kept:
-            kept[name] = site.content(name)
-        return kept[name]
+        with self._guard:  # a file is made once, however many ask for it
+            if self._made is None or self._made[0] != marks:
+                self._made = marks, Site(self._settings, served=True), {}
+            _, site, kept = self._made
+            if name not in kept:
+                kept[name] = site.content(name)
+            return kept[name]
 
 
 # --- the API --------------------------------------------------------------------------------------------------------------------------------

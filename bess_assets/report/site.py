@@ -17,10 +17,10 @@ from bess_assets.report.files import board_csv
 from bess_assets.report.page import CODE, code, fill, made_up_mark, method, page_data, script_data, year_page
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
-from bess_assets.store.listing import nothing_yet, yearly_files
+from bess_assets.store.listing import nothing_yet, require, yearly_files
 from bess_assets.store.paths import result_path
 from bess_assets.store.whole import whole
-from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY
+from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT
 
 PAGES = {
     "index": "ERCOT battery leaderboard: all years",
@@ -53,7 +53,8 @@ class Site:
         served: whether a server of ours answers questions beside the files.
 
     Raises:
-        NotRefreshedError: there is no board of any year.
+        NotRefreshedError: there is no board of any year; or, when a file is made, a table of a year is not there, or is of an earlier version.
+        DamagedError: when a file is made, a table is not as it was written.
     """
 
     def __init__(self, settings: Settings, *, served: bool = False) -> None:
@@ -110,7 +111,10 @@ class Site:
 
     @cached_property
     def _contents(self) -> list[Content]:
-        return [read_content(self._settings, year) for year in self.years]
+        for table in LEADERBOARD_REPORT.upstream:
+            require(self._settings.results, table, None)
+        # Without their days: of many years these take a gigabyte, and only a year's own page shows them.
+        return [read_content(self._settings, year, with_days=False) for year in self.years]
 
     @cached_property
     def _batteries(self) -> list[str]:
@@ -129,7 +133,7 @@ class Site:
         others = [[other, f"{other}.html"] for other in self.years if other != year]
         files = [[label, name] for label, name in self._downloads()[str(year)]]
         links = {"years": others, "files": files, "battery_page": "battery.html"}
-        return _put(str(year), {**page_data(self._content(year)), **links})
+        return _put(str(year), {**page_data(read_content(self._settings, year)), **links})
 
     def _file_of(self, n: int) -> str:
         # A number, and not the battery's name: names come from the data.

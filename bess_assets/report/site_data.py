@@ -14,7 +14,7 @@ from bess_assets.results.engine import literal, read
 from bess_assets.results.intervals import NET_MW
 from bess_assets.settings import Settings
 from bess_assets.settlement import groups, metrics
-from bess_assets.store.listing import yearly_files
+from bess_assets.store.listing import require, yearly_files
 from bess_assets.tables import EVERY_TABLE, LEADERBOARD
 
 DAYS_SHOWN = 3
@@ -139,9 +139,9 @@ def _days_by_battery(
 ) -> dict[str, list[Any]]:
     """Best and worst days of each battery: kind, day, dollars and MWh, then its quarter-hours where the ledgers are there."""
     files = {
-        name: path
+        name: require(settings.results, name, year)[year]
         for name in ("daily_revenue", "energy_revenue", "bess_dispatch", "bess_prices")
-        if (path := yearly_files(settings.results, name).get(year))
+        if year in yearly_files(settings.results, name)
     }
     mine = f"battery IN ({', '.join(map(literal, names))})"
     chosen = (

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.cli import main
-from bess_assets.errors import NotRefreshedError
+from bess_assets.errors import DamagedError, NotRefreshedError
 from bess_assets.report.site import PAGES, Site
 from bess_assets.results import Results
 from bess_assets.settings import Settings, load_settings
-from bess_assets.store.paths import result_path
+from bess_assets.store.paths import result_path, run_record_path
 from bess_assets_tests.report.accessibility import serious_findings
 from bess_assets_tests.report.made_boards import AWKWARD, write_boards, write_quarter_hours
 from bess_assets_tests.report.test_page import (
@@ -251,7 +251,16 @@ def test_a_year_made_by_an_earlier_version_is_named_with_what_to_do(tmp_path: Pa
     settings = write_boards(tmp_path, 2024, 5)
     path = result_path(settings.results, "leaderboard", 2024)
     pq.write_table(pq.read_table(path).drop_columns(["duration_class"]), path)
+    run_record_path(settings.results, 2024).unlink()
     with pytest.raises(NotRefreshedError, match=r"earlier version, and lacks duration_class(.|\n)*--only changed"):
+        Site(settings).content("data/site.js")
+
+
+def test_a_damaged_table_is_named_and_none_of_its_dollars_shown(tmp_path: Path) -> None:
+    settings = write_boards(tmp_path, 2024, 5)
+    path = result_path(settings.results, "leaderboard_monthly", 2024)
+    pq.write_table(pq.read_table(path).slice(1), path)
+    with pytest.raises(DamagedError, match="leaderboard_monthly of 2024"):
         Site(settings).content("data/site.js")
 
 
