@@ -8,7 +8,7 @@ from typing import Literal
 
 import dagster as dg
 
-from bess_assets.assets.resources import HOLDING_TAG, operating_years, partition_exists, show_inputs
+from bess_assets.assets.resources import holding_tags, operating_years, partition_exists, show_inputs
 from bess_assets.automation.dagster_home import ensure_dagster_home, using_history
 from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.runs import checks_with, fail_dead_runs
@@ -22,7 +22,7 @@ from bess_assets.run import MERGES, HeldYear, Listener, hold_year
 from bess_assets.settings import Settings
 from bess_assets.store.journal import CheckEntry, TableEntry, read_run
 from bess_assets.store.listing import yearly_files
-from bess_assets.store.paths import recorded_years, rollup_folder, year_name
+from bess_assets.store.paths import recorded_years, rollup_folder
 from bess_assets.store.status import State, plan_year, years_available
 from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
 
@@ -206,7 +206,7 @@ def _run(instance: dg.DagsterInstance, held: HeldYear, selection: Collection[str
     result = job.execute_in_process(
         instance=instance,
         partition_key=None if year is None else str(year),
-        tags={STARTED_BY_TAG: "bess", HOLDING_TAG: year_name(year)},
+        tags={STARTED_BY_TAG: "bess", **holding_tags(held.settings, year)},
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )

@@ -80,7 +80,7 @@ class Settings:
 
     @property
     def locks(self) -> Path:
-        """Folder of the year locks."""
+        """Folder of the locks of this home: of built rollups, of fetching, of requests to ERCOT. Those of years lie beside the results."""
         return self.home / "locks"
 
     def environment(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from bess_assets.run import MERGES, HeldYear, hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import fingerprint
 from bess_assets.store.journal import RunRecord
+from bess_assets.store.locks import name_of_results
 from bess_assets.store.paths import year_name
 from bess_assets.store.roll_up import version_now
 from bess_assets.store.status import FIRST_YEAR
@@ -23,6 +24,8 @@ HOLDING_TAG = "bess/holds_year"
 An unfinished run that says so while another process holds the lock is dead: see `automation.runs`.
 """
 RELEASED = "released"
+RESULTS_TAG = "bess/results"
+"""On the same run: the name of the results that it writes. Whether a run on other results is alive cannot be seen here."""
 _DATA_VERSION_TAG = "dagster/data_version"  # as Dagster writes it for `MaterializeResult(data_version=)`
 
 operating_years = dg.TimeWindowPartitionsDefinition(
@@ -94,7 +97,7 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
         launched = HOLDING_TAG not in run.tags
         with hold_year(self.settings(), year, wait_seconds=60) as self._held:
             if launched:
-                instance.add_run_tags(run.run_id, {HOLDING_TAG: year_name(year)})
+                instance.add_run_tags(run.run_id, holding_tags(self.settings(), year))
             try:
                 show_inputs(instance, self.settings(), [self._held.journal.record])
                 self._held.begin(tables_of(run, year))
@@ -103,6 +106,11 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
                 if launched:
                     # Before the lock is free: the next process to take it may fail every run that still says it holds it.
                     instance.add_run_tags(run.run_id, {HOLDING_TAG: RELEASED})
+
+
+def holding_tags(settings: Settings, year: int | None) -> dict[str, str]:
+    """The tags of a run that holds a year, None for the merged tables, of these results."""
+    return {HOLDING_TAG: year_name(year), RESULTS_TAG: name_of_results(settings)}
 
 
 def show_inputs(instance: dg.DagsterInstance, settings: Settings, records: Iterable[RunRecord]) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Collection
 import dagster as dg
 
 from bess_assets.assets.data import ASSETS
-from bess_assets.assets.resources import HOLDING_TAG
+from bess_assets.assets.resources import HOLDING_TAG, RESULTS_TAG
 from bess_assets.errors import YearBusyError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import fingerprint, stamp
 from bess_assets.store.journal import input_files
-from bess_assets.store.locks import year_is_busy, year_lock
+from bess_assets.store.locks import name_of_results, year_is_busy, year_lock
 from bess_assets.store.paths import MERGED, remove_stale_files
 from bess_assets.store.status import YearPlan
 from bess_assets.tables import YEARLY
@@ -86,15 +86,23 @@ def refresh_request(settings: Settings, plan: YearPlan, asked_by: str = "") -> d
 def fail_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> None:
     """Mark as failed every run that says that it holds a year's lock and does not, and remove what it left half written.
 
-    A run may be killed after its last table was made, when nothing else would ever come back to its year.
+    A run may be killed after its last table was made, when nothing else would ever come back to its year. A run that writes other results is left alone: the
+    lock of its year lies beside those, perhaps on another machine.
     """
-    tags = {run.tags.get(HOLDING_TAG, "") for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))}
-    for tag in sorted(tag for tag in tags if tag == MERGED or tag.isdigit()):
+    ours = {RESULTS_TAG: name_of_results(settings)}
+    unfinished = instance.get_runs(dg.RunsFilter(tags=ours, statuses=_UNFINISHED))
+    for tag in sorted({run.tags.get(HOLDING_TAG, "") for run in unfinished}):
+        if tag != MERGED and not tag.isdigit():
+            continue
         year = None if tag == MERGED else int(tag)
         try:
             with year_lock(settings, year) as first:
                 # asked again while the lock is held: a run that lives may have given the year back meanwhile
-                dead = instance.get_runs(dg.RunsFilter(tags={HOLDING_TAG: tag}, statuses=_UNFINISHED)) if first else []
+                dead = (
+                    instance.get_runs(dg.RunsFilter(tags=ours | {HOLDING_TAG: tag}, statuses=_UNFINISHED))
+                    if first
+                    else []
+                )
                 for run in dead:
                     instance.report_run_failed(
                         run, "The process of this run is gone: it no longer holds the lock of its year."

@@ -8,26 +8,42 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
 from bess_assets.errors import YearBusyError
 from bess_assets.settings import Settings
 from bess_assets.store.paths import year_name
+from bess_assets.store.whole import write_text
 
+_FOLDER = "_locks"  # in the folder of results
 _ROLLUP_WAIT_SECONDS = 60.0
+_NAMING_WAIT_SECONDS = 10.0
 _guard = threading.Lock()
 
 
 def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -> AbstractContextManager[bool]:
     """Hold the year, None for the merged tables, for this process; the kernel frees the lock when the process dies, however it dies.
 
+    The lock lies beside the results: another home, or another machine that sees the same folder, cannot write them meanwhile.
+
     True is yielded if the year was free before, False if this process held it already: it may take it again.
 
     Raises:
         YearBusyError: another process holds the year.
     """
-    return _held(settings.locks / year_name(year), wait_seconds)
+    return _held(_lock_of(settings, year), wait_seconds)
+
+
+def name_of_results(settings: Settings) -> str:
+    """A name that no other folder of results has, on any machine: a number drawn when it was first asked for, and the path."""
+    path = settings.results / _FOLDER / "name"
+    if not path.is_file():
+        with _held(path.with_name("naming"), _NAMING_WAIT_SECONDS):
+            if not path.is_file():
+                write_text(path, uuid4().hex)
+    return f"{path.read_text(encoding='utf-8')}:{settings.results}"
 
 
 def rollup_lock(settings: Settings) -> AbstractContextManager[bool]:
@@ -47,12 +63,16 @@ def requests_lock(settings: Settings) -> AbstractContextManager[bool]:
 
 def year_is_busy(settings: Settings, year: int | None) -> bool:
     """Whether some process, this one or another, holds the year right now."""
-    return _is_busy(settings.locks / year_name(year))
+    return _is_busy(_lock_of(settings, year))
 
 
 def is_fetching(settings: Settings) -> bool:
     """Whether some process fetches reports right now."""
     return _is_busy(settings.locks / "fetch")
+
+
+def _lock_of(settings: Settings, year: int | None) -> Path:
+    return settings.results / _FOLDER / year_name(year)
 
 
 def _is_busy(path: Path) -> bool:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bess_assets.assets.resources import HOLDING_TAG, Warehouse
+from bess_assets.assets.resources import Warehouse, holding_tags
 from bess_assets.automation.jobs import (
     current_year_daily,
     fetch_daily,
@@ -228,7 +228,7 @@ def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(settings,
 
 
 def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_again(settings, own_instance, prices):
-    tags = {"dagster/partition": str(YEAR), HOLDING_TAG: str(YEAR)}
+    tags = {"dagster/partition": str(YEAR), **holding_tags(settings, YEAR)}
     run = own_instance.create_run_for_job(empty, tags=tags, status=dg.DagsterRunStatus.STARTED)
     half = result_path(settings.results, "leaderboard", YEAR).with_name(f".{YEAR}.parquet.1-ab.tmp")
     half.write_bytes(b"half")

@@ -7,7 +7,7 @@ import time
 import dagster as dg
 import pytest
 
-from bess_assets.assets.resources import HOLDING_TAG, Warehouse, operating_years
+from bess_assets.assets.resources import HOLDING_TAG, RESULTS_TAG, Warehouse, operating_years
 from bess_assets.automation.sensors import merge_request
 from bess_assets.checks.check import CHANGES, COLUMNS, FINDINGS, KEYS
 from bess_assets.ercot.datasets import DATASETS
@@ -18,7 +18,7 @@ from bess_assets.run import run_table
 from bess_assets.settings import load_settings
 from bess_assets.settlement.editions import FINAL_CHECK
 from bess_assets.store.journal import CheckEntry, read_run
-from bess_assets.store.locks import year_lock
+from bess_assets.store.locks import name_of_results, year_lock
 from bess_assets.store.paths import files_of, recorded_years, result_path
 from bess_assets.store.status import plan_year
 from bess_assets.store.whole import read_sealed, temporary_path, write_json
@@ -291,8 +291,12 @@ def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_
     def empty() -> None:
         pass
 
-    def started(holds: str, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED) -> str:
-        return instance.create_run_for_job(empty, tags={HOLDING_TAG: holds}, status=status).run_id
+    ours = {RESULTS_TAG: name_of_results(settings)}
+
+    def started(
+        holds: str, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED, tags: dict[str, str] = ours
+    ) -> str:
+        return instance.create_run_for_job(empty, tags=tags | {HOLDING_TAG: holds}, status=status).run_id
 
     def status(run_id: str) -> dg.DagsterRunStatus:
         run = instance.get_run_by_id(run_id)
@@ -302,16 +306,17 @@ def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_
     half = temporary_path(result_path(settings.results, "what_changed", None))
     half.write_bytes(b"half")
     at_birth, spoilt = started(str(YEAR), dg.DagsterRunStatus.NOT_STARTED), started("2020")
-    (settings.locks / "2020").mkdir()  # no lock can be taken there
+    elsewhere = started(str(YEAR), tags={RESULTS_TAG: "those of another machine"})
+    (settings.results / "_locks" / "2020").mkdir()  # no lock can be taken there
     with year_lock(settings, 2019), caplog.at_level("WARNING"):
         (outcome,) = refresh_years(settings, [YEAR], only="failed")
     assert outcome.state == "nothing to do"
     assert not half.exists()
     assert [status(run) for run in (of_year, at_birth, of_merging)] == [dg.DagsterRunStatus.FAILURE] * 3
     assert "a dead run on 2020" in caplog.text
-    (settings.locks / "2020").rmdir()
-    assert [status(run) for run in (released, alive, spoilt)] == [dg.DagsterRunStatus.STARTED] * 3
-    for run_id in (released, alive, spoilt):
+    (settings.results / "_locks" / "2020").rmdir()
+    assert [status(run) for run in (released, alive, spoilt, elsewhere)] == [dg.DagsterRunStatus.STARTED] * 4
+    for run_id in (released, alive, spoilt, elsewhere):
         run = instance.get_run_by_id(run_id)
         assert run is not None
         instance.report_run_failed(run)

@@ -1,6 +1,7 @@
 """Result files, fingerprints, locks and run records, on a disk."""
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from bess_assets.store.files import ROW_GROUP_ROWS, ResultTable, conform, write_
 from bess_assets.store.fingerprint import fingerprint, same
 from bess_assets.store.journal import input_files
 from bess_assets.store.listing import yearly_files
-from bess_assets.store.locks import year_is_busy, year_lock
+from bess_assets.store.locks import name_of_results, year_is_busy, year_lock
 from bess_assets.store.paths import RollupFolder, remove_stale_files, result_path
 from bess_assets.store.whole import temporary_path
 from bess_assets.tables import BESS_AWARDS, Column, Table, arrow_schema
@@ -378,6 +379,22 @@ def test_a_year_held_by_another_process_is_busy_until_that_process_dies(settings
         assert remove_stale_files(settings, 2024) == [half]
     assert list((settings.results / "bess_awards").iterdir()) == [other]
     assert not year_is_busy(settings, 2024)
+
+
+def test_a_year_is_held_for_its_results_whatever_home_they_are_written_from(settings, tmp_path):
+    other_home = load_settings(tmp_path / "other", {"BESS_RESULTS": str(settings.results)})
+    with held_elsewhere(settings.home, 2024), pytest.raises(YearBusyError), year_lock(other_home, 2024):
+        pass
+    with held_elsewhere(settings.home, 2024), year_lock(load_settings(tmp_path / "other", {}), 2024):
+        pass  # results of its own
+
+
+def test_results_have_a_name_that_lasts_and_no_copy_of_them_shares(settings, tmp_path):
+    name = name_of_results(settings)
+    assert name_of_results(settings) == name
+    shutil.copytree(settings.results, tmp_path / "copy")
+    copy, other = (load_settings(tmp_path, {"BESS_RESULTS": str(tmp_path / folder)}) for folder in ("copy", "new"))
+    assert len({name, name_of_results(copy), name_of_results(other)}) == 3
 
 
 def test_a_process_that_holds_a_year_may_take_it_again(settings):
