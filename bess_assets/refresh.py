@@ -8,7 +8,7 @@ from typing import Literal
 
 import dagster as dg
 
-from bess_assets.assets.resources import holding_tags, operating_years, partition_exists, show_inputs
+from bess_assets.assets.resources import holding_tags, keep_connections, operating_years, partition_exists, show_inputs
 from bess_assets.automation.dagster_home import ensure_dagster_home, using_history
 from bess_assets.automation.jobs import merge_years, refresh_year
 from bess_assets.automation.runs import checks_with, fail_dead_runs
@@ -162,7 +162,9 @@ def _refuse_year_without_files(settings: Settings, year: int | None) -> None:
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """Dagster's instance at its home, made if need be: the one that the UI shows."""
-    return dg.DagsterInstance.from_config(str(ensure_dagster_home(settings)))
+    instance = dg.DagsterInstance.from_config(str(ensure_dagster_home(settings)))
+    keep_connections(instance)
+    return instance
 
 
 def materialize(
