@@ -175,7 +175,7 @@ def file_events() -> Iterator[Counter[tuple[str, str]]]:
 def owned(settings: Settings, counts: Counter[tuple[str, str]], tables: Collection[str]) -> None:
     """The refresh of these tables took one lock, and read and wrote the journal seldom."""
     journal = str(settings.results / "_runs" / f"{YEAR}.json")
-    assert counts["open", str(settings.results / "_locks" / str(YEAR))] == 1
+    assert counts["open", str(settings.results / "_locks" / f"{YEAR}.holder")] == 1  # who takes the lock notes it there
     assert 0 < counts["open", journal] <= 20
     assert len(tables) <= counts["rename", journal] <= 40
 
