@@ -26,7 +26,11 @@ An unfinished run that says so while another process holds the lock is dead: see
 RELEASED = "released"
 RESULTS_TAG = "bess/results"
 """On the same run: the name of the results that it writes. Whether a run on other results is alive cannot be seen here."""
-_POOL = {"statement_timeout": 60_000, "pool_recycle": 3_600, "max_overflow": 20}  # of Postgres: milliseconds, seconds, connections
+_POOL = {
+    "statement_timeout": 60_000,
+    "pool_recycle": 3_600,
+    "max_overflow": 20,
+}  # of Postgres: milliseconds, seconds, connections
 _DATA_VERSION_TAG = "dagster/data_version"  # as Dagster writes it for `MaterializeResult(data_version=)`
 
 operating_years = dg.TimeWindowPartitionsDefinition(

@@ -62,7 +62,9 @@ def sessions(address: str) -> int:
         return int(cursor.fetchone()[1])
 
 
-def test_a_year_is_refreshed_with_its_history_in_postgres_and_opens_few_sessions(tmp_path, address, monkeypatch) -> None:
+def test_a_year_is_refreshed_with_its_history_in_postgres_and_opens_few_sessions(
+    tmp_path, address, monkeypatch
+) -> None:
     pytest.importorskip("dagster_postgres", reason="the extra cluster is not installed")
     make_editions(tmp_path)
     settings = settings_of(tmp_path, tmp_path / "home", OLD)
