@@ -118,7 +118,7 @@ def _row(random: np.random.Generator, name: str, size: Mapping[str, Any], days: 
     if not known:
         money = {"da_energy_usd": day_ahead, "as_regup_usd": products["as_regup_usd"]}
     return {
-        **size, **money, "battery": name, "gen_resource": f"{name}_UNIT1", "settlement_point": NODE, "qse": "QSE1",
+        **size, **money, "battery": name, "attributes": '{"owner": "ACME & <Sons>"}' if name.endswith(("1", "2")) else None, "gen_resource": f"{name}_UNIT1", "settlement_point": NODE, "qse": "QSE1",
         "first_active_date": date(year, 1, 1), "active_days": days, "charging_cost_usd": 20.0 * scale,
         "discharge_mwh": discharge, "charge_mwh": discharge / 0.86, "round_trip_efficiency": 0.8599,
         "cycles_per_day": 0.9456 if size["energy_mwh"] else None,

@@ -484,6 +484,18 @@ def test_filters_move_tiles_and_charts_by_adding_up_what_is_shown(opened: Any, h
     assert opened.execute_script("return document.querySelectorAll('#duration-chart circle').length") <= len(hybrids)
 
 
+def test_a_further_column_of_the_battery_table_is_a_filter_and_is_shown_with_the_battery(browser, html, home):
+    reopen(browser, html)
+    own = [r["battery"] for r in board(home) if r["rank"] is not None and r["attributes"]]
+    choose(browser, "further-0", "ACME & <Sons>")
+    assert list(cells(browser)) == own
+    assert browser.current_url.endswith("#its.owner=ACME+%26+%3CSons%3E")
+    choose(browser, "further-0", "unknown")
+    assert set(cells(browser)).isdisjoint(own)
+    reopen(browser, html, f"#battery={own[0]}")
+    assert "ACME & <Sons>" in texts(browser, "#battery .identity dd")
+
+
 def test_the_address_holds_what_is_shown_so_that_a_view_can_be_sent(browser: Any, html: Path) -> None:
     reopen(browser, html)
     choose(browser, "period", "7")

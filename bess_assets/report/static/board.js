@@ -85,6 +85,14 @@
     strategy: (value) => STRATEGIES[value] ?? value,
     start: (value) => value,
   };
+  // Further columns of the battery table, such as owner: a filter each.
+  const attributesOf = data.batteries.attributes.map((own) => Object.fromEntries(bess.attributes(own)));
+  const further = [...new Set(attributesOf.flatMap(Object.keys))].sort().map((name, n) => ({ name, id: `further-${n}` }));
+  for (const { name, id } of further) {
+    at("controls").querySelector("[type=reset]").before(node("label", {}, name, node("select", { id })));
+    filters[id] = (row) => attributesOf[row.battery][name] ?? "unknown";
+    filterNames[id] = (value) => value;
+  }
   function fillFilters() {
     const whole = rowsOf(data.periods[0]);
     for (const name of Object.keys(filters)) {
@@ -461,7 +469,7 @@
 
   // --- controls ---------------------------------------------------------------------------------------------------------------------------
 
-  const CHOICES = { q: "search", duration: "duration", size: "size", strategy: "strategy", start: "start" }; // name in the address, and its control
+  const CHOICES = { q: "search", duration: "duration", size: "size", strategy: "strategy", start: "start", ...Object.fromEntries(further.map(({ name, id }) => [`its.${name}`, id])) }; // name in the address, and its control
   let reading = true; // the address is read before it is written
   function currentState() {
     const [[column, direction] = []] = board?.order() ?? [];
