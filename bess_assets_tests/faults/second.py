@@ -19,7 +19,7 @@ from bess_assets_tests.faults.resumable import results
 
 NAME = "the second catalogue of faults"
 MARKETS: dict[str, Hazards] = {"clean": "flawless", "dirty": "harmless"}
-TRIED: dict[str, tuple[Extent, ...]] = {"clean": EXTENTS, "dirty": ("month",)}
+TRIED: dict[str, tuple[Extent, ...]] = {"clean": EXTENTS, "dirty": EXTENTS}
 """Extents by market."""
 LEAST_OF_FLEET, LEAST_OF_BATTERY = 0.001, 0.01
 """A fault that moves no more needs no sign."""
