@@ -3,6 +3,7 @@
 They are read from the run record alone: errors of tables and files, findings, and checks that did not pass.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from bess_assets.settings import Settings
 from bess_assets.store.journal import RunRecord, read_run
 from bess_assets.store.paths import year_name
 from bess_assets.store.rollup_layouts import unused_entries
+from bess_assets.text import listed
 
 MOST_SHOWN = 7
 """So many causes are printed; the others are counted."""
@@ -152,15 +154,22 @@ def _findings(record: RunRecord) -> Iterator[Cause]:
                 # Two tables that read the same rows count them each.
                 key = (f["kind"], f["subject"], f["detail"])
                 counts[key] = max(counts.get(key, 0), f["count"])
+    # What is ordinary in each dataset, or befell several on the same days, is one cause.
+    alike: defaultdict[tuple[str, str, str], list[tuple[str, int, float]]] = defaultdict(list)
     for (kind, subject, detail), count in counts.items():
-        said, files = (
-            _WORDS.get(kind) or _Words(f"{{files}}: {FINDING_KINDS[kind]}: {{detail}}", _AGAIN),
-            _files(record, subject),
-        )
-        part = count / _whole(record, subject, said.per)
+        per = _WORDS[kind].per if kind in _WORDS else ""
+        part = count / _whole(record, subject, per)
+        alone = per not in {"rows", "days"} or (per == "rows" and part >= _MANY)
+        alike[kind, detail, subject if alone else ""].append((subject, count, part))
+    for (kind, detail, _), found in alike.items():
+        said = _WORDS.get(kind) or _Words(f"{{files}}: {FINDING_KINDS[kind]}: {{detail}}", _AGAIN)
+        subject, part = found[0][0], max(part for *_, part in found)
         many = "many, " if said.per == "rows" and part >= _MANY else ""
-        words = said.words.format(subject=subject, files=files, count=f"{many}{count:,}", detail=detail)
-        yield Cause(words, said.remedy, part, subject if said.per == "days" else None)
+        several = said.per == "rows" and len(found) > 1
+        files = listed([_files(record, name) + f" ({count:,})" * several for name, count, _ in found])
+        count = f"{many}{sum(count for _, count, _ in found):,}"
+        words = said.words.format(subject=subject, files=files, count=count, detail=detail)
+        yield Cause(words, said.remedy, part, (subject if len(found) == 1 else ANY_DATASET) if said.per == "days" else None)
 
 
 def _files(record: RunRecord, dataset: str) -> str:

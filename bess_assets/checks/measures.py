@@ -58,7 +58,12 @@ _ONE_POINT = (
 
 
 def _correlations(series: str, with_: str, lags: Sequence[int] = LAGS) -> str:
-    return ", ".join(f"corr({series}, {with_}_{LAGS.index(lag)})" for lag in lags)
+    return ", ".join(_corr(series, f"{with_}_{LAGS.index(lag)}") for lag in lags)
+
+
+def _corr(one: str, other: str) -> str:
+    """The correlation of two series, null where one of them does not move."""
+    return f"nullif(corr({one}, {other}), 'NaN'::DOUBLE)"
 
 
 def _gain_of_days(correlations: str) -> str:
@@ -68,9 +73,8 @@ def _gain_of_days(correlations: str) -> str:
 
 def _gain(correlations: Sequence[float | None]) -> tuple[float | None, float | None]:
     """The correlation without a lag, in the middle, and how much larger it is at the best lag; unknown where the first is."""
-    known = [value if value is not None and value == value else None for value in correlations]  # noqa: PLR0124  NaN
-    at = known[len(known) // 2]
-    return at, None if at is None else max(value for value in known if value is not None) - at
+    at = correlations[len(correlations) // 2]
+    return at, None if at is None else max(value for value in correlations if value is not None) - at
 
 
 def _values(price: str, other: str) -> str:
@@ -339,7 +343,7 @@ def _flow_times(judged: Judged) -> Rows:
     lagged = ", ".join(
         f"lag(da, {lag}) OVER w AS da_{n}, lag(award, {-lag}) OVER w AS award_{n}" for n, lag in enumerate(LAGS)
     )
-    near = ", ".join(f"corr(flow, {award})" for award in ("before", "award", "after"))
+    near = ", ".join(_corr("flow", award) for award in ("before", "award", "after"))
     rows = judged.ask(
         f"WITH price AS (SELECT {_HOUR} AS h, operating_day AS d, asinh(da_price_usd_per_mwh / 10) AS da FROM {{bess_prices}} "
         f"WHERE {_FIRST} AND {_ONE_POINT}), "

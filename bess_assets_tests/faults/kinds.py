@@ -195,6 +195,7 @@ KINDS: tuple[Kind, ...] = (
 _ONE_SIDED = "a battery may offer no services on one of its two sides all year"
 _OF_SERVICES = "services are dear some hours before or after energy: in January 2026 by up to two, with a gain of 0.5"
 _OF_A_DAY = "on single days flows and prices do part; half of the flows is metered and right"
+_OF_CHARGE = "the efficiencies of two batteries may differ as much; loads have no state of charge"
 UNSEEABLE: dict[tuple[str, str], str] = {
     ("real-time prices of another time", "backwards"): "on single days real-time prices do run against day-ahead ones",
     ("clearing prices at another hour", "an hour late"): _OF_SERVICES,
@@ -203,10 +204,12 @@ UNSEEABLE: dict[tuple[str, str], str] = {
     ("energy awards", "0"): "a battery may sell no energy a day ahead all year",
     ("AS awards of generation", "0"): _ONE_SIDED,
     ("AS awards of loads", "0"): _ONE_SIDED,
+    ("AS awards of generation", "cut to whole numbers"): "a battery may offer whole MW of a service all year; cut off is under 1 MW an hour",
     ("output at another hour", "an hour late"): _OF_A_DAY,
     ("output at another hour", "five hours late"): _OF_A_DAY,
     ("output", "20 % high"): "seen by the efficiency, but not where the charging of some batteries is unknown",
-    ("consumption", "20 % low"): "the efficiencies of two batteries may differ as much; loads have no state of charge",
+    ("consumption", "20 % high"): _OF_CHARGE,
+    ("consumption", "20 % low"): _OF_CHARGE,
 }
 """Kinds, by name and way, that cannot be seen in principle, all their extents together, each with the reason."""
 
