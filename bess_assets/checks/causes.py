@@ -169,7 +169,9 @@ def _findings(record: RunRecord) -> Iterator[Cause]:
         files = listed([_files(record, name) + f" ({count:,})" * several for name, count, _ in found])
         count = f"{many}{sum(count for _, count, _ in found):,}"
         words = said.words.format(subject=subject, files=files, count=count, detail=detail)
-        yield Cause(words, said.remedy, part, (subject if len(found) == 1 else ANY_DATASET) if said.per == "days" else None)
+        yield Cause(
+            words, said.remedy, part, (subject if len(found) == 1 else ANY_DATASET) if said.per == "days" else None
+        )
 
 
 def _files(record: RunRecord, dataset: str) -> str:

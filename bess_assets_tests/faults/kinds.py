@@ -204,7 +204,10 @@ UNSEEABLE: dict[tuple[str, str], str] = {
     ("energy awards", "0"): "a battery may sell no energy a day ahead all year",
     ("AS awards of generation", "0"): _ONE_SIDED,
     ("AS awards of loads", "0"): _ONE_SIDED,
-    ("AS awards of generation", "cut to whole numbers"): "a battery may offer whole MW of a service all year; cut off is under 1 MW an hour",
+    (
+        "AS awards of generation",
+        "cut to whole numbers",
+    ): "a battery may offer whole MW of a service all year; cut off is under 1 MW an hour",
     ("output at another hour", "an hour late"): _OF_A_DAY,
     ("output at another hour", "five hours late"): _OF_A_DAY,
     ("output", "20 % high"): "seen by the efficiency, but not where the charging of some batteries is unknown",
