@@ -167,8 +167,8 @@ def _findings(record: RunRecord) -> Iterator[Cause]:
         many = "many, " if said.per == "rows" and part >= _MANY else ""
         several = said.per == "rows" and len(found) > 1
         files = listed([_files(record, name) + f" ({count:,})" * several for name, count, _ in found])
-        count = f"{many}{sum(count for _, count, _ in found):,}"
-        words = said.words.format(subject=subject, files=files, count=count, detail=detail)
+        number = f"{many}{sum(count for _, count, _ in found):,}"
+        words = said.words.format(subject=subject, files=files, count=number, detail=detail)
         yield Cause(
             words, said.remedy, part, (subject if len(found) == 1 else ANY_DATASET) if said.per == "days" else None
         )

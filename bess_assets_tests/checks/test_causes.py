@@ -22,7 +22,8 @@ def record(findings=(), checks=(), lost=None, error=None, **more) -> RunRecord:
     }
     if error:
         tables["bess_prices"] = table_entry(**{**made, "status": "failed"}, error=error)
-    rollups = {"rt_prices": {"origin": "found", "files": {"2024.parquet": {"rows": 1_000}}}}
+    files = {"origin": "found", "files": {"2024.parquet": {"rows": 1_000}}}
+    rollups = dict.fromkeys(("rt_prices", "da_prices"), files)
     return RunRecord(year=2024, rollups=rollups, tables=tables, unfinished=[], **more)
 
 
@@ -65,6 +66,19 @@ def test_repeated_rows_touch_their_share_of_the_files_and_are_named_once_however
 def test_few_repeated_rows_are_not_called_many():
     (cause,) = causes_of(record([finding("contradicting_rows", "rt_prices", 29, "the later row was taken")]))
     assert cause.words.startswith("29 rows of RT_prices/2024.parquet contradict")
+
+
+def test_what_is_ordinary_in_several_datasets_or_befell_them_on_the_same_days_is_one_cause():
+    later = "the later row was taken"
+    rows = [finding("contradicting_rows", "rt_prices", 20, later), finding("contradicting_rows", "da_prices", 2, later)]
+    days = [finding("missing_days", name, 1, "2024-05-01") for name in ("rt_prices", "da_prices")]
+    days += [finding("missing_days", "as_prices", 1, "2024-06-01")]
+    found = {cause.words.split(" ", 1)[0]: cause for cause in causes_of(record(rows + days, lost={"unpriced": 0.5}))}
+    assert len(found) == 3
+    assert found["22"].words.startswith("22 rows of RT_prices/2024.parquet (20), DA_prices/2024.parquet (2) contradict")
+    together = found["RT_prices/2024.parquet,"]
+    assert together.words == "RT_prices/2024.parquet, DA_prices/2024.parquet hold no row on 2024-05-01"
+    assert together.share == 1 / 366
 
 
 def test_batteries_touch_their_share_of_the_fleet():
