@@ -13,14 +13,12 @@ from pathlib import Path
 
 from bess_assets.simulator import Hazards
 from bess_assets_tests.faults import tables
-from bess_assets_tests.faults.kinds import EXTENTS, KINDS, UNSEEABLE, Case, Extent, cases
+from bess_assets_tests.faults.kinds import EXTENTS, KINDS, UNSEEABLE, Case, cases
 from bess_assets_tests.faults.planting import Market, Planted
 from bess_assets_tests.faults.resumable import results
 
 NAME = "the second catalogue of faults"
 MARKETS: dict[str, Hazards] = {"clean": "flawless", "dirty": "harmless"}
-TRIED: dict[str, tuple[Extent, ...]] = {"clean": EXTENTS, "dirty": EXTENTS}
-"""Extents by market."""
 LEAST_OF_FLEET, LEAST_OF_BATTERY = 0.001, 0.01
 """A fault that moves no more needs no sign."""
 _WORDS = {"no figure changes": "no change", "cannot be seen": "silent"}
@@ -30,8 +28,8 @@ Outcomes = Mapping[tuple[str, str], str]
 
 
 def planted() -> list[tuple[str, Case]]:
-    """Every case in every market that it is tried in."""
-    return [(market, case) for market, extents in TRIED.items() for case in cases() if case.extent in extents]
+    """Every case in every market."""
+    return [(market, case) for market in MARKETS for case in cases()]
 
 
 def outcome(came: Planted) -> str:
@@ -69,7 +67,7 @@ def _named(folder: Path, market: str, name: str) -> str:
 def table(found: Outcomes, commit: str) -> str:
     """What came of every kind, for the page."""
     lines = [
-        f"{len(cases())} faults of {len(KINDS)} kinds, planted in stretches up to commit {commit}; in the dirty market in the extent {', '.join(TRIED['dirty'])}:",
+        f"{len(cases())} faults of {len(KINDS)} kinds in each market, planted in stretches up to commit {commit}:",
         "",
     ]
     for name in MARKETS:
@@ -79,10 +77,7 @@ def table(found: Outcomes, commit: str) -> str:
         lines.append(f"* {name}: {', '.join(f'{count} {came}' for came, count in counts.most_common())}")
     lines += ["", f"| fault | {' | '.join(EXTENTS)} |", f"|---|{'---|' * len(EXTENTS)}"]
     for kind, way in ((each.name, way) for each in KINDS for way, _ in each.ways):
-        cells = [
-            [found[market, f"{kind}, {way}, {extent}"] for market in MARKETS if extent in TRIED[market]]
-            for extent in EXTENTS
-        ]
+        cells = [[found[market, f"{kind}, {way}, {extent}"] for market in MARKETS] for extent in EXTENTS]
         lines.append(f"| {kind}, {way} | {' | '.join('; '.join(dict.fromkeys(cell)) for cell in cells)} |")
     lines += [
         "",
@@ -101,7 +96,7 @@ def shown() -> Iterator[tuple[tuple[str, str], str]]:
             EXTENTS, cells if len(cells) == len(EXTENTS) and fault != "fault" else (), strict=False
         ):
             came = cell.split("; ")
-            for n, market in enumerate(market for market in MARKETS if extent in TRIED[market]):
+            for n, market in enumerate(MARKETS):
                 yield (market, f"{fault}, {extent}"), came[min(n, len(came) - 1)]
 
 
