@@ -93,7 +93,7 @@ def compare_reports(settings: Settings, year: int, tell: Tell | None = None) -> 
             handed_in(registry),
             _user_nodes(settings),
             intervals=False,
-            tell=lambda done, of: say(f"{done} of {of} batteries settled", done / of),
+            tell=lambda done, of: say(f"{done} of {of} batteries settled", done / of if of else None),
         ).leaderboard_monthly
     except UnusableRowsError as error:
         problems = "; ".join(f"{file}: {problem}" for file, problem in folder.problems.items())

@@ -267,6 +267,7 @@ with open_instance(settings) as instance:
 """
 
 
+@pytest.mark.slow
 def test_after_a_kill_the_old_year_is_whole_and_the_next_refresh_cleans_up(refreshed, market):
     settings, instance = refreshed.settings, refreshed.instance
     path = result_path(settings.results, "leaderboard", YEAR)

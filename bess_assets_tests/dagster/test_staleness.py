@@ -23,6 +23,8 @@ from bess_assets_tests.ercot.report_samples import DA_SPP, DAM_GEN, award, price
 from bess_assets_tests.ercot_server import zipped
 from bess_assets_tests.scenario import hourly, write_rollup
 
+pytestmark = pytest.mark.slow
+
 REPORTED, BEFORE, YEAR = 2022, 2023, 2024
 """A year of reports alone, and two of rollups that share a 60-day file: 2024.parquet holds the end of 2023 too."""
 AWARDS = "60d_DAM_Gen_Resource_Data-03-MAR-22.csv"

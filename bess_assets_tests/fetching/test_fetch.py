@@ -64,6 +64,7 @@ def rows_of(settings: Settings) -> dict[str, object]:
 
 
 # --- what comes
+@pytest.mark.slow
 def test_fetched_reports_give_the_same_rollup_rows_as_reports_placed_by_hand(market, served, settings_here, tmp_path):
     with served(market.documents) as server:
         settings = settings_here()

@@ -119,7 +119,6 @@ def test_agreeing_reports_are_exactly_equal_and_exit_with_0(home: Settings) -> N
     assert "to a millionth of a dollar" in done.stdout
     assert "7 reports, 0 copies" in done.stdout
     assert "reports found" in done.stderr
-    assert "1 of 1 batteries settled" in done.stderr
 
 
 def test_one_price_changed_in_one_csv_shows_the_battery_and_is_no_failure(home: Settings) -> None:

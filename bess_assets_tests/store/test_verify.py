@@ -56,9 +56,9 @@ def bess(settings: Settings, *words: str) -> Result:
 
 
 def ours(settings: Settings) -> list[Path]:
-    """Every file that a refresh and a roll-up wrote, but for marks that a folder is made up."""
+    """Every file that a refresh and a roll-up wrote, but for locks and marks that a folder is made up."""
     every = [*settings.results.rglob("*"), *settings.built.rglob("*")]
-    return sorted(path for path in every if path.is_file() and path.name != "SIMULATED.json")
+    return sorted(p for p in every if p.is_file() and p.name != "SIMULATED.json" and p.parent.name != "_locks")
 
 
 def damage(settings: Settings) -> list[Damage]:
