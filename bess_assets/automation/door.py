@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,9 +21,10 @@ from dagster_shared.ipc import interrupt_then_kill_ipc_subprocess, open_ipc_subp
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
+from bess_assets.assets.resources import keep_connections
 from bess_assets.automation.dagster_home import WORKSPACE_FILE, ensure_dagster_home
 from bess_assets.errors import SettingsError
-from bess_assets.report.door import LOCALHOST, Door
+from bess_assets.report.door import LOCALHOST, Door, refuse_taken_port
 from bess_assets.settings import Settings
 
 
@@ -34,18 +34,12 @@ def serve(settings: Settings, port: int) -> None:
     Raises:
         SettingsError: something else listens at that port, or the daemon ended by itself.
     """
-    try:
-        socket.create_server((LOCALHOST, port)).close()
-    except OSError as error:
-        raise SettingsError(
-            f"Port {port} is taken by another program, perhaps by an earlier bess ui.",
-            remedy=f"Name another: bess ui --port {port + 1}",
-        ) from error
+    refuse_taken_port(port, "bess ui")
     home = ensure_dagster_home(settings)
     os.environ.update(settings.environment())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), TemporaryDirectory() as folder, DagsterInstance.get() as instance:
-        instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3600, max_overflow=20)  # Dagster's own
+        keep_connections(instance)
         named = WorkspaceFileTarget([str(home / WORKSPACE_FILE)])
         served = Path(folder) / WORKSPACE_FILE
         with ProxyServerManager(instance, named, code_server_log_level="warning") as servers:

@@ -3,6 +3,7 @@
 Dagster's own webserver asks neither for a login nor where a request comes from, and runs mutations by GET: any page in the user's browser could start runs.
 """
 
+import socket
 from collections.abc import Collection, Mapping
 
 from starlette.datastructures import Headers
@@ -10,11 +11,24 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from bess_assets.errors import SettingsError
+
 LOCALHOST = "127.0.0.1"
 OWN_NAMES = (LOCALHOST, "localhost", "[::1]")
 GRAPHQL = "/graphql"
 
 _ONCE = ("host", "origin", "content-type", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest")
+
+
+def refuse_taken_port(port: int, command: str) -> None:
+    """SettingsError if something else listens at this port of 127.0.0.1, which the command would take."""
+    try:
+        socket.create_server((LOCALHOST, port)).close()
+    except OSError as error:
+        raise SettingsError(
+            f"Port {port} is taken by another program, perhaps by an earlier {command}.",
+            remedy=f"Name another: {command} --port {port + 1}",
+        ) from error
 
 
 class Door:

@@ -147,10 +147,6 @@ def page_data(content: Content) -> dict[str, Any]:
         "texts": list(texts),
         "days": _days(content.days, batteries),
         "inputs": [[name, "+".join(part[:12] for part in digest.split("+"))] for name, digest in content.inputs],
-        "years": [
-            [year, f"../{year}/{LEADERBOARD_REPORT.files[0].format(year=year)}"] for year in content.earlier_years
-        ],
-        "files": [[label, LEADERBOARD_REPORT.files[n].format(year=content.year)] for label, n in _FILES.items()],
     }
 
 

@@ -4,7 +4,6 @@ Site files are made when they are asked for, from the tables as they are then. E
 """
 
 import inspect
-import socket
 import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -19,8 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bess_assets import __version__
-from bess_assets.errors import BessError, NotRefreshedError, SettingsError
-from bess_assets.report.door import LOCALHOST, Door
+from bess_assets.errors import BessError, NotRefreshedError
+from bess_assets.report.door import LOCALHOST, Door, refuse_taken_port
 from bess_assets.report.site import Site
 from bess_assets.results import QueryError, Results
 from bess_assets.settings import Settings
@@ -56,13 +55,7 @@ def serve(settings: Settings, port: int, ready: Callable[[], object]) -> None:
         NotRefreshedError: there is no board of any year.
         SettingsError: something else listens at that port.
     """
-    try:
-        socket.create_server((LOCALHOST, port)).close()
-    except OSError as error:
-        raise SettingsError(
-            f"Port {port} is taken by another program, perhaps by an earlier bess serve.",
-            remedy=f"Name another: bess serve --port {port + 1}",
-        ) from error
+    refuse_taken_port(port, "bess serve")
     with Results(settings) as results:
         served = Door(application(settings, results), port, settings.ui_hosts)
         ready()
@@ -82,12 +75,13 @@ def application(settings: Settings, results: Results) -> Starlette:
 
     def of_site(request: Request) -> Response:
         name = request.path_params["path"] or "index.html"
-        content = files.content(name)
+        try:
+            content = files.content(name)
+        except BessError as error:
+            return _refused(error)
         if content is None:
-            return _refused(
-                404,
-                BessError(f"The site has no page {name}.", expected="a page that its links name", remedy="Begin at /"),
-            )
+            nothing = f"The site has no page {name}."
+            return _refused(_NotThereError(nothing, expected="a page that its links name", remedy="Begin at /"))
         kind = next((kind for end, kind in _KINDS.items() if name.endswith(end)), "application/octet-stream")
         return Response(content, media_type=kind, headers=HEADERS)
 
@@ -95,14 +89,7 @@ def application(settings: Settings, results: Results) -> Starlette:
         try:
             return _json(200, answer(results, request.path_params["question"], request.query_params.multi_items()))
         except BessError as error:
-            return _refused(
-                404
-                if isinstance(error, NotRefreshedError | _NoSuchQuestionError)
-                else 400
-                if isinstance(error, QueryError)
-                else 500,
-                error,
-            )
+            return _refused(error)
 
     return Starlette(
         routes=[
@@ -135,8 +122,8 @@ class _Files:
 # --- the API --------------------------------------------------------------------------------------------------------------------------------
 
 
-class _NoSuchQuestionError(QueryError):
-    """The address names no method of `Results`."""
+class _NotThereError(QueryError):
+    """The address names no page of the site, or no method of `Results`."""
 
 
 @cache
@@ -156,7 +143,7 @@ def answer(results: Results, question: str, given: Sequence[tuple[str, str]]) ->
         QueryError: there is no such question or parameter, or a text is not what the parameter takes.
     """
     if question not in questions():
-        raise _NoSuchQuestionError(
+        raise _NotThereError(
             f"There is no question {question}.",
             expected=f"one of {', '.join(questions())}",
             remedy="/api.html lists them.",
@@ -268,5 +255,9 @@ def _json(status: int, value: Any) -> Response:
     return Response(json_text(value), status, HEADERS, "application/json")
 
 
-def _refused(status: int, error: BessError) -> Response:
-    return _json(status, {"problem": error.problem, "expected": error.expected, "remedy": error.remedy})
+def _refused(error: BessError) -> Response:
+    """An error as JSON: 404 where what is asked for is not there, 400 where the question is wrong, else 500."""
+    not_there = isinstance(error, NotRefreshedError | _NotThereError)
+    parts = ("problem", "dataset", "file", "column", "day", "expected", "remedy")
+    status = 404 if not_there else 400 if isinstance(error, QueryError) else 500
+    return _json(status, {part: getattr(error, part) for part in parts})

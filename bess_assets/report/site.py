@@ -53,8 +53,8 @@ class Site:
         served: whether a server of ours answers questions beside the files.
 
     Raises:
-        NotRefreshedError: there is no board of any year; or, when a file is made, a table of a year is not there, or is of an earlier version.
-        DamagedError: when a file is made, a table is not as it was written.
+        NotRefreshedError: there is no board of any year; or a table of a year is not there, or, when a file is made, is of an earlier version.
+        DamagedError: a table is not as it was written.
     """
 
     def __init__(self, settings: Settings, *, served: bool = False) -> None:
@@ -63,6 +63,8 @@ class Site:
         self.years = list(yearly_files(settings.results, "leaderboard"))
         if not self.years:
             raise nothing_yet(settings.results)
+        for table in LEADERBOARD_REPORT.upstream:
+            require(settings.results, table, None)
         self._makers: dict[str, Callable[[], str | bytes]] = {
             **{f"{name}.html": partial(self._page, name) for name in self._pages},
             **{f"{year}.html": partial(self._year_page, year) for year in self.years},
@@ -111,8 +113,6 @@ class Site:
 
     @cached_property
     def _contents(self) -> list[Content]:
-        for table in LEADERBOARD_REPORT.upstream:
-            require(self._settings.results, table, None)
         # Without their days: of many years these take a gigabyte, and only a year's own page shows them.
         return [read_content(self._settings, year, with_days=False) for year in self.years]
 

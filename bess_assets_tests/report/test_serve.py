@@ -2,8 +2,10 @@
 
 import inspect
 import json
+import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -17,7 +19,8 @@ from bess_assets.cli import main
 from bess_assets.report.door import Door
 from bess_assets.report.serve import application, questions
 from bess_assets.results import Results
-from bess_assets.settings import Settings
+from bess_assets.settings import Settings, load_settings
+from bess_assets.store.paths import result_path
 from bess_assets.text import json_text
 from bess_assets_tests.conftest import Worlds
 from bess_assets_tests.report.made_boards import write_boards
@@ -31,9 +34,9 @@ def home(worlds: Worlds) -> Settings:
     return worlds.late.settings
 
 
-@pytest.fixture(scope="module")
-def address(home: Settings) -> Iterator[str]:
-    """Where that home is served."""
+@contextmanager
+def served(home: Settings) -> Iterator[str]:
+    """The address at which a home is served."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with Results(home) as results:
@@ -42,9 +45,18 @@ def address(home: Settings) -> Iterator[str]:
         thread.start()
         while not server.started:
             thread.join(0.02)
-        yield f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(home: Settings) -> Iterator[str]:
+    """Where that home is served."""
+    with served(home) as address:
+        yield address
 
 
 def ask(address: str, question: str, **parameters: Any) -> requests.Response:
@@ -104,7 +116,7 @@ def test_every_method_has_its_address_and_parameters_in_the_openapi_description(
 def test_what_cannot_be_answered_says_so_with_what_was_expected(address, question, parameters, status, problem):
     answer = ask(address, question, **parameters)
     assert answer.status_code == status
-    assert set(answer.json()) == {"problem", "expected", "remedy"}
+    assert set(answer.json()) >= {"problem", "file", "expected", "remedy"}
     assert problem in answer.json()["problem"]
     assert answer.json()["expected"] or answer.json()["remedy"]
 
@@ -204,6 +216,19 @@ def test_a_refresh_is_seen_without_a_new_start(tmp_path: Path) -> None:
     write_boards(tmp_path, 2023, 5)
     assert files.content("data/site.js") != before
     assert files.content("2023.html") is not None
+
+
+def test_a_table_damaged_meanwhile_is_an_error_that_names_its_file(home: Settings, tmp_path: Path) -> None:
+    shutil.copytree(home.results, tmp_path / "results")
+    settings = load_settings(tmp_path, {})
+    board = result_path(settings.results, "leaderboard", 2025)
+    with served(settings) as address:
+        assert requests.get(f"{address}/data/2025.js", timeout=30).status_code == 200
+        board.write_bytes(board.read_bytes()[:-9])
+        answer = requests.get(f"{address}/data/2025.js", timeout=30)
+    assert answer.status_code == 500
+    assert answer.json()["file"] == str(board)
+    assert answer.json()["remedy"]
 
 
 def test_a_port_that_is_taken_is_named_with_what_to_do(home: Settings) -> None:
