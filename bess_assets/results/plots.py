@@ -33,7 +33,7 @@ _NAMED = 40  # dots of more batteries have no names
 
 
 def stack(results: Results, name: str, year: Year) -> "Figure":
-    """A battery's streams of each month of a year, stacked; losses below zero."""
+    """A battery's streams of each month of a year, stacked; losses below zero. What is unknown is left out: a star at a month says so."""
     months = results.product_stack(name, by="month", year=year)
     figure, axes = _figure(f"{name}: streams by month, {year}", "thousand $", months)
     above, below = [0.0] * len(months.rows), [0.0] * len(months.rows)
@@ -43,14 +43,17 @@ def stack(results: Results, name: str, year: Year) -> "Figure":
         axes.bar(months.column("month"), values, bottom=bottoms, color=colour, label=label)
         above = [sum_ + max(usd, 0.0) for sum_, usd in zip(above, values, strict=True)]
         below = [sum_ + min(usd, 0.0) for sum_, usd in zip(below, values, strict=True)]
-    axes.set_xticks(months.column("month"))
-    axes.set_xlabel("month")
+    coverages = ("energy_coverage", "as_coverage")
+    unknown = [row["total_usd"] is None or any((row[c] or 0.0) < 1 for c in coverages) for row in months.records()]
+    ticks = [f"{month}{'*' * star}" for month, star in zip(months.column("month"), unknown, strict=True)]
+    axes.set_xticks(months.column("month"), ticks)
+    axes.set_xlabel("month" + ", * not all of it known" * any(unknown))
     axes.legend(ncols=4, fontsize="small")
     return _plain(figure)
 
 
 def cumulative(results: Results, names: Sequence[str], year: Year) -> "Figure":
-    """Dollars of batteries summed up to each day of a year; a day whose total is unknown adds nothing and is left blank."""
+    """Dollars of batteries summed up to each day of a year; a day whose total is unknown adds nothing and is left blank, and the legend counts such days."""
     days = {name: results.battery_days(name, f"{int(year)}-01-01", f"{int(year)}-12-31") for name in names}
     figure, axes = _figure(f"Cumulative revenue, {year}", "million $", *days.values())
     for name, answer in days.items():
@@ -58,7 +61,9 @@ def cumulative(results: Results, names: Sequence[str], year: Year) -> "Figure":
         for usd in answer.column("total_usd"):
             total += usd or 0.0
             sums.append(_BLANK if usd is None else total / 1e6)
-        axes.plot(answer.column("operating_day"), sums, label=name)
+        unknown = answer.column("total_usd").count(None)
+        label = f"{name}, {unknown} days unknown" if unknown else name
+        axes.plot(answer.column("operating_day"), sums, label=label)
     axes.legend()
     figure.autofmt_xdate()
     return _plain(figure)

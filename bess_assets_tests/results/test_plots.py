@@ -27,11 +27,19 @@ def test_the_stack_of_a_month_adds_up_to_its_streams(results: Results) -> None:
     assert heights == pytest.approx(sum(results.product_stack("ALPHA_1", "month", 2024).column("total_usd")) / 1e3)
 
 
-def test_a_day_without_a_total_is_blank(results: Results) -> None:
+def test_a_month_that_is_not_wholly_known_has_a_star(results: Results) -> None:
+    whole, lacking = (plots.stack(results, name, 2024).axes[0] for name in ("ALPHA_1", "ZULU_UNIT1"))
+    assert [label.get_text() for axes in (whole, lacking) for label in axes.get_xticklabels()] == ["1", "1*"]
+    assert "not all of it known" in lacking.get_xlabel()
+    assert "not all of it known" not in whole.get_xlabel()
+
+
+def test_a_day_without_a_total_is_blank_and_counted(results: Results) -> None:
     (axes,) = plots.cumulative(results, ["ALPHA_1", "ZULU_UNIT1"], 2024).axes
     alpha, zulu = (line.get_ydata() for line in axes.lines[-2:])
     assert alpha[-1] == pytest.approx(sum(range(1, 15)) / 1e6)
     assert all(map(math.isnan, zulu))
+    assert axes.lines[-1].get_label() == f"ZULU_UNIT1, {len(zulu)} days unknown"
 
 
 def test_an_assumed_duration_is_no_dot(results: Results) -> None:
