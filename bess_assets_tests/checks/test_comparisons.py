@@ -3,11 +3,12 @@
 from collections import defaultdict
 from datetime import UTC, date, datetime
 
+import duckdb
 import pytest
 
 from bess_assets.checks.check import Judged
 from bess_assets.checks.comparisons import COMPARISONS, Comparison, breaches
-from bess_assets.checks.measures import FLEET, YEAR, _awards, _basis, _real_time_as
+from bess_assets.checks.measures import FLEET, YEAR, _awards, _basis, _corr, _real_time_as
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import StepResult
 from bess_assets.tables import DAILY_REVENUE
@@ -124,3 +125,11 @@ def test_real_time_services_are_held_against_day_ahead_ones(settings):
         "rt_award_over_da": {("OAK", 3): 1.2},
         "fleet_rt_award_over_da": {(FLEET, 3): 1.2},
     }
+
+
+def test_a_series_that_does_not_move_has_no_correlation_with_another():
+    still, same = (
+        duckdb.sql(f"SELECT {_corr(*of)} FROM (VALUES (1.0, 2.0, 4.0), (1.0, 3.0, 6.0)) AS t(a, b, c)").fetchall()
+        for of in ("ab", "bc")
+    )
+    assert (still, same) == ([(None,)], [(1.0,)])

@@ -323,9 +323,10 @@ def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_
         instance.report_run_failed(run)
 
 
-def test_a_run_from_the_ui_holds_the_year_itself_and_gives_it_back(refreshed):
+def test_a_run_from_the_ui_holds_the_year_itself_and_gives_it_back(refreshed, monkeypatch):
     settings, instance = refreshed.settings, refreshed.instance
-    seen = []
+    seen, kept = [], []
+    monkeypatch.setattr(dg.DagsterInstance, "optimize_for_webserver", lambda _, **pool: kept.append(pool))
 
     @dg.asset
     def probe(context: dg.AssetExecutionContext, warehouse: Warehouse) -> None:
@@ -339,6 +340,7 @@ def test_a_run_from_the_ui_holds_the_year_itself_and_gives_it_back(refreshed):
     result = dg.materialize([probe], instance=instance, resources=resources, tags=tags)
     assert "YearBusyError" in seen[0]
     assert seen[1] == str(YEAR)
+    assert [pool["max_overflow"] for pool in kept] == [20], "its connections are kept"
     assert not stale.exists()
     run = instance.get_run_by_id(result.run_id)
     assert run.tags[HOLDING_TAG] == "released"
