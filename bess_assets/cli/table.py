@@ -31,8 +31,8 @@ def battery_table(options: Options, points: Path) -> None:
     Rows and columns of your own table (BESS_REGISTRY) are kept, and zone and site filled where they are empty. Save it, look at it, add columns such as
     owner, and name it in BESS_REGISTRY.
     """
-    from bess_assets.settlement.battery_table import read_rows
-    from bess_assets.settlement.points import Seen, fill, read_points
+    from bess_assets.ercot.settlement_points import read_points
+    from bess_assets.settlement.battery_table import Seen, fill, read_rows
 
     settings = options.settings()
     known, own = read_points(points), read_rows(settings.registry_csv) if settings.registry_csv else []

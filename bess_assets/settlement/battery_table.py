@@ -3,13 +3,16 @@
 import csv
 import io
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from difflib import get_close_matches
 from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 from bess_assets.ercot.calendar import day_of_number
+from bess_assets.ercot.settlement_points import Point
 from bess_assets.ercot.spreadsheets import plain_text
 from bess_assets.ercot.text_values import parse_day, parse_number
 from bess_assets.errors import RegistryTableError
@@ -177,3 +180,34 @@ def _check_overlaps(path: Path, rows: list[UserRow]) -> None:
                     expected="rows of one battery or resource that do not overlap",
                     remedy="Set valid_from and valid_to, or join the rows.",
                 )
+
+
+class Seen(NamedTuple):
+    """A battery of the registry: its latest node, and ISO days from which and to which it is in the data; the last one empty if it still is."""
+
+    battery: str
+    node: str | None
+    first_day: str
+    last_day: str
+
+
+def fill(
+    table: Iterable[Mapping[str, str]], batteries: Iterable[Seen], points: Mapping[str, Point]
+) -> list[dict[str, str]]:
+    """Rows of a battery table with zone and site where they were empty, then a row for each battery that had none, for the days on which it is in the data.
+
+    ERCOT's list is of one day: it fills the user's table, where a person can see and correct it.
+    """
+    known = {seen.battery: seen for seen in batteries}
+    rows = [dict(row) for row in table]
+    named = {row["battery"] for row in rows}
+    rows += [
+        {"battery": seen.battery, "valid_from": seen.first_day, "valid_to": seen.last_day}
+        for seen in known.values()
+        if seen.battery not in named
+    ]
+    for row in rows:
+        seen = known.get(row["battery"])
+        point = points.get((seen.node if seen else None) or "", Point(None, None))
+        row["zone"], row["site"] = row.get("zone") or point.zone or "", row.get("site") or point.site or ""
+    return rows

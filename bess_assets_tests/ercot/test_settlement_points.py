@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bess_assets.ercot.settlement_points import Point, read_points
 from bess_assets.errors import InputError
-from bess_assets.settlement.battery_table import read_user_table
-from bess_assets.settlement.points import Point, Seen, fill, read_points
+from bess_assets.settlement.battery_table import Seen, fill, read_user_table
 from bess_assets_tests.made_home import write_home
 from bess_assets_tests.test_cli import at_home
 

@@ -1,11 +1,10 @@
 """Load zone and substation of each resource node, from ERCOT's list of settlement points (NP4-160-SG, `Settlement_Points_*.csv`).
 
-The list is of the day on which ERCOT published it, so it goes into the user's battery table (`fill`), where a person can see and correct it.
+The list is of the day on which ERCOT published it.
 """
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,15 +19,6 @@ class Point(NamedTuple):
 
     zone: str | None
     site: str | None
-
-
-class Seen(NamedTuple):
-    """A battery of the registry: its latest node, and ISO days from which and to which it is in the data; the last one empty if it still is."""
-
-    battery: str
-    node: str | None
-    first_day: str
-    last_day: str
 
 
 def read_points(path: Path) -> dict[str, Point]:
@@ -62,22 +52,3 @@ def read_points(path: Path) -> dict[str, Point]:
 
 def _only(values: set[str]) -> str | None:
     return next(iter(values)) if len(values) == 1 else None
-
-
-def fill(
-    table: Iterable[Mapping[str, str]], batteries: Iterable[Seen], points: Mapping[str, Point]
-) -> list[dict[str, str]]:
-    """Rows of a battery table with zone and site where they were empty, then a row for each battery that had none, for the days on which it is in the data."""
-    known = {seen.battery: seen for seen in batteries}
-    rows = [dict(row) for row in table]
-    named = {row["battery"] for row in rows}
-    rows += [
-        {"battery": seen.battery, "valid_from": seen.first_day, "valid_to": seen.last_day}
-        for seen in known.values()
-        if seen.battery not in named
-    ]
-    for row in rows:
-        seen = known.get(row["battery"])
-        point = points.get((seen.node if seen else None) or "", Point(None, None))
-        row["zone"], row["site"] = row.get("zone") or point.zone or "", row.get("site") or point.site or ""
-    return rows
