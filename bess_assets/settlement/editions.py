@@ -14,6 +14,7 @@ from typing import Any
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
 from bess_assets.ercot.step import Columns, Inputs, StepResult, Verdict, in_columns, step
+from bess_assets.settlement.metrics import OF_PEERS
 
 FINAL_CHECK = "no_battery_moved_once_the_year_was_final"
 """Name of the check whose verdict `what_changed` gives."""
@@ -28,10 +29,7 @@ FORMER_COLUMNS = "former_columns"
 APPEARED, VANISHED = "appeared", "vanished"
 
 # columns of the board whose change is no move of a battery: the key, those that all rows share, those that move with other batteries, and names of groups
-_OF_THE_EDITION = frozenset(
-    {"battery", "data_through", "edition", "usd_per_kw_month_percentile", "class_median_usd_per_kw_month"}
-    | {"duration_class", "attributes"}
-)
+_OF_THE_EDITION = frozenset({"battery", "data_through", "edition", "duration_class", "attributes", *OF_PEERS})
 # columns that follow from others of the board: they point to a cause only where no other column moved
 _FOLLOWING = frozenset(
     {"rank", "energy_usd", "as_usd", "total_usd", "usd_per_mw", "usd_per_kw_month", "usd_per_kw_year"}

@@ -36,6 +36,8 @@ DURATION_CLASSES = (
     f"{DURATION_LIMITS_HOURS[-1]:g} h and more",
 )
 
+OF_PEERS = ("usd_per_kw_month_percentile", "class_median_usd_per_kw_month")
+"""Columns of a board that move with other batteries, whatever the row's own battery earned."""
 STREAMS = ("da_energy_usd", "rt_energy_usd", *(f"as_{p}_usd" for p in PRODUCTS))
 """Columns that add up to total_usd."""
 MONEY = (

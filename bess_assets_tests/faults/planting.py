@@ -22,6 +22,7 @@ from bess_assets.ercot.rollup_names import BATTERY_TABLE
 from bess_assets.ercot.step import Inputs, StepResult
 from bess_assets.errors import BessError
 from bess_assets.settings import Settings, load_settings
+from bess_assets.settlement.metrics import OF_PEERS
 from bess_assets.simulator import Hazards, simulate
 from bess_assets.store.journal import in_battery_table, read_run
 from bess_assets.store.listing import MARKER
@@ -313,8 +314,8 @@ def _board(settings: Settings, name: str) -> dict[tuple[Any, ...], dict[str, Any
 
 
 def _differs(column: str, before: float | None, after: float | None) -> bool:
-    """Whether a dollar figure is another one, by more than a cent and a millionth; unknown is said by the figure itself."""
-    if "usd" not in column or after is None:
+    """Whether a dollar figure of the battery is another one, by more than a cent and a millionth; unknown is said by the figure itself."""
+    if "usd" not in column or column in OF_PEERS or after is None:
         return False
     if before is None:
         return True
