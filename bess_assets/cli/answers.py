@@ -390,7 +390,7 @@ def _battery_lines(battery: BatteryAnswer) -> Iterator[str]:
     months = [row for row in battery.months.records() if row["year"] == latest["year"]]
     for title, shown, sections in (
         (f"Streams of {latest['year']}", _STREAMS, _streams(latest)),
-        (f"Months of {latest['year']}", [_COLUMNS[n] for n in ("month", "#", *_DETAIL)], [months]),
+        (f"Months of {latest['year']}", [_COLUMNS[n] for n in ("month", "#", "+/-mo", *_DETAIL)], [months]),
         ("Best days", [_COLUMNS[n] for n in _DAYS], [days]),
     ):
         if any(sections):

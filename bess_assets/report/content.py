@@ -1,10 +1,9 @@
 """Boards, days, fleet figures and inputs of a year, read from the result tables: what the page and the workbook show."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
-from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
@@ -13,13 +12,14 @@ import pyarrow.compute as pc
 from bess_assets.ercot.products import PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER
 from bess_assets.errors import NotRefreshedError
+from bess_assets.results import Results
 from bess_assets.settings import Settings
 from bess_assets.settlement import metrics
 from bess_assets.store.files import ResultTable
 from bess_assets.store.journal import read_run
 from bess_assets.store.listing import made_up_years, yearly_files
 from bess_assets.store.paths import result_path
-from bess_assets.tables import LEADERBOARD_REPORT, TABLES
+from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, TABLES
 from bess_assets.text import listed
 
 _SHORT = {"regup": "RegUp", "regdn": "RegDown", "rrs": "RRS", "ecrs": "ECRS", "nspin": "Non-spin"}
@@ -50,12 +50,11 @@ class Content:
         facts: edition (final or preliminary); edition_number of the last edition kept, which is the board shown; data_through, the last operating day of the
             data; made, when that edition was made, ISO in UTC; version of the package that made it. A board without batteries has no edition: None, and
             an empty version.
-        board: rows of the leaderboard, in its order.
-        monthly: those of its months, month by month.
+        board: rows of the leaderboard, in its order, with `rank_change`.
+        monthly: those of its months, month by month, with `rank_change` and `rank_change_month`.
         periods: the whole year, whose month is None, then the months that have a board: month, rows, and figures of the fleet (`metrics.fleet`).
         days: rows of daily_revenue, columns `DAY_COLUMNS`, in order of battery and day.
         start_years: for each battery the first year in which it was active, and whether it may have begun before.
-        rank_changes: places gained since the year before, for batteries ranked in both.
         price_shares: of which sources the prices of the year are, in words; empty where all are of price reports.
         inputs: (file, digest) of each rollup file and of the battery table that the edition was made of, then (table, digest) of each result table shown.
         earlier_years: years before that have a board.
@@ -70,7 +69,6 @@ class Content:
     periods: Sequence[tuple[int | None, Sequence[Row], Row]]
     days: Mapping[str, Sequence[Any]]
     start_years: Mapping[str, tuple[int, bool]]
-    rank_changes: Mapping[str, int]
     price_shares: str
     inputs: Sequence[tuple[str, str]]
     earlier_years: Sequence[int]
@@ -83,30 +81,34 @@ def read_content(settings: Settings, year: int, *, with_days: bool = True) -> Co
         NotRefreshedError: one of the tables has not been written, or was written by a version that did not know a column.
     """
 
-    def read(table: str, of_year: int = year, columns: Sequence[str] | None = None) -> pa.Table:
-        path = result_path(settings.results, table, of_year)
-        found = ResultTable(TABLES[table], path).read(None if columns is None else list(columns))
-        if of_year == year and (lacking := set(columns or TABLES[table].column_names).difference(found.column_names)):
+    def whole(table: str, known: Collection[str], needed: Collection[str]) -> None:
+        if lacking := set(needed).difference(known):
             raise NotRefreshedError(
                 f"{table} of {year} was made by an earlier version, and lacks {listed(sorted(lacking))}.",
-                file=path,
+                file=result_path(settings.results, table, year),
                 remedy=f"Run: bess refresh {year} --only changed",
             )
+
+    def read(table: str, columns: Sequence[str], of_year: int = year) -> pa.Table:
+        found = ResultTable(TABLES[table], result_path(settings.results, table, of_year)).read(list(columns))
+        if of_year == year:
+            whole(table, found.column_names, columns)
         return found
 
-    board = read("leaderboard").to_pylist()
+    with Results(settings, cache_entries=0) as results:
+        boards = {month: results.leaderboard(year, month) for month in (None, *range(1, 13))}
+    for month, answer in boards.items():
+        table = LEADERBOARD if month is None else LEADERBOARD_MONTHLY
+        whole(table.name, answer.columns, table.column_names)
+    board, *months = (answer.records() for answer in boards.values())
     # A board without batteries is no edition, whatever was kept before.
     columns = ["edition_number", "made_at", "package_version", "inputs"]
-    editions = read("leaderboard_history", columns=columns).to_pylist() if board else []
+    editions = read("leaderboard_history", columns).to_pylist() if board else []
     edition = max(editions, key=lambda row: row["edition_number"], default=None)
-    monthly = sorted(read("leaderboard_monthly").to_pylist(), key=lambda row: row["month"])
-    boards = [(None, board), *((m, list(rows)) for m, rows in groupby(monthly, key=lambda row: row["month"]))]
-    earlier = {y: read("leaderboard", y).to_pylist() for y in yearly_files(settings.results, "leaderboard") if y < year}
-    before, now = (
-        {row["battery"]: row["rank"] for row in rows if row["rank"] is not None}
-        for rows in (earlier.get(year - 1, []), board)
-    )
-    counts = read("daily_revenue", columns=[name for own in PRICE_COUNTS.values() for name in own.values()])
+    periods = [(None, board), *((month, rows) for month, rows in enumerate(months, start=1) if rows)]
+    years = [y for y in yearly_files(settings.results, "leaderboard") if y < year]
+    starts = {y: read("leaderboard", ["battery", "first_active_date"], y).to_pylist() for y in years}
+    counts = read("daily_revenue", [name for own in PRICE_COUNTS.values() for name in own.values()])
     return Content(
         year=year,
         title=f"ERCOT battery leaderboard {year}",
@@ -119,16 +121,13 @@ def read_content(settings: Settings, year: int, *, with_days: bool = True) -> Co
             "version": edition["package_version"] if edition else "",
         },
         board=board,
-        monthly=monthly,
-        periods=[(m, rows, metrics.fleet(rows, metrics.Period.of(year, m))) for m, rows in boards],
-        days=read("daily_revenue", columns=DAY_COLUMNS).to_pydict()
-        if with_days
-        else {name: [] for name in DAY_COLUMNS},
-        start_years=_start_years({**earlier, year: board}),
-        rank_changes={battery: before[battery] - rank for battery, rank in now.items() if battery in before},
+        monthly=[row for rows in months for row in rows],
+        periods=[(month, rows, metrics.fleet(rows, metrics.Period.of(year, month))) for month, rows in periods],
+        days=read("daily_revenue", DAY_COLUMNS).to_pydict() if with_days else {name: [] for name in DAY_COLUMNS},
+        start_years=_start_years({**starts, year: board}),
         price_shares=metrics.price_shares({name: pc.sum(counts[name]).as_py() for name in counts.column_names}),
         inputs=list(_inputs(settings, year, edition)),
-        earlier_years=list(earlier),
+        earlier_years=years,
     )
 
 

@@ -132,13 +132,13 @@ def page_data(content: Content) -> dict[str, Any]:
             **{name: [row[name] for row in content.board] for name in _OF_THE_BATTERY},
             "start_year": [start[0] if start else None for start in starts],
             "perhaps_earlier": [bool(start and start[1]) for start in starts],
-            "rank_change": [content.rank_changes.get(name) for name in batteries],
         },
         "periods": [
             {
                 "month": month,
                 "fleet": fleet,
                 "battery": [batteries[row["battery"]] for row in rows],
+                "rank_change": [row["rank_change_month" if month else "rank_change"] for row in rows],
                 **{name: [row[name] for row in rows] for name in _NUMBERS},
                 **{name: [texts.setdefault(row[name], len(texts)) for row in rows] for name in _TEXTS},
             }

@@ -21,7 +21,7 @@ DAYS_SHOWN = 3
 """Best days, and worst days, of a battery and year that are shown by quarter-hour."""
 
 _MONTH = (
-    "month", "rank", *STREAMS, "energy_usd", "as_usd", "total_usd", "usd_per_kw_month", "class_median_usd_per_kw_month", "cycles_per_day",
+    "month", "rank", "rank_change_month", *STREAMS, "energy_usd", "as_usd", "total_usd", "usd_per_kw_month", "class_median_usd_per_kw_month", "cycles_per_day",
     "round_trip_efficiency", "tb2_capture", "energy_coverage", "as_coverage",
 )  # fmt: skip
 _DAY = ("total_usd", "energy_usd", "as_usd", "discharge_mwh", "charge_mwh")
@@ -109,7 +109,7 @@ def batteries_over_years(settings: Settings, contents: Sequence[Content], names:
                         {
                             "year": content.year,
                             "row": [row[name] for name in LEADERBOARD.column_names],
-                            "rank_change": content.rank_changes.get(row["battery"]),
+                            "rank_change": row["rank_change"],
                             "ranked": content.periods[0][2]["ranked"],
                             "class_rank": place,
                             "class_ranked": of_class,

@@ -13,11 +13,18 @@ from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Row
 from bess_assets.report.workbook_front import write_front
 from bess_assets.settlement.metrics import FLEET_TOTALS
 from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN
-from bess_assets.tables import DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column, Table
+from bess_assets.tables import DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column
 from bess_assets.text import plain
 
 DAYS_A_SHEET = 1_000_000
 """Rows of days on one sheet; a sheet holds 1,048,576."""
+
+_RANK_CHANGES = (
+    Column("rank_change", "count", "places gained since the same board a year earlier, negative if lost; empty where either rank is"),
+    Column("rank_change_month", "count", "the same since the board of the month before"),
+)  # fmt: skip
+"""What `Results.leaderboard` adds to the columns of a board: the first to a year's, both to a month's."""
+_YEAR, _MONTHS = (*LEADERBOARD.columns, _RANK_CHANGES[0]), (*LEADERBOARD_MONTHLY.columns, *_RANK_CHANGES)
 
 WHAT_IS_NOT_IN_THE_NUMBERS = (
     "Dollars are gross market revenue, reconstructed from ERCOT's public reports. They are no settlement statement.",
@@ -134,7 +141,7 @@ def _lay_out(book: Any, content: Content, with_days: bool) -> dict[str, Sequence
 def _dictionary(sheet: Any, formats: Mapping[str, Any]) -> None:
     """What each column of the sheets of tables means."""
     of_days = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
-    sheets = (("Leaderboard", LEADERBOARD.columns), ("Months", LEADERBOARD_MONTHLY.columns[:1]), ("Daily", of_days))
+    sheets = (("Leaderboard", _YEAR), ("Months", (_MONTHS[0], _MONTHS[-1])), ("Daily", of_days))
     for at, (heading, width) in enumerate((("sheet", 14), ("column", 30), ("kind", 10), ("meaning", 110))):
         sheet.set_column(at, at, width, formats["wrapped"] if heading == "meaning" else None)
         sheet.write_string(0, at, heading, formats["heading"])
@@ -150,8 +157,8 @@ def _dictionary(sheet: Any, formats: Mapping[str, Any]) -> None:
 
 def _tables(content: Content, with_days: bool) -> Iterator[tuple[str, int, Sequence[Column], Sequence[Sequence[Any]]]]:
     """Name of each sheet of a table, how many of its columns stay in view, its columns and rows."""
-    yield "Leaderboard", 2, LEADERBOARD.columns, _values(content.board, LEADERBOARD)
-    yield "Months", 3, LEADERBOARD_MONTHLY.columns, _values(content.monthly, LEADERBOARD_MONTHLY)
+    yield "Leaderboard", 2, _YEAR, _values(content.board, _YEAR)
+    yield "Months", 3, _MONTHS, _values(content.monthly, _MONTHS)
     if not with_days:
         return
     columns = [DAILY_REVENUE.column(name) for name in DAY_COLUMNS]
@@ -160,8 +167,8 @@ def _tables(content: Content, with_days: bool) -> Iterator[tuple[str, int, Seque
         yield f"Daily {n}" if n > 1 else "Daily", 2, columns, days[first : first + DAYS_A_SHEET]
 
 
-def _values(rows: Iterable[Row], table: Table) -> list[list[Any]]:
-    return [[row[name] for name in table.column_names] for row in rows]
+def _values(rows: Iterable[Row], columns: Sequence[Column]) -> list[list[Any]]:
+    return [[row[column.name] for column in columns] for row in rows]
 
 
 def _table(sheet: Any, formats: Mapping[str, Any], frozen: int, columns: Sequence[Column], rows: int) -> None:

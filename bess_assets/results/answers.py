@@ -103,7 +103,7 @@ class BatteryAnswer(NamedTuple):
     Attributes:
         battery: its stable key.
         years: its row of each yearly leaderboard, with the year in front and `rank_change` at the end.
-        months: its rows of the monthly leaderboards, with year and month in front.
+        months: its rows of the monthly leaderboards, with year and month in front, `rank_change` and `rank_change_month` at the end.
         best_days: its days of highest total_usd, highest first.
     """
 

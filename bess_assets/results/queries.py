@@ -137,31 +137,13 @@ class Results:
         if month is not None and not 1 <= month <= 12:
             raise QueryError(f"There is no month {month}.", expected="a month from 1 to 12")
         (board,) = self._required("leaderboard" if month is None else "leaderboard_monthly", year)
-        earlier = board.with_name(f"{year - 1}.parquet")
-        if earlier.is_file():
-            self._required(board.parent.name, year - 1)
-        of_month = "" if month is None else f" WHERE month = {int(month)}"
-
-        def ranks(file: Path, of: str) -> str:
-            return (
-                f"(SELECT battery, rank FROM {read([file])}{of})"
-                if file.is_file()
-                else "(SELECT '' AS battery, 0 AS rank)"
-            )
-
-        changes, joins = (
-            "before.rank - board.rank AS rank_change",
-            f"LEFT JOIN {ranks(earlier, of_month)} AS before USING (battery) ",
-        )
-        if month is not None:
-            last = ranks(board if month > 1 else earlier, f" WHERE month = {(month - 2) % 12 + 1}")
-            changes += ", last.rank - board.rank AS rank_change_month"
-            joins += f"LEFT JOIN {last} AS last USING (battery) "
+        earlier = self._earlier(board.parent.name, year)
+        of_month = "" if month is None else f" AND month = {int(month)}"
         sql = (
-            f"SELECT board.* EXCLUDE (file_row_number), {changes} FROM (FROM {read([board], ', file_row_number = true')}{of_month}) AS board "
-            f"{joins}ORDER BY board.file_row_number"
+            f"SELECT * EXCLUDE (year, file_row_number) FROM ({_with_rank_changes([board], earlier, monthly=month is not None)}) "
+            f"WHERE year = {year}{of_month} ORDER BY file_row_number"
         )
-        return _shown(self._rows(sql, [board, earlier], [year]), sort, top, where)
+        return _shown(self._rows(sql, [board, *earlier], [year]), sort, top, where)
 
     @watched
     def leaderboard_of_days(
@@ -243,22 +225,21 @@ class Results:
 
     @watched
     def battery(self, name: str, year: Year | None = None) -> BatteryAnswer:
-        """One battery: its years with their change of rank, its months, its best days."""
+        """One battery: its years and months with their changes of rank, its best days."""
         year = None if year is None else _year(year)
         boards, months, days = (
             self._required(table, year) for table in ("leaderboard", "leaderboard_monthly", "daily_revenue")
         )
-        key, every = self._key(name, year), listing.yearly_files(self.folder, "leaderboard")
-        earlier = self._required("leaderboard", year - 1) if year is not None and year - 1 in every else []
-
-        mine = f"WHERE battery = {literal(key)}"
-        ranks = f"{with_year([*earlier, *boards], 'rank')} {mine}"
-        by_year = (
-            f"SELECT now.*, before.rank - now.rank AS rank_change FROM ({with_year(boards)} {mine}) AS now "
-            f"LEFT JOIN ({ranks}) AS before ON before.year = now.year - 1 ORDER BY now.year"
+        key = self._key(name, year)
+        earlier, earlier_months = (
+            [] if year is None else self._earlier(table, year) for table in ("leaderboard", "leaderboard_monthly")
         )
-        by_month = f"{with_year(months)} {mine} ORDER BY year, month"
-        files = [*boards, *earlier, *months, *days]
+        mine = f"WHERE battery = {literal(key)} ORDER BY year"
+        by_year = (
+            f"SELECT * EXCLUDE (file_row_number) FROM ({_with_rank_changes(boards, earlier, monthly=False)}) {mine}"
+        )
+        by_month = f"SELECT * EXCLUDE (file_row_number) FROM ({_with_rank_changes(months, earlier_months, monthly=True)}) {mine}, month"
+        files = [*boards, *earlier, *months, *earlier_months, *days]
         found = self._cache.answers(
             ("battery", key, year), files, lambda: self._engine.ask(by_year, by_month, _best_days(days, key, BEST_DAYS))
         )
@@ -464,6 +445,11 @@ class Results:
         """The files of a table for one year, or for every year that has a leaderboard."""
         return list(listing.require(self.folder, table, None if year is None else _year(year)).values())
 
+    def _earlier(self, table: str, year: int) -> list[Path]:
+        """The file of a table for the year before, where there is one."""
+        there = year - 1 in listing.yearly_files(self.folder, table)
+        return self._required(table, year - 1) if there else []
+
     def _rows(self, sql: str, files: Iterable[Path], years: Iterable[int] | None = None) -> Answer:
         return self._answer(sql, files, lambda: self._engine.ask(sql)[0], years)
 
@@ -513,6 +499,19 @@ def _known_name(name: str, names: Iterable[str], problem: str, remedy: str) -> s
     near = dict.fromkeys([*alike[:1], *(known for known in spelling if wanted and wanted in known), *alike])
     expected = f"a name such as {', '.join(spelling[known] for known in list(near)[:5])}" if near else None
     raise QueryError(problem, expected=expected, remedy=remedy)
+
+
+def _with_rank_changes(boards: Sequence[Path], earlier: Sequence[Path], *, monthly: bool) -> str:
+    """Boards with the year in front and `file_row_number`; then places gained since the same board a year earlier, and of months since the month before."""
+    ranks = with_year([*earlier, *boards], "battery, rank, month" if monthly else "battery, rank")
+    since = {"rank_change": 12, "rank_change_month": 1} if monthly else {"rank_change": 1}
+    at = "12 * {0}.year + {0}.month" if monthly else "{0}.year"
+    changes = ", ".join(f"{name}.rank - now.rank AS {name}" for name in since)
+    joins = " ".join(
+        f"LEFT JOIN ranks AS {name} ON {name}.battery = now.battery AND {at.format(name)} = {at.format('now')} - {periods}"
+        for name, periods in since.items()
+    )
+    return f"WITH ranks AS ({ranks}) SELECT now.*, {changes} FROM ({with_year(boards, '* EXCLUDE (filename), file_row_number')}) AS now {joins}"
 
 
 def _best_days(files: Iterable[Path], key: str, count: int) -> str:

@@ -21,7 +21,7 @@ from bess_assets.report.workbook import write_workbook
 from bess_assets.results import Results
 from bess_assets.settings import Settings
 from bess_assets.store.paths import files_of, remove_stale_files, result_path
-from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT
+from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, TABLES
 from bess_assets_tests.report.conftest import YEAR, program
 from bess_assets_tests.report.made_boards import AWKWARD, FORMULA, write_boards
 
@@ -39,12 +39,22 @@ def stored(home: Settings, table: str) -> list[dict[str, Any]]:
     return rows
 
 
+def shown_rows(home: Settings, sheet: str) -> list[dict[str, Any]]:
+    """Rows of a sheet by the tables; boards with their changes of rank."""
+    if sheet == "Daily":
+        return stored(home, "daily_revenue")
+    with Results(home) as results:
+        boards = [results.leaderboard(YEAR, m) for m in (range(1, 13) if sheet == "Months" else [None])]
+    return [row for board in boards for row in board.records()]
+
+
 @pytest.mark.parametrize("sheet", SHEETS)
 def test_a_sheet_holds_its_table_cell_by_cell(book: Any, home: Settings, sheet: str) -> None:
     heading, *rows = book[sheet].iter_rows(values_only=True)
-    if sheet == "Daily":
-        assert heading == DAY_COLUMNS
-    expected = stored(home, SHEETS[sheet])
+    changes = {"Leaderboard": ("rank_change",), "Months": ("rank_change", "rank_change_month")}
+    columns = {**{name: tuple(TABLES[table].column_names) for name, table in SHEETS.items()}, "Daily": DAY_COLUMNS}
+    assert heading == (*columns[sheet], *changes.get(sheet, ()))
+    expected = shown_rows(home, sheet)
     assert len(rows) == len(expected)
     for row, right in zip(rows, expected, strict=True):
         for name, value in zip(heading, row, strict=True):
@@ -225,10 +235,10 @@ def test_libreoffice_opens_the_workbook_and_its_totals_are_those_of_the_tables(f
     command = [program("soffice", "libreoffice"), "--headless", profile]
     command += ["--convert-to", every_sheet, "--outdir", str(tmp_path), str(files[".xlsx"])]
     subprocess.run(command, check=True, timeout=240, capture_output=True)
-    for sheet, table in SHEETS.items():
+    for sheet in SHEETS:
         with (tmp_path / f"leaderboard_{YEAR}-{sheet}.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        expected = stored(home, table)
+        expected = shown_rows(home, sheet)
         assert len(rows) == len(expected)
         for name in rows[0]:
             right = [row[name] for row in expected]

@@ -17,6 +17,7 @@ from bess_assets.report import page as page_module
 from bess_assets.report.content import STREAMS, read_content
 from bess_assets.report.files import write_report
 from bess_assets.report.page import page_html
+from bess_assets.results import Results
 from bess_assets.run import run_table
 from bess_assets.settings import Settings
 from bess_assets.store.journal import read_run
@@ -310,7 +311,7 @@ def test_a_battery_opens_with_its_months_and_days(opened: Any, home: Settings) -
     }
     for month, line in enumerate(rows_shown(opened, "#battery"), start=1):
         of = next(r for r in board(home, month) if r["battery"] == name)
-        assert line == [
+        assert [line[0], re.split("[▴▾]", line[1])[0], *line[2:]] == [
             MONTHS[month - 1], str(of["rank"]), *(number(of[stream], 0) for stream in STREAMS),
             number(of["total_usd"], 0), number(of["usd_per_kw_month"], 2), number(of["cycles_per_day"], 2),
             *(percent(of[share]) for share in SHARES),
@@ -353,19 +354,44 @@ def test_the_unranked_are_listed_with_their_reasons_and_what_is_unknown_is_a_das
     assert UNKNOWN in texts(opened, "#battery .tile .value")
 
 
+CHANGES = """
+return Object.fromEntries([...document.querySelectorAll(arguments[0])].map((row) => [row.querySelector("th").textContent, row.querySelector('.up, .down')?.title ?? null]));
+"""
+
+
+def change_said(change: int | None, since: str) -> str | None:
+    return f"{abs(change)} {'up' if change > 0 else 'down'} since {since}" if change else None
+
+
+def test_months_say_the_change_of_rank_since_the_month_before_that_january_has_from_the_year_before(opened, home):
+    with Results(home) as results:
+        months = [results.leaderboard(YEAR, month).records() for month in range(1, 13)]
+    before = [f"December {YEAR - 1}", *(f"{name} {YEAR}" for name in MONTHS)]
+    expected = [
+        {row["battery"]: change_said(row["rank_change_month"], before[n]) for row in month if row["rank"] is not None}
+        for n, month in enumerate(months)
+    ]
+    assert all(any(month.values()) for month in expected)
+    for n in (0, 4):
+        choose(opened, "period", str(n + 1))
+        assert opened.execute_script(CHANGES, "#board tbody tr") == expected[n]
+    open_battery(opened, "BATTERY_001")
+    shown = opened.execute_script(CHANGES, "#battery table tbody tr")
+    assert shown == {name: month["BATTERY_001"] for name, month in zip(MONTHS, expected, strict=True)}
+
+
 def test_rank_changes_and_start_years_look_at_the_year_before(opened: Any, home: Settings) -> None:
     earlier = pq.read_table(result_path(home.results, "leaderboard", YEAR - 1)).to_pylist()
     before = {row["battery"]: row["rank"] for row in earlier}
     for row in board(home):
         if row["rank"] is None:
             continue
-        change = before[row["battery"]] - row["rank"]
         said = opened.execute_script(
             "return [...document.querySelectorAll('#board tbody tr')].find((r) => r.dataset.battery === arguments[0])"
             ".cells[0].querySelector('.up, .down')?.title ?? null",
             row["battery"],
         )
-        assert said == (f"{abs(change)} {'up' if change > 0 else 'down'} since {YEAR - 1}" if change else None)
+        assert said == change_said(before[row["battery"]] - row["rank"], str(YEAR - 1))
     options = texts(opened, "#start option")
     assert options == ["any", f"≤ {YEAR - 1}"]
 

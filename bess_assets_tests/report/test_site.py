@@ -18,8 +18,10 @@ from bess_assets.store.paths import result_path, run_record_path
 from bess_assets_tests.report.accessibility import serious_findings
 from bess_assets_tests.report.made_boards import AWKWARD, write_boards, write_quarter_hours
 from bess_assets_tests.report.test_page import (
+    MONTHS,
     SCREENS,
     UNKNOWN,
+    change_said,
     number,
     percent,
     reopen,
@@ -120,7 +122,7 @@ def test_a_battery_has_its_years_its_class_and_its_months(browser: Any, folder: 
         ranked = [r for r in table(home, "leaderboard", year) if r["rank"] is not None]
         own = [r["battery"] for r in ranked if r["duration_class"] and r["duration_class"] == of["duration_class"]]
         place = f"{own.index(NAME) + 1} of {len(own)}" if NAME in own else UNKNOWN
-        assert row["Rank"] == f"{of['rank']} of {len(ranked)}"
+        assert row["Rank"].startswith(f"{of['rank']} of {len(ranked)}")
         assert row["Rank in class"] == place
         assert row["Total $"] == number(of["total_usd"], 0)
         assert row["Class median"] == number(of["class_median_usd_per_kw_month"], 2)
@@ -128,6 +130,20 @@ def test_a_battery_has_its_years_its_class_and_its_months(browser: Any, folder: 
     months = rows_of(browser, f"Months of {NAME}, 2024")
     stored = [r for r in table(home, "leaderboard_monthly", 2024) if r["battery"] == NAME]
     assert [row["Total $"] for row in months] == [number(r["total_usd"], 0) for r in stored]
+    with Results(home) as results:
+        found = results.battery(NAME)
+    changes = [r["rank_change_month"] for r in found.months.records() if r["year"] == 2024]
+    titles = "return [...arguments[0].querySelectorAll('tbody tr')].map((row) => row.querySelector('.up, .down')?.title ?? null)"
+    boxes = {box.get_attribute("aria-label"): box for box in browser.find_elements("css selector", "[role=region]")}
+    before = [f"December {YEARS[0]}", *(f"{name} 2024" for name in MONTHS)]
+    said = [change_said(change, since) for change, since in zip(changes, before, strict=False)]
+    assert browser.execute_script(titles, boxes[f"Months of {NAME}, 2024"]) == said
+    assert any(said)
+    yearly = [
+        change_said(change, str(year - 1))
+        for change, year in zip(found.years.column("rank_change"), YEARS, strict=True)
+    ]
+    assert browser.execute_script(titles, boxes[f"Years of {NAME}"]) == yearly[::-1]
 
 
 def test_its_best_and_worst_days_are_shown_by_quarter_hour_from_the_ledgers(browser, folder, home):

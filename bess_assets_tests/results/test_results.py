@@ -145,6 +145,15 @@ def test_a_battery_is_found_by_any_of_its_names(results: Results, name: str) -> 
     assert [(row["year"], row["month"]) for row in found.months.records()] == list(product((2023, 2024), (1, 2)))
 
 
+def test_the_months_of_a_battery_have_their_changes_of_rank_that_of_one_year_from_the_year_before(
+    results: Results,
+) -> None:
+    months = results.battery("ALPHA_1").months
+    assert months.column("rank_change") == [None, None, 1, 1]
+    assert months.column("rank_change_month") == [None, 0, None, 0]  # no December, no change of January
+    assert results.battery("ALPHA_1", 2024).months.column("rank_change") == [1, 1]
+
+
 def test_the_best_days_of_a_battery_come_highest_first_without_unknown_ones(results: Results) -> None:
     days = results.battery("ALPHA_1", 2024).best_days.column("total_usd")
     assert days == sorted(days, reverse=True)

@@ -74,6 +74,15 @@ const bess = (() => {
       return node("li", {}, mark, s.name);
     });
   }
+  /** A rank, and beside it the places gained or lost since an earlier board. */
+  function rankCell(rank, change, since) {
+    if (!change) return words(rank);
+    const [direction, mark] = change > 0 ? ["up", "▴"] : ["down", "▾"];
+    const said = `${Math.abs(change)} ${direction}`;
+    return node("span", {}, words(rank), node("span", { class: direction, title: `${said} since ${since}` }, node("span", { "aria-hidden": "true" }, mark + Math.abs(change)), node("span", { class: "unseen" }, said)));
+  }
+  /** The month before one, in words. */
+  const monthBefore = (year, month) => (month > 1 ? `${MONTHS[month - 2]} ${year}` : `December ${year - 1}`);
   /** Further columns of the battery table as pairs of name and value. */
   const attributes = (text) => Object.entries(JSON.parse(text || "{}"));
   const link = (text, href, properties = {}) => node("a", { ...properties, href }, text);
@@ -135,6 +144,6 @@ const bess = (() => {
 
   return {
     MONTHS, UNKNOWN, UNITS, STRATEGIES, at, absent, number, dollars, largeDollars, percent, words, spell, median, ascending, node, table, boxed, tile, legend,
-    link, attributes, streamsOf, existing, stateOfAddress, hashOf, keepInAddress, put, here, load,
+    rankCell, monthBefore, link, attributes, streamsOf, existing, stateOfAddress, hashOf, keepInAddress, put, here, load,
   };
 })();

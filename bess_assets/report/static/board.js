@@ -124,16 +124,8 @@
     button.addEventListener("click", () => openBattery(battery));
     return button;
   }
-  function rankCell(row) {
-    const change = state.period === 0 && state.unit === "total_usd" ? fixed("rank_change", row.battery) : null;
-    const shown = node("span", {}, words(places.get(row.battery)));
-    if (change) {
-      const direction = change > 0 ? "up" : "down";
-      shown.append(node("span", { class: direction, title: `${Math.abs(change)} ${direction} since ${data.year - 1}` },
-        node("span", { "aria-hidden": "true" }, (change > 0 ? "▴" : "▾") + Math.abs(change)), node("span", { class: "unseen" }, `${Math.abs(change)} ${direction}`)));
-    }
-    return shown;
-  }
+  const rankWithChange = (row, rank) => bess.rankCell(rank, row.get("rank_change"), row.p.month ? bess.monthBefore(data.year, row.p.month) : data.year - 1);
+  const rankCell = (row) => (state.unit === "total_usd" ? rankWithChange(row, places.get(row.battery)) : bess.rankCell(places.get(row.battery)));
   let most = 0; // the largest total of the period, in the unit chosen
   function mixCell(row) {
     const parts = STREAMS.map((s) => ({ s, value: inUnit(row, s.column, state.unit) })).filter((part) => part.value > 0);
@@ -154,7 +146,7 @@
   }
   const money = (column, label, title) => ({ label, title, unit: true, value: (row) => inUnit(row, column, state.unit), show: (value) => spell(value, state.unit), column });
   const COLUMNS = [
-    { label: "Rank", title: "Place among the ranked batteries of the period, in the unit chosen; beside it places gained or lost since the year before", first: "asc", value: (row) => places.get(row.battery), show: (_, row) => rankCell(row) },
+    { label: "Rank", title: "Place among the ranked batteries of the period, in the unit chosen; beside it places gained or lost in $ since the year before, of a month since the month before", first: "asc", value: (row) => places.get(row.battery), show: (_, row) => rankCell(row) },
     { label: "Battery", title: "Stable name; opens its months and days", kind: "text", name: true, value: (row) => fixed("battery", row.battery), show: (_, row) => batteryButton(row.battery) },
     money("total_usd", "Total", "Energy and ancillary services, in the unit chosen"),
     { label: "$/kW\u2011mo", title: "Dollars per kW and month, scaled from active days to the whole period", value: (row) => row.get("usd_per_kw_month"), show: (value) => number(value, 2), column: "usd_per_kw_month" },
@@ -430,7 +422,7 @@
     const byMonth = { times, points: true, tickFormat: "%b" };
     const headings = [{ label: "Month", text: true }, { label: "Rank" }, ...streams.map((s) => ({ label: `${s.short} $` })), { label: "Total $" }, { label: "$/kW-month" }, { label: "Cycles/day" }, { label: "Efficiency" }, { label: "TB2 capture" }, { label: "Energy cov." }, { label: "AS cov." }];
     const rows = months.map((row) => [
-      MONTHS[row.p.month - 1], words(row.get("rank")), ...streams.map((s) => number(row.get(s.column))), number(row.get("total_usd")), number(row.get("usd_per_kw_month"), 2), number(row.get("cycles_per_day"), 2),
+      MONTHS[row.p.month - 1], rankWithChange(row, row.get("rank")), ...streams.map((s) => number(row.get(s.column))), number(row.get("total_usd")), number(row.get("usd_per_kw_month"), 2), number(row.get("cycles_per_day"), 2),
       percent(row.get("round_trip_efficiency")), percent(row.get("tb2_capture")), percent(row.get("energy_coverage")), percent(row.get("as_coverage")),
     ]);
     return [

@@ -115,7 +115,7 @@
       { label: "TB2 capture" }, { label: "Energy cov." }, { label: "AS cov." }, ...streams.map((s) => ({ label: `${s.short} $` })), { label: "Not ranked, or to know", text: true, wrap: true },
     ];
     const rows = [...years].reverse().map((year) => [
-      link(String(year.year), `${year.year}.html#${new URLSearchParams({ battery: name })}`), absent(year.rank) ? UNKNOWN : `${year.rank} of ${year.ranked}`, words(year.duration_class), place(year), number(year.total_usd),
+      link(String(year.year), `${year.year}.html#${new URLSearchParams({ battery: name })}`), absent(year.rank) ? UNKNOWN : bess.rankCell(`${year.rank} of ${year.ranked}`, year.rank_change, year.year - 1), words(year.duration_class), place(year), number(year.total_usd),
       number(year.usd_per_kw_month, 2), number(year.class_median_usd_per_kw_month, 2), percent(year.usd_per_kw_month_percentile), number(year.cycles_per_day, 2), percent(year.round_trip_efficiency), percent(year.tb2_capture),
       percent(year.energy_coverage), percent(year.as_coverage), ...streams.map((s) => number(year[s.column])), words([year.excluded_reason, year.notes].filter(Boolean).join("; ")),
     ]);
@@ -147,7 +147,7 @@
     const { months } = year;
     const headings = [{ label: "Month", text: true }, { label: "Rank" }, ...streams.map((s) => ({ label: `${s.short} $` })), { label: "Total $" }, { label: "$/kW-month" }, { label: "Class median" }, { label: "Cycles/day" }, { label: "Efficiency" }, { label: "TB2 capture" }, { label: "Energy cov." }, { label: "AS cov." }];
     const rows = months.map((month) => [
-      MONTHS[month.month - 1], words(month.rank), ...streams.map((s) => number(month[s.column])), number(month.total_usd), number(month.usd_per_kw_month, 2), number(month.class_median_usd_per_kw_month, 2), number(month.cycles_per_day, 2),
+      MONTHS[month.month - 1], bess.rankCell(month.rank, month.rank_change_month, bess.monthBefore(year.year, month.month)), ...streams.map((s) => number(month[s.column])), number(month.total_usd), number(month.usd_per_kw_month, 2), number(month.class_median_usd_per_kw_month, 2), number(month.cycles_per_day, 2),
       percent(month.round_trip_efficiency), percent(month.tb2_capture), percent(month.energy_coverage), percent(month.as_coverage),
     ]);
     const numbers = months.map((month) => month.month);
