@@ -15,7 +15,8 @@ def site(options: Options, folder: Path | None) -> None:
     """Write all years as a site into DIR (else <home>/site): static files that open by double click, or lie on any web server.
 
     An index of years, each year's page, each battery over all years with its best and worst days by quarter-hour, groups, batteries compared, method, data
-    dictionary and downloads. The site asks no other server for anything. Files of an earlier site there are replaced, each whole.
+    dictionary and downloads. The site asks no other server for anything. Files of an earlier site there
+    are replaced, each whole; those that this one does not have are removed, and nothing else is.
     """
     from bess_assets.report.site import Site  # loads pyarrow
 

@@ -4,6 +4,7 @@ The page of a year is that of report/page.py; the other pages share its scripts,
 to `bess.put`, and are loaded when they are looked at: from a file no page can fetch anything else.
 """
 
+import hashlib
 import html
 import io
 from collections.abc import Callable, Iterator
@@ -17,9 +18,10 @@ from bess_assets.report.files import board_csv
 from bess_assets.report.page import CODE, code, fill, made_up_mark, method, page_data, script_data, year_page
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
-from bess_assets.store.listing import nothing_yet, require, yearly_files
+from bess_assets.store.fingerprint import whole_digest
+from bess_assets.store.listing import nothing_yet, require, size_of, yearly_files
 from bess_assets.store.paths import result_path
-from bess_assets.store.whole import whole
+from bess_assets.store.whole import read_sealed, whole, write_json
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT
 
 PAGES = {
@@ -33,6 +35,8 @@ PAGES = {
 """Pages of the site beside those of the years, with their titles."""
 SERVED = {"days": "Leaderboard of any days", "api": "Questions as an API"}
 """Pages that ask a server of ours, with their titles."""
+MANIFEST = "site.json"
+"""The file that names every other file of a site that was written, with its SHA-256."""
 _NAV = {
     "index": "Years",
     "battery": "Batteries",
@@ -89,19 +93,30 @@ class Site:
     def write(self, folder: Path, tell: Callable[[str, float], object]) -> tuple[int, int]:
         """Write all files into a folder, each whole before it replaces its predecessor; `tell` hears of each, and of the share that is done.
 
+        Files of an earlier site there that this one doesn't have are removed: those that its `MANIFEST` names and nobody has changed since.
+
         Returns:
             how many files they are, and their bytes.
         """
-        files = bytes_written = 0
+        before, written, bytes_written = _files_written(folder), dict[str, str](), 0
         every = len(self._makers) + len(self._batteries)
         for name, made in self._every_file():
             content = made.encode() if isinstance(made, str) else made
-            path = folder / name
-            with whole(path) as temporary:
+            with whole(folder / name) as temporary:
                 temporary.write_bytes(content)
-            files, bytes_written = files + 1, bytes_written + len(content)
-            tell(f"{files:,} of {every:,} files, {bytes_written / 1e6:,.0f} MB: {name}", files / every)
-        return files, bytes_written
+            written[name] = hashlib.sha256(content).hexdigest()
+            bytes_written += len(content)
+            tell(f"{len(written):,} of {every:,} files, {bytes_written / 1e6:,.0f} MB: {name}", len(written) / every)
+        for name in before.keys() - written.keys():
+            path = folder / name
+            if (
+                path.resolve().is_relative_to(folder.resolve())
+                and path.is_file()
+                and whole_digest(path) == before[name]
+            ):
+                path.unlink()
+        write_json(folder / MANIFEST, {"files": written})
+        return len(written) + 1, bytes_written + size_of(folder / MANIFEST)
 
     def _every_file(self) -> Iterator[tuple[str, str | bytes]]:
         # The pages last: where a page is new, its data are.
@@ -219,6 +234,14 @@ class Site:
     def _provenance(self) -> str:
         """Editions and versions that the site was made of, in words."""
         return "; ".join(f"{content.year}: {edition_words(content.facts)}" for content in self._contents)
+
+
+def _files_written(folder: Path) -> dict[str, str]:
+    """Files of the site that was written into a folder, with their digests; none where its manifest is not there or not as it was written."""
+    try:
+        return dict(read_sealed(folder / MANIFEST)["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _scripts(names: Any, data: list[str]) -> list[str]:

@@ -11,10 +11,12 @@ import pytest
 
 from bess_assets.cli import main
 from bess_assets.errors import DamagedError, NotRefreshedError
-from bess_assets.report.site import PAGES, Site
+from bess_assets.report.site import MANIFEST, PAGES, Site
 from bess_assets.results import Results
 from bess_assets.settings import Settings, load_settings
+from bess_assets.store.fingerprint import whole_digest
 from bess_assets.store.paths import result_path, run_record_path
+from bess_assets.store.whole import read_sealed, write_json
 from bess_assets_tests.report.accessibility import serious_findings
 from bess_assets_tests.report.made_boards import AWKWARD, write_boards, write_quarter_hours
 from bess_assets_tests.report.test_page import (
@@ -256,6 +258,31 @@ def test_the_same_tables_give_the_same_site(folder: Path, home: Settings, tmp_pa
     after = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert after == before
     assert (files, size) == (len(after), sum(map(len, after.values())))
+
+
+def test_a_smaller_site_removes_the_files_of_the_larger_one_before_and_no_file_of_anybody_else(tmp_path: Path) -> None:
+    def files_of(folder: Path) -> set[str]:
+        return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+    large, small = write_boards(tmp_path / "large", 2023, 8), write_boards(tmp_path / "small", 2024, 5)
+    write_boards(large.home, 2024, 8)
+    target, alone, outside = tmp_path / "site", tmp_path / "alone", tmp_path / "outside.txt"
+    outside.write_text("mine", encoding="utf-8")
+    Site(large).write(target, lambda *_: None)
+    own = {"notes.html": "mine", "data/batteries/mine.js": "mine", "data/batteries/0006.js": "changed by hand"}
+    for name, text in own.items():
+        (target / name).write_text(text, encoding="utf-8")
+    manifest = target / MANIFEST
+    written = {**read_sealed(manifest)["files"], "../outside.txt": whole_digest(outside)}
+    write_json(manifest, {"files": written})
+    Site(small).write(target, lambda *_: None)
+    Site(small).write(alone, lambda *_: None)
+    assert files_of(target) == {*files_of(alone), *own}
+    assert {name: (target / name).read_text(encoding="utf-8") for name in own} == own
+    assert outside.exists()
+    manifest.write_text("no manifest", encoding="utf-8")
+    Site(small).write(target, lambda *_: None)
+    assert files_of(target) == {*files_of(alone), *own}
 
 
 def test_a_home_without_a_board_has_no_site(tmp_path: Path) -> None:
