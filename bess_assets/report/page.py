@@ -9,7 +9,7 @@ import importlib.util
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from hashlib import sha256
@@ -36,6 +36,8 @@ _OF_THE_BATTERY = (
 _OF_THE_ROW = [c for c in LEADERBOARD.columns if c.name not in {*_OF_THE_BATTERY, "data_through", "edition"}]
 _FILES = {"Workbook": 1, "CSV": 2, "CSV of months": 3}
 """Files beside the page that it leads to, by their places in `LEADERBOARD_REPORT.files`."""
+ALL_YEARS = "index.html"
+"""The page of all years, in the folder that holds those of the years."""
 CODE = ("d3", "plot", "tables", "base", "charts", "board")
 """Scripts of the page, in their order."""
 _VENDORED = {"d3": "vendor/d3-7.9.2.min.js", "plot": "vendor/plot-0.6.17.min.js"}
@@ -81,6 +83,13 @@ def year_page(content: Content, shows: str, script_policy: str, scripts: Sequenc
         method=method(),
         scripts="\n".join(scripts),
     )
+
+
+def years_html(years: Iterable[str]) -> str:
+    """The page that leads to those of all years, for the folder that holds theirs."""
+    page = LEADERBOARD_REPORT.files[0]
+    links = (f'<li><a href="{year}/{page.format(year=year)}">{year}</a></li>' for year in years)
+    return fill("years.html", policy="script-src 'none'", years="".join(links))
 
 
 def method() -> str:
@@ -151,10 +160,13 @@ def page_data(content: Content) -> dict[str, Any]:
 
 
 def _links(content: Content) -> dict[str, Any]:
-    """Where the page leads: to the pages of the years before, and to the files beside it."""
+    """Where the page leads: to the pages of the years before, to the one that later years are found on too, and to the files beside it."""
     names = LEADERBOARD_REPORT.files
     return {
-        "years": [[year, f"../{year}/{names[0].format(year=year)}"] for year in content.earlier_years],
+        "years": [
+            *([year, f"../{year}/{names[0].format(year=year)}"] for year in content.earlier_years),
+            ["all", f"../{ALL_YEARS}"],
+        ],
         "files": [[label, names[n].format(year=content.year)] for label, n in _FILES.items()],
     }
 

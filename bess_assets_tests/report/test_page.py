@@ -543,6 +543,23 @@ def texts_of_links(browser: Any) -> dict[str, str]:
     return dict(browser.execute_script(script))
 
 
+def test_a_page_leads_to_a_year_made_after_it_through_the_page_of_all_years(browser: Any, tmp_path: Path) -> None:
+    settings = write_boards(tmp_path, YEAR - 1, 5)
+    write_report(settings, YEAR - 1)
+    earlier = files_of(settings.results, LEADERBOARD_REPORT, YEAR - 1)[0]
+    before = earlier.read_bytes()
+    write_report(write_boards(tmp_path, YEAR, 5), YEAR)
+    assert earlier.read_bytes() == before
+    reopen(browser, earlier)
+    browser.execute_script("document.querySelector('#links a').click()")
+    wait_until(browser, "document.title === 'ERCOT battery leaderboard: all years'")
+    assert texts(browser, "main a") == [str(YEAR - 1), str(YEAR)]
+    browser.execute_script("[...document.querySelectorAll('main a')].at(-1).click()")
+    wait_until(browser, "document.documentElement.dataset.ready === 'true'")
+    assert texts(browser, "#year") == [str(YEAR)]
+    assert severe(browser) == []
+
+
 def test_the_page_leads_to_the_years_before_and_to_the_files_beside_it(opened: Any, files: dict[str, Path]) -> None:
     links = texts_of_links(opened)
     assert {links["Workbook"], links["CSV"], links["CSV of months"]} == {
