@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from bess_assets.report.content import DAY_COLUMNS, STREAMS, Content, Row
-from bess_assets.report.workbook_front import write_front
+from bess_assets.report.workbook_front import printed, write_front
 from bess_assets.settlement.metrics import FLEET_TOTALS
 from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN
 from bess_assets.tables import DAILY_REVENUE, LEADERBOARD, LEADERBOARD_MONTHLY, Column
 from bess_assets.text import plain
 
+COLUMNS_A_PAGE = 12
+"""Columns of a table that are printed beside each other: more could not be read."""
 DAYS_A_SHEET = 1_000_000
 """Rows of days on one sheet; a sheet holds 1,048,576."""
 
@@ -55,21 +57,16 @@ _FLEET = (  # figures of the fleet: heading, number format, and name
 Cells = list[tuple[str | float | None, str]]
 """Values of a row, each with the name of its format."""
 
+_HEADING = {"bold": True, "bg_color": "#F1F3F3", "bottom": 1, "text_wrap": True, "valign": "top"}
 _FORMATS: dict[str, dict[str, Any]] = {
-    "heading": {"bold": True, "bg_color": "#F1F3F3", "bottom": 1, "text_wrap": True, "valign": "top"},
+    "heading": _HEADING,
+    "heading_indented": {**_HEADING, "align": "left", "indent": 1},
     "title": {"bold": True, "font_size": 16},
     "made_up": {"bold": True, "font_color": "#B3392C"},
     "soft": {"font_color": "#5A646E"},
     "label": {"font_color": "#5A646E", "font_size": 9, "text_wrap": True, "valign": "top"},
-    "wrapped": {"text_wrap": True, "valign": "top", "font_size": 9},
-    "heading_right": {
-        "bold": True,
-        "bg_color": "#F1F3F3",
-        "bottom": 1,
-        "text_wrap": True,
-        "valign": "top",
-        "align": "right",
-    },
+    "wrapped": {"text_wrap": True, "valign": "top", "font_size": 9, "align": "left", "indent": 1},
+    "heading_right": {**_HEADING, "align": "right"},
     "indented": {"indent": 1},
     "dollars": {"num_format": "#,##0"},
     "hours": {"num_format": "0.0"},
@@ -125,12 +122,17 @@ def _lay_out(book: Any, content: Content, with_days: bool) -> dict[str, Sequence
         if content.made_up:
             columns = [*columns, Column(MADE_UP_COLUMN, "label", "made-up: the market is simulated")]
             rows = [(*row, MADE_UP) for row in rows]
-        _table(book.add_worksheet(name), formats, frozen, columns, len(rows))
+        sheet = book.add_worksheet(name)
+        _table(sheet, formats, frozen, columns, len(rows))
+        printed(sheet, content, wide=-(-len(columns) // COLUMNS_A_PAGE))
         rows_of_sheets[f"xl/worksheets/sheet{len(book.worksheets())}.xml"] = rows
-    _dictionary(book.add_worksheet("Dictionary"), formats)
+    sheet = book.add_worksheet("Dictionary")
+    _dictionary(sheet, formats)
+    printed(sheet, content)
     sheet = book.add_worksheet("Method and coverage")
+    printed(sheet, content)
     sheet.set_column(0, 0, 34)
-    sheet.set_column(1, 12, 16)
+    sheet.set_column(1, len(_FLEET), 17)
     for at, cells in enumerate(_method(content)):
         for column, (value, form) in enumerate(cells):
             if value is not None:
@@ -150,9 +152,7 @@ def _dictionary(sheet: Any, formats: Mapping[str, Any]) -> None:
         for at, text in enumerate(row):
             sheet.write_string(number, at, text)
     sheet.freeze_panes(1, 2)
-    sheet.set_landscape()
     sheet.repeat_rows(0)
-    sheet.fit_to_pages(1, 0)
 
 
 def _tables(content: Content, with_days: bool) -> Iterator[tuple[str, int, Sequence[Column], Sequence[Sequence[Any]]]]:
@@ -174,8 +174,8 @@ def _values(rows: Iterable[Row], columns: Sequence[Column]) -> list[list[Any]]:
 def _table(sheet: Any, formats: Mapping[str, Any], frozen: int, columns: Sequence[Column], rows: int) -> None:
     """The heading of a table, which stays in view, and a pattern row."""
     sheet.freeze_panes(1, frozen)
-    sheet.set_landscape()
     sheet.repeat_rows(0)
+    sheet.repeat_columns(0, frozen - 1)
     sheet.autofilter(0, 0, rows, len(columns) - 1)
     for at, column in enumerate(columns):
         sheet.set_column(at, at, _WIDTHS_BY_NAME.get(column.name, _WIDTHS[column.kind]))

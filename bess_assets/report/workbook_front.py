@@ -12,7 +12,11 @@ SUMMARY, BOARD, MONTHS, CLASSES = "Summary", "Board", "Fleet by month", "Classes
 """Names of these sheets."""
 _FIRST = 10  # batteries in the chart of the first ones
 _COLOURS = ("#0B5CAD", "#5AA9DD", "#E0A11B", "#C9572B", "#1F8F70", "#B9669C", "#8A8F95")
-_OF_TEXTS = {"", "indented", "wrapped"}  # formats of texts; numbers have their headings at the right
+_HEADINGS = {
+    "": "heading",
+    "indented": "heading_indented",
+    "wrapped": "heading_indented",
+}  # of texts; numbers have theirs at the right
 _STRATEGIES = {"energy_arbitrage": "energy", "ancillary_services": "ancillary"}
 
 
@@ -52,7 +56,7 @@ _FLEET = (
     Heading("Month", _of("month"), "", 10),
     Heading("Ranked", _of("ranked"), "count", 8),
     *(Heading(f"{name} ($)", _of(column), "dollars", 14) for column, (name, _) in STREAMS.items()),
-    *(Heading(f"{name[0].upper()}{name[1:]} ($)", _of(column), "dollars", 14) for column, name in FLEET_TOTALS.items()),
+    *(Heading(f"{name[0].upper()}{name[1:]} ($)", _of(column), "dollars", 17) for column, name in FLEET_TOTALS.items()),
     Heading("$/kW-month", _of("usd_per_kw_month"), "money", 10),
 )
 _CLASSES = (
@@ -93,7 +97,7 @@ def write_front(book: Any, formats: Mapping[str, Any], content: Content) -> None
             min(_FIRST, content.periods[0][2]["ranked"]),
             "The first by total ($)",
             "bar",
-            None,
+            min([0.0, *(row["total_usd"] for row in content.board[:_FIRST] if row["rank"])]),
         ),
         _bars(
             book,
@@ -140,9 +144,8 @@ def _summary(sheet: Any, formats: Mapping[str, Any], content: Content) -> None:
         formats["soft"],
     )
     sheet.print_area(0, 0, 45, 5)
-    sheet.fit_to_pages(1, 1)
     sheet.hide_gridlines(2)
-    _printed(sheet, content)
+    printed(sheet, content, high=1)
 
 
 def _top(sheet: Any, formats: Mapping[str, Any], content: Content, title: str) -> None:
@@ -154,7 +157,9 @@ def _top(sheet: Any, formats: Mapping[str, Any], content: Content, title: str) -
     sheet.write_string(2, 0, edition_words(content.facts), formats["soft"])
 
 
-def _printed(sheet: Any, content: Content) -> None:
+def printed(sheet: Any, content: Content, *, wide: int = 1, high: int = 0) -> None:
+    """Let a sheet print on A4 across, so many pages wide and high (0: as many as its rows take), each with the mark of made-up data and the edition."""
+    sheet.fit_to_pages(wide, high)
     sheet.set_landscape()
     sheet.set_paper(9)
     sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
@@ -178,7 +183,7 @@ def _sheet(
     sheet.set_row(first - 1, 32)
     for at, column in enumerate(columns):
         sheet.set_column(at, at, column.width)
-        heading = "heading" if column.form in _OF_TEXTS else "heading_right"
+        heading = _HEADINGS.get(column.form, "heading_right")
         sheet.write_string(first - 1, at, column.label, formats[heading])
     for number, row in enumerate(rows, start=first):
         for at, column in enumerate(columns):
@@ -189,8 +194,7 @@ def _sheet(
     sheet.autofilter(first - 1, 0, last, len(columns) - 1)
     sheet.repeat_rows(first - 1)
     sheet.print_area(0, 0, last, len(columns) - 1)
-    sheet.fit_to_pages(1, 0)
-    _printed(sheet, content)
+    printed(sheet, content)
     return first
 
 
@@ -212,7 +216,7 @@ def _stacked(book: Any, first: int, rows: int) -> Any:
 
 
 def _bars(
-    book: Any, sheet: str, first: int, names: int, values: int, rows: int, title: str, kind: str, least: float | None
+    book: Any, sheet: str, first: int, names: int, values: int, rows: int, title: str, kind: str, least: float
 ) -> Any | None:
     """Bars of one column by the names in another; None without a row."""
     if not rows:

@@ -153,6 +153,28 @@ def test_sheets_for_readers_print_across_one_page_with_their_headings_repeated(b
         if name != "Summary":
             assert sheet.print_title_rows == "$5:$5"
             assert sheet.page_setup.fitToHeight == 0
+    assert book["Summary"].page_setup.fitToHeight is None  # one page
+
+
+def test_sheets_of_tables_print_as_many_columns_across_as_can_be_read_with_headings_and_names_on_every_page(book):
+    for name, titles in (("Leaderboard", "$A:$B"), ("Months", "$A:$C"), ("Daily", "$A:$B"), ("Dictionary", None), ("Method and coverage", None)):  # fmt: skip
+        sheet = book[name]
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage, name
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
+        columns = sheet.max_column if name in SHEETS else 1
+        assert (sheet.page_setup.fitToWidth or 1) == math.ceil(columns / 12)
+        assert sheet.print_title_cols == titles
+        assert sheet.print_title_rows == ("$1:$1" if name != "Method and coverage" else None)
+        assert f"ERCOT battery leaderboard {YEAR}, Final edition 1" in sheet.oddFooter.left.text
+
+
+def test_bars_begin_at_zero_and_no_column_of_the_methods_sheet_is_too_narrow_for_a_fleets_dollars(book: Any) -> None:
+    first = next(chart for chart in book["Summary"]._charts if chart.tagname == "barChart" and chart.barDir == "bar")
+    assert first.y_axis.scaling.min == 0
+    widths = book["Method and coverage"].column_dimensions
+    wide = next(own for own in widths.values() if own.min == 2)
+    heading = next(row for row in book["Method and coverage"].iter_rows(values_only=True) if row[0] == "period")
+    assert (wide.width >= 17, wide.max >= len(heading)) == (True, True)
 
 
 def test_the_dictionary_says_what_every_column_of_the_tables_means(book: Any) -> None:
