@@ -11,9 +11,9 @@ from bess_assets.report.page import ALL_YEARS, page_html, years_html
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
 from bess_assets.store.journal import Written
-from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN, size_of
+from bess_assets.store.listing import MADE_UP, MADE_UP_COLUMN, size_of, yearly_files
 from bess_assets.store.paths import files_of, result_path
-from bess_assets.store.whole import temporary_path, whole_set
+from bess_assets.store.whole import whole, whole_set
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT, Table
 from bess_assets.text import csv_lines
 
@@ -47,7 +47,7 @@ def write_report(settings: Settings, year: int) -> Written:
         for (path, write), temporary in zip(writers.items(), temporaries, strict=True):
             with writing(path):
                 write(temporary)
-    _write_all_years(page)
+    _write_all_years(settings.results, page)
     return Written(
         rows=len(content.board),
         money_usd=None,
@@ -57,17 +57,20 @@ def write_report(settings: Settings, year: int) -> Written:
     )
 
 
-def _write_all_years(page: Path) -> None:
+def _write_all_years(results: Path, page: Path) -> None:
     """Write the page of all years, beside the folders of the years, until it names those that are there: another may be made at the same time."""
-    folder, name = page.parent.parent, LEADERBOARD_REPORT.files[0]
     named = None
-    while (years := sorted(p.name for p in folder.iterdir() if (p / name.format(year=p.name)).is_file())) != named:
+    while (
+        years := [y for y in yearly_files(results, LEADERBOARD_REPORT.name, "") if _page(results, y).is_file()]
+    ) != named:
         # begun in the folder of the year, where its next run removes what a killed one leaves
-        temporary = temporary_path(page)
-        with writing(folder / ALL_YEARS):
+        with whole(page.parent.parent / ALL_YEARS, page.parent) as temporary:
             temporary.write_text(years_html(years), encoding="utf-8")
-            temporary.replace(folder / ALL_YEARS)
         named = years
+
+
+def _page(results: Path, year: int) -> Path:
+    return files_of(results, LEADERBOARD_REPORT, year)[0]
 
 
 def board_csv(table: Table, rows: Iterable[Row], made_up: bool) -> Iterator[str]:

@@ -85,7 +85,7 @@ def year_page(content: Content, shows: str, script_policy: str, scripts: Sequenc
     )
 
 
-def years_html(years: Iterable[str]) -> str:
+def years_html(years: Iterable[int]) -> str:
     """The page that leads to those of all years, for the folder that holds theirs."""
     page = LEADERBOARD_REPORT.files[0]
     links = (f'<li><a href="{year}/{page.format(year=year)}">{year}</a></li>' for year in years)

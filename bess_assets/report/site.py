@@ -18,10 +18,9 @@ from bess_assets.report.files import board_csv
 from bess_assets.report.page import CODE, code, fill, made_up_mark, method, page_data, script_data, year_page
 from bess_assets.report.workbook import write_workbook
 from bess_assets.settings import Settings
-from bess_assets.store.fingerprint import whole_digest
 from bess_assets.store.listing import nothing_yet, require, size_of, yearly_files
 from bess_assets.store.paths import result_path
-from bess_assets.store.whole import read_sealed, whole, write_json
+from bess_assets.store.whole import read_sealed, remove_unchanged, whole, write_json
 from bess_assets.tables import LEADERBOARD, LEADERBOARD_MONTHLY, LEADERBOARD_REPORT
 
 PAGES = {
@@ -107,14 +106,7 @@ class Site:
             written[name] = hashlib.sha256(content).hexdigest()
             bytes_written += len(content)
             tell(f"{len(written):,} of {every:,} files, {bytes_written / 1e6:,.0f} MB: {name}", len(written) / every)
-        for name in before.keys() - written.keys():
-            path = folder / name
-            if (
-                path.resolve().is_relative_to(folder.resolve())
-                and path.is_file()
-                and whole_digest(path) == before[name]
-            ):
-                path.unlink()
+        remove_unchanged(folder, {name: digest for name, digest in before.items() if name not in written})
         write_json(folder / MANIFEST, {"files": written})
         return len(written) + 1, bytes_written + size_of(folder / MANIFEST)
 

@@ -14,19 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from bess_assets.errors import writing
+from bess_assets.store.fingerprint import whole_digest
 
 SEAL = "sha256"
 """Last entry of a sealed file."""
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A name to write a file under; the file takes its place when the block ends, or stays as it was where the block fails.
+def whole(path: Path, folder: Path | None = None) -> Iterator[Path]:
+    """A name to write a file under, in this folder or beside it; the file takes its place when the block ends, or stays as it was where the block fails.
 
     Raises:
         WriteError: the disk is full.
     """
-    with whole_set([path]) as (temporary,), writing(path):
+    with whole_set([path], folder) as (temporary,), writing(path):
         yield temporary
 
 
@@ -34,6 +35,14 @@ def copy_whole(path: Path, to: Path) -> None:
     """Copy a file, whole or not at all."""
     with whole(to) as temporary:
         shutil.copyfile(path, temporary)
+
+
+def remove_unchanged(folder: Path, digests: Mapping[str, str]) -> None:
+    """Remove these files of a folder, but those whose content has another digest, and whatever lies outside it."""
+    for name, digest in digests.items():
+        path = folder / name
+        if path.resolve().is_relative_to(folder.resolve()) and path.is_file() and whole_digest(path) == digest:
+            path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -74,7 +83,7 @@ def read_sealed(path: Path, **of: object) -> dict[str, Any]:
 
 
 @contextmanager
-def whole_set(paths: Sequence[Path]) -> Iterator[list[Path]]:
+def whole_set(paths: Sequence[Path], folder: Path | None = None) -> Iterator[list[Path]]:
     """Names to write several files under; they take their places in the order given when the block ends, or all stay as they were where it fails.
 
     Their content is on the disk before the first takes its place, and the new names are when the block has ended: a power cut leaves whole files too.
@@ -82,15 +91,15 @@ def whole_set(paths: Sequence[Path]) -> Iterator[list[Path]]:
     for path in paths:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-    temporaries = [temporary_path(path) for path in paths]
+    temporaries = [temporary_path((folder or path.parent) / path.name) for path in paths]
     try:
         yield temporaries
         for temporary in temporaries:
             _to_disk(temporary)
         for path, temporary in zip(paths, temporaries, strict=True):
             temporary.replace(path)
-        for folder in {path.parent for path in paths}:
-            _to_disk(folder)
+        for parent in {path.parent for path in paths}:
+            _to_disk(parent)
     finally:
         for temporary in temporaries:
             temporary.unlink(missing_ok=True)
