@@ -95,6 +95,10 @@ class FetchError(BessError):
         super().__init__(problem, expected=expected, remedy=remedy)
 
 
+class StoreError(BessError):
+    """An object store refuses, answers otherwise than described, or cannot be reached."""
+
+
 class RoomError(BessError):
     """A year would not fit into memory or onto the disk; raised before it is begun."""
 

@@ -23,6 +23,7 @@ from bess_assets.settings import Settings
 from bess_assets.store.journal import CheckEntry, TableEntry, read_run
 from bess_assets.store.listing import yearly_files
 from bess_assets.store.paths import recorded_years, rollup_folder
+from bess_assets.store.places import bring_in
 from bess_assets.store.status import State, plan_year, years_available
 from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
 
@@ -105,6 +106,7 @@ def refresh_years(
     if not years:
         return
     tried = False
+    bring_in(settings, years)
     with using_history(settings), open_instance(settings) as instance:
         fail_dead_runs(instance, settings)
         for year in years:
@@ -115,7 +117,9 @@ def refresh_years(
         there = any(yearly_files(settings.results, above) for name in MERGES for above in TABLES[name].upstream)
         if (tried or only == "failed") and there and plan_year(settings, None).state != "present":
             yield _refresh(instance, settings, None, None, progress)
-        show_inputs(instance, settings, [read_run(settings.results, year) for year in recorded_years(settings.results)])
+        # of rollups that are copies, those of other years may be old, or not there
+        shown = [year for year in recorded_years(settings.results) if year in years or not settings.copied]
+        show_inputs(instance, settings, [read_run(settings.results, year) for year in shown])
 
 
 def _refresh(
@@ -151,7 +155,7 @@ def _refuse_year_without_files(settings: Settings, year: int | None) -> None:
     if not files and year not in {*years_available(settings), *recorded_years(settings.results)}:
         raise BessError(
             f"There is no rollup of {year}.",
-            file=settings.rollups,
+            file=settings.place(settings.rollups),
             expected=f"files such as DAM_Gen_Resources/{year}.parquet",
             remedy="Put them there, name another folder in BESS_ROLLUPS, or build them from ERCOT's reports: bess rollup FOLDER.",
         )

@@ -40,6 +40,7 @@ from bess_assets.store.paths import (
     rollup_folder,
     run_record_path,
 )
+from bess_assets.store.places import bring_in
 from bess_assets.store.roll_up import describe_rollups
 from bess_assets.store.verify import hold_against_records
 from bess_assets.store.whole import copy_whole
@@ -274,18 +275,23 @@ _held: dict[Path, HeldYear] = {}
 
 @contextmanager
 def hold_year(settings: Settings, year: int | None, wait_seconds: float = 0.0) -> Iterator[HeldYear]:
-    """Hold a year, None for the merged tables: take its lock, remove the half-written files of a dead run and record its unmade tables as failed.
+    """Hold a year, None for the merged tables: take its lock, bring in what it reads from object stores, and tidy up after a run that died.
+
+    The half-written files of that run are removed, and the tables that it did not make are recorded as failed.
 
     Within another hold of it in this process, that year held is yielded, and nothing else done.
 
     Raises:
         YearBusyError: another process holds the year.
+        StoreError: an object store refuses, or cannot be reached.
     """
     with year_lock(settings, year, wait_seconds=wait_seconds):
         path = run_record_path(settings.results, year)
         if path in _held:
             yield _held[path]
             return
+        if year is not None:
+            bring_in(settings, [year])
         for stale in remove_stale_files(settings, year):
             _log.warning("removed %s, left half written by a run that died", stale)
         held = HeldYear(settings, year)

@@ -13,6 +13,7 @@ from bess_assets.errors import SettingsError
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(KB|MB|GB|KIB|MIB|GIB)", re.IGNORECASE)
 _UNITS = {"KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 _HOST = re.compile(r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+_ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[^./\\\x00-\x1f][^/\\\x00-\x1f]*)*)/?")
 _SWITCH = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
 
 CREDENTIALS = ("ERCOT_API_USERNAME", "ERCOT_API_PASSWORD", "ERCOT_PUBLIC_API_SUBSCRIPTION_KEY")
@@ -26,6 +27,7 @@ FOLDERS = {
     "dagster_home": "DAGSTER_HOME",
 }
 """Folders among the settings, each with its variable."""
+_IN_STORES = ("BESS_REPORTS", "BESS_ROLLUPS", "BESS_REGISTRY")  # what may lie in an object store
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,11 @@ class Settings:
 
     Attributes:
         home: parent of all other folders that are not set (`BESS_HOME`).
-        reports: ERCOT's report files (`BESS_REPORTS`).
-        rollups: the user's annual rollups; never written (`BESS_ROLLUPS`).
+        reports: ERCOT's report files, or the copy of those of an object store (`BESS_REPORTS`).
+        rollups: the user's annual rollups, never written, or the copy of those of an object store (`BESS_ROLLUPS`).
         results: result tables (`BESS_RESULTS`).
         dagster_home: Dagster's instance (`DAGSTER_HOME`).
-        registry_csv: the user's battery table, if set (`BESS_REGISTRY`).
+        registry_csv: the user's battery table, if set, or the copy of that of an object store (`BESS_REGISTRY`).
         memory_limit_bytes: memory of DuckDB and of a block of batteries (`BESS_MEMORY_LIMIT`).
         threads: threads of DuckDB and Arrow (`BESS_THREADS`).
         query_timeout_seconds: seconds after which a query is stopped (`BESS_QUERY_TIMEOUT`).
@@ -46,7 +48,7 @@ class Settings:
         daily_at: hour and minute, Central time, of the daily refresh of the current year (`BESS_DAILY_AT`).
         webhook: address to which alarms are posted, if set (`BESS_WEBHOOK`).
         ui_hosts: hosts that `bess ui` is reached as besides this machine, such as a reverse proxy's (`BESS_UI_HOSTS`).
-        fetch: True if Dagster fetches reports (`BESS_FETCH`); if not set, where `CREDENTIALS` are.
+        fetch: True if Dagster fetches reports (`BESS_FETCH`); if not set, where `CREDENTIALS` are and the reports lie in a folder of this machine.
         ercot_quota: requests that ERCOT allows, and in how many seconds (`BESS_ERCOT_QUOTA`).
         ercot_url: another server that answers like ERCOT's, if set (`BESS_ERCOT_URL`).
     """
@@ -83,10 +85,21 @@ class Settings:
         """Folder of the locks of this home: of built rollups, of fetching, of requests to ERCOT. Those of years lie beside the results."""
         return self.home / "locks"
 
+    @property
+    def copied(self) -> tuple[Path, ...]:
+        """Those of the rollups, reports and battery table that are copies of what lies in an object store."""
+        places = (self.rollups, self.reports, self.registry_csv)
+        return tuple(path for path in places if path and path.is_relative_to(_copies(self.home)))
+
+    def place(self, path: Path) -> str:
+        """The address, `s3://bucket/prefix`, of a path among the copies; of another path itself."""
+        copies = _copies(self.home)
+        return f"s3://{path.relative_to(copies).as_posix()}" if path.is_relative_to(copies) else str(path)
+
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables, for a child process; what is not set is empty."""
         return {
-            **{variable: str(getattr(self, name)) for name, variable in FOLDERS.items()},
+            **{variable: self.place(getattr(self, name)) for name, variable in FOLDERS.items()},
             "BESS_MEMORY_LIMIT": f"{self.memory_limit_bytes // 10**6}MB",
             "BESS_THREADS": str(self.threads),
             "BESS_QUERY_TIMEOUT": str(self.query_timeout_seconds),
@@ -97,7 +110,7 @@ class Settings:
             "BESS_FETCH": "on" if self.fetch else "off",
             "BESS_ERCOT_QUOTA": "{}/{:g}".format(*self.ercot_quota),
             "BESS_ERCOT_URL": self.ercot_url or "",
-            "BESS_REGISTRY": str(self.registry_csv or ""),
+            "BESS_REGISTRY": self.place(self.registry_csv) if self.registry_csv else "",
         }
 
 
@@ -111,7 +124,7 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
     root = _path(home or env.get("BESS_HOME") or "bess_home", "BESS_HOME")
 
     def folder(variable: str, default: str) -> Path:
-        return _path(env.get(variable) or root / default, variable)
+        return _path(env.get(variable) or root / default, variable, root)
 
     def read(variable: str, default: str, parse: Callable[[str], Any], expected: str) -> Any:
         text = env.get(variable) or ""
@@ -119,13 +132,14 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
             raise SettingsError(f"{variable} cannot be read: {text!r}.", expected=expected)
         return value
 
-    registry_csv = _path(registry, "BESS_REGISTRY") if (registry := env.get("BESS_REGISTRY")) else None
-    if registry_csv and not registry_csv.is_file():
+    registry_csv = folder("BESS_REGISTRY", "") if env.get("BESS_REGISTRY") else None
+    if registry_csv and not registry_csv.is_relative_to(_copies(root)) and not registry_csv.is_file():
         raise SettingsError(
             "BESS_REGISTRY names a file that does not exist.",
             file=registry_csv,
             remedy="Correct the path, or unset BESS_REGISTRY to go without a battery table.",
         )
+    may_fetch = all(map(env.get, CREDENTIALS)) and "://" not in env.get("BESS_REPORTS", "")
     return Settings(
         home=root,
         reports=folder("BESS_REPORTS", "reports"),
@@ -145,21 +159,37 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
             _hosts,
             "host names with a comma between two, such as bess.example.com or localhost:8080",
         ),
-        fetch=read("BESS_FETCH", "on" if all(map(env.get, CREDENTIALS)) else "off", _switch, "on or off"),
+        fetch=read("BESS_FETCH", "on" if may_fetch else "off", _switch, "on or off"),
         ercot_quota=read("BESS_ERCOT_QUOTA", "30/60", _quota, "requests and seconds, such as 30/60"),
         ercot_url=read("BESS_ERCOT_URL", "", _server, "an address of this machine, such as http://127.0.0.1:8900")
         or None,
     )
 
 
-def _path(value: str | Path, variable: str) -> Path:
-    if "://" in str(value):
+def _path(value: str | Path, variable: str, home: Path | None = None) -> Path:
+    """The absolute path of a setting; of an address that it may have, the path of its copy in the home."""
+    if "://" not in str(value):
+        return Path(value).expanduser().absolute()
+    match = _ADDRESS.fullmatch(str(value))
+    if home and match and variable in _IN_STORES:
+        return _copies(home).joinpath(match[1], match[2].strip("/"))
+    # the address is not repeated: it may hold a password
+    if variable in _IN_STORES:
         raise SettingsError(
-            f"{variable} is an address, not a folder: {value}.",
-            expected="a path of this machine",
-            remedy="Mount or copy the files, and name the folder.",
+            f"{variable} is no address of an object store.",
+            expected="a path of this machine, or s3://bucket/prefix without a login",
+            remedy="Name the bucket alone, and give the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
         )
-    return Path(value).expanduser().absolute()
+    raise SettingsError(
+        f"{variable} is an address, not a folder.",
+        expected="a path of this machine",
+        remedy="Mount or copy the files, and name the folder.",
+    )
+
+
+def _copies(home: Path) -> Path:
+    """Folder of the copies of objects: that of `s3://bucket/name` is `bucket/name` in it."""
+    return home / "copies" / "s3"
 
 
 def _size(text: str) -> int | None:

@@ -14,6 +14,7 @@ from bess_assets.store.fingerprint import fingerprint
 from bess_assets.store.journal import RunRecord
 from bess_assets.store.locks import name_of_results
 from bess_assets.store.paths import year_name
+from bess_assets.store.places import bring_in
 from bess_assets.store.roll_up import version_now
 from bess_assets.store.status import FIRST_YEAR
 from bess_assets.tables import YEARLY
@@ -78,6 +79,12 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
     def settings(self) -> Settings:
         """The settings, read now."""
         return load_settings(environ=self.environment or None)
+
+    def settings_with_inputs(self) -> Settings:
+        """The same, once the copies of what lies in object stores are up to date: for who looks at all years."""
+        settings = self.settings()
+        bring_in(settings)
+        return settings
 
     @property
     def held(self) -> HeldYear:

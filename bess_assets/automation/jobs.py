@@ -136,7 +136,8 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             description=ask.__doc__,
         )
         def scheduled(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> Asked:
-            return ask(warehouse.settings(), context.instance, context.scheduled_execution_time.astimezone(CENTRAL))
+            moment = context.scheduled_execution_time.astimezone(CENTRAL)
+            return ask(warehouse.settings_with_inputs(), context.instance, moment)
 
         return scheduled
 

@@ -153,7 +153,7 @@ def sensors(*, running: bool) -> list[dg.SensorDefinition]:
         "A file that vanished is an alarm, and refreshes nothing.",
     )
     def refresh_changed_years(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
-        return look(warehouse.settings(), context.instance, context.cursor)
+        return look(warehouse.settings_with_inputs(), context.instance, context.cursor)
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,

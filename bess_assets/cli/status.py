@@ -12,6 +12,7 @@ import click
 from bess_assets.checks.causes import CauseOfYear, causes_of_years
 from bess_assets.checks.check import CHANGES, FINDINGS
 from bess_assets.cli import Options, command
+from bess_assets.cli.inputs import settings_with_inputs
 from bess_assets.cli.render import blocks, bold, echo, echo_error, echo_warning, gathered, paragraph, table
 from bess_assets.ercot.datasets import DATASETS, find_dataset
 from bess_assets.ercot.rollup_names import BUILT_FOLDER
@@ -43,10 +44,10 @@ def status(options: Options, datasets: tuple[str, ...], columns: bool, storage: 
     --columns shows a matrix of dataset, column and year, and the year in which a column appeared, vanished, or changed its type or heading. With
     DATASET: all its columns; without: the columns that matter, of all datasets.
     """
-    settings = options.settings()
     if datasets and not columns:
         remedy = f"Run: bess status --columns {' '.join(datasets)}"
         raise BessError("Datasets are named together with --columns.", remedy=remedy)
+    settings = settings_with_inputs(options)
     if columns or storage:
         echo(_column_lines(settings, datasets) if columns else _storage_lines(settings), made_up_note(settings))
         return
@@ -133,12 +134,17 @@ def _settings_lines(settings: Settings) -> Iterator[str]:
     yield bold("Settings")
     for label, value, remark in (
         *((name.replace("dagster_home", "Dagster"), getattr(settings, name), name) for name in FOLDERS),
-        ("battery table", settings.registry_csv or "none", "" if settings.registry_csv else "BESS_REGISTRY not set"),
+        (
+            "battery table",
+            settings.place(settings.registry_csv) if settings.registry_csv else "none",
+            "" if settings.registry_csv else "BESS_REGISTRY not set",
+        ),
         ("limits", f"{memory:g} GB, {settings.threads} threads, queries {timeout:g} s", ""),
         ("automation", "on" if settings.automation else "off", f"BESS_AUTOMATION; daily at {daily} Central; {alarms}"),
     ):
         if variable := FOLDERS.get(remark):
             remark = f"{variable}{'' if os.environ.get(variable) else ' not set'}{'' if value.exists() else ', not there yet'}"
+            value = settings.place(value)
         yield f"  {label:<{_LABEL_WIDTH}}{one_line(value)}" + (f"   ({remark})" if remark else "")
 
 

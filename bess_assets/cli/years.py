@@ -11,6 +11,7 @@ import click
 
 from bess_assets.checks.causes import MOST_SHOWN, causes_of_years
 from bess_assets.cli import Options, command, long_work, parse_years
+from bess_assets.cli.inputs import settings_with_inputs
 from bess_assets.cli.render import echo, echo_warning, paragraph, table
 from bess_assets.cli.status import by_state, cause_lines, warn_of_unused
 from bess_assets.ercot.step import some
@@ -44,7 +45,7 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
     """
     from bess_assets.store.roll_up import roll_up_reports  # loads pyarrow
 
-    settings = options.settings()
+    settings = settings_with_inputs(options)
     folder = None if reports is None else reports.absolute()
     with long_work() as tell:
         done = roll_up_reports(
@@ -60,7 +61,7 @@ def rollup(options: Options, reports: Path | None, years: tuple[tuple[int, ...],
         of = f" among {done.files:,} files" if done.files else ""
         raise BessError(
             f"There is no report to roll up{of}.",
-            file=folder or settings.reports,
+            file=folder or settings.place(settings.reports),
             expected="ERCOT's report files: CSV or XLSX, plain or in ZIP, GZ or TAR files",
             remedy="Name the folder that holds them: bess rollup FOLDER",
         )
@@ -137,15 +138,16 @@ def refresh(options: Options, years: tuple[tuple[int, ...], ...], only: State | 
     Makes the result tables and, from them, each year's page and workbook at <results>/leaderboard_report/<year>. Uses the same Dagster jobs and
     instance as the UI. A year that fails does not stop the next; the exit code is then 1.
     """
-    settings, wanted, last = options.settings(), sorted({*chain(*years)}), datetime.now(tz=UTC).year
+    wanted, last = sorted({*chain(*years)}), datetime.now(tz=UTC).year
     if others := [year for year in wanted if not FIRST_YEAR <= year <= last]:
         raise BessError(f"{others[0]} is no year that can be settled.", expected=f"{FIRST_YEAR} to {last}")
+    settings = settings_with_inputs(options, wanted)
     wanted = wanted or (years_known(settings) if only in {"failed", "changed"} else years_available(settings))
     if not wanted:
         warn_of_unused(settings.rollups)
         raise BessError(
             "There are no rollups to settle.",
-            file=settings.rollups,
+            file=settings.place(settings.rollups),
             expected="files such as DAM_Gen_Resources/2024.parquet",
             remedy="Name the folder of your rollups in BESS_ROLLUPS; or build them from ERCOT's reports: bess rollup FOLDER; "
             "or try a made-up market: bess demo",

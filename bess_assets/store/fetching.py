@@ -239,10 +239,17 @@ def fetch(
         tell: called with the progress.
 
     Raises:
+        SettingsError: the folder of reports is in an object store.
         FetchError: ERCOT refuses, or cannot be reached.
         RoomError: the disk has no room for what is needed.
         YearBusyError: another process fetches.
     """
+    if settings.reports in settings.copied:
+        raise SettingsError(
+            "BESS_REPORTS is in an object store: reports are fetched into a folder.",
+            expected="a folder of this machine",
+            remedy="Fetch into a folder, and copy the files from there into the store.",
+        )
     client, now = open_client(settings), datetime.now(CENTRAL).replace(tzinfo=None)
     with ExitStack() as held:
         if not dry_run:

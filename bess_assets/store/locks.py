@@ -19,6 +19,7 @@ from bess_assets.store.whole import write_text
 
 _FOLDER = "_locks"  # in the folder of results
 _ROLLUP_WAIT_SECONDS = 60.0
+_COPIES_WAIT_SECONDS = 600.0
 _NAMING_WAIT_SECONDS = 10.0
 _guard = threading.Lock()
 
@@ -54,6 +55,11 @@ def rollup_lock(settings: Settings) -> AbstractContextManager[bool]:
 def fetch_lock(settings: Settings) -> AbstractContextManager[bool]:
     """Hold the folder of reports for what this process fetches; YearBusyError if another one fetches."""
     return _held(settings.locks / "fetch", 0.0)
+
+
+def copies_lock(settings: Settings) -> AbstractContextManager[bool]:
+    """Hold the copies of what lies in object stores while they are brought up to date; YearBusyError if another process does so for too long."""
+    return _held(settings.locks / "copies", _COPIES_WAIT_SECONDS)
 
 
 def requests_lock(settings: Settings) -> AbstractContextManager[bool]:

@@ -1,0 +1,125 @@
+"""A real object store for the tests of places: SeaweedFS, on this machine, with a login."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BUCKET = "desk-data"
+KEY, SECRET = "the-key-of-the-store", "the-secret-of-the-store"
+
+
+@dataclass
+class ObjectStore:
+    """The store, and its process."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a user sets."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+    def below(self, prefix: str) -> Any:
+        """All that lies below a prefix of the one bucket, which the store makes when the first object is put."""
+        from obstore.store import S3Store
+
+        return S3Store(BUCKET, prefix=prefix, config={name.lower(): v for name, v in self.variables.items()})
+
+    def put_folder(self, prefix: str, folder: Path) -> None:
+        """Put the files of a folder."""
+        import obstore
+
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            obstore.put(self.below(prefix), path.relative_to(folder).as_posix(), path)
+
+    def stop(self) -> None:
+        """Let it answer nothing until `go_on`."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it answer again."""
+        self.process.send_signal(signal.SIGCONT)
+
+
+def missing(what: str) -> None:
+    """Skip the test for want of something; CI must have it."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def free_ports(number: int) -> list[int]:
+    """Free ports; for each, the store also takes that 10,000 above."""
+    ports: list[int] = []
+    while len(ports) < number:
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+        if port < 55_000 and port not in ports:
+            ports.append(port)
+    return ports
+
+
+@pytest.fixture(scope="session")
+def running_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """The store, started once."""
+    try:
+        import obstore  # noqa: F401
+    except ImportError:
+        missing("the extra s3 is not installed")
+    program = shutil.which("weed", path=str(Path(sys.executable).parent))
+    if program is None:
+        missing("the extra test-servers is not installed")
+    folder = tmp_path_factory.mktemp("object_store")
+    login = {"name": "bess", "credentials": [{"accessKey": KEY, "secretKey": SECRET}]}
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    (folder / "s3.json").write_text(json.dumps({"identities": [{**login, "actions": actions}]}), encoding="utf-8")
+    master, volume, filer, s3 = free_ports(4)
+    options = [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"]
+    command = [program, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]
+    command += ["-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={folder}/s3.json", *options]
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            wait_until_it_answers(process, f"http://127.0.0.1:{s3}/healthz", folder / "log")
+            yield ObjectStore(s3, process)
+        finally:
+            process.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_until_it_answers(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends and process.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(log.read_text(encoding="utf-8", errors="replace")[-2000:])
+
+
+@pytest.fixture
+def object_store(running_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """The store, and the variables that name it set."""
+    for name, value in running_store.variables.items():
+        monkeypatch.setenv(name, value)
+    return running_store
