@@ -1,19 +1,29 @@
-"""Dagster's history in a real Postgres: the address of the shipped configuration works, and a refresh keeps its connections."""
+"""Dagster's history in a real Postgres: the address of the shipped configuration works, a refresh keeps its connections, and a year's lock is there too."""
 
+import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import dagster as dg
 import pytest
 
-from bess_assets.refresh import refresh_years
+from bess_assets.assets.resources import holding_tags
+from bess_assets.automation.runs import fail_dead_runs
+from bess_assets.errors import SettingsError, YearBusyError
+from bess_assets.refresh import open_instance, refresh_years
+from bess_assets.settings import Settings, load_settings
+from bess_assets.store.locks import year_is_busy, year_lock
 from bess_assets_tests.conftest import ROOT
 from bess_assets_tests.crashes.small_year import OLD, YEAR, make_editions, settings_of
+from bess_assets_tests.held import held_elsewhere
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 MOST_SESSIONS = 150
@@ -62,21 +72,102 @@ def sessions(address: str) -> int:
         return int(cursor.fetchone()[1])
 
 
+def keep_history_in_postgres(settings: Settings) -> None:
+    """Configure Dagster as the shipped file says, whose address is in `DAGSTER_POSTGRES_URL`."""
+    shipped = (ROOT / "deploy" / "dagster.yaml").read_text(encoding="utf-8")
+    lines, of_postgres = re.split(r"(?m)^storage:\n(?=  custom:)", shipped)[0], shipped[shipped.rindex("# storage:") :]
+    assert "postgresql+psycopg2://" in of_postgres
+    configuration = settings.dagster_home / "dagster.yaml"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text(lines + re.sub(r"(?m)^# ", "", of_postgres), encoding="utf-8")
+
+
 def test_a_year_is_refreshed_with_its_history_in_postgres_and_opens_few_sessions(
     tmp_path, address, monkeypatch
 ) -> None:
     pytest.importorskip("dagster_postgres", reason="the extra cluster is not installed")
     make_editions(tmp_path)
     settings = settings_of(tmp_path, tmp_path / "home", OLD)
-    shipped = (ROOT / "deploy" / "dagster.yaml").read_text(encoding="utf-8")
-    lines, of_postgres = re.split(r"(?m)^storage:\n(?=  custom:)", shipped)[0], shipped[shipped.rindex("# storage:") :]
-    configuration = settings.dagster_home / "dagster.yaml"
-    configuration.parent.mkdir(parents=True)
-    configuration.write_text(lines + re.sub(r"(?m)^# ", "", of_postgres), encoding="utf-8")
-    (documented,) = re.findall(r"postgresql\+psycopg2://", of_postgres)
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", f"{documented}{address}")
+    keep_history_in_postgres(settings)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", f"postgresql+psycopg2://{address}")
     before = sessions(address)
     (year, merged) = refresh_years(settings, [YEAR])
     assert (year.state, merged.state) == ("refreshed", "refreshed"), [*year.errors, *merged.errors]
     assert not (settings.dagster_home / "history").exists()
     assert sessions(address) - before <= MOST_SESSIONS
+
+
+def test_a_year_that_another_machine_holds_is_busy_and_its_run_alive_until_its_session_ends(
+    tmp_path, address, monkeypatch
+) -> None:
+    pytest.importorskip("dagster_postgres", reason="the extra cluster is not installed")
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", f"postgresql+psycopg2://{address}")
+    settings = load_settings(tmp_path, {})
+    keep_history_in_postgres(settings)
+
+    @dg.job
+    def empty() -> None:
+        pass
+
+    def forget_the_lock_beside_the_results() -> None:
+        """What a machine sees whose operating system shares no locks with that of the holder."""
+        (settings.results / "_locks" / str(YEAR)).unlink()
+
+    with open_instance(settings) as instance:
+        tags = holding_tags(settings, YEAR)
+        with held_elsewhere(settings.home, YEAR) as process:
+            run = instance.create_run_for_job(empty, tags=tags, status=dg.DagsterRunStatus.STARTED).run_id
+            forget_the_lock_beside_the_results()
+            with pytest.raises(YearBusyError, match="Another machine"), year_lock(settings, YEAR, 1.0):
+                pass
+            assert year_is_busy(settings, YEAR)
+            assert not year_is_busy(settings, YEAR + 1)
+            fail_dead_runs(instance, settings)
+            assert instance.get_run_by_id(run).status == dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
+            os.kill(process, signal.SIGKILL)
+            forget_the_lock_beside_the_results()
+            with year_lock(settings, YEAR, 10.0) as first, year_lock(settings, YEAR) as again:
+                assert (first, again) == (True, False)
+        fail_dead_runs(instance, settings)
+        assert instance.get_run_by_id(run).status == dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+    # a holder that is stopped keeps its lock until somebody ends its session
+    with held_elsewhere(settings.home, YEAR) as process:
+        os.kill(process, signal.SIGSTOP)
+        forget_the_lock_beside_the_results()
+        assert year_is_busy(settings, YEAR)
+        assert end_sessions(address, f"bess {YEAR} process {process} on %") == 1
+        with year_lock(settings, YEAR, 10.0):
+            pass
+
+
+def end_sessions(address: str, application: str) -> int:
+    """End the sessions of an application, as an administrator does; returns how many there were."""
+    import psycopg2
+
+    with psycopg2.connect(f"postgresql://{address}") as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s", (application,)
+        )
+        return len(cursor.fetchall())
+
+
+def test_where_postgres_does_not_answer_every_year_is_busy_and_no_password_is_shown(tmp_path, monkeypatch) -> None:
+    pytest.importorskip("dagster_postgres", reason="the extra cluster is not installed")
+    settings = load_settings(tmp_path, {})
+    keep_history_in_postgres(settings)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", "postgresql+psycopg2://bess:the-secret@127.0.0.1:1/dagster")
+    assert year_is_busy(settings, YEAR)
+    with pytest.raises(YearBusyError, match="Nobody knows") as refused, year_lock(settings, YEAR):
+        pass
+    assert "the-secret" not in str(refused.value)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "psycopg2", None)
+        with pytest.raises(SettingsError, match=r'"bess-assets\[cluster\]"'):
+            year_is_busy(settings, YEAR)
+    monkeypatch.delenv("DAGSTER_POSTGRES_URL")
+    with pytest.raises(SettingsError, match="its address is not found"):
+        year_is_busy(settings, YEAR)
+    parts = {"hostname": "127.0.0.1", "port": 1, "username": "bess", "password": {"env": "THE_PASSWORD"}}
+    written = "storage:\n  postgres:\n    postgres_db: " + json.dumps({**parts, "db_name": "dagster"})
+    (settings.dagster_home / "dagster.yaml").write_text(written, encoding="utf-8")
+    assert year_is_busy(settings, YEAR)
