@@ -81,6 +81,10 @@ class YearBusyError(BessError):
     """Another process is refreshing this year."""
 
 
+class YearLostError(BessError):
+    """Another process has recorded this year in the object store meanwhile: what this one made is read by nobody."""
+
+
 class WriteError(BessError):
     """A file cannot be written: the disk is full or read-only, permission is denied, or a quota or limit of the system is reached."""
 

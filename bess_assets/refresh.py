@@ -23,7 +23,7 @@ from bess_assets.settings import Settings
 from bess_assets.store.journal import CheckEntry, TableEntry, read_run
 from bess_assets.store.listing import yearly_files
 from bess_assets.store.paths import recorded_years, rollup_folder
-from bess_assets.store.places import bring_in
+from bess_assets.store.places import bring_in, bring_results
 from bess_assets.store.status import State, plan_year, years_available
 from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
 
@@ -107,6 +107,7 @@ def refresh_years(
         return
     tried = False
     bring_in(settings, years)
+    bring_results(settings)
     with using_history(settings), open_instance(settings) as instance:
         fail_dead_runs(instance, settings)
         for year in years:

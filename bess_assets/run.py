@@ -40,7 +40,7 @@ from bess_assets.store.paths import (
     rollup_folder,
     run_record_path,
 )
-from bess_assets.store.places import bring_in
+from bess_assets.store.places import bring_in, results_to_write
 from bess_assets.store.roll_up import describe_rollups
 from bess_assets.store.verify import hold_against_records
 from bess_assets.store.whole import copy_whole
@@ -88,6 +88,9 @@ MERGES: dict[str, Callable[[Mapping[int, StoredTable]], StepResult]] = {
 FILES: dict[str, Callable[[Settings, int], Written]] = {LEADERBOARD_REPORT.name: write_report}
 """The function that writes each set of files of a year."""
 
+_SHOWN_IN_OTHER_YEARS = frozenset(
+    name for table in EVERY_TABLE.values() for name in (*table.earlier, *(table.upstream if table.merged else ()))
+)
 _log = logging.getLogger(__name__)
 
 
@@ -124,7 +127,7 @@ class HeldYear:
 
     def __init__(self, settings: Settings, year: int | None) -> None:
         self.settings, self.year = settings, year
-        self.journal = Journal(settings.results, year)
+        self.journal = Journal(settings.results, year, results_to_write(settings, year, _SHOWN_IN_OTHER_YEARS))
         self.listener: Listener = lambda _progress: None
         self._begun: Collection[str] = ()
         self._done, self._opened = set[str](), dict[str, ResultTable]()

@@ -27,7 +27,7 @@ FOLDERS = {
     "dagster_home": "DAGSTER_HOME",
 }
 """Folders among the settings, each with its variable."""
-_IN_STORES = ("BESS_REPORTS", "BESS_ROLLUPS", "BESS_REGISTRY")  # what may lie in an object store
+_IN_STORES = ("BESS_REPORTS", "BESS_ROLLUPS", "BESS_REGISTRY", "BESS_RESULTS")  # what may lie in an object store
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,11 @@ class Settings:
         home: parent of all other folders that are not set (`BESS_HOME`).
         reports: ERCOT's report files, or the copy of those of an object store (`BESS_REPORTS`).
         rollups: the user's annual rollups, never written, or the copy of those of an object store (`BESS_ROLLUPS`).
-        results: result tables (`BESS_RESULTS`).
+        results: result tables, or the copy of those of an object store (`BESS_RESULTS`).
         dagster_home: Dagster's instance (`DAGSTER_HOME`).
         registry_csv: the user's battery table, if set, or the copy of that of an object store (`BESS_REGISTRY`).
         memory_limit_bytes: memory of DuckDB and of a block of batteries (`BESS_MEMORY_LIMIT`).
+        single_writer: True if this machine alone writes results that are in an object store (`BESS_SINGLE_WRITER`).
         threads: threads of DuckDB and Arrow (`BESS_THREADS`).
         query_timeout_seconds: seconds after which a query is stopped (`BESS_QUERY_TIMEOUT`).
         automation: True if schedules and sensors start switched on (`BESS_AUTOMATION`).
@@ -59,6 +60,7 @@ class Settings:
     results: Path
     dagster_home: Path
     registry_csv: Path | None
+    single_writer: bool
     memory_limit_bytes: int
     threads: int
     query_timeout_seconds: float
@@ -89,18 +91,23 @@ class Settings:
     def copied(self) -> tuple[Path, ...]:
         """Those of the rollups, reports and battery table that are copies of what lies in an object store."""
         places = (self.rollups, self.reports, self.registry_csv)
-        return tuple(path for path in places if path and path.is_relative_to(_copies(self.home)))
+        return tuple(path for path in places if path and self.is_copy(path))
+
+    def is_copy(self, path: Path) -> bool:
+        """Whether a path is the copy of what lies in an object store."""
+        return path.is_relative_to(_copies(self.home))
 
     def place(self, path: Path) -> str:
         """The address, `s3://bucket/prefix`, of a path among the copies; of another path itself."""
         copies = _copies(self.home)
-        return f"s3://{path.relative_to(copies).as_posix()}" if path.is_relative_to(copies) else str(path)
+        return f"s3://{path.relative_to(copies).as_posix()}" if self.is_copy(path) else str(path)
 
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables, for a child process; what is not set is empty."""
         return {
             **{variable: self.place(getattr(self, name)) for name, variable in FOLDERS.items()},
             "BESS_MEMORY_LIMIT": f"{self.memory_limit_bytes // 10**6}MB",
+            "BESS_SINGLE_WRITER": "on" if self.single_writer else "off",
             "BESS_THREADS": str(self.threads),
             "BESS_QUERY_TIMEOUT": str(self.query_timeout_seconds),
             "BESS_AUTOMATION": "on" if self.automation else "off",
@@ -139,14 +146,26 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
             file=registry_csv,
             remedy="Correct the path, or unset BESS_REGISTRY to go without a battery table.",
         )
+    reports, rollups, results = (folder(FOLDERS[name], name) for name in ("reports", "rollups", "results"))
+    for path in (reports, rollups, registry_csv):
+        if (
+            results.is_relative_to(_copies(root))
+            and path
+            and (path.is_relative_to(results) or results.is_relative_to(path))
+        ):
+            raise SettingsError(
+                "BESS_RESULTS and what it is made from lie within one another in the object store.",
+                expected="a prefix of its own, such as s3://bucket/results beside s3://bucket/rollups",
+            )
     may_fetch = all(map(env.get, CREDENTIALS)) and "://" not in env.get("BESS_REPORTS", "")
     return Settings(
         home=root,
-        reports=folder("BESS_REPORTS", "reports"),
-        rollups=folder("BESS_ROLLUPS", "rollups"),
-        results=folder("BESS_RESULTS", "results"),
+        reports=reports,
+        rollups=rollups,
+        results=results,
         dagster_home=root / "dagster" if home else folder("DAGSTER_HOME", "dagster"),
         registry_csv=registry_csv,
+        single_writer=read("BESS_SINGLE_WRITER", "off", _switch, "on or off"),
         memory_limit_bytes=read("BESS_MEMORY_LIMIT", "1GB", _size, "a size such as 512MB or 2GB"),
         threads=read("BESS_THREADS", str(os.cpu_count() or 1), _positive, "a whole number from 1"),
         query_timeout_seconds=read("BESS_QUERY_TIMEOUT", "30", _seconds, "seconds above zero"),

@@ -12,9 +12,9 @@ from bess_assets.run import MERGES, HeldYear, hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import fingerprint
 from bess_assets.store.journal import RunRecord
+from bess_assets.store.listing import year_name
 from bess_assets.store.locks import name_of_results
-from bess_assets.store.paths import year_name
-from bess_assets.store.places import bring_in
+from bess_assets.store.places import bring_in, bring_results
 from bess_assets.store.roll_up import version_now
 from bess_assets.store.status import FIRST_YEAR
 from bess_assets.tables import YEARLY
@@ -80,10 +80,11 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
         """The settings, read now."""
         return load_settings(environ=self.environment or None)
 
-    def settings_with_inputs(self) -> Settings:
-        """The same, once the copies of what lies in object stores are up to date: for who looks at all years."""
+    def settings_of_all_years(self) -> Settings:
+        """The same, once the copies of what lies in object stores are up to date, of inputs and results: for who looks at all years."""
         settings = self.settings()
         bring_in(settings)
+        bring_results(settings)
         return settings
 
     @property

@@ -137,7 +137,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         )
         def scheduled(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> Asked:
             moment = context.scheduled_execution_time.astimezone(CENTRAL)
-            return ask(warehouse.settings_with_inputs(), context.instance, moment)
+            return ask(warehouse.settings_of_all_years(), context.instance, moment)
 
         return scheduled
 

@@ -16,8 +16,9 @@ from bess_assets.errors import YearBusyError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import fingerprint, stamp
 from bess_assets.store.journal import input_files
+from bess_assets.store.listing import MERGED
 from bess_assets.store.locks import name_of_results, year_is_busy, year_lock
-from bess_assets.store.paths import MERGED, remove_stale_files
+from bess_assets.store.paths import remove_stale_files
 from bess_assets.store.status import YearPlan
 from bess_assets.tables import YEARLY
 

@@ -153,7 +153,7 @@ def sensors(*, running: bool) -> list[dg.SensorDefinition]:
         "A file that vanished is an alarm, and refreshes nothing.",
     )
     def refresh_changed_years(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
-        return look(warehouse.settings_with_inputs(), context.instance, context.cursor)
+        return look(warehouse.settings_of_all_years(), context.instance, context.cursor)
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
@@ -169,7 +169,7 @@ def sensors(*, running: bool) -> list[dg.SensorDefinition]:
             return dg.SkipReason("bess refresh merges the years itself")
         if PARTITION_TAG not in tags:
             return dg.SkipReason("that run was on no year")
-        return merge_request(warehouse.settings())
+        return merge_request(warehouse.settings_of_all_years())
 
     @dg.run_failure_sensor(
         name="raise_an_alarm_for_failed_runs",

@@ -14,7 +14,7 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.step import ANY_DATASET, FINDING_KINDS, Cause
 from bess_assets.settings import Settings
 from bess_assets.store.journal import RunRecord, read_run
-from bess_assets.store.paths import year_name
+from bess_assets.store.listing import year_name
 from bess_assets.store.rollup_layouts import unused_entries
 from bess_assets.text import listed
 

@@ -59,8 +59,13 @@ class Options:
     debug: bool = False
 
     def settings(self) -> Settings:
-        """Settings from the option and the environment, read now."""
-        return load_settings(self.home)
+        """Settings from the option and the environment, read now; the copy of results that are in an object store is up to date."""
+        settings = load_settings(self.home)
+        if settings.is_copy(settings.results):
+            from bess_assets.store.places import bring_results
+
+            bring_results(settings)
+        return settings
 
 
 class _Bess(click.Group):

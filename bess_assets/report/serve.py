@@ -24,6 +24,7 @@ from bess_assets.report.site import Site
 from bess_assets.results import QueryError, Results
 from bess_assets.settings import Settings
 from bess_assets.store.listing import Marks, marks_of, yearly_files
+from bess_assets.store.places import bring_results
 from bess_assets.text import json_text
 
 _NOT_ASKED = {"close", "stream"}  # they answer nothing that JSON holds
@@ -109,6 +110,7 @@ class _Files:
         self._made: tuple[Marks, Site, dict[str, bytes | None]] | None = None
 
     def content(self, name: str) -> bytes | None:
+        bring_results(self._settings)
         marks = marks_of(file for table in _READ for file in yearly_files(self._settings.results, table).values())
         with self._guard:  # a file is made once, however many ask for it
             if self._made is None or self._made[0] != marks:

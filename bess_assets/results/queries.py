@@ -63,7 +63,7 @@ class Results:
         """
         self._settings = home if isinstance(home, Settings) else load_settings(home)
         self._engine, self._cache = Engine(self._settings), AnswerCache(cache_bytes, cache_entries)
-        self._watch = Watch(self._cache)
+        self._watch = Watch(self._cache, self._bring)
 
     def __enter__(self) -> Self:
         return self
@@ -87,6 +87,13 @@ class Results:
         """
         return self._watch.statistics()
 
+    def _bring(self) -> None:
+        """Bring the copy of results that are in an object store up to date."""
+        if self._settings.is_copy(self._settings.results):
+            from bess_assets.store.places import bring_results  # noqa: PLC0415  most results are in a folder
+
+            bring_results(self._settings)
+
     @property
     def folder(self) -> Path:
         """Where the result tables are."""
@@ -94,6 +101,7 @@ class Results:
 
     def years(self) -> list[int]:
         """Years that have a leaderboard, ascending."""
+        self._bring()
         return list(listing.yearly_files(self.folder, "leaderboard"))
 
     @watched

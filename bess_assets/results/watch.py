@@ -38,7 +38,14 @@ class _Kind:
 class Watch:
     """Counts the questions put to one `Results`; one that others are answered with counts as part of them. Several threads may use it."""
 
-    def __init__(self, cache: AnswerCache) -> None:
+    def __init__(self, cache: AnswerCache, before: Callable[[], object]) -> None:
+        """Begin to count.
+
+        Args:
+            cache: of the answers.
+            before: called before each question.
+        """
+        self._before = before
         self._cache, self._kinds = cache, dict[str, _Kind]()
         self._guard, self._thread = threading.Lock(), threading.local()
 
@@ -46,6 +53,7 @@ class Watch:
         """The answer of a question, which is counted if it has one."""
         if getattr(self._thread, "busy", False):
             return ask()
+        self._before()
         self._thread.busy, (hits, misses), started = True, self._cache.counts_here(), perf_counter()
         try:
             answer = ask()

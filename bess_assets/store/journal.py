@@ -5,7 +5,7 @@ It names the inputs of each table: a run notes them, and the status compares the
 
 import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict, Unpack
@@ -15,8 +15,8 @@ from bess_assets.ercot.rollup_names import BATTERY_TABLE, LATER, rollup_name
 from bess_assets.errors import NOT_AS_WRITTEN
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import Fingerprint, whole_digest
-from bess_assets.store.listing import yearly_files
-from bess_assets.store.paths import EXPECTED_ROWS_FILE, result_path, rollup_folder, run_record_path, year_name
+from bess_assets.store.listing import year_name, yearly_files
+from bess_assets.store.paths import EXPECTED_ROWS_FILE, result_path, rollup_folder, run_record_path
 from bess_assets.store.whole import read_sealed, sealed, write_text
 from bess_assets.tables import EVERY_TABLE, Table
 
@@ -129,10 +129,14 @@ def read_run(results: Path, year: int | None) -> RunRecord:
 
 
 class Journal:
-    """The run record of a year in memory, for the one process that holds the year; written whole, by a rename, whenever a table is finished."""
+    """The run record of a year in memory, for the one process that holds the year; written whole, by a rename, whenever a table is finished.
 
-    def __init__(self, results: Path, year: int | None) -> None:
+    `write` writes its text; where the results are in an object store it also puts there what the record names.
+    """
+
+    def __init__(self, results: Path, year: int | None, write: Callable[[Path, str], None] = write_text) -> None:
         self.path, self.record = run_record_path(results, year), read_run(results, year)
+        self._write_text = write
         damage = self.record.pop("damaged", None)
         if damage:
             _log.warning("%s: %s; it is made anew of what is refreshed now", year_name(year), damage)
@@ -167,7 +171,7 @@ class Journal:
     def _write(self) -> None:
         text = _record_text(self.record)
         if text != self._written:
-            write_text(self.path, text)
+            self._write_text(self.path, text)
             self._written = text
 
 

@@ -30,6 +30,8 @@ MADE_UP = "made-up"
 NOTE = "Made-up data: the market is simulated. No figure is of a real battery."
 RUNS_FOLDER = "_runs"
 """Folder of the run records, inside that of the results."""
+MERGED = "all"
+"""In place of the year in the file name, lock and run record of tables that merge all years."""
 Files = Mapping[int, Path]
 """The file of each year, years ascending."""
 Mark = tuple[int, int, int]
@@ -58,6 +60,11 @@ class ReportNews:
     gone: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     damaged: frozenset[Target] = frozenset()
+
+
+def year_name(year: int | None) -> str:
+    """The year in names; `all` for the merged tables."""
+    return MERGED if year is None else str(year)
 
 
 def yearly_files(results: Path, table: str, suffix: str = ".parquet") -> Files:

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from bess_assets.errors import SettingsError, YearBusyError
 from bess_assets.settings import Settings
-from bess_assets.store.paths import year_name
+from bess_assets.store.listing import year_name
 from bess_assets.store.whole import write_text
 
 _FOLDER = "_locks"  # in the folder of results
@@ -30,6 +30,7 @@ _ROLLUP_WAIT_SECONDS = 60.0
 _COPIES_WAIT_SECONDS = 600.0
 _NAMING_WAIT_SECONDS = 10.0
 _ASKED_AGAIN_SECONDS = 0.5
+_LOOK_SECONDS = 0.3  # a look whether a year is busy takes its lock for a moment
 _CONNECT_SECONDS = 10
 _PARTS = {"hostname": "host", "port": "port", "username": "user", "password": "password", "db_name": "dbname"}
 """Of an address in `dagster.yaml`, as Postgres calls them."""
@@ -46,9 +47,16 @@ def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
 
     Raises:
         YearBusyError: another process holds the year, or nobody knows whether one does.
+        SettingsError: the results are in an object store, and nothing keeps another machine from writing them.
     """
+    if _others_are_unseen(settings):
+        raise SettingsError(
+            "The results are in an object store, and nothing keeps two machines from writing one year.",
+            expected="Dagster's history in Postgres, where years are held, or one machine that writes",
+            remedy="Take the storage block of deploy/dagster.yaml that names Postgres; or set BESS_SINGLE_WRITER=on where this machine alone writes.",
+        )
     with (
-        _held(_lock_of(settings, year), wait_seconds) as first,
+        _held(_lock_of(settings, year), max(wait_seconds, _LOOK_SECONDS)) as first,
         _session_held(settings, year, wait_seconds) if first else nullcontext(),
     ):
         yield first
@@ -56,6 +64,8 @@ def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
 
 def name_of_results(settings: Settings) -> str:
     """A name that no other folder of results has, on any machine: a number drawn when it was first asked for, and the path."""
+    if settings.is_copy(settings.results):
+        return settings.place(settings.results)
     path = settings.results / _FOLDER / "name"
     if not path.is_file():
         with _held(path.with_name("naming"), _NAMING_WAIT_SECONDS):
@@ -86,11 +96,16 @@ def requests_lock(settings: Settings) -> AbstractContextManager[bool]:
 
 def year_is_busy(settings: Settings, year: int | None) -> bool:
     """Whether some process, this one or another, here or on another machine, holds the year right now; True where nobody knows."""
-    if _is_busy(_lock_of(settings, year)):
+    if _is_busy(_lock_of(settings, year)) or _others_are_unseen(settings):
         return True
     with suppress(YearBusyError), _session_held(settings, year, 0.0):
         return False
     return True
+
+
+def is_held_here(settings: Settings, year_name: str) -> bool:
+    """Whether some process of this machine, this one or another, holds the year of this name right now."""
+    return _is_busy(settings.results / _FOLDER / year_name)
 
 
 def is_fetching(settings: Settings) -> bool:
@@ -138,6 +153,11 @@ def _held(path: Path, wait_seconds: float) -> Iterator[bool]:
     finally:
         with _guard:
             lock.release()
+
+
+def _others_are_unseen(settings: Settings) -> bool:
+    """Whether another machine may hold a year and nothing here would show it."""
+    return settings.is_copy(settings.results) and not settings.single_writer and _server_of_history(settings) is None
 
 
 # --- Postgres -------------------------------------------------------------------------------------------------------------------------------

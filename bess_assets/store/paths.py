@@ -6,19 +6,12 @@ from pathlib import Path
 
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.settings import Settings
-from bess_assets.store.listing import RUNS_FOLDER, made_up_beside_real, mark_of, yearly_files
+from bess_assets.store.listing import RUNS_FOLDER, made_up_beside_real, mark_of, year_name, yearly_files
 from bess_assets.store.rollup_layouts import found_files
 from bess_assets.tables import Table
 
-MERGED = "all"
-"""In place of the year in the file name, lock and run record of tables that merge all years."""
 EXPECTED_ROWS_FILE = "expected_rows.json"
 """File in the folder of the user's rollups that says how many rows each of them has."""
-
-
-def year_name(year: int | None) -> str:
-    """The year in names; `all` for the merged tables."""
-    return MERGED if year is None else str(year)
 
 
 def result_path(results: Path, table: str, year: int | None) -> Path:

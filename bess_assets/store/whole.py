@@ -62,6 +62,12 @@ def sealed(text: str) -> str:
     return f'{head},\n "{SEAL}": "{hashlib.sha256(head.encode()).hexdigest()}"\n}}\n'
 
 
+def with_entry(text: str, name: str, value: str) -> str:
+    """The text of a sealed JSON object with one more entry, sealed anew."""
+    head, _, _ = text.rpartition(f',\n "{SEAL}": ')
+    return sealed(f"{head},\n {json.dumps(name)}: {json.dumps(value)}\n}}\n")
+
+
 def read_sealed(path: Path, **of: object) -> dict[str, Any]:
     """The content of a sealed JSON file with these values by key, or of one of an earlier version, which had no seal and whose `format` was 1 or not named.
 

@@ -140,6 +140,21 @@ def test_a_year_that_another_machine_holds_is_busy_and_its_run_alive_until_its_s
             pass
 
 
+def test_results_in_an_object_store_are_held_in_postgres_by_one_machine(tmp_path, address, monkeypatch) -> None:
+    pytest.importorskip("dagster_postgres", reason="the extra cluster is not installed")
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", f"postgresql+psycopg2://{address}")
+    results = {"BESS_RESULTS": "s3://desk-data/results"}
+    here, there = (load_settings(tmp_path / name, results) for name in ("here", "there"))
+    for settings in (here, there):
+        keep_history_in_postgres(settings)
+    with held_elsewhere(there.home, YEAR, **results):
+        assert year_is_busy(here, YEAR)
+        with pytest.raises(YearBusyError, match="Another machine"), year_lock(here, YEAR):
+            pass
+    with year_lock(here, YEAR, 10.0) as first:
+        assert first
+
+
 def end_sessions(address: str, application: str) -> int:
     """End the sessions of an application, as an administrator does; returns how many there were."""
     import psycopg2

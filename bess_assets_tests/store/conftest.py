@@ -39,7 +39,7 @@ class ObjectStore:
         }
 
     def below(self, prefix: str) -> Any:
-        """All that lies below a prefix of the one bucket, which the store makes when the first object is put."""
+        """All that lies below a prefix of the one bucket."""
         from obstore.store import S3Store
 
         return S3Store(BUCKET, prefix=prefix, config={name.lower(): v for name, v in self.variables.items()})
@@ -83,7 +83,7 @@ def free_ports(number: int) -> list[int]:
 def running_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
     """The store, started once."""
     try:
-        import obstore  # noqa: F401
+        import obstore
     except ImportError:
         missing("the extra s3 is not installed")
     program = shutil.which("weed", path=str(Path(sys.executable).parent))
@@ -100,7 +100,9 @@ def running_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSt
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             wait_until_it_answers(process, f"http://127.0.0.1:{s3}/healthz", folder / "log")
-            yield ObjectStore(s3, process)
+            store = ObjectStore(s3, process)
+            obstore.put(store.below(""), "there", b"")  # makes the bucket
+            yield store
         finally:
             process.kill()
     shutil.rmtree(folder, ignore_errors=True)

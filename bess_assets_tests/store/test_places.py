@@ -44,6 +44,16 @@ def test_an_address_that_cannot_be_used_is_refused_and_not_repeated(tmp_path, va
     assert "the-secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("variable", ["BESS_ROLLUPS", "BESS_REPORTS", "BESS_REGISTRY"])
+@pytest.mark.parametrize("address", ["s3://desk-data", "s3://desk-data/ercot", "s3://desk-data/ercot/results/x"])
+def test_results_and_what_they_are_made_from_do_not_lie_within_one_another(
+    tmp_path, variable: str, address: str
+) -> None:
+    with pytest.raises(SettingsError, match="within one another"):
+        load_settings(tmp_path, {"BESS_RESULTS": "s3://desk-data/ercot/results", variable: address})
+    load_settings(tmp_path, {"BESS_RESULTS": "s3://desk-data/ercot/results", variable: "s3://desk-data/ercot/results2"})
+
+
 def test_reports_are_fetched_into_folders_alone(tmp_path) -> None:
     login = dict.fromkeys(("ERCOT_API_USERNAME", "ERCOT_API_PASSWORD", "ERCOT_PUBLIC_API_SUBSCRIPTION_KEY"), "set")
     assert load_settings(tmp_path, login).fetch
@@ -113,7 +123,9 @@ def test_a_year_in_an_object_store_is_settled_as_from_a_folder_and_seen_as_the_s
         "BESS_ROLLUPS": f"s3://{BUCKET}/{own}/some/rollups",
         "BESS_REGISTRY": f"s3://{BUCKET}/{own}/tables/batteries.csv",
     }
-    places["BESS_RESULTS"] = str(tmp_path / "results")
+    places["BESS_RESULTS"] = f"s3://{BUCKET}/{own}/results"
+    assert "BESS_SINGLE_WRITER=on" in bess(tmp_path / "one", "refresh", str(YEAR), ends=1, **places)
+    places["BESS_SINGLE_WRITER"] = "on"
     bess(tmp_path / "one", "refresh", str(YEAR), **places)
     local = {"BESS_ROLLUPS": str(editions / OLD), "BESS_REGISTRY": str(table)}
     refresh(load_settings(tmp_path / "local", local))
@@ -132,13 +144,15 @@ def test_a_year_in_an_object_store_is_settled_as_from_a_folder_and_seen_as_the_s
             for path in results.glob(f"*/{YEAR}.parquet")
             if path.parent.name not in {"leaderboard_history", "what_changed"}
         }
-        for results in (tmp_path / "results", tmp_path / "local" / "results")
+        for results in (other.results, tmp_path / "local" / "results")
     ]
     assert len(digests[0]) > 10
     assert digests[0] == digests[1]
     status = bess(tmp_path / "one", "status", **places)
-    assert places["BESS_ROLLUPS"] in status
-    assert places["BESS_REGISTRY"] in status
+    assert all(place in status for name, place in places.items() if name != "BESS_SINGLE_WRITER")
+    del places["BESS_SINGLE_WRITER"]
+    boards = [bess(tmp_path / name, "leaderboard", **places) for name in ("one", "a-reader-without-anything")]
+    assert boards[0] == boards[1]
 
 
 def settings_at(home: Path, own: str, **more: str) -> Settings:
