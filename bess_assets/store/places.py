@@ -323,7 +323,8 @@ class _Results(_Place):
         raise StoreError(
             f"An object that the run record of {name} names is not there.",
             file=f"{self._address}/{_RUNS}/{name}.json",
-            remedy=f"Ask again. If it stays away, remove the run record there, and run: bess refresh {name}",
+            remedy="Ask again. If it stays away, put it back; "
+            f"or remove the run record, and run: bess refresh {name}. The year then begins anew with edition 1.",
         )
 
     def _read_record(self, name: str) -> tuple["ObjectMeta", bytes]:
@@ -402,9 +403,15 @@ class _Results(_Place):
         os.utime(self._record(name), ns=(mark, mark))
 
     def sweep(self, name: str) -> None:
-        """Remove the objects of a year that its record does not name, once they are so old that no run can be about to name them."""
+        """Remove the objects of a year that its record does not name, once they are so old that no run can be about to name them.
+
+        Those of a table that only grows stay: nothing can make it again, should the record be lost.
+        """
         import obstore  # noqa: PLC0415  of an extra
 
+        from bess_assets.tables import TABLES  # noqa: PLC0415  loads more, and readers need none of it
+
+        kept = tuple(f"{table.name}/" for table in TABLES.values() if table.append_only)
         standing = {self._key_of(_object_of(file, seen)) for file, seen in self._named[name].items()}
         now = datetime.now(UTC)
         with self._plain_errors():
@@ -412,6 +419,7 @@ class _Results(_Place):
                 key
                 for key, found in self._list(self._store_of_it).items()
                 if key not in standing
+                and not key[self._below :].startswith(kept)
                 and _year_of(key[self._below :]) == name
                 and now - found["last_modified"] > _SWEPT_AFTER
             ]
@@ -456,7 +464,7 @@ def files_named(record: str | bytes, name: str) -> dict[str, Fingerprint]:
     if not all(_IS_FILE.fullmatch(file) and _IS_DIGEST.fullmatch(seen["digest"]) for file, seen in named.items()):
         raise StoreError(
             f"The run record of {name} {NOT_AS_WRITTEN}.",
-            remedy=f"Remove {_RUNS}/{name}.json from the store, or put an earlier version back, and run: bess refresh {name}",
+            remedy=f"Put an earlier version of {_RUNS}/{name}.json back; or remove it, and run: bess refresh {name}. The year then begins anew with edition 1.",
         )
     return named
 

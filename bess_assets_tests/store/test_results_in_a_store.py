@@ -14,6 +14,7 @@ from bess_assets.results import Results
 from bess_assets.run import hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store import places
+from bess_assets.store.fingerprint import whole_digest
 from bess_assets.store.locks import name_of_results, year_is_busy, year_lock
 from bess_assets.store.places import bring_results, results_to_write
 from bess_assets.store.status import plan_year
@@ -208,10 +209,9 @@ def test_what_no_record_names_is_swept_once_it_is_old(desk, tmp_path, monkeypatc
         pass
     text = (desk.home("writer").results / "_runs" / f"{YEAR}.json").read_text(encoding="utf-8")
     named = places.files_named(text, str(YEAR))
-    assert {key.rsplit("/", 1)[0] for key in keys() if key.startswith("leaderboard_history/")} == {
-        name for name in named if name.startswith("leaderboard_history/")
-    }
-    assert len(keys()) == len(named) + 1 + 3
+    history = {key for key in keys() if key.startswith("leaderboard_history/")}
+    assert history == {key for key in old | history if key.startswith("leaderboard_history/")}, "nothing makes it again"
+    assert len(keys() - history) == len([name for name in named if "leaderboard_history/" not in name]) + 1 + 3
     desk.seen("reader")
 
 
@@ -232,6 +232,24 @@ def test_an_object_that_is_not_as_it_was_written_is_seen_and_mended_as_a_file_is
         results.leaderboard(YEAR)
     refresh(desk.home("mender"))
     assert desk.seen("reader")
+
+
+@pytest.mark.slow
+def test_an_object_that_is_gone_is_an_error_that_names_the_record_and_leaves_the_copy_whole(desk, tmp_path) -> None:
+    import obstore
+
+    refresh(desk.home("writer"))
+    whole = desk.seen("reader")
+    refresh(desk.home("writer", NEW))
+    below = desk.store.below(f"{tmp_path.name}/results")
+    board = desk.home("writer").results / "leaderboard" / f"{YEAR}.parquet"
+    obstore.delete(below, f"leaderboard/{YEAR}.parquet/{whole_digest(board)}.parquet")
+    with pytest.raises(StoreError, match=rf"_runs/{YEAR}.json"):
+        desk.seen("reader")
+    assert {path: digest for path, digest in look(desk.home("reader")).digests.items() if timeless(path)} == whole
+    obstore.delete(below, f"_runs/{YEAR}.json")
+    refresh(desk.home("reader", NEW))
+    assert desk.seen("writer") == desk.seen("reader") != whole
 
 
 @pytest.mark.parametrize("text", [
