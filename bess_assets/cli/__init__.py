@@ -53,18 +53,20 @@ _COMMANDS = {
 
 @dataclass
 class Options:
-    """Options of every command: the value of `--home`, and whether an error shows where it arose."""
+    """Options of every command: the value of `--home`, whether an error shows where it arose, and whether the copy of results was brought up to date."""
 
     home: str | None = None
     debug: bool = False
+    brought: bool = False
 
     def settings(self) -> Settings:
         """Settings from the option and the environment, read now; the copy of results that are in an object store is up to date."""
         settings = load_settings(self.home)
-        if settings.is_copy(settings.results):
+        if settings.is_copy(settings.results) and not self.brought:
             from bess_assets.store.places import bring_results
 
             bring_results(settings)
+            self.brought = True
         return settings
 
 
