@@ -37,6 +37,10 @@ class Column:
     required: bool = False
 
 
+YEAR = Column("year", "count", "operating year, the same in all rows of a file", required=True)
+"""The first column of every yearly file: a folder of them reads as one table. No step makes it and no query of ours needs it."""
+
+
 @dataclass(frozen=True)
 class Table:
     """One result table; one file a year, `<results>/<name>/<year>.parquet`, unless merged; or files for people, which no query reads.
@@ -78,7 +82,7 @@ class Table:
     append_only: bool = False
     files: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
-    code_version: str = "1"
+    code_version: str = "2"
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
@@ -89,10 +93,15 @@ class Table:
         """Names in file order."""
         return [column.name for column in self.columns]
 
+    @property
+    def file_columns(self) -> tuple[Column, ...]:
+        """Columns of the file: those declared, and the year in front where each file holds one."""
+        return self.columns if self.merged else (YEAR, *self.columns)
+
 
 @cache
 def arrow_schema(table: Table) -> "pa.Schema":
-    """Arrow schema of a table, with meanings as field metadata."""
+    """Arrow schema of a table's file, with meanings as field metadata."""
     import pyarrow as pa  # noqa: PLC0415  queries must start without pyarrow
 
     types = {
@@ -107,7 +116,7 @@ def arrow_schema(table: Table) -> "pa.Schema":
     return pa.schema(
         [
             pa.field(c.name, types[c.kind], nullable=not c.required, metadata={"meaning": c.meaning})
-            for c in table.columns
+            for c in table.file_columns
         ],
         metadata={"table": table.name, "meaning": table.meaning},
     )
@@ -201,7 +210,7 @@ COLUMN_AVAILABILITY = Table(
 BESS_REGISTRY = Table(
     name="bess_registry", group="registry",
     meaning="One row per battery seen in the year: its names, nodes, size, and the days on which it is expected.",
-    code_version="4", key=("battery",), datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"), coverage=("capacity_mw", None),
+    code_version="5", key=("battery",), datasets=(*_DAM, *_SCED, "sced_smne", "cop_snapshots"), coverage=("capacity_mw", None),
     columns=(
         Column("battery", "text", "stable key: the resource name without its technology suffix", (("dam_gen_resources", "resource_name"), ("dam_esr_resources", "resource_name")), required=True),
         Column("gen_resource", "text", "generation resource of the combo model (before 2025-12-05)", (("dam_gen_resources", "resource_name"), ("sced_gen_resources", "resource_name"))),
@@ -234,7 +243,7 @@ BESS_REGISTRY = Table(
 BESS_FLEET = Table(
     name="bess_fleet", group="registry",
     meaning="One row per battery over all years: its names by era, its latest size, and when it was seen.",
-    key=("battery",), upstream=("bess_registry",), merged=True, code_version="2", coverage=("capacity_mw", None),
+    key=("battery",), upstream=("bess_registry",), merged=True, code_version="3", coverage=("capacity_mw", None),
     columns=(
         _battery("bess_registry"),
         Column("gen_resources", "text", "generation resources, joined by a semicolon", _from("bess_registry", "gen_resource")),
@@ -254,7 +263,7 @@ BESS_FLEET = Table(
 BESS_AWARDS = Table(
     name="bess_awards", group="extracts",
     meaning="Day-ahead awards, battery by hour of the year. 0 is no award; null is unknown.",
-    key=("battery", "interval_start"), ledger=True, coverage=("award_mw", None), code_version="2",
+    key=("battery", "interval_start"), ledger=True, coverage=("award_mw", None), code_version="3",
     datasets=(*_DAM, *_SCED, "sced_smne", "as_prices"), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
@@ -272,7 +281,7 @@ BESS_AWARDS = Table(
 BESS_DISPATCH = Table(
     name="bess_dispatch", group="extracts",
     meaning="Energy that flowed, battery by quarter-hour of the year, and the real-time AS award held. Null is unknown.",
-    code_version="3", key=("battery", "interval_start"), ledger=True, coverage=("discharge_mwh", None), datasets=(*_SCED, "sced_smne", *_RUN_PRICES), upstream=("bess_registry",),
+    code_version="4", key=("battery", "interval_start"), ledger=True, coverage=("discharge_mwh", None), datasets=(*_SCED, "sced_smne", *_RUN_PRICES), upstream=("bess_registry",),
     columns=(
         _battery("bess_registry"),
         _interval("quarter-hour"),
@@ -292,7 +301,7 @@ BESS_DISPATCH = Table(
 BESS_PRICES = Table(
     name="bess_prices", group="extracts",
     meaning="Settlement point prices of battery nodes, hubs and load zones, point by quarter-hour of the year.",
-    key=("settlement_point", "interval_start"), ledger=True, coverage=("rt_price_usd_per_mwh", None), code_version="2",
+    key=("settlement_point", "interval_start"), ledger=True, coverage=("rt_price_usd_per_mwh", None), code_version="3",
     datasets=("rt_prices", "da_prices", "dam_gen_resources", "dam_esr_resources"),
     upstream=("bess_registry",),
     columns=(
@@ -372,7 +381,7 @@ PRICE_DAILY = Table(
 ENERGY_REVENUE = Table(
     name="energy_revenue", group="revenue",
     meaning="The energy ledger: battery by quarter-hour of the year. Null is unknown, and money is null outside the expected days.",
-    key=("battery", "interval_start"), ledger=True, code_version="2",
+    key=("battery", "interval_start"), ledger=True, code_version="3",
     upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices"), money="energy_usd",
     coverage=("energy_usd", "expected"), sums=(("rt_usd", ("rt_metered_usd", "rt_da_offset_usd")), ("energy_usd", ("da_usd", "rt_usd"))),
     columns=(
@@ -396,7 +405,7 @@ ENERGY_REVENUE = Table(
 AS_REVENUE = Table(
     name="as_revenue", group="revenue",
     meaning="The ancillary service ledger: battery by product and hour of the year. Null is unknown or, before a product exists, nothing.",
-    key=("battery", "product", "interval_start"), ledger=True, code_version="2", datasets=("as_prices", "rt_as_prices", *_RUN_PRICES, "sced_esr_resources", *_DAM),
+    key=("battery", "product", "interval_start"), ledger=True, code_version="3", datasets=("as_prices", "rt_as_prices", *_RUN_PRICES, "sced_esr_resources", *_DAM),
     upstream=("bess_registry", "bess_awards", "bess_dispatch"), money="revenue_usd", coverage=("revenue_usd", "exists"),
     columns=(
         _battery("bess_registry"),
@@ -444,7 +453,7 @@ _ENERGY_PARTS = ("energy_usd", ("da_energy_usd", "rt_energy_usd"))
 DAILY_REVENUE = Table(
     name="daily_revenue", group="leaderboard",
     meaning="What each battery earned on each expected day, with the counts that say how much of the day is known.",
-    code_version="5", key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
+    code_version="6", key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_dispatch", "energy_revenue", "as_revenue", "price_daily"),
     money="total_usd", coverage=("energy_quarter_hours", "expected_quarter_hours"), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(
         _battery("energy_revenue"),
@@ -556,7 +565,7 @@ _BOARD_COLUMNS = (
 LEADERBOARD = Table(
     name="leaderboard", group="leaderboard",
     meaning="Every battery seen in the year, ranked by what it earned; those that can't be ranked fairly follow, with the reason.",
-    code_version="7", key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
+    code_version="8", key=("battery",), sort=("board_order",), upstream=("bess_registry", "daily_revenue"), money="total_usd", coverage=("total_usd", None),
     sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=_BOARD_COLUMNS,
 )
@@ -564,7 +573,7 @@ LEADERBOARD = Table(
 LEADERBOARD_MONTHLY = Table(
     name="leaderboard_monthly", group="leaderboard",
     meaning="The leaderboard of each month of the year.",
-    code_version="7", key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
+    code_version="8", key=("month", "battery"), sort=("month", "board_order"), upstream=("bess_registry", "daily_revenue"), money="total_usd",
     coverage=("total_usd", None), sums=(_ENERGY_PARTS, _AS_PARTS, _TOTAL_PARTS),
     columns=(Column("month", "count", "1 to 12", required=True), *_BOARD_COLUMNS),
 )
@@ -612,7 +621,7 @@ TABLES = {table.name: table for table in list(globals().values()) if isinstance(
 LEADERBOARD_REPORT = Table(
     name="leaderboard_report", group="leaderboard",
     meaning="The year for people: one page that opens by double click, a workbook, and the boards as CSV and Parquet.",
-    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history"), earlier=("leaderboard", "leaderboard_monthly"), code_version="5",
+    upstream=("leaderboard", "leaderboard_monthly", "daily_revenue", "leaderboard_history"), earlier=("leaderboard", "leaderboard_monthly"), code_version="6",
     files=(
         "leaderboard_{year}.html", "leaderboard_{year}.xlsx", "leaderboard_{year}.csv", "leaderboard_monthly_{year}.csv",
         "leaderboard_{year}.parquet", "leaderboard_monthly_{year}.parquet",

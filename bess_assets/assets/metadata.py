@@ -73,7 +73,7 @@ def table_schema(table: Table) -> dg.TableSchema:
                 description=column.meaning,
                 constraints=dg.TableColumnConstraints(nullable=not column.required, unique=table.key == (column.name,)),
             )
-            for column in table.columns
+            for column in table.file_columns
         ],
         constraints=dg.TableConstraints(other=[f"unique: {', '.join(table.key)}"]),
     )

@@ -279,7 +279,16 @@ def _view_of(table: "Table", files: Sequence[Path]) -> str:
     return f"CREATE OR REPLACE VIEW {table.name} AS {rows}"
 
 
-def with_year(files: Iterable[Path], columns: str = "* EXCLUDE (filename)") -> str:
+WITHOUT_YEAR = "COLUMNS(lambda c: c NOT IN ('year', 'filename'))"
+"""The declared columns of yearly files, whether or not they are of a version that wrote its year."""
+
+
+def rows_of(files: Iterable[Path], option: str = "") -> str:
+    """SELECT of yearly files as their table is declared, without the year that the files hold."""
+    return f"SELECT {WITHOUT_YEAR} FROM {read(files, option)}"
+
+
+def with_year(files: Iterable[Path], columns: str = WITHOUT_YEAR) -> str:
     """SELECT of yearly files with the year in front; a column that only some of them have is null in the others."""
     return f"SELECT {_YEAR_OF_FILE}, {columns} FROM {read(files, ', filename = true')}"
 

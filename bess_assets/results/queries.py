@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results.answers import Answer, BatteryAnswer, QueryError, marked, with_mark
 from bess_assets.results.cache import AnswerCache, CacheInfo
-from bess_assets.results.engine import PERIODS, Engine, Step, literal, read, refuse_long, tables_in, with_year
+from bess_assets.results.engine import (
+    PERIODS,
+    WITHOUT_YEAR,
+    Engine,
+    Step,
+    literal,
+    read,
+    refuse_long,
+    rows_of,
+    tables_in,
+    with_year,
+)
 from bess_assets.results.watch import Watch, watched
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store import listing
@@ -263,7 +274,7 @@ class Results:
         if not files:
             self._required("daily_revenue", begin.year if first else end.year)
         where = f"battery = {literal(self._key(name, None))} AND operating_day BETWEEN DATE '{begin}' AND DATE '{end}'"
-        return self._rows(f"SELECT * FROM {read(files)} WHERE {where} ORDER BY operating_day", files)
+        return self._rows(f"{rows_of(files)} WHERE {where} ORDER BY operating_day", files)
 
     @watched
     def battery_intervals(self, name: str, day: date | str) -> Answer:
@@ -359,7 +370,7 @@ class Results:
         Columns: those of the table left_out_rows. Of each dataset and kind they are the first 25; the findings of `bess status --causes` count all.
         """
         files = self._required("left_out_rows", year)
-        return self._rows(f"SELECT * FROM {read(files)} ORDER BY dataset, kind, file, row", files, [_year(year)])
+        return self._rows(f"{rows_of(files)} ORDER BY dataset, kind, file, row", files, [_year(year)])
 
     @watched
     def what_changed(self, year: Year) -> Answer:
@@ -369,7 +380,7 @@ class Results:
         """
         files = self._required("what_changed", year)
         return self._rows(
-            f"SELECT * FROM {read(files)} ORDER BY abs(total_usd_change) DESC NULLS LAST, battery", files, [_year(year)]
+            f"{rows_of(files)} ORDER BY abs(total_usd_change) DESC NULLS LAST, battery", files, [_year(year)]
         )
 
     @watched
@@ -519,7 +530,7 @@ def _with_rank_changes(boards: Sequence[Path], earlier: Sequence[Path], *, month
         f"LEFT JOIN ranks AS {name} ON {name}.battery = now.battery AND {at.format(name)} = {at.format('now')} - {periods}"
         for name, periods in since.items()
     )
-    return f"WITH ranks AS ({ranks}) SELECT now.*, {changes} FROM ({with_year(boards, '* EXCLUDE (filename), file_row_number')}) AS now {joins}"
+    return f"WITH ranks AS ({ranks}) SELECT now.*, {changes} FROM ({with_year(boards, f'{WITHOUT_YEAR}, file_row_number')}) AS now {joins}"
 
 
 def _best_days(files: Iterable[Path], key: str, count: int) -> str:

@@ -85,10 +85,13 @@ def leaderboard_history(inputs: Inputs) -> StepResult:
 
 
 def edition_digest(rows: Sequence[Row]) -> str:
-    """SHA-256 of the rows of an edition: of every value by its column, those of former columns too, so that a new version of the table keeps it."""
+    """SHA-256 of the rows of an edition: of every value by its column, those of former columns too, so that a new version of the table keeps it.
+
+    The year, which is the file's, is none of them.
+    """
     known = [
         json.loads(row.get(FORMER_COLUMNS) or "{}")
-        | {name: value for name, value in row.items() if value is not None and name != FORMER_COLUMNS}
+        | {name: value for name, value in row.items() if value is not None and name not in {FORMER_COLUMNS, "year"}}
         for row in rows
     ]
     return hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()

@@ -22,7 +22,7 @@ from bess_assets.store.fingerprint import Fingerprint, whole_digest
 from bess_assets.store.journal import Written
 from bess_assets.store.paths import file_before
 from bess_assets.store.whole import copy_whole, whole
-from bess_assets.tables import Column, Table, arrow_schema
+from bess_assets.tables import YEAR, Column, Table, arrow_schema
 from bess_assets.threads import in_order
 
 _NUMPY_UNITS = {"time": "datetime64[s]", "day": "datetime64[D]"}  # what whole numbers count in such a column
@@ -57,8 +57,8 @@ class ResultTable:
         return opened[coded]
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
-        """The table, or some of its columns."""
-        return self._open().read(columns=columns)
+        """The table without its year, or some of its columns."""
+        return _without_year(self.table, self._open().read(columns=columns))
 
     def batteries(self) -> list[str]:
         """Distinct values of the first key column in file order; of a ledger one per row group, from the footer."""
@@ -118,8 +118,7 @@ def write_table(table: Table, path: Path, result: StepResult, progress: Callable
     """
     tally = _Tally(table)
     if result.unchanged:
-        with pq.ParquetFile(path) as file:
-            tally.add(file.read())
+        tally.add(ResultTable(table, path).read())
         return tally.written(path)
     with whole(path) as temporary:
         with parquet_writer(table, temporary) as writer:
@@ -129,7 +128,7 @@ def write_table(table: Table, path: Path, result: StepResult, progress: Callable
                 if rows.num_rows or not table.ledger:
                     writer.write_table(rows, row_group_size=max(rows.num_rows, 1) if table.ledger else ROW_GROUP_ROWS)
 
-            for _ in in_order(1, write, _chunks(table, result.chunks)):
+            for _ in in_order(1, write, _chunks(table, path, result.chunks)):
                 progress()
         return tally.written(temporary)
 
@@ -174,7 +173,7 @@ def _read_kept(table: Table, path: Path) -> pa.Table | None:
         if not path.exists():
             return None
         with pq.ParquetFile(path) as file:
-            rows = file.read()
+            rows = _without_year(table, file.read())
         lacking = [name for name in required if name not in rows.column_names]
         empty = [name for name in required if name not in lacking and rows.column(name).null_count]
         problem = f"it has no column {', '.join(lacking)}" if lacking else f"it has empty values in {', '.join(empty)}"
@@ -191,6 +190,10 @@ def _read_kept(table: Table, path: Path) -> pa.Table | None:
     )
 
 
+def _without_year(table: Table, rows: pa.Table) -> pa.Table:
+    return rows if table.merged else rows.select([name for name in rows.column_names if name != YEAR.name])
+
+
 # --- writing ------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -203,9 +206,9 @@ def parquet_writer(table: Table, path: Path) -> Iterator[pq.ParquetWriter]:
         path,
         _written_schema(table),
         compression="lz4",
-        use_dictionary=[c.name for c in table.columns if c.kind in {"text", "label", "count"}],
+        use_dictionary=[c.name for c in table.file_columns if c.kind in {"text", "label", "count"}],
         column_encoding={c.name: "DELTA_BINARY_PACKED" for c in table.columns if c.kind in {"time", "day"}},
-        write_statistics=list(dict.fromkeys((*table.key, *(c.name for c in table.columns if c.kind == "day")))),
+        write_statistics=[c.name for c in table.file_columns if c.name in table.key or c.kind == "day" or c is YEAR],
         store_schema=False,
     ) as writer:
         # The schema that readers see says plain text: a filter on a dictionary-typed column took eighty times as long.
@@ -222,13 +225,19 @@ def _written_schema(table: Table) -> pa.Schema:
     return pa.schema(fields, metadata=schema.metadata)
 
 
-def _chunks(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
-    """The chunks as Arrow tables: of a ledger one by one, else all in one."""
+def _chunks(table: Table, path: Path, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
+    """The chunks as Arrow tables, the year of the file in front: of a ledger one by one, else all in one."""
+
+    def whole_rows(chunk: Columns) -> pa.Table:
+        rows = conform(table, chunk, kept)
+        years = [] if table.merged else [pa.repeat(pa.scalar(int(path.stem)), rows.num_rows)]
+        return pa.Table.from_arrays([*years, *rows.columns], schema=_written_schema(table))
+
+    kept: dict[str, tuple[Any, pa.Array]] = {}
     if table.ledger:
-        kept: dict[str, tuple[Any, pa.Array]] = {}
-        yield from (conform(table, chunk, kept) for chunk in chunks)
+        yield from map(whole_rows, chunks)
     else:
-        parts = [conform(table, chunk) for chunk in chunks]
+        parts = [whole_rows(chunk) for chunk in chunks]
         yield pa.concat_tables(parts).combine_chunks() if parts else _written_schema(table).empty_table()
 
 
@@ -236,7 +245,7 @@ def _chunks(table: Table, chunks: Iterable[Columns]) -> Iterator[pa.Table]:
 
 
 def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] | None = None) -> pa.Table:
-    """A chunk as an Arrow table of the declared schema; in a ledger, texts are dictionaries.
+    """A chunk as an Arrow table of the declared columns; in a ledger, texts are dictionaries.
 
     Args:
         table: the declaration.
@@ -254,12 +263,12 @@ def conform(table: Table, chunk: Columns, kept: dict[str, tuple[Any, pa.Array]] 
     for c in table.columns:
         if c.name not in kept or kept[c.name][0] is not chunk[c.name]:
             kept[c.name] = chunk[c.name], _conform_column(table, c, schema.field(c.name).type, chunk[c.name])
-    arrays = [kept[name][1] for name in schema.names]
-    for name, array in zip(schema.names, arrays, strict=True):
+    arrays = [kept[name][1] for name in table.column_names]
+    for name, array in zip(table.column_names, arrays, strict=True):
         if len(array) != len(arrays[0]):
             wanted = f"{len(arrays[0])} values, not {len(array)}"
             raise _broken(table, "has columns of different lengths.", name, wanted)
-    return pa.Table.from_arrays(arrays, schema=schema)
+    return pa.Table.from_arrays(arrays, schema=pa.schema([schema.field(name) for name in table.column_names]))
 
 
 def _conform_column(table: Table, column: Column, arrow_type: pa.DataType, values: Any) -> pa.Array:

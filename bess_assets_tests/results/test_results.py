@@ -7,11 +7,13 @@ from itertools import product
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results import BEST_DAYS, QueryError, Results
 from bess_assets.settings import Settings, load_settings
+from bess_assets.store.fingerprint import whole_digest
 from bess_assets.store.journal import table_entry
 from bess_assets.store.listing import last_problem
 from bess_assets.store.paths import result_path
@@ -186,6 +188,21 @@ def test_sql_sees_every_table_as_a_view_with_the_year_in_front(results: Results)
     answer = results.query("SELECT year, battery FROM leaderboard WHERE rank = 1 ORDER BY year")
     assert answer.rows == [(2023, "BRAVO"), (2024, "ALPHA_1")]
     assert set(results.query("SHOW TABLES").column("name")) == set(TABLES)
+
+
+def test_a_year_of_a_version_that_wrote_no_year_is_read_as_any_other(tmp_path: Path) -> None:
+    home = write_home(tmp_path)
+    path = home.results / "leaderboard" / "2023.parquet"
+    rows = pq.read_table(path)
+    pq.write_table(rows.select([name for name in rows.column_names if name != "year"]), path)
+    assert "year" in rows.column_names
+    made = {"rows": rows.num_rows, "digest": whole_digest(path)}
+    entry = table_entry(status="ok", seconds=0.1, peak_memory_mb=1, inputs={}, **made)
+    record_table(home.results, 2023, "leaderboard", entry)
+    with Results(home) as results:
+        answer = results.query("SELECT year, battery FROM leaderboard WHERE rank = 1 ORDER BY year")
+        assert answer.rows == [(2023, "BRAVO"), (2024, "ALPHA_1")]
+        assert "year" not in results.leaderboard(2023).columns
 
 
 def test_a_table_without_files_is_an_empty_view_with_its_columns(results: Results) -> None:

@@ -77,7 +77,7 @@ def test_the_first_edition_is_the_board_with_its_time_version_and_the_digest_of_
 ):
     settled = first
     (edition,), (board,) = settled.rows("leaderboard_history"), settled.rows("leaderboard")
-    assert {name: edition[name] for name in LEADERBOARD.column_names} == board
+    assert {column.name: edition[column.name] for column in LEADERBOARD.file_columns} == board
     entry = settled.entries["leaderboard"]
     assert (edition["edition_number"], edition["made_at"]) == (1, datetime.fromisoformat(entry["finished"]))
     assert (edition["package_version"], edition["board_digest"]) == (entry["package_version"], entry["digest"])

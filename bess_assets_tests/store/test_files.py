@@ -160,8 +160,8 @@ def test_a_row_group_holds_one_battery_and_says_so_in_its_statistics(tmp_path):
     path = tmp_path / "2024.parquet"
     write(MONEY, path, hours_of("A"), hours_of("B"))
     metadata = pq.ParquetFile(path).metadata
-    assert [metadata.row_group(g).column(0).statistics.max for g in range(metadata.num_row_groups)] == ["A", "B"]
-    assert metadata.row_group(0).column(3).compression.startswith("LZ4")
+    assert [metadata.row_group(g).column(1).statistics.max for g in range(metadata.num_row_groups)] == ["A", "B"]
+    assert metadata.row_group(0).column(4).compression.startswith("LZ4")
 
 
 def test_a_summary_is_in_row_groups_whose_statistics_let_a_reader_skip_them(tmp_path):
@@ -171,9 +171,20 @@ def test_a_summary_is_in_row_groups_whose_statistics_let_a_reader_skip_them(tmp_
     metadata = pq.ParquetFile(path).metadata
     groups = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
     assert groups == [ROW_GROUP_ROWS, ROW_GROUP_ROWS, 1]
-    second = metadata.row_group(1).column(0).statistics
+    second = metadata.row_group(1).column(1).statistics
     assert (second.min, second.max) == (names[ROW_GROUP_ROWS], names[2 * ROW_GROUP_ROWS - 1])
     assert ResultTable(SUMMARY, path).read().num_rows == len(names)
+
+
+def test_a_folder_of_years_reads_as_one_table_and_a_reader_of_a_year_opens_that_file_alone(tmp_path):
+    for year, names in ((2023, ["A"]), (2024, ["A", "B"])):
+        write(BOARD, tmp_path / f"{year}.parquet", {"battery": names, "usd": [float(year)] * len(names)})
+    with duckdb.connect() as connection:
+        rows = connection.execute(f"SELECT year, battery, usd FROM '{tmp_path}/*.parquet' ORDER BY ALL").fetchall()
+    assert rows == [(2023, "A", 2023.0), (2024, "A", 2024.0), (2024, "B", 2024.0)]
+    with pq.ParquetFile(tmp_path / "2024.parquet") as file:
+        of_year = file.metadata.row_group(0).column(0).statistics
+    assert (of_year.min, of_year.max) == (2024, 2024)
 
 
 def test_a_table_without_rows_is_a_file_with_the_schema(tmp_path):
