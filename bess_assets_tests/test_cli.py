@@ -877,6 +877,20 @@ def test_the_status_names_reports_that_are_gone_or_cannot_be_opened(tmp_path: Pa
     assert "cannot be opened; bess rollup says why: untold.zip" in said
 
 
+def test_reports_that_newer_ones_supersede_are_counted_and_named_where_only_the_time_of_a_file_orders_them(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "200")
+    for posted, value in (("20240510", 30), ("20240520", 130)):
+        name = f"cdr.00012331.0000000000000000.{posted}.123000000.DAMSPNP4190.csv"
+        put(tmp_path / "reports" / name, text(DA_SPP, [price("05/08/2024", 1, value)]), seconds=1_000)
+    said = at_home(tmp_path, "rollup").stdout
+    assert "newer reports superseded rows of earlier ones 1 times: bess changes YEAR lists them" in said
+    assert " superseded cdr" not in said
+    put(tmp_path / "reports" / "DAMSPNP4190_20240508.csv", text(DA_SPP, [price("05/08/2024", 1, 40)]), seconds=2_000)
+    assert "superseded DAMSPNP4190_20240508.csv: 1 rows; only the time of a file" in at_home(tmp_path, "rollup").stdout
+
+
 def test_a_roll_up_without_reports_says_what_to_do(tmp_path: Path) -> None:
     result = at_home(tmp_path, "rollup", exit_code=2)
     assert "There is no folder of reports." in result.stderr

@@ -196,12 +196,13 @@ def mark_of(file: Path) -> Mark | None:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def superseded_in(manifest: Mapping[str, Any]) -> list[str]:
-    """What superseded what in a built rollup, in words, the last first."""
+def superseded_in(manifest: Mapping[str, Any], *, doubtful: bool = False) -> list[str]:
+    """Which reports superseded which in a built rollup, in words, the last first; or those pairs alone that only the time of a file orders."""
     why = "; only the time of a file dates one of them, and the dated one stands, else the later file"
     return [
         f"{pair['by']} superseded {pair['file']}: {pair['rows']:,} rows{why if pair['by_file_time'] else ''}"
         for pair in manifest.get("superseded", ())
+        if pair["by_file_time"] or not doubtful
     ]
 
 
