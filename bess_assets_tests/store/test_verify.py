@@ -56,9 +56,10 @@ def bess(settings: Settings, *words: str) -> Result:
 
 
 def ours(settings: Settings) -> list[Path]:
-    """Every file that a refresh and a roll-up wrote, but for locks and marks that a folder is made up."""
+    """Every file that a refresh and a roll-up wrote, but for locks, marks that a folder is made up, and the links to the pages of all years."""
     every = [*settings.results.rglob("*"), *settings.built.rglob("*")]
-    return sorted(p for p in every if p.is_file() and p.name != "SIMULATED.json" and p.parent.name != "_locks")
+    without = {"SIMULATED.json", "index.html"}
+    return sorted(p for p in every if p.is_file() and p.name not in without and p.parent.name != "_locks")
 
 
 def damage(settings: Settings) -> list[Damage]:
