@@ -76,7 +76,7 @@ def test_the_days_of_the_clock_changes_have_23_and_25_hours(judge, spoil, day, s
 
 def test_a_day_that_one_series_lacks_altogether_is_missed(judge, spoil):
     def second_series_without_a_day(table: pa.Table) -> pa.Table:
-        again = table.set_column(0, "battery", pa.array(["PINE"] * table.num_rows)).cast(table.schema)
+        again = table.set_column(1, "battery", pa.array(["PINE"] * table.num_rows)).cast(table.schema)
         return pa.concat_tables([table, again.filter(pc.not_equal(again["operating_day"], ORDINARY))])
 
     spoil(2022, "bess_awards", second_series_without_a_day)
