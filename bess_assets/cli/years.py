@@ -106,7 +106,9 @@ def _rollup_lines(done: "RollUp") -> Iterator[str]:
         doubtful = [f"{b.dataset} {b.year}: {words}" for words in superseded_in(b.manifest, doubtful=True)]
         notes += _first(doubtful, f"superseded in {b.dataset} {b.year}: see its manifest")
     if superseded := sum(len(superseded_in(b.manifest)) for b in done.built):
-        notes.append(f"newer reports superseded rows of earlier ones {superseded:,} times: bess changes YEAR lists them")
+        notes.append(
+            f"newer reports superseded rows of earlier ones {superseded:,} times: bess changes YEAR lists them"
+        )
     unknown = [f"not used, of no dataset and year that is known: {file}: {why}" for file, why in done.refused]
     notes += _first(unknown, "that could not be used")
     others = sorted(done.other.items(), key=lambda item: (-len(item[1]), item[0]))[:_NOTED]
