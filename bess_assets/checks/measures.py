@@ -285,10 +285,9 @@ def _awards(judged: Judged) -> Rows:
         for of_side, top in ((battery, top_gen), (f"{battery}{LOAD_SIDE}", top_load)):
             yield "as_largest", of_side, month, top / capacity if top else None
         yield "energy_largest", battery, month, largest / capacity if largest else None
-        if None in (by_gen, by_load, energy):
-            continue  # what is unknown is the coverage's to say
-        if not comes and not leaves:
-            whole[battery][month] = (by_gen, by_load, energy, mwh)
+        if None in (by_gen, by_load, energy) or comes or leaves:
+            continue  # what is unknown is the coverage's to say; a battery that comes or leaves offers less than its capacity
+        whole[battery][month] = (by_gen, by_load, energy, mwh)
         added = (capacity, energy, *counts[:3], *counts[4:7], *counts[8:], mwh)
         of_fleet[month] = [before + more for before, more in zip(of_fleet[month], (*added, 1), strict=True)]
     for month, own in of_fleet.items():
