@@ -4,6 +4,8 @@ from collections import defaultdict
 from datetime import UTC, date, datetime
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bess_assets.checks.check import Judged
@@ -11,7 +13,8 @@ from bess_assets.checks.comparisons import COMPARISONS, Comparison, breaches
 from bess_assets.checks.measures import FLEET, YEAR, _awards, _basis, _corr, _real_time_as
 from bess_assets.ercot.products import PRODUCTS
 from bess_assets.ercot.step import StepResult
-from bess_assets.tables import DAILY_REVENUE
+from bess_assets.store.paths import result_path
+from bess_assets.tables import DAILY_REVENUE, TABLES, arrow_schema
 from bess_assets_tests.made_home import write_rows
 
 
@@ -69,6 +72,13 @@ def measured(ask, settings, year):
     return found
 
 
+def _registered(battery, first_day):
+    days = ("first_seen_day", "last_seen_day", "expected_first_day", "expected_last_day", "data_through")
+    said = {"battery": battery, "charging": "load", "edition": "final", "duration_source": "assumed"}
+    ends = dict.fromkeys(days, date(2022, 12, 31)) | {"expected_first_day": first_day}
+    return said | ends | {"capacity_mw": 10.0, "duration_hours": 2.0}
+
+
 def _month(month, award_mw, **more):
     side = {f"{p}_{of}_award_mw": award_mw for p in PRODUCTS for of in ("gen", "load")} | more
     start = datetime(2022, month, 10, 12, tzinfo=UTC)
@@ -78,16 +88,27 @@ def _month(month, award_mw, **more):
 
 
 def test_awards_of_which_nothing_is_known_are_compared_with_nothing_and_not_taken_for_none(settings):
-    days = ("first_seen_day", "last_seen_day", "expected_first_day", "expected_last_day", "data_through")
-    battery = {"battery": "OAK", "charging": "load", "edition": "final", "duration_source": "assumed"}
-    ends = dict.fromkeys(days, date(2022, 12, 31)) | {"expected_first_day": date(2022, 1, 1)}
-    write_rows(settings, 2022, "bess_registry", [battery | ends | {"capacity_mw": 10.0, "duration_hours": 2.0}])
+    write_rows(settings, 2022, "bess_registry", [_registered("OAK", date(2022, 1, 1))])
     months = [_month(3, 2.0), _month(4, None), _month(5, 2.0, ecrs_gen_award_mw=None, ecrs_load_award_mw=None)]
     write_rows(settings, 2022, "bess_awards", months)
     write_rows(settings, 2022, "daily_revenue", [])
     found = measured(_awards, settings, 2022)
     # all five of both sides; April is unknown; before ECRS the other four
     assert found["fleet_as"] == {(FLEET, 3): 2.0, (FLEET, 5): 1.6}
+
+
+def test_a_battery_that_comes_in_a_month_offers_less_than_its_capacity_and_is_no_part_of_the_fleet_then(settings):
+    registry = [_registered("NEW", date(2022, 5, 1)), _registered("OAK", date(2022, 1, 1))]
+    write_rows(settings, 2022, "bess_registry", registry)
+    awards = [_month(month, 0.0) | {"battery": "NEW"} for month in (5, 6, 7)]
+    awards += [_month(month, 2.0) for month in (4, 5, 6, 7)]
+    awards = [{"year": 2022} | row for row in awards]
+    path = result_path(settings.results, "bess_awards", 2022)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(awards, arrow_schema(TABLES["bess_awards"])), path)
+    write_rows(settings, 2022, "daily_revenue", [])
+    found = measured(_awards, settings, 2022)
+    assert found["fleet_as"] == {(FLEET, 4): 2.0, (FLEET, 5): 2.0, (FLEET, 6): 2.0, (FLEET, 7): 1.0}
 
 
 def test_two_nodes_under_each_others_names_fit_each_other_better_than_themselves(settings):
