@@ -91,7 +91,8 @@ def changed(settings: Settings) -> set[tuple[int, str]]:
         (year, name)
         for year in (REPORTED, BEFORE, YEAR)
         for name, table in plan_year(settings, year).tables.items()
-        if table.state != "present" and not all(why.startswith("leaderboard/") for why in table.why)
+        if table.state != "present"
+        and not all(why.startswith(("leaderboard/", "leaderboard_monthly/")) for why in table.why)
     }
 
 
