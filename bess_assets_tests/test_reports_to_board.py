@@ -32,8 +32,6 @@ pytestmark = pytest.mark.timeout(1_800)
 
 WILD = [
     Plan((2019, 2020), batteries=7, seed=21, hazards="wild"),
-    Plan((2021, 2022), batteries=7, seed=22, hazards="wild"),
-    Plan((2023, 2024), batteries=7, seed=23, hazards="wild"),
     Plan((2025, 2026), batteries=7, seed=24, hazards="wild"),
 ]
 

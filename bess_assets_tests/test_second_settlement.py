@@ -26,10 +26,7 @@ Case = tuple[World, int, Settlement]
 YEARS = range(2019, 2027)
 SWEEP = [
     Plan((2019, 2020), batteries=8, seed=11, hazards="wild"),
-    Plan((2021,), batteries=9, seed=12, hazards="none"),
-    Plan((2022,), batteries=11, seed=13, hazards="wild"),
     Plan((2022, 2023), batteries=7, seed=14, hazards="harmless"),
-    Plan((2024,), batteries=9, seed=15, hazards="wild"),
     Plan((2024, 2025), batteries=7, seed=16, hazards="wild"),
     Plan((2025, 2026), batteries=8, seed=17, hazards="wild"),
     Plan((2026,), batteries=12, seed=18, hazards="harmless"),

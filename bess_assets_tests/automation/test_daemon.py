@@ -26,9 +26,9 @@ from bess_assets_tests.ui_process import bess_ui
 
 YEARS = (2024, 2025, 2026)
 SECOND_LOOK_SECONDS = 100
-RUN_SECONDS = 150
+RUN_SECONDS = 300
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
 @dataclass

@@ -131,7 +131,7 @@ def test_rows_of_a_damaged_report_are_all_read_and_each_is_kept_or_counted(seed)
     assert parsed.table.num_rows + sum(parsed.untimed.values()) <= part.data.count(b"\n") + part.data.count(b"\r") + 1
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(seeds)
 def test_damaged_files_are_named_and_the_right_one_beside_them_is_read_whole(tmp_path_factory, seed):
     rng = random.Random(seed)
