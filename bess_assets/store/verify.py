@@ -23,6 +23,9 @@ from bess_assets.store.rollup_files import INDEX_NAME, hold_against_manifest, re
 from bess_assets.store.whole import read_sealed
 from bess_assets.tables import EVERY_TABLE, LEADERBOARD_HISTORY, TABLES
 
+_UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What reading a damaged Parquet file raises; a flipped bit in a text is no Arrow error, but one of Python."""
+
 
 class Damage(NamedTuple):
     """A file that is not as it was written.
@@ -115,11 +118,11 @@ def _refresh(year: int | None) -> str:
 
 def _of_editions(path: Path, year: int) -> Iterator[tuple[Path, Damage | bool]]:
     """Editions that have changed since the next one was made, and whether the file before has them."""
-    with suppress(OSError, pa.ArrowException):  # then its digest is another too
+    with suppress(*_UNREADABLE):  # then its digest is another too
         rows = pq.ParquetFile(path).read().to_pylist()
         if broken := broken_links(rows):
             remedy = f"put a backup of it in its place, then: {_refresh(year)}"
-            with suppress(OSError, pa.ArrowException):
+            with suppress(*_UNREADABLE):
                 before = pq.ParquetFile(file_before(path)).read().to_pylist()
                 if {row["edition_number"] for row in before} >= set(broken) and not broken_links(
                     [*before, *rows[len(before) :]]

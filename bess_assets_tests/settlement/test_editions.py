@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -372,6 +373,19 @@ def test_a_history_that_cannot_be_read_is_named_and_never_written_over(settings,
     assert path.read_bytes() == damaged
     entry = read_run(settings.results, YEAR)["tables"]["leaderboard_history"]
     assert entry["status"] == "failed"
+
+
+def test_a_history_with_a_text_that_is_none_is_named_by_verify_and_by_the_next_edition(settings):
+    write_edition(settings, YEAR, [ONE], FILES)
+    path = history(settings)
+    rows = pq.read_table(path)
+    sizes, bits = pa.py_buffer(np.array([0, 1], np.int32)), pa.py_buffer(b"\xe6")
+    broken = pa.Array.from_buffers(pa.string(), 1, [None, sizes, bits])
+    pq.write_table(rows.set_column(rows.column_names.index("qse"), "qse", broken), path)
+    assert path in {found.file for found in verify(settings).damage}
+    forget(settings)
+    with pytest.raises(InputError, match="cannot be read"):
+        write_edition(settings, YEAR, [{**ONE, "qse": "ANOTHER"}], FILES)
 
 
 def test_a_write_that_is_killed_leaves_the_editions_kept_whole(settings, monkeypatch):
