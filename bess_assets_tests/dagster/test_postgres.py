@@ -21,7 +21,7 @@ from bess_assets.errors import SettingsError, YearBusyError
 from bess_assets.refresh import open_instance, refresh_years
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.locks import year_is_busy, year_lock
-from bess_assets_tests.conftest import ROOT
+from bess_assets_tests.conftest import ROOT, missing
 from bess_assets_tests.crashes.small_year import OLD, YEAR, make_editions, settings_of
 from bess_assets_tests.held import held_elsewhere
 
@@ -33,12 +33,10 @@ def programs() -> Path:
     """The folder of Postgres' programs; the test is skipped where there is none, and fails in CI, which must have it."""
     for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
         return folder
-    if found := shutil.which("pg_ctl"):
-        return Path(found).parent
-    message = "Postgres is not installed: apt-get install postgresql"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
+    found = shutil.which("pg_ctl")
+    if found is None:
+        missing("Postgres is not installed: apt-get install postgresql")
+    return Path(found).parent
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Two years of made-up boards with their reports, and a real browser that opens them."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from bess_assets.report.files import write_report
 from bess_assets.settings import Settings
 from bess_assets.store.paths import files_of
 from bess_assets.tables import LEADERBOARD_REPORT
+from bess_assets_tests.conftest import missing
 from bess_assets_tests.report.made_boards import write_boards
 
 YEAR = 2024
@@ -26,10 +26,7 @@ def program(*names: str) -> str:
     """Path of the first program there is; the test is skipped where there is none, and fails in CI, which must have it."""
     found = next((path for name in names if (path := shutil.which(name))), None)
     if found is None:
-        message = f"none of {', '.join(names)} is installed: apt-get install chromium chromium-driver libreoffice-calc"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        missing(f"none of {', '.join(names)} is installed: apt-get install chromium chromium-driver libreoffice-calc")
     return found
 
 

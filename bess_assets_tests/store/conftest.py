@@ -1,7 +1,6 @@
 """A real object store for the tests of places: SeaweedFS, on this machine, with a login."""
 
 import json
-import os
 import shutil
 import signal
 import socket
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bess_assets_tests.conftest import missing
 
 BUCKET = "desk-data"
 KEY, SECRET = "the-key-of-the-store", "the-secret-of-the-store"
@@ -58,13 +59,6 @@ class ObjectStore:
     def go_on(self) -> None:
         """Let it answer again."""
         self.process.send_signal(signal.SIGCONT)
-
-
-def missing(what: str) -> None:
-    """Skip the test for want of something; CI must have it."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 def free_ports(number: int) -> list[int]:
