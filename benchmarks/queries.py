@@ -126,6 +126,10 @@ def _boards(names: Sequence[str]) -> dict[str, Kind]:
         year = chance.choice(YEARS)
         return lambda results: results.left_out_rows(year)
 
+    def perfect(chance: random.Random) -> Question:
+        year = chance.choice(YEARS)
+        return lambda results: results.perfect(year)
+
     return {
         "leaderboard(year)": leaderboard,
         "leaderboard(year, month)": monthly,
@@ -136,6 +140,7 @@ def _boards(names: Sequence[str]) -> dict[str, Kind]:
         "editions(year)": editions,
         "what_changed(year)": what_changed,
         "left_out_rows(year)": left_out_rows,
+        "perfect(year)": perfect,
     }
 
 

@@ -23,7 +23,18 @@ from bess_assets.errors import BessError, InputError, NotRefreshedError
 from bess_assets.process_memory import Clock, give_back_freed_memory, keep_freed_memory
 from bess_assets.report.files import write_report
 from bess_assets.settings import Settings
-from bess_assets.settlement import ancillary, awards, board, daily, dispatch, editions, energy, prices, registry
+from bess_assets.settlement import (
+    ancillary,
+    awards,
+    board,
+    daily,
+    dispatch,
+    editions,
+    energy,
+    perfect,
+    prices,
+    registry,
+)
 from bess_assets.settlement.days import days_name
 from bess_assets.store import journal
 from bess_assets.store.capacity import lacking_room
@@ -76,6 +87,8 @@ STEPS: dict[str, Step] = {
     "leaderboard_monthly": board.leaderboard_monthly,
     "leaderboard_history": editions.leaderboard_history,
     "what_changed": editions.what_changed,
+    "perfect_daily": perfect.perfect_daily,
+    "perfect_monthly": perfect.perfect_monthly,
 }
 """The step of every yearly table, in an order in which they can run."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from bess_assets.ercot.products import PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS
+from bess_assets.ercot.products import MONTH_LONG, PERFECT, PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Kind = Literal["text", "label", "day", "time", "number", "count", "flag"]
 """text: plain string. label: string of few values. day: date. time: UTC timestamp. number: float64. count: int64. flag: bool."""
 
-Group = Literal["schemas", "registry", "extracts", "daily", "revenue", "leaderboard"]
+Group = Literal["schemas", "registry", "extracts", "daily", "revenue", "leaderboard", "perfect"]
 
 @dataclass(frozen=True)
 class Column:
@@ -612,6 +612,54 @@ WHAT_CHANGED = Table(
         ),
         Column("moved", "text", "columns of the board that moved, joined by a comma; or appeared, vanished", tuple(_from("leaderboard_history", *(c.name for c in _BOARD_COLUMNS))), required=True),
         Column("because", "text", "inputs that changed between the editions and feed those columns, joined by a semicolon", _from("leaderboard_history", "inputs", "package_version"), required=True),
+    ),
+)
+
+_BASES = {
+    "da": ("day-ahead", "Awards at day-ahead prices", "From 2025-12-06 on: before it awards hold no purchases", _from("energy_revenue", "da_usd"), _from("bess_prices", "da_price_usd_per_mwh")),
+    "rt": ("real-time", "What flowed, at real-time prices", "", _from("energy_revenue", "rt_metered_usd"), _from("bess_prices", "rt_price_usd_per_mwh")),
+    "energy": ("two-settlement", "Day-ahead and real-time energy as settled", "", _from("energy_revenue", "energy_usd"), _from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh")),
+}
+
+PERFECT_DAILY = Table(
+    name="perfect_daily", group="perfect",
+    meaning="What each battery earned on each expected day, and the most that its MW, MWh and efficiency could have earned at the same prices. No board waits for it.",
+    key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_prices", "dam_awards_daily", "price_daily", "energy_revenue", "daily_revenue", "leaderboard"),
+    money="energy_perfect_usd", coverage=("energy_perfect_usd", None),
+    columns=(
+        _battery("bess_registry"),
+        _day("energy_revenue"),
+        Column("efficiency", "number", "MWh discharged / MWh charged that the perfect trade has", _from("leaderboard", "round_trip_efficiency"), required=True),
+        Column("efficiency_source", "label", "measured (over the year, 0.5 to 1), or default: 0.85", _from("leaderboard", "round_trip_efficiency"), required=True),
+        *(
+            column
+            for basis, (name, words, since, actual, prices) in _BASES.items()
+            for column in (
+                Column(PERFECT[basis][0], "number", f"{words.lower()}; null on a day of which an interval is unknown, or the MW or MWh", actual),
+                Column(PERFECT[basis][1], "number", f"the most that could have been earned on these prices, {name}; null where {PERFECT[basis][0]} is. {since}".strip(), (*prices, *_from("bess_registry", "capacity_mw", "energy_mwh"), *_from("leaderboard", "round_trip_efficiency"))),
+            )
+        ),
+    ),
+)
+
+PERFECT_MONTHLY = Table(
+    name="perfect_monthly", group="perfect",
+    meaning="The days of perfect_daily summed by battery and month, and the most that one trade through all of them could have earned.",
+    key=("battery", "month"), upstream=("bess_registry", "bess_awards", "bess_prices", "leaderboard", "perfect_daily"), money="energy_perfect_usd", coverage=("energy_days", "expected_days"),
+    columns=(
+        _battery("bess_registry"),
+        Column("month", "count", "1 to 12", required=True),
+        Column("expected_days", "count", "days on which the battery is expected", required=True),
+        *(
+            column
+            for basis, (name, words, _, _, _) in _BASES.items()
+            for column in (
+                Column(f"{basis}_days", "count", f"of them those that count on the {name} basis; the others are left out", _from("perfect_daily", PERFECT[basis][1]), required=True),
+                Column(PERFECT[basis][0], "number", f"{words.lower()}, of these days", _from("perfect_daily", PERFECT[basis][0])),
+                Column(PERFECT[basis][1], "number", f"the most that could have been earned on them, {name}, each day for itself", _from("perfect_daily", PERFECT[basis][1])),
+                *([Column(MONTH_LONG[basis], "number", f"the most that one trade through these days could have earned, {name}, state of charge carried over, and equal at both ends", (*_from("perfect_daily", PERFECT[basis][1], "efficiency"), *_from("bess_prices", "rt_price_usd_per_mwh")))] if basis in MONTH_LONG else []),
+            )
+        ),
     ),
 )
 

@@ -820,7 +820,7 @@ def test_a_leaderboard_loads_click_and_duckdb_and_nothing_heavy(made: Settings, 
     assert (totals & ours == totals) == (form == "table")
     assert " ".join(sorted(ours - {"store", "store.listing"} - totals)) == (
         "cli cli.answers cli.render ercot ercot.products errors results "
-        "results.answers results.cache results.engine results.queries results.watch settings store.fingerprint store.whole text"
+        "results.answers results.asked results.cache results.engine results.queries results.watch results.why settings store.fingerprint store.whole text"
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "methodology.md"
-SECTIONS_WITH_EXAMPLES = {"3", "4", "6", "7", "9", "11", "12"}
+SECTIONS_WITH_EXAMPLES = {"3", "4", "6", "7", "9", "11", "12", "15"}
 _FENCE = re.compile(r"^```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#{2,3} (?P<title>.+)$", re.MULTILINE)
 

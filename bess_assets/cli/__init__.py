@@ -42,7 +42,7 @@ _COMMANDS = {
     "battery": ("answers", "Show one battery."),
     "battery-table": ("table", "Print a battery table with zones and sites to start from."),
     "plot": ("plot", "Write a picture: stack, cumulative, day, duration, compare."),
-    "changes": ("answers", "Show what moved between the last two editions of a year."),
+    "changes": ("editions", "Show what moved between the last two editions of a year."),
     "rows": ("answers", "Show the rows that were left out or doubted."),
     "sql": ("answers", "Answer one SELECT over the result tables."),
     "site": ("site", "Write all years as static pages."),

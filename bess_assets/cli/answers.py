@@ -1,13 +1,12 @@
-"""Commands that answer questions about results: `bess leaderboard`, `bess battery`, `bess changes` and `bess sql`.
+"""Commands that answer questions about results: `bess leaderboard`, `bess battery`, `bess rows` and `bess sql`.
 
 Each table is declared as columns, with the headings and units that a reader sees. Loads no Dagster, pandas or pyarrow.
 """
 
-import json
 from calendar import month_abbr, month_name
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 import click
@@ -18,10 +17,10 @@ from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
 from bess_assets.errors import BessError
 from bess_assets.results import Answer, BatteryAnswer, Results
 from bess_assets.settings import Settings
-from bess_assets.store.listing import last_problem, made_up_note, nothing_yet, superseded_reports
+from bess_assets.store.listing import last_problem, made_up_note, nothing_yet, yearly_files
 from bess_assets.text import ALWAYS, Column, any_value, decimals, listed, money, number, one_line, percent
 
-_WHAT_DOLLARS_ARE = (
+WHAT_DOLLARS_ARE = (
     "Dollars are gross market revenue reconstructed from ERCOT's public reports, not a settlement statement. "
     "Unknown is shown as -, never as zero."
 )
@@ -58,6 +57,7 @@ Record = Mapping[str, Any]
         metavar="NAME=MW[/MWH]",
         help="The board as if a battery had this size, as FLINT_1=200/400; its dollars stay.",
     ),
+    click.option("--columns", type=click.Choice(["why"]), help="why: what each battery earned of what was possible."),
     FORMAT,
 )
 def leaderboard(
@@ -90,10 +90,13 @@ def show_leaderboard(
     by: str | None = None,
     only: Sequence[str] = (),
     size: str | None = None,
+    columns: str | None = None,
 ) -> None:
     """Print the leaderboard of a year, one of its months, or the days from one to another, its groups by some column, or the board with another size."""
     if sum(map(bool, (by, only, size))) > 1 or (size and not isinstance(period, int)):
         raise BessError("--by, --only and --size do not go together, nor --size with days.", remedy="Leave one out.")
+    if columns and (by or size or not isinstance(period, int)):
+        raise BessError("--columns is of the board of a year or month.", remedy="Leave --by, --size and days out.")
     pairs = [text.partition("=") for text in only]
     if not all(is_equal for _, is_equal, _ in pairs):
         raise BessError("--only names no value.", expected="COLUMN=VALUE, as owner=NAME")
@@ -109,15 +112,16 @@ def show_leaderboard(
             name, mw, mwh = _size_of(size)
             board = results.what_if(name, period, month, capacity_mw=mw, energy_mwh=mwh, sort=sort, top=most)
         elif isinstance(period, int):
-            board = results.leaderboard(period, month, where=where, sort=sort, top=most)
+            board = results.leaderboard(period, month, where=where, sort=sort, top=most, why=columns == "why")
         else:
             board = results.leaderboard_of_days(first, last, where=where, sort=sort, top=most)
     years = range(int(first[:4]), int(last[:4]) + 1)
     for year in years:
-        _warn_if_older(settings, year, "these figures are older (bess status says more)")
+        warn_if_older(settings, year, "these figures are older (bess status says more)")
     named = f"{month_name[month]} {first}" if month else " to ".join(dict.fromkeys((first, last)))
     title = f"Leaderboard {named}{''.join(f', {text}' for text in only)}{f', as if {size}' if size else ''}"
-    lines = _group_lines(board, f"{title} by {by}", by, top) if by else _board_lines(board, title, top)
+    layouts = _WHY_LAYOUTS if columns else _LAYOUTS
+    lines = _group_lines(board, f"{title} by {by}", by, top) if by else _board_lines(board, title, top, layouts)
     show(form, lines, made_up_note(settings, years), board.columns, board.rows)
 
 
@@ -135,7 +139,8 @@ def _size_of(text: str) -> tuple[str, float | None, float | None]:
     return name, mw, mwh
 
 
-def _warn_if_older(settings: Settings, year: int, words: str) -> None:
+def warn_if_older(settings: Settings, year: int, words: str) -> None:
+    """Say on the error stream that the figures of a year are older than they should be, if its last refresh failed."""
     if problem := last_problem(settings.results, year):
         echo_warning(f"the last refresh of {year} failed at {problem}; {words}.")
 
@@ -147,7 +152,20 @@ def _hours(row: Record) -> str | None:
 
 _STRATEGIES = {"energy_arbitrage": "energy", "ancillary_services": "ancillary"}
 _PRODUCTS = [f"{p.upper()} $" for p in PRODUCTS]
-_COLUMNS = {  # of boards, of a battery and of its days, by their headings
+_CAPTURES = (  # of perfect, by basis
+    ("RT capt.", "rt_capture", 60),
+    ("month-long", "rt_month_long_capture", 48),
+    ("DA capt.", "da_capture", 50),
+    ("both capt.", "energy_capture", 62),
+)
+
+
+def of_perfect(column: str) -> Callable[[Record], Any]:
+    """A column of percent of perfect, which a row has only where it was asked for."""
+    return lambda row: row.get(column)
+
+
+COLUMNS = {
     column.heading: column
     for column in (
         number("year", "year", str),
@@ -173,6 +191,11 @@ _COLUMNS = {  # of boards, of a battery and of its days, by their headings
         number("cycles/day", "cycles_per_day", decimals(2), keep=35),
         number("effic.", "round_trip_efficiency", percent, keep=36),
         number("TB2 capt.", "tb2_capture", percent, keep=34),
+        *(number(heading, of_perfect(column), percent, keep=keep) for heading, column, keep in _CAPTURES),
+        number("days", of_perfect("energy_days"), str, keep=45),
+        number(
+            "left out", lambda row: row.get("expected_days") and row["expected_days"] - row["energy_days"], str, keep=45
+        ),
         Column("strategy", "strategy", lambda value: _STRATEGIES.get(value, value), keep=50),
         number("discharge MWh", "discharge_mwh", decimals(1), keep=40),
         number("charge MWh", "charge_mwh", decimals(1), keep=40),
@@ -180,6 +203,7 @@ _COLUMNS = {  # of boards, of a battery and of its days, by their headings
         number("AS cov", "as_coverage", percent, keep=20),
     )
 }
+"""Columns of boards, of a battery and of its days, by their headings."""
 _CHANGES = {"+/-": "since the year before", "+/-mo": "since the month before"}
 _SIZE = ("battery", "MW", "hours")
 _END = ("total $", "$/kW-mo", "strategy", "energy cov", "AS cov")
@@ -188,9 +212,17 @@ _LAYOUTS = (  # of the leaderboard, widest first; the first that fits is shown
     ("#", *_CHANGES, *_SIZE, "DA energy $", "RT energy $", "AS $", *_END),
     ("#", *_SIZE, "energy $", "AS $", *_END),
 )
+_POSSIBLE = (*(heading for heading, *_ in _CAPTURES), "days", "left out")
+_WHY_LAYOUTS = (("#", *_SIZE, "total $", "$/kW-mo", "cycles/day", "effic.", "TB2 capt.", *_POSSIBLE),)
+_WHY = (
+    "Captures are of what a perfect trade with the battery's own MW, MWh and efficiency would have earned at the same prices on the same days: of real-time "
+    "prices, in one trade through the month, of day-ahead prices (from 2025-12-06), and of both as they are settled. Ancillary services are in none of them."
+)
 
 
-def _board_lines(board: Answer, title: str, top: int | None) -> Iterator[str]:
+def _board_lines(
+    board: Answer, title: str, top: int | None, layouts: Sequence[Sequence[str]] = _LAYOUTS
+) -> Iterator[str]:
     """A leaderboard, of which `top` rows are shown: ranked rows, below a rule the others, why those are not ranked, and a summary of all."""
     every = board.records()
     if not every:
@@ -198,7 +230,7 @@ def _board_lines(board: Answer, title: str, top: int | None) -> Iterator[str]:
         return
     rows = every[:top]
     ranked, others = ([row for row in rows if (row["rank"] is None) == absent] for absent in (False, True))
-    shown = _fitting([ranked, others])
+    shown = _fitting([ranked, others], layouts)
     editions, through = (listed(sorted({str(row[name]) for row in rows})) for name in ("edition", "data_through"))
     yield from (bold(f"{title} ({editions}, data through {through})"), "", *shown, "")
     if others:
@@ -208,7 +240,8 @@ def _board_lines(board: Answer, title: str, top: int | None) -> Iterator[str]:
     if len(rows) < len(every):
         yield f"The first {len(rows)} of {len(every)} batteries. Of all of them:"
     legends = [f"{name} is the change of rank {since}." for name, since in _CHANGES.items() if f" {name} " in shown[0]]
-    yield from (*paragraph(" ".join((_summary(every), *legends))), *paragraph(_WHAT_DOLLARS_ARE))
+    legends += [_WHY] if layouts is _WHY_LAYOUTS else []
+    yield from (*paragraph(" ".join((_summary(every), *legends))), *paragraph(WHAT_DOLLARS_ARE))
 
 
 def _tolled_lines(rows: Iterable[Record]) -> Iterator[str]:
@@ -233,25 +266,25 @@ def _group_lines(groups: Answer, title: str, by: str, top: int | None) -> Iterat
         number("ranked", "batteries_ranked", keep=60),
         *([number("tolled", "batteries_tolled", keep=60)] if tolled else []),
         number("ranked MW", "capacity_mw", decimals(1), keep=60),
-        *(_COLUMNS[name] for name in ("DA energy $", "RT energy $", "AS $")),
+        *(COLUMNS[name] for name in ("DA energy $", "RT energy $", "AS $")),
         number("ranked total $", "ranked_total_usd", money),
         number("known total $", "known_total_usd", money, keep=32),
         number("stream total $", "stream_total_usd", money, keep=31),
-        *(_COLUMNS[name] for name in ("$/kW-mo", "energy cov", "AS cov")),
+        *(COLUMNS[name] for name in ("$/kW-mo", "energy cov", "AS cov")),
     ]
     yield from (bold(title), "", *table(columns, [every[:top]]).lines, "")
     legend = "Streams, MW and $/kW are of the ranked batteries; coverage is the mean of all."
     if tolled:
         legend += " Owners of tolled batteries do not earn what the board says."
-    yield from (*paragraph(legend), *paragraph(_WHAT_DOLLARS_ARE))
+    yield from (*paragraph(legend), *paragraph(WHAT_DOLLARS_ARE))
 
 
-def _fitting(sections: Sequence[Sequence[Record]]) -> list[str]:
+def _fitting(sections: Sequence[Sequence[Record]], layouts: Sequence[Sequence[str]]) -> list[str]:
     """The board in the first layout that leaves out no column that matters, or in the last."""
     rows = [row for section in sections for row in section]
-    unknown = {name for name in (*_CHANGES, *_PRODUCTS) if all(_COLUMNS[name].cell(row) == "-" for row in rows)}
-    for layout in _LAYOUTS[1 if unknown.issuperset(_PRODUCTS) else 0 :]:
-        tried = table([_COLUMNS[name] for name in layout if name not in unknown], sections)
+    unknown = {name for name in (*_CHANGES, *_PRODUCTS) if all(COLUMNS[name].cell(row) == "-" for row in rows)}
+    for layout in layouts[1 if len(layouts) > 1 and unknown.issuperset(_PRODUCTS) else 0 :]:
+        tried = table([COLUMNS[name] for name in layout if name not in unknown], sections)
         if all(column.keep < 50 for column in tried.left_out):
             break
     return tried.lines
@@ -305,16 +338,23 @@ def battery(options: Options, name: str, year: int | None, day: str | None, form
         return
     with Results(settings) as results:
         found = results.battery(name, year)
+        perfect = _perfect_months(results, name, found.years.column("year")[-1])
     years, months, best_days = (part.records() for part in (found.years, found.months, found.best_days))
     rows = sorted([*years, *months], key=lambda row: (row["year"], row.get("month") or 0))
     show(
         form,
-        _battery_lines(found),
+        _battery_lines(found, perfect),
         made_up_note(settings, found.years.column("year")),
         found.months.columns,
         [tuple(row.get(name) for name in found.months.columns) for row in rows],
-        {"battery": found.battery, "years": years, "months": months, "best_days": best_days},
+        {"battery": found.battery, "years": years, "months": months, "best_days": best_days, "perfect": perfect},
     )
+
+
+def _perfect_months(results: Results, name: str, year: int) -> list[Record]:
+    """Percent of perfect of a battery by month; nothing where it was not made."""
+    there = year in yearly_files(results.folder, "perfect_monthly")
+    return [*results.perfect(year, name=name, by="month").records()] if there else []
 
 
 _DETAIL = (
@@ -340,9 +380,9 @@ _QUARTER_HOUR = (
     number("SOC MWh", "soc_mwh", decimals(1), keep=55),
     number("DA energy $", "da_energy_usd", money, keep=40),
     number("RT energy $", "rt_energy_usd", money, keep=40),
-    _COLUMNS["energy $"],
+    COLUMNS["energy $"],
     number("AS $", "as_usd", money),
-    _COLUMNS["total $"],
+    COLUMNS["total $"],
 )
 
 
@@ -354,11 +394,11 @@ def _day_lines(day: Answer, name: str, operating_day: str) -> Iterator[str]:
     yield from paragraph(
         "Time is Central with its distance from UTC; net MW is the mean of the quarter-hour, discharge positive; AS $ is a quarter of the hour's."
     )
-    yield from paragraph(_WHAT_DOLLARS_ARE)
+    yield from paragraph(WHAT_DOLLARS_ARE)
 
 
-def _battery_lines(battery: BatteryAnswer) -> Iterator[str]:
-    """One battery: names, size and what the battery table says of it, its years, the streams and months of its latest year, its best days, and notes."""
+def _battery_lines(battery: BatteryAnswer, perfect: Sequence[Record]) -> Iterator[str]:
+    """One battery: names, size and what the battery table says of it, its years, streams, months and captures of the latest, best days, notes."""
     from bess_assets.settlement.groups import attributes
 
     years, days = battery.years.records(), battery.best_days.records()
@@ -386,22 +426,26 @@ def _battery_lines(battery: BatteryAnswer) -> Iterator[str]:
         *attributes(latest).items(),
     ):
         yield from paragraph(f"{label:<13} {text}", "  ") if text else ()
-    yield from ("", *table([_COLUMNS[n] for n in ("year", "#", "+/-", "MW", "hours", *_DETAIL)], [years]).lines)
+    yield from ("", *table([COLUMNS[n] for n in ("year", "#", "+/-", "MW", "hours", *_DETAIL)], [years]).lines)
     months = [row for row in battery.months.records() if row["year"] == latest["year"]]
+    possible = f"Of what was possible in {latest['year']}"
     for title, shown, sections in (
         (f"Streams of {latest['year']}", _STREAMS, _streams(latest)),
-        (f"Months of {latest['year']}", [_COLUMNS[n] for n in ("month", "#", "+/-mo", *_DETAIL)], [months]),
-        ("Best days", [_COLUMNS[n] for n in _DAYS], [days]),
+        (f"Months of {latest['year']}", [COLUMNS[n] for n in ("month", "#", "+/-mo", *_DETAIL)], [months]),
+        (possible, [COLUMNS[n] for n in ("month", *_POSSIBLE)], [perfect] if perfect else []),
+        ("Best days", [COLUMNS[n] for n in _DAYS], [days]),
     ):
         if any(sections):
             yield from ("", bold(title), *table(shown, sections).lines)
+    if perfect:
+        yield from paragraph(_WHY)
     if days:
         yield from paragraph(
             "Before 2025-12-05 charging is known from one reading a quarter-hour: months are meaningful, single days indicative."
         )
     if notes := [f"{row['year']}: {row[name]}" for row in years for name in ("excluded_reason", "notes") if row[name]]:
         yield from ("", bold("Notes"), *(line for note in notes for line in paragraph(note, "  ")))
-    yield from ("", *paragraph(_WHAT_DOLLARS_ARE))
+    yield from ("", *paragraph(WHAT_DOLLARS_ARE))
 
 
 def _streams(row: Record) -> list[list[Any]]:
@@ -412,86 +456,6 @@ def _streams(row: Record) -> list[list[Any]]:
     gains = sum(max(usd, 0.0) for _, usd, _ in known)
     rows = [(name, usd, real_time, max(usd, 0.0) / gains if gains else None) for name, usd, real_time in known]
     return [rows, [("total", row["total_usd"], None, None)]] if rows else []
-
-
-# --- editions ---------------------------------------------------------------------------------------------------------
-
-
-@command(click.argument("year", type=YEAR), FORMAT)
-def changes(options: Options, year: int, form: Format) -> None:
-    """Show which batteries moved between the last two editions of a year's leaderboard, by how much, and because of which input.
-
-    A board that differs from the last edition becomes a new one. The table also lists all editions kept; csv has a row for each battery that moved;
-    json has both. Below them: which reports superseded which in the rollups built for the year.
-    """
-    settings = options.settings()
-    with Results(settings) as results:
-        editions, changed = results.editions(year), results.what_changed(year)
-    _warn_if_older(settings, year, "these editions are older")
-    superseded = superseded_reports(settings.built, year)
-    kept = [{**row, "inputs": json.loads(row["inputs"])} for row in editions.records()]
-    show(
-        form,
-        chain(_changes_lines(year, editions, changed), _superseded_lines(year, superseded)),
-        made_up_note(settings, [year]),
-        changed.columns,
-        changed.rows,
-        {"year": year, "editions": kept, "what_changed": changed.records(), "superseded": superseded},
-    )
-
-
-_PAIRS_SHOWN = 20
-_EDITIONS = (
-    number("#", "edition_number"),
-    Column("made (UTC)", lambda row: f"{row['made_at']:%Y-%m-%d %H:%M}"),
-    Column("edition", "edition"),
-    Column("data through", "data_through", keep=40),
-    Column("version", "package_version", keep=30),
-    number("batteries", "batteries", keep=60),
-    number("ranked", "batteries_ranked", keep=50),
-    number("known total $", "known_total_usd", money),
-)
-_MOVED = (
-    _COLUMNS["battery"],
-    number("# before", "rank_before", keep=60),
-    number("# after", "rank_after", keep=60),
-    number("total $ before", "total_usd_before", decimals(2), keep=70),
-    number("total $ after", "total_usd_after", decimals(2), keep=80),
-    number("change $", "total_usd_change", decimals(2)),
-    number("of it energy $", "energy_usd_change", decimals(2), keep=50),
-    number("of it AS $", "as_usd_change", decimals(2), keep=50),
-)
-
-
-def _changes_lines(year: int, editions: Answer, changed: Answer) -> Iterator[str]:
-    """The editions of a year (`Results.editions`), then the batteries that moved between the last two (`Results.what_changed`), and why."""
-    every, rows = editions.records(), changed.records()
-    if not every:
-        yield bold(f"{year}: no edition was kept, for no board had a battery.")
-        return
-    yield from (bold(f"Editions of the leaderboard {year}"), "", *table(_EDITIONS, [every]).lines)
-    for row in every[1:]:
-        inputs = listed(row["changed_inputs"].split("; ")) if row["changed_inputs"] else "none"
-        yield from paragraph(f"{row['edition_number']}: inputs that changed: {inputs}", "  ")
-    yield ""
-    before, after = every[-2:][0]["edition_number"], every[-1]["edition_number"]
-    if len(every) == 1:
-        yield "One edition: there is no earlier one to compare it with."
-    elif not rows:
-        yield f"No battery moved between editions {before} and {after}."
-    else:
-        yield from (bold(f"What moved from edition {before} to {after}"), "", *table(_MOVED, [rows]).lines, "")
-        yield from reasons((f"{row['moved']}; because: {row['because']}", row["battery"]) for row in rows)
-        yield from ("", *paragraph(_WHAT_DOLLARS_ARE))
-
-
-def _superseded_lines(year: int, superseded: Sequence[str]) -> Iterator[str]:
-    if superseded:
-        yield from ("", bold(f"Reports superseded in the built rollups of {year}"))
-    for words in superseded[:_PAIRS_SHOWN]:
-        yield from paragraph(words, "  ")
-    if len(superseded) > _PAIRS_SHOWN:
-        yield f"  and {len(superseded) - _PAIRS_SHOWN:,} more: see the manifests, or --format json"
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,15 @@ PRICE_COUNTS = {
 }
 """Columns of daily_revenue that count prices by market and source."""
 
+PERFECT = {
+    "da": ("da_energy_usd", "da_perfect_usd"),
+    "rt": ("rt_metered_usd", "rt_perfect_usd"),
+    "energy": ("energy_usd", "energy_perfect_usd"),
+}
+"""Columns of perfect_daily by basis (day-ahead, real-time, both as settled): what a battery earned on it, and what a perfect trade would have."""
+MONTH_LONG = {"rt": "rt_month_long_usd", "energy": "energy_month_long_usd"}
+"""Columns of perfect_monthly by basis: one perfect trade through the month."""
+
 ECRS_FIRST_DAY = date(2023, 6, 10)
 """First operating day of ECRS; an earlier MCPC in the data moves it forward (methodology, section on unknowns)."""
 

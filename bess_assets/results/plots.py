@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from bess_assets.errors import BessError
 from bess_assets.results.answers import Answer, QueryError
-from bess_assets.results.queries import Results, Year
+from bess_assets.results.asked import Year
+from bess_assets.results.queries import Results
 from bess_assets.store.listing import MADE_UP_COLUMN, NOTE
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from bess_assets.errors import NotRefreshedError
 from bess_assets.results.answers import Answer, BatteryAnswer, QueryError, marked, with_mark
+from bess_assets.results.asked import Year, day_of, days_of, known_name, refuse_no_rows, shown, year_of
 from bess_assets.results.cache import AnswerCache, CacheInfo
 from bess_assets.results.engine import (
     PERIODS,
@@ -27,6 +27,7 @@ from bess_assets.results.engine import (
     with_year,
 )
 from bess_assets.results.watch import Watch, watched
+from bess_assets.results.why import perfect
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store import listing
 from bess_assets.store.listing import MADE_UP, made_up_years
@@ -34,8 +35,6 @@ from bess_assets.store.listing import MADE_UP, made_up_years
 if TYPE_CHECKING:
     from bess_assets.tables import Table
 
-Year = int | str
-"""An operating year as a number or its text."""
 BEST_DAYS = 10
 """How many of a battery's best days `Results.battery` returns."""
 
@@ -137,6 +136,7 @@ class Results:
         where: Mapping[str, str] | None = None,
         sort: str | None = None,
         top: int | None = None,
+        why: bool = False,
     ) -> Answer:
         """The leaderboard of a year, or of one of its months.
 
@@ -151,18 +151,36 @@ class Results:
             sort: a column; numbers highest first (rank and month lowest first), texts and days ascending, nulls last. None keeps the board's own order:
                 ranked batteries, then those that cannot be ranked.
             top: only the first rows.
+            why: add the columns of `perfect`.
         """
-        year = _year(year)
+        year = year_of(year)
         if month is not None and not 1 <= month <= 12:
             raise QueryError(f"There is no month {month}.", expected="a month from 1 to 12")
         (board,) = self._required("leaderboard" if month is None else "leaderboard_monthly", year)
         earlier = self._earlier(board.parent.name, year)
         of_month = "" if month is None else f" AND month = {int(month)}"
-        sql = (
-            f"SELECT * EXCLUDE (year, file_row_number) FROM ({_with_rank_changes([board], earlier, monthly=month is not None)}) "
-            f"WHERE year = {year}{of_month} ORDER BY file_row_number"
-        )
-        return _shown(self._rows(sql, [board, *earlier], [year]), sort, top, where)
+        files = [board, *earlier]
+        sql = f"FROM ({_with_rank_changes([board], earlier, monthly=month is not None)}) WHERE year = {year}{of_month}"
+        if why:
+            own = self._required("perfect_monthly", year)
+            sql, files = f"FROM (SELECT * {sql}) LEFT JOIN ({perfect(own, month)}) USING (battery)", [*files, *own]
+        sql = f"SELECT * EXCLUDE (year, file_row_number) {sql} ORDER BY file_row_number"
+        return shown(self._rows(sql, files, [year]), sort, top, where)
+
+    @watched
+    def perfect(
+        self, year: Year, month: int | None = None, *, name: str | None = None, by: Literal["month", "year"] = "year"
+    ) -> Answer:
+        """What each battery, or the one named, earned in a year or month of what a perfect trade would have (methodology, section 15).
+
+        Columns: battery; month, if by month; `expected_days`; on the bases da (day-ahead), rt (real-time) and energy (both as settled) `.._days` that count,
+        `.._actual_usd` earned on them, `.._perfect_usd`, and `.._capture`, the one over the other, null where perfect is not above zero; of rt and energy
+        also `.._month_long_usd` and `.._month_long_capture`.
+        """
+        files = self._required("perfect_monthly", year)
+        battery = None if name is None else self._key(name, year)
+        sql = f"{perfect(files, month, battery, by_month=by == 'month')} ORDER BY ALL"
+        return self._rows(sql, files, [year_of(year)])
 
     @watched
     def leaderboard_of_days(
@@ -183,7 +201,7 @@ class Results:
         """
         from bess_assets.results import sums  # noqa: PLC0415  the board of a year is stored and needs no formulas
 
-        begin, end = _days(first, last)
+        begin, end = days_of(first, last)
         years = range(begin.year, end.year + 1)
         days, registry = (
             [file for year in years for file in self._required(table, year)]
@@ -195,7 +213,7 @@ class Results:
             lambda: sums.board_of_days(self._engine, days, registry, begin, end),
             years,
         )
-        return _shown(answer, sort, top, where)
+        return shown(answer, sort, top, where)
 
     @watched
     def groups(
@@ -215,7 +233,7 @@ class Results:
         """
         from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
 
-        return _shown(sums.groups(self.leaderboard(year, month), by, _year(year), month), sort, top)
+        return shown(sums.groups(self.leaderboard(year, month), by, year_of(year), month), sort, top)
 
     @watched
     def groups_of_days(
@@ -225,7 +243,7 @@ class Results:
         from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
 
         board = self.leaderboard_of_days(first, last)
-        return _shown(sums.groups_of_days(board, by, *_days(first, last)), sort, top)
+        return shown(sums.groups_of_days(board, by, *days_of(first, last)), sort, top)
 
     @watched
     def compare(
@@ -245,7 +263,7 @@ class Results:
     @watched
     def battery(self, name: str, year: Year | None = None) -> BatteryAnswer:
         """One battery: its years and months with their changes of rank, its best days."""
-        year = None if year is None else _year(year)
+        year = None if year is None else year_of(year)
         boards, months, days = (
             self._required(table, year) for table in ("leaderboard", "leaderboard_monthly", "daily_revenue")
         )
@@ -268,7 +286,7 @@ class Results:
     @watched
     def battery_days(self, name: str, first: date | str | None = None, last: date | str | None = None) -> Answer:
         """A battery's expected days, from the beginning and to the end where no day is given: every column of daily_revenue."""
-        begin, end = _days(first or date.min, last or date.max)
+        begin, end = days_of(first or date.min, last or date.max)
         every = listing.require(self.folder, "daily_revenue", None)
         files = [file for year, file in every.items() if begin.year <= year <= end.year]
         if not files:
@@ -284,7 +302,7 @@ class Results:
         """
         from bess_assets.results import intervals  # noqa: PLC0415  boards are shown without it
 
-        of_day = _day(day)
+        of_day = day_of(day)
         files = {table: self._required(table, of_day.year)[0] for table in intervals.TABLES_READ}
         sql = intervals.statement(files, self._key(name, of_day.year), of_day)
         return intervals.with_central_time(self._rows(sql, files.values(), [of_day.year]))
@@ -312,7 +330,7 @@ class Results:
         size = {column: float(value) for column, value in given.items() if value is not None}
         if not size or not all(0 < value < float("inf") for value in size.values()):
             raise QueryError("A size is MW, MWh or both.", expected="capacity_mw or energy_mwh above zero")
-        year, key = _year(year), self._key(name, year)
+        year, key = year_of(year), self._key(name, year)
         self.leaderboard(year, month)  # refuses a month that is none, and a year that was not refreshed
         (days,), (registry,) = (self._required(table, year) for table in ("daily_revenue", "bess_registry"))
         answer = self._answer(
@@ -321,12 +339,12 @@ class Results:
             lambda: sums.board_of_size(self._engine, days, registry, year, month, key, size),
             [year],
         )
-        return _shown(answer, sort, top)
+        return shown(answer, sort, top)
 
     @watched
     def best_days(self, name: str, year: Year | None = None, count: int = BEST_DAYS) -> Answer:
         """A battery's days of highest total_usd, highest first; days whose total is unknown are left out."""
-        _refuse_no_rows(count)
+        refuse_no_rows(count)
         files = self._required("daily_revenue", year)
         return self._rows(_best_days(files, self._key(name, year), count), files)
 
@@ -360,7 +378,7 @@ class Results:
             f"SELECT * EXCLUDE (inputs, made_of, earlier), array_to_string(list_sort({changed}), '; ') AS changed_inputs, inputs "
             f"FROM (SELECT *, lag(made_of) OVER (ORDER BY edition_number) AS earlier FROM ({editions})) ORDER BY edition_number",
             files,
-            [_year(year)],
+            [year_of(year)],
         )
 
     @watched
@@ -370,7 +388,7 @@ class Results:
         Columns: those of the table left_out_rows. Of each dataset and kind they are the first 25; the findings of `bess status --causes` count all.
         """
         files = self._required("left_out_rows", year)
-        return self._rows(f"{rows_of(files)} ORDER BY dataset, kind, file, row", files, [_year(year)])
+        return self._rows(f"{rows_of(files)} ORDER BY dataset, kind, file, row", files, [year_of(year)])
 
     @watched
     def what_changed(self, year: Year) -> Answer:
@@ -380,7 +398,7 @@ class Results:
         """
         files = self._required("what_changed", year)
         return self._rows(
-            f"{rows_of(files)} ORDER BY abs(total_usd_change) DESC NULLS LAST, battery", files, [_year(year)]
+            f"{rows_of(files)} ORDER BY abs(total_usd_change) DESC NULLS LAST, battery", files, [year_of(year)]
         )
 
     @watched
@@ -417,7 +435,7 @@ class Results:
         if points is not None:
             known = {point for (point,) in self._names("settlement_point", files)}
             remedy = 'All of them: bess sql "SELECT DISTINCT settlement_point FROM price_daily"'
-            named = (_known_name(name, known, f"No settlement point is called {name}.", remedy) for name in points)
+            named = (known_name(name, known, f"No settlement point is called {name}.", remedy) for name in points)
             where = f" WHERE settlement_point IN ({', '.join(map(literal, named))})"
         spreads = ", ".join(f"avg(tb{n}_usd_per_mw) AS tb{n}_usd_per_mw" for n in (1, 2, 4))
         sql = (
@@ -462,7 +480,7 @@ class Results:
 
     def _required(self, table: str, year: Year | None) -> list[Path]:
         """The files of a table for one year, or for every year that has a leaderboard."""
-        return list(listing.require(self.folder, table, None if year is None else _year(year)).values())
+        return list(listing.require(self.folder, table, None if year is None else year_of(year)).values())
 
     def _earlier(self, table: str, year: int) -> list[Path]:
         """The file of a table for the year before, where there is one."""
@@ -490,7 +508,7 @@ class Results:
         names = self._names("battery, gen_resource, load_resource, esr_resource", self._required("leaderboard", year))
         remedy = "All names: bess leaderboard YEAR --format csv"
         every = {other for row in names for other in row if other}
-        known = _known_name(name, every, f"No battery is called {name}.", remedy)
+        known = known_name(name, every, f"No battery is called {name}.", remedy)
         keys = {row[0] for row in names if known.upper() in [other.upper() for other in row if other]}
         keys = {key for key in keys if key.upper() == known.upper()} or keys
         if len(keys) > 1:
@@ -502,22 +520,6 @@ class Results:
     def _names(self, columns: str, files: Iterable[Path]) -> list[tuple[Any, ...]]:
         sql = f"SELECT DISTINCT {columns} FROM {read(files)}"
         return self._cache.answers(sql, files, lambda: self._engine.ask(sql))[0].rows
-
-
-def _known_name(name: str, names: Iterable[str], problem: str, remedy: str) -> str:
-    """The one of some names that differs from the name asked for by case at most.
-
-    The error of none names up to five that are like it: the most alike, then those that hold it, then others alike.
-    """
-    spelling, wanted = {known.upper(): known for known in sorted(names)}, name.strip().upper()
-    if wanted in spelling:
-        return spelling[wanted]
-    import difflib  # noqa: PLC0415  needed for errors alone
-
-    alike = difflib.get_close_matches(wanted, spelling, n=5, cutoff=0.5)
-    near = dict.fromkeys([*alike[:1], *(known for known in spelling if wanted and wanted in known), *alike])
-    expected = f"a name such as {', '.join(spelling[known] for known in list(near)[:5])}" if near else None
-    raise QueryError(problem, expected=expected, remedy=remedy)
 
 
 def _with_rank_changes(boards: Sequence[Path], earlier: Sequence[Path], *, monthly: bool) -> str:
@@ -549,47 +551,3 @@ def _market(name: str, known: str) -> str:
     )
     ends = (f"{end}({name}_{end}_usd_per_mwh) AS {name}_{end}_usd_per_mwh" for end in ("min", "max"))
     return ", ".join((mean, *ends, share))
-
-
-def _refuse_no_rows(count: int | None) -> None:
-    if count is not None and count < 1:
-        raise QueryError(f"The first {count} rows are none.", expected="a whole number from 1")
-
-
-def _year(year: Year) -> int:
-    try:
-        return int(year)
-    except ValueError as error:
-        raise QueryError(f"{year!r} is no year.", expected="a year such as 2024") from error
-
-
-def _days(first: date | str, last: date | str) -> tuple[date, date]:
-    begin, end = _day(first), _day(last)
-    if begin > end:
-        raise QueryError(f"The days run backwards: {begin} to {end}.", expected="the first day first")
-    return begin, end
-
-
-def _day(day: date | str) -> date:
-    try:
-        return date.fromisoformat(day if isinstance(day, str) else day.isoformat()[:10])  # of a datetime its day
-    except ValueError as error:
-        raise QueryError(f"{day!r} is no day.", expected="a day such as 2024-08-20") from error
-
-
-def _shown(board: Answer, sort: str | None, top: int | None, where: Mapping[str, str] | None = None) -> Answer:
-    """The first rows of a board with the values asked for, in the order asked for."""
-    _refuse_no_rows(top)
-    if where:
-        from bess_assets.results import sums  # noqa: PLC0415  boards are stored and need no formulas
-
-        board = sums.only(board, where)
-    if sort is None:
-        return board._replace(rows=board.rows[:top])
-    remedy = f"Its columns: {', '.join(board.columns)}"
-    column = _known_name(sort, board.columns, f"The leaderboard has no column {sort}.", remedy)
-    value = itemgetter(board.columns.index(column))
-    known = [row for row in board.rows if value(row) is not None]
-    number = bool(known) and isinstance(value(known[0]), int | float)
-    known.sort(key=value, reverse=number and column not in {"rank", "month", "year"})
-    return board._replace(rows=[*known, *(row for row in board.rows if value(row) is None)][:top])

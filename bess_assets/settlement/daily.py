@@ -27,7 +27,7 @@ _OF_FLOWS_ALONE = ("net_mwh", "charge_quarter_hours")  # in rt_dispatch_daily, a
 STATED_PRICE_CHECK = "day_ahead_files_state_the_published_settlement_prices"
 
 
-def _one_chunk(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
+def one_chunk(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
     """All batteries' or nodes' days as one chunk; no chunk where there are none."""
     if parts:
         yield {
@@ -38,7 +38,7 @@ def _one_chunk(parts: Sequence[Mapping[str, Any]]) -> Iterator[Columns]:
         }
 
 
-def _expected_days(inputs: Inputs, days: Days, work: Callable[[int], Mapping[str, Any]]) -> Iterator[Columns]:
+def expected_days(inputs: Inputs, days: Days, work: Callable[[int], Mapping[str, Any]]) -> Iterator[Columns]:
     """The expected days of all batteries; the work makes columns of all days of the year for the battery of a row group."""
 
     def of(n: int, battery: str, expected: slice) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def _expected_days(inputs: Inputs, days: Days, work: Callable[[int], Mapping[str
         numbers = days.numbers[expected]
         return {"battery": [battery] * len(numbers), "operating_day": numbers, **columns}
 
-    return _one_chunk(list(each_battery(inputs, of)))
+    return one_chunk(list(each_battery(inputs, of)))
 
 
 @step
@@ -78,7 +78,7 @@ def dam_awards_daily(inputs: Inputs, result: StepResult) -> Iterator[Columns]:
             "priced_hours": days.count(~np.isnan(money)) // QUARTER_HOURS_PER_HOUR,
         }
 
-    yield from _expected_days(inputs, days, of)
+    yield from expected_days(inputs, days, of)
     batteries = inputs.tables["bess_registry"].read(["battery"])["battery"].to_pylist()
     result.verdicts[STATED_PRICE_CHECK] = price_verdict(
         "battery hours",
@@ -107,7 +107,7 @@ def rt_dispatch_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             "known_quarter_hours": days.quarter_hours - own["unobserved_quarter_hours"],
         }
 
-    yield from _expected_days(inputs, days, of)
+    yield from expected_days(inputs, days, of)
 
 
 def _flow_days(inputs: Inputs) -> list[Columns]:
@@ -158,7 +158,7 @@ def price_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
             "rt_known_quarter_hours": days.count(~np.isnan(rt)),
         }
 
-    yield from _one_chunk(list(in_order(inputs.threads, of, prices.points.items())))
+    yield from one_chunk(list(in_order(inputs.threads, of, prices.points.items())))
 
 
 def _statistics(market: str, days: Days, prices: FloatArray) -> dict[str, FloatArray]:
@@ -219,4 +219,4 @@ def daily_revenue(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
         columns["total_usd"] = columns["energy_usd"] + columns["as_usd"]
         return columns
 
-    yield from _expected_days(inputs, days, of)
+    yield from expected_days(inputs, days, of)

@@ -1,0 +1,190 @@
+"""Percent of perfect: the most that each battery could have earned at the prices of its node, beside what it earned, day by day and month by month.
+
+*Perfect* knows all prices beforehand and trades with the battery's own MW and MWh of the year and its own efficiency (perfect_trade.py). A *basis* says which
+prices: day-ahead, real-time, or both as they are settled. Both figures of a basis are of the same days: each is null where the other is.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
+from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
+from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, MONTH_LONG, PERFECT, QUARTER_HOURS_PER_HOUR
+from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
+from bess_assets.settlement.daily import expected_days
+from bess_assets.settlement.days import Days
+from bess_assets.settlement.energy import da_energy_usd
+from bess_assets.settlement.grid import each_battery
+from bess_assets.settlement.perfect_trade import Walk, day_walk, earned, joined, most_earned
+from bess_assets.settlement.prices import PriceGrid
+
+EFFICIENCY_IF_UNKNOWN = 0.85
+LEAST_EFFICIENCY, MOST_EFFICIENCY = 0.5, 1.0
+"""A measured efficiency outside of these says that flows are missing: the default is used."""
+CYCLES_A_DAY: float | None = None
+"""So many times its MWh a perfect battery may discharge in a day; None is no limit. The month-long trade has none."""
+_LEDGER = {"da": "da_usd", "rt": "rt_metered_usd", "energy": "energy_usd"}
+"""Column of energy_revenue that a basis sums."""
+
+
+class _Size(NamedTuple):
+    """A battery as a perfect trade sees it; NaN where unknown."""
+
+    mw: float
+    mwh: float
+    efficiency: float
+    efficiency_source: str
+
+    def at(self, steps_per_hour: int, days: int) -> tuple[FloatArray, FloatArray]:
+        """MWh in MW-steps, and the efficiency, for so many days; shapes (days, 1)."""
+        return np.full((days, 1), self.mwh / self.mw * steps_per_hour), np.full((days, 1), self.efficiency)
+
+
+def _sizes(inputs: Inputs) -> list[_Size]:
+    """The batteries of the registry, in its order, with the efficiency of the year's leaderboard."""
+    board = inputs.tables["leaderboard"].read(["battery", "round_trip_efficiency"]).to_pydict()
+    measured = dict(zip(board["battery"], board["round_trip_efficiency"], strict=True))
+    registry = inputs.tables["bess_registry"].read(["battery", "capacity_mw", "energy_mwh"])
+    found = []
+    for battery, mw, mwh in zip(*registry.to_pydict().values(), strict=True):
+        own = measured.get(battery)
+        used = own is not None and LEAST_EFFICIENCY <= own <= MOST_EFFICIENCY
+        efficiency = (own, "measured") if used else (EFFICIENCY_IF_UNKNOWN, "default")
+        found.append(_Size(mw or np.nan, mwh or np.nan, *efficiency))
+    return found
+
+
+def _groups(year: OperatingYear, wanted: BoolArray) -> Iterator[IntArray]:
+    """The wanted days of the year, those of one length together."""
+    for length in np.unique(year.day_hours):
+        if len(days := np.flatnonzero(wanted & (year.day_hours == length))):
+            yield days
+
+
+def _by_day(year: OperatingYear, values: FloatArray, days: IntArray) -> FloatArray:
+    """Hours or quarter-hours of the year as rows of days of the same length."""
+    per_hour = len(values) // year.hours
+    steps = np.arange(per_hour * year.day_hours[days[0]])
+    return values[per_hour * year.day_first_hour[days][:, None] + steps]
+
+
+def _perfect(year: OperatingYear, prices: FloatArray, size: _Size, wanted: BoolArray) -> FloatArray:
+    """What perfect trading at these prices earns on each wanted day, $; NaN on others, and where the size is unknown."""
+    per_hour, found = len(prices) // year.hours, np.full(year.days, np.nan)
+    for days in _groups(year, wanted & ~np.isnan(size.mw * size.mwh)):
+        optimum = most_earned(_by_day(year, prices, days), *size.at(per_hour, len(days)), CYCLES_A_DAY)
+        found[days] = optimum * size.mw / per_hour
+    return found
+
+
+def award_gain_usd(year: OperatingYear, mw: float, da_price: FloatArray, rt_price: FloatArray) -> FloatArray:
+    """What perfect day-ahead awards add to each quarter-hour, $: its power sold where day-ahead pays more than real time, and bought where it pays less.
+
+    Before the day-ahead ESR file awards hold no purchases. Awards are settled against real time whether they are delivered or not, so that what is stored
+    does not bind them.
+    """
+    spread = da_energy_usd(np.full(len(da_price), mw), da_price - rt_price)
+    by_hour = np.repeat(spread.reshape(-1, QUARTER_HOURS_PER_HOUR).sum(axis=1), QUARTER_HOURS_PER_HOUR)
+    least = np.where(year.first_day + year.quarter_hour_day >= day_number(DAM_ESR_FIRST_DAY), -1.0, 0.0)
+    return np.asarray(np.maximum(by_hour, least * by_hour) / QUARTER_HOURS_PER_HOUR)
+
+
+@step
+def perfect_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
+    """Each battery and expected day: what perfect trading would have earned on each basis, and what the battery did."""
+    year, days, prices, sizes = inputs.year, Days(inputs.year), PriceGrid.of(inputs), _sizes(inputs)
+    awards, ledger = inputs.tables["bess_awards"], inputs.tables["energy_revenue"]
+    purchases = days.numbers >= day_number(DAM_ESR_FIRST_DAY)
+
+    def of(n: int) -> dict[str, Any]:
+        size = sizes[n]
+        rt_price, da_price, *_ = prices.of_battery(awards, n)
+        usd = ledger.numbers([*_LEDGER.values()], n)
+        whole = {basis: days.count(~np.isnan(usd[name])) == days.quarter_hours for basis, name in _LEDGER.items()}
+        real_time = _perfect(year, rt_price, size, whole["rt"])
+        added = days.total(award_gain_usd(year, size.mw, da_price, rt_price))
+        best = {
+            "da": _perfect(year, da_price[::QUARTER_HOURS_PER_HOUR], size, whole["da"] & purchases),
+            "rt": real_time,
+            "energy": np.where(whole["energy"], real_time + added, np.nan),
+        }
+        columns: dict[str, Any] = {
+            "efficiency": np.full(year.days, size.efficiency),
+            "efficiency_source": [size.efficiency_source] * year.days,
+        }
+        for basis, (actual, perfect) in PERFECT.items():
+            of_day = days.total(usd[_LEDGER[basis]])
+            columns |= {actual: np.where(np.isnan(best[basis]), np.nan, of_day), perfect: best[basis]}
+        return columns
+
+    yield from expected_days(inputs, days, of)
+
+
+@step
+def perfect_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
+    """Each battery and month: its days summed, and what one trade through all of them, state of charge carried over, would have earned."""
+    year, days, prices, sizes = inputs.year, Days(inputs.year), PriceGrid.of(inputs), _sizes(inputs)
+    awards, table = inputs.tables["bess_awards"], inputs.tables["perfect_daily"]
+    of_days = {name: table.read([name])[name].to_numpy() for pair in PERFECT.values() for name in pair}
+    registry = inputs.tables["bess_registry"].read(["expected_first_day", "expected_last_day"]).to_pylist()
+    firsts = [0, *accumulate((row["expected_last_day"] - row["expected_first_day"]).days + 1 for row in registry)]
+    months = np.array([day_of_number(day).month for day in days.numbers.tolist()])
+
+    def of(n: int, battery: str, expected: slice) -> list[dict[str, Any]]:
+        size = sizes[n]
+        own = {name: np.full(year.days, np.nan) for name in of_days}
+        for name, values in own.items():
+            values[expected] = of_days[name][firsts[n] : firsts[n + 1]]
+        rt_price, da_price, *_ = prices.of_battery(awards, n)
+        added = days.total(award_gain_usd(year, size.mw, da_price, rt_price))
+        walks = _walks(year, rt_price, size, ~np.isnan(own["rt_perfect_usd"]))
+        rows = []
+        for month in np.unique(months[expected]).tolist():
+            of_month = months == month
+            row: dict[str, Any] = {"battery": battery, "month": month, "expected_days": int(of_month[expected].sum())}
+            for basis, names in PERFECT.items():
+                known = of_month & ~np.isnan(own[names[1]])
+                row[f"{basis}_days"] = int(known.sum())
+                row |= {name: float(own[name][known].sum()) if known.any() else None for name in names}
+                if basis in MONTH_LONG:
+                    trade = _through([walks[day] for day in np.flatnonzero(known).tolist()], size)
+                    awarded = float(added[known].sum()) if basis == "energy" else 0.0
+                    row[MONTH_LONG[basis]] = None if trade is None else trade + awarded
+            rows.append(row)
+        return rows
+
+    yield from in_columns([row for rows in each_battery(inputs, of) for row in rows])
+
+
+class _Day(NamedTuple):
+    """The walk through one day of real-time prices, and the sum and number of these."""
+
+    walk: Walk
+    prices: float
+    steps: int
+
+
+def _walks(year: OperatingYear, prices: FloatArray, size: _Size, wanted: BoolArray) -> dict[int, _Day]:
+    found = {}
+    for days in _groups(year, wanted):
+        rows = _by_day(year, prices, days)
+        walks = day_walk(rows, *size.at(QUARTER_HOURS_PER_HOUR, len(days)))
+        for n, day in enumerate(days.tolist()):
+            own = Walk(walks.edges[n : n + 1], walks.gain[:, :, n : n + 1])
+            found[day] = _Day(own, float(rows[n].sum()), rows.shape[1])
+    return found
+
+
+def _through(days: Sequence[_Day], size: _Size) -> float | None:
+    """What one perfect trade through these days earns, $; what is stored on the eve of a day left out is there after it. None without a day."""
+    if not days:
+        return None
+    optimum = earned(
+        joined([day.walk for day in days]),
+        np.array([sum(day.prices for day in days)]),
+        sum(day.steps for day in days),
+    )
+    return float(optimum[0]) * size.mw / QUARTER_HOURS_PER_HOUR
