@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bess_assets.ercot.arrays import NO_VALUE, BoolArray, IntArray
+from bess_assets.ercot.arrays import NO_VALUE, BoolArray, IntArray, distinct
 from bess_assets.ercot.calendar import day_of_number, operating_year
 from bess_assets.ercot.datasets import Dataset
 from bess_assets.ercot.parsing import INTERVAL_END, TIME_COLUMNS
@@ -93,7 +93,7 @@ class TimeEvidence:
             hours, at = np.unique(np.concatenate(self.hours), return_inverse=True)
             self.hours, self.rows = [hours], [np.bincount(at, np.concatenate(self.rows)).astype(np.int64)]
         if self.stamps:
-            self.stamps = [np.unique(np.concatenate(self.stamps))]
+            self.stamps = [distinct(np.concatenate(self.stamps))]
 
     @property
     def whole_minutes(self) -> int:
@@ -112,7 +112,7 @@ class TimeEvidence:
             return
         self.compact()
         (hours,), (rows,) = self.hours, self.rows
-        self._judge_order(np.unique(hours // 24))
+        self._judge_order(distinct(hours // 24))
         first = int(hours[0]) // 24 * 24
         if hours[-1] - first >= _MOST_HOURS:
             return  # a stray date: its rows are counted elsewhere
@@ -138,7 +138,7 @@ class TimeEvidence:
 
     def _judge_order(self, days: IntArray) -> None:
         steps, looks_exchanged = self.steps.tolist()
-        back = np.unique(_exchanged(days))
+        back = distinct(_exchanged(days))
         gaps, gaps_back = (int(d[-1] - d[0] + 1 - len(d)) for d in (days, back))
         by_days = len(days) >= _LEAST_DAYS and gaps >= _LEAST_EXCHANGED and not gaps_back
         if by_days or looks_exchanged >= max(_LEAST_EXCHANGED, _EXCHANGED_SHARE * steps):

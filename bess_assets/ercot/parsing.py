@@ -290,9 +290,12 @@ class Rows:
         if not self.has(name):
             return np.full(self.count, -1, dtype=np.int32), []
         with self._reading(name, "texts"):
-            codes, values = _encode(self._column(name))
+            column = self._column(name)
+            codes, values = _encode(column)
             translate, texts = self._source.once(name, "texts", values, lambda: _trimmed(values))
-        return translate[codes], texts
+        # texts that differ and have no padding, as ERCOT's, are coded already
+        coded = len(texts) == len(values) and not column.null_count
+        return (codes.astype(np.int32, copy=False) if coded else translate[codes]), texts
 
     def numbers(self, name: str, blank: float = np.nan) -> FloatArray:
         """Floats, NaN or another value where blank or absent; infinities and NaN of the file's own are blank and counted."""

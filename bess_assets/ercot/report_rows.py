@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
-from bess_assets.ercot.arrays import NO_VALUE, BoolArray, IntArray
+from bess_assets.ercot.arrays import NO_VALUE, BoolArray, IntArray, distinct
 from bess_assets.ercot.calendar import AMBIGUOUS, CST_SECONDS, NOWHERE, operating_year
 from bess_assets.ercot.datasets import PRICE_SOURCE, Dataset, normal_heading
 from bess_assets.ercot.footers import LAYOUT_COLUMN
@@ -160,7 +159,7 @@ def _parsed(
         own = day[bounds[n] : bounds[n + 1]]
         timed = own[own != NO_VALUE]
         if len(timed):
-            parsed.days[part.report] = distinct(timed)
+            parsed.days[part.report] = distinct(timed).tolist()
         if len(timed) < len(own):
             parsed.untimed[part.report] = len(own) - len(timed)
     if parsed.untimed:
@@ -271,11 +270,6 @@ def years_of(days: IntArray) -> IntArray:
     return days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + _EPOCH_YEAR
 
 
-def distinct(values: IntArray) -> list[int]:
-    """Distinct values, ascending."""
-    return sorted(pc.unique(pa.array(values)).to_pylist())
-
-
 def _times(dataset: Dataset, rows: Rows, owner: IntArray) -> tuple[IntArray, BoolArray, IntArray]:
     """Sort key of each row, whether that is its UTC time for certain, and its operating day, `NO_VALUE` for a row without a place in the calendar.
 
@@ -287,14 +281,14 @@ def _times(dataset: Dataset, rows: Rows, owner: IntArray) -> tuple[IntArray, Boo
     times = Times.of(rows, operating_year(_EPOCH_YEAR))
     years = np.where(times.day == NO_VALUE, 0, years_of(times.day))
     utc, twice = np.full(len(years), NOWHERE), np.zeros(len(years), dtype=bool)
-    for year in map(operating_year, np.unique(years[years > 0]).tolist()):
+    for year in map(operating_year, distinct(years[years > 0]).tolist()):
         utc = np.where(years == year.year, Times.of(rows, year).utc, utc)
         repeated = year.repeated_quarter_hours
         place = (utc - year.start) // SECONDS_PER_QUARTER_HOUR
         twice |= (place >= repeated.start) & (place < repeated.stop)
     time, day, clock = utc[times.of_row], times.day[times.of_row], times.clock[times.of_row]
     undecided = time == UNDECIDED
-    for number in distinct(years_of(day[undecided])):
+    for number in distinct(years_of(day[undecided])).tolist():
         own = np.flatnonzero(undecided & (years[times.of_row] == number))
         few = rows.keep(own)
         series, flagged = _series(dataset, few), rows.has("repeated_hour")
@@ -319,7 +313,7 @@ def _never_said(rows: Rows, clock: IntArray, twice: BoolArray, owner: IntArray) 
     """Rows of the repeated hour in a report that goes on after it and never says Y: a flag that is N all day tells as little as none."""
     result = np.zeros(len(twice), dtype=bool)
     flag = rows.values("repeated_hour") if twice.any() else twice
-    for number in np.unique(owner[twice]).tolist():
+    for number in distinct(owner[twice]).tolist():
         own = (owner == number) & twice
         later = (owner == number) & (clock > clock[own].max())
         if later.any() and not (flag[own] == 1).any():

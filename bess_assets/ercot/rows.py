@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bess_assets.ercot.arrays import NO_VALUE, BoolArray, CodeArray, FloatArray, IntArray
+from bess_assets.ercot.arrays import NO_VALUE, BoolArray, CodeArray, FloatArray, IntArray, distinct
 from bess_assets.ercot.calendar import AMBIGUOUS, NOWHERE, OperatingYear, day_number, day_ranges
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.evidence import TimeEvidence
@@ -104,7 +104,7 @@ class Times:
     @property
     def held(self) -> IntArray:
         """Distinct day indexes of the rows, blanks left out."""
-        return np.unique(self.index[(self.rows > 0) & (self.index != NO_DAY)])
+        return distinct(self.index[(self.rows > 0) & (self.index != NO_DAY)])
 
     @property
     def unusable(self) -> IntArray:
@@ -233,11 +233,11 @@ def clock_change_starts(
     group = np.zeros(len(day), dtype=np.int64) if report is None else report
     # an interval that does not exist is one more
     same = series * 6 + np.clip(interval, 0, 5)
-    for number in np.unique(group).tolist():
+    for number in distinct(group).tolist():
         for index in (year.spring_day, year.autumn_day):
             own = (group == number) & (day - year.first_day == index)
             labels = label[own]
-            part = flagged and len(np.unique(labels)) < _WHOLE_DAY
+            part = flagged and len(distinct(labels)) < _WHOLE_DAY
             if index == year.spring_day:
                 hour[own] = year.spring_hours(np.append(labels, 24))[:-1] if part else year.spring_hours(labels)
             else:

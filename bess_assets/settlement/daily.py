@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bess_assets.ercot.arrays import BoolArray, FloatArray
+from bess_assets.ercot.arrays import BoolArray, FloatArray, distinct
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
@@ -131,7 +131,7 @@ def top_less_bottom(hourly: FloatArray, hours: int) -> FloatArray:
 def _spreads(year: OperatingYear, hourly: FloatArray, hours: int) -> FloatArray:
     """TBn of each day of the year; days of one length are worked out together."""
     found = np.empty(year.days)
-    for length in np.unique(year.day_hours):
+    for length in distinct(year.day_hours):
         days = np.flatnonzero(year.day_hours == length)
         found[days] = top_less_bottom(hourly[year.day_first_hour[days][:, None] + np.arange(length)], hours)
     return found

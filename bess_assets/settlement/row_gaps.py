@@ -3,16 +3,17 @@
 A resource that is not listed has no award; that of a battery at work is unknown, since its rows were perhaps lost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
+from bess_assets.ercot.arrays import BoolArray, IntArray
+from bess_assets.ercot.calendar import OperatingYear
 from bess_assets.ercot.products import QUARTER_HOURS_PER_HOUR
-from bess_assets.ercot.rows import Codes, YearRows
 from bess_assets.ercot.step import Inputs, Verdict, some
+from bess_assets.settlement.runs import RunReader, read_metering
 
 ROWS_CHECK = "batteries_have_day_ahead_rows_throughout"
 LONGEST_UNLISTED_HOURS = 24
@@ -27,7 +28,6 @@ _TELEMETRY = {
     "sced_gen_resources": ("output_mw", "base_point_mw"),
     "sced_load_resources": ("consumption_mw", "base_point_mw"),
     "sced_esr_resources": ("output_mw", "base_point_mw"),
-    "sced_smne": ("energy_mwh",),
 }
 _COMBO = {
     "sced_gen_resources": "gen_resource",
@@ -72,11 +72,8 @@ def names_at_work(row: Mapping[str, Any], kind: str) -> dict[str, str]:
 
 def judged(inputs: Inputs, gaps: Sequence[Gap]) -> list[bool]:
     """Whether the award is unknown in each gap: True where the other side has an award or a dataset shows the battery at work."""
-    asked: dict[str, set[str]] = {}
-    for gap in gaps:
-        for dataset, name in gap.names.items() if not gap.awarded_elsewhere else ():
-            asked.setdefault(dataset, set()).add(name)
-    work = {dataset: _work(inputs, dataset, sorted(names)) for dataset, names in asked.items()}
+    asked = [gap for gap in gaps if not gap.awarded_elsewhere]
+    work = {dataset: _work(inputs, dataset, asked) for dataset in {name: None for gap in asked for name in gap.names}}
 
     def at_work(gap: Gap) -> bool:
         of_datasets = [
@@ -87,19 +84,32 @@ def judged(inputs: Inputs, gaps: Sequence[Gap]) -> list[bool]:
     return [gap.awarded_elsewhere or at_work(gap) for gap in gaps]
 
 
-def _work(inputs: Inputs, dataset: str, names: list[str]) -> dict[str, tuple[IntArray, IntArray]]:
-    """By resource its known runs in each hour of the year, and those of them that show it at work."""
-    columns = _TELEMETRY[dataset]
-    runs, active = (np.zeros((len(names), inputs.year.hours), dtype=np.int64) for _ in range(2))
+def _work(inputs: Inputs, dataset: str, gaps: Sequence[Gap]) -> dict[str, tuple[IntArray, IntArray]]:
+    """By resource its known runs, or metered quarter-hours, in each hour of its gaps, and those of them that show it at work."""
+    year, gaps = inputs.year, [gap for gap in gaps if dataset in gap.names]
+    names = sorted({gap.names[dataset] for gap in gaps})
+    if dataset == "sced_smne":
+        metered, _ = read_metering(inputs, names)
+        hour, values = np.arange(year.quarter_hours) // QUARTER_HOURS_PER_HOUR, metered.T
+    else:
+        reader = RunReader(inputs, dataset, names, _TELEMETRY[dataset])
+        better, other = reader.values(_days_of(year, gaps))
+        hour, values = (reader.starts - year.start) // 3_600, np.where(np.isnan(better), other, better)
     least = ACTIVE_MW / QUARTER_HOURS_PER_HOUR if dataset == "sced_smne" else ACTIVE_MW
-    reader = YearRows(inputs, dataset, Codes(names), numbers=columns, step_seconds=3_600)
-    for rows in reader:
-        values: FloatArray = rows.numbers[columns[0]]
-        for column in columns[1:]:
-            values = np.where(np.isnan(values), rows.numbers[column], values)
-        np.add.at(runs, (rows.series, rows.step), ~np.isnan(values))
-        np.add.at(active, (rows.series, rows.step), np.abs(values) > least)
-    return {name: (runs[n], active[n]) for n, name in enumerate(names)}
+    runs, active = (np.zeros((year.hours, len(names)), dtype=np.int64) for _ in range(2))
+    np.add.at(runs, hour, ~np.isnan(values))
+    np.add.at(active, hour, np.abs(values) > least)
+    return {name: (runs[:, n], active[:, n]) for n, name in enumerate(names)}
+
+
+def _days_of(year: OperatingYear, gaps: Sequence[Gap]) -> Iterator[tuple[int, int]]:
+    """The days of gaps, those in a row together: first quarter-hour and one past the last."""
+    days = np.zeros(year.days, dtype=bool)
+    for gap in gaps:
+        days[year.hour_day[gap.hours]] = True
+    for edges in np.flatnonzero(np.diff(days, prepend=False, append=False)).reshape(-1, 2):
+        first, end = QUARTER_HOURS_PER_HOUR * year.day_first_hour[edges]
+        yield int(first), int(end)
 
 
 def rows_verdict(resources: int, gaps: Sequence[Gap], unknown: Sequence[bool]) -> Verdict:

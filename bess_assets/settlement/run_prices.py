@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bess_assets.ercot.arrays import FloatArray, IntArray, SourceArray
+from bess_assets.ercot.arrays import FloatArray, IntArray, SourceArray, distinct
 from bess_assets.ercot.calendar import OperatingYear, day_number
 from bess_assets.ercot.datasets import DATASETS, PRICE_SOURCE
 from bess_assets.ercot.products import PRODUCTS, RTC_FIRST_DAY, SECONDS_PER_QUARTER_HOUR
@@ -198,7 +198,7 @@ def _by_run(inputs: Inputs, findings: Findings, dataset: str, numbers: list[str]
         series = rows.series + codes.known * source_codes(rows.texts[PRICE_SOURCE])
         values = {name: rows.numbers[name][kept] for name in numbers}
         parts.append((rows.step[kept], series[kept], values, rows.rows.keep(kept)))
-    stamps = np.unique(np.concatenate([_NO_RUNS, *(step for step, *_ in parts)]))
+    stamps = distinct(np.concatenate([_NO_RUNS, *(step for step, *_ in parts)]))
     scatter = Scatter(codes.known * len(FILE_SOURCES), len(stamps), numbers)
     for step, series, values, own in parts:
         scatter.put(series, np.searchsorted(stamps, step), values, reader.counted, own)

@@ -3,7 +3,7 @@
 A run is one solution of SCED. Its readings lie on lines (lines.py); its base points and awards hold until the next run of the dataset, at most 900 s.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from bess_assets.ercot.arrays import NO_VALUE, BoolArray, FloatArray, IntArray, SecondsArray
+from bess_assets.ercot.arrays import NO_VALUE, BoolArray, FloatArray, IntArray, SecondsArray, distinct
 from bess_assets.ercot.calendar import day_ranges, operating_year
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.evidence import TimeEvidence
@@ -129,7 +130,7 @@ def _file_runs(year_number: int, dataset: str, path: Path, _mark: object) -> _Fi
         spans.append(_Span(path, rows.group, rows.count, int(utc.min(initial=_NEVER)), int(utc.max(initial=-1))))
         starts.append(utc)
     evidence.compact()
-    return _FileRuns(np.unique(np.concatenate(starts)), spans, np.unique(np.concatenate(days)), counted, evidence)
+    return _FileRuns(distinct(np.concatenate(starts)), spans, distinct(np.concatenate(days)), counted, evidence)
 
 
 class RunReader:
@@ -176,7 +177,7 @@ class RunReader:
                 evidence.join(self._files[path].evidence)
             evidence.judge()
             self.counted.whole_minutes += evidence.whole_minutes
-        self.starts = np.unique(np.concatenate(starts))
+        self.starts = distinct(np.concatenate(starts))
         first_hour = self._year.start + self._year.repeated_quarter_hours.start * SECONDS_PER_QUARTER_HOUR
         first, second, end = np.searchsorted(self.starts, np.add(first_hour, [0, 3_600, 7_200]))
         # a flag that is N all day tells as little as no flag
@@ -329,6 +330,21 @@ class RunReader:
         values = {name: _value(rows, name) for name in self._numbers}
         mine = (run >= own.start - first_run) & (run < own.stop - first_run)
         scatter.put(run, series, values, self.counted, rows, mine)
+
+    def values(self, stretches: Iterable[tuple[int, int]]) -> list[npt.NDArray[np.float32]]:
+        """Each number by run and resource, NaN outside stretches from one midnight to another, quarter-hours, and where unknown; shape (runs, resources).
+
+        In single precision: they only judge pairs and gaps.
+        """
+        grids = [np.full((len(self.starts), len(self._names)), np.nan, dtype=np.float32) for _ in self._numbers]
+
+        def keep(window: Window) -> None:
+            for grid, name in zip(grids, self._numbers, strict=True):
+                grid[window.runs] = window.grids[name]
+
+        for begin, end in stretches if self._names and len(self.starts) else ():
+            self.each_window(keep, begin, end)
+        return grids
 
     def means(self, window: Window, readings: FloatArray, base_point: FloatArray) -> Means:
         """Means over a window of readings on lines, through the base points where they are far apart.

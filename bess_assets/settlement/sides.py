@@ -24,7 +24,7 @@ from bess_assets.settlement.lines import LONGEST_HOLD_SECONDS, Cells, Course
 from bess_assets.settlement.names import one_sided, refuse_odd_names, refuse_other_names
 from bess_assets.settlement.nodes import Nodes
 from bess_assets.settlement.pairing import Evidence, Unit, candidates, weigh
-from bess_assets.settlement.runs import TELEMETRY, Kind, RunReader, Window, hourly_maxima, read_metering
+from bess_assets.settlement.runs import TELEMETRY, Kind, RunReader, hourly_maxima, read_metering
 
 SIZE_RANK = 24
 """Capacity and energy are the 24th largest hourly value of the year: a day's worth of hours may be wrong."""
@@ -347,7 +347,7 @@ def _common_runs(inputs: Inputs, generation: Side, load: Side) -> _Runs:
 def _run_values(inputs: Inputs, side: Side) -> tuple[IntArray, list[npt.NDArray[np.float32]]]:
     """Starts of the runs; telemetered MW and base points by run and resource, or base points alone where the files have no telemetry at all.
 
-    In single precision: they only judge pairs. The days held join the side's logs.
+    The days held join the side's logs.
     """
     dataset, telemetry = f"sced_{side.kind}_resources", TELEMETRY[side.kind]
     there = bool(inputs.rollups.files(dataset, inputs.year.year))
@@ -355,13 +355,6 @@ def _run_values(inputs: Inputs, side: Side) -> tuple[IntArray, list[npt.NDArray[
         ["base_point_mw"] if there and not has_column(inputs, dataset, telemetry) else [telemetry, "base_point_mw"]
     )
     reader = RunReader(inputs, dataset, side.names, columns)
-    values = [np.full((len(reader.starts), len(side.names)), np.nan, dtype=np.float32) for _ in columns]
-
-    def keep(window: Window) -> None:
-        for kept, column in zip(values, columns, strict=True):
-            kept[window.runs] = window.grids[column]
-
-    if side.names and len(reader.starts):
-        reader.each_window(keep)
+    values = reader.values([(0, inputs.year.quarter_hours)])
     side.logs.append(reader.log)
     return reader.starts, values

@@ -20,9 +20,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from bess_assets.ercot.arrays import distinct
 from bess_assets.ercot.datasets import DATASETS
 from bess_assets.ercot.footers import describe_file
-from bess_assets.ercot.report_rows import Parsed, Part, day_span, distinct, layout_of, parse, years_of
+from bess_assets.ercot.report_rows import Parsed, Part, day_span, layout_of, parse, years_of
 from bess_assets.ercot.reports import (
     UNPACKING_ERRORS,
     Heading,
@@ -343,7 +344,7 @@ class _Reading:
                 taken.entry["refused"] = "no row has a date, hour or stamp that exists"
         dataset, owner = batch[0].entry["dataset"], parsed.table.column("report").to_numpy()
         years = years_of(parsed.table.column("operating_day").cast(pa.int32()).to_numpy().astype(np.int64))
-        for number in (number for number in distinct(years) if self._asked(dataset, number)):
+        for number in (number for number in distinct(years).tolist() if self._asked(dataset, number)):
             year = self._year(dataset, number)
             rows = np.bincount(owner[years == number], minlength=len(batch)).tolist()
             taken_as = [
