@@ -69,7 +69,7 @@ def ours(options: argparse.Namespace) -> Answer:
     import duckdb  # noqa: F401, PLC0415
     import pandas as pd  # noqa: F401, PLC0415
 
-    from bess_assets.run import STEPS, run_table  # noqa: PLC0415
+    from bess_assets.run import STEPS, hold_year  # noqa: PLC0415
     from bess_assets.tables import LEADERBOARD_REPORT  # noqa: PLC0415
 
     settings = _settings(options)
@@ -79,13 +79,14 @@ def ours(options: argparse.Namespace) -> Answer:
     steps = []
     with timed() as answer:
         for year in options.year:
-            for table in STEPS:
-                with timed() as step:
-                    entry = run_table(settings, year, table)
-                step |= {"table": table, "rows": entry["rows"], "peak_mb": entry["peak_memory_mb"]}
-                steps.append(step)
-            if options.report:
-                run_table(settings, year, LEADERBOARD_REPORT.name)
+            with hold_year(settings, year) as held:
+                for table in STEPS:
+                    with timed() as step:
+                        entry = held.run_table(table)
+                    step |= {"table": table, "rows": entry["rows"], "peak_mb": entry["peak_memory_mb"]}
+                    steps.append(step)
+                if options.report:
+                    held.run_table(LEADERBOARD_REPORT.name)
     return answer | {
         "steps": steps,
         "peak_mb": max(peak_memory_mb(), *(step["peak_mb"] for step in steps)),

@@ -97,8 +97,9 @@ class World:
     def settle(self) -> None:
         """Run every step of every year."""
         for year in self.plan.years:
-            for table in pipeline.STEPS:
-                pipeline.run_table(self.settings, year, table)
+            with pipeline.hold_year(self.settings, year) as held:
+                for table in pipeline.STEPS:
+                    held.run_table(table)
 
 
 @contextmanager

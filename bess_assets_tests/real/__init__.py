@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from bess_assets.run import STEPS, run_table
+from bess_assets.run import STEPS, hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import TableEntry
 
@@ -32,4 +32,5 @@ class Settled:
 def settle(home: Path, year: int, rollups: Path, **environment: str) -> Settled:
     """Make every table of a year from a folder of rollups."""
     settings = load_settings(home, {"BESS_ROLLUPS": str(rollups), **environment})
-    return Settled(settings, {table: run_table(settings, year, table) for table in STEPS}, year)
+    with hold_year(settings, year) as held:
+        return Settled(settings, {table: held.run_table(table) for table in STEPS}, year)
