@@ -619,13 +619,14 @@ _BASES = {
     "da": ("day-ahead", "Awards at day-ahead prices", "From 2025-12-06 on: before it awards hold no purchases", _from("energy_revenue", "da_usd"), _from("bess_prices", "da_price_usd_per_mwh")),
     "rt": ("real-time", "What flowed, at real-time prices", "", _from("energy_revenue", "rt_metered_usd"), _from("bess_prices", "rt_price_usd_per_mwh")),
     "energy": ("two-settlement", "Day-ahead and real-time energy as settled", "", _from("energy_revenue", "energy_usd"), _from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh")),
+    "total": ("energy and AS: an upper bound of a simplified market", "Energy and AS", "From 2025-12-05 on", _from("daily_revenue", "total_usd"), (*_from("bess_prices", "rt_price_usd_per_mwh", "da_price_usd_per_mwh"), *_from("as_revenue", "mcpc_usd_per_mw"), ("rt_as_prices", "mcpc_usd_per_mw"))),
 }
 
 PERFECT_DAILY = Table(
     name="perfect_daily", group="perfect",
     meaning="What each battery earned on each expected day, and the most that its MW, MWh and efficiency could have earned at the same prices. No board waits for it.",
-    key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_prices", "dam_awards_daily", "price_daily", "energy_revenue", "daily_revenue", "leaderboard"),
-    money="energy_perfect_usd", coverage=("energy_perfect_usd", None),
+    key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_prices", "dam_awards_daily", "price_daily", "energy_revenue", "as_revenue", "daily_revenue", "leaderboard"),
+    datasets=("rt_as_prices",), money="energy_perfect_usd", coverage=("energy_perfect_usd", None),
     columns=(
         _battery("bess_registry"),
         _day("energy_revenue"),

@@ -9,6 +9,7 @@ _FLOWS = {
     "da": ("sold_mwh", "bought_mwh", "{dam_awards_daily}", "da_max_usd_per_mwh"),
     "rt": ("paired_discharge_mwh", "paired_charge_mwh", "{daily_revenue}", "rt_max_usd_per_mwh"),
     "energy": ("paired_discharge_mwh", "paired_charge_mwh", "{daily_revenue}", "greatest(rt_max_usd_per_mwh, da_max_usd_per_mwh)"),
+    "total": ("paired_discharge_mwh", "paired_charge_mwh", "{daily_revenue}", "greatest(rt_max_usd_per_mwh, da_max_usd_per_mwh)"),
 }  # fmt: skip
 
 

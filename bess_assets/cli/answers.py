@@ -157,6 +157,7 @@ _CAPTURES = (  # of perfect, by basis
     ("month-long", "rt_month_long_capture", 48),
     ("DA capt.", "da_capture", 50),
     ("both capt.", "energy_capture", 62),
+    ("AS too", "total_capture", 47),
 )
 
 
@@ -216,7 +217,8 @@ _POSSIBLE = (*(heading for heading, *_ in _CAPTURES), "days", "left out")
 _WHY_LAYOUTS = (("#", *_SIZE, "total $", "$/kW-mo", "cycles/day", "effic.", "TB2 capt.", *_POSSIBLE),)
 _WHY = (
     "Captures are of what a perfect trade with the battery's own MW, MWh and efficiency would have earned at the same prices on the same days: of real-time "
-    "prices, in one trade through the month, of day-ahead prices (from 2025-12-06), and of both as they are settled. Ancillary services are in none of them."
+    "prices, in one trade through the month, of day-ahead prices (from 2025-12-06), and of both as they are settled; "
+    "'AS too' is the total, of an upper bound of energy and AS together in a simplified market (from 2025-12-05)."
 )
 
 

@@ -31,8 +31,12 @@ PERFECT = {
     "da": ("da_energy_usd", "da_perfect_usd"),
     "rt": ("rt_metered_usd", "rt_perfect_usd"),
     "energy": ("energy_usd", "energy_perfect_usd"),
+    "total": ("total_usd", "total_perfect_usd"),
 }
-"""Columns of perfect_daily by basis (day-ahead, real-time, both as settled): what a battery earned on it, and what a perfect trade would have."""
+"""Columns of perfect_daily by basis: what a battery earned on it, and the most that it could have.
+
+A basis is day-ahead energy, real-time energy, both as settled, or these with ancillary services.
+"""
 MONTH_LONG = {"rt": "rt_month_long_usd", "energy": "energy_month_long_usd"}
 """Columns of perfect_monthly by basis: one perfect trade through the month."""
 

@@ -12,14 +12,15 @@ import numpy as np
 
 from bess_assets.ercot.arrays import BoolArray, FloatArray, IntArray
 from bess_assets.ercot.calendar import OperatingYear, day_number, day_of_number
-from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, MONTH_LONG, PERFECT, QUARTER_HOURS_PER_HOUR
-from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
+from bess_assets.ercot.products import DAM_ESR_FIRST_DAY, MONTH_LONG, PERFECT, PRODUCTS, QUARTER_HOURS_PER_HOUR
+from bess_assets.ercot.step import Columns, Findings, Inputs, StepResult, in_columns, step
 from bess_assets.settlement.daily import expected_days
 from bess_assets.settlement.days import Days
 from bess_assets.settlement.energy import da_energy_usd
 from bess_assets.settlement.grid import each_battery
-from bess_assets.settlement.perfect_trade import Walk, day_walk, earned, joined, most_earned
-from bess_assets.settlement.prices import PriceGrid
+from bess_assets.settlement.perfect_reserves import corners, worth_usd
+from bess_assets.settlement.perfect_trade import Walk, day_walk, earned, joined, most_earned, most_earned_at_corners
+from bess_assets.settlement.prices import PriceGrid, clearing_prices, ranked
 
 EFFICIENCY_IF_UNKNOWN = 0.85
 LEAST_EFFICIENCY, MOST_EFFICIENCY = 0.5, 1.0
@@ -27,7 +28,7 @@ LEAST_EFFICIENCY, MOST_EFFICIENCY = 0.5, 1.0
 CYCLES_A_DAY: float | None = None
 """So many times its MWh a perfect battery may discharge in a day; None is no limit. The month-long trade has none."""
 _LEDGER = {"da": "da_usd", "rt": "rt_metered_usd", "energy": "energy_usd"}
-"""Column of energy_revenue that a basis sums."""
+"""Column of energy_revenue that a basis of energy sums."""
 
 
 class _Size(NamedTuple):
@@ -92,32 +93,97 @@ def award_gain_usd(year: OperatingYear, mw: float, da_price: FloatArray, rt_pric
     return np.asarray(np.maximum(by_hour, least * by_hour) / QUARTER_HOURS_PER_HOUR)
 
 
+def _with_reserves(
+    year: OperatingYear,
+    own: tuple[FloatArray, FloatArray],
+    mcpc: tuple[FloatArray, FloatArray],
+    size: _Size,
+    wanted: BoolArray,
+) -> FloatArray:
+    """The most that energy and ancillary services together earn on each wanted day in a simplified market (perfect_reserves.py), $; NaN on others.
+
+    Args:
+        year: the year.
+        own: real-time prices, and day-ahead prices less real-time ones, by quarter-hour.
+        mcpc: the same of services, $/MW per hour; shapes (products, quarter-hours).
+        size: the battery.
+        wanted: days.
+    """
+    found, hours = np.full(year.days, np.nan), size.mwh / size.mw
+    if np.isnan(hours) or not wanted.any():
+        return found
+    real_time, ahead = (worth_usd(price, of_services, hours) for price, of_services in zip(own, mcpc, strict=True))
+    at, per_hour = corners(hours), QUARTER_HOURS_PER_HOUR
+    by_hour = ahead.reshape(-1, per_hour, len(at)).mean(axis=1).max(axis=1)
+    for days in _groups(year, wanted):
+        optimum = most_earned_at_corners(_by_day(year, real_time, days), at, hours * per_hour, size.efficiency)
+        found[days] = size.mw * (optimum / per_hour + _by_day(year, by_hour, days).sum(axis=1))
+    return found
+
+
+class _DailyTable:
+    """Columns of a table of batteries and expected days, as a year of each battery."""
+
+    def __init__(self, inputs: Inputs, table: str, columns: Sequence[str]) -> None:
+        self._year = inputs.year
+        self._columns = {c: inputs.tables[table].read([c])[c].to_numpy() for c in columns}
+        registry = inputs.tables["bess_registry"].read(["expected_first_day", "expected_last_day"]).to_pylist()
+        ends = [(day_number(row["expected_first_day"]), day_number(row["expected_last_day"]) + 1) for row in registry]
+        self._ends = [(first - self._year.first_day, end - self._year.first_day) for first, end in ends]
+        self._firsts = [0, *accumulate(end - first for first, end in ends)]
+
+    def of(self, n: int) -> dict[str, FloatArray]:
+        """The columns of the n-th battery; NaN on days on which it is not expected."""
+        rows, days = slice(*self._firsts[n : n + 2]), slice(*self._ends[n])
+        found = {name: np.full(self._year.days, np.nan) for name in self._columns}
+        for name, values in self._columns.items():
+            found[name][days] = values[rows]
+        return found
+
+
 @step
 def perfect_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
-    """Each battery and expected day: what perfect trading would have earned on each basis, and what the battery did."""
+    """Each battery and expected day: what perfect trading would have earned on each basis, and what the battery did.
+
+    Raises:
+        InputError: a file of clearing prices cannot be read.
+    """
     year, days, prices, sizes = inputs.year, Days(inputs.year), PriceGrid.of(inputs), _sizes(inputs)
-    awards, ledger = inputs.tables["bess_awards"], inputs.tables["energy_revenue"]
+    awards, ledger, services = (inputs.tables[name] for name in ("bess_awards", "energy_revenue", "as_revenue"))
+    earned_daily = _DailyTable(inputs, "daily_revenue", ["total_usd", "as_hours"])
+    rt_mcpc = ranked(clearing_prices(inputs, Findings(), "rt_as_prices"))[0]
     purchases = days.numbers >= day_number(DAM_ESR_FIRST_DAY)
+    priced = (days.count(~np.isnan(rt_mcpc)) == days.quarter_hours).all(axis=0)
 
     def of(n: int) -> dict[str, Any]:
         size = sizes[n]
         rt_price, da_price, *_ = prices.of_battery(awards, n)
-        usd = ledger.numbers([*_LEDGER.values()], n)
-        whole = {basis: days.count(~np.isnan(usd[name])) == days.quarter_hours for basis, name in _LEDGER.items()}
+        usd, whole = ledger.numbers([*_LEDGER.values()], n), {}
+        for basis, name in _LEDGER.items():
+            whole[basis] = days.count(~np.isnan(usd[name])) == days.quarter_hours
+        day = earned_daily.of(n)
+        whole["total"] = whole["energy"] & priced & (day["as_hours"] == days.hours) & ~np.isnan(day["total_usd"])
         real_time = _perfect(year, rt_price, size, whole["rt"])
         added = days.total(award_gain_usd(year, size.mw, da_price, rt_price))
         best = {
             "da": _perfect(year, da_price[::QUARTER_HOURS_PER_HOUR], size, whole["da"] & purchases),
             "rt": real_time,
             "energy": np.where(whole["energy"], real_time + added, np.nan),
+            "total": np.full(year.days, np.nan),
         }
+        if whole["total"].any():
+            mcpc = services.numbers(["mcpc_usd_per_mw"], n)["mcpc_usd_per_mw"].reshape(len(PRODUCTS), -1)
+            ahead = np.repeat(mcpc, QUARTER_HOURS_PER_HOUR, axis=1) - rt_mcpc
+            own = rt_price, da_price - rt_price
+            best["total"] = _with_reserves(year, own, (rt_mcpc, ahead), size, whole["total"])
+        actual = {basis: days.total(usd[name]) for basis, name in _LEDGER.items()} | {"total": day["total_usd"]}
         columns: dict[str, Any] = {
             "efficiency": np.full(year.days, size.efficiency),
             "efficiency_source": [size.efficiency_source] * year.days,
         }
-        for basis, (actual, perfect) in PERFECT.items():
-            of_day = days.total(usd[_LEDGER[basis]])
-            columns |= {actual: np.where(np.isnan(best[basis]), np.nan, of_day), perfect: best[basis]}
+        for basis, names in PERFECT.items():
+            known = ~np.isnan(best[basis])
+            columns |= dict(zip(names, (np.where(known, actual[basis], np.nan), best[basis]), strict=True))
         return columns
 
     yield from expected_days(inputs, days, of)
@@ -127,17 +193,12 @@ def perfect_daily(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
 def perfect_monthly(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
     """Each battery and month: its days summed, and what one trade through all of them, state of charge carried over, would have earned."""
     year, days, prices, sizes = inputs.year, Days(inputs.year), PriceGrid.of(inputs), _sizes(inputs)
-    awards, table = inputs.tables["bess_awards"], inputs.tables["perfect_daily"]
-    of_days = {name: table.read([name])[name].to_numpy() for pair in PERFECT.values() for name in pair}
-    registry = inputs.tables["bess_registry"].read(["expected_first_day", "expected_last_day"]).to_pylist()
-    firsts = [0, *accumulate((row["expected_last_day"] - row["expected_first_day"]).days + 1 for row in registry)]
+    awards = inputs.tables["bess_awards"]
+    table = _DailyTable(inputs, "perfect_daily", [name for pair in PERFECT.values() for name in pair])
     months = np.array([day_of_number(day).month for day in days.numbers.tolist()])
 
     def of(n: int, battery: str, expected: slice) -> list[dict[str, Any]]:
-        size = sizes[n]
-        own = {name: np.full(year.days, np.nan) for name in of_days}
-        for name, values in own.items():
-            values[expected] = of_days[name][firsts[n] : firsts[n + 1]]
+        size, own = sizes[n], table.of(n)
         rt_price, da_price, *_ = prices.of_battery(awards, n)
         added = days.total(award_gain_usd(year, size.mw, da_price, rt_price))
         walks = _walks(year, rt_price, size, ~np.isnan(own["rt_perfect_usd"]))

@@ -17,7 +17,7 @@ import numpy as np
 
 from bess_assets.ercot.arrays import FloatArray
 
-_PARTS = 16  # a day is walked in four parts, then joined: quicker than in one
+_PARTS = 4  # a day is walked in four parts, then joined: quicker than in one
 _ROUNDS = 80  # of the search for the toll: each leaves 0.62 of its range
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -53,23 +53,30 @@ def turning_values(
     return np.where(sells <= buys, sells, turns), np.where(sells <= buys, buys, turns)
 
 
-def walk(low: FloatArray, high: FloatArray, size: FloatArray, efficiency: FloatArray) -> Walk:
-    """The walk through the steps of a stretch, from their turning values; shapes (rows, steps), and (rows, 1) of size and efficiency, in MW-steps."""
-    rows, steps = low.shape
-    edges = np.concatenate([low, high], axis=1)
+def walk(edges: FloatArray, jumps: FloatArray, size: FloatArray) -> Walk:
+    """The walk through the steps of a stretch.
+
+    Args:
+        edges: values of stored energy at which a step changes its mind, $/MWh; shape (rows, steps, edges of a step).
+        jumps: how much more it then stores, MW-steps: from -1, all sold, up to all that can be stored; same shape.
+        size: MWh / MW-step; shape (rows, 1).
+    """
+    rows, steps, of_step = edges.shape
+    edges, jumps = edges.reshape(rows, -1), jumps.reshape(rows, -1)
     order = np.argsort(edges, axis=1, kind="stable")
-    place = np.empty_like(order, dtype=np.int16)
-    np.put_along_axis(place, order, np.arange(2 * steps, dtype=np.int16)[None], axis=1)
-    between = np.arange(2 * steps + 1, dtype=np.int16)
+    # what each step sells in each interval between edges
+    sells = np.zeros((rows, steps, edges.shape[1] + 1))
+    sells[:, :, 0] = 1.0
+    place = np.arange(rows)[:, None], order // of_step, np.arange(1, edges.shape[1] + 1)
+    sells[place] = -np.take_along_axis(jumps, order, axis=1)
+    np.cumsum(sells, axis=2, out=sells)
     # by the state before the stretch, rows, and the intervals between edges: not chosen, and chosen
-    out, chosen = (np.full((2, rows, 2 * steps + 1), -np.inf) for _ in range(2))
+    out, chosen = (np.full((2, rows, edges.shape[1] + 1), -np.inf) for _ in range(2))
     out[0] = chosen[1] = 0.0
     for step in range(steps):
-        sells = between <= place[:, step, None]
-        buys = between > place[:, steps + step, None]
         entered = np.maximum(out - size, chosen)
         np.maximum(out, chosen, out=out)
-        chosen = entered + (sells - buys * efficiency)
+        chosen = entered + sells[:, step]
     return Walk(np.take_along_axis(edges, order, axis=1), np.stack([out, chosen], axis=1))
 
 
@@ -90,25 +97,32 @@ def joined(walks: Sequence[Walk]) -> Walk:
     return Walk(np.take_along_axis(edges, order, axis=1), gain)
 
 
-def earned(of: Walk, beyond_zero: FloatArray, steps: int) -> FloatArray:
+def earned(of: Walk, all_sold: FloatArray, steps: int) -> FloatArray:
     """The optimum, $ per MW-step, of a walk whose ends meet: what is stored at its end is what was stored at its beginning; shape (rows,).
 
     Args:
         of: the walk.
-        beyond_zero: sum of prices less tolls, what selling in every step would earn; shape (rows,).
+        all_sold: what selling in every step would earn; shape (rows,).
         steps: how many it has.
     """
     best = np.maximum(of.gain[0, 0], of.gain[1, 1])[:, 1:-1]
-    return np.asarray(beyond_zero - steps * of.edges[:, 0] - (best * np.diff(of.edges, axis=1)).sum(axis=1))
+    return np.asarray(all_sold - steps * of.edges[:, 0] - (best * np.diff(of.edges, axis=1)).sum(axis=1))
+
+
+def through_day(edges: FloatArray, jumps: FloatArray, size: FloatArray) -> Walk:
+    """The same walk as `walk`, through days of the same length, one a row; made in parts and joined, which is quicker."""
+    if edges.shape[1] % _PARTS:
+        return walk(edges, jumps, size)
+    parts = zip(np.split(edges, _PARTS, axis=1), np.split(jumps, _PARTS, axis=1), strict=True)
+    return joined([walk(*part, size) for part in parts])
 
 
 def day_walk(prices: FloatArray, size: FloatArray, efficiency: FloatArray, toll: FloatArray | float = 0.0) -> Walk:
-    """The walk through days of the same length, one a row; arguments as of `turning_values`, and the size in MW-steps."""
-    low, high = turning_values(prices, efficiency, toll)
-    if prices.shape[1] % _PARTS:
-        return walk(low, high, size, efficiency)
-    parts = zip(np.split(low, _PARTS, axis=1), np.split(high, _PARTS, axis=1), strict=True)
-    return joined([walk(*part, size, efficiency) for part in parts])
+    """The walk through days of energy alone; arguments as of `turning_values`, and the size in MW-steps."""
+    edges = np.stack(turning_values(prices, efficiency, toll), axis=2)
+    jumps = np.empty_like(edges)
+    jumps[:, :, 0], jumps[:, :, 1] = 1.0, efficiency
+    return through_day(edges, jumps, size)
 
 
 def most_earned(
@@ -141,3 +155,23 @@ def most_earned(
         falls = (at_upper < at_lower)[:, None]
         least, most = np.where(falls, lower, least), np.where(falls, most, upper)
     return best
+
+
+def most_earned_at_corners(worth: FloatArray, corners: FloatArray, size: float, efficiency: float) -> FloatArray:
+    """The optimum of days in which a step is worth something else than price x net output, such as energy and reserves together; $ per MW-step.
+
+    Args:
+        worth: $ per MW-step at each corner of net output, concave between them; shape (rows, steps, corners).
+        corners: net output, -1 to 1 ascending, 0 among them.
+        size: MWh / MW-step.
+        efficiency: MWh discharged / MWh charged.
+    """
+    width, sells = np.diff(corners), corners[:-1] >= 0
+    slope = np.diff(worth, axis=2) / width
+    # a step that would pay to be rid of energy charges and discharges in turn all the while
+    alone, turns = np.where(sells, 1.0, efficiency), (1 + efficiency) / 2
+    edges, jumps = np.where(slope >= 0, slope / alone, slope / turns), width * np.where(slope >= 0, alone, turns)
+    rest = (1 - efficiency) / 2 * (1 - np.abs(corners[np.argmax(worth, axis=2)]))[:, :, None]
+    edges, jumps = np.concatenate([edges, np.zeros_like(rest)], axis=2), np.concatenate([jumps, rest], axis=2)
+    of = through_day(edges, jumps, np.full((len(worth), 1), size))
+    return earned(of, worth[:, :, -1].sum(axis=1), worth.shape[1])

@@ -15,11 +15,13 @@ from bess_assets_tests.settlement.small import (
     MAY,
     Market,
     Settled,
+    clearing,
     dam_esr,
     days,
     esr_telemetry,
     may_market,
     prices,
+    rt_clearing,
     settle,
     together,
     without,
@@ -87,6 +89,25 @@ def test_a_day_with_an_unknown_interval_is_left_out_of_both_figures_and_counted(
     month = year.row("perfect_monthly", month=12)
     assert [month[name] for name in ("expected_days", "da_days", "rt_days", "energy_days")] == [FIRST.day + 2, 3, 2, 2]
     assert month["rt_metered_usd"] == pytest.approx(2 * 24 * 2 * 40)
+
+
+def test_from_rtc_on_energy_and_services_together_have_a_bound(tmp_path: Path) -> None:
+    usd = {"REGUP": 4.0, "REGDN": 0.0, "RRS": 0.0, "ECRS": 0.0, "NSPIN": 1.0}
+    every = days(FIRST, 2)
+    ahead = [clearing(day, **usd | {"REGUP": 5.0}) for day in every]
+    year = settled(tmp_path, together(market(), *ahead, *(rt_clearing(day, **usd) for day in every)))
+    day = year.row("perfect_daily", operating_day=FIRST)
+    assert day["total_usd"] == pytest.approx(day["energy_usd"])
+    # in real time, at 40 $/MWh throughout, it rests and holds 10 MW of regulation up. Day-ahead regulation pays 1 $ more, and for 2 hours is held at 10 MW
+    # while energy pays 60 more, and is left; for 2 hours energy pays 30 less, and for 20 it pays 10 more
+    real_time = 24 * 10 * 4
+    ahead_usd = 10 * (2 * 60 + 2 * (30 + 2 * 1) + 20 * 10)
+    assert day["total_perfect_usd"] == pytest.approx(real_time + ahead_usd)
+    assert year.row("perfect_monthly", month=12)["total_days"] == 2
+    unpriced = {"operating_day": FIRST, "hour_ending": 3, "interval": 2}
+    lacking = together(market(), *ahead, *(rt_clearing(day, **usd) for day in every))
+    year = settled(tmp_path / "lacking", without(lacking, "rt_as_prices", lambda row: unpriced.items() <= row.items()))
+    assert [row["total_perfect_usd"] is None for row in year.rows("perfect_daily")[-2:]] == [True, False]
 
 
 def cheap_then_dear(order: tuple[int, ...] = (0, 1)) -> Market:

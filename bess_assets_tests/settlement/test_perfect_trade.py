@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bess_assets.settlement.perfect_trade import Walk, day_walk, earned, joined, most_earned
+from bess_assets.ercot.products import PRODUCTS
+from bess_assets.settlement.perfect_reserves import HOURS_TO_SUSTAIN, corners, worth_usd
+from bess_assets.settlement.perfect_trade import Walk, day_walk, earned, joined, most_earned, most_earned_at_corners
 from bess_assets_tests.conftest import missing
 
 PRICES = st.lists(st.integers(-100, 500).map(float), min_size=2, max_size=8)
@@ -149,3 +151,37 @@ def test_days_joined_are_one_stretch_of_time(days, size, efficiency) -> None:
     whole = [price for day in days for price in day]
     parts = joined([day_walk(np.array([day]), *at) for day in days])
     assert through(parts, whole) == pytest.approx(optimum(whole, size, efficiency), abs=1e-6)
+
+
+def with_reserves_by_solver(prices, mcpc, hours, step, efficiency) -> float:
+    """Energy and services together as a linear program, of 1 MW: charge, discharge, what is stored after, and five awards in each step."""
+    try:
+        from scipy.optimize import linprog
+    except ImportError:
+        missing("scipy is not installed")
+    steps, of_step = len(prices), 3 + len(PRODUCTS)
+    charge, discharge, stored, *award = (np.eye(of_step * steps)[k::of_step] for k in range(of_step))
+    up = [(held, award[n]) for n, (p, held) in enumerate(HOURS_TO_SUSTAIN.items()) if p != "regdn"]
+    down = award[PRODUCTS.index("regdn")]
+    net = discharge - charge
+    limits = [(charge + discharge, 1.0), (net + sum(of for _, of in up), 1.0), (down - net, 1.0)]
+    limits += [(sum(held * of for held, of in up), hours), (0.5 * down, hours), (stored, hours)]
+    paid = prices @ net + sum(usd @ of for usd, of in zip(mcpc, award, strict=True))
+    found = linprog(
+        -paid,
+        A_ub=np.vstack([rows for rows, _ in limits]), b_ub=np.repeat([most for _, most in limits], steps),
+        A_eq=stored - np.roll(stored, 1, axis=0) - step * (efficiency * charge - discharge), b_eq=np.zeros(steps),
+    )  # fmt: skip
+    return -float(found.fun)
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_energy_and_services_together_have_the_optimum_of_a_solver(count) -> None:
+    random = np.random.default_rng(4)
+    for _ in range(count):
+        steps, hours = int(random.choice([3, 8, 24, 48])), random.choice([0.25, 0.5, 1.0, 1.3, 2.0, 4.0, 6.0])
+        efficiency, step = random.choice([1.0, 0.85, 0.6]), random.choice([0.25, 1.0])
+        prices, mcpc = random.normal(20, 40, steps), random.normal(4, 12, (len(PRODUCTS), steps))
+        worth = worth_usd(prices, mcpc, hours)[None]
+        found = most_earned_at_corners(worth, corners(hours), hours / step, efficiency)[0]
+        assert found == pytest.approx(with_reserves_by_solver(prices, mcpc, hours, step, efficiency), rel=1e-6)
