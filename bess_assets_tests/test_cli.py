@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -30,6 +31,7 @@ from bess_assets.store.listing import MARKER
 from bess_assets.store.paths import run_record_path
 from bess_assets.store.whole import read_sealed, write_json
 from bess_assets.tables import TABLES
+from bess_assets_tests.conftest import ROOT
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.held import held_elsewhere
 from bess_assets_tests.made_home import ALPHA, BRAVO, record_table, write_edition, write_home, write_rows
@@ -839,10 +841,13 @@ def test_a_reader_that_goes_away_is_no_error(made: Settings) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "range\n", "")
 
 
-def test_the_version_is_that_of_the_package() -> None:
+def test_the_version_is_that_of_the_package_and_of_a_checkout_its_commit() -> None:
     import bess_assets
 
-    assert click.testing.CliRunner().invoke(main, ["--version"]).stdout == f"bess {bess_assets.__version__}\n"
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    said = click.testing.CliRunner().invoke(main, ["--version"]).stdout
+    version, commit = re.fullmatch(r"bess (\S+) \(commit (\w+)(?:, changed)?\)\n", said).groups()
+    assert (version, commit) == (bess_assets.__version__, head[:9] or "unknown")
 
 
 # --- reports

@@ -148,9 +148,9 @@ def _keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:
 
 def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        import bess_assets
+        from bess_assets.cli.version import version
 
-        click.echo(f"bess {bess_assets.__version__}")
+        click.echo(f"bess {version()}")
         ctx.exit()
 
 
