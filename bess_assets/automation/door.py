@@ -28,8 +28,8 @@ from bess_assets.report.door import LOCALHOST, Door, refuse_taken_port
 from bess_assets.settings import Settings
 
 
-def serve(settings: Settings, port: int) -> None:
-    """Serve the UI at this port of 127.0.0.1, and run Dagster's daemon and one code server for both, until Ctrl-C or SIGTERM ends all three.
+def serve(settings: Settings, port: int, address: str = LOCALHOST) -> None:
+    """Serve the UI at this port of an address of this machine, and run Dagster's daemon and one code server for both, until Ctrl-C or SIGTERM ends all three.
 
     Raises:
         SettingsError: something else listens at that port, or the daemon ended by itself.
@@ -52,7 +52,7 @@ def serve(settings: Settings, port: int) -> None:
                 app: Any = create_app_from_workspace_process_context(context)
                 config = uvicorn.Config(
                     Door(app, port, settings.ui_hosts),
-                    LOCALHOST,
+                    address,
                     port,
                     log_level="warning",
                     timeout_graceful_shutdown=3,

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.plan.resume_retry import ReexecutionStrategy
+from dagster._core.storage.tags import RETRY_STRATEGY_TAG
 
 from bess_assets.assets.checks import data_are_as_recent_as_ercot_discloses, matches_csv
 from bess_assets.assets.data import ercot_reports
@@ -24,8 +26,12 @@ _merged = dg.AssetSelection.assets(*MERGES)
 _second_settlement = dg.AssetSelection.checks(matches_csv)
 _freshness = dg.AssetSelection.checks(data_are_as_recent_as_ercot_discloses)
 
-# a process for each step takes four times as long
-_job = partial(dg.define_asset_job, executor_def=dg.in_process_executor)
+# A process for each step takes four times as long. A run whose process died begins anew: what it has registered went with it.
+_job = partial(
+    dg.define_asset_job,
+    executor_def=dg.in_process_executor,
+    tags={RETRY_STRATEGY_TAG: ReexecutionStrategy.ALL_STEPS.value},
+)
 # A job takes its partitions from its assets; that of a check alone has none.
 _of_a_year = dg.PartitionedConfig(partitions_def=operating_years, run_config_for_partition_key_fn=lambda _year: {})
 

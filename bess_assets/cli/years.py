@@ -255,12 +255,15 @@ def _problem(error: str) -> str:
 # --- the UI -----------------------------------------------------------------------------------------------------------
 
 
-@command(click.option("--port", type=click.IntRange(1, 65535), default=3000, help="Port on 127.0.0.1."))
-def ui(options: Options, port: int) -> None:
+@command(
+    click.option("--port", type=click.IntRange(1, 65535), default=3000, help="Port on 127.0.0.1."),
+    click.option("--address", default="127.0.0.1", help="Another address to listen on: in a container, 0.0.0.0."),
+)
+def ui(options: Options, port: int, address: str) -> None:
     """Open Dagster's UI on this machine, with these settings: it shows the runs of `bess refresh`, and can refresh years itself."""
     from bess_assets.automation.door import serve  # loads Dagster
 
     settings = options.settings()
     click.echo(f"Dagster UI: http://127.0.0.1:{port}   (Ctrl-C stops it)")
     sys.stdout.flush()
-    serve(settings, port)
+    serve(settings, port, address)

@@ -53,7 +53,7 @@ def year_lock(settings: Settings, year: int | None, wait_seconds: float = 0.0) -
         raise SettingsError(
             "The results are in an object store, and nothing keeps two machines from writing one year.",
             expected="Dagster's history in Postgres, where years are held, or one machine that writes",
-            remedy="Take the storage block of deploy/dagster.yaml that names Postgres; or set BESS_SINGLE_WRITER=on where this machine alone writes.",
+            remedy="Keep it as deploy/dagster-cluster.yaml does; or set BESS_SINGLE_WRITER=on where this machine alone writes.",
         )
     with (
         _held(_lock_of(settings, year), max(wait_seconds, _LOOK_SECONDS)) as first,
@@ -249,7 +249,7 @@ def _server_of_history(settings: Settings) -> Mapping[str, Any] | None:
             "dagster.yaml keeps Dagster's history in Postgres, and its address is not found.",
             file=file,
             expected="storage: postgres: with postgres_url or postgres_db, and each variable that it names set",
-            remedy="Write it as in deploy/dagster.yaml: the locks of years are kept there too.",
+            remedy="Write it as in deploy/dagster-cluster.yaml: the locks of years are kept there too.",
         )
     return None
 

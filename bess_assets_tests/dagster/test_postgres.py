@@ -2,15 +2,10 @@
 
 import json
 import os
-import re
 import shutil
 import signal
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import dagster as dg
 import pytest
@@ -21,44 +16,20 @@ from bess_assets.errors import SettingsError, YearBusyError
 from bess_assets.refresh import open_instance, refresh_years
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store.locks import year_is_busy, year_lock
-from bess_assets_tests.conftest import ROOT, missing
+from bess_assets_tests.conftest import ROOT
 from bess_assets_tests.crashes.small_year import OLD, YEAR, make_editions, settings_of
 from bess_assets_tests.held import held_elsewhere
+from bess_assets_tests.postgres_server import end_sessions, postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 MOST_SESSIONS = 150
 
 
-def programs() -> Path:
-    """The folder of Postgres' programs; the test is skipped where there is none, and fails in CI, which must have it."""
-    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
-        return folder
-    found = shutil.which("pg_ctl")
-    if found is None:
-        missing("Postgres is not installed: apt-get install postgresql")
-    return Path(found).parent
-
-
 @pytest.fixture
 def address() -> Iterator[str]:
     """The address of a server of our own, which ends with the test."""
-    tools, user = programs(), "postgres" if os.getuid() == 0 else None  # it refuses to run as root
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        if user:
-            shutil.chown(folder, user)
-
-        def run(program: str, *options: str) -> None:
-            command = [tools / program, "-D", f"{folder}/data", *options]
-            subprocess.run(command, user=user, check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-        run("initdb", "-U", "bess", "--auth=trust")
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-        run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", options, "start")
-        yield f"bess@127.0.0.1:{port}/postgres"
-        run("pg_ctl", "-m", "immediate", "stop")
+    with postgres() as address:
+        yield address
 
 
 def sessions(address: str) -> int:
@@ -72,12 +43,9 @@ def sessions(address: str) -> int:
 
 def keep_history_in_postgres(settings: Settings) -> None:
     """Configure Dagster as the shipped file says, whose address is in `DAGSTER_POSTGRES_URL`."""
-    shipped = (ROOT / "deploy" / "dagster.yaml").read_text(encoding="utf-8")
-    lines, of_postgres = re.split(r"(?m)^storage:\n(?=  custom:)", shipped)[0], shipped[shipped.rindex("# storage:") :]
-    assert "postgresql+psycopg2://" in of_postgres
     configuration = settings.dagster_home / "dagster.yaml"
     configuration.parent.mkdir(parents=True)
-    configuration.write_text(lines + re.sub(r"(?m)^# ", "", of_postgres), encoding="utf-8")
+    shutil.copy(ROOT / "deploy" / "dagster-cluster.yaml", configuration)
 
 
 def test_a_year_is_refreshed_with_its_history_in_postgres_and_opens_few_sessions(
@@ -151,17 +119,6 @@ def test_results_in_an_object_store_are_held_in_postgres_by_one_machine(tmp_path
             pass
     with year_lock(here, YEAR, 10.0) as first:
         assert first
-
-
-def end_sessions(address: str, application: str) -> int:
-    """End the sessions of an application, as an administrator does; returns how many there were."""
-    import psycopg2
-
-    with psycopg2.connect(f"postgresql://{address}") as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s", (application,)
-        )
-        return len(cursor.fetchall())
 
 
 def test_where_postgres_does_not_answer_every_year_is_busy_and_no_password_is_shown(tmp_path, monkeypatch) -> None:

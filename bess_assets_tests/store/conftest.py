@@ -1,6 +1,6 @@
-"""A real object store for the tests of places: SeaweedFS, on this machine, with a login."""
+"""A real object store for the tests of places: SeaweedFS, on this machine, with a login, started as in deploy/compose.yaml."""
 
-import json
+import os
 import shutil
 import signal
 import socket
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from bess_assets_tests.conftest import missing
+from bess_assets_tests.postgres_server import COMPOSE
 
 BUCKET = "desk-data"
 KEY, SECRET = "the-key-of-the-store", "the-secret-of-the-store"
@@ -84,14 +85,12 @@ def running_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSt
     if program is None:
         missing("the extra test-servers is not installed")
     folder = tmp_path_factory.mktemp("object_store")
-    login = {"name": "bess", "credentials": [{"accessKey": KEY, "secretKey": SECRET}]}
-    actions = ["Admin", "Read", "Write", "List", "Tagging"]
-    (folder / "s3.json").write_text(json.dumps({"identities": [{**login, "actions": actions}]}), encoding="utf-8")
     master, volume, filer, s3 = free_ports(4)
-    options = [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"]
-    command = [program, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]
-    command += ["-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={folder}/s3.json", *options]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+    ports = [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"]
+    shipped = COMPOSE["services"]["store"]["command"].split()
+    command = [program, *shipped, f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *ports]
+    login = {**os.environ, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, env=login, stdout=log, stderr=log) as process:
         try:
             wait_until_it_answers(process, f"http://127.0.0.1:{s3}/healthz", folder / "log")
             store = ObjectStore(s3, process)
