@@ -61,6 +61,7 @@ def write_fleet(
         (board,) = leaderboard.leaderboard(inputs).chunks
         _write_editions(settings, year, board)
         _write(settings, year, "leaderboard_monthly", leaderboard.leaderboard_monthly(inputs).chunks)
+        run_table(settings, year, "index")
         if year in ledger_years:
             _write(settings, year, "energy_revenue", _ledger(year, batteries, random))
         tell(f"{year} written")

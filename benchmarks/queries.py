@@ -130,6 +130,10 @@ def _boards(names: Sequence[str]) -> dict[str, Kind]:
         year = chance.choice(YEARS)
         return lambda results: results.perfect(year)
 
+    def index(chance: random.Random) -> Question:
+        year = chance.choice(YEARS)
+        return lambda results: results.index(year, "2h")
+
     return {
         "leaderboard(year)": leaderboard,
         "leaderboard(year, month)": monthly,
@@ -141,6 +145,7 @@ def _boards(names: Sequence[str]) -> dict[str, Kind]:
         "what_changed(year)": what_changed,
         "left_out_rows(year)": left_out_rows,
         "perfect(year)": perfect,
+        "index(year, 2h)": index,
     }
 
 

@@ -31,6 +31,7 @@ from bess_assets.settlement import (
     dispatch,
     editions,
     energy,
+    index,
     perfect,
     prices,
     registry,
@@ -87,6 +88,7 @@ STEPS: dict[str, Step] = {
     "leaderboard_monthly": board.leaderboard_monthly,
     "leaderboard_history": editions.leaderboard_history,
     "what_changed": editions.what_changed,
+    "index": index.index,
     "perfect_daily": perfect.perfect_daily,
     "perfect_monthly": perfect.perfect_monthly,
 }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Kind = Literal["text", "label", "day", "time", "number", "count", "flag"]
 """text: plain string. label: string of few values. day: date. time: UTC timestamp. number: float64. count: int64. flag: bool."""
 
-Group = Literal["schemas", "registry", "extracts", "daily", "revenue", "leaderboard", "perfect"]
+Group = Literal["schemas", "registry", "extracts", "daily", "revenue", "leaderboard", "why"]
 
 @dataclass(frozen=True)
 class Column:
@@ -615,6 +615,27 @@ WHAT_CHANGED = Table(
     ),
 )
 
+_RATED = (*_from("daily_revenue", "award_positive", "discharge_mwh"), *_from("leaderboard_monthly", "rank", "capacity_mw", "first_active_date"), *_from("leaderboard", "rank", "capacity_mw", "first_active_date"))
+
+INDEX = Table(
+    name="index", group="why",
+    meaning="What a kW of batteries earned in each day, month and year: the fleet and classes of it, on two bases, by stream, with percentiles.",
+    key=("kind", "class", "period", "first_day", "basis"), upstream=("daily_revenue", "leaderboard", "leaderboard_monthly"), coverage=("usd_per_kw_month", None),
+    columns=(
+        Column("kind", "label", "fleet; or what the class is by: duration, strategy, zone (of the battery table)", required=True),
+        Column("class", "label", "fleet; or the duration class, the strategy, the zone", (*_from("leaderboard", "duration_hours", "strategy", "attributes"), *_from("leaderboard_monthly", "duration_hours", "strategy", "attributes")), required=True),
+        Column("period", "label", "day, month or year", required=True),
+        Column("first_day", "day", "first day of it", _from("daily_revenue", "operating_day"), required=True),
+        Column("basis", "label", "installed: over MW since first active; active: over MW at work on the day", required=True),
+        Column("batteries", "count", "batteries with a day that counts", _RATED, required=True),
+        Column("capacity_mw", "number", "their MW, mean of the period's days", _RATED),
+        Column("usd_per_kw_month", "number", "dollars of all streams over kW, as a month", (*_COMPONENTS, *_RATED)),
+        *(Column(f"{stream}_usd_per_kw_month", "number", f"of it {stream}_usd", (*_from("daily_revenue", f"{stream}_usd"), *_RATED)) for stream in ("da_energy", "rt_energy", *(f"as_{p}" for p in PRODUCTS))),
+        *(Column(f"p{p}_usd_per_kw_month", "number", f"percentile {p} of the batteries' own, each counting once", (*_COMPONENTS, *_RATED)) for p in (10, 25, 50, 75, 90)),
+        Column("definition", "label", "what the row divides by what, in words", required=True),
+    ),
+)
+
 _BASES = {
     "da": ("day-ahead", "Awards at day-ahead prices", "From 2025-12-06 on: before it awards hold no purchases", _from("energy_revenue", "da_usd"), _from("bess_prices", "da_price_usd_per_mwh")),
     "rt": ("real-time", "What flowed, at real-time prices", "", _from("energy_revenue", "rt_metered_usd"), _from("bess_prices", "rt_price_usd_per_mwh")),
@@ -623,7 +644,7 @@ _BASES = {
 }
 
 PERFECT_DAILY = Table(
-    name="perfect_daily", group="perfect",
+    name="perfect_daily", group="why",
     meaning="What each battery earned on each expected day, and the most that its MW, MWh and efficiency could have earned at the same prices. No board waits for it.",
     key=("battery", "operating_day"), upstream=("bess_registry", "bess_awards", "bess_prices", "dam_awards_daily", "price_daily", "energy_revenue", "as_revenue", "daily_revenue", "leaderboard"),
     datasets=("rt_as_prices",), money="energy_perfect_usd", coverage=("energy_perfect_usd", None),
@@ -644,7 +665,7 @@ PERFECT_DAILY = Table(
 )
 
 PERFECT_MONTHLY = Table(
-    name="perfect_monthly", group="perfect",
+    name="perfect_monthly", group="why",
     meaning="The days of perfect_daily summed by battery and month, and the most that one trade through all of them could have earned.",
     key=("battery", "month"), upstream=("bess_registry", "bess_awards", "bess_prices", "leaderboard", "perfect_daily"), money="energy_perfect_usd", coverage=("energy_days", "expected_days"),
     columns=(

@@ -39,6 +39,7 @@ _COMMANDS = {
     "verify": ("status", "Compare results and built rollups with their digests."),
     "compare-csv": ("compare", "Settle a year again from the CSV reports, and compare."),
     "leaderboard": ("answers", "Show which batteries earned most."),
+    "index": ("index", "Show what a kW earned: the fleet, or a class of it."),
     "battery": ("answers", "Show one battery."),
     "battery-table": ("table", "Print a battery table with zones and sites to start from."),
     "plot": ("plot", "Write a picture: stack, cumulative, day, duration, compare."),

@@ -27,7 +27,7 @@ from bess_assets.results.engine import (
     with_year,
 )
 from bess_assets.results.watch import Watch, watched
-from bess_assets.results.why import perfect
+from bess_assets.results.why import CLASSES, perfect
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store import listing
 from bess_assets.store.listing import MADE_UP, made_up_years
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 BEST_DAYS = 10
 """How many of a battery's best days `Results.battery` returns."""
 
+_CLASS_REMEDY = (
+    "Classes are 1h, 1.5h, 2h, 4h, as, energy, hybrid, fleet, and zones where the battery table has a column zone."
+)
 # SQL that may be answered differently next time although no table of ours has changed: it is asked anew each time.
 _NOT_KEPT = (
     r"\b(random|\w*uuid\w*|now|today|age|(?:get_)?current_\w+|transaction_timestamp|localtime\w*|\w*nextval|currval|setseed|txid\w*|sample|tablesample"
@@ -181,6 +184,26 @@ class Results:
         battery = None if name is None else self._key(name, year)
         sql = f"{perfect(files, month, battery, by_month=by == 'month')} ORDER BY ALL"
         return self._rows(sql, files, [year_of(year)])
+
+    @watched
+    def index(
+        self, year: Year, of: str = "fleet", by: Step = "month", *, basis: Literal["installed", "active"] | None = None
+    ) -> Answer:
+        """What a kW earned in each day, month or the year: of the fleet or of a class of it, on both bases or on one.
+
+        Columns: those of the table index. A class is 1h, 1.5h, 2h or 4h (duration), as, energy or hybrid (strategy), or a zone of the battery table; its
+        full name does as well.
+        """
+        files = self._required("index", year)
+        known = {
+            CLASSES.get(word, word): word for word in [*CLASSES, *(name for (name,) in self._names("class", files))]
+        }
+        spelled = known_name(CLASSES.get(of.strip().lower(), of), known, f"The index has no class {of}.", _CLASS_REMEDY)
+        on = f" AND basis = {literal(basis)}" if basis else ""
+        where = f"class = {literal(spelled)} AND period = {literal(by)}{on}"
+        return self._rows(
+            f"{rows_of(files)} WHERE {where} ORDER BY kind, first_day, basis DESC", files, [year_of(year)]
+        )
 
     @watched
     def leaderboard_of_days(

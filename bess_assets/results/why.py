@@ -1,10 +1,20 @@
-"""The statement that sums percent of perfect over the months of perfect_monthly."""
+"""Statements of percent of perfect, summed over the months of perfect_monthly, and words for the classes of the index."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from bess_assets.ercot.products import MONTH_LONG, PERFECT
 from bess_assets.results.engine import literal, read
+
+CLASSES = {
+    "1h": "under 1.25 h",
+    "1.5h": "1.25 to 1.75 h",
+    "2h": "1.75 to 2.5 h",
+    "4h": "2.5 h and more",
+    "as": "ancillary_services",
+    "energy": "energy_arbitrage",
+}
+"""Short words for classes of the index."""
 
 
 def perfect(

@@ -89,7 +89,7 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
     assert plan.tables["daily_revenue"].why == ("as_revenue has changed",)
     below = [
         "rollup_schemas", "as_revenue", "left_out_rows", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history",
-        "what_changed", "perfect_daily", "perfect_monthly", "leaderboard_report",
+        "what_changed", "index", "perfect_daily", "perfect_monthly", "leaderboard_report",
     ]  # fmt: skip
     assert states(settings) == dict.fromkeys(below, "changed")
     assert plan.to_refresh("changed") == below
@@ -101,7 +101,7 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
         ("leaderboard_history/2024.parquet", "its file is gone", {}, ["leaderboard_history", "what_changed", "leaderboard_report"]),
         ("leaderboard_report/2024/leaderboard_2024.xlsx", "gone: leaderboard_2024.xlsx", {}, ["leaderboard_report"]),
         ("price_daily/2024.parquet", "its file is gone", {"daily_revenue": "price_daily is missing"},
-         ["price_daily", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history", "what_changed", "perfect_daily", "perfect_monthly",
+         ["price_daily", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history", "what_changed", "index", "perfect_daily", "perfect_monthly",
           "leaderboard_report"]),
     ],
 )  # fmt: skip

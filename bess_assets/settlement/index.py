@@ -1,0 +1,105 @@
+"""Indices: what a kW of batteries earned by day, month and year, of the fleet and of classes of it, by stream, with percentiles.
+
+Members are the ranked batteries of the board of the month, for its days too, or of the year. Two *bases* divide the same dollars: `installed`, by every MW on
+the days since its battery was first active, as the average of a board does; `active`, by MW at work on the day.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from bess_assets.ercot.step import Columns, Inputs, StepResult, in_columns, step
+from bess_assets.settlement.groups import value_of
+from bess_assets.settlement.metrics import FIRST_ACTIVE_HOURS, STREAMS, ranked
+
+FLEET = "fleet"
+KINDS = ("duration", "strategy", "zone")
+"""Words of `groups` by which classes are made; batteries without such a value are in none."""
+PERCENTILES = (10, 25, 50, 75, 90)
+BASES = {
+    "installed": "dollars of the ranked batteries over their MW on the days since each was first active in the year",
+    "active": "dollars of the ranked batteries over their MW on days with an award, or with 0.1 h of discharge at capacity",
+}
+"""Definition of each basis."""
+_SCALED = {
+    "day": "; a day as if the month had only such days",
+    "month": "; scaled from days that count to the month",
+    "year": "; scaled from days that count to the year, a twelfth of it",
+}
+_DAYS_READ = ["battery", "operating_day", *STREAMS, "award_positive", "discharge_mwh"]
+_BOARD_READ = ["battery", "rank", "capacity_mw", "first_active_date", "settlement_point", "qse", "attributes"]
+_CLASS_READ = ["duration_hours", "duration_source", "strategy"]
+
+
+def rate_column(stream: str) -> str:
+    """The column of a stream's dollars per kW and month."""
+    return f"{stream.removesuffix('_usd')}_usd_per_kw_month"
+
+
+@step
+def index(inputs: Inputs, _: StepResult) -> Iterator[Columns]:
+    """The indices of the fleet and of its classes."""
+    read = [*_BOARD_READ, *_CLASS_READ]
+    yearly = inputs.tables["leaderboard"].read(read)
+    boards = [*yearly.to_pylist(), *inputs.tables["leaderboard_monthly"].read(["month", *read]).to_pylist()]
+    members = [member for row in ranked(boards) for member in _memberships(row)]
+    if not members:
+        return
+    # One thread, which sums in the order of the file: the same inputs give the same bytes.
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("members", pa.Table.from_pylist(members))
+        connection.register("board", yearly.select(["battery", "capacity_mw", "first_active_date"]))
+        connection.register("daily_revenue", inputs.tables["daily_revenue"].read(_DAYS_READ))
+        found = connection.execute(" UNION ALL ".join(map(_of_basis, BASES)) + " ORDER BY ALL")
+        names = [column[0] for column in found.description]
+        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    yield from in_columns([{**row, "definition": f"{BASES[row['basis']]}{_SCALED[row['period']]}"} for row in rows])
+
+
+def _memberships(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The fleet and each class that a row of a board is in; month 0 stands for the year."""
+    known = {"month": row.get("month", 0), "battery": row["battery"], "capacity_mw": row["capacity_mw"]}
+    yield {**known, "kind": FLEET, "class": FLEET}
+    for kind in KINDS:
+        if name := value_of(row, kind):
+            yield {**known, "kind": kind, "class": name}
+
+
+def _of_basis(basis: str) -> str:
+    """SELECT of the rows of all periods on a basis."""
+    worked = (
+        f"award_positive OR coalesce(discharge_mwh >= {FIRST_ACTIVE_HOURS!r}::DOUBLE * nullif(capacity_mw, 0), false)"
+    )
+    counted = {"installed": "since", "active": "since AND worked"}[basis]
+    days = (
+        f"SELECT days.*, operating_day >= first_active_date AS since, {worked} AS worked, month(operating_day) AS month "
+        "FROM daily_revenue AS days JOIN board USING (battery)"
+    )
+    known = f"coalesce({', '.join(STREAMS)}) IS NOT NULL"
+    total = f"CASE WHEN {known} THEN {' + '.join(f'coalesce({name}, 0)' for name in STREAMS)} END"
+    sums = ", ".join(f"sum({name}) AS {name}" for name in STREAMS)
+    # by period: its first day, the month of its board, its days, its months, and the days that it sums
+    periods = {
+        "day": ("operating_day", "month", "1", "1 / day(last_day(first_day))", " WHERE since"),
+        "month": ("date_trunc('month', operating_day)::DATE", "month", "day(last_day(first_day))", "1", ""),
+        "year": ("date_trunc('year', operating_day)::DATE", "0", "dayofyear(make_date(year(first_day), 12, 31))", "12", ""),
+    }  # fmt: skip
+    own = " UNION ALL ".join(
+        f"SELECT '{period}' AS period, {first} AS first_day, {board} AS month, battery, {sums}, count(*) FILTER ({counted}) AS counted, "
+        f"any_value({length}) AS days, any_value({months}::DOUBLE) AS months FROM (SELECT *, {first} AS first_day FROM ({days}){where}) GROUP BY ALL"
+        for period, (first, board, length, months, where) in periods.items()
+    )
+
+    def rate(usd: str) -> str:
+        return f"sum({usd}) / nullif(1000 * sum(capacity_mw * counted), 0) * any_value(days) / any_value(months)"
+
+    each = "CASE WHEN counted > 0 THEN total / (1000 * capacity_mw * counted) * days / months END"
+    return (
+        f"SELECT kind, class, period, first_day, '{basis}' AS basis, count(*) FILTER (counted > 0) AS batteries, "
+        f"sum(capacity_mw * counted) / any_value(days) AS capacity_mw, {rate('total')} AS usd_per_kw_month, "
+        f"{', '.join(f'{rate(name)} AS {rate_column(name)}' for name in STREAMS)}, "
+        f"{', '.join(f'quantile_cont({each}, {p / 100}) AS p{p}_usd_per_kw_month' for p in PERCENTILES)} "
+        f"FROM (SELECT *, {total} AS total FROM ({own})) JOIN members USING (month, battery) GROUP BY kind, class, period, first_day"
+    )
