@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import dagster as dg
+from dagster._core.utils import make_new_run_id
 
 from bess_assets.assets.resources import holding_tags, keep_connections, operating_years, partition_exists, show_inputs
 from bess_assets.automation.dagster_home import ensure_dagster_home, using_history
@@ -210,10 +211,12 @@ def _run(instance: dg.DagsterInstance, held: HeldYear, selection: Collection[str
         job = job.get_subset(
             asset_selection={dg.AssetKey(name) for name in planned}, asset_check_selection=set(checks_with(planned))
         )
+    run_id = make_new_run_id()
     result = job.execute_in_process(
         instance=instance,
+        run_id=run_id,
         partition_key=None if year is None else str(year),
-        tags={STARTED_BY_TAG: "bess", **holding_tags(held.settings, year)},
+        tags={STARTED_BY_TAG: "bess", **holding_tags(held.settings, year, run_id)},
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )

@@ -24,6 +24,8 @@ HOLDING_TAG = "bess/holds_year"
 
 An unfinished run that says so while another process holds the lock is dead: see `automation.runs`.
 """
+HOLDER_TAG = "bess/held_by"
+"""On the same run: its own number. A run that is started again inherits the tags of the one before, and holds nothing yet."""
 RELEASED = "released"
 RESULTS_TAG = "bess/results"
 """On the same run: the name of the results that it writes. Whether a run on other results is alive cannot be seen here."""
@@ -108,10 +110,10 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
         partition = run.tags.get("dagster/partition")
         year = int(partition) if partition else None
         # `bess refresh` has tagged its run, holds the year before it and after it
-        launched = HOLDING_TAG not in run.tags
+        launched = run.tags.get(HOLDER_TAG) != run.run_id
         with hold_year(self.settings(), year, wait_seconds=60) as self._held:
             if launched:
-                instance.add_run_tags(run.run_id, holding_tags(self.settings(), year))
+                instance.add_run_tags(run.run_id, holding_tags(self.settings(), year, run.run_id))
             try:
                 show_inputs(instance, self.settings(), [self._held.journal.record])
                 self._held.begin(tables_of(run, year))
@@ -130,9 +132,9 @@ def keep_connections(instance: dg.DagsterInstance) -> None:
     instance.optimize_for_webserver(**_POOL)
 
 
-def holding_tags(settings: Settings, year: int | None) -> dict[str, str]:
+def holding_tags(settings: Settings, year: int | None, run_id: str) -> dict[str, str]:
     """The tags of a run that holds a year, None for the merged tables, of these results."""
-    return {HOLDING_TAG: year_name(year), RESULTS_TAG: name_of_results(settings)}
+    return {HOLDING_TAG: year_name(year), HOLDER_TAG: run_id, RESULTS_TAG: name_of_results(settings)}
 
 
 def show_inputs(instance: dg.DagsterInstance, settings: Settings, records: Iterable[RunRecord]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 import dagster as dg
 
 from bess_assets.assets.data import ASSETS
-from bess_assets.assets.resources import HOLDING_TAG, RESULTS_TAG
+from bess_assets.assets.resources import HOLDER_TAG, HOLDING_TAG, RESULTS_TAG
 from bess_assets.errors import YearBusyError
 from bess_assets.settings import Settings
 from bess_assets.store.fingerprint import fingerprint, stamp
@@ -91,19 +91,19 @@ def fail_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> None:
     lock of its year lies beside those, perhaps on another machine.
     """
     ours = {RESULTS_TAG: name_of_results(settings)}
-    unfinished = instance.get_runs(dg.RunsFilter(tags=ours, statuses=_UNFINISHED))
-    for tag in sorted({run.tags.get(HOLDING_TAG, "") for run in unfinished}):
+
+    def holding(**tags: str) -> list[dg.DagsterRun]:
+        found = instance.get_runs(dg.RunsFilter(tags=ours | tags, statuses=_UNFINISHED))
+        return [run for run in found if run.tags.get(HOLDER_TAG, run.run_id) == run.run_id]
+
+    for tag in sorted({run.tags.get(HOLDING_TAG, "") for run in holding()}):
         if tag != MERGED and not tag.isdigit():
             continue
         year = None if tag == MERGED else int(tag)
         try:
             with year_lock(settings, year) as first:
                 # asked again while the lock is held: a run that lives may have given the year back meanwhile
-                dead = (
-                    instance.get_runs(dg.RunsFilter(tags=ours | {HOLDING_TAG: tag}, statuses=_UNFINISHED))
-                    if first
-                    else []
-                )
+                dead = holding(**{HOLDING_TAG: tag}) if first else []
                 for run in dead:
                     instance.report_run_failed(
                         run, "The process of this run is gone: it no longer holds the lock of its year."

@@ -165,7 +165,8 @@ def sensors(*, running: bool) -> list[dg.SensorDefinition]:
     def merge_years_after_a_refresh(context: dg.RunStatusSensorContext, warehouse: Warehouse) -> Any:
         """Merges the years once one of them has been refreshed."""
         tags = context.dagster_run.tags
-        if STARTED_BY_TAG in tags:
+        # one that was started again from the UI inherits the tag
+        if STARTED_BY_TAG in tags and not context.dagster_run.parent_run_id:
             return dg.SkipReason("bess refresh merges the years itself")
         if PARTITION_TAG not in tags:
             return dg.SkipReason("that run was on no year")

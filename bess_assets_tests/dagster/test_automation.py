@@ -228,8 +228,8 @@ def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(settings,
 
 
 def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_again(settings, own_instance, prices):
-    tags = {"dagster/partition": str(YEAR), **holding_tags(settings, YEAR)}
-    run = own_instance.create_run_for_job(empty, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    tags = {"dagster/partition": str(YEAR), **holding_tags(settings, YEAR, "the-run")}
+    run = own_instance.create_run_for_job(empty, run_id="the-run", tags=tags, status=dg.DagsterRunStatus.STARTED)
     half = result_path(settings.results, "leaderboard", YEAR).with_name(f".{YEAR}.parquet.1-ab.tmp")
     half.write_bytes(b"half")
     change(prices)

@@ -58,6 +58,8 @@ def test_units_image_and_containers_run_the_same_commands() -> None:
     (ui,) = starts_of("bess-ui.service")
     bess, address = COMPOSE["services"]["ui"]["command"].split(" --address ")
     assert (ui, address) == (f"/srv/bess/.venv/bin/{bess} --port 3000", "0.0.0.0")
+    (health,) = instructions("HEALTHCHECK")
+    assert health.partition(" CMD ")[2] == COMPOSE["services"]["ui"]["healthcheck"]["test"]
     assert json.loads(instructions("CMD")[-1]) == COMPOSE["services"]["ui"]["command"].split()
 
 

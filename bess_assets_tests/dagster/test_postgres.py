@@ -80,9 +80,10 @@ def test_a_year_that_another_machine_holds_is_busy_and_its_run_alive_until_its_s
         (settings.results / "_locks" / str(YEAR)).unlink()
 
     with open_instance(settings) as instance:
-        tags = holding_tags(settings, YEAR)
+        run = "the-run"
+        tags = holding_tags(settings, YEAR, run)
         with held_elsewhere(settings.home, YEAR) as process:
-            run = instance.create_run_for_job(empty, tags=tags, status=dg.DagsterRunStatus.STARTED).run_id
+            instance.create_run_for_job(empty, run_id=run, tags=tags, status=dg.DagsterRunStatus.STARTED)
             forget_the_lock_beside_the_results()
             with pytest.raises(YearBusyError, match="Another machine"), year_lock(settings, YEAR, 1.0):
                 pass

@@ -7,7 +7,7 @@ import time
 import dagster as dg
 import pytest
 
-from bess_assets.assets.resources import HOLDING_TAG, RESULTS_TAG, Warehouse, operating_years
+from bess_assets.assets.resources import HOLDER_TAG, HOLDING_TAG, RESULTS_TAG, Warehouse, holding_tags, operating_years
 from bess_assets.automation.sensors import merge_request
 from bess_assets.checks.check import CHANGES, COLUMNS, FINDINGS, KEYS
 from bess_assets.ercot.datasets import DATASETS
@@ -307,6 +307,9 @@ def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_
     half = temporary_path(result_path(settings.results, "what_changed", None))
     half.write_bytes(b"half")
     at_birth, spoilt = started(str(YEAR), dg.DagsterRunStatus.NOT_STARTED), started("2020")
+    again = started(
+        str(YEAR), tags=ours | {HOLDER_TAG: of_year}
+    )  # as one that Dagster has started anew: it holds nothing yet
     elsewhere = started(str(YEAR), tags={RESULTS_TAG: "those of another machine"})
     (settings.results / "_locks" / "2020").mkdir()  # no lock can be taken there
     with year_lock(settings, 2019), caplog.at_level("WARNING"):
@@ -316,8 +319,8 @@ def test_runs_killed_after_their_last_table_are_marked_failed_by_a_refresh_with_
     assert [status(run) for run in (of_year, at_birth, of_merging)] == [dg.DagsterRunStatus.FAILURE] * 3
     assert "a dead run on 2020" in caplog.text
     (settings.results / "_locks" / "2020").rmdir()
-    assert [status(run) for run in (released, alive, spoilt, elsewhere)] == [dg.DagsterRunStatus.STARTED] * 4
-    for run_id in (released, alive, spoilt, elsewhere):
+    assert [status(run) for run in (released, alive, spoilt, elsewhere, again)] == [dg.DagsterRunStatus.STARTED] * 5
+    for run_id in (released, alive, spoilt, elsewhere, again):
         run = instance.get_run_by_id(run_id)
         assert run is not None
         instance.report_run_failed(run)
@@ -336,7 +339,9 @@ def test_a_run_from_the_ui_holds_the_year_itself_and_gives_it_back(refreshed, mo
 
     stale = temporary_path(result_path(settings.results, "leaderboard", YEAR))
     stale.write_bytes(b"half")
-    tags, resources = {"dagster/partition": str(YEAR)}, {"warehouse": Warehouse(environment=settings.environment())}
+    # as one that was started anew has them: they are those of the run before
+    tags = {"dagster/partition": str(YEAR), **holding_tags(settings, YEAR, "the run before")}
+    resources = {"warehouse": Warehouse(environment=settings.environment())}
     result = dg.materialize([probe], instance=instance, resources=resources, tags=tags)
     assert "YearBusyError" in seen[0]
     assert seen[1] == str(YEAR)
