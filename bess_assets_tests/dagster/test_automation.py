@@ -14,6 +14,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dagster._core.utils import make_new_run_id
 
 from bess_assets.assets.resources import Warehouse, holding_tags
 from bess_assets.automation.jobs import (
@@ -228,8 +229,9 @@ def test_a_year_that_a_run_is_queued_for_or_that_is_held_is_left_alone(settings,
 
 
 def test_a_run_whose_process_is_gone_is_marked_failed_and_the_year_asked_for_again(settings, own_instance, prices):
-    tags = {"dagster/partition": str(YEAR), **holding_tags(settings, YEAR, "the-run")}
-    run = own_instance.create_run_for_job(empty, run_id="the-run", tags=tags, status=dg.DagsterRunStatus.STARTED)
+    run_id = make_new_run_id()
+    tags = {"dagster/partition": str(YEAR), **holding_tags(settings, YEAR, run_id)}
+    run = own_instance.create_run_for_job(empty, run_id=run_id, tags=tags, status=dg.DagsterRunStatus.STARTED)
     half = result_path(settings.results, "leaderboard", YEAR).with_name(f".{YEAR}.parquet.1-ab.tmp")
     half.write_bytes(b"half")
     change(prices)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
+from dagster._core.utils import make_new_run_id
 
 from bess_assets.assets.resources import holding_tags
 from bess_assets.automation.runs import fail_dead_runs
@@ -80,7 +81,7 @@ def test_a_year_that_another_machine_holds_is_busy_and_its_run_alive_until_its_s
         (settings.results / "_locks" / str(YEAR)).unlink()
 
     with open_instance(settings) as instance:
-        run = "the-run"
+        run = make_new_run_id()
         tags = holding_tags(settings, YEAR, run)
         with held_elsewhere(settings.home, YEAR) as process:
             instance.create_run_for_job(empty, run_id=run, tags=tags, status=dg.DagsterRunStatus.STARTED)
