@@ -52,7 +52,8 @@ def write_fleet(
         _write(settings, year, "price_daily", iter([_prices(year, batteries, random)]))
         _write(settings, year, "daily_revenue", iter([_days(year, batteries, random)]))
         _write(settings, year, "left_out_rows", iter([_left_out(year)]))
-        _write(settings, year, "perfect_monthly", iter([_perfect(batteries, random)]))
+        for name in ("perfect_monthly", "use_monthly"):
+            _write(settings, year, name, iter([_months(TABLES[name], batteries, random)]))
         tables = {
             name: ResultTable(TABLES[name], result_path(settings.results, name, year))
             for name in ("bess_registry", "daily_revenue")
@@ -112,8 +113,8 @@ def _registry(year: int, batteries: int, random: np.random.Generator) -> Columns
     )
 
 
-def _perfect(batteries: int, random: np.random.Generator) -> Columns:
-    table, rows = TABLES["perfect_monthly"], 12 * batteries
+def _months(table: Table, batteries: int, random: np.random.Generator) -> Columns:
+    rows = 12 * batteries
     figures = {c.name: random.gamma(2.0, 90_000.0, rows) for c in table.columns if c.kind == "number"}
     counts = {c.name: np.full(rows, 28) for c in table.columns if c.kind == "count"}
     keys = {"battery": np.repeat(names_of(batteries), 12), "month": np.tile(np.arange(1, 13), batteries)}

@@ -81,6 +81,7 @@ def kinds(names: Sequence[str]) -> dict[str, Kind]:
     return {
         **_boards(names),
         **_groups_and_sizes(names),
+        **_why(),
         **_one_battery(names),
         **_fleet_and_nodes(names),
         **_sql(names),
@@ -126,14 +127,6 @@ def _boards(names: Sequence[str]) -> dict[str, Kind]:
         year = chance.choice(YEARS)
         return lambda results: results.left_out_rows(year)
 
-    def perfect(chance: random.Random) -> Question:
-        year = chance.choice(YEARS)
-        return lambda results: results.perfect(year)
-
-    def index(chance: random.Random) -> Question:
-        year = chance.choice(YEARS)
-        return lambda results: results.index(year, "2h")
-
     return {
         "leaderboard(year)": leaderboard,
         "leaderboard(year, month)": monthly,
@@ -144,9 +137,23 @@ def _boards(names: Sequence[str]) -> dict[str, Kind]:
         "editions(year)": editions,
         "what_changed(year)": what_changed,
         "left_out_rows(year)": left_out_rows,
-        "perfect(year)": perfect,
-        "index(year, 2h)": index,
     }
+
+
+def _why() -> dict[str, Kind]:
+    def perfect(chance: random.Random) -> Question:
+        year = chance.choice(YEARS)
+        return lambda results: results.perfect(year)
+
+    def use(chance: random.Random) -> Question:
+        year = chance.choice(YEARS)
+        return lambda results: results.use(year)
+
+    def index(chance: random.Random) -> Question:
+        year = chance.choice(YEARS)
+        return lambda results: results.index(year, "2h")
+
+    return {"perfect(year)": perfect, "use(year)": use, "index(year, 2h)": index}
 
 
 def _groups_and_sizes(names: Sequence[str]) -> dict[str, Kind]:

@@ -35,6 +35,7 @@ from bess_assets.settlement import (
     perfect,
     prices,
     registry,
+    use,
 )
 from bess_assets.settlement.days import days_name
 from bess_assets.store import journal
@@ -89,6 +90,8 @@ STEPS: dict[str, Step] = {
     "leaderboard_history": editions.leaderboard_history,
     "what_changed": editions.what_changed,
     "index": index.index,
+    "outages": use.outages,
+    "use_monthly": use.use_monthly,
     "perfect_daily": perfect.perfect_daily,
     "perfect_monthly": perfect.perfect_monthly,
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from bess_assets.ercot.products import MONTH_LONG, PERFECT, PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS
+from bess_assets.ercot.products import MONTH_LONG, PERFECT, PRICE_COUNTS, PRODUCT_NAMES, PRODUCTS, TB_HOURS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -633,6 +633,52 @@ INDEX = Table(
         *(Column(f"{stream}_usd_per_kw_month", "number", f"of it {stream}_usd", (*_from("daily_revenue", f"{stream}_usd"), *_RATED)) for stream in ("da_energy", "rt_energy", *(f"as_{p}" for p in PRODUCTS))),
         *(Column(f"p{p}_usd_per_kw_month", "number", f"percentile {p} of the batteries' own, each counting once", (*_COMPONENTS, *_RATED)) for p in (10, 25, 50, 75, 90)),
         Column("definition", "label", "what the row divides by what, in words", required=True),
+    ),
+)
+
+_OF_LIMITS = (("dam_gen_resources", "hsl_mw"), ("dam_esr_resources", "hsl_mw"), *_from("bess_registry", "capacity_mw"))
+
+OUTAGES = Table(
+    name="outages", group="why",
+    meaning="Hours in a row in which a battery was out by the day-ahead files: the high sustained limit of its row below half of its capacity.",
+    key=("battery", "first_hour"), datasets=("dam_gen_resources", "dam_esr_resources"), upstream=("bess_registry",),
+    columns=(
+        _battery("bess_registry"),
+        Column("first_hour", "time", "start of its first hour, UTC", required=True),
+        Column("hours", "count", "how many", _OF_LIMITS, required=True),
+        Column("end", "time", "end of its last hour, UTC", required=True),
+        Column("out_mw", "number", "capacity less the limit, mean of its hours", _OF_LIMITS, required=True),
+    ),
+)
+
+USE_MONTHLY = Table(
+    name="use_monthly", group="why",
+    meaning="How each battery was used in each month: availability, services held, throughput, discharges by depth; and its energy money beside top-bottom spreads of the same days.",
+    key=("battery", "month"), datasets=("dam_gen_resources", "dam_esr_resources"),
+    upstream=("bess_registry", "bess_awards", "bess_dispatch", "bess_prices", "energy_revenue", "as_revenue"), coverage=("limit_hours", "expected_hours"),
+    columns=(
+        _battery("bess_registry"),
+        Column("month", "count", "1 to 12", required=True),
+        *_carried(BESS_REGISTRY, "capacity_mw"),
+        Column("expected_hours", "count", "hours of the expected days", required=True),
+        Column("limit_hours", "count", "of them those with a high sustained limit in the day-ahead files", _OF_LIMITS, required=True),
+        Column("out_hours", "count", "of these those with a limit below half of the capacity", _OF_LIMITS, required=True),
+        Column("outages", "count", "stretches of such hours that began in the month", _OF_LIMITS, required=True),
+        Column("as_known_hours", "count", "hours whose day-ahead AS awards are known", _from("as_revenue", "award_mw", "exists"), required=True),
+        Column("as_hours", "count", "of them those with an award", _from("as_revenue", "award_mw"), required=True),
+        Column("as_up_mwh", "number", "upward day-ahead AS awards, MW summed over these hours", _from("as_revenue", "award_mw"), required=True),
+        Column("as_down_mwh", "number", "the same of regulation down", _from("as_revenue", "award_mw"), required=True),
+        Column("throughput_mwh", "number", "discharge + charge, where known", _from("bess_dispatch", "discharge_mwh", "charge_mwh"), required=True),
+        *(Column(f"discharges_{name}", "count", f"discharges that ended in the month with a depth of {words} of the MWh", (*_from("bess_dispatch", "discharge_mwh", "charge_mwh"), *_from("bess_registry", "energy_mwh"))) for name, words in (("under_25", "under 25 %"), ("25_to_50", "25 to 50 %"), ("50_to_75", "50 to 75 %"), ("over_75", "75 % and more"))),
+        *(
+            column
+            for basis, name, money, since in (("da", "day-ahead", "da_usd", ", from 2025-12-06"), ("rt", "real-time", "rt_metered_usd", ""))
+            for column in (
+                Column(f"tb_{basis}_days", "count", f"days on which all {name} energy money is known{since}", _from("energy_revenue", money), required=True),
+                Column(f"tb_{basis}_actual_usd", "number", f"that money: {'awards at day-ahead prices' if basis == 'da' else 'what flowed, at real-time prices'}", _from("energy_revenue", money)),
+                *(Column(f"tb{n}_{basis}_usd", "number", f"capacity x sum over these days of TB{n} of {name} prices", (*_from("bess_prices", f"{basis}_price_usd_per_mwh"), *_from("bess_registry", "capacity_mw"))) for n in TB_HOURS),
+            )
+        ),
     ),
 )
 

@@ -16,7 +16,7 @@ from bess_assets.results import Results
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_QUESTIONS = {
-    "cache_info", "close", "column_availability", "folder", "statistics", "stream", "years",
+    "cache_info", "close", "column_availability", "folder", "outages", "statistics", "stream", "years",
     "battery_intervals",  # the made fleet has one of the five tables of quarter-hours that it reads
 }  # fmt: skip
 

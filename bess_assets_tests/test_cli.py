@@ -653,7 +653,7 @@ def test_a_dry_run_says_what_and_why_and_does_nothing(demo_home: Path) -> None:
         text = at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
     finally:
         changed.write_bytes(content)
-    assert "2021: would refresh 15 of 20 tables" in text
+    assert "2021: would refresh 16 of 22 tables" in text
     assert "changed (as_prices/2021.parquet has changed): rollup_schemas, bess_awards" in text
     assert record.read_bytes() == before
     unchanged = at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
@@ -822,7 +822,7 @@ def test_a_leaderboard_loads_click_and_duckdb_and_nothing_heavy(made: Settings, 
     assert (totals & ours == totals) == (form == "table")
     assert " ".join(sorted(ours - {"store", "store.listing"} - totals)) == (
         "cli cli.answers cli.render ercot ercot.products errors results "
-        "results.answers results.asked results.cache results.engine results.queries results.watch results.why settings store.fingerprint store.whole text"
+        "results.answers results.asked results.cache results.engine results.queries results.statements results.watch settings store.fingerprint store.whole text"
     )
 
 
@@ -923,7 +923,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_each_has_its_own() -> N
     commands = [line.split()[0] for line in text.split("Commands:")[1].splitlines() if line.strip()]
     assert (
         " ".join(commands)
-        == "demo simulate start fetch rollup refresh status verify compare-csv leaderboard battery battery-table plot changes rows sql site serve ui"
+        == "demo simulate start fetch rollup refresh status verify compare-csv leaderboard index battery battery-table plot changes rows sql site serve ui"
     )
     for command in commands:
         assert click.testing.CliRunner().invoke(main, [command, "--help"]).exit_code == 0, command

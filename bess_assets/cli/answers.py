@@ -13,7 +13,7 @@ import click
 
 from bess_assets.cli import FORMAT, YEAR, Format, Options, command, show
 from bess_assets.cli.render import bold, echo_warning, paragraph, reasons, table
-from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS
+from bess_assets.ercot.products import PRODUCT_NAMES, PRODUCTS, TB_HOURS
 from bess_assets.errors import BessError
 from bess_assets.results import Answer, BatteryAnswer, Results
 from bess_assets.settings import Settings
@@ -57,7 +57,11 @@ Record = Mapping[str, Any]
         metavar="NAME=MW[/MWH]",
         help="The board as if a battery had this size, as FLINT_1=200/400; its dollars stay.",
     ),
-    click.option("--columns", type=click.Choice(["why"]), help="why: what each battery earned of what was possible."),
+    click.option(
+        "--columns",
+        type=click.Choice(["why", "use"]),
+        help="why: how much of what was possible; use: availability, services held, cycles, spreads.",
+    ),
     FORMAT,
 )
 def leaderboard(
@@ -112,7 +116,7 @@ def show_leaderboard(
             name, mw, mwh = _size_of(size)
             board = results.what_if(name, period, month, capacity_mw=mw, energy_mwh=mwh, sort=sort, top=most)
         elif isinstance(period, int):
-            board = results.leaderboard(period, month, where=where, sort=sort, top=most, why=columns == "why")
+            board = results.leaderboard(period, month, where=where, sort=sort, top=most, why=columns is not None)
         else:
             board = results.leaderboard_of_days(first, last, where=where, sort=sort, top=most)
     years = range(int(first[:4]), int(last[:4]) + 1)
@@ -120,7 +124,7 @@ def show_leaderboard(
         warn_if_older(settings, year, "these figures are older (bess status says more)")
     named = f"{month_name[month]} {first}" if month else " to ".join(dict.fromkeys((first, last)))
     title = f"Leaderboard {named}{''.join(f', {text}' for text in only)}{f', as if {size}' if size else ''}"
-    layouts = _WHY_LAYOUTS if columns else _LAYOUTS
+    layouts = _LAYOUTS_OF[columns or ""]
     lines = _group_lines(board, f"{title} by {by}", by, top) if by else _board_lines(board, title, top, layouts)
     show(form, lines, made_up_note(settings, years), board.columns, board.rows)
 
@@ -151,6 +155,30 @@ def _hours(row: Record) -> str | None:
 
 
 _STRATEGIES = {"energy_arbitrage": "energy", "ancillary_services": "ancillary"}
+
+
+def _joined(column: str) -> Callable[[Record], Any]:
+    """A column that a row has only where it was asked for."""
+    return lambda row: row.get(column)
+
+
+_USES = (
+    number("avail.", _joined("availability"), percent, keep=60),
+    number("outages", _joined("outages"), str, keep=55),
+    number("AS hours", _joined("as_hours_share"), percent, keep=50),
+    number("AS up", _joined("as_up_share"), percent, keep=49),
+    number("AS down", _joined("as_down_share"), percent, keep=48),
+    number("MWh through", _joined("throughput_mwh"), decimals(0), keep=40),
+    *(
+        number(heading, _joined(f"discharges_{name}"), str, keep=30)
+        for heading, name in (("<25%", "under_25"), ("25-50%", "25_to_50"), ("50-75%", "50_to_75"), (">75%", "over_75"))
+    ),
+    *(
+        number(f"{basis.upper()}/TB{hours}", _joined(f"tb{hours}_{basis}_capture"), percent, keep=45 - hours)
+        for basis in ("da", "rt")
+        for hours in TB_HOURS
+    ),
+)
 _PRODUCTS = [f"{p.upper()} $" for p in PRODUCTS]
 _CAPTURES = (  # of perfect, by basis
     ("RT capt.", "rt_capture", 60),
@@ -159,11 +187,6 @@ _CAPTURES = (  # of perfect, by basis
     ("both capt.", "energy_capture", 62),
     ("AS too", "total_capture", 47),
 )
-
-
-def of_perfect(column: str) -> Callable[[Record], Any]:
-    """A column of percent of perfect, which a row has only where it was asked for."""
-    return lambda row: row.get(column)
 
 
 COLUMNS = {
@@ -192,11 +215,12 @@ COLUMNS = {
         number("cycles/day", "cycles_per_day", decimals(2), keep=35),
         number("effic.", "round_trip_efficiency", percent, keep=36),
         number("TB2 capt.", "tb2_capture", percent, keep=34),
-        *(number(heading, of_perfect(column), percent, keep=keep) for heading, column, keep in _CAPTURES),
-        number("days", of_perfect("energy_days"), str, keep=45),
+        *(number(heading, _joined(column), percent, keep=keep) for heading, column, keep in _CAPTURES),
+        number("days", _joined("energy_days"), str, keep=45),
         number(
             "left out", lambda row: row.get("expected_days") and row["expected_days"] - row["energy_days"], str, keep=45
         ),
+        *_USES,
         Column("strategy", "strategy", lambda value: _STRATEGIES.get(value, value), keep=50),
         number("discharge MWh", "discharge_mwh", decimals(1), keep=40),
         number("charge MWh", "charge_mwh", decimals(1), keep=40),
@@ -215,11 +239,20 @@ _LAYOUTS = (  # of the leaderboard, widest first; the first that fits is shown
 )
 _POSSIBLE = (*(heading for heading, *_ in _CAPTURES), "days", "left out")
 _WHY_LAYOUTS = (("#", *_SIZE, "total $", "$/kW-mo", "cycles/day", "effic.", "TB2 capt.", *_POSSIBLE),)
+_USE_LAYOUTS = (("#", *_SIZE, "total $", "cycles/day", *(column.heading for column in _USES)),)
+_USE = (
+    "Availability and outages are of the day-ahead files: the limit below half of the MW. AS up and down are shares of the MW. "
+    "<25% to >75%: how many discharges were so deep. DA/TB2 is the money of day-ahead awards over the two highest less the two lowest prices of each day, "
+    "times the MW; RT/TB2 is the value of what flowed, of real-time prices."
+)
 _WHY = (
     "Captures are of what a perfect trade with the battery's own MW, MWh and efficiency would have earned at the same prices on the same days: of real-time "
     "prices, in one trade through the month, of day-ahead prices (from 2025-12-06), and of both as they are settled; "
     "'AS too' is the total, of an upper bound of energy and AS together in a simplified market (from 2025-12-05)."
 )
+
+
+_LAYOUTS_OF = {"": _LAYOUTS, "why": _WHY_LAYOUTS, "use": _USE_LAYOUTS}
 
 
 def _board_lines(
@@ -242,7 +275,7 @@ def _board_lines(
     if len(rows) < len(every):
         yield f"The first {len(rows)} of {len(every)} batteries. Of all of them:"
     legends = [f"{name} is the change of rank {since}." for name, since in _CHANGES.items() if f" {name} " in shown[0]]
-    legends += [_WHY] if layouts is _WHY_LAYOUTS else []
+    legends += [words for of, words in ((_WHY_LAYOUTS, _WHY), (_USE_LAYOUTS, _USE)) if layouts is of]
     yield from (*paragraph(" ".join((_summary(every), *legends))), *paragraph(WHAT_DOLLARS_ARE))
 
 

@@ -40,6 +40,9 @@ A basis is day-ahead energy, real-time energy, both as settled, or these with an
 MONTH_LONG = {"rt": "rt_month_long_usd", "energy": "energy_month_long_usd"}
 """Columns of perfect_monthly by basis: one perfect trade through the month."""
 
+TB_HOURS = (1, 2, 4)
+"""Hours of the top-bottom spreads."""
+
 ECRS_FIRST_DAY = date(2023, 6, 10)
 """First operating day of ECRS; an earlier MCPC in the data moves it forward (methodology, section on unknowns)."""
 

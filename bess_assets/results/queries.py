@@ -16,7 +16,6 @@ from bess_assets.results.asked import Year, day_of, days_of, known_name, refuse_
 from bess_assets.results.cache import AnswerCache, CacheInfo
 from bess_assets.results.engine import (
     PERIODS,
-    WITHOUT_YEAR,
     Engine,
     Step,
     literal,
@@ -26,8 +25,8 @@ from bess_assets.results.engine import (
     tables_in,
     with_year,
 )
+from bess_assets.results.statements import CLASSES, best_days_of, market_of, perfect, use, with_rank_changes
 from bess_assets.results.watch import Watch, watched
-from bess_assets.results.why import CLASSES, perfect
 from bess_assets.settings import Settings, load_settings
 from bess_assets.store import listing
 from bess_assets.store.listing import MADE_UP, made_up_years
@@ -154,7 +153,7 @@ class Results:
             sort: a column; numbers highest first (rank and month lowest first), texts and days ascending, nulls last. None keeps the board's own order:
                 ranked batteries, then those that cannot be ranked.
             top: only the first rows.
-            why: add the columns of `perfect`.
+            why: add the columns of `perfect` and `use`.
         """
         year = year_of(year)
         if month is not None and not 1 <= month <= 12:
@@ -163,10 +162,14 @@ class Results:
         earlier = self._earlier(board.parent.name, year)
         of_month = "" if month is None else f" AND month = {int(month)}"
         files = [board, *earlier]
-        sql = f"FROM ({_with_rank_changes([board], earlier, monthly=month is not None)}) WHERE year = {year}{of_month}"
+        sql = f"FROM ({with_rank_changes([board], earlier, monthly=month is not None)}) WHERE year = {year}{of_month}"
         if why:
-            own = self._required("perfect_monthly", year)
-            sql, files = f"FROM (SELECT * {sql}) LEFT JOIN ({perfect(own, month)}) USING (battery)", [*files, *own]
+            for statement, table in ((perfect, "perfect_monthly"), (use, "use_monthly")):
+                own = self._required(table, year)
+                sql, files = (
+                    f"FROM (SELECT * {sql}) LEFT JOIN ({statement(own, month)}) USING (battery)",
+                    [*files, *own],
+                )
         sql = f"SELECT * EXCLUDE (year, file_row_number) {sql} ORDER BY file_row_number"
         return shown(self._rows(sql, files, [year]), sort, top, where)
 
@@ -180,10 +183,26 @@ class Results:
         `.._actual_usd` earned on them, `.._perfect_usd`, and `.._capture`, the one over the other, null where perfect is not above zero; of rt and energy
         also `.._month_long_usd` and `.._month_long_capture`.
         """
-        files = self._required("perfect_monthly", year)
-        battery = None if name is None else self._key(name, year)
-        sql = f"{perfect(files, month, battery, by_month=by == 'month')} ORDER BY ALL"
-        return self._rows(sql, files, [year_of(year)])
+        return self._of_months(perfect, "perfect_monthly", year, month, name, by)
+
+    @watched
+    def use(
+        self, year: Year, month: int | None = None, *, name: str | None = None, by: Literal["month", "year"] = "year"
+    ) -> Answer:
+        """How each battery, or the one named, was used in a year or month (methodology, section 17).
+
+        Columns: battery; month, if by month; hours and counts of the table use_monthly; `availability`, `as_hours_share`, `as_up_share`, `as_down_share` (of
+        capacity, day-ahead awards), `throughput_mwh`; for da and rt `tb_.._days`, `tb_.._actual_usd`, and for TB1, TB2 and TB4 `tb2_rt_usd` and
+        `tb2_rt_capture`.
+        """
+        return self._of_months(use, "use_monthly", year, month, name, by)
+
+    @watched
+    def outages(self, year: Year, name: str | None = None) -> Answer:
+        """Stretches of hours in which batteries, or the one named, were out by the day-ahead files: the rows of the table outages."""
+        files = self._required("outages", year)
+        where = "" if name is None else f" WHERE battery = {literal(self._key(name, year))}"
+        return self._rows(f"{rows_of(files)}{where} ORDER BY battery, first_hour", files, [year_of(year)])
 
     @watched
     def index(
@@ -296,12 +315,14 @@ class Results:
         )
         mine = f"WHERE battery = {literal(key)} ORDER BY year"
         by_year = (
-            f"SELECT * EXCLUDE (file_row_number) FROM ({_with_rank_changes(boards, earlier, monthly=False)}) {mine}"
+            f"SELECT * EXCLUDE (file_row_number) FROM ({with_rank_changes(boards, earlier, monthly=False)}) {mine}"
         )
-        by_month = f"SELECT * EXCLUDE (file_row_number) FROM ({_with_rank_changes(months, earlier_months, monthly=True)}) {mine}, month"
+        by_month = f"SELECT * EXCLUDE (file_row_number) FROM ({with_rank_changes(months, earlier_months, monthly=True)}) {mine}, month"
         files = [*boards, *earlier, *months, *earlier_months, *days]
         found = self._cache.answers(
-            ("battery", key, year), files, lambda: self._engine.ask(by_year, by_month, _best_days(days, key, BEST_DAYS))
+            ("battery", key, year),
+            files,
+            lambda: self._engine.ask(by_year, by_month, best_days_of(days, key, BEST_DAYS)),
         )
         made_up = made_up_years(self._settings)
         return BatteryAnswer(key, *(marked(part, made_up) for part in found))
@@ -369,7 +390,7 @@ class Results:
         """A battery's days of highest total_usd, highest first; days whose total is unknown are left out."""
         refuse_no_rows(count)
         files = self._required("daily_revenue", year)
-        return self._rows(_best_days(files, self._key(name, year), count), files)
+        return self._rows(best_days_of(files, self._key(name, year), count), files)
 
     @watched
     def product_stack(self, name: str, by: Step = "month", year: Year | None = None) -> Answer:
@@ -462,7 +483,7 @@ class Results:
             where = f" WHERE settlement_point IN ({', '.join(map(literal, named))})"
         spreads = ", ".join(f"avg(tb{n}_usd_per_mw) AS tb{n}_usd_per_mw" for n in (1, 2, 4))
         sql = (
-            f"SELECT settlement_point, {PERIODS[by]}, count(*) AS days, {_market('da', 'da_known_hours')}, {_market('rt', 'rt_known_quarter_hours')}, "
+            f"SELECT settlement_point, {PERIODS[by]}, count(*) AS days, {market_of('da', 'da_known_hours')}, {market_of('rt', 'rt_known_quarter_hours')}, "
             f"{spreads}, count(tb2_usd_per_mw) AS tb_days, sum(da_known_hours) / sum(expected_hours) AS da_coverage, "
             f"sum(rt_known_quarter_hours) / sum(expected_quarter_hours) AS rt_coverage FROM {read(files)}{where} GROUP BY ALL ORDER BY ALL"
         )
@@ -500,6 +521,14 @@ class Results:
                 yield with_mark(begun.columns), ((*row, MADE_UP) for row in rows)
             else:
                 yield begun.columns, rows
+
+    def _of_months(
+        self, statement: Callable[..., str], table: str, year: Year, month: int | None, name: str | None, by: str
+    ) -> Answer:
+        """Rows of a table of batteries and months, summed."""
+        files, battery = self._required(table, year), None if name is None else self._key(name, year)
+        sql = f"{statement(files, month, battery, by_month=by == 'month')} ORDER BY ALL"
+        return self._rows(sql, files, [year_of(year)])
 
     def _required(self, table: str, year: Year | None) -> list[Path]:
         """The files of a table for one year, or for every year that has a leaderboard."""
@@ -543,34 +572,3 @@ class Results:
     def _names(self, columns: str, files: Iterable[Path]) -> list[tuple[Any, ...]]:
         sql = f"SELECT DISTINCT {columns} FROM {read(files)}"
         return self._cache.answers(sql, files, lambda: self._engine.ask(sql))[0].rows
-
-
-def _with_rank_changes(boards: Sequence[Path], earlier: Sequence[Path], *, monthly: bool) -> str:
-    """Boards with the year in front and `file_row_number`; then places gained since the same board a year earlier, and of months since the month before."""
-    ranks = with_year([*earlier, *boards], "battery, rank, month" if monthly else "battery, rank")
-    since = {"rank_change": 12, "rank_change_month": 1} if monthly else {"rank_change": 1}
-    at = "12 * {0}.year + {0}.month" if monthly else "{0}.year"
-    changes = ", ".join(f"{name}.rank - now.rank AS {name}" for name in since)
-    joins = " ".join(
-        f"LEFT JOIN ranks AS {name} ON {name}.battery = now.battery AND {at.format(name)} = {at.format('now')} - {periods}"
-        for name, periods in since.items()
-    )
-    return f"WITH ranks AS ({ranks}) SELECT now.*, {changes} FROM ({with_year(boards, f'{WITHOUT_YEAR}, file_row_number')}) AS now {joins}"
-
-
-def _best_days(files: Iterable[Path], key: str, count: int) -> str:
-    return (
-        "SELECT operating_day, da_energy_usd, rt_energy_usd, energy_usd, as_usd, total_usd, discharge_mwh, charge_mwh, "
-        f"energy_quarter_hours / expected_quarter_hours AS energy_coverage FROM {read(files)} "
-        f"WHERE battery = {literal(key)} AND total_usd IS NOT NULL ORDER BY total_usd DESC, operating_day LIMIT {int(count)}"
-    )
-
-
-def _market(name: str, known: str) -> str:
-    """Prices of a market over some days: means and shares weigh each day by its known prices."""
-    mean, share = (
-        f"sum({column} * {known}) / nullif(sum({known}) FILTER ({column} IS NOT NULL), 0) AS {column}"
-        for column in (f"{name}_mean_usd_per_mwh", f"{name}_negative_share")
-    )
-    ends = (f"{end}({name}_{end}_usd_per_mwh) AS {name}_{end}_usd_per_mwh" for end in ("min", "max"))
-    return ", ".join((mean, *ends, share))

@@ -10,7 +10,7 @@ import numpy as np
 
 from bess_assets.ercot.arrays import BoolArray, FloatArray, distinct
 from bess_assets.ercot.calendar import OperatingYear, day_number
-from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES
+from bess_assets.ercot.products import PRODUCTS, QUARTER_HOURS_PER_HOUR, RTC_FIRST_DAY, SOURCES, TB_HOURS
 from bess_assets.ercot.step import Columns, Inputs, StepResult, step
 from bess_assets.settlement.ancillary import as_days
 from bess_assets.settlement.award_checks import differences, price_verdict
@@ -22,7 +22,6 @@ from bess_assets.settlement.grid import each_battery
 from bess_assets.settlement.prices import STATED, PriceGrid
 from bess_assets.threads import in_order
 
-TB_HOURS = (1, 2, 4)
 _OF_FLOWS_ALONE = ("net_mwh", "charge_quarter_hours")  # in rt_dispatch_daily, and not in daily_revenue
 STATED_PRICE_CHECK = "day_ahead_files_state_the_published_settlement_prices"
 

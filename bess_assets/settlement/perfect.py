@@ -58,14 +58,14 @@ def _sizes(inputs: Inputs) -> list[_Size]:
     return found
 
 
-def _groups(year: OperatingYear, wanted: BoolArray) -> Iterator[IntArray]:
+def day_groups(year: OperatingYear, wanted: BoolArray) -> Iterator[IntArray]:
     """The wanted days of the year, those of one length together."""
     for length in np.unique(year.day_hours):
         if len(days := np.flatnonzero(wanted & (year.day_hours == length))):
             yield days
 
 
-def _by_day(year: OperatingYear, values: FloatArray, days: IntArray) -> FloatArray:
+def by_day(year: OperatingYear, values: FloatArray, days: IntArray) -> FloatArray:
     """Hours or quarter-hours of the year as rows of days of the same length."""
     per_hour = len(values) // year.hours
     steps = np.arange(per_hour * year.day_hours[days[0]])
@@ -75,8 +75,8 @@ def _by_day(year: OperatingYear, values: FloatArray, days: IntArray) -> FloatArr
 def _perfect(year: OperatingYear, prices: FloatArray, size: _Size, wanted: BoolArray) -> FloatArray:
     """What perfect trading at these prices earns on each wanted day, $; NaN on others, and where the size is unknown."""
     per_hour, found = len(prices) // year.hours, np.full(year.days, np.nan)
-    for days in _groups(year, wanted & ~np.isnan(size.mw * size.mwh)):
-        optimum = most_earned(_by_day(year, prices, days), *size.at(per_hour, len(days)), CYCLES_A_DAY)
+    for days in day_groups(year, wanted & ~np.isnan(size.mw * size.mwh)):
+        optimum = most_earned(by_day(year, prices, days), *size.at(per_hour, len(days)), CYCLES_A_DAY)
         found[days] = optimum * size.mw / per_hour
     return found
 
@@ -115,9 +115,9 @@ def _with_reserves(
     real_time, ahead = (worth_usd(price, of_services, hours) for price, of_services in zip(own, mcpc, strict=True))
     at, per_hour = corners(hours), QUARTER_HOURS_PER_HOUR
     by_hour = ahead.reshape(-1, per_hour, len(at)).mean(axis=1).max(axis=1)
-    for days in _groups(year, wanted):
-        optimum = most_earned_at_corners(_by_day(year, real_time, days), at, hours * per_hour, size.efficiency)
-        found[days] = size.mw * (optimum / per_hour + _by_day(year, by_hour, days).sum(axis=1))
+    for days in day_groups(year, wanted):
+        optimum = most_earned_at_corners(by_day(year, real_time, days), at, hours * per_hour, size.efficiency)
+        found[days] = size.mw * (optimum / per_hour + by_day(year, by_hour, days).sum(axis=1))
     return found
 
 
@@ -230,8 +230,8 @@ class _Day(NamedTuple):
 
 def _walks(year: OperatingYear, prices: FloatArray, size: _Size, wanted: BoolArray) -> dict[int, _Day]:
     found = {}
-    for days in _groups(year, wanted):
-        rows = _by_day(year, prices, days)
+    for days in day_groups(year, wanted):
+        rows = by_day(year, prices, days)
         walks = day_walk(rows, *size.at(QUARTER_HOURS_PER_HOUR, len(days)))
         for n, day in enumerate(days.tolist()):
             own = Walk(walks.edges[n : n + 1], walks.gain[:, :, n : n + 1])

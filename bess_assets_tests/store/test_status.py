@@ -89,7 +89,7 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
     assert plan.tables["daily_revenue"].why == ("as_revenue has changed",)
     below = [
         "rollup_schemas", "as_revenue", "left_out_rows", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history",
-        "what_changed", "index", "perfect_daily", "perfect_monthly", "leaderboard_report",
+        "what_changed", "index", "use_monthly", "perfect_daily", "perfect_monthly", "leaderboard_report",
     ]  # fmt: skip
     assert states(settings) == dict.fromkeys(below, "changed")
     assert plan.to_refresh("changed") == below
