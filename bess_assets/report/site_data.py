@@ -12,6 +12,7 @@ import duckdb
 from bess_assets.report.content import STREAMS, Content, Row
 from bess_assets.results.engine import literal, read
 from bess_assets.results.intervals import NET_MW
+from bess_assets.results.statements import perfect, use
 from bess_assets.settings import Settings
 from bess_assets.settlement import groups, metrics
 from bess_assets.store.listing import require, yearly_files
@@ -24,7 +25,16 @@ _MONTH = (
     "month", "rank", "rank_change_month", *STREAMS, "energy_usd", "as_usd", "total_usd", "usd_per_kw_month", "class_median_usd_per_kw_month", "cycles_per_day",
     "round_trip_efficiency", "tb2_capture", "energy_coverage", "as_coverage",
 )  # fmt: skip
+_WHY = {
+    "use_monthly": (use, ("availability",)),
+    "perfect_monthly": (
+        perfect,
+        ("da_capture", "rt_capture", "rt_month_long_capture", "energy_capture", "total_capture"),
+    ),
+}
+"""Tables of batteries and months that no board waits for: the statement that reads each, and the columns that are shown of it, null without the table."""
 _DAY = ("total_usd", "energy_usd", "as_usd", "discharge_mwh", "charge_mwh")
+_WHY_COLUMNS = [name for _, columns in _WHY.values() for name in columns]
 _INTERVAL = {"rt_price": 2, "da_price": 2, "mw": 1, "soc": 1, "usd": 1}
 """Series of a day by quarter-hour, with the decimals that are shown; the day-ahead price is by hour."""
 _LISTED = (
@@ -99,9 +109,15 @@ def batteries_over_years(settings: Settings, contents: Sequence[Content], names:
             places = _places_in_class(content.board)
             days = _days_by_battery(db, settings, content.year, wanted)
             months: dict[str, list[list[Any]]] = {}
+            why = _why_by_month(db, settings, content.year, wanted)
             for row in content.monthly:
                 if row["battery"] in wanted:
-                    months.setdefault(row["battery"], []).append([row[name] for name in _MONTH])
+                    months.setdefault(row["battery"], []).append(
+                        [
+                            *(row[name] for name in _MONTH),
+                            *why.get((row["battery"], row["month"]), [None] * len(_WHY_COLUMNS)),
+                        ]
+                    )
             for row in content.board:
                 if row["battery"] in wanted:
                     place, of_class = places.get(row["battery"], (None, None))
@@ -122,7 +138,31 @@ def batteries_over_years(settings: Settings, contents: Sequence[Content], names:
 
 def columns_of_batteries() -> dict[str, Any]:
     """Names of the places in what `batteries_over_years` gives."""
-    return {"row": LEADERBOARD.column_names, "month": _MONTH, "day": _DAY, "interval": list(_INTERVAL)}
+    return {
+        "row": LEADERBOARD.column_names,
+        "month": [*_MONTH, *_WHY_COLUMNS],
+        "day": _DAY,
+        "interval": list(_INTERVAL),
+    }
+
+
+def _why_by_month(
+    db: duckdb.DuckDBPyConnection, settings: Settings, year: int, names: Iterable[str]
+) -> dict[tuple[str, int], list[float | None]]:
+    """Values of the columns of `_WHY` by battery and month, rounded to a tenth of a percent."""
+    found: dict[tuple[str, int], list[float | None]] = {}
+    before = 0
+    for table, (statement, columns) in _WHY.items():
+        if year in yearly_files(settings.results, table):
+            of_months = statement([require(settings.results, table, year)[year]], by_month=True)
+            mine = f"battery IN ({', '.join(map(literal, names))})"
+            for battery, month, *shares in db.execute(
+                f"SELECT battery, month, {', '.join(columns)} FROM ({of_months}) WHERE {mine} ORDER BY ALL"
+            ).fetchall():
+                own = found.setdefault((battery, month), [None] * len(_WHY_COLUMNS))
+                own[before : before + len(columns)] = [None if share is None else round(share, 3) for share in shares]
+        before += len(columns)
+    return found
 
 
 def _places_in_class(board: Sequence[Row]) -> dict[str, tuple[int, int]]:

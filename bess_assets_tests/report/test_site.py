@@ -17,6 +17,7 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.store.fingerprint import whole_digest
 from bess_assets.store.paths import result_path, run_record_path
 from bess_assets.store.whole import read_sealed, write_json
+from bess_assets_tests.made_home import write_rows
 from bess_assets_tests.report.accessibility import serious_findings
 from bess_assets_tests.report.made_boards import AWKWARD, write_boards, write_quarter_hours
 from bess_assets_tests.report.test_page import (
@@ -46,6 +47,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     for year in YEARS:
         settings = write_boards(folder, year, 8)
         write_quarter_hours(settings, year)
+    rt = {"rt_days": 30, "rt_metered_usd": 40.0, "rt_perfect_usd": 100.0, "rt_month_long_usd": 125.0}
+    months = [{"battery": NAME, "month": n, **rt, "rt_metered_usd": 5.0 * n} for n in range(1, 13)]
+    write_rows(settings, 2024, "perfect_monthly", months)
+    held = {"limit_hours": 100, "as_up_mwh": 0.0, "as_down_mwh": 0.0, "throughput_mwh": 0.0}
+    write_rows(settings, 2024, "use_monthly", [{"battery": NAME, "month": 2, "out_hours": 25, **held}])
     return settings
 
 
@@ -113,6 +119,16 @@ def test_the_index_has_each_years_edition_fleet_and_first_battery(browser: Any, 
     batteries = {row["Battery"]: row for row in rows_of(browser, "Batteries of all years")}
     assert len(batteries) == 8
     assert batteries[NAME]["2024 $/kW-mo"] == number(row_of(home, 2024)["usd_per_kw_month"], 2)
+
+
+def test_a_battery_has_how_much_of_what_was_possible_where_that_was_worked_out(browser: Any, folder: Path) -> None:
+    show(browser, folder, "battery", battery=NAME, year=2024)
+    january, february, *_ = rows_of(browser, f"Of what was possible for {NAME}, 2024")
+    assert january == {"Month": "January", "Available": UNKNOWN, "Of real time": "5.0%", "Month-long": "4.0%"}
+    assert february == {"Month": "February", "Available": "75.0%", "Of real time": "10.0%", "Month-long": "8.0%"}
+    show(browser, folder, "battery", battery=NAME, year=YEARS[0])
+    headings = [heading.text for heading in browser.find_elements("css selector", "h3")]
+    assert "Of what was possible" not in headings
 
 
 def test_a_battery_has_its_years_its_class_and_its_months(browser: Any, folder: Path, home: Settings) -> None:

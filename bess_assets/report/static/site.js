@@ -155,6 +155,20 @@
       node("h2", {}, `Months of ${year.year}`),
       charts.chart("Revenue by month and stream, $", "Stacked bars of monthly revenue by stream. The table of months holds the figures.", charts.stack({ labels: charts.monthLabels(numbers), full: numbers.map((n) => MONTHS[n - 1]), rows: months, streams }), streams),
       boxed(headings, rows, `Months of ${name}, ${year.year}`),
+      ...possible(name, year),
+    ];
+  }
+  /** How much of what was possible, by month, where that was worked out. */
+  function possible(name, year) {
+    const shown = [
+      ["Available", "availability"], ["Of day-ahead", "da_capture"], ["Of real time", "rt_capture"], ["Month-long", "rt_month_long_capture"], ["Of both", "energy_capture"], ["With AS", "total_capture"],
+    ].filter(([, column]) => year.months.some((month) => !absent(month[column])));
+    if (!shown.length) return [];
+    const rows = year.months.map((month) => [MONTHS[month.month - 1], ...shown.map(([, column]) => percent(month[column]))]);
+    return [
+      node("h3", {}, "Of what was possible"),
+      boxed([{ label: "Month", text: true }, ...shown.map(([label]) => ({ label }))], rows, `Of what was possible for ${name}, ${year.year}`),
+      remark("Available: hours in which its day-ahead limit was at least half of its MW. The others are shares of a perfect trade with its own MW, MWh and efficiency, all prices known, on the same days: methodology, section 15."),
     ];
   }
   const dayHeadings = [{ label: "Day", text: true }, { label: "Total $" }, { label: "Energy $" }, { label: "Ancillary $" }, { label: "Discharge MWh" }, { label: "Charge MWh" }];
