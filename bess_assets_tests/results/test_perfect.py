@@ -25,6 +25,8 @@ def home(tmp_path: Path) -> Settings:
         for month in (1, 2)
     ]
     write_rows(settings, 2024, "perfect_monthly", [*months, {"battery": "BRAVO", "month": 1, "expected_days": 31}])
+    use = {"limit_hours": 744, "out_hours": 186, "as_up_mwh": 0.0, "as_down_mwh": 0.0, "throughput_mwh": 0.0}
+    write_rows(settings, 2024, "use_monthly", [{"battery": "ALPHA_1", "month": 1, **use}])
     return settings
 
 
@@ -69,6 +71,7 @@ def test_a_board_has_them_after_its_own_columns_in_its_own_order(home: Settings)
     assert why.columns[: len(plain.columns)] == plain.columns
     assert [row[: len(plain.columns)] for row in why.rows] == plain.rows
     assert [row["rt_capture"] for row in why.records()] == [0.6, None, None]
+    assert why.column("availability") == [0.75, None, None]
     assert january.column("rt_capture") == [0.4, None, None]
     assert highest.column("battery") == ["ALPHA_1"]
 
