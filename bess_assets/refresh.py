@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
 import dagster as dg
-from dagster._core.utils import make_new_run_id
 
 from bess_assets.assets.resources import holding_tags, keep_connections, operating_years, partition_exists, show_inputs
 from bess_assets.automation.dagster_home import ensure_dagster_home, using_history
@@ -26,7 +26,7 @@ from bess_assets.store.listing import yearly_files
 from bess_assets.store.paths import recorded_years, rollup_folder
 from bess_assets.store.places import bring_in, bring_results
 from bess_assets.store.status import State, plan_year, years_available
-from bess_assets.tables import LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
+from bess_assets.tables import ASKED_FOR, LEADERBOARD, ROLLUP_SCHEMAS, TABLES, YEARLY
 
 _definitions = lru_cache(maxsize=4)(build_defs)
 
@@ -137,7 +137,7 @@ def _refresh(
             outcome = Outcome(year, gone=plan.gone)
             if tables:
                 held.begin(tables)
-                selection = None if only is None else [*plan.datasets_of(tables), *tables]
+                selection = [*(DATASETS if only is None and year else plan.datasets_of(tables)), *tables]
                 outcome = materialize(instance, settings, year, selection, progress)
                 outcome = replace(outcome, gone=() if only is None else plan.gone)
     except BessError as error:
@@ -182,7 +182,8 @@ def materialize(
 ) -> Outcome:
     """Run `refresh_year` on a year, or `merge_years` where it is None, in this process, as the UI would: recorded in the instance, checks and all.
 
-    Of a selection of tables and datasets, the tables that they need and that are not named must have been made before.
+    Of a selection of tables and datasets, the tables that they need and that are not named must have been made before; without one, every dataset and every
+    table that each refresh makes.
 
     Raises:
         YearBusyError: another process holds the year.
@@ -204,14 +205,15 @@ def materialize(
 def _run(instance: dg.DagsterInstance, held: HeldYear, selection: Collection[str] | None) -> Outcome:
     year = held.year
     job = _definitions(held.settings).resolve_job_def((refresh_year if year else merge_years).name)
-    every = list(MERGES) if year is None else [*DATASETS, *YEARLY]
-    planned = [name for name in every if selection is None or name in selection]
-    if selection is not None:
+    every = list(MERGES) if year is None else [*DATASETS, *YEARLY, *ASKED_FOR]
+    chosen = ({*DATASETS, *YEARLY} if year else {*MERGES}) if selection is None else selection
+    planned = [name for name in every if name in chosen]
+    if len(planned) < len(every):
         # without its checks named, a selection runs every check of its assets, also those that the job leaves out
         job = job.get_subset(
             asset_selection={dg.AssetKey(name) for name in planned}, asset_check_selection=set(checks_with(planned))
         )
-    run_id = make_new_run_id()
+    run_id = str(uuid4())
     result = job.execute_in_process(
         instance=instance,
         run_id=run_id,

@@ -92,10 +92,14 @@ STEPS: dict[str, Step] = {
     "index": index.index,
     "outages": use.outages,
     "use_monthly": use.use_monthly,
+}
+"""The step of every table that each refresh of a year makes, in an order in which they can run."""
+
+STEPS_ASKED_FOR: dict[str, Step] = {
     "perfect_daily": perfect.perfect_daily,
     "perfect_monthly": perfect.perfect_monthly,
 }
-"""The step of every yearly table, in an order in which they can run."""
+"""The same of the tables that a refresh makes where they are asked for."""
 
 MERGES: dict[str, Callable[[Mapping[int, StoredTable]], StepResult]] = {
     "column_availability": inspection.column_availability,
@@ -179,7 +183,7 @@ class HeldYear:
         return entry
 
     def run_table(self, name: str) -> TableEntry:
-        """Compute, write, check and record a table of `STEPS`, `MERGES` or `FILES`; returns its entry in the run record.
+        """Compute, write, check and record a table of `STEPS`, `STEPS_ASKED_FOR`, `MERGES` or `FILES`; returns its entry in the run record.
 
         Raises:
             BessError: an input cannot be used or the result breaks an invariant; recorded as failed, and the old file stays.
@@ -265,7 +269,7 @@ class HeldYear:
         else:
             if table.name == LEADERBOARD.name:
                 hold_against_records(self.settings, self.year, {*tables_above(table)} - self._done)
-            result = STEPS[table.name](self.inputs_of(table))
+            result = (STEPS | STEPS_ASKED_FOR)[table.name](self.inputs_of(table))
         path = result_path(results, table.name, self.year)
         if table.append_only and path.exists() and not result.unchanged:
             copy_whole(path, file_before(path))

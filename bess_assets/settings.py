@@ -45,6 +45,7 @@ class Settings:
         single_writer: True if this machine alone writes results that are in an object store (`BESS_SINGLE_WRITER`).
         threads: threads of DuckDB and Arrow (`BESS_THREADS`).
         query_timeout_seconds: seconds after which a query is stopped (`BESS_QUERY_TIMEOUT`).
+        perfect: True if a refresh makes the perfect trades too, which take longer than all else of a year (`BESS_PERFECT`).
         automation: True if schedules and sensors start switched on (`BESS_AUTOMATION`).
         daily_at: hour and minute, Central time, of the daily refresh of the current year (`BESS_DAILY_AT`).
         webhook: address to which alarms are posted, if set (`BESS_WEBHOOK`).
@@ -64,6 +65,7 @@ class Settings:
     memory_limit_bytes: int
     threads: int
     query_timeout_seconds: float
+    perfect: bool
     automation: bool
     daily_at: tuple[int, int]
     webhook: str | None
@@ -110,6 +112,7 @@ class Settings:
             "BESS_SINGLE_WRITER": "on" if self.single_writer else "off",
             "BESS_THREADS": str(self.threads),
             "BESS_QUERY_TIMEOUT": str(self.query_timeout_seconds),
+            "BESS_PERFECT": "on" if self.perfect else "off",
             "BESS_AUTOMATION": "on" if self.automation else "off",
             "BESS_DAILY_AT": "{:02d}:{:02d}".format(*self.daily_at),
             "BESS_WEBHOOK": self.webhook or "",
@@ -169,6 +172,7 @@ def load_settings(home: str | Path | None = None, environ: Mapping[str, str] | N
         memory_limit_bytes=read("BESS_MEMORY_LIMIT", "1GB", _size, "a size such as 512MB or 2GB"),
         threads=read("BESS_THREADS", str(os.cpu_count() or 1), _positive, "a whole number from 1"),
         query_timeout_seconds=read("BESS_QUERY_TIMEOUT", "30", _seconds, "seconds above zero"),
+        perfect=read("BESS_PERFECT", "off", _switch, "on or off"),
         automation=read("BESS_AUTOMATION", "off", _switch, "on or off"),
         daily_at=read("BESS_DAILY_AT", "07:00", _time_of_day, "an hour and minute such as 07:00"),
         webhook=read("BESS_WEBHOOK", "", _address, "an address that begins with https://") or None,

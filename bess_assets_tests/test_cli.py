@@ -653,7 +653,7 @@ def test_a_dry_run_says_what_and_why_and_does_nothing(demo_home: Path) -> None:
         text = at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
     finally:
         changed.write_bytes(content)
-    assert "2021: would refresh 16 of 22 tables" in text
+    assert "2021: would refresh 14 of 20 tables" in text
     assert "changed (as_prices/2021.parquet has changed): rollup_schemas, bess_awards" in text
     assert record.read_bytes() == before
     unchanged = at_home(demo_home, "refresh", "--only", "changed", "--dry-run").stdout
@@ -783,7 +783,7 @@ def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
 # --- settings
 @pytest.mark.parametrize(("variable", "values"), [
     ("BESS_MEMORY_LIMIT", ["2", "0GB"]), ("BESS_THREADS", ["0", "two"]),
-    ("BESS_QUERY_TIMEOUT", ["0", "inf", "nan", "soon"]), ("BESS_AUTOMATION", ["maybe"]),
+    ("BESS_QUERY_TIMEOUT", ["0", "inf", "nan", "soon"]), ("BESS_AUTOMATION", ["maybe"]), ("BESS_PERFECT", ["98"]),
     ("BESS_DAILY_AT", ["24:00", "7"]), ("BESS_WEBHOOK", ["ftp://host"]), ("BESS_HOME", ["s3://bucket"]),
     ("BESS_REGISTRY", ["/path/to/nothing.csv"]),
 ])  # fmt: skip

@@ -1,7 +1,7 @@
 """The assets of the data: ERCOT's reports, the user's battery table, one annual rollup a dataset, and the result tables.
 
 Each table asset has the run that holds the year make its table, and shows what was recorded of it. The step of a table, the function of `settlement` or
-`ercot.inspection` that computes it, is named in `run.STEPS`, `run.MERGES` or `run.FILES`.
+`ercot.inspection` that computes it, is named in `run.STEPS`, `run.STEPS_ASKED_FOR`, `run.MERGES` or `run.FILES`.
 """
 
 import logging
@@ -25,7 +25,7 @@ from bess_assets.assets.resources import Warehouse, check_spec, operating_years
 from bess_assets.checks import checks_of
 from bess_assets.ercot.datasets import DATASETS, Dataset
 from bess_assets.ercot.rollup_names import BATTERY_TABLE, year_of
-from bess_assets.run import FILES, MERGES, STEPS
+from bess_assets.run import FILES, MERGES, STEPS, STEPS_ASKED_FOR
 from bess_assets.store.fetching import documents_there, fetch
 from bess_assets.store.journal import RollupEntry, in_battery_table
 from bess_assets.store.roll_up import build_rollup, recorded_version
@@ -131,7 +131,7 @@ def file_oddities(dataset: Dataset, year: int, registered: RollupEntry) -> Itera
 def table_asset(table: Table) -> dg.AssetsDefinition:
     """The asset of a table, or of a set of files: of one year, made of the year's rollups, the battery table and its tables; or merged of all years."""
     files, partitions = table.files, None if table.merged else operating_years
-    metadata = code_references((STEPS | MERGES | FILES)[table.name])
+    metadata = code_references((STEPS | STEPS_ASKED_FOR | MERGES | FILES)[table.name])
     if not files:
         metadata |= {"dagster/column_schema": table_schema(table), "dagster/column_lineage": column_lineage(table)}
     shape = "files" if files else "merged" if table.merged else "ledger" if table.ledger else "summary"
@@ -178,5 +178,5 @@ ASSETS: list[dg.AssetSpec | dg.AssetsDefinition] = [
     ercot_reports,
     battery_table,
     *map(rollup_asset, DATASETS.values()),
-    *(table_asset(EVERY_TABLE[name]) for name in [*STEPS, *MERGES, *FILES]),
+    *(table_asset(EVERY_TABLE[name]) for name in [*STEPS, *STEPS_ASKED_FOR, *MERGES, *FILES]),
 ]

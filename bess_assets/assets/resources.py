@@ -17,7 +17,7 @@ from bess_assets.store.locks import name_of_results
 from bess_assets.store.places import bring_in, bring_results
 from bess_assets.store.roll_up import version_now
 from bess_assets.store.status import FIRST_YEAR
-from bess_assets.tables import YEARLY
+from bess_assets.tables import ASKED_FOR, YEARLY
 
 HOLDING_TAG = "bess/holds_year"
 """On a run: the year whose lock it holds, and `RELEASED` from when it gave it back.
@@ -161,7 +161,7 @@ def show_inputs(instance: dg.DagsterInstance, settings: Settings, records: Itera
 
 def tables_of(run: dg.DagsterRun, year: int | None) -> list[str]:
     """Tables that a run is to make: those of its assets; where it names neither assets nor checks, all of the year, or all merged ones."""
-    every = list(MERGES) if year is None else list(YEARLY)
+    every = list(MERGES) if year is None else [*YEARLY, *ASKED_FOR]
     # An asset's step has its name. Dagster names the steps of a run in this process, and the assets of one that was launched.
     chosen = set(run.step_keys_to_execute or ()) or {key.path[-1] for key in run.asset_selection or ()}
     return [name for name in every if name in chosen] if chosen or run.asset_check_selection else every

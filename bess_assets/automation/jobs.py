@@ -9,8 +9,6 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
-from dagster._core.execution.plan.resume_retry import ReexecutionStrategy
-from dagster._core.storage.tags import RETRY_STRATEGY_TAG
 
 from bess_assets.assets.checks import data_are_as_recent_as_ercot_discloses, matches_csv
 from bess_assets.assets.data import ercot_reports
@@ -30,7 +28,7 @@ _freshness = dg.AssetSelection.checks(data_are_as_recent_as_ercot_discloses)
 _job = partial(
     dg.define_asset_job,
     executor_def=dg.in_process_executor,
-    tags={RETRY_STRATEGY_TAG: ReexecutionStrategy.ALL_STEPS.value},
+    tags={"dagster/retry_strategy": "ALL_STEPS"},
 )
 # A job takes its partitions from its assets; that of a check alone has none.
 _of_a_year = dg.PartitionedConfig(partitions_def=operating_years, run_config_for_partition_key_fn=lambda _year: {})

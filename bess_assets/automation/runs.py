@@ -20,7 +20,7 @@ from bess_assets.store.listing import MERGED
 from bess_assets.store.locks import name_of_results, year_is_busy, year_lock
 from bess_assets.store.paths import remove_stale_files
 from bess_assets.store.status import YearPlan
-from bess_assets.tables import YEARLY
+from bess_assets.tables import EVERY_TABLE
 
 PARTITION_TAG = "dagster/partition"
 """Dagster's own, on a run: the year."""
@@ -64,14 +64,14 @@ def refresh_request(settings: Settings, plan: YearPlan, asked_by: str = "") -> d
     if not (changed := plan.to_refresh("changed")):
         return None
     # The schemas are made of files that cannot be read too, and would give each try a key of its own.
-    judged = [name for name in changed if YEARLY[name].group != "schemas"] or changed
+    judged = [name for name in changed if EVERY_TABLE[name].group != "schemas"] or changed
     state: dict[str, object] = {
         f"reports/{file}": stamp(settings.reports / file) for files in plan.news.values() for file in files
     }
     for name in judged:
         entry = plan.record["tables"].get(name)
         state[name] = [entry["status"], entry["finished"], entry["digest"]] if entry else None
-        for label, path in input_files(settings, plan.year, YEARLY[name]).items():
+        for label, path in input_files(settings, plan.year, EVERY_TABLE[name]).items():
             state[label] = fingerprint(path)["digest"]
     selected = [*plan.datasets_of(changed), *changed]
     why = dict.fromkeys(reason for name in changed for reason in plan.tables[name].why)

@@ -11,7 +11,7 @@ from bess_assets.settings import Settings
 from bess_assets.store.journal import input_files, read_run
 from bess_assets.store.listing import size_of
 from bess_assets.store.paths import files_of, recorded_years
-from bess_assets.tables import BESS_DISPATCH, YEARLY, Table
+from bess_assets.tables import BESS_DISPATCH, EVERY_TABLE, YEARLY, Table
 
 _LIBRARIES_BYTES = 250 * 10**6  # Memory of Python, the libraries and the definitions before a year is read
 # Memory of a step for each battery whatever the limit: a year of hours, of some thirty quantities.
@@ -92,7 +92,7 @@ def lacking_room(settings: Settings, year: int, tables: Collection[str]) -> Iter
 
 def needed_room(settings: Settings, year: int, tables: Collection[str]) -> Needed:
     """Estimated needs of some tables of a year."""
-    chosen = [YEARLY[name] for name in tables if name in YEARLY]
+    chosen = [EVERY_TABLE[name] for name in tables if not EVERY_TABLE[name].merged]
     files = {name: path for table in chosen for name, path in input_files(settings, year, table).items()}
     footers = list(_footers(files))
     batteries = _batteries(settings, year, footers)

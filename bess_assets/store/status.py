@@ -18,7 +18,7 @@ from bess_assets.store.listing import ReportNews, yearly_files
 from bess_assets.store.locks import year_is_busy
 from bess_assets.store.paths import files_of, recorded_years, rollup_folder
 from bess_assets.store.rollup_layouts import found_files
-from bess_assets.tables import EVERY_TABLE, TABLES, YEARLY, Table
+from bess_assets.tables import ASKED_FOR, EVERY_TABLE, TABLES, YEARLY, Table
 
 State = Literal["present", "missing", "failed", "gone", "changed"]
 """present: nothing to do. missing: never made, or its file is gone. failed: the last try failed, or died, or a blocking check of
@@ -171,7 +171,9 @@ def plan_year(settings: Settings, year: int | None, news: ReportNews | None = No
     news = news or new_reports(settings)
     own_news = {name: news.files[name, year] for name in DATASETS if (name, year) in news.files}
     damaged = {dataset for dataset, of_year in news.damaged if of_year == year}
-    return YearPlan(year, rollups, _plan(settings, year, record, YEARLY.values(), own_news, damaged), record, own_news)
+    asked_for = (table for name, table in ASKED_FOR.items() if settings.perfect or name in record["tables"])
+    plans = _plan(settings, year, record, [*YEARLY.values(), *asked_for], own_news, damaged)
+    return YearPlan(year, rollups, plans, record, own_news)
 
 
 def _plan(

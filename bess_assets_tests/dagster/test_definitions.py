@@ -12,10 +12,10 @@ from bess_assets.assets.metadata import column_lineage
 from bess_assets.assets.resources import operating_years
 from bess_assets.definitions import build_defs
 from bess_assets.ercot.datasets import DATASETS
-from bess_assets.run import MERGES, STEPS
+from bess_assets.run import MERGES, STEPS, STEPS_ASKED_FOR
 from bess_assets.settings import load_settings
 from bess_assets.store.journal import in_battery_table
-from bess_assets.tables import ENERGY_REVENUE, EVERY_TABLE, LEADERBOARD_REPORT, TABLES
+from bess_assets.tables import ASKED_FOR, ENERGY_REVENUE, EVERY_TABLE, LEADERBOARD_REPORT, TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLLUPS = {
@@ -157,10 +157,11 @@ def test_lineage_passes_through_columns_of_the_table_itself() -> None:
 
 
 def test_every_table_has_a_step_and_each_comes_after_what_it_needs() -> None:
-    assert list(STEPS) == [name for name, table in TABLES.items() if not table.merged]
+    assert [*STEPS, *STEPS_ASKED_FOR] == [name for name, table in TABLES.items() if not table.merged]
+    assert set(STEPS_ASKED_FOR) == set(ASKED_FOR)
     assert list(MERGES) == [name for name, table in TABLES.items() if table.merged]
-    for position, name in enumerate(STEPS):
-        assert set(TABLES[name].upstream) <= set(list(STEPS)[:position]), name
+    for position, name in enumerate(steps := [*STEPS, *STEPS_ASKED_FOR]):
+        assert set(TABLES[name].upstream) <= set(steps[:position]), name
 
 
 def test_automation_is_off_unless_asked_for(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from bess_assets.ercot.datasets import DATASETS
 from bess_assets.errors import NotRefreshedError, SettingsError
 from bess_assets.refresh import Outcome, materialize, refresh_years
 from bess_assets.results import Results
-from bess_assets.run import run_table
+from bess_assets.run import STEPS, run_table
 from bess_assets.settings import load_settings
 from bess_assets.settlement.editions import FINAL_CHECK
 from bess_assets.store.journal import CheckEntry, read_run
@@ -27,7 +27,7 @@ from bess_assets_tests.dagster.conftest import YEAR, Refreshed
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.held import holder
 
-YEARLY = [name for name, table in TABLES.items() if not table.merged]
+YEARLY = [*STEPS]
 MERGED = [name for name, table in TABLES.items() if table.merged]
 
 

@@ -26,7 +26,7 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets.store.journal import Journal, read_run
 from bess_assets.store.paths import result_path
 from bess_assets.store.status import State
-from bess_assets.tables import TABLES, YEARLY
+from bess_assets.tables import ASKED_FOR, TABLES, YEARLY
 from bess_assets_tests.dagster.conftest import YEAR, Refreshed
 
 MOMENT = datetime(YEAR, 11, 24, 7, 0, tzinfo=CENTRAL)
@@ -117,7 +117,7 @@ def test_each_schedule_asks_for_its_steps(settings):
     expected = {
         "fetch_daily": ("fetch_reports", MOMENT, {"ercot_reports"}),
         "freshness_daily": ("check_freshness", MOMENT, {FRESHNESS}),
-        "full_verification_yearly": ("verify_year", MOMENT, EVERY | {SECOND_SETTLEMENT}),
+        "full_verification_yearly": ("verify_year", MOMENT, EVERY | {*ASKED_FOR, SECOND_SETTLEMENT}),
         "current_year_daily": ("refresh_year", MOMENT, changes),
         "previous_year_weekly_until_final": ("refresh_year", MOMENT.replace(year=YEAR + 1, month=1), changes),
     }
@@ -140,7 +140,7 @@ def test_each_schedule_asks_for_its_steps(settings):
 
 def test_a_backfill_of_a_job_makes_the_steps_of_that_job(settings):
     launched = dg.RunRequest(partition_key=str(YEAR))
-    assert steps_of_request(settings, "refresh_year", launched) == EVERY
+    assert steps_of_request(settings, "refresh_year", launched) == EVERY | set(ASKED_FOR)
     assert steps_of_request(settings, "merge_years", dg.RunRequest()) == MERGED
 
 

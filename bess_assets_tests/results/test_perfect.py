@@ -79,7 +79,7 @@ def test_a_board_has_them_after_its_own_columns_in_its_own_order(home: Settings)
 def test_a_year_whose_perfect_trades_were_not_made_says_how_to_make_them(home: Settings) -> None:
     with Results(home) as results:
         for ask in (results.perfect, lambda year: results.leaderboard(year, why=True)):
-            with pytest.raises(NotRefreshedError, match="2023"):
+            with pytest.raises(NotRefreshedError, match="Run: BESS_PERFECT=on bess refresh 2023"):
                 ask(2023)
     assert "possible" not in shown(home, "battery", "BRAVO", "2023")
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from bess_assets.ercot.calendar import operating_year
 from bess_assets.ercot.step import Finding, Inputs
-from bess_assets.run import STEPS, hold_year
+from bess_assets.run import STEPS, STEPS_ASKED_FOR, hold_year
 from bess_assets.settings import Settings, load_settings
 from bess_assets.settlement.registry import bess_registry
 from bess_assets.store.journal import TableEntry
@@ -153,7 +153,7 @@ class Settled:
 
     def settle(self, wanted: Collection[str]) -> "Settled":
         """Run the steps of these tables that were not run yet."""
-        missing = [name for name in STEPS if name in wanted and name not in self.entries]
+        missing = [name for name in STEPS | STEPS_ASKED_FOR if name in wanted and name not in self.entries]
         with hold_year(self.settings, self.year) as held:
             self.entries.update({name: held.run_table(name) for name in missing})
         return self

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from bess_assets.store.locks import year_lock
 from bess_assets.store.paths import files_of, result_path, rollup_folder
 from bess_assets.store.roll_up import roll_up_reports
 from bess_assets.store.status import plan_year, years_available, years_known
-from bess_assets.tables import EVERY_TABLE, YEARLY
+from bess_assets.tables import ASKED_FOR, EVERY_TABLE, YEARLY
 from bess_assets_tests.ercot.report_samples import DA_SPP, price, put, text
 from bess_assets_tests.made_home import record_table
 
@@ -76,6 +77,16 @@ def test_a_refreshed_year_has_nothing_to_do(settings: Settings) -> None:
     assert plan.to_refresh() == list(YEARLY)
 
 
+def test_perfect_trades_are_made_where_they_are_asked_for_and_kept_up_from_then_on(settings: Settings) -> None:
+    asked = plan_year(replace(settings, perfect=True), 2024)
+    assert asked.to_refresh() == [*YEARLY, *ASKED_FOR]
+    assert asked.to_refresh("missing") == list(ASKED_FOR)
+    for table in ASKED_FOR:
+        settle(settings, 2024, table)
+    _file(settings.rollups / "DA_prices" / "2024.parquet", "restated prices")
+    assert {*ASKED_FOR} < {*plan_year(settings, 2024).to_refresh("changed")}
+
+
 def test_a_year_never_refreshed_is_missing_everywhere(settings: Settings) -> None:
     plan = plan_year(settings, 2023)
     assert {table.state for table in plan.tables.values()} == {"missing"}
@@ -89,7 +100,7 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
     assert plan.tables["daily_revenue"].why == ("as_revenue has changed",)
     below = [
         "rollup_schemas", "as_revenue", "left_out_rows", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history",
-        "what_changed", "index", "use_monthly", "perfect_daily", "perfect_monthly", "leaderboard_report",
+        "what_changed", "index", "use_monthly", "leaderboard_report",
     ]  # fmt: skip
     assert states(settings) == dict.fromkeys(below, "changed")
     assert plan.to_refresh("changed") == below
@@ -101,8 +112,7 @@ def test_a_changed_rollup_changes_its_readers_and_all_that_stands_on_them(settin
         ("leaderboard_history/2024.parquet", "its file is gone", {}, ["leaderboard_history", "what_changed", "leaderboard_report"]),
         ("leaderboard_report/2024/leaderboard_2024.xlsx", "gone: leaderboard_2024.xlsx", {}, ["leaderboard_report"]),
         ("price_daily/2024.parquet", "its file is gone", {"daily_revenue": "price_daily is missing"},
-         ["price_daily", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history", "what_changed", "index", "perfect_daily", "perfect_monthly",
-          "leaderboard_report"]),
+         ["price_daily", "daily_revenue", "leaderboard", "leaderboard_monthly", "leaderboard_history", "what_changed", "index", "leaderboard_report"]),
     ],
 )  # fmt: skip
 def test_a_result_file_that_was_removed_is_made_with_what_stands_on_it(settings, file, why, then, to_refresh):
