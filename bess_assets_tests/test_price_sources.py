@@ -286,6 +286,7 @@ def test_the_newest_correction_of_a_key_stands(tmp_path, corrected):
     assert Oak(tmp_path, extra).usd[0] == 8 * 30 * 23 + 8 * 45
 
 
+@pytest.mark.slow
 def test_a_history_fills_what_reports_lack_and_counts_where_it_says_otherwise(tmp_path):
     hub = [f"{small.DAY},{hour:02d}:00,N,OAK_RN,{usd}" for hour, usd in ((1, 30), (2, 30.01), (3, 30.02), (4, 12))]
     oak = Oak(tmp_path, {"DAMLZHBSPP_2022.csv": text(LZHB, hub)})

@@ -44,6 +44,7 @@ def in_a_child(folder: Path, home: Path, edition: str, largest: int = 0) -> subp
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_grow_is_an_error_with_its_name_and_remedy_and_the_old_one_stays(expected, home, editions):
     where = home(OLD)
     settings = settings_of(editions, where, NEW)

@@ -84,7 +84,8 @@ def test_a_kill_before_any_rename_leaves_the_file_before_it_and_the_next_ends_ri
     assert kills > 2 * len(LEDGERS)
 
 
-@pytest.mark.parametrize("table", ["energy_revenue", pytest.param("bess_awards", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["energy_revenue", "bess_awards"])
 def test_a_kill_while_a_file_is_being_written_leaves_it_to_the_next_run(table, expected, home, editions, server):
     where = home(OLD)
     settings = settings_of(editions, where, NEW)

@@ -91,6 +91,7 @@ def test_a_refresh_of_changes_makes_the_changed_rollup_and_the_tables_below_it(s
     owned(settings, counts, steps & set(YEARLY))
 
 
+@pytest.mark.slow
 def test_a_refresh_of_failures_makes_them_and_the_tables_below_them(settings):
     entry = read_run(settings.results, YEAR)["tables"]["as_revenue"]
     Journal(settings.results, YEAR).put_table("as_revenue", {**entry, "status": "failed", "error": "It broke."})

@@ -10,6 +10,7 @@ from bess_assets.store.journal import read_run
 from bess_assets_tests.faults.clean_markets import alarms
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_clean_year_has_no_cause_and_something_for_each_comparison(tmp_path: Path) -> None:
     assert [*alarms(tmp_path, 1, years=(2025,))] == []

@@ -387,6 +387,7 @@ def ask_side_by_side(settings: Settings, processes: int, requests: int) -> None:
     assert [process.wait(timeout=250) for process in running] == [0] * processes
 
 
+@pytest.mark.slow
 def test_processes_of_one_home_share_the_quota(served, settings_here):
     with served([], minute=2.0) as server:
         ask_side_by_side(settings_here(), 3, 25)

@@ -224,6 +224,7 @@ def test_the_year_of_the_site_is_the_page_of_the_year_with_links_to_all_years_an
     assert all((folder / href).is_file() for href in links)
 
 
+@pytest.mark.slow
 def test_names_that_look_like_markup_stay_text_on_every_page(browser: Any, folder: Path) -> None:
     for page, state in (("index", {}), ("groups", {"by": "node"}), ("2024", {})):
         show(browser, folder, page, **state)

@@ -10,18 +10,15 @@ from bess_assets.simulator.fleet import make_fleet
 from bess_assets.simulator.market_model import MarketYear
 from bess_assets_tests.worlds import Plan, make
 
-FAST = {2023}
-"""Combo model, most of it by telemetry and half with ECRS."""
+BATTERIES = 12
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "year", [year if year in FAST else pytest.param(year, marks=pytest.mark.slow) for year in range(2019, 2027)]
-)
+@pytest.mark.parametrize("year", range(2019, 2027))
 def test_a_flawless_year_is_worth_what_its_generator_knows_in_closed_form(tmp_path: Path, year: int) -> None:
-    batteries = 4 if year in FAST else 12
-    world = make(tmp_path, Plan((year,), batteries, seed=1, hazards="flawless"))
-    known = earned(MarketYear(make_fleet((year,), batteries, 1, flawless=True), year, 1, flawless=True))
+    world = make(tmp_path, Plan((year,), BATTERIES, seed=1, hazards="flawless"))
+    known = earned(MarketYear(make_fleet((year,), BATTERIES, 1, flawless=True), year, 1, flawless=True))
     boards = world.table("leaderboard", year), world.settled_again(year).leaderboard
     for board in (board.set_index("battery").astype(object) for board in boards):
         assert set(board.index) == set(known)

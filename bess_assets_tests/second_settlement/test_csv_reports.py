@@ -195,6 +195,7 @@ def test_a_report_of_the_next_year_closes_the_year_and_a_number_that_looks_like_
     assert board.iloc[0]["data_through"] == pd.Timestamp(f"{YEAR}-12-31")
 
 
+@pytest.mark.slow
 def test_some_batteries_at_a_time_give_the_same_boards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, market())
     elm = {name: rows.replace({"OAK_BESS1": "ELM_BESS1", "OAK_LD1": "ELM_LD1"}) for name, rows in market().items()}

@@ -175,6 +175,7 @@ PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 NAMES = st.tuples(*[TEXTS] * len(PLAIN)).filter(lambda texts: texts[0] != texts[1])
 
 
+@pytest.mark.slow
 @settings(max_examples=8, phases=PHASES)
 @given(texts=NAMES)
 def test_some_names_from_the_data_stay_text_wherever_they_are_shown(texts, plain):

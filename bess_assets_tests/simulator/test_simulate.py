@@ -49,6 +49,7 @@ def test_the_same_arguments_write_the_same_bytes(tmp_path: Path) -> None:
     assert digests(tmp_path / "once") == digests(tmp_path / "twice")
 
 
+@pytest.mark.slow
 def test_nothing_is_published_after_the_last_day_asked_for_and_everything_before_is_as_without_it(harmless, tmp_path):
     _simulated(tmp_path, last_day=date(2025, 2, 14))
     whole, cut = (
@@ -72,6 +73,7 @@ def test_another_seed_makes_another_market() -> None:
     assert markets[0].fleet != markets[1].fleet
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["leaderboard_2025.csv", "leaderboard_monthly_2025.csv"])
 def test_hazards_that_lose_nothing_leave_the_right_answer_as_it_is(clean: Path, harmless: Path, name: str) -> None:
     for mine, its in zip(_board(clean, name), _board(harmless, name), strict=True):
