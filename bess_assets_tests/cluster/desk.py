@@ -20,6 +20,7 @@ from bess_assets.settings import Settings, load_settings
 from bess_assets_tests.conftest import ROOT, missing
 from bess_assets_tests.postgres_server import COMPOSE, end_sessions, programs
 from bess_assets_tests.store.conftest import BUCKET, ObjectStore, free_ports
+from bess_assets_tests.ui_process import processes_of
 
 WORKERS = ("worker1", "worker2", "worker3")
 
@@ -50,16 +51,6 @@ class Process:
     def kill(self) -> None:
         self.send(signal.SIGKILL)
         self._process.wait()
-
-    def end(self) -> None:
-        """Ask it to end, and wait until it has."""
-        self._process.terminate()
-        self._process.wait(60)
-        self.send(signal.SIGKILL)  # children that it left
-
-    @property
-    def lives(self) -> bool:
-        return self._process.poll() is None
 
     def end_of_log(self) -> str:
         return f"--- {self.log.name}\n{self.log.read_text(encoding='utf-8', errors='replace')[-3000:]}"
@@ -150,9 +141,11 @@ class Desk:
         return done.returncode == 0
 
     def end(self) -> None:
-        for process in self.processes.values():
-            process.send(signal.SIGCONT)
+        for name, process in self.processes.items():
             process.kill()
+            for left in processes_of(self.home(name)):  # daemon and code server have sessions of their own
+                with suppress(ProcessLookupError):
+                    os.kill(left, signal.SIGKILL)
 
     # --- what the pages show
 

@@ -4,13 +4,17 @@ Each year is a January of two batteries. The tests build on one another: the sec
 """
 
 import hashlib
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +25,7 @@ from bess_assets.simulator import simulate
 from bess_assets.store.places import bring_in, bring_results
 from bess_assets.store.status import plan_year
 from bess_assets.store.verify import verify
-from bess_assets_tests.cluster.desk import WORKERS, Desk
+from bess_assets_tests.cluster.desk import WORKERS, Desk, Process
 from bess_assets_tests.crashes.small_year import restated, timeless
 from bess_assets_tests.postgres_server import COMPOSE, postgres
 from bess_assets_tests.store.conftest import ObjectStore
@@ -114,13 +118,11 @@ def editions_of(settings: Settings, year: int) -> list[int]:
 
 
 def is_quiet(desk: Desk) -> bool:
-    """Whether all runs have ended and the sensor finds nothing to do."""
+    """Whether all runs have ended, the sensor finds nothing to do, and there is nothing."""
     runs = desk.runs()
-    return (
-        bool(runs)
-        and all(r["status"] in {"SUCCESS", "FAILURE"} for r in runs)
-        and desk.skipped() == "nothing has changed"
-    )
+    if any(r["status"] not in {"SUCCESS", "FAILURE"} for r in runs) or desk.skipped() != "nothing has changed":
+        return False
+    return {plan_year(read(desk, "reader"), year).state for year in (*YEARS, None)} == {"present"}
 
 
 def test_eight_years_on_three_workers_are_byte_for_byte_those_of_one_machine(desk: Desk, one_machine: Settings) -> None:
@@ -145,5 +147,122 @@ def test_eight_years_on_three_workers_are_byte_for_byte_those_of_one_machine(des
     assert {f"/srv/dagster/{name}" for name in written} <= set(COMPOSE["x-bess"]["tmpfs"])
 
 
+def is_in_mid_year(desk: Desk, year: int) -> str | None:
+    """The worker that is settling a year and has noted in its run record what it will make."""
+    import obstore
+
+    worker = desk.holder(year)
+    record = obstore.get(desk.store.below("desk/results"), f"_runs/{year}.json").bytes() if worker else b"{}"
+    return worker if json.loads(bytes(record)).get("unfinished") else None
+
+
+def alarms(desk: Desk) -> list[dict[str, Any]]:
+    file = desk.home("ui") / "logs" / "alarms.log"
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+
+
+def test_killed_stopped_restated_and_cut_off_nothing_is_lost_or_mixed(
+    desk: Desk, one_machine: Settings, editions: Path
+) -> None:
+    before = {run["runId"] for run in desk.runs()}
+    first = (KILLED, STOPPED, RESTATED)
+    put(desk, editions, NEW, *first)
+    stopped, ran = list[Process](), dict[int, str]()
+
+    def of(year: int, status: str) -> list[str]:
+        runs = [r for r in desk.runs() if r["runId"] not in before and r["year"] == str(year)]
+        return [r["runId"] for r in runs if r["status"] == status]
+
+    def kill(worker: str) -> None:
+        desk.processes[worker].kill()
+        desk.start_worker(worker)
+
+    def stop(worker: str) -> None:
+        desk.processes[worker].send(signal.SIGSTOP)
+        assert desk.end_session(STOPPED) == 1
+        stopped.append(desk.processes[worker])
+
+    def restate(_worker: str) -> None:
+        put(desk, editions, NEWER, RESTATED)
+
+    events = {KILLED: kill, STOPPED: stop, RESTATED: restate}
+
+    def befall() -> bool:
+        for year in tuple(events):
+            if worker := is_in_mid_year(desk, year):
+                (ran[year],) = of(year, "STARTED")
+                events.pop(year)(worker)
+        return not events
+
+    desk.until("all three years", befall, 200)
+    desk.processes["redis"].kill()
+    time.sleep(5)
+    desk.start_broker()
+    desk.store.stop()
+    time.sleep(10)
+    desk.store.go_on()
+
+    desk.until("another run of the year whose worker is stopped", lambda: of(STOPPED, "SUCCESS"), 200)
+    taken = contents(read(desk, "reader"))
+    stopped[0].send(signal.SIGCONT)
+    desk.until("the zombie's end", lambda: [a for a in alarms(desk) if "Another process has recorded" in a["why"]], 100)
+    now = contents(read(desk, "reader"))
+    assert {p: d for p, d in now.items() if f"/{STOPPED}" in p and "report" not in p} == {
+        p: d for p, d in taken.items() if f"/{STOPPED}" in p and "report" not in p
+    }
+    desk.until("quiet", lambda: is_quiet(desk), 300)
+    replace(one_machine, editions, NEW, *first)
+    settle(one_machine, YEARS)
+    replace(one_machine, editions, NEWER, RESTATED)
+    settle(one_machine, YEARS)
+    assert_as_on(desk, one_machine)
+    declared = {"no longer holds the lock": set[str](), "Another process has recorded": set[str]()}
+    for alarm in alarms(desk):
+        unlaunched = alarm["failed steps"] == "none" and "from outside" in alarm["why"]  # while the broker was away
+        why = next((words for words in declared if words in alarm["why"]), None)
+        assert why or unlaunched, alarm
+        if why:
+            declared[why].add(alarm["run"])
+    dead, lost = declared.values()
+    assert (dead, lost) == ({ran[KILLED], ran[STOPPED]}, {ran[STOPPED]}), "no run that lived was declared dead"
+
+
+def test_of_two_who_start_one_year_at_once_one_settles_it(desk: Desk, one_machine: Settings, editions: Path) -> None:
+    put(desk, editions, NEW, STARTED_TWICE)
+    command = [sys.executable, "-m", "bess_assets.cli", "refresh", str(STARTED_TWICE), "--only", "changed"]
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    starters = [subprocess.Popen(command, env=desk.environment(name), **how) for name in ("here", "there")]
+    said = [starter.communicate(timeout=200)[0] for starter in starters]
+    codes = [starter.returncode for starter in starters]
+    assert 0 in codes, said
+    assert {code: "Another machine is working" in text for code, text in zip(codes, said, strict=True)}.get(1, True), (
+        said
+    )
+    desk.until("quiet", lambda: is_quiet(desk), 200)
+    replace(one_machine, editions, NEW, STARTED_TWICE)
+    settle(one_machine, YEARS)
+    assert_as_on(desk, one_machine)
+
+
+def put(desk: Desk, editions: Path, edition: str, *years: int) -> None:
+    """Put the rollups of an edition into the store."""
+    import obstore
+
+    for path in files_of(editions / edition, *years):
+        obstore.put(desk.store.below("desk/rollups"), path.relative_to(editions / edition).as_posix(), path)
+
+
+def replace(settings: Settings, editions: Path, edition: str, *years: int) -> None:
+    """Copy them to the rollups of one machine."""
+    for path in files_of(editions / edition, *years):
+        shutil.copy(path, settings.rollups / path.relative_to(editions / edition))
+
+
 def files_of(folder: Path, *years: int) -> list[Path]:
     return [path for year in years for path in sorted(folder.glob(f"*/{year}.parquet"))]
+
+
+def assert_as_on(desk: Desk, one_machine: Settings) -> None:
+    settings = read(desk, "reader")
+    assert contents(settings) == contents(one_machine)
+    assert {year: editions_of(settings, year) for year in YEARS} == {y: editions_of(one_machine, y) for y in YEARS}
