@@ -49,6 +49,18 @@ SHARING = {
 """Files, or folders of them, that share something that takes long to make."""
 
 
+def _shared(nodeid: str) -> str | None:
+    """What the file of a test shares with others."""
+    inside = nodeid.split("::", maxsplit=1)[0].removeprefix("bess_assets_tests/")
+    return next((name for name, files in SHARING.items() if inside.startswith(files)), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long to make comes first: last, one process would make it while the other has nothing to do."""
+    order = [*SHARING, None]
+    items.sort(key=lambda item: order.index(_shared(item.nodeid)))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadScopeScheduling":
     """Two processes run the tests side by side: each file in one of them, and so all files that share what takes long to make."""
@@ -56,10 +68,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadScopeSc
 
     class ByWhatIsShared(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            path = nodeid.split("::", maxsplit=1)[0]
-            inside = path.removeprefix("bess_assets_tests/")
-            return next((name for name, files in SHARING.items() if inside.startswith(files)), path)
+            return _shared(nodeid) or nodeid.split("::", maxsplit=1)[0]
 
+    config.option.loadscopereorder = False
     return ByWhatIsShared(config, log)
 
 
