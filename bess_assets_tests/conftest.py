@@ -40,6 +40,8 @@ SHARING = {
         "results/test_queries.py",
         "results/test_sums.py",
         "results/test_questions.py",
+        "settlement/test_index.py",
+        "settlement/test_perfect.py",
     ),
     "reported": ("test_reports_to_board.py", "second_settlement/test_parity.py"),
     "one right market": ("faults/",),

@@ -116,6 +116,7 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     }
     write_rows(settings, 2024, "left_out_rows", [row])
     run_table(settings, None, "column_availability")
+    run_table(settings, 2024, "index")
     return settings, made_up
 
 
@@ -129,6 +130,7 @@ FIGURES = {
     "sql": ["sql", "SELECT battery, total_usd FROM leaderboard WHERE year = 2024"],
     "compare-csv": ["compare-csv", "2024"],
     "rows": ["rows", "2024", "--left-out"],
+    "index": ["index", "2024"],
 }
 TABLES = {
     **FIGURES, "status": ["status"], "status --columns": ["status", "--columns"],
@@ -191,7 +193,7 @@ def test_answers_in_python_have_the_column_and_one_of_sql_takes_no_other_columns
         for answer in (
             results.leaderboard(2024), results.leaderboard_of_days("2023-12-30", "2024-01-05"), results.compare(["ALPHA_1"]),
             battery.years, battery.months, battery.best_days, results.battery_days("ALPHA_1"), results.left_out_rows(2024),
-            results.product_stack("ALPHA_1", "day"), results.fleet("month"), results.editions(2024), results.what_changed(2024),
+            results.product_stack("ALPHA_1", "day"), results.fleet("month"), results.editions(2024), results.what_changed(2024), results.index(2024),
         ):  # fmt: skip
             assert (MADE_UP_COLUMN in answer.columns) == made_up
             assert not made_up or set(answer.to_pandas()[MADE_UP_COLUMN]) == {MADE_UP}
