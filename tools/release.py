@@ -18,9 +18,8 @@ CYCLONEDX = "cyclonedx-bom==7.5.0"
 
 def build(uv: str, folder: Path) -> dict[str, str]:
     """The sdist, and the wheel from it, into a folder; their digests by name. Every file has the time of the commit; without git, that of pyproject.toml."""
-    commit = subprocess.run(
-        ["git", "log", "-1", "--format=%ct"], cwd=ROOT, check=False, capture_output=True, text=True
-    ).stdout.strip()
+    asked = ["git", "log", "-1", "--format=%ct"]
+    commit = subprocess.run(asked, cwd=ROOT, check=False, capture_output=True, text=True).stdout.strip()
     when = os.environ.get("SOURCE_DATE_EPOCH") or commit or str(int((ROOT / "pyproject.toml").stat().st_mtime))
     command = [uv, "build", "--quiet", "--build-constraint=constraints.txt", f"--out-dir={folder}"]
     subprocess.run(command, cwd=ROOT, env={**os.environ, "SOURCE_DATE_EPOCH": when}, check=True)
